@@ -1,0 +1,42 @@
+/*
+ * Answers. A handler calls exactly one of these before it returns for the last time; a second
+ * call replaces the first. The bytes are put together by the engine, at the end (reply_head).
+ */
+#ifndef LANES_HTTP_REPLY_H
+#define LANES_HTTP_REPLY_H
+
+#include <json-c/json_types.h>
+
+#include "../buffer.h"
+#include "request.h"
+
+/* Answers with a JSON value as FastAPI writes it: no spaces, "/" not escaped. Takes over json;
+ * NULL (json-c found no memory) answers 503 instead. */
+void reply_json(struct request *req, int status, struct json_object *json);
+
+/* Answers with bytes that live as long as the request; type is a static string. */
+void reply_bytes(struct request *req, int status, const char *type, struct slice body);
+
+/* Answers {"detail":"<the status's reason>"}, the form of every error FastAPI makes itself;
+ * 503 brings Retry-After: 1. */
+void reply_error(struct request *req, int status);
+
+/* Adds a header line. The value must not come from the client unescaped: a byte that is no
+ * printable ASCII is a programming error and sent as '?'. */
+void reply_header(struct request *req, const char *name, struct slice value);
+
+/* "Not Found" for 404 …; "Unknown" for a status we never send. */
+const char *reply_reason(int status);
+
+/* Appends what precedes the body in a CGI response (RFC 3875 6.3): Status, Content-Type,
+ * Content-Length, Cache-Control, X-Lanes-Worker, Server-Timing, further lines, empty line.
+ * worker is "<pool>-<slot>". */
+void reply_head(const struct request *req, const char *worker, struct buffer *out);
+
+/* The body to send after the head: empty for HEAD. */
+struct slice reply_body(const struct request *req);
+
+/* Frees what the reply owns; safe to call twice. */
+void reply_free(struct request *req);
+
+#endif

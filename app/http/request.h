@@ -1,0 +1,113 @@
+/*
+ * What a request is, whoever carried it: the loop engine, the prefork engine or a test.
+ *
+ * A request is one block of memory: this struct, room for its params, and a small arena for what
+ * its handler needs. The engine that received it owns it; tasks that outlive it (a job running in
+ * a pool thread) hold a reference. All of it belongs to the loop's thread, except while a SYNC
+ * handler runs: then it belongs to that pool thread, and the loop does not touch it.
+ */
+#ifndef LANES_HTTP_REQUEST_H
+#define LANES_HTTP_REQUEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../slice.h"
+
+struct json_object;
+struct request;
+struct route;
+struct sched;
+struct task;
+
+enum {
+	REQUEST_FRAME_SIZE = 96, /* bytes a handler's frame may have */
+	REQUEST_INLINE = 1024,   /* bytes of params and arena inside the request's own block */
+};
+
+/* What an engine does for the requests it carries. */
+struct request_ops {
+	/* The value of a CGI variable as the web server sent it, or {NULL, 0}. */
+	struct slice (*param)(const struct request *req, const char *name);
+	/* The handler has returned for the last time and the reply is complete. Loop thread. */
+	void (*finished)(struct request *req);
+	/* The last reference is gone: frees the block. Loop thread. */
+	void (*release)(struct request *req);
+};
+
+struct reply {
+	int status;              /* 0: not answered yet */
+	const char *type;        /* Content-Type */
+	struct slice body;       /* static, in the request's arena, or owned by json */
+	struct json_object *json; /* put when the request is released */
+	struct slice headers;    /* further "Name: value\r\n" lines, in the arena */
+};
+
+/* Where the time went, in nanoseconds (Server-Timing). */
+struct request_times {
+	uint64_t received;   /* uv_hrtime() when the request was picked up */
+	uint64_t queue;      /* from nginx's sending to received, as far as clocks tell */
+	uint64_t loop;       /* running on the loop, or on the prefork process */
+	uint64_t suspended;  /* from AWAIT to being resumed */
+	uint64_t pool_queue; /* waiting for a thread; part of suspended */
+	uint64_t pool;       /* running on a thread; part of suspended */
+};
+
+struct request {
+	const struct request_ops *ops;
+	struct sched *sched;       /* the loop it lives on */
+	const struct route *route; /* NULL until routed, and if nothing matched */
+	uint64_t serial;           /* of this worker: what logs call the request */
+	uint32_t refs;
+
+	/* What was asked. Borrowed from the params. */
+	struct slice method;
+	struct slice prefix; /* where the application is mounted: "/prefork", often "" */
+	struct slice path;   /* below the prefix, percent-decoded by the router only */
+	struct slice query;  /* without '?', still encoded */
+
+	struct reply reply;
+	struct request_times times;
+
+	/* The coroutine: await/ alone touches these. */
+	int resume_line;          /* where AWAIT left the handler */
+	bool suspended;           /* it waits for its tasks */
+	bool refused;             /* a task could not start: the reply is a 503 */
+	bool cancelled;           /* nobody wants the reply; never resumed, only released */
+	uint32_t pending;         /* tasks started and not yet done */
+	uint64_t suspended_since; /* uv_hrtime() */
+	struct task *tasks;       /* what has to be cancelled with it */
+	struct request *ready_next;
+
+	struct arena_chunk *chunks; /* allocations that did not fit the block */
+	size_t arena_used;
+	_Alignas(max_align_t) unsigned char frame[REQUEST_FRAME_SIZE];
+	_Alignas(max_align_t) unsigned char arena[REQUEST_INLINE];
+};
+
+/* Makes req an empty request with one reference, keeping nothing of what was there. */
+void request_init(struct request *req, const struct request_ops *ops, struct sched *sched);
+
+/* Takes one CGI variable into account (REQUEST_METHOD, SCRIPT_NAME, PATH_INFO, QUERY_STRING,
+ * LANES_SENT: nginx's $msec); others are ignored. The value is borrowed. PATH_INFO wins over
+ * SCRIPT_NAME as the path, which then is the prefix (RFC 3875 4.1.5, 4.1.13). Call
+ * request_params_done() after the last one. */
+void request_take_param(struct request *req, struct slice name, struct slice value);
+void request_params_done(struct request *req);
+
+/* Bytes that live as long as the request, or NULL if memory is out. Not zeroed. */
+void *request_alloc(struct request *req, size_t size);
+
+/* The handler's frame: zeroed when the handler begins, the same at every call. size is at most
+ * REQUEST_FRAME_SIZE (checked; what is larger comes from request_alloc). */
+void *request_frame(struct request *req, size_t size);
+
+/* The value of a CGI variable ("HTTP_USER_AGENT"), or {NULL, 0}. Valid as long as the request. */
+struct slice request_param(const struct request *req, const char *name);
+
+/* Loop thread only. */
+void request_ref(struct request *req);
+void request_unref(struct request *req);
+
+#endif
