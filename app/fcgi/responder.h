@@ -73,7 +73,7 @@ struct fcgi_responder; /* its fields are in the header so that it can be embedde
 
 /* Makes an empty connection. limits and events are borrowed and must outlive it. */
 void fcgi_responder_init(struct fcgi_responder *r, const struct fcgi_limits *limits,
-                         const struct fcgi_events *events, void *owner);
+			 const struct fcgi_events *events, void *owner);
 
 /* Tells gone() for every request still there and frees what the responder holds, out included.
  * Safe to call twice. */
@@ -87,12 +87,12 @@ int fcgi_responder_feed(struct fcgi_responder *r, const void *bytes, size_t n);
 /* Appends STDOUT records with these bytes to r->out; splits what is over 65,535 bytes, sends
  * nothing for n = 0 (an empty STDOUT would end the stream). */
 void fcgi_responder_stdout(struct fcgi_responder *r, struct fcgi_request *request,
-                           const void *bytes, size_t n);
+			   const void *bytes, size_t n);
 
 /* Ends the STDOUT stream and the request (FCGI_REQUEST_COMPLETE) and forgets it: its id may be
  * used again at once, its late STDIN is ignored, and the owner may free it. */
 void fcgi_responder_end(struct fcgi_responder *r, struct fcgi_request *request,
-                        uint32_t app_status);
+			uint32_t app_status);
 
 /* From now on no request is begun (a BEGIN is ignored) and should_close() turns true when the
  * last active one has ended, whatever the peer's FCGI_KEEP_CONN said. */

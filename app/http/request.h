@@ -23,7 +23,7 @@ struct task;
 
 enum {
 	REQUEST_FRAME_SIZE = 96, /* bytes a handler's frame may have */
-	REQUEST_INLINE = 1024,   /* bytes of params and arena inside the request's own block */
+	REQUEST_INLINE = 768,    /* bytes of params and arena inside the request's own block */
 };
 
 /* What an engine does for the requests it carries. */
@@ -37,11 +37,11 @@ struct request_ops {
 };
 
 struct reply {
-	int status;              /* 0: not answered yet */
-	const char *type;        /* Content-Type */
-	struct slice body;       /* static, in the request's arena, or owned by json */
+	int status;               /* 0: not answered yet */
+	const char *type;         /* Content-Type */
+	struct slice body;        /* static, in the request's arena, or owned by json */
 	struct json_object *json; /* put when the request is released */
-	struct slice headers;    /* further "Name: value\r\n" lines, in the arena */
+	struct slice headers;     /* further "Name: value\r\n" lines, in the arena */
 };
 
 /* Where the time went, in nanoseconds (Server-Timing). */
@@ -100,7 +100,7 @@ void request_params_done(struct request *req);
 void *request_alloc(struct request *req, size_t size);
 
 /* The handler's frame: zeroed when the handler begins, the same at every call. size is at most
- * REQUEST_FRAME_SIZE (checked; what is larger comes from request_alloc). */
+ * REQUEST_FRAME_SIZE (checked: what is larger comes from request_alloc). */
 void *request_frame(struct request *req, size_t size);
 
 /* The value of a CGI variable ("HTTP_USER_AGENT"), or {NULL, 0}. Valid as long as the request. */

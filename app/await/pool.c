@@ -1,0 +1,208 @@
+#include "pool.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+#include <uv.h>
+
+enum { STACK_SIZE = 256 * 1024 };
+
+struct job_list {
+	struct job *first;
+	struct job *last;
+};
+
+struct pool {
+	struct pool_options options;
+	pthread_mutex_t lock; /* guards all below */
+	pthread_cond_t work;
+	struct job_list queue;
+	struct job_list done;
+	size_t queued;
+	unsigned threads; /* started */
+	unsigned running; /* of these, busy with a job */
+	bool closing;
+	pthread_t ids[]; /* [options.threads] */
+};
+
+static void list_append(struct job_list *list, struct job *job)
+{
+	job->next = NULL;
+	job->prev = list->last;
+	if (list->last)
+		list->last->next = job;
+	else
+		list->first = job;
+	list->last = job;
+}
+
+static void list_remove(struct job_list *list, struct job *job)
+{
+	if (job->prev)
+		job->prev->next = job->next;
+	else
+		list->first = job->next;
+	if (job->next)
+		job->next->prev = job->prev;
+	else
+		list->last = job->prev;
+}
+
+struct pool *pool_open(const struct pool_options *options)
+{
+	struct pool *pool = calloc(1, sizeof(*pool) + options->threads * sizeof(pool->ids[0]));
+
+	if (!pool)
+		return NULL;
+	pool->options = *options;
+	pthread_mutex_init(&pool->lock, NULL);
+	pthread_cond_init(&pool->work, NULL);
+	return pool;
+}
+
+static void wake_loop(struct pool *pool)
+{
+	/* EAGAIN means that the counter is full: the loop has plenty to wake up for. */
+	while (write(pool->options.wake_fd, &(uint64_t){1}, sizeof(uint64_t)) < 0 && errno == EINTR)
+		;
+}
+
+static void run_job(struct pool *pool, struct job *job)
+{
+	bool first;
+
+	list_remove(&pool->queue, job);
+	pool->queued--;
+	pool->running++;
+	job->taken = true;
+	pthread_mutex_unlock(&pool->lock);
+
+	job->started = uv_hrtime();
+	job->run(job);
+	job->ended = uv_hrtime();
+
+	pthread_mutex_lock(&pool->lock);
+	pool->running--;
+	first = !pool->done.first;
+	list_append(&pool->done, job);
+	if (first)
+		wake_loop(pool);
+}
+
+static void *thread_main(void *argument)
+{
+	struct pool *pool = argument;
+
+	if (pool->options.nice)
+		setpriority(PRIO_PROCESS, (id_t)gettid(),
+			    getpriority(PRIO_PROCESS, 0) + pool->options.nice);
+	pthread_mutex_lock(&pool->lock);
+	while (!pool->closing) {
+		if (pool->queue.first) {
+			run_job(pool, pool->queue.first);
+			continue;
+		}
+		pthread_cond_wait(&pool->work, &pool->lock);
+	}
+	pthread_mutex_unlock(&pool->lock);
+	return NULL;
+}
+
+/* Signals are the loop's business, so threads are born with all of them blocked. A failure is no
+ * error as long as there is another thread to do the work. */
+static void start_thread(struct pool *pool)
+{
+	pthread_attr_t attr;
+	sigset_t all;
+	sigset_t before;
+	char name[16];
+	bool failed;
+
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, STACK_SIZE);
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	failed = pthread_create(&pool->ids[pool->threads], &attr, thread_main, pool) != 0;
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	pthread_attr_destroy(&attr);
+	if (failed)
+		return;
+	snprintf(name, sizeof(name), "%.10s-%u", pool->options.name, pool->threads + 1);
+	pthread_setname_np(pool->ids[pool->threads], name);
+	pool->threads++;
+}
+
+/* A job queued for a thread that is about to wake up, or being born, does not wait: what counts as
+ * the queue's length is the jobs beyond the threads that are free. */
+int pool_submit(struct pool *pool, struct job *job)
+{
+	unsigned free_threads;
+	int err = 0;
+
+	job->queued = uv_hrtime();
+	job->taken = false;
+	pthread_mutex_lock(&pool->lock);
+	if (pool->queued >= pool->threads - pool->running && pool->threads < pool->options.threads)
+		start_thread(pool);
+	free_threads = pool->threads - pool->running;
+	if (pool->threads == 0 || pool->queued >= pool->options.queue + free_threads) {
+		err = -EAGAIN;
+	} else {
+		list_append(&pool->queue, job);
+		pool->queued++;
+		pthread_cond_signal(&pool->work);
+	}
+	pthread_mutex_unlock(&pool->lock);
+	return err;
+}
+
+bool pool_cancel(struct pool *pool, struct job *job)
+{
+	bool dropped;
+
+	pthread_mutex_lock(&pool->lock);
+	dropped = !job->taken;
+	if (dropped) {
+		list_remove(&pool->queue, job);
+		pool->queued--;
+	}
+	pthread_mutex_unlock(&pool->lock);
+	return dropped;
+}
+
+struct job *pool_reap(struct pool *pool)
+{
+	struct job *first;
+
+	pthread_mutex_lock(&pool->lock);
+	first = pool->done.first;
+	pool->done = (struct job_list){0};
+	pthread_mutex_unlock(&pool->lock);
+	return first;
+}
+
+bool pool_close(struct pool *pool)
+{
+	bool busy;
+
+	if (!pool)
+		return true;
+	pthread_mutex_lock(&pool->lock);
+	pool->closing = true;
+	pool->queue = (struct job_list){0};
+	busy = pool->running > 0;
+	pthread_cond_broadcast(&pool->work);
+	pthread_mutex_unlock(&pool->lock);
+	if (busy)
+		return false;
+	for (unsigned i = 0; i < pool->threads; i++)
+		pthread_join(pool->ids[i], NULL);
+	pthread_cond_destroy(&pool->work);
+	pthread_mutex_destroy(&pool->lock);
+	free(pool);
+	return true;
+}

@@ -1,0 +1,146 @@
+#include "sched.h"
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "../http/request.h"
+#include "task.h"
+
+void sched_ready(struct sched *sched, struct request *req)
+{
+	request_ref(req);
+	req->ready_next = NULL;
+	if (sched->ready_first)
+		sched->ready_last->ready_next = req;
+	else
+		sched->ready_first = req;
+	sched->ready_last = req;
+}
+
+static void on_idle(uv_idle_t *handle)
+{
+	(void)handle;
+}
+
+/* Runs what was ready when the batch began; what becomes ready meanwhile has to wait until the
+ * loop has looked at its sockets again, or a handler that awaits sleep_for(0) could starve them. */
+static void run_batch(struct sched *sched)
+{
+	struct request *req = sched->ready_first;
+
+	sched->ready_first = NULL;
+	while (req) {
+		struct request *next = req->ready_next;
+
+		if (!req->cancelled)
+			task_resume(req);
+		request_unref(req);
+		req = next;
+	}
+	if (sched->options.settled)
+		sched->options.settled(sched->options.owner);
+	if (sched->ready_first)
+		uv_idle_start(&sched->idle, on_idle);
+	else
+		uv_idle_stop(&sched->idle);
+}
+
+static void on_prepare(uv_prepare_t *handle)
+{
+	run_batch(handle->data);
+}
+
+static void on_check(uv_check_t *handle)
+{
+	run_batch(handle->data);
+}
+
+static void reap(struct pool *pool)
+{
+	struct job *next;
+
+	for (struct job *job = pool_reap(pool); job; job = next) {
+		next = job->next;
+		task_job_done(job);
+	}
+}
+
+static void on_wake(uv_poll_t *handle, int status, int events)
+{
+	struct sched *sched = handle->data;
+	uint64_t count;
+
+	(void)status;
+	(void)events;
+	if (read(sched->wake_fd, &count, sizeof(count)) < 0)
+		return; /* EAGAIN: somebody else's wake-up was served already */
+	reap(sched->blocking);
+	reap(sched->cpu);
+}
+
+static int open_pools(struct sched *sched)
+{
+	const struct sched_options *o = &sched->options;
+	int err;
+
+	sched->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (sched->wake_fd < 0)
+		return UV_EMFILE;
+	err = uv_poll_init(sched->loop, &sched->wake, sched->wake_fd);
+	if (err) {
+		close(sched->wake_fd);
+		sched->wake_fd = -1;
+		return err;
+	}
+	sched->wake.data = sched;
+	sched->blocking = pool_open(&(struct pool_options){.name = "blocking",
+							   .threads = o->threads,
+							   .queue = o->thread_queue,
+							   .wake_fd = sched->wake_fd});
+	sched->cpu = pool_open(&(struct pool_options){.name = "cpu",
+						      .threads = o->cpu_threads,
+						      .queue = o->cpu_queue,
+						      .nice = o->cpu_nice,
+						      .wake_fd = sched->wake_fd});
+	if (!sched->blocking || !sched->cpu)
+		return UV_ENOMEM;
+	return uv_poll_start(&sched->wake, UV_READABLE, on_wake);
+}
+
+int sched_open(struct sched *sched, uv_loop_t *loop, const struct sched_options *options)
+{
+	int err;
+
+	*sched = (struct sched){.options = *options, .loop = loop, .wake_fd = -1};
+	uv_prepare_init(loop, &sched->prepare);
+	uv_check_init(loop, &sched->check);
+	uv_idle_init(loop, &sched->idle);
+	sched->prepare.data = sched->check.data = sched;
+	uv_prepare_start(&sched->prepare, on_prepare);
+	uv_check_start(&sched->check, on_check);
+	err = timers_open(&sched->timers, loop);
+	if (!err && options->threads)
+		err = open_pools(sched);
+	return err;
+}
+
+void sched_close(struct sched *sched)
+{
+	bool idle = pool_close(sched->blocking);
+
+	idle = pool_close(sched->cpu) && idle;
+	while (sched->ready_first) {
+		struct request *req = sched->ready_first;
+
+		sched->ready_first = req->ready_next;
+		request_unref(req);
+	}
+	uv_close((uv_handle_t *)&sched->prepare, NULL);
+	uv_close((uv_handle_t *)&sched->check, NULL);
+	uv_close((uv_handle_t *)&sched->idle, NULL);
+	timers_close(&sched->timers);
+	if (sched->wake_fd >= 0)
+		uv_close((uv_handle_t *)&sched->wake, NULL);
+	if (sched->wake_fd >= 0 && idle)
+		close(sched->wake_fd);
+}

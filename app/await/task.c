@@ -1,0 +1,229 @@
+#include "task.h"
+
+#include <stddef.h>
+#include <uv.h>
+
+#include "../http/reply.h"
+#include "../http/router.h"
+#include "await.h"
+#include "sched.h"
+
+#define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
+
+struct sleep {
+	struct task task;
+	struct timer timer;
+};
+
+struct work {
+	struct task task;
+	struct job job;
+	struct request *holder; /* the reference the job holds, to the end */
+	struct pool *pool;
+	void (*fn)(void *arg);
+	void *arg;
+};
+
+static void task_add(struct request *req, struct task *task, void (*cancel)(struct task *task))
+{
+	task->req = req;
+	task->cancel = cancel;
+	task->prev = NULL;
+	task->next = req->tasks;
+	if (req->tasks)
+		req->tasks->prev = task;
+	req->tasks = task;
+	req->pending++;
+}
+
+static struct request *task_remove(struct task *task)
+{
+	struct request *req = task->req;
+
+	if (task->prev)
+		task->prev->next = task->next;
+	else
+		req->tasks = task->next;
+	if (task->next)
+		task->next->prev = task->prev;
+	task->req = NULL;
+	req->pending--;
+	return req;
+}
+
+static void task_done(struct task *task)
+{
+	struct request *req = task_remove(task);
+
+	if (!req->pending && req->suspended)
+		sched_ready(req->sched, req);
+}
+
+static void cancel_tasks(struct request *req)
+{
+	while (req->tasks) {
+		struct task *task = req->tasks;
+
+		task->cancel(task);
+		task_remove(task);
+	}
+}
+
+void task_cancel_all(struct request *req)
+{
+	req->cancelled = true;
+	cancel_tasks(req);
+}
+
+static void finish(struct request *req)
+{
+	cancel_tasks(req);
+	if (!req->reply.status)
+		reply_error(req, 500);
+	req->ops->finished(req);
+}
+
+static void call_handler(void *req)
+{
+	((struct request *)req)->route->handler(req);
+}
+
+/* What FastAPI does with `def`: an async handler around it that awaits a thread. */
+static void run_sync(struct request *req)
+{
+	ASYNC_BEGIN(req);
+	AWAIT(req, run_in_threadpool(req, call_handler, req));
+	ASYNC_END(req);
+}
+
+void task_resume(struct request *req)
+{
+	uint64_t begun = uv_hrtime();
+
+	if (req->suspended)
+		req->times.suspended += begun - req->suspended_since;
+	req->suspended = false;
+	if (req->route->kind == ROUTE_SYNC)
+		run_sync(req);
+	else
+		req->route->handler(req);
+	req->suspended_since = uv_hrtime();
+	req->times.loop += req->suspended_since - begun;
+	if (req->refused)
+		reply_error(req, 503);
+	if (req->refused || !req->suspended)
+		finish(req);
+}
+
+void gather(struct request *req)
+{
+	if (!req->pending)
+		sched_ready(req->sched, req);
+}
+
+/* ---- sleep ---- */
+
+static void on_sleep_over(struct timer *timer)
+{
+	task_done(&container_of(timer, struct sleep, timer)->task);
+}
+
+static void cancel_sleep(struct task *task)
+{
+	struct sleep *sleep = container_of(task, struct sleep, task);
+
+	timers_remove(&task->req->sched->timers, &sleep->timer);
+}
+
+void gather_add_sleep(struct request *req, double seconds)
+{
+	struct sleep *sleep;
+
+	if (!(seconds > 0) || req->refused)
+		return;
+	sleep = request_alloc(req, sizeof(*sleep));
+	if (!sleep) {
+		req->refused = true;
+		return;
+	}
+	sleep->timer = (struct timer){.fire = on_sleep_over};
+	if (timers_add(&req->sched->timers, &sleep->timer, uv_hrtime() + (uint64_t)(seconds * 1e9)))
+		req->refused = true;
+	else
+		task_add(req, &sleep->task, cancel_sleep);
+}
+
+void sleep_for(struct request *req, double seconds)
+{
+	gather_add_sleep(req, seconds);
+	gather(req);
+}
+
+/* ---- thread pools ---- */
+
+static void run_work(struct job *job)
+{
+	struct work *work = container_of(job, struct work, job);
+
+	work->fn(work->arg);
+}
+
+/* A job that runs already goes on, and task_job_done() finds that nobody waits for it. Whoever
+ * cancels holds a reference too, so this one is never the last. */
+static void cancel_work(struct task *task)
+{
+	struct work *work = container_of(task, struct work, task);
+
+	if (pool_cancel(work->pool, &work->job))
+		request_unref(work->holder);
+}
+
+void task_job_done(struct job *job)
+{
+	struct work *work = container_of(job, struct work, job);
+	struct request *holder = work->holder;
+
+	if (work->task.req) {
+		holder->times.pool_queue += job->started - job->queued;
+		holder->times.pool += job->ended - job->started;
+		task_done(&work->task);
+	}
+	request_unref(holder);
+}
+
+static void run_in_pool(struct request *req, struct pool *pool, void (*fn)(void *arg), void *arg)
+{
+	struct work *work;
+
+	if (!pool) {
+		fn(arg);
+		gather(req);
+		return;
+	}
+	work = request_alloc(req, sizeof(*work));
+	if (!work) {
+		req->refused = true;
+		return;
+	}
+	work->job = (struct job){.run = run_work};
+	work->holder = req;
+	work->pool = pool;
+	work->fn = fn;
+	work->arg = arg;
+	if (pool_submit(pool, &work->job)) {
+		req->refused = true;
+		return;
+	}
+	request_ref(req);
+	task_add(req, &work->task, cancel_work);
+}
+
+void run_in_threadpool(struct request *req, void (*fn)(void *arg), void *arg)
+{
+	run_in_pool(req, req->sched->blocking, fn, arg);
+}
+
+void run_in_cpu_pool(struct request *req, void (*fn)(void *arg), void *arg)
+{
+	run_in_pool(req, req->sched->cpu, fn, arg);
+}

@@ -1,0 +1,17 @@
+#include "../http/query.h"
+#include "../http/reply.h"
+#include "endpoints.h"
+#include "tasks.h"
+
+/* GET /sync/noawait: a plain blocking function. It runs on a thread of the blocking pool, as
+ * FastAPI runs `def`, so the loop stays free and the limit is the number of threads. */
+void sync_noawait(struct request *req)
+{
+	double seconds;
+
+	if (!query_seconds(req, 1.5, &seconds))
+		return;
+	blocking_io_task(seconds);
+	reply_json(req, 200,
+		   mode_with("sync", "detail", sentence("blocking_io_task(", seconds, "s) done")));
+}

@@ -1,0 +1,35 @@
+/*
+ * The listening socket: descriptor 0 as spawn-fcgi passes it, or one opened here; and who may
+ * connect to it (FastCGI specification 2.2 and 3.2).
+ */
+#ifndef LANES_ENGINE_LISTEN_H
+#define LANES_ENGINE_LISTEN_H
+
+#include <stdbool.h>
+#include <sys/socket.h>
+
+struct allowed_peers;
+
+struct listener {
+	int fd;             /* never 0, close-on-exec; non-blocking is up to the engine */
+	bool tcp;           /* else a unix socket */
+	const char *unlink; /* the socket file to remove in the end, or NULL */
+	struct allowed_peers *allowed; /* NULL: everybody who can connect */
+};
+
+/* Opens address (a path, or HOST:PORT; borrowed), or takes over descriptor 0 if it is NULL, and
+ * listens with the backlog. A socket file that nobody listens on any more is replaced. Returns 0,
+ * or a negative errno after one line on stderr that says what is wrong and what to do. */
+int listener_open(struct listener *listener, const char *address, int backlog);
+
+/* Whether this peer may speak to us: always for a unix socket; for TCP, if
+ * FCGI_WEB_SERVER_ADDRS is set, only from an address of that list. */
+bool listener_allows(const struct listener *listener, const struct sockaddr_storage *peer);
+
+/* Stops listening (idempotent); the socket file stays. */
+void listener_stop(struct listener *listener);
+
+/* Stops listening, removes what listener_open() made. Safe to call twice. */
+void listener_close(struct listener *listener);
+
+#endif

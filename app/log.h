@@ -1,0 +1,26 @@
+/*
+ * The worker's log: one line per event on stderr, in logfmt:
+ *
+ *	time=2026-01-31T12:00:00.123Z level=info worker=loop-1 pid=4711 event=started threads=40
+ *
+ * A line is one write(2), so lines of several workers in one file never mix. Values from outside
+ * go through %s only: quotes, backslashes, control bytes and all bytes beyond ASCII come out as
+ * escapes, so that nobody can forge a line.
+ */
+#ifndef LANES_LOG_H
+#define LANES_LOG_H
+
+enum log_level { LOG_INFO, LOG_WARNING, LOG_ERROR };
+
+/* Who speaks; borrowed. Call once, before the threads start. */
+void log_init(const char *worker);
+
+/* Logs event=<event> and then key=value pairs: keys are NULL-terminated arguments, each followed
+ * by its value as a C string: log_event(LOG_INFO, "drained", "reason", "signal", NULL). Any
+ * thread; a log that cannot be written is given up silently, for there is nowhere to say so. */
+void log_event(enum log_level level, const char *event, ...) __attribute__((sentinel));
+
+/* A number as a value, valid until the 8th call after this one on the same thread. */
+const char *log_number(long long number);
+
+#endif

@@ -1,0 +1,59 @@
+/*
+ * Every setting of a worker, in one struct. Defaults, overridden by LANES_* in the environment,
+ * overridden by flags: --header-timeout 5 and LANES_HEADER_TIMEOUT=5 are the same option.
+ */
+#ifndef LANES_OPTIONS_H
+#define LANES_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum engine {
+	ENGINE_LOOP,    /* multiplexed: one event loop and thread pools */
+	ENGINE_PREFORK, /* libfcgi: one request at a time */
+};
+
+enum drain {
+	DRAIN_REFUSE, /* siblings take over: answer new requests with a 503 that nginx moves */
+	DRAIN_WAIT,   /* the only worker: new connections wait in the socket's queue */
+};
+
+struct options {
+	enum engine engine;
+	const char *listen; /* NULL: file descriptor 0 */
+	const char *pool;
+	int64_t slot; /* 0: the process id stands for it */
+	enum drain drain;
+	int64_t nice;
+
+	int64_t threads;
+	int64_t thread_queue;
+	int64_t cpu_threads; /* 0: one per core */
+	int64_t cpu_queue;
+
+	int64_t backlog;
+	int64_t max_conns;
+	int64_t max_reqs;
+	int64_t conn_requests;
+	int64_t params_limit; /* bytes */
+	int64_t stdin_limit;  /* bytes */
+	int64_t output_limit; /* bytes */
+
+	int64_t header_timeout; /* this and all below: milliseconds */
+	int64_t idle_timeout;
+	int64_t send_timeout;
+	int64_t drain_timeout;
+
+	bool help;
+	bool version;
+};
+
+/* Fills options from defaults, environ and argv (strings are borrowed). Returns 0, or -EINVAL
+ * after one line on stderr that names the option, what was given and what is allowed. */
+int options_parse(struct options *options, int argc, char **argv);
+
+/* The text of --help. */
+void options_help(FILE *out);
+
+#endif
