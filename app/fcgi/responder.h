@@ -40,14 +40,14 @@ enum fcgi_input {
 /* One request on a connection. The owner allocates it, zeroed, and gives params its storage
  * (fcgi_params_init); all other fields are the responder's own. */
 struct fcgi_request {
-	struct fcgi_params params; /* complete from ready() on */
+	struct fcgi_params params; /* complete from ready(FCGI_INPUT_OK) on; else a part */
 	struct fcgi_request *next; /* in its bucket of the responder's table */
 	size_t stdin_len;          /* bytes of FCGI_STDIN seen; their content is discarded */
 	uint16_t id;
 	bool keep_conn;
-	bool params_done;
+	bool handed_over; /* ready() was called: further FCGI_PARAMS are ignored */
+	bool failed;      /* the owner was told that the input is not OK, and is not told again */
 	bool stdin_done;
-	bool handed_over; /* ready() was called */
 };
 
 /* What the responder tells its owner. The owner may reply from inside ready() and input_failed().
@@ -69,14 +69,42 @@ struct fcgi_events {
 	void (*gone)(void *owner, struct fcgi_request *request);
 };
 
-struct fcgi_responder; /* its fields are in the header so that it can be embedded */
+/* One connection. The fields are here so that it can be embedded; out is the owner's to send and
+ * to empty, everything else the responder's own. If out.failed is set, by whatever call, the
+ * stream of answers is not whole and the connection must be closed. */
+struct fcgi_responder {
+	struct buffer out; /* bytes for the peer */
+	const struct fcgi_limits *limits;
+	const struct fcgi_events *events;
+	void *owner;
+
+	/* Active requests by id: the chain in first, or, once there are many, in table. */
+	struct fcgi_request *first;
+	struct fcgi_request **table;
+	uint32_t buckets;  /* a power of two; 1 while there is no table */
+	uint32_t active;   /* requests in it */
+	uint32_t awaiting; /* those of them whose params are not complete */
+	uint32_t late;     /* requests ended or refused that the peer was still sending */
+
+	/* The record being read. */
+	struct fcgi_header record;
+	struct fcgi_request *current; /* its request, if that is active */
+	struct fcgi_params values;    /* the body of FCGI_GET_VALUES so far */
+	uint16_t content_left;
+	uint8_t padding_left;
+	uint8_t partial_len;
+	unsigned char partial[8]; /* a header, or the body of FCGI_BEGIN_REQUEST, so far */
+
+	bool closing; /* a request without FCGI_KEEP_CONN has ended */
+	bool shut;
+};
 
 /* Makes an empty connection. limits and events are borrowed and must outlive it. */
 void fcgi_responder_init(struct fcgi_responder *r, const struct fcgi_limits *limits,
 			 const struct fcgi_events *events, void *owner);
 
 /* Tells gone() for every request still there and frees what the responder holds, out included.
- * Safe to call twice. */
+ * Safe to call twice; nothing is begun afterwards. */
 void fcgi_responder_close(struct fcgi_responder *r);
 
 /* Takes all n bytes that arrived. Returns 0, or a negative errno after which the connection must
@@ -95,15 +123,19 @@ void fcgi_responder_end(struct fcgi_responder *r, struct fcgi_request *request,
 			uint32_t app_status);
 
 /* From now on no request is begun (a BEGIN is ignored) and should_close() turns true when the
- * last active one has ended, whatever the peer's FCGI_KEEP_CONN said. */
+ * last active one has ended, whatever the peer's FCGI_KEEP_CONN said. Ignored rather than refused:
+ * a request that met a closed connection may be sent elsewhere, one that was answered may not. */
 void fcgi_responder_shut(struct fcgi_responder *r);
 
 /* True when nothing more can come of this connection: a request without FCGI_KEEP_CONN has ended
- * (section 3.5), or it was shut, and no request is active. Close it once out is flushed; if
- * linger() is true, half-close and read to the end first, or the peer may lose the answer. */
+ * (section 3.5), however it ended, or it was shut, and no request is active. Requests begun before
+ * that end are still answered; a later BEGIN is ignored, or the connection might never close. Close
+ * it once out is flushed; if linger() is true, half-close and read to the end first, or the peer
+ * may lose the answer. */
 bool fcgi_responder_should_close(const struct fcgi_responder *r);
 
-/* True if the last request ended while its STDIN was still arriving. */
+/* True if, as far as is known, the peer is still sending a request that is no longer active: it
+ * ended before its STDIN did, or its BEGIN was refused or ignored. */
 bool fcgi_responder_linger(const struct fcgi_responder *r);
 
 /* Requests begun and not yet ended. */

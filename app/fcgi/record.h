@@ -1,0 +1,74 @@
+/*
+ * The fixed parts of FastCGI 1.0: constants, the record header and the bodies that have a fixed
+ * layout. Pure functions over eight bytes; they check nothing, that is the responder's part.
+ * Names and values are those of the FastCGI Specification, section 8.
+ */
+#ifndef LANES_FCGI_RECORD_H
+#define LANES_FCGI_RECORD_H
+
+#include <stdint.h>
+
+enum {
+	FCGI_VERSION = 1,
+	FCGI_HEADER_SIZE = 8,
+	FCGI_BODY_SIZE = 8, /* of every body with a fixed layout */
+	FCGI_CONTENT_MAX = 65535,
+	FCGI_NULL_REQUEST_ID = 0, /* marks a management record */
+};
+
+enum fcgi_type {
+	FCGI_BEGIN_REQUEST = 1,
+	FCGI_ABORT_REQUEST = 2,
+	FCGI_END_REQUEST = 3,
+	FCGI_PARAMS = 4,
+	FCGI_STDIN = 5,
+	FCGI_STDOUT = 6,
+	FCGI_STDERR = 7,
+	FCGI_DATA = 8,
+	FCGI_GET_VALUES = 9,
+	FCGI_GET_VALUES_RESULT = 10,
+	FCGI_UNKNOWN_TYPE = 11,
+};
+
+enum fcgi_role {
+	FCGI_RESPONDER = 1,
+	FCGI_AUTHORIZER = 2,
+	FCGI_FILTER = 3,
+};
+
+enum fcgi_begin_flags {
+	FCGI_KEEP_CONN = 1, /* the web server keeps the connection; we must not close it */
+};
+
+enum fcgi_protocol_status {
+	FCGI_REQUEST_COMPLETE = 0,
+	FCGI_CANT_MPX_CONN = 1,
+	FCGI_OVERLOADED = 2,
+	FCGI_UNKNOWN_ROLE = 3,
+};
+
+struct fcgi_header {
+	uint8_t version;
+	uint8_t type; /* enum fcgi_type, or anything a peer may send */
+	uint16_t request_id;
+	uint16_t content_length;
+	uint8_t padding_length;
+};
+
+struct fcgi_begin {
+	uint16_t role;
+	uint8_t flags;
+};
+
+/* from and to are FCGI_HEADER_SIZE bytes, of any alignment. */
+void fcgi_header_decode(struct fcgi_header *header, const void *from);
+void fcgi_header_encode(const struct fcgi_header *header, void *to);
+
+/* The body of FCGI_BEGIN_REQUEST; from is FCGI_BODY_SIZE bytes. */
+void fcgi_begin_decode(struct fcgi_begin *begin, const void *from);
+
+/* The bodies of FCGI_END_REQUEST and FCGI_UNKNOWN_TYPE; to is FCGI_BODY_SIZE bytes. */
+void fcgi_end_encode(uint32_t app_status, enum fcgi_protocol_status status, void *to);
+void fcgi_unknown_type_encode(uint8_t type, void *to);
+
+#endif
