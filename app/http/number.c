@@ -332,7 +332,7 @@ static bool find_quickly(double v, struct shortest *s)
 
 		if ((double)whole / powers[decimals] != v)
 			continue;
-		s->count = decimal_u128(whole, digits);
+		s->count = u128_text(whole, digits);
 		memcpy(s->digits, digits, s->count);
 		s->point = whole ? (int)s->count - decimals : 1;
 		drop_zeros(s);
@@ -412,7 +412,7 @@ static size_t put_shortest(const struct shortest *s, char *out, size_t at)
 	return put(out, at, s->digits + before, (size_t)(count - before));
 }
 
-size_t python_float_repr(double value, char out[FLOAT_TEXT_SIZE])
+size_t float_text(double value, char out[FLOAT_TEXT_SIZE])
 {
 	double v = fabs(value);
 	struct shortest s;
@@ -429,7 +429,7 @@ size_t python_float_repr(double value, char out[FLOAT_TEXT_SIZE])
 	return put_shortest(&s, out, at);
 }
 
-size_t decimal_u128(u128 value, char out[U128_TEXT_SIZE])
+size_t u128_text(u128 value, char out[U128_TEXT_SIZE])
 {
 	char digits[U128_TEXT_SIZE];
 	size_t first = sizeof(digits);

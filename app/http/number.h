@@ -15,8 +15,8 @@
 #include "../slice.h"
 
 enum {
-	FLOAT_TEXT_SIZE = 32, /* room for any python_float_repr(), which writes at most 24 bytes */
-	U128_TEXT_SIZE = 40,  /* room for any decimal_u128(), which writes at most 39 bytes */
+	FLOAT_TEXT_SIZE = 32, /* room for any float_text(), which writes at most 24 bytes */
+	U128_TEXT_SIZE = 40,  /* room for any u128_text(), which writes at most 39 bytes */
 };
 
 __extension__ typedef unsigned __int128 u128;
@@ -32,9 +32,9 @@ int python_int(struct slice text, int64_t *value);
 
 /* repr(value): the shortest digits that read back as the same value. Returns the length; the
  * text has no NUL. */
-size_t python_float_repr(double value, char out[FLOAT_TEXT_SIZE]);
+size_t float_text(double value, char out[FLOAT_TEXT_SIZE]);
 
 /* The value in decimal. Returns the length; the text has no NUL. */
-size_t decimal_u128(u128 value, char out[U128_TEXT_SIZE]);
+size_t u128_text(u128 value, char out[U128_TEXT_SIZE]);
 
 #endif

@@ -24,7 +24,7 @@ bool query_seconds(struct request *req, double fallback, double *seconds);
 
 /* seconds repeated 1 to 1000 times; the count fallbacks if the query has none. */
 bool query_seconds_list(struct request *req, const double *fallback, size_t count,
-                        struct seconds_list *list);
+			struct seconds_list *list);
 
 /* n: an integer, 0 to 1000000000. */
 bool query_n(struct request *req, uint64_t fallback, uint64_t *n);
