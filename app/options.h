@@ -9,22 +9,22 @@
 #include <stdint.h>
 #include <stdio.h>
 
-enum engine {
+enum engine_kind {
 	ENGINE_LOOP,    /* multiplexed: one event loop and thread pools */
 	ENGINE_PREFORK, /* libfcgi: one request at a time */
 };
 
-enum drain {
+enum drain_mode {
 	DRAIN_REFUSE, /* siblings take over: answer new requests with a 503 that nginx moves */
 	DRAIN_WAIT,   /* the only worker: new connections wait in the socket's queue */
 };
 
 struct options {
-	enum engine engine;
+	enum engine_kind engine;
 	const char *listen; /* NULL: file descriptor 0 */
 	const char *pool;
 	int64_t slot; /* 0: the process id stands for it */
-	enum drain drain;
+	enum drain_mode drain;
 	int64_t nice;
 
 	int64_t threads;
