@@ -37,7 +37,7 @@ $(OBJ)/liblanes.a: $(call object,$(APP_SOURCES))
 $(OBJ)/unit: $(call object,$(UNIT_SOURCES)) $(OBJ)/liblanes.a
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcunit
 
-$(OBJ)/integration: $(call object,$(INTEGRATION_SOURCES))
+$(OBJ)/integration: $(call object,$(INTEGRATION_SOURCES)) $(OBJ)/liblanes.a
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcunit -lcurl
 
 $(OBJ)/%.o: %.c
