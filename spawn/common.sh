@@ -90,7 +90,7 @@ pools() {
 units() {
 	pools | while read -r pool engine count socket nice; do
 		drain=refuse
-		[ "$count" -gt 1 ] || drain=wait
+		[ "$count" -gt 1 ] || drain='wait'
 		if [ "$engine" = prefork ]; then
 			[ "$count" = 0 ] || echo "$pool $pool $engine 0 $count $socket.sock $nice wait"
 			continue
@@ -135,6 +135,7 @@ alive() {
 # One command at a time works on a RUN_DIR. The lock is on the directory itself: no file to leave
 # behind. It ends with the process that holds descriptor 9.
 lock() {
+	[ -d "$RUN_DIR" ] || return 0
 	exec 9<"$RUN_DIR" || fail "cannot read $RUN_DIR"
 	flock -w 60 9 || fail "another command has been working on $RUN_DIR for a minute"
 }

@@ -5,7 +5,6 @@
 # shellcheck source=spawn/common.sh
 . "$(dirname "$0")/common.sh"
 
-PROJECT=$PWD
 export RUN_DIR
 
 # The system must not outlive this process, not even if that is killed and can stop nothing itself:
@@ -40,12 +39,12 @@ wanted() {
 
 # What has died for good, or nothing.
 loss() {
-	alive nginx || echo nginx
+	alive nginx || printf ' nginx'
 	units | while read -r unit pool _; do
 		! alive "$unit" || echo "$pool"
 	done >"$RUN_DIR/pids/living"
 	pools | while read -r pool _ count _; do
-		[ "$count" = 0 ] || grep -qx "$pool" "$RUN_DIR/pids/living" || echo "every $pool worker"
+		[ "$count" = 0 ] || grep -qx "$pool" "$RUN_DIR/pids/living" || printf ' every %s worker' "$pool"
 	done
 }
 
@@ -73,7 +72,7 @@ while wanted; do
 	fi
 	lost=$(loss 2>/dev/null)
 	if [ -n "$lost" ]; then
-		echo "lanes: died for good: $(echo $lost); see the logs in $RUN_DIR" >&2
+		echo "lanes: died for good:$lost; see the logs in $RUN_DIR" >&2
 		status=1
 		break
 	fi

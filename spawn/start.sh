@@ -54,9 +54,10 @@ check_user() {
 # requests however unevenly nginx's workers share them; only root can go above the hard limit.
 raise_files_limit() {
 	files=32768
+	# shellcheck disable=SC3045 # dash and bash both have it
 	hard=$(ulimit -Hn)
 	if [ "$hard" != unlimited ] && [ "$hard" -lt "$files" ]; then
-		# shellcheck disable=SC3045 # dash and bash both have it
+		# shellcheck disable=SC3045
 		(ulimit -n "$files") 2>/dev/null || files=$hard
 	fi
 	# shellcheck disable=SC3045
@@ -80,7 +81,8 @@ prepare_run_dir() {
 	done
 	# A copy: building again must not change a running system, and a user without access to the
 	# project must be able to execute it.
-	install -m 755 "$PROGRAM" lanes.new && mv lanes.new lanes || fail "cannot write to $RUN_DIR"
+	{ install -m 755 "$PROGRAM" lanes.new && mv lanes.new lanes; } ||
+		fail "cannot write to $RUN_DIR"
 }
 
 # start_unit: spawn-fcgi opens the socket and becomes multiwatch, which starts the workers and
@@ -145,7 +147,7 @@ await_answers() {
 	deadline=$(($(date +%s) + START_TIMEOUT))
 	for prefix in $(units | awk '{ print $2 }' | uniq |
 		sed -e 's,^loop$,/,' -e 's,^prefork$,/prefork/,' -e 's,^cpu$,/cpu-pool/,'); do
-		until [ "$(curl -s -o curl.out -w '%{http_code}' --noproxy '*' --max-time 2 \
+		until [ "$(curl -s -o /dev/null -w '%{http_code}' --noproxy '*' --max-time 2 \
 			"http://127.0.0.1:$PORT$prefix")" = 200 ]; do
 			check_alive
 			[ "$(date +%s)" -lt "$deadline" ] ||
