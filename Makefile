@@ -24,6 +24,8 @@ LDLIBS   += $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lfcgi -lm -pthre
 APP_SOURCES  := $(filter-out app/main.c,$(wildcard app/*.c app/*/*.c))
 UNIT_SOURCES := $(wildcard tests/*.c tests/unit/*.c)
 INTEGRATION_SOURCES := $(wildcard tests/*.c tests/integration/*.c)
+# tests/unit/memory.c lets allocations fail.
+MEMORY_HOOKS := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 object = $(patsubst %.c,$(OBJ)/%.o,$(1))
 
 all: $(OBJ)/lanes
@@ -35,7 +37,7 @@ $(OBJ)/liblanes.a: $(call object,$(APP_SOURCES))
 	rm -f $@ && ar rcs $@ $^
 
 $(OBJ)/unit: $(call object,$(UNIT_SOURCES)) $(OBJ)/liblanes.a
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcunit
+	$(CC) $(LDFLAGS) $(MEMORY_HOOKS) -o $@ $^ $(LDLIBS) -lcunit
 
 $(OBJ)/integration: $(call object,$(INTEGRATION_SOURCES))
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcunit -lcurl
