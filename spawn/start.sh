@@ -26,9 +26,8 @@ check_run_dir() {
 	if [ -e "$RUN_DIR" ]; then
 		[ -d "$RUN_DIR" ] || fail "RUN_DIR is not a directory: $RUN_DIR"
 		[ -w "$RUN_DIR" ] || fail "RUN_DIR is not writable: $RUN_DIR"
-		[ -e "$RUN_DIR/worker.log" ] || [ -e "$RUN_DIR/access.log" ] ||
-			[ -e "$RUN_DIR/error.log" ] || [ -d "$RUN_DIR/pids" ] ||
-			[ -z "$(ls -A "$RUN_DIR")" ] ||
+		[ -z "$(ls -A "$RUN_DIR")" ] ||
+			ls -A "$RUN_DIR" | grep -qxE 'pids|(worker|access|error)\.log(\.old)?' ||
 			fail "RUN_DIR holds other files, name an empty or new one: $RUN_DIR"
 	fi
 }
@@ -88,7 +87,9 @@ prepare_run_dir() {
 
 # start_unit: spawn-fcgi opens the socket and becomes multiwatch, which starts the workers and
 # starts them again when they die. It gives up on one that dies 50 times in a row, each time
-# within 100 ms. setpriv: a worker whose multiwatch was killed drains and ends, too.
+# within 100 ms. It ends its workers with SIGUSR1, the default: multiwatch 1.0.0 has an option for
+# another signal, but sends the wrong one (SIGQUIT for TERM). setpriv: a worker whose multiwatch was
+# killed drains and ends, too.
 start_unit() {
 	unit=$1 pool=$2 engine=$3 slot=$4 processes=$5 socket=$6 nice=$7 drain=$8
 	set --
@@ -97,7 +98,7 @@ start_unit() {
 		set -- -u "$RUN_USER" -g "$group" -U "$RUN_USER" -G "$group"
 	fi
 	set -- spawn-fcgi -n -s "$socket" -M 0660 -b 4096 "$@" -- \
-		"$(command -v multiwatch)" -f "$processes" -r 50 -t 100 -s TERM -- \
+		"$(command -v multiwatch)" -f "$processes" -r 50 -t 100 -- \
 		"$(command -v setpriv)" --pdeathsig TERM \
 		./lanes --engine "$engine" --pool "$pool" --threads "$THREADS" \
 		--cpu-threads "$CPU_THREADS" --drain "$drain"
