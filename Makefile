@@ -1,49 +1,88 @@
-# Lanes. `make help` lists what there is.
+# Lanes. `make help` lists what there is. Variables: SANITIZER (address, undefined, thread or
+# address,undefined: builds into a folder of its own), CC, CFLAGS, V=1 (shows the commands), and
+# those of the scripts in spawn/, which get them from here or from the environment.
 
-comma    := ,
-CC       ?= gcc
-BUILD    ?= build
-# address, undefined, thread or address,undefined: builds into a folder of its own.
+comma     := ,
+BUILD     := build
 SANITIZER ?=
 ifneq ($(SANITIZER),)
-OBJ      := $(BUILD)/$(subst $(comma),-,$(SANITIZER))
-SAN      := -fsanitize=$(SANITIZER) -fno-sanitize-recover=all -fno-omit-frame-pointer
+OBJ       := $(BUILD)/$(subst $(comma),-,$(SANITIZER))
+SAN       := -fsanitize=$(SANITIZER) -fno-sanitize-recover=all -fno-omit-frame-pointer
 else
-OBJ      := $(BUILD)
-SAN      :=
+OBJ       := $(BUILD)
+SAN       :=
 endif
 
-PACKAGES := libuv json-c
-CFLAGS   ?= -O2 -g
-CFLAGS   += -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -Iapp -pthread $(SAN)
-CFLAGS   += -fPIE -fstack-protector-strong $(if $(SAN),,-D_FORTIFY_SOURCE=2)
-CFLAGS   += $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
-LDFLAGS  += -pie -Wl,-z,relro,-z,now $(SAN)
-LDLIBS   += $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lfcgi -lm -pthread
+ifeq ($(origin CC),default)
+CC        := gcc
+endif
+CFLAGS    ?= -O2 -g
+# FORTIFY needs an optimizer, and would hide from a sanitizer what it is to see.
+FORTIFY   := $(if $(SAN),,$(if $(filter -O1 -O2 -O3 -Os,$(CFLAGS)),-D_FORTIFY_SOURCE=2))
+PACKAGES  := libuv json-c
+COMPILE   := $(CC) -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -Iapp -pthread -fPIE \
+	     -fstack-protector-strong $(FORTIFY) $(shell pkg-config --cflags $(PACKAGES) 2>&1) \
+	     $(SAN) $(CPPFLAGS) $(CFLAGS)
+LINK      := $(CC) -pie -Wl,-z,relro,-z,now $(SAN) $(CFLAGS) $(LDFLAGS)
+LIBS      := $(shell pkg-config --libs $(PACKAGES) 2>&1) -lfcgi -lm -pthread $(LDLIBS)
 
 APP_SOURCES  := $(filter-out app/main.c,$(wildcard app/*.c app/*/*.c))
 UNIT_SOURCES := $(wildcard tests/*.c tests/unit/*.c)
 INTEGRATION_SOURCES := $(wildcard tests/*.c tests/integration/*.c)
 object = $(patsubst %.c,$(OBJ)/%.o,$(1))
+quiet  = $(if $(V),,@echo '  $(1)';)
 
-all: $(OBJ)/lanes
+export PROGRAM ?= $(OBJ)/lanes
+
+all: $(OBJ)/lanes ## builds build/lanes
+
+run: ## installs what is missing, builds, and serves in the foreground; Ctrl-C stops it
+	@spawn/deps.sh run && $(MAKE) --no-print-directory all && exec spawn/run.sh
+
+start: ## the same in the background
+	@spawn/deps.sh run && $(MAKE) --no-print-directory all && exec spawn/start.sh
+
+stop: ## stops what start started
+	@spawn/stop.sh
+
+status: ## shows what runs
+	@spawn/status.sh
+
+test: ## installs what tests need, builds, and runs unit and integration tests
+	@spawn/deps.sh test && $(MAKE) --no-print-directory all unit integration && exec tests/run
+
+clean: ## removes what was built
+	@rm -rf $(BUILD)
+
+help: ## lists these
+	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
+
+unit: $(OBJ)/unit
+integration: $(OBJ)/integration
 
 $(OBJ)/lanes: $(OBJ)/app/main.o $(OBJ)/liblanes.a
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)
 
 $(OBJ)/liblanes.a: $(call object,$(APP_SOURCES))
-	rm -f $@ && ar rcs $@ $^
+	$(call quiet,AR $@)rm -f $@ && ar rcs $@ $^
 
 $(OBJ)/unit: $(call object,$(UNIT_SOURCES)) $(OBJ)/liblanes.a
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcunit
+	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS) -lcunit
 
-$(OBJ)/integration: $(call object,$(INTEGRATION_SOURCES))
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcunit -lcurl
+$(OBJ)/integration: $(call object,$(INTEGRATION_SOURCES)) $(OBJ)/liblanes.a
+	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS) -lcunit -lcurl
 
-$(OBJ)/%.o: %.c
+$(OBJ)/%.o: %.c $(OBJ)/flags
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(call quiet,CC $<)$(COMPILE) -MMD -MP -c -o $@ $<
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+# Changes when the compiler or its options do: objects made by others are then made again.
+$(OBJ)/flags: FORCE
+	@mkdir -p $(@D)
+	@printf '%s\n' '$(COMPILE)' '$(LINK)' | cmp -s - $@ || printf '%s\n' '$(COMPILE)' '$(LINK)' >$@
 
-.PHONY: all
+-include $(patsubst %.c,$(OBJ)/%.d,app/main.c $(APP_SOURCES) $(sort $(UNIT_SOURCES) $(INTEGRATION_SOURCES)))
+
+FORCE:
+.DELETE_ON_ERROR:
+.PHONY: all run start stop status test clean help unit integration FORCE

@@ -1,0 +1,229 @@
+# shellcheck shell=sh
+# Shared by the scripts that start, stop and watch a system: settings, pools, processes, stopping.
+# Sourced, after which the working directory is the project's.
+#
+# A system is everything that lives in one RUN_DIR: nginx, and for every socket a multiwatch that
+# keeps its worker processes alive. All of them have RUN_DIR as their working directory and name
+# files relative to it, for two reasons: workers that gave up root need no permission on the
+# directories above it, and a process can be recognised as part of the system by /proc/PID/cwd,
+# whatever became of the pid files.
+
+set -u
+umask 022
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+cd "$(dirname "$0")/.." || exit 1
+
+fail() {
+	echo "lanes: $*" >&2
+	exit 1
+}
+
+say() {
+	echo "lanes: $*"
+}
+
+# --- settings: make variables or environment, the same names everywhere ---
+
+PORT=${PORT:-8080}
+WORKERS=${WORKERS:-$(nproc)}
+PREFORK_WORKERS=${PREFORK_WORKERS:-$WORKERS}
+CPU_WORKERS=${CPU_WORKERS:-1}
+THREADS=${THREADS:-40}
+CPU_THREADS=${CPU_THREADS:-$(nproc)}
+RUN_DIR=${RUN_DIR:-run}
+RUN_USER=${RUN_USER:-www-data}     # what root's nginx and workers become
+STOP_TIMEOUT=${STOP_TIMEOUT:-10}   # seconds that requests in flight get at a stop
+START_TIMEOUT=${START_TIMEOUT:-15} # seconds until the URL has to answer
+PROGRAM=${PROGRAM:-build/lanes}
+
+newline='
+'
+case $RUN_DIR in
+*"$newline"* | *' ') fail "RUN_DIR must not hold a line break or end in a blank" ;;
+esac
+RUN_DIR=$(realpath -m -- "$RUN_DIR")
+
+# number NAME VALUE LEAST MOST
+number() {
+	case $2 in
+	'' | *[!0-9]* | 0?* | ???????*) ;;
+	*) [ "$2" -lt "$3" ] || [ "$2" -gt "$4" ] || return 0 ;;
+	esac
+	fail "$1=$2: a whole number from $3 to $4 is wanted"
+}
+
+check_settings() {
+	number PORT "$PORT" 1 65535
+	number WORKERS "$WORKERS" 1 64
+	number PREFORK_WORKERS "$PREFORK_WORKERS" 0 64
+	number CPU_WORKERS "$CPU_WORKERS" 0 64
+	number THREADS "$THREADS" 1 1024
+	number CPU_THREADS "$CPU_THREADS" 1 256
+	number STOP_TIMEOUT "$STOP_TIMEOUT" 0 3600
+	number START_TIMEOUT "$START_TIMEOUT" 1 3600
+}
+
+# --- pools ---
+
+# The pools that are started.
+POOLS='loop'
+
+# One line per pool: name, engine, processes, name of its sockets, niceness. Everything below is
+# made from this table: workers, sockets, and nginx's upstreams.
+pools() {
+	while read -r pool rest; do
+		case " $POOLS " in
+		*" $pool "*) echo "$pool $rest" ;;
+		esac
+	done <<-EOF
+		loop    loop    $WORKERS          worker    0
+		prefork prefork $PREFORK_WORKERS  prefork   0
+		cpu     loop    $CPU_WORKERS      cpu       10
+	EOF
+}
+
+# One line per socket, which is one multiwatch: its name, pool, engine, slot, processes, socket and
+# niceness, and what a draining worker does with new requests. Loop workers have a socket each, so
+# that nginx can choose between them: one that drains refuses, and nginx asks another, unless it is
+# the only one. Blocking workers share one socket (slot 0), and the kernel gives each connection to
+# one that is free.
+units() {
+	pools | while read -r pool engine count socket nice; do
+		drain=refuse
+		[ "$count" -gt 1 ] || drain='wait'
+		if [ "$engine" = prefork ]; then
+			[ "$count" = 0 ] || echo "$pool $pool $engine 0 $count $socket.sock $nice wait"
+			continue
+		fi
+		slot=1
+		while [ "$slot" -le "$count" ]; do
+			echo "$pool-$slot $pool $engine $slot 1 $socket-$slot.sock $nice $drain"
+			slot=$((slot + 1))
+		done
+	done
+}
+
+# --- processes ---
+
+# The processes of this system, one line each: pid, name, parent's pid.
+processes() {
+	find /proc/[0-9]*/cwd -maxdepth 0 -printf '%h %l\n' 2>/dev/null |
+		while read -r proc cwd; do
+			case $cwd in
+			"$RUN_DIR" | "$RUN_DIR (deleted)") ;;
+			*) continue ;;
+			esac
+			read -r pid name _ parent _ 2>/dev/null <"$proc/stat" || continue
+			case $name in
+			'(nginx)' | '(multiwatch)' | '(lanes)' | '(spawn-fcgi)' | '(setpriv)' | '(setsid)')
+				name=${name#'('}
+				echo "$pid ${name%')'} $parent"
+				;;
+			esac
+		done
+}
+
+# alive NAME: true if the process noted in pids/NAME.pid runs (a zombie does not).
+alive() {
+	read -r pid 2>/dev/null <"$RUN_DIR/pids/$1.pid" || return 1
+	read -r _ _ state _ 2>/dev/null <"/proc/$pid/stat" || return 1
+	case $state in
+	Z | X) return 1 ;;
+	esac
+}
+
+# One command at a time works on a RUN_DIR. The lock is on the directory itself: no file to leave
+# behind. It ends with the process that holds descriptor 9.
+lock() {
+	[ -d "$RUN_DIR" ] || return 0
+	exec 9<"$RUN_DIR" || fail "cannot read $RUN_DIR"
+	flock -w 60 9 || fail "another command has been working on $RUN_DIR for a minute"
+}
+
+# A process of the system needs to know nothing of make and of the caller's shell.
+clean_environment() {
+	for name in $(env | sed -n 's/^\([A-Za-z_][A-Za-z0-9_]*\)=.*/\1/p'); do
+		case $name in
+		PATH | LANG | LC_* | TZ | LANES_* | *SAN_OPTIONS | PPID) ;;
+		*) unset "$name" ;;
+		esac
+	done
+}
+
+# daemon NAME LOG COMMAND...: starts a process of the system from inside RUN_DIR and notes its pid.
+# It gets a session of its own: a Ctrl-C in the terminal is not meant for it.
+daemon() {
+	daemon=$1 log=$2
+	shift 2
+	(
+		clean_environment
+		exec setsid "$@" </dev/null >>"$log" 2>&1 9<&-
+	) &
+	echo $! >"pids/$daemon.pid"
+}
+
+# --- stopping ---
+
+# signal_all SIGNAL NAMES: every process of the system with one of the names whose parent is not
+# itself part of the system (masters look after their own), or with ALL, every one.
+signal_all() {
+	list=$(processes)
+	echo "$list" | while read -r pid name parent; do
+		case " $2 " in
+		*" $name "*) ;;
+		*' ALL '*) parent= ;;
+		*) continue ;;
+		esac
+		case "$newline$list" in
+		*"$newline$parent "*) [ -z "$parent" ] || continue ;;
+		esac
+		[ -z "$pid" ] || kill -s "$1" "$pid" 2>/dev/null
+	done
+}
+
+# running NAME: the system's processes with that name; with ALL, every one.
+running() {
+	case $1 in
+	ALL) processes ;;
+	*) processes | grep " $1 " ;;
+	esac
+}
+
+# gone NAME SECONDS: waits until running NAME finds nothing; false if it still does after that
+# time, or once hurry is set.
+gone() {
+	since=$(date +%s)
+	told=
+	while [ -n "$(running "$1")" ]; do
+		waited=$(($(date +%s) - since))
+		[ "$waited" -lt "$2" ] && [ -z "${hurry-}" ] || return 1
+		if [ "$waited" -ge 2 ] && [ -z "$told" ]; then
+			say "waiting for requests in flight (at most $STOP_TIMEOUT s)"
+			told=yes
+		fi
+		sleep 0.05
+	done
+}
+
+# Ends every process of the system and removes all but the logs. nginx goes first: it lets go of
+# the port and ends when the requests it has are answered. Then the workers have nothing to do.
+stop_system() {
+	rm -f "$RUN_DIR/pids/run.pid"
+	signal_all QUIT nginx
+	gone nginx "$STOP_TIMEOUT" || signal_all TERM nginx
+	signal_all TERM 'spawn-fcgi setsid setpriv multiwatch lanes'
+	gone ALL 3 || while
+		signal_all KILL ALL
+		! gone ALL 1
+	do :; done
+	[ ! -d "$RUN_DIR/pids" ] || (
+		cd "$RUN_DIR" || exit
+		rm -f worker-*.sock prefork.sock cpu-*.sock nginx.conf ./*.servers lanes lanes.new
+		rm -rf pids temp
+		for log in worker.log access.log error.log; do
+			[ -s "$log" ] || rm -f "$log"
+		done
+	)
+	[ ! -d "$RUN_DIR" ] || rmdir "$RUN_DIR" 2>/dev/null
+	return 0
+}

@@ -1,0 +1,63 @@
+#!/bin/sh
+# deps.sh run|test: makes sure that the Debian packages needed to run (or to test) are there.
+# As root, or with a sudo that asks for no password, missing ones are installed; otherwise the line
+# to type is printed. Silent and quick when nothing is missing.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd -P)
+
+run='gcc libc6-dev make pkg-config libuv1-dev libjson-c-dev libfcgi-dev nginx spawn-fcgi multiwatch
+	curl'
+test="$run libcunit1-dev libcurl4-openssl-dev python3-fastapi uvicorn"
+case ${1-} in
+run) wanted=$run ;;
+test) wanted=$test ;;
+*)
+	echo "usage: spawn/deps.sh run|test" >&2
+	exit 2
+	;;
+esac
+
+# Another distribution: the compiler and the scripts name what they miss.
+command -v dpkg-query >/dev/null || exit 0
+
+# shellcheck disable=SC2086 # a list of words
+present=" $(dpkg-query -W -f='${db:Status-Status}=${Package} ' $wanted 2>/dev/null || :)"
+missing=
+for package in $wanted; do
+	case $present in
+	*" installed=$package "*) ;;
+	*) missing="$missing $package" ;;
+	esac
+done
+[ -n "$missing" ] || exit 0
+
+# dpkg runs the packages' scripts with our stand-ins first in PATH: installing nginx must neither
+# start the system's own nginx nor touch one that runs, and no file is changed to achieve that.
+path="$here/no-services:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+install() {
+	# shellcheck disable=SC2086
+	$sudo env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Path="$path" \
+		-o Dpkg::Use-Pty=0 install -y --no-install-recommends $missing
+}
+
+if [ "$(id -u)" = 0 ]; then
+	sudo=
+elif sudo -n true 2>/dev/null; then
+	sudo='sudo -n'
+else
+	echo "missing packages:$missing" >&2
+	echo "install them: sudo apt-get install --no-install-recommends$missing" >&2
+	exit 1
+fi
+echo "installing missing packages:$missing"
+# The lists may be empty or old: fetch them only if they do not do.
+# shellcheck disable=SC2086
+if ! apt-get -qq --simulate install --no-install-recommends $missing >/dev/null 2>&1; then
+	$sudo apt-get -qq update
+	install
+else
+	install || { $sudo apt-get -qq update && install; }
+fi >&2 || {
+	echo "could not install:$missing" >&2
+	exit 1
+}

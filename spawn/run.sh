@@ -1,0 +1,81 @@
+#!/bin/sh
+# Runs a system in the foreground until Ctrl-C, SIGTERM or SIGHUP, and then stops it: requests in
+# flight are answered first; a second Ctrl-C does not wait for them. Ends with an error when nginx
+# or all the workers of a pool die for good.
+# shellcheck source=spawn/common.sh
+. "$(dirname "$0")/common.sh"
+
+export RUN_DIR
+
+# The system must not outlive this process, not even if that is killed and can stop nothing itself:
+# a guard, in a session of its own, waits for its end.
+start_guard() {
+	# shellcheck disable=SC2016 # expanded by the inner shell
+	setsid sh -c '
+		tail --pid="$1" -f /dev/null
+		[ "$(cat "$RUN_DIR/pids/run.pid" 2>/dev/null)" != "$1" ] || exec spawn/stop.sh
+	' guard $$ </dev/null >/dev/null 2>&1 &
+	guard=$!
+}
+
+finish() {
+	kill -s TERM -- "-$guard" 2>/dev/null # the guard and its tail
+	exit "$1"
+}
+
+stop() {
+	trap 'hurry=yes' INT
+	trap '' TERM HUP
+	lock
+	stop_system
+	say stopped
+}
+
+# True while somebody wants the system: no signal came, and neither did "make stop". A make that
+# was killed does not pass signals on.
+wanted() {
+	[ -z "$signal" ] && { [ -z "${MAKELEVEL-}" ] || [ -d "/proc/$PPID" ]; }
+}
+
+# What has died for good, or nothing.
+loss() {
+	alive nginx || printf ' nginx'
+	units | while read -r unit pool _; do
+		! alive "$unit" || echo "$pool"
+	done >"$RUN_DIR/pids/living"
+	pools | while read -r pool _ count _; do
+		[ "$count" = 0 ] || grep -qx "$pool" "$RUN_DIR/pids/living" || printf ' every %s worker' "$pool"
+	done
+}
+
+signal=
+trap 'signal=yes' INT TERM HUP
+start_guard
+RUN_PID=$$ spawn/start.sh || finish $?
+
+if wanted; then
+	cat <<-EOF
+		Try:
+		  curl -i http://localhost:$PORT/
+		  curl 'http://localhost:$PORT/async/await-one?seconds=0.5'
+		  curl 'http://localhost:$PORT/async/cpu-bound?n=1000000'
+		Ctrl-C stops it.
+	EOF
+fi
+status=0
+while wanted; do
+	sleep 1 &
+	wait $!
+	if [ ! -e "$RUN_DIR/pids/run.pid" ]; then
+		say "stopped from elsewhere"
+		finish 0
+	fi
+	lost=$(loss 2>/dev/null)
+	if [ -n "$lost" ]; then
+		echo "lanes: died for good:$lost; see the logs in $RUN_DIR" >&2
+		status=1
+		break
+	fi
+done
+stop
+finish $status

@@ -1,0 +1,192 @@
+#!/bin/sh
+# Starts a system in the background: checks everything that can be checked first, then starts the
+# workers, then nginx, and reports success when the URL answers. A start that fails says why in one
+# line and leaves nothing running.
+# shellcheck source=spawn/common.sh
+. "$(dirname "$0")/common.sh"
+
+NGINX_CONF=$PWD/nginx/lanes.conf.in
+PROGRAM=$(realpath -m -- "$PROGRAM")
+
+# --- before anything is touched ---
+
+check_programs() {
+	for program in nginx spawn-fcgi multiwatch setpriv setsid flock curl realpath; do
+		command -v "$program" >/dev/null || fail "$program is missing: spawn/deps.sh run"
+	done
+	[ -x "$PROGRAM" ] || fail "$PROGRAM is missing: build it with make"
+}
+
+# Unix sockets have room for 107 bytes. The system itself uses relative paths; curl, debuggers and
+# people want to be able to name the sockets from elsewhere.
+check_run_dir() {
+	length=$(printf %s "$RUN_DIR/prefork-64.sock" | wc -c)
+	[ "$length" -le 107 ] ||
+		fail "RUN_DIR is too long for unix sockets by $((length - 107)) bytes: $RUN_DIR"
+	if [ -e "$RUN_DIR" ]; then
+		[ -d "$RUN_DIR" ] || fail "RUN_DIR is not a directory: $RUN_DIR"
+		[ -w "$RUN_DIR" ] || fail "RUN_DIR is not writable: $RUN_DIR"
+		[ -e "$RUN_DIR/worker.log" ] || [ -e "$RUN_DIR/access.log" ] ||
+			[ -e "$RUN_DIR/error.log" ] || [ -d "$RUN_DIR/pids" ] ||
+			[ -z "$(ls -A "$RUN_DIR")" ] ||
+			fail "RUN_DIR holds other files, name an empty or new one: $RUN_DIR"
+	fi
+}
+
+# A listener on the port, on loopback or on all addresses, as the kernel lists them.
+check_port() {
+	hex=$(printf %04X "$PORT")
+	if cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk '$4 == "0A" { print $2 }' |
+		grep -qxE "(00000000|0100007F|0{32}|0{24}01000000):$hex"; then
+		fail "port $PORT is in use; choose another, for example PORT=8081"
+	fi
+}
+
+check_user() {
+	[ "$(id -u)" = 0 ] || return 0
+	id -u "$RUN_USER" >/dev/null 2>&1 || fail "RUN_USER=$RUN_USER: no such user"
+	[ "$(id -u "$RUN_USER")" != 0 ] || fail "RUN_USER=$RUN_USER: the system gives up root"
+}
+
+# --- starting ---
+
+# nginx needs two descriptors for a request in flight, a worker one. 32768 is enough for 10,000
+# requests however unevenly nginx's workers share them; only root can go above the hard limit.
+raise_files_limit() {
+	files=32768
+	# shellcheck disable=SC3045 # dash and bash both have it
+	hard=$(ulimit -Hn)
+	if [ "$hard" != unlimited ] && [ "$hard" -lt "$files" ]; then
+		# shellcheck disable=SC3045
+		(ulimit -n "$files") 2>/dev/null || files=$hard
+	fi
+	# shellcheck disable=SC3045
+	ulimit -n "$files" 2>/dev/null || ulimit -Sn "$files"
+	[ "$files" -ge 4096 ] ||
+		say "only $files open files are allowed: about $((files / 2)) requests at once"
+}
+
+prepare_run_dir() {
+	mkdir -p "$RUN_DIR" 2>/dev/null || fail "cannot make RUN_DIR: $RUN_DIR"
+	lock
+	[ -z "$(processes)" ] ||
+		fail "already running in $RUN_DIR: make status, make stop, or another RUN_DIR and PORT"
+	cd "$RUN_DIR" || exit
+	chmod 755 . 2>/dev/null || fail "RUN_DIR belongs to somebody else: $RUN_DIR"
+	stop_system # what a killed system left behind
+	mkdir -p pids
+	for log in worker.log access.log error.log; do
+		[ ! -s "$log" ] || mv "$log" "$log.old"
+		: >"$log" || fail "RUN_DIR is not writable: $RUN_DIR"
+	done
+	# A copy: building again must not change a running system, and a user without access to the
+	# project must be able to execute it.
+	{ install -m 755 "$PROGRAM" lanes.new && mv lanes.new lanes; } ||
+		fail "cannot write to $RUN_DIR"
+}
+
+# start_unit: spawn-fcgi opens the socket and becomes multiwatch, which starts the workers and
+# starts them again when they die. It gives up on one that dies 100 times in a row, each time
+# within 100 ms. setpriv: a worker whose multiwatch was killed drains and ends, too.
+start_unit() {
+	unit=$1 pool=$2 engine=$3 slot=$4 processes=$5 socket=$6 nice=$7 drain=$8
+	set --
+	if [ "$(id -u)" = 0 ]; then
+		group=$(id -gn "$RUN_USER")
+		set -- -u "$RUN_USER" -g "$group" -U "$RUN_USER" -G "$group"
+	fi
+	set -- spawn-fcgi -n -s "$socket" -M 0660 -b 4096 "$@" -- \
+		"$(command -v multiwatch)" -f "$processes" -r 100 -t 100 -s TERM -- \
+		"$(command -v setpriv)" --pdeathsig TERM \
+		./lanes --engine "$engine" --pool "$pool" --threads "$THREADS" \
+		--cpu-threads "$CPU_THREADS" --drain "$drain"
+	[ "$slot" = 0 ] || set -- "$@" --slot "$slot"
+	[ "$nice" = 0 ] || set -- "$@" --nice "$nice"
+	daemon "$unit" worker.log "$@"
+}
+
+# The lines that name a pool's sockets in its nginx upstream, in a file of their own.
+write_servers() {
+	rm -f ./*.servers
+	units | while read -r _ pool _ _ _ socket _; do
+		echo "server unix:$socket max_fails=0;" >>"$pool.servers"
+	done
+}
+
+# The template's blocks between "#if NAME" and "#end" stay when NAME holds: root, ipv6, a pool.
+write_nginx_conf() {
+	holds=$(units | awk '{ print $2 }' | sort -u)
+	[ "$(id -u)" != 0 ] || holds="$holds root"
+	! grep -qs '^0\{31\}1 ' /proc/net/if_inet6 || holds="$holds ipv6"
+	cpus=$(nproc)
+	awk -v holds=" $(echo "$holds" | tr '\n' ' ') " '
+		/^[ \t]*#if / { skip = !index(holds, " " $2 " "); next }
+		/^[ \t]*#end$/ { skip = 0; next }
+		!skip' "$NGINX_CONF" |
+		sed -e "s/@PORT@/$PORT/g" -e "s/@FILES@/$files/g" -e "s/@USER@/$RUN_USER/g" \
+			-e "s/@CONNECTIONS@/$((files - 64))/g" \
+			-e "s/@PROCESSES@/$((cpus < 4 ? cpus : 4))/g" >nginx.conf
+}
+
+# undo MESSAGE: a failed start.
+undo() {
+	trap '' INT TERM HUP
+	hurry=yes
+	stop_system
+	fail "$1"
+}
+
+# Why a process ended, from the log it wrote to.
+last_words() {
+	grep -av -e '^Child\[' -e '^Spawning child' "$1" | grep -a "$2" | tail -n 1 |
+		sed -e 's/^[0-9/]* [0-9:]* //' -e 's/^\(nginx: \)\{0,1\}\[[a-z]*\] [0-9#: ]*//'
+}
+
+# Waits until every pool answers through nginx.
+await_answers() {
+	deadline=$(($(date +%s) + START_TIMEOUT))
+	for prefix in $(units | awk '{ print $2 }' | uniq |
+		sed -e 's,^loop$,/,' -e 's,^prefork$,/prefork/,' -e 's,^cpu$,/cpu-pool/,'); do
+		until [ "$(curl -s -o /dev/null -w '%{http_code}' --noproxy '*' --max-time 2 \
+			"http://127.0.0.1:$PORT$prefix")" = 200 ]; do
+			check_alive
+			[ "$(date +%s)" -lt "$deadline" ] ||
+				undo "no answer at http://localhost:$PORT$prefix within $START_TIMEOUT s: see $RUN_DIR/worker.log and error.log"
+			sleep 0.02
+		done
+	done
+	check_alive
+}
+
+check_alive() {
+	alive nginx || undo "nginx did not start: $(last_words error.log emerg)"
+	for unit in $(units | awk '{ print $1 }'); do
+		alive "$unit" || undo "worker $unit did not start: $(last_words worker.log .)"
+	done
+}
+
+check_settings
+check_programs
+check_run_dir
+check_user
+[ ! -d "$RUN_DIR" ] || [ -z "$(processes)" ] ||
+	fail "already running in $RUN_DIR: make status, make stop, or another RUN_DIR and PORT"
+check_port
+raise_files_limit
+prepare_run_dir
+trap 'undo interrupted' INT TERM HUP
+# A system in the foreground belongs to this process (run.sh).
+[ -z "${RUN_PID-}" ] || echo "$RUN_PID" >pids/run.pid
+echo "$PORT" >pids/port
+write_servers
+write_nginx_conf
+while read -r unit; do
+	# shellcheck disable=SC2086 # a line of words
+	start_unit $unit
+done <<EOF
+$(units)
+EOF
+daemon nginx error.log nginx -p . -c nginx.conf
+await_answers
+say "$(units | awk '{ n[$2] += $5 } END { for (p in n) printf "%s%d %s", s, n[p], p; s = ", " }') \
+worker(s) at http://localhost:$PORT (logs in $RUN_DIR)"

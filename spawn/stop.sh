@@ -1,0 +1,21 @@
+#!/bin/sh
+# Stops the system in RUN_DIR, whatever state it is in, and removes all it left but the logs.
+# shellcheck source=spawn/common.sh
+. "$(dirname "$0")/common.sh"
+check_settings
+
+nothing() {
+	say "nothing is running in $RUN_DIR"
+	exit 0
+}
+
+if [ -d "$RUN_DIR" ]; then
+	lock
+	[ -n "$(processes)" ] || ! alive nginx || fail "somebody else's system runs in $RUN_DIR"
+	[ -n "$(processes)" ] || [ -d "$RUN_DIR/pids" ] || nothing
+else
+	[ -n "$(processes)" ] || nothing
+fi
+trap 'hurry=yes' INT
+stop_system
+say "stopped"
