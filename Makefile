@@ -28,7 +28,9 @@ LIBS      := $(shell pkg-config --libs $(PACKAGES) 2>&1) -lfcgi -lm -pthread $(L
 
 APP_SOURCES  := $(filter-out app/main.c,$(wildcard app/*.c app/*/*.c))
 UNIT_SOURCES := $(wildcard tests/*.c tests/unit/*.c)
-INTEGRATION_SOURCES := $(wildcard tests/*.c tests/integration/*.c)
+INTEGRATION_SOURCES := $(wildcard tests/*.c tests/integration/*.c) tests/unit/stream.c
+# tests/unit/memory.c lets allocations fail.
+MEMORY_HOOKS := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 object = $(patsubst %.c,$(OBJ)/%.o,$(1))
 quiet  = $(if $(V),,@echo '  $(1)';)
 
@@ -67,7 +69,7 @@ $(OBJ)/liblanes.a: $(call object,$(APP_SOURCES))
 	$(call quiet,AR $@)rm -f $@ && ar rcs $@ $^
 
 $(OBJ)/unit: $(call object,$(UNIT_SOURCES)) $(OBJ)/liblanes.a
-	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS) -lcunit
+	$(call quiet,LD $@)$(LINK) $(MEMORY_HOOKS) -o $@ $^ $(LIBS) -lcunit
 
 $(OBJ)/integration: $(call object,$(INTEGRATION_SOURCES)) $(OBJ)/liblanes.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS) -lcunit -lcurl

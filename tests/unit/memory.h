@@ -1,0 +1,15 @@
+/*
+ * Memory running out, on demand. The unit test program is linked with --wrap for malloc, calloc
+ * and realloc, which reaches all of app/ and no shared library.
+ */
+#ifndef TESTS_UNIT_MEMORY_H
+#define TESTS_UNIT_MEMORY_H
+
+/* n more allocations succeed, then all fail, until memory_restore(). */
+void memory_fail_after(long n);
+void memory_restore(void);
+
+/* Allocations asked for since the program started, of every thread. */
+long memory_allocations(void);
+
+#endif

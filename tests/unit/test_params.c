@@ -1,0 +1,264 @@
+#include <errno.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "../harness.h"
+#include "fcgi/params.h"
+#include "memory.h"
+#include "stream.h"
+
+enum { NO_LIMIT = 1 << 20 };
+
+/* Bytes given as a literal, NULs included. */
+#define BYTES(literal) ((struct slice){literal, sizeof(literal) - 1})
+
+static int check(struct slice stream)
+{
+	struct fcgi_params p;
+	int result;
+
+	fcgi_params_init(&p, NULL, 0);
+	CU_ASSERT_EQUAL(fcgi_params_append(&p, stream.data, stream.len, NO_LIMIT), 0);
+	result = fcgi_params_check(&p);
+	fcgi_params_free(&p);
+	return result;
+}
+
+static void pairs_are_found_in_order(void)
+{
+	struct fcgi_params p;
+	struct slice name, value;
+	size_t at = 0;
+
+	fcgi_params_init(&p, NULL, 0);
+	fcgi_params_append(&p, "\1\2abc\0\1d\1\0e", 11, NO_LIMIT);
+	CU_ASSERT_EQUAL(fcgi_params_check(&p), 0);
+	CU_ASSERT_TRUE(fcgi_params_next(&p, &at, &name, &value));
+	CU_ASSERT_TRUE(slice_is(name, "a") && slice_is(value, "bc"));
+	CU_ASSERT_TRUE(fcgi_params_next(&p, &at, &name, &value));
+	CU_ASSERT_TRUE(slice_is(name, "") && slice_is(value, "d"));
+	CU_ASSERT_TRUE(fcgi_params_next(&p, &at, &name, &value));
+	CU_ASSERT_TRUE(slice_is(name, "e") && slice_is(value, ""));
+	CU_ASSERT_FALSE(fcgi_params_next(&p, &at, &name, &value));
+	CU_ASSERT_EQUAL(at, p.len);
+	fcgi_params_free(&p);
+}
+
+static void get_returns_the_first_of_a_repeated_name(void)
+{
+	struct fcgi_params p;
+	struct slice value;
+
+	fcgi_params_init(&p, NULL, 0);
+	fcgi_params_append(&p, "\2\1AAx\1\1Ay\1\1Az\1\0B", 16, NO_LIMIT);
+	CU_ASSERT_TRUE(slice_is(fcgi_params_get(&p, "A"), "y"));
+	value = fcgi_params_get(&p, "B");
+	CU_ASSERT_TRUE(value.data != NULL && value.len == 0);
+	value = fcgi_params_get(&p, "a");
+	CU_ASSERT_TRUE(value.data == NULL && value.len == 0);
+	fcgi_params_free(&p);
+}
+
+static void an_empty_stream_has_no_pairs(void)
+{
+	struct fcgi_params p;
+	struct slice name, value;
+	size_t at = 0;
+
+	fcgi_params_init(&p, NULL, 0);
+	CU_ASSERT_EQUAL(fcgi_params_append(&p, NULL, 0, 0), 0);
+	CU_ASSERT_EQUAL(fcgi_params_check(&p), 0);
+	CU_ASSERT_FALSE(fcgi_params_next(&p, &at, &name, &value));
+	CU_ASSERT_PTR_NULL(fcgi_params_get(&p, "A").data);
+	fcgi_params_free(&p);
+}
+
+static void four_byte_lengths_may_be_small(void)
+{
+	struct fcgi_params p;
+
+	fcgi_params_init(&p, NULL, 0);
+	fcgi_params_append(&p, "\x80\0\0\1\x80\0\0\2abc", 11, NO_LIMIT);
+	CU_ASSERT_EQUAL(fcgi_params_check(&p), 0);
+	CU_ASSERT_TRUE(slice_is(fcgi_params_get(&p, "a"), "bc"));
+	fcgi_params_free(&p);
+}
+
+static void lengths_have_31_bits_in_order(void)
+{
+	static char value[0x010203];
+	struct fcgi_params p;
+	size_t n = sizeof(value);
+
+	fcgi_params_init(&p, NULL, 0);
+	fcgi_params_append(&p, "\1\x80\1\2\3a", 6, NO_LIMIT);
+	CU_ASSERT_EQUAL(fcgi_params_append(&p, value, n, NO_LIMIT), 0);
+	CU_ASSERT_EQUAL(fcgi_params_check(&p), 0);
+	CU_ASSERT_EQUAL(fcgi_params_get(&p, "a").len, n);
+	fcgi_params_free(&p);
+}
+
+static void lengths_must_fit_the_stream_exactly(void)
+{
+	CU_ASSERT_EQUAL(check(BYTES("\1\1ab")), 0);
+	CU_ASSERT_EQUAL(check(BYTES("\1\1a")), -EBADMSG);
+	CU_ASSERT_EQUAL(check(BYTES("\1\1")), -EBADMSG);
+	CU_ASSERT_EQUAL(check(BYTES("\2\0a")), -EBADMSG);
+	CU_ASSERT_EQUAL(check(BYTES("\1")), -EBADMSG);
+	CU_ASSERT_EQUAL(check(BYTES("\0")), -EBADMSG);
+	CU_ASSERT_EQUAL(check(BYTES("\0\0")), 0);
+	CU_ASSERT_EQUAL(check(BYTES("\1\1abX")), -EBADMSG);
+	CU_ASSERT_EQUAL(check(BYTES("\x80\0\0")), -EBADMSG);
+	CU_ASSERT_EQUAL(check(BYTES("\0\x80\0\0")), -EBADMSG);
+	CU_ASSERT_EQUAL(check(BYTES("\x80")), -EBADMSG);
+}
+
+static void huge_lengths_do_not_overflow(void)
+{
+	CU_ASSERT_EQUAL(check(BYTES("\xff\xff\xff\xff\xff\xff\xff\xff"
+				    "ab")),
+			-EBADMSG);
+	CU_ASSERT_EQUAL(check(BYTES("\xff\xff\xff\xff\1ab")), -EBADMSG);
+	CU_ASSERT_EQUAL(check(BYTES("\1\xff\xff\xff\xff"
+				    "ab")),
+			-EBADMSG);
+	CU_ASSERT_EQUAL(check(BYTES("\2\xff\xff\xff\xff"
+				    "a")),
+			-EBADMSG);
+}
+
+static void a_malformed_pair_hides_no_earlier_one(void)
+{
+	struct fcgi_params p;
+
+	fcgi_params_init(&p, NULL, 0);
+	fcgi_params_append(&p, "\1\1Ax\1\7By", 8, NO_LIMIT);
+	CU_ASSERT_TRUE(slice_is(fcgi_params_get(&p, "A"), "x"));
+	CU_ASSERT_PTR_NULL(fcgi_params_get(&p, "B").data);
+	fcgi_params_free(&p);
+}
+
+static void the_owners_storage_is_used_until_it_is_full(void)
+{
+	char storage[4];
+	struct fcgi_params p;
+	long before = memory_allocations();
+
+	fcgi_params_init(&p, storage, sizeof(storage));
+	CU_ASSERT_EQUAL(fcgi_params_append(&p, "\1\1A", 3, NO_LIMIT), 0);
+	CU_ASSERT_EQUAL(fcgi_params_append(&p, "x", 1, NO_LIMIT), 0);
+	CU_ASSERT_PTR_EQUAL(p.data, storage);
+	CU_ASSERT_EQUAL(memory_allocations(), before);
+	CU_ASSERT_EQUAL(fcgi_params_append(&p, "\1\1By", 4, NO_LIMIT), 0);
+	CU_ASSERT_PTR_NOT_EQUAL(p.data, storage);
+	CU_ASSERT_TRUE(slice_is(fcgi_params_get(&p, "A"), "x"));
+	CU_ASSERT_TRUE(slice_is(fcgi_params_get(&p, "B"), "y"));
+	fcgi_params_free(&p);
+}
+
+static void growing_doubles_and_stops_at_the_limit(void)
+{
+	enum { LIMIT = 1000 };
+	struct fcgi_params p;
+	long before = memory_allocations();
+
+	fcgi_params_init(&p, NULL, 0);
+	for (int i = 0; i < LIMIT; i++)
+		CU_ASSERT_EQUAL(fcgi_params_append(&p, "x", 1, LIMIT), 0);
+	CU_ASSERT_EQUAL(p.len, LIMIT);
+	CU_ASSERT_EQUAL(p.size, LIMIT);
+	CU_ASSERT_TRUE(memory_allocations() - before <= 11);
+	CU_ASSERT_EQUAL(fcgi_params_append(&p, "x", 1, LIMIT), -E2BIG);
+	CU_ASSERT_EQUAL(p.len, LIMIT);
+	fcgi_params_free(&p);
+}
+
+static void the_limit_counts_bytes_as_sent(void)
+{
+	struct fcgi_params p;
+
+	fcgi_params_init(&p, NULL, 0);
+	CU_ASSERT_EQUAL(fcgi_params_append(&p, "abcde", 5, 4), -E2BIG);
+	CU_ASSERT_EQUAL(p.len, 0);
+	CU_ASSERT_EQUAL(fcgi_params_append(&p, "abcd", 4, 4), 0);
+	CU_ASSERT_EQUAL(fcgi_params_append(&p, "e", 1, 3), -E2BIG);
+	CU_ASSERT_EQUAL(fcgi_params_append(&p, "e", SIZE_MAX, SIZE_MAX), -E2BIG);
+	CU_ASSERT_EQUAL(p.len, 4);
+	fcgi_params_free(&p);
+}
+
+static void without_memory_nothing_changes(void)
+{
+	char storage[2];
+	struct fcgi_params p;
+	int error;
+
+	fcgi_params_init(&p, storage, sizeof(storage));
+	fcgi_params_append(&p, "ab", 2, NO_LIMIT);
+	memory_fail_after(0);
+	error = fcgi_params_append(&p, "c", 1, NO_LIMIT);
+	memory_restore();
+	CU_ASSERT_EQUAL(error, -ENOMEM);
+	CU_ASSERT_EQUAL(p.len, 2);
+	CU_ASSERT_PTR_EQUAL(p.data, storage);
+	CU_ASSERT_EQUAL(fcgi_params_append(&p, "c", 1, NO_LIMIT), 0);
+	CU_ASSERT_EQUAL(memcmp(p.data, "abc", 3), 0);
+	fcgi_params_free(&p);
+}
+
+static void free_may_be_called_twice(void)
+{
+	struct fcgi_params p;
+
+	fcgi_params_init(&p, NULL, 0);
+	fcgi_params_append(&p, "abc", 3, NO_LIMIT);
+	fcgi_params_free(&p);
+	CU_ASSERT_EQUAL(p.len, 0);
+	fcgi_params_free(&p);
+	CU_ASSERT_EQUAL(fcgi_params_append(&p, "abc", 3, NO_LIMIT), 0);
+	fcgi_params_free(&p);
+}
+
+static void encoded_pairs_are_as_short_as_can_be(void)
+{
+	static const size_t lengths[] = {0, 1, 127, 128, 129, 65536};
+	static char bytes[65536];
+	struct buffer ours = {0}, theirs = {0};
+
+	memset(bytes, 'x', sizeof(bytes));
+	for (size_t i = 0; i < 6; i++) {
+		for (size_t j = 0; j < 6; j++) {
+			struct slice name = {bytes, lengths[i]};
+			struct slice value = {bytes, lengths[j]};
+
+			fcgi_params_encode(&ours, name, value);
+			pair_append(&theirs, name, value);
+		}
+	}
+	CU_ASSERT_TRUE(slice_equal(buffer_slice(&ours), buffer_slice(&theirs)));
+	CU_ASSERT_EQUAL(check(buffer_slice(&ours)), 0);
+	buffer_free(&ours);
+	buffer_free(&theirs);
+}
+
+static const struct test tests[] = {
+	{"pairs are found in order", pairs_are_found_in_order},
+	{"get returns the first of a repeated name", get_returns_the_first_of_a_repeated_name},
+	{"an empty stream has no pairs", an_empty_stream_has_no_pairs},
+	{"four-byte lengths may be small", four_byte_lengths_may_be_small},
+	{"lengths have 31 bits in order", lengths_have_31_bits_in_order},
+	{"lengths must fit the stream exactly", lengths_must_fit_the_stream_exactly},
+	{"huge lengths do not overflow", huge_lengths_do_not_overflow},
+	{"a malformed pair hides no earlier one", a_malformed_pair_hides_no_earlier_one},
+	{"the owner's storage is used until it is full",
+	 the_owners_storage_is_used_until_it_is_full},
+	{"growing doubles and stops at the limit", growing_doubles_and_stops_at_the_limit},
+	{"the limit counts bytes as sent", the_limit_counts_bytes_as_sent},
+	{"without memory nothing changes", without_memory_nothing_changes},
+	{"free may be called twice", free_may_be_called_twice},
+	{"encoded pairs are as short as can be", encoded_pairs_are_as_short_as_can_be},
+};
+
+const struct suite params_suite = {
+	"params", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL,
+};

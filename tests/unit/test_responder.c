@@ -1,0 +1,1130 @@
+/*
+ * The protocol, rule by rule. A rule is a stream of records, what the owner does, and what must
+ * come of it: events, answers, and the state of the connection. Every stream is fed whole, in two
+ * parts split at every byte, byte by byte, and with several random paddings; always the same must
+ * come of it.
+ */
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../harness.h"
+#include "fcgi/responder.h"
+#include "memory.h"
+#include "stream.h"
+
+enum { STORAGE = 512, PADDINGS = 3, SPLITS = 1024 };
+
+enum answer {
+	NEVER,  /* takes requests and leaves them */
+	ERRORS, /* ends a request whose input is not OK */
+	ALWAYS, /* ends every request from inside ready() */
+};
+
+struct served {
+	struct fcgi_request request;
+	char storage[STORAGE];
+};
+
+struct connection {
+	struct fcgi_responder responder;
+	struct fcgi_limits limits;
+	enum answer answer;
+	bool no_requests; /* begin() finds no memory */
+	struct buffer log;
+	struct fcgi_request *last; /* ready() was called for it, and it was not answered */
+};
+
+struct rule {
+	const char *in;                /* a script of stream_script() */
+	void (*add)(struct stream *s); /* more of it */
+	enum answer answer;
+	bool no_requests;
+	struct fcgi_limits limits; /* zeros: DEFAULTS */
+	const char *events;
+	const char *out;
+	int error;
+	bool closes;
+	bool lingers;
+	bool partial;
+};
+
+static const struct fcgi_limits DEFAULTS = {100, 200, 4, 4096, 1 << 20};
+
+/* What ALWAYS and ERRORS answer. */
+#define ANSWER(id) "STDOUT " id " hello\nSTDOUT " id " end\nEND " id " 7 COMPLETE\n"
+
+/* ---- The owner ---- */
+
+static struct fcgi_request *on_begin(void *owner)
+{
+	struct connection *c = owner;
+	struct served *served = c->no_requests ? NULL : calloc(1, sizeof(*served));
+
+	buffer_append_text(&c->log, "begin\n");
+	if (!served)
+		return NULL;
+	fcgi_params_init(&served->request.params, served->storage, sizeof(served->storage));
+	return &served->request;
+}
+
+static void release(struct fcgi_request *request)
+{
+	fcgi_params_free(&request->params);
+	free(request);
+}
+
+static void answer(struct connection *c, struct fcgi_request *request)
+{
+	fcgi_responder_stdout(&c->responder, request, "hello", 5);
+	fcgi_responder_end(&c->responder, request, 7);
+	release(request);
+}
+
+static void note(struct connection *c, const char *event, const struct fcgi_request *request)
+{
+	buffer_append_text(&c->log, event);
+	buffer_append_text(&c->log, " ");
+	buffer_append_u64(&c->log, request->id);
+}
+
+static const char *input_name(enum fcgi_input input)
+{
+	static const char *const names[] = {" ok", " params too large", " params malformed",
+					    " stdin too large", " no memory"};
+
+	return names[input];
+}
+
+static void on_ready(void *owner, struct fcgi_request *request, enum fcgi_input input)
+{
+	struct connection *c = owner;
+	struct slice name, value;
+	size_t at = 0;
+
+	note(c, "ready", request);
+	buffer_append_text(&c->log, input_name(input));
+	while (input == FCGI_INPUT_OK && fcgi_params_next(&request->params, &at, &name, &value)) {
+		buffer_append_text(&c->log, " ");
+		buffer_append(&c->log, name.data, name.len);
+		buffer_append_text(&c->log, "=");
+		buffer_append(&c->log, value.data, value.len);
+	}
+	buffer_append_text(&c->log, "\n");
+	if (c->answer == ALWAYS || (c->answer == ERRORS && input != FCGI_INPUT_OK))
+		answer(c, request);
+	else
+		c->last = request;
+}
+
+static void on_input_failed(void *owner, struct fcgi_request *request, enum fcgi_input input)
+{
+	struct connection *c = owner;
+
+	note(c, "failed", request);
+	buffer_append_text(&c->log, input_name(input));
+	buffer_append_text(&c->log, "\n");
+	if (c->answer != NEVER)
+		answer(c, request);
+}
+
+static void on_gone(void *owner, struct fcgi_request *request)
+{
+	struct connection *c = owner;
+
+	note(c, "gone", request);
+	buffer_append_text(&c->log, "\n");
+	release(request);
+}
+
+static const struct fcgi_events EVENTS = {on_begin, on_ready, on_input_failed, on_gone};
+
+static void open_connection(struct connection *c, const struct fcgi_limits *limits)
+{
+	*c = (struct connection){.limits = *limits};
+	fcgi_responder_init(&c->responder, &c->limits, &EVENTS, c);
+}
+
+static void close_connection(struct connection *c)
+{
+	fcgi_responder_close(&c->responder);
+	buffer_free(&c->log);
+}
+
+static int feed_script(struct connection *c, const char *script)
+{
+	struct stream s = {0};
+	int error;
+
+	stream_script(&s, script);
+	error = fcgi_responder_feed(&c->responder, s.bytes.data, s.bytes.len);
+	stream_free(&s);
+	return error;
+}
+
+/* ---- Expecting ---- */
+
+static void expect_text(struct slice got, const char *expected, const char *what)
+{
+	bool same = slice_is(got, expected);
+
+	if (!same)
+		printf("    %s:\n%.*s    expected:\n%s", what, (int)got.len, got.data, expected);
+	CU_ASSERT_TRUE(same);
+}
+
+static void expect_events(struct connection *c, const char *expected)
+{
+	expect_text(buffer_slice(&c->log), expected, "events");
+	c->log.len = 0;
+}
+
+static void expect_out(struct connection *c, const char *expected)
+{
+	struct buffer text = {0};
+
+	records_as_text(buffer_slice(&c->responder.out), &text);
+	expect_text(buffer_slice(&text), expected, "answers");
+	buffer_free(&text);
+	c->responder.out.len = 0;
+}
+
+static void expect_rule(struct connection *c, const struct rule *rule, int error)
+{
+	CU_ASSERT_EQUAL(error, rule->error);
+	expect_events(c, rule->events ? rule->events : "");
+	expect_out(c, rule->out ? rule->out : "");
+	if (error)
+		return;
+	CU_ASSERT_EQUAL(fcgi_responder_should_close(&c->responder), rule->closes);
+	CU_ASSERT_EQUAL(fcgi_responder_linger(&c->responder), rule->lingers);
+	CU_ASSERT_EQUAL(fcgi_responder_partial(&c->responder), rule->partial);
+}
+
+/* Feeds the first part, then the rest in steps. Each piece is a copy of its own, so that a
+ * sanitizer sees a read beyond it. */
+static void feed_in_parts(const struct rule *rule, struct slice in, size_t first, size_t step)
+{
+	struct connection c;
+	int error = 0;
+
+	open_connection(&c, rule->limits.conn_requests ? &rule->limits : &DEFAULTS);
+	c.answer = rule->answer;
+	c.no_requests = rule->no_requests;
+	for (size_t at = 0, n = first; at < in.len && !error; at += n, n = step) {
+		char *piece;
+
+		if (n > in.len - at)
+			n = in.len - at;
+		piece = malloc(n ? n : 1);
+		memcpy(piece, in.data + at, n);
+		error = fcgi_responder_feed(&c.responder, piece, n);
+		free(piece);
+	}
+	expect_rule(&c, rule, error);
+	close_connection(&c);
+}
+
+static void check(const struct rule *rule)
+{
+	for (uint32_t seed = 0; seed < PADDINGS; seed++) {
+		struct stream s = {.seed = seed * 0x9e3779b9u};
+		struct slice in;
+
+		if (rule->in)
+			stream_script(&s, rule->in);
+		if (rule->add)
+			rule->add(&s);
+		in = buffer_slice(&s.bytes);
+		feed_in_parts(rule, in, in.len, in.len);
+		feed_in_parts(rule, in, 1, 1);
+		for (size_t at = 0; at < in.len; at += 1 + in.len / SPLITS)
+			feed_in_parts(rule, in, at, in.len);
+		stream_free(&s);
+	}
+}
+
+#define CHECK(...) check(&(struct rule){__VA_ARGS__})
+
+/* ---- A request's life ---- */
+
+static void a_request_is_handed_over_when_its_params_end(void)
+{
+	CHECK(.in = "begin 1 keep, params 1 A=x&B=, params-end 1",
+	      .events = "begin\nready 1 ok A=x B=\n");
+}
+
+static void a_request_is_not_handed_over_before(void)
+{
+	CHECK(.in = "begin 1 keep", .events = "begin\n", .partial = true);
+	CHECK(.in = "begin 1 keep, params 1 A=x", .events = "begin\n", .partial = true);
+}
+
+static void params_may_be_empty(void)
+{
+	CHECK(.in = "begin 1 keep, params-end 1", .events = "begin\nready 1 ok\n");
+}
+
+static void params_may_come_in_many_records(void)
+{
+	CHECK(.in = "begin 1 keep, record 4 1 \1, record 4 1 \2, record 4 1 abc, params-end 1",
+	      .events = "begin\nready 1 ok a=bc\n");
+}
+
+static void add_long_value(struct stream *s)
+{
+	struct buffer content = {0};
+	char value[STORAGE];
+
+	memset(value, 'v', sizeof(value));
+	pair_append(&content, slice_of("A"), (struct slice){value, sizeof(value)});
+	pair_append(&content, slice_of("B"), slice_of("y"));
+	stream_params(s, 1, buffer_slice(&content));
+	stream_params_end(s, 1);
+	buffer_free(&content);
+}
+
+static void params_may_outgrow_the_owners_storage(void)
+{
+	char events[STORAGE + 64];
+	size_t n = (size_t)sprintf(events, "begin\nready 1 ok A=");
+
+	memset(events + n, 'v', STORAGE);
+	strcpy(events + n + STORAGE, " B=y\n");
+	CHECK(.in = "begin 1 keep", .add = add_long_value, .events = events);
+}
+
+static void malformed_params_are_handed_over_as_such(void)
+{
+	CHECK(.in = "begin 1 keep, record 4 1 \1\2a, params-end 1", .answer = ERRORS,
+	      .events = "begin\nready 1 params malformed\n", .out = ANSWER("1"), .lingers = true);
+}
+
+static void params_after_their_end_are_ignored(void)
+{
+	CHECK(.in = "begin 1 keep, params-end 1, params 1 A=x, params-end 1, stdin-end 1",
+	      .events = "begin\nready 1 ok\n");
+}
+
+static void params_up_to_the_limit_are_taken(void)
+{
+	CHECK(.in = "begin 1 keep, params 1 AAA=xxx, params-end 1", .limits = {1, 1, 1, 8, 0},
+	      .events = "begin\nready 1 ok AAA=xxx\n");
+}
+
+static void params_over_the_limit_are_reported_at_once(void)
+{
+	CHECK(.in = "begin 1 keep, params 1 AAA=xxxx", .limits = {1, 1, 1, 8, 0},
+	      .events = "begin\nready 1 params too large\n");
+	CHECK(.in = "begin 1 keep, params 1 A=x, params 1 AA=xxx", .limits = {1, 1, 1, 8, 0},
+	      .events = "begin\nready 1 params too large\n");
+}
+
+static void the_rest_of_too_large_params_is_discarded(void)
+{
+	CHECK(.in = "begin 1 keep, params 1 *20, params 1 A=x, params-end 1, stdin 1 *20, "
+		    "stdin-end 1",
+	      .limits = {1, 1, 1, 8, 8}, .events = "begin\nready 1 params too large\n");
+	CHECK(.in = "begin 1 keep, params 1 *20, params 1 *20, params-end 1, stdin 1 *20, "
+		    "stdin-end 1, request 1 keep A=x",
+	      .limits = {1, 1, 1, 8, 8}, .answer = ALWAYS,
+	      .events = "begin\nready 1 params too large\nbegin\nready 1 ok A=x\n",
+	      .out = ANSWER("1") ANSWER("1"));
+}
+
+static void stdin_is_discarded(void)
+{
+	CHECK(.in = "begin 1 keep, params-end 1, stdin 1 *3000, stdin 1 abc, stdin-end 1",
+	      .events = "begin\nready 1 ok\n");
+}
+
+static void stdin_may_precede_the_end_of_params(void)
+{
+	CHECK(.in = "begin 1 keep, stdin 1 abc, params 1 A=x, stdin-end 1, params-end 1",
+	      .events = "begin\nready 1 ok A=x\n");
+}
+
+static void stdin_after_its_end_is_ignored(void)
+{
+	CHECK(.in = "begin 1 keep, params-end 1, stdin 1 abcd, stdin-end 1, stdin 1 abcdefgh, "
+		    "stdin-end 1",
+	      .limits = {1, 1, 1, 8, 8}, .events = "begin\nready 1 ok\n");
+}
+
+static void stdin_up_to_the_limit_is_taken(void)
+{
+	CHECK(.in = "begin 1 keep, params-end 1, stdin 1 abcd, stdin 1 efgh, stdin-end 1",
+	      .limits = {1, 1, 1, 8, 8}, .events = "begin\nready 1 ok\n");
+}
+
+static void stdin_over_the_limit_fails_the_running_request_once(void)
+{
+	CHECK(.in = "begin 1 keep, params-end 1, stdin 1 abcd, stdin 1 efghi, stdin 1 *8, "
+		    "stdin-end 1",
+	      .limits = {1, 1, 1, 8, 8}, .events = "begin\nready 1 ok\nfailed 1 stdin too large\n");
+	CHECK(.in = "begin 1 keep, params-end 1, stdin 1 *20, stdin 1 *20, stdin-end 1",
+	      .limits = {1, 1, 1, 8, 8}, .answer = ERRORS,
+	      .events = "begin\nready 1 ok\nfailed 1 stdin too large\n", .out = ANSWER("1"));
+}
+
+static void stdin_over_the_limit_before_the_params_hands_over(void)
+{
+	CHECK(.in = "begin 1 keep, params 1 A=x, stdin 1 *9, stdin 1 *9, params 1 B=y, "
+		    "params-end 1, stdin-end 1",
+	      .limits = {1, 1, 1, 8, 8}, .events = "begin\nready 1 stdin too large\n");
+	CHECK(.in = "begin 1 keep, params 1 A=x, stdin 1 *9, stdin 1 *9, params 1 B=y, "
+		    "params-end 1, stdin-end 1",
+	      .limits = {1, 1, 1, 8, 8}, .answer = ALWAYS,
+	      .events = "begin\nready 1 stdin too large\n", .out = ANSWER("1"));
+}
+
+static void late_stdin_of_an_answered_request_is_ignored(void)
+{
+	CHECK(.in = "begin 1 keep, params-end 1, stdin 1 *3000, stdin-end 1", .answer = ALWAYS,
+	      .limits = {1, 1, 1, 8, 8}, .events = "begin\nready 1 ok\n", .out = ANSWER("1"));
+}
+
+static void an_id_may_be_used_again_after_its_end(void)
+{
+	CHECK(.in = "request 1 keep A=x, request 1 keep B=y", .answer = ALWAYS,
+	      .events = "begin\nready 1 ok A=x\nbegin\nready 1 ok B=y\n",
+	      .out = ANSWER("1") ANSWER("1"));
+}
+
+/* ---- Closing ---- */
+
+static void with_keep_conn_the_connection_stays(void)
+{
+	CHECK(.in = "request 1 keep A=x", .answer = ALWAYS, .events = "begin\nready 1 ok A=x\n",
+	      .out = ANSWER("1"));
+}
+
+static void without_keep_conn_the_connection_closes_after_the_answer(void)
+{
+	CHECK(.in = "request 1 A=x", .events = "begin\nready 1 ok A=x\n");
+	CHECK(.in = "request 1 A=x", .answer = ALWAYS, .events = "begin\nready 1 ok A=x\n",
+	      .out = ANSWER("1"), .closes = true);
+}
+
+static void a_request_answered_before_its_stdin_ended_lingers(void)
+{
+	CHECK(.in = "begin 1, params-end 1, stdin 1 abc", .answer = ALWAYS,
+	      .events = "begin\nready 1 ok\n", .out = ANSWER("1"), .closes = true, .lingers = true);
+	CHECK(.in = "begin 1, params-end 1, stdin 1 abc, stdin-end 1", .answer = ALWAYS,
+	      .events = "begin\nready 1 ok\n", .out = ANSWER("1"), .closes = true);
+	CHECK(.in = "begin 1, params-end 1, stdin 1 abc, abort 1", .answer = ALWAYS,
+	      .events = "begin\nready 1 ok\n", .out = ANSWER("1"), .closes = true);
+}
+
+static void the_end_of_one_late_stdin_does_not_stand_for_another(void)
+{
+	CHECK(.in = "begin 1 keep, begin 2 keep, params-end 1, params-end 2, stdin-end 2, stdin 1 "
+		    "a",
+	      .answer = ALWAYS, .events = "begin\nbegin\nready 1 ok\nready 2 ok\n",
+	      .out = ANSWER("1") ANSWER("2"), .lingers = true);
+}
+
+static void requests_begun_before_the_end_of_a_closing_one_are_answered(void)
+{
+	struct connection c;
+
+	open_connection(&c, &DEFAULTS);
+	c.answer = ALWAYS;
+	CU_ASSERT_EQUAL(feed_script(&c, "begin 1, begin 2 keep, params-end 1, stdin-end 1"), 0);
+	expect_out(&c, ANSWER("1"));
+	CU_ASSERT_FALSE(fcgi_responder_should_close(&c.responder));
+	CU_ASSERT_EQUAL(feed_script(&c, "params-end 2, stdin-end 2"), 0);
+	expect_out(&c, ANSWER("2"));
+	CU_ASSERT_TRUE(fcgi_responder_should_close(&c.responder));
+	close_connection(&c);
+}
+
+static void a_begin_while_a_closing_request_is_active_is_served(void)
+{
+	CHECK(.in = "begin 1, request 2 keep A=x, params-end 1, stdin-end 1", .answer = ALWAYS,
+	      .events = "begin\nbegin\nready 2 ok A=x\nready 1 ok\n",
+	      .out = ANSWER("2") ANSWER("1"), .closes = true);
+}
+
+static void a_begin_after_the_end_of_a_closing_request_is_ignored(void)
+{
+	CHECK(.in = "request 1 A=x, begin 2 keep, params 2 A=x", .answer = ALWAYS,
+	      .events = "begin\nready 1 ok A=x\n", .out = ANSWER("1"), .closes = true,
+	      .lingers = true);
+	CHECK(.in = "begin 3 keep, request 1 A=x, request 2 keep B=x, params-end 3, stdin-end 3",
+	      .answer = ALWAYS, .events = "begin\nbegin\nready 1 ok A=x\nready 3 ok\n",
+	      .out = ANSWER("1") ANSWER("3"), .closes = true);
+}
+
+static void after_shut_no_request_is_begun(void)
+{
+	struct connection c;
+
+	open_connection(&c, &DEFAULTS);
+	CU_ASSERT_EQUAL(feed_script(&c, "request 1 keep A=x"), 0);
+	fcgi_responder_shut(&c.responder);
+	CU_ASSERT_FALSE(fcgi_responder_should_close(&c.responder));
+	CU_ASSERT_EQUAL(feed_script(&c, "request 2 keep A=x, get FCGI_MAX_REQS"), 0);
+	expect_events(&c, "begin\nready 1 ok A=x\n");
+	expect_out(&c, "VALUES FCGI_MAX_REQS=200\n");
+	answer(&c, c.last);
+	expect_out(&c, ANSWER("1"));
+	CU_ASSERT_TRUE(fcgi_responder_should_close(&c.responder));
+	CU_ASSERT_FALSE(fcgi_responder_linger(&c.responder));
+	close_connection(&c);
+}
+
+static void an_idle_connection_that_is_shut_closes_at_once(void)
+{
+	struct connection c;
+
+	open_connection(&c, &DEFAULTS);
+	CU_ASSERT_FALSE(fcgi_responder_should_close(&c.responder));
+	fcgi_responder_shut(&c.responder);
+	CU_ASSERT_TRUE(fcgi_responder_should_close(&c.responder));
+	close_connection(&c);
+}
+
+static void closing_gives_back_every_request_once(void)
+{
+	struct connection c;
+
+	open_connection(&c, &(struct fcgi_limits){1, 1, 100, 100, 100});
+	CU_ASSERT_EQUAL(feed_script(&c, "begin 1, request 2 keep A=x"), 0);
+	expect_events(&c, "begin\nbegin\nready 2 ok A=x\n");
+	fcgi_responder_close(&c.responder);
+	expect_events(&c, "gone 2\ngone 1\n");
+	CU_ASSERT_EQUAL(fcgi_responder_active(&c.responder), 0);
+	fcgi_responder_close(&c.responder);
+	CU_ASSERT_EQUAL(feed_script(&c, "request 3 keep A=x"), 0);
+	expect_events(&c, "");
+	close_connection(&c);
+}
+
+/* ---- Refusing ---- */
+
+static void other_roles_are_refused(void)
+{
+	CHECK(.in = "begin 1 keep authorizer, begin 2 keep filter",
+	      .out = "END 1 0 UNKNOWN_ROLE\nEND 2 0 UNKNOWN_ROLE\n", .lingers = true);
+	CHECK(.in = "begin 1 keep authorizer, params-end 1, stdin-end 1, request 1 keep A=x",
+	      .events = "begin\nready 1 ok A=x\n", .out = "END 1 0 UNKNOWN_ROLE\n");
+}
+
+static void a_refused_role_without_keep_conn_closes(void)
+{
+	CHECK(.in = "begin 1 authorizer, params-end 1, stdin-end 1",
+	      .out = "END 1 0 UNKNOWN_ROLE\n", .closes = true);
+}
+
+static void requests_over_the_limit_are_overloaded(void)
+{
+	CHECK(.in = "begin 1 keep, begin 2 keep, begin 3 keep, params-end 3, stdin-end 3",
+	      .limits = {1, 1, 2, 8, 8}, .events = "begin\nbegin\n", .out = "END 3 0 OVERLOADED\n",
+	      .partial = true);
+	CHECK(.in = "request 1 keep A=x, request 2 keep A=x, request 3 keep A=x",
+	      .limits = {1, 1, 1, 8, 8}, .answer = ALWAYS,
+	      .events = "begin\nready 1 ok A=x\nbegin\nready 2 ok A=x\nbegin\nready 3 ok A=x\n",
+	      .out = ANSWER("1") ANSWER("2") ANSWER("3"));
+}
+
+static void no_memory_for_a_request_is_overloaded(void)
+{
+	CHECK(.in = "request 1 keep A=x", .no_requests = true, .events = "begin\n",
+	      .out = "END 1 0 OVERLOADED\n");
+	CHECK(.in = "request 1 A=x", .no_requests = true, .events = "begin\n",
+	      .out = "END 1 0 OVERLOADED\n", .closes = true);
+}
+
+/* ---- Aborting ---- */
+
+static void an_abort_ends_the_request(void)
+{
+	CHECK(.in = "request 1 keep A=x, abort 1", .events = "begin\nready 1 ok A=x\ngone 1\n",
+	      .out = "END 1 0 COMPLETE\n");
+	CHECK(.in = "begin 1 keep, params 1 A=x, abort 1, request 1 keep B=y",
+	      .events = "begin\ngone 1\nbegin\nready 1 ok B=y\n", .out = "END 1 0 COMPLETE\n");
+}
+
+static void an_abort_without_keep_conn_closes(void)
+{
+	CHECK(.in = "begin 1, abort 1", .events = "begin\ngone 1\n", .out = "END 1 0 COMPLETE\n",
+	      .closes = true);
+}
+
+static void an_abort_with_content_is_an_abort(void)
+{
+	CHECK(.in = "begin 1 keep, record 2 1 abc", .events = "begin\ngone 1\n",
+	      .out = "END 1 0 COMPLETE\n");
+}
+
+static void an_abort_ends_only_its_own_request(void)
+{
+	CHECK(.in = "begin 1 keep, begin 2 keep, abort 1, params-end 2",
+	      .events = "begin\nbegin\ngone 1\nready 2 ok\n", .out = "END 1 0 COMPLETE\n");
+}
+
+/* ---- What is ignored, and what is an error ---- */
+
+static void records_of_inactive_ids_are_ignored(void)
+{
+	CHECK(.in = "params 1 A=x, params-end 1, stdin 1 abc, stdin-end 1, abort 1, params 65535 "
+		    "A=x, "
+		    "request 1 keep A=x, params 2 B=y",
+	      .events = "begin\nready 1 ok A=x\n");
+}
+
+static void data_and_unknown_types_of_a_request_are_ignored(void)
+{
+	CHECK(.in = "begin 1 keep, record 8 1 abc, record 8 1 , record 12 1 abc, record 0 1 abc, "
+		    "record 255 2 , record 9 1 abc, record 6 1 abc, record 3 1 abcdefgh, "
+		    "params-end 1",
+	      .events = "begin\nready 1 ok\n");
+}
+
+static void add_wrong_version(struct stream *s)
+{
+	buffer_append(&s->bytes, "\2\1\0\1\0\0\0\0", 8);
+}
+
+static void another_version_is_an_error(void)
+{
+	CHECK(.in = "begin 1 keep", .add = add_wrong_version, .events = "begin\n",
+	      .error = -EPROTO);
+	CHECK(.add = add_wrong_version, .error = -EPROTO);
+}
+
+static void begin_on_an_active_id_is_an_error(void)
+{
+	CHECK(.in = "begin 1 keep, begin 1 keep", .events = "begin\n", .error = -EPROTO);
+	CHECK(.in = "begin 2 keep, request 1 keep A=x, begin 1 keep",
+	      .events = "begin\nbegin\nready 1 ok A=x\n", .error = -EPROTO);
+}
+
+static void a_short_begin_body_is_an_error(void)
+{
+	CHECK(.in = "record 1 1 ", .error = -EPROTO);
+	CHECK(.in = "record 1 1 abcdefg", .error = -EPROTO);
+}
+
+static void add_long_begin(struct stream *s)
+{
+	stream_record(s, FCGI_BEGIN_REQUEST, 1, "\0\1\xff\1\2\3\4\5more of it", 18);
+	stream_params_end(s, 1);
+	stream_stdin_end(s, 1);
+}
+
+static void a_long_begin_body_is_taken_by_its_first_eight_bytes(void)
+{
+	CHECK(.add = add_long_begin, .answer = ALWAYS, .events = "begin\nready 1 ok\n",
+	      .out = ANSWER("1"));
+}
+
+static void add_flags_without_keep_conn(struct stream *s)
+{
+	stream_record(s, FCGI_BEGIN_REQUEST, 1, "\0\1\xfe\0\0\0\0\0", 8);
+	stream_params_end(s, 1);
+	stream_stdin_end(s, 1);
+}
+
+static void other_flags_are_not_keep_conn(void)
+{
+	CHECK(.add = add_flags_without_keep_conn, .answer = ALWAYS, .events = "begin\nready 1 ok\n",
+	      .out = ANSWER("1"), .closes = true);
+}
+
+static void part_of_a_record_is_owed(void)
+{
+	struct connection c;
+
+	open_connection(&c, &DEFAULTS);
+	CU_ASSERT_FALSE(fcgi_responder_partial(&c.responder));
+	fcgi_responder_feed(&c.responder, "\1\5\0", 3);
+	CU_ASSERT_TRUE(fcgi_responder_partial(&c.responder));
+	fcgi_responder_feed(&c.responder, "\1\0\2\3\0", 5);
+	CU_ASSERT_TRUE(fcgi_responder_partial(&c.responder));
+	fcgi_responder_feed(&c.responder, "ab", 2);
+	CU_ASSERT_TRUE(fcgi_responder_partial(&c.responder));
+	fcgi_responder_feed(&c.responder, "ppp", 3);
+	CU_ASSERT_FALSE(fcgi_responder_partial(&c.responder));
+	fcgi_responder_feed(&c.responder, "\1\x09\0\0\0\2\0\0a", 9); /* its memory is freed */
+	CU_ASSERT_TRUE(fcgi_responder_partial(&c.responder));
+	close_connection(&c);
+}
+
+/* ---- Management records ---- */
+
+static void get_values_is_answered(void)
+{
+	CHECK(.in = "get FCGI_MAX_CONNS FCGI_MAX_REQS FCGI_MPXS_CONNS",
+	      .out = "VALUES FCGI_MAX_CONNS=100 FCGI_MAX_REQS=200 FCGI_MPXS_CONNS=1\n");
+	CHECK(.in = "get FCGI_MAX_CONNS", .limits = {UINT32_MAX, 0, 1, 0, 0},
+	      .out = "VALUES FCGI_MAX_CONNS=4294967295\n");
+}
+
+static void get_values_is_answered_in_the_middle_of_requests(void)
+{
+	CHECK(.in = "begin 1 keep, get FCGI_MPXS_CONNS, params 1 A=x, get, params-end 1",
+	      .events = "begin\nready 1 ok A=x\n", .out = "VALUES FCGI_MPXS_CONNS=1\nVALUES\n");
+}
+
+static void unknown_values_are_omitted(void)
+{
+	CHECK(.in = "get FCGI_MAX_CONN FCGI_MPXS_CONNS fcgi_max_reqs",
+	      .out = "VALUES FCGI_MPXS_CONNS=1\n");
+}
+
+static void repeated_values_are_answered_once(void)
+{
+	CHECK(.in = "get FCGI_MPXS_CONNS FCGI_MPXS_CONNS FCGI_MAX_REQS FCGI_MPXS_CONNS",
+	      .out = "VALUES FCGI_MPXS_CONNS=1 FCGI_MAX_REQS=200\n");
+}
+
+static void malformed_get_values_is_answered_as_far_as_it_was_understood(void)
+{
+	CHECK(.in = "record 9 0 \x0f", .out = "VALUES\n");
+	CHECK(.in = "record 9 0 \x0f\1FCGI_MPXS_CONNS1\x0e\1FCGI_MAX_",
+	      .out = "VALUES FCGI_MPXS_CONNS=1\n");
+}
+
+static void add_long_get_values(struct stream *s)
+{
+	struct buffer content = {0};
+	char value[1000] = "";
+
+	pair_append(&content, slice_of("FCGI_MPXS_CONNS"), slice_of(""));
+	pair_append(&content, slice_of("UNKNOWN"), (struct slice){value, sizeof(value)});
+	pair_append(&content, slice_of("FCGI_MAX_REQS"), slice_of(""));
+	stream_record(s, FCGI_GET_VALUES, 0, content.data, content.len);
+	buffer_free(&content);
+}
+
+static void long_get_values_is_answered_from_its_first_kilobyte(void)
+{
+	CHECK(.add = add_long_get_values, .out = "VALUES FCGI_MPXS_CONNS=1\n");
+}
+
+static void other_management_records_are_unknown_types(void)
+{
+	CHECK(.in = "record 12 0 abc, record 255 0 , record 0 0 , record 1 0 abcdefgh, record 4 0 "
+		    "abc, "
+		    "record 5 0 , record 2 0 , request 1 keep A=x",
+	      .events = "begin\nready 1 ok A=x\n",
+	      .out = "UNKNOWN 12\nUNKNOWN 255\nUNKNOWN 0\nUNKNOWN 1\nUNKNOWN 4\nUNKNOWN 5\n"
+		     "UNKNOWN 2\n");
+}
+
+/* ---- Many requests ---- */
+
+static void interleaved_requests_keep_apart(void)
+{
+	CHECK(.in = "begin 7 keep, begin 300 keep, record 4 7 \1\1a, begin 65535 keep, "
+		    "record 4 300 \1, stdin 300 abc, record 4 7 x, params 65535 C=z, "
+		    "record 4 300 \1by, params-end 300, params-end 65535, params-end 7",
+	      .events = "begin\nbegin\nbegin\nready 300 ok b=y\nready 65535 ok C=z\n"
+			"ready 7 ok a=x\n");
+}
+
+static size_t longest_chain(const struct fcgi_responder *r)
+{
+	size_t longest = 0;
+
+	for (uint32_t i = 0; i < r->buckets; i++) {
+		struct fcgi_request *request = r->table ? r->table[i] : r->first;
+		size_t n = 0;
+
+		for (; request; request = request->next)
+			n++;
+		longest = n > longest ? n : longest;
+	}
+	return longest;
+}
+
+/* Begins count requests, then has them all answered, in another order. */
+static void serve_many(struct connection *c, uint16_t count)
+{
+	struct stream s = {0};
+
+	for (uint32_t id = 1; id <= count; id++)
+		stream_begin(&s, (uint16_t)id, FCGI_RESPONDER, FCGI_KEEP_CONN);
+	CU_ASSERT_EQUAL(fcgi_responder_feed(&c->responder, s.bytes.data, s.bytes.len), 0);
+	CU_ASSERT_EQUAL(fcgi_responder_active(&c->responder), count);
+	s.bytes.len = 0;
+	for (uint32_t i = 0; i < count; i++) {
+		uint16_t id = (uint16_t)(1 + (i * 7) % count);
+
+		stream_params_end(&s, id);
+		stream_stdin_end(&s, id);
+	}
+	c->answer = ALWAYS;
+	CU_ASSERT_EQUAL(fcgi_responder_feed(&c->responder, s.bytes.data, s.bytes.len), 0);
+	CU_ASSERT_EQUAL(fcgi_responder_active(&c->responder), 0);
+	CU_ASSERT_FALSE(fcgi_responder_partial(&c->responder));
+	CU_ASSERT_FALSE(fcgi_responder_linger(&c->responder));
+	stream_free(&s);
+}
+
+static void a_thousand_requests_have_short_chains(void)
+{
+	struct connection c;
+	struct stream s = {0};
+
+	open_connection(&c, &(struct fcgi_limits){1, 1, 65535, 8, 8});
+	for (uint32_t id = 1; id <= 1000; id++)
+		stream_begin(&s, (uint16_t)id, FCGI_RESPONDER, FCGI_KEEP_CONN);
+	CU_ASSERT_EQUAL(fcgi_responder_feed(&c.responder, s.bytes.data, s.bytes.len), 0);
+	CU_ASSERT_EQUAL(fcgi_responder_active(&c.responder), 1000);
+	CU_ASSERT_TRUE(longest_chain(&c.responder) <= 2);
+	stream_free(&s);
+	close_connection(&c);
+}
+
+static void every_id_can_be_active_at_once(void)
+{
+	struct connection c;
+
+	open_connection(&c, &(struct fcgi_limits){1, 1, UINT32_MAX, 8, 8});
+	serve_many(&c, 65535);
+	close_connection(&c);
+}
+
+static void a_usual_request_costs_no_allocation(void)
+{
+	struct connection c;
+	struct stream s = {0};
+	long before;
+
+	open_connection(&c, &DEFAULTS);
+	c.answer = ALWAYS;
+	stream_script(&s, "request 1 keep REQUEST_METHOD=GET&QUERY_STRING=seconds=1.5");
+	fcgi_responder_feed(&c.responder, s.bytes.data, s.bytes.len);
+	c.responder.out.len = 0;
+	c.log.len = 0;
+	before = memory_allocations();
+	CU_ASSERT_EQUAL(fcgi_responder_feed(&c.responder, s.bytes.data, s.bytes.len), 0);
+	CU_ASSERT_EQUAL(memory_allocations() - before, 1); /* the owner's own, in on_begin() */
+	stream_free(&s);
+	close_connection(&c);
+}
+
+/* ---- Answering ---- */
+
+static void an_answer_may_come_later(void)
+{
+	struct connection c;
+
+	open_connection(&c, &DEFAULTS);
+	CU_ASSERT_EQUAL(feed_script(&c, "request 1 A=x"), 0);
+	expect_out(&c, "");
+	CU_ASSERT_EQUAL(fcgi_responder_active(&c.responder), 1);
+	answer(&c, c.last);
+	expect_out(&c, ANSWER("1"));
+	CU_ASSERT_EQUAL(fcgi_responder_active(&c.responder), 0);
+	CU_ASSERT_TRUE(fcgi_responder_should_close(&c.responder));
+	CU_ASSERT_FALSE(fcgi_responder_linger(&c.responder));
+	close_connection(&c);
+}
+
+static void an_answer_may_come_within_a_record_of_the_request(void)
+{
+	struct connection c;
+
+	open_connection(&c, &DEFAULTS);
+	CU_ASSERT_EQUAL(feed_script(&c, "begin 1, params-end 1"), 0);
+	CU_ASSERT_EQUAL(fcgi_responder_feed(&c.responder, "\1\5\0\1\0\4\0\0ab", 10), 0);
+	answer(&c, c.last);
+	CU_ASSERT_TRUE(fcgi_responder_linger(&c.responder));
+	CU_ASSERT_EQUAL(fcgi_responder_feed(&c.responder, "cd", 2), 0);
+	CU_ASSERT_TRUE(fcgi_responder_linger(&c.responder));
+	CU_ASSERT_EQUAL(feed_script(&c, "stdin-end 1"), 0);
+	CU_ASSERT_FALSE(fcgi_responder_linger(&c.responder));
+	close_connection(&c);
+}
+
+static void an_empty_stdout_is_sent_at_the_end_only(void)
+{
+	struct connection c;
+
+	open_connection(&c, &DEFAULTS);
+	CU_ASSERT_EQUAL(feed_script(&c, "request 1 keep A=x"), 0);
+	fcgi_responder_stdout(&c.responder, c.last, "", 0);
+	expect_out(&c, "");
+	fcgi_responder_end(&c.responder, c.last, 0xfedcba98);
+	expect_out(&c, "STDOUT 1 end\nEND 1 4275878552 COMPLETE\n");
+	release(c.last);
+	close_connection(&c);
+}
+
+static void expect_pieces(struct connection *c, const char *bytes, size_t n)
+{
+	const unsigned char *at;
+	size_t records = (n + 65534) / 65535;
+
+	c->responder.out.len = 0;
+	fcgi_responder_stdout(&c->responder, c->last, bytes, n);
+	CU_ASSERT_EQUAL_FATAL(c->responder.out.len, n + 8 * records);
+	at = (const unsigned char *)c->responder.out.data;
+	for (; records; records--) {
+		size_t part = n < 65535 ? n : 65535;
+
+		CU_ASSERT_EQUAL((size_t)at[4] << 8 | at[5], part);
+		CU_ASSERT_EQUAL(memcmp(at, "\1\6\1\2", 4), 0);
+		CU_ASSERT_EQUAL(memcmp(at + 8, bytes, part), 0);
+		at += 8 + part;
+		bytes += part;
+		n -= part;
+	}
+}
+
+static void long_output_is_split(void)
+{
+	enum { LONGEST = 3 * 65535 };
+	char *bytes = malloc(LONGEST);
+	struct connection c;
+
+	for (size_t i = 0; i < LONGEST; i++)
+		bytes[i] = (char)(i % 251);
+	open_connection(&c, &DEFAULTS);
+	CU_ASSERT_EQUAL(feed_script(&c, "request 258 keep A=x"), 0);
+	expect_pieces(&c, bytes, 1);
+	expect_pieces(&c, bytes, 65535);
+	expect_pieces(&c, bytes, 65536);
+	expect_pieces(&c, bytes, LONGEST);
+	close_connection(&c);
+	free(bytes);
+}
+
+static void long_output_grows_the_buffer_once(void)
+{
+	static char bytes[200000];
+	struct connection c;
+	long before;
+
+	open_connection(&c, &DEFAULTS);
+	CU_ASSERT_EQUAL(feed_script(&c, "request 1 keep A=x"), 0);
+	before = memory_allocations();
+	fcgi_responder_stdout(&c.responder, c.last, bytes, sizeof(bytes));
+	CU_ASSERT_EQUAL(memory_allocations() - before, 1);
+	close_connection(&c);
+}
+
+/* ---- Memory running out ---- */
+
+static int feed_without_memory(struct connection *c, const char *script)
+{
+	struct stream s = {0};
+	int error;
+
+	stream_script(&s, script);
+	buffer_reserve(&c->log, 4096);
+	memory_fail_after(0);
+	error = fcgi_responder_feed(&c->responder, s.bytes.data, s.bytes.len);
+	memory_restore();
+	stream_free(&s);
+	return error;
+}
+
+static void params_that_cannot_be_stored_are_handed_over_as_such(void)
+{
+	struct connection c;
+
+	open_connection(&c, &DEFAULTS);
+	CU_ASSERT_EQUAL(feed_script(&c, "begin 1 keep"), 0);
+	CU_ASSERT_EQUAL(feed_without_memory(&c, "params 1 *513, params 1 A=x, params-end 1"), 0);
+	expect_events(&c, "begin\nready 1 no memory\n");
+	CU_ASSERT_EQUAL(feed_script(&c, "stdin-end 1"), 0);
+	answer(&c, c.last);
+	expect_out(&c, ANSWER("1"));
+	close_connection(&c);
+}
+
+static void a_request_that_cannot_be_begun_is_overloaded(void)
+{
+	struct connection c;
+
+	open_connection(&c, &DEFAULTS);
+	buffer_reserve(&c.responder.out, 100);
+	CU_ASSERT_EQUAL(feed_without_memory(&c, "request 1 keep A=x"), 0);
+	expect_out(&c, "END 1 0 OVERLOADED\n");
+	expect_events(&c, "begin\n");
+	CU_ASSERT_EQUAL(feed_script(&c, "request 1 keep A=x"), 0);
+	expect_events(&c, "begin\nready 1 ok A=x\n");
+	close_connection(&c);
+}
+
+static void answers_that_cannot_be_stored_end_the_connection(void)
+{
+	struct connection c;
+
+	open_connection(&c, &DEFAULTS);
+	CU_ASSERT_EQUAL(feed_without_memory(&c, "record 12 0 abc"), -ENOMEM);
+	CU_ASSERT_TRUE(c.responder.out.failed);
+	close_connection(&c);
+
+	open_connection(&c, &DEFAULTS);
+	CU_ASSERT_EQUAL(feed_script(&c, "request 1 keep A=x"), 0);
+	memory_fail_after(0);
+	answer(&c, c.last);
+	memory_restore();
+	CU_ASSERT_TRUE(c.responder.out.failed);
+	CU_ASSERT_EQUAL(fcgi_responder_active(&c.responder), 0);
+	CU_ASSERT_EQUAL(c.responder.out.len, 0);
+	CU_ASSERT_EQUAL(feed_script(&c, "get"), -ENOMEM);
+	close_connection(&c);
+}
+
+static void get_values_that_cannot_be_stored_ends_the_connection(void)
+{
+	struct connection c;
+
+	for (int allocations = 0; allocations < 3; allocations++) {
+		struct stream s = {0};
+
+		open_connection(&c, &DEFAULTS);
+		stream_get_values(&s, "FCGI_MAX_REQS");
+		memory_fail_after(allocations);
+		CU_ASSERT_EQUAL(fcgi_responder_feed(&c.responder, s.bytes.data, s.bytes.len),
+				-ENOMEM);
+		memory_restore();
+		stream_free(&s);
+		close_connection(&c);
+	}
+}
+
+/* The owner's own memory is there, the table's is not: allocations are made to fail in between. */
+static struct fcgi_request *begin_then_no_memory(void *owner)
+{
+	struct fcgi_request *request;
+
+	memory_restore();
+	request = on_begin(owner);
+	memory_fail_after(0);
+	return request;
+}
+
+static void a_table_that_cannot_grow_only_has_longer_chains(void)
+{
+	static const struct fcgi_events events = {begin_then_no_memory, on_ready, on_input_failed,
+						  on_gone};
+	struct connection c;
+	struct stream s = {0};
+
+	open_connection(&c, &(struct fcgi_limits){1, 1, 100, 8, 8});
+	fcgi_responder_init(&c.responder, &c.limits, &events, &c);
+	for (uint16_t id = 1; id <= 50; id++)
+		stream_begin(&s, id, FCGI_RESPONDER, FCGI_KEEP_CONN);
+	CU_ASSERT_EQUAL(fcgi_responder_feed(&c.responder, s.bytes.data, s.bytes.len), 0);
+	memory_restore();
+	CU_ASSERT_EQUAL(fcgi_responder_active(&c.responder), 50);
+	CU_ASSERT_EQUAL(longest_chain(&c.responder), 50);
+	CU_ASSERT_EQUAL(feed_script(&c, "abort 25, params-end 50"), 0);
+	CU_ASSERT_EQUAL(fcgi_responder_active(&c.responder), 49);
+	expect_out(&c, "END 25 0 COMPLETE\n");
+	c.responder.events = &EVENTS;
+	for (uint16_t id = 51; id <= 66; id++) {
+		char script[32];
+
+		sprintf(script, "begin %u keep", (unsigned int)id);
+		CU_ASSERT_EQUAL(feed_script(&c, script), 0);
+	}
+	CU_ASSERT_TRUE(longest_chain(&c.responder) <= 2);
+	CU_ASSERT_EQUAL(fcgi_responder_active(&c.responder), 65);
+	stream_free(&s);
+	close_connection(&c);
+}
+
+static const struct test tests[] = {
+	{"a request is handed over when its PARAMS end",
+	 a_request_is_handed_over_when_its_params_end},
+	{"a request is not handed over before", a_request_is_not_handed_over_before},
+	{"PARAMS may be empty", params_may_be_empty},
+	{"PARAMS may come in many records", params_may_come_in_many_records},
+	{"PARAMS may outgrow the owner's storage", params_may_outgrow_the_owners_storage},
+	{"malformed PARAMS are handed over as such", malformed_params_are_handed_over_as_such},
+	{"PARAMS after their end are ignored", params_after_their_end_are_ignored},
+	{"PARAMS up to the limit are taken", params_up_to_the_limit_are_taken},
+	{"PARAMS over the limit are reported at once", params_over_the_limit_are_reported_at_once},
+	{"the rest of too large PARAMS is discarded", the_rest_of_too_large_params_is_discarded},
+	{"STDIN is discarded", stdin_is_discarded},
+	{"STDIN may precede the end of PARAMS", stdin_may_precede_the_end_of_params},
+	{"STDIN after its end is ignored", stdin_after_its_end_is_ignored},
+	{"STDIN up to the limit is taken", stdin_up_to_the_limit_is_taken},
+	{"STDIN over the limit fails the running request once",
+	 stdin_over_the_limit_fails_the_running_request_once},
+	{"STDIN over the limit before the PARAMS hands over",
+	 stdin_over_the_limit_before_the_params_hands_over},
+	{"late STDIN of an answered request is ignored",
+	 late_stdin_of_an_answered_request_is_ignored},
+	{"an id may be used again after its end", an_id_may_be_used_again_after_its_end},
+	{"with KEEP_CONN the connection stays", with_keep_conn_the_connection_stays},
+	{"without KEEP_CONN the connection closes after the answer",
+	 without_keep_conn_the_connection_closes_after_the_answer},
+	{"a request answered before its STDIN ended lingers",
+	 a_request_answered_before_its_stdin_ended_lingers},
+	{"the end of one late STDIN does not stand for another",
+	 the_end_of_one_late_stdin_does_not_stand_for_another},
+	{"requests begun before the end of a closing one are answered",
+	 requests_begun_before_the_end_of_a_closing_one_are_answered},
+	{"a BEGIN while a closing request is active is served",
+	 a_begin_while_a_closing_request_is_active_is_served},
+	{"a BEGIN after the end of a closing request is ignored",
+	 a_begin_after_the_end_of_a_closing_request_is_ignored},
+	{"after shut no request is begun", after_shut_no_request_is_begun},
+	{"an idle connection that is shut closes at once",
+	 an_idle_connection_that_is_shut_closes_at_once},
+	{"closing gives back every request once", closing_gives_back_every_request_once},
+	{"other roles are refused", other_roles_are_refused},
+	{"a refused role without KEEP_CONN closes", a_refused_role_without_keep_conn_closes},
+	{"requests over the limit are overloaded", requests_over_the_limit_are_overloaded},
+	{"no memory for a request is overloaded", no_memory_for_a_request_is_overloaded},
+	{"an abort ends the request", an_abort_ends_the_request},
+	{"an abort without KEEP_CONN closes", an_abort_without_keep_conn_closes},
+	{"an abort with content is an abort", an_abort_with_content_is_an_abort},
+	{"an abort ends only its own request", an_abort_ends_only_its_own_request},
+	{"records of inactive ids are ignored", records_of_inactive_ids_are_ignored},
+	{"data and unknown types of a request are ignored",
+	 data_and_unknown_types_of_a_request_are_ignored},
+	{"another version is an error", another_version_is_an_error},
+	{"BEGIN on an active id is an error", begin_on_an_active_id_is_an_error},
+	{"a short BEGIN body is an error", a_short_begin_body_is_an_error},
+	{"a long BEGIN body is taken by its first eight bytes",
+	 a_long_begin_body_is_taken_by_its_first_eight_bytes},
+	{"other flags are not KEEP_CONN", other_flags_are_not_keep_conn},
+	{"part of a record is owed", part_of_a_record_is_owed},
+	{"GET_VALUES is answered", get_values_is_answered},
+	{"GET_VALUES is answered in the middle of requests",
+	 get_values_is_answered_in_the_middle_of_requests},
+	{"unknown values are omitted", unknown_values_are_omitted},
+	{"repeated values are answered once", repeated_values_are_answered_once},
+	{"malformed GET_VALUES is answered as far as it was understood",
+	 malformed_get_values_is_answered_as_far_as_it_was_understood},
+	{"long GET_VALUES is answered from its first kilobyte",
+	 long_get_values_is_answered_from_its_first_kilobyte},
+	{"other management records are unknown types", other_management_records_are_unknown_types},
+	{"interleaved requests keep apart", interleaved_requests_keep_apart},
+	{"a thousand requests have short chains", a_thousand_requests_have_short_chains},
+	{"every id can be active at once", every_id_can_be_active_at_once},
+	{"a usual request costs no allocation", a_usual_request_costs_no_allocation},
+	{"an answer may come later", an_answer_may_come_later},
+	{"an answer may come within a record of the request",
+	 an_answer_may_come_within_a_record_of_the_request},
+	{"an empty STDOUT is sent at the end only", an_empty_stdout_is_sent_at_the_end_only},
+	{"long output is split", long_output_is_split},
+	{"long output grows the buffer once", long_output_grows_the_buffer_once},
+	{"PARAMS that cannot be stored are handed over as such",
+	 params_that_cannot_be_stored_are_handed_over_as_such},
+	{"a request that cannot be begun is overloaded",
+	 a_request_that_cannot_be_begun_is_overloaded},
+	{"answers that cannot be stored end the connection",
+	 answers_that_cannot_be_stored_end_the_connection},
+	{"GET_VALUES that cannot be stored ends the connection",
+	 get_values_that_cannot_be_stored_ends_the_connection},
+	{"a table that cannot grow only has longer chains",
+	 a_table_that_cannot_grow_only_has_longer_chains},
+};
+
+const struct suite responder_suite = {
+	"responder", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL,
+};
