@@ -205,7 +205,7 @@ gone() {
 	done
 }
 
-# Ends every process of the system and removes all but the logs. nginx goes first: it lets go of
+# Ends every process of the system and removes its files. nginx goes first: it lets go of
 # the port and ends when the requests it has are answered. Then the workers have nothing to do.
 stop_system() {
 	rm -f "$RUN_DIR/pids/run.pid"
@@ -216,14 +216,17 @@ stop_system() {
 		signal_all KILL ALL
 		! gone ALL 1
 	do :; done
-	[ ! -d "$RUN_DIR/pids" ] || (
-		cd "$RUN_DIR" || exit
-		rm -f worker-*.sock prefork.sock cpu-*.sock nginx.conf ./*.servers lanes lanes.new
-		rm -rf pids temp
-		for log in worker.log access.log error.log; do
-			[ -s "$log" ] || rm -f "$log"
-		done
-	)
-	[ ! -d "$RUN_DIR" ] || rmdir "$RUN_DIR" 2>/dev/null
-	return 0
+	[ ! -d "$RUN_DIR" ] || remove_files
 }
+
+# Removes what a system leaves: everything but logs that say something.
+remove_files() (
+	cd "$RUN_DIR" || exit
+	[ -d pids ] || exit
+	rm -f worker-*.sock prefork.sock cpu-*.sock nginx.conf ./*.servers lanes lanes.new
+	rm -rf pids temp
+	for log in worker.log access.log error.log; do
+		[ -s "$log" ] || rm -f "$log"
+	done
+	rmdir "$RUN_DIR" 2>/dev/null || true
+)

@@ -71,13 +71,12 @@ prepare_run_dir() {
 	lock
 	[ -z "$(processes)" ] ||
 		fail "already running in $RUN_DIR: make status, make stop, or another RUN_DIR and PORT"
-	cd "$RUN_DIR" || exit
+	remove_files # of a system that was killed
+	mkdir -p "$RUN_DIR/pids" && cd "$RUN_DIR" || fail "cannot write to RUN_DIR: $RUN_DIR"
 	chmod 755 . 2>/dev/null || fail "RUN_DIR belongs to somebody else: $RUN_DIR"
-	stop_system # what a killed system left behind
-	mkdir -p pids
 	for log in worker.log access.log error.log; do
 		[ ! -s "$log" ] || mv "$log" "$log.old"
-		: >"$log" || fail "RUN_DIR is not writable: $RUN_DIR"
+		touch "$log" || fail "RUN_DIR is not writable: $RUN_DIR"
 	done
 	# A copy: building again must not change a running system, and a user without access to the
 	# project must be able to execute it.
