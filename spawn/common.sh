@@ -66,7 +66,7 @@ check_settings() {
 # --- pools ---
 
 # The pools that are started.
-POOLS='loop'
+POOLS='loop prefork cpu'
 
 # One line per pool: name, engine, processes, name of its sockets, niceness. Everything below is
 # made from this table: workers, sockets, and nginx's upstreams.

@@ -27,7 +27,7 @@ check_run_dir() {
 		[ -d "$RUN_DIR" ] || fail "RUN_DIR is not a directory: $RUN_DIR"
 		[ -w "$RUN_DIR" ] || fail "RUN_DIR is not writable: $RUN_DIR"
 		[ -z "$(ls -A "$RUN_DIR")" ] ||
-			ls -A "$RUN_DIR" | grep -qxE 'pids|(worker|access|error)\.log(\.old)?' ||
+			[ -n "$(find "$RUN_DIR" -maxdepth 1 \( -name pids -o -name '*.log' -o -name '*.log.old' \))" ] ||
 			fail "RUN_DIR holds other files, name an empty or new one: $RUN_DIR"
 	fi
 }

@@ -1,0 +1,63 @@
+/*
+ * Two HTTP clients. get() is libcurl: one request, everything about the answer. A burst is a few
+ * thousand connections on one epoll, in a thread of its own, for what libcurl is too heavy for.
+ */
+#ifndef TESTS_INTEGRATION_CLIENT_H
+#define TESTS_INTEGRATION_CLIENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "system.h"
+
+struct response {
+	int status; /* 0: no answer */
+	char body[65536];
+	char head[8192]; /* status line and header lines as they came */
+	double seconds;
+};
+
+/* GETs a path with query; method may be NULL (GET), "HEAD" or any other. The response lives until
+ * the next call. Main thread. */
+const struct response *get(const struct system *system, const char *target);
+const struct response *request(const struct system *system, const char *method,
+			       const char *target);
+
+/* The value of a header, or "" if there is none. Lives until the next call. */
+const char *header(const struct response *response, const char *name);
+
+/* A part of Server-Timing ("pool-queue") in milliseconds, or -1 if it is not there. */
+double timing(const struct response *response, const char *part);
+
+struct burst_options {
+	const char *target;
+	const char *body;   /* what every answer must say; NULL: anything with status 200 */
+	size_t connections; /* each sends one request, all at the same moment */
+	bool repeat;        /* and after each answer another one, until burst_wait() */
+};
+
+struct burst_result {
+	size_t answered; /* with 200 and the right body */
+	size_t failed;   /* refused, broken, wrong; and silent: no answer after PATIENCE */
+	size_t resent;   /* met a kept connection that was being closed, and went again */
+	size_t workers;  /* different X-Lanes-Worker among them */
+	double first;    /* seconds from sending to the first good answer */
+	double last;     /* and to the last */
+	char failure[256]; /* what the first failed one got */
+};
+
+struct burst;
+
+/* Connects, and sends when all are connected: then it returns. */
+struct burst *burst_start(const struct system *system, const struct burst_options *options);
+
+/* How many were answered well so far. */
+size_t burst_answered(struct burst *burst);
+
+/* Waits for all the answers (repeat: to those under way), and frees the burst. */
+void burst_wait(struct burst *burst, struct burst_result *result);
+
+/* Closes every connection at once, answered or not, and frees the burst. */
+void burst_hang_up(struct burst *burst);
+
+#endif

@@ -1,0 +1,343 @@
+#include "process.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+double now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+bool poll_again(double deadline)
+{
+	nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
+	return now() < deadline;
+}
+
+const char *program(void)
+{
+	static char path[PATH_MAX];
+	const char *given = getenv("PROGRAM");
+
+	if (!path[0] && !realpath(given ? given : "build/lanes", path)) {
+		perror(given ? given : "build/lanes");
+		exit(2);
+	}
+	return path;
+}
+
+/* ---- the guard ---- */
+
+/* Learns the directories through a pipe, and acts at its end. */
+static void guard(int names)
+{
+	FILE *list = fdopen(names, "r");
+	static char seen[512][DIRECTORY_SIZE];
+	int count = 0;
+	int null = open("/dev/null", O_RDWR);
+
+	setsid();
+	dup2(null, 0);
+	dup2(null, 1);
+	dup2(null, 2);
+	while (count < 512 && fgets(seen[count], DIRECTORY_SIZE, list))
+		seen[count++][strcspn(seen[count], "\n")] = '\0';
+	for (int i = 0; i < count; i++) {
+		char command[4 * DIRECTORY_SIZE];
+
+		snprintf(command, sizeof(command),
+			 "[ ! -d '%s' ] || { [ ! -d '%s'/pids ] || STOP_TIMEOUT=0 RUN_DIR='%s' "
+			 "spawn/stop.sh; rm -rf '%s'; }",
+			 seen[i], seen[i], seen[i], seen[i]);
+		if (system(command))
+			continue;
+	}
+	_exit(0);
+}
+
+static void guard_tell(const char *directory)
+{
+	static int pipe_end = -1;
+	int ends[2];
+	char line[DIRECTORY_SIZE + 1];
+	int len = snprintf(line, sizeof(line), "%s\n", directory);
+
+	if (pipe_end < 0) {
+		if (pipe2(ends, O_CLOEXEC))
+			abort();
+		fflush(NULL);
+		if (fork() == 0) {
+			close(ends[1]);
+			guard(ends[0]);
+		}
+		close(ends[0]);
+		pipe_end = ends[1];
+	}
+	if (write(pipe_end, line, (size_t)len) != len)
+		abort();
+}
+
+bool directory_make(char *path)
+{
+	const char *slash = strrchr(program(), '/');
+	int len = snprintf(path, DIRECTORY_SIZE, "%.*s/test.XXXXXX", (int)(slash - program()),
+			   program());
+
+	/* The sockets in it may have 107 bytes. */
+	if (len > 85) {
+		fprintf(stderr, "%s: the path is too long for the tests' sockets\n", program());
+		return false;
+	}
+	if (!mkdtemp(path)) {
+		perror(path);
+		return false;
+	}
+	guard_tell(path);
+	return true;
+}
+
+void directory_remove(const char *path)
+{
+	struct outcome outcome;
+
+	run(&outcome, (const char *[]){"rm", "-rf", "--", path, NULL}, NULL, -1);
+}
+
+/* ---- commands ---- */
+
+static void set_environment(const char *const *environment)
+{
+	for (; environment && *environment; environment++) {
+		const char *equals = strchr(*environment, '=');
+
+		if (!equals)
+			unsetenv(*environment);
+		else
+			putenv((char *)*environment);
+	}
+}
+
+/* In the child. The parent's death is ours. */
+static void become(const char *const *arguments, const char *const *environment, int input,
+		   int out, int errors)
+{
+	if (input < 0)
+		input = open("/dev/null", O_RDONLY);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	dup2(input, 0);
+	dup2(out, 1);
+	dup2(errors, 2);
+	set_environment(environment);
+	execvp(arguments[0], (char *const *)arguments);
+	perror(arguments[0]);
+	_exit(127);
+}
+
+static int wait_for_end(pid_t pid)
+{
+	double deadline = now() + PATIENCE;
+	bool killed = false;
+	int status;
+
+	while (waitpid(pid, &status, WNOHANG) == 0) {
+		if (poll_again(deadline))
+			continue;
+		killed = true;
+		kill(pid, SIGKILL);
+		waitpid(pid, &status, 0);
+		break;
+	}
+	if (killed)
+		return -1;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+static void read_back(int fd, char *text, size_t size)
+{
+	ssize_t n = pread(fd, text, size - 1, 0);
+
+	text[n > 0 ? n : 0] = '\0';
+	close(fd);
+}
+
+void run(struct outcome *outcome, const char *const *arguments, const char *const *environment,
+	 int input)
+{
+	/* No pipes: a process started in the background may keep its end open. */
+	int out = memfd_create("out", MFD_CLOEXEC);
+	int errors = memfd_create("errors", MFD_CLOEXEC);
+	pid_t pid;
+
+	fflush(NULL);
+	pid = fork();
+	if (pid == 0)
+		become(arguments, environment, input, out, errors);
+	outcome->status = pid < 0 ? -1 : wait_for_end(pid);
+	read_back(out, outcome->out, sizeof(outcome->out));
+	read_back(errors, outcome->errors, sizeof(outcome->errors));
+}
+
+/* ---- workers without nginx ---- */
+
+bool file_has(const char *path, const char *text)
+{
+	FILE *file = fopen(path, "r");
+	char line[4096];
+	bool found = false;
+
+	while (file && !found && fgets(line, sizeof(line), file))
+		found = strstr(line, text) != NULL;
+	if (file)
+		fclose(file);
+	return found;
+}
+
+bool worker_start(struct worker *worker, const char *const *options, const char *const *environment)
+{
+	const char *arguments[32] = {program(), "--listen", worker->socket};
+	int count = 3;
+	int log;
+
+	worker->pid = 0;
+	if (!directory_make(worker->directory))
+		return false;
+	snprintf(worker->socket, sizeof(worker->socket), "%s/worker.sock", worker->directory);
+	snprintf(worker->log, sizeof(worker->log), "%s/worker.log", worker->directory);
+	while (options && *options && count < 31)
+		arguments[count++] = *options++;
+	log = open(worker->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+	fflush(NULL);
+	worker->pid = fork();
+	if (worker->pid == 0)
+		become(arguments, environment, -1, log, log);
+	close(log);
+	return EVENTUALLY(file_has(worker->log, "event=started"));
+}
+
+int worker_wait(struct worker *worker)
+{
+	int status = wait_for_end(worker->pid);
+
+	worker->pid = 0;
+	return status;
+}
+
+void worker_stop(struct worker *worker)
+{
+	if (worker->pid > 0) {
+		kill(worker->pid, SIGKILL);
+		waitpid(worker->pid, NULL, 0);
+	}
+	worker->pid = 0;
+	directory_remove(worker->directory);
+}
+
+/* ---- /proc ---- */
+
+long process_sockets(pid_t pid)
+{
+	char path[64];
+	char target[32];
+	struct dirent *entry;
+	long count = 0;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
+	dir = opendir(path);
+	if (!dir)
+		return -1;
+	while ((entry = readdir(dir))) {
+		ssize_t n = readlinkat(dirfd(dir), entry->d_name, target, sizeof(target));
+
+		count += n > 7 && !memcmp(target, "socket:", 7);
+	}
+	closedir(dir);
+	return count;
+}
+
+static long read_field(pid_t pid, const char *name, const char *field)
+{
+	char path[64];
+	char line[256];
+	size_t len = strlen(field);
+	long value = -1;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
+	file = fopen(path, "r");
+	while (file && value < 0 && fgets(line, sizeof(line), file))
+		if (!strncmp(line, field, len) && line[len] == ':')
+			value = atol(line + len + 1);
+	if (file)
+		fclose(file);
+	return value;
+}
+
+long process_status(pid_t pid, const char *field)
+{
+	return read_field(pid, "status", field);
+}
+
+long process_private_kb(pid_t pid)
+{
+	return read_field(pid, "smaps_rollup", "Private_Dirty");
+}
+
+static bool lives_in(const char *pid, const char *directory, const char *name)
+{
+	char path[64];
+	char target[PATH_MAX];
+	char comm[32] = "";
+	size_t len = strlen(directory);
+	ssize_t n;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%.16s/cwd", pid);
+	n = readlink(path, target, sizeof(target) - 1);
+	if (n < 0)
+		return false;
+	target[n] = '\0';
+	if (strncmp(target, directory, len) || (target[len] && strcmp(target + len, " (deleted)")))
+		return false;
+	snprintf(path, sizeof(path), "/proc/%.16s/comm", pid);
+	file = fopen(path, "r");
+	if (!file)
+		return false;
+	if (!fgets(comm, sizeof(comm), file))
+		comm[0] = '\0';
+	fclose(file);
+	comm[strcspn(comm, "\n")] = '\0';
+	return !name || !strcmp(name, comm);
+}
+
+int processes_in(const char *directory, const char *name, pid_t *pids, int max)
+{
+	DIR *dir = opendir("/proc");
+	struct dirent *entry;
+	int count = 0;
+
+	while (dir && (entry = readdir(dir))) {
+		if (atoi(entry->d_name) <= 0 || !lives_in(entry->d_name, directory, name))
+			continue;
+		if (count < max)
+			pids[count] = atoi(entry->d_name);
+		count++;
+	}
+	if (dir)
+		closedir(dir);
+	return count;
+}

@@ -1,0 +1,86 @@
+/*
+ * Programs run by tests: commands that end by themselves, and workers started without nginx.
+ *
+ * Nothing outlives the test program: what it started directly is killed with it, and a guard
+ * process removes the directories (and stops the systems in them) when it ends, however it ends.
+ * All functions belong to the main thread.
+ */
+#ifndef TESTS_INTEGRATION_PROCESS_H
+#define TESTS_INTEGRATION_PROCESS_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+enum { PATIENCE = 20 }; /* seconds to wait for what should come at once, on a busy machine */
+
+/* Seconds of a clock that is never set. */
+double now(void);
+
+/* Sleeps for some milliseconds, and is false when the deadline (of now()) has passed: the body of
+ * a loop that waits for something to become visible. */
+bool poll_again(double deadline);
+
+/* Waits up to PATIENCE for a condition; false if it did not come. */
+#define EVENTUALLY(condition)                                                                      \
+	__extension__({                                                                            \
+		double until_ = now() + PATIENCE;                                                  \
+		bool came_;                                                                        \
+                                                                                                   \
+		while (!(came_ = (condition)) && poll_again(until_))                               \
+			;                                                                          \
+		came_;                                                                             \
+	})
+
+/* The program under test: PROGRAM in the environment, or build/lanes; absolute. */
+const char *program(void);
+
+/* Makes an empty directory below the program's, which the guard will remove; path has room for
+ * DIRECTORY_SIZE bytes. False, after a message, if it cannot be made. */
+enum { DIRECTORY_SIZE = 96 };
+bool directory_make(char *path);
+void directory_remove(const char *path);
+
+struct outcome {
+	int status;        /* exit status; 128 + signal; -1: still ran after PATIENCE, was killed */
+	char out[16384];   /* what it wrote to stdout */
+	char errors[8192]; /* and to stderr */
+};
+
+/* Runs a command to its end. arguments ends with NULL; environment is NULL or a NULL-terminated
+ * list of "NAME=value" (added) and "NAME" (removed); input is the file that becomes descriptor 0,
+ * or -1 for /dev/null. */
+void run(struct outcome *outcome, const char *const *arguments, const char *const *environment,
+	 int input);
+
+/* A worker on its own socket, without nginx. */
+struct worker {
+	pid_t pid;
+	char directory[DIRECTORY_SIZE];
+	char socket[DIRECTORY_SIZE + 16];
+	char log[DIRECTORY_SIZE + 16];
+};
+
+/* Starts the program with --listen and further options ("--threads", "1", NULL), and waits until
+ * it says that it has started. */
+bool worker_start(struct worker *worker, const char *const *options,
+		  const char *const *environment);
+
+/* Its exit status as in struct outcome, waiting for its end. It may be called once. */
+int worker_wait(struct worker *worker);
+
+/* Kills it if it still runs, and removes its directory. */
+void worker_stop(struct worker *worker);
+
+/* True once the file holds the text. */
+bool file_has(const char *path, const char *text);
+
+/* What /proc says about a process. */
+long process_sockets(pid_t pid); /* open descriptors that are sockets */
+long process_status(pid_t pid, const char *field); /* "VmRSS" (KB), "Threads"; -1 if it is gone */
+long process_private_kb(pid_t pid); /* memory that is its own alone */
+
+/* Living processes whose working directory is this (also if removed since) and whose name is this
+ * (NULL: any); at most max of them are stored. */
+int processes_in(const char *directory, const char *name, pid_t *pids, int max);
+
+#endif

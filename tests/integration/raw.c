@@ -1,0 +1,112 @@
+#include "raw.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "../unit/stream.h"
+#include "process.h"
+
+bool raw_open(struct raw *raw, const char *path)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+	*raw = (struct raw){.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+	return connect(raw->fd, (struct sockaddr *)&address, sizeof(address)) == 0;
+}
+
+static bool send_all(struct raw *raw, struct stream *stream)
+{
+	ssize_t n = send(raw->fd, stream->bytes.data, stream->bytes.len, MSG_NOSIGNAL);
+	bool all = n == (ssize_t)stream->bytes.len;
+
+	stream_free(stream);
+	return all;
+}
+
+bool raw_send(struct raw *raw, const char *script)
+{
+	struct stream stream = {0};
+
+	stream_script(&stream, script);
+	return send_all(raw, &stream);
+}
+
+bool raw_get(struct raw *raw, int id, const char *path, const char *query)
+{
+	struct stream stream = {0};
+	char pairs[256];
+
+	snprintf(pairs, sizeof(pairs), "REQUEST_METHOD=GET&PATH_INFO=%s&QUERY_STRING=%s", path,
+		 query);
+	stream_request(&stream, (uint16_t)id, FCGI_KEEP_CONN, pairs);
+	return send_all(raw, &stream);
+}
+
+static size_t whole_records(const struct buffer *in)
+{
+	const unsigned char *bytes = (const unsigned char *)in->data;
+	size_t at = 0;
+
+	while (in->len - at >= 8) {
+		size_t next = at + 8 + ((size_t)bytes[at + 4] << 8 | bytes[at + 5]) + bytes[at + 6];
+
+		if (next > in->len)
+			break;
+		at = next;
+	}
+	return at;
+}
+
+/* Waits for input and takes it. 1: some, 0: the end, -1: none came. */
+static int take(struct raw *raw, double deadline)
+{
+	struct pollfd ready = {.fd = raw->fd, .events = POLLIN};
+	char bytes[65536];
+	ssize_t n;
+
+	if (poll(&ready, 1, deadline > now() ? (int)((deadline - now()) * 1000) + 1 : 0) != 1)
+		return -1;
+	n = recv(raw->fd, bytes, sizeof(bytes), 0);
+	if (n <= 0)
+		return 0;
+	buffer_append(&raw->in, bytes, (size_t)n);
+	return 1;
+}
+
+bool raw_answers(struct raw *raw, const char *text)
+{
+	double deadline = now() + PATIENCE;
+
+	for (;;) {
+		buffer_free(&raw->text);
+		records_as_text((struct slice){raw->in.data, whole_records(&raw->in)}, &raw->text);
+		buffer_append(&raw->text, "", 1);
+		if (strstr(raw->text.data, text))
+			return true;
+		if (take(raw, deadline) <= 0)
+			return false;
+	}
+}
+
+bool raw_closed(struct raw *raw)
+{
+	double deadline = now() + PATIENCE;
+	int got;
+
+	while ((got = take(raw, deadline)) > 0)
+		;
+	return got == 0;
+}
+
+void raw_close(struct raw *raw)
+{
+	close(raw->fd);
+	raw->fd = -1;
+	buffer_free(&raw->in);
+	buffer_free(&raw->text);
+}

@@ -1,0 +1,144 @@
+#include "system.h"
+
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { TRIES = 5, VARIABLES = 16 };
+
+uint16_t port_free(void)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET,
+				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof(address);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (bind(fd, (struct sockaddr *)&address, len) ||
+	    getsockname(fd, (struct sockaddr *)&address, &len))
+		address.sin_port = 0;
+	close(fd);
+	return ntohs(address.sin_port);
+}
+
+static void choose_port(struct system *s)
+{
+	s->port = port_free();
+	snprintf(s->url, sizeof(s->url), "http://127.0.0.1:%u", (unsigned)s->port);
+	snprintf(s->port_variable, sizeof(s->port_variable), "PORT=%u", (unsigned)s->port);
+}
+
+bool system_start(struct system *s, const struct system_options *options)
+{
+	const char *environment[VARIABLES] = {s->port_variable, s->run_dir_variable};
+	const char *const *more = options->environment;
+	char workers[32];
+	char threads[32];
+	struct outcome outcome;
+	int count = 2;
+
+	if (!directory_make(s->run_dir))
+		return false;
+	snprintf(s->run_dir_variable, sizeof(s->run_dir_variable), "RUN_DIR=%s", s->run_dir);
+	snprintf(workers, sizeof(workers), "WORKERS=%d", options->workers ? options->workers : 1);
+	snprintf(threads, sizeof(threads), "THREADS=%d", options->threads ? options->threads : 40);
+	environment[count++] = workers;
+	environment[count++] = threads;
+	while (more && *more && count < VARIABLES - 1)
+		environment[count++] = *more++;
+	for (int i = 0; i < TRIES; i++) {
+		choose_port(s);
+		run(&outcome, (const char *[]){"spawn/start.sh", NULL}, environment, -1);
+		if (outcome.status == 0)
+			return true;
+		/* Somebody may have taken the port since it was found free. */
+		if (!strstr(outcome.errors, "in use"))
+			break;
+	}
+	fprintf(stderr, "spawn/start.sh: status %d: %s\n", outcome.status, outcome.errors);
+	directory_remove(s->run_dir);
+	return false;
+}
+
+static bool only_logs_in(const char *path)
+{
+	DIR *dir = opendir(path);
+	struct dirent *entry;
+	bool only = true;
+
+	while (dir && (entry = readdir(dir))) {
+		if (entry->d_name[0] == '.' || strstr(entry->d_name, ".log"))
+			continue;
+		fprintf(stderr, "left in %s: %s\n", path, entry->d_name);
+		only = false;
+	}
+	if (dir)
+		closedir(dir);
+	return only;
+}
+
+bool system_stop(struct system *s)
+{
+	struct outcome outcome;
+	pid_t left;
+	bool clean = true;
+
+	run(&outcome, (const char *[]){"spawn/stop.sh", NULL},
+	    (const char *[]){s->port_variable, s->run_dir_variable, NULL}, -1);
+	if (outcome.status) {
+		fprintf(stderr, "spawn/stop.sh: status %d: %s\n", outcome.status, outcome.errors);
+		clean = false;
+	}
+	if (processes_in(s->run_dir, NULL, &left, 1)) {
+		fprintf(stderr, "still running in %s: %d\n", s->run_dir, (int)left);
+		clean = false;
+	}
+	clean = only_logs_in(s->run_dir) && clean;
+	directory_remove(s->run_dir);
+	return clean;
+}
+
+/* multiwatch is noted in pids/; its child is the worker. */
+pid_t system_worker(const struct system *s, int slot)
+{
+	char path[DIRECTORY_SIZE + 32];
+	char name[32] = "";
+	int parent = 0;
+	int pid = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/pids/loop-%d.pid", s->run_dir, slot);
+	file = fopen(path, "r");
+	if (!file)
+		return 0;
+	if (fscanf(file, "%d", &parent) == 1)
+		snprintf(path, sizeof(path), "/proc/%d/task/%d/children", parent, parent);
+	fclose(file);
+	file = parent ? fopen(path, "r") : NULL;
+	if (!file)
+		return 0;
+	if (fscanf(file, "%d", &pid) != 1)
+		pid = 0;
+	fclose(file);
+	/* It may be on its way still, as setpriv. */
+	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+	file = pid ? fopen(path, "r") : NULL;
+	if (file) {
+		if (!fgets(name, sizeof(name), file))
+			name[0] = '\0';
+		fclose(file);
+	}
+	return strcmp(name, "lanes\n") ? 0 : pid;
+}
+
+bool system_log_has(const struct system *s, const char *text)
+{
+	char path[DIRECTORY_SIZE + 32];
+
+	snprintf(path, sizeof(path), "%s/worker.log", s->run_dir);
+	return file_has(path, text);
+}
