@@ -29,6 +29,10 @@ LIBS      := $(shell pkg-config --libs $(PACKAGES) 2>&1) -lfcgi -lm -pthread $(L
 APP_SOURCES  := $(filter-out app/main.c,$(wildcard app/*.c app/*/*.c))
 UNIT_SOURCES := $(wildcard tests/*.c tests/unit/*.c)
 INTEGRATION_SOURCES := $(wildcard tests/*.c tests/integration/*.c) tests/unit/stream.c
+# The two programs of tests/contrast share what is not one of them.
+CONTRAST_MAINS   := tests/contrast/contrast.c tests/contrast/exercises.c
+CONTRAST_SOURCES := $(filter-out $(CONTRAST_MAINS),$(wildcard tests/contrast/*.c)) \
+		    $(addprefix tests/integration/,process.c system.c volley.c)
 # tests/unit/memory.c lets allocations fail.
 MEMORY_HOOKS := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 object = $(patsubst %.c,$(OBJ)/%.o,$(1))
@@ -53,6 +57,14 @@ status: ## shows what runs
 test: ## installs what tests need, builds, and runs unit and integration tests
 	@spawn/deps.sh test && $(MAKE) --no-print-directory all unit integration && exec tests/run
 
+contrast: ## processes against loop: CLIENTS=48 DURATION=0.25 WORKERS="1 4"
+	@spawn/deps.sh test && $(MAKE) --no-print-directory all $(OBJ)/tests/contrast/contrast && \
+		exec $(OBJ)/tests/contrast/contrast
+
+exercises: ## the guide's exercises and the prefork trap, run for real
+	@spawn/deps.sh test && $(MAKE) --no-print-directory all $(OBJ)/tests/contrast/exercises && \
+		exec $(OBJ)/tests/contrast/exercises
+
 clean: ## removes what was built
 	@rm -rf $(BUILD)
 
@@ -74,6 +86,9 @@ $(OBJ)/unit: $(call object,$(UNIT_SOURCES)) $(OBJ)/liblanes.a
 $(OBJ)/integration: $(call object,$(INTEGRATION_SOURCES)) $(OBJ)/liblanes.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS) -lcunit -lcurl
 
+$(CONTRAST_MAINS:%.c=$(OBJ)/%): %: %.o $(call object,$(CONTRAST_SOURCES))
+	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS) -lcurl
+
 $(OBJ)/%.o: %.c $(OBJ)/flags
 	@mkdir -p $(@D)
 	$(call quiet,CC $<)$(COMPILE) -MMD -MP -c -o $@ $<
@@ -83,8 +98,9 @@ $(OBJ)/flags: FORCE
 	@mkdir -p $(@D)
 	@printf '%s\n' '$(COMPILE)' '$(LINK)' | cmp -s - $@ || printf '%s\n' '$(COMPILE)' '$(LINK)' >$@
 
--include $(patsubst %.c,$(OBJ)/%.d,app/main.c $(APP_SOURCES) $(sort $(UNIT_SOURCES) $(INTEGRATION_SOURCES)))
+-include $(patsubst %.c,$(OBJ)/%.d,app/main.c $(APP_SOURCES) $(sort $(UNIT_SOURCES) $(INTEGRATION_SOURCES) \
+	$(CONTRAST_SOURCES) $(CONTRAST_MAINS)))
 
 FORCE:
 .DELETE_ON_ERROR:
-.PHONY: all run start stop status test clean help unit integration FORCE
+.PHONY: all run start stop status test contrast exercises clean help unit integration FORCE
