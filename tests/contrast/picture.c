@@ -30,10 +30,10 @@ static const char head[] =
 	"Processes against loop: the same burst, the time it took</text>\n"
 	"<rect class=\"prefork\" x=\"20\" y=\"47\" width=\"14\" height=\"14\"/>"
 	"<text x=\"40\" y=\"59\">prefork: one request at a time per process</text>\n"
-	"<rect class=\"loop\" x=\"320\" y=\"47\" width=\"14\" height=\"14\"/>"
-	"<text x=\"340\" y=\"59\">loop: many per process</text>\n"
-	"<line class=\"model\" x1=\"520\" x2=\"520\" y1=\"45\" y2=\"63\"/>"
-	"<text x=\"528\" y=\"59\">what the model predicts</text>\n";
+	"<rect class=\"loop\" x=\"340\" y=\"47\" width=\"14\" height=\"14\"/>"
+	"<text x=\"360\" y=\"59\">loop: many per process</text>\n"
+	"<line class=\"model\" x1=\"540\" x2=\"540\" y1=\"45\" y2=\"63\"/>"
+	"<text x=\"548\" y=\"59\">what the model predicts</text>\n";
 
 static double longest(const struct contrast *c)
 {

@@ -45,10 +45,12 @@ static const char *lesson(const struct measurement *few, const struct measuremen
 	double gain = few->measured / many->measured;
 	double model = few->predicted / many->predicted;
 
-	if (gain < 1.25)
+	if (model < 1.25)
 		return many->burst.pattern->holds == HOLDS_CORE
-			       ? "more processes than cores bring nothing"
+			       ? "one process's threads use all cores already"
 			       : "nobody waits for a worker: more bring nothing";
+	if (gain < 1.25)
+		return "more should help, and did not: a busy machine?";
 	if (many->burst.pattern->holds == HOLDS_LOOP && !many->burst.prefork)
 		return "more processes only hide the fault";
 	if (many->burst.pattern->holds == HOLDS_CORE)
