@@ -69,7 +69,7 @@ $(OBJ)/liblanes.a: $(call object,$(APP_SOURCES))
 	$(call quiet,AR $@)rm -f $@ && ar rcs $@ $^
 
 $(OBJ)/unit: $(call object,$(UNIT_SOURCES)) $(OBJ)/liblanes.a
-	$(call quiet,LD $@)$(LINK) $(MEMORY_HOOKS) -o $@ $^ $(LIBS) -lcunit
+	$(call quiet,LD $@)$(LINK) -o $@ $^ $(MEMORY_HOOKS) $(LIBS) -lcunit
 
 $(OBJ)/integration: $(call object,$(INTEGRATION_SOURCES)) $(OBJ)/liblanes.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS) -lcunit -lcurl

@@ -6,6 +6,7 @@
 #include "endpoints/endpoints.h"
 #include "engine/listen.h"
 #include "engine/loop.h"
+#include "engine/prefork.h"
 #include "log.h"
 #include "options.h"
 
@@ -37,7 +38,9 @@ int main(int argc, char **argv)
 		return 1;
 	if (options.nice && nice((int)options.nice) < 0)
 		perror("lanes: nice");
-	status = loop_run(&options, &listener, worker, &endpoints);
+	status = options.engine == ENGINE_PREFORK
+			 ? prefork_run(&options, &listener, worker, &endpoints)
+			 : loop_run(&options, &listener, worker, &endpoints);
 	listener_close(&listener);
 	return status;
 }

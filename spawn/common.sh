@@ -196,7 +196,7 @@ gone() {
 	told=
 	while [ -n "$(running "$1")" ]; do
 		waited=$(($(date +%s) - since))
-		[ "$waited" -lt "$2" ] && [ -z "${hurry-}" ] || return 1
+		[ "$waited" -le "$2" ] && [ -z "${hurry-}" ] || return 1
 		if [ "$waited" -ge 2 ] && [ -z "$told" ]; then
 			say "waiting for requests in flight (at most $STOP_TIMEOUT s)"
 			told=yes

@@ -66,6 +66,7 @@ status=0
 while wanted; do
 	sleep 1 &
 	wait $!
+	kill $! 2>/dev/null # when a signal came first
 	if [ ! -e "$RUN_DIR/pids/run.pid" ]; then
 		say "stopped from elsewhere"
 		finish 0

@@ -26,9 +26,8 @@ check_run_dir() {
 	if [ -e "$RUN_DIR" ]; then
 		[ -d "$RUN_DIR" ] || fail "RUN_DIR is not a directory: $RUN_DIR"
 		[ -w "$RUN_DIR" ] || fail "RUN_DIR is not writable: $RUN_DIR"
-		[ -e "$RUN_DIR/worker.log" ] || [ -e "$RUN_DIR/access.log" ] ||
-			[ -e "$RUN_DIR/error.log" ] || [ -d "$RUN_DIR/pids" ] ||
-			[ -z "$(ls -A "$RUN_DIR")" ] ||
+		[ -z "$(ls -A "$RUN_DIR")" ] ||
+			[ -n "$(find "$RUN_DIR" -maxdepth 1 \( -name pids -o -name '*.log' -o -name '*.log.old' \))" ] ||
 			fail "RUN_DIR holds other files, name an empty or new one: $RUN_DIR"
 	fi
 }
@@ -71,8 +70,10 @@ prepare_run_dir() {
 	lock
 	[ -z "$(processes)" ] ||
 		fail "already running in $RUN_DIR: make status, make stop, or another RUN_DIR and PORT"
+	trap 'undo interrupted' INT TERM HUP
 	remove_files # of a system that was killed
-	mkdir -p "$RUN_DIR/pids" && cd "$RUN_DIR" || fail "cannot write to RUN_DIR: $RUN_DIR"
+	{ mkdir -p "$RUN_DIR/pids" && cd "$RUN_DIR"; } ||
+		fail "cannot write to RUN_DIR: $RUN_DIR"
 	chmod 755 . 2>/dev/null || fail "RUN_DIR belongs to somebody else: $RUN_DIR"
 	for log in worker.log access.log error.log; do
 		[ ! -s "$log" ] || mv "$log" "$log.old"
@@ -85,8 +86,10 @@ prepare_run_dir() {
 }
 
 # start_unit: spawn-fcgi opens the socket and becomes multiwatch, which starts the workers and
-# starts them again when they die. It gives up on one that dies 100 times in a row, each time
-# within 100 ms. setpriv: a worker whose multiwatch was killed drains and ends, too.
+# starts them again when they die. It gives up on one that dies 50 times in a row, each time
+# within 100 ms. It ends its workers with SIGUSR1, the default: multiwatch 1.0.0 has an option for
+# another signal, but sends the wrong one (SIGQUIT for TERM). setpriv: a worker whose multiwatch was
+# killed drains and ends, too.
 start_unit() {
 	unit=$1 pool=$2 engine=$3 slot=$4 processes=$5 socket=$6 nice=$7 drain=$8
 	set --
@@ -95,7 +98,7 @@ start_unit() {
 		set -- -u "$RUN_USER" -g "$group" -U "$RUN_USER" -G "$group"
 	fi
 	set -- spawn-fcgi -n -s "$socket" -M 0660 -b 4096 "$@" -- \
-		"$(command -v multiwatch)" -f "$processes" -r 100 -t 100 -s TERM -- \
+		"$(command -v multiwatch)" -f "$processes" -r 50 -t 100 -- \
 		"$(command -v setpriv)" --pdeathsig TERM \
 		./lanes --engine "$engine" --pool "$pool" --threads "$THREADS" \
 		--cpu-threads "$CPU_THREADS" --drain "$drain"
@@ -173,7 +176,6 @@ check_user
 check_port
 raise_files_limit
 prepare_run_dir
-trap 'undo interrupted' INT TERM HUP
 # A system in the foreground belongs to this process (run.sh).
 [ -z "${RUN_PID-}" ] || echo "$RUN_PID" >pids/run.pid
 echo "$PORT" >pids/port

@@ -15,6 +15,7 @@ echo "http://localhost:$PORT/: $answer (RUN_DIR $RUN_DIR)"
 status=0
 [ "$answer" = 200 ] || status=1
 for file in "$RUN_DIR"/pids/*.pid; do
+	[ -e "$file" ] || continue
 	name=$(basename "$file" .pid)
 	[ "$name" != run ] || continue
 	read -r pid <"$file"

@@ -419,8 +419,6 @@ void fcgi_responder_stdout(struct fcgi_responder *r, struct fcgi_request *reques
 	const char *at = bytes;
 	size_t records = n / FCGI_CONTENT_MAX + 1;
 
-	if (n == 0)
-		return;
 	/* Room for all of it at once: what is there already is moved once, not once per record. */
 	buffer_reserve(&r->out, n + records * FCGI_HEADER_SIZE);
 	while (n) {

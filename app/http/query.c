@@ -285,7 +285,8 @@ bool query_seconds_list(struct request *req, const double *fallback, size_t coun
 		reply_error(req, 503);
 		return false;
 	}
-	memcpy(list->seconds, fallback, given ? 0 : count * sizeof(*fallback));
+	if (!given)
+		memcpy(list->seconds, fallback, count * sizeof(*fallback));
 	if (judge_list(req, list, &problems)) {
 		json_object_put(problems);
 		reply_error(req, 503);

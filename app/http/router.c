@@ -6,7 +6,7 @@
 #include "reply.h"
 
 enum {
-	LONGEST_PATH = 256, /* decoded; no route is longer, so a longer path matches none */
+	USUAL_PATH = 256, /* bytes of a path that are decoded on the stack */
 };
 
 static const struct route *find(const struct routes *routes, struct slice path)
@@ -83,15 +83,17 @@ static bool answer_miss(const struct routes *routes, struct request *req, struct
 
 bool router_route(const struct routes *routes, struct request *req)
 {
-	char decoded[LONGEST_PATH];
+	char usual[USUAL_PATH];
 	struct slice path = req->path;
 
 	if (memchr(path.data ? path.data : "", '%', path.len)) {
-		path = percent_decode(path, decoded, sizeof(decoded));
-		if (!path.data) {
-			reply_error(req, 404);
+		char *decoded = path.len > sizeof(usual) ? request_alloc(req, path.len) : usual;
+
+		if (!decoded) {
+			reply_error(req, 503);
 			return false;
 		}
+		path = percent_decode(path, decoded, path.len);
 	}
 	req->route = find(routes, path);
 	if (!req->route)

@@ -215,7 +215,13 @@ bool file_has(const char *path, const char *text)
 
 bool worker_start(struct worker *worker, const char *const *options, const char *const *environment)
 {
-	const char *arguments[32] = {program(), "--listen", worker->socket};
+	return worker_start_program(worker, program(), options, environment);
+}
+
+bool worker_start_program(struct worker *worker, const char *path, const char *const *options,
+			  const char *const *environment)
+{
+	const char *arguments[32] = {path, "--listen", worker->socket};
 	int count = 3;
 	int log;
 
