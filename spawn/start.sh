@@ -124,5 +124,4 @@ $(units)
 EOF
 start_nginx
 await_answers
-say "$(units | awk '{ n[$2] += $5 } END { for (p in n) printf "%s%d %s", s, n[p], p; s = ", " }') \
-worker(s) at http://localhost:$PORT (logs in $RUN_DIR)"
+say "http://localhost:$PORT ($(pools | awk '$3 { printf "%s%d %s", s, $3, $1; s = ", " }'); logs in $RUN_DIR)"

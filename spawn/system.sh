@@ -87,7 +87,11 @@ start_nginx() {
 # log; false if that does not happen within START_TIMEOUT.
 started() {
 	deadline=$(($(date +%s) + START_TIMEOUT))
-	until tail -n "+$(($2 + 1))" worker.log | grep -q "worker=$1 .*event=started"; do
+	case $1 in
+	*-*) worker="worker=$1 " ;;
+	*) worker="worker=$1-" ;; # many on one socket: pool and pid
+	esac
+	until tail -n "+$(($2 + 1))" worker.log | grep -q "$worker.*event=started"; do
 		[ "$(date +%s)" -le "$deadline" ] && alive "$1" || return 1
 		sleep 0.02
 	done
