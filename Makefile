@@ -50,8 +50,17 @@ stop: ## stops what start started
 status: ## shows what runs
 	@spawn/status.sh
 
+scale: ## changes the number of loop workers of the running system to WORKERS=n
+	@spawn/scale.sh
+
+restart: ## replaces every worker of the running system, one after the other
+	@$(MAKE) --no-print-directory all && exec spawn/restart.sh
+
 test: ## installs what tests need, builds, and runs unit and integration tests
 	@spawn/deps.sh test && $(MAKE) --no-print-directory all unit integration && exec tests/run
+
+check-deps: ## installs what the checks need
+	@spawn/deps.sh check
 
 clean: ## removes what was built
 	@rm -rf $(BUILD)
@@ -87,4 +96,4 @@ $(OBJ)/flags: FORCE
 
 FORCE:
 .DELETE_ON_ERROR:
-.PHONY: all run start stop status test clean help unit integration FORCE
+.PHONY: all run start stop status scale restart test check-deps clean help unit integration FORCE

@@ -63,10 +63,18 @@ check_settings() {
 	number START_TIMEOUT "$START_TIMEOUT" 1 3600
 }
 
+# The system must be running. What it was started with becomes the settings.
+running_settings() {
+	[ -n "$(processes)" ] || fail "nothing is running in $RUN_DIR"
+	alive nginx || fail "nginx is not running in $RUN_DIR: make stop, make start"
+	# shellcheck source=/dev/null
+	. "$RUN_DIR/pids/settings"
+}
+
 # --- pools ---
 
 # The pools that are started.
-POOLS='loop'
+POOLS='loop prefork cpu'
 
 # One line per pool: name, engine, processes, name of its sockets, niceness. Everything below is
 # made from this table: workers, sockets, and nginx's upstreams.

@@ -139,8 +139,8 @@ static void set_environment(const char *const *environment)
 }
 
 /* In the child. The parent's death is ours. */
-static void become(const char *const *arguments, const char *const *environment, int input,
-		   int out, int errors)
+static void become(const char *const *arguments, const char *const *environment, int input, int out,
+		   int errors)
 {
 	if (input < 0)
 		input = open("/dev/null", O_RDONLY);
