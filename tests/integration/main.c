@@ -28,8 +28,9 @@ static void raise_files_limit(void)
 int main(int argc, char **argv)
 {
 	static const struct suite *const suites[] = {
-		&endpoints_suite, &oracle_suite, &concurrency_suite, &load_suite,   &fastcgi_suite,
-		&drain_suite,     &worker_suite, &spawn_suite,       &readme_suite,
+		&endpoints_suite, &oracle_suite,  &oracle_prefork_suite, &concurrency_suite,
+		&load_suite,	  &fastcgi_suite, &drain_suite,		 &worker_suite,
+		&spawn_suite,	  &readme_suite,
 	};
 
 	raise_files_limit();

@@ -7,9 +7,9 @@
 
 #include "../harness.h"
 #include "../unit/stream.h"
-#include "raw.h"
 #include "fcgi/record.h"
 #include "process.h"
+#include "raw.h"
 
 static struct worker worker;
 static struct raw raw;
@@ -227,7 +227,8 @@ static const struct test tests[] = {
 	{"one request more than --conn-requests is OVERLOADED", one_request_too_many},
 	{"one request more than --max-reqs is a 503", the_worker_is_full},
 	{"a job more than --thread-queue is a 503 at once", the_queue_is_full},
-	{"queued work of a lost connection never runs", queued_work_of_a_lost_connection_never_runs},
+	{"queued work of a lost connection never runs",
+	 queued_work_of_a_lost_connection_never_runs},
 	{"half a request, and none, time out", half_a_request_times_out},
 	{"an idle connection times out, a sleeping request does not",
 	 an_idle_connection_times_out_a_busy_one_does_not},

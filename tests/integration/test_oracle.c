@@ -87,7 +87,7 @@ static int setup(const char *prefix)
 	lanes_url = getenv("LANES_URL");
 	lanes_prefix = prefix;
 	if (!lanes_url) {
-		if (!system_start(&own, &(struct system_options){.workers = 1}))
+		if (!system_start(&own, &(struct system_options){.workers = 1, .prefork = 2}))
 			return -1;
 		lanes_url = own.url;
 	}

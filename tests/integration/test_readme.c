@@ -15,8 +15,8 @@ static void the_example_endpoint_works(void)
 	struct raw raw;
 
 	CU_ASSERT_FATAL(directory_make(directory));
-	run(&outcome,
-	    (const char *[]){"tests/integration/readme_example.sh", directory, NULL}, NULL, -1);
+	run(&outcome, (const char *[]){"tests/integration/readme_example.sh", directory, NULL},
+	    NULL, -1);
 	CU_ASSERT_EQUAL(outcome.status, 0);
 	if (outcome.status)
 		printf("%s%s\n", outcome.out, outcome.errors);

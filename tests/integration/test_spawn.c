@@ -257,9 +257,10 @@ static void the_plain_way(void)
 		kill(workers[i], SIGTERM);
 	CU_ASSERT(EVENTUALLY(processes_in(sys.run_dir, "lanes", &left, 1) == 0));
 	run(&outcome,
-	    (const char *[]){"sh", "-c",
-			     "cd \"$1\" && PATH=$PATH:/usr/sbin && nginx -p . -c nginx.conf -s quit",
-			     "sh", sys.run_dir, NULL},
+	    (const char *[]){
+		    "sh", "-c",
+		    "cd \"$1\" && PATH=$PATH:/usr/sbin && nginx -p . -c nginx.conf -s quit", "sh",
+		    sys.run_dir, NULL},
 	    NULL, -1);
 	CU_ASSERT_EQUAL(outcome.status, 0);
 	CU_ASSERT(EVENTUALLY(processes_in(sys.run_dir, NULL, &left, 1) == 0));
