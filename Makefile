@@ -54,6 +54,12 @@ stop: ## stops what start started
 status: ## shows what runs
 	@spawn/status.sh
 
+scale: ## changes the number of loop workers of the running system to WORKERS=n
+	@spawn/scale.sh
+
+restart: ## replaces every worker of the running system, one after the other
+	@$(MAKE) --no-print-directory all && exec spawn/restart.sh
+
 test: ## installs what tests need, builds, and runs unit and integration tests
 	@spawn/deps.sh test && $(MAKE) --no-print-directory all unit integration && exec tests/run
 
@@ -64,6 +70,9 @@ contrast: ## processes against loop: CLIENTS=48 DURATION=0.25 WORKERS="1 4"
 exercises: ## the guide's exercises and the prefork trap, run for real
 	@spawn/deps.sh test && $(MAKE) --no-print-directory all $(OBJ)/tests/contrast/exercises && \
 		exec $(OBJ)/tests/contrast/exercises
+
+check-deps: ## installs what the checks need
+	@spawn/deps.sh check
 
 clean: ## removes what was built
 	@rm -rf $(BUILD)
@@ -103,4 +112,5 @@ $(OBJ)/flags: FORCE
 
 FORCE:
 .DELETE_ON_ERROR:
-.PHONY: all run start stop status test contrast exercises clean help unit integration FORCE
+.PHONY: all run start stop status scale restart test contrast exercises check-deps clean help unit \
+	integration FORCE

@@ -8,16 +8,42 @@
 #include "engine/loop.h"
 #include "engine/prefork.h"
 #include "log.h"
+#include "observe/scoreboard.h"
 #include "options.h"
 
 #ifndef LANES_VERSION
 #define LANES_VERSION "0.1.0"
 #endif
 
+/* The scoreboard is for those who watch. A worker that cannot have it says so, and serves. */
+static struct board_slot *claim_slot(const struct options *options, struct scoreboard *board,
+				     const struct routes *routes)
+{
+	const char *engine = options->engine == ENGINE_PREFORK ? "prefork" : "loop";
+	struct board_slot *slot = NULL;
+	int err = scoreboard_open(board, options->scoreboard);
+
+	if (!err)
+		slot = scoreboard_claim(board, options->pool, (uint32_t)options->slot, engine);
+	if (!slot && options->scoreboard) {
+		fprintf(stderr, "lanes: %s: no scoreboard: %s\n", options->scoreboard,
+			err ? strerror(-err) : "no slot, or no room on the disk");
+		scoreboard_close(board);
+		if (scoreboard_open(board, NULL) == 0)
+			slot = scoreboard_claim(board, options->pool, (uint32_t)options->slot,
+						engine);
+	}
+	for (size_t i = 0; slot && i < routes->count && i + 1 < BOARD_ROUTES; i++)
+		strncpy(slot->routes[i + 1].path, routes->list[i].path, BOARD_PATH - 1);
+	return slot;
+}
+
 int main(int argc, char **argv)
 {
 	struct options options;
 	struct listener listener;
+	struct scoreboard board;
+	struct board_slot *slot;
 	char worker[64];
 	int status;
 
@@ -31,16 +57,24 @@ int main(int argc, char **argv)
 		puts("lanes " LANES_VERSION);
 		return 0;
 	}
-	snprintf(worker, sizeof(worker), "%.40s-%lld", options.pool,
-		 (long long)(options.slot ? options.slot : getpid()));
-	log_init(worker);
 	if (listener_open(&listener, options.listen, (int)options.backlog))
 		return 1;
+	slot = claim_slot(&options, &board, &endpoints);
+	if (!slot) {
+		fputs("lanes: out of memory\n", stderr);
+		return 1;
+	}
+	if (!options.slot)
+		options.slot = options.scoreboard ? (int64_t)board_get(&slot->number) : getpid();
+	snprintf(worker, sizeof(worker), "%.40s-%lld", options.pool, (long long)options.slot);
+	log_init(worker);
 	if (options.nice && nice((int)options.nice) < 0)
 		perror("lanes: nice");
-	status = options.engine == ENGINE_PREFORK
-			 ? prefork_run(&options, &listener, worker, &endpoints)
-			 : loop_run(&options, &listener, worker, &endpoints);
+	if (options.engine == ENGINE_PREFORK)
+		status = prefork_run(&options, &listener, worker, &endpoints, slot);
+	else
+		status = loop_run(&options, &listener, worker, &endpoints, slot);
 	listener_close(&listener);
+	scoreboard_close(&board);
 	return status;
 }

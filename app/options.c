@@ -15,7 +15,7 @@ struct option {
 	enum kind kind;
 	size_t at;
 	const char *fallback; /* as it would be typed */
-	int64_t min;          /* NUMBER, and SECONDS in milliseconds */
+	int64_t min;	      /* NUMBER, and SECONDS in milliseconds */
 	int64_t max;
 	const char *choices; /* CHOICE: "loop|prefork", in the order of the enum */
 	const char *help;
@@ -30,7 +30,9 @@ static const struct option table[] = {
 	 "PATH or HOST:PORT to open; without it, descriptor 0 is the socket (spawn-fcgi)"},
 	{"pool", TEXT, AT(pool), "loop", 0, 0, NULL, "name of the pool, for X-Lanes-Worker"},
 	{"slot", NUMBER, AT(slot), "0", 0, 1000000, NULL,
-	 "number in the pool; 0: the process id stands for it"},
+	 "number in the pool; 0: the lowest one free on the scoreboard, or the process id"},
+	{"scoreboard", TEXT, AT(scoreboard), NULL, 0, 0, NULL,
+	 "file in which the workers of a system show what they do"},
 	{"drain", CHOICE, AT(drain), "refuse", 0, 0, "refuse|wait",
 	 "new requests while draining: refuse (503, siblings take over) or wait (in the queue)"},
 	{"nice", NUMBER, AT(nice), "0", 0, 19, NULL, "added to the process's nice value"},

@@ -10,7 +10,7 @@
 #include <stdio.h>
 
 enum engine_kind {
-	ENGINE_LOOP,    /* multiplexed: one event loop and thread pools */
+	ENGINE_LOOP,	/* multiplexed: one event loop and thread pools */
 	ENGINE_PREFORK, /* libfcgi: one request at a time */
 };
 
@@ -23,7 +23,8 @@ struct options {
 	enum engine_kind engine;
 	const char *listen; /* NULL: file descriptor 0 */
 	const char *pool;
-	int64_t slot; /* 0: the process id stands for it */
+	int64_t slot;		/* 0: the lowest free one on the scoreboard, or the process id */
+	const char *scoreboard; /* NULL: none */
 	enum drain_mode drain;
 	int64_t nice;
 

@@ -63,6 +63,14 @@ check_settings() {
 	number START_TIMEOUT "$START_TIMEOUT" 1 3600
 }
 
+# The system must be running. What it was started with becomes the settings.
+running_settings() {
+	[ -n "$(processes)" ] || fail "nothing is running in $RUN_DIR"
+	alive nginx || fail "nginx is not running in $RUN_DIR: make stop, make start"
+	# shellcheck source=/dev/null
+	. "$RUN_DIR/pids/settings"
+}
+
 # --- pools ---
 
 # The pools that are started.

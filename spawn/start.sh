@@ -4,9 +4,8 @@
 # line and leaves nothing running.
 # shellcheck source=spawn/common.sh
 . "$(dirname "$0")/common.sh"
-
-NGINX_CONF=$PWD/nginx/lanes.conf.in
-PROGRAM=$(realpath -m -- "$PROGRAM")
+# shellcheck source=spawn/system.sh
+. "$PWD/spawn/system.sh"
 
 # --- before anything is touched ---
 
@@ -49,22 +48,6 @@ check_user() {
 
 # --- starting ---
 
-# nginx needs two descriptors for a request in flight, a worker one. 32768 is enough for 10,000
-# requests however unevenly nginx's workers share them; only root can go above the hard limit.
-raise_files_limit() {
-	files=32768
-	# shellcheck disable=SC3045 # dash and bash both have it
-	hard=$(ulimit -Hn)
-	if [ "$hard" != unlimited ] && [ "$hard" -lt "$files" ]; then
-		# shellcheck disable=SC3045
-		(ulimit -n "$files") 2>/dev/null || files=$hard
-	fi
-	# shellcheck disable=SC3045
-	ulimit -n "$files" 2>/dev/null || ulimit -Sn "$files"
-	[ "$files" -ge 4096 ] ||
-		say "only $files open files are allowed: about $((files / 2)) requests at once"
-}
-
 prepare_run_dir() {
 	mkdir -p "$RUN_DIR" 2>/dev/null || fail "cannot make RUN_DIR: $RUN_DIR"
 	lock
@@ -79,55 +62,7 @@ prepare_run_dir() {
 		[ ! -s "$log" ] || mv "$log" "$log.old"
 		touch "$log" || fail "RUN_DIR is not writable: $RUN_DIR"
 	done
-	# A copy: building again must not change a running system, and a user without access to the
-	# project must be able to execute it.
-	{ install -m 755 "$PROGRAM" lanes.new && mv lanes.new lanes; } ||
-		fail "cannot write to $RUN_DIR"
-}
-
-# start_unit: spawn-fcgi opens the socket and becomes multiwatch, which starts the workers and
-# starts them again when they die. It gives up on one that dies 50 times in a row, each time
-# within 100 ms. It ends its workers with SIGUSR1, the default: multiwatch 1.0.0 has an option for
-# another signal, but sends the wrong one (SIGQUIT for TERM). setpriv: a worker whose multiwatch was
-# killed drains and ends, too.
-start_unit() {
-	unit=$1 pool=$2 engine=$3 slot=$4 processes=$5 socket=$6 nice=$7 drain=$8
-	set --
-	if [ "$(id -u)" = 0 ]; then
-		group=$(id -gn "$RUN_USER")
-		set -- -u "$RUN_USER" -g "$group" -U "$RUN_USER" -G "$group"
-	fi
-	set -- spawn-fcgi -n -s "$socket" -M 0660 -b 4096 "$@" -- \
-		"$(command -v multiwatch)" -f "$processes" -r 50 -t 100 -- \
-		"$(command -v setpriv)" --pdeathsig TERM \
-		./lanes --engine "$engine" --pool "$pool" --threads "$THREADS" \
-		--cpu-threads "$CPU_THREADS" --drain "$drain"
-	[ "$slot" = 0 ] || set -- "$@" --slot "$slot"
-	[ "$nice" = 0 ] || set -- "$@" --nice "$nice"
-	daemon "$unit" worker.log "$@"
-}
-
-# The lines that name a pool's sockets in its nginx upstream, in a file of their own.
-write_servers() {
-	rm -f ./*.servers
-	units | while read -r _ pool _ _ _ socket _; do
-		echo "server unix:$socket max_fails=0;" >>"$pool.servers"
-	done
-}
-
-# The template's blocks between "#if NAME" and "#end" stay when NAME holds: root, ipv6, a pool.
-write_nginx_conf() {
-	holds=$(units | awk '{ print $2 }' | sort -u)
-	[ "$(id -u)" != 0 ] || holds="$holds root"
-	! grep -qs '^0\{31\}1 ' /proc/net/if_inet6 || holds="$holds ipv6"
-	cpus=$(nproc)
-	awk -v holds=" $(echo "$holds" | tr '\n' ' ') " '
-		/^[ \t]*#if / { skip = !index(holds, " " $2 " "); next }
-		/^[ \t]*#end$/ { skip = 0; next }
-		!skip' "$NGINX_CONF" |
-		sed -e "s/@PORT@/$PORT/g" -e "s/@FILES@/$files/g" -e "s/@USER@/$RUN_USER/g" \
-			-e "s/@CONNECTIONS@/$((files - 64))/g" \
-			-e "s/@PROCESSES@/$((cpus < 4 ? cpus : 4))/g" >nginx.conf
+	copy_program || fail "cannot write to $RUN_DIR"
 }
 
 # undo MESSAGE: a failed start.
@@ -178,7 +113,7 @@ raise_files_limit
 prepare_run_dir
 # A system in the foreground belongs to this process (run.sh).
 [ -z "${RUN_PID-}" ] || echo "$RUN_PID" >pids/run.pid
-echo "$PORT" >pids/port
+write_settings
 write_servers
 write_nginx_conf
 while read -r unit; do
@@ -187,7 +122,6 @@ while read -r unit; do
 done <<EOF
 $(units)
 EOF
-daemon nginx error.log nginx -p . -c nginx.conf
+start_nginx
 await_answers
-say "$(units | awk '{ n[$2] += $5 } END { for (p in n) printf "%s%d %s", s, n[p], p; s = ", " }') \
-worker(s) at http://localhost:$PORT (logs in $RUN_DIR)"
+say "http://localhost:$PORT ($(pools | awk '$3 { printf "%s%d %s", s, $3, $1; s = ", " }'); logs in $RUN_DIR)"

@@ -8,7 +8,8 @@ if [ -z "$list" ]; then
 	say "nothing is running in $RUN_DIR"
 	exit 3
 fi
-read -r PORT 2>/dev/null <"$RUN_DIR/pids/port"
+# shellcheck source=/dev/null
+[ ! -r "$RUN_DIR/pids/settings" ] || . "$RUN_DIR/pids/settings"
 answer=$(curl -s -o /dev/null -w '%{http_code}' --noproxy '*' --max-time 5 \
 	"http://127.0.0.1:$PORT/") || answer='no answer'
 echo "http://localhost:$PORT/: $answer (RUN_DIR $RUN_DIR)"

@@ -28,8 +28,7 @@ static void print_failures(CU_pFailureRecord failure)
 {
 	for (; failure; failure = failure->pNext)
 		printf("    %s:%u: %s\n", failure->strFileName ? failure->strFileName : "?",
-		       failure->uiLineNumber,
-		       failure->strCondition ? failure->strCondition : "?");
+		       failure->uiLineNumber, failure->strCondition ? failure->strCondition : "?");
 }
 
 static bool run_test(CU_pSuite registry, const struct suite *suite, const struct test *test)
@@ -41,7 +40,7 @@ static bool run_test(CU_pSuite registry, const struct suite *suite, const struct
 	CU_clear_previous_results();
 	CU_run_test(registry, registered);
 	passed = CU_get_number_of_tests_failed() == 0 && CU_get_number_of_failures() == 0 &&
-	         CU_get_number_of_suites_failed() == 0;
+		 CU_get_number_of_suites_failed() == 0;
 	printf("%s %s: %s (%.2f s)\n", passed ? "ok  " : "FAIL", suite->name, test->name,
 	       now_seconds() - start);
 	print_failures(CU_get_failure_list());
@@ -76,8 +75,10 @@ int harness_main(int argc, char **argv, const struct suite *const *suites, int c
 			else
 				failed++;
 		}
-		if (ready && suites[s]->cleanup)
-			suites[s]->cleanup();
+		if (ready && suites[s]->cleanup && suites[s]->cleanup()) {
+			printf("FAIL %s: the suite's clean-up failed\n", suites[s]->name);
+			failed++;
+		}
 	}
 	CU_cleanup_registry();
 	printf("%d passed, %d failed\n", passed, failed);

@@ -25,8 +25,10 @@ struct pool {
 	size_t queued;
 	unsigned threads; /* started */
 	unsigned running; /* of these, busy with a job */
+	unsigned born;	  /* threads that have begun to run */
 	bool closing;
-	pthread_t ids[]; /* [options.threads] */
+	struct board_threads unseen; /* the board of a pool that has none */
+	pthread_t ids[];	     /* [options.threads] */
 };
 
 static void list_append(struct job_list *list, struct job *job)
@@ -59,6 +61,9 @@ struct pool *pool_open(const struct pool_options *options)
 	if (!pool)
 		return NULL;
 	pool->options = *options;
+	if (!options->board)
+		pool->options.board = &pool->unseen;
+	board_set(&pool->options.board->limit, options->threads);
 	pthread_mutex_init(&pool->lock, NULL);
 	pthread_cond_init(&pool->work, NULL);
 	return pool;
@@ -71,22 +76,40 @@ static void wake_loop(struct pool *pool)
 		;
 }
 
-static void run_job(struct pool *pool, struct job *job)
+/* With the lock held, so the board has one writer at a time. */
+static void show(struct pool *pool)
 {
+	struct board_threads *board = pool->options.board;
+
+	board_set(&board->started, pool->threads);
+	board_set(&board->running, pool->running);
+	board_set(&board->queued, pool->queued);
+	board_set(&board->oldest, pool->queue.first ? pool->queue.first->queued : 0);
+}
+
+static void run_job(struct pool *pool, struct job *job, unsigned thread)
+{
+	struct board_thread *board = &pool->options.board->threads[thread % BOARD_THREADS];
 	bool first;
 
 	list_remove(&pool->queue, job);
 	pool->queued--;
 	pool->running++;
 	job->taken = true;
+	show(pool);
 	pthread_mutex_unlock(&pool->lock);
 
+	job->thread = thread;
 	job->started = uv_hrtime();
+	board_set(&board->owner, job->owner);
+	board_set(&board->since, job->started);
 	job->run(job);
 	job->ended = uv_hrtime();
+	board_set(&board->since, 0);
 
 	pthread_mutex_lock(&pool->lock);
 	pool->running--;
+	show(pool);
 	first = !pool->done.first;
 	list_append(&pool->done, job);
 	if (first)
@@ -96,14 +119,16 @@ static void run_job(struct pool *pool, struct job *job)
 static void *thread_main(void *argument)
 {
 	struct pool *pool = argument;
+	unsigned thread;
 
 	if (pool->options.nice)
 		setpriority(PRIO_PROCESS, (id_t)gettid(),
 			    getpriority(PRIO_PROCESS, 0) + pool->options.nice);
 	pthread_mutex_lock(&pool->lock);
+	thread = pool->born++;
 	while (!pool->closing) {
 		if (pool->queue.first) {
-			run_job(pool, pool->queue.first);
+			run_job(pool, pool->queue.first, thread);
 			continue;
 		}
 		pthread_cond_wait(&pool->work, &pool->lock);
@@ -151,9 +176,11 @@ int pool_submit(struct pool *pool, struct job *job)
 	free_threads = pool->threads - pool->running;
 	if (pool->threads == 0 || pool->queued >= pool->options.queue + free_threads) {
 		err = -EAGAIN;
+		board_add(&pool->options.board->refused, 1);
 	} else {
 		list_append(&pool->queue, job);
 		pool->queued++;
+		show(pool);
 		pthread_cond_signal(&pool->work);
 	}
 	pthread_mutex_unlock(&pool->lock);
@@ -169,6 +196,7 @@ bool pool_cancel(struct pool *pool, struct job *job)
 	if (dropped) {
 		list_remove(&pool->queue, job);
 		pool->queued--;
+		show(pool);
 	}
 	pthread_mutex_unlock(&pool->lock);
 	return dropped;

@@ -15,6 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../observe/scoreboard.h"
+
 /* One piece of work. Its memory is the submitter's, from pool_submit() until pool_reap() has
  * handed it back or pool_cancel() said true. */
 struct job {
@@ -23,16 +25,19 @@ struct job {
 	struct job *prev;
 	uint64_t queued;  /* uv_hrtime() at submission */
 	uint64_t started; /* … when a thread took it */
-	uint64_t ended;   /* … when run() returned */
-	bool taken;       /* a thread has it, or has had it */
+	uint64_t ended;	  /* … when run() returned */
+	uint64_t owner;	  /* packed struct span_owner: for whom, on the scoreboard */
+	unsigned thread;  /* number of the thread that ran it, from 0 */
+	bool taken;	  /* a thread has it, or has had it */
 };
 
 struct pool_options {
-	const char *name; /* of the threads; up to 10 characters; static */
-	unsigned threads; /* at most so many, at least 1 */
-	size_t queue;     /* jobs that may wait for a thread */
-	int nice;         /* of the threads, added to the process's */
-	int wake_fd;      /* an eventfd of the caller, written when jobs are done */
+	const char *name;	     /* of the threads; up to 10 characters; static */
+	unsigned threads;	     /* at most so many, at least 1 */
+	size_t queue;		     /* jobs that may wait for a thread */
+	int nice;		     /* of the threads, added to the process's */
+	int wake_fd;		     /* an eventfd of the caller, written when jobs are done */
+	struct board_threads *board; /* where the pool shows itself; NULL: nowhere */
 };
 
 struct pool;

@@ -6,6 +6,9 @@
 #include "../http/request.h"
 #include "task.h"
 
+/* Where a loop writes that nobody watches. */
+static struct board_slot unseen;
+
 void sched_ready(struct sched *sched, struct request *req)
 {
 	request_ref(req);
@@ -47,7 +50,10 @@ static void run_batch(struct sched *sched)
 
 static void on_prepare(uv_prepare_t *handle)
 {
-	run_batch(handle->data);
+	struct sched *sched = handle->data;
+
+	run_batch(sched);
+	board_turn_ends(sched->options.board);
 }
 
 static void on_check(uv_check_t *handle)
@@ -93,15 +99,21 @@ static int open_pools(struct sched *sched)
 		return err;
 	}
 	sched->wake.data = sched;
-	sched->blocking = pool_open(&(struct pool_options){.name = "blocking",
-							   .threads = o->threads,
-							   .queue = o->thread_queue,
-							   .wake_fd = sched->wake_fd});
-	sched->cpu = pool_open(&(struct pool_options){.name = "cpu",
-						      .threads = o->cpu_threads,
-						      .queue = o->cpu_queue,
-						      .nice = o->cpu_nice,
-						      .wake_fd = sched->wake_fd});
+	sched->blocking = pool_open(&(struct pool_options){
+		.name = "blocking",
+		.threads = o->threads,
+		.queue = o->thread_queue,
+		.wake_fd = sched->wake_fd,
+		.board = &o->board->pools[BOARD_BLOCKING],
+	});
+	sched->cpu = pool_open(&(struct pool_options){
+		.name = "cpu",
+		.threads = o->cpu_threads,
+		.queue = o->cpu_queue,
+		.nice = o->cpu_nice,
+		.wake_fd = sched->wake_fd,
+		.board = &o->board->pools[BOARD_CPU],
+	});
 	if (!sched->blocking || !sched->cpu)
 		return UV_ENOMEM;
 	return uv_poll_start(&sched->wake, UV_READABLE, on_wake);
@@ -112,6 +124,8 @@ int sched_open(struct sched *sched, uv_loop_t *loop, const struct sched_options 
 	int err;
 
 	*sched = (struct sched){.options = *options, .loop = loop, .wake_fd = -1};
+	if (!options->board)
+		sched->options.board = &unseen;
 	uv_prepare_init(loop, &sched->prepare);
 	uv_check_init(loop, &sched->check);
 	uv_idle_init(loop, &sched->idle);

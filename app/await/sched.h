@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <uv.h>
 
+#include "../observe/scoreboard.h"
 #include "pool.h"
 #include "timers.h"
 
@@ -25,6 +26,7 @@ struct sched_options {
 	unsigned cpu_threads;
 	size_t cpu_queue;
 	int cpu_nice;
+	struct board_slot *board; /* where the loop shows itself; NULL: nowhere */
 	/* Called when a batch of ready requests has run; may be NULL. */
 	void (*settled)(void *owner);
 	void *owner;

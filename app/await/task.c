@@ -5,6 +5,7 @@
 
 #include "../http/reply.h"
 #include "../http/router.h"
+#include "../observe/trace.h"
 #include "await.h"
 #include "sched.h"
 
@@ -78,8 +79,6 @@ void task_cancel_all(struct request *req)
 static void finish(struct request *req)
 {
 	cancel_tasks(req);
-	if (!req->reply.status)
-		reply_error(req, 500);
 	req->ops->finished(req);
 }
 
@@ -96,13 +95,24 @@ static void run_sync(struct request *req)
 	ASYNC_END(req);
 }
 
+static void account_suspension(struct request *req, uint64_t now)
+{
+	req->times.suspended += now - req->suspended_since;
+	if (!req->pooled)
+		board_span(req->sched->options.board, SPAN_AWAIT, req->suspended_since, now,
+			   trace_owner(req));
+	req->pooled = false;
+}
+
 void task_resume(struct request *req)
 {
+	struct board_slot *board = req->sched->options.board;
 	uint64_t begun = uv_hrtime();
 
 	if (req->suspended)
-		req->times.suspended += begun - req->suspended_since;
+		account_suspension(req, begun);
 	req->suspended = false;
+	trace_runs(board, req, begun);
 	if (req->route->kind == ROUTE_SYNC)
 		run_sync(req);
 	else
@@ -111,6 +121,9 @@ void task_resume(struct request *req)
 	req->times.loop += req->suspended_since - begun;
 	if (req->refused)
 		reply_error(req, 503);
+	else if (!req->suspended && !req->reply.status)
+		reply_error(req, 500);
+	trace_ran(board, req, begun, req->suspended_since);
 	if (req->refused || !req->suspended)
 		finish(req);
 }
@@ -178,14 +191,27 @@ static void cancel_work(struct task *task)
 		request_unref(work->holder);
 }
 
+static void account_job(struct request *req, const struct work *work)
+{
+	struct board_slot *board = req->sched->options.board;
+	const struct job *job = &work->job;
+	uint64_t pool = work->pool == req->sched->cpu ? BOARD_CPU : BOARD_BLOCKING;
+
+	req->times.pool_queue += job->started - job->queued;
+	req->times.pool += job->ended - job->started;
+	req->pooled = true;
+	board_span(board, SPAN_POOL_QUEUE | pool << 8, job->queued, job->started, job->owner);
+	board_span(board, SPAN_POOL | pool << 8 | (uint64_t)job->thread << 16, job->started,
+		   job->ended, job->owner);
+}
+
 void task_job_done(struct job *job)
 {
 	struct work *work = container_of(job, struct work, job);
 	struct request *holder = work->holder;
 
 	if (work->task.req) {
-		holder->times.pool_queue += job->started - job->queued;
-		holder->times.pool += job->ended - job->started;
+		account_job(holder, work);
 		task_done(&work->task);
 	}
 	request_unref(holder);
@@ -205,7 +231,7 @@ static void run_in_pool(struct request *req, struct pool *pool, void (*fn)(void 
 		req->refused = true;
 		return;
 	}
-	work->job = (struct job){.run = run_work};
+	work->job = (struct job){.run = run_work, .owner = trace_owner(req)};
 	work->holder = req;
 	work->pool = pool;
 	work->fn = fn;

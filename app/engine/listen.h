@@ -11,8 +11,8 @@
 struct allowed_peers;
 
 struct listener {
-	int fd;             /* never 0, close-on-exec; non-blocking is up to the engine */
-	bool tcp;           /* else a unix socket */
+	int fd;		    /* never 0, close-on-exec; non-blocking is up to the engine */
+	bool tcp;	    /* else a unix socket */
 	const char *unlink; /* the socket file to remove in the end, or NULL */
 	struct allowed_peers *allowed; /* NULL: everybody who can connect */
 };

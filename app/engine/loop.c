@@ -25,6 +25,7 @@
 #include "../fcgi/responder.h"
 #include "../http/reply.h"
 #include "../log.h"
+#include "../observe/trace.h"
 
 #define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 
@@ -45,6 +46,7 @@ struct engine {
 	uv_loop_t loop;
 	struct sched sched;
 	struct fcgi_limits limits;
+	struct board_slot *board;
 
 	uv_poll_t accept;
 	uv_timer_t accept_retry;
@@ -81,10 +83,10 @@ struct conn {
 	uv_shutdown_t shutdown;
 	uint64_t quiet_since;  /* uv_now() when the peer began to owe us input, or fell idle */
 	uint64_t unread_since; /* uv_now() when it last read something of writing */
-	size_t unread;         /* bytes of writing the kernel had not taken then */
-	bool spoken;           /* has sent a whole request before */
+	size_t unread;	       /* bytes of writing the kernel had not taken then */
+	bool spoken;	       /* has sent a whole request before */
 	bool dirty;
-	bool paused;    /* not reading: too much output waits */
+	bool paused;	/* not reading: too much output waits */
 	bool lingering; /* answered, half-closed, reads to the end */
 	bool closing;
 };
@@ -169,6 +171,8 @@ static void conn_new(struct engine *engine, int fd)
 		conn->next->prev = conn;
 	engine->conns = conn;
 	engine->conn_count++;
+	board_add(&engine->board->accepted, 1);
+	board_set(&engine->board->connections, engine->conn_count);
 	conn->quiet_since = uv_now(&engine->loop);
 	if (conn_open_stream(conn, fd)) {
 		close(fd);
@@ -273,6 +277,12 @@ static void carried_release(struct request *req)
 	free(carried);
 }
 
+static void count_in_flight(struct engine *engine, int change)
+{
+	engine->in_flight += (size_t)change;
+	board_set(&engine->board->in_flight, engine->in_flight);
+}
+
 static void send_reply(struct carried *carried, const struct request *req)
 {
 	struct conn *conn = carried->conn;
@@ -287,7 +297,7 @@ static void send_reply(struct carried *carried, const struct request *req)
 	fcgi_responder_stdout(&conn->fcgi, &carried->fcgi, body.data, body.len);
 	fcgi_responder_end(&conn->fcgi, &carried->fcgi, 0);
 	buffer_free(&head);
-	engine->in_flight--;
+	count_in_flight(engine, -1);
 	conn->quiet_since = uv_now(&engine->loop);
 	mark_dirty(conn);
 	carried->conn = NULL;
@@ -322,7 +332,7 @@ static struct fcgi_request *on_begin(void *owner)
 	carried->conn = conn;
 	carried->req.serial = ++engine->serial;
 	carried->req.times.received = uv_hrtime();
-	engine->in_flight++;
+	count_in_flight(engine, 1);
 	return &carried->fcgi;
 }
 
@@ -364,6 +374,7 @@ static int refusal(const struct engine *engine, enum fcgi_input input)
 static void on_ready(void *owner, struct fcgi_request *fcgi, enum fcgi_input input)
 {
 	struct conn *conn = owner;
+	struct board_slot *board = conn->engine->board;
 	struct carried *carried = carried_of(fcgi);
 	int status = refusal(conn->engine, input);
 
@@ -371,12 +382,15 @@ static void on_ready(void *owner, struct fcgi_request *fcgi, enum fcgi_input inp
 	conn->spoken = true;
 	if (input == FCGI_INPUT_OK)
 		take_params(carried);
+	trace_picked_up(board, &carried->req);
 	if (status)
 		reply_error(&carried->req, status);
-	if (status || !router_route(conn->engine->routes, &carried->req))
-		carried_finished(&carried->req);
-	else
+	if (!status && router_route(conn->engine->routes, &carried->req)) {
 		task_resume(&carried->req);
+	} else {
+		trace_ran(board, &carried->req, carried->req.times.received, uv_hrtime());
+		carried_finished(&carried->req);
+	}
 }
 
 /* The handler may be running on a thread, which then owns the request's reply: answer with a
@@ -401,7 +415,8 @@ static void on_gone(void *owner, struct fcgi_request *fcgi)
 	struct carried *carried = carried_of(fcgi);
 
 	carried->conn = NULL;
-	conn->engine->in_flight--;
+	count_in_flight(conn->engine, -1);
+	trace_gone(conn->engine->board, &carried->req, uv_hrtime());
 	task_cancel_all(&carried->req);
 	request_unref(&carried->req);
 }
@@ -546,6 +561,7 @@ static void conn_close(struct conn *conn)
 	if (conn->next)
 		conn->next->prev = conn->prev;
 	engine->conn_count--;
+	board_set(&engine->board->connections, engine->conn_count);
 	fcgi_responder_close(&conn->fcgi);
 	uv_close(&conn->uv.handle, on_closed);
 	accept_resume(engine);
@@ -649,6 +665,7 @@ static void drain(struct engine *engine)
 	log_event(LOG_INFO, "draining", "in_flight", log_number((long long)engine->in_flight),
 		  NULL);
 	engine->draining = true;
+	board_set(&engine->board->draining, 1);
 	if (engine->options->drain == DRAIN_WAIT) {
 		accept_pause(engine);
 		uv_timer_stop(&engine->accept_retry);
@@ -730,6 +747,7 @@ static int open_engine(struct engine *engine)
 				 .cpu_threads = (unsigned)o->cpu_threads,
 				 .cpu_queue = (size_t)o->cpu_queue,
 				 .cpu_nice = CPU_THREAD_NICE,
+				 .board = engine->board,
 				 .settled = on_settled,
 				 .owner = engine,
 			 });
@@ -763,7 +781,7 @@ static void close_engine(struct engine *engine)
 }
 
 int loop_run(const struct options *options, struct listener *listener, const char *worker,
-	     const struct routes *routes)
+	     const struct routes *routes, struct board_slot *board)
 {
 	struct engine *engine = calloc(1, sizeof(*engine));
 	int err = engine ? uv_loop_init(&engine->loop) : UV_ENOMEM;
@@ -778,6 +796,7 @@ int loop_run(const struct options *options, struct listener *listener, const cha
 	engine->listener = listener;
 	engine->worker = worker;
 	engine->routes = routes;
+	engine->board = board;
 	err = open_engine(engine);
 	if (err) {
 		log_event(LOG_ERROR, "start-failed", "error", uv_strerror(err), NULL);

@@ -5,12 +5,13 @@
 #define LANES_ENGINE_LOOP_H
 
 #include "../http/router.h"
+#include "../observe/scoreboard.h"
 #include "../options.h"
 #include "listen.h"
 
 /* Serves until a signal drains it. worker is "<pool>-<slot>". Returns the process's exit status:
  * 0 drained, 1 could not start, 3 ended before its requests were. Everything is borrowed. */
 int loop_run(const struct options *options, struct listener *listener, const char *worker,
-	     const struct routes *routes);
+	     const struct routes *routes, struct board_slot *board);
 
 #endif

@@ -28,6 +28,7 @@
 #include "../await/task.h"
 #include "../http/reply.h"
 #include "../log.h"
+#include "../observe/trace.h"
 
 #define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 
@@ -45,6 +46,7 @@ struct prefork {
 	struct sched sched;
 	FCGX_Request fcgi;
 	struct request req; /* the same block for every request */
+	struct board_slot *board;
 	uint64_t serial;
 	bool finished;
 
@@ -180,12 +182,15 @@ static void handle(struct prefork *p)
 	p->req.times.received = uv_hrtime();
 	p->finished = false;
 	status = refusal(p->options, take_params(p), drain_stdin(p));
+	trace_picked_up(p->board, &p->req);
 	if (status)
 		reply_error(&p->req, status);
-	if (status || !router_route(p->routes, &p->req))
-		request_finished(&p->req);
-	else
+	if (!status && router_route(p->routes, &p->req)) {
 		task_resume(&p->req);
+	} else {
+		trace_ran(p->board, &p->req, p->req.times.received, uv_hrtime());
+		request_finished(&p->req);
+	}
 	while (!p->finished)
 		uv_run(&p->loop, UV_RUN_DEFAULT);
 	request_unref(&p->req);
@@ -197,8 +202,10 @@ static void serve(struct prefork *p)
 		if (!accept_request(p))
 			continue;
 		p->in_flight = 1;
+		board_set(&p->board->in_flight, 1);
 		handle(p);
 		FCGX_Finish_r(&p->fcgi);
+		board_set(&p->board->in_flight, 0);
 		p->in_flight = 0;
 	}
 	log_event(LOG_INFO, "drained", NULL);
@@ -278,7 +285,8 @@ static int open_loop(struct prefork *p)
 {
 	int err = uv_loop_init(&p->loop);
 
-	return err ? err : sched_open(&p->sched, &p->loop, &(struct sched_options){.threads = 0});
+	return err ? err
+		   : sched_open(&p->sched, &p->loop, &(struct sched_options){.board = p->board});
 }
 
 static void close_loop(struct prefork *p)
@@ -289,13 +297,16 @@ static void close_loop(struct prefork *p)
 }
 
 int prefork_run(const struct options *options, struct listener *listener, const char *worker,
-		const struct routes *routes)
+		const struct routes *routes, struct board_slot *board)
 {
 	static struct prefork p;
 	int err;
 
-	p = (struct prefork){
-		.options = options, .worker = worker, .routes = routes, .listener = listener};
+	p = (struct prefork){.options = options,
+			     .worker = worker,
+			     .routes = routes,
+			     .listener = listener,
+			     .board = board};
 	err = open_loop(&p);
 	if (!err)
 		err = open_fcgi(&p);

@@ -21,11 +21,11 @@
 #include "record.h"
 
 struct fcgi_limits {
-	uint32_t max_conns;     /* told to FCGI_GET_VALUES as FCGI_MAX_CONNS */
-	uint32_t max_reqs;      /* told to FCGI_GET_VALUES as FCGI_MAX_REQS */
+	uint32_t max_conns;	/* told to FCGI_GET_VALUES as FCGI_MAX_CONNS */
+	uint32_t max_reqs;	/* told to FCGI_GET_VALUES as FCGI_MAX_REQS */
 	uint32_t conn_requests; /* at once on one connection; one more gets FCGI_OVERLOADED */
-	size_t params_bytes;    /* of one request, as sent */
-	size_t stdin_bytes;     /* of one request */
+	size_t params_bytes;	/* of one request, as sent */
+	size_t stdin_bytes;	/* of one request */
 };
 
 /* How a request's input ended. */
@@ -34,7 +34,7 @@ enum fcgi_input {
 	FCGI_INPUT_PARAMS_TOO_LARGE, /* over limits.params_bytes: answer 431 */
 	FCGI_INPUT_PARAMS_MALFORMED, /* lengths that do not fit the stream: answer 400 */
 	FCGI_INPUT_STDIN_TOO_LARGE,  /* over limits.stdin_bytes: answer 413 */
-	FCGI_INPUT_NO_MEMORY,        /* params could not be stored: answer 503 */
+	FCGI_INPUT_NO_MEMORY,	     /* params could not be stored: answer 503 */
 };
 
 /* One request on a connection. The owner allocates it, zeroed, and gives params its storage
@@ -42,11 +42,11 @@ enum fcgi_input {
 struct fcgi_request {
 	struct fcgi_params params; /* complete from ready(FCGI_INPUT_OK) on; else a part */
 	struct fcgi_request *next; /* in its bucket of the responder's table */
-	size_t stdin_len;          /* bytes of FCGI_STDIN seen; their content is discarded */
+	size_t stdin_len;	   /* bytes of FCGI_STDIN seen; their content is discarded */
 	uint16_t id;
 	bool keep_conn;
 	bool handed_over; /* ready() was called: further FCGI_PARAMS are ignored */
-	bool failed;      /* the owner was told that the input is not OK, and is not told again */
+	bool failed;	  /* the owner was told that the input is not OK, and is not told again */
 	bool stdin_done;
 };
 
@@ -84,7 +84,7 @@ struct fcgi_responder {
 	uint32_t buckets;  /* a power of two; 1 while there is no table */
 	uint32_t active;   /* requests in it */
 	uint32_t awaiting; /* those of them whose params are not complete */
-	uint32_t late;     /* requests ended or refused that the peer was still sending */
+	uint32_t late;	   /* requests ended or refused that the peer was still sending */
 
 	/* The record being read. */
 	struct fcgi_header record;

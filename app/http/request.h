@@ -23,7 +23,7 @@ struct task;
 
 enum {
 	REQUEST_FRAME_SIZE = 96, /* bytes a handler's frame may have */
-	REQUEST_INLINE = 768,    /* bytes of params and arena inside the request's own block */
+	REQUEST_INLINE = 768,	 /* bytes of params and arena inside the request's own block */
 };
 
 /* What an engine does for the requests it carries. */
@@ -37,29 +37,30 @@ struct request_ops {
 };
 
 struct reply {
-	int status;               /* 0: not answered yet */
-	const char *type;         /* Content-Type */
-	struct slice body;        /* static, in the request's arena, or owned by json */
+	int status;		  /* 0: not answered yet */
+	const char *type;	  /* Content-Type */
+	struct slice body;	  /* static, in the request's arena, or owned by json */
 	struct json_object *json; /* put when the request is released */
-	struct slice headers;     /* further "Name: value\r\n" lines, in the arena */
+	struct slice headers;	  /* further "Name: value\r\n" lines, in the arena */
 };
 
 /* Where the time went, in nanoseconds (Server-Timing). */
 struct request_times {
 	uint64_t received;   /* uv_hrtime() when the request was picked up */
-	uint64_t queue;      /* from nginx's sending to received, as far as clocks tell */
-	uint64_t loop;       /* running on the loop, or on the prefork process */
+	uint64_t queue;	     /* from nginx's sending to received, as far as clocks tell */
+	uint64_t loop;	     /* running on the loop, or on the prefork process */
 	uint64_t suspended;  /* from AWAIT to being resumed */
 	uint64_t pool_queue; /* waiting for a thread; part of suspended */
-	uint64_t pool;       /* running on a thread; part of suspended */
+	uint64_t pool;	     /* running on a thread; part of suspended */
 };
 
 struct request {
 	const struct request_ops *ops;
-	struct sched *sched;       /* the loop it lives on */
+	struct sched *sched;	   /* the loop it lives on */
 	const struct route *route; /* NULL until routed, and if nothing matched */
-	uint64_t serial;           /* of this worker: what logs call the request */
+	uint64_t serial;	   /* of this worker: what logs call the request */
 	uint32_t refs;
+	uint16_t route_number; /* of the route in its table, from 1; 0: none */
 
 	/* What was asked. Borrowed from the params. */
 	struct slice method;
@@ -71,13 +72,14 @@ struct request {
 	struct request_times times;
 
 	/* The coroutine: await/ alone touches these. */
-	int resume_line;          /* where AWAIT left the handler */
-	bool suspended;           /* it waits for its tasks */
-	bool refused;             /* a task could not start: the reply is a 503 */
-	bool cancelled;           /* nobody wants the reply; never resumed, only released */
-	uint32_t pending;         /* tasks started and not yet done */
+	int resume_line;	  /* where AWAIT left the handler */
+	bool suspended;		  /* it waits for its tasks */
+	bool refused;		  /* a task could not start: the reply is a 503 */
+	bool pooled;		  /* what it waited for last was a thread */
+	bool cancelled;		  /* nobody wants the reply; never resumed, only released */
+	uint32_t pending;	  /* tasks started and not yet done */
 	uint64_t suspended_since; /* uv_hrtime() */
-	struct task *tasks;       /* what has to be cancelled with it */
+	struct task *tasks;	  /* what has to be cancelled with it */
 	struct request *ready_next;
 
 	struct arena_chunk *chunks; /* allocations that did not fit the block */

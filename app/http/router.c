@@ -98,6 +98,7 @@ bool router_route(const struct routes *routes, struct request *req)
 	req->route = find(routes, path);
 	if (!req->route)
 		return answer_miss(routes, req, path);
+	req->route_number = (uint16_t)(req->route - routes->list + 1);
 	if (slice_is(req->method, "GET") || slice_is(req->method, "HEAD"))
 		return true;
 	reply_error(req, 405);

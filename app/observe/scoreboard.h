@@ -14,15 +14,16 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum {
 	BOARD_SLOTS = 128,
 	BOARD_ROUTES = 16, /* number 0 stands for requests that matched none */
 	BOARD_PATH = 48,
-	BOARD_BUCKETS = 14, /* of a latency histogram, the last one unbounded */
-	BOARD_THREADS = 64, /* of each pool that are shown one by one */
-	BOARD_SECONDS = 64, /* of loop history */
+	BOARD_BUCKETS = 14,  /* of a latency histogram, the last one unbounded */
+	BOARD_THREADS = 64,  /* of each pool that are shown one by one */
+	BOARD_SECONDS = 64,  /* of loop history */
 	BOARD_SPANS = 16384, /* a power of two */
 };
 
@@ -30,12 +31,12 @@ enum board_pool { BOARD_BLOCKING, BOARD_CPU, BOARD_POOLS };
 
 /* What a request, or a loop, did for a while. */
 enum span_kind {
-	SPAN_QUEUE = 1,  /* sent by nginx, not yet picked up; written when it is picked up */
-	SPAN_LOOP,       /* running on the loop; with a status: this was the last time */
-	SPAN_AWAIT,      /* waiting, the loop being free */
+	SPAN_QUEUE = 1,	 /* sent by nginx, not yet picked up; written when it is picked up */
+	SPAN_LOOP,	 /* running on the loop; with a status: this was the last time */
+	SPAN_AWAIT,	 /* waiting, the loop being free */
 	SPAN_POOL_QUEUE, /* waiting for a thread */
-	SPAN_POOL,       /* running on a thread */
-	SPAN_GONE,       /* the client went away, after that long */
+	SPAN_POOL,	 /* running on a thread */
+	SPAN_GONE,	 /* the client went away, after that long */
 };
 
 /* Who a span is about: a worker's request. Together they fit one word. */
@@ -79,7 +80,7 @@ struct board_threads {
 struct board_slot {
 	/* Written when the slot is claimed; pid last. */
 	word pid;
-	word number; /* "<pool>-<number>" is the worker's name */
+	word number;	 /* "<pool>-<number>" is the worker's name */
 	word started_at; /* seconds since the epoch */
 	char pool[16];
 	char engine[16];
@@ -88,14 +89,14 @@ struct board_slot {
 
 	word in_flight;
 	word connections;
-	word accepted; /* connections, ever */
-	word aborted;  /* requests whose client went away */
+	word accepted;	 /* connections, ever */
+	word aborted;	 /* requests whose client went away */
 	word classes[6]; /* answers by status / 100 */
 	word draining;
 
-	word turn_since; /* the loop has left poll then and not been back; 0: it waits in poll */
-	word running_since; /* … and has been running this request since then; 0: none */
-	word running;       /* owner */
+	word turn_since;	   /* the loop has had work since then; 0: it waits in poll */
+	word running_since;	   /* … and has been running this request since then; 0: none */
+	word running;		   /* owner */
 	word holds[BOARD_SECONDS]; /* second << 32 | longest turn of it in microseconds */
 
 	struct board_threads pools[BOARD_POOLS];
@@ -107,7 +108,9 @@ struct board_slot {
 struct scoreboard {
 	int fd; /* -1: memory of our own, that nobody sees */
 	void *map;
-	struct board_slot *slots; /* [BOARD_SLOTS] */
+	size_t map_size;
+	unsigned slot_count;
+	struct board_slot *slots;
 };
 
 /* Upper bounds of the histogram's buckets in nanoseconds; the last is UINT64_MAX. */
@@ -121,7 +124,7 @@ int scoreboard_open(struct scoreboard *board, const char *path);
 /* Claims a slot that no living process holds, cleared, for a worker of the pool. number 0 takes
  * the lowest one free in the pool. NULL if all slots are taken. */
 struct board_slot *scoreboard_claim(struct scoreboard *board, const char *pool, uint32_t number,
-                                    const char *engine);
+				    const char *engine);
 
 /* Whether a living process holds the slot. Not for the slot's own process (fcntl locks are blind
  * to themselves). */
@@ -155,27 +158,27 @@ static inline uint64_t span_owner_pack(struct span_owner owner)
 static inline struct span_owner span_owner_unpack(uint64_t packed)
 {
 	return (struct span_owner){(uint32_t)(packed >> 32), (uint16_t)(packed >> 16),
-	                           (uint16_t)packed};
+				   (uint16_t)packed};
 }
 
-static inline void board_span(struct board_slot *slot, enum span_kind kind, uint64_t start,
-                              uint64_t end, struct span_owner owner)
+/* owner is packed; what may hold more than the kind, see struct board_span. */
+static inline void board_span(struct board_slot *slot, uint64_t what, uint64_t start, uint64_t end,
+			      uint64_t owner)
 {
 	uint64_t head = board_get(&slot->head);
 	struct board_span *span = &slot->spans[head % BOARD_SPANS];
 
 	board_set(&span->start, start);
 	board_set(&span->duration, end - start);
-	board_set(&span->owner, span_owner_pack(owner));
-	board_set(&span->what, kind);
+	board_set(&span->owner, owner);
+	board_set(&span->what, what);
 	atomic_store_explicit(&slot->head, head + 1, memory_order_release);
 }
 
 /* A request was answered: counts it. nanoseconds from being sent to now. */
-void board_answered(struct board_slot *slot, struct span_owner owner, uint64_t nanoseconds);
+void board_answered(struct board_slot *slot, uint64_t owner, uint64_t nanoseconds);
 
-/* The loop leaves poll, and goes back to it. */
-void board_turn_begins(struct board_slot *slot, uint64_t now);
-void board_turn_ends(struct board_slot *slot, uint64_t now);
+/* The loop goes back to poll; nothing happens if it had nothing to do. */
+void board_turn_ends(struct board_slot *slot);
 
 #endif

@@ -244,8 +244,8 @@ static void on_answer(struct burst *burst, struct link *link, const char *body)
 
 static void on_input(struct burst *burst, struct link *link)
 {
-	ssize_t n = recv(link->fd, link->answer + link->len, ANSWER_SIZE - 1 - link->len,
-			 MSG_DONTWAIT);
+	ssize_t n =
+		recv(link->fd, link->answer + link->len, ANSWER_SIZE - 1 - link->len, MSG_DONTWAIT);
 	char *body;
 
 	if (n < 0 && errno == EAGAIN)
@@ -306,9 +306,9 @@ struct burst *burst_start(const struct system *system, const struct burst_option
 	burst->address = (struct sockaddr_in){.sin_family = AF_INET,
 					      .sin_port = htons(system->port),
 					      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	burst->request_len = (size_t)snprintf(burst->request, sizeof(burst->request),
-					      "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n",
-					      options->target);
+	burst->request_len =
+		(size_t)snprintf(burst->request, sizeof(burst->request),
+				 "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n", options->target);
 	for (size_t i = 0; i < count; i++) {
 		burst->links[i].sent = now();
 		if (!link_connect(burst, &burst->links[i]))

@@ -20,8 +20,7 @@ struct response {
 /* GETs a path with query; method may be NULL (GET), "HEAD" or any other. The response lives until
  * the next call. Main thread. */
 const struct response *get(const struct system *system, const char *target);
-const struct response *request(const struct system *system, const char *method,
-			       const char *target);
+const struct response *request(const struct system *system, const char *method, const char *target);
 
 /* The value of a header, or "" if there is none. Lives until the next call. */
 const char *header(const struct response *response, const char *name);
@@ -33,16 +32,16 @@ struct burst_options {
 	const char *target;
 	const char *body;   /* what every answer must say; NULL: anything with status 200 */
 	size_t connections; /* each sends one request, all at the same moment */
-	bool repeat;        /* and after each answer another one, until burst_wait() */
+	bool repeat;	    /* and after each answer another one, until burst_wait() */
 };
 
 struct burst_result {
-	size_t answered; /* with 200 and the right body */
-	size_t failed;   /* refused, broken, wrong; and silent: no answer after PATIENCE */
-	size_t resent;   /* met a kept connection that was being closed, and went again */
-	size_t workers;  /* different X-Lanes-Worker among them */
-	double first;    /* seconds from sending to the first good answer */
-	double last;     /* and to the last */
+	size_t answered;   /* with 200 and the right body */
+	size_t failed;	   /* refused, broken, wrong; and silent: no answer after PATIENCE */
+	size_t resent;	   /* met a kept connection that was being closed, and went again */
+	size_t workers;	   /* different X-Lanes-Worker among them */
+	double first;	   /* seconds from sending to the first good answer */
+	double last;	   /* and to the last */
 	char failure[256]; /* what the first failed one got */
 };
 

@@ -139,8 +139,8 @@ static void set_environment(const char *const *environment)
 }
 
 /* In the child. The parent's death is ours. */
-static void become(const char *const *arguments, const char *const *environment, int input,
-		   int out, int errors)
+static void become(const char *const *arguments, const char *const *environment, int input, int out,
+		   int errors)
 {
 	if (input < 0)
 		input = open("/dev/null", O_RDONLY);
@@ -215,7 +215,13 @@ bool file_has(const char *path, const char *text)
 
 bool worker_start(struct worker *worker, const char *const *options, const char *const *environment)
 {
-	const char *arguments[32] = {program(), "--listen", worker->socket};
+	return worker_start_program(worker, program(), options, environment);
+}
+
+bool worker_start_program(struct worker *worker, const char *path, const char *const *options,
+			  const char *const *environment)
+{
+	const char *arguments[32] = {path, "--listen", worker->socket};
 	int count = 3;
 	int log;
 

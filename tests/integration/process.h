@@ -41,7 +41,7 @@ bool directory_make(char *path);
 void directory_remove(const char *path);
 
 struct outcome {
-	int status;        /* exit status; 128 + signal; -1: still ran after PATIENCE, was killed */
+	int status;	   /* exit status; 128 + signal; -1: still ran after PATIENCE, was killed */
 	char out[16384];   /* what it wrote to stdout */
 	char errors[8192]; /* and to stderr */
 };
@@ -65,6 +65,10 @@ struct worker {
 bool worker_start(struct worker *worker, const char *const *options,
 		  const char *const *environment);
 
+/* The same with another program than the one under test. */
+bool worker_start_program(struct worker *worker, const char *path, const char *const *options,
+			  const char *const *environment);
+
 /* Its exit status as in struct outcome, waiting for its end. It may be called once. */
 int worker_wait(struct worker *worker);
 
@@ -75,9 +79,9 @@ void worker_stop(struct worker *worker);
 bool file_has(const char *path, const char *text);
 
 /* What /proc says about a process. */
-long process_sockets(pid_t pid); /* open descriptors that are sockets */
+long process_sockets(pid_t pid);		   /* open descriptors that are sockets */
 long process_status(pid_t pid, const char *field); /* "VmRSS" (KB), "Threads"; -1 if it is gone */
-long process_private_kb(pid_t pid); /* memory that is its own alone */
+long process_private_kb(pid_t pid);		   /* memory that is its own alone */
 
 /* Living processes whose working directory is this (also if removed since) and whose name is this
  * (NULL: any); at most max of them are stored. */

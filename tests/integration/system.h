@@ -12,15 +12,17 @@
 #include "process.h"
 
 struct system_options {
-	int workers; /* 0: 1 */
-	int threads; /* 0: 40 */
+	int workers;			/* 0: 1 */
+	int threads;			/* 0: 40 */
+	int prefork;			/* processes of that pool */
+	int cpu;			/* and of this one */
 	const char *const *environment; /* further "NAME=value", for the workers LANES_*; or NULL */
 };
 
 struct system {
 	uint16_t port;
 	char run_dir[DIRECTORY_SIZE];
-	char url[40];   /* "http://127.0.0.1:PORT" */
+	char url[40];		/* "http://127.0.0.1:PORT" */
 	char port_variable[16]; /* "PORT=…" and "RUN_DIR=…" for scripts */
 	char run_dir_variable[DIRECTORY_SIZE + 16];
 };

@@ -31,8 +31,8 @@ static int cleanup(void)
 /* Starts requests and waits until the worker has as many connections. */
 static struct burst *in_flight(const char *target, size_t count)
 {
-	struct burst *burst = burst_start(
-		&one, &(struct burst_options){.target = target, .connections = count});
+	struct burst *burst =
+		burst_start(&one, &(struct burst_options){.target = target, .connections = count});
 	pid_t pid = system_worker(&one, 1);
 
 	CU_ASSERT(EVENTUALLY(process_sockets(pid) > (long)count));
@@ -85,8 +85,8 @@ static void threads_are_limited_and_the_loop_is_free(void)
 static void watch_bad_blocking(const struct system *system, double *longest, double *queue)
 {
 	struct burst *bad = burst_start(
-		system,
-		&(struct burst_options){.target = "/async/bad-blocking?seconds=2", .connections = 1});
+		system, &(struct burst_options){.target = "/async/bad-blocking?seconds=2",
+						.connections = 1});
 	struct burst_result result;
 
 	*longest = *queue = 0;
@@ -133,7 +133,8 @@ static void work_of_clients_that_went_is_dropped(void)
 	const struct response *r;
 	pid_t pid;
 
-	CU_ASSERT_FATAL(system_start(&narrow, &(struct system_options){1, 1, environment}));
+	CU_ASSERT_FATAL(system_start(
+		&narrow, &(struct system_options){.threads = 1, .environment = environment}));
 	pid = system_worker(&narrow, 1);
 	first = burst_start(&narrow, &(struct burst_options){.target = "/sync/noawait?seconds=2",
 							     .connections = 1});
@@ -149,10 +150,10 @@ static void work_of_clients_that_went_is_dropped(void)
 	burst_wait(first, &result);
 	CU_ASSERT_EQUAL(result.answered, 1);
 	/* One runs, ten may wait, and the rest is refused. */
-	burst_wait(burst_start(&narrow,
-			       &(struct burst_options){.target = "/sync/noawait?seconds=0.1",
-						       .connections = 30}),
-		   &result);
+	burst_wait(
+		burst_start(&narrow, &(struct burst_options){.target = "/sync/noawait?seconds=0.1",
+							     .connections = 30}),
+		&result);
 	CU_ASSERT(result.answered >= 11);
 	CU_ASSERT(result.failed > 0);
 	CU_ASSERT_PTR_NOT_NULL(strstr(result.failure, "HTTP/1.1 503 "));

@@ -5,11 +5,10 @@
 #include "../harness.h"
 #include "client.h"
 
-#define SLEPT(kind, s) "{\"mode\":\"" kind "\",\"detail\":\"" s " done\"}"
-#define INVALID(where, message)                                                                    \
-	"{\"detail\":[{\"loc\":[\"query\"," where "],\"msg\":" message "}]}"
-#define NO_FLOAT   "\"value is not a valid float\",\"type\":\"type_error.float\""
-#define NO_INTEGER "\"value is not a valid integer\",\"type\":\"type_error.integer\""
+#define SLEPT(kind, s)		"{\"mode\":\"" kind "\",\"detail\":\"" s " done\"}"
+#define INVALID(where, message) "{\"detail\":[{\"loc\":[\"query\"," where "],\"msg\":" message "}]}"
+#define NO_FLOAT		"\"value is not a valid float\",\"type\":\"type_error.float\""
+#define NO_INTEGER		"\"value is not a valid integer\",\"type\":\"type_error.integer\""
 #define TOO_LOW                                                                                    \
 	"\"ensure this value is greater than or equal to 0\",\"type\":\"value_error.number.not_"   \
 	"ge\",\"ctx\":{\"limit_value\":0}"

@@ -47,8 +47,8 @@ static void replace_under_load(int workers, const char *target, int number)
 	struct burst_result r;
 
 	CU_ASSERT_FATAL(system_start(&sys, &(struct system_options){.workers = workers}));
-	load = burst_start(&sys, &(struct burst_options){
-					 .target = target, .connections = 24, .repeat = true});
+	load = burst_start(
+		&sys, &(struct burst_options){.target = target, .connections = 24, .repeat = true});
 	for (int i = 0; i < ROUNDS; i++) {
 		pid_t old = system_worker(&sys, 1);
 		pid_t fresh = 0;

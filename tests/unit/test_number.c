@@ -52,10 +52,10 @@ static void refuses_int(struct slice text)
 static void float_grammar(void)
 {
 	static const char *const bad[] = {
-		"",      " ",     ".",       "e5",    "1e",    "1e+",  "+",     "+-1",
+		"",	 " ",	  ".",	     "e5",    "1e",    "1e+",  "+",	"+-1",
 		"0x1p3", "0x10",  "abc",     "1,5",   "1 5",   "1..5", "1.5.2", "1e5.0",
-		"--1",   "1f",    "nan(1)",  "infin", "in",    "nano", "i nf",  ". 5",
-		"1e 5",  "1e5e5", "inf inf", "\x7f",  "1\x7f", "1.5s",
+		"--1",	 "1f",	  "nan(1)",  "infin", "in",    "nano", "i nf",	". 5",
+		"1e 5",	 "1e5e5", "inf inf", "\x7f",  "1\x7f", "1.5s",
 	};
 
 	reads(TEXT("0"), 0);
@@ -76,7 +76,7 @@ static void float_grammar(void)
 
 static void float_underscores_stand_between_digits(void)
 {
-	static const char *const bad[] = {"_1",   "1_",   "1__0", "1_.5", "1._5",
+	static const char *const bad[] = {"_1",	  "1_",	  "1__0", "1_.5", "1._5",
 					  "1_e5", "1e_5", "1e5_", "-_1",  "in_f"};
 
 	reads(TEXT("1_0"), 10);
@@ -114,13 +114,13 @@ static void float_white_space_is_stripped(void)
 
 static void float_digits_of_every_script(void)
 {
-	reads(TEXT("\xd9\xa1\xd9\xa2"), 12);                 /* Arabic */
-	reads(TEXT("\xef\xbc\x91.\xe0\xa5\xab"), 1.5);       /* full width, Devanagari */
+	reads(TEXT("\xd9\xa1\xd9\xa2"), 12);		     /* Arabic */
+	reads(TEXT("\xef\xbc\x91.\xe0\xa5\xab"), 1.5);	     /* full width, Devanagari */
 	reads(TEXT("\xf0\x9d\x9f\x8e_\xf0\x9d\x9f\xbf"), 9); /* mathematical, first and last */
-	reads(TEXT("1e-\xf0\x9f\xaf\xb9"), 1e-9);            /* segmented, the last of all */
-	refuses(TEXT("\xc2\xb2"));                           /* superscript two is no decimal */
-	refuses(TEXT("\xe2\x85\xa0"));                       /* Roman numeral one */
-	refuses(TEXT("\xef\xbc\x8b\xef\xbc\x91"));           /* a full width plus is no sign */
+	reads(TEXT("1e-\xf0\x9f\xaf\xb9"), 1e-9);	     /* segmented, the last of all */
+	refuses(TEXT("\xc2\xb2"));			     /* superscript two is no decimal */
+	refuses(TEXT("\xe2\x85\xa0"));			     /* Roman numeral one */
+	refuses(TEXT("\xef\xbc\x8b\xef\xbc\x91"));	     /* a full width plus is no sign */
 }
 
 static void invalid_utf8_is_no_number(void)
@@ -165,9 +165,9 @@ static void float_is_correctly_rounded(void)
 
 static void int_grammar(void)
 {
-	static const char *const bad[] = {"",     " ",   "1.5",  "1.",    "10.0", "1e3",     "0x10",
-					  "_1",   "1_",  "1__0", "-",     "+-1",  "1 0",     "abc",
-					  "true", "inf", "- 1",  "5\x1c", "\xff", "\xc2\xb2"};
+	static const char *const bad[] = {"",	  " ",	 "1.5",	 "1.",	  "10.0", "1e3",     "0x10",
+					  "_1",	  "1_",	 "1__0", "-",	  "+-1",  "1 0",     "abc",
+					  "true", "inf", "- 1",	 "5\x1c", "\xff", "\xc2\xb2"};
 
 	reads_int(TEXT("0"), 0);
 	reads_int(TEXT("-0"), 0);

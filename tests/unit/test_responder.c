@@ -18,7 +18,7 @@
 enum { STORAGE = 512, PADDINGS = 3, SPLITS = 1024 };
 
 enum answer {
-	NEVER,  /* takes requests and leaves them */
+	NEVER,	/* takes requests and leaves them */
 	ERRORS, /* ends a request whose input is not OK */
 	ALWAYS, /* ends every request from inside ready() */
 };
@@ -38,7 +38,7 @@ struct connection {
 };
 
 struct rule {
-	const char *in;                /* a script of stream_script() */
+	const char *in;		       /* a script of stream_script() */
 	void (*add)(struct stream *s); /* more of it */
 	enum answer answer;
 	bool no_requests;

@@ -1,0 +1,283 @@
+#include "scoreboard.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+#include <uv.h>
+
+enum {
+	VERSION = 1,
+	PAGE = 4096,
+	CLAIM_LOCK = BOARD_SLOTS, /* the byte that is locked while a slot is chosen */
+	ATTEMPTS = 100,
+};
+
+static const char MAGIC[8] = "LANESSB";
+
+/* What a reader checks before it believes the rest. */
+struct header {
+	char magic[8];
+	uint32_t version;
+	uint32_t slots;
+	uint64_t slot_size;
+};
+
+static const size_t FILE_SIZE = PAGE + BOARD_SLOTS * sizeof(struct board_slot);
+
+const uint64_t board_bounds[BOARD_BUCKETS] = {
+	100000,	   300000,     1000000,	   3000000,	10000000,    30000000,	  100000000,
+	300000000, 1000000000, 3000000000, 10000000000, 30000000000, 60000000000, UINT64_MAX,
+};
+
+static struct header expected(void)
+{
+	struct header header = {
+		.version = VERSION, .slots = BOARD_SLOTS, .slot_size = sizeof(struct board_slot)};
+
+	memcpy(header.magic, MAGIC, sizeof(MAGIC));
+	return header;
+}
+
+/* Locks or unlocks one byte; it need not exist in the file. */
+static int lock_byte(int fd, int command, unsigned byte, short type)
+{
+	struct flock lock = {
+		.l_type = type, .l_whence = SEEK_SET, .l_start = (off_t)byte, .l_len = 1};
+	int err;
+
+	do
+		err = fcntl(fd, command, &lock) ? -errno : 0;
+	while (err == -EINTR);
+	return err;
+}
+
+static bool is_ours(int fd)
+{
+	struct header want = expected();
+	struct header found;
+	struct stat file;
+
+	return fstat(fd, &file) == 0 && file.st_size == (off_t)FILE_SIZE &&
+	       pread(fd, &found, sizeof(found), 0) == (ssize_t)sizeof(found) &&
+	       memcmp(&found, &want, sizeof(want)) == 0;
+}
+
+/* A new file is put together under another name and gets its own only if nobody was faster. */
+static int make_file(const char *path)
+{
+	struct header header = expected();
+	char temporary[PATH_MAX];
+	int fd;
+	int err = 0;
+
+	if (snprintf(temporary, sizeof(temporary), "%s.%d", path, (int)getpid()) >=
+	    (int)sizeof(temporary))
+		return -ENAMETOOLONG;
+	fd = open(temporary, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
+	if (fd < 0)
+		return -errno;
+	if (ftruncate(fd, (off_t)FILE_SIZE))
+		err = -errno;
+	else if (pwrite(fd, &header, sizeof(header), 0) != (ssize_t)sizeof(header))
+		err = -ENOSPC;
+	else if (link(temporary, path) && errno != EEXIST)
+		err = -errno;
+	unlink(temporary);
+	close(fd);
+	return err;
+}
+
+static bool is_at(int fd, const char *path)
+{
+	struct stat here;
+	struct stat there;
+
+	return fstat(fd, &here) == 0 && stat(path, &there) == 0 && here.st_ino == there.st_ino &&
+	       here.st_dev == there.st_dev;
+}
+
+/* Opens the file with its claim lock held. A file that is none of ours is taken away, not written
+ * over: an older version of us may have it mapped. Whoever waited for the lock of a file that was
+ * taken away tries again. */
+static int open_locked(const char *path)
+{
+	for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
+		int fd = open(path, O_RDWR | O_CLOEXEC);
+		int err;
+
+		if (fd < 0 && errno == ENOENT) {
+			err = make_file(path);
+			if (err)
+				return err;
+			continue;
+		}
+		if (fd < 0)
+			return -errno;
+		err = lock_byte(fd, F_SETLKW, CLAIM_LOCK, F_WRLCK);
+		if (!err && is_at(fd, path)) {
+			if (is_ours(fd))
+				return fd;
+			unlink(path);
+		}
+		close(fd);
+		if (err)
+			return err;
+	}
+	return -EBUSY;
+}
+
+static int map_private(struct scoreboard *board)
+{
+	board->slot_count = 1;
+	board->map_size = PAGE + sizeof(struct board_slot);
+	board->map = mmap(NULL, board->map_size, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	return board->map == MAP_FAILED ? -errno : 0;
+}
+
+static int map_file(struct scoreboard *board, const char *path)
+{
+	board->fd = open_locked(path);
+	if (board->fd < 0)
+		return board->fd;
+	lock_byte(board->fd, F_SETLK, CLAIM_LOCK, F_UNLCK);
+	board->slot_count = BOARD_SLOTS;
+	board->map_size = FILE_SIZE;
+	board->map = mmap(NULL, board->map_size, PROT_READ | PROT_WRITE, MAP_SHARED, board->fd, 0);
+	return board->map == MAP_FAILED ? -errno : 0;
+}
+
+int scoreboard_open(struct scoreboard *board, const char *path)
+{
+	int err;
+
+	*board = (struct scoreboard){.fd = -1};
+	err = path ? map_file(board, path) : map_private(board);
+	if (err) {
+		board->map = NULL;
+		scoreboard_close(board);
+		return err;
+	}
+	board->slots = (struct board_slot *)((char *)board->map + PAGE);
+	return 0;
+}
+
+void scoreboard_close(struct scoreboard *board)
+{
+	if (board->map)
+		munmap(board->map, board->map_size);
+	if (board->fd >= 0)
+		close(board->fd);
+	*board = (struct scoreboard){.fd = -1};
+}
+
+bool scoreboard_alive(const struct scoreboard *board, unsigned slot)
+{
+	struct flock lock = {
+		.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = (off_t)slot, .l_len = 1};
+
+	if (board->fd < 0)
+		return false;
+	return fcntl(board->fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+}
+
+static uint64_t lowest_free_number(const struct scoreboard *board, const char *pool)
+{
+	for (uint64_t number = 1;; number++) {
+		bool taken = false;
+
+		for (unsigned i = 0; i < board->slot_count && !taken; i++) {
+			const struct board_slot *slot = &board->slots[i];
+
+			taken = board_get(&slot->number) == number &&
+				!strncmp(slot->pool, pool, sizeof(slot->pool) - 1) &&
+				scoreboard_alive(board, i);
+		}
+		if (!taken)
+			return number;
+	}
+}
+
+/* Blocks on the disk, or writing through the map could meet a full one, and that is a SIGBUS. */
+static int reserve(const struct scoreboard *board, unsigned slot)
+{
+	return -posix_fallocate(board->fd, PAGE + (off_t)slot * (off_t)sizeof(struct board_slot),
+				sizeof(struct board_slot));
+}
+
+static struct board_slot *lock_free_slot(struct scoreboard *board)
+{
+	if (board->fd < 0)
+		return &board->slots[0];
+	for (unsigned i = 0; i < board->slot_count; i++) {
+		if (lock_byte(board->fd, F_SETLK, i, F_WRLCK))
+			continue;
+		if (reserve(board, i) == 0)
+			return &board->slots[i];
+		lock_byte(board->fd, F_SETLK, i, F_UNLCK);
+		return NULL;
+	}
+	return NULL;
+}
+
+struct board_slot *scoreboard_claim(struct scoreboard *board, const char *pool, uint32_t number,
+				    const char *engine)
+{
+	struct board_slot *slot;
+
+	if (board->fd >= 0 && lock_byte(board->fd, F_SETLKW, CLAIM_LOCK, F_WRLCK))
+		return NULL;
+	slot = lock_free_slot(board);
+	if (slot) {
+		uint64_t chosen = number ? number : lowest_free_number(board, pool);
+
+		memset(slot, 0, sizeof(*slot));
+		strncpy(slot->pool, pool, sizeof(slot->pool) - 1);
+		strncpy(slot->engine, engine, sizeof(slot->engine) - 1);
+		board_set(&slot->number, chosen);
+		board_set(&slot->started_at, (uint64_t)time(NULL));
+		atomic_store_explicit(&slot->pid, (uint64_t)getpid(), memory_order_release);
+	}
+	if (board->fd >= 0)
+		lock_byte(board->fd, F_SETLK, CLAIM_LOCK, F_UNLCK);
+	return slot;
+}
+
+void board_answered(struct board_slot *slot, uint64_t owner, uint64_t nanoseconds)
+{
+	struct span_owner who = span_owner_unpack(owner);
+	struct board_route *route = &slot->routes[who.route % BOARD_ROUTES];
+	unsigned bucket = 0;
+
+	while (nanoseconds > board_bounds[bucket])
+		bucket++;
+	board_add(&route->buckets[bucket], 1);
+	board_add(&route->count, 1);
+	board_add(&route->nanoseconds, nanoseconds);
+	board_add(&slot->classes[who.status / 100 % 6], 1);
+}
+
+void board_turn_ends(struct board_slot *slot)
+{
+	uint64_t since = board_get(&slot->turn_since);
+	uint64_t now;
+	uint64_t second;
+	uint64_t us;
+	word *hold;
+
+	if (!since)
+		return;
+	now = uv_hrtime();
+	second = now / 1000000000;
+	us = (now - since) / 1000;
+	hold = &slot->holds[second % BOARD_SECONDS];
+	if (board_get(hold) >> 32 != second || (uint32_t)board_get(hold) < us)
+		board_set(hold, second << 32 | (uint32_t)us);
+	board_set(&slot->turn_since, 0);
+}

@@ -1,0 +1,57 @@
+/*
+ * What happens to requests, told to the scoreboard: one call for each thing that happens. All
+ * functions belong to the loop's thread and cost some stores.
+ */
+#ifndef LANES_OBSERVE_TRACE_H
+#define LANES_OBSERVE_TRACE_H
+
+#include "../http/request.h"
+#include "scoreboard.h"
+
+static inline uint64_t trace_owner(const struct request *req)
+{
+	return span_owner_pack((struct span_owner){(uint32_t)req->serial, req->route_number,
+						   (uint16_t)req->reply.status});
+}
+
+/* The loop has something to do since now, if it had nothing before. */
+static inline void trace_turn(struct board_slot *board, uint64_t now)
+{
+	if (!board_get(&board->turn_since))
+		board_set(&board->turn_since, now);
+}
+
+/* The worker has begun to read the request; how long it had waited is known. */
+static inline void trace_picked_up(struct board_slot *board, const struct request *req)
+{
+	board_span(board, SPAN_QUEUE, req->times.received - req->times.queue, req->times.received,
+		   trace_owner(req));
+}
+
+/* The loop runs this request from now on. */
+static inline void trace_runs(struct board_slot *board, const struct request *req, uint64_t now)
+{
+	trace_turn(board, now);
+	board_set(&board->running, trace_owner(req));
+	board_set(&board->running_since, now);
+}
+
+/* … and has done so since begun. If the reply is there, the request is over. */
+static inline void trace_ran(struct board_slot *board, const struct request *req, uint64_t begun,
+			     uint64_t now)
+{
+	board_set(&board->running_since, 0);
+	board_span(board, SPAN_LOOP, begun, now, trace_owner(req));
+	if (req->reply.status)
+		board_answered(board, trace_owner(req),
+			       now - req->times.received + req->times.queue);
+}
+
+/* The client went away. */
+static inline void trace_gone(struct board_slot *board, const struct request *req, uint64_t now)
+{
+	board_add(&board->aborted, 1);
+	board_span(board, SPAN_GONE, req->times.received, now, trace_owner(req));
+}
+
+#endif

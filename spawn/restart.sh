@@ -1,0 +1,30 @@
+#!/bin/sh
+# Replaces every worker of the running system by a fresh one, of the program as it is built now.
+# One after the other: a worker is asked to drain, and when its successor has started, it is the
+# next one's turn. nginx is not touched, and the sockets stay open all the time.
+# shellcheck source=spawn/common.sh
+. "$(dirname "$0")/common.sh"
+# shellcheck source=spawn/system.sh
+. "$PWD/spawn/system.sh"
+
+check_settings
+lock
+running_settings
+cd "$RUN_DIR" || exit
+copy_program || fail "cannot copy $PROGRAM to $RUN_DIR"
+
+# The workers of a multiwatch. Its own signal would end it, too; each worker is signalled itself.
+workers_of() {
+	read -r multiwatch <"pids/$1.pid"
+	processes | awk -v parent="$multiwatch" '$3 == parent { print $1 }'
+}
+
+units | while read -r unit pool _; do
+	for worker in $(workers_of "$unit"); do
+		lines=$(log_lines)
+		kill -s TERM "$worker"
+		tail --pid="$worker" -s 0.05 -f /dev/null
+		started "$unit" "$lines" || fail "$unit has no successor: see $RUN_DIR/worker.log"
+		say "$unit replaced"
+	done
+done

@@ -1,0 +1,102 @@
+# shellcheck shell=sh
+# The parts of a system: its settings, its workers, nginx and their files. For the scripts that
+# start a system or change a running one; the working directory is RUN_DIR when these are called.
+
+NGINX_CONF=$PWD/nginx/lanes.conf.in
+PROGRAM=$(realpath -m -- "$PROGRAM")
+
+# What the system was started with, for those who change it later.
+write_settings() {
+	for name in PORT WORKERS PREFORK_WORKERS CPU_WORKERS THREADS CPU_THREADS RUN_USER; do
+		eval "echo $name=\$$name"
+	done >pids/settings
+}
+
+# A copy: building again must not change a running system, and a user without access to the
+# project must be able to execute it.
+copy_program() {
+	install -m 755 "$PROGRAM" lanes.new && mv lanes.new lanes
+}
+
+# nginx needs two descriptors for a request in flight, a worker one. 32768 is enough for 10,000
+# requests however unevenly nginx's workers share them; only root can go above the hard limit.
+raise_files_limit() {
+	files=32768
+	# shellcheck disable=SC3045 # dash and bash both have it
+	hard=$(ulimit -Hn)
+	if [ "$hard" != unlimited ] && [ "$hard" -lt "$files" ]; then
+		# shellcheck disable=SC3045
+		(ulimit -n "$files") 2>/dev/null || files=$hard
+	fi
+	# shellcheck disable=SC3045
+	ulimit -n "$files" 2>/dev/null || ulimit -Sn "$files"
+	[ "$files" -ge 4096 ] ||
+		say "only $files open files are allowed: about $((files / 2)) requests at once"
+}
+
+# start_unit: spawn-fcgi opens the socket and becomes multiwatch, which starts the workers and
+# starts them again when they die. It gives up on one that dies 50 times in a row, each time
+# within 100 ms. It ends its workers with SIGUSR1, the default: multiwatch 1.0.0 has an option for
+# another signal, but sends the wrong one (SIGQUIT for TERM). setpriv: a worker whose multiwatch was
+# killed drains and ends, too.
+start_unit() {
+	unit=$1 pool=$2 engine=$3 slot=$4 processes=$5 socket=$6 nice=$7 drain=$8
+	set --
+	if [ "$(id -u)" = 0 ]; then
+		group=$(id -gn "$RUN_USER")
+		set -- -u "$RUN_USER" -g "$group" -U "$RUN_USER" -G "$group"
+	fi
+	set -- spawn-fcgi -n -s "$socket" -M 0660 -b 4096 "$@" -- \
+		"$(command -v multiwatch)" -f "$processes" -r 50 -t 100 -- \
+		"$(command -v setpriv)" --pdeathsig TERM \
+		./lanes --engine "$engine" --pool "$pool" --threads "$THREADS" \
+		--cpu-threads "$CPU_THREADS" --drain "$drain"
+	[ "$slot" = 0 ] || set -- "$@" --slot "$slot"
+	[ "$nice" = 0 ] || set -- "$@" --nice "$nice"
+	daemon "$unit" worker.log "$@"
+}
+
+# The lines that name a pool's sockets in its nginx upstream, in a file of their own.
+write_servers() {
+	rm -f ./*.servers
+	units | while read -r _ pool _ _ _ socket _; do
+		echo "server unix:$socket max_fails=0;" >>"$pool.servers"
+	done
+}
+
+# The template's blocks between "#if NAME" and "#end" stay when NAME holds: root, ipv6, a pool.
+write_nginx_conf() {
+	holds=$(units | awk '{ print $2 }' | sort -u)
+	[ "$(id -u)" != 0 ] || holds="$holds root"
+	! grep -qs '^0\{31\}1 ' /proc/net/if_inet6 || holds="$holds ipv6"
+	cpus=$(nproc)
+	awk -v holds=" $(echo "$holds" | tr '\n' ' ') " '
+		/^[ \t]*#if / { skip = !index(holds, " " $2 " "); next }
+		/^[ \t]*#end$/ { skip = 0; next }
+		!skip' "$NGINX_CONF" |
+		sed -e "s/@PORT@/$PORT/g" -e "s/@FILES@/$files/g" -e "s/@USER@/$RUN_USER/g" \
+			-e "s/@CONNECTIONS@/$((files - 64))/g" \
+			-e "s/@PROCESSES@/$((cpus < 4 ? cpus : 4))/g" >nginx.conf
+}
+
+start_nginx() {
+	daemon nginx error.log nginx -p . -c nginx.conf
+}
+
+# started UNIT SINCE: waits until a worker of the unit has logged its start after line SINCE of the
+# log; false if that does not happen within START_TIMEOUT.
+started() {
+	deadline=$(($(date +%s) + START_TIMEOUT))
+	case $1 in
+	*-*) worker="worker=$1 " ;;
+	*) worker="worker=$1-" ;; # many on one socket: pool and pid
+	esac
+	until tail -n "+$(($2 + 1))" worker.log | grep -q "$worker.*event=started"; do
+		[ "$(date +%s)" -le "$deadline" ] && alive "$1" || return 1
+		sleep 0.02
+	done
+}
+
+log_lines() {
+	wc -l <worker.log
+}
