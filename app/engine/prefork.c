@@ -297,7 +297,7 @@ static void close_loop(struct prefork *p)
 }
 
 int prefork_run(const struct options *options, struct listener *listener, const char *worker,
-		const struct routes *routes, struct board_slot *board)
+		const struct routes *routes, const struct scoreboard *board)
 {
 	static struct prefork p;
 	int err;
@@ -306,7 +306,7 @@ int prefork_run(const struct options *options, struct listener *listener, const 
 			     .worker = worker,
 			     .routes = routes,
 			     .listener = listener,
-			     .board = board};
+			     .board = board->own};
 	err = open_loop(&p);
 	if (!err)
 		err = open_fcgi(&p);
