@@ -63,11 +63,14 @@ start_unit() {
 	daemon "$unit" worker.log "$@"
 }
 
-# The lines that name a pool's sockets in its nginx upstream, in a file of their own.
+# The lines that name a pool's sockets in its nginx upstream, in a file of their own. A socket that
+# several processes share is named twice: a request whose process died is then sent once more.
 write_servers() {
 	rm -f ./*.servers
-	units | while read -r _ pool _ _ _ socket _; do
+	units | while read -r _ pool _ _ processes socket _; do
 		echo "server unix:$socket max_fails=0;" >>"$pool.servers"
+		[ "$processes" = 1 ] ||
+			echo "server unix:$socket max_fails=0;" >>"$pool.servers"
 	done
 }
 
