@@ -21,7 +21,7 @@
 #include "picture.h"
 #include "table.h"
 
-#define JSON    "build/contrast/contrast.json"
+#define JSON	"build/contrast/contrast.json"
 #define PICTURE "build/contrast/contrast.svg"
 
 enum {
@@ -154,16 +154,10 @@ static void fire(struct watch *w)
 static bool fire_with(struct contrast *c, int workers, size_t *done)
 {
 	struct system system;
-	char prefork[32];
-	char cpu_threads[32];
 
-	snprintf(prefork, sizeof(prefork), "PREFORK_WORKERS=%d", workers);
-	snprintf(cpu_threads, sizeof(cpu_threads), "CPU_THREADS=%d", c->settings.cores);
-	if (!system_start(&system, &(struct system_options){
-					   .workers = workers,
-					   .threads = c->settings.threads,
-					   .environment = (const char *[]){prefork, cpu_threads,
-									   "CPU_WORKERS=0", NULL}}))
+	if (!system_start(&system, &(struct system_options){.workers = workers,
+							    .threads = c->settings.threads,
+							    .prefork = workers}))
 		return false;
 	for (size_t i = 0; i < c->count; i++) {
 		char step[48];

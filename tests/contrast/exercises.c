@@ -206,13 +206,6 @@ static void kept_connections(const struct system *system)
 		unkept, stuck, CLIENTS, STUCK_AFTER, volley_seconds(&v));
 }
 
-static bool start(struct system *system, const char *processes)
-{
-	const char *environment[] = {processes, "CPU_WORKERS=0", NULL};
-
-	return system_start(system, &(struct system_options){1, 0, environment});
-}
-
 int main(void)
 {
 	struct system system;
@@ -222,13 +215,13 @@ int main(void)
 	timeline_begin();
 	timeline_print_legend();
 	printf("\n");
-	if (!start(&system, "PREFORK_WORKERS=1"))
+	if (!system_start(&system, &(struct system_options){.workers = 1, .prefork = 1}))
 		return 1;
 	await_beside_sync(&system);
 	gather_against_queue(&system);
 	wrapped_against_bad(&system);
 	stopped = system_stop(&system);
-	if (!start(&system, "PREFORK_WORKERS=8"))
+	if (!system_start(&system, &(struct system_options){.workers = 1, .prefork = PROCESSES}))
 		return 1;
 	kept_connections(&system);
 	stopped = system_stop(&system) && stopped;

@@ -17,7 +17,7 @@ struct measurement {
 	struct burst burst;
 	double measured;  /* seconds */
 	double predicted; /* seconds */
-	size_t fullest;   /* requests that the worker with the most of them answered */
+	size_t fullest;	  /* requests that the worker with the most of them answered */
 	size_t failed;
 	struct footprint footprint;
 };

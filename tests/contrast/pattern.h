@@ -29,12 +29,12 @@ extern const struct pattern patterns[PATTERNS];
 
 struct burst {
 	const struct pattern *pattern;
-	bool prefork;   /* one request at a time per process; else the loop */
-	int workers;    /* processes */
-	int clients;    /* requests at the same moment */
+	bool prefork;	/* one request at a time per process; else the loop */
+	int workers;	/* processes */
+	int clients;	/* requests at the same moment */
 	double seconds; /* what one takes by itself */
-	long n;         /* HOLDS_CORE: how much to compute, so that it takes those seconds */
-	int threads;    /* per loop worker, for blocking calls */
+	long n;		/* HOLDS_CORE: how much to compute, so that it takes those seconds */
+	int threads;	/* per loop worker, for blocking calls */
 	int cores;
 };
 

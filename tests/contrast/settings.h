@@ -9,12 +9,12 @@
 enum { SWEEP_MAX = 8 };
 
 struct settings {
-	int clients;            /* requests at the same moment */
-	double seconds;         /* what each of them takes by itself */
+	int clients;		/* requests at the same moment */
+	double seconds;		/* what each of them takes by itself */
 	int workers[SWEEP_MAX]; /* increasing: each is measured */
-	int sweep;              /* how many of them */
-	int threads;            /* of a loop worker, for blocking calls */
-	int cores;              /* that this process may run on */
+	int sweep;		/* how many of them */
+	int threads;		/* of a loop worker, for blocking calls */
+	int cores;		/* that this process may run on */
 };
 
 /* False after one line on stderr that says what is wrong. */

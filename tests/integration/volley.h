@@ -14,9 +14,9 @@ struct shot {
 
 	/* filled in by volley_fire() */
 	double sent;
-	double ended;    /* the answer was complete, or there was none */
-	double waited;   /* seconds it lay in a queue, for a worker or for one of its threads */
-	int status;      /* 0: no answer within the limit */
+	double ended;	 /* the answer was complete, or there was none */
+	double waited;	 /* seconds it lay in a queue, for a worker or for one of its threads */
+	int status;	 /* 0: no answer within the limit */
 	char worker[32]; /* X-Lanes-Worker, or "" */
 };
 
