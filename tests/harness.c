@@ -75,8 +75,10 @@ int harness_main(int argc, char **argv, const struct suite *const *suites, int c
 			else
 				failed++;
 		}
-		if (ready && suites[s]->cleanup)
-			suites[s]->cleanup();
+		if (ready && suites[s]->cleanup && suites[s]->cleanup()) {
+			printf("FAIL %s: the suite's clean-up failed\n", suites[s]->name);
+			failed++;
+		}
 	}
 	CU_cleanup_registry();
 	printf("%d passed, %d failed\n", passed, failed);

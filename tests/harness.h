@@ -18,7 +18,7 @@ struct suite {
 	const struct test *tests;
 	int count;
 	int (*setup)(void);   /* may be NULL; non-zero fails the suite */
-	int (*cleanup)(void); /* may be NULL */
+	int (*cleanup)(void); /* may be NULL; non-zero fails the suite */
 };
 
 /* Runs the suites; returns the exit status for main(). */

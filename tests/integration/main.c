@@ -1,14 +1,40 @@
+#include <curl/curl.h>
+#include <sys/resource.h>
+
 #include "../harness.h"
 
+extern const struct suite endpoints_suite;
 extern const struct suite oracle_suite;
+extern const struct suite oracle_prefork_suite;
+extern const struct suite concurrency_suite;
+extern const struct suite load_suite;
+extern const struct suite fastcgi_suite;
 extern const struct suite prefork_suite;
+extern const struct suite drain_suite;
+extern const struct suite worker_suite;
+extern const struct suite spawn_suite;
+extern const struct suite readme_suite;
 
-static const struct suite *const suites[] = {
-	&oracle_suite,
-	&prefork_suite,
-};
+/* 10,000 connections take as many descriptors. */
+static void raise_files_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
 
 int main(int argc, char **argv)
 {
+	static const struct suite *const suites[] = {
+		&endpoints_suite,   &oracle_suite, &oracle_prefork_suite, &prefork_suite,
+		&concurrency_suite, &load_suite,   &fastcgi_suite,	  &drain_suite,
+		&worker_suite,	    &spawn_suite,  &readme_suite,
+	};
+
+	raise_files_limit();
+	curl_global_init(CURL_GLOBAL_DEFAULT);
 	return harness_main(argc, argv, suites, sizeof(suites) / sizeof(suites[0]));
 }

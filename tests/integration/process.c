@@ -42,30 +42,37 @@ const char *program(void)
 
 /* ---- the guard ---- */
 
-/* Learns the directories through a pipe, and acts at its end. */
+static void clean_up(const char *directory)
+{
+	static const char script[] =
+		"[ ! -d \"$1\" ] || { [ ! -d \"$1/pids\" ] || STOP_TIMEOUT=0 RUN_DIR=$1 "
+		"spawn/stop.sh; rm -rf -- \"$1\"; }";
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		execl("/bin/sh", "sh", "-c", script, "guard", directory, (char *)NULL);
+		_exit(127);
+	}
+	waitpid(pid, NULL, 0);
+}
+
+/* Learns the directories through a pipe, and acts at its end. A signal is not meant for it. */
 static void guard(int names)
 {
-	FILE *list = fdopen(names, "r");
 	static char seen[512][DIRECTORY_SIZE];
-	int count = 0;
+	FILE *list = fdopen(names, "r");
 	int null = open("/dev/null", O_RDWR);
+	int count = 0;
 
 	setsid();
-	dup2(null, 0);
-	dup2(null, 1);
-	dup2(null, 2);
-	while (count < 512 && fgets(seen[count], DIRECTORY_SIZE, list))
-		seen[count++][strcspn(seen[count], "\n")] = '\0';
-	for (int i = 0; i < count; i++) {
-		char command[4 * DIRECTORY_SIZE];
-
-		snprintf(command, sizeof(command),
-			 "[ ! -d '%s' ] || { [ ! -d '%s'/pids ] || STOP_TIMEOUT=0 RUN_DIR='%s' "
-			 "spawn/stop.sh; rm -rf '%s'; }",
-			 seen[i], seen[i], seen[i], seen[i]);
-		if (system(command))
-			continue;
+	for (int fd = 0; fd < 3; fd++)
+		dup2(null, fd);
+	while (count < 512 && fgets(seen[count], DIRECTORY_SIZE, list)) {
+		seen[count][strcspn(seen[count], "\n")] = '\0';
+		count++;
 	}
+	for (int i = 0; i < count; i++)
+		clean_up(seen[i]);
 	_exit(0);
 }
 
@@ -208,7 +215,13 @@ bool file_has(const char *path, const char *text)
 
 bool worker_start(struct worker *worker, const char *const *options, const char *const *environment)
 {
-	const char *arguments[32] = {program(), "--listen", worker->socket};
+	return worker_start_program(worker, program(), options, environment);
+}
+
+bool worker_start_program(struct worker *worker, const char *path, const char *const *options,
+			  const char *const *environment)
+{
+	const char *arguments[32] = {path, "--listen", worker->socket};
 	int count = 3;
 	int log;
 

@@ -65,6 +65,10 @@ struct worker {
 bool worker_start(struct worker *worker, const char *const *options,
 		  const char *const *environment);
 
+/* The same with another program than the one under test. */
+bool worker_start_program(struct worker *worker, const char *path, const char *const *options,
+			  const char *const *environment);
+
 /* Its exit status as in struct outcome, waiting for its end. It may be called once. */
 int worker_wait(struct worker *worker);
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "../unit/stream.h"
+#include "fcgi/record.h"
 #include "process.h"
 
 bool raw_open(struct raw *raw, const char *path)

@@ -36,18 +36,19 @@ bool system_start(struct system *s, const struct system_options *options)
 {
 	const char *environment[VARIABLES] = {s->port_variable, s->run_dir_variable};
 	const char *const *more = options->environment;
-	char workers[32];
-	char threads[32];
+	char numbers[4][32];
 	struct outcome outcome;
 	int count = 2;
 
 	if (!directory_make(s->run_dir))
 		return false;
 	snprintf(s->run_dir_variable, sizeof(s->run_dir_variable), "RUN_DIR=%s", s->run_dir);
-	snprintf(workers, sizeof(workers), "WORKERS=%d", options->workers ? options->workers : 1);
-	snprintf(threads, sizeof(threads), "THREADS=%d", options->threads ? options->threads : 40);
-	environment[count++] = workers;
-	environment[count++] = threads;
+	snprintf(numbers[0], 32, "WORKERS=%d", options->workers ? options->workers : 1);
+	snprintf(numbers[1], 32, "THREADS=%d", options->threads ? options->threads : 40);
+	snprintf(numbers[2], 32, "PREFORK_WORKERS=%d", options->prefork);
+	snprintf(numbers[3], 32, "CPU_WORKERS=%d", options->cpu);
+	for (int i = 0; i < 4; i++)
+		environment[count++] = numbers[i];
 	while (more && *more && count < VARIABLES - 1)
 		environment[count++] = *more++;
 	for (int i = 0; i < TRIES; i++) {

@@ -14,6 +14,8 @@
 struct system_options {
 	int workers;			/* 0: 1 */
 	int threads;			/* 0: 40 */
+	int prefork;			/* processes of that pool */
+	int cpu;			/* and of this one */
 	const char *const *environment; /* further "NAME=value", for the workers LANES_*; or NULL */
 };
 

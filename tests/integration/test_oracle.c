@@ -3,7 +3,8 @@
  * started here), and both must say the same: status, type, body, Allow and, for a redirect, path
  * and query of the Location. HEAD is left out: ours works, FastAPI's is a 405.
  *
- * Which Lanes: LANES_URL ("http://127.0.0.1:8080"). ORACLE_URL names an original that runs already.
+ * Which Lanes: one of its own, or LANES_URL ("http://127.0.0.1:8080"). ORACLE_URL names an original
+ * that runs already.
  * Runs in the root of the tree.
  */
 #include <arpa/inet.h>
@@ -22,6 +23,7 @@
 
 #include "../harness.h"
 #include "buffer.h"
+#include "system.h"
 
 #define REQUESTS "tests/oracle/requests.txt"
 
@@ -36,6 +38,7 @@ struct answer {
 static char oracle_url[64];
 static const char *lanes_url;
 static const char *lanes_prefix;
+static struct system own;
 static pid_t uvicorn;
 static CURL *curl;
 
@@ -84,8 +87,9 @@ static int setup(const char *prefix)
 	lanes_url = getenv("LANES_URL");
 	lanes_prefix = prefix;
 	if (!lanes_url) {
-		printf("    LANES_URL is not set\n");
-		return -1;
+		if (!system_start(&own, &(struct system_options){.workers = 1, .prefork = 2}))
+			return -1;
+		lanes_url = own.url;
 	}
 	curl = curl_easy_init();
 	if (!given)
@@ -112,7 +116,7 @@ static int cleanup(void)
 		waitpid(uvicorn, NULL, 0);
 		uvicorn = 0;
 	}
-	return 0;
+	return lanes_url != own.url || system_stop(&own) ? 0 : -1;
 }
 
 static size_t take_body(char *bytes, size_t size, size_t n, void *body)

@@ -1,0 +1,175 @@
+/* What the guide is about: who waits for whom, on one worker and on two. */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "../harness.h"
+#include "client.h"
+
+#define AWAITED "{\"mode\":\"async\",\"detail\":\"async_io_task("
+
+static struct system one; /* one worker */
+static struct system two; /* two of them */
+
+static int setup(void)
+{
+	if (!system_start(&one, &(struct system_options){.workers = 1}))
+		return -1;
+	if (system_start(&two, &(struct system_options){.workers = 2}))
+		return 0;
+	system_stop(&one);
+	return -1;
+}
+
+static int cleanup(void)
+{
+	bool clean = system_stop(&one);
+
+	return system_stop(&two) && clean ? 0 : -1;
+}
+
+/* Starts requests and waits until the worker has as many connections. */
+static struct burst *in_flight(const char *target, size_t count)
+{
+	struct burst *burst =
+		burst_start(&one, &(struct burst_options){.target = target, .connections = count});
+	pid_t pid = system_worker(&one, 1);
+
+	CU_ASSERT(EVENTUALLY(process_sockets(pid) > (long)count));
+	return burst;
+}
+
+static void a_thousand_await_together(void)
+{
+	struct burst_result r;
+
+	burst_wait(burst_start(&one, &(struct burst_options){"/async/await-one?seconds=1",
+							     AWAITED "1.0s) done\"}", 1000, false}),
+		   &r);
+	CU_ASSERT_EQUAL(r.answered, 1000);
+	CU_ASSERT_EQUAL(r.workers, 1);
+	CU_ASSERT(r.first >= 0.99);
+	CU_ASSERT(r.last < 1.5);
+	printf("    1,000 x 1 s by one process: %.3f s\n", r.last);
+}
+
+static void gather_takes_the_longest(void)
+{
+	const struct response *r = get(&one, "/async/await-many?seconds=0.4&seconds=0.8&seconds=0.2"
+					     "&seconds=0.8&seconds=0.8");
+
+	CU_ASSERT_EQUAL(r->status, 200);
+	CU_ASSERT(r->seconds >= 0.79);
+	CU_ASSERT(r->seconds < 1.6); /* the sum is 3.0 */
+}
+
+static void threads_are_limited_and_the_loop_is_free(void)
+{
+	struct burst *forty = in_flight("/sync/noawait?seconds=2", 40);
+	const struct response *r = get(&one, "/async/await-one?seconds=0");
+	struct burst_result result;
+
+	CU_ASSERT_EQUAL(r->status, 200);
+	CU_ASSERT(r->seconds < 0.5);
+	r = get(&one, "/sync/noawait?seconds=0");
+	CU_ASSERT_EQUAL(r->status, 200);
+	CU_ASSERT(timing(r, "pool-queue") > 500); /* until one of the forty was done */
+	CU_ASSERT(process_status(system_worker(&one, 1), "Threads") <= 41);
+	burst_wait(forty, &result);
+	CU_ASSERT_EQUAL(result.answered, 40);
+	CU_ASSERT(result.last < 3.5); /* all at once, not in turns */
+}
+
+/* The longest that "/" took while one worker was being blocked for two seconds; and the longest
+ * it lay unread. */
+static void watch_bad_blocking(const struct system *system, double *longest, double *queue)
+{
+	struct burst *bad = burst_start(
+		system, &(struct burst_options){.target = "/async/bad-blocking?seconds=2",
+						.connections = 1});
+	struct burst_result result;
+
+	*longest = *queue = 0;
+	while (!burst_answered(bad)) {
+		const struct response *r = get(system, "/");
+
+		CU_ASSERT_EQUAL(r->status, 200);
+		if (r->status != 200)
+			break;
+		*longest = r->seconds > *longest ? r->seconds : *longest;
+		*queue = timing(r, "queue") > *queue ? timing(r, "queue") : *queue;
+	}
+	burst_wait(bad, &result);
+	CU_ASSERT_EQUAL(result.answered, 1);
+}
+
+static void bad_blocking_holds_the_only_worker(void)
+{
+	double longest;
+	double queue;
+
+	watch_bad_blocking(&one, &longest, &queue);
+	CU_ASSERT(longest > 1);
+	CU_ASSERT(queue > 1000);
+}
+
+static void a_second_worker_takes_over(void)
+{
+	double longest;
+	double queue;
+
+	watch_bad_blocking(&two, &longest, &queue);
+	CU_ASSERT(longest < 1);
+}
+
+/* Through nginx: a client that goes takes its work with it. */
+static void work_of_clients_that_went_is_dropped(void)
+{
+	static const char *const environment[] = {"LANES_THREAD_QUEUE=10", NULL};
+	struct system narrow;
+	struct burst *first;
+	struct burst *gone;
+	struct burst_result result;
+	const struct response *r;
+	pid_t pid;
+
+	CU_ASSERT_FATAL(system_start(
+		&narrow, &(struct system_options){.threads = 1, .environment = environment}));
+	pid = system_worker(&narrow, 1);
+	first = burst_start(&narrow, &(struct burst_options){.target = "/sync/noawait?seconds=2",
+							     .connections = 1});
+	CU_ASSERT(EVENTUALLY(process_status(pid, "Threads") == 2));
+	gone = burst_start(&narrow, &(struct burst_options){.target = "/sync/noawait?seconds=9",
+							    .connections = 10});
+	CU_ASSERT(EVENTUALLY(process_sockets(pid) > 11));
+	burst_hang_up(gone);
+	CU_ASSERT(EVENTUALLY(process_sockets(pid) < 11));
+	r = get(&narrow, "/sync/noawait?seconds=0");
+	CU_ASSERT_EQUAL(r->status, 200);
+	CU_ASSERT(r->seconds < 6); /* any of the ten would have taken nine */
+	burst_wait(first, &result);
+	CU_ASSERT_EQUAL(result.answered, 1);
+	/* One runs, ten may wait, and the rest is refused. */
+	burst_wait(
+		burst_start(&narrow, &(struct burst_options){.target = "/sync/noawait?seconds=0.1",
+							     .connections = 30}),
+		&result);
+	CU_ASSERT(result.answered >= 11);
+	CU_ASSERT(result.failed > 0);
+	CU_ASSERT_PTR_NOT_NULL(strstr(result.failure, "HTTP/1.1 503 "));
+	CU_ASSERT(system_stop(&narrow));
+}
+
+static const struct test tests[] = {
+	{"1,000 concurrent awaits take as long as one, in one process", a_thousand_await_together},
+	{"gather takes as long as the longest", gather_takes_the_longest},
+	{"40 threads block, the 41st waits, the loop is free",
+	 threads_are_limited_and_the_loop_is_free},
+	{"bad-blocking holds everyone on the only worker", bad_blocking_holds_the_only_worker},
+	{"while one worker is blocked another one answers", a_second_worker_takes_over},
+	{"work of clients that went is dropped, and a full queue refuses",
+	 work_of_clients_that_went_is_dropped},
+};
+
+const struct suite concurrency_suite = {"concurrency", tests, sizeof(tests) / sizeof(tests[0]),
+					setup, cleanup};

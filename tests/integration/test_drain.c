@@ -1,0 +1,134 @@
+/* How a worker ends. */
+#include <signal.h>
+#include <string.h>
+
+#include "../harness.h"
+#include "process.h"
+#include "raw.h"
+
+static struct worker worker;
+static struct raw raw;
+
+/* A worker with one request under way, which sleeps. */
+static void begin(const char *const *options, const char *sleep)
+{
+	CU_ASSERT_FATAL(worker_start(&worker, options, NULL));
+	CU_ASSERT_FATAL(raw_open(&raw, worker.socket));
+	CU_ASSERT(raw_get(&raw, 1, "/async/await-one", sleep));
+	CU_ASSERT(raw_get(&raw, 2, "/", ""));
+	CU_ASSERT(raw_answers(&raw, "END 2 0 COMPLETE"));
+}
+
+static void tell(int number)
+{
+	kill(worker.pid, number);
+	CU_ASSERT(EVENTUALLY(file_has(worker.log, "event=draining in_flight=")));
+}
+
+static void end(int status)
+{
+	CU_ASSERT_EQUAL(worker_wait(&worker), status);
+	CU_ASSERT_EQUAL(file_has(worker.log, "event=drained"), status == 0);
+	raw_close(&raw);
+	worker_stop(&worker);
+}
+
+static void requests_in_flight_finish(int number)
+{
+	begin(NULL, "seconds=1");
+	tell(number);
+	CU_ASSERT(raw_answers(&raw, "async_io_task(1.0s) done"));
+	CU_ASSERT(raw_answers(&raw, "END 1 0 COMPLETE"));
+	CU_ASSERT(raw_closed(&raw));
+	end(0);
+}
+
+static void term_drains(void)
+{
+	requests_in_flight_finish(SIGTERM);
+}
+
+static void usr1_drains(void)
+{
+	requests_in_flight_finish(SIGUSR1);
+}
+
+static void idle_connections_are_closed(void)
+{
+	struct raw idle;
+
+	begin(NULL, "seconds=1");
+	CU_ASSERT(raw_open(&idle, worker.socket));
+	CU_ASSERT(raw_get(&idle, 1, "/", ""));
+	CU_ASSERT(raw_answers(&idle, "END 1 0 COMPLETE"));
+	tell(SIGTERM);
+	CU_ASSERT(raw_closed(&idle));
+	CU_ASSERT_PTR_NULL(strstr(raw.text.data, "END 1 ")); /* the other one sleeps still */
+	raw_close(&idle);
+	CU_ASSERT(raw_answers(&raw, "END 1 0 COMPLETE"));
+	end(0);
+}
+
+static void new_requests_are_refused(void)
+{
+	struct raw fresh;
+
+	begin((const char *[]){"--drain", "refuse", NULL}, "seconds=1.5");
+	tell(SIGTERM);
+	CU_ASSERT(raw_get(&raw, 3, "/", ""));
+	CU_ASSERT(raw_answers(&raw, "STDOUT 3 Status: 503 "));
+	CU_ASSERT(raw_answers(&raw, "Retry-After: 1\r\n"));
+	CU_ASSERT(raw_open(&fresh, worker.socket));
+	CU_ASSERT(raw_get(&fresh, 1, "/", ""));
+	CU_ASSERT(raw_answers(&fresh, "STDOUT 1 Status: 503 "));
+	raw_close(&fresh);
+	CU_ASSERT(raw_answers(&raw, "END 1 0 COMPLETE"));
+	end(0);
+}
+
+static void nobody_is_refused(void)
+{
+	begin((const char *[]){"--drain", "wait", NULL}, "seconds=1");
+	tell(SIGTERM);
+	CU_ASSERT(raw_get(&raw, 3, "/", ""));
+	CU_ASSERT(raw_answers(&raw, "STDOUT 3 Status: 200 "));
+	CU_ASSERT(raw_answers(&raw, "END 1 0 COMPLETE"));
+	end(0);
+}
+
+static void a_second_signal_ends_it_at_once(void)
+{
+	begin(NULL, "seconds=60");
+	tell(SIGTERM);
+	kill(worker.pid, SIGTERM);
+	end(3);
+}
+
+static void the_timeout_ends_it(void)
+{
+	begin((const char *[]){"--drain-timeout", "0.2", NULL}, "seconds=60");
+	tell(SIGUSR1);
+	end(3);
+}
+
+static void work_of_a_lost_connection_holds_nothing_up(void)
+{
+	begin(NULL, "seconds=60");
+	raw_close(&raw);
+	tell(SIGTERM);
+	end(0);
+}
+
+static const struct test tests[] = {
+	{"SIGTERM: requests in flight finish, then status 0", term_drains},
+	{"SIGUSR1 does the same", usr1_drains},
+	{"idle kept connections are closed at once", idle_connections_are_closed},
+	{"--drain refuse: new requests are a 503", new_requests_are_refused},
+	{"--drain wait: a request on an open connection is answered", nobody_is_refused},
+	{"a second signal ends it at once, with status 3", a_second_signal_ends_it_at_once},
+	{"--drain-timeout ends it, with status 3", the_timeout_ends_it},
+	{"a request nobody waits for does not hold it up",
+	 work_of_a_lost_connection_holds_nothing_up},
+};
+
+const struct suite drain_suite = {"drain", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL};

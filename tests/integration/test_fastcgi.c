@@ -1,0 +1,241 @@
+/* A worker's socket, without nginx: what only another web server or an enemy does. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "../harness.h"
+#include "../unit/stream.h"
+#include "fcgi/record.h"
+#include "process.h"
+#include "raw.h"
+
+static struct worker worker;
+static struct raw raw;
+static struct raw other;
+
+static void begin(const char *const *options)
+{
+	CU_ASSERT_FATAL(worker_start(&worker, options, NULL));
+	CU_ASSERT_FATAL(raw_open(&raw, worker.socket));
+}
+
+static void end(void)
+{
+	raw_close(&raw);
+	worker_stop(&worker);
+}
+
+/* Requests are handed on in the order in which they came on a connection: when this one is
+ * answered, those before it are under way. */
+static void all_arrived(struct raw *on)
+{
+	CU_ASSERT(raw_get(on, 9999, "/", ""));
+	CU_ASSERT(raw_answers(on, "END 9999 0 COMPLETE"));
+}
+
+static void values_are_told(void)
+{
+	begin((const char *[]){"--max-conns", "7", "--max-reqs", "9", NULL});
+	CU_ASSERT(raw_send(&raw, "get FCGI_MAX_CONNS FCGI_MAX_REQS FCGI_MPXS_CONNS"));
+	CU_ASSERT(raw_answers(&raw, "FCGI_MAX_CONNS=7"));
+	CU_ASSERT(raw_answers(&raw, "FCGI_MAX_REQS=9"));
+	CU_ASSERT(raw_answers(&raw, "FCGI_MPXS_CONNS=1"));
+	end();
+}
+
+static void an_abort_ends_a_sleep(void)
+{
+	begin(NULL);
+	CU_ASSERT(raw_get(&raw, 1, "/async/await-one", "seconds=60"));
+	all_arrived(&raw);
+	CU_ASSERT(raw_send(&raw, "abort 1"));
+	CU_ASSERT(raw_answers(&raw, "END 1 "));
+	/* The connection and the id are as good as new. */
+	CU_ASSERT(raw_get(&raw, 1, "/async/await-one", "seconds=0"));
+	CU_ASSERT(raw_answers(&raw, "async_io_task(0.0s) done"));
+	end();
+}
+
+/* The later it was sent, the sooner it is done. */
+static void a_hundred_share_a_connection(void)
+{
+	char text[64];
+	char query[32];
+	double start = now();
+	const char *last = NULL;
+
+	begin(NULL);
+	for (int id = 1; id <= 100; id++) {
+		snprintf(query, sizeof(query), "seconds=%.2f", 1.5 - id * 0.01);
+		CU_ASSERT(raw_get(&raw, id, "/async/await-one", query));
+	}
+	CU_ASSERT(raw_answers(&raw, "END 1 0 COMPLETE"));
+	CU_ASSERT(now() - start < 10); /* their sum is 100 s */
+	for (int id = 1; id <= 100; id++) {
+		const char *at;
+
+		snprintf(text, sizeof(text), "END %d 0 COMPLETE\n", id);
+		at = strstr(raw.text.data, text);
+		CU_ASSERT_PTR_NOT_NULL(at);
+		CU_ASSERT(!last || !at || at < last);
+		last = at;
+	}
+	end();
+}
+
+static void one_request_too_many(void)
+{
+	begin((const char *[]){"--conn-requests", "2", NULL});
+	for (int id = 1; id <= 3; id++)
+		CU_ASSERT(raw_get(&raw, id, "/async/await-one", "seconds=60"));
+	CU_ASSERT(raw_answers(&raw, "END 3 0 OVERLOADED"));
+	end();
+}
+
+static void the_worker_is_full(void)
+{
+	begin((const char *[]){"--max-reqs", "2", NULL});
+	for (int id = 1; id <= 3; id++)
+		CU_ASSERT(raw_get(&raw, id, "/async/await-one", "seconds=60"));
+	CU_ASSERT(raw_answers(&raw, "STDOUT 3 Status: 503 "));
+	CU_ASSERT(raw_answers(&raw, "Retry-After: 1\r\n"));
+	end();
+}
+
+/* One thread, room for two: the fourth is refused at once, not when its turn comes. */
+static void the_queue_is_full(void)
+{
+	begin((const char *[]){"--threads", "1", "--thread-queue", "2", NULL});
+	for (int id = 1; id <= 4; id++)
+		CU_ASSERT(raw_get(&raw, id, "/sync/noawait", "seconds=0.5"));
+	CU_ASSERT(raw_answers(&raw, "STDOUT 4 Status: 503 "));
+	CU_ASSERT(raw_answers(&raw, "Retry-After: 1\r\n"));
+	CU_ASSERT_PTR_NULL(strstr(raw.text.data, "END 1 "));
+	CU_ASSERT(raw_answers(&raw, "END 3 0 COMPLETE"));
+	end();
+}
+
+static void queued_work_of_a_lost_connection_never_runs(void)
+{
+	double start;
+
+	begin((const char *[]){"--threads", "1", NULL});
+	CU_ASSERT(raw_get(&raw, 1, "/sync/noawait", "seconds=1"));
+	all_arrived(&raw);
+	CU_ASSERT(raw_open(&other, worker.socket));
+	for (int id = 1; id <= 10; id++)
+		CU_ASSERT(raw_get(&other, id, "/sync/noawait", "seconds=5"));
+	all_arrived(&other);
+	start = now();
+	raw_close(&other);
+	CU_ASSERT(raw_get(&raw, 2, "/sync/noawait", "seconds=0"));
+	CU_ASSERT(raw_answers(&raw, "END 2 0 COMPLETE"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(raw.text.data, "END 1 0 COMPLETE"));
+	CU_ASSERT(now() - start < 4);
+	end();
+}
+
+static void half_a_request_times_out(void)
+{
+	begin((const char *[]){"--header-timeout", "0.3", NULL});
+	CU_ASSERT(raw_send(&raw, "begin 1 keep, params 1 REQUEST_METHOD=GET"));
+	CU_ASSERT(raw_closed(&raw));
+	raw_close(&raw);
+	/* So does one who never says anything. */
+	CU_ASSERT(raw_open(&raw, worker.socket));
+	CU_ASSERT(raw_closed(&raw));
+	end();
+}
+
+static void an_idle_connection_times_out_a_busy_one_does_not(void)
+{
+	begin((const char *[]){"--idle-timeout", "0.3", NULL});
+	CU_ASSERT(raw_get(&raw, 1, "/async/await-one", "seconds=1"));
+	CU_ASSERT(raw_answers(&raw, "END 1 0 COMPLETE"));
+	CU_ASSERT(raw_closed(&raw));
+	end();
+}
+
+/* Asks until nobody takes any more questions; the worker must not keep all the answers. */
+static size_t flood(void)
+{
+	struct stream stream = {0};
+	size_t sent = 0;
+	double deadline = now() + PATIENCE;
+	ssize_t n;
+
+	for (int id = 1; id <= 100; id++)
+		stream_request(&stream, (uint16_t)id, FCGI_KEEP_CONN,
+			       "REQUEST_METHOD=GET&PATH_INFO=/&QUERY_STRING=");
+	do {
+		n = send(raw.fd, stream.bytes.data, stream.bytes.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+		sent += n > 0 ? (size_t)n : 0;
+		/* In the middle of a request there is no going on with the next. */
+		if (n > 0 && (size_t)n < stream.bytes.len)
+			break;
+	} while ((n > 0 || errno == EAGAIN) && now() < deadline);
+	stream_free(&stream);
+	return sent;
+}
+
+static void who_does_not_read_is_bounded_and_cut_off(void)
+{
+	long before;
+
+	begin((const char *[]){"--output-limit", "65536", "--send-timeout", "0.5", NULL});
+	all_arrived(&raw);
+	before = process_status(worker.pid, "VmRSS");
+	CU_ASSERT(flood() < 16 << 20);
+	CU_ASSERT(EVENTUALLY(process_sockets(worker.pid) == 1)); /* the listening one */
+	CU_ASSERT(process_status(worker.pid, "VmRSS") - before < 8192);
+	end();
+}
+
+static void connections_over_the_limit_wait(void)
+{
+	begin((const char *[]){"--max-conns", "1", NULL});
+	all_arrived(&raw);
+	CU_ASSERT(raw_open(&other, worker.socket));
+	CU_ASSERT(raw_get(&other, 1, "/", ""));
+	CU_ASSERT(raw_get(&raw, 1, "/async/await-one", "seconds=0.3"));
+	CU_ASSERT(raw_answers(&raw, "END 1 0 COMPLETE"));
+	CU_ASSERT_EQUAL(process_sockets(worker.pid), 2);
+	raw_close(&raw);
+	CU_ASSERT(raw_answers(&other, "END 1 0 COMPLETE"));
+	raw_close(&other);
+	worker_stop(&worker);
+}
+
+static void garbage_ends_the_connection_only(void)
+{
+	CU_ASSERT_FATAL(worker_start(&worker, NULL, NULL));
+	CU_ASSERT(raw_open(&raw, worker.socket));
+	CU_ASSERT(raw_open(&other, worker.socket));
+	CU_ASSERT(send(raw.fd, "GET / HTTP/1.1\r\n\r\n", 18, MSG_NOSIGNAL) == 18);
+	CU_ASSERT(raw_closed(&raw));
+	all_arrived(&other);
+	raw_close(&other);
+	end();
+}
+
+static const struct test tests[] = {
+	{"GET_VALUES tells the limits", values_are_told},
+	{"ABORT ends a sleeping request, the connection goes on", an_abort_ends_a_sleep},
+	{"100 requests share a connection, each ends in its time", a_hundred_share_a_connection},
+	{"one request more than --conn-requests is OVERLOADED", one_request_too_many},
+	{"one request more than --max-reqs is a 503", the_worker_is_full},
+	{"a job more than --thread-queue is a 503 at once", the_queue_is_full},
+	{"queued work of a lost connection never runs",
+	 queued_work_of_a_lost_connection_never_runs},
+	{"half a request, and none, time out", half_a_request_times_out},
+	{"an idle connection times out, a sleeping request does not",
+	 an_idle_connection_times_out_a_busy_one_does_not},
+	{"a peer that does not read is bounded, and cut off",
+	 who_does_not_read_is_bounded_and_cut_off},
+	{"connections over --max-conns wait", connections_over_the_limit_wait},
+	{"garbage ends the connection, not the worker", garbage_ends_the_connection_only},
+};
+
+const struct suite fastcgi_suite = {"fastcgi", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL};

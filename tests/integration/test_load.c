@@ -1,0 +1,95 @@
+/* Thousands at once, and workers that die or are replaced while there is work. */
+#include <signal.h>
+#include <stdio.h>
+
+#include "../harness.h"
+#include "client.h"
+
+enum { SLEEPERS = 10000, ROUNDS = 3 };
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+enum { MOST_BYTES = 1 << 20 }; /* a sanitizer's shadow is not ours */
+#else
+enum { MOST_BYTES = 3072 };
+#endif
+
+static void ten_thousand_sleep_in_one_worker(void)
+{
+	struct system sys;
+	struct burst *burst;
+	struct burst_result r;
+	pid_t pid;
+	long before;
+	long each;
+
+	CU_ASSERT_FATAL(system_start(&sys, &(struct system_options){.workers = 1}));
+	pid = system_worker(&sys, 1);
+	get(&sys, "/async/await-one?seconds=0");
+	before = process_private_kb(pid);
+	burst = burst_start(&sys, &(struct burst_options){.target = "/async/await-one?seconds=8",
+							  .connections = SLEEPERS});
+	CU_ASSERT(EVENTUALLY(process_sockets(pid) > SLEEPERS));
+	CU_ASSERT_EQUAL(burst_answered(burst), 0); /* so all of them are asleep */
+	each = (process_private_kb(pid) - before) * 1024 / SLEEPERS;
+	burst_wait(burst, &r);
+	CU_ASSERT_EQUAL(r.answered, SLEEPERS);
+	CU_ASSERT_EQUAL(r.workers, 1);
+	CU_ASSERT(each < MOST_BYTES);
+	printf("    10,000 x 8 s by one process: %.3f s, %ld bytes each\n", r.last, each);
+	CU_ASSERT(system_stop(&sys));
+}
+
+/* Ends worker 1 a few times by a signal; every time another comes and is given work. */
+static void replace_under_load(int workers, const char *target, int number)
+{
+	struct system sys;
+	struct burst *load;
+	struct burst_result r;
+
+	CU_ASSERT_FATAL(system_start(&sys, &(struct system_options){.workers = workers}));
+	load = burst_start(
+		&sys, &(struct burst_options){.target = target, .connections = 24, .repeat = true});
+	for (int i = 0; i < ROUNDS; i++) {
+		pid_t old = system_worker(&sys, 1);
+		pid_t fresh = 0;
+		size_t answered = burst_answered(load);
+
+		CU_ASSERT_FATAL(EVENTUALLY(burst_answered(load) > answered + 500));
+		CU_ASSERT_FATAL(old > 0);
+		kill(old, number);
+		CU_ASSERT(EVENTUALLY((fresh = system_worker(&sys, 1)) > 0 && fresh != old));
+		answered = burst_answered(load);
+		CU_ASSERT(EVENTUALLY(process_sockets(fresh) > 1));
+		CU_ASSERT(EVENTUALLY(burst_answered(load) > answered + 500));
+	}
+	burst_wait(load, &r);
+	CU_ASSERT_EQUAL(r.failed, 0);
+	CU_ASSERT_EQUAL(r.resent, 0);
+	if (number != SIGKILL)
+		CU_ASSERT(system_log_has(&sys, "event=drained"));
+	CU_ASSERT(system_stop(&sys));
+}
+
+static void kill_of_one_of_two(void)
+{
+	replace_under_load(2, "/", SIGKILL);
+}
+
+static void drain_of_one_of_two(void)
+{
+	replace_under_load(2, "/async/await-one?seconds=0.01", SIGTERM);
+}
+
+static void drain_of_the_only_one(void)
+{
+	replace_under_load(1, "/async/await-one?seconds=0.01", SIGTERM);
+}
+
+static const struct test tests[] = {
+	{"10,000 requests sleep in one worker, under 3 KB each", ten_thousand_sleep_in_one_worker},
+	{"a killed worker comes back, and no GET fails", kill_of_one_of_two},
+	{"a draining worker's requests move to its sibling", drain_of_one_of_two},
+	{"when the only worker drains, requests wait for its successor", drain_of_the_only_one},
+};
+
+const struct suite load_suite = {"load", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL};

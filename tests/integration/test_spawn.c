@@ -1,0 +1,283 @@
+/* The scripts that start and stop a system, and the way without them. */
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../harness.h"
+#include "client.h"
+
+static struct outcome outcome;
+
+static void script(const char *name, const char *const *environment)
+{
+	run(&outcome, (const char *[]){name, NULL}, environment, -1);
+}
+
+/* One line on stderr that says it, and a status that is not 0. */
+static void refused(const char *what)
+{
+	CU_ASSERT(outcome.status > 0);
+	CU_ASSERT_PTR_NOT_NULL(strstr(outcome.errors, what));
+	CU_ASSERT_PTR_EQUAL(strchr(outcome.errors, '\n'),
+			    outcome.errors + strlen(outcome.errors) - 1);
+	if (!strstr(outcome.errors, what))
+		printf("    status %d: %s", outcome.status, outcome.errors);
+}
+
+static void bad_values(void)
+{
+	static const char *const bad[][2] = {
+		{"WORKERS=0", "WORKERS=0"},
+		{"WORKERS=many", "WORKERS=many"},
+		{"PORT=http", "PORT=http"},
+		{"PORT=70000", "PORT=70000"},
+		{"THREADS=-1", "THREADS=-1"},
+		{"CPU_THREADS=1.5", "CPU_THREADS=1.5"},
+		{"PROGRAM=/nowhere/lanes", "/nowhere/lanes is missing"},
+		/* Only the worker knows this one. */
+		{"LANES_BACKLOG=many", "LANES_BACKLOG: 'many'"},
+	};
+	char directory[DIRECTORY_SIZE];
+	char run_dir[DIRECTORY_SIZE + 16];
+	char port[16];
+
+	CU_ASSERT_FATAL(directory_make(directory));
+	snprintf(run_dir, sizeof(run_dir), "RUN_DIR=%s/run", directory);
+	snprintf(port, sizeof(port), "PORT=%u", (unsigned)port_free());
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		pid_t left;
+
+		script("spawn/start.sh",
+		       (const char *[]){port, run_dir, "WORKERS=1", bad[i][0], NULL});
+		refused(bad[i][1]);
+		CU_ASSERT_EQUAL(processes_in(run_dir + 8, NULL, &left, 1), 0);
+	}
+	directory_remove(directory);
+}
+
+static void bad_directories(void)
+{
+	char directory[DIRECTORY_SIZE];
+	char run_dir[2 * DIRECTORY_SIZE + 32];
+	char port[16];
+
+	CU_ASSERT_FATAL(directory_make(directory));
+	snprintf(port, sizeof(port), "PORT=%u", (unsigned)port_free());
+	snprintf(run_dir, sizeof(run_dir), "RUN_DIR=%s/%0*d", directory, DIRECTORY_SIZE, 0);
+	script("spawn/start.sh", (const char *[]){port, run_dir, NULL});
+	refused("too long");
+	snprintf(run_dir, sizeof(run_dir), "RUN_DIR=%s", directory);
+	run(&outcome, (const char *[]){"cp", "LICENSE", directory, NULL}, NULL, -1);
+	script("spawn/start.sh", (const char *[]){port, run_dir, NULL});
+	refused("holds other files");
+	snprintf(run_dir, sizeof(run_dir), "RUN_DIR=%s/LICENSE", directory);
+	script("spawn/start.sh", (const char *[]){port, run_dir, NULL});
+	refused("not a directory");
+	directory_remove(directory);
+}
+
+static void ports_and_directories_in_use(void)
+{
+	struct system sys;
+	char other[DIRECTORY_SIZE];
+	char run_dir[DIRECTORY_SIZE + 16];
+	char port[16];
+
+	CU_ASSERT_FATAL(system_start(&sys, &(struct system_options){.workers = 1}));
+	CU_ASSERT_FATAL(directory_make(other));
+	snprintf(run_dir, sizeof(run_dir), "RUN_DIR=%s/run", other);
+	snprintf(port, sizeof(port), "PORT=%u", (unsigned)port_free());
+	script("spawn/start.sh", (const char *[]){sys.port_variable, run_dir, NULL});
+	refused("in use");
+	CU_ASSERT_NOT_EQUAL(access(run_dir + 8, F_OK), 0);
+	script("spawn/start.sh", (const char *[]){port, sys.run_dir_variable, NULL});
+	refused("already running");
+	CU_ASSERT_EQUAL(get(&sys, "/")->status, 200);
+	directory_remove(other);
+	CU_ASSERT(system_stop(&sys));
+}
+
+static void status_and_stop(void)
+{
+	const char *const *environment;
+	struct system sys;
+	struct stat file;
+	char path[DIRECTORY_SIZE + 32];
+
+	CU_ASSERT_FATAL(system_start(&sys, &(struct system_options){.workers = 2}));
+	environment = (const char *[]){sys.run_dir_variable, NULL};
+	script("spawn/status.sh", environment);
+	CU_ASSERT_EQUAL(outcome.status, 0);
+	CU_ASSERT_PTR_NOT_NULL(strstr(outcome.out, "loop-1"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(outcome.out, "loop-2"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(outcome.out, "nginx"));
+	script("spawn/stop.sh", environment);
+	CU_ASSERT_EQUAL(outcome.status, 0);
+	script("spawn/status.sh", environment);
+	CU_ASSERT_EQUAL(outcome.status, 3);
+	CU_ASSERT_PTR_NOT_NULL(strstr(outcome.out, "nothing is running"));
+	script("spawn/stop.sh", environment);
+	CU_ASSERT_EQUAL(outcome.status, 0);
+	snprintf(path, sizeof(path), "%s/worker.log", sys.run_dir);
+	CU_ASSERT(stat(path, &file) == 0 && file.st_size > 0);
+	CU_ASSERT(system_stop(&sys));
+}
+
+/* Requests in flight are answered before nginx and the workers go. */
+static void stop_answers_what_is_in_flight(void)
+{
+	struct system sys;
+	struct burst *burst;
+	struct burst_result result;
+
+	CU_ASSERT_FATAL(system_start(&sys, &(struct system_options){.workers = 1}));
+	burst = burst_start(&sys, &(struct burst_options){.target = "/async/await-one?seconds=1",
+							  .connections = 50});
+	CU_ASSERT(EVENTUALLY(process_sockets(system_worker(&sys, 1)) > 50));
+	CU_ASSERT(system_stop(&sys));
+	burst_wait(burst, &result);
+	CU_ASSERT_EQUAL(result.answered, 50);
+}
+
+/* make run, ended by a signal that it can handle, and by one that it cannot. */
+static void foreground_ends_with(int number)
+{
+	char directory[DIRECTORY_SIZE];
+	char pids[DIRECTORY_SIZE + 16];
+	char variables[2][DIRECTORY_SIZE + 16];
+	struct system sys = {.port = port_free()};
+	pid_t pid;
+	pid_t left;
+
+	CU_ASSERT_FATAL(directory_make(directory));
+	snprintf(pids, sizeof(pids), "%s/pids", directory);
+	snprintf(variables[0], sizeof(variables[0]), "RUN_DIR=%s", directory);
+	snprintf(variables[1], sizeof(variables[1]), "PORT=%u", (unsigned)sys.port);
+	snprintf(sys.url, sizeof(sys.url), "http://127.0.0.1:%u", (unsigned)sys.port);
+	fflush(NULL);
+	pid = fork();
+	if (pid == 0) {
+		setpgid(0, 0);
+		execlp("env", "env", variables[0], variables[1], "WORKERS=1", "sh", "-c",
+		       "exec spawn/run.sh >\"$RUN_DIR/run.log\" 2>&1", (char *)NULL);
+		_exit(127);
+	}
+	CU_ASSERT(EVENTUALLY(get(&sys, "/")->status == 200));
+	kill(pid, number);
+	waitpid(pid, NULL, 0);
+	CU_ASSERT(EVENTUALLY(processes_in(directory, NULL, &left, 1) == 0));
+	CU_ASSERT(EVENTUALLY(access(pids, F_OK) != 0));
+	directory_remove(directory);
+}
+
+static void foreground_ends_with_a_signal(void)
+{
+	foreground_ends_with(SIGINT);
+	foreground_ends_with(SIGTERM);
+}
+
+static void foreground_leaves_nothing_when_killed(void)
+{
+	foreground_ends_with(SIGKILL);
+}
+
+/* ---- nothing is magic: one line of spawn-fcgi, and nginx by hand ---- */
+
+static const char PLAIN_NGINX[] = "pid nginx.pid;\n"
+				  "error_log error.log;\n"
+				  "events {}\n"
+				  "http {\n"
+				  "	access_log off;\n"
+				  "	client_body_temp_path temp;\n"
+				  "	proxy_temp_path temp;\n"
+				  "	fastcgi_temp_path temp;\n"
+				  "	uwsgi_temp_path temp;\n"
+				  "	scgi_temp_path temp;\n"
+				  "	server {\n"
+				  "		listen 127.0.0.1:%u;\n"
+				  "		location / {\n"
+				  "			include /etc/nginx/fastcgi_params;\n"
+				  "			fastcgi_pass unix:lanes.sock;\n"
+				  "		}\n"
+				  "	}\n"
+				  "}\n";
+
+static bool plain_start(struct system *sys)
+{
+	char path[DIRECTORY_SIZE + 16];
+	FILE *file;
+
+	*sys = (struct system){.port = port_free()};
+	snprintf(sys->url, sizeof(sys->url), "http://127.0.0.1:%u", (unsigned)sys->port);
+	if (!directory_make(sys->run_dir))
+		return false;
+	chmod(sys->run_dir, 0755); /* root's nginx gives up root */
+	/* By this folder the guard knows that something may be running here. */
+	snprintf(path, sizeof(path), "%s/pids", sys->run_dir);
+	mkdir(path, 0755);
+	snprintf(path, sizeof(path), "%s/nginx.conf", sys->run_dir);
+	file = fopen(path, "w");
+	if (!file)
+		return false;
+	fprintf(file, PLAIN_NGINX, (unsigned)sys->port);
+	fclose(file);
+	run(&outcome,
+	    (const char *[]){"sh", "-c",
+			     "cd \"$1\" && PATH=$PATH:/usr/sbin &&"
+			     "spawn-fcgi -F 4 -s lanes.sock -M 0666 -P lanes.pid -- \"$2\" &&"
+			     "exec nginx -p . -c nginx.conf",
+			     "sh", sys->run_dir, program(), NULL},
+	    NULL, -1);
+	return outcome.status == 0;
+}
+
+static void the_plain_way(void)
+{
+	struct system sys;
+	struct burst_result result;
+	pid_t workers[8];
+	pid_t left;
+
+	CU_ASSERT(plain_start(&sys));
+	CU_ASSERT(EVENTUALLY(get(&sys, "/")->status == 200));
+	CU_ASSERT_STRING_EQUAL(get(&sys, "/async/cpu-bound?n=10")->body, "{\"sum_sq\":285}");
+	CU_ASSERT_EQUAL(get(&sys, "/async/await-one/")->status, 307);
+	CU_ASSERT_EQUAL(get(&sys, "/nowhere")->status, 404);
+	burst_wait(burst_start(&sys, &(struct burst_options){.target = "/sync/noawait?seconds=0.2",
+							     .connections = 160}),
+		   &result);
+	CU_ASSERT_EQUAL(result.answered, 160);
+	CU_ASSERT_EQUAL(processes_in(sys.run_dir, "lanes", workers, 8), 4);
+	for (int i = 0; i < 4; i++)
+		kill(workers[i], SIGTERM);
+	CU_ASSERT(EVENTUALLY(processes_in(sys.run_dir, "lanes", &left, 1) == 0));
+	run(&outcome,
+	    (const char *[]){
+		    "sh", "-c",
+		    "cd \"$1\" && PATH=$PATH:/usr/sbin && nginx -p . -c nginx.conf -s quit", "sh",
+		    sys.run_dir, NULL},
+	    NULL, -1);
+	CU_ASSERT_EQUAL(outcome.status, 0);
+	CU_ASSERT(EVENTUALLY(processes_in(sys.run_dir, NULL, &left, 1) == 0));
+	directory_remove(sys.run_dir);
+}
+
+static const struct test tests[] = {
+	{"bad values: one line, and nothing is left", bad_values},
+	{"bad RUN_DIRs: one line, and nothing is touched", bad_directories},
+	{"a port or RUN_DIR in use: one line, and who was there goes on",
+	 ports_and_directories_in_use},
+	{"status says what runs, stop leaves nothing but logs", status_and_stop},
+	{"stop answers the requests in flight first", stop_answers_what_is_in_flight},
+	{"in the foreground: SIGINT and SIGTERM stop everything", foreground_ends_with_a_signal},
+	{"in the foreground: nothing is left even after SIGKILL",
+	 foreground_leaves_nothing_when_killed},
+	{"without our scripts: spawn-fcgi -F 4 and ten lines of nginx", the_plain_way},
+};
+
+const struct suite spawn_suite = {"spawn", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL};

@@ -1,0 +1,207 @@
+/* The program itself: options, and what it makes of its socket. */
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "../harness.h"
+#include "process.h"
+#include "raw.h"
+#include "system.h"
+
+static struct outcome outcome;
+
+static void lanes(const char *const *options, const char *const *environment)
+{
+	const char *arguments[16] = {program()};
+	int count = 1;
+
+	while (*options && count < 15)
+		arguments[count++] = *options++;
+	run(&outcome, arguments, environment, -1);
+}
+
+/* One line that says what is wrong, and a status that is not 0. */
+static void refused(const char *what)
+{
+	CU_ASSERT(outcome.status > 0);
+	CU_ASSERT_STRING_EQUAL(outcome.out, "");
+	CU_ASSERT_PTR_NOT_NULL(strstr(outcome.errors, what));
+	CU_ASSERT_PTR_EQUAL(strchr(outcome.errors, '\n'),
+			    outcome.errors + strlen(outcome.errors) - 1);
+	if (!strstr(outcome.errors, what))
+		printf("    status %d: %s", outcome.status, outcome.errors);
+}
+
+static void help_and_version(void)
+{
+	static const char *const names[] = {"--listen", "--threads", "--drain-timeout", "--slot"};
+
+	lanes((const char *[]){"--help", NULL}, NULL);
+	CU_ASSERT_EQUAL(outcome.status, 0);
+	CU_ASSERT_STRING_EQUAL(outcome.errors, "");
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		CU_ASSERT_PTR_NOT_NULL(strstr(outcome.out, names[i]));
+	lanes((const char *[]){"--version", NULL}, NULL);
+	CU_ASSERT_EQUAL(outcome.status, 0);
+	CU_ASSERT_EQUAL(strncmp(outcome.out, "lanes ", 6), 0);
+}
+
+static void bad_options(void)
+{
+	static const struct {
+		const char *option;
+		const char *value;
+		const char *said;
+	} bad[] = {
+		{"--threads", "0", "--threads: '0' is not a whole number from 1 to 1024"},
+		{"--threads", "4x", "--threads"},
+		{"--threads", NULL, "--threads"},
+		{"--header-timeout", "soon", "--header-timeout"},
+		{"--drain", "perhaps", "--drain: 'perhaps' is not refuse|wait"},
+		{"--engine", "steam", "--engine"},
+		{"--nonsense", "1", "--nonsense"},
+		{"nonsense", NULL, "nonsense"},
+		{"--help=1", NULL, "--help=1"},
+	};
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		lanes((const char *[]){bad[i].option, bad[i].value, NULL}, NULL);
+		refused(bad[i].said);
+	}
+	lanes((const char *[]){"--version", NULL}, (const char *[]){"LANES_THREADS=many", NULL});
+	refused("LANES_THREADS");
+}
+
+/* The environment sets what no flag sets. */
+static void environment_and_flags(void)
+{
+	struct worker worker;
+
+	CU_ASSERT(worker_start(&worker, (const char *[]){"--threads", "3", NULL},
+			       (const char *[]){"LANES_THREADS=7", "LANES_CPU_THREADS=5", NULL}));
+	CU_ASSERT(file_has(worker.log, " threads=3 cpu_threads=5"));
+	worker_stop(&worker);
+}
+
+static void descriptor_0_is_no_listening_socket(void)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX}; /* any name will do */
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	lanes((const char *[]){NULL}, NULL);
+	refused("descriptor 0: no listening socket");
+	CU_ASSERT_EQUAL(bind(fd, (struct sockaddr *)&address, sizeof(sa_family_t)), 0);
+	run(&outcome, (const char *[]){program(), NULL}, NULL, fd);
+	refused("descriptor 0: no listening socket");
+	close(fd);
+}
+
+static void addresses_that_are_none(void)
+{
+	static char path[200] = "/tmp/";
+
+	memset(path + 5, 'x', sizeof(path) - 6);
+	lanes((const char *[]){"--listen", path, NULL}, NULL);
+	refused("too long");
+	lanes((const char *[]){"--listen", "/nowhere/at/all.sock", NULL}, NULL);
+	refused("/nowhere/at/all.sock");
+	lanes((const char *[]){"--listen", "example.com:80", NULL}, NULL);
+	refused("not an IP address and port");
+	lanes((const char *[]){"--listen", "127.0.0.1:http", NULL}, NULL);
+	refused("not an IP address and port");
+}
+
+static void files_in_the_way(void)
+{
+	struct worker worker;
+	struct worker second;
+	char path[DIRECTORY_SIZE + 32];
+	struct raw raw;
+
+	CU_ASSERT_FATAL(worker_start(&worker, NULL, NULL));
+	lanes((const char *[]){"--listen", worker.socket, NULL}, NULL);
+	refused("in use");
+	CU_ASSERT(raw_open(&raw, worker.socket)); /* and the first one lives */
+	raw_close(&raw);
+	/* A killed worker leaves its socket behind: the next one may take the place. */
+	kill(worker.pid, SIGKILL);
+	CU_ASSERT_EQUAL(worker_wait(&worker), 128 + SIGKILL);
+	CU_ASSERT_EQUAL(access(worker.socket, F_OK), 0);
+	CU_ASSERT(worker_start(&second, (const char *[]){"--listen", worker.socket, NULL}, NULL));
+	CU_ASSERT(raw_open(&raw, worker.socket));
+	raw_close(&raw);
+	kill(second.pid, SIGTERM);
+	CU_ASSERT_EQUAL(worker_wait(&second), 0);
+	CU_ASSERT_NOT_EQUAL(access(worker.socket, F_OK), 0);
+	worker_stop(&second);
+	/* Any other file is somebody's. */
+	snprintf(path, sizeof(path), "%s/precious", worker.directory);
+	close(open(path, O_WRONLY | O_CREAT, 0600));
+	lanes((const char *[]){"--listen", path, NULL}, NULL);
+	refused("precious");
+	CU_ASSERT_EQUAL(access(path, F_OK), 0);
+	worker_stop(&worker);
+}
+
+/* True if a connection to the port stays open; whatever it says. */
+static bool tcp_is_welcome(uint16_t port)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET,
+				      .sin_port = htons(port),
+				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct raw raw = {.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+	bool welcome = connect(raw.fd, (struct sockaddr *)&address, sizeof(address)) == 0 &&
+		       raw_get(&raw, 1, "/", "") && raw_answers(&raw, "END 1 0 COMPLETE");
+
+	raw_close(&raw);
+	return welcome;
+}
+
+static void tcp_needs_to_know_its_peers(void)
+{
+	static const struct {
+		const char *allowed;
+		bool welcome;
+	} lists[] = {
+		{NULL, true},
+		{"FCGI_WEB_SERVER_ADDRS=10.0.0.1,127.0.0.1", true},
+		{"FCGI_WEB_SERVER_ADDRS=127.0.0.2", false},
+	};
+	char address[32];
+	struct worker worker;
+
+	lanes((const char *[]){"--listen", "0.0.0.0:0", NULL}, NULL);
+	refused("FCGI_WEB_SERVER_ADDRS");
+	lanes((const char *[]){"--listen", "127.0.0.1:0", NULL},
+	      (const char *[]){"FCGI_WEB_SERVER_ADDRS=localhost", NULL});
+	refused("FCGI_WEB_SERVER_ADDRS");
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+		uint16_t port = port_free();
+
+		snprintf(address, sizeof(address), "127.0.0.1:%u", (unsigned)port);
+		CU_ASSERT_FATAL(worker_start(&worker, (const char *[]){"--listen", address, NULL},
+					     (const char *[]){lists[i].allowed, NULL}));
+		CU_ASSERT_EQUAL(tcp_is_welcome(port), lists[i].welcome);
+		CU_ASSERT_EQUAL(file_has(worker.log, "event=peer-refused"), !lists[i].welcome);
+		worker_stop(&worker);
+	}
+}
+
+static const struct test tests[] = {
+	{"--help names the options, --version says which", help_and_version},
+	{"bad options: one line that says which and what is allowed", bad_options},
+	{"flags win over the environment, that over the defaults", environment_and_flags},
+	{"descriptor 0 has to be a listening socket", descriptor_0_is_no_listening_socket},
+	{"addresses that are none", addresses_that_are_none},
+	{"a stale socket is replaced, one in use or another file is not", files_in_the_way},
+	{"TCP beyond loopback needs FCGI_WEB_SERVER_ADDRS, which is kept",
+	 tcp_needs_to_know_its_peers},
+};
+
+const struct suite worker_suite = {"worker", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL};
