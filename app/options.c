@@ -110,7 +110,8 @@ static int set_seconds(const struct option *option, const char *name, const char
 
 	snprintf(wanted, sizeof(wanted), "a number of seconds from %g to %g", min, max);
 	seconds = strtod(value, &end);
-	if (!isdigit((unsigned char)value[0]) || *end || !(seconds >= min && seconds <= max))
+	if (!isdigit((unsigned char)value[0]) || strpbrk(value, "xX") || *end ||
+	    !(seconds >= min && seconds <= max))
 		return complain(name, value, wanted);
 	*milliseconds = llround(seconds * 1000);
 	return 0;

@@ -213,15 +213,18 @@ struct job *pool_reap(struct pool *pool)
 	return first;
 }
 
-bool pool_close(struct pool *pool)
+bool pool_close(struct pool *pool, struct job **done)
 {
 	bool busy;
 
+	*done = NULL;
 	if (!pool)
 		return true;
 	pthread_mutex_lock(&pool->lock);
 	pool->closing = true;
 	pool->queue = (struct job_list){0};
+	*done = pool->done.first;
+	pool->done = (struct job_list){0};
 	busy = pool->running > 0;
 	pthread_cond_broadcast(&pool->work);
 	pthread_mutex_unlock(&pool->lock);

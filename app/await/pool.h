@@ -55,9 +55,10 @@ bool pool_cancel(struct pool *pool, struct job *job);
 /* All jobs done since the last call, oldest first, linked by next; NULL if none. */
 struct job *pool_reap(struct pool *pool);
 
-/* Ends the threads and frees the pool. Jobs still queued are dropped. If a job is running, which
- * nothing can interrupt, it returns false and leaves the pool to the end of the process: wake_fd
- * must then stay open. NULL is allowed. */
-bool pool_close(struct pool *pool);
+/* Ends the threads and frees the pool. Jobs still queued are dropped; those that are done and were
+ * not reaped are handed back in *done, as by pool_reap(). If a job is running, which nothing can
+ * interrupt, it returns false and leaves the pool to the end of the process: wake_fd must then stay
+ * open. NULL is allowed, and has nothing done. */
+bool pool_close(struct pool *pool, struct job **done);
 
 #endif

@@ -61,11 +61,11 @@ static void on_check(uv_check_t *handle)
 	run_batch(handle->data);
 }
 
-static void reap(struct pool *pool)
+static void take_back(struct job *job)
 {
 	struct job *next;
 
-	for (struct job *job = pool_reap(pool); job; job = next) {
+	for (; job; job = next) {
 		next = job->next;
 		task_job_done(job);
 	}
@@ -80,8 +80,8 @@ static void on_wake(uv_poll_t *handle, int status, int events)
 	(void)events;
 	if (read(sched->wake_fd, &count, sizeof(count)) < 0)
 		return; /* EAGAIN: somebody else's wake-up was served already */
-	reap(sched->blocking);
-	reap(sched->cpu);
+	take_back(pool_reap(sched->blocking));
+	take_back(pool_reap(sched->cpu));
 }
 
 static int open_pools(struct sched *sched)
@@ -140,9 +140,12 @@ int sched_open(struct sched *sched, uv_loop_t *loop, const struct sched_options 
 
 void sched_close(struct sched *sched)
 {
-	bool idle = pool_close(sched->blocking);
+	struct job *done;
+	bool idle = pool_close(sched->blocking, &done);
 
-	idle = pool_close(sched->cpu) && idle;
+	take_back(done);
+	idle = pool_close(sched->cpu, &done) && idle;
+	take_back(done);
 	while (sched->ready_first) {
 		struct request *req = sched->ready_first;
 

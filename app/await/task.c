@@ -130,7 +130,8 @@ void task_resume(struct request *req)
 
 void gather(struct request *req)
 {
-	if (!req->pending)
+	/* A refused request ends when its handler returns; it must not be in the queue then. */
+	if (!req->pending && !req->refused)
 		sched_ready(req->sched, req);
 }
 

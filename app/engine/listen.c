@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,16 @@ static int fail(int err, const char *what, const char *why)
 {
 	fprintf(stderr, "lanes: %s: %s\n", what, why);
 	return -err;
+}
+
+/* Cuts nothing off: a text that does not fit is an error. */
+static int copy(char *to, size_t size, const char *text, size_t len)
+{
+	if (len >= size)
+		return -EINVAL;
+	memcpy(to, text, len);
+	to[len] = '\0';
+	return 0;
 }
 
 static struct in6_addr mapped(const struct in_addr *v4)
@@ -70,9 +81,8 @@ static int parse_allowed(const char *list, struct allowed_peers **allowed)
 	for (const char *at = list; at;) {
 		size_t len = strcspn(at, ",");
 
-		snprintf(one, sizeof(one), "%.*s", (int)(len < sizeof(one) ? len : sizeof(one)),
-			 at);
-		if (parse_address(one, &(*allowed)->list[(*allowed)->count++]))
+		if (copy(one, sizeof(one), at, len) ||
+		    parse_address(one, &(*allowed)->list[(*allowed)->count++]))
 			return fail(EINVAL, "FCGI_WEB_SERVER_ADDRS",
 				    "not a comma-separated list of IP addresses");
 		at = at[len] ? at + len + 1 : NULL;
@@ -156,23 +166,31 @@ static int open_unix(struct listener *l, const char *path)
 	return 0;
 }
 
+/* getaddrinfo() takes any number, and what is left of it in 16 bits. */
+static bool is_port(const char *text)
+{
+	size_t digits = strspn(text, "0123456789");
+
+	return digits && digits <= 5 && !text[digits] && atoi(text) <= UINT16_MAX;
+}
+
 static int open_tcp(struct listener *l, const char *address)
 {
 	const char *colon = strrchr(address, ':');
 	struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE,
 				 .ai_socktype = SOCK_STREAM};
 	struct addrinfo *found;
+	const char *host_text = address;
 	char host[INET6_ADDRSTRLEN];
 	size_t len = (size_t)(colon - address);
 	int err = 0;
 
 	if (len > 1 && address[0] == '[' && colon[-1] == ']') {
-		address++;
+		host_text++;
 		len -= 2;
 	}
-	snprintf(host, sizeof(host), "%.*s", (int)(len < sizeof(host) ? len : sizeof(host)),
-		 address);
-	if (getaddrinfo(!strcmp(host, "localhost") ? "127.0.0.1" : host, colon + 1, &hints, &found))
+	if (!is_port(colon + 1) || copy(host, sizeof(host), host_text, len) ||
+	    getaddrinfo(!strcmp(host, "localhost") ? "127.0.0.1" : host, colon + 1, &hints, &found))
 		return fail(EINVAL, address, "not an IP address and port");
 	l->fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (l->fd < 0 || setsockopt(l->fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int)) ||

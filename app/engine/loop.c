@@ -3,9 +3,10 @@
  * flush, close; then timeouts, draining, and the loop itself.
  *
  * The FastCGI responder turns bytes into events and answers into bytes; libuv moves the bytes.
- * Nothing is written where it is produced: a connection with output is put on a list, and the list
- * is flushed when a batch of requests has run (sched's settled), so that answers which are ready
- * at the same time leave in one write.
+ * Nothing is written where it is produced. What a connection's input led to at once is flushed when
+ * the input is read; a connection that gets output later is put on a list, and the list is flushed
+ * when a batch of requests has run (sched's settled): so answers that are ready at the same time
+ * leave in one write.
  */
 #include "loop.h"
 
@@ -106,6 +107,7 @@ static struct carried *carried_of(struct fcgi_request *fcgi)
 }
 
 static void conn_close(struct conn *conn);
+static void conn_flush(struct conn *conn);
 static void drain_if_idle(struct engine *engine);
 
 /* ---- accept ---- */
@@ -259,7 +261,8 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 	}
 	if (!owed && fcgi_responder_partial(&conn->fcgi))
 		conn->quiet_since = uv_now(&conn->engine->loop);
-	mark_dirty(conn);
+	/* Now, not with the batch: the next handler of this turn may hold the loop. */
+	conn_flush(conn);
 }
 
 /* ---- begin, ready, gone: what the responder tells ---- */

@@ -99,8 +99,10 @@ void reply_header(struct request *req, const char *name, struct slice value)
 	char *text = request_alloc(req, len);
 	char *at = text;
 
-	if (!text)
+	if (!text) {
+		reply_error(req, 503);
 		return;
+	}
 	if (old.len)
 		memcpy(at, old.data, old.len);
 	at += old.len;

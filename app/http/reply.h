@@ -22,7 +22,8 @@ void reply_bytes(struct request *req, int status, const char *type, struct slice
 void reply_error(struct request *req, int status);
 
 /* Adds a header line. The value must not come from the client unescaped: a byte that is no
- * printable ASCII is a programming error and sent as '?'. */
+ * printable ASCII is a programming error and sent as '?'. If memory is out the reply becomes a
+ * 503: a redirect without its Location would be worse. */
 void reply_header(struct request *req, const char *name, struct slice value);
 
 /* "Not Found" for 404 …; "Unknown" for a status we never send. */

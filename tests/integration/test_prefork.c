@@ -22,7 +22,7 @@ static struct worker worker;
 static bool start(struct worker *w, const char *engine, const char *option, const char *value)
 {
 	const char *const options[] = {"--engine", engine, "--pool", "p", "--slot",
-				       "1",        option, value,    NULL};
+				       "1",	   option, value,    NULL};
 
 	return worker_start(w, options, NULL);
 }

@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 static atomic_long left = LONG_MAX;
+static atomic_bool once;
 static atomic_long asked;
 
 void *__real_malloc(size_t size);
@@ -17,6 +18,13 @@ void *__wrap_realloc(void *old, size_t size);
 
 void memory_fail_after(long n)
 {
+	atomic_store(&once, false);
+	atomic_store(&left, n);
+}
+
+void memory_fail_once_after(long n)
+{
+	atomic_store(&once, true);
 	atomic_store(&left, n);
 }
 
@@ -32,8 +40,10 @@ long memory_allocations(void)
 
 static bool allowed(void)
 {
+	long before = atomic_fetch_sub(&left, 1);
+
 	atomic_fetch_add(&asked, 1);
-	return atomic_fetch_sub(&left, 1) > 0;
+	return before > 0 || (before < 0 && atomic_load(&once));
 }
 
 void *__wrap_malloc(size_t size)

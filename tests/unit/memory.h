@@ -9,6 +9,9 @@
 void memory_fail_after(long n);
 void memory_restore(void);
 
+/* n more allocations succeed, the next one fails, and all after it succeed again. */
+void memory_fail_once_after(long n);
+
 /* Allocations asked for since the program started, of every thread. */
 long memory_allocations(void);
 

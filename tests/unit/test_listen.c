@@ -1,0 +1,404 @@
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "../harness.h"
+#include "caught.h"
+#include "engine/listen.h"
+
+static char directory[] = "/tmp/lanes-unit-XXXXXX";
+static char path[64];
+
+static int setup(void)
+{
+	unsetenv("FCGI_WEB_SERVER_ADDRS");
+	if (!mkdtemp(directory))
+		return -1;
+	snprintf(path, sizeof(path), "%s/socket", directory);
+	return 0;
+}
+
+static int cleanup(void)
+{
+	unlink(path);
+	return rmdir(directory);
+}
+
+static void refused(const char *address, int err, const char *why)
+{
+	struct listener l;
+	struct caught caught;
+
+	caught_begin();
+	CU_ASSERT_EQUAL(listener_open(&l, address, 8), err);
+	caught_end(&caught);
+	CU_ASSERT_TRUE(caught_one_line(&caught, why));
+	CU_ASSERT_TRUE(caught_one_line(&caught, address ? address : "descriptor 0"));
+	CU_ASSERT_EQUAL(l.fd, -1);
+	CU_ASSERT_PTR_NULL(l.unlink);
+	CU_ASSERT_PTR_NULL(l.allowed);
+	listener_close(&l);
+}
+
+static int connect_unix(void)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	strcpy(address.sun_path, path);
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+static struct sockaddr_storage own_address(int fd)
+{
+	struct sockaddr_storage address = {0};
+	socklen_t len = sizeof(address);
+
+	CU_ASSERT_EQUAL(getsockname(fd, (struct sockaddr *)&address, &len), 0);
+	return address;
+}
+
+static struct sockaddr_storage peer(const char *text)
+{
+	struct sockaddr_storage storage = {0};
+	struct sockaddr_in *v4 = (struct sockaddr_in *)&storage;
+	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&storage;
+
+	if (inet_pton(AF_INET, text, &v4->sin_addr) == 1)
+		v4->sin_family = AF_INET;
+	else if (inet_pton(AF_INET6, text, &v6->sin6_addr) == 1)
+		v6->sin6_family = AF_INET6;
+	return storage;
+}
+
+static bool allows(const struct listener *l, const char *text)
+{
+	struct sockaddr_storage address = peer(text);
+
+	return listener_allows(l, &address);
+}
+
+static void a_path_is_a_unix_socket(void)
+{
+	struct listener l;
+	struct stat file;
+	struct sockaddr_storage nobody = {.ss_family = AF_UNIX};
+	int fd;
+
+	CU_ASSERT_EQUAL_FATAL(listener_open(&l, path, 8), 0);
+	CU_ASSERT_FALSE(l.tcp);
+	CU_ASSERT_TRUE(l.fd > 2);
+	CU_ASSERT_TRUE(fcntl(l.fd, F_GETFD) & FD_CLOEXEC);
+	CU_ASSERT_TRUE(listener_allows(&l, &nobody));
+	fd = connect_unix();
+	CU_ASSERT_TRUE(fd >= 0);
+	close(fd);
+	listener_close(&l);
+	CU_ASSERT_EQUAL(lstat(path, &file), -1);
+}
+
+static void stop_keeps_the_file_and_close_removes_it(void)
+{
+	struct listener l;
+	struct stat file;
+
+	CU_ASSERT_EQUAL_FATAL(listener_open(&l, path, 8), 0);
+	listener_stop(&l);
+	listener_stop(&l);
+	CU_ASSERT_EQUAL(l.fd, -1);
+	CU_ASSERT_EQUAL(lstat(path, &file), 0);
+	CU_ASSERT_EQUAL(connect_unix(), -1);
+	listener_close(&l);
+	listener_close(&l);
+	CU_ASSERT_EQUAL(lstat(path, &file), -1);
+}
+
+static void a_path_too_long_is_refused(void)
+{
+	char longest[120];
+
+	memset(longest, 'x', sizeof(longest));
+	longest[0] = '/';
+	longest[108] = '\0';
+	refused(longest, -ENAMETOOLONG, "too long for a unix socket");
+}
+
+static void a_missing_directory_is_refused(void)
+{
+	refused("/nonexistent/lanes/socket", -ENOENT, "No such file");
+}
+
+static void a_file_in_the_way_is_kept(void)
+{
+	int fd = open(path, O_CREAT | O_WRONLY, 0600);
+	struct stat file;
+
+	close(fd);
+	refused(path, -EEXIST, "File exists");
+	CU_ASSERT_EQUAL(lstat(path, &file), 0);
+	CU_ASSERT_TRUE(S_ISREG(file.st_mode));
+	unlink(path);
+}
+
+static void a_stale_socket_is_replaced(void)
+{
+	struct listener dead;
+	struct listener l;
+	int fd;
+
+	CU_ASSERT_EQUAL_FATAL(listener_open(&dead, path, 8), 0);
+	listener_stop(&dead);
+	CU_ASSERT_EQUAL_FATAL(listener_open(&l, path, 8), 0);
+	fd = connect_unix();
+	CU_ASSERT_TRUE(fd >= 0);
+	close(fd);
+	listener_close(&l);
+}
+
+static void a_live_socket_is_refused(void)
+{
+	struct listener live;
+	int fd;
+
+	CU_ASSERT_EQUAL_FATAL(listener_open(&live, path, 8), 0);
+	refused(path, -EADDRINUSE, "in use");
+	fd = connect_unix();
+	CU_ASSERT_TRUE(fd >= 0);
+	close(fd);
+	listener_close(&live);
+}
+
+static void a_live_socket_with_a_full_queue_is_refused(void)
+{
+	struct listener live;
+	int waiting;
+
+	CU_ASSERT_EQUAL_FATAL(listener_open(&live, path, 0), 0);
+	waiting = connect_unix();
+	refused(path, -EADDRINUSE, "in use");
+	close(waiting);
+	listener_close(&live);
+}
+
+/* Runs body with fd as descriptor 0. */
+static void with_stdin(int fd, void (*body)(void))
+{
+	int saved = fcntl(0, F_DUPFD_CLOEXEC, 3);
+
+	if (fd < 0)
+		close(0);
+	else
+		dup2(fd, 0);
+	body();
+	dup2(saved, 0);
+	close(saved);
+}
+
+static void refuse_stdin(void)
+{
+	refused(NULL, -ENOTSOCK, "no listening socket");
+}
+
+static void descriptor_0_must_be_a_listening_socket(void)
+{
+	int file = open("/dev/null", O_RDONLY);
+	int idle = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	with_stdin(file, refuse_stdin);
+	with_stdin(idle, refuse_stdin);
+	with_stdin(-1, refuse_stdin);
+	close(file);
+	close(idle);
+}
+
+static void take_over(void)
+{
+	struct listener l;
+	struct stat zero;
+	struct stat null;
+	int fd;
+
+	CU_ASSERT_EQUAL_FATAL(listener_open(&l, NULL, 8), 0);
+	CU_ASSERT_TRUE(l.fd > 2);
+	CU_ASSERT_FALSE(l.tcp);
+	CU_ASSERT_EQUAL(fstat(0, &zero), 0);
+	CU_ASSERT_EQUAL(stat("/dev/null", &null), 0);
+	CU_ASSERT_EQUAL(zero.st_rdev, null.st_rdev);
+	fd = connect_unix();
+	CU_ASSERT_TRUE(fd >= 0);
+	close(fd);
+	listener_close(&l);
+	CU_ASSERT_EQUAL(lstat(path, &zero), 0);
+}
+
+static void descriptor_0_is_taken_over_and_its_file_stays(void)
+{
+	struct listener given;
+
+	CU_ASSERT_EQUAL_FATAL(listener_open(&given, path, 8), 0);
+	with_stdin(given.fd, take_over);
+	listener_close(&given);
+}
+
+static void take_over_tcp(void)
+{
+	struct listener l;
+
+	CU_ASSERT_EQUAL_FATAL(listener_open(&l, NULL, 8), 0);
+	CU_ASSERT_TRUE(l.tcp);
+	listener_close(&l);
+}
+
+static void descriptor_0_may_be_tcp_on_loopback(void)
+{
+	struct listener given;
+
+	CU_ASSERT_EQUAL_FATAL(listener_open(&given, "127.0.0.1:0", 8), 0);
+	with_stdin(given.fd, take_over_tcp);
+	listener_close(&given);
+}
+
+static void tcp_on_loopback_is_open_to_local_peers(void)
+{
+	static const char *const addresses[] = {"127.0.0.1:0", "localhost:0"};
+
+	for (size_t i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++) {
+		struct listener l;
+		struct sockaddr_storage own;
+		int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+		CU_ASSERT_EQUAL_FATAL(listener_open(&l, addresses[i], 8), 0);
+		CU_ASSERT_TRUE(l.tcp);
+		own = own_address(l.fd);
+		CU_ASSERT_EQUAL(connect(fd, (struct sockaddr *)&own, sizeof(struct sockaddr_in)),
+				0);
+		CU_ASSERT_TRUE(allows(&l, "127.0.0.1"));
+		close(fd);
+		listener_close(&l);
+	}
+}
+
+static void a_port_in_use_is_refused(void)
+{
+	struct listener l;
+	struct sockaddr_storage own;
+	char address[32];
+
+	CU_ASSERT_EQUAL_FATAL(listener_open(&l, "127.0.0.1:0", 8), 0);
+	own = own_address(l.fd);
+	snprintf(address, sizeof(address), "127.0.0.1:%d",
+		 ntohs(((struct sockaddr_in *)&own)->sin_port));
+	refused(address, -EADDRINUSE, "in use");
+	listener_close(&l);
+}
+
+static void an_address_that_is_none_is_refused(void)
+{
+	static const char *const wrong[] = {
+		":9000",	   "example.org:9000", "127.0.0.1:http",  "127.0.0.1:",
+		"127.0.0.1:99999", "127.0.0.1:-1",     "127.0.0.1:65536", "127.0.0.1:+1",
+		"127.0.0.256:1",   "[::1:1",	       "127.0.0.1: 1",
+	};
+
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		refused(wrong[i], -EINVAL, "not an IP address and port");
+}
+
+static void other_addresses_need_a_list(void)
+{
+	refused("0.0.0.0:0", -EACCES, "set FCGI_WEB_SERVER_ADDRS");
+}
+
+static void a_list_names_who_may_connect(void)
+{
+	struct listener l;
+
+	setenv("FCGI_WEB_SERVER_ADDRS", "127.0.0.1,192.0.2.7,2001:db8::1", 1);
+	CU_ASSERT_EQUAL_FATAL(listener_open(&l, "127.0.0.1:0", 8), 0);
+	unsetenv("FCGI_WEB_SERVER_ADDRS");
+	CU_ASSERT_TRUE(allows(&l, "127.0.0.1"));
+	CU_ASSERT_TRUE(allows(&l, "192.0.2.7"));
+	CU_ASSERT_TRUE(allows(&l, "2001:db8::1"));
+	CU_ASSERT_TRUE(allows(&l, "::ffff:192.0.2.7"));
+	CU_ASSERT_FALSE(allows(&l, "127.0.0.2"));
+	CU_ASSERT_FALSE(allows(&l, "::1"));
+	CU_ASSERT_FALSE(allows(&l, "2001:db8::2"));
+	CU_ASSERT_FALSE(allows(&l, "::192.0.2.7"));
+	listener_close(&l);
+}
+
+static void a_bad_list_is_refused(void)
+{
+	static const char *const wrong[] = {
+		"",
+		",",
+		"127.0.0.1,",
+		"127.0.0.1 192.0.2.1",
+		"localhost",
+		"10.0.0.0/8",
+		"0000:0000:0000:0000:0000:ffff:127.100.100.1009",
+	};
+
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		struct listener l;
+		struct caught caught;
+
+		setenv("FCGI_WEB_SERVER_ADDRS", wrong[i], 1);
+		caught_begin();
+		CU_ASSERT_EQUAL(listener_open(&l, "127.0.0.1:0", 8), -EINVAL);
+		caught_end(&caught);
+		unsetenv("FCGI_WEB_SERVER_ADDRS");
+		CU_ASSERT_TRUE(caught_one_line(&caught, "FCGI_WEB_SERVER_ADDRS: not a "
+							"comma-separated list of IP addresses"));
+		CU_ASSERT_EQUAL(l.fd, -1);
+		CU_ASSERT_PTR_NULL(l.allowed);
+		listener_close(&l);
+	}
+}
+
+static void a_unix_socket_needs_no_list(void)
+{
+	struct listener l;
+	struct sockaddr_storage nobody = {.ss_family = AF_UNIX};
+
+	setenv("FCGI_WEB_SERVER_ADDRS", "192.0.2.7", 1);
+	CU_ASSERT_EQUAL_FATAL(listener_open(&l, path, 8), 0);
+	unsetenv("FCGI_WEB_SERVER_ADDRS");
+	CU_ASSERT_TRUE(listener_allows(&l, &nobody));
+	listener_close(&l);
+}
+
+static const struct test tests[] = {
+	{"a path is a unix socket", a_path_is_a_unix_socket},
+	{"stop keeps the file and close removes it", stop_keeps_the_file_and_close_removes_it},
+	{"a path too long is refused", a_path_too_long_is_refused},
+	{"a missing directory is refused", a_missing_directory_is_refused},
+	{"a file in the way is kept", a_file_in_the_way_is_kept},
+	{"a stale socket is replaced", a_stale_socket_is_replaced},
+	{"a live socket is refused", a_live_socket_is_refused},
+	{"a live socket with a full queue is refused", a_live_socket_with_a_full_queue_is_refused},
+	{"descriptor 0 must be a listening socket", descriptor_0_must_be_a_listening_socket},
+	{"descriptor 0 is taken over and its file stays",
+	 descriptor_0_is_taken_over_and_its_file_stays},
+	{"descriptor 0 may be TCP on loopback", descriptor_0_may_be_tcp_on_loopback},
+	{"TCP on loopback is open to local peers", tcp_on_loopback_is_open_to_local_peers},
+	{"a port in use is refused", a_port_in_use_is_refused},
+	{"an address that is none is refused", an_address_that_is_none_is_refused},
+	{"other addresses need a list", other_addresses_need_a_list},
+	{"a list names who may connect", a_list_names_who_may_connect},
+	{"a bad list is refused", a_bad_list_is_refused},
+	{"a unix socket needs no list", a_unix_socket_needs_no_list},
+};
+
+const struct suite listen_suite = {"listen", tests, sizeof(tests) / sizeof(tests[0]), setup,
+				   cleanup};

@@ -1,0 +1,169 @@
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../harness.h"
+#include "caught.h"
+#include "log.h"
+
+static void log_value(const char *value, struct caught *caught)
+{
+	caught_begin();
+	log_event(LOG_INFO, "test", "key", value, NULL);
+	caught_end(caught);
+}
+
+static void value_becomes(const char *value, const char *expected)
+{
+	struct caught caught;
+	char end[256];
+
+	log_value(value, &caught);
+	snprintf(end, sizeof(end), " event=test key=%s\n", expected);
+	CU_ASSERT_TRUE(caught_one_line(&caught, end));
+}
+
+static void a_line_says_when_how_bad_who_and_what(void)
+{
+	struct caught caught;
+	struct tm utc;
+	char expected[128];
+	int milliseconds = -1;
+
+	log_init("loop-3");
+	caught_begin();
+	log_event(LOG_WARNING, "drained", "a", "1", "b", "2", NULL);
+	caught_end(&caught);
+	log_init("lanes");
+	snprintf(expected, sizeof(expected),
+		 " level=warning worker=loop-3 pid=%d event=drained a=1 b=2\n", (int)getpid());
+	CU_ASSERT_TRUE(caught_one_line(&caught, expected));
+	CU_ASSERT_EQUAL(strncmp(caught.text, "time=", 5), 0);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(strptime(caught.text + 5, "%Y-%m-%dT%H:%M:%S", &utc));
+	CU_ASSERT_EQUAL(sscanf(caught.text + 24, ".%3dZ ", &milliseconds), 1);
+	CU_ASSERT_EQUAL(caught.text[28], 'Z');
+	CU_ASSERT_TRUE(milliseconds >= 0);
+}
+
+static void the_three_levels_have_names(void)
+{
+	static const char *const names[] = {" level=info ", " level=warning ", " level=error "};
+
+	for (int level = LOG_INFO; level <= LOG_ERROR; level++) {
+		struct caught caught;
+
+		caught_begin();
+		log_event((enum log_level)level, "x", NULL);
+		caught_end(&caught);
+		CU_ASSERT_TRUE(caught_one_line(&caught, names[level]));
+	}
+}
+
+static void an_event_is_one_write(void)
+{
+	struct caught caught;
+
+	caught_begin();
+	for (int i = 0; i < 5; i++)
+		log_event(LOG_INFO, "event", "n", log_number(i), NULL);
+	caught_end(&caught);
+	CU_ASSERT_EQUAL(caught.writes, 5);
+}
+
+static void plain_values_stay_bare(void)
+{
+	value_becomes("GET", "GET");
+	value_becomes("/a/b?c#d'~", "/a/b?c#d'~");
+}
+
+static void empty_and_spaced_values_are_quoted(void)
+{
+	value_becomes("", "\"\"");
+	value_becomes("a b", "\"a b\"");
+	value_becomes("a=b", "\"a=b\"");
+}
+
+static void quotes_and_backslashes_are_escaped(void)
+{
+	value_becomes("say \"hi\"", "\"say \\\"hi\\\"\"");
+	value_becomes("\\", "\"\\\\\"");
+}
+
+static void nobody_can_forge_a_line(void)
+{
+	value_becomes("a\nlevel=error", "\"a\\x0alevel=error\"");
+	value_becomes("\r\t\x1b[31m\x7f", "\"\\x0d\\x09\\x1b[31m\\x7f\"");
+}
+
+static void bytes_beyond_ascii_are_escaped(void)
+{
+	value_becomes("\xc3\xa4\xff\x80", "\"\\xc3\\xa4\\xff\\x80\"");
+}
+
+static void the_worker_is_a_value_too(void)
+{
+	struct caught caught;
+
+	log_init("my pool\n-1");
+	log_value("x", &caught);
+	log_init("lanes");
+	CU_ASSERT_TRUE(caught_one_line(&caught, " worker=\"my pool\\x0a-1\" "));
+}
+
+static void a_value_longer_than_a_line_is_cut(void)
+{
+	static const char fill[] = {'x', '\n', '"'};
+
+	for (size_t i = 0; i < sizeof(fill); i++) {
+		struct caught caught;
+		char value[5000];
+
+		memset(value, fill[i], sizeof(value) - 1);
+		value[sizeof(value) - 1] = '\0';
+		log_value(value, &caught);
+		CU_ASSERT_TRUE(caught_one_line(&caught, "event=test key="));
+		CU_ASSERT_EQUAL(caught.len, 2048);
+	}
+}
+
+static void a_log_that_cannot_be_written_is_given_up(void)
+{
+	int saved = dup(STDERR_FILENO);
+
+	close(STDERR_FILENO);
+	log_event(LOG_ERROR, "unheard", NULL);
+	dup2(saved, STDERR_FILENO);
+	close(saved);
+}
+
+static void eight_numbers_fit_one_event(void)
+{
+	const char *texts[8];
+	char expected[24];
+
+	for (int i = 0; i < 8; i++)
+		texts[i] = log_number(i - 4);
+	for (int i = 0; i < 8; i++) {
+		snprintf(expected, sizeof(expected), "%d", i - 4);
+		CU_ASSERT_STRING_EQUAL(texts[i], expected);
+	}
+	CU_ASSERT_STRING_EQUAL(log_number(-9223372036854775807LL - 1), "-9223372036854775808");
+}
+
+static const struct test tests[] = {
+	{"a line says when, how bad, who and what", a_line_says_when_how_bad_who_and_what},
+	{"the three levels have names", the_three_levels_have_names},
+	{"an event is one write", an_event_is_one_write},
+	{"plain values stay bare", plain_values_stay_bare},
+	{"empty and spaced values are quoted", empty_and_spaced_values_are_quoted},
+	{"quotes and backslashes are escaped", quotes_and_backslashes_are_escaped},
+	{"nobody can forge a line", nobody_can_forge_a_line},
+	{"bytes beyond ASCII are escaped", bytes_beyond_ascii_are_escaped},
+	{"the worker is a value too", the_worker_is_a_value_too},
+	{"a value longer than a line is cut", a_value_longer_than_a_line_is_cut},
+	{"a log that cannot be written is given up", a_log_that_cannot_be_written_is_given_up},
+	{"eight numbers fit one event", eight_numbers_fit_one_event},
+};
+
+const struct suite log_suite = {"log", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL};

@@ -1,0 +1,318 @@
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../harness.h"
+#include "caught.h"
+#include "options.h"
+
+enum { MOST = 8 };
+
+/* Parses a command line given as words, NULL at the end. */
+static int parse(struct options *options, const char *const *words, struct caught *caught)
+{
+	static char texts[MOST][64];
+	char *argv[MOST + 1] = {NULL};
+	int argc = 1;
+	int err;
+
+	argv[0] = strcpy(texts[0], "lanes");
+	for (; *words; words++, argc++)
+		argv[argc] = strcpy(texts[argc], *words);
+	caught_begin();
+	err = options_parse(options, argc, argv);
+	caught_end(caught);
+	return err;
+}
+
+#define PARSE(options, ...) accepted(options, (const char *const[]){__VA_ARGS__, NULL})
+
+static void accepted(struct options *options, const char *const *words)
+{
+	struct caught caught;
+
+	CU_ASSERT_EQUAL(parse(options, words, &caught), 0);
+	CU_ASSERT_EQUAL(caught.len, 0);
+}
+
+/* One line that names the option, the value and what is allowed. */
+static void refused(const char *const *words, const char *line)
+{
+	struct options options;
+	struct caught caught;
+
+	CU_ASSERT_EQUAL(parse(&options, words, &caught), -EINVAL);
+	CU_ASSERT_STRING_EQUAL(caught.text, line);
+	CU_ASSERT_EQUAL(caught.writes, 1);
+}
+
+#define REFUSED(line, ...) refused((const char *const[]){__VA_ARGS__, NULL}, line)
+
+static void the_defaults(void)
+{
+	struct options o;
+
+	accepted(&o, (const char *const[]){NULL});
+	CU_ASSERT_EQUAL(o.engine, ENGINE_LOOP);
+	CU_ASSERT_PTR_NULL(o.listen);
+	CU_ASSERT_STRING_EQUAL(o.pool, "loop");
+	CU_ASSERT_EQUAL(o.slot, 0);
+	CU_ASSERT_EQUAL(o.drain, DRAIN_REFUSE);
+	CU_ASSERT_EQUAL(o.threads, 40);
+	CU_ASSERT_EQUAL(o.backlog, 4096);
+	CU_ASSERT_EQUAL(o.params_limit, 65536);
+	CU_ASSERT_EQUAL(o.header_timeout, 10000);
+	CU_ASSERT_EQUAL(o.drain_timeout, 30000);
+	CU_ASSERT_FALSE(o.help || o.version);
+}
+
+static void cpu_threads_default_to_the_cores(void)
+{
+	struct options o;
+
+	accepted(&o, (const char *const[]){NULL});
+	CU_ASSERT_EQUAL(o.cpu_threads, sysconf(_SC_NPROCESSORS_ONLN));
+	PARSE(&o, "--cpu-threads", "3");
+	CU_ASSERT_EQUAL(o.cpu_threads, 3);
+}
+
+static void a_value_follows_the_flag_or_an_equals_sign(void)
+{
+	struct options o;
+
+	PARSE(&o, "--threads", "7", "--slot=2", "--listen=a=b:1", "--pool", "x");
+	CU_ASSERT_EQUAL(o.threads, 7);
+	CU_ASSERT_EQUAL(o.slot, 2);
+	CU_ASSERT_STRING_EQUAL(o.listen, "a=b:1");
+	CU_ASSERT_STRING_EQUAL(o.pool, "x");
+}
+
+static void the_last_flag_counts(void)
+{
+	struct options o;
+
+	PARSE(&o, "--threads=7", "--threads=8");
+	CU_ASSERT_EQUAL(o.threads, 8);
+}
+
+static void words_choose(void)
+{
+	struct options o;
+
+	PARSE(&o, "--engine=prefork", "--drain", "wait");
+	CU_ASSERT_EQUAL(o.engine, ENGINE_PREFORK);
+	CU_ASSERT_EQUAL(o.drain, DRAIN_WAIT);
+	PARSE(&o, "--engine=loop", "--drain=refuse");
+	CU_ASSERT_EQUAL(o.engine, ENGINE_LOOP);
+	CU_ASSERT_EQUAL(o.drain, DRAIN_REFUSE);
+}
+
+static void seconds_become_milliseconds(void)
+{
+	struct options o;
+
+	PARSE(&o, "--header-timeout=1.5", "--idle-timeout", "60", "--drain-timeout=0");
+	CU_ASSERT_EQUAL(o.header_timeout, 1500);
+	CU_ASSERT_EQUAL(o.idle_timeout, 60000);
+	CU_ASSERT_EQUAL(o.drain_timeout, 0);
+}
+
+static void the_limits_themselves_are_allowed(void)
+{
+	struct options o;
+
+	PARSE(&o, "--threads=1", "--backlog=65535", "--header-timeout=0.05",
+	      "--stdin-limit=9223372036854775807");
+	CU_ASSERT_EQUAL(o.threads, 1);
+	CU_ASSERT_EQUAL(o.backlog, 65535);
+	CU_ASSERT_EQUAL(o.header_timeout, 50);
+	CU_ASSERT_EQUAL(o.stdin_limit, INT64_MAX);
+}
+
+static void the_environment_overrides_the_defaults(void)
+{
+	struct options o;
+
+	setenv("LANES_THREADS", "5", 1);
+	setenv("LANES_HEADER_TIMEOUT", "2", 1);
+	setenv("LANES_ENGINE", "prefork", 1);
+	accepted(&o, (const char *const[]){NULL});
+	unsetenv("LANES_THREADS");
+	unsetenv("LANES_HEADER_TIMEOUT");
+	unsetenv("LANES_ENGINE");
+	CU_ASSERT_EQUAL(o.threads, 5);
+	CU_ASSERT_EQUAL(o.header_timeout, 2000);
+	CU_ASSERT_EQUAL(o.engine, ENGINE_PREFORK);
+}
+
+static void flags_override_the_environment(void)
+{
+	struct options o;
+
+	setenv("LANES_THREADS", "5", 1);
+	PARSE(&o, "--threads=6");
+	unsetenv("LANES_THREADS");
+	CU_ASSERT_EQUAL(o.threads, 6);
+}
+
+static void a_bad_environment_names_its_variable(void)
+{
+	struct options o;
+	struct caught caught;
+
+	setenv("LANES_CPU_THREADS", "many", 1);
+	CU_ASSERT_EQUAL(parse(&o, (const char *const[]){NULL}, &caught), -EINVAL);
+	unsetenv("LANES_CPU_THREADS");
+	CU_ASSERT_STRING_EQUAL(caught.text, "lanes: LANES_CPU_THREADS: 'many' is not a whole "
+					    "number from 0 to 1024\n");
+}
+
+static void a_bad_number_is_refused(void)
+{
+	static const char *const wrong[] = {"0",   "1025", "-1",  "+1",
+					    " 1",  "1 ",   "1.0", "0x10",
+					    "1e2", "",	   "x",	  "99999999999999999999"};
+
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		char line[128];
+
+		snprintf(line, sizeof(line),
+			 "lanes: --threads: '%s' is not a whole number from 1 to 1024\n", wrong[i]);
+		REFUSED(line, "--threads", wrong[i]);
+	}
+}
+
+static void bad_seconds_are_refused(void)
+{
+	static const char *const wrong[] = {"0.01", "3601", "-1", "nan",   "inf",
+					    "1s",   "",	    " 1", "1e999", "0x10"};
+
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		char line[128];
+
+		snprintf(line, sizeof(line),
+			 "lanes: --send-timeout: '%s' is not a number of seconds from 0.05 to "
+			 "3600\n",
+			 wrong[i]);
+		REFUSED(line, "--send-timeout", wrong[i]);
+	}
+}
+
+static void a_bad_word_is_refused(void)
+{
+	REFUSED("lanes: --engine: 'nginx' is not loop|prefork\n", "--engine", "nginx");
+	REFUSED("lanes: --engine: 'loo' is not loop|prefork\n", "--engine=loo");
+	REFUSED("lanes: --engine: 'loop|prefork' is not loop|prefork\n", "--engine=loop|prefork");
+	REFUSED("lanes: --drain: '' is not refuse|wait\n", "--drain=");
+}
+
+static void an_empty_text_is_refused(void)
+{
+	REFUSED("lanes: --listen: '' is not a text\n", "--listen=");
+}
+
+static void a_missing_value_is_refused(void)
+{
+	REFUSED("lanes: command line: '--threads' is not complete: its value is missing\n",
+		"--slot=1", "--threads");
+}
+
+static void an_unknown_option_is_refused(void)
+{
+	static const char *const wrong[] = {"--thread", "--threadss=1", "-threads", "--",
+					    "serve",	"--=1",		"",	    "--help=1"};
+
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		char line[128];
+
+		snprintf(line, sizeof(line),
+			 "lanes: command line: '%s' is not an option; see lanes --help\n",
+			 wrong[i]);
+		REFUSED(line, wrong[i]);
+	}
+}
+
+static void flags_take_no_value(void)
+{
+	struct options o;
+
+	PARSE(&o, "--help", "--version", "--threads=2");
+	CU_ASSERT_TRUE(o.help && o.version);
+	CU_ASSERT_EQUAL(o.threads, 2);
+}
+
+static void help_lists_every_option(void)
+{
+	static const char *const names[] = {
+		"engine",	 "listen",	 "pool",	 "slot",	   "drain",
+		"nice",		 "threads",	 "thread-queue", "cpu-threads",	   "cpu-queue",
+		"backlog",	 "max-conns",	 "max-reqs",	 "conn-requests",  "params-limit",
+		"stdin-limit",	 "output-limit", "idle-timeout", "header-timeout", "send-timeout",
+		"drain-timeout", "help",	 "version",
+	};
+	char *text = NULL;
+	size_t len;
+	size_t listed = 0;
+	FILE *out = open_memstream(&text, &len);
+
+	options_help(out);
+	fclose(out);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		char word[64];
+		const char *at;
+
+		snprintf(word, sizeof(word), "\n  --%s", names[i]);
+		at = strstr(text, word);
+		CU_ASSERT_PTR_NOT_NULL_FATAL(at);
+		CU_ASSERT_PTR_NOT_NULL(strchr(" \n", at[strlen(word)]));
+	}
+	for (const char *at = text; (at = strstr(at, "\n  --")); at++)
+		listed++;
+	CU_ASSERT_EQUAL(listed, sizeof(names) / sizeof(names[0]));
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "[40]"));
+	free(text);
+}
+
+static const struct test tests[] = {
+	{"the defaults", the_defaults},
+	{"CPU threads default to the cores", cpu_threads_default_to_the_cores},
+	{"a value follows the flag or an equals sign", a_value_follows_the_flag_or_an_equals_sign},
+	{"the last flag counts", the_last_flag_counts},
+	{"words choose", words_choose},
+	{"seconds become milliseconds", seconds_become_milliseconds},
+	{"the limits themselves are allowed", the_limits_themselves_are_allowed},
+	{"the environment overrides the defaults", the_environment_overrides_the_defaults},
+	{"flags override the environment", flags_override_the_environment},
+	{"a bad environment names its variable", a_bad_environment_names_its_variable},
+	{"a bad number is refused", a_bad_number_is_refused},
+	{"bad seconds are refused", bad_seconds_are_refused},
+	{"a bad word is refused", a_bad_word_is_refused},
+	{"an empty text is refused", an_empty_text_is_refused},
+	{"a missing value is refused", a_missing_value_is_refused},
+	{"an unknown option is refused", an_unknown_option_is_refused},
+	{"flags take no value", flags_take_no_value},
+	{"help lists every option", help_lists_every_option},
+};
+
+/* LANES_* of whoever runs the tests must not matter. */
+static int setup(void)
+{
+	extern char **environ;
+
+	for (char **at = environ; *at;) {
+		char name[64];
+
+		if (strncmp(*at, "LANES_", 6)) {
+			at++;
+			continue;
+		}
+		snprintf(name, sizeof(name), "%.*s", (int)strcspn(*at, "="), *at);
+		unsetenv(name);
+	}
+	return 0;
+}
+
+const struct suite options_suite = {"options", tests, sizeof(tests) / sizeof(tests[0]), setup,
+				    NULL};

@@ -1,0 +1,371 @@
+/* Threads are held and let go by semaphores; no test depends on how long anything takes. */
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "../harness.h"
+#include "await/pool.h"
+#include "memory.h"
+
+enum { MOST = 16 };
+
+/* A job that says it runs, and waits to be let go. */
+struct held {
+	struct job job;
+	sem_t entered;
+	sem_t gate;
+	int order; /* from 1, in which jobs ran; 0: not run */
+	pthread_t thread;
+	char name[16];
+	int nice;
+	bool signals_blocked;
+};
+
+static struct held jobs[MOST];
+static atomic_int started;
+static int wake_fd;
+
+static void run(struct job *job)
+{
+	struct held *held = (struct held *)job;
+	sigset_t blocked;
+
+	held->order = atomic_fetch_add(&started, 1) + 1;
+	held->thread = pthread_self();
+	held->nice = getpriority(PRIO_PROCESS, (id_t)gettid());
+	pthread_sigmask(SIG_SETMASK, NULL, &blocked);
+	held->signals_blocked = sigismember(&blocked, SIGTERM) && sigismember(&blocked, SIGINT);
+	sem_post(&held->entered);
+	while (sem_wait(&held->gate))
+		;
+	pthread_getname_np(pthread_self(), held->name, sizeof(held->name));
+}
+
+static struct pool *begin(unsigned threads, size_t queue, int nice)
+{
+	struct pool *pool;
+
+	atomic_store(&started, 0);
+	for (int i = 0; i < MOST; i++) {
+		memset(&jobs[i], 0, sizeof(jobs[i]));
+		jobs[i].job.run = run;
+		sem_init(&jobs[i].entered, 0, 0);
+		sem_init(&jobs[i].gate, 0, 0);
+	}
+	wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	pool = pool_open(&(struct pool_options){.name = "test",
+						.threads = threads,
+						.queue = queue,
+						.nice = nice,
+						.wake_fd = wake_fd});
+	CU_ASSERT_PTR_NOT_NULL_FATAL(pool);
+	return pool;
+}
+
+static void end(struct pool *pool)
+{
+	struct job *done;
+
+	CU_ASSERT_TRUE(pool_close(pool, &done));
+	CU_ASSERT_PTR_NULL(done);
+	close(wake_fd);
+}
+
+static void entered(int i)
+{
+	while (sem_wait(&jobs[i].entered))
+		;
+}
+
+static void let_go(int i)
+{
+	sem_post(&jobs[i].gate);
+}
+
+static int submit(struct pool *pool, int i)
+{
+	return pool_submit(pool, &jobs[i].job);
+}
+
+/* Takes count jobs back, in the order in which they came. */
+static void reap(struct pool *pool, int count, struct held **out)
+{
+	int got = 0;
+
+	while (got < count) {
+		struct job *job = pool_reap(pool);
+
+		for (; job; job = job->next)
+			out[got++] = (struct held *)job;
+		if (got < count)
+			poll(&(struct pollfd){.fd = wake_fd, .events = POLLIN}, 1, 1);
+	}
+	CU_ASSERT_EQUAL(got, count);
+}
+
+static void jobs_run_first_in_first_out(void)
+{
+	struct pool *pool = begin(1, MOST, 0);
+	struct held *done[MOST];
+
+	for (int i = 0; i < MOST; i++) {
+		CU_ASSERT_EQUAL(submit(pool, i), 0);
+		let_go(i);
+	}
+	reap(pool, MOST, done);
+	for (int i = 0; i < MOST; i++) {
+		CU_ASSERT_PTR_EQUAL(done[i], &jobs[i]);
+		CU_ASSERT_EQUAL(jobs[i].order, i + 1);
+	}
+	end(pool);
+}
+
+static void one_wake_up_serves_many_done_jobs(void)
+{
+	struct pool *pool = begin(1, MOST, 0);
+	struct held *done[4];
+	uint64_t wakes = 0;
+
+	for (int i = 0; i < 4; i++) {
+		CU_ASSERT_EQUAL(submit(pool, i), 0);
+		if (i < 3)
+			let_go(i);
+	}
+	entered(3); /* so the three before it are done, and nobody has looked yet */
+	CU_ASSERT_EQUAL(read(wake_fd, &wakes, sizeof(wakes)), sizeof(wakes));
+	CU_ASSERT_EQUAL(wakes, 1);
+	reap(pool, 3, done);
+	let_go(3);
+	reap(pool, 1, done);
+	CU_ASSERT_EQUAL(poll(&(struct pollfd){.fd = wake_fd, .events = POLLIN}, 1, -1), 1);
+	end(pool);
+}
+
+static void no_more_threads_than_the_limit(void)
+{
+	struct pool *pool = begin(2, MOST, 0);
+	struct held *done[6];
+
+	for (int i = 0; i < 6; i++)
+		CU_ASSERT_EQUAL(submit(pool, i), 0);
+	entered(0);
+	entered(1);
+	for (int i = 0; i < 6; i++)
+		let_go(i);
+	reap(pool, 6, done);
+	for (int i = 2; i < 6; i++)
+		CU_ASSERT_TRUE(pthread_equal(jobs[i].thread, jobs[0].thread) ||
+			       pthread_equal(jobs[i].thread, jobs[1].thread));
+	CU_ASSERT_FALSE(pthread_equal(jobs[0].thread, jobs[1].thread));
+	end(pool);
+}
+
+static void an_idle_thread_comes_before_a_new_one(void)
+{
+	struct pool *pool = begin(4, MOST, 0);
+	struct held *done[1];
+
+	for (int i = 0; i < 5; i++) {
+		CU_ASSERT_EQUAL(submit(pool, i), 0);
+		let_go(i);
+		reap(pool, 1, done);
+		CU_ASSERT_TRUE(pthread_equal(jobs[i].thread, jobs[0].thread));
+	}
+	end(pool);
+}
+
+static void jobs_run_at_the_same_time(void)
+{
+	struct pool *pool = begin(3, 0, 0);
+	struct held *done[3];
+
+	for (int i = 0; i < 3; i++)
+		CU_ASSERT_EQUAL(submit(pool, i), 0);
+	for (int i = 0; i < 3; i++)
+		entered(i); /* all three, while none has ended */
+	for (int i = 0; i < 3; i++)
+		let_go(i);
+	reap(pool, 3, done);
+	end(pool);
+}
+
+static void a_full_queue_refuses(void)
+{
+	struct pool *pool = begin(1, 2, 0);
+	struct held *done[4];
+
+	CU_ASSERT_EQUAL(submit(pool, 0), 0);
+	entered(0);
+	CU_ASSERT_EQUAL(submit(pool, 1), 0);
+	CU_ASSERT_EQUAL(submit(pool, 2), 0);
+	CU_ASSERT_EQUAL(submit(pool, 3), -EAGAIN);
+	for (int i = 0; i < 4; i++)
+		let_go(i);
+	reap(pool, 3, done);
+	CU_ASSERT_EQUAL(jobs[3].order, 0);
+	CU_ASSERT_EQUAL(submit(pool, 3), 0);
+	reap(pool, 1, done);
+	end(pool);
+}
+
+static void without_a_queue_a_free_thread_still_takes_a_job(void)
+{
+	struct pool *pool = begin(1, 0, 0);
+	struct held *done[1];
+
+	CU_ASSERT_EQUAL(submit(pool, 0), 0);
+	CU_ASSERT_EQUAL(submit(pool, 1), -EAGAIN);
+	entered(0);
+	CU_ASSERT_EQUAL(submit(pool, 1), -EAGAIN);
+	let_go(0);
+	reap(pool, 1, done);
+	end(pool);
+}
+
+static void a_queued_job_can_be_dropped(void)
+{
+	struct pool *pool = begin(1, MOST, 0);
+	struct held *done[3];
+
+	for (int i = 0; i < 4; i++)
+		CU_ASSERT_EQUAL(submit(pool, i), 0);
+	entered(0);
+	CU_ASSERT_TRUE(pool_cancel(pool, &jobs[2].job));
+	CU_ASSERT_FALSE(pool_cancel(pool, &jobs[0].job)); /* it runs */
+	for (int i = 0; i < 4; i++)
+		let_go(i);
+	reap(pool, 3, done);
+	CU_ASSERT_PTR_EQUAL(done[2], &jobs[3]);
+	CU_ASSERT_EQUAL(jobs[2].order, 0);
+	CU_ASSERT_FALSE(pool_cancel(pool, &jobs[0].job)); /* it has run */
+	end(pool);
+}
+
+static void a_dropped_job_makes_room(void)
+{
+	struct pool *pool = begin(1, 1, 0);
+	struct held *done[2];
+
+	CU_ASSERT_EQUAL(submit(pool, 0), 0);
+	entered(0);
+	CU_ASSERT_EQUAL(submit(pool, 1), 0);
+	CU_ASSERT_TRUE(pool_cancel(pool, &jobs[1].job));
+	CU_ASSERT_EQUAL(submit(pool, 2), 0);
+	let_go(0);
+	let_go(2);
+	reap(pool, 2, done);
+	CU_ASSERT_PTR_EQUAL(done[1], &jobs[2]);
+	end(pool);
+}
+
+static void times_follow_each_other(void)
+{
+	struct pool *pool = begin(1, MOST, 0);
+	struct held *done[2];
+
+	for (int i = 0; i < 2; i++) {
+		CU_ASSERT_EQUAL(submit(pool, i), 0);
+		let_go(i);
+	}
+	reap(pool, 2, done);
+	for (int i = 0; i < 2; i++) {
+		CU_ASSERT_TRUE(jobs[i].job.queued <= jobs[i].job.started);
+		CU_ASSERT_TRUE(jobs[i].job.started <= jobs[i].job.ended);
+	}
+	CU_ASSERT_TRUE(jobs[0].job.ended <= jobs[1].job.started);
+	end(pool);
+}
+
+static void threads_have_names_and_niceness_and_no_signals(void)
+{
+	struct pool *pool = begin(1, 0, 1);
+	int own = getpriority(PRIO_PROCESS, 0);
+	struct held *done[1];
+
+	CU_ASSERT_EQUAL(submit(pool, 0), 0);
+	entered(0);
+	let_go(0);
+	reap(pool, 1, done);
+	CU_ASSERT_STRING_EQUAL(jobs[0].name, "test-1");
+	CU_ASSERT_EQUAL(jobs[0].nice, own < 19 ? own + 1 : own);
+	CU_ASSERT_TRUE(jobs[0].signals_blocked);
+	CU_ASSERT_EQUAL(getpriority(PRIO_PROCESS, 0), own);
+	end(pool);
+}
+
+static void a_pool_that_was_never_used_closes(void)
+{
+	end(begin(40, 1000, 19));
+	CU_ASSERT_TRUE(pool_close(NULL, &(struct job *){NULL}));
+}
+
+static void close_hands_back_what_nobody_reaped(void)
+{
+	struct pool *pool = begin(1, MOST, 0);
+	struct job *done;
+
+	CU_ASSERT_EQUAL(submit(pool, 0), 0);
+	let_go(0);
+	CU_ASSERT_EQUAL(poll(&(struct pollfd){.fd = wake_fd, .events = POLLIN}, 1, -1), 1);
+	CU_ASSERT_TRUE(pool_close(pool, &done));
+	CU_ASSERT_PTR_EQUAL(done, &jobs[0].job);
+	CU_ASSERT_PTR_NULL(done->next);
+	close(wake_fd);
+}
+
+/* Left as it is until the program ends, as pool_close() says. */
+static void a_running_job_outlives_its_pool(void)
+{
+	static struct held forever;
+	static struct pool *left;
+	struct job *done;
+
+	left = begin(1, MOST, 0);
+	forever.job.run = run;
+	sem_init(&forever.entered, 0, 0);
+	sem_init(&forever.gate, 0, 0);
+	CU_ASSERT_EQUAL(pool_submit(left, &forever.job), 0);
+	while (sem_wait(&forever.entered))
+		;
+	CU_ASSERT_EQUAL(submit(left, 0), 0);
+	CU_ASSERT_FALSE(pool_close(left, &done));
+	CU_ASSERT_PTR_NULL(done);
+	CU_ASSERT_EQUAL(jobs[0].order, 0);
+}
+
+static void memory_out_is_no_pool(void)
+{
+	memory_fail_after(0);
+	CU_ASSERT_PTR_NULL(pool_open(&(struct pool_options){.name = "test", .threads = 1}));
+	memory_restore();
+}
+
+static const struct test tests[] = {
+	{"jobs run first in, first out", jobs_run_first_in_first_out},
+	{"one wake-up serves many done jobs", one_wake_up_serves_many_done_jobs},
+	{"the pool starts no more threads than its limit", no_more_threads_than_the_limit},
+	{"an idle thread comes before a new one", an_idle_thread_comes_before_a_new_one},
+	{"jobs run at the same time", jobs_run_at_the_same_time},
+	{"a full queue refuses", a_full_queue_refuses},
+	{"without a queue a free thread still takes a job",
+	 without_a_queue_a_free_thread_still_takes_a_job},
+	{"a queued job can be dropped", a_queued_job_can_be_dropped},
+	{"a dropped job makes room", a_dropped_job_makes_room},
+	{"times follow each other", times_follow_each_other},
+	{"threads have names, niceness and no signals",
+	 threads_have_names_and_niceness_and_no_signals},
+	{"a pool that was never used closes", a_pool_that_was_never_used_closes},
+	{"close hands back what nobody reaped", close_hands_back_what_nobody_reaped},
+	{"pool_close with a running job returns false", a_running_job_outlives_its_pool},
+	{"memory out is no pool", memory_out_is_no_pool},
+};
+
+const struct suite pool_suite = {"pool", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL};

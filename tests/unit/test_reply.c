@@ -1,0 +1,241 @@
+#include <json-c/json.h>
+#include <string.h>
+
+#include "../harness.h"
+#include "http/reply.h"
+#include "memory.h"
+
+static void release(struct request *req)
+{
+	(void)req;
+}
+
+static const struct request_ops ops = {.release = release};
+
+static void head_is(const struct request *req, const char *expected)
+{
+	struct buffer head = {0};
+
+	reply_head(req, "loop-1", &head);
+	CU_ASSERT_TRUE(slice_is(buffer_slice(&head), expected));
+	buffer_free(&head);
+}
+
+static bool head_has(const struct request *req, const char *text)
+{
+	struct buffer head = {0};
+	bool found;
+
+	reply_head(req, "loop-1", &head);
+	buffer_append(&head, "", 1);
+	found = strstr(head.data, text) != NULL;
+	buffer_free(&head);
+	return found;
+}
+
+#define REST                                                                                       \
+	"Cache-Control: no-store\r\nX-Lanes-Worker: loop-1\r\n"                                    \
+	"Server-Timing: queue;dur=0.000, loop;dur=0.000, await;dur=0.000, "                        \
+	"pool-queue;dur=0.000, pool;dur=0.000\r\n"
+
+static void the_head_is_a_cgi_response(void)
+{
+	struct request req;
+
+	request_init(&req, &ops, NULL);
+	reply_bytes(&req, 200, "text/html", slice_of("<p>"));
+	head_is(&req,
+		"Status: 200 OK\r\nContent-Type: text/html\r\nContent-Length: 3\r\n" REST "\r\n");
+	CU_ASSERT_TRUE(slice_is(reply_body(&req), "<p>"));
+	request_unref(&req);
+}
+
+static void without_a_type_there_is_no_type_line(void)
+{
+	struct request req;
+
+	request_init(&req, &ops, NULL);
+	reply_bytes(&req, 307, NULL, (struct slice){"", 0});
+	reply_header(&req, "Location", slice_of("/x"));
+	head_is(&req, "Status: 307 Temporary Redirect\r\nContent-Length: 0\r\n" REST
+		      "Location: /x\r\n\r\n");
+	request_unref(&req);
+}
+
+static void head_has_the_length_but_no_body(void)
+{
+	struct request req;
+
+	request_init(&req, &ops, NULL);
+	req.method = slice_of("HEAD");
+	reply_error(&req, 404);
+	CU_ASSERT_TRUE(head_has(&req, "\r\nContent-Length: 22\r\n"));
+	CU_ASSERT_EQUAL(reply_body(&req).len, 0);
+	request_unref(&req);
+}
+
+static void json_has_no_spaces_and_no_escaped_slashes(void)
+{
+	struct request req;
+	struct json_object *json = json_object_new_object();
+
+	request_init(&req, &ops, NULL);
+	json_object_object_add(json, "a/b", json_object_new_string("c/d"));
+	json_object_object_add(json, "n", json_object_new_int(1));
+	reply_json(&req, 200, json);
+	CU_ASSERT_TRUE(slice_is(req.reply.body, "{\"a/b\":\"c/d\",\"n\":1}"));
+	CU_ASSERT_STRING_EQUAL(req.reply.type, "application/json");
+	request_unref(&req);
+}
+
+static void no_json_is_503(void)
+{
+	struct request req;
+
+	request_init(&req, &ops, NULL);
+	reply_json(&req, 200, NULL);
+	CU_ASSERT_EQUAL(req.reply.status, 503);
+	CU_ASSERT_TRUE(slice_is(req.reply.body, "{\"detail\":\"Service Unavailable\"}"));
+	request_unref(&req);
+}
+
+static void an_error_tells_its_reason(void)
+{
+	static const int statuses[] = {400, 404, 405, 413, 431, 500, 503};
+
+	for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
+		struct request req;
+		struct buffer expected = {0};
+
+		request_init(&req, &ops, NULL);
+		reply_error(&req, statuses[i]);
+		buffer_append_text(&expected, "{\"detail\":\"");
+		buffer_append_text(&expected, reply_reason(statuses[i]));
+		buffer_append_text(&expected, "\"}");
+		CU_ASSERT_EQUAL(req.reply.status, statuses[i]);
+		CU_ASSERT_TRUE(slice_equal(req.reply.body, buffer_slice(&expected)));
+		CU_ASSERT_EQUAL(head_has(&req, "\r\nRetry-After: 1\r\n"), statuses[i] == 503);
+		buffer_free(&expected);
+		request_unref(&req);
+	}
+}
+
+static void every_status_we_send_has_a_reason(void)
+{
+	CU_ASSERT_STRING_EQUAL(reply_reason(200), "OK");
+	CU_ASSERT_STRING_EQUAL(reply_reason(307), "Temporary Redirect");
+	CU_ASSERT_STRING_EQUAL(reply_reason(422), "Unprocessable Entity");
+	CU_ASSERT_STRING_EQUAL(reply_reason(299), "Unknown");
+}
+
+static void a_second_reply_replaces_the_first(void)
+{
+	struct request req;
+
+	request_init(&req, &ops, NULL);
+	reply_error(&req, 503);
+	reply_json(&req, 200, json_object_new_int(7));
+	reply_json(&req, 200, json_object_new_int(8));
+	CU_ASSERT_TRUE(slice_is(req.reply.body, "8"));
+	CU_ASSERT_FALSE(head_has(&req, "Retry-After"));
+	reply_error(&req, 404);
+	CU_ASSERT_EQUAL(req.reply.status, 404);
+	request_unref(&req);
+}
+
+static void header_lines_follow_each_other(void)
+{
+	struct request req;
+
+	request_init(&req, &ops, NULL);
+	reply_error(&req, 503);
+	reply_header(&req, "A", slice_of("1"));
+	reply_header(&req, "B", slice_of(""));
+	CU_ASSERT_TRUE(slice_is(req.reply.headers, "Retry-After: 1\r\nA: 1\r\nB: \r\n"));
+	request_unref(&req);
+}
+
+static void a_header_value_cannot_end_its_line(void)
+{
+	struct request req;
+
+	request_init(&req, &ops, NULL);
+	reply_bytes(&req, 200, NULL, (struct slice){"", 0});
+	reply_header(&req, "A", (struct slice){"a\r\nB: c\0d\x7f\x80 ~", 13});
+	CU_ASSERT_TRUE(slice_is(req.reply.headers, "A: a??B: c?d?? ~\r\n"));
+	request_unref(&req);
+}
+
+static void a_header_without_memory_is_503(void)
+{
+	struct request req;
+
+	request_init(&req, &ops, NULL);
+	request_alloc(&req, REQUEST_INLINE);
+	reply_bytes(&req, 307, NULL, (struct slice){"", 0});
+	memory_fail_after(0);
+	reply_header(&req, "Location", slice_of("/x"));
+	memory_restore();
+	CU_ASSERT_EQUAL(req.reply.status, 503);
+	request_unref(&req);
+}
+
+static void durations_are_milliseconds_with_three_decimals(void)
+{
+	struct request req;
+
+	request_init(&req, &ops, NULL);
+	reply_error(&req, 404);
+	req.times = (struct request_times){.queue = 1234567,
+					   .loop = 499,
+					   .suspended = 2000000000,
+					   .pool_queue = 500,
+					   .pool = 1999000000};
+	CU_ASSERT_TRUE(head_has(&req, "Server-Timing: queue;dur=1.235, loop;dur=0.000, "
+				      "await;dur=1.000, pool-queue;dur=0.001, "
+				      "pool;dur=1999.000\r\n"));
+	request_unref(&req);
+}
+
+static void waiting_is_never_negative(void)
+{
+	struct request req;
+
+	request_init(&req, &ops, NULL);
+	reply_error(&req, 404);
+	req.times = (struct request_times){.suspended = 1000000, .pool = 3000000};
+	CU_ASSERT_TRUE(head_has(&req, "await;dur=0.000,"));
+	request_unref(&req);
+}
+
+static void free_twice_does_no_harm(void)
+{
+	struct request req;
+
+	request_init(&req, &ops, NULL);
+	reply_json(&req, 200, json_object_new_int(1));
+	reply_free(&req);
+	reply_free(&req);
+	CU_ASSERT_EQUAL(req.reply.status, 0);
+	request_unref(&req);
+}
+
+static const struct test tests[] = {
+	{"the head is a CGI response", the_head_is_a_cgi_response},
+	{"without a type there is no type line", without_a_type_there_is_no_type_line},
+	{"HEAD has the length but no body", head_has_the_length_but_no_body},
+	{"JSON has no spaces and no escaped slashes", json_has_no_spaces_and_no_escaped_slashes},
+	{"no JSON is 503", no_json_is_503},
+	{"an error tells its reason", an_error_tells_its_reason},
+	{"every status we send has a reason", every_status_we_send_has_a_reason},
+	{"a second reply replaces the first", a_second_reply_replaces_the_first},
+	{"header lines follow each other", header_lines_follow_each_other},
+	{"a header value cannot end its line", a_header_value_cannot_end_its_line},
+	{"a header without memory is 503", a_header_without_memory_is_503},
+	{"durations are milliseconds with three decimals",
+	 durations_are_milliseconds_with_three_decimals},
+	{"waiting is never negative", waiting_is_never_negative},
+	{"free twice does no harm", free_twice_does_no_harm},
+};
+
+const struct suite reply_suite = {"reply", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL};

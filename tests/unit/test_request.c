@@ -1,0 +1,224 @@
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "../harness.h"
+#include "http/reply.h"
+#include "http/request.h"
+#include "memory.h"
+
+static int released;
+
+static struct slice param(const struct request *req, const char *name)
+{
+	(void)req;
+	return strcmp(name, "HTTP_ACCEPT") ? (struct slice){NULL, 0} : slice_of("text/html");
+}
+
+static void release(struct request *req)
+{
+	(void)req;
+	released++;
+}
+
+static const struct request_ops ops = {.param = param, .release = release};
+
+static void take(struct request *req, const char *name, const char *value)
+{
+	request_take_param(req, slice_of(name), slice_of(value));
+}
+
+static void params_say_what_was_asked(void)
+{
+	struct request req;
+
+	request_init(&req, &ops, NULL);
+	take(&req, "REQUEST_METHOD", "GET");
+	take(&req, "SCRIPT_NAME", "/prefork");
+	take(&req, "PATH_INFO", "/sync/noawait");
+	take(&req, "QUERY_STRING", "seconds=0");
+	take(&req, "request_method", "POST");
+	take(&req, "PATH", "/bin");
+	take(&req, "", "x");
+	request_params_done(&req);
+	CU_ASSERT_TRUE(slice_is(req.method, "GET"));
+	CU_ASSERT_TRUE(slice_is(req.prefix, "/prefork"));
+	CU_ASSERT_TRUE(slice_is(req.path, "/sync/noawait"));
+	CU_ASSERT_TRUE(slice_is(req.query, "seconds=0"));
+	request_unref(&req);
+}
+
+static void without_path_info_script_name_is_the_path(void)
+{
+	struct request req;
+
+	request_init(&req, &ops, NULL);
+	take(&req, "PATH_INFO", "");
+	take(&req, "SCRIPT_NAME", "/sync/noawait");
+	request_params_done(&req);
+	CU_ASSERT_TRUE(slice_is(req.path, "/sync/noawait"));
+	CU_ASSERT_TRUE(slice_is(req.prefix, ""));
+	request_unref(&req);
+}
+
+static void without_params_everything_is_empty(void)
+{
+	struct request req;
+
+	memset(&req, 0xa5, sizeof(req));
+	request_init(&req, &ops, NULL);
+	request_params_done(&req);
+	CU_ASSERT_EQUAL(req.method.len + req.prefix.len + req.path.len + req.query.len, 0);
+	CU_ASSERT_EQUAL(req.reply.status, 0);
+	CU_ASSERT_EQUAL(req.refs, 1);
+	request_unref(&req);
+}
+
+static uint64_t queue_time(const char *sent)
+{
+	struct request req;
+
+	request_init(&req, &ops, NULL);
+	take(&req, "LANES_SENT", sent);
+	request_unref(&req);
+	return req.times.queue;
+}
+
+static void the_queue_time_counts_from_sending(void)
+{
+	struct timespec now;
+	char sent[64];
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	snprintf(sent, sizeof(sent), "%lld.%03ld", (long long)now.tv_sec - 2,
+		 now.tv_nsec / 1000000);
+	CU_ASSERT_TRUE(queue_time(sent) >= 2000000000);
+	CU_ASSERT_TRUE(queue_time(sent) < 3600000000000);
+}
+
+static void clocks_that_disagree_give_no_queue_time(void)
+{
+	struct timespec now;
+	char sent[64];
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	snprintf(sent, sizeof(sent), "%lld.000", (long long)now.tv_sec + 100);
+	CU_ASSERT_EQUAL(queue_time(sent), 0);
+	snprintf(sent, sizeof(sent), "%lld.000", (long long)now.tv_sec - 3601);
+	CU_ASSERT_EQUAL(queue_time(sent), 0);
+}
+
+static void a_sending_time_that_is_none_is_ignored(void)
+{
+	static const char *const wrong[] = {
+		"", ".", "0", "-1", "abc", "1700000000.12x", "99999999999999999999999999999999",
+	};
+
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		CU_ASSERT_EQUAL(queue_time(wrong[i]), 0);
+}
+
+static void allocations_are_aligned_and_apart(void)
+{
+	struct request req;
+	unsigned char *blocks[40];
+
+	request_init(&req, &ops, NULL);
+	for (size_t i = 0; i < 40; i++) {
+		blocks[i] = request_alloc(&req, i * 3 + 1);
+		CU_ASSERT_PTR_NOT_NULL_FATAL(blocks[i]);
+		CU_ASSERT_EQUAL((uintptr_t)blocks[i] % _Alignof(max_align_t), 0);
+		memset(blocks[i], (int)i, i * 3 + 1);
+	}
+	for (size_t i = 0; i < 40; i++)
+		for (size_t at = 0; at < i * 3 + 1; at++)
+			CU_ASSERT_EQUAL_FATAL(blocks[i][at], i);
+	request_unref(&req);
+}
+
+static void small_requests_need_no_malloc(void)
+{
+	struct request req;
+	long before = memory_allocations();
+
+	request_init(&req, &ops, NULL);
+	CU_ASSERT_PTR_NOT_NULL(request_alloc(&req, REQUEST_INLINE));
+	CU_ASSERT_EQUAL(memory_allocations(), before);
+	CU_ASSERT_PTR_NOT_NULL(request_alloc(&req, 1));
+	CU_ASSERT_EQUAL(memory_allocations(), before + 1);
+	request_unref(&req);
+}
+
+static void memory_out_is_no_allocation(void)
+{
+	struct request req;
+
+	request_init(&req, &ops, NULL);
+	memory_fail_after(0);
+	CU_ASSERT_PTR_NULL(request_alloc(&req, REQUEST_INLINE + 1));
+	CU_ASSERT_PTR_NOT_NULL(request_alloc(&req, 16));
+	memory_restore();
+	CU_ASSERT_PTR_NOT_NULL(request_alloc(&req, REQUEST_INLINE + 1));
+	request_unref(&req);
+}
+
+static void the_frame_is_zeroed_and_stays(void)
+{
+	struct request req;
+	unsigned char *frame;
+
+	memset(&req, 0xa5, sizeof(req));
+	request_init(&req, &ops, NULL);
+	frame = request_frame(&req, REQUEST_FRAME_SIZE);
+	for (int i = 0; i < REQUEST_FRAME_SIZE; i++)
+		CU_ASSERT_EQUAL_FATAL(frame[i], 0);
+	frame[0] = 1;
+	CU_ASSERT_PTR_EQUAL(request_frame(&req, 8), frame);
+	CU_ASSERT_EQUAL(frame[0], 1);
+	request_unref(&req);
+}
+
+static void the_last_reference_releases(void)
+{
+	struct request req;
+
+	released = 0;
+	request_init(&req, &ops, NULL);
+	request_ref(&req);
+	CU_ASSERT_PTR_NOT_NULL(request_alloc(&req, 4000));
+	reply_error(&req, 404);
+	request_unref(&req);
+	CU_ASSERT_EQUAL(released, 0);
+	CU_ASSERT_EQUAL(req.reply.status, 404);
+	request_unref(&req);
+	CU_ASSERT_EQUAL(released, 1);
+	CU_ASSERT_PTR_NULL(req.chunks);
+}
+
+static void other_params_are_asked_of_the_engine(void)
+{
+	struct request req;
+
+	request_init(&req, &ops, NULL);
+	CU_ASSERT_TRUE(slice_is(request_param(&req, "HTTP_ACCEPT"), "text/html"));
+	CU_ASSERT_PTR_NULL(request_param(&req, "HTTP_COOKIE").data);
+	request_unref(&req);
+}
+
+static const struct test tests[] = {
+	{"params say what was asked", params_say_what_was_asked},
+	{"without PATH_INFO, SCRIPT_NAME is the path", without_path_info_script_name_is_the_path},
+	{"without params everything is empty", without_params_everything_is_empty},
+	{"the queue time counts from sending", the_queue_time_counts_from_sending},
+	{"clocks that disagree give no queue time", clocks_that_disagree_give_no_queue_time},
+	{"a sending time that is none is ignored", a_sending_time_that_is_none_is_ignored},
+	{"allocations are aligned and apart", allocations_are_aligned_and_apart},
+	{"small requests need no malloc", small_requests_need_no_malloc},
+	{"memory out is no allocation", memory_out_is_no_allocation},
+	{"the frame is zeroed and stays", the_frame_is_zeroed_and_stays},
+	{"the last reference releases", the_last_reference_releases},
+	{"other params are asked of the engine", other_params_are_asked_of_the_engine},
+};
+
+const struct suite request_suite = {"request", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL};

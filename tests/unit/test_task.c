@@ -1,0 +1,961 @@
+/*
+ * Handlers on a loop of their own, without any socket. Threads are held and let go by semaphores;
+ * what is asserted is the order of events, never how soon they come.
+ */
+#include <poll.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "../harness.h"
+#include "await/await.h"
+#include "await/sched.h"
+#include "endpoints/endpoints.h"
+#include "http/reply.h"
+#include "http/router.h"
+#include "memory.h"
+
+enum { PATIENCE_MS = 60000 };
+
+/* What a handler of these tests works on. */
+struct work_data {
+	sem_t entered;
+	sem_t gate;
+	atomic_int ran;
+	pthread_t thread;
+	int nice;
+};
+
+static uv_loop_t loop;
+static uv_timer_t watchdog;
+static struct sched sched;
+static bool timed_out;
+static bool news; /* a counter has moved: the loop must not wait in poll */
+static int settled;
+static int finished;
+static int released;
+static int status;	 /* of the last reply */
+static bool retry_after; /* it had that header */
+static char trail[256];	 /* letters that handlers leave, in order */
+static struct work_data work;
+
+/* ---- an engine of three functions ---- */
+
+static void on_finished(struct request *req)
+{
+	finished++;
+	news = true;
+	status = req->reply.status;
+	retry_after = slice_is(req->reply.headers, "Retry-After: 1\r\n");
+	request_unref(req);
+}
+
+static void on_release(struct request *req)
+{
+	released++;
+	news = true;
+	free(req);
+}
+
+static const struct request_ops ops = {.finished = on_finished, .release = on_release};
+
+static struct request *request_new(const struct route *route)
+{
+	struct request *req = malloc(sizeof(*req));
+
+	if (!req)
+		abort();
+	request_init(req, &ops, &sched);
+	req->route = route;
+	req->method = slice_of("GET");
+	return req;
+}
+
+static struct request *start(const struct route *route)
+{
+	struct request *req = request_new(route);
+
+	task_resume(req);
+	return req;
+}
+
+static void cancel(struct request *req)
+{
+	task_cancel_all(req);
+	request_unref(req);
+}
+
+static void leave(char letter)
+{
+	size_t len = strlen(trail);
+
+	if (len + 1 < sizeof(trail))
+		trail[len] = letter;
+}
+
+static void on_settled(void *owner)
+{
+	CU_ASSERT_PTR_EQUAL(owner, &sched);
+	settled++;
+	if (news)
+		uv_stop(&loop);
+	news = false;
+}
+
+static void on_watchdog(uv_timer_t *timer)
+{
+	(void)timer;
+	timed_out = true;
+}
+
+static void begin(unsigned threads, size_t queue)
+{
+	struct sched_options options = {.threads = threads,
+					.thread_queue = queue,
+					.cpu_threads = threads,
+					.cpu_queue = queue,
+					.cpu_nice = 1,
+					.settled = on_settled,
+					.owner = &sched};
+
+	timed_out = news = false;
+	settled = finished = released = status = 0;
+	retry_after = false;
+	memset(trail, 0, sizeof(trail));
+	memset(&work, 0, sizeof(work));
+	sem_init(&work.entered, 0, 0);
+	sem_init(&work.gate, 0, 0);
+	CU_ASSERT_EQUAL_FATAL(uv_loop_init(&loop), 0);
+	CU_ASSERT_EQUAL_FATAL(sched_open(&sched, &loop, &options), 0);
+	uv_timer_init(&loop, &watchdog);
+	uv_timer_start(&watchdog, on_watchdog, PATIENCE_MS, 0);
+}
+
+static void turn_until(const int *counter, int count)
+{
+	while (*counter < count && !timed_out)
+		uv_run(&loop, UV_RUN_ONCE);
+	CU_ASSERT_FALSE_FATAL(timed_out);
+}
+
+static void turn(void)
+{
+	uv_run(&loop, UV_RUN_NOWAIT);
+}
+
+/* Whatever the test did, nothing may be left: neither handles nor references. */
+static void end(int requests)
+{
+	sched_close(&sched);
+	uv_close((uv_handle_t *)&watchdog, NULL);
+	uv_run(&loop, UV_RUN_DEFAULT);
+	CU_ASSERT_EQUAL(uv_loop_close(&loop), 0);
+	CU_ASSERT_EQUAL(released, requests);
+}
+
+/* ---- what runs on threads ---- */
+
+static void wait_at_gate(void *data)
+{
+	struct work_data *w = data;
+
+	w->thread = pthread_self();
+	w->nice = getpriority(PRIO_PROCESS, (id_t)gettid());
+	atomic_fetch_add(&w->ran, 1);
+	sem_post(&w->entered);
+	while (sem_wait(&w->gate))
+		;
+}
+
+static void just_run(void *data)
+{
+	struct work_data *w = data;
+
+	w->thread = pthread_self();
+	w->nice = getpriority(PRIO_PROCESS, (id_t)gettid());
+	atomic_fetch_add(&w->ran, 1);
+}
+
+static void entered(void)
+{
+	while (sem_wait(&work.entered))
+		;
+}
+
+/* ---- sleeping ---- */
+
+struct nap {
+	double seconds;
+	uint64_t from;
+};
+
+static const double *naps;
+
+static void take_nap(struct request *req)
+{
+	struct nap *nap = request_frame(req, sizeof(*nap));
+
+	ASYNC_BEGIN(req);
+	nap->seconds = *naps++;
+	nap->from = uv_hrtime();
+	AWAIT(req, sleep_for(req, nap->seconds));
+	CU_ASSERT_TRUE(uv_hrtime() - nap->from >= (uint64_t)(nap->seconds * 1e9));
+	leave('.');
+	reply_bytes(req, 200, "text/plain", slice_of("slept"));
+	ASYNC_END(req);
+}
+
+static void a_sleep_never_ends_early(void)
+{
+	static const double seconds[] = {0.03, 0.0001, 0.001, 0.0015, 0.0000001, 0.012345, 0.002};
+	static const struct route route = ASYNC("/", take_nap);
+	int count = (int)(sizeof(seconds) / sizeof(seconds[0]));
+
+	begin(0, 0);
+	naps = seconds;
+	for (int i = 0; i < count; i++)
+		start(&route);
+	turn_until(&finished, count);
+	CU_ASSERT_EQUAL(status, 200);
+	end(count);
+}
+
+static void gather_three(struct request *req)
+{
+	uint64_t *from = request_frame(req, sizeof(*from));
+
+	ASYNC_BEGIN(req);
+	*from = uv_hrtime();
+	gather_add_sleep(req, 0.001);
+	gather_add_sleep(req, 0.02);
+	gather_add_sleep(req, 0.01);
+	AWAIT(req, gather(req));
+	CU_ASSERT_TRUE(uv_hrtime() - *from >= 20000000);
+	CU_ASSERT_EQUAL(req->pending, 0);
+	leave('r');
+	reply_error(req, 404);
+	ASYNC_END(req);
+}
+
+static void gather_resumes_once_after_the_longest(void)
+{
+	static const struct route route = ASYNC("/", gather_three);
+
+	begin(0, 0);
+	start(&route);
+	turn_until(&finished, 1);
+	turn();
+	CU_ASSERT_STRING_EQUAL(trail, "r");
+	end(1);
+}
+
+static bool inside;
+
+static void from_inside(struct request *req, void (*awaitable)(struct request *req))
+{
+	inside = true;
+	awaitable(req);
+	inside = false;
+}
+
+static void await_zero(struct request *req)
+{
+	sleep_for(req, 0);
+}
+
+static void await_negative(struct request *req)
+{
+	sleep_for(req, -1);
+}
+
+static void await_nan(struct request *req)
+{
+	sleep_for(req, 0.0 / 0.0);
+}
+
+static void await_thread(struct request *req)
+{
+	run_in_threadpool(req, just_run, &work);
+}
+
+static void await_cpu(struct request *req)
+{
+	run_in_cpu_pool(req, just_run, &work);
+}
+
+static void await_everything(struct request *req)
+{
+	ASYNC_BEGIN(req);
+	AWAIT(req, from_inside(req, gather));
+	CU_ASSERT_FALSE(inside);
+	AWAIT(req, from_inside(req, await_zero));
+	CU_ASSERT_FALSE(inside);
+	AWAIT(req, from_inside(req, await_negative));
+	CU_ASSERT_FALSE(inside);
+	AWAIT(req, from_inside(req, await_nan));
+	CU_ASSERT_FALSE(inside);
+	AWAIT(req, from_inside(req, await_thread));
+	CU_ASSERT_FALSE(inside);
+	AWAIT(req, from_inside(req, await_cpu));
+	CU_ASSERT_FALSE(inside);
+	leave('e');
+	reply_error(req, 404);
+	ASYNC_END(req);
+}
+
+static void an_awaitable_never_resumes_from_inside(void)
+{
+	static const struct route route = ASYNC("/", await_everything);
+
+	for (unsigned threads = 0; threads < 2; threads++) {
+		begin(threads, 1);
+		start(&route);
+		CU_ASSERT_EQUAL(finished, 0);
+		turn_until(&finished, 1);
+		CU_ASSERT_STRING_EQUAL(trail, "e");
+		CU_ASSERT_EQUAL(work.ran, 2);
+		end(1);
+	}
+}
+
+static void a_then_b(struct request *req)
+{
+	ASYNC_BEGIN(req);
+	leave('a');
+	AWAIT(req, sleep_for(req, 0));
+	leave('b');
+	reply_error(req, 404);
+	ASYNC_END(req);
+}
+
+static void sleep_0_lets_others_run_first(void)
+{
+	static const struct route route = ASYNC("/", a_then_b);
+
+	begin(0, 0);
+	for (int i = 0; i < 3; i++)
+		start(&route);
+	CU_ASSERT_STRING_EQUAL(trail, "aaa");
+	turn_until(&finished, 3);
+	CU_ASSERT_STRING_EQUAL(trail, "aaabbb");
+	end(3);
+}
+
+static int heard;
+
+static void on_heard(uv_poll_t *poll, int err, int events)
+{
+	(void)err;
+	(void)events;
+	heard++;
+	uv_poll_stop(poll);
+}
+
+static void until_heard(struct request *req)
+{
+	ASYNC_BEGIN(req);
+	while (!heard)
+		AWAIT(req, sleep_for(req, 0));
+	reply_error(req, 404);
+	ASYNC_END(req);
+}
+
+static void sleep_0_for_ever_does_not_starve_the_sockets(void)
+{
+	static const struct route route = ASYNC("/", until_heard);
+	uv_poll_t poll;
+	int fd = eventfd(1, EFD_CLOEXEC);
+
+	begin(0, 0);
+	heard = 0;
+	uv_poll_init(&loop, &poll, fd);
+	uv_poll_start(&poll, UV_READABLE, on_heard);
+	start(&route);
+	turn_until(&finished, 1);
+	uv_close((uv_handle_t *)&poll, NULL);
+	end(1);
+	close(fd);
+}
+
+static void ready_requests_settle_in_one_batch(void)
+{
+	static const struct route route = ASYNC("/", a_then_b);
+	int before;
+
+	begin(0, 0);
+	for (int i = 0; i < 3; i++)
+		start(&route);
+	before = settled;
+	turn_until(&settled, before + 1);
+	CU_ASSERT_EQUAL(finished, 3);
+	end(3);
+}
+
+static void the_frame_survives_and_times_add_up(struct request *req)
+{
+	int *count = request_frame(req, sizeof(*count));
+
+	ASYNC_BEGIN(req);
+	for (*count = 0; *count < 3; ++*count)
+		AWAIT(req, sleep_for(req, 0.002));
+	CU_ASSERT_EQUAL(*count, 3);
+	CU_ASSERT_TRUE(req->times.suspended >= 6000000);
+	AWAIT(req, run_in_threadpool(req, just_run, &work));
+	CU_ASSERT_TRUE(req->times.suspended >= req->times.pool + req->times.pool_queue);
+	reply_error(req, 404);
+	ASYNC_END(req);
+}
+
+static void frames_survive_and_times_add_up(void)
+{
+	static const struct route route = ASYNC("/", the_frame_survives_and_times_add_up);
+
+	begin(1, 1);
+	start(&route);
+	turn_until(&finished, 1);
+	CU_ASSERT_EQUAL(status, 404);
+	end(1);
+}
+
+/* ---- threads ---- */
+
+static void hold_thread(struct request *req)
+{
+	ASYNC_BEGIN(req);
+	leave('h');
+	AWAIT(req, run_in_threadpool(req, wait_at_gate, &work));
+	leave('H');
+	reply_bytes(req, 200, NULL, slice_of(""));
+	ASYNC_END(req);
+}
+
+static void queue_behind(struct request *req)
+{
+	ASYNC_BEGIN(req);
+	leave('q');
+	AWAIT(req, run_in_threadpool(req, just_run, &work));
+	leave('Q');
+	reply_bytes(req, 200, NULL, slice_of(""));
+	ASYNC_END(req);
+}
+
+static const struct route hold = ASYNC("/", hold_thread);
+static const struct route behind = ASYNC("/", queue_behind);
+
+static void a_job_runs_on_a_thread_and_the_loop_goes_on(void)
+{
+	static const struct route other = ASYNC("/", a_then_b);
+
+	begin(1, 1);
+	start(&hold);
+	entered();
+	CU_ASSERT_FALSE(pthread_equal(work.thread, pthread_self()));
+	start(&other);
+	turn_until(&finished, 1); /* while the thread is held */
+	CU_ASSERT_STRING_EQUAL(trail, "hab");
+	sem_post(&work.gate);
+	turn_until(&finished, 2);
+	CU_ASSERT_STRING_EQUAL(trail, "habH");
+	CU_ASSERT_EQUAL(status, 200);
+	end(2);
+}
+
+static void on_cpu_pool(struct request *req)
+{
+	ASYNC_BEGIN(req);
+	AWAIT(req, run_in_cpu_pool(req, just_run, &work));
+	reply_bytes(req, 200, NULL, slice_of(""));
+	ASYNC_END(req);
+}
+
+static void the_cpu_pool_is_another_of_lower_priority(void)
+{
+	static const struct route route = ASYNC("/", on_cpu_pool);
+	int own = getpriority(PRIO_PROCESS, 0);
+
+	begin(1, 0);
+	start(&hold);
+	entered();
+	CU_ASSERT_EQUAL(work.nice, own);
+	start(&route); /* the blocking pool is full */
+	turn_until(&finished, 1);
+	CU_ASSERT_EQUAL(status, 200);
+	CU_ASSERT_EQUAL(work.nice, own < 19 ? own + 1 : own);
+	sem_post(&work.gate);
+	turn_until(&finished, 2);
+	end(2);
+}
+
+static void a_full_queue_answers_503(void)
+{
+	begin(1, 1);
+	start(&hold);
+	entered();
+	start(&behind);
+	CU_ASSERT_EQUAL(finished, 0);
+	start(&behind);
+	CU_ASSERT_EQUAL(finished, 1);
+	CU_ASSERT_EQUAL(status, 503);
+	CU_ASSERT_TRUE(retry_after);
+	sem_post(&work.gate);
+	turn_until(&finished, 3);
+	CU_ASSERT_EQUAL(status, 200);
+	CU_ASSERT_STRING_EQUAL(trail, "hqqHQ");
+	end(3);
+}
+
+static void sync_handler(struct request *req)
+{
+	just_run(&work);
+	reply_error(req, 404);
+}
+
+static const struct route sync_route = SYNC("/", sync_handler);
+
+static void a_sync_handler_runs_on_a_thread(void)
+{
+	begin(1, 1);
+	start(&sync_route);
+	CU_ASSERT_EQUAL(finished, 0);
+	turn_until(&finished, 1);
+	CU_ASSERT_EQUAL(status, 404);
+	CU_ASSERT_FALSE(pthread_equal(work.thread, pthread_self()));
+	end(1);
+}
+
+static void without_pools_everything_runs_here(void)
+{
+	begin(0, 0);
+	start(&sync_route);
+	CU_ASSERT_TRUE(pthread_equal(work.thread, pthread_self()));
+	start(&behind);
+	CU_ASSERT_EQUAL(finished, 0);
+	turn_until(&finished, 2);
+	CU_ASSERT_STRING_EQUAL(trail, "qQ");
+	CU_ASSERT_EQUAL(work.ran, 2);
+	end(2);
+}
+
+/* ---- cancelling ---- */
+
+static void sleep_a_minute(struct request *req)
+{
+	ASYNC_BEGIN(req);
+	leave('s');
+	AWAIT(req, sleep_for(req, 60));
+	leave('S');
+	ASYNC_END(req);
+}
+
+static const struct route minute = ASYNC("/", sleep_a_minute);
+
+static void a_cancelled_sleeper_is_never_resumed(void)
+{
+	begin(0, 0);
+	cancel(start(&minute));
+	CU_ASSERT_EQUAL(released, 1);
+	CU_ASSERT_EQUAL(sched.timers.count, 0);
+	turn();
+	CU_ASSERT_EQUAL(finished, 0);
+	CU_ASSERT_STRING_EQUAL(trail, "s");
+	end(1);
+}
+
+static void a_cancelled_ready_request_is_only_released(void)
+{
+	static const struct route route = ASYNC("/", a_then_b);
+
+	begin(0, 0);
+	cancel(start(&route));
+	CU_ASSERT_EQUAL(released, 0); /* the ready queue still has it */
+	turn();
+	CU_ASSERT_EQUAL(released, 1);
+	CU_ASSERT_EQUAL(finished, 0);
+	CU_ASSERT_STRING_EQUAL(trail, "a");
+	end(1);
+}
+
+static void a_queued_job_of_a_cancelled_request_is_dropped(void)
+{
+	struct request *queued;
+
+	begin(1, 5);
+	start(&hold);
+	entered();
+	queued = start(&behind);
+	cancel(queued);
+	CU_ASSERT_EQUAL(released, 1);
+	sem_post(&work.gate);
+	turn_until(&finished, 1);
+	start(&behind);
+	turn_until(&finished, 2); /* the thread has been through the queue */
+	CU_ASSERT_EQUAL(work.ran, 2);
+	CU_ASSERT_STRING_EQUAL(trail, "hqHqQ");
+	end(3);
+}
+
+static void a_running_job_of_a_cancelled_request_ends_unheard(void)
+{
+	struct request *running;
+
+	begin(1, 5);
+	running = start(&hold);
+	entered();
+	cancel(running);
+	turn();
+	CU_ASSERT_EQUAL(released, 0); /* the thread may be using its memory */
+	sem_post(&work.gate);
+	turn_until(&released, 1);
+	CU_ASSERT_EQUAL(finished, 0);
+	CU_ASSERT_STRING_EQUAL(trail, "h");
+	end(1);
+}
+
+static void sync_at_gate(struct request *req)
+{
+	wait_at_gate(&work);
+	reply_error(req, 404);
+}
+
+static void a_cancelled_sync_handler_ends_unheard(void)
+{
+	static const struct route route = SYNC("/", sync_at_gate);
+	struct request *running;
+
+	begin(1, 5);
+	running = start(&route);
+	entered();
+	cancel(running);
+	sem_post(&work.gate);
+	turn_until(&released, 1);
+	CU_ASSERT_EQUAL(finished, 0);
+	end(1);
+}
+
+static void cancelling_twice_does_no_harm(void)
+{
+	struct request *req;
+
+	begin(0, 0);
+	req = start(&minute);
+	task_cancel_all(req);
+	cancel(req);
+	end(1);
+}
+
+/* ---- how handlers end ---- */
+
+static void say_nothing(struct request *req)
+{
+	(void)req;
+}
+
+static void no_reply_is_500(void)
+{
+	static const struct route async = ASYNC("/", say_nothing);
+	static const struct route sync = SYNC("/", say_nothing);
+
+	begin(1, 1);
+	start(&async);
+	CU_ASSERT_EQUAL(finished, 1);
+	CU_ASSERT_EQUAL(status, 500);
+	status = 0;
+	start(&sync);
+	turn_until(&finished, 2);
+	CU_ASSERT_EQUAL(status, 500);
+	end(2);
+}
+
+static void leave_tasks_behind(struct request *req)
+{
+	gather_add_sleep(req, 60);
+	gather_add_sleep(req, 30);
+	run_in_threadpool(req, just_run, &work); /* queued behind another */
+	reply_bytes(req, 200, NULL, slice_of(""));
+}
+
+static void tasks_left_behind_are_cancelled(void)
+{
+	static const struct route route = ASYNC("/", leave_tasks_behind);
+
+	begin(1, 5);
+	start(&hold);
+	entered();
+	start(&route);
+	CU_ASSERT_EQUAL(finished, 1);
+	CU_ASSERT_EQUAL(status, 200);
+	CU_ASSERT_EQUAL(released, 1);
+	CU_ASSERT_EQUAL(sched.timers.count, 0);
+	sem_post(&work.gate);
+	turn_until(&finished, 2);
+	CU_ASSERT_EQUAL(work.ran, 1);
+	end(2);
+}
+
+static void a_running_job_left_behind_keeps_its_memory(void)
+{
+	static const struct route route = ASYNC("/", hold_thread);
+	struct request *req;
+
+	begin(1, 5);
+	req = request_new(&route);
+	run_in_threadpool(req, wait_at_gate, &work);
+	entered();
+	req->route = &(struct route)ASYNC("/", say_nothing);
+	task_resume(req);
+	CU_ASSERT_EQUAL(finished, 1);
+	CU_ASSERT_EQUAL(released, 0);
+	sem_post(&work.gate);
+	turn_until(&released, 1);
+	end(1);
+}
+
+/* ---- closing ---- */
+
+static void close_releases_what_is_ready(void)
+{
+	static const struct route route = ASYNC("/", a_then_b);
+
+	begin(0, 0);
+	cancel(start(&route));
+	end(1);
+	CU_ASSERT_EQUAL(finished, 0);
+}
+
+/* The thread has told the loop that it is done, and the loop has not looked. */
+static void close_releases_what_is_done(void)
+{
+	struct request *req;
+
+	begin(1, 1);
+	req = start(&behind);
+	while (poll(&(struct pollfd){.fd = sched.wake_fd, .events = POLLIN}, 1, -1) != 1)
+		;
+	cancel(req);
+	CU_ASSERT_EQUAL(released, 0);
+	end(1);
+}
+
+/* ---- memory ---- */
+
+static void sleep_and_reply(struct request *req)
+{
+	ASYNC_BEGIN(req);
+	AWAIT(req, sleep_for(req, 0.001));
+	leave('!');
+	reply_bytes(req, 200, NULL, slice_of(""));
+	ASYNC_END(req);
+}
+
+static void gather_and_reply(struct request *req)
+{
+	ASYNC_BEGIN(req);
+	gather_add_sleep(req, 0.001);
+	gather_add_sleep(req, 0.002);
+	AWAIT(req, gather(req));
+	leave('!');
+	reply_bytes(req, 200, NULL, slice_of(""));
+	ASYNC_END(req);
+}
+
+/* Starts the handler with no room in the request's block, and memory out. */
+static void refused_without_memory(void (*handler)(struct request *req), unsigned threads)
+{
+	const struct route route = ASYNC("/", handler);
+	struct request *req;
+
+	begin(threads, 5);
+	req = request_new(&route);
+	request_alloc(req, REQUEST_INLINE);
+	memory_fail_after(0);
+	task_resume(req);
+	memory_restore();
+	CU_ASSERT_EQUAL(finished, 1);
+	CU_ASSERT_EQUAL(status, 503);
+	CU_ASSERT_TRUE(retry_after);
+	turn();
+	CU_ASSERT_EQUAL(finished, 1);
+	CU_ASSERT_STRING_EQUAL(trail, "");
+	end(1);
+}
+
+static void memory_out_in_a_sleep_answers_503(void)
+{
+	refused_without_memory(sleep_and_reply, 0);
+}
+
+static void memory_out_in_a_gather_answers_503(void)
+{
+	refused_without_memory(gather_and_reply, 0);
+}
+
+static void memory_out_for_a_job_answers_503(void)
+{
+	refused_without_memory(on_cpu_pool, 1);
+	CU_ASSERT_EQUAL(work.ran, 0);
+}
+
+static void memory_out_for_the_heap_of_timers_answers_503(void)
+{
+	static const struct route route = ASYNC("/", sleep_and_reply);
+
+	begin(0, 0);
+	memory_fail_after(1); /* the request itself */
+	start(&route);
+	memory_restore();
+	CU_ASSERT_EQUAL(finished, 1);
+	CU_ASSERT_EQUAL(status, 503);
+	turn();
+	start(&route);
+	turn_until(&finished, 2);
+	CU_ASSERT_EQUAL(status, 200);
+	end(2);
+}
+
+static void half_a_gather_is_cancelled(void)
+{
+	static const struct route route = ASYNC("/", gather_and_reply);
+	struct request *req;
+
+	begin(0, 0);
+	req = request_new(&route);
+	request_alloc(req, REQUEST_INLINE);
+	memory_fail_after(2); /* the first sleep and the heap */
+	task_resume(req);
+	memory_restore();
+	CU_ASSERT_EQUAL(status, 503);
+	CU_ASSERT_EQUAL(sched.timers.count, 0);
+	CU_ASSERT_EQUAL(released, 1);
+	turn();
+	CU_ASSERT_STRING_EQUAL(trail, "");
+	end(1);
+}
+
+static void memory_out_in_sched_open_leaves_nothing(void)
+{
+	for (long k = 0; k < 2; k++) {
+		struct sched_options options = {.threads = 1, .cpu_threads = 1};
+
+		CU_ASSERT_EQUAL_FATAL(uv_loop_init(&loop), 0);
+		memory_fail_once_after(k);
+		CU_ASSERT_EQUAL(sched_open(&sched, &loop, &options), UV_ENOMEM);
+		memory_restore();
+		sched_close(&sched);
+		uv_run(&loop, UV_RUN_DEFAULT);
+		CU_ASSERT_EQUAL(uv_loop_close(&loop), 0);
+	}
+}
+
+/* A whole request: routed, run, answered, released. Returns its status. */
+static int whole_request(const char *path, const char *query)
+{
+	struct request *req = request_new(NULL);
+	struct buffer head = {0};
+
+	req->arena_used = sizeof(req->arena); /* as if full of params, so that the arena asks too */
+	req->path = slice_of(path);
+	req->query = slice_of(query);
+	finished = 0;
+	request_ref(req);
+	if (router_route(&endpoints, req))
+		task_resume(req);
+	else
+		on_finished(req);
+	turn_until(&finished, 1);
+	reply_head(req, "loop-1", &head);
+	buffer_free(&head);
+	request_unref(req);
+	return status;
+}
+
+/* Every allocation failing once, and every one failing from there on; the one for the request
+ * itself (k = 0) is the engine's affair. */
+static void survives_without_memory(const char *path, const char *query, int expected)
+{
+	for (int once = 0; once < 2; once++) {
+		int got = 0;
+		long asked = 0;
+
+		begin(1, 5);
+		CU_ASSERT_EQUAL(whole_request(path, query), expected);
+		for (long k = 1; got != expected || asked > k; k++) {
+			long before = memory_allocations();
+
+			if (once)
+				memory_fail_once_after(k);
+			else
+				memory_fail_after(k);
+			got = whole_request(path, query);
+			memory_restore();
+			asked = memory_allocations() - before;
+			CU_ASSERT_TRUE(got == expected || got == 503);
+			CU_ASSERT_TRUE_FATAL(k < 1000);
+		}
+		turn();
+		end(released);
+	}
+}
+
+static void every_request_survives_memory_running_out(void)
+{
+	survives_without_memory("/", "", 200);
+	survives_without_memory("/sync/noawait", "seconds=0", 200);
+	survives_without_memory("/async/await-one", "seconds=0.0001", 200);
+	survives_without_memory("/async/await-many", "seconds=0.0001&seconds=0.0002&seconds=0",
+				200);
+	survives_without_memory("/async/wrap-blocking", "seconds=0", 200);
+	survives_without_memory("/async/bad-blocking", "seconds=0", 200);
+	survives_without_memory("/async/cpu-bound", "n=10", 200);
+	survives_without_memory("/async/await-many", "seconds=x&seconds=-1&seconds=61", 422);
+	survives_without_memory("/sync/noawait/", "a=b", 307);
+	survives_without_memory("/none", "", 404);
+}
+
+static const struct test tests[] = {
+	{"a sleep never ends early", a_sleep_never_ends_early},
+	{"gather resumes once, after the longest", gather_resumes_once_after_the_longest},
+	{"an awaitable never resumes its handler from inside the call that started it",
+	 an_awaitable_never_resumes_from_inside},
+	{"sleep_for(0) lets others run first", sleep_0_lets_others_run_first},
+	{"sleep_for(0) for ever does not starve the sockets",
+	 sleep_0_for_ever_does_not_starve_the_sockets},
+	{"requests ready at the same time settle in one batch", ready_requests_settle_in_one_batch},
+	{"frames survive and times add up", frames_survive_and_times_add_up},
+	{"a job runs on a thread and the loop goes on",
+	 a_job_runs_on_a_thread_and_the_loop_goes_on},
+	{"the CPU pool is another, of lower priority", the_cpu_pool_is_another_of_lower_priority},
+	{"a full queue answers 503 with Retry-After", a_full_queue_answers_503},
+	{"a SYNC handler runs on a thread", a_sync_handler_runs_on_a_thread},
+	{"without pools everything runs here", without_pools_everything_runs_here},
+	{"a cancelled sleeper is never resumed, only released",
+	 a_cancelled_sleeper_is_never_resumed},
+	{"a cancelled ready request is never resumed, only released",
+	 a_cancelled_ready_request_is_only_released},
+	{"a queued job of a cancelled request is dropped unrun",
+	 a_queued_job_of_a_cancelled_request_is_dropped},
+	{"a running job of a cancelled request ends unheard and then the request is released",
+	 a_running_job_of_a_cancelled_request_ends_unheard},
+	{"a cancelled SYNC handler ends unheard", a_cancelled_sync_handler_ends_unheard},
+	{"cancelling twice does no harm", cancelling_twice_does_no_harm},
+	{"a handler that returns without a reply answers 500", no_reply_is_500},
+	{"tasks that a handler leaves behind are cancelled", tasks_left_behind_are_cancelled},
+	{"a running job that is left behind keeps its memory",
+	 a_running_job_left_behind_keeps_its_memory},
+	{"close releases what is ready", close_releases_what_is_ready},
+	{"close releases what is done", close_releases_what_is_done},
+	{"memory out in a sleep answers 503", memory_out_in_a_sleep_answers_503},
+	{"memory out in a gather answers 503", memory_out_in_a_gather_answers_503},
+	{"memory out for a job answers 503", memory_out_for_a_job_answers_503},
+	{"memory out for the heap of timers answers 503",
+	 memory_out_for_the_heap_of_timers_answers_503},
+	{"half a gather is cancelled", half_a_gather_is_cancelled},
+	{"memory out in sched_open leaves nothing", memory_out_in_sched_open_leaves_nothing},
+	{"every request survives memory running out", every_request_survives_memory_running_out},
+};
+
+const struct suite task_suite = {"task", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL};
