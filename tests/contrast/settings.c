@@ -91,6 +91,8 @@ bool settings_read(struct settings *s)
 	if (!read_number("CLIENTS", "48", 1, 500, &s->clients) || !read_duration(&s->seconds) ||
 	    !read_workers(s) || !read_number("THREADS", "40", 1, 1024, &s->threads))
 		return false;
+	/* The scripts that start and stop a system read it, too, and know nothing of lists. */
+	unsetenv("WORKERS");
 	s->cores = sched_getaffinity(0, sizeof(cpus), &cpus) ? 1 : CPU_COUNT(&cpus);
 	longest = ceil((double)s->clients / s->workers[0]) * s->seconds;
 	if (longest <= LONGEST_BURST)

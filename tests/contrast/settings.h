@@ -1,5 +1,6 @@
 /*
  * What make contrast is asked for, from the environment: CLIENTS, DURATION, WORKERS and THREADS.
+ * Reading removes WORKERS from it.
  */
 #ifndef TESTS_CONTRAST_SETTINGS_H
 #define TESTS_CONTRAST_SETTINGS_H
