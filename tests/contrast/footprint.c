@@ -28,7 +28,7 @@ static bool belongs(pid_t pid, const char *pool)
 	return memmem(line, len, sought, sought_len) != NULL;
 }
 
-static long proportional_kb(pid_t pid)
+static long anonymous_kb(pid_t pid)
 {
 	char path[64];
 	char line[256];
@@ -38,7 +38,7 @@ static long proportional_kb(pid_t pid)
 	snprintf(path, sizeof(path), "/proc/%d/smaps_rollup", (int)pid);
 	file = fopen(path, "re");
 	while (file && fgets(line, sizeof(line), file))
-		if (sscanf(line, "Pss: %ld", &kb) == 1)
+		if (sscanf(line, "Pss_Anon: %ld", &kb) == 1)
 			break;
 	if (file)
 		fclose(file);
@@ -56,7 +56,7 @@ void footprint_raise(struct footprint *most, const char *run_dir, const char *po
 			continue;
 		seen.processes++;
 		seen.threads += process_status(pids[i], "Threads");
-		seen.kilobytes += proportional_kb(pids[i]);
+		seen.kilobytes += anonymous_kb(pids[i]);
 	}
 	if (seen.processes > most->processes)
 		most->processes = seen.processes;

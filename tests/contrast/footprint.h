@@ -7,7 +7,7 @@
 struct footprint {
 	int processes;
 	long threads;
-	long kilobytes; /* PSS: a page that k processes share counts 1/k for each */
+	long kilobytes; /* anonymous PSS: what they wrote themselves, not the files they map */
 };
 
 /* Looks at the workers of a pool ("loop") of the system in run_dir, and raises the numbers in most
