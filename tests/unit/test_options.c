@@ -106,7 +106,7 @@ static void words_choose(void)
 	CU_ASSERT_EQUAL(o.drain, DRAIN_WAIT);
 	PARSE(&o, "--engine=loop", "--drain=refuse");
 	CU_ASSERT_EQUAL(o.engine, ENGINE_LOOP);
-	CU_ASSERT_EQUAL(o.drain, DRAIN_AUTO);
+	CU_ASSERT_EQUAL(o.drain, DRAIN_REFUSE);
 }
 
 static void seconds_become_milliseconds(void)
