@@ -71,9 +71,9 @@ int main(int argc, char **argv)
 	if (options.nice && nice((int)options.nice) < 0)
 		perror("lanes: nice");
 	if (options.engine == ENGINE_PREFORK)
-		status = prefork_run(&options, &listener, worker, &endpoints, slot);
+		status = prefork_run(&options, &listener, worker, &endpoints, &board);
 	else
-		status = loop_run(&options, &listener, worker, &endpoints, slot);
+		status = loop_run(&options, &listener, worker, &endpoints, &board);
 	listener_close(&listener);
 	scoreboard_close(&board);
 	return status;

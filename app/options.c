@@ -33,8 +33,9 @@ static const struct option table[] = {
 	 "number in the pool; 0: the lowest one free on the scoreboard, or the process id"},
 	{"scoreboard", TEXT, AT(scoreboard), NULL, 0, 0, NULL,
 	 "file in which the workers of a system show what they do"},
-	{"drain", CHOICE, AT(drain), "refuse", 0, 0, "refuse|wait",
-	 "new requests while draining: refuse (503, siblings take over) or wait (in the queue)"},
+	{"drain", CHOICE, AT(drain), "auto", 0, 0, "auto|refuse|wait",
+	 "new requests while draining: refuse (503: nginx asks a sibling), wait (in the socket's "
+	 "queue)"},
 	{"nice", NUMBER, AT(nice), "0", 0, 19, NULL, "added to the process's nice value"},
 	{"threads", NUMBER, AT(threads), "40", 1, 1024, NULL, "of the blocking pool, at most"},
 	{"thread-queue", NUMBER, AT(thread_queue), "1000", 0, 10000000, NULL,

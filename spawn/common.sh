@@ -91,21 +91,17 @@ pools() {
 }
 
 # One line per socket, which is one multiwatch: its name, pool, engine, slot, processes, socket and
-# niceness, and what a draining worker does with new requests. Loop workers have a socket each, so
-# that nginx can choose between them: one that drains refuses, and nginx asks another, unless it is
-# the only one. Blocking workers share one socket (slot 0), and the kernel gives each connection to
-# one that is free.
+# niceness. Loop workers have a socket each, so that nginx can choose between them. Blocking workers
+# share one socket (slot 0), and the kernel gives each connection to one that is free.
 units() {
 	pools | while read -r pool engine count socket nice; do
-		drain=refuse
-		[ "$count" -gt 1 ] || drain='wait'
 		if [ "$engine" = prefork ]; then
-			[ "$count" = 0 ] || echo "$pool $pool $engine 0 $count $socket.sock $nice wait"
+			[ "$count" = 0 ] || echo "$pool $pool $engine 0 $count $socket.sock $nice"
 			continue
 		fi
 		slot=1
 		while [ "$slot" -le "$count" ]; do
-			echo "$pool-$slot $pool $engine $slot 1 $socket-$slot.sock $nice $drain"
+			echo "$pool-$slot $pool $engine $slot 1 $socket-$slot.sock $nice"
 			slot=$((slot + 1))
 		done
 	done
@@ -232,7 +228,7 @@ remove_files() (
 	cd "$RUN_DIR" || exit
 	[ -d pids ] || exit
 	rm -f worker-*.sock prefork.sock cpu-*.sock nginx.conf ./*.servers lanes lanes.new
-	rm -rf pids temp
+	rm -rf pids temp board
 	for log in worker.log access.log error.log; do
 		[ -s "$log" ] || rm -f "$log"
 	done

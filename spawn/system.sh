@@ -18,6 +18,13 @@ copy_program() {
 	install -m 755 "$PROGRAM" lanes.new && mv lanes.new lanes
 }
 
+# The workers make the scoreboard themselves, in a directory of their own: it is theirs, where
+# RUN_DIR stays with who started the system.
+make_board() {
+	mkdir -p board
+	[ "$(id -u)" != 0 ] || chown "$RUN_USER:$(id -gn "$RUN_USER")" board
+}
+
 # nginx needs two descriptors for a request in flight, a worker one. 32768 is enough for 10,000
 # requests however unevenly nginx's workers share them; only root can go above the hard limit.
 raise_files_limit() {
@@ -40,7 +47,7 @@ raise_files_limit() {
 # another signal, but sends the wrong one (SIGQUIT for TERM). setpriv: a worker whose multiwatch was
 # killed drains and ends, too.
 start_unit() {
-	unit=$1 pool=$2 engine=$3 slot=$4 processes=$5 socket=$6 nice=$7 drain=$8
+	unit=$1 pool=$2 engine=$3 slot=$4 processes=$5 socket=$6 nice=$7
 	set --
 	if [ "$(id -u)" = 0 ]; then
 		group=$(id -gn "$RUN_USER")
@@ -50,17 +57,20 @@ start_unit() {
 		"$(command -v multiwatch)" -f "$processes" -r 50 -t 100 -- \
 		"$(command -v setpriv)" --pdeathsig TERM \
 		./lanes --engine "$engine" --pool "$pool" --threads "$THREADS" \
-		--cpu-threads "$CPU_THREADS" --drain "$drain"
+		--cpu-threads "$CPU_THREADS" --scoreboard board/scoreboard
 	[ "$slot" = 0 ] || set -- "$@" --slot "$slot"
 	[ "$nice" = 0 ] || set -- "$@" --nice "$nice"
 	daemon "$unit" worker.log "$@"
 }
 
-# The lines that name a pool's sockets in its nginx upstream, in a file of their own.
+# The lines that name a pool's sockets in its nginx upstream, in a file of their own. A socket that
+# several processes share is named twice: a request whose process died is then sent once more.
 write_servers() {
 	rm -f ./*.servers
-	units | while read -r _ pool _ _ _ socket _; do
+	units | while read -r _ pool _ _ processes socket _; do
 		echo "server unix:$socket max_fails=0;" >>"$pool.servers"
+		[ "$processes" = 1 ] ||
+			echo "server unix:$socket max_fails=0;" >>"$pool.servers"
 	done
 }
 

@@ -46,7 +46,8 @@ struct engine {
 	uv_loop_t loop;
 	struct sched sched;
 	struct fcgi_limits limits;
-	struct board_slot *board;
+	const struct scoreboard *scoreboard;
+	struct board_slot *board; /* our slot of it */
 
 	uv_poll_t accept;
 	uv_timer_t accept_retry;
@@ -55,6 +56,7 @@ struct engine {
 	uv_signal_t signals[3];
 	bool accepting;
 	bool draining;
+	bool refusing; /* siblings take what comes while we drain */
 	bool stopped;
 	int status;
 
@@ -365,8 +367,7 @@ static int refusal(const struct engine *engine, enum fcgi_input input)
 	case FCGI_INPUT_OK:
 		break;
 	}
-	if (engine->in_flight > (size_t)engine->options->max_reqs ||
-	    (engine->draining && engine->options->drain == DRAIN_REFUSE))
+	if (engine->in_flight > (size_t)engine->options->max_reqs || engine->refusing)
 		return 503;
 	return 0;
 }
@@ -666,7 +667,10 @@ static void drain(struct engine *engine)
 		  NULL);
 	engine->draining = true;
 	board_set(&engine->board->draining, 1);
-	if (engine->options->drain == DRAIN_WAIT) {
+	engine->refusing = engine->options->drain == DRAIN_REFUSE ||
+			   (engine->options->drain == DRAIN_AUTO &&
+			    scoreboard_has_sibling(engine->scoreboard));
+	if (!engine->refusing) {
 		accept_pause(engine);
 		uv_timer_stop(&engine->accept_retry);
 		listener_stop(engine->listener);
@@ -781,7 +785,7 @@ static void close_engine(struct engine *engine)
 }
 
 int loop_run(const struct options *options, struct listener *listener, const char *worker,
-	     const struct routes *routes, struct board_slot *board)
+	     const struct routes *routes, const struct scoreboard *board)
 {
 	struct engine *engine = calloc(1, sizeof(*engine));
 	int err = engine ? uv_loop_init(&engine->loop) : UV_ENOMEM;
@@ -796,7 +800,8 @@ int loop_run(const struct options *options, struct listener *listener, const cha
 	engine->listener = listener;
 	engine->worker = worker;
 	engine->routes = routes;
-	engine->board = board;
+	engine->scoreboard = board;
+	engine->board = board->own;
 	err = open_engine(engine);
 	if (err) {
 		log_event(LOG_ERROR, "start-failed", "error", uv_strerror(err), NULL);

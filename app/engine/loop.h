@@ -12,6 +12,6 @@
 /* Serves until a signal drains it. worker is "<pool>-<slot>". Returns the process's exit status:
  * 0 drained, 1 could not start, 3 ended before its requests were. Everything is borrowed. */
 int loop_run(const struct options *options, struct listener *listener, const char *worker,
-	     const struct routes *routes, struct board_slot *board);
+	     const struct routes *routes, const struct scoreboard *board);
 
 #endif

@@ -53,6 +53,7 @@ struct prefork {
 	pthread_t signals;
 	int drain_fd; /* an eventfd, readable from the first signal on */
 	atomic_bool draining;
+	atomic_bool drained;
 	atomic_int in_flight; /* 0 or 1 */
 };
 
@@ -166,39 +167,50 @@ static size_t drain_stdin(struct prefork *p)
 	return bytes;
 }
 
-static int refusal(const struct options *options, size_t params, size_t input)
+/* True if the request has been answered without a handler. */
+static bool refused(struct prefork *p)
 {
-	if (params > (size_t)options->params_limit)
-		return 431;
-	return input > (size_t)options->stdin_limit ? 413 : 0;
+	bool params_fit = take_params(p) <= (size_t)p->options->params_limit;
+	bool stdin_fits = drain_stdin(p) <= (size_t)p->options->stdin_limit;
+
+	if (!params_fit)
+		reply_error(&p->req, 431);
+	else if (router_route(p->routes, &p->req) && !stdin_fits)
+		reply_error(&p->req, 413);
+	return p->req.reply.status != 0;
 }
 
 static void handle(struct prefork *p)
 {
-	int status;
+	bool answered;
 
 	request_init(&p->req, &ops, &p->sched);
 	p->req.serial = ++p->serial;
 	p->req.times.received = uv_hrtime();
 	p->finished = false;
-	status = refusal(p->options, take_params(p), drain_stdin(p));
+	answered = refused(p);
 	trace_picked_up(p->board, &p->req);
-	if (status)
-		reply_error(&p->req, status);
-	if (!status && router_route(p->routes, &p->req)) {
-		task_resume(&p->req);
-	} else {
+	if (answered) {
 		trace_ran(p->board, &p->req, p->req.times.received, uv_hrtime());
 		request_finished(&p->req);
+	} else {
+		task_resume(&p->req);
 	}
 	while (!p->finished)
 		uv_run(&p->loop, UV_RUN_DEFAULT);
 	request_unref(&p->req);
 }
 
+/* A kept connection may hold a request that was sent before the web server could see that we go:
+ * when we drain, one more is taken. */
 static void serve(struct prefork *p)
 {
-	while (!p->draining && wait_for_input(p)) {
+	bool last;
+
+	do {
+		last = p->draining;
+		if (!wait_for_input(p))
+			break;
 		if (!accept_request(p))
 			continue;
 		p->in_flight = 1;
@@ -207,7 +219,7 @@ static void serve(struct prefork *p)
 		FCGX_Finish_r(&p->fcgi);
 		board_set(&p->board->in_flight, 0);
 		p->in_flight = 0;
-	}
+	} while (!last);
 	log_event(LOG_INFO, "drained", NULL);
 }
 
@@ -246,8 +258,9 @@ static void *watch_signals(void *prefork)
 	p->draining = true;
 	FCGX_ShutdownPending(); /* libfcgi accepts nobody any more */
 	eventfd_write(p->drain_fd, 1);
-	end_by_force(p,
-		     sigtimedwait(&set, NULL, &patience) < 0 ? "drain-timeout" : "second-signal");
+	number = sigtimedwait(&set, NULL, &patience);
+	if (!p->drained)
+		end_by_force(p, number < 0 ? "drain-timeout" : "second-signal");
 	return NULL;
 }
 
@@ -265,7 +278,8 @@ static int open_signals(struct prefork *p)
 
 static void close_signals(struct prefork *p)
 {
-	pthread_cancel(p->signals);
+	p->drained = true;
+	pthread_kill(p->signals, SIGTERM);
 	pthread_join(p->signals, NULL);
 	close(p->drain_fd);
 }
@@ -297,7 +311,7 @@ static void close_loop(struct prefork *p)
 }
 
 int prefork_run(const struct options *options, struct listener *listener, const char *worker,
-		const struct routes *routes, struct board_slot *board)
+		const struct routes *routes, const struct scoreboard *board)
 {
 	static struct prefork p;
 	int err;
@@ -306,7 +320,7 @@ int prefork_run(const struct options *options, struct listener *listener, const 
 			     .worker = worker,
 			     .routes = routes,
 			     .listener = listener,
-			     .board = board};
+			     .board = board->own};
 	err = open_loop(&p);
 	if (!err)
 		err = open_fcgi(&p);

@@ -13,6 +13,6 @@
  * 0 drained, 1 could not start; where its last request does not end in time, or a second signal
  * comes, the process exits with 3 from here. Everything is borrowed. Call it once per process. */
 int prefork_run(const struct options *options, struct listener *listener, const char *worker,
-		const struct routes *routes, struct board_slot *board);
+		const struct routes *routes, const struct scoreboard *board);
 
 #endif

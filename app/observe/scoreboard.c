@@ -187,6 +187,23 @@ bool scoreboard_alive(const struct scoreboard *board, unsigned slot)
 	return fcntl(board->fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
 }
 
+static bool in_pool(const struct board_slot *slot, const char *pool)
+{
+	return !strncmp(slot->pool, pool, sizeof(slot->pool) - 1);
+}
+
+bool scoreboard_has_sibling(const struct scoreboard *board)
+{
+	for (unsigned i = 0; i < board->slot_count; i++) {
+		const struct board_slot *slot = &board->slots[i];
+
+		if (slot != board->own && in_pool(slot, board->own->pool) &&
+		    !board_get(&slot->draining) && scoreboard_alive(board, i))
+			return true;
+	}
+	return false;
+}
+
 static uint64_t lowest_free_number(const struct scoreboard *board, const char *pool)
 {
 	for (uint64_t number = 1;; number++) {
@@ -195,8 +212,7 @@ static uint64_t lowest_free_number(const struct scoreboard *board, const char *p
 		for (unsigned i = 0; i < board->slot_count && !taken; i++) {
 			const struct board_slot *slot = &board->slots[i];
 
-			taken = board_get(&slot->number) == number &&
-				!strncmp(slot->pool, pool, sizeof(slot->pool) - 1) &&
+			taken = board_get(&slot->number) == number && in_pool(slot, pool) &&
 				scoreboard_alive(board, i);
 		}
 		if (!taken)
@@ -246,6 +262,7 @@ struct board_slot *scoreboard_claim(struct scoreboard *board, const char *pool, 
 	}
 	if (board->fd >= 0)
 		lock_byte(board->fd, F_SETLK, CLAIM_LOCK, F_UNLCK);
+	board->own = slot;
 	return slot;
 }
 

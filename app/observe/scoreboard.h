@@ -111,6 +111,7 @@ struct scoreboard {
 	size_t map_size;
 	unsigned slot_count;
 	struct board_slot *slots;
+	struct board_slot *own; /* what scoreboard_claim() returned */
 };
 
 /* Upper bounds of the histogram's buckets in nanoseconds; the last is UINT64_MAX. */
@@ -129,6 +130,9 @@ struct board_slot *scoreboard_claim(struct scoreboard *board, const char *pool, 
 /* Whether a living process holds the slot. Not for the slot's own process (fcntl locks are blind
  * to themselves). */
 bool scoreboard_alive(const struct scoreboard *board, unsigned slot);
+
+/* Whether another living worker of our own slot's pool is there and not draining. */
+bool scoreboard_has_sibling(const struct scoreboard *board);
 
 void scoreboard_close(struct scoreboard *board);
 

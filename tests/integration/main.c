@@ -9,6 +9,7 @@ extern const struct suite oracle_prefork_suite;
 extern const struct suite concurrency_suite;
 extern const struct suite load_suite;
 extern const struct suite fastcgi_suite;
+extern const struct suite prefork_suite;
 extern const struct suite drain_suite;
 extern const struct suite worker_suite;
 extern const struct suite spawn_suite;
@@ -28,9 +29,9 @@ static void raise_files_limit(void)
 int main(int argc, char **argv)
 {
 	static const struct suite *const suites[] = {
-		&endpoints_suite, &oracle_suite,  &oracle_prefork_suite, &concurrency_suite,
-		&load_suite,	  &fastcgi_suite, &drain_suite,		 &worker_suite,
-		&spawn_suite,	  &readme_suite,
+		&endpoints_suite,   &oracle_suite, &oracle_prefork_suite, &prefork_suite,
+		&concurrency_suite, &load_suite,   &fastcgi_suite,	  &drain_suite,
+		&worker_suite,	    &spawn_suite,  &readme_suite,
 	};
 
 	raise_files_limit();

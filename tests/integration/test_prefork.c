@@ -1,0 +1,292 @@
+/*
+ * The prefork engine, without nginx: what it answers is compared with what the loop engine answers
+ * to the same bytes.
+ *
+ * Signals are sent when a request is in the worker's socket, on a connection that has been used
+ * before: then it does not matter how far the worker has come, the outcome must be the same.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "../harness.h"
+#include "process.h"
+#include "raw.h"
+
+enum { HEADER = 8, TYPE_STDOUT = 6 };
+
+static struct worker worker;
+
+static bool start(struct worker *w, const char *engine, const char *option, const char *value)
+{
+	const char *const options[] = {"--engine", engine, "--pool", "p", "--slot",
+				       "1",	   option, value,    NULL};
+
+	return worker_start(w, options, NULL);
+}
+
+/* A prefork worker, and a connection to it that has carried a request and is kept. */
+static bool start_with_connection(struct raw *raw, const char *option, const char *value)
+{
+	return start(&worker, "prefork", option, value) && raw_open(raw, worker.socket) &&
+	       raw_get(raw, 1, "/", "") && raw_answers(raw, "END 1 0 COMPLETE");
+}
+
+/* ---- answers ---- */
+
+/* All of STDOUT, but for the line that says how long it took. */
+static struct buffer response_in(const struct buffer *records)
+{
+	const unsigned char *bytes = (const unsigned char *)records->data;
+	struct buffer all = {0};
+	char *timing;
+	char *rest;
+
+	for (size_t at = 0; at + HEADER <= records->len;) {
+		size_t len = (size_t)bytes[at + 4] << 8 | bytes[at + 5];
+
+		if (bytes[at + 1] == TYPE_STDOUT)
+			buffer_append(&all, bytes + at + HEADER, len);
+		at += HEADER + len + bytes[at + 6];
+	}
+	buffer_append(&all, "", 1);
+	timing = strstr(all.data, "Server-Timing: ");
+	rest = timing ? strstr(timing, "\r\n") : NULL;
+	if (rest)
+		memmove(timing, rest, strlen(rest) + 1);
+	return all;
+}
+
+static struct buffer ask(const struct worker *w, const char *script)
+{
+	struct buffer response = {0};
+	struct raw raw;
+
+	if (raw_open(&raw, w->socket) && raw_send(&raw, script) && raw_closed(&raw))
+		response = response_in(&raw.in);
+	raw_close(&raw);
+	return response;
+}
+
+static void compare(const struct worker *loop, const char *script, const char *status)
+{
+	struct buffer expected = ask(loop, script);
+	struct buffer got = ask(&worker, script);
+
+	if (!expected.data || !got.data || strcmp(expected.data, got.data) ||
+	    strncmp(got.data, status, strlen(status))) {
+		printf("%s\n--- loop\n%s\n--- prefork\n%s\n", script,
+		       expected.data ? expected.data : "nothing", got.data ? got.data : "nothing");
+		CU_FAIL("prefork answers as the loop does");
+	}
+	buffer_free(&expected);
+	buffer_free(&got);
+}
+
+#define GET  "request 1 REQUEST_METHOD=GET&PATH_INFO="
+#define POST "begin 1, params 1 REQUEST_METHOD=POST&PATH_INFO=/, params-end 1, stdin 1 "
+
+static void same_answers(void)
+{
+	static const struct {
+		const char *script;
+		const char *status;
+	} cases[] = {
+		{GET "/", "Status: 200 OK"},
+		{GET "/sync/noawait&QUERY_STRING=seconds=0.01", "Status: 200 OK"},
+		{GET "/async/await-one&QUERY_STRING=seconds=0.01", "Status: 200 OK"},
+		{GET "/async/await-one&QUERY_STRING=seconds=0", "Status: 200 OK"},
+		{GET "/async/await-many&QUERY_STRING=seconds=0.02", "Status: 200 OK"},
+		{GET "/async/wrap-blocking&QUERY_STRING=seconds=0.01", "Status: 200 OK"},
+		{GET "/async/bad-blocking&QUERY_STRING=seconds=0.01", "Status: 200 OK"},
+		{GET "/async/cpu-bound&QUERY_STRING=n=1000", "Status: 200 OK"},
+		{"request 1 REQUEST_METHOD=HEAD&PATH_INFO=/", "Status: 200 OK"},
+		{GET "/async/cpu-bound&QUERY_STRING=n=1.5", "Status: 422 "},
+		{GET "/sync/noawait&QUERY_STRING=seconds=61", "Status: 422 "},
+		{GET "/nowhere", "Status: 404 Not Found"},
+		{GET "/sync/noawait/&SCRIPT_NAME=/prefork&QUERY_STRING=seconds=1", "Status: 307 "},
+		{POST "hello, stdin-end 1", "Status: 405 Method Not Allowed"},
+		{POST "*5000, stdin-end 1", "Status: 405 Method Not Allowed"},
+		{"begin 1, params 1 REQUEST_METHOD=GET&PATH_INFO=/async/await-one, params-end 1, "
+		 "stdin 1 *5000, stdin-end 1",
+		 "Status: 413 Request Entity Too Large"},
+	};
+	struct worker loop;
+
+	CU_ASSERT_FATAL(start(&loop, "loop", "--stdin-limit", "4096"));
+	CU_ASSERT_FATAL(start(&worker, "prefork", "--stdin-limit", "4096"));
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		compare(&loop, cases[i].script, cases[i].status);
+	worker_stop(&loop);
+	worker_stop(&worker);
+}
+
+static void params_limit(void)
+{
+	struct worker loop;
+	char script[500];
+
+	snprintf(script, sizeof(script), GET "/&HTTP_COOKIE=%0400d", 0);
+	CU_ASSERT_FATAL(start(&loop, "loop", "--params-limit", "256"));
+	CU_ASSERT_FATAL(start(&worker, "prefork", "--params-limit", "256"));
+	compare(&loop, script, "Status: 431 Request Header Fields Too Large");
+	worker_stop(&loop);
+	worker_stop(&worker);
+}
+
+static void kept_connection(void)
+{
+	struct raw raw;
+
+	CU_ASSERT_FATAL(start_with_connection(&raw, NULL, NULL));
+	CU_ASSERT(raw_send(&raw, "begin 2 keep, params 2 REQUEST_METHOD=POST&PATH_INFO=/, "
+				 "params-end 2, stdin 2 *9000, stdin-end 2"));
+	CU_ASSERT(raw_answers(&raw, "END 2 0 COMPLETE"));
+	CU_ASSERT(raw_get(&raw, 3, "/async/await-one", "seconds=0.01"));
+	CU_ASSERT(raw_answers(&raw, "END 3 0 COMPLETE"));
+	raw_close(&raw);
+	worker_stop(&worker);
+}
+
+static void one_at_a_time(void)
+{
+	struct raw first;
+	struct raw second;
+	double begun = now();
+
+	CU_ASSERT_FATAL(start(&worker, "prefork", NULL, NULL));
+	CU_ASSERT(raw_open(&first, worker.socket) && raw_open(&second, worker.socket));
+	CU_ASSERT(raw_send(&first, GET "/async/await-one&QUERY_STRING=seconds=0.3"));
+	CU_ASSERT(raw_send(&second, GET "/async/await-one&QUERY_STRING=seconds=0.3"));
+	CU_ASSERT(raw_closed(&first));
+	raw_close(&first);
+	CU_ASSERT(raw_closed(&second));
+	raw_close(&second);
+	CU_ASSERT(now() - begun >= 0.6);
+	worker_stop(&worker);
+}
+
+static void peers_that_leave(void)
+{
+	static const char *const scripts[] = {
+		"begin 1",
+		"begin 1, params 1 REQUEST_METHOD=GET",
+		"begin 1, params 1 REQUEST_METHOD=POST&PATH_INFO=/, params-end 1, stdin 1 hello",
+		"begin 1, params 1 REQUEST_METHOD=POST&PATH_INFO=/, params-end 1, abort 1",
+		GET "/async/await-one&QUERY_STRING=seconds=0.05",
+	};
+	struct buffer answer;
+	struct raw raw;
+
+	CU_ASSERT_FATAL(start(&worker, "prefork", NULL, NULL));
+	for (size_t i = 0; i < sizeof(scripts) / sizeof(scripts[0]); i++) {
+		CU_ASSERT(raw_open(&raw, worker.socket) && raw_send(&raw, scripts[i]));
+		raw_close(&raw);
+	}
+	answer = ask(&worker, GET "/");
+	CU_ASSERT_FATAL(answer.data != NULL);
+	CU_ASSERT(!strncmp(answer.data, "Status: 200 OK", 14));
+	buffer_free(&answer);
+	worker_stop(&worker);
+}
+
+/* ---- the end ---- */
+
+static void idle_worker(void)
+{
+	static const int numbers[] = {SIGTERM, SIGUSR1, SIGINT};
+	struct stat file;
+
+	for (int i = 0; i < 3; i++) {
+		CU_ASSERT_FATAL(start(&worker, "prefork", NULL, NULL));
+		kill(worker.pid, numbers[i]);
+		CU_ASSERT_EQUAL(worker_wait(&worker), 0);
+		CU_ASSERT(file_has(worker.log, "event=draining in_flight=0"));
+		CU_ASSERT(file_has(worker.log, "event=drained"));
+		CU_ASSERT(stat(worker.socket, &file) != 0);
+		worker_stop(&worker);
+	}
+}
+
+static void idle_kept_connection(void)
+{
+	struct raw raw;
+
+	CU_ASSERT_FATAL(start_with_connection(&raw, NULL, NULL));
+	kill(worker.pid, SIGTERM);
+	CU_ASSERT_EQUAL(worker_wait(&worker), 0);
+	CU_ASSERT(raw_closed(&raw));
+	raw_close(&raw);
+	worker_stop(&worker);
+}
+
+static void busy_worker(void)
+{
+	struct raw raw;
+
+	CU_ASSERT_FATAL(start_with_connection(&raw, NULL, NULL));
+	CU_ASSERT(raw_get(&raw, 2, "/async/await-one", "seconds=0.4"));
+	kill(worker.pid, SIGTERM);
+	CU_ASSERT(raw_answers(&raw, "async_io_task(0.4s) done"));
+	CU_ASSERT(raw_answers(&raw, "END 2 0 COMPLETE"));
+	CU_ASSERT(raw_closed(&raw));
+	CU_ASSERT_EQUAL(worker_wait(&worker), 0);
+	raw_close(&raw);
+	worker_stop(&worker);
+}
+
+static void second_signal(void)
+{
+	/* In a handler that awaits, in one that blocks, and in libfcgi: half a request. */
+	static const char *const scripts[] = {
+		"request 2 keep PATH_INFO=/async/await-one&QUERY_STRING=seconds=50&"
+		"REQUEST_METHOD=GET",
+		"request 2 keep PATH_INFO=/sync/noawait&QUERY_STRING=seconds=50&REQUEST_METHOD=GET",
+		"begin 2 keep",
+	};
+	struct stat file;
+	struct raw raw;
+
+	for (int i = 0; i < 3; i++) {
+		CU_ASSERT_FATAL(start_with_connection(&raw, NULL, NULL));
+		CU_ASSERT(raw_send(&raw, scripts[i]));
+		kill(worker.pid, SIGTERM);
+		CU_ASSERT(EVENTUALLY(file_has(worker.log, "event=draining")));
+		kill(worker.pid, SIGTERM);
+		CU_ASSERT_EQUAL(worker_wait(&worker), 3);
+		CU_ASSERT(file_has(worker.log, "why=second-signal"));
+		CU_ASSERT(stat(worker.socket, &file) != 0);
+		raw_close(&raw);
+		worker_stop(&worker);
+	}
+}
+
+static void drain_timeout(void)
+{
+	struct raw raw;
+
+	CU_ASSERT_FATAL(start_with_connection(&raw, "--drain-timeout", "0.2"));
+	CU_ASSERT(raw_get(&raw, 2, "/sync/noawait", "seconds=50"));
+	kill(worker.pid, SIGTERM);
+	CU_ASSERT_EQUAL(worker_wait(&worker), 3);
+	CU_ASSERT(file_has(worker.log, "why=drain-timeout"));
+	raw_close(&raw);
+	worker_stop(&worker);
+}
+
+static const struct test tests[] = {
+	{"answers, errors, HEAD and POST are byte for byte the loop engine's", same_answers},
+	{"params beyond the limit are a 431, as in the loop engine", params_limit},
+	{"a kept connection carries one request after the other", kept_connection},
+	{"requests run one at a time, also where the handler awaits", one_at_a_time},
+	{"a peer that leaves costs its own request only", peers_that_leave},
+	{"an idle worker ends at the first signal", idle_worker},
+	{"an idle kept connection does not delay the end", idle_kept_connection},
+	{"a busy worker answers, then ends", busy_worker},
+	{"a second signal ends it with status 3, whatever blocks", second_signal},
+	{"so does the drain timeout", drain_timeout},
+};
+
+const struct suite prefork_suite = {"prefork", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL};
