@@ -63,7 +63,7 @@ static void bad_options(void)
 		{"--threads", "4x", "--threads"},
 		{"--threads", NULL, "--threads"},
 		{"--header-timeout", "soon", "--header-timeout"},
-		{"--drain", "perhaps", "--drain: 'perhaps' is not refuse|wait"},
+		{"--drain", "perhaps", "--drain: 'perhaps' is not "},
 		{"--engine", "steam", "--engine"},
 		{"--nonsense", "1", "--nonsense"},
 		{"nonsense", NULL, "nonsense"},
