@@ -186,65 +186,39 @@ static void foreground_leaves_nothing_when_killed(void)
 	foreground_ends_with(SIGKILL);
 }
 
-/* ---- nothing is magic: one line of spawn-fcgi, and nginx by hand ---- */
+/* ---- nothing is magic ---- */
 
-static const char PLAIN_NGINX[] = "pid nginx.pid;\n"
-				  "error_log error.log;\n"
-				  "events {}\n"
-				  "http {\n"
-				  "	access_log off;\n"
-				  "	client_body_temp_path temp;\n"
-				  "	proxy_temp_path temp;\n"
-				  "	fastcgi_temp_path temp;\n"
-				  "	uwsgi_temp_path temp;\n"
-				  "	scgi_temp_path temp;\n"
-				  "	server {\n"
-				  "		listen 127.0.0.1:%u;\n"
-				  "		location / {\n"
-				  "			include /etc/nginx/fastcgi_params;\n"
-				  "			fastcgi_pass unix:lanes.sock;\n"
-				  "		}\n"
-				  "	}\n"
-				  "}\n";
-
-static bool plain_start(struct system *sys)
-{
-	char path[DIRECTORY_SIZE + 16];
-	FILE *file;
-
-	*sys = (struct system){.port = port_free()};
-	snprintf(sys->url, sizeof(sys->url), "http://127.0.0.1:%u", (unsigned)sys->port);
-	if (!directory_make(sys->run_dir))
-		return false;
-	chmod(sys->run_dir, 0755); /* root's nginx gives up root */
-	/* By this folder the guard knows that something may be running here. */
-	snprintf(path, sizeof(path), "%s/pids", sys->run_dir);
-	mkdir(path, 0755);
-	snprintf(path, sizeof(path), "%s/nginx.conf", sys->run_dir);
-	file = fopen(path, "w");
-	if (!file)
-		return false;
-	fprintf(file, PLAIN_NGINX, (unsigned)sys->port);
-	fclose(file);
-	run(&outcome,
-	    (const char *[]){"sh", "-c",
-			     "cd \"$1\" && PATH=$PATH:/usr/sbin &&"
-			     "spawn-fcgi -F 4 -s lanes.sock -M 0666 -P lanes.pid -- \"$2\" &&"
-			     "exec nginx -p . -c nginx.conf",
-			     "sh", sys->run_dir, program(), NULL},
-	    NULL, -1);
-	return outcome.status == 0;
-}
+/* What the README says, on another port and in a folder of its own; as root with the additions that
+ * it names. The folder pids is how the guard knows that something may be running here. */
+static const char PLAIN_WAY[] =
+	"block=$(tests/integration/readme_block.sh 'the plain way' |\n"
+	"	sed -e \"s/8081/$2/g\" -e 's,/path/to/build/lanes,./lanes,')\n"
+	"[ \"$(id -u)\" != 0 ] || block=$(printf '%s\\n' \"$block\" |\n"
+	"	sed -e 's/^spawn-fcgi /&-u www-data -U www-data /' -e 's/^pid /user www-data; "
+	"&/')\n"
+	"cp \"$3\" \"$1/lanes\"\n"
+	"mkdir \"$1/pids\"\n"
+	"chmod 755 \"$1\"\n"
+	"cd \"$1\"\n"
+	"eval \"$block\"\n";
 
 static void the_plain_way(void)
 {
-	struct system sys;
+	struct system sys = {.port = port_free()};
 	struct burst_result result;
-	pid_t workers[8];
-	pid_t left;
+	char port[8];
+	pid_t pids[8];
 
-	CU_ASSERT(plain_start(&sys));
-	CU_ASSERT(EVENTUALLY(get(&sys, "/")->status == 200));
+	snprintf(port, sizeof(port), "%u", (unsigned)sys.port);
+	snprintf(sys.url, sizeof(sys.url), "http://127.0.0.1:%s", port);
+	CU_ASSERT_FATAL(directory_make(sys.run_dir));
+	run(&outcome,
+	    (const char *[]){"sh", "-ec", PLAIN_WAY, "sh", sys.run_dir, port, program(), NULL},
+	    NULL, -1);
+	CU_ASSERT_EQUAL(outcome.status, 0);
+	CU_ASSERT_PTR_NOT_NULL(strstr(outcome.out, "async_io_task(0.5s) done"));
+	if (outcome.status)
+		printf("%s", outcome.errors);
 	CU_ASSERT_STRING_EQUAL(get(&sys, "/async/cpu-bound?n=10")->body, "{\"sum_sq\":285}");
 	CU_ASSERT_EQUAL(get(&sys, "/async/await-one/")->status, 307);
 	CU_ASSERT_EQUAL(get(&sys, "/nowhere")->status, 404);
@@ -252,18 +226,14 @@ static void the_plain_way(void)
 							     .connections = 160}),
 		   &result);
 	CU_ASSERT_EQUAL(result.answered, 160);
-	CU_ASSERT_EQUAL(processes_in(sys.run_dir, "lanes", workers, 8), 4);
+	CU_ASSERT_EQUAL(processes_in(sys.run_dir, "lanes", pids, 8), 4);
 	for (int i = 0; i < 4; i++)
-		kill(workers[i], SIGTERM);
-	CU_ASSERT(EVENTUALLY(processes_in(sys.run_dir, "lanes", &left, 1) == 0));
+		kill(pids[i], SIGTERM);
+	CU_ASSERT(EVENTUALLY(processes_in(sys.run_dir, "lanes", pids, 8) == 0));
 	run(&outcome,
-	    (const char *[]){
-		    "sh", "-c",
-		    "cd \"$1\" && PATH=$PATH:/usr/sbin && nginx -p . -c nginx.conf -s quit", "sh",
-		    sys.run_dir, NULL},
+	    (const char *[]){"sh", "-c", "kill $(cat \"$1/nginx.pid\")", "sh", sys.run_dir, NULL},
 	    NULL, -1);
-	CU_ASSERT_EQUAL(outcome.status, 0);
-	CU_ASSERT(EVENTUALLY(processes_in(sys.run_dir, NULL, &left, 1) == 0));
+	CU_ASSERT(EVENTUALLY(processes_in(sys.run_dir, NULL, pids, 8) == 0));
 	directory_remove(sys.run_dir);
 }
 
@@ -277,7 +247,7 @@ static const struct test tests[] = {
 	{"in the foreground: SIGINT and SIGTERM stop everything", foreground_ends_with_a_signal},
 	{"in the foreground: nothing is left even after SIGKILL",
 	 foreground_leaves_nothing_when_killed},
-	{"without our scripts: spawn-fcgi -F 4 and ten lines of nginx", the_plain_way},
+	{"without the scripts, as the README says", the_plain_way},
 };
 
 const struct suite spawn_suite = {"spawn", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL};
