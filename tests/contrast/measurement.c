@@ -63,6 +63,7 @@ static struct json_object *as_json(const struct measurement *m)
 	json_object_object_add(object, "target", json_object_new_string(target));
 	add_count(object, "workers", m->burst.workers);
 	add_count(object, "clients", m->burst.clients);
+	add_count(object, "fired", m->fired);
 	add_number(object, "seconds", m->burst.seconds);
 	add_number(object, "measured", m->measured);
 	add_number(object, "predicted", m->predicted);

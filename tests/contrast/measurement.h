@@ -15,6 +15,7 @@
 
 struct measurement {
 	struct burst burst;
+	int fired;	  /* how often; the fastest counts */
 	double measured;  /* seconds */
 	double predicted; /* seconds */
 	size_t fullest;	  /* requests that the worker with the most of them answered */

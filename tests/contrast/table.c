@@ -11,6 +11,8 @@ static void print_row(const struct measurement *m, FILE *out)
 		fprintf(out, "  %zu FAILED", m->failed);
 	else if (m->burst.pattern->holds == HOLDS_LOOP && !m->burst.prefork && m->burst.workers > 1)
 		fprintf(out, "  fullest worker: %zu", m->fullest);
+	if (m->fired > 1 && m->burst.pattern->holds != HOLDS_CORE)
+		fprintf(out, "  fastest of %d", m->fired);
 	fputc('\n', out);
 }
 
@@ -21,7 +23,7 @@ void table_print(const struct contrast *c, FILE *out)
 	fprintf(out,
 		"\nBursts of requests at the same moment, on %d core(s); a loop worker has %d "
 		"threads "
-		"for\nblocking calls. ratio is model / measured.\n\n"
+		"for\nblocking calls. ratio is model / measured. CPU: the fastest of three.\n\n"
 		"  pool            measured      model  ratio     req/s processes threads    "
 		"memory\n",
 		c->settings.cores, c->settings.threads);
