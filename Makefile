@@ -29,6 +29,7 @@ LIBS      := $(shell pkg-config --libs $(PACKAGES) 2>&1) -lfcgi -lm -pthread $(L
 APP_SOURCES  := $(filter-out app/main.c,$(wildcard app/*.c app/*/*.c))
 UNIT_SOURCES := $(wildcard tests/*.c tests/unit/*.c)
 INTEGRATION_SOURCES := $(wildcard tests/*.c tests/integration/*.c) tests/unit/stream.c
+FUZZ_SOURCES := $(wildcard tests/fuzz/fuzz_*.c)
 # tests/unit/memory.c lets allocations fail.
 MEMORY_HOOKS := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 object = $(patsubst %.c,$(OBJ)/%.o,$(1))
@@ -59,6 +60,11 @@ restart: ## replaces every worker of the running system, one after the other
 test: ## installs what tests need, builds, and runs unit and integration tests
 	@spawn/deps.sh test && $(MAKE) --no-print-directory all unit integration && exec tests/run
 
+fuzz: ## feeds random input to what parses, DURATION=60 seconds for each target
+	@spawn/deps.sh fuzz && $(MAKE) --no-print-directory CC=clang CFLAGS='-O1 -g' \
+		SANITIZER=fuzzer,address,undefined fuzzers && \
+		exec tests/fuzz/run $(BUILD)/fuzzer-address-undefined $(DURATION)
+
 check-deps: ## installs what the checks need
 	@spawn/deps.sh check
 
@@ -69,6 +75,7 @@ help: ## lists these
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
 
 unit: $(OBJ)/unit
+fuzzers: $(patsubst tests/fuzz/%.c,$(OBJ)/%,$(FUZZ_SOURCES))
 integration: $(OBJ)/integration
 
 $(OBJ)/lanes: $(OBJ)/app/main.o $(OBJ)/liblanes.a
@@ -83,6 +90,9 @@ $(OBJ)/unit: $(call object,$(UNIT_SOURCES)) $(OBJ)/liblanes.a
 $(OBJ)/integration: $(call object,$(INTEGRATION_SOURCES)) $(OBJ)/liblanes.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS) -lcunit -lcurl
 
+$(OBJ)/fuzz_%: $(OBJ)/tests/fuzz/fuzz_%.o $(OBJ)/liblanes.a
+	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)
+
 $(OBJ)/%.o: %.c $(OBJ)/flags
 	@mkdir -p $(@D)
 	$(call quiet,CC $<)$(COMPILE) -MMD -MP -c -o $@ $<
@@ -92,8 +102,8 @@ $(OBJ)/flags: FORCE
 	@mkdir -p $(@D)
 	@printf '%s\n' '$(COMPILE)' '$(LINK)' | cmp -s - $@ || printf '%s\n' '$(COMPILE)' '$(LINK)' >$@
 
--include $(patsubst %.c,$(OBJ)/%.d,app/main.c $(APP_SOURCES) $(sort $(UNIT_SOURCES) $(INTEGRATION_SOURCES)))
+-include $(patsubst %.c,$(OBJ)/%.d,app/main.c $(APP_SOURCES) $(sort $(UNIT_SOURCES) $(INTEGRATION_SOURCES) $(FUZZ_SOURCES)))
 
 FORCE:
 .DELETE_ON_ERROR:
-.PHONY: all run start stop status scale restart test check-deps clean help unit integration FORCE
+.PHONY: all run start stop status scale restart test check-deps clean help unit integration fuzz fuzzers FORCE
