@@ -31,6 +31,8 @@ UNIT_SOURCES := $(wildcard tests/*.c tests/unit/*.c)
 INTEGRATION_SOURCES := $(wildcard tests/*.c tests/integration/*.c) tests/unit/stream.c
 CONFORMANCE_SOURCES := $(filter-out %/agree.c,$(wildcard tests/conformance/*.c)) \
 		       tests/unit/stream.c app/buffer.c
+AGREE_SOURCES := tests/conformance/agree.c tests/conformance/peer.c tests/conformance/dump.c \
+		 tests/unit/stream.c app/buffer.c
 FUZZ_SOURCES := $(wildcard tests/fuzz/fuzz_*.c)
 # tests/unit/memory.c lets allocations fail.
 MEMORY_HOOKS := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
@@ -59,8 +61,8 @@ scale: ## changes the number of loop workers of the running system to WORKERS=n
 restart: ## replaces every worker of the running system, one after the other
 	@$(MAKE) --no-print-directory all && exec spawn/restart.sh
 
-test: ## installs what tests need, builds, and runs unit and integration tests
-	@spawn/deps.sh test && $(MAKE) --no-print-directory all unit integration && exec tests/run
+test: ## installs what tests need, builds, and runs all of them
+	@spawn/deps.sh test && $(MAKE) --no-print-directory all unit integration conformance && exec tests/run
 
 fuzz: ## feeds random input to what parses, DURATION=60 seconds for each target
 	@spawn/deps.sh fuzz && $(MAKE) --no-print-directory CC=clang CFLAGS='-O1 -g' \
@@ -77,7 +79,7 @@ help: ## lists these
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
 
 unit: $(OBJ)/unit
-conformance: $(OBJ)/conformance
+conformance: $(OBJ)/conformance $(OBJ)/agree
 fuzzers: $(patsubst tests/fuzz/%.c,$(OBJ)/%,$(FUZZ_SOURCES))
 integration: $(OBJ)/integration
 
@@ -96,6 +98,9 @@ $(OBJ)/integration: $(call object,$(INTEGRATION_SOURCES)) $(OBJ)/liblanes.a
 $(OBJ)/conformance: $(call object,$(CONFORMANCE_SOURCES))
 	$(call quiet,LD $@)$(LINK) -o $@ $^
 
+$(OBJ)/agree: $(call object,$(AGREE_SOURCES))
+	$(call quiet,LD $@)$(LINK) -o $@ $^
+
 $(OBJ)/fuzz_%: $(OBJ)/tests/fuzz/fuzz_%.o $(OBJ)/liblanes.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)
 
@@ -109,7 +114,7 @@ $(OBJ)/flags: FORCE
 	@printf '%s\n' '$(COMPILE)' '$(LINK)' | cmp -s - $@ || printf '%s\n' '$(COMPILE)' '$(LINK)' >$@
 
 -include $(patsubst %.c,$(OBJ)/%.d,app/main.c $(APP_SOURCES) $(sort $(UNIT_SOURCES) $(INTEGRATION_SOURCES) $(FUZZ_SOURCES) \
-	$(CONFORMANCE_SOURCES)))
+	$(CONFORMANCE_SOURCES) $(AGREE_SOURCES)))
 
 FORCE:
 .DELETE_ON_ERROR:
