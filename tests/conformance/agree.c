@@ -88,16 +88,16 @@ static const char *const paths[] = {
 	"/async/await-one%", "/async/await-one\n", "/\xff\xfe", "/\r\nX: y",
 	"/async/await-one\r\n/"};
 /* Nothing of it lasts: valid ones are next to nothing. */
-static const char *const seconds[] = {"0",     "0.0",      "0.001",
-				      "1e-3",  "1e-05",    "-0",
-				      "+0",    "%30",      "0_0",
+static const char *const seconds[] = {"0",     "0.0",	   "0.001",
+				      "1e-3",  "1e-05",	   "-0",
+				      "+0",    "%30",	   "0_0",
 				      " 0 ",   "\xd9\xa0", "5e-324",
-				      "abc",   "",         "-1",
-				      "-0.1",  "61",       "60.001",
-				      "nan",   "inf",      "-inf",
-				      "1e999", "0x1",      "1,5",
-				      "%",     "%zz",      "%ff",
-				      "0%000", "1__0",     "0.",
+				      "abc",   "",	   "-1",
+				      "-0.1",  "61",	   "60.001",
+				      "nan",   "inf",	   "-inf",
+				      "1e999", "0x1",	   "1,5",
+				      "%",     "%zz",	   "%ff",
+				      "0%000", "1__0",	   "0.",
 				      ".0",    "\"<&gt;",  "9999999999999999999999"};
 static const char *const numbers[] = {"0",
 				      "1",
@@ -119,8 +119,8 @@ static const char *const numbers[] = {"0",
 				      "0x10",
 				      "\xef\xbc\x91"};
 static const char *const others[] = {
-	"a=b",     "=",         "&",           "seconds", "Seconds=1",
-	"n",       "x=%41+%42", "seconds%3d1", "%00=1",   "a=\xf0\x9f\x98\x80",
+	"a=b",	   "=",		"&",	       "seconds", "Seconds=1",
+	"n",	   "x=%41+%42", "seconds%3d1", "%00=1",	  "a=\xf0\x9f\x98\x80",
 	"second=1"};
 
 static void add_query(struct buffer *query, const char *name, const char *value)

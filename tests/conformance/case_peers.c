@@ -104,7 +104,7 @@ static void flood(struct trial *t, struct peer *p, const char *format)
 	}
 	p->timeout = timeout;
 	saw(t, "%s after %d of %d",
-	    taken                ? "took everything"
+	    taken		 ? "took everything"
 	    : peer_hung_up(p, 0) ? "closed"
 				 : "stopped reading",
 	    sent, FLOOD);

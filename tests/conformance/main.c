@@ -14,8 +14,8 @@
 #include "chapters.h"
 
 static const struct chapter *const chapters[] = {
-	&chapter_records, &chapter_management, &chapter_begin,        &chapter_params,
-	&chapter_stdin,   &chapter_abort,      &chapter_multiplexing, &chapter_peers,
+	&chapter_records, &chapter_management, &chapter_begin,	      &chapter_params,
+	&chapter_stdin,	  &chapter_abort,      &chapter_multiplexing, &chapter_peers,
 };
 
 enum { CHAPTERS = sizeof(chapters) / sizeof(chapters[0]), KNOWN_MAX = 64 };

@@ -25,10 +25,10 @@ struct answer {
 };
 
 struct peer {
-	int fd;           /* -1: not open */
-	int timeout;      /* milliseconds */
-	bool closed;      /* the responder closed, or reset, the connection */
-	bool deaf;        /* does not read, not even while it waits to send */
+	int fd;		  /* -1: not open */
+	int timeout;	  /* milliseconds */
+	bool closed;	  /* the responder closed, or reset, the connection */
+	bool deaf;	  /* does not read, not even while it waits to send */
 	size_t read_size; /* bytes to read at once; 0: many */
 
 	struct buffer sent;
@@ -37,7 +37,7 @@ struct peer {
 
 	struct answer *answers;
 	size_t answer_count, answer_room;
-	size_t ended;         /* of the answers */
+	size_t ended;	      /* of the answers */
 	struct buffer values; /* content of the last GET_VALUES_RESULT */
 	size_t values_count;
 	bool unknown[256]; /* types that UNKNOWN_TYPE was sent for */

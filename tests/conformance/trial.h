@@ -16,11 +16,11 @@ enum { PEERS = 128, EXTRA_PARAMS = 32 };
 
 struct settings {
 	const char *address;
-	const char *fast;                 /* "PATH?QUERY" that is answered at once */
-	const char *slow;                 /* that takes a while, or NULL */
-	const char *queued;               /* whose requests wait for each other, or NULL */
+	const char *fast;		  /* "PATH?QUERY" that is answered at once */
+	const char *slow;		  /* that takes a while, or NULL */
+	const char *queued;		  /* whose requests wait for each other, or NULL */
 	const char *params[EXTRA_PARAMS]; /* "NAME=VALUE" */
-	int timeout;                      /* milliseconds a responder may take for anything */
+	int timeout;			  /* milliseconds a responder may take for anything */
 	int patience; /* after so many it closes a connection of a silent peer, or one that does
 			 not read; 0: not known */
 	struct buffer body; /* of a normal answer */
@@ -33,7 +33,7 @@ struct trial {
 	size_t peer_count;
 	bool skipped;
 	char failure[256]; /* empty: none so far */
-	char saw[256];     /* which of the outcomes that the specification allows */
+	char saw[256];	   /* which of the outcomes that the specification allows */
 };
 
 struct conformance_case {
