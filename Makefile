@@ -33,6 +33,11 @@ INTEGRATION_SOURCES := $(wildcard tests/*.c tests/integration/*.c) tests/unit/st
 CONTRAST_MAINS   := tests/contrast/contrast.c tests/contrast/exercises.c
 CONTRAST_SOURCES := $(filter-out $(CONTRAST_MAINS),$(wildcard tests/contrast/*.c)) \
 		    $(addprefix tests/integration/,process.c system.c volley.c)
+CONFORMANCE_SOURCES := $(filter-out %/agree.c,$(wildcard tests/conformance/*.c)) \
+		       tests/unit/stream.c app/buffer.c
+AGREE_SOURCES := tests/conformance/agree.c tests/conformance/peer.c tests/conformance/dump.c \
+		 tests/unit/stream.c app/buffer.c
+FUZZ_SOURCES := $(wildcard tests/fuzz/fuzz_*.c)
 # tests/unit/memory.c lets allocations fail.
 MEMORY_HOOKS := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 object = $(patsubst %.c,$(OBJ)/%.o,$(1))
@@ -54,14 +59,22 @@ stop: ## stops what start started
 status: ## shows what runs
 	@spawn/status.sh
 
+top: ## shows the running system live in the terminal; q ends it
+	@spawn/top.sh
+
 scale: ## changes the number of loop workers of the running system to WORKERS=n
 	@spawn/scale.sh
 
 restart: ## replaces every worker of the running system, one after the other
 	@$(MAKE) --no-print-directory all && exec spawn/restart.sh
 
-test: ## installs what tests need, builds, and runs unit and integration tests
-	@spawn/deps.sh test && $(MAKE) --no-print-directory all unit integration && exec tests/run
+test: ## installs what tests need, builds, and runs all of them
+	@spawn/deps.sh test && $(MAKE) --no-print-directory all unit integration conformance && exec tests/run
+
+fuzz: ## feeds random input to what parses, DURATION=60 seconds for each target
+	@spawn/deps.sh fuzz && $(MAKE) --no-print-directory CC=clang CFLAGS='-O1 -g' \
+		SANITIZER=fuzzer,address,undefined fuzzers && \
+		exec tests/fuzz/run $(BUILD)/fuzzer-address-undefined $(DURATION)
 
 contrast: ## processes against loop: CLIENTS=48 DURATION=0.25 WORKERS="1 4"
 	@spawn/deps.sh test && $(MAKE) --no-print-directory all $(OBJ)/tests/contrast/contrast && \
@@ -81,6 +94,8 @@ help: ## lists these
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
 
 unit: $(OBJ)/unit
+conformance: $(OBJ)/conformance $(OBJ)/agree
+fuzzers: $(patsubst tests/fuzz/%.c,$(OBJ)/%,$(FUZZ_SOURCES))
 integration: $(OBJ)/integration
 
 $(OBJ)/lanes: $(OBJ)/app/main.o $(OBJ)/liblanes.a
@@ -98,6 +113,15 @@ $(OBJ)/integration: $(call object,$(INTEGRATION_SOURCES)) $(OBJ)/liblanes.a
 $(CONTRAST_MAINS:%.c=$(OBJ)/%): %: %.o $(call object,$(CONTRAST_SOURCES))
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS) -lcurl
 
+$(OBJ)/conformance: $(call object,$(CONFORMANCE_SOURCES))
+	$(call quiet,LD $@)$(LINK) -o $@ $^
+
+$(OBJ)/agree: $(call object,$(AGREE_SOURCES))
+	$(call quiet,LD $@)$(LINK) -o $@ $^
+
+$(OBJ)/fuzz_%: $(OBJ)/tests/fuzz/fuzz_%.o $(OBJ)/liblanes.a
+	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)
+
 $(OBJ)/%.o: %.c $(OBJ)/flags
 	@mkdir -p $(@D)
 	$(call quiet,CC $<)$(COMPILE) -MMD -MP -c -o $@ $<
@@ -107,10 +131,12 @@ $(OBJ)/flags: FORCE
 	@mkdir -p $(@D)
 	@printf '%s\n' '$(COMPILE)' '$(LINK)' | cmp -s - $@ || printf '%s\n' '$(COMPILE)' '$(LINK)' >$@
 
--include $(patsubst %.c,$(OBJ)/%.d,app/main.c $(APP_SOURCES) $(sort $(UNIT_SOURCES) $(INTEGRATION_SOURCES) \
+-include $(patsubst %.c,$(OBJ)/%.d,app/main.c $(APP_SOURCES) $(sort $(UNIT_SOURCES) \
+	$(INTEGRATION_SOURCES) $(FUZZ_SOURCES) $(CONFORMANCE_SOURCES) $(AGREE_SOURCES) \
 	$(CONTRAST_SOURCES) $(CONTRAST_MAINS)))
 
 FORCE:
 .DELETE_ON_ERROR:
-.PHONY: all run start stop status scale restart test contrast exercises check-deps clean help unit \
-	integration FORCE
+# Every target with a help line, and:
+.PHONY: $(shell sed -n 's/^\([a-z-]*\):[^#]*\#\#.*/\1/p' $(firstword $(MAKEFILE_LIST)))
+.PHONY: unit integration conformance fuzzers FORCE

@@ -514,15 +514,14 @@ static void conn_flush(struct conn *conn)
 		conn_close(conn);
 		return;
 	}
-	if (conn->writing.len || conn->fcgi.out.len || conn->lingering)
-		conn_throttle(conn);
-	else if (fcgi_responder_should_close(&conn->fcgi) && fcgi_responder_linger(&conn->fcgi))
+	conn_throttle(conn);
+	if (conn->closing || conn->writing.len || conn->fcgi.out.len || conn->lingering)
+		return;
+	if (fcgi_responder_should_close(&conn->fcgi) && fcgi_responder_linger(&conn->fcgi))
 		conn_linger(conn);
 	else if (fcgi_responder_should_close(&conn->fcgi) ||
 		 (conn->engine->draining && conn->spoken && conn_is_idle(conn)))
 		conn_close(conn);
-	else
-		conn_throttle(conn);
 }
 
 static void on_settled(void *owner)
@@ -629,12 +628,23 @@ static void stop(struct engine *engine, int status)
 	uv_stop(&engine->loop);
 }
 
+/* A request may be waiting in the socket, sent before the web server could see that we go. */
+static bool conn_has_input(const struct conn *conn)
+{
+	uv_os_fd_t fd;
+	char byte;
+
+	return uv_fileno(&conn->uv.handle, &fd) == 0 &&
+	       recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
 static void drain_if_idle(struct engine *engine)
 {
 	if (engine->in_flight || engine->stopped)
 		return;
 	for (struct conn *conn = engine->conns; conn; conn = conn->next)
-		if (conn->writing.len || conn->fcgi.out.len)
+		if (conn->writing.len || conn->fcgi.out.len ||
+		    (!conn->lingering && conn_has_input(conn)))
 			return;
 	log_event(LOG_INFO, "drained", NULL);
 	stop(engine, 0);
@@ -650,16 +660,6 @@ static void drain_by_force(struct engine *engine, const char *why)
 static void on_drain_timeout(uv_timer_t *timer)
 {
 	drain_by_force(timer->data, "drain-timeout");
-}
-
-/* A request may be waiting in the socket, sent before the web server could see that we go. */
-static bool conn_has_input(const struct conn *conn)
-{
-	uv_os_fd_t fd;
-	char byte;
-
-	return uv_fileno(&conn->uv.handle, &fd) == 0 &&
-	       recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
 }
 
 static void drain(struct engine *engine)

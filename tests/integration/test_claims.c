@@ -383,27 +383,28 @@ static double p99_beside(const char *pool)
 	return sorted[TRIVIAL * 99 / 100 - 1];
 }
 
-static void check_p99(const char *pool)
+static void check_p99(const char *pool, double limit)
 {
 	double best = 1;
 
-	for (int i = 0; i < 5 && best >= 0.02; i++) {
+	for (int i = 0; i < 5 && best >= limit; i++) {
 		double p99 = p99_beside(pool);
 
 		best = p99 < best ? p99 : best;
 	}
 	printf("    p99 of \"/\" meanwhile: %.1f ms\n", best * 1000);
-	CU_ASSERT(best < 0.02);
+	CU_ASSERT(best < limit);
 }
 
 static void a_process_pool_takes_heavy_work(void)
 {
-	check_p99("/cpu-pool");
+	check_p99("/cpu-pool", 0.02);
 }
 
 static void small_work_may_go_to_a_thread(void)
 {
-	check_p99("");
+	/* Held by the sums, the loop would take as long as all of them: a second. */
+	check_p99("", 0.1);
 }
 
 static const struct test tests[] = {
