@@ -339,7 +339,7 @@ void burst_wait(struct burst *burst, struct burst_result *result)
 	atomic_store(&burst->finish, true);
 	burst_join(burst);
 	*result = burst->result;
-	if (result->failed)
+	if (result->failed && !burst->options.may_fail)
 		fprintf(stderr, "%s: %zu answered, %zu failed: %s\n", burst->options.target,
 			result->answered, result->failed, result->failure);
 	free(burst);

@@ -32,6 +32,7 @@ struct burst_options {
 	const char *target;
 	const char *body;   /* what every answer must say; NULL: anything with status 200 */
 	size_t connections; /* each sends one request, all at the same moment */
+	bool may_fail;	    /* failures are expected, and not printed */
 	bool repeat;	    /* and after each answer another one, until burst_wait() */
 };
 

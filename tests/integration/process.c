@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/close_range.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -148,6 +149,7 @@ static void become(const char *const *arguments, const char *const *environment,
 	dup2(input, 0);
 	dup2(out, 1);
 	dup2(errors, 2);
+	close_range(3, UINT_MAX, CLOSE_RANGE_CLOEXEC); /* libcurl's, too */
 	set_environment(environment);
 	execvp(arguments[0], (char *const *)arguments);
 	perror(arguments[0]);

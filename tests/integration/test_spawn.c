@@ -186,54 +186,40 @@ static void foreground_leaves_nothing_when_killed(void)
 	foreground_ends_with(SIGKILL);
 }
 
-/* ---- nothing is magic: one line of spawn-fcgi, and nginx by hand ---- */
+/* ---- nothing is magic: what the README says, in a folder beside the program ---- */
 
-static const char PLAIN_NGINX[] = "pid nginx.pid;\n"
-				  "error_log error.log;\n"
-				  "events {}\n"
-				  "http {\n"
-				  "	access_log off;\n"
-				  "	client_body_temp_path temp;\n"
-				  "	proxy_temp_path temp;\n"
-				  "	fastcgi_temp_path temp;\n"
-				  "	uwsgi_temp_path temp;\n"
-				  "	scgi_temp_path temp;\n"
-				  "	server {\n"
-				  "		listen 127.0.0.1:%u;\n"
-				  "		location / {\n"
-				  "			include /etc/nginx/fastcgi_params;\n"
-				  "			fastcgi_pass unix:lanes.sock;\n"
-				  "		}\n"
-				  "	}\n"
-				  "}\n";
-
-static bool plain_start(struct system *sys)
+static void plain(const struct system *sys, const char *command)
 {
-	char path[DIRECTORY_SIZE + 16];
-	FILE *file;
+	run(&outcome,
+	    (const char *[]){"sh", "-ec", command, "sh", sys->run_dir, sys->port_variable + 5,
+			     NULL},
+	    NULL, -1);
+	CU_ASSERT_EQUAL(outcome.status, 0);
+	if (outcome.status)
+		printf("%s", outcome.errors);
+}
 
+static void plain_start(struct system *sys)
+{
 	*sys = (struct system){.port = port_free()};
 	snprintf(sys->url, sizeof(sys->url), "http://127.0.0.1:%u", (unsigned)sys->port);
-	if (!directory_make(sys->run_dir))
-		return false;
+	snprintf(sys->port_variable, sizeof(sys->port_variable), "PORT=%u", (unsigned)sys->port);
+	CU_ASSERT_FATAL(directory_make(sys->run_dir));
 	chmod(sys->run_dir, 0755); /* root's nginx gives up root */
-	/* By this folder the guard knows that something may be running here. */
-	snprintf(path, sizeof(path), "%s/pids", sys->run_dir);
-	mkdir(path, 0755);
-	snprintf(path, sizeof(path), "%s/nginx.conf", sys->run_dir);
-	file = fopen(path, "w");
-	if (!file)
-		return false;
-	fprintf(file, PLAIN_NGINX, (unsigned)sys->port);
-	fclose(file);
-	run(&outcome,
-	    (const char *[]){"sh", "-c",
-			     "cd \"$1\" && PATH=$PATH:/usr/sbin &&"
-			     "spawn-fcgi -F 4 -s lanes.sock -M 0666 -P lanes.pid -- \"$2\" &&"
-			     "exec nginx -p . -c nginx.conf",
-			     "sh", sys->run_dir, program(), NULL},
-	    NULL, -1);
-	return outcome.status == 0;
+	/* By the folder pids the guard knows that something may be running here. */
+	plain(sys, "block=$PWD/tests/integration/readme_block.sh\n"
+		   "mkdir \"$1/pids\"\n"
+		   "$block plain/nginx.conf | sed \"s/:8080;/:$2;/\" >\"$1/nginx.conf\"\n"
+		   "start=$($block plain/start)\n"
+		   "cd \"$1\"\n"
+		   "eval \"$start\"\n");
+}
+
+static void plain_stop(struct system *sys)
+{
+	plain(sys, "stop=$(tests/integration/readme_block.sh plain/stop)\n"
+		   "cd \"$1\"\n"
+		   "eval \"$stop\"\n");
 }
 
 static void the_plain_way(void)
@@ -243,7 +229,7 @@ static void the_plain_way(void)
 	pid_t workers[8];
 	pid_t left;
 
-	CU_ASSERT(plain_start(&sys));
+	plain_start(&sys);
 	CU_ASSERT(EVENTUALLY(get(&sys, "/")->status == 200));
 	CU_ASSERT_STRING_EQUAL(get(&sys, "/async/cpu-bound?n=10")->body, "{\"sum_sq\":285}");
 	CU_ASSERT_EQUAL(get(&sys, "/async/await-one/")->status, 307);
@@ -253,16 +239,7 @@ static void the_plain_way(void)
 		   &result);
 	CU_ASSERT_EQUAL(result.answered, 160);
 	CU_ASSERT_EQUAL(processes_in(sys.run_dir, "lanes", workers, 8), 4);
-	for (int i = 0; i < 4; i++)
-		kill(workers[i], SIGTERM);
-	CU_ASSERT(EVENTUALLY(processes_in(sys.run_dir, "lanes", &left, 1) == 0));
-	run(&outcome,
-	    (const char *[]){
-		    "sh", "-c",
-		    "cd \"$1\" && PATH=$PATH:/usr/sbin && nginx -p . -c nginx.conf -s quit", "sh",
-		    sys.run_dir, NULL},
-	    NULL, -1);
-	CU_ASSERT_EQUAL(outcome.status, 0);
+	plain_stop(&sys);
 	CU_ASSERT(EVENTUALLY(processes_in(sys.run_dir, NULL, &left, 1) == 0));
 	directory_remove(sys.run_dir);
 }
@@ -277,7 +254,7 @@ static const struct test tests[] = {
 	{"in the foreground: SIGINT and SIGTERM stop everything", foreground_ends_with_a_signal},
 	{"in the foreground: nothing is left even after SIGKILL",
 	 foreground_leaves_nothing_when_killed},
-	{"without our scripts: spawn-fcgi -F 4 and ten lines of nginx", the_plain_way},
+	{"without the scripts, as the README says", the_plain_way},
 };
 
 const struct suite spawn_suite = {"spawn", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL};
