@@ -231,7 +231,7 @@ stop_system() {
 remove_files() (
 	cd "$RUN_DIR" || exit
 	[ -d pids ] || exit
-	rm -f worker-*.sock prefork.sock cpu-*.sock admin.sock nginx.conf ./*.servers lanes lanes.new
+	rm -f worker-*.sock prefork.sock cpu-*.sock admin.sock nginx.conf nginx.pid ./*.servers lanes lanes.new
 	rm -rf pids temp board
 	for log in worker.log access.log error.log; do
 		[ -s "$log" ] || rm -f "$log"

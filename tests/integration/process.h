@@ -13,6 +13,13 @@
 
 enum { PATIENCE = 20 }; /* seconds to wait for what should come at once, on a busy machine */
 
+/* A sanitizer's memory is not ours: limits on memory mean nothing under one. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+enum { MEMORY_COUNTS = 0 };
+#else
+enum { MEMORY_COUNTS = 1 };
+#endif
+
 /* Seconds of a clock that is never set. */
 double now(void);
 

@@ -189,7 +189,7 @@ static void who_does_not_read_is_bounded_and_cut_off(void)
 	before = process_status(worker.pid, "VmRSS");
 	CU_ASSERT(flood() < 16 << 20);
 	CU_ASSERT(EVENTUALLY(process_sockets(worker.pid) == 1)); /* the listening one */
-	CU_ASSERT(process_status(worker.pid, "VmRSS") - before < 8192);
+	CU_ASSERT(process_status(worker.pid, "VmRSS") - before < 8192 || !MEMORY_COUNTS);
 	end();
 }
 

@@ -186,51 +186,39 @@ static void foreground_leaves_nothing_when_killed(void)
 	foreground_ends_with(SIGKILL);
 }
 
-/* ---- nothing is magic: what the README says, in a folder beside the program ---- */
+/* ---- nothing is magic ---- */
 
-static void plain(const struct system *sys, const char *command)
-{
-	run(&outcome,
-	    (const char *[]){"sh", "-ec", command, "sh", sys->run_dir, sys->port_variable + 5,
-			     NULL},
-	    NULL, -1);
-	CU_ASSERT_EQUAL(outcome.status, 0);
-	if (outcome.status)
-		printf("%s", outcome.errors);
-}
-
-static void plain_start(struct system *sys)
-{
-	*sys = (struct system){.port = port_free()};
-	snprintf(sys->url, sizeof(sys->url), "http://127.0.0.1:%u", (unsigned)sys->port);
-	snprintf(sys->port_variable, sizeof(sys->port_variable), "PORT=%u", (unsigned)sys->port);
-	CU_ASSERT_FATAL(directory_make(sys->run_dir));
-	chmod(sys->run_dir, 0755); /* root's nginx gives up root */
-	/* By the folder pids the guard knows that something may be running here. */
-	plain(sys, "block=$PWD/tests/integration/readme_block.sh\n"
-		   "mkdir \"$1/pids\"\n"
-		   "$block plain/nginx.conf | sed \"s/:8080;/:$2;/\" >\"$1/nginx.conf\"\n"
-		   "start=$($block plain/start)\n"
-		   "cd \"$1\"\n"
-		   "eval \"$start\"\n");
-}
-
-static void plain_stop(struct system *sys)
-{
-	plain(sys, "stop=$(tests/integration/readme_block.sh plain/stop)\n"
-		   "cd \"$1\"\n"
-		   "eval \"$stop\"\n");
-}
+/* What the README says, on another port and in a folder of its own; as root with the additions that
+ * it names. The folder pids is how the guard knows that something may be running here. */
+static const char PLAIN_WAY[] =
+	"block=$(tests/integration/readme_block.sh 'the plain way' |\n"
+	"	sed -e \"s/8081/$2/g\" -e 's,/path/to/build/lanes,./lanes,')\n"
+	"[ \"$(id -u)\" != 0 ] || block=$(printf '%s\\n' \"$block\" |\n"
+	"	sed -e 's/^spawn-fcgi /&-u www-data -U www-data /' -e 's/^pid /user www-data; "
+	"&/')\n"
+	"cp \"$3\" \"$1/lanes\"\n"
+	"mkdir \"$1/pids\"\n"
+	"chmod 755 \"$1\"\n"
+	"cd \"$1\"\n"
+	"eval \"$block\"\n";
 
 static void the_plain_way(void)
 {
-	struct system sys;
+	struct system sys = {.port = port_free()};
 	struct burst_result result;
-	pid_t workers[8];
-	pid_t left;
+	char port[8];
+	pid_t pids[8];
 
-	plain_start(&sys);
-	CU_ASSERT(EVENTUALLY(get(&sys, "/")->status == 200));
+	snprintf(port, sizeof(port), "%u", (unsigned)sys.port);
+	snprintf(sys.url, sizeof(sys.url), "http://127.0.0.1:%s", port);
+	CU_ASSERT_FATAL(directory_make(sys.run_dir));
+	run(&outcome,
+	    (const char *[]){"sh", "-ec", PLAIN_WAY, "sh", sys.run_dir, port, program(), NULL},
+	    NULL, -1);
+	CU_ASSERT_EQUAL(outcome.status, 0);
+	CU_ASSERT_PTR_NOT_NULL(strstr(outcome.out, "async_io_task(0.5s) done"));
+	if (outcome.status)
+		printf("%s", outcome.errors);
 	CU_ASSERT_STRING_EQUAL(get(&sys, "/async/cpu-bound?n=10")->body, "{\"sum_sq\":285}");
 	CU_ASSERT_EQUAL(get(&sys, "/async/await-one/")->status, 307);
 	CU_ASSERT_EQUAL(get(&sys, "/nowhere")->status, 404);
@@ -238,9 +226,14 @@ static void the_plain_way(void)
 							     .connections = 160}),
 		   &result);
 	CU_ASSERT_EQUAL(result.answered, 160);
-	CU_ASSERT_EQUAL(processes_in(sys.run_dir, "lanes", workers, 8), 4);
-	plain_stop(&sys);
-	CU_ASSERT(EVENTUALLY(processes_in(sys.run_dir, NULL, &left, 1) == 0));
+	CU_ASSERT_EQUAL(processes_in(sys.run_dir, "lanes", pids, 8), 4);
+	for (int i = 0; i < 4; i++)
+		kill(pids[i], SIGTERM);
+	CU_ASSERT(EVENTUALLY(processes_in(sys.run_dir, "lanes", pids, 8) == 0));
+	run(&outcome,
+	    (const char *[]){"sh", "-c", "kill $(cat \"$1/nginx.pid\")", "sh", sys.run_dir, NULL},
+	    NULL, -1);
+	CU_ASSERT(EVENTUALLY(processes_in(sys.run_dir, NULL, pids, 8) == 0));
 	directory_remove(sys.run_dir);
 }
 

@@ -59,7 +59,7 @@ static void the_defaults(void)
 	CU_ASSERT_PTR_NULL(o.listen);
 	CU_ASSERT_STRING_EQUAL(o.pool, "loop");
 	CU_ASSERT_EQUAL(o.slot, 0);
-	CU_ASSERT_EQUAL(o.drain, DRAIN_REFUSE);
+	CU_ASSERT_EQUAL(o.drain, DRAIN_AUTO);
 	CU_ASSERT_EQUAL(o.threads, 40);
 	CU_ASSERT_EQUAL(o.backlog, 4096);
 	CU_ASSERT_EQUAL(o.params_limit, 65536);
@@ -205,7 +205,7 @@ static void a_bad_word_is_refused(void)
 	REFUSED("lanes: --engine: 'nginx' is not loop|prefork\n", "--engine", "nginx");
 	REFUSED("lanes: --engine: 'loo' is not loop|prefork\n", "--engine=loo");
 	REFUSED("lanes: --engine: 'loop|prefork' is not loop|prefork\n", "--engine=loop|prefork");
-	REFUSED("lanes: --drain: '' is not refuse|wait\n", "--drain=");
+	REFUSED("lanes: --drain: '' is not auto|refuse|wait\n", "--drain=");
 }
 
 static void an_empty_text_is_refused(void)
@@ -246,11 +246,12 @@ static void flags_take_no_value(void)
 static void help_lists_every_option(void)
 {
 	static const char *const names[] = {
-		"engine",	 "listen",	 "pool",	 "slot",	   "drain",
-		"nice",		 "threads",	 "thread-queue", "cpu-threads",	   "cpu-queue",
-		"backlog",	 "max-conns",	 "max-reqs",	 "conn-requests",  "params-limit",
-		"stdin-limit",	 "output-limit", "idle-timeout", "header-timeout", "send-timeout",
-		"drain-timeout", "help",	 "version",
+		"engine",	"scoreboard",	 "listen",	  "pool",	  "slot",
+		"drain",	"nice",		 "threads",	  "thread-queue", "cpu-threads",
+		"cpu-queue",	"backlog",	 "max-conns",	  "max-reqs",	  "conn-requests",
+		"params-limit", "stdin-limit",	 "output-limit",  "idle-timeout", "header-timeout",
+		"send-timeout", "drain-timeout", "slow-callback", "ready-held",	  "routes",
+		"top",		"help",		 "version",
 	};
 	char *text = NULL;
 	size_t len;
