@@ -55,6 +55,9 @@ stop: ## stops what start started
 status: ## shows what runs
 	@spawn/status.sh
 
+top: ## shows the running system live in the terminal; q ends it
+	@spawn/top.sh
+
 scale: ## changes the number of loop workers of the running system to WORKERS=n
 	@spawn/scale.sh
 
@@ -118,4 +121,6 @@ $(OBJ)/flags: FORCE
 
 FORCE:
 .DELETE_ON_ERROR:
-.PHONY: all run start stop status scale restart test check-deps clean help unit integration conformance fuzz fuzzers FORCE
+# Every target with a help line, and:
+.PHONY: $(shell sed -n 's/^\([a-z-]*\):[^#]*\#\#.*/\1/p' $(firstword $(MAKEFILE_LIST)))
+.PHONY: unit integration conformance fuzzers FORCE
