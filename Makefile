@@ -34,6 +34,10 @@ CONFORMANCE_SOURCES := $(filter-out %/agree.c,$(wildcard tests/conformance/*.c))
 AGREE_SOURCES := tests/conformance/agree.c tests/conformance/peer.c tests/conformance/dump.c \
 		 tests/unit/stream.c app/buffer.c
 FUZZ_SOURCES := $(wildcard tests/fuzz/fuzz_*.c)
+# The two programs of tests/contrast share what is not one of them.
+CONTRAST_MAINS   := tests/contrast/contrast.c tests/contrast/exercises.c
+CONTRAST_SOURCES := $(filter-out $(CONTRAST_MAINS),$(wildcard tests/contrast/*.c)) \
+		    $(addprefix tests/integration/,process.c system.c volley.c)
 # tests/unit/memory.c lets allocations fail.
 MEMORY_HOOKS := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 object = $(patsubst %.c,$(OBJ)/%.o,$(1))
@@ -72,6 +76,14 @@ fuzz: ## feeds random input to what parses, DURATION=60 seconds for each target
 		SANITIZER=fuzzer,address,undefined fuzzers && \
 		exec tests/fuzz/run $(BUILD)/fuzzer-address-undefined $(DURATION)
 
+contrast: ## processes against loop: CLIENTS=48 DURATION=0.25 WORKERS="1 4"
+	@spawn/deps.sh test && $(MAKE) --no-print-directory all $(OBJ)/tests/contrast/contrast && \
+		exec $(OBJ)/tests/contrast/contrast
+
+exercises: ## the guide's exercises and the prefork trap, run for real
+	@spawn/deps.sh test && $(MAKE) --no-print-directory all $(OBJ)/tests/contrast/exercises && \
+		exec $(OBJ)/tests/contrast/exercises
+
 check-deps: ## installs what the checks need
 	@spawn/deps.sh check
 
@@ -107,6 +119,9 @@ $(OBJ)/agree: $(call object,$(AGREE_SOURCES))
 $(OBJ)/fuzz_%: $(OBJ)/tests/fuzz/fuzz_%.o $(OBJ)/liblanes.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)
 
+$(CONTRAST_MAINS:%.c=$(OBJ)/%): %: %.o $(call object,$(CONTRAST_SOURCES))
+	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS) -lcurl
+
 $(OBJ)/%.o: %.c $(OBJ)/flags
 	@mkdir -p $(@D)
 	$(call quiet,CC $<)$(COMPILE) -MMD -MP -c -o $@ $<
@@ -116,11 +131,10 @@ $(OBJ)/flags: FORCE
 	@mkdir -p $(@D)
 	@printf '%s\n' '$(COMPILE)' '$(LINK)' | cmp -s - $@ || printf '%s\n' '$(COMPILE)' '$(LINK)' >$@
 
--include $(patsubst %.c,$(OBJ)/%.d,app/main.c $(APP_SOURCES) $(sort $(UNIT_SOURCES) $(INTEGRATION_SOURCES) $(FUZZ_SOURCES) \
-	$(CONFORMANCE_SOURCES) $(AGREE_SOURCES)))
+-include $(shell find $(OBJ) -name '*.d' 2>/dev/null)
 
 FORCE:
 .DELETE_ON_ERROR:
 # Every target with a help line, and:
-.PHONY: $(shell sed -n 's/^\([a-z-]*\):[^#]*\#\#.*/\1/p' $(firstword $(MAKEFILE_LIST)))
+.PHONY: $(shell sed -n 's/^\([a-z-]*\):[^\#]*\#\#.*/\1/p' $(firstword $(MAKEFILE_LIST)))
 .PHONY: unit integration conformance fuzzers FORCE

@@ -7,6 +7,7 @@ extern const struct suite endpoints_suite;
 extern const struct suite oracle_suite;
 extern const struct suite oracle_prefork_suite;
 extern const struct suite concurrency_suite;
+extern const struct suite claims_suite;
 extern const struct suite load_suite;
 extern const struct suite fastcgi_suite;
 extern const struct suite prefork_suite;
@@ -30,8 +31,8 @@ int main(int argc, char **argv)
 {
 	static const struct suite *const suites[] = {
 		&endpoints_suite,   &oracle_suite, &oracle_prefork_suite, &prefork_suite,
-		&concurrency_suite, &load_suite,   &fastcgi_suite,	  &drain_suite,
-		&worker_suite,	    &spawn_suite,  &readme_suite,
+		&concurrency_suite, &claims_suite, &load_suite,		  &fastcgi_suite,
+		&drain_suite,	    &worker_suite, &spawn_suite,	  &readme_suite,
 	};
 
 	raise_files_limit();
