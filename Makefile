@@ -29,15 +29,15 @@ LIBS      := $(shell pkg-config --libs $(PACKAGES) 2>&1) -lfcgi -lm -pthread $(L
 APP_SOURCES  := $(filter-out app/main.c,$(wildcard app/*.c app/*/*.c))
 UNIT_SOURCES := $(wildcard tests/*.c tests/unit/*.c)
 INTEGRATION_SOURCES := $(wildcard tests/*.c tests/integration/*.c) tests/unit/stream.c
-# The two programs of tests/contrast share what is not one of them.
-CONTRAST_MAINS   := tests/contrast/contrast.c tests/contrast/exercises.c
-CONTRAST_SOURCES := $(filter-out $(CONTRAST_MAINS),$(wildcard tests/contrast/*.c)) \
-		    $(addprefix tests/integration/,process.c system.c volley.c)
 CONFORMANCE_SOURCES := $(filter-out %/agree.c,$(wildcard tests/conformance/*.c)) \
 		       tests/unit/stream.c app/buffer.c
 AGREE_SOURCES := tests/conformance/agree.c tests/conformance/peer.c tests/conformance/dump.c \
 		 tests/unit/stream.c app/buffer.c
 FUZZ_SOURCES := $(wildcard tests/fuzz/fuzz_*.c)
+# The two programs of tests/contrast share what is not one of them.
+CONTRAST_MAINS   := tests/contrast/contrast.c tests/contrast/exercises.c
+CONTRAST_SOURCES := $(filter-out $(CONTRAST_MAINS),$(wildcard tests/contrast/*.c)) \
+		    $(addprefix tests/integration/,process.c system.c volley.c)
 # tests/unit/memory.c lets allocations fail.
 MEMORY_HOOKS := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 object = $(patsubst %.c,$(OBJ)/%.o,$(1))
@@ -110,9 +110,6 @@ $(OBJ)/unit: $(call object,$(UNIT_SOURCES)) $(OBJ)/liblanes.a
 $(OBJ)/integration: $(call object,$(INTEGRATION_SOURCES)) $(OBJ)/liblanes.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS) -lcunit -lcurl
 
-$(CONTRAST_MAINS:%.c=$(OBJ)/%): %: %.o $(call object,$(CONTRAST_SOURCES))
-	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS) -lcurl
-
 $(OBJ)/conformance: $(call object,$(CONFORMANCE_SOURCES))
 	$(call quiet,LD $@)$(LINK) -o $@ $^
 
@@ -121,6 +118,9 @@ $(OBJ)/agree: $(call object,$(AGREE_SOURCES))
 
 $(OBJ)/fuzz_%: $(OBJ)/tests/fuzz/fuzz_%.o $(OBJ)/liblanes.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)
+
+$(CONTRAST_MAINS:%.c=$(OBJ)/%): %: %.o $(call object,$(CONTRAST_SOURCES))
+	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS) -lcurl
 
 $(OBJ)/%.o: %.c $(OBJ)/flags
 	@mkdir -p $(@D)
@@ -131,12 +131,10 @@ $(OBJ)/flags: FORCE
 	@mkdir -p $(@D)
 	@printf '%s\n' '$(COMPILE)' '$(LINK)' | cmp -s - $@ || printf '%s\n' '$(COMPILE)' '$(LINK)' >$@
 
--include $(patsubst %.c,$(OBJ)/%.d,app/main.c $(APP_SOURCES) $(sort $(UNIT_SOURCES) \
-	$(INTEGRATION_SOURCES) $(FUZZ_SOURCES) $(CONFORMANCE_SOURCES) $(AGREE_SOURCES) \
-	$(CONTRAST_SOURCES) $(CONTRAST_MAINS)))
+-include $(shell find $(OBJ) -name '*.d' 2>/dev/null)
 
 FORCE:
 .DELETE_ON_ERROR:
 # Every target with a help line, and:
-.PHONY: $(shell sed -n 's/^\([a-z-]*\):[^#]*\#\#.*/\1/p' $(firstword $(MAKEFILE_LIST)))
+.PHONY: $(shell sed -n 's/^\([a-z-]*\):[^\#]*\#\#.*/\1/p' $(firstword $(MAKEFILE_LIST)))
 .PHONY: unit integration conformance fuzzers FORCE
