@@ -14,6 +14,7 @@ extern const struct suite prefork_suite;
 extern const struct suite drain_suite;
 extern const struct suite worker_suite;
 extern const struct suite spawn_suite;
+extern const struct suite observe_suite;
 extern const struct suite readme_suite;
 
 /* 10,000 connections take as many descriptors. */
@@ -32,7 +33,8 @@ int main(int argc, char **argv)
 	static const struct suite *const suites[] = {
 		&endpoints_suite,   &oracle_suite, &oracle_prefork_suite, &prefork_suite,
 		&concurrency_suite, &claims_suite, &load_suite,		  &fastcgi_suite,
-		&drain_suite,	    &worker_suite, &spawn_suite,	  &readme_suite,
+		&drain_suite,	    &worker_suite, &spawn_suite,	  &observe_suite,
+		&readme_suite,
 	};
 
 	raise_files_limit();
