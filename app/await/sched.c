@@ -53,7 +53,7 @@ static void on_prepare(uv_prepare_t *handle)
 	struct sched *sched = handle->data;
 
 	run_batch(sched);
-	board_turn_ends(sched->options.board);
+	board_turn_ends(sched->options.board, uv_hrtime());
 }
 
 static void on_check(uv_check_t *handle)

@@ -9,7 +9,6 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
-#include <uv.h>
 
 enum {
 	VERSION = 1,
@@ -280,17 +279,15 @@ void board_answered(struct board_slot *slot, uint64_t owner, uint64_t nanosecond
 	board_add(&slot->classes[who.status / 100 % 6], 1);
 }
 
-void board_turn_ends(struct board_slot *slot)
+void board_turn_ends(struct board_slot *slot, uint64_t now)
 {
 	uint64_t since = board_get(&slot->turn_since);
-	uint64_t now;
 	uint64_t second;
 	uint64_t us;
 	word *hold;
 
 	if (!since)
 		return;
-	now = uv_hrtime();
 	second = now / 1000000000;
 	us = (now - since) / 1000;
 	hold = &slot->holds[second % BOARD_SECONDS];
