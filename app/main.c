@@ -7,6 +7,7 @@
 #include "engine/listen.h"
 #include "engine/loop.h"
 #include "engine/prefork.h"
+#include "harden.h"
 #include "log.h"
 #include "observe/scoreboard.h"
 #include "options.h"
@@ -57,6 +58,7 @@ int main(int argc, char **argv)
 		puts("lanes " LANES_VERSION);
 		return 0;
 	}
+	harden(options.core);
 	if (listener_open(&listener, options.listen, (int)options.backlog))
 		return 1;
 	slot = claim_slot(&options, &board, &endpoints);
@@ -68,6 +70,8 @@ int main(int argc, char **argv)
 		options.slot = options.scoreboard ? (int64_t)board_get(&slot->number) : getpid();
 	snprintf(worker, sizeof(worker), "%.40s-%lld", options.pool, (long long)options.slot);
 	log_init(worker);
+	if (geteuid() == 0)
+		log_event(LOG_WARNING, "runs-as-root", "instead", "spawn-fcgi -u USER", NULL);
 	if (options.nice && nice((int)options.nice) < 0)
 		perror("lanes: nice");
 	if (options.engine == ENGINE_PREFORK)

@@ -66,6 +66,8 @@ static const struct option table[] = {
 	 "seconds a peer may take to read some of its answer"},
 	{"drain-timeout", SECONDS, AT(drain_timeout), "30", 0, 86400000, NULL,
 	 "seconds requests in flight may take to end after SIGTERM or SIGUSR1"},
+	{"core", FLAG, AT(core), NULL, 0, 0, NULL,
+	 "dump core as the limits allow; without it, never: the requests would be in the file"},
 	{"help", FLAG, AT(help), NULL, 0, 0, NULL, "print this and exit"},
 	{"version", FLAG, AT(version), NULL, 0, 0, NULL, "print the version and exit"},
 };

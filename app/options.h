@@ -47,6 +47,7 @@ struct options {
 	int64_t send_timeout;
 	int64_t drain_timeout;
 
+	bool core; /* leave core dumps as the limits allow */
 	bool help;
 	bool version;
 };
