@@ -53,6 +53,7 @@ struct engine {
 	uv_poll_t accept;
 	uv_timer_t accept_retry;
 	uv_timer_t sweep;
+	uint64_t swept; /* uv_now() of the last sweep */
 	uv_timer_t drain_timer;
 	uv_signal_t signals[3];
 	bool accepting;
@@ -632,17 +633,30 @@ static int64_t conn_patience(struct conn *conn, uint64_t *since)
 	return fcgi_responder_active(&conn->fcgi) ? 0 : options->idle_timeout;
 }
 
+static uint64_t later(uint64_t since, uint64_t by, uint64_t now)
+{
+	return since + by < now ? since + by : now;
+}
+
+/* Time in which a handler held the loop is not the peer's: what it sent meanwhile is not read yet
+ * when the sweep, being a timer, comes first. */
 static void on_sweep(uv_timer_t *timer)
 {
 	struct engine *engine = timer->data;
+	uint64_t now = uv_now(&engine->loop);
+	uint64_t held = now - engine->swept - uv_timer_get_repeat(timer);
 	struct conn *next;
 
+	engine->swept = now;
 	for (struct conn *conn = engine->conns; conn; conn = next) {
 		uint64_t since;
-		int64_t patience = conn_patience(conn, &since);
+		int64_t patience;
 
 		next = conn->next;
-		if (patience && uv_now(&engine->loop) - since >= (uint64_t)patience)
+		conn->quiet_since = later(conn->quiet_since, held, now);
+		conn->unread_since = later(conn->unread_since, held, now);
+		patience = conn_patience(conn, &since);
+		if (patience && now - since >= (uint64_t)patience)
 			conn_close(conn);
 	}
 }
@@ -803,6 +817,7 @@ static int open_engine(struct engine *engine)
 		err = open_signals(engine);
 	if (!err)
 		err = open_accept(engine);
+	engine->swept = uv_now(&engine->loop);
 	if (!err)
 		err = uv_timer_start(&engine->sweep, on_sweep, sweep_interval(o),
 				     sweep_interval(o));
