@@ -305,13 +305,13 @@ static bool agree(const struct answer *const answers[2])
 	return same;
 }
 
-static void show(const struct request *r, unsigned long number,
+static void show(const struct request *r, unsigned long number, const struct peer peers[2],
 		 const struct answer *const answers[2])
 {
 	printf("FAIL  agreement: request %lu\n", number);
 	dump_records(stdout, "sent", buffer_slice(&r->bytes));
 	for (size_t i = 0; i < 2; i++) {
-		struct slice out = {"(no answer)", 11};
+		struct slice out = slice_of(peers[i].closed ? "(closed)" : "(none in time)");
 
 		if (answers[i])
 			out = buffer_slice(&answers[i]->out);
@@ -338,7 +338,7 @@ static void compare(const struct settings *s, struct peer peers[2], unsigned lon
 	sender->sent++;
 	if (!agree(answers)) {
 		if (sender->differing++ == 0)
-			show(&r, number, answers);
+			show(&r, number, peers, answers);
 	} else {
 		int status = answers[0]->out.len > 11 ? atoi(answers[0]->out.data + 8) : 0;
 
