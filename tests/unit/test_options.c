@@ -251,7 +251,7 @@ static void help_lists_every_option(void)
 		"cpu-queue",	"backlog",	 "max-conns",	  "max-reqs",	  "conn-requests",
 		"params-limit", "stdin-limit",	 "output-limit",  "idle-timeout", "header-timeout",
 		"send-timeout", "drain-timeout", "slow-callback", "ready-held",	  "routes",
-		"top",		"help",		 "version",
+		"top",		"core",		 "help",	  "version",
 	};
 	char *text = NULL;
 	size_t len;
