@@ -87,8 +87,11 @@ exercises: ## the guide's exercises and the prefork trap, run for real
 	@spawn/deps.sh test && $(MAKE) --no-print-directory all $(OBJ)/tests/contrast/exercises && \
 		exec $(OBJ)/tests/contrast/exercises
 
-check-deps: ## installs what the checks need
-	@spawn/deps.sh check
+check: ## formatter, linters, sanitizers, valgrind, short fuzzing, coverage: STEPS="format tidy"
+	@spawn/deps.sh check && exec tests/check $(STEPS)
+
+coverage: ## how many lines of app/ the tests reach
+	@spawn/deps.sh check && exec tests/coverage
 
 clean: ## removes what was built
 	@rm -rf $(BUILD)

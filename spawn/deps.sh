@@ -9,7 +9,7 @@ run='gcc libc6-dev make pkg-config libuv1-dev libjson-c-dev libfcgi-dev nginx sp
 	curl'
 test="$run libcunit1-dev libcurl4-openssl-dev python3-fastapi uvicorn prometheus"
 fuzz="$run clang libclang-rt-14-dev"
-check="$test $fuzz clang-format shellcheck valgrind"
+check="$test $fuzz clang-format clang-tidy cppcheck gcovr shellcheck valgrind"
 case ${1-} in
 run) wanted=$run ;;
 test) wanted=$test ;;
