@@ -29,6 +29,9 @@ LIBS      := $(shell pkg-config --libs $(PACKAGES) 2>&1) -lfcgi -lm -pthread $(L
 APP_SOURCES  := $(filter-out app/main.c,$(wildcard app/*.c app/*/*.c))
 UNIT_SOURCES := $(wildcard tests/*.c tests/unit/*.c)
 INTEGRATION_SOURCES := $(wildcard tests/*.c tests/integration/*.c) tests/unit/stream.c
+# tests/faults/preload.c goes into the worker, the rest is the test program.
+FAULTS_SOURCES := $(filter-out tests/faults/preload.c,$(wildcard tests/*.c tests/faults/*.c)) \
+		  $(addprefix tests/integration/,client.c process.c raw.c system.c) tests/unit/stream.c
 # tests/unit/memory.c lets allocations fail.
 MEMORY_HOOKS := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 object = $(patsubst %.c,$(OBJ)/%.o,$(1))
@@ -57,7 +60,16 @@ restart: ## replaces every worker of the running system, one after the other
 	@$(MAKE) --no-print-directory all && exec spawn/restart.sh
 
 test: ## installs what tests need, builds, and runs unit and integration tests
-	@spawn/deps.sh test && $(MAKE) --no-print-directory all unit integration && exec tests/run
+	@spawn/deps.sh test && $(MAKE) --no-print-directory all unit integration faults && \
+		exec tests/run
+
+test-faults: ## kills, stops, overloads, starves and fills up a system, each for as long as promised
+	@spawn/deps.sh test && $(MAKE) --no-print-directory all faults && exec $(OBJ)/faults $(ONLY)
+
+MINUTES ?= 30
+soak: ## mixed traffic and random faults for MINUTES=30: is everything flat at the end?
+	@spawn/deps.sh test && $(MAKE) --no-print-directory all faults && \
+		SOAK_MINUTES=$(MINUTES) exec $(OBJ)/faults
 
 check-deps: ## installs what the checks need
 	@spawn/deps.sh check
@@ -70,6 +82,7 @@ help: ## lists these
 
 unit: $(OBJ)/unit
 integration: $(OBJ)/integration
+faults: $(OBJ)/faults $(OBJ)/preload.so
 
 $(OBJ)/lanes: $(OBJ)/app/main.o $(OBJ)/liblanes.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)
@@ -83,6 +96,15 @@ $(OBJ)/unit: $(call object,$(UNIT_SOURCES)) $(OBJ)/liblanes.a
 $(OBJ)/integration: $(call object,$(INTEGRATION_SOURCES)) $(OBJ)/liblanes.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS) -lcunit -lcurl
 
+$(OBJ)/faults: $(call object,$(FAULTS_SOURCES)) $(OBJ)/liblanes.a
+	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS) -lcunit -lcurl
+
+# Never with a sanitizer, nor checked by FORTIFY: it stands in for the C library.
+$(OBJ)/preload.so: tests/faults/preload.c tests/faults/preload.h
+	@mkdir -p $(@D)
+	$(call quiet,CC $@)$(CC) -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -O2 -g -fPIC -shared \
+		-o $@ $< -ldl
+
 $(OBJ)/%.o: %.c $(OBJ)/flags
 	@mkdir -p $(@D)
 	$(call quiet,CC $<)$(COMPILE) -MMD -MP -c -o $@ $<
@@ -92,8 +114,9 @@ $(OBJ)/flags: FORCE
 	@mkdir -p $(@D)
 	@printf '%s\n' '$(COMPILE)' '$(LINK)' | cmp -s - $@ || printf '%s\n' '$(COMPILE)' '$(LINK)' >$@
 
--include $(patsubst %.c,$(OBJ)/%.d,app/main.c $(APP_SOURCES) $(sort $(UNIT_SOURCES) $(INTEGRATION_SOURCES)))
+-include $(patsubst %.c,$(OBJ)/%.d,app/main.c $(APP_SOURCES) $(sort $(UNIT_SOURCES) $(INTEGRATION_SOURCES) $(FAULTS_SOURCES)))
 
 FORCE:
 .DELETE_ON_ERROR:
-.PHONY: all run start stop status scale restart test check-deps clean help unit integration FORCE
+.PHONY: all run start stop status scale restart test check-deps clean help unit integration faults \
+	test-faults soak FORCE
