@@ -75,11 +75,16 @@ bool all_answered(const struct burst_result *r)
 bool board_open(struct board *board, const struct system *system)
 {
 	char path[DIRECTORY_SIZE + 32];
-	void *map;
-	int fd;
 
 	snprintf(path, sizeof(path), "%s/board/scoreboard", system->run_dir);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
+	return board_map(board, path);
+}
+
+bool board_map(struct board *board, const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	void *map;
+
 	if (fd < 0)
 		return false;
 	map = mmap(NULL, BOARD_SIZE, PROT_READ, MAP_SHARED, fd, 0);

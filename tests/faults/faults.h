@@ -32,7 +32,7 @@ void tell(const char *what, const struct burst_result *result);
 /* Every request was answered, and every connection at least once. */
 bool all_answered(const struct burst_result *result);
 
-/* The system's scoreboard, mapped read-only. */
+/* A scoreboard, mapped read-only: a system's, or any file. */
 struct board {
 	const void *map;
 	const struct board_slot *slots;
@@ -40,6 +40,7 @@ struct board {
 
 /* False if there is none. */
 bool board_open(struct board *board, const struct system *system);
+bool board_map(struct board *board, const char *path);
 void board_close(struct board *board);
 
 /* The slot of that worker of the pool, or NULL. */

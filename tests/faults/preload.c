@@ -117,7 +117,6 @@ WRAP(ssize_t, pwrite, (int fd, const void *from, size_t n, off_t at), (fd, from,
      EINTR)
 WRAP(ssize_t, pread, (int fd, void *to, size_t n, off_t at), (fd, to, n, at), EIO, EINTR)
 WRAP(int, link, (const char *from, const char *to), (from, to), EMLINK, EACCES)
-WRAP(int, setpriority, (__priority_which_t which, id_t who, int value), (which, who, value), EPERM)
 
 int eventfd(unsigned initial, int flags)
 {
@@ -242,12 +241,9 @@ extern void *__libc_realloc(void *old, size_t n);
 
 static bool starve(void)
 {
-	unsigned left;
-
-	if (!control || !atomic_load(&control->memory))
+	if (!control || atomic_load(&control->memory) <= 0)
 		return false;
-	left = atomic_fetch_sub(&control->memory, 1);
-	if (left != 1)
+	if (atomic_fetch_sub(&control->memory, 1) != 1)
 		return false;
 	atomic_fetch_add(&control->starved, 1);
 	errno = ENOMEM;

@@ -25,7 +25,7 @@ struct control {
 	atomic_uint nth;     /* or the n-th call of all fails, once, from 1 on; 0: none */
 	atomic_uint calls;   /* counted while nth is set */
 	atomic_uint failed;  /* all failed calls */
-	atomic_uint memory;  /* the n-th allocation fails, once; 0: none */
+	atomic_int memory;   /* the n-th allocation fails, once; 0: none */
 	atomic_uint starved; /* failed allocations */
 	struct site sites[SITES_MAX];
 };
