@@ -29,6 +29,15 @@ LIBS      := $(shell pkg-config --libs $(PACKAGES) 2>&1) -lfcgi -lm -pthread $(L
 APP_SOURCES  := $(filter-out app/main.c,$(wildcard app/*.c app/*/*.c))
 UNIT_SOURCES := $(wildcard tests/*.c tests/unit/*.c)
 INTEGRATION_SOURCES := $(wildcard tests/*.c tests/integration/*.c) tests/unit/stream.c
+CONFORMANCE_SOURCES := $(filter-out %/agree.c,$(wildcard tests/conformance/*.c)) \
+		       tests/unit/stream.c app/buffer.c
+AGREE_SOURCES := tests/conformance/agree.c tests/conformance/peer.c tests/conformance/dump.c \
+		 tests/unit/stream.c app/buffer.c
+FUZZ_SOURCES := $(wildcard tests/fuzz/fuzz_*.c)
+# The two programs of tests/contrast share what is not one of them.
+CONTRAST_MAINS   := tests/contrast/contrast.c tests/contrast/exercises.c
+CONTRAST_SOURCES := $(filter-out $(CONTRAST_MAINS),$(wildcard tests/contrast/*.c)) \
+		    $(addprefix tests/integration/,process.c system.c volley.c)
 # tests/faults/preload.c goes into the worker, the rest is the test program.
 FAULTS_SOURCES := $(filter-out tests/faults/preload.c,$(wildcard tests/*.c tests/faults/*.c)) \
 		  $(addprefix tests/integration/,client.c process.c raw.c system.c) tests/unit/stream.c
@@ -53,15 +62,18 @@ stop: ## stops what start started
 status: ## shows what runs
 	@spawn/status.sh
 
+top: ## shows the running system live in the terminal; q ends it
+	@spawn/top.sh
+
 scale: ## changes the number of loop workers of the running system to WORKERS=n
 	@spawn/scale.sh
 
 restart: ## replaces every worker of the running system, one after the other
 	@$(MAKE) --no-print-directory all && exec spawn/restart.sh
 
-test: ## installs what tests need, builds, and runs unit and integration tests
-	@spawn/deps.sh test && $(MAKE) --no-print-directory all unit integration faults && \
-		exec tests/run
+test: ## installs what tests need, builds, and runs all of them
+	@spawn/deps.sh test && $(MAKE) --no-print-directory all unit integration conformance \
+		faults && exec tests/run
 
 test-faults: ## kills, stops, overloads, starves and fills up a system, each for as long as promised
 	@spawn/deps.sh test && $(MAKE) --no-print-directory all faults && exec $(OBJ)/faults $(ONLY)
@@ -70,6 +82,19 @@ MINUTES ?= 30
 soak: ## mixed traffic and random faults for MINUTES=30: is everything flat at the end?
 	@spawn/deps.sh test && $(MAKE) --no-print-directory all faults && \
 		SOAK_MINUTES=$(MINUTES) exec $(OBJ)/faults
+
+fuzz: ## feeds random input to what parses, DURATION=60 seconds for each target
+	@spawn/deps.sh fuzz && $(MAKE) --no-print-directory CC=clang CFLAGS='-O1 -g' \
+		SANITIZER=fuzzer,address,undefined fuzzers && \
+		exec tests/fuzz/run $(BUILD)/fuzzer-address-undefined $(DURATION)
+
+contrast: ## processes against loop: CLIENTS=48 DURATION=0.25 WORKERS="1 4"
+	@spawn/deps.sh test && $(MAKE) --no-print-directory all $(OBJ)/tests/contrast/contrast && \
+		exec $(OBJ)/tests/contrast/contrast
+
+exercises: ## the guide's exercises and the prefork trap, run for real
+	@spawn/deps.sh test && $(MAKE) --no-print-directory all $(OBJ)/tests/contrast/exercises && \
+		exec $(OBJ)/tests/contrast/exercises
 
 check-deps: ## installs what the checks need
 	@spawn/deps.sh check
@@ -81,6 +106,8 @@ help: ## lists these
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
 
 unit: $(OBJ)/unit
+conformance: $(OBJ)/conformance $(OBJ)/agree
+fuzzers: $(patsubst tests/fuzz/%.c,$(OBJ)/%,$(FUZZ_SOURCES))
 integration: $(OBJ)/integration
 faults: $(OBJ)/faults $(OBJ)/preload.so
 
@@ -95,6 +122,18 @@ $(OBJ)/unit: $(call object,$(UNIT_SOURCES)) $(OBJ)/liblanes.a
 
 $(OBJ)/integration: $(call object,$(INTEGRATION_SOURCES)) $(OBJ)/liblanes.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS) -lcunit -lcurl
+
+$(OBJ)/conformance: $(call object,$(CONFORMANCE_SOURCES))
+	$(call quiet,LD $@)$(LINK) -o $@ $^
+
+$(OBJ)/agree: $(call object,$(AGREE_SOURCES))
+	$(call quiet,LD $@)$(LINK) -o $@ $^
+
+$(OBJ)/fuzz_%: $(OBJ)/tests/fuzz/fuzz_%.o $(OBJ)/liblanes.a
+	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)
+
+$(CONTRAST_MAINS:%.c=$(OBJ)/%): %: %.o $(call object,$(CONTRAST_SOURCES))
+	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS) -lcurl
 
 $(OBJ)/faults: $(call object,$(FAULTS_SOURCES)) $(OBJ)/liblanes.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS) -lcunit -lcurl
@@ -114,9 +153,10 @@ $(OBJ)/flags: FORCE
 	@mkdir -p $(@D)
 	@printf '%s\n' '$(COMPILE)' '$(LINK)' | cmp -s - $@ || printf '%s\n' '$(COMPILE)' '$(LINK)' >$@
 
--include $(patsubst %.c,$(OBJ)/%.d,app/main.c $(APP_SOURCES) $(sort $(UNIT_SOURCES) $(INTEGRATION_SOURCES) $(FAULTS_SOURCES)))
+-include $(shell find $(OBJ) -name '*.d' 2>/dev/null)
 
 FORCE:
 .DELETE_ON_ERROR:
-.PHONY: all run start stop status scale restart test check-deps clean help unit integration faults \
-	test-faults soak FORCE
+# Every target with a help line, and:
+.PHONY: $(shell sed -n 's/^\([a-z-]*\):[^\#]*\#\#.*/\1/p' $(firstword $(MAKEFILE_LIST)))
+.PHONY: unit integration conformance faults fuzzers FORCE

@@ -87,9 +87,13 @@ static void show(struct pool *pool)
 	board_set(&board->oldest, pool->queue.first ? pool->queue.first->queued : 0);
 }
 
+/* The wake-up is sent without the lock: a thread of low priority that is preempted in mid-send must
+ * not keep the loop waiting for it. */
 static void run_job(struct pool *pool, struct job *job, unsigned thread)
 {
-	struct board_thread *board = &pool->options.board->threads[thread % BOARD_THREADS];
+	struct board_doing unseen;
+	struct board_doing *board =
+		thread < BOARD_THREADS ? &pool->options.board->threads[thread] : &unseen;
 	bool first;
 
 	list_remove(&pool->queue, job);
@@ -101,19 +105,21 @@ static void run_job(struct pool *pool, struct job *job, unsigned thread)
 
 	job->thread = thread;
 	job->started = uv_hrtime();
-	board_set(&board->owner, job->owner);
-	board_set(&board->since, job->started);
+	board_begin(board, job->owner, job->started);
 	job->run(job);
 	job->ended = uv_hrtime();
-	board_set(&board->since, 0);
+	board_end(board);
 
 	pthread_mutex_lock(&pool->lock);
 	pool->running--;
 	show(pool);
 	first = !pool->done.first;
 	list_append(&pool->done, job);
-	if (first)
-		wake_loop(pool);
+	if (!first)
+		return;
+	pthread_mutex_unlock(&pool->lock);
+	wake_loop(pool);
+	pthread_mutex_lock(&pool->lock);
 }
 
 static void *thread_main(void *argument)

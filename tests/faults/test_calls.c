@@ -6,7 +6,7 @@
 #include "../harness.h"
 #include "injected.h"
 
-enum { LINKS = 24, MEMORY_SLACK_KB = 2048, SITES_OF_A_LOOP = 10, STARTS_MAX = 400 };
+enum { LINKS = 24, MEMORY_SLACK_KB = 2048, SITES_OF_A_LOOP = 7, STARTS_MAX = 400 };
 
 static const struct {
 	const char *path;

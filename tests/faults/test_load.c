@@ -110,7 +110,7 @@ static void two_thousand_wait_for_a_held_loop(void)
 	holder =
 		burst_start(&sys, &(struct burst_options){.target = "/async/bad-blocking?seconds=3",
 							  .connections = 1});
-	CU_ASSERT(EVENTUALLY(board_get(&held->running_since)));
+	CU_ASSERT(EVENTUALLY(board_get(&held->turn_since)));
 	burst_wait(burst_start(&sys,
 			       &(struct burst_options){.target = "/async/await-one?seconds=0.001",
 						       .connections = 2000}),
