@@ -62,7 +62,8 @@ prepare_run_dir() {
 		[ ! -s "$log" ] || mv "$log" "$log.old"
 		touch "$log" || fail "RUN_DIR is not writable: $RUN_DIR"
 	done
-	{ copy_program && make_board; } || fail "cannot write to $RUN_DIR"
+	copy_program
+	make_board || fail "cannot write to $RUN_DIR"
 }
 
 # undo MESSAGE: a failed start.
@@ -83,7 +84,8 @@ last_words() {
 await_answers() {
 	deadline=$(($(date +%s) + START_TIMEOUT))
 	for prefix in $(units | awk '{ print $2 }' | uniq |
-		sed -e 's,^loop$,/,' -e 's,^prefork$,/prefork/,' -e 's,^cpu$,/cpu-pool/,'); do
+		sed -e 's,^loop$,/,' -e 's,^prefork$,/prefork/,' -e 's,^cpu$,/cpu-pool/,' \
+		-e 's,^admin$,/healthz,'); do
 		until [ "$(curl -s -o /dev/null -w '%{http_code}' --noproxy '*' --max-time 2 \
 			"http://127.0.0.1:$PORT$prefix")" = 200 ]; do
 			check_alive
