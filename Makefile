@@ -41,6 +41,9 @@ FUZZ_SOURCES := $(wildcard tests/fuzz/fuzz_*.c)
 CONTRAST_MAINS   := tests/contrast/contrast.c tests/contrast/exercises.c
 CONTRAST_SOURCES := $(filter-out $(CONTRAST_MAINS),$(wildcard tests/contrast/*.c)) \
 		    $(addprefix tests/integration/,process.c system.c volley.c)
+# tests/faults/preload.c goes into the worker, the rest is the test program.
+FAULTS_SOURCES := $(filter-out tests/faults/preload.c,$(wildcard tests/*.c tests/faults/*.c)) \
+		  $(addprefix tests/integration/,client.c process.c raw.c system.c) tests/unit/stream.c
 # tests/unit/memory.c lets allocations fail.
 MEMORY_HOOKS := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 object = $(patsubst %.c,$(OBJ)/%.o,$(1))
@@ -72,7 +75,16 @@ restart: ## replaces every worker of the running system, one after the other
 	@$(MAKE) --no-print-directory all && exec spawn/restart.sh
 
 test: ## installs what tests need, builds, and runs all of them
-	@spawn/deps.sh test && $(MAKE) --no-print-directory all unit integration conformance && exec tests/run
+	@spawn/deps.sh test && $(MAKE) --no-print-directory all unit integration conformance \
+		faults && exec tests/run
+
+test-faults: ## kills, stops, overloads, starves and fills up a system, each for as long as promised
+	@spawn/deps.sh test && $(MAKE) --no-print-directory all faults && exec $(OBJ)/faults $(ONLY)
+
+MINUTES ?= 30
+soak: ## mixed traffic and random faults for MINUTES=30: is everything flat at the end?
+	@spawn/deps.sh test && $(MAKE) --no-print-directory all faults && \
+		SOAK_MINUTES=$(MINUTES) exec $(OBJ)/faults
 
 fuzz: ## feeds random input to what parses, DURATION=60 seconds for each target
 	@spawn/deps.sh fuzz && $(MAKE) --no-print-directory CC=clang CFLAGS='-O1 -g' \
@@ -103,6 +115,7 @@ unit: $(OBJ)/unit
 conformance: $(OBJ)/conformance $(OBJ)/agree
 fuzzers: $(patsubst tests/fuzz/%.c,$(OBJ)/%,$(FUZZ_SOURCES))
 integration: $(OBJ)/integration
+faults: $(OBJ)/faults $(OBJ)/preload.so
 
 $(OBJ)/lanes: $(OBJ)/app/main.o $(OBJ)/liblanes.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)
@@ -128,6 +141,15 @@ $(OBJ)/fuzz_%: $(OBJ)/tests/fuzz/fuzz_%.o $(OBJ)/liblanes.a
 $(CONTRAST_MAINS:%.c=$(OBJ)/%): %: %.o $(call object,$(CONTRAST_SOURCES))
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS) -lcurl
 
+$(OBJ)/faults: $(call object,$(FAULTS_SOURCES)) $(OBJ)/liblanes.a
+	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS) -lcunit -lcurl
+
+# Never with a sanitizer, nor checked by FORTIFY: it stands in for the C library.
+$(OBJ)/preload.so: tests/faults/preload.c tests/faults/preload.h
+	@mkdir -p $(@D)
+	$(call quiet,CC $@)$(CC) -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -O2 -g -fPIC -shared \
+		-o $@ $< -ldl
+
 $(OBJ)/%.o: %.c $(OBJ)/flags
 	@mkdir -p $(@D)
 	$(call quiet,CC $<)$(COMPILE) -MMD -MP -c -o $@ $<
@@ -143,4 +165,4 @@ FORCE:
 .DELETE_ON_ERROR:
 # Every target with a help line, and:
 .PHONY: $(shell sed -n 's/^\([a-z-]*\):[^\#]*\#\#.*/\1/p' $(firstword $(MAKEFILE_LIST)))
-.PHONY: unit integration conformance fuzzers FORCE
+.PHONY: unit integration conformance faults fuzzers FORCE

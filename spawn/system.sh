@@ -15,7 +15,10 @@ write_settings() {
 # A copy: building again must not change a running system, and a user without access to the
 # project must be able to execute it.
 copy_program() {
-	install -m 755 "$PROGRAM" lanes.new && mv lanes.new lanes
+	why=$(install -m 755 "$PROGRAM" lanes.new 2>&1) && mv lanes.new lanes || {
+		rm -f lanes.new
+		fail "cannot copy $PROGRAM to $RUN_DIR: ${why##*: }"
+	}
 }
 
 # The workers make the scoreboard themselves, in a directory of their own: it is theirs, where
