@@ -30,6 +30,7 @@ APP_SOURCES  := $(filter-out app/main.c,$(wildcard app/*.c app/*/*.c))
 UNIT_SOURCES := $(wildcard tests/*.c tests/unit/*.c)
 INTEGRATION_SOURCES := $(wildcard tests/*.c tests/integration/*.c) tests/unit/stream.c
 # tests/unit/memory.c lets allocations fail.
+BENCH_SOURCES := $(wildcard tests/bench/*.c)
 MEMORY_HOOKS := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 object = $(patsubst %.c,$(OBJ)/%.o,$(1))
 quiet  = $(if $(V),,@echo '  $(1)';)
@@ -83,6 +84,14 @@ $(OBJ)/unit: $(call object,$(UNIT_SOURCES)) $(OBJ)/liblanes.a
 $(OBJ)/integration: $(call object,$(INTEGRATION_SOURCES)) $(OBJ)/liblanes.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS) -lcunit -lcurl
 
+bench_objects = $(patsubst %,$(OBJ)/tests/bench/%.o,$(1))
+
+$(OBJ)/loadgen: $(call bench_objects,loadgen load wire) $(OBJ)/liblanes.a
+	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)
+
+$(OBJ)/null-responder: $(call bench_objects,null_responder) $(OBJ)/liblanes.a
+	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)
+
 $(OBJ)/%.o: %.c $(OBJ)/flags
 	@mkdir -p $(@D)
 	$(call quiet,CC $<)$(COMPILE) -MMD -MP -c -o $@ $<
@@ -92,7 +101,7 @@ $(OBJ)/flags: FORCE
 	@mkdir -p $(@D)
 	@printf '%s\n' '$(COMPILE)' '$(LINK)' | cmp -s - $@ || printf '%s\n' '$(COMPILE)' '$(LINK)' >$@
 
--include $(patsubst %.c,$(OBJ)/%.d,app/main.c $(APP_SOURCES) $(sort $(UNIT_SOURCES) $(INTEGRATION_SOURCES)))
+-include $(patsubst %.c,$(OBJ)/%.d,app/main.c $(APP_SOURCES) $(sort $(UNIT_SOURCES) $(INTEGRATION_SOURCES)) $(BENCH_SOURCES))
 
 FORCE:
 .DELETE_ON_ERROR:
