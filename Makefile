@@ -60,6 +60,9 @@ restart: ## replaces every worker of the running system, one after the other
 test: ## installs what tests need, builds, and runs unit and integration tests
 	@spawn/deps.sh test && $(MAKE) --no-print-directory all unit integration && exec tests/run
 
+instructions: all $(OBJ)/loadgen ## counts a request's instructions; fails when they grew by over 3 %
+	@tests/bench/instructions
+
 check-deps: ## installs what the checks need
 	@spawn/deps.sh check
 
@@ -105,4 +108,4 @@ $(OBJ)/flags: FORCE
 
 FORCE:
 .DELETE_ON_ERROR:
-.PHONY: all run start stop status scale restart test check-deps clean help unit integration FORCE
+.PHONY: all run start stop status scale restart test check-deps clean help unit integration instructions FORCE
