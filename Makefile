@@ -63,6 +63,12 @@ test: ## installs what tests need, builds, and runs unit and integration tests
 instructions: all $(OBJ)/loadgen ## counts a request's instructions; fails when they grew by over 3 %
 	@tests/bench/instructions
 
+BENCH_PROGRAMS := $(addprefix $(OBJ)/,benchmark loadgen null-responder libfcgi-app)
+
+bench: ## performance against peers and ceilings, into build/bench: ROUNDS=5 DURATION=1 ONLY="http"
+	@spawn/deps.sh bench && $(MAKE) --no-print-directory all $(BENCH_PROGRAMS) && \
+		exec $(OBJ)/benchmark
+
 check-deps: ## installs what the checks need
 	@spawn/deps.sh check
 
@@ -92,6 +98,12 @@ bench_objects = $(patsubst %,$(OBJ)/tests/bench/%.o,$(1))
 $(OBJ)/loadgen: $(call bench_objects,loadgen load wire) $(OBJ)/liblanes.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)
 
+$(OBJ)/benchmark: $(call bench_objects,bench contenders workloads usage report plot)
+	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)
+
+$(OBJ)/libfcgi-app: $(call bench_objects,libfcgi_app)
+	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)
+
 $(OBJ)/null-responder: $(call bench_objects,null_responder) $(OBJ)/liblanes.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)
 
@@ -108,4 +120,4 @@ $(OBJ)/flags: FORCE
 
 FORCE:
 .DELETE_ON_ERROR:
-.PHONY: all run start stop status scale restart test check-deps clean help unit integration instructions FORCE
+.PHONY: all run start stop status scale restart test check-deps clean help unit integration instructions bench FORCE
