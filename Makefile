@@ -18,7 +18,10 @@ CC        := gcc
 endif
 CFLAGS    ?= -O2 -g
 # FORTIFY needs an optimizer, and would hide from a sanitizer what it is to see.
-FORTIFY   := $(if $(SAN),,$(if $(filter -O1 -O2 -O3 -Os,$(CFLAGS)),-D_FORTIFY_SOURCE=2))
+# Level 3 also knows sizes that are computed at run time; libc warns where the compiler does not.
+FORTIFY   := $(if $(SAN),,$(if $(filter -O1 -O2 -O3 -Os,$(CFLAGS)),-D_FORTIFY_SOURCE=$(shell \
+	     echo '\#include <features.h>' | $(CC) -O2 -D_FORTIFY_SOURCE=3 -Werror -E - \
+	     >/dev/null 2>&1 && echo 3 || echo 2)))
 PACKAGES  := libuv json-c
 COMPILE   := $(CC) -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -Iapp -pthread -fPIE \
 	     -fstack-protector-strong $(FORTIFY) $(shell pkg-config --cflags $(PACKAGES) 2>&1) \
