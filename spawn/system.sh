@@ -15,10 +15,10 @@ write_settings() {
 # A copy: building again must not change a running system, and a user without access to the
 # project must be able to execute it.
 copy_program() {
-	why=$(install -m 755 "$PROGRAM" lanes.new 2>&1) && mv lanes.new lanes || {
+	if ! why=$(install -m 755 "$PROGRAM" lanes.new 2>&1 && mv lanes.new lanes 2>&1); then
 		rm -f lanes.new
 		fail "cannot copy $PROGRAM to $RUN_DIR: ${why##*: }"
-	}
+	fi
 }
 
 # The workers make the scoreboard themselves, in a directory of their own: it is theirs, where
