@@ -1,0 +1,116 @@
+// Where everything goes: a stretch of history as groups of lanes. Pure: no canvas, no document.
+// Rows are in pixels from the top, times stay times.
+//
+// A worker is a group. Its first lane is the heartbeat, then what its loop does, then one row for
+// each request, in which its parts follow each other, then one lane for each thread that had work.
+// A worker that did nothing in that stretch is its heartbeat only.
+
+import {HOLD} from './kinds.js';
+
+export const HEIGHT = {axis: 22, beat: 20, loop: 24, request: 15, thread: 15, gap: 12};
+const MOST_ROWS = 12; // requests, and threads, that are drawn for each worker
+
+// Shares rows among requests: each takes the first one that is free at its start.
+function pack(requests, most) {
+	const rows = [];
+	let left = 0;
+	for (const request of requests) {
+		const row = rows.find((r) => r.until <= request.from) ?? (rows.length < most ? {requests: []} : null);
+		if (!row) {
+			left++;
+			continue;
+		}
+		if (!row.requests.length)
+			rows.push(row);
+		row.until = request.to;
+		row.requests.push(request);
+	}
+	return {rows, left};
+}
+
+function requestsOf(history, worker, from, to, only) {
+	const found = [];
+	for (const request of history.requests.values()) {
+		if (request.worker !== worker.name || (only && !only.has(request)))
+			continue;
+		const parts = history.parts(request);
+		if (!parts.length)
+			continue;
+		const end = parts.reduce((latest, part) => Math.max(latest, part.end), -Infinity);
+		if (end >= from && parts[0].start <= to)
+			found.push({request, parts, from: parts[0].start, to: end});
+	}
+	return found.sort((a, b) => a.from - b.from);
+}
+
+// A track's blocks, with the one that lasts.
+function blocksOf(track, from, to, open) {
+	const blocks = track ? track.within(from, to) : [];
+	return open ? [...blocks, open] : blocks;
+}
+
+function group(history, worker, from, to, only) {
+	const requests = requestsOf(history, worker, from, to, only);
+	const open = requests.flatMap(({request, parts}) =>
+		parts.filter((part) => part.open).map((part) => ({...part, request, count: 1, busy: part.end - part.start})));
+	const holds = worker.holds.filter((hold) => hold.end >= from && hold.start <= to);
+	const lanes = [{kind: 'beat', label: worker.name, height: HEIGHT.beat,
+			beats: worker.heartbeat.within(from, to)
+				.filter((t) => !holds.some((hold) => t > hold.start && t < hold.end))}];
+	const loop = blocksOf(worker.loop, from, to, open.find((part) => part.kind === 'loop'));
+	const threads = new Map([...worker.threads].map(([name, track]) => [name, track.within(from, to)]));
+	for (const part of open.filter((p) => p.kind === 'pool'))
+		threads.set(`${part.pool} ${part.thread}`, blocksOf(worker.threads.get(`${part.pool} ${part.thread}`), from, to, part));
+	const busy = [...threads].filter(([, blocks]) => blocks.length)
+		.sort(([a], [b]) => a.localeCompare(b, 'en', {numeric: true}));
+
+	if (loop.length || requests.length || busy.length) {
+		lanes.push({kind: 'loop', label: worker.prefork ? 'process' : 'loop', height: HEIGHT.loop,
+			    blocks: loop});
+		const {rows, left} = pack(requests, MOST_ROWS);
+		rows.forEach((row, index) => lanes.push({
+			kind: 'request', height: HEIGHT.request, parts: row.requests,
+			label: index ? '' : 'requests',
+		}));
+		if (left)
+			lanes.push({kind: 'more', height: HEIGHT.request, label: '', text: `and ${left} more requests at the same time`});
+		for (const [name, blocks] of busy.slice(0, MOST_ROWS))
+			lanes.push({kind: 'thread', height: HEIGHT.thread, blocks,
+				    label: name.replace(/^blocking/, 'thread').replace(/^cpu/, 'cpu thread')});
+		if (busy.length > MOST_ROWS)
+			lanes.push({kind: 'more', height: HEIGHT.request, label: '', text: `and ${busy.length - MOST_ROWS} more threads`});
+	}
+	return {worker, holds, lanes};
+}
+
+// options: {pool: a pool's name, '' for all but admin; only: a Set of requests; workers: a Set of
+// names; origin: the time that the axis calls 0 (without it, `to` is now)}.
+export function layout(history, from, to, options = {}) {
+	const workers = [...history.workers.values()]
+		.filter((worker) => (options.workers ? options.workers.has(worker.name)
+			: options.pool ? worker.pool === options.pool : worker.pool !== 'admin'))
+		.sort((a, b) => order(a) - order(b) || a.name.localeCompare(b.name, 'en', {numeric: true}));
+	const groups = [];
+	let top = HEIGHT.axis;
+	for (const worker of workers) {
+		const g = group(history, worker, from, to, options.only);
+		g.top = top;
+		for (const lane of g.lanes) {
+			lane.top = top;
+			top += lane.height;
+		}
+		g.bottom = top;
+		top += HEIGHT.gap;
+		groups.push(g);
+	}
+	return {from, to, origin: options.origin ?? null, groups, height: Math.max(top, HEIGHT.axis + 20)};
+}
+
+function order(worker) {
+	const at = ['loop', 'prefork', 'cpu', 'admin'].indexOf(worker.pool);
+	return at < 0 ? 9 : at;
+}
+
+export function isHold(block) {
+	return block.kind === 'loop' && block.count === 1 && block.end - block.start >= HOLD;
+}
