@@ -22,7 +22,7 @@ const clock = new Clock();
 const client = new Client();
 const lab = new Lab(client, history, clock, feed);
 const holds = new Holds(history, client, clock);
-const live = new LiveLanes(history, clock);
+const live = new LiveLanes(history, clock, client);
 const find = (id) => document.getElementById(id);
 
 feed.addEventListener('open', () => history.rejoin());

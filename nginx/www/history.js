@@ -12,6 +12,7 @@ const KEEP = 120_000; // milliseconds
 const MOST_REQUESTS = 4000;
 const MOST_SPANS = 20_000;
 const MOST_HOLDS = 50; // of each worker
+const LEAST_WAIT = 1; // milliseconds that are worth telling
 const MOST_WORKERS = 256; // names of workers long gone make room
 
 const number = (value) => (Number.isFinite(value) ? value : 0);
@@ -130,16 +131,31 @@ export class History {
 		return sums;
 	}
 
-	// Who held the loop while a request waited to be picked up: [{request, start, end, overlap}].
-	culprits(request) {
+	// For how long a request waited to be picked up because of a hold of its worker, in milliseconds.
+	kept(request, hold) {
 		const wait = request.spans.find((span) => span.kind === 'queue');
-		const worker = this.workers.get(request.worker);
-		if (!wait || !worker)
-			return [];
-		return worker.holds
-			.filter((hold) => hold.request !== request)
-			.map((hold) => ({...hold, overlap: Math.min(hold.end, wait.end) - Math.max(hold.start, wait.start)}))
-			.filter((hold) => hold.overlap > 1);
+		if (!wait || hold.request === request)
+			return 0;
+		return Math.max(0, Math.min(hold.end, wait.end) - Math.max(hold.start, wait.start));
+	}
+
+	// Who held the loop meanwhile: [{request, start, end}].
+	culprits(request) {
+		const holds = this.workers.get(request.worker)?.holds ?? [];
+		return holds.filter((hold) => this.kept(request, hold) > LEAST_WAIT);
+	}
+
+	// Whom a hold kept waiting: [{request, wait}].
+	victims(worker, hold) {
+		const victims = [];
+		for (const request of this.requests.values()) {
+			if (request.worker !== worker.name || request.end < hold.start || request.start > hold.end)
+				continue;
+			const wait = this.kept(request, hold);
+			if (wait > LEAST_WAIT)
+				victims.push({request, wait});
+		}
+		return victims;
 	}
 
 	#worker(name) {

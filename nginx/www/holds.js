@@ -4,6 +4,7 @@
 import {el, replace, setText} from './dom.js';
 import {count, duration, list} from './format.js';
 import {HOLD} from './kinds.js';
+import {notPickedUp} from './waiting.js';
 
 const SHOWN = 5;
 
@@ -30,8 +31,7 @@ export class Holds {
 		}
 		this.element.classList.toggle('now', now.length > 0);
 		this.element.dataset.held = now.map(({worker}) => worker.name).join(' ');
-		setText(this.#line, now.length ? `${now.map((hold) => this.#sentence(hold)).join(' ')} ${this.#ours(now)}`
-			: this.history.workers.size ? 'All loops are free.' : 'Nothing heard of any worker yet.');
+		setText(this.#line, now.length ? `${now.map((hold) => this.#sentence(hold)).join(' ')} ${this.#ours()}` : this.#last());
 		setText(this.#said, now.length ? `${list(now.map(({worker}) => worker.name))} held` : '');
 		this.#showPast();
 	}
@@ -44,41 +44,40 @@ export class Holds {
 
 	// Whom it keeps waiting can be told from the server only when it picks them up; of what this
 	// page has sent, we know.
-	#ours(now) {
-		const culprits = new Set(now.map(({request}) => request?.route));
-		const waiting = [...this.client.outstanding].filter((answer) => answer.pool !== 'prefork' && !culprits.has(answer.path));
-		if (!waiting.length)
-			return '';
-		const names = waiting.map((answer) => `${answer.path} (${duration(performance.now() - answer.sent)})`);
-		return `Sent from this page and not answered: ${list(names)}.`;
+	#ours() {
+		const waiting = notPickedUp(this.client, this.history, this.clock);
+		const names = waiting.map(({path, start}) => `${path} (${duration(this.clock.now() - start)})`);
+		return names.length ? `Not picked up yet: ${list(names)}.` : '';
+	}
+
+	#last() {
+		const [hold] = this.#holds();
+		if (!hold)
+			return this.history.workers.size ? 'All loops are free.' : 'Nothing heard of any worker yet.';
+		return `All loops are free. Last held: ${hold.worker.name} for ${duration(hold.end - hold.start)} by ${named(hold.request)}. ${this.#kept(hold)}`;
+	}
+
+	// Newest first.
+	#holds() {
+		return [...this.history.workers.values()].flatMap((worker) => worker.holds.map((hold) => ({worker, ...hold})))
+			.sort((a, b) => b.start - a.start).slice(0, SHOWN);
+	}
+
+	#kept(hold) {
+		const victims = this.history.victims(hold.worker, hold);
+		const said = victims.slice(0, 5).map(({request, wait}) => `${named(request)} (${duration(wait)})`);
+		if (victims.length > 5)
+			said.push(`${victims.length - 5} more`);
+		return victims.length ? `It kept waiting: ${list(said)}.` : 'Nobody waited.';
 	}
 
 	#showPast() {
-		const holds = [...this.history.workers.values()].flatMap((worker) => worker.holds.map((hold) => ({worker, ...hold})))
-			.sort((a, b) => b.start - a.start).slice(0, SHOWN);
+		const holds = this.#holds();
 		const key = holds.map((hold) => `${hold.request.key} ${hold.end}`).join();
 		if (key === this.#list.dataset.key || !this.past.open)
 			return;
 		this.#list.dataset.key = key;
-		replace(this.#list, holds.map((hold) => {
-			const victims = this.#victims(hold);
-			const said = victims.slice(0, 5).map(({request, overlap}) => `${named(request)} (${duration(overlap)})`);
-			if (victims.length > 5)
-				said.push(`${victims.length - 5} more`);
-			return el('li', {}, `${hold.worker.name}: ${named(hold.request)}, ${duration(hold.end - hold.start)}. `,
-				victims.length ? `Waited: ${list(said)}.` : 'Nobody waited.');
-		}));
-	}
-
-	#victims(hold) {
-		const victims = [];
-		for (const request of this.history.requests.values()) {
-			if (request.worker !== hold.worker.name || request.end < hold.start)
-				continue;
-			const mine = this.history.culprits(request).find((culprit) => culprit.request === hold.request);
-			if (mine)
-				victims.push({request, overlap: mine.overlap});
-		}
-		return victims;
+		replace(this.#list, holds.map((hold) => el('li', {},
+			`${hold.worker.name}: ${named(hold.request)}, ${duration(hold.end - hold.start)}. ${this.#kept(hold)}`)));
 	}
 }

@@ -10,7 +10,9 @@ import {paint, sized} from './paint.js';
 const FONT = '11px system-ui, sans-serif';
 const BOLD = '600 12px system-ui, sans-serif';
 const NEAR = 4; // pixels around a bar that is too thin to hit
-const LEAST_LABEL = 34; // pixels of a bar that has room for text
+const LEAST_LABEL = 24; // pixels of a bar that has room for text
+const MOST_LABEL = 0.85; // of a bar: the pattern must remain visible
+const BEAT = 9; // pixels between heartbeats that are drawn
 
 export class Lanes {
 	element;
@@ -45,7 +47,7 @@ export class Lanes {
 		this.#layout = layout;
 		if (!this.#width)
 			return;
-		const gutter = this.#width < 520 ? 62 : 92;
+		const gutter = this.#width < 520 ? 74 : 92;
 		const context = sized(this.#canvas, this.#width, layout.height);
 		const scale = (this.#width - gutter - 10) / (layout.to - layout.from);
 		const x = (t) => gutter + (t - layout.from) * scale;
@@ -108,9 +110,11 @@ export class Lanes {
 		case 'request':
 			for (const {request, parts} of lane.parts) {
 				for (const part of parts)
-					this.#bar(context, lane, part.kind, part, request, x, 3);
+					this.#bar(context, lane, held(group, part) ? 'held' : part.kind, part, request, x, 3);
 				this.#name(context, lane, request, parts, x);
 			}
+			break;
+		case 'title':
 			break;
 		case 'more':
 			context.fillStyle = paint.color('muted');
@@ -119,11 +123,11 @@ export class Lanes {
 			break;
 		default:
 			for (const block of lane.blocks) {
-				const held = lane.kind === 'loop' && lane.label === 'loop' && isHold(block);
-				this.#bar(context, lane, held ? 'held' : block.kind, block, block.request, x,
+				const holds = held(group, block);
+				this.#bar(context, lane, holds ? 'held' : block.kind, block, block.request, x,
 					  lane.kind === 'loop' ? 2 : 3);
 				if (block.request)
-					this.#name(context, lane, block.request, [block], x, held);
+					this.#name(context, lane, block.request, [block], x, holds);
 			}
 		}
 	}
@@ -131,10 +135,16 @@ export class Lanes {
 	#beat(context, group, lane, x, layout) {
 		const middle = lane.top + lane.height / 2;
 		context.strokeStyle = paint.color('beat');
-		context.lineWidth = 1.3;
+		context.lineWidth = 1;
 		context.beginPath();
+		// Of those that are too close, the same ones are drawn however the picture moves.
+		const step = Math.ceil(BEAT / (x(100) - x(0))) * 100;
+		let last = -1;
 		for (const t of lane.beats) {
 			const at = x(t);
+			if (Math.floor(t / step) === last)
+				continue;
+			last = Math.floor(t / step);
 			context.moveTo(at - 2.5, middle + 2);
 			context.lineTo(at - 1, middle + 2);
 			context.lineTo(at, middle - 6);
@@ -161,6 +171,7 @@ export class Lanes {
 	}
 
 	#bar(context, lane, look, part, request, x, inset) {
+		part.holds = look === 'held';
 		const left = x(part.start);
 		const width = x(part.end) - left;
 		const [y, height] = [lane.top + inset - 1, lane.height - inset];
@@ -177,20 +188,20 @@ export class Lanes {
 	}
 
 	// Whose bar it is, if there is room, on a ground that every pattern can be read through.
-	#name(context, lane, request, parts, x, held = false) {
+	#name(context, lane, request, parts, x, holds = false) {
 		const left = Math.max(x(parts[0].start), x(this.#layout.from));
 		const right = Math.min(x(parts.at(-1).end), x(this.#layout.to));
 		if (right - left < LEAST_LABEL)
 			return;
-		const texts = [`${request.serial} ${request.path}`, request.path, `${request.serial}`];
-		const text = texts.find((t) => context.measureText(t).width + 12 < right - left);
+		const texts = [`${request.serial} ${request.path}`, `${request.serial} ${request.path.split('/').at(-1)}`, `${request.serial}`];
+		const text = texts.find((t) => context.measureText(t).width + 6 < (right - left) * (holds ? 1 : MOST_LABEL));
 		if (!text)
 			return;
 		const width = context.measureText(text).width;
 		const middle = lane.top + lane.height / 2;
-		context.fillStyle = paint.color(held ? 'held-ground' : 'label-ground');
+		context.fillStyle = paint.color(holds ? 'held-ground' : 'label-ground');
 		context.fillRect(left + 3, middle - 6.5, width + 6, 12);
-		context.fillStyle = paint.color(held ? 'held-label' : 'ink');
+		context.fillStyle = paint.color(holds ? 'held-label' : 'ink');
 		context.textAlign = 'left';
 		context.fillText(text, left + 6, middle);
 	}
@@ -199,10 +210,10 @@ export class Lanes {
 		context.textAlign = 'left';
 		for (const lane of group.lanes) {
 			const first = lane.kind === 'beat';
-			const held = first && group.holds.some((hold) => group.worker.state.loop?.request?.serial === hold.request.serial);
-			context.font = first ? BOLD : FONT;
-			context.fillStyle = paint.color(held ? 'held-text' : first ? 'ink' : 'muted');
-			context.fillText(lane.label, first ? 0 : 8, lane.top + lane.height / 2);
+			const holds = first && group.holds.some((hold) => group.worker.state.loop?.request?.serial === hold.request.serial);
+			context.font = first || lane.kind === 'title' ? BOLD : FONT;
+			context.fillStyle = paint.color(holds ? 'held-text' : first || lane.kind === 'title' ? 'ink' : 'muted');
+			context.fillText(lane.label, first || lane.kind === 'title' ? 0 : 8, lane.top + lane.height / 2);
 		}
 		context.font = FONT;
 	}
@@ -269,11 +280,17 @@ export class Lanes {
 	}
 }
 
+function held(group, part) {
+	return group.worker && !group.worker.prefork && isHold(part);
+}
+
 function describe({part, request}) {
 	const length = duration(part.end - part.start);
 	if (!request)
 		return `${count(part.count, 'short run')}, busy ${duration(part.busy)} of ${length}`;
-	const what = isHold(part) ? 'holds the loop' : KINDS[part.kind].name;
+	const what = part.holds ? 'holds the loop' : KINDS[part.kind].name;
+	if (!request.worker)
+		return `${request.path}, sent from this page ${length} ago: no worker has picked it up.`;
 	const answer = request.status ? `, answered ${request.status}` : request.gone ? ', the client went away' : '';
 	return `Request ${request.serial} ${request.path} on ${request.worker}: ${what} ${part.open ? 'for' : ''} ${length}${part.open ? ' so far' : ''}${answer}`.replace(/ +/g, ' ');
 }

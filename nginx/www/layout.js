@@ -9,13 +9,14 @@ import {HOLD} from './kinds.js';
 
 export const HEIGHT = {axis: 22, beat: 20, loop: 24, request: 15, thread: 15, gap: 12};
 const MOST_ROWS = 12; // requests, and threads, that are drawn for each worker
+const JITTER = 2; // milliseconds that requests may overlap and still share a row
 
 // Shares rows among requests: each takes the first one that is free at its start.
 function pack(requests, most) {
 	const rows = [];
 	let left = 0;
 	for (const request of requests) {
-		const row = rows.find((r) => r.until <= request.from) ?? (rows.length < most ? {requests: []} : null);
+		const row = rows.find((r) => r.until <= request.from + JITTER) ?? (rows.length < most ? {requests: []} : null);
 		if (!row) {
 			left++;
 			continue;
@@ -57,7 +58,10 @@ function group(history, worker, from, to, only) {
 	const lanes = [{kind: 'beat', label: worker.name, height: HEIGHT.beat,
 			beats: worker.heartbeat.within(from, to)
 				.filter((t) => !holds.some((hold) => t > hold.start && t < hold.end))}];
-	const loop = blocksOf(worker.loop, from, to, open.find((part) => part.kind === 'loop'));
+	// A process that has one request at a time is taken while that request waits, too.
+	const loop = worker.prefork
+		? requests.flatMap(({request, parts}) => parts.filter((part) => part.kind !== 'queue').map((part) => ({...part, request, count: 1})))
+		: blocksOf(worker.loop, from, to, open.find((part) => part.kind === 'loop'));
 	const threads = new Map([...worker.threads].map(([name, track]) => [name, track.within(from, to)]));
 	for (const part of open.filter((p) => p.kind === 'pool'))
 		threads.set(`${part.pool} ${part.thread}`, blocksOf(worker.threads.get(`${part.pool} ${part.thread}`), from, to, part));
@@ -83,7 +87,16 @@ function group(history, worker, from, to, only) {
 	return {worker, holds, lanes};
 }
 
-// options: {pool: a pool's name, '' for all but admin; only: a Set of requests; workers: a Set of
+// Requests of this page that no worker has picked up yet: who will is not known.
+function limbo(waiting, to) {
+	return {worker: null, holds: [], lanes: [
+		{kind: 'title', label: 'in line', height: HEIGHT.request},
+		...waiting.map((request) => ({kind: 'request', label: '', height: HEIGHT.request, parts: [
+			{request, parts: [{kind: 'queue', start: request.start, end: to, open: true}]}]})),
+	]};
+}
+
+// options: {waiting: requests of this page that nobody has picked up; pool: a pool's name, '' for all but admin; only: a Set of requests; workers: a Set of
 // names; origin: the time that the axis calls 0 (without it, `to` is now)}.
 export function layout(history, from, to, options = {}) {
 	const workers = [...history.workers.values()]
@@ -91,9 +104,13 @@ export function layout(history, from, to, options = {}) {
 			: options.pool ? worker.pool === options.pool : worker.pool !== 'admin'))
 		.sort((a, b) => order(a) - order(b) || a.name.localeCompare(b.name, 'en', {numeric: true}));
 	const groups = [];
+	const waiting = options.waiting?.filter((request) => request.start < to) ?? [];
 	let top = HEIGHT.axis;
-	for (const worker of workers) {
-		const g = group(history, worker, from, to, options.only);
+	for (const worker of workers)
+		groups.push(group(history, worker, from, to, options.only));
+	if (waiting.length)
+		groups.unshift(limbo(waiting, to));
+	for (const g of groups) {
 		g.top = top;
 		for (const lane of g.lanes) {
 			lane.top = top;
@@ -101,7 +118,6 @@ export function layout(history, from, to, options = {}) {
 		}
 		g.bottom = top;
 		top += HEIGHT.gap;
-		groups.push(g);
 	}
 	return {from, to, origin: options.origin ?? null, groups, height: Math.max(top, HEIGHT.axis + 20)};
 }
@@ -112,5 +128,5 @@ function order(worker) {
 }
 
 export function isHold(block) {
-	return block.kind === 'loop' && block.count === 1 && block.end - block.start >= HOLD;
+	return block.kind === 'loop' && !(block.count > 1) && block.end - block.start >= HOLD;
 }

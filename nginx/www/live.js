@@ -4,6 +4,7 @@ import {el, setText} from './dom.js';
 import {Lanes} from './lanes.js';
 import {layout} from './layout.js';
 import {requestTable} from './table.js';
+import {notPickedUp} from './waiting.js';
 
 // The right edge is this much behind the server, so that a message has arrived before it is due.
 const LAG = 150;
@@ -23,8 +24,8 @@ export class LiveLanes {
 	#calm = matchMedia('(prefers-reduced-motion: reduce)');
 	#rows = requestTable('Latest requests');
 
-	constructor(history, clock) {
-		Object.assign(this, {history, clock});
+	constructor(history, clock, client) {
+		Object.assign(this, {history, clock, client});
 		const button = (text, label, onclick) => el('button', {type: 'button', 'aria-label': label, onclick}, text);
 		this.pause = el('button', {type: 'button', 'aria-pressed': 'false', onclick: () => this.toggle()}, 'Pause');
 		this.zoom = el('output', {'aria-label': 'Length of the picture'}, '');
@@ -85,7 +86,8 @@ export class LiveLanes {
 			const to = this.#stopped ?? this.#edge();
 			this.#dirty = false;
 			this.#drawn = time;
-			this.#lanes.show(layout(this.history, to - this.#span, to, {pool: this.pool.value}));
+			this.#lanes.show(layout(this.history, to - this.#span, to, {pool: this.pool.value,
+				waiting: this.#stopped === null ? notPickedUp(this.client, this.history, this.clock) : []}));
 		}
 		if (time - this.#tabled >= TABLE_EVERY) {
 			this.#tabled = time;
