@@ -50,6 +50,9 @@ stop: ## stops what start started
 status: ## shows what runs
 	@spawn/status.sh
 
+top: ## shows the running system live in the terminal; q ends it
+	@spawn/top.sh
+
 scale: ## changes the number of loop workers of the running system to WORKERS=n
 	@spawn/scale.sh
 
@@ -96,4 +99,4 @@ $(OBJ)/flags: FORCE
 
 FORCE:
 .DELETE_ON_ERROR:
-.PHONY: all run start stop status scale restart test check-deps clean help unit integration FORCE
+.PHONY: all run start stop status top scale restart test check-deps clean help unit integration FORCE

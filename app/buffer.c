@@ -1,5 +1,7 @@
 #include "buffer.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -40,6 +42,23 @@ void buffer_append(struct buffer *b, const void *data, size_t n)
 void buffer_append_text(struct buffer *b, const char *text)
 {
 	buffer_append(b, text, strlen(text));
+}
+
+void buffer_format(struct buffer *b, const char *format, ...)
+{
+	char *to = buffer_reserve(b, SMALLEST);
+	va_list arguments;
+	int len;
+
+	if (!to)
+		return;
+	va_start(arguments, format);
+	len = vsnprintf(to, SMALLEST, format, arguments);
+	va_end(arguments);
+	if (len < 0 || len >= SMALLEST)
+		b->failed = true;
+	else
+		b->len += (size_t)len;
 }
 
 void buffer_append_u64(struct buffer *b, uint64_t value)

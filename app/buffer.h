@@ -24,6 +24,8 @@ char *buffer_reserve(struct buffer *b, size_t n);
 
 void buffer_append(struct buffer *b, const void *data, size_t n);
 void buffer_append_text(struct buffer *b, const char *text);
+/* printf; the text must be shorter than 512 bytes, or the buffer fails. */
+void buffer_format(struct buffer *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void buffer_append_u64(struct buffer *b, uint64_t value);
 
 /* Frees the memory and makes the buffer an empty one again; safe to call twice. */

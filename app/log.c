@@ -80,31 +80,47 @@ static void put_time(struct line *line)
 	put_text(line, text);
 }
 
-void log_event(enum log_level level, const char *event, ...)
+static void write_line(const char *worker, long pid, enum log_level level, const char *event,
+		       va_list pairs)
 {
 	static const char *const levels[] = {" level=info", " level=warning", " level=error"};
 	struct line line = {.len = 0};
-	va_list pairs;
 
 	put_time(&line);
 	put_text(&line, levels[level]);
 	put_text(&line, " worker=");
-	put_value(&line, log_worker);
+	put_value(&line, worker);
 	put_text(&line, " pid=");
-	put_text(&line, log_number(getpid()));
+	put_text(&line, log_number(pid));
 	put_text(&line, " event=");
 	put_text(&line, event);
-	va_start(pairs, event);
 	for (const char *key; (key = va_arg(pairs, const char *));) {
 		put(&line, ' ');
 		put_text(&line, key);
 		put(&line, '=');
 		put_value(&line, va_arg(pairs, const char *));
 	}
-	va_end(pairs);
 	line.text[line.len++] = '\n';
 	if (write(STDERR_FILENO, line.text, line.len) < 0)
 		return;
+}
+
+void log_event(enum log_level level, const char *event, ...)
+{
+	va_list pairs;
+
+	va_start(pairs, event);
+	write_line(log_worker, getpid(), level, event, pairs);
+	va_end(pairs);
+}
+
+void log_event_of(const char *worker, long pid, enum log_level level, const char *event, ...)
+{
+	va_list pairs;
+
+	va_start(pairs, event);
+	write_line(worker, pid, level, event, pairs);
+	va_end(pairs);
 }
 
 const char *log_number(long long number)

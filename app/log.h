@@ -20,6 +20,10 @@ void log_init(const char *worker);
  * thread; a log that cannot be written is given up silently, for there is nowhere to say so. */
 void log_event(enum log_level level, const char *event, ...) __attribute__((sentinel));
 
+/* The same about another worker: the line says its name and pid. */
+void log_event_of(const char *worker, long pid, enum log_level level, const char *event, ...)
+	__attribute__((sentinel));
+
 /* A number as a value, valid until the 8th call after this one on the same thread. */
 const char *log_number(long long number);
 

@@ -8,7 +8,9 @@
 #include "engine/loop.h"
 #include "engine/prefork.h"
 #include "log.h"
+#include "observe/admin.h"
 #include "observe/scoreboard.h"
+#include "observe/top.h"
 #include "options.h"
 
 #ifndef LANES_VERSION
@@ -40,6 +42,7 @@ static struct board_slot *claim_slot(const struct options *options, struct score
 
 int main(int argc, char **argv)
 {
+	const struct routes *routes = &endpoints;
 	struct options options;
 	struct listener listener;
 	struct scoreboard board;
@@ -57,9 +60,13 @@ int main(int argc, char **argv)
 		puts("lanes " LANES_VERSION);
 		return 0;
 	}
+	if (options.top)
+		return top_run(options.scoreboard);
+	if (options.routes == ROUTES_ADMIN)
+		routes = &admin_routes;
 	if (listener_open(&listener, options.listen, (int)options.backlog))
 		return 1;
-	slot = claim_slot(&options, &board, &endpoints);
+	slot = claim_slot(&options, &board, routes);
 	if (!slot) {
 		fputs("lanes: out of memory\n", stderr);
 		return 1;
@@ -68,12 +75,14 @@ int main(int argc, char **argv)
 		options.slot = options.scoreboard ? (int64_t)board_get(&slot->number) : getpid();
 	snprintf(worker, sizeof(worker), "%.40s-%lld", options.pool, (long long)options.slot);
 	log_init(worker);
+	admin_use(&board, &options);
 	if (options.nice && nice((int)options.nice) < 0)
 		perror("lanes: nice");
 	if (options.engine == ENGINE_PREFORK)
-		status = prefork_run(&options, &listener, worker, &endpoints, &board);
+		status = prefork_run(&options, &listener, worker, routes, &board);
 	else
-		status = loop_run(&options, &listener, worker, &endpoints, &board);
+		status = loop_run(&options, &listener, worker, routes, &board,
+				  routes == &admin_routes ? admin_opened : NULL);
 	listener_close(&listener);
 	scoreboard_close(&board);
 	return status;

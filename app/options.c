@@ -33,6 +33,8 @@ static const struct option table[] = {
 	 "number in the pool; 0: the lowest one free on the scoreboard, or the process id"},
 	{"scoreboard", TEXT, AT(scoreboard), NULL, 0, 0, NULL,
 	 "file in which the workers of a system show what they do"},
+	{"routes", CHOICE, AT(routes), "app", 0, 0, "app|admin",
+	 "app: the endpoints; admin: status, metrics, trace and events of the whole system"},
 	{"drain", CHOICE, AT(drain), "auto", 0, 0, "auto|refuse|wait",
 	 "new requests while draining: refuse (503: nginx asks a sibling), wait (in the socket's "
 	 "queue)"},
@@ -66,6 +68,12 @@ static const struct option table[] = {
 	 "seconds a peer may take to read some of its answer"},
 	{"drain-timeout", SECONDS, AT(drain_timeout), "30", 0, 86400000, NULL,
 	 "seconds requests in flight may take to end after SIGTERM or SIGUSR1"},
+	{"slow-callback", SECONDS, AT(slow_callback), "0.1", 10, 3600000, NULL,
+	 "seconds a loop may be held before the admin worker logs who holds it"},
+	{"ready-held", SECONDS, AT(ready_held), "5", 10, 3600000, NULL,
+	 "seconds a loop may be held before its worker no longer counts for /readyz"},
+	{"top", FLAG, AT(top), NULL, 0, 0, NULL,
+	 "show what the workers on the scoreboard do, live, and serve nothing"},
 	{"help", FLAG, AT(help), NULL, 0, 0, NULL, "print this and exit"},
 	{"version", FLAG, AT(version), NULL, 0, 0, NULL, "print the version and exit"},
 };

@@ -20,12 +20,18 @@ enum drain_mode {
 	DRAIN_WAIT,   /* new connections wait in the socket's queue, for whoever accepts next */
 };
 
+enum routes_kind {
+	ROUTES_APP,   /* the guide's endpoints */
+	ROUTES_ADMIN, /* what shows the system: /status, /metrics, /trace, /events … */
+};
+
 struct options {
 	enum engine_kind engine;
 	const char *listen; /* NULL: file descriptor 0 */
 	const char *pool;
 	int64_t slot;		/* 0: the lowest free one on the scoreboard, or the process id */
 	const char *scoreboard; /* NULL: none */
+	enum routes_kind routes;
 	enum drain_mode drain;
 	int64_t nice;
 
@@ -46,7 +52,10 @@ struct options {
 	int64_t idle_timeout;
 	int64_t send_timeout;
 	int64_t drain_timeout;
+	int64_t slow_callback;
+	int64_t ready_held;
 
+	bool top;
 	bool help;
 	bool version;
 };

@@ -74,7 +74,7 @@ running_settings() {
 # --- pools ---
 
 # The pools that are started.
-POOLS='loop prefork cpu'
+POOLS='loop prefork cpu admin'
 
 # One line per pool: name, engine, processes, name of its sockets, niceness. Everything below is
 # made from this table: workers, sockets, and nginx's upstreams.
@@ -87,15 +87,17 @@ pools() {
 		loop    loop    $WORKERS          worker    0
 		prefork prefork $PREFORK_WORKERS  prefork   0
 		cpu     loop    $CPU_WORKERS      cpu       10
+		admin   loop    1                 admin     0
 	EOF
 }
 
 # One line per socket, which is one multiwatch: its name, pool, engine, slot, processes, socket and
 # niceness. Loop workers have a socket each, so that nginx can choose between them. Blocking workers
-# share one socket (slot 0), and the kernel gives each connection to one that is free.
+# share one socket (slot 0), and the kernel gives each connection to one that is free. The admin
+# worker is always one.
 units() {
 	pools | while read -r pool engine count socket nice; do
-		if [ "$engine" = prefork ]; then
+		if [ "$engine" = prefork ] || [ "$pool" = admin ]; then
 			[ "$count" = 0 ] || echo "$pool $pool $engine 0 $count $socket.sock $nice"
 			continue
 		fi
@@ -210,10 +212,12 @@ gone() {
 }
 
 # Ends every process of the system and removes its files. nginx goes first: it lets go of
-# the port and ends when the requests it has are answered. Then the workers have nothing to do.
+# the port and ends when the requests it has are answered. Then the workers have nothing to do. The
+# admin worker is told at once, for its streams would never end.
 stop_system() {
 	rm -f "$RUN_DIR/pids/run.pid"
 	signal_all QUIT nginx
+	! alive admin || kill -s TERM "$pid" 2>/dev/null
 	gone nginx "$STOP_TIMEOUT" || signal_all TERM nginx
 	signal_all TERM 'spawn-fcgi setsid setpriv multiwatch lanes'
 	gone ALL 3 || while
@@ -227,7 +231,7 @@ stop_system() {
 remove_files() (
 	cd "$RUN_DIR" || exit
 	[ -d pids ] || exit
-	rm -f worker-*.sock prefork.sock cpu-*.sock nginx.conf nginx.pid ./*.servers lanes lanes.new
+	rm -f worker-*.sock prefork.sock cpu-*.sock admin.sock nginx.conf nginx.pid ./*.servers lanes lanes.new
 	rm -rf pids temp board www www.new
 	for log in worker.log access.log error.log; do
 		[ -s "$log" ] || rm -f "$log"

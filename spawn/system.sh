@@ -67,6 +67,7 @@ start_unit() {
 		"$(command -v setpriv)" --pdeathsig TERM \
 		./lanes --engine "$engine" --pool "$pool" --threads "$THREADS" \
 		--cpu-threads "$CPU_THREADS" --scoreboard board/scoreboard
+	[ "$pool" != admin ] || set -- "$@" --routes admin
 	[ "$slot" = 0 ] || set -- "$@" --slot "$slot"
 	[ "$nice" = 0 ] || set -- "$@" --nice "$nice"
 	daemon "$unit" worker.log "$@"

@@ -89,7 +89,9 @@ static void show(struct pool *pool)
 
 static void run_job(struct pool *pool, struct job *job, unsigned thread)
 {
-	struct board_thread *board = &pool->options.board->threads[thread % BOARD_THREADS];
+	struct board_doing unseen;
+	struct board_doing *board =
+		thread < BOARD_THREADS ? &pool->options.board->threads[thread] : &unseen;
 	bool first;
 
 	list_remove(&pool->queue, job);
@@ -101,11 +103,10 @@ static void run_job(struct pool *pool, struct job *job, unsigned thread)
 
 	job->thread = thread;
 	job->started = uv_hrtime();
-	board_set(&board->owner, job->owner);
-	board_set(&board->since, job->started);
+	board_begin(board, job->owner, job->started);
 	job->run(job);
 	job->ended = uv_hrtime();
-	board_set(&board->since, 0);
+	board_end(board);
 
 	pthread_mutex_lock(&pool->lock);
 	pool->running--;

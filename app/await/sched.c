@@ -6,6 +6,8 @@
 #include "../http/request.h"
 #include "task.h"
 
+enum { BATCH = 64 }; /* requests whose answers may pile up before they are sent */
+
 /* Where a loop writes that nobody watches. */
 static struct board_slot unseen;
 
@@ -27,9 +29,16 @@ static void on_idle(uv_idle_t *handle)
 
 /* Runs what was ready when the batch began; what becomes ready meanwhile has to wait until the
  * loop has looked at its sockets again, or a handler that awaits sleep_for(0) could starve them. */
+static void settle(const struct sched *sched)
+{
+	if (sched->options.settled)
+		sched->options.settled(sched->options.owner);
+}
+
 static void run_batch(struct sched *sched)
 {
 	struct request *req = sched->ready_first;
+	unsigned count = 0;
 
 	sched->ready_first = NULL;
 	while (req) {
@@ -39,9 +48,10 @@ static void run_batch(struct sched *sched)
 			task_resume(req);
 		request_unref(req);
 		req = next;
+		if (++count % BATCH == 0)
+			settle(sched);
 	}
-	if (sched->options.settled)
-		sched->options.settled(sched->options.owner);
+	settle(sched);
 	if (sched->ready_first)
 		uv_idle_start(&sched->idle, on_idle);
 	else

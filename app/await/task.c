@@ -95,10 +95,11 @@ static void run_sync(struct request *req)
 	ASYNC_END(req);
 }
 
+/* The waits of a stream are no part of a picture: it does nothing else. */
 static void account_suspension(struct request *req, uint64_t now)
 {
 	req->times.suspended += now - req->suspended_since;
-	if (!req->pooled)
+	if (!req->pooled && !req->reply.streams)
 		board_span(req->sched->options.board, SPAN_AWAIT, req->suspended_since, now,
 			   trace_owner(req));
 	req->pooled = false;
@@ -108,6 +109,7 @@ void task_resume(struct request *req)
 {
 	struct board_slot *board = req->sched->options.board;
 	uint64_t begun = uv_hrtime();
+	bool over;
 
 	if (req->suspended)
 		account_suspension(req, begun);
@@ -119,12 +121,13 @@ void task_resume(struct request *req)
 		req->route->handler(req);
 	req->suspended_since = uv_hrtime();
 	req->times.loop += req->suspended_since - begun;
-	if (req->refused)
+	over = req->refused || !req->suspended;
+	if (req->refused && !req->reply.begun)
 		reply_error(req, 503);
-	else if (!req->suspended && !req->reply.status)
+	else if (over && !req->reply.status)
 		reply_error(req, 500);
-	trace_ran(board, req, begun, req->suspended_since);
-	if (req->refused || !req->suspended)
+	trace_ran(board, req, begun, req->suspended_since, over);
+	if (over)
 		finish(req);
 }
 
@@ -137,9 +140,25 @@ void gather(struct request *req)
 
 /* ---- sleep ---- */
 
+/* Its memory serves the next sleep: a handler without an end must not grow. */
 static void on_sleep_over(struct timer *timer)
 {
-	task_done(&container_of(timer, struct sleep, timer)->task);
+	struct sleep *sleep = container_of(timer, struct sleep, timer);
+	struct request *req = sleep->task.req;
+
+	task_done(&sleep->task);
+	sleep->task.next = req->spare;
+	req->spare = &sleep->task;
+}
+
+static struct sleep *sleep_alloc(struct request *req)
+{
+	struct task *spare = req->spare;
+
+	if (!spare)
+		return request_alloc(req, sizeof(struct sleep));
+	req->spare = spare->next;
+	return container_of(spare, struct sleep, task);
 }
 
 static void cancel_sleep(struct task *task)
@@ -155,7 +174,7 @@ void gather_add_sleep(struct request *req, double seconds)
 
 	if (!(seconds > 0) || req->refused)
 		return;
-	sleep = request_alloc(req, sizeof(*sleep));
+	sleep = sleep_alloc(req);
 	if (!sleep) {
 		req->refused = true;
 		return;

@@ -288,20 +288,53 @@ static void count_in_flight(struct engine *engine, int change)
 	board_set(&engine->board->in_flight, engine->in_flight);
 }
 
+static void send_head(struct carried *carried, const struct request *req)
+{
+	struct fcgi_responder *fcgi = &carried->conn->fcgi;
+	struct buffer head = {0};
+
+	reply_head(req, carried->conn->engine->worker, &head);
+	if (head.failed)
+		fcgi->out.failed = true;
+	fcgi_responder_stdout(fcgi, &carried->fcgi, head.data, head.len);
+	buffer_free(&head);
+}
+
+static size_t conn_waiting(const struct conn *conn)
+{
+	return conn->fcgi.out.len + conn->writing.len;
+}
+
+/* A stream would wait for a client that does not read until memory is out. */
+static bool carried_stream(struct request *req, struct slice bytes)
+{
+	struct carried *carried = container_of(req, struct carried, req);
+	struct conn *conn = carried->conn;
+	const struct engine *engine = conn->engine;
+
+	if (!req->reply.begun)
+		send_head(carried, req);
+	req->reply.begun = true;
+	if (conn_waiting(conn) > (size_t)engine->options->output_limit && !conn->fcgi.out.failed) {
+		log_event(LOG_WARNING, "stream-unread", "request",
+			  log_number((long long)req->serial), NULL);
+		conn->fcgi.out.failed = true;
+	}
+	fcgi_responder_stdout(&conn->fcgi, &carried->fcgi, bytes.data, bytes.len);
+	mark_dirty(conn);
+	return !engine->draining;
+}
+
 static void send_reply(struct carried *carried, const struct request *req)
 {
 	struct conn *conn = carried->conn;
 	struct engine *engine = conn->engine;
-	struct buffer head = {0};
 	struct slice body = reply_body(req);
 
-	reply_head(req, engine->worker, &head);
-	if (head.failed)
-		conn->fcgi.out.failed = true;
-	fcgi_responder_stdout(&conn->fcgi, &carried->fcgi, head.data, head.len);
+	if (!req->reply.begun)
+		send_head(carried, req);
 	fcgi_responder_stdout(&conn->fcgi, &carried->fcgi, body.data, body.len);
 	fcgi_responder_end(&conn->fcgi, &carried->fcgi, 0);
-	buffer_free(&head);
 	count_in_flight(engine, -1);
 	conn->quiet_since = uv_now(&engine->loop);
 	mark_dirty(conn);
@@ -319,6 +352,7 @@ static void carried_finished(struct request *req)
 static const struct request_ops carried_ops = {
 	.param = carried_param,
 	.finished = carried_finished,
+	.stream = carried_stream,
 	.release = carried_release,
 };
 
@@ -381,18 +415,21 @@ static void on_ready(void *owner, struct fcgi_request *fcgi, enum fcgi_input inp
 	struct board_slot *board = conn->engine->board;
 	struct carried *carried = carried_of(fcgi);
 	int status = refusal(conn->engine, input);
+	bool routed = false;
 
 	conn->quiet_since = uv_now(&conn->engine->loop);
 	conn->spoken = true;
 	if (input == FCGI_INPUT_OK)
 		take_params(carried);
-	trace_picked_up(board, &carried->req);
 	if (status)
 		reply_error(&carried->req, status);
-	if (!status && router_route(conn->engine->routes, &carried->req)) {
+	else
+		routed = router_route(conn->engine->routes, &carried->req);
+	trace_picked_up(board, &carried->req);
+	if (routed) {
 		task_resume(&carried->req);
 	} else {
-		trace_ran(board, &carried->req, carried->req.times.received, uv_hrtime());
+		trace_ran(board, &carried->req, carried->req.times.received, uv_hrtime(), true);
 		carried_finished(&carried->req);
 	}
 }
@@ -404,11 +441,16 @@ static void on_input_failed(void *owner, struct fcgi_request *fcgi, enum fcgi_in
 	struct conn *conn = owner;
 	struct carried *carried = carried_of(fcgi);
 	struct request answer;
+	uint64_t now = uv_hrtime();
 
 	task_cancel_all(&carried->req);
 	request_init(&answer, &carried_ops, &conn->engine->sched);
+	answer.serial = carried->req.serial;
+	answer.route_number = carried->req.route_number;
+	answer.times = carried->req.times;
 	answer.method = carried->req.method;
 	reply_error(&answer, refusal(conn->engine, input));
+	trace_ran(conn->engine->board, &answer, now, now, true);
 	send_reply(carried, &answer);
 	request_unref(&carried->req);
 }
@@ -496,8 +538,7 @@ static bool conn_write(struct conn *conn)
 
 static void conn_throttle(struct conn *conn)
 {
-	size_t waiting = conn->fcgi.out.len + conn->writing.len;
-	bool pause = waiting > (size_t)conn->engine->options->output_limit;
+	bool pause = conn_waiting(conn) > (size_t)conn->engine->options->output_limit;
 
 	if (pause == conn->paused || conn->lingering)
 		return;
@@ -788,7 +829,8 @@ static void close_engine(struct engine *engine)
 }
 
 int loop_run(const struct options *options, struct listener *listener, const char *worker,
-	     const struct routes *routes, const struct scoreboard *board)
+	     const struct routes *routes, const struct scoreboard *board,
+	     void (*opened)(struct sched *sched))
 {
 	struct engine *engine = calloc(1, sizeof(*engine));
 	int err = engine ? uv_loop_init(&engine->loop) : UV_ENOMEM;
@@ -813,6 +855,8 @@ int loop_run(const struct options *options, struct listener *listener, const cha
 		log_event(LOG_INFO, "started", "engine", "loop", "threads",
 			  log_number(options->threads), "cpu_threads",
 			  log_number(options->cpu_threads), NULL);
+		if (opened)
+			opened(&engine->sched);
 		uv_run(&engine->loop, UV_RUN_DEFAULT);
 	}
 	close_engine(engine);

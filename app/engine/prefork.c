@@ -191,13 +191,14 @@ static void handle(struct prefork *p)
 	answered = refused(p);
 	trace_picked_up(p->board, &p->req);
 	if (answered) {
-		trace_ran(p->board, &p->req, p->req.times.received, uv_hrtime());
+		trace_ran(p->board, &p->req, p->req.times.received, uv_hrtime(), true);
 		request_finished(&p->req);
 	} else {
 		task_resume(&p->req);
 	}
 	while (!p->finished)
 		uv_run(&p->loop, UV_RUN_DEFAULT);
+	board_turn_ends(p->board); /* the loop did not turn if nothing had to be waited for */
 	request_unref(&p->req);
 }
 

@@ -1,7 +1,7 @@
 #include "reply.h"
 
 #include <json-c/json.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const char TYPE_JSON[] = "application/json";
@@ -27,6 +27,8 @@ const char *reply_reason(int status)
 		return "Request Header Fields Too Large";
 	case 500:
 		return "Internal Server Error";
+	case 501:
+		return "Not Implemented";
 	case 503:
 		return "Service Unavailable";
 	default:
@@ -38,6 +40,7 @@ void reply_free(struct request *req)
 {
 	if (req->reply.json)
 		json_object_put(req->reply.json);
+	free(req->reply.owned);
 	req->reply = (struct reply){0};
 }
 
@@ -67,6 +70,34 @@ void reply_json(struct request *req, int status, struct json_object *json)
 	req->reply.json = json;
 }
 
+void reply_text(struct request *req, int status, const char *type, struct buffer *text)
+{
+	if (text->failed) {
+		buffer_free(text);
+		reply_error(req, 503);
+		return;
+	}
+	reply_bytes(req, status, type, buffer_slice(text));
+	req->reply.owned = text->data;
+	*text = (struct buffer){0};
+}
+
+bool reply_stream(struct request *req, const char *type)
+{
+	if (!req->ops->stream) {
+		reply_error(req, 501);
+		return false;
+	}
+	reply_bytes(req, 200, type, (struct slice){"", 0});
+	req->reply.streams = true;
+	return !slice_is(req->method, "HEAD") && stream_write(req, (struct slice){"", 0});
+}
+
+bool stream_write(struct request *req, struct slice bytes)
+{
+	return req->ops->stream(req, bytes);
+}
+
 /* Not through json-c: these must work when memory is out. */
 void reply_error(struct request *req, int status)
 {
@@ -79,6 +110,7 @@ void reply_error(struct request *req, int status)
 		{405, "{\"detail\":\"Method Not Allowed\"}"},
 		{413, "{\"detail\":\"Request Entity Too Large\"}"},
 		{431, "{\"detail\":\"Request Header Fields Too Large\"}"},
+		{501, "{\"detail\":\"Not Implemented\"}"},
 		{503, "{\"detail\":\"Service Unavailable\"}"},
 	};
 	const char *body = "{\"detail\":\"Internal Server Error\"}";
@@ -157,8 +189,12 @@ void reply_head(const struct request *req, const char *worker, struct buffer *ou
 		buffer_append_text(out, "\r\nContent-Type: ");
 		buffer_append_text(out, reply->type);
 	}
-	buffer_append_text(out, "\r\nContent-Length: ");
-	buffer_append_u64(out, reply->body.len);
+	if (reply->streams) {
+		buffer_append_text(out, "\r\nX-Accel-Buffering: no");
+	} else {
+		buffer_append_text(out, "\r\nContent-Length: ");
+		buffer_append_u64(out, reply->body.len);
+	}
 	buffer_append_text(out, "\r\nCache-Control: no-store\r\nX-Lanes-Worker: ");
 	buffer_append_text(out, worker);
 	append_times(out, &req->times);

@@ -17,6 +17,21 @@ void reply_json(struct request *req, int status, struct json_object *json);
 /* Answers with bytes that live as long as the request; type is a static string. */
 void reply_bytes(struct request *req, int status, const char *type, struct slice body);
 
+/* Answers with text put together in a buffer, whose memory it takes over. A buffer that failed
+ * answers 503 instead. */
+void reply_text(struct request *req, int status, const char *type, struct buffer *text);
+
+/* Begins an answer of which nobody knows the end, and sends its head at once. True: go on with
+ * stream_write() until it says false or there is no more, and return. False: the handler has
+ * nothing left to do, as after a HEAD, or with an engine that cannot stream (a 501). ASYNC
+ * handlers only; type is a static string. */
+bool reply_stream(struct request *req, const char *type);
+
+/* Sends bytes (copied) with the batch of requests that is running. A client that does not read is
+ * hung up on, like one that has gone its handler is not resumed. False: the worker drains, end the
+ * stream. */
+bool stream_write(struct request *req, struct slice bytes);
+
 /* Answers {"detail":"<the status's reason>"}, the form of every error FastAPI makes itself;
  * 503 brings Retry-After: 1. */
 void reply_error(struct request *req, int status);
@@ -30,8 +45,8 @@ void reply_header(struct request *req, const char *name, struct slice value);
 const char *reply_reason(int status);
 
 /* Appends what precedes the body in a CGI response (RFC 3875 6.3): Status, Content-Type,
- * Content-Length, Cache-Control, X-Lanes-Worker, Server-Timing, further lines, empty line.
- * worker is "<pool>-<slot>". */
+ * Content-Length (a stream has none, and tells nginx not to buffer it), Cache-Control,
+ * X-Lanes-Worker, Server-Timing, further lines, empty line. worker is "<pool>-<slot>". */
 void reply_head(const struct request *req, const char *worker, struct buffer *out);
 
 /* The body to send after the head: empty for HEAD. */

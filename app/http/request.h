@@ -32,6 +32,9 @@ struct request_ops {
 	struct slice (*param)(const struct request *req, const char *name);
 	/* The handler has returned for the last time and the reply is complete. Loop thread. */
 	void (*finished)(struct request *req);
+	/* Sends bytes of a reply that has no end yet, before them its head (once). False: no more is
+	 * wanted, the handler should return. NULL if the engine cannot stream. Loop thread. */
+	bool (*stream)(struct request *req, struct slice bytes);
 	/* The last reference is gone: frees the block. Loop thread. */
 	void (*release)(struct request *req);
 };
@@ -41,6 +44,9 @@ struct reply {
 	const char *type;	  /* Content-Type */
 	struct slice body;	  /* static, in the request's arena, or owned by json */
 	struct json_object *json; /* put when the request is released */
+	char *owned;		  /* freed when the request is released */
+	bool streams;		  /* no length is known: reply_stream() */
+	bool begun;		  /* its head was sent */
 	struct slice headers;	  /* further "Name: value\r\n" lines, in the arena */
 };
 
@@ -80,6 +86,7 @@ struct request {
 	uint32_t pending;	  /* tasks started and not yet done */
 	uint64_t suspended_since; /* uv_hrtime() */
 	struct task *tasks;	  /* what has to be cancelled with it */
+	struct task *spare;	  /* sleeps that are over, for the next ones */
 	struct request *ready_next;
 
 	struct arena_chunk *chunks; /* allocations that did not fit the block */

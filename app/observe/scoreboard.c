@@ -7,12 +7,10 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
-#include <uv.h>
 
 enum {
-	VERSION = 1,
+	VERSION = 2,
 	PAGE = 4096,
 	CLAIM_LOCK = BOARD_SLOTS, /* the byte that is locked while a slot is chosen */
 	ATTEMPTS = 100,
@@ -168,6 +166,30 @@ int scoreboard_open(struct scoreboard *board, const char *path)
 	return 0;
 }
 
+int scoreboard_open_to_read(struct scoreboard *board, const char *path)
+{
+	int err = 0;
+
+	*board = (struct scoreboard){.fd = open(path, O_RDONLY | O_CLOEXEC)};
+	if (board->fd < 0)
+		return -errno;
+	board->slot_count = BOARD_SLOTS;
+	board->map_size = FILE_SIZE;
+	if (!is_ours(board->fd))
+		err = -EPROTO;
+	else
+		board->map = mmap(NULL, board->map_size, PROT_READ, MAP_SHARED, board->fd, 0);
+	if (board->map == MAP_FAILED)
+		err = -errno;
+	if (err) {
+		board->map = NULL;
+		scoreboard_close(board);
+		return err;
+	}
+	board->slots = (struct board_slot *)((char *)board->map + PAGE);
+	return 0;
+}
+
 void scoreboard_close(struct scoreboard *board)
 {
 	if (board->map)
@@ -182,6 +204,8 @@ bool scoreboard_alive(const struct scoreboard *board, unsigned slot)
 	struct flock lock = {
 		.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = (off_t)slot, .l_len = 1};
 
+	if (board->own == &board->slots[slot])
+		return true;
 	if (board->fd < 0)
 		return false;
 	return fcntl(board->fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
@@ -253,6 +277,8 @@ struct board_slot *scoreboard_claim(struct scoreboard *board, const char *pool, 
 	if (slot) {
 		uint64_t chosen = number ? number : lowest_free_number(board, pool);
 
+		board_set(&slot->pid, 0);
+		atomic_thread_fence(memory_order_release);
 		memset(slot, 0, sizeof(*slot));
 		strncpy(slot->pool, pool, sizeof(slot->pool) - 1);
 		strncpy(slot->engine, engine, sizeof(slot->engine) - 1);
@@ -275,7 +301,6 @@ void board_answered(struct board_slot *slot, uint64_t owner, uint64_t nanosecond
 	while (nanoseconds > board_bounds[bucket])
 		bucket++;
 	board_add(&route->buckets[bucket], 1);
-	board_add(&route->count, 1);
 	board_add(&route->nanoseconds, nanoseconds);
 	board_add(&slot->classes[who.status / 100 % 6], 1);
 }
@@ -290,11 +315,11 @@ void board_turn_ends(struct board_slot *slot)
 
 	if (!since)
 		return;
-	now = uv_hrtime();
+	now = board_now();
 	second = now / 1000000000;
 	us = (now - since) / 1000;
 	hold = &slot->holds[second % BOARD_SECONDS];
 	if (board_get(hold) >> 32 != second || (uint32_t)board_get(hold) < us)
 		board_set(hold, second << 32 | (uint32_t)us);
-	board_set(&slot->turn_since, 0);
+	atomic_store_explicit(&slot->turn_since, 0, memory_order_release);
 }

@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 enum {
 	BOARD_SLOTS = 128,
@@ -57,13 +58,14 @@ struct board_span {
 
 struct board_route {
 	char path[BOARD_PATH];
-	word count;
 	word nanoseconds; /* of all, from being sent to being answered */
 	word buckets[BOARD_BUCKETS];
 };
 
-struct board_thread {
-	word since; /* 0: idle */
+/* Which request runs somewhere, since when. No two have the same since, so that works as the
+ * sequence counter of the pair (board_begin, board_doing). */
+struct board_doing {
+	word since; /* 0: none */
 	word owner;
 };
 
@@ -74,7 +76,7 @@ struct board_threads {
 	word queued;
 	word refused;
 	word oldest; /* when the job at the queue's head was queued; 0: none */
-	struct board_thread threads[BOARD_THREADS];
+	struct board_doing threads[BOARD_THREADS];
 };
 
 struct board_slot {
@@ -87,6 +89,7 @@ struct board_slot {
 	word route_count;
 	struct board_route routes[BOARD_ROUTES];
 
+	word requests; /* begun, ever */
 	word in_flight;
 	word connections;
 	word accepted;	 /* connections, ever */
@@ -94,10 +97,9 @@ struct board_slot {
 	word classes[6]; /* answers by status / 100 */
 	word draining;
 
-	word turn_since;	   /* the loop has had work since then; 0: it waits in poll */
-	word running_since;	   /* … and has been running this request since then; 0: none */
-	word running;		   /* owner */
-	word holds[BOARD_SECONDS]; /* second << 32 | longest turn of it in microseconds */
+	word turn_since;	    /* the loop has had work since then; 0: it waits in poll */
+	struct board_doing running; /* … and is running this request */
+	word holds[BOARD_SECONDS];  /* second << 32 | longest turn of it in microseconds */
 
 	struct board_threads pools[BOARD_POOLS];
 
@@ -127,8 +129,12 @@ int scoreboard_open(struct scoreboard *board, const char *path);
 struct board_slot *scoreboard_claim(struct scoreboard *board, const char *pool, uint32_t number,
 				    const char *engine);
 
-/* Whether a living process holds the slot. Not for the slot's own process (fcntl locks are blind
- * to themselves). */
+/* Maps the file for reading only, from outside the system. -ENOENT if there is none, -EPROTO if it
+ * is none of ours. A process must not do this to a file it has a slot in: closing one descriptor
+ * of a file gives up all locks on it. */
+int scoreboard_open_to_read(struct scoreboard *board, const char *path);
+
+/* Whether a living process holds the slot. Our own is alive. */
 bool scoreboard_alive(const struct scoreboard *board, unsigned slot);
 
 /* Whether another living worker of our own slot's pool is there and not draining. */
@@ -154,6 +160,26 @@ static inline void board_add(word *w, uint64_t n)
 	board_set(w, board_get(w) + n);
 }
 
+/* uv_hrtime(), for those who know no libuv. */
+static inline uint64_t board_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+static inline void board_begin(struct board_doing *doing, uint64_t owner, uint64_t now)
+{
+	atomic_store_explicit(&doing->owner, owner, memory_order_release);
+	atomic_store_explicit(&doing->since, now, memory_order_release);
+}
+
+static inline void board_end(struct board_doing *doing)
+{
+	board_set(&doing->since, 0);
+}
+
 static inline uint64_t span_owner_pack(struct span_owner owner)
 {
 	return (uint64_t)owner.serial << 32 | (uint64_t)owner.route << 16 | owner.status;
@@ -172,6 +198,9 @@ static inline void board_span(struct board_slot *slot, uint64_t what, uint64_t s
 	uint64_t head = board_get(&slot->head);
 	struct board_span *span = &slot->spans[head % BOARD_SPANS];
 
+	/* Who sees any of what follows also sees the head as it is now, and knows that this span is
+	 * being written over. */
+	atomic_thread_fence(memory_order_release);
 	board_set(&span->start, start);
 	board_set(&span->duration, end - start);
 	board_set(&span->owner, owner);

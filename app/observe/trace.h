@@ -10,8 +10,7 @@
 
 static inline uint64_t trace_owner(const struct request *req)
 {
-	return span_owner_pack((struct span_owner){(uint32_t)req->serial, req->route_number,
-						   (uint16_t)req->reply.status});
+	return span_owner_pack((struct span_owner){(uint32_t)req->serial, req->route_number, 0});
 }
 
 /* The loop has something to do since now, if it had nothing before. */
@@ -24,6 +23,7 @@ static inline void trace_turn(struct board_slot *board, uint64_t now)
 /* The worker has begun to read the request; how long it had waited is known. */
 static inline void trace_picked_up(struct board_slot *board, const struct request *req)
 {
+	board_add(&board->requests, 1);
 	board_span(board, SPAN_QUEUE, req->times.received - req->times.queue, req->times.received,
 		   trace_owner(req));
 }
@@ -32,19 +32,21 @@ static inline void trace_picked_up(struct board_slot *board, const struct reques
 static inline void trace_runs(struct board_slot *board, const struct request *req, uint64_t now)
 {
 	trace_turn(board, now);
-	board_set(&board->running, trace_owner(req));
-	board_set(&board->running_since, now);
+	board_begin(&board->running, trace_owner(req), now);
 }
 
-/* … and has done so since begun. If the reply is there, the request is over. */
+/* … and has done so since begun. over: its handler has returned for the last time. A stream is
+ * seen when it begins and when it ends, not each of the many times in between. */
 static inline void trace_ran(struct board_slot *board, const struct request *req, uint64_t begun,
-			     uint64_t now)
+			     uint64_t now, bool over)
 {
-	board_set(&board->running_since, 0);
-	board_span(board, SPAN_LOOP, begun, now, trace_owner(req));
-	if (req->reply.status)
-		board_answered(board, trace_owner(req),
-			       now - req->times.received + req->times.queue);
+	uint64_t owner = trace_owner(req) | (over ? (uint64_t)req->reply.status : 0);
+
+	board_end(&board->running);
+	if (over || !req->reply.streams)
+		board_span(board, SPAN_LOOP, begun, now, owner);
+	if (over)
+		board_answered(board, owner, now - req->times.received + req->times.queue);
 }
 
 /* The client went away. */

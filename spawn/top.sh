@@ -1,0 +1,7 @@
+#!/bin/sh
+# Shows the workers of the running system live in the terminal; prints them once elsewhere.
+# shellcheck source=spawn/common.sh
+. "$(dirname "$0")/common.sh"
+
+[ -n "$(processes)" ] || fail "nothing is running in $RUN_DIR"
+exec "$RUN_DIR/lanes" --top --scoreboard "$RUN_DIR/board/scoreboard"
