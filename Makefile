@@ -62,6 +62,9 @@ restart: ## replaces every worker of the running system, one after the other
 test: ## installs what tests need, builds, and runs unit and integration tests
 	@spawn/deps.sh test && $(MAKE) --no-print-directory all unit integration && exec tests/run
 
+test-browser: ## clicks through the page in a real browser, with what that needs from Debian and npm
+	@spawn/deps.sh browser && $(MAKE) --no-print-directory all && exec tests/browser/run
+
 check-deps: ## installs what the checks need
 	@spawn/deps.sh check
 
@@ -99,4 +102,4 @@ $(OBJ)/flags: FORCE
 
 FORCE:
 .DELETE_ON_ERROR:
-.PHONY: all run start stop status top scale restart test check-deps clean help unit integration FORCE
+.PHONY: all run start stop status top scale restart test test-browser check-deps clean help unit integration FORCE

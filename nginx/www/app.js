@@ -7,9 +7,9 @@ import {el, setText} from './dom.js';
 import {exerciseSection} from './exercise.js';
 import {EXERCISES} from './exercises.js';
 import {Feed} from './feed.js';
-import {count} from './format.js';
 import {History} from './history.js';
 import {Holds} from './holds.js';
+import {byPool} from './layout.js';
 import {legend} from './legend.js';
 import {LiveLanes} from './live.js';
 import {Lab} from './lab.js';
@@ -41,9 +41,11 @@ feed.addEventListener('state', ({detail: {state, retry}}) => {
 
 // "2 loop, 2 prefork, 1 cpu"
 function running() {
-	const pools = Map.groupBy?.([...history.workers.values()].filter((worker) => worker.seen === history.now), (worker) => worker.pool) ?? new Map();
-	const text = [...pools].map(([pool, workers]) => `${workers.length} ${pool}`).join(', ');
-	return text ? `${text}; ${count(history.requests.size, 'request')} in view` : '';
+	const pools = new Map();
+	for (const worker of history.workers.values())
+		if (worker.seen === history.now)
+			pools.set(worker.pool, (pools.get(worker.pool) ?? 0) + 1);
+	return [...pools].sort(([a], [b]) => byPool(a, b)).map(([pool, workers]) => `${workers} ${pool}`).join(', ');
 }
 
 find('lanes').append(holds.element, live.element, legend(), live.table, holds.past);

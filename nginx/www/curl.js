@@ -18,7 +18,7 @@ export function curlBox(text = '') {
 		setTimeout(() => setText(button, label), 1500);
 	}
 	return {
-		element: el('div', {class: 'curl'}, el('pre', {tabindex: '0', role: 'region', 'aria-label': 'Command line'}, code), button),
+		element: el('div', {class: 'curl'}, el('pre', {tabindex: '0', role: 'group', 'aria-label': 'Command line'}, code), button),
 		show: (line) => setText(code, line),
 	};
 }

@@ -7,7 +7,8 @@ import {AT_ONCE} from './client.js';
 import {count, duration, list} from './format.js';
 
 const BLOCK = 2; // seconds
-const total = (answer) => answer.ended - answer.sent;
+const total = (answer) => answer.to - answer.from;
+const WAITED = 250; // milliseconds: more is not an accident
 const called = (answer) => (answer.request ? `Request ${answer.request.serial}` : `The request to ${answer.path}`);
 const waited = (answer) => (answer.request ? wait(answer.request) : answer.timing.queue ?? 0);
 const wait = (request) => request.spans.filter((span) => span.kind === 'queue').reduce((sum, span) => sum + span.end - span.start, 0);
@@ -52,7 +53,7 @@ export const EXERCISES = [
 			return {right,
 				verdict: right === 'together' ? 'They ran at the same time.' : 'They did not run at the same time.',
 				sentences: [
-					`Both were answered ${duration(round.wall)} after they were sent, though together they slept ${duration(total(sync) + total(one))}.`,
+					`Both were answered ${duration(round.wall)} after they were sent, though their sleeps add up to ${duration(sync.timing.pool + one.timing.await)}.`,
 					`${called(sync)} slept on a thread of the pool (${duration(sync.timing.pool)}), as FastAPI runs “def”. ${called(one)} slept nowhere: it awaited for ${duration(one.timing.await)}.`,
 					`The loop was busy with the two for ${duration(onLoop(sync) + onLoop(one))}; the rest of the time it was free for others.`,
 				]};
@@ -102,7 +103,7 @@ export const EXERCISES = [
 		},
 		judge(rounds, lab) {
 			const [bad, wrap] = rounds.map((round) => round.answers.find((answer) => answer.role === 'bystander'));
-			const long = (answer) => waited(answer) > BLOCK * 500;
+			const long = (answer) => waited(answer) > WAITED;
 			const right = long(bad) ? (long(wrap) ? 'both' : 'bad') : long(wrap) ? 'both' : 'neither';
 			const verdicts = {
 				bad: 'A blocking call on the loop stops everybody. On a thread it stops nobody.',

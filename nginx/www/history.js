@@ -98,7 +98,7 @@ export class History {
 		if (request.over || !worker || worker.generation !== request.generation)
 			return null;
 		const running = worker.state.loop?.request;
-		if (running?.serial === request.serial)
+		if (running && running.serial === request.serial)
 			return {kind: 'loop', start: this.now - number(running.for) * 1000, end: this.now};
 		for (const [pool, threads] of Object.entries(worker.state.pools ?? {})) {
 			const busy = threads.busy?.find((job) => job.serial === request.serial);
@@ -185,7 +185,7 @@ export class History {
 		const loop = state.loop ?? {};
 		const held = Number.isFinite(loop.held) ? loop.held * 1000 : null;
 		worker.heartbeat.sample(this.now, worker.prefork ? null : held);
-		if (loop.request) {
+		if (Number.isFinite(loop.request?.serial)) {
 			const start = this.now - number(loop.request.for) * 1000;
 			const request = this.#request(worker, loop.request.serial, loop.request.route, start);
 			if (!worker.prefork && this.now - start >= HOLD)
@@ -218,7 +218,7 @@ export class History {
 	#span(raw) {
 		const start = number(raw?.s);
 		const end = start + number(raw?.d);
-		if (typeof raw?.w !== 'string' || end <= this.#known)
+		if (typeof raw?.w !== 'string' || !Number.isFinite(raw.r) || end <= this.#known)
 			return;
 		const worker = this.#worker(raw.w);
 		const request = this.#request(worker, raw.r, String(raw.p ?? ''), start);

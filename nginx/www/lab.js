@@ -21,8 +21,8 @@ export class Lab {
 	}
 
 	// requests: [{path, pool, delay, role}]; delay in milliseconds since the round's begin.
-	// Resolves to {name, answers, wall, from, to, usage}; an answer has `request`, which is null
-	// if the feed did not tell, and `role`.
+	// Resolves to {name, answers, wall, from, to, usage}; an answer has `from` and `to`, `request`,
+	// which is null if the feed did not tell, and `role`.
 	async round(name, requests) {
 		const usage = new Usage(this, requests[0].pool ?? 'loop');
 		const begin = performance.now();
@@ -33,9 +33,11 @@ export class Lab {
 		}));
 		usage.stop();
 		await this.#told(answers);
-		const wall = Math.max(...answers.map((answer) => answer.ended)) - Math.min(...answers.map((answer) => answer.sent));
+		for (const answer of answers)
+			times(answer, this.clock);
+		const wall = Math.max(...answers.map((answer) => answer.to)) - Math.min(...answers.map((answer) => answer.from));
 		return {name, answers, wall, usage: usage.most, from: this.clock.at(begin),
-			to: this.clock.at(Math.max(...answers.map((answer) => answer.ended)))};
+			to: Math.max(...answers.map((answer) => answer.to))};
 	}
 
 	// The picture of a round: its requests only, on the workers that had them.
@@ -72,6 +74,13 @@ export class Lab {
 			await after(50);
 		}
 	}
+}
+
+// When it began and ended, on the server's clock: as the server saw it, if it told. A browser that is
+// busy drawing sends and hears late, and that is not what is measured here.
+function times(answer, clock) {
+	answer.from = answer.request?.start ?? clock.at(answer.sent);
+	answer.to = answer.request?.end ?? clock.at(answer.ended);
 }
 
 // What a pool used while a round lasted: the most that the feed saw.

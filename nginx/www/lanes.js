@@ -11,7 +11,7 @@ const FONT = '11px system-ui, sans-serif';
 const BOLD = '600 12px system-ui, sans-serif';
 const NEAR = 4; // pixels around a bar that is too thin to hit
 const LEAST_LABEL = 24; // pixels of a bar that has room for text
-const MOST_LABEL = 0.85; // of a bar: the pattern must remain visible
+const MOST_LABEL = 0.8; // of a bar: the pattern must remain visible
 const BEAT = 9; // pixels between heartbeats that are drawn
 
 export class Lanes {
@@ -187,14 +187,14 @@ export class Lanes {
 		this.#bars.push({x: left, y, width, height, lane, part, request});
 	}
 
-	// Whose bar it is, if there is room, on a ground that every pattern can be read through.
+	// Whose bar it is, in its longest part, on a ground that every pattern can be read through.
 	#name(context, lane, request, parts, x, holds = false) {
-		const left = Math.max(x(parts[0].start), x(this.#layout.from));
-		const right = Math.min(x(parts.at(-1).end), x(this.#layout.to));
+		const ends = (part) => [Math.max(x(part.start), x(this.#layout.from)), Math.min(x(part.end), x(this.#layout.to))];
+		const [left, right] = parts.map(ends).reduce((a, b) => (b[1] - b[0] > a[1] - a[0] ? b : a));
 		if (right - left < LEAST_LABEL)
 			return;
-		const texts = [`${request.serial} ${request.path}`, `${request.serial} ${request.path.split('/').at(-1)}`, `${request.serial}`];
-		const text = texts.find((t) => context.measureText(t).width + 6 < (right - left) * (holds ? 1 : MOST_LABEL));
+		const texts = [`${request.serial} ${request.path.split('/').at(-1)}`, `${request.serial}`];
+		const text = texts.find((t) => context.measureText(t).width + 6 < (right - left) * (holds ? 1 : MOST_LABEL))?.trim();
 		if (!text)
 			return;
 		const width = context.measureText(text).width;
@@ -288,7 +288,8 @@ function describe({part, request}) {
 	const length = duration(part.end - part.start);
 	if (!request)
 		return `${count(part.count, 'short run')}, busy ${duration(part.busy)} of ${length}`;
-	const what = part.holds ? 'holds the loop' : KINDS[part.kind].name;
+	const process = part.kind === 'loop' && request.worker.startsWith('prefork');
+	const what = part.holds ? 'holds the loop' : process ? 'running in its process' : KINDS[part.kind].name;
 	if (!request.worker)
 		return `${request.path}, sent from this page ${length} ago: no worker has picked it up.`;
 	const answer = request.status ? `, answered ${request.status}` : request.gone ? ', the client went away' : '';

@@ -52,6 +52,8 @@ function blocksOf(track, from, to, open) {
 
 function group(history, worker, from, to, only) {
 	const requests = requestsOf(history, worker, from, to, only);
+	for (const part of requests.flatMap(({parts}) => parts).filter((p) => p.open))
+		part.end = Math.max(part.start, to);
 	const open = requests.flatMap(({request, parts}) =>
 		parts.filter((part) => part.open).map((part) => ({...part, request, count: 1, busy: part.end - part.start})));
 	const holds = worker.holds.filter((hold) => hold.end >= from && hold.start <= to);
@@ -102,7 +104,7 @@ export function layout(history, from, to, options = {}) {
 	const workers = [...history.workers.values()]
 		.filter((worker) => (options.workers ? options.workers.has(worker.name)
 			: options.pool ? worker.pool === options.pool : worker.pool !== 'admin'))
-		.sort((a, b) => order(a) - order(b) || a.name.localeCompare(b.name, 'en', {numeric: true}));
+		.sort((a, b) => byPool(a.pool, b.pool) || a.name.localeCompare(b.name, 'en', {numeric: true}));
 	const groups = [];
 	const waiting = options.waiting?.filter((request) => request.start < to) ?? [];
 	let top = HEIGHT.axis;
@@ -122,9 +124,10 @@ export function layout(history, from, to, options = {}) {
 	return {from, to, origin: options.origin ?? null, groups, height: Math.max(top, HEIGHT.axis + 20)};
 }
 
-function order(worker) {
-	const at = ['loop', 'prefork', 'cpu', 'admin'].indexOf(worker.pool);
-	return at < 0 ? 9 : at;
+// Pools in the order in which they matter.
+export function byPool(a, b) {
+	const at = (pool) => (['loop', 'prefork', 'cpu', 'admin'].indexOf(pool) + 5) % 5; // others last
+	return at(a) - at(b);
 }
 
 export function isHold(block) {

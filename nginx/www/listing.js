@@ -30,7 +30,7 @@ const TELLING = /\bAWAIT\b|\bawait\b|\bblocking_io_task\(|time\.sleep|gather_add
 
 function pre(label, code) {
 	return el('figure', {class: 'code'}, el('figcaption', {}, label),
-		el('pre', {tabindex: '0', role: 'region', 'aria-label': label}, el('code', {},
+		el('pre', {tabindex: '0', role: 'group', 'aria-label': label}, el('code', {},
 			code.split('\n').map((line) => el('span', {class: TELLING.test(line) ? 'line telling' : 'line'}, `${line}\n`)))));
 }
 

@@ -9,6 +9,8 @@ import {notPickedUp} from './waiting.js';
 // The right edge is this much behind the server, so that a message has arrived before it is due.
 const LAG = 150;
 const SPANS = [1000, 2000, 5000, 10_000, 20_000, 40_000, 80_000];
+const FRAME = 40; // milliseconds between pictures: smooth enough, and the machine is also the server
+const EFFORT = 6; // of this many parts of the time, drawing takes one at most
 const CALM = 1000; // milliseconds between pictures for those who want less motion
 const TABLE_EVERY = 1000;
 const TABLE_ROWS = 40;
@@ -19,6 +21,7 @@ export class LiveLanes {
 	#span = 10_000;
 	#stopped = null; // the time at the right edge, while time stands still
 	#drawn = 0;
+	#pause = FRAME;
 	#tabled = 0;
 	#dirty = true;
 	#calm = matchMedia('(prefers-reduced-motion: reduce)');
@@ -81,13 +84,14 @@ export class LiveLanes {
 
 	#frame(time) {
 		requestAnimationFrame((next) => this.#frame(next));
-		const moving = this.#stopped === null && (!this.#calm.matches || time - this.#drawn >= CALM);
+		const moving = this.#stopped === null && time - this.#drawn >= (this.#calm.matches ? CALM : this.#pause);
 		if (this.clock.known && (moving || this.#dirty)) {
 			const to = this.#stopped ?? this.#edge();
 			this.#dirty = false;
 			this.#drawn = time;
 			this.#lanes.show(layout(this.history, to - this.#span, to, {pool: this.pool.value,
 				waiting: this.#stopped === null ? notPickedUp(this.client, this.history, this.clock) : []}));
+			this.#pause = Math.max(FRAME, (performance.now() - time) * EFFORT);
 		}
 		if (time - this.#tabled >= TABLE_EVERY) {
 			this.#tabled = time;

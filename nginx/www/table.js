@@ -13,7 +13,7 @@ export function requestTable(caption) {
 		el('thead', {}, el('tr', {}, COLUMNS.map((name) => el('th', {scope: 'col'}, name)))),
 		body);
 	return {
-		element: el('div', {class: 'scroll', tabindex: '0', role: 'region', 'aria-label': caption}, table),
+		element: el('div', {class: 'scroll', tabindex: '0', role: 'group', 'aria-label': caption}, table),
 		show: (history, requests) => replace(body, requests.map((request) => row(history, request))),
 	};
 }
@@ -24,7 +24,7 @@ function row(history, request) {
 	const open = parts.find((part) => part.open);
 	const total = parts.length ? parts.at(-1).end - parts[0].start : 0;
 	const data = {serial: request.serial, worker: request.worker, path: request.path, status: request.status,
-		      total: total.toFixed(3), open: open?.kind ?? ''};
+		      start: request.start.toFixed(3), total: total.toFixed(3), open: open?.kind ?? ''};
 	for (const kind of Object.keys(KINDS))
 		data[kind.replace(/-(.)/, (_, c) => c.toUpperCase())] = sums[kind].toFixed(3);
 	return el('tr', {data},

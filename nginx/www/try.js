@@ -93,7 +93,7 @@ function answerItem(answer) {
 			` ${answer.url} `, el('span', {class: 'note'}, `${answer.worker} · ${duration(total)}`)),
 		parts.length ? timingBar(answer, parts, total) : null,
 		parts.length ? el('p', {class: 'timing'}, parts.map((kind) => `${KINDS[kind].name} ${duration(answer.timing[kind])}`).join(' · ')) : null,
-		el('pre', {tabindex: '0', role: 'region', 'aria-label': 'Answer'}, el('code', {}, body)));
+		el('pre', {tabindex: '0', role: 'group', 'aria-label': 'Answer'}, el('code', {}, body)));
 }
 
 function timingBar(answer, parts, total) {
