@@ -26,7 +26,7 @@ function c(source) {
 }
 
 // The lines that make the difference: where the loop is given back, or blocked.
-const TELLING = /\bAWAIT\b|\bawait\b|\bblocking_io_task\(|time\.sleep|gather_add_sleep/;
+const TELLING = /^(?!\/\*| \*).*(?:\bAWAIT\b|\bawait\b|(?<!")\bblocking_io_task\(|time\.sleep|gather_add_sleep)/;
 
 function pre(label, code) {
 	return el('figure', {class: 'code'}, el('figcaption', {}, label),
