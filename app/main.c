@@ -7,6 +7,7 @@
 #include "engine/listen.h"
 #include "engine/loop.h"
 #include "engine/prefork.h"
+#include "harden.h"
 #include "log.h"
 #include "observe/admin.h"
 #include "observe/scoreboard.h"
@@ -64,6 +65,7 @@ int main(int argc, char **argv)
 		return top_run(options.scoreboard);
 	if (options.routes == ROUTES_ADMIN)
 		routes = &admin_routes;
+	harden(options.core);
 	if (listener_open(&listener, options.listen, (int)options.backlog))
 		return 1;
 	slot = claim_slot(&options, &board, routes);
@@ -76,6 +78,8 @@ int main(int argc, char **argv)
 	snprintf(worker, sizeof(worker), "%.40s-%lld", options.pool, (long long)options.slot);
 	log_init(worker);
 	admin_use(&board, &options);
+	if (geteuid() == 0)
+		log_event(LOG_WARNING, "runs-as-root", "instead", "spawn-fcgi -u USER", NULL);
 	if (options.nice && nice((int)options.nice) < 0)
 		perror("lanes: nice");
 	if (options.engine == ENGINE_PREFORK)
@@ -84,6 +88,7 @@ int main(int argc, char **argv)
 		status = loop_run(&options, &listener, worker, routes, &board,
 				  routes == &admin_routes ? admin_opened : NULL);
 	listener_close(&listener);
-	scoreboard_close(&board);
+	/* The scoreboard stays mapped: a thread that nothing can interrupt may still write to it.
+	 */
 	return status;
 }

@@ -74,6 +74,8 @@ static const struct option table[] = {
 	 "seconds a loop may be held before its worker no longer counts for /readyz"},
 	{"top", FLAG, AT(top), NULL, 0, 0, NULL,
 	 "show what the workers on the scoreboard do, live, and serve nothing"},
+	{"core", FLAG, AT(core), NULL, 0, 0, NULL,
+	 "dump core as the limits allow; without it, never: the requests would be in the file"},
 	{"help", FLAG, AT(help), NULL, 0, 0, NULL, "print this and exit"},
 	{"version", FLAG, AT(version), NULL, 0, 0, NULL, "print the version and exit"},
 };

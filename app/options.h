@@ -56,6 +56,7 @@ struct options {
 	int64_t ready_held;
 
 	bool top;
+	bool core; /* leave core dumps as the limits allow */
 	bool help;
 	bool version;
 };

@@ -1,5 +1,5 @@
 #!/bin/sh
-# deps.sh run|test|check|browser: makes sure that the Debian packages needed for that are there.
+# deps.sh run|test|fuzz|check|browser: makes sure that the Debian packages needed for that are there.
 # As root, or with a sudo that asks for no password, missing ones are installed; otherwise the line
 # to type is printed. Silent and quick when nothing is missing.
 set -eu
@@ -8,15 +8,17 @@ here=$(cd "$(dirname "$0")" && pwd -P)
 run='gcc libc6-dev make pkg-config libuv1-dev libjson-c-dev libfcgi-dev nginx spawn-fcgi multiwatch
 	curl'
 test="$run libcunit1-dev libcurl4-openssl-dev python3-fastapi uvicorn prometheus"
-check="$test clang clang-format shellcheck valgrind"
+fuzz="$run clang libclang-rt-14-dev"
+check="$test $fuzz clang-format shellcheck valgrind"
 browser="$run chromium nodejs npm"
 case ${1-} in
 run) wanted=$run ;;
 test) wanted=$test ;;
+fuzz) wanted=$fuzz ;;
 check) wanted=$check ;;
 browser) wanted=$browser ;;
 *)
-	echo "usage: spawn/deps.sh run|test|check|browser" >&2
+	echo "usage: spawn/deps.sh run|test|fuzz|check|browser" >&2
 	exit 2
 	;;
 esac

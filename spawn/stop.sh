@@ -2,7 +2,7 @@
 # Stops the system in RUN_DIR, whatever state it is in, and removes all it left but the logs.
 # shellcheck source=spawn/common.sh
 . "$(dirname "$0")/common.sh"
-check_settings
+number STOP_TIMEOUT "$STOP_TIMEOUT" 0 3600
 
 nothing() {
 	say "nothing is running in $RUN_DIR"

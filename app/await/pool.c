@@ -87,6 +87,8 @@ static void show(struct pool *pool)
 	board_set(&board->oldest, pool->queue.first ? pool->queue.first->queued : 0);
 }
 
+/* The wake-up is sent without the lock: a thread of low priority that is preempted in mid-send must
+ * not keep the loop waiting for it. */
 static void run_job(struct pool *pool, struct job *job, unsigned thread)
 {
 	struct board_doing unseen;
@@ -113,8 +115,11 @@ static void run_job(struct pool *pool, struct job *job, unsigned thread)
 	show(pool);
 	first = !pool->done.first;
 	list_append(&pool->done, job);
-	if (first)
-		wake_loop(pool);
+	if (!first)
+		return;
+	pthread_mutex_unlock(&pool->lock);
+	wake_loop(pool);
+	pthread_mutex_lock(&pool->lock);
 }
 
 static void *thread_main(void *argument)

@@ -6,7 +6,7 @@
 #include "../http/request.h"
 #include "task.h"
 
-enum { BATCH = 64 }; /* requests whose answers may pile up before they are sent */
+enum { BATCH = 64 }; /* requests that are resumed before the loop looks at its sockets */
 
 /* Where a loop writes that nobody watches. */
 static struct board_slot unseen;
@@ -27,31 +27,25 @@ static void on_idle(uv_idle_t *handle)
 	(void)handle;
 }
 
-/* Runs what was ready when the batch began; what becomes ready meanwhile has to wait until the
- * loop has looked at its sockets again, or a handler that awaits sleep_for(0) could starve them. */
-static void settle(const struct sched *sched)
-{
-	if (sched->options.settled)
-		sched->options.settled(sched->options.owner);
-}
-
+/* Runs what was ready when the batch began, or the first part of it. What becomes ready meanwhile
+ * has to wait until the loop has looked at its sockets again, or a handler that awaits sleep_for(0)
+ * could starve them; and so have the many that may become ready at once. */
 static void run_batch(struct sched *sched)
 {
-	struct request *req = sched->ready_first;
-	unsigned count = 0;
+	const struct request *last = sched->ready_last;
+	bool more = sched->ready_first != NULL;
 
-	sched->ready_first = NULL;
-	while (req) {
-		struct request *next = req->ready_next;
+	for (unsigned i = 0; i < BATCH && more; i++) {
+		struct request *req = sched->ready_first;
 
+		more = req != last;
+		sched->ready_first = req->ready_next;
 		if (!req->cancelled)
 			task_resume(req);
 		request_unref(req);
-		req = next;
-		if (++count % BATCH == 0)
-			settle(sched);
 	}
-	settle(sched);
+	if (sched->options.settled)
+		sched->options.settled(sched->options.owner);
 	if (sched->ready_first)
 		uv_idle_start(&sched->idle, on_idle);
 	else

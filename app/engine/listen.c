@@ -151,6 +151,7 @@ static int remove_stale(const struct sockaddr_un *address)
 static int open_unix(struct listener *l, const char *path)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	mode_t mask;
 	int err;
 
 	if (strlen(path) >= sizeof(address.sun_path))
@@ -160,8 +161,13 @@ static int open_unix(struct listener *l, const char *path)
 	if (err)
 		return fail(-err, path, strerror(-err));
 	l->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (l->fd < 0 || bind(l->fd, (struct sockaddr *)&address, sizeof(address)))
+	if (l->fd < 0)
 		return fail(errno, path, strerror(errno));
+	mask = umask(0117); /* 0660 whatever ours is, and from the first moment */
+	err = bind(l->fd, (struct sockaddr *)&address, sizeof(address)) ? errno : 0;
+	umask(mask);
+	if (err)
+		return fail(err, path, strerror(err));
 	l->unlink = path;
 	return 0;
 }

@@ -18,7 +18,8 @@ struct listener {
 };
 
 /* Opens address (a path, or HOST:PORT; borrowed), or takes over descriptor 0 if it is NULL, and
- * listens with the backlog. A socket file that nobody listens on any more is replaced. Returns 0,
+ * listens with the backlog. A socket file gets mode 0660; one that nobody listens on any more is
+ * replaced. To be called before there are threads (it changes the umask for a moment). Returns 0,
  * or a negative errno after one line on stderr that says what is wrong and what to do. */
 int listener_open(struct listener *listener, const char *address, int backlog);
 

@@ -32,8 +32,8 @@ struct request_ops {
 	struct slice (*param)(const struct request *req, const char *name);
 	/* The handler has returned for the last time and the reply is complete. Loop thread. */
 	void (*finished)(struct request *req);
-	/* Sends bytes of a reply that has no end yet, before them its head (once). False: no more is
-	 * wanted, the handler should return. NULL if the engine cannot stream. Loop thread. */
+	/* Sends bytes of a reply that has no end yet, before them its head (once). False: no more
+	 * is wanted, the handler should return. NULL if the engine cannot stream. Loop thread. */
 	bool (*stream)(struct request *req, struct slice bytes);
 	/* The last reference is gone: frees the block. Loop thread. */
 	void (*release)(struct request *req);

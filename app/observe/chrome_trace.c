@@ -108,9 +108,11 @@ static void append_run(struct trace *trace, const struct span *span)
 	unsigned thread = span->kind == SPAN_POOL ? pool_thread(span->pool, span->thread) : 0;
 	struct place *place = &trace->places[span->owner.serial % REMEMBERED];
 
+	const char *route = board_route(trace->worker->slot, span->owner.route);
+
 	begin_event(trace, "X", thread);
 	buffer_append_text(trace->out, ",\"cat\":\"run\",\"name\":");
-	status_string(trace->out, board_route(trace->worker->slot, span->owner.route));
+	status_string(trace->out, *route ? route : "no route");
 	buffer_format(trace->out, ",\"ts\":%.3f,\"dur\":%.3f,\"args\":{\"request\":%" PRIu32,
 		      microseconds(span->start), microseconds(span->duration), span->owner.serial);
 	if (span->owner.status)

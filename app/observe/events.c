@@ -1,5 +1,6 @@
 /*
- * GET /events: what the system does, as server-sent events, ten messages a second.
+ * GET /events: what the system does, as server-sent events, ten messages a second; one while
+ * nothing happens.
  *
  * There is one feed. A message is made once, by the listener that wakes first when the next one
  * is due, and all listeners send the same text; a newcomer's first message reaches back ten
@@ -32,7 +33,8 @@ struct cursor {
 static struct {
 	struct buffer messages[KEPT];
 	uint64_t count;	     /* messages made; the last is number count - 1 */
-	uint64_t due;	     /* when the next is to be made */
+	uint64_t made;	     /* when that was */
+	uint64_t due;	     /* when the next is to be made, if there is something to tell */
 	struct buffer first; /* what a newcomer gets … */
 	uint64_t first_of;   /* … who came when this was the count */
 	struct cursor cursors[BOARD_SLOTS];
@@ -125,26 +127,56 @@ static bool is_shown(const struct worker_state *worker)
 	return worker->slot != admin_board()->own;
 }
 
+/* Whether there is nothing to tell: no span, no request anywhere, and the same workers as before.
+ */
+static bool is_quiet(const struct workers *workers)
+{
+	size_t known = 0;
+	size_t living = 0;
+
+	for (size_t i = 0; i < workers->count; i++) {
+		const struct worker_state *worker = &workers->list[i];
+		const struct cursor *cursor = &feed.cursors[worker->slot - admin_board()->slots];
+
+		if (!is_shown(worker))
+			continue;
+		living++;
+		if (cursor->pid != worker->pid || cursor->next != board_head(worker->slot) ||
+		    worker->in_flight || worker->is_held || worker->draining)
+			return false;
+	}
+	for (size_t i = 0; i < BOARD_SLOTS; i++)
+		known += feed.cursors[i].pid != 0;
+	return known == living;
+}
+
+static void forget_the_dead(void)
+{
+	for (unsigned i = 0; i < admin_board()->slot_count; i++)
+		if (feed.cursors[i].pid && !scoreboard_alive(admin_board(), i))
+			feed.cursors[i].pid = 0;
+}
+
 /* What happened since the last message. */
-static void make_message(uint64_t now)
+static void make_message(const struct workers *workers, uint64_t now)
 {
 	struct buffer *out = &feed.messages[feed.count % KEPT];
-	struct workers workers;
 	uint64_t lost = 0;
 
-	if (workers_read(admin_board(), &workers))
-		return;
-	begin_message(out, &workers, now);
-	for (size_t i = 0; i < workers.count; i++) {
-		struct worker_state *worker = &workers.list[i];
-		struct cursor *cursor = cursor_of(worker);
+	begin_message(out, workers, now);
+	for (size_t i = 0; i < workers->count; i++) {
+		const struct worker_state *worker = &workers->list[i];
 
-		if (is_shown(worker))
+		if (is_shown(worker)) {
+			struct cursor *cursor = cursor_of(worker);
+
 			cursor->next = append_spans(out, worker, cursor->next,
 						    board_head(worker->slot), 0, &lost);
+		}
 	}
 	end_message(out, lost);
-	workers_free(&workers);
+	forget_the_dead();
+	feed.made = now;
 	feed.count++;
 }
 
@@ -160,12 +192,14 @@ static void make_first(uint64_t now)
 	begin_message(&feed.first, &workers, now);
 	for (size_t i = 0; i < workers.count; i++) {
 		const struct worker_state *worker = &workers.list[i];
-		uint64_t end = cursor_of(worker)->next;
-		uint64_t next = end > BOARD_SPANS ? end - BOARD_SPANS : 0;
 		uint64_t lost = 0; /* nobody was there to lose it */
 
-		if (is_shown(worker))
+		if (is_shown(worker)) {
+			uint64_t end = cursor_of(worker)->next;
+			uint64_t next = end > BOARD_SPANS ? end - BOARD_SPANS : 0;
+
 			append_spans(&feed.first, worker, next, end, since, &lost);
+		}
 	}
 	end_message(&feed.first, 0);
 	workers_free(&workers);
@@ -176,10 +210,15 @@ static void make_first(uint64_t now)
 static void turn(void)
 {
 	uint64_t now = board_now();
+	struct workers workers;
 
 	if (now < feed.due)
 		return;
-	make_message(now);
+	if (workers_read(admin_board(), &workers))
+		return;
+	if (now - feed.made >= NS_PER_S || !is_quiet(&workers))
+		make_message(&workers, now);
+	workers_free(&workers);
 	feed.due = now - now % PERIOD + PERIOD;
 }
 

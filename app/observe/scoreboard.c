@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -221,8 +222,8 @@ bool scoreboard_has_sibling(const struct scoreboard *board)
 	for (unsigned i = 0; i < board->slot_count; i++) {
 		const struct board_slot *slot = &board->slots[i];
 
-		if (slot != board->own && in_pool(slot, board->own->pool) &&
-		    !board_get(&slot->draining) && scoreboard_alive(board, i))
+		if (slot != board->own && scoreboard_alive(board, i) &&
+		    in_pool(slot, board->own->pool) && !board_get(&slot->draining))
 			return true;
 	}
 	return false;
@@ -236,8 +237,9 @@ static uint64_t lowest_free_number(const struct scoreboard *board, const char *p
 		for (unsigned i = 0; i < board->slot_count && !taken; i++) {
 			const struct board_slot *slot = &board->slots[i];
 
-			taken = board_get(&slot->number) == number && in_pool(slot, pool) &&
-				scoreboard_alive(board, i);
+			/* Asked first: looking into a slot that nobody uses would map its pages. */
+			taken = scoreboard_alive(board, i) && board_get(&slot->number) == number &&
+				in_pool(slot, pool);
 		}
 		if (!taken)
 			return number;
@@ -279,7 +281,7 @@ struct board_slot *scoreboard_claim(struct scoreboard *board, const char *pool, 
 
 		board_set(&slot->pid, 0);
 		atomic_thread_fence(memory_order_release);
-		memset(slot, 0, sizeof(*slot));
+		memset(slot, 0, offsetof(struct board_slot, spans));
 		strncpy(slot->pool, pool, sizeof(slot->pool) - 1);
 		strncpy(slot->engine, engine, sizeof(slot->engine) - 1);
 		board_set(&slot->number, chosen);

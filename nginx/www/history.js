@@ -13,9 +13,24 @@ const MOST_REQUESTS = 4000;
 const MOST_SPANS = 20_000;
 const MOST_HOLDS = 50; // of each worker
 const LEAST_WAIT = 1; // milliseconds that are worth telling
+const LEAST_GAP = 0.5; // milliseconds between two spans of a request
 const MOST_WORKERS = 256; // names of workers long gone make room
 
 const number = (value) => (Number.isFinite(value) ? value : 0);
+
+const lastEnd = (spans, start) => spans.reduce((end, span) => Math.max(end, span.end), start);
+
+function filled(parts) {
+	const all = [];
+	let end = parts[0]?.start;
+	for (const part of parts) {
+		if (part.start - end > LEAST_GAP)
+			all.push({kind: 'await', start: end, end: part.start});
+		all.push(part);
+		end = Math.max(end, part.end);
+	}
+	return all;
+}
 
 class Worker {
 	generation = 0;
@@ -100,27 +115,28 @@ export class History {
 		const running = worker.state.loop?.request;
 		if (running && running.serial === request.serial)
 			return {kind: 'loop', start: this.now - number(running.for) * 1000, end: this.now};
-		for (const [pool, threads] of Object.entries(worker.state.pools ?? {})) {
-			const busy = threads.busy?.find((job) => job.serial === request.serial);
-			if (busy)
-				return {kind: 'pool', pool, thread: busy.thread,
-					start: this.now - number(busy.for) * 1000, end: this.now};
-		}
-		const start = request.spans.reduce((end, span) => Math.max(end, span.end), request.start);
-		return {kind: POOLED.has(request.path) ? 'pool-queue' : 'await', start, end: this.now};
+		if (request.job?.seen === this.now)
+			return {...request.job.span, end: this.now};
+		const start = lastEnd(request.job ? [...request.spans, request.job.span] : request.spans, request.start);
+		return {kind: POOLED.has(request.path) && !request.job ? 'pool-queue' : 'await', start, end: this.now};
 	}
 
-	// All spans of a request, in order, with the one that lasts.
+	// All spans of a request, in order, with the one that lasts. A thread's span is written by the
+	// loop, which may be held; so what was seen of the thread stands in for it. A gap is the time in
+	// which the request could go on, but the loop did not get to it: the server counts it as awaiting.
 	parts(request) {
 		const parts = [...request.spans];
 		const open = this.open(request);
-		if (open) {
-			const before = parts.reduce((end, span) => Math.max(end, span.end), request.start);
-			if (open.kind === 'pool' && open.start - before > 0.5)
-				parts.push({kind: 'pool-queue', start: before, end: open.start});
-			parts.push({...open, open: true});
+		if (request.job && !parts.some((part) => part.kind === 'pool')) {
+			const before = lastEnd(parts, request.start);
+			if (request.job.span.start - before > LEAST_GAP)
+				parts.push({kind: 'pool-queue', start: before, end: request.job.span.start});
+			if (open?.kind !== 'pool')
+				parts.push(request.job.span);
 		}
-		return parts.sort((a, b) => a.start - b.start);
+		if (open)
+			parts.push({...open, open: true});
+		return filled(parts.sort((a, b) => a.start - b.start));
 	}
 
 	// Milliseconds of each kind.
@@ -191,9 +207,12 @@ export class History {
 			if (!worker.prefork && this.now - start >= HOLD)
 				worker.hold(request, start, this.now);
 		}
-		for (const threads of Object.values(state.pools ?? {}))
-			for (const job of threads.busy ?? [])
-				this.#request(worker, job.serial, job.route, this.now - number(job.for) * 1000);
+		for (const [pool, threads] of Object.entries(state.pools ?? {}))
+			for (const job of threads?.busy?.filter((busy) => Number.isFinite(busy?.serial)) ?? []) {
+				const start = this.now - number(job.for) * 1000;
+				const request = this.#request(worker, job.serial, job.route, start);
+				request.job = {seen: this.now, span: {kind: 'pool', pool, thread: number(job.thread), start, end: this.now}};
+			}
 		// Nothing in flight: whatever seems to last has ended, and the span that said so was lost.
 		if (state.in_flight === 0 && !loop.request)
 			for (const request of this.requests.values())
@@ -206,7 +225,7 @@ export class History {
 		let request = this.requests.get(key);
 		if (!request) {
 			request = {key, worker: worker.name, generation: worker.generation, serial, path: '',
-				   start, end: start, heard: this.now, status: 0, gone: false, over: false, spans: []};
+				   start, end: start, heard: this.now, status: 0, gone: false, over: false, job: null, spans: []};
 			this.requests.set(key, request);
 		}
 		request.path = path || request.path;

@@ -54,8 +54,9 @@ function group(history, worker, from, to, only) {
 	const requests = requestsOf(history, worker, from, to, only);
 	for (const part of requests.flatMap(({parts}) => parts).filter((p) => p.open))
 		part.end = Math.max(part.start, to);
+	// What no track has yet: it lasts, or the loop has not come to write it down.
 	const open = requests.flatMap(({request, parts}) =>
-		parts.filter((part) => part.open).map((part) => ({...part, request, count: 1, busy: part.end - part.start})));
+		parts.filter((part) => part.open || part === request.job?.span).map((part) => ({...part, request, count: 1, busy: part.end - part.start})));
 	const holds = worker.holds.filter((hold) => hold.end >= from && hold.start <= to);
 	const lanes = [{kind: 'beat', label: worker.name, height: HEIGHT.beat,
 			beats: worker.heartbeat.within(from, to)

@@ -7,13 +7,17 @@ extern const struct suite endpoints_suite;
 extern const struct suite oracle_suite;
 extern const struct suite oracle_prefork_suite;
 extern const struct suite concurrency_suite;
+extern const struct suite claims_suite;
 extern const struct suite load_suite;
 extern const struct suite fastcgi_suite;
 extern const struct suite prefork_suite;
 extern const struct suite drain_suite;
 extern const struct suite worker_suite;
 extern const struct suite spawn_suite;
+extern const struct suite observe_suite;
 extern const struct suite readme_suite;
+extern const struct suite hardening_suite;
+extern const struct suite bad_input_suite;
 
 /* 10,000 connections take as many descriptors. */
 static void raise_files_limit(void)
@@ -29,9 +33,10 @@ static void raise_files_limit(void)
 int main(int argc, char **argv)
 {
 	static const struct suite *const suites[] = {
-		&endpoints_suite,   &oracle_suite, &oracle_prefork_suite, &prefork_suite,
-		&concurrency_suite, &load_suite,   &fastcgi_suite,	  &drain_suite,
-		&worker_suite,	    &spawn_suite,  &readme_suite,
+		&endpoints_suite,   &oracle_suite,    &oracle_prefork_suite, &prefork_suite,
+		&concurrency_suite, &claims_suite,    &load_suite,	     &fastcgi_suite,
+		&drain_suite,	    &worker_suite,    &spawn_suite,	     &observe_suite,
+		&hardening_suite,   &bad_input_suite, &readme_suite,
 	};
 
 	raise_files_limit();

@@ -61,6 +61,8 @@ bool system_start(struct system *s, const struct system_options *options)
 			break;
 	}
 	fprintf(stderr, "spawn/start.sh: status %d: %s\n", outcome.status, outcome.errors);
+	/* A start that took too long was killed, and could not clean up. */
+	run(&outcome, (const char *[]){"spawn/stop.sh", NULL}, environment, -1);
 	directory_remove(s->run_dir);
 	return false;
 }

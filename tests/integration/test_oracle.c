@@ -7,22 +7,14 @@
  * that runs already.
  * Runs in the root of the tree.
  */
-#include <arpa/inet.h>
 #include <curl/curl.h>
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "../harness.h"
 #include "buffer.h"
+#include "oracle.h"
 #include "system.h"
 
 #define REQUESTS "tests/oracle/requests.txt"
@@ -35,50 +27,11 @@ struct answer {
 	char *location; /* path and query, or NULL */
 };
 
-static char oracle_url[64];
+static const char *oracle_url;
 static const char *lanes_url;
 static const char *lanes_prefix;
 static struct system own;
-static pid_t uvicorn;
 static CURL *curl;
-
-/* uvicorn gets a socket that listens already, so there is no port to race for, and a connection
- * made before it is ready waits in the socket's queue. It takes that socket for a unix one and does
- * not set TCP_NODELAY; connections inherit it. */
-static void run_uvicorn(int listener)
-{
-	char fd[16];
-
-	prctl(PR_SET_PDEATHSIG, SIGTERM);
-	snprintf(fd, sizeof(fd), "%d", listener);
-	fcntl(listener, F_SETFD, 0);
-	execl("/usr/bin/python3", "python3", "-B", "-m", "uvicorn", "--app-dir", "tests/oracle",
-	      "app:app", "--fd", fd, "--log-level", "error", (char *)NULL);
-	_exit(127);
-}
-
-static int start_oracle(void)
-{
-	struct sockaddr_in address = {
-		.sin_family = AF_INET,
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-	};
-	socklen_t len = sizeof(address);
-	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	if (listener < 0 ||
-	    setsockopt(listener, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int)) ||
-	    bind(listener, (struct sockaddr *)&address, len) || listen(listener, 16) ||
-	    getsockname(listener, (struct sockaddr *)&address, &len))
-		return -1;
-	snprintf(oracle_url, sizeof(oracle_url), "http://127.0.0.1:%u",
-		 (unsigned int)ntohs(address.sin_port));
-	uvicorn = fork();
-	if (uvicorn == 0)
-		run_uvicorn(listener);
-	close(listener);
-	return uvicorn < 0 ? -1 : 0;
-}
 
 static int setup(const char *prefix)
 {
@@ -92,10 +45,8 @@ static int setup(const char *prefix)
 		lanes_url = own.url;
 	}
 	curl = curl_easy_init();
-	if (!given)
-		return start_oracle();
-	snprintf(oracle_url, sizeof(oracle_url), "%s", given);
-	return 0;
+	oracle_url = given ? given : oracle_start();
+	return oracle_url ? 0 : -1;
 }
 
 static int setup_loop(void)
@@ -111,11 +62,7 @@ static int setup_prefork(void)
 static int cleanup(void)
 {
 	curl_easy_cleanup(curl);
-	if (uvicorn > 0) {
-		kill(uvicorn, SIGTERM);
-		waitpid(uvicorn, NULL, 0);
-		uvicorn = 0;
-	}
+	oracle_stop();
 	return lanes_url != own.url || system_stop(&own) ? 0 : -1;
 }
 

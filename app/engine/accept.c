@@ -1,0 +1,100 @@
+#include "accept.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "../log.h"
+#include "conn.h"
+
+enum {
+	ACCEPTS_AT_ONCE = 64,
+	ACCEPT_RETRY_MS = 100, /* when descriptors or memory have run out */
+};
+
+static void on_connections(uv_poll_t *handle, int status, int readable);
+
+static void accept_pause(struct engine *engine)
+{
+	if (engine->accepting)
+		uv_poll_stop(&engine->accept);
+	engine->accepting = false;
+}
+
+void accept_resume(struct engine *engine)
+{
+	if (!engine->accepting && engine->listener->fd >= 0 &&
+	    engine->conn_count < (size_t)engine->options->max_conns)
+		engine->accepting =
+			uv_poll_start(&engine->accept, UV_READABLE, on_connections) == 0;
+}
+
+static void on_accept_retry(uv_timer_t *timer)
+{
+	accept_resume(timer->data);
+}
+
+/* True if there may be more to accept. */
+static bool accept_one(struct engine *engine)
+{
+	struct sockaddr_storage peer = {0};
+	socklen_t len = sizeof(peer);
+	int fd = accept4(engine->listener->fd, (struct sockaddr *)&peer, &len,
+			 SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	if (fd < 0) {
+		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+			log_event(LOG_WARNING, "accept-failed", "error", strerror(errno), NULL);
+			accept_pause(engine);
+			uv_timer_start(&engine->accept_retry, on_accept_retry, ACCEPT_RETRY_MS, 0);
+		}
+		return errno == ECONNABORTED || errno == EINTR;
+	}
+	if (listener_allows(engine->listener, &peer)) {
+		conn_new(engine, fd);
+	} else {
+		log_event(LOG_WARNING, "peer-refused", NULL);
+		close(fd);
+	}
+	return true;
+}
+
+static void on_connections(uv_poll_t *handle, int status, int readable)
+{
+	struct engine *engine = handle->data;
+
+	(void)status;
+	(void)readable;
+	for (int i = 0; i < ACCEPTS_AT_ONCE; i++) {
+		if (engine->conn_count >= (size_t)engine->options->max_conns) {
+			accept_pause(engine);
+			return;
+		}
+		if (!accept_one(engine))
+			return;
+	}
+}
+
+int accept_open(struct engine *engine)
+{
+	int fd = engine->listener->fd;
+	int err;
+
+	if (fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0)
+		return -errno;
+	err = uv_poll_init(&engine->loop, &engine->accept, fd);
+	engine->accept.data = engine;
+	if (err)
+		return err;
+	accept_resume(engine);
+	return engine->accepting ? 0 : UV_EIO;
+}
+
+void accept_stop(struct engine *engine)
+{
+	accept_pause(engine);
+	uv_timer_stop(&engine->accept_retry);
+	listener_stop(engine->listener);
+}

@@ -1,0 +1,66 @@
+/*
+ * One connection of the web server: reading, writing, closing, and how long it may be silent.
+ *
+ * Nothing is written where it is produced. What a connection's input led to at once is flushed when
+ * the input is read; a connection that gets output later is put on a list, and the list is flushed
+ * when a batch of requests has run (conns_flush): so answers that are ready at the same time leave
+ * in one write.
+ */
+#ifndef LANES_ENGINE_CONN_H
+#define LANES_ENGINE_CONN_H
+
+#include "engine.h"
+
+struct conn {
+	union {
+		uv_stream_t stream;
+		uv_pipe_t pipe;
+		uv_tcp_t tcp;
+		uv_handle_t handle;
+	} uv;
+	struct engine *engine;
+	struct conn *next;
+	struct conn *prev;
+	struct conn *next_dirty;
+	struct fcgi_responder fcgi;
+	struct buffer writing; /* what the kernel did not take at once */
+	uv_write_t write;
+	uv_shutdown_t shutdown;
+	uint64_t quiet_since;  /* uv_now() when the peer began to owe us input, or fell idle */
+	uint64_t unread_since; /* uv_now() when it last read something of writing */
+	size_t unread;	       /* bytes of writing the kernel had not taken then */
+	bool spoken;	       /* has sent a whole request before */
+	bool dirty;
+	bool paused;	/* not reading: too much output waits */
+	bool lingering; /* answered, half-closed, reads to the end */
+	bool closing;
+};
+
+/* Takes over a connected, non-blocking socket and begins to read from it. */
+void conn_new(struct engine *engine, int fd);
+
+/* Closes it: its requests are gone, its memory is freed when libuv has let go of it. Safe to call
+ * twice. */
+void conn_close(struct conn *conn);
+
+/* It has output: to be flushed with the batch. */
+void conn_mark_dirty(struct conn *conn);
+
+/* Nothing is asked and nothing half said. */
+bool conn_is_idle(const struct conn *conn);
+
+/* Bytes that the peer has not taken yet. */
+size_t conn_waiting(const struct conn *conn);
+
+/* Something has arrived that was not read yet. */
+bool conn_has_input(const struct conn *conn);
+
+/* Flushes all that were marked. */
+void conns_flush(struct engine *engine);
+
+/* Looks at every connection, instead of a timer for each, and closes those that were silent for
+ * too long. To be called every conns_sweep_interval() milliseconds. */
+void conns_sweep(struct engine *engine);
+uint64_t conns_sweep_interval(const struct options *options);
+
+#endif

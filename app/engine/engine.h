@@ -1,0 +1,56 @@
+/*
+ * What the rooms of the loop engine share: one worker's state. Not for anybody else: they call
+ * loop_run(). Everything here belongs to the loop's thread.
+ */
+#ifndef LANES_ENGINE_ENGINE_H
+#define LANES_ENGINE_ENGINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "../await/sched.h"
+#include "../fcgi/responder.h"
+#include "../http/router.h"
+#include "../observe/scoreboard.h"
+#include "../options.h"
+#include "listen.h"
+
+#define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
+
+enum { READ_SIZE = 65536 };
+
+struct conn;
+
+struct engine {
+	const struct options *options;
+	const char *worker;
+	const struct routes *routes;
+	struct listener *listener;
+	uv_loop_t loop;
+	struct sched sched;
+	struct fcgi_limits limits;
+	const struct scoreboard *scoreboard;
+	struct board_slot *board; /* our slot of it */
+
+	uv_poll_t accept;
+	uv_timer_t accept_retry;
+	uv_timer_t sweep;
+	uv_timer_t drain_timer;
+	uv_signal_t signals[3];
+	bool accepting;
+	bool draining;
+	bool refusing; /* siblings take what comes while we drain */
+	bool stopped;
+	int status;
+
+	struct conn *conns;
+	struct conn *dirty; /* have output to flush, or are to be closed */
+	size_t conn_count;
+	size_t in_flight;
+	uint64_t serial;
+	char read_buffer[READ_SIZE];
+};
+
+#endif

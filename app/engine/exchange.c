@@ -1,0 +1,224 @@
+#include "exchange.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "../await/task.h"
+#include "../http/reply.h"
+#include "../log.h"
+#include "../observe/trace.h"
+#include "conn.h"
+
+/* One block of memory: the protocol's part of the request and the handler's. */
+struct exchange {
+	struct fcgi_request fcgi;
+	struct conn *conn; /* NULL once nobody wants the answer */
+	struct request req;
+};
+
+static struct exchange *exchange_of(struct fcgi_request *fcgi)
+{
+	return container_of(fcgi, struct exchange, fcgi);
+}
+
+static struct slice exchange_param(const struct request *req, const char *name)
+{
+	const struct exchange *exchange = container_of(req, struct exchange, req);
+
+	return fcgi_params_get(&exchange->fcgi.params, name);
+}
+
+static void exchange_release(struct request *req)
+{
+	struct exchange *exchange = container_of(req, struct exchange, req);
+
+	fcgi_params_free(&exchange->fcgi.params);
+	free(exchange);
+}
+
+static void count_in_flight(struct engine *engine, int change)
+{
+	engine->in_flight += (size_t)change;
+	board_set(&engine->board->in_flight, engine->in_flight);
+}
+
+static void send_head(struct exchange *exchange, const struct request *req)
+{
+	struct fcgi_responder *fcgi = &exchange->conn->fcgi;
+	struct buffer head = {0};
+
+	reply_head(req, exchange->conn->engine->worker, &head);
+	if (head.failed)
+		fcgi->out.failed = true;
+	fcgi_responder_stdout(fcgi, &exchange->fcgi, head.data, head.len);
+	buffer_free(&head);
+}
+
+/* A stream would wait for a client that does not read until memory is out. */
+static bool exchange_stream(struct request *req, struct slice bytes)
+{
+	struct exchange *exchange = container_of(req, struct exchange, req);
+	struct conn *conn = exchange->conn;
+	const struct engine *engine = conn->engine;
+
+	if (!req->reply.begun)
+		send_head(exchange, req);
+	req->reply.begun = true;
+	if (conn_waiting(conn) > (size_t)engine->options->output_limit && !conn->fcgi.out.failed) {
+		log_event(LOG_WARNING, "stream-unread", "request",
+			  log_number((long long)req->serial), NULL);
+		conn->fcgi.out.failed = true;
+	}
+	fcgi_responder_stdout(&conn->fcgi, &exchange->fcgi, bytes.data, bytes.len);
+	conn_mark_dirty(conn);
+	return !engine->draining;
+}
+
+static void send_reply(struct exchange *exchange, const struct request *req)
+{
+	struct conn *conn = exchange->conn;
+	struct engine *engine = conn->engine;
+	struct slice body = reply_body(req);
+
+	if (!req->reply.begun)
+		send_head(exchange, req);
+	fcgi_responder_stdout(&conn->fcgi, &exchange->fcgi, body.data, body.len);
+	fcgi_responder_end(&conn->fcgi, &exchange->fcgi, 0);
+	count_in_flight(engine, -1);
+	conn->quiet_since = uv_now(&engine->loop);
+	conn_mark_dirty(conn);
+	exchange->conn = NULL;
+}
+
+static void exchange_finished(struct request *req)
+{
+	struct exchange *exchange = container_of(req, struct exchange, req);
+
+	send_reply(exchange, req);
+	request_unref(req);
+}
+
+static const struct request_ops exchange_ops = {
+	.param = exchange_param,
+	.finished = exchange_finished,
+	.stream = exchange_stream,
+	.release = exchange_release,
+};
+
+static struct fcgi_request *on_begin(void *owner)
+{
+	struct conn *conn = owner;
+	struct engine *engine = conn->engine;
+	struct exchange *exchange = malloc(sizeof(*exchange));
+
+	if (!exchange)
+		return NULL;
+	memset(&exchange->fcgi, 0, sizeof(exchange->fcgi));
+	request_init(&exchange->req, &exchange_ops, &engine->sched);
+	fcgi_params_init(&exchange->fcgi.params, (char *)exchange->req.arena,
+			 sizeof(exchange->req.arena));
+	exchange->conn = conn;
+	exchange->req.serial = ++engine->serial;
+	exchange->req.times.received = uv_hrtime();
+	count_in_flight(engine, 1);
+	return &exchange->fcgi;
+}
+
+/* The params, if they fitted, take the front of the arena; the handler's memory follows. */
+static void take_params(struct exchange *exchange)
+{
+	const struct fcgi_params *params = &exchange->fcgi.params;
+	struct slice name;
+	struct slice value;
+	size_t at = 0;
+
+	if (!params->heap)
+		exchange->req.arena_used = params->len;
+	while (fcgi_params_next(params, &at, &name, &value))
+		request_take_param(&exchange->req, name, value);
+	request_params_done(&exchange->req);
+}
+
+static int refusal(const struct engine *engine, enum fcgi_input input)
+{
+	switch (input) {
+	case FCGI_INPUT_PARAMS_TOO_LARGE:
+		return 431;
+	case FCGI_INPUT_PARAMS_MALFORMED:
+		return 400;
+	case FCGI_INPUT_STDIN_TOO_LARGE:
+		return 413;
+	case FCGI_INPUT_NO_MEMORY:
+		return 503;
+	case FCGI_INPUT_OK:
+		break;
+	}
+	if (engine->in_flight > (size_t)engine->options->max_reqs || engine->refusing)
+		return 503;
+	return 0;
+}
+
+static void on_ready(void *owner, struct fcgi_request *fcgi, enum fcgi_input input)
+{
+	struct conn *conn = owner;
+	struct board_slot *board = conn->engine->board;
+	struct exchange *exchange = exchange_of(fcgi);
+	int status = refusal(conn->engine, input);
+	bool routed = false;
+
+	conn->quiet_since = uv_now(&conn->engine->loop);
+	conn->spoken = true;
+	if (input == FCGI_INPUT_OK)
+		take_params(exchange);
+	if (status)
+		reply_error(&exchange->req, status);
+	else
+		routed = router_route(conn->engine->routes, &exchange->req);
+	trace_picked_up(board, &exchange->req);
+	if (routed) {
+		task_resume(&exchange->req);
+	} else {
+		trace_ran(board, &exchange->req, exchange->req.times.received, uv_hrtime(), true);
+		exchange_finished(&exchange->req);
+	}
+}
+
+/* The handler may be running on a thread, which then owns the request's reply: answer with a
+ * request of our own. */
+static void on_input_failed(void *owner, struct fcgi_request *fcgi, enum fcgi_input input)
+{
+	struct conn *conn = owner;
+	struct exchange *exchange = exchange_of(fcgi);
+	struct request answer;
+	uint64_t now = uv_hrtime();
+
+	task_cancel_all(&exchange->req);
+	request_init(&answer, &exchange_ops, &conn->engine->sched);
+	answer.serial = exchange->req.serial;
+	answer.route_number = exchange->req.route_number;
+	answer.times = exchange->req.times;
+	answer.method = exchange->req.method;
+	reply_error(&answer, refusal(conn->engine, input));
+	trace_ran(conn->engine->board, &answer, now, now, true);
+	send_reply(exchange, &answer);
+	request_unref(&exchange->req);
+}
+
+static void on_gone(void *owner, struct fcgi_request *fcgi)
+{
+	struct conn *conn = owner;
+	struct exchange *exchange = exchange_of(fcgi);
+
+	exchange->conn = NULL;
+	count_in_flight(conn->engine, -1);
+	trace_gone(conn->engine->board, &exchange->req, uv_hrtime());
+	task_cancel_all(&exchange->req);
+	request_unref(&exchange->req);
+}
+
+const struct fcgi_events exchange_events = {
+	.begin = on_begin,
+	.ready = on_ready,
+	.input_failed = on_input_failed,
+	.gone = on_gone,
+};

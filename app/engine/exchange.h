@@ -1,0 +1,13 @@
+/*
+ * A request on a FastCGI connection, from BEGIN to END: what the responder tells about it, and how
+ * its answer gets onto the connection.
+ */
+#ifndef LANES_ENGINE_EXCHANGE_H
+#define LANES_ENGINE_EXCHANGE_H
+
+#include "../fcgi/responder.h"
+
+/* For fcgi_responder_init(); the responder's owner is a struct conn. */
+extern const struct fcgi_events exchange_events;
+
+#endif

@@ -1,0 +1,207 @@
+/* Peers that misbehave, or fall silent, or go away: nobody else may suffer. */
+#include <stdio.h>
+#include <sys/socket.h>
+
+#include "chapters.h"
+
+enum { FLOOD = 20000, STILL_MS = 300 };
+
+/* The peer says this much and nothing more. Others are served meanwhile; and the responder hangs
+ * up in time, if it is known to have such a limit. */
+static void silence_after(struct trial *t, const void *bytes, size_t n)
+{
+	struct peer *p = trial_peer(t);
+
+	say_bytes(p, bytes, n);
+	peer_settle(p);
+	for (int i = 0; i < 10; i++)
+		if (!expect_served(t))
+			return;
+	if (t->settings->patience && !peer_hung_up(p, t->settings->patience + t->settings->timeout))
+		fail(t, "the silent connection was never closed");
+}
+
+static void silence_from_the_start(struct trial *t)
+{
+	silence_after(t, "", 0);
+}
+
+static void silence_after_half_a_header(struct trial *t)
+{
+	silence_after(t, "\1\1\0\1", 4);
+}
+
+static void silence_after_half_a_body(struct trial *t)
+{
+	silence_after(t, "\1\1\0\1\0\x8\0\0\0\1\1", 11);
+}
+
+static void silence_after_begin(struct trial *t)
+{
+	silence_after(t, "\1\1\0\1\0\x8\0\0\0\1\1\0\0\0\0\0", 16);
+}
+
+static void silence_in_params(struct trial *t)
+{
+	silence_after(t, "\1\1\0\1\0\x8\0\0\0\1\1\0\0\0\0\0\1\4\0\1\0\x8\0\0\4", 25);
+}
+
+static void silence_in_padding(struct trial *t)
+{
+	silence_after(t, "\1\1\0\1\0\x8\xff\0\0\1\1\0\0\0\0\0\0\0", 18);
+}
+
+static void silence_after_half_a_header_of_a_used_connection(struct trial *t)
+{
+	struct peer *p = trial_peer(t);
+
+	if (!expect_usable(t, p, 1))
+		return;
+	say_bytes(p, "\1\1\0", 3);
+	for (int i = 0; i < 10; i++)
+		if (!expect_served(t))
+			return;
+	if (t->settings->patience && !peer_hung_up(p, t->settings->patience + t->settings->timeout))
+		fail(t, "the silent connection was never closed");
+}
+
+static void a_hundred_silent_peers(struct trial *t)
+{
+	for (int i = 0; i < 100; i++)
+		say_bytes(trial_peer(t), "\1\1\0\1", 4);
+	expect_served(t);
+}
+
+static void a_hundred_connections_at_once(struct trial *t)
+{
+	for (int i = 0; i < 100; i++)
+		say(t, trial_peer(t), "ask 1");
+	for (size_t i = 0; i < 100; i++)
+		if (!expect_normal(t, &t->peers[i], 1) || !expect_closed(t, &t->peers[i]))
+			return;
+}
+
+/* ---- Readers ---- */
+
+/* Sends what the format says, with ids from 1 on, until the responder takes no more, and does not
+ * read. */
+static void flood(struct trial *t, struct peer *p, const char *format)
+{
+	int timeout = p->timeout;
+	bool taken = true;
+	int sent = 0;
+
+	p->deaf = true;
+	p->timeout = STILL_MS;
+	while (taken && sent < FLOOD) {
+		struct buffer bytes = {0};
+		char script[64];
+
+		snprintf(script, sizeof(script), format, ++sent);
+		write_script(t, &bytes, script);
+		taken = peer_send(p, buffer_slice(&bytes));
+		buffer_free(&bytes);
+	}
+	p->timeout = timeout;
+	saw(t, "%s after %d of %d",
+	    taken		 ? "took everything"
+	    : peer_hung_up(p, 0) ? "closed"
+				 : "stopped reading",
+	    sent, FLOOD);
+}
+
+static void never_read(struct trial *t, const char *format)
+{
+	struct peer *p = trial_peer(t);
+
+	flood(t, p, format);
+	for (int i = 0; i < 10; i++)
+		if (!expect_served(t))
+			return;
+	if (t->settings->patience && !p->closed &&
+	    !peer_hung_up(p, t->settings->patience + t->settings->timeout))
+		fail(t, "the connection of a peer that does not read was never closed");
+}
+
+static void a_reader_that_never_reads_answers(struct trial *t)
+{
+	never_read(t, "ask %d keep");
+}
+
+static void a_reader_that_never_reads_values(struct trial *t)
+{
+	never_read(t, "get FCGI_MAX_CONNS FCGI_MAX_REQS FCGI_MPXS_CONNS");
+}
+
+static void a_reader_that_never_reads_refusals(struct trial *t)
+{
+	never_read(t, "begin %d keep authorizer, record 99 0 abc");
+}
+
+/* ---- Leaving ---- */
+
+static void a_peer_that_leaves_in_mid_request(struct trial *t)
+{
+	static const char *const scripts[] = {
+		"begin 1 keep",
+		"begin 1 keep, pairs 1",
+		"begin 1 keep, pairs 1, params-end 1, stdin 1 abc",
+		"ask 1 keep",
+		"ask 1",
+	};
+
+	for (size_t i = 0; i < 100; i++) {
+		struct peer *p = trial_peer(t);
+
+		say(t, p, scripts[i % 5]);
+		if (i % 2)
+			peer_settle(p);
+		peer_close(p);
+	}
+	expect_served(t);
+}
+
+static void a_peer_that_leaves_a_running_request(struct trial *t)
+{
+	if (needs(t, t->settings->slow, "--slow"))
+		return;
+	for (int i = 0; i < 4; i++) {
+		struct peer *p = trial_peer(t);
+
+		say(t, p, "slow 1 keep");
+		peer_settle(p);
+		peer_close(p);
+	}
+	expect_served(t);
+}
+
+static void a_peer_that_closes_its_half(struct trial *t)
+{
+	struct peer *p = trial_peer(t);
+
+	say(t, p, "ask 1 keep");
+	shutdown(p->fd, SHUT_WR);
+	expect_closed(t, p);
+	saw(t, p->ended ? "answered" : "not answered");
+}
+
+static const struct conformance_case cases[] = {
+	{"silence from the start", "-", silence_from_the_start},
+	{"silence after half a header", "-", silence_after_half_a_header},
+	{"silence after half a body", "-", silence_after_half_a_body},
+	{"silence after BEGIN", "-", silence_after_begin},
+	{"silence in the params", "-", silence_in_params},
+	{"silence in the padding", "-", silence_in_padding},
+	{"silence after half a header of a used connection", "-",
+	 silence_after_half_a_header_of_a_used_connection},
+	{"a hundred silent peers", "-", a_hundred_silent_peers},
+	{"a hundred connections at once", "3.1", a_hundred_connections_at_once},
+	{"a reader that never reads answers", "-", a_reader_that_never_reads_answers},
+	{"a reader that never reads values", "-", a_reader_that_never_reads_values},
+	{"a reader that never reads refusals", "-", a_reader_that_never_reads_refusals},
+	{"a peer that leaves in mid-request", "-", a_peer_that_leaves_in_mid_request},
+	{"a peer that leaves a running request", "-", a_peer_that_leaves_a_running_request},
+	{"a peer that closes its half", "-", a_peer_that_closes_its_half},
+};
+
+const struct chapter chapter_peers = {"peers", cases, sizeof(cases) / sizeof(cases[0])};

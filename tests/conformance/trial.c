@@ -1,0 +1,289 @@
+#include "trial.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../unit/stream.h"
+#include "fcgi/record.h"
+
+/* ---- Saying ---- */
+
+struct peer *trial_peer(struct trial *t)
+{
+	struct peer *p;
+
+	if (t->peer_count == PEERS) {
+		fail(t, "a case opened more than %d connections", PEERS);
+		peer_free(&t->peers[--t->peer_count]);
+	}
+	p = &t->peers[t->peer_count++];
+	if (!peer_open(p, t->settings->address, t->settings->timeout)) {
+		fail(t, "cannot connect: %s", strerror(errno));
+		p->closed = true;
+	}
+	return p;
+}
+
+static void default_pair(const struct settings *s, struct buffer *to, const char *name,
+			 struct slice value)
+{
+	size_t len = strlen(name);
+
+	for (size_t i = 0; i < EXTRA_PARAMS && s->params[i]; i++)
+		if (!strncmp(s->params[i], name, len) && s->params[i][len] == '=')
+			return;
+	pair_append(to, slice_of(name), value);
+}
+
+/* The params of a request for "PATH?QUERY". */
+static void write_pairs(const struct settings *s, struct buffer *to, const char *what)
+{
+	size_t path = strcspn(what, "?");
+
+	default_pair(s, to, "GATEWAY_INTERFACE", slice_of("CGI/1.1"));
+	default_pair(s, to, "SERVER_PROTOCOL", slice_of("HTTP/1.1"));
+	default_pair(s, to, "REQUEST_METHOD", slice_of("GET"));
+	default_pair(s, to, "SCRIPT_NAME", slice_of(""));
+	default_pair(s, to, "PATH_INFO", (struct slice){what, path});
+	default_pair(s, to, "QUERY_STRING", slice_of(what + path + (what[path] == '?')));
+	default_pair(s, to, "REQUEST_URI", slice_of(what));
+	for (size_t i = 0; i < EXTRA_PARAMS && s->params[i]; i++) {
+		size_t name = strcspn(s->params[i], "=");
+
+		pair_append(to, (struct slice){s->params[i], name},
+			    slice_of(s->params[i] + name + 1));
+	}
+}
+
+static void write_request(struct stream *s, uint16_t id, uint8_t flags, struct slice pairs)
+{
+	stream_begin(s, id, FCGI_RESPONDER, flags);
+	stream_params(s, id, pairs);
+	stream_params_end(s, id);
+	stream_stdin_end(s, id);
+}
+
+/* A command that is about a request of the settings; false if it is another. */
+static bool write_own(const struct settings *settings, struct stream *s, const char *command)
+{
+	struct buffer pairs = {0};
+	char verb[16], keep[8] = "";
+	unsigned int id;
+	bool own = true;
+
+	if (sscanf(command, "%15s %u %7s", verb, &id, keep) < 2)
+		return false;
+	if (!strcmp(verb, "ask") || !strcmp(verb, "pairs"))
+		write_pairs(settings, &pairs, settings->fast);
+	else if (!strcmp(verb, "slow") || !strcmp(verb, "slow-pairs"))
+		write_pairs(settings, &pairs, settings->slow);
+	else if (!strcmp(verb, "queue"))
+		write_pairs(settings, &pairs, settings->queued);
+	else
+		own = false;
+	if (own && strstr(verb, "pairs"))
+		stream_params(s, (uint16_t)id, buffer_slice(&pairs));
+	else if (own)
+		write_request(s, (uint16_t)id, strcmp(keep, "keep") ? 0 : FCGI_KEEP_CONN,
+			      buffer_slice(&pairs));
+	buffer_free(&pairs);
+	return own;
+}
+
+void write_padded(const struct trial *t, struct buffer *to, const char *script, uint32_t seed)
+{
+	struct stream s = {.bytes = *to, .seed = seed};
+
+	while (*script) {
+		const char *comma = strstr(script, ", ");
+		size_t n = comma ? (size_t)(comma - script) : strlen(script);
+		char command[512];
+
+		snprintf(command, sizeof(command), "%.*s", (int)n, script);
+		if (!write_own(t->settings, &s, command))
+			stream_script(&s, command);
+		script += n + (comma ? 2 : 0);
+	}
+	*to = s.bytes;
+}
+
+void write_script(const struct trial *t, struct buffer *to, const char *script)
+{
+	write_padded(t, to, script, 0);
+}
+
+void say(struct trial *t, struct peer *p, const char *script)
+{
+	struct buffer bytes = {0};
+
+	write_script(t, &bytes, script);
+	peer_send(p, buffer_slice(&bytes));
+	buffer_free(&bytes);
+}
+
+void say_bytes(struct peer *p, const void *bytes, size_t n)
+{
+	peer_send(p, (struct slice){bytes, n});
+}
+
+/* ---- Expecting ---- */
+
+bool fail(struct trial *t, const char *format, ...)
+{
+	va_list arguments;
+
+	if (t->failure[0])
+		return false;
+	va_start(arguments, format);
+	vsnprintf(t->failure, sizeof(t->failure), format, arguments);
+	va_end(arguments);
+	return false;
+}
+
+void saw(struct trial *t, const char *format, ...)
+{
+	size_t used = strlen(t->saw);
+	va_list arguments;
+
+	if (used && used < sizeof(t->saw) - 2)
+		used += (size_t)sprintf(t->saw + used, "; ");
+	va_start(arguments, format);
+	vsnprintf(t->saw + used, sizeof(t->saw) - used, format, arguments);
+	va_end(arguments);
+}
+
+bool needs(struct trial *t, const char *setting, const char *option)
+{
+	if (setting)
+		return false;
+	t->skipped = true;
+	saw(t, "needs %s", option);
+	return true;
+}
+
+/* The body behind the head, or {NULL, 0} if there is no head. */
+static struct slice answer_body(const struct answer *answer)
+{
+	const char *data = answer->out.data;
+	size_t len = answer->out.len;
+	const char *end = len ? memmem(data, len, "\r\n\r\n", 4) : NULL;
+	size_t skip = 4;
+
+	if (!end && len) {
+		end = memmem(data, len, "\n\n", 2);
+		skip = 2;
+	}
+	return end ? (struct slice){end + skip, len - (size_t)(end - data) - skip}
+		   : (struct slice){NULL, 0};
+}
+
+int answer_status(const struct answer *answer)
+{
+	const char *body = answer_body(answer).data;
+	const char *status;
+
+	if (!body)
+		return 0;
+	status = memmem(answer->out.data, (size_t)(body - answer->out.data), "Status: ", 8);
+	return status ? atoi(status + 8) : 200;
+}
+
+bool is_normal(const struct trial *t, const struct answer *answer)
+{
+	return answer && answer->ended && answer->protocol_status == FCGI_REQUEST_COMPLETE &&
+	       answer_status(answer) == 200 &&
+	       (t->settings->body_varies ||
+		slice_equal(answer_body(answer), buffer_slice(&t->settings->body)));
+}
+
+static const char *state(const struct peer *p)
+{
+	return p->closed ? ", and the connection was closed" : " in time";
+}
+
+bool expect_normal(struct trial *t, struct peer *p, size_t answers)
+{
+	if (!peer_ended(p, answers))
+		return fail(t, "%zu of %zu requests ended%s", p->ended, answers, state(p));
+	for (size_t i = 0; i < p->answer_count; i++) {
+		const struct answer *answer = &p->answers[i];
+
+		if (!is_normal(t, answer))
+			return fail(t,
+				    "request %u: not the normal answer: status %d, "
+				    "protocolStatus %u%s",
+				    answer->id, answer_status(answer), answer->protocol_status,
+				    answer->ended ? "" : ", not ended");
+	}
+	return p->answer_count == answers || fail(t, "more answers than requests");
+}
+
+bool expect_usable(struct trial *t, struct peer *p, int id)
+{
+	size_t before = p->ended;
+	char script[32];
+
+	snprintf(script, sizeof(script), "ask %d keep", id);
+	say(t, p, script);
+	if (!peer_ended(p, before + 1))
+		return fail(t, "a further request on the connection was not answered%s", state(p));
+	return is_normal(t, &p->answers[p->answer_count - 1]) ||
+	       fail(t, "a further request on the connection was not answered normally");
+}
+
+bool expect_served(struct trial *t)
+{
+	struct peer *p = trial_peer(t);
+	bool served;
+
+	say(t, p, "ask 1");
+	served = expect_normal(t, p, 1);
+	peer_close(p);
+	return served || fail(t, "another connection is not served");
+}
+
+bool expect_closed(struct trial *t, struct peer *p)
+{
+	return peer_hung_up(p, t->settings->timeout) || fail(t, "the connection was not closed");
+}
+
+bool expect_end(struct trial *t, struct peer *p, int id, int protocol_status)
+{
+	const struct answer *answer = peer_answer(p, (uint16_t)id, 0);
+
+	if (!answer || !answer->ended)
+		return fail(t, "request %d has not ended", id);
+	return answer->protocol_status == protocol_status ||
+	       fail(t, "request %d ended with protocolStatus %u instead of %d", id,
+		    answer->protocol_status, protocol_status);
+}
+
+static const char *protocol_status_name(unsigned int status)
+{
+	static const char *const names[] = {"REQUEST_COMPLETE", "CANT_MPX_CONN", "OVERLOADED",
+					    "UNKNOWN_ROLE"};
+
+	return status < sizeof(names) / sizeof(names[0]) ? names[status] : "unknown status";
+}
+
+bool any_outcome(struct trial *t, struct peer *p, size_t answers)
+{
+	bool ended = peer_ended(p, answers);
+
+	for (size_t i = 0; i < p->answer_count && i < 3; i++) {
+		const struct answer *answer = &p->answers[i];
+
+		if (!answer->ended)
+			continue;
+		if (answer->protocol_status || !answer->out.len)
+			saw(t, "%s", protocol_status_name(answer->protocol_status));
+		else
+			saw(t, "status %d", answer_status(answer));
+	}
+	if (p->closed)
+		saw(t, "closed");
+	return ended || p->closed || fail(t, "neither an answer nor a closed connection in time");
+}

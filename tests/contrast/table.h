@@ -1,0 +1,14 @@
+/*
+ * The contrast as text: every burst, and what more workers bring.
+ */
+#ifndef TESTS_CONTRAST_TABLE_H
+#define TESTS_CONTRAST_TABLE_H
+
+#include <stdio.h>
+
+#include "measurement.h"
+
+void table_print(const struct contrast *contrast, FILE *out);
+void table_print_scaling(const struct contrast *contrast, FILE *out);
+
+#endif

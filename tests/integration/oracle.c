@@ -1,0 +1,61 @@
+#include "oracle.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static pid_t uvicorn;
+
+/* uvicorn gets a socket that listens already, so there is no port to race for, and a connection
+ * made before it is ready waits in the socket's queue. It takes that socket for a unix one and does
+ * not set TCP_NODELAY; connections inherit it. */
+static void run_uvicorn(int listener)
+{
+	char fd[16];
+
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	snprintf(fd, sizeof(fd), "%d", listener);
+	fcntl(listener, F_SETFD, 0);
+	execl("/usr/bin/python3", "python3", "-B", "-m", "uvicorn", "--app-dir", "tests/oracle",
+	      "app:app", "--fd", fd, "--log-level", "error", (char *)NULL);
+	_exit(127);
+}
+
+const char *oracle_start(void)
+{
+	static char url[64];
+	struct sockaddr_in address = {
+		.sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	socklen_t len = sizeof(address);
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (listener < 0 ||
+	    setsockopt(listener, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int)) ||
+	    bind(listener, (struct sockaddr *)&address, len) || listen(listener, 16) ||
+	    getsockname(listener, (struct sockaddr *)&address, &len))
+		return NULL;
+	snprintf(url, sizeof(url), "http://127.0.0.1:%u", (unsigned int)ntohs(address.sin_port));
+	uvicorn = fork();
+	if (uvicorn == 0)
+		run_uvicorn(listener);
+	close(listener);
+	return uvicorn < 0 ? NULL : url;
+}
+
+void oracle_stop(void)
+{
+	if (uvicorn > 0) {
+		kill(uvicorn, SIGTERM);
+		waitpid(uvicorn, NULL, 0);
+	}
+	uvicorn = 0;
+}

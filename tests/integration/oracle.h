@@ -1,0 +1,13 @@
+/*
+ * The original application (FastAPI on uvicorn, tests/oracle/app.py), to compare with. At most one
+ * runs at a time; it ends with the test program. Main thread.
+ */
+#ifndef TESTS_INTEGRATION_ORACLE_H
+#define TESTS_INTEGRATION_ORACLE_H
+
+/* Starts it on a free port of 127.0.0.1; its first answer may take a second. Returns its URL, which
+ * lives until the next start, or NULL. */
+const char *oracle_start(void);
+void oracle_stop(void);
+
+#endif

@@ -1,0 +1,386 @@
+/*
+ * What an attacker meets: how the program was built, what a worker can still do, who may connect,
+ * and whether anything a client sends comes back as something else in an answer or a log.
+ */
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <json-c/json.h>
+#include <netinet/in.h>
+#include <pwd.h>
+#include <regex.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../harness.h"
+#include "process.h"
+#include "system.h"
+
+/* ---- the program ---- */
+
+static struct outcome elf;
+
+static bool elf_says(const char *option, const char *text)
+{
+	run(&elf, (const char *[]){"readelf", "-W", option, program(), NULL}, NULL, -1);
+	CU_ASSERT_EQUAL(elf.status, 0);
+	return strstr(elf.out, text) != NULL;
+}
+
+static void built_hard(void)
+{
+	const char *stack;
+
+	CU_ASSERT(elf_says("-h", "DYN (Position-Independent Executable file)"));
+	CU_ASSERT(elf_says("-d", "BIND_NOW"));
+	CU_ASSERT(elf_says("-l", "GNU_RELRO"));
+	stack = strstr(elf.out, "GNU_STACK");
+	CU_ASSERT(stack && !strncmp(stack + strcspn(stack, "R"), "RW ", 3));
+	CU_ASSERT(elf_says("--dyn-syms", "__stack_chk_fail"));
+	/* A sanitizer sees more than FORTIFY, which would only hide it. */
+	if (!strstr(elf.out, "__asan_init") && !strstr(elf.out, "__tsan_init"))
+		CU_ASSERT(strstr(elf.out, "__snprintf_chk") && strstr(elf.out, "__memcpy_chk"));
+}
+
+/* ---- a worker ---- */
+
+static const char *const engines[] = {"loop", "prefork"};
+
+/* Descriptors above 2 that the worker has not opened itself. libuv keeps one in reserve, so that it
+ * can refuse a connection when there are no more. */
+static int foreign_descriptors(pid_t pid)
+{
+	static const char *const own[] = {"socket:", "pipe:", "anon_inode:", "/dev/null"};
+	char path[64];
+	char target[512];
+	struct dirent *entry;
+	int count = 0;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
+	dir = opendir(path);
+	CU_ASSERT_FATAL(dir != NULL);
+	while ((entry = readdir(dir))) {
+		ssize_t n = readlinkat(dirfd(dir), entry->d_name, target, sizeof(target) - 1);
+		bool ours = atoi(entry->d_name) <= 2;
+
+		target[n > 0 ? n : 0] = '\0';
+		for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
+			ours = ours || !strncmp(target, own[i], strlen(own[i]));
+		if (ours || strstr(target, "/scoreboard"))
+			continue;
+		printf("    %s\n", target);
+		count++;
+	}
+	closedir(dir);
+	return count;
+}
+
+/* The soft limit of core dumps, as /proc tells it. */
+static bool core_limit_is(pid_t pid, const char *soft)
+{
+	char path[64];
+	char wanted[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/limits", (int)pid);
+	snprintf(wanted, sizeof(wanted), "Max core file size        %s ", soft);
+	return file_has(path, wanted);
+}
+
+static void inherits_nothing(void)
+{
+	int leaked = open("/etc/passwd", O_RDONLY);
+	struct worker worker;
+
+	for (size_t i = 0; i < 2; i++) {
+		CU_ASSERT_FATAL(worker_start(&worker,
+					     (const char *[]){"--engine", engines[i], NULL}, NULL));
+		CU_ASSERT_EQUAL(foreign_descriptors(worker.pid), 0);
+		CU_ASSERT_EQUAL(process_status(worker.pid, "NoNewPrivs"), 1);
+		worker_stop(&worker);
+	}
+	close(leaked);
+}
+
+static void dumps_no_core(void)
+{
+	struct rlimit before;
+	struct worker worker;
+
+	getrlimit(RLIMIT_CORE, &before);
+	if (before.rlim_max == 0)
+		return;
+	setrlimit(RLIMIT_CORE, &(struct rlimit){.rlim_cur = 1, .rlim_max = before.rlim_max});
+	CU_ASSERT_FATAL(worker_start(&worker, NULL, NULL));
+	CU_ASSERT(core_limit_is(worker.pid, "0"));
+	worker_stop(&worker);
+	CU_ASSERT_FATAL(worker_start(&worker, (const char *[]){"--core", NULL}, NULL));
+	CU_ASSERT(core_limit_is(worker.pid, "1"));
+	worker_stop(&worker);
+	setrlimit(RLIMIT_CORE, &before);
+}
+
+static void socket_mode(void)
+{
+	static const mode_t masks[] = {0, 022, 0777};
+	struct worker worker;
+	struct stat file;
+
+	for (size_t i = 0; i < sizeof(masks) / sizeof(masks[0]); i++) {
+		char mask[8];
+		struct outcome outcome;
+
+		/* The test's own files keep their modes: a shell has the odd umask. */
+		CU_ASSERT_FATAL(directory_make(worker.directory));
+		snprintf(worker.socket, sizeof(worker.socket), "%s/s", worker.directory);
+		snprintf(mask, sizeof(mask), "%03o", (unsigned)masks[i]);
+		run(&outcome,
+		    (const char *[]){"sh", "-c",
+				     "umask $1; \"$2\" --listen \"$3\" 2>/dev/null & "
+				     "until [ -S \"$3\" ]; do sleep 0.01; done; stat -c %a \"$3\"; "
+				     "kill $!; wait $!",
+				     "sh", mask, program(), worker.socket, NULL},
+		    NULL, -1);
+		CU_ASSERT_STRING_EQUAL(outcome.out, "660\n");
+		CU_ASSERT(stat(worker.socket, &file) != 0);
+		directory_remove(worker.directory);
+	}
+}
+
+static void warns_of_root(void)
+{
+	struct worker worker;
+
+	CU_ASSERT_FATAL(worker_start(&worker, NULL, NULL));
+	CU_ASSERT_EQUAL(file_has(worker.log, "event=runs-as-root"), geteuid() == 0);
+	worker_stop(&worker);
+}
+
+/* ---- a system ---- */
+
+static struct system lanes;
+
+static int start_system(void)
+{
+	return !system_start(&lanes, &(struct system_options){.prefork = 1, .cpu = 1});
+}
+
+static int stop_system(void)
+{
+	return !system_stop(&lanes);
+}
+
+static void sockets_have_an_owner(void)
+{
+	const struct passwd *user = geteuid() ? getpwuid(geteuid()) : getpwnam("www-data");
+	static const char *const names[] = {"worker-1", "prefork", "cpu-1"};
+
+	CU_ASSERT_FATAL(user != NULL);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		char path[DIRECTORY_SIZE + 32];
+		struct stat file;
+
+		snprintf(path, sizeof(path), "%s/%s.sock", lanes.run_dir, names[i]);
+		CU_ASSERT_FATAL(stat(path, &file) == 0);
+		CU_ASSERT(S_ISSOCK(file.st_mode));
+		CU_ASSERT_EQUAL(file.st_mode & 07777, 0660);
+		CU_ASSERT_EQUAL(file.st_uid, user->pw_uid);
+		CU_ASSERT_EQUAL(file.st_gid, user->pw_gid);
+	}
+}
+
+static void workers_have_no_rights(void)
+{
+	pid_t workers[16];
+	int count = processes_in(lanes.run_dir, "lanes", workers, 16);
+
+	CU_ASSERT(count >= 3);
+	for (int i = 0; i < count && i < 16; i++) {
+		CU_ASSERT(process_status(workers[i], "Uid") != 0);
+		CU_ASSERT_EQUAL(process_status(workers[i], "NoNewPrivs"), 1);
+		CU_ASSERT_EQUAL(foreign_descriptors(workers[i]), 0);
+	}
+	CU_ASSERT(!system_log_has(&lanes, "event=runs-as-root"));
+}
+
+/* ---- bad input ---- */
+
+#define CLIENT "127.0.0.2" /* so that its lines are known in the log */
+
+/* Sends bytes to nginx, and returns what comes back until it closes. */
+static size_t exchange(const char *bytes, size_t len, char *answer, size_t size)
+{
+	struct sockaddr_in own = {.sin_family = AF_INET};
+	struct sockaddr_in peer = {.sin_family = AF_INET,
+				   .sin_port = htons(lanes.port),
+				   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct timeval patience = {.tv_sec = PATIENCE};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	size_t got = 0;
+	ssize_t n;
+
+	inet_pton(AF_INET, CLIENT, &own.sin_addr);
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	if (bind(fd, (struct sockaddr *)&own, sizeof(own)) == 0 &&
+	    connect(fd, (struct sockaddr *)&peer, sizeof(peer)) == 0 &&
+	    send(fd, bytes, len, MSG_NOSIGNAL) == (ssize_t)len)
+		while (got < size - 1 && (n = recv(fd, answer + got, size - 1 - got, 0)) > 0)
+			got += (size_t)n;
+	close(fd);
+	answer[got] = '\0';
+	return got;
+}
+
+#define LINE(target) "GET " target " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+
+struct bytes {
+	const char *data;
+	size_t len;
+};
+
+#define BYTES(text)                                                                                \
+	{                                                                                          \
+		text, sizeof(text) - 1                                                             \
+	}
+
+/* All hold "<evil>", or try to add a line that says "evil:". */
+static const struct bytes requests[] = {
+	BYTES(LINE("/<evil>")),
+	BYTES(LINE("/%3Cevil%3E%0d%0aevil:%20yes%0d%0a%0d%0a")),
+	BYTES(LINE("/prefork/%0alevel=error%0aevil:%20yes")),
+	BYTES(LINE("/cpu-pool/<evil>%00%01%1b%7f")),
+	BYTES(LINE("/\"},{\"<evil>\":\"\\\\")),
+	BYTES(LINE("/\x80\xff\xc3(<evil>")),
+	BYTES(LINE("/prefork/caf\xc3\xa9<evil>")),
+	BYTES(LINE("/\x1b[31m<evil>")),
+	BYTES(LINE("/a\0<evil>")),
+	BYTES(LINE("/a\n<evil>")),
+	BYTES(LINE("/a\revil: yes")),
+	BYTES(LINE("/sync/noawait/?next=<evil>%0d%0aevil:%20yes")),
+	BYTES(LINE("/prefork/sync/noawait/?next=\x80\"<evil>\\")),
+	BYTES(LINE("/prefork?<evil>%0d%0aevil:%20yes")),
+	BYTES(LINE("/async/await-one?seconds=<evil>%0aevil")),
+	BYTES(LINE("/prefork/async/await-one?seconds=%22<evil>\xfe")),
+	BYTES(LINE("/async/cpu-bound?n=<evil>&<evil>=\"")),
+	BYTES(LINE("http://<evil>/")),
+	BYTES("G\"<evil> / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"),
+	BYTES("EVIL-\xff / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"),
+	BYTES("POST /<evil> HTTP/1.0\r\nContent-Length: <evil>\r\n\r\n"),
+	BYTES("GET / HTTP/1.1\r\nHost: <evil>\"\xff\r\nConnection: close\r\n\r\n"),
+	BYTES("GET / HTTP/9.<evil>\r\nHost: localhost\r\n\r\n"),
+	BYTES("GET / HTTP/1.1\r\nHost: localhost\r\nUser-Agent: <evil>\"\xff\x01\r\n"
+	      "Connection: close\r\n\r\n"),
+};
+
+enum { REQUESTS = sizeof(requests) / sizeof(requests[0]) };
+
+static void answers_repeat_nothing(void)
+{
+	static char answer[65536];
+
+	for (size_t i = 0; i < REQUESTS; i++) {
+		size_t len = exchange(requests[i].data, requests[i].len, answer, sizeof(answer));
+
+		if (len && strlen(answer) == len && !strstr(answer, "<evil>") &&
+		    !strstr(answer, "\nevil:"))
+			continue;
+		printf("    %s\n    %s\n", requests[i].data, answer);
+		CU_FAIL("an answer repeats what was asked, or there is none");
+	}
+}
+
+/* Calls check for each line of a log; returns how many lines it held to be the client's. */
+static int read_log(const char *name, int (*check)(const char *line, size_t len))
+{
+	char path[DIRECTORY_SIZE + 32];
+	char *line = NULL;
+	size_t size = 0;
+	ssize_t len;
+	int count = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/%s", lanes.run_dir, name);
+	file = fopen(path, "r");
+	CU_ASSERT_FATAL(file != NULL);
+	while ((len = getline(&line, &size, file)) > 0)
+		count += check(line, (size_t)len);
+	free(line);
+	fclose(file);
+	return count;
+}
+
+static int is_clients(const char *line, size_t len)
+{
+	(void)len;
+	return strstr(line, "\"client\":\"" CLIENT "\"") != NULL;
+}
+
+static int is_json(const char *line, size_t len)
+{
+	struct json_tokener *tokener = json_tokener_new();
+	struct json_object *entry;
+	struct json_object *client = NULL;
+
+	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+	entry = json_tokener_parse_ex(tokener, line, (int)len - 1);
+	if (!json_object_object_get_ex(entry, "client", &client) ||
+	    json_tokener_get_parse_end(tokener) != len - 1) {
+		printf("    %s", line);
+		CU_FAIL("a line of the access log is not one JSON object");
+	}
+	json_object_put(entry);
+	json_tokener_free(tokener);
+	return 0;
+}
+
+/* multiwatch writes to the same file. */
+static int is_logfmt(const char *line, size_t len)
+{
+	static const char pattern[] =
+		"^time=[0-9T:.-]+Z level=(info|warning|error) worker=[a-z0-9-]+ pid=[0-9]+ "
+		"event=[a-z-]+( [a-z_]+=([!-~]+|\"([ -!#-[]|]|[\\^-~]|\\\\.)*\"))*\n$|"
+		"^Child\\[|^Spawning child|^\\[multiwatch";
+	regex_t regex;
+
+	if (regcomp(&regex, pattern, REG_EXTENDED | REG_NOSUB) || strlen(line) != len ||
+	    regexec(&regex, line, 0, NULL, 0)) {
+		printf("    %s", line);
+		CU_FAIL("a line of the worker's log is not logfmt");
+	}
+	regfree(&regex);
+	return 0;
+}
+
+static void logs_keep_their_form(void)
+{
+	CU_ASSERT(EVENTUALLY(read_log("access.log", is_clients) >= REQUESTS));
+	CU_ASSERT_EQUAL(read_log("access.log", is_clients), REQUESTS);
+	read_log("access.log", is_json);
+	read_log("worker.log", is_logfmt);
+}
+
+static const struct test tests[] = {
+	{"the program is a PIE with RELRO, stack protector and FORTIFY", built_hard},
+	{"a worker closes what it inherits and can gain no rights", inherits_nothing},
+	{"a worker dumps no core unless told", dumps_no_core},
+	{"its own socket has mode 0660, whatever the umask", socket_mode},
+	{"a worker that is root says so", warns_of_root},
+};
+
+static const struct test system_tests[] = {
+	{"sockets have mode 0660 and the workers' owner and group", sockets_have_an_owner},
+	{"no worker of a system is root or holds what is not its own", workers_have_no_rights},
+	{"no answer repeats what was asked", answers_repeat_nothing},
+	{"each request is one line of valid JSON, each event one of logfmt", logs_keep_their_form},
+};
+
+const struct suite hardening_suite = {"hardening", tests, sizeof(tests) / sizeof(tests[0]), NULL,
+				      NULL};
+const struct suite bad_input_suite = {"bad input", system_tests,
+				      sizeof(system_tests) / sizeof(system_tests[0]), start_system,
+				      stop_system};

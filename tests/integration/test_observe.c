@@ -1,0 +1,348 @@
+/* What the admin worker shows of a system whose only loop worker may be held. */
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <json-c/json.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "../harness.h"
+#include "client.h"
+#include "process.h"
+#include "raw.h"
+#include "system.h"
+
+enum { LISTENERS = 1000, TRIES = 20 };
+
+static struct system lanes;
+
+static int set_up(void)
+{
+	const char *const environment[] = {"LANES_READY_HELD=0.5", "LANES_OUTPUT_LIMIT=65536",
+					   NULL};
+
+	return !system_start(&lanes, &(struct system_options){.environment = environment});
+}
+
+static int tear_down(void)
+{
+	return !system_stop(&lanes);
+}
+
+static bool says(const char *target, const char *text)
+{
+	return strstr(get(&lanes, target)->body, text) != NULL;
+}
+
+static int status_of(const char *target)
+{
+	return get(&lanes, target)->status;
+}
+
+/* The fastest of several, for the machine may be busy; each one has to name the culprit. */
+static double seconds_of_status(const char *text)
+{
+	double best = PATIENCE;
+
+	for (int i = 0; i < TRIES && best > 0.05; i++) {
+		const struct response *response = get(&lanes, "/status");
+
+		if (response->status == 200 && strstr(response->body, text) &&
+		    response->seconds < best)
+			best = response->seconds;
+	}
+	return best;
+}
+
+static void held_loop(void)
+{
+	struct burst_options options = {.target = "/async/bad-blocking?seconds=3",
+					.connections = 1};
+	struct burst_result result;
+	struct burst *burst = burst_start(&lanes, &options);
+
+	CU_ASSERT(EVENTUALLY(says("/status", "\"route\":\"/async/bad-blocking\",\"for\":")));
+	CU_ASSERT(seconds_of_status("\"route\":\"/async/bad-blocking\",\"for\":") < 0.05);
+	CU_ASSERT(EVENTUALLY(system_log_has(&lanes, "event=slow-callback request=")));
+	CU_ASSERT(EVENTUALLY(says("/status?text", "HELD ")));
+	CU_ASSERT(EVENTUALLY(status_of("/readyz") == 503));
+	CU_ASSERT_EQUAL(status_of("/healthz"), 200);
+	CU_ASSERT_EQUAL(burst_answered(burst), 0);
+	CU_ASSERT_FALSE(system_log_has(&lanes, "event=slow-callback-ended"));
+	burst_wait(burst, &result);
+	CU_ASSERT_EQUAL(result.answered, 1);
+	CU_ASSERT(EVENTUALLY(system_log_has(&lanes, "event=slow-callback-ended")));
+	CU_ASSERT(system_log_has(&lanes, "route=/async/bad-blocking seconds=3.0"));
+	CU_ASSERT(EVENTUALLY(status_of("/readyz") == 200));
+}
+
+/* Work in the thread pool does not hold the loop, and shows on its thread. */
+static void busy_thread(void)
+{
+	struct burst_options options = {.target = "/async/wrap-blocking?seconds=1",
+					.connections = 1};
+	struct burst_result result;
+	struct burst *burst = burst_start(&lanes, &options);
+
+	CU_ASSERT(EVENTUALLY(says("/status", "\"busy\":[{\"thread\":0,\"serial\":")));
+	CU_ASSERT_EQUAL(burst_answered(burst), 0);
+	burst_wait(burst, &result);
+	CU_ASSERT_EQUAL(result.answered, 1);
+}
+
+static void head_and_errors(void)
+{
+	const struct response *response = request(&lanes, "HEAD", "/events");
+
+	CU_ASSERT_EQUAL(response->status, 200);
+	CU_ASSERT_STRING_EQUAL(header(response, "Content-Type"), "text/event-stream");
+	CU_ASSERT_EQUAL(status_of("/status/"), 307);
+	CU_ASSERT_EQUAL(request(&lanes, "POST", "/status")->status, 405);
+	CU_ASSERT_EQUAL(status_of("/trace?seconds=x"), 422);
+}
+
+static void metrics(void)
+{
+	char path[DIRECTORY_SIZE + 16];
+	struct outcome outcome;
+	const struct response *response = get(&lanes, "/metrics");
+	FILE *file;
+	int fd;
+
+	CU_ASSERT(strstr(header(response, "Content-Type"), "version=0.0.4") != NULL);
+	CU_ASSERT(strstr(response->body, "lanes_requests_total{worker=\"loop-1\"") != NULL);
+	CU_ASSERT(strstr(response->body, "lanes_requests_total{worker=\"admin-1\"") != NULL);
+	snprintf(path, sizeof(path), "%s/metrics.log", lanes.run_dir);
+	file = fopen(path, "w");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(file);
+	fputs(response->body, file);
+	fclose(file);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	run(&outcome, (const char *[]){"promtool", "check", "metrics", NULL}, NULL, fd);
+	close(fd);
+	if (outcome.status)
+		printf("%s%s", outcome.out, outcome.errors);
+	CU_ASSERT_EQUAL(outcome.status, 0);
+}
+
+/* ---- trace ---- */
+
+static const char *text_of(struct json_object *event, const char *key)
+{
+	struct json_object *value;
+
+	return json_object_object_get_ex(event, key, &value) ? json_object_get_string(value) : "";
+}
+
+/* Every event has what the format demands of its phase. */
+static bool is_valid(struct json_object *event)
+{
+	const char *phase = text_of(event, "ph");
+
+	if (!*text_of(event, "pid") || !*text_of(event, "tid") || !*text_of(event, "name"))
+		return false;
+	if (!strcmp(phase, "M"))
+		return *text_of(event, "args");
+	if (!*text_of(event, "ts"))
+		return false;
+	if (!strcmp(phase, "X"))
+		return *text_of(event, "dur");
+	if (!strcmp(phase, "b") || !strcmp(phase, "e"))
+		return *text_of(event, "cat") && *text_of(event, "id2");
+	return (!strcmp(phase, "s") || !strcmp(phase, "f")) && *text_of(event, "id");
+}
+
+static size_t count_events(struct json_object *events, const char *phase, const char *name)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < json_object_array_length(events); i++) {
+		struct json_object *event = json_object_array_get_idx(events, i);
+
+		count += !strcmp(text_of(event, "ph"), phase) &&
+			 strstr(json_object_to_json_string_ext(event,
+							       JSON_C_TO_STRING_NOSLASHESCAPE),
+				name) != NULL;
+	}
+	return count;
+}
+
+static void trace(void)
+{
+	struct json_object *document;
+	struct json_object *events = NULL;
+
+	CU_ASSERT_EQUAL(status_of("/sync/noawait?seconds=0.01"), 200);
+	CU_ASSERT_EQUAL(status_of("/async/await-one?seconds=0.01"), 200);
+	document = json_tokener_parse(get(&lanes, "/trace?seconds=60")->body);
+	json_object_object_get_ex(document, "traceEvents", &events);
+	CU_ASSERT_FATAL(json_object_is_type(events, json_type_array));
+	for (size_t i = 0; i < json_object_array_length(events); i++)
+		if (!is_valid(json_object_array_get_idx(events, i)))
+			CU_FAIL("an event lacks something");
+	CU_ASSERT_EQUAL(count_events(events, "M", "loop-1"), 1);
+	CU_ASSERT(count_events(events, "M", "blocking-1") >= 1);
+	CU_ASSERT(count_events(events, "X", "/sync/noawait") >= 3); /* loop, thread, loop */
+	CU_ASSERT(count_events(events, "X", "/async/await-one") >= 2);
+	CU_ASSERT(count_events(events, "b", "\"await\"") >= 1);
+	CU_ASSERT(count_events(events, "b", "\"queue\"") >= 2);
+	CU_ASSERT_EQUAL(count_events(events, "b", ""), count_events(events, "e", ""));
+	CU_ASSERT(count_events(events, "s", "wait") >= 3);
+	CU_ASSERT_EQUAL(count_events(events, "s", ""), count_events(events, "f", ""));
+	json_object_put(document);
+}
+
+/* ---- events ---- */
+
+static bool listen_to_events(struct raw *raw)
+{
+	char path[DIRECTORY_SIZE + 16];
+
+	snprintf(path, sizeof(path), "%s/admin.sock", lanes.run_dir);
+	return raw_open(raw, path) && raw_get(raw, 1, "/events", "") &&
+	       raw_answers(raw, "text/event-stream") && raw_answers(raw, "\"lost\":0}");
+}
+
+static void events(void)
+{
+	struct raw raw;
+
+	CU_ASSERT_FATAL(listen_to_events(&raw));
+	CU_ASSERT_EQUAL(status_of("/sync/noawait?seconds=0.123"), 200);
+	CU_ASSERT_EQUAL(status_of("/async/await-many?seconds=0.1"), 200);
+	CU_ASSERT(raw_answers(&raw, "\"p\":\"/async/await-many\",\"c\":200}"));
+	CU_ASSERT(strstr(raw.text.data, "\"p\":\"/sync/noawait\",\"c\":200}") != NULL);
+	CU_ASSERT(strstr(raw.text.data, "\"k\":\"pool\"") != NULL);
+	CU_ASSERT(strstr(raw.text.data, "\"pool\":\"blocking\",\"th\":0}") != NULL);
+	CU_ASSERT(strstr(raw.text.data, "\"k\":\"await\"") != NULL);
+	raw_close(&raw);
+}
+
+/* The second listener's first message has what the first one saw happen. */
+static void history(void)
+{
+	struct raw first;
+	struct raw second;
+
+	CU_ASSERT_FATAL(listen_to_events(&first));
+	CU_ASSERT_EQUAL(status_of("/async/cpu-bound?n=10"), 200);
+	CU_ASSERT(raw_answers(&first, "\"p\":\"/async/cpu-bound\",\"c\":200}"));
+	CU_ASSERT_FATAL(listen_to_events(&second));
+	CU_ASSERT(strstr(second.text.data, "\"p\":\"/async/cpu-bound\",\"c\":200}") != NULL);
+	raw_close(&first);
+	raw_close(&second);
+}
+
+static void unread_stream(void)
+{
+	struct burst_options options = {.target = "/", .connections = 8, .repeat = true};
+	struct burst_result result;
+	struct burst *burst;
+	struct raw raw;
+
+	CU_ASSERT_FATAL(listen_to_events(&raw));
+	burst = burst_start(&lanes, &options);
+	CU_ASSERT(EVENTUALLY(system_log_has(&lanes, "event=stream-unread")));
+	burst_wait(burst, &result);
+	CU_ASSERT_EQUAL(result.failed, 0);
+	CU_ASSERT(raw_closed(&raw));
+	raw_close(&raw);
+}
+
+/* ---- a thousand of them, through nginx ---- */
+
+static int listener_open_tcp(void)
+{
+	static const char text[] = "GET /events HTTP/1.1\r\nHost: lanes\r\n\r\n";
+	struct sockaddr_in address = {.sin_family = AF_INET,
+				      .sin_port = htons(lanes.port),
+				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) ||
+	    send(fd, text, sizeof(text) - 1, 0) != (ssize_t)sizeof(text) - 1) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+/* True once each has been sent a message; reads what there is. */
+static bool all_hear(const int *fds)
+{
+	static char heard[LISTENERS];
+	char bytes[65536];
+	bool all = true;
+
+	for (int i = 0; i < LISTENERS; i++) {
+		ssize_t n;
+
+		while ((n = recv(fds[i], bytes, sizeof(bytes), MSG_DONTWAIT)) > 0)
+			heard[i] = heard[i] || memmem(bytes, (size_t)n, "data: {", 7);
+		if (n == 0)
+			return false;
+		all = all && heard[i];
+	}
+	return all;
+}
+
+static pid_t admin_process(void)
+{
+	const char *at = strstr(get(&lanes, "/status")->body, "\"name\":\"admin-1\"");
+
+	at = at ? strstr(at, "\"pid\":") : NULL;
+	return at ? atoi(at + 6) : 0;
+}
+
+static void thousand_listeners(void)
+{
+	static int fds[LISTENERS];
+	pid_t admin = admin_process();
+	long before = process_private_kb(admin);
+	long each;
+
+	CU_ASSERT_FATAL(admin > 0);
+	for (int i = 0; i < LISTENERS; i++)
+		fds[i] = listener_open_tcp();
+	CU_ASSERT(EVENTUALLY(all_hear(fds)));
+	CU_ASSERT(says("/status?text", "admin-1"));
+	CU_ASSERT(seconds_of_status("\"admin-1\"") < 0.05);
+	each = (process_private_kb(admin) - before) * 1024 / LISTENERS;
+	printf("     %ld bytes of worker memory for each listener\n", each);
+	if (MEMORY_COUNTS)
+		CU_ASSERT(each < 5 * 1024);
+	for (int i = 0; i < LISTENERS; i++)
+		close(fds[i]);
+	CU_ASSERT(EVENTUALLY(says("/metrics", "lanes_requests_in_flight{worker=\"admin-1\","
+					      "pool=\"admin\"} 1\n")));
+}
+
+static void top(void)
+{
+	struct outcome outcome;
+
+	run(&outcome, (const char *[]){"spawn/top.sh", NULL},
+	    (const char *[]){lanes.port_variable, lanes.run_dir_variable, NULL}, -1);
+	CU_ASSERT_EQUAL(outcome.status, 0);
+	CU_ASSERT(strstr(outcome.out, "\nloop-1 ") != NULL);
+	CU_ASSERT(strstr(outcome.out, "\033") == NULL);
+}
+
+static const struct test tests[] = {
+	{"a held loop: /status answers, names the culprit, the watchdog logs it", held_loop},
+	{"a busy thread is shown, with the request it works for", busy_thread},
+	{"HEAD of a stream is its head; misses are answered as everywhere", head_and_errors},
+	{"promtool finds nothing wrong with /metrics", metrics},
+	{"/trace is valid and has the spans and flows of requests made", trace},
+	{"/events tells the spans of requests made", events},
+	{"a newcomer hears what happened before", history},
+	{"a listener that does not read is hung up on", unread_stream},
+	{"1,000 idle listeners cost little, and /status answers", thousand_listeners},
+	{"make top prints once where there is no terminal", top},
+};
+
+const struct suite observe_suite = {"observe", tests, sizeof(tests) / sizeof(tests[0]), set_up,
+				    tear_down};

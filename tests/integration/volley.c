@@ -1,0 +1,194 @@
+#include "volley.h"
+
+#include <curl/curl.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "process.h"
+
+enum { TICK_MS = 50 };
+
+void shot_aim(struct shot *shot, double at, const char *format, ...)
+{
+	va_list arguments;
+
+	*shot = (struct shot){.at = at};
+	va_start(arguments, format);
+	vsnprintf(shot->target, sizeof(shot->target), format, arguments);
+	va_end(arguments);
+}
+
+double shot_seconds(const struct shot *shot)
+{
+	return shot->ended - shot->sent;
+}
+
+static size_t ignore_body(char *bytes, size_t one, size_t n, void *nothing)
+{
+	(void)bytes;
+	(void)nothing;
+	return one * n;
+}
+
+static CURL *prepare(const char *url, struct shot *shot)
+{
+	CURL *easy = curl_easy_init();
+
+	if (!easy)
+		abort();
+	curl_easy_setopt(easy, CURLOPT_URL, url);
+	curl_easy_setopt(easy, CURLOPT_REQUEST_TARGET, shot->target);
+	curl_easy_setopt(easy, CURLOPT_PROXY, "");
+	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
+	curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
+	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, ignore_body);
+	curl_easy_setopt(easy, CURLOPT_PRIVATE, shot);
+	return easy;
+}
+
+/* A part of Server-Timing, "pool-queue;dur=12.5", in seconds. */
+static double timing(const char *value, const char *part)
+{
+	size_t len = strlen(part);
+
+	for (; value; value = strchr(value, ',')) {
+		value += strspn(value, ", ");
+		if (!strncmp(value, part, len) && !strncmp(value + len, ";dur=", 5))
+			return strtod(value + len + 5, NULL) / 1000;
+	}
+	return 0;
+}
+
+static void note_answer(CURL *easy, struct shot *shot)
+{
+	struct curl_header *header;
+	long status = 0;
+
+	curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+	shot->status = (int)status;
+	if (curl_easy_header(easy, "X-Lanes-Worker", 0, CURLH_HEADER, -1, &header) == CURLHE_OK)
+		snprintf(shot->worker, sizeof(shot->worker), "%s", header->value);
+	if (curl_easy_header(easy, "Server-Timing", 0, CURLH_HEADER, -1, &header) == CURLHE_OK)
+		shot->waited = timing(header->value, "queue") + timing(header->value, "pool-queue");
+}
+
+/* Takes what has been answered; returns how many. */
+static size_t collect(CURLM *multi, double begin)
+{
+	CURLMsg *message;
+	size_t count = 0;
+	int left;
+
+	while ((message = curl_multi_info_read(multi, &left))) {
+		struct shot *shot;
+
+		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&shot);
+		shot->ended = now() - begin;
+		if (message->data.result == CURLE_OK)
+			note_answer(message->easy_handle, shot);
+		count++;
+	}
+	return count;
+}
+
+/* Sends what is due. Returns the seconds until the next is, at most a tick. */
+static double send_due(const struct volley *v, CURLM *multi, CURL **easy, bool *sent, double begin)
+{
+	double next = TICK_MS / 1000.0;
+
+	for (size_t i = 0; i < v->count; i++) {
+		double wait = v->shots[i].at - (now() - begin);
+
+		if (sent[i])
+			continue;
+		if (wait > 0) {
+			next = wait < next ? wait : next;
+			continue;
+		}
+		v->shots[i].sent = now() - begin;
+		curl_multi_add_handle(multi, easy[i]);
+		sent[i] = true;
+	}
+	return next;
+}
+
+static void fly(const struct volley *v, CURLM *multi, CURL **easy, bool *sent)
+{
+	double begin = now();
+	double ticked = begin;
+	size_t answered = 0;
+	int running;
+
+	while (answered < v->count && now() - begin < v->limit) {
+		double wait = send_due(v, multi, easy, sent, begin);
+
+		curl_multi_perform(multi, &running);
+		answered += collect(multi, begin);
+		if (v->tick && now() - ticked > TICK_MS / 1000.0) {
+			v->tick(v->arg, answered);
+			ticked = now();
+		}
+		if (answered < v->count)
+			curl_multi_poll(multi, NULL, 0, (int)(wait * 1000) + 1, NULL);
+	}
+	for (size_t i = 0; i < v->count; i++)
+		if (v->shots[i].ended == 0)
+			v->shots[i].ended = now() - begin;
+}
+
+void volley_fire(const struct volley *v)
+{
+	CURLM *multi = curl_multi_init();
+	CURL **easy = calloc(v->count, sizeof(*easy));
+	bool *sent = calloc(v->count, sizeof(*sent));
+
+	if (!multi || !easy || !sent)
+		abort();
+	for (size_t i = 0; i < v->count; i++)
+		easy[i] = prepare(v->url, &v->shots[i]);
+	fly(v, multi, easy, sent);
+	for (size_t i = 0; i < v->count; i++) {
+		curl_multi_remove_handle(multi, easy[i]);
+		curl_easy_cleanup(easy[i]);
+	}
+	curl_multi_cleanup(multi);
+	free(easy);
+	free(sent);
+}
+
+double volley_seconds(const struct volley *v)
+{
+	double last = 0;
+
+	for (size_t i = 0; i < v->count; i++)
+		if (v->shots[i].ended > last)
+			last = v->shots[i].ended;
+	return last;
+}
+
+size_t volley_failed(const struct volley *v)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < v->count; i++)
+		count += v->shots[i].status != 200;
+	return count;
+}
+
+size_t volley_fullest(const struct volley *v)
+{
+	size_t most = 0;
+
+	for (size_t i = 0; i < v->count; i++) {
+		size_t same = 0;
+
+		for (size_t k = 0; k < v->count; k++)
+			same += !strcmp(v->shots[i].worker, v->shots[k].worker);
+		most = same > most ? same : most;
+	}
+	return most;
+}

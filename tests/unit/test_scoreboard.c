@@ -1,0 +1,351 @@
+/* Locks belong to processes, so whoever else is on the board is a child: it claims a slot, says so
+ * through a pipe, and lives until it is told to go. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../harness.h"
+#include "observe/board_reader.h"
+#include "observe/scoreboard.h"
+
+static char path[64];
+static bool disk_is_full;
+
+/* Instead of the C library's. */
+int posix_fallocate(int fd, off_t offset, off_t len)
+{
+	if (disk_is_full)
+		return ENOSPC;
+	return fallocate(fd, 0, offset, len) ? errno : 0;
+}
+
+struct other {
+	pid_t pid;
+	int ready;
+	uint64_t number; /* that it claimed; 0: none */
+};
+
+static int make_path(void)
+{
+	char directory[] = "/tmp/lanes-board-XXXXXX";
+
+	if (!mkdtemp(directory))
+		return 1;
+	snprintf(path, sizeof(path), "%s/scoreboard", directory);
+	return 0;
+}
+
+static int remove_path(void)
+{
+	unlink(path);
+	*strrchr(path, '/') = '\0';
+	return rmdir(path);
+}
+
+static void be_other(int ready, const char *pool, bool draining)
+{
+	struct scoreboard board;
+	struct board_slot *slot = NULL;
+	uint64_t number;
+
+	if (scoreboard_open(&board, path) == 0)
+		slot = scoreboard_claim(&board, pool, 0, "loop");
+	if (slot)
+		board_set(&slot->draining, draining);
+	number = slot ? board_get(&slot->number) : 0;
+	if (write(ready, &number, sizeof(number)) < 0)
+		_exit(1);
+	pause();
+	_exit(0);
+}
+
+static struct other other_start(const char *pool, bool draining)
+{
+	struct other other = {0};
+	int ends[2];
+
+	CU_ASSERT_FATAL(pipe(ends) == 0);
+	other.pid = fork();
+	CU_ASSERT_FATAL(other.pid >= 0);
+	if (other.pid == 0)
+		be_other(ends[1], pool, draining);
+	close(ends[1]);
+	CU_ASSERT_EQUAL(read(ends[0], &other.number, sizeof(other.number)),
+			(ssize_t)sizeof(other.number));
+	close(ends[0]);
+	return other;
+}
+
+static void other_end(const struct other *other)
+{
+	kill(other->pid, SIGKILL);
+	waitpid(other->pid, NULL, 0);
+}
+
+static struct board_slot *claim(struct scoreboard *board, const char *pool)
+{
+	CU_ASSERT_EQUAL_FATAL(scoreboard_open(board, path), 0);
+	return scoreboard_claim(board, pool, 0, "loop");
+}
+
+static void claimed(void)
+{
+	struct scoreboard board;
+	struct board_slot *slot = claim(&board, "loop");
+	struct workers workers;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(slot);
+	CU_ASSERT_EQUAL(workers_read(&board, &workers), 0);
+	CU_ASSERT_EQUAL_FATAL(workers.count, 1);
+	CU_ASSERT_STRING_EQUAL(workers.list[0].name, "loop-1");
+	CU_ASSERT_EQUAL(workers.list[0].pid, (uint64_t)getpid());
+	CU_ASSERT(workers.list[0].memory > 0);
+	CU_ASSERT(workers.list[0].process_threads >= 1);
+	CU_ASSERT_FALSE(workers.list[0].is_held);
+	workers_free(&workers);
+	scoreboard_close(&board);
+	unlink(path);
+}
+
+static void numbers_differ(void)
+{
+	struct other one = other_start("loop", false);
+	struct other two = other_start("loop", false);
+	struct other cpu = other_start("cpu", false);
+
+	CU_ASSERT_EQUAL(one.number, 1);
+	CU_ASSERT_EQUAL(two.number, 2);
+	CU_ASSERT_EQUAL(cpu.number, 1);
+	other_end(&one);
+	other_end(&two);
+	other_end(&cpu);
+	unlink(path);
+}
+
+static void dead_slot_is_free(void)
+{
+	struct other dead = other_start("loop", false);
+	struct other living = other_start("loop", false);
+	struct scoreboard board;
+	struct board_slot *slot;
+	struct workers workers;
+
+	other_end(&dead);
+	slot = claim(&board, "loop");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(slot);
+	CU_ASSERT_PTR_EQUAL(slot, &board.slots[0]);
+	CU_ASSERT_EQUAL(board_get(&slot->number), 1);
+	CU_ASSERT_EQUAL(board_get(&slot->head), 0);
+	CU_ASSERT_EQUAL(workers_read(&board, &workers), 0);
+	CU_ASSERT_EQUAL(workers.count, 2);
+	workers_free(&workers);
+	other_end(&living);
+	scoreboard_close(&board);
+	unlink(path);
+}
+
+static void siblings(void)
+{
+	struct other cpu = other_start("cpu", false);
+	struct other draining = other_start("loop", true);
+	struct other sibling;
+	struct scoreboard board;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(claim(&board, "loop"));
+	CU_ASSERT_FALSE(scoreboard_has_sibling(&board));
+	sibling = other_start("loop", false);
+	CU_ASSERT(scoreboard_has_sibling(&board));
+	other_end(&sibling);
+	CU_ASSERT_FALSE(scoreboard_has_sibling(&board));
+	other_end(&draining);
+	other_end(&cpu);
+	scoreboard_close(&board);
+	unlink(path);
+}
+
+static void write_file(const char *bytes, size_t len, off_t size)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+	CU_ASSERT(fd >= 0);
+	CU_ASSERT_EQUAL(write(fd, bytes, len), (ssize_t)len);
+	if (size)
+		CU_ASSERT_EQUAL(ftruncate(fd, size), 0);
+	close(fd);
+}
+
+static void expect_replaced(void)
+{
+	struct scoreboard reader;
+	struct scoreboard board;
+	struct stat before;
+	struct stat after;
+	int kept = open(path, O_RDONLY | O_CLOEXEC); /* or its inode could be used again */
+
+	CU_ASSERT_EQUAL(fstat(kept, &before), 0);
+	CU_ASSERT_EQUAL(scoreboard_open_to_read(&reader, path), -EPROTO);
+	CU_ASSERT_PTR_NOT_NULL(claim(&board, "loop"));
+	CU_ASSERT_EQUAL(stat(path, &after), 0);
+	CU_ASSERT_NOT_EQUAL(before.st_ino, after.st_ino);
+	close(kept);
+	scoreboard_close(&board);
+	CU_ASSERT_EQUAL(scoreboard_open_to_read(&reader, path), 0);
+	scoreboard_close(&reader);
+	unlink(path);
+}
+
+static void wrong_files_are_replaced(void)
+{
+	struct scoreboard board;
+	struct stat file;
+	char header[24];
+	int fd;
+
+	write_file("", 0, 0);
+	expect_replaced();
+	write_file("what is this?", 13, 0);
+	expect_replaced();
+
+	/* Of the right size, and all but the version right. */
+	CU_ASSERT_PTR_NOT_NULL(claim(&board, "loop"));
+	CU_ASSERT_EQUAL(stat(path, &file), 0);
+	CU_ASSERT_EQUAL(pread(board.fd, header, sizeof(header), 0), (ssize_t)sizeof(header));
+	scoreboard_close(&board);
+	unlink(path);
+	header[8]++;
+	write_file(header, sizeof(header), file.st_size);
+	expect_replaced();
+
+	/* Ours, but cut. */
+	header[8]--;
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	close(fd);
+	write_file(header, sizeof(header), file.st_size - 1);
+	expect_replaced();
+}
+
+static void full_disk(void)
+{
+	struct scoreboard board;
+
+	CU_ASSERT_PTR_NOT_NULL(claim(&board, "loop"));
+	scoreboard_close(&board);
+	disk_is_full = true;
+	CU_ASSERT_EQUAL(scoreboard_open(&board, path), 0);
+	CU_ASSERT_PTR_NULL(scoreboard_claim(&board, "loop", 0, "loop"));
+	disk_is_full = false;
+	scoreboard_close(&board);
+	unlink(path);
+	/* Without a file there is a slot of our own. */
+	CU_ASSERT_EQUAL(scoreboard_open(&board, NULL), 0);
+	CU_ASSERT_PTR_NOT_NULL(scoreboard_claim(&board, "loop", 0, "loop"));
+	scoreboard_close(&board);
+}
+
+static void no_directory(void)
+{
+	struct scoreboard board;
+
+	CU_ASSERT_EQUAL(scoreboard_open(&board, "/nowhere/at/all"), -ENOENT);
+	CU_ASSERT_EQUAL(scoreboard_open_to_read(&board, "/nowhere/at/all"), -ENOENT);
+}
+
+/* ---- the ring ---- */
+
+enum { CHUNK = 100 };
+
+static size_t read_spans(const struct board_slot *slot, uint64_t *next, uint64_t *lost,
+			 uint64_t *first)
+{
+	struct span spans[CHUNK];
+	size_t all = 0;
+	size_t count;
+
+	while ((count = board_spans(slot, next, spans, CHUNK, lost))) {
+		if (!all)
+			*first = spans[0].start;
+		for (size_t i = 0; i < count; i++)
+			CU_ASSERT_EQUAL(spans[i].start, *first + all + i);
+		all += count;
+	}
+	return all;
+}
+
+static void spans(void)
+{
+	struct scoreboard board;
+	struct board_slot *slot;
+	uint64_t first = 0;
+	uint64_t next = 0;
+	uint64_t lost = 0;
+
+	CU_ASSERT_EQUAL_FATAL(scoreboard_open(&board, NULL), 0);
+	slot = scoreboard_claim(&board, "loop", 1, "loop");
+	for (uint64_t i = 0; i < 1000; i++)
+		board_span(slot, SPAN_LOOP, i, i + 1, 0);
+	CU_ASSERT_EQUAL(read_spans(slot, &next, &lost, &first), 1000);
+	CU_ASSERT_EQUAL(first, 0);
+	CU_ASSERT_EQUAL(read_spans(slot, &next, &lost, &first), 0);
+	for (uint64_t i = 1000; i < 1000 + 2 * BOARD_SPANS; i++)
+		board_span(slot, SPAN_LOOP, i, i + 1, 0);
+	CU_ASSERT_EQUAL(read_spans(slot, &next, &lost, &first), BOARD_SPANS - 1);
+	CU_ASSERT_EQUAL(first, 1000 + BOARD_SPANS + 1);
+	CU_ASSERT_EQUAL(lost, BOARD_SPANS + 1);
+	CU_ASSERT_EQUAL(next, 1000 + 2 * BOARD_SPANS);
+	scoreboard_close(&board);
+}
+
+/* A writer in another process that never stops: what is read is whole nevertheless. */
+static void spans_being_written(void)
+{
+	struct scoreboard board;
+	struct span spans[CHUNK];
+	uint64_t next = 0;
+	uint64_t read = 0;
+	pid_t writer;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(claim(&board, "loop"));
+	writer = fork();
+	if (writer == 0)
+		for (uint64_t i = 1;; i++)
+			board_span(board.own, i & 0xff, i, 3 * i, i);
+	while (read < 5 * (uint64_t)BOARD_SPANS) {
+		size_t count = board_spans(board.own, &next, spans, CHUNK, NULL);
+
+		for (size_t i = 0; i < count; i++) {
+			uint64_t n = spans[i].start;
+
+			if (n != next - count + i + 1 || spans[i].duration != 2 * n ||
+			    span_owner_pack(spans[i].owner) != n ||
+			    (uint64_t)spans[i].kind != (n & 0xff))
+				CU_FAIL_FATAL("a span of two halves");
+		}
+		read += count;
+	}
+	kill(writer, SIGKILL);
+	waitpid(writer, NULL, 0);
+	scoreboard_close(&board);
+	unlink(path);
+}
+
+static const struct test tests[] = {
+	{"a claimed slot shows its worker", claimed},
+	{"workers of a pool get different numbers", numbers_differ},
+	{"a dead worker's slot and number are free again", dead_slot_is_free},
+	{"a sibling is a living worker of the pool that does not drain", siblings},
+	{"a file that is empty, foreign, cut or of another version is replaced",
+	 wrong_files_are_replaced},
+	{"a full disk gives no slot, and no SIGBUS", full_disk},
+	{"a directory that is missing is an error", no_directory},
+	{"spans are read once, in order; those written over are counted", spans},
+	{"a span that is written over while it is read is left out", spans_being_written},
+};
+
+const struct suite scoreboard_suite = {"scoreboard", tests, sizeof(tests) / sizeof(tests[0]),
+				       make_path, remove_path};
