@@ -97,7 +97,7 @@ clean: ## removes what was built
 	@rm -rf $(BUILD)
 
 help: ## lists these
-	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
+	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
 
 unit: $(OBJ)/unit
 conformance: $(OBJ)/conformance $(OBJ)/agree

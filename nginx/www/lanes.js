@@ -12,6 +12,7 @@ const BOLD = '600 12px system-ui, sans-serif';
 const NEAR = 4; // pixels around a bar that is too thin to hit
 const LEAST_LABEL = 24; // pixels of a bar that has room for text
 const MOST_LABEL = 0.8; // of a bar: the pattern must remain visible
+const NEWS = 350; // milliseconds within which the feed should have said something
 const BEAT = 9; // pixels between heartbeats that are drawn
 
 export class Lanes {
@@ -152,6 +153,7 @@ export class Lanes {
 			context.lineTo(at + 2.2, middle + 2);
 		}
 		context.stroke();
+		this.#silence(context, group, lane, x, middle + 2);
 		for (const hold of group.holds) {
 			const left = Math.max(x(hold.start), x(layout.from));
 			const right = Math.min(x(hold.end), x(layout.to));
@@ -168,6 +170,22 @@ export class Lanes {
 				context.fillText(text, (left + right) / 2, middle - 4);
 			}
 		}
+	}
+
+	// No message for a while: nothing is known of the loop, which is not the same as a hole.
+	#silence(context, group, lane, x, y) {
+		context.strokeStyle = paint.color('muted');
+		context.setLineDash([1, 4]);
+		context.beginPath();
+		lane.beats.forEach((t, i) => {
+			const before = lane.beats[i - 1] ?? t;
+			if (t - before > NEWS && !group.holds.some((hold) => hold.end > before && hold.start < t)) {
+				context.moveTo(x(before) + 4, y);
+				context.lineTo(x(t) - 4, y);
+			}
+		});
+		context.stroke();
+		context.setLineDash([]);
 	}
 
 	#bar(context, lane, look, part, request, x, inset) {
