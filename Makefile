@@ -98,11 +98,14 @@ bench: ## performance against peers and ceilings, into build/bench: ROUNDS=5 DUR
 	@spawn/deps.sh bench && $(MAKE) --no-print-directory all $(BENCH_PROGRAMS) && \
 		exec $(OBJ)/benchmark
 
+test-browser: ## clicks through the page in a real browser, with what that needs from Debian and npm
+	@spawn/deps.sh browser && $(MAKE) --no-print-directory all && exec tests/browser/run
+
 clean: ## removes what was built
 	@rm -rf $(BUILD)
 
 help: ## lists these
-	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
+	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
 
 unit: $(OBJ)/unit
 conformance: $(OBJ)/conformance $(OBJ)/agree
