@@ -67,7 +67,8 @@ BENCH_PROGRAMS := $(addprefix $(OBJ)/,benchmark loadgen null-responder libfcgi-a
 
 bench: ## performance against peers and ceilings, into build/bench: ROUNDS=5 DURATION=1 ONLY="http"
 	@spawn/deps.sh bench && $(MAKE) --no-print-directory all $(BENCH_PROGRAMS) && \
-		exec $(OBJ)/benchmark
+		$(OBJ)/benchmark && tests/bench/syscalls >>$(BUILD)/bench/results.md && \
+		echo "the page: $(BUILD)/bench/results.md"
 
 check-deps: ## installs what the checks need
 	@spawn/deps.sh check
