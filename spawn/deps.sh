@@ -10,7 +10,9 @@ run='gcc libc6-dev make pkg-config libuv1-dev libjson-c-dev libfcgi-dev nginx sp
 test="$run libcunit1-dev libcurl4-openssl-dev python3-fastapi uvicorn prometheus"
 fuzz="$run clang libclang-rt-14-dev"
 check="$test $fuzz clang-format shellcheck valgrind"
-browser="$run chromium nodejs npm"
+# Who has npm from elsewhere keeps it: the packages would not fit together.
+browser="$run chromium"
+command -v npm >/dev/null || browser="$browser nodejs npm"
 case ${1-} in
 run) wanted=$run ;;
 test) wanted=$test ;;
