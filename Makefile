@@ -30,19 +30,6 @@ LINK      := $(CC) -pie -Wl,-z,relro,-z,now $(SAN) $(CFLAGS) $(LDFLAGS)
 LIBS      := $(shell pkg-config --libs $(PACKAGES) 2>&1) -lfcgi -lm -pthread $(LDLIBS)
 
 APP_SOURCES  := $(filter-out app/main.c,$(wildcard app/*.c app/*/*.c))
-UNIT_SOURCES := $(wildcard tests/*.c tests/unit/*.c)
-INTEGRATION_SOURCES := $(wildcard tests/*.c tests/integration/*.c) tests/unit/stream.c
-CONFORMANCE_SOURCES := $(filter-out %/agree.c,$(wildcard tests/conformance/*.c)) \
-		       tests/unit/stream.c app/buffer.c
-AGREE_SOURCES := tests/conformance/agree.c tests/conformance/peer.c tests/conformance/dump.c \
-		 tests/unit/stream.c app/buffer.c
-FUZZ_SOURCES := $(wildcard tests/fuzz/fuzz_*.c)
-# The two programs of tests/contrast share what is not one of them.
-CONTRAST_MAINS   := tests/contrast/contrast.c tests/contrast/exercises.c
-CONTRAST_SOURCES := $(filter-out $(CONTRAST_MAINS),$(wildcard tests/contrast/*.c)) \
-		    $(addprefix tests/integration/,process.c system.c volley.c)
-# tests/unit/memory.c lets allocations fail.
-MEMORY_HOOKS := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 object = $(patsubst %.c,$(OBJ)/%.o,$(1))
 quiet  = $(if $(V),,@echo '  $(1)';)
 
@@ -72,7 +59,16 @@ restart: ## replaces every worker of the running system, one after the other
 	@$(MAKE) --no-print-directory all && exec spawn/restart.sh
 
 test: ## installs what tests need, builds, and runs all of them
-	@spawn/deps.sh test && $(MAKE) --no-print-directory all unit integration conformance && exec tests/run
+	@spawn/deps.sh test && $(MAKE) --no-print-directory all unit integration conformance \
+		faults && exec tests/run
+
+test-faults: ## kills, stops, overloads, starves and fills up a system, each for as long as promised
+	@spawn/deps.sh test && $(MAKE) --no-print-directory all faults && exec $(OBJ)/faults $(ONLY)
+
+MINUTES ?= 30
+soak: ## mixed traffic and random faults for MINUTES=30: is everything flat at the end?
+	@spawn/deps.sh test && $(MAKE) --no-print-directory all faults && \
+		SOAK_MINUTES=$(MINUTES) exec $(OBJ)/faults
 
 fuzz: ## feeds random input to what parses, DURATION=60 seconds for each target
 	@spawn/deps.sh fuzz && $(MAKE) --no-print-directory CC=clang CFLAGS='-O1 -g' \
@@ -87,11 +83,24 @@ exercises: ## the guide's exercises and the prefork trap, run for real
 	@spawn/deps.sh test && $(MAKE) --no-print-directory all $(OBJ)/tests/contrast/exercises && \
 		exec $(OBJ)/tests/contrast/exercises
 
+check: ## formatter, linters, sanitizers, valgrind, short fuzzing, coverage: STEPS="format tidy"
+	@spawn/deps.sh check && exec tests/check $(STEPS)
+
+coverage: ## how many lines of app/ the tests reach
+	@spawn/deps.sh check && exec tests/coverage
+
+instructions: all $(OBJ)/loadgen ## counts a request's instructions; fails when they grew by over 3 %
+	@tests/bench/instructions
+
+BENCH_PROGRAMS := $(addprefix $(OBJ)/,benchmark loadgen null-responder libfcgi-app)
+
+bench: ## performance against peers and ceilings, into build/bench: ROUNDS=5 DURATION=1 ONLY="http"
+	@spawn/deps.sh bench && $(MAKE) --no-print-directory all $(BENCH_PROGRAMS) && \
+		$(OBJ)/benchmark && tests/bench/syscalls >>$(BUILD)/bench/results.md && \
+		echo "the page: $(BUILD)/bench/results.md"
+
 test-browser: ## clicks through the page in a real browser, with what that needs from Debian and npm
 	@spawn/deps.sh browser && $(MAKE) --no-print-directory all && exec tests/browser/run
-
-check-deps: ## installs what the checks need
-	@spawn/deps.sh check
 
 clean: ## removes what was built
 	@rm -rf $(BUILD)
@@ -103,6 +112,7 @@ unit: $(OBJ)/unit
 conformance: $(OBJ)/conformance $(OBJ)/agree
 fuzzers: $(patsubst tests/fuzz/%.c,$(OBJ)/%,$(FUZZ_SOURCES))
 integration: $(OBJ)/integration
+faults: $(OBJ)/faults $(OBJ)/preload.so
 
 $(OBJ)/lanes: $(OBJ)/app/main.o $(OBJ)/liblanes.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)
@@ -110,23 +120,7 @@ $(OBJ)/lanes: $(OBJ)/app/main.o $(OBJ)/liblanes.a
 $(OBJ)/liblanes.a: $(call object,$(APP_SOURCES))
 	$(call quiet,AR $@)rm -f $@ && ar rcs $@ $^
 
-$(OBJ)/unit: $(call object,$(UNIT_SOURCES)) $(OBJ)/liblanes.a
-	$(call quiet,LD $@)$(LINK) -o $@ $^ $(MEMORY_HOOKS) $(LIBS) -lcunit
-
-$(OBJ)/integration: $(call object,$(INTEGRATION_SOURCES)) $(OBJ)/liblanes.a
-	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS) -lcunit -lcurl
-
-$(OBJ)/conformance: $(call object,$(CONFORMANCE_SOURCES))
-	$(call quiet,LD $@)$(LINK) -o $@ $^
-
-$(OBJ)/agree: $(call object,$(AGREE_SOURCES))
-	$(call quiet,LD $@)$(LINK) -o $@ $^
-
-$(OBJ)/fuzz_%: $(OBJ)/tests/fuzz/fuzz_%.o $(OBJ)/liblanes.a
-	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)
-
-$(CONTRAST_MAINS:%.c=$(OBJ)/%): %: %.o $(call object,$(CONTRAST_SOURCES))
-	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS) -lcurl
+include tests/programs.mk
 
 $(OBJ)/%.o: %.c $(OBJ)/flags
 	@mkdir -p $(@D)
@@ -143,4 +137,4 @@ FORCE:
 .DELETE_ON_ERROR:
 # Every target with a help line, and:
 .PHONY: $(shell sed -n 's/^\([a-z-]*\):[^\#]*\#\#.*/\1/p' $(firstword $(MAKEFILE_LIST)))
-.PHONY: unit integration conformance fuzzers FORCE
+.PHONY: unit integration conformance faults fuzzers FORCE

@@ -62,7 +62,8 @@ prepare_run_dir() {
 		[ ! -s "$log" ] || mv "$log" "$log.old"
 		touch "$log" || fail "RUN_DIR is not writable: $RUN_DIR"
 	done
-	{ copy_program && copy_page && make_board; } || fail "cannot write to $RUN_DIR"
+	copy_program
+	{ copy_page && make_board; } || fail "cannot write to $RUN_DIR"
 }
 
 # undo MESSAGE: a failed start.

@@ -16,7 +16,10 @@ write_settings() {
 # A copy: building again must not change a running system, and a user without access to the
 # project must be able to execute it.
 copy_program() {
-	install -m 755 "$PROGRAM" lanes.new && mv lanes.new lanes
+	if ! why=$(install -m 755 "$PROGRAM" lanes.new 2>&1 && mv lanes.new lanes 2>&1); then
+		rm -f lanes.new
+		fail "cannot copy $PROGRAM to $RUN_DIR: ${why##*: }"
+	fi
 }
 
 # The page, with the handlers it shows: copied for the same reasons.

@@ -1,5 +1,6 @@
 #include "reply.h"
 
+#include <errno.h>
 #include <json-c/json.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,15 +53,18 @@ void reply_bytes(struct request *req, int status, const char *type, struct slice
 	req->reply.body = body;
 }
 
+/* Where json-c finds no memory for the text it leaves out what did not fit, and says nothing: only
+ * errno tells. */
 void reply_json(struct request *req, int status, struct json_object *json)
 {
 	size_t len;
 	const char *text = NULL;
 
+	errno = 0;
 	if (json)
 		text = json_object_to_json_string_length(
 			json, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &len);
-	if (!text) {
+	if (!text || errno == ENOMEM) {
 		if (json)
 			json_object_put(json);
 		reply_error(req, 503);

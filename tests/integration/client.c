@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <curl/curl.h>
 #include <errno.h>
+#include <math.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -111,10 +112,31 @@ double timing(const struct response *r, const char *part)
 
 /* ---- thousands of requests ---- */
 
+static void latency_add(struct latency *latency, double seconds)
+{
+	double step = seconds > 1e-6 ? 8 * log2(seconds * 1e6) : 0;
+
+	latency->counts[step < LATENCY_STEPS - 1 ? (size_t)step : LATENCY_STEPS - 1]++;
+	latency->total++;
+}
+
+double latency_quantile(const struct latency *latency, double part)
+{
+	size_t below = 0;
+
+	for (size_t step = 0; step < LATENCY_STEPS; step++) {
+		below += latency->counts[step];
+		if (below && (double)below >= part * (double)latency->total)
+			return exp2((double)(step + 1) / 8) / 1e6;
+	}
+	return 0;
+}
+
 struct link {
 	int fd;
 	bool kept; /* has been answered before: it may close under the next request */
 	bool done;
+	bool served; /* has been answered well */
 	double sent;
 	size_t len;
 	char answer[ANSWER_SIZE];
@@ -142,8 +164,10 @@ static void link_end(struct burst *burst, struct link *link)
 	if (link->fd >= 0)
 		close(link->fd);
 	link->fd = -1;
-	if (!link->done)
+	if (!link->done) {
 		burst->open--;
+		burst->result.starved += !link->served;
+	}
 	link->done = true;
 }
 
@@ -172,6 +196,7 @@ static bool link_send(struct burst *burst, struct link *link)
 {
 	link->len = 0;
 	link->sent = now();
+	burst->result.sent++;
 	return send(link->fd, burst->request, burst->request_len, MSG_NOSIGNAL) ==
 	       (ssize_t)burst->request_len;
 }
@@ -179,6 +204,7 @@ static bool link_send(struct burst *burst, struct link *link)
 static void link_again(struct burst *burst, struct link *link)
 {
 	burst->result.resent++;
+	burst->result.sent--;
 	close(link->fd);
 	if (!link_connect(burst, link) || !link_send(burst, link))
 		link_fail(burst, link, "not connected");
@@ -222,19 +248,37 @@ static void note_worker(struct burst *burst, const char *answer)
 	}
 }
 
-static void on_answer(struct burst *burst, struct link *link, const char *body)
+static bool is_refusal(const struct burst *burst, const struct link *link)
 {
-	const struct burst_options *o = &burst->options;
+	return burst->options.may_refuse && !strncmp(link->answer, "HTTP/1.1 503 ", 13) &&
+	       strcasestr(link->answer, "\r\nRetry-After: ");
+}
 
-	if (strncmp(link->answer, "HTTP/1.1 200 ", 13) || (o->body && strcmp(body, o->body))) {
-		link_fail(burst, link, "wrong answer");
-		return;
-	}
+static void on_success(struct burst *burst, struct link *link)
+{
 	note_worker(burst, link->answer);
 	burst->result.last = now() - burst->started;
 	if (burst->result.answered++ == 0)
 		burst->result.first = burst->result.last;
 	atomic_store(&burst->answered, burst->result.answered);
+	latency_add(&burst->result.answers, now() - link->sent);
+	link->served = true;
+}
+
+static void on_answer(struct burst *burst, struct link *link, const char *body)
+{
+	const struct burst_options *o = &burst->options;
+
+	if (is_refusal(burst, link)) {
+		burst->result.refused++;
+		latency_add(&burst->result.refusals, now() - link->sent);
+	} else if (strncmp(link->answer, "HTTP/1.1 200 ", 13) ||
+		   (o->body && strcmp(body, o->body))) {
+		link_fail(burst, link, "wrong answer");
+		return;
+	} else {
+		on_success(burst, link);
+	}
 	link->kept = true;
 	if (!o->repeat || atomic_load(&burst->finish))
 		link_end(burst, link);

@@ -33,17 +33,33 @@ struct burst_options {
 	const char *body;   /* what every answer must say; NULL: anything with status 200 */
 	size_t connections; /* each sends one request, all at the same moment */
 	bool may_fail;	    /* failures are expected, and not printed */
+	bool may_refuse;    /* a 503 with Retry-After is no failure */
 	bool repeat;	    /* and after each answer another one, until burst_wait() */
 };
 
+/* How long answers took: counts of them, in steps of an eighth of an octave of microseconds. */
+enum { LATENCY_STEPS = 256 };
+struct latency {
+	size_t counts[LATENCY_STEPS];
+	size_t total;
+};
+
+/* The seconds within which this part (0.5: the median) of them came; 0 if there was none. */
+double latency_quantile(const struct latency *latency, double part);
+
 struct burst_result {
+	size_t sent;	   /* requests, resent ones not counted again */
 	size_t answered;   /* with 200 and the right body */
+	size_t refused;	   /* with 503 and Retry-After, where they may be */
 	size_t failed;	   /* refused, broken, wrong; and silent: no answer after PATIENCE */
 	size_t resent;	   /* met a kept connection that was being closed, and went again */
+	size_t starved;	   /* connections that never got a good answer */
 	size_t workers;	   /* different X-Lanes-Worker among them */
 	double first;	   /* seconds from sending to the first good answer */
 	double last;	   /* and to the last */
 	char failure[256]; /* what the first failed one got */
+	struct latency answers;
+	struct latency refusals;
 };
 
 struct burst;

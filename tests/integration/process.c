@@ -220,6 +220,14 @@ bool worker_start(struct worker *worker, const char *const *options, const char 
 	return worker_start_program(worker, program(), options, environment);
 }
 
+/* It stays a zombie, for worker_wait(). */
+static bool has_ended(pid_t pid)
+{
+	siginfo_t info = {0};
+
+	return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid;
+}
+
 bool worker_start_program(struct worker *worker, const char *path, const char *const *options,
 			  const char *const *environment)
 {
@@ -240,7 +248,8 @@ bool worker_start_program(struct worker *worker, const char *path, const char *c
 	if (worker->pid == 0)
 		become(arguments, environment, -1, log, log);
 	close(log);
-	return EVENTUALLY(file_has(worker->log, "event=started"));
+	return EVENTUALLY(file_has(worker->log, "event=started") || has_ended(worker->pid)) &&
+	       file_has(worker->log, "event=started");
 }
 
 int worker_wait(struct worker *worker)

@@ -68,7 +68,7 @@ struct worker {
 };
 
 /* Starts the program with --listen and further options ("--threads", "1", NULL), and waits until
- * it says that it has started. */
+ * it says that it has started; false if it does not, or has ended. */
 bool worker_start(struct worker *worker, const char *const *options,
 		  const char *const *environment);
 

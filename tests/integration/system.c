@@ -40,7 +40,7 @@ bool system_start(struct system *s, const struct system_options *options)
 	struct outcome outcome;
 	int count = 2;
 
-	if (!directory_make(s->run_dir))
+	if (!directory_make(s->run_dir) || (options->prepare && !options->prepare(s->run_dir)))
 		return false;
 	snprintf(s->run_dir_variable, sizeof(s->run_dir_variable), "RUN_DIR=%s", s->run_dir);
 	snprintf(numbers[0], 32, "WORKERS=%d", options->workers ? options->workers : 1);

@@ -17,6 +17,7 @@ struct system_options {
 	int prefork;			/* processes of that pool */
 	int cpu;			/* and of this one */
 	const char *const *environment; /* further "NAME=value", for the workers LANES_*; or NULL */
+	bool (*prepare)(const char *run_dir); /* called when that is made; or NULL */
 };
 
 struct system {

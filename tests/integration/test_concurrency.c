@@ -43,9 +43,9 @@ static void a_thousand_await_together(void)
 {
 	struct burst_result r;
 
-	burst_wait(burst_start(&one, &(struct burst_options){"/async/await-one?seconds=1",
-							     AWAITED "1.0s) done\"}", 1000, false,
-							     false}),
+	burst_wait(burst_start(&one, &(struct burst_options){.target = "/async/await-one?seconds=1",
+							     .body = AWAITED "1.0s) done\"}",
+							     .connections = 1000}),
 		   &r);
 	CU_ASSERT_EQUAL(r.answered, 1000);
 	CU_ASSERT_EQUAL(r.workers, 1);

@@ -50,17 +50,22 @@ static void check(const struct example *examples, size_t count)
 static void answers_as_the_guide(void)
 {
 	static const struct burst_options sleeping[] = {
-		{"/sync/noawait", SLEPT("sync", "blocking_io_task(1.5s)"), 1, false, false},
-		{"/async/await-one", SLEPT("async", "async_io_task(1.5s)"), 1, false, false},
-		{"/async/await-many",
-		 "{\"mode\":\"async_concurrent\",\"details\":[\"async_io_task(1.0s) done\","
-		 "\"async_io_task(1.5s) done\",\"async_io_task(0.5s) done\"]}",
-		 1, false, false},
-		{"/async/wrap-blocking", SLEPT("async_wrapped_blocking", "blocking_io_task(1.5s)"),
-		 1, false, false},
-		{"/async/bad-blocking",
-		 "{\"mode\":\"async_bad\",\"detail\":\"blocked event loop for 1.5s\"}", 1, false,
-		 false},
+		{.target = "/sync/noawait",
+		 .body = SLEPT("sync", "blocking_io_task(1.5s)"),
+		 .connections = 1},
+		{.target = "/async/await-one",
+		 .body = SLEPT("async", "async_io_task(1.5s)"),
+		 .connections = 1},
+		{.target = "/async/await-many",
+		 .body = "{\"mode\":\"async_concurrent\",\"details\":[\"async_io_task(1.0s) done\","
+			 "\"async_io_task(1.5s) done\",\"async_io_task(0.5s) done\"]}",
+		 .connections = 1},
+		{.target = "/async/wrap-blocking",
+		 .body = SLEPT("async_wrapped_blocking", "blocking_io_task(1.5s)"),
+		 .connections = 1},
+		{.target = "/async/bad-blocking",
+		 .body = "{\"mode\":\"async_bad\",\"detail\":\"blocked event loop for 1.5s\"}",
+		 .connections = 1},
 	};
 	enum { COUNT = sizeof(sleeping) / sizeof(sleeping[0]) };
 	static const struct example quick[] = {

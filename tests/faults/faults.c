@@ -1,0 +1,155 @@
+#include "faults.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { BOARD_PAGE = 4096, FULL_SECONDS = 60, ATTEMPTS = 3, MOST_BUSY = 10 };
+
+static const size_t BOARD_SIZE = BOARD_PAGE + BOARD_SLOTS * sizeof(struct board_slot);
+
+double fault_seconds(double full)
+{
+	const char *given = getenv("FAULTS_SECONDS");
+
+	return given && atof(given) < full ? atof(given) : full;
+}
+
+size_t scaled(size_t full)
+{
+	return (size_t)((double)full * fault_seconds(FULL_SECONDS) / FULL_SECONDS);
+}
+
+bool in_time(bool (*check)(void))
+{
+	for (int attempt = 0; attempt < ATTEMPTS; attempt++)
+		if (check())
+			return true;
+	return false;
+}
+
+double busy(void)
+{
+	double load;
+	double share;
+
+	if (getloadavg(&load, 1) != 1)
+		return 1;
+	share = load / (double)sysconf(_SC_NPROCESSORS_ONLN);
+	return share < 1 ? 1 : share > MOST_BUSY ? MOST_BUSY : share;
+}
+
+void pause_for(double seconds)
+{
+	struct timespec time = {.tv_sec = (time_t)seconds,
+				.tv_nsec = (long)((seconds - (double)(time_t)seconds) * 1e9)};
+
+	nanosleep(&time, NULL);
+}
+
+void tell(const char *what, const struct burst_result *r)
+{
+	printf("    %s: %zu sent, %zu answered, %zu refused, %zu failed, %zu sent again; "
+	       "median %.1f ms, p99 %.1f ms",
+	       what, r->sent, r->answered, r->refused, r->failed, r->resent,
+	       latency_quantile(&r->answers, 0.5) * 1e3, latency_quantile(&r->answers, 0.99) * 1e3);
+	if (r->refused)
+		printf("; refusals: median %.1f ms, p99 %.1f ms",
+		       latency_quantile(&r->refusals, 0.5) * 1e3,
+		       latency_quantile(&r->refusals, 0.99) * 1e3);
+	putchar('\n');
+}
+
+bool all_answered(const struct burst_result *r)
+{
+	return r->sent && r->answered == r->sent && !r->failed && !r->refused && !r->starved;
+}
+
+bool board_open(struct board *board, const struct system *system)
+{
+	char path[DIRECTORY_SIZE + 32];
+
+	snprintf(path, sizeof(path), "%s/board/scoreboard", system->run_dir);
+	return board_map(board, path);
+}
+
+bool board_map(struct board *board, const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	void *map;
+
+	if (fd < 0)
+		return false;
+	map = mmap(NULL, BOARD_SIZE, PROT_READ, MAP_SHARED, fd, 0);
+	close(fd);
+	if (map == MAP_FAILED)
+		return false;
+	board->map = map;
+	board->slots = (const struct board_slot *)((const char *)map + BOARD_PAGE);
+	return true;
+}
+
+void board_close(struct board *board)
+{
+	munmap((void *)board->map, BOARD_SIZE);
+}
+
+const struct board_slot *board_find(const struct board *board, const char *pool, unsigned number)
+{
+	for (unsigned i = 0; i < BOARD_SLOTS; i++)
+		if (board_get(&board->slots[i].number) == number &&
+		    !strcmp(board->slots[i].pool, pool))
+			return &board->slots[i];
+	return NULL;
+}
+
+static int limit_as(const struct stat *owner, pid_t pid, unsigned long most)
+{
+	struct rlimit limit;
+
+	if (setresgid(owner->st_gid, owner->st_gid, owner->st_gid) ||
+	    setresuid(owner->st_uid, owner->st_uid, owner->st_uid) ||
+	    prlimit(pid, RLIMIT_NOFILE, NULL, &limit))
+		return 1;
+	limit.rlim_cur = most < limit.rlim_max ? most : limit.rlim_max;
+	return prlimit(pid, RLIMIT_NOFILE, &limit, NULL) != 0;
+}
+
+/* As the process's own user: root in a container may lack the right to change others' limits. */
+bool limit_descriptors(pid_t pid, unsigned long most)
+{
+	struct stat owner;
+	char path[32];
+	int status = -1;
+	pid_t child;
+
+	snprintf(path, sizeof(path), "/proc/%d", (int)pid);
+	if (stat(path, &owner))
+		return false;
+	fflush(NULL);
+	child = fork();
+	if (child == 0)
+		_exit(limit_as(&owner, pid, most));
+	waitpid(child, &status, 0);
+	return status == 0;
+}
+
+int script(const struct system *system, const char *name, const char *setting)
+{
+	char path[64];
+	struct outcome outcome;
+
+	snprintf(path, sizeof(path), "spawn/%s", name);
+	run(&outcome, (const char *[]){path, NULL},
+	    (const char *[]){system->port_variable, system->run_dir_variable, setting, NULL}, -1);
+	if (outcome.status)
+		fprintf(stderr, "%s: status %d: %s\n", path, outcome.status, outcome.errors);
+	return outcome.status;
+}

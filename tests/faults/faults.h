@@ -1,0 +1,56 @@
+/*
+ * What the fault tests share. Each test provokes its fault for real, in a whole system or a worker
+ * with real sockets, counts what became of every request, prints that, and ends in bounded time.
+ */
+#ifndef TESTS_FAULTS_FAULTS_H
+#define TESTS_FAULTS_FAULTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "../integration/client.h"
+#include "../integration/system.h"
+#include "observe/scoreboard.h"
+
+/* How long a fault is kept up: FAULTS_SECONDS in the environment, else as long as the promise says
+ * (full). Limits other than time follow it: scaled() is that part of a number. */
+double fault_seconds(double full);
+size_t scaled(size_t full);
+
+/* What is promised about times holds on a machine that has nothing else to do. A busy one gets a
+ * few attempts (true once the check is), and limits grow by this factor: how many threads want to
+ * run on a core, at least 1. */
+bool in_time(bool (*check)(void));
+double busy(void);
+
+/* Waits, while other threads work. */
+void pause_for(double seconds);
+
+/* Prints one line: sent, answered, refused, failed, sent again, and times. */
+void tell(const char *what, const struct burst_result *result);
+
+/* Every request was answered, and every connection at least once. */
+bool all_answered(const struct burst_result *result);
+
+/* A scoreboard, mapped read-only: a system's, or any file. */
+struct board {
+	const void *map;
+	const struct board_slot *slots;
+};
+
+/* False if there is none. */
+bool board_open(struct board *board, const struct system *system);
+bool board_map(struct board *board, const char *path);
+void board_close(struct board *board);
+
+/* The slot of that worker of the pool, or NULL. */
+const struct board_slot *board_find(const struct board *board, const char *pool, unsigned number);
+
+/* Changes how many descriptors a process may have (the soft limit); false if that is not allowed.
+ */
+bool limit_descriptors(pid_t pid, unsigned long most);
+
+/* Runs spawn/SCRIPT on the system, with a further "NAME=value" or NULL; its status. */
+int script(const struct system *system, const char *name, const char *setting);
+
+#endif

@@ -1,0 +1,96 @@
+#include "injected.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+bool injected_prepare(struct injected *in)
+{
+	const char *slash = strrchr(program(), '/');
+	char path[DIRECTORY_SIZE + 16];
+	void *map;
+	int fd;
+
+	*in = (struct injected){0};
+	if (!directory_make(in->directory))
+		return false;
+	snprintf(path, sizeof(path), "%s/control", in->directory);
+	snprintf(in->scoreboard, sizeof(in->scoreboard), "%s/scoreboard", in->directory);
+	snprintf(in->file, sizeof(in->file), "FAULTS_CONTROL=%s", path);
+	snprintf(in->preload, sizeof(in->preload), "LD_PRELOAD=%.*s/preload.so",
+		 (int)(slash - program()), program());
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0 || ftruncate(fd, sizeof(*in->control)))
+		return false;
+	map = mmap(NULL, sizeof(*in->control), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	close(fd);
+	in->control = map;
+	return map != MAP_FAILED;
+}
+
+bool injected_start(struct injected *in)
+{
+	return worker_start(&in->worker,
+			    (const char *[]){"--threads", "4", "--scoreboard", in->scoreboard,
+					     "--slot", "1", NULL},
+			    (const char *[]){in->preload, in->file, NULL});
+}
+
+void injected_remove(struct injected *in)
+{
+	worker_stop(&in->worker);
+	munmap(in->control, sizeof(*in->control));
+	directory_remove(in->directory);
+}
+
+static enum fortune judge(const char *text, const char *expected)
+{
+	if (strstr(text, "END 1 0 OVERLOADED") || strstr(text, "Status: 503 "))
+		return REFUSED;
+	return strstr(text, "Status: 200 ") && strstr(text, expected) ? ANSWERED : WRONG;
+}
+
+enum fortune fortune_of(struct raw *raw, const char *expected)
+{
+	enum fortune fortune;
+
+	if (raw_answers(raw, "END 1 ")) {
+		fortune = judge(raw->text.data, expected);
+		if (fortune == WRONG)
+			printf("    instead of %s: %.300s\n", expected, raw->text.data);
+		buffer_free(&raw->in);
+		return fortune;
+	}
+	fortune = raw_closed(raw) ? CLOSED : SILENT;
+	raw_close(raw);
+	return fortune;
+}
+
+static bool answers(const struct injected *in)
+{
+	struct raw raw;
+	bool good = raw_open(&raw, in->worker.socket) && raw_get(&raw, 1, "/", "") &&
+		    fortune_of(&raw, "\"sync\":") == ANSWERED;
+
+	if (raw.fd >= 0)
+		raw_close(&raw);
+	return good;
+}
+
+bool as_good_as_new(struct injected *in)
+{
+	const struct board_slot *slot;
+	struct board board;
+	bool good;
+
+	if (!answers(in) || !board_map(&board, in->scoreboard))
+		return false;
+	slot = board_find(&board, "loop", 1);
+	good = slot && EVENTUALLY(board_get(&slot->in_flight) == 0) &&
+	       EVENTUALLY(process_sockets(in->worker.pid) == 1) && /* the one that listens */
+	       EVENTUALLY(board_get(&slot->connections) == 0);
+	board_close(&board);
+	return good;
+}

@@ -1,0 +1,44 @@
+/*
+ * A worker with tests/faults/preload.so in it, and what its calls do. Not with a sanitizer: that
+ * wants to be first in a program itself; the tests then pass without doing anything.
+ */
+#ifndef TESTS_FAULTS_INJECTED_H
+#define TESTS_FAULTS_INJECTED_H
+
+#include <stdbool.h>
+
+#include "../integration/raw.h"
+#include "faults.h"
+#include "preload.h"
+
+struct injected {
+	struct worker worker;
+	struct board board;
+	struct control *control;
+	char directory[DIRECTORY_SIZE]; /* of the control file and the scoreboard */
+	char scoreboard[DIRECTORY_SIZE + 16];
+	char preload[4096 + 16]; /* "LD_PRELOAD=…" */
+	char file[DIRECTORY_SIZE + 32];
+};
+
+/* Makes the control file; nothing fails yet. */
+bool injected_prepare(struct injected *injected);
+
+/* Starts the worker; false if it does not start. */
+bool injected_start(struct injected *injected);
+
+/* Kills the worker, if it runs, and removes its files. */
+void injected_remove(struct injected *injected);
+
+/* What became of a request. */
+enum fortune { ANSWERED, REFUSED, CLOSED, SILENT, WRONG, FORTUNES };
+
+/* Waits for the answer to request 1, which has to have this in it. The connection is closed by us
+ * unless the answer is whole. */
+enum fortune fortune_of(struct raw *raw, const char *expected);
+
+/* The number of calls that fail was set to none: everything works, nothing is left over of what
+ * was. */
+bool as_good_as_new(struct injected *injected);
+
+#endif

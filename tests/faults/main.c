@@ -1,0 +1,50 @@
+/* build/faults: the faults, or with SOAK_MINUTES in the environment the soak. */
+#include <curl/curl.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+
+#include "../harness.h"
+
+extern const struct suite workers_suite;
+extern const struct suite load_faults_suite;
+extern const struct suite peers_suite;
+extern const struct suite disk_suite;
+extern const struct suite calls_suite;
+extern const struct suite memory_suite;
+extern const struct suite soak_suite;
+
+static void raise_files_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/* Small disks are mounted where nobody else sees them, and vanish with the last process of this
+ * test. Without the right to do so, the tests that need it say so. */
+static void own_mounts(void)
+{
+	if (unshare(CLONE_NEWNS) == 0)
+		mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct suite *const faults[] = {
+		&workers_suite, &load_faults_suite, &peers_suite,
+		&disk_suite,	&calls_suite,	    &memory_suite,
+	};
+	static const struct suite *const soak[] = {&soak_suite};
+
+	raise_files_limit();
+	own_mounts();
+	curl_global_init(CURL_GLOBAL_DEFAULT);
+	if (getenv("SOAK_MINUTES"))
+		return harness_main(argc, argv, soak, 1);
+	return harness_main(argc, argv, faults, sizeof(faults) / sizeof(faults[0]));
+}

@@ -1,0 +1,265 @@
+/*
+ * Hours in minutes: all endpoints, clients that go away, workers that are killed, replaced, added
+ * and removed at random, for SOAK_MINUTES. Worker 1, nginx's master, the cpu and the prefork
+ * workers live through all of it. At the end of every minute the traffic pauses, and what they and
+ * the whole system hold is counted; what they held after the first minute is what they may hold
+ * after the last.
+ */
+#include <dirent.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "../harness.h"
+#include "faults.h"
+
+enum {
+	CPU_THREADS = 2,
+	WORKERS = 3,
+	MOST_WORKERS = 5,
+	GONE_CLIENTS = 60, /* more than a pool has threads */
+	KEPT_BY_NGINX = 2 * 64,
+	FILES_SLACK = 4, /* of all processes: nginx's master has one more after its first reload */
+	MEMORY_SLACK_KB = 1024,
+	THREADS_OF_A_WORKER = 1 + 40 + CPU_THREADS,
+	PROCESSES_MAX = 128,
+};
+
+static const struct burst_options traffic[] = {
+	{.target = "/", .connections = 2, .repeat = true},
+	{.target = "/async/await-one?seconds=0.02", .connections = 24, .repeat = true},
+	{.target = "/async/await-many?seconds=0.1&seconds=0.05&seconds=0",
+	 .connections = 8,
+	 .repeat = true},
+	{.target = "/sync/noawait?seconds=0.03", .connections = 8, .repeat = true},
+	{.target = "/async/wrap-blocking?seconds=0.03", .connections = 8, .repeat = true},
+	{.target = "/async/bad-blocking?seconds=0.002", .connections = 2, .repeat = true},
+	{.target = "/cpu-pool/async/cpu-bound?n=20000", .connections = 1, .repeat = true},
+	{.target = "/prefork/async/await-one?seconds=0.05", .connections = 2, .repeat = true},
+};
+
+enum { STREAMS = sizeof(traffic) / sizeof(traffic[0]) };
+
+static struct system sys;
+static int workers = WORKERS;
+static int kills, drains, scales, gone;
+static struct burst_result sum;
+
+struct holding {
+	long kb; /* memory of its own */
+	long files;
+	long sockets;
+	long threads;
+	long processes;
+};
+
+static long count_files(pid_t pid)
+{
+	char path[64];
+	long count = -2; /* . and .. */
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
+	dir = opendir(path);
+	while (dir && readdir(dir))
+		count++;
+	if (dir)
+		closedir(dir);
+	return count;
+}
+
+static void add_holding(struct holding *holding, pid_t pid)
+{
+	long sockets = process_sockets(pid);
+
+	holding->kb += process_private_kb(pid);
+	holding->sockets += sockets;
+	holding->files += count_files(pid) - sockets;
+	holding->threads += process_status(pid, "Threads");
+	holding->processes++;
+}
+
+static struct holding hold_of_all(void)
+{
+	struct holding holding = {0};
+	pid_t pids[PROCESSES_MAX];
+	int count = processes_in(sys.run_dir, NULL, pids, PROCESSES_MAX);
+
+	for (int i = 0; i < count && i < PROCESSES_MAX; i++)
+		add_holding(&holding, pids[i]);
+	return holding;
+}
+
+static struct holding hold_of_first(void)
+{
+	struct holding holding = {0};
+
+	add_holding(&holding, system_worker(&sys, 1));
+	return holding;
+}
+
+static void clients_go_away(void)
+{
+	static const char *const targets[] = {"/async/await-one?seconds=20",
+					      "/sync/noawait?seconds=0.2",
+					      "/async/wrap-blocking?seconds=0.2"};
+	struct burst *burst =
+		burst_start(&sys, &(struct burst_options){.target = targets[rand() % 3],
+							  .connections = GONE_CLIENTS});
+
+	pause_for(0.05);
+	burst_hang_up(burst);
+	gone += GONE_CLIENTS;
+}
+
+/* Not worker 1. */
+static void end_a_worker(int number)
+{
+	pid_t pid = system_worker(&sys, 2 + rand() % (workers - 1));
+
+	if (pid > 0)
+		kill(pid, number);
+}
+
+static void change_workers(int to)
+{
+	char setting[32];
+
+	if (to == workers)
+		return;
+	snprintf(setting, sizeof(setting), "WORKERS=%d", to);
+	CU_ASSERT_EQUAL(script(&sys, "scale.sh", setting), 0);
+	workers = to;
+	scales++;
+}
+
+static void something_happens(void)
+{
+	switch (rand() % 8) {
+	case 0:
+	case 1:
+		end_a_worker(SIGKILL);
+		kills++;
+		break;
+	case 2:
+	case 3:
+		end_a_worker(SIGTERM);
+		drains++;
+		break;
+	case 4:
+		change_workers(2 + rand() % (MOST_WORKERS - 1));
+		break;
+	default:
+		clients_go_away();
+	}
+}
+
+static void add_up(const struct burst_result *r)
+{
+	sum.sent += r->sent;
+	sum.answered += r->answered;
+	sum.refused += r->refused;
+	sum.failed += r->failed;
+	sum.resent += r->resent;
+	sum.starved += r->starved;
+}
+
+static void a_minute(double end)
+{
+	struct burst *bursts[STREAMS];
+	struct burst_result result;
+
+	for (int i = 0; i < STREAMS; i++)
+		bursts[i] = burst_start(&sys, &traffic[i]);
+	while (now() < end) {
+		something_happens();
+		pause_for(0.5 + rand() % 1000 * 0.002);
+	}
+	for (int i = 0; i < STREAMS; i++) {
+		burst_wait(bursts[i], &result);
+		add_up(&result);
+	}
+	change_workers(WORKERS);
+}
+
+/* Whoever was replaced is there again, and the jobs of clients that went have ended. */
+static void settle(void)
+{
+	struct board board;
+
+	CU_ASSERT_FATAL(board_open(&board, &sys));
+	for (unsigned i = 1; i <= WORKERS; i++) {
+		const struct board_slot *slot = board_find(&board, "loop", i);
+
+		CU_ASSERT(EVENTUALLY(system_worker(&sys, (int)i) > 0));
+		CU_ASSERT(slot && EVENTUALLY(board_get(&slot->in_flight) == 0 &&
+					     board_get(&slot->pools[BOARD_BLOCKING].running) == 0));
+	}
+	board_close(&board);
+}
+
+static void report(double minute, const struct holding *one, const struct holding *all)
+{
+	printf("    %5.1f min: %zu sent, %zu answered, %zu refused, %zu failed, %zu sent again; "
+	       "%d kills, %d drains, %d scalings, %d clients gone; worker 1: %ld KB, %ld+%ld "
+	       "descriptors (files+sockets), %ld threads; all %ld processes: %ld KB, %ld+%ld, "
+	       "%ld\n",
+	       minute, sum.sent, sum.answered, sum.refused, sum.failed, sum.resent, kills, drains,
+	       scales, gone, one->kb, one->files, one->sockets, one->threads, all->processes,
+	       all->kb, all->files, all->sockets, all->threads);
+	fflush(stdout);
+}
+
+/* Sockets are the kept connections, which nginx bounds; all else has to be what it was. */
+static void compare(const struct holding *then, const struct holding *at_end, long files_slack)
+{
+	CU_ASSERT(at_end->kb <= then->kb + then->kb / 10 + MEMORY_SLACK_KB || !MEMORY_COUNTS);
+	CU_ASSERT_EQUAL(at_end->processes, then->processes);
+	CU_ASSERT(at_end->files <= then->files + files_slack);
+}
+
+static void all_is_flat(void)
+{
+	double minutes = atof(getenv("SOAK_MINUTES"));
+	double start = now();
+	struct holding one, all, first_one, first_all;
+	pid_t first;
+	int number = 0;
+
+	srand(1);
+	CU_ASSERT_FATAL(system_start(
+		&sys,
+		&(struct system_options){.workers = WORKERS,
+					 .prefork = 2,
+					 .cpu = 1,
+					 .environment = (const char *[]){"CPU_THREADS=2", NULL}}));
+	first = system_worker(&sys, 1);
+	do {
+		double end = start + 60.0 * ++number;
+
+		a_minute(end < start + 60 * minutes ? end : start + 60 * minutes);
+		settle();
+		one = hold_of_first();
+		all = hold_of_all();
+		if (number == 1) {
+			first_one = one;
+			first_all = all;
+		}
+		report((now() - start) / 60, &one, &all);
+	} while (now() < start + 60 * minutes);
+	CU_ASSERT_EQUAL(system_worker(&sys, 1), first);
+	CU_ASSERT_EQUAL(sum.failed, 0);
+	CU_ASSERT_EQUAL(sum.starved, 0);
+	CU_ASSERT_EQUAL(sum.answered, sum.sent);
+	compare(&first_one, &one, 0);
+	compare(&first_all, &all, FILES_SLACK);
+	CU_ASSERT(one.threads <= THREADS_OF_A_WORKER);
+	CU_ASSERT(one.sockets <= 1 + KEPT_BY_NGINX);
+	CU_ASSERT(system_stop(&sys));
+}
+
+static const struct test tests[] = {
+	{"memory, descriptors and threads are flat, nothing is lost", all_is_flat},
+};
+
+const struct suite soak_suite = {"soak", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL};

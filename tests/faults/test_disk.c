@@ -1,0 +1,278 @@
+/* The disk: full, read-only, with files on it that are not what they should be. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../harness.h"
+#include "faults.h"
+
+enum { CLIENTS = 16, PROCESSES_MAX = 64 };
+
+static struct system sys;
+static struct outcome outcome;
+
+/* ---- disks of our own ---- */
+
+static bool mounted;
+
+static bool mount_small(const char *run_dir)
+{
+	mounted = mount("none", run_dir, "tmpfs", 0, "size=16m,mode=0755") == 0;
+	if (!mounted)
+		printf("    not done: no right to mount a small disk (%s)\n", strerror(errno));
+	return mounted;
+}
+
+static bool remount(unsigned long flags)
+{
+	return mount("none", sys.run_dir, NULL, MS_REMOUNT | flags, NULL) == 0;
+}
+
+/* To the last byte. */
+static void fill_up(void)
+{
+	static const char block[65536] = "full";
+	char path[DIRECTORY_SIZE + 16];
+	size_t size = sizeof(block);
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/filler.log", sys.run_dir);
+	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	while (size) {
+		n = write(fd, block, size);
+		if (n <= 0)
+			size /= 2;
+	}
+	close(fd);
+}
+
+static void make_room(void)
+{
+	char path[DIRECTORY_SIZE + 16];
+
+	snprintf(path, sizeof(path), "%s/filler.log", sys.run_dir);
+	unlink(path);
+}
+
+static void end_on_small_disk(void)
+{
+	CU_ASSERT_EQUAL(script(&sys, "stop.sh", NULL), 0);
+	CU_ASSERT_EQUAL(processes_in(sys.run_dir, NULL, NULL, 0), 0);
+	umount(sys.run_dir);
+	directory_remove(sys.run_dir);
+}
+
+/* The script fails with one line that names RUN_DIR. */
+static void refuses(const char *name, const char *setting)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "spawn/%s", name);
+	run(&outcome, (const char *[]){path, NULL},
+	    (const char *[]){sys.port_variable, sys.run_dir_variable, setting, NULL}, -1);
+	CU_ASSERT(outcome.status > 0);
+	CU_ASSERT_PTR_NOT_NULL(strstr(outcome.errors, "lanes: "));
+	CU_ASSERT_PTR_NOT_NULL(strstr(outcome.errors, sys.run_dir));
+	printf("    %s: %s", name, outcome.errors);
+}
+
+/* Under load, whatever happens: it is answered. */
+static void serves_while(void (*happens)(void), const char *what)
+{
+	struct burst *burst = burst_start(
+		&sys, &(struct burst_options){.target = "/async/await-one?seconds=0.005",
+					      .connections = CLIENTS,
+					      .repeat = true});
+	struct burst_result result;
+	size_t answered;
+
+	happens();
+	answered = burst_answered(burst);
+	CU_ASSERT(EVENTUALLY(burst_answered(burst) > answered + 200));
+	burst_wait(burst, &result);
+	tell(what, &result);
+	CU_ASSERT(all_answered(&result));
+}
+
+static pid_t replace_worker_1(void)
+{
+	pid_t old = system_worker(&sys, 1);
+	pid_t fresh = 0;
+
+	kill(old, SIGKILL);
+	CU_ASSERT(EVENTUALLY((fresh = system_worker(&sys, 1)) > 0 && fresh != old));
+	return fresh;
+}
+
+/* And is given work. */
+static void replace_under_load(void)
+{
+	pid_t fresh = replace_worker_1();
+
+	CU_ASSERT(EVENTUALLY(process_sockets(fresh) > 1));
+}
+
+/* ---- full ---- */
+
+static void disk_is_full(void)
+{
+	fill_up();
+	replace_under_load();
+}
+
+static void a_full_disk(void)
+{
+	if (!system_start(&sys, &(struct system_options){.workers = 2, .prepare = mount_small})) {
+		CU_ASSERT(!mounted);
+		return;
+	}
+	serves_while(disk_is_full, "full disk, no line of log can be written");
+	refuses("restart.sh", NULL);
+	CU_ASSERT_EQUAL(get(&sys, "/")->status, 200);
+	/* Nothing has to be started again when there is room again. */
+	make_room();
+	replace_worker_1();
+	CU_ASSERT(EVENTUALLY(system_log_has(&sys, "event=started")));
+	CU_ASSERT_EQUAL(script(&sys, "restart.sh", NULL), 0);
+	CU_ASSERT_EQUAL(script(&sys, "stop.sh", NULL), 0);
+	/* And nothing is left running by a start that found none. */
+	fill_up();
+	refuses("start.sh", "WORKERS=1");
+	make_room();
+	end_on_small_disk();
+}
+
+/* ---- read-only ---- */
+
+static void a_read_only_run_dir(void)
+{
+	if (!system_start(&sys, &(struct system_options){.workers = 1, .prepare = mount_small})) {
+		CU_ASSERT(!mounted);
+		return;
+	}
+	CU_ASSERT_EQUAL(script(&sys, "stop.sh", NULL), 0);
+	CU_ASSERT(remount(MS_RDONLY));
+	refuses("start.sh", "WORKERS=1");
+	CU_ASSERT_PTR_NOT_NULL(strstr(outcome.errors, "not writable"));
+	CU_ASSERT_EQUAL(processes_in(sys.run_dir, NULL, NULL, 0), 0);
+	CU_ASSERT(remount(0));
+	end_on_small_disk();
+}
+
+/* ---- a log that takes nothing ---- */
+
+static void a_log_that_takes_nothing(void)
+{
+	struct worker worker;
+	struct outcome served;
+	char command[512];
+
+	/* Somebody else's worker makes the directory; ours has /dev/full for stderr. */
+	CU_ASSERT_FATAL(worker_start(&worker, NULL, NULL));
+	snprintf(command, sizeof(command),
+		 "'%s' --listen '%s/full.sock' 2>/dev/full & pid=$!; "
+		 "until [ -S '%s/full.sock' ]; do sleep 0.02; done; sleep 0.2; kill $pid; "
+		 "wait $pid",
+		 program(), worker.directory, worker.directory);
+	run(&served, (const char *[]){"sh", "-c", command, NULL}, NULL, -1);
+	CU_ASSERT_EQUAL(served.status, 0); /* started, drained, ended: all without a word */
+	worker_stop(&worker);
+}
+
+/* ---- the scoreboard ---- */
+
+static void overwrite_board(void)
+{
+	char path[DIRECTORY_SIZE + 32];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/board/scoreboard", sys.run_dir);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	CU_ASSERT(write(fd, "not a scoreboard", 16) == 16);
+	close(fd);
+	replace_under_load();
+}
+
+static void remove_board(void)
+{
+	char path[DIRECTORY_SIZE + 32];
+
+	snprintf(path, sizeof(path), "%s/board/scoreboard", sys.run_dir);
+	CU_ASSERT_EQUAL(unlink(path), 0);
+	replace_under_load();
+	CU_ASSERT(EVENTUALLY(access(path, F_OK) == 0));
+}
+
+static void block_board(void)
+{
+	char path[DIRECTORY_SIZE + 32];
+
+	snprintf(path, sizeof(path), "%s/board/scoreboard", sys.run_dir);
+	unlink(path);
+	mkdir(path, 0755);
+	replace_under_load();
+	CU_ASSERT(system_log_has(&sys, "no scoreboard: "));
+	rmdir(path);
+}
+
+/* The one thing that is fatal: memory that is no longer there. All die, and all come back. */
+static void truncate_board(void)
+{
+	char path[DIRECTORY_SIZE + 32];
+	pid_t old = system_worker(&sys, 1);
+	pid_t fresh = 0;
+	double start = now();
+
+	snprintf(path, sizeof(path), "%s/board/scoreboard", sys.run_dir);
+	CU_ASSERT(EVENTUALLY(truncate(path, 0) == 0)); /* once the new one has made it */
+	CU_ASSERT(EVENTUALLY((fresh = system_worker(&sys, 1)) > 0 && fresh != old));
+	CU_ASSERT(EVENTUALLY(get(&sys, "/")->status == 200));
+	printf("    scoreboard cut to nothing: serving again after %.3f s\n", now() - start);
+}
+
+static void a_broken_scoreboard(void)
+{
+	CU_ASSERT_FATAL(system_start(&sys, &(struct system_options){.workers = 2}));
+	serves_while(overwrite_board, "scoreboard overwritten");
+	serves_while(remove_board, "scoreboard removed");
+	serves_while(block_board, "scoreboard impossible");
+	replace_worker_1();
+	truncate_board();
+	CU_ASSERT(system_stop(&sys));
+}
+
+/* ---- what a system that was killed leaves ---- */
+
+static void stale_files(void)
+{
+	pid_t pids[PROCESSES_MAX];
+	char path[DIRECTORY_SIZE + 32];
+	int count;
+
+	CU_ASSERT_FATAL(system_start(&sys, &(struct system_options){.workers = 2}));
+	while ((count = processes_in(sys.run_dir, NULL, pids, PROCESSES_MAX)))
+		for (int i = 0; i < count && i < PROCESSES_MAX; i++)
+			kill(pids[i], SIGKILL);
+	snprintf(path, sizeof(path), "%s/worker-1.sock", sys.run_dir);
+	CU_ASSERT_EQUAL(access(path, F_OK), 0);
+	CU_ASSERT_EQUAL(script(&sys, "start.sh", "WORKERS=2"), 0);
+	CU_ASSERT_EQUAL(get(&sys, "/")->status, 200);
+	CU_ASSERT(system_stop(&sys));
+}
+
+static const struct test tests[] = {
+	{"a full disk: service goes on, a start or restart says so", a_full_disk},
+	{"a read-only RUN_DIR is refused in one line", a_read_only_run_dir},
+	{"a log that takes nothing holds nothing up", a_log_that_takes_nothing},
+	{"the scoreboard overwritten, removed, impossible or truncated", a_broken_scoreboard},
+	{"the files of a killed system do not keep the next from starting", stale_files},
+};
+
+const struct suite disk_suite = {"disk", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL};

@@ -1,0 +1,227 @@
+/* Too much at once: more load than there are threads, a loop that is held, clients that go away,
+ * and no descriptors left. */
+#include <stdio.h>
+
+#include "../harness.h"
+#include "faults.h"
+
+static struct system sys;
+
+static void begin(const struct system_options *options)
+{
+	CU_ASSERT_FATAL(system_start(&sys, options));
+}
+
+static void end(void)
+{
+	CU_ASSERT(system_stop(&sys));
+}
+
+/* ---- ten times more than the pools take ---- */
+
+/* 2 workers of 2 threads take 40 requests of 0.1 s a second; 40 come every 0.1 s. With a queue of 2
+ * behind the threads, one that is accepted takes 0.1 to 0.2 s. */
+enum { TICKS_A_SECOND = 10, AT_ONCE = 40, TICKS_MAX = 100 };
+static const double ACCEPTED_TAKE = 0.2;
+
+static void add(struct burst_result *sum, const struct burst_result *one)
+{
+	sum->sent += one->sent;
+	sum->answered += one->answered;
+	sum->refused += one->refused;
+	sum->failed += one->failed;
+	for (int i = 0; i < LATENCY_STEPS; i++) {
+		sum->answers.counts[i] += one->answers.counts[i];
+		sum->refusals.counts[i] += one->refusals.counts[i];
+	}
+	sum->answers.total += one->answers.total;
+	sum->refusals.total += one->refusals.total;
+}
+
+static void overload(struct burst_result *sum, double seconds)
+{
+	static struct burst *bursts[TICKS_MAX];
+	struct burst_result one;
+	double start = now();
+	int count = 0;
+
+	while (now() - start < seconds && count < TICKS_MAX) {
+		bursts[count++] = burst_start(
+			&sys, &(struct burst_options){.target = "/sync/noawait?seconds=0.1",
+						      .connections = AT_ONCE,
+						      .may_refuse = true});
+		pause_for(start + (double)count / TICKS_A_SECOND - now());
+	}
+	*sum = (struct burst_result){0};
+	for (int i = 0; i < count; i++) {
+		burst_wait(bursts[i], &one);
+		add(sum, &one);
+	}
+}
+
+static bool overload_is_borne(void)
+{
+	struct burst_result result;
+	const struct response *r;
+	pid_t pid = system_worker(&sys, 1);
+	long before = process_private_kb(pid);
+	long after;
+
+	overload(&result, fault_seconds(10));
+	after = process_private_kb(pid);
+	tell("10 times the load", &result);
+	CU_ASSERT_EQUAL(result.answered + result.refused, result.sent);
+	CU_ASSERT(result.answered > 0 && result.refused > result.answered);
+	CU_ASSERT(after < before + 1024 || !MEMORY_COUNTS);
+	pause_for(1);
+	r = get(&sys, "/sync/noawait?seconds=0.1");
+	printf("    memory of a worker: %ld KB before, %ld KB after; a second later: %d in %.3f "
+	       "s\n",
+	       before, after, r->status, r->seconds);
+	CU_ASSERT_EQUAL(r->status, 200);
+	return latency_quantile(&result.refusals, 0.5) < 0.05 * busy() &&
+	       latency_quantile(&result.answers, 0.5) < ACCEPTED_TAKE + 0.05 * busy() &&
+	       r->seconds < ACCEPTED_TAKE * busy();
+}
+
+static void ten_times_the_load(void)
+{
+	static const char *const environment[] = {"LANES_THREAD_QUEUE=2", NULL};
+	struct burst_result unmeasured;
+
+	begin(&(struct system_options){.workers = 2, .threads = 2, .environment = environment});
+	overload(&unmeasured, 0.5); /* all threads are there */
+	CU_ASSERT(in_time(overload_is_borne));
+	end();
+}
+
+/* ---- a held loop ---- */
+
+static void two_thousand_wait_for_a_held_loop(void)
+{
+	struct burst *holder;
+	struct burst_result result;
+	struct board board;
+	const struct board_slot *held;
+
+	begin(&(struct system_options){.workers = 1});
+	CU_ASSERT_FATAL(board_open(&board, &sys));
+	held = board_find(&board, "loop", 1);
+	holder =
+		burst_start(&sys, &(struct burst_options){.target = "/async/bad-blocking?seconds=3",
+							  .connections = 1});
+	CU_ASSERT(EVENTUALLY(board_get(&held->turn_since)));
+	burst_wait(burst_start(&sys,
+			       &(struct burst_options){.target = "/async/await-one?seconds=0.001",
+						       .connections = 2000}),
+		   &result);
+	tell("2,000 clients of a loop held for 3 s", &result);
+	CU_ASSERT(all_answered(&result));
+	burst_wait(holder, &result);
+	CU_ASSERT(all_answered(&result));
+	board_close(&board);
+	end();
+}
+
+/* ---- clients that go away ---- */
+
+enum { SLEEPERS = 1000 };
+
+static const struct board_slot *slot;
+static const char *target;
+
+/* Cuts 1,000 requests; nothing of them is left. True if they were gone in time. */
+static bool clients_go_away(void)
+{
+	uint64_t aborted = board_get(&slot->aborted);
+	struct burst *burst = burst_start(
+		&sys, &(struct burst_options){.target = target, .connections = SLEEPERS});
+	uint64_t head;
+	double cut;
+	double took;
+
+	CU_ASSERT(EVENTUALLY(board_get(&slot->in_flight) == SLEEPERS));
+	cut = now();
+	burst_hang_up(burst);
+	while (board_get(&slot->in_flight) && now() < cut + PATIENCE)
+		pause_for(0.0005);
+	took = now() - cut;
+	printf("    %s: 1,000 requests gone %.0f ms after the cut\n", target, took * 1e3);
+	CU_ASSERT_EQUAL(board_get(&slot->aborted), aborted + SLEEPERS);
+	/* What had begun to run on a thread ends there; nothing that waited is ever begun. */
+	CU_ASSERT_EQUAL(board_get(&slot->pools[BOARD_BLOCKING].queued), 0);
+	CU_ASSERT(EVENTUALLY(!board_get(&slot->pools[BOARD_BLOCKING].running)));
+	CU_ASSERT(now() - cut < 3);
+	/* No timer fires: nobody is resumed, which would be on record. */
+	head = board_get(&slot->head);
+	pause_for(2.1);
+	CU_ASSERT_EQUAL(board_get(&slot->head), head);
+	CU_ASSERT_EQUAL(get(&sys, "/")->status, 200);
+	return took < 0.1 * busy();
+}
+
+static void gone_clients_leave_nothing(const char *what)
+{
+	struct board board;
+
+	begin(&(struct system_options){.workers = 1, .threads = 4});
+	CU_ASSERT_FATAL(board_open(&board, &sys));
+	slot = board_find(&board, "loop", 1);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(slot);
+	target = what;
+	CU_ASSERT(in_time(clients_go_away));
+	board_close(&board);
+	end();
+}
+
+static void sleepers_go_away(void)
+{
+	gone_clients_leave_nothing("/async/await-one?seconds=2");
+}
+
+static void queued_jobs_go_away(void)
+{
+	gone_clients_leave_nothing("/sync/noawait?seconds=1.5");
+}
+
+/* ---- no descriptors ---- */
+
+enum { FEW = 40, MANY = 4096 };
+
+static void no_descriptors(void)
+{
+	struct burst *burst;
+	struct burst_result result;
+	size_t answered;
+	pid_t pid;
+
+	begin(&(struct system_options){.workers = 1});
+	pid = system_worker(&sys, 1);
+	CU_ASSERT_FATAL(limit_descriptors(pid, FEW));
+	burst = burst_start(&sys, &(struct burst_options){.target = "/async/await-one?seconds=0.05",
+							  .connections = 200,
+							  .repeat = true});
+	CU_ASSERT(EVENTUALLY(system_log_has(&sys, "event=accept-failed")));
+	answered = burst_answered(burst);
+	CU_ASSERT(EVENTUALLY(burst_answered(burst) > answered + 500)); /* it goes on meanwhile */
+	pause_for(fault_seconds(5));
+	CU_ASSERT(limit_descriptors(pid, MANY));
+	answered = burst_answered(burst);
+	CU_ASSERT(EVENTUALLY(burst_answered(burst) > answered + 500));
+	burst_wait(burst, &result);
+	tell("40 descriptors for 200 clients", &result);
+	CU_ASSERT(all_answered(&result));
+	CU_ASSERT_EQUAL(system_worker(&sys, 1), pid);
+	end();
+}
+
+static const struct test tests[] = {
+	{"ten times the load: 503 at once for most, the others in their time", ten_times_the_load},
+	{"2,000 clients wait 3 s for the only loop: no 502", two_thousand_wait_for_a_held_loop},
+	{"1,000 sleepers are cut: none in flight after 100 ms, no timer left", sleepers_go_away},
+	{"1,000 jobs are cut: the queued ones never run", queued_jobs_go_away},
+	{"descriptors run out: the worker serves those it has, and recovers", no_descriptors},
+};
+
+const struct suite load_faults_suite = {"overload", tests, sizeof(tests) / sizeof(tests[0]), NULL,
+					NULL};

@@ -1,0 +1,83 @@
+/* Allocations that fail: the k-th one of a request, for every k there is. */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "../harness.h"
+#include "injected.h"
+
+enum { ALLOCATIONS_MAX = 400 };
+
+static struct injected in;
+
+/* Sends a whole request over a new connection, with the k-th allocation from its acceptance on
+ * failing. */
+static enum fortune ask(const char *request, const char *expected, int k)
+{
+	enum fortune fortune;
+	struct raw raw;
+
+	atomic_store(&in.control->starved, 0);
+	atomic_store(&in.control->memory, k);
+	CU_ASSERT_FATAL(raw_open(&raw, in.worker.socket));
+	raw_send(&raw, request);
+	fortune = fortune_of(&raw, expected);
+	if (raw.fd >= 0)
+		raw_close(&raw);
+	return fortune;
+}
+
+static void every_allocation_of(const char *name, const char *request, const char *expected)
+{
+	size_t fortunes[FORTUNES] = {0};
+	int k = 0;
+
+	do {
+		k++;
+		fortunes[ask(request, expected, k)]++;
+	} while (atomic_load(&in.control->starved) && k < ALLOCATIONS_MAX);
+	atomic_store(&in.control->memory, 0);
+	printf("    %s: %d allocations: %zu answered, %zu refused, %zu closed, %zu silent, "
+	       "%zu wrong\n",
+	       name, k - 1, fortunes[ANSWERED], fortunes[REFUSED], fortunes[CLOSED],
+	       fortunes[SILENT], fortunes[WRONG]);
+	CU_ASSERT(k > 1 && k < ALLOCATIONS_MAX);
+	CU_ASSERT_EQUAL(fortunes[SILENT] + fortunes[WRONG], 0);
+}
+
+#define GET(path, query) "request 1 keep REQUEST_METHOD=GET&PATH_INFO=" path "&QUERY_STRING=" query
+
+static void any_allocation_may_fail(void)
+{
+	static char long_params[4096];
+
+	if (!MEMORY_COUNTS)
+		return;
+	CU_ASSERT_FATAL(injected_prepare(&in) && injected_start(&in));
+	snprintf(long_params, sizeof(long_params), "%s&HTTP_COOKIE=%0*d",
+		 GET("/async/await-one", "seconds=0"), 3000, 0);
+	every_allocation_of("/", GET("/", ""), "\"sync\":");
+	every_allocation_of("await-one", GET("/async/await-one", "seconds=0.001"),
+			    "async_io_task(0.001s) done");
+	every_allocation_of("await-many", GET("/async/await-many", "seconds=0.001"),
+			    "async_io_task(0.001s) done");
+	every_allocation_of("noawait", GET("/sync/noawait", "seconds=0"),
+			    "blocking_io_task(0.0s) done");
+	every_allocation_of("wrap-blocking", GET("/async/wrap-blocking", "seconds=0"),
+			    "blocking_io_task(0.0s) done");
+	every_allocation_of("bad-blocking", GET("/async/bad-blocking", "seconds=0"),
+			    "blocked event loop for 0.0s");
+	every_allocation_of("cpu-bound", GET("/async/cpu-bound", "n=10"), "{\"sum_sq\":285}");
+	every_allocation_of("params on the heap", long_params, "async_io_task(0.0s) done");
+	CU_ASSERT(as_good_as_new(&in));
+	kill(in.worker.pid, SIGTERM);
+	CU_ASSERT_EQUAL(worker_wait(&in.worker), 0);
+	injected_remove(&in);
+}
+
+static const struct test tests[] = {
+	{"the k-th allocation of a request fails, for every k: 503 or closed, never a crash",
+	 any_allocation_may_fail},
+};
+
+const struct suite memory_suite = {"memory", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL};

@@ -1,0 +1,131 @@
+/* Workers that are killed, stopped and replaced while 64 clients ask without a pause. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "../harness.h"
+#include "faults.h"
+
+enum { CLIENTS = 64, WORKERS = 4, RESTART_REQUESTS = 50000, SHORTEST = 3000 };
+
+static struct system sys;
+
+static void begin(int workers)
+{
+	CU_ASSERT_FATAL(system_start(&sys, &(struct system_options){.workers = workers}));
+}
+
+static struct burst *load(const char *target)
+{
+	return burst_start(&sys, &(struct burst_options){
+					 .target = target, .connections = CLIENTS, .repeat = true});
+}
+
+static void end(struct burst *burst, const char *what, struct burst_result *result)
+{
+	burst_wait(burst, result);
+	tell(what, result);
+	CU_ASSERT(all_answered(result));
+	CU_ASSERT(system_stop(&sys));
+}
+
+static void a_kill_every_second(void)
+{
+	struct burst_result result;
+	struct burst *burst;
+	double end_at;
+	int kills = 0;
+
+	begin(WORKERS);
+	burst = load("/async/await-one?seconds=0.005");
+	srand(1);
+	end_at = now() + fault_seconds(60);
+	while (now() < end_at) {
+		pid_t pid = 0;
+
+		CU_ASSERT_FATAL(EVENTUALLY((pid = system_worker(&sys, 1 + rand() % WORKERS)) > 0));
+		kill(pid, SIGKILL);
+		kills++;
+		pause_for(1);
+	}
+	printf("    %d workers killed\n", kills);
+	end(burst, "kill -9 every second", &result);
+	CU_ASSERT_EQUAL(result.resent, 0);
+}
+
+/* What the stopped worker has waits for it; what comes goes to the others. */
+static void a_stop_of_three_seconds(void)
+{
+	struct burst_result result;
+	struct burst *burst;
+	size_t before;
+	size_t meanwhile;
+	pid_t pid;
+
+	begin(WORKERS);
+	burst = load("/async/await-one?seconds=0.005");
+	CU_ASSERT(EVENTUALLY(burst_answered(burst) > SHORTEST / 2));
+	pid = system_worker(&sys, 2);
+	CU_ASSERT_FATAL(pid > 0);
+	kill(pid, SIGSTOP);
+	pause_for(0.5); /* by then, who is stuck is stuck */
+	before = burst_answered(burst);
+	pause_for(2.5);
+	meanwhile = burst_answered(burst) - before;
+	kill(pid, SIGCONT);
+	before = burst_answered(burst);
+	CU_ASSERT(EVENTUALLY(burst_answered(burst) > before + SHORTEST / 2));
+	printf("    %zu answered in 2.5 s by the three others\n", meanwhile);
+	CU_ASSERT(meanwhile > SHORTEST / 4);
+	end(burst, "SIGSTOP for 3 s", &result);
+	CU_ASSERT_EQUAL(result.workers, WORKERS);
+	CU_ASSERT_EQUAL(result.resent, 0);
+}
+
+static void restarts(void)
+{
+	struct burst_result result;
+	struct burst *burst;
+	size_t requests = scaled(RESTART_REQUESTS);
+	int count = 0;
+
+	begin(WORKERS);
+	burst = load("/");
+	while (count < 3 || burst_answered(burst) < requests) {
+		CU_ASSERT_EQUAL_FATAL(script(&sys, "restart.sh", NULL), 0);
+		count++;
+	}
+	printf("    %d restarts of %d workers\n", count, WORKERS);
+	end(burst, "make restart in a loop", &result);
+	CU_ASSERT_EQUAL(result.resent, 0);
+}
+
+/* A reload of nginx closes idle connections of clients; one that is just sending goes again. */
+static void scaling(void)
+{
+	struct burst_result result;
+	struct burst *burst;
+	size_t requests = scaled(RESTART_REQUESTS);
+	int count = 0;
+
+	begin(1);
+	burst = load("/");
+	while (!count || burst_answered(burst) < requests) {
+		CU_ASSERT_EQUAL_FATAL(script(&sys, "scale.sh", "WORKERS=8"), 0);
+		CU_ASSERT_EQUAL_FATAL(script(&sys, "restart.sh", NULL), 0);
+		CU_ASSERT_EQUAL_FATAL(script(&sys, "scale.sh", "WORKERS=1"), 0);
+		count++;
+	}
+	printf("    %d times 1, 8, 1 workers\n", count);
+	end(burst, "make scale and make restart in a loop", &result);
+	CU_ASSERT(result.resent <= result.sent / 1000 + CLIENTS);
+}
+
+static const struct test tests[] = {
+	{"kill -9 of a random one of 4 workers every second: no GET fails", a_kill_every_second},
+	{"SIGSTOP of a worker for 3 s: nobody is lost, others go on", a_stop_of_three_seconds},
+	{"make restart in a loop: no request fails, none is sent again", restarts},
+	{"make scale 1, 8, 1 and make restart in a loop: no request fails", scaling},
+};
+
+const struct suite workers_suite = {"workers", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL};
