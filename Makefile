@@ -16,6 +16,10 @@ endif
 ifeq ($(origin CC),default)
 CC        := gcc
 endif
+ifeq ($(SANITIZER)-$(findstring gcc,$(CC)),thread-gcc)
+# It does not know fences. Ours are between processes, where it cannot look anyway.
+SAN       += -Wno-tsan
+endif
 CFLAGS    ?= -O2 -g
 # FORTIFY needs an optimizer, and would hide from a sanitizer what it is to see.
 # Level 3 also knows sizes that are computed at run time; libc warns where the compiler does not.
