@@ -30,22 +30,6 @@ LINK      := $(CC) -pie -Wl,-z,relro,-z,now $(SAN) $(CFLAGS) $(LDFLAGS)
 LIBS      := $(shell pkg-config --libs $(PACKAGES) 2>&1) -lfcgi -lm -pthread $(LDLIBS)
 
 APP_SOURCES  := $(filter-out app/main.c,$(wildcard app/*.c app/*/*.c))
-UNIT_SOURCES := $(wildcard tests/*.c tests/unit/*.c)
-INTEGRATION_SOURCES := $(wildcard tests/*.c tests/integration/*.c) tests/unit/stream.c
-CONFORMANCE_SOURCES := $(filter-out %/agree.c,$(wildcard tests/conformance/*.c)) \
-		       tests/unit/stream.c app/buffer.c
-AGREE_SOURCES := tests/conformance/agree.c tests/conformance/peer.c tests/conformance/dump.c \
-		 tests/unit/stream.c app/buffer.c
-FUZZ_SOURCES := $(wildcard tests/fuzz/fuzz_*.c)
-# The two programs of tests/contrast share what is not one of them.
-CONTRAST_MAINS   := tests/contrast/contrast.c tests/contrast/exercises.c
-CONTRAST_SOURCES := $(filter-out $(CONTRAST_MAINS),$(wildcard tests/contrast/*.c)) \
-		    $(addprefix tests/integration/,process.c system.c volley.c)
-# tests/faults/preload.c goes into the worker, the rest is the test program.
-FAULTS_SOURCES := $(filter-out tests/faults/preload.c,$(wildcard tests/*.c tests/faults/*.c)) \
-		  $(addprefix tests/integration/,client.c process.c raw.c system.c) tests/unit/stream.c
-# tests/unit/memory.c lets allocations fail.
-MEMORY_HOOKS := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 object = $(patsubst %.c,$(OBJ)/%.o,$(1))
 quiet  = $(if $(V),,@echo '  $(1)';)
 
@@ -99,14 +83,30 @@ exercises: ## the guide's exercises and the prefork trap, run for real
 	@spawn/deps.sh test && $(MAKE) --no-print-directory all $(OBJ)/tests/contrast/exercises && \
 		exec $(OBJ)/tests/contrast/exercises
 
-check-deps: ## installs what the checks need
-	@spawn/deps.sh check
+check: ## formatter, linters, sanitizers, valgrind, short fuzzing, coverage: STEPS="format tidy"
+	@spawn/deps.sh check && exec tests/check $(STEPS)
+
+coverage: ## how many lines of app/ the tests reach
+	@spawn/deps.sh check && exec tests/coverage
+
+instructions: all $(OBJ)/loadgen ## counts a request's instructions; fails when they grew by over 3 %
+	@tests/bench/instructions
+
+BENCH_PROGRAMS := $(addprefix $(OBJ)/,benchmark loadgen null-responder libfcgi-app)
+
+bench: ## performance against peers and ceilings, into build/bench: ROUNDS=5 DURATION=1 ONLY="http"
+	@spawn/deps.sh bench && $(MAKE) --no-print-directory all $(BENCH_PROGRAMS) && \
+		$(OBJ)/benchmark && tests/bench/syscalls >>$(BUILD)/bench/results.md && \
+		echo "the page: $(BUILD)/bench/results.md"
+
+test-browser: ## clicks through the page in a real browser, with what that needs from Debian and npm
+	@spawn/deps.sh browser && $(MAKE) --no-print-directory all && exec tests/browser/run
 
 clean: ## removes what was built
 	@rm -rf $(BUILD)
 
 help: ## lists these
-	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
+	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
 
 unit: $(OBJ)/unit
 conformance: $(OBJ)/conformance $(OBJ)/agree
@@ -120,32 +120,7 @@ $(OBJ)/lanes: $(OBJ)/app/main.o $(OBJ)/liblanes.a
 $(OBJ)/liblanes.a: $(call object,$(APP_SOURCES))
 	$(call quiet,AR $@)rm -f $@ && ar rcs $@ $^
 
-$(OBJ)/unit: $(call object,$(UNIT_SOURCES)) $(OBJ)/liblanes.a
-	$(call quiet,LD $@)$(LINK) -o $@ $^ $(MEMORY_HOOKS) $(LIBS) -lcunit
-
-$(OBJ)/integration: $(call object,$(INTEGRATION_SOURCES)) $(OBJ)/liblanes.a
-	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS) -lcunit -lcurl
-
-$(OBJ)/conformance: $(call object,$(CONFORMANCE_SOURCES))
-	$(call quiet,LD $@)$(LINK) -o $@ $^
-
-$(OBJ)/agree: $(call object,$(AGREE_SOURCES))
-	$(call quiet,LD $@)$(LINK) -o $@ $^
-
-$(OBJ)/fuzz_%: $(OBJ)/tests/fuzz/fuzz_%.o $(OBJ)/liblanes.a
-	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)
-
-$(CONTRAST_MAINS:%.c=$(OBJ)/%): %: %.o $(call object,$(CONTRAST_SOURCES))
-	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS) -lcurl
-
-$(OBJ)/faults: $(call object,$(FAULTS_SOURCES)) $(OBJ)/liblanes.a
-	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS) -lcunit -lcurl
-
-# Never with a sanitizer, nor checked by FORTIFY: it stands in for the C library.
-$(OBJ)/preload.so: tests/faults/preload.c tests/faults/preload.h
-	@mkdir -p $(@D)
-	$(call quiet,CC $@)$(CC) -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -O2 -g -fPIC -shared \
-		-o $@ $< -ldl
+include tests/programs.mk
 
 $(OBJ)/%.o: %.c $(OBJ)/flags
 	@mkdir -p $(@D)

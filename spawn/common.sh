@@ -217,7 +217,7 @@ gone() {
 stop_system() {
 	rm -f "$RUN_DIR/pids/run.pid"
 	signal_all QUIT nginx
-	! alive admin || kill -s TERM "$pid" 2>/dev/null
+	! alive admin || kill -s TERM "$(cat "$RUN_DIR/pids/admin.pid")" 2>/dev/null
 	gone nginx "$STOP_TIMEOUT" || signal_all TERM nginx
 	signal_all TERM 'spawn-fcgi setsid setpriv multiwatch lanes'
 	gone ALL 3 || while
@@ -232,7 +232,7 @@ remove_files() (
 	cd "$RUN_DIR" || exit
 	[ -d pids ] || exit
 	rm -f worker-*.sock prefork.sock cpu-*.sock admin.sock nginx.conf nginx.pid ./*.servers lanes lanes.new
-	rm -rf pids temp board
+	rm -rf pids temp board www www.new
 	for log in worker.log access.log error.log; do
 		[ -s "$log" ] || rm -f "$log"
 	done

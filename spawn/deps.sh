@@ -1,5 +1,6 @@
 #!/bin/sh
-# deps.sh run|test|fuzz|check: makes sure that the Debian packages needed for that are there.
+# deps.sh run|test|fuzz|check|browser|bench: makes sure that the Debian packages needed for that are
+# there.
 # As root, or with a sudo that asks for no password, missing ones are installed; otherwise the line
 # to type is printed. Silent and quick when nothing is missing.
 set -eu
@@ -9,14 +10,18 @@ run='gcc libc6-dev make pkg-config libuv1-dev libjson-c-dev libfcgi-dev nginx sp
 	curl'
 test="$run libcunit1-dev libcurl4-openssl-dev python3-fastapi uvicorn haproxy prometheus"
 fuzz="$run clang libclang-rt-14-dev"
-check="$test $fuzz clang-format shellcheck valgrind"
+check="$test $fuzz clang-format clang-tidy cppcheck gcovr shellcheck valgrind"
+bench="$run wrk haproxy php-fpm python3-fastapi uvicorn python3-uvloop python3-httptools valgrind strace"
+browser="$run chromium nodejs npm"
 case ${1-} in
 run) wanted=$run ;;
 test) wanted=$test ;;
 fuzz) wanted=$fuzz ;;
 check) wanted=$check ;;
+browser) wanted=$browser ;;
+bench) wanted=$bench ;;
 *)
-	echo "usage: spawn/deps.sh run|test|fuzz|check" >&2
+	echo "usage: spawn/deps.sh run|test|fuzz|check|browser|bench" >&2
 	exit 2
 	;;
 esac

@@ -12,6 +12,7 @@ lock
 running_settings
 cd "$RUN_DIR" || exit
 copy_program
+copy_page || fail "cannot copy the page to $RUN_DIR"
 
 # The workers of a multiwatch. Its own signal would end it, too; each worker is signalled itself.
 workers_of() {

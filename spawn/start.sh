@@ -63,7 +63,7 @@ prepare_run_dir() {
 		touch "$log" || fail "RUN_DIR is not writable: $RUN_DIR"
 	done
 	copy_program
-	make_board || fail "cannot write to $RUN_DIR"
+	{ copy_page && make_board; } || fail "cannot write to $RUN_DIR"
 }
 
 # undo MESSAGE: a failed start.

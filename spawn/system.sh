@@ -2,7 +2,8 @@
 # The parts of a system: its settings, its workers, nginx and their files. For the scripts that
 # start a system or change a running one; the working directory is RUN_DIR when these are called.
 
-NGINX_CONF=$PWD/nginx/lanes.conf.in
+PROJECT=$PWD
+NGINX_CONF=$PROJECT/nginx/lanes.conf.in
 PROGRAM=$(realpath -m -- "$PROGRAM")
 
 # What the system was started with, for those who change it later.
@@ -15,10 +16,18 @@ write_settings() {
 # A copy: building again must not change a running system, and a user without access to the
 # project must be able to execute it.
 copy_program() {
-	why=$(install -m 755 "$PROGRAM" lanes.new 2>&1) && mv lanes.new lanes || {
+	if ! why=$(install -m 755 "$PROGRAM" lanes.new 2>&1 && mv lanes.new lanes 2>&1); then
 		rm -f lanes.new
 		fail "cannot copy $PROGRAM to $RUN_DIR: ${why##*: }"
-	}
+	fi
+}
+
+# The page, with the handlers it shows: copied for the same reasons.
+copy_page() {
+	rm -rf www.new && mkdir -p www.new/handlers &&
+		install -m 644 "$PROJECT"/nginx/www/*.* www.new &&
+		install -m 644 "$PROJECT"/app/endpoints/*.c www.new/handlers &&
+		rm -rf www && mv www.new www
 }
 
 # The workers make the scoreboard themselves, in a directory of their own: it is theirs, where

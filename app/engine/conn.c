@@ -274,18 +274,27 @@ static int64_t conn_patience(struct conn *conn, uint64_t *since)
 	return fcgi_responder_active(&conn->fcgi) ? 0 : options->idle_timeout;
 }
 
+static uint64_t later(uint64_t since, uint64_t by, uint64_t now)
+{
+	return since + by < now ? since + by : now;
+}
+
 void conns_sweep(struct engine *engine)
 {
+	uint64_t now = uv_now(&engine->loop);
+	uint64_t held = now - engine->swept - uv_timer_get_repeat(&engine->sweep);
 	struct conn *next;
 
+	engine->swept = now;
 	for (struct conn *conn = engine->conns; conn; conn = next) {
 		uint64_t since;
-		int64_t patience = conn_patience(conn, &since);
+		int64_t patience;
 
 		next = conn->next;
-		/* What has arrived while the loop was held has arrived in time. */
-		if (patience && uv_now(&engine->loop) - since >= (uint64_t)patience &&
-		    (conn->lingering || conn->paused || !conn_has_input(conn)))
+		conn->quiet_since = later(conn->quiet_since, held, now);
+		conn->unread_since = later(conn->unread_since, held, now);
+		patience = conn_patience(conn, &since);
+		if (patience && now - since >= (uint64_t)patience)
 			conn_close(conn);
 	}
 }

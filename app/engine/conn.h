@@ -59,7 +59,9 @@ bool conn_has_input(const struct conn *conn);
 void conns_flush(struct engine *engine);
 
 /* Looks at every connection, instead of a timer for each, and closes those that were silent for
- * too long. To be called every conns_sweep_interval() milliseconds. */
+ * too long. To be called every conns_sweep_interval() milliseconds by engine->sweep. Time in which
+ * a handler held the loop is not the peer's: what it sent meanwhile is not read yet when the sweep,
+ * being a timer, comes first. */
 void conns_sweep(struct engine *engine);
 uint64_t conns_sweep_interval(const struct options *options);
 

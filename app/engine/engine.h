@@ -37,6 +37,7 @@ struct engine {
 	uv_poll_t accept;
 	uv_timer_t accept_retry;
 	uv_timer_t sweep;
+	uint64_t swept; /* uv_now() of the last sweep */
 	uv_timer_t drain_timer;
 	uv_signal_t signals[3];
 	bool accepting;

@@ -156,7 +156,7 @@ static int open_unix(struct listener *l, const char *path)
 
 	if (strlen(path) >= sizeof(address.sun_path))
 		return fail(ENAMETOOLONG, path, "too long for a unix socket (107 bytes at most)");
-	strcpy(address.sun_path, path);
+	memcpy(address.sun_path, path, strlen(path) + 1);
 	err = remove_stale(&address);
 	if (err)
 		return fail(-err, path, strerror(-err));

@@ -150,6 +150,7 @@ static int open_engine(struct engine *engine)
 		err = open_signals(engine);
 	if (!err)
 		err = accept_open(engine);
+	engine->swept = uv_now(&engine->loop);
 	if (!err)
 		err = uv_timer_start(&engine->sweep, on_sweep, conns_sweep_interval(o),
 				     conns_sweep_interval(o));

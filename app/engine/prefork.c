@@ -280,6 +280,7 @@ static int open_signals(struct prefork *p)
 static void close_signals(struct prefork *p)
 {
 	p->drained = true;
+	/* NOLINTNEXTLINE(bugprone-bad-signal-to-kill-thread): it waits for one */
 	pthread_kill(p->signals, SIGTERM);
 	pthread_join(p->signals, NULL);
 	close(p->drain_fd);

@@ -52,7 +52,9 @@ static void grow_table(struct fcgi_responder *r)
 	uint32_t buckets = r->buckets;
 	struct fcgi_request **old = r->table;
 	struct fcgi_request *first = r->first;
-	struct fcgi_request **table = calloc((size_t)buckets * TABLE_GROWTH, sizeof(*table));
+	size_t wanted = (size_t)buckets * TABLE_GROWTH;
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression): pointers are what it holds */
+	struct fcgi_request **table = calloc(wanted, sizeof(*table));
 
 	if (!table)
 		return;

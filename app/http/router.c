@@ -86,7 +86,7 @@ bool router_route(const struct routes *routes, struct request *req)
 	char usual[USUAL_PATH];
 	struct slice path = req->path;
 
-	if (memchr(path.data ? path.data : "", '%', path.len)) {
+	if (path.len && memchr(path.data, '%', path.len)) {
 		char *decoded = path.len > sizeof(usual) ? request_alloc(req, path.len) : usual;
 
 		if (!decoded) {

@@ -72,6 +72,7 @@ static bool one_in(size_t n)
 	return below(n) == 0;
 }
 
+/* One draw a statement: the order of those in one is the compiler's. */
 #define ANY(list) list[below(sizeof(list) / sizeof(*(list)))]
 
 /* ---- A request ---- */
@@ -123,12 +124,11 @@ static const char *const others[] = {
 	"n",	   "x=%41+%42", "seconds%3d1", "%00=1",	  "a=\xf0\x9f\x98\x80",
 	"second=1"};
 
-static void add_query(struct buffer *query, const char *name, const char *value)
+static void add_name(struct buffer *query, const char *plain, const char *encoded)
 {
 	buffer_append_text(query, query->len ? "&" : "");
-	buffer_append_text(query, name);
+	buffer_append_text(query, one_in(8) ? encoded : plain);
 	buffer_append_text(query, "=");
-	buffer_append_text(query, value);
 }
 
 /* Every query has a "seconds", or the original's 1.5 s would be waited for. */
@@ -138,10 +138,14 @@ static void make_query(struct buffer *query)
 
 	if (one_in(3))
 		buffer_append_text(query, ANY(others));
-	for (size_t i = 0; i < count; i++)
-		add_query(query, one_in(8) ? "%73econds" : "seconds", ANY(seconds));
-	if (one_in(2))
-		add_query(query, one_in(8) ? "%6e" : "n", ANY(numbers));
+	for (size_t i = 0; i < count; i++) {
+		add_name(query, "seconds", "%73econds");
+		buffer_append_text(query, ANY(seconds));
+	}
+	if (one_in(2)) {
+		add_name(query, "n", "%6e");
+		buffer_append_text(query, ANY(numbers));
+	}
 	if (one_in(3)) {
 		buffer_append_text(query, "&");
 		buffer_append_text(query, ANY(others));
@@ -305,13 +309,13 @@ static bool agree(const struct answer *const answers[2])
 	return same;
 }
 
-static void show(const struct request *r, unsigned long number,
+static void show(const struct request *r, unsigned long number, const struct peer peers[2],
 		 const struct answer *const answers[2])
 {
 	printf("FAIL  agreement: request %lu\n", number);
 	dump_records(stdout, "sent", buffer_slice(&r->bytes));
 	for (size_t i = 0; i < 2; i++) {
-		struct slice out = {"(no answer)", 11};
+		struct slice out = slice_of(peers[i].closed ? "(closed)" : "(none in time)");
 
 		if (answers[i])
 			out = buffer_slice(&answers[i]->out);
@@ -338,7 +342,7 @@ static void compare(const struct settings *s, struct peer peers[2], unsigned lon
 	sender->sent++;
 	if (!agree(answers)) {
 		if (sender->differing++ == 0)
-			show(&r, number, answers);
+			show(&r, number, peers, answers);
 	} else {
 		int status = answers[0]->out.len > 11 ? atoi(answers[0]->out.data + 8) : 0;
 

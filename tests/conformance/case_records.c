@@ -114,12 +114,12 @@ static void reserved_bytes_are_ignored(struct trial *t)
 /* ---- How bytes arrive ---- */
 
 /* Sends one request in two parts, for every place to cut it. */
-static void split_everywhere(struct trial *t, const char *script, bool keep)
+static void split_everywhere(struct trial *t, const char *script, uint32_t padding, bool keep)
 {
 	struct peer *p = NULL;
 	struct buffer bytes = {0};
 
-	write_script(t, &bytes, script);
+	write_padded(t, &bytes, script, padding);
 	for (size_t at = 1; at < bytes.len; at++) {
 		if (!p || !keep) {
 			if (p)
@@ -139,12 +139,17 @@ static void split_everywhere(struct trial *t, const char *script, bool keep)
 
 static void a_kept_request_may_be_split_at_every_byte(struct trial *t)
 {
-	split_everywhere(t, "ask 1 keep", true);
+	split_everywhere(t, "ask 1 keep", 0, true);
 }
 
 static void a_closing_request_may_be_split_at_every_byte(struct trial *t)
 {
-	split_everywhere(t, "ask 1", false);
+	split_everywhere(t, "ask 1", 0, false);
+}
+
+static void a_padded_request_may_be_split_at_every_byte(struct trial *t)
+{
+	split_everywhere(t, "ask 1 keep", 11, true);
 }
 
 static void a_request_may_come_byte_by_byte(struct trial *t)
@@ -267,6 +272,8 @@ static const struct conformance_case cases[] = {
 	 a_kept_request_may_be_split_at_every_byte},
 	{"a closing request may be split at every byte", "3.3",
 	 a_closing_request_may_be_split_at_every_byte},
+	{"a padded request may be split at every byte", "3.3",
+	 a_padded_request_may_be_split_at_every_byte},
 	{"a request may come byte by byte", "3.3", a_request_may_come_byte_by_byte},
 	{"an answer may be read byte by byte", "3.3", an_answer_may_be_read_byte_by_byte},
 	{"another version is not served", "3.3", another_version_is_not_served},

@@ -45,6 +45,8 @@ static void usage(void)
 	     "                         [/async/await-one?seconds=0]\n"
 	     "  --slow PATH[?QUERY]    what takes some tenths of a second\n"
 	     "  --queued PATH[?QUERY]  a request that waits in a queue if there are many\n"
+	     "  --hold PATH[?QUERY]    what holds the responder's one thread for longer than "
+	     "--patience\n"
 	     "                         (cases that need these are skipped without)\n"
 	     "  --param NAME=VALUE     another CGI variable to send; may be repeated\n"
 	     "  --timeout SECONDS      what the responder may take for anything [5]\n"
@@ -117,6 +119,8 @@ static bool set(struct settings *s, const char *option, const char *value)
 		s->slow = value;
 	else if (!strcmp(option, "--queued"))
 		s->queued = value;
+	else if (!strcmp(option, "--hold"))
+		s->hold = value;
 	else if (!strcmp(option, "--param"))
 		add_param(s, value);
 	else if (!strcmp(option, "--timeout"))

@@ -82,6 +82,8 @@ static bool write_own(const struct settings *settings, struct stream *s, const c
 		write_pairs(settings, &pairs, settings->slow);
 	else if (!strcmp(verb, "queue"))
 		write_pairs(settings, &pairs, settings->queued);
+	else if (!strcmp(verb, "hold"))
+		write_pairs(settings, &pairs, settings->hold);
 	else
 		own = false;
 	if (own && strstr(verb, "pairs"))

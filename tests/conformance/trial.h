@@ -16,9 +16,10 @@ enum { PEERS = 128, EXTRA_PARAMS = 32 };
 
 struct settings {
 	const char *address;
-	const char *fast;		  /* "PATH?QUERY" that is answered at once */
-	const char *slow;		  /* that takes a while, or NULL */
-	const char *queued;		  /* whose requests wait for each other, or NULL */
+	const char *fast;   /* "PATH?QUERY" that is answered at once */
+	const char *slow;   /* that takes a while, or NULL */
+	const char *queued; /* whose requests wait for each other, or NULL */
+	const char *hold;   /* that holds the responder longer than patience, or NULL */
 	const char *params[EXTRA_PARAMS]; /* "NAME=VALUE" */
 	int timeout;			  /* milliseconds a responder may take for anything */
 	int patience; /* after so many it closes a connection of a silent peer, or one that does
@@ -56,7 +57,8 @@ struct peer *trial_peer(struct trial *t);
 /* Appends what the script says: the commands of stream_script(), without the values of PAIRS that
  * hold ", "; and for requests as the settings have them, or their PARAMS, not ended,
  *
- *     ask ID [keep]    slow ID [keep]    queue ID [keep]    pairs ID    slow-pairs ID
+ *     ask ID [keep]    slow ID [keep]    queue ID [keep]    hold ID [keep]
+ *        pairs ID    slow-pairs ID
  */
 void write_script(const struct trial *t, struct buffer *to, const char *script);
 

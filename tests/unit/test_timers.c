@@ -54,8 +54,8 @@ static void nothing_fires_early(void)
 	begin();
 	add(0, now + 1);
 	add(1, now + NS_PER_MS - 1);
-	add(2, now + 3 * NS_PER_MS + 1);
-	add(3, now + 20 * NS_PER_MS);
+	add(2, now + UINT64_C(3) * NS_PER_MS + 1);
+	add(3, now + UINT64_C(20) * NS_PER_MS);
 	uv_run(&loop, UV_RUN_DEFAULT); /* note() looks at the clock */
 	CU_ASSERT_EQUAL(fired_count, 4);
 	end();

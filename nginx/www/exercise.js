@@ -1,0 +1,69 @@
+// One exercise on the page: predict, run, look, read.
+
+import {curlBox} from './curl.js';
+import {el, replace} from './dom.js';
+import {judged} from './exercises.js';
+import {duration} from './format.js';
+import {Lanes} from './lanes.js';
+import {listing} from './listing.js';
+import {requestTable} from './table.js';
+
+const HINT = 'Point at a bar, or use the arrow keys, for details.';
+
+export function exerciseSection(exercise, index, lab) {
+	const result = el('div', {class: 'result'});
+	const status = el('p', {class: 'note', role: 'status'}, 'Predict first, then run.');
+	const run = el('button', {type: 'submit', class: 'primary', disabled: true}, 'Run');
+	const options = exercise.options.map(([id, text]) => el('label', {},
+		el('input', {type: 'radio', name: exercise.id, value: id, onchange: () => {
+			run.disabled = false;
+			status.textContent = 'Ready.';
+		}}), text));
+	const form = el('form', {onsubmit: start},
+		el('fieldset', {}, el('legend', {}, exercise.question), options),
+		el('div', {class: 'actions'}, run, status));
+
+	async function start(event) {
+		event.preventDefault();
+		const predicted = new FormData(form).get(exercise.id);
+		run.disabled = true;
+		status.textContent = 'Running: watch the lanes.';
+		const rounds = await exercise.rounds(lab);
+		run.disabled = false;
+		run.textContent = 'Run again';
+		status.textContent = 'Done.';
+		show(rounds, predicted);
+	}
+
+	function show(rounds, predicted) {
+		const {right, verdict, sentences} = judged(exercise, rounds, lab);
+		const text = (id) => exercise.options.find(([option]) => option === id)?.[1];
+		const met = right === predicted;
+		replace(result,
+			el('p', {class: 'verdict', data: {right: right ?? ''}}, verdict),
+			right && el('p', {class: `prediction ${met ? 'met' : 'missed'}`, data: {met}},
+				met ? 'You predicted it.' : `You predicted “${text(predicted)}”. Measured was: “${text(right)}”.`),
+			el('ul', {class: 'sentences'}, sentences.map((sentence) => el('li', {}, sentence))),
+			rounds.map((round) => picture(round)));
+	}
+
+	function picture(round) {
+		const name = `${round.name}, ${duration(round.wall)}`;
+		const lanes = new Lanes(`Lanes of ${exercise.title}: ${name}`, HINT);
+		const table = requestTable(`Requests of ${name}`);
+		lanes.show(lab.picture(round));
+		table.show(lab.history, round.answers.map((answer) => answer.request).filter(Boolean));
+		return el('figure', {class: 'picture', data: {round: round.name, wall: round.wall.toFixed(1), silence: lab.silence(round).toFixed(1)}},
+			el('figcaption', {}, name), lanes.element,
+			el('details', {}, el('summary', {}, 'The same as a table'), table.element));
+	}
+
+	return el('section', {class: 'exercise', id: `exercise-${exercise.id}`, 'aria-labelledby': `title-${exercise.id}`},
+		el('h3', {id: `title-${exercise.id}`}, el('span', {class: 'step'}, String(index + 1)), ` ${exercise.title}`),
+		el('p', {}, exercise.task),
+		form, result,
+		exercise.note && el('p', {class: 'note'}, exercise.note),
+		listing(exercise.handlers),
+		el('details', {}, el('summary', {}, 'From a terminal'),
+			exercise.commands.map((line) => curlBox(line.replaceAll('ORIGIN', location.origin)).element)));
+}

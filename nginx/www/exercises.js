@@ -1,0 +1,165 @@
+// The exercises: what to predict, what to send, and what the measurement says. No document here.
+//
+// rounds(lab) sends and resolves to the rounds; judge(rounds, lab) resolves to {right: the id of
+// the option that the measurement agrees with, verdict, sentences}.
+
+import {AT_ONCE} from './client.js';
+import {count, duration, list} from './format.js';
+
+const BLOCK = 2; // seconds
+const total = (answer) => answer.to - answer.from;
+const WAITED = 250; // milliseconds: more is not an accident
+const called = (answer) => (answer.request ? `Request ${answer.request.serial}` : `The request to ${answer.path}`);
+const waited = (answer) => (answer.request ? wait(answer.request) : answer.timing.queue ?? 0);
+const wait = (request) => request.spans.filter((span) => span.kind === 'queue').reduce((sum, span) => sum + span.end - span.start, 0);
+const onLoop = (answer) => answer.timing.loop ?? 0;
+
+function failures(rounds) {
+	return rounds.flatMap((round) => round.answers)
+		.filter((answer) => answer.error || answer.status !== 200)
+		.map((answer) => `${answer.url} failed: ${answer.error || answer.status}.`);
+}
+
+// "Request 7 (/async/await-one) waited 1.98 s to be picked up, because request 3 held loop-2."
+function blame(answer, history) {
+	const culprits = answer.request ? history.culprits(answer.request) : [];
+	const who = culprits.map((hold) => `request ${hold.request.serial} (${hold.request.path}) held ${answer.worker} for ${duration(hold.end - hold.start)}`);
+	return `${called(answer)} (${answer.path}) waited ${duration(waited(answer))} to be picked up${who.length ? `, because ${list(who)}` : ''}.`;
+}
+
+function blockAll(lab, path, name) {
+	const loops = Math.min(lab.workers('loop').length || 1, AT_ONCE - 1);
+	const blockers = Array.from({length: loops}, (_, i) => ({path: `${path}?seconds=${BLOCK}`, delay: i * 30, role: 'blocker'}));
+	return lab.round(name, [...blockers, {path: '/async/await-one?seconds=0', delay: 300, role: 'bystander'}]);
+}
+
+export const EXERCISES = [
+	{
+		id: 'together',
+		title: 'Sync and async at the same moment',
+		task: '/async/await-one and /sync/noawait are sent together. Each takes 1.5 s. There is one event loop per worker.',
+		question: 'When has the second of the two been answered?',
+		options: [
+			['together', 'After 1.5 s: neither keeps the other waiting'],
+			['turns', 'After 3 s: they take turns'],
+			['sync', 'The sync one stops the loop, so the async one is late'],
+		],
+		handlers: ['sync_noawait', 'async_await_one'],
+		commands: ["curl -Z --parallel-immediate 'ORIGIN/async/await-one' 'ORIGIN/sync/noawait'"],
+		rounds: async (lab) => [await lab.round('Both at once', [{path: '/sync/noawait?seconds=1.5'}, {path: '/async/await-one?seconds=1.5'}])],
+		judge([round]) {
+			const [sync, one] = round.answers;
+			const right = round.wall < 2250 ? 'together' : total(one) > 2250 && total(sync) < 2250 ? 'sync' : 'turns';
+			return {right,
+				verdict: right === 'together' ? 'They ran at the same time.' : 'They did not run at the same time.',
+				sentences: [
+					`Both were answered ${duration(round.wall)} after they were sent, though their sleeps add up to ${duration(sync.timing.pool + one.timing.await)}.`,
+					`${called(sync)} slept on a thread of the pool (${duration(sync.timing.pool)}), as FastAPI runs “def”. ${called(one)} slept nowhere: it awaited for ${duration(one.timing.await)}.`,
+					`The loop was busy with the two for ${duration(onLoop(sync) + onLoop(one))}; the rest of the time it was free for others.`,
+				]};
+		},
+	},
+	{
+		id: 'gather',
+		title: 'Many waits in one request',
+		task: '/async/await-many awaits three sleeps of 1.0 s, 1.5 s and 0.5 s with gather.',
+		question: 'How long does the request take?',
+		options: [
+			['sum', '3.0 s: the sum'],
+			['max', '1.5 s: the longest'],
+			['min', '0.5 s: the shortest'],
+		],
+		handlers: ['async_await_many'],
+		commands: ["curl -i 'ORIGIN/async/await-many?seconds=1.0&seconds=1.5&seconds=0.5'"],
+		rounds: async (lab) => [await lab.round('One request, three sleeps', [{path: '/async/await-many?seconds=1.0&seconds=1.5&seconds=0.5'}])],
+		judge([round]) {
+			const [answer] = round.answers;
+			const took = total(answer);
+			const right = took > 2250 ? 'sum' : took > 1000 ? 'max' : 'min';
+			return {right,
+				verdict: right === 'max' ? 'As long as the longest sleep.' : `Not what gather promises: ${duration(took)}.`,
+				sentences: [
+					`${called(answer)} took ${duration(took)}. Its sleeps add up to 3.00 s, and the longest is 1.50 s: they ran side by side.`,
+					`Nobody worked meanwhile. It awaited for ${duration(answer.timing.await)} and used the loop for ${duration(onLoop(answer))}.`,
+				]};
+		},
+	},
+	{
+		id: 'blocking',
+		title: 'Blocking the loop, or a thread',
+		task: `A call that blocks for ${BLOCK} s, one for every loop worker so that no loop is left; 0.3 s later a bystander that asks for nothing (await-one with 0 s). First with /async/bad-blocking, then with /async/wrap-blocking.`,
+		question: 'How long does the bystander wait?',
+		options: [
+			['bad', `With bad-blocking nearly ${BLOCK} s, with wrap-blocking not at all`],
+			['both', `Nearly ${BLOCK} s both times: a blocking call blocks`],
+			['neither', 'Not at all: both handlers are async'],
+		],
+		handlers: ['async_bad_blocking', 'async_wrap_blocking'],
+		commands: [`curl -Z --parallel-immediate 'ORIGIN/async/bad-blocking?seconds=${BLOCK}' 'ORIGIN/async/await-one?seconds=0'`,
+			   `curl -Z --parallel-immediate 'ORIGIN/async/wrap-blocking?seconds=${BLOCK}' 'ORIGIN/async/await-one?seconds=0'`],
+		async rounds(lab) {
+			const bad = await blockAll(lab, '/async/bad-blocking', 'bad-blocking');
+			return [bad, await blockAll(lab, '/async/wrap-blocking', 'wrap-blocking')];
+		},
+		judge(rounds, lab) {
+			const [bad, wrap] = rounds.map((round) => round.answers.find((answer) => answer.role === 'bystander'));
+			const long = (answer) => waited(answer) > WAITED;
+			const right = long(bad) ? (long(wrap) ? 'both' : 'bad') : long(wrap) ? 'both' : 'neither';
+			const verdicts = {
+				bad: 'A blocking call on the loop stops everybody. On a thread it stops nobody.',
+				both: 'The bystander waited both times: look who held the loop.',
+				neither: 'The bystander found a free loop both times. With WORKERS=1 it could not.',
+			};
+			const beat = (round) => {
+				const silence = lab.silence(round);
+				return silence ? `${round.name}: the heartbeat stopped for ${duration(silence)}.` : `${round.name}: the heart went on beating.`;
+			};
+			return {right, verdict: verdicts[right],
+				sentences: [`bad-blocking: ${blame(bad, lab.history)}`, `wrap-blocking: ${blame(wrap, lab.history)}`,
+					    ...rounds.map(beat)]};
+		},
+	},
+	{
+		id: 'processes',
+		title: 'One request per process',
+		task: `${AT_ONCE} requests that await 0.5 s, first at the prefork pool (a process has one request at a time), then at the loop pool.`,
+		question: 'Which pool is done first?',
+		options: [
+			['loop', 'The loop: it awaits them all at once'],
+			['same', 'Both take 0.5 s: the handler is the same'],
+			['prefork', 'Prefork: processes run truly in parallel'],
+		],
+		handlers: ['async_await_one'],
+		note: 'What else a process per request means: a client that keeps its connection open and says nothing occupies a whole process. “make exercises” shows that trap on an nginx of its own.',
+		commands: [`curl -sZ --parallel-immediate 'ORIGIN/prefork/async/await-one?seconds=0.5&_=[1-${AT_ONCE}]'`,
+			   `curl -sZ --parallel-immediate 'ORIGIN/async/await-one?seconds=0.5&_=[1-${AT_ONCE}]'`],
+		async rounds(lab) {
+			const burst = (pool) => lab.round(pool, Array.from({length: AT_ONCE}, () => ({path: '/async/await-one?seconds=0.5', pool})));
+			const prefork = await burst('prefork');
+			return [prefork, await burst('loop')];
+		},
+		judge([prefork, loop]) {
+			const ratio = prefork.wall / loop.wall;
+			const right = ratio > 1.3 ? 'loop' : ratio < 0.77 ? 'prefork' : 'same';
+			const processes = prefork.usage.processes;
+			const last = prefork.answers.reduce((a, b) => (waited(a) > waited(b) ? a : b));
+			const verdicts = {
+				loop: 'Waiting needs no process. Whoever gives each waiting request one runs out of them.',
+				same: `There was a process for each request. With more requests than ${processes} processes that ends.`,
+				prefork: 'The processes were faster here: look what the loop was busy with.',
+			};
+			return {right, verdict: verdicts[right],
+				sentences: [
+					`Prefork: ${count(prefork.answers.length, 'request')} in ${duration(prefork.wall)}, on ${count(processes, 'process', 'processes')}. Loop: ${duration(loop.wall)}.`,
+					waited(last) > 100 ? `${called(last)} waited ${duration(waited(last))} until one of them was free.` : 'None had to wait for a process.',
+				]};
+		},
+	},
+];
+
+export function judged(exercise, rounds, lab) {
+	const failed = failures(rounds);
+	if (failed.length)
+		return {right: null, verdict: 'That did not work.', sentences: failed};
+	return exercise.judge(rounds, lab);
+}

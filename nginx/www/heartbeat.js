@@ -1,0 +1,26 @@
+// Is a loop alive? Each message of the feed that finds it free, or busy for less than a hold, is a
+// beat. A held loop misses its beats; how long exactly is known from the spans.
+
+import {HOLD} from './kinds.js';
+
+export class Heartbeat {
+	beats = []; // times, ascending
+
+	// held: for how many milliseconds the loop has been busy at time t, or null.
+	sample(t, held) {
+		if (held === null || held < HOLD)
+			this.beats.push(t);
+	}
+
+	within(from, to) {
+		return this.beats.filter((t) => t >= from && t <= to);
+	}
+
+	drop(before) {
+		let old = 0;
+		while (old < this.beats.length && this.beats[old] < before)
+			old++;
+		if (old)
+			this.beats.splice(0, old);
+	}
+}

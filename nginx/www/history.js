@@ -1,0 +1,295 @@
+// What has happened, as far back as it is kept: workers, their tracks and heartbeats, and requests
+// put together from the spans of the feed. Bounded in time and in number, whatever arrives.
+//
+// A worker's request is known by its serial, which starts again when the process is replaced; a
+// replaced process is a new generation of the worker.
+
+import {Heartbeat} from './heartbeat.js';
+import {HOLD, KINDS, POOLED} from './kinds.js';
+import {Track} from './track.js';
+
+const KEEP = 120_000; // milliseconds
+const MOST_REQUESTS = 4000;
+const MOST_SPANS = 20_000;
+const MOST_HOLDS = 50; // of each worker
+const LEAST_WAIT = 1; // milliseconds that are worth telling
+const LEAST_GAP = 0.5; // milliseconds between two spans of a request
+const MOST_WORKERS = 256; // names of workers long gone make room
+
+const number = (value) => (Number.isFinite(value) ? value : 0);
+
+const lastEnd = (spans, start) => spans.reduce((end, span) => Math.max(end, span.end), start);
+
+function filled(parts) {
+	const all = [];
+	let end = parts[0]?.start;
+	for (const part of parts) {
+		if (part.start - end > LEAST_GAP)
+			all.push({kind: 'await', start: end, end: part.start});
+		all.push(part);
+		end = Math.max(end, part.end);
+	}
+	return all;
+}
+
+class Worker {
+	generation = 0;
+	state = {};
+	seen = 0;
+	loop = new Track();
+	threads = new Map(); // "blocking 3" → Track
+	heartbeat = new Heartbeat();
+	holds = []; // {request, start, end}: the loop was held; the last one may still grow
+
+	constructor(name) {
+		this.name = name;
+	}
+
+	get pool() {
+		return String(this.state.pool ?? this.name.replace(/-\d+$/, ''));
+	}
+
+	get prefork() {
+		return this.state.engine === 'prefork';
+	}
+
+	thread(pool, index) {
+		const name = `${pool} ${index}`;
+		if (!this.threads.has(name))
+			this.threads.set(name, new Track());
+		return this.threads.get(name);
+	}
+
+	hold(request, start, end) {
+		const known = this.holds.find((hold) => hold.request === request && Math.abs(hold.start - start) < HOLD);
+		if (known) {
+			known.start = start;
+			known.end = end;
+			return;
+		}
+		this.holds.push({request, start, end});
+		if (this.holds.length > MOST_HOLDS)
+			this.holds.shift();
+	}
+}
+
+export class History {
+	workers = new Map();
+	requests = new Map(); // in the order in which they were first heard of
+	now = 0; // of the last message
+	lost = 0; // spans that the server had to overwrite before they were sent
+	#spans = 0;
+	#known = -Infinity; // spans that ended before this came over the last connection
+
+	// The next message begins with a repetition of the last seconds.
+	rejoin() {
+		this.#known = this.now || -Infinity;
+	}
+
+	apply(message) {
+		if (message.t < this.now - KEEP)
+			this.clear(); // another machine, or it was started anew
+		this.now = message.t;
+		this.lost += number(message.lost);
+		for (const state of message.workers ?? [])
+			this.#seen(state);
+		for (const span of message.spans ?? [])
+			this.#span(span);
+		this.#known = -Infinity;
+		for (const state of message.workers ?? [])
+			this.#alive(state);
+		this.#drop();
+	}
+
+	clear() {
+		this.workers.clear();
+		this.requests.clear();
+		this.#spans = 0;
+	}
+
+	// What a request is doing now, as a span that has no end yet; null if it is over.
+	open(request) {
+		const worker = this.workers.get(request.worker);
+		if (request.over || !worker || worker.generation !== request.generation)
+			return null;
+		const running = worker.state.loop?.request;
+		if (running && running.serial === request.serial)
+			return {kind: 'loop', start: this.now - number(running.for) * 1000, end: this.now};
+		if (request.job?.seen === this.now)
+			return {...request.job.span, end: this.now};
+		const start = lastEnd(request.job ? [...request.spans, request.job.span] : request.spans, request.start);
+		return {kind: POOLED.has(request.path) && !request.job ? 'pool-queue' : 'await', start, end: this.now};
+	}
+
+	// All spans of a request, in order, with the one that lasts. A thread's span is written by the
+	// loop, which may be held; so what was seen of the thread stands in for it. A gap is the time in
+	// which the request could go on, but the loop did not get to it: the server counts it as awaiting.
+	parts(request) {
+		const parts = [...request.spans];
+		const open = this.open(request);
+		if (request.job && !parts.some((part) => part.kind === 'pool')) {
+			const before = lastEnd(parts, request.start);
+			if (request.job.span.start - before > LEAST_GAP)
+				parts.push({kind: 'pool-queue', start: before, end: request.job.span.start});
+			if (open?.kind !== 'pool')
+				parts.push(request.job.span);
+		}
+		if (open)
+			parts.push({...open, open: true});
+		return filled(parts.sort((a, b) => a.start - b.start));
+	}
+
+	// Milliseconds of each kind.
+	sums(request) {
+		const sums = Object.fromEntries(Object.keys(KINDS).map((kind) => [kind, 0]));
+		for (const part of this.parts(request))
+			sums[part.kind] += part.end - part.start;
+		return sums;
+	}
+
+	// For how long a request waited to be picked up because of a hold of its worker, in milliseconds.
+	kept(request, hold) {
+		const wait = request.spans.find((span) => span.kind === 'queue');
+		if (!wait || hold.request === request)
+			return 0;
+		return Math.max(0, Math.min(hold.end, wait.end) - Math.max(hold.start, wait.start));
+	}
+
+	// Who held the loop meanwhile: [{request, start, end}].
+	culprits(request) {
+		const holds = this.workers.get(request.worker)?.holds ?? [];
+		return holds.filter((hold) => this.kept(request, hold) > LEAST_WAIT);
+	}
+
+	// Whom a hold kept waiting: [{request, wait}].
+	victims(worker, hold) {
+		const victims = [];
+		for (const request of this.requests.values()) {
+			if (request.worker !== worker.name || request.end < hold.start || request.start > hold.end)
+				continue;
+			const wait = this.kept(request, hold);
+			if (wait > LEAST_WAIT)
+				victims.push({request, wait});
+		}
+		return victims;
+	}
+
+	#worker(name) {
+		let worker = this.workers.get(name);
+		if (!worker) {
+			worker = new Worker(name);
+			this.workers.set(name, worker);
+		}
+		return worker;
+	}
+
+	#seen(state) {
+		if (typeof state?.name !== 'string')
+			return;
+		const worker = this.#worker(state.name);
+		if (worker.state.pid !== undefined && worker.state.pid !== state.pid)
+			worker.generation++;
+		worker.state = state;
+		worker.seen = this.now;
+	}
+
+	// Live state: what lasts is drawn before its span arrives.
+	#alive(state) {
+		const worker = this.workers.get(state?.name);
+		if (!worker)
+			return;
+		const loop = state.loop ?? {};
+		const held = Number.isFinite(loop.held) ? loop.held * 1000 : null;
+		worker.heartbeat.sample(this.now, worker.prefork ? null : held);
+		if (Number.isFinite(loop.request?.serial)) {
+			const start = this.now - number(loop.request.for) * 1000;
+			const request = this.#request(worker, loop.request.serial, loop.request.route, start);
+			if (!worker.prefork && this.now - start >= HOLD)
+				worker.hold(request, start, this.now);
+		}
+		for (const [pool, threads] of Object.entries(state.pools ?? {}))
+			for (const job of threads?.busy?.filter((busy) => Number.isFinite(busy?.serial)) ?? []) {
+				const start = this.now - number(job.for) * 1000;
+				const request = this.#request(worker, job.serial, job.route, start);
+				request.job = {seen: this.now, span: {kind: 'pool', pool, thread: number(job.thread), start, end: this.now}};
+			}
+		// Nothing in flight: whatever seems to last has ended, and the span that said so was lost.
+		if (state.in_flight === 0 && !loop.request)
+			for (const request of this.requests.values())
+				if (request.worker === worker.name && this.now - request.heard > 1000)
+					request.over = true;
+	}
+
+	#request(worker, serial, path, start) {
+		const key = `${worker.name}/${worker.generation}/${serial}`;
+		let request = this.requests.get(key);
+		if (!request) {
+			request = {key, worker: worker.name, generation: worker.generation, serial, path: '',
+				   start, end: start, heard: this.now, status: 0, gone: false, over: false, job: null, spans: []};
+			this.requests.set(key, request);
+		}
+		request.path = path || request.path;
+		request.start = Math.min(request.start, start);
+		request.heard = this.now;
+		return request;
+	}
+
+	#span(raw) {
+		const start = number(raw?.s);
+		const end = start + number(raw?.d);
+		if (typeof raw?.w !== 'string' || !Number.isFinite(raw.r) || end <= this.#known)
+			return;
+		const worker = this.#worker(raw.w);
+		const request = this.#request(worker, raw.r, String(raw.p ?? ''), start);
+		request.end = Math.max(request.end, end);
+		if (raw.k === 'gone') {
+			request.gone = request.over = true;
+			return;
+		}
+		if (!(raw.k in KINDS))
+			return;
+		const span = {kind: raw.k, start, end};
+		if (raw.k === 'pool' || raw.k === 'pool-queue')
+			span.pool = String(raw.pool ?? 'blocking');
+		if (raw.k === 'pool') {
+			span.thread = number(raw.th);
+			worker.thread(span.pool, span.thread).add(span, request);
+		}
+		if (raw.k === 'loop') {
+			worker.loop.add(span, request);
+			if (!worker.prefork && end - start >= HOLD)
+				worker.hold(request, start, end);
+		}
+		if (raw.c) {
+			request.status = raw.c;
+			request.over = true;
+		}
+		request.spans.push(span);
+		this.#spans++;
+	}
+
+	#drop() {
+		const before = this.now - KEEP;
+		for (const [key, request] of this.requests) {
+			if (this.requests.size <= MOST_REQUESTS && this.#spans <= MOST_SPANS && request.heard >= before)
+				break;
+			this.requests.delete(key);
+			this.#spans -= request.spans.length;
+			request.spans.length = 0;
+			request.over = true;
+		}
+		for (const [name, worker] of this.workers) {
+			worker.loop.drop(before);
+			worker.heartbeat.drop(before);
+			worker.holds = worker.holds.filter((hold) => hold.end >= before);
+			for (const [thread, track] of worker.threads) {
+				track.drop(before);
+				if (!track.blocks.length)
+					worker.threads.delete(thread);
+			}
+			if (worker.seen < before || this.workers.size > MOST_WORKERS)
+				if (worker.seen < this.now)
+					this.workers.delete(name);
+		}
+	}
+}

@@ -1,0 +1,315 @@
+// Draws a layout on a canvas, and says what is under the pointer or the arrow keys. What is drawn
+// is also in a table (table.js), for those who cannot see a canvas.
+
+import {el, setText} from './dom.js';
+import {count, duration} from './format.js';
+import {KINDS} from './kinds.js';
+import {HEIGHT, isHold} from './layout.js';
+import {paint, sized} from './paint.js';
+
+const FONT = '11px system-ui, sans-serif';
+const BOLD = '600 12px system-ui, sans-serif';
+const NEAR = 4; // pixels around a bar that is too thin to hit
+const LEAST_LABEL = 24; // pixels of a bar that has room for text
+const MOST_LABEL = 0.8; // of a bar: the pattern must remain visible
+const NEWS = 350; // milliseconds within which the feed should have said something
+const BEAT = 9; // pixels between heartbeats that are drawn
+
+export class Lanes {
+	element;
+	#canvas = el('canvas', {'aria-hidden': 'true'});
+	#stage;
+	#details = el('p', {class: 'details', role: 'status'});
+	#hint;
+	#layout = null;
+	#width = 0;
+	#bars = []; // what was drawn: {x, y, width, height, lane, part, request}
+	#chosen = null; // {request, start, kind} of the bar that is described
+	#byKey = false;
+
+	// name: for screen readers; hint: what the line below says while nothing is chosen.
+	constructor(name, hint) {
+		this.#hint = hint;
+		this.#stage = el('div', {class: 'stage', tabindex: '0', role: 'group', 'aria-label': name,
+			'aria-roledescription': 'timeline',
+			onpointermove: (event) => this.#point(event), onpointerdown: (event) => this.#point(event),
+			onpointerleave: () => this.#byKey || this.#choose(null),
+			onkeydown: (event) => this.#key(event)}, this.#canvas);
+		this.element = el('div', {class: 'lanes'}, this.#stage, this.#details);
+		setText(this.#details, hint);
+		new ResizeObserver(([entry]) => {
+			this.#width = entry.contentRect.width;
+			if (this.#layout)
+				this.show(this.#layout);
+		}).observe(this.#stage);
+	}
+
+	show(layout) {
+		this.#layout = layout;
+		if (!this.#width)
+			return;
+		const gutter = this.#width < 520 ? 74 : 92;
+		const context = sized(this.#canvas, this.#width, layout.height);
+		const scale = (this.#width - gutter - 10) / (layout.to - layout.from);
+		const x = (t) => gutter + (t - layout.from) * scale;
+		this.#bars = [];
+		context.font = FONT;
+		context.textBaseline = 'middle';
+		this.#axis(context, layout, x);
+		for (const group of layout.groups) {
+			this.#band(context, layout, group, x);
+			context.save();
+			context.beginPath();
+			context.rect(gutter, group.top - 4, this.#width - gutter, group.bottom - group.top + 8);
+			context.clip();
+			for (const lane of group.lanes)
+				this.#lane(context, group, lane, x, layout);
+			context.restore();
+			this.#labels(context, group);
+		}
+		this.#mark(context);
+	}
+
+	#axis(context, layout, x) {
+		const span = layout.to - layout.from;
+		const step = [50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000]
+			.find((s) => (x(layout.from + s) - x(layout.from)) >= 56) ?? 60_000;
+		const zero = layout.origin ?? layout.to;
+		context.strokeStyle = paint.color('grid');
+		context.fillStyle = paint.color('muted');
+		context.lineWidth = 1;
+		context.textAlign = 'center';
+		for (let n = Math.ceil((layout.from - zero) / step); n * step <= span + 0.001 && zero + n * step <= layout.to + 0.001; n++) {
+			const at = Math.round(x(zero + n * step)) + 0.5;
+			context.beginPath();
+			context.moveTo(at, HEIGHT.axis - 4);
+			context.lineTo(at, layout.height);
+			context.stroke();
+			const seconds = (n * step) / 1000;
+			const text = layout.origin === null && n === 0 ? 'now'
+				: `${String(Number(seconds.toFixed(2))).replace('-', '−')} s`;
+			if (at < this.#width - 2 || n === 0)
+				context.fillText(text, Math.min(at, this.#width - 14), 9);
+		}
+	}
+
+	// A held loop holds everything of its worker: the whole group is marked while it lasts.
+	#band(context, layout, group, x) {
+		for (const hold of group.holds) {
+			const left = Math.max(x(hold.start), x(layout.from));
+			const width = Math.min(x(hold.end), x(layout.to)) - left;
+			context.fillStyle = paint.color('held-band');
+			context.fillRect(left, group.top, width, group.bottom - group.top);
+		}
+	}
+
+	#lane(context, group, lane, x, layout) {
+		switch (lane.kind) {
+		case 'beat':
+			this.#beat(context, group, lane, x, layout);
+			break;
+		case 'request':
+			for (const {request, parts} of lane.parts) {
+				for (const part of parts)
+					this.#bar(context, lane, held(group, part) ? 'held' : part.kind, part, request, x, 3);
+				this.#name(context, lane, request, parts, x);
+			}
+			break;
+		case 'title':
+			break;
+		case 'more':
+			context.fillStyle = paint.color('muted');
+			context.textAlign = 'left';
+			context.fillText(lane.text, x(layout.from) + 4, lane.top + lane.height / 2);
+			break;
+		default:
+			for (const block of lane.blocks) {
+				const holds = held(group, block);
+				this.#bar(context, lane, holds ? 'held' : block.kind, block, block.request, x,
+					  lane.kind === 'loop' ? 2 : 3);
+				if (block.request)
+					this.#name(context, lane, block.request, [block], x, holds);
+			}
+		}
+	}
+
+	#beat(context, group, lane, x, layout) {
+		const middle = lane.top + lane.height / 2;
+		context.strokeStyle = paint.color('beat');
+		context.lineWidth = 1;
+		context.beginPath();
+		// Of those that are too close, the same ones are drawn however the picture moves.
+		const step = Math.ceil(BEAT / (x(100) - x(0))) * 100;
+		let last = -1;
+		for (const t of lane.beats) {
+			const at = x(t);
+			if (Math.floor(t / step) === last)
+				continue;
+			last = Math.floor(t / step);
+			context.moveTo(at - 2.5, middle + 2);
+			context.lineTo(at - 1, middle + 2);
+			context.lineTo(at, middle - 6);
+			context.lineTo(at + 1.2, middle + 5);
+			context.lineTo(at + 2.2, middle + 2);
+		}
+		context.stroke();
+		this.#silence(context, group, lane, x, middle + 2);
+		for (const hold of group.holds) {
+			const left = Math.max(x(hold.start), x(layout.from));
+			const right = Math.min(x(hold.end), x(layout.to));
+			context.strokeStyle = paint.color('held-text');
+			context.lineWidth = 2;
+			context.beginPath();
+			context.moveTo(left, middle + 2);
+			context.lineTo(right, middle + 2);
+			context.stroke();
+			const text = `no heartbeat ${duration(hold.end - hold.start)}`;
+			if (right - left > context.measureText(text).width + 8) {
+				context.fillStyle = paint.color('held-text');
+				context.textAlign = 'center';
+				context.fillText(text, (left + right) / 2, middle - 4);
+			}
+		}
+	}
+
+	// No message for a while: nothing is known of the loop, which is not the same as a hole.
+	#silence(context, group, lane, x, y) {
+		context.strokeStyle = paint.color('muted');
+		context.setLineDash([1, 4]);
+		context.beginPath();
+		lane.beats.forEach((t, i) => {
+			const before = lane.beats[i - 1] ?? t;
+			if (t - before > NEWS && !group.holds.some((hold) => hold.end > before && hold.start < t)) {
+				context.moveTo(x(before) + 4, y);
+				context.lineTo(x(t) - 4, y);
+			}
+		});
+		context.stroke();
+		context.setLineDash([]);
+	}
+
+	#bar(context, lane, look, part, request, x, inset) {
+		part.holds = look === 'held';
+		const left = x(part.start);
+		const width = x(part.end) - left;
+		const [y, height] = [lane.top + inset - 1, lane.height - inset];
+		paint.bar(context, look, left, y, width, height);
+		if (part.open) { // it goes on: no end, but an arrow's point
+			context.fillStyle = paint.color(`${look}-edge`);
+			context.beginPath();
+			context.moveTo(left + width, y);
+			context.lineTo(left + width + 5, y + height / 2);
+			context.lineTo(left + width, y + height);
+			context.fill();
+		}
+		this.#bars.push({x: left, y, width, height, lane, part, request});
+	}
+
+	// Whose bar it is, in its longest part, on a ground that every pattern can be read through.
+	#name(context, lane, request, parts, x, holds = false) {
+		const ends = (part) => [Math.max(x(part.start), x(this.#layout.from)), Math.min(x(part.end), x(this.#layout.to))];
+		const [left, right] = parts.map(ends).reduce((a, b) => (b[1] - b[0] > a[1] - a[0] ? b : a));
+		if (right - left < LEAST_LABEL)
+			return;
+		const texts = [`${request.serial} ${request.path.split('/').at(-1)}`, `${request.serial}`];
+		const text = texts.find((t) => context.measureText(t).width + 6 < (right - left) * (holds ? 1 : MOST_LABEL))?.trim();
+		if (!text)
+			return;
+		const width = context.measureText(text).width;
+		const middle = lane.top + lane.height / 2;
+		context.fillStyle = paint.color(holds ? 'held-ground' : 'label-ground');
+		context.fillRect(left + 3, middle - 6.5, width + 6, 12);
+		context.fillStyle = paint.color(holds ? 'held-label' : 'ink');
+		context.textAlign = 'left';
+		context.fillText(text, left + 6, middle);
+	}
+
+	#labels(context, group) {
+		context.textAlign = 'left';
+		for (const lane of group.lanes) {
+			const first = lane.kind === 'beat';
+			const holds = first && group.holds.some((hold) => group.worker.state.loop?.request?.serial === hold.request.serial);
+			context.font = first || lane.kind === 'title' ? BOLD : FONT;
+			context.fillStyle = paint.color(holds ? 'held-text' : first || lane.kind === 'title' ? 'ink' : 'muted');
+			context.fillText(lane.label, first || lane.kind === 'title' ? 0 : 8, lane.top + lane.height / 2);
+		}
+		context.font = FONT;
+	}
+
+	#mark(context) {
+		const bar = this.#chosenBar();
+		if (!bar)
+			return;
+		context.strokeStyle = paint.color('focus');
+		context.lineWidth = 2;
+		context.strokeRect(bar.x - 2, bar.y - 2, Math.max(bar.width, 1) + 4, bar.height + 4);
+	}
+
+	// --- what is this? ---
+
+	#chosenBar() {
+		const chosen = this.#chosen;
+		return chosen && this.#bars.find((bar) => bar.lane.kind === chosen.lane && bar.request === chosen.request &&
+			bar.part.kind === chosen.kind && Math.abs(bar.part.start - chosen.start) < 1);
+	}
+
+	#choose(bar) {
+		this.#chosen = bar && {lane: bar.lane.kind, request: bar.request, kind: bar.part.kind, start: bar.part.start};
+		setText(this.#details, bar ? describe(bar) : this.#hint);
+		if (this.#layout)
+			this.show(this.#layout);
+	}
+
+	#point(event) {
+		const box = this.#canvas.getBoundingClientRect();
+		const [px, py] = [event.clientX - box.left, event.clientY - box.top];
+		this.#byKey = false;
+		this.#choose(this.#bars.findLast((bar) => py >= bar.y && py <= bar.y + bar.height &&
+			px >= bar.x - NEAR && px <= bar.x + bar.width + NEAR) ?? null);
+	}
+
+	// Left and right follow time in a row, up and down go to the nearest bar of another.
+	#key(event) {
+		const moves = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1]};
+		if (event.shiftKey || event.altKey || event.ctrlKey || event.metaKey)
+			return;
+		if (event.key === 'Escape') {
+			this.#choose(null);
+			return;
+		}
+		const move = moves[event.key];
+		if (!move || !this.#bars.length)
+			return;
+		event.preventDefault();
+		this.#byKey = true;
+		const now = this.#chosenBar();
+		const next = now ? this.#neighbour(now, ...move) : this.#bars.at(-1);
+		if (next) {
+			this.#choose(next);
+			this.#stage.scrollTop = Math.min(Math.max(this.#stage.scrollTop, next.y + next.height + 8 - this.#stage.clientHeight), next.y - 8);
+		}
+	}
+
+	#neighbour(bar, dx, dy) {
+		const others = this.#bars.filter((other) => (dx ? other.y === bar.y && (other.x - bar.x) * dx > 0
+			: (other.y - bar.y) * dy > 0));
+		const distance = (other) => Math.abs(other.x - bar.x) + (dy ? Math.abs(other.y - bar.y) * 1e4 : 0);
+		return others.sort((a, b) => distance(a) - distance(b))[0];
+	}
+}
+
+function held(group, part) {
+	return group.worker && !group.worker.prefork && isHold(part);
+}
+
+function describe({part, request}) {
+	const length = duration(part.end - part.start);
+	if (!request)
+		return `${count(part.count, 'short run')}, busy ${duration(part.busy)} of ${length}`;
+	const process = part.kind === 'loop' && request.worker.startsWith('prefork');
+	const what = part.holds ? 'holds the loop' : process ? 'running in its process' : KINDS[part.kind].name;
+	if (!request.worker)
+		return `${request.path}, sent from this page ${length} ago: no worker has picked it up.`;
+	const answer = request.status ? `, answered ${request.status}` : request.gone ? ', the client went away' : '';
+	return `Request ${request.serial} ${request.path} on ${request.worker}: ${what} ${part.open ? 'for' : ''} ${length}${part.open ? ' so far' : ''}${answer}`.replace(/ +/g, ' ');
+}

@@ -1,0 +1,56 @@
+// Handlers beside each other: the guide's Python and the C that answers here. The C is the file the
+// server was built from, served with the page, so it cannot grow out of date.
+
+import {el, replace} from './dom.js';
+
+const files = new Map();
+
+function text(url) {
+	if (!files.has(url))
+		files.set(url, fetch(url).then((response) => {
+			if (!response.ok)
+				throw new Error(`${url}: ${response.status}`);
+			return response.text();
+		}));
+	return files.get(url);
+}
+
+// From the decorator to the next one.
+function python(source, name) {
+	return source.split(/\n(?=@app)/).find((part) => part.includes(`def ${name}(`))?.trimEnd() ?? '';
+}
+
+// Without the includes; the licence to start is the first comment or function after them.
+function c(source) {
+	return source.replace(/^(?:#include.*\n|\n)+/, '').trimEnd();
+}
+
+// The lines that make the difference: where the loop is given back, or blocked.
+const TELLING = /^(?!\/\*| \*).*(?:\bAWAIT\b|\bawait\b|(?<!")\bblocking_io_task\(|time\.sleep|gather_add_sleep)/;
+
+function pre(label, code) {
+	return el('figure', {class: 'code'}, el('figcaption', {}, label),
+		el('pre', {tabindex: '0', role: 'group', 'aria-label': label}, el('code', {},
+			code.split('\n').map((line) => el('span', {class: TELLING.test(line) ? 'line telling' : 'line'}, `${line}\n`)))));
+}
+
+// names: of the handlers, as in C and Python alike.
+export function listing(names) {
+	const body = el('div', {class: 'listing'});
+	const details = el('details', {ontoggle: () => details.open && !body.childElementCount && load()},
+		el('summary', {}, 'The handlers: Python and C'), body);
+
+	async function load() {
+		try {
+			const [guide, ...sources] = await Promise.all([text('/lanes/guide.py'),
+				...names.map((name) => text(`/lanes/handlers/${name}.c`))]);
+			replace(body, names.flatMap((name, i) => [
+				pre(`${name}: the guide, in Python`, python(guide, name)),
+				pre(`${name}: this server, in C`, c(sources[i]))]));
+		} catch (error) {
+			replace(body, el('p', {class: 'note'}, `The code could not be loaded (${error.message}).`));
+			files.clear();
+		}
+	}
+	return details;
+}

@@ -1,0 +1,123 @@
+// The live lanes: time moves, and can be stopped, stretched and, while stopped, moved.
+
+import {el, setText} from './dom.js';
+import {Lanes} from './lanes.js';
+import {layout} from './layout.js';
+import {requestTable} from './table.js';
+import {notPickedUp} from './waiting.js';
+
+// The right edge is this much behind the server, so that a message has arrived before it is due.
+const LAG = 150;
+const SPANS = [1000, 2000, 5000, 10_000, 20_000, 40_000, 80_000];
+const FRAME = 40; // milliseconds between pictures: smooth enough, and the machine is also the server
+const EFFORT = 6; // of this many parts of the time, drawing takes one at most
+const CALM = 1000; // milliseconds between pictures for those who want less motion
+const TABLE_EVERY = 1000;
+const TABLE_ROWS = 40;
+
+export class LiveLanes {
+	connected = false;
+	#lanes = new Lanes('Live lanes of all workers', 'Point at a bar for details, or use the arrow keys; space stops time, plus and minus zoom.');
+	#span = 10_000;
+	#stopped = null; // the time at the right edge, while time stands still
+	#drawn = 0;
+	#pause = FRAME;
+	#tabled = 0;
+	#dirty = true;
+	#calm = matchMedia('(prefers-reduced-motion: reduce)');
+	#rows = requestTable('Latest requests');
+
+	constructor(history, clock, client) {
+		Object.assign(this, {history, clock, client});
+		const button = (text, label, onclick) => el('button', {type: 'button', 'aria-label': label, onclick}, text);
+		this.pause = el('button', {type: 'button', 'aria-pressed': 'false', onclick: () => this.toggle()}, 'Pause');
+		this.zoom = el('output', {'aria-label': 'Length of the picture'}, '');
+		this.earlier = button('◀', 'Earlier', () => this.move(-1));
+		this.later = button('▶', 'Later', () => this.move(1));
+		this.pool = el('select', {'aria-label': 'Pool', onchange: () => this.#redraw()},
+			[['', 'All pools'], ['loop', 'loop'], ['prefork', 'prefork'], ['cpu', 'cpu'], ['admin', 'admin']]
+				.map(([value, text]) => el('option', {value}, text)));
+		this.table = el('details', {ontoggle: () => this.#fill(), class: 'as-table'}, el('summary', {}, 'The same as a table'), this.#rows.element);
+		this.element = el('div', {class: 'live', onkeydown: (event) => this.#key(event)},
+			el('div', {class: 'toolbar', role: 'group', 'aria-label': 'Lanes'},
+				this.pause, this.earlier, this.later,
+				button('−', 'Zoom out', () => this.scale(1)), this.zoom, button('+', 'Zoom in', () => this.scale(-1)),
+				this.pool,
+				el('a', {href: '/trace?seconds=10', download: 'lanes-trace.json', class: 'button', title: 'For ui.perfetto.dev'}, 'Download trace')),
+			this.#lanes.element);
+		this.scale(0);
+		this.move(0);
+		requestAnimationFrame((time) => this.#frame(time));
+	}
+
+	toggle() {
+		this.#stopped = this.#stopped === null ? this.#edge() : null;
+		this.pause.setAttribute('aria-pressed', String(this.#stopped !== null));
+		setText(this.pause, this.#stopped === null ? 'Pause' : 'Go on');
+		this.move(0);
+	}
+
+	scale(steps) {
+		const at = SPANS.indexOf(this.#span) + steps;
+		this.#span = SPANS[Math.min(Math.max(at, 0), SPANS.length - 1)];
+		setText(this.zoom, `${this.#span / 1000} s`);
+		this.#redraw();
+	}
+
+	// By quarters of the picture; moving stops time first.
+	move(quarters) {
+		if (quarters && this.#stopped === null)
+			this.toggle();
+		if (this.#stopped !== null)
+			this.#stopped = Math.min(this.#stopped + quarters * this.#span / 4, this.#edge());
+		this.#redraw();
+	}
+
+	#edge() {
+		// Without news, time stands still where the news ended.
+		return this.connected ? this.clock.now() - LAG : this.history.now - LAG;
+	}
+
+	#redraw() {
+		this.#dirty = true;
+	}
+
+	#frame(time) {
+		requestAnimationFrame((next) => this.#frame(next));
+		const moving = this.#stopped === null && time - this.#drawn >= (this.#calm.matches ? CALM : this.#pause);
+		if (this.clock.known && (moving || this.#dirty)) {
+			const to = this.#stopped ?? this.#edge();
+			this.#dirty = false;
+			this.#drawn = time;
+			this.#lanes.show(layout(this.history, to - this.#span, to, {pool: this.pool.value,
+				waiting: this.#stopped === null ? notPickedUp(this.client, this.history, this.clock) : []}));
+			this.#pause = Math.max(FRAME, (performance.now() - time) * EFFORT);
+		}
+		if (time - this.#tabled >= TABLE_EVERY) {
+			this.#tabled = time;
+			this.#fill();
+		}
+	}
+
+	#fill() {
+		if (!this.table.open || this.#stopped !== null)
+			return;
+		const pool = this.pool.value;
+		const of = (request) => this.history.workers.get(request.worker)?.pool;
+		this.#rows.show(this.history, [...this.history.requests.values()]
+			.filter((request) => (pool ? of(request) === pool : of(request) !== 'admin'))
+			.slice(-TABLE_ROWS).reverse());
+	}
+
+	#key(event) {
+		if (event.target.closest('button, select, a') || event.ctrlKey || event.metaKey || event.altKey)
+			return;
+		const actions = {' ': () => this.toggle(), '+': () => this.scale(-1), '=': () => this.scale(-1), '-': () => this.scale(1)};
+		const shifted = {ArrowLeft: () => this.move(-1), ArrowRight: () => this.move(1)};
+		const action = (event.shiftKey ? shifted[event.key] : null) ?? actions[event.key];
+		if (!action)
+			return;
+		event.preventDefault();
+		action();
+	}
+}

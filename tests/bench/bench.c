@@ -1,0 +1,333 @@
+/*
+ * bench: runs every workload against its contenders, interleaved (A B C, A B C, …), so that what
+ * the machine does meanwhile happens to all of them, and writes the results into build/bench.
+ * ROUNDS, DURATION (a factor on all times) and ONLY (words that the names of workloads contain) in
+ * the environment shorten it.
+ */
+#include <json-c/json.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "contenders.h"
+#include "report.h"
+#include "usage.h"
+#include "workloads.h"
+
+enum { SAMPLE_MS = 250 };
+
+static char *build; /* where this program is; both are absolute */
+static char *root;
+static double factor = 1;
+
+/* ---- running a tool ---- */
+
+struct tool {
+	pid_t pid;
+	FILE *out;
+};
+
+static void append(char *command, size_t size, const char *text)
+{
+	size_t len = strlen(command);
+
+	snprintf(command + len, size - len, "%s", text);
+}
+
+static void append_target(const struct workload *w, const struct contender *c, char *command,
+			  size_t size)
+{
+	char word[96];
+
+	if (!w->direct) {
+		snprintf(word, sizeof(word), " --http %d", c->port);
+		append(command, size, word);
+		return;
+	}
+	for (unsigned i = 1; i <= c->sockets; i++) {
+		append(command, size, " ");
+		append(command, size, contender_socket(c, i));
+	}
+}
+
+static void compose(const struct workload *w, const struct contender *c, char *command, size_t size)
+{
+	const char *path = w->path ? w->path : "/async/await-one";
+	const char *query = w->query ? w->query : "seconds=0";
+	char duration[48] = "";
+
+	if (w->wrk) {
+		snprintf(command, size,
+			 "exec wrk -t1 -c%u -d%.0fs --latency -s %s/tests/bench/wrk.lua "
+			 "'http://127.0.0.1:%d%s?%s' | tail -n 1",
+			 w->connections, w->seconds * factor < 1 ? 1 : w->seconds * factor, root,
+			 c->port, path, query);
+		return;
+	}
+	if (w->seconds > 0)
+		snprintf(duration, sizeof(duration), "--duration %g", w->seconds * factor);
+	snprintf(command, size,
+		 "exec %s/loadgen --connections %u --depth %u --path %s --query '%s' %s %s", build,
+		 w->connections, w->depth ? w->depth : 1, path, query, duration,
+		 w->others ? w->others : "");
+	append_target(w, c, command, size);
+}
+
+static struct tool tool_start(const char *command)
+{
+	struct tool tool;
+	int out[2];
+
+	if (pipe(out) || (tool.pid = fork()) < 0) {
+		perror("bench");
+		exit(1);
+	}
+	if (tool.pid == 0) {
+		dup2(out[1], STDOUT_FILENO);
+		close(out[0]);
+		close(out[1]);
+		execl("/bin/sh", "sh", "-c", command, (char *)NULL);
+		_exit(127);
+	}
+	close(out[1]);
+	tool.out = fdopen(out[0], "r");
+	return tool;
+}
+
+/* What it printed, as JSON; ends the program if that is none. */
+static struct json_object *tool_finish(struct tool *tool, const char *command)
+{
+	char line[4096];
+	struct json_object *json =
+		fgets(line, sizeof(line), tool->out) ? json_tokener_parse(line) : NULL;
+
+	fclose(tool->out);
+	waitpid(tool->pid, NULL, 0);
+	if (!json) {
+		fprintf(stderr, "bench: no result from: %s\n", command);
+		exit(1);
+	}
+	return json;
+}
+
+static double number(struct json_object *json, const char *name)
+{
+	struct json_object *value;
+
+	return json_object_object_get_ex(json, name, &value) ? json_object_get_double(value) : 0;
+}
+
+/* ---- one measurement ---- */
+
+/* The most memory that the application has while the tool runs. */
+static double watch_memory(const struct tool *tool, pid_t session)
+{
+	double most = 0;
+	siginfo_t info = {0};
+
+	while (!waitid(P_PID, (id_t)tool->pid, &info, WEXITED | WNOHANG | WNOWAIT) &&
+	       !info.si_pid) {
+		double now = usage_memory(session);
+
+		if (now > most)
+			most = now;
+		nanosleep(&(struct timespec){.tv_nsec = SAMPLE_MS * 1000000L}, NULL);
+	}
+	return most;
+}
+
+/* While others are busy: 4 clients who each ask a hundred times a second. */
+static struct tool side_start(const struct workload *w, const struct contender *c, char *command,
+			      size_t size)
+{
+	snprintf(command, size,
+		 "exec %s/loadgen --connections 4 --pause 0.01 --duration %g --http %d", build,
+		 w->seconds * factor, c->port);
+	return tool_start(command);
+}
+
+static void measure(const struct workload *w, const struct contender *c, double value[FIGURES])
+{
+	char command[1024];
+	char side_command[256];
+	struct tool tool, side;
+	struct json_object *json, *side_json;
+	double app = c->app ? usage_cpu(c->app) : 0;
+	double proxy = c->proxy ? usage_cpu(c->proxy) : 0;
+	double before = w->held ? usage_memory(c->app) : 0;
+	double most = 0;
+	double answers;
+
+	compose(w, c, command, sizeof(command));
+	tool = tool_start(command);
+	if (w->side)
+		side = side_start(w, c, side_command, sizeof(side_command));
+	if (w->held)
+		most = watch_memory(&tool, c->app);
+	json = tool_finish(&tool, command);
+	answers = number(json, "answers");
+	value[RATE] = number(json, "rate");
+	value[P50] = number(json, "p50_ms");
+	value[P99] = number(json, "p99_ms");
+	value[WORST] = number(json, "max_ms");
+	value[ERRORS] = number(json, "errors") + number(json, "unanswered");
+	value[MEMORY_EACH] = value[SIDE_P50] = value[SIDE_P99] = -1;
+	if (w->held)
+		value[MEMORY_EACH] = (most - before) / (w->connections * (w->depth ? w->depth : 1));
+	if (w->side) {
+		side_json = tool_finish(&side, side_command);
+		value[SIDE_P50] = number(side_json, "p50_ms");
+		value[SIDE_P99] = number(side_json, "p99_ms");
+		value[ERRORS] += number(side_json, "errors") + number(side_json, "unanswered");
+		json_object_put(side_json);
+	}
+	value[APP_US] = c->app && answers ? (usage_cpu(c->app) - app) / answers * 1e6 : -1;
+	value[PROXY_US] = c->proxy && answers && !w->direct
+				  ? (usage_cpu(c->proxy) - proxy) / answers * 1e6
+				  : -1;
+	json_object_put(json);
+}
+
+/* ---- the run ---- */
+
+static bool word_in(const char *words, const char *word)
+{
+	size_t len = strlen(word);
+
+	for (const char *at = words; (at = strstr(at, word)); at += len)
+		if ((at == words || at[-1] == ' ') && (!at[len] || at[len] == ' '))
+			return true;
+	return false;
+}
+
+/* ONLY is empty, or the name contains one of its words. */
+static bool wanted(const char *name, const char *only)
+{
+	char words[512];
+	char *rest = words;
+	const char *word;
+	bool any = false;
+
+	snprintf(words, sizeof(words), "%s", only);
+	while ((word = strsep(&rest, " ,"))) {
+		any |= *word != '\0';
+		if (*word && strstr(name, word))
+			return true;
+	}
+	return !any;
+}
+
+static void run_workload(size_t workload, int round, int rounds)
+{
+	const struct workload *w = &workloads[workload];
+
+	for (size_t i = 0; i < contender_count; i++) {
+		struct cell *cell = cell_at(workload, i);
+		double value[FIGURES];
+
+		if (!word_in(w->who, contenders[i].name))
+			continue;
+		measure(w, &contenders[i], value);
+		for (int f = 0; f < FIGURES; f++)
+			cell->value[f][cell->rounds] = value[f];
+		cell->rounds++;
+		fprintf(stderr, "%d/%d %-15s %-16s %9.0f/s  app %6.1f us  errors %.0f\n", round + 1,
+			rounds, w->name, contenders[i].name, value[RATE], value[APP_US],
+			value[ERRORS]);
+	}
+}
+
+static void run(int rounds, const char *only)
+{
+	for (int round = 0; round < rounds; round++)
+		for (size_t w = 0; w < workload_count; w++)
+			if (wanted(workloads[w].name, only) &&
+			    (!workloads[w].rounds || round < workloads[w].rounds))
+				run_workload(w, round, rounds);
+}
+
+static void choose(bool *chosen, const char *only)
+{
+	for (size_t w = 0; w < workload_count; w++) {
+		if (!wanted(workloads[w].name, only))
+			continue;
+		for (size_t i = 0; i < contender_count; i++)
+			chosen[i] |= word_in(workloads[w].who, contenders[i].name);
+	}
+	for (size_t i = 0; i < contender_count; i++)
+		if (chosen[i] && contenders[i].of)
+			chosen[contender_named(contenders[i].of) - contenders] = true;
+}
+
+static void on_signal(int number)
+{
+	(void)number;
+	exit(1); /* contenders_stop() comes with it; nothing here must survive a Ctrl-C */
+}
+
+static double setting(const char *name, double otherwise, double least, double most)
+{
+	const char *text = getenv(name);
+	char *end;
+	double value;
+
+	if (!text || !*text)
+		return otherwise;
+	value = strtod(text, &end);
+	if (*end || !(value >= least && value <= most)) {
+		fprintf(stderr, "bench: %s=%s: %g to %g is wanted\n", name, text, least, most);
+		exit(2);
+	}
+	return value;
+}
+
+/* The contenders' files are in run/, their sockets' names relative to it, so as to be short. */
+static void enter(void)
+{
+	char command[4200];
+
+	root = realpath(".", NULL);
+	build = realpath("/proc/self/exe", NULL);
+	if (root && build) {
+		*strrchr(build, '/') = '\0';
+		snprintf(command, sizeof(command), "rm -rf '%s'/bench && mkdir -p '%s'/bench/run",
+			 build, build);
+		if (system(command) == 0) {
+			snprintf(command, sizeof(command), "%s/bench/run", build);
+			if (chdir(command) == 0)
+				return;
+		}
+	}
+	perror("bench: build/bench");
+	exit(1);
+}
+
+int main(void)
+{
+	const char *only = getenv("ONLY") ? getenv("ONLY") : "";
+	int rounds = (int)setting("ROUNDS", 5, 1, MAX_ROUNDS);
+	bool *chosen = calloc(contender_count, sizeof(*chosen));
+	struct rlimit files;
+	time_t start = time(NULL);
+
+	factor = setting("DURATION", 1, 0.01, 100);
+	getrlimit(RLIMIT_NOFILE, &files);
+	files.rlim_cur = files.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &files);
+	enter();
+	atexit(contenders_stop);
+	signal(SIGINT, on_signal);
+	signal(SIGTERM, on_signal);
+	signal(SIGHUP, on_signal);
+	choose(chosen, only);
+	contenders_start(root, build, chosen);
+	free(chosen);
+	run(rounds, only);
+	report_write("..", rounds, (double)(time(NULL) - start));
+	return 0;
+}

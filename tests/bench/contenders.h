@@ -1,0 +1,51 @@
+/*
+ * Who is compared: the programs, how each is run at its best, and the one nginx in front of them.
+ * All of them run during the whole benchmark, each in a session of its own, in build/bench/run.
+ */
+#ifndef TESTS_BENCH_CONTENDERS_H
+#define TESTS_BENCH_CONTENDERS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum via {
+	VIA_NGINX_RETURN, /* nginx answers itself */
+	VIA_NGINX,	  /* FastCGI, connections to the application kept */
+	VIA_NGINX_FRESH,  /* FastCGI, a connection for each request */
+	VIA_NGINX_HTTP,	  /* HTTP to the application, connections kept */
+	VIA_HAPROXY,	  /* FastCGI, many requests on one connection */
+	VIA_NOTHING,	  /* the application speaks HTTP itself */
+};
+
+struct contender {
+	const char *name;
+	const char *what; /* and how it is set */
+	enum via via;
+	unsigned sockets;    /* of the application: run/NAME-1.sock and so on */
+	const char *command; /* of sh, in run/; with $NAME, $PORT, $BUILD, $ROOT; NULL: none */
+	const char *of;	     /* shares the application of this one, and has no command */
+
+	uint16_t port; /* where it answers HTTP */
+	pid_t app;     /* session, 0: none */
+	pid_t proxy;
+};
+
+extern struct contender contenders[];
+extern const size_t contender_count;
+
+/* The contender with this name; ends the program if there is none. */
+struct contender *contender_named(const char *name);
+
+/* The path of one of its sockets, from 1 on; valid until the next call. */
+const char *contender_socket(const struct contender *contender, unsigned number);
+
+/* Starts those that are chosen, and nginx, and waits until each answers. root and build are
+ * absolute; the working directory is run/. Ends the program, after a message, if one does not. */
+void contenders_start(const char *root, const char *build, const bool *chosen);
+
+/* Ends all that was started; safe to call at any time. */
+void contenders_stop(void);
+
+#endif

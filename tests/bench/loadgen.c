@@ -1,0 +1,172 @@
+/*
+ * loadgen [options] TARGET...: puts load on a FastCGI socket (or, with --http, on an HTTP server)
+ * and prints what became of it as one line of JSON. See usage() for the options. For example
+ * 100,000 requests in flight:
+ *
+ *     build/loadgen --connections 1000 --depth 100 --requests 1 --query seconds=3 worker-1.sock
+ */
+#include <getopt.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "load.h"
+
+enum { HTTP = 256, FRESH };
+
+static void usage(void)
+{
+	fputs("Usage: loadgen [options] TARGET...   a unix socket's path, or a port of 127.0.0.1\n"
+	      "  --connections N   [1]\n"
+	      "  --depth N         requests in flight on each connection [1]\n"
+	      "  --requests N      one after another, of each of them\n"
+	      "  --duration S      seconds; instead of, or as a limit to, --requests\n"
+	      "  --ramp S          connections start over this time [0: at once]\n"
+	      "  --pause S         between an answer and the next request [0]\n"
+	      "  --nominal S       what a request takes; latencies are what is above [0]\n"
+	      "  --patience S      waits for the last answers [30]\n"
+	      "  --path PATH       [/async/await-one]\n"
+	      "  --query QUERY     [seconds=0]\n"
+	      "  --fresh           a new connection for each request\n"
+	      "  --http            HTTP instead of FastCGI\n",
+	      stderr);
+	exit(2);
+}
+
+static double number(const char *text, double most)
+{
+	char *end;
+	double value = strtod(text, &end);
+
+	if (end == text || *end || !(value >= 0 && value <= most))
+		usage();
+	return value;
+}
+
+static uint64_t seconds(const char *text)
+{
+	return (uint64_t)llround(number(text, 1e6) * 1e9);
+}
+
+static void set(struct load_plan *plan, int option, const char *value)
+{
+	switch (option) {
+	case 'c':
+		plan->connections = (unsigned)number(value, 65535);
+		return;
+	case 'm':
+		plan->depth = (unsigned)number(value, 65535);
+		return;
+	case 'n':
+		plan->requests = (uint64_t)number(value, 1e12);
+		return;
+	case 'd':
+		plan->duration = seconds(value);
+		return;
+	case 'r':
+		plan->ramp = seconds(value);
+		return;
+	case 'z':
+		plan->pause = seconds(value);
+		return;
+	case 's':
+		plan->nominal = seconds(value);
+		return;
+	case 'w':
+		plan->patience = seconds(value);
+		return;
+	case 'p':
+		plan->path = value;
+		return;
+	case 'q':
+		plan->query = value;
+		return;
+	case HTTP:
+		plan->http = true;
+		return;
+	case FRESH:
+		plan->fresh = true;
+		return;
+	default:
+		usage();
+	}
+}
+
+static void parse(struct load_plan *plan, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"connections", required_argument, NULL, 'c'},
+		{"depth", required_argument, NULL, 'm'},
+		{"requests", required_argument, NULL, 'n'},
+		{"duration", required_argument, NULL, 'd'},
+		{"ramp", required_argument, NULL, 'r'},
+		{"pause", required_argument, NULL, 'z'},
+		{"nominal", required_argument, NULL, 's'},
+		{"patience", required_argument, NULL, 'w'},
+		{"path", required_argument, NULL, 'p'},
+		{"query", required_argument, NULL, 'q'},
+		{"http", no_argument, NULL, HTTP},
+		{"fresh", no_argument, NULL, FRESH},
+		{NULL, 0, NULL, 0},
+	};
+	int option;
+
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1)
+		set(plan, option, optarg);
+	plan->targets = (const char *const *)argv + optind;
+	plan->target_count = (size_t)(argc - optind);
+	if (!plan->target_count || !plan->connections || !plan->depth ||
+	    (!plan->requests && !plan->duration) ||
+	    (plan->depth > 1 && (plan->http || plan->fresh)))
+		usage();
+}
+
+static double ms(uint64_t ns)
+{
+	return (double)ns / 1e6;
+}
+
+static void print(const struct load_result *r)
+{
+	double elapsed = (double)r->elapsed / 1e9;
+
+	printf("{\"answers\":%llu,\"errors\":%llu,\"unanswered\":%llu,\"bad_connections\":%llu,",
+	       (unsigned long long)r->answers, (unsigned long long)r->errors,
+	       (unsigned long long)r->unanswered, (unsigned long long)r->bad_connections);
+	printf("\"connects\":%llu,\"peak_in_flight\":%llu,\"seconds\":%.3f,\"rate\":%.1f,",
+	       (unsigned long long)r->connects, (unsigned long long)r->peak, elapsed,
+	       elapsed > 0 ? (double)r->answers / elapsed : 0);
+	printf("\"mean_ms\":%.4f,\"p50_ms\":%.4f,\"p90_ms\":%.4f,\"p99_ms\":%.4f,"
+	       "\"p999_ms\":%.4f,\"max_ms\":%.4f}\n",
+	       r->answers ? ms(r->latency_sum) / (double)r->answers : 0,
+	       ms(load_percentile(r, 0.5)), ms(load_percentile(r, 0.9)),
+	       ms(load_percentile(r, 0.99)), ms(load_percentile(r, 0.999)), ms(r->latency_max));
+}
+
+int main(int argc, char **argv)
+{
+	static struct load_result result;
+	struct load_plan plan = {
+		.connections = 1,
+		.depth = 1,
+		.path = "/async/await-one",
+		.query = "seconds=0",
+		.patience = 30000000000,
+	};
+	struct rlimit files;
+	int error;
+
+	parse(&plan, argc, argv);
+	getrlimit(RLIMIT_NOFILE, &files);
+	files.rlim_cur = files.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &files);
+	error = load_run(&plan, &result);
+	if (error) {
+		fprintf(stderr, "loadgen: %s\n", strerror(-error));
+		return 1;
+	}
+	print(&result);
+	return 0;
+}

@@ -1,0 +1,29 @@
+/*
+ * Two kinds of picture, as SVG: bars with their spread, and lines over powers of ten.
+ */
+#ifndef TESTS_BENCH_PLOT_H
+#define TESTS_BENCH_PLOT_H
+
+#include <stddef.h>
+#include <stdio.h>
+
+struct plot_bar {
+	const char *label;
+	double value;
+	double least; /* of the rounds */
+	double most;
+};
+
+struct plot_line {
+	const char *label;
+	const double *y; /* one for each x; below 0: none */
+};
+
+void plot_bars(FILE *out, const char *title, const char *unit, const struct plot_bar *bars,
+	       size_t count);
+
+/* x are powers of ten, from 1 on. */
+void plot_lines(FILE *out, const char *title, const char *unit, const struct plot_line *lines,
+		size_t count, size_t points);
+
+#endif

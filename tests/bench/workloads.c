@@ -1,0 +1,133 @@
+#include "workloads.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "contenders.h"
+
+const char *const figure_names[FIGURES] = {
+	"rate",	    "p50_ms",	  "p99_ms", "max_ms",		"app_us",
+	"proxy_us", "bytes_each", "errors", "bystander_p50_ms", "bystander_p99_ms",
+};
+
+#define FASTAPI "fastapi-1 fastapi-2"
+#define GROWERS "lanes-1 lanes-2 lanes-4"
+#define HEAVY	"n=20000000"
+
+const struct workload workloads[] = {
+	{"http-64", "Through nginx, a sleep of zero, 64 connections",
+	 "nginx-return null lanes-1 lanes-2 lanes-4 lanes-1-fresh haproxy prefork-1 prefork-8 "
+	 "libfcgi-1 libfcgi-8 libfcgi-threads libfcgi-kept php-2 php-8 " FASTAPI
+	 " fastapi-1-direct fastapi-2-direct",
+	 .wrk = true, .seconds = 1.5, .connections = 64},
+	{"http-1", "The same, 1 connection",
+	 "nginx-return null lanes-1 haproxy prefork-1 libfcgi-1 php-2 fastapi-1 fastapi-1-direct",
+	 .seconds = 0.7, .connections = 1},
+	{"http-512", "The same, 512 connections",
+	 "nginx-return null lanes-1 lanes-2 haproxy prefork-8 libfcgi-kept libfcgi-8 "
+	 "php-8 " FASTAPI,
+	 .seconds = 1.2, .connections = 512},
+	{"sync-64", "A thread hop: /sync/noawait, a sleep of zero, 64 connections",
+	 "lanes-1 lanes-2 prefork-8 libfcgi-kept " FASTAPI, .wrk = true, .seconds = 1.2,
+	 .connections = 64, .path = "/sync/noawait"},
+	{"asleep-ramped", "10,000 asleep for 2 s through nginx, come within 2 s",
+	 "lanes-1 fastapi-1", .held = true, .connections = 10000, .query = "seconds=2",
+	 .others = "--requests 1 --ramp 2 --nominal 2", .rounds = 3},
+	{"asleep-at-once", "10,000 asleep for 2 s through nginx, all at once", "lanes-1 fastapi-1",
+	 .held = true, .connections = 10000, .query = "seconds=2",
+	 .others = "--requests 1 --nominal 2", .rounds = 3},
+	{"cpu-small", "/async/cpu-bound?n=1000, 16 connections, and a bystander",
+	 "lanes-1 fastapi-1", .side = true, .seconds = 1.2, .connections = 16,
+	 .path = "/async/cpu-bound", .query = "n=1000"},
+	{"cpu-heavy", "/async/cpu-bound?" HEAVY ", 4 connections, and a bystander",
+	 "lanes-1 lanes-cpu1", .side = true, .seconds = 2, .connections = 4,
+	 .path = "/async/cpu-bound", .query = HEAVY},
+	{"bad-blocking", "/async/bad-blocking?seconds=0.02, 4 connections, and a bystander",
+	 "lanes-1 lanes-2 lanes-4 fastapi-1", .side = true, .seconds = 1.2, .connections = 4,
+	 .path = "/async/bad-blocking", .query = "seconds=0.02"},
+	{"wrap-100", "/async/wrap-blocking?seconds=0.1, 100 wide (40 threads: 400/s)",
+	 "lanes-1 lanes-2 fastapi-1", .seconds = 1.5, .connections = 100,
+	 .path = "/async/wrap-blocking", .query = "seconds=0.1"},
+	{"direct-64", "No nginx: FastCGI on the socket, 64 connections, one request each",
+	 "null lanes-1 libfcgi-kept", .direct = true, .seconds = 1.2, .connections = 64},
+	{"direct-1", "The same, 1 connection", "null lanes-1 libfcgi-kept", .direct = true,
+	 .seconds = 0.7, .connections = 1},
+	{"direct-mpx", "The same, 4 connections with 16 requests each", "null lanes-1",
+	 .direct = true, .seconds = 1.2, .connections = 4, .depth = 16},
+	{"direct-fresh", "The same, a connection for each request, 16 at a time",
+	 "null lanes-1 prefork-8 libfcgi-8 libfcgi-threads", .direct = true, .seconds = 1.2,
+	 .connections = 16, .others = "--fresh"},
+	{"grow-1", "1 in flight", GROWERS, .direct = true, .seconds = 0.5, .connections = 1},
+	{"grow-10", "10 in flight", GROWERS, .direct = true, .seconds = 0.5, .connections = 10},
+	{"grow-100", "100 in flight", GROWERS, .direct = true, .seconds = 0.5, .connections = 100},
+	{"grow-1000", "1,000 in flight: 100 connections, 10 each", GROWERS, .direct = true,
+	 .seconds = 0.7, .connections = 100, .depth = 10},
+	{"grow-10000", "10,000 in flight: 1,000 connections, 10 each", GROWERS, .direct = true,
+	 .seconds = 0.7, .connections = 1000, .depth = 10, .rounds = 3},
+	{"grow-100000", "100,000 in flight: 1,000 connections, 100 each", GROWERS, .direct = true,
+	 .seconds = 1.5, .connections = 1000, .depth = 100, .rounds = 3},
+	{"hold-100", "100 asleep for 1 s: 100 connections", "lanes-1", .direct = true, .held = true,
+	 .connections = 100, .query = "seconds=1", .others = "--requests 1 --nominal 1",
+	 .rounds = 3},
+	{"hold-1000", "1,000 asleep for 1 s: 100 connections, 10 each", "lanes-1", .direct = true,
+	 .held = true, .connections = 100, .depth = 10, .query = "seconds=1",
+	 .others = "--requests 1 --nominal 1", .rounds = 3},
+	{"hold-10000", "10,000 asleep for 1.5 s: 1,000 connections, 10 each", "lanes-1",
+	 .direct = true, .held = true, .connections = 1000, .depth = 10, .query = "seconds=1.5",
+	 .others = "--requests 1 --nominal 1.5", .rounds = 3},
+	{"hold-100000", "100,000 asleep for 4 s: 1,000 connections, 100 each", "lanes-1",
+	 .direct = true, .held = true, .connections = 1000, .depth = 100, .query = "seconds=4",
+	 .others = "--requests 1 --nominal 4", .rounds = 3},
+};
+
+const size_t workload_count = sizeof(workloads) / sizeof(workloads[0]);
+
+struct cell *cell_at(size_t workload, size_t contender)
+{
+	static struct cell *cells;
+
+	if (!cells)
+		cells = calloc(workload_count * contender_count, sizeof(*cells));
+	if (!cells)
+		abort();
+	return &cells[workload * contender_count + contender];
+}
+
+static int compare(const void *a, const void *b)
+{
+	double x = *(const double *)a;
+	double y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* The value at a place of the rounds in order: 0 the least, 1 the most. */
+static double at(const struct cell *cell, enum figure figure, double place)
+{
+	double sorted[MAX_ROUNDS];
+	double where = place * (cell->rounds - 1);
+	int below = (int)where;
+
+	if (!cell->rounds)
+		return -1;
+	memcpy(sorted, cell->value[figure], (size_t)cell->rounds * sizeof(sorted[0]));
+	qsort(sorted, (size_t)cell->rounds, sizeof(sorted[0]), compare);
+	if (below == cell->rounds - 1)
+		return sorted[below];
+	return sorted[below] + (sorted[below + 1] - sorted[below]) * (where - below);
+}
+
+double cell_median(const struct cell *cell, enum figure figure)
+{
+	return at(cell, figure, 0.5);
+}
+
+double cell_least(const struct cell *cell, enum figure figure)
+{
+	return at(cell, figure, 0);
+}
+
+double cell_most(const struct cell *cell, enum figure figure)
+{
+	return at(cell, figure, 1);
+}

@@ -1,0 +1,60 @@
+/*
+ * What is asked of the contenders, and what came out: one cell for each workload and contender.
+ */
+#ifndef TESTS_BENCH_WORKLOADS_H
+#define TESTS_BENCH_WORKLOADS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum figure {
+	RATE, /* answers per second */
+	P50,  /* milliseconds, above nominal where the request sleeps */
+	P99,
+	WORST,
+	APP_US, /* CPU microseconds per request, user and system */
+	PROXY_US,
+	MEMORY_EACH, /* bytes per request in flight, of the application */
+	ERRORS,	     /* wrong, broken or never answered */
+	SIDE_P50,    /* milliseconds, of a bystander */
+	SIDE_P99,
+	FIGURES,
+};
+
+extern const char *const figure_names[FIGURES];
+
+struct workload {
+	const char *name;
+	const char *title;
+	const char *who; /* names of contenders, with blanks between */
+	bool wrk;	 /* the tool; else loadgen */
+	bool direct;	 /* to the application's FastCGI socket */
+	bool held;	 /* requests are sent once and sleep: memory is measured */
+	bool side;	 /* somebody else asks /async/await-one?seconds=0 meanwhile */
+	double seconds;	 /* of a measurement; 0: --requests ends it */
+	unsigned connections;
+	unsigned depth;	    /* 0: 1 */
+	const char *path;   /* NULL: /async/await-one */
+	const char *query;  /* NULL: seconds=0 */
+	const char *others; /* further options of loadgen, or NULL */
+	int rounds;	    /* at most; 0: as many as there are */
+};
+
+extern const struct workload workloads[];
+extern const size_t workload_count;
+
+enum { MAX_ROUNDS = 25 };
+
+struct cell {
+	int rounds;
+	double value[FIGURES][MAX_ROUNDS]; /* -1: not measured */
+};
+
+struct cell *cell_at(size_t workload, size_t contender);
+
+/* Of the rounds; -1 if there is none. */
+double cell_median(const struct cell *cell, enum figure figure);
+double cell_least(const struct cell *cell, enum figure figure);
+double cell_most(const struct cell *cell, enum figure figure);
+
+#endif

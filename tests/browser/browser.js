@@ -1,0 +1,37 @@
+// Debian's chromium, and pages that take note of everything that must not happen.
+
+import {createRequire} from 'node:module';
+
+const require = createRequire(`${process.env.MODULES}/`);
+const {chromium} = require('playwright-core');
+
+export const axeSource = require('axe-core').source;
+
+export function launch(home) {
+	return chromium.launch({
+		executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+		env: {...process.env, HOME: home, TMPDIR: home}, // nothing is left elsewhere
+		args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
+		       '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+	});
+}
+
+// page.faults: policy violations, errors in scripts, requests to other hosts.
+export async function open(browser, url, options = {}) {
+	const page = await browser.newPage({viewport: {width: 1280, height: 860}, ...options});
+	page.faults = [];
+	page.setDefaultTimeout(20_000);
+	page.on('pageerror', (error) => page.faults.push(error.stack));
+	page.on('request', (request) => {
+		if (new URL(request.url()).origin !== new URL(url).origin && !request.url().startsWith('data:'))
+			page.faults.push(`request to ${request.url()}`);
+	});
+	page.on('console', (message) => {
+		// A server that is down is no fault of the page, nor is an answer that was to be an error.
+		if (message.type() === 'error' && !/Failed to load resource|ERR_/.test(message.text()))
+			page.faults.push(message.text());
+	});
+	await page.goto(url);
+	await page.waitForSelector('#feed[data-state="live"]');
+	return page;
+}

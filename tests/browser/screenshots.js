@@ -1,0 +1,41 @@
+// Makes the pictures of the README: tests/browser/screenshots/{live,exercise}.png.
+
+import {mkdir} from 'node:fs/promises';
+import {join} from 'node:path';
+
+import {launch, open} from './browser.js';
+import {System} from './system.js';
+
+const folder = join(import.meta.dirname, 'screenshots');
+const system = await System.start();
+const home = join(system.directory, 'home');
+await mkdir(home);
+const browser = await launch(home);
+const get = (path) => fetch(system.url + path);
+const after = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+try {
+	const page = await open(browser, system.url, {viewport: {width: 1280, height: 760}, colorScheme: 'dark'});
+	const traffic = [get('/sync/noawait?seconds=3'), get('/async/await-one?seconds=2'), get('/prefork/async/await-one?seconds=2'),
+			 get('/prefork/sync/noawait?seconds=1.5'), get('/async/await-many'), get('/async/wrap-blocking?seconds=2.5')];
+	await after(3200);
+	await page.locator('#tab-try').click();
+	traffic.push(get('/async/await-one?seconds=1'), get('/async/wrap-blocking?seconds=1.2'), get('/async/bad-blocking?seconds=3'));
+	await after(500);
+	await page.getByRole('button', {name: 'Send'}).click();
+	await after(1700);
+	await page.screenshot({path: join(folder, 'live.png')});
+	await Promise.all(traffic);
+	await page.close();
+
+	const exercise = await open(browser, system.url, {viewport: {width: 1280, height: 900}, colorScheme: 'light'});
+	const section = exercise.locator('#exercise-blocking');
+	await section.locator('input[value="both"]').check();
+	await section.getByRole('button', {name: 'Run'}).click();
+	await section.locator('.verdict').waitFor();
+	await exercise.mouse.move(0, 0);
+	await section.screenshot({path: join(folder, 'exercise.png')});
+} finally {
+	await browser.close();
+	await system.remove();
+}

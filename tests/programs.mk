@@ -1,0 +1,59 @@
+# The test programs: what each is made of. Included by the Makefile.
+
+UNIT_SOURCES := $(wildcard tests/*.c tests/unit/*.c)
+INTEGRATION_SOURCES := $(wildcard tests/*.c tests/integration/*.c) tests/unit/stream.c
+CONFORMANCE_SOURCES := $(filter-out %/agree.c,$(wildcard tests/conformance/*.c)) \
+		       tests/unit/stream.c app/buffer.c
+AGREE_SOURCES := tests/conformance/agree.c tests/conformance/peer.c tests/conformance/dump.c \
+		 tests/unit/stream.c app/buffer.c
+FUZZ_SOURCES := $(wildcard tests/fuzz/fuzz_*.c)
+# The two programs of tests/contrast share what is not one of them.
+CONTRAST_MAINS   := tests/contrast/contrast.c tests/contrast/exercises.c
+CONTRAST_SOURCES := $(filter-out $(CONTRAST_MAINS),$(wildcard tests/contrast/*.c)) \
+		    $(addprefix tests/integration/,process.c system.c volley.c)
+# tests/faults/preload.c goes into the worker, the rest is the test program.
+FAULTS_SOURCES := $(filter-out tests/faults/preload.c,$(wildcard tests/*.c tests/faults/*.c)) \
+		  $(addprefix tests/integration/,client.c process.c raw.c system.c) tests/unit/stream.c
+# tests/unit/memory.c lets allocations fail.
+MEMORY_HOOKS := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
+
+$(OBJ)/unit: $(call object,$(UNIT_SOURCES)) $(OBJ)/liblanes.a
+	$(call quiet,LD $@)$(LINK) -o $@ $^ $(MEMORY_HOOKS) $(LIBS) -lcunit
+
+$(OBJ)/integration: $(call object,$(INTEGRATION_SOURCES)) $(OBJ)/liblanes.a
+	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS) -lcunit -lcurl
+
+$(OBJ)/conformance: $(call object,$(CONFORMANCE_SOURCES))
+	$(call quiet,LD $@)$(LINK) -o $@ $^
+
+$(OBJ)/agree: $(call object,$(AGREE_SOURCES))
+	$(call quiet,LD $@)$(LINK) -o $@ $^
+
+$(OBJ)/fuzz_%: $(OBJ)/tests/fuzz/fuzz_%.o $(OBJ)/liblanes.a
+	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)
+
+$(CONTRAST_MAINS:%.c=$(OBJ)/%): %: %.o $(call object,$(CONTRAST_SOURCES))
+	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS) -lcurl
+
+$(OBJ)/faults: $(call object,$(FAULTS_SOURCES)) $(OBJ)/liblanes.a
+	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS) -lcunit -lcurl
+
+# Never with a sanitizer, nor checked by FORTIFY: it stands in for the C library.
+$(OBJ)/preload.so: tests/faults/preload.c tests/faults/preload.h
+	@mkdir -p $(@D)
+	$(call quiet,CC $@)$(CC) -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -O2 -g -fPIC -shared \
+		-o $@ $< -ldl
+
+bench_objects = $(patsubst %,$(OBJ)/tests/bench/%.o,$(1))
+
+$(OBJ)/loadgen: $(call bench_objects,loadgen load wire) $(OBJ)/liblanes.a
+	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)
+
+$(OBJ)/benchmark: $(call bench_objects,bench contenders workloads usage report plot)
+	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)
+
+$(OBJ)/libfcgi-app: $(call bench_objects,libfcgi_app)
+	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)
+
+$(OBJ)/null-responder: $(call bench_objects,null_responder) $(OBJ)/liblanes.a
+	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)
