@@ -399,6 +399,26 @@ static void start_proxies(const bool *chosen)
 	}
 }
 
+static void wait_until_it_answers(const struct contender *c)
+{
+	for (int ms = 0; !answers(c); ms += 50) {
+		if (ms > PATIENCE_MS)
+			die(c->name, "does not answer; see its log in build/bench/run");
+		nap(50);
+	}
+}
+
+void contender_restart(struct contender *c)
+{
+	kill(-c->app, SIGKILL);
+	waitpid(c->app, NULL, 0);
+	c->app = start(c->name, c->command);
+	for (size_t i = 0; i < contender_count; i++)
+		if (contenders[i].of && !strcmp(contenders[i].of, c->name))
+			contenders[i].app = c->app;
+	wait_until_it_answers(c);
+}
+
 void contenders_start(const char *root, const char *build, const bool *chosen)
 {
 	setenv("ROOT", root, 1);
@@ -417,14 +437,7 @@ void contenders_start(const char *root, const char *build, const bool *chosen)
 	}
 	write_nginx(root, chosen);
 	start_proxies(chosen);
-	for (size_t i = 0; i < contender_count; i++) {
-		int ms = 0;
-
-		while (chosen[i] && !answers(&contenders[i])) {
-			if ((ms += 50) > PATIENCE_MS)
-				die(contenders[i].name, "does not answer; see its log in "
-							"build/bench/run");
-			nap(50);
-		}
-	}
+	for (size_t i = 0; i < contender_count; i++)
+		if (chosen[i])
+			wait_until_it_answers(&contenders[i]);
 }

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
 
 #include "contenders.h"
 #include "plot.h"
@@ -205,12 +207,17 @@ static void print_contenders(FILE *out)
 static void write_page(const char *directory, int rounds, double seconds)
 {
 	FILE *out = create(directory, "results.md");
+	struct utsname machine;
 
+	uname(&machine);
 	fprintf(out,
-		"# Results\n\n%d rounds, interleaved, %.0f s in all; medians. Latencies of "
+		"# Results\n\n%s %s, %s, %ld cores. %d rounds, interleaved, %.0f s in all; "
+		"medians. "
+		"Latencies of "
 		"requests "
 		"that sleep are what is above the sleep. CPU is user and system time of all "
 		"processes of the application, and of the proxy, divided by the answers.\n\n",
+		machine.sysname, machine.release, machine.machine, sysconf(_SC_NPROCESSORS_ONLN),
 		rounds, seconds);
 	print_claims(out);
 	fputs("## Growth\n\nRequests that sleep for zero, straight to the sockets; then requests "
