@@ -17,7 +17,7 @@ const char *const figure_names[FIGURES] = {
 const struct workload workloads[] = {
 	{"http-64", "Through nginx, a sleep of zero, 64 connections",
 	 "nginx-return null lanes-1 lanes-2 lanes-4 lanes-1-fresh haproxy prefork-1 prefork-8 "
-	 "libfcgi-1 libfcgi-8 libfcgi-threads libfcgi-kept php-2 php-8 " FASTAPI
+	 "libfcgi-1 libfcgi-8 libfcgi-threads libfcgi-kept php-2 php-8 php-kept " FASTAPI
 	 " fastapi-1-direct fastapi-2-direct",
 	 .wrk = true, .seconds = 2, .connections = 64},
 	{"http-1", "The same, 1 connection",
