@@ -183,8 +183,9 @@ static double not_answered(struct json_object *json)
 static void measure(const struct workload *w, struct contender *c, double value[FIGURES])
 {
 	char command[1024];
-	char side_command[256];
-	struct tool tool, side;
+	char side_command[256] = "";
+	struct tool tool;
+	struct tool side = {0};
 	struct json_object *json;
 	struct usage before;
 	double memory = 0;
@@ -321,24 +322,18 @@ static double setting(const char *name, double otherwise, double least, double m
 	return value;
 }
 
-/* The contenders' files are in run/, their sockets' names relative to it, so as to be short. */
+/* make has emptied build/bench. The contenders' files are in its run/, and the names of their
+ * sockets relative to that, so as to be short. */
 static void enter(void)
 {
-	char command[4200];
-
 	root = realpath(".", NULL);
 	build = realpath("/proc/self/exe", NULL);
 	if (root && build) {
 		*strrchr(build, '/') = '\0';
-		snprintf(command, sizeof(command), "rm -rf '%s'/bench && mkdir -p '%s'/bench/run",
-			 build, build);
-		if (system(command) == 0) {
-			snprintf(command, sizeof(command), "%s/bench/run", build);
-			if (chdir(command) == 0)
-				return;
-		}
+		if (chdir(build) == 0 && chdir("bench/run") == 0)
+			return;
 	}
-	perror("bench: build/bench");
+	perror("bench: build/bench/run");
 	exit(1);
 }
 
