@@ -27,6 +27,11 @@ size_t scaled(size_t full)
 	return (size_t)((double)full * fault_seconds(FULL_SECONDS) / FULL_SECONDS);
 }
 
+bool in_full(void)
+{
+	return fault_seconds(FULL_SECONDS) >= FULL_SECONDS;
+}
+
 bool in_time(bool (*check)(void))
 {
 	for (int attempt = 0; attempt < ATTEMPTS; attempt++)

@@ -16,6 +16,7 @@
  * (full). Limits other than time follow it: scaled() is that part of a number. */
 double fault_seconds(double full);
 size_t scaled(size_t full);
+bool in_full(void);
 
 /* What is promised about times holds on a machine that has nothing else to do. A busy one gets a
  * few attempts (true once the check is), and limits grow by this factor: how many threads want to

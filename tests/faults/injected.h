@@ -37,8 +37,7 @@ enum fortune { ANSWERED, REFUSED, CLOSED, SILENT, WRONG, FORTUNES };
  * unless the answer is whole. */
 enum fortune fortune_of(struct raw *raw, const char *expected);
 
-/* The number of calls that fail was set to none: everything works, nothing is left over of what
- * was. */
+/* Once no call fails any more: a request is answered, and nothing of those before is left. */
 bool as_good_as_new(struct injected *injected);
 
 #endif

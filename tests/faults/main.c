@@ -13,6 +13,7 @@ extern const struct suite peers_suite;
 extern const struct suite disk_suite;
 extern const struct suite calls_suite;
 extern const struct suite memory_suite;
+extern const struct suite haproxy_suite;
 extern const struct suite soak_suite;
 
 static void raise_files_limit(void)
@@ -36,8 +37,8 @@ static void own_mounts(void)
 int main(int argc, char **argv)
 {
 	static const struct suite *const faults[] = {
-		&workers_suite, &load_faults_suite, &peers_suite,
-		&disk_suite,	&calls_suite,	    &memory_suite,
+		&workers_suite, &load_faults_suite, &peers_suite,   &disk_suite,
+		&calls_suite,	&memory_suite,	    &haproxy_suite,
 	};
 	static const struct suite *const soak[] = {&soak_suite};
 

@@ -151,7 +151,7 @@ static bool one_fails(unsigned nth, size_t *refusals)
 
 static void any_call_of_a_life_fails(void)
 {
-	unsigned step = fault_seconds(60) < 60 ? 4 : 1;
+	unsigned step = in_full() ? 1 : 4;
 	size_t refusals = 0;
 	unsigned nth = 1;
 

@@ -348,7 +348,7 @@ struct burst *burst_start(const struct system *system, const struct burst_option
 	burst->open = count;
 	burst->epoll = epoll_create1(EPOLL_CLOEXEC);
 	burst->address = (struct sockaddr_in){.sin_family = AF_INET,
-					      .sin_port = htons(system->port),
+					      .sin_port = htons(system->front_port),
 					      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	burst->request_len =
 		(size_t)snprintf(burst->request, sizeof(burst->request),

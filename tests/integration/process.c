@@ -200,6 +200,20 @@ void run(struct outcome *outcome, const char *const *arguments, const char *cons
 	read_back(errors, outcome->errors, sizeof(outcome->errors));
 }
 
+pid_t process_start(const char *const *arguments, const char *const *environment,
+		    const char *log_path)
+{
+	int log = open(log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+	pid_t pid;
+
+	fflush(NULL);
+	pid = fork();
+	if (pid == 0)
+		become(arguments, environment, -1, log, log);
+	close(log);
+	return pid;
+}
+
 /* ---- workers without nginx ---- */
 
 bool file_has(const char *path, const char *text)
@@ -233,7 +247,6 @@ bool worker_start_program(struct worker *worker, const char *path, const char *c
 {
 	const char *arguments[32] = {path, "--listen", worker->socket};
 	int count = 3;
-	int log;
 
 	worker->pid = 0;
 	if (!directory_make(worker->directory))
@@ -242,12 +255,7 @@ bool worker_start_program(struct worker *worker, const char *path, const char *c
 	snprintf(worker->log, sizeof(worker->log), "%s/worker.log", worker->directory);
 	while (options && *options && count < 31)
 		arguments[count++] = *options++;
-	log = open(worker->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-	fflush(NULL);
-	worker->pid = fork();
-	if (worker->pid == 0)
-		become(arguments, environment, -1, log, log);
-	close(log);
+	worker->pid = process_start(arguments, environment, worker->log);
 	return EVENTUALLY(file_has(worker->log, "event=started") || has_ended(worker->pid)) &&
 	       file_has(worker->log, "event=started");
 }

@@ -59,6 +59,10 @@ struct outcome {
 void run(struct outcome *outcome, const char *const *arguments, const char *const *environment,
 	 int input);
 
+/* Starts a command that writes to a log, and that dies with us; the caller waits for its end. */
+pid_t process_start(const char *const *arguments, const char *const *environment,
+		    const char *log_path);
+
 /* A worker on its own socket, without nginx. */
 struct worker {
 	pid_t pid;

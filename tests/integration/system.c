@@ -3,10 +3,12 @@
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum { TRIES = 5, VARIABLES = 16 };
@@ -28,8 +30,48 @@ uint16_t port_free(void)
 static void choose_port(struct system *s)
 {
 	s->port = port_free();
-	snprintf(s->url, sizeof(s->url), "http://127.0.0.1:%u", (unsigned)s->port);
 	snprintf(s->port_variable, sizeof(s->port_variable), "PORT=%u", (unsigned)s->port);
+}
+
+static bool is_served(uint16_t port)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET,
+				      .sin_port = htons(port),
+				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool served = connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0;
+
+	close(fd);
+	return served;
+}
+
+/* In front of the workers: HAProxy beside nginx, or nginx alone. */
+static bool start_front(struct system *s)
+{
+	const char *wanted = getenv("FRONT");
+	char port[16];
+	char log[DIRECTORY_SIZE + 16];
+
+	s->front = 0;
+	s->front_port = s->port;
+	if (wanted && !strcmp(wanted, "haproxy")) {
+		s->front_port = port_free();
+		snprintf(port, sizeof(port), "%u", (unsigned)s->front_port);
+		snprintf(log, sizeof(log), "%s/haproxy.log", s->run_dir);
+		s->front = process_start(
+			(const char *[]){"tests/haproxy/run", port, s->run_dir, NULL}, NULL, log);
+	}
+	snprintf(s->url, sizeof(s->url), "http://127.0.0.1:%u", (unsigned)s->front_port);
+	return EVENTUALLY(is_served(s->front_port));
+}
+
+static void stop_front(struct system *s)
+{
+	if (!s->front)
+		return;
+	kill(s->front, SIGTERM);
+	waitpid(s->front, NULL, 0);
+	s->front = 0;
 }
 
 bool system_start(struct system *s, const struct system_options *options)
@@ -55,7 +97,7 @@ bool system_start(struct system *s, const struct system_options *options)
 		choose_port(s);
 		run(&outcome, (const char *[]){"spawn/start.sh", NULL}, environment, -1);
 		if (outcome.status == 0)
-			return true;
+			return start_front(s);
 		/* Somebody may have taken the port since it was found free. */
 		if (!strstr(outcome.errors, "in use"))
 			break;
@@ -90,6 +132,7 @@ bool system_stop(struct system *s)
 	pid_t left;
 	bool clean = true;
 
+	stop_front(s);
 	run(&outcome, (const char *[]){"spawn/stop.sh", NULL},
 	    (const char *[]){s->port_variable, s->run_dir_variable, NULL}, -1);
 	if (outcome.status) {

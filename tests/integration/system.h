@@ -21,9 +21,11 @@ struct system_options {
 };
 
 struct system {
-	uint16_t port;
+	uint16_t port;	     /* nginx's */
+	pid_t front;	     /* HAProxy, if FRONT=haproxy is in the environment; or 0 */
+	uint16_t front_port; /* where requests go: HAProxy's, or nginx's */
 	char run_dir[DIRECTORY_SIZE];
-	char url[40];		/* "http://127.0.0.1:PORT" */
+	char url[40];		/* "http://127.0.0.1:FRONT_PORT" */
 	char port_variable[16]; /* "PORT=…" and "RUN_DIR=…" for scripts */
 	char run_dir_variable[DIRECTORY_SIZE + 16];
 };

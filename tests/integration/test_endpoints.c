@@ -175,7 +175,7 @@ static void every_answer_carries_our_headers(void)
 		CU_ASSERT_STRING_EQUAL(header(r, "Content-Type"), "application/json");
 		CU_ASSERT_STRING_EQUAL(header(r, "Cache-Control"), "no-store");
 		CU_ASSERT_STRING_EQUAL(header(r, "X-Lanes-Worker"), "loop-1");
-		CU_ASSERT_STRING_EQUAL(header(r, "Server"), "nginx");
+		CU_ASSERT_STRING_EQUAL(header(r, "Server"), sys.front ? "" : "nginx");
 		for (size_t p = 0; p < sizeof(parts) / sizeof(parts[0]); p++)
 			CU_ASSERT(timing(r, parts[p]) >= 0);
 	}
@@ -203,6 +203,8 @@ static void errors_of_nginx_look_like_ours(void)
 	static char target[30000] = "/?";
 	const struct response *r;
 
+	if (sys.front)
+		return;
 	memset(target + 2, 'x', sizeof(target) - 3);
 	r = get(&sys, target);
 	CU_ASSERT_EQUAL(r->status, 414);

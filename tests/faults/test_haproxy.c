@@ -1,0 +1,49 @@
+/* HAProxy as a front: many requests at once on few connections. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "../harness.h"
+#include "faults.h"
+
+enum { CLIENTS = 256, REQUESTS_OF_A_CONNECTION = 16 };
+
+static void many_on_few_connections(void)
+{
+	struct system sys;
+	struct board board;
+	struct burst *burst;
+	struct burst_result result;
+	const struct board_slot *slot;
+	uint64_t connections = 0;
+	double end;
+
+	setenv("FRONT", "haproxy", 1);
+	CU_ASSERT_FATAL(system_start(&sys, &(struct system_options){.workers = 1}));
+	unsetenv("FRONT");
+	CU_ASSERT_FATAL(board_open(&board, &sys));
+	slot = board_find(&board, "loop", 1);
+	burst = burst_start(&sys, &(struct burst_options){.target = "/async/await-one?seconds=0.05",
+							  .connections = CLIENTS,
+							  .repeat = true});
+	end = now() + fault_seconds(30);
+	while (now() < end) {
+		uint64_t n = board_get(&slot->connections);
+
+		connections = n > connections ? n : connections;
+		pause_for(0.02);
+	}
+	burst_wait(burst, &result);
+	tell("256 clients of HAProxy", &result);
+	printf("    %lu connections to the worker at most\n", (unsigned long)connections);
+	CU_ASSERT(all_answered(&result));
+	CU_ASSERT(connections <= 4 * CLIENTS / REQUESTS_OF_A_CONNECTION);
+	CU_ASSERT_EQUAL(board_get(&slot->aborted), 0);
+	board_close(&board);
+	CU_ASSERT(system_stop(&sys));
+}
+
+static const struct test tests[] = {
+	{"HAProxy, multiplexing: no request fails", many_on_few_connections},
+};
+
+const struct suite haproxy_suite = {"haproxy", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL};
