@@ -16,6 +16,10 @@ endif
 ifeq ($(origin CC),default)
 CC        := gcc
 endif
+ifeq ($(SANITIZER)-$(findstring gcc,$(CC)),thread-gcc)
+# It does not know fences. Ours are between processes, where it cannot look anyway.
+SAN       += -Wno-tsan
+endif
 CFLAGS    ?= -O2 -g
 # FORTIFY needs an optimizer, and would hide from a sanitizer what it is to see.
 # Level 3 also knows sizes that are computed at run time; libc warns where the compiler does not.
@@ -96,8 +100,9 @@ BENCH_PROGRAMS := $(addprefix $(OBJ)/,benchmark loadgen null-responder libfcgi-a
 
 bench: ## performance against peers and ceilings, into build/bench: ROUNDS=5 DURATION=1 ONLY="http"
 	@spawn/deps.sh bench && $(MAKE) --no-print-directory all $(BENCH_PROGRAMS) && \
-		$(OBJ)/benchmark && tests/bench/syscalls >>$(BUILD)/bench/results.md && \
-		echo "the page: $(BUILD)/bench/results.md"
+		rm -rf $(OBJ)/bench && mkdir -p $(OBJ)/bench/run && $(OBJ)/benchmark && \
+		tests/bench/syscalls >>$(OBJ)/bench/results.md && \
+		echo 'the page: $(OBJ)/bench/results.md'
 
 test-browser: ## clicks through the page in a real browser, with what that needs from Debian and npm
 	@spawn/deps.sh browser && $(MAKE) --no-print-directory all && exec tests/browser/run

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SMALLEST = 512 };
+enum { SMALLEST = 1024 };
 
 char *buffer_reserve(struct buffer *b, size_t n)
 {

@@ -8,6 +8,7 @@
  */
 #include "harden.h"
 
+#include <fcntl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -16,6 +17,9 @@ void harden(bool keep_core)
 {
 	struct rlimit core;
 
+	/* A descriptor below 3 that is missing would be given to a socket. */
+	for (int fd = open("/dev/null", O_RDWR); fd >= 0 && fd <= STDERR_FILENO;)
+		fd = open("/dev/null", O_RDWR);
 	closefrom(STDERR_FILENO + 1);
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	if (keep_core || getrlimit(RLIMIT_CORE, &core))

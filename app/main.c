@@ -49,7 +49,7 @@ int main(int argc, char **argv)
 	struct scoreboard board;
 	struct board_slot *slot;
 	char worker[64];
-	int status;
+	int result;
 
 	if (options_parse(&options, argc, argv))
 		return 2;
@@ -83,12 +83,12 @@ int main(int argc, char **argv)
 	if (options.nice && nice((int)options.nice) < 0)
 		perror("lanes: nice");
 	if (options.engine == ENGINE_PREFORK)
-		status = prefork_run(&options, &listener, worker, routes, &board);
+		result = prefork_run(&options, &listener, worker, routes, &board);
 	else
-		status = loop_run(&options, &listener, worker, routes, &board,
+		result = loop_run(&options, &listener, worker, routes, &board,
 				  routes == &admin_routes ? admin_opened : NULL);
 	listener_close(&listener);
 	/* The scoreboard stays mapped: a thread that nothing can interrupt may still write to it.
 	 */
-	return status;
+	return result;
 }

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum kind { NUMBER, SECONDS, TEXT, CHOICE, FLAG };
+enum kind { NUMBER, SECONDS, TEXT, NAME, CHOICE, FLAG };
 
 struct option {
 	const char *name;
@@ -28,7 +28,7 @@ static const struct option table[] = {
 	 "loop: one multiplexed event loop; prefork: libfcgi, one request at a time"},
 	{"listen", TEXT, AT(listen), NULL, 0, 0, NULL,
 	 "PATH or HOST:PORT to open; without it, descriptor 0 is the socket (spawn-fcgi)"},
-	{"pool", TEXT, AT(pool), "loop", 0, 0, NULL, "name of the pool, for X-Lanes-Worker"},
+	{"pool", NAME, AT(pool), "loop", 0, 0, NULL, "name of the pool, for X-Lanes-Worker"},
 	{"slot", NUMBER, AT(slot), "0", 0, 1000000, NULL,
 	 "number in the pool; 0: the lowest one free on the scoreboard, or the process id"},
 	{"scoreboard", TEXT, AT(scoreboard), NULL, 0, 0, NULL,
@@ -145,6 +145,17 @@ static int set_choice(const struct option *option, const char *name, const char 
 	return complain(name, value, option->choices);
 }
 
+/* It goes into a header and onto the scoreboard. */
+static bool is_name(const char *value)
+{
+	size_t len = strlen(value);
+
+	for (size_t i = 0; i < len; i++)
+		if (!isalnum((unsigned char)value[i]) && value[i] != '-' && value[i] != '_')
+			return false;
+	return len >= 1 && len <= 15;
+}
+
 static int set(struct options *options, const struct option *option, const char *name,
 	       const char *value)
 {
@@ -158,6 +169,10 @@ static int set(struct options *options, const struct option *option, const char 
 	case FLAG:
 		*(bool *)field(options, option) = true;
 		return 0;
+	case NAME:
+		if (!is_name(value))
+			return complain(name, value, "1 to 15 letters, digits, '-' and '_'");
+		break;
 	case TEXT:
 		break;
 	}
@@ -232,7 +247,7 @@ int options_parse(struct options *options, int argc, char **argv)
 
 void options_help(FILE *out)
 {
-	static const char *const arguments[] = {" N", " SECONDS", " TEXT", " WORD", ""};
+	static const char *const arguments[] = {" N", " SECONDS", " TEXT", " NAME", " WORD", ""};
 
 	fputs("Usage: lanes [options]\n\n"
 	      "A FastCGI worker. The listening socket is descriptor 0, as spawn-fcgi gives it:\n"

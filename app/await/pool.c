@@ -91,7 +91,7 @@ static void show(struct pool *pool)
  * not keep the loop waiting for it. */
 static void run_job(struct pool *pool, struct job *job, unsigned thread)
 {
-	struct board_doing unseen;
+	struct board_doing unseen = {0};
 	struct board_doing *board =
 		thread < BOARD_THREADS ? &pool->options.board->threads[thread] : &unseen;
 	bool first;

@@ -13,6 +13,9 @@ static struct board_slot unseen;
 
 void sched_ready(struct sched *sched, struct request *req)
 {
+	if (req->ready)
+		return;
+	req->ready = true;
 	request_ref(req);
 	req->ready_next = NULL;
 	if (sched->ready_first)
@@ -40,7 +43,8 @@ static void run_batch(struct sched *sched)
 
 		more = req != last;
 		sched->ready_first = req->ready_next;
-		if (!req->cancelled)
+		req->ready = false;
+		if (req->suspended && !req->cancelled)
 			task_resume(req);
 		request_unref(req);
 	}

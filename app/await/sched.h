@@ -54,7 +54,8 @@ int sched_open(struct sched *sched, uv_loop_t *loop, const struct sched_options 
  * before it is closed. */
 void sched_close(struct sched *sched);
 
-/* Queues the request to be started or resumed in the next batch, with a reference of its own. */
+/* Queues a suspended request to be resumed in the next batch, with a reference of its own; a
+ * second time does nothing. */
 void sched_ready(struct sched *sched, struct request *req);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <json-c/json.h>
+#include <stdbool.h>
 #include <string.h>
 #include <time.h>
 
@@ -41,14 +42,22 @@ struct json_object *sentence(const char *before, double seconds, const char *aft
 	return json_object_new_string_len(text, (int)(len + after_len));
 }
 
+/* Saves json-c a copy of the key and a search for it. */
+static bool add_new(struct json_object *object, const char *key, struct json_object *value)
+{
+	return value && json_object_object_add_ex(object, key, value,
+						  JSON_C_OBJECT_ADD_KEY_IS_NEW |
+							  JSON_C_OBJECT_ADD_CONSTANT_KEY) == 0;
+}
+
 struct json_object *mode_with(const char *mode, const char *key, struct json_object *value)
 {
 	struct json_object *object = json_object_new_object();
 	struct json_object *mode_value = json_object_new_string(mode);
 
-	if (object && mode_value && json_object_object_add(object, "mode", mode_value) == 0) {
+	if (object && add_new(object, "mode", mode_value)) {
 		mode_value = NULL;
-		if (value && json_object_object_add(object, key, value) == 0)
+		if (add_new(object, key, value))
 			return object;
 	}
 	json_object_put(value);

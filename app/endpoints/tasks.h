@@ -18,7 +18,8 @@ u128 cpu_bound_task(uint64_t n);
  * out. */
 struct json_object *sentence(const char *before, double seconds, const char *after);
 
-/* {"mode":<mode>,<key>:<value>}; takes over value. NULL if memory is out, or value was NULL. */
+/* {"mode":<mode>,<key>:<value>}; key is a literal; takes over value. NULL if memory is out, or
+ * value was NULL. */
 struct json_object *mode_with(const char *mode, const char *key, struct json_object *value);
 
 #endif

@@ -36,6 +36,16 @@ static void on_accept_retry(uv_timer_t *timer)
 	accept_resume(timer->data);
 }
 
+/* Tries again in a while, and says so once, until a connection was accepted. */
+static void accept_failed(struct engine *engine, const char *why)
+{
+	if (!engine->accept_failing)
+		log_event(LOG_WARNING, "accept-failed", "error", why, NULL);
+	engine->accept_failing = true;
+	accept_pause(engine);
+	uv_timer_start(&engine->accept_retry, on_accept_retry, ACCEPT_RETRY_MS, 0);
+}
+
 /* True if there may be more to accept. */
 static bool accept_one(struct engine *engine)
 {
@@ -46,12 +56,11 @@ static bool accept_one(struct engine *engine)
 
 	if (fd < 0) {
 		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-			log_event(LOG_WARNING, "accept-failed", "error", strerror(errno), NULL);
-			accept_pause(engine);
-			uv_timer_start(&engine->accept_retry, on_accept_retry, ACCEPT_RETRY_MS, 0);
+			accept_failed(engine, strerror(errno));
 		}
 		return errno == ECONNABORTED || errno == EINTR;
 	}
+	engine->accept_failing = false;
 	if (listener_allows(engine->listener, &peer)) {
 		conn_new(engine, fd);
 	} else {
@@ -65,8 +74,11 @@ static void on_connections(uv_poll_t *handle, int status, int readable)
 {
 	struct engine *engine = handle->data;
 
-	(void)status;
 	(void)readable;
+	if (status < 0) {
+		accept_failed(engine, uv_strerror(status));
+		return;
+	}
 	for (int i = 0; i < ACCEPTS_AT_ONCE; i++) {
 		if (engine->conn_count >= (size_t)engine->options->max_conns) {
 			accept_pause(engine);

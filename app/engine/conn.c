@@ -87,6 +87,8 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 {
 	struct conn *conn = stream->data;
 	bool owed = fcgi_responder_partial(&conn->fcgi);
+	bool uploading =
+		fcgi_responder_active(&conn->fcgi) && !fcgi_responder_awaiting(&conn->fcgi);
 
 	if (n < 0) {
 		conn_close(conn);
@@ -99,7 +101,8 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 		conn_close(conn);
 		return;
 	}
-	if (!owed && fcgi_responder_partial(&conn->fcgi))
+	/* A body may take its time, as long as some of it keeps coming. */
+	if (!owed || uploading)
 		conn->quiet_since = uv_now(&conn->engine->loop);
 	/* Now, not with the batch: the next handler of this turn may hold the loop. */
 	conn_flush(conn);

@@ -22,6 +22,7 @@
 enum { READ_SIZE = 65536 };
 
 struct conn;
+struct exchange;
 
 struct engine {
 	const struct options *options;
@@ -41,6 +42,7 @@ struct engine {
 	uv_timer_t drain_timer;
 	uv_signal_t signals[3];
 	bool accepting;
+	bool accept_failing; /* said in the log, and not over yet */
 	bool draining;
 	bool refusing; /* siblings take what comes while we drain */
 	bool stopped;
@@ -51,6 +53,8 @@ struct engine {
 	size_t conn_count;
 	size_t in_flight;
 	uint64_t serial;
+	struct exchange *spares; /* blocks for requests to come */
+	size_t spare_count;
 	char read_buffer[READ_SIZE];
 };
 

@@ -9,10 +9,16 @@
 #include "../observe/trace.h"
 #include "conn.h"
 
+/* Blocks of finished requests that are kept for the next ones: malloc takes its slow path for a
+ * block of this size. */
+enum { SPARES_MAX = 256 };
+
 /* One block of memory: the protocol's part of the request and the handler's. */
 struct exchange {
 	struct fcgi_request fcgi;
 	struct conn *conn; /* NULL once nobody wants the answer */
+	struct engine *engine;
+	struct exchange *next_spare;
 	struct request req;
 };
 
@@ -33,7 +39,30 @@ static void exchange_release(struct request *req)
 	struct exchange *exchange = container_of(req, struct exchange, req);
 
 	fcgi_params_free(&exchange->fcgi.params);
-	free(exchange);
+	if (exchange->engine->spare_count >= SPARES_MAX) {
+		free(exchange);
+		return;
+	}
+	exchange->next_spare = exchange->engine->spares;
+	exchange->engine->spares = exchange;
+	exchange->engine->spare_count++;
+}
+
+static struct exchange *exchange_alloc(struct engine *engine)
+{
+	struct exchange *exchange = engine->spares;
+
+	if (!exchange)
+		return malloc(sizeof(*exchange));
+	engine->spares = exchange->next_spare;
+	engine->spare_count--;
+	return exchange;
+}
+
+void exchange_free_spares(struct engine *engine)
+{
+	while (engine->spares)
+		free(exchange_alloc(engine));
 }
 
 static void count_in_flight(struct engine *engine, int change)
@@ -42,16 +71,16 @@ static void count_in_flight(struct engine *engine, int change)
 	board_set(&engine->board->in_flight, engine->in_flight);
 }
 
-static void send_head(struct exchange *exchange, const struct request *req)
+/* Head, if it is not sent yet, and content, in one record. */
+static void send_bytes(struct exchange *exchange, const struct request *req, struct slice content)
 {
 	struct fcgi_responder *fcgi = &exchange->conn->fcgi;
-	struct buffer head = {0};
+	size_t record = fcgi_responder_stdout_begin(fcgi);
 
-	reply_head(req, exchange->conn->engine->worker, &head);
-	if (head.failed)
-		fcgi->out.failed = true;
-	fcgi_responder_stdout(fcgi, &exchange->fcgi, head.data, head.len);
-	buffer_free(&head);
+	if (!req->reply.begun)
+		reply_head(req, exchange->conn->engine->worker, &fcgi->out);
+	buffer_append(&fcgi->out, content.data, content.len);
+	fcgi_responder_stdout_end(fcgi, &exchange->fcgi, record);
 }
 
 /* A stream would wait for a client that does not read until memory is out. */
@@ -61,15 +90,13 @@ static bool exchange_stream(struct request *req, struct slice bytes)
 	struct conn *conn = exchange->conn;
 	const struct engine *engine = conn->engine;
 
-	if (!req->reply.begun)
-		send_head(exchange, req);
-	req->reply.begun = true;
 	if (conn_waiting(conn) > (size_t)engine->options->output_limit && !conn->fcgi.out.failed) {
 		log_event(LOG_WARNING, "stream-unread", "request",
 			  log_number((long long)req->serial), NULL);
 		conn->fcgi.out.failed = true;
 	}
-	fcgi_responder_stdout(&conn->fcgi, &exchange->fcgi, bytes.data, bytes.len);
+	send_bytes(exchange, req, bytes);
+	req->reply.begun = true;
 	conn_mark_dirty(conn);
 	return !engine->draining;
 }
@@ -78,11 +105,8 @@ static void send_reply(struct exchange *exchange, const struct request *req)
 {
 	struct conn *conn = exchange->conn;
 	struct engine *engine = conn->engine;
-	struct slice body = reply_body(req);
 
-	if (!req->reply.begun)
-		send_head(exchange, req);
-	fcgi_responder_stdout(&conn->fcgi, &exchange->fcgi, body.data, body.len);
+	send_bytes(exchange, req, reply_body(req));
 	fcgi_responder_end(&conn->fcgi, &exchange->fcgi, 0);
 	count_in_flight(engine, -1);
 	conn->quiet_since = uv_now(&engine->loop);
@@ -109,7 +133,7 @@ static struct fcgi_request *on_begin(void *owner)
 {
 	struct conn *conn = owner;
 	struct engine *engine = conn->engine;
-	struct exchange *exchange = malloc(sizeof(*exchange));
+	struct exchange *exchange = exchange_alloc(engine);
 
 	if (!exchange)
 		return NULL;
@@ -118,6 +142,7 @@ static struct fcgi_request *on_begin(void *owner)
 	fcgi_params_init(&exchange->fcgi.params, (char *)exchange->req.arena,
 			 sizeof(exchange->req.arena));
 	exchange->conn = conn;
+	exchange->engine = engine;
 	exchange->req.serial = ++engine->serial;
 	exchange->req.times.received = uv_hrtime();
 	count_in_flight(engine, 1);

@@ -10,4 +10,9 @@
 /* For fcgi_responder_init(); the responder's owner is a struct conn. */
 extern const struct fcgi_events exchange_events;
 
+struct engine;
+
+/* Frees what was kept for requests to come. */
+void exchange_free_spares(struct engine *engine);
+
 #endif

@@ -14,6 +14,7 @@
 #include "accept.h"
 #include "conn.h"
 #include "engine.h"
+#include "exchange.h"
 
 enum {
 	CPU_THREAD_NICE = 19,
@@ -173,6 +174,7 @@ static void close_engine(struct engine *engine)
 	sched_close(&engine->sched);
 	uv_walk(&engine->loop, close_handle, NULL);
 	uv_run(&engine->loop, UV_RUN_DEFAULT);
+	exchange_free_spares(engine);
 	uv_loop_close(&engine->loop);
 }
 

@@ -415,21 +415,61 @@ int fcgi_responder_feed(struct fcgi_responder *r, const void *bytes, size_t n)
 	return !error && r->out.failed ? -ENOMEM : error;
 }
 
+size_t fcgi_responder_stdout_begin(struct fcgi_responder *r)
+{
+	size_t record = r->out.len;
+
+	if (buffer_reserve(&r->out, FCGI_HEADER_SIZE))
+		r->out.len += FCGI_HEADER_SIZE;
+	return record;
+}
+
+static void encode_stdout(struct fcgi_responder *r, uint16_t id, size_t record, size_t n)
+{
+	struct fcgi_header header = {.version = FCGI_VERSION,
+				     .type = FCGI_STDOUT,
+				     .request_id = id,
+				     .content_length = (uint16_t)n};
+
+	fcgi_header_encode(&header, r->out.data + record);
+}
+
+/* What does not fit one record is moved apart, the last part first, to make room for headers. */
+void fcgi_responder_stdout_end(struct fcgi_responder *r, struct fcgi_request *request,
+			       size_t record)
+{
+	size_t n = r->out.len - record;
+	size_t more;
+
+	if (r->out.failed)
+		return;
+	n -= FCGI_HEADER_SIZE;
+	if (!n) {
+		r->out.len = record;
+		return;
+	}
+	more = (n - 1) / FCGI_CONTENT_MAX;
+	if (more && !buffer_reserve(&r->out, more * FCGI_HEADER_SIZE))
+		return;
+	r->out.len += more * FCGI_HEADER_SIZE;
+	for (size_t i = more; i > 0; i--) {
+		size_t from = record + FCGI_HEADER_SIZE + i * FCGI_CONTENT_MAX;
+		size_t part = n - i * FCGI_CONTENT_MAX;
+
+		memmove(r->out.data + from + i * FCGI_HEADER_SIZE, r->out.data + from, part);
+		encode_stdout(r, request->id, from + (i - 1) * FCGI_HEADER_SIZE, part);
+		n -= part;
+	}
+	encode_stdout(r, request->id, record, n);
+}
+
 void fcgi_responder_stdout(struct fcgi_responder *r, struct fcgi_request *request,
 			   const void *bytes, size_t n)
 {
-	const char *at = bytes;
-	size_t records = n / FCGI_CONTENT_MAX + 1;
+	size_t record = fcgi_responder_stdout_begin(r);
 
-	/* Room for all of it at once: what is there already is moved once, not once per record. */
-	buffer_reserve(&r->out, n + records * FCGI_HEADER_SIZE);
-	while (n) {
-		size_t part = n < FCGI_CONTENT_MAX ? n : FCGI_CONTENT_MAX;
-
-		append_record(r, FCGI_STDOUT, request->id, at, part);
-		at += part;
-		n -= part;
-	}
+	buffer_append(&r->out, bytes, n);
+	fcgi_responder_stdout_end(r, request, record);
 }
 
 void fcgi_responder_end(struct fcgi_responder *r, struct fcgi_request *request, uint32_t app_status)
@@ -459,6 +499,11 @@ bool fcgi_responder_linger(const struct fcgi_responder *r)
 size_t fcgi_responder_active(const struct fcgi_responder *r)
 {
 	return r->active;
+}
+
+bool fcgi_responder_awaiting(const struct fcgi_responder *r)
+{
+	return r->awaiting > 0;
 }
 
 bool fcgi_responder_partial(const struct fcgi_responder *r)

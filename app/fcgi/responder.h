@@ -117,6 +117,12 @@ int fcgi_responder_feed(struct fcgi_responder *r, const void *bytes, size_t n);
 void fcgi_responder_stdout(struct fcgi_responder *r, struct fcgi_request *request,
 			   const void *bytes, size_t n);
 
+/* The same for content that is put together in r->out itself: begin, append to r->out, end with
+ * what begin returned. Nothing else of the responder may be called in between. */
+size_t fcgi_responder_stdout_begin(struct fcgi_responder *r);
+void fcgi_responder_stdout_end(struct fcgi_responder *r, struct fcgi_request *request,
+			       size_t record);
+
 /* Ends the STDOUT stream and the request (FCGI_REQUEST_COMPLETE) and forgets it: its id may be
  * used again at once, its late STDIN is ignored, and the owner may free it. */
 void fcgi_responder_end(struct fcgi_responder *r, struct fcgi_request *request,
@@ -140,6 +146,9 @@ bool fcgi_responder_linger(const struct fcgi_responder *r);
 
 /* Requests begun and not yet ended. */
 size_t fcgi_responder_active(const struct fcgi_responder *r);
+
+/* True if a request's params are not complete. */
+bool fcgi_responder_awaiting(const struct fcgi_responder *r);
 
 /* True if the peer owes us something: part of a record, or a request whose params (or BEGIN) are
  * not complete. What a header timeout watches. */

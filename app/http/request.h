@@ -81,6 +81,7 @@ struct request {
 	int resume_line;	  /* where AWAIT left the handler */
 	bool suspended;		  /* it waits for its tasks */
 	bool refused;		  /* a task could not start: the reply is a 503 */
+	bool ready;		  /* it is on the ready queue */
 	bool pooled;		  /* what it waited for last was a thread */
 	bool cancelled;		  /* nobody wants the reply; never resumed, only released */
 	uint32_t pending;	  /* tasks started and not yet done */

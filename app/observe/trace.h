@@ -6,6 +6,7 @@
 #define LANES_OBSERVE_TRACE_H
 
 #include "../http/request.h"
+#include "../http/router.h"
 #include "scoreboard.h"
 
 static inline uint64_t trace_owner(const struct request *req)
@@ -43,7 +44,8 @@ static inline void trace_ran(struct board_slot *board, const struct request *req
 	uint64_t owner = trace_owner(req) | (over ? (uint64_t)req->reply.status : 0);
 
 	board_end(&board->running);
-	if (over || !req->reply.streams)
+	/* The reply of a sync handler belongs to its thread until it is over. */
+	if (over || req->route->kind == ROUTE_SYNC || !req->reply.streams)
 		board_span(board, SPAN_LOOP, begun, now, owner);
 	if (over)
 		board_answered(board, owner, now - req->times.received + req->times.queue);

@@ -1,4 +1,5 @@
-// The live feed: /events, ten messages a second, for as long as the page is open.
+// The live feed: /events, ten messages a second, one while nothing happens, as long as the page is
+// open.
 //
 // EventSource would connect again by itself, but gives up for good on an HTTP error, which is what
 // nginx answers while the server restarts. So each connection is ours: closed on the first error or

@@ -1,5 +1,6 @@
 // Is a loop alive? Each message of the feed that finds it free, or busy for less than a hold, is a
-// beat. A held loop misses its beats; how long exactly is known from the spans.
+// beat: ten a second while there is work anywhere, one a second at rest. A held loop misses its
+// beats; how long exactly is known from the spans.
 
 import {HOLD} from './kinds.js';
 

@@ -12,7 +12,7 @@ const BOLD = '600 12px system-ui, sans-serif';
 const NEAR = 4; // pixels around a bar that is too thin to hit
 const LEAST_LABEL = 24; // pixels of a bar that has room for text
 const MOST_LABEL = 0.8; // of a bar: the pattern must remain visible
-const NEWS = 350; // milliseconds within which the feed should have said something
+const NEWS = 1500; // milliseconds: an idle system says something once a second, a busy one ten times
 const BEAT = 9; // pixels between heartbeats that are drawn
 
 export class Lanes {

@@ -24,6 +24,7 @@ enum { SAMPLE_MS = 250 };
 static char *build; /* where this program is; both are absolute */
 static char *root;
 static double factor = 1;
+static volatile sig_atomic_t interrupted;
 
 /* ---- running a tool ---- */
 
@@ -108,8 +109,9 @@ static struct json_object *tool_finish(struct tool *tool, const char *command)
 
 	fclose(tool->out);
 	waitpid(tool->pid, NULL, 0);
-	if (!json) {
-		fprintf(stderr, "bench: no result from: %s\n", command);
+	if (!json || interrupted) {
+		fprintf(stderr, "bench: %s: %s\n", interrupted ? "interrupted" : "no result from",
+			command);
 		exit(1);
 	}
 	return json;
@@ -151,45 +153,70 @@ static struct tool side_start(const struct workload *w, const struct contender *
 	return tool_start(command);
 }
 
-static void measure(const struct workload *w, const struct contender *c, double value[FIGURES])
+struct usage {
+	double app;
+	double proxy;
+};
+
+static struct usage usage_of(const struct contender *c)
+{
+	return (struct usage){c->app ? usage_cpu(c->app) : 0, c->proxy ? usage_cpu(c->proxy) : 0};
+}
+
+static void note_usage(const struct workload *w, const struct contender *c,
+		       const struct usage *before, double answers, double value[FIGURES])
+{
+	struct usage now = usage_of(c);
+
+	value[APP_US] = value[PROXY_US] = -1;
+	if (c->app && answers)
+		value[APP_US] = (now.app - before->app) / answers * 1e6;
+	if (c->proxy && answers && !w->direct)
+		value[PROXY_US] = (now.proxy - before->proxy) / answers * 1e6;
+}
+
+static double not_answered(struct json_object *json)
+{
+	return number(json, "errors") + number(json, "unanswered");
+}
+
+static void measure(const struct workload *w, struct contender *c, double value[FIGURES])
 {
 	char command[1024];
-	char side_command[256];
-	struct tool tool, side;
-	struct json_object *json, *side_json;
-	double app = c->app ? usage_cpu(c->app) : 0;
-	double proxy = c->proxy ? usage_cpu(c->proxy) : 0;
-	double before = w->held ? usage_memory(c->app) : 0;
-	double most = 0;
-	double answers;
+	char side_command[256] = "";
+	struct tool tool;
+	struct tool side = {0};
+	struct json_object *json;
+	struct usage before;
+	double memory = 0;
 
+	if (w->held) {
+		contender_restart(c);
+		memory = usage_memory(c->app);
+	}
+	before = usage_of(c);
 	compose(w, c, command, sizeof(command));
 	tool = tool_start(command);
+	value[MEMORY_EACH] = value[SIDE_P50] = value[SIDE_P99] = -1;
 	if (w->side)
 		side = side_start(w, c, side_command, sizeof(side_command));
 	if (w->held)
-		most = watch_memory(&tool, c->app);
+		value[MEMORY_EACH] = (watch_memory(&tool, c->app) - memory) /
+				     (w->connections * (w->depth ? w->depth : 1));
 	json = tool_finish(&tool, command);
-	answers = number(json, "answers");
 	value[RATE] = number(json, "rate");
 	value[P50] = number(json, "p50_ms");
 	value[P99] = number(json, "p99_ms");
 	value[WORST] = number(json, "max_ms");
-	value[ERRORS] = number(json, "errors") + number(json, "unanswered");
-	value[MEMORY_EACH] = value[SIDE_P50] = value[SIDE_P99] = -1;
-	if (w->held)
-		value[MEMORY_EACH] = (most - before) / (w->connections * (w->depth ? w->depth : 1));
-	if (w->side) {
-		side_json = tool_finish(&side, side_command);
-		value[SIDE_P50] = number(side_json, "p50_ms");
-		value[SIDE_P99] = number(side_json, "p99_ms");
-		value[ERRORS] += number(side_json, "errors") + number(side_json, "unanswered");
-		json_object_put(side_json);
-	}
-	value[APP_US] = c->app && answers ? (usage_cpu(c->app) - app) / answers * 1e6 : -1;
-	value[PROXY_US] = c->proxy && answers && !w->direct
-				  ? (usage_cpu(c->proxy) - proxy) / answers * 1e6
-				  : -1;
+	value[ERRORS] = not_answered(json);
+	note_usage(w, c, &before, number(json, "answers"), value);
+	json_object_put(json);
+	if (!w->side)
+		return;
+	json = tool_finish(&side, side_command);
+	value[SIDE_P50] = number(json, "p50_ms");
+	value[SIDE_P99] = number(json, "p99_ms");
+	value[ERRORS] += not_answered(json);
 	json_object_put(json);
 }
 
@@ -267,7 +294,16 @@ static void choose(bool *chosen, const char *only)
 static void on_signal(int number)
 {
 	(void)number;
-	exit(1); /* contenders_stop() comes with it; nothing here must survive a Ctrl-C */
+	interrupted = 1;
+}
+
+/* Blocking calls are to return: exit() then stops the contenders. */
+static void catch_signals(void)
+{
+	static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+		sigaction(numbers[i], &(struct sigaction){.sa_handler = on_signal}, NULL);
 }
 
 static double setting(const char *name, double otherwise, double least, double most)
@@ -286,24 +322,18 @@ static double setting(const char *name, double otherwise, double least, double m
 	return value;
 }
 
-/* The contenders' files are in run/, their sockets' names relative to it, so as to be short. */
+/* make has emptied build/bench. The contenders' files are in its run/, and the names of their
+ * sockets relative to that, so as to be short. */
 static void enter(void)
 {
-	char command[4200];
-
 	root = realpath(".", NULL);
 	build = realpath("/proc/self/exe", NULL);
 	if (root && build) {
 		*strrchr(build, '/') = '\0';
-		snprintf(command, sizeof(command), "rm -rf '%s'/bench && mkdir -p '%s'/bench/run",
-			 build, build);
-		if (system(command) == 0) {
-			snprintf(command, sizeof(command), "%s/bench/run", build);
-			if (chdir(command) == 0)
-				return;
-		}
+		if (chdir(build) == 0 && chdir("bench/run") == 0)
+			return;
 	}
-	perror("bench: build/bench");
+	perror("bench: build/bench/run");
 	exit(1);
 }
 
@@ -321,9 +351,7 @@ int main(void)
 	setrlimit(RLIMIT_NOFILE, &files);
 	enter();
 	atexit(contenders_stop);
-	signal(SIGINT, on_signal);
-	signal(SIGTERM, on_signal);
-	signal(SIGHUP, on_signal);
+	catch_signals();
 	choose(chosen, only);
 	contenders_start(root, build, chosen);
 	free(chosen);

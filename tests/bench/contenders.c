@@ -109,6 +109,11 @@ struct contender contenders[] = {
 	 .via = VIA_NGINX_FRESH,
 	 .sockets = 1,
 	 .command = PHP(8)},
+	{.name = "php-kept",
+	 .what = "php-fpm, static, 130 children: one for every connection that nginx keeps",
+	 .via = VIA_NGINX,
+	 .sockets = 1,
+	 .command = PHP(130)},
 	{.name = "fastapi-1",
 	 .what = "FastAPI, uvicorn with uvloop and httptools, no access log",
 	 .via = VIA_NGINX_HTTP,
@@ -399,6 +404,26 @@ static void start_proxies(const bool *chosen)
 	}
 }
 
+static void wait_until_it_answers(const struct contender *c)
+{
+	for (int ms = 0; !answers(c); ms += 50) {
+		if (ms > PATIENCE_MS)
+			die(c->name, "does not answer; see its log in build/bench/run");
+		nap(50);
+	}
+}
+
+void contender_restart(struct contender *c)
+{
+	kill(-c->app, SIGKILL);
+	waitpid(c->app, NULL, 0);
+	c->app = start(c->name, c->command);
+	for (size_t i = 0; i < contender_count; i++)
+		if (contenders[i].of && !strcmp(contenders[i].of, c->name))
+			contenders[i].app = c->app;
+	wait_until_it_answers(c);
+}
+
 void contenders_start(const char *root, const char *build, const bool *chosen)
 {
 	setenv("ROOT", root, 1);
@@ -417,14 +442,7 @@ void contenders_start(const char *root, const char *build, const bool *chosen)
 	}
 	write_nginx(root, chosen);
 	start_proxies(chosen);
-	for (size_t i = 0; i < contender_count; i++) {
-		int ms = 0;
-
-		while (chosen[i] && !answers(&contenders[i])) {
-			if ((ms += 50) > PATIENCE_MS)
-				die(contenders[i].name, "does not answer; see its log in "
-							"build/bench/run");
-			nap(50);
-		}
-	}
+	for (size_t i = 0; i < contender_count; i++)
+		if (chosen[i])
+			wait_until_it_answers(&contenders[i]);
 }

@@ -45,6 +45,10 @@ const char *contender_socket(const struct contender *contender, unsigned number)
  * absolute; the working directory is run/. Ends the program, after a message, if one does not. */
 void contenders_start(const char *root, const char *build, const bool *chosen);
 
+/* Replaces its application by a fresh one, with no memory left from what it did before, and waits
+ * until that answers. */
+void contender_restart(struct contender *contender);
+
 /* Ends all that was started; safe to call at any time. */
 void contenders_stop(void);
 

@@ -78,14 +78,14 @@ static size_t bucket_of(uint64_t ns)
 {
 	int shift = 0;
 
-	while (ns >> shift >= 2 * LOAD_FINE)
+	while (ns >> shift >= (uint64_t)2 * LOAD_FINE)
 		shift++;
 	return (size_t)shift * LOAD_FINE + (ns >> shift);
 }
 
 static uint64_t bucket_top(size_t bucket)
 {
-	size_t shift = bucket < 2 * LOAD_FINE ? 0 : bucket / LOAD_FINE - 1;
+	size_t shift = bucket < (size_t)2 * LOAD_FINE ? 0 : bucket / LOAD_FINE - 1;
 
 	return ((bucket - shift * LOAD_FINE + 1) << shift) - 1;
 }

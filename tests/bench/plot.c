@@ -62,10 +62,10 @@ static double y_of(double value, double most)
 
 static void draw_axes(FILE *out, const char *unit, double most, size_t points)
 {
-	double x = 1;
+	long x = 1;
 
 	for (size_t i = 0; i < points; i++, x *= 10)
-		fprintf(out, "<text x='%.0f' y='%d' text-anchor='middle'>%.0f</text>\n",
+		fprintf(out, "<text x='%.0f' y='%d' text-anchor='middle'>%ld</text>\n",
 			x_of(i, points), LINES_HEIGHT - 20, x);
 	for (int i = 0; i <= 4; i++) {
 		double y = y_of(most * i / 4, most);

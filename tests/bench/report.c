@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
 
 #include "contenders.h"
 #include "plot.h"
@@ -71,7 +73,8 @@ static const struct claim claims[] = {
 	{"… / FastAPI direct, 2 processes", 1.5, false, RATE, "http-64", "lanes-2",
 	 "fastapi-2-direct"},
 	{"… / plain libfcgi, best configuration", 2.5, false, RATE, "http-64", "lanes-1", LIBFCGI},
-	{"… / php-fpm, best configuration", 3.5, false, RATE, "http-64", "lanes-1", "php-2 php-8"},
+	{"… / php-fpm, best configuration", 3.5, false, RATE, "http-64", "lanes-1",
+	 "php-2 php-8 php-kept"},
 	{"application CPU per request: FastAPI / Lanes", 6, false, APP_US, "http-64", "fastapi-1",
 	 "lanes-1"},
 	{"application CPU per request: libfcgi / Lanes", 3.5, false, APP_US, "http-64", LIBFCGI,
@@ -205,12 +208,17 @@ static void print_contenders(FILE *out)
 static void write_page(const char *directory, int rounds, double seconds)
 {
 	FILE *out = create(directory, "results.md");
+	struct utsname machine;
 
+	uname(&machine);
 	fprintf(out,
-		"# Results\n\n%d rounds, interleaved, %.0f s in all; medians. Latencies of "
+		"# Results\n\n%s %s, %s, %ld cores. %d rounds, interleaved, %.0f s in all; "
+		"medians. "
+		"Latencies of "
 		"requests "
 		"that sleep are what is above the sleep. CPU is user and system time of all "
 		"processes of the application, and of the proxy, divided by the answers.\n\n",
+		machine.sysname, machine.release, machine.machine, sysconf(_SC_NPROCESSORS_ONLN),
 		rounds, seconds);
 	print_claims(out);
 	fputs("## Growth\n\nRequests that sleep for zero, straight to the sockets; then requests "

@@ -17,9 +17,9 @@ const char *const figure_names[FIGURES] = {
 const struct workload workloads[] = {
 	{"http-64", "Through nginx, a sleep of zero, 64 connections",
 	 "nginx-return null lanes-1 lanes-2 lanes-4 lanes-1-fresh haproxy prefork-1 prefork-8 "
-	 "libfcgi-1 libfcgi-8 libfcgi-threads libfcgi-kept php-2 php-8 " FASTAPI
+	 "libfcgi-1 libfcgi-8 libfcgi-threads libfcgi-kept php-2 php-8 php-kept " FASTAPI
 	 " fastapi-1-direct fastapi-2-direct",
-	 .wrk = true, .seconds = 1.5, .connections = 64},
+	 .wrk = true, .seconds = 2, .connections = 64},
 	{"http-1", "The same, 1 connection",
 	 "nginx-return null lanes-1 haproxy prefork-1 libfcgi-1 php-2 fastapi-1 fastapi-1-direct",
 	 .seconds = 0.7, .connections = 1},
@@ -30,12 +30,12 @@ const struct workload workloads[] = {
 	{"sync-64", "A thread hop: /sync/noawait, a sleep of zero, 64 connections",
 	 "lanes-1 lanes-2 prefork-8 libfcgi-kept " FASTAPI, .wrk = true, .seconds = 1.2,
 	 .connections = 64, .path = "/sync/noawait"},
-	{"asleep-ramped", "10,000 asleep for 2 s through nginx, come within 2 s",
-	 "lanes-1 fastapi-1", .held = true, .connections = 10000, .query = "seconds=2",
-	 .others = "--requests 1 --ramp 2 --nominal 2", .rounds = 3},
-	{"asleep-at-once", "10,000 asleep for 2 s through nginx, all at once", "lanes-1 fastapi-1",
-	 .held = true, .connections = 10000, .query = "seconds=2",
-	 .others = "--requests 1 --nominal 2", .rounds = 3},
+	{"asleep-ramped", "10,000 asleep for 5 s through nginx, come within 4 s",
+	 "lanes-1 fastapi-1", .held = true, .connections = 10000, .query = "seconds=5",
+	 .others = "--requests 1 --ramp 4 --nominal 5", .rounds = 3},
+	{"asleep-at-once", "10,000 asleep for 4 s through nginx, all at once", "lanes-1 fastapi-1",
+	 .held = true, .connections = 10000, .query = "seconds=4",
+	 .others = "--requests 1 --nominal 4", .rounds = 3},
 	{"cpu-small", "/async/cpu-bound?n=1000, 16 connections, and a bystander",
 	 "lanes-1 fastapi-1", .side = true, .seconds = 1.2, .connections = 16,
 	 .path = "/async/cpu-bound", .query = "n=1000"},

@@ -26,18 +26,18 @@ extern const char *const figure_names[FIGURES];
 struct workload {
 	const char *name;
 	const char *title;
-	const char *who; /* names of contenders, with blanks between */
-	bool wrk;	 /* the tool; else loadgen */
-	bool direct;	 /* to the application's FastCGI socket */
-	bool held;	 /* requests are sent once and sleep: memory is measured */
-	bool side;	 /* somebody else asks /async/await-one?seconds=0 meanwhile */
-	double seconds;	 /* of a measurement; 0: --requests ends it */
-	unsigned connections;
-	unsigned depth;	    /* 0: 1 */
+	const char *who;    /* names of contenders, with blanks between */
 	const char *path;   /* NULL: /async/await-one */
 	const char *query;  /* NULL: seconds=0 */
 	const char *others; /* further options of loadgen, or NULL */
-	int rounds;	    /* at most; 0: as many as there are */
+	double seconds;	    /* of a measurement; 0: --requests ends it */
+	unsigned connections;
+	unsigned depth; /* 0: 1 */
+	int rounds;	/* at most; 0: as many as there are */
+	bool wrk;	/* the tool; else loadgen */
+	bool direct;	/* to the application's FastCGI socket */
+	bool held;	/* requests are sent once and sleep: memory is measured */
+	bool side;	/* somebody else asks /async/await-one?seconds=0 meanwhile */
 };
 
 extern const struct workload workloads[];

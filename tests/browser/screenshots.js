@@ -2,11 +2,12 @@
 
 import {mkdir} from 'node:fs/promises';
 import {join} from 'node:path';
+import {fileURLToPath} from 'node:url';
 
 import {launch, open} from './browser.js';
 import {System} from './system.js';
 
-const folder = join(import.meta.dirname, 'screenshots');
+const folder = fileURLToPath(new URL('screenshots', import.meta.url));
 const system = await System.start();
 const home = join(system.directory, 'home');
 await mkdir(home);

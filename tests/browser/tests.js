@@ -103,7 +103,7 @@ test('exercise 3: a blocked loop makes the bystander wait, a blocked thread does
 	assert.ok(Number(blocker.loop) >= 2000 && Number(blocker.loop) < 2500, 'the block, on the loop');
 	assert.ok(Number(bystander.queue) > 500, 'the wait');
 	const waitedUntil = Number(bystander.start) + Number(bystander.queue);
-	assert.ok(Math.abs(waitedUntil - end(blocker)) < 50, 'the wait ends when the block does');
+	assert.ok(Math.abs(waitedUntil - end(blocker)) < 150, 'the wait ends when the block does');
 	assert.ok(Number(bad.silence) >= 2000, 'the heartbeat has a hole');
 
 	const [wrapped, free] = wrap.requests;
@@ -324,7 +324,8 @@ test('30 minutes of feed do not grow the page', () => withPage({}, async (page) 
 	const sizes = await play(30);
 	const after = await heap();
 	assert.ok(sizes.requests <= 5000 && sizes.workers <= 300, JSON.stringify(sizes));
-	assert.ok(after < before * 1.15 + 1e6, `${before} bytes after 5 minutes, ${after} after 35`);
+	// A hundredth of it kept would be more than what the engine's own noise explains.
+	assert.ok(after < before + 5e6, `${before} bytes after 5 minutes, ${after} after 35`);
 }));
 
 test('the server is restarted under the page, with two loops', () => withPage({}, async (page) => {

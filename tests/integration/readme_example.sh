@@ -13,7 +13,9 @@ insert() {
 }
 
 mkdir -p "$directory/build"
+mkdir -p "$directory/tests"
 cp -a app Makefile "$directory"
+cp tests/programs.mk "$directory/tests"
 cp -a "$built/app" "$built/liblanes.a" "$built/flags" "$directory/build"
 tests/integration/readme_block.sh app/endpoints/hello.c >"$directory/app/endpoints/hello.c"
 insert "$directory/app/endpoints/endpoints.h" declaration 'void root('

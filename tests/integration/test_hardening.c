@@ -146,9 +146,9 @@ static void socket_mode(void)
 		snprintf(mask, sizeof(mask), "%03o", (unsigned)masks[i]);
 		run(&outcome,
 		    (const char *[]){"sh", "-c",
-				     "umask $1; \"$2\" --listen \"$3\" 2>/dev/null & "
-				     "until [ -S \"$3\" ]; do sleep 0.01; done; stat -c %a \"$3\"; "
-				     "kill $!; wait $!",
+				     "exec 2>\"$3.log\"; umask $1; \"$2\" --listen \"$3\" & "
+				     "until grep -q event=started \"$3.log\"; do sleep 0.01; done; "
+				     "stat -c %a \"$3\"; kill $!; wait $!",
 				     "sh", mask, program(), worker.socket, NULL},
 		    NULL, -1);
 		CU_ASSERT_STRING_EQUAL(outcome.out, "660\n");

@@ -906,7 +906,7 @@ static void long_output_is_split(void)
 	free(bytes);
 }
 
-static void long_output_grows_the_buffer_once(void)
+static void long_output_grows_the_buffer_at_most_twice(void)
 {
 	static char bytes[200000];
 	struct connection c;
@@ -916,7 +916,7 @@ static void long_output_grows_the_buffer_once(void)
 	CU_ASSERT_EQUAL(feed_script(&c, "request 1 keep A=x"), 0);
 	before = memory_allocations();
 	fcgi_responder_stdout(&c.responder, c.last, bytes, sizeof(bytes));
-	CU_ASSERT_EQUAL(memory_allocations() - before, 1);
+	CU_ASSERT_TRUE(memory_allocations() - before <= 2);
 	close_connection(&c);
 }
 
@@ -1123,7 +1123,7 @@ static const struct test tests[] = {
 	 an_answer_may_come_within_a_record_of_the_request},
 	{"an empty STDOUT is sent at the end only", an_empty_stdout_is_sent_at_the_end_only},
 	{"long output is split", long_output_is_split},
-	{"long output grows the buffer once", long_output_grows_the_buffer_once},
+	{"long output grows the buffer at most twice", long_output_grows_the_buffer_at_most_twice},
 	{"PARAMS that cannot be stored are handed over as such",
 	 params_that_cannot_be_stored_are_handed_over_as_such},
 	{"a request that cannot be begun is overloaded",
