@@ -1,5 +1,6 @@
 #include "log.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -101,8 +102,9 @@ static void write_line(const char *worker, long pid, enum log_level level, const
 		put_value(&line, va_arg(pairs, const char *));
 	}
 	line.text[line.len++] = '\n';
-	if (write(STDERR_FILENO, line.text, line.len) < 0)
-		return;
+	/* Nobody can be told of any other failure. */
+	while (write(STDERR_FILENO, line.text, line.len) < 0 && errno == EINTR)
+		;
 }
 
 void log_event(enum log_level level, const char *event, ...)

@@ -1,8 +1,8 @@
 /*
  * Stands between a worker (and its libuv) and the C library, and lets calls fail as the kernel may
  * let them fail. What cannot happen is not made up: an eventfd takes eight bytes or none, and
- * epoll_wait() on a good descriptor fails with EINTR only. epoll_ctl() is left alone: libuv aborts
- * when that fails, which is one more way for a worker to die.
+ * epoll_wait() on a good descriptor fails with EINTR only. epoll_ctl() and pipe2() are left alone:
+ * libuv aborts when they fail, which is one more way for a worker to die.
  */
 #include "preload.h"
 
@@ -110,7 +110,6 @@ WRAP(int, bind, (int fd, const struct sockaddr *a, socklen_t n), (fd, a, n), EAD
 WRAP(int, listen, (int fd, int n), (fd, n), EADDRINUSE)
 WRAP(int, shutdown, (int fd, int how), (fd, how), ENOTCONN)
 WRAP(int, epoll_create1, (int flags), (flags), EMFILE, ENFILE, ENOMEM)
-WRAP(int, pipe2, (int fds[2], int flags), (fds, flags), EMFILE, ENFILE)
 WRAP(int, ftruncate64, (int fd, off_t n), (fd, n), ENOSPC, EINTR)
 WRAP(int, ftruncate, (int fd, off_t n), (fd, n), ENOSPC, EINTR)
 WRAP(ssize_t, pwrite, (int fd, const void *from, size_t n, off_t at), (fd, from, n, at), ENOSPC,

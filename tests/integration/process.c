@@ -326,7 +326,7 @@ long process_status(pid_t pid, const char *field)
 
 long process_private_kb(pid_t pid)
 {
-	return read_field(pid, "smaps_rollup", "Private_Dirty");
+	return read_field(pid, "smaps_rollup", "Anonymous");
 }
 
 static bool lives_in(const char *pid, const char *directory, const char *name)
