@@ -241,8 +241,8 @@ static void second_signal(void)
 {
 	/* In a handler that awaits, in one that blocks, and in libfcgi: half a request. */
 	static const char *const scripts[] = {
-		"request 2 keep PATH_INFO=/async/await-one&QUERY_STRING=seconds=50&"
-		"REQUEST_METHOD=GET",
+		("request 2 keep PATH_INFO=/async/await-one&QUERY_STRING=seconds=50&"
+		 "REQUEST_METHOD=GET"),
 		"request 2 keep PATH_INFO=/sync/noawait&QUERY_STRING=seconds=50&REQUEST_METHOD=GET",
 		"begin 2 keep",
 	};
