@@ -209,6 +209,7 @@ static void the_plain_way(void)
 	char port[8];
 	pid_t pids[8];
 
+	sys.front_port = sys.port;
 	snprintf(port, sizeof(port), "%u", (unsigned)sys.port);
 	snprintf(sys.url, sizeof(sys.url), "http://127.0.0.1:%s", port);
 	CU_ASSERT_FATAL(directory_make(sys.run_dir));
