@@ -25,6 +25,8 @@ struct pool {
 	size_t queued;
 	unsigned threads; /* started */
 	unsigned running; /* of these, busy with a job */
+	unsigned asleep;  /* of these, waiting to be woken */
+	bool waking;	  /* one of them has been woken and does not run yet */
 	unsigned born;	  /* threads that have begun to run */
 	bool closing;
 	struct board_threads unseen; /* the board of a pool that has none */
@@ -89,19 +91,33 @@ static void show(struct pool *pool)
 
 /* The wake-up is sent without the lock: a thread of low priority that is preempted in mid-send must
  * not keep the loop waiting for it. */
+/* One thread is woken at a time; when it takes its job, it wakes the next if there is more to do.
+ * So a burst of short jobs is done by the few threads that are awake anyway. */
+static bool wants_wake(struct pool *pool)
+{
+	if (!pool->queue.first || !pool->asleep || pool->waking)
+		return false;
+	pool->waking = true;
+	return true;
+}
+
 static void run_job(struct pool *pool, struct job *job, unsigned thread)
 {
 	struct board_doing unseen = {0};
 	struct board_doing *board =
 		thread < BOARD_THREADS ? &pool->options.board->threads[thread] : &unseen;
 	bool first;
+	bool wake;
 
 	list_remove(&pool->queue, job);
 	pool->queued--;
 	pool->running++;
 	job->taken = true;
 	show(pool);
+	wake = wants_wake(pool);
 	pthread_mutex_unlock(&pool->lock);
+	if (wake)
+		pthread_cond_signal(&pool->work);
 
 	job->thread = thread;
 	job->started = uv_hrtime();
@@ -137,7 +153,10 @@ static void *thread_main(void *argument)
 			run_job(pool, pool->queue.first, thread);
 			continue;
 		}
+		pool->asleep++;
 		pthread_cond_wait(&pool->work, &pool->lock);
+		pool->asleep--;
+		pool->waking = false;
 	}
 	pthread_mutex_unlock(&pool->lock);
 	return NULL;
@@ -172,6 +191,7 @@ static void start_thread(struct pool *pool)
 int pool_submit(struct pool *pool, struct job *job)
 {
 	unsigned free_threads;
+	bool wake = false;
 	int err = 0;
 
 	job->queued = uv_hrtime();
@@ -187,9 +207,11 @@ int pool_submit(struct pool *pool, struct job *job)
 		list_append(&pool->queue, job);
 		pool->queued++;
 		show(pool);
-		pthread_cond_signal(&pool->work);
+		wake = wants_wake(pool);
 	}
 	pthread_mutex_unlock(&pool->lock);
+	if (wake)
+		pthread_cond_signal(&pool->work);
 	return err;
 }
 

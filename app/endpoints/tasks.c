@@ -11,7 +11,8 @@ void blocking_io_task(double seconds)
 	struct timespec left = {.tv_sec = (time_t)seconds,
 				.tv_nsec = (long)((seconds - (double)(time_t)seconds) * 1e9)};
 
-	while (clock_nanosleep(CLOCK_MONOTONIC, 0, &left, &left) == EINTR)
+	while ((left.tv_sec || left.tv_nsec) &&
+	       clock_nanosleep(CLOCK_MONOTONIC, 0, &left, &left) == EINTR)
 		;
 }
 

@@ -11,87 +11,22 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum {
 	VALUES_MAX = 1024, /* bytes of a GET_VALUES body looked at; the three names need 48 */
-	CHAIN_LENGTH = 2,  /* average a chain may have before the table grows */
-	TABLE_GROWTH = 8,  /* 8^5 chains of 2 hold every id there is, so the table ends there */
 };
-
-/* ---- Requests by id ---- */
-
-/* Ids come from the peer: the worst it can do is to use only ids of one bucket, which are
- * 65,536 / buckets, 128 where a thousand requests are active. */
-static struct fcgi_request **chain_of(struct fcgi_responder *r, uint16_t id)
-{
-	return r->table ? &r->table[id & (r->buckets - 1)] : &r->first;
-}
-
-static struct fcgi_request *find(struct fcgi_responder *r, uint16_t id)
-{
-	struct fcgi_request *request = *chain_of(r, id);
-
-	while (request && request->id != id)
-		request = request->next;
-	return request;
-}
-
-static void link_request(struct fcgi_responder *r, struct fcgi_request *request)
-{
-	struct fcgi_request **chain = chain_of(r, request->id);
-
-	request->next = *chain;
-	*chain = request;
-}
-
-/* Without memory the chains just stay long, until the next attempt. */
-static void grow_table(struct fcgi_responder *r)
-{
-	uint32_t buckets = r->buckets;
-	struct fcgi_request **old = r->table;
-	struct fcgi_request *first = r->first;
-	size_t wanted = (size_t)buckets * TABLE_GROWTH;
-	/* NOLINTNEXTLINE(bugprone-sizeof-expression): pointers are what it holds */
-	struct fcgi_request **table = calloc(wanted, sizeof(*table));
-
-	if (!table)
-		return;
-	r->table = table;
-	r->buckets = buckets * TABLE_GROWTH;
-	r->first = NULL;
-	for (uint32_t i = 0; i < buckets; i++) {
-		struct fcgi_request *request = old ? old[i] : first;
-
-		while (request) {
-			struct fcgi_request *next = request->next;
-
-			link_request(r, request);
-			request = next;
-		}
-	}
-	free(old);
-}
 
 static void remember(struct fcgi_responder *r, struct fcgi_request *request)
 {
-	if (r->active >= r->buckets * CHAIN_LENGTH)
-		grow_table(r);
-	link_request(r, request);
-	r->active++;
+	fcgi_table_add(&r->active, request);
 	r->awaiting++;
 }
 
 /* Every end of a request goes through here. */
 static void forget(struct fcgi_responder *r, struct fcgi_request *request)
 {
-	struct fcgi_request **at = chain_of(r, request->id);
-
-	while (*at != request)
-		at = &(*at)->next;
-	*at = request->next;
-	r->active--;
+	fcgi_table_remove(&r->active, request);
 	if (!request->handed_over)
 		r->awaiting--;
 	if (!request->keep_conn)
@@ -202,7 +137,7 @@ static void begin_request(struct fcgi_responder *r)
 	bool keep_conn;
 
 	r->partial_len = 0;
-	if (r->shut || r->closing) {
+	if (r->closing) {
 		r->late++;
 		return;
 	}
@@ -212,7 +147,7 @@ static void begin_request(struct fcgi_responder *r)
 		refuse(r, keep_conn, FCGI_UNKNOWN_ROLE);
 		return;
 	}
-	request = r->active < r->limits->conn_requests ? r->events->begin(r->owner) : NULL;
+	request = r->active.count < r->limits->conn_requests ? r->events->begin(r->owner) : NULL;
 	if (!request) {
 		refuse(r, keep_conn, FCGI_OVERLOADED);
 		return;
@@ -342,7 +277,7 @@ static int start_record(struct fcgi_responder *r, const void *header)
 	r->partial_len = 0;
 	if (r->record.version != FCGI_VERSION)
 		return -EPROTO;
-	r->current = find(r, r->record.request_id);
+	r->current = fcgi_table_find(&r->active, r->record.request_id);
 	if (r->record.type == FCGI_BEGIN_REQUEST && r->record.request_id != FCGI_NULL_REQUEST_ID &&
 	    (r->current || r->record.content_length < FCGI_BODY_SIZE))
 		return -EPROTO;
@@ -392,7 +327,10 @@ void fcgi_responder_init(struct fcgi_responder *r, const struct fcgi_limits *lim
 			 const struct fcgi_events *events, void *owner)
 {
 	*r = (struct fcgi_responder){
-		.limits = limits, .events = events, .owner = owner, .buckets = 1};
+		.limits = limits,
+		.events = events,
+		.owner = owner,
+	};
 }
 
 int fcgi_responder_feed(struct fcgi_responder *r, const void *bytes, size_t n)
@@ -481,14 +419,9 @@ void fcgi_responder_end(struct fcgi_responder *r, struct fcgi_request *request, 
 	forget(r, request);
 }
 
-void fcgi_responder_shut(struct fcgi_responder *r)
-{
-	r->shut = true;
-}
-
 bool fcgi_responder_should_close(const struct fcgi_responder *r)
 {
-	return (r->closing || r->shut) && r->active == 0;
+	return r->closing && r->active.count == 0;
 }
 
 bool fcgi_responder_linger(const struct fcgi_responder *r)
@@ -498,7 +431,7 @@ bool fcgi_responder_linger(const struct fcgi_responder *r)
 
 size_t fcgi_responder_active(const struct fcgi_responder *r)
 {
-	return r->active;
+	return r->active.count;
 }
 
 bool fcgi_responder_awaiting(const struct fcgi_responder *r)
@@ -513,19 +446,14 @@ bool fcgi_responder_partial(const struct fcgi_responder *r)
 
 void fcgi_responder_close(struct fcgi_responder *r)
 {
-	r->shut = true;
-	for (uint32_t i = 0; i < r->buckets; i++) {
-		struct fcgi_request **chain = chain_of(r, (uint16_t)i);
-		struct fcgi_request *request;
+	struct fcgi_request *request;
 
-		while ((request = *chain)) {
-			forget(r, request);
-			r->events->gone(r->owner, request);
-		}
+	r->closing = true;
+	while ((request = fcgi_table_any(&r->active))) {
+		forget(r, request);
+		r->events->gone(r->owner, request);
 	}
-	free(r->table);
-	r->table = NULL;
-	r->buckets = 1;
+	fcgi_table_free(&r->active);
 	fcgi_params_free(&r->values);
 	buffer_free(&r->out);
 }

@@ -19,6 +19,7 @@
 #include "../slice.h"
 #include "params.h"
 #include "record.h"
+#include "table.h"
 
 struct fcgi_limits {
 	uint32_t max_conns;	/* told to FCGI_GET_VALUES as FCGI_MAX_CONNS */
@@ -78,13 +79,9 @@ struct fcgi_responder {
 	const struct fcgi_events *events;
 	void *owner;
 
-	/* Active requests by id: the chain in first, or, once there are many, in table. */
-	struct fcgi_request *first;
-	struct fcgi_request **table;
-	uint32_t buckets;  /* a power of two; 1 while there is no table */
-	uint32_t active;   /* requests in it */
-	uint32_t awaiting; /* those of them whose params are not complete */
-	uint32_t late;	   /* requests ended or refused that the peer was still sending */
+	struct fcgi_table active; /* requests begun and not ended */
+	uint32_t awaiting;	  /* those of them whose params are not complete */
+	uint32_t late;		  /* requests ended or refused that the peer was still sending */
 
 	/* The record being read. */
 	struct fcgi_header record;
@@ -95,8 +92,7 @@ struct fcgi_responder {
 	uint8_t partial_len;
 	unsigned char partial[8]; /* a header, or the body of FCGI_BEGIN_REQUEST, so far */
 
-	bool closing; /* a request without FCGI_KEEP_CONN has ended */
-	bool shut;
+	bool closing; /* a request without FCGI_KEEP_CONN has ended, or we close */
 };
 
 /* Makes an empty connection. limits and events are borrowed and must outlive it. */
@@ -128,13 +124,8 @@ void fcgi_responder_stdout_end(struct fcgi_responder *r, struct fcgi_request *re
 void fcgi_responder_end(struct fcgi_responder *r, struct fcgi_request *request,
 			uint32_t app_status);
 
-/* From now on no request is begun (a BEGIN is ignored) and should_close() turns true when the
- * last active one has ended, whatever the peer's FCGI_KEEP_CONN said. Ignored rather than refused:
- * a request that met a closed connection may be sent elsewhere, one that was answered may not. */
-void fcgi_responder_shut(struct fcgi_responder *r);
-
 /* True when nothing more can come of this connection: a request without FCGI_KEEP_CONN has ended
- * (section 3.5), however it ended, or it was shut, and no request is active. Requests begun before
+ * (section 3.5), however it ended, and no request is active. Requests begun before
  * that end are still answered; a later BEGIN is ignored, or the connection might never close. Close
  * it once out is flushed; if linger() is true, half-close and read to the end first, or the peer
  * may lose the answer. */

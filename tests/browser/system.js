@@ -24,7 +24,12 @@ export class System {
 		system.directory = await mkdtemp(join(tmpdir(), 'lanes-browser-'));
 		system.port = await freePort();
 		system.url = `http://127.0.0.1:${system.port}`;
-		await system.up(settings);
+		try {
+			await system.up(settings);
+		} catch (error) {
+			await rm(system.directory, {recursive: true, force: true});
+			throw error;
+		}
 		return system;
 	}
 

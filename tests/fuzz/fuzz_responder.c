@@ -134,8 +134,6 @@ static void act(struct model *m, uint8_t step)
 		answer(m, owned);
 	else if ((step & 3) == 2)
 		m->no_memory = !m->no_memory;
-	else if (step == 255)
-		fcgi_responder_shut(&m->responder);
 }
 
 /* Feeds a copy of its own, so that a read beyond it is seen. */

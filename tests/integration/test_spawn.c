@@ -53,7 +53,8 @@ static void bad_values(void)
 		pid_t left;
 
 		script("spawn/start.sh",
-		       (const char *[]){port, run_dir, "WORKERS=1", bad[i][0], NULL});
+		       (const char *[]){port, run_dir, "WORKERS=1", "PREFORK_WORKERS=0",
+					"CPU_WORKERS=0", bad[i][0], NULL});
 		refused(bad[i][1]);
 		CU_ASSERT_EQUAL(processes_in(run_dir + 8, NULL, &left, 1), 0);
 	}

@@ -458,35 +458,6 @@ static void a_begin_after_the_end_of_a_closing_request_is_ignored(void)
 	      .out = ANSWER("1") ANSWER("3"), .closes = true);
 }
 
-static void after_shut_no_request_is_begun(void)
-{
-	struct connection c;
-
-	open_connection(&c, &DEFAULTS);
-	CU_ASSERT_EQUAL(feed_script(&c, "request 1 keep A=x"), 0);
-	fcgi_responder_shut(&c.responder);
-	CU_ASSERT_FALSE(fcgi_responder_should_close(&c.responder));
-	CU_ASSERT_EQUAL(feed_script(&c, "request 2 keep A=x, get FCGI_MAX_REQS"), 0);
-	expect_events(&c, "begin\nready 1 ok A=x\n");
-	expect_out(&c, "VALUES FCGI_MAX_REQS=200\n");
-	answer(&c, c.last);
-	expect_out(&c, ANSWER("1"));
-	CU_ASSERT_TRUE(fcgi_responder_should_close(&c.responder));
-	CU_ASSERT_FALSE(fcgi_responder_linger(&c.responder));
-	close_connection(&c);
-}
-
-static void an_idle_connection_that_is_shut_closes_at_once(void)
-{
-	struct connection c;
-
-	open_connection(&c, &DEFAULTS);
-	CU_ASSERT_FALSE(fcgi_responder_should_close(&c.responder));
-	fcgi_responder_shut(&c.responder);
-	CU_ASSERT_TRUE(fcgi_responder_should_close(&c.responder));
-	close_connection(&c);
-}
-
 static void closing_gives_back_every_request_once(void)
 {
 	struct connection c;
@@ -738,9 +709,10 @@ static void interleaved_requests_keep_apart(void)
 static size_t longest_chain(const struct fcgi_responder *r)
 {
 	size_t longest = 0;
+	const struct fcgi_table *t = &r->active;
 
-	for (uint32_t i = 0; i < r->buckets; i++) {
-		struct fcgi_request *request = r->table ? r->table[i] : r->first;
+	for (uint32_t i = 0; i < (t->chains ? t->buckets : 1); i++) {
+		struct fcgi_request *request = t->chains ? t->chains[i] : t->first;
 		size_t n = 0;
 
 		for (; request; request = request->next)
@@ -1082,9 +1054,6 @@ static const struct test tests[] = {
 	 a_begin_while_a_closing_request_is_active_is_served},
 	{"a BEGIN after the end of a closing request is ignored",
 	 a_begin_after_the_end_of_a_closing_request_is_ignored},
-	{"after shut no request is begun", after_shut_no_request_is_begun},
-	{"an idle connection that is shut closes at once",
-	 an_idle_connection_that_is_shut_closes_at_once},
 	{"closing gives back every request once", closing_gives_back_every_request_once},
 	{"other roles are refused", other_roles_are_refused},
 	{"a refused role without KEEP_CONN closes", a_refused_role_without_keep_conn_closes},
