@@ -132,7 +132,7 @@ bool conn_has_input(const struct conn *conn)
 
 static void on_shutdown(uv_shutdown_t *shutdown, int status)
 {
-	struct conn *conn = container_of(shutdown, struct conn, shutdown);
+	struct conn *conn = container_of(shutdown, struct conn, pending.shutdown);
 
 	if (status)
 		conn_close(conn);
@@ -143,13 +143,13 @@ static void on_shutdown(uv_shutdown_t *shutdown, int status)
 static void conn_linger(struct conn *conn)
 {
 	conn->lingering = true;
-	if (uv_shutdown(&conn->shutdown, &conn->uv.stream, on_shutdown))
+	if (uv_shutdown(&conn->pending.shutdown, &conn->uv.stream, on_shutdown))
 		conn_close(conn);
 }
 
 static void on_written(uv_write_t *write, int status)
 {
-	struct conn *conn = container_of(write, struct conn, write);
+	struct conn *conn = container_of(write, struct conn, pending.write);
 
 	buffer_free(&conn->writing);
 	if (status)
@@ -182,7 +182,7 @@ static bool conn_write(struct conn *conn)
 	buf.len -= (size_t)n;
 	conn->unread_since = uv_now(&conn->engine->loop);
 	conn->unread = buf.len;
-	return uv_write(&conn->write, &conn->uv.stream, &buf, 1, on_written) == 0;
+	return uv_write(&conn->pending.write, &conn->uv.stream, &buf, 1, on_written) == 0;
 }
 
 static void conn_throttle(struct conn *conn)

@@ -24,8 +24,10 @@ struct conn {
 	struct conn *next_dirty;
 	struct fcgi_responder fcgi;
 	struct buffer writing; /* what the kernel did not take at once */
-	uv_write_t write;
-	uv_shutdown_t shutdown;
+	union {
+		uv_write_t write;
+		uv_shutdown_t shutdown;
+	} pending;	       /* one at a time: shut down is what was written whole */
 	uint64_t quiet_since;  /* uv_now() when the peer began to owe us input, or fell idle */
 	uint64_t unread_since; /* uv_now() when it last read something of writing */
 	size_t unread;	       /* bytes of writing the kernel had not taken then */
