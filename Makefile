@@ -113,12 +113,6 @@ clean: ## removes what was built
 help: ## lists these
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
 
-unit: $(OBJ)/unit
-conformance: $(OBJ)/conformance $(OBJ)/agree
-fuzzers: $(patsubst tests/fuzz/%.c,$(OBJ)/%,$(FUZZ_SOURCES))
-integration: $(OBJ)/integration
-faults: $(OBJ)/faults $(OBJ)/preload.so
-
 $(OBJ)/lanes: $(OBJ)/app/main.o $(OBJ)/liblanes.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)
 

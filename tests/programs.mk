@@ -57,3 +57,9 @@ $(OBJ)/libfcgi-app: $(call bench_objects,libfcgi_app)
 
 $(OBJ)/null-responder: $(call bench_objects,null_responder) $(OBJ)/liblanes.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)
+
+unit: $(OBJ)/unit
+conformance: $(OBJ)/conformance $(OBJ)/agree
+fuzzers: $(patsubst tests/fuzz/%.c,$(OBJ)/%,$(FUZZ_SOURCES))
+integration: $(OBJ)/integration
+faults: $(OBJ)/faults $(OBJ)/preload.so
