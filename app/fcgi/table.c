@@ -79,12 +79,13 @@ void fcgi_table_remove(struct fcgi_table *t, struct fcgi_request *request)
 
 struct fcgi_request *fcgi_table_any(const struct fcgi_table *t)
 {
-	if (t->first || !t->count)
+	uint32_t i = 0;
+
+	if (!t->chains || !t->count)
 		return t->first;
-	for (uint32_t i = 0; i < t->buckets; i++)
-		if (t->chains[i])
-			return t->chains[i];
-	return NULL;
+	while (!t->chains[i])
+		i++;
+	return t->chains[i];
 }
 
 void fcgi_table_free(struct fcgi_table *t)

@@ -894,6 +894,23 @@ static void long_output_grows_the_buffer_at_most_twice(void)
 
 /* ---- Memory running out ---- */
 
+/* 131,064 bytes and a header fill the buffer exactly; the second header does not fit. */
+static void output_that_cannot_be_split_fails(void)
+{
+	static char bytes[131064];
+	struct connection c;
+
+	open_connection(&c, &DEFAULTS);
+	CU_ASSERT_EQUAL(feed_script(&c, "request 1 keep A=x"), 0);
+	buffer_reserve(&c.responder.out, sizeof(bytes) + FCGI_HEADER_SIZE);
+	CU_ASSERT_EQUAL(c.responder.out.size, sizeof(bytes) + FCGI_HEADER_SIZE);
+	memory_fail_after(0);
+	fcgi_responder_stdout(&c.responder, c.last, bytes, sizeof(bytes));
+	memory_restore();
+	CU_ASSERT_TRUE(c.responder.out.failed);
+	close_connection(&c);
+}
+
 static int feed_without_memory(struct connection *c, const char *script)
 {
 	struct stream s = {0};
@@ -1092,6 +1109,7 @@ static const struct test tests[] = {
 	 an_answer_may_come_within_a_record_of_the_request},
 	{"an empty STDOUT is sent at the end only", an_empty_stdout_is_sent_at_the_end_only},
 	{"long output is split", long_output_is_split},
+	{"output that cannot be split fails", output_that_cannot_be_split_fails},
 	{"long output grows the buffer at most twice", long_output_grows_the_buffer_at_most_twice},
 	{"PARAMS that cannot be stored are handed over as such",
 	 params_that_cannot_be_stored_are_handed_over_as_such},
