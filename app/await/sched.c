@@ -37,6 +37,7 @@ static void run_batch(struct sched *sched)
 {
 	const struct request *last = sched->ready_last;
 	bool more = sched->ready_first != NULL;
+	uint64_t now = more ? uv_hrtime() : 0;
 
 	for (unsigned i = 0; i < BATCH && more; i++) {
 		struct request *req = sched->ready_first;
@@ -45,7 +46,7 @@ static void run_batch(struct sched *sched)
 		sched->ready_first = req->ready_next;
 		req->ready = false;
 		if (req->suspended && !req->cancelled)
-			task_resume(req);
+			now = task_resume(req, now);
 		request_unref(req);
 	}
 	if (sched->options.settled)

@@ -105,10 +105,10 @@ static void account_suspension(struct request *req, uint64_t now)
 	req->pooled = false;
 }
 
-void task_resume(struct request *req)
+uint64_t task_resume(struct request *req, uint64_t begun)
 {
 	struct board_slot *board = req->sched->options.board;
-	uint64_t begun = uv_hrtime();
+	uint64_t ended;
 	bool over;
 
 	if (req->suspended)
@@ -119,16 +119,18 @@ void task_resume(struct request *req)
 		run_sync(req);
 	else
 		req->route->handler(req);
-	req->suspended_since = uv_hrtime();
-	req->times.loop += req->suspended_since - begun;
+	ended = uv_hrtime();
+	req->suspended_since = ended;
+	req->times.loop += ended - begun;
 	over = req->refused || !req->suspended;
 	if (req->refused && !req->reply.begun)
 		reply_error(req, 503);
 	else if (over && !req->reply.status)
 		reply_error(req, 500);
-	trace_ran(board, req, begun, req->suspended_since, over);
+	trace_ran(board, req, begun, ended, over);
 	if (over)
 		finish(req);
+	return ended;
 }
 
 void gather(struct request *req)

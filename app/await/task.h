@@ -37,8 +37,10 @@ void gather(struct request *req);
 /* ---- for engines ---- */
 
 /* Runs the handler of req->route, or resumes it: ASYNC on the loop; SYNC through the thread pool.
- * ops->finished() is called when the reply is there, possibly before this returns. */
-void task_resume(struct request *req);
+ * ops->finished() is called when the reply is there, possibly before this returns. begun is
+ * uv_hrtime(), or when the handler before this one gave the loop back; returns when this one did.
+ * (Reading the clock is a good part of what a request costs.) */
+uint64_t task_resume(struct request *req, uint64_t begun);
 
 /* Nobody wants the reply any more: timers stop, queued jobs are dropped unrun, a running one is
  * left to end unheard. The handler is never resumed; the caller then drops its reference. */

@@ -13,7 +13,6 @@ void async_await_one(struct request *req)
 	if (!query_seconds(req, 1.5, seconds))
 		return;
 	AWAIT(req, sleep_for(req, *seconds));
-	reply_json(req, 200,
-		   mode_with("async", "detail", sentence("async_io_task(", *seconds, "s) done")));
+	reply_detail(req, "async", "async_io_task(", *seconds, "s) done");
 	ASYNC_END(req);
 }

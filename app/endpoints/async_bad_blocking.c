@@ -12,7 +12,5 @@ void async_bad_blocking(struct request *req)
 	if (!query_seconds(req, 1.5, &seconds))
 		return;
 	blocking_io_task(seconds);
-	reply_json(req, 200,
-		   mode_with("async_bad", "detail",
-			     sentence("blocked event loop for ", seconds, "s")));
+	reply_detail(req, "async_bad", "blocked event loop for ", seconds, "s");
 }

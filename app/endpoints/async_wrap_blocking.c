@@ -18,8 +18,6 @@ void async_wrap_blocking(struct request *req)
 	if (!query_seconds(req, 1.5, seconds))
 		return;
 	AWAIT(req, run_in_threadpool(req, sleep_on_thread, seconds));
-	reply_json(req, 200,
-		   mode_with("async_wrapped_blocking", "detail",
-			     sentence("blocking_io_task(", *seconds, "s) done")));
+	reply_detail(req, "async_wrapped_blocking", "blocking_io_task(", *seconds, "s) done");
 	ASYNC_END(req);
 }

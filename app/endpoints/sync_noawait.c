@@ -12,6 +12,5 @@ void sync_noawait(struct request *req)
 	if (!query_seconds(req, 1.5, &seconds))
 		return;
 	blocking_io_task(seconds);
-	reply_json(req, 200,
-		   mode_with("sync", "detail", sentence("blocking_io_task(", seconds, "s) done")));
+	reply_detail(req, "sync", "blocking_io_task(", seconds, "s) done");
 }

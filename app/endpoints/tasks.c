@@ -1,10 +1,11 @@
 #include "tasks.h"
 
 #include <errno.h>
-#include <json-c/json.h>
-#include <stdbool.h>
 #include <string.h>
 #include <time.h>
+
+#include "../http/query.h"
+#include "../http/reply.h"
 
 void blocking_io_task(double seconds)
 {
@@ -30,39 +31,62 @@ u128 cpu_bound_task(uint64_t n)
 	return sum;
 }
 
-struct json_object *sentence(const char *before, double seconds, const char *after)
+static char *put_sentence(char *at, const char *before, double seconds, const char *after)
 {
-	char text[96];
-	size_t before_len = strlen(before);
-	size_t after_len = strlen(after);
-	size_t len = before_len;
-
-	memcpy(text, before, before_len);
-	len += float_text(seconds, text + len);
-	memcpy(text + len, after, after_len);
-	return json_object_new_string_len(text, (int)(len + after_len));
+	*at++ = '"';
+	at = stpcpy(at, before);
+	at += float_text(seconds, at);
+	at = stpcpy(at, after);
+	*at++ = '"';
+	return at;
 }
 
-/* Saves json-c a copy of the key and a search for it. */
-static bool add_new(struct json_object *object, const char *key, struct json_object *value)
+/* Room for the whole with so many sentences. */
+static char *room_for(struct request *req, const char *mode, const char *before, const char *after,
+		      size_t sentences)
 {
-	return value && json_object_object_add_ex(object, key, value,
-						  JSON_C_OBJECT_ADD_KEY_IS_NEW |
-							  JSON_C_OBJECT_ADD_CONSTANT_KEY) == 0;
+	size_t sentence = sizeof("\"\",") + strlen(before) + FLOAT_TEXT_SIZE + strlen(after);
+	char *text = request_alloc(req, sizeof("{\"mode\":\"\",\"details\":[]}") + strlen(mode) +
+						sentences * sentence);
+
+	if (!text)
+		reply_error(req, 503);
+	return text;
 }
 
-struct json_object *mode_with(const char *mode, const char *key, struct json_object *value)
+static void reply_text_to(struct request *req, const char *text, const char *end)
 {
-	struct json_object *object = json_object_new_object();
-	struct json_object *mode_value = json_object_new_string(mode);
+	reply_bytes(req, 200, "application/json", (struct slice){text, (size_t)(end - text)});
+}
 
-	if (object && add_new(object, "mode", mode_value)) {
-		mode_value = NULL;
-		if (add_new(object, key, value))
-			return object;
+void reply_detail(struct request *req, const char *mode, const char *before, double seconds,
+		  const char *after)
+{
+	char *text = room_for(req, mode, before, after, 1);
+	char *at;
+
+	if (!text)
+		return;
+	at = stpcpy(stpcpy(stpcpy(text, "{\"mode\":\""), mode), "\",\"detail\":");
+	at = put_sentence(at, before, seconds, after);
+	*at++ = '}';
+	reply_text_to(req, text, at);
+}
+
+void reply_details(struct request *req, const char *mode, const char *before,
+		   const struct seconds_list *list, const char *after)
+{
+	char *text = room_for(req, mode, before, after, list->count);
+	char *at;
+
+	if (!text)
+		return;
+	at = stpcpy(stpcpy(stpcpy(text, "{\"mode\":\""), mode), "\",\"details\":[");
+	for (size_t i = 0; i < list->count; i++) {
+		if (i)
+			*at++ = ',';
+		at = put_sentence(at, before, list->seconds[i], after);
 	}
-	json_object_put(value);
-	json_object_put(mode_value);
-	json_object_put(object);
-	return NULL;
+	at = stpcpy(at, "]}");
+	reply_text_to(req, text, at);
 }

@@ -1,8 +1,10 @@
 #include "conn.h"
 
+#include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -13,40 +15,35 @@
 enum { SWEEP_MS = 1000 };
 
 static void conn_flush(struct conn *conn);
+static void on_event(uv_poll_t *poll, int status, int events);
 
 /* ---- open ---- */
 
-static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
+/* Polls for what can be made use of: input unless too much output waits, room if some does. */
+static int conn_watch(struct conn *conn)
 {
-	struct conn *conn = handle->data;
+	size_t waiting = conn_waiting(conn);
+	int events = waiting ? UV_WRITABLE : 0;
 
-	(void)suggested;
-	*buf = uv_buf_init(conn->engine->read_buffer, READ_SIZE);
-}
-
-static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf);
-
-static int conn_open_stream(struct conn *conn, int fd)
-{
-	struct engine *engine = conn->engine;
-	int err;
-
-	if (engine->listener->tcp) {
-		err = uv_tcp_init(&engine->loop, &conn->uv.tcp);
-		return err ? err : uv_tcp_open(&conn->uv.tcp, fd);
-	}
-	err = uv_pipe_init(&engine->loop, &conn->uv.pipe, 0);
-	return err ? err : uv_pipe_open(&conn->uv.pipe, fd);
+	if (conn->lingering || waiting <= (size_t)conn->engine->options->output_limit)
+		events |= UV_READABLE;
+	if (events == conn->watched)
+		return 0;
+	conn->watched = (uint8_t)events;
+	return uv_poll_start(&conn->poll, events, on_event);
 }
 
 void conn_new(struct engine *engine, int fd)
 {
 	struct conn *conn = calloc(1, sizeof(*conn));
 
-	if (!conn) {
+	if (!conn || uv_poll_init(&engine->loop, &conn->poll, fd)) {
 		close(fd);
+		free(conn);
 		return;
 	}
+	conn->poll.data = conn;
+	conn->fd = fd;
 	conn->engine = engine;
 	if (engine->listener->tcp)
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
@@ -59,44 +56,34 @@ void conn_new(struct engine *engine, int fd)
 	board_add(&engine->board->accepted, 1);
 	board_set(&engine->board->connections, engine->conn_count);
 	conn->quiet_since = uv_now(&engine->loop);
-	if (conn_open_stream(conn, fd)) {
-		close(fd);
-		conn->uv.handle.data = conn;
-		conn_close(conn);
-		return;
-	}
-	conn->uv.handle.data = conn;
-	if (uv_read_start(&conn->uv.stream, on_alloc, on_read))
+	if (conn_watch(conn))
 		conn_close(conn);
 }
 
 /* ---- read ---- */
 
-void conn_mark_dirty(struct conn *conn)
+/* One read a turn: who sends more than fits waits for those who have not had theirs. */
+static void conn_read(struct conn *conn)
 {
-	struct engine *engine = conn->engine;
-
-	if (conn->dirty)
-		return;
-	conn->dirty = true;
-	conn->next_dirty = engine->dirty;
-	engine->dirty = conn;
-}
-
-static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
-{
-	struct conn *conn = stream->data;
 	bool owed = fcgi_responder_partial(&conn->fcgi);
 	bool uploading =
 		fcgi_responder_active(&conn->fcgi) && !fcgi_responder_awaiting(&conn->fcgi);
+	char *bytes = conn->engine->read_buffer;
+	ssize_t n = recv(conn->fd, bytes, READ_SIZE, 0);
+	int err;
 
-	if (n < 0) {
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0) {
 		conn_close(conn);
 		return;
 	}
-	if (n == 0 || conn->lingering)
+	if (conn->lingering)
 		return;
-	if (fcgi_responder_feed(&conn->fcgi, buf->base, (size_t)n)) {
+	conn->feeding = true;
+	err = fcgi_responder_feed(&conn->fcgi, bytes, (size_t)n);
+	conn->feeding = false;
+	if (err) {
 		log_event(LOG_WARNING, "protocol-error", NULL);
 		conn_close(conn);
 		return;
@@ -108,6 +95,20 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 	conn_flush(conn);
 }
 
+static void on_event(uv_poll_t *poll, int status, int events)
+{
+	struct conn *conn = poll->data;
+
+	if (status < 0) {
+		conn_close(conn);
+		return;
+	}
+	if (events & UV_WRITABLE)
+		conn_flush(conn);
+	if (events & UV_READABLE && !conn->closing)
+		conn_read(conn);
+}
+
 /* ---- flush ---- */
 
 bool conn_is_idle(const struct conn *conn)
@@ -117,25 +118,15 @@ bool conn_is_idle(const struct conn *conn)
 
 size_t conn_waiting(const struct conn *conn)
 {
-	return conn->fcgi.out.len + conn->writing.len;
+	return conn->fcgi.out.len - conn->sent;
 }
 
 /* A request may be waiting in the socket, sent before the web server could see that we go. */
 bool conn_has_input(const struct conn *conn)
 {
-	uv_os_fd_t fd;
 	char byte;
 
-	return uv_fileno(&conn->uv.handle, &fd) == 0 &&
-	       recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
-}
-
-static void on_shutdown(uv_shutdown_t *shutdown, int status)
-{
-	struct conn *conn = container_of(shutdown, struct conn, pending.shutdown);
-
-	if (status)
-		conn_close(conn);
+	return recv(conn->fd, &byte, 1, MSG_PEEK) > 0;
 }
 
 /* Half-closes and reads to the end, or the kernel would throw our answer away together with the
@@ -143,75 +134,72 @@ static void on_shutdown(uv_shutdown_t *shutdown, int status)
 static void conn_linger(struct conn *conn)
 {
 	conn->lingering = true;
-	if (uv_shutdown(&conn->pending.shutdown, &conn->uv.stream, on_shutdown))
+	if (shutdown(conn->fd, SHUT_WR))
 		conn_close(conn);
 }
 
-static void on_written(uv_write_t *write, int status)
-{
-	struct conn *conn = container_of(write, struct conn, pending.write);
-
-	buffer_free(&conn->writing);
-	if (status)
-		conn_close(conn);
-	else if (!conn->closing)
-		conn_mark_dirty(conn);
-}
-
-/* Sends what the kernel takes now; the rest waits in conn->writing. False if the peer is gone. */
-static bool conn_write(struct conn *conn)
+/* What was sent must not pile up in front of what was not. */
+static void conn_sent(struct conn *conn, size_t n)
 {
 	struct buffer *out = &conn->fcgi.out;
-	uv_buf_t buf = uv_buf_init(out->data, (unsigned)out->len);
-	int n;
 
-	if (!out->len || conn->writing.len)
-		return true;
-	n = uv_try_write(&conn->uv.stream, &buf, 1);
-	if (n == UV_EAGAIN)
-		n = 0;
-	if (n < 0)
-		return false;
-	if ((size_t)n == out->len) {
+	conn->sent += n;
+	if (conn->sent == out->len) {
 		buffer_free(out);
-		return true;
+		conn->sent = 0;
+	} else if (conn->sent > out->len / 2) {
+		out->len -= conn->sent;
+		memmove(out->data, out->data + conn->sent, out->len);
+		conn->sent = 0;
 	}
-	conn->writing = *out;
-	*out = (struct buffer){0};
-	buf.base += n;
-	buf.len -= (size_t)n;
-	conn->unread_since = uv_now(&conn->engine->loop);
-	conn->unread = buf.len;
-	return uv_write(&conn->pending.write, &conn->uv.stream, &buf, 1, on_written) == 0;
 }
 
-static void conn_throttle(struct conn *conn)
+/* Sends what the kernel takes now. False if the peer is gone. */
+static bool conn_write(struct conn *conn)
 {
-	bool pause = conn_waiting(conn) > (size_t)conn->engine->options->output_limit;
+	size_t waiting = conn_waiting(conn);
+	ssize_t n;
 
-	if (pause == conn->paused || conn->lingering)
-		return;
-	conn->paused = pause;
-	if (pause)
-		uv_read_stop(&conn->uv.stream);
-	else if (uv_read_start(&conn->uv.stream, on_alloc, on_read))
-		conn_close(conn);
+	if (!waiting)
+		return true;
+	n = send(conn->fd, conn->fcgi.out.data + conn->sent, waiting, MSG_NOSIGNAL);
+	if (n < 0 && errno != EAGAIN && errno != EINTR && errno != ENOBUFS)
+		return false;
+	if (n > 0 || !(conn->watched & UV_WRITABLE))
+		conn->unread_since = uv_now(&conn->engine->loop);
+	if (n > 0)
+		conn_sent(conn, (size_t)n);
+	return true;
 }
 
 static void conn_flush(struct conn *conn)
 {
-	if (conn->fcgi.out.failed || !conn_write(conn)) {
+	if (conn->fcgi.out.failed || !conn_write(conn) || conn_watch(conn)) {
 		conn_close(conn);
 		return;
 	}
-	conn_throttle(conn);
-	if (conn->closing || conn->writing.len || conn->fcgi.out.len || conn->lingering)
+	if (conn_waiting(conn) || conn->lingering)
 		return;
 	if (fcgi_responder_should_close(&conn->fcgi) && fcgi_responder_linger(&conn->fcgi))
 		conn_linger(conn);
 	else if (fcgi_responder_should_close(&conn->fcgi) ||
 		 (conn->engine->draining && conn->spoken && conn_is_idle(conn)))
 		conn_close(conn);
+}
+
+void conn_has_output(struct conn *conn)
+{
+	struct engine *engine = conn->engine;
+
+	if (!conn->feeding && !fcgi_responder_active(&conn->fcgi)) {
+		conn_flush(conn);
+		return;
+	}
+	if (conn->dirty)
+		return;
+	conn->dirty = true;
+	conn->next_dirty = engine->dirty;
+	engine->dirty = conn;
 }
 
 void conns_flush(struct engine *engine)
@@ -230,10 +218,7 @@ void conns_flush(struct engine *engine)
 
 static void on_closed(uv_handle_t *handle)
 {
-	struct conn *conn = handle->data;
-
-	buffer_free(&conn->writing);
-	free(conn);
+	free(handle->data);
 }
 
 void conn_close(struct conn *conn)
@@ -252,7 +237,8 @@ void conn_close(struct conn *conn)
 	engine->conn_count--;
 	board_set(&engine->board->connections, engine->conn_count);
 	fcgi_responder_close(&conn->fcgi);
-	uv_close(&conn->uv.handle, on_closed);
+	uv_close((uv_handle_t *)&conn->poll, on_closed);
+	close(conn->fd);
 	accept_resume(engine);
 }
 
@@ -262,12 +248,8 @@ void conn_close(struct conn *conn)
 static int64_t conn_patience(struct conn *conn, uint64_t *since)
 {
 	const struct options *options = conn->engine->options;
-	size_t unread = uv_stream_get_write_queue_size(&conn->uv.stream);
 
-	if (unread) {
-		if (unread != conn->unread)
-			conn->unread_since = uv_now(&conn->engine->loop);
-		conn->unread = unread;
+	if (conn_waiting(conn)) {
 		*since = conn->unread_since;
 		return options->send_timeout;
 	}

@@ -12,28 +12,20 @@
 #include "engine.h"
 
 struct conn {
-	union {
-		uv_stream_t stream;
-		uv_pipe_t pipe;
-		uv_tcp_t tcp;
-		uv_handle_t handle;
-	} uv;
+	uv_poll_t poll;
+	int fd;
 	struct engine *engine;
 	struct conn *next;
 	struct conn *prev;
 	struct conn *next_dirty;
 	struct fcgi_responder fcgi;
-	struct buffer writing; /* what the kernel did not take at once */
-	union {
-		uv_write_t write;
-		uv_shutdown_t shutdown;
-	} pending;	       /* one at a time: shut down is what was written whole */
+	size_t sent;	       /* bytes of fcgi.out that the kernel has taken */
 	uint64_t quiet_since;  /* uv_now() when the peer began to owe us input, or fell idle */
-	uint64_t unread_since; /* uv_now() when it last read something of writing */
-	size_t unread;	       /* bytes of writing the kernel had not taken then */
+	uint64_t unread_since; /* uv_now() when it last read something, while more waits for it */
+	uint8_t watched;       /* what we poll for: UV_READABLE, UV_WRITABLE */
 	bool spoken;	       /* has sent a whole request before */
 	bool dirty;
-	bool paused;	/* not reading: too much output waits */
+	bool feeding;	/* its input is being read: the flush comes after it */
 	bool lingering; /* answered, half-closed, reads to the end */
 	bool closing;
 };
@@ -45,8 +37,8 @@ void conn_new(struct engine *engine, int fd);
  * twice. */
 void conn_close(struct conn *conn);
 
-/* It has output: to be flushed with the batch. */
-void conn_mark_dirty(struct conn *conn);
+/* It has output: sends it now if nothing more is to be expected soon, else with the batch. */
+void conn_has_output(struct conn *conn);
 
 /* Nothing is asked and nothing half said. */
 bool conn_is_idle(const struct conn *conn);

@@ -97,7 +97,7 @@ static bool exchange_stream(struct request *req, struct slice bytes)
 	}
 	send_bytes(exchange, req, bytes);
 	req->reply.begun = true;
-	conn_mark_dirty(conn);
+	conn_has_output(conn);
 	return !engine->draining;
 }
 
@@ -110,8 +110,8 @@ static void send_reply(struct exchange *exchange, const struct request *req)
 	fcgi_responder_end(&conn->fcgi, &exchange->fcgi, 0);
 	count_in_flight(engine, -1);
 	conn->quiet_since = uv_now(&engine->loop);
-	conn_mark_dirty(conn);
 	exchange->conn = NULL;
+	conn_has_output(conn);
 }
 
 static void exchange_finished(struct request *req)
@@ -144,7 +144,6 @@ static struct fcgi_request *on_begin(void *owner)
 	exchange->conn = conn;
 	exchange->engine = engine;
 	exchange->req.serial = ++engine->serial;
-	exchange->req.times.received = uv_hrtime();
 	count_in_flight(engine, 1);
 	return &exchange->fcgi;
 }
@@ -191,6 +190,7 @@ static void on_ready(void *owner, struct fcgi_request *fcgi, enum fcgi_input inp
 	int status = refusal(conn->engine, input);
 	bool routed = false;
 
+	exchange->req.times.received = uv_hrtime();
 	conn->quiet_since = uv_now(&conn->engine->loop);
 	conn->spoken = true;
 	if (input == FCGI_INPUT_OK)
@@ -201,7 +201,7 @@ static void on_ready(void *owner, struct fcgi_request *fcgi, enum fcgi_input inp
 		routed = router_route(conn->engine->routes, &exchange->req);
 	trace_picked_up(board, &exchange->req);
 	if (routed) {
-		task_resume(&exchange->req);
+		task_resume(&exchange->req, exchange->req.times.received);
 	} else {
 		trace_ran(board, &exchange->req, exchange->req.times.received, uv_hrtime(), true);
 		exchange_finished(&exchange->req);
@@ -233,10 +233,13 @@ static void on_gone(void *owner, struct fcgi_request *fcgi)
 {
 	struct conn *conn = owner;
 	struct exchange *exchange = exchange_of(fcgi);
+	uint64_t now = uv_hrtime();
 
 	exchange->conn = NULL;
 	count_in_flight(conn->engine, -1);
-	trace_gone(conn->engine->board, &exchange->req, uv_hrtime());
+	if (!exchange->req.times.received)
+		exchange->req.times.received = now;
+	trace_gone(conn->engine->board, &exchange->req, now);
 	task_cancel_all(&exchange->req);
 	request_unref(&exchange->req);
 }

@@ -36,8 +36,7 @@ static void drain_if_idle(struct engine *engine)
 	if (engine->in_flight || engine->stopped)
 		return;
 	for (struct conn *conn = engine->conns; conn; conn = conn->next)
-		if (conn->writing.len || conn->fcgi.out.len ||
-		    (!conn->lingering && conn_has_input(conn)))
+		if (conn_waiting(conn) || (!conn->lingering && conn_has_input(conn)))
 			return;
 	log_event(LOG_INFO, "drained", NULL);
 	stop(engine, 0);
@@ -70,8 +69,7 @@ static void drain(struct engine *engine)
 		accept_stop(engine);
 	for (struct conn *conn = engine->conns; conn; conn = next) {
 		next = conn->next;
-		if (conn_is_idle(conn) && !conn->writing.len && !conn->fcgi.out.len &&
-		    !conn_has_input(conn))
+		if (conn_is_idle(conn) && !conn_waiting(conn) && !conn_has_input(conn))
 			conn_close(conn);
 	}
 	uv_timer_start(&engine->drain_timer, on_drain_timeout,

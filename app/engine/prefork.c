@@ -194,7 +194,7 @@ static void handle(struct prefork *p)
 		trace_ran(p->board, &p->req, p->req.times.received, uv_hrtime(), true);
 		request_finished(&p->req);
 	} else {
-		task_resume(&p->req);
+		task_resume(&p->req, uv_hrtime());
 	}
 	while (!p->finished)
 		uv_run(&p->loop, UV_RUN_DEFAULT);

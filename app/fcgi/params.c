@@ -59,7 +59,7 @@ int fcgi_params_append(struct fcgi_params *p, const void *bytes, size_t n, size_
 }
 
 /* Reads the length at *at and moves *at behind it; false if the stream ends before. */
-static bool take_length(const struct fcgi_params *p, size_t *at, size_t *length)
+static inline bool take_length(const struct fcgi_params *p, size_t *at, size_t *length)
 {
 	const unsigned char *byte = (const unsigned char *)p->data + *at;
 	size_t left = p->len - *at;
@@ -77,32 +77,40 @@ static bool take_length(const struct fcgi_params *p, size_t *at, size_t *length)
 	return true;
 }
 
+/* Reads the pair's two lengths; false if they, or what they announce, go beyond the stream. */
+static inline bool take_lengths(const struct fcgi_params *p, size_t *at, size_t *name,
+				size_t *value)
+{
+	if (!take_length(p, at, name) || !take_length(p, at, value))
+		return false;
+	/* Compared one by one: their sum could overflow. */
+	return *name <= p->len - *at && *value <= p->len - *at - *name;
+}
+
 bool fcgi_params_next(const struct fcgi_params *p, size_t *at, struct slice *name,
 		      struct slice *value)
 {
 	size_t behind = *at;
+	size_t name_len, value_len;
+	const char *data;
 
-	if (behind >= p->len)
+	if (behind >= p->len || !take_lengths(p, &behind, &name_len, &value_len))
 		return false;
-	if (!take_length(p, &behind, &name->len) || !take_length(p, &behind, &value->len))
-		return false;
-	/* Compared one by one: their sum could overflow. */
-	if (name->len > p->len - behind || value->len > p->len - behind - name->len)
-		return false;
-	name->data = p->data + behind;
-	value->data = name->data + name->len;
-	*at = behind + name->len + value->len;
+	data = p->data + behind;
+	*name = (struct slice){data, name_len};
+	*value = (struct slice){data + name_len, value_len};
+	*at = behind + name_len + value_len;
 	return true;
 }
 
 int fcgi_params_check(const struct fcgi_params *p)
 {
-	struct slice name, value;
-	size_t at = 0;
+	size_t name, value;
 
-	while (fcgi_params_next(p, &at, &name, &value))
-		;
-	return at == p->len ? 0 : -EBADMSG;
+	for (size_t at = 0; at < p->len; at += name + value)
+		if (!take_lengths(p, &at, &name, &value))
+			return -EBADMSG;
+	return 0;
 }
 
 struct slice fcgi_params_get(const struct fcgi_params *p, const char *name)

@@ -186,6 +186,10 @@ static char *put_u64(char *at, uint64_t value)
 	char digits[U64_DIGITS];
 	size_t first = sizeof(digits);
 
+	if (value < 10) {
+		*at = (char)('0' + value);
+		return at + 1;
+	}
 	do {
 		digits[--first] = (char)('0' + value % 10);
 		value /= 10;
@@ -194,12 +198,14 @@ static char *put_u64(char *at, uint64_t value)
 	return at + sizeof(digits) - first;
 }
 
-/* Milliseconds with three decimals. */
-static char *put_duration(char *at, const char *name, uint64_t ns)
+/* Milliseconds with three decimals. Most of a request's times are none. */
+static char *put_ms(char *at, uint64_t ns)
 {
 	uint64_t us = (ns + 500) / 1000;
 
-	at = put_u64(put(at, name), us / 1000);
+	if (!us)
+		return put(at, "0.000");
+	at = put_u64(at, us / 1000);
 	*at++ = '.';
 	*at++ = (char)('0' + us / 100 % 10);
 	*at++ = (char)('0' + us / 10 % 10);
@@ -210,13 +216,13 @@ static char *put_duration(char *at, const char *name, uint64_t ns)
 static char *put_times(char *at, const struct request_times *times)
 {
 	uint64_t on_pool = times->pool_queue + times->pool;
+	uint64_t await = times->suspended > on_pool ? times->suspended - on_pool : 0;
 
-	at = put_duration(at, "\r\nServer-Timing: queue;dur=", times->queue);
-	at = put_duration(at, ", loop;dur=", times->loop);
-	at = put_duration(
-		at, ", await;dur=", times->suspended > on_pool ? times->suspended - on_pool : 0);
-	at = put_duration(at, ", pool-queue;dur=", times->pool_queue);
-	return put_duration(at, ", pool;dur=", times->pool);
+	at = put_ms(put(at, "\r\nServer-Timing: queue;dur="), times->queue);
+	at = put_ms(put(at, ", loop;dur="), times->loop);
+	at = put_ms(put(at, ", await;dur="), await);
+	at = put_ms(put(at, ", pool-queue;dur="), times->pool_queue);
+	return put_ms(put(at, ", pool;dur="), times->pool);
 }
 
 void reply_head(const struct request *req, const char *worker, struct buffer *out)

@@ -52,7 +52,7 @@ struct reply {
 
 /* Where the time went, in nanoseconds (Server-Timing). */
 struct request_times {
-	uint64_t received;   /* uv_hrtime() when the request was picked up */
+	uint64_t received;   /* uv_hrtime() when all of the request was there; 0 before */
 	uint64_t queue;	     /* from nginx's sending to received, as far as clocks tell */
 	uint64_t loop;	     /* running on the loop, or on the prefork process */
 	uint64_t suspended;  /* from AWAIT to being resumed */

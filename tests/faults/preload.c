@@ -18,7 +18,6 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 enum { EVENT_FDS = 1024, SHORT = -1 /* not an errno: do a part of it */ };
@@ -103,7 +102,6 @@ WRAP(int, accept4, (int fd, struct sockaddr *a, socklen_t *n, int flags), (fd, a
 WRAP(int, epoll_wait, (int fd, struct epoll_event *e, int n, int ms), (fd, e, n, ms), EINTR)
 WRAP(int, epoll_pwait, (int fd, struct epoll_event *e, int n, int ms, const sigset_t *s),
      (fd, e, n, ms, s), EINTR)
-WRAP(ssize_t, recv, (int fd, void *to, size_t n, int flags), (fd, to, n, flags), EINTR, ENOMEM)
 WRAP(int, socket, (int domain, int type, int protocol), (domain, type, protocol), EMFILE, ENFILE,
      ENOBUFS, ENOMEM)
 WRAP(int, bind, (int fd, const struct sockaddr *a, socklen_t n), (fd, a, n), EADDRINUSE, ENOMEM)
@@ -195,8 +193,7 @@ int close(int fd)
 ssize_t read(int fd, void *to, size_t n)
 {
 	int error = event_fd(fd) ? fate("read", __builtin_return_address(0), ERRORS(EINTR, EAGAIN))
-				 : fate("read", __builtin_return_address(0),
-					ERRORS(EINTR, SHORT, EAGAIN, ENOMEM, ECONNRESET));
+				 : fate("read", __builtin_return_address(0), ERRORS(EINTR, SHORT));
 
 	if (error > 0) {
 		errno = error;
@@ -208,8 +205,7 @@ ssize_t read(int fd, void *to, size_t n)
 ssize_t write(int fd, const void *from, size_t n)
 {
 	int error = event_fd(fd) ? fate("write", __builtin_return_address(0), ERRORS(EINTR))
-				 : fate("write", __builtin_return_address(0),
-					ERRORS(EINTR, SHORT, EAGAIN, ENOMEM, EPIPE));
+				 : fate("write", __builtin_return_address(0), ERRORS(EINTR, SHORT));
 
 	if (error > 0) {
 		errno = error;
@@ -218,18 +214,28 @@ ssize_t write(int fd, const void *from, size_t n)
 	return syscall(SYS_write, fd, from, error == SHORT && n > 1 ? n / 2 : n);
 }
 
-ssize_t writev(int fd, const struct iovec *parts, int count)
+ssize_t recv(int fd, void *to, size_t n, int flags)
 {
-	int error = fate("writev", __builtin_return_address(0),
-			 ERRORS(EINTR, SHORT, EAGAIN, ENOMEM, EPIPE));
+	int error = fate("recv", __builtin_return_address(0),
+			 ERRORS(EINTR, SHORT, EAGAIN, ENOMEM, ECONNRESET));
 
 	if (error > 0) {
 		errno = error;
 		return -1;
 	}
-	if (error == SHORT && parts[0].iov_len > 1)
-		return syscall(SYS_write, fd, parts[0].iov_base, parts[0].iov_len / 2);
-	return syscall(SYS_writev, fd, parts, count);
+	return syscall(SYS_recvfrom, fd, to, error == SHORT && n > 1 ? 1 : n, flags, NULL, NULL);
+}
+
+ssize_t send(int fd, const void *from, size_t n, int flags)
+{
+	int error = fate("send", __builtin_return_address(0),
+			 ERRORS(EINTR, SHORT, EAGAIN, ENOBUFS, ENOMEM, EPIPE));
+
+	if (error > 0) {
+		errno = error;
+		return -1;
+	}
+	return syscall(SYS_sendto, fd, from, error == SHORT && n > 1 ? n / 2 : n, flags, NULL, 0);
 }
 
 /* ---- memory ---- */

@@ -80,7 +80,7 @@ static struct request *start(const struct route *route)
 {
 	struct request *req = request_new(route);
 
-	task_resume(req);
+	task_resume(req, uv_hrtime());
 	return req;
 }
 
@@ -710,7 +710,7 @@ static void a_running_job_left_behind_keeps_its_memory(void)
 	run_in_threadpool(req, wait_at_gate, &work);
 	entered();
 	req->route = &(struct route)ASYNC("/", say_nothing);
-	task_resume(req);
+	task_resume(req, uv_hrtime());
 	CU_ASSERT_EQUAL(finished, 1);
 	CU_ASSERT_EQUAL(released, 0);
 	sem_post(&work.gate);
@@ -776,7 +776,7 @@ static void refused_without_memory(void (*handler)(struct request *req), unsigne
 	req = request_new(&route);
 	request_alloc(req, REQUEST_INLINE);
 	memory_fail_after(0);
-	task_resume(req);
+	task_resume(req, uv_hrtime());
 	memory_restore();
 	CU_ASSERT_EQUAL(finished, 1);
 	CU_ASSERT_EQUAL(status, 503);
@@ -829,7 +829,7 @@ static void half_a_gather_is_cancelled(void)
 	req = request_new(&route);
 	request_alloc(req, REQUEST_INLINE);
 	memory_fail_after(2); /* the first sleep and the heap */
-	task_resume(req);
+	task_resume(req, uv_hrtime());
 	memory_restore();
 	CU_ASSERT_EQUAL(status, 503);
 	CU_ASSERT_EQUAL(sched.timers.count, 0);
@@ -866,7 +866,7 @@ static int whole_request(const char *path, const char *query)
 	finished = 0;
 	request_ref(req);
 	if (router_route(&endpoints, req))
-		task_resume(req);
+		task_resume(req, uv_hrtime());
 	else
 		on_finished(req);
 	turn_until(&finished, 1);
