@@ -148,8 +148,9 @@ static struct fcgi_request *on_begin(void *owner)
 	return &exchange->fcgi;
 }
 
-/* The params, if they fitted, take the front of the arena; the handler's memory follows. */
-static void take_params(struct exchange *exchange)
+/* The params, if they fitted, take the front of the arena; the handler's memory follows. False if
+ * they are malformed. */
+static bool take_params(struct exchange *exchange)
 {
 	const struct fcgi_params *params = &exchange->fcgi.params;
 	struct slice name;
@@ -161,6 +162,7 @@ static void take_params(struct exchange *exchange)
 	while (fcgi_params_next(params, &at, &name, &value))
 		request_take_param(&exchange->req, name, value);
 	request_params_done(&exchange->req);
+	return at == params->len;
 }
 
 static int refusal(const struct engine *engine, enum fcgi_input input)
@@ -168,8 +170,6 @@ static int refusal(const struct engine *engine, enum fcgi_input input)
 	switch (input) {
 	case FCGI_INPUT_PARAMS_TOO_LARGE:
 		return 431;
-	case FCGI_INPUT_PARAMS_MALFORMED:
-		return 400;
 	case FCGI_INPUT_STDIN_TOO_LARGE:
 		return 413;
 	case FCGI_INPUT_NO_MEMORY:
@@ -193,8 +193,8 @@ static void on_ready(void *owner, struct fcgi_request *fcgi, enum fcgi_input inp
 	exchange->req.times.received = uv_hrtime();
 	conn->quiet_since = uv_now(&conn->engine->loop);
 	conn->spoken = true;
-	if (input == FCGI_INPUT_OK)
-		take_params(exchange);
+	if (input == FCGI_INPUT_OK && !take_params(exchange))
+		status = 400;
 	if (status)
 		reply_error(&exchange->req, status);
 	else

@@ -77,16 +77,6 @@ static inline bool take_length(const struct fcgi_params *p, size_t *at, size_t *
 	return true;
 }
 
-/* Reads the pair's two lengths; false if they, or what they announce, go beyond the stream. */
-static inline bool take_lengths(const struct fcgi_params *p, size_t *at, size_t *name,
-				size_t *value)
-{
-	if (!take_length(p, at, name) || !take_length(p, at, value))
-		return false;
-	/* Compared one by one: their sum could overflow. */
-	return *name <= p->len - *at && *value <= p->len - *at - *name;
-}
-
 bool fcgi_params_next(const struct fcgi_params *p, size_t *at, struct slice *name,
 		      struct slice *value)
 {
@@ -94,23 +84,18 @@ bool fcgi_params_next(const struct fcgi_params *p, size_t *at, struct slice *nam
 	size_t name_len, value_len;
 	const char *data;
 
-	if (behind >= p->len || !take_lengths(p, &behind, &name_len, &value_len))
+	if (behind >= p->len)
+		return false;
+	if (!take_length(p, &behind, &name_len) || !take_length(p, &behind, &value_len))
+		return false;
+	/* Compared one by one: their sum could overflow. */
+	if (name_len > p->len - behind || value_len > p->len - behind - name_len)
 		return false;
 	data = p->data + behind;
 	*name = (struct slice){data, name_len};
 	*value = (struct slice){data + name_len, value_len};
 	*at = behind + name_len + value_len;
 	return true;
-}
-
-int fcgi_params_check(const struct fcgi_params *p)
-{
-	size_t name, value;
-
-	for (size_t at = 0; at < p->len; at += name + value)
-		if (!take_lengths(p, &at, &name, &value))
-			return -EBADMSG;
-	return 0;
 }
 
 struct slice fcgi_params_get(const struct fcgi_params *p, const char *name)

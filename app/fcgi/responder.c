@@ -196,9 +196,7 @@ static void end_params(struct fcgi_responder *r)
 	struct fcgi_request *request = r->current;
 
 	if (!request->handed_over)
-		hand_over(r, request,
-			  fcgi_params_check(&request->params) ? FCGI_INPUT_PARAMS_MALFORMED
-							      : FCGI_INPUT_OK);
+		hand_over(r, request, FCGI_INPUT_OK);
 }
 
 static void take_stdin(struct fcgi_responder *r, size_t n)

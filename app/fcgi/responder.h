@@ -33,7 +33,6 @@ struct fcgi_limits {
 enum fcgi_input {
 	FCGI_INPUT_OK,
 	FCGI_INPUT_PARAMS_TOO_LARGE, /* over limits.params_bytes: answer 431 */
-	FCGI_INPUT_PARAMS_MALFORMED, /* lengths that do not fit the stream: answer 400 */
 	FCGI_INPUT_STDIN_TOO_LARGE,  /* over limits.stdin_bytes: answer 413 */
 	FCGI_INPUT_NO_MEMORY,	     /* params could not be stored: answer 503 */
 };
@@ -58,8 +57,9 @@ struct fcgi_events {
 	 * memory for it (the peer is told FCGI_OVERLOADED). */
 	struct fcgi_request *(*begin)(void *owner);
 	/* The params are complete (FCGI_INPUT_OK), or cannot be had (any other value: the owner
-	 * should reply with the error). Called once for a request. STDIN may still be arriving; it
-	 * is counted and discarded. */
+	 * should reply with the error). Called once for a request. That they are well-formed is
+	 * seen by who reads them (fcgi_params_next). STDIN may still be arriving; it is counted and
+	 * discarded. */
 	void (*ready)(void *owner, struct fcgi_request *request, enum fcgi_input input);
 	/* STDIN went over the limit after ready(): the owner should reply with the error (and stop
 	 * what it was doing). Called at most once, never after the reply. */

@@ -74,7 +74,7 @@ static void on_ready(void *owner, struct fcgi_request *request, enum fcgi_input 
 	struct model *m = owner;
 
 	assert(owned->readied++ == 0);
-	assert(input == FCGI_INPUT_OK ? !fcgi_params_check(&request->params) : request->failed);
+	assert(request->failed == (input != FCGI_INPUT_OK));
 	assert(request->params.len <= LIMITS.params_bytes);
 	if (m->answer_at_once)
 		answer(m, owned);
