@@ -54,7 +54,7 @@ static char *room_for(struct request *req, const char *mode, const char *before,
 	return text;
 }
 
-static void reply_text_to(struct request *req, const char *text, const char *end)
+static void reply_written(struct request *req, const char *text, const char *end)
 {
 	reply_bytes(req, 200, "application/json", (struct slice){text, (size_t)(end - text)});
 }
@@ -70,7 +70,7 @@ void reply_detail(struct request *req, const char *mode, const char *before, dou
 	at = stpcpy(stpcpy(stpcpy(text, "{\"mode\":\""), mode), "\",\"detail\":");
 	at = put_sentence(at, before, seconds, after);
 	*at++ = '}';
-	reply_text_to(req, text, at);
+	reply_written(req, text, at);
 }
 
 void reply_details(struct request *req, const char *mode, const char *before,
@@ -88,5 +88,5 @@ void reply_details(struct request *req, const char *mode, const char *before,
 		at = put_sentence(at, before, list->seconds[i], after);
 	}
 	at = stpcpy(at, "]}");
-	reply_text_to(req, text, at);
+	reply_written(req, text, at);
 }

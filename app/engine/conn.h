@@ -1,10 +1,10 @@
 /*
  * One connection of the web server: reading, writing, closing, and how long it may be silent.
  *
- * Nothing is written where it is produced. What a connection's input led to at once is flushed when
- * the input is read; a connection that gets output later is put on a list, and the list is flushed
- * when a batch of requests has run (conns_flush): so answers that are ready at the same time leave
- * in one write.
+ * What a connection's input led to at once is flushed when the input is read. Later, an answer is
+ * flushed when it is the last that the connection waits for; until then the connection is put on a
+ * list, and the list is flushed when a batch of requests has run (conns_flush): so answers that are
+ * ready at the same time leave in one write.
  */
 #ifndef LANES_ENGINE_CONN_H
 #define LANES_ENGINE_CONN_H
@@ -37,7 +37,7 @@ void conn_new(struct engine *engine, int fd);
  * twice. */
 void conn_close(struct conn *conn);
 
-/* It has output: sends it now if nothing more is to be expected soon, else with the batch. */
+/* It has output: sends it now if no other answer is to come, else with the batch. */
 void conn_has_output(struct conn *conn);
 
 /* Nothing is asked and nothing half said. */

@@ -94,11 +94,11 @@ struct contender contenders[] = {
 	 .sockets = 1,
 	 .command = "exec $BUILD/libfcgi-app $NAME-1.sock 1 8"},
 	{.name = "libfcgi-kept",
-	 .what = "plain libfcgi, 1 process of 700 threads: one for every connection nginx can "
+	 .what = "plain libfcgi, 1 process of 1100 threads: one for every connection nginx can "
 		 "have, so that it may keep them",
 	 .via = VIA_NGINX,
 	 .sockets = 1,
-	 .command = "exec $BUILD/libfcgi-app $NAME-1.sock 1 700"},
+	 .command = "exec $BUILD/libfcgi-app $NAME-1.sock 1 1100"},
 	{.name = "php-2",
 	 .what = "php-fpm, static, 2 children, opcache without timestamp checks",
 	 .via = VIA_NGINX_FRESH,
@@ -110,8 +110,10 @@ struct contender contenders[] = {
 	 .sockets = 1,
 	 .command = PHP(8)},
 	{.name = "php-kept",
-	 .what = "php-fpm, static, 130 children: one for every connection that nginx keeps",
+	 .what = "php-fpm, static, 130 children: one for every connection that nginx, told to keep "
+		 "64, keeps",
 	 .via = VIA_NGINX,
+	 .keepalive = 64,
 	 .sockets = 1,
 	 .command = PHP(130)},
 	{.name = "fastapi-1",
@@ -136,7 +138,11 @@ struct contender contenders[] = {
 
 const size_t contender_count = sizeof(contenders) / sizeof(contenders[0]);
 
-enum { PATIENCE_MS = 15000, STOP_MS = 3000 };
+enum {
+	PATIENCE_MS = 15000,
+	STOP_MS = 3000,
+	KEEPALIVE = 512, /* as in nginx/lanes.conf.in */
+};
 
 static pid_t nginx;
 
@@ -303,7 +309,8 @@ static void write_upstream(FILE *to, const struct contender *c)
 	for (unsigned i = 1; i <= c->sockets; i++)
 		fprintf(to, "\t\tserver unix:%s max_fails=0;\n", contender_socket(c, i));
 	if (c->via != VIA_NGINX_FRESH)
-		fputs("\t\tkeepalive 64;\n\t\tkeepalive_requests 1000000;\n", to);
+		fprintf(to, "\t\tkeepalive %u;\n\t\tkeepalive_requests 1000000;\n",
+			c->keepalive ? c->keepalive : KEEPALIVE);
 	fputs("\t}\n", to);
 }
 

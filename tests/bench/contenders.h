@@ -23,7 +23,8 @@ struct contender {
 	const char *name;
 	const char *what; /* and how it is set */
 	enum via via;
-	unsigned sockets;    /* of the application: run/NAME-1.sock and so on */
+	unsigned sockets;   /* of the application: run/NAME-1.sock and so on */
+	unsigned keepalive; /* connections that each nginx process keeps; 0: as many as for Lanes */
 	const char *command; /* of sh, in run/; with $NAME, $PORT, $BUILD, $ROOT; NULL: none */
 	const char *of;	     /* shares the application of this one, and has no command */
 
