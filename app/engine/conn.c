@@ -70,7 +70,6 @@ static void conn_read(struct conn *conn)
 		fcgi_responder_active(&conn->fcgi) && !fcgi_responder_awaiting(&conn->fcgi);
 	char *bytes = conn->engine->read_buffer;
 	ssize_t n = recv(conn->fd, bytes, READ_SIZE, 0);
-	int err;
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
@@ -80,10 +79,7 @@ static void conn_read(struct conn *conn)
 	}
 	if (conn->lingering)
 		return;
-	conn->feeding = true;
-	err = fcgi_responder_feed(&conn->fcgi, bytes, (size_t)n);
-	conn->feeding = false;
-	if (err) {
+	if (fcgi_responder_feed(&conn->fcgi, bytes, (size_t)n)) {
 		log_event(LOG_WARNING, "protocol-error", NULL);
 		conn_close(conn);
 		return;
@@ -187,14 +183,10 @@ static void conn_flush(struct conn *conn)
 		conn_close(conn);
 }
 
-void conn_has_output(struct conn *conn)
+void conn_mark_dirty(struct conn *conn)
 {
 	struct engine *engine = conn->engine;
 
-	if (!conn->feeding && !fcgi_responder_active(&conn->fcgi)) {
-		conn_flush(conn);
-		return;
-	}
 	if (conn->dirty)
 		return;
 	conn->dirty = true;

@@ -1,10 +1,10 @@
 /*
  * One connection of the web server: reading, writing, closing, and how long it may be silent.
  *
- * What a connection's input led to at once is flushed when the input is read. Later, an answer is
- * flushed when it is the last that the connection waits for; until then the connection is put on a
- * list, and the list is flushed when a batch of requests has run (conns_flush): so answers that are
- * ready at the same time leave in one write.
+ * Nothing is written where it is produced. What a connection's input led to at once is flushed when
+ * the input is read; a connection that gets output later is put on a list, and the list is flushed
+ * when a batch of requests has run (conns_flush): so answers that are ready at the same time leave
+ * in one write.
  */
 #ifndef LANES_ENGINE_CONN_H
 #define LANES_ENGINE_CONN_H
@@ -25,7 +25,6 @@ struct conn {
 	uint8_t watched;       /* what we poll for: UV_READABLE, UV_WRITABLE */
 	bool spoken;	       /* has sent a whole request before */
 	bool dirty;
-	bool feeding;	/* its input is being read: the flush comes after it */
 	bool lingering; /* answered, half-closed, reads to the end */
 	bool closing;
 };
@@ -37,8 +36,8 @@ void conn_new(struct engine *engine, int fd);
  * twice. */
 void conn_close(struct conn *conn);
 
-/* It has output: sends it now if no other answer is to come, else with the batch. */
-void conn_has_output(struct conn *conn);
+/* It has output: to be flushed with the batch. */
+void conn_mark_dirty(struct conn *conn);
 
 /* Nothing is asked and nothing half said. */
 bool conn_is_idle(const struct conn *conn);

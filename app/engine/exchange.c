@@ -97,7 +97,7 @@ static bool exchange_stream(struct request *req, struct slice bytes)
 	}
 	send_bytes(exchange, req, bytes);
 	req->reply.begun = true;
-	conn_has_output(conn);
+	conn_mark_dirty(conn);
 	return !engine->draining;
 }
 
@@ -110,8 +110,8 @@ static void send_reply(struct exchange *exchange, const struct request *req)
 	fcgi_responder_end(&conn->fcgi, &exchange->fcgi, 0);
 	count_in_flight(engine, -1);
 	conn->quiet_since = uv_now(&engine->loop);
+	conn_mark_dirty(conn);
 	exchange->conn = NULL;
-	conn_has_output(conn);
 }
 
 static void exchange_finished(struct request *req)
