@@ -99,7 +99,7 @@ instructions: all $(OBJ)/loadgen ## counts a request's instructions; fails when 
 
 BENCH_PROGRAMS := $(addprefix $(OBJ)/,benchmark loadgen null-responder libfcgi-app)
 
-bench: ## performance against peers and ceilings, into build/bench: ROUNDS=5 DURATION=1 ONLY="http"
+bench: ## performance against peers and ceilings, into build/bench: ROUNDS=9 DURATION=1 ONLY="http"
 	@spawn/deps.sh bench && $(MAKE) --no-print-directory all $(BENCH_PROGRAMS) && \
 		rm -rf $(OBJ)/bench && mkdir -p $(OBJ)/bench/run && $(OBJ)/benchmark && \
 		tests/bench/syscalls >>$(OBJ)/bench/results.md && \

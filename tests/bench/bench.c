@@ -210,6 +210,7 @@ static void measure(const struct workload *w, struct contender *c, double value[
 	value[WORST] = number(json, "max_ms");
 	value[ERRORS] = not_answered(json);
 	note_usage(w, c, &before, number(json, "answers"), value);
+	value[MEMORY] = c->app ? usage_memory(c->app) / 1e6 : -1;
 	json_object_put(json);
 	if (!w->side)
 		return;
@@ -340,7 +341,7 @@ static void enter(void)
 int main(void)
 {
 	const char *only = getenv("ONLY") ? getenv("ONLY") : "";
-	int rounds = (int)setting("ROUNDS", 5, 1, MAX_ROUNDS);
+	int rounds = (int)setting("ROUNDS", 9, 1, MAX_ROUNDS);
 	bool *chosen = calloc(contender_count, sizeof(*chosen));
 	struct rlimit files;
 	time_t start = time(NULL);

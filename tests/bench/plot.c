@@ -1,5 +1,7 @@
 #include "plot.h"
 
+#include <math.h>
+
 enum {
 	WIDTH = 760,
 	TOP = 40,
@@ -8,9 +10,11 @@ enum {
 	VALUE = 100, /* and of the values at the right */
 	LINES_HEIGHT = 340,
 	LEGEND = 130,
+	LEFT = 80, /* of lines: room for the numbers of the axes */
+	BOTTOM = 60,
 };
 
-static const char *const colours[] = {"#2563a8", "#d97706", "#3f8f4f", "#8b4fa8"};
+static const char *const colours[] = {"#2563a8", "#d97706", "#3f8f4f", "#8a8f98"};
 
 static void open_svg(FILE *out, const char *title, int height)
 {
@@ -38,7 +42,7 @@ void plot_bars(FILE *out, const char *title, const char *unit, const struct plot
 		fprintf(out, "<text x='%d' y='%d' text-anchor='end'>%s</text>\n", LABEL - 8, y + 14,
 			bars[i].label);
 		fprintf(out, "<rect x='%d' y='%d' width='%.1f' height='16' fill='%s'/>\n", LABEL,
-			y + 2, bars[i].value * scale, colours[0]);
+			y + 2, bars[i].value * scale, colours[bars[i].colour]);
 		fprintf(out,
 			"<path d='M%.1f %dH%.1f' stroke='black' stroke-width='2' "
 			"opacity='0.6'/>\n",
@@ -52,35 +56,78 @@ void plot_bars(FILE *out, const char *title, const char *unit, const struct plot
 
 static double x_of(size_t point, size_t points)
 {
-	return 70 + (double)(WIDTH - 70 - LEGEND) * (double)point / (double)(points - 1);
+	return LEFT + (double)(WIDTH - LEFT - LEGEND) * (double)point / (double)(points - 1);
 }
 
-static double y_of(double value, double most)
+static double y_of(double value, double top)
 {
-	return LINES_HEIGHT - 40 - (LINES_HEIGHT - 40 - TOP) * value / most;
+	return LINES_HEIGHT - BOTTOM - (LINES_HEIGHT - BOTTOM - TOP) * value / top;
 }
 
-static void draw_axes(FILE *out, const char *unit, double most, size_t points)
+/* The next number whose quarters are easy to read. */
+static double round_up(double value)
 {
-	long x = 1;
+	static const double steps[] = {1, 1.2, 1.6, 2, 2.4, 3.2, 4, 6, 8, 10};
+	double unit = pow(10, floor(log10(value)));
+	size_t i = 0;
 
-	for (size_t i = 0; i < points; i++, x *= 10)
-		fprintf(out, "<text x='%.0f' y='%d' text-anchor='middle'>%ld</text>\n",
-			x_of(i, points), LINES_HEIGHT - 20, x);
+	while (steps[i] * unit < value && i < sizeof(steps) / sizeof(steps[0]) - 1)
+		i++;
+	return steps[i] * unit;
+}
+
+static void print_tick(FILE *out, double value)
+{
+	long n = lround(value);
+
+	if (n >= 1000000)
+		fprintf(out, "%ld,%03ld,%03ld", n / 1000000, n / 1000 % 1000, n % 1000);
+	else if (n >= 1000)
+		fprintf(out, "%ld,%03ld", n / 1000, n % 1000);
+	else
+		fprintf(out, "%g", value);
+}
+
+static void draw_axes(FILE *out, double top, size_t points)
+{
+	double x = 1;
+
+	for (size_t i = 0; i < points; i++, x *= 10) {
+		fprintf(out, "<text x='%.0f' y='%d' text-anchor='middle'>", x_of(i, points),
+			LINES_HEIGHT - BOTTOM + 20);
+		print_tick(out, x);
+		fputs("</text>\n", out);
+	}
 	for (int i = 0; i <= 4; i++) {
-		double y = y_of(most * i / 4, most);
+		double y = y_of(top * i / 4, top);
 
 		fprintf(out,
-			"<path d='M70 %.1fH%d' stroke='#ddd'/><text x='64' y='%.1f' "
-			"text-anchor='end'>%.*f</text>\n",
-			y, WIDTH - LEGEND, y + 4, most < 100 ? 1 : 0, most * i / 4);
+			"<path d='M%d %.1fH%d' stroke='#ddd'/><text x='%d' y='%.1f' "
+			"text-anchor='end'>",
+			LEFT, y, WIDTH - LEGEND, LEFT - 6, y + 4);
+		print_tick(out, top * i / 4);
+		fputs("</text>\n", out);
 	}
-	fprintf(out, "<text x='%d' y='%d'>%s</text><text x='%d' y='%d'>in flight</text>\n", 10,
-		TOP - 4, unit, WIDTH - LEGEND + 10, LINES_HEIGHT - 20);
+	fprintf(out, "<text x='%d' y='%d' text-anchor='middle'>requests in flight</text>\n",
+		(LEFT + WIDTH - LEGEND) / 2, LINES_HEIGHT - BOTTOM + 40);
 }
 
-void plot_lines(FILE *out, const char *title, const char *unit, const struct plot_line *lines,
-		size_t count, size_t points)
+static void draw_line(FILE *out, const struct plot_line *line, const char *colour, double top,
+		      size_t points)
+{
+	fprintf(out, "<polyline fill='none' stroke-width='2' stroke='%s' points='", colour);
+	for (size_t p = 0; p < points; p++)
+		if (line->y[p] >= 0)
+			fprintf(out, "%.1f,%.1f ", x_of(p, points), y_of(line->y[p], top));
+	fputs("'/>\n", out);
+	for (size_t p = 0; p < points; p++)
+		if (line->y[p] >= 0)
+			fprintf(out, "<circle cx='%.1f' cy='%.1f' r='3' fill='%s'/>\n",
+				x_of(p, points), y_of(line->y[p], top), colour);
+}
+
+void plot_lines(FILE *out, const char *title, const struct plot_line *lines, size_t count,
+		size_t points)
 {
 	double most = 1;
 
@@ -88,21 +135,15 @@ void plot_lines(FILE *out, const char *title, const char *unit, const struct plo
 		for (size_t p = 0; p < points; p++)
 			if (lines[i].y[p] > most)
 				most = lines[i].y[p];
+	most = round_up(most);
 	open_svg(out, title, LINES_HEIGHT);
-	draw_axes(out, unit, most, points);
+	draw_axes(out, most, points);
 	for (size_t i = 0; i < count; i++) {
 		const char *colour = colours[i % (sizeof(colours) / sizeof(colours[0]))];
-		double last = 0;
 
-		fprintf(out, "<polyline fill='none' stroke-width='2' stroke='%s' points='", colour);
-		for (size_t p = 0; p < points; p++) {
-			if (lines[i].y[p] < 0)
-				continue;
-			last = lines[i].y[p];
-			fprintf(out, "%.1f,%.1f ", x_of(p, points), y_of(last, most));
-		}
-		fprintf(out, "'/>\n<text x='%d' y='%.1f' fill='%s'>%s</text>\n",
-			WIDTH - LEGEND + 10, TOP + 16.0 * (double)(i + 1), colour, lines[i].label);
+		draw_line(out, &lines[i], colour, most, points);
+		fprintf(out, "<text x='%d' y='%.1f' fill='%s'>%s</text>\n", WIDTH - LEGEND + 14,
+			TOP + 16.0 * (double)(i + 1), colour, lines[i].label);
 	}
 	fputs("</svg>\n", out);
 }

@@ -7,8 +7,11 @@
 #include <stddef.h>
 #include <stdio.h>
 
+enum plot_colour { PLOT_BLUE, PLOT_ORANGE, PLOT_GREEN, PLOT_GREY };
+
 struct plot_bar {
 	const char *label;
+	enum plot_colour colour;
 	double value;
 	double least; /* of the rounds */
 	double most;
@@ -22,8 +25,8 @@ struct plot_line {
 void plot_bars(FILE *out, const char *title, const char *unit, const struct plot_bar *bars,
 	       size_t count);
 
-/* x are powers of ten, from 1 on. */
-void plot_lines(FILE *out, const char *title, const char *unit, const struct plot_line *lines,
-		size_t count, size_t points);
+/* x are requests in flight: powers of ten, from 1 on. Lines take the colours in turn. */
+void plot_lines(FILE *out, const char *title, const struct plot_line *lines, size_t count,
+		size_t points);
 
 #endif

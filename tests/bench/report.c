@@ -187,6 +187,7 @@ static void print_row(FILE *out, size_t w, size_t c, double lanes)
 	print_number(out, cell, P99, 3);
 	print_number(out, cell, APP_US, 1);
 	print_number(out, cell, PROXY_US, 1);
+	print_number(out, cell, MEMORY, 1);
 	if (workloads[w].held)
 		print_number(out, cell, MEMORY_EACH, 0);
 	if (workloads[w].side) {
@@ -200,12 +201,12 @@ static void print_workload(FILE *out, size_t w)
 {
 	const struct workload *load = &workloads[w];
 	double lanes = cell_median(cell_named(load->name, "lanes-1"), RATE);
-	int columns = 7 + (load->held ? 1 : 0) + (load->side ? 2 : 0);
+	int columns = 8 + (load->held ? 1 : 0) + (load->side ? 2 : 0);
 
 	fprintf(out, "### %s: %s\n\n![](%s.svg)\n\n", load->name, load->title, load->name);
 	fprintf(out,
 		"| | requests/s (least–most) | ÷ lanes-1 | p50 ms | p99 ms | app µs | proxy µs "
-		"|%s%s "
+		"| app MB |%s%s "
 		"errors |\n| --- |",
 		load->held ? " bytes each |" : "",
 		load->side ? " bystander p50 | bystander p99 |" : "");
@@ -238,7 +239,8 @@ static void write_page(const char *directory, int rounds, double seconds)
 		"Latencies of "
 		"requests "
 		"that sleep are what is above the sleep. CPU is user and system time of all "
-		"processes of the application, and of the proxy, divided by the answers.\n\n",
+		"processes of the application, and of the proxy, divided by the answers; memory "
+		"is what the application's processes have for themselves, afterwards.\n\n",
 		machine.sysname, machine.release, machine.machine, sysconf(_SC_NPROCESSORS_ONLN),
 		rounds, seconds);
 	print_claims(out);
@@ -291,6 +293,18 @@ static void write_data(const char *directory)
 
 /* ---- the pictures ---- */
 
+/* Ceilings, Lanes (behind whatever proxy), others. */
+static enum plot_colour colour_of(const struct contender *c)
+{
+	const char *name = c->name;
+
+	if (!strcmp(name, "null") || !strcmp(name, "nginx-return"))
+		return PLOT_GREY;
+	if (!strncmp(name, "lanes", 5) || !strncmp(name, "prefork", 7) || !strcmp(name, "haproxy"))
+		return PLOT_BLUE;
+	return PLOT_ORANGE;
+}
+
 static void draw_workload(const char *directory, size_t w)
 {
 	struct plot_bar bars[MAX_BARS];
@@ -305,8 +319,9 @@ static void draw_workload(const char *directory, size_t w)
 
 		if (cell->rounds)
 			bars[count++] = (struct plot_bar){
-				contenders[c].name, cell_median(cell, figure),
-				cell_least(cell, figure), cell_most(cell, figure)};
+				contenders[c].name, colour_of(&contenders[c]),
+				cell_median(cell, figure), cell_least(cell, figure),
+				cell_most(cell, figure)};
 	}
 	snprintf(name, sizeof(name), "%s.svg", workloads[w].name);
 	out = create(directory, name);
@@ -315,7 +330,7 @@ static void draw_workload(const char *directory, size_t w)
 }
 
 static void draw_growth(const char *directory, const char *name, const char *title,
-			const char *unit, const char *prefix, enum figure figure)
+			const char *prefix, enum figure figure)
 {
 	static const char *const who[] = {"lanes-1", "lanes-2", "lanes-4"};
 	double y[3][DECADES];
@@ -333,7 +348,7 @@ static void draw_growth(const char *directory, const char *name, const char *tit
 					  : cell_median(cell_named(workload, who[i]), figure);
 		}
 	}
-	plot_lines(out, title, unit, lines, figure == MEMORY_EACH ? 1 : 3, DECADES);
+	plot_lines(out, title, lines, figure == MEMORY_EACH ? 1 : 3, DECADES);
 	fclose(out);
 }
 
@@ -343,11 +358,11 @@ void report_write(const char *directory, int rounds, double seconds)
 	for (size_t w = 0; w < workload_count; w++)
 		if (has_cells(w))
 			draw_workload(directory, w);
-	draw_growth(directory, "growth-rate.svg", "Requests in flight, no nginx", "requests/s",
-		    "grow", RATE);
-	draw_growth(directory, "growth-cpu.svg", "CPU of the application per request", "µs", "grow",
-		    APP_US);
-	draw_growth(directory, "growth-memory.svg", "Memory of a request asleep", "bytes", "hold",
+	draw_growth(directory, "growth-rate.svg", "Requests per second, without nginx", "grow",
+		    RATE);
+	draw_growth(directory, "growth-cpu.svg", "µs of CPU per request, of the application",
+		    "grow", APP_US);
+	draw_growth(directory, "growth-memory.svg", "Bytes for each request asleep", "hold",
 		    MEMORY_EACH);
 	write_page(directory, rounds, seconds);
 	print_claims(stdout);

@@ -14,6 +14,7 @@ enum figure {
 	WORST,
 	APP_US, /* CPU microseconds per request, user and system */
 	PROXY_US,
+	MEMORY,	     /* megabytes of the application's own, after the load */
 	MEMORY_EACH, /* bytes per request in flight, of the application */
 	ERRORS,	     /* wrong, broken or never answered */
 	SIDE_P50,    /* milliseconds, of a bystander */
