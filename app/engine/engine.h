@@ -52,6 +52,7 @@ struct engine {
 	struct conn *dirty; /* have output to flush, or are to be closed */
 	size_t conn_count;
 	size_t in_flight;
+	size_t most_in_flight; /* since memory was given back */
 	uint64_t serial;
 	struct exchange *spares; /* blocks for requests to come */
 	size_t spare_count;

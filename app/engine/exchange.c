@@ -68,6 +68,8 @@ void exchange_free_spares(struct engine *engine)
 static void count_in_flight(struct engine *engine, int change)
 {
 	engine->in_flight += (size_t)change;
+	if (engine->in_flight > engine->most_in_flight)
+		engine->most_in_flight = engine->in_flight;
 	board_set(&engine->board->in_flight, engine->in_flight);
 }
 
