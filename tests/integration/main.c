@@ -37,7 +37,7 @@ int main(int argc, char **argv)
 		&endpoints_suite,   &oracle_suite,    &oracle_prefork_suite, &prefork_suite,
 		&concurrency_suite, &claims_suite,    &load_suite,	     &fastcgi_suite,
 		&drain_suite,	    &worker_suite,    &spawn_suite,	     &observe_suite,
-		&readme_suite,	    &hardening_suite, &bad_input_suite, &loadgen_suite,
+		&readme_suite,	    &hardening_suite, &bad_input_suite,	     &loadgen_suite,
 	};
 
 	raise_files_limit();

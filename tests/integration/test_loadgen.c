@@ -71,5 +71,4 @@ static const struct test tests[] = {
 	{"silence and refusal are counted", silence_and_refusal_are_counted},
 };
 
-const struct suite loadgen_suite = {"loadgen", tests, sizeof(tests) / sizeof(tests[0]), NULL,
-				    NULL};
+const struct suite loadgen_suite = {"loadgen", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL};
