@@ -193,6 +193,31 @@ static void who_does_not_read_is_bounded_and_cut_off(void)
 	end();
 }
 
+/* Six times what the kernel keeps for a socket has to wait in the worker, and goes out piece by
+ * piece. */
+static void a_late_reader_gets_every_byte(void)
+{
+	enum { REQUESTS = 3000 };
+	const char *at;
+
+	begin((const char *[]){"--output-limit", "16777216", NULL});
+	for (int id = 1; id <= REQUESTS; id++)
+		CU_ASSERT_FATAL(raw_get(&raw, id, "/", ""));
+	CU_ASSERT_FATAL(raw_answers(&raw, "END 3000 0 COMPLETE"));
+	at = raw.text.data;
+	for (int id = 1; id <= REQUESTS && at; id++) {
+		char line[32];
+
+		snprintf(line, sizeof(line), "STDOUT %d Status: 200 OK", id);
+		at = strstr(at, line);
+		at = at ? strstr(at, "\"cpu_bound\":\"/async/cpu-bound\"}") : NULL;
+		snprintf(line, sizeof(line), "END %d 0 COMPLETE", id);
+		at = at ? strstr(at, line) : NULL;
+	}
+	CU_ASSERT_PTR_NOT_NULL(at);
+	end();
+}
+
 static void connections_over_the_limit_wait(void)
 {
 	begin((const char *[]){"--max-conns", "1", NULL});
@@ -234,6 +259,7 @@ static const struct test tests[] = {
 	 an_idle_connection_times_out_a_busy_one_does_not},
 	{"a peer that does not read is bounded, and cut off",
 	 who_does_not_read_is_bounded_and_cut_off},
+	{"a late reader gets every byte", a_late_reader_gets_every_byte},
 	{"connections over --max-conns wait", connections_over_the_limit_wait},
 	{"garbage ends the connection, not the worker", garbage_ends_the_connection_only},
 };
