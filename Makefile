@@ -25,15 +25,21 @@ endif
 CFLAGS    ?= -g $(if $(SAN),-O2,-O3 $(if $(filter gcc,$(CC)),-flto=auto))
 # FORTIFY needs an optimizer, and would hide from a sanitizer what it is to see.
 # Level 3 also knows sizes that are computed at run time; libc warns where the compiler does not.
-FORTIFY   := $(if $(SAN),,$(if $(filter -O1 -O2 -O3 -Os,$(CFLAGS)),-D_FORTIFY_SOURCE=$(shell \
+# once, and the name: its value is found when it is first wanted, and kept. What builds nothing
+# (make help, make stop) does not ask for a compiler.
+once       = $(eval $(1) := $(2))$(value $(1))
+FORTIFY    = $(call once,FORTIFY,$(if $(SAN),,$(if $(filter -O1 -O2 -O3 -Os,$(CFLAGS)),-D_FORTIFY_SOURCE=$(shell \
 	     echo '\#include <features.h>' | $(CC) -O2 -D_FORTIFY_SOURCE=3 -Werror -E - \
-	     >/dev/null 2>&1 && echo 3 || echo 2)))
-PACKAGES  := libuv json-c
-COMPILE   := $(CC) -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -Iapp -pthread -fPIE \
-	     -fstack-protector-strong $(FORTIFY) $(shell pkg-config --cflags $(PACKAGES) 2>&1) \
-	     $(SAN) $(CPPFLAGS) $(CFLAGS)
-LINK      := $(CC) -pie -Wl,-z,relro,-z,now $(SAN) $(CFLAGS) $(LDFLAGS)
-LIBS      := $(shell pkg-config --libs $(PACKAGES) 2>&1) -lfcgi -lm -pthread $(LDLIBS)
+	     >/dev/null 2>&1 && echo 3 || echo 2))))
+PACKAGES  := libuv json-c fcgi
+package_flags = $(or $(shell pkg-config $(1) $(PACKAGES) 2>/dev/null), \
+	     $(error packages are missing, such as the headers of $(PACKAGES): spawn/deps.sh run installs them))
+INCLUDES   = $(call once,INCLUDES,$(call package_flags,--cflags))
+LIBRARIES  = $(call once,LIBRARIES,$(call package_flags,--libs))
+COMPILE    = $(CC) -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -Iapp -pthread -fPIE \
+	     -fstack-protector-strong $(FORTIFY) $(INCLUDES) $(SAN) $(CPPFLAGS) $(CFLAGS)
+LINK       = $(CC) -pie -Wl,-z,relro,-z,now $(SAN) $(CFLAGS) $(LDFLAGS)
+LIBS       = $(LIBRARIES) -lm -pthread $(LDLIBS)
 
 APP_SOURCES  := $(filter-out app/main.c,$(wildcard app/*.c app/*/*.c))
 object = $(patsubst %.c,$(OBJ)/%.o,$(1))

@@ -10,16 +10,21 @@
 
 set -u
 umask 022
+# A closed descriptor's number would go to the next file that is opened, whatever that is.
+[ -e /proc/self/fd/0 ] || exec </dev/null
+[ -e /proc/self/fd/1 ] || exec >/dev/null
+[ -e /proc/self/fd/2 ] || exec 2>/dev/null
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
-cd "$(dirname "$0")/.." || exit 1
+CDPATH='' cd "$(dirname "$0")/.." || exit 1
 
 fail() {
 	echo "lanes: $*" >&2
 	exit 1
 }
 
+# Where nobody can read it, or the disk is full, work goes on.
 say() {
-	echo "lanes: $*"
+	echo "lanes: $*" 2>/dev/null || :
 }
 
 # --- settings: make variables or environment, the same names everywhere ---
@@ -65,6 +70,7 @@ check_settings() {
 
 # The system must be running. What it was started with becomes the settings.
 running_settings() {
+	[ -n "$(processes)" ] || ! alive nginx || fail "another user's system runs in $RUN_DIR"
 	[ -n "$(processes)" ] || fail "nothing is running in $RUN_DIR"
 	alive nginx || fail "nginx is not running in $RUN_DIR: make stop, make start"
 	# shellcheck source=/dev/null
@@ -111,13 +117,14 @@ units() {
 
 # --- processes ---
 
-# The processes of this system, one line each: pid, name, parent's pid.
+# The processes of this system, one line each: pid, name, parent's pid. Those of another user's do
+# not show where they live: processes any lists whatever has such a name.
 processes() {
 	find /proc/[0-9]*/cwd -maxdepth 0 -printf '%h %l\n' 2>/dev/null |
 		while read -r proc cwd; do
 			case $cwd in
 			"$RUN_DIR" | "$RUN_DIR (deleted)") ;;
-			*) continue ;;
+			*) [ -n "${1-}" ] || continue ;;
 			esac
 			read -r pid name _ parent _ 2>/dev/null <"$proc/stat" || continue
 			case $name in
@@ -129,13 +136,24 @@ processes() {
 		done
 }
 
-# alive NAME: true if the process noted in pids/NAME.pid runs (a zombie does not).
-alive() {
-	read -r pid 2>/dev/null <"$RUN_DIR/pids/$1.pid" || return 1
-	read -r _ _ state _ 2>/dev/null <"/proc/$pid/stat" || return 1
+# runs PID: false once it has ended, even if its parent never asks how (it stays a zombie then).
+runs() {
+	read -r _ _ state _ 2>/dev/null <"/proc/$1/stat" || return 1
 	case $state in
 	Z | X) return 1 ;;
 	esac
+}
+
+# alive NAME: true if the process noted in pids/NAME.pid runs.
+alive() {
+	read -r pid 2>/dev/null <"$RUN_DIR/pids/$1.pid" && runs "$pid"
+}
+
+# await_end PID [SECONDS]: returns when the process has ended; looks that often.
+await_end() {
+	while runs "$1"; do
+		sleep "${2-0.05}"
+	done
 }
 
 # One command at a time works on a RUN_DIR. The lock is on the directory itself: no file to leave

@@ -3,12 +3,17 @@
 # there.
 # As root, or with a sudo that asks for no password, missing ones are installed; otherwise the line
 # to type is printed. Silent and quick when nothing is missing.
+#
+# Nothing of the machine changes but its packages: dpkg runs their scripts with the stand-ins of
+# no-services first in PATH. A service that comes with one (nginx, haproxy) is neither started nor
+# enabled for the next boot, and one that runs is not touched.
 set -eu
-here=$(cd "$(dirname "$0")" && pwd -P)
+here=$(CDPATH='' cd "$(dirname "$0")" && pwd -P)
 
 run='gcc libc6-dev make pkg-config libuv1-dev libjson-c-dev libfcgi-dev nginx spawn-fcgi multiwatch
 	curl'
-test="$run libcunit1-dev libcurl4-openssl-dev python3-fastapi uvicorn haproxy prometheus"
+test="$run libcunit1-dev libcurl4-openssl-dev python3-fastapi uvicorn haproxy
+	python3-prometheus-client"
 fuzz="$run clang libclang-rt-14-dev"
 check="$test $fuzz clang-format clang-tidy cppcheck gcovr shellcheck valgrind"
 bench="$run wrk haproxy php-fpm python3-fastapi uvicorn python3-uvloop python3-httptools valgrind strace"
@@ -42,8 +47,6 @@ for package in $wanted; do
 done
 [ -n "$missing" ] || exit 0
 
-# dpkg runs the packages' scripts with our stand-ins first in PATH: installing nginx must neither
-# start the system's own nginx nor touch one that runs, and no file is changed to achieve that.
 path="$here/no-services:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 install() {
 	# shellcheck disable=SC2086
@@ -57,10 +60,11 @@ elif sudo -n true 2>/dev/null; then
 	sudo='sudo -n'
 else
 	echo "missing packages:$missing" >&2
-	echo "install them: sudo apt-get install --no-install-recommends$missing" >&2
+	echo "install them (services that come with them are not enabled):" >&2
+	echo "  sudo apt-get update && sudo apt-get -o DPkg::Path='$path' install --no-install-recommends$missing" >&2
 	exit 1
 fi
-echo "installing missing packages:$missing"
+echo "installing missing packages:$missing" >&2
 # The lists may be empty or old: fetch them only if they do not do.
 # shellcheck disable=SC2086
 if ! apt-get -qq --simulate install --no-install-recommends $missing >/dev/null 2>&1; then

@@ -24,7 +24,7 @@ units | while read -r unit pool _; do
 	for worker in $(workers_of "$unit"); do
 		lines=$(log_lines)
 		kill -s TERM "$worker"
-		tail --pid="$worker" -s 0.05 -f /dev/null
+		await_end "$worker"
 		started "$unit" "$lines" || fail "$unit has no successor: see $RUN_DIR/worker.log"
 		say "$unit replaced"
 	done

@@ -10,16 +10,12 @@ export RUN_DIR
 # The system must not outlive this process, not even if that is killed and can stop nothing itself:
 # a guard, in a session of its own, waits for its end.
 start_guard() {
-	# shellcheck disable=SC2016 # expanded by the inner shell
-	setsid sh -c '
-		tail --pid="$1" -f /dev/null
-		[ "$(cat "$RUN_DIR/pids/run.pid" 2>/dev/null)" != "$1" ] || exec spawn/stop.sh
-	' guard $$ </dev/null >/dev/null 2>&1 &
+	setsid spawn/guard.sh $$ </dev/null >/dev/null 2>&1 &
 	guard=$!
 }
 
 finish() {
-	kill -s TERM -- "-$guard" 2>/dev/null # the guard and its tail
+	kill -s TERM -- "-$guard" 2>/dev/null # with its sleep
 	exit "$1"
 }
 

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Changes the number of loop workers of the running system to WORKERS. A new worker is started
-# before nginx hears of it, and nginx has forgotten an old one before it is asked to drain.
+# before nginx hears of it, and nginx has forgotten an old one before it is asked to drain. As many
+# as there are: nothing is touched.
 # shellcheck source=spawn/common.sh
 . "$(dirname "$0")/common.sh"
 # shellcheck source=spawn/system.sh
@@ -12,6 +13,10 @@ lock
 running_settings
 had=$WORKERS
 WORKERS=$wanted
+if [ "$wanted" = "$had" ]; then
+	say "$wanted loop worker(s), as before"
+	exit 0
+fi
 cd "$RUN_DIR" || exit
 
 # The processes of nginx that take new connections.
@@ -54,7 +59,7 @@ slot=$((wanted + 1))
 while [ "$slot" -le "$had" ]; do
 	read -r multiwatch <"pids/loop-$slot.pid"
 	kill -s TERM "$multiwatch"
-	tail --pid="$multiwatch" -s 0.05 -f /dev/null
+	await_end "$multiwatch"
 	rm -f "worker-$slot.sock" "pids/loop-$slot.pid"
 	slot=$((slot + 1))
 done

@@ -5,8 +5,12 @@
 
 list=$(processes)
 if [ -z "$list" ]; then
-	say "nothing is running in $RUN_DIR"
-	exit 3
+	if ! alive nginx; then
+		say "nothing is running in $RUN_DIR"
+		exit 3
+	fi
+	say "another user's system: $(stat -c %U "$RUN_DIR")'s"
+	list=$(processes any)
 fi
 # shellcheck source=/dev/null
 [ ! -r "$RUN_DIR/pids/settings" ] || . "$RUN_DIR/pids/settings"

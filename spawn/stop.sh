@@ -11,7 +11,7 @@ nothing() {
 
 if [ -d "$RUN_DIR" ]; then
 	lock
-	[ -n "$(processes)" ] || ! alive nginx || fail "somebody else's system runs in $RUN_DIR"
+	[ -n "$(processes)" ] || ! alive nginx || fail "another user's system runs in $RUN_DIR"
 	[ -n "$(processes)" ] || [ -d "$RUN_DIR/pids" ] || nothing
 else
 	[ -n "$(processes)" ] || nothing

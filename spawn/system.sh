@@ -98,7 +98,7 @@ write_nginx_conf() {
 		/^[ \t]*#end$/ { skip = 0; next }
 		!skip' "$NGINX_CONF" |
 		sed -e "s/@PORT@/$PORT/g" -e "s/@FILES@/$files/g" -e "s/@USER@/$RUN_USER/g" \
-			-e "s/@CONNECTIONS@/$((files - 64))/g" \
+			-e "s/@GROUP@/$(id -gn "$RUN_USER" 2>/dev/null)/g" -e "s/@CONNECTIONS@/$((files - 64))/g" \
 			-e "s/@PROCESSES@/$((cpus < 4 ? cpus : 4))/g" >nginx.conf
 }
 
