@@ -1,10 +1,14 @@
-/* What the README promises can be typed: the endpoint it adds is added, built and asked. */
+/* What the README says can be typed: the first thing a reader tries, and the endpoint it adds. */
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 
 #include "../harness.h"
 #include "process.h"
 #include "raw.h"
+#include "system.h"
+
+enum { SYSTEMS = 5, TRIES = 10 };
 
 static void the_example_endpoint_works(void)
 {
@@ -32,7 +36,43 @@ static void the_example_endpoint_works(void)
 	directory_remove(directory);
 }
 
+/* Fifty times in all: systems side by side, since most of it is waiting. */
+static void the_first_screen_shows_what_it_says(void)
+{
+	static struct system systems[SYSTEMS];
+	char logs[SYSTEMS][DIRECTORY_SIZE + 16];
+	pid_t readers[SYSTEMS];
+	int status;
+
+	for (int i = 0; i < SYSTEMS; i++) {
+		char port[8];
+		char tries[8];
+
+		CU_ASSERT_FATAL(system_start(&systems[i], &(struct system_options){.workers = 2}));
+		snprintf(port, sizeof(port), "%u", (unsigned)systems[i].port);
+		snprintf(tries, sizeof(tries), "%d", TRIES);
+		snprintf(logs[i], sizeof(logs[i]), "%s/tries.log", systems[i].run_dir);
+		readers[i] =
+			process_start((const char *[]){"tests/integration/readme_first_screen.sh",
+						       systems[i].run_dir, port, tries, NULL},
+				      NULL, logs[i]);
+	}
+	for (int i = 0; i < SYSTEMS; i++) {
+		struct outcome outcome;
+
+		waitpid(readers[i], &status, 0);
+		CU_ASSERT_EQUAL(status, 0);
+		if (status) {
+			run(&outcome, (const char *[]){"cat", logs[i], NULL}, NULL, -1);
+			printf("%s", outcome.out);
+		}
+		CU_ASSERT(system_stop(&systems[i]));
+	}
+}
+
 static const struct test tests[] = {
+	{"the first screen, tried fifty times, shows what it says",
+	 the_first_screen_shows_what_it_says},
 	{"the example of an added endpoint is built and answers", the_example_endpoint_works},
 };
 

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -145,11 +146,14 @@ static void stop_answers_what_is_in_flight(void)
 	CU_ASSERT_EQUAL(result.answered, 50);
 }
 
-/* make run, ended by a signal that it can handle, and by one that it cannot. */
-static void foreground_ends_with(int number)
+/* make run, ended by a signal that it can handle, and by one that it cannot; the shell says where
+ * its input and output go. */
+static void foreground_ends_with(int number, const char *redirections)
 {
 	char directory[DIRECTORY_SIZE];
 	char pids[DIRECTORY_SIZE + 16];
+	char log[DIRECTORY_SIZE + 16];
+	char command[64];
 	char variables[2][DIRECTORY_SIZE + 16];
 	struct system sys = {.port = port_free()};
 	pid_t pid;
@@ -160,15 +164,12 @@ static void foreground_ends_with(int number)
 	snprintf(variables[0], sizeof(variables[0]), "RUN_DIR=%s", directory);
 	snprintf(variables[1], sizeof(variables[1]), "PORT=%u", (unsigned)sys.port);
 	snprintf(sys.url, sizeof(sys.url), "http://127.0.0.1:%u", (unsigned)sys.port);
-	fflush(NULL);
-	pid = fork();
-	if (pid == 0) {
-		setpgid(0, 0);
-		execlp("env", "env", variables[0], variables[1], "WORKERS=1", "sh", "-c",
-		       "exec spawn/run.sh >\"$RUN_DIR/run.log\" 2>&1", (char *)NULL);
-		_exit(127);
-	}
+	snprintf(log, sizeof(log), "%s/run.log", directory);
+	snprintf(command, sizeof(command), "exec spawn/run.sh %s", redirections);
+	pid = process_start((const char *[]){"sh", "-c", command, NULL},
+			    (const char *[]){variables[0], variables[1], "WORKERS=1", NULL}, log);
 	CU_ASSERT(EVENTUALLY(get(&sys, "/")->status == 200));
+	CU_ASSERT_EQUAL(waitpid(pid, NULL, WNOHANG), 0);
 	kill(pid, number);
 	waitpid(pid, NULL, 0);
 	CU_ASSERT(EVENTUALLY(processes_in(directory, NULL, &left, 1) == 0));
@@ -178,13 +179,114 @@ static void foreground_ends_with(int number)
 
 static void foreground_ends_with_a_signal(void)
 {
-	foreground_ends_with(SIGINT);
-	foreground_ends_with(SIGTERM);
+	foreground_ends_with(SIGINT, "");
+	foreground_ends_with(SIGTERM, "");
 }
 
 static void foreground_leaves_nothing_when_killed(void)
 {
-	foreground_ends_with(SIGKILL);
+	foreground_ends_with(SIGKILL, "");
+}
+
+static void foreground_needs_no_terminal(void)
+{
+	foreground_ends_with(SIGTERM, "<&- >&- 2>&-");
+	foreground_ends_with(SIGTERM, ">/dev/full 2>&1");
+}
+
+/* ---- odd circumstances ---- */
+
+/* A folder of the same name elsewhere must not be taken for the project's. */
+static void cdpath(void)
+{
+	char directory[DIRECTORY_SIZE];
+	char variable[DIRECTORY_SIZE + 16];
+
+	CU_ASSERT_FATAL(directory_make(directory));
+	snprintf(variable, sizeof(variable), "CDPATH=%s", directory);
+	run(&outcome, (const char *[]){"cp", "-r", "spawn", directory, NULL}, NULL, -1);
+	script("spawn/status.sh", (const char *[]){variable, "RUN_DIR=run/none", NULL});
+	CU_ASSERT_EQUAL(outcome.status, 3);
+	CU_ASSERT_PTR_NULL(strstr(outcome.out, directory));
+	directory_remove(directory);
+}
+
+/* As in a container whose first process asks for no child's status: we do not, either. */
+static void scaling_below_a_parent_that_does_not_reap(void)
+{
+	struct system sys;
+
+	CU_ASSERT_FATAL(prctl(PR_SET_CHILD_SUBREAPER, 1) == 0);
+	CU_ASSERT_FATAL(system_start(&sys, &(struct system_options){.workers = 2}));
+	script("spawn/scale.sh", (const char *[]){sys.run_dir_variable, "WORKERS=1", NULL});
+	CU_ASSERT_EQUAL(outcome.status, 0);
+	script("spawn/restart.sh", (const char *[]){sys.run_dir_variable, NULL});
+	CU_ASSERT_EQUAL(outcome.status, 0);
+	CU_ASSERT(system_stop(&sys));
+	prctl(PR_SET_CHILD_SUBREAPER, 0);
+	while (waitpid(-1, NULL, WNOHANG) > 0)
+		;
+}
+
+/* Nothing is reloaded: nginx's processes are the same as before. */
+static void scaling_to_what_there_is(void)
+{
+	struct system sys;
+	pid_t before[8] = {0};
+	pid_t after[8] = {0};
+
+	CU_ASSERT_FATAL(system_start(&sys, &(struct system_options){.workers = 2}));
+	processes_in(sys.run_dir, "nginx", before, 8);
+	script("spawn/scale.sh", (const char *[]){sys.run_dir_variable, "WORKERS=2", NULL});
+	CU_ASSERT_EQUAL(outcome.status, 0);
+	processes_in(sys.run_dir, "nginx", after, 8);
+	CU_ASSERT(before[0] && !memcmp(before, after, sizeof(before)));
+	CU_ASSERT(system_stop(&sys));
+}
+
+static void nginx_has_nothing_to_complain_of(void)
+{
+	struct system sys;
+	struct stat file;
+	char path[DIRECTORY_SIZE + 32];
+
+	CU_ASSERT_FATAL(system_start(&sys, &(struct system_options){.workers = 1, .cpu = 1}));
+	snprintf(path, sizeof(path), "%s/error.log", sys.run_dir);
+	CU_ASSERT(stat(path, &file) == 0 && file.st_size == 0);
+	CU_ASSERT(system_stop(&sys));
+}
+
+/* As root: a user whose group has another name, and what a third one sees of the system. */
+static void other_users(void)
+{
+	static const char *const environment[] = {"RUN_USER=nobody", NULL};
+	static const char *const third[] = {"setpriv", "--reuid=daemon", "--regid=daemon",
+					    "--clear-groups", NULL};
+	const char *command[8] = {0};
+	struct system sys;
+
+	if (geteuid())
+		return;
+	CU_ASSERT_FATAL(system_start(
+		&sys, &(struct system_options){.workers = 1, .environment = environment}));
+	memcpy(command, third, sizeof(third));
+	command[4] = "test";
+	command[5] = "-x";
+	command[6] = sys.run_dir;
+	run(&outcome, command, NULL, -1);
+	if (outcome.status == 0) {
+		memset(command, 0, sizeof(command));
+		memcpy(command, third, sizeof(third));
+		command[4] = "spawn/status.sh";
+		run(&outcome, command, (const char *[]){sys.run_dir_variable, NULL}, -1);
+		CU_ASSERT_EQUAL(outcome.status, 0);
+		CU_ASSERT_PTR_NOT_NULL(strstr(outcome.out, "another user's system: root's"));
+		CU_ASSERT_PTR_NOT_NULL(strstr(outcome.out, "loop-1"));
+		command[4] = "spawn/stop.sh";
+		run(&outcome, command, (const char *[]){sys.run_dir_variable, NULL}, -1);
+		refused("another user's system");
+	}
+	CU_ASSERT(system_stop(&sys));
 }
 
 /* ---- nothing is magic ---- */
@@ -249,6 +351,13 @@ static const struct test tests[] = {
 	{"in the foreground: SIGINT and SIGTERM stop everything", foreground_ends_with_a_signal},
 	{"in the foreground: nothing is left even after SIGKILL",
 	 foreground_leaves_nothing_when_killed},
+	{"in the foreground: input and output may be closed or full", foreground_needs_no_terminal},
+	{"CDPATH leads nowhere else", cdpath},
+	{"scale and restart below a parent that does not reap",
+	 scaling_below_a_parent_that_does_not_reap},
+	{"scale to as many workers as there are touches nothing", scaling_to_what_there_is},
+	{"nginx has nothing to complain of", nginx_has_nothing_to_complain_of},
+	{"another user's system is shown, and left alone", other_users},
 	{"without the scripts, as the README says", the_plain_way},
 };
 
