@@ -77,6 +77,12 @@ test: ## installs what tests need, builds, and runs all of them
 test-faults: ## kills, stops, overloads, starves and fills up a system, each for as long as promised
 	@spawn/deps.sh test && $(MAKE) --no-print-directory all faults && exec $(OBJ)/faults $(ONLY)
 
+test-fresh: ## as a new user on new Debian systems: RELEASES="bookworm trixie" USERS="root user"
+	@spawn/deps.sh fresh && exec tests/fresh/run
+
+test-trixie: ## the same on Debian 13 only
+	@spawn/deps.sh fresh && RELEASES=trixie exec tests/fresh/run
+
 MINUTES ?= 30
 soak: ## mixed traffic and random faults for MINUTES=30: is everything flat at the end?
 	@spawn/deps.sh test && $(MAKE) --no-print-directory all faults && \
@@ -138,7 +144,7 @@ $(OBJ)/flags: FORCE
 	@mkdir -p $(@D)
 	@printf '%s\n' '$(COMPILE)' '$(LINK)' | cmp -s - $@ || printf '%s\n' '$(COMPILE)' '$(LINK)' >$@
 
--include $(shell find $(OBJ) -name '*.d' 2>/dev/null)
+-include $(shell find $(OBJ)/app $(OBJ)/tests -name '*.d' 2>/dev/null)
 
 FORCE:
 .DELETE_ON_ERROR:

@@ -1,6 +1,6 @@
 #!/bin/sh
-# deps.sh run|test|fuzz|check|browser|bench: makes sure that the Debian packages needed for that are
-# there.
+# deps.sh run|test|fuzz|check|browser|bench|fresh: makes sure that the Debian packages needed for that
+# are there.
 # As root, or with a sudo that asks for no password, missing ones are installed; otherwise the line
 # to type is printed. Silent and quick when nothing is missing.
 #
@@ -20,6 +20,7 @@ bench="$run wrk haproxy php-fpm python3-fastapi uvicorn python3-uvloop python3-h
 # Who has npm from elsewhere keeps it: the packages would not fit together.
 browser="$run chromium"
 command -v npm >/dev/null || browser="$browser nodejs npm"
+fresh='git debootstrap slirp4netns iproute2'
 case ${1-} in
 run) wanted=$run ;;
 test) wanted=$test ;;
@@ -27,8 +28,9 @@ fuzz) wanted=$fuzz ;;
 check) wanted=$check ;;
 browser) wanted=$browser ;;
 bench) wanted=$bench ;;
+fresh) wanted=$fresh ;;
 *)
-	echo "usage: spawn/deps.sh run|test|fuzz|check|browser|bench" >&2
+	echo "usage: spawn/deps.sh run|test|fuzz|check|browser|bench|fresh" >&2
 	exit 2
 	;;
 esac
