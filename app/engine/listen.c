@@ -6,12 +6,13 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#include "log.h"
 
 struct allowed_peers {
 	size_t count;
@@ -20,7 +21,7 @@ struct allowed_peers {
 
 static int fail(int err, const char *what, const char *why)
 {
-	fprintf(stderr, "lanes: %s: %s\n", what, why);
+	log_complaint("%.1000s: %s", what, why);
 	return -err;
 }
 
