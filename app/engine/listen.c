@@ -1,6 +1,7 @@
 #include "listen.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
@@ -21,6 +22,7 @@ struct allowed_peers {
 
 static int fail(int err, const char *what, const char *why)
 {
+	assert(err > 0);
 	log_complaint("%.1000s: %s", what, why);
 	return -err;
 }
