@@ -81,6 +81,14 @@ static void put_time(struct line *line)
 	put_text(line, text);
 }
 
+/* Nobody can be told of a failure. */
+static void end_line(struct line *line)
+{
+	line->text[line->len++] = '\n';
+	while (write(STDERR_FILENO, line->text, line->len) < 0 && errno == EINTR)
+		;
+}
+
 static void write_line(const char *worker, long pid, enum log_level level, const char *event,
 		       va_list pairs)
 {
@@ -101,10 +109,7 @@ static void write_line(const char *worker, long pid, enum log_level level, const
 		put(&line, '=');
 		put_value(&line, va_arg(pairs, const char *));
 	}
-	line.text[line.len++] = '\n';
-	/* Nobody can be told of any other failure. */
-	while (write(STDERR_FILENO, line.text, line.len) < 0 && errno == EINTR)
-		;
+	end_line(&line);
 }
 
 void log_event(enum log_level level, const char *event, ...)
@@ -123,6 +128,20 @@ void log_event_of(const char *worker, long pid, enum log_level level, const char
 	va_start(pairs, event);
 	write_line(worker, pid, level, event, pairs);
 	va_end(pairs);
+}
+
+void log_complaint(const char *format, ...)
+{
+	struct line line = {.len = 0};
+	char text[LINE_SIZE];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	put_text(&line, "lanes: ");
+	put_text(&line, text);
+	end_line(&line);
 }
 
 const char *log_number(long long number)

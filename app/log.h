@@ -5,7 +5,7 @@
  *
  * A line is one write(2), so lines of several workers in one file never mix. Values from outside
  * go through %s only: quotes, backslashes, control bytes and all bytes beyond ASCII come out as
- * escapes, so that nobody can forge a line.
+ * escapes, so that nobody can forge a line. What is longer than 2047 bytes is cut.
  */
 #ifndef LANES_LOG_H
 #define LANES_LOG_H
@@ -23,6 +23,10 @@ void log_event(enum log_level level, const char *event, ...) __attribute__((sent
 /* The same about another worker: the line says its name and pid. */
 void log_event_of(const char *worker, long pid, enum log_level level, const char *event, ...)
 	__attribute__((sentinel));
+
+/* What is wrong at the start, for who starts it: "lanes: ", the text and a newline. Also one
+ * write(2), which stdio does not promise: glibc 2.41 tears longer lines in two. */
+void log_complaint(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* A number as a value, valid until the 8th call after this one on the same thread. */
 const char *log_number(long long number);

@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,8 +30,8 @@ static struct board_slot *claim_slot(const struct options *options, struct score
 	if (!err)
 		slot = scoreboard_claim(board, options->pool, (uint32_t)options->slot, engine);
 	if (!slot && options->scoreboard) {
-		fprintf(stderr, "lanes: %s: no scoreboard: %s\n", options->scoreboard,
-			err ? strerror(-err) : "no slot, or no room on the disk");
+		log_complaint("%.1000s: no scoreboard: %s", options->scoreboard,
+			      err ? strerror(-err) : "no slot, or no room on the disk");
 		scoreboard_close(board);
 		if (scoreboard_open(board, NULL) == 0)
 			slot = scoreboard_claim(board, options->pool, (uint32_t)options->slot,
@@ -70,7 +71,7 @@ int main(int argc, char **argv)
 		return 1;
 	slot = claim_slot(&options, &board, routes);
 	if (!slot) {
-		fputs("lanes: out of memory\n", stderr);
+		log_complaint("out of memory");
 		return 1;
 	}
 	if (!options.slot)
@@ -81,7 +82,7 @@ int main(int argc, char **argv)
 	if (geteuid() == 0)
 		log_event(LOG_WARNING, "runs-as-root", "instead", "spawn-fcgi -u USER", NULL);
 	if (options.nice && nice((int)options.nice) < 0)
-		perror("lanes: nice");
+		log_complaint("nice: %s", strerror(errno));
 	if (options.engine == ENGINE_PREFORK)
 		result = prefork_run(&options, &listener, worker, routes, &board);
 	else

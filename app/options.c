@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "log.h"
+
 enum kind { NUMBER, SECONDS, TEXT, NAME, CHOICE, FLAG };
 
 struct option {
@@ -89,7 +91,7 @@ static void *field(struct options *options, const struct option *option)
 
 static int complain(const char *name, const char *value, const char *wanted)
 {
-	fprintf(stderr, "lanes: %s: '%s' is not %s\n", name, value, wanted);
+	log_complaint("%s: '%.1000s' is not %s", name, value, wanted);
 	return -EINVAL;
 }
 

@@ -9,7 +9,7 @@
 #include "await.h"
 #include "sched.h"
 
-#define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
+#define container_of(ptr, type, member) ((type *)((char *)(ptr) - (offsetof(type, member))))
 
 struct sleep {
 	struct task task;

@@ -17,7 +17,7 @@
 #include "../options.h"
 #include "listen.h"
 
-#define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
+#define container_of(ptr, type, member) ((type *)((char *)(ptr) - (offsetof(type, member))))
 
 enum { READ_SIZE = 65536 };
 

@@ -1,17 +1,19 @@
 #include "listen.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#include "log.h"
 
 struct allowed_peers {
 	size_t count;
@@ -20,7 +22,8 @@ struct allowed_peers {
 
 static int fail(int err, const char *what, const char *why)
 {
-	fprintf(stderr, "lanes: %s: %s\n", what, why);
+	assert(err > 0);
+	log_complaint("%.1000s: %s", what, why);
 	return -err;
 }
 

@@ -198,7 +198,7 @@ int loop_run(const struct options *options, struct listener *listener, const cha
 	int err = engine ? uv_loop_init(&engine->loop) : UV_ENOMEM;
 	int status;
 
-	if (err) {
+	if (!engine || err) {
 		log_event(LOG_ERROR, "start-failed", "error", uv_strerror(err), NULL);
 		free(engine);
 		return 1;

@@ -30,7 +30,7 @@
 #include "../log.h"
 #include "../observe/trace.h"
 
-#define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
+#define container_of(ptr, type, member) ((type *)((char *)(ptr) - (offsetof(type, member))))
 
 enum {
 	ACCEPT_RETRY_MS = 100, /* when descriptors or memory have run out */
@@ -145,7 +145,7 @@ static size_t take_params(struct prefork *p)
 	size_t bytes = 0;
 
 	for (char **pair = p->fcgi.envp; *pair; pair++) {
-		char *equals = strchr(*pair, '=');
+		const char *equals = strchr(*pair, '=');
 
 		bytes += strlen(*pair) + 1;
 		request_take_param(&p->req, (struct slice){*pair, (size_t)(equals - *pair)},

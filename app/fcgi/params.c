@@ -119,9 +119,9 @@ void fcgi_params_free(struct fcgi_params *p)
 
 static void encode_length(struct buffer *out, size_t length)
 {
-	unsigned char byte[4] = {(unsigned char)(length >> 24 | 0x80),
-				 (unsigned char)(length >> 16), (unsigned char)(length >> 8),
-				 (unsigned char)length};
+	const unsigned char byte[4] = {(unsigned char)(length >> 24 | 0x80),
+				       (unsigned char)(length >> 16), (unsigned char)(length >> 8),
+				       (unsigned char)length};
 
 	if (length <= SHORT_LENGTH_MAX)
 		buffer_append(out, byte + 3, 1);

@@ -371,7 +371,7 @@ static void encode_stdout(struct fcgi_responder *r, uint16_t id, size_t record, 
 }
 
 /* What does not fit one record is moved apart, the last part first, to make room for headers. */
-void fcgi_responder_stdout_end(struct fcgi_responder *r, struct fcgi_request *request,
+void fcgi_responder_stdout_end(struct fcgi_responder *r, const struct fcgi_request *request,
 			       size_t record)
 {
 	size_t n = r->out.len - record;
@@ -399,7 +399,7 @@ void fcgi_responder_stdout_end(struct fcgi_responder *r, struct fcgi_request *re
 	encode_stdout(r, request->id, record, n);
 }
 
-void fcgi_responder_stdout(struct fcgi_responder *r, struct fcgi_request *request,
+void fcgi_responder_stdout(struct fcgi_responder *r, const struct fcgi_request *request,
 			   const void *bytes, size_t n)
 {
 	size_t record = fcgi_responder_stdout_begin(r);

@@ -110,13 +110,13 @@ int fcgi_responder_feed(struct fcgi_responder *r, const void *bytes, size_t n);
 
 /* Appends STDOUT records with these bytes to r->out; splits what is over 65,535 bytes, sends
  * nothing for n = 0 (an empty STDOUT would end the stream). */
-void fcgi_responder_stdout(struct fcgi_responder *r, struct fcgi_request *request,
+void fcgi_responder_stdout(struct fcgi_responder *r, const struct fcgi_request *request,
 			   const void *bytes, size_t n);
 
 /* The same for content that is put together in r->out itself: begin, append to r->out, end with
  * what begin returned. Nothing else of the responder may be called in between. */
 size_t fcgi_responder_stdout_begin(struct fcgi_responder *r);
-void fcgi_responder_stdout_end(struct fcgi_responder *r, struct fcgi_request *request,
+void fcgi_responder_stdout_end(struct fcgi_responder *r, const struct fcgi_request *request,
 			       size_t record);
 
 /* Ends the STDOUT stream and the request (FCGI_REQUEST_COMPLETE) and forgets it: its id may be

@@ -80,6 +80,7 @@ void *request_alloc(struct request *req, size_t size)
 	return chunk->bytes;
 }
 
+/* cppcheck-suppress constParameterPointer */
 void *request_frame(struct request *req, size_t size)
 {
 	assert(size <= sizeof(req->frame));

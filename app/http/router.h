@@ -25,14 +25,10 @@ struct route {
 	void (*handler)(struct request *req);
 };
 
-#define SYNC(path, handler)                                                                        \
-	{                                                                                          \
-		path, sizeof(path) - 1, ROUTE_SYNC, handler                                        \
-	}
-#define ASYNC(path, handler)                                                                       \
-	{                                                                                          \
-		path, sizeof(path) - 1, ROUTE_ASYNC, handler                                       \
-	}
+/* clang-format off */
+#define SYNC(path, handler)  {path, sizeof(path) - 1, ROUTE_SYNC, handler}
+#define ASYNC(path, handler) {path, sizeof(path) - 1, ROUTE_ASYNC, handler}
+/* clang-format on */
 
 struct routes {
 	const struct route *list;

@@ -194,21 +194,22 @@ int workers_read(const struct scoreboard *board, struct workers *workers)
 
 	*workers = (struct workers){0};
 	for (unsigned i = 0; i < board->slot_count; i++) {
-		struct worker_state *list = workers->list;
-
 		if (workers->count == room) {
+			struct worker_state *list;
+
 			room = room ? 2 * room : 8;
-			list = realloc(list, room * sizeof(*list));
+			list = realloc(workers->list, room * sizeof(*list));
 			if (!list) {
 				workers_free(workers);
 				return -ENOMEM;
 			}
 			workers->list = list;
 		}
-		if (read_worker(board, i, &list[workers->count]))
+		if (read_worker(board, i, &workers->list[workers->count]))
 			workers->count++;
 	}
-	qsort(workers->list, workers->count, sizeof(*workers->list), by_name);
+	if (workers->count)
+		qsort(workers->list, workers->count, sizeof(*workers->list), by_name);
 	return 0;
 }
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "board_reader.h"
+#include "log.h"
 #include "table.h"
 
 enum { REDRAW_MS = 500, CTRL_C = 3, CTRL_D = 4 };
@@ -163,13 +164,13 @@ int top_run(const char *path)
 	int err;
 
 	if (!path) {
-		fputs("lanes: --top needs --scoreboard\n", stderr);
+		log_complaint("--top needs --scoreboard");
 		return 2;
 	}
 	err = scoreboard_open_to_read(&board, path);
 	if (err) {
-		fprintf(stderr, "lanes: %s: %s\n", path,
-			err == -EPROTO ? "not a scoreboard of this version" : strerror(-err));
+		log_complaint("%.1000s: %s", path,
+			      err == -EPROTO ? "not a scoreboard of this version" : strerror(-err));
 		return 1;
 	}
 	if (isatty(STDOUT_FILENO))

@@ -92,7 +92,7 @@ static bool event_fd(int fd)
                                                                                                    \
 		if (error) {                                                                       \
 			errno = error;                                                             \
-			return (type)-1;                                                           \
+			return (type)(-1);                                                         \
 		}                                                                                  \
 		return real arguments;                                                             \
 	}

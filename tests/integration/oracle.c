@@ -6,6 +6,7 @@
 #include <netinet/tcp.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -58,4 +59,22 @@ void oracle_stop(void)
 		waitpid(uvicorn, NULL, 0);
 	}
 	uvicorn = 0;
+}
+
+const char *oracle_version(void)
+{
+	static char version[64];
+	FILE *python;
+
+	if (version[0])
+		return version;
+	python = popen("/usr/bin/python3 -c 'import fastapi, pydantic; print(\"FastAPI\", "
+		       "fastapi.__version__ + \", pydantic\", pydantic.VERSION)'",
+		       "re");
+	if (!python || !fgets(version, sizeof(version), python))
+		strcpy(version, "none");
+	if (python)
+		pclose(python);
+	version[strcspn(version, "\n")] = '\0';
+	return version;
 }

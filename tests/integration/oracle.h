@@ -10,4 +10,7 @@
 const char *oracle_start(void);
 void oracle_stop(void);
 
+/* What is installed, "FastAPI 0.92.0, pydantic 1.10.4", or "none". */
+const char *oracle_version(void);
+
 #endif

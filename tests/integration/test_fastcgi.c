@@ -206,7 +206,7 @@ static void a_late_reader_gets_every_byte(void)
 	CU_ASSERT_FATAL(raw_answers(&raw, "END 3000 0 COMPLETE"));
 	at = raw.text.data;
 	for (int id = 1; id <= REQUESTS && at; id++) {
-		char line[32];
+		char line[40];
 
 		snprintf(line, sizeof(line), "STDOUT %d Status: 200 OK", id);
 		at = strstr(at, line);

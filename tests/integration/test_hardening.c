@@ -248,10 +248,9 @@ struct bytes {
 	size_t len;
 };
 
-#define BYTES(text)                                                                                \
-	{                                                                                          \
-		text, sizeof(text) - 1                                                             \
-	}
+/* clang-format off */
+#define BYTES(text) {text, sizeof(text) - 1}
+/* clang-format on */
 
 /* All hold "<evil>", or try to add a line that says "evil:". */
 static const struct bytes requests[] = {

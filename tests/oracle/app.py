@@ -1,6 +1,7 @@
-"""The guide's FastAPI application, with Lanes' parameters: the reference the oracle tests compare
-every answer with. Without parameters it does what the original does; the OpenAPI pages are off, so
-that an unknown path is one here too. Run by tests/integration as
+"""The guide's FastAPI application, with Lanes' parameters: the reference for every answer. What it
+says on FastAPI 0.92 with pydantic 1 is recorded in exchanges.txt; it runs on later ones, too, which
+word errors in another way. Without parameters it does what the original does; the OpenAPI pages are
+off, so that an unknown path is one here too. Run by tests/integration as
 
     /usr/bin/python3 -m uvicorn --app-dir tests/oracle app:app --port N
 """

@@ -127,6 +127,25 @@ static void a_value_longer_than_a_line_is_cut(void)
 	}
 }
 
+static void a_complaint_is_one_write_and_cut(void)
+{
+	struct caught caught;
+	char value[5000];
+
+	memset(value, 'x', sizeof(value) - 1);
+	value[sizeof(value) - 1] = '\0';
+	caught_begin();
+	log_complaint("%.1000s: %s", value, "too long");
+	caught_end(&caught);
+	CU_ASSERT_TRUE(caught_one_line(&caught, "xxx: too long\n"));
+	CU_ASSERT_EQUAL(strncmp(caught.text, "lanes: xxx", 10), 0);
+	caught_begin();
+	log_complaint("%s", value);
+	caught_end(&caught);
+	CU_ASSERT_TRUE(caught_one_line(&caught, "xxx\n"));
+	CU_ASSERT_EQUAL(caught.len, 2048);
+}
+
 static void a_log_that_cannot_be_written_is_given_up(void)
 {
 	int saved = dup(STDERR_FILENO);
@@ -162,6 +181,7 @@ static const struct test tests[] = {
 	{"bytes beyond ASCII are escaped", bytes_beyond_ascii_are_escaped},
 	{"the worker is a value too", the_worker_is_a_value_too},
 	{"a value longer than a line is cut", a_value_longer_than_a_line_is_cut},
+	{"a complaint is one write, and cut", a_complaint_is_one_write_and_cut},
 	{"a log that cannot be written is given up", a_log_that_cannot_be_written_is_given_up},
 	{"eight numbers fit one event", eight_numbers_fit_one_event},
 };

@@ -157,6 +157,20 @@ static void flags_override_the_environment(void)
 	CU_ASSERT_EQUAL(o.threads, 6);
 }
 
+static void a_long_value_leaves_room_for_what_is_wrong(void)
+{
+	struct options o;
+	struct caught caught;
+	char value[5000];
+
+	memset(value, 'x', sizeof(value) - 1);
+	value[sizeof(value) - 1] = '\0';
+	setenv("LANES_THREADS", value, 1);
+	CU_ASSERT_EQUAL(parse(&o, (const char *const[]){NULL}, &caught), -EINVAL);
+	unsetenv("LANES_THREADS");
+	CU_ASSERT_TRUE(caught_one_line(&caught, "x' is not a whole number from 1 to 1024\n"));
+}
+
 static void a_bad_environment_names_its_variable(void)
 {
 	struct options o;
@@ -286,6 +300,7 @@ static const struct test tests[] = {
 	{"the limits themselves are allowed", the_limits_themselves_are_allowed},
 	{"the environment overrides the defaults", the_environment_overrides_the_defaults},
 	{"flags override the environment", flags_override_the_environment},
+	{"a long value leaves room for what is wrong", a_long_value_leaves_room_for_what_is_wrong},
 	{"a bad environment names its variable", a_bad_environment_names_its_variable},
 	{"a bad number is refused", a_bad_number_is_refused},
 	{"bad seconds are refused", bad_seconds_are_refused},
