@@ -5,16 +5,15 @@
  * the environment shorten it.
  */
 #include <json-c/json.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "contenders.h"
+#include "group.h"
 #include "report.h"
 #include "usage.h"
 #include "workloads.h"
@@ -24,12 +23,11 @@ enum { SAMPLE_MS = 250 };
 static char *build; /* where this program is; both are absolute */
 static char *root;
 static double factor = 1;
-static volatile sig_atomic_t interrupted;
 
 /* ---- running a tool ---- */
 
 struct tool {
-	pid_t pid;
+	pid_t group;
 	FILE *out;
 };
 
@@ -82,21 +80,8 @@ static void compose(const struct workload *w, const struct contender *c, char *c
 static struct tool tool_start(const char *command)
 {
 	struct tool tool;
-	int out[2];
 
-	if (pipe(out) || (tool.pid = fork()) < 0) {
-		perror("bench");
-		exit(1);
-	}
-	if (tool.pid == 0) {
-		dup2(out[1], STDOUT_FILENO);
-		close(out[0]);
-		close(out[1]);
-		execl("/bin/sh", "sh", "-c", command, (char *)NULL);
-		_exit(127);
-	}
-	close(out[1]);
-	tool.out = fdopen(out[0], "r");
+	tool.group = group_start_piped(command, &tool.out);
 	return tool;
 }
 
@@ -108,10 +93,9 @@ static struct json_object *tool_finish(struct tool *tool, const char *command)
 		fgets(line, sizeof(line), tool->out) ? json_tokener_parse(line) : NULL;
 
 	fclose(tool->out);
-	waitpid(tool->pid, NULL, 0);
-	if (!json || interrupted) {
-		fprintf(stderr, "bench: %s: %s\n", interrupted ? "interrupted" : "no result from",
-			command);
+	group_end(tool->group);
+	if (!json) {
+		fprintf(stderr, "bench: no result from: %s\n", command);
 		exit(1);
 	}
 	return json;
@@ -130,16 +114,13 @@ static double number(struct json_object *json, const char *name)
 static double watch_memory(const struct tool *tool, pid_t session)
 {
 	double most = 0;
-	siginfo_t info = {0};
 
-	while (!waitid(P_PID, (id_t)tool->pid, &info, WEXITED | WNOHANG | WNOWAIT) &&
-	       !info.si_pid) {
+	do {
 		double now = usage_memory(session);
 
 		if (now > most)
 			most = now;
-		nanosleep(&(struct timespec){.tv_nsec = SAMPLE_MS * 1000000L}, NULL);
-	}
+	} while (!group_ended(tool->group, SAMPLE_MS));
 	return most;
 }
 
@@ -292,21 +273,6 @@ static void choose(bool *chosen, const char *only)
 			chosen[contender_named(contenders[i].of) - contenders] = true;
 }
 
-static void on_signal(int number)
-{
-	(void)number;
-	interrupted = 1;
-}
-
-/* Blocking calls are to return: exit() then stops the contenders. */
-static void catch_signals(void)
-{
-	static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
-
-	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
-		sigaction(numbers[i], &(struct sigaction){.sa_handler = on_signal}, NULL);
-}
-
 static double setting(const char *name, double otherwise, double least, double most)
 {
 	const char *text = getenv(name);
@@ -351,8 +317,7 @@ int main(void)
 	files.rlim_cur = files.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &files);
 	enter();
-	atexit(contenders_stop);
-	catch_signals();
+	groups_init();
 	choose(chosen, only);
 	contenders_start(root, build, chosen);
 	free(chosen);
