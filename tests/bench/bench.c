@@ -18,7 +18,7 @@
 #include "usage.h"
 #include "workloads.h"
 
-enum { SAMPLE_MS = 250 };
+enum { SAMPLE_MS = 250, FILES = 32768 };
 
 static char *build; /* where this program is; both are absolute */
 static char *root;
@@ -304,18 +304,25 @@ static void enter(void)
 	exit(1);
 }
 
+/* As in spawn/system.sh. nginx takes memory for as many connections as it may have. */
+static void set_files_limit(void)
+{
+	struct rlimit files;
+
+	getrlimit(RLIMIT_NOFILE, &files);
+	files.rlim_cur = files.rlim_max < FILES ? files.rlim_max : FILES;
+	setrlimit(RLIMIT_NOFILE, &files);
+}
+
 int main(void)
 {
 	const char *only = getenv("ONLY") ? getenv("ONLY") : "";
 	int rounds = (int)setting("ROUNDS", 9, 1, MAX_ROUNDS);
 	bool *chosen = calloc(contender_count, sizeof(*chosen));
-	struct rlimit files;
 	time_t start = time(NULL);
 
 	factor = setting("DURATION", 1, 0.01, 100);
-	getrlimit(RLIMIT_NOFILE, &files);
-	files.rlim_cur = files.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &files);
+	set_files_limit();
 	enter();
 	groups_init();
 	choose(chosen, only);

@@ -422,8 +422,20 @@ void contender_restart(struct contender *c)
 	wait_until_it_answers(c);
 }
 
+/* nginx and HAProxy are where only root looks. */
+static void extend_path(void)
+{
+	const char *path = getenv("PATH");
+	char longer[4096];
+
+	snprintf(longer, sizeof(longer), "%s:/usr/local/sbin:/usr/sbin:/sbin",
+		 path ? path : "/bin");
+	setenv("PATH", longer, 1);
+}
+
 void contenders_start(const char *root, const char *build, const bool *chosen)
 {
+	extend_path();
 	setenv("ROOT", root, 1);
 	setenv("BUILD", build, 1);
 	for (size_t i = 0; i < contender_count; i++) {
