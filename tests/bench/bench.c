@@ -161,6 +161,15 @@ static double not_answered(struct json_object *json)
 	return number(json, "errors") + number(json, "unanswered");
 }
 
+/* nginx appends to it, gigabytes in a whole run. */
+static void empty_access_log(void)
+{
+	if (truncate("access.log", 0)) {
+		perror("bench: access.log");
+		exit(1);
+	}
+}
+
 static void measure(const struct workload *w, struct contender *c, double value[FIGURES])
 {
 	char command[1024];
@@ -175,6 +184,7 @@ static void measure(const struct workload *w, struct contender *c, double value[
 		contender_restart(c);
 		memory = usage_memory(c->app);
 	}
+	empty_access_log();
 	before = usage_of(c);
 	compose(w, c, command, sizeof(command));
 	tool = tool_start(command);
