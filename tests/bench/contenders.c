@@ -367,23 +367,18 @@ static bool answers(const struct contender *c)
 	return ok && !strcmp(answer, "HTTP/1.1 200");
 }
 
-static void give_up(const struct contender *c, pid_t group)
-{
-	fprintf(stderr, "bench: %s does not answer\n", c->name);
-	group_explain(group);
-	exit(1);
-}
-
 static void wait_until_it_answers(const struct contender *c)
 {
 	double deadline = now() + PATIENCE;
 
 	/* nginx would answer as soon as one of the sockets is there. */
 	while (!takes_connections(c) || !answers(c)) {
-		if (group_ended(c->proxy, 0))
-			give_up(c, c->proxy);
-		if (group_ended(c->app, ASK_MS) || now() > deadline)
-			give_up(c, c->app ? c->app : c->proxy);
+		if (!group_ended(c->proxy, 0) && !group_ended(c->app, ASK_MS) && now() < deadline)
+			continue;
+		fprintf(stderr, "bench: %s does not answer\n", c->name);
+		group_explain(c->proxy);
+		group_explain(c->app);
+		exit(1);
 	}
 }
 

@@ -176,30 +176,33 @@ bool group_ended(pid_t pid, int ms)
 	return ended;
 }
 
-static void explain_end(pid_t pid)
+static void explain_end(const struct group *group)
 {
 	siginfo_t info = {0};
 
-	if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) || !info.si_pid)
+	if (waitid(P_PID, (id_t)group->pid, &info, WEXITED | WNOHANG | WNOWAIT) || !info.si_pid)
 		return;
-	if (info.si_code == CLD_EXITED)
-		fprintf(stderr, "it ended with status %d\n", info.si_status);
-	else
-		fprintf(stderr, "it was ended by signal %d\n", info.si_status);
+	fprintf(stderr, "%s %s %d\n", group->name,
+		info.si_code == CLD_EXITED ? "ended with status" : "was ended by signal",
+		info.si_status);
 }
 
 void group_explain(pid_t pid)
 {
+	const struct group *group;
 	char path[64];
 	char line[LAST_WORDS];
 	FILE *log;
 
-	explain_end(pid);
-	log_path(path, find(pid)->name);
+	if (!pid)
+		return;
+	group = find(pid);
+	explain_end(group);
+	log_path(path, group->name);
 	log = fopen(path, "r");
 	if (!log)
 		return;
-	fprintf(stderr, "the end of build/bench/run/%s:\n", path);
+	fprintf(stderr, "the end of bench/run/%s:\n", path);
 	/* What is left of the line in which the end begins is skipped. */
 	if (fseek(log, -LAST_WORDS, SEEK_END) || !fgets(line, sizeof(line), log))
 		rewind(log);

@@ -24,7 +24,7 @@ pid_t group_start_piped(const char *command, FILE **out);
  * ends. */
 bool group_ended(pid_t group, int ms);
 
-/* Prints how the command ended, if it did, and the last lines of its log. */
+/* Prints how the command ended, if it did, and the last lines of its log. Nothing of no group. */
 void group_explain(pid_t group);
 
 /* Kills all processes of the group, and returns when there are none. */
