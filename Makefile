@@ -114,9 +114,10 @@ BENCH_PROGRAMS := $(addprefix $(OBJ)/,benchmark loadgen null-responder libfcgi-a
 
 bench: ## performance against peers and ceilings, into build/bench: ROUNDS=9 DURATION=1 ONLY="http"
 	@spawn/deps.sh bench && $(MAKE) --no-print-directory all $(BENCH_PROGRAMS) && \
-		rm -rf $(OBJ)/bench && mkdir -p $(OBJ)/bench/run && $(OBJ)/benchmark && \
-		tests/bench/syscalls >>$(OBJ)/bench/results.md && \
-		echo 'the page: $(OBJ)/bench/results.md'
+		rm -rf $(OBJ)/bench && mkdir -p $(OBJ)/bench/run
+	@$(OBJ)/benchmark
+	@tests/bench/syscalls >>$(OBJ)/bench/results.md
+	@echo 'the page: $(OBJ)/bench/results.md'
 
 test-browser: ## clicks through the page in a real browser, with what that needs from Debian and npm
 	@spawn/deps.sh browser && $(MAKE) --no-print-directory all && exec tests/browser/run

@@ -49,7 +49,7 @@ bench_objects = $(patsubst %,$(OBJ)/tests/bench/%.o,$(1))
 $(OBJ)/loadgen: $(call bench_objects,loadgen load wire) $(OBJ)/liblanes.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)
 
-$(OBJ)/benchmark: $(call bench_objects,bench contenders workloads usage report plot)
+$(OBJ)/benchmark: $(call bench_objects,bench contenders group workloads usage report plot)
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)
 
 $(OBJ)/libfcgi-app: $(call bench_objects,libfcgi_app)

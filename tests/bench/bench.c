@@ -5,31 +5,29 @@
  * the environment shorten it.
  */
 #include <json-c/json.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "contenders.h"
+#include "group.h"
 #include "report.h"
 #include "usage.h"
 #include "workloads.h"
 
-enum { SAMPLE_MS = 250 };
+enum { SAMPLE_MS = 250, FILES = 32768 };
 
 static char *build; /* where this program is; both are absolute */
 static char *root;
 static double factor = 1;
-static volatile sig_atomic_t interrupted;
 
 /* ---- running a tool ---- */
 
 struct tool {
-	pid_t pid;
+	pid_t group;
 	FILE *out;
 };
 
@@ -82,21 +80,8 @@ static void compose(const struct workload *w, const struct contender *c, char *c
 static struct tool tool_start(const char *command)
 {
 	struct tool tool;
-	int out[2];
 
-	if (pipe(out) || (tool.pid = fork()) < 0) {
-		perror("bench");
-		exit(1);
-	}
-	if (tool.pid == 0) {
-		dup2(out[1], STDOUT_FILENO);
-		close(out[0]);
-		close(out[1]);
-		execl("/bin/sh", "sh", "-c", command, (char *)NULL);
-		_exit(127);
-	}
-	close(out[1]);
-	tool.out = fdopen(out[0], "r");
+	tool.group = group_start_piped(command, &tool.out);
 	return tool;
 }
 
@@ -108,10 +93,9 @@ static struct json_object *tool_finish(struct tool *tool, const char *command)
 		fgets(line, sizeof(line), tool->out) ? json_tokener_parse(line) : NULL;
 
 	fclose(tool->out);
-	waitpid(tool->pid, NULL, 0);
-	if (!json || interrupted) {
-		fprintf(stderr, "bench: %s: %s\n", interrupted ? "interrupted" : "no result from",
-			command);
+	group_end(tool->group);
+	if (!json) {
+		fprintf(stderr, "bench: no result from: %s\n", command);
 		exit(1);
 	}
 	return json;
@@ -130,16 +114,13 @@ static double number(struct json_object *json, const char *name)
 static double watch_memory(const struct tool *tool, pid_t session)
 {
 	double most = 0;
-	siginfo_t info = {0};
 
-	while (!waitid(P_PID, (id_t)tool->pid, &info, WEXITED | WNOHANG | WNOWAIT) &&
-	       !info.si_pid) {
+	do {
 		double now = usage_memory(session);
 
 		if (now > most)
 			most = now;
-		nanosleep(&(struct timespec){.tv_nsec = SAMPLE_MS * 1000000L}, NULL);
-	}
+	} while (!group_ended(tool->group, SAMPLE_MS));
 	return most;
 }
 
@@ -180,6 +161,15 @@ static double not_answered(struct json_object *json)
 	return number(json, "errors") + number(json, "unanswered");
 }
 
+/* nginx appends to it, gigabytes in a whole run. */
+static void empty_access_log(void)
+{
+	if (truncate("access.log", 0)) {
+		perror("bench: access.log");
+		exit(1);
+	}
+}
+
 static void measure(const struct workload *w, struct contender *c, double value[FIGURES])
 {
 	char command[1024];
@@ -194,6 +184,7 @@ static void measure(const struct workload *w, struct contender *c, double value[
 		contender_restart(c);
 		memory = usage_memory(c->app);
 	}
+	empty_access_log();
 	before = usage_of(c);
 	compose(w, c, command, sizeof(command));
 	tool = tool_start(command);
@@ -292,21 +283,6 @@ static void choose(bool *chosen, const char *only)
 			chosen[contender_named(contenders[i].of) - contenders] = true;
 }
 
-static void on_signal(int number)
-{
-	(void)number;
-	interrupted = 1;
-}
-
-/* Blocking calls are to return: exit() then stops the contenders. */
-static void catch_signals(void)
-{
-	static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
-
-	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
-		sigaction(numbers[i], &(struct sigaction){.sa_handler = on_signal}, NULL);
-}
-
 static double setting(const char *name, double otherwise, double least, double most)
 {
 	const char *text = getenv(name);
@@ -338,21 +314,27 @@ static void enter(void)
 	exit(1);
 }
 
+/* As in spawn/system.sh. nginx takes memory for as many connections as it may have. */
+static void set_files_limit(void)
+{
+	struct rlimit files;
+
+	getrlimit(RLIMIT_NOFILE, &files);
+	files.rlim_cur = files.rlim_max < FILES ? files.rlim_max : FILES;
+	setrlimit(RLIMIT_NOFILE, &files);
+}
+
 int main(void)
 {
 	const char *only = getenv("ONLY") ? getenv("ONLY") : "";
 	int rounds = (int)setting("ROUNDS", 9, 1, MAX_ROUNDS);
 	bool *chosen = calloc(contender_count, sizeof(*chosen));
-	struct rlimit files;
 	time_t start = time(NULL);
 
 	factor = setting("DURATION", 1, 0.01, 100);
-	getrlimit(RLIMIT_NOFILE, &files);
-	files.rlim_cur = files.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &files);
+	set_files_limit();
 	enter();
-	atexit(contenders_stop);
-	catch_signals();
+	groups_init();
 	choose(chosen, only);
 	contenders_start(root, build, chosen);
 	free(chosen);

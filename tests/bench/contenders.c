@@ -2,15 +2,17 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
+#include <sys/time.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "group.h"
 
 /* One process per socket, as spawn/start.sh has it, with the scoreboard and the log on. */
 #define LANES(n)                                                                                   \
@@ -139,12 +141,10 @@ struct contender contenders[] = {
 const size_t contender_count = sizeof(contenders) / sizeof(contenders[0]);
 
 enum {
-	PATIENCE_MS = 15000,
-	STOP_MS = 3000,
+	PATIENCE = 60,	 /* seconds in which a contender has to answer, on a busy machine */
+	ASK_MS = 20,	 /* between the questions whether it does */
 	KEEPALIVE = 512, /* as in nginx/lanes.conf.in */
 };
-
-static pid_t nginx;
 
 static void die(const char *what, const char *detail)
 {
@@ -152,9 +152,12 @@ static void die(const char *what, const char *detail)
 	exit(1);
 }
 
-static void nap(long ms)
+static double now(void)
 {
-	nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000}, NULL);
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
 struct contender *contender_named(const char *name)
@@ -182,67 +185,19 @@ static struct sockaddr_in loopback(uint16_t port)
 				    .sin_addr = {htonl(INADDR_LOOPBACK)}};
 }
 
-/* A port that nobody used a moment ago. */
-static uint16_t free_port(void)
+/* A port that nobody else gets as long as this program runs: it stays bound, which keeps nobody
+ * from listening there who sets SO_REUSEADDR, as all contenders do. */
+static uint16_t reserve_port(void)
 {
 	struct sockaddr_in address = loopback(0);
 	socklen_t len = sizeof(address);
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	if (fd < 0 || bind(fd, (struct sockaddr *)&address, len) ||
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int)) ||
+	    bind(fd, (struct sockaddr *)&address, len) ||
 	    getsockname(fd, (struct sockaddr *)&address, &len))
 		die("no free port", strerror(errno));
-	close(fd);
 	return ntohs(address.sin_port);
-}
-
-/* ---- processes ---- */
-
-/* Each in a session of its own, by which its processes are found; see usage.h. */
-static pid_t start(const char *name, const char *command)
-{
-	char log[64];
-	pid_t pid = fork();
-
-	if (pid < 0)
-		die(name, strerror(errno));
-	if (pid)
-		return pid;
-	setsid();
-	setenv("NAME", name, 1);
-	snprintf(log, sizeof(log), "%s.log", name);
-	if (!freopen("/dev/null", "r", stdin) || !freopen(log, "w", stdout) ||
-	    dup2(STDOUT_FILENO, STDERR_FILENO) < 0)
-		_exit(1);
-	execl("/bin/sh", "sh", "-c", command, (char *)NULL);
-	_exit(127);
-}
-
-static void signal_all(int number)
-{
-	for (size_t i = 0; i < contender_count; i++) {
-		if (contenders[i].command && contenders[i].app > 0)
-			kill(-contenders[i].app, number);
-		if (contenders[i].proxy > 0 && contenders[i].proxy != nginx)
-			kill(-contenders[i].proxy, number);
-	}
-	if (nginx > 0)
-		kill(-nginx, number);
-}
-
-void contenders_stop(void)
-{
-	signal_all(SIGTERM);
-	for (int ms = 0; ms < STOP_MS; ms += 50) {
-		while (waitpid(-1, NULL, WNOHANG) > 0)
-			;
-		if (waitpid(-1, NULL, WNOHANG) < 0)
-			break;
-		nap(50);
-	}
-	signal_all(SIGKILL);
-	while (waitpid(-1, NULL, 0) > 0)
-		;
 }
 
 /* ---- nginx: the settings of nginx/lanes.conf.in, with a server for each contender ---- */
@@ -379,14 +334,32 @@ static void write_haproxy(const struct contender *c)
 
 /* ---- start ---- */
 
+static bool takes_connections(const struct contender *c)
+{
+	for (unsigned i = 1; i <= c->sockets; i++) {
+		struct sockaddr_un address = {.sun_family = AF_UNIX};
+		int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		int error;
+
+		strncpy(address.sun_path, contender_socket(c, i), sizeof(address.sun_path) - 1);
+		error = connect(fd, (struct sockaddr *)&address, sizeof(address));
+		close(fd);
+		if (error)
+			return false;
+	}
+	return true;
+}
+
 static bool answers(const struct contender *c)
 {
 	static const char request[] = "GET /async/await-one?seconds=0 HTTP/1.1\r\n"
 				      "Host: 127.0.0.1\r\nConnection: close\r\n\r\n";
+	static const struct timeval patience = {.tv_sec = 5};
 	struct sockaddr_in address = loopback(c->port);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	char answer[13] = {0};
-	bool ok = !connect(fd, (struct sockaddr *)&address, sizeof(address)) &&
+	bool ok = !setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) &&
+		  !connect(fd, (struct sockaddr *)&address, sizeof(address)) &&
 		  send(fd, request, sizeof(request) - 1, MSG_NOSIGNAL) > 0 &&
 		  recv(fd, answer, sizeof(answer) - 1, MSG_WAITALL) > 0;
 
@@ -394,15 +367,38 @@ static bool answers(const struct contender *c)
 	return ok && !strcmp(answer, "HTTP/1.1 200");
 }
 
+static void wait_until_it_answers(const struct contender *c)
+{
+	double deadline = now() + PATIENCE;
+
+	/* nginx would answer as soon as one of the sockets is there. */
+	while (!takes_connections(c) || !answers(c)) {
+		if (!group_ended(c->proxy, 0) && !group_ended(c->app, ASK_MS) && now() < deadline)
+			continue;
+		fprintf(stderr, "bench: %s does not answer\n", c->name);
+		group_explain(c->proxy);
+		group_explain(c->app);
+		exit(1);
+	}
+}
+
+static void start_app(struct contender *c)
+{
+	for (unsigned i = 1; i <= c->sockets; i++)
+		unlink(contender_socket(c, i));
+	c->app = group_start(c->name, c->command);
+}
+
 static void start_proxies(const bool *chosen)
 {
-	nginx = start("nginx", "exec nginx -p . -c nginx.conf");
+	pid_t nginx = group_start("nginx", "exec nginx -p . -c nginx.conf");
+
 	for (size_t i = 0; i < contender_count; i++) {
 		struct contender *c = &contenders[i];
 
 		if (chosen[i] && c->via == VIA_HAPROXY) {
 			write_haproxy(c);
-			c->proxy = start("haproxy-proxy", "exec haproxy -db -f haproxy.cfg");
+			c->proxy = group_start("haproxy-proxy", "exec haproxy -db -f haproxy.cfg");
 		} else if (chosen[i] && c->via != VIA_NOTHING) {
 			c->proxy = nginx;
 		}
@@ -411,28 +407,30 @@ static void start_proxies(const bool *chosen)
 	}
 }
 
-static void wait_until_it_answers(const struct contender *c)
-{
-	for (int ms = 0; !answers(c); ms += 50) {
-		if (ms > PATIENCE_MS)
-			die(c->name, "does not answer; see its log in build/bench/run");
-		nap(50);
-	}
-}
-
 void contender_restart(struct contender *c)
 {
-	kill(-c->app, SIGKILL);
-	waitpid(c->app, NULL, 0);
-	c->app = start(c->name, c->command);
+	group_end(c->app);
+	start_app(c);
 	for (size_t i = 0; i < contender_count; i++)
 		if (contenders[i].of && !strcmp(contenders[i].of, c->name))
 			contenders[i].app = c->app;
 	wait_until_it_answers(c);
 }
 
+/* nginx and HAProxy are where only root looks. */
+static void extend_path(void)
+{
+	const char *path = getenv("PATH");
+	char longer[4096];
+
+	snprintf(longer, sizeof(longer), "%s:/usr/local/sbin:/usr/sbin:/sbin",
+		 path ? path : "/bin");
+	setenv("PATH", longer, 1);
+}
+
 void contenders_start(const char *root, const char *build, const bool *chosen)
 {
+	extend_path();
 	setenv("ROOT", root, 1);
 	setenv("BUILD", build, 1);
 	for (size_t i = 0; i < contender_count; i++) {
@@ -441,11 +439,11 @@ void contenders_start(const char *root, const char *build, const bool *chosen)
 
 		if (!chosen[i])
 			continue;
-		c->port = free_port();
+		c->port = reserve_port();
 		snprintf(port, sizeof(port), "%d", c->port);
 		setenv("PORT", port, 1);
 		if (c->command)
-			c->app = start(c->name, c->command);
+			start_app(c);
 	}
 	write_nginx(root, chosen);
 	start_proxies(chosen);

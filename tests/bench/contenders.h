@@ -1,6 +1,6 @@
 /*
  * Who is compared: the programs, how each is run at its best, and the one nginx in front of them.
- * All of them run during the whole benchmark, each in a session of its own, in build/bench/run.
+ * All of them run during the whole benchmark, each as a group of its own, in build/bench/run.
  */
 #ifndef TESTS_BENCH_CONTENDERS_H
 #define TESTS_BENCH_CONTENDERS_H
@@ -29,7 +29,7 @@ struct contender {
 	const char *of;	     /* shares the application of this one, and has no command */
 
 	uint16_t port; /* where it answers HTTP */
-	pid_t app;     /* session, 0: none */
+	pid_t app;     /* group, 0: none */
 	pid_t proxy;
 };
 
@@ -43,14 +43,12 @@ struct contender *contender_named(const char *name);
 const char *contender_socket(const struct contender *contender, unsigned number);
 
 /* Starts those that are chosen, and nginx, and waits until each answers. root and build are
- * absolute; the working directory is run/. Ends the program, after a message, if one does not. */
+ * absolute; the working directory is run/. Ends the program, after a message with what it said
+ * last, if one does not. */
 void contenders_start(const char *root, const char *build, const bool *chosen);
 
 /* Replaces its application by a fresh one, with no memory left from what it did before, and waits
  * until that answers. */
 void contender_restart(struct contender *contender);
-
-/* Ends all that was started; safe to call at any time. */
-void contenders_stop(void);
 
 #endif
