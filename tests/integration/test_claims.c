@@ -52,11 +52,14 @@ static int cleanup(void)
 	return system_stop(&two) && clean ? 0 : -1;
 }
 
-static int cores(void)
+static bool two_cores(void)
 {
 	cpu_set_t cpus;
 
-	return sched_getaffinity(0, sizeof(cpus), &cpus) ? 1 : CPU_COUNT(&cpus);
+	if (sched_getaffinity(0, sizeof(cpus), &cpus) == 0 && CPU_COUNT(&cpus) >= 2)
+		return true;
+	not_judged("this machine has one core");
+	return false;
 }
 
 /* Fires; all have to be answered. Returns the seconds until they are. */
@@ -321,7 +324,7 @@ static void processes_use_the_cores(void)
 {
 	char target[64];
 
-	if (cores() < 2)
+	if (!two_cores())
 		return;
 	snprintf(target, sizeof(target), "/prefork/async/cpu-bound?n=%d", SUM_N);
 	CU_ASSERT(two_cores_are_used(one.url, two.url, target, 1.6));
@@ -333,7 +336,7 @@ static void threads_use_the_cores_in_C(void)
 	struct system narrow;
 	char target[64];
 
-	if (cores() < 2)
+	if (!two_cores())
 		return;
 	snprintf(target, sizeof(target), "/async/cpu-bound?n=%d", SUM_N);
 	CU_ASSERT_FATAL(system_start(
