@@ -7,9 +7,22 @@
 #include <string.h>
 #include <time.h>
 
-enum verdict { PASSED, FAILED, NOT_JUDGED, VERDICTS };
+#include "machine.h"
 
-static char reason[128]; /* why the running test is not judged, or "" */
+/* Late: it missed a limit on time, and nothing else is wrong. */
+enum verdict { PASSED, FAILED, NOT_JUDGED, LATE, VERDICTS };
+
+static const char *const words[VERDICTS] = {"ok  ", "FAIL", "skip"};
+
+enum {
+	LATE_MOST = 4,	/* times that a test is late on a quiet machine, after the first time */
+	LOST_MOST = 20, /* seconds to wait for a quiet machine */
+};
+static const double QUIET = 0.9; /* of a core */
+
+/* About the test that runs. */
+static char reason[128];  /* why it is not judged, or "" */
+static char missed[1024]; /* the limits that it missed, a line for each */
 
 static double now_seconds(void)
 {
@@ -46,24 +59,90 @@ void not_judged(const char *format, ...)
 	va_end(arguments);
 }
 
-static enum verdict run_test(CU_pSuite registry, const struct suite *suite, const struct test *test)
+bool needs_files(long count)
 {
-	static const char *const words[VERDICTS] = {"ok  ", "FAIL", "skip"};
-	CU_pTest registered = CU_add_test(registry, test->name, test->run);
-	double start = now_seconds();
-	enum verdict verdict = PASSED;
+	long allowed = machine_files();
 
-	reason[0] = '\0';
+	if (allowed < count)
+		not_judged("only %ld open files are allowed", allowed);
+	return allowed >= count;
+}
+
+bool needs_cores(double wanted)
+{
+	double deadline = now_seconds() + LOST_MOST;
+	double share;
+
+	do
+		share = machine_share();
+	while (share < wanted && now_seconds() < deadline);
+	if (share < wanted)
+		not_judged("this machine gave %.2f of a core", share);
+	return share >= wanted;
+}
+
+void harness_in_time(bool kept, const char *condition, const char *file, int line)
+{
+	size_t len = strlen(missed);
+
+	if (!kept)
+		snprintf(missed + len, sizeof(missed) - len, "    %s:%d: %s\n", file, line,
+			 condition);
+}
+
+static enum verdict attempt(CU_pSuite suite, CU_pTest test)
+{
+	reason[0] = missed[0] = '\0';
 	CU_clear_previous_results();
-	CU_run_test(registry, registered);
+	CU_run_test(suite, test);
 	if (CU_get_number_of_tests_failed() || CU_get_number_of_failures() ||
 	    CU_get_number_of_suites_failed())
-		verdict = FAILED;
-	else if (reason[0])
-		verdict = NOT_JUDGED;
+		return FAILED;
+	if (reason[0])
+		return NOT_JUDGED;
+	return missed[0] ? LATE : PASSED;
+}
+
+/* What is late on a quiet machine is too slow; on a busy one it means nothing. */
+static enum verdict judge(CU_pSuite suite, CU_pTest test)
+{
+	enum verdict verdict = attempt(suite, test);
+	double lost = 0; /* seconds in which the machine was busy */
+	int late = 0;
+
+	while (verdict == LATE && late < LATE_MOST && lost < LOST_MOST) {
+		double begin = now_seconds();
+		double share = machine_share();
+		double then;
+
+		verdict = attempt(suite, test);
+		if (verdict != LATE)
+			break;
+		then = machine_share();
+		share = then < share ? then : share;
+		if (share >= QUIET) {
+			late++;
+			continue;
+		}
+		lost += now_seconds() - begin;
+		not_judged("this machine gave %.2f of a core", share);
+	}
+	if (verdict != LATE)
+		return verdict;
+	return late == LATE_MOST ? FAILED : NOT_JUDGED;
+}
+
+static enum verdict run_test(CU_pSuite registry, const struct suite *suite, const struct test *test)
+{
+	CU_pTest registered = CU_add_test(registry, test->name, test->run);
+	double start = now_seconds();
+	enum verdict verdict = judge(registry, registered);
+
 	printf("%s %s: %s (%.2f s)\n", words[verdict], suite->name, test->name,
 	       now_seconds() - start);
 	print_failures(CU_get_failure_list());
+	if (verdict != PASSED)
+		fputs(missed, stdout);
 	fflush(stdout);
 	return verdict;
 }
