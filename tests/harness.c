@@ -1,9 +1,28 @@
 #include "harness.h"
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+#include "machine.h"
+
+/* Late: it missed a limit on time, and nothing else is wrong. */
+enum verdict { PASSED, FAILED, NOT_JUDGED, LATE, VERDICTS };
+
+static const char *const words[VERDICTS] = {"ok  ", "FAIL", "skip"};
+
+enum {
+	LATE_MOST = 4,	/* times that a test is late on a quiet machine, after the first time */
+	LOST_MOST = 20, /* seconds to wait for a quiet machine */
+};
+static const double QUIET = 0.9; /* of a core */
+
+/* About the test that runs. */
+static char reason[128];  /* why it is not judged, or "" */
+static char missed[1024]; /* the limits that it missed, a line for each */
 
 static double now_seconds(void)
 {
@@ -31,56 +50,150 @@ static void print_failures(CU_pFailureRecord failure)
 		       failure->uiLineNumber, failure->strCondition ? failure->strCondition : "?");
 }
 
-static bool run_test(CU_pSuite registry, const struct suite *suite, const struct test *test)
+void not_judged(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(reason, sizeof(reason), format, arguments);
+	va_end(arguments);
+}
+
+bool needs_files(long count)
+{
+	long allowed = machine_files();
+
+	if (allowed < count)
+		not_judged("only %ld open files are allowed", allowed);
+	return allowed >= count;
+}
+
+bool needs_cores(double wanted)
+{
+	double deadline = now_seconds() + LOST_MOST;
+	double share;
+
+	do
+		share = machine_share();
+	while (share < wanted && now_seconds() < deadline);
+	if (share < wanted)
+		not_judged("this machine gave %.2f of a core", share);
+	return share >= wanted;
+}
+
+void harness_in_time(bool kept, const char *condition, const char *file, int line)
+{
+	size_t len = strlen(missed);
+
+	if (!kept)
+		snprintf(missed + len, sizeof(missed) - len, "    %s:%d: %s\n", file, line,
+			 condition);
+}
+
+static enum verdict attempt(CU_pSuite suite, CU_pTest test)
+{
+	reason[0] = missed[0] = '\0';
+	CU_clear_previous_results();
+	CU_run_test(suite, test);
+	if (CU_get_number_of_tests_failed() || CU_get_number_of_failures() ||
+	    CU_get_number_of_suites_failed())
+		return FAILED;
+	if (reason[0])
+		return NOT_JUDGED;
+	return missed[0] ? LATE : PASSED;
+}
+
+/* What is late on a quiet machine is too slow; on a busy one it means nothing. */
+static enum verdict judge(CU_pSuite suite, CU_pTest test)
+{
+	enum verdict verdict = attempt(suite, test);
+	double lost = 0; /* seconds in which the machine was busy */
+	int late = 0;
+
+	while (verdict == LATE && late < LATE_MOST && lost < LOST_MOST) {
+		double begin = now_seconds();
+		double share = machine_share();
+		double then;
+
+		verdict = attempt(suite, test);
+		if (verdict != LATE)
+			break;
+		then = machine_share();
+		share = then < share ? then : share;
+		if (share >= QUIET) {
+			late++;
+			continue;
+		}
+		lost += now_seconds() - begin;
+		not_judged("this machine gave %.2f of a core", share);
+	}
+	if (verdict != LATE)
+		return verdict;
+	return late == LATE_MOST ? FAILED : NOT_JUDGED;
+}
+
+static enum verdict run_test(CU_pSuite registry, const struct suite *suite, const struct test *test)
 {
 	CU_pTest registered = CU_add_test(registry, test->name, test->run);
 	double start = now_seconds();
-	bool passed;
+	enum verdict verdict = judge(registry, registered);
 
-	CU_clear_previous_results();
-	CU_run_test(registry, registered);
-	passed = CU_get_number_of_tests_failed() == 0 && CU_get_number_of_failures() == 0 &&
-		 CU_get_number_of_suites_failed() == 0;
-	printf("%s %s: %s (%.2f s)\n", passed ? "ok  " : "FAIL", suite->name, test->name,
+	printf("%s %s: %s (%.2f s)\n", words[verdict], suite->name, test->name,
 	       now_seconds() - start);
 	print_failures(CU_get_failure_list());
+	if (verdict != PASSED)
+		fputs(missed, stdout);
 	fflush(stdout);
-	return passed;
+	return verdict;
+}
+
+/* Runs those tests of a suite that are chosen, and adds up. What was not judged is also written to
+ * the list. */
+static void run_suite(const struct suite *suite, int argc, char **argv, int *counts, FILE *list)
+{
+	CU_pSuite registry = CU_add_suite(suite->name, NULL, NULL);
+	bool ready = false;
+
+	for (int t = 0; t < suite->count; t++) {
+		const struct test *test = &suite->tests[t];
+		enum verdict verdict;
+
+		if (!chosen(suite->name, test->name, argc, argv))
+			continue;
+		if (!ready && suite->setup && suite->setup()) {
+			printf("FAIL %s: the suite's set-up failed\n", suite->name);
+			counts[FAILED]++;
+			break;
+		}
+		ready = true;
+		verdict = run_test(registry, suite, test);
+		counts[verdict]++;
+		if (verdict == NOT_JUDGED)
+			fprintf(list, "not judged  %s: %s (%s)\n", suite->name, test->name, reason);
+	}
+	if (ready && suite->cleanup && suite->cleanup()) {
+		printf("FAIL %s: the suite's clean-up failed\n", suite->name);
+		counts[FAILED]++;
+	}
 }
 
 int harness_main(int argc, char **argv, const struct suite *const *suites, int count)
 {
-	int passed = 0;
-	int failed = 0;
+	int counts[VERDICTS] = {0};
+	char *unjudged = NULL;
+	size_t size;
+	FILE *list = open_memstream(&unjudged, &size);
 
-	if (CU_initialize_registry() != CUE_SUCCESS)
+	if (!list || CU_initialize_registry() != CUE_SUCCESS)
 		return 2;
-	for (int s = 0; s < count; s++) {
-		CU_pSuite registry = CU_add_suite(suites[s]->name, NULL, NULL);
-		bool ready = false;
-
-		for (int t = 0; t < suites[s]->count; t++) {
-			const struct test *test = &suites[s]->tests[t];
-
-			if (!chosen(suites[s]->name, test->name, argc, argv))
-				continue;
-			if (!ready && suites[s]->setup && suites[s]->setup()) {
-				printf("FAIL %s: the suite's set-up failed\n", suites[s]->name);
-				failed++;
-				break;
-			}
-			ready = true;
-			if (run_test(registry, suites[s], test))
-				passed++;
-			else
-				failed++;
-		}
-		if (ready && suites[s]->cleanup && suites[s]->cleanup()) {
-			printf("FAIL %s: the suite's clean-up failed\n", suites[s]->name);
-			failed++;
-		}
-	}
+	for (int s = 0; s < count; s++)
+		run_suite(suites[s], argc, argv, counts, list);
 	CU_cleanup_registry();
-	printf("%d passed, %d failed\n", passed, failed);
-	return failed || !passed;
+	fclose(list);
+	printf("%s%d passed, %d failed", unjudged, counts[PASSED], counts[FAILED]);
+	if (counts[NOT_JUDGED])
+		printf(", %d skipped", counts[NOT_JUDGED]);
+	putchar('\n');
+	free(unjudged);
+	return counts[FAILED] || !(counts[PASSED] + counts[NOT_JUDGED]);
 }

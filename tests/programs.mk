@@ -10,7 +10,7 @@ FUZZ_SOURCES := $(wildcard tests/fuzz/fuzz_*.c)
 # The two programs of tests/contrast share what is not one of them.
 CONTRAST_MAINS   := tests/contrast/contrast.c tests/contrast/exercises.c
 CONTRAST_SOURCES := $(filter-out $(CONTRAST_MAINS),$(wildcard tests/contrast/*.c)) \
-		    $(addprefix tests/integration/,process.c system.c volley.c)
+		    $(addprefix tests/integration/,process.c system.c volley.c) tests/machine.c
 # tests/faults/preload.c goes into the worker, the rest is the test program.
 FAULTS_SOURCES := $(filter-out tests/faults/preload.c,$(wildcard tests/*.c tests/faults/*.c)) \
 		  $(addprefix tests/integration/,client.c process.c raw.c system.c) tests/unit/stream.c

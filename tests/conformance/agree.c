@@ -430,7 +430,7 @@ static bool report(const struct settings *s, const struct sender *senders, int64
 
 int main(int argc, char **argv)
 {
-	struct settings s = {.seed = 1, .count = 20000, .only = -1, .timeout = 5000};
+	struct settings s = {.seed = 1, .count = 20000, .only = -1, .timeout = 60000};
 	size_t size = SENDERS * sizeof(struct sender);
 	struct sender *senders;
 	int64_t start = now_ms();

@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { BOARD_PAGE = 4096, FULL_SECONDS = 60, ATTEMPTS = 3, MOST_BUSY = 10 };
+enum { BOARD_PAGE = 4096, FULL_SECONDS = 60 };
 
 static const size_t BOARD_SIZE = BOARD_PAGE + BOARD_SLOTS * sizeof(struct board_slot);
 
@@ -30,25 +30,6 @@ size_t scaled(size_t full)
 bool in_full(void)
 {
 	return fault_seconds(FULL_SECONDS) >= FULL_SECONDS;
-}
-
-bool in_time(bool (*check)(void))
-{
-	for (int attempt = 0; attempt < ATTEMPTS; attempt++)
-		if (check())
-			return true;
-	return false;
-}
-
-double busy(void)
-{
-	double load;
-	double share;
-
-	if (getloadavg(&load, 1) != 1)
-		return 1;
-	share = load / (double)sysconf(_SC_NPROCESSORS_ONLN);
-	return share < 1 ? 1 : share > MOST_BUSY ? MOST_BUSY : share;
 }
 
 void pause_for(double seconds)

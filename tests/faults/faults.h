@@ -18,12 +18,6 @@ double fault_seconds(double full);
 size_t scaled(size_t full);
 bool in_full(void);
 
-/* What is promised about times holds on a machine that has nothing else to do. A busy one gets a
- * few attempts (true once the check is), and limits grow by this factor: how many threads want to
- * run on a core, at least 1. */
-bool in_time(bool (*check)(void));
-double busy(void);
-
 /* Waits, while other threads work. */
 void pause_for(double seconds);
 

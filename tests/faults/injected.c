@@ -6,6 +6,15 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "../harness.h"
+
+bool injected_possible(void)
+{
+	if (!MEMORY_COUNTS)
+		not_judged("a sanitizer is in the worker");
+	return MEMORY_COUNTS;
+}
+
 bool injected_prepare(struct injected *in)
 {
 	const char *slash = strrchr(program(), '/');

@@ -1,6 +1,6 @@
 /*
  * A worker with tests/faults/preload.so in it, and what its calls do. Not with a sanitizer: that
- * wants to be first in a program itself; the tests then pass without doing anything.
+ * wants to be first in a program itself.
  */
 #ifndef TESTS_FAULTS_INJECTED_H
 #define TESTS_FAULTS_INJECTED_H
@@ -20,6 +20,9 @@ struct injected {
 	char preload[4096 + 16]; /* "LD_PRELOAD=…" */
 	char file[DIRECTORY_SIZE + 32];
 };
+
+/* False under a sanitizer: the test is then not judged. */
+bool injected_possible(void);
 
 /* Makes the control file; nothing fails yet. */
 bool injected_prepare(struct injected *injected);

@@ -3,9 +3,9 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <sys/mount.h>
-#include <sys/resource.h>
 
 #include "../harness.h"
+#include "../integration/process.h"
 
 extern const struct suite workers_suite;
 extern const struct suite load_faults_suite;
@@ -15,16 +15,6 @@ extern const struct suite calls_suite;
 extern const struct suite memory_suite;
 extern const struct suite haproxy_suite;
 extern const struct suite soak_suite;
-
-static void raise_files_limit(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit))
-		return;
-	limit.rlim_cur = limit.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &limit);
-}
 
 /* Small disks are mounted where nobody else sees them, and vanish with the last process of this
  * test. Without the right to do so, the tests that need it say so. */
@@ -42,7 +32,7 @@ int main(int argc, char **argv)
 	};
 	static const struct suite *const soak[] = {&soak_suite};
 
-	raise_files_limit();
+	process_prepare();
 	own_mounts();
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 	if (getenv("SOAK_MINUTES"))

@@ -15,6 +15,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "../harness.h"
+#include "../machine.h"
+
 enum { ANSWER_SIZE = 2048, WORKERS_MAX = 16, EVENTS = 512, TICK_MS = 10, LONGEST_REQUEST = 512 };
 
 /* ---- one request ---- */
@@ -111,6 +114,17 @@ double timing(const struct response *r, const char *part)
 }
 
 /* ---- thousands of requests ---- */
+
+/* One for each in the client and in the worker, two in nginx, whose processes (start.sh makes them
+ * as many as cores, at most four) share them, but not evenly. */
+bool needs_connections(size_t count)
+{
+	long processes = machine_cores() < 4 ? machine_cores() : 4;
+	long in_nginx = (processes > 1 ? 3 : 2) * (long)count / processes;
+	long in_worker = (long)count;
+
+	return needs_files(100 + (in_nginx > in_worker ? in_nginx : in_worker));
+}
 
 static void latency_add(struct latency *latency, double seconds)
 {

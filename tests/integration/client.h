@@ -62,6 +62,10 @@ struct burst_result {
 	struct latency refusals;
 };
 
+/* True if a system can have as many requests in flight with the open files that are allowed;
+ * otherwise the running test is not judged. */
+bool needs_connections(size_t count);
+
 struct burst;
 
 /* Connects, and sends when all are connected: then it returns. */

@@ -1,7 +1,7 @@
 #include <curl/curl.h>
-#include <sys/resource.h>
 
 #include "../harness.h"
+#include "process.h"
 
 extern const struct suite endpoints_suite;
 extern const struct suite oracle_suite;
@@ -20,17 +20,6 @@ extern const struct suite readme_suite;
 extern const struct suite hardening_suite;
 extern const struct suite bad_input_suite;
 
-/* 10,000 connections take as many descriptors. */
-static void raise_files_limit(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit))
-		return;
-	limit.rlim_cur = limit.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 int main(int argc, char **argv)
 {
 	static const struct suite *const suites[] = {
@@ -40,7 +29,7 @@ int main(int argc, char **argv)
 		&readme_suite,	    &hardening_suite, &bad_input_suite,	     &loadgen_suite,
 	};
 
-	raise_files_limit();
+	process_prepare();
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 	return harness_main(argc, argv, suites, sizeof(suites) / sizeof(suites[0]));
 }

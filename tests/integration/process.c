@@ -15,7 +15,18 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../machine.h"
+
 enum { LONGEST_DIRECTORY = 80 };
+
+void process_prepare(void)
+{
+	char seconds[16];
+
+	machine_files();
+	snprintf(seconds, sizeof(seconds), "%d", SLOW_START / 2);
+	setenv("START_TIMEOUT", seconds, 1);
+}
 
 double now(void)
 {
@@ -170,9 +181,9 @@ static void become(const char *const *arguments, const char *const *environment,
 	_exit(127);
 }
 
-static int wait_for_end(pid_t pid)
+static int wait_for_end(pid_t pid, int seconds)
 {
-	double deadline = now() + PATIENCE;
+	double deadline = now() + seconds;
 	bool killed = false;
 	int status;
 
@@ -209,7 +220,7 @@ void run(struct outcome *outcome, const char *const *arguments, const char *cons
 	pid = fork();
 	if (pid == 0)
 		become(arguments, environment, input, out, errors);
-	outcome->status = pid < 0 ? -1 : wait_for_end(pid);
+	outcome->status = pid < 0 ? -1 : wait_for_end(pid, SLOW_START);
 	read_back(out, outcome->out, sizeof(outcome->out));
 	read_back(errors, outcome->errors, sizeof(outcome->errors));
 }
@@ -226,6 +237,13 @@ pid_t process_start(const char *const *arguments, const char *const *environment
 		become(arguments, environment, -1, log, log);
 	close(log);
 	return pid;
+}
+
+bool process_ended(pid_t pid)
+{
+	siginfo_t info = {0};
+
+	return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid;
 }
 
 /* ---- workers without nginx ---- */
@@ -248,14 +266,6 @@ bool worker_start(struct worker *worker, const char *const *options, const char 
 	return worker_start_program(worker, program(), options, environment);
 }
 
-/* It stays a zombie, for worker_wait(). */
-static bool has_ended(pid_t pid)
-{
-	siginfo_t info = {0};
-
-	return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid;
-}
-
 bool worker_start_program(struct worker *worker, const char *path, const char *const *options,
 			  const char *const *environment)
 {
@@ -270,13 +280,14 @@ bool worker_start_program(struct worker *worker, const char *path, const char *c
 	while (options && *options && count < 31)
 		arguments[count++] = *options++;
 	worker->pid = process_start(arguments, environment, worker->log);
-	return EVENTUALLY(file_has(worker->log, "event=started") || has_ended(worker->pid)) &&
+	return WITHIN(SLOW_START,
+		      file_has(worker->log, "event=started") || process_ended(worker->pid)) &&
 	       file_has(worker->log, "event=started");
 }
 
 int worker_wait(struct worker *worker)
 {
-	int status = wait_for_end(worker->pid);
+	int status = wait_for_end(worker->pid, PATIENCE);
 
 	worker->pid = 0;
 	return status;

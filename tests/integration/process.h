@@ -11,7 +11,12 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-enum { PATIENCE = 20 }; /* seconds to wait for what should come at once, on a busy machine */
+/* Seconds to wait, on a machine that does more than this: for what should come at once, and for
+ * the end of commands and the start of programs, which are given up sooner if they die. */
+enum { PATIENCE = 60, SLOW_START = 600 };
+
+/* Called first: as many open files as are allowed, and scripts that are as patient as we are. */
+void process_prepare(void);
 
 /* A sanitizer's memory is not ours: limits on memory mean nothing under one. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -28,9 +33,10 @@ double now(void);
 bool poll_again(double deadline);
 
 /* Waits up to PATIENCE for a condition; false if it did not come. */
-#define EVENTUALLY(condition)                                                                      \
+#define EVENTUALLY(condition) WITHIN(PATIENCE, condition)
+#define WITHIN(seconds, condition)                                                                 \
 	__extension__({                                                                            \
-		double until_ = now() + PATIENCE;                                                  \
+		double until_ = now() + (seconds);                                                 \
 		bool came_;                                                                        \
                                                                                                    \
 		while (!(came_ = (condition)) && poll_again(until_))                               \
@@ -48,8 +54,8 @@ bool directory_make(char *path);
 void directory_remove(const char *path);
 
 struct outcome {
-	int status;	   /* exit status; 128 + signal; -1: still ran after PATIENCE, was killed */
-	char out[16384];   /* what it wrote to stdout */
+	int status;	 /* exit status; 128 + signal; -1: still ran after SLOW_START, was killed */
+	char out[16384]; /* what it wrote to stdout */
 	char errors[8192]; /* and to stderr */
 };
 
@@ -62,6 +68,9 @@ void run(struct outcome *outcome, const char *const *arguments, const char *cons
 /* Starts a command that writes to a log, and that dies with us; the caller waits for its end. */
 pid_t process_start(const char *const *arguments, const char *const *environment,
 		    const char *log_path);
+
+/* True once it has ended; its status can still be waited for. */
+bool process_ended(pid_t pid);
 
 /* A worker on its own socket, without nginx. */
 struct worker {
@@ -80,7 +89,7 @@ bool worker_start(struct worker *worker, const char *const *options,
 bool worker_start_program(struct worker *worker, const char *path, const char *const *options,
 			  const char *const *environment);
 
-/* Its exit status as in struct outcome, waiting for its end. It may be called once. */
+/* Waits up to PATIENCE for its end; its exit status as in struct outcome. It may be called once. */
 int worker_wait(struct worker *worker);
 
 /* Kills it if it still runs, and removes its directory. */

@@ -2,29 +2,34 @@
 
 #include <arpa/inet.h>
 #include <dirent.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { TRIES = 5, VARIABLES = 16 };
+enum { TRIES = 5, VARIABLES = 16, LOWEST_PORT = 10240, HIGHEST_PORT = 32767 };
 
 uint16_t port_free(void)
 {
 	struct sockaddr_in address = {.sin_family = AF_INET,
 				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t len = sizeof(address);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	uint16_t port;
 
-	if (bind(fd, (struct sockaddr *)&address, len) ||
-	    getsockname(fd, (struct sockaddr *)&address, &len))
-		address.sin_port = 0;
+	do {
+		if (getrandom(&port, sizeof(port), 0) != sizeof(port))
+			abort();
+		port = (uint16_t)(LOWEST_PORT + port % (HIGHEST_PORT + 1 - LOWEST_PORT));
+		address.sin_port = htons(port);
+	} while (bind(fd, (struct sockaddr *)&address, sizeof(address)) && errno == EADDRINUSE);
 	close(fd);
-	return ntohs(address.sin_port);
+	return port;
 }
 
 static void choose_port(struct system *s)
@@ -45,26 +50,6 @@ static bool is_served(uint16_t port)
 	return served;
 }
 
-/* In front of the workers: HAProxy beside nginx, or nginx alone. */
-static bool start_front(struct system *s)
-{
-	const char *wanted = getenv("FRONT");
-	char port[16];
-	char log[DIRECTORY_SIZE + 16];
-
-	s->front = 0;
-	s->front_port = s->port;
-	if (wanted && !strcmp(wanted, "haproxy")) {
-		s->front_port = port_free();
-		snprintf(port, sizeof(port), "%u", (unsigned)s->front_port);
-		snprintf(log, sizeof(log), "%s/haproxy.log", s->run_dir);
-		s->front = process_start(
-			(const char *[]){"tests/haproxy/run", port, s->run_dir, NULL}, NULL, log);
-	}
-	snprintf(s->url, sizeof(s->url), "http://127.0.0.1:%u", (unsigned)s->front_port);
-	return EVENTUALLY(is_served(s->front_port));
-}
-
 static void stop_front(struct system *s)
 {
 	if (!s->front)
@@ -72,6 +57,45 @@ static void stop_front(struct system *s)
 	kill(s->front, SIGTERM);
 	waitpid(s->front, NULL, 0);
 	s->front = 0;
+}
+
+/* In front of the workers: HAProxy beside nginx. */
+static bool start_haproxy(struct system *s)
+{
+	char port[16];
+	char log[DIRECTORY_SIZE + 16];
+	struct outcome last;
+
+	snprintf(log, sizeof(log), "%s/haproxy.log", s->run_dir);
+	for (int i = 0; i < TRIES; i++) {
+		s->front_port = port_free();
+		snprintf(port, sizeof(port), "%u", (unsigned)s->front_port);
+		unlink(log);
+		s->front = process_start(
+			(const char *[]){"tests/haproxy/run", port, s->run_dir, NULL}, NULL, log);
+		if (WITHIN(SLOW_START, is_served(s->front_port) || process_ended(s->front)) &&
+		    !process_ended(s->front))
+			return true;
+		stop_front(s);
+		if (!file_has(log, "in use"))
+			break;
+	}
+	run(&last, (const char *[]){"tail", "-n", "5", log, NULL}, NULL, -1);
+	fprintf(stderr, "HAProxy does not start: %s\n", last.out);
+	return false;
+}
+
+static bool start_front(struct system *s)
+{
+	const char *wanted = getenv("FRONT");
+	bool started = true;
+
+	s->front = 0;
+	s->front_port = s->port;
+	if (wanted && !strcmp(wanted, "haproxy"))
+		started = start_haproxy(s);
+	snprintf(s->url, sizeof(s->url), "http://127.0.0.1:%u", (unsigned)s->front_port);
+	return started;
 }
 
 bool system_start(struct system *s, const struct system_options *options)
@@ -96,13 +120,14 @@ bool system_start(struct system *s, const struct system_options *options)
 	for (int i = 0; i < TRIES; i++) {
 		choose_port(s);
 		run(&outcome, (const char *[]){"spawn/start.sh", NULL}, environment, -1);
-		if (outcome.status == 0)
-			return start_front(s);
+		if (outcome.status == 0 && start_front(s))
+			return true;
 		/* Somebody may have taken the port since it was found free. */
 		if (!strstr(outcome.errors, "in use"))
 			break;
 	}
-	fprintf(stderr, "spawn/start.sh: status %d: %s\n", outcome.status, outcome.errors);
+	if (outcome.status)
+		fprintf(stderr, "spawn/start.sh: status %d: %s\n", outcome.status, outcome.errors);
 	/* A start that took too long was killed, and could not clean up. */
 	run(&outcome, (const char *[]){"spawn/stop.sh", NULL}, environment, -1);
 	directory_remove(s->run_dir);

@@ -30,7 +30,8 @@ struct system {
 	char run_dir_variable[DIRECTORY_SIZE + 16];
 };
 
-/* A port of 127.0.0.1 that nobody used a moment ago. */
+/* A port of 127.0.0.1 that nobody used a moment ago. The kernel gives it to nobody else: it is
+ * below those that connections get. */
 uint16_t port_free(void);
 
 /* Starts it and waits until it answers; false, after a message, if it does not. */

@@ -4,7 +4,6 @@
  * are printed below each test.
  */
 #include <pthread.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +11,7 @@
 #include <unistd.h>
 
 #include "../harness.h"
+#include "../machine.h"
 #include "endpoints/tasks.h"
 #include "oracle.h"
 #include "system.h"
@@ -19,13 +19,15 @@
 
 enum {
 	SHOTS = 256,
-	LIMIT = 30,
+	LIMIT = 300,
 	SUMS = 4,	  /* CPU requests at the same moment */
 	SUM_N = 80000000, /* and what each computes: some hundredths of a second */
 	SUM_N_PYTHON = 1000000,
 	SCALING_SECONDS = 15,
 	TRIVIAL = 200,
 };
+
+static const double COMPUTES = 0.1; /* of a core: with less, sums take for ever */
 
 /* One worker of every kind, and two of every kind with few threads. */
 static struct system one;
@@ -50,13 +52,6 @@ static int cleanup(void)
 	bool clean = system_stop(&one);
 
 	return system_stop(&two) && clean ? 0 : -1;
-}
-
-static int cores(void)
-{
-	cpu_set_t cpus;
-
-	return sched_getaffinity(0, sizeof(cpus), &cpus) ? 1 : CPU_COUNT(&cpus);
 }
 
 /* Fires; all have to be answered. Returns the seconds until they are. */
@@ -102,7 +97,7 @@ static void sync_blocks_the_worker(void)
 	       loop);
 	CU_ASSERT(process >= 0.89);
 	CU_ASSERT(loop >= 0.29);
-	CU_ASSERT(loop < 0.6); /* each blocks a thread */
+	IN_TIME(loop < 0.6); /* each blocks a thread */
 }
 
 static void sync_keeps_the_loop_responsive(void)
@@ -110,7 +105,7 @@ static void sync_keeps_the_loop_responsive(void)
 	double delay = bystander(&one, 30, "/sync/noawait?seconds=0.5");
 
 	printf("    \"/\" beside 30 blocked threads: %.1f ms\n", delay * 1000);
-	CU_ASSERT(delay < 0.25);
+	IN_TIME(delay < 0.25);
 }
 
 static void await_frees_the_loop(void)
@@ -123,8 +118,8 @@ static void await_frees_the_loop(void)
 	       "3 x 0.3 s: one blocking process %.3f s\n",
 	       loop, delay * 1000, process);
 	CU_ASSERT(loop >= 0.49);
-	CU_ASSERT(loop < 1.2);
-	CU_ASSERT(delay < 0.25);
+	IN_TIME(loop < 1.2);
+	IN_TIME(delay < 0.25);
 	CU_ASSERT(process >= 0.89); /* await is worth nothing without somebody to go on with */
 }
 
@@ -163,9 +158,9 @@ static void gather_takes_the_longest(void)
 
 	printf("    0.2, 0.6 and 0.4 s: loop %.3f s, blocking process %.3f s\n", loop, process);
 	CU_ASSERT(loop >= 0.59);
-	CU_ASSERT(loop < 1);
+	IN_TIME(loop < 1);
 	CU_ASSERT(process >= 0.59);
-	CU_ASSERT(process < 1);
+	IN_TIME(process < 1);
 }
 
 /* ---- threads ---- */
@@ -177,8 +172,8 @@ static void a_threadpool_keeps_the_loop_responsive(void)
 
 	printf("    20 x 0.5 s wrapped: %.3f s, \"/\" meanwhile %.1f ms\n", wrapped, delay * 1000);
 	CU_ASSERT(wrapped >= 0.49);
-	CU_ASSERT(wrapped < 0.9);
-	CU_ASSERT(delay < 0.25);
+	IN_TIME(wrapped < 0.9);
+	IN_TIME(delay < 0.25);
 }
 
 static void the_pool_is_limited(void)
@@ -189,7 +184,7 @@ static void the_pool_is_limited(void)
 	printf("    8 x 0.3 s on 2 workers of 2 threads: wrapped %.3f s, awaited %.3f s\n", limited,
 	       awaited);
 	CU_ASSERT(limited >= 0.59);
-	CU_ASSERT(awaited < 0.55);
+	IN_TIME(awaited < 0.55);
 }
 
 static void bad_blocking_stalls_everyone(void)
@@ -200,7 +195,7 @@ static void bad_blocking_stalls_everyone(void)
 	printf("    4 x 0.2 s bad: %.3f s; \"/\" beside one of 0.6 s: %.0f ms\n", loop,
 	       delay * 1000);
 	CU_ASSERT(loop >= 0.79);
-	CU_ASSERT(delay >= 0.4);
+	IN_TIME(delay >= 0.4);
 }
 
 static void more_workers_only_hide_bad_blocking(void)
@@ -210,8 +205,8 @@ static void more_workers_only_hide_bad_blocking(void)
 
 	printf("    \"/\" on two workers: beside one bad %.0f ms, beside two %.0f ms\n",
 	       hidden * 1000, found * 1000);
-	CU_ASSERT(hidden < 0.3);
-	CU_ASSERT(found >= 0.4);
+	IN_TIME(hidden < 0.3);
+	IN_TIME(found >= 0.4);
 }
 
 static void patterns_can_be_mixed(void)
@@ -226,7 +221,7 @@ static void patterns_can_be_mixed(void)
 	all = fire(one.url, shots, 4);
 	printf("    def, async def, gather and thread of 0.5 s on one worker: %.3f s\n", all);
 	CU_ASSERT(all >= 0.49);
-	CU_ASSERT(all < 0.9);
+	IN_TIME(all < 0.9);
 }
 
 /* ---- computing ---- */
@@ -263,8 +258,8 @@ static void keep_least(double *least, double seconds)
 
 /* Compares a way to compute with one that has two cores, in turns, and keeps the fastest of each:
  * what they do when nobody else has the machine. True if the second gets to be this many times as
- * fast within SCALING_SECONDS. If it does not, the machine may have been too busy all the time:
- * then two bare threads of C were not as fast either, and ours have to come near them. */
+ * fast within SCALING_SECONDS. If not, and two bare threads of C were not as fast either, the test
+ * is not judged. */
 static bool two_cores_are_used(const char *slow_url, const char *fast_url, const char *target,
 			       double wanted)
 {
@@ -286,8 +281,16 @@ static bool two_cores_are_used(const char *slow_url, const char *fast_url, const
 	printf("    %d sums at once: %.3f s on one core, %.3f s on two, %.2f times as fast "
 	       "(bare threads: %.2f)\n",
 	       SUMS, slow, fast, slow / fast, one_bare / two_bare);
-	return slow / fast >= wanted ||
-	       (one_bare / two_bare < wanted && slow / fast >= 0.75 * one_bare / two_bare);
+	if (slow / fast < wanted && one_bare / two_bare < wanted)
+		not_judged("two bare threads are %.2f times as fast as one", one_bare / two_bare);
+	return slow / fast >= wanted;
+}
+
+static bool needs_two_cores(void)
+{
+	if (machine_cores() < 2)
+		not_judged("this machine has one core");
+	return machine_cores() >= 2 && needs_cores(COMPUTES);
 }
 
 /* Seconds for as many requests, one after the other. */
@@ -306,6 +309,8 @@ static void async_does_not_make_CPU_faster(void)
 	double process = 0;
 	double loop = 0;
 
+	if (!needs_cores(COMPUTES))
+		return;
 	/* One process, no more than one of its threads at work: what is awaited has to be computed
 	 * all the same. */
 	snprintf(target, sizeof(target), "/prefork/async/cpu-bound?n=%d", SUM_N);
@@ -314,17 +319,17 @@ static void async_does_not_make_CPU_faster(void)
 		keep_least(&loop, together(one.url, 1, target + strlen("/prefork")));
 	}
 	printf("    one sum: awaited %.3f s, in a blocking process %.3f s\n", loop, process);
-	CU_ASSERT(loop > process * 0.7);
+	IN_TIME(loop > process * 0.7);
 }
 
 static void processes_use_the_cores(void)
 {
 	char target[64];
 
-	if (cores() < 2)
+	if (!needs_two_cores())
 		return;
 	snprintf(target, sizeof(target), "/prefork/async/cpu-bound?n=%d", SUM_N);
-	CU_ASSERT(two_cores_are_used(one.url, two.url, target, 1.6));
+	IN_TIME(two_cores_are_used(one.url, two.url, target, 1.6));
 }
 
 static void threads_use_the_cores_in_C(void)
@@ -333,12 +338,12 @@ static void threads_use_the_cores_in_C(void)
 	struct system narrow;
 	char target[64];
 
-	if (cores() < 2)
+	if (!needs_two_cores())
 		return;
 	snprintf(target, sizeof(target), "/async/cpu-bound?n=%d", SUM_N);
 	CU_ASSERT_FATAL(system_start(
 		&narrow, &(struct system_options){.workers = 1, .environment = single}));
-	CU_ASSERT(two_cores_are_used(narrow.url, one.url, target, 1.8));
+	IN_TIME(two_cores_are_used(narrow.url, one.url, target, 1.8));
 	CU_ASSERT(system_stop(&narrow));
 }
 
@@ -358,7 +363,7 @@ static void threads_do_not_in_Python(void)
 	oracle_stop();
 	printf("    FastAPI, %d sums: one thread %.3f s, %d threads %.3f s, %.2f times as fast\n",
 	       SUMS, alone, SUMS, crowd, alone / crowd);
-	CU_ASSERT(alone / crowd < 1.4);
+	IN_TIME(alone / crowd < 1.4);
 }
 
 /* The 99th percentile of "/" on the loop pool, one every 8 ms, while a pool computes. */
@@ -387,13 +392,15 @@ static void check_p99(const char *pool, double limit)
 {
 	double best = 1;
 
+	if (!needs_cores(COMPUTES))
+		return;
 	for (int i = 0; i < 5 && best >= limit; i++) {
 		double p99 = p99_beside(pool);
 
 		best = p99 < best ? p99 : best;
 	}
 	printf("    p99 of \"/\" meanwhile: %.1f ms\n", best * 1000);
-	CU_ASSERT(best < limit);
+	IN_TIME(best < limit);
 }
 
 static void a_process_pool_takes_heavy_work(void)

@@ -43,6 +43,8 @@ static void a_thousand_await_together(void)
 {
 	struct burst_result r;
 
+	if (!needs_connections(1000))
+		return;
 	burst_wait(burst_start(&one, &(struct burst_options){.target = "/async/await-one?seconds=1",
 							     .body = AWAITED "1.0s) done\"}",
 							     .connections = 1000}),
@@ -50,7 +52,7 @@ static void a_thousand_await_together(void)
 	CU_ASSERT_EQUAL(r.answered, 1000);
 	CU_ASSERT_EQUAL(r.workers, 1);
 	CU_ASSERT(r.first >= 0.99);
-	CU_ASSERT(r.last < 1.5);
+	IN_TIME(r.last < 1.5);
 	printf("    1,000 x 1 s by one process: %.3f s\n", r.last);
 }
 
@@ -61,7 +63,7 @@ static void gather_takes_the_longest(void)
 
 	CU_ASSERT_EQUAL(r->status, 200);
 	CU_ASSERT(r->seconds >= 0.79);
-	CU_ASSERT(r->seconds < 1.6); /* the sum is 3.0 */
+	IN_TIME(r->seconds < 1.6); /* the sum is 3.0 */
 }
 
 static void threads_are_limited_and_the_loop_is_free(void)
@@ -71,14 +73,14 @@ static void threads_are_limited_and_the_loop_is_free(void)
 	struct burst_result result;
 
 	CU_ASSERT_EQUAL(r->status, 200);
-	CU_ASSERT(r->seconds < 0.5);
+	IN_TIME(r->seconds < 0.5);
 	r = get(&one, "/sync/noawait?seconds=0");
 	CU_ASSERT_EQUAL(r->status, 200);
-	CU_ASSERT(timing(r, "pool-queue") > 500); /* until one of the forty was done */
+	IN_TIME(timing(r, "pool-queue") > 500); /* until one of the forty was done */
 	CU_ASSERT(process_status(system_worker(&one, 1), "Threads") <= 41);
 	burst_wait(forty, &result);
 	CU_ASSERT_EQUAL(result.answered, 40);
-	CU_ASSERT(result.last < 3.5); /* all at once, not in turns */
+	IN_TIME(result.last < 3.5); /* all at once, not in turns */
 }
 
 /* The longest that "/" took while one worker was being blocked for two seconds; and the longest
@@ -110,8 +112,8 @@ static void bad_blocking_holds_the_only_worker(void)
 	double queue;
 
 	watch_bad_blocking(&one, &longest, &queue);
-	CU_ASSERT(longest > 1);
-	CU_ASSERT(queue > 1000);
+	IN_TIME(longest > 1);
+	IN_TIME(queue > 1000);
 }
 
 static void a_second_worker_takes_over(void)
@@ -120,7 +122,7 @@ static void a_second_worker_takes_over(void)
 	double queue;
 
 	watch_bad_blocking(&two, &longest, &queue);
-	CU_ASSERT(longest < 1);
+	IN_TIME(longest < 1);
 }
 
 /* Through nginx: a client that goes takes its work with it. */
@@ -147,7 +149,7 @@ static void work_of_clients_that_went_is_dropped(void)
 	CU_ASSERT(EVENTUALLY(process_sockets(pid) < 11));
 	r = get(&narrow, "/sync/noawait?seconds=0");
 	CU_ASSERT_EQUAL(r->status, 200);
-	CU_ASSERT(r->seconds < 6); /* any of the ten would have taken nine */
+	IN_TIME(r->seconds < 6); /* any of the ten would have taken nine */
 	burst_wait(first, &result);
 	CU_ASSERT_EQUAL(result.answered, 1);
 	/* One runs, ten may wait, and the rest is refused. */

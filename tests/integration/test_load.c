@@ -16,6 +16,8 @@ static void ten_thousand_sleep_in_one_worker(void)
 	long before;
 	long each;
 
+	if (!needs_connections(SLEEPERS))
+		return;
 	CU_ASSERT_FATAL(system_start(&sys, &(struct system_options){.workers = 1}));
 	pid = system_worker(&sys, 1);
 	get(&sys, "/async/await-one?seconds=0");
@@ -23,7 +25,7 @@ static void ten_thousand_sleep_in_one_worker(void)
 	burst = burst_start(&sys, &(struct burst_options){.target = "/async/await-one?seconds=8",
 							  .connections = SLEEPERS});
 	CU_ASSERT(EVENTUALLY(process_sockets(pid) > SLEEPERS));
-	CU_ASSERT_EQUAL(burst_answered(burst), 0); /* so all of them are asleep */
+	IN_TIME(burst_answered(burst) == 0); /* so all of them are asleep */
 	each = (process_private_kb(pid) - before) * 1024 / SLEEPERS;
 	burst_wait(burst, &r);
 	CU_ASSERT_EQUAL(r.answered, SLEEPERS);
