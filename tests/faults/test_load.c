@@ -101,7 +101,7 @@ static void two_thousand_wait_for_a_held_loop(void)
 {
 	struct burst *holder;
 	struct burst_result result;
-	struct board board;
+	struct scoreboard board;
 	const struct board_slot *held;
 
 	begin(&(struct system_options){.workers = 1});
@@ -119,7 +119,7 @@ static void two_thousand_wait_for_a_held_loop(void)
 	CU_ASSERT(all_answered(&result));
 	burst_wait(holder, &result);
 	CU_ASSERT(all_answered(&result));
-	board_close(&board);
+	scoreboard_close(&board);
 	end();
 }
 
@@ -162,7 +162,7 @@ static bool clients_go_away(void)
 
 static void gone_clients_leave_nothing(const char *what)
 {
-	struct board board;
+	struct scoreboard board;
 
 	begin(&(struct system_options){.workers = 1, .threads = 4});
 	CU_ASSERT_FATAL(board_open(&board, &sys));
@@ -170,7 +170,7 @@ static void gone_clients_leave_nothing(const char *what)
 	CU_ASSERT_PTR_NOT_NULL_FATAL(slot);
 	target = what;
 	CU_ASSERT(in_time(clients_go_away));
-	board_close(&board);
+	scoreboard_close(&board);
 	end();
 }
 
