@@ -50,13 +50,16 @@ read -r master <pids/nginx.pid
 write_servers
 write_nginx_conf
 reload_nginx
-slot=$((wanted + 1))
-while [ "$slot" -le "$had" ]; do
+retired=$(seq "$((wanted + 1))" "$had")
+for slot in $retired; do
 	read -r multiwatch <"pids/loop-$slot.pid"
 	kill -s TERM "$multiwatch"
-	tail --pid="$multiwatch" -s 0.05 -f /dev/null
+done
+for slot in $retired; do
+	while alive "loop-$slot"; do
+		sleep 0.05
+	done
 	rm -f "worker-$slot.sock" "pids/loop-$slot.pid"
-	slot=$((slot + 1))
 done
 write_settings
 say "$wanted loop worker(s), $had before"
