@@ -29,16 +29,20 @@ say() {
 
 # --- settings: make variables or environment, the same names everywhere ---
 
+MOST=256 # workers of a pool, and CPU threads of a worker
+cores=$(nproc)
+[ "$cores" -le "$MOST" ] || cores=$MOST
+
 PORT=${PORT:-8080}
-WORKERS=${WORKERS:-$(nproc)}
+WORKERS=${WORKERS:-$cores}
 PREFORK_WORKERS=${PREFORK_WORKERS:-$WORKERS}
 CPU_WORKERS=${CPU_WORKERS:-1}
 THREADS=${THREADS:-40}
-CPU_THREADS=${CPU_THREADS:-$(nproc)}
+CPU_THREADS=${CPU_THREADS:-$cores}
 RUN_DIR=${RUN_DIR:-run}
 RUN_USER=${RUN_USER:-www-data}     # what root's nginx and workers become
 STOP_TIMEOUT=${STOP_TIMEOUT:-10}   # seconds that requests in flight get at a stop
-START_TIMEOUT=${START_TIMEOUT:-15} # seconds until the URL has to answer
+START_TIMEOUT=${START_TIMEOUT:-15} # seconds until the next worker has to have started, or the URL to answer
 PROGRAM=${PROGRAM:-build/lanes}
 
 newline='
@@ -59,11 +63,11 @@ number() {
 
 check_settings() {
 	number PORT "$PORT" 1 65535
-	number WORKERS "$WORKERS" 1 64
-	number PREFORK_WORKERS "$PREFORK_WORKERS" 0 64
-	number CPU_WORKERS "$CPU_WORKERS" 0 64
+	number WORKERS "$WORKERS" 1 "$MOST"
+	number PREFORK_WORKERS "$PREFORK_WORKERS" 0 "$MOST"
+	number CPU_WORKERS "$CPU_WORKERS" 0 "$MOST"
 	number THREADS "$THREADS" 1 1024
-	number CPU_THREADS "$CPU_THREADS" 1 256
+	number CPU_THREADS "$CPU_THREADS" 1 "$MOST"
 	number STOP_TIMEOUT "$STOP_TIMEOUT" 0 3600
 	number START_TIMEOUT "$START_TIMEOUT" 1 3600
 }

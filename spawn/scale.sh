@@ -47,21 +47,24 @@ reload_nginx() {
 
 raise_files_limit
 units | awk -v had="$had" '$2 == "loop" && $4 > had' | while read -r unit; do
+	lines=$(log_lines)
 	# shellcheck disable=SC2086 # a line of words
 	start_unit $unit
-	started "${unit%% *}" 0 || fail "${unit%% *} did not start: see $RUN_DIR/worker.log"
+	started "${unit%% *}" "$lines" || fail "${unit%% *} did not start: see $RUN_DIR/worker.log"
 done || exit 1
 read -r master <pids/nginx.pid
 write_servers
 write_nginx_conf
 reload_nginx
-slot=$((wanted + 1))
-while [ "$slot" -le "$had" ]; do
+retired=$(seq "$((wanted + 1))" "$had")
+for slot in $retired; do
 	read -r multiwatch <"pids/loop-$slot.pid"
 	kill -s TERM "$multiwatch"
+done
+for slot in $retired; do
+	read -r multiwatch <"pids/loop-$slot.pid"
 	await_end "$multiwatch"
 	rm -f "worker-$slot.sock" "pids/loop-$slot.pid"
-	slot=$((slot + 1))
 done
 write_settings
 say "$wanted loop worker(s), $had before"

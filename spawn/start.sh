@@ -19,7 +19,7 @@ check_programs() {
 # Unix sockets have room for 107 bytes. The system itself uses relative paths; curl, debuggers and
 # people want to be able to name the sockets from elsewhere.
 check_run_dir() {
-	length=$(printf %s "$RUN_DIR/prefork-64.sock" | wc -c)
+	length=$(printf %s "$RUN_DIR/worker-$MOST.sock" | wc -c)
 	[ "$length" -le 107 ] ||
 		fail "RUN_DIR is too long for unix sockets by $((length - 107)) bytes: $RUN_DIR"
 	if [ -e "$RUN_DIR" ]; then
@@ -80,6 +80,28 @@ last_words() {
 		sed -e 's/^[0-9/]* [0-9:]* //' -e 's/^\(nginx: \)\{0,1\}\[[a-z]*\] [0-9#: ]*//'
 }
 
+# Workers that have started so far, however often.
+workers_started() {
+	awk '$5 == "event=started" && !seen[$3]++ { n++ } END { print n + 0 }' worker.log
+}
+
+# Waits until all workers have started. There may be hundreds on few cores, or on a busy machine: the
+# time they get begins anew with each that has started.
+await_workers() {
+	wanted=$(pools | awk '{ n += $3 } END { print n }')
+	most=-1
+	while count=$(workers_started) && [ "$count" -lt "$wanted" ]; do
+		if [ "$count" -gt "$most" ]; then
+			most=$count
+			deadline=$(($(date +%s) + START_TIMEOUT))
+		fi
+		check_alive
+		[ "$(date +%s)" -le "$deadline" ] ||
+			undo "$count of $wanted workers started, and no other within $START_TIMEOUT s: see $RUN_DIR/worker.log"
+		sleep 0.02
+	done
+}
+
 # Waits until every pool answers through nginx.
 await_answers() {
 	deadline=$(($(date +%s) + START_TIMEOUT))
@@ -125,5 +147,6 @@ done <<EOF
 $(units)
 EOF
 start_nginx
+await_workers
 await_answers
 say "http://localhost:$PORT ($(pools | awk '$3 { printf "%s%d %s", s, $3, $1; s = ", " }'); logs in $RUN_DIR)"

@@ -190,10 +190,11 @@ static int by_name(const void *a, const void *b)
 
 int workers_read(const struct scoreboard *board, struct workers *workers)
 {
+	unsigned count = scoreboard_slots(board);
 	size_t room = 0;
 
 	*workers = (struct workers){0};
-	for (unsigned i = 0; i < board->slot_count; i++) {
+	for (unsigned i = 0; i < count; i++) {
 		if (workers->count == room) {
 			struct worker_state *list;
 

@@ -152,7 +152,7 @@ static bool is_quiet(const struct workers *workers)
 
 static void forget_the_dead(void)
 {
-	for (unsigned i = 0; i < admin_board()->slot_count; i++)
+	for (unsigned i = 0; i < BOARD_SLOTS; i++)
 		if (feed.cursors[i].pid && !scoreboard_alive(admin_board(), i))
 			feed.cursors[i].pid = 0;
 }

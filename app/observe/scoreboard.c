@@ -27,7 +27,7 @@ struct header {
 	uint64_t slot_size;
 };
 
-static const size_t FILE_SIZE = PAGE + BOARD_SLOTS * sizeof(struct board_slot);
+static const size_t MAP_SIZE = PAGE + BOARD_SLOTS * sizeof(struct board_slot);
 
 const uint64_t board_bounds[BOARD_BUCKETS] = {
 	100000,	   300000,     1000000,	   3000000,	10000000,    30000000,	  100000000,
@@ -60,10 +60,8 @@ static bool is_ours(int fd)
 {
 	struct header want = expected();
 	struct header found;
-	struct stat file;
 
-	return fstat(fd, &file) == 0 && file.st_size == (off_t)FILE_SIZE &&
-	       pread(fd, &found, sizeof(found), 0) == (ssize_t)sizeof(found) &&
+	return pread(fd, &found, sizeof(found), 0) == (ssize_t)sizeof(found) &&
 	       memcmp(&found, &want, sizeof(want)) == 0;
 }
 
@@ -81,9 +79,7 @@ static int make_file(const char *path)
 	fd = open(temporary, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
 	if (fd < 0)
 		return -errno;
-	if (ftruncate(fd, (off_t)FILE_SIZE))
-		err = -errno;
-	else if (pwrite(fd, &header, sizeof(header), 0) != (ssize_t)sizeof(header))
+	if (pwrite(fd, &header, sizeof(header), 0) != (ssize_t)sizeof(header))
 		err = -ENOSPC;
 	else if (link(temporary, path) && errno != EEXIST)
 		err = -errno;
@@ -133,7 +129,6 @@ static int open_locked(const char *path)
 
 static int map_private(struct scoreboard *board)
 {
-	board->slot_count = 1;
 	board->map_size = PAGE + sizeof(struct board_slot);
 	board->map = mmap(NULL, board->map_size, PROT_READ | PROT_WRITE,
 			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -146,8 +141,7 @@ static int map_file(struct scoreboard *board, const char *path)
 	if (board->fd < 0)
 		return board->fd;
 	lock_byte(board->fd, F_SETLK, CLAIM_LOCK, F_UNLCK);
-	board->slot_count = BOARD_SLOTS;
-	board->map_size = FILE_SIZE;
+	board->map_size = MAP_SIZE;
 	board->map = mmap(NULL, board->map_size, PROT_READ | PROT_WRITE, MAP_SHARED, board->fd, 0);
 	return board->map == MAP_FAILED ? -errno : 0;
 }
@@ -174,8 +168,7 @@ int scoreboard_open_to_read(struct scoreboard *board, const char *path)
 	*board = (struct scoreboard){.fd = open(path, O_RDONLY | O_CLOEXEC)};
 	if (board->fd < 0)
 		return -errno;
-	board->slot_count = BOARD_SLOTS;
-	board->map_size = FILE_SIZE;
+	board->map_size = MAP_SIZE;
 	if (!is_ours(board->fd))
 		err = -EPROTO;
 	else
@@ -200,6 +193,19 @@ void scoreboard_close(struct scoreboard *board)
 	*board = (struct scoreboard){.fd = -1};
 }
 
+unsigned scoreboard_slots(const struct scoreboard *board)
+{
+	struct stat file;
+	size_t size;
+
+	if (board->fd < 0)
+		return 1;
+	if (fstat(board->fd, &file) || file.st_size < PAGE)
+		return 0;
+	size = (size_t)file.st_size < MAP_SIZE ? (size_t)file.st_size : MAP_SIZE;
+	return (unsigned)((size - PAGE) / sizeof(struct board_slot));
+}
+
 bool scoreboard_alive(const struct scoreboard *board, unsigned slot)
 {
 	struct flock lock = {
@@ -219,7 +225,9 @@ static bool in_pool(const struct board_slot *slot, const char *pool)
 
 bool scoreboard_has_sibling(const struct scoreboard *board)
 {
-	for (unsigned i = 0; i < board->slot_count; i++) {
+	unsigned count = scoreboard_slots(board);
+
+	for (unsigned i = 0; i < count; i++) {
 		const struct board_slot *slot = &board->slots[i];
 
 		if (slot != board->own && scoreboard_alive(board, i) &&
@@ -229,35 +237,58 @@ bool scoreboard_has_sibling(const struct scoreboard *board)
 	return false;
 }
 
-static uint64_t lowest_free_number(const struct scoreboard *board, const char *pool)
+static off_t slot_at(unsigned slot)
 {
-	for (uint64_t number = 1;; number++) {
-		bool taken = false;
-
-		for (unsigned i = 0; i < board->slot_count && !taken; i++) {
-			const struct board_slot *slot = &board->slots[i];
-
-			/* Asked first: looking into a slot that nobody uses would map its pages. */
-			taken = scoreboard_alive(board, i) && board_get(&slot->number) == number &&
-				in_pool(slot, pool);
-		}
-		if (!taken)
-			return number;
-	}
+	return PAGE + (off_t)slot * (off_t)sizeof(struct board_slot);
 }
 
-/* Blocks on the disk, or writing through the map could meet a full one, and that is a SIGBUS. */
+/* The number of a worker of the pool, 0 for one of another. Not through the map, where looking at
+ * all slots would make pages of all of them ours. */
+static uint64_t number_in_pool(const struct scoreboard *board, unsigned slot, const char *pool)
+{
+	char name[sizeof(board->slots->pool)];
+	uint64_t number;
+
+	if (pread(board->fd, name, sizeof(name),
+		  slot_at(slot) + (off_t)offsetof(struct board_slot, pool)) !=
+		    (ssize_t)sizeof(name) ||
+	    strncmp(name, pool, sizeof(name) - 1) != 0 ||
+	    pread(board->fd, &number, sizeof(number),
+		  slot_at(slot) + (off_t)offsetof(struct board_slot, number)) !=
+		    (ssize_t)sizeof(number))
+		return 0;
+	return number;
+}
+
+static uint64_t lowest_free_number(const struct scoreboard *board, const char *pool)
+{
+	bool taken[BOARD_SLOTS + 1] = {true};
+	unsigned count = board->fd < 0 ? 0 : scoreboard_slots(board);
+	uint64_t number = 0;
+
+	for (unsigned i = 0; i < count; i++) {
+		uint64_t other = scoreboard_alive(board, i) ? number_in_pool(board, i, pool) : 0;
+
+		if (other <= BOARD_SLOTS)
+			taken[other] = true;
+	}
+	while (taken[number])
+		number++;
+	return number;
+}
+
+/* Blocks on the disk, or writing through the map could meet a full one, and that is a SIGBUS. The
+ * file grows with them. */
 static int reserve(const struct scoreboard *board, unsigned slot)
 {
-	return -posix_fallocate(board->fd, PAGE + (off_t)slot * (off_t)sizeof(struct board_slot),
-				sizeof(struct board_slot));
+	return -posix_fallocate(board->fd, slot_at(slot), sizeof(struct board_slot));
 }
 
 static struct board_slot *lock_free_slot(struct scoreboard *board)
 {
 	if (board->fd < 0)
 		return &board->slots[0];
-	for (unsigned i = 0; i < board->slot_count; i++) {
+	for (unsigned i = 0; i < BOARD_SLOTS; i++) {
 		if (lock_byte(board->fd, F_SETLK, i, F_WRLCK))
 			continue;
 		if (reserve(board, i) == 0)

@@ -19,8 +19,8 @@
 #include <time.h>
 
 enum {
-	BOARD_SLOTS = 128,
-	BOARD_ROUTES = 16, /* number 0 stands for requests that matched none */
+	BOARD_SLOTS = 1024, /* at most: the file has as many as were ever in use at once */
+	BOARD_ROUTES = 16,  /* number 0 stands for requests that matched none */
 	BOARD_PATH = 48,
 	BOARD_BUCKETS = 14,  /* of a latency histogram, the last one unbounded */
 	BOARD_THREADS = 64,  /* of each pool that are shown one by one */
@@ -110,10 +110,9 @@ struct board_slot {
 struct scoreboard {
 	int fd; /* -1: memory of our own, that nobody sees */
 	void *map;
-	size_t map_size;
-	unsigned slot_count;
-	struct board_slot *slots;
-	struct board_slot *own; /* what scoreboard_claim() returned */
+	size_t map_size; /* of all slots there may be; what the file lacks, nobody touches */
+	struct board_slot *slots; /* scoreboard_slots() of them */
+	struct board_slot *own;	  /* what scoreboard_claim() returned */
 };
 
 /* Upper bounds of the histogram's buckets in nanoseconds; the last is UINT64_MAX. */
@@ -133,6 +132,9 @@ struct board_slot *scoreboard_claim(struct scoreboard *board, const char *pool, 
  * is none of ours. A process must not do this to a file it has a slot in: closing one descriptor
  * of a file gives up all locks on it. */
 int scoreboard_open_to_read(struct scoreboard *board, const char *path);
+
+/* How many slots there are now. They only become more. */
+unsigned scoreboard_slots(const struct scoreboard *board);
 
 /* Whether a living process holds the slot. Our own is alive. */
 bool scoreboard_alive(const struct scoreboard *board, unsigned slot);

@@ -77,8 +77,9 @@ static void look(const struct board_slot *slot, struct hold *hold, uint64_t now,
 static void on_time(struct timer *timer)
 {
 	uint64_t now = board_now();
+	unsigned count = scoreboard_slots(watchdog.board);
 
-	for (unsigned i = 0; i < watchdog.board->slot_count; i++) {
+	for (unsigned i = 0; i < count; i++) {
 		const struct board_slot *slot = &watchdog.board->slots[i];
 		struct hold *hold = &watchdog.holds[i];
 

@@ -1,19 +1,15 @@
 #include "faults.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { BOARD_PAGE = 4096, FULL_SECONDS = 60 };
-
-static const size_t BOARD_SIZE = BOARD_PAGE + BOARD_SLOTS * sizeof(struct board_slot);
+enum { FULL_SECONDS = 60 };
 
 double fault_seconds(double full)
 {
@@ -58,38 +54,20 @@ bool all_answered(const struct burst_result *r)
 	return r->sent && r->answered == r->sent && !r->failed && !r->refused && !r->starved;
 }
 
-bool board_open(struct board *board, const struct system *system)
+bool board_open(struct scoreboard *board, const struct system *system)
 {
 	char path[DIRECTORY_SIZE + 32];
 
 	snprintf(path, sizeof(path), "%s/board/scoreboard", system->run_dir);
-	return board_map(board, path);
+	return scoreboard_open_to_read(board, path) == 0;
 }
 
-bool board_map(struct board *board, const char *path)
+const struct board_slot *board_find(const struct scoreboard *board, const char *pool,
+				    unsigned number)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	void *map;
+	unsigned count = scoreboard_slots(board);
 
-	if (fd < 0)
-		return false;
-	map = mmap(NULL, BOARD_SIZE, PROT_READ, MAP_SHARED, fd, 0);
-	close(fd);
-	if (map == MAP_FAILED)
-		return false;
-	board->map = map;
-	board->slots = (const struct board_slot *)((const char *)map + BOARD_PAGE);
-	return true;
-}
-
-void board_close(struct board *board)
-{
-	munmap((void *)board->map, BOARD_SIZE);
-}
-
-const struct board_slot *board_find(const struct board *board, const char *pool, unsigned number)
-{
-	for (unsigned i = 0; i < BOARD_SLOTS; i++)
+	for (unsigned i = 0; i < count; i++)
 		if (board_get(&board->slots[i].number) == number &&
 		    !strcmp(board->slots[i].pool, pool))
 			return &board->slots[i];

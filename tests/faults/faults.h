@@ -27,19 +27,12 @@ void tell(const char *what, const struct burst_result *result);
 /* Every request was answered, and every connection at least once. */
 bool all_answered(const struct burst_result *result);
 
-/* A scoreboard, mapped read-only: a system's, or any file. */
-struct board {
-	const void *map;
-	const struct board_slot *slots;
-};
-
-/* False if there is none. */
-bool board_open(struct board *board, const struct system *system);
-bool board_map(struct board *board, const char *path);
-void board_close(struct board *board);
+/* Opens a system's scoreboard to read; false if there is none. */
+bool board_open(struct scoreboard *board, const struct system *system);
 
 /* The slot of that worker of the pool, or NULL. */
-const struct board_slot *board_find(const struct board *board, const char *pool, unsigned number);
+const struct board_slot *board_find(const struct scoreboard *board, const char *pool,
+				    unsigned number);
 
 /* Changes how many descriptors a process may have (the soft limit); false if that is not allowed.
  */

@@ -91,15 +91,15 @@ static bool answers(const struct injected *in)
 bool as_good_as_new(struct injected *in)
 {
 	const struct board_slot *slot;
-	struct board board;
+	struct scoreboard board;
 	bool good;
 
-	if (!answers(in) || !board_map(&board, in->scoreboard))
+	if (!answers(in) || scoreboard_open_to_read(&board, in->scoreboard))
 		return false;
 	slot = board_find(&board, "loop", 1);
 	good = slot && EVENTUALLY(board_get(&slot->in_flight) == 0) &&
 	       EVENTUALLY(process_sockets(in->worker.pid) == 1) && /* the one that listens */
 	       EVENTUALLY(board_get(&slot->connections) == 0);
-	board_close(&board);
+	scoreboard_close(&board);
 	return good;
 }

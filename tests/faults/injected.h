@@ -13,7 +13,6 @@
 
 struct injected {
 	struct worker worker;
-	struct board board;
 	struct control *control;
 	char directory[DIRECTORY_SIZE]; /* of the control file and the scoreboard */
 	char scoreboard[DIRECTORY_SIZE + 16];

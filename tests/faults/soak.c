@@ -185,7 +185,7 @@ static void a_minute(double end)
 /* Whoever was replaced is there again, and the jobs of clients that went have ended. */
 static void settle(void)
 {
-	struct board board;
+	struct scoreboard board;
 
 	CU_ASSERT_FATAL(board_open(&board, &sys));
 	for (unsigned i = 1; i <= WORKERS; i++) {
@@ -195,7 +195,7 @@ static void settle(void)
 		CU_ASSERT(slot && EVENTUALLY(board_get(&slot->in_flight) == 0 &&
 					     board_get(&slot->pools[BOARD_BLOCKING].running) == 0));
 	}
-	board_close(&board);
+	scoreboard_close(&board);
 }
 
 static void keep_most(struct holding *most, const struct holding *holding)

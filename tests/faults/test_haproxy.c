@@ -10,7 +10,7 @@ enum { CLIENTS = 256, REQUESTS_OF_A_CONNECTION = 16 };
 static void many_on_few_connections(void)
 {
 	struct system sys;
-	struct board board;
+	struct scoreboard board;
 	struct burst *burst;
 	struct burst_result result;
 	const struct board_slot *slot;
@@ -38,7 +38,7 @@ static void many_on_few_connections(void)
 	CU_ASSERT(all_answered(&result));
 	CU_ASSERT(connections <= 4 * CLIENTS / REQUESTS_OF_A_CONNECTION);
 	CU_ASSERT_EQUAL(board_get(&slot->aborted), 0);
-	board_close(&board);
+	scoreboard_close(&board);
 	CU_ASSERT(system_stop(&sys));
 }
 

@@ -103,7 +103,7 @@ static void two_thousand_wait_for_a_held_loop(void)
 {
 	struct burst *holder;
 	struct burst_result result;
-	struct board board;
+	struct scoreboard board;
 	const struct board_slot *held;
 
 	if (!needs_connections(WAITING))
@@ -123,7 +123,7 @@ static void two_thousand_wait_for_a_held_loop(void)
 	CU_ASSERT(all_answered(&result));
 	burst_wait(holder, &result);
 	CU_ASSERT(all_answered(&result));
-	board_close(&board);
+	scoreboard_close(&board);
 	end();
 }
 
@@ -167,7 +167,7 @@ static void clients_go_away(void)
 
 static void gone_clients_leave_nothing(const char *what)
 {
-	struct board board;
+	struct scoreboard board;
 
 	if (!needs_connections(SLEEPERS))
 		return;
@@ -177,7 +177,7 @@ static void gone_clients_leave_nothing(const char *what)
 	CU_ASSERT_PTR_NOT_NULL_FATAL(slot);
 	target = what;
 	clients_go_away();
-	board_close(&board);
+	scoreboard_close(&board);
 	end();
 }
 

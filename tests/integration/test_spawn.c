@@ -3,6 +3,7 @@
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -128,6 +129,82 @@ static void status_and_stop(void)
 	snprintf(path, sizeof(path), "%s/worker.log", sys.run_dir);
 	CU_ASSERT(stat(path, &file) == 0 && file.st_size > 0);
 	CU_ASSERT(system_stop(&sys));
+}
+
+/* ---- any number of cores ---- */
+
+/* A directory with an nproc that says so many, and PATH with that first. */
+static void stand_in_nproc(unsigned cores, char *directory, char *path, size_t size)
+{
+	char command[2 * DIRECTORY_SIZE + 64];
+
+	CU_ASSERT_FATAL(directory_make(directory));
+	snprintf(path, size, "PATH=%s:%s", directory, getenv("PATH"));
+	snprintf(command, sizeof(command), "echo 'echo %u' >'%s/nproc'; chmod 755 '%s/nproc'",
+		 cores, directory, directory);
+	run(&outcome, (const char *[]){"sh", "-c", command, NULL}, NULL, -1);
+	CU_ASSERT_EQUAL(outcome.status, 0);
+}
+
+static unsigned times_in(const char *text, const char *sought)
+{
+	unsigned count = 0;
+
+	while ((text = strstr(text, sought))) {
+		text += strlen(sought);
+		count++;
+	}
+	return count;
+}
+
+static void starts_with_defaults_on(unsigned cores)
+{
+	char directory[DIRECTORY_SIZE];
+	char path[4096];
+	char names[3][32];
+	struct system sys;
+	const char *status;
+
+	stand_in_nproc(cores, directory, path, sizeof(path));
+	snprintf(names[0], 32, "\"name\":\"loop-%u\"", cores);
+	snprintf(names[1], 32, "\"name\":\"prefork-%u\"", cores);
+	snprintf(names[2], 32, "cpu_threads=%u", cores);
+	CU_ASSERT_FATAL(system_start(
+		&sys, &(struct system_options){.environment = (const char *[]){
+						       path, "WORKERS", "PREFORK_WORKERS",
+						       "CPU_WORKERS", "CPU_THREADS", NULL}}));
+	status = get(&sys, "/status")->body;
+	CU_ASSERT_PTR_NOT_NULL(strstr(status, names[0]));
+	CU_ASSERT_PTR_NOT_NULL(strstr(status, names[1]));
+	CU_ASSERT_EQUAL(times_in(status, "\"name\":"), 2 * cores + 2); /* cpu-1 and admin-1 */
+	CU_ASSERT(system_log_has(&sys, names[2]));
+	CU_ASSERT_EQUAL(get(&sys, "/")->status, 200);
+	CU_ASSERT(system_stop(&sys));
+	directory_remove(directory);
+}
+
+static void defaults_on_many_cores(void)
+{
+	starts_with_defaults_on(1);
+	starts_with_defaults_on(96);
+}
+
+static void defaults_on_more_cores_than_workers(void)
+{
+	char directory[DIRECTORY_SIZE];
+	char path[4096];
+	char run_dir[DIRECTORY_SIZE + 16];
+
+	stand_in_nproc(1000, directory, path, sizeof(path));
+	snprintf(run_dir, sizeof(run_dir), "RUN_DIR=%s/run", directory);
+	/* Only once the settings are all right. */
+	script("spawn/start.sh",
+	       (const char *[]){path, run_dir, "PROGRAM=/nowhere/lanes", "WORKERS",
+				"PREFORK_WORKERS", "CPU_WORKERS", "CPU_THREADS", NULL});
+	refused("/nowhere/lanes is missing");
+	script("spawn/start.sh", (const char *[]){path, run_dir, "WORKERS=257", NULL});
+	refused("WORKERS=257: a whole number from 1 to 256 is wanted");
+	directory_remove(directory);
 }
 
 /* Requests in flight are answered before nginx and the workers go. */
@@ -347,6 +424,10 @@ static const struct test tests[] = {
 	{"a port or RUN_DIR in use: one line, and who was there goes on",
 	 ports_and_directories_in_use},
 	{"status says what runs, stop leaves nothing but logs", status_and_stop},
+	{"1 core and 96: as many workers by default, all on the scoreboard",
+	 defaults_on_many_cores},
+	{"1000 cores: the defaults are values that are allowed",
+	 defaults_on_more_cores_than_workers},
 	{"stop answers the requests in flight first", stop_answers_what_is_in_flight},
 	{"in the foreground: SIGINT and SIGTERM stop everything", foreground_ends_with_a_signal},
 	{"in the foreground: nothing is left even after SIGKILL",

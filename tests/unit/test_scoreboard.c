@@ -150,6 +150,62 @@ static void dead_slot_is_free(void)
 	unlink(path);
 }
 
+/* As many as two pools have on a machine with 128 cores. */
+static void many_workers(void)
+{
+	enum { MANY = 256 };
+
+	struct other others[MANY];
+	struct scoreboard board;
+	struct workers workers;
+	struct stat file;
+	off_t size_of_one;
+
+	others[0] = other_start("loop", false);
+	CU_ASSERT_EQUAL(stat(path, &file), 0);
+	size_of_one = file.st_size;
+	for (unsigned i = 1; i < MANY; i++) {
+		others[i] = other_start("loop", false);
+		CU_ASSERT_EQUAL(others[i].number, i + 1);
+	}
+	CU_ASSERT_EQUAL_FATAL(scoreboard_open_to_read(&board, path), 0);
+	CU_ASSERT_EQUAL(workers_read(&board, &workers), 0);
+	CU_ASSERT_EQUAL_FATAL(workers.count, MANY);
+	CU_ASSERT_STRING_EQUAL(workers.list[MANY - 1].name, "loop-256");
+	workers_free(&workers);
+	scoreboard_close(&board);
+	/* The file is as large as those who are there need. */
+	CU_ASSERT_EQUAL(stat(path, &file), 0);
+	CU_ASSERT_EQUAL(file.st_size, size_of_one + (MANY - 1) * (off_t)sizeof(struct board_slot));
+	for (unsigned i = 0; i < MANY; i++)
+		other_end(&others[i]);
+	unlink(path);
+}
+
+static void no_slot_left(void)
+{
+	struct other first = other_start("loop", false);
+	struct scoreboard board;
+	pid_t pid = fork();
+
+	CU_ASSERT_FATAL(pid >= 0);
+	if (pid == 0) { /* all the others */
+		struct flock all = {.l_type = F_WRLCK, .l_start = 1, .l_len = BOARD_SLOTS - 1};
+
+		if (scoreboard_open(&board, path) || fcntl(board.fd, F_SETLK, &all))
+			_exit(1);
+		raise(SIGSTOP);
+		_exit(0);
+	}
+	CU_ASSERT_EQUAL(waitpid(pid, NULL, WUNTRACED), pid);
+	CU_ASSERT_PTR_NULL(claim(&board, "loop"));
+	other_end(&(struct other){.pid = pid});
+	CU_ASSERT_PTR_NOT_NULL(scoreboard_claim(&board, "loop", 0, "loop"));
+	scoreboard_close(&board);
+	other_end(&first);
+	unlink(path);
+}
+
 static void siblings(void)
 {
 	struct other cpu = other_start("cpu", false);
@@ -205,14 +261,13 @@ static void wrong_files_are_replaced(void)
 	struct scoreboard board;
 	struct stat file;
 	char header[24];
-	int fd;
 
 	write_file("", 0, 0);
 	expect_replaced();
 	write_file("what is this?", 13, 0);
 	expect_replaced();
 
-	/* Of the right size, and all but the version right. */
+	/* All but the version right. */
 	CU_ASSERT_PTR_NOT_NULL(claim(&board, "loop"));
 	CU_ASSERT_EQUAL(stat(path, &file), 0);
 	CU_ASSERT_EQUAL(pread(board.fd, header, sizeof(header), 0), (ssize_t)sizeof(header));
@@ -224,9 +279,7 @@ static void wrong_files_are_replaced(void)
 
 	/* Ours, but cut. */
 	header[8]--;
-	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	close(fd);
-	write_file(header, sizeof(header), file.st_size - 1);
+	write_file(header, sizeof(header) - 1, 0);
 	expect_replaced();
 }
 
@@ -338,6 +391,8 @@ static const struct test tests[] = {
 	{"a claimed slot shows its worker", claimed},
 	{"workers of a pool get different numbers", numbers_differ},
 	{"a dead worker's slot and number are free again", dead_slot_is_free},
+	{"256 workers of a pool have slots, in a file that grows with them", many_workers},
+	{"when all slots are taken there is none", no_slot_left},
 	{"a sibling is a living worker of the pool that does not drain", siblings},
 	{"a file that is empty, foreign, cut or of another version is replaced",
 	 wrong_files_are_replaced},
