@@ -2,11 +2,12 @@
 # Shared by the scripts that start, stop and watch a system: settings, pools, processes, stopping.
 # Sourced, after which the working directory is the project's.
 #
-# A system is everything that lives in one RUN_DIR: nginx, and for every socket a multiwatch that
-# keeps its worker processes alive. All of them have RUN_DIR as their working directory and name
-# files relative to it, for two reasons: workers that gave up root need no permission on the
-# directories above it, and a process can be recognised as part of the system by /proc/PID/cwd,
-# whatever became of the pid files.
+# A system is everything that was started for one RUN_DIR: nginx, and for every socket a multiwatch that
+# keeps its worker processes alive. Each of them began a session of its own, and is noted in RUN_DIR/pids
+# with the moment at which it started. A process belongs to the system if its session began with one that
+# is noted; what it is called and where it works proves nothing. All of them have RUN_DIR as their working
+# directory and name files relative to it: workers that gave up root need no permission on the
+# directories above it.
 
 set -u
 umask 022
@@ -70,15 +71,67 @@ check_settings() {
 	number CPU_THREADS "$CPU_THREADS" 1 "$MOST"
 	number STOP_TIMEOUT "$STOP_TIMEOUT" 0 3600
 	number START_TIMEOUT "$START_TIMEOUT" 1 3600
+	case $RUN_USER in
+	'' | -* | *[!A-Za-z0-9_.-]*) fail "RUN_USER=$RUN_USER: no name of a user" ;;
+	esac
 }
 
 # The system must be running. What it was started with becomes the settings.
 running_settings() {
-	[ -n "$(processes)" ] || ! alive nginx || fail "another user's system runs in $RUN_DIR"
+	check_owner ""
 	[ -n "$(processes)" ] || fail "nothing is running in $RUN_DIR"
 	alive nginx || fail "nginx is not running in $RUN_DIR: make stop, make start"
-	# shellcheck source=/dev/null
-	. "$RUN_DIR/pids/settings"
+	read_settings
+}
+
+# The settings that are kept with a running system. They are read as numbers and a user's name, whatever
+# the file says.
+SETTINGS='PORT WORKERS PREFORK_WORKERS CPU_WORKERS THREADS CPU_THREADS RUN_USER'
+read_settings() {
+	# shellcheck disable=SC2034 # used by eval
+	while IFS='=' read -r name value; do
+		case " $SETTINGS " in
+		*" $name "*) eval "$name=\$value" ;;
+		*) fail "$RUN_DIR/pids/settings: no setting is called $name" ;;
+		esac
+	done <"$RUN_DIR/pids/settings"
+	check_settings
+}
+
+# --- whose RUN_DIR ---
+
+# A name's owner could put anything in its place, and whoever may write to a directory could put anything
+# there. So RUN_DIR has to be the caller's, and all above it root's, the caller's, or of the owner of this
+# project, whose scripts are running; nobody else may write there. The exceptions: a directory like
+# /tmp, and a user's own group. Who only looks may look into root's, too: check_owner looking.
+# shellcheck disable=SC2120 # only some look
+check_owner() {
+	me=$(id -u)
+	theirs=$(stat -c %u .)
+	place=$RUN_DIR
+	while :; do
+		[ ! -e "$place" ] || check_place "${1-}"
+		[ "$place" != / ] || break
+		place=$(dirname -- "$place")
+	done
+}
+
+check_place() {
+	# The owner, his group if it is named like him, and the permissions as the kernel writes them.
+	# shellcheck disable=SC2046 # words
+	set -- "$1" $(stat -c '%u %U %G %f' -- "$place")
+	owner=$2 mode=$((0x$5))
+	case $place:$owner in
+	"$RUN_DIR:$me") ;;
+	"$RUN_DIR:0") [ "$1" = looking ] || fail "RUN_DIR belongs to another user, $3: $place" ;;
+	"$RUN_DIR:"*) fail "RUN_DIR belongs to another user, $3: $place" ;;
+	*":0" | *":$me" | *":$theirs") ;;
+	*) fail "RUN_DIR=$RUN_DIR is not safe: $place belongs to $3" ;;
+	esac
+	writers=$((mode & 022))
+	[ "$3" != "$4" ] || writers=$((mode & 02))
+	[ "$writers" = 0 ] || { [ "$place" != "$RUN_DIR" ] && [ $((mode & 01000)) != 0 ]; } ||
+		fail "RUN_DIR=$RUN_DIR is not safe: others may write to $place"
 }
 
 # --- pools ---
@@ -121,36 +174,87 @@ units() {
 
 # --- processes ---
 
-# The processes of this system, one line each: pid, name, parent's pid. Those of another user's do
-# not show where they live: processes any lists whatever has such a name.
+# Another for each time that the machine was started.
+BOOT=/proc/sys/kernel/random/boot_id
+
+# What the processes of a system are called; bash, setsid and setpriv become the others.
+NAMES='nginx|multiwatch|lanes|spawn-fcgi|setpriv|setsid|bash'
+
+# The processes of this system, one line each: pid, name, parent's pid. Those of sessions that a noted
+# process began. When that is gone, another session could have its number by now: then it takes a
+# process of ours that works in RUN_DIR. So it does when RUN_DIR was removed, which only its owner can do.
 processes() {
-	find /proc/[0-9]*/cwd -maxdepth 0 -printf '%h %l\n' 2>/dev/null |
-		while read -r proc cwd; do
-			case $cwd in
-			"$RUN_DIR" | "$RUN_DIR (deleted)") ;;
-			*) [ -n "${1-}" ] || continue ;;
+	noted=
+	if read -r boot 2>/dev/null <"$RUN_DIR/pids/boot" && [ "$boot" = "$(cat "$BOOT")" ]; then
+		noted=$(cat "$RUN_DIR"/pids/*.pid 2>/dev/null)
+	fi
+	removed=
+	[ -d "$RUN_DIR/pids" ] || removed=yes
+	cat /proc/[0-9]*/stat 2>/dev/null | awk -v noted="$noted" -v names="^($NAMES)\$" -v removed="$removed" '
+		BEGIN {
+			count = split(noted, note, "\n")
+			for (i = 1; i <= count; i++) {
+				split(note[i], word, " ")
+				started[word[1]] = word[2]
+			}
+		}
+		# A name may have blanks and parentheses; what follows has none.
+		match($0, /.*\)/) {
+			name = substr($0, length($1) + 3, RLENGTH - length($1) - 3)
+			split(substr($0, RLENGTH + 2), field, " ") # state, parent, group, session ...
+			if (field[1] == "Z" || field[1] == "X")
+				next
+			if ($1 in started)
+				leads[$1] = started[$1] == field[20] ? "ours" : "reused"
+			if (name ~ names) {
+				found[++n] = $1 " " name " " field[2]
+				session[n] = field[4]
+			}
+		}
+		END {
+			for (i = 1; i <= n; i++)
+				if (leads[session[i]] == "ours")
+					print found[i]
+				else if (removed)
+					print found[i], "removed"
+				else if (session[i] in started && !leads[session[i]])
+					print found[i], "orphan"
+		}' |
+		while read -r number name parent doubt; do
+			case $doubt in
+			'') ;;
+			orphan) works_in "$RUN_DIR" "$number" || continue ;;
+			*) works_in "$RUN_DIR (deleted)" "$number" || continue ;;
 			esac
-			read -r pid name _ parent _ 2>/dev/null <"$proc/stat" || continue
-			case $name in
-			'(nginx)' | '(multiwatch)' | '(lanes)' | '(spawn-fcgi)' | '(setpriv)' | '(setsid)')
-				name=${name#'('}
-				echo "$pid ${name%')'} $parent"
-				;;
-			esac
+			echo "$number $name $parent"
 		done
 }
 
-# runs PID: false once it has ended, even if its parent never asks how (it stays a zombie then).
-runs() {
-	read -r _ _ state _ 2>/dev/null <"/proc/$1/stat" || return 1
-	case $state in
-	Z | X) return 1 ;;
+# works_in DIRECTORY PID: a process of the caller's, or of the user that root's become.
+works_in() {
+	case $(stat -c %U "/proc/$2" 2>/dev/null) in
+	"$(id -un)") ;;
+	"$RUN_USER") [ "$(id -u)" = 0 ] || return 1 ;;
+	*) return 1 ;;
 	esac
+	[ "$(readlink "/proc/$2/cwd")" = "$1" ]
 }
 
-# alive NAME: true if the process noted in pids/NAME.pid runs.
+# runs PID [STARTED]: false once it has ended, even if its parent never asks how (it stays a zombie
+# then), and if it started at another moment: another process has its number.
+runs() {
+	IFS= read -r stat 2>/dev/null <"/proc/$1/stat" || return 1
+	# shellcheck disable=SC2086 # words
+	set -- "${2-}" ${stat##*)}
+	case $2 in
+	Z | X) return 1 ;;
+	esac
+	[ -z "$1" ] || [ "$1" = "${21}" ]
+}
+
+# alive NAME: true if the process noted in pids/NAME.pid runs; it is $pid then.
 alive() {
-	read -r pid 2>/dev/null <"$RUN_DIR/pids/$1.pid" && runs "$pid"
+	read -r pid started 2>/dev/null <"$RUN_DIR/pids/$1.pid" && runs "$pid" "$started"
 }
 
 # await_end PID [SECONDS]: returns when the process has ended; looks that often.
@@ -178,16 +282,33 @@ clean_environment() {
 	done
 }
 
-# daemon NAME LOG COMMAND...: starts a process of the system from inside RUN_DIR and notes its pid.
-# It gets a session of its own: a Ctrl-C in the terminal is not meant for it.
+# Closes what the caller's shell had open, whatever that was, and becomes the command.
+# shellcheck disable=SC2016 # expanded by bash, which can close descriptors above 9
+CLOSED='for fd in /proc/$$/fd/*; do
+	[ "${fd##*/}" -le 2 ] || eval "exec ${fd##*/}>&-"
+done
+exec "$@"'
+
+# daemon NAME LOG COMMAND...: starts a process of the system from inside RUN_DIR and notes it. It gets a
+# session of its own: a Ctrl-C in the terminal is not meant for it. It can gain no privileges, keeps of
+# root's those that nginx and spawn-fcgi need to give them up, and leaves no core, which would hold
+# everybody's requests (LANES_CORE: workers may).
 daemon() {
 	daemon=$1 log=$2
 	shift 2
 	(
 		clean_environment
-		exec setsid "$@" </dev/null >>"$log" 2>&1 9<&-
+		# shellcheck disable=SC3045 # dash and bash both have it
+		[ -n "${LANES_CORE-}" ] || ulimit -Sc 0
+		set -- --no-new-privs "$@"
+		[ "$(id -u)" != 0 ] || set -- --bounding-set \
+			-all,+setuid,+setgid,+chown,+kill,+dac_override,+net_bind_service,+sys_resource "$@"
+		exec setsid bash -c "$CLOSED" bash setpriv "$@" </dev/null >>"$log" 2>&1
 	) &
-	echo $! >"pids/$daemon.pid"
+	IFS= read -r stat <"/proc/$!/stat"
+	# shellcheck disable=SC2086 # words
+	set -- ${stat##*)}
+	echo "$! ${20}" >"pids/$daemon.pid"
 }
 
 # --- stopping ---
@@ -196,7 +317,7 @@ daemon() {
 # itself part of the system (masters look after their own), or with ALL, every one.
 signal_all() {
 	list=$(processes)
-	echo "$list" | while read -r pid name parent; do
+	echo "$list" | while read -r number name parent; do
 		case " $2 " in
 		*" $name "*) ;;
 		*' ALL '*) parent= ;;
@@ -205,7 +326,7 @@ signal_all() {
 		case "$newline$list" in
 		*"$newline$parent "*) [ -z "$parent" ] || continue ;;
 		esac
-		[ -z "$pid" ] || kill -s "$1" "$pid" 2>/dev/null
+		[ -z "$number" ] || kill -s "$1" "$number" 2>/dev/null
 	done
 }
 
@@ -239,9 +360,9 @@ gone() {
 stop_system() {
 	rm -f "$RUN_DIR/pids/run.pid"
 	signal_all QUIT nginx
-	! alive admin || kill -s TERM "$(cat "$RUN_DIR/pids/admin.pid")" 2>/dev/null
+	! alive admin || kill -s TERM "$pid" 2>/dev/null
 	gone nginx "$STOP_TIMEOUT" || signal_all TERM nginx
-	signal_all TERM 'spawn-fcgi setsid setpriv multiwatch lanes'
+	signal_all TERM 'spawn-fcgi setsid setpriv bash multiwatch lanes'
 	gone ALL 3 || while
 		signal_all KILL ALL
 		! gone ALL 1

@@ -16,8 +16,7 @@ copy_page || fail "cannot copy the page to $RUN_DIR"
 
 # The workers of a multiwatch. Its own signal would end it, too; each worker is signalled itself.
 workers_of() {
-	read -r multiwatch <"pids/$1.pid"
-	processes | awk -v parent="$multiwatch" '$3 == parent { print $1 }'
+	! alive "$1" || processes | awk -v parent="$pid" '$3 == parent { print $1 }'
 }
 
 units | while read -r unit pool _; do

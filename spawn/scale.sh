@@ -52,18 +52,16 @@ units | awk -v had="$had" '$2 == "loop" && $4 > had' | while read -r unit; do
 	start_unit $unit
 	started "${unit%% *}" "$lines" || fail "${unit%% *} did not start: see $RUN_DIR/worker.log"
 done || exit 1
-read -r master <pids/nginx.pid
+read -r master _ <pids/nginx.pid
 write_servers
 write_nginx_conf
 reload_nginx
 retired=$(seq "$((wanted + 1))" "$had")
 for slot in $retired; do
-	read -r multiwatch <"pids/loop-$slot.pid"
-	kill -s TERM "$multiwatch"
+	! alive "loop-$slot" || kill -s TERM "$pid"
 done
 for slot in $retired; do
-	read -r multiwatch <"pids/loop-$slot.pid"
-	await_end "$multiwatch"
+	! alive "loop-$slot" || await_end "$pid"
 	rm -f "worker-$slot.sock" "pids/loop-$slot.pid"
 done
 write_settings

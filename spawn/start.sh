@@ -19,6 +19,7 @@ check_programs() {
 # Unix sockets have room for 107 bytes. The system itself uses relative paths; curl, debuggers and
 # people want to be able to name the sockets from elsewhere.
 check_run_dir() {
+	check_owner ""
 	length=$(printf %s "$RUN_DIR/worker-$MOST.sock" | wc -c)
 	[ "$length" -le 107 ] ||
 		fail "RUN_DIR is too long for unix sockets by $((length - 107)) bytes: $RUN_DIR"
@@ -57,7 +58,7 @@ prepare_run_dir() {
 	remove_files # of a system that was killed
 	{ mkdir -p "$RUN_DIR/pids" && cd "$RUN_DIR"; } ||
 		fail "cannot write to RUN_DIR: $RUN_DIR"
-	chmod 755 . 2>/dev/null || fail "RUN_DIR belongs to somebody else: $RUN_DIR"
+	{ chmod 755 . && cat "$BOOT" >pids/boot; } || fail "cannot write to RUN_DIR: $RUN_DIR"
 	for log in worker.log access.log error.log; do
 		[ ! -s "$log" ] || mv "$log" "$log.old"
 		touch "$log" || fail "RUN_DIR is not writable: $RUN_DIR"

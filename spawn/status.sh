@@ -3,17 +3,14 @@
 # shellcheck source=spawn/common.sh
 . "$(dirname "$0")/common.sh"
 
+check_owner looking
 list=$(processes)
 if [ -z "$list" ]; then
-	if ! alive nginx; then
-		say "nothing is running in $RUN_DIR"
-		exit 3
-	fi
-	say "another user's system: $(stat -c %U "$RUN_DIR")'s"
-	list=$(processes any)
+	say "nothing is running in $RUN_DIR"
+	exit 3
 fi
-# shellcheck source=/dev/null
-[ ! -r "$RUN_DIR/pids/settings" ] || . "$RUN_DIR/pids/settings"
+[ -O "$RUN_DIR" ] || say "another user's system: $(stat -c %U "$RUN_DIR")'s"
+read_settings
 answer=$(curl -s -o /dev/null -w '%{http_code}' --noproxy '*' --max-time 5 \
 	"http://127.0.0.1:$PORT/") || answer='no answer'
 echo "http://localhost:$PORT/: $answer (RUN_DIR $RUN_DIR)"
@@ -23,7 +20,7 @@ for file in "$RUN_DIR"/pids/*.pid; do
 	[ -e "$file" ] || continue
 	name=$(basename "$file" .pid)
 	[ "$name" != run ] || continue
-	read -r pid <"$file"
+	read -r pid _ <"$file"
 	children=$(echo "$list" | awk -v parent="$pid" '$3 == parent { printf " %s", $1 }')
 	if ! alive "$name"; then
 		children=' dead'

@@ -9,9 +9,9 @@ nothing() {
 	exit 0
 }
 
+check_owner ""
 if [ -d "$RUN_DIR" ]; then
 	lock
-	[ -n "$(processes)" ] || ! alive nginx || fail "another user's system runs in $RUN_DIR"
 	[ -n "$(processes)" ] || [ -d "$RUN_DIR/pids" ] || nothing
 else
 	[ -n "$(processes)" ] || nothing

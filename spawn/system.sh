@@ -8,7 +8,7 @@ PROGRAM=$(realpath -m -- "$PROGRAM")
 
 # What the system was started with, for those who change it later.
 write_settings() {
-	for name in PORT WORKERS PREFORK_WORKERS CPU_WORKERS THREADS CPU_THREADS RUN_USER; do
+	for name in $SETTINGS; do
 		eval "echo $name=\$$name"
 	done >pids/settings
 }

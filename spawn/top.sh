@@ -3,5 +3,6 @@
 # shellcheck source=spawn/common.sh
 . "$(dirname "$0")/common.sh"
 
+check_owner looking
 [ -n "$(processes)" ] || fail "nothing is running in $RUN_DIR"
 exec "$RUN_DIR/lanes" --top --scoreboard "$RUN_DIR/board/scoreboard"

@@ -15,6 +15,7 @@ extern const struct suite prefork_suite;
 extern const struct suite drain_suite;
 extern const struct suite worker_suite;
 extern const struct suite spawn_suite;
+extern const struct suite ownership_suite;
 extern const struct suite observe_suite;
 extern const struct suite readme_suite;
 extern const struct suite hardening_suite;
@@ -23,10 +24,11 @@ extern const struct suite bad_input_suite;
 int main(int argc, char **argv)
 {
 	static const struct suite *const suites[] = {
-		&endpoints_suite,   &oracle_suite,    &oracle_prefork_suite, &prefork_suite,
-		&concurrency_suite, &claims_suite,    &load_suite,	     &fastcgi_suite,
-		&drain_suite,	    &worker_suite,    &spawn_suite,	     &observe_suite,
-		&readme_suite,	    &hardening_suite, &bad_input_suite,	     &loadgen_suite,
+		&endpoints_suite,   &oracle_suite, &oracle_prefork_suite, &prefork_suite,
+		&concurrency_suite, &claims_suite, &load_suite,		  &fastcgi_suite,
+		&drain_suite,	    &worker_suite, &spawn_suite,	  &ownership_suite,
+		&observe_suite,	    &readme_suite, &hardening_suite,	  &bad_input_suite,
+		&loadgen_suite,
 	};
 
 	process_prepare();

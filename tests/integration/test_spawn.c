@@ -361,7 +361,7 @@ static void other_users(void)
 		CU_ASSERT_PTR_NOT_NULL(strstr(outcome.out, "loop-1"));
 		command[4] = "spawn/stop.sh";
 		run(&outcome, command, (const char *[]){sys.run_dir_variable, NULL}, -1);
-		refused("another user's system");
+		refused("belongs to another user, root");
 	}
 	CU_ASSERT(system_stop(&sys));
 }

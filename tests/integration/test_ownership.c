@@ -1,0 +1,289 @@
+/* What the scripts believe, of the files that they find and of the processes that they meet. */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../harness.h"
+#include "system.h"
+
+static struct outcome outcome;
+
+static void script(const char *name, const char *const *environment)
+{
+	run(&outcome, (const char *[]){name, NULL}, environment, -1);
+}
+
+static void refused(const char *what)
+{
+	CU_ASSERT(outcome.status > 0);
+	CU_ASSERT_PTR_NOT_NULL(strstr(outcome.errors, what));
+	if (!strstr(outcome.errors, what))
+		printf("    status %d: %s", outcome.status, outcome.errors);
+}
+
+static void write_file(const char *directory, const char *name, const char *text)
+{
+	char path[DIRECTORY_SIZE + 64];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/%s", directory, name);
+	file = fopen(path, "w");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(file);
+	fputs(text, file);
+	fclose(file);
+}
+
+/* ---- files ---- */
+
+static void settings_are_not_executed(void)
+{
+	struct system sys;
+	char made[DIRECTORY_SIZE + 32];
+	char text[2 * DIRECTORY_SIZE];
+
+	CU_ASSERT_FATAL(system_start(&sys, &(struct system_options){.workers = 1}));
+	snprintf(made, sizeof(made), "%s/executed.log", sys.run_dir);
+	snprintf(text, sizeof(text), "PORT=$(touch %s)\n", made);
+	write_file(sys.run_dir, "pids/settings", text);
+	script("spawn/status.sh", (const char *[]){sys.run_dir_variable, NULL});
+	refused("PORT=$(touch ");
+	snprintf(text, sizeof(text), "touch %s\n", made);
+	write_file(sys.run_dir, "pids/settings", text);
+	script("spawn/scale.sh", (const char *[]){sys.run_dir_variable, "WORKERS=2", NULL});
+	refused("no setting is called touch");
+	CU_ASSERT_NOT_EQUAL(access(made, F_OK), 0);
+	CU_ASSERT(system_stop(&sys));
+}
+
+static const char *const all[] = {"spawn/start.sh", "spawn/status.sh", "spawn/stop.sh"};
+
+static void all_refuse(const char *run_dir, const char *why)
+{
+	char variable[2 * DIRECTORY_SIZE];
+
+	snprintf(variable, sizeof(variable), "RUN_DIR=%s", run_dir);
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		script(all[i], (const char *[]){variable, NULL});
+		refused(why);
+	}
+}
+
+static void what_others_may_write(void)
+{
+	char directory[DIRECTORY_SIZE];
+	char below[DIRECTORY_SIZE + 8];
+
+	CU_ASSERT_FATAL(directory_make(directory));
+	snprintf(below, sizeof(below), "%s/run", directory);
+	CU_ASSERT_FATAL(chmod(directory, 0777) == 0);
+	all_refuse(directory, "others may write");
+	all_refuse(below, "others may write");
+	/* Whoever may write to it can only make new names there. */
+	CU_ASSERT_FATAL(chmod(directory, 01777) == 0 && mkdir(below, 0755) == 0);
+	write_file(below, "old.log", "");
+	snprintf(below, sizeof(below), "RUN_DIR=%s/run", directory);
+	script("spawn/stop.sh", (const char *[]){below, NULL});
+	CU_ASSERT_EQUAL(outcome.status, 0);
+	directory_remove(directory);
+}
+
+/* As root: somebody who is not trusted made it. */
+static void what_others_own(void)
+{
+	char directory[DIRECTORY_SIZE];
+	char below[DIRECTORY_SIZE + 8];
+
+	if (geteuid())
+		return;
+	CU_ASSERT_FATAL(directory_make(directory) && chown(directory, 1, 1) == 0);
+	snprintf(below, sizeof(below), "%s/run", directory);
+	all_refuse(directory, "belongs to another user");
+	all_refuse(below, "is not safe");
+	CU_ASSERT_FATAL(mkdir(below, 0755) == 0);
+	all_refuse(below, "is not safe");
+	directory_remove(directory);
+}
+
+/* ---- processes ---- */
+
+/* One that only seems to be ours: its name, and the folder in which it works. */
+static pid_t stranger(const char *directory)
+{
+	char program_path[DIRECTORY_SIZE + 16];
+	pid_t pid;
+
+	snprintf(program_path, sizeof(program_path), "%s/nginx", directory);
+	run(&outcome, (const char *[]){"cp", "/bin/sleep", program_path, NULL}, NULL, -1);
+	pid = fork();
+	if (pid == 0) {
+		setsid();
+		if (chdir(directory) == 0)
+			execl(program_path, "nginx", "600", (char *)NULL);
+		_exit(127);
+	}
+	CU_ASSERT(EVENTUALLY(processes_in(directory, "nginx", (pid_t[1]){0}, 1) == 1));
+	unlink(program_path);
+	return pid;
+}
+
+static void end_stranger(pid_t pid)
+{
+	CU_ASSERT_EQUAL(waitpid(pid, NULL, WNOHANG), 0);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+
+static void a_name_proves_nothing(void)
+{
+	char directory[DIRECTORY_SIZE];
+	char variables[2][DIRECTORY_SIZE + 16];
+	pid_t pid;
+
+	CU_ASSERT_FATAL(directory_make(directory));
+	snprintf(variables[0], sizeof(variables[0]), "RUN_DIR=%s", directory);
+	snprintf(variables[1], sizeof(variables[1]), "PORT=%u", (unsigned)port_free());
+	pid = stranger(directory);
+	script("spawn/status.sh", (const char *[]){variables[0], NULL});
+	CU_ASSERT_EQUAL(outcome.status, 3);
+	script("spawn/start.sh", (const char *[]){variables[0], variables[1], "WORKERS=1", NULL});
+	CU_ASSERT_EQUAL(outcome.status, 0);
+	script("spawn/stop.sh", (const char *[]){variables[0], NULL});
+	CU_ASSERT_EQUAL(outcome.status, 0);
+	end_stranger(pid);
+	directory_remove(directory);
+}
+
+/* A crash leaves its pid files; their numbers are other processes' by now. */
+static void a_number_proves_nothing(void)
+{
+	struct system sys;
+	char text[64];
+	char boot[64] = "";
+	char path[DIRECTORY_SIZE + 32];
+	FILE *file;
+	pid_t pid;
+
+	CU_ASSERT_FATAL(system_start(&sys, &(struct system_options){.workers = 1}));
+	snprintf(path, sizeof(path), "%s/pids/boot", sys.run_dir);
+	file = fopen(path, "r");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(file);
+	CU_ASSERT_PTR_NOT_NULL(fgets(boot, sizeof(boot), file));
+	fclose(file);
+	CU_ASSERT_FATAL(system_stop(&sys));
+
+	CU_ASSERT_FATAL(mkdir(sys.run_dir, 0755) == 0);
+	pid = stranger(sys.run_dir);
+	snprintf(path, sizeof(path), "%s/pids", sys.run_dir);
+	CU_ASSERT_FATAL(mkdir(path, 0755) == 0);
+	snprintf(text, sizeof(text), "%d 12345\n", (int)pid);
+	write_file(sys.run_dir, "pids/boot", boot);
+	write_file(sys.run_dir, "pids/nginx.pid", text);
+	write_file(sys.run_dir, "pids/loop-1.pid", text);
+	script("spawn/status.sh", (const char *[]){sys.run_dir_variable, NULL});
+	CU_ASSERT_EQUAL(outcome.status, 3);
+	script("spawn/stop.sh", (const char *[]){sys.run_dir_variable, NULL});
+	CU_ASSERT_EQUAL(outcome.status, 0);
+	end_stranger(pid);
+	directory_remove(sys.run_dir);
+}
+
+/* Even with its folder gone, and with the process that started the others. */
+static void what_is_ours_is_found(void)
+{
+	struct system sys;
+	pid_t left;
+	pid_t nginx[4] = {0};
+
+	CU_ASSERT_FATAL(system_start(&sys, &(struct system_options){.workers = 1}));
+	CU_ASSERT(processes_in(sys.run_dir, "nginx", nginx, 4) > 1);
+	kill(nginx[0], SIGKILL); /* the first is the oldest: the master */
+	CU_ASSERT(EVENTUALLY(kill(nginx[0], 0) != 0));
+	CU_ASSERT(system_stop(&sys));
+
+	CU_ASSERT_FATAL(system_start(&sys, &(struct system_options){.workers = 1}));
+	directory_remove(sys.run_dir);
+	script("spawn/stop.sh", (const char *[]){sys.run_dir_variable, NULL});
+	CU_ASSERT_EQUAL(outcome.status, 0);
+	CU_ASSERT_EQUAL(processes_in(sys.run_dir, NULL, &left, 1), 0);
+}
+
+/* ---- what they hold ---- */
+
+static bool has_open(pid_t pid, const char *path)
+{
+	char link[64];
+	char target[256];
+
+	for (int fd = 0; fd < 64; fd++) {
+		ssize_t n;
+
+		snprintf(link, sizeof(link), "/proc/%d/fd/%d", (int)pid, fd);
+		n = readlink(link, target, sizeof(target) - 1);
+		target[n > 0 ? n : 0] = '\0';
+		if (!strcmp(target, path))
+			return true;
+	}
+	return false;
+}
+
+static bool leaves_no_core(pid_t pid)
+{
+	char path[64];
+	char line[128];
+	bool none = false;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/limits", (int)pid);
+	file = fopen(path, "r");
+	while (file && fgets(line, sizeof(line), file))
+		none = none || !strncmp(line, "Max core file size        0 ", 28);
+	if (file)
+		fclose(file);
+	return none;
+}
+
+static void nothing_is_inherited(void)
+{
+	char directory[DIRECTORY_SIZE];
+	char command[3 * DIRECTORY_SIZE];
+	char variable[DIRECTORY_SIZE + 16];
+	pid_t pids[32];
+	int count;
+
+	CU_ASSERT_FATAL(directory_make(directory));
+	snprintf(variable, sizeof(variable), "RUN_DIR=%s", directory);
+	snprintf(command, sizeof(command),
+		 "exec 37</etc/passwd; RUN_DIR=%s PORT=%u WORKERS=1 exec spawn/start.sh", directory,
+		 (unsigned)port_free());
+	run(&outcome, (const char *[]){"bash", "-c", command, NULL}, NULL, -1);
+	CU_ASSERT_EQUAL(outcome.status, 0);
+	count = processes_in(directory, NULL, pids, 32);
+	CU_ASSERT(count > 8); /* four masters, their workers, and nginx's */
+	for (int i = 0; i < count; i++) {
+		CU_ASSERT(!has_open(pids[i], "/etc/passwd"));
+		CU_ASSERT_EQUAL(process_status(pids[i], "NoNewPrivs"), 1);
+		CU_ASSERT(leaves_no_core(pids[i]));
+	}
+	script("spawn/stop.sh", (const char *[]){variable, NULL});
+	CU_ASSERT_EQUAL(outcome.status, 0);
+	directory_remove(directory);
+}
+
+static const struct test tests[] = {
+	{"settings are read, not executed", settings_are_not_executed},
+	{"a RUN_DIR that others may write, or its place, is refused", what_others_may_write},
+	{"a RUN_DIR of another user's, or in his folder, is refused", what_others_own},
+	{"a process's name and folder do not make it ours", a_name_proves_nothing},
+	{"a number in a pid file does not make it ours", a_number_proves_nothing},
+	{"what is ours is found without its master, and without its folder", what_is_ours_is_found},
+	{"processes inherit no descriptor, gain no privileges and leave no core",
+	 nothing_is_inherited},
+};
+
+const struct suite ownership_suite = {"ownership", tests, sizeof(tests) / sizeof(tests[0]), NULL,
+				      NULL};
