@@ -142,6 +142,8 @@ $(OBJ)/%.o: %.c $(OBJ)/flags
 
 # Changes when the compiler or its options do: objects made by others are then made again.
 $(OBJ)/flags: FORCE
+	@[ "$$(echo __SIZEOF_POINTER__ | $(CC) $(CFLAGS) -E -P - 2>/dev/null)" != 4 ] || \
+		{ echo 'Lanes needs a 64-bit machine' >&2; exit 1; }
 	@mkdir -p $(@D)
 	@printf '%s\n' '$(COMPILE)' '$(LINK)' | cmp -s - $@ || printf '%s\n' '$(COMPILE)' '$(LINK)' >$@
 

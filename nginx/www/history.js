@@ -98,6 +98,7 @@ export class History {
 		this.#known = -Infinity;
 		for (const state of message.workers ?? [])
 			this.#alive(state);
+		this.#end(message.workers ?? []);
 		this.#drop();
 	}
 
@@ -213,11 +214,14 @@ export class History {
 				const request = this.#request(worker, job.serial, job.route, start);
 				request.job = {seen: this.now, span: {kind: 'pool', pool, thread: number(job.thread), start, end: this.now}};
 			}
-		// Nothing in flight: whatever seems to last has ended, and the span that said so was lost.
-		if (state.in_flight === 0 && !loop.request)
-			for (const request of this.requests.values())
-				if (request.worker === worker.name && this.now - request.heard > 1000)
-					request.over = true;
+	}
+
+	// Nothing in flight: whatever seems to last has ended, and the span that said so was lost.
+	#end(states) {
+		const idle = new Set(states.filter((state) => state?.in_flight === 0 && !state.loop?.request).map(({name}) => name));
+		for (const request of this.requests.values())
+			if (idle.has(request.worker) && this.now - request.heard > 1000)
+				request.over = true;
 	}
 
 	#request(worker, serial, path, start) {

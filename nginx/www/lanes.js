@@ -1,5 +1,8 @@
 // Draws a layout on a canvas, and says what is under the pointer or the arrow keys. What is drawn
 // is also in a table (table.js), for those who cannot see a canvas.
+//
+// The canvas is as large as what can be seen of it and stays in view: hundreds of workers would make
+// a picture that no canvas holds. Only what is in view is painted; where the bars are is known of all.
 
 import {el, setText} from './dom.js';
 import {count, duration} from './format.js';
@@ -18,12 +21,14 @@ const BEAT = 9; // pixels between heartbeats that are drawn
 export class Lanes {
 	element;
 	#canvas = el('canvas', {'aria-hidden': 'true'});
+	#room = el('div', {}, this.#canvas); // as high as the whole picture
 	#stage;
 	#details = el('p', {class: 'details', role: 'status'});
 	#hint;
 	#layout = null;
 	#width = 0;
-	#bars = []; // what was drawn: {x, y, width, height, lane, part, request}
+	#view = {top: 0, bottom: 0}; // what can be seen, in pixels from the picture's top
+	#bars = []; // {x, y, width, height, lane, part, request}
 	#chosen = null; // {request, start, kind} of the bar that is described
 	#byKey = false;
 
@@ -34,13 +39,12 @@ export class Lanes {
 			'aria-roledescription': 'timeline',
 			onpointermove: (event) => this.#point(event), onpointerdown: (event) => this.#point(event),
 			onpointerleave: () => this.#byKey || this.#choose(null),
-			onkeydown: (event) => this.#key(event)}, this.#canvas);
+			onkeydown: (event) => this.#key(event), onscroll: () => this.#redraw()}, this.#room);
 		this.element = el('div', {class: 'lanes'}, this.#stage, this.#details);
 		setText(this.#details, hint);
 		new ResizeObserver(([entry]) => {
 			this.#width = entry.contentRect.width;
-			if (this.#layout)
-				this.show(this.#layout);
+			this.#redraw();
 		}).observe(this.#stage);
 	}
 
@@ -49,7 +53,12 @@ export class Lanes {
 		if (!this.#width)
 			return;
 		const gutter = this.#width < 520 ? 74 : 92;
-		const context = sized(this.#canvas, this.#width, layout.height);
+		this.#room.style.height = `${layout.height}px`;
+		const top = this.#stage.scrollTop;
+		const height = Math.min(this.#stage.clientHeight, layout.height);
+		this.#view = {top, bottom: top + height};
+		const context = sized(this.#canvas, this.#width, height);
+		context.translate(0, -top);
 		const scale = (this.#width - gutter - 10) / (layout.to - layout.from);
 		const x = (t) => gutter + (t - layout.from) * scale;
 		this.#bars = [];
@@ -65,9 +74,19 @@ export class Lanes {
 			for (const lane of group.lanes)
 				this.#lane(context, group, lane, x, layout);
 			context.restore();
-			this.#labels(context, group);
+			if (this.#sees(group))
+				this.#labels(context, group);
 		}
 		this.#mark(context);
+	}
+
+	#redraw() {
+		if (this.#layout)
+			this.show(this.#layout);
+	}
+
+	#sees({top, bottom}) {
+		return bottom > this.#view.top && top < this.#view.bottom;
 	}
 
 	#axis(context, layout, x) {
@@ -106,7 +125,8 @@ export class Lanes {
 	#lane(context, group, lane, x, layout) {
 		switch (lane.kind) {
 		case 'beat':
-			this.#beat(context, group, lane, x, layout);
+			if (this.#sees(group))
+				this.#beat(context, group, lane, x, layout);
 			break;
 		case 'request':
 			for (const {request, parts} of lane.parts) {
@@ -193,6 +213,9 @@ export class Lanes {
 		const left = x(part.start);
 		const width = x(part.end) - left;
 		const [y, height] = [lane.top + inset - 1, lane.height - inset];
+		this.#bars.push({x: left, y, width, height, lane, part, request});
+		if (!this.#sees({top: y, bottom: y + height}))
+			return;
 		paint.bar(context, look, left, y, width, height);
 		if (part.open) { // it goes on: no end, but an arrow's point
 			context.fillStyle = paint.color(`${look}-edge`);
@@ -202,11 +225,12 @@ export class Lanes {
 			context.lineTo(left + width, y + height);
 			context.fill();
 		}
-		this.#bars.push({x: left, y, width, height, lane, part, request});
 	}
 
 	// Whose bar it is, in its longest part, on a ground that every pattern can be read through.
 	#name(context, lane, request, parts, x, holds = false) {
+		if (!this.#sees({top: lane.top, bottom: lane.top + lane.height}))
+			return;
 		const ends = (part) => [Math.max(x(part.start), x(this.#layout.from)), Math.min(x(part.end), x(this.#layout.to))];
 		const [left, right] = parts.map(ends).reduce((a, b) => (b[1] - b[0] > a[1] - a[0] ? b : a));
 		if (right - left < LEAST_LABEL)
@@ -262,7 +286,7 @@ export class Lanes {
 
 	#point(event) {
 		const box = this.#canvas.getBoundingClientRect();
-		const [px, py] = [event.clientX - box.left, event.clientY - box.top];
+		const [px, py] = [event.clientX - box.left, event.clientY - box.top + this.#view.top];
 		this.#byKey = false;
 		this.#choose(this.#bars.findLast((bar) => py >= bar.y && py <= bar.y + bar.height &&
 			px >= bar.x - NEAR && px <= bar.x + bar.width + NEAR) ?? null);

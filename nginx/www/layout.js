@@ -29,11 +29,9 @@ function pack(requests, most) {
 	return {rows, left};
 }
 
-function requestsOf(history, worker, from, to, only) {
+function requestsOf(history, requests, from, to) {
 	const found = [];
-	for (const request of history.requests.values()) {
-		if (request.worker !== worker.name || (only && !only.has(request)))
-			continue;
+	for (const request of requests) {
 		const parts = history.parts(request);
 		if (!parts.length)
 			continue;
@@ -50,8 +48,8 @@ function blocksOf(track, from, to, open) {
 	return open ? [...blocks, open] : blocks;
 }
 
-function group(history, worker, from, to, only) {
-	const requests = requestsOf(history, worker, from, to, only);
+function group(history, worker, from, to, known) {
+	const requests = requestsOf(history, known, from, to);
 	for (const part of requests.flatMap(({parts}) => parts).filter((p) => p.open))
 		part.end = Math.max(part.start, to);
 	// What no track has yet: it lasts, or the loop has not come to write it down.
@@ -108,9 +106,12 @@ export function layout(history, from, to, options = {}) {
 		.sort((a, b) => byPool(a.pool, b.pool) || a.name.localeCompare(b.name, 'en', {numeric: true}));
 	const groups = [];
 	const waiting = options.waiting?.filter((request) => request.start < to) ?? [];
+	const known = new Map(workers.map((worker) => [worker.name, []]));
 	let top = HEIGHT.axis;
+	for (const request of options.only ?? history.requests.values())
+		known.get(request.worker)?.push(request);
 	for (const worker of workers)
-		groups.push(group(history, worker, from, to, options.only));
+		groups.push(group(history, worker, from, to, known.get(worker.name)));
 	if (waiting.length)
 		groups.unshift(limbo(waiting, to));
 	for (const g of groups) {

@@ -224,7 +224,7 @@ test('the keyboard does it all', () => withPage({}, async (page) => {
 	await page.keyboard.press('+');
 	assert.equal(await page.locator('.toolbar output').innerText(), '5 s');
 	await page.keyboard.press('ArrowLeft');
-	assert.match(await page.locator('.live .details').innerText(), /^Request \d+ \/\S+ on \S+: /);
+	assert.match(await page.locator('.live .details').innerText(), /^Request \d+ \/\S* on \S+: /);
 	await page.keyboard.press('Escape');
 	assert.match(await page.locator('.live .details').innerText(), /^Point at a bar/);
 	await page.keyboard.press('-');
@@ -289,6 +289,36 @@ test('reduced motion: one picture a second', () => withPage({reducedMotion: 'red
 		setTimeout(() => resolve(cleared), 3000);
 	}));
 	assert.ok(pictures >= 1 && pictures <= 4, `${pictures} in 3 s`);
+}));
+
+test('500 workers: whatever is in view is painted, and found', () => withPage({deviceScaleFactor: 2}, async (page) => {
+	await page.evaluate(() => {
+		const {feed, history} = window.lanes;
+		feed.close();
+		const t = history.now + 100;
+		const names = Array.from({length: 500}, (_, i) => `loop-${i + 1}`);
+		feed.accept({t, lost: 0, workers: names.map((name, i) => ({name, pool: 'loop', engine: 'loop', pid: i + 1, in_flight: 0, loop: {held: null}})),
+			spans: names.flatMap((w) => [1, 2, 3, 4, 5, 6].map((r) => ({w, k: 'await', s: t - 900, d: 800, r, p: '/async/await-one', c: 200})))});
+	});
+	await page.getByRole('button', {name: 'Pause'}).click();
+	await page.getByLabel('Live lanes of all workers').focus();
+	await page.keyboard.press('ArrowLeft'); // the last bar, which is brought into view
+	const details = page.locator('.live .details');
+	assert.match(await details.innerText(), /^Request 6 \/async\/await-one on loop-500: /);
+	const found = await page.locator('.live .stage').evaluate(async (stage) => {
+		await new Promise((resolve) => setTimeout(() => requestAnimationFrame(resolve)));
+		const canvas = stage.querySelector('canvas');
+		const {data} = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+		const box = stage.getBoundingClientRect();
+		const said = new Set();
+		for (let x = box.left; x < box.right; x += 10) {
+			stage.dispatchEvent(new PointerEvent('pointermove', {clientX: x, clientY: box.bottom - 14}));
+			said.add(stage.nextSibling.textContent);
+		}
+		return {scrolled: stage.scrollTop, height: canvas.clientHeight, painted: data.some((byte) => byte), said: [...said]};
+	});
+	assert.ok(found.scrolled > 20_000 && found.height <= 560 && found.painted, JSON.stringify(found));
+	assert.ok(found.said.some((text) => text.includes('on loop-500:')), JSON.stringify(found));
 }));
 
 test('30 minutes of feed do not grow the page', () => withPage({}, async (page) => {

@@ -349,6 +349,24 @@ long process_status(pid_t pid, const char *field)
 	return read_field(pid, "status", field);
 }
 
+double process_seconds(pid_t pid)
+{
+	char path[64];
+	unsigned long user = 0;
+	unsigned long system = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	file = fopen(path, "r");
+	if (!file)
+		return 0;
+	if (fscanf(file, "%*d (%*[^)]) %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user,
+		   &system) != 2)
+		user = system = 0;
+	fclose(file);
+	return (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
+}
+
 long process_private_kb(pid_t pid)
 {
 	return read_field(pid, "smaps_rollup", "Anonymous");

@@ -101,6 +101,7 @@ bool file_has(const char *path, const char *text);
 /* What /proc says about a process. */
 long process_sockets(pid_t pid);		   /* open descriptors that are sockets */
 long process_status(pid_t pid, const char *field); /* "VmRSS" (KB), "Threads"; -1 if it is gone */
+double process_seconds(pid_t pid);		   /* of computing, so far; 0 if it is gone */
 long process_private_kb(pid_t pid);		   /* memory that is its own, no file's */
 
 /* Living processes whose working directory is this (also if removed since) and whose name is this

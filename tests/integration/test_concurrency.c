@@ -2,11 +2,14 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "../harness.h"
 #include "client.h"
 
 #define AWAITED "{\"mode\":\"async\",\"detail\":\"async_io_task("
+
+enum { PROCESSES_MAX = 64 };
 
 static struct system one; /* one worker */
 static struct system two; /* two of them */
@@ -164,6 +167,32 @@ static void work_of_clients_that_went_is_dropped(void)
 	CU_ASSERT(system_stop(&narrow));
 }
 
+/* Seconds that all of a system's processes computed so far. */
+static double computed(const struct system *system)
+{
+	pid_t pids[PROCESSES_MAX];
+	int count = processes_in(system->run_dir, NULL, pids, PROCESSES_MAX);
+	double sum = 0;
+
+	CU_ASSERT(count > 0 && count <= PROCESSES_MAX);
+	for (int i = 0; i < count && i < PROCESSES_MAX; i++)
+		sum += process_seconds(pids[i]);
+	return sum;
+}
+
+/* However busy the machine is: what others compute does not count. */
+static void nothing_to_do_takes_nothing(void)
+{
+	double before;
+
+	CU_ASSERT_EQUAL(get(&two, "/")->status, 200);
+	before = computed(&two);
+	nanosleep(&(struct timespec){.tv_sec = 2}, NULL);
+	before = computed(&two) - before;
+	printf("    two idle workers, nginx and admin, 2 s: %.2f s of computing\n", before);
+	CU_ASSERT(before < 0.2);
+}
+
 static const struct test tests[] = {
 	{"1,000 concurrent awaits take as long as one, in one process", a_thousand_await_together},
 	{"gather takes as long as the longest", gather_takes_the_longest},
@@ -173,6 +202,7 @@ static const struct test tests[] = {
 	{"while one worker is blocked another one answers", a_second_worker_takes_over},
 	{"work of clients that went is dropped, and a full queue refuses",
 	 work_of_clients_that_went_is_dropped},
+	{"a system that has nothing to do computes nothing", nothing_to_do_takes_nothing},
 };
 
 const struct suite concurrency_suite = {"concurrency", tests, sizeof(tests) / sizeof(tests[0]),

@@ -133,17 +133,26 @@ static void status_and_stop(void)
 
 /* ---- any number of cores ---- */
 
+/* A program of that name that says the number, whatever it is asked. */
+static void stand_in(const char *directory, const char *name, unsigned number)
+{
+	char path[DIRECTORY_SIZE + 16];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/%s", directory, name);
+	file = fopen(path, "we");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(file);
+	fprintf(file, "#!/bin/sh\necho %u\n", number);
+	CU_ASSERT_EQUAL(fclose(file), 0);
+	CU_ASSERT_EQUAL(chmod(path, 0755), 0);
+}
+
 /* A directory with an nproc that says so many, and PATH with that first. */
 static void stand_in_nproc(unsigned cores, char *directory, char *path, size_t size)
 {
-	char command[2 * DIRECTORY_SIZE + 64];
-
 	CU_ASSERT_FATAL(directory_make(directory));
 	snprintf(path, size, "PATH=%s:%s", directory, getenv("PATH"));
-	snprintf(command, sizeof(command), "echo 'echo %u' >'%s/nproc'; chmod 755 '%s/nproc'",
-		 cores, directory, directory);
-	run(&outcome, (const char *[]){"sh", "-c", command, NULL}, NULL, -1);
-	CU_ASSERT_EQUAL(outcome.status, 0);
+	stand_in(directory, "nproc", cores);
 }
 
 static unsigned times_in(const char *text, const char *sought)
@@ -204,6 +213,24 @@ static void defaults_on_more_cores_than_workers(void)
 	refused("/nowhere/lanes is missing");
 	script("spawn/start.sh", (const char *[]){path, run_dir, "WORKERS=257", NULL});
 	refused("WORKERS=257: a whole number from 1 to 256 is wanted");
+	directory_remove(directory);
+}
+
+static void compiler_for_32_bits(void)
+{
+	char directory[DIRECTORY_SIZE];
+	char build[DIRECTORY_SIZE + 16];
+	char compiler[DIRECTORY_SIZE + 16];
+
+	CU_ASSERT_FATAL(directory_make(directory));
+	snprintf(build, sizeof(build), "BUILD=%s/build", directory);
+	snprintf(compiler, sizeof(compiler), "CC=%s/cc", directory);
+	stand_in(directory, "cc", 4); /* what it makes of __SIZEOF_POINTER__ */
+	run(&outcome, (const char *[]){"make", build, compiler, "all", NULL},
+	    (const char *[]){"MAKEFLAGS", "SANITIZER", "CFLAGS", NULL}, -1);
+	CU_ASSERT(outcome.status > 0);
+	CU_ASSERT_STRING_EQUAL(outcome.out, "");
+	CU_ASSERT_EQUAL(strncmp(outcome.errors, "Lanes needs a 64-bit machine\n", 29), 0);
 	directory_remove(directory);
 }
 
@@ -428,6 +455,7 @@ static const struct test tests[] = {
 	 defaults_on_many_cores},
 	{"1000 cores: the defaults are values that are allowed",
 	 defaults_on_more_cores_than_workers},
+	{"a compiler for 32 bits is refused in one line", compiler_for_32_bits},
 	{"stop answers the requests in flight first", stop_answers_what_is_in_flight},
 	{"in the foreground: SIGINT and SIGTERM stop everything", foreground_ends_with_a_signal},
 	{"in the foreground: nothing is left even after SIGKILL",
