@@ -22,7 +22,7 @@
 	"exec spawn-fcgi -n -s $NAME-1.sock -b 4096 -- $(command -v multiwatch) -f " #n            \
 	" -- $BUILD/lanes --engine prefork --pool prefork --scoreboard $NAME.board"
 #define UVICORN                                                                                    \
-	"exec /usr/bin/python3 -m uvicorn --app-dir $ROOT/tests/oracle app:app --loop uvloop"      \
+	"exec /usr/bin/python3 -B -m uvicorn --app-dir $ROOT/tests/oracle app:app --loop uvloop"   \
 	" --http httptools --no-access-log --log-level warning --backlog 4096"
 #define PHP(n)                                                                                     \
 	"printf '%s\\n' '[global]' error_log=$NAME.log '[www]' listen=$NAME-1.sock"                \
