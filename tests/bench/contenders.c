@@ -210,6 +210,7 @@ static void copy_line(FILE *to, const char *line)
 		const char *word;
 		const char *value;
 	} words[] = {{"@USER@", "root"},
+		     {"@GROUP@", "root"},
 		     {"@PROCESSES@", "2"},
 		     {"@FILES@", files},
 		     {"@CONNECTIONS@", connections}};
