@@ -209,8 +209,7 @@ static void copy_line(FILE *to, const char *line)
 	const struct {
 		const char *word;
 		const char *value;
-	} words[] = {{"@USER@", "root"},
-		     {"@GROUP@", "root"},
+	} words[] = {{"@USER@ @GROUP@", "root"},
 		     {"@PROCESSES@", "2"},
 		     {"@FILES@", files},
 		     {"@CONNECTIONS@", connections}};
