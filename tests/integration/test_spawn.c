@@ -225,7 +225,8 @@ static void compiler_for_32_bits(void)
 	snprintf(build, sizeof(build), "BUILD=%s/build", directory);
 	snprintf(compiler, sizeof(compiler), "CC=%s/cc", directory);
 	stand_in(directory, "cc", 4); /* what it makes of __SIZEOF_POINTER__ */
-	run(&outcome, (const char *[]){"make", build, compiler, "all", NULL},
+	run(&outcome,
+	    (const char *[]){"make", "--no-print-directory", build, compiler, "all", NULL},
 	    (const char *[]){"MAKEFLAGS", "SANITIZER", "CFLAGS", NULL}, -1);
 	CU_ASSERT(outcome.status > 0);
 	CU_ASSERT_STRING_EQUAL(outcome.out, "");
@@ -268,6 +269,7 @@ static void foreground_ends_with(int number)
 	pid = fork();
 	if (pid == 0) {
 		setpgid(0, 0);
+		signal(number, SIG_DFL); /* whoever started us may ignore it */
 		execlp("env", "env", variables[0], variables[1], "WORKERS=1", "sh", "-c",
 		       "exec spawn/run.sh >\"$RUN_DIR/run.log\" 2>&1", (char *)NULL);
 		_exit(127);
