@@ -226,7 +226,8 @@ static void compiler_for_32_bits(void)
 	snprintf(build, sizeof(build), "BUILD=%s/build", directory);
 	snprintf(compiler, sizeof(compiler), "CC=%s/cc", directory);
 	stand_in(directory, "cc", 4); /* what it makes of __SIZEOF_POINTER__ */
-	run(&outcome, (const char *[]){"make", build, compiler, "all", NULL},
+	run(&outcome,
+	    (const char *[]){"make", "--no-print-directory", build, compiler, "all", NULL},
 	    (const char *[]){"MAKEFLAGS", "SANITIZER", "CFLAGS", NULL}, -1);
 	CU_ASSERT(outcome.status > 0);
 	CU_ASSERT_STRING_EQUAL(outcome.out, "");
