@@ -31,7 +31,9 @@ static struct board_slot *claim_slot(const struct options *options, struct score
 		slot = scoreboard_claim(board, options->pool, (uint32_t)options->slot, engine);
 	if (!slot && options->scoreboard) {
 		log_complaint("%.1000s: no scoreboard: %s", options->scoreboard,
-			      err ? strerror(-err) : "no slot, or no room on the disk");
+			      err == -ETIMEDOUT ? "its lock is held"
+			      : err		? strerror(-err)
+						: "no slot, or no room on the disk");
 		scoreboard_close(board);
 		if (scoreboard_open(board, NULL) == 0)
 			slot = scoreboard_claim(board, options->pool, (uint32_t)options->slot,

@@ -139,20 +139,23 @@ static const struct request_ops ops = {
 	.release = request_release,
 };
 
-/* Returns the bytes that the params took. */
-static size_t take_params(struct prefork *p)
+/* Returns the status of a refusal, or 0. libfcgi gives strings: a name with a NUL byte is one
+ * without '='. */
+static int take_params(struct prefork *p)
 {
 	size_t bytes = 0;
 
 	for (char **pair = p->fcgi.envp; *pair; pair++) {
 		const char *equals = strchr(*pair, '=');
 
+		if (!equals)
+			return 400;
 		bytes += strlen(*pair) + 1;
 		request_take_param(&p->req, (struct slice){*pair, (size_t)(equals - *pair)},
 				   slice_of(equals + 1));
 	}
 	request_params_done(&p->req);
-	return bytes;
+	return bytes > (size_t)p->options->params_limit ? 431 : 0;
 }
 
 /* To the end, or what is left would be taken for the beginning of the next request. */
@@ -170,11 +173,11 @@ static size_t drain_stdin(struct prefork *p)
 /* True if the request has been answered without a handler. */
 static bool refused(struct prefork *p)
 {
-	bool params_fit = take_params(p) <= (size_t)p->options->params_limit;
+	int status = take_params(p);
 	bool stdin_fits = drain_stdin(p) <= (size_t)p->options->stdin_limit;
 
-	if (!params_fit)
-		reply_error(&p->req, 431);
+	if (status)
+		reply_error(&p->req, status);
 	else if (router_route(p->routes, &p->req) && !stdin_fits)
 		reply_error(&p->req, 413);
 	return p->req.reply.status != 0;

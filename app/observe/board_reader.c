@@ -6,7 +6,10 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { NS_PER_S = 1000000000 };
+enum {
+	NS_PER_S = 1000000000,
+	TRIES = 100, /* reading what a worker changes much more slowly */
+};
 
 const char *const board_pool_names[BOARD_POOLS] = {"blocking", "cpu"};
 
@@ -20,21 +23,33 @@ bool board_doing(const struct board_doing *doing, uint64_t *since, uint64_t *own
 {
 	uint64_t again = atomic_load_explicit(&doing->since, memory_order_acquire);
 
-	do {
+	for (int i = 0; i < TRIES; i++) {
 		*since = again;
 		*owner = atomic_load_explicit(&doing->owner, memory_order_acquire);
 		again = atomic_load_explicit(&doing->since, memory_order_acquire);
-	} while (again != *since);
-	return *since != 0;
+		if (again == *since)
+			return *since != 0;
+	}
+	return false;
 }
 
-const char *board_route(const struct board_slot *slot, uint16_t route)
+void board_text(char *text, const char *from, size_t room)
 {
-	return route < BOARD_ROUTES ? slot->routes[route].path : "";
+	const volatile char *at = from; /* each byte is read once */
+	size_t len = 0;
+	char c;
+
+	for (; len + 1 < room && (c = at[len]); len++)
+		text[len] = (char)(c < ' ' || c > '~' ? '?' : c);
+	text[len] = '\0';
 }
 
-static bool read_running(const struct board_slot *slot, const struct board_doing *doing,
-			 uint64_t now, struct running *running)
+const char *worker_path(const struct worker_state *worker, uint16_t route)
+{
+	return route < BOARD_ROUTES ? worker->paths[route] : "";
+}
+
+static bool read_running(const struct board_doing *doing, uint64_t now, struct running *running)
 {
 	uint64_t since;
 	uint64_t packed;
@@ -43,19 +58,19 @@ static bool read_running(const struct board_slot *slot, const struct board_doing
 	if (!board_doing(doing, &since, &packed))
 		return false;
 	owner = span_owner_unpack(packed);
-	*running = (struct running){.serial = owner.serial,
-				    .route = board_route(slot, owner.route),
-				    .seconds = seconds_since(since, now)};
+	*running = (struct running){
+		.serial = owner.serial, .route = owner.route, .seconds = seconds_since(since, now)};
 	return true;
 }
 
-static void read_pool(const struct board_slot *slot, const struct board_threads *threads,
-		      uint64_t now, struct pool_state *pool)
+static void read_pool(const struct board_threads *threads, uint64_t now, struct pool_state *pool)
 {
 	uint64_t oldest = board_get(&threads->oldest);
 
 	pool->limit = board_get(&threads->limit);
 	pool->threads = board_get(&threads->started);
+	if (pool->threads > BOARD_THREADS_MAX)
+		pool->threads = BOARD_THREADS_MAX;
 	pool->running = board_get(&threads->running);
 	pool->queued = board_get(&threads->queued);
 	pool->refused = board_get(&threads->refused);
@@ -64,18 +79,19 @@ static void read_pool(const struct board_slot *slot, const struct board_threads 
 		struct busy_thread *busy = &pool->busy[pool->busy_count];
 
 		busy->thread = i;
-		if (read_running(slot, &threads->threads[i], now, &busy->request))
+		if (read_running(&threads->threads[i], now, &busy->request))
 			pool->busy_count++;
 	}
 }
 
 static void read_routes(struct worker_state *worker)
 {
-	for (unsigned i = 0; i < BOARD_ROUTES; i++) {
+	for (uint16_t i = 0; i < BOARD_ROUTES; i++) {
 		const struct board_route *from = &worker->slot->routes[i];
 		struct route_state *to = &worker->routes[worker->route_count];
 
-		*to = (struct route_state){.path = from->path};
+		board_text(worker->paths[i], from->path, sizeof(from->path));
+		*to = (struct route_state){.route = i};
 		for (unsigned b = 0; b < BOARD_BUCKETS; b++)
 			to->count += to->buckets[b] = board_get(&from->buckets[b]);
 		to->seconds = (double)board_get(&from->nanoseconds) / NS_PER_S;
@@ -93,7 +109,8 @@ static double longest_hold(const struct worker_state *worker, uint64_t now, unsi
 		uint64_t hold = board_get(&worker->slot->holds[i]);
 		double us = (double)(uint32_t)hold;
 
-		if ((hold >> 32) + seconds >= now / NS_PER_S && us / 1e6 > longest)
+		if ((hold >> 32) + seconds >= now / NS_PER_S && hold >> 32 <= now / NS_PER_S &&
+		    us / 1e6 > longest)
 			longest = us / 1e6;
 	}
 	return longest;
@@ -106,7 +123,7 @@ static void read_loop(struct worker_state *worker, uint64_t now)
 
 	worker->is_held = since != 0;
 	worker->held = since ? seconds_since(since, now) : 0;
-	worker->is_running = read_running(slot, &slot->running, now, &worker->running);
+	worker->is_running = read_running(&slot->running, now, &worker->running);
 	worker->longest_1s = longest_hold(worker, now, 1);
 	worker->longest_60s = longest_hold(worker, now, 60);
 }
@@ -125,7 +142,9 @@ static void read_counters(struct worker_state *worker)
 	worker->aborted = board_get(&slot->aborted);
 	for (int i = 0; i < 6; i++)
 		worker->answers[i] = board_get(&slot->classes[i]);
-	snprintf(worker->name, sizeof(worker->name), "%.15s-%llu", slot->pool,
+	board_text(worker->pool, slot->pool, sizeof(slot->pool));
+	board_text(worker->engine, slot->engine, sizeof(slot->engine));
+	snprintf(worker->name, sizeof(worker->name), "%s-%llu", worker->pool,
 		 (unsigned long long)worker->number);
 }
 
@@ -165,14 +184,15 @@ static bool read_worker(const struct scoreboard *board, unsigned number,
 	const struct board_slot *slot = &board->slots[number];
 	uint64_t pid = atomic_load_explicit(&slot->pid, memory_order_acquire);
 	uint64_t now = board_now();
+	pid_t holder = pid ? scoreboard_holder(board, number) : 0;
 
-	if (!pid || !scoreboard_alive(board, number))
+	if (!holder)
 		return false;
-	*worker = (struct worker_state){.slot = slot, .pid = pid};
+	*worker = (struct worker_state){.slot = slot, .pid = holder > 0 ? (uint64_t)holder : pid};
 	read_counters(worker);
 	read_loop(worker, now);
 	for (int i = 0; i < BOARD_POOLS; i++)
-		read_pool(slot, &slot->pools[i], now, &worker->pools[i]);
+		read_pool(&slot->pools[i], now, &worker->pools[i]);
 	read_routes(worker);
 	read_process(worker);
 	atomic_thread_fence(memory_order_acquire);
@@ -183,7 +203,7 @@ static int by_name(const void *a, const void *b)
 {
 	const struct worker_state *one = a;
 	const struct worker_state *other = b;
-	int order = strncmp(one->slot->pool, other->slot->pool, sizeof(one->slot->pool));
+	int order = strcmp(one->pool, other->pool);
 
 	return order ? order : (one->number > other->number) - (one->number < other->number);
 }
@@ -235,6 +255,12 @@ static struct span copy_span(const struct board_span *from)
 			     .kind = what & 0xff,
 			     .pool = (what >> 8 & 0xff) % BOARD_POOLS,
 			     .thread = (unsigned)(what >> 16)};
+}
+
+bool span_is_sound(const struct span *span)
+{
+	return span->kind >= SPAN_QUEUE && span->kind <= SPAN_GONE &&
+	       span->thread < BOARD_THREADS_MAX && span->start + span->duration >= span->start;
 }
 
 size_t board_spans(const struct board_slot *slot, uint64_t *next, struct span *spans, size_t max,

@@ -4,6 +4,10 @@
  *
  * A worker's counters are read one by one, so two of them may be an instant apart; what has to
  * agree (a request and since when it runs, a span's parts) is read until it does.
+ *
+ * The file belongs to all workers alike, and any of them may have written anything anywhere. So
+ * what is read is copied and made fit to show: texts end and are printable, counts that lead a loop
+ * or an index are within their bounds, and a process is the one that the kernel names.
  */
 #ifndef LANES_OBSERVE_BOARD_READER_H
 #define LANES_OBSERVE_BOARD_READER_H
@@ -17,7 +21,7 @@
 /* A request that runs somewhere. */
 struct running {
 	uint32_t serial;
-	const char *route; /* "" if it matched none; the scoreboard's */
+	uint16_t route;
 	double seconds;
 };
 
@@ -38,7 +42,7 @@ struct pool_state {
 };
 
 struct route_state {
-	const char *path;
+	uint16_t route;
 	uint64_t count;
 	double seconds; /* of all, summed */
 	uint64_t buckets[BOARD_BUCKETS];
@@ -47,6 +51,8 @@ struct route_state {
 struct worker_state {
 	const struct board_slot *slot;
 	char name[40];
+	char pool[BOARD_NAME];
+	char engine[BOARD_NAME];
 	uint64_t number;
 	uint64_t pid;
 	uint64_t started; /* seconds since the epoch */
@@ -66,6 +72,7 @@ struct worker_state {
 	double longest_60s;
 
 	struct pool_state pools[BOARD_POOLS];
+	char paths[BOARD_ROUTES][BOARD_PATH];	 /* see worker_path() */
 	struct route_state routes[BOARD_ROUTES]; /* those that were asked for */
 	unsigned route_count;
 
@@ -81,8 +88,7 @@ struct workers {
 /* "blocking", "cpu". */
 extern const char *const board_pool_names[BOARD_POOLS];
 
-/* All living workers. 0 or -ENOMEM; free with workers_free(). Texts point into the scoreboard,
- * which must stay mapped. */
+/* All living workers. 0 or -ENOMEM; free with workers_free(). */
 int workers_read(const struct scoreboard *board, struct workers *workers);
 void workers_free(struct workers *workers);
 
@@ -90,7 +96,11 @@ void workers_free(struct workers *workers);
 bool board_doing(const struct board_doing *doing, uint64_t *since, uint64_t *owner);
 
 /* The path of a span's or request's route; "" if there is none. */
-const char *board_route(const struct board_slot *slot, uint16_t route);
+const char *worker_path(const struct worker_state *worker, uint16_t route);
+
+/* Copies a text of the scoreboard that has so much room there, and here: up to its end or that of
+ * the room. What is not printable ASCII becomes '?'. */
+void board_text(char *text, const char *from, size_t room);
 
 /* A span, copied. */
 struct span {
@@ -101,6 +111,10 @@ struct span {
 	enum board_pool pool;
 	unsigned thread;
 };
+
+/* Whether it can be one: of a kind that there is, on a thread that there may be, ending after it
+ * began. */
+bool span_is_sound(const struct span *span);
 
 /* Copies up to max spans, beginning with number *next, and moves *next beyond them. Those written
  * over in the meantime are left out and added to *lost (which may be NULL). 0: no more. */

@@ -71,7 +71,7 @@ static void append_names(struct trace *trace)
 	buffer_append_text(trace->out, ",\"name\":\"process_name\",\"args\":{\"name\":");
 	status_string(trace->out, trace->worker->name);
 	buffer_append_text(trace->out, "}}");
-	name_thread(trace, 0, strcmp(trace->worker->slot->engine, "loop") ? "process" : "loop");
+	name_thread(trace, 0, strcmp(trace->worker->engine, "loop") ? "process" : "loop");
 	for (int p = 0; p < BOARD_POOLS; p++) {
 		for (unsigned t = 0; t < trace->worker->pools[p].threads; t++) {
 			struct buffer name = {0};
@@ -108,7 +108,7 @@ static void append_run(struct trace *trace, const struct span *span)
 	unsigned thread = span->kind == SPAN_POOL ? pool_thread(span->pool, span->thread) : 0;
 	struct place *place = &trace->places[span->owner.serial % REMEMBERED];
 
-	const char *route = board_route(trace->worker->slot, span->owner.route);
+	const char *route = worker_path(trace->worker, span->owner.route);
 
 	begin_event(trace, "X", thread);
 	buffer_append_text(trace->out, ",\"cat\":\"run\",\"name\":");
@@ -134,14 +134,14 @@ static void append_wait(struct trace *trace, const struct span *span, const char
 			      ",\"cat\":\"wait\",\"name\":\"%s\",\"id2\":{\"local\":\"%" PRIu32
 			      "\"},\"ts\":%.3f,\"args\":{\"request\":%" PRIu32 ",\"route\":",
 			      name, span->owner.serial, microseconds(times[i]), span->owner.serial);
-		status_string(trace->out, board_route(trace->worker->slot, span->owner.route));
+		status_string(trace->out, worker_path(trace->worker, span->owner.route));
 		buffer_append_text(trace->out, "}}");
 	}
 }
 
 static void append_span(struct trace *trace, const struct span *span)
 {
-	if (span->start + span->duration < trace->since)
+	if (!span_is_sound(span) || span->start + span->duration < trace->since)
 		return;
 	switch (span->kind) {
 	case SPAN_LOOP:
@@ -168,14 +168,19 @@ static void append_worker(struct trace *trace)
 	const struct board_slot *slot = trace->worker->slot;
 	struct span spans[SPANS_AT_ONCE];
 	uint64_t end = board_head(slot);
-	uint64_t next = 0;
+	uint64_t next = end > BOARD_SPANS ? end - BOARD_SPANS : 0;
+	size_t left = BOARD_SPANS;
 	size_t count;
 
 	append_names(trace);
 	memset(trace->places, 0, sizeof(trace->places));
-	while (next < end && (count = board_spans(slot, &next, spans, SPANS_AT_ONCE, NULL)))
+	for (; next < end && left; left -= count < left ? count : left) {
+		count = board_spans(slot, &next, spans, SPANS_AT_ONCE, NULL);
+		if (!count)
+			break;
 		for (size_t i = 0; i < count; i++)
 			append_span(trace, &spans[i]);
+	}
 }
 
 void chrome_trace(struct request *req)

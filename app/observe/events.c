@@ -62,7 +62,7 @@ static void append_span(struct buffer *out, const struct worker_state *worker,
 	buffer_format(out, ",\"k\":\"%s\",\"s\":%.3f,\"d\":%.3f,\"r\":%" PRIu32 ",\"p\":",
 		      kinds[span->kind], milliseconds(span->start), milliseconds(span->duration),
 		      span->owner.serial);
-	status_string(out, board_route(worker->slot, span->owner.route));
+	status_string(out, worker_path(worker, span->owner.route));
 	buffer_format(out, ",\"c\":%u", span->owner.status);
 	if (span->kind == SPAN_POOL || span->kind == SPAN_POOL_QUEUE)
 		buffer_format(out, ",\"pool\":\"%s\",\"th\":%u", board_pool_names[span->pool],
@@ -77,22 +77,24 @@ static uint64_t append_spans(struct buffer *out, const struct worker_state *work
 {
 	struct span spans[SPANS_AT_ONCE];
 
+	if (next > end)
+		next = 0; /* what the worker says has become less */
 	if (end - next > SPANS_MAX) {
 		*lost += end - SPANS_MAX - next;
 		next = end - SPANS_MAX;
 	}
-	while (next < end && !out->failed) {
-		uint64_t left = end - next;
+	for (size_t budget = SPANS_MAX; next < end && budget && !out->failed;) {
+		uint64_t left = end - next < budget ? end - next : budget;
 		size_t count =
 			board_spans(worker->slot, &next, spans,
 				    left < SPANS_AT_ONCE ? (size_t)left : SPANS_AT_ONCE, lost);
 
 		for (size_t i = 0; i < count && !out->failed; i++)
-			if (spans[i].kind >= SPAN_QUEUE && spans[i].kind <= SPAN_GONE &&
-			    spans[i].start + spans[i].duration >= since)
+			if (span_is_sound(&spans[i]) && spans[i].start + spans[i].duration >= since)
 				append_span(out, worker, &spans[i]);
 		if (!count)
 			break;
+		budget -= count;
 	}
 	return next;
 }

@@ -82,7 +82,7 @@ static void append_sample(struct buffer *out, const char *name, const struct wor
 {
 	buffer_format(out, "lanes_%s", name);
 	append_label(out, "{worker=\"", worker->name);
-	append_label(out, ",pool=\"", worker->slot->pool);
+	append_label(out, ",pool=\"", worker->pool);
 }
 
 static void append_value(struct buffer *out, const struct metric *metric, const void *state)
@@ -134,7 +134,7 @@ static void append_info(struct buffer *out, const struct workers *workers)
 	append_head(out, "worker_info", "gauge", "Always 1; says who the worker is.");
 	for (size_t i = 0; i < workers->count; i++) {
 		append_sample(out, "worker_info", &workers->list[i]);
-		append_label(out, ",engine=\"", workers->list[i].slot->engine);
+		append_label(out, ",engine=\"", workers->list[i].engine);
 		buffer_format(out, ",pid=\"%" PRIu64 "\"} 1\n", workers->list[i].pid);
 	}
 }
@@ -154,12 +154,13 @@ static void append_answers(struct buffer *out, const struct workers *workers)
 static void append_histogram(struct buffer *out, const struct worker_state *worker,
 			     const struct route_state *route)
 {
+	const char *path = worker_path(worker, route->route);
 	uint64_t count = 0;
 
 	for (int b = 0; b < BOARD_BUCKETS; b++) {
 		count += route->buckets[b];
 		append_sample(out, "request_duration_seconds_bucket", worker);
-		append_label(out, ",route=\"", route->path);
+		append_label(out, ",route=\"", path);
 		if (b < BOARD_BUCKETS - 1)
 			buffer_format(out, ",le=\"%g\"} %" PRIu64 "\n",
 				      (double)board_bounds[b] / 1e9, count);
@@ -167,10 +168,10 @@ static void append_histogram(struct buffer *out, const struct worker_state *work
 			buffer_format(out, ",le=\"+Inf\"} %" PRIu64 "\n", count);
 	}
 	append_sample(out, "request_duration_seconds_sum", worker);
-	append_label(out, ",route=\"", route->path);
+	append_label(out, ",route=\"", path);
 	buffer_format(out, "} %.6f\n", route->seconds);
 	append_sample(out, "request_duration_seconds_count", worker);
-	append_label(out, ",route=\"", route->path);
+	append_label(out, ",route=\"", path);
 	buffer_format(out, "} %" PRIu64 "\n", count);
 }
 

@@ -11,10 +11,14 @@
 #include <unistd.h>
 
 enum {
-	VERSION = 2,
+	VERSION = 3,
 	PAGE = 4096,
 	CLAIM_LOCK = BOARD_SLOTS, /* the byte that is locked while a slot is chosen */
 	ATTEMPTS = 100,
+	LOCK_STEP_MS = 5,
+	LOCK_STEPS = 2000, /* looks at a lock that is held, in all … */
+	HOLDER_STEPS =
+		200, /* … and while the same process holds it: it only has to choose a slot */
 };
 
 static const char MAGIC[8] = "LANESSB";
@@ -56,6 +60,30 @@ static int lock_byte(int fd, int command, unsigned byte, short type)
 	return err;
 }
 
+/* Whoever may read the file could hold its lock for ever: no longer than a second for each holder,
+ * and ten in all. */
+static int lock_in_time(int fd)
+{
+	pid_t holder = 0;
+	unsigned seen = 0;
+
+	for (unsigned step = 0; step < LOCK_STEPS && seen < HOLDER_STEPS; step++) {
+		struct flock held = {
+			.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = CLAIM_LOCK, .l_len = 1};
+		int err = lock_byte(fd, F_SETLK, CLAIM_LOCK, F_WRLCK);
+
+		if (err != -EAGAIN && err != -EACCES)
+			return err;
+		if (fcntl(fd, F_GETLK, &held) == 0 && held.l_pid != holder) {
+			holder = held.l_pid;
+			seen = 0;
+		}
+		seen++;
+		nanosleep(&(struct timespec){.tv_nsec = LOCK_STEP_MS * 1000000}, NULL);
+	}
+	return -ETIMEDOUT;
+}
+
 static bool is_ours(int fd)
 {
 	struct header want = expected();
@@ -76,7 +104,8 @@ static int make_file(const char *path)
 	if (snprintf(temporary, sizeof(temporary), "%s.%d", path, (int)getpid()) >=
 	    (int)sizeof(temporary))
 		return -ENAMETOOLONG;
-	fd = open(temporary, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
+	unlink(temporary);
+	fd = open(temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
 	if (fd < 0)
 		return -errno;
 	if (pwrite(fd, &header, sizeof(header), 0) != (ssize_t)sizeof(header))
@@ -93,7 +122,7 @@ static bool is_at(int fd, const char *path)
 	struct stat here;
 	struct stat there;
 
-	return fstat(fd, &here) == 0 && stat(path, &there) == 0 && here.st_ino == there.st_ino &&
+	return fstat(fd, &here) == 0 && lstat(path, &there) == 0 && here.st_ino == there.st_ino &&
 	       here.st_dev == there.st_dev;
 }
 
@@ -103,7 +132,7 @@ static bool is_at(int fd, const char *path)
 static int open_locked(const char *path)
 {
 	for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
-		int fd = open(path, O_RDWR | O_CLOEXEC);
+		int fd = open(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 		int err;
 
 		if (fd < 0 && errno == ENOENT) {
@@ -114,7 +143,7 @@ static int open_locked(const char *path)
 		}
 		if (fd < 0)
 			return -errno;
-		err = lock_byte(fd, F_SETLKW, CLAIM_LOCK, F_WRLCK);
+		err = lock_in_time(fd);
 		if (!err && is_at(fd, path)) {
 			if (is_ours(fd))
 				return fd;
@@ -165,7 +194,8 @@ int scoreboard_open_to_read(struct scoreboard *board, const char *path)
 {
 	int err = 0;
 
-	*board = (struct scoreboard){.fd = open(path, O_RDONLY | O_CLOEXEC)};
+	*board = (struct scoreboard){
+		.fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)};
 	if (board->fd < 0)
 		return -errno;
 	board->map_size = MAP_SIZE;
@@ -206,16 +236,22 @@ unsigned scoreboard_slots(const struct scoreboard *board)
 	return (unsigned)((size - PAGE) / sizeof(struct board_slot));
 }
 
-bool scoreboard_alive(const struct scoreboard *board, unsigned slot)
+pid_t scoreboard_holder(const struct scoreboard *board, unsigned slot)
 {
 	struct flock lock = {
 		.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = (off_t)slot, .l_len = 1};
 
 	if (board->own == &board->slots[slot])
-		return true;
-	if (board->fd < 0)
-		return false;
-	return fcntl(board->fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+		return getpid();
+	/* A lock for reading is no worker's. */
+	if (board->fd < 0 || fcntl(board->fd, F_GETLK, &lock) || lock.l_type != F_WRLCK)
+		return 0;
+	return lock.l_pid > 0 ? lock.l_pid : -1;
+}
+
+bool scoreboard_alive(const struct scoreboard *board, unsigned slot)
+{
+	return scoreboard_holder(board, slot) != 0;
 }
 
 static bool in_pool(const struct board_slot *slot, const char *pool)
@@ -304,7 +340,7 @@ struct board_slot *scoreboard_claim(struct scoreboard *board, const char *pool, 
 {
 	struct board_slot *slot;
 
-	if (board->fd >= 0 && lock_byte(board->fd, F_SETLKW, CLAIM_LOCK, F_WRLCK))
+	if (board->fd >= 0 && lock_in_time(board->fd))
 		return NULL;
 	slot = lock_free_slot(board);
 	if (slot) {
@@ -328,7 +364,7 @@ struct board_slot *scoreboard_claim(struct scoreboard *board, const char *pool, 
 void board_answered(struct board_slot *slot, uint64_t owner, uint64_t nanoseconds)
 {
 	struct span_owner who = span_owner_unpack(owner);
-	struct board_route *route = &slot->routes[who.route % BOARD_ROUTES];
+	struct board_route *route = &slot->routes[who.route < BOARD_ROUTES ? who.route : 0];
 	unsigned bucket = 0;
 
 	while (nanoseconds > board_bounds[bucket])

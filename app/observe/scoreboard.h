@@ -16,16 +16,19 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 #include <time.h>
 
 enum {
 	BOARD_SLOTS = 1024, /* at most: the file has as many as were ever in use at once */
-	BOARD_ROUTES = 16,  /* number 0 stands for requests that matched none */
+	BOARD_ROUTES = 32,  /* number 0 stands for requests that matched none, or a route beyond */
 	BOARD_PATH = 48,
-	BOARD_BUCKETS = 14,  /* of a latency histogram, the last one unbounded */
-	BOARD_THREADS = 64,  /* of each pool that are shown one by one */
-	BOARD_SECONDS = 64,  /* of loop history */
-	BOARD_SPANS = 16384, /* a power of two */
+	BOARD_NAME = 16,
+	BOARD_BUCKETS = 14,	  /* of a latency histogram, the last one unbounded */
+	BOARD_THREADS = 64,	  /* of each pool that are shown one by one */
+	BOARD_THREADS_MAX = 1024, /* of each pool */
+	BOARD_SECONDS = 64,	  /* of loop history */
+	BOARD_SPANS = 16384,	  /* a power of two */
 };
 
 enum board_pool { BOARD_BLOCKING, BOARD_CPU, BOARD_POOLS };
@@ -84,9 +87,8 @@ struct board_slot {
 	word pid;
 	word number;	 /* "<pool>-<number>" is the worker's name */
 	word started_at; /* seconds since the epoch */
-	char pool[16];
-	char engine[16];
-	word route_count;
+	char pool[BOARD_NAME];
+	char engine[BOARD_NAME];
 	struct board_route routes[BOARD_ROUTES];
 
 	word requests; /* begun, ever */
@@ -120,11 +122,12 @@ extern const uint64_t board_bounds[BOARD_BUCKETS];
 
 /* Maps the file, making it if it is missing, replacing it if it is none of ours or of another
  * version. path NULL maps private memory with a single slot, so that writers need no case for
- * it. Returns 0 or a negative errno. */
+ * it. The file's last name must be no link. Returns 0 or a negative errno: -ETIMEDOUT if somebody
+ * holds its lock. */
 int scoreboard_open(struct scoreboard *board, const char *path);
 
 /* Claims a slot that no living process holds, cleared, for a worker of the pool. number 0 takes
- * the lowest one free in the pool. NULL if all slots are taken. */
+ * the lowest one free in the pool. NULL if all slots are taken, or somebody holds the lock. */
 struct board_slot *scoreboard_claim(struct scoreboard *board, const char *pool, uint32_t number,
 				    const char *engine);
 
@@ -136,7 +139,11 @@ int scoreboard_open_to_read(struct scoreboard *board, const char *path);
 /* How many slots there are now. They only become more. */
 unsigned scoreboard_slots(const struct scoreboard *board);
 
-/* Whether a living process holds the slot. Our own is alive. */
+/* The process that holds the slot, as the kernel says; 0: none, -1: one that cannot be named here
+ * (of another pid namespace). Our own slot's is us. */
+pid_t scoreboard_holder(const struct scoreboard *board, unsigned slot);
+
+/* Whether a living process holds the slot. */
 bool scoreboard_alive(const struct scoreboard *board, unsigned slot);
 
 /* Whether another living worker of our own slot's pool is there and not draining. */

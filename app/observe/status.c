@@ -27,10 +27,11 @@ void status_string(struct buffer *out, const char *text)
 	buffer_append_text(out, "\"");
 }
 
-static void append_running(struct buffer *out, const struct running *running)
+static void append_running(struct buffer *out, const struct worker_state *worker,
+			   const struct running *running)
 {
 	buffer_format(out, "\"serial\":%" PRIu32 ",\"route\":", running->serial);
-	status_string(out, running->route);
+	status_string(out, worker_path(worker, running->route));
 	buffer_format(out, ",\"for\":%.6f}", running->seconds);
 }
 
@@ -44,7 +45,7 @@ static void append_loop(struct buffer *out, const struct worker_state *worker)
 	buffer_append_text(out, ",\"request\":");
 	if (worker->is_running) {
 		buffer_append_text(out, "{");
-		append_running(out, &worker->running);
+		append_running(out, worker, &worker->running);
 	} else {
 		buffer_append_text(out, "null");
 	}
@@ -66,7 +67,7 @@ static void append_pools(struct buffer *out, const struct worker_state *worker)
 			      pool->running, pool->queued, pool->refused, pool->oldest_wait);
 		for (unsigned t = 0; t < pool->busy_count; t++) {
 			buffer_format(out, "%s{\"thread\":%u,", t ? "," : "", pool->busy[t].thread);
-			append_running(out, &pool->busy[t].request);
+			append_running(out, worker, &pool->busy[t].request);
 		}
 		buffer_append_text(out, "]}");
 	}
@@ -80,7 +81,7 @@ static void append_routes(struct buffer *out, const struct worker_state *worker)
 		const struct route_state *route = &worker->routes[i];
 
 		buffer_append_text(out, i ? "," : "");
-		status_string(out, route->path);
+		status_string(out, worker_path(worker, route->route));
 		buffer_format(out, ":{\"count\":%" PRIu64 ",\"seconds\":%.6f,\"buckets\":[",
 			      route->count, route->seconds);
 		for (int b = 0; b < BOARD_BUCKETS - 1; b++)
@@ -96,9 +97,9 @@ static void append_worker(struct buffer *out, const struct worker_state *worker,
 	buffer_append_text(out, "{\"name\":");
 	status_string(out, worker->name);
 	buffer_append_text(out, ",\"pool\":");
-	status_string(out, worker->slot->pool);
+	status_string(out, worker->pool);
 	buffer_format(out, ",\"number\":%" PRIu64 ",\"engine\":", worker->number);
-	status_string(out, worker->slot->engine);
+	status_string(out, worker->engine);
 	buffer_format(out,
 		      ",\"pid\":%" PRIu64 ",\"started\":%" PRIu64
 		      ",\"draining\":%s,\"requests\":%" PRIu64 ",\"in_flight\":%" PRIu64

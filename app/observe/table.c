@@ -57,7 +57,7 @@ static void format_loop(const struct worker_state *worker, char *text, size_t si
 {
 	if (worker->is_held && worker->held >= HELD && worker->is_running)
 		snprintf(text, size, "HELD %.1f s by request %" PRIu32 " %s", worker->held,
-			 worker->running.serial, worker->running.route);
+			 worker->running.serial, worker_path(worker, worker->running.route));
 	else if (worker->is_held && worker->held >= HELD)
 		snprintf(text, size, "HELD %.1f s", worker->held);
 	else

@@ -27,15 +27,19 @@ static void tell(const struct board_slot *slot, const char *event, const struct 
 		 uint64_t duration)
 {
 	struct span_owner owner = span_owner_unpack(hold->owner);
+	char pool[BOARD_NAME];
 	char worker[40];
+	char route[BOARD_PATH] = "";
 	char seconds[24];
 
-	snprintf(worker, sizeof(worker), "%.15s-%llu", slot->pool,
+	board_text(pool, slot->pool, sizeof(pool));
+	snprintf(worker, sizeof(worker), "%s-%llu", pool,
 		 (unsigned long long)board_get(&slot->number));
+	if (owner.route < BOARD_ROUTES)
+		board_text(route, slot->routes[owner.route].path, sizeof(route));
 	snprintf(seconds, sizeof(seconds), "%.3f", (double)duration / NS_PER_S);
 	log_event_of(worker, (long)board_get(&slot->pid), LOG_WARNING, event, "request",
-		     log_number(owner.serial), "route", board_route(slot, owner.route), "seconds",
-		     seconds, NULL);
+		     log_number(owner.serial), "route", route, "seconds", seconds, NULL);
 }
 
 /* It ended between our last two looks. The worker notes the longest turn that ended in each

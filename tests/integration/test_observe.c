@@ -12,6 +12,7 @@
 
 #include "../harness.h"
 #include "client.h"
+#include "observe/scoreboard.h"
 #include "process.h"
 #include "raw.h"
 #include "system.h"
@@ -377,6 +378,68 @@ static void top(void)
 	CU_ASSERT(strstr(outcome.out, "\033") == NULL);
 }
 
+/* ---- a scoreboard that somebody wrote into ---- */
+
+/* Over what the loop worker says of itself: escapes without an end where names should be, and
+ * numbers that no counter reaches. */
+static bool scribble(void)
+{
+	static const char escape[] = "\033[2J";
+	char path[DIRECTORY_SIZE + 32];
+	struct scoreboard board;
+
+	snprintf(path, sizeof(path), "%s/board/scoreboard", lanes.run_dir);
+	if (scoreboard_open(&board, path))
+		return false;
+	for (unsigned i = 0; i < scoreboard_slots(&board); i++) {
+		struct board_slot *slot = &board.slots[i];
+
+		if (strcmp(slot->pool, "loop") != 0)
+			continue;
+		memset(slot->spans, 0x7f, sizeof(slot->spans));
+		memset(slot->pools, 0x7f, sizeof(slot->pools));
+		memset(slot->holds, 0x7f, sizeof(slot->holds));
+		board_set(&slot->head, UINT64_MAX / 2);
+		for (size_t at = offsetof(struct board_slot, pool);
+		     at < offsetof(struct board_slot, requests); at++)
+			((char *)slot)[at] = escape[at % (sizeof(escape) - 1)];
+	}
+	scoreboard_close(&board);
+	return true;
+}
+
+static void scoreboard_written_into(void)
+{
+	static const char *const targets[] = {"/status", "/status?text", "/metrics",
+					      "/trace?seconds=0"};
+	struct json_object *document;
+	struct outcome outcome;
+	pid_t admin = admin_process();
+	struct raw raw;
+
+	CU_ASSERT_FATAL(scribble());
+	for (size_t i = 0; i < sizeof(targets) / sizeof(targets[0]); i++) {
+		const struct response *response = get(&lanes, targets[i]);
+
+		CU_ASSERT_EQUAL(response->status, 200);
+		CU_ASSERT_PTR_NULL(strchr(response->body, '\033'));
+		if (response->body[0] != '{')
+			continue;
+		document = json_tokener_parse(response->body);
+		CU_ASSERT_PTR_NOT_NULL(document);
+		json_object_put(document);
+	}
+	CU_ASSERT_FATAL(listen_to_events(&raw));
+	CU_ASSERT_PTR_NULL(strchr(raw.text.data, '\033'));
+	raw_close(&raw);
+	run(&outcome, (const char *[]){"spawn/top.sh", NULL},
+	    (const char *[]){lanes.port_variable, lanes.run_dir_variable, NULL}, -1);
+	CU_ASSERT_EQUAL(outcome.status, 0);
+	CU_ASSERT_PTR_NULL(strchr(outcome.out, '\033'));
+	CU_ASSERT_EQUAL(admin_process(), admin);
+	CU_ASSERT_EQUAL(status_of("/"), 200);
+}
+
 static const struct test tests[] = {
 	{"a held loop: /status answers, names the culprit, the watchdog logs it", held_loop},
 	{"a busy thread is shown, with the request it works for", busy_thread},
@@ -388,6 +451,8 @@ static const struct test tests[] = {
 	{"a listener that does not read is hung up on", unread_stream},
 	{"1,000 idle listeners cost little, and /status answers", thousand_listeners},
 	{"make top prints once where there is no terminal", top},
+	{"whoever writes into the scoreboard changes what is shown, and ends nobody",
+	 scoreboard_written_into},
 };
 
 const struct suite observe_suite = {"observe", tests, sizeof(tests) / sizeof(tests[0]), set_up,

@@ -10,8 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "../harness.h"
+#include "../unit/stream.h"
 #include "process.h"
 #include "raw.h"
 
@@ -133,6 +135,58 @@ static void params_limit(void)
 	CU_ASSERT_FATAL(start(&worker, "prefork", "--params-limit", "256"));
 	compare(&loop, script, "Status: 431 Request Header Fields Too Large");
 	worker_stop(&loop);
+	worker_stop(&worker);
+}
+
+/* A request whose only further param is this pair; the answer, or nothing if there is none. */
+static struct buffer ask_with(struct slice name, struct slice value)
+{
+	struct buffer params = {0};
+	struct buffer response = {0};
+	struct stream stream = {0};
+	struct raw raw;
+
+	pair_append(&params, name, value);
+	pairs_append(&params, "REQUEST_METHOD=GET&PATH_INFO=/");
+	stream_begin(&stream, 1, 1, 0);
+	stream_params(&stream, 1, buffer_slice(&params));
+	stream_params_end(&stream, 1);
+	stream_stdin_end(&stream, 1);
+	if (raw_open(&raw, worker.socket) &&
+	    write(raw.fd, stream.bytes.data, stream.bytes.len) == (ssize_t)stream.bytes.len &&
+	    raw_closed(&raw))
+		response = response_in(&raw.in);
+	raw_close(&raw);
+	stream_free(&stream);
+	buffer_free(&params);
+	return response;
+}
+
+static void nul_bytes(void)
+{
+	static const struct {
+		struct slice name;
+		struct slice value;
+		const char *status;
+	} cases[] = {
+		{{"A\0B", 3}, {"x", 1}, "Status: 400 Bad Request"},
+		{{"\0", 1}, {"", 0}, "Status: 400 Bad Request"},
+		{{"\0\0", 2}, {"=", 1}, "Status: 400 Bad Request"},
+		{{"", 0}, {"\0", 1}, "Status: 200 OK"},
+		{{"A", 1}, {"x\0=y", 4}, "Status: 200 OK"},
+		{{"REQUEST_METHOD", 14}, {"\0", 1}, "Status: 200 OK"}, /* the second one counts */
+	};
+
+	CU_ASSERT_FATAL(start(&worker, "prefork", NULL, NULL));
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct buffer response = ask_with(cases[i].name, cases[i].value);
+
+		CU_ASSERT_PTR_NOT_NULL_FATAL(response.data);
+		CU_ASSERT(!strncmp(response.data, cases[i].status, strlen(cases[i].status)));
+		buffer_free(&response);
+	}
+	kill(worker.pid, SIGTERM);
+	CU_ASSERT_EQUAL(worker_wait(&worker), 0);
 	worker_stop(&worker);
 }
 
@@ -279,6 +333,7 @@ static void drain_timeout(void)
 static const struct test tests[] = {
 	{"answers, errors, HEAD and POST are byte for byte the loop engine's", same_answers},
 	{"params beyond the limit are a 431, as in the loop engine", params_limit},
+	{"a NUL byte in a param's name is a 400, and no harm anywhere else", nul_bytes},
 	{"a kept connection carries one request after the other", kept_connection},
 	{"requests run one at a time, also where the handler awaits", one_at_a_time},
 	{"a peer that leaves costs its own request only", peers_that_leave},

@@ -193,6 +193,28 @@ static void tcp_needs_to_know_its_peers(void)
 	}
 }
 
+/* Somebody holds a lock on all of the scoreboard, and does not let go. */
+static void a_locked_scoreboard(void)
+{
+	struct flock all = {.l_type = F_RDLCK};
+	struct worker worker;
+	char directory[DIRECTORY_SIZE];
+	char path[DIRECTORY_SIZE + 16];
+	int fd;
+
+	CU_ASSERT_FATAL(directory_make(directory));
+	snprintf(path, sizeof(path), "%s/scoreboard", directory);
+	CU_ASSERT_FATAL(worker_start(&worker, (const char *[]){"--scoreboard", path, NULL}, NULL));
+	worker_stop(&worker);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	CU_ASSERT_EQUAL_FATAL(fcntl(fd, F_SETLK, &all), 0);
+	CU_ASSERT(worker_start(&worker, (const char *[]){"--scoreboard", path, NULL}, NULL));
+	CU_ASSERT(file_has(worker.log, "no scoreboard: its lock is held"));
+	worker_stop(&worker);
+	close(fd);
+	directory_remove(directory);
+}
+
 static const struct test tests[] = {
 	{"--help names the options, --version says which", help_and_version},
 	{"bad options: one line that says which and what is allowed", bad_options},
@@ -202,6 +224,8 @@ static const struct test tests[] = {
 	{"a stale socket is replaced, one in use or another file is not", files_in_the_way},
 	{"TCP beyond loopback needs FCGI_WEB_SERVER_ADDRS, which is kept",
 	 tcp_needs_to_know_its_peers},
+	{"a worker serves without a scoreboard that somebody keeps locked, and says so",
+	 a_locked_scoreboard},
 };
 
 const struct suite worker_suite = {"worker", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL};

@@ -309,6 +309,142 @@ static void no_directory(void)
 	CU_ASSERT_EQUAL(scoreboard_open_to_read(&board, "/nowhere/at/all"), -ENOENT);
 }
 
+/* ---- not to be believed ---- */
+
+static bool printable(const char *text, size_t room)
+{
+	size_t len = strnlen(text, room);
+
+	for (size_t i = 0; i < len; i++)
+		if (text[i] < ' ' || text[i] > '~')
+			return false;
+	return len < room;
+}
+
+/* A worker's slot with one byte everywhere, and the kernel's word for who it is. */
+static void expect_fit_to_show(const struct scoreboard *board, unsigned char byte, pid_t pid)
+{
+	struct board_slot *slot = &board->slots[0];
+	struct workers workers;
+	struct span spans[64];
+	uint64_t next = 0;
+	size_t sound = 0;
+
+	memset(slot, byte, sizeof(*slot));
+	CU_ASSERT_EQUAL(workers_read(board, &workers), 0);
+	CU_ASSERT_EQUAL_FATAL(workers.count, 1);
+	CU_ASSERT_EQUAL(workers.list[0].pid, (uint64_t)pid);
+	CU_ASSERT(printable(workers.list[0].name, sizeof(workers.list[0].name)));
+	CU_ASSERT(printable(workers.list[0].pool, BOARD_NAME));
+	CU_ASSERT(printable(workers.list[0].engine, BOARD_NAME));
+	for (unsigned i = 0; i <= UINT16_MAX; i++)
+		if (!printable(worker_path(&workers.list[0], (uint16_t)i), BOARD_PATH))
+			CU_FAIL_FATAL("a path that cannot be shown");
+	for (int i = 0; i < BOARD_POOLS; i++) {
+		CU_ASSERT(workers.list[0].pools[i].threads <= BOARD_THREADS_MAX);
+		CU_ASSERT(workers.list[0].pools[i].busy_count <= BOARD_THREADS);
+	}
+	CU_ASSERT_EQUAL(workers.list[0].longest_60s, workers.list[0].held);
+	CU_ASSERT_EQUAL(board_spans(slot, &next, spans, 64, NULL), 64);
+	for (int i = 0; i < 64; i++)
+		sound += span_is_sound(&spans[i]);
+	CU_ASSERT_EQUAL(sound, 0);
+	workers_free(&workers);
+}
+
+static void written_over(void)
+{
+	struct other other = other_start("loop", false);
+	struct scoreboard board;
+
+	CU_ASSERT_EQUAL_FATAL(scoreboard_open(&board, path), 0);
+	expect_fit_to_show(&board, 0xff, other.pid);
+	expect_fit_to_show(&board, '\033', other.pid);
+	expect_fit_to_show(&board, 'A', other.pid);
+	scoreboard_close(&board);
+	other_end(&other);
+	unlink(path);
+}
+
+static void many_routes(void)
+{
+	struct scoreboard board;
+	struct board_slot *slot;
+	struct workers workers;
+
+	CU_ASSERT_EQUAL_FATAL(scoreboard_open(&board, NULL), 0);
+	slot = scoreboard_claim(&board, "loop", 1, "loop");
+	for (uint16_t route = 1; route < 3 * BOARD_ROUTES; route++)
+		board_answered(slot, span_owner_pack((struct span_owner){1, route, 200}), 1);
+	CU_ASSERT_EQUAL(workers_read(&board, &workers), 0);
+	CU_ASSERT_EQUAL_FATAL(workers.list[0].route_count, BOARD_ROUTES);
+	CU_ASSERT_EQUAL(workers.list[0].routes[0].count, 2 * BOARD_ROUTES);
+	for (unsigned i = 1; i < BOARD_ROUTES; i++)
+		CU_ASSERT_EQUAL(workers.list[0].routes[i].count, 1);
+	workers_free(&workers);
+	scoreboard_close(&board);
+}
+
+/* Whoever may read the file holds a lock on all of it, as long as it lives. */
+static struct other locker_start(short type)
+{
+	struct flock all = {.l_type = type};
+	struct other other = {.pid = fork()};
+	int fd;
+
+	CU_ASSERT_FATAL(other.pid >= 0);
+	if (other.pid == 0) {
+		fd = open(path, type == F_RDLCK ? O_RDONLY : O_RDWR);
+		if (fd < 0 || fcntl(fd, F_SETLK, &all))
+			_exit(1);
+		raise(SIGSTOP);
+		_exit(0);
+	}
+	CU_ASSERT_EQUAL(waitpid(other.pid, NULL, WUNTRACED), other.pid);
+	return other;
+}
+
+static void locked_by_a_stranger(void)
+{
+	struct scoreboard open_before;
+	struct scoreboard board;
+	struct workers workers;
+	struct other other;
+
+	CU_ASSERT_EQUAL_FATAL(scoreboard_open(&open_before, path), 0);
+	other = locker_start(F_RDLCK);
+	CU_ASSERT_EQUAL(scoreboard_open(&board, path), -ETIMEDOUT);
+	CU_ASSERT_PTR_NULL(scoreboard_claim(&open_before, "loop", 0, "loop"));
+	other_end(&other);
+	CU_ASSERT_PTR_NOT_NULL(scoreboard_claim(&open_before, "loop", 0, "loop"));
+	scoreboard_close(&open_before);
+	/* Its slots are nobody's, whoever reads the file. */
+	other = locker_start(F_RDLCK);
+	CU_ASSERT_EQUAL_FATAL(scoreboard_open_to_read(&board, path), 0);
+	CU_ASSERT_EQUAL(workers_read(&board, &workers), 0);
+	CU_ASSERT_EQUAL(workers.count, 0);
+	workers_free(&workers);
+	scoreboard_close(&board);
+	other_end(&other);
+	unlink(path);
+}
+
+static void links_are_not_followed(void)
+{
+	struct scoreboard board;
+	char elsewhere[80];
+
+	snprintf(elsewhere, sizeof(elsewhere), "%s-elsewhere", path);
+	write_file("", 0, 0);
+	CU_ASSERT_EQUAL(rename(path, elsewhere), 0);
+	CU_ASSERT_EQUAL(symlink(elsewhere, path), 0);
+	CU_ASSERT_EQUAL(scoreboard_open(&board, path), -ELOOP);
+	CU_ASSERT_EQUAL(scoreboard_open_to_read(&board, path), -ELOOP);
+	CU_ASSERT_EQUAL(access(elsewhere, F_OK), 0);
+	unlink(path);
+	unlink(elsewhere);
+}
+
 /* ---- the ring ---- */
 
 enum { CHUNK = 100 };
@@ -398,6 +534,10 @@ static const struct test tests[] = {
 	 wrong_files_are_replaced},
 	{"a full disk gives no slot, and no SIGBUS", full_disk},
 	{"a directory that is missing is an error", no_directory},
+	{"a slot with nonsense in it is shown as its kernel's process, and readable", written_over},
+	{"a route beyond those that have a place counts as none, not as another", many_routes},
+	{"somebody who holds the file's lock keeps nobody waiting", locked_by_a_stranger},
+	{"a link in the scoreboard's place is not followed", links_are_not_followed},
 	{"spans are read once, in order; those written over are counted", spans},
 	{"a span that is written over while it is read is left out", spans_being_written},
 };
