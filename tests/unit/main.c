@@ -1,5 +1,7 @@
 #include "../harness.h"
 
+enum { SECONDS = 120 }; /* that a test may take, also under valgrind on a busy machine */
+
 extern const struct suite buffer_suite;
 extern const struct suite listen_suite;
 extern const struct suite log_suite;
@@ -27,5 +29,5 @@ int main(int argc, char **argv)
 		&task_suite,   &timers_suite,
 	};
 
-	return harness_main(argc, argv, suites, sizeof(suites) / sizeof(suites[0]));
+	return harness_main(argc, argv, suites, sizeof(suites) / sizeof(suites[0]), SECONDS);
 }
