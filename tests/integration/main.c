@@ -34,5 +34,5 @@ int main(int argc, char **argv)
 
 	process_prepare();
 	curl_global_init(CURL_GLOBAL_DEFAULT);
-	return harness_main(argc, argv, suites, sizeof(suites) / sizeof(suites[0]));
+	return harness_main(argc, argv, suites, sizeof(suites) / sizeof(suites[0]), 0);
 }
