@@ -7,8 +7,6 @@
 #include "../harness.h"
 #include "process.h"
 
-enum { RUN_PATIENCE = 120 }; /* seconds for a run of ten */
-
 struct bench {
 	pid_t pid;
 	char directory[DIRECTORY_SIZE];
@@ -51,7 +49,7 @@ static void bench_start(struct bench *b, const char *const *environment)
 /* Waits for its end, which nothing of it may outlive; its status as waitpid() has it. */
 static int bench_end(struct bench *b)
 {
-	double deadline = now() + RUN_PATIENCE;
+	double deadline = now() + SLOW_START;
 	int status;
 
 	while (waitpid(b->pid, &status, WNOHANG) == 0)
