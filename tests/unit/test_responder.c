@@ -790,6 +790,7 @@ static void a_thousand_requests_have_short_chains(void)
 	CU_ASSERT_TRUE(longest_chain(&c.responder) <= 2);
 	stream_free(&s);
 	fcgi_responder_close(&c.responder);
+	CU_ASSERT_EQUAL(fcgi_responder_active(&c.responder), 0);
 	CU_ASSERT_EQUAL(feed_script(&c, "stdin 1 abc, abort 2"), 0); /* all are forgotten */
 	close_connection(&c);
 }

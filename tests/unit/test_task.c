@@ -397,6 +397,8 @@ static void ready_requests_settle_in_one_batch(void)
 	end(3);
 }
 
+static uint64_t begun_at;
+
 static void the_frame_survives_and_times_add_up(struct request *req)
 {
 	int *count = request_frame(req, sizeof(*count));
@@ -405,12 +407,16 @@ static void the_frame_survives_and_times_add_up(struct request *req)
 	for (*count = 0; *count < 3; ++*count)
 		AWAIT(req, sleep_for(req, 0.002));
 	CU_ASSERT_EQUAL(*count, 3);
+	CU_ASSERT_TRUE(req->times.suspended + req->times.loop <= uv_hrtime() - begun_at);
 	/* Suspension begins when the handler has returned, the sleep a little earlier. */
 	CU_ASSERT_TRUE(req->times.suspended + req->times.loop >= 6000000);
 	AWAIT(req, run_in_threadpool(req, just_run, &work));
 	/* A thread may have begun, or even ended, before the handler that started it returned. */
 	CU_ASSERT_TRUE(req->times.loop + req->times.suspended >=
 		       req->times.pool + req->times.pool_queue);
+	CU_ASSERT_TRUE(req->times.pool > 0 && req->times.pool_queue > 0);
+	CU_ASSERT_TRUE(req->times.pool <= uv_hrtime() - begun_at);
+	CU_ASSERT_TRUE(req->times.pool_queue <= uv_hrtime() - begun_at);
 	reply_error(req, 404);
 	ASYNC_END(req);
 }
@@ -420,6 +426,7 @@ static void frames_survive_and_times_add_up(void)
 	static const struct route route = ASYNC("/", the_frame_survives_and_times_add_up);
 
 	begin(1, 1);
+	begun_at = uv_hrtime();
 	start(&route);
 	turn_until(&finished, 1);
 	CU_ASSERT_EQUAL(status, 404);
@@ -447,6 +454,34 @@ static void sleep_after_sleep_needs_no_more_memory(void)
 	start(&route);
 	turn_until(&finished, 1);
 	CU_ASSERT_EQUAL(memory_allocations() - before, 2); /* the request, the heap of timers */
+	end(1);
+}
+
+static void gather_three_again_and_again(struct request *req)
+{
+	int *count = request_frame(req, sizeof(*count));
+
+	ASYNC_BEGIN(req);
+	for (*count = 0; *count < 100; ++*count) {
+		gather_add_sleep(req, 1e-9);
+		gather_add_sleep(req, 1e-9);
+		gather_add_sleep(req, 1e-9);
+		AWAIT(req, gather(req));
+	}
+	reply_error(req, 404);
+	ASYNC_END(req);
+}
+
+static void gather_after_gather_needs_no_more_memory(void)
+{
+	static const struct route route = ASYNC("/", gather_three_again_and_again);
+	long before;
+
+	begin(0, 0);
+	before = memory_allocations();
+	start(&route);
+	turn_until(&finished, 1);
+	CU_ASSERT_EQUAL(memory_allocations() - before, 2);
 	end(1);
 }
 
@@ -1025,6 +1060,7 @@ static const struct test tests[] = {
 	{"requests ready at the same time settle in one batch", ready_requests_settle_in_one_batch},
 	{"frames survive and times add up", frames_survive_and_times_add_up},
 	{"sleep after sleep needs no more memory", sleep_after_sleep_needs_no_more_memory},
+	{"gather after gather needs no more memory", gather_after_gather_needs_no_more_memory},
 	{"a stream that was begun gets no other head, whatever is refused",
 	 a_stream_that_was_begun_gets_no_other_head},
 	{"the board tells work from sleep", the_board_tells_work_from_sleep},
