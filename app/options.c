@@ -74,6 +74,8 @@ static const struct option table[] = {
 	 "seconds a loop may be held before the admin worker logs who holds it"},
 	{"ready-held", SECONDS, AT(ready_held), "5", 10, 3600000, NULL,
 	 "seconds a loop may be held before its worker no longer counts for /readyz"},
+	{"ready-pools", TEXT, AT(ready_pools), "loop", 0, 0, NULL,
+	 "pools that must serve for /readyz, with commas between them"},
 	{"top", FLAG, AT(top), NULL, 0, 0, NULL,
 	 "show what the workers on the scoreboard do, live, and serve nothing"},
 	{"core", FLAG, AT(core), NULL, 0, 0, NULL,

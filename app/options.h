@@ -54,6 +54,7 @@ struct options {
 	int64_t drain_timeout;
 	int64_t slow_callback;
 	int64_t ready_held;
+	const char *ready_pools; /* names with commas between them */
 
 	bool top;
 	bool core; /* leave core dumps as the limits allow */
