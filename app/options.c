@@ -38,8 +38,8 @@ static const struct option table[] = {
 	{"routes", CHOICE, AT(routes), "app", 0, 0, "app|admin",
 	 "app: the endpoints; admin: status, metrics, trace and events of the whole system"},
 	{"drain", CHOICE, AT(drain), "auto", 0, 0, "auto|refuse|wait",
-	 "new requests while draining: refuse (503: nginx asks a sibling), wait (in the socket's "
-	 "queue)"},
+	 "new requests while draining: refuse (503, or the status that LANES_DRAIN_STATUS "
+	 "names: nginx asks a sibling), wait (in the socket's queue)"},
 	{"nice", NUMBER, AT(nice), "0", 0, 19, NULL, "added to the process's nice value"},
 	{"threads", NUMBER, AT(threads), "40", 1, 1024, NULL, "of the blocking pool, at most"},
 	{"thread-queue", NUMBER, AT(thread_queue), "1000", 0, 10000000, NULL,

@@ -16,7 +16,7 @@ enum engine_kind {
 
 enum drain_mode {
 	DRAIN_AUTO,   /* refuse if the scoreboard shows a sibling that serves, else wait */
-	DRAIN_REFUSE, /* siblings take over: answer new requests with a 503 that nginx moves */
+	DRAIN_REFUSE, /* siblings take over: new requests get a status that nginx moves */
 	DRAIN_WAIT,   /* new connections wait in the socket's queue, for whoever accepts next */
 };
 

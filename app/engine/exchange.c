@@ -179,9 +179,15 @@ static int refusal(const struct engine *engine, enum fcgi_input input)
 	case FCGI_INPUT_OK:
 		break;
 	}
-	if (engine->in_flight > (size_t)engine->options->max_reqs || engine->refusing)
-		return 503;
-	return 0;
+	return engine->in_flight > (size_t)engine->options->max_reqs ? 503 : 0;
+}
+
+/* Another worker has room for what is refused because this one drains, and perhaps not for what is
+ * refused because there is too much: a web server that can tell these apart names the status that
+ * it takes to another worker. */
+static int drain_status(const struct request *req)
+{
+	return slice_is(request_param(req, "LANES_DRAIN_STATUS"), "429") ? 429 : 503;
 }
 
 static void on_ready(void *owner, struct fcgi_request *fcgi, enum fcgi_input input)
@@ -197,6 +203,8 @@ static void on_ready(void *owner, struct fcgi_request *fcgi, enum fcgi_input inp
 	conn->spoken = true;
 	if (input == FCGI_INPUT_OK && !take_params(exchange))
 		status = 400;
+	if (!status && conn->engine->refusing)
+		status = drain_status(&exchange->req);
 	if (status)
 		reply_error(&exchange->req, status);
 	else
