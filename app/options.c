@@ -53,7 +53,7 @@ static const struct option table[] = {
 	{"max-conns", NUMBER, AT(max_conns), "16384", 1, 1000000, NULL,
 	 "connections at once; more wait in the backlog"},
 	{"max-reqs", NUMBER, AT(max_reqs), "131072", 1, 10000000, NULL,
-	 "requests in flight; one more is a 503"},
+	 "requests in flight; one more is a 503, an eighth more FCGI_OVERLOADED"},
 	{"conn-requests", NUMBER, AT(conn_requests), "1024", 1, 65535, NULL,
 	 "requests in flight on one connection; one more is FCGI_OVERLOADED"},
 	{"params-limit", NUMBER, AT(params_limit), "65536", 256, 16777216, NULL,

@@ -11,7 +11,7 @@
 
 /* Blocks of finished requests that are kept for the next ones: malloc takes its slow path for a
  * block of this size. */
-enum { SPARES_MAX = 256 };
+enum { SPARES_MAX = 256, ROOM_TO_REFUSE = 8 };
 
 /* One block of memory: the protocol's part of the request and the handler's. */
 struct exchange {
@@ -131,11 +131,20 @@ static const struct request_ops exchange_ops = {
 	.release = exchange_release,
 };
 
+/* Beyond max-reqs a request is answered with a 503, for which its params have to be there. For
+ * those whose params do not come, some room, and no more. */
+static bool is_full(const struct engine *engine)
+{
+	size_t most = (size_t)engine->options->max_reqs;
+
+	return engine->in_flight >= most + most / 8 + ROOM_TO_REFUSE;
+}
+
 static struct fcgi_request *on_begin(void *owner)
 {
 	struct conn *conn = owner;
 	struct engine *engine = conn->engine;
-	struct exchange *exchange = exchange_alloc(engine);
+	struct exchange *exchange = is_full(engine) ? NULL : exchange_alloc(engine);
 
 	if (!exchange)
 		return NULL;
