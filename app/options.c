@@ -38,8 +38,8 @@ static const struct option table[] = {
 	{"routes", CHOICE, AT(routes), "app", 0, 0, "app|admin",
 	 "app: the endpoints; admin: status, metrics, trace and events of the whole system"},
 	{"drain", CHOICE, AT(drain), "auto", 0, 0, "auto|refuse|wait",
-	 "new requests while draining: refuse (503: nginx asks a sibling), wait (in the socket's "
-	 "queue)"},
+	 "new requests while draining: refuse (503, or the status that LANES_DRAIN_STATUS "
+	 "names: nginx asks a sibling), wait (in the socket's queue)"},
 	{"nice", NUMBER, AT(nice), "0", 0, 19, NULL, "added to the process's nice value"},
 	{"threads", NUMBER, AT(threads), "40", 1, 1024, NULL, "of the blocking pool, at most"},
 	{"thread-queue", NUMBER, AT(thread_queue), "1000", 0, 10000000, NULL,
@@ -53,7 +53,7 @@ static const struct option table[] = {
 	{"max-conns", NUMBER, AT(max_conns), "16384", 1, 1000000, NULL,
 	 "connections at once; more wait in the backlog"},
 	{"max-reqs", NUMBER, AT(max_reqs), "131072", 1, 10000000, NULL,
-	 "requests in flight; one more is a 503"},
+	 "requests in flight; one more is a 503, an eighth more FCGI_OVERLOADED"},
 	{"conn-requests", NUMBER, AT(conn_requests), "1024", 1, 65535, NULL,
 	 "requests in flight on one connection; one more is FCGI_OVERLOADED"},
 	{"params-limit", NUMBER, AT(params_limit), "65536", 256, 16777216, NULL,
@@ -74,6 +74,8 @@ static const struct option table[] = {
 	 "seconds a loop may be held before the admin worker logs who holds it"},
 	{"ready-held", SECONDS, AT(ready_held), "5", 10, 3600000, NULL,
 	 "seconds a loop may be held before its worker no longer counts for /readyz"},
+	{"ready-pools", TEXT, AT(ready_pools), "loop", 0, 0, NULL,
+	 "pools that must serve for /readyz, with commas between them"},
 	{"top", FLAG, AT(top), NULL, 0, 0, NULL,
 	 "show what the workers on the scoreboard do, live, and serve nothing"},
 	{"core", FLAG, AT(core), NULL, 0, 0, NULL,

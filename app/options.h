@@ -16,7 +16,7 @@ enum engine_kind {
 
 enum drain_mode {
 	DRAIN_AUTO,   /* refuse if the scoreboard shows a sibling that serves, else wait */
-	DRAIN_REFUSE, /* siblings take over: answer new requests with a 503 that nginx moves */
+	DRAIN_REFUSE, /* siblings take over: new requests get a status that nginx moves */
 	DRAIN_WAIT,   /* new connections wait in the socket's queue, for whoever accepts next */
 };
 
@@ -54,6 +54,7 @@ struct options {
 	int64_t drain_timeout;
 	int64_t slow_callback;
 	int64_t ready_held;
+	const char *ready_pools; /* names with commas between them */
 
 	bool top;
 	bool core; /* leave core dumps as the limits allow */

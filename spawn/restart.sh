@@ -22,6 +22,7 @@ workers_of() {
 units | while read -r unit pool _; do
 	for worker in $(workers_of "$unit"); do
 		lines=$(log_lines)
+		forget_deaths "$unit"
 		kill -s TERM "$worker"
 		await_end "$worker"
 		started "$unit" "$lines" || fail "$unit has no successor: see $RUN_DIR/worker.log"

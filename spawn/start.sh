@@ -77,7 +77,7 @@ undo() {
 
 # Why a process ended, from the log it wrote to.
 last_words() {
-	grep -av -e '^Child\[' -e '^Spawning child' "$1" | grep -a "$2" | tail -n 1 |
+	grep -av -e '^Child\[' -e event=start-delayed "$1" | grep -a "$2" | tail -n 1 |
 		sed -e 's/^[0-9/]* [0-9:]* //' -e 's/^\(nginx: \)\{0,1\}\[[a-z]*\] [0-9#: ]*//'
 }
 
@@ -123,7 +123,8 @@ await_answers() {
 check_alive() {
 	alive nginx || undo "nginx did not start: $(last_words error.log emerg)"
 	for unit in $(units | awk '{ print $1 }'); do
-		alive "$unit" || undo "worker $unit did not start: $(last_words worker.log .)"
+		{ alive "$unit" && [ ! -e "board/$unit.dies" ]; } ||
+			undo "worker $unit did not start: $(last_words worker.log .)"
 	done
 }
 

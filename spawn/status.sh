@@ -26,6 +26,10 @@ for file in "$RUN_DIR"/pids/*.pid; do
 		children=' dead'
 		status=1
 	fi
+	if [ -z "$children" ]; then
+		children=' none: see worker.log'
+		status=1
+	fi
 	printf '%-12s %8s  processes:%s\n' "$name" "$pid" "$children"
 done
 exit $status

@@ -53,27 +53,60 @@ raise_files_limit() {
 		say "only $files open files are allowed: about $((files / 2)) requests at once"
 }
 
+# paced UNIT PROCESSES COMMAND...: becomes the command. Workers that die again and again are started again
+# without end, but not as fast as they die: ten more starts than the unit has processes, no two of them
+# over two seconds apart, and each further one waits for a second. UNIT.starts holds the last start and
+# how many there were; where it cannot be written, every start waits. UNIT.dies is there once one waited.
+# shellcheck disable=SC2016 # expanded by the shell that becomes the worker
+PACED='
+unit=$1 most=$(($2 + 10)) file=board/$1 now=$(date +%s)
+shift 2
+read -r last count 2>/dev/null <"$file.starts"
+case $last$count in
+"" | *[!0-9]*) last=0 count=0 ;;
+esac
+[ $((now - last)) -le 2 ] || count=0
+count=$((count + 1))
+{ echo "$now $count" >"$file.$$" && mv -f "$file.$$" "$file.starts"; } 2>/dev/null || most=0
+if [ "$count" -gt "$most" ]; then
+	{ : >"$file.dies"; } 2>/dev/null
+	time=$(date -u +%Y-%m-%dT%H:%M:%S.%3NZ)
+	echo "time=$time level=warning worker=$unit pid=$$ event=start-delayed starts=$count" >&2
+	setpriv --pdeathsig TERM sleep 1
+fi
+exec "$@"'
+
 # start_unit: spawn-fcgi opens the socket and becomes multiwatch, which starts the workers and
-# starts them again when they die. It gives up on one that dies 50 times in a row, each time
-# within 100 ms. It ends its workers with SIGUSR1, the default: multiwatch 1.0.0 has an option for
-# another signal, but sends the wrong one (SIGQUIT for TERM). setpriv: a worker whose multiwatch was
-# killed drains and ends, too.
+# starts them again when they die: always (-t 0: no death is one too many). It ends its workers with
+# SIGUSR1, the default: multiwatch 1.0.0 has an option for another signal, but sends the wrong one
+# (SIGQUIT for TERM). setpriv: a worker whose multiwatch was killed drains and ends, too.
 start_unit() {
 	unit=$1 pool=$2 engine=$3 slot=$4 processes=$5 socket=$6 nice=$7
+	forget_deaths "$unit"
 	set --
 	if [ "$(id -u)" = 0 ]; then
 		group=$(id -gn "$RUN_USER")
 		set -- -u "$RUN_USER" -g "$group" -U "$RUN_USER" -G "$group"
 	fi
 	set -- spawn-fcgi -n -s "$socket" -M 0660 -b 4096 "$@" -- \
-		"$(command -v multiwatch)" -f "$processes" -r 50 -t 100 -- \
-		"$(command -v setpriv)" --pdeathsig TERM \
+		"$(command -v multiwatch)" -f "$processes" -t 0 -- \
+		"$(command -v setpriv)" --pdeathsig TERM sh -c "$PACED" sh "$unit" "$processes" \
 		./lanes --engine "$engine" --pool "$pool" --threads "$THREADS" \
-		--cpu-threads "$CPU_THREADS" --scoreboard board/scoreboard
+		--cpu-threads "$CPU_THREADS" --scoreboard board/scoreboard --ready-pools "$(ready_pools)"
 	[ "$pool" != admin ] || set -- "$@" --routes admin
 	[ "$slot" = 0 ] || set -- "$@" --slot "$slot"
 	[ "$nice" = 0 ] || set -- "$@" --nice "$nice"
 	daemon "$unit" worker.log "$@"
+}
+
+# What is started anew because it is replaced, does not die.
+forget_deaths() {
+	rm -f "board/$1.starts" "board/$1.dies"
+}
+
+# What has to serve, or the system is not ready.
+ready_pools() {
+	pools | awk '$1 !~ /^(admin|health)$/ && $3 > 0 { printf "%s%s", comma, $1; comma = "," }'
 }
 
 # The lines that name a pool's sockets in its nginx upstream, in a file of their own. A socket that
@@ -107,7 +140,7 @@ start_nginx() {
 }
 
 # started UNIT SINCE: waits until a worker of the unit has logged its start after line SINCE of the
-# log; false if that does not happen within START_TIMEOUT.
+# log; false if that does not happen within START_TIMEOUT, or they die again and again.
 started() {
 	deadline=$(($(date +%s) + START_TIMEOUT))
 	case $1 in
@@ -115,7 +148,7 @@ started() {
 	*) worker="worker=$1-" ;; # many on one socket: pool and pid
 	esac
 	until tail -n "+$(($2 + 1))" worker.log | grep -q "$worker.*event=started"; do
-		[ "$(date +%s)" -le "$deadline" ] && alive "$1" || return 1
+		[ "$(date +%s)" -le "$deadline" ] && alive "$1" && [ ! -e "board/$1.dies" ] || return 1
 		sleep 0.02
 	done
 }

@@ -11,7 +11,7 @@
 
 /* Blocks of finished requests that are kept for the next ones: malloc takes its slow path for a
  * block of this size. */
-enum { SPARES_MAX = 256 };
+enum { SPARES_MAX = 256, ROOM_TO_REFUSE = 8 };
 
 /* One block of memory: the protocol's part of the request and the handler's. */
 struct exchange {
@@ -131,11 +131,20 @@ static const struct request_ops exchange_ops = {
 	.release = exchange_release,
 };
 
+/* Beyond max-reqs a request is answered with a 503, for which its params have to be there. For
+ * those whose params do not come, some room, and no more. */
+static bool is_full(const struct engine *engine)
+{
+	size_t most = (size_t)engine->options->max_reqs;
+
+	return engine->in_flight >= most + most / 8 + ROOM_TO_REFUSE;
+}
+
 static struct fcgi_request *on_begin(void *owner)
 {
 	struct conn *conn = owner;
 	struct engine *engine = conn->engine;
-	struct exchange *exchange = exchange_alloc(engine);
+	struct exchange *exchange = is_full(engine) ? NULL : exchange_alloc(engine);
 
 	if (!exchange)
 		return NULL;
@@ -179,9 +188,15 @@ static int refusal(const struct engine *engine, enum fcgi_input input)
 	case FCGI_INPUT_OK:
 		break;
 	}
-	if (engine->in_flight > (size_t)engine->options->max_reqs || engine->refusing)
-		return 503;
-	return 0;
+	return engine->in_flight > (size_t)engine->options->max_reqs ? 503 : 0;
+}
+
+/* Another worker has room for what is refused because this one drains, and perhaps not for what is
+ * refused because there is too much: a web server that can tell these apart names the status that
+ * it takes to another worker. */
+static int drain_status(const struct request *req)
+{
+	return slice_is(request_param(req, "LANES_DRAIN_STATUS"), "429") ? 429 : 503;
 }
 
 static void on_ready(void *owner, struct fcgi_request *fcgi, enum fcgi_input input)
@@ -197,6 +212,8 @@ static void on_ready(void *owner, struct fcgi_request *fcgi, enum fcgi_input inp
 	conn->spoken = true;
 	if (input == FCGI_INPUT_OK && !take_params(exchange))
 		status = 400;
+	if (!status && conn->engine->refusing)
+		status = drain_status(&exchange->req);
 	if (status)
 		reply_error(&exchange->req, status);
 	else

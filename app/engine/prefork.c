@@ -260,6 +260,7 @@ static void *watch_signals(void *prefork)
 	sigwait(&set, &number);
 	log_event(LOG_INFO, "draining", "in_flight", log_number(p->in_flight), NULL);
 	p->draining = true;
+	board_set(&p->board->draining, 1);
 	FCGX_ShutdownPending(); /* libfcgi accepts nobody any more */
 	eventfd_write(p->drain_fd, 1);
 	number = sigtimedwait(&set, NULL, &patience);

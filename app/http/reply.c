@@ -31,6 +31,8 @@ const char *reply_reason(int status)
 		return "Request Entity Too Large";
 	case 422:
 		return "Unprocessable Entity";
+	case 429:
+		return "Too Many Requests";
 	case 431:
 		return "Request Header Fields Too Large";
 	case 500:
@@ -120,6 +122,7 @@ void reply_error(struct request *req, int status)
 		{404, "{\"detail\":\"Not Found\"}"},
 		{405, "{\"detail\":\"Method Not Allowed\"}"},
 		{413, "{\"detail\":\"Request Entity Too Large\"}"},
+		{429, "{\"detail\":\"Too Many Requests\"}"},
 		{431, "{\"detail\":\"Request Header Fields Too Large\"}"},
 		{501, "{\"detail\":\"Not Implemented\"}"},
 		{503, "{\"detail\":\"Service Unavailable\"}"},
@@ -130,7 +133,7 @@ void reply_error(struct request *req, int status)
 		if (bodies[i].status == status)
 			body = bodies[i].body;
 	reply_bytes(req, status, TYPE_JSON, slice_of(body));
-	if (status == 503)
+	if (status == 503 || status == 429)
 		req->reply.headers = slice_of("Retry-After: 1\r\n");
 }
 

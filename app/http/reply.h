@@ -33,7 +33,7 @@ bool reply_stream(struct request *req, const char *type);
 bool stream_write(struct request *req, struct slice bytes);
 
 /* Answers {"detail":"<the status's reason>"}, the form of every error FastAPI makes itself;
- * 503 brings Retry-After: 1. */
+ * 503 and 429 bring Retry-After: 1. */
 void reply_error(struct request *req, int status);
 
 /* Adds a header line. The value must not come from the client unescaped: a byte that is no

@@ -6,16 +6,20 @@
 #include "board_reader.h"
 #include "watchdog.h"
 
+static const char TEXT[] = "text/plain; charset=utf-8";
+
 static struct {
 	const struct scoreboard *board;
 	double ready_held; /* seconds */
-	uint64_t slow;	   /* nanoseconds */
+	const char *ready_pools;
+	uint64_t slow; /* nanoseconds */
 } admin;
 
 void admin_use(const struct scoreboard *board, const struct options *options)
 {
 	admin.board = board;
 	admin.ready_held = (double)options->ready_held / 1000;
+	admin.ready_pools = options->ready_pools;
 	admin.slow = (uint64_t)options->slow_callback * 1000000;
 }
 
@@ -32,29 +36,59 @@ const struct scoreboard *admin_board(void)
 /* GET /healthz: who answers, lives. */
 static void healthz(struct request *req)
 {
-	reply_bytes(req, 200, "text/plain; charset=utf-8", slice_of("ok\n"));
+	reply_bytes(req, 200, TEXT, slice_of("ok\n"));
 }
 
+/* A prefork process is there to be held. */
 static bool serves(const struct worker_state *worker)
 {
-	return !strcmp(worker->slot->pool, "loop") && !worker->draining &&
-	       worker->held <= admin.ready_held;
+	return !worker->draining &&
+	       (worker->held <= admin.ready_held || strcmp(worker->engine, "loop") != 0);
 }
 
-/* GET /readyz: whether a request would find a loop worker that takes it. */
+static bool pool_serves(const struct workers *workers, struct slice pool)
+{
+	for (size_t i = 0; i < workers->count; i++)
+		if (slice_is(pool, workers->list[i].pool) && serves(&workers->list[i]))
+			return true;
+	return false;
+}
+
+/* The next name of a list with commas between them; false after the last. */
+static bool next_name(const char **list, struct slice *name)
+{
+	*list += strspn(*list, ",");
+	*name = (struct slice){*list, strcspn(*list, ",")};
+	*list += name->len;
+	return name->len != 0;
+}
+
+/* GET /readyz: whether a request would find, in every pool, a worker that takes it. */
 static void readyz(struct request *req)
 {
+	const char *pools = admin.ready_pools;
+	struct buffer missing = {0};
 	struct workers workers;
-	bool ready = false;
+	struct slice pool;
 
-	workers_read(admin.board, &workers);
-	for (size_t i = 0; i < workers.count; i++)
-		ready = ready || serves(&workers.list[i]);
-	workers_free(&workers);
-	if (ready)
-		reply_bytes(req, 200, "text/plain; charset=utf-8", slice_of("ready\n"));
-	else
+	if (workers_read(admin.board, &workers)) {
 		reply_error(req, 503);
+		return;
+	}
+	while (next_name(&pools, &pool)) {
+		if (pool_serves(&workers, pool))
+			continue;
+		buffer_append_text(&missing, missing.len ? " " : "not ready: ");
+		buffer_append(&missing, pool.data, pool.len);
+	}
+	workers_free(&workers);
+	if (!missing.len && !missing.failed) {
+		reply_bytes(req, 200, TEXT, slice_of("ready\n"));
+		return;
+	}
+	buffer_append_text(&missing, "\n");
+	reply_text(req, 503, TEXT, &missing);
+	reply_header(req, "Retry-After", slice_of("1"));
 }
 
 static const struct route list[] = {

@@ -18,6 +18,8 @@ extern const struct suite worker_suite;
 extern const struct suite spawn_suite;
 extern const struct suite ownership_suite;
 extern const struct suite observe_suite;
+extern const struct suite pools_suite;
+extern const struct suite refusals_suite;
 extern const struct suite readme_suite;
 extern const struct suite hardening_suite;
 extern const struct suite bad_input_suite;
@@ -29,7 +31,7 @@ int main(int argc, char **argv)
 		&concurrency_suite, &claims_suite, &load_suite,		  &fastcgi_suite,
 		&drain_suite,	    &worker_suite, &spawn_suite,	  &ownership_suite,
 		&observe_suite,	    &readme_suite, &hardening_suite,	  &bad_input_suite,
-		&loadgen_suite,	    &bench_suite,
+		&loadgen_suite,	    &bench_suite,  &pools_suite,	  &refusals_suite,
 	};
 
 	process_prepare();

@@ -82,6 +82,12 @@ static void new_requests_are_refused(void)
 	CU_ASSERT(raw_get(&fresh, 1, "/", ""));
 	CU_ASSERT(raw_answers(&fresh, "STDOUT 1 Status: 503 "));
 	raw_close(&fresh);
+	CU_ASSERT(raw_send(&raw, "request 5 keep REQUEST_METHOD=GET&PATH_INFO=/&"
+				 "LANES_DRAIN_STATUS=429"));
+	CU_ASSERT(raw_answers(&raw, "STDOUT 5 Status: 429 "));
+	CU_ASSERT(raw_send(&raw, "request 7 keep REQUEST_METHOD=GET&PATH_INFO=/&"
+				 "LANES_DRAIN_STATUS=200"));
+	CU_ASSERT(raw_answers(&raw, "STDOUT 7 Status: 503 "));
 	CU_ASSERT(raw_answers(&raw, "END 1 0 COMPLETE"));
 	end(0);
 }
@@ -123,7 +129,8 @@ static const struct test tests[] = {
 	{"SIGTERM: requests in flight finish, then status 0", term_drains},
 	{"SIGUSR1 does the same", usr1_drains},
 	{"idle kept connections are closed at once", idle_connections_are_closed},
-	{"--drain refuse: new requests are a 503", new_requests_are_refused},
+	{"--drain refuse: new requests are a 503, or the 429 that the web server wants",
+	 new_requests_are_refused},
 	{"--drain wait: a request on an open connection is answered", nobody_is_refused},
 	{"a second signal ends it at once, with status 3", a_second_signal_ends_it_at_once},
 	{"--drain-timeout ends it, with status 3", the_timeout_ends_it},

@@ -111,6 +111,26 @@ static void the_worker_is_full(void)
 	end();
 }
 
+/* Requests that have begun and send nothing: 16, an eighth more, and eight. */
+static void the_worker_is_full_of_beginnings(void)
+{
+	char script[32];
+
+	begin((const char *[]){"--max-reqs", "16", NULL});
+	for (int id = 1; id <= 26; id++) {
+		snprintf(script, sizeof(script), "begin %d keep", id);
+		CU_ASSERT(raw_send(&raw, script));
+	}
+	CU_ASSERT(raw_send(&raw, "params 26 REQUEST_METHOD=GET&PATH_INFO=/, params-end 26"));
+	CU_ASSERT(raw_answers(&raw, "STDOUT 26 Status: 503 "));
+	CU_ASSERT_PTR_NULL(strstr(raw.text.data, "OVERLOADED"));
+	CU_ASSERT(raw_send(&raw, "begin 27 keep"));
+	CU_ASSERT(raw_send(&raw, "begin 28 keep"));
+	CU_ASSERT(raw_answers(&raw, "END 28 0 OVERLOADED"));
+	CU_ASSERT_PTR_NULL(strstr(raw.text.data, "END 27 "));
+	end();
+}
+
 /* One thread, room for two: the fourth is refused at once, not when its turn comes. */
 static void the_queue_is_full(void)
 {
@@ -342,6 +362,7 @@ static const struct test tests[] = {
 	{"100 requests share a connection, each ends in its time", a_hundred_share_a_connection},
 	{"one request more than --conn-requests is OVERLOADED", one_request_too_many},
 	{"one request more than --max-reqs is a 503", the_worker_is_full},
+	{"requests that only begin count, too", the_worker_is_full_of_beginnings},
 	{"a job more than --thread-queue is a 503 at once", the_queue_is_full},
 	{"queued work of a lost connection never runs",
 	 queued_work_of_a_lost_connection_never_runs},

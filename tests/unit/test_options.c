@@ -265,7 +265,7 @@ static void help_lists_every_option(void)
 		"cpu-queue",	"backlog",	 "max-conns",	  "max-reqs",	  "conn-requests",
 		"params-limit", "stdin-limit",	 "output-limit",  "idle-timeout", "header-timeout",
 		"send-timeout", "drain-timeout", "slow-callback", "ready-held",	  "routes",
-		"top",		"core",		 "help",	  "version",
+		"top",		"core",		 "help",	  "version",	  "ready-pools",
 	};
 	char *text = NULL;
 	size_t len;

@@ -1,0 +1,135 @@
+/* Pools whose workers die, as those see it who watch the system. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../harness.h"
+#include "client.h"
+#include "process.h"
+#include "system.h"
+
+static struct system lanes;
+
+static pid_t pid_of(const char *worker)
+{
+	const char *at = strstr(get(&lanes, "/status")->body, worker);
+
+	at = at ? strstr(at, "\"pid\":") : NULL;
+	return at ? atoi(at + 6) : 0;
+}
+
+static unsigned log_count(const char *text)
+{
+	char path[DIRECTORY_SIZE + 16];
+	char line[4096];
+	unsigned count = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/worker.log", lanes.run_dir);
+	file = fopen(path, "re");
+	while (file && fgets(line, sizeof(line), file))
+		count += strstr(line, text) != NULL;
+	if (file)
+		fclose(file);
+	return count;
+}
+
+static int run_script(const char *name, const char *variable)
+{
+	struct outcome outcome;
+
+	run(&outcome, (const char *[]){name, NULL},
+	    (const char *[]){lanes.run_dir_variable, lanes.port_variable, variable, NULL}, -1);
+	return outcome.status;
+}
+
+/* From now on no worker can start; those that run go on. Or again, they can. */
+static void replace_program(const char *path)
+{
+	char new[DIRECTORY_SIZE + 16];
+	char program[DIRECTORY_SIZE + 16];
+	struct outcome outcome;
+
+	snprintf(new, sizeof(new), "%s/lanes.new", lanes.run_dir);
+	snprintf(program, sizeof(program), "%s/lanes", lanes.run_dir);
+	run(&outcome, (const char *[]){"cp", path, new, NULL}, NULL, -1);
+	CU_ASSERT_EQUAL(outcome.status, 0);
+	CU_ASSERT_EQUAL(rename(new, program), 0);
+}
+
+static void dies(const char *worker, const char *pool, const char *target, unsigned processes)
+{
+	char missing[64];
+	char delayed[64];
+	const struct response *response;
+	unsigned starts = log_count("Child[");
+
+	snprintf(missing, sizeof(missing), "not ready: %s\n", pool);
+	snprintf(delayed, sizeof(delayed), "worker=%s pid=", worker);
+	CU_ASSERT_EQUAL(get(&lanes, "/readyz")->status, 200);
+	CU_ASSERT_EQUAL(run_script("spawn/status.sh", NULL), 0);
+	replace_program("/bin/false");
+	for (unsigned i = 1; i <= processes; i++) {
+		char name[32];
+
+		snprintf(name, sizeof(name), "\"%s-%u\"", pool, i);
+		kill(pid_of(name), SIGKILL);
+	}
+	CU_ASSERT(EVENTUALLY((response = get(&lanes, "/readyz"))->status == 503));
+	CU_ASSERT_STRING_EQUAL(response->body, missing);
+	CU_ASSERT_STRING_EQUAL(header(response, "Retry-After"), "1");
+	/* Twice delayed: as often as it may die without, and seconds have passed. */
+	CU_ASSERT(EVENTUALLY(log_count("event=start-delayed") >= 2 * processes));
+	CU_ASSERT(log_count(delayed) >= 2);
+	CU_ASSERT(log_count("Child[") - starts < 40);
+	CU_ASSERT_EQUAL(run_script("spawn/status.sh", NULL), 1);
+	replace_program(program());
+	CU_ASSERT(EVENTUALLY(get(&lanes, "/readyz")->status == 200));
+	CU_ASSERT_EQUAL(get(&lanes, target)->status, 200);
+	CU_ASSERT_EQUAL(run_script("spawn/status.sh", NULL), 0);
+}
+
+/* What belongs to a system works after that as before. */
+static void goes_on(void)
+{
+	CU_ASSERT_EQUAL(run_script("spawn/scale.sh", "WORKERS=2"), 0);
+	CU_ASSERT_EQUAL(run_script("spawn/restart.sh", NULL), 0);
+	CU_ASSERT_EQUAL(run_script("spawn/scale.sh", "WORKERS=1"), 0);
+	CU_ASSERT_EQUAL(get(&lanes, "/")->status, 200);
+	CU_ASSERT(system_stop(&lanes));
+}
+
+static void a_prefork_pool_dies(void)
+{
+	CU_ASSERT_FATAL(system_start(&lanes, &(struct system_options){.prefork = 2}));
+	dies("prefork", "prefork", "/prefork/", 2);
+	goes_on();
+}
+
+static void a_loop_pool_dies(void)
+{
+	CU_ASSERT_FATAL(system_start(&lanes, &(struct system_options){.cpu = 1}));
+	dies("loop-1", "loop", "/", 1);
+	goes_on();
+}
+
+/* A system that is stopped while its workers cannot start. */
+static void stopped_while_dying(void)
+{
+	CU_ASSERT_FATAL(system_start(&lanes, &(struct system_options){.workers = 1}));
+	replace_program("/bin/false");
+	kill(system_worker(&lanes, 1), SIGKILL);
+	CU_ASSERT(EVENTUALLY(log_count("event=start-delayed") >= 1));
+	CU_ASSERT(system_stop(&lanes));
+}
+
+static const struct test tests[] = {
+	{"a prefork pool that dies is started again without end, slowly; /readyz names it",
+	 a_prefork_pool_dies},
+	{"and so is the loop's", a_loop_pool_dies},
+	{"a system can be stopped while its workers die", stopped_while_dying},
+};
+
+const struct suite pools_suite = {"pools", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL};

@@ -1,0 +1,86 @@
+/* What nginx makes of a worker's refusal: whether another one is asked. */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "../harness.h"
+#include "client.h"
+#include "process.h"
+#include "system.h"
+
+enum { REQUESTS = 20 };
+
+static struct system sys;
+
+/* Lines of nginx's log with this text: it writes them up to a second later. */
+static size_t logged(const char *text)
+{
+	char path[DIRECTORY_SIZE + 16];
+	char line[4096];
+	size_t count = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/access.log", sys.run_dir);
+	file = fopen(path, "re");
+	while (file && fgets(line, sizeof(line), file))
+		count += strstr(line, text) != NULL;
+	if (file)
+		fclose(file);
+	return count;
+}
+
+static void overload_stays_where_it_is(void)
+{
+	static const char *const environment[] = {"LANES_THREAD_QUEUE=1", NULL};
+	struct burst_result result;
+
+	CU_ASSERT_FATAL(system_start(
+		&sys,
+		&(struct system_options){.workers = 3, .threads = 1, .environment = environment}));
+	burst_wait(burst_start(&sys, &(struct burst_options){.target = "/sync/noawait?seconds=1",
+							     .connections = 40,
+							     .may_refuse = true}),
+		   &result);
+	CU_ASSERT_EQUAL(result.failed, 0);
+	CU_ASSERT(result.refused >= 40 - 3 * 2);
+	CU_ASSERT(EVENTUALLY(logged("\"upstream_status\":\"503\"") == result.refused));
+	CU_ASSERT_EQUAL(logged("503, "), 0);
+	CU_ASSERT(system_stop(&sys));
+}
+
+static void a_draining_worker_is_passed_by(void)
+{
+	struct burst_result result;
+	struct burst *burst;
+	int refused = 0;
+
+	CU_ASSERT_FATAL(system_start(&sys, &(struct system_options){.workers = 2}));
+	burst = burst_start(&sys, &(struct burst_options){.target = "/async/await-one?seconds=5",
+							  .connections = 20});
+	CU_ASSERT(EVENTUALLY(process_sockets(system_worker(&sys, 1)) > 5));
+	kill(system_worker(&sys, 1), SIGTERM);
+	CU_ASSERT(EVENTUALLY(system_log_has(&sys, "event=draining")));
+	for (int i = 0; i < REQUESTS; i++) {
+		int status = request(&sys, "POST", "/")->status;
+
+		CU_ASSERT(status == 405 || status == 503);
+		refused += status == 503;
+	}
+	for (int i = 0; i < REQUESTS; i++)
+		CU_ASSERT_EQUAL(get(&sys, "/")->status, 200);
+	IN_TIME(refused > 0);
+	IN_TIME(EVENTUALLY(logged("\"upstream_status\":\"429, 200\"") > 0));
+	burst_wait(burst, &result);
+	CU_ASSERT_EQUAL(result.answered, 20);
+	CU_ASSERT(system_stop(&sys));
+}
+
+static const struct test tests[] = {
+	{"what a worker refuses because its queue is full, no other is asked",
+	 overload_stays_where_it_is},
+	{"what it refuses because it drains another answers, but a POST",
+	 a_draining_worker_is_passed_by},
+};
+
+const struct suite refusals_suite = {"refusals", tests, sizeof(tests) / sizeof(tests[0]), NULL,
+				     NULL};
