@@ -40,6 +40,8 @@ PREFORK_WORKERS=${PREFORK_WORKERS:-$WORKERS}
 CPU_WORKERS=${CPU_WORKERS:-1}
 THREADS=${THREADS:-40}
 CPU_THREADS=${CPU_THREADS:-$cores}
+CLIENT_CONNS=${CLIENT_CONNS:-} # requests in flight from one address; empty: a part of what nginx can have
+SERVER_NAMES=${SERVER_NAMES:-} # besides localhost, blanks between them
 RUN_DIR=${RUN_DIR:-run}
 RUN_USER=${RUN_USER:-www-data}     # what root's nginx and workers become
 STOP_TIMEOUT=${STOP_TIMEOUT:-10}   # seconds that requests in flight get at a stop
@@ -69,6 +71,10 @@ check_settings() {
 	number CPU_WORKERS "$CPU_WORKERS" 0 "$MOST"
 	number THREADS "$THREADS" 1 1024
 	number CPU_THREADS "$CPU_THREADS" 1 "$MOST"
+	[ -z "$CLIENT_CONNS" ] || number CLIENT_CONNS "$CLIENT_CONNS" 1 65535
+	case $SERVER_NAMES in
+	*[!A-Za-z0-9.*_\ -]*) fail "SERVER_NAMES=$SERVER_NAMES: names of hosts are wanted, blanks between them" ;;
+	esac
 	number STOP_TIMEOUT "$STOP_TIMEOUT" 0 3600
 	number START_TIMEOUT "$START_TIMEOUT" 1 3600
 	case $RUN_USER in
@@ -84,9 +90,9 @@ running_settings() {
 	read_settings
 }
 
-# The settings that are kept with a running system. They are read as numbers and a user's name, whatever
+# The settings that are kept with a running system. They are read as numbers and names, whatever
 # the file says.
-SETTINGS='PORT WORKERS PREFORK_WORKERS CPU_WORKERS THREADS CPU_THREADS RUN_USER'
+SETTINGS='PORT WORKERS PREFORK_WORKERS CPU_WORKERS THREADS CPU_THREADS CLIENT_CONNS SERVER_NAMES RUN_USER'
 read_settings() {
 	# shellcheck disable=SC2034 # used by eval
 	while IFS='=' read -r name value; do
@@ -137,7 +143,7 @@ check_place() {
 # --- pools ---
 
 # The pools that are started.
-POOLS='loop prefork cpu admin'
+POOLS='loop prefork cpu admin health'
 
 # One line per pool: name, engine, processes, name of its sockets, niceness. Everything below is
 # made from this table: workers, sockets, and nginx's upstreams.
@@ -151,16 +157,17 @@ pools() {
 		prefork prefork $PREFORK_WORKERS  prefork   0
 		cpu     loop    $CPU_WORKERS      cpu       10
 		admin   loop    1                 admin     0
+		health  loop    1                 health    0
 	EOF
 }
 
 # One line per socket, which is one multiwatch: its name, pool, engine, slot, processes, socket and
 # niceness. Loop workers have a socket each, so that nginx can choose between them. Blocking workers
 # share one socket (slot 0), and the kernel gives each connection to one that is free. The admin
-# worker is always one.
+# worker is always one, and so is the health worker.
 units() {
 	pools | while read -r pool engine count socket nice; do
-		if [ "$engine" = prefork ] || [ "$pool" = admin ]; then
+		if [ "$engine" = prefork ] || [ "$pool" = admin ] || [ "$pool" = health ]; then
 			[ "$count" = 0 ] || echo "$pool $pool $engine 0 $count $socket.sock $nice"
 			continue
 		fi
@@ -374,7 +381,7 @@ stop_system() {
 remove_files() (
 	cd "$RUN_DIR" || exit
 	[ -d pids ] || exit
-	rm -f worker-*.sock prefork.sock cpu-*.sock admin.sock nginx.conf nginx.pid ./*.servers lanes lanes.new
+	rm -f worker-*.sock prefork.sock cpu-*.sock admin.sock health.sock nginx.conf nginx.pid ./*.servers lanes lanes.new
 	rm -rf pids temp board www www.new
 	for log in worker.log access.log error.log; do
 		[ -s "$log" ] || rm -f "$log"

@@ -108,7 +108,7 @@ await_answers() {
 	deadline=$(($(date +%s) + START_TIMEOUT))
 	for prefix in $(units | awk '{ print $2 }' | uniq |
 		sed -e 's,^loop$,/,' -e 's,^prefork$,/prefork/,' -e 's,^cpu$,/cpu-pool/,' \
-		-e 's,^admin$,/healthz,'); do
+		-e 's,^admin$,/status,' -e 's,^health$,/healthz,'); do
 		until [ "$(curl -s -o /dev/null -w '%{http_code}' --noproxy '*' --max-time 2 \
 			"http://127.0.0.1:$PORT$prefix")" = 200 ]; do
 			check_alive

@@ -70,7 +70,9 @@ start_unit() {
 		"$(command -v setpriv)" --pdeathsig TERM \
 		./lanes --engine "$engine" --pool "$pool" --threads "$THREADS" \
 		--cpu-threads "$CPU_THREADS" --scoreboard board/scoreboard
-	[ "$pool" != admin ] || set -- "$@" --routes admin
+	case $pool in
+	admin | health) set -- "$@" --routes "$pool" ;;
+	esac
 	[ "$slot" = 0 ] || set -- "$@" --slot "$slot"
 	[ "$nice" = 0 ] || set -- "$@" --nice "$nice"
 	daemon "$unit" worker.log "$@"
@@ -93,13 +95,16 @@ write_nginx_conf() {
 	[ "$(id -u)" != 0 ] || holds="$holds root"
 	! grep -qs '^0\{31\}1 ' /proc/net/if_inet6 || holds="$holds ipv6"
 	cpus=$(nproc)
+	processes=$((cpus < 4 ? cpus : 4)) connections=$((files - 64))
+	most=$((processes * connections / 3))
 	awk -v holds=" $(echo "$holds" | tr '\n' ' ') " '
 		/^[ \t]*#if / { skip = !index(holds, " " $2 " "); next }
 		/^[ \t]*#end$/ { skip = 0; next }
 		!skip' "$NGINX_CONF" |
 		sed -e "s/@PORT@/$PORT/g" -e "s/@FILES@/$files/g" -e "s/@USER@/$RUN_USER/g" \
-			-e "s/@GROUP@/$(id -gn "$RUN_USER" 2>/dev/null)/g" -e "s/@CONNECTIONS@/$((files - 64))/g" \
-			-e "s/@PROCESSES@/$((cpus < 4 ? cpus : 4))/g" >nginx.conf
+			-e "s/@GROUP@/$(id -gn "$RUN_USER" 2>/dev/null)/g" -e "s/@CONNECTIONS@/$connections/g" \
+			-e "s/@PROCESSES@/$processes/g" -e "s/@SERVER_NAMES@/$SERVER_NAMES/g" \
+			-e "s/@CLIENT_CONNS@/${CLIENT_CONNS:-$((most < 65535 ? most : 65535))}/g" >nginx.conf
 }
 
 start_nginx() {

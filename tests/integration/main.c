@@ -20,6 +20,7 @@ extern const struct suite observe_suite;
 extern const struct suite readme_suite;
 extern const struct suite hardening_suite;
 extern const struct suite bad_input_suite;
+extern const struct suite front_suite;
 
 int main(int argc, char **argv)
 {
@@ -28,7 +29,7 @@ int main(int argc, char **argv)
 		&concurrency_suite, &claims_suite, &load_suite,		  &fastcgi_suite,
 		&drain_suite,	    &worker_suite, &spawn_suite,	  &ownership_suite,
 		&observe_suite,	    &readme_suite, &hardening_suite,	  &bad_input_suite,
-		&loadgen_suite,
+		&loadgen_suite,	    &front_suite,
 	};
 
 	process_prepare();
