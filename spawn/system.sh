@@ -53,6 +53,13 @@ raise_files_limit() {
 		say "only $files open files are allowed: about $((files / 2)) requests at once"
 }
 
+# logs.sh has to be there before anybody who writes into its pipe: they would wait for it.
+start_logs() {
+	! alive logs || return 0
+	[ -p log.pipe ] || mkfifo -m 600 log.pipe || fail "cannot write to $RUN_DIR"
+	daemon logs /dev/null "$PROJECT/spawn/logs.sh" $((LOG_MB * 1000000))
+}
+
 # start_unit: spawn-fcgi opens the socket and becomes multiwatch, which starts the workers and
 # starts them again when they die. It gives up on one that dies 50 times in a row, each time
 # within 100 ms. It ends its workers with SIGUSR1, the default: multiwatch 1.0.0 has an option for
@@ -60,6 +67,7 @@ raise_files_limit() {
 # killed drains and ends, too.
 start_unit() {
 	unit=$1 pool=$2 engine=$3 slot=$4 processes=$5 socket=$6 nice=$7
+	start_logs
 	set --
 	if [ "$(id -u)" = 0 ]; then
 		group=$(id -gn "$RUN_USER")
@@ -75,7 +83,7 @@ start_unit() {
 	esac
 	[ "$slot" = 0 ] || set -- "$@" --slot "$slot"
 	[ "$nice" = 0 ] || set -- "$@" --nice "$nice"
-	daemon "$unit" worker.log "$@"
+	daemon "$unit" log.pipe "$@"
 }
 
 # The lines that name a pool's sockets in its nginx upstream, in a file of their own. A socket that
@@ -107,24 +115,33 @@ write_nginx_conf() {
 			-e "s/@CLIENT_CONNS@/${CLIENT_CONNS:-$((most < 65535 ? most : 65535))}/g" >nginx.conf
 }
 
+# Its logs are made anew now and then: nobody else may read those, either.
 start_nginx() {
-	daemon nginx error.log nginx -p . -c nginx.conf
+	(umask 027 && daemon nginx error.log nginx -p . -c nginx.conf)
 }
 
-# started UNIT SINCE: waits until a worker of the unit has logged its start after line SINCE of the
-# log; false if that does not happen within START_TIMEOUT.
+# The workers of a multiwatch.
+workers_of() {
+	[ ! -e "pids/$1.pid" ] || processes | awk -v parent="$(cut -d ' ' -f 1 "pids/$1.pid")" \
+		'$3 == parent { printf "%s ", $1 }'
+}
+
+# started UNIT BEFORE: waits until a worker of the unit that was not there before has logged its start, in
+# the log or in one that was renamed; false if that does not happen within START_TIMEOUT.
 started() {
 	deadline=$(($(date +%s) + START_TIMEOUT))
-	case $1 in
-	*-*) worker="worker=$1 " ;;
-	*) worker="worker=$1-" ;; # many on one socket: pool and pid
-	esac
-	until tail -n "+$(($2 + 1))" worker.log | grep -q "$worker.*event=started"; do
+	until successor "$1" "$2"; do
 		[ "$(date +%s)" -le "$deadline" ] && alive "$1" || return 1
 		sleep 0.02
 	done
 }
 
-log_lines() {
-	wc -l <worker.log
+successor() {
+	for worker in $(workers_of "$1"); do
+		case " $2" in
+		*" $worker "*) ;;
+		*) ! cat worker.log* 2>/dev/null | grep -aq " pid=$worker event=started " || return 0 ;;
+		esac
+	done
+	return 1
 }

@@ -21,6 +21,7 @@ extern const struct suite readme_suite;
 extern const struct suite hardening_suite;
 extern const struct suite bad_input_suite;
 extern const struct suite front_suite;
+extern const struct suite logs_suite;
 
 int main(int argc, char **argv)
 {
@@ -29,7 +30,7 @@ int main(int argc, char **argv)
 		&concurrency_suite, &claims_suite, &load_suite,		  &fastcgi_suite,
 		&drain_suite,	    &worker_suite, &spawn_suite,	  &ownership_suite,
 		&observe_suite,	    &readme_suite, &hardening_suite,	  &bad_input_suite,
-		&loadgen_suite,	    &front_suite,
+		&loadgen_suite,	    &front_suite,  &logs_suite,
 	};
 
 	process_prepare();
