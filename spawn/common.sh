@@ -308,6 +308,7 @@ daemon() {
 	shift 2
 	(
 		trap '' PIPE
+		[ "$daemon" != nginx ] || umask 027 # it makes logs itself
 		clean_environment
 		# shellcheck disable=SC3045 # dash and bash both have it
 		[ -n "${LANES_CORE-}" ] || ulimit -Sc 0

@@ -115,9 +115,8 @@ write_nginx_conf() {
 			-e "s/@CLIENT_CONNS@/${CLIENT_CONNS:-$((most < 65535 ? most : 65535))}/g" >nginx.conf
 }
 
-# Its logs are made anew now and then: nobody else may read those, either.
 start_nginx() {
-	(umask 027 && daemon nginx error.log nginx -p . -c nginx.conf)
+	daemon nginx error.log nginx -p . -c nginx.conf
 }
 
 # The workers of a multiwatch.

@@ -166,7 +166,7 @@ static void restart_survives_a_renamed_log(void)
 {
 	struct outcome outcome;
 
-	CU_ASSERT_EQUAL(rename(in_run_dir("worker.log"), in_run_dir("worker.log.mine")), 0);
+	CU_ASSERT(EVENTUALLY(rename(in_run_dir("worker.log"), in_run_dir("worker.log.mine")) == 0));
 	run(&outcome, (const char *[]){"spawn/restart.sh", NULL},
 	    (const char *[]){lanes.run_dir_variable, NULL}, -1);
 	CU_ASSERT_EQUAL(outcome.status, 0);
