@@ -206,18 +206,23 @@ static void copy_line(FILE *to, const char *line)
 {
 	char files[24];
 	char connections[24];
+	char client[24];
 	const struct {
 		const char *word;
 		const char *value;
 	} words[] = {{"@USER@ @GROUP@", "root"},
 		     {"@PROCESSES@", "2"},
 		     {"@FILES@", files},
-		     {"@CONNECTIONS@", connections}};
+		     {"@CONNECTIONS@", connections},
+		     {"@CLIENT_CONNS@", client}};
 	struct rlimit limit;
+	long third;
 
 	getrlimit(RLIMIT_NOFILE, &limit);
 	snprintf(files, sizeof(files), "%ld", (long)limit.rlim_cur);
 	snprintf(connections, sizeof(connections), "%ld", (long)limit.rlim_cur - 64);
+	third = 2 * ((long)limit.rlim_cur - 64) / 3;
+	snprintf(client, sizeof(client), "%ld", third < 65535 ? third : 65535);
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
 		const char *at = strstr(line, words[i].word);
 

@@ -23,6 +23,8 @@ extern const struct suite refusals_suite;
 extern const struct suite readme_suite;
 extern const struct suite hardening_suite;
 extern const struct suite bad_input_suite;
+extern const struct suite front_suite;
+extern const struct suite logs_suite;
 
 int main(int argc, char **argv)
 {
@@ -32,6 +34,7 @@ int main(int argc, char **argv)
 		&drain_suite,	    &worker_suite, &spawn_suite,	  &ownership_suite,
 		&observe_suite,	    &readme_suite, &hardening_suite,	  &bad_input_suite,
 		&loadgen_suite,	    &bench_suite,  &pools_suite,	  &refusals_suite,
+		&front_suite,	    &logs_suite,
 	};
 
 	process_prepare();
