@@ -180,6 +180,14 @@ static bool refused(struct prefork *p)
 	return p->req.reply.status != 0;
 }
 
+/* Who gave up while other requests were served has hung up since, and left its request here. */
+static bool is_gone(const struct prefork *p)
+{
+	struct pollfd peer = {.fd = p->fcgi.ipcFd, .events = POLLRDHUP};
+
+	return poll(&peer, 1, 0) == 1;
+}
+
 static void handle(struct prefork *p)
 {
 	bool answered;
@@ -190,7 +198,10 @@ static void handle(struct prefork *p)
 	p->finished = false;
 	answered = refused(p);
 	trace_picked_up(p->board, &p->req);
-	if (answered) {
+	if (is_gone(p)) {
+		trace_gone(p->board, &p->req, uv_hrtime());
+		p->finished = true;
+	} else if (answered) {
 		trace_ran(p->board, &p->req, p->req.times.received, uv_hrtime(), true);
 		request_finished(&p->req);
 	} else {

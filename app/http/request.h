@@ -66,6 +66,7 @@ struct request {
 	const struct route *route; /* NULL until routed, and if nothing matched */
 	uint64_t serial;	   /* of this worker: what logs call the request */
 	uint32_t refs;
+	int peer;	       /* descriptor of its connection; 0: none */
 	uint16_t route_number; /* of the route in its table, from 1; 0: none */
 
 	/* What was asked. Borrowed from the params. */

@@ -11,6 +11,7 @@ extern const struct suite claims_suite;
 extern const struct suite load_suite;
 extern const struct suite loadgen_suite;
 extern const struct suite fastcgi_suite;
+extern const struct suite gone_suite;
 extern const struct suite prefork_suite;
 extern const struct suite drain_suite;
 extern const struct suite worker_suite;
@@ -28,7 +29,7 @@ int main(int argc, char **argv)
 		&concurrency_suite, &claims_suite, &load_suite,		  &fastcgi_suite,
 		&drain_suite,	    &worker_suite, &spawn_suite,	  &ownership_suite,
 		&observe_suite,	    &readme_suite, &hardening_suite,	  &bad_input_suite,
-		&loadgen_suite,
+		&loadgen_suite,	    &gone_suite,
 	};
 
 	process_prepare();
