@@ -165,7 +165,8 @@ __attribute__((noinline)) static bool take_params(struct exchange *exchange)
 		exchange->req.arena_used = params->len;
 	while (fcgi_params_next(params, &at, &name, &value))
 		request_take_param(&exchange->req, name, value);
-	request_params_done(&exchange->req);
+	request_params_done(&exchange->req,
+			    sched_busy(exchange->req.sched, exchange->req.times.received));
 	return at == params->len;
 }
 
@@ -207,6 +208,8 @@ static uint64_t start(struct exchange *exchange, uint64_t now)
 	req->times.received = now;
 	if (!req->reply.status && !take_params(exchange))
 		reply_error(req, 400);
+	if (!req->reply.status && request_is_late(req, exchange->engine->options->queue_timeout))
+		reply_error(req, 503);
 	if (!req->reply.status)
 		routed = router_route(exchange->engine->routes, req);
 	if (routed && exchange->fcgi.failed) {
