@@ -95,7 +95,9 @@ void request_take_param(struct request *req, struct slice name, struct slice val
 			req->path = value;
 		break;
 	case sizeof("LANES_SENT") - 1:
-		if (slice_is(name, "LANES_SENT"))
+		if (slice_is(name, "LANES_PATH"))
+			req->raw_path = value;
+		else if (slice_is(name, "LANES_SENT"))
 			req->sent = value;
 		break;
 	case sizeof("SCRIPT_NAME") - 1:
@@ -125,6 +127,8 @@ void request_params_done(struct request *req, uint64_t busy)
 		req->path = req->prefix;
 		req->prefix = (struct slice){"", 0};
 	}
+	if (req->raw_path.len)
+		req->path = req->raw_path;
 	take_queue_time(req, busy);
 }
 

@@ -72,10 +72,11 @@ struct request {
 
 	/* What was asked. Borrowed from the params. */
 	struct slice method;
-	struct slice prefix;	    /* where the application is mounted: "/prefork", often "" */
-	struct slice path;	    /* below the prefix, percent-decoded by the router only */
-	struct slice query;	    /* without '?', still encoded */
-	struct slice sent;	    /* LANES_SENT: when nginx sent it */
+	struct slice prefix;   /* where the application is mounted: "/prefork", often "" */
+	struct slice path;     /* below the prefix: decoded, but if it is raw_path */
+	struct slice raw_path; /* LANES_PATH: as it was sent, percent-decoded by the router only */
+	struct slice query;    /* without '?', still encoded */
+	struct slice sent;     /* LANES_SENT: when nginx sent it */
 	struct slice request_start; /* X-Request-Start: the same by somebody before nginx */
 
 	struct reply reply;
@@ -105,8 +106,9 @@ void request_init(struct request *req, const struct request_ops *ops, struct sch
 
 /* Takes one CGI variable into account (REQUEST_METHOD, SCRIPT_NAME, PATH_INFO, QUERY_STRING; and
  * when it was sent, LANES_SENT: nginx's $msec, or HTTP_X_REQUEST_START); others are ignored. The
- * value is borrowed. PATH_INFO wins over SCRIPT_NAME as the path, which then is the prefix (RFC
- * 3875 4.1.5, 4.1.13). */
+ * value is borrowed. PATH_INFO wins over SCRIPT_NAME as the path, which then is the prefix; both
+ * come decoded (RFC 3875 4.1.5, 4.1.13). LANES_PATH is the path as it was sent, and wins over both.
+ */
 void request_take_param(struct request *req, struct slice name, struct slice value);
 
 /* Call it after the last one. For so many nanoseconds this worker has been busy, and may have left

@@ -62,6 +62,28 @@ static void without_path_info_script_name_is_the_path(void)
 	request_unref(&req);
 }
 
+static void the_path_as_it_was_sent_wins(void)
+{
+	struct request req;
+
+	request_init(&req, &ops, NULL);
+	take(&req, "LANES_PATH", "/sync/no%61wait");
+	take(&req, "PATH_INFO", "/sync/noawait");
+	take(&req, "SCRIPT_NAME", "/prefork");
+	request_params_done(&req, 0);
+	CU_ASSERT_TRUE(slice_is(req.path, "/sync/no%61wait"));
+	CU_ASSERT_TRUE(slice_is(req.raw_path, "/sync/no%61wait"));
+	CU_ASSERT_TRUE(slice_is(req.prefix, "/prefork"));
+	request_unref(&req);
+	request_init(&req, &ops, NULL);
+	take(&req, "SCRIPT_NAME", "/sync/noawait");
+	take(&req, "LANES_PATH", "/sync/no%61wait");
+	request_params_done(&req, 0);
+	CU_ASSERT_TRUE(slice_is(req.path, "/sync/no%61wait"));
+	CU_ASSERT_TRUE(slice_is(req.prefix, ""));
+	request_unref(&req);
+}
+
 static void without_params_everything_is_empty(void)
 {
 	struct request req;
@@ -272,6 +294,7 @@ static void other_params_are_asked_of_the_engine(void)
 static const struct test tests[] = {
 	{"params say what was asked", params_say_what_was_asked},
 	{"without PATH_INFO, SCRIPT_NAME is the path", without_path_info_script_name_is_the_path},
+	{"the path as it was sent wins", the_path_as_it_was_sent_wins},
 	{"without params everything is empty", without_params_everything_is_empty},
 	{"the queue time counts from sending", the_queue_time_counts_from_sending},
 	{"clocks that disagree give no queue time", clocks_that_disagree_give_no_queue_time},
