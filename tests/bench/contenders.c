@@ -280,7 +280,8 @@ static void write_server(FILE *to, const struct contender *c, const char *root)
 		write_upstream(to, c);
 	fprintf(to,
 		"\tserver {\n\t\tlisten 127.0.0.1:%d backlog=4096;\n\t\tmerge_slashes off;\n"
-		"\t\tset $pool_prefix \"\";\n\t\tset $pool_path $raw_path;\n\t\tlocation / {\n",
+		"\t\tset $pool_prefix \"\";\n\t\tset $pool_path $uri;\n"
+		"\t\tset $pool_raw_path $raw_path;\n\t\tlocation / {\n",
 		c->port);
 	if (c->via == VIA_NGINX_RETURN)
 		fputs("\t\t\treturn 200 '{\"mode\":\"async\",\"detail\":\"async_io_task(0.0s) "
