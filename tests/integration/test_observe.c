@@ -367,6 +367,39 @@ static void thousand_listeners(void)
 					      "pool=\"admin\"} 1\n")));
 }
 
+/* Each has seen the beginning and reads no further. The trace is some megabytes by then. */
+static void slow_readers_of_a_trace(void)
+{
+	enum { READERS = 40, SPANS = 8000 };
+
+	static struct raw raws[READERS];
+	struct burst_options options = {.target = "/", .connections = 8, .repeat = true};
+	struct burst_result result;
+	struct burst *burst = burst_start(&lanes, &options);
+	char path[DIRECTORY_SIZE + 16];
+	pid_t admin = admin_process();
+	long before;
+	long each;
+
+	CU_ASSERT(EVENTUALLY(burst_answered(burst) >= SPANS / 2));
+	burst_wait(burst, &result);
+	before = process_private_kb(admin);
+	snprintf(path, sizeof(path), "%s/admin.sock", lanes.run_dir);
+	for (int i = 0; i < READERS; i++)
+		CU_ASSERT_FATAL(raw_open(&raws[i], path) &&
+				raw_get(&raws[i], 1, "/trace", "seconds=60") &&
+				raw_answers(&raws[i], "traceEvents"));
+	CU_ASSERT(says("/status?text", "admin-1"));
+	each = (process_private_kb(admin) - before) * 1024 / READERS;
+	printf("     %ld bytes of worker memory for each reader\n", each);
+	if (MEMORY_COUNTS)
+		CU_ASSERT(each < 256 * 1024);
+	CU_ASSERT(raw_answers(&raws[0], "END 1 0 COMPLETE"));
+	CU_ASSERT(raws[0].in.len > 100 * SPANS);
+	for (int i = 0; i < READERS; i++)
+		raw_close(&raws[i]);
+}
+
 static void top(void)
 {
 	struct outcome outcome;
@@ -450,6 +483,7 @@ static const struct test tests[] = {
 	{"a newcomer hears what happened before", history},
 	{"a listener that does not read is hung up on", unread_stream},
 	{"1,000 idle listeners cost little, and /status answers", thousand_listeners},
+	{"a reader of /trace who is slow costs a piece of it, not all", slow_readers_of_a_trace},
 	{"make top prints once where there is no terminal", top},
 	{"whoever writes into the scoreboard changes what is shown, and ends nobody",
 	 scoreboard_written_into},
