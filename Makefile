@@ -93,6 +93,9 @@ fuzz: ## feeds random input to what parses, DURATION=60 seconds for each target
 		SANITIZER=fuzzer,address,undefined fuzzers && \
 		exec tests/fuzz/run $(BUILD)/fuzzer-address-undefined $(DURATION)
 
+mutants: ## which mistakes would no test notice? COUNT=300 ONLY="app/fcgi" MINUTES=60
+	@spawn/deps.sh test && exec tests/mutants/run
+
 contrast: ## processes against loop: CLIENTS=48 DURATION=0.25 WORKERS="1 4"
 	@spawn/deps.sh test && $(MAKE) --no-print-directory all $(OBJ)/tests/contrast/contrast && \
 		exec $(OBJ)/tests/contrast/contrast

@@ -1,6 +1,8 @@
 #include "log.h"
 
 #include <errno.h>
+#include <poll.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -8,9 +10,21 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LINE_SIZE = 2048, NUMBERS = 8 };
+enum { LINE_SIZE = 2048, NUMBERS = 8, KINDS = 32, WORKER_SIZE = 40 };
 
 static const char *log_worker = "lanes";
+
+/* The warnings of the last LOG_WHILE seconds: how many there were of an event, about a worker. */
+struct kind {
+	const char *event; /* NULL: free */
+	char worker[WORKER_SIZE];
+	long pid;
+	time_t since;
+	unsigned count;
+};
+
+static pthread_mutex_t kinds_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct kind kinds[KINDS];
 
 struct line {
 	char text[LINE_SIZE]; /* the last byte is kept for the newline */
@@ -20,6 +34,7 @@ struct line {
 void log_init(const char *worker)
 {
 	log_worker = worker;
+	memset(kinds, 0, sizeof(kinds));
 }
 
 static void put(struct line *line, char c)
@@ -81,28 +96,100 @@ static void put_time(struct line *line)
 	put_text(line, text);
 }
 
-/* Nobody can be told of a failure. */
+/* Nobody can be told of a failure. A pipe that is full, because nobody reads it, holds nobody up.
+ */
 static void end_line(struct line *line)
 {
+	struct pollfd log = {.fd = STDERR_FILENO, .events = POLLOUT};
+
+	if (poll(&log, 1, 0) == 0)
+		return;
 	line->text[line->len++] = '\n';
 	while (write(STDERR_FILENO, line->text, line->len) < 0 && errno == EINTR)
 		;
 }
 
+static void begin_line(struct line *line, const char *worker, long pid, enum log_level level,
+		       const char *event)
+{
+	static const char *const levels[] = {" level=info", " level=warning", " level=error"};
+
+	put_time(line);
+	put_text(line, levels[level]);
+	put_text(line, " worker=");
+	put_value(line, worker);
+	put_text(line, " pid=");
+	put_text(line, log_number(pid));
+	put_text(line, " event=");
+	put_text(line, event);
+}
+
+/* Logs how often an event came besides the times that it was logged, and forgets it. */
+static void tell_count(struct kind *kind)
+{
+	struct line line = {.len = 0};
+
+	if (kind->count <= LOG_FEW)
+		return;
+	begin_line(&line, kind->worker, kind->pid, LOG_WARNING, kind->event);
+	put_text(&line, " repeated=");
+	put_text(&line, log_number(kind->count - LOG_FEW));
+	end_line(&line);
+	kind->count = LOG_FEW;
+}
+
+/* The kind of a warning, a new one if there is room, or NULL. */
+static struct kind *kind_of(const char *worker, long pid, const char *event, time_t now)
+{
+	struct kind *unused = NULL;
+
+	for (size_t i = 0; i < KINDS; i++) {
+		if (!kinds[i].event)
+			unused = &kinds[i];
+		else if (!strcmp(kinds[i].event, event) &&
+			 !strncmp(kinds[i].worker, worker, WORKER_SIZE - 1))
+			return &kinds[i];
+	}
+	if (unused) {
+		*unused = (struct kind){.event = event, .pid = pid, .since = now};
+		snprintf(unused->worker, sizeof(unused->worker), "%s", worker);
+	}
+	return unused;
+}
+
+/* False if it is only counted. What was counted is told once its time is over, or before anything
+ * that is no warning: that is rare, and may be the last line. */
+static bool is_logged(const char *worker, long pid, enum log_level level, const char *event)
+{
+	struct timespec now;
+	struct kind *kind = NULL;
+	bool logged;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	pthread_mutex_lock(&kinds_lock);
+	for (size_t i = 0; i < KINDS; i++) {
+		bool over = kinds[i].event && now.tv_sec - kinds[i].since >= LOG_WHILE;
+
+		if (over || level != LOG_WARNING)
+			tell_count(&kinds[i]);
+		if (over)
+			kinds[i].event = NULL;
+	}
+	if (level == LOG_WARNING)
+		kind = kind_of(worker, pid, event, now.tv_sec);
+	logged = !kind || ++kind->count <= LOG_FEW;
+	pthread_mutex_unlock(&kinds_lock);
+	return logged;
+}
+
 static void write_line(const char *worker, long pid, enum log_level level, const char *event,
 		       va_list pairs)
 {
-	static const char *const levels[] = {" level=info", " level=warning", " level=error"};
 	struct line line = {.len = 0};
 
-	put_time(&line);
-	put_text(&line, levels[level]);
-	put_text(&line, " worker=");
-	put_value(&line, worker);
-	put_text(&line, " pid=");
-	put_text(&line, log_number(pid));
-	put_text(&line, " event=");
-	put_text(&line, event);
+	if (!is_logged(worker, pid, level, event))
+		return;
+	begin_line(&line, worker, pid, level, event);
 	for (const char *key; (key = va_arg(pairs, const char *));) {
 		put(&line, ' ');
 		put_text(&line, key);

@@ -5,19 +5,24 @@
  *
  * A line is one write(2), so lines of several workers in one file never mix. Values from outside
  * go through %s only: quotes, backslashes, control bytes and all bytes beyond ASCII come out as
- * escapes, so that nobody can forge a line. What is longer than 2047 bytes is cut.
+ * escapes, so that nobody can forge a line. What is longer than 2047 bytes is cut. A warning that
+ * repeats is logged LOG_FEW times in LOG_WHILE seconds; then it is counted, and the sum is a line
+ * with repeated=<how often>.
  */
 #ifndef LANES_LOG_H
 #define LANES_LOG_H
+
+enum { LOG_FEW = 5, LOG_WHILE = 10 };
 
 enum log_level { LOG_INFO, LOG_WARNING, LOG_ERROR };
 
 /* Who speaks; borrowed. Call once, before the threads start. */
 void log_init(const char *worker);
 
-/* Logs event=<event> and then key=value pairs: keys are NULL-terminated arguments, each followed
- * by its value as a C string: log_event(LOG_INFO, "drained", "reason", "signal", NULL). Any
- * thread; a log that cannot be written is given up silently, for there is nowhere to say so. */
+/* Logs event=<event> (borrowed for ever: a literal) and then key=value pairs: keys are
+ * NULL-terminated arguments, each followed by its value as a C string: log_event(LOG_INFO,
+ * "drained", "reason", "signal", NULL). Any thread; a log that cannot be written is given up
+ * silently, for there is nowhere to say so. */
 void log_event(enum log_level level, const char *event, ...) __attribute__((sentinel));
 
 /* The same about another worker: the line says its name and pid. */

@@ -66,8 +66,8 @@ int main(int argc, char **argv)
 	}
 	if (options.top)
 		return top_run(options.scoreboard);
-	if (options.routes == ROUTES_ADMIN)
-		routes = &admin_routes;
+	if (options.routes != ROUTES_APP)
+		routes = options.routes == ROUTES_ADMIN ? &admin_routes : &health_routes;
 	harden(options.core);
 	if (listener_open(&listener, options.listen, (int)options.backlog))
 		return 1;

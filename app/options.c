@@ -35,8 +35,9 @@ static const struct option table[] = {
 	 "number in the pool; 0: the lowest one free on the scoreboard, or the process id"},
 	{"scoreboard", TEXT, AT(scoreboard), NULL, 0, 0, NULL,
 	 "file in which the workers of a system show what they do"},
-	{"routes", CHOICE, AT(routes), "app", 0, 0, "app|admin",
-	 "app: the endpoints; admin: status, metrics, trace and events of the whole system"},
+	{"routes", CHOICE, AT(routes), "app", 0, 0, "app|admin|health",
+	 "app: the endpoints; admin: status, metrics, trace and events of the whole system; "
+	 "health: healthz and readyz"},
 	{"drain", CHOICE, AT(drain), "auto", 0, 0, "auto|refuse|wait",
 	 "new requests while draining: refuse (503, or the status that LANES_DRAIN_STATUS "
 	 "names: nginx asks a sibling), wait (in the socket's queue)"},

@@ -21,8 +21,9 @@ enum drain_mode {
 };
 
 enum routes_kind {
-	ROUTES_APP,   /* the guide's endpoints */
-	ROUTES_ADMIN, /* what shows the system: /status, /metrics, /trace, /events … */
+	ROUTES_APP,    /* the guide's endpoints */
+	ROUTES_ADMIN,  /* what shows the system: /status, /metrics, /trace, /events … */
+	ROUTES_HEALTH, /* /healthz and /readyz */
 };
 
 struct options {

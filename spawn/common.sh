@@ -2,8 +2,8 @@
 # Shared by the scripts that start, stop and watch a system: settings, pools, processes, stopping.
 # Sourced, after which the working directory is the project's.
 #
-# A system is everything that was started for one RUN_DIR: nginx, and for every socket a multiwatch that
-# keeps its worker processes alive. Each of them began a session of its own, and is noted in RUN_DIR/pids
+# A system is everything that was started for one RUN_DIR: nginx, for every socket a multiwatch that
+# keeps its worker processes alive, and logs.sh, which keeps the logs. Each of them began a session of its own, and is noted in RUN_DIR/pids
 # with the moment at which it started. A process belongs to the system if its session began with one that
 # is noted; what it is called and where it works proves nothing. All of them have RUN_DIR as their working
 # directory and name files relative to it: workers that gave up root need no permission on the
@@ -40,6 +40,9 @@ PREFORK_WORKERS=${PREFORK_WORKERS:-$WORKERS}
 CPU_WORKERS=${CPU_WORKERS:-1}
 THREADS=${THREADS:-40}
 CPU_THREADS=${CPU_THREADS:-$cores}
+CLIENT_CONNS=${CLIENT_CONNS:-} # requests in flight from one address; empty: a part of what nginx can have
+SERVER_NAMES=${SERVER_NAMES:-} # besides localhost, blanks between them
+LOG_MB=${LOG_MB:-64}           # a log's size, from which on it becomes .old
 RUN_DIR=${RUN_DIR:-run}
 RUN_USER=${RUN_USER:-www-data}     # what root's nginx and workers become
 STOP_TIMEOUT=${STOP_TIMEOUT:-10}   # seconds that requests in flight get at a stop
@@ -69,6 +72,11 @@ check_settings() {
 	number CPU_WORKERS "$CPU_WORKERS" 0 "$MOST"
 	number THREADS "$THREADS" 1 1024
 	number CPU_THREADS "$CPU_THREADS" 1 "$MOST"
+	[ -z "$CLIENT_CONNS" ] || number CLIENT_CONNS "$CLIENT_CONNS" 1 65535
+	case $SERVER_NAMES in
+	*[!A-Za-z0-9.*_\ -]*) fail "SERVER_NAMES=$SERVER_NAMES: names of hosts are wanted, blanks between them" ;;
+	esac
+	number LOG_MB "$LOG_MB" 1 999999
 	number STOP_TIMEOUT "$STOP_TIMEOUT" 0 3600
 	number START_TIMEOUT "$START_TIMEOUT" 1 3600
 	case $RUN_USER in
@@ -84,9 +92,9 @@ running_settings() {
 	read_settings
 }
 
-# The settings that are kept with a running system. They are read as numbers and a user's name, whatever
+# The settings that are kept with a running system. They are read as numbers and names, whatever
 # the file says.
-SETTINGS='PORT WORKERS PREFORK_WORKERS CPU_WORKERS THREADS CPU_THREADS RUN_USER'
+SETTINGS='PORT WORKERS PREFORK_WORKERS CPU_WORKERS THREADS CPU_THREADS CLIENT_CONNS SERVER_NAMES LOG_MB RUN_USER'
 read_settings() {
 	# shellcheck disable=SC2034 # used by eval
 	while IFS='=' read -r name value; do
@@ -137,7 +145,7 @@ check_place() {
 # --- pools ---
 
 # The pools that are started.
-POOLS='loop prefork cpu admin'
+POOLS='loop prefork cpu admin health'
 
 # One line per pool: name, engine, processes, name of its sockets, niceness. Everything below is
 # made from this table: workers, sockets, and nginx's upstreams.
@@ -151,16 +159,17 @@ pools() {
 		prefork prefork $PREFORK_WORKERS  prefork   0
 		cpu     loop    $CPU_WORKERS      cpu       10
 		admin   loop    1                 admin     0
+		health  loop    1                 health    0
 	EOF
 }
 
 # One line per socket, which is one multiwatch: its name, pool, engine, slot, processes, socket and
 # niceness. Loop workers have a socket each, so that nginx can choose between them. Blocking workers
 # share one socket (slot 0), and the kernel gives each connection to one that is free. The admin
-# worker is always one.
+# worker is always one, and so is the health worker.
 units() {
 	pools | while read -r pool engine count socket nice; do
-		if [ "$engine" = prefork ] || [ "$pool" = admin ]; then
+		if [ "$engine" = prefork ] || [ "$pool" = admin ] || [ "$pool" = health ]; then
 			[ "$count" = 0 ] || echo "$pool $pool $engine 0 $count $socket.sock $nice"
 			continue
 		fi
@@ -178,7 +187,7 @@ units() {
 BOOT=/proc/sys/kernel/random/boot_id
 
 # What the processes of a system are called; bash, setsid and setpriv become the others.
-NAMES='nginx|multiwatch|lanes|spawn-fcgi|setpriv|setsid|bash'
+NAMES='nginx|multiwatch|lanes|spawn-fcgi|setpriv|setsid|bash|logs[.]sh'
 
 # The processes of this system, one line each: pid, name, parent's pid. Those of sessions that a noted
 # process began. When that is gone, another session could have its number by now: then it takes a
@@ -292,11 +301,14 @@ exec "$@"'
 # daemon NAME LOG COMMAND...: starts a process of the system from inside RUN_DIR and notes it. It gets a
 # session of its own: a Ctrl-C in the terminal is not meant for it. It can gain no privileges, keeps of
 # root's those that nginx and spawn-fcgi need to give them up, and leaves no core, which would hold
-# everybody's requests (LANES_CORE: workers may).
+# everybody's requests (LANES_CORE: workers may). A pipe as its log may have no reader any more: that ends
+# nobody.
 daemon() {
 	daemon=$1 log=$2
 	shift 2
 	(
+		trap '' PIPE
+		[ "$daemon" != nginx ] || umask 027 # it makes logs itself
 		clean_environment
 		# shellcheck disable=SC3045 # dash and bash both have it
 		[ -n "${LANES_CORE-}" ] || ulimit -Sc 0
@@ -314,13 +326,17 @@ daemon() {
 # --- stopping ---
 
 # signal_all SIGNAL NAMES: every process of the system with one of the names whose parent is not
-# itself part of the system (masters look after their own), or with ALL, every one.
+# itself part of the system (masters look after their own), or with ALL, every one but the last,
+# logs.sh.
 signal_all() {
 	list=$(processes)
 	echo "$list" | while read -r number name parent; do
 		case " $2 " in
 		*" $name "*) ;;
-		*' ALL '*) parent= ;;
+		*' ALL '*)
+			[ "$name" != logs.sh ] || continue
+			parent=
+			;;
 		*) continue ;;
 		esac
 		case "$newline$list" in
@@ -330,10 +346,10 @@ signal_all() {
 	done
 }
 
-# running NAME: the system's processes with that name; with ALL, every one.
+# running NAME: the system's processes with that name; with ALL, every one but logs.sh.
 running() {
 	case $1 in
-	ALL) processes ;;
+	ALL) processes | grep -v ' logs\.sh ' ;;
 	*) processes | grep " $1 " ;;
 	esac
 }
@@ -356,7 +372,7 @@ gone() {
 
 # Ends every process of the system and removes its files. nginx goes first: it lets go of
 # the port and ends when the requests it has are answered. Then the workers have nothing to do. The
-# admin worker is told at once, for its streams would never end.
+# admin worker is told at once, for its streams would never end. When all have spoken, the log is closed.
 stop_system() {
 	rm -f "$RUN_DIR/pids/run.pid"
 	signal_all QUIT nginx
@@ -367,6 +383,10 @@ stop_system() {
 		signal_all KILL ALL
 		! gone ALL 1
 	do :; done
+	hurry=
+	signal_all TERM logs.sh
+	gone logs.sh 3 || signal_all KILL logs.sh
+	gone logs.sh 3
 	[ ! -d "$RUN_DIR" ] || remove_files
 }
 
@@ -374,7 +394,8 @@ stop_system() {
 remove_files() (
 	cd "$RUN_DIR" || exit
 	[ -d pids ] || exit
-	rm -f worker-*.sock prefork.sock cpu-*.sock admin.sock nginx.conf nginx.pid ./*.servers lanes lanes.new
+	rm -f worker-*.sock prefork.sock cpu-*.sock admin.sock health.sock log.pipe nginx.conf nginx.pid \
+		./*.servers lanes lanes.new
 	rm -rf pids temp board www www.new
 	for log in worker.log access.log error.log; do
 		[ -s "$log" ] || rm -f "$log"

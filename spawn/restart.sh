@@ -14,18 +14,16 @@ cd "$RUN_DIR" || exit
 copy_program
 copy_page || fail "cannot copy the page to $RUN_DIR"
 
-# The workers of a multiwatch. Its own signal would end it, too; each worker is signalled itself.
-workers_of() {
-	! alive "$1" || processes | awk -v parent="$pid" '$3 == parent { print $1 }'
-}
+start_logs
 
-units | while read -r unit pool _; do
+# multiwatch's own signal would end it, too; each worker is signalled itself.
+units | while read -r unit _; do
 	for worker in $(workers_of "$unit"); do
-		lines=$(log_lines)
 		forget_deaths "$unit"
+		before=$(workers_of "$unit")
 		kill -s TERM "$worker"
 		await_end "$worker"
-		started "$unit" "$lines" || fail "$unit has no successor: see $RUN_DIR/worker.log"
+		started "$unit" "$before" || fail "$unit has no successor: see $RUN_DIR/worker.log"
 		say "$unit replaced"
 	done
 done

@@ -47,10 +47,9 @@ reload_nginx() {
 
 raise_files_limit
 units | awk -v had="$had" '$2 == "loop" && $4 > had' | while read -r unit; do
-	lines=$(log_lines)
 	# shellcheck disable=SC2086 # a line of words
 	start_unit $unit
-	started "${unit%% *}" "$lines" || fail "${unit%% *} did not start: see $RUN_DIR/worker.log"
+	started "${unit%% *}" "" || fail "${unit%% *} did not start: see $RUN_DIR/worker.log"
 done || exit 1
 read -r master _ <pids/nginx.pid
 write_servers

@@ -61,23 +61,25 @@ prepare_run_dir() {
 	{ chmod 755 . && cat "$BOOT" >pids/boot; } || fail "cannot write to RUN_DIR: $RUN_DIR"
 	for log in worker.log access.log error.log; do
 		[ ! -s "$log" ] || mv "$log" "$log.old"
-		touch "$log" || fail "RUN_DIR is not writable: $RUN_DIR"
+		{ rm -f "$log" && (umask 027 && : >"$log"); } 2>/dev/null ||
+			fail "RUN_DIR is not writable: $RUN_DIR"
 	done
 	copy_program
 	{ copy_page && make_board; } || fail "cannot write to $RUN_DIR"
 }
 
-# undo MESSAGE: a failed start.
+# undo MESSAGE [LOG PATTERN]: a failed start. Why a process ended is told by the log it wrote to, which is
+# complete when all have ended.
 undo() {
 	trap '' INT TERM HUP
 	hurry=yes
 	stop_system
-	fail "$1"
+	fail "$1${2:+$(last_words "$2" "$3")}"
 }
 
-# Why a process ended, from the log it wrote to.
 last_words() {
-	grep -av -e '^Child\[' -e event=start-delayed "$1" | grep -a "$2" | tail -n 1 |
+	grep -av -e '^Child\[' -e '^Spawning child' -e ' level=info ' -e event=start-delayed "$1" |
+		grep -a "$2" | tail -n 1 |
 		sed -e 's/^[0-9/]* [0-9:]* //' -e 's/^\(nginx: \)\{0,1\}\[[a-z]*\] [0-9#: ]*//'
 }
 
@@ -108,7 +110,7 @@ await_answers() {
 	deadline=$(($(date +%s) + START_TIMEOUT))
 	for prefix in $(units | awk '{ print $2 }' | uniq |
 		sed -e 's,^loop$,/,' -e 's,^prefork$,/prefork/,' -e 's,^cpu$,/cpu-pool/,' \
-		-e 's,^admin$,/healthz,'); do
+		-e 's,^admin$,/status,' -e 's,^health$,/healthz,'); do
 		until [ "$(curl -s -o /dev/null -w '%{http_code}' --noproxy '*' --max-time 2 \
 			"http://127.0.0.1:$PORT$prefix")" = 200 ]; do
 			check_alive
@@ -121,10 +123,10 @@ await_answers() {
 }
 
 check_alive() {
-	alive nginx || undo "nginx did not start: $(last_words error.log emerg)"
+	alive nginx || undo 'nginx did not start: ' error.log emerg
 	for unit in $(units | awk '{ print $1 }'); do
 		{ alive "$unit" && [ ! -e "board/$unit.dies" ]; } ||
-			undo "worker $unit did not start: $(last_words worker.log .)"
+			undo "worker $unit did not start: " worker.log .
 	done
 }
 

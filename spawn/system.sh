@@ -76,6 +76,13 @@ if [ "$count" -gt "$most" ]; then
 fi
 exec "$@"'
 
+# logs.sh has to be there before anybody who writes into its pipe: they would wait for it.
+start_logs() {
+	! alive logs || return 0
+	[ -p log.pipe ] || mkfifo -m 600 log.pipe || fail "cannot write to $RUN_DIR"
+	daemon logs /dev/null "$PROJECT/spawn/logs.sh" $((LOG_MB * 1000000))
+}
+
 # start_unit: spawn-fcgi opens the socket and becomes multiwatch, which starts the workers and
 # starts them again when they die: always (-t 0: no death is one too many). It ends its workers with
 # SIGUSR1, the default: multiwatch 1.0.0 has an option for another signal, but sends the wrong one
@@ -83,6 +90,7 @@ exec "$@"'
 start_unit() {
 	unit=$1 pool=$2 engine=$3 slot=$4 processes=$5 socket=$6 nice=$7
 	forget_deaths "$unit"
+	start_logs
 	set --
 	if [ "$(id -u)" = 0 ]; then
 		group=$(id -gn "$RUN_USER")
@@ -93,10 +101,12 @@ start_unit() {
 		"$(command -v setpriv)" --pdeathsig TERM sh -c "$PACED" sh "$unit" "$processes" \
 		./lanes --engine "$engine" --pool "$pool" --threads "$THREADS" \
 		--cpu-threads "$CPU_THREADS" --scoreboard board/scoreboard --ready-pools "$(ready_pools)"
-	[ "$pool" != admin ] || set -- "$@" --routes admin
+	case $pool in
+	admin | health) set -- "$@" --routes "$pool" ;;
+	esac
 	[ "$slot" = 0 ] || set -- "$@" --slot "$slot"
 	[ "$nice" = 0 ] || set -- "$@" --nice "$nice"
-	daemon "$unit" worker.log "$@"
+	daemon "$unit" log.pipe "$@"
 }
 
 # What is started anew because it is replaced, does not die.
@@ -126,33 +136,45 @@ write_nginx_conf() {
 	[ "$(id -u)" != 0 ] || holds="$holds root"
 	! grep -qs '^0\{31\}1 ' /proc/net/if_inet6 || holds="$holds ipv6"
 	cpus=$(nproc)
+	processes=$((cpus < 4 ? cpus : 4)) connections=$((files - 64))
+	most=$((processes * connections / 3))
 	awk -v holds=" $(echo "$holds" | tr '\n' ' ') " '
 		/^[ \t]*#if / { skip = !index(holds, " " $2 " "); next }
 		/^[ \t]*#end$/ { skip = 0; next }
 		!skip' "$NGINX_CONF" |
 		sed -e "s/@PORT@/$PORT/g" -e "s/@FILES@/$files/g" -e "s/@USER@/$RUN_USER/g" \
-			-e "s/@GROUP@/$(id -gn "$RUN_USER" 2>/dev/null)/g" -e "s/@CONNECTIONS@/$((files - 64))/g" \
-			-e "s/@PROCESSES@/$((cpus < 4 ? cpus : 4))/g" >nginx.conf
+			-e "s/@GROUP@/$(id -gn "$RUN_USER" 2>/dev/null)/g" -e "s/@CONNECTIONS@/$connections/g" \
+			-e "s/@PROCESSES@/$processes/g" -e "s/@SERVER_NAMES@/$SERVER_NAMES/g" \
+			-e "s/@CLIENT_CONNS@/${CLIENT_CONNS:-$((most < 65535 ? most : 65535))}/g" >nginx.conf
 }
 
 start_nginx() {
 	daemon nginx error.log nginx -p . -c nginx.conf
 }
 
-# started UNIT SINCE: waits until a worker of the unit has logged its start after line SINCE of the
-# log; false if that does not happen within START_TIMEOUT, or they die again and again.
+# The workers of a multiwatch.
+workers_of() {
+	[ ! -e "pids/$1.pid" ] || processes | awk -v parent="$(cut -d ' ' -f 1 "pids/$1.pid")" \
+		'$3 == parent { printf "%s ", $1 }'
+}
+
+# started UNIT BEFORE: waits until a worker of the unit that was not there before has logged its start, in
+# the log or in one that was renamed; false if that does not happen within START_TIMEOUT, or they die again
+# and again.
 started() {
 	deadline=$(($(date +%s) + START_TIMEOUT))
-	case $1 in
-	*-*) worker="worker=$1 " ;;
-	*) worker="worker=$1-" ;; # many on one socket: pool and pid
-	esac
-	until tail -n "+$(($2 + 1))" worker.log | grep -q "$worker.*event=started"; do
+	until successor "$1" "$2"; do
 		[ "$(date +%s)" -le "$deadline" ] && alive "$1" && [ ! -e "board/$1.dies" ] || return 1
 		sleep 0.02
 	done
 }
 
-log_lines() {
-	wc -l <worker.log
+successor() {
+	for worker in $(workers_of "$1"); do
+		case " $2" in
+		*" $worker "*) ;;
+		*) ! cat worker.log* 2>/dev/null | grep -aq " pid=$worker event=started " || return 0 ;;
+		esac
+	done
+	return 1
 }

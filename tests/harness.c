@@ -1,11 +1,13 @@
 #include "harness.h"
 
+#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "machine.h"
 
@@ -23,6 +25,8 @@ static const double QUIET = 0.9; /* of a core */
 /* About the test that runs. */
 static char reason[128];  /* why it is not judged, or "" */
 static char missed[1024]; /* the limits that it missed, a line for each */
+static char hung[256];	  /* what to say if it does not end */
+static unsigned most;	  /* seconds that it may take; 0: any */
 
 static double now_seconds(void)
 {
@@ -132,12 +136,24 @@ static enum verdict judge(CU_pSuite suite, CU_pTest test)
 	return late == LATE_MOST ? FAILED : NOT_JUDGED;
 }
 
+/* Says what is hung, and nothing after it: its threads may hold any lock. */
+static void on_alarm(int number)
+{
+	(void)number;
+	_exit(write(STDOUT_FILENO, hung, strlen(hung)) < 0 ? 2 : 1);
+}
+
 static enum verdict run_test(CU_pSuite registry, const struct suite *suite, const struct test *test)
 {
 	CU_pTest registered = CU_add_test(registry, test->name, test->run);
 	double start = now_seconds();
-	enum verdict verdict = judge(registry, registered);
+	enum verdict verdict;
 
+	snprintf(hung, sizeof(hung), "FAIL %s: %s (not done after %u s)\n", suite->name, test->name,
+		 most);
+	alarm(most);
+	verdict = judge(registry, registered);
+	alarm(0);
 	printf("%s %s: %s (%.2f s)\n", words[verdict], suite->name, test->name,
 	       now_seconds() - start);
 	print_failures(CU_get_failure_list());
@@ -177,7 +193,8 @@ static void run_suite(const struct suite *suite, int argc, char **argv, int *cou
 	}
 }
 
-int harness_main(int argc, char **argv, const struct suite *const *suites, int count)
+int harness_main(int argc, char **argv, const struct suite *const *suites, int count,
+		 unsigned seconds)
 {
 	int counts[VERDICTS] = {0};
 	char *unjudged = NULL;
@@ -186,6 +203,8 @@ int harness_main(int argc, char **argv, const struct suite *const *suites, int c
 
 	if (!list || CU_initialize_registry() != CUE_SUCCESS)
 		return 2;
+	most = seconds;
+	signal(SIGALRM, on_alarm);
 	for (int s = 0; s < count; s++)
 		run_suite(suites[s], argc, argv, counts, list);
 	CU_cleanup_registry();

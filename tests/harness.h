@@ -40,7 +40,9 @@ bool needs_cores(double share);
 #define IN_TIME(condition) harness_in_time((condition), #condition, __FILE__, __LINE__)
 void harness_in_time(bool kept, const char *condition, const char *file, int line);
 
-/* Runs the suites; returns the exit status for main(). */
-int harness_main(int argc, char **argv, const struct suite *const *suites, int count);
+/* Runs the suites; returns the exit status for main(). A test that takes longer than so many
+ * seconds (0: as long as it likes) fails, and ends the program: it would hold up all others. */
+int harness_main(int argc, char **argv, const struct suite *const *suites, int count,
+		 unsigned seconds);
 
 #endif

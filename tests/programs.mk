@@ -15,12 +15,14 @@ CONTRAST_SOURCES := $(filter-out $(CONTRAST_MAINS),$(wildcard tests/contrast/*.c
 FAULTS_SOURCES := $(filter-out tests/faults/preload.c,$(wildcard tests/*.c tests/faults/*.c)) \
 		  $(addprefix tests/integration/,client.c process.c raw.c system.c) tests/unit/stream.c
 # tests/unit/memory.c lets allocations fail.
-MEMORY_HOOKS := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
+MEMORY_HOOKS := $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc \
+		$(addprefix json_object_,new_object new_array new_array_ext new_string new_int \
+		object_add array_add to_json_string_length))
 
 $(OBJ)/unit: $(call object,$(UNIT_SOURCES)) $(OBJ)/liblanes.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(MEMORY_HOOKS) $(LIBS) -lcunit
 
-$(OBJ)/integration: $(call object,$(INTEGRATION_SOURCES)) $(OBJ)/liblanes.a | $(OBJ)/loadgen
+$(OBJ)/integration: $(call object,$(INTEGRATION_SOURCES)) $(OBJ)/liblanes.a | $(OBJ)/loadgen $(OBJ)/benchmark
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS) -lcunit -lcurl
 
 $(OBJ)/conformance: $(call object,$(CONFORMANCE_SOURCES))

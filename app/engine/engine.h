@@ -53,6 +53,7 @@ struct engine {
 	size_t conn_count;
 	size_t in_flight;
 	size_t most_in_flight; /* since memory was given back */
+	size_t left_in_flight; /* when it was, and they keep some of it */
 	uint64_t serial;
 	struct exchange *spares; /* blocks for requests to come */
 	size_t spare_count;

@@ -100,13 +100,18 @@ static void on_settled(void *owner)
 		drain_if_idle(engine);
 }
 
-/* free() keeps what a rush has needed, 128 MB after 100,000 requests, for the next one. */
+/* free() keeps what a rush has needed, 128 MB after 100,000 requests, for the next one. Those that
+ * are still in flight share pages with it: a last quarter of them may hold all of the memory. */
 static void give_memory_back(struct engine *engine)
 {
-	if (engine->most_in_flight < RUSH || engine->in_flight > engine->most_in_flight / 4)
+	bool rush_over =
+		engine->most_in_flight >= RUSH && engine->in_flight <= engine->most_in_flight / 4;
+	bool fewer = engine->left_in_flight && engine->in_flight <= engine->left_in_flight / 4;
+
+	if (!rush_over && !fewer)
 		return;
 	malloc_trim(0);
-	engine->most_in_flight = engine->in_flight;
+	engine->most_in_flight = engine->left_in_flight = engine->in_flight;
 }
 
 static void on_sweep(uv_timer_t *timer)

@@ -91,9 +91,12 @@ static void readyz(struct request *req)
 	reply_header(req, "Retry-After", slice_of("1"));
 }
 
+enum { PROBES = 2 }; /* the first of the list */
+
 static const struct route list[] = {
-	ASYNC("/status", status), ASYNC("/metrics", metrics), ASYNC("/trace", chrome_trace),
-	ASYNC("/events", events), ASYNC("/healthz", healthz), ASYNC("/readyz", readyz),
+	ASYNC("/healthz", healthz), ASYNC("/readyz", readyz),	   ASYNC("/status", status),
+	ASYNC("/metrics", metrics), ASYNC("/trace", chrome_trace), ASYNC("/events", events),
 };
 
 const struct routes admin_routes = {list, sizeof(list) / sizeof(list[0])};
+const struct routes health_routes = {list, PROBES};

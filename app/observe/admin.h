@@ -1,6 +1,7 @@
 /*
  * The admin worker: shows the whole system, from the scoreboard, and carries no application load.
- * So it answers also when every other loop is held.
+ * So it answers also when every other loop is held. The health worker is another one of
+ * its kind, which never holds its loop: it is only asked how the system is.
  */
 #ifndef LANES_OBSERVE_ADMIN_H
 #define LANES_OBSERVE_ADMIN_H
@@ -11,6 +12,7 @@
 #include "scoreboard.h"
 
 extern const struct routes admin_routes;
+extern const struct routes health_routes; /* of them, the quick ones that a monitor asks for */
 
 /* What the handlers below read; borrowed. Before the loop runs. */
 void admin_use(const struct scoreboard *board, const struct options *options);

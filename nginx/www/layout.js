@@ -97,12 +97,12 @@ function limbo(waiting, to) {
 	]};
 }
 
-// options: {waiting: requests of this page that nobody has picked up; pool: a pool's name, '' for all but admin; only: a Set of requests; workers: a Set of
+// options: {waiting: requests of this page that nobody has picked up; pool: a pool's name, '' for all that carry load; only: a Set of requests; workers: a Set of
 // names; origin: the time that the axis calls 0 (without it, `to` is now)}.
 export function layout(history, from, to, options = {}) {
 	const workers = [...history.workers.values()]
 		.filter((worker) => (options.workers ? options.workers.has(worker.name)
-			: options.pool ? worker.pool === options.pool : worker.pool !== 'admin'))
+			: options.pool ? worker.pool === options.pool : carriesLoad(worker.pool)))
 		.sort((a, b) => byPool(a.pool, b.pool) || a.name.localeCompare(b.name, 'en', {numeric: true}));
 	const groups = [];
 	const waiting = options.waiting?.filter((request) => request.start < to) ?? [];
@@ -128,8 +128,13 @@ export function layout(history, from, to, options = {}) {
 
 // Pools in the order in which they matter.
 export function byPool(a, b) {
-	const at = (pool) => (['loop', 'prefork', 'cpu', 'admin'].indexOf(pool) + 5) % 5; // others last
+	const at = (pool) => (['loop', 'prefork', 'cpu', 'admin', 'health'].indexOf(pool) + 6) % 6; // others last
 	return at(a) - at(b);
+}
+
+// The others only watch.
+export function carriesLoad(pool) {
+	return pool !== 'admin' && pool !== 'health';
 }
 
 export function isHold(block) {

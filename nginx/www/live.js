@@ -2,7 +2,7 @@
 
 import {el, setText} from './dom.js';
 import {Lanes} from './lanes.js';
-import {layout} from './layout.js';
+import {carriesLoad, layout} from './layout.js';
 import {requestTable} from './table.js';
 import {notPickedUp} from './waiting.js';
 
@@ -35,7 +35,7 @@ export class LiveLanes {
 		this.earlier = button('◀', 'Earlier', () => this.move(-1));
 		this.later = button('▶', 'Later', () => this.move(1));
 		this.pool = el('select', {'aria-label': 'Pool', onchange: () => this.#redraw()},
-			[['', 'All pools'], ['loop', 'loop'], ['prefork', 'prefork'], ['cpu', 'cpu'], ['admin', 'admin']]
+			[['', 'All pools'], ['loop', 'loop'], ['prefork', 'prefork'], ['cpu', 'cpu'], ['admin', 'admin'], ['health', 'health']]
 				.map(([value, text]) => el('option', {value}, text)));
 		this.table = el('details', {ontoggle: () => this.#fill(), class: 'as-table'}, el('summary', {}, 'The same as a table'), this.#rows.element);
 		this.element = el('div', {class: 'live', onkeydown: (event) => this.#key(event)},
@@ -105,7 +105,7 @@ export class LiveLanes {
 		const pool = this.pool.value;
 		const of = (request) => this.history.workers.get(request.worker)?.pool;
 		this.#rows.show(this.history, [...this.history.requests.values()]
-			.filter((request) => (pool ? of(request) === pool : of(request) !== 'admin'))
+			.filter((request) => (pool ? of(request) === pool : carriesLoad(of(request))))
 			.slice(-TABLE_ROWS).reverse());
 	}
 

@@ -22,7 +22,7 @@
 	"exec spawn-fcgi -n -s $NAME-1.sock -b 4096 -- $(command -v multiwatch) -f " #n            \
 	" -- $BUILD/lanes --engine prefork --pool prefork --scoreboard $NAME.board"
 #define UVICORN                                                                                    \
-	"exec /usr/bin/python3 -m uvicorn --app-dir $ROOT/tests/oracle app:app --loop uvloop"      \
+	"exec /usr/bin/python3 -B -m uvicorn --app-dir $ROOT/tests/oracle app:app --loop uvloop"   \
 	" --http httptools --no-access-log --log-level warning --backlog 4096"
 #define PHP(n)                                                                                     \
 	"printf '%s\\n' '[global]' error_log=$NAME.log '[www]' listen=$NAME-1.sock"                \
@@ -206,18 +206,23 @@ static void copy_line(FILE *to, const char *line)
 {
 	char files[24];
 	char connections[24];
+	char client[24];
 	const struct {
 		const char *word;
 		const char *value;
-	} words[] = {{"@USER@", "root"},
+	} words[] = {{"@USER@ @GROUP@", "root"},
 		     {"@PROCESSES@", "2"},
 		     {"@FILES@", files},
-		     {"@CONNECTIONS@", connections}};
+		     {"@CONNECTIONS@", connections},
+		     {"@CLIENT_CONNS@", client}};
 	struct rlimit limit;
+	long third;
 
 	getrlimit(RLIMIT_NOFILE, &limit);
 	snprintf(files, sizeof(files), "%ld", (long)limit.rlim_cur);
 	snprintf(connections, sizeof(connections), "%ld", (long)limit.rlim_cur - 64);
+	third = 2 * ((long)limit.rlim_cur - 64) / 3;
+	snprintf(client, sizeof(client), "%ld", third < 65535 ? third : 65535);
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
 		const char *at = strstr(line, words[i].word);
 

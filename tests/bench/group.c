@@ -165,26 +165,33 @@ pid_t group_start_piped(const char *command, FILE **out)
 
 /* ---- meanwhile ---- */
 
+/* It stays a zombie, so that its number stays the group's. */
+static bool has_ended(pid_t pid, siginfo_t *info)
+{
+	info->si_pid = 0;
+	return !waitid(P_PID, (id_t)pid, info, WEXITED | WNOHANG | WNOWAIT) && info->si_pid;
+}
+
 bool group_ended(pid_t pid, int ms)
 {
 	/* poll() waits, too, where there is no descriptor. */
 	struct pollfd end = {.fd = pidfd_open(pid, 0), .events = POLLIN};
-	bool ended = poll(&end, 1, ms) == 1;
+	siginfo_t info;
 
+	poll(&end, 1, ms);
 	if (end.fd >= 0)
 		close(end.fd);
-	return ended;
+	return has_ended(pid, &info);
 }
 
 static void explain_end(const struct group *group)
 {
-	siginfo_t info = {0};
+	siginfo_t info;
 
-	if (waitid(P_PID, (id_t)group->pid, &info, WEXITED | WNOHANG | WNOWAIT) || !info.si_pid)
-		return;
-	fprintf(stderr, "%s %s %d\n", group->name,
-		info.si_code == CLD_EXITED ? "ended with status" : "was ended by signal",
-		info.si_status);
+	if (has_ended(group->pid, &info))
+		fprintf(stderr, "%s %s %d\n", group->name,
+			info.si_code == CLD_EXITED ? "ended with status" : "was ended by signal",
+			info.si_status);
 }
 
 void group_explain(pid_t pid)

@@ -1,8 +1,8 @@
 /*
  * What the benchmark runs: a command of sh and all processes that come from it, in a session and
  * process group of their own. Processes whose parent has ended become children of this program, so
- * it can wait for the last one of a group. None outlives it: all end when it exits, and when a
- * signal ends it.
+ * it can wait for the last one of a group. All end when it exits, and when Ctrl-C or another signal
+ * that can be caught ends it.
  */
 #ifndef TESTS_BENCH_GROUP_H
 #define TESTS_BENCH_GROUP_H

@@ -36,6 +36,6 @@ int main(int argc, char **argv)
 	own_mounts();
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 	if (getenv("SOAK_MINUTES"))
-		return harness_main(argc, argv, soak, 1);
-	return harness_main(argc, argv, faults, sizeof(faults) / sizeof(faults[0]));
+		return harness_main(argc, argv, soak, 1, 0);
+	return harness_main(argc, argv, faults, sizeof(faults) / sizeof(faults[0]), 0);
 }

@@ -22,6 +22,11 @@ struct response {
 const struct response *get(const struct system *system, const char *target);
 const struct response *request(const struct system *system, const char *method, const char *target);
 
+/* Sends bytes as they are to nginx, from that address of loopback ("127.0.0.2"), and stores what
+ * comes back until it closes, terminated. Returns its length. */
+size_t exchange(const struct system *system, const char *from, const char *bytes, size_t len,
+		char *answer, size_t size);
+
 /* The value of a header, or "" if there is none. Lives until the next call. */
 const char *header(const struct response *response, const char *name);
 

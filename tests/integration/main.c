@@ -10,6 +10,7 @@ extern const struct suite concurrency_suite;
 extern const struct suite claims_suite;
 extern const struct suite load_suite;
 extern const struct suite loadgen_suite;
+extern const struct suite bench_suite;
 extern const struct suite fastcgi_suite;
 extern const struct suite prefork_suite;
 extern const struct suite drain_suite;
@@ -22,6 +23,8 @@ extern const struct suite refusals_suite;
 extern const struct suite readme_suite;
 extern const struct suite hardening_suite;
 extern const struct suite bad_input_suite;
+extern const struct suite front_suite;
+extern const struct suite logs_suite;
 
 int main(int argc, char **argv)
 {
@@ -30,10 +33,11 @@ int main(int argc, char **argv)
 		&concurrency_suite, &claims_suite, &load_suite,		  &fastcgi_suite,
 		&drain_suite,	    &worker_suite, &spawn_suite,	  &ownership_suite,
 		&observe_suite,	    &readme_suite, &hardening_suite,	  &bad_input_suite,
-		&loadgen_suite,	    &pools_suite,  &refusals_suite,
+		&loadgen_suite,	    &bench_suite,  &pools_suite,	  &refusals_suite,
+		&front_suite,	    &logs_suite,
 	};
 
 	process_prepare();
 	curl_global_init(CURL_GLOBAL_DEFAULT);
-	return harness_main(argc, argv, suites, sizeof(suites) / sizeof(suites[0]));
+	return harness_main(argc, argv, suites, sizeof(suites) / sizeof(suites[0]), 0);
 }

@@ -5,12 +5,15 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#define PYTHON "/usr/bin/python3"
 
 static pid_t uvicorn;
 
@@ -24,9 +27,25 @@ static void run_uvicorn(int listener)
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	snprintf(fd, sizeof(fd), "%d", listener);
 	fcntl(listener, F_SETFD, 0);
-	execl("/usr/bin/python3", "python3", "-B", "-m", "uvicorn", "--app-dir", "tests/oracle",
-	      "app:app", "--fd", fd, "--log-level", "error", (char *)NULL);
+	/* By its whole name: Python looks for its modules where it thinks that it is. */
+	execl(PYTHON, PYTHON, "-B", "-m", "uvicorn", "--app-dir", "tests/oracle", "app:app", "--fd",
+	      fd, "--log-level", "error", (char *)NULL);
+	perror(PYTHON);
 	_exit(127);
+}
+
+/* A socket that nobody serves any more hangs up. */
+static bool answers(const struct sockaddr_in *address)
+{
+	static const char request[] = "GET / HTTP/1.0\r\n\r\n";
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	char byte;
+	bool answered = connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 &&
+			send(fd, request, sizeof(request) - 1, MSG_NOSIGNAL) > 0 &&
+			recv(fd, &byte, 1, 0) == 1;
+
+	close(fd);
+	return answered;
 }
 
 const char *oracle_start(void)
@@ -49,7 +68,10 @@ const char *oracle_start(void)
 	if (uvicorn == 0)
 		run_uvicorn(listener);
 	close(listener);
-	return uvicorn < 0 ? NULL : url;
+	if (uvicorn > 0 && answers(&address))
+		return url;
+	oracle_stop();
+	return NULL;
 }
 
 void oracle_stop(void)
@@ -68,8 +90,8 @@ const char *oracle_version(void)
 
 	if (version[0])
 		return version;
-	python = popen("/usr/bin/python3 -c 'import fastapi, pydantic; print(\"FastAPI\", "
-		       "fastapi.__version__ + \", pydantic\", pydantic.VERSION)'",
+	python = popen(PYTHON " -c 'import fastapi, pydantic; print(\"FastAPI\", "
+			      "fastapi.__version__ + \", pydantic\", pydantic.VERSION)'",
 		       "re");
 	if (!python || !fgets(version, sizeof(version), python))
 		strcpy(version, "none");

@@ -5,8 +5,8 @@
 #ifndef TESTS_INTEGRATION_ORACLE_H
 #define TESTS_INTEGRATION_ORACLE_H
 
-/* Starts it on a free port of 127.0.0.1; its first answer may take a second. Returns its URL, which
- * lives until the next start, or NULL. */
+/* Starts it on a free port of 127.0.0.1, and waits until it answers or has ended. Returns its URL,
+ * which lives until the next start, or NULL; why is on stderr then. */
 const char *oracle_start(void);
 void oracle_stop(void);
 

@@ -1,5 +1,6 @@
 /* A worker's socket, without nginx: what only another web server or an enemy does. */
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -101,6 +102,12 @@ static void the_worker_is_full(void)
 		CU_ASSERT(raw_get(&raw, id, "/async/await-one", "seconds=60"));
 	CU_ASSERT(raw_answers(&raw, "STDOUT 3 Status: 503 "));
 	CU_ASSERT(raw_answers(&raw, "Retry-After: 1\r\n"));
+	CU_ASSERT(raw_answers(&raw, "END 3 0 COMPLETE"));
+	CU_ASSERT_PTR_NULL(strstr(raw.text.data, "STDOUT 2 ")); /* it sleeps */
+	/* Those that have ended are not counted any more. */
+	CU_ASSERT(raw_send(&raw, "abort 2"));
+	CU_ASSERT(raw_get(&raw, 4, "/", ""));
+	CU_ASSERT(raw_answers(&raw, "STDOUT 4 Status: 200 "));
 	end();
 }
 
@@ -175,6 +182,90 @@ static void an_idle_connection_times_out_a_busy_one_does_not(void)
 	CU_ASSERT(raw_get(&raw, 1, "/async/await-one", "seconds=1"));
 	CU_ASSERT(raw_answers(&raw, "END 1 0 COMPLETE"));
 	CU_ASSERT(raw_closed(&raw));
+	end();
+}
+
+/* A request that sleeps, and a record of its body that comes byte by byte. */
+static void a_slow_body_is_waited_for(void)
+{
+	static const char header[] = {1, FCGI_STDIN, 0, 1, 0, 100, 0, 0};
+	double enough;
+
+	begin((const char *[]){"--header-timeout", "0.5", NULL});
+	CU_ASSERT(raw_send(&raw, "begin 1 keep, params 1 REQUEST_METHOD=GET&PATH_INFO="
+				 "/async/await-one&QUERY_STRING=seconds=60, params-end 1"));
+	CU_ASSERT(send(raw.fd, header, sizeof(header), MSG_NOSIGNAL) == sizeof(header));
+	enough = now() + 1.5;
+	for (int i = 0; i < 100; i++) {
+		IN_TIME(send(raw.fd, "x", 1, MSG_NOSIGNAL) == 1);
+		if (now() < enough)
+			poll(NULL, 0, 20);
+	}
+	IN_TIME(raw_send(&raw, "stdin-end 1") && raw_get(&raw, 2, "/", "") &&
+		raw_answers(&raw, "END 2 0 COMPLETE"));
+	/* If no more of it comes, it is not. */
+	raw_send(&raw, "begin 3 keep, params 3 REQUEST_METHOD=GET&PATH_INFO=/async/await-one&"
+		       "QUERY_STRING=seconds=60, params-end 3");
+	send(raw.fd, header, sizeof(header), MSG_NOSIGNAL);
+	CU_ASSERT(raw_closed(&raw));
+	end();
+}
+
+/* Half a request is not made whole by more of the same. */
+static void slow_params_time_out(void)
+{
+	double deadline = now() + PATIENCE;
+
+	begin((const char *[]){"--header-timeout", "0.3", NULL});
+	CU_ASSERT(raw_send(&raw, "begin 1 keep"));
+	while (raw_send(&raw, "params 1 A=x") && poll_again(deadline))
+		;
+	CU_ASSERT(now() < deadline);
+	end();
+}
+
+/* The answer is there before the body: our side is closed, the other is read to its end, but no
+ * longer than the header timeout. */
+static void who_never_ends_its_body_is_cut_off(void)
+{
+	begin((const char *[]){"--header-timeout", "0.3", "--idle-timeout", "600", NULL});
+	CU_ASSERT(raw_send(&raw, "begin 1, params 1 REQUEST_METHOD=POST&PATH_INFO=/, params-end 1, "
+				 "stdin 1 abc"));
+	CU_ASSERT(raw_answers(&raw, "END 1 0 COMPLETE"));
+	CU_ASSERT(raw_closed(&raw));
+	CU_ASSERT(EVENTUALLY(process_sockets(worker.pid) == 1)); /* the listening one */
+	end();
+}
+
+/* After its answer a connection has all of the idle time, however long the request took. */
+static void an_answer_begins_the_idle_time(void)
+{
+	begin((const char *[]){"--idle-timeout", "1", NULL});
+	CU_ASSERT(raw_get(&raw, 1, "/async/await-one", "seconds=1.2"));
+	CU_ASSERT(raw_answers(&raw, "END 1 0 COMPLETE"));
+	IN_TIME(poll(&(struct pollfd){.fd = raw.fd, .events = POLLIN}, 1, 600) == 0);
+	CU_ASSERT(raw_closed(&raw));
+	end();
+}
+
+/* What a rush has needed is given back: the blocks of requests that are kept for others are few. */
+static void memory_comes_back_after_a_rush(void)
+{
+	enum { REQUESTS = 20000, MOST_KB = 6144 };
+	long before;
+
+	begin((const char *[]){"--conn-requests", "20001", "--max-reqs", "20001", NULL});
+	all_arrived(&raw);
+	before = process_status(worker.pid, "VmRSS");
+	CU_ASSERT(raw_open(&other, worker.socket));
+	for (int i = 0; i < REQUESTS; i++)
+		CU_ASSERT_FATAL(raw_get(&other, 10000 + i, "/async/await-one", "seconds=60"));
+	all_arrived(&other);
+	CU_ASSERT(process_status(worker.pid, "VmRSS") - before > REQUESTS || !MEMORY_COUNTS);
+	raw_close(&other);
+	CU_ASSERT(!MEMORY_COUNTS ||
+		  EVENTUALLY(process_status(worker.pid, "VmRSS") - before < MOST_KB));
+	all_arrived(&raw);
 	end();
 }
 
@@ -278,6 +369,11 @@ static const struct test tests[] = {
 	{"half a request, and none, time out", half_a_request_times_out},
 	{"an idle connection times out, a sleeping request does not",
 	 an_idle_connection_times_out_a_busy_one_does_not},
+	{"a body may be slow as long as it keeps coming", a_slow_body_is_waited_for},
+	{"params that keep coming do not put off the header timeout", slow_params_time_out},
+	{"who never ends its body is cut off after the answer", who_never_ends_its_body_is_cut_off},
+	{"an answer begins the idle time", an_answer_begins_the_idle_time},
+	{"memory comes back after a rush", memory_comes_back_after_a_rush},
 	{"a peer that does not read is bounded, and cut off",
 	 who_does_not_read_is_bounded_and_cut_off},
 	{"a late reader gets every byte", a_late_reader_gets_every_byte},

@@ -2,22 +2,20 @@
  * What an attacker meets: how the program was built, what a worker can still do, who may connect,
  * and whether anything a client sends comes back as something else in an answer or a log.
  */
-#include <arpa/inet.h>
 #include <dirent.h>
 #include <fcntl.h>
 #include <json-c/json.h>
-#include <netinet/in.h>
 #include <pwd.h>
 #include <regex.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "../harness.h"
+#include "client.h"
 #include "process.h"
 #include "system.h"
 
@@ -219,30 +217,6 @@ static void workers_have_no_rights(void)
 
 #define CLIENT "127.0.0.2" /* so that its lines are known in the log */
 
-/* Sends bytes to nginx, and returns what comes back until it closes. */
-static size_t exchange(const char *bytes, size_t len, char *answer, size_t size)
-{
-	struct sockaddr_in own = {.sin_family = AF_INET};
-	struct sockaddr_in peer = {.sin_family = AF_INET,
-				   .sin_port = htons(lanes.port),
-				   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	struct timeval patience = {.tv_sec = PATIENCE};
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	size_t got = 0;
-	ssize_t n;
-
-	inet_pton(AF_INET, CLIENT, &own.sin_addr);
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-	if (bind(fd, (struct sockaddr *)&own, sizeof(own)) == 0 &&
-	    connect(fd, (struct sockaddr *)&peer, sizeof(peer)) == 0 &&
-	    send(fd, bytes, len, MSG_NOSIGNAL) == (ssize_t)len)
-		while (got < size - 1 && (n = recv(fd, answer + got, size - 1 - got, 0)) > 0)
-			got += (size_t)n;
-	close(fd);
-	answer[got] = '\0';
-	return got;
-}
-
 #define LINE(target) "GET " target " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 
 struct bytes {
@@ -290,7 +264,8 @@ static void answers_repeat_nothing(void)
 	static char answer[65536];
 
 	for (size_t i = 0; i < REQUESTS; i++) {
-		size_t len = exchange(requests[i].data, requests[i].len, answer, sizeof(answer));
+		size_t len = exchange(&lanes, CLIENT, requests[i].data, requests[i].len, answer,
+				      sizeof(answer));
 
 		if (len && strlen(answer) == len && !strstr(answer, "<evil>") &&
 		    !strstr(answer, "\nevil:"))

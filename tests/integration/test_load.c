@@ -4,8 +4,16 @@
 
 #include "../harness.h"
 #include "client.h"
+#include "raw.h"
 
-enum { SLEEPERS = 10000, MOST_BYTES = 2048, LEFT_KB = 4096, ROUNDS = 3 };
+enum {
+	SLEEPERS = 10000,
+	MOST_BYTES = 2048,
+	LEFT_KB = 4096,
+	ROUNDS = 3,
+	LINKS = 16,
+	LINK_REQUESTS = 1000
+};
 
 static void ten_thousand_sleep_in_one_worker(void)
 {
@@ -35,6 +43,29 @@ static void ten_thousand_sleep_in_one_worker(void)
 	CU_ASSERT(!MEMORY_COUNTS || EVENTUALLY(process_private_kb(pid) < before + LEFT_KB));
 	printf("    10,000 x 8 s by one process: %.3f s, %ld bytes each\n", r.last, each);
 	CU_ASSERT(system_stop(&sys));
+}
+
+/* One request in five outlasts the others, and keeps the pages that it shares with them. */
+static void a_rush_in_two_steps_leaves_no_memory_taken(void)
+{
+	static struct raw links[LINKS];
+	struct worker worker;
+	long before;
+
+	CU_ASSERT_FATAL(worker_start(&worker, NULL, NULL));
+	before = process_private_kb(worker.pid);
+	for (int i = 0; i < LINKS; i++) {
+		CU_ASSERT_FATAL(raw_open(&links[i], worker.socket));
+		for (int id = 1; id <= LINK_REQUESTS; id++)
+			CU_ASSERT(raw_get(&links[i], id, "/async/await-one",
+					  id % 5 ? "seconds=1" : "seconds=3.5"));
+	}
+	for (int i = 0; i < LINKS; i++) {
+		CU_ASSERT(raw_answers(&links[i], "END 1000 0 COMPLETE"));
+		raw_close(&links[i]);
+	}
+	CU_ASSERT(!MEMORY_COUNTS || EVENTUALLY(process_private_kb(worker.pid) < before + LEFT_KB));
+	worker_stop(&worker);
 }
 
 /* Ends worker 1 a few times by a signal; every time another comes and is given work. */
@@ -86,6 +117,8 @@ static void drain_of_the_only_one(void)
 static const struct test tests[] = {
 	{"10,000 requests sleep in one worker, under 2 KB each, and leave no memory taken",
 	 ten_thousand_sleep_in_one_worker},
+	{"16,000 requests that end in two steps leave no memory taken",
+	 a_rush_in_two_steps_leaves_no_memory_taken},
 	{"a killed worker comes back, and no GET fails", kill_of_one_of_two},
 	{"a draining worker's requests move to its sibling", drain_of_one_of_two},
 	{"when the only worker drains, requests wait for its successor", drain_of_the_only_one},

@@ -342,7 +342,7 @@ static void silent_listeners(void)
 
 static int listener_open_tcp(void)
 {
-	static const char text[] = "GET /events HTTP/1.1\r\nHost: lanes\r\n\r\n";
+	static const char text[] = "GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n";
 	struct sockaddr_in address = {.sin_family = AF_INET,
 				      .sin_port = htons(lanes.port),
 				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};

@@ -101,7 +101,7 @@ static bool ask(const char *base, const char *prefix, const char *method, const 
 	curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
 	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body);
 	curl_easy_setopt(curl, CURLOPT_WRITEDATA, &body);
-	curl_easy_setopt(curl, CURLOPT_TIMEOUT, 30L);
+	curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)PATIENCE);
 	code = curl_easy_perform(curl);
 	if (code != CURLE_OK)
 		printf("    %s %s: %s\n", base, target, curl_easy_strerror(code));

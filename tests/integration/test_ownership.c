@@ -98,8 +98,10 @@ static void what_others_own(void)
 	char directory[DIRECTORY_SIZE];
 	char below[DIRECTORY_SIZE + 8];
 
-	if (geteuid())
+	if (geteuid()) {
+		not_judged("only root can change the owner of a file");
 		return;
+	}
 	CU_ASSERT_FATAL(directory_make(directory) && chown(directory, 1, 1) == 0);
 	snprintf(below, sizeof(below), "%s/run", directory);
 	all_refuse(directory, "belongs to another user");

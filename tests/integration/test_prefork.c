@@ -125,14 +125,28 @@ static void same_answers(void)
 	worker_stop(&worker);
 }
 
+static void expect(const struct worker *w, const char *script, const char *status)
+{
+	struct buffer got = ask(w, script);
+
+	CU_ASSERT(got.data && !strncmp(got.data, status, strlen(status)));
+	buffer_free(&got);
+}
+
+/* A pair counts with two bytes for its lengths: 19 + 12 + 113 + 112 are 256. libfcgi adds one,
+ * FCGI_ROLE=RESPONDER, which takes 20. */
 static void params_limit(void)
 {
+	static const char format[] = GET "/&HTTP_COOKIE=%0100d&HTTP_HOST=%0*d";
 	struct worker loop;
 	char script[500];
 
-	snprintf(script, sizeof(script), GET "/&HTTP_COOKIE=%0400d", 0);
 	CU_ASSERT_FATAL(start(&loop, "loop", "--params-limit", "256"));
-	CU_ASSERT_FATAL(start(&worker, "prefork", "--params-limit", "256"));
+	CU_ASSERT_FATAL(start(&worker, "prefork", "--params-limit", "276"));
+	snprintf(script, sizeof(script), format, 0, 101, 0);
+	expect(&loop, script, "Status: 200 OK");
+	expect(&worker, script, "Status: 200 OK");
+	snprintf(script, sizeof(script), format, 0, 102, 0);
 	compare(&loop, script, "Status: 431 Request Header Fields Too Large");
 	worker_stop(&loop);
 	worker_stop(&worker);
@@ -291,6 +305,23 @@ static void busy_worker(void)
 	worker_stop(&worker);
 }
 
+/* Sent before the web server could see that we go. */
+static void kept_request(void)
+{
+	struct raw raw;
+
+	CU_ASSERT_FATAL(start_with_connection(&raw, NULL, NULL));
+	CU_ASSERT(raw_get(&raw, 2, "/sync/noawait", "seconds=1"));
+	kill(worker.pid, SIGTERM);
+	CU_ASSERT(EVENTUALLY(file_has(worker.log, "event=draining")));
+	IN_TIME(raw_get(&raw, 3, "/", ""));
+	IN_TIME(raw_answers(&raw, "END 3 0 COMPLETE"));
+	CU_ASSERT(raw_closed(&raw));
+	CU_ASSERT_EQUAL(worker_wait(&worker), 0);
+	raw_close(&raw);
+	worker_stop(&worker);
+}
+
 static void second_signal(void)
 {
 	/* In a handler that awaits, in one that blocks, and in libfcgi: half a request. */
@@ -340,6 +371,7 @@ static const struct test tests[] = {
 	{"an idle worker ends at the first signal", idle_worker},
 	{"an idle kept connection does not delay the end", idle_kept_connection},
 	{"a busy worker answers, then ends", busy_worker},
+	{"a request that is in a kept connection when it drains is answered", kept_request},
 	{"a second signal ends it with status 3, whatever blocks", second_signal},
 	{"so does the drain timeout", drain_timeout},
 };

@@ -149,18 +149,62 @@ static void files_in_the_way(void)
 	worker_stop(&worker);
 }
 
-/* True if a connection to the port stays open; whatever it says. */
+/* True if who connects there is answered. */
+static bool is_welcome(const struct sockaddr *address, socklen_t len)
+{
+	struct raw raw = {.fd = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+	bool welcome = connect(raw.fd, address, len) == 0 && raw_get(&raw, 1, "/", "") &&
+		       raw_answers(&raw, "END 1 0 COMPLETE");
+
+	raw_close(&raw);
+	return welcome;
+}
+
 static bool tcp_is_welcome(uint16_t port)
 {
 	struct sockaddr_in address = {.sin_family = AF_INET,
 				      .sin_port = htons(port),
 				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	struct raw raw = {.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
-	bool welcome = connect(raw.fd, (struct sockaddr *)&address, sizeof(address)) == 0 &&
-		       raw_get(&raw, 1, "/", "") && raw_answers(&raw, "END 1 0 COMPLETE");
 
-	raw_close(&raw);
-	return welcome;
+	return is_welcome((struct sockaddr *)&address, sizeof(address));
+}
+
+/* libfcgi looks at the list for IPv4 only. */
+static void ipv6_peers_have_to_be_listed(void)
+{
+	static const char *const engines[] = {"loop", "prefork"};
+	static const struct {
+		const char *allowed;
+		bool welcome;
+	} lists[] = {
+		{"FCGI_WEB_SERVER_ADDRS=127.0.0.1,::1", true},
+		{"FCGI_WEB_SERVER_ADDRS=127.0.0.1,::2", false},
+	};
+	struct sockaddr_in6 address = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+	int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool there = fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0;
+
+	close(fd);
+	if (!there) {
+		not_judged("there is no IPv6 here");
+		return;
+	}
+	for (int i = 0; i < 4; i++) {
+		const bool welcome = lists[i % 2].welcome;
+		uint16_t port = port_free();
+		char listen[32];
+		struct worker worker;
+
+		address.sin6_port = htons(port);
+		snprintf(listen, sizeof(listen), "[::1]:%u", (unsigned)port);
+		CU_ASSERT_FATAL(worker_start(
+			&worker,
+			(const char *[]){"--listen", listen, "--engine", engines[i / 2], NULL},
+			(const char *[]){lists[i % 2].allowed, NULL}));
+		CU_ASSERT_EQUAL(is_welcome((struct sockaddr *)&address, sizeof(address)), welcome);
+		CU_ASSERT_EQUAL(file_has(worker.log, "event=peer-refused"), !welcome);
+		worker_stop(&worker);
+	}
 }
 
 static void tcp_needs_to_know_its_peers(void)
@@ -226,6 +270,8 @@ static const struct test tests[] = {
 	 tcp_needs_to_know_its_peers},
 	{"a worker serves without a scoreboard that somebody keeps locked, and says so",
 	 a_locked_scoreboard},
+	{"with a list, a peer that speaks IPv6 has to be on it, for either engine",
+	 ipv6_peers_have_to_be_listed},
 };
 
 const struct suite worker_suite = {"worker", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL};

@@ -1,5 +1,7 @@
 #include "memory.h"
 
+#include <errno.h>
+#include <json-c/json.h>
 #include <limits.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -15,6 +17,27 @@ void *__real_realloc(void *old, size_t size);
 void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t count, size_t size);
 void *__wrap_realloc(void *old, size_t size);
+
+struct json_object *__real_json_object_new_object(void);
+struct json_object *__real_json_object_new_array(void);
+struct json_object *__real_json_object_new_array_ext(int size);
+struct json_object *__real_json_object_new_string(const char *text);
+struct json_object *__real_json_object_new_int(int32_t number);
+int __real_json_object_object_add(struct json_object *to, const char *key,
+				  struct json_object *value);
+int __real_json_object_array_add(struct json_object *to, struct json_object *value);
+const char *__real_json_object_to_json_string_length(struct json_object *json, int flags,
+						     size_t *length);
+struct json_object *__wrap_json_object_new_object(void);
+struct json_object *__wrap_json_object_new_array(void);
+struct json_object *__wrap_json_object_new_array_ext(int size);
+struct json_object *__wrap_json_object_new_string(const char *text);
+struct json_object *__wrap_json_object_new_int(int32_t number);
+int __wrap_json_object_object_add(struct json_object *to, const char *key,
+				  struct json_object *value);
+int __wrap_json_object_array_add(struct json_object *to, struct json_object *value);
+const char *__wrap_json_object_to_json_string_length(struct json_object *json, int flags,
+						     size_t *length);
 
 void memory_fail_after(long n)
 {
@@ -59,4 +82,53 @@ void *__wrap_calloc(size_t count, size_t size)
 void *__wrap_realloc(void *old, size_t size)
 {
 	return allowed() ? __real_realloc(old, size) : NULL;
+}
+
+struct json_object *__wrap_json_object_new_object(void)
+{
+	return allowed() ? __real_json_object_new_object() : NULL;
+}
+
+struct json_object *__wrap_json_object_new_array(void)
+{
+	return allowed() ? __real_json_object_new_array() : NULL;
+}
+
+struct json_object *__wrap_json_object_new_array_ext(int size)
+{
+	return allowed() ? __real_json_object_new_array_ext(size) : NULL;
+}
+
+struct json_object *__wrap_json_object_new_string(const char *text)
+{
+	return allowed() ? __real_json_object_new_string(text) : NULL;
+}
+
+struct json_object *__wrap_json_object_new_int(int32_t number)
+{
+	return allowed() ? __real_json_object_new_int(number) : NULL;
+}
+
+int __wrap_json_object_object_add(struct json_object *to, const char *key,
+				  struct json_object *value)
+{
+	return allowed() ? __real_json_object_object_add(to, key, value) : -1;
+}
+
+int __wrap_json_object_array_add(struct json_object *to, struct json_object *value)
+{
+	return allowed() ? __real_json_object_array_add(to, value) : -1;
+}
+
+/* What does not fit is left out, and only errno tells. */
+const char *__wrap_json_object_to_json_string_length(struct json_object *json, int flags,
+						     size_t *length)
+{
+	const char *text = __real_json_object_to_json_string_length(json, flags, length);
+
+	if (!allowed()) {
+		*length /= 2;
+		errno = ENOMEM;
+	}
+	return text;
 }

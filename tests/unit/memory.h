@@ -1,6 +1,7 @@
 /*
  * Memory running out, on demand. The unit test program is linked with --wrap for malloc, calloc
- * and realloc, which reaches all of app/ and no shared library.
+ * and realloc, which reaches all of app/ and no shared library; and for the calls of json-c that
+ * need memory, each of which counts as one allocation and fails as json-c's own would.
  */
 #ifndef TESTS_UNIT_MEMORY_H
 #define TESTS_UNIT_MEMORY_H

@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -156,6 +157,89 @@ static void a_log_that_cannot_be_written_is_given_up(void)
 	close(saved);
 }
 
+static unsigned lines_with(const struct caught *caught, const char *text)
+{
+	unsigned count = 0;
+
+	for (const char *at = caught->text; (at = strstr(at, text)); at++)
+		count++;
+	return count;
+}
+
+static void repeated_warnings_are_counted(void)
+{
+	struct caught caught;
+
+	log_init("lanes");
+	caught_begin();
+	for (int i = 0; i < LOG_FEW + 15; i++) {
+		log_event(LOG_WARNING, "again", "n", log_number(i), NULL);
+		log_event_of("loop-9", 7, LOG_WARNING, "again", NULL);
+	}
+	log_event(LOG_WARNING, "other", NULL);
+	caught_end(&caught);
+	CU_ASSERT_EQUAL(lines_with(&caught, " worker=lanes "), LOG_FEW + 1);
+	CU_ASSERT_EQUAL(lines_with(&caught, " worker=loop-9 "), LOG_FEW);
+	CU_ASSERT_EQUAL(lines_with(&caught, "repeated"), 0);
+	caught_begin();
+	log_event(LOG_INFO, "drained", NULL);
+	log_event(LOG_INFO, "drained", NULL);
+	caught_end(&caught);
+	CU_ASSERT_EQUAL(lines_with(&caught, "event=again repeated=15\n"), 2);
+	CU_ASSERT_EQUAL(lines_with(&caught, " worker=loop-9 pid=7 event=again repeated=15\n"), 1);
+	CU_ASSERT_EQUAL(lines_with(&caught, "event=drained"), 2);
+	CU_ASSERT_EQUAL(lines_with(&caught, "\n"), 4);
+	/* They are still too many. */
+	caught_begin();
+	log_event(LOG_WARNING, "again", NULL);
+	caught_end(&caught);
+	CU_ASSERT_EQUAL(caught.len, 0);
+	log_init("lanes");
+}
+
+/* What is no warning is never left out, and neither are more kinds than can be counted. */
+static void nothing_else_is_left_out(void)
+{
+	struct caught caught;
+	char worker[16];
+
+	log_init("lanes");
+	caught_begin();
+	for (int i = 0; i < 2 * LOG_FEW; i++) {
+		log_event(LOG_INFO, "again", NULL);
+		log_event(LOG_ERROR, "again", NULL);
+	}
+	caught_end(&caught);
+	CU_ASSERT_EQUAL(lines_with(&caught, "event=again\n"), 4 * LOG_FEW);
+	caught_begin();
+	for (int i = 0; i < 40; i++) {
+		snprintf(worker, sizeof(worker), "w-%d", i);
+		log_event_of(worker, i, LOG_WARNING, "x", NULL);
+	}
+	caught_end(&caught);
+	CU_ASSERT_EQUAL(lines_with(&caught, "event=x\n"), 40);
+	log_init("lanes");
+}
+
+static void a_full_pipe_holds_nobody_up(void)
+{
+	int saved = dup(STDERR_FILENO);
+	char byte = 'x';
+	int ends[2];
+
+	CU_ASSERT_EQUAL_FATAL(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+	while (write(ends[1], &byte, 1) == 1)
+		;
+	fcntl(ends[1], F_SETFL, 0);
+	dup2(ends[1], STDERR_FILENO);
+	log_event(LOG_ERROR, "unheard", NULL);
+	log_complaint("unheard");
+	dup2(saved, STDERR_FILENO);
+	close(saved);
+	close(ends[0]);
+	close(ends[1]);
+}
+
 static void eight_numbers_fit_one_event(void)
 {
 	const char *texts[8];
@@ -183,6 +267,9 @@ static const struct test tests[] = {
 	{"a value longer than a line is cut", a_value_longer_than_a_line_is_cut},
 	{"a complaint is one write, and cut", a_complaint_is_one_write_and_cut},
 	{"a log that cannot be written is given up", a_log_that_cannot_be_written_is_given_up},
+	{"warnings that repeat are counted", repeated_warnings_are_counted},
+	{"nothing else is left out", nothing_else_is_left_out},
+	{"a full pipe that nobody reads holds nobody up", a_full_pipe_holds_nobody_up},
 	{"eight numbers fit one event", eight_numbers_fit_one_event},
 };
 

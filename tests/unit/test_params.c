@@ -222,7 +222,9 @@ static void free_may_be_called_twice(void)
 	fcgi_params_free(&p);
 	CU_ASSERT_EQUAL(p.len, 0);
 	fcgi_params_free(&p);
-	CU_ASSERT_EQUAL(fcgi_params_append(&p, "abc", 3, NO_LIMIT), 0);
+	for (int i = 0; i < 3; i++)
+		CU_ASSERT_EQUAL(fcgi_params_append(&p, "abc" + i, 1, NO_LIMIT), 0);
+	CU_ASSERT_EQUAL(memcmp(p.data, "abc", 3), 0);
 	fcgi_params_free(&p);
 }
 

@@ -14,6 +14,7 @@
 #include "../harness.h"
 #include "await/pool.h"
 #include "memory.h"
+#include "observe/board_reader.h"
 
 enum { MOST = 16 };
 
@@ -194,6 +195,68 @@ static void jobs_run_at_the_same_time(void)
 	for (int i = 0; i < 3; i++)
 		let_go(i);
 	reap(pool, 3, done);
+	for (unsigned i = 0; i < 3; i++)
+		CU_ASSERT_TRUE(jobs[i].job.thread < 3 &&
+			       jobs[i].job.thread != jobs[(i + 1) % 3].job.thread);
+	end(pool);
+}
+
+/* Of threads that sleep one is woken, and wakes the next. */
+static void sleeping_threads_are_woken_for_all_there_is_to_do(void)
+{
+	struct pool *pool = begin(3, 0, 0);
+	struct held *done[3];
+
+	for (int round = 0; round < 100; round++) {
+		for (int i = 0; i < 3; i++)
+			CU_ASSERT_EQUAL(submit(pool, i), 0);
+		for (int i = 0; i < 3; i++)
+			entered(i);
+		for (int i = 0; i < 3; i++)
+			let_go(i);
+		reap(pool, 3, done);
+	}
+	end(pool);
+}
+
+static void the_board_shows_what_the_pool_does(void)
+{
+	static struct board_threads board;
+	struct pool *pool;
+	struct held *done[2];
+	uint64_t since;
+	uint64_t owner;
+
+	end(begin(1, 2, 0)); /* for the jobs */
+	wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	pool = pool_open(&(struct pool_options){
+		.name = "test", .threads = 1, .queue = 2, .wake_fd = wake_fd, .board = &board});
+	CU_ASSERT_EQUAL(board_get(&board.limit), 1);
+	jobs[0].job.owner = 77;
+	CU_ASSERT_EQUAL(submit(pool, 0), 0);
+	entered(0);
+	CU_ASSERT_EQUAL(board_get(&board.running), 1);
+	CU_ASSERT_EQUAL(board_get(&board.queued), 0);
+	CU_ASSERT_EQUAL(board_get(&board.oldest), 0);
+	CU_ASSERT_TRUE(board_doing(&board.threads[0], &since, &owner));
+	CU_ASSERT_EQUAL(since, jobs[0].job.started);
+	CU_ASSERT_EQUAL(owner, 77);
+	CU_ASSERT_EQUAL(submit(pool, 1), 0);
+	CU_ASSERT_EQUAL(submit(pool, 2), 0);
+	CU_ASSERT_EQUAL(submit(pool, 3), -EAGAIN);
+	CU_ASSERT_EQUAL(board_get(&board.started), 1);
+	CU_ASSERT_EQUAL(board_get(&board.queued), 2);
+	CU_ASSERT_EQUAL(board_get(&board.oldest), jobs[1].job.queued);
+	CU_ASSERT_EQUAL(board_get(&board.refused), 1);
+	CU_ASSERT_TRUE(pool_cancel(pool, &jobs[1].job));
+	CU_ASSERT_EQUAL(board_get(&board.queued), 1);
+	CU_ASSERT_EQUAL(board_get(&board.oldest), jobs[2].job.queued);
+	let_go(0);
+	let_go(2);
+	reap(pool, 2, done);
+	CU_ASSERT_EQUAL(board_get(&board.running), 0);
+	CU_ASSERT_EQUAL(board_get(&board.queued), 0);
+	CU_ASSERT_FALSE(board_doing(&board.threads[0], &since, &owner));
 	end(pool);
 }
 
@@ -289,6 +352,7 @@ static void threads_have_names_and_niceness_and_no_signals(void)
 	struct pool *pool = begin(1, 0, 1);
 	int own = getpriority(PRIO_PROCESS, 0);
 	struct held *done[1];
+	sigset_t ours;
 
 	CU_ASSERT_EQUAL(submit(pool, 0), 0);
 	entered(0);
@@ -297,6 +361,8 @@ static void threads_have_names_and_niceness_and_no_signals(void)
 	CU_ASSERT_STRING_EQUAL(jobs[0].name, "test-1");
 	CU_ASSERT_EQUAL(jobs[0].nice, own < 19 ? own + 1 : own);
 	CU_ASSERT_TRUE(jobs[0].signals_blocked);
+	pthread_sigmask(SIG_SETMASK, NULL, &ours);
+	CU_ASSERT_FALSE(sigismember(&ours, SIGTERM) || sigismember(&ours, SIGINT));
 	CU_ASSERT_EQUAL(getpriority(PRIO_PROCESS, 0), own);
 	end(pool);
 }
@@ -354,6 +420,9 @@ static const struct test tests[] = {
 	{"the pool starts no more threads than its limit", no_more_threads_than_the_limit},
 	{"an idle thread comes before a new one", an_idle_thread_comes_before_a_new_one},
 	{"jobs run at the same time", jobs_run_at_the_same_time},
+	{"sleeping threads are woken for all there is to do",
+	 sleeping_threads_are_woken_for_all_there_is_to_do},
+	{"the board shows what the pool does", the_board_shows_what_the_pool_does},
 	{"a full queue refuses", a_full_queue_refuses},
 	{"without a queue a free thread still takes a job",
 	 without_a_queue_a_free_thread_still_takes_a_job},

@@ -99,6 +99,21 @@ static void no_json_is_503(void)
 	request_unref(&req);
 }
 
+static void json_that_was_cut_is_503(void)
+{
+	struct json_object *json = json_object_new_object();
+	struct request req;
+
+	json_object_object_add(json, "a", json_object_new_string("some text"));
+	request_init(&req, &ops, NULL);
+	memory_fail_after(0);
+	reply_json(&req, 200, json);
+	memory_restore();
+	CU_ASSERT_EQUAL(req.reply.status, 503);
+	CU_ASSERT_TRUE(slice_is(req.reply.body, "{\"detail\":\"Service Unavailable\"}"));
+	request_unref(&req);
+}
+
 static void an_error_tells_its_reason(void)
 {
 	static const int statuses[] = {400, 404, 405, 413, 429, 431, 500, 503};
@@ -227,6 +242,7 @@ static const struct test tests[] = {
 	{"HEAD has the length but no body", head_has_the_length_but_no_body},
 	{"JSON has no spaces and no escaped slashes", json_has_no_spaces_and_no_escaped_slashes},
 	{"no JSON is 503", no_json_is_503},
+	{"JSON that was cut for lack of memory is 503", json_that_was_cut_is_503},
 	{"an error tells its reason", an_error_tells_its_reason},
 	{"every status we send has a reason", every_status_we_send_has_a_reason},
 	{"a second reply replaces the first", a_second_reply_replaces_the_first},

@@ -393,6 +393,37 @@ static void an_id_may_be_used_again_after_its_end(void)
 	      .out = ANSWER("1") ANSWER("1"));
 }
 
+/* What is left of a request must be as its owner left it: all zeros. */
+static void on_input_failed_ends(void *owner, struct fcgi_request *request, enum fcgi_input input)
+{
+	struct connection *c = owner;
+
+	(void)input;
+	fcgi_responder_end(&c->responder, request, 0);
+	fcgi_params_free(&request->params);
+	memset(request, 0, sizeof(*request));
+	c->last = request;
+}
+
+static void a_request_is_let_alone_once_it_has_ended(void)
+{
+	static const struct fcgi_events events = {on_begin, on_ready, on_input_failed_ends,
+						  on_gone};
+	static const struct fcgi_request zeros;
+	struct connection c;
+
+	open_connection(&c, &(struct fcgi_limits){1, 1, 1, 8, 8});
+	fcgi_responder_init(&c.responder, &c.limits, &events, &c);
+	CU_ASSERT_EQUAL(feed_script(&c, "begin 1 keep, params-end 1"), 0);
+	/* It ends within a record, of which more is to come. */
+	CU_ASSERT_EQUAL(fcgi_responder_feed(&c.responder, "\1\5\0\1\0\x14\0\0too much!", 17), 0);
+	CU_ASSERT_EQUAL(fcgi_responder_active(&c.responder), 0);
+	CU_ASSERT_EQUAL(fcgi_responder_feed(&c.responder, "and more of", 11), 0);
+	CU_ASSERT_EQUAL(memcmp(c.last, &zeros, sizeof(zeros)), 0);
+	free(c.last);
+	close_connection(&c);
+}
+
 /* ---- Closing ---- */
 
 static void with_keep_conn_the_connection_stays(void)
@@ -759,6 +790,7 @@ static void a_thousand_requests_have_short_chains(void)
 	CU_ASSERT_TRUE(longest_chain(&c.responder) <= 2);
 	stream_free(&s);
 	fcgi_responder_close(&c.responder);
+	CU_ASSERT_EQUAL(fcgi_responder_active(&c.responder), 0);
 	CU_ASSERT_EQUAL(feed_script(&c, "stdin 1 abc, abort 2"), 0); /* all are forgotten */
 	close_connection(&c);
 }
@@ -1059,6 +1091,7 @@ static const struct test tests[] = {
 	{"late STDIN of an answered request is ignored",
 	 late_stdin_of_an_answered_request_is_ignored},
 	{"an id may be used again after its end", an_id_may_be_used_again_after_its_end},
+	{"a request is let alone once it has ended", a_request_is_let_alone_once_it_has_ended},
 	{"with KEEP_CONN the connection stays", with_keep_conn_the_connection_stays},
 	{"without KEEP_CONN the connection closes after the answer",
 	 without_keep_conn_the_connection_closes_after_the_answer},

@@ -445,6 +445,127 @@ static void links_are_not_followed(void)
 	unlink(elsewhere);
 }
 
+static bool has_opened_it(pid_t pid)
+{
+	char link[64];
+	char target[128];
+	bool open = false;
+
+	for (int fd = 0; fd < 64 && !open; fd++) {
+		ssize_t len;
+
+		snprintf(link, sizeof(link), "/proc/%d/fd/%d", (int)pid, fd);
+		len = readlink(link, target, sizeof(target) - 1);
+		target[len > 0 ? len : 0] = '\0';
+		open = !strcmp(target, path);
+	}
+	return open;
+}
+
+/* Holds the lock under which slots are chosen, and takes the file away from who waits for it. */
+static void take_away(int ready)
+{
+	struct flock lock = {.l_type = F_WRLCK, .l_start = BOARD_SLOTS, .l_len = 1};
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+
+	if (fd < 0 || fcntl(fd, F_SETLK, &lock) || write(ready, "", 1) != 1)
+		_exit(1);
+	while (!has_opened_it(getppid()))
+		;
+	_exit(unlink(path) != 0);
+}
+
+static void a_file_that_is_taken_away_is_not_used(void)
+{
+	struct scoreboard board;
+	struct stat used;
+	struct stat there;
+	int status;
+	int ends[2];
+	char byte;
+	pid_t pid;
+
+	CU_ASSERT_PTR_NOT_NULL(claim(&board, "loop"));
+	scoreboard_close(&board);
+	CU_ASSERT_FATAL(pipe(ends) == 0);
+	pid = fork();
+	if (pid == 0)
+		take_away(ends[1]);
+	close(ends[1]);
+	CU_ASSERT_EQUAL_FATAL(read(ends[0], &byte, 1), 1);
+	close(ends[0]);
+	CU_ASSERT_EQUAL_FATAL(scoreboard_open(&board, path), 0);
+	CU_ASSERT_EQUAL(waitpid(pid, &status, 0), pid);
+	CU_ASSERT_EQUAL(status, 0);
+	CU_ASSERT_EQUAL(fstat(board.fd, &used), 0);
+	CU_ASSERT_EQUAL(stat(path, &there), 0);
+	CU_ASSERT_EQUAL(used.st_ino, there.st_ino);
+	scoreboard_close(&board);
+	unlink(path);
+}
+
+/* ---- what a worker notes ---- */
+
+static void turn(struct board_slot *slot, uint64_t nanoseconds)
+{
+	board_set(&slot->turn_since, board_now() - nanoseconds);
+	board_turn_ends(slot);
+	CU_ASSERT_EQUAL(board_get(&slot->turn_since), 0);
+}
+
+static void the_longest_turn_of_a_second_is_kept(void)
+{
+	struct scoreboard board;
+	struct board_slot *slot;
+	uint64_t second;
+	uint64_t hold;
+
+	CU_ASSERT_EQUAL_FATAL(scoreboard_open(&board, NULL), 0);
+	slot = scoreboard_claim(&board, "loop", 1, "loop");
+	do {
+		second = board_now() / 1000000000;
+		turn(slot, 2000000);
+		turn(slot, 500000000);
+		turn(slot, 1000000);
+	} while (board_now() / 1000000000 != second);
+	hold = board_get(&slot->holds[second % BOARD_SECONDS]);
+	CU_ASSERT_EQUAL(hold >> 32, second);
+	CU_ASSERT_TRUE((uint32_t)hold >= 500000);
+	CU_ASSERT_TRUE((uint32_t)hold < 1500000);
+	/* What is noted for a second that is long over does not count. */
+	do {
+		second = board_now() / 1000000000;
+		board_set(&slot->holds[second % BOARD_SECONDS],
+			  (second - BOARD_SECONDS) << 32 | 60000000);
+		turn(slot, 1000000);
+	} while (board_now() / 1000000000 != second);
+	hold = board_get(&slot->holds[second % BOARD_SECONDS]);
+	CU_ASSERT_EQUAL(hold >> 32, second);
+	CU_ASSERT_TRUE((uint32_t)hold >= 1000 && (uint32_t)hold < 60000000);
+	scoreboard_close(&board);
+}
+
+static void a_duration_belongs_to_the_bound_that_it_reaches(void)
+{
+	const uint64_t owner = span_owner_pack((struct span_owner){1, 3, 404});
+	struct scoreboard board;
+	struct board_slot *slot;
+	uint64_t sum = 0;
+
+	CU_ASSERT_EQUAL_FATAL(scoreboard_open(&board, NULL), 0);
+	slot = scoreboard_claim(&board, "loop", 1, "loop");
+	for (int i = 0; i < BOARD_BUCKETS - 1; i++) {
+		board_answered(slot, owner, board_bounds[i]);
+		CU_ASSERT_EQUAL(board_get(&slot->routes[3].buckets[i]), i ? 2 : 1);
+		board_answered(slot, owner, board_bounds[i] + 1);
+		CU_ASSERT_EQUAL(board_get(&slot->routes[3].buckets[i + 1]), 1);
+		sum += 2 * board_bounds[i] + 1;
+	}
+	CU_ASSERT_EQUAL(board_get(&slot->routes[3].nanoseconds), sum);
+	CU_ASSERT_EQUAL(board_get(&slot->classes[4]), 2 * (BOARD_BUCKETS - 1));
+	scoreboard_close(&board);
+}
+
 /* ---- the ring ---- */
 
 enum { CHUNK = 100 };
@@ -538,6 +659,11 @@ static const struct test tests[] = {
 	{"a route beyond those that have a place counts as none, not as another", many_routes},
 	{"somebody who holds the file's lock keeps nobody waiting", locked_by_a_stranger},
 	{"a link in the scoreboard's place is not followed", links_are_not_followed},
+	{"a file that is taken away while its lock is waited for is not used",
+	 a_file_that_is_taken_away_is_not_used},
+	{"the longest turn of a second is kept", the_longest_turn_of_a_second_is_kept},
+	{"a duration belongs to the bound that it reaches",
+	 a_duration_belongs_to_the_bound_that_it_reaches},
 	{"spans are read once, in order; those written over are counted", spans},
 	{"a span that is written over while it is read is left out", spans_being_written},
 };

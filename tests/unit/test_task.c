@@ -19,6 +19,7 @@
 #include "http/reply.h"
 #include "http/router.h"
 #include "memory.h"
+#include "observe/board_reader.h"
 
 enum { PATIENCE_MS = 60000 };
 
@@ -396,6 +397,8 @@ static void ready_requests_settle_in_one_batch(void)
 	end(3);
 }
 
+static uint64_t begun_at;
+
 static void the_frame_survives_and_times_add_up(struct request *req)
 {
 	int *count = request_frame(req, sizeof(*count));
@@ -404,12 +407,16 @@ static void the_frame_survives_and_times_add_up(struct request *req)
 	for (*count = 0; *count < 3; ++*count)
 		AWAIT(req, sleep_for(req, 0.002));
 	CU_ASSERT_EQUAL(*count, 3);
+	CU_ASSERT_TRUE(req->times.suspended + req->times.loop <= uv_hrtime() - begun_at);
 	/* Suspension begins when the handler has returned, the sleep a little earlier. */
 	CU_ASSERT_TRUE(req->times.suspended + req->times.loop >= 6000000);
 	AWAIT(req, run_in_threadpool(req, just_run, &work));
 	/* A thread may have begun, or even ended, before the handler that started it returned. */
 	CU_ASSERT_TRUE(req->times.loop + req->times.suspended >=
 		       req->times.pool + req->times.pool_queue);
+	CU_ASSERT_TRUE(req->times.pool > 0 && req->times.pool_queue > 0);
+	CU_ASSERT_TRUE(req->times.pool <= uv_hrtime() - begun_at);
+	CU_ASSERT_TRUE(req->times.pool_queue <= uv_hrtime() - begun_at);
 	reply_error(req, 404);
 	ASYNC_END(req);
 }
@@ -419,9 +426,62 @@ static void frames_survive_and_times_add_up(void)
 	static const struct route route = ASYNC("/", the_frame_survives_and_times_add_up);
 
 	begin(1, 1);
+	begun_at = uv_hrtime();
 	start(&route);
 	turn_until(&finished, 1);
 	CU_ASSERT_EQUAL(status, 404);
+	end(1);
+}
+
+static void sleep_a_thousand_times(struct request *req)
+{
+	int *count = request_frame(req, sizeof(*count));
+
+	ASYNC_BEGIN(req);
+	for (*count = 0; *count < 1000; ++*count)
+		AWAIT(req, sleep_for(req, 1e-9));
+	reply_error(req, 404);
+	ASYNC_END(req);
+}
+
+static void sleep_after_sleep_needs_no_more_memory(void)
+{
+	static const struct route route = ASYNC("/", sleep_a_thousand_times);
+	long before;
+
+	begin(0, 0);
+	before = memory_allocations();
+	start(&route);
+	turn_until(&finished, 1);
+	CU_ASSERT_EQUAL(memory_allocations() - before, 2); /* the request, the heap of timers */
+	end(1);
+}
+
+static void gather_three_again_and_again(struct request *req)
+{
+	int *count = request_frame(req, sizeof(*count));
+
+	ASYNC_BEGIN(req);
+	for (*count = 0; *count < 100; ++*count) {
+		gather_add_sleep(req, 1e-9);
+		gather_add_sleep(req, 1e-9);
+		gather_add_sleep(req, 1e-9);
+		AWAIT(req, gather(req));
+	}
+	reply_error(req, 404);
+	ASYNC_END(req);
+}
+
+static void gather_after_gather_needs_no_more_memory(void)
+{
+	static const struct route route = ASYNC("/", gather_three_again_and_again);
+	long before;
+
+	begin(0, 0);
+	before = memory_allocations();
+	start(&route);
+	turn_until(&finished, 1);
+	CU_ASSERT_EQUAL(memory_allocations() - before, 2);
 	end(1);
 }
 
@@ -510,6 +570,76 @@ static void a_full_queue_answers_503(void)
 	CU_ASSERT_EQUAL(status, 200);
 	CU_ASSERT_STRING_EQUAL(trail, "hqqHQ");
 	end(3);
+}
+
+static bool on_stream(struct request *req, struct slice bytes)
+{
+	(void)bytes;
+	req->reply.begun = true;
+	return true;
+}
+
+static void stream_and_wait_for_a_thread(struct request *req)
+{
+	ASYNC_BEGIN(req);
+	CU_ASSERT_TRUE(reply_stream(req, "text/event-stream"));
+	AWAIT(req, run_in_threadpool(req, just_run, &work));
+	leave('!');
+	ASYNC_END(req);
+}
+
+static void a_stream_that_was_begun_gets_no_other_head(void)
+{
+	static const struct request_ops streaming = {
+		.finished = on_finished, .release = on_release, .stream = on_stream};
+	static const struct route route = ASYNC("/", stream_and_wait_for_a_thread);
+	struct request *req;
+
+	begin(1, 0);
+	start(&hold);
+	entered();
+	req = request_new(&route);
+	req->ops = &streaming;
+	task_resume(req, uv_hrtime());
+	CU_ASSERT_EQUAL(finished, 1);
+	CU_ASSERT_EQUAL(status, 200);
+	CU_ASSERT_FALSE(retry_after);
+	sem_post(&work.gate);
+	turn_until(&finished, 2);
+	CU_ASSERT_STRING_EQUAL(trail, "hH");
+	end(2);
+}
+
+static void work_then_sleep(struct request *req)
+{
+	ASYNC_BEGIN(req);
+	AWAIT(req, run_in_threadpool(req, just_run, &work));
+	AWAIT(req, sleep_for(req, 0.001));
+	reply_error(req, 404);
+	ASYNC_END(req);
+}
+
+static void the_board_tells_work_from_sleep(void)
+{
+	static const struct route route = ASYNC("/", work_then_sleep);
+	static struct board_slot board;
+	struct span spans[16];
+	uint64_t next = 0;
+	int counts[SPAN_GONE + 1] = {0};
+	size_t count;
+
+	begin(1, 1);
+	sched.options.board = &board;
+	start(&route);
+	turn_until(&finished, 1);
+	count = board_spans(&board, &next, spans, sizeof(spans) / sizeof(spans[0]), NULL);
+	for (size_t i = 0; i < count; i++)
+		counts[spans[i].kind]++;
+	CU_ASSERT_EQUAL(counts[SPAN_LOOP], 3);
+	CU_ASSERT_EQUAL(counts[SPAN_POOL_QUEUE], 1);
+	CU_ASSERT_EQUAL(counts[SPAN_POOL], 1);
+	CU_ASSERT_EQUAL(counts[SPAN_AWAIT], 1); /* the sleep, and not the work */
+	end(1);
 }
 
 static void sync_handler(struct request *req)
@@ -929,6 +1059,11 @@ static const struct test tests[] = {
 	 sleep_0_for_ever_does_not_starve_the_sockets},
 	{"requests ready at the same time settle in one batch", ready_requests_settle_in_one_batch},
 	{"frames survive and times add up", frames_survive_and_times_add_up},
+	{"sleep after sleep needs no more memory", sleep_after_sleep_needs_no_more_memory},
+	{"gather after gather needs no more memory", gather_after_gather_needs_no_more_memory},
+	{"a stream that was begun gets no other head, whatever is refused",
+	 a_stream_that_was_begun_gets_no_other_head},
+	{"the board tells work from sleep", the_board_tells_work_from_sleep},
 	{"a job runs on a thread and the loop goes on",
 	 a_job_runs_on_a_thread_and_the_loop_goes_on},
 	{"the CPU pool is another, of lower priority", the_cpu_pool_is_another_of_lower_priority},

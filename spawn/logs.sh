@@ -1,0 +1,43 @@
+#!/bin/bash
+# logs.sh BYTES: keeps the logs of a system, in whose RUN_DIR it runs. What workers say, and those who
+# watch over them, comes through a pipe: none of them holds worker.log, so none can cut what others
+# wrote there; and a line goes to the file that has the name when it comes, so that may be renamed. A
+# log of more than that many bytes takes the place of its .old; nginx is told to open its own anew.
+# SIGTERM: writes what is still in the pipe, and ends.
+set -uo posix # a signal ends read
+umask 027
+LC_ALL=C
+exec <>log.pipe
+
+# nginx_does SIGNAL: if the process that was noted is the one that has the number.
+nginx_does() {
+	read -r pid started <pids/nginx.pid && IFS= read -r stat <"/proc/$pid/stat" || return
+	# shellcheck disable=SC2086 # words
+	set -- "$1" ${stat##*)}
+	[ "${21}" != "$started" ] || kill -s "$1" "$pid"
+}
+
+turn_over() {
+	reopen=
+	while read -r size log; do
+		if [ "${size:-0}" -le "$1" ] || ! mv -f "$log" "$log.old"; then
+			continue
+		fi
+		case $log in
+		worker.log) : >>worker.log ;;
+		*) reopen=yes ;;
+		esac
+	done <<<"$(stat -c '%s %n' worker.log access.log error.log)"
+	[ -z "$reopen" ] || nginx_does USR1
+}
+
+ending=
+trap 'ending=yes' TERM
+looked=0
+while line=; IFS= read -r -n 4096 -t "${ending:+0.0}2" line || [ -n "$line" ] || [ -z "$ending" ]; do
+	[ -z "$line" ] || printf '%s\n' "$line" >>worker.log
+	[ $((SECONDS - looked)) -lt 2 ] || {
+		looked=$SECONDS
+		turn_over "$1"
+	}
+done 2>/dev/null

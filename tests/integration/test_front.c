@@ -1,0 +1,284 @@
+/* What nginx does of itself, as its template says: whom it answers, what it takes, how much of it
+ * one client may have. */
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "../harness.h"
+#include "client.h"
+
+static struct system lanes;
+
+static int start_system(void)
+{
+	static const char *const names[] = {"SERVER_NAMES=lanes.example *.lanes.example", NULL};
+
+	return !system_start(
+		&lanes, &(struct system_options){.prefork = 1, .cpu = 1, .environment = names});
+}
+
+static int stop_system(void)
+{
+	return !system_stop(&lanes);
+}
+
+static char answer[65536];
+
+/* Asks for a target with further header lines, each with its line break. */
+static int ask(const char *method, const char *target, const char *lines, const char *body)
+{
+	char request[8192];
+	int len = snprintf(request, sizeof(request),
+			   "%s %s HTTP/1.1\r\nConnection: close\r\n%s\r\n%s", method, target, lines,
+			   body);
+
+	exchange(&lanes, "127.0.0.1", request, (size_t)len, answer, sizeof(answer));
+	return strncmp(answer, "HTTP/1.1 ", 9) ? 0 : atoi(answer + 9);
+}
+
+static bool refused(int status, int wanted, const char *detail)
+{
+	bool ok = status == wanted && strstr(answer, "\r\nContent-Type: application/json\r\n") &&
+		  strstr(answer, "\r\nCache-Control: no-store\r\n") && strstr(answer, detail) &&
+		  !strstr(answer, "\r\nX-Lanes-Worker:");
+
+	if (!ok)
+		printf("    %d instead of %d: %s\n", status, wanted, answer);
+	return ok;
+}
+
+/* ---- names ---- */
+
+static void answers_to_its_names_only(void)
+{
+	static const char *const ours[] = {"localhost",	  "LOCALHOST:1",    "127.0.0.1",
+					   "127.0.0.1:8", "[::1]:8080",	    "lanes.example",
+					   "localhost.",  "a.lanes.example"};
+	static const char *const others[] = {"evil.example",	"evil.example:8080", "127.0.0.1.x",
+					     "lanes.example.x", "127.0.0.2",	     "localhost.x"};
+	static const char *const targets[] = {"/",	 "/status",  "/prefork/",
+					      "/lanes/", "/healthz", "/nowhere"};
+	char line[64];
+
+	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++) {
+		snprintf(line, sizeof(line), "Host: %s\r\n", ours[i]);
+		CU_ASSERT_EQUAL(ask("GET", "/status", line, ""), 200);
+	}
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		snprintf(line, sizeof(line), "Host: %s\r\n", others[i]);
+		CU_ASSERT(refused(ask("GET", targets[i], line, ""), 421,
+				  "\r\n\r\n{\"detail\":\"Misdirected Request\"}"));
+	}
+	CU_ASSERT(refused(ask("GET", "http://evil.example/status", "Host: localhost\r\n", ""), 421,
+			  "Misdirected Request"));
+	exchange(&lanes, "127.0.0.1", "GET /readyz HTTP/1.0\r\n\r\n", 24, answer, sizeof(answer));
+	CU_ASSERT_PTR_NOT_NULL(strstr(answer, " 200 OK\r\n"));
+}
+
+static void other_sites_reach_the_page_only(void)
+{
+	static const char *const refusals[] = {"/async/bad-blocking",
+					       "/prefork/",
+					       "/cpu-pool/",
+					       "/status",
+					       "/events",
+					       "/trace",
+					       "/nowhere",
+					       "/lanesx"};
+	static const char *const sites[] = {"same-origin", "same-site", "none"};
+	char lines[128];
+
+	for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++)
+		CU_ASSERT(refused(ask("GET", refusals[i],
+				      "Host: localhost\r\nSec-Fetch-Site: cross-site\r\n", ""),
+				  403, "\r\n\r\n{\"detail\":\"Forbidden\"}"));
+	CU_ASSERT_EQUAL(ask("GET", "/",
+			    "Host: localhost\r\nSec-Fetch-Site: cross-site\r\n"
+			    "Accept: text/html\r\n",
+			    ""),
+			200);
+	CU_ASSERT_PTR_NOT_NULL(strstr(answer, "<!DOCTYPE html>"));
+	CU_ASSERT_EQUAL(ask("GET", "/lanes/app.js",
+			    "Host: localhost\r\nSec-Fetch-Site: cross-site\r\n", ""),
+			200);
+	for (size_t i = 0; i < sizeof(sites) / sizeof(sites[0]); i++) {
+		snprintf(lines, sizeof(lines), "Host: localhost\r\nSec-Fetch-Site: %s\r\n",
+			 sites[i]);
+		CU_ASSERT_EQUAL(ask("GET", "/async/await-one?seconds=0", lines, ""), 200);
+	}
+}
+
+/* ---- requests ---- */
+
+static void takes_no_body(void)
+{
+	static const char *const targets[] = {"/", "/prefork/", "/cpu-pool/", "/status",
+					      "/healthz"};
+	static const char *const lines[] = {
+		"Host: localhost\r\nContent-Length: 12\r\n",
+		"Host: localhost\r\nContent-Length: 2\r\n",
+		"Host: localhost\r\nTransfer-Encoding: chunked\r\n",
+	};
+
+	for (size_t i = 0; i < sizeof(targets) / sizeof(targets[0]); i++)
+		for (size_t j = 0; j < sizeof(lines) / sizeof(lines[0]); j++)
+			CU_ASSERT(refused(ask("POST", targets[i], lines[j], "2\r\nab\r\n0\r\n\r\n"),
+					  413,
+					  "\r\n\r\n{\"detail\":\"Request Entity Too Large\"}"));
+	CU_ASSERT(refused(ask("POST", "/lanes/", lines[0], "2\r\nab\r\n0\r\n\r\n"), 413,
+			  "\r\n\r\n{\"detail\":\"Request Entity Too Large\"}"));
+	CU_ASSERT_EQUAL(ask("POST", "/", "Host: localhost\r\nContent-Length: 0\r\n", ""), 405);
+}
+
+static void q_0_is_no_wish_for_the_page(void)
+{
+	static const struct {
+		const char *accept;
+		bool page;
+	} wishes[] = {{"text/html", true},
+		      {"TEXT/HTML", true},
+		      {"application/json, text/html;q=0.1, */*", true},
+		      {"text/html;level=1;q=0.01", true},
+		      {"text/html ; q=1", true},
+		      {"a/b;q=0, text/html", true},
+		      {"text/html;q=0", false},
+		      {"a/b, text/html ; level=1 ; q=0.000 , */*", false},
+		      {"text/htmlx", false},
+		      {"xtext/html", false},
+		      {"*/*", false}};
+	char lines[256];
+
+	for (size_t i = 0; i < sizeof(wishes) / sizeof(wishes[0]); i++) {
+		snprintf(lines, sizeof(lines), "Host: localhost\r\nAccept: %s\r\n",
+			 wishes[i].accept);
+		CU_ASSERT_EQUAL(ask("GET", "/", lines, ""), 200);
+		CU_ASSERT_EQUAL(strstr(answer, "<!DOCTYPE html>") != NULL, wishes[i].page);
+	}
+}
+
+/* ---- probes ---- */
+
+static pid_t admin_process(void)
+{
+	const char *at = strstr(get(&lanes, "/status")->body, "\"name\":\"admin-1\"");
+
+	at = at ? strstr(at, "\"pid\":") : NULL;
+	return at ? atoi(at + 6) : 0;
+}
+
+static void probes_do_not_wait_for_traces(void)
+{
+	pid_t admin = admin_process();
+
+	CU_ASSERT_FATAL(admin > 0);
+	kill(admin, SIGSTOP); /* as long as it takes, it computes a trace */
+	CU_ASSERT_STRING_EQUAL(get(&lanes, "/healthz")->body, "ok\n");
+	CU_ASSERT_STRING_EQUAL(get(&lanes, "/readyz")->body, "ready\n");
+	kill(admin, SIGCONT);
+	CU_ASSERT_EQUAL(get(&lanes, "/status")->status, 200);
+}
+
+/* ---- too much ---- */
+
+/* With FILES, nginx takes (FILES - 64) connections for each of its processes, which are as many as
+ * cores, four at most. */
+enum { FILES = 700, ROOM_FOR_ALL = 4 * (FILES - 64) };
+
+/* A start that may only have so many open files, and may not change that. */
+static bool start_small(struct system *s)
+{
+	struct outcome outcome;
+	char limited[64];
+
+	*s = (struct system){.port = port_free()};
+	s->front_port = s->port;
+	snprintf(limited, sizeof(limited), "ulimit -n %d && exec spawn/start.sh", FILES);
+	snprintf(s->url, sizeof(s->url), "http://127.0.0.1:%u", (unsigned)s->port);
+	snprintf(s->port_variable, sizeof(s->port_variable), "PORT=%u", (unsigned)s->port);
+	if (!directory_make(s->run_dir))
+		return false;
+	snprintf(s->run_dir_variable, sizeof(s->run_dir_variable), "RUN_DIR=%s", s->run_dir);
+	run(&outcome, (const char *[]){"sh", "-c", limited, NULL},
+	    (const char *[]){s->port_variable, s->run_dir_variable, "WORKERS=1",
+			     "PREFORK_WORKERS=0", "CPU_WORKERS=0", NULL},
+	    -1);
+	CU_ASSERT_EQUAL(outcome.status, 0);
+	return outcome.status == 0;
+}
+
+static bool half_a_header(int *fd, uint16_t port)
+{
+	static const char half[] = "GET / HTTP/1.1\r\nHost: local";
+	struct sockaddr_in address = {.sin_family = AF_INET,
+				      .sin_port = htons(port),
+				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+
+	*fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	return connect(*fd, (struct sockaddr *)&address, sizeof(address)) == 0 &&
+	       send(*fd, half, sizeof(half) - 1, MSG_NOSIGNAL) > 0;
+}
+
+static void half_headers_lock_nobody_out(void)
+{
+	static int fds[ROOM_FOR_ALL];
+	struct system s;
+	double start;
+
+	if (!needs_files(ROOM_FOR_ALL + 100) || !start_small(&s))
+		return;
+	start = now();
+	for (size_t i = 0; i < ROOM_FOR_ALL; i++)
+		half_a_header(&fds[i], s.port); /* the last may be turned away */
+	CU_ASSERT(EVENTUALLY(get(&s, "/")->status == 200));
+	printf("    %d half-sent headers: room for others after %.1f s\n", ROOM_FOR_ALL,
+	       now() - start);
+	IN_TIME(now() - start < 20);
+	for (size_t i = 0; i < ROOM_FOR_ALL; i++)
+		close(fds[i]);
+	CU_ASSERT(system_stop(&s));
+}
+
+/* A third of the connections is the share of one address; two of them are one request. */
+static void one_address_leaves_room_for_others(void)
+{
+	static const char request[] = "GET / HTTP/1.1\r\nHost: localhost\r\n"
+				      "Connection: close\r\n\r\n";
+	struct system s;
+	struct burst *burst;
+	struct burst_result result;
+
+	if (!needs_files(ROOM_FOR_ALL + 100) || !start_small(&s))
+		return;
+	burst = burst_start(&s, &(struct burst_options){.target = "/async/await-one?seconds=3",
+							.connections = ROOM_FOR_ALL / 2,
+							.may_fail = true});
+	CU_ASSERT(EVENTUALLY(get(&s, "/")->status == 429 || burst_answered(burst)));
+	CU_ASSERT_STRING_EQUAL(get(&s, "/")->body, "{\"detail\":\"Too Many Requests\"}");
+	exchange(&s, "127.0.0.2", request, sizeof(request) - 1, answer, sizeof(answer));
+	CU_ASSERT_PTR_NOT_NULL(strstr(answer, " 200 OK\r\n"));
+	CU_ASSERT_EQUAL(get(&s, "/healthz")->status, 200);
+	IN_TIME(!burst_answered(burst));
+	burst_wait(burst, &result);
+	CU_ASSERT(result.answered > 0 && result.failed > 0);
+	CU_ASSERT_EQUAL(get(&s, "/")->status, 200);
+	CU_ASSERT(system_stop(&s));
+}
+
+static const struct test tests[] = {
+	{"who is called by another name answers 421 (DNS rebinding)", answers_to_its_names_only},
+	{"what other sites make a browser ask is refused, but for the page",
+	 other_sites_reach_the_page_only},
+	{"a body is a 413, whole or in chunks", takes_no_body},
+	{"text/html;q=0 is no wish for the page", q_0_is_no_wish_for_the_page},
+	{"/healthz and /readyz do not wait for the admin worker", probes_do_not_wait_for_traces},
+	{"half-sent headers do not lock others out", half_headers_lock_nobody_out},
+	{"one address leaves connections for others", one_address_leaves_room_for_others},
+};
+
+const struct suite front_suite = {"front", tests, sizeof(tests) / sizeof(tests[0]), start_system,
+				  stop_system};

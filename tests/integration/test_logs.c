@@ -1,0 +1,253 @@
+/* The logs of a system: how long they get, who may read them, and what becomes of one that is
+ * renamed. */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../harness.h"
+#include "client.h"
+
+static struct system lanes;
+
+static int start_system(void)
+{
+	static const char *const small[] = {"LOG_MB=1", NULL};
+
+	return !system_start(&lanes, &(struct system_options){.prefork = 1, .environment = small});
+}
+
+static int stop_system(void)
+{
+	return !system_stop(&lanes);
+}
+
+static const char *in_run_dir(const char *name)
+{
+	static char paths[2][DIRECTORY_SIZE + 32];
+	static unsigned turn;
+	char *path = paths[turn++ % 2];
+
+	snprintf(path, sizeof(paths[0]), "%s/%s", lanes.run_dir, name);
+	return path;
+}
+
+static off_t size_of(const char *name)
+{
+	struct stat file;
+
+	return stat(in_run_dir(name), &file) ? -1 : file.st_size;
+}
+
+/* Lines that have the text in a log and the part of it that was put aside. */
+static size_t lines_with(const char *log, const char *text)
+{
+	char command[128];
+	struct outcome outcome;
+
+	snprintf(command, sizeof(command), "cat %s %s.old 2>/dev/null | grep -acF '%s'", log, log,
+		 text);
+	run(&outcome,
+	    (const char *[]){"sh", "-c", "cd \"$1\" && eval \"$2\"", "sh", lanes.run_dir, command,
+			     NULL},
+	    NULL, -1);
+	return strtoul(outcome.out, NULL, 10);
+}
+
+static pid_t noted(const char *name)
+{
+	char file[32];
+	int pid = 0;
+	FILE *from;
+
+	snprintf(file, sizeof(file), "pids/%s.pid", name);
+	from = fopen(in_run_dir(file), "re");
+	CU_ASSERT_FATAL(from != NULL);
+	CU_ASSERT_EQUAL(fscanf(from, "%d", &pid), 1);
+	fclose(from);
+	return pid;
+}
+
+static bool is_private(const char *name)
+{
+	struct stat file;
+
+	return !stat(in_run_dir(name), &file) && (file.st_mode & 07777) == 0640;
+}
+
+/* ---- nginx's ---- */
+
+static void long_urls_are_cut(void)
+{
+	static char request[8192];
+	static char answer[16384];
+	char line[2048] = "";
+	FILE *log;
+
+	memset(request, 'M', 4000);
+	request[4000] = ' ';
+	memset(request + 4001, '/', 4000);
+	strcpy(request + 8001, " HTTP/1.0\r\n\r\n");
+	exchange(&lanes, "127.0.0.3", request, strlen(request), answer, sizeof(answer));
+	CU_ASSERT_PTR_NOT_NULL(strstr(answer, " 404 "));
+	CU_ASSERT(EVENTUALLY(lines_with("access.log", "127.0.0.3") == 1));
+	log = fopen(in_run_dir("access.log"), "re");
+	while (fgets(line, sizeof(line), log) && !strstr(line, "127.0.0.3"))
+		;
+	fclose(log);
+	CU_ASSERT(strlen(line) < 1000 && line[strlen(line) - 1] == '\n');
+	CU_ASSERT_PTR_NOT_NULL(strstr(line, "\"method\":\"MMMMMMMMMMMMMMMM...\",\"uri\":\"////"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(line, "////...\","));
+}
+
+/* More requests than fit into a log, but not into two. */
+enum { REQUESTS = 2200 };
+
+static void access_log_is_bounded(void)
+{
+	char target[300] = "/?turned-over";
+	struct burst_result result;
+
+	if (!needs_connections(REQUESTS))
+		return;
+	memset(target + strlen(target), 'x', 200);
+	burst_wait(burst_start(&lanes,
+			       &(struct burst_options){.target = target, .connections = REQUESTS}),
+		   &result);
+	CU_ASSERT_EQUAL(result.answered, REQUESTS);
+	CU_ASSERT(EVENTUALLY(size_of("access.log.old") > 1000000));
+	CU_ASSERT(EVENTUALLY(size_of("access.log") >= 0));
+	CU_ASSERT(size_of("access.log") < 1000000);
+	get(&lanes, "/after");
+	CU_ASSERT(EVENTUALLY(file_has(in_run_dir("access.log"), "/after")));
+	CU_ASSERT_EQUAL(lines_with("access.log", "turned-over"), REQUESTS);
+	CU_ASSERT(is_private("access.log"));
+}
+
+static void a_signal_reopens(void)
+{
+	CU_ASSERT_EQUAL(rename(in_run_dir("access.log"), in_run_dir("access.log.mine")), 0);
+	kill(noted("nginx"), SIGUSR1);
+	CU_ASSERT(EVENTUALLY(get(&lanes, "/reopened")->status == 404 && size_of("access.log") > 0 &&
+			     file_has(in_run_dir("access.log"), "/reopened")));
+	unlink(in_run_dir("access.log.mine"));
+}
+
+/* ---- the workers' ---- */
+
+/* Of more than fits into a log, no line is lost or torn. */
+enum { LINES = 1500 };
+
+static void worker_log_is_bounded(void)
+{
+	char line[1001];
+	int pipe = open(in_run_dir("log.pipe"), O_WRONLY | O_CLOEXEC);
+
+	CU_ASSERT_FATAL(pipe >= 0);
+	memset(line, 'y', sizeof(line));
+	line[1000] = '\n';
+	memcpy(line, "begin", 5);
+	memcpy(line + 997, "end", 3);
+	for (int i = 0; i < LINES; i++)
+		CU_ASSERT_EQUAL(write(pipe, line, sizeof(line)), sizeof(line));
+	close(pipe);
+	CU_ASSERT(
+		EVENTUALLY(size_of("worker.log.old") > 1000000 || size_of("worker.log") > 1000000));
+	CU_ASSERT(EVENTUALLY(lines_with("worker.log", "yyend") == LINES));
+	CU_ASSERT_EQUAL(lines_with("worker.log", "begin"), LINES);
+	CU_ASSERT(EVENTUALLY(size_of("worker.log.old") > 1000000));
+	CU_ASSERT(size_of("worker.log") < 1000000);
+}
+
+static void restart_survives_a_renamed_log(void)
+{
+	struct outcome outcome;
+
+	CU_ASSERT(EVENTUALLY(rename(in_run_dir("worker.log"), in_run_dir("worker.log.mine")) == 0));
+	run(&outcome, (const char *[]){"spawn/restart.sh", NULL},
+	    (const char *[]){lanes.run_dir_variable, NULL}, -1);
+	CU_ASSERT_EQUAL(outcome.status, 0);
+	CU_ASSERT(file_has(in_run_dir("worker.log"), "worker=loop-1"));
+	CU_ASSERT(is_private("worker.log"));
+	unlink(in_run_dir("worker.log.mine"));
+}
+
+/* Whoever holds a file open to write can empty it. */
+static void no_worker_holds_the_log(void)
+{
+	static const char *const names[] = {"lanes", "multiwatch"};
+	pid_t pids[16];
+	struct stat log;
+
+	CU_ASSERT_EQUAL_FATAL(stat(in_run_dir("worker.log"), &log), 0);
+	for (size_t i = 0; i < 2; i++) {
+		int count = processes_in(lanes.run_dir, names[i], pids, 16);
+
+		CU_ASSERT(count >= 4 && count <= 16);
+		for (int j = 0; j < count; j++) {
+			for (int fd = 0; fd <= 2; fd++) {
+				char path[64];
+				struct stat file;
+
+				snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)pids[j], fd);
+				if (stat(path, &file))
+					continue; /* another user's, and we are not root */
+				CU_ASSERT(file.st_ino != log.st_ino);
+				CU_ASSERT(fd == 0 || S_ISFIFO(file.st_mode));
+			}
+		}
+	}
+}
+
+static void service_goes_on_without_a_reader(void)
+{
+	pid_t reader = noted("logs");
+	struct outcome outcome;
+	pid_t worker = system_worker(&lanes, 1);
+	pid_t next = 0;
+
+	kill(reader, SIGKILL);
+	CU_ASSERT(EVENTUALLY(processes_in(lanes.run_dir, "logs.sh", &next, 1) == 0));
+	kill(worker, SIGKILL); /* multiwatch says so, and so does the next worker */
+	CU_ASSERT(EVENTUALLY((next = system_worker(&lanes, 1)) > 0 && next != worker));
+	CU_ASSERT_EQUAL(get(&lanes, "/")->status, 200);
+	run(&outcome, (const char *[]){"spawn/restart.sh", NULL},
+	    (const char *[]){lanes.run_dir_variable, NULL}, -1);
+	CU_ASSERT_EQUAL(outcome.status, 0);
+	CU_ASSERT_NOT_EQUAL(noted("logs"), reader);
+}
+
+static void a_stop_writes_all_there_is(void)
+{
+	struct system s;
+	struct outcome outcome;
+	char path[DIRECTORY_SIZE + 16];
+
+	CU_ASSERT_FATAL(system_start(&s, &(struct system_options){.workers = 2, .prefork = 2}));
+	run(&outcome, (const char *[]){"spawn/stop.sh", NULL},
+	    (const char *[]){s.run_dir_variable, NULL}, -1);
+	CU_ASSERT_EQUAL(outcome.status, 0);
+	snprintf(path, sizeof(path), "%s/worker.log", s.run_dir);
+	run(&outcome, (const char *[]){"grep", "-c", "event=drained", path, NULL}, NULL, -1);
+	CU_ASSERT_STRING_EQUAL(outcome.out, "6\n"); /* admin and health, too */
+	CU_ASSERT(system_stop(&s));
+}
+
+static const struct test tests[] = {
+	{"a long URL or method is cut", long_urls_are_cut},
+	{"nginx's log that got too long is put aside, no line is lost", access_log_is_bounded},
+	{"a renamed log: SIGUSR1 makes nginx open its own anew", a_signal_reopens},
+	{"the workers' log that got too long is put aside, no line is lost", worker_log_is_bounded},
+	{"a renamed log: restart finds the successors in the new one",
+	 restart_survives_a_renamed_log},
+	{"no worker holds the log that others write to", no_worker_holds_the_log},
+	{"without a reader of the pipe service goes on, and restart brings one",
+	 service_goes_on_without_a_reader},
+	{"what was said last is in the log after a stop", a_stop_writes_all_there_is},
+};
+
+const struct suite logs_suite = {"logs", tests, sizeof(tests) / sizeof(tests[0]), start_system,
+				 stop_system};

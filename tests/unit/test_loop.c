@@ -1,0 +1,237 @@
+/*
+ * The whole loop engine in this process: loop_run() on the main thread, with handlers that do, at
+ * the moment that matters, what a web server and an operator do: send, hang up, signal. Nothing
+ * waits for time.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "../harness.h"
+#include "await/await.h"
+#include "caught.h"
+#include "engine/loop.h"
+#include "http/reply.h"
+#include "stream.h"
+
+static char directory[] = "/tmp/lanes-loop-XXXXXX";
+static char path[64];
+static struct options options;
+static struct listener listener;
+static struct scoreboard board;
+static struct caught caught;
+static int fails;  /* accept4() fails with this … */
+static int failed; /* … and has done so this many times */
+static int left;   /* times it has yet to */
+static int clients[4];
+
+/* Instead of the C library's. */
+int accept4(int fd, struct sockaddr *address, socklen_t *len, int flags)
+{
+	if (left) {
+		left--;
+		failed++;
+		errno = fails;
+		return -1;
+	}
+	return (int)syscall(SYS_accept4, fd, address, len, flags);
+}
+
+static int make_path(void)
+{
+	if (!mkdtemp(directory))
+		return 1;
+	snprintf(path, sizeof(path), "%s/socket", directory);
+	return 0;
+}
+
+static int remove_path(void)
+{
+	return rmdir(directory);
+}
+
+/* ---- the web server ---- */
+
+static void client_open(int i)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+	clients[i] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	strcpy(address.sun_path, path);
+	CU_ASSERT_EQUAL(connect(clients[i], (struct sockaddr *)&address, sizeof(address)), 0);
+}
+
+static void client_send(int i, const char *script)
+{
+	struct stream stream = {0};
+
+	stream_script(&stream, script);
+	CU_ASSERT_EQUAL(send(clients[i], stream.bytes.data, stream.bytes.len, MSG_NOSIGNAL),
+			(ssize_t)stream.bytes.len);
+	stream_free(&stream);
+}
+
+/* True if what came, up to the end of the connection, has this in it. */
+static bool client_got(int i, const char *text)
+{
+	struct buffer bytes = {0};
+	struct buffer got = {0};
+	char some[4096];
+	bool found;
+	ssize_t n;
+
+	while ((n = recv(clients[i], some, sizeof(some), 0)) > 0)
+		buffer_append(&bytes, some, (size_t)n);
+	records_as_text(buffer_slice(&bytes), &got);
+	buffer_append(&got, "", 1);
+	found = strstr(got.data, text) != NULL;
+	buffer_free(&bytes);
+	buffer_free(&got);
+	close(clients[i]);
+	return found;
+}
+
+#define GET(path) "REQUEST_METHOD=GET&PATH_INFO=" path
+
+/* ---- what handlers do ---- */
+
+static void hello(struct request *req)
+{
+	reply_bytes(req, 200, "text/plain", slice_of("hello"));
+}
+
+static void told_to_drain(struct request *req)
+{
+	kill(getpid(), SIGTERM);
+	hello(req);
+}
+
+/* The next turn finds the signal, and a request that holds the loop. */
+static void signal_and_second(struct request *req)
+{
+	kill(getpid(), SIGTERM);
+	client_send(1, "request 2 keep " GET("/then"));
+	hello(req);
+}
+
+/* A request comes while the loop is held, and then the signal is looked at. */
+static void then_third(struct request *req)
+{
+	client_send(2, "request 2 keep " GET("/"));
+	hello(req);
+}
+
+static const struct route list[] = {
+	ASYNC("/", hello),
+	ASYNC("/drain", told_to_drain),
+	ASYNC("/first", signal_and_second),
+	ASYNC("/then", then_third),
+};
+static const struct routes routes = {list, sizeof(list) / sizeof(list[0])};
+
+static void begin(void)
+{
+	char *arguments[] = {"lanes", NULL};
+
+	CU_ASSERT_EQUAL_FATAL(options_parse(&options, 1, arguments), 0);
+	options.threads = options.cpu_threads = 1;
+	CU_ASSERT_EQUAL_FATAL(listener_open(&listener, path, 64), 0);
+	CU_ASSERT_EQUAL_FATAL(scoreboard_open(&board, NULL), 0);
+	scoreboard_claim(&board, "loop", 1, "loop");
+}
+
+/* Serves until a handler sends the signal. */
+static void serve(void)
+{
+	caught_begin();
+	CU_ASSERT_EQUAL(loop_run(&options, &listener, "loop-1", &routes, &board, NULL), 0);
+	caught_end(&caught);
+	CU_ASSERT_EQUAL(board_get(&board.own->in_flight), 0);
+	CU_ASSERT_EQUAL(board_get(&board.own->connections), 0);
+}
+
+static void end(void)
+{
+	listener_close(&listener);
+	scoreboard_close(&board);
+}
+
+/* ---- the rules ---- */
+
+static void a_request_that_is_there_when_it_drains_is_answered(void)
+{
+	begin();
+	for (int i = 0; i < 3; i++) {
+		client_open(i);
+		client_send(i, i ? "request 1 keep " GET("/") : "request 1 keep " GET("/first"));
+	}
+	serve();
+	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
+	CU_ASSERT_TRUE(client_got(1, "END 2 0 COMPLETE"));
+	CU_ASSERT_TRUE(client_got(2, "END 2 0 COMPLETE"));
+	end();
+}
+
+static int lines_with(const char *text)
+{
+	int count = 0;
+
+	for (const char *at = caught.text; (at = strstr(at, text)); at++)
+		count++;
+	return count;
+}
+
+/* The connection stays in the queue, and is taken when the time for the next try has come. */
+static void accept_waits_when_something_has_run_out(void)
+{
+	static const int errors[] = {EMFILE, ENFILE, ENOBUFS, ENOMEM};
+
+	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+		begin();
+		fails = errors[i];
+		failed = 0;
+		left = 2;
+		client_open(0);
+		client_send(0, "request 1 " GET("/drain"));
+		serve();
+		CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
+		CU_ASSERT_EQUAL(failed, 2);
+		CU_ASSERT_EQUAL(lines_with("event=accept-failed"), 1);
+		end();
+	}
+}
+
+/* A peer that was gone before it was accepted, or a signal: others may be waiting. */
+static void accept_goes_on_after_what_passes(void)
+{
+	static const int errors[] = {ECONNABORTED, EINTR};
+
+	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+		begin();
+		fails = errors[i];
+		left = 1;
+		client_open(0);
+		client_send(0, "request 1 " GET("/drain"));
+		serve();
+		CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
+		CU_ASSERT_EQUAL(lines_with("event=accept-failed"), 0);
+		end();
+	}
+}
+
+static const struct test tests[] = {
+	{"a request that is there when it drains is answered",
+	 a_request_that_is_there_when_it_drains_is_answered},
+	{"accept waits when descriptors or memory have run out, and says so once",
+	 accept_waits_when_something_has_run_out},
+	{"accept goes on after what passes", accept_goes_on_after_what_passes},
+};
+
+const struct suite loop_suite = {"loop", tests, sizeof(tests) / sizeof(tests[0]), make_path,
+				 remove_path};
