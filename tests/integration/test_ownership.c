@@ -76,7 +76,7 @@ static void all_refuse(const char *run_dir, const char *why)
 static void what_others_may_write(void)
 {
 	char directory[DIRECTORY_SIZE];
-	char below[DIRECTORY_SIZE + 8];
+	char below[DIRECTORY_SIZE + 16];
 
 	CU_ASSERT_FATAL(directory_make(directory));
 	snprintf(below, sizeof(below), "%s/run", directory);
