@@ -65,6 +65,8 @@ static const struct option table[] = {
 	 "bytes waiting to be sent on one connection before reading from it stops"},
 	{"header-timeout", SECONDS, AT(header_timeout), "10", 50, 3600000, NULL,
 	 "seconds a peer may take to send a request's params"},
+	{"queue-timeout", SECONDS, AT(queue_timeout), "60", 0, 86400000, NULL,
+	 "seconds a request may have waited when it is picked up; an older one is a 503; 0: any"},
 	{"idle-timeout", SECONDS, AT(idle_timeout), "75", 50, 86400000, NULL,
 	 "seconds a kept connection may be idle; longer than nginx keeps it (60)"},
 	{"send-timeout", SECONDS, AT(send_timeout), "30", 50, 3600000, NULL,

@@ -50,6 +50,7 @@ struct options {
 	int64_t output_limit; /* bytes */
 
 	int64_t header_timeout; /* this and all below: milliseconds */
+	int64_t queue_timeout;	/* 0: none */
 	int64_t idle_timeout;
 	int64_t send_timeout;
 	int64_t drain_timeout;

@@ -26,7 +26,7 @@ for file in "$RUN_DIR"/pids/*.pid; do
 		children=' dead'
 		status=1
 	fi
-	if [ -z "$children" ]; then
+	if [ -z "$children" ] && [ "$name" != logs ]; then
 		children=' none: see worker.log'
 		status=1
 	fi

@@ -1,6 +1,7 @@
 #include "pool.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -9,7 +10,10 @@
 #include <unistd.h>
 #include <uv.h>
 
-enum { STACK_SIZE = 256 * 1024 };
+enum {
+	STACK_SIZE = 256 * 1024,
+	PROMPT_NS = 1000000, /* whose wait was shorter has hardly gone, and is not looked at */
+};
 
 struct job_list {
 	struct job *first;
@@ -101,6 +105,15 @@ static bool wants_wake(struct pool *pool)
 	return true;
 }
 
+/* A held loop hears of nobody's leaving. With the lock held, under which a job that is still queued
+ * is taken out before its connection is closed (pool_cancel). */
+static bool is_pointless(const struct job *job)
+{
+	struct pollfd peer = {.fd = job->peer, .events = POLLRDHUP};
+
+	return job->peer && job->started - job->queued > PROMPT_NS && poll(&peer, 1, 0) == 1;
+}
+
 static void run_job(struct pool *pool, struct job *job, unsigned thread)
 {
 	struct board_doing unseen = {0};
@@ -113,18 +126,21 @@ static void run_job(struct pool *pool, struct job *job, unsigned thread)
 	pool->queued--;
 	pool->running++;
 	job->taken = true;
+	job->thread = thread;
+	job->started = uv_hrtime();
+	job->dropped = is_pointless(job);
 	show(pool);
 	wake = wants_wake(pool);
 	pthread_mutex_unlock(&pool->lock);
 	if (wake)
 		pthread_cond_signal(&pool->work);
 
-	job->thread = thread;
-	job->started = uv_hrtime();
-	board_begin(board, job->owner, job->started);
-	job->run(job);
-	job->ended = uv_hrtime();
-	board_end(board);
+	if (!job->dropped) {
+		board_begin(board, job->owner, job->started);
+		job->run(job);
+		job->ended = uv_hrtime();
+		board_end(board);
+	}
 
 	pthread_mutex_lock(&pool->lock);
 	pool->running--;

@@ -18,7 +18,7 @@
 #include "../observe/scoreboard.h"
 
 /* One piece of work. Its memory is the submitter's, from pool_submit() until pool_reap() has
- * handed it back or pool_cancel() said true. */
+ * handed it back or pool_cancel() said true; and before that peer must not be closed. */
 struct job {
 	void (*run)(struct job *job); /* on the pool's thread */
 	struct job *next;
@@ -27,8 +27,10 @@ struct job {
 	uint64_t started; /* … when a thread took it */
 	uint64_t ended;	  /* … when run() returned */
 	uint64_t owner;	  /* packed struct span_owner: for whom, on the scoreboard */
+	int peer;	  /* descriptor that hangs up when nobody wants it any more; 0: none */
 	unsigned thread;  /* number of the thread that ran it, from 0 */
 	bool taken;	  /* a thread has it, or has had it */
+	bool dropped;	  /* … and found that peer had hung up: run() was not called */
 };
 
 struct pool_options {

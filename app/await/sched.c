@@ -6,7 +6,10 @@
 #include "../http/request.h"
 #include "task.h"
 
-enum { BATCH = 64 }; /* requests that are resumed before the loop looks at its sockets */
+enum {
+	BATCH = 64,	   /* requests that are resumed before the loop looks at its sockets */
+	REST_NS = 1000000, /* libuv's clock ticks in milliseconds */
+};
 
 /* Where a loop writes that nobody watches. */
 static struct board_slot unseen;
@@ -57,16 +60,37 @@ static void run_batch(struct sched *sched)
 		uv_idle_stop(&sched->idle);
 }
 
+/* When poll last returned: libuv reads its clock then. */
+static uint64_t woken(const struct sched *sched)
+{
+	return uv_now(sched->loop) * 1000000;
+}
+
+static void note_rest(struct sched *sched)
+{
+	if (woken(sched) > sched->polled + REST_NS && !sched->deaf)
+		sched->rested = woken(sched);
+}
+
+uint64_t sched_busy(struct sched *sched, uint64_t now)
+{
+	note_rest(sched);
+	return now - sched->rested;
+}
+
 static void on_prepare(uv_prepare_t *handle)
 {
 	struct sched *sched = handle->data;
+	uint64_t ended;
 
 	run_batch(sched);
-	board_turn_ends(sched->options.board);
+	ended = board_turn_ends(sched->options.board);
+	sched->polled = ended ? ended : woken(sched);
 }
 
 static void on_check(uv_check_t *handle)
 {
+	note_rest(handle->data);
 	run_batch(handle->data);
 }
 

@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <uv.h>
 
 #include "../observe/scoreboard.h"
@@ -45,6 +46,9 @@ struct sched {
 	uv_idle_t idle; /* active while something is ready: poll must not block */
 	uv_poll_t wake;
 	int wake_fd;
+	uint64_t polled; /* uv_hrtime() when the loop last went to poll */
+	uint64_t rested; /* … and when it last found nothing to do there; 0: not yet */
+	bool deaf;	 /* somebody may be waiting of whom poll would not tell */
 };
 
 /* 0 or a UV_E*; after an error nothing is left open but what uv_run() must still close. */
@@ -53,6 +57,10 @@ int sched_open(struct sched *sched, uv_loop_t *loop, const struct sched_options 
 /* Closes everything but the memory of jobs still running on a thread; the loop must run once more
  * before it is closed. */
 void sched_close(struct sched *sched);
+
+/* For how many nanoseconds before now (uv_hrtime()) the loop may have left things lying: since it
+ * last slept in poll, for whoever had come before that was served. */
+uint64_t sched_busy(struct sched *sched, uint64_t now);
 
 /* Queues a suspended request to be resumed in the next batch, with a reference of its own; a
  * second time does nothing. */

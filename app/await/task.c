@@ -232,7 +232,8 @@ void task_job_done(struct job *job)
 	struct work *work = container_of(job, struct work, job);
 	struct request *holder = work->holder;
 
-	if (work->task.req) {
+	/* Whose client has gone is not resumed; the loop is about to hear of it. */
+	if (work->task.req && !job->dropped) {
 		account_job(holder, work);
 		task_done(&work->task);
 	}
@@ -253,7 +254,7 @@ static void run_in_pool(struct request *req, struct pool *pool, void (*fn)(void 
 		req->refused = true;
 		return;
 	}
-	work->job = (struct job){.run = run_work, .owner = trace_owner(req)};
+	work->job = (struct job){.run = run_work, .owner = trace_owner(req), .peer = req->peer};
 	work->holder = req;
 	work->pool = pool;
 	work->fn = fn;

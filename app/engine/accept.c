@@ -21,6 +21,7 @@ static void accept_pause(struct engine *engine)
 	if (engine->accepting)
 		uv_poll_stop(&engine->accept);
 	engine->accepting = false;
+	engine->sched.deaf = true;
 }
 
 void accept_resume(struct engine *engine)
@@ -29,6 +30,7 @@ void accept_resume(struct engine *engine)
 	    engine->conn_count < (size_t)engine->options->max_conns)
 		engine->accepting =
 			uv_poll_start(&engine->accept, UV_READABLE, on_connections) == 0;
+	engine->sched.deaf = !engine->accepting;
 }
 
 static void on_accept_retry(uv_timer_t *timer)

@@ -12,18 +12,22 @@
 #include "accept.h"
 #include "exchange.h"
 
-enum { SWEEP_MS = 1000 };
+enum {
+	SWEEP_MS = 1000,
+	FRESH_NS = 5000000, /* so long, what poll said of the peers is taken to be true */
+};
 
 static void conn_flush(struct conn *conn);
 static void on_event(uv_poll_t *poll, int status, int events);
 
 /* ---- open ---- */
 
-/* Polls for what can be made use of: input unless too much output waits, room if some does. */
+/* Polls for what can be made use of: input unless too much output waits, room if some does; and for
+ * the peer's leaving, which so is known before what it had asked for is read. */
 static int conn_watch(struct conn *conn)
 {
 	size_t waiting = conn_waiting(conn);
-	int events = waiting ? UV_WRITABLE : 0;
+	int events = UV_DISCONNECT | (waiting ? UV_WRITABLE : 0);
 
 	if (conn->lingering || waiting <= (size_t)conn->engine->options->output_limit)
 		events |= UV_READABLE;
@@ -62,8 +66,9 @@ void conn_new(struct engine *engine, int fd)
 
 /* ---- read ---- */
 
-/* One read a turn: who sends more than fits waits for those who have not had theirs. */
-static void conn_read(struct conn *conn)
+/* One read a turn: who sends more than fits waits for those who have not had theirs. False if the
+ * connection is closed, or was only to be read to its end. */
+static bool conn_take(struct conn *conn)
 {
 	bool owed = fcgi_responder_partial(&conn->fcgi);
 	bool uploading =
@@ -72,30 +77,56 @@ static void conn_read(struct conn *conn)
 	ssize_t n = recv(conn->fd, bytes, READ_SIZE, 0);
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
+		return true;
 	if (n <= 0) {
 		conn_close(conn);
-		return;
+		return false;
 	}
 	if (conn->lingering)
-		return;
+		return false;
 	if (fcgi_responder_feed(&conn->fcgi, bytes, (size_t)n)) {
 		log_event(LOG_WARNING, "protocol-error", NULL);
 		conn_close(conn);
-		return;
+		return false;
 	}
 	/* A body may take its time, as long as some of it keeps coming. */
 	if (!owed || uploading)
 		conn->quiet_since = uv_now(&conn->engine->loop);
+	return true;
+}
+
+/* Starts what was read. A handler, here or of a connection before this one, may hold the loop: what
+ * the peer has said meanwhile is heard first, and may be that it has gone. */
+static void conn_start(struct conn *conn)
+{
+	struct engine *engine = conn->engine;
+	uint64_t looked = uv_now(&engine->loop) * 1000000;
+	uint64_t now = engine->arrived ? uv_hrtime() : 0;
+
+	while (engine->arrived) {
+		if (now > looked + FRESH_NS && !conn->closing) {
+			conn_take(conn);
+			looked = now;
+		}
+		now = exchange_start(engine, now);
+	}
+}
+
+static void conn_read(struct conn *conn)
+{
+	bool open = conn_take(conn);
+
+	conn_start(conn);
 	/* Now, not with the batch: the next handler of this turn may hold the loop. */
-	conn_flush(conn);
+	if (open && !conn->closing)
+		conn_flush(conn);
 }
 
 static void on_event(uv_poll_t *poll, int status, int events)
 {
 	struct conn *conn = poll->data;
 
-	if (status < 0) {
+	if (status < 0 || events & UV_DISCONNECT) {
 		conn_close(conn);
 		return;
 	}

@@ -22,7 +22,7 @@ struct conn {
 	size_t sent;	       /* bytes of fcgi.out that the kernel has taken */
 	uint64_t quiet_since;  /* uv_now() when the peer began to owe us input, or fell idle */
 	uint64_t unread_since; /* uv_now() when it last read something, while more waits for it */
-	uint8_t watched;       /* what we poll for: UV_READABLE, UV_WRITABLE */
+	uint8_t watched;       /* what we poll for: UV_READABLE, UV_WRITABLE, UV_DISCONNECT */
 	bool spoken;	       /* has sent a whole request before */
 	bool dirty;
 	bool lingering; /* answered, half-closed, reads to the end */

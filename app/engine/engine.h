@@ -55,6 +55,8 @@ struct engine {
 	size_t most_in_flight; /* since memory was given back */
 	size_t left_in_flight; /* when it was, and they keep some of it */
 	uint64_t serial;
+	struct exchange *arrived; /* requests that were read and are to be started, oldest first */
+	struct exchange *arrived_last;
 	struct exchange *spares; /* blocks for requests to come */
 	size_t spare_count;
 	char read_buffer[READ_SIZE];

@@ -34,6 +34,7 @@
 
 enum {
 	ACCEPT_RETRY_MS = 100, /* when descriptors or memory have run out */
+	REST_NS = 1000000,     /* who waited for so long in poll, found nothing to do there */
 	EXIT_FORCED = 3,
 };
 
@@ -48,6 +49,7 @@ struct prefork {
 	struct request req; /* the same block for every request */
 	struct board_slot *board;
 	uint64_t serial;
+	uint64_t rested; /* uv_hrtime() when nobody was waiting to be accepted */
 	bool finished;
 
 	pthread_t signals;
@@ -62,16 +64,19 @@ struct prefork {
 /* Waits for a connection or, where the web server keeps its connection, for the next request on
  * it: then nobody else is served by this process, however long that takes. False: we drain, and
  * nothing is left to answer. */
-static bool wait_for_input(const struct prefork *p)
+static bool wait_for_input(struct prefork *p)
 {
 	bool kept = p->fcgi.ipcFd >= 0;
 	struct pollfd fds[] = {
 		{.fd = kept ? p->fcgi.ipcFd : p->listener->fd, .events = POLLIN},
 		{.fd = p->drain_fd, .events = POLLIN},
 	};
+	uint64_t polled = uv_hrtime();
 
 	while (poll(fds, 2, -1) < 0)
 		;
+	if (!kept && uv_hrtime() > polled + REST_NS)
+		p->rested = uv_hrtime();
 	return !fds[1].revents || (kept && fds[0].revents);
 }
 
@@ -154,7 +159,7 @@ static int take_params(struct prefork *p)
 		request_take_param(&p->req, (struct slice){*pair, (size_t)(equals - *pair)},
 				   slice_of(equals + 1));
 	}
-	request_params_done(&p->req);
+	request_params_done(&p->req, p->req.times.received - p->rested);
 	return bytes > (size_t)p->options->params_limit ? 431 : 0;
 }
 
@@ -178,9 +183,19 @@ static bool refused(struct prefork *p)
 
 	if (status)
 		reply_error(&p->req, status);
+	else if (request_is_late(&p->req, p->options->queue_timeout))
+		reply_error(&p->req, 503);
 	else if (router_route(p->routes, &p->req) && !stdin_fits)
 		reply_error(&p->req, 413);
 	return p->req.reply.status != 0;
+}
+
+/* Who gave up while other requests were served has hung up since, and left its request here. */
+static bool is_gone(const struct prefork *p)
+{
+	struct pollfd peer = {.fd = p->fcgi.ipcFd, .events = POLLRDHUP};
+
+	return poll(&peer, 1, 0) == 1;
 }
 
 static void handle(struct prefork *p)
@@ -193,7 +208,10 @@ static void handle(struct prefork *p)
 	p->finished = false;
 	answered = refused(p);
 	trace_picked_up(p->board, &p->req);
-	if (answered) {
+	if (is_gone(p)) {
+		trace_gone(p->board, &p->req, uv_hrtime());
+		p->finished = true;
+	} else if (answered) {
 		trace_ran(p->board, &p->req, p->req.times.received, uv_hrtime(), true);
 		request_finished(&p->req);
 	} else {

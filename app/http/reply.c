@@ -226,8 +226,10 @@ static char *put_times(char *at, const struct request_times *times)
 	uint64_t on_pool = times->pool_queue + times->pool;
 	uint64_t await = times->suspended > on_pool ? times->suspended - on_pool : 0;
 
-	at = put_ms(put(at, "\r\nServer-Timing: queue;dur="), times->queue);
-	at = put_ms(put(at, ", loop;dur="), times->loop);
+	at = put(at, "\r\nServer-Timing: ");
+	if (times->queue_known)
+		at = put(put_ms(put(at, "queue;dur="), times->queue), ", ");
+	at = put_ms(put(at, "loop;dur="), times->loop);
 	at = put_ms(put(at, ", await;dur="), await);
 	at = put_ms(put(at, ", pool-queue;dur="), times->pool_queue);
 	return put_ms(put(at, ", pool;dur="), times->pool);

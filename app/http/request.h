@@ -55,11 +55,12 @@ struct reply {
 /* Where the time went, in nanoseconds (Server-Timing). */
 struct request_times {
 	uint64_t received;   /* uv_hrtime() when all of the request was there; 0 before */
-	uint64_t queue;	     /* from nginx's sending to received, as far as clocks tell */
+	uint64_t queue;	     /* from nginx's sending to received, if that is known */
 	uint64_t loop;	     /* running on the loop, or on the prefork process */
 	uint64_t suspended;  /* from AWAIT to being resumed */
 	uint64_t pool_queue; /* waiting for a thread; part of suspended */
 	uint64_t pool;	     /* running on a thread; part of suspended */
+	bool queue_known;    /* nginx said when, and our clock agrees */
 };
 
 struct request {
@@ -68,13 +69,17 @@ struct request {
 	const struct route *route; /* NULL until routed, and if nothing matched */
 	uint64_t serial;	   /* of this worker: what logs call the request */
 	uint32_t refs;
+	int peer;	       /* descriptor of its connection; 0: none */
 	uint16_t route_number; /* of the route in its table, from 1; 0: none */
 
 	/* What was asked. Borrowed from the params. */
 	struct slice method;
-	struct slice prefix; /* where the application is mounted: "/prefork", often "" */
-	struct slice path;   /* below the prefix, percent-decoded by the router only */
-	struct slice query;  /* without '?', still encoded */
+	struct slice prefix;   /* where the application is mounted: "/prefork", often "" */
+	struct slice path;     /* below the prefix: decoded, but if it is raw_path */
+	struct slice raw_path; /* LANES_PATH: as it was sent, percent-decoded by the router only */
+	struct slice query;    /* without '?', still encoded */
+	struct slice sent;     /* LANES_SENT: when nginx sent it */
+	struct slice request_start; /* X-Request-Start: the same by somebody before nginx */
 
 	struct reply reply;
 	struct request_times times;
@@ -101,12 +106,20 @@ struct request {
 /* Makes req an empty request with one reference, keeping nothing of what was there. */
 void request_init(struct request *req, const struct request_ops *ops, struct sched *sched);
 
-/* Takes one CGI variable into account (REQUEST_METHOD, SCRIPT_NAME, PATH_INFO, QUERY_STRING,
- * LANES_SENT: nginx's $msec); others are ignored. The value is borrowed. PATH_INFO wins over
- * SCRIPT_NAME as the path, which then is the prefix (RFC 3875 4.1.5, 4.1.13). Call
- * request_params_done() after the last one. */
+/* Takes one CGI variable into account (REQUEST_METHOD, SCRIPT_NAME, PATH_INFO, QUERY_STRING; and
+ * when it was sent, LANES_SENT: nginx's $msec, or HTTP_X_REQUEST_START); others are ignored. The
+ * value is borrowed. PATH_INFO wins over SCRIPT_NAME as the path, which then is the prefix; both
+ * come decoded (RFC 3875 4.1.5, 4.1.13). LANES_PATH is the path as it was sent, and wins over both.
+ */
 void request_take_param(struct request *req, struct slice name, struct slice value);
-void request_params_done(struct request *req);
+
+/* Call it after the last one. For so many nanoseconds this worker has been busy, and may have left
+ * a request lying. */
+void request_params_done(struct request *req, uint64_t busy);
+
+/* Whether it had waited for longer than this (milliseconds; 0: for ever) when it was picked up: who
+ * sent it hardly waits any more. */
+bool request_is_late(const struct request *req, int64_t timeout);
 
 /* Bytes that live as long as the request, or NULL if memory is out. Not zeroed. */
 void *request_alloc(struct request *req, size_t size);

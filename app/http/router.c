@@ -23,9 +23,9 @@ static const struct route *find(const struct routes *routes, struct slice path)
 	return NULL;
 }
 
-/* Starlette quotes the whole URL, with these left alone. '%' is among them, so that what the
- * client has escaped stays as it was. */
-static size_t quote(char *out, struct slice text)
+/* Starlette quotes the whole URL, with these left alone. '%' is among them where the text is as the
+ * client has escaped it. */
+static size_t quote(char *out, struct slice text, bool escaped)
 {
 	size_t len = 0;
 
@@ -33,7 +33,7 @@ static size_t quote(char *out, struct slice text)
 		unsigned char c = (unsigned char)text.data[i];
 
 		if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-		    (c && strchr("_.-~:/%#?=@[]!$&'()*+,;", c))) {
+		    (c && strchr("_.-~:/#?=@[]!$&'()*+,;", c)) || (c == '%' && escaped)) {
 			out[len++] = (char)c;
 		} else {
 			out[len++] = '%';
@@ -53,11 +53,11 @@ static void redirect(struct request *req, struct slice path)
 		reply_error(req, 503);
 		return;
 	}
-	len = quote(location, req->prefix);
-	len += quote(location + len, path);
+	len = quote(location, req->prefix, false);
+	len += quote(location + len, path, false);
 	if (req->query.len) {
 		location[len++] = '?';
-		len += quote(location + len, req->query);
+		len += quote(location + len, req->query, true);
 	}
 	reply_bytes(req, 307, NULL, (struct slice){"", 0});
 	reply_header(req, "Location", (struct slice){location, len});
@@ -86,7 +86,7 @@ bool router_route(const struct routes *routes, struct request *req)
 	char usual[USUAL_PATH];
 	struct slice path = req->path;
 
-	if (path.len && memchr(path.data, '%', path.len)) {
+	if (req->raw_path.len && memchr(path.data, '%', path.len)) {
 		char *decoded = path.len > sizeof(usual) ? request_alloc(req, path.len) : usual;
 
 		if (!decoded) {

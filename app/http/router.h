@@ -1,7 +1,8 @@
 /*
  * From a request's path and method to its handler, as Starlette 0.26 routes (FastAPI 0.92).
  *
- * A path matches whole, percent-decoded once, case-sensitively; a path that only has slashes too
+ * A path matches whole, percent-decoded once (by us only if the web server has not done it),
+ * case-sensitively; a path that only has slashes too
  * many at its end is redirected (307); a known path with a method other than GET or HEAD is a 405.
  */
 #ifndef LANES_HTTP_ROUTER_H

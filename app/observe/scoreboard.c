@@ -374,7 +374,7 @@ void board_answered(struct board_slot *slot, uint64_t owner, uint64_t nanosecond
 	board_add(&slot->classes[who.status / 100 % 6], 1);
 }
 
-void board_turn_ends(struct board_slot *slot)
+uint64_t board_turn_ends(struct board_slot *slot)
 {
 	uint64_t since = board_get(&slot->turn_since);
 	uint64_t now;
@@ -383,7 +383,7 @@ void board_turn_ends(struct board_slot *slot)
 	word *hold;
 
 	if (!since)
-		return;
+		return 0;
 	now = board_now();
 	second = now / 1000000000;
 	us = (now - since) / 1000;
@@ -391,4 +391,5 @@ void board_turn_ends(struct board_slot *slot)
 	if (board_get(hold) >> 32 != second || (uint32_t)board_get(hold) < us)
 		board_set(hold, second << 32 | (uint32_t)us);
 	atomic_store_explicit(&slot->turn_since, 0, memory_order_release);
+	return now;
 }

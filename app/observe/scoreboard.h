@@ -220,7 +220,8 @@ static inline void board_span(struct board_slot *slot, uint64_t what, uint64_t s
 /* A request was answered: counts it. nanoseconds from being sent to now. */
 void board_answered(struct board_slot *slot, uint64_t owner, uint64_t nanoseconds);
 
-/* The loop goes back to poll now; nothing happens if it had nothing to do. */
-void board_turn_ends(struct board_slot *slot);
+/* The loop goes back to poll now, which is returned; nothing happens, and 0 is, if it had nothing
+ * to do. */
+uint64_t board_turn_ends(struct board_slot *slot);
 
 #endif

@@ -31,6 +31,7 @@ static void append_fastcgi(struct buffer *out, const char *path, const char *que
 		{"QUERY_STRING", query},
 		{"SCRIPT_NAME", ""},
 		{"PATH_INFO", path},
+		{"LANES_PATH", path},
 		{"SERVER_PROTOCOL", "HTTP/1.1"},
 		{"SERVER_NAME", "127.0.0.1"},
 		{"SERVER_PORT", "8080"},

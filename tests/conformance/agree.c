@@ -204,6 +204,8 @@ static void make_params(struct buffer *to, size_t body)
 	add_text(to, "REQUEST_METHOD", ANY(methods));
 	add_text(to, "PATH_INFO", ANY(paths));
 	add_text(to, "SCRIPT_NAME", ANY(prefixes));
+	if (one_in(2))
+		add_text(to, "LANES_PATH", ANY(paths));
 	add_pair(to, slice_of("QUERY_STRING"), buffer_slice(&query));
 	if (body || one_in(2))
 		add_text(to, "CONTENT_LENGTH", length);

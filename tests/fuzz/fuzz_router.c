@@ -68,6 +68,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	req.method = slice_of(path % 2 ? "GET" : "POST");
 	req.prefix = slice_of("/prefork");
 	req.path = (struct slice){text, path};
+	if (path % 3)
+		req.raw_path = req.path;
 	req.query = (struct slice){text + path, size - 1 - path};
 	if (!router_route(&endpoints, &req))
 		check_head(&req);

@@ -12,6 +12,7 @@ extern const struct suite load_suite;
 extern const struct suite loadgen_suite;
 extern const struct suite bench_suite;
 extern const struct suite fastcgi_suite;
+extern const struct suite gone_suite;
 extern const struct suite prefork_suite;
 extern const struct suite drain_suite;
 extern const struct suite worker_suite;
@@ -34,7 +35,7 @@ int main(int argc, char **argv)
 		&drain_suite,	    &worker_suite, &spawn_suite,	  &ownership_suite,
 		&observe_suite,	    &readme_suite, &hardening_suite,	  &bad_input_suite,
 		&loadgen_suite,	    &bench_suite,  &pools_suite,	  &refusals_suite,
-		&front_suite,	    &logs_suite,
+		&front_suite,	    &logs_suite,   &gone_suite,
 	};
 
 	process_prepare();

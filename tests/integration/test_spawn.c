@@ -398,11 +398,13 @@ static void other_users(void)
 
 /* ---- nothing is magic ---- */
 
-/* What the README says, on another port and in a folder of its own; as root with the additions that
- * it names. The folder pids is how the guard knows that something may be running here. */
+/* What the README says, on another port and in a folder of its own, and with a path that is denied;
+ * as root with the additions that it names. The folder pids is how the guard knows that something
+ * may be running here. */
 static const char PLAIN_WAY[] =
 	"block=$(tests/integration/readme_block.sh 'the plain way' |\n"
-	"	sed -e \"s/8081/$2/g\" -e 's,/path/to/build/lanes,./lanes,')\n"
+	"	sed -e \"s/8081/$2/g\" -e 's,/path/to/build/lanes,./lanes,' "
+	"-e 's,location / {,location /async/bad-blocking { deny all; } &,')\n"
 	"[ \"$(id -u)\" != 0 ] || block=$(printf '%s\\n' \"$block\" |\n"
 	"	sed -e 's/^spawn-fcgi /&-u www-data -U www-data /' -e 's/^pid /user www-data; "
 	"&/')\n"
@@ -433,6 +435,9 @@ static void the_plain_way(void)
 	CU_ASSERT_STRING_EQUAL(get(&sys, "/async/cpu-bound?n=10")->body, "{\"sum_sq\":285}");
 	CU_ASSERT_EQUAL(get(&sys, "/async/await-one/")->status, 307);
 	CU_ASSERT_EQUAL(get(&sys, "/nowhere")->status, 404);
+	CU_ASSERT_EQUAL(get(&sys, "/async/await%2Done?seconds=0")->status, 200);
+	CU_ASSERT_EQUAL(get(&sys, "/async/%62ad-blocking?seconds=0")->status, 403);
+	CU_ASSERT_EQUAL(get(&sys, "/async/%2562ad-blocking?seconds=0")->status, 404);
 	burst_wait(burst_start(&sys, &(struct burst_options){.target = "/sync/noawait?seconds=0.2",
 							     .connections = 160}),
 		   &result);

@@ -260,12 +260,13 @@ static void flags_take_no_value(void)
 static void help_lists_every_option(void)
 {
 	static const char *const names[] = {
-		"engine",	"scoreboard",	 "listen",	  "pool",	  "slot",
-		"drain",	"nice",		 "threads",	  "thread-queue", "cpu-threads",
-		"cpu-queue",	"backlog",	 "max-conns",	  "max-reqs",	  "conn-requests",
-		"params-limit", "stdin-limit",	 "output-limit",  "idle-timeout", "header-timeout",
-		"send-timeout", "drain-timeout", "slow-callback", "ready-held",	  "routes",
-		"top",		"core",		 "help",	  "version",	  "ready-pools",
+		"engine",	 "scoreboard",	 "listen",	  "pool",	   "slot",
+		"drain",	 "nice",	 "threads",	  "thread-queue",  "cpu-threads",
+		"cpu-queue",	 "backlog",	 "max-conns",	  "max-reqs",	   "conn-requests",
+		"params-limit",	 "stdin-limit",	 "output-limit",  "idle-timeout",  "header-timeout",
+		"queue-timeout", "send-timeout", "drain-timeout", "slow-callback", "ready-held",
+		"routes",	 "top",		 "core",	  "help",	   "version",
+		"ready-pools",
 	};
 	char *text = NULL;
 	size_t len;

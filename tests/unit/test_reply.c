@@ -35,7 +35,7 @@ static bool head_has(const struct request *req, const char *text)
 
 #define REST                                                                                       \
 	"Cache-Control: no-store\r\nX-Lanes-Worker: loop-1\r\n"                                    \
-	"Server-Timing: queue;dur=0.000, loop;dur=0.000, await;dur=0.000, "                        \
+	"Server-Timing: loop;dur=0.000, await;dur=0.000, "                                         \
 	"pool-queue;dur=0.000, pool;dur=0.000\r\n"
 
 static void the_head_is_a_cgi_response(void)
@@ -202,7 +202,8 @@ static void durations_are_milliseconds_with_three_decimals(void)
 
 	request_init(&req, &ops, NULL);
 	reply_error(&req, 404);
-	req.times = (struct request_times){.queue = 1234567,
+	req.times = (struct request_times){.queue_known = true,
+					   .queue = 1234567,
 					   .loop = 499,
 					   .suspended = 2000000000,
 					   .pool_queue = 500,
@@ -210,6 +211,18 @@ static void durations_are_milliseconds_with_three_decimals(void)
 	CU_ASSERT_TRUE(head_has(&req, "Server-Timing: queue;dur=1.235, loop;dur=0.000, "
 				      "await;dur=1.000, pool-queue;dur=0.001, "
 				      "pool;dur=1999.000\r\n"));
+	request_unref(&req);
+}
+
+static void what_is_not_known_is_not_said(void)
+{
+	struct request req;
+
+	request_init(&req, &ops, NULL);
+	reply_error(&req, 404);
+	CU_ASSERT_TRUE(head_has(&req, "Server-Timing: loop;dur="));
+	req.times.queue_known = true;
+	CU_ASSERT_TRUE(head_has(&req, "Server-Timing: queue;dur=0.000, loop;dur="));
 	request_unref(&req);
 }
 
@@ -251,6 +264,7 @@ static const struct test tests[] = {
 	{"a header without memory is 503", a_header_without_memory_is_503},
 	{"durations are milliseconds with three decimals",
 	 durations_are_milliseconds_with_three_decimals},
+	{"the queue is left out when nobody said", what_is_not_known_is_not_said},
 	{"waiting is never negative", waiting_is_never_negative},
 	{"free twice does no harm", free_twice_does_no_harm},
 };

@@ -41,7 +41,7 @@ static void params_say_what_was_asked(void)
 	take(&req, "request_method", "POST");
 	take(&req, "PATH", "/bin");
 	take(&req, "", "x");
-	request_params_done(&req);
+	request_params_done(&req, 0);
 	CU_ASSERT_TRUE(slice_is(req.method, "GET"));
 	CU_ASSERT_TRUE(slice_is(req.prefix, "/prefork"));
 	CU_ASSERT_TRUE(slice_is(req.path, "/sync/noawait"));
@@ -56,8 +56,30 @@ static void without_path_info_script_name_is_the_path(void)
 	request_init(&req, &ops, NULL);
 	take(&req, "PATH_INFO", "");
 	take(&req, "SCRIPT_NAME", "/sync/noawait");
-	request_params_done(&req);
+	request_params_done(&req, 0);
 	CU_ASSERT_TRUE(slice_is(req.path, "/sync/noawait"));
+	CU_ASSERT_TRUE(slice_is(req.prefix, ""));
+	request_unref(&req);
+}
+
+static void the_path_as_it_was_sent_wins(void)
+{
+	struct request req;
+
+	request_init(&req, &ops, NULL);
+	take(&req, "LANES_PATH", "/sync/no%61wait");
+	take(&req, "PATH_INFO", "/sync/noawait");
+	take(&req, "SCRIPT_NAME", "/prefork");
+	request_params_done(&req, 0);
+	CU_ASSERT_TRUE(slice_is(req.path, "/sync/no%61wait"));
+	CU_ASSERT_TRUE(slice_is(req.raw_path, "/sync/no%61wait"));
+	CU_ASSERT_TRUE(slice_is(req.prefix, "/prefork"));
+	request_unref(&req);
+	request_init(&req, &ops, NULL);
+	take(&req, "SCRIPT_NAME", "/sync/noawait");
+	take(&req, "LANES_PATH", "/sync/no%61wait");
+	request_params_done(&req, 0);
+	CU_ASSERT_TRUE(slice_is(req.path, "/sync/no%61wait"));
 	CU_ASSERT_TRUE(slice_is(req.prefix, ""));
 	request_unref(&req);
 }
@@ -68,55 +90,118 @@ static void without_params_everything_is_empty(void)
 
 	memset(&req, 0xa5, sizeof(req));
 	request_init(&req, &ops, NULL);
-	request_params_done(&req);
+	request_params_done(&req, 0);
 	CU_ASSERT_EQUAL(req.method.len + req.prefix.len + req.path.len + req.query.len, 0);
 	CU_ASSERT_EQUAL(req.reply.status, 0);
 	CU_ASSERT_EQUAL(req.refs, 1);
 	request_unref(&req);
 }
 
-static uint64_t queue_time(const char *sent)
+enum { NOT_TOLD = -1, SECOND = 1000 };
+
+/* Milliseconds in the queue, of a worker that was busy for so many. */
+static int64_t queue_time(const char *name, const char *sent, int64_t busy)
 {
 	struct request req;
 
 	request_init(&req, &ops, NULL);
-	take(&req, "LANES_SENT", sent);
+	take(&req, name, sent);
+	request_params_done(&req, (uint64_t)busy * 1000000);
 	request_unref(&req);
-	return req.times.queue;
+	return req.times.queue_known ? (int64_t)req.times.queue / 1000000 : NOT_TOLD;
+}
+
+/* The same, of one that was sent so many milliseconds ago. */
+static int64_t queue_time_since(int64_t ago, int64_t busy)
+{
+	struct timespec now;
+	char sent[64];
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	ago = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000 - ago;
+	snprintf(sent, sizeof(sent), "%lld.%03lld", (long long)ago / 1000, (long long)ago % 1000);
+	return queue_time("LANES_SENT", sent, busy);
 }
 
 static void the_queue_time_counts_from_sending(void)
 {
-	struct timespec now;
-	char sent[64];
+	int64_t queue = queue_time_since(2 * SECOND, 0);
 
-	clock_gettime(CLOCK_REALTIME, &now);
-	snprintf(sent, sizeof(sent), "%lld.%03ld", (long long)now.tv_sec - 2,
-		 now.tv_nsec / 1000000);
-	CU_ASSERT_TRUE(queue_time(sent) >= 2000000000);
-	CU_ASSERT_TRUE(queue_time(sent) < 3600000000000);
+	CU_ASSERT_TRUE(queue >= 2 * SECOND && queue < 10 * SECOND);
+	queue = queue_time_since(100 * SECOND, 95 * SECOND);
+	CU_ASSERT_TRUE(queue >= 100 * SECOND && queue < 105 * SECOND);
 }
 
+/* Behind by more than the worker, which was busy for no longer, can have kept it waiting; or ahead.
+ */
 static void clocks_that_disagree_give_no_queue_time(void)
 {
-	struct timespec now;
-	char sent[64];
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	snprintf(sent, sizeof(sent), "%lld.000", (long long)now.tv_sec + 100);
-	CU_ASSERT_EQUAL(queue_time(sent), 0);
-	snprintf(sent, sizeof(sent), "%lld.000", (long long)now.tv_sec - 3601);
-	CU_ASSERT_EQUAL(queue_time(sent), 0);
+	CU_ASSERT_EQUAL(queue_time_since(3600 * SECOND, 0), NOT_TOLD);
+	CU_ASSERT_EQUAL(queue_time_since(12 * SECOND, SECOND), NOT_TOLD);
+	CU_ASSERT_EQUAL(queue_time_since(-100 * SECOND, 0), NOT_TOLD);
 }
 
 static void a_sending_time_that_is_none_is_ignored(void)
 {
 	static const char *const wrong[] = {
-		"", ".", "0", "-1", "abc", "1700000000.12x", "99999999999999999999999999999999",
+		"",
+		".",
+		"0",
+		"-1",
+		"abc",
+		"t=",
+		"1700000000.12x",
+		"1700000000.1234x",
+		"99999999999999999999999999999999",
 	};
 
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
-		CU_ASSERT_EQUAL(queue_time(wrong[i]), 0);
+		CU_ASSERT_EQUAL(queue_time("LANES_SENT", wrong[i], INT64_MAX / 1000000), NOT_TOLD);
+}
+
+/* All of them the same moment. */
+static void a_start_that_others_tell_counts_too(void)
+{
+	static const char *const starts[] = {
+		"t=1700000000.5",   "1700000000.500",	  "1700000000.500999",
+		"1700000000500",    "t=1700000000500",	  "1700000000500.25",
+		"1700000000500999", "t=1700000000500000", "1700000000500000123",
+	};
+	struct timespec now;
+	int64_t since;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	since = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000 - 1700000000500;
+	for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++) {
+		int64_t queue = queue_time("HTTP_X_REQUEST_START", starts[i], since);
+
+		CU_ASSERT_TRUE(queue >= since && queue < since + 10 * SECOND);
+	}
+}
+
+static void what_nginx_says_comes_first(void)
+{
+	struct request req;
+
+	request_init(&req, &ops, NULL);
+	take(&req, "LANES_SENT", "nothing");
+	take(&req, "HTTP_X_REQUEST_START", "t=1700000000.5");
+	request_params_done(&req, INT64_MAX);
+	CU_ASSERT_FALSE(req.times.queue_known);
+	request_unref(&req);
+}
+
+static void a_request_can_be_late(void)
+{
+	struct request req;
+
+	request_init(&req, &ops, NULL);
+	CU_ASSERT_FALSE(request_is_late(&req, 1));
+	req.times.queue = 2000000;
+	CU_ASSERT_TRUE(request_is_late(&req, 1));
+	CU_ASSERT_FALSE(request_is_late(&req, 2));
+	CU_ASSERT_FALSE(request_is_late(&req, 0));
+	request_unref(&req);
 }
 
 static void allocations_are_aligned_and_apart(void)
@@ -209,10 +294,14 @@ static void other_params_are_asked_of_the_engine(void)
 static const struct test tests[] = {
 	{"params say what was asked", params_say_what_was_asked},
 	{"without PATH_INFO, SCRIPT_NAME is the path", without_path_info_script_name_is_the_path},
+	{"the path as it was sent wins", the_path_as_it_was_sent_wins},
 	{"without params everything is empty", without_params_everything_is_empty},
 	{"the queue time counts from sending", the_queue_time_counts_from_sending},
 	{"clocks that disagree give no queue time", clocks_that_disagree_give_no_queue_time},
 	{"a sending time that is none is ignored", a_sending_time_that_is_none_is_ignored},
+	{"a start that others tell counts, too", a_start_that_others_tell_counts_too},
+	{"what nginx says comes first", what_nginx_says_comes_first},
+	{"a request that waited for longer than it may is late", a_request_can_be_late},
 	{"allocations are aligned and apart", allocations_are_aligned_and_apart},
 	{"small requests need no malloc", small_requests_need_no_malloc},
 	{"memory out is no allocation", memory_out_is_no_allocation},

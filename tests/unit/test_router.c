@@ -24,11 +24,12 @@ static const struct route list[] = {
 };
 static const struct routes routes = {list, sizeof(list) / sizeof(list[0])};
 
+/* As it was sent. */
 static bool ask(struct request *req, const char *method, struct slice path, const char *query)
 {
 	request_init(req, &ops, NULL);
 	req->method = slice_of(method);
-	req->path = path;
+	req->path = req->raw_path = path;
 	req->query = slice_of(query);
 	return router_route(&routes, req);
 }
@@ -118,6 +119,23 @@ static void escapes_are_decoded_once_before_matching(void)
 	not_found("/sync/noawait%00");
 	not_found("/%C0%AFsync");
 	not_found("/async/await+one");
+}
+
+/* … or as CGI has it: by the web server. */
+static void what_came_decoded_is_not_decoded_again(void)
+{
+	static const char *const paths[] = {"/async/await%2Done", "/async/await-one"};
+
+	for (size_t i = 0; i < 2; i++) {
+		struct request req;
+
+		request_init(&req, &ops, NULL);
+		req.method = slice_of("GET");
+		req.path = slice_of(paths[i]);
+		CU_ASSERT_EQUAL(router_route(&routes, &req), i);
+		CU_ASSERT_EQUAL(req.reply.status, i ? 0 : 404);
+		request_unref(&req);
+	}
 }
 
 static void one_final_newline_is_ignored(void)
@@ -215,6 +233,13 @@ static void the_prefix_is_in_the_location(void)
 	CU_ASSERT_FALSE(router_route(&routes, &req));
 	CU_ASSERT_TRUE(slice_is(req.reply.headers, "Location: /prefork/sync/noawait\r\n"));
 	request_unref(&req);
+	request_init(&req, &ops, NULL);
+	req.method = slice_of("GET");
+	req.prefix = slice_of("/100% sure");
+	req.path = slice_of("/sync/noawait/");
+	CU_ASSERT_FALSE(router_route(&routes, &req));
+	CU_ASSERT_TRUE(slice_is(req.reply.headers, "Location: /100%25%20sure/sync/noawait\r\n"));
+	request_unref(&req);
 }
 
 static void a_redirect_without_memory_is_503(void)
@@ -238,6 +263,7 @@ static const struct test tests[] = {
 	{"an absent path is not found", an_absent_path_is_not_found},
 	{"slashes and dots are not tidied", slashes_and_dots_are_not_tidied},
 	{"escapes are decoded once, before matching", escapes_are_decoded_once_before_matching},
+	{"what came decoded is not decoded again", what_came_decoded_is_not_decoded_again},
 	{"one final newline is ignored", one_final_newline_is_ignored},
 	{"HEAD is routed like GET", head_is_routed_like_get},
 	{"other methods are 405", other_methods_are_405},
