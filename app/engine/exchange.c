@@ -103,6 +103,11 @@ static bool exchange_stream(struct request *req, struct slice bytes)
 	return !engine->draining;
 }
 
+static bool exchange_stream_is_read(const struct request *req)
+{
+	return conn_waiting(container_of(req, struct exchange, req)->conn) == 0;
+}
+
 static void send_reply(struct exchange *exchange, const struct request *req)
 {
 	struct conn *conn = exchange->conn;
@@ -128,6 +133,7 @@ static const struct request_ops exchange_ops = {
 	.param = exchange_param,
 	.finished = exchange_finished,
 	.stream = exchange_stream,
+	.stream_is_read = exchange_stream_is_read,
 	.release = exchange_release,
 };
 

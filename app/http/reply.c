@@ -111,6 +111,11 @@ bool stream_write(struct request *req, struct slice bytes)
 	return req->ops->stream(req, bytes);
 }
 
+bool stream_is_read(const struct request *req)
+{
+	return req->ops->stream_is_read(req);
+}
+
 /* Not through json-c: these must work when memory is out. */
 void reply_error(struct request *req, int status)
 {

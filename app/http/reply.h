@@ -32,6 +32,9 @@ bool reply_stream(struct request *req, const char *type);
  * stream. */
 bool stream_write(struct request *req, struct slice bytes);
 
+/* Whether the client has taken all that was written: for a stream that can wait with the rest. */
+bool stream_is_read(const struct request *req);
+
 /* Answers {"detail":"<the status's reason>"}, the form of every error FastAPI makes itself;
  * 503 and 429 bring Retry-After: 1. */
 void reply_error(struct request *req, int status);

@@ -35,6 +35,8 @@ struct request_ops {
 	/* Sends bytes of a reply that has no end yet, before them its head (once). False: no more
 	 * is wanted, the handler should return. NULL if the engine cannot stream. Loop thread. */
 	bool (*stream)(struct request *req, struct slice bytes);
+	/* Whether all that was sent of it has left this process. Loop thread. */
+	bool (*stream_is_read)(const struct request *req);
 	/* The last reference is gone: frees the block. Loop thread. */
 	void (*release)(struct request *req);
 };

@@ -177,9 +177,8 @@ static void read_process(struct worker_state *worker)
 	}
 }
 
-/* False if nobody lives there, or somebody else does by the time we are done. */
-static bool read_worker(const struct scoreboard *board, unsigned number,
-			struct worker_state *worker)
+/* … or if somebody else is by the time we are done. */
+bool worker_read(const struct scoreboard *board, unsigned number, struct worker_state *worker)
 {
 	const struct board_slot *slot = &board->slots[number];
 	uint64_t pid = atomic_load_explicit(&slot->pid, memory_order_acquire);
@@ -226,7 +225,7 @@ int workers_read(const struct scoreboard *board, struct workers *workers)
 			}
 			workers->list = list;
 		}
-		if (read_worker(board, i, &workers->list[workers->count]))
+		if (worker_read(board, i, &workers->list[workers->count]))
 			workers->count++;
 	}
 	if (workers->count)

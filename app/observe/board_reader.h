@@ -95,6 +95,9 @@ void workers_free(struct workers *workers);
 /* What runs there; false: nothing. owner is packed. */
 bool board_doing(const struct board_doing *doing, uint64_t *since, uint64_t *owner);
 
+/* The one in this slot; false if nobody living is there. */
+bool worker_read(const struct scoreboard *board, unsigned slot, struct worker_state *worker);
+
 /* The path of a span's or request's route; "" if there is none. */
 const char *worker_path(const struct worker_state *worker, uint16_t route);
 

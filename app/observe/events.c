@@ -5,7 +5,9 @@
  * There is one feed. A message is made once, by the listener that wakes first when the next one
  * is due, and all listeners send the same text; a newcomer's first message reaches back ten
  * seconds and ends where the feed's next message begins, so nobody misses a span or gets one
- * twice. Our own requests are not part of it, or those who watch would watch each other.
+ * twice. Who does not read in time misses messages: nothing is kept for him but the last that was
+ * sent, until the send timeout ends him. Our own requests are not part of it, or those who watch
+ * would watch each other.
  */
 #include <inttypes.h>
 
@@ -245,6 +247,8 @@ static bool send_news(struct request *req, struct listener *listener)
 	bool wanted = true;
 
 	turn();
+	if (!stream_is_read(req))
+		return true;
 	if (feed.count - listener->next > KEPT)
 		listener->next = feed.count - KEPT;
 	while (wanted && listener->next < feed.count)

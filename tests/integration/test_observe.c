@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <json-c/json.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -281,20 +282,60 @@ static void history(void)
 	raw_close(&second);
 }
 
-static void unread_stream(void)
+static pid_t admin_process(void)
 {
+	const char *at = strstr(get(&lanes, "/status")->body, "\"name\":\"admin-1\"");
+
+	at = at ? strstr(at, "\"pid\":") : NULL;
+	return at ? atoi(at + 6) : 0;
+}
+
+/* Reads so many messages, more or less: one that comes in two pieces is not counted. */
+static bool hear(const struct raw *raw, int messages)
+{
+	struct pollfd input = {.fd = raw->fd, .events = POLLIN};
+	char bytes[65536];
+
+	while (messages > 0) {
+		ssize_t n = poll(&input, 1, PATIENCE * 1000) > 0
+				    ? recv(raw->fd, bytes, sizeof(bytes), 0)
+				    : 0;
+
+		if (n <= 0)
+			return false;
+		messages -= memmem(bytes, (size_t)n, "data: {", 7) != NULL;
+	}
+	return true;
+}
+
+/* They have read the first message, and nothing of what a busy system says afterwards. */
+static void silent_listeners(void)
+{
+	enum { SILENT = 40, MESSAGES = 20 };
+
+	static struct raw raws[SILENT];
 	struct burst_options options = {.target = "/", .connections = 8, .repeat = true};
 	struct burst_result result;
-	struct burst *burst;
-	struct raw raw;
+	struct burst *burst = burst_start(&lanes, &options);
+	pid_t admin = admin_process();
+	long before = process_private_kb(admin);
+	struct raw reader;
+	long each;
 
-	CU_ASSERT_FATAL(listen_to_events(&raw));
-	burst = burst_start(&lanes, &options);
-	CU_ASSERT(EVENTUALLY(system_log_has(&lanes, "event=stream-unread")));
+	for (int i = 0; i < SILENT; i++)
+		CU_ASSERT_FATAL(listen_to_events(&raws[i]));
+	CU_ASSERT_FATAL(listen_to_events(&reader));
+	CU_ASSERT(hear(&reader, MESSAGES));
+	raw_close(&reader);
+	each = (process_private_kb(admin) - before) * 1024 / SILENT;
 	burst_wait(burst, &result);
 	CU_ASSERT_EQUAL(result.failed, 0);
-	CU_ASSERT(raw_closed(&raw));
-	raw_close(&raw);
+	printf("     %ld bytes of worker memory for each silent listener\n", each);
+	if (MEMORY_COUNTS)
+		CU_ASSERT(each < 512 * 1024);
+	CU_ASSERT_FALSE(system_log_has(&lanes, "event=stream-unread"));
+	for (int i = 0; i < SILENT; i++)
+		raw_close(&raws[i]);
 }
 
 /* ---- a thousand of them, through nginx ---- */
@@ -334,14 +375,6 @@ static bool all_hear(const int *fds)
 	return all;
 }
 
-static pid_t admin_process(void)
-{
-	const char *at = strstr(get(&lanes, "/status")->body, "\"name\":\"admin-1\"");
-
-	at = at ? strstr(at, "\"pid\":") : NULL;
-	return at ? atoi(at + 6) : 0;
-}
-
 static void thousand_listeners(void)
 {
 	static int fds[LISTENERS];
@@ -365,6 +398,39 @@ static void thousand_listeners(void)
 		close(fds[i]);
 	CU_ASSERT(EVENTUALLY(says("/metrics", "lanes_requests_in_flight{worker=\"admin-1\","
 					      "pool=\"admin\"} 1\n")));
+}
+
+/* Each has seen the beginning and reads no further. The trace is some megabytes by then. */
+static void slow_readers_of_a_trace(void)
+{
+	enum { READERS = 40, SPANS = 8000 };
+
+	static struct raw raws[READERS];
+	struct burst_options options = {.target = "/", .connections = 8, .repeat = true};
+	struct burst_result result;
+	struct burst *burst = burst_start(&lanes, &options);
+	char path[DIRECTORY_SIZE + 16];
+	pid_t admin = admin_process();
+	long before;
+	long each;
+
+	CU_ASSERT(EVENTUALLY(burst_answered(burst) >= SPANS / 2));
+	burst_wait(burst, &result);
+	before = process_private_kb(admin);
+	snprintf(path, sizeof(path), "%s/admin.sock", lanes.run_dir);
+	for (int i = 0; i < READERS; i++)
+		CU_ASSERT_FATAL(raw_open(&raws[i], path) &&
+				raw_get(&raws[i], 1, "/trace", "seconds=60") &&
+				raw_answers(&raws[i], "traceEvents"));
+	CU_ASSERT(says("/status?text", "admin-1"));
+	each = (process_private_kb(admin) - before) * 1024 / READERS;
+	printf("     %ld bytes of worker memory for each reader\n", each);
+	if (MEMORY_COUNTS)
+		CU_ASSERT(each < 256 * 1024);
+	CU_ASSERT(raw_answers(&raws[0], "END 1 0 COMPLETE"));
+	CU_ASSERT(raws[0].in.len > 100 * SPANS);
+	for (int i = 0; i < READERS; i++)
+		raw_close(&raws[i]);
 }
 
 static void top(void)
@@ -448,8 +514,10 @@ static const struct test tests[] = {
 	{"/trace is valid and has the spans and flows of requests made", trace},
 	{"/events tells the spans of requests made", events},
 	{"a newcomer hears what happened before", history},
-	{"a listener that does not read is hung up on", unread_stream},
+	{"listeners that do not read cost a message each, and are not hung up on",
+	 silent_listeners},
 	{"1,000 idle listeners cost little, and /status answers", thousand_listeners},
+	{"a reader of /trace who is slow costs a piece of it, not all", slow_readers_of_a_trace},
 	{"make top prints once where there is no terminal", top},
 	{"whoever writes into the scoreboard changes what is shown, and ends nobody",
 	 scoreboard_written_into},
