@@ -101,8 +101,8 @@ static void restarts(void)
 }
 
 /* A reload of nginx closes idle connections of clients, and one that is just sending goes again: to
- * the new processes, or to another of the old ones that has yet to hear of the reload. So a client may
- * lose one connection to each of them. */
+ * the new processes, or to another of the old ones that has yet to hear of the reload. So a client
+ * may lose one connection to each of them. */
 static size_t most_resent(int reloads)
 {
 	pid_t pids[16];
@@ -128,7 +128,8 @@ static void scaling(void)
 		count++;
 	}
 	most = most_resent(2 * count);
-	printf("    %d times from 1 worker to %s and back; %zu may be sent again\n", count, more, most);
+	printf("    %d times from 1 worker to %s and back; %zu may be sent again\n", count, more,
+	       most);
 	end(burst, "make scale and make restart in a loop", &result);
 	CU_ASSERT(result.resent <= most);
 }

@@ -58,9 +58,9 @@ const char *program(void)
 
 static void clean_up(const char *directory)
 {
-	static const char script[] =
-		"export STOP_TIMEOUT=0 RUN_DIR=\"$1\"; [ ! -d \"$1\" ] || { [ ! -d \"$1/pids\" ] || "
-		"spawn/stop.sh; rm -rf -- \"$1\"; spawn/stop.sh; }";
+	static const char script[] = "export STOP_TIMEOUT=0 RUN_DIR=\"$1\"; [ ! -d \"$1\" ] || { [ "
+				     "! -d \"$1/pids\" ] || "
+				     "spawn/stop.sh; rm -rf -- \"$1\"; spawn/stop.sh; }";
 	pid_t pid = fork();
 
 	if (pid == 0) {
