@@ -29,14 +29,16 @@ static struct options options;
 static struct listener listener;
 static struct scoreboard board;
 static struct caught caught;
-static int fails;  /* accept4() fails with this … */
-static int failed; /* … and has done so this many times */
-static int left;   /* times it has yet to */
+static int fails;   /* accept4() fails with this … */
+static int failed;  /* … and has done so this many times */
+static int left;    /* times it has yet to */
+static int accepts; /* calls */
 static int clients[4];
 
 /* Instead of the C library's. */
 int accept4(int fd, struct sockaddr *address, socklen_t *len, int flags)
 {
+	accepts++;
 	if (left) {
 		left--;
 		failed++;
@@ -139,6 +141,21 @@ static void drain_and_sleep(struct request *req)
 	ASYNC_END(req);
 }
 
+/* Another process may have the listening socket, too. */
+static void connect_while_it_drains(struct request *req)
+{
+	ASYNC_BEGIN(req);
+	kill(getpid(), SIGTERM);
+	while (!board_get(&board.own->draining))
+		AWAIT(req, sleep_for(req, 0.001));
+	accepts = 0;
+	client_open(1);
+	AWAIT(req, sleep_for(req, 0.001));
+	AWAIT(req, sleep_for(req, 0.001));
+	hello(req);
+	ASYNC_END(req);
+}
+
 /* What others send while the loop is held for longer than any of them may be silent. */
 static void hold_meanwhile(struct request *req)
 {
@@ -148,7 +165,6 @@ static void hold_meanwhile(struct request *req)
 	hello(req);
 }
 
-/* Sends more than its limit, and goes away or not; both are seen while it sleeps. */
 static void sleep_a_minute(struct request *req)
 {
 	ASYNC_BEGIN(req);
@@ -199,6 +215,7 @@ static const struct route list[] = {
 	ASYNC("/hold", hold_meanwhile),
 	ASYNC("/minute", sleep_a_minute),
 	ASYNC("/stream", stream_until_drained),
+	ASYNC("/connect", connect_while_it_drains),
 	ASYNC("/unread", stream_without_end),
 	ASYNC("/alone", drain_when_alone),
 	ASYNC("/drain", told_to_drain),
@@ -247,6 +264,25 @@ static void a_request_that_is_there_when_it_drains_is_answered(void)
 	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
 	CU_ASSERT_TRUE(client_got(1, "END 2 0 COMPLETE"));
 	CU_ASSERT_TRUE(client_got(2, "END 2 0 COMPLETE"));
+	end();
+}
+
+static void who_comes_while_it_drains_is_left_to_others(void)
+{
+	int other;
+
+	begin();
+	options.drain = DRAIN_WAIT;
+	other = dup(listener.fd);
+	client_open(0);
+	client_send(0, "request 1 keep " GET("/connect"));
+	serve();
+	CU_ASSERT_EQUAL(accepts, 0);
+	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
+	client_send(1, "request 1 keep " GET("/drain"));
+	listener.fd = other;
+	serve();
+	CU_ASSERT_TRUE(client_got(1, "END 1 0 COMPLETE"));
 	end();
 }
 
@@ -447,6 +483,8 @@ static const struct test tests[] = {
 	 sweeps_are_four_times_as_frequent_as_the_shortest_timeout},
 	{"a request that is there when it drains is answered",
 	 a_request_that_is_there_when_it_drains_is_answered},
+	{"who comes while it drains is left to others",
+	 who_comes_while_it_drains_is_left_to_others},
 	{"accept waits when descriptors or memory have run out, and says so once",
 	 accept_waits_when_something_has_run_out},
 	{"accept goes on after what passes", accept_goes_on_after_what_passes},
