@@ -245,7 +245,7 @@ static void free_may_be_called_twice(void)
 	CU_ASSERT_EQUAL(p.len, 0);
 	fcgi_params_free(&p);
 	for (int i = 0; i < 3; i++)
-		CU_ASSERT_EQUAL(fcgi_params_append(&p, "abc" + i, 1, NO_LIMIT), 0);
+		CU_ASSERT_EQUAL(fcgi_params_append(&p, &"abc"[i], 1, NO_LIMIT), 0);
 	CU_ASSERT_EQUAL(memcmp(p.data, "abc", 3), 0);
 	fcgi_params_free(&p);
 }
