@@ -217,7 +217,7 @@ int loop_run(const struct options *options, struct listener *listener, const cha
 	err = open_engine(engine);
 	if (err) {
 		log_event(LOG_ERROR, "start-failed", "error", uv_strerror(err), NULL);
-		stop(engine, 1);
+		engine->status = 1; /* not stop(): the loop has to run once more, to close */
 	} else {
 		log_event(LOG_INFO, "started", "engine", "loop", "threads",
 			  log_number(options->threads), "cpu_threads",

@@ -4,6 +4,7 @@
  * waits for time.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,8 +17,10 @@
 #include "../harness.h"
 #include "await/await.h"
 #include "caught.h"
+#include "engine/conn.h"
 #include "engine/loop.h"
 #include "http/reply.h"
+#include "memory.h"
 #include "stream.h"
 
 static char directory[] = "/tmp/lanes-loop-XXXXXX";
@@ -26,14 +29,16 @@ static struct options options;
 static struct listener listener;
 static struct scoreboard board;
 static struct caught caught;
-static int fails;  /* accept4() fails with this … */
-static int failed; /* … and has done so this many times */
-static int left;   /* times it has yet to */
+static int fails;   /* accept4() fails with this … */
+static int failed;  /* … and has done so this many times */
+static int left;    /* times it has yet to */
+static int accepts; /* calls */
 static int clients[4];
 
 /* Instead of the C library's. */
 int accept4(int fd, struct sockaddr *address, socklen_t *len, int flags)
 {
+	accepts++;
 	if (left) {
 		left--;
 		failed++;
@@ -127,8 +132,92 @@ static void then_third(struct request *req)
 	hello(req);
 }
 
+static void drain_and_sleep(struct request *req)
+{
+	ASYNC_BEGIN(req);
+	kill(getpid(), SIGTERM);
+	AWAIT(req, sleep_for(req, 0.05));
+	hello(req);
+	ASYNC_END(req);
+}
+
+/* Another process may have the listening socket, too. */
+static void connect_while_it_drains(struct request *req)
+{
+	ASYNC_BEGIN(req);
+	kill(getpid(), SIGTERM);
+	while (!board_get(&board.own->draining))
+		AWAIT(req, sleep_for(req, 0.001));
+	accepts = 0;
+	client_open(1);
+	AWAIT(req, sleep_for(req, 0.001));
+	AWAIT(req, sleep_for(req, 0.001));
+	hello(req);
+	ASYNC_END(req);
+}
+
+/* What others send while the loop is held for longer than any of them may be silent. */
+static void hold_meanwhile(struct request *req)
+{
+	usleep(200000);
+	client_send(1, "params 1 " GET("/drain") ", params-end 1, stdin-end 1");
+	client_send(2, "request 1 keep " GET("/"));
+	hello(req);
+}
+
+static void sleep_in_vain(struct request *req)
+{
+	ASYNC_BEGIN(req);
+	AWAIT(req, sleep_for(req, 0.001));
+	CU_FAIL("nobody waits for this");
+	ASYNC_END(req);
+}
+
+static void stream_until_drained(struct request *req)
+{
+	ASYNC_BEGIN(req);
+	CU_ASSERT_TRUE(reply_stream(req, "text/event-stream"));
+	CU_ASSERT_TRUE(stream_write(req, slice_of("one ")));
+	AWAIT(req, sleep_for(req, 0));
+	kill(getpid(), SIGTERM);
+	while (stream_write(req, slice_of("more ")))
+		AWAIT(req, sleep_for(req, 0.001));
+	ASYNC_END(req);
+}
+
+/* Nobody reads it. */
+static void stream_without_end(struct request *req)
+{
+	static char bytes[4096];
+
+	ASYNC_BEGIN(req);
+	CU_ASSERT_TRUE(reply_stream(req, "text/event-stream"));
+	for (;;) {
+		stream_write(req, (struct slice){bytes, sizeof(bytes)});
+		AWAIT(req, sleep_for(req, 0));
+	}
+	ASYNC_END(req);
+}
+
+static void drain_when_alone(struct request *req)
+{
+	ASYNC_BEGIN(req);
+	while (board_get(&board.own->accepted) < 2 || board_get(&board.own->connections) > 1)
+		AWAIT(req, sleep_for(req, 0.001));
+	kill(getpid(), SIGTERM);
+	hello(req);
+	ASYNC_END(req);
+}
+
 static const struct route list[] = {
 	ASYNC("/", hello),
+	ASYNC("/asleep", drain_and_sleep),
+	ASYNC("/hold", hold_meanwhile),
+	ASYNC("/vain", sleep_in_vain),
+	ASYNC("/stream", stream_until_drained),
+	ASYNC("/connect", connect_while_it_drains),
+	ASYNC("/unread", stream_without_end),
+	ASYNC("/alone", drain_when_alone),
 	ASYNC("/drain", told_to_drain),
 	ASYNC("/first", signal_and_second),
 	ASYNC("/then", then_third),
@@ -175,6 +264,25 @@ static void a_request_that_is_there_when_it_drains_is_answered(void)
 	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
 	CU_ASSERT_TRUE(client_got(1, "END 2 0 COMPLETE"));
 	CU_ASSERT_TRUE(client_got(2, "END 2 0 COMPLETE"));
+	end();
+}
+
+static void who_comes_while_it_drains_is_left_to_others(void)
+{
+	int other;
+
+	begin();
+	options.drain = DRAIN_WAIT;
+	other = dup(listener.fd);
+	client_open(0);
+	client_send(0, "request 1 keep " GET("/connect"));
+	serve();
+	CU_ASSERT_EQUAL(accepts, 0);
+	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
+	client_send(1, "request 1 keep " GET("/drain"));
+	listener.fd = other;
+	serve();
+	CU_ASSERT_TRUE(client_got(1, "END 1 0 COMPLETE"));
 	end();
 }
 
@@ -225,9 +333,158 @@ static void accept_goes_on_after_what_passes(void)
 	}
 }
 
+static uint64_t answers(unsigned class)
+{
+	return board_get(&board.own->classes[class]);
+}
+
+static uint64_t answers_of(const char *route)
+{
+	uint64_t count = 0;
+
+	for (size_t i = 0; i < routes.count; i++)
+		for (int b = 0; b < BOARD_BUCKETS && !strcmp(list[i].path, route); b++)
+			count += board_get(&board.own->routes[i + 1].buckets[b]);
+	return count;
+}
+
+static void the_board_counts_what_came_and_how_it_ended(void)
+{
+	begin();
+	options.stdin_limit = 8;
+	for (int i = 0; i < 4; i++)
+		client_open(i);
+	client_send(0, "request 1 keep " GET("/") ", request 2 keep " GET("/none"));
+	client_send(1, "begin 1 keep, params 1 " GET("/vain") ", params-end 1, stdin 1 *9, "
+							      "stdin-end 1");
+	client_send(2, "request 1 keep " GET("/vain") ", abort 1, begin 2 keep, abort 2");
+	client_send(3, "request 1 keep " GET("/asleep"));
+	serve();
+	CU_ASSERT_TRUE(client_got(0, "END 2 0 COMPLETE"));
+	CU_ASSERT_TRUE(client_got(1, "STDOUT 1 Status: 413 "));
+	CU_ASSERT_TRUE(client_got(2, "END 1 0 COMPLETE"));
+	CU_ASSERT_TRUE(client_got(3, "STDOUT 1 Status: 200 "));
+	CU_ASSERT_EQUAL(board_get(&board.own->accepted), 4);
+	CU_ASSERT_EQUAL(board_get(&board.own->requests), 5);
+	CU_ASSERT_EQUAL(board_get(&board.own->draining), 1);
+	CU_ASSERT_EQUAL(board_get(&board.own->aborted), 2);
+	CU_ASSERT_EQUAL(answers(2), 2);
+	CU_ASSERT_EQUAL(answers(4), 2);
+	CU_ASSERT_EQUAL(answers_of("/"), 1);
+	CU_ASSERT_EQUAL(answers_of("/vain"), 1);
+	CU_ASSERT_EQUAL(answers_of("/asleep"), 1);
+	end();
+}
+
+/* The sweep, a timer, comes before what was sent meanwhile is read. */
+static void time_in_which_the_loop_was_held_is_not_the_peers(void)
+{
+	begin();
+	options.header_timeout = options.idle_timeout = 100;
+	for (int i = 0; i < 3; i++)
+		client_open(i);
+	client_send(1, "begin 1 keep");
+	client_send(2, "request 2 keep " GET("/"));
+	client_send(0, "request 1 keep " GET("/hold"));
+	serve();
+	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
+	CU_ASSERT_TRUE(client_got(1, "END 1 0 COMPLETE"));
+	CU_ASSERT_TRUE(client_got(2, "END 1 0 COMPLETE"));
+	end();
+}
+
+static void a_stream_goes_on_until_it_drains(void)
+{
+	begin();
+	client_open(0);
+	client_send(0, "request 1 keep " GET("/stream"));
+	serve();
+	CU_ASSERT_TRUE(client_got(0, "STDOUT 1 more"));
+	CU_ASSERT_EQUAL(answers_of("/stream"), 1);
+	end();
+}
+
+static void a_stream_that_nobody_reads_is_ended(void)
+{
+	begin();
+	options.output_limit = 65536;
+	for (int i = 0; i < 2; i++)
+		client_open(i);
+	client_send(0, "request 1 keep " GET("/unread"));
+	client_send(1, "request 1 keep " GET("/alone"));
+	serve();
+	CU_ASSERT_EQUAL(lines_with("event=stream-unread"), 1);
+	CU_ASSERT_FALSE(client_got(0, "END "));
+	CU_ASSERT_TRUE(client_got(1, "END 1 0 COMPLETE"));
+	end();
+}
+
+static void on_opened(struct sched *sched)
+{
+	CU_ASSERT_PTR_NOT_NULL(sched->loop);
+	client_open(0);
+	client_send(0, "request 1 keep " GET("/drain"));
+}
+
+static void work_of_ones_own_begins_before_the_first_request(void)
+{
+	begin();
+	caught_begin();
+	CU_ASSERT_EQUAL(loop_run(&options, &listener, "loop-1", &routes, &board, on_opened), 0);
+	caught_end(&caught);
+	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
+	end();
+}
+
+static void what_cannot_start_says_so(void)
+{
+	begin();
+	listener_stop(&listener);
+	listener.fd = open("/dev/null", O_RDONLY | O_CLOEXEC); /* cannot be polled */
+	caught_begin();
+	CU_ASSERT_EQUAL(loop_run(&options, &listener, "loop-1", &routes, &board, NULL), 1);
+	memory_fail_after(0);
+	CU_ASSERT_EQUAL(loop_run(&options, &listener, "loop-1", &routes, &board, NULL), 1);
+	memory_restore();
+	caught_end(&caught);
+	CU_ASSERT_EQUAL(lines_with("event=start-failed"), 2);
+	end();
+}
+
+static void sweeps_are_four_times_as_frequent_as_the_shortest_timeout(void)
+{
+	static const struct {
+		int64_t header, idle, send;
+		uint64_t interval;
+	} cases[] = {
+		{400, 8000, 8000, 100},	 {8000, 400, 8000, 100},   {8000, 8000, 400, 100},
+		{3999, 8000, 8000, 999}, {4000, 8000, 8000, 1000}, {8000, 8000, 8000, 1000},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		CU_ASSERT_EQUAL(
+			conns_sweep_interval(&(struct options){.header_timeout = cases[i].header,
+							       .idle_timeout = cases[i].idle,
+							       .send_timeout = cases[i].send}),
+			cases[i].interval);
+}
+
 static const struct test tests[] = {
+	{"the board counts what came, and how it ended",
+	 the_board_counts_what_came_and_how_it_ended},
+	{"time in which the loop was held is not the peer's",
+	 time_in_which_the_loop_was_held_is_not_the_peers},
+	{"a stream goes on until the worker drains", a_stream_goes_on_until_it_drains},
+	{"a stream that nobody reads is ended", a_stream_that_nobody_reads_is_ended},
+	{"work of one's own begins before the first request",
+	 work_of_ones_own_begins_before_the_first_request},
+	{"a loop that cannot start says so", what_cannot_start_says_so},
+	{"sweeps are four times as frequent as the shortest timeout, or once a second",
+	 sweeps_are_four_times_as_frequent_as_the_shortest_timeout},
 	{"a request that is there when it drains is answered",
 	 a_request_that_is_there_when_it_drains_is_answered},
+	{"who comes while it drains is left to others",
+	 who_comes_while_it_drains_is_left_to_others},
 	{"accept waits when descriptors or memory have run out, and says so once",
 	 accept_waits_when_something_has_run_out},
 	{"accept goes on after what passes", accept_goes_on_after_what_passes},

@@ -213,6 +213,28 @@ static void without_memory_nothing_changes(void)
 	fcgi_params_free(&p);
 }
 
+/* All of it lies in the storage already, but only a part belongs to the stream. */
+static void what_lies_behind_the_stream_is_no_part_of_it(void)
+{
+	static const char pairs[][10] = {"\1\0ab", "\1\2abc", "\1\200\0\0\2abc", "\200\0\0\1\2abc"};
+	static const size_t lens[] = {3, 5, 8, 8};
+
+	for (size_t i = 0; i < 4; i++) {
+		for (size_t n = 0; n < lens[i]; n++) {
+			char storage[10];
+			struct fcgi_params p;
+			struct slice name, value;
+			size_t at = 0;
+
+			memcpy(storage, pairs[i], sizeof(storage));
+			fcgi_params_init(&p, storage, sizeof(storage));
+			CU_ASSERT_EQUAL(fcgi_params_append(&p, pairs[i], n, NO_LIMIT), 0);
+			CU_ASSERT_FALSE(fcgi_params_next(&p, &at, &name, &value));
+			CU_ASSERT_EQUAL(at, 0);
+		}
+	}
+}
+
 static void free_may_be_called_twice(void)
 {
 	struct fcgi_params p;
@@ -264,6 +286,8 @@ static const struct test tests[] = {
 	{"growing doubles and stops at the limit", growing_doubles_and_stops_at_the_limit},
 	{"the limit counts bytes as sent", the_limit_counts_bytes_as_sent},
 	{"without memory nothing changes", without_memory_nothing_changes},
+	{"what lies behind the stream is no part of it",
+	 what_lies_behind_the_stream_is_no_part_of_it},
 	{"free may be called twice", free_may_be_called_twice},
 	{"encoded pairs are as short as can be", encoded_pairs_are_as_short_as_can_be},
 };

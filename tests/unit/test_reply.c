@@ -237,6 +237,42 @@ static void waiting_is_never_negative(void)
 	request_unref(&req);
 }
 
+static int begun;
+
+static bool on_stream(struct request *req, struct slice bytes)
+{
+	begun++;
+	CU_ASSERT_EQUAL(bytes.len, 0);
+	CU_ASSERT_EQUAL(req->reply.status, 200);
+	return true;
+}
+
+static void a_stream_has_no_length(void)
+{
+	static const struct request_ops streaming = {.release = release, .stream = on_stream};
+	struct request req;
+
+	request_init(&req, &streaming, NULL);
+	begun = 0;
+	CU_ASSERT_TRUE(reply_stream(&req, "text/event-stream"));
+	CU_ASSERT_EQUAL(begun, 1);
+	head_is(&req, "Status: 200 OK\r\nContent-Type: text/event-stream\r\n"
+		      "X-Accel-Buffering: no\r\n" REST "\r\n");
+	request_unref(&req);
+	/* HEAD is told the same, and wants no more. */
+	request_init(&req, &streaming, NULL);
+	req.method = slice_of("HEAD");
+	CU_ASSERT_FALSE(reply_stream(&req, "text/event-stream"));
+	CU_ASSERT_EQUAL(begun, 1);
+	CU_ASSERT_TRUE(head_has(&req, "X-Accel-Buffering: no\r\n"));
+	request_unref(&req);
+	/* Not every engine can. */
+	request_init(&req, &ops, NULL);
+	CU_ASSERT_FALSE(reply_stream(&req, "text/event-stream"));
+	CU_ASSERT_EQUAL(req.reply.status, 501);
+	request_unref(&req);
+}
+
 static void free_twice_does_no_harm(void)
 {
 	struct request req;
@@ -266,6 +302,7 @@ static const struct test tests[] = {
 	 durations_are_milliseconds_with_three_decimals},
 	{"the queue is left out when nobody said", what_is_not_known_is_not_said},
 	{"waiting is never negative", waiting_is_never_negative},
+	{"a stream has no length", a_stream_has_no_length},
 	{"free twice does no harm", free_twice_does_no_harm},
 };
 

@@ -329,6 +329,7 @@ static void a_then_b(struct request *req)
 	ASYNC_BEGIN(req);
 	leave('a');
 	AWAIT(req, sleep_for(req, 0));
+	CU_ASSERT_TRUE(req->times.suspended < 60000000000); /* the n-th of a batch as the first */
 	leave('b');
 	reply_error(req, 404);
 	ASYNC_END(req);
