@@ -271,8 +271,8 @@ void options_help(FILE *out)
 			fprintf(out, " [%s]", o->fallback);
 		fputc('\n', out);
 	}
-	fputs("\nSignals: TERM, INT and USR1 drain: requests in flight finish, then exit status "
-	      "0;\n"
+	fputs("\nSignals: TERM, INT, HUP and USR1 drain: requests in flight finish, then exit "
+	      "status 0;\n"
 	      "a second one, or the drain timeout, ends at once with status 3.\n"
 	      "A TCP address that is not loopback needs FCGI_WEB_SERVER_ADDRS, the list of peers\n"
 	      "that may connect (FastCGI specification 3.2).\n",

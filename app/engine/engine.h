@@ -40,7 +40,7 @@ struct engine {
 	uv_timer_t sweep;
 	uint64_t swept; /* uv_now() of the last sweep */
 	uv_timer_t drain_timer;
-	uv_signal_t signals[3];
+	uv_signal_t signals[4];
 	bool accepting;
 	bool accept_failing; /* said in the log, and not over yet */
 	bool draining;

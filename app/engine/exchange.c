@@ -291,6 +291,10 @@ static void on_input_failed(void *owner, struct fcgi_request *fcgi, enum fcgi_in
 	answer.times = exchange->req.times;
 	answer.method = exchange->req.method;
 	reply_error(&answer, refusal(conn->engine, input));
+	if (exchange->req.reply.begun) { /* it has a head, and cannot become something else */
+		answer.reply.begun = true;
+		answer.reply.body = (struct slice){"", 0};
+	}
 	trace_ran(conn->engine->board, &answer, now, now, true);
 	send_reply(exchange, &answer);
 	request_unref(&exchange->req);

@@ -124,13 +124,17 @@ static void on_sweep(uv_timer_t *timer)
 
 static int open_signals(struct engine *engine)
 {
-	static const int numbers[] = {SIGTERM, SIGUSR1, SIGINT};
+	static const int numbers[] = {SIGTERM, SIGUSR1, SIGINT, SIGHUP};
+	struct sigaction before;
 	int err = 0;
 
 	signal(SIGPIPE, SIG_IGN);
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]) && !err; i++) {
 		err = uv_signal_init(&engine->loop, &engine->signals[i]);
 		engine->signals[i].data = engine;
+		/* nohup: whoever started us wants us to survive its terminal */
+		if (sigaction(numbers[i], NULL, &before) == 0 && before.sa_handler == SIG_IGN)
+			continue;
 		if (!err)
 			err = uv_signal_start(&engine->signals[i], on_signal, numbers[i]);
 	}

@@ -65,6 +65,7 @@ void fcgi_table_add(struct fcgi_table *t, struct fcgi_request *request)
 		grow(t);
 	link_request(t, request);
 	t->count++;
+	t->empty = 0;
 }
 
 void fcgi_table_remove(struct fcgi_table *t, struct fcgi_request *request)
@@ -77,15 +78,13 @@ void fcgi_table_remove(struct fcgi_table *t, struct fcgi_request *request)
 	t->count--;
 }
 
-struct fcgi_request *fcgi_table_any(const struct fcgi_table *t)
+struct fcgi_request *fcgi_table_any(struct fcgi_table *t)
 {
-	uint32_t i = 0;
-
 	if (!t->chains || !t->count)
 		return t->first;
-	while (!t->chains[i])
-		i++;
-	return t->chains[i];
+	while (!t->chains[t->empty])
+		t->empty++;
+	return t->chains[t->empty];
 }
 
 void fcgi_table_free(struct fcgi_table *t)

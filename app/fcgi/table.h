@@ -16,6 +16,7 @@ struct fcgi_table {
 	struct fcgi_request **chains; /* [buckets], or NULL */
 	uint32_t buckets;	      /* a power of two */
 	uint32_t count;		      /* requests in it */
+	uint32_t empty;		      /* so many chains, from the first on, are */
 };
 
 /* The request with this id, or NULL. */
@@ -27,8 +28,8 @@ void fcgi_table_add(struct fcgi_table *t, struct fcgi_request *request);
 /* Takes out a request that is in it. */
 void fcgi_table_remove(struct fcgi_table *t, struct fcgi_request *request);
 
-/* Any request, or NULL if it is empty. */
-struct fcgi_request *fcgi_table_any(const struct fcgi_table *t);
+/* Any request, or NULL if it is empty. All of them are found in one pass over the chains. */
+struct fcgi_request *fcgi_table_any(struct fcgi_table *t);
 
 /* Frees the chains of an empty table; safe to call twice. */
 void fcgi_table_free(struct fcgi_table *t);

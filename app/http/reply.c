@@ -14,36 +14,68 @@ enum {
 	HEAD_FIXED_MAX = 250 + 40 + 7 * (U64_DIGITS + 4),
 };
 
+#define STATUS(code, reason)                                                                       \
+	{                                                                                          \
+		code, reason, "{\"detail\":\"" reason "\"}"                                        \
+	}
+
+/* The usual ones come first. Python's words, as FastAPI has them. */
+static const struct status {
+	int code;
+	const char *reason;
+	const char *error; /* the body of reply_error() */
+} statuses[] = {
+	STATUS(200, "OK"),
+	STATUS(400, "Bad Request"),
+	STATUS(404, "Not Found"),
+	STATUS(405, "Method Not Allowed"),
+	STATUS(422, "Unprocessable Entity"),
+	STATUS(503, "Service Unavailable"),
+	STATUS(307, "Temporary Redirect"),
+	STATUS(201, "Created"),
+	STATUS(202, "Accepted"),
+	STATUS(204, "No Content"),
+	STATUS(301, "Moved Permanently"),
+	STATUS(302, "Found"),
+	STATUS(303, "See Other"),
+	STATUS(304, "Not Modified"),
+	STATUS(308, "Permanent Redirect"),
+	STATUS(401, "Unauthorized"),
+	STATUS(403, "Forbidden"),
+	STATUS(406, "Not Acceptable"),
+	STATUS(408, "Request Timeout"),
+	STATUS(409, "Conflict"),
+	STATUS(410, "Gone"),
+	STATUS(411, "Length Required"),
+	STATUS(412, "Precondition Failed"),
+	STATUS(413, "Request Entity Too Large"),
+	STATUS(414, "Request-URI Too Long"),
+	STATUS(415, "Unsupported Media Type"),
+	STATUS(421, "Misdirected Request"),
+	STATUS(423, "Locked"),
+	STATUS(428, "Precondition Required"),
+	STATUS(429, "Too Many Requests"),
+	STATUS(431, "Request Header Fields Too Large"),
+	STATUS(500, "Internal Server Error"),
+	STATUS(501, "Not Implemented"),
+	STATUS(502, "Bad Gateway"),
+	STATUS(504, "Gateway Timeout"),
+	STATUS(507, "Insufficient Storage"),
+};
+
+static const struct status *find_status(int code)
+{
+	for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++)
+		if (statuses[i].code == code)
+			return &statuses[i];
+	return NULL;
+}
+
 const char *reply_reason(int status)
 {
-	switch (status) {
-	case 200:
-		return "OK";
-	case 307:
-		return "Temporary Redirect";
-	case 400:
-		return "Bad Request";
-	case 404:
-		return "Not Found";
-	case 405:
-		return "Method Not Allowed";
-	case 413:
-		return "Request Entity Too Large";
-	case 422:
-		return "Unprocessable Entity";
-	case 429:
-		return "Too Many Requests";
-	case 431:
-		return "Request Header Fields Too Large";
-	case 500:
-		return "Internal Server Error";
-	case 501:
-		return "Not Implemented";
-	case 503:
-		return "Service Unavailable";
-	default:
-		return "Unknown";
-	}
+	const struct status *known = find_status(status);
+
+	return known ? known->reason : "Unknown";
 }
 
 void reply_free(struct request *req)
@@ -54,9 +86,16 @@ void reply_free(struct request *req)
 	req->reply = (struct reply){0};
 }
 
+/* Lines that were added before there was a reply are for this one; those of a reply that is
+ * replaced go with it. */
 void reply_bytes(struct request *req, int status, const char *type, struct slice body)
 {
+	struct slice headers = req->reply.status ? (struct slice){NULL, 0} : req->reply.headers;
+
+	if (req->reply.begun)
+		return;
 	reply_free(req);
+	req->reply.headers = headers;
 	req->reply.status = status;
 	req->reply.type = type;
 	req->reply.body = body;
@@ -116,33 +155,8 @@ bool stream_is_read(const struct request *req)
 	return req->ops->stream_is_read(req);
 }
 
-/* Not through json-c: these must work when memory is out. */
-void reply_error(struct request *req, int status)
-{
-	static const struct {
-		int status;
-		const char *body;
-	} bodies[] = {
-		{400, "{\"detail\":\"Bad Request\"}"},
-		{404, "{\"detail\":\"Not Found\"}"},
-		{405, "{\"detail\":\"Method Not Allowed\"}"},
-		{413, "{\"detail\":\"Request Entity Too Large\"}"},
-		{429, "{\"detail\":\"Too Many Requests\"}"},
-		{431, "{\"detail\":\"Request Header Fields Too Large\"}"},
-		{501, "{\"detail\":\"Not Implemented\"}"},
-		{503, "{\"detail\":\"Service Unavailable\"}"},
-	};
-	const char *body = "{\"detail\":\"Internal Server Error\"}";
-
-	for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++)
-		if (bodies[i].status == status)
-			body = bodies[i].body;
-	reply_bytes(req, status, TYPE_JSON, slice_of(body));
-	if (status == 503 || status == 429)
-		req->reply.headers = slice_of("Retry-After: 1\r\n");
-}
-
-void reply_header(struct request *req, const char *name, struct slice value)
+/* Adds a line, or changes nothing if memory is out. */
+static bool add_line(struct request *req, const char *name, struct slice value)
 {
 	struct slice old = req->reply.headers;
 	size_t name_len = strlen(name);
@@ -150,10 +164,8 @@ void reply_header(struct request *req, const char *name, struct slice value)
 	char *text = request_alloc(req, len);
 	char *at = text;
 
-	if (!text) {
-		reply_error(req, 503);
-		return;
-	}
+	if (!text)
+		return false;
 	if (old.len)
 		memcpy(at, old.data, old.len);
 	at += old.len;
@@ -169,6 +181,25 @@ void reply_header(struct request *req, const char *name, struct slice value)
 	*at++ = '\r';
 	*at++ = '\n';
 	req->reply.headers = (struct slice){text, len};
+	return true;
+}
+
+/* Not through json-c: these must work when memory is out. */
+void reply_error(struct request *req, int status)
+{
+	const struct status *known = find_status(status);
+
+	reply_bytes(req, status, TYPE_JSON,
+		    slice_of(known ? known->error : "{\"detail\":\"Unknown\"}"));
+	if ((status == 503 || status == 429) &&
+	    (!req->reply.headers.len || !add_line(req, "Retry-After", slice_of("1"))))
+		req->reply.headers = slice_of("Retry-After: 1\r\n");
+}
+
+void reply_header(struct request *req, const char *name, struct slice value)
+{
+	if (!add_line(req, name, value))
+		reply_error(req, 503);
 }
 
 /* ---- the head: written into room that is known to do, as checking each of some thirty pieces

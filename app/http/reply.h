@@ -1,6 +1,7 @@
 /*
  * Answers. A handler calls exactly one of these before it returns for the last time; a second
- * call replaces the first. The bytes are put together by the engine, at the end (reply_head).
+ * call replaces the first, unless that is a stream, whose head has been sent. The bytes are put
+ * together by the engine, at the end (reply_head).
  */
 #ifndef LANES_HTTP_REPLY_H
 #define LANES_HTTP_REPLY_H
@@ -39,12 +40,13 @@ bool stream_is_read(const struct request *req);
  * 503 and 429 bring Retry-After: 1. */
 void reply_error(struct request *req, int status);
 
-/* Adds a header line. The value must not come from the client unescaped: a byte that is no
- * printable ASCII is a programming error and sent as '?'. If memory is out the reply becomes a
+/* Adds a header line to the reply, or to the one that is to come; a reply that replaces another
+ * does not take over its lines. The value must not come from the client unescaped: a byte that is
+ * no printable ASCII is a programming error and sent as '?'. If memory is out the reply becomes a
  * 503: a redirect without its Location would be worse. */
 void reply_header(struct request *req, const char *name, struct slice value);
 
-/* "Not Found" for 404 …; "Unknown" for a status we never send. */
+/* "Not Found" for 404 …; "Unknown" for a status that is none. */
 const char *reply_reason(int status);
 
 /* Appends what precedes the body in a CGI response (RFC 3875 6.3): Status, Content-Type,

@@ -58,6 +58,11 @@ static void int_drains(void)
 	requests_in_flight_finish(SIGINT);
 }
 
+static void hup_drains(void)
+{
+	requests_in_flight_finish(SIGHUP);
+}
+
 static void idle_connections_are_closed(void)
 {
 	struct raw idle;
@@ -134,6 +139,7 @@ static const struct test tests[] = {
 	{"SIGTERM: requests in flight finish, then status 0", term_drains},
 	{"SIGUSR1 does the same", usr1_drains},
 	{"and SIGINT", int_drains},
+	{"SIGHUP does, too", hup_drains},
 	{"idle kept connections are closed at once", idle_connections_are_closed},
 	{"--drain refuse: new requests are a 503, or the 429 that the web server wants",
 	 new_requests_are_refused},

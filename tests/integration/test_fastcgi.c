@@ -344,6 +344,24 @@ static void connections_over_the_limit_wait(void)
 	worker_stop(&worker);
 }
 
+/* Its body is too large, but it has an answer already. */
+static void a_begun_stream_gets_no_second_head(void)
+{
+	const char *head;
+
+	begin((const char *[]){"--routes", "admin", "--stdin-limit", "4096", NULL});
+	CU_ASSERT(raw_send(&raw, "begin 1 keep, params 1 REQUEST_METHOD=GET&PATH_INFO=/events, "
+				 "params-end 1"));
+	CU_ASSERT(raw_answers(&raw, "\"lost\":0}"));
+	CU_ASSERT(raw_send(&raw, "stdin 1 *5000, stdin-end 1"));
+	CU_ASSERT(raw_answers(&raw, "END 1 0 COMPLETE"));
+	head = strstr(raw.text.data, "Status: ");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(head);
+	CU_ASSERT_PTR_NULL(strstr(head + 1, "Status: "));
+	CU_ASSERT_PTR_NULL(strstr(raw.text.data, "Too Large"));
+	end();
+}
+
 static void garbage_ends_the_connection_only(void)
 {
 	CU_ASSERT_FATAL(worker_start(&worker, NULL, NULL));
@@ -378,6 +396,7 @@ static const struct test tests[] = {
 	 who_does_not_read_is_bounded_and_cut_off},
 	{"a late reader gets every byte", a_late_reader_gets_every_byte},
 	{"connections over --max-conns wait", connections_over_the_limit_wait},
+	{"a stream that has begun gets no second head", a_begun_stream_gets_no_second_head},
 	{"garbage ends the connection, not the worker", garbage_ends_the_connection_only},
 };
 

@@ -264,10 +264,11 @@ static void peers_that_leave(void)
 
 static void idle_worker(void)
 {
-	static const int numbers[] = {SIGTERM, SIGUSR1, SIGINT};
+	static const int numbers[] = {SIGTERM, SIGUSR1, SIGINT, SIGHUP};
+	void (*before)(int) = signal(SIGHUP, SIG_DFL);
 	struct stat file;
 
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; i < 4; i++) {
 		CU_ASSERT_FATAL(start(&worker, "prefork", NULL, NULL));
 		kill(worker.pid, numbers[i]);
 		CU_ASSERT_EQUAL(worker_wait(&worker), 0);
@@ -276,6 +277,7 @@ static void idle_worker(void)
 		CU_ASSERT(stat(worker.socket, &file) != 0);
 		worker_stop(&worker);
 	}
+	signal(SIGHUP, before);
 }
 
 static void idle_kept_connection(void)

@@ -141,7 +141,54 @@ static void every_status_we_send_has_a_reason(void)
 	CU_ASSERT_STRING_EQUAL(reply_reason(200), "OK");
 	CU_ASSERT_STRING_EQUAL(reply_reason(307), "Temporary Redirect");
 	CU_ASSERT_STRING_EQUAL(reply_reason(422), "Unprocessable Entity");
+	CU_ASSERT_STRING_EQUAL(reply_reason(403), "Forbidden");
+	CU_ASSERT_STRING_EQUAL(reply_reason(429), "Too Many Requests");
 	CU_ASSERT_STRING_EQUAL(reply_reason(299), "Unknown");
+}
+
+static void every_error_has_a_body(void)
+{
+	struct request req;
+
+	request_init(&req, &ops, NULL);
+	reply_error(&req, 403);
+	CU_ASSERT_TRUE(slice_is(req.reply.body, "{\"detail\":\"Forbidden\"}"));
+	CU_ASSERT_TRUE(head_has(&req, "Status: 403 Forbidden\r\n"));
+	request_unref(&req);
+}
+
+/* The same line before the reply, with it, and with one that is replaced. */
+static void a_header_may_come_before_its_reply(void)
+{
+	struct request req;
+
+	request_init(&req, &ops, NULL);
+	reply_header(&req, "X-First", slice_of("1"));
+	reply_json(&req, 200, json_object_new_int(7));
+	reply_header(&req, "X-Second", slice_of("2"));
+	CU_ASSERT_TRUE(slice_is(req.reply.headers, "X-First: 1\r\nX-Second: 2\r\n"));
+	reply_error(&req, 404);
+	CU_ASSERT_EQUAL(req.reply.headers.len, 0);
+	request_unref(&req);
+	request_init(&req, &ops, NULL);
+	reply_header(&req, "X-First", slice_of("1"));
+	reply_error(&req, 503);
+	CU_ASSERT_TRUE(slice_is(req.reply.headers, "X-First: 1\r\nRetry-After: 1\r\n"));
+	request_unref(&req);
+}
+
+static void a_begun_stream_is_not_replaced(void)
+{
+	struct request req;
+
+	request_init(&req, &ops, NULL);
+	reply_bytes(&req, 200, "text/plain", slice_of(""));
+	req.reply.begun = true;
+	reply_error(&req, 500);
+	CU_ASSERT_EQUAL(req.reply.status, 200);
+	CU_ASSERT_TRUE(req.reply.begun);
+	CU_ASSERT_EQUAL(req.reply.body.len, 0);
+	request_unref(&req);
 }
 
 static void a_second_reply_replaces_the_first(void)
@@ -294,6 +341,9 @@ static const struct test tests[] = {
 	{"JSON that was cut for lack of memory is 503", json_that_was_cut_is_503},
 	{"an error tells its reason", an_error_tells_its_reason},
 	{"every status we send has a reason", every_status_we_send_has_a_reason},
+	{"every error has a body", every_error_has_a_body},
+	{"a header may come before its reply", a_header_may_come_before_its_reply},
+	{"a stream that has begun is not replaced", a_begun_stream_is_not_replaced},
 	{"a second reply replaces the first", a_second_reply_replaces_the_first},
 	{"header lines follow each other", header_lines_follow_each_other},
 	{"a header value cannot end its line", a_header_value_cannot_end_its_line},

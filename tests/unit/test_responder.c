@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "../harness.h"
 #include "fcgi/responder.h"
@@ -1067,7 +1068,49 @@ static void a_table_that_cannot_grow_only_has_longer_chains(void)
 	close_connection(&c);
 }
 
+/* Seconds that we computed. */
+static double computed(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+/* As it is when a connection with as many requests as there are ids is closed. From the first chain
+ * on for each of them, it took a hundred times as long as filling it. */
+static void emptying_a_table_takes_as_long_as_filling_it(void)
+{
+	enum { IDS = 65535 };
+	struct fcgi_request *requests = calloc(IDS, sizeof(*requests));
+	struct fcgi_request *request;
+	struct fcgi_table table = {0};
+	double begun = computed();
+	double filled;
+	size_t count = 0;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(requests);
+	for (int i = 0; i < IDS; i++) {
+		requests[i].id = (uint16_t)(i + 1);
+		fcgi_table_add(&table, &requests[i]);
+	}
+	filled = computed();
+	while ((request = fcgi_table_any(&table))) {
+		fcgi_table_remove(&table, request);
+		count++;
+	}
+	CU_ASSERT_EQUAL(count, IDS);
+	CU_ASSERT(computed() - filled < 10 * (filled - begun));
+	fcgi_table_add(&table, &requests[0]);
+	CU_ASSERT_PTR_EQUAL(fcgi_table_any(&table), &requests[0]);
+	fcgi_table_remove(&table, &requests[0]);
+	fcgi_table_free(&table);
+	free(requests);
+}
+
 static const struct test tests[] = {
+	{"emptying a table takes as long as filling it",
+	 emptying_a_table_takes_as_long_as_filling_it},
 	{"a request is handed over when its PARAMS end",
 	 a_request_is_handed_over_when_its_params_end},
 	{"a request is not handed over before", a_request_is_not_handed_over_before},
