@@ -365,7 +365,8 @@ static void the_board_counts_what_came_and_how_it_ended(void)
 	CU_ASSERT_TRUE(client_got(2, "END 1 0 COMPLETE"));
 	CU_ASSERT_TRUE(client_got(3, "STDOUT 1 Status: 200 "));
 	CU_ASSERT_EQUAL(board_get(&board.own->accepted), 4);
-	CU_ASSERT_EQUAL(board_get(&board.own->requests), 4); /* not those aborted before they started */
+	CU_ASSERT_EQUAL(board_get(&board.own->requests),
+			4); /* not those aborted before they started */
 	CU_ASSERT_EQUAL(board_get(&board.own->draining), 1);
 	CU_ASSERT_EQUAL(board_get(&board.own->aborted), 2);
 	CU_ASSERT_EQUAL(answers(2), 2);
