@@ -86,12 +86,12 @@ static void read_pool(const struct board_threads *threads, uint64_t now, struct 
 
 static void read_routes(struct worker_state *worker)
 {
-	for (uint16_t i = 0; i < BOARD_ROUTES; i++) {
+	for (unsigned i = 0; i < BOARD_ROUTES; i++) {
 		const struct board_route *from = &worker->slot->routes[i];
 		struct route_state *to = &worker->routes[worker->route_count];
 
 		board_text(worker->paths[i], from->path, sizeof(from->path));
-		*to = (struct route_state){.route = i};
+		*to = (struct route_state){.route = (uint16_t)i};
 		for (unsigned b = 0; b < BOARD_BUCKETS; b++)
 			to->count += to->buckets[b] = board_get(&from->buckets[b]);
 		to->seconds = (double)board_get(&from->nanoseconds) / NS_PER_S;

@@ -79,7 +79,7 @@ static int lock_in_time(int fd)
 			seen = 0;
 		}
 		seen++;
-		nanosleep(&(struct timespec){.tv_nsec = LOCK_STEP_MS * 1000000}, NULL);
+		nanosleep(&(struct timespec){.tv_nsec = LOCK_STEP_MS * 1000000L}, NULL);
 	}
 	return -ETIMEDOUT;
 }
