@@ -1,6 +1,8 @@
 /* How a worker ends. */
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "../harness.h"
 #include "process.h"
@@ -61,6 +63,32 @@ static void int_drains(void)
 static void hup_drains(void)
 {
 	requests_in_flight_finish(SIGHUP);
+}
+
+static void hup_is_ignored_where_it_was(void)
+{
+	char directory[DIRECTORY_SIZE];
+	char path[DIRECTORY_SIZE + 16];
+	FILE *script;
+
+	CU_ASSERT_FATAL(directory_make(directory));
+	snprintf(path, sizeof(path), "%s/nohup", directory);
+	script = fopen(path, "we");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(script);
+	fprintf(script, "#!/bin/sh\ntrap '' HUP\nexec '%s' \"$@\"\n", program());
+	fchmod(fileno(script), 0755);
+	fclose(script);
+	CU_ASSERT_FATAL(worker_start_program(&worker, path, NULL, NULL));
+	CU_ASSERT_FATAL(raw_open(&raw, worker.socket));
+	kill(worker.pid, SIGHUP);
+	CU_ASSERT(raw_get(&raw, 1, "/", ""));
+	CU_ASSERT(raw_answers(&raw, "END 1 0 COMPLETE"));
+	tell(SIGTERM);
+	CU_ASSERT_EQUAL(worker_wait(&worker), 0);
+	CU_ASSERT(raw_closed(&raw));
+	raw_close(&raw);
+	worker_stop(&worker);
+	directory_remove(directory);
 }
 
 static void idle_connections_are_closed(void)
@@ -140,6 +168,7 @@ static const struct test tests[] = {
 	{"SIGUSR1 does the same", usr1_drains},
 	{"and SIGINT", int_drains},
 	{"SIGHUP does, too", hup_drains},
+	{"but not where nohup has it ignored", hup_is_ignored_where_it_was},
 	{"idle kept connections are closed at once", idle_connections_are_closed},
 	{"--drain refuse: new requests are a 503, or the 429 that the web server wants",
 	 new_requests_are_refused},
