@@ -17,7 +17,7 @@ bool injected_possible(void)
 
 bool injected_prepare(struct injected *in)
 {
-	const char *slash = strrchr(program(), '/');
+	const char *here = path_from_here(program());
 	char path[DIRECTORY_SIZE + 16];
 	void *map;
 	int fd;
@@ -28,8 +28,9 @@ bool injected_prepare(struct injected *in)
 	snprintf(path, sizeof(path), "%s/control", in->directory);
 	snprintf(in->scoreboard, sizeof(in->scoreboard), "%s/scoreboard", in->directory);
 	snprintf(in->file, sizeof(in->file), "FAULTS_CONTROL=%s", path);
+	/* Blanks divide its value. */
 	snprintf(in->preload, sizeof(in->preload), "LD_PRELOAD=%.*s/preload.so",
-		 (int)(slash - program()), program());
+		 (int)(strrchr(here, '/') - here), here);
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (fd < 0 || ftruncate(fd, sizeof(*in->control)))
 		return false;

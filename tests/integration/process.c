@@ -54,6 +54,18 @@ const char *program(void)
 	return path;
 }
 
+const char *path_from_here(const char *path)
+{
+	static char from_here[PATH_MAX + 1];
+	char here[PATH_MAX];
+	size_t len = getcwd(here, sizeof(here)) ? strlen(here) : 0;
+
+	if (!len || strncmp(path, here, len) || path[len] != '/')
+		return path;
+	snprintf(from_here, sizeof(from_here), ".%s", path + len);
+	return from_here;
+}
+
 /* ---- the guard ---- */
 
 static void clean_up(const char *directory)

@@ -47,6 +47,10 @@ bool poll_again(double deadline);
 /* The program under test: PROGRAM in the environment, or build/lanes; absolute. */
 const char *program(void);
 
+/* The path as it is called from the working directory ("./build/lanes") if it is below that, for
+ * those who take a blank for its end; or as it is. Lives until the next call. */
+const char *path_from_here(const char *path);
+
 /* Makes an empty directory below the program's, which the guard will remove; path has room for
  * DIRECTORY_SIZE bytes. False, after a message, if it cannot be made. */
 enum { DIRECTORY_SIZE = 96 };

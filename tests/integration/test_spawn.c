@@ -220,15 +220,14 @@ static void compiler_for_32_bits(void)
 {
 	char directory[DIRECTORY_SIZE];
 	char build[DIRECTORY_SIZE + 16];
-	char compiler[DIRECTORY_SIZE + 16];
+	char path[4096];
 
 	CU_ASSERT_FATAL(directory_make(directory));
-	snprintf(build, sizeof(build), "BUILD=%s/build", directory);
-	snprintf(compiler, sizeof(compiler), "CC=%s/cc", directory);
+	snprintf(build, sizeof(build), "BUILD=%s/build", path_from_here(directory));
+	snprintf(path, sizeof(path), "PATH=%s:%s", directory, getenv("PATH"));
 	stand_in(directory, "cc", 4); /* what it makes of __SIZEOF_POINTER__ */
-	run(&outcome,
-	    (const char *[]){"make", "--no-print-directory", build, compiler, "all", NULL},
-	    (const char *[]){"MAKEFLAGS", "SANITIZER", "CFLAGS", NULL}, -1);
+	run(&outcome, (const char *[]){"make", "--no-print-directory", build, "CC=cc", "all", NULL},
+	    (const char *[]){path, "MAKEFLAGS", "SANITIZER", "CFLAGS", NULL}, -1);
 	CU_ASSERT(outcome.status > 0);
 	CU_ASSERT_STRING_EQUAL(outcome.out, "");
 	CU_ASSERT_EQUAL(strncmp(outcome.errors, "Lanes needs a 64-bit machine\n", 29), 0);
