@@ -213,3 +213,19 @@ bool system_log_has(const struct system *s, const char *text)
 	snprintf(path, sizeof(path), "%s/worker.log", s->run_dir);
 	return file_has(path, text);
 }
+
+size_t system_log_count(const struct system *s, const char *log, const char *text)
+{
+	char path[DIRECTORY_SIZE + 32];
+	char line[4096];
+	size_t count = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/%s", s->run_dir, log);
+	file = fopen(path, "re");
+	while (file && fgets(line, sizeof(line), file))
+		count += strstr(line, text) != NULL;
+	if (file)
+		fclose(file);
+	return count;
+}

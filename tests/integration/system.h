@@ -6,6 +6,7 @@
 #define TESTS_INTEGRATION_SYSTEM_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -45,5 +46,8 @@ pid_t system_worker(const struct system *system, int slot);
 
 /* Where a worker, or anything of the system, writes; path as "worker.log". */
 bool system_log_has(const struct system *system, const char *text);
+
+/* How many lines of a log ("access.log") have the text. */
+size_t system_log_count(const struct system *system, const char *log, const char *text);
 
 #endif

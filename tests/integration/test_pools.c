@@ -20,20 +20,9 @@ static pid_t pid_of(const char *worker)
 	return at ? atoi(at + 6) : 0;
 }
 
-static unsigned log_count(const char *text)
+static size_t log_count(const char *text)
 {
-	char path[DIRECTORY_SIZE + 16];
-	char line[4096];
-	unsigned count = 0;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "%s/worker.log", lanes.run_dir);
-	file = fopen(path, "re");
-	while (file && fgets(line, sizeof(line), file))
-		count += strstr(line, text) != NULL;
-	if (file)
-		fclose(file);
-	return count;
+	return system_log_count(&lanes, "worker.log", text);
 }
 
 static int run_script(const char *name, const char *variable)
@@ -64,7 +53,7 @@ static void dies(const char *worker, const char *pool, const char *target, unsig
 	char missing[64];
 	char delayed[64];
 	const struct response *response;
-	unsigned starts = log_count("Child[");
+	size_t starts = log_count("Child[");
 
 	snprintf(missing, sizeof(missing), "not ready: %s\n", pool);
 	snprintf(delayed, sizeof(delayed), "worker=%s pid=", worker);

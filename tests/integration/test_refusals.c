@@ -15,18 +15,7 @@ static struct system sys;
 /* Lines of nginx's log with this text: it writes them up to a second later. */
 static size_t logged(const char *text)
 {
-	char path[DIRECTORY_SIZE + 16];
-	char line[4096];
-	size_t count = 0;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "%s/access.log", sys.run_dir);
-	file = fopen(path, "re");
-	while (file && fgets(line, sizeof(line), file))
-		count += strstr(line, text) != NULL;
-	if (file)
-		fclose(file);
-	return count;
+	return system_log_count(&sys, "access.log", text);
 }
 
 static void overload_stays_where_it_is(void)
