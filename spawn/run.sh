@@ -50,7 +50,7 @@ start_guard
 RUN_PID=$$ spawn/start.sh || finish $?
 
 if wanted; then
-	cat <<-EOF
+	cat 2>/dev/null <<-EOF
 		Try:
 		  curl -i http://localhost:$PORT/
 		  curl 'http://localhost:$PORT/async/await-one?seconds=0.5'

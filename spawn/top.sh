@@ -5,4 +5,6 @@
 
 check_owner looking
 [ -n "$(processes)" ] || fail "nothing is running in $RUN_DIR"
+[ ! -e "$RUN_DIR/board/scoreboard" ] || [ -r "$RUN_DIR/board/scoreboard" ] ||
+	fail "the scoreboard is for $(stat -c %U "$RUN_DIR/board") to read; /status?text shows the same"
 exec "$RUN_DIR/lanes" --top --scoreboard "$RUN_DIR/board/scoreboard"
