@@ -48,6 +48,8 @@ struct options {
 	int64_t params_limit; /* bytes */
 	int64_t stdin_limit;  /* bytes */
 	int64_t output_limit; /* bytes */
+	int64_t stream_limit; /* bytes */
+	int64_t max_streams;
 
 	int64_t header_timeout; /* this and all below: milliseconds */
 	int64_t queue_timeout;	/* 0: none */

@@ -25,7 +25,7 @@ struct work {
 	void *arg;
 };
 
-static void task_add(struct request *req, struct task *task, void (*cancel)(struct task *task))
+void task_add(struct request *req, struct task *task, void (*cancel)(struct task *task))
 {
 	task->req = req;
 	task->cancel = cancel;
@@ -52,7 +52,7 @@ static struct request *task_remove(struct task *task)
 	return req;
 }
 
-static void task_done(struct task *task)
+void task_done(struct task *task)
 {
 	struct request *req = task_remove(task);
 

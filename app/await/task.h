@@ -36,6 +36,11 @@ void gather(struct request *req);
 
 /* ---- for engines ---- */
 
+/* The request waits for one thing more, until task_done(), or until cancel() was called because it
+ * no longer does. The task is the caller's, and lives as long. */
+void task_add(struct request *req, struct task *task, void (*cancel)(struct task *task));
+void task_done(struct task *task);
+
 /* Runs the handler of req->route, or resumes it: ASYNC on the loop; SYNC through the thread pool.
  * ops->finished() is called when the reply is there, possibly before this returns. begun is
  * uv_hrtime(), or when the handler before this one gave the loop back; returns when this one did.

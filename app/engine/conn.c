@@ -148,6 +148,11 @@ size_t conn_waiting(const struct conn *conn)
 	return conn->fcgi.out.len - conn->sent;
 }
 
+uint64_t conn_position(const struct conn *conn)
+{
+	return conn->taken + conn_waiting(conn);
+}
+
 /* A request may be waiting in the socket, sent before the web server could see that we go. */
 bool conn_has_input(const struct conn *conn)
 {
@@ -171,6 +176,7 @@ static void conn_sent(struct conn *conn, size_t n)
 	struct buffer *out = &conn->fcgi.out;
 
 	conn->sent += n;
+	conn->taken += n;
 	if (conn->sent == out->len) {
 		buffer_free(out);
 		conn->sent = 0;
@@ -179,6 +185,8 @@ static void conn_sent(struct conn *conn, size_t n)
 		memmove(out->data, out->data + conn->sent, out->len);
 		conn->sent = 0;
 	}
+	if (conn->streams)
+		exchange_taken(conn);
 }
 
 /* Sends what the kernel takes now. False if the peer is gone. */
@@ -301,6 +309,9 @@ void conns_sweep(struct engine *engine)
 		next = conn->next;
 		conn->quiet_since = later(conn->quiet_since, held, now);
 		conn->unread_since = later(conn->unread_since, held, now);
+		/* Others on the connection have as long again, without them. */
+		if (exchange_end_late(conn, held, now) && fcgi_responder_active(&conn->fcgi))
+			conn->unread_since = now;
 		patience = conn_patience(conn, &since);
 		if (patience && now - since >= (uint64_t)patience)
 			conn_close(conn);

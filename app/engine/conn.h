@@ -19,8 +19,10 @@ struct conn {
 	struct conn *prev;
 	struct conn *next_dirty;
 	struct fcgi_responder fcgi;
-	size_t sent;	       /* bytes of fcgi.out that the kernel has taken */
-	uint64_t quiet_since;  /* uv_now() when the peer began to owe us input, or fell idle */
+	struct exchange *streams; /* replies without an end; exchange.c's */
+	size_t sent;		  /* bytes of fcgi.out that the kernel has taken */
+	uint64_t taken;		  /* bytes that it has taken, ever */
+	uint64_t quiet_since;	  /* uv_now() when the peer began to owe us input, or fell idle */
 	uint64_t unread_since; /* uv_now() when it last read something, while more waits for it */
 	uint8_t watched;       /* what we poll for: UV_READABLE, UV_WRITABLE, UV_DISCONNECT */
 	bool spoken;	       /* has sent a whole request before */
@@ -44,6 +46,9 @@ bool conn_is_idle(const struct conn *conn);
 
 /* Bytes that the peer has not taken yet. */
 size_t conn_waiting(const struct conn *conn);
+
+/* Where the last byte for the peer is, counted from the connection's first. */
+uint64_t conn_position(const struct conn *conn);
 
 /* Something has arrived that was not read yet. */
 bool conn_has_input(const struct conn *conn);

@@ -51,6 +51,7 @@ struct engine {
 	struct conn *conns;
 	struct conn *dirty; /* have output to flush, or are to be closed */
 	size_t conn_count;
+	size_t stream_count;
 	size_t in_flight;
 	size_t most_in_flight; /* since memory was given back */
 	size_t left_in_flight; /* when it was, and they keep some of it */

@@ -13,12 +13,25 @@
  * block of this size. */
 enum { SPARES_MAX = 256, ROOM_TO_REFUSE = 8 };
 
+/* A reply without an end. On its connection its bytes stand in line with those of others. */
+struct stream {
+	struct exchange *next; /* of the connection's streams */
+	struct exchange *prev;
+	uint64_t end;	  /* where on the connection its last byte is (conn_position) */
+	size_t unread;	  /* bytes sent since the peer last had all of them */
+	uint64_t since;	  /* uv_now() when the first of these was */
+	bool open;	  /* its head was sent; the loop's, unlike what the request's reply says */
+	bool given_up;	  /* it has outgrown its limit */
+	struct task task; /* the handler, waiting for the peer to have all of them */
+};
+
 /* One block of memory: the protocol's part of the request and the handler's. */
 struct exchange {
 	struct fcgi_request fcgi;
 	struct conn *conn; /* NULL once nobody wants the answer */
 	struct engine *engine;
 	struct exchange *next; /* among those that have arrived, or the spares */
+	struct stream stream;  /* from the moment its head is sent */
 	struct request req;
 };
 
@@ -85,28 +98,105 @@ static void send_bytes(struct exchange *exchange, const struct request *req, str
 	fcgi_responder_stdout_end(fcgi, &exchange->fcgi, record);
 }
 
-/* A stream would wait for a client that does not read until memory is out. */
+/* ---- streams ---- */
+
+static void stream_begin(struct exchange *exchange)
+{
+	struct conn *conn = exchange->conn;
+	struct stream *stream = &exchange->stream;
+
+	*stream = (struct stream){.next = conn->streams, .open = true};
+	if (stream->next)
+		stream->next->stream.prev = exchange;
+	conn->streams = exchange;
+	conn->engine->stream_count++;
+}
+
+static void stream_end(struct exchange *exchange)
+{
+	struct conn *conn = exchange->conn;
+	struct stream *stream = &exchange->stream;
+
+	if (stream->prev)
+		stream->prev->stream.next = stream->next;
+	else
+		conn->streams = stream->next;
+	if (stream->next)
+		stream->next->stream.prev = stream->prev;
+	conn->engine->stream_count--;
+}
+
+static bool stream_is_taken(const struct exchange *exchange)
+{
+	return exchange->conn->taken >= exchange->stream.end;
+}
+
+/* What a client does not read would wait for it until memory is out: a handler that does not look
+ * (stream_is_read, stream_drained) may be ahead of it by the limit and one write more. */
+static bool stream_has_room(struct exchange *exchange)
+{
+	const struct engine *engine = exchange->engine;
+	struct stream *stream = &exchange->stream;
+
+	if (stream_is_taken(exchange)) {
+		stream->unread = 0;
+		stream->since = uv_now(&engine->loop);
+	}
+	if (stream->unread > (size_t)engine->options->stream_limit)
+		stream->given_up = true;
+	return !stream->given_up;
+}
+
 static bool exchange_stream(struct request *req, struct slice bytes)
 {
 	struct exchange *exchange = container_of(req, struct exchange, req);
 	struct conn *conn = exchange->conn;
 	const struct engine *engine = conn->engine;
 
-	if (conn_waiting(conn) > (size_t)engine->options->output_limit && !conn->fcgi.out.failed) {
-		log_event(LOG_WARNING, "stream-unread", "request",
-			  log_number((long long)req->serial), NULL);
-		conn->fcgi.out.failed = true;
+	if (!exchange->stream.open) {
+		if (engine->stream_count >= (size_t)engine->options->max_streams) {
+			reply_error(req, 503);
+			return false;
+		}
+		stream_begin(exchange);
 	}
+	if (!stream_has_room(exchange))
+		return false;
 	send_bytes(exchange, req, bytes);
 	req->reply.begun = true;
+	exchange->stream.unread += bytes.len;
+	exchange->stream.end = conn_position(conn);
 	conn_mark_dirty(conn);
 	return !engine->draining;
 }
 
 static bool exchange_stream_is_read(const struct request *req)
 {
-	return conn_waiting(container_of(req, struct exchange, req)->conn) == 0;
+	return stream_is_taken(container_of(req, struct exchange, req));
 }
+
+static void cancel_wait(struct task *task)
+{
+	(void)task;
+}
+
+static void exchange_stream_drained(struct request *req)
+{
+	struct exchange *exchange = container_of(req, struct exchange, req);
+
+	if (!stream_is_taken(exchange))
+		task_add(req, &exchange->stream.task, cancel_wait);
+	gather(req);
+}
+
+void exchange_taken(struct conn *conn)
+{
+	for (struct exchange *exchange = conn->streams; exchange; exchange = exchange->stream.next)
+		if (exchange->stream.task.req && stream_is_taken(exchange))
+			task_done(&exchange->stream.task);
+}
+
+/* ---- the answer ---- */
 
 static void send_reply(struct exchange *exchange, const struct request *req)
 {
@@ -115,6 +205,8 @@ static void send_reply(struct exchange *exchange, const struct request *req)
 
 	send_bytes(exchange, req, reply_body(req));
 	fcgi_responder_end(&conn->fcgi, &exchange->fcgi, 0);
+	if (exchange->stream.open)
+		stream_end(exchange);
 	count_in_flight(engine, -1);
 	conn->quiet_since = uv_now(&engine->loop);
 	conn_mark_dirty(conn);
@@ -134,6 +226,7 @@ static const struct request_ops exchange_ops = {
 	.finished = exchange_finished,
 	.stream = exchange_stream,
 	.stream_is_read = exchange_stream_is_read,
+	.stream_drained = exchange_stream_drained,
 	.release = exchange_release,
 };
 
@@ -160,6 +253,7 @@ static struct fcgi_request *on_begin(void *owner)
 			 sizeof(exchange->req.arena));
 	exchange->conn = conn;
 	exchange->engine = engine;
+	exchange->stream.open = false;
 	exchange->req.serial = ++engine->serial;
 	exchange->req.peer = conn->fd;
 	count_in_flight(engine, 1);
@@ -274,30 +368,65 @@ static void on_ready(void *owner, struct fcgi_request *fcgi, enum fcgi_input inp
 }
 
 /* Once started, the handler may be running on a thread, which then owns the request's reply: answer
- * with a request of our own. */
-static void on_input_failed(void *owner, struct fcgi_request *fcgi, enum fcgi_input input)
+ * with a request of our own. What has a head cannot become something else, and only ends. */
+static void answer_instead(struct exchange *exchange, int status)
 {
-	struct conn *conn = owner;
-	struct exchange *exchange = exchange_of(fcgi);
+	struct engine *engine = exchange->engine;
 	struct request answer;
 	uint64_t now = uv_hrtime();
 
-	if (!exchange->req.times.received)
-		return; /* start() answers */
 	task_cancel_all(&exchange->req);
-	request_init(&answer, &exchange_ops, &conn->engine->sched);
+	request_init(&answer, &exchange_ops, &engine->sched);
 	answer.serial = exchange->req.serial;
 	answer.route_number = exchange->req.route_number;
 	answer.times = exchange->req.times;
 	answer.method = exchange->req.method;
-	reply_error(&answer, refusal(conn->engine, input));
-	if (exchange->req.reply.begun) { /* it has a head, and cannot become something else */
+	reply_error(&answer, status);
+	if (exchange->stream.open) {
 		answer.reply.begun = true;
 		answer.reply.body = (struct slice){"", 0};
 	}
-	trace_ran(conn->engine->board, &answer, now, now, true);
+	trace_ran(engine->board, &answer, now, now, true);
 	send_reply(exchange, &answer);
 	request_unref(&exchange->req);
+}
+
+static void on_input_failed(void *owner, struct fcgi_request *fcgi, enum fcgi_input input)
+{
+	struct conn *conn = owner;
+	struct exchange *exchange = exchange_of(fcgi);
+
+	if (exchange->req.times.received) /* or start() answers */
+		answer_instead(exchange, refusal(conn->engine, input));
+}
+
+static bool stream_is_late(const struct exchange *exchange, uint64_t now)
+{
+	const struct stream *stream = &exchange->stream;
+
+	return stream->given_up ||
+	       (!stream_is_taken(exchange) &&
+		now - stream->since >= (uint64_t)exchange->engine->options->send_timeout);
+}
+
+bool exchange_end_late(struct conn *conn, uint64_t held, uint64_t now)
+{
+	bool ended = false;
+	struct exchange *next;
+
+	for (struct exchange *exchange = conn->streams; exchange; exchange = next) {
+		struct stream *stream = &exchange->stream;
+
+		next = stream->next;
+		stream->since = stream->since + held < now ? stream->since + held : now;
+		if (!stream_is_late(exchange, now))
+			continue;
+		log_event(LOG_WARNING, "stream-unread", "request",
+			  log_number((long long)exchange->req.serial), NULL);
+		answer_instead(exchange, 200); /* as its head says */
+		ended = true;
+	}
+	return ended;
 }
 
 static void on_gone(void *owner, struct fcgi_request *fcgi)
@@ -306,6 +435,8 @@ static void on_gone(void *owner, struct fcgi_request *fcgi)
 	struct exchange *exchange = exchange_of(fcgi);
 	uint64_t now = uv_hrtime();
 
+	if (exchange->stream.open)
+		stream_end(exchange);
 	exchange->conn = NULL;
 	count_in_flight(conn->engine, -1);
 	if (!exchange->req.times.received)

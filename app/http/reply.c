@@ -155,6 +155,11 @@ bool stream_is_read(const struct request *req)
 	return req->ops->stream_is_read(req);
 }
 
+void stream_drained(struct request *req)
+{
+	req->ops->stream_drained(req);
+}
+
 /* Adds a line, or changes nothing if memory is out. */
 static bool add_line(struct request *req, const char *name, struct slice value)
 {

@@ -24,16 +24,21 @@ void reply_text(struct request *req, int status, const char *type, struct buffer
 
 /* Begins an answer of which nobody knows the end, and sends its head at once. True: go on with
  * stream_write() until it says false or there is no more, and return. False: the handler has
- * nothing left to do, as after a HEAD, or with an engine that cannot stream (a 501). ASYNC
- * handlers only; type is a static string. */
+ * nothing left to do, as after a HEAD, with an engine that cannot stream (a 501), or beyond
+ * --max-streams (a 503). ASYNC handlers only; type is a static string. */
 bool reply_stream(struct request *req, const char *type);
 
-/* Sends bytes (copied) with the batch of requests that is running. A client that does not read is
- * hung up on, like one that has gone its handler is not resumed. False: the worker drains, end the
- * stream. */
+/* Sends bytes (copied) with the batch of requests that is running. False: no more is wanted, as the
+ * worker drains, or its client has left too much unread (--stream-limit), and these bytes were not
+ * taken; end the stream. A client that has gone, or read nothing for --send-timeout, is not told
+ * here: its handler is not resumed. */
 bool stream_write(struct request *req, struct slice bytes);
 
-/* Whether the client has taken all that was written: for a stream that can wait with the rest. */
+/* AWAIT(req, stream_drained(req)): goes on when all that was written has left this process. Between
+ * two writes it keeps a stream within its limit, however slowly it is read. */
+void stream_drained(struct request *req);
+
+/* The same as a question, for a stream that would rather leave something out than wait. */
 bool stream_is_read(const struct request *req);
 
 /* Answers {"detail":"<the status's reason>"}, the form of every error FastAPI makes itself;

@@ -37,6 +37,8 @@ struct request_ops {
 	bool (*stream)(struct request *req, struct slice bytes);
 	/* Whether all that was sent of it has left this process. Loop thread. */
 	bool (*stream_is_read)(const struct request *req);
+	/* Begins to wait for that: for AWAIT. Loop thread. */
+	void (*stream_drained)(struct request *req);
 	/* The last reference is gone: frees the block. Loop thread. */
 	void (*release)(struct request *req);
 };

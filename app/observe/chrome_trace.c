@@ -36,8 +36,6 @@ struct place {
 	uint64_t end;
 };
 
-static const double UNREAD_PAUSE = 0.02; /* seconds until we look again whether it was read */
-
 struct trace {
 	struct buffer out; /* the piece that is being made */
 	bool begun;	   /* with an event */
@@ -214,8 +212,6 @@ static bool send_piece(struct request *req, struct trace *trace)
 	struct buffer *out = &trace->out;
 	bool more = true;
 
-	if (!stream_is_read(req))
-		return true;
 	if (!trace->slot)
 		buffer_append_text(out, "{\"displayTimeUnit\":\"ms\",\"traceEvents\":[");
 	for (int i = 0; i < STEPS && more && out->len < PIECE && !out->failed; i++)
@@ -255,6 +251,6 @@ void chrome_trace(struct request *req)
 	if (!*trace || !reply_stream(req, "application/json"))
 		return;
 	while (send_piece(req, *trace))
-		AWAIT(req, sleep_for(req, stream_is_read(req) ? 0 : UNREAD_PAUSE));
+		AWAIT(req, stream_drained(req));
 	ASYNC_END(req);
 }

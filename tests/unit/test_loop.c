@@ -82,10 +82,23 @@ static void client_send(int i, const char *script)
 	stream_free(&stream);
 }
 
+/* What a client has read already, of whom client_got() is asked afterwards. */
+static struct buffer heard;
+
+/* Reads what has come. */
+static void client_read(int i)
+{
+	char some[4096];
+	ssize_t n;
+
+	while ((n = recv(clients[i], some, sizeof(some), MSG_DONTWAIT)) > 0)
+		buffer_append(&heard, some, (size_t)n);
+}
+
 /* True if what came, up to the end of the connection, has this in it. */
 static bool client_got(int i, const char *text)
 {
-	struct buffer bytes = {0};
+	struct buffer bytes = heard;
 	struct buffer got = {0};
 	char some[4096];
 	bool found;
@@ -98,6 +111,7 @@ static bool client_got(int i, const char *text)
 	found = strstr(got.data, text) != NULL;
 	buffer_free(&bytes);
 	buffer_free(&got);
+	heard = (struct buffer){0};
 	close(clients[i]);
 	return found;
 }
@@ -185,12 +199,13 @@ static void stream_until_drained(struct request *req)
 	ASYNC_END(req);
 }
 
-/* Nobody reads it. */
+/* Nobody reads it, and it does not look. */
 static void stream_without_end(struct request *req)
 {
 	static char bytes[4096];
 
 	ASYNC_BEGIN(req);
+	memset(bytes, '.', sizeof(bytes));
 	CU_ASSERT_TRUE(reply_stream(req, "text/event-stream"));
 	for (;;) {
 		stream_write(req, (struct slice){bytes, sizeof(bytes)});
@@ -199,13 +214,67 @@ static void stream_without_end(struct request *req)
 	ASYNC_END(req);
 }
 
-static void drain_when_alone(struct request *req)
+/* More than the kernel keeps for a socket. */
+static void stream_much(struct request *req)
+{
+	static char bytes[1 << 20];
+
+	ASYNC_BEGIN(req);
+	memset(bytes, '.', sizeof(bytes));
+	CU_ASSERT_TRUE(reply_stream(req, "text/event-stream"));
+	CU_ASSERT_TRUE(stream_write(req, (struct slice){bytes, sizeof(bytes)}));
+	CU_ASSERT_FALSE(stream_is_read(req));
+	AWAIT(req, stream_drained(req));
+	CU_ASSERT_TRUE(stream_is_read(req));
+	stream_write(req, slice_of("the rest"));
+	ASYNC_END(req);
+}
+
+static bool heard_end_of_1(void)
+{
+	static const char end[] = {1, 3, 0, 1, 0, 8, 0, 0};
+
+	client_read(0);
+	return heard.len && memmem(heard.data, heard.len, end, sizeof(end)) != NULL;
+}
+
+/* Reads for client 0, whose other request it is, once that has been ended … */
+static void drain_when_ended(struct request *req)
 {
 	ASYNC_BEGIN(req);
-	while (board_get(&board.own->accepted) < 2 || board_get(&board.own->connections) > 1)
+	while (board_get(&board.own->in_flight) > 1)
+		AWAIT(req, sleep_for(req, 0.001));
+	while (!heard_end_of_1())
 		AWAIT(req, sleep_for(req, 0.001));
 	kill(getpid(), SIGTERM);
 	hello(req);
+	ASYNC_END(req);
+}
+
+/* … or so that it goes on. */
+static void read_until_ended(struct request *req)
+{
+	ASYNC_BEGIN(req);
+	while (!heard_end_of_1())
+		AWAIT(req, sleep_for(req, 0.001));
+	kill(getpid(), SIGTERM);
+	hello(req);
+	ASYNC_END(req);
+}
+
+static void one_too_many(struct request *req)
+{
+	CU_ASSERT_FALSE(reply_stream(req, "text/event-stream"));
+}
+
+static void open_another(struct request *req)
+{
+	ASYNC_BEGIN(req);
+	CU_ASSERT_TRUE(reply_stream(req, "text/event-stream"));
+	client_send(0, "request 2 keep " GET("/toomany"));
+	while (stream_write(req, slice_of("more ")) && board_get(&board.own->requests) < 2)
+		AWAIT(req, sleep_for(req, 0.001));
+	kill(getpid(), SIGTERM);
 	ASYNC_END(req);
 }
 
@@ -217,7 +286,11 @@ static const struct route list[] = {
 	ASYNC("/stream", stream_until_drained),
 	ASYNC("/connect", connect_while_it_drains),
 	ASYNC("/unread", stream_without_end),
-	ASYNC("/alone", drain_when_alone),
+	ASYNC("/much", stream_much),
+	ASYNC("/ended", drain_when_ended),
+	ASYNC("/reader", read_until_ended),
+	ASYNC("/another", open_another),
+	ASYNC("/toomany", one_too_many),
 	ASYNC("/drain", told_to_drain),
 	ASYNC("/first", signal_and_second),
 	ASYNC("/then", then_third),
@@ -405,18 +478,53 @@ static void a_stream_goes_on_until_it_drains(void)
 	end();
 }
 
-static void a_stream_that_nobody_reads_is_ended(void)
+static void a_stream_over_its_limit_is_ended_alone(void)
 {
 	begin();
-	options.output_limit = 65536;
-	for (int i = 0; i < 2; i++)
-		client_open(i);
+	options.stream_limit = 65536;
+	client_open(0);
 	client_send(0, "request 1 keep " GET("/unread"));
-	client_send(1, "request 1 keep " GET("/alone"));
+	client_send(0, "request 2 keep " GET("/ended"));
 	serve();
 	CU_ASSERT_EQUAL(lines_with("event=stream-unread"), 1);
-	CU_ASSERT_FALSE(client_got(0, "END "));
-	CU_ASSERT_TRUE(client_got(1, "END 1 0 COMPLETE"));
+	CU_ASSERT_EQUAL(answers_of("/unread"), 1);
+	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE\nSTDOUT 2 Status: 200 OK"));
+	end();
+}
+
+static void a_stream_unread_for_the_send_timeout_is_ended_alone(void)
+{
+	begin();
+	options.send_timeout = 100;
+	client_open(0);
+	client_send(0, "request 1 keep " GET("/much"));
+	client_send(0, "request 2 keep " GET("/ended"));
+	serve();
+	CU_ASSERT_EQUAL(lines_with("event=stream-unread"), 1);
+	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE\nSTDOUT 2 Status: 200 OK"));
+	end();
+}
+
+static void a_stream_waits_for_its_reader(void)
+{
+	begin();
+	client_open(0);
+	client_send(0, "request 1 keep " GET("/much"));
+	client_send(0, "request 2 keep " GET("/reader"));
+	serve();
+	CU_ASSERT_EQUAL(lines_with("event=stream-unread"), 0);
+	CU_ASSERT_TRUE(client_got(0, "STDOUT 1 the rest"));
+	end();
+}
+
+static void one_stream_too_many_is_a_503(void)
+{
+	begin();
+	options.max_streams = 1;
+	client_open(0);
+	client_send(0, "request 1 keep " GET("/another"));
+	serve();
+	CU_ASSERT_TRUE(client_got(0, "STDOUT 2 Status: 503 Service Unavailable"));
 	end();
 }
 
@@ -476,7 +584,12 @@ static const struct test tests[] = {
 	{"time in which the loop was held is not the peer's",
 	 time_in_which_the_loop_was_held_is_not_the_peers},
 	{"a stream goes on until the worker drains", a_stream_goes_on_until_it_drains},
-	{"a stream that nobody reads is ended", a_stream_that_nobody_reads_is_ended},
+	{"a stream that has outgrown its limit is ended, its neighbours are not",
+	 a_stream_over_its_limit_is_ended_alone},
+	{"a stream that is not read for the send timeout is ended, its neighbours are not",
+	 a_stream_unread_for_the_send_timeout_is_ended_alone},
+	{"a stream waits for its reader", a_stream_waits_for_its_reader},
+	{"one stream too many is a 503", one_stream_too_many_is_a_503},
 	{"work of one's own begins before the first request",
 	 work_of_ones_own_begins_before_the_first_request},
 	{"a loop that cannot start says so", what_cannot_start_says_so},

@@ -266,7 +266,7 @@ static void help_lists_every_option(void)
 		"params-limit",	 "stdin-limit",	 "output-limit",  "idle-timeout",  "header-timeout",
 		"queue-timeout", "send-timeout", "drain-timeout", "slow-callback", "ready-held",
 		"routes",	 "top",		 "core",	  "help",	   "version",
-		"ready-pools",
+		"ready-pools",	 "stream-limit", "max-streams",
 	};
 	char *text = NULL;
 	size_t len;
