@@ -42,7 +42,8 @@ static const struct option table[] = {
 	 "new requests while draining: refuse (503, or the status that LANES_DRAIN_STATUS "
 	 "names: nginx asks a sibling), wait (in the socket's queue)"},
 	{"nice", NUMBER, AT(nice), "0", 0, 19, NULL, "added to the process's nice value"},
-	{"threads", NUMBER, AT(threads), "40", 1, 1024, NULL, "of the blocking pool, at most"},
+	{"threads", NUMBER, AT(threads), "40", 1, 1024, NULL,
+	 "of the blocking pool, at most, but for those whose clients are gone"},
 	{"thread-queue", NUMBER, AT(thread_queue), "1000", 0, 10000000, NULL,
 	 "jobs that may wait for a blocking thread; one more is a 503"},
 	{"cpu-threads", NUMBER, AT(cpu_threads), "0", 0, 1024, NULL,

@@ -27,14 +27,15 @@ struct pool {
 	struct job_list queue;
 	struct job_list done;
 	size_t queued;
-	unsigned threads; /* started */
-	unsigned running; /* of these, busy with a job */
-	unsigned asleep;  /* of these, waiting to be woken */
-	bool waking;	  /* one of them has been woken and does not run yet */
-	unsigned born;	  /* threads that have begun to run */
+	unsigned threads;   /* started */
+	unsigned running;   /* of these, busy with a job */
+	unsigned abandoned; /* … that nobody wants any more */
+	unsigned asleep;    /* of these, waiting to be woken */
+	bool waking;	    /* one of them has been woken and does not run yet */
+	unsigned born;	    /* threads that have begun to run */
 	bool closing;
 	struct board_threads unseen; /* the board of a pool that has none */
-	pthread_t ids[];	     /* [options.threads] */
+	pthread_t ids[];	     /* [2 * options.threads] */
 };
 
 static void list_append(struct job_list *list, struct job *job)
@@ -62,7 +63,7 @@ static void list_remove(struct job_list *list, struct job *job)
 
 struct pool *pool_open(const struct pool_options *options)
 {
-	struct pool *pool = calloc(1, sizeof(*pool) + options->threads * sizeof(pool->ids[0]));
+	struct pool *pool = calloc(1, sizeof(*pool) + 2 * options->threads * sizeof(pool->ids[0]));
 
 	if (!pool)
 		return NULL;
@@ -73,6 +74,30 @@ struct pool *pool_open(const struct pool_options *options)
 	pthread_mutex_init(&pool->lock, NULL);
 	pthread_cond_init(&pool->work, NULL);
 	return pool;
+}
+
+/* Threads that work for somebody: those that the limit is for. */
+static unsigned at_work(const struct pool *pool)
+{
+	return pool->running - pool->abandoned;
+}
+
+/* A thread that runs an abandoned job is lost for as long as that takes. Another may be started in
+ * its place, but not without end: who asks and leaves would have any number of them. */
+static unsigned most_threads(const struct pool *pool)
+{
+	unsigned limit = pool->options.threads;
+
+	return limit + (pool->abandoned < limit ? pool->abandoned : limit);
+}
+
+/* Threads that could take a job now. */
+static unsigned free_threads(const struct pool *pool)
+{
+	unsigned idle = pool->threads - pool->running;
+	unsigned allowed = pool->options.threads - at_work(pool);
+
+	return idle < allowed ? idle : allowed;
 }
 
 static void wake_loop(struct pool *pool)
@@ -88,7 +113,8 @@ static void show(struct pool *pool)
 	struct board_threads *board = pool->options.board;
 
 	board_set(&board->started, pool->threads);
-	board_set(&board->running, pool->running);
+	board_set(&board->running, at_work(pool));
+	board_set(&board->abandoned, pool->abandoned);
 	board_set(&board->queued, pool->queued);
 	board_set(&board->oldest, pool->queue.first ? pool->queue.first->queued : 0);
 }
@@ -99,7 +125,7 @@ static void show(struct pool *pool)
  * So a burst of short jobs is done by the few threads that are awake anyway. */
 static bool wants_wake(struct pool *pool)
 {
-	if (!pool->queue.first || !pool->asleep || pool->waking)
+	if (!pool->queue.first || !pool->asleep || pool->waking || !free_threads(pool))
 		return false;
 	pool->waking = true;
 	return true;
@@ -125,7 +151,7 @@ static void run_job(struct pool *pool, struct job *job, unsigned thread)
 	list_remove(&pool->queue, job);
 	pool->queued--;
 	pool->running++;
-	job->taken = true;
+	job->taken = job->running = true;
 	job->thread = thread;
 	job->started = uv_hrtime();
 	job->dropped = is_pointless(job);
@@ -144,6 +170,8 @@ static void run_job(struct pool *pool, struct job *job, unsigned thread)
 
 	pthread_mutex_lock(&pool->lock);
 	pool->running--;
+	job->running = false;
+	pool->abandoned -= job->abandoned;
 	show(pool);
 	first = !pool->done.first;
 	list_append(&pool->done, job);
@@ -165,7 +193,7 @@ static void *thread_main(void *argument)
 	pthread_mutex_lock(&pool->lock);
 	thread = pool->born++;
 	while (!pool->closing) {
-		if (pool->queue.first) {
+		if (pool->queue.first && free_threads(pool)) {
 			run_job(pool, pool->queue.first, thread);
 			continue;
 		}
@@ -202,21 +230,25 @@ static void start_thread(struct pool *pool)
 	pool->threads++;
 }
 
+static void start_thread_if_needed(struct pool *pool)
+{
+	if (pool->queued >= free_threads(pool) && at_work(pool) < pool->options.threads &&
+	    pool->threads < most_threads(pool))
+		start_thread(pool);
+}
+
 /* A job queued for a thread that is about to wake up, or being born, does not wait: what counts as
  * the queue's length is the jobs beyond the threads that are free. */
 int pool_submit(struct pool *pool, struct job *job)
 {
-	unsigned free_threads;
 	bool wake = false;
 	int err = 0;
 
 	job->queued = uv_hrtime();
-	job->taken = false;
+	job->taken = job->running = job->abandoned = false;
 	pthread_mutex_lock(&pool->lock);
-	if (pool->queued >= pool->threads - pool->running && pool->threads < pool->options.threads)
-		start_thread(pool);
-	free_threads = pool->threads - pool->running;
-	if (pool->threads == 0 || pool->queued >= pool->options.queue + free_threads) {
+	start_thread_if_needed(pool);
+	if (pool->threads == 0 || pool->queued >= pool->options.queue + free_threads(pool)) {
 		err = -EAGAIN;
 		board_add(&pool->options.board->refused, 1);
 	} else {
@@ -234,15 +266,24 @@ int pool_submit(struct pool *pool, struct job *job)
 bool pool_cancel(struct pool *pool, struct job *job)
 {
 	bool dropped;
+	bool wake;
 
 	pthread_mutex_lock(&pool->lock);
 	dropped = !job->taken;
 	if (dropped) {
 		list_remove(&pool->queue, job);
 		pool->queued--;
-		show(pool);
+	} else if (job->running) {
+		job->abandoned = true;
+		pool->abandoned++;
+		if (pool->queue.first)
+			start_thread_if_needed(pool);
 	}
+	show(pool);
+	wake = wants_wake(pool);
 	pthread_mutex_unlock(&pool->lock);
+	if (wake)
+		pthread_cond_signal(&pool->work);
 	return dropped;
 }
 

@@ -3,8 +3,11 @@
  * not wait for it.
  *
  * Jobs run first in, first out. Threads are started when there is work and no idle thread, up to
- * the limit, and then kept. A finished job goes onto a list that the loop empties (pool_reap) when
- * the pool's eventfd becomes readable; one wake-up serves however many jobs are on the list.
+ * the limit, and then kept. The limit is for jobs that somebody waits for: one that is cancelled
+ * while it runs is abandoned, goes on, and no longer counts, as with anyio's abandon_on_cancel;
+ * other threads, up to the limit once more, stand in for those that run such jobs. A finished job
+ * goes onto a list that the loop empties (pool_reap) when the pool's eventfd becomes readable; one
+ * wake-up serves however many jobs are on the list.
  *
  * Not libuv's queue: that one is shared, unbounded and has four threads (DESIGN: "Threads").
  */
@@ -30,12 +33,14 @@ struct job {
 	int peer;	  /* descriptor that hangs up when nobody wants it any more; 0: none */
 	unsigned thread;  /* number of the thread that ran it, from 0 */
 	bool taken;	  /* a thread has it, or has had it */
-	bool dropped;	  /* … and found that peer had hung up: run() was not called */
+	bool running;	  /* … and is not done with it */
+	bool abandoned;	  /* … and was told that nobody waits for it any more */
+	bool dropped; /* a thread took it and found that peer had hung up: run() was not called */
 };
 
 struct pool_options {
 	const char *name;	     /* of the threads; up to 10 characters; static */
-	unsigned threads;	     /* at most so many, at least 1 */
+	unsigned threads;	     /* at most so many at work, at least 1 */
 	size_t queue;		     /* jobs that may wait for a thread */
 	int nice;		     /* of the threads, added to the process's */
 	int wake_fd;		     /* an eventfd of the caller, written when jobs are done */
@@ -50,8 +55,8 @@ struct pool *pool_open(const struct pool_options *options);
 /* Queues the job. 0, or -EAGAIN if the queue is full or no thread could be started at all. */
 int pool_submit(struct pool *pool, struct job *job);
 
-/* Drops a job that no thread has taken yet: true, and it will never run. False: it runs or has
- * run, and comes back through pool_reap(). */
+/* Drops a job that no thread has taken yet: true, and it will never run. False: it runs, from now
+ * on abandoned, or has run, and comes back through pool_reap(). */
 bool pool_cancel(struct pool *pool, struct job *job);
 
 /* All jobs done since the last call, oldest first, linked by next; NULL if none. */

@@ -72,6 +72,7 @@ static void read_pool(const struct board_threads *threads, uint64_t now, struct 
 	if (pool->threads > BOARD_THREADS_MAX)
 		pool->threads = BOARD_THREADS_MAX;
 	pool->running = board_get(&threads->running);
+	pool->abandoned = board_get(&threads->abandoned);
 	pool->queued = board_get(&threads->queued);
 	pool->refused = board_get(&threads->refused);
 	pool->oldest_wait = oldest ? seconds_since(oldest, now) : 0;

@@ -34,6 +34,7 @@ struct pool_state {
 	uint64_t limit;
 	uint64_t threads;
 	uint64_t running;
+	uint64_t abandoned;
 	uint64_t queued;
 	uint64_t refused;
 	double oldest_wait; /* seconds the job at the head of the queue has waited */

@@ -48,6 +48,8 @@ static const struct metric of_pools[] = {
 	{"thread_pool_limit", "gauge", "Threads the pool may have.", COUNT, OF_POOL(limit)},
 	{"thread_pool_threads", "gauge", "Threads the pool has started.", COUNT, OF_POOL(threads)},
 	{"thread_pool_running", "gauge", "Threads that run a job.", COUNT, OF_POOL(running)},
+	{"thread_pool_abandoned", "gauge", "Threads that run a job for a client that is gone.",
+	 COUNT, OF_POOL(abandoned)},
 	{"thread_pool_queued", "gauge", "Jobs that wait for a thread.", COUNT, OF_POOL(queued)},
 	{"thread_pool_refused_total", "counter", "Jobs refused because the queue was full.", COUNT,
 	 OF_POOL(refused)},

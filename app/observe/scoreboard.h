@@ -26,7 +26,7 @@ enum {
 	BOARD_NAME = 16,
 	BOARD_BUCKETS = 14,	  /* of a latency histogram, the last one unbounded */
 	BOARD_THREADS = 64,	  /* of each pool that are shown one by one */
-	BOARD_THREADS_MAX = 1024, /* of each pool */
+	BOARD_THREADS_MAX = 2048, /* of each pool, with those that run abandoned jobs */
 	BOARD_SECONDS = 64,	  /* of loop history */
 	BOARD_SPANS = 16384,	  /* a power of two */
 };
@@ -76,6 +76,7 @@ struct board_threads {
 	word limit;
 	word started;
 	word running;
+	word abandoned; /* run for nobody any more, besides */
 	word queued;
 	word refused;
 	word oldest; /* when the job at the queue's head was queued; 0: none */

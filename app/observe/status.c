@@ -61,10 +61,12 @@ static void append_pools(struct buffer *out, const struct worker_state *worker)
 
 		buffer_format(out,
 			      "%s\"%s\":{\"limit\":%" PRIu64 ",\"threads\":%" PRIu64
-			      ",\"running\":%" PRIu64 ",\"queued\":%" PRIu64 ",\"refused\":%" PRIu64
+			      ",\"running\":%" PRIu64 ",\"abandoned\":%" PRIu64
+			      ",\"queued\":%" PRIu64 ",\"refused\":%" PRIu64
 			      ",\"oldest_wait\":%.6f,\"busy\":[",
 			      i ? "," : "", board_pool_names[i], pool->limit, pool->threads,
-			      pool->running, pool->queued, pool->refused, pool->oldest_wait);
+			      pool->running, pool->abandoned, pool->queued, pool->refused,
+			      pool->oldest_wait);
 		for (unsigned t = 0; t < pool->busy_count; t++) {
 			buffer_format(out, "%s{\"thread\":%u,", t ? "," : "", pool->busy[t].thread);
 			append_running(out, worker, &pool->busy[t].request);

@@ -12,7 +12,7 @@
 
 struct response {
 	int status; /* 0: no answer */
-	char body[262144];
+	char body[1 << 20];
 	char head[8192]; /* status line and header lines as they came */
 	double seconds;
 };

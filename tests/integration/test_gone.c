@@ -173,6 +173,21 @@ static void queued_jobs_beside_a_held_loop(void)
 	end();
 }
 
+/* What a thread does already cannot be stopped; another takes its place. */
+static void a_thread_that_works_for_nobody(void)
+{
+	long threads;
+
+	CU_ASSERT_FATAL(worker_start(&worker, (const char *const[]){"--threads", "1", NULL}, NULL));
+	threads = process_status(worker.pid, "Threads");
+	CU_ASSERT_FATAL(raw_open(&holder, worker.socket));
+	CU_ASSERT(raw_get(&holder, 1, "/sync/noawait", "seconds=30"));
+	CU_ASSERT(EVENTUALLY(process_status(worker.pid, "Threads") == threads + 1));
+	raw_close(&holder);
+	the_next_one_is_served("/sync/noawait");
+	worker_stop(&worker);
+}
+
 /* ---- late ones ---- */
 
 /* Asks for "/", as of so many seconds ago. */
@@ -256,6 +271,8 @@ static const struct test tests[] = {
 	{"nor those that are aborted before they are read", aborted_before_they_are_read},
 	{"nor those that are aborted while one of them runs", aborted_while_one_of_them_runs},
 	{"nor does a thread, though the loop is held", queued_jobs_beside_a_held_loop},
+	{"nor does the next one wait for a thread that works for nobody",
+	 a_thread_that_works_for_nobody},
 	{"a loop refuses what waited for longer than --queue-timeout", a_loop_refuses_what_is_late},
 	{"a prefork worker does, too", a_process_refuses_what_is_late},
 	{"a loop that was free believes no clock that is an hour off",

@@ -302,13 +302,61 @@ static void a_queued_job_can_be_dropped(void)
 		CU_ASSERT_EQUAL(submit(pool, i), 0);
 	entered(0);
 	CU_ASSERT_TRUE(pool_cancel(pool, &jobs[2].job));
-	CU_ASSERT_FALSE(pool_cancel(pool, &jobs[0].job)); /* it runs */
 	for (int i = 0; i < 4; i++)
 		let_go(i);
 	reap(pool, 3, done);
 	CU_ASSERT_PTR_EQUAL(done[2], &jobs[3]);
 	CU_ASSERT_EQUAL(jobs[2].order, 0);
 	CU_ASSERT_FALSE(pool_cancel(pool, &jobs[0].job)); /* it has run */
+	end(pool);
+}
+
+/* Of one thread's limit: jobs 0 and 1 run, one of them for nobody; 2 has to wait for 1, and is not
+ * given a third thread. */
+static void an_abandoned_job_has_a_stand_in(void)
+{
+	struct pool *pool = begin(1, MOST, 0);
+	struct held *done[4];
+
+	CU_ASSERT_EQUAL(submit(pool, 0), 0);
+	entered(0);
+	CU_ASSERT_EQUAL(submit(pool, 1), 0);
+	CU_ASSERT_FALSE(pool_cancel(pool, &jobs[0].job)); /* it runs */
+	entered(1);
+	CU_ASSERT_EQUAL(submit(pool, 2), 0);
+	CU_ASSERT_FALSE(pool_cancel(pool, &jobs[1].job));
+	CU_ASSERT_EQUAL(submit(pool, 3), 0);
+	let_go(2);
+	let_go(3);
+	let_go(1);
+	reap(pool, 3, done);
+	CU_ASSERT_PTR_EQUAL(done[0], &jobs[1]);
+	CU_ASSERT_TRUE(pthread_equal(jobs[2].thread, jobs[1].thread));
+	CU_ASSERT_EQUAL(jobs[3].order, 4);
+	let_go(0);
+	reap(pool, 1, done);
+	end(pool);
+}
+
+/* When the abandoned job is done there are two threads, of which one may work. */
+static void a_stand_in_is_not_one_more(void)
+{
+	struct pool *pool = begin(1, 0, 0);
+	struct held *done[1];
+
+	CU_ASSERT_EQUAL(submit(pool, 0), 0);
+	entered(0);
+	CU_ASSERT_FALSE(pool_cancel(pool, &jobs[0].job));
+	CU_ASSERT_EQUAL(submit(pool, 1), 0);
+	entered(1);
+	let_go(0);
+	reap(pool, 1, done);
+	CU_ASSERT_EQUAL(submit(pool, 2), -EAGAIN);
+	let_go(1);
+	reap(pool, 1, done);
+	CU_ASSERT_EQUAL(submit(pool, 2), 0);
+	let_go(2);
+	reap(pool, 1, done);
 	end(pool);
 }
 
@@ -427,6 +475,8 @@ static const struct test tests[] = {
 	{"without a queue a free thread still takes a job",
 	 without_a_queue_a_free_thread_still_takes_a_job},
 	{"a queued job can be dropped", a_queued_job_can_be_dropped},
+	{"an abandoned job has a stand-in", an_abandoned_job_has_a_stand_in},
+	{"a stand-in is not one more", a_stand_in_is_not_one_more},
 	{"a dropped job makes room", a_dropped_job_makes_room},
 	{"times follow each other", times_follow_each_other},
 	{"threads have names, niceness and no signals",
