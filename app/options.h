@@ -50,6 +50,8 @@ struct options {
 	int64_t output_limit; /* bytes */
 	int64_t stream_limit; /* bytes */
 	int64_t max_streams;
+	int64_t memory_limit;	   /* bytes */
+	int64_t conn_memory_limit; /* bytes */
 
 	int64_t header_timeout; /* this and all below: milliseconds */
 	int64_t queue_timeout;	/* 0: none */

@@ -82,6 +82,17 @@ static int grow(struct timers *t)
 	return 0;
 }
 
+/* What a rush has needed goes back. */
+static void shrink(struct timers *t)
+{
+	struct timer_entry *heap = realloc(t->heap, t->size / 2 * sizeof(*heap));
+
+	if (!heap)
+		return;
+	t->heap = heap;
+	t->size /= 2;
+}
+
 int timers_add(struct timers *t, struct timer *timer, uint64_t due)
 {
 	if (t->count + 1 >= t->size && grow(t))
@@ -102,12 +113,14 @@ void timers_remove(struct timers *t, struct timer *timer)
 		return;
 	timer->place = 0;
 	last = t->heap[t->count--];
-	if (last.timer == timer)
-		return;
-	if (at > 1 && last.due < t->heap[at / 2].due)
-		sift_up(t, at, last);
-	else
-		sift_down(t, at, last);
+	if (last.timer != timer) {
+		if (at > 1 && last.due < t->heap[at / 2].due)
+			sift_up(t, at, last);
+		else
+			sift_down(t, at, last);
+	}
+	if (t->count < t->size / 4 && t->size > SMALLEST)
+		shrink(t);
 }
 
 void timers_close(struct timers *t)

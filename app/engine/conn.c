@@ -22,15 +22,22 @@ static void on_event(uv_poll_t *poll, int status, int events);
 
 /* ---- open ---- */
 
+/* Whether more is read from a peer that has not taken all of our output. */
+__attribute__((noinline)) static bool is_heard(const struct conn *conn)
+{
+	return conn->lingering ||
+	       (conn_waiting(conn) <= (size_t)conn->engine->options->output_limit &&
+		!budget_is_spent(&conn->budget));
+}
+
 /* Polls for what can be made use of: input unless too much output waits, room if some does; and for
  * the peer's leaving, which so is known before what it had asked for is read. */
 static int conn_watch(struct conn *conn)
 {
-	size_t waiting = conn_waiting(conn);
-	int events = UV_DISCONNECT | (waiting ? UV_WRITABLE : 0);
+	int events = UV_DISCONNECT | UV_READABLE;
 
-	if (conn->lingering || waiting <= (size_t)conn->engine->options->output_limit)
-		events |= UV_READABLE;
+	if (conn_waiting(conn))
+		events = UV_DISCONNECT | UV_WRITABLE | (is_heard(conn) ? UV_READABLE : 0);
 	if (events == conn->watched)
 		return 0;
 	conn->watched = (uint8_t)events;
@@ -46,8 +53,12 @@ void conn_new(struct engine *engine, int fd)
 		free(conn);
 		return;
 	}
+	conn->refs = 1;
 	conn->poll.data = conn;
 	conn->fd = fd;
+	conn->budget = (struct budget){.name = "connection",
+				       .of = &engine->budget,
+				       .limit = (size_t)engine->options->conn_memory_limit};
 	conn->engine = engine;
 	if (engine->listener->tcp)
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
@@ -189,6 +200,16 @@ static void conn_sent(struct conn *conn, size_t n)
 		exchange_taken(conn);
 }
 
+/* What waits is the connection's to answer for. */
+__attribute__((noinline)) static void conn_charge(struct conn *conn)
+{
+	size_t held = conn_waiting(conn) ? conn->fcgi.out.size : 0;
+
+	budget_give(&conn->budget, conn->charged);
+	budget_charge(&conn->budget, held);
+	conn->charged = held;
+}
+
 /* Sends what the kernel takes now. False if the peer is gone. */
 static bool conn_write(struct conn *conn)
 {
@@ -204,6 +225,8 @@ static bool conn_write(struct conn *conn)
 		conn->unread_since = uv_now(&conn->engine->loop);
 	if (n > 0)
 		conn_sent(conn, (size_t)n);
+	if (conn->charged || conn_waiting(conn))
+		conn_charge(conn);
 	return true;
 }
 
@@ -247,9 +270,20 @@ void conns_flush(struct engine *engine)
 
 /* ---- close ---- */
 
+void conn_ref(struct conn *conn)
+{
+	conn->refs++;
+}
+
+void conn_unref(struct conn *conn)
+{
+	if (--conn->refs == 0)
+		free(conn);
+}
+
 static void on_closed(uv_handle_t *handle)
 {
-	free(handle->data);
+	conn_unref(handle->data);
 }
 
 void conn_close(struct conn *conn)
@@ -268,6 +302,7 @@ void conn_close(struct conn *conn)
 	engine->conn_count--;
 	board_set(&engine->board->connections, engine->conn_count);
 	fcgi_responder_close(&conn->fcgi);
+	conn_charge(conn);
 	uv_close((uv_handle_t *)&conn->poll, on_closed);
 	close(conn->fd);
 	accept_resume(engine);

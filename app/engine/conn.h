@@ -11,8 +11,11 @@
 
 #include "engine.h"
 
+/* Lives until it is closed and the last of its requests has been released: their memory is part of
+ * its budget. */
 struct conn {
 	uv_poll_t poll;
+	uint32_t refs;
 	int fd;
 	struct engine *engine;
 	struct conn *next;
@@ -22,6 +25,8 @@ struct conn {
 	struct exchange *streams; /* replies without an end; exchange.c's */
 	size_t sent;		  /* bytes of fcgi.out that the kernel has taken */
 	uint64_t taken;		  /* bytes that it has taken, ever */
+	struct budget budget;	  /* part of the engine's */
+	size_t charged;		  /* … for fcgi.out, when it last was not taken whole */
 	uint64_t quiet_since;	  /* uv_now() when the peer began to owe us input, or fell idle */
 	uint64_t unread_since; /* uv_now() when it last read something, while more waits for it */
 	uint8_t watched;       /* what we poll for: UV_READABLE, UV_WRITABLE, UV_DISCONNECT */
@@ -34,9 +39,13 @@ struct conn {
 /* Takes over a connected, non-blocking socket and begins to read from it. */
 void conn_new(struct engine *engine, int fd);
 
-/* Closes it: its requests are gone, its memory is freed when libuv has let go of it. Safe to call
- * twice. */
+/* Closes it: its requests are gone; its memory is freed when libuv has let go of it, and they have.
+ * Safe to call twice. */
 void conn_close(struct conn *conn);
+
+/* One more request has a part in its budget, or no longer has. */
+void conn_ref(struct conn *conn);
+void conn_unref(struct conn *conn);
 
 /* It has output: to be flushed with the batch. */
 void conn_mark_dirty(struct conn *conn);

@@ -11,6 +11,7 @@
 #include <uv.h>
 
 #include "../await/sched.h"
+#include "../budget.h"
 #include "../fcgi/responder.h"
 #include "../http/router.h"
 #include "../observe/scoreboard.h"
@@ -53,8 +54,9 @@ struct engine {
 	size_t conn_count;
 	size_t stream_count;
 	size_t in_flight;
+	struct budget budget;  /* the worker's */
 	size_t most_in_flight; /* since memory was given back */
-	size_t left_in_flight; /* when it was, and they keep some of it */
+	size_t left_held;      /* bytes when it was, which keep some of it */
 	uint64_t serial;
 	struct exchange *arrived; /* requests that were read and are to be started, oldest first */
 	struct exchange *arrived_last;

@@ -28,8 +28,8 @@ struct stream {
 /* One block of memory: the protocol's part of the request and the handler's. */
 struct exchange {
 	struct fcgi_request fcgi;
-	struct conn *conn; /* NULL once nobody wants the answer */
-	struct engine *engine;
+	struct conn *conn;     /* has a reference */
+	bool wanted;	       /* somebody still waits for the answer */
 	struct exchange *next; /* among those that have arrived, or the spares */
 	struct stream stream;  /* from the moment its head is sent */
 	struct request req;
@@ -50,15 +50,17 @@ static struct slice exchange_param(const struct request *req, const char *name)
 static void exchange_release(struct request *req)
 {
 	struct exchange *exchange = container_of(req, struct exchange, req);
+	struct engine *engine = exchange->conn->engine;
 
 	fcgi_params_free(&exchange->fcgi.params);
-	if (exchange->engine->spare_count >= SPARES_MAX) {
+	conn_unref(exchange->conn);
+	if (engine->spare_count >= SPARES_MAX) {
 		free(exchange);
 		return;
 	}
-	exchange->next = exchange->engine->spares;
-	exchange->engine->spares = exchange;
-	exchange->engine->spare_count++;
+	exchange->next = engine->spares;
+	engine->spares = exchange;
+	engine->spare_count++;
 }
 
 static struct exchange *exchange_alloc(struct engine *engine)
@@ -135,7 +137,7 @@ static bool stream_is_taken(const struct exchange *exchange)
  * (stream_is_read, stream_drained) may be ahead of it by the limit and one write more. */
 static bool stream_has_room(struct exchange *exchange)
 {
-	const struct engine *engine = exchange->engine;
+	const struct engine *engine = exchange->conn->engine;
 	struct stream *stream = &exchange->stream;
 
 	if (stream_is_taken(exchange)) {
@@ -154,7 +156,8 @@ static bool exchange_stream(struct request *req, struct slice bytes)
 	const struct engine *engine = conn->engine;
 
 	if (!exchange->stream.open) {
-		if (engine->stream_count >= (size_t)engine->options->max_streams) {
+		if (engine->stream_count >= (size_t)engine->options->max_streams ||
+		    budget_is_spent(&conn->budget)) {
 			reply_error(req, 503);
 			return false;
 		}
@@ -172,7 +175,9 @@ static bool exchange_stream(struct request *req, struct slice bytes)
 
 static bool exchange_stream_is_read(const struct request *req)
 {
-	return stream_is_taken(container_of(req, struct exchange, req));
+	const struct exchange *exchange = container_of(req, struct exchange, req);
+
+	return stream_is_taken(exchange) && !budget_is_spent(&exchange->conn->budget);
 }
 
 static void cancel_wait(struct task *task)
@@ -210,7 +215,7 @@ static void send_reply(struct exchange *exchange, const struct request *req)
 	count_in_flight(engine, -1);
 	conn->quiet_since = uv_now(&engine->loop);
 	conn_mark_dirty(conn);
-	exchange->conn = NULL;
+	exchange->wanted = false;
 }
 
 static void exchange_finished(struct request *req)
@@ -251,9 +256,11 @@ static struct fcgi_request *on_begin(void *owner)
 	request_init(&exchange->req, &exchange_ops, &engine->sched);
 	fcgi_params_init(&exchange->fcgi.params, (char *)exchange->req.arena,
 			 sizeof(exchange->req.arena));
+	exchange->fcgi.params.budget = exchange->req.budget = &conn->budget;
 	exchange->conn = conn;
-	exchange->engine = engine;
+	exchange->wanted = true;
 	exchange->stream.open = false;
+	conn_ref(conn);
 	exchange->req.serial = ++engine->serial;
 	exchange->req.peer = conn->fd;
 	count_in_flight(engine, 1);
@@ -291,7 +298,10 @@ static int refusal(const struct engine *engine, enum fcgi_input input)
 	case FCGI_INPUT_OK:
 		break;
 	}
-	return engine->in_flight > (size_t)engine->options->max_reqs ? 503 : 0;
+	return engine->in_flight > (size_t)engine->options->max_reqs ||
+			       budget_is_spent(&engine->budget)
+		       ? 503
+		       : 0;
 }
 
 /* Another worker has room for what is refused because this one drains, and perhaps not for what is
@@ -316,21 +326,22 @@ static void arrived(struct engine *engine, struct exchange *exchange)
 
 static uint64_t start(struct exchange *exchange, uint64_t now)
 {
-	struct board_slot *board = exchange->engine->board;
+	const struct engine *engine = exchange->conn->engine;
+	struct board_slot *board = engine->board;
 	struct request *req = &exchange->req;
 	bool routed = false;
 
 	req->times.received = now;
 	if (!req->reply.status && !take_params(exchange))
 		reply_error(req, 400);
-	if (!req->reply.status && exchange->engine->refusing)
+	if (!req->reply.status && engine->refusing)
 		reply_error(req, drain_status(req));
-	if (!req->reply.status && request_is_late(req, exchange->engine->options->queue_timeout))
+	if (!req->reply.status && request_is_late(req, engine->options->queue_timeout))
 		reply_error(req, 503);
 	if (!req->reply.status)
-		routed = router_route(exchange->engine->routes, req);
+		routed = router_route(engine->routes, req);
 	if (routed && exchange->fcgi.failed) {
-		reply_error(req, refusal(exchange->engine, FCGI_INPUT_STDIN_TOO_LARGE));
+		reply_error(req, refusal(engine, FCGI_INPUT_STDIN_TOO_LARGE));
 		routed = false;
 	}
 	trace_picked_up(board, req);
@@ -347,7 +358,7 @@ uint64_t exchange_start(struct engine *engine, uint64_t now)
 	struct exchange *exchange = engine->arrived;
 
 	engine->arrived = exchange->next;
-	if (exchange->conn)
+	if (exchange->wanted)
 		now = start(exchange, now);
 	request_unref(&exchange->req);
 	return now;
@@ -371,7 +382,7 @@ static void on_ready(void *owner, struct fcgi_request *fcgi, enum fcgi_input inp
  * with a request of our own. What has a head cannot become something else, and only ends. */
 static void answer_instead(struct exchange *exchange, int status)
 {
-	struct engine *engine = exchange->engine;
+	struct engine *engine = exchange->conn->engine;
 	struct request answer;
 	uint64_t now = uv_hrtime();
 
@@ -406,7 +417,7 @@ static bool stream_is_late(const struct exchange *exchange, uint64_t now)
 
 	return stream->given_up ||
 	       (!stream_is_taken(exchange) &&
-		now - stream->since >= (uint64_t)exchange->engine->options->send_timeout);
+		now - stream->since >= (uint64_t)exchange->conn->engine->options->send_timeout);
 }
 
 bool exchange_end_late(struct conn *conn, uint64_t held, uint64_t now)
@@ -437,7 +448,7 @@ static void on_gone(void *owner, struct fcgi_request *fcgi)
 
 	if (exchange->stream.open)
 		stream_end(exchange);
-	exchange->conn = NULL;
+	exchange->wanted = false;
 	count_in_flight(conn->engine, -1);
 	if (!exchange->req.times.received)
 		exchange->req.times.received = now;

@@ -19,7 +19,8 @@
 
 enum {
 	CPU_THREAD_NICE = 19,
-	RUSH = 4096, /* requests in flight, about 5 MB */
+	RUSH = 1 << 20,	      /* bytes that were needed at once, and are worth giving back */
+	REQUEST_BYTES = 1280, /* a request's block, more or less */
 	EXIT_FORCED = 3,
 };
 
@@ -100,18 +101,27 @@ static void on_settled(void *owner)
 		drain_if_idle(engine);
 }
 
+static size_t bytes_of(size_t requests, size_t besides)
+{
+	return requests * REQUEST_BYTES + besides;
+}
+
 /* free() keeps what a rush has needed, 128 MB after 100,000 requests, for the next one. Those that
  * are still in flight share pages with it: a last quarter of them may hold all of the memory. */
 static void give_memory_back(struct engine *engine)
 {
-	bool rush_over =
-		engine->most_in_flight >= RUSH && engine->in_flight <= engine->most_in_flight / 4;
-	bool fewer = engine->left_in_flight && engine->in_flight <= engine->left_in_flight / 4;
+	struct budget *budget = &engine->budget;
+	size_t held = bytes_of(engine->in_flight, budget->used);
+	size_t most = bytes_of(engine->most_in_flight, budget->most);
+	bool rush_over = most >= RUSH && held <= most / 4;
+	bool fewer = engine->left_held >= RUSH / 4 && held <= engine->left_held / 4;
 
 	if (!rush_over && !fewer)
 		return;
 	malloc_trim(0);
-	engine->most_in_flight = engine->left_in_flight = engine->in_flight;
+	engine->left_held = held;
+	engine->most_in_flight = engine->in_flight;
+	budget->most = budget->used;
 }
 
 static void on_sweep(uv_timer_t *timer)
@@ -218,6 +228,7 @@ int loop_run(const struct options *options, struct listener *listener, const cha
 	engine->routes = routes;
 	engine->scoreboard = board;
 	engine->board = board->own;
+	engine->budget = (struct budget){.name = "worker", .limit = (size_t)options->memory_limit};
 	err = open_engine(engine);
 	if (err) {
 		log_event(LOG_ERROR, "start-failed", "error", uv_strerror(err), NULL);

@@ -26,13 +26,19 @@ void fcgi_params_init(struct fcgi_params *p, char *storage, size_t size)
 static int grow(struct fcgi_params *p, size_t need, size_t limit)
 {
 	size_t size = p->size > limit / 2 ? limit : p->size * 2;
+	size_t more;
 	char *data;
 
 	if (size < need)
 		size = need;
-	data = realloc(p->heap ? p->data : NULL, size);
-	if (!data)
+	more = size - (p->heap ? p->size : 0);
+	if (!budget_take(p->budget, more))
 		return -ENOMEM;
+	data = realloc(p->heap ? p->data : NULL, size);
+	if (!data) {
+		budget_give(p->budget, more);
+		return -ENOMEM;
+	}
 	if (!p->heap && p->len)
 		memcpy(data, p->data, p->len);
 	p->data = data;
@@ -112,8 +118,10 @@ struct slice fcgi_params_get(const struct fcgi_params *p, const char *name)
 
 void fcgi_params_free(struct fcgi_params *p)
 {
-	if (p->heap)
+	if (p->heap) {
 		free(p->data);
+		budget_give(p->budget, p->size);
+	}
 	fcgi_params_init(p, NULL, 0);
 }
 

@@ -11,21 +11,24 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "../budget.h"
 #include "../buffer.h"
 #include "../slice.h"
 
 struct fcgi_params {
 	char *data;
 	size_t len;
-	size_t size; /* bytes data has room for */
-	bool heap;   /* data is our own, not the owner's storage */
+	size_t size;	       /* bytes data has room for */
+	bool heap;	       /* data is our own, not the owner's storage */
+	struct budget *budget; /* of which it is; NULL: of none */
 };
 
-/* Makes p empty. storage is borrowed and used until it is full; it may be NULL with size 0. */
+/* Makes p empty, without a budget. storage is borrowed and used until it is full; it may be NULL
+ * with size 0. */
 void fcgi_params_init(struct fcgi_params *p, char *storage, size_t size);
 
 /* Adds the next n bytes of the stream. Returns 0, or, changing nothing, -E2BIG if it would become
- * longer than limit, -ENOMEM. */
+ * longer than limit, -ENOMEM, also if the budget does not have it. */
 int fcgi_params_append(struct fcgi_params *p, const void *bytes, size_t n, size_t limit);
 
 /* Gives the pair at *at and moves *at behind it; start with 0. False at the end, where *at is

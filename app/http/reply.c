@@ -274,9 +274,10 @@ static char *put_times(char *at, const struct request_times *times)
 void reply_head(const struct request *req, const char *worker, struct buffer *out)
 {
 	const struct reply *reply = &req->reply;
-	size_t type_len = reply->type ? strlen(reply->type) : 0;
-	char *start = buffer_reserve(out, HEAD_FIXED_MAX + type_len + strlen(worker) +
-						  reply->headers.len);
+	struct slice type = slice_of(reply->type ? reply->type : "");
+	struct slice name = slice_of(worker);
+	char *start =
+		buffer_reserve(out, HEAD_FIXED_MAX + type.len + name.len + reply->headers.len);
 	char *at = start;
 
 	if (!at)
@@ -285,13 +286,13 @@ void reply_head(const struct request *req, const char *worker, struct buffer *ou
 	*at++ = ' ';
 	at = put(at, reply_reason(reply->status));
 	if (reply->type)
-		at = put(put(at, "\r\nContent-Type: "), reply->type);
+		at = put_slice(put(at, "\r\nContent-Type: "), type);
 	if (reply->streams)
 		at = put(at, "\r\nX-Accel-Buffering: no");
 	else
 		at = put_u64(put(at, "\r\nContent-Length: "), reply->body.len);
 	at = put(at, "\r\nCache-Control: no-store\r\nX-Lanes-Worker: ");
-	at = put_times(put(at, worker), &req->times);
+	at = put_times(put_slice(at, name), &req->times);
 	at = put(at, "\r\n");
 	at = put_slice(at, reply->headers);
 	at = put(at, "\r\n");

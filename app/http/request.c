@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "../budget.h"
 #include "reply.h"
 
 enum {
@@ -17,6 +18,7 @@ static const uint64_t SECONDS_MAX = 10000000000;
 
 struct arena_chunk {
 	struct arena_chunk *next;
+	size_t size; /* of the whole block */
 	_Alignas(max_align_t) unsigned char bytes[];
 };
 
@@ -147,9 +149,14 @@ void *request_alloc(struct request *req, size_t size)
 		req->arena_used = at + size;
 		return req->arena + at;
 	}
-	chunk = malloc(sizeof(*chunk) + size);
-	if (!chunk)
+	if (size > SIZE_MAX - sizeof(*chunk) || !budget_take(req->budget, sizeof(*chunk) + size))
 		return NULL;
+	chunk = malloc(sizeof(*chunk) + size);
+	if (!chunk) {
+		budget_give(req->budget, sizeof(*chunk) + size);
+		return NULL;
+	}
+	chunk->size = sizeof(*chunk) + size;
 	chunk->next = req->chunks;
 	req->chunks = chunk;
 	return chunk->bytes;
@@ -182,6 +189,7 @@ void request_unref(struct request *req)
 		struct arena_chunk *chunk = req->chunks;
 
 		req->chunks = chunk->next;
+		budget_give(req->budget, chunk->size);
 		free(chunk);
 	}
 	req->ops->release(req);

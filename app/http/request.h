@@ -15,6 +15,7 @@
 
 #include "../slice.h"
 
+struct budget;
 struct json_object;
 struct request;
 struct route;
@@ -71,6 +72,7 @@ struct request {
 	const struct route *route; /* NULL until routed, and if nothing matched */
 	uint64_t serial;	   /* of this worker: what logs call the request */
 	uint32_t refs;
+	struct budget *budget; /* of the memory it takes besides; NULL: none */
 	int peer;	       /* descriptor of its connection; 0: none */
 	uint16_t route_number; /* of the route in its table, from 1; 0: none */
 
@@ -123,7 +125,7 @@ void request_params_done(struct request *req, uint64_t busy);
  * sent it hardly waits any more. */
 bool request_is_late(const struct request *req, int64_t timeout);
 
-/* Bytes that live as long as the request, or NULL if memory is out. Not zeroed. */
+/* Bytes that live as long as the request, or NULL if memory, or its budget, is out. Not zeroed. */
 void *request_alloc(struct request *req, size_t size);
 
 /* The handler's frame: zeroed when the handler begins, the same at every call. size is at most

@@ -40,11 +40,16 @@ bool raw_send(struct raw *raw, const char *script)
 bool raw_get(struct raw *raw, int id, const char *path, const char *query)
 {
 	struct stream stream = {0};
-	char pairs[256];
+	struct buffer pairs = {0};
 
-	snprintf(pairs, sizeof(pairs), "REQUEST_METHOD=GET&PATH_INFO=%s&QUERY_STRING=%s", path,
-		 query);
-	stream_request(&stream, (uint16_t)id, FCGI_KEEP_CONN, pairs);
+	pair_append(&pairs, slice_of("REQUEST_METHOD"), slice_of("GET"));
+	pair_append(&pairs, slice_of("PATH_INFO"), slice_of(path));
+	pair_append(&pairs, slice_of("QUERY_STRING"), slice_of(query));
+	stream_begin(&stream, (uint16_t)id, FCGI_RESPONDER, FCGI_KEEP_CONN);
+	stream_params(&stream, (uint16_t)id, buffer_slice(&pairs));
+	stream_params_end(&stream, (uint16_t)id);
+	stream_stdin_end(&stream, (uint16_t)id);
+	buffer_free(&pairs);
 	return send_all(raw, &stream);
 }
 

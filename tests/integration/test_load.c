@@ -68,6 +68,32 @@ static void a_rush_in_two_steps_leaves_no_memory_taken(void)
 	worker_stop(&worker);
 }
 
+/* Few requests can be a rush, too: a hundred, of a thousand sleeps each. */
+static void a_few_large_requests_leave_no_memory_taken(void)
+{
+	enum { REQUESTS = 100, SLEEPS = 1000, TAKEN_KB = 8192 };
+
+	struct buffer query = {0};
+	struct worker worker;
+	struct raw raw;
+	long before;
+
+	for (int i = 0; i < SLEEPS; i++)
+		buffer_append_text(&query, "seconds=60&");
+	buffer_append(&query, "", 1);
+	CU_ASSERT_FATAL(worker_start(&worker, NULL, NULL));
+	CU_ASSERT_FATAL(raw_open(&raw, worker.socket));
+	CU_ASSERT(raw_get(&raw, 9999, "/", "") && raw_answers(&raw, "END 9999 0 COMPLETE"));
+	before = process_private_kb(worker.pid);
+	for (int id = 1; id <= REQUESTS; id++)
+		CU_ASSERT(raw_get(&raw, id, "/async/await-many", query.data));
+	CU_ASSERT(!MEMORY_COUNTS || EVENTUALLY(process_private_kb(worker.pid) > before + TAKEN_KB));
+	raw_close(&raw);
+	CU_ASSERT(!MEMORY_COUNTS || EVENTUALLY(process_private_kb(worker.pid) < before + 1024));
+	buffer_free(&query);
+	worker_stop(&worker);
+}
+
 /* Ends worker 1 a few times by a signal; every time another comes and is given work. */
 static void replace_under_load(int workers, const char *target, int number)
 {
@@ -119,6 +145,7 @@ static const struct test tests[] = {
 	 ten_thousand_sleep_in_one_worker},
 	{"16,000 requests that end in two steps leave no memory taken",
 	 a_rush_in_two_steps_leaves_no_memory_taken},
+	{"nor do a few large requests", a_few_large_requests_leave_no_memory_taken},
 	{"a killed worker comes back, and no GET fails", kill_of_one_of_two},
 	{"a draining worker's requests move to its sibling", drain_of_one_of_two},
 	{"when the only worker drains, requests wait for its successor", drain_of_the_only_one},

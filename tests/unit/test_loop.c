@@ -238,6 +238,28 @@ static bool heard_end_of_1(void)
 	return heard.len && memmem(heard.data, heard.len, end, sizeof(end)) != NULL;
 }
 
+static void much_memory(struct request *req)
+{
+	CU_ASSERT_PTR_NOT_NULL(request_alloc(req, 60000));
+	CU_ASSERT_PTR_NULL(request_alloc(req, 6000));
+	hello(req);
+}
+
+/* While a stream that nobody reads holds all there is, others are refused; then it is read. */
+static void ask_beside_it(struct request *req)
+{
+	ASYNC_BEGIN(req);
+	client_open(1);
+	client_send(1, "request 1 keep " GET("/"));
+	while (!board_get(&board.own->classes[5]))
+		AWAIT(req, sleep_for(req, 0.001));
+	while (!heard_end_of_1())
+		AWAIT(req, sleep_for(req, 0.001));
+	client_send(1, "request 2 keep " GET("/drain"));
+	hello(req);
+	ASYNC_END(req);
+}
+
 /* Reads for client 0, whose other request it is, once that has been ended … */
 static void drain_when_ended(struct request *req)
 {
@@ -288,6 +310,8 @@ static const struct route list[] = {
 	ASYNC("/unread", stream_without_end),
 	ASYNC("/much", stream_much),
 	ASYNC("/ended", drain_when_ended),
+	ASYNC("/memory", much_memory),
+	ASYNC("/beside", ask_beside_it),
 	ASYNC("/reader", read_until_ended),
 	ASYNC("/another", open_another),
 	ASYNC("/toomany", one_too_many),
@@ -528,6 +552,34 @@ static void one_stream_too_many_is_a_503(void)
 	end();
 }
 
+static void a_connection_has_a_budget_of_bytes(void)
+{
+	begin();
+	options.conn_memory_limit = 65536;
+	options.params_limit = 1 << 20;
+	client_open(0);
+	client_send(0, "request 1 keep " GET("/"));
+	client_send(0, "begin 2 keep, params 2 *65000, begin 3 keep, params 3 *65000");
+	client_send(0, "abort 2, request 4 keep " GET("/memory") ", request 5 keep " GET("/drain"));
+	serve();
+	CU_ASSERT_TRUE(client_got(0, "STDOUT 3 Status: 503 Service Unavailable"));
+	CU_ASSERT_EQUAL(answers_of("/memory"), 1);
+	end();
+}
+
+static void a_worker_has_a_budget_of_bytes(void)
+{
+	begin();
+	options.memory_limit = 1 << 20;
+	client_open(0);
+	client_send(0, "request 1 keep " GET("/much"));
+	client_send(0, "request 2 keep " GET("/beside"));
+	serve();
+	CU_ASSERT_TRUE(client_got(0, "STDOUT 1 the rest"));
+	CU_ASSERT_TRUE(client_got(1, "END 1 0 COMPLETE\nSTDOUT 2 Status: 200 OK"));
+	end();
+}
+
 static void on_opened(struct sched *sched)
 {
 	CU_ASSERT_PTR_NOT_NULL(sched->loop);
@@ -590,6 +642,8 @@ static const struct test tests[] = {
 	 a_stream_unread_for_the_send_timeout_is_ended_alone},
 	{"a stream waits for its reader", a_stream_waits_for_its_reader},
 	{"one stream too many is a 503", one_stream_too_many_is_a_503},
+	{"a connection has a budget of bytes", a_connection_has_a_budget_of_bytes},
+	{"a worker has a budget of bytes", a_worker_has_a_budget_of_bytes},
 	{"work of one's own begins before the first request",
 	 work_of_ones_own_begins_before_the_first_request},
 	{"a loop that cannot start says so", what_cannot_start_says_so},

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "../harness.h"
+#include "caught.h"
 #include "fcgi/params.h"
 #include "memory.h"
 #include "stream.h"
@@ -213,6 +214,36 @@ static void without_memory_nothing_changes(void)
 	fcgi_params_free(&p);
 }
 
+/* Only what it has itself: the storage is somebody else's. */
+static void its_own_block_is_of_its_budget(void)
+{
+	static struct caught caught;
+	struct budget budget = {.name = "test", .limit = 8};
+	char storage[2];
+	struct fcgi_params p;
+
+	caught_begin();
+	fcgi_params_init(&p, storage, sizeof(storage));
+	p.budget = &budget;
+	CU_ASSERT_EQUAL(fcgi_params_append(&p, "ab", 2, NO_LIMIT), 0);
+	CU_ASSERT_EQUAL(budget.used, 0);
+	CU_ASSERT_EQUAL(fcgi_params_append(&p, "c", 1, NO_LIMIT), 0);
+	CU_ASSERT_EQUAL(budget.used, p.size);
+	CU_ASSERT_EQUAL(fcgi_params_append(&p, "defgh", 5, NO_LIMIT), 0);
+	CU_ASSERT_EQUAL(budget.used, p.size);
+	memory_fail_after(0);
+	budget.limit = 100;
+	CU_ASSERT_EQUAL(fcgi_params_append(&p, "i", 1, NO_LIMIT), -ENOMEM);
+	memory_restore();
+	budget.limit = 8;
+	CU_ASSERT_EQUAL(budget.used, p.size);
+	CU_ASSERT_EQUAL(fcgi_params_append(&p, "i", 1, NO_LIMIT), -ENOMEM);
+	CU_ASSERT_EQUAL(memcmp(p.data, "abcdefgh", 8), 0);
+	fcgi_params_free(&p);
+	CU_ASSERT_EQUAL(budget.used, 0);
+	caught_end(&caught);
+}
+
 /* All of it lies in the storage already, but only a part belongs to the stream. */
 static void what_lies_behind_the_stream_is_no_part_of_it(void)
 {
@@ -286,6 +317,7 @@ static const struct test tests[] = {
 	{"growing doubles and stops at the limit", growing_doubles_and_stops_at_the_limit},
 	{"the limit counts bytes as sent", the_limit_counts_bytes_as_sent},
 	{"without memory nothing changes", without_memory_nothing_changes},
+	{"its own block is of its budget", its_own_block_is_of_its_budget},
 	{"what lies behind the stream is no part of it",
 	 what_lies_behind_the_stream_is_no_part_of_it},
 	{"free may be called twice", free_may_be_called_twice},

@@ -4,6 +4,8 @@
 #include <time.h>
 
 #include "../harness.h"
+#include "budget.h"
+#include "caught.h"
 #include "http/reply.h"
 #include "http/request.h"
 #include "memory.h"
@@ -248,6 +250,31 @@ static void memory_out_is_no_allocation(void)
 	request_unref(&req);
 }
 
+static void what_does_not_fit_the_block_is_of_the_budget(void)
+{
+	static struct caught caught;
+	struct budget budget = {.name = "test", .limit = 4096};
+	struct request req;
+
+	caught_begin();
+	request_init(&req, &ops, NULL);
+	req.budget = &budget;
+	CU_ASSERT_PTR_NOT_NULL(request_alloc(&req, REQUEST_INLINE));
+	CU_ASSERT_EQUAL(budget.used, 0);
+	CU_ASSERT_PTR_NULL(request_alloc(&req, 4096));
+	CU_ASSERT_PTR_NULL(request_alloc(&req, SIZE_MAX));
+	memory_fail_after(0);
+	CU_ASSERT_PTR_NULL(request_alloc(&req, 1000));
+	memory_restore();
+	CU_ASSERT_EQUAL(budget.used, 0);
+	CU_ASSERT_PTR_NOT_NULL(request_alloc(&req, 1000));
+	CU_ASSERT_PTR_NOT_NULL(request_alloc(&req, 2000));
+	CU_ASSERT_TRUE(budget.used >= 3000 && budget.used < 3100);
+	request_unref(&req);
+	CU_ASSERT_EQUAL(budget.used, 0);
+	caught_end(&caught);
+}
+
 static void the_frame_is_zeroed_and_stays(void)
 {
 	struct request req;
@@ -305,6 +332,8 @@ static const struct test tests[] = {
 	{"allocations are aligned and apart", allocations_are_aligned_and_apart},
 	{"small requests need no malloc", small_requests_need_no_malloc},
 	{"memory out is no allocation", memory_out_is_no_allocation},
+	{"what does not fit the block is of the budget",
+	 what_does_not_fit_the_block_is_of_the_budget},
 	{"the frame is zeroed and stays", the_frame_is_zeroed_and_stays},
 	{"the last reference releases", the_last_reference_releases},
 	{"other params are asked of the engine", other_params_are_asked_of_the_engine},

@@ -185,6 +185,22 @@ static void memory_out_refuses_the_timer_and_keeps_the_others(void)
 	end();
 }
 
+static void a_rush_of_timers_leaves_no_memory_taken(void)
+{
+	begin();
+	for (size_t i = 0; i < MOST; i++)
+		add(i, UINT64_MAX);
+	for (size_t i = 1; i < MOST; i++)
+		timers_remove(&timers, &alarms[i].timer);
+	CU_ASSERT_TRUE(timers.size < MOST / 4);
+	for (size_t i = 1; i < MOST; i++)
+		add(i, 5);
+	timers_remove(&timers, &alarms[0].timer);
+	uv_run(&loop, UV_RUN_DEFAULT);
+	CU_ASSERT_EQUAL(fired_count, MOST - 1);
+	end();
+}
+
 static void closing_forgets_what_is_armed(void)
 {
 	begin();
@@ -204,6 +220,7 @@ static const struct test tests[] = {
 	{"a timer may remove another that is due", a_timer_may_remove_another_that_is_due},
 	{"memory out refuses the timer and keeps the others",
 	 memory_out_refuses_the_timer_and_keeps_the_others},
+	{"a rush of timers leaves no memory taken", a_rush_of_timers_leaves_no_memory_taken},
 	{"closing forgets what is armed", closing_forgets_what_is_armed},
 };
 
