@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../harness.h"
@@ -273,10 +274,14 @@ static void drain_when_ended(struct request *req)
 	ASYNC_END(req);
 }
 
-/* … or so that it goes on. */
+/* … or, some sweeps later, so that it goes on. */
 static void read_until_ended(struct request *req)
 {
+	int *rests = request_frame(req, sizeof(*rests));
+
 	ASYNC_BEGIN(req);
+	for (*rests = 0; *rests < 50; ++*rests)
+		AWAIT(req, sleep_for(req, 0.001));
 	while (!heard_end_of_1())
 		AWAIT(req, sleep_for(req, 0.001));
 	kill(getpid(), SIGTERM);
@@ -287,6 +292,21 @@ static void read_until_ended(struct request *req)
 static void one_too_many(struct request *req)
 {
 	CU_ASSERT_FALSE(reply_stream(req, "text/event-stream"));
+}
+
+/* When the loop has had a rest, somebody else asks, as of twenty seconds ago. */
+static void rest_and_ask(struct request *req)
+{
+	char script[128];
+
+	ASYNC_BEGIN(req);
+	AWAIT(req, sleep_for(req, 0.02));
+	client_open(1);
+	snprintf(script, sizeof(script), "request 1 keep " GET("/drain&LANES_SENT=%lld.000"),
+		 (long long)time(NULL) - 20);
+	client_send(1, script);
+	hello(req);
+	ASYNC_END(req);
 }
 
 static void open_another(struct request *req)
@@ -314,6 +334,7 @@ static const struct route list[] = {
 	ASYNC("/beside", ask_beside_it),
 	ASYNC("/reader", read_until_ended),
 	ASYNC("/another", open_another),
+	ASYNC("/rest", rest_and_ask),
 	ASYNC("/toomany", one_too_many),
 	ASYNC("/drain", told_to_drain),
 	ASYNC("/first", signal_and_second),
@@ -412,6 +433,21 @@ static void accept_waits_when_something_has_run_out(void)
 	}
 }
 
+/* Who cannot accept does not know who waits, and believes whoever says for how long; not later. */
+static void a_pause_in_accepting_ends(void)
+{
+	begin();
+	options.queue_timeout = 1000;
+	fails = EMFILE;
+	left = 1;
+	client_open(0);
+	client_send(0, "request 1 " GET("/rest"));
+	serve();
+	CU_ASSERT_TRUE(client_got(1, "STDOUT 1 Status: 200 OK"));
+	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
+	end();
+}
+
 /* A peer that was gone before it was accepted, or a signal: others may be waiting. */
 static void accept_goes_on_after_what_passes(void)
 {
@@ -506,6 +542,7 @@ static void a_stream_over_its_limit_is_ended_alone(void)
 {
 	begin();
 	options.stream_limit = 65536;
+	options.header_timeout = 40; /* so there are sweeps */
 	client_open(0);
 	client_send(0, "request 1 keep " GET("/unread"));
 	client_send(0, "request 2 keep " GET("/ended"));
@@ -532,6 +569,7 @@ static void a_stream_unread_for_the_send_timeout_is_ended_alone(void)
 static void a_stream_waits_for_its_reader(void)
 {
 	begin();
+	options.header_timeout = 40;
 	client_open(0);
 	client_send(0, "request 1 keep " GET("/much"));
 	client_send(0, "request 2 keep " GET("/reader"));
@@ -655,6 +693,7 @@ static const struct test tests[] = {
 	 who_comes_while_it_drains_is_left_to_others},
 	{"accept waits when descriptors or memory have run out, and says so once",
 	 accept_waits_when_something_has_run_out},
+	{"a pause in accepting ends", a_pause_in_accepting_ends},
 	{"accept goes on after what passes", accept_goes_on_after_what_passes},
 };
 
