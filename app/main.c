@@ -68,7 +68,7 @@ int main(int argc, char **argv)
 		return top_run(options.scoreboard);
 	if (options.routes != ROUTES_APP)
 		routes = options.routes == ROUTES_ADMIN ? &admin_routes : &health_routes;
-	harden(options.core);
+	harden(&options);
 	if (listener_open(&listener, options.listen, (int)options.backlog))
 		return 1;
 	slot = claim_slot(&options, &board, routes);

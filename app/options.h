@@ -35,6 +35,8 @@ struct options {
 	enum routes_kind routes;
 	enum drain_mode drain;
 	int64_t nice;
+	int64_t address_space; /* MB; 0: as it is */
+	int64_t oom_score_adj; /* 0: as it is */
 
 	int64_t threads;
 	int64_t thread_queue;

@@ -157,6 +157,45 @@ static void socket_mode(void)
 	}
 }
 
+static void limits_memory(void)
+{
+	struct worker worker;
+	char path[64];
+
+	if (!MEMORY_COUNTS) {
+		not_judged("a sanitizer's address space is not ours");
+		return;
+	}
+	CU_ASSERT_FATAL(worker_start(
+		&worker,
+		(const char *[]){"--address-space", "1024", "--oom-score-adj", "321", NULL}, NULL));
+	snprintf(path, sizeof(path), "/proc/%d/limits", (int)worker.pid);
+	CU_ASSERT(file_has(path, "Max address space         1073741824           1073741824 "));
+	snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", (int)worker.pid);
+	CU_ASSERT(file_has(path, "321\n"));
+	worker_stop(&worker);
+}
+
+/* It goes on, here to the missing socket. */
+static void tells_of_a_limit_it_cannot_have(void)
+{
+	static const char script[] =
+		"ulimit -v 2000000; exec setpriv \"$2\" \"$1\" --address-space 4096";
+	struct outcome outcome;
+
+	if (!MEMORY_COUNTS) {
+		not_judged("a sanitizer's address space is not ours");
+		return;
+	}
+	run(&outcome,
+	    (const char *[]){"sh", "-c", script, "sh", program(),
+			     geteuid() ? "--no-new-privs" : "--bounding-set=-sys_resource", NULL},
+	    NULL, -1);
+	CU_ASSERT_EQUAL(outcome.status, 1);
+	CU_ASSERT(strstr(outcome.errors, "lanes: address-space: Operation not permitted\n"
+					 "lanes: descriptor 0: ") == outcome.errors);
+}
+
 static void warns_of_root(void)
 {
 	struct worker worker;
@@ -350,6 +389,8 @@ static const struct test tests[] = {
 	{"a worker closes what it inherits and can gain no rights", inherits_nothing},
 	{"a worker dumps no core unless told", dumps_no_core},
 	{"its own socket has mode 0660, whatever the umask", socket_mode},
+	{"a worker limits its memory if told", limits_memory},
+	{"a limit that it cannot have is told", tells_of_a_limit_it_cannot_have},
 	{"a worker that is root says so", warns_of_root},
 };
 
