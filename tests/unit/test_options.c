@@ -65,6 +65,7 @@ static void the_defaults(void)
 	CU_ASSERT_EQUAL(o.params_limit, 65536);
 	CU_ASSERT_EQUAL(o.header_timeout, 10000);
 	CU_ASSERT_EQUAL(o.drain_timeout, 30000);
+	CU_ASSERT_EQUAL(o.sandbox, SANDBOX_ON);
 	CU_ASSERT_EQUAL(o.address_space, 0);
 	CU_ASSERT_EQUAL(o.oom_score_adj, 0);
 	CU_ASSERT_FALSE(o.help || o.version);
@@ -103,7 +104,10 @@ static void words_choose(void)
 {
 	struct options o;
 
-	PARSE(&o, "--engine=prefork", "--drain", "wait");
+	PARSE(&o, "--engine=prefork", "--drain", "wait", "--sandbox=off");
+	CU_ASSERT_EQUAL(o.sandbox, SANDBOX_OFF);
+	CU_ASSERT_EQUAL(o.engine, ENGINE_PREFORK);
+	CU_ASSERT_EQUAL(o.drain, DRAIN_WAIT);
 	PARSE(&o, "--engine=loop", "--drain=refuse");
 	CU_ASSERT_EQUAL(o.engine, ENGINE_LOOP);
 	CU_ASSERT_EQUAL(o.drain, DRAIN_REFUSE);
@@ -260,15 +264,13 @@ static void flags_take_no_value(void)
 static void help_lists_every_option(void)
 {
 	static const char *const names[] = {
-		"engine",	 "scoreboard",	 "listen",	  "pool",
-		"slot",		 "drain",	 "nice",	  "threads",
-		"thread-queue",	 "cpu-threads",	 "cpu-queue",	  "backlog",
-		"max-conns",	 "max-reqs",	 "conn-requests", "params-limit",
-		"stdin-limit",	 "output-limit", "idle-timeout",  "header-timeout",
-		"queue-timeout", "send-timeout", "drain-timeout", "slow-callback",
-		"ready-held",	 "routes",	 "top",		  "core",
-		"help",		 "version",	 "ready-pools",	  "address-space",
-		"oom-score-adj",
+		"engine",	 "scoreboard",	 "listen",	  "pool",	   "slot",
+		"drain",	 "nice",	 "threads",	  "thread-queue",  "cpu-threads",
+		"cpu-queue",	 "backlog",	 "max-conns",	  "max-reqs",	   "conn-requests",
+		"params-limit",	 "stdin-limit",	 "output-limit",  "idle-timeout",  "header-timeout",
+		"queue-timeout", "send-timeout", "drain-timeout", "slow-callback", "ready-held",
+		"routes",	 "top",		 "core",	  "help",	   "version",
+		"ready-pools",	 "sandbox",	 "address-space", "oom-score-adj",
 	};
 	char *text = NULL;
 	size_t len;
