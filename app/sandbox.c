@@ -68,10 +68,11 @@ static int allow_below(int ruleset, const char *folder, uint64_t right)
 static int allow_removal(int ruleset, const char *file)
 {
 	char path[PATH_MAX];
+	size_t size = strlen(file) + 1;
 
-	if (strlen(file) >= sizeof(path))
+	if (size > sizeof(path))
 		return -ENAMETOOLONG;
-	strcpy(path, file);
+	memcpy(path, file, size);
 	return allow_below(ruleset, dirname(path), LANDLOCK_ACCESS_FS_REMOVE_FILE);
 }
 
@@ -227,7 +228,7 @@ struct rule {
 	}
 #define IS(argument, value) WHEN(argument, UINT64_MAX, value)
 
-static const struct rule rules[] = {
+static const struct rule decided[] = {
 	/* Nothing that is written is ever run. */
 	{SCMP_ACT_ALLOW, SCMP_SYS(mmap), WHEN(2, PROT_EXEC, 0)},
 	{SCMP_ACT_ALLOW, SCMP_SYS(mprotect), WHEN(2, PROT_EXEC, 0)},
@@ -273,7 +274,7 @@ static int fill(scmp_filter_ctx filter, const struct sandbox *needs)
 
 	err = add_all(filter, err, allowed, COUNT(allowed), SCMP_ACT_ALLOW);
 	err = add_all(filter, err, deadly, COUNT(deadly), SCMP_ACT_KILL_PROCESS);
-	err = add(filter, err, rules, COUNT(rules));
+	err = add(filter, err, decided, COUNT(decided));
 	err = add(filter, err, &abort_ourselves, 1);
 	if (needs->reads)
 		err = add(filter, err, reading, COUNT(reading));

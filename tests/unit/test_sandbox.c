@@ -24,6 +24,13 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
+/* ThreadSanitizer starts none in the child of a process that had some. */
+#ifdef __SANITIZE_THREAD__
+enum { MAY_START_THREADS = 0 };
+#else
+enum { MAY_START_THREADS = 1 };
+#endif
+
 enum { KILLED = 1000 }; /* and the signal */
 
 static char folder[] = "/tmp/lanes-sandbox.XXXXXX";
@@ -49,18 +56,16 @@ static int outcome(const struct sandbox *needs, int (*attempt)(void))
 	return WIFSIGNALED(status) ? KILLED + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-/* valgrind would be in the sandbox with us. */
 static bool judged(void)
 {
 	const char *preloaded = getenv("LD_PRELOAD");
-	bool files =
-		syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION) > 0;
-	bool calls = prctl(PR_GET_SECCOMP) == 0;
 
 	if (preloaded && strstr(preloaded, "vgpreload"))
-		not_judged("valgrind needs more than a sandbox allows");
-	else if (!files || !calls)
-		not_judged("this kernel has no %s", files ? "seccomp" : "landlock");
+		not_judged("valgrind would be in the sandbox as well");
+	else if (syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION) < 1)
+		not_judged("this kernel has no landlock");
+	else if (prctl(PR_GET_SECCOMP) < 0)
+		not_judged("this kernel has no seccomp");
 	else
 		return true;
 	return false;
@@ -306,7 +311,7 @@ static void threads_and_aborts_remain(void)
 {
 	if (!judged())
 		return;
-	CU_ASSERT_EQUAL(outcome(&nothing, start_thread), EACCES);
+	CU_ASSERT(!MAY_START_THREADS || outcome(&nothing, start_thread) == EACCES);
 	CU_ASSERT_EQUAL(outcome(&nothing, abort_it), KILLED + SIGABRT);
 }
 
