@@ -328,7 +328,7 @@ static int without(void)
 	for (size_t i = 0; i < COUNT(calls); i++)
 		seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), calls[i], 0);
 	seccomp_rule_add(filter, SCMP_ACT_ERRNO(EINVAL), SCMP_SYS(prctl), 1,
-			 SCMP_A0(SCMP_CMP_EQ, PR_SET_SECCOMP));
+			 SCMP_A0(SCMP_CMP_EQ, PR_SET_SECCOMP, 0));
 	if (seccomp_load(filter))
 		return 1;
 	seccomp_release(filter);
