@@ -249,7 +249,7 @@ static const struct rule reading[] = {
 	{REFUSE, SCMP_SYS(openat), WHEN(2, O_ACCMODE, O_RDWR)},
 };
 
-/* Adds up: the first error, or 0. */
+/* Both go on only where nothing went wrong before, and return the first error. */
 static int add(scmp_filter_ctx filter, int err, const struct rule *list, size_t count)
 {
 	for (size_t i = 0; i < count && !err; i++)

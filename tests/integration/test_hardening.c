@@ -208,6 +208,8 @@ static void limits_memory(void)
 	CU_ASSERT(file_has(path, "Max address space         1073741824           1073741824 "));
 	snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", (int)worker.pid);
 	CU_ASSERT(file_has(path, "321\n"));
+	kill(worker.pid, SIGTERM);
+	CU_ASSERT_EQUAL(worker_wait(&worker), 0);
 	worker_stop(&worker);
 }
 
