@@ -286,6 +286,27 @@ static void who_comes_while_it_drains_is_left_to_others(void)
 	end();
 }
 
+/* The connection that there was no room for is still in the queue. */
+static void who_waits_for_room_in_vain_is_left_to_others(void)
+{
+	int other;
+
+	begin();
+	options.drain = DRAIN_REFUSE;
+	options.max_conns = 1;
+	other = dup(listener.fd);
+	client_open(0);
+	client_open(1);
+	client_send(0, "request 1 keep " GET("/asleep"));
+	client_send(1, "request 1 keep " GET("/drain"));
+	serve();
+	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
+	listener.fd = other;
+	serve();
+	CU_ASSERT_TRUE(client_got(1, "END 1 0 COMPLETE"));
+	end();
+}
+
 static int lines_with(const char *text)
 {
 	int count = 0;
@@ -486,6 +507,8 @@ static const struct test tests[] = {
 	 a_request_that_is_there_when_it_drains_is_answered},
 	{"who comes while it drains is left to others",
 	 who_comes_while_it_drains_is_left_to_others},
+	{"who waits for room in vain is left to others, too",
+	 who_waits_for_room_in_vain_is_left_to_others},
 	{"accept waits when descriptors or memory have run out, and says so once",
 	 accept_waits_when_something_has_run_out},
 	{"accept goes on after what passes", accept_goes_on_after_what_passes},
