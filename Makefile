@@ -90,7 +90,7 @@ soak: ## mixed traffic and random faults for MINUTES=30: is everything flat at t
 	@spawn/deps.sh test && $(MAKE) --no-print-directory all faults && \
 		SOAK_MINUTES=$(MINUTES) exec $(OBJ)/faults
 
-fuzz: ## feeds random input to what parses, DURATION=60 seconds for each target
+fuzz: ## feeds random input to what parses and to the whole engine, DURATION=60 seconds each
 	@spawn/deps.sh fuzz && $(MAKE) --no-print-directory CC=clang CFLAGS='-O1 -g' \
 		SANITIZER=fuzzer,address,undefined fuzzers && \
 		exec tests/fuzz/run $(BUILD)/fuzzer-address-undefined $(DURATION)

@@ -238,7 +238,8 @@ static void conn_flush(struct conn *conn)
 	if (fcgi_responder_should_close(&conn->fcgi) && fcgi_responder_linger(&conn->fcgi))
 		conn_linger(conn);
 	else if (fcgi_responder_should_close(&conn->fcgi) ||
-		 (conn->engine->draining && conn->spoken && conn_is_idle(conn)))
+		 (conn->engine->draining && conn->spoken && conn_is_idle(conn) &&
+		  !conn_has_input(conn)))
 		conn_close(conn);
 }
 

@@ -171,6 +171,17 @@ static void connect_while_it_drains(struct request *req)
 	ASYNC_END(req);
 }
 
+static void ask_again_while_it_drains(struct request *req)
+{
+	ASYNC_BEGIN(req);
+	kill(getpid(), SIGTERM);
+	while (!board_get(&board.own->draining))
+		AWAIT(req, sleep_for(req, 0.001));
+	client_send(0, "request 2 keep " GET("/"));
+	hello(req);
+	ASYNC_END(req);
+}
+
 /* What others send while the loop is held for longer than any of them may be silent. */
 static void hold_meanwhile(struct request *req)
 {
@@ -327,6 +338,7 @@ static const struct route list[] = {
 	ASYNC("/vain", sleep_in_vain),
 	ASYNC("/stream", stream_until_drained),
 	ASYNC("/connect", connect_while_it_drains),
+	ASYNC("/again", ask_again_while_it_drains),
 	ASYNC("/unread", stream_without_end),
 	ASYNC("/much", stream_much),
 	ASYNC("/ended", drain_when_ended),
@@ -401,6 +413,37 @@ static void who_comes_while_it_drains_is_left_to_others(void)
 	listener.fd = other;
 	serve();
 	CU_ASSERT_TRUE(client_got(1, "END 1 0 COMPLETE"));
+	end();
+}
+
+/* The connection that there was no room for is still in the queue. */
+static void who_waits_for_room_in_vain_is_left_to_others(void)
+{
+	int other;
+
+	begin();
+	options.drain = DRAIN_REFUSE;
+	options.max_conns = 1;
+	other = dup(listener.fd);
+	client_open(0);
+	client_open(1);
+	client_send(0, "request 1 keep " GET("/asleep"));
+	client_send(1, "request 1 keep " GET("/drain"));
+	serve();
+	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
+	listener.fd = other;
+	serve();
+	CU_ASSERT_TRUE(client_got(1, "END 1 0 COMPLETE"));
+	end();
+}
+
+static void a_request_beside_the_last_one_is_answered(void)
+{
+	begin();
+	client_open(0);
+	client_send(0, "request 1 keep " GET("/again"));
+	serve();
+	CU_ASSERT_TRUE(client_got(0, "END 2 0 COMPLETE"));
 	end();
 }
 
@@ -691,6 +734,10 @@ static const struct test tests[] = {
 	 a_request_that_is_there_when_it_drains_is_answered},
 	{"who comes while it drains is left to others",
 	 who_comes_while_it_drains_is_left_to_others},
+	{"who waits for room in vain is left to others, too",
+	 who_waits_for_room_in_vain_is_left_to_others},
+	{"a request that came while it drains, on a connection that waits for another, is answered",
+	 a_request_beside_the_last_one_is_answered},
 	{"accept waits when descriptors or memory have run out, and says so once",
 	 accept_waits_when_something_has_run_out},
 	{"a pause in accepting ends", a_pause_in_accepting_ends},
