@@ -45,8 +45,12 @@ static void stream_bytes(struct request *req)
 	*left = 50;
 	if (!reply_stream(req, "text/plain"))
 		return;
-	while (stream_write(req, (struct slice){bytes, 3000}) && --*left)
-		AWAIT(req, sleep_for(req, *left % 2 ? 0 : 0.01));
+	while (stream_write(req, (struct slice){bytes, 3000}) && --*left) {
+		if (*left % 4)
+			AWAIT(req, sleep_for(req, *left % 2 ? 0 : 0.01));
+		else
+			AWAIT(req, stream_drained(req));
+	}
 	ASYNC_END(req);
 }
 
@@ -109,6 +113,10 @@ static void choose(const uint8_t *head)
 	options.cpu_threads = 1 + head[2] / 64;
 	options.thread_queue = head[3] % 4;
 	options.cpu_queue = head[3] / 4 % 4;
+	options.memory_limit = head[3] & 16 ? 8192 : 1 << 28;
+	options.conn_memory_limit = head[3] & 32 ? 4096 : 1 << 24;
+	options.stream_limit = head[3] & 64 ? 4096 : 1 << 18;
+	options.max_streams = head[3] & 128 ? 1 : 1000;
 	options.params_limit = head[4] & 1 ? 256 : 65536;
 	options.stdin_limit = head[4] & 2 ? 64 : 1048576;
 	options.output_limit = head[4] & 4 ? 4096 : 65536;
@@ -189,7 +197,8 @@ static void check_board(void)
 	assert(answered <= board_get(&own->requests));
 	assert(board_get(&own->requests) <= answered + board_get(&own->aborted));
 	for (int p = 0; p < BOARD_POOLS; p++)
-		assert(!board_get(&own->pools[p].queued) && !board_get(&own->pools[p].running));
+		assert(!board_get(&own->pools[p].queued) && !board_get(&own->pools[p].running) &&
+		       !board_get(&own->pools[p].abandoned));
 }
 
 static void check_status(int status)

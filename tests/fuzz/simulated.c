@@ -167,13 +167,19 @@ static void wake_all_sleepers(void)
 	pthread_mutex_unlock(&lock);
 }
 
+/* Threads that run a job, for somebody or not. */
+static uint64_t busy(const struct board_threads *pool)
+{
+	return board_get(&pool->running) + board_get(&pool->abandoned);
+}
+
 /* A pool whose job still runs is left to the end of the process; so is what its jobs hold. */
 static void note_pools(void)
 {
 	struct pool *const pools[] = {sim.sched->blocking, sim.sched->cpu};
 
 	for (int p = 0; p < BOARD_POOLS; p++) {
-		if (!board_get(&sim.board->pools[p].running))
+		if (!busy(&sim.board->pools[p]))
 			continue;
 		left_wake_fd = sim.sched->wake_fd;
 		if (__lsan_ignore_object)
@@ -253,9 +259,10 @@ static bool is_settled(void)
 	for (int p = 0; p < BOARD_POOLS; p++) {
 		const struct board_threads *pool = &sim.board->pools[p];
 
-		running += board_get(&pool->running);
+		running += busy(pool);
 		if (board_get(&pool->queued) &&
-		    board_get(&pool->running) < board_get(&pool->started))
+		    board_get(&pool->running) < board_get(&pool->limit) &&
+		    busy(pool) < board_get(&pool->started))
 			return false;
 	}
 	pthread_mutex_lock(&lock);
