@@ -39,8 +39,10 @@ static struct board_slot *claim_slot(const struct options *options, struct score
 			slot = scoreboard_claim(board, options->pool, (uint32_t)options->slot,
 						engine);
 	}
-	for (size_t i = 0; slot && i < routes->count && i + 1 < BOARD_ROUTES; i++)
+	for (size_t i = 0; slot && i < routes->count && i + 1 < BOARD_ROUTES; i++) {
 		strncpy(slot->routes[i + 1].path, routes->list[i].path, BOARD_PATH - 1);
+		board_set(&slot->routes[i + 1].kind, routes->list[i].kind);
+	}
 	return slot;
 }
 
