@@ -169,7 +169,7 @@ static bool is_name(const char *value)
 	for (size_t i = 0; i < len; i++)
 		if (!isalnum((unsigned char)value[i]) && value[i] != '-' && value[i] != '_')
 			return false;
-	return len >= 1 && len <= 15;
+	return len >= 1 && len <= 23;
 }
 
 static int set(struct options *options, const struct option *option, const char *name,
@@ -187,7 +187,7 @@ static int set(struct options *options, const struct option *option, const char 
 		return 0;
 	case NAME:
 		if (!is_name(value))
-			return complain(name, value, "1 to 15 letters, digits, '-' and '_'");
+			return complain(name, value, "1 to 23 letters, digits, '-' and '_'");
 		break;
 	case TEXT:
 		break;

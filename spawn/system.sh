@@ -116,7 +116,7 @@ forget_deaths() {
 
 # What has to serve, or the system is not ready.
 ready_pools() {
-	pools | awk '$1 !~ /^(admin|health)$/ && $3 > 0 { printf "%s%s", comma, $1; comma = "," }'
+	pools | awk '$1 !~ /^(exercise.*|admin|health)$/ && $3 > 0 { printf "%s%s", comma, $1; comma = "," }'
 }
 
 # The lines that name a pool's sockets in its nginx upstream, in a file of their own. A socket that

@@ -23,7 +23,7 @@ enum {
 	BOARD_SLOTS = 1024, /* at most: the file has as many as were ever in use at once */
 	BOARD_ROUTES = 32,  /* number 0 stands for requests that matched none, or a route beyond */
 	BOARD_PATH = 48,
-	BOARD_NAME = 16,
+	BOARD_NAME = 24,
 	BOARD_BUCKETS = 14,	  /* of a latency histogram, the last one unbounded */
 	BOARD_THREADS = 64,	  /* of each pool that are shown one by one */
 	BOARD_THREADS_MAX = 2048, /* of each pool, with those that run abandoned jobs */
