@@ -82,7 +82,8 @@ int main(int argc, char **argv)
 		options.slot = options.scoreboard ? (int64_t)board_get(&slot->number) : getpid();
 	snprintf(worker, sizeof(worker), "%.40s-%lld", options.pool, (long long)options.slot);
 	log_init(worker);
-	admin_use(&board, &options);
+	if (!admin_use(&board, &options))
+		return 2;
 	if (geteuid() == 0)
 		log_event(LOG_WARNING, "runs-as-root", "instead", "spawn-fcgi -u USER", NULL);
 	if (options.nice && nice((int)options.nice) < 0)

@@ -88,6 +88,8 @@ static const struct option table[] = {
 	 "seconds a loop may be held before its worker no longer counts for /readyz"},
 	{"ready-pools", TEXT, AT(ready_pools), "loop", 0, 0, NULL,
 	 "pools that must serve for /readyz, with commas between them"},
+	{"front", TEXT, AT(front), NULL, 0, 0, NULL,
+	 "HOST:PORT where the whole system is asked from outside: to there /burst sends requests"},
 	{"top", FLAG, AT(top), NULL, 0, 0, NULL,
 	 "show what the workers on the scoreboard do, live, and serve nothing"},
 	{"core", FLAG, AT(core), NULL, 0, 0, NULL,

@@ -102,7 +102,8 @@ start_unit() {
 		./lanes --engine "$engine" --pool "$pool" --threads "$THREADS" \
 		--cpu-threads "$CPU_THREADS" --scoreboard board/scoreboard --ready-pools "$(ready_pools)"
 	case $pool in
-	admin | health) set -- "$@" --routes "$pool" ;;
+	admin) set -- "$@" --routes admin --front "127.0.0.1:$PORT" ;;
+	health) set -- "$@" --routes health ;;
 	esac
 	[ "$slot" = 0 ] || set -- "$@" --slot "$slot"
 	[ "$nice" = 0 ] || set -- "$@" --nice "$nice"
