@@ -31,13 +31,15 @@ once       = $(eval $(1) := $(2))$(value $(1))
 FORTIFY    = $(call once,FORTIFY,$(if $(SAN),,$(if $(filter -O1 -O2 -O3 -Os,$(CFLAGS)),-D_FORTIFY_SOURCE=$(shell \
 	     echo '\#include <features.h>' | $(CC) -O2 -D_FORTIFY_SOURCE=3 -Werror -E - \
 	     >/dev/null 2>&1 && echo 3 || echo 2))))
-PACKAGES  := libuv json-c fcgi
+PACKAGES  := libuv json-c fcgi libseccomp
 package_flags = $(or $(shell pkg-config $(1) $(PACKAGES) 2>/dev/null), \
 	     $(error packages are missing, such as the headers of $(PACKAGES): spawn/deps.sh run installs them))
+# Main runs no sandbox there.
+INSTRUMENTED := $(if $(SAN)$(filter --coverage,$(CFLAGS)),-DINSTRUMENTED)
 INCLUDES   = $(call once,INCLUDES,$(call package_flags,--cflags))
 LIBRARIES  = $(call once,LIBRARIES,$(call package_flags,--libs))
 COMPILE    = $(CC) -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -Iapp -pthread -fPIE \
-	     -fstack-protector-strong $(FORTIFY) $(INCLUDES) $(SAN) $(CPPFLAGS) $(CFLAGS)
+	     -fstack-protector-strong $(FORTIFY) $(INCLUDES) $(SAN) $(INSTRUMENTED) $(CPPFLAGS) $(CFLAGS)
 LINK       = $(CC) -pie -Wl,-z,relro,-z,now $(SAN) $(CFLAGS) $(LDFLAGS)
 LIBS       = $(LIBRARIES) -lm -pthread $(LDLIBS)
 
@@ -88,7 +90,7 @@ soak: ## mixed traffic and random faults for MINUTES=30: is everything flat at t
 	@spawn/deps.sh test && $(MAKE) --no-print-directory all faults && \
 		SOAK_MINUTES=$(MINUTES) exec $(OBJ)/faults
 
-fuzz: ## feeds random input to what parses, DURATION=60 seconds for each target
+fuzz: ## feeds random input to what parses and to the whole engine, DURATION=60 seconds each
 	@spawn/deps.sh fuzz && $(MAKE) --no-print-directory CC=clang CFLAGS='-O1 -g' \
 		SANITIZER=fuzzer,address,undefined fuzzers && \
 		exec tests/fuzz/run $(BUILD)/fuzzer-address-undefined $(DURATION)

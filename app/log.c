@@ -33,6 +33,7 @@ struct line {
 
 void log_init(const char *worker)
 {
+	tzset(); /* or gmtime_r() would open a file with the first line */
 	log_worker = worker;
 	memset(kinds, 0, sizeof(kinds));
 }

@@ -14,6 +14,7 @@
 #include "observe/scoreboard.h"
 #include "observe/top.h"
 #include "options.h"
+#include "sandbox.h"
 
 #ifndef LANES_VERSION
 #define LANES_VERSION "0.1.0"
@@ -46,6 +47,26 @@ static struct board_slot *claim_slot(const struct options *options, struct score
 	return slot;
 }
 
+static void enter_sandbox(const struct options *options, const struct listener *listener)
+{
+	/* Who shows the system reads how much memory each worker has. */
+	struct sandbox needs = {
+		.reads = options->routes == ROUTES_APP ? NULL : "/proc",
+		.removes = listener->unlink,
+		.connects = admin_front() ? front_port(admin_front()) : 0,
+	};
+
+	if (options->sandbox == SANDBOX_OFF)
+		return;
+#ifdef INSTRUMENTED
+	/* It opens files and looks at itself at any moment. */
+	(void)needs;
+	log_event(LOG_INFO, "no-sandbox", "why", "built with a sanitizer or coverage", NULL);
+#else
+	sandbox_enter(&needs);
+#endif
+}
+
 int main(int argc, char **argv)
 {
 	const struct routes *routes = &endpoints;
@@ -70,7 +91,7 @@ int main(int argc, char **argv)
 		return top_run(options.scoreboard);
 	if (options.routes != ROUTES_APP)
 		routes = options.routes == ROUTES_ADMIN ? &admin_routes : &health_routes;
-	harden(options.core);
+	harden(&options);
 	if (listener_open(&listener, options.listen, (int)options.backlog))
 		return 1;
 	slot = claim_slot(&options, &board, routes);
@@ -88,6 +109,7 @@ int main(int argc, char **argv)
 		log_event(LOG_WARNING, "runs-as-root", "instead", "spawn-fcgi -u USER", NULL);
 	if (options.nice && nice((int)options.nice) < 0)
 		log_complaint("nice: %s", strerror(errno));
+	enter_sandbox(&options, &listener);
 	if (options.engine == ENGINE_PREFORK)
 		result = prefork_run(&options, &listener, worker, routes, &board);
 	else

@@ -42,6 +42,13 @@ static const struct option table[] = {
 	 "new requests while draining: refuse (503, or the status that LANES_DRAIN_STATUS "
 	 "names: nginx asks a sibling), wait (in the socket's queue)"},
 	{"nice", NUMBER, AT(nice), "0", 0, 19, NULL, "added to the process's nice value"},
+	{"sandbox", CHOICE, AT(sandbox), "on", 0, 0, "on|off",
+	 "on: a worker that has started opens no more files or sockets, and starts no program; "
+	 "off: for valgrind, and handlers that need more"},
+	{"address-space", NUMBER, AT(address_space), "0", 0, 1048576, NULL,
+	 "MB that the process may map, the scoreboard's 521 included; 0: as it is"},
+	{"oom-score-adj", NUMBER, AT(oom_score_adj), "0", 0, 1000, NULL,
+	 "how much sooner the kernel ends this process when memory runs out; 0: as it is"},
 	{"threads", NUMBER, AT(threads), "40", 1, 1024, NULL,
 	 "of the blocking pool, at most, but for those whose clients are gone"},
 	{"thread-queue", NUMBER, AT(thread_queue), "1000", 0, 10000000, NULL,

@@ -26,6 +26,8 @@ enum routes_kind {
 	ROUTES_HEALTH, /* /healthz and /readyz */
 };
 
+enum sandbox_mode { SANDBOX_ON, SANDBOX_OFF };
+
 struct options {
 	enum engine_kind engine;
 	const char *listen; /* NULL: file descriptor 0 */
@@ -35,6 +37,9 @@ struct options {
 	enum routes_kind routes;
 	enum drain_mode drain;
 	int64_t nice;
+	enum sandbox_mode sandbox;
+	int64_t address_space; /* MB; 0: as it is */
+	int64_t oom_score_adj; /* 0: as it is */
 
 	int64_t threads;
 	int64_t thread_queue;

@@ -10,8 +10,8 @@
 set -eu
 here=$(CDPATH='' cd "$(dirname "$0")" && pwd -P)
 
-run='gcc libc6-dev make pkg-config libuv1-dev libjson-c-dev libfcgi-dev nginx spawn-fcgi multiwatch
-	curl'
+run='gcc libc6-dev make pkg-config libuv1-dev libjson-c-dev libfcgi-dev libseccomp-dev nginx
+	spawn-fcgi multiwatch curl'
 test="$run libcunit1-dev libcurl4-openssl-dev python3-fastapi uvicorn haproxy
 	python3-prometheus-client"
 fuzz="$run clang libclang-rt-dev"

@@ -18,6 +18,11 @@ FAULTS_SOURCES := $(filter-out tests/faults/preload.c,$(wildcard tests/*.c tests
 MEMORY_HOOKS := $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc \
 		$(addprefix json_object_,new_object new_array new_array_ext new_string new_int \
 		object_add array_add to_json_string_length))
+# tests/fuzz/simulated.c stands between the engine and the kernel.
+FUZZ_ENGINE_SOURCES := $(addprefix tests/fuzz/,fuzz_engine.c script.c peer.c simulated.c) \
+		       tests/unit/memory.c
+SIMULATED    := $(addprefix -Wl$(comma)--wrap=,accept4 send recv clock_nanosleep uv_run \
+		pthread_create pthread_join setpriority sigaction log_event conns_sweep)
 
 $(OBJ)/unit: $(call object,$(UNIT_SOURCES)) $(OBJ)/liblanes.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(MEMORY_HOOKS) $(LIBS) -lcunit
@@ -30,6 +35,9 @@ $(OBJ)/conformance: $(call object,$(CONFORMANCE_SOURCES))
 
 $(OBJ)/agree: $(call object,$(AGREE_SOURCES))
 	$(call quiet,LD $@)$(LINK) -o $@ $^
+
+$(OBJ)/fuzz_engine: $(call object,$(FUZZ_ENGINE_SOURCES)) $(OBJ)/liblanes.a
+	$(call quiet,LD $@)$(LINK) -o $@ $^ $(MEMORY_HOOKS) $(SIMULATED) $(LIBS)
 
 $(OBJ)/fuzz_%: $(OBJ)/tests/fuzz/fuzz_%.o $(OBJ)/liblanes.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)

@@ -186,12 +186,16 @@ static void *thread_main(void *argument)
 {
 	struct pool *pool = argument;
 	unsigned thread;
+	char name[16];
 
 	if (pool->options.nice)
 		setpriority(PRIO_PROCESS, (id_t)gettid(),
 			    getpriority(PRIO_PROCESS, 0) + pool->options.nice);
 	pthread_mutex_lock(&pool->lock);
 	thread = pool->born++;
+	/* Its own name: another thread's is a file that would have to be opened. */
+	snprintf(name, sizeof(name), "%.10s-%u", pool->options.name, thread + 1);
+	pthread_setname_np(pthread_self(), name);
 	while (!pool->closing) {
 		if (pool->queue.first && free_threads(pool)) {
 			run_job(pool, pool->queue.first, thread);
@@ -213,7 +217,6 @@ static void start_thread(struct pool *pool)
 	pthread_attr_t attr;
 	sigset_t all;
 	sigset_t before;
-	char name[16];
 	bool failed;
 
 	pthread_attr_init(&attr);
@@ -223,11 +226,8 @@ static void start_thread(struct pool *pool)
 	failed = pthread_create(&pool->ids[pool->threads], &attr, thread_main, pool) != 0;
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	pthread_attr_destroy(&attr);
-	if (failed)
-		return;
-	snprintf(name, sizeof(name), "%.10s-%u", pool->options.name, pool->threads + 1);
-	pthread_setname_np(pool->ids[pool->threads], name);
-	pool->threads++;
+	if (!failed)
+		pool->threads++;
 }
 
 static void start_thread_if_needed(struct pool *pool)

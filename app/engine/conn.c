@@ -77,9 +77,8 @@ void conn_new(struct engine *engine, int fd)
 
 /* ---- read ---- */
 
-/* One read a turn: who sends more than fits waits for those who have not had theirs. False if the
- * connection is closed, or was only to be read to its end. */
-static bool conn_take(struct conn *conn)
+/* One read a turn: who sends more than fits waits for those who have not had theirs. */
+static void conn_take(struct conn *conn)
 {
 	bool owed = fcgi_responder_partial(&conn->fcgi);
 	bool uploading =
@@ -88,22 +87,21 @@ static bool conn_take(struct conn *conn)
 	ssize_t n = recv(conn->fd, bytes, READ_SIZE, 0);
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return true;
+		return;
 	if (n <= 0) {
 		conn_close(conn);
-		return false;
+		return;
 	}
 	if (conn->lingering)
-		return false;
+		return;
 	if (fcgi_responder_feed(&conn->fcgi, bytes, (size_t)n)) {
 		log_event(LOG_WARNING, "protocol-error", NULL);
 		conn_close(conn);
-		return false;
+		return;
 	}
 	/* A body may take its time, as long as some of it keeps coming. */
 	if (!owed || uploading)
 		conn->quiet_since = uv_now(&conn->engine->loop);
-	return true;
 }
 
 /* Starts what was read. A handler, here or of a connection before this one, may hold the loop: what
@@ -125,11 +123,10 @@ static void conn_start(struct conn *conn)
 
 static void conn_read(struct conn *conn)
 {
-	bool open = conn_take(conn);
-
+	conn_take(conn);
 	conn_start(conn);
 	/* Now, not with the batch: the next handler of this turn may hold the loop. */
-	if (open && !conn->closing)
+	if (!conn->closing)
 		conn_flush(conn);
 }
 
@@ -241,7 +238,8 @@ static void conn_flush(struct conn *conn)
 	if (fcgi_responder_should_close(&conn->fcgi) && fcgi_responder_linger(&conn->fcgi))
 		conn_linger(conn);
 	else if (fcgi_responder_should_close(&conn->fcgi) ||
-		 (conn->engine->draining && conn->spoken && conn_is_idle(conn)))
+		 (conn->engine->draining && conn->spoken && conn_is_idle(conn) &&
+		  !conn_has_input(conn)))
 		conn_close(conn);
 }
 

@@ -138,7 +138,7 @@ static int remove_stale(const struct sockaddr_un *address)
 	struct stat file;
 
 	if (lstat(address->sun_path, &file))
-		return errno == ENOENT ? 0 : -errno;
+		return 0; /* nothing there, or bind() will say what is wrong */
 	if (!S_ISSOCK(file.st_mode))
 		return -EEXIST;
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);

@@ -26,11 +26,13 @@ enum {
 
 /* ---- drain ---- */
 
+/* libuv polls once more: who comes then is left to others. */
 static void stop(struct engine *engine, int status)
 {
 	if (!engine->stopped)
 		engine->status = status;
 	engine->stopped = true;
+	accept_stop(engine);
 	uv_stop(&engine->loop);
 }
 

@@ -24,7 +24,7 @@ bool admin_use(const struct scoreboard *board, const struct options *options)
 	admin.ready_held = (double)options->ready_held / 1000;
 	admin.ready_pools = options->ready_pools;
 	admin.slow = (uint64_t)options->slow_callback * 1000000;
-	admin.has_front = options->front != NULL;
+	admin.has_front = options->front && options->routes == ROUTES_ADMIN;
 	if (!admin.has_front || front_parse(&admin.front, options->front) == 0)
 		return true;
 	log_complaint("--front: '%.1000s' is not an address and a port", options->front);

@@ -1,5 +1,6 @@
 #include "volley.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,6 +71,12 @@ int front_parse(struct front *front, const char *text)
 		return -EINVAL;
 	host[len - 1] = '\0';
 	return uv_ip6_addr(host + 1, (int)port, &front->address.v6) ? -EINVAL : 0;
+}
+
+uint16_t front_port(const struct front *front)
+{
+	return ntohs(front->address.any.sa_family == AF_INET ? front->address.v4.sin_port
+							     : front->address.v6.sin6_port);
 }
 
 /* ---- its life ---- */

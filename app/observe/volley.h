@@ -34,6 +34,9 @@ struct front {
 /* Reads HOST:PORT, HOST being an address as digits, one of IPv6 in brackets. 0 or -EINVAL. */
 int front_parse(struct front *front, const char *text);
 
+/* Its port, as one writes it. */
+uint16_t front_port(const struct front *front);
+
 struct volley;
 
 /* Room for so many shots, with so many bytes of targets in all; 0 or -ENOMEM, -EAGAIN if there are

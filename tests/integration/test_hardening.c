@@ -7,6 +7,7 @@
 #include <json-c/json.h>
 #include <pwd.h>
 #include <regex.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -157,6 +158,81 @@ static void socket_mode(void)
 	}
 }
 
+/* A worker that was built to be watched runs without, and says so. */
+static bool sandboxed(const char *log)
+{
+	if (!file_has(log, "event=no-sandbox"))
+		return true;
+	not_judged("a build with a sanitizer or coverage has no sandbox");
+	return false;
+}
+
+static void is_in_a_sandbox(void)
+{
+	static const char *const kinds[][3] = {{"--engine", "loop", NULL},
+					       {"--engine", "prefork", NULL},
+					       {"--routes", "admin", NULL},
+					       {"--routes", "health", NULL}};
+	struct worker worker;
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		CU_ASSERT_FATAL(worker_start(&worker, kinds[i], NULL));
+		if (sandboxed(worker.log)) {
+			CU_ASSERT_EQUAL(process_status(worker.pid, "Seccomp"), 2);
+			CU_ASSERT(!file_has(worker.log, "event=sandbox-incomplete"));
+		}
+		/* It removes its socket all the same. */
+		kill(worker.pid, SIGTERM);
+		CU_ASSERT_EQUAL(worker_wait(&worker), 0);
+		CU_ASSERT_EQUAL(access(worker.socket, F_OK), -1);
+		worker_stop(&worker);
+	}
+	CU_ASSERT_FATAL(worker_start(&worker, (const char *[]){"--sandbox", "off", NULL}, NULL));
+	CU_ASSERT_EQUAL(process_status(worker.pid, "Seccomp"), 0);
+	worker_stop(&worker);
+}
+
+static void limits_memory(void)
+{
+	struct worker worker;
+	char path[64];
+
+	if (!MEMORY_COUNTS) {
+		not_judged("a sanitizer's address space is not ours");
+		return;
+	}
+	CU_ASSERT_FATAL(worker_start(
+		&worker,
+		(const char *[]){"--address-space", "1024", "--oom-score-adj", "321", NULL}, NULL));
+	snprintf(path, sizeof(path), "/proc/%d/limits", (int)worker.pid);
+	CU_ASSERT(file_has(path, "Max address space         1073741824           1073741824 "));
+	snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", (int)worker.pid);
+	CU_ASSERT(file_has(path, "321\n"));
+	kill(worker.pid, SIGTERM);
+	CU_ASSERT_EQUAL(worker_wait(&worker), 0);
+	worker_stop(&worker);
+}
+
+/* It goes on, here to the missing socket. */
+static void tells_of_a_limit_it_cannot_have(void)
+{
+	static const char script[] =
+		"ulimit -v 2000000; exec setpriv \"$2\" \"$1\" --address-space 4096";
+	struct outcome outcome;
+
+	if (!MEMORY_COUNTS) {
+		not_judged("a sanitizer's address space is not ours");
+		return;
+	}
+	run(&outcome,
+	    (const char *[]){"sh", "-c", script, "sh", program(),
+			     geteuid() ? "--no-new-privs" : "--bounding-set=-sys_resource", NULL},
+	    NULL, -1);
+	CU_ASSERT_EQUAL(outcome.status, 1);
+	CU_ASSERT(strstr(outcome.errors, "lanes: address-space: Operation not permitted\n"
+					 "lanes: descriptor 0: ") == outcome.errors);
+}
+
 static void warns_of_root(void)
 {
 	struct worker worker;
@@ -197,6 +273,53 @@ static void sockets_have_an_owner(void)
 		CU_ASSERT_EQUAL(file.st_uid, user->pw_uid);
 		CU_ASSERT_EQUAL(file.st_gid, user->pw_gid);
 	}
+}
+
+/* How many threads of a process are in a sandbox; those that are not, negative. */
+static int sandboxed_threads(pid_t pid)
+{
+	char path[64];
+	struct dirent *entry;
+	int inside = 0;
+	int outside = 0;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+	dir = opendir(path);
+	CU_ASSERT_FATAL(dir != NULL);
+	while ((entry = readdir(dir))) {
+		pid_t thread = atoi(entry->d_name);
+
+		if (thread && process_status(thread, "Seccomp") == 2)
+			inside++;
+		else if (thread)
+			outside++;
+	}
+	closedir(dir);
+	return outside ? -outside : inside;
+}
+
+static void workers_are_in_a_sandbox(void)
+{
+	pid_t workers[16];
+	int count = processes_in(lanes.run_dir, "lanes", workers, 16);
+	char log[DIRECTORY_SIZE + 32];
+	int threads = 0;
+
+	snprintf(log, sizeof(log), "%s/worker.log", lanes.run_dir);
+	if (!sandboxed(log))
+		return;
+	CU_ASSERT_EQUAL(get(&lanes, "/sync/noawait?seconds=0")->status, 200);
+	CU_ASSERT_EQUAL(get(&lanes, "/cpu-pool/async/cpu-bound?n=1")->status, 200);
+	CU_ASSERT_EQUAL(count, 5);
+	for (int i = 0; i < count && i < 16; i++) {
+		int inside = sandboxed_threads(workers[i]);
+
+		CU_ASSERT(inside > 0);
+		threads += inside;
+	}
+	/* The signals' of the prefork worker, a blocking one, a CPU thread. */
+	CU_ASSERT(threads >= count + 3);
 }
 
 static void workers_have_no_rights(void)
@@ -350,12 +473,16 @@ static const struct test tests[] = {
 	{"a worker closes what it inherits and can gain no rights", inherits_nothing},
 	{"a worker dumps no core unless told", dumps_no_core},
 	{"its own socket has mode 0660, whatever the umask", socket_mode},
+	{"a worker is in a sandbox unless told", is_in_a_sandbox},
+	{"a worker limits its memory if told", limits_memory},
+	{"a limit that it cannot have is told", tells_of_a_limit_it_cannot_have},
 	{"a worker that is root says so", warns_of_root},
 };
 
 static const struct test system_tests[] = {
 	{"sockets have mode 0660 and the workers' owner and group", sockets_have_an_owner},
 	{"no worker of a system is root or holds what is not its own", workers_have_no_rights},
+	{"every thread of every worker of a system is in a sandbox", workers_are_in_a_sandbox},
 	{"no answer repeats what was asked", answers_repeat_nothing},
 	{"each request is one line of valid JSON, each event one of logfmt", logs_keep_their_form},
 };

@@ -19,6 +19,7 @@ extern const struct suite reply_suite;
 extern const struct suite request_suite;
 extern const struct suite responder_suite;
 extern const struct suite router_suite;
+extern const struct suite sandbox_suite;
 extern const struct suite scoreboard_suite;
 extern const struct suite task_suite;
 extern const struct suite timers_suite;
@@ -27,11 +28,11 @@ extern const struct suite volley_suite;
 int main(int argc, char **argv)
 {
 	static const struct suite *const suites[] = {
-		&answer_suite,	&volley_suite,	  &budget_suite, &buffer_suite,	    &listen_suite,
-		&log_suite,	&loop_suite,	  &number_suite, &options_suite,    &params_suite,
-		&percent_suite, &pool_suite,	  &query_suite,	 &record_suite,	    &reply_suite,
-		&request_suite, &responder_suite, &router_suite, &scoreboard_suite, &task_suite,
-		&timers_suite,
+		&answer_suite,	  &budget_suite, &buffer_suite,	 &listen_suite,	    &log_suite,
+		&loop_suite,	  &number_suite, &options_suite, &params_suite,	    &percent_suite,
+		&pool_suite,	  &query_suite,	 &record_suite,	 &reply_suite,	    &request_suite,
+		&responder_suite, &router_suite, &sandbox_suite, &scoreboard_suite, &task_suite,
+		&timers_suite,	  &volley_suite,
 	};
 
 	return harness_main(argc, argv, suites, sizeof(suites) / sizeof(suites[0]), SECONDS);

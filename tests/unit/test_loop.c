@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../harness.h"
@@ -170,6 +171,17 @@ static void connect_while_it_drains(struct request *req)
 	ASYNC_END(req);
 }
 
+static void ask_again_while_it_drains(struct request *req)
+{
+	ASYNC_BEGIN(req);
+	kill(getpid(), SIGTERM);
+	while (!board_get(&board.own->draining))
+		AWAIT(req, sleep_for(req, 0.001));
+	client_send(0, "request 2 keep " GET("/"));
+	hello(req);
+	ASYNC_END(req);
+}
+
 /* What others send while the loop is held for longer than any of them may be silent. */
 static void hold_meanwhile(struct request *req)
 {
@@ -273,10 +285,14 @@ static void drain_when_ended(struct request *req)
 	ASYNC_END(req);
 }
 
-/* … or so that it goes on. */
+/* … or, some sweeps later, so that it goes on. */
 static void read_until_ended(struct request *req)
 {
+	int *rests = request_frame(req, sizeof(*rests));
+
 	ASYNC_BEGIN(req);
+	for (*rests = 0; *rests < 50; ++*rests)
+		AWAIT(req, sleep_for(req, 0.001));
 	while (!heard_end_of_1())
 		AWAIT(req, sleep_for(req, 0.001));
 	kill(getpid(), SIGTERM);
@@ -287,6 +303,21 @@ static void read_until_ended(struct request *req)
 static void one_too_many(struct request *req)
 {
 	CU_ASSERT_FALSE(reply_stream(req, "text/event-stream"));
+}
+
+/* When the loop has had a rest, somebody else asks, as of twenty seconds ago. */
+static void rest_and_ask(struct request *req)
+{
+	char script[128];
+
+	ASYNC_BEGIN(req);
+	AWAIT(req, sleep_for(req, 0.02));
+	client_open(1);
+	snprintf(script, sizeof(script), "request 1 keep " GET("/drain&LANES_SENT=%lld.000"),
+		 (long long)time(NULL) - 20);
+	client_send(1, script);
+	hello(req);
+	ASYNC_END(req);
 }
 
 static void open_another(struct request *req)
@@ -307,6 +338,7 @@ static const struct route list[] = {
 	ASYNC("/vain", sleep_in_vain),
 	ASYNC("/stream", stream_until_drained),
 	ASYNC("/connect", connect_while_it_drains),
+	ASYNC("/again", ask_again_while_it_drains),
 	ASYNC("/unread", stream_without_end),
 	ASYNC("/much", stream_much),
 	ASYNC("/ended", drain_when_ended),
@@ -314,6 +346,7 @@ static const struct route list[] = {
 	ASYNC("/beside", ask_beside_it),
 	ASYNC("/reader", read_until_ended),
 	ASYNC("/another", open_another),
+	ASYNC("/rest", rest_and_ask),
 	ASYNC("/toomany", one_too_many),
 	ASYNC("/drain", told_to_drain),
 	ASYNC("/first", signal_and_second),
@@ -383,6 +416,37 @@ static void who_comes_while_it_drains_is_left_to_others(void)
 	end();
 }
 
+/* The connection that there was no room for is still in the queue. */
+static void who_waits_for_room_in_vain_is_left_to_others(void)
+{
+	int other;
+
+	begin();
+	options.drain = DRAIN_REFUSE;
+	options.max_conns = 1;
+	other = dup(listener.fd);
+	client_open(0);
+	client_open(1);
+	client_send(0, "request 1 keep " GET("/asleep"));
+	client_send(1, "request 1 keep " GET("/drain"));
+	serve();
+	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
+	listener.fd = other;
+	serve();
+	CU_ASSERT_TRUE(client_got(1, "END 1 0 COMPLETE"));
+	end();
+}
+
+static void a_request_beside_the_last_one_is_answered(void)
+{
+	begin();
+	client_open(0);
+	client_send(0, "request 1 keep " GET("/again"));
+	serve();
+	CU_ASSERT_TRUE(client_got(0, "END 2 0 COMPLETE"));
+	end();
+}
+
 static int lines_with(const char *text)
 {
 	int count = 0;
@@ -410,6 +474,21 @@ static void accept_waits_when_something_has_run_out(void)
 		CU_ASSERT_EQUAL(lines_with("event=accept-failed"), 1);
 		end();
 	}
+}
+
+/* Who cannot accept does not know who waits, and believes whoever says for how long; not later. */
+static void a_pause_in_accepting_ends(void)
+{
+	begin();
+	options.queue_timeout = 1000;
+	fails = EMFILE;
+	left = 1;
+	client_open(0);
+	client_send(0, "request 1 " GET("/rest"));
+	serve();
+	CU_ASSERT_TRUE(client_got(1, "STDOUT 1 Status: 200 OK"));
+	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
+	end();
 }
 
 /* A peer that was gone before it was accepted, or a signal: others may be waiting. */
@@ -506,6 +585,7 @@ static void a_stream_over_its_limit_is_ended_alone(void)
 {
 	begin();
 	options.stream_limit = 65536;
+	options.header_timeout = 40; /* so there are sweeps */
 	client_open(0);
 	client_send(0, "request 1 keep " GET("/unread"));
 	client_send(0, "request 2 keep " GET("/ended"));
@@ -532,6 +612,7 @@ static void a_stream_unread_for_the_send_timeout_is_ended_alone(void)
 static void a_stream_waits_for_its_reader(void)
 {
 	begin();
+	options.header_timeout = 40;
 	client_open(0);
 	client_send(0, "request 1 keep " GET("/much"));
 	client_send(0, "request 2 keep " GET("/reader"));
@@ -653,8 +734,13 @@ static const struct test tests[] = {
 	 a_request_that_is_there_when_it_drains_is_answered},
 	{"who comes while it drains is left to others",
 	 who_comes_while_it_drains_is_left_to_others},
+	{"who waits for room in vain is left to others, too",
+	 who_waits_for_room_in_vain_is_left_to_others},
+	{"a request that came while it drains, on a connection that waits for another, is answered",
+	 a_request_beside_the_last_one_is_answered},
 	{"accept waits when descriptors or memory have run out, and says so once",
 	 accept_waits_when_something_has_run_out},
+	{"a pause in accepting ends", a_pause_in_accepting_ends},
 	{"accept goes on after what passes", accept_goes_on_after_what_passes},
 };
 

@@ -65,6 +65,9 @@ static void the_defaults(void)
 	CU_ASSERT_EQUAL(o.params_limit, 65536);
 	CU_ASSERT_EQUAL(o.header_timeout, 10000);
 	CU_ASSERT_EQUAL(o.drain_timeout, 30000);
+	CU_ASSERT_EQUAL(o.sandbox, SANDBOX_ON);
+	CU_ASSERT_EQUAL(o.address_space, 0);
+	CU_ASSERT_EQUAL(o.oom_score_adj, 0);
 	CU_ASSERT_FALSE(o.help || o.version);
 }
 
@@ -101,7 +104,8 @@ static void words_choose(void)
 {
 	struct options o;
 
-	PARSE(&o, "--engine=prefork", "--drain", "wait");
+	PARSE(&o, "--engine=prefork", "--drain", "wait", "--sandbox=off");
+	CU_ASSERT_EQUAL(o.sandbox, SANDBOX_OFF);
 	CU_ASSERT_EQUAL(o.engine, ENGINE_PREFORK);
 	CU_ASSERT_EQUAL(o.drain, DRAIN_WAIT);
 	PARSE(&o, "--engine=loop", "--drain=refuse");
@@ -264,7 +268,7 @@ static void help_lists_every_option(void)
 		       "params-limit stdin-limit output-limit idle-timeout header-timeout "
 		       "queue-timeout send-timeout drain-timeout slow-callback ready-held routes "
 		       "top core help version ready-pools stream-limit max-streams memory-limit "
-		       "conn-memory-limit";
+		       "conn-memory-limit sandbox address-space oom-score-adj front";
 	char *text = NULL;
 	size_t len;
 	int expected = 0;

@@ -33,10 +33,11 @@ static void a_front_is_an_address_and_a_port(void)
 
 	CU_ASSERT_EQUAL(front_parse(&front, "127.0.0.1:8080"), 0);
 	CU_ASSERT_EQUAL(front.address.v4.sin_family, AF_INET);
-	CU_ASSERT_EQUAL(ntohs(front.address.v4.sin_port), 8080);
+	CU_ASSERT_EQUAL(front_port(&front), 8080);
 	CU_ASSERT_EQUAL(ntohl(front.address.v4.sin_addr.s_addr), INADDR_LOOPBACK);
 	CU_ASSERT_EQUAL(front_parse(&front, "[::1]:1"), 0);
 	CU_ASSERT_EQUAL(front.address.v6.sin6_family, AF_INET6);
+	CU_ASSERT_EQUAL(front_port(&front), 1);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		CU_ASSERT_EQUAL(front_parse(&front, bad[i]), -EINVAL);
 }

@@ -1,0 +1,275 @@
+/*
+ * The whole loop engine: loop_run() with real sockets and threads, in simulated time. HEAD bytes
+ * of the input choose the limits, the others are a script of what happens to it (script.h). In the
+ * end it drains, and loop_run() must return. Then nothing is left, the scoreboard's counts agree,
+ * and who had to have an answer has one (peer.h).
+ */
+#include <assert.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../unit/memory.h"
+#include "await/await.h"
+#include "endpoints/endpoints.h"
+#include "endpoints/tasks.h"
+#include "engine/engine.h"
+#include "engine/loop.h"
+#include "http/reply.h"
+#include "observe/admin.h"
+#include "script.h"
+#include "simulated.h"
+
+enum { HEAD = 7, FDS = 64, EXIT_FORCED = 3 };
+
+static struct options options;
+static struct scoreboard board;
+static bool spares; /* blocks of requests are used again */
+
+/* ---- handlers, besides the application's own ---- */
+
+static char bytes[200000];
+
+static void nap_on_thread(void *seconds)
+{
+	blocking_io_task(*(double *)seconds);
+}
+
+static void stream_bytes(struct request *req)
+{
+	unsigned *left = request_frame(req, sizeof(*left));
+
+	ASYNC_BEGIN(req);
+	*left = 50;
+	if (!reply_stream(req, "text/plain"))
+		return;
+	while (stream_write(req, (struct slice){bytes, 3000}) && --*left) {
+		if (*left % 4)
+			AWAIT(req, sleep_for(req, *left % 2 ? 0 : 0.01));
+		else
+			AWAIT(req, stream_drained(req));
+	}
+	ASYNC_END(req);
+}
+
+static void large(struct request *req)
+{
+	reply_bytes(req, 200, "text/plain", (struct slice){bytes, sizeof(bytes)});
+}
+
+static void no_answer(struct request *req)
+{
+	(void)req;
+}
+
+/* A sleep and a job at once, and one after the other. */
+static void mixed(struct request *req)
+{
+	static double seconds = 0.002;
+
+	ASYNC_BEGIN(req);
+	gather_add_sleep(req, 0.003);
+	AWAIT(req, run_in_threadpool(req, nap_on_thread, &seconds));
+	AWAIT(req, run_in_cpu_pool(req, nap_on_thread, &seconds));
+	AWAIT(req, sleep_for(req, seconds));
+	root(req);
+	ASYNC_END(req);
+}
+
+static const struct route list[] = {
+	ASYNC("/", root),
+	SYNC("/sync", sync_noawait),
+	ASYNC("/one", async_await_one),
+	ASYNC("/many", async_await_many),
+	ASYNC("/wrap", async_wrap_blocking),
+	ASYNC("/bad", async_bad_blocking),
+	ASYNC("/stream", stream_bytes),
+	ASYNC("/large", large),
+	ASYNC("/none", no_answer),
+	ASYNC("/mixed", mixed),
+	ASYNC("/status", status),
+	ASYNC("/metrics", metrics),
+	ASYNC("/trace", chrome_trace),
+	ASYNC("/events", events),
+};
+static const struct routes routes = {list, sizeof(list) / sizeof(list[0])};
+
+/* ---- the run ---- */
+
+static void choose(const uint8_t *head)
+{
+	static const int64_t ms[] = {50, 1000, 10000, 75000};
+	static const int64_t drain_ms[] = {0, 100, 1000, 10000};
+	static unsigned runs;
+	bool leave_jobs;
+
+	options.drain = (enum drain_mode)(head[0] % 3);
+	options.max_conns = 1 + head[1] % 4;
+	options.max_reqs = 1 + head[1] / 16;
+	options.conn_requests = 1 + head[2] % 8;
+	options.threads = 1 + head[2] / 16 % 3;
+	options.cpu_threads = 1 + head[2] / 64;
+	options.thread_queue = head[3] % 4;
+	options.cpu_queue = head[3] / 4 % 4;
+	options.memory_limit = head[3] & 16 ? 8192 : 1 << 28;
+	options.conn_memory_limit = head[3] & 32 ? 4096 : 1 << 24;
+	options.stream_limit = head[3] & 64 ? 4096 : 1 << 18;
+	options.max_streams = head[3] & 128 ? 1 : 1000;
+	options.params_limit = head[4] & 1 ? 256 : 65536;
+	options.stdin_limit = head[4] & 2 ? 64 : 1048576;
+	options.output_limit = head[4] & 4 ? 4096 : 65536;
+	options.header_timeout = ms[head[5] & 3];
+	options.idle_timeout = ms[head[5] >> 2 & 3];
+	options.send_timeout = ms[head[5] >> 4 & 3];
+	options.drain_timeout = drain_ms[head[5] >> 6];
+	options.queue_timeout = head[4] & 8 ? 1000 : 0;
+	/* What those jobs hold looks like a leak, and libFuzzer gives up after 1,000 of these. */
+	leave_jobs = head[0] & 128 && runs++ % 64 == 0;
+	simulated_begin(&(struct simulation){
+		.turn = script_turn,
+		.board = board.own,
+		.races = head[0] & 64,
+		.leave_jobs = leave_jobs,
+		.send_buffer = head[4] & 16 ? 1 : 0,
+	});
+	spares = head[0] & 32;
+	script.memory_fails = head[6] & 1;
+	if (script.memory_fails)
+		memory_fail_after(head[6] >> 1);
+}
+
+/* An engine that thinks it has enough spare blocks frees each, and a use after that is seen. */
+static void opened(struct sched *sched)
+{
+	if (!spares)
+		container_of(sched, struct engine, sched)->spare_count = SIZE_MAX;
+	sim.sched = sched;
+	admin_opened(sched);
+}
+
+/* The memory of a process's own is claimed as often as one likes. */
+static void clear_board(void)
+{
+	scoreboard_claim(&board, "loop", 1, "loop");
+	for (size_t i = 0; i < routes.count; i++)
+		strcpy(board.own->routes[i + 1].path, list[i].path);
+}
+
+/* An address of the abstract kind, which the kernel chooses. */
+static struct listener listen_anywhere(void)
+{
+	struct listener listener = {.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+
+	script.address = (struct sockaddr_un){.sun_family = AF_UNIX};
+	script.address_len = sizeof(script.address);
+	if (listener.fd < 0 ||
+	    bind(listener.fd, (struct sockaddr *)&script.address, sizeof(sa_family_t)) ||
+	    getsockname(listener.fd, (struct sockaddr *)&script.address, &script.address_len) ||
+	    listen(listener.fd, 8))
+		abort();
+	return listener;
+}
+
+static size_t open_files(void)
+{
+	struct pollfd fds[FDS];
+	size_t count = FDS;
+
+	for (int i = 0; i < FDS; i++)
+		fds[i] = (struct pollfd){.fd = i};
+	poll(fds, FDS, 0);
+	for (int i = 0; i < FDS; i++)
+		count -= (fds[i].revents & POLLNVAL) != 0;
+	return count;
+}
+
+static void check_board(void)
+{
+	const struct board_slot *own = board.own;
+	uint64_t answered = 0;
+
+	for (int i = 0; i < 6; i++)
+		answered += board_get(&own->classes[i]);
+	assert(!board_get(&own->in_flight) && !board_get(&own->connections));
+	assert(!board_get(&own->running.since));
+	assert(answered <= board_get(&own->requests));
+	assert(board_get(&own->requests) <= answered + board_get(&own->aborted));
+	for (int p = 0; p < BOARD_POOLS; p++)
+		assert(!board_get(&own->pools[p].queued) && !board_get(&own->pools[p].running) &&
+		       !board_get(&own->pools[p].abandoned));
+}
+
+static void check_status(int status)
+{
+	uint64_t patience = (uint64_t)options.drain_timeout * 1000000;
+
+	assert(status == 0 || status == 1 || status == EXIT_FORCED);
+	if (status == 1)
+		assert(script.memory_fails);
+	if (status == EXIT_FORCED)
+		assert(script.signals > 1 || simulated_now() - script.signalled >= patience);
+}
+
+static void check_peers(int status)
+{
+	bool whole = status == 0 && !script.memory_fails && !sim.swept && !sim.stream_unread;
+
+	for (size_t i = 0; i < PEERS; i++) {
+		bool accepted = script.peers[i].number < board_get(&board.own->accepted);
+
+		peer_check(&script.peers[i], whole, whole && accepted);
+	}
+	assert(!sim.protocol_error || script.wild || script.memory_fails);
+}
+
+static void serve(void)
+{
+	size_t files = open_files();
+	struct listener listener = listen_anywhere();
+	int status = loop_run(&options, &listener, "loop-1", &routes, &board, opened);
+
+	memory_restore();
+	listener_close(&listener);
+	simulated_end();
+	check_status(status);
+	check_peers(status);
+	check_board();
+	assert(open_files() == files);
+}
+
+/* What libuv keeps from its first loop on is no leak. */
+static void begin(void)
+{
+	char *arguments[] = {"lanes", NULL};
+	uv_loop_t loop;
+
+	if (uv_loop_init(&loop) || uv_loop_close(&loop) || options_parse(&options, 1, arguments) ||
+	    scoreboard_open(&board, NULL))
+		abort();
+	admin_use(&board, &options);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct sigaction hangup;
+	struct sigaction user;
+
+	if (size < HEAD)
+		return 0;
+	if (!board.map)
+		begin();
+	sigaction(SIGHUP, NULL, &hangup);
+	sigaction(SIGUSR1, NULL, &user);
+	script = (struct script){.at = data + HEAD, .left = size - HEAD, .routes = &routes};
+	for (size_t i = 0; i < PEERS; i++)
+		script.peers[i].fd = -1;
+	clear_board();
+	choose(data);
+	serve();
+	sigaction(SIGHUP, &hangup, NULL);
+	sigaction(SIGUSR1, &user, NULL);
+	return 0;
+}
