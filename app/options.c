@@ -95,6 +95,8 @@ static const struct option table[] = {
 	 "seconds a loop may be held before its worker no longer counts for /readyz"},
 	{"ready-pools", TEXT, AT(ready_pools), "loop", 0, 0, NULL,
 	 "pools that must serve for /readyz, with commas between them"},
+	{"front", TEXT, AT(front), NULL, 0, 0, NULL,
+	 "HOST:PORT where the whole system is asked from outside: to there /burst sends requests"},
 	{"top", FLAG, AT(top), NULL, 0, 0, NULL,
 	 "show what the workers on the scoreboard do, live, and serve nothing"},
 	{"core", FLAG, AT(core), NULL, 0, 0, NULL,
@@ -176,7 +178,7 @@ static bool is_name(const char *value)
 	for (size_t i = 0; i < len; i++)
 		if (!isalnum((unsigned char)value[i]) && value[i] != '-' && value[i] != '_')
 			return false;
-	return len >= 1 && len <= 15;
+	return len >= 1 && len <= 23;
 }
 
 static int set(struct options *options, const struct option *option, const char *name,
@@ -194,7 +196,7 @@ static int set(struct options *options, const struct option *option, const char 
 		return 0;
 	case NAME:
 		if (!is_name(value))
-			return complain(name, value, "1 to 15 letters, digits, '-' and '_'");
+			return complain(name, value, "1 to 23 letters, digits, '-' and '_'");
 		break;
 	case TEXT:
 		break;

@@ -66,6 +66,7 @@ struct options {
 	int64_t slow_callback;
 	int64_t ready_held;
 	const char *ready_pools; /* names with commas between them */
+	const char *front;	 /* HOST:PORT; NULL: none */
 
 	bool top;
 	bool core; /* leave core dumps as the limits allow */

@@ -30,6 +30,6 @@ for file in "$RUN_DIR"/pids/*.pid; do
 		children=' none: see worker.log'
 		status=1
 	fi
-	printf '%-12s %8s  processes:%s\n' "$name" "$pid" "$children"
+	printf '%-16s %8s  processes:%s\n' "$name" "$pid" "$children"
 done
 exit $status

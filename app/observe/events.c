@@ -55,8 +55,10 @@ static void append_span(struct buffer *out, const struct worker_state *worker,
 			const struct span *span)
 {
 	static const char *const kinds[] = {
-		[SPAN_QUEUE] = "queue",		  [SPAN_LOOP] = "loop", [SPAN_AWAIT] = "await",
-		[SPAN_POOL_QUEUE] = "pool-queue", [SPAN_POOL] = "pool", [SPAN_GONE] = "gone",
+		[SPAN_QUEUE] = "queue", [SPAN_LOOP] = "loop",
+		[SPAN_AWAIT] = "await", [SPAN_POOL_QUEUE] = "pool-queue",
+		[SPAN_POOL] = "pool",	[SPAN_READY] = "ready",
+		[SPAN_GONE] = "gone",
 	};
 
 	buffer_format(out, "%s{\"w\":", out->data[out->len - 1] == '[' ? "" : ",");

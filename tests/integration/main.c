@@ -26,6 +26,7 @@ extern const struct suite hardening_suite;
 extern const struct suite bad_input_suite;
 extern const struct suite front_suite;
 extern const struct suite logs_suite;
+extern const struct suite burst_suite;
 
 int main(int argc, char **argv)
 {
@@ -35,7 +36,7 @@ int main(int argc, char **argv)
 		&drain_suite,	    &worker_suite, &spawn_suite,	  &ownership_suite,
 		&observe_suite,	    &readme_suite, &hardening_suite,	  &bad_input_suite,
 		&loadgen_suite,	    &bench_suite,  &pools_suite,	  &refusals_suite,
-		&front_suite,	    &logs_suite,   &gone_suite,
+		&front_suite,	    &logs_suite,   &gone_suite,		  &burst_suite,
 	};
 
 	process_prepare();
