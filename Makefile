@@ -96,7 +96,7 @@ fuzz: ## feeds random input to what parses and to the whole engine, DURATION=60 
 		exec tests/fuzz/run $(BUILD)/fuzzer-address-undefined $(DURATION)
 
 mutants: ## which mistakes would no test notice? COUNT=300 ONLY="app/fcgi" MINUTES=60
-	@spawn/deps.sh test && exec tests/mutants/run
+	@spawn/deps.sh check && exec tests/mutants/run
 
 contrast: ## processes against loop: CLIENTS=48 DURATION=0.25 WORKERS="1 4"
 	@spawn/deps.sh test && $(MAKE) --no-print-directory all $(OBJ)/tests/contrast/contrast && \

@@ -22,7 +22,7 @@ MEMORY_HOOKS := $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc \
 FUZZ_ENGINE_SOURCES := $(addprefix tests/fuzz/,fuzz_engine.c script.c peer.c simulated.c) \
 		       tests/unit/memory.c
 SIMULATED    := $(addprefix -Wl$(comma)--wrap=,accept4 send recv clock_nanosleep uv_run \
-		pthread_create pthread_join setpriority sigaction log_event conns_sweep)
+		pthread_create pthread_join setpriority sigaction log_event conns_sweep exchange_free_spares)
 
 $(OBJ)/unit: $(call object,$(UNIT_SOURCES)) $(OBJ)/liblanes.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(MEMORY_HOOKS) $(LIBS) -lcunit

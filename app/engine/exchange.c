@@ -29,7 +29,7 @@ struct stream {
 struct exchange {
 	struct fcgi_request fcgi;
 	struct conn *conn;     /* has a reference */
-	bool wanted;	       /* somebody still waits for the answer */
+	bool wanted;	       /* its client has not gone */
 	struct exchange *next; /* among those that have arrived, or the spares */
 	struct stream stream;  /* from the moment its head is sent */
 	struct request req;
@@ -215,7 +215,6 @@ static void send_reply(struct exchange *exchange, const struct request *req)
 	count_in_flight(engine, -1);
 	conn->quiet_since = uv_now(&engine->loop);
 	conn_mark_dirty(conn);
-	exchange->wanted = false;
 }
 
 static void exchange_finished(struct request *req)

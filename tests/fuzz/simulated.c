@@ -360,6 +360,15 @@ void __wrap_conns_sweep(struct engine *engine)
 		sim.swept = true;
 }
 
+/* The last that happens before the engine's memory is freed: all that was taken was given back. */
+void __real_exchange_free_spares(struct engine *engine);
+void __wrap_exchange_free_spares(struct engine *engine);
+void __wrap_exchange_free_spares(struct engine *engine)
+{
+	assert(left_wake_fd >= 0 || !engine->budget.used);
+	__real_exchange_free_spares(engine);
+}
+
 /* ---- all of it ---- */
 
 void simulated_begin(const struct simulation *as)
