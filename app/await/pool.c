@@ -63,7 +63,8 @@ static void list_remove(struct job_list *list, struct job *job)
 
 struct pool *pool_open(const struct pool_options *options)
 {
-	struct pool *pool = calloc(1, sizeof(*pool) + 2 * options->threads * sizeof(pool->ids[0]));
+	size_t most = (size_t)2 * options->threads;
+	struct pool *pool = calloc(1, sizeof(*pool) + most * sizeof(pool->ids[0]));
 
 	if (!pool)
 		return NULL;

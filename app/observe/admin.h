@@ -7,10 +7,10 @@
 #define LANES_OBSERVE_ADMIN_H
 
 #include "../await/sched.h"
+#include "../await/volley.h"
 #include "../http/router.h"
 #include "../options.h"
 #include "scoreboard.h"
-#include "volley.h"
 
 extern const struct routes admin_routes;
 extern const struct routes health_routes; /* of them, the quick ones that a monitor asks for */

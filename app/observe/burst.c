@@ -11,13 +11,13 @@
 #include <string.h>
 
 #include "../await/await.h"
+#include "../await/volley.h"
 #include "../http/percent.h"
 #include "../http/query.h"
 #include "../http/reply.h"
 #include "../http/urlencoded.h"
 #include "admin.h"
 #include "status.h"
-#include "volley.h"
 
 enum {
 	REQUESTS_MAX = 200, /* in all */

@@ -21,6 +21,7 @@ extern const struct suite responder_suite;
 extern const struct suite router_suite;
 extern const struct suite sandbox_suite;
 extern const struct suite scoreboard_suite;
+extern const struct suite table_suite;
 extern const struct suite task_suite;
 extern const struct suite timers_suite;
 extern const struct suite volley_suite;
@@ -31,8 +32,8 @@ int main(int argc, char **argv)
 		&answer_suite,	  &budget_suite, &buffer_suite,	 &listen_suite,	    &log_suite,
 		&loop_suite,	  &number_suite, &options_suite, &params_suite,	    &percent_suite,
 		&pool_suite,	  &query_suite,	 &record_suite,	 &reply_suite,	    &request_suite,
-		&responder_suite, &router_suite, &sandbox_suite, &scoreboard_suite, &task_suite,
-		&timers_suite,	  &volley_suite,
+		&responder_suite, &router_suite, &sandbox_suite, &scoreboard_suite, &table_suite,
+		&task_suite,	  &timers_suite, &volley_suite,
 	};
 
 	return harness_main(argc, argv, suites, sizeof(suites) / sizeof(suites[0]), SECONDS);

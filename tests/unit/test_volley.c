@@ -4,8 +4,8 @@
 #include <errno.h>
 
 #include "../harness.h"
+#include "await/volley.h"
 #include "memory.h"
-#include "observe/volley.h"
 
 static uv_loop_t loop;
 static struct sched sched;

@@ -6,16 +6,16 @@
  * itself: its owner lets go of it (volley_drop), answered or not, and its memory goes with the last
  * of its connections. All functions belong to the loop's thread.
  */
-#ifndef LANES_OBSERVE_VOLLEY_H
-#define LANES_OBSERVE_VOLLEY_H
+#ifndef LANES_AWAIT_VOLLEY_H
+#define LANES_AWAIT_VOLLEY_H
 
 #include <netinet/in.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../await/sched.h"
 #include "../http/answer.h"
 #include "../slice.h"
+#include "sched.h"
 
 enum {
 	VOLLEYS_MAX = 4,      /* at once, those included that are still being closed */
