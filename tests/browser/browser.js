@@ -18,7 +18,7 @@ export function launch(home) {
 
 // page.faults: policy violations, errors in scripts, requests to other hosts.
 export async function open(browser, url, options = {}) {
-	const page = await browser.newPage({viewport: {width: 1280, height: 860}, ...options});
+	const page = await browser.newPage({...(browser.newContext && {viewport: {width: 1280, height: 860}}), ...options});
 	page.faults = [];
 	page.setDefaultTimeout(20_000);
 	page.on('pageerror', (error) => page.faults.push(error.stack));

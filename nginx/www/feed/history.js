@@ -15,6 +15,7 @@ import {Track} from './track.js';
 const KEEP = 120_000; // milliseconds
 const REPEATED = 10_000; // milliseconds that the first message of a connection reaches back
 const SILENT = 4000; // between two messages: something was missed
+const FORGOTTEN = 1000; // milliseconds between two requests that were forgotten: others were, too
 const MOST_REQUESTS = 6000;
 const MOST_SPANS = 30_000;
 const MOST_HOLDS = 50; // of each worker
@@ -47,6 +48,7 @@ class Worker {
 	heartbeat = new Heartbeat();
 	measured = new Stretches(); // {from, to, busy, inFlight, answers, p50, p99}: times in milliseconds
 	unrecorded = new Stretches(); // its requests there are not known
+	#forgotten = -Infinity;
 	free = -Infinity; // when its loop was last seen with nothing to do
 	holds = []; // {request, start, end}: the loop was held; the last one may still grow
 
@@ -67,7 +69,22 @@ class Worker {
 		return this.prefork && (this.state.in_flight > 0 || Boolean(this.state.loop?.request));
 	}
 
-	// The times in which short requests were not recorded one by one.
+	// Stretches do not overlap; of one that begins in the last, the rest is taken.
+	measure(bucket) {
+		const from = Math.max(number(bucket.from), this.measured.list.at(-1)?.to ?? -Infinity);
+		const part = (bucket.to - from) / (bucket.to - bucket.from);
+		if (part > 0)
+			this.measured.add({from, to: bucket.to, busy: Math.min(number(bucket.busy), 1), answers: number(bucket.answers) * part,
+				inFlight: number(bucket.in_flight), p50: bucket.p50 ?? NaN, p99: bucket.p99 ?? NaN});
+	}
+
+	// Requests are forgotten in their order: from the last one to this, not all are known any more.
+	forget(request) {
+		this.unrecorded.cover(Math.max(this.#forgotten, request.start - FORGOTTEN), request.end);
+		this.#forgotten = Math.max(this.#forgotten, request.end);
+	}
+
+	// Whether short requests were not recorded one by one meanwhile.
 	summarized(from, to) {
 		return this.measured.within(from, to).length > 0 || this.unrecorded.within(from, to).length > 0;
 	}
@@ -250,14 +267,11 @@ export class History {
 		for (const worker of this.workers.values())
 			if (before && carriesLoad(worker.pool) && (loses || before < told))
 				worker.unrecorded.cover(before, loses || !message.first ? message.t : told);
+		const since = message.first && before ? before : -Infinity; // what is told again is known better
 		for (const {w, from, to} of message.unrecorded ?? [])
-			this.workers.get(w)?.unrecorded.cover(number(from), number(to));
-		for (const bucket of message.buckets ?? []) {
-			const worker = this.workers.get(bucket?.w);
-			if (worker && bucket.to > Math.max(bucket.from, worker.measured.list.at(-1)?.from ?? -Infinity))
-				worker.measured.add({from: bucket.from, to: bucket.to, busy: Math.min(number(bucket.busy), 1), answers: number(bucket.answers),
-					inFlight: number(bucket.in_flight), p50: bucket.p50 ?? NaN, p99: bucket.p99 ?? NaN});
-		}
+			this.workers.get(w)?.unrecorded.cover(Math.max(number(from), since), number(to));
+		for (const bucket of message.buckets ?? [])
+			this.workers.get(bucket?.w)?.measure(bucket);
 	}
 
 	// Live state: what lasts is drawn before its span arrives.
@@ -356,7 +370,7 @@ export class History {
 			if (this.requests.size <= MOST_REQUESTS && this.#spans <= MOST_SPANS && request.heard >= before)
 				break;
 			if (request.heard >= before)
-				this.workers.get(request.worker)?.unrecorded.cover(request.start, request.end);
+				this.workers.get(request.worker)?.forget(request);
 			this.requests.delete(key);
 			this.#spans -= request.spans.length;
 			request.spans.length = 0;

@@ -72,7 +72,7 @@ export function contrastPanel(lab, system) {
 		if (Number.isFinite(column.wall))
 			lanes.show(lab.picture(column, longest));
 		table.show(lab.history, column.answers.map((answer) => answer.request).filter(Boolean));
-		return el('section', {data: {pool, wall: column.wall.toFixed(1), model: model.toFixed(1)}}, el('h3', {}, pool),
+		return el('section', {data: {pool, length: longest.toFixed(1), wall: column.wall.toFixed(1), model: model.toFixed(1)}}, el('h3', {}, pool),
 			disturbed.length ? el('ul', {class: 'sentences'}, disturbed.map((what) => el('li', {}, what))) : null,
 			el('dl', {}, facts.map(([name, value]) => el('div', {}, el('dt', {}, name), el('dd', {}, value)))),
 			lanes.element, el('details', {}, el('summary', {}, 'The same as a table'), table.element));

@@ -12,7 +12,7 @@ import {field, offer} from '../form.js';
 
 const MOST_ANSWERS = 40; // that are shown
 const BODY = 300; // bytes of an answer's body that /burst tells
-const WAITED = 1; // milliseconds in line that are worth telling
+const WAITED = 20; // milliseconds in line that are worth telling
 const FIRST = '/async/await-one';
 
 // The same from a terminal; several at once, each with a number of its own.
@@ -95,7 +95,7 @@ function summary(all) {
 	const workers = new Set(came.map(({worker}) => worker).filter(Boolean)).size;
 	const failed = all.filter(({error, status}) => error || status >= 400).length;
 	const waits = ['queue', 'pool-queue', 'ready'].map((kind) => {
-		const long = came.map(({timing}) => timing[kind] ?? 0).filter((ms) => ms > (kind === 'queue' ? 10 * WAITED : WAITED));
+		const long = came.map(({timing}) => timing[kind] ?? 0).filter((ms) => ms > WAITED);
 		return long.length ? ` ${long.length} ${long.length === 1 ? 'was' : 'were'} ${KINDS[kind].name}, the longest for ${duration(Math.max(...long))}.` : '';
 	});
 	return `${count(came.length, 'answer')} in ${duration(wall)}${workers ? `, from ${count(workers, 'worker')}` : ''}${failed ? `, ${failed} of them errors` : ''}.${waits.join('')}${all.length > MOST_ANSWERS ? ` The first ${MOST_ANSWERS} are shown.` : ''}`;
