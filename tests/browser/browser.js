@@ -1,18 +1,27 @@
 // Debian's chromium, and pages that take note of everything that must not happen.
 
 import {createRequire} from 'node:module';
+import {pathToFileURL} from 'node:url';
 
 const require = createRequire(`${process.env.MODULES}/`);
 const {chromium} = require('playwright-core');
 
 export const axeSource = require('axe-core').source;
 
-export function launch(home) {
+// Lighthouse's own function, and its settings for a desktop.
+export async function lighthouse() {
+	const [{default: run}, {default: desktop}] = await Promise.all(['lighthouse', 'lighthouse/core/config/desktop-config.js']
+		.map((name) => import(pathToFileURL(require.resolve(name)))));
+	return {run, desktop};
+}
+
+// port: where Lighthouse reaches it.
+export function launch(home, port = 0) {
 	return chromium.launch({
 		executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
 		env: {...process.env, HOME: home, TMPDIR: home}, // nothing is left elsewhere
 		args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
-		       '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+		       '--disable-background-networking', ...(port ? [`--remote-debugging-port=${port}`] : []), '--disable-component-update', '--disable-sync'],
 	});
 }
 

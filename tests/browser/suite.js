@@ -9,7 +9,7 @@ import {axeSource, open} from './browser.js';
 const execute = promisify(execFile);
 
 export const tests = [];
-export const world = {system: null, browser: null, workers: 1};
+export const world = {system: null, browser: null, debugging: 0, workers: 1};
 
 // everywhere: with each number of workers, not only with one.
 export function test(name, run, {everywhere = false} = {}) {

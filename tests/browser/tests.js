@@ -6,7 +6,7 @@ import {join} from 'node:path';
 
 import {launch} from './browser.js';
 import {tests, world} from './suite.js';
-import {System} from './system.js';
+import {freePort, System} from './system.js';
 
 import './test_exercises.js';
 import './test_judge.js';
@@ -15,6 +15,7 @@ import './test_picture.js';
 import './test_panels.js';
 import './test_access.js';
 import './test_load.js';
+import './test_lighthouse.js';
 
 const WORKERS = [1, 2, 8];
 
@@ -26,7 +27,8 @@ try {
 	world.system = await System.start();
 	const home = join(world.system.directory, 'home');
 	await mkdir(home);
-	world.browser = await launch(home);
+	world.debugging = await freePort();
+	world.browser = await launch(home, world.debugging);
 	for (const workers of WORKERS) {
 		const now = wanted.filter(({everywhere}) => everywhere || workers === WORKERS[0]);
 		world.workers = workers;
