@@ -81,12 +81,9 @@ static int allow_removal(int ruleset, const char *file)
 static int allow_port(int ruleset, uint16_t port)
 {
 	enum { RULE_NET_PORT = 2, CONNECT_TCP = 2 };
-	const struct {
-		uint64_t allowed;
-		uint64_t port;
-	} rule = {CONNECT_TCP, port};
+	const uint64_t rule[] = {CONNECT_TCP, port};
 
-	return syscall(SYS_landlock_add_rule, ruleset, RULE_NET_PORT, &rule, 0) ? -errno : 0;
+	return syscall(SYS_landlock_add_rule, ruleset, RULE_NET_PORT, rule, 0) ? -errno : 0;
 }
 
 static int restrict_files(const struct sandbox *needs)
