@@ -283,9 +283,9 @@ static int add_connecting(scmp_filter_ctx filter, int err)
 
 	for (size_t i = 0; i < COUNT(families) && !err; i++)
 		err = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 3,
-				       SCMP_A0(SCMP_CMP_EQ, (uint64_t)families[i]),
+				       SCMP_A0(SCMP_CMP_EQ, (uint64_t)families[i], 0),
 				       SCMP_A1(SCMP_CMP_MASKED_EQ, type, SOCK_STREAM),
-				       SCMP_A2(SCMP_CMP_EQ, 0));
+				       SCMP_A2(SCMP_CMP_EQ, 0, 0));
 	return err ? err : seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(connect), 0);
 }
 
