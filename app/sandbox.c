@@ -81,12 +81,9 @@ static int allow_removal(int ruleset, const char *file)
 static int allow_port(int ruleset, uint16_t port)
 {
 	enum { RULE_NET_PORT = 2, CONNECT_TCP = 2 };
-	const struct {
-		uint64_t allowed;
-		uint64_t port;
-	} rule = {CONNECT_TCP, port};
+	const uint64_t rule[] = {CONNECT_TCP, port};
 
-	return syscall(SYS_landlock_add_rule, ruleset, RULE_NET_PORT, &rule, 0) ? -errno : 0;
+	return syscall(SYS_landlock_add_rule, ruleset, RULE_NET_PORT, rule, 0) ? -errno : 0;
 }
 
 static int restrict_files(const struct sandbox *needs)
@@ -286,9 +283,9 @@ static int add_connecting(scmp_filter_ctx filter, int err)
 
 	for (size_t i = 0; i < COUNT(families) && !err; i++)
 		err = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 3,
-				       SCMP_A0(SCMP_CMP_EQ, (uint64_t)families[i]),
+				       SCMP_A0(SCMP_CMP_EQ, (uint64_t)families[i], 0),
 				       SCMP_A1(SCMP_CMP_MASKED_EQ, type, SOCK_STREAM),
-				       SCMP_A2(SCMP_CMP_EQ, 0));
+				       SCMP_A2(SCMP_CMP_EQ, 0, 0));
 	return err ? err : seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(connect), 0);
 }
 

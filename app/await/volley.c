@@ -136,7 +136,7 @@ static void on_closed(uv_handle_t *tcp)
 }
 
 /* The volley's owner hears of the last one. */
-static void end(struct shot *shot, const char *error)
+static void shot_end(struct shot *shot, const char *error)
 {
 	struct volley *volley = shot->volley;
 
@@ -166,24 +166,24 @@ static void on_read(uv_stream_t *tcp, ssize_t n, const uv_buf_t *buf)
 	struct shot *shot = container_of((uv_tcp_t *)tcp, struct shot, tcp);
 
 	if (n == UV_EOF) {
-		end(shot, answer_ends_here(&shot->answer) ? "" : "closed before its end");
+		shot_end(shot, answer_ends_here(&shot->answer) ? "" : "closed before its end");
 		return;
 	}
 	if (n < 0) {
-		end(shot, uv_strerror((int)n));
+		shot_end(shot, uv_strerror((int)n));
 		return;
 	}
 	switch (answer_feed(&shot->answer, buf->base, (size_t)n)) {
 	case ANSWER_MORE:
 		break;
 	case ANSWER_DONE:
-		end(shot, "");
+		shot_end(shot, "");
 		break;
 	case ANSWER_BAD:
-		end(shot, "no HTTP answer");
+		shot_end(shot, "no HTTP answer");
 		break;
 	case ANSWER_TOO_LONG:
-		end(shot, "too long an answer");
+		shot_end(shot, "too long an answer");
 		break;
 	}
 }
@@ -192,7 +192,7 @@ static void on_read(uv_stream_t *tcp, ssize_t n, const uv_buf_t *buf)
 static void on_written(uv_write_t *write, int status)
 {
 	if (status)
-		end(container_of(write, struct shot, write), uv_strerror(status));
+		shot_end(container_of(write, struct shot, write), uv_strerror(status));
 }
 
 static void on_connected(uv_connect_t *connect, int status)
@@ -206,7 +206,7 @@ static void on_connected(uv_connect_t *connect, int status)
 	if (!status)
 		status = uv_read_start(stream, on_alloc, on_read);
 	if (status)
-		end(shot, uv_strerror(status));
+		shot_end(shot, uv_strerror(status));
 }
 
 static void launch(struct shot *shot)
@@ -222,7 +222,7 @@ static void launch(struct shot *shot)
 				     on_connected);
 	}
 	if (err)
-		end(shot, uv_strerror(err));
+		shot_end(shot, uv_strerror(err));
 }
 
 /* ---- all of them ---- */
@@ -240,7 +240,7 @@ static void on_time(struct timer *timer)
 		uint64_t due = volley->begun + shot->delay;
 
 		if (now >= last)
-			end(shot, "no answer in time");
+			shot_end(shot, "no answer in time");
 		else if (shot->state == WAITS && due <= now)
 			launch(shot);
 		else if (shot->state == WAITS && due < next)
@@ -248,7 +248,7 @@ static void on_time(struct timer *timer)
 	}
 	if (volley->left && timers_add(&volley->sched->timers, timer, next))
 		for (size_t i = 0; i < volley->count; i++)
-			end(&volley->shots[i], uv_strerror(UV_ENOMEM));
+			shot_end(&volley->shots[i], uv_strerror(UV_ENOMEM));
 	unref(volley);
 }
 
@@ -270,7 +270,7 @@ void volley_drop(struct volley *volley)
 	timers_remove(&volley->sched->timers, &volley->timer);
 	for (size_t i = 0; i < volley->count; i++)
 		if (volley->shots[i].state == FLIES)
-			end(&volley->shots[i], "");
+			shot_end(&volley->shots[i], "");
 	unref(volley);
 }
 

@@ -17,10 +17,10 @@ static bool take_status(struct answer *answer)
 	if (strncmp(at, "HTTP/1.", 7) != 0 || strspn(at + 7, "01") != 1 || at[8] != ' ')
 		return false;
 	at += 9;
-	if (strspn(at, "0123456789") != 3 || (at[3] && at[3] != ' '))
+	if (*at < '1' || strspn(at, "0123456789") != 3 || (at[3] && at[3] != ' '))
 		return false;
 	answer->status = atoi(at);
-	return answer->status >= 100;
+	return true;
 }
 
 /* False if it is no whole number. */

@@ -216,11 +216,11 @@ static void reply_volley(struct request *req, const struct volley *volley)
 /* Here, and not when the handler goes on: its client may leave before that. */
 static void on_done(void *arg)
 {
-	struct burst *burst = arg;
+	struct burst *b = arg;
 
-	reply_volley(burst->task.req, burst->volley);
-	volley_drop(burst->volley);
-	task_done(&burst->task);
+	reply_volley(b->task.req, b->volley);
+	volley_drop(b->volley);
+	task_done(&b->task);
 }
 
 /* The client has gone, or the volley could not begin. */
@@ -229,21 +229,21 @@ static void cancel(struct task *task)
 	volley_drop(((struct burst *)task)->volley);
 }
 
-static void fire(struct request *req, struct burst *burst)
+static void fire(struct request *req, struct burst *b)
 {
-	task_add(req, &burst->task, cancel);
-	if (volley_fire(burst->volley, admin_front(), on_done, burst))
+	task_add(req, &b->task, cancel);
+	if (volley_fire(b->volley, admin_front(), on_done, b))
 		req->refused = true;
 }
 
 void burst(struct request *req)
 {
-	struct burst *burst = request_frame(req, sizeof(*burst));
+	struct burst *b = request_frame(req, sizeof(*b));
 
 	ASYNC_BEGIN(req);
-	burst->volley = read_volley(req);
-	if (!burst->volley)
+	b->volley = read_volley(req);
+	if (!b->volley)
 		return;
-	AWAIT(req, fire(req, burst));
+	AWAIT(req, fire(req, b));
 	ASYNC_END(req);
 }

@@ -101,10 +101,10 @@ static void print_line(const struct contrast *c, const struct measurement *m, si
 
 	/* A figure and its unit are one word, so that no line ends between them. */
 	for (size_t i = 0; i < count; i++)
-		len += (size_t)snprintf(times + len, sizeof(times) - len, "×%d\u00a0%.2f\u00a0s ",
-					m[i].burst.workers, m[i].measured);
+		len += (size_t)snprintf(times + len, sizeof(times) - len, "%s×%d\u00a0%.2f\u00a0s",
+					i ? ", " : "", m[i].burst.workers, m[i].measured);
 	fprintf(out, "  %-7s ", measurement_pool(m));
-	terminal_say(out, 10, 10, "%s %s", times, lesson(c, &m[0], &m[count - 1]));
+	terminal_say(out, 10, 10, "%s: %s", times, lesson(c, &m[0], &m[count - 1]));
 }
 
 void table_print_scaling(const struct contrast *c, FILE *out)

@@ -86,6 +86,7 @@ static void what_is_no_answer_is_bad(void)
 		struct answer answer;
 
 		CU_ASSERT_EQUAL(feed(&answer, bad[i]), ANSWER_BAD);
+		CU_ASSERT_TRUE(answer.status == 0 || answer.status == 200);
 	}
 }
 
