@@ -6,7 +6,8 @@ import {HOLD, named} from '../feed/kinds.js';
 import {notPickedUp} from '../feed/waiting.js';
 import {count, duration, list} from '../format.js';
 
-const SHOWN = 5;
+const SHOWN = 5; // holds
+const NAMED = 3; // of those who wait
 
 const called = (request) => `${named(request)}${request.path ? ` ${request.path}` : ''}`;
 
@@ -57,9 +58,9 @@ export class Banner {
 	// page has sent, we know.
 	#ours() {
 		const waiting = notPickedUp(this.sender, this.history, this.clock);
-		const names = waiting.slice(0, SHOWN).map(({path, start}) => `${path} (${duration(this.clock.now() - start)})`);
-		if (waiting.length > SHOWN)
-			names.push(`${waiting.length - SHOWN} more`);
+		const names = waiting.slice(0, NAMED).map(({path, start}) => `${path} (${duration(this.clock.now() - start)})`);
+		if (waiting.length > NAMED)
+			names.push(`${waiting.length - NAMED} more`);
 		return names.length ? `Not picked up yet: ${list(names)}.` : '';
 	}
 
@@ -78,9 +79,9 @@ export class Banner {
 
 	#kept(hold) {
 		const victims = this.history.victims(hold.worker, hold);
-		const said = victims.slice(0, SHOWN).map(({request, wait}) => `${called(request)} (${duration(wait)})`);
-		if (victims.length > SHOWN)
-			said.push(`${victims.length - SHOWN} more`);
+		const said = victims.slice(0, NAMED).map(({request, wait}) => `${called(request)} (${duration(wait)})`);
+		if (victims.length > NAMED)
+			said.push(`${victims.length - NAMED} more`);
 		const known = victims.length ? `It kept waiting: ${list(said)}.` : '';
 		if (!this.history.victimsKnown(hold.worker, hold))
 			return `${known} Who ${known ? 'else ' : ''}waited is not known yet.`.trim();

@@ -263,7 +263,7 @@ export class Lanes {
 		context.setLineDash([1, 4]);
 		context.beginPath();
 		lane.beats.forEach((t, i) => {
-			const before = lane.beats[i - 1] ?? t;
+			const before = lane.beats[i - 1] ?? this.#layout.from;
 			if (t - before > NEWS && !lane.silent.some((hold) => hold.end > before && hold.start < t)) {
 				context.moveTo(x(before) + 4, y);
 				context.lineTo(x(t) - 4, y);
