@@ -12,6 +12,7 @@
 #include "../harness.h"
 #include "caught.h"
 #include "engine/listen.h"
+#include "memory.h"
 
 static char directory[] = "/tmp/lanes-unit-XXXXXX";
 static char path[64];
@@ -366,6 +367,24 @@ static void a_bad_list_is_refused(void)
 	}
 }
 
+/* A list that cannot be kept is not no list. */
+static void a_list_needs_memory(void)
+{
+	struct listener l;
+	struct caught caught;
+
+	setenv("FCGI_WEB_SERVER_ADDRS", "127.0.0.1", 1);
+	caught_begin();
+	memory_fail_after(0);
+	CU_ASSERT_EQUAL(listener_open(&l, "127.0.0.1:0", 8), -ENOMEM);
+	memory_restore();
+	caught_end(&caught);
+	unsetenv("FCGI_WEB_SERVER_ADDRS");
+	CU_ASSERT_TRUE(caught_one_line(&caught, "FCGI_WEB_SERVER_ADDRS: Cannot allocate memory"));
+	CU_ASSERT_EQUAL(l.fd, -1);
+	listener_close(&l);
+}
+
 static void a_unix_socket_needs_no_list(void)
 {
 	struct listener l;
@@ -397,6 +416,7 @@ static const struct test tests[] = {
 	{"other addresses need a list", other_addresses_need_a_list},
 	{"a list names who may connect", a_list_names_who_may_connect},
 	{"a bad list is refused", a_bad_list_is_refused},
+	{"a list needs memory", a_list_needs_memory},
 	{"a unix socket needs no list", a_unix_socket_needs_no_list},
 };
 
