@@ -326,6 +326,52 @@ static void go_on_for_ever(struct request *req)
 	ASYNC_END(req);
 }
 
+/* Another request came with this one, and is not wanted any more before this one is done. */
+static void hold_and_abort(struct request *req)
+{
+	usleep(20000);
+	client_send(0, "abort 2");
+	hello(req);
+}
+
+static void never(struct request *req)
+{
+	CU_FAIL("nobody waits for this");
+	hello(req);
+}
+
+static uint64_t serial; /* of the last request */
+
+static void look_at_the_serial(struct request *req)
+{
+	CU_ASSERT_EQUAL(req->serial, serial + 1);
+	serial = req->serial;
+	hello(req);
+}
+
+/* Nothing is sent before it awaits. */
+static void stream_to_the_limit(struct request *req)
+{
+	static char bytes[4096];
+
+	ASYNC_BEGIN(req);
+	memset(bytes, '.', sizeof(bytes));
+	CU_ASSERT_TRUE(reply_stream(req, "text/event-stream"));
+	CU_ASSERT_TRUE(stream_write(req, (struct slice){bytes, sizeof(bytes)}));
+	CU_ASSERT_TRUE(stream_write(req, slice_of(".")));
+	CU_ASSERT_FALSE(stream_write(req, slice_of(".")));
+	AWAIT(req, sleep_for(req, 0));
+	CU_ASSERT_FALSE(stream_write(req, slice_of(".")));
+	kill(getpid(), SIGTERM);
+	ASYNC_END(req);
+}
+
+static void stream_for_a_moment(struct request *req)
+{
+	CU_ASSERT_TRUE(reply_stream(req, "text/event-stream"));
+	CU_ASSERT_TRUE(stream_write(req, slice_of("one")));
+}
+
 /* There is room for two. */
 static void make_room(struct request *req)
 {
@@ -622,22 +668,6 @@ static const struct route list[] = {
 	ASYNC("/", hello),
 	ASYNC("/asleep", drain_and_sleep),
 	ASYNC("/hold", hold_meanwhile),
-	ASYNC("/left", see_who_is_left),
-	ASYNC("/leave", drain_and_see_who_is_left),
-	ASYNC("/force", end_by_force),
-	ASYNC("/signal", send_signal),
-	ASYNC("/ignore", ignore_signal),
-	ASYNC("/fail", fail_again),
-	ASYNC("/room", make_room),
-	ASYNC("/rest-of-it", say_the_rest),
-	ASYNC("/for-ever", go_on_for_ever),
-	ASYNC("/large", large),
-	ASYNC("/deaf", ask_and_do_not_read),
-	ASYNC("/readers", hold_readers),
-	ASYNC("/pieces", stream_piece_by_piece),
-	ASYNC("/prompt", tcp_is_prompt),
-	ASYNC("/rush", rush),
-	ASYNC("/bytes", rush_of_bytes),
 	ASYNC("/vain", sleep_in_vain),
 	ASYNC("/stream", stream_until_drained),
 	ASYNC("/connect", connect_while_it_drains),
@@ -654,6 +684,28 @@ static const struct route list[] = {
 	ASYNC("/drain", told_to_drain),
 	ASYNC("/first", signal_and_second),
 	ASYNC("/then", then_third),
+	/* The board has no numbers for all of these. */
+	ASYNC("/left", see_who_is_left),
+	ASYNC("/leave", drain_and_see_who_is_left),
+	ASYNC("/force", end_by_force),
+	ASYNC("/signal", send_signal),
+	ASYNC("/ignore", ignore_signal),
+	ASYNC("/fail", fail_again),
+	ASYNC("/room", make_room),
+	ASYNC("/abort", hold_and_abort),
+	ASYNC("/never", never),
+	ASYNC("/serial", look_at_the_serial),
+	ASYNC("/limit", stream_to_the_limit),
+	ASYNC("/moment", stream_for_a_moment),
+	ASYNC("/rest-of-it", say_the_rest),
+	ASYNC("/for-ever", go_on_for_ever),
+	ASYNC("/large", large),
+	ASYNC("/deaf", ask_and_do_not_read),
+	ASYNC("/readers", hold_readers),
+	ASYNC("/pieces", stream_piece_by_piece),
+	ASYNC("/prompt", tcp_is_prompt),
+	ASYNC("/rush", rush),
+	ASYNC("/bytes", rush_of_bytes),
 };
 static const struct routes routes = {list, sizeof(list) / sizeof(list[0])};
 
@@ -898,16 +950,81 @@ static void the_idle_timeout_is_for_who_has_had_an_answer(void)
 
 static void the_send_timeout_is_for_who_does_not_read(void)
 {
+	for (int busy = 0; busy <= 1; busy++) {
+		begin();
+		options.send_timeout = 40;
+		left_over = 1;
+		client_open(0);
+		client_open(1);
+		client_send(1, busy ? "begin 2 keep, request 1 keep " GET("/large")
+				    : "request 1 keep " GET("/large"));
+		client_send(0, "request 1 keep " GET("/left"));
+		serve();
+		CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
+		CU_ASSERT_FALSE(client_got(1, "END 1 0 COMPLETE"));
+		end();
+	}
+}
+
+static void who_does_not_want_an_answer_is_hung_up_on(void)
+{
 	begin();
-	options.send_timeout = 40;
 	left_over = 1;
 	client_open(0);
 	client_open(1);
-	client_send(1, "request 1 keep " GET("/large"));
+	shutdown(clients[1], SHUT_RD);
+	client_send(1, "request 1 keep " GET("/"));
 	client_send(0, "request 1 keep " GET("/left"));
 	serve();
 	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
-	CU_ASSERT_FALSE(client_got(1, "END 1 0 COMPLETE"));
+	close(clients[1]);
+	end();
+}
+
+static void what_is_aborted_while_the_loop_is_held_does_not_start(void)
+{
+	begin();
+	client_open(0);
+	client_send(0, "request 1 keep " GET("/abort") ", request 2 keep " GET(
+			       "/never") ", request 3 keep " GET("/drain"));
+	serve();
+	CU_ASSERT_TRUE(client_got(0, "END 2 0 COMPLETE"));
+	end();
+}
+
+static void requests_have_numbers_that_rise(void)
+{
+	begin();
+	serial = 0;
+	client_open(0);
+	client_send(0, "request 1 keep " GET("/serial") ", request 2 keep " GET(
+			       "/serial") ", request 3 keep " GET("/drain"));
+	serve();
+	CU_ASSERT_EQUAL(serial, 2);
+	CU_ASSERT_TRUE(client_got(0, "END 3 0 COMPLETE"));
+	end();
+}
+
+static void a_stream_may_be_ahead_by_the_limit_and_one_write(void)
+{
+	begin();
+	options.stream_limit = 4096;
+	client_open(0);
+	client_send(0, "request 1 keep " GET("/limit"));
+	serve();
+	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
+	end();
+}
+
+static void a_stream_that_has_ended_makes_room_for_another(void)
+{
+	begin();
+	options.max_streams = 1;
+	client_open(0);
+	client_send(0, "request 1 keep " GET("/moment") ", request 2 keep " GET(
+			       "/moment") ", request 3 keep " GET("/drain"));
+	serve();
+	CU_ASSERT_TRUE(client_got(0, "STDOUT 2 one"));
 	end();
 }
 
@@ -1330,6 +1447,14 @@ static const struct test tests[] = {
 	{"the idle timeout is for who has had an answer",
 	 the_idle_timeout_is_for_who_has_had_an_answer},
 	{"the send timeout is for who does not read", the_send_timeout_is_for_who_does_not_read},
+	{"who does not want an answer is hung up on", who_does_not_want_an_answer_is_hung_up_on},
+	{"what is aborted while the loop is held does not start",
+	 what_is_aborted_while_the_loop_is_held_does_not_start},
+	{"requests have numbers that rise", requests_have_numbers_that_rise},
+	{"a stream may be ahead of its reader by the limit and one write",
+	 a_stream_may_be_ahead_by_the_limit_and_one_write},
+	{"a stream that has ended makes room for another",
+	 a_stream_that_has_ended_makes_room_for_another},
 	{"an answer before the end of the body keeps the connection",
 	 an_answer_before_the_end_of_the_body_keeps_the_connection},
 	{"a body without end is cut off", a_body_without_end_is_cut_off},
