@@ -25,11 +25,12 @@ extern const struct suite timers_suite;
 
 int main(int argc, char **argv)
 {
+	/* The last two take a while. */
 	static const struct suite *const suites[] = {
-		&budget_suite, &buffer_suite,  &listen_suite,	  &log_suite,	  &loop_suite,
-		&number_suite, &options_suite, &params_suite,	  &percent_suite, &pool_suite,
-		&query_suite,  &record_suite,  &reply_suite,	  &request_suite, &responder_suite,
-		&router_suite, &sandbox_suite, &scoreboard_suite, &task_suite,	  &timers_suite,
+		&budget_suite,	&buffer_suite, &listen_suite,  &log_suite,	 &number_suite,
+		&options_suite, &params_suite, &percent_suite, &pool_suite,	 &query_suite,
+		&record_suite,	&reply_suite,  &request_suite, &responder_suite, &router_suite,
+		&sandbox_suite, &task_suite,   &timers_suite,  &loop_suite,	 &scoreboard_suite,
 	};
 
 	return harness_main(argc, argv, suites, sizeof(suites) / sizeof(suites[0]), SECONDS);

@@ -1122,9 +1122,10 @@ static void force_ends_what_does_not_end(void)
 static void each_of_four_signals_drains(void)
 {
 	static const int numbers[] = {SIGTERM, SIGUSR1, SIGINT, SIGHUP};
-	void (*before)(int) = signal(SIGHUP, SIG_DFL);
 
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		void (*before)(int) = signal(numbers[i], SIG_DFL);
+
 		begin();
 		number = numbers[i];
 		client_open(0);
@@ -1134,8 +1135,8 @@ static void each_of_four_signals_drains(void)
 		CU_ASSERT_EQUAL(lines_with("event=draining in_flight="), 1);
 		CU_ASSERT_EQUAL(lines_with("event=drained"), 1);
 		end();
+		signal(numbers[i], before);
 	}
-	signal(SIGHUP, before);
 }
 
 static void a_signal_that_was_ignored_still_is(void)
