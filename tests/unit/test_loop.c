@@ -16,6 +16,7 @@
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
+#include <uv.h>
 
 #include "../harness.h"
 #include "await/await.h"
@@ -266,6 +267,31 @@ static void end_by_force(struct request *req)
 	for (;;)
 		AWAIT(req, sleep_for(req, 1));
 	ASYNC_END(req);
+}
+
+static unsigned turns; /* of the loop */
+
+/* In the first part what was begun comes to rest. */
+static void count_turns(struct request *req)
+{
+	ASYNC_BEGIN(req);
+	AWAIT(req, sleep_for(req, 0.02));
+	turns = 0;
+	AWAIT(req, sleep_for(req, 0.1));
+	CU_ASSERT_TRUE(turns < 10);
+	left = 0;
+	close(clients[1]);
+	told_to_drain(req);
+	ASYNC_END(req);
+}
+
+static void fail_and_count_turns(struct request *req)
+{
+	if (!req->resume_line) {
+		left = 1000;
+		client_open(1);
+	}
+	count_turns(req);
 }
 
 static int number; /* of a signal */
@@ -692,6 +718,8 @@ static const struct route list[] = {
 	ASYNC("/ignore", ignore_signal),
 	ASYNC("/fail", fail_again),
 	ASYNC("/room", make_room),
+	ASYNC("/turns", count_turns),
+	ASYNC("/fails", fail_and_count_turns),
 	ASYNC("/abort", hold_and_abort),
 	ASYNC("/never", never),
 	ASYNC("/serial", look_at_the_serial),
@@ -728,10 +756,25 @@ static void begin(void)
 	scoreboard_claim(&board, "loop", 1, "loop");
 }
 
+static void on_turn(uv_prepare_t *handle)
+{
+	(void)handle;
+	turns++;
+}
+
+static void watch_turns(struct sched *sched)
+{
+	static uv_prepare_t prepare;
+
+	uv_prepare_init(sched->loop, &prepare);
+	uv_prepare_start(&prepare, on_turn);
+}
+
 static void serve_until(int status)
 {
 	caught_begin();
-	CU_ASSERT_EQUAL(loop_run(&options, &listener, "loop-1", &routes, &board, NULL), status);
+	CU_ASSERT_EQUAL(loop_run(&options, &listener, "loop-1", &routes, &board, watch_turns),
+			status);
 	caught_end(&caught);
 	CU_ASSERT_EQUAL(board_get(&board.own->in_flight), 0);
 	CU_ASSERT_EQUAL(board_get(&board.own->connections), 0);
@@ -915,6 +958,30 @@ static void four_clients(void)
 		client_open(i);
 	client_send(2, "request 1 keep " GET("/"));
 	client_send(3, "request 1 keep " GET("/") ", begin 2 keep");
+}
+
+/* Whoever waits for it, if nothing can be done for them. */
+static void a_loop_that_has_nothing_to_do_sleeps(void)
+{
+	enum { CONNECTION_TOO_MANY, ACCEPT_FAILED, ACCEPT_FAILS, UNREAD, CASES };
+
+	for (int i = 0; i < CASES; i++) {
+		begin();
+		options.max_conns = i == CONNECTION_TOO_MANY ? 1 : 4;
+		fails = EMFILE;
+		left = i == ACCEPT_FAILED;
+		clients[1] = -1;
+		client_open(0);
+		if (i == UNREAD || i == CONNECTION_TOO_MANY) {
+			client_open(1);
+			client_send(1, "request 1 keep " GET("/large"));
+		}
+		client_send(0, i == ACCEPT_FAILS ? "request 1 keep " GET("/fails")
+						 : "request 1 keep " GET("/turns"));
+		serve();
+		CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
+		end();
+	}
 }
 
 static void the_header_timeout_is_for_who_owes_a_request(void)
@@ -1443,6 +1510,7 @@ static const struct test tests[] = {
 	 time_in_which_the_loop_was_held_is_not_the_peers},
 	{"nor is it the reader's", nor_is_it_the_readers},
 	{"who does not read is not heard", who_does_not_read_is_not_heard},
+	{"a loop that has nothing to do sleeps", a_loop_that_has_nothing_to_do_sleeps},
 	{"the header timeout is for who owes a request",
 	 the_header_timeout_is_for_who_owes_a_request},
 	{"the idle timeout is for who has had an answer",
