@@ -39,6 +39,7 @@ static int failed;   /* … and has done so this many times */
 static int left;     /* times it has yet to */
 static int accepts;  /* calls */
 static int accepted; /* the last descriptor */
+static int reads;    /* calls of recv() */
 static int trims;    /* calls of malloc_trim() */
 static int clients[4];
 static uint64_t left_over; /* connections, when others have been closed */
@@ -57,6 +58,12 @@ int accept4(int fd, struct sockaddr *address, socklen_t *len, int flags)
 	if (fd >= 0)
 		accepted = fd;
 	return fd;
+}
+
+ssize_t recv(int fd, void *bytes, size_t n, int flags)
+{
+	reads++;
+	return recvfrom(fd, bytes, n, flags, NULL, NULL);
 }
 
 int malloc_trim(size_t pad)
@@ -335,6 +342,22 @@ static void say_the_rest(struct request *req)
 	ASYNC_END(req);
 }
 
+/* … of which the rest is read, so that it does not put an end to the answer. */
+static void say_the_rest_later(struct request *req)
+{
+	ASYNC_BEGIN(req);
+	while (!heard_end_of(1) && client_read(1))
+		AWAIT(req, sleep_for(req, 0.001));
+	while (!rested(req))
+		AWAIT(req, sleep_for(req, 0.001));
+	CU_ASSERT_EQUAL(board_get(&board.own->connections), 2);
+	CU_ASSERT_FALSE(client_read(1));
+	client_send(1, "stdin 1 abc, stdin-end 1");
+	close(clients[1]);
+	told_to_drain(req);
+	ASYNC_END(req);
+}
+
 /* … and it never ends. */
 static void go_on_for_ever(struct request *req)
 {
@@ -365,6 +388,27 @@ static void never(struct request *req)
 {
 	CU_FAIL("nobody waits for this");
 	hello(req);
+}
+
+/* Gone, with an answer unread: not even the end of what it sent can be read. */
+static void hold_and_reset(struct request *req)
+{
+	usleep(20000);
+	close(clients[0]);
+	hello(req);
+}
+
+static void have_it_reset(struct request *req)
+{
+	ASYNC_BEGIN(req);
+	while (!board_get(&board.own->classes[2]))
+		AWAIT(req, sleep_for(req, 0.001));
+	client_send(0, "request 1 keep " GET("/reset") ", request 2 keep " GET("/never"));
+	while (board_get(&board.own->connections) > 1)
+		AWAIT(req, sleep_for(req, 0.001));
+	kill(getpid(), SIGTERM);
+	hello(req);
+	ASYNC_END(req);
 }
 
 static uint64_t serial; /* of the last request */
@@ -723,11 +767,14 @@ static const struct route list[] = {
 	ASYNC("/fails", fail_and_count_turns),
 	ASYNC("/abort", hold_and_abort),
 	ASYNC("/never", never),
+	ASYNC("/reset", hold_and_reset),
+	ASYNC("/have-reset", have_it_reset),
 	ASYNC("/serial", look_at_the_serial),
 	ASYNC("/limit", stream_to_the_limit),
 	ASYNC("/moment", stream_for_a_moment),
 	ASYNC("/rest-of-it", say_the_rest),
 	ASYNC("/for-ever", go_on_for_ever),
+	ASYNC("/later", say_the_rest_later),
 	ASYNC("/large", large),
 	ASYNC("/deaf", ask_and_do_not_read),
 	ASYNC("/readers", hold_readers),
@@ -1038,6 +1085,7 @@ static void the_send_timeout_is_for_who_does_not_read(void)
 static void who_does_not_want_an_answer_is_hung_up_on(void)
 {
 	begin();
+	options.send_timeout = 1000000;
 	left_over = 1;
 	client_open(0);
 	client_open(1);
@@ -1058,6 +1106,36 @@ static void what_is_aborted_while_the_loop_is_held_does_not_start(void)
 			       "/never") ", request 3 keep " GET("/drain"));
 	serve();
 	CU_ASSERT_TRUE(client_got(0, "END 2 0 COMPLETE"));
+	end();
+}
+
+static void a_connection_may_be_reset_while_the_loop_is_held(void)
+{
+	begin();
+	client_open(0);
+	client_open(1);
+	client_send(0, "request 1 keep " GET("/"));
+	client_send(1, "request 1 keep " GET("/have-reset"));
+	serve();
+	CU_ASSERT_TRUE(client_got(1, "END 1 0 COMPLETE"));
+	end();
+}
+
+static void what_was_just_read_is_not_looked_at_again(void)
+{
+	char script[64];
+
+	begin();
+	client_open(0);
+	for (int id = 1; id <= 20; id++) {
+		snprintf(script, sizeof(script), "request %d keep " GET("/"), id);
+		client_send(0, script);
+	}
+	client_send(0, "request 21 keep " GET("/drain"));
+	reads = 0;
+	serve();
+	IN_TIME(reads < 10);
+	CU_ASSERT_TRUE(client_got(0, "END 21 0 COMPLETE"));
 	end();
 }
 
@@ -1107,6 +1185,18 @@ static void an_answer_before_the_end_of_the_body_keeps_the_connection(void)
 	serve();
 	CU_ASSERT_TRUE(client_got(1, "END 2 0 COMPLETE"));
 	client_got(0, "");
+	end();
+}
+
+static void the_rest_of_a_body_is_read(void)
+{
+	begin();
+	client_open(0);
+	client_open(1);
+	client_send(1, "begin 1, params 1 " GET("/") ", params-end 1");
+	client_send(0, "request 1 keep " GET("/later"));
+	serve();
+	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
 	end();
 }
 
@@ -1521,6 +1611,9 @@ static const struct test tests[] = {
 	{"who does not want an answer is hung up on", who_does_not_want_an_answer_is_hung_up_on},
 	{"what is aborted while the loop is held does not start",
 	 what_is_aborted_while_the_loop_is_held_does_not_start},
+	{"a connection may be reset while the loop is held",
+	 a_connection_may_be_reset_while_the_loop_is_held},
+	{"what was just read is not looked at again", what_was_just_read_is_not_looked_at_again},
 	{"requests have numbers that rise", requests_have_numbers_that_rise},
 	{"a stream may be ahead of its reader by the limit and one write",
 	 a_stream_may_be_ahead_by_the_limit_and_one_write},
@@ -1528,6 +1621,7 @@ static const struct test tests[] = {
 	 a_stream_that_has_ended_makes_room_for_another},
 	{"an answer before the end of the body keeps the connection",
 	 an_answer_before_the_end_of_the_body_keeps_the_connection},
+	{"the rest of a body is read", the_rest_of_a_body_is_read},
 	{"a body without end is cut off", a_body_without_end_is_cut_off},
 	{"too many params are a 431", too_many_params_are_a_431},
 	{"who has waited for too long is a 503", who_has_waited_for_too_long_is_a_503},
