@@ -194,7 +194,7 @@ static int open_tcp(struct listener *l, const char *address)
 	size_t len = (size_t)(colon - address);
 	int err = 0;
 
-	if (len > 1 && address[0] == '[' && colon[-1] == ']') {
+	if (address[0] == '[' && colon[-1] == ']') {
 		host_text++;
 		len -= 2;
 	}

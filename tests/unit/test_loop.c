@@ -1569,11 +1569,14 @@ static void what_cannot_start_says_so(void)
 	listener.fd = open("/dev/null", O_RDONLY | O_CLOEXEC); /* cannot be polled */
 	caught_begin();
 	CU_ASSERT_EQUAL(loop_run(&options, &listener, "loop-1", &routes, &board, NULL), 1);
+	listener_stop(&listener);
+	CU_ASSERT_EQUAL(loop_run(&options, &listener, "loop-1", &routes, &board, NULL), 1);
 	memory_fail_after(0);
 	CU_ASSERT_EQUAL(loop_run(&options, &listener, "loop-1", &routes, &board, NULL), 1);
 	memory_restore();
 	caught_end(&caught);
-	CU_ASSERT_EQUAL(lines_with("event=start-failed"), 2);
+	CU_ASSERT_EQUAL(lines_with("event=start-failed"), 3);
+	CU_ASSERT_EQUAL(lines_with("event=start-failed error=\"bad file descriptor\""), 1);
 	end();
 }
 
