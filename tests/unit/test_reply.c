@@ -92,7 +92,8 @@ static void the_head_has_room_for_all(void)
 	buffer_append_text(&expected, "\r\nContent-Length: 0\r\n"
 				      "Cache-Control: no-store\r\nX-Lanes-Worker: ");
 	buffer_append_text(&expected, long_text);
-	buffer_append_text(&expected, "\r\nServer-Timing: loop;dur=0.000, await;dur=0.000, "
+	buffer_append_text(&expected, "\r\nX-Lanes-Request: 0"
+				      "\r\nServer-Timing: loop;dur=0.000, await;dur=0.000, "
 				      "pool-queue;dur=0.000, pool;dur=0.000\r\nA: ");
 	buffer_append_text(&expected, long_text);
 	buffer_append_text(&expected, "\r\n\r\n");
