@@ -109,6 +109,5 @@ int accept_open(struct engine *engine)
 void accept_stop(struct engine *engine)
 {
 	accept_pause(engine);
-	uv_timer_stop(&engine->accept_retry);
 	listener_stop(engine->listener);
 }

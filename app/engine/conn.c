@@ -94,14 +94,13 @@ static void conn_take(struct conn *conn)
 	}
 	if (conn->lingering)
 		return;
-	if (fcgi_responder_feed(&conn->fcgi, bytes, (size_t)n)) {
-		log_event(LOG_WARNING, "protocol-error", NULL);
-		conn_close(conn);
-		return;
-	}
 	/* A body may take its time, as long as some of it keeps coming. */
 	if (!owed || uploading)
 		conn->quiet_since = uv_now(&conn->engine->loop);
+	if (fcgi_responder_feed(&conn->fcgi, bytes, (size_t)n)) {
+		log_event(LOG_WARNING, "protocol-error", NULL);
+		conn_close(conn);
+	}
 }
 
 /* Starts what was read. A handler, here or of a connection before this one, may hold the loop: what
@@ -227,20 +226,23 @@ static bool conn_write(struct conn *conn)
 	return true;
 }
 
-static void conn_flush(struct conn *conn)
+/* The peer has taken all there was for it. */
+static void conn_taken(struct conn *conn)
 {
-	if (conn->fcgi.out.failed || !conn_write(conn) || conn_watch(conn)) {
-		conn_close(conn);
-		return;
-	}
-	if (conn_waiting(conn) || conn->lingering)
-		return;
 	if (fcgi_responder_should_close(&conn->fcgi) && fcgi_responder_linger(&conn->fcgi))
 		conn_linger(conn);
 	else if (fcgi_responder_should_close(&conn->fcgi) ||
 		 (conn->engine->draining && conn->spoken && conn_is_idle(conn) &&
 		  !conn_has_input(conn)))
 		conn_close(conn);
+}
+
+static void conn_flush(struct conn *conn)
+{
+	if (conn->fcgi.out.failed || !conn_write(conn) || conn_watch(conn))
+		conn_close(conn);
+	else if (!conn_waiting(conn) && !conn->lingering)
+		conn_taken(conn);
 }
 
 void conn_mark_dirty(struct conn *conn)

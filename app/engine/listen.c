@@ -143,7 +143,7 @@ static int remove_stale(const struct sockaddr_un *address)
 		return -EEXIST;
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
-		return -errno;
+		return 0; /* nor will there be one to listen on, which is said then */
 	err = connect(fd, (const struct sockaddr *)address, sizeof(*address)) ? errno : 0;
 	close(fd);
 	if (err != ECONNREFUSED)
@@ -194,7 +194,7 @@ static int open_tcp(struct listener *l, const char *address)
 	size_t len = (size_t)(colon - address);
 	int err = 0;
 
-	if (len > 1 && address[0] == '[' && colon[-1] == ']') {
+	if (address[0] == '[' && colon[-1] == ']') {
 		host_text++;
 		len -= 2;
 	}

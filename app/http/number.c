@@ -61,7 +61,7 @@ static char plain(uint32_t c)
  * are taken singly (Python sees U+FFFD). */
 static char next_wide(struct slice *text)
 {
-	static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
+	static const uint32_t smallest[] = {0x80, 0x800, 0x10000};
 	unsigned char first = (unsigned char)*text->data;
 	size_t len = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
 	uint32_t c = first & (0x7fu >> len);
@@ -69,7 +69,8 @@ static char next_wide(struct slice *text)
 
 	while (used < len && used < text->len && (text->data[used] & 0xc0) == 0x80)
 		c = c << 6 | (text->data[used++] & 0x3f);
-	if (first < 0xc0 || first > 0xf4 || used < len || c < smallest[len])
+	/* What is cut short is too small, too. */
+	if (first < 0xc0 || first > 0xf4 || c < smallest[len - 2])
 		c = 0xfffd;
 	text->data += used;
 	text->len -= used;
@@ -334,7 +335,7 @@ static bool find_quickly(double v, struct shortest *s)
 			continue;
 		s->count = u128_text(whole, digits);
 		memcpy(s->digits, digits, s->count);
-		s->point = whole ? (int)s->count - decimals : 1;
+		s->point = (int)s->count - decimals;
 		drop_zeros(s);
 		return true;
 	}
@@ -353,8 +354,7 @@ static bool find_with(double v, int count, int rounding, struct shortest *s)
 	if (strtod(text, NULL) != v)
 		return false;
 	s->digits[0] = text[0];
-	if (count > 1)
-		memcpy(s->digits + 1, text + 2, (size_t)count - 1);
+	memcpy(s->digits + 1, text + 2, (size_t)count - 1);
 	s->count = (size_t)count;
 	s->point = atoi(strchr(text, 'e') + 1) + 1;
 	drop_zeros(s);
@@ -435,7 +435,7 @@ size_t u128_text(u128 value, char out[U128_TEXT_SIZE])
 	size_t first = sizeof(digits);
 
 	/* Dividing 64 bits is one instruction, dividing 128 a function. */
-	for (; value > UINT64_MAX; value /= 10)
+	for (; value >> 64; value /= 10)
 		digits[--first] = (char)('0' + (int)(value % 10));
 	for (uint64_t low = (uint64_t)value; low || first == sizeof(digits); low /= 10)
 		digits[--first] = (char)('0' + low % 10);

@@ -113,8 +113,7 @@ void reply_json(struct request *req, int status, struct json_object *json)
 		text = json_object_to_json_string_length(
 			json, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &len);
 	if (!text || errno == ENOMEM) {
-		if (json)
-			json_object_put(json);
+		json_object_put(json);
 		reply_error(req, 503);
 		return;
 	}

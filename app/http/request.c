@@ -145,7 +145,8 @@ void *request_alloc(struct request *req, size_t size)
 	struct arena_chunk *chunk;
 	size_t at = (req->arena_used + align - 1) / align * align;
 
-	if (at <= sizeof(req->arena) && size <= sizeof(req->arena) - at) {
+	_Static_assert(sizeof(req->arena) % _Alignof(max_align_t) == 0, "at is within the arena");
+	if (size <= sizeof(req->arena) - at) {
 		req->arena_used = at + size;
 		return req->arena + at;
 	}

@@ -12,7 +12,7 @@ enum {
 static const struct route *find(const struct routes *routes, struct slice path)
 {
 	/* Python's regular expressions let `$` match before a final newline. */
-	if (path.len > 1 && path.data[path.len - 1] == '\n')
+	if (path.len && path.data[path.len - 1] == '\n')
 		path.len--;
 	for (size_t i = 0; i < routes->count; i++) {
 		const struct route *route = &routes->list[i];

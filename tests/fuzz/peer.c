@@ -191,6 +191,8 @@ static void received(struct peer *peer)
 		asked->stdout_ended = true;
 	else if (!asked->stdout_begun)
 		take_head(asked, r);
+	else
+		assert(strncmp((const char *)r->body, "Status: ", 8) != 0);
 }
 
 /* ---- the connection ---- */

@@ -367,6 +367,8 @@ void __wrap_exchange_free_spares(struct engine *engine)
 {
 	assert(left_wake_fd >= 0 || !engine->budget.used);
 	__real_exchange_free_spares(engine);
+	assert(!engine->stream_count && !engine->arrived && !engine->dirty);
+	assert(!engine->spare_count || engine->spare_count == SIZE_MAX);
 }
 
 /* ---- all of it ---- */

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -12,6 +13,7 @@
 #include "../harness.h"
 #include "caught.h"
 #include "engine/listen.h"
+#include "memory.h"
 
 static char directory[] = "/tmp/lanes-unit-XXXXXX";
 static char path[64];
@@ -88,14 +90,28 @@ static bool allows(const struct listener *l, const char *text)
 	return listener_allows(l, &address);
 }
 
+/* The lowest descriptor that is free. */
+static int lowest(void)
+{
+	int fd = dup(STDOUT_FILENO);
+
+	close(fd);
+	return fd;
+}
+
 static void a_path_is_a_unix_socket(void)
 {
+	mode_t before = umask(022);
+	int free_fd = lowest();
 	struct listener l;
 	struct stat file;
 	struct sockaddr_storage nobody = {.ss_family = AF_UNIX};
 	int fd;
 
 	CU_ASSERT_EQUAL_FATAL(listener_open(&l, path, 8), 0);
+	CU_ASSERT_EQUAL(umask(before), 022);
+	CU_ASSERT_EQUAL(lstat(path, &file), 0);
+	CU_ASSERT_EQUAL(file.st_mode & 07777, 0660);
 	CU_ASSERT_FALSE(l.tcp);
 	CU_ASSERT_TRUE(l.fd > 2);
 	CU_ASSERT_TRUE(fcntl(l.fd, F_GETFD) & FD_CLOEXEC);
@@ -105,6 +121,7 @@ static void a_path_is_a_unix_socket(void)
 	close(fd);
 	listener_close(&l);
 	CU_ASSERT_EQUAL(lstat(path, &file), -1);
+	CU_ASSERT_EQUAL(lowest(), free_fd);
 }
 
 static void stop_keeps_the_file_and_close_removes_it(void)
@@ -119,8 +136,12 @@ static void stop_keeps_the_file_and_close_removes_it(void)
 	CU_ASSERT_EQUAL(lstat(path, &file), 0);
 	CU_ASSERT_EQUAL(connect_unix(), -1);
 	listener_close(&l);
-	listener_close(&l);
 	CU_ASSERT_EQUAL(lstat(path, &file), -1);
+	/* What is there by now is somebody else's. */
+	close(open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+	listener_close(&l);
+	CU_ASSERT_EQUAL(lstat(path, &file), 0);
+	unlink(path);
 }
 
 static void a_path_too_long_is_refused(void)
@@ -154,6 +175,7 @@ static void a_stale_socket_is_replaced(void)
 {
 	struct listener dead;
 	struct listener l;
+	int free_fd = lowest();
 	int fd;
 
 	CU_ASSERT_EQUAL_FATAL(listener_open(&dead, path, 8), 0);
@@ -163,6 +185,7 @@ static void a_stale_socket_is_replaced(void)
 	CU_ASSERT_TRUE(fd >= 0);
 	close(fd);
 	listener_close(&l);
+	CU_ASSERT_EQUAL(lowest(), free_fd);
 }
 
 static void a_live_socket_is_refused(void)
@@ -204,6 +227,47 @@ static void with_stdin(int fd, void (*body)(void))
 	close(saved);
 }
 
+/* Opening needs at least one, and there is none. */
+static void open_without_descriptors(const char *address)
+{
+	struct rlimit before;
+	struct rlimit limit;
+	struct listener l;
+	struct caught caught;
+	int err;
+
+	getrlimit(RLIMIT_NOFILE, &before);
+	caught_begin();
+	limit = (struct rlimit){(rlim_t)lowest(), before.rlim_max};
+	setrlimit(RLIMIT_NOFILE, &limit);
+	err = listener_open(&l, address, 8);
+	setrlimit(RLIMIT_NOFILE, &before);
+	caught_end(&caught);
+	CU_ASSERT_EQUAL(err, -EMFILE);
+	CU_ASSERT_TRUE(caught_one_line(&caught, "Too many open files"));
+	CU_ASSERT_TRUE(caught_one_line(&caught, address ? address : "descriptor 0"));
+	CU_ASSERT_EQUAL(l.fd, -1);
+	listener_close(&l);
+}
+
+static void take_over_without_descriptors(void)
+{
+	open_without_descriptors(NULL);
+}
+
+static void without_descriptors_nothing_opens(void)
+{
+	struct listener given;
+
+	open_without_descriptors(path);
+	open_without_descriptors("127.0.0.1:0");
+	CU_ASSERT_EQUAL_FATAL(listener_open(&given, path, 8), 0);
+	with_stdin(given.fd, take_over_without_descriptors);
+	listener_stop(&given);
+	open_without_descriptors(path); /* where a stale socket is */
+	listener_close(&given);
+}
+
 static void refuse_stdin(void)
 {
 	refused(NULL, -ENOTSOCK, "no listening socket");
@@ -226,6 +290,7 @@ static void take_over(void)
 	struct listener l;
 	struct stat zero;
 	struct stat null;
+	int free_fd = lowest();
 	int fd;
 
 	CU_ASSERT_EQUAL_FATAL(listener_open(&l, NULL, 8), 0);
@@ -238,6 +303,7 @@ static void take_over(void)
 	CU_ASSERT_TRUE(fd >= 0);
 	close(fd);
 	listener_close(&l);
+	CU_ASSERT_EQUAL(lowest(), free_fd);
 	CU_ASSERT_EQUAL(lstat(path, &zero), 0);
 }
 
@@ -270,15 +336,21 @@ static void descriptor_0_may_be_tcp_on_loopback(void)
 
 static void tcp_on_loopback_is_open_to_local_peers(void)
 {
-	static const char *const addresses[] = {"127.0.0.1:0", "localhost:0"};
+	static const char *const addresses[] = {"127.0.0.1:0", "localhost:0", "127.1.2.3:0"};
 
 	for (size_t i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++) {
+		int on = 0;
+		socklen_t len = sizeof(on);
 		struct listener l;
 		struct sockaddr_storage own;
 		int fd = socket(AF_INET, SOCK_STREAM, 0);
 
 		CU_ASSERT_EQUAL_FATAL(listener_open(&l, addresses[i], 8), 0);
 		CU_ASSERT_TRUE(l.tcp);
+		/* Connections that have just been closed do not keep the port. */
+		CU_ASSERT_EQUAL(getsockopt(l.fd, SOL_SOCKET, SO_REUSEADDR, &on, &len), 0);
+		CU_ASSERT_TRUE(on);
+		CU_ASSERT_TRUE(fcntl(l.fd, F_GETFD) & FD_CLOEXEC);
 		own = own_address(l.fd);
 		CU_ASSERT_EQUAL(connect(fd, (struct sockaddr *)&own, sizeof(struct sockaddr_in)),
 				0);
@@ -319,6 +391,37 @@ static void other_addresses_need_a_list(void)
 	refused("0.0.0.0:0", -EACCES, "set FCGI_WEB_SERVER_ADDRS");
 }
 
+static void ipv6_on_loopback_is_open_to_local_peers(void)
+{
+	static const struct {
+		const char *address;
+		int err;
+	} cases[] = {
+		{"[::1]:0", 0},	     {"[::ffff:127.0.0.1]:0", 0},     {"::1:0", 0},
+		{"[::]:0", -EACCES}, {"[::ffff:0.0.0.0]:0", -EACCES},
+	};
+	struct sockaddr_in6 own = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+	int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool there = fd >= 0 && bind(fd, (struct sockaddr *)&own, sizeof(own)) == 0;
+
+	close(fd);
+	if (!there) {
+		not_judged("there is no IPv6 here");
+		return;
+	}
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct listener l;
+
+		if (cases[i].err) {
+			refused(cases[i].address, cases[i].err, "set FCGI_WEB_SERVER_ADDRS");
+			continue;
+		}
+		CU_ASSERT_EQUAL_FATAL(listener_open(&l, cases[i].address, 8), 0);
+		CU_ASSERT_TRUE(l.tcp);
+		listener_close(&l);
+	}
+}
+
 static void a_list_names_who_may_connect(void)
 {
 	struct listener l;
@@ -334,6 +437,7 @@ static void a_list_names_who_may_connect(void)
 	CU_ASSERT_FALSE(allows(&l, "::1"));
 	CU_ASSERT_FALSE(allows(&l, "2001:db8::2"));
 	CU_ASSERT_FALSE(allows(&l, "::192.0.2.7"));
+	listener_close(&l);
 	listener_close(&l);
 }
 
@@ -366,6 +470,24 @@ static void a_bad_list_is_refused(void)
 	}
 }
 
+/* A list that cannot be kept is not no list. */
+static void a_list_needs_memory(void)
+{
+	struct listener l;
+	struct caught caught;
+
+	setenv("FCGI_WEB_SERVER_ADDRS", "127.0.0.1", 1);
+	caught_begin();
+	memory_fail_after(0);
+	CU_ASSERT_EQUAL(listener_open(&l, "127.0.0.1:0", 8), -ENOMEM);
+	memory_restore();
+	caught_end(&caught);
+	unsetenv("FCGI_WEB_SERVER_ADDRS");
+	CU_ASSERT_TRUE(caught_one_line(&caught, "FCGI_WEB_SERVER_ADDRS: Cannot allocate memory"));
+	CU_ASSERT_EQUAL(l.fd, -1);
+	listener_close(&l);
+}
+
 static void a_unix_socket_needs_no_list(void)
 {
 	struct listener l;
@@ -387,6 +509,7 @@ static const struct test tests[] = {
 	{"a stale socket is replaced", a_stale_socket_is_replaced},
 	{"a live socket is refused", a_live_socket_is_refused},
 	{"a live socket with a full queue is refused", a_live_socket_with_a_full_queue_is_refused},
+	{"without descriptors nothing opens", without_descriptors_nothing_opens},
 	{"descriptor 0 must be a listening socket", descriptor_0_must_be_a_listening_socket},
 	{"descriptor 0 is taken over and its file stays",
 	 descriptor_0_is_taken_over_and_its_file_stays},
@@ -395,8 +518,10 @@ static const struct test tests[] = {
 	{"a port in use is refused", a_port_in_use_is_refused},
 	{"an address that is none is refused", an_address_that_is_none_is_refused},
 	{"other addresses need a list", other_addresses_need_a_list},
+	{"IPv6 on loopback is open to local peers", ipv6_on_loopback_is_open_to_local_peers},
 	{"a list names who may connect", a_list_names_who_may_connect},
 	{"a bad list is refused", a_bad_list_is_refused},
+	{"a list needs memory", a_list_needs_memory},
 	{"a unix socket needs no list", a_unix_socket_needs_no_list},
 };
 

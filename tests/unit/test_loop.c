@@ -5,6 +5,8 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +16,7 @@
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
+#include <uv.h>
 
 #include "../harness.h"
 #include "await/await.h"
@@ -21,6 +24,7 @@
 #include "engine/conn.h"
 #include "engine/loop.h"
 #include "http/reply.h"
+#include "log.h"
 #include "memory.h"
 #include "stream.h"
 
@@ -30,11 +34,15 @@ static struct options options;
 static struct listener listener;
 static struct scoreboard board;
 static struct caught caught;
-static int fails;   /* accept4() fails with this … */
-static int failed;  /* … and has done so this many times */
-static int left;    /* times it has yet to */
-static int accepts; /* calls */
+static int fails;    /* accept4() fails with this … */
+static int failed;   /* … and has done so this many times */
+static int left;     /* times it has yet to */
+static int accepts;  /* calls */
+static int accepted; /* the last descriptor */
+static int reads;    /* calls of recv() */
+static int trims;    /* calls of malloc_trim() */
 static int clients[4];
+static uint64_t left_over; /* connections, when others have been closed */
 
 /* Instead of the C library's. */
 int accept4(int fd, struct sockaddr *address, socklen_t *len, int flags)
@@ -46,7 +54,23 @@ int accept4(int fd, struct sockaddr *address, socklen_t *len, int flags)
 		errno = fails;
 		return -1;
 	}
-	return (int)syscall(SYS_accept4, fd, address, len, flags);
+	fd = (int)syscall(SYS_accept4, fd, address, len, flags);
+	if (fd >= 0)
+		accepted = fd;
+	return fd;
+}
+
+ssize_t recv(int fd, void *bytes, size_t n, int flags)
+{
+	reads++;
+	return recvfrom(fd, bytes, n, flags, NULL, NULL);
+}
+
+int malloc_trim(size_t pad)
+{
+	(void)pad;
+	trims++;
+	return 0;
 }
 
 static int make_path(void)
@@ -86,14 +110,15 @@ static void client_send(int i, const char *script)
 /* What a client has read already, of whom client_got() is asked afterwards. */
 static struct buffer heard;
 
-/* Reads what has come. */
-static void client_read(int i)
+/* Reads what has come. False if the connection has ended. */
+static bool client_read(int i)
 {
 	char some[4096];
 	ssize_t n;
 
 	while ((n = recv(clients[i], some, sizeof(some), MSG_DONTWAIT)) > 0)
 		buffer_append(&heard, some, (size_t)n);
+	return n < 0 && errno == EAGAIN;
 }
 
 /* True if what came, up to the end of the connection, has this in it. */
@@ -115,6 +140,13 @@ static bool client_got(int i, const char *text)
 	heard = (struct buffer){0};
 	close(clients[i]);
 	return found;
+}
+
+static bool heard_end_of(char id)
+{
+	const char end[] = {1, 3, 0, id, 0, 8, 0, 0};
+
+	return heard.len && memmem(heard.data, heard.len, end, sizeof(end)) != NULL;
 }
 
 #define GET(path) "REQUEST_METHOD=GET&PATH_INFO=" path
@@ -191,6 +223,380 @@ static void hold_meanwhile(struct request *req)
 	hello(req);
 }
 
+/* So that the loop turns and sweeps some times: true if it has done so. */
+static bool rested(struct request *req)
+{
+	int *rests = request_frame(req, sizeof(*rests));
+
+	*rests = (*rests + 1) % 40;
+	return *rests == 0;
+}
+
+/* Waits until so many connections are left, and then for more to go. */
+static void see_who_is_left(struct request *req)
+{
+	ASYNC_BEGIN(req);
+	while (board_get(&board.own->connections) > left_over)
+		AWAIT(req, sleep_for(req, 0.001));
+	while (!rested(req))
+		AWAIT(req, sleep_for(req, 0.001));
+	CU_ASSERT_EQUAL(board_get(&board.own->connections), left_over);
+	if (left_over == 3)
+		client_send(3, "abort 2");
+	kill(getpid(), SIGTERM);
+	hello(req);
+	ASYNC_END(req);
+}
+
+/* The others are closed while this one is under way: who has said half a request is not. */
+static void drain_and_see_who_is_left(struct request *req)
+{
+	ASYNC_BEGIN(req);
+	while (board_get(&board.own->requests) < 3)
+		AWAIT(req, sleep_for(req, 0.001));
+	kill(getpid(), SIGTERM);
+	while (!rested(req))
+		AWAIT(req, sleep_for(req, 0.001));
+	CU_ASSERT_TRUE(board_get(&board.own->draining));
+	CU_ASSERT_EQUAL(board_get(&board.own->connections), 2);
+	client_send(2, "params 2 " GET("/") ", params-end 2, stdin-end 2");
+	hello(req);
+	ASYNC_END(req);
+}
+
+static void end_by_force(struct request *req)
+{
+	ASYNC_BEGIN(req);
+	kill(getpid(), SIGTERM);
+	while (!board_get(&board.own->draining))
+		AWAIT(req, sleep_for(req, 0.001));
+	if (options.drain_timeout > 1000)
+		kill(getpid(), SIGUSR1);
+	for (;;)
+		AWAIT(req, sleep_for(req, 1));
+	ASYNC_END(req);
+}
+
+static unsigned turns; /* of the loop */
+
+/* In the first part what was begun comes to rest. */
+static void count_turns(struct request *req)
+{
+	ASYNC_BEGIN(req);
+	AWAIT(req, sleep_for(req, 0.02));
+	turns = 0;
+	AWAIT(req, sleep_for(req, 0.1));
+	CU_ASSERT_TRUE(turns < 10);
+	left = 0;
+	close(clients[1]);
+	told_to_drain(req);
+	ASYNC_END(req);
+}
+
+static void fail_and_count_turns(struct request *req)
+{
+	if (!req->resume_line) {
+		left = 1000;
+		client_open(1);
+	}
+	count_turns(req);
+}
+
+static int number; /* of a signal */
+
+static void send_signal(struct request *req)
+{
+	kill(getpid(), number);
+	hello(req);
+}
+
+static void ignore_signal(struct request *req)
+{
+	ASYNC_BEGIN(req);
+	kill(getpid(), SIGHUP);
+	while (!rested(req))
+		AWAIT(req, sleep_for(req, 0.001));
+	CU_ASSERT_FALSE(board_get(&board.own->draining));
+	kill(getpid(), SIGTERM);
+	hello(req);
+	ASYNC_END(req);
+}
+
+static void fail_again(struct request *req)
+{
+	failed = 0;
+	left = 1;
+	client_open(1);
+	client_send(1, "request 1 " GET("/drain"));
+	hello(req);
+}
+
+/* The answer to client 1 is there before all of its question. */
+static void say_the_rest(struct request *req)
+{
+	ASYNC_BEGIN(req);
+	while (!heard_end_of(1) && client_read(1))
+		AWAIT(req, sleep_for(req, 0.001));
+	client_send(1, "stdin 1 abc, stdin-end 1, request 2 keep " GET("/drain"));
+	hello(req);
+	ASYNC_END(req);
+}
+
+/* … of which the rest is read, so that it does not put an end to the answer. */
+static void say_the_rest_later(struct request *req)
+{
+	ASYNC_BEGIN(req);
+	while (!heard_end_of(1) && client_read(1))
+		AWAIT(req, sleep_for(req, 0.001));
+	while (!rested(req))
+		AWAIT(req, sleep_for(req, 0.001));
+	CU_ASSERT_EQUAL(board_get(&board.own->connections), 2);
+	CU_ASSERT_FALSE(client_read(1));
+	client_send(1, "stdin 1 abc, stdin-end 1");
+	close(clients[1]);
+	told_to_drain(req);
+	ASYNC_END(req);
+}
+
+/* … and it never ends. */
+static void go_on_for_ever(struct request *req)
+{
+	int *times = request_frame(req, sizeof(*times));
+
+	ASYNC_BEGIN(req);
+	while (!heard_end_of(1) && client_read(1))
+		AWAIT(req, sleep_for(req, 0.001));
+	for (*times = 0; *times < 2000 && board_get(&board.own->connections) > 1; ++*times) {
+		send(clients[1], "\1\5\0\1\0\1\0\0x", 9, MSG_NOSIGNAL);
+		AWAIT(req, sleep_for(req, 0.001));
+	}
+	CU_ASSERT_EQUAL(board_get(&board.own->connections), 1);
+	kill(getpid(), SIGTERM);
+	hello(req);
+	ASYNC_END(req);
+}
+
+/* Another request came with this one, and is not wanted any more before this one is done. */
+static void hold_and_abort(struct request *req)
+{
+	usleep(20000);
+	client_send(0, "abort 2");
+	hello(req);
+}
+
+static void never(struct request *req)
+{
+	CU_FAIL("nobody waits for this");
+	hello(req);
+}
+
+/* Gone, with an answer unread: not even the end of what it sent can be read. */
+static void hold_and_reset(struct request *req)
+{
+	usleep(20000);
+	close(clients[0]);
+	hello(req);
+}
+
+static void have_it_reset(struct request *req)
+{
+	ASYNC_BEGIN(req);
+	while (!board_get(&board.own->classes[2]))
+		AWAIT(req, sleep_for(req, 0.001));
+	client_send(0, "request 1 keep " GET("/reset") ", request 2 keep " GET("/never"));
+	while (board_get(&board.own->connections) > 1)
+		AWAIT(req, sleep_for(req, 0.001));
+	kill(getpid(), SIGTERM);
+	hello(req);
+	ASYNC_END(req);
+}
+
+static uint64_t serial; /* of the last request */
+
+static void look_at_the_serial(struct request *req)
+{
+	CU_ASSERT_EQUAL(req->serial, serial + 1);
+	serial = req->serial;
+	hello(req);
+}
+
+/* Nothing is sent before it awaits. */
+static void stream_to_the_limit(struct request *req)
+{
+	static char bytes[4096];
+
+	ASYNC_BEGIN(req);
+	memset(bytes, '.', sizeof(bytes));
+	CU_ASSERT_TRUE(reply_stream(req, "text/event-stream"));
+	CU_ASSERT_TRUE(stream_write(req, (struct slice){bytes, sizeof(bytes)}));
+	CU_ASSERT_TRUE(stream_write(req, slice_of(".")));
+	CU_ASSERT_FALSE(stream_write(req, slice_of(".")));
+	AWAIT(req, sleep_for(req, 0));
+	CU_ASSERT_FALSE(stream_write(req, slice_of(".")));
+	kill(getpid(), SIGTERM);
+	ASYNC_END(req);
+}
+
+static void stream_for_a_moment(struct request *req)
+{
+	CU_ASSERT_TRUE(reply_stream(req, "text/event-stream"));
+	CU_ASSERT_TRUE(stream_write(req, slice_of("one")));
+}
+
+/* There is room for two. */
+static void make_room(struct request *req)
+{
+	ASYNC_BEGIN(req);
+	while (!rested(req))
+		AWAIT(req, sleep_for(req, 0.001));
+	CU_ASSERT_EQUAL(board_get(&board.own->accepted), 2);
+	CU_ASSERT_EQUAL(board_get(&board.own->connections), 2);
+	close(clients[1]);
+	hello(req);
+	ASYNC_END(req);
+}
+
+static char large_bytes[1 << 20];
+
+static void large(struct request *req)
+{
+	memset(large_bytes, '.', sizeof(large_bytes));
+	reply_bytes(req, 200, "text/plain", (struct slice){large_bytes, sizeof(large_bytes)});
+}
+
+/* Who asks for more than it reads is not heard, until it has read. */
+static void ask_and_do_not_read(struct request *req)
+{
+	ASYNC_BEGIN(req);
+	while (board_get(&board.own->requests) < 2)
+		AWAIT(req, sleep_for(req, 0.001));
+	client_send(1, "request 2 keep " GET("/"));
+	while (!rested(req))
+		AWAIT(req, sleep_for(req, 0.001));
+	CU_ASSERT_EQUAL(board_get(&board.own->requests), 2);
+	while (!heard_end_of(2) && client_read(1))
+		AWAIT(req, sleep_for(req, 0.001));
+	kill(getpid(), SIGTERM);
+	hello(req);
+	ASYNC_END(req);
+}
+
+/* For longer than they may leave unread what they are sent, two others read it while the loop is
+ * held, and not before. */
+static void hold_readers(struct request *req)
+{
+	ASYNC_BEGIN(req);
+	while (board_get(&board.own->requests) < 2)
+		AWAIT(req, sleep_for(req, 0.001));
+	usleep(200000);
+	while (!heard_end_of(1) && client_read(1))
+		AWAIT(req, sleep_for(req, 0));
+	CU_ASSERT_TRUE(heard_end_of(1));
+	kill(getpid(), SIGTERM);
+	hello(req);
+	ASYNC_END(req);
+}
+
+/* More than a stream's limit, but never so much at once. */
+static void stream_piece_by_piece(struct request *req)
+{
+	static char bytes[4000];
+
+	ASYNC_BEGIN(req);
+	memset(bytes, '.', sizeof(bytes));
+	CU_ASSERT_TRUE(reply_stream(req, "text/event-stream"));
+	while (!rested(req)) {
+		CU_ASSERT_TRUE(stream_write(req, (struct slice){bytes, sizeof(bytes)}));
+		AWAIT(req, stream_drained(req));
+	}
+	kill(getpid(), SIGTERM);
+	ASYNC_END(req);
+}
+
+static void tcp_is_prompt(struct request *req)
+{
+	int on = 0;
+	socklen_t len = sizeof(on);
+
+	CU_ASSERT_EQUAL(getsockopt(accepted, IPPROTO_TCP, TCP_NODELAY, &on, &len), 0);
+	CU_ASSERT_TRUE(on);
+	told_to_drain(req);
+}
+
+/* All at once: a socket has room for few that are sent one by one. */
+static void say_of_each(int i, bool begins, int first, int count)
+{
+	struct buffer script = {0};
+	char one[32];
+
+	for (int id = first; id < first + count; id++)
+		buffer_append(&script, one,
+			      (size_t)snprintf(one, sizeof(one),
+					       begins ? "%sbegin %d keep" : "%sabort %d",
+					       script.len ? ", " : "", id));
+	buffer_append(&script, "", 1);
+	client_send(i, script.data);
+	buffer_free(&script);
+}
+
+/* What is in flight, this one among them, counts as 1,280 bytes each: a rush is 1 MB, and over when
+ * a quarter is left. Of what is left then a quarter may hold on to it all. */
+static void rush(struct request *req)
+{
+	ASYNC_BEGIN(req);
+	trims = 0;
+	say_of_each(1, true, 1, 818);
+	while (board_get(&board.own->in_flight) < 819)
+		AWAIT(req, sleep_for(req, 0.001));
+	say_of_each(1, false, 1, 818);
+	while (!rested(req))
+		AWAIT(req, sleep_for(req, 0.001));
+	CU_ASSERT_EQUAL(trims, 0);
+	say_of_each(1, true, 1, 819);
+	while (board_get(&board.own->in_flight) < 820)
+		AWAIT(req, sleep_for(req, 0.001));
+	say_of_each(1, false, 1, 614);
+	while (!rested(req))
+		AWAIT(req, sleep_for(req, 0.001));
+	CU_ASSERT_EQUAL(board_get(&board.own->in_flight), 206);
+	CU_ASSERT_EQUAL(trims, 0);
+	say_of_each(1, false, 615, 1);
+	while (!rested(req))
+		AWAIT(req, sleep_for(req, 0.001));
+	CU_ASSERT_EQUAL(trims, 1);
+	say_of_each(1, false, 616, 153);
+	while (!rested(req))
+		AWAIT(req, sleep_for(req, 0.001));
+	CU_ASSERT_EQUAL(board_get(&board.own->in_flight), 52);
+	CU_ASSERT_EQUAL(trims, 1);
+	say_of_each(1, false, 769, 1);
+	while (!rested(req))
+		AWAIT(req, sleep_for(req, 0.001));
+	CU_ASSERT_EQUAL(trims, 2);
+	say_of_each(1, false, 770, 50);
+	kill(getpid(), SIGTERM);
+	hello(req);
+	ASYNC_END(req);
+}
+
+/* So do the bytes that they hold. */
+static void rush_of_bytes(struct request *req)
+{
+	ASYNC_BEGIN(req);
+	trims = 0;
+	say_of_each(1, true, 1, 818);
+	client_send(1, "params 1 *9000");
+	while (board_get(&board.own->in_flight) < 819)
+		AWAIT(req, sleep_for(req, 0.001));
+	say_of_each(1, false, 1, 818);
+	while (!rested(req))
+		AWAIT(req, sleep_for(req, 0.001));
+	CU_ASSERT_EQUAL(trims, 1);
+	kill(getpid(), SIGTERM);
+	hello(req);
+	ASYNC_END(req);
+}
+
 static void sleep_in_vain(struct request *req)
 {
 	ASYNC_BEGIN(req);
@@ -244,10 +650,8 @@ static void stream_much(struct request *req)
 
 static bool heard_end_of_1(void)
 {
-	static const char end[] = {1, 3, 0, 1, 0, 8, 0, 0};
-
 	client_read(0);
-	return heard.len && memmem(heard.data, heard.len, end, sizeof(end)) != NULL;
+	return heard_end_of(1);
 }
 
 static void much_memory(struct request *req)
@@ -351,13 +755,49 @@ static const struct route list[] = {
 	ASYNC("/drain", told_to_drain),
 	ASYNC("/first", signal_and_second),
 	ASYNC("/then", then_third),
+	/* The board has no numbers for all of these. */
+	ASYNC("/left", see_who_is_left),
+	ASYNC("/leave", drain_and_see_who_is_left),
+	ASYNC("/force", end_by_force),
+	ASYNC("/signal", send_signal),
+	ASYNC("/ignore", ignore_signal),
+	ASYNC("/fail", fail_again),
+	ASYNC("/room", make_room),
+	ASYNC("/turns", count_turns),
+	ASYNC("/fails", fail_and_count_turns),
+	ASYNC("/abort", hold_and_abort),
+	ASYNC("/never", never),
+	ASYNC("/reset", hold_and_reset),
+	ASYNC("/have-reset", have_it_reset),
+	ASYNC("/serial", look_at_the_serial),
+	ASYNC("/limit", stream_to_the_limit),
+	ASYNC("/moment", stream_for_a_moment),
+	ASYNC("/rest-of-it", say_the_rest),
+	ASYNC("/for-ever", go_on_for_ever),
+	ASYNC("/later", say_the_rest_later),
+	ASYNC("/large", large),
+	ASYNC("/deaf", ask_and_do_not_read),
+	ASYNC("/readers", hold_readers),
+	ASYNC("/pieces", stream_piece_by_piece),
+	ASYNC("/prompt", tcp_is_prompt),
+	ASYNC("/rush", rush),
+	ASYNC("/bytes", rush_of_bytes),
 };
 static const struct routes routes = {list, sizeof(list) / sizeof(list[0])};
+
+static double now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+}
 
 static void begin(void)
 {
 	char *arguments[] = {"lanes", NULL};
 
+	log_init("lanes"); /* which tells few of the same, and begins to count anew */
 	CU_ASSERT_EQUAL_FATAL(options_parse(&options, 1, arguments), 0);
 	options.threads = options.cpu_threads = 1;
 	CU_ASSERT_EQUAL_FATAL(listener_open(&listener, path, 64), 0);
@@ -365,14 +805,34 @@ static void begin(void)
 	scoreboard_claim(&board, "loop", 1, "loop");
 }
 
-/* Serves until a handler sends the signal. */
-static void serve(void)
+static void on_turn(uv_prepare_t *handle)
+{
+	(void)handle;
+	turns++;
+}
+
+static void watch_turns(struct sched *sched)
+{
+	static uv_prepare_t prepare;
+
+	uv_prepare_init(sched->loop, &prepare);
+	uv_prepare_start(&prepare, on_turn);
+}
+
+static void serve_until(int status)
 {
 	caught_begin();
-	CU_ASSERT_EQUAL(loop_run(&options, &listener, "loop-1", &routes, &board, NULL), 0);
+	CU_ASSERT_EQUAL(loop_run(&options, &listener, "loop-1", &routes, &board, watch_turns),
+			status);
 	caught_end(&caught);
 	CU_ASSERT_EQUAL(board_get(&board.own->in_flight), 0);
 	CU_ASSERT_EQUAL(board_get(&board.own->connections), 0);
+}
+
+/* Serves until a handler sends the signal. */
+static void serve(void)
+{
+	serve_until(0);
 }
 
 static void end(void)
@@ -462,6 +922,8 @@ static void accept_waits_when_something_has_run_out(void)
 	static const int errors[] = {EMFILE, ENFILE, ENOBUFS, ENOMEM};
 
 	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+		double begun = now();
+
 		begin();
 		fails = errors[i];
 		failed = 0;
@@ -471,6 +933,7 @@ static void accept_waits_when_something_has_run_out(void)
 		serve();
 		CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
 		CU_ASSERT_EQUAL(failed, 2);
+		CU_ASSERT_TRUE(now() - begun >= 0.19); /* a tenth of a second each time */
 		CU_ASSERT_EQUAL(lines_with("event=accept-failed"), 1);
 		end();
 	}
@@ -507,6 +970,345 @@ static void accept_goes_on_after_what_passes(void)
 		CU_ASSERT_EQUAL(lines_with("event=accept-failed"), 0);
 		end();
 	}
+}
+
+static void a_failure_of_accept_is_told_once_until_it_succeeds(void)
+{
+	begin();
+	fails = EMFILE;
+	left = 2;
+	client_open(0);
+	client_send(0, "request 1 " GET("/fail"));
+	serve();
+	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
+	CU_ASSERT_TRUE(client_got(1, "END 1 0 COMPLETE"));
+	CU_ASSERT_EQUAL(lines_with("event=accept-failed"), 2);
+	end();
+}
+
+static void who_is_too_many_waits_for_one_to_leave(void)
+{
+	begin();
+	options.max_conns = 2;
+	for (int i = 0; i < 3; i++)
+		client_open(i);
+	client_send(0, "request 1 keep " GET("/room"));
+	client_send(2, "request 1 keep " GET("/drain"));
+	serve();
+	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
+	CU_ASSERT_TRUE(client_got(2, "END 1 0 COMPLETE"));
+	end();
+}
+
+/* Client 0 asks; 1 says nothing, 2 has asked, 3 has, and says half of something. */
+static void four_clients(void)
+{
+	for (int i = 0; i < 4; i++)
+		client_open(i);
+	client_send(2, "request 1 keep " GET("/"));
+	client_send(3, "request 1 keep " GET("/") ", begin 2 keep");
+}
+
+/* Whoever waits for it, if nothing can be done for them. */
+static void a_loop_that_has_nothing_to_do_sleeps(void)
+{
+	enum { CONNECTION_TOO_MANY, ACCEPT_FAILED, ACCEPT_FAILS, UNREAD, CASES };
+
+	for (int i = 0; i < CASES; i++) {
+		begin();
+		options.max_conns = i == CONNECTION_TOO_MANY ? 1 : 4;
+		fails = EMFILE;
+		left = i == ACCEPT_FAILED;
+		clients[1] = -1;
+		client_open(0);
+		if (i == UNREAD || i == CONNECTION_TOO_MANY) {
+			client_open(1);
+			client_send(1, "request 1 keep " GET("/large"));
+		}
+		client_send(0, i == ACCEPT_FAILS ? "request 1 keep " GET("/fails")
+						 : "request 1 keep " GET("/turns"));
+		serve();
+		CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
+		end();
+	}
+}
+
+static void the_header_timeout_is_for_who_owes_a_request(void)
+{
+	begin();
+	options.header_timeout = 40;
+	options.idle_timeout = options.send_timeout = 1000000;
+	left_over = 2;
+	four_clients();
+	client_send(0, "request 1 keep " GET("/left"));
+	serve();
+	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
+	CU_ASSERT_FALSE(client_got(1, "END"));
+	CU_ASSERT_TRUE(client_got(2, "END 1 0 COMPLETE"));
+	CU_ASSERT_FALSE(client_got(3, "END 2"));
+	end();
+}
+
+static void the_idle_timeout_is_for_who_has_had_an_answer(void)
+{
+	begin();
+	options.idle_timeout = 40;
+	options.header_timeout = options.send_timeout = 1000000;
+	left_over = 3;
+	four_clients();
+	client_send(0, "request 1 keep " GET("/left"));
+	serve();
+	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
+	for (int i = 1; i < 4; i++)
+		client_got(i, "");
+	end();
+}
+
+static void the_send_timeout_is_for_who_does_not_read(void)
+{
+	for (int busy = 0; busy <= 1; busy++) {
+		begin();
+		options.send_timeout = 40;
+		left_over = 1;
+		client_open(0);
+		client_open(1);
+		client_send(1, busy ? "begin 2 keep, request 1 keep " GET("/large")
+				    : "request 1 keep " GET("/large"));
+		client_send(0, "request 1 keep " GET("/left"));
+		serve();
+		CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
+		CU_ASSERT_FALSE(client_got(1, "END 1 0 COMPLETE"));
+		end();
+	}
+}
+
+static void who_does_not_want_an_answer_is_hung_up_on(void)
+{
+	begin();
+	options.send_timeout = 1000000;
+	left_over = 1;
+	client_open(0);
+	client_open(1);
+	shutdown(clients[1], SHUT_RD);
+	client_send(1, "request 1 keep " GET("/"));
+	client_send(0, "request 1 keep " GET("/left"));
+	serve();
+	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
+	close(clients[1]);
+	end();
+}
+
+static void what_is_aborted_while_the_loop_is_held_does_not_start(void)
+{
+	begin();
+	client_open(0);
+	client_send(0, "request 1 keep " GET("/abort") ", request 2 keep " GET(
+			       "/never") ", request 3 keep " GET("/drain"));
+	serve();
+	CU_ASSERT_TRUE(client_got(0, "END 2 0 COMPLETE"));
+	end();
+}
+
+static void a_connection_may_be_reset_while_the_loop_is_held(void)
+{
+	begin();
+	client_open(0);
+	client_open(1);
+	client_send(0, "request 1 keep " GET("/"));
+	client_send(1, "request 1 keep " GET("/have-reset"));
+	serve();
+	CU_ASSERT_TRUE(client_got(1, "END 1 0 COMPLETE"));
+	end();
+}
+
+static void what_was_just_read_is_not_looked_at_again(void)
+{
+	char script[64];
+
+	begin();
+	client_open(0);
+	for (int id = 1; id <= 20; id++) {
+		snprintf(script, sizeof(script), "request %d keep " GET("/"), id);
+		client_send(0, script);
+	}
+	client_send(0, "request 21 keep " GET("/drain"));
+	reads = 0;
+	serve();
+	IN_TIME(reads < 10);
+	CU_ASSERT_TRUE(client_got(0, "END 21 0 COMPLETE"));
+	end();
+}
+
+static void requests_have_numbers_that_rise(void)
+{
+	begin();
+	serial = 0;
+	client_open(0);
+	client_send(0, "request 1 keep " GET("/serial") ", request 2 keep " GET(
+			       "/serial") ", request 3 keep " GET("/drain"));
+	serve();
+	CU_ASSERT_EQUAL(serial, 2);
+	CU_ASSERT_TRUE(client_got(0, "END 3 0 COMPLETE"));
+	end();
+}
+
+static void a_stream_may_be_ahead_by_the_limit_and_one_write(void)
+{
+	begin();
+	options.stream_limit = 4096;
+	client_open(0);
+	client_send(0, "request 1 keep " GET("/limit"));
+	serve();
+	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
+	end();
+}
+
+static void a_stream_that_has_ended_makes_room_for_another(void)
+{
+	begin();
+	options.max_streams = 1;
+	client_open(0);
+	client_send(0, "request 1 keep " GET("/moment") ", request 2 keep " GET(
+			       "/moment") ", request 3 keep " GET("/drain"));
+	serve();
+	CU_ASSERT_TRUE(client_got(0, "STDOUT 2 one"));
+	end();
+}
+
+static void an_answer_before_the_end_of_the_body_keeps_the_connection(void)
+{
+	begin();
+	client_open(0);
+	client_open(1);
+	client_send(1, "begin 1 keep, params 1 " GET("/") ", params-end 1");
+	client_send(0, "request 1 keep " GET("/rest-of-it"));
+	serve();
+	CU_ASSERT_TRUE(client_got(1, "END 2 0 COMPLETE"));
+	client_got(0, "");
+	end();
+}
+
+static void the_rest_of_a_body_is_read(void)
+{
+	begin();
+	client_open(0);
+	client_open(1);
+	client_send(1, "begin 1, params 1 " GET("/") ", params-end 1");
+	client_send(0, "request 1 keep " GET("/later"));
+	serve();
+	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
+	end();
+}
+
+static void a_body_without_end_is_cut_off(void)
+{
+	begin();
+	options.header_timeout = 40;
+	client_open(0);
+	client_open(1);
+	client_send(1, "begin 1, params 1 " GET("/") ", params-end 1");
+	client_send(0, "request 1 keep " GET("/for-ever"));
+	serve();
+	CU_ASSERT_TRUE(client_got(1, "END 1 0 COMPLETE"));
+	client_got(0, "");
+	end();
+}
+
+static void too_many_params_are_a_431(void)
+{
+	begin();
+	options.params_limit = 256;
+	client_open(0);
+	client_send(0, "begin 1 keep, params 1 *257, request 2 keep " GET("/drain"));
+	serve();
+	CU_ASSERT_TRUE(client_got(0, "STDOUT 1 Status: 431 "));
+	end();
+}
+
+static void who_has_waited_for_too_long_is_a_503(void)
+{
+	char script[128];
+
+	snprintf(script, sizeof(script), "request 1 keep " GET("/&LANES_SENT=%lld.000"),
+		 (long long)time(NULL) - 5);
+	for (int timeout = 0; timeout <= 1000; timeout += 1000) {
+		begin();
+		options.queue_timeout = timeout;
+		client_open(0);
+		client_send(0, script);
+		client_send(0, "request 2 keep " GET("/drain"));
+		serve();
+		CU_ASSERT_TRUE(
+			client_got(0, timeout ? "STDOUT 1 Status: 503 " : "STDOUT 1 Status: 200 "));
+		end();
+	}
+}
+
+static void who_is_idle_when_it_drains_is_let_go(void)
+{
+	begin();
+	options.drain = DRAIN_WAIT;
+	for (int i = 0; i < 3; i++)
+		client_open(i);
+	client_send(1, "request 1 keep " GET("/"));
+	client_send(2, "request 1 keep " GET("/") ", begin 2 keep");
+	client_send(0, "request 1 keep " GET("/leave"));
+	serve();
+	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
+	CU_ASSERT_TRUE(client_got(1, "END 1 0 COMPLETE"));
+	CU_ASSERT_TRUE(client_got(2, "END 2 0 COMPLETE"));
+	end();
+}
+
+static void force_ends_what_does_not_end(void)
+{
+	for (int i = 0; i < 2; i++) {
+		begin();
+		options.drain_timeout = i ? 20 : 1000000;
+		client_open(0);
+		client_send(0, "request 1 keep " GET("/force"));
+		serve_until(3);
+		CU_ASSERT_FALSE(client_got(0, "END 1"));
+		CU_ASSERT_EQUAL(lines_with("event=draining in_flight=1"), 1);
+		CU_ASSERT_EQUAL(
+			lines_with(i ? "event=ended-by-force why=drain-timeout in_flight=1"
+				     : "event=ended-by-force why=second-signal in_flight=1"),
+			1);
+		end();
+	}
+}
+
+static void each_of_four_signals_drains(void)
+{
+	static const int numbers[] = {SIGTERM, SIGUSR1, SIGINT, SIGHUP};
+
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		void (*before)(int) = signal(numbers[i], SIG_DFL);
+
+		begin();
+		number = numbers[i];
+		client_open(0);
+		client_send(0, "request 1 keep " GET("/signal"));
+		serve();
+		CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
+		CU_ASSERT_EQUAL(lines_with("event=draining in_flight="), 1);
+		CU_ASSERT_EQUAL(lines_with("event=drained"), 1);
+		end();
+		signal(numbers[i], before);
+	}
+}
+
+static void a_signal_that_was_ignored_still_is(void)
+{
+	void (*before)(int) = signal(SIGHUP, SIG_IGN);
+
+	begin();
+	client_open(0);
+	client_send(0, "request 1 keep " GET("/ignore"));
+	serve();
+	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
+	end();
+	signal(SIGHUP, before);
 }
 
 static uint64_t answers(unsigned class)
@@ -568,6 +1370,88 @@ static void time_in_which_the_loop_was_held_is_not_the_peers(void)
 	CU_ASSERT_TRUE(client_got(1, "END 1 0 COMPLETE"));
 	CU_ASSERT_TRUE(client_got(2, "END 1 0 COMPLETE"));
 	end();
+}
+
+static void nor_is_it_the_readers(void)
+{
+	static const char *const asked[] = {"request 1 keep " GET("/large"),
+					    "request 1 keep " GET("/much")};
+
+	for (size_t i = 0; i < sizeof(asked) / sizeof(asked[0]); i++) {
+		begin();
+		options.send_timeout = 100;
+		client_open(0);
+		client_open(1);
+		client_send(1, asked[i]);
+		client_send(0, "request 1 keep " GET("/readers"));
+		serve();
+		CU_ASSERT_EQUAL(lines_with("event=stream-unread"), 0);
+		CU_ASSERT_TRUE(client_got(1, "END 1 0 COMPLETE"));
+		CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
+		end();
+	}
+}
+
+static void who_does_not_read_is_not_heard(void)
+{
+	begin();
+	options.output_limit = 4096;
+	client_open(0);
+	client_open(1);
+	client_send(1, "request 1 keep " GET("/large"));
+	client_send(0, "request 1 keep " GET("/deaf"));
+	serve();
+	CU_ASSERT_TRUE(client_got(1, "END 2 0 COMPLETE"));
+	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
+	end();
+}
+
+static void a_stream_that_is_read_has_no_limit(void)
+{
+	begin();
+	options.stream_limit = 4096;
+	client_open(0);
+	client_send(0, "request 1 keep " GET("/pieces"));
+	serve();
+	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
+	CU_ASSERT_EQUAL(lines_with("event=stream-unread"), 0);
+	end();
+}
+
+static void answers_over_tcp_are_not_held_back(void)
+{
+	struct sockaddr_in address = {0};
+	socklen_t len = sizeof(address);
+
+	begin();
+	listener_close(&listener);
+	CU_ASSERT_EQUAL_FATAL(listener_open(&listener, "127.0.0.1:0", 64), 0);
+	CU_ASSERT_EQUAL(getsockname(listener.fd, (struct sockaddr *)&address, &len), 0);
+	clients[0] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	CU_ASSERT_EQUAL(connect(clients[0], (struct sockaddr *)&address, len), 0);
+	client_send(0, "request 1 keep " GET("/prompt"));
+	serve();
+	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
+	end();
+}
+
+static void what_a_rush_has_needed_is_given_back(void)
+{
+	static const char *const asked[] = {"request 1 keep " GET("/rush"),
+					    "request 1 keep " GET("/bytes")};
+
+	for (size_t i = 0; i < sizeof(asked) / sizeof(asked[0]); i++) {
+		begin();
+		options.send_timeout = 4; /* so there are sweeps */
+		options.conn_requests = options.max_reqs = 1000;
+		client_open(0);
+		client_open(1);
+		client_send(0, asked[i]);
+		serve();
+		CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
+		client_got(1, "");
+		end();
+	}
 }
 
 static void a_stream_goes_on_until_it_drains(void)
@@ -685,11 +1569,14 @@ static void what_cannot_start_says_so(void)
 	listener.fd = open("/dev/null", O_RDONLY | O_CLOEXEC); /* cannot be polled */
 	caught_begin();
 	CU_ASSERT_EQUAL(loop_run(&options, &listener, "loop-1", &routes, &board, NULL), 1);
+	listener_stop(&listener);
+	CU_ASSERT_EQUAL(loop_run(&options, &listener, "loop-1", &routes, &board, NULL), 1);
 	memory_fail_after(0);
 	CU_ASSERT_EQUAL(loop_run(&options, &listener, "loop-1", &routes, &board, NULL), 1);
 	memory_restore();
 	caught_end(&caught);
-	CU_ASSERT_EQUAL(lines_with("event=start-failed"), 2);
+	CU_ASSERT_EQUAL(lines_with("event=start-failed"), 3);
+	CU_ASSERT_EQUAL(lines_with("event=start-failed error=\"bad file descriptor\""), 1);
 	end();
 }
 
@@ -716,6 +1603,39 @@ static const struct test tests[] = {
 	 the_board_counts_what_came_and_how_it_ended},
 	{"time in which the loop was held is not the peer's",
 	 time_in_which_the_loop_was_held_is_not_the_peers},
+	{"nor is it the reader's", nor_is_it_the_readers},
+	{"who does not read is not heard", who_does_not_read_is_not_heard},
+	{"a loop that has nothing to do sleeps", a_loop_that_has_nothing_to_do_sleeps},
+	{"the header timeout is for who owes a request",
+	 the_header_timeout_is_for_who_owes_a_request},
+	{"the idle timeout is for who has had an answer",
+	 the_idle_timeout_is_for_who_has_had_an_answer},
+	{"the send timeout is for who does not read", the_send_timeout_is_for_who_does_not_read},
+	{"who does not want an answer is hung up on", who_does_not_want_an_answer_is_hung_up_on},
+	{"what is aborted while the loop is held does not start",
+	 what_is_aborted_while_the_loop_is_held_does_not_start},
+	{"a connection may be reset while the loop is held",
+	 a_connection_may_be_reset_while_the_loop_is_held},
+	{"what was just read is not looked at again", what_was_just_read_is_not_looked_at_again},
+	{"requests have numbers that rise", requests_have_numbers_that_rise},
+	{"a stream may be ahead of its reader by the limit and one write",
+	 a_stream_may_be_ahead_by_the_limit_and_one_write},
+	{"a stream that has ended makes room for another",
+	 a_stream_that_has_ended_makes_room_for_another},
+	{"an answer before the end of the body keeps the connection",
+	 an_answer_before_the_end_of_the_body_keeps_the_connection},
+	{"the rest of a body is read", the_rest_of_a_body_is_read},
+	{"a body without end is cut off", a_body_without_end_is_cut_off},
+	{"too many params are a 431", too_many_params_are_a_431},
+	{"who has waited for too long is a 503", who_has_waited_for_too_long_is_a_503},
+	{"who is idle when it drains is let go", who_is_idle_when_it_drains_is_let_go},
+	{"a second signal ends what does not end, and so does the drain timeout",
+	 force_ends_what_does_not_end},
+	{"each of four signals drains", each_of_four_signals_drains},
+	{"a signal that was ignored still is", a_signal_that_was_ignored_still_is},
+	{"a stream that is read has no limit", a_stream_that_is_read_has_no_limit},
+	{"answers over TCP are not held back", answers_over_tcp_are_not_held_back},
+	{"what a rush has needed is given back", what_a_rush_has_needed_is_given_back},
 	{"a stream goes on until the worker drains", a_stream_goes_on_until_it_drains},
 	{"a stream that has outgrown its limit is ended, its neighbours are not",
 	 a_stream_over_its_limit_is_ended_alone},
@@ -740,6 +1660,9 @@ static const struct test tests[] = {
 	 a_request_beside_the_last_one_is_answered},
 	{"accept waits when descriptors or memory have run out, and says so once",
 	 accept_waits_when_something_has_run_out},
+	{"a failure of accept is told once, until it succeeds",
+	 a_failure_of_accept_is_told_once_until_it_succeeds},
+	{"who is too many waits for one to leave", who_is_too_many_waits_for_one_to_leave},
 	{"a pause in accepting ends", a_pause_in_accepting_ends},
 	{"accept goes on after what passes", accept_goes_on_after_what_passes},
 };

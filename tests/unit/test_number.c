@@ -52,10 +52,10 @@ static void refuses_int(struct slice text)
 static void float_grammar(void)
 {
 	static const char *const bad[] = {
-		"",	 " ",	  ".",	     "e5",    "1e",    "1e+",  "+",	"+-1",
-		"0x1p3", "0x10",  "abc",     "1,5",   "1 5",   "1..5", "1.5.2", "1e5.0",
-		"--1",	 "1f",	  "nan(1)",  "infin", "in",    "nano", "i nf",	". 5",
-		"1e 5",	 "1e5e5", "inf inf", "\x7f",  "1\x7f", "1.5s",
+		"",	 " ",	 ".",	   "e5",      "1e",	   "1e+",   "+",     "+-1",
+		"0x1p3", "0x10", "abc",	   "1,5",     "1 5",	   "1..5",  "1.5.2", "1e5.0",
+		"--1",	 "1f",	 "nan(1)", "infin",   "infinityx", "in",    "nano",  "i nf",
+		". 5",	 "1e 5", "1e5e5",  "inf inf", "\x7f",	   "1\x7f", "1.5s",
 	};
 
 	reads(TEXT("0"), 0);
@@ -133,6 +133,12 @@ static void invalid_utf8_is_no_number(void)
 	refuses(TEXT("\xf0\x80\x80\xb5"));
 	refuses(TEXT("\xf8\xaf\xb0\x80")); /* no UTF-8 since 2003 */
 	refuses(TEXT("\xe0\xd9\xa0"));
+	refuses(TEXT("\xf8\x90\x92\xa0"));
+	refuses(TEXT("\x99\xa1")); /* would be an Arabic 1 if it began with 0xd9 */
+	refuses(TEXT("\xd9"
+		     "a")); /* … if it went on with 0xa1 */
+	refuses((struct slice){"\xd9\xa1", 1});
+	refuses(TEXT("\xf4\x8f\xbf\xbf")); /* the last of all characters */
 	refuses(TEXT("5\0"));
 	refuses(TEXT("\0"
 		     "5"));
@@ -151,6 +157,11 @@ static void float_is_correctly_rounded(void)
 	reads(TEXT("1.7976931348623158e308"), 1.7976931348623157e308);
 	reads(TEXT("1.7976931348623159e308"), INFINITY);
 
+	/* Digits that are not kept count all the same. */
+	memset(text, '0', sizeof(text));
+	text[0] = '1';
+	memcpy(text + sizeof(text) - 6, "e-1993", 6);
+	reads((struct slice){text, sizeof(text)}, 1);
 	/* Half-way between two doubles by all digits that are kept, above it by the last one. */
 	memset(text, '0', sizeof(text));
 	memcpy(text, "9007199254740993.", 17);
@@ -272,6 +283,7 @@ static void sums_of_128_bits_print_exactly(void)
 {
 	prints_u128(0, "0");
 	prints_u128(333328333350000, "333328333350000");
+	prints_u128((u128)UINT64_MAX - 5, "18446744073709551610");
 	prints_u128(UINT64_MAX, "18446744073709551615");
 	prints_u128((u128)UINT64_MAX + 1, "18446744073709551616");
 	prints_u128((u128)10000000000000000000u * 10, "100000000000000000000");

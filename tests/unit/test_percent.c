@@ -48,6 +48,7 @@ static void what_does_not_fit_is_no_result(void)
 
 	CU_ASSERT_TRUE(slice_is(percent_decode(slice_of("%41bc"), out, 3), "Abc"));
 	CU_ASSERT_PTR_NULL(percent_decode(slice_of("%41bcd"), out, 3).data);
+	CU_ASSERT_EQUAL(percent_decode(slice_of("%41bcd"), out, 3).len, 0);
 	CU_ASSERT_PTR_NULL(percent_decode(slice_of("a"), out, 0).data);
 }
 

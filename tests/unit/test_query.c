@@ -5,6 +5,7 @@
 #include "http/query.h"
 #include "http/reply.h"
 #include "http/urlencoded.h"
+#include "memory.h"
 
 #define FLOAT_ERROR "\"msg\":\"value is not a valid float\",\"type\":\"type_error.float\""
 #define INT_ERROR   "\"msg\":\"value is not a valid integer\",\"type\":\"type_error.integer\""
@@ -243,6 +244,90 @@ static void a_list_has_at_most_1000_items(void)
 	list_of(query, zeros, 1000);
 }
 
+/* Memory that fails at any moment leaves a 503, or what there would be without it. */
+static void memory_out_is_503(void)
+{
+	static const char *const bad[] = {"seconds=x", "seconds=-1&seconds=61", "seconds=", "n=-1"};
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		int status = 503;
+
+		for (long k = 0; status == 503 && k < 100; k++) {
+			struct seconds_list list;
+			struct request req;
+			double seconds;
+			uint64_t n;
+
+			begin(&req, slice_of(bad[i]));
+			memory_fail_after(k);
+			CU_ASSERT_FALSE(i == 0	 ? query_seconds(&req, 1, &seconds)
+					: i == 3 ? query_n(&req, 1, &n)
+						 : query_seconds_list(&req, NULL, 0, &list));
+			memory_restore();
+			status = req.reply.status;
+			CU_ASSERT_TRUE(status == 503 || (status == 422 && k > 0));
+			request_unref(&req);
+		}
+		CU_ASSERT_EQUAL(status, 422);
+	}
+}
+
+/* … where a long value is to be decoded into it. */
+static void memory_out_for_a_long_value_is_503(void)
+{
+	static char query[4000];
+
+	memset(query, '0', sizeof(query) - 1);
+	memcpy(query, "seconds=", 8);
+	for (int i = 0; i < 2; i++) {
+		struct seconds_list list;
+		struct request req;
+		double seconds;
+
+		begin(&req, slice_of(query));
+		memory_fail_after(0);
+		CU_ASSERT_FALSE(i ? query_seconds_list(&req, NULL, 0, &list)
+				  : query_seconds(&req, 1, &seconds));
+		memory_restore();
+		CU_ASSERT_EQUAL(req.reply.status, 503);
+		request_unref(&req);
+	}
+}
+
+/* … or a list is to be kept in it. */
+static void memory_out_for_a_list_is_503(void)
+{
+	static char query[1000 * 10];
+	struct seconds_list list;
+	struct request req;
+
+	for (size_t i = 0; i < 1000; i++)
+		memcpy(query + 10 * i, "seconds=0&", 10);
+	begin(&req, (struct slice){query, sizeof(query)});
+	memory_fail_after(0);
+	CU_ASSERT_FALSE(query_seconds_list(&req, NULL, 0, &list));
+	memory_restore();
+	CU_ASSERT_EQUAL(req.reply.status, 503);
+	request_unref(&req);
+}
+
+/* Memory is taken for those that are longer than usual only. */
+static void usual_values_need_no_memory(void)
+{
+	char query[8 + 65 + 1] = "seconds=";
+	struct request req;
+	double seconds;
+
+	for (size_t len = 63; len <= 65; len++) {
+		memset(query + 8, '0', len);
+		query[8 + len] = '\0';
+		begin(&req, slice_of(query));
+		CU_ASSERT_TRUE(query_seconds(&req, 1, &seconds));
+		CU_ASSERT_EQUAL(req.arena_used > 0, len > 64);
+		request_unref(&req);
+	}
+}
+
 static const struct test tests[] = {
 	{"pairs are split as parse_qsl does", pairs_are_split_as_parse_qsl_does},
 	{"escapes are decoded once", escapes_are_decoded_once},
@@ -255,6 +340,10 @@ static const struct test tests[] = {
 	{"lists keep their order", lists_keep_their_order},
 	{"every bad item is told", every_bad_item_is_told},
 	{"a list has at most 1000 items", a_list_has_at_most_1000_items},
+	{"memory out is 503", memory_out_is_503},
+	{"memory out for a long value is 503", memory_out_for_a_long_value_is_503},
+	{"memory out for a list is 503", memory_out_for_a_list_is_503},
+	{"usual values need no memory", usual_values_need_no_memory},
 };
 
 const struct suite query_suite = {"query", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL};

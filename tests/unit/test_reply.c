@@ -74,6 +74,80 @@ static void head_has_the_length_but_no_body(void)
 	request_unref(&req);
 }
 
+/* Whatever is in it, and as long as it likes to be. */
+static void the_head_has_room_for_all(void)
+{
+	static char long_text[3000];
+	struct buffer expected = {0};
+	struct buffer head = {0};
+	struct request req;
+
+	memset(long_text, 'x', sizeof(long_text) - 1);
+	request_init(&req, &ops, NULL);
+	reply_bytes(&req, 200, long_text, (struct slice){"", 0});
+	reply_header(&req, "A", slice_of(long_text));
+	reply_head(&req, long_text, &head);
+	buffer_append_text(&expected, "Status: 200 OK\r\nContent-Type: ");
+	buffer_append_text(&expected, long_text);
+	buffer_append_text(&expected, "\r\nContent-Length: 0\r\n"
+				      "Cache-Control: no-store\r\nX-Lanes-Worker: ");
+	buffer_append_text(&expected, long_text);
+	buffer_append_text(&expected, "\r\nX-Lanes-Request: 0"
+				      "\r\nServer-Timing: loop;dur=0.000, await;dur=0.000, "
+				      "pool-queue;dur=0.000, pool;dur=0.000\r\nA: ");
+	buffer_append_text(&expected, long_text);
+	buffer_append_text(&expected, "\r\n\r\n");
+	CU_ASSERT_TRUE(slice_equal(buffer_slice(&head), buffer_slice(&expected)));
+	buffer_free(&head);
+	buffer_free(&expected);
+	request_unref(&req);
+}
+
+static void lengths_are_whole_numbers(void)
+{
+	static const struct {
+		size_t len;
+		const char *line;
+	} cases[] = {
+		{9, "\r\nContent-Length: 9\r\n"},
+		{10, "\r\nContent-Length: 10\r\n"},
+		{11, "\r\nContent-Length: 11\r\n"},
+		{SIZE_MAX, "\r\nContent-Length: 18446744073709551615\r\n"},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct request req;
+
+		request_init(&req, &ops, NULL);
+		reply_bytes(&req, 200, NULL, (struct slice){"", cases[i].len});
+		CU_ASSERT_TRUE(head_has(&req, cases[i].line));
+		request_unref(&req);
+	}
+}
+
+/* It is taken over, or freed if there is something wrong with it. */
+static void a_text_is_taken_over(void)
+{
+	struct buffer text = {0};
+	struct request req;
+
+	request_init(&req, &ops, NULL);
+	buffer_append_text(&text, "a text");
+	reply_text(&req, 201, "text/plain", &text);
+	CU_ASSERT_PTR_NULL(text.data);
+	CU_ASSERT_EQUAL(req.reply.status, 201);
+	CU_ASSERT_TRUE(slice_is(req.reply.body, "a text"));
+	request_unref(&req);
+	request_init(&req, &ops, NULL);
+	buffer_append_text(&text, "a text");
+	text.failed = true;
+	reply_text(&req, 200, "text/plain", &text);
+	CU_ASSERT_PTR_NULL(text.data);
+	CU_ASSERT_EQUAL(req.reply.status, 503);
+	CU_ASSERT_TRUE(slice_is(req.reply.body, "{\"detail\":\"Service Unavailable\"}"));
+	request_unref(&req);
+}
+
 static void json_has_no_spaces_and_no_escaped_slashes(void)
 {
 	struct request req;
@@ -352,6 +426,9 @@ static const struct test tests[] = {
 	{"the head is a CGI response", the_head_is_a_cgi_response},
 	{"without a type there is no type line", without_a_type_there_is_no_type_line},
 	{"HEAD has the length but no body", head_has_the_length_but_no_body},
+	{"the head has room for all", the_head_has_room_for_all},
+	{"lengths are whole numbers", lengths_are_whole_numbers},
+	{"a text is taken over", a_text_is_taken_over},
 	{"JSON has no spaces and no escaped slashes", json_has_no_spaces_and_no_escaped_slashes},
 	{"no JSON is 503", no_json_is_503},
 	{"JSON that was cut for lack of memory is 503", json_that_was_cut_is_503},

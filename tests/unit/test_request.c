@@ -101,6 +101,14 @@ static void without_params_everything_is_empty(void)
 
 enum { NOT_TOLD = -1, SECOND = 1000 };
 
+static int64_t wall_clock(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 /* Milliseconds in the queue, of a worker that was busy for so many. */
 static int64_t queue_time(const char *name, const char *sent, int64_t busy)
 {
@@ -116,11 +124,9 @@ static int64_t queue_time(const char *name, const char *sent, int64_t busy)
 /* The same, of one that was sent so many milliseconds ago. */
 static int64_t queue_time_since(int64_t ago, int64_t busy)
 {
-	struct timespec now;
 	char sent[64];
 
-	clock_gettime(CLOCK_REALTIME, &now);
-	ago = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000 - ago;
+	ago = wall_clock() - ago;
 	snprintf(sent, sizeof(sent), "%lld.%03lld", (long long)ago / 1000, (long long)ago % 1000);
 	return queue_time("LANES_SENT", sent, busy);
 }
@@ -165,20 +171,28 @@ static void a_sending_time_that_is_none_is_ignored(void)
 static void a_start_that_others_tell_counts_too(void)
 {
 	static const char *const starts[] = {
-		"t=1700000000.5",   "1700000000.500",	  "1700000000.500999",
-		"1700000000500",    "t=1700000000500",	  "1700000000500.25",
-		"1700000000500999", "t=1700000000500000", "1700000000500000123",
+		"1700000000.50",      "1700000000.5009",     "t=1700000000.5",
+		"1700000000.500",     "1700000000.500999",   "1700000000500",
+		"t=1700000000500",    "1700000000500.25",    "1700000000500999",
+		"t=1700000000500000", "1700000000500000123",
 	};
-	struct timespec now;
-	int64_t since;
+	int64_t since = wall_clock() - 1700000000500;
 
-	clock_gettime(CLOCK_REALTIME, &now);
-	since = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000 - 1700000000500;
 	for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++) {
 		int64_t queue = queue_time("HTTP_X_REQUEST_START", starts[i], since);
 
-		CU_ASSERT_TRUE(queue >= since && queue < since + 10 * SECOND);
+		CU_ASSERT_TRUE(queue >= since && queue <= wall_clock() - 1700000000500);
 	}
+}
+
+/* From the eleventh digit on it is no seconds. */
+static void seconds_have_ten_digits(void)
+{
+	int64_t since = wall_clock() - 10000000000;
+	int64_t queue = queue_time("LANES_SENT", "10000000000", since);
+
+	CU_ASSERT_TRUE(queue >= since && queue <= wall_clock() - 10000000000);
+	CU_ASSERT_EQUAL(queue_time("LANES_SENT", "9999999999", since), NOT_TOLD);
 }
 
 static void what_nginx_says_comes_first(void)
@@ -327,6 +341,7 @@ static const struct test tests[] = {
 	{"clocks that disagree give no queue time", clocks_that_disagree_give_no_queue_time},
 	{"a sending time that is none is ignored", a_sending_time_that_is_none_is_ignored},
 	{"a start that others tell counts, too", a_start_that_others_tell_counts_too},
+	{"seconds have ten digits", seconds_have_ten_digits},
 	{"what nginx says comes first", what_nginx_says_comes_first},
 	{"a request that waited for longer than it may is late", a_request_can_be_late},
 	{"allocations are aligned and apart", allocations_are_aligned_and_apart},

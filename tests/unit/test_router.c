@@ -1,4 +1,5 @@
 /* The rules are Starlette's: starlette/routing.py 0.26, probed with raw requests. */
+#include <stdio.h>
 #include <string.h>
 
 #include "../harness.h"
@@ -22,6 +23,8 @@ static const struct route list[] = {
 	SYNC("/sync/noawait", handler),
 	ASYNC("/async/await-one", handler),
 };
+static const struct route odd_list[] = {ASYNC("/50%", handler)};
+static const struct routes odd_routes = {odd_list, 1};
 static const struct routes routes = {list, sizeof(list) / sizeof(list[0])};
 
 /* As it was sent. */
@@ -242,6 +245,50 @@ static void the_prefix_is_in_the_location(void)
 	request_unref(&req);
 }
 
+static void a_path_that_was_decoded_is_quoted_again(void)
+{
+	struct request req;
+
+	request_init(&req, &ops, NULL);
+	req.method = slice_of("GET");
+	req.path = req.raw_path = slice_of("/50%25/");
+	CU_ASSERT_FALSE(router_route(&odd_routes, &req));
+	CU_ASSERT_TRUE(slice_is(req.reply.headers, "Location: /50%25\r\n"));
+	request_unref(&req);
+}
+
+/* A longer one than usual is decoded into memory. */
+static void a_path_without_memory_is_503(void)
+{
+	static char path[3000];
+	struct request req;
+
+	memset(path, 'x', sizeof(path) - 1);
+	memcpy(path, "/%41", 4);
+	memory_fail_after(0);
+	CU_ASSERT_FALSE(ask(&req, "GET", slice_of(path), ""));
+	memory_restore();
+	CU_ASSERT_EQUAL(req.reply.status, 503);
+	request_unref(&req);
+}
+
+/* In the worst case each byte becomes three. */
+static void a_location_has_room_for_all_of_the_query(void)
+{
+	char query[300] = {0};
+	char location[1000];
+	size_t len = (size_t)snprintf(location, sizeof(location), "Location: /sync/noawait?");
+	struct request req;
+
+	memset(query, '"', sizeof(query) - 1);
+	for (size_t i = 0; i + 1 < sizeof(query); i++)
+		len += (size_t)snprintf(location + len, sizeof(location) - len, "%%22");
+	snprintf(location + len, sizeof(location) - len, "\r\n");
+	CU_ASSERT_FALSE(ask(&req, "GET", slice_of("/sync/noawait/"), query));
+	CU_ASSERT_TRUE(slice_is(req.reply.headers, location));
+	request_unref(&req);
+}
+
 static void a_redirect_without_memory_is_503(void)
 {
 	static char query[2000];
@@ -276,6 +323,9 @@ static const struct test tests[] = {
 	{"the query is kept as sent", the_query_is_kept_as_sent},
 	{"the location is quoted", the_location_is_quoted},
 	{"the prefix is in the location", the_prefix_is_in_the_location},
+	{"a path that was decoded is quoted again", a_path_that_was_decoded_is_quoted_again},
+	{"a path without memory is 503", a_path_without_memory_is_503},
+	{"a location has room for all of the query", a_location_has_room_for_all_of_the_query},
 	{"a redirect without memory is 503", a_redirect_without_memory_is_503},
 };
 
