@@ -237,7 +237,7 @@ export class Lanes {
 			context.lineTo(at + 2.2, middle + 2);
 		}
 		context.stroke();
-		this.#silence(context, group, lane, x, middle + 2);
+		this.#silence(context, lane, x, middle + 2);
 		const [color, said] = group.worker.prefork ? ['muted', 'occupied'] : ['held-text', 'no heartbeat'];
 		for (const hold of lane.silent) {
 			const left = Math.max(x(hold.start), x(layout.from));
@@ -257,14 +257,14 @@ export class Lanes {
 		}
 	}
 
-	// No message for a while: nothing is known of the loop, which is not the same as a hole.
-	#silence(context, group, lane, x, y) {
+	// No beat for a while: nothing is known of the loop, unless what is drawn over this says so.
+	#silence(context, lane, x, y) {
 		context.strokeStyle = paint.color('muted');
 		context.setLineDash([1, 4]);
 		context.beginPath();
 		lane.beats.forEach((t, i) => {
 			const before = lane.beats[i - 1] ?? this.#layout.from;
-			if (t - before > NEWS && !lane.silent.some((hold) => hold.end > before && hold.start < t)) {
+			if (t - before > NEWS) {
 				context.moveTo(x(before) + 4, y);
 				context.lineTo(x(t) - 4, y);
 			}
