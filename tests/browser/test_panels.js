@@ -9,6 +9,7 @@ test('try it: answers with their parts, errors, and nothing but text', () => wit
 	const panel = page.locator('#try');
 	const query = panel.locator('input[name="query"]');
 	const send = panel.getByRole('button', {name: 'Send'});
+	await panel.locator('select[name="pool"]').selectOption('loop');
 	await query.fill('seconds=0.2');
 	await panel.locator('input[name="times"]').fill('3');
 	await send.click();
@@ -65,7 +66,8 @@ test('contrast: both side by side, on one scale, with the threads at work', () =
 	await showTab(page, 'contrast');
 	const run = async (endpoint, times, first) => {
 		await page.locator('#contrast select[name="endpoint"]').selectOption(endpoint);
-		await page.locator('#contrast select[name="pools"]').selectOption(`${first},${first === 'prefork' ? 'loop' : 'exercise'}`);
+		await page.locator('#contrast select[name="processes"]').selectOption(first);
+		await page.locator('#contrast select[name="loops"]').selectOption(first === 'prefork' ? 'loop' : 'exercise');
 		await page.locator('#contrast input[name="times"]').fill(String(times));
 		await page.locator('#contrast .contrast').evaluate((result) => result.replaceChildren());
 		await page.getByRole('button', {name: 'Run at both'}).click();
@@ -88,7 +90,7 @@ test('contrast: both side by side, on one scale, with the threads at work', () =
 
 test('contrast: disturbed is said', () => withPage({}, async (page) => {
 	await showTab(page, 'contrast');
-	const other = get('/async/await-one?seconds=8');
+	const other = get('/exercise/async/await-one?seconds=8');
 	await page.getByRole('button', {name: 'Run at both'}).click();
 	await page.getByText('Disturbed: run it again').waitFor();
 	await other;

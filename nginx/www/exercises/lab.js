@@ -3,6 +3,7 @@
 //
 // Events: "begin" and "end" of a round (detail: {pools}).
 
+import {byPool, isReachable} from '../feed/pools.js';
 import {layout} from '../picture/layout.js';
 import {textScale} from '../picture/paint.js';
 import {disturbances} from './judge.js';
@@ -22,6 +23,13 @@ export class Lab extends EventTarget {
 	workers(pool) {
 		return [...this.history.workers.values()]
 			.filter((worker) => worker.pool === pool && this.history.now - worker.seen < 2000);
+	}
+
+	// The names of the pools that requests can be sent to: of processes that have one request at a time, of
+	// loops, or both.
+	pools(prefork = null) {
+		const workers = [...this.history.workers.values()].filter((worker) => prefork === null || worker.prefork === prefork);
+		return [...new Set(workers.map(({pool}) => pool))].filter(isReachable).sort(byPool);
 	}
 
 	// requests: as Sender.send takes them, with `takes` (the milliseconds of each kind that a request

@@ -8,11 +8,10 @@ import {bytes, duration} from '../format.js';
 import {Lanes} from '../picture/lanes.js';
 import {requestTable} from '../picture/table.js';
 import {curlBox} from './curl.js';
-import {choices, field, offer} from '../form.js';
+import {field, offer} from '../form.js';
 
 const HINT = 'Point at a bar, or use the arrow keys, for details.';
 const FIRST = '/async/await-one';
-const PAIRS = [['prefork', 'loop'], ['exercise-prefork', 'exercise']];
 
 // What the model says a burst of n requests of d milliseconds takes, if that is what they spend them on.
 export function predicted(spends, prefork, n, d, workers, threads) {
@@ -23,7 +22,8 @@ export function predicted(spends, prefork, n, d, workers, threads) {
 
 export function contrastPanel(lab, system) {
 	const endpoint = el('select', {name: 'endpoint'});
-	const pair = el('select', {name: 'pools'}, choices(PAIRS.map((pools) => [pools.join(), pools.join(' and ')])));
+	const processes = el('select', {name: 'processes'});
+	const loops = el('select', {name: 'loops'});
 	const times = el('input', {name: 'times', type: 'number', min: '1', max: String(MOST), value: '20', required: true});
 	const seconds = el('input', {name: 'seconds', type: 'number', min: '0.1', max: '5', step: '0.1', value: '0.5', required: true});
 	const run = el('button', {type: 'submit', class: 'primary'}, 'Run at both');
@@ -38,13 +38,18 @@ export function contrastPanel(lab, system) {
 			endpoint.value = FIRST;
 	});
 
+	lab.feed.addEventListener('message', () => {
+		for (const [select, prefork] of [[processes, true], [loops, false]])
+			offer(select, lab.pools(prefork).map((name) => [name, name]));
+	});
+
 	async function start(event) {
 		event.preventDefault();
 		run.disabled = true;
 		replace(result);
 		const [path, n, d] = [endpoint.value, Number(times.value), Number(seconds.value)];
 		const columns = [];
-		for (const pool of pair.value.split(',')) {
+		for (const pool of [processes.value, loops.value]) {
 			setText(status, `Running at ${pool} …`);
 			const prefork = lab.workers(pool)[0]?.prefork;
 			columns.push({pool, prefork, n, ...await lab.round(pool, [{...request(path, d, pool, prefork), times: n}])});
@@ -81,7 +86,7 @@ export function contrastPanel(lab, system) {
 	return el('div', {},
 		el('p', {}, 'The same requests, first at processes that have one request at a time (libfcgi), then at loops, which have many (libuv). Threads are those that were at work at the same time.'),
 		el('form', {onsubmit: start},
-			el('div', {class: 'fields'}, field('Endpoint', endpoint), field('Pools', pair), field('Requests', times), field('Seconds each', seconds)),
+			el('div', {class: 'fields'}, field('Endpoint', endpoint), field('Processes', processes), field('Loops', loops), field('Requests', times), field('Seconds each', seconds)),
 			el('div', {class: 'actions'}, run, status)),
 		result,
 		el('p', {class: 'note'}, 'For every handler, with more processes, and as a table:'),

@@ -3,7 +3,7 @@
 import {el, setText} from '../dom.js';
 import {GUIDE} from '../exercises/guide.js';
 import {KINDS} from '../feed/kinds.js';
-import {byPool, isReachable, prefix} from '../feed/pools.js';
+import {prefix} from '../feed/pools.js';
 import {MOST} from '../feed/sender.js';
 import {count, duration} from '../format.js';
 import {paint, sized} from '../picture/paint.js';
@@ -46,10 +46,7 @@ export function tryPanel(sender, lab, system) {
 			choose();
 	});
 	lab.feed.addEventListener('message', () => {
-		const fresh = !pool.options.length;
-		offer(pool, [...new Set([...lab.history.workers.values()].map((worker) => worker.pool))].filter(isReachable).sort(byPool).map((name) => [name, name]));
-		if (fresh && [...pool.options].some(({value}) => value === 'loop'))
-			pool.value = 'loop';
+		offer(pool, lab.pools().map((name) => [name, name]));
 		describe();
 	});
 

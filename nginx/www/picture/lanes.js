@@ -90,7 +90,7 @@ export class Lanes {
 	}
 
 	#tellBelow(layout) {
-		const hidden = layout.groups.filter((group) => group.worker && group.top + group.lanes[0].height > this.#view.bottom);
+		const hidden = layout.groups.filter((group) => group.worker && group.bottom > this.#view.bottom + 1);
 		setText(this.#below, hidden.length ? `Scroll the lanes for ${hidden[0].worker.name}${hidden.length > 1 ? ` and ${count(hidden.length - 1, 'more worker')}` : ''}.` : '');
 	}
 
@@ -172,7 +172,7 @@ export class Lanes {
 			const [left, high] = [x(from), Math.max(busy * full, busy > 0 ? 1 : 0)];
 			columns.rect(left, bottom - high, Math.max(x(to) - left, 1), high);
 		}
-		context.fillStyle = paint.fill('loop', context);
+		context.fillStyle = paint.color('loop-fill');
 		context.fill(columns);
 		context.fillStyle = paint.color('grid');
 		for (const line of [lane.top + 1, bottom])

@@ -12,7 +12,8 @@ import {measuredTable, requestTable} from './table.js';
 // The right edge is this much behind the server, so that a message has arrived before it is due.
 const LAG = 150;
 const SPANS = [1000, 2000, 5000, 10_000, 20_000, 40_000, 80_000];
-const FRAME = 33; // milliseconds between pictures: smooth enough, and the machine is also the server
+const FRAME = 30; // milliseconds between pictures, at least: smooth enough, and the machine is also the server
+const REST = 12; // of them the browser need not even ask whether there is a picture to draw
 const EFFORT = 5; // of this many parts of the time, drawing takes one at most
 const CALM = 1000; // milliseconds between pictures for those who want less motion
 const TABLE_EVERY = 1000;
@@ -108,7 +109,7 @@ export class LiveLanes {
 	}
 
 	#frame(time) {
-		requestAnimationFrame((next) => this.#frame(next));
+		setTimeout(() => requestAnimationFrame((next) => this.#frame(next)), REST);
 		const moving = this.#stopped === null && time - this.#drawn >= (this.#calm.matches ? CALM : this.#pause);
 		if (this.clock.known && (moving || this.#dirty)) {
 			const to = this.#stopped ?? this.#edge();
