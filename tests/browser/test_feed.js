@@ -139,6 +139,7 @@ test('the server is stopped and started under the page', () => withPage({}, asyn
 }));
 
 test('the page knows the application from the server alone', () => withPage({}, async (page) => {
+	await page.waitForFunction(() => window.lanes.system.routes.size > 0); // what it has asked for itself
 	await page.evaluate(() => window.lanes.system.accept({slow_callback: 0.5, workers: [{pool: 'loop', routes: {'/mine': {kind: 'async'}, '/yours': {kind: 'sync'}}}, {pool: 'admin', routes: {'/secret': {kind: 'async'}}}]}));
 	assert.equal(JSON.parse(await get('/status')).slow_callback, 0.1);
 	await showTab(page, 'try');

@@ -95,7 +95,10 @@ function summary(all) {
 		const long = came.map(({timing}) => timing[kind] ?? 0).filter((ms) => ms > WAITED);
 		return long.length ? ` ${long.length} ${long.length === 1 ? 'was' : 'were'} ${KINDS[kind].name}, the longest for ${duration(Math.max(...long))}.` : '';
 	});
-	return `${count(came.length, 'answer')} in ${duration(wall)}${workers ? `, from ${count(workers, 'worker')}` : ''}${failed ? `, ${failed} of them errors` : ''}.${waits.join('')}${all.length > MOST_ANSWERS ? ` The first ${MOST_ANSWERS} are shown.` : ''}`;
+	const from = workers ? `, from ${count(workers, 'worker')}` : '';
+	const errors = failed ? `, ${failed} of them errors` : '';
+	const shown = all.length > MOST_ANSWERS ? ` The first ${MOST_ANSWERS} are shown.` : '';
+	return `${count(came.length, 'answer')} in ${duration(wall)}${from}${errors}.${waits.join('')}${shown}`;
 }
 
 function answerItem(answer) {
