@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "../harness.h"
@@ -260,6 +261,71 @@ static void the_board_shows_what_the_pool_does(void)
 	end(pool);
 }
 
+static void the_board_tells_who_works_for_nobody(void)
+{
+	static struct board_threads board;
+	struct pool *pool;
+	struct held *done[2];
+
+	end(begin(1, 2, 0)); /* for the jobs */
+	wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	pool = pool_open(&(struct pool_options){
+		.name = "test", .threads = 1, .queue = 2, .wake_fd = wake_fd, .board = &board});
+	CU_ASSERT_EQUAL(submit(pool, 0), 0);
+	entered(0);
+	CU_ASSERT_FALSE(pool_cancel(pool, &jobs[0].job));
+	CU_ASSERT_EQUAL(board_get(&board.running), 0);
+	CU_ASSERT_EQUAL(board_get(&board.abandoned), 1);
+	CU_ASSERT_EQUAL(submit(pool, 1), 0);
+	entered(1);
+	CU_ASSERT_EQUAL(board_get(&board.started), 2);
+	CU_ASSERT_EQUAL(board_get(&board.running), 1);
+	CU_ASSERT_EQUAL(board_get(&board.abandoned), 1);
+	let_go(0);
+	reap(pool, 1, done);
+	CU_ASSERT_EQUAL(board_get(&board.running), 1);
+	CU_ASSERT_EQUAL(board_get(&board.abandoned), 0);
+	let_go(1);
+	reap(pool, 1, done);
+	/* Who comes too late to abandon it changes nothing. */
+	CU_ASSERT_FALSE(pool_cancel(pool, &jobs[1].job));
+	CU_ASSERT_EQUAL(board_get(&board.running), 0);
+	CU_ASSERT_EQUAL(board_get(&board.abandoned), 0);
+	end(pool);
+}
+
+/* After a while in the queue it is looked whether anybody still wants it. */
+static void a_job_whose_peer_has_gone_is_not_run(void)
+{
+	struct pool *pool = begin(1, MOST, 0);
+	struct held *done[5];
+	int gone[2];
+	int there[2];
+
+	CU_ASSERT_EQUAL_FATAL(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, gone), 0);
+	CU_ASSERT_EQUAL_FATAL(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, there), 0);
+	CU_ASSERT_EQUAL(submit(pool, 0), 0);
+	entered(0);
+	jobs[1].job.peer = gone[0];
+	jobs[2].job.peer = there[0];
+	for (int i = 1; i < 4; i++)
+		CU_ASSERT_EQUAL(submit(pool, i), 0);
+	close(gone[1]);
+	usleep(3000);
+	for (int i = 0; i < 4; i++)
+		let_go(i);
+	reap(pool, 4, done);
+	CU_ASSERT_TRUE(jobs[1].job.dropped);
+	CU_ASSERT_EQUAL(jobs[1].order, 0);
+	CU_ASSERT_FALSE(jobs[2].job.dropped || jobs[3].job.dropped);
+	CU_ASSERT_EQUAL(jobs[2].order, 2);
+	CU_ASSERT_EQUAL(jobs[3].order, 3);
+	close(gone[0]);
+	close(there[0]);
+	close(there[1]);
+	end(pool);
+}
+
 static void a_full_queue_refuses(void)
 {
 	struct pool *pool = begin(1, 2, 0);
@@ -471,6 +537,8 @@ static const struct test tests[] = {
 	{"sleeping threads are woken for all there is to do",
 	 sleeping_threads_are_woken_for_all_there_is_to_do},
 	{"the board shows what the pool does", the_board_shows_what_the_pool_does},
+	{"the board tells who works for nobody", the_board_tells_who_works_for_nobody},
+	{"a job whose peer has gone is not run", a_job_whose_peer_has_gone_is_not_run},
 	{"a full queue refuses", a_full_queue_refuses},
 	{"without a queue a free thread still takes a job",
 	 without_a_queue_a_free_thread_still_takes_a_job},
