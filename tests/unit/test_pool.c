@@ -294,6 +294,33 @@ static void the_board_tells_who_works_for_nobody(void)
 	end(pool);
 }
 
+/* Two threads, where one is the limit, and no more. */
+static void a_stand_in_has_no_stand_in(void)
+{
+	static struct board_threads board;
+	struct pool *pool;
+	struct held *done[3];
+
+	end(begin(1, 2, 0)); /* for the jobs */
+	wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	pool = pool_open(&(struct pool_options){
+		.name = "test", .threads = 1, .queue = 2, .wake_fd = wake_fd, .board = &board});
+	for (int i = 0; i < 2; i++) {
+		CU_ASSERT_EQUAL(submit(pool, i), 0);
+		entered(i);
+		CU_ASSERT_FALSE(pool_cancel(pool, &jobs[i].job));
+	}
+	CU_ASSERT_EQUAL(board_get(&board.abandoned), 2);
+	CU_ASSERT_EQUAL(submit(pool, 2), 0);
+	CU_ASSERT_EQUAL(board_get(&board.started), 2);
+	CU_ASSERT_EQUAL(board_get(&board.queued), 1);
+	for (int i = 0; i < 3; i++)
+		let_go(i);
+	reap(pool, 3, done);
+	CU_ASSERT_EQUAL(jobs[2].order, 3);
+	end(pool);
+}
+
 /* After a while in the queue it is looked whether anybody still wants it. */
 static void a_job_whose_peer_has_gone_is_not_run(void)
 {
@@ -538,6 +565,7 @@ static const struct test tests[] = {
 	 sleeping_threads_are_woken_for_all_there_is_to_do},
 	{"the board shows what the pool does", the_board_shows_what_the_pool_does},
 	{"the board tells who works for nobody", the_board_tells_who_works_for_nobody},
+	{"a stand-in has no stand-in", a_stand_in_has_no_stand_in},
 	{"a job whose peer has gone is not run", a_job_whose_peer_has_gone_is_not_run},
 	{"a full queue refuses", a_full_queue_refuses},
 	{"without a queue a free thread still takes a job",
