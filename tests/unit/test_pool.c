@@ -321,6 +321,46 @@ static void a_stand_in_has_no_stand_in(void)
 	end(pool);
 }
 
+/* A thread sleeps, another works, and what is queued may not be begun: until nobody wants any more
+ * what that one does. */
+static void who_abandons_a_job_wakes_a_thread_for_the_next(void)
+{
+	struct pool *pool = begin(1, MOST, 0);
+	struct held *done[2];
+
+	CU_ASSERT_EQUAL(submit(pool, 0), 0);
+	entered(0);
+	CU_ASSERT_FALSE(pool_cancel(pool, &jobs[0].job));
+	CU_ASSERT_EQUAL(submit(pool, 1), 0);
+	entered(1);
+	let_go(0);
+	reap(pool, 1, done);
+	usleep(5000); /* its thread falls asleep */
+	CU_ASSERT_EQUAL(submit(pool, 2), 0);
+	CU_ASSERT_FALSE(pool_cancel(pool, &jobs[1].job));
+	entered(2);
+	let_go(1);
+	let_go(2);
+	reap(pool, 2, done);
+	end(pool);
+}
+
+/* The loop has been woken often enough. */
+static void a_counter_that_is_full_wakes_all_the_same(void)
+{
+	struct pool *pool = begin(1, MOST, 0);
+	struct held *done[1];
+	uint64_t most = UINT64_MAX - 1;
+
+	CU_ASSERT_EQUAL(write(wake_fd, &most, sizeof(most)), sizeof(most));
+	for (int i = 0; i < 2; i++) {
+		CU_ASSERT_EQUAL(submit(pool, i), 0);
+		let_go(i);
+		reap(pool, 1, done);
+	}
+	end(pool);
+}
+
 /* After a while in the queue it is looked whether anybody still wants it. */
 static void a_job_whose_peer_has_gone_is_not_run(void)
 {
@@ -401,6 +441,13 @@ static void a_queued_job_can_be_dropped(void)
 	CU_ASSERT_PTR_EQUAL(done[2], &jobs[3]);
 	CU_ASSERT_EQUAL(jobs[2].order, 0);
 	CU_ASSERT_FALSE(pool_cancel(pool, &jobs[0].job)); /* it has run */
+	/* It may be queued again, and is as good as new. */
+	CU_ASSERT_EQUAL(submit(pool, 4), 0);
+	entered(4);
+	CU_ASSERT_EQUAL(submit(pool, 0), 0);
+	CU_ASSERT_TRUE(pool_cancel(pool, &jobs[0].job));
+	let_go(4);
+	reap(pool, 1, done);
 	end(pool);
 }
 
@@ -566,6 +613,9 @@ static const struct test tests[] = {
 	{"the board shows what the pool does", the_board_shows_what_the_pool_does},
 	{"the board tells who works for nobody", the_board_tells_who_works_for_nobody},
 	{"a stand-in has no stand-in", a_stand_in_has_no_stand_in},
+	{"who abandons a job wakes a thread for the next",
+	 who_abandons_a_job_wakes_a_thread_for_the_next},
+	{"a counter that is full wakes all the same", a_counter_that_is_full_wakes_all_the_same},
 	{"a job whose peer has gone is not run", a_job_whose_peer_has_gone_is_not_run},
 	{"a full queue refuses", a_full_queue_refuses},
 	{"without a queue a free thread still takes a job",
