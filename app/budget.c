@@ -29,16 +29,15 @@ static bool take_here(struct budget *budget, size_t bytes)
 
 bool budget_take(struct budget *budget, size_t bytes)
 {
-	if (!budget)
-		return true;
-	if (!take_here(budget, bytes)) {
-		log_event(LOG_WARNING, "memory-limit", "of", budget->name, NULL);
+	for (struct budget *b = budget; b; b = b->of) {
+		if (take_here(b, bytes))
+			continue;
+		log_event(LOG_WARNING, "memory-limit", "of", b->name, NULL);
+		for (; budget != b; budget = budget->of)
+			subtract(budget, bytes);
 		return false;
 	}
-	if (budget_take(budget->of, bytes))
-		return true;
-	subtract(budget, bytes);
-	return false;
+	return true;
 }
 
 void budget_charge(struct budget *budget, size_t bytes)

@@ -32,8 +32,11 @@ void budget_give(struct budget *budget, size_t bytes);
 /* Whether nothing is left, here or in the whole. */
 static inline bool budget_is_spent(const struct budget *budget)
 {
-	return atomic_load_explicit(&budget->used, memory_order_relaxed) >= budget->limit ||
-	       (budget->of && budget_is_spent(budget->of));
+	bool spent = false;
+
+	for (; budget && !spent; budget = budget->of)
+		spent = atomic_load_explicit(&budget->used, memory_order_relaxed) >= budget->limit;
+	return spent;
 }
 
 #endif

@@ -40,8 +40,10 @@ static struct board_slot *claim_slot(const struct options *options, struct score
 			slot = scoreboard_claim(board, options->pool, (uint32_t)options->slot,
 						engine);
 	}
-	for (size_t i = 0; slot && i < routes->count && i + 1 < BOARD_ROUTES; i++)
+	for (size_t i = 0; slot && i < routes->count && i + 1 < BOARD_ROUTES; i++) {
 		strncpy(slot->routes[i + 1].path, routes->list[i].path, BOARD_PATH - 1);
+		board_set(&slot->routes[i + 1].kind, routes->list[i].kind);
+	}
 	return slot;
 }
 
@@ -51,6 +53,7 @@ static void enter_sandbox(const struct options *options, const struct listener *
 	struct sandbox needs = {
 		.reads = options->routes == ROUTES_APP ? NULL : "/proc",
 		.removes = listener->unlink,
+		.connects = admin_front() ? front_port(admin_front()) : 0,
 	};
 
 	if (options->sandbox == SANDBOX_OFF)
@@ -100,7 +103,8 @@ int main(int argc, char **argv)
 		options.slot = options.scoreboard ? (int64_t)board_get(&slot->number) : getpid();
 	snprintf(worker, sizeof(worker), "%.40s-%lld", options.pool, (long long)options.slot);
 	log_init(worker);
-	admin_use(&board, &options);
+	if (!admin_use(&board, &options))
+		return 2;
 	if (geteuid() == 0)
 		log_event(LOG_WARNING, "runs-as-root", "instead", "spawn-fcgi -u USER", NULL);
 	if (options.nice && nice((int)options.nice) < 0)

@@ -49,8 +49,9 @@ static const struct option table[] = {
 	 "MB that the process may map, the scoreboard's 521 included; 0: as it is"},
 	{"oom-score-adj", NUMBER, AT(oom_score_adj), "0", 0, 1000, NULL,
 	 "how much sooner the kernel ends this process when memory runs out; 0: as it is"},
-	{"threads", NUMBER, AT(threads), "40", 1, 1024, NULL,
-	 "of the blocking pool, at most, but for those whose clients are gone"},
+	{"threads", NUMBER, AT(threads), "40", 1, 1024, NULL, "of the blocking pool, at most"},
+	{"spare-threads", NUMBER, AT(spare_threads), "200", 0, 1024, NULL,
+	 "more of them, in place of those that still work for clients that are gone"},
 	{"thread-queue", NUMBER, AT(thread_queue), "1000", 0, 10000000, NULL,
 	 "jobs that may wait for a blocking thread; one more is a 503"},
 	{"cpu-threads", NUMBER, AT(cpu_threads), "0", 0, 1024, NULL,
@@ -95,6 +96,8 @@ static const struct option table[] = {
 	 "seconds a loop may be held before its worker no longer counts for /readyz"},
 	{"ready-pools", TEXT, AT(ready_pools), "loop", 0, 0, NULL,
 	 "pools that must serve for /readyz, with commas between them"},
+	{"front", TEXT, AT(front), NULL, 0, 0, NULL,
+	 "HOST:PORT where the whole system is asked from outside: to there /burst sends requests"},
 	{"top", FLAG, AT(top), NULL, 0, 0, NULL,
 	 "show what the workers on the scoreboard do, live, and serve nothing"},
 	{"core", FLAG, AT(core), NULL, 0, 0, NULL,
@@ -176,7 +179,7 @@ static bool is_name(const char *value)
 	for (size_t i = 0; i < len; i++)
 		if (!isalnum((unsigned char)value[i]) && value[i] != '-' && value[i] != '_')
 			return false;
-	return len >= 1 && len <= 15;
+	return len >= 1 && len <= 23;
 }
 
 static int set(struct options *options, const struct option *option, const char *name,
@@ -194,7 +197,7 @@ static int set(struct options *options, const struct option *option, const char 
 		return 0;
 	case NAME:
 		if (!is_name(value))
-			return complain(name, value, "1 to 15 letters, digits, '-' and '_'");
+			return complain(name, value, "1 to 23 letters, digits, '-' and '_'");
 		break;
 	case TEXT:
 		break;

@@ -42,6 +42,7 @@ struct options {
 	int64_t oom_score_adj; /* 0: as it is */
 
 	int64_t threads;
+	int64_t spare_threads;
 	int64_t thread_queue;
 	int64_t cpu_threads; /* 0: one per core */
 	int64_t cpu_queue;
@@ -66,6 +67,7 @@ struct options {
 	int64_t slow_callback;
 	int64_t ready_held;
 	const char *ready_pools; /* names with commas between them */
+	const char *front;	 /* HOST:PORT; NULL: none */
 
 	bool top;
 	bool core; /* leave core dumps as the limits allow */

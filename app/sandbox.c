@@ -19,6 +19,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -76,6 +77,15 @@ static int allow_removal(int ruleset, const char *file)
 	return allow_below(ruleset, dirname(path), LANDLOCK_ACCESS_FS_REMOVE_FILE);
 }
 
+/* As of version 4, for headers that lack it. */
+static int allow_port(int ruleset, uint16_t port)
+{
+	enum { RULE_NET_PORT = 2, CONNECT_TCP = 2 };
+	const uint64_t rule[] = {CONNECT_TCP, port};
+
+	return syscall(SYS_landlock_add_rule, ruleset, RULE_NET_PORT, rule, 0) ? -errno : 0;
+}
+
 static int restrict_files(const struct sandbox *needs)
 {
 	long version =
@@ -94,6 +104,8 @@ static int restrict_files(const struct sandbox *needs)
 		err = allow_below(fd, needs->reads, LANDLOCK_ACCESS_FS_READ_FILE);
 	if (!err && needs->removes)
 		err = allow_removal(fd, needs->removes);
+	if (!err && needs->connects && rules.net)
+		err = allow_port(fd, needs->connects);
 	if (!err && syscall(SYS_landlock_restrict_self, fd, 0))
 		err = -errno;
 	close(fd);
@@ -124,7 +136,6 @@ static const int allowed[] = {
 	SCMP_SYS(accept),
 	SCMP_SYS(accept4),
 	SCMP_SYS(recvfrom),
-	SCMP_SYS(sendto),
 	SCMP_SYS(shutdown),
 	SCMP_SYS(getsockname),
 	SCMP_SYS(getpeername),
@@ -183,7 +194,6 @@ static const int deadly[] = {
 	SCMP_SYS(execveat),
 	SCMP_SYS(fork),
 	SCMP_SYS(vfork),
-	SCMP_SYS(socket),
 	/* other processes */
 	SCMP_SYS(ptrace),
 	SCMP_SYS(process_vm_readv),
@@ -235,6 +245,7 @@ static const struct rule decided[] = {
 	/* A thread; clone3, whose flags are not seen here, is missing. */
 	{SCMP_ACT_ALLOW, SCMP_SYS(clone), WHEN(0, CLONE_THREAD, CLONE_THREAD)},
 	{SCMP_ACT_KILL_PROCESS, SCMP_SYS(clone), WHEN(0, CLONE_THREAD, 0)},
+	{SCMP_ACT_ALLOW, SCMP_SYS(sendto), WHEN(3, MSG_FASTOPEN, 0)}, /* which would connect */
 	{SCMP_ACT_ALLOW, SCMP_SYS(ioctl), IS(1, FIONBIO)},
 	{SCMP_ACT_ALLOW, SCMP_SYS(prctl), IS(0, PR_SET_NAME)},
 	{SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), IS(0, 0)}, /* of its own, as is every stack's size */
@@ -264,8 +275,23 @@ static int add_all(scmp_filter_ctx filter, int err, const int *calls, size_t cou
 	return err;
 }
 
+/* TCP and nothing else: landlock knows the ports of no other. */
+static int add_connecting(scmp_filter_ctx filter, int err)
+{
+	static const int families[] = {AF_INET, AF_INET6};
+	const uint64_t type = ~(uint64_t)(SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	for (size_t i = 0; i < COUNT(families) && !err; i++)
+		err = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 3,
+				       SCMP_A0(SCMP_CMP_EQ, (uint64_t)families[i], 0),
+				       SCMP_A1(SCMP_CMP_MASKED_EQ, type, SOCK_STREAM),
+				       SCMP_A2(SCMP_CMP_EQ, 0, 0));
+	return err ? err : seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(connect), 0);
+}
+
 static int fill(scmp_filter_ctx filter, const struct sandbox *needs)
 {
+	static const int socket_call[] = {SCMP_SYS(socket)};
 	const struct rule abort_ourselves = {SCMP_ACT_ALLOW, SCMP_SYS(tgkill),
 					     IS(0, (uint64_t)getpid())};
 	static const int opening[] = {SCMP_SYS(open), SCMP_SYS(openat)};
@@ -280,6 +306,10 @@ static int fill(scmp_filter_ctx filter, const struct sandbox *needs)
 		err = add(filter, err, reading, COUNT(reading));
 	else
 		err = add_all(filter, err, opening, COUNT(opening), REFUSE);
+	if (needs->connects)
+		err = add_connecting(filter, err);
+	else
+		err = add_all(filter, err, socket_call, 1, SCMP_ACT_KILL_PROCESS);
 	return add_all(filter, err, removing, COUNT(removing),
 		       needs->removes ? SCMP_ACT_ALLOW : REFUSE);
 }

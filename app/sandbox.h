@@ -6,9 +6,12 @@
 #ifndef LANES_SANDBOX_H
 #define LANES_SANDBOX_H
 
+#include <stdint.h>
+
 struct sandbox {
 	const char *reads;   /* folder below which files are opened to read; NULL: none are */
 	const char *removes; /* file that is removed at the end; NULL: none */
+	uint16_t connects;   /* port that TCP connections are made to; 0: none are */
 };
 
 /* To be called while the process has one thread: those that it starts afterwards are bound, too.

@@ -145,7 +145,7 @@ check_place() {
 # --- pools ---
 
 # The pools that are started.
-POOLS='loop prefork cpu admin health'
+POOLS='loop prefork cpu exercise exercise-prefork admin health'
 
 # One line per pool: name, engine, processes, name of its sockets, niceness. Everything below is
 # made from this table: workers, sockets, and nginx's upstreams.
@@ -158,6 +158,8 @@ pools() {
 		loop    loop    $WORKERS          worker    0
 		prefork prefork $PREFORK_WORKERS  prefork   0
 		cpu     loop    $CPU_WORKERS      cpu       10
+		exercise loop   1                 exercise  0
+		exercise-prefork prefork 2 exercise-prefork 0
 		admin   loop    1                 admin     0
 		health  loop    1                 health    0
 	EOF
@@ -166,7 +168,8 @@ pools() {
 # One line per socket, which is one multiwatch: its name, pool, engine, slot, processes, socket and
 # niceness. Loop workers have a socket each, so that nginx can choose between them. Blocking workers
 # share one socket (slot 0), and the kernel gives each connection to one that is free. The admin
-# worker is always one, and so is the health worker.
+# worker is always one, and so is the health worker. For exercises, which have to come out the same on
+# every machine, there are always one loop worker and two blocking ones.
 units() {
 	pools | while read -r pool engine count socket nice; do
 		if [ "$engine" = prefork ] || [ "$pool" = admin ] || [ "$pool" = health ]; then
@@ -394,8 +397,8 @@ stop_system() {
 remove_files() (
 	cd "$RUN_DIR" || exit
 	[ -d pids ] || exit
-	rm -f worker-*.sock prefork.sock cpu-*.sock admin.sock health.sock log.pipe nginx.conf nginx.pid \
-		./*.servers lanes lanes.new
+	rm -f worker-*.sock prefork.sock cpu-*.sock exercise-*.sock admin.sock health.sock log.pipe \
+		nginx.conf nginx.pid ./*.servers lanes lanes.new
 	rm -rf pids temp board www www.new
 	for log in worker.log access.log error.log; do
 		[ -s "$log" ] || rm -f "$log"

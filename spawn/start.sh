@@ -20,7 +20,7 @@ check_programs() {
 # people want to be able to name the sockets from elsewhere.
 check_run_dir() {
 	check_owner ""
-	length=$(printf %s "$RUN_DIR/worker-$MOST.sock" | wc -c)
+	length=$(printf %s "$RUN_DIR/exercise-prefork.sock" | wc -c)
 	[ "$length" -le 107 ] ||
 		fail "RUN_DIR is too long for unix sockets by $((length - 107)) bytes: $RUN_DIR"
 	if [ -e "$RUN_DIR" ]; then
@@ -110,6 +110,7 @@ await_answers() {
 	deadline=$(($(date +%s) + START_TIMEOUT))
 	for prefix in $(units | awk '{ print $2 }' | uniq |
 		sed -e 's,^loop$,/,' -e 's,^prefork$,/prefork/,' -e 's,^cpu$,/cpu-pool/,' \
+		-e 's,^exercise$,/exercise/,' -e 's,^exercise-prefork$,/exercise/prefork/,' \
 		-e 's,^admin$,/status,' -e 's,^health$,/healthz,'); do
 		until [ "$(curl -s -o /dev/null -w '%{http_code}' --noproxy '*' --max-time 2 \
 			"http://127.0.0.1:$PORT$prefix")" = 200 ]; do

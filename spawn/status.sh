@@ -1,5 +1,5 @@
 #!/bin/sh
-# Shows what runs in RUN_DIR. Status: 0 all of it, 1 not all of it, 3 nothing.
+# Shows what runs in RUN_DIR, and which loops are held. Status: 0 all of it, 1 not all of it, 3 nothing.
 # shellcheck source=spawn/common.sh
 . "$(dirname "$0")/common.sh"
 
@@ -11,10 +11,18 @@ if [ -z "$list" ]; then
 fi
 [ -O "$RUN_DIR" ] || say "another user's system: $(stat -c %U "$RUN_DIR")'s"
 read_settings
+# First: a loop that is held lets "/" wait.
+held=$(curl -s --noproxy '*' --max-time 5 "http://127.0.0.1:$PORT/status?text" | grep -a ' HELD ')
 answer=$(curl -s -o /dev/null -w '%{http_code}' --noproxy '*' --max-time 5 \
 	"http://127.0.0.1:$PORT/") || answer='no answer'
-echo "http://localhost:$PORT/: $answer (RUN_DIR $RUN_DIR)"
+echo "http://localhost:$PORT/: $answer"
+echo "RUN_DIR $RUN_DIR"
 status=0
+width=${COLUMNS:-80}
+case $width in
+'' | *[!0-9]* | ?????*) width=80 ;;
+esac
+[ "$width" -ge 40 ] || width=40
 [ "$answer" = 200 ] || status=1
 for file in "$RUN_DIR"/pids/*.pid; do
 	[ -e "$file" ] || continue
@@ -30,6 +38,7 @@ for file in "$RUN_DIR"/pids/*.pid; do
 		children=' none: see worker.log'
 		status=1
 	fi
-	printf '%-12s %8s  processes:%s\n' "$name" "$pid" "$children"
+	printf '%-16s %8s  processes:%s\n' "$name" "$pid" "$children" | fold -s -w "$width"
 done
+[ -z "$held" ] || echo "$held" | cut -c "1-$width"
 exit $status

@@ -102,7 +102,8 @@ start_unit() {
 		./lanes --engine "$engine" --pool "$pool" --threads "$THREADS" \
 		--cpu-threads "$CPU_THREADS" --scoreboard board/scoreboard --ready-pools "$(ready_pools)"
 	case $pool in
-	admin | health) set -- "$@" --routes "$pool" ;;
+	admin) set -- "$@" --routes admin --front "127.0.0.1:$PORT" ;;
+	health) set -- "$@" --routes health ;;
 	esac
 	[ "$slot" = 0 ] || set -- "$@" --slot "$slot"
 	[ "$nice" = 0 ] || set -- "$@" --nice "$nice"
@@ -116,7 +117,7 @@ forget_deaths() {
 
 # What has to serve, or the system is not ready.
 ready_pools() {
-	pools | awk '$1 !~ /^(admin|health)$/ && $3 > 0 { printf "%s%s", comma, $1; comma = "," }'
+	pools | awk '$1 !~ /^(exercise.*|admin|health)$/ && $3 > 0 { printf "%s%s", comma, $1; comma = "," }'
 }
 
 # The lines that name a pool's sockets in its nginx upstream, in a file of their own. A socket that

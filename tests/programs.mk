@@ -1,7 +1,8 @@
 # The test programs: what each is made of. Included by the Makefile.
 
 UNIT_SOURCES := $(wildcard tests/*.c tests/unit/*.c)
-INTEGRATION_SOURCES := $(wildcard tests/*.c tests/integration/*.c) tests/unit/stream.c
+INTEGRATION_SOURCES := $(wildcard tests/*.c tests/integration/*.c) tests/unit/stream.c \
+		       $(addprefix tests/contrast/,bare.c measurement.c pattern.c table.c terminal.c)
 CONFORMANCE_SOURCES := $(filter-out %/agree.c,$(wildcard tests/conformance/*.c)) \
 		       tests/unit/stream.c app/buffer.c
 AGREE_SOURCES := tests/conformance/agree.c tests/conformance/peer.c tests/conformance/dump.c \
@@ -27,7 +28,8 @@ SIMULATED    := $(addprefix -Wl$(comma)--wrap=,accept4 send recv clock_nanosleep
 $(OBJ)/unit: $(call object,$(UNIT_SOURCES)) $(OBJ)/liblanes.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(MEMORY_HOOKS) $(LIBS) -lcunit
 
-$(OBJ)/integration: $(call object,$(INTEGRATION_SOURCES)) $(OBJ)/liblanes.a | $(OBJ)/loadgen $(OBJ)/benchmark
+$(OBJ)/integration: $(call object,$(INTEGRATION_SOURCES)) $(OBJ)/liblanes.a | $(OBJ)/loadgen $(OBJ)/benchmark \
+		$(OBJ)/tests/contrast/exercises
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS) -lcunit -lcurl
 
 $(OBJ)/conformance: $(call object,$(CONFORMANCE_SOURCES))

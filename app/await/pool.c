@@ -35,7 +35,7 @@ struct pool {
 	unsigned born;	    /* threads that have begun to run */
 	bool closing;
 	struct board_threads unseen; /* the board of a pool that has none */
-	pthread_t ids[];	     /* [2 * options.threads] */
+	pthread_t ids[];	     /* [options.threads + options.spares] */
 };
 
 static void list_append(struct job_list *list, struct job *job)
@@ -63,7 +63,8 @@ static void list_remove(struct job_list *list, struct job *job)
 
 struct pool *pool_open(const struct pool_options *options)
 {
-	struct pool *pool = calloc(1, sizeof(*pool) + 2 * options->threads * sizeof(pool->ids[0]));
+	size_t most = (size_t)options->threads + options->spares;
+	struct pool *pool = calloc(1, sizeof(*pool) + most * sizeof(pool->ids[0]));
 
 	if (!pool)
 		return NULL;
@@ -86,9 +87,9 @@ static unsigned at_work(const struct pool *pool)
  * its place, but not without end: who asks and leaves would have any number of them. */
 static unsigned most_threads(const struct pool *pool)
 {
-	unsigned limit = pool->options.threads;
+	unsigned spares = pool->options.spares;
 
-	return limit + (pool->abandoned < limit ? pool->abandoned : limit);
+	return pool->options.threads + (pool->abandoned < spares ? pool->abandoned : spares);
 }
 
 /* Threads that could take a job now. */

@@ -5,7 +5,7 @@
  * Jobs run first in, first out. Threads are started when there is work and no idle thread, up to
  * the limit, and then kept. The limit is for jobs that somebody waits for: one that is cancelled
  * while it runs is abandoned, goes on, and no longer counts, as with anyio's abandon_on_cancel;
- * other threads, up to the limit once more, stand in for those that run such jobs. A finished job
+ * spare threads stand in for those that run such jobs. A finished job
  * goes onto a list that the loop empties (pool_reap) when the pool's eventfd becomes readable; one
  * wake-up serves however many jobs are on the list.
  *
@@ -41,6 +41,7 @@ struct job {
 struct pool_options {
 	const char *name;	     /* of the threads; up to 10 characters; static */
 	unsigned threads;	     /* at most so many at work, at least 1 */
+	unsigned spares;	     /* more, in place of those that run abandoned jobs */
 	size_t queue;		     /* jobs that may wait for a thread */
 	int nice;		     /* of the threads, added to the process's */
 	int wake_fd;		     /* an eventfd of the caller, written when jobs are done */

@@ -135,6 +135,7 @@ static int open_pools(struct sched *sched)
 	sched->blocking = pool_open(&(struct pool_options){
 		.name = "blocking",
 		.threads = o->threads,
+		.spares = o->spare_threads,
 		.queue = o->thread_queue,
 		.wake_fd = sched->wake_fd,
 		.board = &o->board->pools[BOARD_BLOCKING],

@@ -22,7 +22,8 @@
 struct request;
 
 struct sched_options {
-	unsigned threads; /* of the blocking pool; 0: no pools, jobs run inline (prefork) */
+	unsigned threads;	/* of the blocking pool; 0: no pools, jobs run inline (prefork) */
+	unsigned spare_threads; /* … and so many more for abandoned jobs */
 	size_t thread_queue;
 	unsigned cpu_threads;
 	size_t cpu_queue;

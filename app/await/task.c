@@ -14,6 +14,12 @@
 struct sleep {
 	struct task task;
 	struct timer timer;
+	uint64_t due;
+};
+
+enum {
+	READY_NS = 1000000,	 /* from being woken to being run: less than this is none */
+	TIMER_LATE_NS = 2000000, /* what libuv's clock, of milliseconds, may make of a timer */
 };
 
 struct work {
@@ -95,14 +101,37 @@ static void run_sync(struct request *req)
 	ASYNC_END(req);
 }
 
+/* What it waited for was there at that time. */
+static void note_woken(struct request *req, uint64_t when)
+{
+	if (when > req->woken)
+		req->woken = when;
+}
+
+/* How long it could have been run, and was not. */
+static uint64_t time_ready(const struct request *req, uint64_t now)
+{
+	uint64_t since = req->woken > req->suspended_since ? req->woken : req->suspended_since;
+
+	return req->woken && now >= since + READY_NS ? now - since : 0;
+}
+
 /* The waits of a stream are no part of a picture: it does nothing else. */
 static void account_suspension(struct request *req, uint64_t now)
 {
+	struct board_slot *board = req->sched->options.board;
+	uint64_t ready = time_ready(req, now);
+	uint64_t woken = now - ready;
+
 	req->times.suspended += now - req->suspended_since;
-	if (!req->pooled && !req->reply.streams)
-		board_span(req->sched->options.board, SPAN_AWAIT, req->suspended_since, now,
-			   trace_owner(req));
+	if (!req->pooled && !req->reply.streams && (!ready || woken > req->suspended_since))
+		board_span(board, SPAN_AWAIT, req->suspended_since, woken, trace_owner(req));
+	if (ready && !req->reply.streams) {
+		req->times.ready += ready;
+		board_span(board, SPAN_READY, woken, now, trace_owner(req));
+	}
 	req->pooled = false;
+	req->woken = 0;
 }
 
 uint64_t task_resume(struct request *req, uint64_t begun)
@@ -136,11 +165,21 @@ uint64_t task_resume(struct request *req, uint64_t begun)
 void gather(struct request *req)
 {
 	/* A refused request ends when its handler returns; it must not be in the queue then. */
-	if (!req->pending && !req->refused)
+	if (!req->pending && !req->refused) {
+		note_woken(req, 1); /* it has been ready all the time */
 		sched_ready(req->sched, req);
+	}
 }
 
 /* ---- sleep ---- */
+
+/* A loop that had nothing else to do is as late as its timers are. */
+static uint64_t rang(const struct sleep *sleep)
+{
+	uint64_t turn = board_get(&sleep->task.req->sched->options.board->turn_since);
+
+	return turn && turn <= sleep->due ? sleep->due : sleep->due + TIMER_LATE_NS;
+}
 
 /* Its memory serves the next sleep: a handler without an end must not grow. */
 static void on_sleep_over(struct timer *timer)
@@ -148,6 +187,7 @@ static void on_sleep_over(struct timer *timer)
 	struct sleep *sleep = container_of(timer, struct sleep, timer);
 	struct request *req = sleep->task.req;
 
+	note_woken(req, rang(sleep));
 	task_done(&sleep->task);
 	sleep->task.next = req->spare;
 	req->spare = &sleep->task;
@@ -182,7 +222,8 @@ void gather_add_sleep(struct request *req, double seconds)
 		return;
 	}
 	sleep->timer = (struct timer){.fire = on_sleep_over};
-	if (timers_add(&req->sched->timers, &sleep->timer, uv_hrtime() + (uint64_t)(seconds * 1e9)))
+	sleep->due = uv_hrtime() + (uint64_t)(seconds * 1e9);
+	if (timers_add(&req->sched->timers, &sleep->timer, sleep->due))
 		req->refused = true;
 	else
 		task_add(req, &sleep->task, cancel_sleep);
@@ -222,6 +263,7 @@ static void account_job(struct request *req, const struct work *work)
 	req->times.pool_queue += job->started - job->queued;
 	req->times.pool += job->ended - job->started;
 	req->pooled = true;
+	note_woken(req, job->ended);
 	board_span(board, SPAN_POOL_QUEUE | pool << 8, job->queued, job->started, job->owner);
 	board_span(board, SPAN_POOL | pool << 8 | (uint64_t)job->thread << 16, job->started,
 		   job->ended, job->owner);

@@ -172,6 +172,7 @@ static int open_engine(struct engine *engine)
 	err = sched_open(&engine->sched, &engine->loop,
 			 &(struct sched_options){
 				 .threads = (unsigned)o->threads,
+				 .spare_threads = (unsigned)o->spare_threads,
 				 .thread_queue = (size_t)o->thread_queue,
 				 .cpu_threads = (unsigned)o->cpu_threads,
 				 .cpu_queue = (size_t)o->cpu_queue,

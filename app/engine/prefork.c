@@ -237,8 +237,10 @@ static void serve(struct prefork *p)
 			continue;
 		p->in_flight = 1;
 		board_set(&p->board->in_flight, 1);
+		board_watch_start(&p->board->occupied, uv_hrtime());
 		handle(p);
 		FCGX_Finish_r(&p->fcgi);
+		board_watch_stop(&p->board->occupied, uv_hrtime());
 		board_set(&p->board->in_flight, 0);
 		p->in_flight = 0;
 	} while (!last);

@@ -163,6 +163,11 @@ static void answer_problem(struct request *req, const struct problem *problem, c
 	answer_problems(req, problems);
 }
 
+void query_refuse(struct request *req, const char *name, const char *msg, const char *type)
+{
+	answer_problem(req, &(struct problem){.msg = msg, .type = type}, name);
+}
+
 /* The next value of that name, still encoded, taken off the rest of the query. */
 static bool next_value(struct slice *rest, const char *name, struct slice *value)
 {

@@ -29,4 +29,7 @@ bool query_seconds_list(struct request *req, const double *fallback, size_t coun
 /* n: an integer, 0 to 1000000000. */
 bool query_n(struct request *req, uint64_t fallback, uint64_t *n);
 
+/* Answers 422: the parameter is not what it should be, in pydantic's words or ours (msg, type). */
+void query_refuse(struct request *req, const char *name, const char *msg, const char *type);
+
 #endif

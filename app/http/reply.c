@@ -9,9 +9,9 @@ static const char TYPE_JSON[] = "application/json";
 
 enum {
 	U64_DIGITS = 20,
-	/* All of the head but the type, the worker's name and further lines: 250 bytes of text, the
-	 * longest reason, and seven numbers. */
-	HEAD_FIXED_MAX = 250 + 40 + 7 * (U64_DIGITS + 4),
+	/* All of the head but the type, the worker's name and further lines: 290 bytes of text, the
+	 * longest reason, and nine numbers. */
+	HEAD_FIXED_MAX = 290 + 40 + 9 * (U64_DIGITS + 4),
 };
 
 #define STATUS(code, reason)                                                                       \
@@ -258,8 +258,8 @@ static char *put_ms(char *at, uint64_t ns)
 
 static char *put_times(char *at, const struct request_times *times)
 {
-	uint64_t on_pool = times->pool_queue + times->pool;
-	uint64_t await = times->suspended > on_pool ? times->suspended - on_pool : 0;
+	uint64_t other = times->pool_queue + times->pool + times->ready;
+	uint64_t await = times->suspended > other ? times->suspended - other : 0;
 
 	at = put(at, "\r\nServer-Timing: ");
 	if (times->queue_known)
@@ -267,7 +267,8 @@ static char *put_times(char *at, const struct request_times *times)
 	at = put_ms(put(at, "loop;dur="), times->loop);
 	at = put_ms(put(at, ", await;dur="), await);
 	at = put_ms(put(at, ", pool-queue;dur="), times->pool_queue);
-	return put_ms(put(at, ", pool;dur="), times->pool);
+	at = put_ms(put(at, ", pool;dur="), times->pool);
+	return times->ready ? put_ms(put(at, ", ready;dur="), times->ready) : at;
 }
 
 void reply_head(const struct request *req, const char *worker, struct buffer *out)
@@ -291,7 +292,8 @@ void reply_head(const struct request *req, const char *worker, struct buffer *ou
 	else
 		at = put_u64(put(at, "\r\nContent-Length: "), reply->body.len);
 	at = put(at, "\r\nCache-Control: no-store\r\nX-Lanes-Worker: ");
-	at = put_times(put_slice(at, name), &req->times);
+	at = put_u64(put(put_slice(at, name), "\r\nX-Lanes-Request: "), (uint32_t)req->serial);
+	at = put_times(at, &req->times);
 	at = put(at, "\r\n");
 	at = put_slice(at, reply->headers);
 	at = put(at, "\r\n");

@@ -63,6 +63,7 @@ struct request_times {
 	uint64_t suspended;  /* from AWAIT to being resumed */
 	uint64_t pool_queue; /* waiting for a thread; part of suspended */
 	uint64_t pool;	     /* running on a thread; part of suspended */
+	uint64_t ready;	     /* from being woken to being run; part of suspended */
 	bool queue_known;    /* nginx said when, and our clock agrees */
 };
 
@@ -97,6 +98,7 @@ struct request {
 	bool cancelled;		  /* nobody wants the reply; never resumed, only released */
 	uint32_t pending;	  /* tasks started and not yet done */
 	uint64_t suspended_since; /* uv_hrtime() */
+	uint64_t woken;		  /* uv_hrtime() when what it waited for was there; 0: unknown */
 	struct task *tasks;	  /* what has to be cancelled with it */
 	struct task *spare;	  /* sleeps that are over, for the next ones */
 	struct request *ready_next;

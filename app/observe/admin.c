@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "../http/reply.h"
+#include "../log.h"
 #include "board_reader.h"
 #include "watchdog.h"
 
@@ -13,14 +14,21 @@ static struct {
 	double ready_held; /* seconds */
 	const char *ready_pools;
 	uint64_t slow; /* nanoseconds */
+	bool has_front;
+	struct front front;
 } admin;
 
-void admin_use(const struct scoreboard *board, const struct options *options)
+bool admin_use(const struct scoreboard *board, const struct options *options)
 {
 	admin.board = board;
 	admin.ready_held = (double)options->ready_held / 1000;
 	admin.ready_pools = options->ready_pools;
 	admin.slow = (uint64_t)options->slow_callback * 1000000;
+	admin.has_front = options->front && options->routes == ROUTES_ADMIN;
+	if (!admin.has_front || front_parse(&admin.front, options->front) == 0)
+		return true;
+	log_complaint("--front: '%.1000s' is not an address and a port", options->front);
+	return false;
 }
 
 void admin_opened(struct sched *sched)
@@ -31,6 +39,11 @@ void admin_opened(struct sched *sched)
 const struct scoreboard *admin_board(void)
 {
 	return admin.board;
+}
+
+const struct front *admin_front(void)
+{
+	return admin.has_front ? &admin.front : NULL;
 }
 
 /* GET /healthz: who answers, lives. */
@@ -96,7 +109,21 @@ enum { PROBES = 2 }; /* the first of the list */
 static const struct route list[] = {
 	ASYNC("/healthz", healthz), ASYNC("/readyz", readyz),	   ASYNC("/status", status),
 	ASYNC("/metrics", metrics), ASYNC("/trace", chrome_trace), ASYNC("/events", events),
+	ASYNC("/burst", burst),
 };
 
 const struct routes admin_routes = {list, sizeof(list) / sizeof(list[0])};
 const struct routes health_routes = {list, PROBES};
+
+bool admin_serves(struct slice path)
+{
+	for (size_t i = 0; i < admin_routes.count; i++) {
+		const struct route *route = &list[i];
+
+		if (path.len >= route->path_len &&
+		    !memcmp(path.data, route->path, route->path_len) &&
+		    (path.len == route->path_len || path.data[route->path_len] == '/'))
+			return true;
+	}
+	return false;
+}

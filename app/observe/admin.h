@@ -7,6 +7,7 @@
 #define LANES_OBSERVE_ADMIN_H
 
 #include "../await/sched.h"
+#include "../await/volley.h"
 #include "../http/router.h"
 #include "../options.h"
 #include "scoreboard.h"
@@ -14,8 +15,9 @@
 extern const struct routes admin_routes;
 extern const struct routes health_routes; /* of them, the quick ones that a monitor asks for */
 
-/* What the handlers below read; borrowed. Before the loop runs. */
-void admin_use(const struct scoreboard *board, const struct options *options);
+/* What the handlers below read; borrowed. Before the loop runs. False, after a message, if an
+ * option is not what it should be. */
+bool admin_use(const struct scoreboard *board, const struct options *options);
 
 /* For loop_run(): starts the watchdog. */
 void admin_opened(struct sched *sched);
@@ -24,9 +26,16 @@ void admin_opened(struct sched *sched);
 
 const struct scoreboard *admin_board(void);
 
+/* Where the system is asked from outside; NULL if nobody said. */
+const struct front *admin_front(void);
+
+/* Whether a path, decoded, is one of the admin worker's. */
+bool admin_serves(struct slice path);
+
 void status(struct request *req);
 void metrics(struct request *req);
 void chrome_trace(struct request *req);
 void events(struct request *req);
+void burst(struct request *req);
 
 #endif

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../http/router.h"
+
 enum {
 	NS_PER_S = 1000000000,
 	TRIES = 100, /* reading what a worker changes much more slowly */
@@ -92,11 +94,12 @@ static void read_routes(struct worker_state *worker)
 		struct route_state *to = &worker->routes[worker->route_count];
 
 		board_text(worker->paths[i], from->path, sizeof(from->path));
-		*to = (struct route_state){.route = (uint16_t)i};
+		*to = (struct route_state){.route = (uint16_t)i,
+					   .is_async = board_get(&from->kind) == ROUTE_ASYNC};
 		for (unsigned b = 0; b < BOARD_BUCKETS; b++)
 			to->count += to->buckets[b] = board_get(&from->buckets[b]);
 		to->seconds = (double)board_get(&from->nanoseconds) / NS_PER_S;
-		if (to->count)
+		if (to->count || worker->paths[i][0])
 			worker->route_count++;
 	}
 }
@@ -125,8 +128,21 @@ static void read_loop(struct worker_state *worker, uint64_t now)
 	worker->is_held = since != 0;
 	worker->held = since ? seconds_since(since, now) : 0;
 	worker->is_running = read_running(&slot->running, now, &worker->running);
+	worker->asked = now;
 	worker->longest_1s = longest_hold(worker, now, 1);
 	worker->longest_60s = longest_hold(worker, now, 60);
+}
+
+/* A prefork process is occupied by a request, also while that waits. */
+static void read_busy(struct worker_state *worker)
+{
+	const struct board_slot *slot = worker->slot;
+	bool prefork = !strcmp(worker->engine, "prefork");
+
+	worker->busy =
+		(double)board_watch_read(prefork ? &slot->occupied : &slot->busy, worker->asked) /
+		NS_PER_S;
+	worker->awaiting = prefork && worker->in_flight && !worker->is_held && !worker->is_running;
 }
 
 static void read_counters(struct worker_state *worker)
@@ -191,6 +207,7 @@ bool worker_read(const struct scoreboard *board, unsigned number, struct worker_
 	*worker = (struct worker_state){.slot = slot, .pid = holder > 0 ? (uint64_t)holder : pid};
 	read_counters(worker);
 	read_loop(worker, now);
+	read_busy(worker);
 	for (int i = 0; i < BOARD_POOLS; i++)
 		read_pool(&slot->pools[i], now, &worker->pools[i]);
 	read_routes(worker);

@@ -44,6 +44,7 @@ struct pool_state {
 
 struct route_state {
 	uint16_t route;
+	bool is_async;
 	uint64_t count;
 	double seconds; /* of all, summed */
 	uint64_t buckets[BOARD_BUCKETS];
@@ -66,7 +67,10 @@ struct worker_state {
 	uint64_t answers[6]; /* by status / 100 */
 
 	bool is_held;
-	double held; /* seconds since the loop left poll */
+	bool awaiting;	/* a prefork process has a request that waits for something */
+	double held;	/* seconds since the loop left poll */
+	double busy;	/* seconds, ever: the loop not in poll, the process with a request */
+	uint64_t asked; /* when that was read */
 	bool is_running;
 	struct running running;
 	double longest_1s;
@@ -74,7 +78,7 @@ struct worker_state {
 
 	struct pool_state pools[BOARD_POOLS];
 	char paths[BOARD_ROUTES][BOARD_PATH];	 /* see worker_path() */
-	struct route_state routes[BOARD_ROUTES]; /* those that were asked for */
+	struct route_state routes[BOARD_ROUTES]; /* those that there are, or were asked for */
 	unsigned route_count;
 
 	uint64_t memory; /* bytes resident; 0 if the kernel does not tell */

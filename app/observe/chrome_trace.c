@@ -170,6 +170,9 @@ static void append_span(struct trace *trace, const struct span *span)
 	case SPAN_POOL_QUEUE:
 		append_wait(trace, span, "pool-queue");
 		break;
+	case SPAN_READY:
+		append_wait(trace, span, "ready");
+		break;
 	case SPAN_GONE:
 		append_wait(trace, span, "gone");
 		break;

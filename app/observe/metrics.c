@@ -38,6 +38,8 @@ static const struct metric of_workers[] = {
 	 OF_WORKER(connections)},
 	{"connections_accepted_total", "counter", "Connections accepted.", COUNT,
 	 OF_WORKER(accepted)},
+	{"loop_busy_seconds_total", "counter",
+	 "How long the loop has had work, or the process a request.", SECONDS, OF_WORKER(busy)},
 	{"loop_held_seconds", "gauge", "How long the loop has not been back to poll.", SECONDS,
 	 OF_WORKER(held)},
 	{"loop_longest_hold_seconds", "gauge", "The longest hold of the last minute.", SECONDS,
@@ -183,7 +185,9 @@ static void append_durations(struct buffer *out, const struct workers *workers)
 		    "From being sent by the web server to being answered.");
 	for (size_t i = 0; i < workers->count; i++)
 		for (unsigned r = 0; r < workers->list[i].route_count; r++)
-			append_histogram(out, &workers->list[i], &workers->list[i].routes[r]);
+			if (workers->list[i].routes[r].count)
+				append_histogram(out, &workers->list[i],
+						 &workers->list[i].routes[r]);
 }
 
 void metrics(struct request *req)

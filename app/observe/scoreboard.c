@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 enum {
-	VERSION = 3,
+	VERSION = 4,
 	PAGE = 4096,
 	CLAIM_LOCK = BOARD_SLOTS, /* the byte that is locked while a slot is chosen */
 	ATTEMPTS = 100,
@@ -390,6 +390,7 @@ uint64_t board_turn_ends(struct board_slot *slot)
 	hold = &slot->holds[second % BOARD_SECONDS];
 	if (board_get(hold) >> 32 != second || (uint32_t)board_get(hold) < us)
 		board_set(hold, second << 32 | (uint32_t)us);
+	board_watch_stop(&slot->busy, now);
 	atomic_store_explicit(&slot->turn_since, 0, memory_order_release);
 	return now;
 }

@@ -23,7 +23,7 @@ enum {
 	BOARD_SLOTS = 1024, /* at most: the file has as many as were ever in use at once */
 	BOARD_ROUTES = 32,  /* number 0 stands for requests that matched none, or a route beyond */
 	BOARD_PATH = 48,
-	BOARD_NAME = 16,
+	BOARD_NAME = 24,
 	BOARD_BUCKETS = 14,	  /* of a latency histogram, the last one unbounded */
 	BOARD_THREADS = 64,	  /* of each pool that are shown one by one */
 	BOARD_THREADS_MAX = 2048, /* of each pool, with those that run abandoned jobs */
@@ -40,6 +40,7 @@ enum span_kind {
 	SPAN_AWAIT,	 /* waiting, the loop being free */
 	SPAN_POOL_QUEUE, /* waiting for a thread */
 	SPAN_POOL,	 /* running on a thread */
+	SPAN_READY,	 /* what it waited for is there, and the loop does not run it yet */
 	SPAN_GONE,	 /* the client went away, after that long */
 };
 
@@ -61,6 +62,7 @@ struct board_span {
 
 struct board_route {
 	char path[BOARD_PATH];
+	word kind;	  /* enum route_kind */
 	word nanoseconds; /* of all, from being sent to being answered */
 	word buckets[BOARD_BUCKETS];
 };
@@ -101,6 +103,8 @@ struct board_slot {
 	word draining;
 
 	word turn_since;	    /* the loop has had work since then; 0: it waits in poll */
+	word busy;		    /* how long it has had some, ever: a stopwatch */
+	word occupied;		    /* how long a prefork process had a request: another */
 	struct board_doing running; /* … and is running this request */
 	word holds[BOARD_SECONDS];  /* second << 32 | longest turn of it in microseconds */
 
@@ -177,6 +181,25 @@ static inline uint64_t board_now(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+/* A stopwatch: how long something was so, in one word that is right at any moment. It holds twice
+ * the nanoseconds; while it runs, less twice the beginning, plus one. */
+static inline void board_watch_start(word *watch, uint64_t now)
+{
+	board_add(watch, 1 - 2 * now);
+}
+
+static inline void board_watch_stop(word *watch, uint64_t now)
+{
+	board_add(watch, 2 * now - 1);
+}
+
+static inline uint64_t board_watch_read(const word *watch, uint64_t now)
+{
+	uint64_t value = board_get(watch);
+
+	return (value & 1 ? value + 2 * now - 1 : value) / 2;
 }
 
 static inline void board_begin(struct board_doing *doing, uint64_t owner, uint64_t now)

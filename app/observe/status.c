@@ -6,6 +6,7 @@
 #include "status.h"
 
 #include <inttypes.h>
+#include <string.h>
 #include <time.h>
 
 #include "../http/reply.h"
@@ -49,8 +50,10 @@ static void append_loop(struct buffer *out, const struct worker_state *worker)
 	} else {
 		buffer_append_text(out, "null");
 	}
-	buffer_format(out, ",\"longest_1s\":%.6f,\"longest_60s\":%.6f}", worker->longest_1s,
-		      worker->longest_60s);
+	buffer_format(out, ",\"longest_1s\":%.6f,\"longest_60s\":%.6f,\"busy\":%.6f}",
+		      worker->longest_1s, worker->longest_60s, worker->busy);
+	if (!strcmp(worker->engine, "prefork"))
+		buffer_format(out, ",\"awaiting\":%s", worker->awaiting ? "true" : "false");
 }
 
 static void append_pools(struct buffer *out, const struct worker_state *worker)
@@ -84,12 +87,16 @@ static void append_routes(struct buffer *out, const struct worker_state *worker)
 
 		buffer_append_text(out, i ? "," : "");
 		status_string(out, worker_path(worker, route->route));
-		buffer_format(out, ":{\"count\":%" PRIu64 ",\"seconds\":%.6f,\"buckets\":[",
-			      route->count, route->seconds);
-		for (int b = 0; b < BOARD_BUCKETS - 1; b++)
+		buffer_format(out,
+			      ":{\"kind\":\"%s\",\"count\":%" PRIu64
+			      ",\"seconds\":%.6f,\"buckets\":[",
+			      route->is_async ? "async" : "sync", route->count, route->seconds);
+		for (int b = 0; route->count && b < BOARD_BUCKETS - 1; b++)
 			buffer_format(out, "[%g,%" PRIu64 "],", (double)board_bounds[b] / 1e9,
 				      route->buckets[b]);
-		buffer_format(out, "[null,%" PRIu64 "]]}", route->buckets[BOARD_BUCKETS - 1]);
+		if (route->count)
+			buffer_format(out, "[null,%" PRIu64 "]", route->buckets[BOARD_BUCKETS - 1]);
+		buffer_append_text(out, "]}");
 	}
 	buffer_append_text(out, "}");
 }

@@ -2,100 +2,216 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
+
+enum { NAME = 18, CELL = 32 };
 
 static const char RED[] = "\033[1;31m";
 static const char PLAIN[] = "\033[0m";
 static const double HELD = 0.1; /* seconds from which a loop counts as held */
 
-/* Appends the line and empties it. */
-static void append_line(struct buffer *out, struct buffer *line, bool red,
-			const struct table_style *style)
-{
-	size_t len = line->len;
+struct row {
+	const struct worker_state *worker;
+	const double *rate; /* NULL: not known */
+};
 
-	if (style->width && len > style->width)
-		len = style->width;
-	if (red && style->color)
-		buffer_append_text(out, RED);
-	buffer_append(out, line->data, len);
-	if (red && style->color)
-		buffer_append_text(out, PLAIN);
-	buffer_append_text(out, "\n");
-	buffer_free(line);
+/* A prefork process is there to be held. */
+static bool is_held(const struct worker_state *worker)
+{
+	return worker->is_held && worker->held >= HELD && !strcmp(worker->engine, "loop");
 }
 
-static void format_uptime(const struct worker_state *worker, char *text, size_t size)
-{
-	time_t now = time(NULL);
-	uint64_t up = (uint64_t)now > worker->started ? (uint64_t)now - worker->started : 0;
+/* ---- cells ---- */
 
-	snprintf(text, size, "%" PRIu64 ":%02u:%02u", up / 3600, (unsigned)(up / 60 % 60),
-		 (unsigned)(up % 60));
-}
-
-static void format_rate(const struct table_style *style, size_t at, char *text, size_t size)
+static void cell_loop(const struct row *row, char *text)
 {
-	if (style->rates)
-		snprintf(text, size, "%.0f", style->rates[at]);
+	const struct worker_state *worker = row->worker;
+
+	if (worker->draining)
+		snprintf(text, CELL, "draining");
+	else if (worker->awaiting)
+		snprintf(text, CELL, "awaits");
 	else
-		snprintf(text, size, "-");
+		snprintf(text, CELL, "%s", worker->is_held ? "busy" : "idle");
+}
+
+static void cell_number(char *text, uint64_t number)
+{
+	snprintf(text, CELL, "%" PRIu64, number);
+}
+
+static void cell_active(const struct row *row, char *text)
+{
+	cell_number(text, row->worker->in_flight);
+}
+
+static void cell_rate(const struct row *row, char *text)
+{
+	if (row->rate)
+		snprintf(text, CELL, "%.0f", *row->rate);
+	else
+		snprintf(text, CELL, "-");
 }
 
 /* "3/40", with waiting jobs "40/40 +7"; "-" without threads. */
-static void format_pool(const struct pool_state *pool, char *text, size_t size)
+static void cell_pool(const struct pool_state *pool, char *text)
 {
-	int len = snprintf(text, size, "%" PRIu64 "/%" PRIu64, pool->running, pool->limit);
+	int len = snprintf(text, CELL, "%" PRIu64 "/%" PRIu64, pool->running, pool->limit);
 
 	if (!pool->limit)
-		snprintf(text, size, "-");
-	else if (pool->queued)
-		snprintf(text + len, size - (size_t)len, " +%" PRIu64, pool->queued);
+		snprintf(text, CELL, "-");
+	else if (pool->queued && len < CELL)
+		snprintf(text + len, CELL - (size_t)len, " +%" PRIu64, pool->queued);
 }
 
-static void format_loop(const struct worker_state *worker, char *text, size_t size)
+static void cell_blocking(const struct row *row, char *text)
 {
-	if (worker->is_held && worker->held >= HELD && worker->is_running)
-		snprintf(text, size, "HELD %.1f s by request %" PRIu32 " %s", worker->held,
-			 worker->running.serial, worker_path(worker, worker->running.route));
-	else if (worker->is_held && worker->held >= HELD)
-		snprintf(text, size, "HELD %.1f s", worker->held);
-	else
-		snprintf(text, size, "%s%s", worker->is_held ? "busy" : "idle",
-			 worker->draining ? ", draining" : "");
+	cell_pool(&row->worker->pools[BOARD_BLOCKING], text);
 }
 
-static void append_worker(struct buffer *out, const struct workers *workers, size_t at,
-			  const struct table_style *style)
+static void cell_cpu(const struct row *row, char *text)
 {
-	const struct worker_state *worker = &workers->list[at];
-	char texts[5][96];
-	struct buffer line = {0};
+	cell_pool(&row->worker->pools[BOARD_CPU], text);
+}
 
-	format_uptime(worker, texts[0], sizeof(texts[0]));
-	format_rate(style, at, texts[1], sizeof(texts[1]));
-	format_pool(&worker->pools[BOARD_BLOCKING], texts[2], sizeof(texts[2]));
-	format_pool(&worker->pools[BOARD_CPU], texts[3], sizeof(texts[3]));
-	format_loop(worker, texts[4], sizeof(texts[4]));
-	buffer_format(&line,
-		      "%-12s %7" PRIu64 " %9s %10" PRIu64 " %7s %7" PRIu64 " %6" PRIu64 " %6" PRIu64
-		      " %11s %8s %6.1fM  %6.3f  %s",
-		      worker->name, worker->pid, texts[0], worker->requests, texts[1],
-		      worker->in_flight, worker->connections, worker->answers[5], texts[2],
-		      texts[3], (double)worker->memory / (1 << 20), worker->longest_60s, texts[4]);
-	append_line(out, &line, worker->is_held && worker->held >= HELD, style);
+static void cell_longest(const struct row *row, char *text)
+{
+	snprintf(text, CELL, "%.3f", row->worker->longest_60s);
+}
+
+static void cell_5xx(const struct row *row, char *text)
+{
+	cell_number(text, row->worker->answers[5]);
+}
+
+static void cell_memory(const struct row *row, char *text)
+{
+	snprintf(text, CELL, "%.1fM", (double)row->worker->memory / (1 << 20));
+}
+
+static void cell_requests(const struct row *row, char *text)
+{
+	cell_number(text, row->worker->requests);
+}
+
+static void cell_connections(const struct row *row, char *text)
+{
+	cell_number(text, row->worker->connections);
+}
+
+static void cell_uptime(const struct row *row, char *text)
+{
+	time_t now = time(NULL);
+	uint64_t up =
+		(uint64_t)now > row->worker->started ? (uint64_t)now - row->worker->started : 0;
+
+	snprintf(text, CELL, "%" PRIu64 ":%02u:%02u", up / 3600, (unsigned)(up / 60 % 60),
+		 (unsigned)(up % 60));
+}
+
+static void cell_pid(const struct row *row, char *text)
+{
+	cell_number(text, row->worker->pid);
+}
+
+/* Behind the worker's name, the most wanted first. */
+static const struct column {
+	const char *title;
+	int width;
+	void (*format)(const struct row *row, char *text); /* into CELL bytes */
+} columns[] = {
+	{"loop", 9, cell_loop},
+	{"active", 7, cell_active},
+	{"req/s", 7, cell_rate},
+	{"blocking", 12, cell_blocking},
+	{"cpu", 7, cell_cpu},
+	{"max60s", 8, cell_longest},
+	{"5xx", 5, cell_5xx},
+	{"memory", 7, cell_memory},
+	{"requests", 11, cell_requests},
+	{"conns", 7, cell_connections},
+	{"up", 10, cell_uptime},
+	{"pid", 8, cell_pid},
+};
+
+enum { COLUMNS = sizeof(columns) / sizeof(columns[0]) };
+
+/* ---- lines ---- */
+
+/* Appends the line, as much of it as fits, and empties it. */
+static void append_line(struct buffer *out, struct buffer *line, size_t width, bool red)
+{
+	size_t len = line->len < width ? line->len : width;
+
+	while (len && line->data[len - 1] == ' ')
+		len--;
+	if (red)
+		buffer_append_text(out, RED);
+	buffer_append(out, line->data, len);
+	if (red)
+		buffer_append_text(out, PLAIN);
+	buffer_append_text(out, "\n");
+	out->failed = out->failed || line->failed;
+	buffer_free(line);
+}
+
+/* What is said of a held loop: the others on it can only wait. */
+static void append_hold(struct buffer *line, const struct worker_state *worker)
+{
+	buffer_format(line, "%-*s HELD %.1f s", NAME, worker->name, worker->held);
+	if (worker->is_running)
+		buffer_format(line, " by request %" PRIu32 " %s", worker->running.serial,
+			      worker_path(worker, worker->running.route));
+	if (worker->in_flight > 1)
+		buffer_format(line, ", %" PRIu64 " more wait", worker->in_flight - 1);
+}
+
+static void append_cells(struct buffer *line, const struct row *row, size_t width)
+{
+	size_t used = NAME;
+
+	buffer_format(line, "%-*s", NAME, row ? row->worker->name : "worker");
+	for (size_t i = 0; i < COLUMNS && used + (size_t)columns[i].width <= width; i++) {
+		char text[CELL] = "";
+
+		if (row)
+			columns[i].format(row, text);
+		used += (size_t)columns[i].width;
+		if (i == 0)
+			buffer_format(line, " %-*s", columns[i].width - 1,
+				      row ? text : columns[i].title);
+		else
+			buffer_format(line, " %*s", columns[i].width - 1,
+				      row ? text : columns[i].title);
+	}
 }
 
 void table_append(struct buffer *out, const struct workers *workers,
 		  const struct table_style *style)
 {
+	size_t width = style->width ? style->width : TABLE_WIDTH;
+	size_t room = style->height ? style->height - 1 : SIZE_MAX;
+	size_t held = 0;
 	struct buffer line = {0};
 
-	buffer_format(&line, "%-12s %7s %9s %10s %7s %7s %6s %6s %11s %8s %7s  %6s  %s", "worker",
-		      "pid", "up", "requests", "req/s", "active", "conns", "5xx", "blocking", "cpu",
-		      "memory", "max60s", "loop");
-	append_line(out, &line, false, style);
 	for (size_t i = 0; i < workers->count; i++)
-		if (!style->height || i + 1 < style->height)
-			append_worker(out, workers, i, style);
+		held += is_held(&workers->list[i]);
+	append_cells(&line, NULL, width);
+	append_line(out, &line, width, false);
+	for (size_t i = 0; i < workers->count && room; i++) {
+		struct row row = {&workers->list[i], style->rates ? &style->rates[i] : NULL};
+		bool red = is_held(row.worker);
+
+		/* What is left of a low screen is for those that are held. */
+		if (!red && room <= held)
+			continue;
+		if (red)
+			append_hold(&line, row.worker);
+		else
+			append_cells(&line, &row, width);
+		append_line(out, &line, width, red && style->color);
+		room--;
+		held -= red;
+	}
 }

@@ -1,5 +1,6 @@
 /*
- * The workers as a table, one line each, as php-fpm's status page shows its processes.
+ * The workers as a table, one line each. A held loop's line says who holds it instead of counting,
+ * and is there however low the screen is.
  */
 #ifndef LANES_OBSERVE_TABLE_H
 #define LANES_OBSERVE_TABLE_H
@@ -9,9 +10,11 @@
 #include "../buffer.h"
 #include "board_reader.h"
 
+enum { TABLE_WIDTH = 80 }; /* of a terminal of which nothing is known */
+
 struct table_style {
 	bool color;	     /* held loops in red */
-	size_t width;	     /* lines are cut there; 0: never */
+	size_t width;	     /* columns that do not fit are left out; 0: TABLE_WIDTH */
 	size_t height;	     /* at most so many lines; 0: all */
 	const double *rates; /* requests per second, one per worker; NULL: not known */
 };

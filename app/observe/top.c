@@ -67,6 +67,15 @@ static int take(const struct scoreboard *board, struct sample *sample)
 	return workers_read(board, &sample->workers);
 }
 
+/* As the environment says; 0: it does not. */
+static size_t columns(void)
+{
+	const char *given = getenv("COLUMNS");
+	int number = given ? atoi(given) : 0;
+
+	return number > 0 ? (size_t)number : 0;
+}
+
 static void draw(const struct sample *now, const struct sample *before)
 {
 	struct winsize size = {0};
@@ -76,7 +85,7 @@ static void draw(const struct sample *now, const struct sample *before)
 	struct buffer screen = {0};
 
 	ioctl(STDOUT_FILENO, TIOCGWINSZ, &size);
-	style.width = size.ws_col;
+	style.width = size.ws_col ? size.ws_col : columns();
 	style.height = size.ws_row > 2 ? size.ws_row - 1u : 0;
 	table_append(&out, &now->workers, &style);
 	/* Each line is cleared behind its text, and the screen below: nothing flickers. */
@@ -150,7 +159,7 @@ static int print_once(const struct scoreboard *board)
 
 	if (workers_read(board, &workers))
 		return 1;
-	table_append(&out, &workers, &(struct table_style){0});
+	table_append(&out, &workers, &(struct table_style){.width = columns()});
 	put(&out);
 	buffer_free(&out);
 	workers_free(&workers);

@@ -17,8 +17,10 @@ static inline uint64_t trace_owner(const struct request *req)
 /* The loop has something to do since now, if it had nothing before. */
 static inline void trace_turn(struct board_slot *board, uint64_t now)
 {
-	if (!board_get(&board->turn_since))
-		board_set(&board->turn_since, now);
+	if (board_get(&board->turn_since))
+		return;
+	board_set(&board->turn_since, now);
+	board_watch_start(&board->busy, now);
 }
 
 /* The worker has begun to read the request; how long it had waited is known. */

@@ -17,6 +17,7 @@
 
 #include "../integration/system.h"
 #include "../integration/volley.h"
+#include "bare.h"
 #include "measurement.h"
 #include "picture.h"
 #include "table.h"
@@ -101,9 +102,9 @@ struct watch {
 
 static void show_progress(const struct watch *w, size_t answered)
 {
-	fprintf(stderr, "%s[%s] %-20s %-7s × %-2d  %3zu of %d answered%s", isatty(2) ? "\r" : "",
-		w->step, w->m->burst.pattern->path, measurement_pool(w->m), w->m->burst.workers,
-		answered, w->m->burst.clients, isatty(2) ? "" : "\n");
+	fprintf(stderr, "%s[%s] %-20s %-7s × %-2d  %3zu of %d%s", isatty(2) ? "\r" : "", w->step,
+		w->m->burst.pattern->path, measurement_pool(w->m), w->m->burst.workers, answered,
+		w->m->burst.clients, isatty(2) ? "" : "\n");
 }
 
 static void on_tick(void *arg, size_t answered)
@@ -207,6 +208,8 @@ int main(void)
 		return 2;
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 	plan_all(&c);
+	c.bare = bare_gain();
+	table_print_machine(&c, stderr);
 	fprintf(stderr, "contrast: about %.0f s\n", expected_seconds(&c));
 	for (int i = 0; i < c.settings.sweep; i++)
 		if (!fire_with(&c, c.settings.workers[i], &done))

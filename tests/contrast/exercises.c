@@ -10,29 +10,50 @@
 
 #include "../integration/system.h"
 #include "../integration/volley.h"
+#include "terminal.h"
 #include "timeline.h"
 #include "trap.h"
 
-enum { PROCESSES = 8, CLIENTS = 12, STUCK_AFTER = 4 };
+enum { PROCESSES = 8, CLIENTS = 12, STUCK_AFTER = 4, WORKERS_MAX = 64 };
 
 static bool all_as_expected = true;
 
 __attribute__((format(printf, 2, 3))) static void verdict(bool as_expected, const char *format, ...)
 {
+	char text[512];
 	va_list arguments;
 
-	printf("%s: ", as_expected ? "As expected" : "NOT AS EXPECTED");
 	va_start(arguments, format);
-	vprintf(format, arguments);
+	vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
-	printf("\n\n");
+	terminal_say(stdout, 0, 0, "%s: %s\n", as_expected ? "As expected" : "NOT AS EXPECTED",
+		     text);
 	all_as_expected = all_as_expected && as_expected;
+}
+
+/* What a reader may type, as it stands here: it prints how long each took. */
+static void print_get(void)
+{
+	terminal_say(
+		stdout, 0, 0,
+		"\nAll of it can be typed, too, beside a system that runs (make run), and comes "
+		"out the same with any number of workers: below /exercise there is one loop. "
+		"First:");
+	printf("  get() {\n"
+	       "    curl -so /dev/null -w \"%%{time_total} s  $1\\n\" \\\n"
+	       "      \"localhost:${PORT:-8080}/exercise$1\"\n"
+	       "  }\n\n");
+}
+
+static void from_a_terminal(const char *commands)
+{
+	printf("From a terminal:\n%s\n", commands);
 }
 
 /* Fires what was aimed, and shows it. */
 static void fire(struct volley *v, const char *title)
 {
-	printf("%s\n", title);
+	terminal_say(stdout, 0, 0, "%s", title);
 	fflush(stdout);
 	volley_fire(v);
 	timeline_print(v);
@@ -72,22 +93,23 @@ static void await_beside_sync(const struct system *system)
 	struct volley loop = volley_at(system->url, on_loop, 5, 20);
 	struct volley process = volley_at(system->url, on_process, 5, 20);
 
-	printf("1. /async/await-one and /sync/noawait at the same moment\n\n"
-	       "Expect both after one second: the first awaits and leaves the loop free, the "
-	       "second\n"
-	       "blocks, but a thread of the pool and not the loop. So \"/\" is answered at once. "
-	       "A\n"
-	       "blocking process has neither loop nor threads: everybody queues for it.\n\n");
-	aim_pair(on_loop, "");
+	terminal_say(
+		stdout, 0, 0,
+		"1. /async/await-one and /sync/noawait at the same moment\n\nExpect both after one "
+		"second: the first awaits and leaves the loop free, the second blocks, but a "
+		"thread of the pool and not the loop. So \"/\" is answered at once. A blocking "
+		"process has neither loop nor threads: everybody queues for it.\n");
+	aim_pair(on_loop, "/exercise");
 	fire(&loop, "One loop worker:");
 	aim_pair(on_process, "/prefork");
 	fire(&process, "One blocking process:");
 	verdict(!volley_failed(&loop) && !volley_failed(&process) && volley_seconds(&loop) < 1.5 &&
 			slowest(on_loop + 2, 3) < 0.5 && volley_seconds(&process) >= 1.99,
-		"both took %.2f s on the loop and \"/\" at most %.0f ms;\n"
+		"both took %.2f s on the loop and \"/\" at most %.0f ms; "
 		"on the blocking process both took %.2f s, and \"/\" up to %.2f s.",
 		volley_seconds(&loop), slowest(on_loop + 2, 3) * 1000, volley_seconds(&process),
 		slowest(on_process + 2, 3));
+	from_a_terminal("  get /async/await-one & get /sync/noawait & get / & wait\n");
 }
 
 /* ---- 2 ---- */
@@ -100,12 +122,12 @@ static void gather_against_queue(const struct system *system)
 	struct volley one = volley_at(system->url, &gathered, 1, 20);
 	struct volley three = volley_at(system->url, queued, 3, 20);
 
-	printf("2. /async/await-many: three sleeps of 1.0, 1.5 and 0.5 s\n\n"
-	       "Expect the longest, 1.5 s, and not the sum of 3.0 s: gather starts all three "
-	       "before it\n"
-	       "waits for any. For comparison the same sleeps as three requests to one blocking\n"
-	       "process, which can only do one after the other.\n\n");
-	shot_aim(&gathered, 0, "/async/await-many");
+	terminal_say(stdout, 0, 0,
+		     "2. /async/await-many: three sleeps of 1.0, 1.5 and 0.5 s\n\nExpect the "
+		     "longest, 1.5 s, and not the sum of 3.0 s: gather starts all three before it "
+		     "waits for any. For comparison the same sleeps as three requests to one "
+		     "blocking process, which can only do one after the other.\n");
+	shot_aim(&gathered, 0, "/exercise/async/await-many");
 	for (int i = 0; i < 3; i++)
 		shot_aim(&queued[i], 0, "/prefork/async/await-one?seconds=%g", sleeps[i]);
 	fire(&one, "Gathered in one handler:");
@@ -116,6 +138,7 @@ static void gather_against_queue(const struct system *system)
 			volley_seconds(&one) < 2 && volley_seconds(&three) >= 2.99,
 		"gathered %.2f s, one after the other %.2f s.", volley_seconds(&one),
 		volley_seconds(&three));
+	from_a_terminal("  get /async/await-many\n");
 }
 
 /* ---- 3 ---- */
@@ -125,7 +148,7 @@ static void aim_blocking(struct shot *shots, const char *path)
 {
 	for (int i = 0; i < 4; i++)
 		shot_aim(&shots[i], 0, "%s?seconds=0.5", path);
-	shot_aim(&shots[4], 0.1, "/");
+	shot_aim(&shots[4], 0.1, "/exercise/");
 }
 
 static void wrapped_against_bad(const struct system *system)
@@ -135,23 +158,25 @@ static void wrapped_against_bad(const struct system *system)
 	struct volley good = volley_at(system->url, wrapped, 5, 20);
 	struct volley evil = volley_at(system->url, bad, 5, 20);
 
-	printf("3. /async/wrap-blocking against /async/bad-blocking, with a bystander\n\n"
-	       "Both make the same blocking call. Expect 0.5 s for four of them if each is "
-	       "wrapped\n"
-	       "into a thread, and 2.0 s if they hold the loop, one after the other. The lesson is "
-	       "the\n"
-	       "last line: somebody who asks for \"/\" has done nothing wrong.\n\n");
-	aim_blocking(wrapped, "/async/wrap-blocking");
+	terminal_say(
+		stdout, 0, 0,
+		"3. /async/wrap-blocking against /async/bad-blocking, with a bystander\n\nBoth "
+		"make the same blocking call. Expect 0.5 s for four of them if each is wrapped "
+		"into a thread, and 2.0 s if they hold the loop, one after the other. The lesson "
+		"is the last line: somebody who asks for \"/\" has done nothing wrong.\n");
+	aim_blocking(wrapped, "/exercise/async/wrap-blocking");
 	fire(&good, "Wrapped:");
-	aim_blocking(bad, "/async/bad-blocking");
+	aim_blocking(bad, "/exercise/async/bad-blocking");
 	fire(&evil, "Bad:");
 	verdict(!volley_failed(&good) && !volley_failed(&evil) && volley_seconds(&good) < 1 &&
 			volley_seconds(&evil) >= 1.99 && shot_seconds(&wrapped[4]) < 0.25 &&
 			shot_seconds(&bad[4]) > 0.35,
-		"the bystander waited %.0f ms beside the wrapped ones, and %.0f ms beside the bad\n"
+		"the bystander waited %.0f ms beside the wrapped ones, and %.0f ms beside the bad "
 		"ones, for nothing. More workers would only make it less likely to meet a held "
 		"one.",
 		shot_seconds(&wrapped[4]) * 1000, shot_seconds(&bad[4]) * 1000);
+	from_a_terminal("  get /async/wrap-blocking & sleep 0.2; get /; wait\n"
+			"  get /async/bad-blocking & sleep 0.2; get /; wait\n");
 }
 
 /* ---- 4 ---- */
@@ -171,17 +196,15 @@ static void kept_connections(const struct system *system)
 	size_t stuck;
 	double unkept;
 
-	printf("4. The prefork trap: connections that are kept\n\n"
-	       "A little nginx with \"keepalive 64\" in front of %d blocking processes, and %d "
-	       "clients at\n"
-	       "once. A process that has answered waits for the next request on its connection, "
-	       "which\n"
-	       "nginx keeps for later. Expect %d answers, and then nothing: %d requests wait for "
-	       "a\n"
-	       "process, and all %d processes idle, each waiting for its own connection. A loop\n"
-	       "watches all its connections at once and does not notice. We give up after %d "
-	       "s.\n\n",
-	       PROCESSES, CLIENTS, PROCESSES, CLIENTS - PROCESSES, PROCESSES, STUCK_AFTER);
+	terminal_say(
+		stdout, 0, 0,
+		"4. The prefork trap: connections that are kept\n\nA little nginx with \"keepalive "
+		"64\" in front of %d blocking processes, and %d clients at once. A process that "
+		"has answered waits for the next request on its connection, which nginx keeps for "
+		"later. Expect %d answers, and then nothing: %d requests wait for a process, and "
+		"all %d processes idle, each waiting for its own connection. A loop watches all "
+		"its connections at once and does not notice. We give up after %d s.\n",
+		PROCESSES, CLIENTS, PROCESSES, CLIENTS - PROCESSES, PROCESSES, STUCK_AFTER);
 	aim_clients(shots, "/prefork");
 	fire(&v,
 	     "Eight blocking processes, a new connection for each request, as our nginx does it:");
@@ -201,30 +224,40 @@ static void kept_connections(const struct system *system)
 	failed += volley_failed(&v);
 	trap_close(&trap);
 	verdict(stuck == CLIENTS - PROCESSES && !failed && unkept < 1.5 && volley_seconds(&v) < 1,
-		"the processes without kept connections answered all in %.2f s; with them\n"
+		"the processes without kept connections answered all in %.2f s; with them "
 		"%zu of %d stood still for %d s beside idle processes; the loop answered all in "
 		"%.2f s.",
 		unkept, stuck, CLIENTS, STUCK_AFTER, volley_seconds(&v));
 }
 
+/* As many as somebody wants to see that it makes no difference. */
+static int workers_wanted(void)
+{
+	const char *given = getenv("WORKERS");
+	int workers = given ? atoi(given) : 1;
+
+	unsetenv("WORKERS");
+	return workers >= 1 && workers <= WORKERS_MAX ? workers : 1;
+}
+
 int main(void)
 {
+	int workers = workers_wanted();
 	struct system system;
 	bool stopped;
 
-	/* The numbers of workers are part of the exercises. */
-	unsetenv("WORKERS");
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 	timeline_begin();
 	timeline_print_legend();
-	printf("\n");
-	if (!system_start(&system, &(struct system_options){.workers = 1, .prefork = 1}))
+	print_get();
+	if (!system_start(&system, &(struct system_options){.workers = workers, .prefork = 1}))
 		return 1;
 	await_beside_sync(&system);
 	gather_against_queue(&system);
 	wrapped_against_bad(&system);
 	stopped = system_stop(&system);
-	if (!system_start(&system, &(struct system_options){.workers = 1, .prefork = PROCESSES}))
+	if (!system_start(&system,
+			  &(struct system_options){.workers = workers, .prefork = PROCESSES}))
 		return 1;
 	kept_connections(&system);
 	stopped = system_stop(&system) && stopped;

@@ -84,6 +84,7 @@ bool contrast_write_json(const struct contrast *c, const char *path)
 	bool written;
 
 	add_count(object, "cores", c->settings.cores);
+	add_number(object, "bare_loops_gain", c->bare);
 	add_count(object, "threads_per_loop_worker", c->settings.threads);
 	for (size_t i = 0; i < c->count; i++)
 		json_object_array_add(rows, as_json(&c->all[i]));

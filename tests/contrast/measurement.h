@@ -27,6 +27,7 @@ enum { MEASUREMENTS_MAX = PATTERNS * 2 * SWEEP_MAX + 2 };
 
 struct contrast {
 	struct settings settings;
+	double bare; /* bare_gain() of this machine, before all */
 	struct measurement all[MEASUREMENTS_MAX];
 	size_t count;
 };

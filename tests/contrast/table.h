@@ -8,6 +8,9 @@
 
 #include "measurement.h"
 
+/* Whether the machine can give what the contrast is to show. */
+void table_print_machine(const struct contrast *contrast, FILE *out);
+
 void table_print(const struct contrast *contrast, FILE *out);
 void table_print_scaling(const struct contrast *contrast, FILE *out);
 

@@ -6,38 +6,30 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
-enum { NAME = 35, WORKER = 15, NUMBER = 9, NARROWEST = 16, WIDEST = 120 };
+#include "terminal.h"
+
+enum { NUMBER = 11, WORKER = 18, NARROWEST = 10, WIDEST = 120 };
 
 static struct {
+	int name; /* columns for what was asked for */
 	int bars; /* columns for the bars */
 	bool colour;
 	const char *waits;
 	const char *works;
 } terminal;
 
-static int columns(void)
-{
-	const char *given = getenv("COLUMNS");
-	struct winsize size;
-
-	if (given && atoi(given) > 0)
-		return atoi(given);
-	if (ioctl(1, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
-		return size.ws_col;
-	return 100;
-}
-
 void timeline_begin(void)
 {
 	const char *term = getenv("TERM");
+	int width = terminal_width();
 	bool utf8;
 
 	setlocale(LC_CTYPE, "");
 	utf8 = !strcmp(nl_langinfo(CODESET), "UTF-8");
-	terminal.bars = columns() - NAME - WORKER - NUMBER - 2;
+	terminal.name = width >= 100 ? 33 : width >= 80 ? 26 : 14;
+	terminal.bars = width - 2 - terminal.name - NUMBER - WORKER;
 	if (terminal.bars < NARROWEST)
 		terminal.bars = NARROWEST;
 	if (terminal.bars > WIDEST)
@@ -86,10 +78,21 @@ static void print_bar(double from, double to, double end, double whole)
 	printf("%*s", terminal.bars - last, "");
 }
 
-/* Without the pool's prefix: the worker's name says it. */
+/* Without the pool's prefix, which the worker's name says; and where there is little room, only
+ * what the guide calls it. */
 static const char *short_name(const struct shot *s)
 {
-	return strncmp(s->target, "/prefork/", 9) ? s->target : s->target + 8;
+	static const char *const prefixes[] = {"/exercise", "/prefork", "/async/", "/sync/"};
+	const char *name = s->target;
+
+	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
+		size_t len = strlen(prefixes[i]);
+
+		if (!strncmp(name, prefixes[i], len) &&
+		    (i < 2 || (int)strlen(s->target) > terminal.name))
+			name += len;
+	}
+	return name;
 }
 
 void timeline_print(const struct volley *v)
@@ -100,7 +103,7 @@ void timeline_print(const struct volley *v)
 		const struct shot *s = &v->shots[i];
 		bool answered = s->status != 0;
 
-		printf("  %-*.*s", NAME - 2, NAME - 2, short_name(s));
+		printf("  %-*.*s ", terminal.name - 1, terminal.name - 1, short_name(s));
 		print_bar(s->sent, answered ? s->sent + s->waited : s->ended, s->ended, whole);
 		if (!answered)
 			printf(" no answer\n");
@@ -109,7 +112,7 @@ void timeline_print(const struct volley *v)
 		else
 			printf(" %6.3f s  status %d\n", shot_seconds(s), s->status);
 	}
-	printf("%*s0%*.2f s\n", NAME, "", terminal.bars - 1, whole);
+	printf("%*s0%*.2f s\n", 2 + terminal.name, "", terminal.bars - 3, whole);
 }
 
 void timeline_print_mark(const struct volley *v, const char *name, double seconds)
@@ -117,16 +120,19 @@ void timeline_print_mark(const struct volley *v, const char *name, double second
 	double whole = volley_seconds(v);
 	bool beyond = seconds > whole * 1.02;
 
-	printf("  %-*s", NAME - 2, name);
+	printf("  %-*s ", terminal.name - 1, name);
 	paint(beyond ? ">" : "=", "\033[2m", column_of(seconds, whole));
 	printf("%*s %6.3f s\n", terminal.bars - column_of(seconds, whole), "", seconds);
 }
 
 void timeline_print_legend(void)
 {
-	printf("In the bars: ");
+	printf("In the bars:\n  ");
 	paint(terminal.waits, "\033[33m", 3);
-	printf(" waits in a queue for somebody to take it up, ");
+	printf(" ");
+	terminal_say(stdout, 6, 6, "waits in a queue for somebody to take it up,");
+	printf("  ");
 	paint(terminal.works, "\033[32m", 3);
-	printf(" is being answered.\n");
+	printf(" ");
+	terminal_say(stdout, 6, 6, "is being answered.");
 }

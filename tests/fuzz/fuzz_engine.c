@@ -111,6 +111,7 @@ static void choose(const uint8_t *head)
 	options.conn_requests = 1 + head[2] % 8;
 	options.threads = 1 + head[2] / 16 % 3;
 	options.cpu_threads = 1 + head[2] / 64;
+	options.spare_threads = head[0] / 4 % 4;
 	options.thread_queue = head[3] % 4;
 	options.cpu_queue = head[3] / 4 % 4;
 	options.memory_limit = head[3] & 16 ? 8192 : 1 << 28;

@@ -26,16 +26,20 @@ extern const struct suite hardening_suite;
 extern const struct suite bad_input_suite;
 extern const struct suite front_suite;
 extern const struct suite logs_suite;
+extern const struct suite burst_suite;
+extern const struct suite events_suite;
+extern const struct suite terminal_suite;
 
 int main(int argc, char **argv)
 {
 	static const struct suite *const suites[] = {
-		&endpoints_suite,   &oracle_suite, &oracle_prefork_suite, &prefork_suite,
-		&concurrency_suite, &claims_suite, &load_suite,		  &fastcgi_suite,
-		&drain_suite,	    &worker_suite, &spawn_suite,	  &ownership_suite,
-		&observe_suite,	    &readme_suite, &hardening_suite,	  &bad_input_suite,
-		&loadgen_suite,	    &bench_suite,  &pools_suite,	  &refusals_suite,
-		&front_suite,	    &logs_suite,   &gone_suite,
+		&endpoints_suite,   &oracle_suite,   &oracle_prefork_suite, &prefork_suite,
+		&concurrency_suite, &claims_suite,   &load_suite,	    &fastcgi_suite,
+		&drain_suite,	    &worker_suite,   &spawn_suite,	    &ownership_suite,
+		&observe_suite,	    &readme_suite,   &hardening_suite,	    &bad_input_suite,
+		&loadgen_suite,	    &bench_suite,    &pools_suite,	    &refusals_suite,
+		&front_suite,	    &logs_suite,     &gone_suite,	    &burst_suite,
+		&events_suite,	    &terminal_suite,
 	};
 
 	process_prepare();

@@ -85,6 +85,7 @@ static void other_sites_reach_the_page_only(void)
 	static const char *const refusals[] = {"/async/bad-blocking",
 					       "/prefork/",
 					       "/cpu-pool/",
+					       "/exercise/",
 					       "/status",
 					       "/events",
 					       "/trace",

@@ -176,13 +176,13 @@ static void queued_jobs_beside_a_held_loop(void)
 /* What a thread does already cannot be stopped; another takes its place. */
 static void a_thread_that_works_for_nobody(void)
 {
-	long threads;
-
 	CU_ASSERT_FATAL(worker_start(&worker, (const char *const[]){"--threads", "1", NULL}, NULL));
-	threads = process_status(worker.pid, "Threads");
 	CU_ASSERT_FATAL(raw_open(&holder, worker.socket));
+	CU_ASSERT(raw_get(&holder, 1, "/sync/noawait", "seconds=0"));
+	CU_ASSERT(raw_answers(&holder, "END 1 0 COMPLETE")); /* the thread is there */
 	CU_ASSERT(raw_get(&holder, 1, "/sync/noawait", "seconds=30"));
-	CU_ASSERT(EVENTUALLY(process_status(worker.pid, "Threads") == threads + 1));
+	CU_ASSERT(raw_get(&holder, 2, "/async/await-one", "seconds=0.05"));
+	CU_ASSERT(raw_answers(&holder, "END 2 0 COMPLETE")); /* and has the job by now */
 	raw_close(&holder);
 	the_next_one_is_served("/sync/noawait");
 	worker_stop(&worker);

@@ -232,7 +232,7 @@ static void a_stop_writes_all_there_is(void)
 	CU_ASSERT_EQUAL(outcome.status, 0);
 	snprintf(path, sizeof(path), "%s/worker.log", s.run_dir);
 	run(&outcome, (const char *[]){"grep", "-c", "event=drained", path, NULL}, NULL, -1);
-	CU_ASSERT_STRING_EQUAL(outcome.out, "6\n"); /* admin and health, too */
+	CU_ASSERT_STRING_EQUAL(outcome.out, "9\n"); /* exercises, admin, health, too */
 	CU_ASSERT(system_stop(&s));
 }
 

@@ -267,6 +267,40 @@ static void events(void)
 	raw_close(&raw);
 }
 
+/* The answer says by which number the feed calls its request. */
+static void a_request_by_number(void)
+{
+	const struct response *response;
+	char span[96];
+	struct raw raw;
+
+	CU_ASSERT_FATAL(listen_to_events(&raw));
+	response = get(&lanes, "/async/cpu-bound?n=11");
+	snprintf(span, sizeof(span), "\"r\":%s,\"p\":\"/async/cpu-bound\",\"c\":200}",
+		 header(response, "X-Lanes-Request"));
+	CU_ASSERT(raw_answers(&raw, span));
+	raw_close(&raw);
+}
+
+/* What somebody waits for is there, but the loop is held. */
+static void ready(void)
+{
+	char path[DIRECTORY_SIZE + 16];
+	struct raw worker;
+	struct raw raw;
+
+	CU_ASSERT_FATAL(listen_to_events(&raw));
+	snprintf(path, sizeof(path), "%s/worker-1.sock", lanes.run_dir);
+	CU_ASSERT_FATAL(raw_open(&worker, path));
+	CU_ASSERT(raw_get(&worker, 1, "/async/await-one", "seconds=0.5"));
+	CU_ASSERT(raw_get(&worker, 2, "/async/bad-blocking", "seconds=1"));
+	CU_ASSERT(raw_answers(&worker, "END 1 0 COMPLETE"));
+	IN_TIME(strstr(worker.text.data, ", ready;dur=") != NULL);
+	IN_TIME(raw_answers(&raw, "\"k\":\"ready\""));
+	raw_close(&worker);
+	raw_close(&raw);
+}
+
 /* The second listener's first message has what the first one saw happen. */
 static void history(void)
 {
@@ -514,6 +548,8 @@ static const struct test tests[] = {
 	{"/trace is valid and has the spans and flows of requests made", trace},
 	{"/events tells the spans of requests made", events},
 	{"a newcomer hears what happened before", history},
+	{"X-Lanes-Request is the number by which /events calls a request", a_request_by_number},
+	{"who waits for a held loop is ready, in Server-Timing and /events", ready},
 	{"listeners that do not read cost a message each, and are not hung up on",
 	 silent_listeners},
 	{"1,000 idle listeners cost little, and /status answers", thousand_listeners},

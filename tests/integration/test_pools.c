@@ -114,11 +114,68 @@ static void stopped_while_dying(void)
 	CU_ASSERT(system_stop(&lanes));
 }
 
+/* ---- exercises ---- */
+
+static size_t workers_that_answer(const char *target, size_t requests)
+{
+	struct burst_result result;
+
+	burst_wait(burst_start(&lanes,
+			       &(struct burst_options){.target = target, .connections = requests}),
+		   &result);
+	CU_ASSERT_EQUAL(result.answered, requests);
+	return result.workers;
+}
+
+static void exercises_with(int workers)
+{
+	pid_t before;
+
+	CU_ASSERT_FATAL(system_start(
+		&lanes, &(struct system_options){.workers = workers, .prefork = workers}));
+	CU_ASSERT_EQUAL(workers_that_answer("/exercise/async/await-one?seconds=0.1", 20), 1);
+	CU_ASSERT_EQUAL(workers_that_answer("/exercise/prefork/async/await-one?seconds=0.1", 10),
+			2);
+	CU_ASSERT_STRING_EQUAL(header(get(&lanes, "/exercise/"), "X-Lanes-Worker"), "exercise-1");
+	CU_ASSERT_EQUAL(get(&lanes, "/exercise/async/await%2Done?seconds=0")->status, 200);
+	CU_ASSERT_STRING_EQUAL(header(get(&lanes, "/exercise/sync/noawait/"), "Location"),
+			       "/exercise/sync/noawait");
+	CU_ASSERT_STRING_EQUAL(header(get(&lanes, "/exercise/prefork"), "Location"),
+			       "/exercise/prefork/");
+	before = pid_of("\"exercise-1\"");
+	CU_ASSERT_EQUAL(run_script("spawn/restart.sh", NULL), 0);
+	CU_ASSERT(pid_of("\"exercise-1\"") > 0 && pid_of("\"exercise-1\"") != before);
+	CU_ASSERT_EQUAL(get(&lanes, "/exercise/prefork/")->status, 200);
+	CU_ASSERT(system_stop(&lanes));
+}
+
+static void exercises(void)
+{
+	exercises_with(1);
+	exercises_with(2);
+	exercises_with(8);
+}
+
+/* No application is less ready for it. */
+static void an_exercise_pool_dies(void)
+{
+	CU_ASSERT_FATAL(system_start(&lanes, &(struct system_options){.workers = 1}));
+	replace_program("/bin/false");
+	kill(pid_of("\"exercise-1\""), SIGKILL);
+	CU_ASSERT(EVENTUALLY(log_count("event=start-delayed") >= 1));
+	CU_ASSERT_EQUAL(get(&lanes, "/readyz")->status, 200);
+	CU_ASSERT_EQUAL(run_script("spawn/status.sh", NULL), 1);
+	CU_ASSERT(system_stop(&lanes));
+}
+
 static const struct test tests[] = {
 	{"a prefork pool that dies is started again without end, slowly; /readyz names it",
 	 a_prefork_pool_dies},
 	{"and so is the loop's", a_loop_pool_dies},
 	{"a system can be stopped while its workers die", stopped_while_dying},
+	{"exercises have one loop worker and two processes, however many others there are",
+	 exercises},
+	{"and are nothing that readiness waits for", an_exercise_pool_dies},
 };
 
 const struct suite pools_suite = {"pools", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL};

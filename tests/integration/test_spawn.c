@@ -185,7 +185,8 @@ static void starts_with_defaults_on(unsigned cores)
 	status = get(&sys, "/status")->body;
 	CU_ASSERT_PTR_NOT_NULL(strstr(status, names[0]));
 	CU_ASSERT_PTR_NOT_NULL(strstr(status, names[1]));
-	CU_ASSERT_EQUAL(times_in(status, "\"name\":"), 2 * cores + 3); /* cpu, admin, health */
+	/* cpu, exercises, admin, health */
+	CU_ASSERT_EQUAL(times_in(status, "\"name\":"), 2 * cores + 6);
 	CU_ASSERT(system_log_has(&sys, names[2]));
 	CU_ASSERT_EQUAL(get(&sys, "/")->status, 200);
 	CU_ASSERT(system_stop(&sys));

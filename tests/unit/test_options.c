@@ -268,7 +268,7 @@ static void help_lists_every_option(void)
 		       "params-limit stdin-limit output-limit idle-timeout header-timeout "
 		       "queue-timeout send-timeout drain-timeout slow-callback ready-held routes "
 		       "top core help version ready-pools stream-limit max-streams memory-limit "
-		       "conn-memory-limit sandbox address-space oom-score-adj";
+		       "conn-memory-limit sandbox address-space oom-score-adj front spare-threads";
 	char *text = NULL;
 	size_t len;
 	int expected = 0;

@@ -65,6 +65,7 @@ static struct pool *begin(unsigned threads, size_t queue, int nice)
 	wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	pool = pool_open(&(struct pool_options){.name = "test",
 						.threads = threads,
+						.spares = 1,
 						.queue = queue,
 						.nice = nice,
 						.wake_fd = wake_fd});

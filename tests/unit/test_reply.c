@@ -34,7 +34,7 @@ static bool head_has(const struct request *req, const char *text)
 }
 
 #define REST                                                                                       \
-	"Cache-Control: no-store\r\nX-Lanes-Worker: loop-1\r\n"                                    \
+	"Cache-Control: no-store\r\nX-Lanes-Worker: loop-1\r\nX-Lanes-Request: 0\r\n"              \
 	"Server-Timing: loop;dur=0.000, await;dur=0.000, "                                         \
 	"pool-queue;dur=0.000, pool;dur=0.000\r\n"
 
@@ -92,7 +92,8 @@ static void the_head_has_room_for_all(void)
 	buffer_append_text(&expected, "\r\nContent-Length: 0\r\n"
 				      "Cache-Control: no-store\r\nX-Lanes-Worker: ");
 	buffer_append_text(&expected, long_text);
-	buffer_append_text(&expected, "\r\nServer-Timing: loop;dur=0.000, await;dur=0.000, "
+	buffer_append_text(&expected, "\r\nX-Lanes-Request: 0"
+				      "\r\nServer-Timing: loop;dur=0.000, await;dur=0.000, "
 				      "pool-queue;dur=0.000, pool;dur=0.000\r\nA: ");
 	buffer_append_text(&expected, long_text);
 	buffer_append_text(&expected, "\r\n\r\n");
@@ -334,6 +335,22 @@ static void durations_are_milliseconds_with_three_decimals(void)
 	request_unref(&req);
 }
 
+static void waiting_for_the_loop_is_no_awaiting(void)
+{
+	struct request req;
+
+	request_init(&req, &ops, NULL);
+	req.serial = (UINT64_C(1) << 32) + 17;
+	reply_error(&req, 404);
+	CU_ASSERT_FALSE(head_has(&req, "ready"));
+	req.times =
+		(struct request_times){.suspended = 30000000, .pool = 5000000, .ready = 20000000};
+	CU_ASSERT_TRUE(head_has(&req, "X-Lanes-Request: 17\r\n"));
+	CU_ASSERT_TRUE(head_has(&req, "await;dur=5.000, pool-queue;dur=0.000, pool;dur=5.000, "
+				      "ready;dur=20.000\r\n"));
+	request_unref(&req);
+}
+
 static void what_is_not_known_is_not_said(void)
 {
 	struct request req;
@@ -427,6 +444,7 @@ static const struct test tests[] = {
 	{"durations are milliseconds with three decimals",
 	 durations_are_milliseconds_with_three_decimals},
 	{"the queue is left out when nobody said", what_is_not_known_is_not_said},
+	{"waiting for the loop is no awaiting", waiting_for_the_loop_is_no_awaiting},
 	{"waiting is never negative", waiting_is_never_negative},
 	{"a stream has no length", a_stream_has_no_length},
 	{"free twice does no harm", free_twice_does_no_harm},

@@ -1,3 +1,4 @@
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/landlock.h>
@@ -36,7 +37,7 @@ enum { KILLED = 1000 }; /* and the signal */
 static char folder[] = "/tmp/lanes-sandbox.XXXXXX";
 static char file[sizeof(folder) + 8];
 
-static const struct sandbox nothing = {NULL, NULL};
+static const struct sandbox nothing = {0};
 static const struct sandbox reads = {.reads = folder};
 static const struct sandbox removes = {.removes = file};
 
@@ -286,6 +287,91 @@ static void arguments_decide(void)
 	CU_ASSERT_EQUAL(outcome(&nothing, signal_the_parent), ENOSYS);
 }
 
+/* ---- connections ---- */
+
+static struct sockaddr_in peer;
+static struct sandbox connects;
+
+static int open_socket(int family, int type, int protocol)
+{
+	int fd = socket(family, type, protocol);
+
+	return fd < 0 ? errno : 0;
+}
+
+static int open_datagrams(void)
+{
+	return open_socket(AF_INET, SOCK_DGRAM, 0);
+}
+
+static int open_multipath(void)
+{
+	return open_socket(AF_INET, SOCK_STREAM, 262);
+}
+
+static int open_unix(void)
+{
+	return open_socket(AF_UNIX, SOCK_STREAM, 0);
+}
+
+static int open_v6(void)
+{
+	return open_socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+}
+
+static int connect_to(uint16_t port)
+{
+	struct sockaddr_in to = peer;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	to.sin_port = htons(port);
+	return fd < 0 || (connect(fd, (struct sockaddr *)&to, sizeof(to)) && errno != EINPROGRESS)
+		       ? errno
+		       : 0;
+}
+
+static int connect_there(void)
+{
+	return connect_to(connects.connects);
+}
+
+static int connect_elsewhere(void)
+{
+	return connect_to(1);
+}
+
+static int connect_by_sending(void)
+{
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	return sendto(fd, "x", 1, MSG_FASTOPEN, (struct sockaddr *)&peer, sizeof(peer)) < 0 ? errno
+											    : 0;
+}
+
+static void connects_to_what_is_named(void)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	socklen_t len = sizeof(peer);
+
+	if (!judged())
+		return;
+	peer = (struct sockaddr_in){.sin_family = AF_INET,
+				    .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	CU_ASSERT_FATAL(bind(fd, (struct sockaddr *)&peer, len) == 0 && listen(fd, 8) == 0 &&
+			getsockname(fd, (struct sockaddr *)&peer, &len) == 0);
+	connects = (struct sandbox){.connects = ntohs(peer.sin_port)};
+	CU_ASSERT_EQUAL(outcome(&connects, connect_there), 0);
+	CU_ASSERT_EQUAL(outcome(&connects, connect_by_sending), ENOSYS);
+	CU_ASSERT_EQUAL(outcome(&connects, open_v6), 0);
+	CU_ASSERT_EQUAL(outcome(&connects, open_datagrams), ENOSYS);
+	CU_ASSERT_EQUAL(outcome(&connects, open_multipath), ENOSYS);
+	CU_ASSERT_EQUAL(outcome(&connects, open_unix), ENOSYS);
+	CU_ASSERT_EQUAL(outcome(&nothing, connect_there), KILLED + SIGSYS);
+	if (syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION) >= 4)
+		CU_ASSERT_EQUAL(outcome(&connects, connect_elsewhere), EACCES);
+	close(fd);
+}
+
 static int abort_it(void)
 {
 	abort();
@@ -376,6 +462,7 @@ static const struct test tests[] = {
 	{"what no worker ever does ends it", what_no_worker_does_ends_it},
 	{"what libc may try is not there", what_libc_may_try_is_missing},
 	{"of some calls the arguments decide", arguments_decide},
+	{"what is named may be connected to, by TCP", connects_to_what_is_named},
 	{"threads are bound as well, and a worker may abort", threads_and_aborts_remain},
 	{"what the kernel lacks is left, and told", what_is_missing_is_left},
 };

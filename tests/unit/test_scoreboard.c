@@ -13,6 +13,7 @@
 #include "../harness.h"
 #include "observe/board_reader.h"
 #include "observe/scoreboard.h"
+#include "observe/trace.h"
 
 static char path[64];
 static bool disk_is_full;
@@ -508,7 +509,7 @@ static void a_file_that_is_taken_away_is_not_used(void)
 
 static void turn(struct board_slot *slot, uint64_t nanoseconds)
 {
-	board_set(&slot->turn_since, board_now() - nanoseconds);
+	trace_turn(slot, board_now() - nanoseconds);
 	board_turn_ends(slot);
 	CU_ASSERT_EQUAL(board_get(&slot->turn_since), 0);
 }
@@ -543,6 +544,24 @@ static void the_longest_turn_of_a_second_is_kept(void)
 	CU_ASSERT_EQUAL(hold >> 32, second);
 	CU_ASSERT_TRUE((uint32_t)hold >= 1000 && (uint32_t)hold < 60000000);
 	scoreboard_close(&board);
+}
+
+/* At any moment, also in the middle of a turn. */
+static void the_time_that_a_loop_was_busy_adds_up(void)
+{
+	struct board_slot *slot = calloc(1, sizeof(*slot));
+	uint64_t ended;
+
+	CU_ASSERT_EQUAL(board_watch_read(&slot->busy, 1000), 0);
+	trace_turn(slot, 1000);
+	trace_turn(slot, 1700); /* it has begun already */
+	CU_ASSERT_EQUAL(board_watch_read(&slot->busy, 1000), 0);
+	CU_ASSERT_EQUAL(board_watch_read(&slot->busy, 4000), 3000);
+	ended = board_turn_ends(slot);
+	CU_ASSERT_EQUAL(board_watch_read(&slot->busy, ended + 5000), ended - 1000);
+	trace_turn(slot, ended + 10);
+	CU_ASSERT_EQUAL(board_watch_read(&slot->busy, ended + 30), ended - 1000 + 20);
+	free(slot);
 }
 
 static void a_duration_belongs_to_the_bound_that_it_reaches(void)
@@ -662,6 +681,7 @@ static const struct test tests[] = {
 	{"a file that is taken away while its lock is waited for is not used",
 	 a_file_that_is_taken_away_is_not_used},
 	{"the longest turn of a second is kept", the_longest_turn_of_a_second_is_kept},
+	{"the time that a loop was busy adds up", the_time_that_a_loop_was_busy_adds_up},
 	{"a duration belongs to the bound that it reaches",
 	 a_duration_belongs_to_the_bound_that_it_reaches},
 	{"spans are read once, in order; those written over are counted", spans},

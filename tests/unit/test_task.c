@@ -646,6 +646,97 @@ static void the_board_tells_work_from_sleep(void)
 	end(1);
 }
 
+/* ---- woken, and not run yet ---- */
+
+enum { NAP_MS = 5, HOLD_MS = 60 };
+
+static void hold_the_loop(struct request *req)
+{
+	poll(NULL, 0, HOLD_MS);
+	reply_error(req, 404);
+}
+
+static void work_for_a_nap(void *unused)
+{
+	(void)unused;
+	poll(NULL, 0, NAP_MS);
+}
+
+static void nap_on_a_thread(struct request *req)
+{
+	ASYNC_BEGIN(req);
+	AWAIT(req, run_in_threadpool(req, work_for_a_nap, NULL));
+	reply_error(req, 404);
+	ASYNC_END(req);
+}
+
+static void nap_on_the_loop(struct request *req)
+{
+	ASYNC_BEGIN(req);
+	AWAIT(req, sleep_for(req, NAP_MS / 1e3));
+	reply_error(req, 404);
+	ASYNC_END(req);
+}
+
+static void let_others_run(struct request *req)
+{
+	ASYNC_BEGIN(req);
+	AWAIT(req, sleep_for(req, 0));
+	reply_error(req, 404);
+	ASYNC_END(req);
+}
+
+/* The milliseconds of the request's spans of a kind. */
+static double spans_of(struct board_slot *board, uint32_t serial, enum span_kind kind)
+{
+	struct span spans[32];
+	uint64_t next = 0;
+	double sum = 0;
+	size_t count = board_spans(board, &next, spans, sizeof(spans) / sizeof(spans[0]), NULL);
+
+	for (size_t i = 0; i < count; i++)
+		if (spans[i].owner.serial == serial && spans[i].kind == kind)
+			sum += (double)spans[i].duration / 1e6;
+	return sum;
+}
+
+/* Begins with one that naps, and one that then holds the loop for longer. */
+static void nap_beside_a_hold(void (*handler)(struct request *req), struct board_slot *board)
+{
+	static const struct route holder = ASYNC("/", hold_the_loop);
+	const struct route napper = {"/", 1, ROUTE_ASYNC, handler};
+	struct request *req;
+
+	begin(1, 1);
+	memset(board, 0, sizeof(*board));
+	sched.options.board = board;
+	req = request_new(&napper);
+	req->serial = 1;
+	task_resume(req, uv_hrtime());
+	start(&holder);
+	turn_until(&finished, 2);
+	end(2);
+}
+
+static void who_waits_for_a_held_loop_is_ready(void)
+{
+	static struct board_slot board;
+
+	nap_beside_a_hold(nap_on_the_loop, &board);
+	CU_ASSERT_TRUE(spans_of(&board, 1, SPAN_READY) >= HOLD_MS - NAP_MS - 1);
+	CU_ASSERT_TRUE(spans_of(&board, 1, SPAN_AWAIT) >= NAP_MS - 1);
+	CU_ASSERT_TRUE(spans_of(&board, 1, SPAN_AWAIT) < HOLD_MS);
+	nap_beside_a_hold(nap_on_a_thread, &board);
+	CU_ASSERT_TRUE(spans_of(&board, 1, SPAN_POOL) >= NAP_MS - 1);
+	CU_ASSERT_TRUE(spans_of(&board, 1, SPAN_READY) + spans_of(&board, 1, SPAN_POOL_QUEUE) +
+			       spans_of(&board, 1, SPAN_POOL) >=
+		       HOLD_MS - 1);
+	CU_ASSERT_EQUAL(spans_of(&board, 1, SPAN_AWAIT), 0);
+	nap_beside_a_hold(let_others_run, &board);
+	CU_ASSERT_TRUE(spans_of(&board, 1, SPAN_READY) >= HOLD_MS);
+	CU_ASSERT_EQUAL(spans_of(&board, 1, SPAN_AWAIT), 0);
+}
+
 static void sync_handler(struct request *req)
 {
 	just_run(&work);
@@ -1068,6 +1159,8 @@ static const struct test tests[] = {
 	{"a stream that was begun gets no other head, whatever is refused",
 	 a_stream_that_was_begun_gets_no_other_head},
 	{"the board tells work from sleep", the_board_tells_work_from_sleep},
+	{"who waits for a held loop is ready, and does not await",
+	 who_waits_for_a_held_loop_is_ready},
 	{"a job runs on a thread and the loop goes on",
 	 a_job_runs_on_a_thread_and_the_loop_goes_on},
 	{"the CPU pool is another, of lower priority", the_cpu_pool_is_another_of_lower_priority},

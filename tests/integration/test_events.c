@@ -1,0 +1,158 @@
+/* /events beside a load that is too much to tell of each request, and as nginx passes it on. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../harness.h"
+#include "client.h"
+#include "process.h"
+#include "raw.h"
+#include "system.h"
+
+enum { MESSAGE_MAX = 400000 };
+
+static struct system lanes;
+
+static int set_up(void)
+{
+	return !system_start(&lanes, &(struct system_options){.workers = 2});
+}
+
+static int tear_down(void)
+{
+	return !system_stop(&lanes);
+}
+
+static bool listen_to_events(struct raw *raw)
+{
+	char path[DIRECTORY_SIZE + 16];
+
+	snprintf(path, sizeof(path), "%s/admin.sock", lanes.run_dir);
+	return raw_open(raw, path) && raw_get(raw, 1, "/events", "") &&
+	       raw_answers(raw, "\"lost\":0}");
+}
+
+/* More requests than anybody could look at, until burst_wait(). */
+static struct burst *load(void)
+{
+	return burst_start(
+		&lanes, &(struct burst_options){.target = "/", .connections = 8, .repeat = true});
+}
+
+static void buckets_above_a_rate(void)
+{
+	struct burst_result result;
+	struct burst *burst = load();
+	const char *dense;
+	struct raw raw;
+	struct raw newcomer;
+
+	CU_ASSERT_FATAL(listen_to_events(&raw));
+	IN_TIME(raw_answers(&raw, "\"spans\":[],\"buckets\":[{\"w\":\"loop-1\","));
+	dense = strstr(raw.text.data, "\"spans\":[],\"buckets\":[{");
+	CU_ASSERT(dense && strstr(dense, ",\"busy\":0.") && strstr(dense, ",\"p50\":"));
+	/* Who comes now hears of what was, in a message that is no larger for it. */
+	CU_ASSERT_FATAL(listen_to_events(&newcomer));
+	IN_TIME(strstr(newcomer.text.data, "\"buckets\":[{") != NULL);
+	IN_TIME(newcomer.text.len < MESSAGE_MAX);
+	/* A culprit is named all the same. */
+	CU_ASSERT_EQUAL(get(&lanes, "/async/bad-blocking?seconds=0.3")->status, 200);
+	CU_ASSERT(raw_answers(&raw, "\"p\":\"/async/bad-blocking\",\"c\":200}"));
+	burst_wait(burst, &result);
+	CU_ASSERT_EQUAL(result.failed, 0);
+	raw_close(&newcomer);
+	raw_close(&raw);
+}
+
+/* Nobody listened, and the rings are shorter than ten seconds. */
+static void what_nobody_recorded(void)
+{
+	struct burst_result result;
+	struct burst *burst = load();
+	struct raw raw;
+
+	CU_ASSERT(EVENTUALLY(burst_answered(burst) > 30000));
+	burst_wait(burst, &result);
+	CU_ASSERT_FATAL(listen_to_events(&raw));
+	IN_TIME(strstr(raw.text.data, "\"unrecorded\":[{\"w\":\"loop-1\",\"from\":") != NULL);
+	IN_TIME(raw.text.len < MESSAGE_MAX);
+	raw_close(&raw);
+}
+
+/* ---- through nginx ---- */
+
+static size_t messages_in(const char *path)
+{
+	char buffer[65536];
+	size_t count = 0;
+	FILE *file = fopen(path, "re");
+
+	while (file && fgets(buffer, sizeof(buffer), file))
+		count += !strncmp(buffer, "data: {", 7);
+	if (file)
+		fclose(file);
+	return count;
+}
+
+static char head[DIRECTORY_SIZE + 16];
+static char text[DIRECTORY_SIZE + 16];
+
+/* A listener that writes what it hears into text. */
+static pid_t start_curl(void)
+{
+	char url[64];
+
+	snprintf(url, sizeof(url), "http://127.0.0.1:%u/events", (unsigned)lanes.port);
+	snprintf(head, sizeof(head), "%s/head.log", lanes.run_dir);
+	snprintf(text, sizeof(text), "%s/text.log", lanes.run_dir);
+	return process_start((const char *[]){"curl", "-sN", "--compressed", "-D", head, url, NULL},
+			     NULL, text);
+}
+
+static void end_curl(pid_t curl)
+{
+	kill(curl, SIGTERM);
+	waitpid(curl, NULL, 0);
+	unlink(head);
+	unlink(text);
+}
+
+/* Below the rate, that is: a few requests a second beside nothing else. */
+static void single_spans_below_it(void)
+{
+	pid_t curl = start_curl();
+
+	CU_ASSERT(EVENTUALLY(get(&lanes, "/async/cpu-bound?n=12")->status == 200 &&
+			     file_has(text, "\"p\":\"/async/cpu-bound\",\"c\":200}")));
+	end_curl(curl);
+}
+
+/* Compressed, ten messages would fit what nginx could keep; but each is there at once, and a quiet
+ * system says one a second. */
+static void compressed_and_at_once(void)
+{
+	double began = now();
+	pid_t curl = start_curl();
+
+	CU_ASSERT(EVENTUALLY(file_has(text, "data: {")));
+	IN_TIME(now() - began < 1);
+	CU_ASSERT(EVENTUALLY(messages_in(text) >= 3));
+	IN_TIME(now() - began < 4);
+	CU_ASSERT(file_has(head, "Content-Encoding: gzip\r\n"));
+	CU_ASSERT(file_has(head, "Vary: Accept-Encoding\r\n"));
+	CU_ASSERT(file_has(head, "Content-Type: text/event-stream\r\n"));
+	end_curl(curl);
+}
+
+static const struct test tests[] = {
+	{"above a rate it counts, in buckets; a hold is named all the same", buckets_above_a_rate},
+	{"below it tells of each request again", single_spans_below_it},
+	{"what nobody recorded is marked", what_nobody_recorded},
+	{"nginx compresses it, and passes each message on at once", compressed_and_at_once},
+};
+
+const struct suite events_suite = {"events", tests, sizeof(tests) / sizeof(tests[0]), set_up,
+				   tear_down};

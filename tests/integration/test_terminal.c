@@ -1,0 +1,255 @@
+/* What is printed to a terminal fits it, and what it says may be typed is true. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../contrast/table.h"
+#include "../harness.h"
+#include "client.h"
+#include "process.h"
+#include "system.h"
+
+/* Characters of UTF-8 in the longest line. */
+static int longest_line(const char *text)
+{
+	int longest = 0;
+	int len = 0;
+
+	for (; *text; text++) {
+		len = *text == '\n' ? 0 : len + (((unsigned char)*text & 0xc0) != 0x80);
+		longest = len > longest ? len : longest;
+	}
+	return longest;
+}
+
+/* ---- the contrast ---- */
+
+/* Everything as long as it comes: many workers, many clients, long times, all of it noted. */
+static void fill(struct contrast *c, double bare)
+{
+	*c = (struct contrast){.settings = {.sweep = SWEEP_MAX, .cores = 256, .threads = 1024},
+			       .bare = bare};
+	for (int p = 0; p < PATTERNS; p++) {
+		for (int i = 0; i < 2 * SWEEP_MAX; i++) {
+			struct measurement *m = &c->all[c->count++];
+
+			m->burst = (struct burst){.pattern = &patterns[p],
+						  .prefork = i < SWEEP_MAX,
+						  .workers = 57 + i % SWEEP_MAX,
+						  .clients = 500,
+						  .seconds = 0.0208,
+						  .n = 1,
+						  .threads = 1024,
+						  .cores = 256};
+			m->measured = 110.25;
+			m->predicted = 60.5;
+			m->fullest = m->failed = 500;
+			m->fired = 3;
+			m->footprint = (struct footprint){
+				.processes = 64, .threads = 99999, .kilobytes = 9999 * 1024};
+		}
+	}
+}
+
+static const char *table_at(int width, double bare)
+{
+	static struct contrast c;
+	static char *text;
+	char columns[16];
+	size_t len;
+	FILE *out;
+
+	free(text);
+	snprintf(columns, sizeof(columns), "%d", width);
+	setenv("COLUMNS", columns, 1);
+	fill(&c, bare);
+	out = open_memstream(&text, &len);
+	table_print(&c, out);
+	table_print_scaling(&c, out);
+	fclose(out);
+	unsetenv("COLUMNS");
+	return text;
+}
+
+static void the_contrast_fits(void)
+{
+	static const int widths[] = {60, 80, 132};
+
+	for (size_t i = 0; i < sizeof(widths) / sizeof(widths[0]); i++) {
+		const char *text = table_at(widths[i], 1.9);
+
+		CU_ASSERT(longest_line(text) <= widths[i]);
+		CU_ASSERT(longest_line(text) > widths[i] / 2);
+		CU_ASSERT_PTR_NOT_NULL(strstr(text, "the fullest worker had 500"));
+	}
+}
+
+/* Two bare loops cannot have what the lesson needs: so it is not drawn. */
+static void a_busy_machine_is_named(void)
+{
+	CU_ASSERT_PTR_NOT_NULL(strstr(table_at(80, 1.9), "this machine can show"));
+	CU_ASSERT_PTR_NULL(strstr(table_at(80, 1.9), "other programs"));
+	CU_ASSERT_PTR_NULL(strstr(table_at(80, 1.9), "not judged"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(table_at(80, 1.2), "! Two bare loops"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(table_at(80, 1.2), "other programs use the cores"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(table_at(80, 1.2), "not judged:"));
+}
+
+/* ---- the exercises ---- */
+
+static const char *read_all(const char *path)
+{
+	static char text[65536];
+	FILE *file = fopen(path, "re");
+	size_t len = file ? fread(text, 1, sizeof(text) - 1, file) : 0;
+
+	text[len] = '\0';
+	if (file)
+		fclose(file);
+	return text;
+}
+
+/* Most of it is waiting: both widths and numbers of workers side by side. */
+static void the_exercises_fit(void)
+{
+	static const struct {
+		int width;
+		const char *columns;
+		const char *workers;
+	} runs[] = {{60, "COLUMNS=60", "WORKERS=2"}, {80, "COLUMNS=80", "WORKERS=8"}};
+	const char *built = program();
+	char directory[DIRECTORY_SIZE];
+	char path[512];
+	char logs[2][DIRECTORY_SIZE + 16];
+	pid_t pids[2];
+
+	CU_ASSERT_FATAL(directory_make(directory));
+	snprintf(path, sizeof(path), "%.*s/tests/contrast/exercises",
+		 (int)(strrchr(built, '/') - built), built);
+	for (int i = 0; i < 2; i++) {
+		snprintf(logs[i], sizeof(logs[i]), "%s/%d.log", directory, i);
+		pids[i] = process_start(
+			(const char *[]){path, NULL},
+			(const char *[]){runs[i].columns, runs[i].workers, "LC_ALL=C.UTF-8", NULL},
+			logs[i]);
+	}
+	for (int i = 0; i < 2; i++) {
+		const char *text;
+		int status;
+
+		CU_ASSERT_EQUAL(waitpid(pids[i], &status, 0), pids[i]);
+		text = read_all(logs[i]);
+		CU_ASSERT(strlen(text) > 4000);
+		CU_ASSERT(longest_line(text) <= runs[i].width);
+		IN_TIME(status == 0 && !strstr(text, "NOT AS EXPECTED"));
+		CU_ASSERT_PTR_NOT_NULL(strstr(text, " s  exercise-1\n"));
+	}
+	directory_remove(directory);
+}
+
+/* Runs the lines that the exercises print, below such a title, in a system. */
+static void type(const struct system *lanes, const char *commands, struct outcome *outcome)
+{
+	static const char get[] = "get() {\n"
+				  "    curl -so /dev/null -w \"%{time_total} s  $1\\n\" \\\n"
+				  "      \"localhost:${PORT:-8080}/exercise$1\"\n"
+				  "}\n";
+	char script[512];
+
+	snprintf(script, sizeof(script), "%s%s\n", get, commands);
+	run(outcome, (const char *[]){"sh", "-c", script, NULL},
+	    (const char *[]){lanes->port_variable, NULL}, -1);
+	CU_ASSERT_EQUAL(outcome->status, 0);
+}
+
+/* What it says "/" took, in seconds; -1 if it says nothing of it. */
+static double took(const struct outcome *outcome, const char *path)
+{
+	char line[64];
+	const char *at;
+
+	snprintf(line, sizeof(line), " s  %s\n", path);
+	at = strstr(outcome->out, line);
+	while (at && at > outcome->out && at[-1] != '\n')
+		at--;
+	return at ? atof(at) : -1;
+}
+
+static void what_may_be_typed_is_true(int workers)
+{
+	struct outcome outcome;
+	struct system lanes;
+
+	CU_ASSERT_FATAL(system_start(&lanes, &(struct system_options){.workers = workers}));
+	type(&lanes, "get /async/wrap-blocking & sleep 0.2; get /; wait", &outcome);
+	IN_TIME(took(&outcome, "/") >= 0 && took(&outcome, "/") < 0.5);
+	CU_ASSERT(took(&outcome, "/async/wrap-blocking") >= 1.5);
+	type(&lanes, "get /async/bad-blocking & sleep 0.2; get /; wait", &outcome);
+	IN_TIME(took(&outcome, "/") > 0.5);
+	CU_ASSERT(took(&outcome, "/async/bad-blocking") >= 1.5);
+	CU_ASSERT(system_stop(&lanes));
+}
+
+static void typed_with_any_number_of_workers(void)
+{
+	what_may_be_typed_is_true(1);
+	what_may_be_typed_is_true(2);
+	what_may_be_typed_is_true(8);
+}
+
+/* ---- a running system ---- */
+
+static bool fits(const char *script, const struct system *lanes, int width, const char *says)
+{
+	char columns[16];
+	struct outcome outcome;
+
+	snprintf(columns, sizeof(columns), "COLUMNS=%d", width);
+	run(&outcome, (const char *[]){script, NULL},
+	    (const char *[]){lanes->port_variable, lanes->run_dir_variable, columns, NULL}, -1);
+	if (longest_line(outcome.out) > width)
+		printf("    %s at %d: %s\n", script, width, outcome.out);
+	return longest_line(outcome.out) <= width && strstr(outcome.out, says);
+}
+
+/* … of which a loop is held, and two more wait for it. */
+static void a_running_system_fits(void)
+{
+	static const int widths[] = {60, 80};
+	struct burst_options options = {.target = "/async/bad-blocking?seconds=3",
+					.connections = 1};
+	struct burst_result result;
+	struct system lanes;
+	struct burst *burst;
+
+	CU_ASSERT_FATAL(system_start(
+		&lanes, &(struct system_options){.workers = 1, .prefork = 20, .cpu = 1}));
+	CU_ASSERT(fits("spawn/status.sh", &lanes, 80, "exercise-prefork"));
+	burst = burst_start(&lanes, &options);
+	for (size_t i = 0; i < 2; i++) {
+		IN_TIME(WITHIN(
+			2, fits("spawn/top.sh", &lanes, widths[i], "loop-1             HELD ")));
+		CU_ASSERT(longest_line(get(&lanes, "/status?text")->body) <= 80);
+		IN_TIME(strstr(get(&lanes, "/status?text")->body, " /async/bad-blocking") != NULL);
+	}
+	IN_TIME(fits("spawn/status.sh", &lanes, 60, "loop-1             HELD "));
+	burst_wait(burst, &result);
+	CU_ASSERT(system_stop(&lanes));
+}
+
+static const struct test tests[] = {
+	{"make contrast fits 60, 80 and 132 columns", the_contrast_fits},
+	{"make contrast names a machine that cannot show what cores are for",
+	 a_busy_machine_is_named},
+	{"make exercises fits 60 and 80 columns, and comes out with 2 and 8 workers",
+	 the_exercises_fit},
+	{"what the exercises say may be typed is true with 1, 2 and 8 workers",
+	 typed_with_any_number_of_workers},
+	{"make top, make status and /status?text fit, and show who holds a loop",
+	 a_running_system_fits},
+};
+
+const struct suite terminal_suite = {"terminal", tests, sizeof(tests) / sizeof(tests[0]), NULL,
+				     NULL};
