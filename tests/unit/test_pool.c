@@ -231,8 +231,12 @@ static void the_board_shows_what_the_pool_does(void)
 
 	end(begin(1, 2, 0)); /* for the jobs */
 	wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	pool = pool_open(&(struct pool_options){
-		.name = "test", .threads = 1, .queue = 2, .wake_fd = wake_fd, .board = &board});
+	pool = pool_open(&(struct pool_options){.name = "test",
+						.threads = 1,
+						.spares = 1,
+						.queue = 2,
+						.wake_fd = wake_fd,
+						.board = &board});
 	CU_ASSERT_EQUAL(board_get(&board.limit), 1);
 	jobs[0].job.owner = 77;
 	CU_ASSERT_EQUAL(submit(pool, 0), 0);
@@ -270,8 +274,12 @@ static void the_board_tells_who_works_for_nobody(void)
 
 	end(begin(1, 2, 0)); /* for the jobs */
 	wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	pool = pool_open(&(struct pool_options){
-		.name = "test", .threads = 1, .queue = 2, .wake_fd = wake_fd, .board = &board});
+	pool = pool_open(&(struct pool_options){.name = "test",
+						.threads = 1,
+						.spares = 1,
+						.queue = 2,
+						.wake_fd = wake_fd,
+						.board = &board});
 	CU_ASSERT_EQUAL(submit(pool, 0), 0);
 	entered(0);
 	CU_ASSERT_FALSE(pool_cancel(pool, &jobs[0].job));
@@ -295,7 +303,7 @@ static void the_board_tells_who_works_for_nobody(void)
 	end(pool);
 }
 
-/* Two threads, where one is the limit, and no more. */
+/* One thread is the limit, another is spare, and there are no more. */
 static void a_stand_in_has_no_stand_in(void)
 {
 	static struct board_threads board;
@@ -304,8 +312,12 @@ static void a_stand_in_has_no_stand_in(void)
 
 	end(begin(1, 2, 0)); /* for the jobs */
 	wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	pool = pool_open(&(struct pool_options){
-		.name = "test", .threads = 1, .queue = 2, .wake_fd = wake_fd, .board = &board});
+	pool = pool_open(&(struct pool_options){.name = "test",
+						.threads = 1,
+						.spares = 1,
+						.queue = 2,
+						.wake_fd = wake_fd,
+						.board = &board});
 	for (int i = 0; i < 2; i++) {
 		CU_ASSERT_EQUAL(submit(pool, i), 0);
 		entered(i);
