@@ -373,6 +373,14 @@ gone() {
 	done
 }
 
+# Waits for all to end, and then does not.
+end_all() {
+	gone ALL 3 || while
+		signal_all KILL ALL
+		! gone ALL 1
+	do :; done
+}
+
 # Ends every process of the system and removes its files. nginx goes first: it lets go of
 # the port and ends when the requests it has are answered. Then the workers have nothing to do. The
 # admin worker is told at once, for its streams would never end. When all have spoken, the log is closed.
@@ -382,10 +390,9 @@ stop_system() {
 	! alive admin || kill -s TERM "$pid" 2>/dev/null
 	gone nginx "$STOP_TIMEOUT" || signal_all TERM nginx
 	signal_all TERM 'spawn-fcgi setsid setpriv bash multiwatch lanes'
-	gone ALL 3 || while
-		signal_all KILL ALL
-		! gone ALL 1
-	do :; done
+	end_all
+	NAMES="$NAMES|sh|sleep" # what was about to become a worker, perhaps after a pause
+	end_all
 	hurry=
 	signal_all TERM logs.sh
 	gone logs.sh 3 || signal_all KILL logs.sh

@@ -59,7 +59,7 @@ raise_files_limit() {
 # how many there were; where it cannot be written, every start waits. UNIT.dies is there once one waited.
 # shellcheck disable=SC2016 # expanded by the shell that becomes the worker
 PACED='
-unit=$1 most=$(($2 + 10)) file=board/$1 now=$(date +%s)
+unit=$1 most=$(($2 + 10)) file=board/$1 now=$(date +%s 2>/dev/null)
 shift 2
 read -r last count 2>/dev/null <"$file.starts"
 case $last$count in
@@ -70,7 +70,7 @@ count=$((count + 1))
 { echo "$now $count" >"$file.$$" && mv -f "$file.$$" "$file.starts"; } 2>/dev/null || most=0
 if [ "$count" -gt "$most" ]; then
 	{ : >"$file.dies"; } 2>/dev/null
-	time=$(date -u +%Y-%m-%dT%H:%M:%S.%3NZ)
+	time=$(date -u +%Y-%m-%dT%H:%M:%S.%3NZ 2>/dev/null)
 	echo "time=$time level=warning worker=$unit pid=$$ event=start-delayed starts=$count" >&2
 	setpriv --pdeathsig TERM sleep 1
 fi
