@@ -24,8 +24,8 @@ copy_program() {
 
 # The page, with the handlers it shows: copied for the same reasons.
 copy_page() {
-	rm -rf www.new && mkdir -p www.new/handlers &&
-		install -m 644 "$PROJECT"/nginx/www/*.* www.new &&
+	rm -rf www.new && cp -R "$PROJECT"/nginx/www www.new && mkdir www.new/handlers &&
+		chmod -R u=rwX,go=rX www.new &&
 		install -m 644 "$PROJECT"/app/endpoints/*.c www.new/handlers &&
 		rm -rf www && mv www.new www
 }

@@ -46,6 +46,11 @@ const struct front *admin_front(void)
 	return admin.has_front ? &admin.front : NULL;
 }
 
+double admin_slow(void)
+{
+	return (double)admin.slow / 1e9;
+}
+
 /* GET /healthz: who answers, lives. */
 static void healthz(struct request *req)
 {

@@ -29,6 +29,9 @@ const struct scoreboard *admin_board(void);
 /* Where the system is asked from outside; NULL if nobody said. */
 const struct front *admin_front(void);
 
+/* From how many seconds on a loop counts as held. */
+double admin_slow(void);
+
 /* Whether a path, decoded, is one of the admin worker's. */
 bool admin_serves(struct slice path);
 

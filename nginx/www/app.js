@@ -1,60 +1,89 @@
-// The page: the feed goes into the history, the history is drawn; the panels send requests.
+// The page: the feed goes into the history, the history is drawn; the panels have requests sent.
 
-import {Client} from './client.js';
-import {Clock} from './clock.js';
-import {contrastPanel} from './contrast.js';
 import {el, setText} from './dom.js';
-import {exerciseSection} from './exercise.js';
-import {EXERCISES} from './exercises.js';
-import {Feed} from './feed.js';
-import {History} from './history.js';
-import {Holds} from './holds.js';
-import {byPool} from './layout.js';
-import {legend} from './legend.js';
-import {LiveLanes} from './live.js';
-import {Lab} from './lab.js';
-import {tabs} from './tabs.js';
-import {tryPanel} from './try.js';
+import {exerciseSection} from './exercises/exercise.js';
+import {EXERCISES} from './exercises/exercises.js';
+import {Lab} from './exercises/lab.js';
+import {Clock} from './feed/clock.js';
+import {Feed} from './feed/feed.js';
+import {History} from './feed/history.js';
+import {byPool} from './feed/pools.js';
+import {Sender} from './feed/sender.js';
+import {System} from './feed/system.js';
+import {Banner} from './panels/banner.js';
+import {contrastPanel} from './panels/contrast.js';
+import {tabs} from './panels/tabs.js';
+import {tryPanel} from './panels/try.js';
+import {legend} from './picture/legend.js';
+import {LiveLanes} from './picture/live.js';
 
-const feed = new Feed('/events');
+const AGEING = 1000; // how often the banner says how old it is
+
+const feed = new Feed();
 const history = new History();
 const clock = new Clock();
-const client = new Client();
-const lab = new Lab(client, history, clock, feed);
-const holds = new Holds(history, client, clock);
-const live = new LiveLanes(history, clock, client);
+const system = new System();
+const sender = new Sender();
+const lab = new Lab(sender, history, feed);
+const banner = new Banner(history, sender, clock);
+const live = new LiveLanes(history, clock, sender);
 const find = (id) => document.getElementById(id);
 
-feed.addEventListener('open', () => history.rejoin());
 feed.addEventListener('message', ({detail}) => {
 	clock.heard(detail.t);
 	history.apply(detail);
-	holds.update();
+	banner.update();
+	live.offer(new Set(living().map(({pool}) => pool)));
 	setText(find('running'), running());
 });
 feed.addEventListener('state', ({detail: {state, retry}}) => {
 	const text = {connecting: 'Connecting …', live: 'Live', lost: `Connection lost, next try in ${Math.ceil(retry / 1000)} s`}[state];
 	find('feed').dataset.state = state;
 	setText(find('feed'), text);
-	live.connected = state === 'live';
+	live.connected = banner.connected = state === 'live';
+	banner.update();
+	if (state === 'live')
+		system.load();
 });
+setInterval(() => banner.connected || banner.update(), AGEING);
+
+// A job of a "def" handler may be the first that is heard of its request.
+system.addEventListener('change', () => {
+	for (const [path, kind] of system.routes)
+		if (kind === 'sync')
+			history.pooled.add(path);
+});
+
+// While a round runs, its lanes are shown, and stay in view.
+lab.addEventListener('begin', ({detail: {pools}}) => follow(pools));
+lab.addEventListener('end', () => follow(null));
+
+function follow(pools) {
+	const lanes = find('lanes');
+	lanes.style.minHeight = pools ? `${lanes.offsetHeight}px` : ''; // on a narrow screen they leave it
+	lanes.classList.toggle('round', pools !== null);
+	live.follow(pools);
+}
+
+function living() {
+	return [...history.workers.values()].filter((worker) => worker.seen === history.now);
+}
 
 // "2 loop, 2 prefork, 1 cpu"
 function running() {
 	const pools = new Map();
-	for (const worker of history.workers.values())
-		if (worker.seen === history.now)
-			pools.set(worker.pool, (pools.get(worker.pool) ?? 0) + 1);
+	for (const {pool} of living())
+		pools.set(pool, (pools.get(pool) ?? 0) + 1);
 	return [...pools].sort(([a], [b]) => byPool(a, b)).map(([pool, workers]) => `${workers} ${pool}`).join(', ');
 }
 
-find('lanes').append(holds.element, live.element, legend(), live.table, holds.past);
+find('lanes').append(banner.element, live.element, legend(), live.table, banner.past);
 find('panels').append(tabs([
 	['exercises', 'Exercises', el('div', {}, EXERCISES.map((exercise, index) => exerciseSection(exercise, index, lab)))],
-	['try', 'Try it', tryPanel(client)],
-	['contrast', 'Contrast', contrastPanel(lab)],
+	['try', 'Try it', tryPanel(sender, lab, system)],
+	['contrast', 'Contrast', contrastPanel(lab, system)],
 ]));
 feed.connect();
 
 // For recorded feeds and for tests: lanes.feed.accept(message) plays one.
-window.lanes = {feed, history};
+window.lanes = {feed, history, system};

@@ -32,3 +32,8 @@ export function list(words) {
 		return words.join('');
 	return `${words.slice(0, -1).join(', ')} and ${words.at(-1)}`;
 }
+
+export function percent(share) {
+	const percents = share * 100;
+	return `${percents < 10 ? percents.toFixed(1) : Math.round(percents)} %`;
+}

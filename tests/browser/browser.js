@@ -1,24 +1,33 @@
 // Debian's chromium, and pages that take note of everything that must not happen.
 
 import {createRequire} from 'node:module';
+import {pathToFileURL} from 'node:url';
 
 const require = createRequire(`${process.env.MODULES}/`);
 const {chromium} = require('playwright-core');
 
 export const axeSource = require('axe-core').source;
 
-export function launch(home) {
+// Lighthouse's own function, and its settings for a desktop.
+export async function lighthouse() {
+	const [{default: run}, {default: desktop}] = await Promise.all(['lighthouse', 'lighthouse/core/config/desktop-config.js']
+		.map((name) => import(pathToFileURL(require.resolve(name)))));
+	return {run, desktop};
+}
+
+// port: where Lighthouse reaches it.
+export function launch(home, port = 0) {
 	return chromium.launch({
 		executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
 		env: {...process.env, HOME: home, TMPDIR: home}, // nothing is left elsewhere
 		args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
-		       '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+		       '--disable-background-networking', ...(port ? [`--remote-debugging-port=${port}`] : []), '--disable-component-update', '--disable-sync'],
 	});
 }
 
 // page.faults: policy violations, errors in scripts, requests to other hosts.
 export async function open(browser, url, options = {}) {
-	const page = await browser.newPage({viewport: {width: 1280, height: 860}, ...options});
+	const page = await browser.newPage({...(browser.newContext && {viewport: {width: 1280, height: 860}}), ...options});
 	page.faults = [];
 	page.setDefaultTimeout(20_000);
 	page.on('pageerror', (error) => page.faults.push(error.stack));

@@ -21,6 +21,7 @@ try {
 			 get('/prefork/sync/noawait?seconds=1.5'), get('/async/await-many'), get('/async/wrap-blocking?seconds=2.5')];
 	await after(3200);
 	await page.locator('#tab-try').click();
+	await page.locator('#try select[name="pool"]').selectOption('loop');
 	traffic.push(get('/async/await-one?seconds=1'), get('/async/wrap-blocking?seconds=1.2'), get('/async/bad-blocking?seconds=3'));
 	await after(500);
 	await page.getByRole('button', {name: 'Send'}).click();

@@ -9,7 +9,7 @@ import {promisify} from 'node:util';
 
 const execute = promisify(execFile);
 
-function freePort() {
+export function freePort() {
 	return new Promise((resolve, reject) => {
 		const server = createServer().on('error', reject).listen(0, '127.0.0.1', () => {
 			const {port} = server.address();

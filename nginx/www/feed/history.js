@@ -2,15 +2,22 @@
 // put together from the spans of the feed. Bounded in time and in number, whatever arrives.
 //
 // A worker's request is known by its serial, which starts again when the process is replaced; a
-// replaced process is a new generation of the worker.
+// replaced process is a new generation of the worker. Under load the feed tells of each worker what
+// was measured, in stretches of time, and of requests only the long ones. What nobody recorded is
+// known to be unknown.
 
 import {Heartbeat} from './heartbeat.js';
-import {HOLD, KINDS, POOLED} from './kinds.js';
+import {HOLD, KINDS} from './kinds.js';
+import {carriesLoad, poolOf} from './pools.js';
+import {Stretches} from './stretches.js';
 import {Track} from './track.js';
 
 const KEEP = 120_000; // milliseconds
-const MOST_REQUESTS = 4000;
-const MOST_SPANS = 20_000;
+const REPEATED = 10_000; // milliseconds that the first message of a connection reaches back
+const SILENT = 4000; // between two messages: something was missed
+const FORGOTTEN = 1000; // milliseconds between two requests that were forgotten: others were, too
+const MOST_REQUESTS = 6000;
+const MOST_SPANS = 30_000;
 const MOST_HOLDS = 50; // of each worker
 const LEAST_WAIT = 1; // milliseconds that are worth telling
 const LEAST_GAP = 0.5; // milliseconds between two spans of a request
@@ -25,7 +32,7 @@ function filled(parts) {
 	let end = parts[0]?.start;
 	for (const part of parts) {
 		if (part.start - end > LEAST_GAP)
-			all.push({kind: 'await', start: end, end: part.start});
+			all.push({kind: 'ready', start: end, end: part.start});
 		all.push(part);
 		end = Math.max(end, part.end);
 	}
@@ -39,6 +46,10 @@ class Worker {
 	loop = new Track();
 	threads = new Map(); // "blocking 3" → Track
 	heartbeat = new Heartbeat();
+	measured = new Stretches(); // {from, to, busy, inFlight, answers, p50, p99}: times in milliseconds
+	unrecorded = new Stretches(); // its requests there are not known
+	#forgotten = -Infinity;
+	free = -Infinity; // when its loop was last seen with nothing to do
 	holds = []; // {request, start, end}: the loop was held; the last one may still grow
 
 	constructor(name) {
@@ -46,11 +57,36 @@ class Worker {
 	}
 
 	get pool() {
-		return String(this.state.pool ?? this.name.replace(/-\d+$/, ''));
+		return String(this.state.pool ?? poolOf(this.name));
 	}
 
 	get prefork() {
 		return this.state.engine === 'prefork';
+	}
+
+	// Whether a process that has one request at a time has one.
+	get occupied() {
+		return this.prefork && (this.state.in_flight > 0 || Boolean(this.state.loop?.request));
+	}
+
+	// Stretches do not overlap; of one that begins in the last, the rest is taken.
+	measure(bucket) {
+		const from = Math.max(number(bucket.from), this.measured.list.at(-1)?.to ?? -Infinity);
+		const part = (bucket.to - from) / (bucket.to - bucket.from);
+		if (part > 0)
+			this.measured.add({from, to: bucket.to, busy: Math.min(number(bucket.busy), 1), answers: number(bucket.answers) * part,
+				inFlight: number(bucket.in_flight), p50: bucket.p50 ?? NaN, p99: bucket.p99 ?? NaN});
+	}
+
+	// Requests are forgotten in their order: from the last one to this, not all are known any more.
+	forget(request) {
+		this.unrecorded.cover(Math.max(this.#forgotten, request.start - FORGOTTEN), request.end);
+		this.#forgotten = Math.max(this.#forgotten, request.end);
+	}
+
+	// Whether short requests were not recorded one by one meanwhile.
+	summarized(from, to) {
+		return this.measured.within(from, to).length > 0 || this.unrecorded.within(from, to).length > 0;
 	}
 
 	thread(pool, index) {
@@ -78,21 +114,22 @@ export class History {
 	requests = new Map(); // in the order in which they were first heard of
 	now = 0; // of the last message
 	lost = 0; // spans that the server had to overwrite before they were sent
+	pooled = new Set(); // paths whose handlers go through a pool of threads
 	#spans = 0;
 	#known = -Infinity; // spans that ended before this came over the last connection
-
-	// The next message begins with a repetition of the last seconds.
-	rejoin() {
-		this.#known = this.now || -Infinity;
-	}
 
 	apply(message) {
 		if (message.t < this.now - KEEP)
 			this.clear(); // another machine, or it was started anew
+		else if (message.t <= this.now && !message.first)
+			return; // a repetition
+		const before = this.now;
 		this.now = message.t;
 		this.lost += number(message.lost);
 		for (const state of message.workers ?? [])
 			this.#seen(state);
+		this.#missed(message, before);
+		this.#known = message.first && before ? before : -Infinity;
 		for (const span of message.spans ?? [])
 			this.#span(span);
 		this.#known = -Infinity;
@@ -106,6 +143,19 @@ export class History {
 		this.workers.clear();
 		this.requests.clear();
 		this.#spans = 0;
+		this.now = 0;
+	}
+
+	// A worker's request by its number, if it has been told of.
+	find(name, serial) {
+		const worker = this.workers.get(name);
+		return worker && this.requests.get(`${name}/${worker.generation}/${serial}`);
+	}
+
+	// The requests that these workers had meanwhile.
+	at(workers, from, to) {
+		return [...this.requests.values()].filter((request) => workers.has(request.worker) && request.start < to &&
+			(request.over ? request.end : this.now) > from);
 	}
 
 	// What a request is doing now, as a span that has no end yet; null if it is over.
@@ -115,17 +165,26 @@ export class History {
 			return null;
 		const running = worker.state.loop?.request;
 		if (running && running.serial === request.serial)
-			return {kind: 'loop', start: this.now - number(running.for) * 1000, end: this.now};
+			return {kind: 'loop', start: Math.max(this.now - number(running.for) * 1000, lastEnd(request.spans, 0)), end: this.now};
 		if (request.job?.seen === this.now)
 			return {...request.job.span, end: this.now};
 		const start = lastEnd(request.job ? [...request.spans, request.job.span] : request.spans, request.start);
-		return {kind: POOLED.has(request.path) && !request.job ? 'pool-queue' : 'await', start, end: this.now};
+		const done = request.job && !request.spans.some((span) => span.kind === 'pool');
+		const queued = this.pooled.has(request.path) && !request.job && !worker.prefork;
+		return {kind: done ? 'ready' : queued ? 'pool-queue' : 'await', start, end: this.now};
 	}
 
 	// All spans of a request, in order, with the one that lasts. A thread's span is written by the
-	// loop, which may be held; so what was seen of the thread stands in for it. A gap is the time in
-	// which the request could go on, but the loop did not get to it: the server counts it as awaiting.
+	// loop, which may be held; so what was seen of the thread stands in for it. In a gap the request
+	// could go on, but the loop did not get to it.
 	parts(request) {
+		if (!request.over)
+			return this.#parts(request);
+		request.parts ??= this.#parts(request);
+		return request.parts;
+	}
+
+	#parts(request) {
 		const parts = [...request.spans];
 		const open = this.open(request);
 		if (request.job && !parts.some((part) => part.kind === 'pool')) {
@@ -148,12 +207,13 @@ export class History {
 		return sums;
 	}
 
-	// For how long a request waited to be picked up because of a hold of its worker, in milliseconds.
+	// For how long a request waited because of a hold of its worker, in milliseconds: to be picked up,
+	// or to go on after what it awaited, on a thread or not, was done.
 	kept(request, hold) {
-		const wait = request.spans.find((span) => span.kind === 'queue');
-		if (!wait || hold.request === request)
+		if (hold.request === request)
 			return 0;
-		return Math.max(0, Math.min(hold.end, wait.end) - Math.max(hold.start, wait.start));
+		return this.parts(request).filter(({kind}) => kind === 'queue' || kind === 'ready')
+			.reduce((sum, wait) => sum + Math.max(0, Math.min(hold.end, wait.end) - Math.max(hold.start, wait.start)), 0);
 	}
 
 	// Who held the loop meanwhile: [{request, start, end}].
@@ -166,13 +226,19 @@ export class History {
 	victims(worker, hold) {
 		const victims = [];
 		for (const request of this.requests.values()) {
-			if (request.worker !== worker.name || request.end < hold.start || request.start > hold.end)
+			if (request.worker !== worker.name || request.start > hold.end || (request.over && request.end < hold.start))
 				continue;
 			const wait = this.kept(request, hold);
 			if (wait > LEAST_WAIT)
 				victims.push({request, wait});
 		}
 		return victims;
+	}
+
+	// Whether all who waited for a hold are known: the loop has had time for them since, and they were
+	// told of.
+	victimsKnown(worker, hold) {
+		return Math.max(worker.free, (worker.heartbeat.beats.at(-1) ?? 0) - 1000) > hold.end;
 	}
 
 	#worker(name) {
@@ -194,6 +260,20 @@ export class History {
 		worker.seen = this.now;
 	}
 
+	// What this message says of requests that were not told of one by one, or not at all.
+	#missed(message, before) {
+		const told = message.first ? message.t - REPEATED : message.t - SILENT;
+		const loses = message.lost > 0 && !message.unrecorded;
+		for (const worker of this.workers.values())
+			if (before && carriesLoad(worker.pool) && (loses || before < told))
+				worker.unrecorded.cover(before, loses || !message.first ? message.t : told);
+		const since = message.first && before ? before : -Infinity; // what is told again is known better
+		for (const {w, from, to} of message.unrecorded ?? [])
+			this.workers.get(w)?.unrecorded.cover(Math.max(number(from), since), number(to));
+		for (const bucket of message.buckets ?? [])
+			this.workers.get(bucket?.w)?.measure(bucket);
+	}
+
 	// Live state: what lasts is drawn before its span arrives.
 	#alive(state) {
 		const worker = this.workers.get(state?.name);
@@ -201,7 +281,10 @@ export class History {
 			return;
 		const loop = state.loop ?? {};
 		const held = Number.isFinite(loop.held) ? loop.held * 1000 : null;
-		worker.heartbeat.sample(this.now, worker.prefork ? null : held);
+		if (held === null)
+			worker.free = this.now;
+		if (worker.prefork ? !worker.occupied : held === null || held < HOLD)
+			worker.heartbeat.beat(this.now);
 		if (Number.isFinite(loop.request?.serial)) {
 			const start = this.now - number(loop.request.for) * 1000;
 			const request = this.#request(worker, loop.request.serial, loop.request.route, start);
@@ -212,15 +295,21 @@ export class History {
 			for (const job of threads?.busy?.filter((busy) => Number.isFinite(busy?.serial)) ?? []) {
 				const start = this.now - number(job.for) * 1000;
 				const request = this.#request(worker, job.serial, job.route, start);
+				this.pooled.add(request.path);
+				request.parts = null;
 				request.job = {seen: this.now, span: {kind: 'pool', pool, thread: number(job.thread), start, end: this.now}};
 			}
 	}
 
-	// Nothing in flight: whatever seems to last has ended, and the span that said so was lost.
+	#isGone(name) {
+		return !(this.workers.get(name)?.seen >= this.now - 1000);
+	}
+
+	// Nothing in flight, or no worker: whatever seems to last has ended, and the span that said so was lost.
 	#end(states) {
 		const idle = new Set(states.filter((state) => state?.in_flight === 0 && !state.loop?.request).map(({name}) => name));
 		for (const request of this.requests.values())
-			if (idle.has(request.worker) && this.now - request.heard > 1000)
+			if (this.now - request.heard > 1000 && (idle.has(request.worker) || this.#isGone(request.worker)))
 				request.over = true;
 	}
 
@@ -229,7 +318,7 @@ export class History {
 		let request = this.requests.get(key);
 		if (!request) {
 			request = {key, worker: worker.name, generation: worker.generation, serial, path: '',
-				   start, end: start, heard: this.now, status: 0, gone: false, over: false, job: null, spans: []};
+				   start, end: start, heard: this.now, status: 0, gone: false, over: false, job: null, spans: [], parts: null};
 			this.requests.set(key, request);
 		}
 		request.path = path || request.path;
@@ -255,6 +344,8 @@ export class History {
 		const span = {kind: raw.k, start, end};
 		if (raw.k === 'pool' || raw.k === 'pool-queue')
 			span.pool = String(raw.pool ?? 'blocking');
+		if (span.pool && request.path)
+			this.pooled.add(request.path);
 		if (raw.k === 'pool') {
 			span.thread = number(raw.th);
 			worker.thread(span.pool, span.thread).add(span, request);
@@ -269,6 +360,7 @@ export class History {
 			request.over = true;
 		}
 		request.spans.push(span);
+		request.parts = null;
 		this.#spans++;
 	}
 
@@ -277,6 +369,8 @@ export class History {
 		for (const [key, request] of this.requests) {
 			if (this.requests.size <= MOST_REQUESTS && this.#spans <= MOST_SPANS && request.heard >= before)
 				break;
+			if (request.heard >= before)
+				this.workers.get(request.worker)?.forget(request);
 			this.requests.delete(key);
 			this.#spans -= request.spans.length;
 			request.spans.length = 0;
@@ -285,6 +379,8 @@ export class History {
 		for (const [name, worker] of this.workers) {
 			worker.loop.drop(before);
 			worker.heartbeat.drop(before);
+			worker.measured.drop(before);
+			worker.unrecorded.drop(before);
 			worker.holds = worker.holds.filter((hold) => hold.end >= before);
 			for (const [thread, track] of worker.threads) {
 				track.drop(before);

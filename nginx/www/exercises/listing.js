@@ -1,7 +1,7 @@
 // Handlers beside each other: the guide's Python and the C that answers here. The C is the file the
 // server was built from, served with the page, so it cannot grow out of date.
 
-import {el, replace} from './dom.js';
+import {el, replace} from '../dom.js';
 
 const files = new Map();
 

@@ -1,6 +1,6 @@
 // A command line to copy.
 
-import {el, setText} from './dom.js';
+import {el, setText} from '../dom.js';
 
 export function curlBox(text = '') {
 	const code = el('code', {}, text);

@@ -1,6 +1,6 @@
 // Tabs as the ARIA practices have them: arrow keys move, one tab stop for all.
 
-import {el} from './dom.js';
+import {el} from '../dom.js';
 
 // entries: [[id, title, element], …]
 export function tabs(entries) {

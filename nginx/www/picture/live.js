@@ -1,16 +1,20 @@
 // The live lanes: time moves, and can be stopped, stretched and, while stopped, moved.
 
-import {el, setText} from './dom.js';
+import {el, setText} from '../dom.js';
+import {byPool, carriesLoad} from '../feed/pools.js';
+import {notPickedUp} from '../feed/waiting.js';
+import {choices, offer} from '../form.js';
 import {Lanes} from './lanes.js';
-import {carriesLoad, layout} from './layout.js';
-import {requestTable} from './table.js';
-import {notPickedUp} from './waiting.js';
+import {layout} from './layout.js';
+import {textScale} from './paint.js';
+import {measuredTable, requestTable} from './table.js';
 
 // The right edge is this much behind the server, so that a message has arrived before it is due.
 const LAG = 150;
 const SPANS = [1000, 2000, 5000, 10_000, 20_000, 40_000, 80_000];
-const FRAME = 40; // milliseconds between pictures: smooth enough, and the machine is also the server
-const EFFORT = 6; // of this many parts of the time, drawing takes one at most
+const FRAME = 30; // milliseconds between pictures, at least: smooth enough, and the machine is also the server
+const REST = 12; // of them the browser need not even ask whether there is a picture to draw
+const EFFORT = 5; // of this many parts of the time, drawing takes one at most
 const CALM = 1000; // milliseconds between pictures for those who want less motion
 const TABLE_EVERY = 1000;
 const TABLE_ROWS = 40;
@@ -23,29 +27,34 @@ export class LiveLanes {
 	#drawn = 0;
 	#pause = FRAME;
 	#tabled = 0;
+	#filled = null; // what the table shows of time that stands still
 	#dirty = true;
 	#calm = matchMedia('(prefers-reduced-motion: reduce)');
 	#rows = requestTable('Latest requests');
+	#measured = measuredTable('Workers under load');
+	#layout = null;
+	#round = null; // the pools of a round that this page has sent, while it lasts
 
-	constructor(history, clock, client) {
-		Object.assign(this, {history, clock, client});
+	constructor(history, clock, sender) {
+		Object.assign(this, {history, clock, sender});
 		const button = (text, label, onclick) => el('button', {type: 'button', 'aria-label': label, onclick}, text);
 		this.pause = el('button', {type: 'button', 'aria-pressed': 'false', onclick: () => this.toggle()}, 'Pause');
 		this.zoom = el('output', {'aria-label': 'Length of the picture'}, '');
 		this.earlier = button('◀', 'Earlier', () => this.move(-1));
 		this.later = button('▶', 'Later', () => this.move(1));
-		this.pool = el('select', {'aria-label': 'Pool', onchange: () => this.#redraw()},
-			[['', 'All pools'], ['loop', 'loop'], ['prefork', 'prefork'], ['cpu', 'cpu'], ['admin', 'admin'], ['health', 'health']]
-				.map(([value, text]) => el('option', {value}, text)));
-		this.table = el('details', {ontoggle: () => this.#fill(), class: 'as-table'}, el('summary', {}, 'The same as a table'), this.#rows.element);
+		this.pool = el('select', {'aria-label': 'Pool', onchange: () => this.#redraw()}, choices([['', 'All pools']]));
+		this.table = el('details', {ontoggle: () => {
+			this.#filled = null;
+			this.#fill();
+		}, class: 'as-table'}, el('summary', {}, 'The same as a table'), this.#measured.element, this.#rows.element);
 		this.element = el('div', {class: 'live', onkeydown: (event) => this.#key(event)},
 			el('div', {class: 'toolbar', role: 'group', 'aria-label': 'Lanes'},
 				this.pause, this.earlier, this.later,
-				button('−', 'Zoom out', () => this.scale(1)), this.zoom, button('+', 'Zoom in', () => this.scale(-1)),
+				button('−', 'Zoom out', () => this.zoomBy(1)), this.zoom, button('+', 'Zoom in', () => this.zoomBy(-1)),
 				this.pool,
 				el('a', {href: '/trace?seconds=10', download: 'lanes-trace.json', class: 'button', title: 'For ui.perfetto.dev'}, 'Download trace')),
 			this.#lanes.element);
-		this.scale(0);
+		this.zoomBy(0);
 		this.move(0);
 		requestAnimationFrame((time) => this.#frame(time));
 	}
@@ -57,11 +66,28 @@ export class LiveLanes {
 		this.move(0);
 	}
 
-	scale(steps) {
+	zoomBy(steps) {
 		const at = SPANS.indexOf(this.#span) + steps;
 		this.#span = SPANS[Math.min(Math.max(at, 0), SPANS.length - 1)];
 		setText(this.zoom, `${this.#span / 1000} s`);
 		this.#redraw();
+	}
+
+	// Shows the pools of a round only, so that they are in view; null: it is over.
+	follow(pools) {
+		this.#round = pools;
+		this.#redraw();
+	}
+
+	// Offers the pools that there are.
+	offer(pools) {
+		if (offer(this.pool, [['', 'All pools'], ...[...pools].sort(byPool).map((name) => [name, name])]))
+			this.#redraw();
+	}
+
+	// The names of the pools that are shown; null: all that carry load.
+	#pools() {
+		return this.pool.value ? new Set([this.pool.value]) : this.#stopped === null ? this.#round : null;
 	}
 
 	// By quarters of the picture; moving stops time first.
@@ -83,14 +109,15 @@ export class LiveLanes {
 	}
 
 	#frame(time) {
-		requestAnimationFrame((next) => this.#frame(next));
+		setTimeout(() => requestAnimationFrame((next) => this.#frame(next)), REST);
 		const moving = this.#stopped === null && time - this.#drawn >= (this.#calm.matches ? CALM : this.#pause);
 		if (this.clock.known && (moving || this.#dirty)) {
 			const to = this.#stopped ?? this.#edge();
 			this.#dirty = false;
 			this.#drawn = time;
-			this.#lanes.show(layout(this.history, to - this.#span, to, {pool: this.pool.value,
-				waiting: this.#stopped === null ? notPickedUp(this.client, this.history, this.clock) : []}));
+			this.#layout = layout(this.history, to - this.#span, to, {pools: this.#pools(), scale: textScale(),
+				waiting: this.#stopped === null ? notPickedUp(this.sender, this.history, this.clock) : []});
+			this.#lanes.show(this.#layout);
 			this.#pause = Math.max(FRAME, (performance.now() - time) * EFFORT);
 		}
 		if (time - this.#tabled >= TABLE_EVERY) {
@@ -99,20 +126,27 @@ export class LiveLanes {
 		}
 	}
 
+	// While time stands still: what is in the picture.
 	#fill() {
-		if (!this.table.open || this.#stopped !== null)
+		const key = this.#stopped === null ? null : `${this.#stopped} ${this.#span} ${this.pool.value}`;
+		if (!this.table.open || (key !== null && key === this.#filled))
 			return;
-		const pool = this.pool.value;
+		this.#filled = key;
+		if (this.#layout)
+			this.#measured.show(this.#layout);
+		const pools = this.#pools();
 		const of = (request) => this.history.workers.get(request.worker)?.pool;
+		const to = this.#stopped ?? Infinity;
 		this.#rows.show(this.history, [...this.history.requests.values()]
-			.filter((request) => (pool ? of(request) === pool : carriesLoad(of(request))))
+			.filter((request) => (pools ? pools.has(of(request)) : carriesLoad(of(request))) &&
+				(this.#stopped === null || (request.start <= to && (!request.over || request.end >= to - this.#span))))
 			.slice(-TABLE_ROWS).reverse());
 	}
 
 	#key(event) {
 		if (event.target.closest('button, select, a') || event.ctrlKey || event.metaKey || event.altKey)
 			return;
-		const actions = {' ': () => this.toggle(), '+': () => this.scale(-1), '=': () => this.scale(-1), '-': () => this.scale(1)};
+		const actions = {' ': () => this.toggle(), '+': () => this.zoomBy(-1), '=': () => this.zoomBy(-1), '-': () => this.zoomBy(1)};
 		const shifted = {ArrowLeft: () => this.move(-1), ArrowRight: () => this.move(1)};
 		const action = (event.shiftKey ? shifted[event.key] : null) ?? actions[event.key];
 		if (!action)

@@ -29,6 +29,27 @@ const PATTERNS = {
 		c.fillRect(0, 1, TILE, 1);
 		c.fillRect(0, 5, TILE, 1);
 	},
+	ready(c) { // arrow heads: it could go on
+		c.lineWidth = 1.2;
+		c.beginPath();
+		c.moveTo(2, 1);
+		c.lineTo(5.5, 4);
+		c.lineTo(2, 7);
+		c.stroke();
+	},
+	taken(c) { // a grid: shut, though nothing runs
+		c.fillRect(0, 3, TILE, 1);
+		c.fillRect(3, 0, 1, TILE);
+	},
+	unrecorded(c) { // a few small crosses: who knows
+		c.lineWidth = 0.8;
+		c.beginPath();
+		for (const [dx, dy] of [[-1.5, -1.5], [-1.5, 1.5]]) {
+			c.moveTo(4 + dx, 4 + dy);
+			c.lineTo(4 - dx, 4 - dy);
+		}
+		c.stroke();
+	},
 };
 
 function slanted(c) {
@@ -87,6 +108,11 @@ export class Paint {
 			context.strokeRect(x + 0.5, y + 0.5, width - 1, height - 1);
 		}
 	}
+}
+
+// How much larger than 16 pixels the text of the page is: whoever sets a larger one means charts, too.
+export function textScale() {
+	return parseFloat(getComputedStyle(document.documentElement).fontSize) / 16;
 }
 
 // Gives a canvas its size in CSS pixels and a context that draws in them.

@@ -4,14 +4,14 @@
 // The canvas is as large as what can be seen of it and stays in view: hundreds of workers would make
 // a picture that no canvas holds. Only what is in view is painted; where the bars are is known of all.
 
-import {el, setText} from './dom.js';
-import {count, duration} from './format.js';
-import {KINDS} from './kinds.js';
+import {el, setText} from '../dom.js';
+import {capital, KINDS, named} from '../feed/kinds.js';
+import {count, duration, percent} from '../format.js';
 import {HEIGHT, isHold} from './layout.js';
 import {paint, sized} from './paint.js';
 
-const FONT = '11px system-ui, sans-serif';
-const BOLD = '600 12px system-ui, sans-serif';
+const FONT = [11, 'system-ui, sans-serif'];
+const BOLD = [12, 'system-ui, sans-serif'];
 const NEAR = 4; // pixels around a bar that is too thin to hit
 const LEAST_LABEL = 24; // pixels of a bar that has room for text
 const MOST_LABEL = 0.8; // of a bar: the pattern must remain visible
@@ -28,9 +28,11 @@ export class Lanes {
 	#layout = null;
 	#width = 0;
 	#view = {top: 0, bottom: 0}; // what can be seen, in pixels from the picture's top
+	#fonts = null;
 	#bars = []; // {x, y, width, height, lane, part, request}
 	#chosen = null; // {request, start, kind} of the bar that is described
 	#byKey = false;
+	#below = el('p', {class: 'note below'}); // workers that one has to scroll to
 
 	// name: for screen readers; hint: what the line below says while nothing is chosen.
 	constructor(name, hint) {
@@ -40,7 +42,7 @@ export class Lanes {
 			onpointermove: (event) => this.#point(event), onpointerdown: (event) => this.#point(event),
 			onpointerleave: () => this.#byKey || this.#choose(null),
 			onkeydown: (event) => this.#key(event), onscroll: () => this.#redraw()}, this.#room);
-		this.element = el('div', {class: 'lanes'}, this.#stage, this.#details);
+		this.element = el('div', {class: 'lanes'}, this.#stage, this.#below, this.#details);
 		setText(this.#details, hint);
 		new ResizeObserver(([entry]) => {
 			this.#width = entry.contentRect.width;
@@ -52,17 +54,21 @@ export class Lanes {
 		this.#layout = layout;
 		if (!this.#width)
 			return;
-		const gutter = this.#width < 520 ? 74 : 92;
+		const {scale: size} = layout;
+		const font = ([pixels, family], weight = '') => `${weight} ${pixels * size}px ${family}`.trim();
+		this.#fonts = {plain: font(FONT), bold: font(BOLD, '600')};
 		this.#room.style.height = `${layout.height}px`;
 		const top = this.#stage.scrollTop;
 		const height = Math.min(this.#stage.clientHeight, layout.height);
 		this.#view = {top, bottom: top + height};
 		const context = sized(this.#canvas, this.#width, height);
 		context.translate(0, -top);
-		const scale = (this.#width - gutter - 10) / (layout.to - layout.from);
-		const x = (t) => gutter + (t - layout.from) * scale;
+		context.font = this.#fonts.bold;
+		const gutter = 10 + layout.groups.reduce((widest, {lanes: [{label}]}) => Math.max(widest, context.measureText(label).width), 64 * size);
+		const perMs = (this.#width - gutter - 10) / (layout.to - layout.from);
+		const x = (t) => gutter + (t - layout.from) * perMs;
 		this.#bars = [];
-		context.font = FONT;
+		context.font = this.#fonts.plain;
 		context.textBaseline = 'middle';
 		this.#axis(context, layout, x);
 		for (const group of layout.groups) {
@@ -71,6 +77,8 @@ export class Lanes {
 			context.beginPath();
 			context.rect(gutter, group.top - 4, this.#width - gutter, group.bottom - group.top + 8);
 			context.clip();
+			if (this.#sees(group))
+				this.#unrecorded(context, group, x);
 			for (const lane of group.lanes)
 				this.#lane(context, group, lane, x, layout);
 			context.restore();
@@ -78,6 +86,12 @@ export class Lanes {
 				this.#labels(context, group);
 		}
 		this.#mark(context);
+		this.#tellBelow(layout);
+	}
+
+	#tellBelow(layout) {
+		const hidden = layout.groups.filter((group) => group.worker && group.bottom > this.#view.bottom + 1);
+		setText(this.#below, hidden.length ? `Scroll the lanes for ${hidden[0].worker.name}${hidden.length > 1 ? ` and ${count(hidden.length - 1, 'more worker')}` : ''}.` : '');
 	}
 
 	#redraw() {
@@ -92,7 +106,7 @@ export class Lanes {
 	#axis(context, layout, x) {
 		const span = layout.to - layout.from;
 		const step = [50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000]
-			.find((s) => (x(layout.from + s) - x(layout.from)) >= 56) ?? 60_000;
+			.find((s) => (x(layout.from + s) - x(layout.from)) >= 56 * layout.scale) ?? 60_000;
 		const zero = layout.origin ?? layout.to;
 		context.strokeStyle = paint.color('grid');
 		context.fillStyle = paint.color('muted');
@@ -101,14 +115,14 @@ export class Lanes {
 		for (let n = Math.ceil((layout.from - zero) / step); n * step <= span + 0.001 && zero + n * step <= layout.to + 0.001; n++) {
 			const at = Math.round(x(zero + n * step)) + 0.5;
 			context.beginPath();
-			context.moveTo(at, HEIGHT.axis - 4);
+			context.moveTo(at, (HEIGHT.axis - 4) * layout.scale);
 			context.lineTo(at, layout.height);
 			context.stroke();
 			const seconds = (n * step) / 1000;
 			const text = layout.origin === null && n === 0 ? 'now'
 				: `${String(Number(seconds.toFixed(2))).replace('-', '−')} s`;
 			if (at < this.#width - 2 || n === 0)
-				context.fillText(text, Math.min(at, this.#width - 14), 9);
+				context.fillText(text, Math.min(at, this.#width - 14 * layout.scale), 9 * layout.scale);
 		}
 	}
 
@@ -122,6 +136,49 @@ export class Lanes {
 		}
 	}
 
+	// Where requests were not recorded one by one: nothing there does not mean that nothing was.
+	#unrecorded(context, group, x) {
+		const rows = group.lanes.filter((lane) => lane.kind !== 'beat' && lane.kind !== 'facts');
+		if (!rows.length)
+			return;
+		const [top, bottom] = [rows[0].top, rows.at(-1).top + rows.at(-1).height];
+		for (const {from, to} of group.unrecorded) {
+			const [left, width] = [x(from), x(to) - x(from)];
+			context.fillStyle = paint.fill('unrecorded', context);
+			context.fillRect(left, top, width, bottom - top);
+			this.#boxed(context, 'not recorded', left, width, (top + bottom) / 2);
+		}
+	}
+
+	// A text on a ground that can be read through no pattern, if it has room.
+	#boxed(context, text, left, room, middle) {
+		const {width} = context.measureText(text);
+		const size = this.#layout.scale;
+		if (width + 8 > room)
+			return;
+		context.fillStyle = paint.color('label-ground');
+		context.fillRect(left + 3, middle - 7 * size, width + 6, 14 * size);
+		context.fillStyle = paint.color('ink');
+		context.textAlign = 'left';
+		context.fillText(text, left + 6, middle);
+	}
+
+	// As high as the loop was busy, one column for each stretch that was measured.
+	#measured(context, lane, x) {
+		const bottom = lane.top + lane.height - 1;
+		const full = lane.height - 3;
+		const columns = new Path2D();
+		for (const {from, to, busy} of lane.measured) {
+			const [left, high] = [x(from), Math.max(busy * full, busy > 0 ? 1 : 0)];
+			columns.rect(left, bottom - high, Math.max(x(to) - left, 1), high);
+		}
+		context.fillStyle = paint.color('loop-fill');
+		context.fill(columns);
+		context.fillStyle = paint.color('grid');
+		for (const line of [lane.top + 1, bottom])
+			context.fillRect(x(lane.measured[0].from), line, x(lane.measured.at(-1).to) - x(lane.measured[0].from), 1);
+	}
+
 	#lane(context, group, lane, x, layout) {
 		switch (lane.kind) {
 		case 'beat':
@@ -131,11 +188,16 @@ export class Lanes {
 		case 'request':
 			for (const {request, parts} of lane.parts) {
 				for (const part of parts)
-					this.#bar(context, lane, held(group, part) ? 'held' : part.kind, part, request, x, 3);
+					this.#bar(context, lane, group.worker && held(group, part) ? 'held' : part.kind, part, request, x, 3);
 				this.#name(context, lane, request, parts, x);
 			}
 			break;
 		case 'title':
+			break;
+		case 'facts':
+			context.fillStyle = paint.color('ink');
+			context.textAlign = 'left';
+			context.fillText(factsText(lane.facts), x(layout.from) + 4, lane.top + lane.height / 2);
 			break;
 		case 'more':
 			context.fillStyle = paint.color('muted');
@@ -143,9 +205,11 @@ export class Lanes {
 			context.fillText(lane.text, x(layout.from) + 4, lane.top + lane.height / 2);
 			break;
 		default:
+			if (lane.measured?.length && this.#sees(group))
+				this.#measured(context, lane, x);
 			for (const block of lane.blocks) {
 				const holds = held(group, block);
-				this.#bar(context, lane, holds ? 'held' : block.kind, block, block.request, x,
+				this.#bar(context, lane, holds ? 'held' : block.taken ? 'taken' : block.kind, block, block.request, x,
 					  lane.kind === 'loop' ? 2 : 3);
 				if (block.request)
 					this.#name(context, lane, block.request, [block], x, holds);
@@ -173,33 +237,34 @@ export class Lanes {
 			context.lineTo(at + 2.2, middle + 2);
 		}
 		context.stroke();
-		this.#silence(context, group, lane, x, middle + 2);
-		for (const hold of group.holds) {
+		this.#silence(context, lane, x, middle + 2);
+		const [color, said] = group.worker.prefork ? ['muted', 'occupied'] : ['held-text', 'no heartbeat'];
+		for (const hold of lane.silent) {
 			const left = Math.max(x(hold.start), x(layout.from));
 			const right = Math.min(x(hold.end), x(layout.to));
-			context.strokeStyle = paint.color('held-text');
+			context.strokeStyle = paint.color(color);
 			context.lineWidth = 2;
 			context.beginPath();
 			context.moveTo(left, middle + 2);
 			context.lineTo(right, middle + 2);
 			context.stroke();
-			const text = `no heartbeat ${duration(hold.end - hold.start)}`;
+			const text = `${said} ${duration(hold.end - hold.start)}`;
 			if (right - left > context.measureText(text).width + 8) {
-				context.fillStyle = paint.color('held-text');
+				context.fillStyle = paint.color(color);
 				context.textAlign = 'center';
 				context.fillText(text, (left + right) / 2, middle - 4);
 			}
 		}
 	}
 
-	// No message for a while: nothing is known of the loop, which is not the same as a hole.
-	#silence(context, group, lane, x, y) {
+	// No beat for a while: nothing is known of the loop, unless what is drawn over this says so.
+	#silence(context, lane, x, y) {
 		context.strokeStyle = paint.color('muted');
 		context.setLineDash([1, 4]);
 		context.beginPath();
 		lane.beats.forEach((t, i) => {
-			const before = lane.beats[i - 1] ?? t;
-			if (t - before > NEWS && !group.holds.some((hold) => hold.end > before && hold.start < t)) {
+			const before = lane.beats[i - 1] ?? this.#layout.from;
+			if (t - before > NEWS) {
 				context.moveTo(x(before) + 4, y);
 				context.lineTo(x(t) - 4, y);
 			}
@@ -235,6 +300,7 @@ export class Lanes {
 		const [left, right] = parts.map(ends).reduce((a, b) => (b[1] - b[0] > a[1] - a[0] ? b : a));
 		if (right - left < LEAST_LABEL)
 			return;
+		const size = this.#layout.scale;
 		const texts = [`${request.serial} ${request.path.split('/').at(-1)}`, `${request.serial}`];
 		const text = texts.find((t) => context.measureText(t).width + 6 < (right - left) * (holds ? 1 : MOST_LABEL))?.trim();
 		if (!text)
@@ -242,7 +308,7 @@ export class Lanes {
 		const width = context.measureText(text).width;
 		const middle = lane.top + lane.height / 2;
 		context.fillStyle = paint.color(holds ? 'held-ground' : 'label-ground');
-		context.fillRect(left + 3, middle - 6.5, width + 6, 12);
+		context.fillRect(left + 3, middle - 6.5 * size, width + 6, 12 * size);
 		context.fillStyle = paint.color(holds ? 'held-label' : 'ink');
 		context.textAlign = 'left';
 		context.fillText(text, left + 6, middle);
@@ -253,11 +319,11 @@ export class Lanes {
 		for (const lane of group.lanes) {
 			const first = lane.kind === 'beat';
 			const holds = first && group.holds.some((hold) => group.worker.state.loop?.request?.serial === hold.request.serial);
-			context.font = first || lane.kind === 'title' ? BOLD : FONT;
+			context.font = first || lane.kind === 'title' ? this.#fonts.bold : this.#fonts.plain;
 			context.fillStyle = paint.color(holds ? 'held-text' : first || lane.kind === 'title' ? 'ink' : 'muted');
 			context.fillText(lane.label, first || lane.kind === 'title' ? 0 : 8, lane.top + lane.height / 2);
 		}
-		context.font = FONT;
+		context.font = this.#fonts.plain;
 	}
 
 	#mark(context) {
@@ -323,17 +389,24 @@ export class Lanes {
 }
 
 function held(group, part) {
-	return group.worker && !group.worker.prefork && isHold(part);
+	return group.worker !== null && isHold(part);
 }
 
-function describe({part, request}) {
+// "43 % busy · 40 in flight · 1850 requests/s · p50 ≤ 1.0 ms · p99 ≤ 3.0 ms"
+function factsText({old, busy, inFlight, rate, p50, p99}) {
+	const times = Number.isFinite(p50) ? ` · p50 ≤ ${duration(p50)} · p99 ≤ ${duration(p99)}` : '';
+	return `${old ? 'before: ' : ''}${percent(busy)} busy · ${inFlight} in flight · ${Math.round(rate)} requests/s${times}`;
+}
+
+function describe({part, request, lane}) {
 	const length = duration(part.end - part.start);
 	if (!request)
 		return `${count(part.count, 'short run')}, busy ${duration(part.busy)} of ${length}`;
-	const process = part.kind === 'loop' && request.worker.startsWith('prefork');
-	const what = part.holds ? 'holds the loop' : process ? 'running in its process' : KINDS[part.kind].name;
 	if (!request.worker)
 		return `${request.path}, sent from this page ${length} ago: no worker has picked it up.`;
+	const process = lane.kind === 'loop' && lane.label === 'process';
+	const what = part.holds ? `holds the ${process ? 'process' : 'loop'}`
+		: part.taken ? `occupies the process, ${KINDS[part.kind].name}` : process ? 'runs in its process' : KINDS[part.kind].name;
 	const answer = request.status ? `, answered ${request.status}` : request.gone ? ', the client went away' : '';
-	return `Request ${request.serial} ${request.path} on ${request.worker}: ${what} ${part.open ? 'for' : ''} ${length}${part.open ? ' so far' : ''}${answer}`.replace(/ +/g, ' ');
+	return `${capital(named(request))}, ${request.path}: ${what} ${part.open ? 'for' : ''} ${length}${part.open ? ' so far' : ''}${answer}`.replace(/ +/g, ' ');
 }

@@ -1,18 +1,29 @@
 // The exercises: what to predict, what to send, and what the measurement says. No document here.
 //
-// rounds(lab) sends and resolves to the rounds; judge(rounds, lab) resolves to {right: the id of
-// the option that the measurement agrees with, verdict, sentences}.
+// rounds(lab) has the requests sent and resolves to the rounds; judge(rounds, lab) says {right: the id
+// of the option that the measurement agrees with, verdict, sentences}. They are for the pools "exercise"
+// (one loop) and "exercise-prefork" (two processes), so that the story is the same on every system.
 
-import {AT_ONCE} from './client.js';
-import {count, duration, list} from './format.js';
+import {capital, named} from '../feed/kinds.js';
+import {count, duration, list} from '../format.js';
+import {request} from './guide.js';
 
 const BLOCK = 2; // seconds
-const total = (answer) => answer.to - answer.from;
+const MANY = 6; // requests, more than there are processes
 const WAITED = 250; // milliseconds: more is not an accident
-const called = (answer) => (answer.request ? `Request ${answer.request.serial}` : `The request to ${answer.path}`);
-const waited = (answer) => (answer.request ? wait(answer.request) : answer.timing.queue ?? 0);
-const wait = (request) => request.spans.filter((span) => span.kind === 'queue').reduce((sum, span) => sum + span.end - span.start, 0);
+const LOOP = 'exercise';
+const PROCESSES = 'exercise-prefork';
+
+const total = (answer) => answer.ended - answer.sent;
+const called = (answer) => capital(named(answer));
+const waited = (answer) => answer.timing.queue ?? 0;
 const onLoop = (answer) => answer.timing.loop ?? 0;
+
+// Command lines, in which each answer is followed by its time. In a URL, "[1-6]" is six of them.
+const TIMES = "-w '  %{time_total} s\\n'";
+const alone = (url) => `curl -s ${TIMES} 'ORIGIN${url}'`;
+const together = (...urls) => `curl -sZ --parallel-immediate ${TIMES} ${urls.map((url) => `'ORIGIN${url}'`).join(' ')}`;
+const later = (first, second) => `${alone(first)} & sleep 0.3; ${alone(second)}; wait`;
 
 function failures(rounds) {
 	return rounds.flatMap((round) => round.answers)
@@ -20,24 +31,22 @@ function failures(rounds) {
 		.map((answer) => `${answer.url} failed: ${answer.error || answer.status}.`);
 }
 
-// "Request 7 (/async/await-one) waited 1.98 s to be picked up, because request 3 held loop-2."
+// "Request 7 of exercise-1 (/async/await-one) waited 1.98 s to be picked up, because request 3 of …
+// held the loop for 2.00 s."
 function blame(answer, history) {
 	const culprits = answer.request ? history.culprits(answer.request) : [];
-	const who = culprits.map((hold) => `request ${hold.request.serial} (${hold.request.path}) held ${answer.worker} for ${duration(hold.end - hold.start)}`);
+	const who = culprits.map((hold) => `${named(hold.request)} (${hold.request.path}) held the loop for ${duration(hold.end - hold.start)}`);
 	return `${called(answer)} (${answer.path}) waited ${duration(waited(answer))} to be picked up${who.length ? `, because ${list(who)}` : ''}.`;
 }
 
-function blockAll(lab, path, name) {
-	const loops = Math.min(lab.workers('loop').length || 1, AT_ONCE - 1);
-	const blockers = Array.from({length: loops}, (_, i) => ({path: `${path}?seconds=${BLOCK}`, delay: i * 30, role: 'blocker'}));
-	return lab.round(name, [...blockers, {path: '/async/await-one?seconds=0', delay: 300, role: 'bystander'}]);
-}
+const block = (lab, path, name) => lab.round(name, [{...request(path, BLOCK, LOOP), role: 'blocker'},
+	{...request('/async/await-one', 0, LOOP), delay: 300, role: 'bystander'}]);
 
 export const EXERCISES = [
 	{
 		id: 'together',
 		title: 'Sync and async at the same moment',
-		task: '/async/await-one and /sync/noawait are sent together. Each takes 1.5 s. There is one event loop per worker.',
+		task: '/async/await-one and /sync/noawait are sent together. Each takes 1.5 s. They go to the same worker, which has one event loop.',
 		question: 'When has the second of the two been answered?',
 		options: [
 			['together', 'After 1.5 s: neither keeps the other waiting'],
@@ -45,15 +54,15 @@ export const EXERCISES = [
 			['sync', 'The sync one stops the loop, so the async one is late'],
 		],
 		handlers: ['sync_noawait', 'async_await_one'],
-		commands: ["curl -Z --parallel-immediate 'ORIGIN/async/await-one' 'ORIGIN/sync/noawait'"],
-		rounds: async (lab) => [await lab.round('Both at once', [{path: '/sync/noawait?seconds=1.5'}, {path: '/async/await-one?seconds=1.5'}])],
+		commands: [together('/exercise/async/await-one', '/exercise/sync/noawait')],
+		rounds: async (lab) => [await lab.round('Both at once', [request('/sync/noawait', 1.5, LOOP), request('/async/await-one', 1.5, LOOP)])],
 		judge([round]) {
 			const [sync, one] = round.answers;
 			const right = round.wall < 2250 ? 'together' : total(one) > 2250 && total(sync) < 2250 ? 'sync' : 'turns';
 			return {right,
 				verdict: right === 'together' ? 'They ran at the same time.' : 'They did not run at the same time.',
 				sentences: [
-					`Both were answered ${duration(round.wall)} after they were sent, though their sleeps add up to ${duration(sync.timing.pool + one.timing.await)}.`,
+					`One loop had both: that of ${one.worker}. It answered both ${duration(round.wall)} after they were sent, though their sleeps add up to ${duration(sync.timing.pool + one.timing.await)}.`,
 					`${called(sync)} slept on a thread of the pool (${duration(sync.timing.pool)}), as FastAPI runs “def”. ${called(one)} slept nowhere: it awaited for ${duration(one.timing.await)}.`,
 					`The loop was busy with the two for ${duration(onLoop(sync) + onLoop(one))}; the rest of the time it was free for others.`,
 				]};
@@ -70,8 +79,9 @@ export const EXERCISES = [
 			['min', '0.5 s: the shortest'],
 		],
 		handlers: ['async_await_many'],
-		commands: ["curl -i 'ORIGIN/async/await-many?seconds=1.0&seconds=1.5&seconds=0.5'"],
-		rounds: async (lab) => [await lab.round('One request, three sleeps', [{path: '/async/await-many?seconds=1.0&seconds=1.5&seconds=0.5'}])],
+		commands: [alone('/exercise/async/await-many?seconds=1.0&seconds=1.5&seconds=0.5')],
+		rounds: async (lab) => [await lab.round('One request, three sleeps',
+			[{path: '/async/await-many?seconds=1.0&seconds=1.5&seconds=0.5', pool: LOOP, takes: {await: 1500}}])],
 		judge([round]) {
 			const [answer] = round.answers;
 			const took = total(answer);
@@ -87,7 +97,7 @@ export const EXERCISES = [
 	{
 		id: 'blocking',
 		title: 'Blocking the loop, or a thread',
-		task: `A call that blocks for ${BLOCK} s, one for every loop worker so that no loop is left; 0.3 s later a bystander that asks for nothing (await-one with 0 s). First with /async/bad-blocking, then with /async/wrap-blocking.`,
+		task: `A call that blocks for ${BLOCK} s; 0.3 s later, on the same worker, a bystander that asks for nothing (await-one with 0 s). First with /async/bad-blocking, then with /async/wrap-blocking.`,
 		question: 'How long does the bystander wait?',
 		options: [
 			['bad', `With bad-blocking nearly ${BLOCK} s, with wrap-blocking not at all`],
@@ -95,11 +105,11 @@ export const EXERCISES = [
 			['neither', 'Not at all: both handlers are async'],
 		],
 		handlers: ['async_bad_blocking', 'async_wrap_blocking'],
-		commands: [`curl -Z --parallel-immediate 'ORIGIN/async/bad-blocking?seconds=${BLOCK}' 'ORIGIN/async/await-one?seconds=0'`,
-			   `curl -Z --parallel-immediate 'ORIGIN/async/wrap-blocking?seconds=${BLOCK}' 'ORIGIN/async/await-one?seconds=0'`],
+		commands: [later(`/exercise/async/bad-blocking?seconds=${BLOCK}`, '/exercise/async/await-one?seconds=0'),
+			   later(`/exercise/async/wrap-blocking?seconds=${BLOCK}`, '/exercise/async/await-one?seconds=0')],
 		async rounds(lab) {
-			const bad = await blockAll(lab, '/async/bad-blocking', 'bad-blocking');
-			return [bad, await blockAll(lab, '/async/wrap-blocking', 'wrap-blocking')];
+			const bad = await block(lab, '/async/bad-blocking', 'bad-blocking');
+			return [bad, await block(lab, '/async/wrap-blocking', 'wrap-blocking')];
 		},
 		judge(rounds, lab) {
 			const [bad, wrap] = rounds.map((round) => round.answers.find((answer) => answer.role === 'bystander'));
@@ -108,7 +118,7 @@ export const EXERCISES = [
 			const verdicts = {
 				bad: 'A blocking call on the loop stops everybody. On a thread it stops nobody.',
 				both: 'The bystander waited both times: look who held the loop.',
-				neither: 'The bystander found a free loop both times. With WORKERS=1 it could not.',
+				neither: 'The bystander found a free loop both times.',
 			};
 			const beat = (round) => {
 				const silence = lab.silence(round);
@@ -122,8 +132,8 @@ export const EXERCISES = [
 	{
 		id: 'processes',
 		title: 'One request per process',
-		task: `${AT_ONCE} requests that await 0.5 s, first at the prefork pool (a process has one request at a time), then at the loop pool.`,
-		question: 'Which pool is done first?',
+		task: `${MANY} requests that await 0.5 s, first at two processes that have one request at a time (prefork), then at one process with a loop.`,
+		question: 'Which is done first?',
 		options: [
 			['loop', 'The loop: it awaits them all at once'],
 			['same', 'Both take 0.5 s: the handler is the same'],
@@ -131,12 +141,12 @@ export const EXERCISES = [
 		],
 		handlers: ['async_await_one'],
 		note: 'What else a process per request means: a client that keeps its connection open and says nothing occupies a whole process. “make exercises” shows that trap on an nginx of its own.',
-		commands: [`curl -sZ --parallel-immediate 'ORIGIN/prefork/async/await-one?seconds=0.5&_=[1-${AT_ONCE}]'`,
-			   `curl -sZ --parallel-immediate 'ORIGIN/async/await-one?seconds=0.5&_=[1-${AT_ONCE}]'`],
+		commands: [together(`/exercise/prefork/async/await-one?seconds=0.5&_=[1-${MANY}]`),
+			   together(`/exercise/async/await-one?seconds=0.5&_=[1-${MANY}]`)],
 		async rounds(lab) {
-			const burst = (pool) => lab.round(pool, Array.from({length: AT_ONCE}, () => ({path: '/async/await-one?seconds=0.5', pool})));
-			const prefork = await burst('prefork');
-			return [prefork, await burst('loop')];
+			const burst = (name, pool) => lab.round(name, [{...request('/async/await-one', 0.5, pool), times: MANY}]);
+			const prefork = await burst('prefork', PROCESSES);
+			return [prefork, await burst('loop', LOOP)];
 		},
 		judge([prefork, loop]) {
 			const ratio = prefork.wall / loop.wall;
@@ -161,5 +171,8 @@ export function judged(exercise, rounds, lab) {
 	const failed = failures(rounds);
 	if (failed.length)
 		return {right: null, verdict: 'That did not work.', sentences: failed};
+	const disturbed = rounds.flatMap((round) => round.disturbed.map((what) => (rounds.length > 1 ? `${round.name}: ${what}` : what)));
+	if (disturbed.length)
+		return {right: null, disturbed: true, verdict: 'Disturbed: run it again.', sentences: disturbed};
 	return exercise.judge(rounds, lab);
 }

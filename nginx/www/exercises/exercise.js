@@ -1,12 +1,12 @@
 // One exercise on the page: predict, run, look, read.
 
-import {curlBox} from './curl.js';
-import {el, replace} from './dom.js';
+import {el, replace} from '../dom.js';
+import {duration} from '../format.js';
+import {curlBox} from '../panels/curl.js';
+import {Lanes} from '../picture/lanes.js';
+import {requestTable} from '../picture/table.js';
 import {judged} from './exercises.js';
-import {duration} from './format.js';
-import {Lanes} from './lanes.js';
 import {listing} from './listing.js';
-import {requestTable} from './table.js';
 
 const HINT = 'Point at a bar, or use the arrow keys, for details.';
 
@@ -27,20 +27,22 @@ export function exerciseSection(exercise, index, lab) {
 		event.preventDefault();
 		const predicted = new FormData(form).get(exercise.id);
 		run.disabled = true;
+		replace(result);
 		status.textContent = 'Running: watch the lanes.';
 		const rounds = await exercise.rounds(lab);
 		run.disabled = false;
 		run.textContent = 'Run again';
-		status.textContent = 'Done.';
+		status.textContent = rounds.some((round) => round.disturbed.length) ? 'Disturbed.' : 'Done.';
 		show(rounds, predicted);
 	}
 
 	function show(rounds, predicted) {
-		const {right, verdict, sentences} = judged(exercise, rounds, lab);
+		const {right, disturbed, verdict, sentences} = judged(exercise, rounds, lab);
 		const text = (id) => exercise.options.find(([option]) => option === id)?.[1];
 		const met = right === predicted;
 		replace(result,
-			el('p', {class: 'verdict', data: {right: right ?? ''}}, verdict),
+			el('p', {class: 'verdict', data: {right: right ?? '', disturbed: Boolean(disturbed)}}, verdict),
+			disturbed && el('p', {}, 'What was measured is not what your prediction was about. What disturbed it:'),
 			right && el('p', {class: `prediction ${met ? 'met' : 'missed'}`, data: {met}},
 				met ? 'You predicted it.' : `You predicted “${text(predicted)}”. Measured was: “${text(right)}”.`),
 			el('ul', {class: 'sentences'}, sentences.map((sentence) => el('li', {}, sentence))),
@@ -49,6 +51,8 @@ export function exerciseSection(exercise, index, lab) {
 
 	function picture(round) {
 		const name = `${round.name}, ${duration(round.wall)}`;
+		if (!Number.isFinite(round.wall))
+			return null;
 		const lanes = new Lanes(`Lanes of ${exercise.title}: ${name}`, HINT);
 		const table = requestTable(`Requests of ${name}`);
 		lanes.show(lab.picture(round));

@@ -1,16 +1,13 @@
 // Is a loop alive? Each message of the feed that finds it free, or busy for less than a hold, is a
 // beat: ten a second while there is work anywhere, one a second at rest. A held loop misses its
-// beats; how long exactly is known from the spans.
-
-import {HOLD} from './kinds.js';
+// beats; how long exactly is known from the spans. A process that has one request at a time beats
+// while it could take one.
 
 export class Heartbeat {
 	beats = []; // times, ascending
 
-	// held: for how many milliseconds the loop has been busy at time t, or null.
-	sample(t, held) {
-		if (held === null || held < HOLD)
-			this.beats.push(t);
+	beat(t) {
+		this.beats.push(t);
 	}
 
 	within(from, to) {

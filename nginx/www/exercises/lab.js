@@ -1,0 +1,115 @@
+// A round of requests and what became of them: has them sent, waits until the feed has told the whole
+// story, and brings answers and history together.
+//
+// Events: "begin" and "end" of a round (detail: {pools}).
+
+import {byPool, isReachable} from '../feed/pools.js';
+import {layout} from '../picture/layout.js';
+import {textScale} from '../picture/paint.js';
+import {disturbances} from './judge.js';
+
+const TOLD = 2500; // milliseconds that the feed gets to tell of the last answer
+const MARGIN = 0.03; // of a picture's length, on both sides
+
+const after = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+export class Lab extends EventTarget {
+	constructor(sender, history, feed) {
+		super();
+		Object.assign(this, {sender, history, feed});
+	}
+
+	// The living workers of a pool.
+	workers(pool) {
+		return [...this.history.workers.values()]
+			.filter((worker) => worker.pool === pool && this.history.now - worker.seen < 2000);
+	}
+
+	// The names of the pools that requests can be sent to: of processes that have one request at a time, of
+	// loops, or both.
+	pools(prefork = null) {
+		const workers = [...this.history.workers.values()].filter((worker) => prefork === null || worker.prefork === prefork);
+		return [...new Set(workers.map(({pool}) => pool))].filter(isReachable).sort(byPool);
+	}
+
+	// requests: as Sender.send takes them, with `takes` (the milliseconds of each kind that a request
+	// asks for) and `role`. Resolves to {name, answers, wall, from, to, usage, disturbed}; an answer has
+	// `request`, which is null if the feed did not tell. Times are the server's.
+	async round(name, requests) {
+		const pools = new Set(requests.map(({pool}) => pool));
+		const usage = new Usage(this, pools);
+		this.#say('begin', pools);
+		const answers = (await this.sender.send(requests)).map((answer) => ({...answer, request: null}));
+		usage.stop();
+		const came = answers.filter((answer) => answer.worker);
+		const from = Math.min(...came.map((answer) => answer.sent));
+		const to = Math.max(...came.map((answer) => answer.ended));
+		await this.#told(came, to);
+		this.#say('end', pools);
+		const round = {name, answers, from, to, wall: to - from, usage: usage.most};
+		return {...round, disturbed: disturbances(round, this.history)};
+	}
+
+	// The picture of a round: its requests only, on the workers that had them. length: of the time that
+	// it shows, if it is to have the scale of another.
+	picture(round, length = round.to - round.from) {
+		const requests = new Set(round.answers.map((answer) => answer.request).filter(Boolean));
+		const names = new Set(round.answers.map((answer) => answer.worker).filter(Boolean));
+		const margin = length * MARGIN;
+		return layout(this.history, round.from - margin, round.from + length + margin, {only: requests, workers: names, origin: round.from, scale: textScale()});
+	}
+
+	// The longest that a loop which answered did not beat, in milliseconds.
+	silence(round) {
+		const names = new Set(round.answers.map((answer) => answer.worker));
+		let longest = 0;
+		for (const name of names)
+			for (const hold of this.history.workers.get(name)?.holds ?? [])
+				if (hold.end > round.from && hold.start < round.to)
+					longest = Math.max(longest, hold.end - hold.start);
+		return longest;
+	}
+
+	async #told(answers, to) {
+		const deadline = performance.now() + TOLD;
+		for (;;) {
+			for (const answer of answers)
+				answer.request = this.history.find(answer.worker, answer.serial) ?? null;
+			const known = (answer) => answer.request?.over || this.history.workers.get(answer.worker)?.summarized(answer.sent, this.history.now);
+			if ((answers.every(known) && this.history.now > to) || performance.now() > deadline)
+				return;
+			await after(50);
+		}
+	}
+
+	#say(type, pools) {
+		this.dispatchEvent(new CustomEvent(type, {detail: {pools}}));
+	}
+}
+
+// What pools used while a round lasted: the most that the feed saw. Threads are those at work, and the
+// one of the loop or process itself.
+class Usage {
+	most = {processes: 0, threads: 0, memory: 0};
+	#sample = () => {
+		const workers = [...this.pools].flatMap((pool) => this.lab.workers(pool));
+		const sum = (value) => workers.reduce((total, worker) => total + (value(worker.state) ?? NaN), 0);
+		this.most = {processes: Math.max(this.most.processes, workers.length),
+			     threads: Math.max(this.most.threads, sum(threads)),
+			     memory: Math.max(this.most.memory, sum(({memory}) => memory))};
+	};
+
+	constructor(lab, pools) {
+		Object.assign(this, {lab, pools});
+		this.#sample();
+		lab.feed.addEventListener('message', this.#sample);
+	}
+
+	stop() {
+		this.lab.feed.removeEventListener('message', this.#sample);
+	}
+}
+
+function threads({pools = {}}) {
+	return Object.values(pools).reduce((sum, {running = 0}) => sum + running, 1);
+}

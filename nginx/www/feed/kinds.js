@@ -1,0 +1,28 @@
+// What a request can be doing: one entry for each kind of span in the feed, in the order in which
+// they usually happen. `busy` kinds occupy somebody (the loop, a thread); in the others a request
+// waits and costs nothing.
+export const KINDS = {
+	queue: {name: 'waiting to be picked up', busy: false},
+	loop: {name: 'on the loop', busy: true},
+	await: {name: 'awaiting', busy: false},
+	'pool-queue': {name: 'queued for a thread', busy: false},
+	pool: {name: 'on a thread', busy: true},
+	ready: {name: 'ready, waiting for the loop', busy: false},
+};
+
+// Longer than this on the loop is a hold, in milliseconds: what the server says (--slow-callback), and
+// until then asyncio's slow_callback_duration.
+export let HOLD = 100;
+
+export function setHold(ms) {
+	HOLD = ms;
+}
+
+// What a request is called on the page: a number alone would be another request on each worker.
+export function named(request) {
+	return `request ${request.serial} of ${request.worker}`;
+}
+
+export function capital(text) {
+	return text[0].toUpperCase() + text.slice(1);
+}

@@ -1,0 +1,102 @@
+// Which loop is held, by whom, and who waits because of it: one line that is always there, and the
+// list of what was seen. It says no more than is known.
+
+import {el, replace, setText} from '../dom.js';
+import {HOLD, named} from '../feed/kinds.js';
+import {notPickedUp} from '../feed/waiting.js';
+import {count, duration, list} from '../format.js';
+
+const SHOWN = 5; // holds
+const NAMED = 3; // of those who wait
+
+const called = (request) => `${named(request)}${request.path ? ` ${request.path}` : ''}`;
+
+export class Banner {
+	connected = false;
+	#line = el('p', {class: 'holding'});
+	#said = el('p', {class: 'hidden', role: 'status'}); // changes twice per hold, not ten times a second
+	#list = el('ul', {class: 'held'});
+	element = el('div', {class: 'holds'}, this.#line, this.#said);
+	past = el('details', {class: 'past', ontoggle: () => this.#showPast()}, el('summary', {}, 'Loops that were held'), this.#list,
+		el('p', {class: 'note'}, 'The last ones, newest first, with those they kept waiting.'));
+
+	constructor(history, sender, clock) {
+		Object.assign(this, {history, sender, clock});
+	}
+
+	update() {
+		const now = this.connected ? this.#held() : [];
+		this.element.classList.toggle('now', now.length > 0);
+		this.element.classList.toggle('away', !this.connected);
+		this.element.dataset.held = now.map(({worker}) => worker.name).join(' ');
+		setText(this.#line, this.#text(now));
+		setText(this.#said, now.length ? `${list(now.map(({worker}) => worker.name))} held` : '');
+		this.#showPast();
+	}
+
+	#held() {
+		return [...this.history.workers.values()].filter((worker) => !worker.prefork && worker.seen === this.history.now)
+			.map((worker) => ({worker, held: worker.state.loop?.held * 1000, request: worker.state.loop?.request}))
+			.filter(({held}) => held >= HOLD);
+	}
+
+	#text(now) {
+		if (!this.history.workers.size)
+			return this.connected ? 'Nothing heard of any worker yet.' : 'Not connected: nothing is known of any worker.';
+		if (!this.connected)
+			return `The connection is gone. What is shown is ${duration(Math.max(this.clock.now() - this.history.now, 0))} old; what the loops do now is not known.`;
+		return now.length ? `${now.map((hold) => this.#sentence(hold)).join(' ')} ${this.#ours()}` : this.#last();
+	}
+
+	#sentence({worker, held, request}) {
+		const by = request ? ` by request ${request.serial} ${request.route}` : '';
+		const others = (worker.state.in_flight ?? 1) - 1;
+		return `${worker.name} has been held for ${duration(held)}${by}${others > 0 ? `, with ${count(others, 'other request')} in flight on it` : ''}.`;
+	}
+
+	// Whom it keeps waiting can be told from the server only when it picks them up; of what this
+	// page has sent, we know.
+	#ours() {
+		const waiting = notPickedUp(this.sender, this.history, this.clock);
+		const names = waiting.slice(0, NAMED).map(({path, start}) => `${path} (${duration(this.clock.now() - start)})`);
+		if (waiting.length > NAMED)
+			names.push(`${waiting.length - NAMED} more`);
+		return names.length ? `Not picked up yet: ${list(names)}.` : '';
+	}
+
+	#last() {
+		const [hold] = this.#holds();
+		if (!hold)
+			return 'All loops are free.';
+		return `All loops are free. Last held: ${hold.worker.name} for ${duration(hold.end - hold.start)} by ${called(hold.request)}. ${this.#kept(hold)}`;
+	}
+
+	// Newest first.
+	#holds() {
+		return [...this.history.workers.values()].flatMap((worker) => worker.holds.map((hold) => ({worker, ...hold})))
+			.sort((a, b) => b.start - a.start).slice(0, SHOWN);
+	}
+
+	#kept(hold) {
+		const victims = this.history.victims(hold.worker, hold);
+		const said = victims.slice(0, NAMED).map(({request, wait}) => `${called(request)} (${duration(wait)})`);
+		if (victims.length > NAMED)
+			said.push(`${victims.length - NAMED} more`);
+		const known = victims.length ? `It kept waiting: ${list(said)}.` : '';
+		if (!this.history.victimsKnown(hold.worker, hold))
+			return `${known} Who ${known ? 'else ' : ''}waited is not known yet.`.trim();
+		if (hold.worker.summarized(hold.start, hold.end))
+			return `${known} Short waits were not recorded meanwhile.`.trim();
+		return known || 'Nobody waited.';
+	}
+
+	#showPast() {
+		if (!this.past.open)
+			return;
+		const texts = this.#holds().map((hold) => `${hold.worker.name}: ${called(hold.request)}, ${duration(hold.end - hold.start)}. ${this.#kept(hold)}`);
+		if (texts.join() === this.#list.dataset.shown)
+			return;
+		this.#list.dataset.shown = texts.join();
+		replace(this.#list, texts.map((text) => el('li', {}, text)));
+	}
+}

@@ -1,0 +1,128 @@
+// Try it: any endpoint, with parameters, several at once, on a pool of choice.
+
+import {el, setText} from '../dom.js';
+import {GUIDE} from '../exercises/guide.js';
+import {KINDS} from '../feed/kinds.js';
+import {prefix} from '../feed/pools.js';
+import {MOST} from '../feed/sender.js';
+import {count, duration} from '../format.js';
+import {paint, sized} from '../picture/paint.js';
+import {curlBox} from './curl.js';
+import {field, offer} from '../form.js';
+
+const MOST_ANSWERS = 40; // that are shown
+const BODY = 300; // bytes of an answer's body that /burst tells
+const WAITED = 20; // milliseconds in line that are worth telling
+const FIRST = '/async/await-one';
+
+// The same from a terminal; several at once, each with a number of its own.
+export function curlLine(url, times = 1) {
+	if (times === 1)
+		return `curl -i '${location.origin}${url}'`;
+	const join = url.includes('?') ? '&' : '?';
+	return `curl -sZ --parallel-immediate --parallel-max ${times} -w '  %{time_total} s\\n' '${location.origin}${url}${join}_=[1-${times}]'`;
+}
+
+export function tryPanel(sender, lab, system) {
+	const endpoint = el('select', {name: 'endpoint', onchange: () => choose()});
+	const query = el('input', {name: 'query', autocomplete: 'off', spellcheck: 'false'});
+	const times = el('input', {name: 'times', type: 'number', min: '1', max: String(MOST), value: '1', required: true});
+	const pool = el('select', {name: 'pool'});
+	const where = el('p', {class: 'note'});
+	const one = curlBox();
+	const answers = el('ol', {class: 'answers', reversed: true});
+	const said = el('p', {class: 'note', role: 'status'});
+	const form = el('form', {onsubmit: send, oninput: describe},
+		el('div', {class: 'fields'}, field('Endpoint', endpoint), field('Query', query), field('At once', times), field('Pool', pool)),
+		where, one.element,
+		el('div', {class: 'actions'}, el('button', {type: 'submit', class: 'primary'}, 'Send'), said));
+
+	system.addEventListener('change', () => {
+		const fresh = !endpoint.options.length;
+		const changed = offer(endpoint, [...system.routes.keys()].map((path) => [path, path]));
+		if (fresh && system.routes.has(FIRST))
+			endpoint.value = FIRST;
+		if (fresh || changed)
+			choose();
+	});
+	lab.feed.addEventListener('message', () => {
+		offer(pool, lab.pools().map((name) => [name, name]));
+		describe();
+	});
+
+	function choose() {
+		query.value = GUIDE[endpoint.value]?.query ?? '';
+		describe();
+	}
+
+	function path() {
+		const parameters = new URLSearchParams(query.value).toString();
+		return endpoint.value + (parameters && `?${parameters}`);
+	}
+
+	function describe() {
+		const n = Math.max(1, Math.min(MOST, Number(times.value) || 1));
+		one.show(curlLine(prefix(pool.value) + path(), n));
+		const workers = lab.workers(pool.value);
+		const limit = workers[0]?.state.pools?.blocking?.limit;
+		setText(where, `${pool.value}: ${workers[0]?.prefork ? `${count(workers.length, 'process', 'processes')}, each with one request at a time`
+			: `${count(workers.length, 'loop')}, each with ${count(limit ?? 0, 'thread')} for what blocks`}. The server itself sends the requests, so that no browser's limit of connections shows.`);
+	}
+
+	async function send(event) {
+		event.preventDefault();
+		const n = Number(times.value);
+		setText(said, `${count(n, 'request')} sent …`);
+		const all = await sender.send([{path: path(), pool: pool.value, times: n}]);
+		answers.prepend(...all.slice(0, MOST_ANSWERS).map(answerItem));
+		while (answers.childElementCount > MOST_ANSWERS)
+			answers.lastElementChild.remove();
+		setText(said, summary(all));
+	}
+
+	return el('div', {}, form, answers);
+}
+
+// "50 answers in 3.01 s, from 1 worker. 10 were queued for a thread, the longest for 1.50 s."
+function summary(all) {
+	const came = all.filter((answer) => !answer.error);
+	if (!came.length)
+		return `No answer: ${all[0].error}.`;
+	const wall = Math.max(...came.map(({ended}) => ended)) - Math.min(...came.map(({sent}) => sent));
+	const workers = new Set(came.map(({worker}) => worker).filter(Boolean)).size;
+	const failed = all.filter(({error, status}) => error || status >= 400).length;
+	const waits = ['queue', 'pool-queue', 'ready'].map((kind) => {
+		const long = came.map(({timing}) => timing[kind] ?? 0).filter((ms) => ms > WAITED);
+		return long.length ? ` ${long.length} ${long.length === 1 ? 'was' : 'were'} ${KINDS[kind].name}, the longest for ${duration(Math.max(...long))}.` : '';
+	});
+	return `${count(came.length, 'answer')} in ${duration(wall)}${workers ? `, from ${count(workers, 'worker')}` : ''}${failed ? `, ${failed} of them errors` : ''}.${waits.join('')}${all.length > MOST_ANSWERS ? ` The first ${MOST_ANSWERS} are shown.` : ''}`;
+}
+
+function answerItem(answer) {
+	const total = answer.ended - answer.sent;
+	const parts = Object.keys(KINDS).filter((kind) => answer.timing[kind] > 0.0005);
+	return el('li', {data: {status: answer.status, worker: answer.worker, serial: answer.serial}},
+		el('p', {class: 'head'}, el('strong', {class: answer.status >= 400 || answer.error ? 'bad' : ''}, answer.error || String(answer.status)),
+			` ${answer.url} `, el('span', {class: 'note'}, `${answer.worker ? `request ${answer.serial} of ${answer.worker}` : ''} · ${duration(total)}`)),
+		parts.length ? timingBar(answer, parts, total) : null,
+		parts.length ? el('p', {class: 'timing'}, parts.map((kind) => `${KINDS[kind].name} ${duration(answer.timing[kind])}`).join(' · ')) : null,
+		el('pre', {tabindex: '0', role: 'group', 'aria-label': 'Answer'}, el('code', {}, answer.body + (answer.body.length >= BODY ? ' …' : ''))));
+}
+
+function timingBar(answer, parts, total) {
+	const canvas = el('canvas', {class: 'bar', 'aria-hidden': 'true'});
+	const draw = () => {
+		const width = canvas.clientWidth;
+		if (!width)
+			return;
+		const context = sized(canvas, width, 12);
+		let x = 0;
+		for (const kind of parts) {
+			const length = (answer.timing[kind] / total) * width;
+			paint.bar(context, kind, x, 0, Math.min(length, width - x), 12);
+			x += length;
+		}
+	};
+	new ResizeObserver(draw).observe(canvas);
+	return canvas;
+}

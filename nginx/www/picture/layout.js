@@ -1,0 +1,176 @@
+// Where everything goes: a stretch of history as groups of lanes. Pure: no canvas, no document.
+// Rows are in pixels from the top, times stay times.
+//
+// A worker is a group. Its first lane is the heartbeat, then what its loop does, then one row for
+// each request, in which its parts follow each other, then one lane for each thread that had work.
+// A worker that did nothing in that stretch is its heartbeat only. Under load the loop's lane is as
+// high as the loop was busy, and a line of text says what else was measured.
+
+import {HOLD} from '../feed/kinds.js';
+import {byPool, carriesLoad} from '../feed/pools.js';
+
+export const HEIGHT = {axis: 22, beat: 20, loop: 24, measured: 36, facts: 16, request: 15, thread: 15, gap: 12};
+const MOST_ROWS = 12; // requests, and threads, that are drawn for each worker
+const OLD = 1500; // milliseconds after which what was measured is no longer so
+const JITTER = 2; // milliseconds that requests may overlap and still share a row
+
+// Shares rows among requests: each takes the first one that is free at its start.
+function pack(requests, most) {
+	const rows = [];
+	let left = 0;
+	for (const request of requests) {
+		const row = rows.find((r) => r.until <= request.from + JITTER) ?? (rows.length < most ? {requests: []} : null);
+		if (!row) {
+			left++;
+			continue;
+		}
+		if (!row.requests.length)
+			rows.push(row);
+		row.until = request.to;
+		row.requests.push(request);
+	}
+	return {rows, left};
+}
+
+function requestsOf(history, requests, from, to) {
+	const found = [];
+	for (const request of requests) {
+		if (request.over && request.end < from)
+			continue;
+		const parts = history.parts(request);
+		if (!parts.length)
+			continue;
+		const end = parts.reduce((latest, part) => Math.max(latest, part.end), -Infinity);
+		if (end >= from && parts[0].start <= to)
+			found.push({request, parts, from: parts[0].start, to: end});
+	}
+	return found.sort((a, b) => a.from - b.from);
+}
+
+// A track's blocks, with the one that lasts.
+function blocksOf(track, from, to, open) {
+	const blocks = track ? track.within(from, to) : [];
+	return open ? [...blocks, open] : blocks;
+}
+
+// What was measured of a worker in the last second before a time, or when it was measured last; null
+// if it was not.
+export function facts(worker, to) {
+	const {list} = worker.measured;
+	const last = list.findLast((stretch) => stretch.from < to);
+	if (!last)
+		return null;
+	const second = list.filter((stretch) => stretch.to <= last.to && stretch.to > last.to - 1000);
+	const time = second.reduce((sum, stretch) => sum + stretch.to - stretch.from, 0);
+	const sum = (name) => second.reduce((total, stretch) => total + stretch[name], 0);
+	const busy = second.reduce((total, stretch) => total + stretch.busy * (stretch.to - stretch.from), 0) / time;
+	const most = (name) => second.reduce((high, stretch) => (stretch[name] > high || Number.isNaN(high) ? stretch[name] : high), NaN);
+	return {busy, old: to - last.to > OLD, inFlight: last.inFlight, rate: sum('answers') / time * 1000, p50: most('p50'), p99: most('p99')};
+}
+
+// Of a process that has one request at a time: when it was taken, waiting or not.
+function taken(requests) {
+	return requests.map(({parts}) => parts.filter((part) => part.kind !== 'queue'))
+		.filter((parts) => parts.length)
+		.map((parts) => ({start: parts[0].start, end: parts.at(-1).end}));
+}
+
+function group(history, worker, from, to, known) {
+	const requests = requestsOf(history, known, from, to);
+	for (const part of requests.flatMap(({parts}) => parts).filter((p) => p.open))
+		part.end = Math.max(part.start, to);
+	// What no track has yet: it lasts, or the loop has not come to write it down.
+	const open = requests.flatMap(({request, parts}) =>
+		parts.filter((part) => part.open || part === request.job?.span).map((part) => ({...part, request, count: 1, busy: part.end - part.start})));
+	const holds = worker.holds.filter((hold) => hold.end >= from && hold.start <= to);
+	const silent = worker.prefork ? taken(requests) : holds;
+	const lanes = [{kind: 'beat', label: worker.name, height: HEIGHT.beat, silent,
+			beats: worker.heartbeat.within(from, to)
+				.filter((t) => !silent.some((hold) => t > hold.start && t < hold.end))}];
+	// A process that has one request at a time is taken while that request waits, too.
+	const loop = worker.prefork
+		? requests.flatMap(({request, parts}) => parts.filter((part) => part.kind !== 'queue')
+			.map((part) => ({...part, request, count: 1, taken: !isHold(part) && part.kind !== 'loop'})))
+		: blocksOf(worker.loop, from, to, open.find((part) => part.kind === 'loop'));
+	const threads = new Map([...worker.threads].map(([name, track]) => [name, track.within(from, to)]));
+	for (const part of open.filter((p) => p.kind === 'pool' && p.thread !== undefined))
+		threads.set(`${part.pool} ${part.thread}`, blocksOf(worker.threads.get(`${part.pool} ${part.thread}`), from, to, part));
+	const busy = [...threads].filter(([, blocks]) => blocks.length)
+		.sort(([a], [b]) => a.localeCompare(b, 'en', {numeric: true}));
+	const measured = worker.measured.within(from, to);
+	const unrecorded = worker.unrecorded.within(from, to);
+
+	if (loop.length || requests.length || busy.length || measured.length || unrecorded.length) {
+		lanes.push({kind: 'loop', label: worker.prefork ? 'process' : 'loop', height: measured.length ? HEIGHT.measured : HEIGHT.loop,
+			    measured, blocks: measured.length ? loop.filter((block) => isHold(block) || !within(block, measured)) : loop});
+		if (measured.length)
+			lanes.push({kind: 'facts', label: '', height: HEIGHT.facts, facts: facts(worker, to)});
+		const {rows, left} = pack(requests, MOST_ROWS);
+		rows.forEach((row, index) => lanes.push({
+			kind: 'request', height: HEIGHT.request, parts: row.requests,
+			label: index ? '' : measured.length ? 'slow ones' : 'requests',
+		}));
+		if (left)
+			lanes.push({kind: 'more', height: HEIGHT.request, label: '', text: `and ${left} more requests in this picture`});
+		for (const [name, blocks] of busy.slice(0, MOST_ROWS))
+			lanes.push({kind: 'thread', height: HEIGHT.thread, blocks,
+				    label: name.replace(/^blocking/, 'thread').replace(/^cpu/, 'cpu thread')});
+		if (busy.length > MOST_ROWS)
+			lanes.push({kind: 'more', height: HEIGHT.request, label: '', text: `and ${busy.length - MOST_ROWS} more threads`});
+	}
+	return {worker, holds, unrecorded, lanes};
+}
+
+function within(block, stretches) {
+	return block.end > stretches[0].from && block.start < stretches.at(-1).to;
+}
+
+// Requests of this page that no worker has picked up yet: who will is not known.
+function limbo(waiting, to) {
+	return {worker: null, holds: [], unrecorded: [], lanes: [
+		{kind: 'title', label: 'in line', height: HEIGHT.request},
+		...waiting.map((request) => ({kind: 'request', label: '', height: HEIGHT.request, parts: [
+			{request, parts: [{kind: 'queue', start: request.start, end: to, open: true}]}]})),
+	]};
+}
+
+// Whether a worker has a place in the picture: not when it is gone and did nothing there.
+function isShown(history, worker, from, to, known) {
+	return worker.seen >= history.now || worker.measured.within(from, to).length > 0 ||
+		known.some((request) => request.start <= to && (request.over ? request.end : history.now) >= from);
+}
+
+// options: {waiting: requests of this page that nobody has picked up; pools: a Set of
+// names, without it all that carry load; only: a Set of requests; workers: a Set of names; origin: the time that the axis
+// calls 0 (without it, `to` is now); scale: how large text is, 1 for 16 pixels}.
+export function layout(history, from, to, options = {}) {
+	const known = new Map([...history.workers.keys()].map((name) => [name, []]));
+	for (const request of options.only ?? history.requests.values())
+		known.get(request.worker)?.push(request);
+	const workers = [...history.workers.values()]
+		.filter((worker) => (options.workers ? options.workers.has(worker.name)
+			: (options.pools ? options.pools.has(worker.pool) : carriesLoad(worker.pool)) &&
+			  isShown(history, worker, from, to, known.get(worker.name))))
+		.sort((a, b) => byPool(a.pool, b.pool) || a.name.localeCompare(b.name, 'en', {numeric: true}));
+	const waiting = options.waiting?.filter((request) => request.start < to) ?? [];
+	const groups = workers.map((worker) => group(history, worker, from, to, known.get(worker.name)));
+	if (waiting.length)
+		groups.unshift(limbo(waiting, to));
+	const scale = options.scale ?? 1;
+	let top = HEIGHT.axis * scale;
+	for (const g of groups) {
+		g.top = top;
+		for (const lane of g.lanes) {
+			lane.height *= scale;
+			lane.top = top;
+			top += lane.height;
+		}
+		g.bottom = top;
+		top += HEIGHT.gap * scale;
+	}
+	return {from, to, origin: options.origin ?? null, groups, scale, height: Math.max(top, (HEIGHT.axis + 20) * scale)};
+}
+
+export function isHold(block) {
+	return block.kind === 'loop' && !(block.count > 1) && block.end - block.start >= HOLD;
+}

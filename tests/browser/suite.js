@@ -1,0 +1,77 @@
+// What the tests of the page share: the system and the browser, pages, and what is done with them.
+
+import assert from 'node:assert/strict';
+import {execFile} from 'node:child_process';
+import {promisify} from 'node:util';
+
+import {axeSource, open} from './browser.js';
+
+const execute = promisify(execFile);
+
+export const tests = [];
+export const world = {system: null, browser: null, debugging: 0, workers: 1};
+
+// everywhere: with each number of workers, not only with one.
+export function test(name, run, {everywhere = false} = {}) {
+	tests.push({name, run, everywhere});
+}
+
+export async function withPage(options, run) {
+	const page = await open(world.browser, world.system.url, options);
+	try {
+		await run(page);
+		assert.deepEqual(page.faults.slice(0, 2), []);
+	} finally {
+		await page.context().close();
+	}
+}
+
+// Predicts, runs, and reads what came out. meanwhile: what to do while it runs.
+export async function exercise(page, id, option, meanwhile = () => {}) {
+	const section = page.locator(`#exercise-${id}`);
+	await section.locator(`input[value="${option}"]`).check();
+	const begun = page.locator('#lanes.round').waitFor();
+	await section.getByRole('button', {name: /^Run/}).click();
+	await begun;
+	await meanwhile();
+	await section.locator('.verdict').waitFor();
+	return {
+		section,
+		right: await section.locator('.verdict').getAttribute('data-right'),
+		disturbed: await section.locator('.verdict').getAttribute('data-disturbed'),
+		text: await section.locator('.result').innerText(),
+		// One array for each picture, one object for each request: the data of the table's rows.
+		rounds: await section.locator('.picture').evaluateAll((figures) => figures.map((figure) => ({
+			...figure.dataset,
+			requests: [...figure.querySelectorAll('tbody tr')].map((row) => ({...row.dataset})),
+		}))),
+	};
+}
+
+export const get = async (path) => (await fetch(world.system.url + path)).text();
+export const end = (request) => Number(request.start) + Number(request.total);
+export const after = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+// Runs a line as a reader does who copies it to a terminal.
+export async function shell(line) {
+	return (await execute('sh', ['-c', line])).stdout;
+}
+
+export async function violations(page) {
+	await page.evaluate(axeSource);
+	const {violations: found} = await page.evaluate(() => window.axe.run());
+	return found.map(({id, nodes}) => `${id}: ${nodes.map((node) => node.html.slice(0, 120)).join(' | ')}`);
+}
+
+export async function showTab(page, id) {
+	await page.locator(`#tab-${id}`).click();
+	await page.locator(`#${id}`).waitFor();
+}
+
+// Ends the live feed, so that only what a test plays is there.
+export async function mute(page) {
+	await page.evaluate(() => {
+		window.lanes.feed.close();
+		window.lanes.history.clear();
+	});
+}

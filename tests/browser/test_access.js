@@ -1,0 +1,166 @@
+// For everybody: every scheme, zoom and width, the keyboard alone, and no JavaScript.
+
+import assert from 'node:assert/strict';
+
+import {after, exercise, get, showTab, test, violations, withPage, world} from './suite.js';
+
+const IDS = ['together', 'gather', 'blocking', 'processes'];
+
+const openAll = (page) => page.evaluate(() => document.querySelectorAll('details').forEach((details) => {
+	details.open = true;
+}));
+
+// Every step of every exercise, and the other tabs with what they show.
+async function clean(page) {
+	const fine = async (step) => assert.deepEqual(await violations(page), [], step);
+	await fine('at first');
+	for (const id of IDS) {
+		const section = page.locator(`#exercise-${id}`);
+		await section.locator('input').first().check();
+		await fine(`${id}, predicted`);
+		await exercise(page, id, await section.locator('input').first().getAttribute('value'), () => fine(`${id}, while it runs`));
+		await fine(`${id}, done`);
+	}
+	await openAll(page);
+	await page.locator('#exercises .listing pre').first().waitFor({state: 'attached'});
+	await fine('exercises, all open');
+	await showTab(page, 'try');
+	await page.locator('#try input[name="query"]').fill('seconds=0.1');
+	await page.getByRole('button', {name: 'Send'}).click();
+	await page.locator('#try .answers li').waitFor();
+	await fine('try it');
+	await showTab(page, 'contrast');
+	await page.locator('#contrast input[name="times"]').fill('5');
+	await page.getByRole('button', {name: 'Run at both'}).click();
+	await page.waitForFunction(() => document.querySelectorAll('#contrast section').length === 2);
+	await openAll(page);
+	await fine('contrast');
+	const held = get('/async/bad-blocking?seconds=1.5');
+	await page.waitForSelector('.holds.now');
+	await fine('a loop is held');
+	await held;
+}
+
+const looks = {
+	light: {colorScheme: 'light'},
+	dark: {colorScheme: 'dark'},
+	'forced colours': {forcedColors: 'active'},
+	'reduced motion': {reducedMotion: 'reduce'},
+	'200 % zoom': {viewport: {width: 640, height: 430}, deviceScaleFactor: 2},
+};
+for (const [name, options] of Object.entries(looks))
+	test(`no accessibility violation, ${name}`, () => withPage(options, clean));
+
+// Presses a key until the focus is there.
+async function reach(page, selector, key = 'Tab') {
+	for (let i = 0; i < 150; i++) {
+		if (await page.evaluate((wanted) => document.activeElement.matches(wanted), selector))
+			return;
+		await page.keyboard.press(key);
+	}
+	assert.fail(`no way to ${selector}`);
+}
+
+test('the keyboard does it all', () => withPage({}, async (page) => {
+	await get('/async/await-one?seconds=0.3');
+	await page.waitForFunction(() => [...window.lanes.history.requests.values()].some((request) => request.path === '/async/await-one' && request.over));
+	await reach(page, '.live .stage');
+	await page.keyboard.press(' ');
+	assert.equal(await page.getByRole('button', {name: 'Go on'}).getAttribute('aria-pressed'), 'true');
+	await page.keyboard.press('+');
+	assert.equal(await page.locator('.toolbar output').innerText(), '5 s');
+	await page.keyboard.press('ArrowLeft');
+	assert.match(await page.locator('.live .details').innerText(), /^Request \d+ of \S+, \/\S*: /);
+	await page.keyboard.press('Escape');
+	assert.match(await page.locator('.live .details').innerText(), /^Point at a bar/);
+	await page.keyboard.press('-');
+	await page.keyboard.press(' ');
+	for (const [i, id] of IDS.entries()) {
+		await reach(page, `#exercise-${id} input`);
+		await page.keyboard.press('ArrowDown');
+		await reach(page, `#exercise-${id} button.primary`);
+		await page.keyboard.press('Enter');
+		await page.locator(`#exercise-${id} .verdict`).waitFor();
+		await reach(page, `#exercise-${id} .stage`);
+		await page.keyboard.press('ArrowLeft');
+		assert.match(await page.locator(`#exercise-${id} .details`).first().innerText(), /^(Request \d|\d+ short)/, `exercise ${i + 1}`);
+		await reach(page, `#exercise-${id} summary`);
+		await page.keyboard.press('Enter');
+	}
+	await reach(page, '#tab-exercises', 'Shift+Tab');
+	await page.keyboard.press('ArrowRight');
+	assert.ok(await page.locator('#try').isVisible());
+	await reach(page, '#try input[name="query"]');
+	await page.keyboard.press('Control+a');
+	await page.keyboard.type('seconds=0.1');
+	await page.keyboard.press('Enter');
+	await page.getByText('1 answer in').waitFor();
+	await reach(page, '#tab-try', 'Shift+Tab');
+	await page.keyboard.press('ArrowRight');
+	await reach(page, '#contrast button.primary');
+	await page.keyboard.press('Enter');
+	await page.waitForFunction(() => document.querySelectorAll('#contrast section').length === 2);
+}));
+
+for (const width of [360, 390])
+	test(`phone width ${width}: nothing to scroll sideways`, () => withPage({viewport: {width, height: 740}, hasTouch: true}, async (page) => {
+		await exercise(page, 'processes', 'loop');
+		await openAll(page);
+		for (const tab of ['exercises', 'try', 'contrast']) {
+			await showTab(page, tab);
+			assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), width, tab);
+		}
+	}));
+
+for (const [width, height] of [[1080, 800], [1024, 768], [390, 844]])
+	test(`the lanes are in view while an exercise runs, ${width}×${height}`, () => withPage({viewport: {width, height}}, async (page) => {
+		const seen = () => page.locator('.live .stage').evaluate((stage) => {
+			const {top, bottom} = stage.getBoundingClientRect();
+			return Math.min(bottom, innerHeight) - Math.max(top, 0);
+		});
+		for (const id of ['blocking', 'processes']) {
+			await exercise(page, id, await page.locator(`#exercise-${id} input`).first().getAttribute('value'), async () => {
+				await after(400);
+				assert.ok(await seen() >= 100, `${id}: ${await seen()} pixels`);
+				const first = await page.evaluate(() => document.querySelector('#lanes').classList.contains('round'));
+				assert.ok(first);
+			});
+			const {y} = await page.locator(`#exercise-${id} .verdict`).boundingBox();
+			assert.ok(y > -50 && y < height + 400, `the page has not jumped: ${y}`);
+		}
+	}), {everywhere: true});
+
+test('forced colours: one tab looks selected', () => withPage({forcedColors: 'active'}, async (page) => {
+	const looksOf = (id) => page.locator(`#tab-${id}`).evaluate((tab) => {
+		const {backgroundColor, borderBottomColor} = getComputedStyle(tab);
+		return `${backgroundColor} ${borderBottomColor}`;
+	});
+	const [exercises, tryIt, contrast] = await Promise.all(['exercises', 'try', 'contrast'].map(looksOf));
+	assert.notEqual(exercises, tryIt);
+	assert.equal(tryIt, contrast);
+}));
+
+test('reduced motion: one picture a second', () => withPage({reducedMotion: 'reduce'}, async (page) => {
+	const pictures = await page.evaluate(() => new Promise((resolve) => {
+		const clear = CanvasRenderingContext2D.prototype.clearRect;
+		let cleared = 0;
+		CanvasRenderingContext2D.prototype.clearRect = function (...box) {
+			cleared++;
+			return clear.apply(this, box);
+		};
+		setTimeout(() => resolve(cleared), 3000);
+	}));
+	assert.ok(pictures >= 1 && pictures <= 4, `${pictures} in 3 s`);
+}));
+
+test('without JavaScript: what is true, and no promise', async () => {
+	const context = await world.browser.newContext({javaScriptEnabled: false});
+	const page = await context.newPage();
+	await page.goto(world.system.url);
+	const text = await page.locator('body').innerText();
+	assert.ok(!/Connecting|8080/.test(text), text);
+	assert.match(text, /needs JavaScript/);
+	await page.getByRole('link', {name: '/async/await-one'}).click();
+	assert.match(await page.locator('body').innerText(), /async_io_task/);
+	await context.close();
+});

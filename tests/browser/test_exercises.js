@@ -1,0 +1,146 @@
+// The exercises: each tells one loop's story, whatever WORKERS is and whoever else is there.
+
+import assert from 'node:assert/strict';
+
+import {end, exercise, get, shell, showTab, test, withPage, world} from './suite.js';
+
+const everywhere = {everywhere: true};
+
+test('a browser gets the page, everybody else the answer', async () => {
+	const {url} = world.system;
+	const html = await fetch(url, {headers: {Accept: 'text/html,*/*;q=0.8'}});
+	assert.match(html.headers.get('content-type'), /^text\/html/);
+	assert.match(html.headers.get('content-security-policy'), /default-src 'none'/);
+	assert.equal(html.headers.get('vary'), 'Accept');
+	assert.equal(JSON.parse(await get('/')).sync, '/sync/noawait');
+	const post = await fetch(url, {method: 'POST', headers: {Accept: 'text/html'}});
+	assert.deepEqual([post.status, post.headers.get('allow')], [405, 'GET']);
+	assert.equal((await fetch(`${url}/lanes/`)).status, 200);
+	assert.equal((await fetch(`${url}/lanes/no-such-file`)).status, 404);
+});
+
+test('exercise 1: sync and async at the same moment, on one loop', () => withPage({}, async (page) => {
+	const {right, text, rounds: [round]} = await exercise(page, 'together', 'turns');
+	assert.equal(right, 'together');
+	assert.match(text, /They ran at the same time/);
+	assert.match(text, /You predicted “After 3 s: they take turns”/);
+	assert.match(text, /One loop had both: that of exercise-1/);
+	assert.match(text, /Request \d+ of exercise-1 slept on a thread/);
+	const [sync, one] = ['/sync/noawait', '/async/await-one'].map((path) => round.requests.find((request) => request.path === path));
+	assert.deepEqual([sync.worker, one.worker], ['exercise-1', 'exercise-1']);
+	assert.notEqual(sync.serial, one.serial);
+	assert.ok(Number(sync.pool) > 1450 && Number(sync.await) < 1, 'the sync one slept on a thread');
+	assert.ok(Number(one.await) > 1450 && Number(one.pool) === 0, 'the async one awaited');
+	assert.ok(Number(sync.loop) + Number(one.loop) < 100, 'the loop was free');
+}), everywhere);
+
+test('exercise 2: many waits in one request', () => withPage({}, async (page) => {
+	const {right, text, rounds: [round]} = await exercise(page, 'gather', 'max');
+	assert.equal(right, 'max');
+	assert.match(text, /As long as the longest sleep/);
+	assert.match(text, /You predicted it/);
+	assert.ok(Number(round.requests[0].await) > 1450 && Number(round.requests[0].await) < 2200);
+}), everywhere);
+
+test('exercise 3: a blocked loop makes the bystander wait, a blocked thread does not', () => withPage({}, async (page) => {
+	const {right, text, rounds: [bad, wrap]} = await exercise(page, 'blocking', 'both');
+	assert.equal(right, 'bad');
+	assert.match(text, /A blocking call on the loop stops everybody/);
+	assert.match(text, /Request \d+ of exercise-1 \(\/async\/await-one\) waited [\d.]+ m?s to be picked up, because request \d+ of exercise-1 \(\/async\/bad-blocking\) held the loop for 2\.\d+ s/);
+	assert.match(text, /bad-blocking: the heartbeat stopped for 2\.\d+ s/);
+	assert.match(text, /wrap-blocking: the heart went on beating/);
+
+	const [blocker, bystander] = bad.requests;
+	assert.equal(bystander.path, '/async/await-one');
+	assert.ok(Number(blocker.loop) >= 2000 && Number(blocker.loop) < 2500, 'the block, on the loop');
+	assert.ok(Number(bystander.queue) > 1400, 'the wait');
+	const waitedUntil = Number(bystander.start) + Number(bystander.queue);
+	assert.ok(Math.abs(waitedUntil - end(blocker)) < 150, 'the wait ends when the block does');
+	assert.ok(Number(bad.silence) >= 2000, 'the heartbeat has a hole');
+
+	const [wrapped, free] = wrap.requests;
+	assert.ok(Number(wrapped.pool) >= 2000, 'the block, on a thread');
+	assert.ok(Number(free.queue) < 250 && end(free) < end(wrapped) - 500, 'nobody waited for it');
+	assert.equal(Number(wrap.silence), 0, 'the heartbeat has no hole');
+}), everywhere);
+
+test('exercise 4: a process for each request runs out of processes', () => withPage({}, async (page) => {
+	const {right, text, rounds: [prefork, loop]} = await exercise(page, 'processes', 'loop');
+	assert.equal(right, 'loop');
+	assert.match(text, /6 requests in 1\.\d+ s, on 2 processes/);
+	assert.match(text, /Request \d+ of exercise-prefork-\d waited .* until one of them was free/);
+	assert.ok(Math.max(...prefork.requests.map((request) => Number(request.queue))) > 900);
+	assert.equal(loop.requests.length, 6);
+	assert.ok(Number(loop.wall) < Number(prefork.wall) / 2);
+}), everywhere);
+
+test('from a terminal: the lines say the same, with times', () => withPage({}, async (page) => {
+	const lines = (id) => page.locator(`#exercise-${id} .curl code`).allTextContents();
+	const times = async (line) => [...(await shell(line)).matchAll(/([\d.]+) s$/gm)].map(([, s]) => Number(s));
+
+	const [together] = await lines('together');
+	const both = await times(together);
+	assert.ok(both.length === 2 && both.every((s) => s > 1.4 && s < 2.2), `${together}: ${both}`);
+	const [gather] = await lines('gather');
+	const [longest] = await times(gather);
+	assert.ok(longest > 1.4 && longest < 2.2, `${gather}: ${longest}`);
+	const [bad, wrap] = await lines('blocking');
+	const [bystander, blocker] = (await times(bad)).sort();
+	assert.ok(bystander > 1.3 && blocker >= 2, `${bad}: ${bystander} ${blocker}`);
+	const [free, wrapped] = (await times(wrap)).sort();
+	assert.ok(free < 0.5 && wrapped >= 2, `${wrap}: ${free} ${wrapped}`);
+	const [prefork, loop] = await lines('processes');
+	const [slowest, slow] = [Math.max(...await times(prefork)), Math.max(...await times(loop))];
+	assert.ok(slowest > 1.4 && slow < 1, `${slowest} ${slow}`);
+}), everywhere);
+
+test('somebody else\'s request turns no verdict', () => withPage({}, async (page) => {
+	const {right, disturbed, text, section} = await exercise(page, 'gather', 'max', async () => {
+		await get('/exercise/async/bad-blocking?seconds=1');
+		await get('/exercise/async/bad-blocking?seconds=1');
+	});
+	assert.deepEqual([right, disturbed], ['', 'true']);
+	assert.match(text, /Disturbed: run it again/);
+	assert.match(text, /Request \d+ of exercise-1 \(\/async\/bad-blocking\) held the loop for 1\.\d+ s/);
+	assert.equal(await section.locator('.prediction').count(), 0, 'no prediction is called wrong');
+	const again = await exercise(page, 'gather', 'max');
+	assert.deepEqual([again.right, again.disturbed], ['max', 'false']);
+}), everywhere);
+
+test('load on the other pools does not disturb, and is not in the picture', () => withPage({}, async (page) => {
+	const {right} = await exercise(page, 'blocking', 'bad', async () => {
+		await get('/burst?n=40&path=/async/await-one%3Fseconds=1');
+		await get('/async/bad-blocking?seconds=1');
+	});
+	assert.equal(right, 'bad');
+}), everywhere);
+
+test('the server sends: a browser without connections left measures the same', () => withPage({}, async (page) => {
+	await page.evaluate(() => {
+		for (let i = 0; i < 3; i++)
+			fetch(`/async/await-one?seconds=4&_=${i}`);
+	});
+	const {right, rounds: [, loop]} = await exercise(page, 'processes', 'same');
+	assert.equal(right, 'loop');
+	assert.ok(Number(loop.wall) < 900, loop.wall);
+}));
+
+test('the handlers stand beside each other, in Python and in C', () => withPage({}, async (page) => {
+	const section = page.locator('#exercise-blocking');
+	await section.getByText('The handlers: Python and C').click();
+	await section.getByText('time.sleep(seconds)').waitFor();
+	assert.match(await section.locator('.listing').innerText(), /AWAIT\(req, run_in_threadpool/);
+	assert.equal(await section.locator('.listing pre').count(), 4);
+}));
+
+test('a round that fails says how', () => withPage({}, async (page) => {
+	await page.route('**/burst?*', (route) => route.fulfill({status: 503, contentType: 'application/json', body: '{"detail":"Service Unavailable"}'}));
+	const section = page.locator('#exercise-gather');
+	await section.locator('input[value="max"]').check();
+	await section.getByRole('button', {name: /^Run/}).click();
+	await section.locator('.verdict').waitFor();
+	assert.match(await section.innerText(), /That did not work[\s\S]*busy with other rounds/);
+	await showTab(page, 'try');
+	await page.getByRole('button', {name: 'Send'}).click();
+	await page.getByText(/No answer: busy/).waitFor();
+}));

@@ -1,0 +1,149 @@
+// The feed: one connection for all tabs, while one of them is looked at; and what is said without it.
+
+import assert from 'node:assert/strict';
+
+import {open} from './browser.js';
+import {after, exercise, get, mute, showTab, test, withPage, world} from './suite.js';
+
+// Requests that the admin worker has, besides the one that asks.
+async function streams() {
+	const {workers} = JSON.parse(await get('/status'));
+	return workers.find(({pool}) => pool === 'admin').in_flight - 1;
+}
+
+async function streamsBecome(n) {
+	for (let i = 0; i < 40 && await streams() !== n; i++)
+		await after(100);
+	assert.equal(await streams(), n);
+}
+
+const visibility = (page, state) => page.evaluate((value) => {
+	Object.defineProperty(document, 'visibilityState', {value, configurable: true});
+	document.dispatchEvent(new Event('visibilitychange'));
+}, state);
+
+test('seven tabs: each loads and works, with one connection for all', async () => {
+	await streamsBecome(0);
+	const context = await world.browser.newContext();
+	const pages = [];
+	for (let i = 0; i < 7; i++)
+		pages.push(await open(context, world.system.url));
+	assert.equal(await streams(), 1);
+	await get('/async/await-one?seconds=0.1');
+	for (const page of pages)
+		await page.waitForFunction(() => [...window.lanes.history.requests.values()].some((request) => request.path === '/async/await-one'));
+	const {right} = await exercise(pages[6], 'processes', 'loop');
+	assert.equal(right, 'loop');
+	assert.deepEqual(pages.flatMap((page) => page.faults), []);
+	await context.close();
+	await streamsBecome(0);
+});
+
+test('a tab that nobody looks at is not fed, and knows what it missed', () => withPage({}, async (page) => {
+	assert.equal(await streams(), 1);
+	await visibility(page, 'hidden');
+	await streamsBecome(0);
+	const left = await page.evaluate(() => window.lanes.history.now);
+	await after(12_000);
+	await visibility(page, 'visible');
+	await page.waitForFunction((t) => window.lanes.history.now > t + 11_000, left);
+	assert.equal(await streams(), 1);
+	const unknown = await page.evaluate(() => window.lanes.history.workers.get('loop-1').unrecorded.list);
+	assert.ok(unknown.length === 1 && Math.abs(unknown[0].from - left) < 200 && unknown[0].to > left + 500, JSON.stringify(unknown));
+}));
+
+test('a later tab gets the last seconds', async () => {
+	const context = await world.browser.newContext();
+	await open(context, world.system.url);
+	await get('/async/await-one?seconds=0.1');
+	await after(1500);
+	const second = await open(context, world.system.url);
+	await second.waitForFunction(() => [...window.lanes.history.requests.values()].some((request) => request.path === '/async/await-one'));
+	const spans = await second.evaluate(() => [...window.lanes.history.requests.values()].map(({key, spans: list}) => [key, list.map(({kind, start}) => `${kind} ${start}`)]));
+	for (const [key, list] of spans)
+		assert.equal(new Set(list).size, list.length, `${key} was told once: ${list}`);
+	await context.close();
+});
+
+test('without a SharedWorker each tab has its own feed', async () => {
+	const context = await world.browser.newContext();
+	await context.addInitScript(() => delete window.SharedWorker);
+	const page = await open(context, world.system.url);
+	assert.equal((await exercise(page, 'gather', 'max')).right, 'max');
+	await context.close();
+	await streamsBecome(0);
+});
+
+test('what came from a request is shown as text', () => withPage({}, async (page) => {
+	await page.locator('.as-table summary').click();
+	await page.evaluate(() => {
+		const {feed, history} = window.lanes;
+		feed.accept({t: history.now + 1, workers: [], spans: [{w: '<b>w</b>', k: 'loop', s: history.now - 500, d: 300, r: 1, p: '<img src=x>', c: 200}]});
+	});
+	await page.locator('.as-table td', {hasText: '<img src=x>'}).waitFor();
+	assert.equal(await page.locator('img, b').count(), 0);
+}));
+
+test('messages with missing fields are endured', () => withPage({}, async (page) => {
+	await page.evaluate(() => {
+		const {feed, history} = window.lanes;
+		const t = history.now;
+		for (const message of [null, {}, {t}, {t: t + 1, workers: [null, {}, {name: 'bare-1'}], spans: [null, {}, {w: 'bare-1'}, {w: 'bare-1', k: 'loop'}, {w: 'bare-1', k: 'new', s: 1, d: 1}]},
+			{t: t + 2, workers: [{name: 'bare-1', loop: {}, pools: {odd: {}}}]},
+			{t: t + 3, buckets: [null, {}, {w: 'bare-1'}, {w: 'bare-1', from: t, to: t + 1}], unrecorded: [{}, {w: 'bare-1'}]}])
+			feed.accept(message);
+	});
+	await page.waitForTimeout(300); // some pictures are drawn with that
+}));
+
+test('the banner: "Nobody waited" only if nobody did', () => withPage({}, async (page) => {
+	await mute(page);
+	// A hold of exercise-1 by request 1 from 0 to 2 s, and what is told of others.
+	const says = (spans, {free = true, message = {}} = {}) => page.evaluate(({others, ended, more}) => {
+		const {feed, history} = window.lanes;
+		history.clear();
+		const t = 5e6;
+		const workers = (held) => [{name: 'exercise-1', pool: 'exercise', engine: 'loop', pid: 1, in_flight: 1, loop: {held, request: null}, pools: {}}];
+		feed.accept({t: t - 100, workers: workers(null), spans: []});
+		feed.accept({t: t + 2050, workers: workers(ended ? null : 0.05), spans: [{w: 'exercise-1', k: 'loop', s: t, d: 2000, r: 1, p: '/async/bad-blocking', c: 200},
+			...others.map((span) => ({w: 'exercise-1', p: '/async/await-one', ...span, s: t + span.s}))], ...more});
+		return document.querySelector('.holding').textContent;
+	}, {others: spans, ended: free, more: message});
+	assert.match(await says([]), /All loops are free\. Last held: exercise-1 for 2\.00 s by request 1 of exercise-1 .* Nobody waited\.$/);
+	assert.match(await says([{k: 'queue', s: 300, d: 1700, r: 2}]), /It kept waiting: request 2 of exercise-1 \/async\/await-one \(1\.70 s\)\.$/);
+	assert.match(await says([{k: 'await', s: -500, d: 770, r: 2}, {k: 'ready', s: 270, d: 1730, r: 2}]), /It kept waiting: request 2 .* \(1\.73 s\)\.$/);
+	assert.match(await says([{k: 'pool', s: -500, d: 1000, r: 2, pool: 'blocking', th: 0}, {k: 'ready', s: 500, d: 1500, r: 2}]), /request 2 .* \(1\.50 s\)\.$/);
+	assert.match(await says([], {free: false}), /Who waited is not known yet\.$/);
+	assert.match(await says([], {message: {unrecorded: [{w: 'exercise-1', from: 5e6 + 100, to: 5e6 + 300}]}}), /Short waits were not recorded meanwhile\.$/);
+}));
+
+test('the banner: in flight as measured', () => withPage({}, async (page) => {
+	await mute(page);
+	await page.evaluate(() => window.lanes.feed.accept({t: 5e6, spans: [], workers: [{name: 'loop-1', pool: 'loop', engine: 'loop', pid: 1, in_flight: 41,
+		loop: {held: 0.5, request: {serial: 3, route: '/async/bad-blocking', for: 0.5}}, pools: {}}]}));
+	assert.match(await page.locator('.holding').innerText(), /^loop-1 has been held for 500 ms by request 3 .*, with 40 other requests in flight on it\./);
+}));
+
+test('the server is stopped and started under the page', () => withPage({}, async (page) => {
+	await world.system.down();
+	await page.waitForSelector('#feed[data-state="lost"]');
+	assert.match(await page.locator('#feed').innerText(), /Connection lost, next try in \d+ s/);
+	await page.waitForFunction(() => /^The connection is gone. What is shown is .* old/.test(document.querySelector('.holding').textContent));
+	assert.ok(await page.locator('.holds.away').isVisible());
+	await world.system.up({WORKERS: '2'});
+	await page.waitForSelector('#feed[data-state="live"]');
+	await page.waitForFunction(() => /\b2 loop/.test(document.querySelector('#running').textContent));
+	assert.equal((await exercise(page, 'blocking', 'bad')).right, 'bad');
+	await world.system.down();
+	await world.system.up({});
+}));
+
+test('the page knows the application from the server alone', () => withPage({}, async (page) => {
+	await page.evaluate(() => window.lanes.system.accept({slow_callback: 0.5, workers: [{pool: 'loop', routes: {'/mine': {kind: 'async'}, '/yours': {kind: 'sync'}}}, {pool: 'admin', routes: {'/secret': {kind: 'async'}}}]}));
+	assert.equal(JSON.parse(await get('/status')).slow_callback, 0.1);
+	await showTab(page, 'try');
+	assert.deepEqual(await page.locator('#try select[name="endpoint"] option').allTextContents(), ['/mine', '/yours']);
+	assert.ok(await page.evaluate(() => window.lanes.history.pooled.has('/yours')));
+	assert.deepEqual(await page.locator('#try select[name="pool"] option').allTextContents(), ['exercise', 'exercise-prefork', 'loop', 'prefork', 'cpu']);
+	assert.equal(await page.evaluate(async () => (await import('/lanes/feed/kinds.js')).HOLD), 500);
+}));

@@ -1,0 +1,97 @@
+// Try it, and the contrast.
+
+import assert from 'node:assert/strict';
+
+import {get, showTab, test, withPage, world} from './suite.js';
+
+test('try it: answers with their parts, errors, and nothing but text', () => withPage({}, async (page) => {
+	await showTab(page, 'try');
+	const panel = page.locator('#try');
+	const query = panel.locator('input[name="query"]');
+	const send = panel.getByRole('button', {name: 'Send'});
+	await panel.locator('select[name="pool"]').selectOption('loop');
+	await query.fill('seconds=0.2');
+	await panel.locator('input[name="times"]').fill('3');
+	await send.click();
+	await panel.getByText('3 answers in').waitFor();
+	assert.equal(await panel.locator('.answers li[data-status="200"][data-worker="loop-1"]').count(), 3);
+	assert.match(await panel.locator('.answers .head').first().innerText(), /request \d+ of loop-1/);
+	assert.match(await panel.locator('.timing').first().innerText(), /awaiting 2\d\d ms/);
+	assert.match(await panel.locator('.curl code').innerText(), /^curl -sZ .*\/async\/await-one\?seconds=0\.2&_=\[1-3\]'$/);
+
+	await panel.locator('input[name="times"]').fill('1');
+	await panel.locator('select[name="pool"]').selectOption('prefork');
+	await send.click();
+	await panel.locator('li[data-worker^="prefork"]').waitFor();
+
+	await query.fill('seconds=<img src=x onerror="document.title=1">');
+	await send.click();
+	await panel.locator('li[data-status="422"]').waitFor();
+	assert.match(await panel.locator('li[data-status="422"]').innerText(), /value is not a valid float/);
+	assert.equal(await page.locator('img').count(), 0);
+
+	for (const path of ['/', '/sync/noawait', '/async/await-many', '/async/wrap-blocking', '/async/bad-blocking', '/async/cpu-bound']) {
+		await panel.locator('select[name="endpoint"]').selectOption(path);
+		if (/blocking|noawait/.test(path))
+			await query.fill('seconds=0.1');
+		await panel.locator('select[name="pool"]').selectOption('cpu');
+		await send.click();
+		await panel.locator('li[data-worker="cpu-1"]', {hasText: `/cpu-pool${path}`}).first().waitFor();
+	}
+}));
+
+test('try it: twenty at once are at the server at once, and forty threads are the limit', () => withPage({}, async (page) => {
+	await showTab(page, 'try');
+	const panel = page.locator('#try');
+	const send = async (path, times, query) => {
+		await panel.locator('select[name="endpoint"]').selectOption(path);
+		await panel.locator('select[name="pool"]').selectOption('exercise');
+		await panel.locator('input[name="times"]').fill(String(times));
+		await panel.locator('input[name="query"]').fill(query);
+		await panel.getByRole('button', {name: 'Send'}).click();
+		await panel.getByText(`${times} answers in`).waitFor();
+		return panel.locator('.actions [role="status"]').innerText();
+	};
+	const seconds = (text) => Number(/in ([\d.]+) s/.exec(text)?.[1] ?? 0);
+	assert.ok(seconds(await send('/async/await-one', 20, 'seconds=1.5')) < 2.2);
+	const limited = await send('/sync/noawait', 50, 'seconds=0.6');
+	assert.ok(seconds(limited) > 1.15 && seconds(limited) < 1.8, limited);
+	assert.match(limited, /10 were queued for a thread, the longest for (5[5-9]|6\d)\d ms/);
+	assert.match(await panel.innerText(), /exercise: 1 loop, each with 40 threads/);
+	const most = await send('/async/await-one', 200, 'seconds=0.5');
+	assert.ok(seconds(most) < 1.5, most);
+}), {everywhere: true});
+
+test('contrast: both side by side, on one scale, with the threads at work', () => withPage({}, async (page) => {
+	await showTab(page, 'contrast');
+	const run = async (endpoint, times, first) => {
+		await page.locator('#contrast select[name="endpoint"]').selectOption(endpoint);
+		await page.locator('#contrast select[name="processes"]').selectOption(first);
+		await page.locator('#contrast select[name="loops"]').selectOption(first === 'prefork' ? 'loop' : 'exercise');
+		await page.locator('#contrast input[name="times"]').fill(String(times));
+		await page.locator('#contrast .contrast').evaluate((result) => result.replaceChildren());
+		await page.getByRole('button', {name: 'Run at both'}).click();
+		await page.waitForFunction(() => document.querySelectorAll('#contrast section').length === 2);
+		return page.locator('#contrast section').evaluateAll((sections) => sections.map((section) => ({...section.dataset,
+			text: section.innerText.replace(/\s+/g, ' ')})));
+	};
+	const [processes, loop] = await run('/async/await-one', 6, 'exercise-prefork');
+	assert.deepEqual([processes.model, loop.model], ['1500.0', '500.0']);
+	assert.ok(Number(loop.wall) < Number(processes.wall));
+	assert.equal(processes.length, loop.length, 'one scale');
+	assert.match(loop.text, /Processes 1 Threads 1 Memory [\d.]+ MB/);
+	assert.match(processes.text, /Processes 2 Threads 2 /);
+	const [, threads] = await run('/sync/noawait', 5, 'exercise-prefork');
+	assert.match(threads.text, /Threads 6 /, 'five and the loop');
+	const [, all] = await run('/async/await-one', 20, 'prefork');
+	assert.equal(all.pool, 'loop');
+	assert.match(all.text, new RegExp(`Processes ${world.workers} Threads ${world.workers} `));
+}), {everywhere: true});
+
+test('contrast: disturbed is said', () => withPage({}, async (page) => {
+	await showTab(page, 'contrast');
+	const other = get('/exercise/async/await-one?seconds=8');
+	await page.getByRole('button', {name: 'Run at both'}).click();
+	await page.getByText('Disturbed: run it again').waitFor();
+	await other;
+}));

@@ -1,0 +1,195 @@
+// The picture: what is drawn, as its layout and its tables have it.
+
+import assert from 'node:assert/strict';
+
+import {get, mute, showTab, test, withPage, world} from './suite.js';
+
+const state = {name: 'loop-1', pool: 'loop', engine: 'loop', pid: 1, in_flight: 0, loop: {held: null, request: null}, pools: {}};
+const process = {...state, name: 'prefork-1', pool: 'prefork', engine: 'prefork'};
+
+// Plays messages, and says how the picture of the last ten seconds is laid out. A message that ends in
+// what was kept in view is { t, … }, t in milliseconds since the first.
+const laidOut = (page, messages) => page.evaluate(async (list) => {
+	const {layout} = await import('/lanes/picture/layout.js');
+	const {feed, history} = window.lanes;
+	history.clear();
+	for (const message of list)
+		feed.accept({spans: [], lost: 0, ...message});
+	const {groups} = layout(history, history.now - 10_000, history.now);
+	return groups.map(({worker, holds, unrecorded, lanes}) => ({name: worker.name, holds: holds.length, unrecorded,
+		lanes: lanes.map(({kind, label, beats, blocks, measured, facts, silent, text}) => ({kind, label, text, beats, measured, facts, silent,
+			blocks: blocks?.map(({kind: what, start, end: until, taken}) => ({kind: what, start, end: until, taken}))}))}));
+}, messages);
+
+test('under load: what was measured, and what was not recorded', () => withPage({}, async (page) => {
+	await mute(page);
+	const bucket = (i) => ({w: 'loop-1', from: 1e6 + i * 100, to: 1e6 + i * 100 + 100, answers: 185, busy: 0.43, in_flight: 40, p50: 1, p99: 3, aborted: 0, holds: []});
+	const messages = [{t: 1e6, workers: [{...state, in_flight: 40}]}, ...Array.from({length: 20}, (_, i) => ({t: 1e6 + i * 100 + 100, workers: [{...state, in_flight: 40}], buckets: [bucket(i)],
+		spans: i === 10 ? [{w: 'loop-1', k: 'loop', s: 1e6 + 900, d: 150, r: 9, p: '/async/bad-blocking', c: 200}] : [],
+		unrecorded: i === 0 ? [{w: 'loop-1', from: 1e6 - 3000, to: 1e6}] : []}))];
+	const [{lanes, unrecorded, holds}] = await laidOut(page, messages);
+	const loop = lanes.find(({kind}) => kind === 'loop');
+	assert.deepEqual([loop.measured.length, loop.measured[0].busy], [20, 0.43]);
+	assert.equal(loop.blocks.length, 1, 'the hold alone is a bar');
+	const {facts} = lanes.find(({kind}) => kind === 'facts');
+	assert.deepEqual([facts.inFlight, Math.round(facts.rate), facts.p50, facts.p99, facts.busy.toFixed(2)], [40, 1850, 1, 3, '0.43']);
+	assert.deepEqual(unrecorded, [{from: 1e6 - 3000, to: 1e6}]);
+	assert.equal(holds, 1);
+	assert.ok(!lanes.some(({text}) => /at the same time/.test(text ?? '')));
+	await page.locator('.as-table summary').click();
+	const row = page.locator('.as-table .measured tr[data-worker="loop-1"]');
+	await row.waitFor();
+	assert.match((await row.innerText()).replace(/\s+/g, ' '), /^loop-1 43 % 40 1850 1\.0 ms 3\.0 ms/);
+}));
+
+test('spans that were lost are not recorded, not idle', () => withPage({}, async (page) => {
+	await mute(page);
+	const [{unrecorded}] = await laidOut(page, [{t: 1e6, workers: [state]}, {t: 1e6 + 100, workers: [state], lost: 12}, {t: 1e6 + 200, workers: [state]}]);
+	assert.deepEqual(unrecorded, [{from: 1e6, to: 1e6 + 100}]);
+}));
+
+test('a prefork process that is blocked, or waits, is occupied and does not beat', () => withPage({}, async (page) => {
+	await mute(page);
+	const taken = {...process, in_flight: 1, awaiting: true};
+	const blocked = {...process, in_flight: 1, loop: {held: 0.9, request: {serial: 2, route: '/sync/noawait', for: 0.9}}};
+	const messages = [{t: 1e6, workers: [process]},
+		...[100, 200, 300, 400].map((t) => ({t: 1e6 + t, workers: [taken], spans: t === 100 ? [{w: 'prefork-1', k: 'loop', s: 1e6 + 50, d: 0.1, r: 1, p: '/async/await-one', c: 0}] : []})),
+		{t: 1e6 + 500, workers: [process], spans: [{w: 'prefork-1', k: 'await', s: 1e6 + 50.1, d: 400, r: 1, p: '/async/await-one', c: 0}, {w: 'prefork-1', k: 'loop', s: 1e6 + 450.1, d: 0.1, r: 1, p: '/async/await-one', c: 200}]},
+		...[1500].map((t) => ({t: 1e6 + t, workers: [blocked]}))];
+	const [{lanes: [beat, lane]}] = await laidOut(page, messages);
+	assert.equal(lane.label, 'process');
+	const wait = lane.blocks.find(({kind}) => kind === 'await');
+	assert.ok(wait.taken && Math.round(wait.end - wait.start) === 400, 'the wait occupies it');
+	const block = lane.blocks.at(-1);
+	assert.ok(block.kind === 'loop' && Math.round(block.end - block.start) === 900);
+	assert.deepEqual(beat.beats, [1e6, 1e6 + 500], 'it beats only while it is free');
+	assert.equal(beat.silent.length, 2);
+}));
+
+test('a process is occupied while its request awaits, as it happens', () => withPage({}, async (page) => {
+	await page.locator('.as-table summary').click();
+	const waits = get('/exercise/prefork/async/await-one?seconds=2.5');
+	const row = page.locator('.as-table .requests tr[data-open="await"][data-worker^="exercise-prefork"]');
+	await row.waitFor({timeout: 2400});
+	const beats = () => page.evaluate(() => [...window.lanes.history.workers.values()].filter(({occupied}) => occupied).map(({heartbeat, name}) => [name, heartbeat.beats.length]));
+	const before = await beats();
+	assert.equal(before.length, 1);
+	await page.waitForTimeout(500);
+	assert.deepEqual(await beats(), before);
+	await waits;
+}));
+
+test('ready is a phase of its own: pattern, legend, column', () => withPage({}, async (page) => {
+	assert.equal(await page.locator('.legend li', {hasText: 'ready, waiting for the loop'}).count(), 1);
+	const sleeps = get('/exercise/async/await-one?seconds=0.3');
+	await page.waitForTimeout(100);
+	await get('/exercise/async/bad-blocking?seconds=1');
+	await sleeps;
+	await page.locator('.as-table summary').click();
+	assert.ok((await page.locator('.as-table .requests th').allTextContents()).includes('ready, waiting for the loop'));
+	const row = page.locator('.as-table tr[data-path="/async/await-one"][data-worker="exercise-1"][data-status="200"]').first();
+	await row.waitFor();
+	assert.ok(Number(await row.getAttribute('data-ready')) > 600, await row.getAttribute('data-ready'));
+	assert.ok(Number(await row.getAttribute('data-await')) < 450);
+	const fill = await page.evaluate(async () => getComputedStyle(document.documentElement).getPropertyValue('--ready-fill'));
+	assert.ok(fill.trim());
+}));
+
+test('removed workers leave no empty rows', () => withPage({}, async (page) => {
+	await mute(page);
+	const two = {...state, name: 'loop-2', pid: 2};
+	const names = (groups) => groups.map(({name}) => name);
+	const busy = {w: 'loop-2', k: 'await', s: 1e6 + 100, d: 200, r: 1, p: '/', c: 200};
+	assert.deepEqual(names(await laidOut(page, [{t: 1e6, workers: [state, two]}, {t: 1e6 + 1000, workers: [state]}])), ['loop-1']);
+	assert.deepEqual(names(await laidOut(page, [{t: 1e6, workers: [state, two]}, {t: 1e6 + 500, workers: [state, two], spans: [busy]}, {t: 1e6 + 1000, workers: [state]}])),
+		['loop-1', 'loop-2'], 'what it did is there');
+}));
+
+test('workers below the picture\'s edge are announced', () => withPage({}, async (page) => {
+	await page.waitForTimeout(300);
+	const [said, hidden] = await page.evaluate(() => {
+		const stage = document.querySelector('.live .stage');
+		return [document.querySelector('.live .below').textContent, stage.scrollHeight - stage.clientHeight];
+	});
+	if (hidden > 20)
+		assert.match(said, /^Scroll the lanes for \S+( and \d+ more workers?)?\.$/);
+	else
+		assert.equal(said, '');
+	assert.ok(world.workers < 8 || hidden > 20);
+}), {everywhere: true});
+
+test('labels of charts grow with the text', () => withPage({}, async (page) => {
+	const height = () => page.locator('.live .stage > div').evaluate((room) => parseFloat(room.style.height));
+	await page.waitForTimeout(200);
+	const before = await height();
+	await page.evaluate(() => {
+		document.documentElement.style.fontSize = '32px';
+	});
+	await page.waitForTimeout(300);
+	assert.ok(Math.abs(await height() - 2 * before) < 4, `${before} → ${await height()}`);
+}));
+
+test('a loop is shown as held while it is, with the culprit and who waits', () => withPage({}, async (page) => {
+	const held = get('/async/bad-blocking?seconds=3'); // not from the page
+	const holds = page.locator('.holds');
+	await page.waitForSelector('.holds.now[data-held="loop-1"]', {timeout: 2500});
+	assert.match(await holds.innerText(), /loop-1 has been held for .* by request \d+ \/async\/bad-blocking/);
+	await showTab(page, 'try');
+	await page.locator('#try select[name="pool"]').selectOption('loop');
+	await page.getByRole('button', {name: 'Send'}).click();
+	await page.waitForFunction(() => /Not picked up yet: \/async\/await-one/.test(document.querySelector('.holds').textContent), null, {timeout: 2000});
+	await held;
+	await page.waitForFunction(() => /All loops are free.*by request \d+ of loop-1 \/async\/bad-blocking.*It kept waiting: request \d+ of loop-1 \/async\/await-one/.test(document.querySelector('.holds').textContent));
+	await page.locator('.as-table summary').click();
+	const row = page.locator('.as-table tr[data-path="/async/bad-blocking"]').first();
+	assert.ok(Number(await row.getAttribute('data-loop')) >= 3000);
+}));
+
+test('while time stands still, the table has what is in the picture', () => withPage({}, async (page) => {
+	await get('/async/await-one?seconds=0.1');
+	await page.waitForFunction(() => [...window.lanes.history.requests.values()].some((request) => request.path === '/async/await-one' && request.over));
+	await page.waitForTimeout(300);
+	await page.getByRole('button', {name: 'Pause'}).click();
+	await page.locator('.as-table summary').click();
+	await page.locator('.as-table tr[data-path="/async/await-one"]').first().waitFor({timeout: 2000});
+	await page.getByLabel('Pool', {exact: true}).selectOption('cpu');
+	await page.waitForFunction(() => !document.querySelector('.as-table tr[data-path="/async/await-one"]'));
+}));
+
+test('500 workers: whatever is in view is painted, and found', () => withPage({deviceScaleFactor: 2}, async (page) => {
+	await page.evaluate(() => {
+		const {feed, history} = window.lanes;
+		feed.close();
+		const t = history.now + 100;
+		const names = Array.from({length: 500}, (_, i) => `loop-${i + 1}`);
+		feed.accept({t, lost: 0, workers: names.map((name, i) => ({name, pool: 'loop', engine: 'loop', pid: i + 1, in_flight: 0, loop: {held: null}})),
+			spans: names.flatMap((w) => [1, 2, 3, 4, 5, 6].map((r) => ({w, k: 'await', s: t - 900, d: 800, r, p: '/async/await-one', c: 200})))});
+	});
+	await page.getByRole('button', {name: 'Pause'}).click();
+	await page.getByLabel('Live lanes of all workers').focus();
+	await page.keyboard.press('ArrowLeft'); // the last bar, which is brought into view
+	const details = page.locator('.live .details');
+	assert.match(await details.innerText(), /^Request 6 of loop-500, \/async\/await-one: /);
+	const found = await page.locator('.live .stage').evaluate(async (stage) => {
+		await new Promise((resolve) => setTimeout(() => requestAnimationFrame(resolve)));
+		const canvas = stage.querySelector('canvas');
+		const {data} = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+		const box = stage.getBoundingClientRect();
+		const said = new Set();
+		for (let x = box.left; x < box.right; x += 10) {
+			stage.dispatchEvent(new PointerEvent('pointermove', {clientX: x, clientY: box.bottom - 14}));
+			said.add(stage.parentElement.querySelector('.details').textContent);
+		}
+		return {scrolled: stage.scrollTop, height: canvas.clientHeight, painted: data.some((byte) => byte), said: [...said]};
+	});
+	assert.ok(found.scrolled > 20_000 && found.height <= 560 && found.painted, JSON.stringify(found));
+	assert.ok(found.said.some((text) => text.includes('of loop-500,')), JSON.stringify(found));
+}));
+
+test('the trace can be downloaded', () => withPage({}, async (page) => {
+	const [download] = await Promise.all([page.waitForEvent('download'), page.getByText('Download trace').click()]);
+	assert.equal(download.suggestedFilename(), 'lanes-trace.json');
+	const chunks = await (await download.createReadStream()).toArray();
+	const trace = JSON.parse(Buffer.concat(chunks).toString());
+	assert.ok((trace.traceEvents ?? trace).length > 0);
+}));
