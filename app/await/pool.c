@@ -126,10 +126,10 @@ static void show(struct pool *pool)
  * So a burst of short jobs is done by the few threads that are awake anyway. */
 static bool wants_wake(struct pool *pool)
 {
-	if (!pool->queue.first || !pool->asleep || pool->waking || !free_threads(pool))
-		return false;
-	pool->waking = true;
-	return true;
+	bool wanted = pool->queue.first && pool->asleep && !pool->waking && free_threads(pool);
+
+	pool->waking |= wanted;
+	return wanted;
 }
 
 /* A held loop hears of nobody's leaving. With the lock held, under which a job that is still queued

@@ -120,17 +120,17 @@ static void on_wake(uv_poll_t *handle, int status, int events)
 static int open_pools(struct sched *sched)
 {
 	const struct sched_options *o = &sched->options;
+	int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	int err;
 
-	sched->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	if (sched->wake_fd < 0)
+	if (fd < 0)
 		return UV_EMFILE;
-	err = uv_poll_init(sched->loop, &sched->wake, sched->wake_fd);
+	err = uv_poll_init(sched->loop, &sched->wake, fd);
 	if (err) {
-		close(sched->wake_fd);
-		sched->wake_fd = -1;
+		close(fd);
 		return err;
 	}
+	sched->wake_fd = fd;
 	sched->wake.data = sched;
 	sched->blocking = pool_open(&(struct pool_options){
 		.name = "blocking",

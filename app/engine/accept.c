@@ -77,16 +77,12 @@ static void on_connections(uv_poll_t *handle, int status, int readable)
 	struct engine *engine = handle->data;
 
 	(void)readable;
-	if (status < 0) {
+	if (status < 0)
 		accept_failed(engine, uv_strerror(status));
-		return;
-	}
-	for (int i = 0; i < ACCEPTS_AT_ONCE; i++) {
-		if (engine->conn_count >= (size_t)engine->options->max_conns) {
+	for (int i = 0; engine->accepting && i < ACCEPTS_AT_ONCE; i++) {
+		if (engine->conn_count >= (size_t)engine->options->max_conns)
 			accept_pause(engine);
-			return;
-		}
-		if (!accept_one(engine))
+		else if (!accept_one(engine))
 			return;
 	}
 }

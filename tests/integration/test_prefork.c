@@ -5,11 +5,13 @@
  * Signals are sent when a request is in the worker's socket, on a connection that has been used
  * before: then it does not matter how far the worker has come, the outcome must be the same.
  */
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../harness.h"
@@ -204,6 +206,26 @@ static void nul_bytes(void)
 	worker_stop(&worker);
 }
 
+/* One that was sent long before this worker, which has nothing to do, can have kept it waiting is
+ * not believed. */
+static void queue_timeout(void)
+{
+	static const struct {
+		int ago;
+		const char *status;
+	} cases[] = {{0, "Status: 200 OK"}, {5, "Status: 503 "}, {60, "Status: 200 OK"}};
+	char script[128];
+
+	CU_ASSERT_FATAL(start(&worker, "prefork", "--queue-timeout", "2"));
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		poll(NULL, 0, 20); /* it has nothing to do for so long */
+		snprintf(script, sizeof(script), GET "/&LANES_SENT=%lld.000",
+			 (long long)time(NULL) - cases[i].ago);
+		expect(&worker, script, cases[i].status);
+	}
+	worker_stop(&worker);
+}
+
 static void kept_connection(void)
 {
 	struct raw raw;
@@ -367,6 +389,7 @@ static const struct test tests[] = {
 	{"answers, errors, HEAD and POST are byte for byte the loop engine's", same_answers},
 	{"params beyond the limit are a 431, as in the loop engine", params_limit},
 	{"a NUL byte in a param's name is a 400, and no harm anywhere else", nul_bytes},
+	{"who has waited for too long is a 503", queue_timeout},
 	{"a kept connection carries one request after the other", kept_connection},
 	{"requests run one at a time, also where the handler awaits", one_at_a_time},
 	{"a peer that leaves costs its own request only", peers_that_leave},

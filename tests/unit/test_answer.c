@@ -66,6 +66,53 @@ static void a_body_may_end_with_its_connection(void)
 			ANSWER_DONE);
 }
 
+static void numbers_have_all_digits(void)
+{
+	struct answer answer;
+
+	CU_ASSERT_EQUAL(feed(&answer, "HTTP/1.1 299\r\nX-Lanes-Request: 9876543210\r\n"),
+			ANSWER_MORE);
+	CU_ASSERT_EQUAL(answer.status, 299);
+	CU_ASSERT_EQUAL(answer.serial, 9876543210);
+	CU_ASSERT_EQUAL(feed(&answer, "HTTP/1.0 100 x\r\nX-Lanes-Request: 0\r\n"), ANSWER_MORE);
+	CU_ASSERT_EQUAL(answer.status, 100);
+	CU_ASSERT_EQUAL(answer.serial, 0);
+	CU_ASSERT_EQUAL(feed(&answer, "HTTP/1.0 200\nX-Lanes-Request: x\nContent-Length: 9\n\n"),
+			ANSWER_MORE);
+	CU_ASSERT_EQUAL(answer.length, 9);
+}
+
+/* The longest line that is kept, and one byte more. */
+static void a_line_may_be_so_long(void)
+{
+	char text[2 * ANSWER_LINE];
+	struct answer answer;
+
+	for (int more = 0; more <= 1; more++) {
+		size_t line = ANSWER_LINE + (size_t)more;
+
+		memset(text, ' ', sizeof(text));
+		memcpy(text, "HTTP/1.1 200\n", 13);
+		memcpy(text + 13, "X-Lanes-Worker:", 15);
+		text[13 + line - 1] = 'w';
+		memcpy(text + 13 + line, "\n", 2);
+		CU_ASSERT_EQUAL(feed(&answer, text), ANSWER_MORE);
+		CU_ASSERT_STRING_EQUAL(answer.worker, more ? "" : "w");
+	}
+}
+
+static void names_that_are_long_are_cut(void)
+{
+	char text[ANSWER_LINE];
+	struct answer answer;
+
+	memset(text, 'w', sizeof(text));
+	memcpy(text, "HTTP/1.1 200\nX-Lanes-Worker: ", 29);
+	memcpy(text + 200, "\n", 2);
+	CU_ASSERT_EQUAL(feed(&answer, text), ANSWER_MORE);
+	CU_ASSERT_EQUAL(strlen(answer.worker), sizeof(answer.worker) - 1);
+}
+
 static void what_is_no_answer_is_bad(void)
 {
 	static const char *const bad[] = {
@@ -123,6 +170,9 @@ static const struct test tests[] = {
 	{"an answer may be split at every byte", split_at_every_byte},
 	{"what follows it is ignored", what_follows_is_ignored},
 	{"without a length it ends with its connection", a_body_may_end_with_its_connection},
+	{"numbers have all their digits", numbers_have_all_digits},
+	{"a line may be so long", a_line_may_be_so_long},
+	{"names that are long are cut", names_that_are_long_are_cut},
 	{"what is no answer is known as that", what_is_no_answer_is_bad},
 	{"a line too long to be kept is left out", a_long_line_is_left_out},
 	{"a long body is cut, and an answer beyond the limit ends",

@@ -1132,10 +1132,42 @@ static void what_was_just_read_is_not_looked_at_again(void)
 		client_send(0, script);
 	}
 	client_send(0, "request 21 keep " GET("/drain"));
-	reads = 0;
+	reads = accepts = 0;
 	serve();
 	IN_TIME(reads < 10);
+	CU_ASSERT_EQUAL(accepts, 2); /* the last one says that there is nobody else */
 	CU_ASSERT_TRUE(client_got(0, "END 21 0 COMPLETE"));
+	end();
+}
+
+/* Also of requests that no handler has seen. */
+static void the_board_shows_how_long_it_took(void)
+{
+	static const unsigned statuses[] = {200, 404, 413};
+	unsigned shown[3] = {0};
+
+	begin();
+	options.stdin_limit = 8;
+	client_open(0);
+	client_send(0, "request 1 keep " GET("/") ", request 2 keep " GET(
+			       "/none") ", begin 3 keep, params 3 " GET("/left"));
+	client_send(0, "params-end 3, stdin 3 *9, stdin-end 3, request 4 keep " GET("/drain"));
+	serve();
+	CU_ASSERT_TRUE(client_got(0, "STDOUT 3 Status: 413 "));
+	for (uint64_t i = 0; i < board_get(&board.own->head); i++) {
+		const struct board_span *span = &board.own->spans[i];
+		struct span_owner owner = span_owner_unpack(board_get(&span->owner));
+
+		for (int s = 0; s < 3; s++)
+			if (owner.status == statuses[s] && board_get(&span->what) == SPAN_LOOP) {
+				CU_ASSERT_TRUE(board_get(&span->start) > 0);
+				CU_ASSERT_TRUE(board_get(&span->duration) < 60000000000);
+				shown[s] += owner.status == 413 || board_get(&span->duration) > 0;
+			}
+	}
+	CU_ASSERT_EQUAL(shown[0], 2);
+	CU_ASSERT_EQUAL(shown[1], 1);
+	CU_ASSERT_EQUAL(shown[2], 1);
 	end();
 }
 
@@ -1617,6 +1649,7 @@ static const struct test tests[] = {
 	{"a connection may be reset while the loop is held",
 	 a_connection_may_be_reset_while_the_loop_is_held},
 	{"what was just read is not looked at again", what_was_just_read_is_not_looked_at_again},
+	{"the board shows how long it took", the_board_shows_how_long_it_took},
 	{"requests have numbers that rise", requests_have_numbers_that_rise},
 	{"a stream may be ahead of its reader by the limit and one write",
 	 a_stream_may_be_ahead_by_the_limit_and_one_write},

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "../harness.h"
@@ -230,8 +231,12 @@ static void the_board_shows_what_the_pool_does(void)
 
 	end(begin(1, 2, 0)); /* for the jobs */
 	wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	pool = pool_open(&(struct pool_options){
-		.name = "test", .threads = 1, .queue = 2, .wake_fd = wake_fd, .board = &board});
+	pool = pool_open(&(struct pool_options){.name = "test",
+						.threads = 1,
+						.spares = 1,
+						.queue = 2,
+						.wake_fd = wake_fd,
+						.board = &board});
 	CU_ASSERT_EQUAL(board_get(&board.limit), 1);
 	jobs[0].job.owner = 77;
 	CU_ASSERT_EQUAL(submit(pool, 0), 0);
@@ -258,6 +263,146 @@ static void the_board_shows_what_the_pool_does(void)
 	CU_ASSERT_EQUAL(board_get(&board.running), 0);
 	CU_ASSERT_EQUAL(board_get(&board.queued), 0);
 	CU_ASSERT_FALSE(board_doing(&board.threads[0], &since, &owner));
+	end(pool);
+}
+
+static void the_board_tells_who_works_for_nobody(void)
+{
+	static struct board_threads board;
+	struct pool *pool;
+	struct held *done[2];
+
+	end(begin(1, 2, 0)); /* for the jobs */
+	wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	pool = pool_open(&(struct pool_options){.name = "test",
+						.threads = 1,
+						.spares = 1,
+						.queue = 2,
+						.wake_fd = wake_fd,
+						.board = &board});
+	CU_ASSERT_EQUAL(submit(pool, 0), 0);
+	entered(0);
+	CU_ASSERT_FALSE(pool_cancel(pool, &jobs[0].job));
+	CU_ASSERT_EQUAL(board_get(&board.running), 0);
+	CU_ASSERT_EQUAL(board_get(&board.abandoned), 1);
+	CU_ASSERT_EQUAL(submit(pool, 1), 0);
+	entered(1);
+	CU_ASSERT_EQUAL(board_get(&board.started), 2);
+	CU_ASSERT_EQUAL(board_get(&board.running), 1);
+	CU_ASSERT_EQUAL(board_get(&board.abandoned), 1);
+	let_go(0);
+	reap(pool, 1, done);
+	CU_ASSERT_EQUAL(board_get(&board.running), 1);
+	CU_ASSERT_EQUAL(board_get(&board.abandoned), 0);
+	let_go(1);
+	reap(pool, 1, done);
+	/* Who comes too late to abandon it changes nothing. */
+	CU_ASSERT_FALSE(pool_cancel(pool, &jobs[1].job));
+	CU_ASSERT_EQUAL(board_get(&board.running), 0);
+	CU_ASSERT_EQUAL(board_get(&board.abandoned), 0);
+	end(pool);
+}
+
+/* One thread is the limit, another is spare, and there are no more. */
+static void a_stand_in_has_no_stand_in(void)
+{
+	static struct board_threads board;
+	struct pool *pool;
+	struct held *done[3];
+
+	end(begin(1, 2, 0)); /* for the jobs */
+	wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	pool = pool_open(&(struct pool_options){.name = "test",
+						.threads = 1,
+						.spares = 1,
+						.queue = 2,
+						.wake_fd = wake_fd,
+						.board = &board});
+	for (int i = 0; i < 2; i++) {
+		CU_ASSERT_EQUAL(submit(pool, i), 0);
+		entered(i);
+		CU_ASSERT_FALSE(pool_cancel(pool, &jobs[i].job));
+	}
+	CU_ASSERT_EQUAL(board_get(&board.abandoned), 2);
+	CU_ASSERT_EQUAL(submit(pool, 2), 0);
+	CU_ASSERT_EQUAL(board_get(&board.started), 2);
+	CU_ASSERT_EQUAL(board_get(&board.queued), 1);
+	for (int i = 0; i < 3; i++)
+		let_go(i);
+	reap(pool, 3, done);
+	CU_ASSERT_EQUAL(jobs[2].order, 3);
+	end(pool);
+}
+
+/* A thread sleeps, another works, and what is queued may not be begun: until nobody wants any more
+ * what that one does. */
+static void who_abandons_a_job_wakes_a_thread_for_the_next(void)
+{
+	struct pool *pool = begin(1, MOST, 0);
+	struct held *done[2];
+
+	CU_ASSERT_EQUAL(submit(pool, 0), 0);
+	entered(0);
+	CU_ASSERT_FALSE(pool_cancel(pool, &jobs[0].job));
+	CU_ASSERT_EQUAL(submit(pool, 1), 0);
+	entered(1);
+	let_go(0);
+	reap(pool, 1, done);
+	usleep(5000); /* its thread falls asleep */
+	CU_ASSERT_EQUAL(submit(pool, 2), 0);
+	CU_ASSERT_FALSE(pool_cancel(pool, &jobs[1].job));
+	entered(2);
+	let_go(1);
+	let_go(2);
+	reap(pool, 2, done);
+	end(pool);
+}
+
+/* The loop has been woken often enough. */
+static void a_counter_that_is_full_wakes_all_the_same(void)
+{
+	struct pool *pool = begin(1, MOST, 0);
+	struct held *done[1];
+	uint64_t most = UINT64_MAX - 1;
+
+	CU_ASSERT_EQUAL(write(wake_fd, &most, sizeof(most)), sizeof(most));
+	for (int i = 0; i < 2; i++) {
+		CU_ASSERT_EQUAL(submit(pool, i), 0);
+		let_go(i);
+		reap(pool, 1, done);
+	}
+	end(pool);
+}
+
+/* After a while in the queue it is looked whether anybody still wants it. */
+static void a_job_whose_peer_has_gone_is_not_run(void)
+{
+	struct pool *pool = begin(1, MOST, 0);
+	struct held *done[5];
+	int gone[2];
+	int there[2];
+
+	CU_ASSERT_EQUAL_FATAL(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, gone), 0);
+	CU_ASSERT_EQUAL_FATAL(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, there), 0);
+	CU_ASSERT_EQUAL(submit(pool, 0), 0);
+	entered(0);
+	jobs[1].job.peer = gone[0];
+	jobs[2].job.peer = there[0];
+	for (int i = 1; i < 4; i++)
+		CU_ASSERT_EQUAL(submit(pool, i), 0);
+	close(gone[1]);
+	usleep(3000);
+	for (int i = 0; i < 4; i++)
+		let_go(i);
+	reap(pool, 4, done);
+	CU_ASSERT_TRUE(jobs[1].job.dropped);
+	CU_ASSERT_EQUAL(jobs[1].order, 0);
+	CU_ASSERT_FALSE(jobs[2].job.dropped || jobs[3].job.dropped);
+	CU_ASSERT_EQUAL(jobs[2].order, 2);
+	CU_ASSERT_EQUAL(jobs[3].order, 3);
+	close(gone[0]);
+	close(there[0]);
+	close(there[1]);
 	end(pool);
 }
 
@@ -309,6 +454,13 @@ static void a_queued_job_can_be_dropped(void)
 	CU_ASSERT_PTR_EQUAL(done[2], &jobs[3]);
 	CU_ASSERT_EQUAL(jobs[2].order, 0);
 	CU_ASSERT_FALSE(pool_cancel(pool, &jobs[0].job)); /* it has run */
+	/* It may be queued again, and is as good as new. */
+	CU_ASSERT_EQUAL(submit(pool, 4), 0);
+	entered(4);
+	CU_ASSERT_EQUAL(submit(pool, 0), 0);
+	CU_ASSERT_TRUE(pool_cancel(pool, &jobs[0].job));
+	let_go(4);
+	reap(pool, 1, done);
 	end(pool);
 }
 
@@ -472,6 +624,12 @@ static const struct test tests[] = {
 	{"sleeping threads are woken for all there is to do",
 	 sleeping_threads_are_woken_for_all_there_is_to_do},
 	{"the board shows what the pool does", the_board_shows_what_the_pool_does},
+	{"the board tells who works for nobody", the_board_tells_who_works_for_nobody},
+	{"a stand-in has no stand-in", a_stand_in_has_no_stand_in},
+	{"who abandons a job wakes a thread for the next",
+	 who_abandons_a_job_wakes_a_thread_for_the_next},
+	{"a counter that is full wakes all the same", a_counter_that_is_full_wakes_all_the_same},
+	{"a job whose peer has gone is not run", a_job_whose_peer_has_gone_is_not_run},
 	{"a full queue refuses", a_full_queue_refuses},
 	{"without a queue a free thread still takes a job",
 	 without_a_queue_a_free_thread_still_takes_a_job},

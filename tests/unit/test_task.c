@@ -405,9 +405,12 @@ static void the_frame_survives_and_times_add_up(struct request *req)
 	int *count = request_frame(req, sizeof(*count));
 
 	ASYNC_BEGIN(req);
-	for (*count = 0; *count < 3; ++*count)
+	for (*count = 0; *count < 3; ++*count) {
+		usleep(1000);
 		AWAIT(req, sleep_for(req, 0.002));
+	}
 	CU_ASSERT_EQUAL(*count, 3);
+	CU_ASSERT_TRUE(req->times.loop >= 3000000);
 	CU_ASSERT_TRUE(req->times.suspended + req->times.loop <= uv_hrtime() - begun_at);
 	/* Suspension begins when the handler has returned, the sleep a little earlier. */
 	CU_ASSERT_TRUE(req->times.suspended + req->times.loop >= 6000000);
@@ -679,6 +682,8 @@ static void let_others_run(struct request *req)
 {
 	ASYNC_BEGIN(req);
 	AWAIT(req, sleep_for(req, 0));
+	CU_ASSERT_TRUE(req->times.ready >= HOLD_MS * UINT64_C(1000000));
+	CU_ASSERT_TRUE(req->times.ready <= req->times.suspended);
 	reply_error(req, 404);
 	ASYNC_END(req);
 }
@@ -732,6 +737,24 @@ static void who_waits_for_a_held_loop_is_ready(void)
 	nap_beside_a_hold(let_others_run, &board);
 	CU_ASSERT_TRUE(spans_of(&board, 1, SPAN_READY) >= HOLD_MS);
 	CU_ASSERT_EQUAL(spans_of(&board, 1, SPAN_AWAIT), 0);
+}
+
+static void who_waits_for_nothing_but_its_sleep_awaits(void)
+{
+	static const struct route napper = ASYNC("/", nap_on_the_loop);
+	static struct board_slot board;
+	struct request *req;
+
+	begin(1, 1);
+	memset(&board, 0, sizeof(board));
+	sched.options.board = &board;
+	req = request_new(&napper);
+	req->serial = 1;
+	task_resume(req, uv_hrtime());
+	turn_until(&finished, 1);
+	CU_ASSERT_TRUE(spans_of(&board, 1, SPAN_AWAIT) >= NAP_MS - 1);
+	IN_TIME(spans_of(&board, 1, SPAN_READY) == 0);
+	end(1);
 }
 
 static void sync_handler(struct request *req)
@@ -1166,6 +1189,7 @@ static const struct test tests[] = {
 	{"without pools everything runs here", without_pools_everything_runs_here},
 	{"a cancelled sleeper is never resumed, only released",
 	 a_cancelled_sleeper_is_never_resumed},
+	{"who waits for nothing but its sleep awaits", who_waits_for_nothing_but_its_sleep_awaits},
 	{"a cancelled ready request is never resumed, only released",
 	 a_cancelled_ready_request_is_only_released},
 	{"a queued job of a cancelled request is dropped unrun",
