@@ -48,7 +48,7 @@ static void check_head(const struct request *req)
 
 	assert(status == 404 || status == 405 || status == 307);
 	reply_head(req, "pool-1", &head);
-	assert(count_lines(buffer_slice(&head)) == (status == 404 ? 7 : status == 405 ? 8 : 7));
+	assert(count_lines(buffer_slice(&head)) == (status == 404 ? 8 : status == 405 ? 9 : 8));
 	buffer_free(&head);
 }
 
