@@ -250,6 +250,8 @@ static void begin(void)
 	    scoreboard_open(&board, NULL))
 		abort();
 	admin_use(&board, &options);
+	signal(SIGHUP, SIG_DFL); /* nohup had it ignored, and so would the engine */
+	signal(SIGUSR1, SIG_DFL);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
