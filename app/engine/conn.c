@@ -103,6 +103,12 @@ static void conn_take(struct conn *conn)
 	}
 }
 
+/* Whether it has so few requests that those of one more read do not come to be too many. */
+static bool conn_has_room(const struct conn *conn)
+{
+	return fcgi_responder_active(&conn->fcgi) <= conn->engine->limits.conn_requests / 4;
+}
+
 /* Starts what was read. A handler, here or of a connection before this one, may hold the loop: what
  * the peer has said meanwhile is heard first, and may be that it has gone. */
 static void conn_start(struct conn *conn)
@@ -112,7 +118,7 @@ static void conn_start(struct conn *conn)
 	uint64_t now = engine->arrived ? uv_hrtime() : 0;
 
 	while (engine->arrived) {
-		if (now > looked + FRESH_NS && !conn->closing) {
+		if (now > looked + FRESH_NS && !conn->closing && conn_has_room(conn)) {
 			conn_take(conn);
 			looked = now;
 		}

@@ -709,6 +709,12 @@ static void one_too_many(struct request *req)
 	CU_ASSERT_FALSE(reply_stream(req, "text/event-stream"));
 }
 
+static void hold_a_while(struct request *req)
+{
+	uv_sleep(6);
+	hello(req);
+}
+
 /* When the loop has had a rest, somebody else asks, as of twenty seconds ago. */
 static void rest_and_ask(struct request *req)
 {
@@ -751,6 +757,7 @@ static const struct route list[] = {
 	ASYNC("/reader", read_until_ended),
 	ASYNC("/another", open_another),
 	ASYNC("/rest", rest_and_ask),
+	ASYNC("/while", hold_a_while),
 	ASYNC("/toomany", one_too_many),
 	ASYNC("/drain", told_to_drain),
 	ASYNC("/first", signal_and_second),
@@ -1549,6 +1556,39 @@ static void one_stream_too_many_is_a_503(void)
 	end();
 }
 
+/* A GET of "/while" that is 16 KB long. */
+static void client_send_long(int i, uint16_t id)
+{
+	static char text[16000];
+	struct stream stream = {0};
+	struct buffer pairs = {0};
+
+	pairs_append(&pairs, GET("/while"));
+	pair_append(&pairs, slice_of("LONG"), (struct slice){text, sizeof(text)});
+	stream_begin(&stream, id, FCGI_RESPONDER, FCGI_KEEP_CONN);
+	stream_params(&stream, id, buffer_slice(&pairs));
+	stream_params_end(&stream, id);
+	stream_stdin_end(&stream, id);
+	CU_ASSERT_EQUAL(send(clients[i], stream.bytes.data, stream.bytes.len, MSG_NOSIGNAL),
+			(ssize_t)stream.bytes.len);
+	stream_free(&stream);
+	buffer_free(&pairs);
+}
+
+/* Four of them fit into one read; the others stay where they are until some have been served. */
+static void slow_handlers_do_not_let_too_many_in(void)
+{
+	begin();
+	options.conn_requests = 6;
+	client_open(0);
+	for (uint16_t id = 1; id <= 10; id++)
+		client_send_long(0, id);
+	client_send(0, "request 11 keep " GET("/drain"));
+	serve();
+	CU_ASSERT_FALSE(client_got(0, "OVERLOADED"));
+	end();
+}
+
 static void a_connection_has_a_budget_of_bytes(void)
 {
 	begin();
@@ -1676,6 +1716,7 @@ static const struct test tests[] = {
 	 a_stream_unread_for_the_send_timeout_is_ended_alone},
 	{"a stream waits for its reader", a_stream_waits_for_its_reader},
 	{"one stream too many is a 503", one_stream_too_many_is_a_503},
+	{"slow handlers do not let too many requests in", slow_handlers_do_not_let_too_many_in},
 	{"a connection has a budget of bytes", a_connection_has_a_budget_of_bytes},
 	{"a worker has a budget of bytes", a_worker_has_a_budget_of_bytes},
 	{"work of one's own begins before the first request",
