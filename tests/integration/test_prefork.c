@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -226,6 +227,47 @@ static void queue_timeout(void)
 	worker_stop(&worker);
 }
 
+/* One that this worker may have kept waiting is: it has been busy for long enough. */
+static void queue_of_a_busy_worker(void)
+{
+	struct timespec sent;
+	char script[128];
+	struct raw first;
+	struct raw second;
+
+	CU_ASSERT_FATAL(start(&worker, "prefork", "--queue-timeout", "2"));
+	clock_gettime(CLOCK_REALTIME, &sent);
+	snprintf(script, sizeof(script), GET "/&LANES_SENT=%lld.%03ld", (long long)sent.tv_sec - 9,
+		 sent.tv_nsec / 1000000);
+	CU_ASSERT(raw_open(&first, worker.socket));
+	CU_ASSERT(raw_send(&first, GET "/sync/noawait&QUERY_STRING=seconds=1.5"));
+	CU_ASSERT(raw_open(&second, worker.socket) && raw_send(&second, script));
+	CU_ASSERT(raw_closed(&first));
+	raw_close(&first);
+	IN_TIME(raw_answers(&second, "STDOUT 1 Status: 503 "));
+	raw_close(&second);
+	worker_stop(&worker);
+}
+
+/* The connection is taken when a descriptor is free again. */
+static void no_descriptors(void)
+{
+	struct rlimit before;
+	struct raw raw;
+
+	CU_ASSERT_FATAL(start(&worker, "prefork", NULL, NULL));
+	CU_ASSERT_EQUAL(prlimit(worker.pid, RLIMIT_NOFILE, NULL, &before), 0);
+	CU_ASSERT_EQUAL(
+		prlimit(worker.pid, RLIMIT_NOFILE, &(struct rlimit){3, before.rlim_max}, NULL), 0);
+	CU_ASSERT(raw_open(&raw, worker.socket) && raw_get(&raw, 1, "/", ""));
+	CU_ASSERT(EVENTUALLY(
+		file_has(worker.log, "event=accept-failed error=\"Too many open files\"")));
+	CU_ASSERT_EQUAL(prlimit(worker.pid, RLIMIT_NOFILE, &before, NULL), 0);
+	CU_ASSERT(raw_answers(&raw, "END 1 0 COMPLETE"));
+	raw_close(&raw);
+	worker_stop(&worker);
+}
+
 static void kept_connection(void)
 {
 	struct raw raw;
@@ -390,6 +432,8 @@ static const struct test tests[] = {
 	{"params beyond the limit are a 431, as in the loop engine", params_limit},
 	{"a NUL byte in a param's name is a 400, and no harm anywhere else", nul_bytes},
 	{"who has waited for too long is a 503", queue_timeout},
+	{"so is who has been kept waiting by this worker", queue_of_a_busy_worker},
+	{"a connection waits until there are descriptors", no_descriptors},
 	{"a kept connection carries one request after the other", kept_connection},
 	{"requests run one at a time, also where the handler awaits", one_at_a_time},
 	{"a peer that leaves costs its own request only", peers_that_leave},
