@@ -497,29 +497,6 @@ static void hold_readers(struct request *req)
 	ASYNC_END(req);
 }
 
-/* One answer after the other, of which the kernel takes all or nothing, until it has no room. */
-static void fill_room(struct request *req)
-{
-	int *asked =
-		(int *)request_frame(req, 2 * sizeof(*asked)) + 1; /* the first is rested()'s */
-
-	ASYNC_BEGIN(req);
-	while (!board_get(&board.own->classes[2]))
-		AWAIT(req, sleep_for(req, 0));
-	setsockopt(accepted, SOL_SOCKET, SO_SNDBUF, &(int){1}, sizeof(int));
-	for (*asked = 1; *asked < 50; ++*asked) {
-		client_send(1, "request 1 keep " GET("/"));
-		while (board_get(&board.own->classes[2]) <= (uint64_t)*asked)
-			AWAIT(req, sleep_for(req, 0));
-	}
-	while (!rested(req))
-		AWAIT(req, sleep_for(req, 0.001));
-	CU_ASSERT_EQUAL(board_get(&board.own->connections), 2);
-	close(clients[1]);
-	told_to_drain(req);
-	ASYNC_END(req);
-}
-
 /* More than a stream's limit, but never so much at once. */
 static void stream_piece_by_piece(struct request *req)
 {
@@ -800,7 +777,6 @@ static const struct route list[] = {
 	ASYNC("/later", say_the_rest_later),
 	ASYNC("/large", large),
 	ASYNC("/deaf", ask_and_do_not_read),
-	ASYNC("/fill", fill_room),
 	ASYNC("/readers", hold_readers),
 	ASYNC("/pieces", stream_piece_by_piece),
 	ASYNC("/prompt", tcp_is_prompt),
@@ -1104,19 +1080,6 @@ static void the_send_timeout_is_for_who_does_not_read(void)
 		CU_ASSERT_FALSE(client_got(1, "END 1 0 COMPLETE"));
 		end();
 	}
-}
-
-static void the_send_timeout_begins_when_something_waits(void)
-{
-	begin();
-	options.header_timeout = 40; /* so there are sweeps */
-	client_open(0);
-	client_open(1);
-	client_send(1, "request 1 keep " GET("/"));
-	client_send(0, "request 1 keep " GET("/fill"));
-	serve();
-	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
-	end();
 }
 
 static void who_does_not_want_an_answer_is_hung_up_on(void)
@@ -1680,8 +1643,6 @@ static const struct test tests[] = {
 	{"the idle timeout is for who has had an answer",
 	 the_idle_timeout_is_for_who_has_had_an_answer},
 	{"the send timeout is for who does not read", the_send_timeout_is_for_who_does_not_read},
-	{"the send timeout begins when something waits",
-	 the_send_timeout_begins_when_something_waits},
 	{"who does not want an answer is hung up on", who_does_not_want_an_answer_is_hung_up_on},
 	{"what is aborted while the loop is held does not start",
 	 what_is_aborted_while_the_loop_is_held_does_not_start},
