@@ -17,6 +17,7 @@
 
 #include "../harness.h"
 #include "../unit/stream.h"
+#include "observe/scoreboard.h"
 #include "process.h"
 #include "raw.h"
 
@@ -249,6 +250,63 @@ static void queue_of_a_busy_worker(void)
 	worker_stop(&worker);
 }
 
+static void peer_that_has_left(void)
+{
+	struct raw raw;
+
+	CU_ASSERT(raw_open(&raw, worker.socket) && raw_send(&raw, GET "/"));
+	raw_close(&raw);
+}
+
+static void what_the_board_counts(void)
+{
+	char directory[DIRECTORY_SIZE];
+	char path[DIRECTORY_SIZE + 16];
+	struct scoreboard board;
+	const struct board_slot *slot;
+	struct raw raw;
+
+	CU_ASSERT_FATAL(directory_make(directory));
+	snprintf(path, sizeof(path), "%s/scoreboard", directory);
+	CU_ASSERT_FATAL(start(&worker, "prefork", "--scoreboard", path));
+	CU_ASSERT_EQUAL_FATAL(scoreboard_open_to_read(&board, path), 0);
+	slot = &board.slots[0];
+	CU_ASSERT_EQUAL(board_get(&slot->pid), (uint64_t)worker.pid);
+	expect(&worker, GET "/", "Status: 200 OK");
+	expect(&worker, GET "/nowhere", "Status: 404 Not Found");
+	expect(&worker, GET "/async/await-one&QUERY_STRING=seconds=0.01", "Status: 200 OK");
+	CU_ASSERT(EVENTUALLY(!board_get(&slot->in_flight)));
+	CU_ASSERT_EQUAL(board_get(&slot->requests), 3);
+	CU_ASSERT_EQUAL(board_get(&slot->classes[2]), 2);
+	CU_ASSERT_EQUAL(board_get(&slot->classes[4]), 1);
+	CU_ASSERT_EQUAL(board_get(&slot->aborted), 0);
+	/* While it is busy with one, another comes and goes. */
+	CU_ASSERT(raw_open(&raw, worker.socket) &&
+		  raw_send(&raw, GET "/sync/noawait&QUERY_STRING=seconds=0.3"));
+	CU_ASSERT(EVENTUALLY(board_get(&slot->in_flight) == 1));
+	CU_ASSERT(board_get(&slot->running.since) != 0);
+	peer_that_has_left();
+	CU_ASSERT(raw_closed(&raw));
+	raw_close(&raw);
+	CU_ASSERT(EVENTUALLY(board_get(&slot->aborted) == 1));
+	CU_ASSERT(EVENTUALLY(!board_get(&slot->in_flight)));
+	CU_ASSERT_EQUAL(board_get(&slot->classes[2]), 3);
+	CU_ASSERT_EQUAL(board_get(&slot->running.since), 0);
+	CU_ASSERT_EQUAL(board_get(&slot->turn_since), 0);
+	CU_ASSERT_EQUAL(board_get(&slot->draining), 0);
+	CU_ASSERT(raw_open(&raw, worker.socket) &&
+		  raw_send(&raw, GET "/sync/noawait&QUERY_STRING=seconds=0.3"));
+	CU_ASSERT(EVENTUALLY(board_get(&slot->in_flight) == 1));
+	kill(worker.pid, SIGTERM);
+	CU_ASSERT(EVENTUALLY(board_get(&slot->draining) == 1));
+	CU_ASSERT_EQUAL(worker_wait(&worker), 0);
+	CU_ASSERT(file_has(worker.log, "event=draining in_flight=1"));
+	raw_close(&raw);
+	scoreboard_close(&board);
+	worker_stop(&worker);
+	directory_remove(directory);
+}
+
 /* The connection is taken when a descriptor is free again. */
 static void no_descriptors(void)
 {
@@ -433,6 +491,7 @@ static const struct test tests[] = {
 	{"a NUL byte in a param's name is a 400, and no harm anywhere else", nul_bytes},
 	{"who has waited for too long is a 503", queue_timeout},
 	{"so is who has been kept waiting by this worker", queue_of_a_busy_worker},
+	{"the board counts what it answers, and who has left", what_the_board_counts},
 	{"a connection waits until there are descriptors", no_descriptors},
 	{"a kept connection carries one request after the other", kept_connection},
 	{"requests run one at a time, also where the handler awaits", one_at_a_time},

@@ -825,6 +825,7 @@ static void serve_until(int status)
 	CU_ASSERT_EQUAL(loop_run(&options, &listener, "loop-1", &routes, &board, watch_turns),
 			status);
 	caught_end(&caught);
+	CU_ASSERT_EQUAL(listener.fd, -1);
 	CU_ASSERT_EQUAL(board_get(&board.own->in_flight), 0);
 	CU_ASSERT_EQUAL(board_get(&board.own->connections), 0);
 }
