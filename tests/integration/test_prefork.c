@@ -312,6 +312,7 @@ static void no_descriptors(void)
 {
 	struct rlimit before;
 	struct raw raw;
+	double seconds;
 
 	CU_ASSERT_FATAL(start(&worker, "prefork", NULL, NULL));
 	CU_ASSERT_EQUAL(prlimit(worker.pid, RLIMIT_NOFILE, NULL, &before), 0);
@@ -320,6 +321,10 @@ static void no_descriptors(void)
 	CU_ASSERT(raw_open(&raw, worker.socket) && raw_get(&raw, 1, "/", ""));
 	CU_ASSERT(EVENTUALLY(
 		file_has(worker.log, "event=accept-failed error=\"Too many open files\"")));
+	/* It does not spin. */
+	seconds = process_seconds(worker.pid);
+	poll(NULL, 0, 500);
+	CU_ASSERT(process_seconds(worker.pid) - seconds < 0.25);
 	CU_ASSERT_EQUAL(prlimit(worker.pid, RLIMIT_NOFILE, &before, NULL), 0);
 	CU_ASSERT(raw_answers(&raw, "END 1 0 COMPLETE"));
 	raw_close(&raw);
