@@ -374,6 +374,40 @@ static void a_counter_that_is_full_wakes_all_the_same(void)
 	end(pool);
 }
 
+/* The board has room for some threads, and the pool may have more. */
+static void the_board_shows_as_many_threads_as_it_has_room_for(void)
+{
+	enum { THREADS = BOARD_THREADS + 1 };
+	static struct held many[THREADS];
+	static struct {
+		struct board_threads threads;
+		struct board_doing behind;
+	} board;
+	struct pool *pool;
+	struct held *done[THREADS];
+
+	end(begin(1, 2, 0)); /* for the clock of who runs first */
+	wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	pool = pool_open(&(struct pool_options){
+		.name = "test", .threads = THREADS, .wake_fd = wake_fd, .board = &board.threads});
+	for (int i = 0; i < THREADS; i++) {
+		many[i].job.run = run;
+		many[i].job.owner = 77;
+		sem_init(&many[i].entered, 0, 0);
+		sem_init(&many[i].gate, 0, 0);
+		CU_ASSERT_EQUAL(pool_submit(pool, &many[i].job), 0);
+		while (sem_wait(&many[i].entered))
+			;
+	}
+	CU_ASSERT_EQUAL(board_get(&board.threads.running), THREADS);
+	CU_ASSERT_EQUAL(board_get(&board.threads.threads[BOARD_THREADS - 1].owner), 77);
+	CU_ASSERT_EQUAL(board_get(&board.behind.owner), 0);
+	for (int i = 0; i < THREADS; i++)
+		sem_post(&many[i].gate);
+	reap(pool, THREADS, done);
+	end(pool);
+}
+
 /* After a while in the queue it is looked whether anybody still wants it. */
 static void a_job_whose_peer_has_gone_is_not_run(void)
 {
@@ -629,6 +663,8 @@ static const struct test tests[] = {
 	{"who abandons a job wakes a thread for the next",
 	 who_abandons_a_job_wakes_a_thread_for_the_next},
 	{"a counter that is full wakes all the same", a_counter_that_is_full_wakes_all_the_same},
+	{"the board shows as many threads as it has room for",
+	 the_board_shows_as_many_threads_as_it_has_room_for},
 	{"a job whose peer has gone is not run", a_job_whose_peer_has_gone_is_not_run},
 	{"a full queue refuses", a_full_queue_refuses},
 	{"without a queue a free thread still takes a job",

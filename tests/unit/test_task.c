@@ -757,6 +757,31 @@ static void who_waits_for_nothing_but_its_sleep_awaits(void)
 	end(1);
 }
 
+static void keep_the_loop_busy(struct request *req)
+{
+	uint64_t *begun = request_frame(req, sizeof(*begun));
+
+	ASYNC_BEGIN(req);
+	AWAIT(req, sleep_for(req, 0.01));
+	IN_TIME(sched_busy(&sched, uv_hrtime()) < 8000000);
+	*begun = uv_hrtime();
+	while (uv_hrtime() < *begun + 20000000)
+		AWAIT(req, sleep_for(req, 0));
+	IN_TIME(sched_busy(&sched, uv_hrtime()) >= 20000000);
+	reply_error(req, 404);
+	ASYNC_END(req);
+}
+
+static void a_loop_is_busy_from_its_last_rest_on(void)
+{
+	static const struct route route = ASYNC("/", keep_the_loop_busy);
+
+	begin(0, 0);
+	start(&route);
+	turn_until(&finished, 1);
+	end(1);
+}
+
 static void sync_handler(struct request *req)
 {
 	just_run(&work);
@@ -1190,6 +1215,7 @@ static const struct test tests[] = {
 	{"a cancelled sleeper is never resumed, only released",
 	 a_cancelled_sleeper_is_never_resumed},
 	{"who waits for nothing but its sleep awaits", who_waits_for_nothing_but_its_sleep_awaits},
+	{"a loop is busy from its last rest on", a_loop_is_busy_from_its_last_rest_on},
 	{"a cancelled ready request is never resumed, only released",
 	 a_cancelled_ready_request_is_only_released},
 	{"a queued job of a cancelled request is dropped unrun",

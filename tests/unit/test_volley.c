@@ -154,6 +154,7 @@ static void every_shot_is_answered(void)
 	CU_ASSERT_EQUAL(volley_count(volley), 4);
 	CU_ASSERT_EQUAL(volley_fire(volley, &peer.front, on_end, &peer), 0);
 	CU_ASSERT_EQUAL(volley_result(volley, 0).sent, 0);
+	CU_ASSERT_STRING_EQUAL(volley_result(volley, 0).error, "");
 	turn_until_ended();
 	for (size_t i = 0; i < 4; i++) {
 		struct shot_result result = volley_result(volley, i);
