@@ -10,6 +10,7 @@
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../harness.h"
@@ -440,6 +441,36 @@ static void a_job_whose_peer_has_gone_is_not_run(void)
 	end(pool);
 }
 
+/* That somebody is there takes no time to see. */
+static void a_job_whose_peer_is_there_does_not_wait(void)
+{
+	struct pool *pool = begin(1, MOST, 0);
+	struct held *done[MOST];
+	struct timespec begun;
+	struct timespec ended;
+	int there[2];
+
+	CU_ASSERT_EQUAL_FATAL(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, there), 0);
+	for (int i = 0; i < MOST; i++) {
+		jobs[i].job.peer = there[0];
+		CU_ASSERT_EQUAL(submit(pool, i), 0);
+		if (i)
+			let_go(i);
+	}
+	entered(0);
+	usleep(3000);
+	clock_gettime(CLOCK_MONOTONIC, &begun);
+	let_go(0);
+	entered(MOST - 1);
+	clock_gettime(CLOCK_MONOTONIC, &ended);
+	IN_TIME((ended.tv_sec - begun.tv_sec) * 1000000000 + ended.tv_nsec - begun.tv_nsec <
+		(MOST - 1) * 1000000);
+	reap(pool, MOST, done);
+	close(there[0]);
+	close(there[1]);
+	end(pool);
+}
+
 static void a_full_queue_refuses(void)
 {
 	struct pool *pool = begin(1, 2, 0);
@@ -666,6 +697,7 @@ static const struct test tests[] = {
 	{"the board shows as many threads as it has room for",
 	 the_board_shows_as_many_threads_as_it_has_room_for},
 	{"a job whose peer has gone is not run", a_job_whose_peer_has_gone_is_not_run},
+	{"a job whose peer is there does not wait", a_job_whose_peer_is_there_does_not_wait},
 	{"a full queue refuses", a_full_queue_refuses},
 	{"without a queue a free thread still takes a job",
 	 without_a_queue_a_free_thread_still_takes_a_job},
