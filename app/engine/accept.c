@@ -26,8 +26,7 @@ static void accept_pause(struct engine *engine)
 
 void accept_resume(struct engine *engine)
 {
-	if (!engine->accepting && engine->listener->fd >= 0 &&
-	    engine->conn_count < (size_t)engine->options->max_conns)
+	if (!engine->accepting && engine->listener->fd >= 0)
 		engine->accepting =
 			uv_poll_start(&engine->accept, UV_READABLE, on_connections) == 0;
 	engine->sched.deaf = !engine->accepting;

@@ -10,12 +10,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "../harness.h"
 #include "../unit/stream.h"
+#include "observe/scoreboard.h"
 #include "process.h"
 #include "raw.h"
 
@@ -226,6 +228,109 @@ static void queue_timeout(void)
 	worker_stop(&worker);
 }
 
+/* One that this worker may have kept waiting is: it has been busy for long enough. */
+static void queue_of_a_busy_worker(void)
+{
+	struct timespec sent;
+	char script[128];
+	struct raw first;
+	struct raw second;
+
+	CU_ASSERT_FATAL(start(&worker, "prefork", "--queue-timeout", "2"));
+	clock_gettime(CLOCK_REALTIME, &sent);
+	snprintf(script, sizeof(script), GET "/&LANES_SENT=%lld.%03ld", (long long)sent.tv_sec - 9,
+		 sent.tv_nsec / 1000000);
+	CU_ASSERT(raw_open(&first, worker.socket));
+	CU_ASSERT(raw_send(&first, GET "/sync/noawait&QUERY_STRING=seconds=1.5"));
+	CU_ASSERT(raw_open(&second, worker.socket) && raw_send(&second, script));
+	CU_ASSERT(raw_closed(&first));
+	raw_close(&first);
+	IN_TIME(raw_answers(&second, "STDOUT 1 Status: 503 "));
+	raw_close(&second);
+	worker_stop(&worker);
+}
+
+static void peer_that_has_left(void)
+{
+	struct raw raw;
+
+	CU_ASSERT(raw_open(&raw, worker.socket) && raw_send(&raw, GET "/"));
+	raw_close(&raw);
+}
+
+static void what_the_board_counts(void)
+{
+	char directory[DIRECTORY_SIZE];
+	char path[DIRECTORY_SIZE + 16];
+	struct scoreboard board;
+	const struct board_slot *slot;
+	struct raw raw;
+
+	CU_ASSERT_FATAL(directory_make(directory));
+	snprintf(path, sizeof(path), "%s/scoreboard", directory);
+	CU_ASSERT_FATAL(start(&worker, "prefork", "--scoreboard", path));
+	CU_ASSERT_EQUAL_FATAL(scoreboard_open_to_read(&board, path), 0);
+	slot = &board.slots[0];
+	CU_ASSERT_EQUAL(board_get(&slot->pid), (uint64_t)worker.pid);
+	expect(&worker, GET "/", "Status: 200 OK");
+	expect(&worker, GET "/nowhere", "Status: 404 Not Found");
+	expect(&worker, GET "/async/await-one&QUERY_STRING=seconds=0.01", "Status: 200 OK");
+	CU_ASSERT(EVENTUALLY(!board_get(&slot->in_flight)));
+	CU_ASSERT_EQUAL(board_get(&slot->requests), 3);
+	CU_ASSERT_EQUAL(board_get(&slot->classes[2]), 2);
+	CU_ASSERT_EQUAL(board_get(&slot->classes[4]), 1);
+	CU_ASSERT_EQUAL(board_get(&slot->aborted), 0);
+	/* While it is busy with one, another comes and goes. */
+	CU_ASSERT(raw_open(&raw, worker.socket) &&
+		  raw_send(&raw, GET "/sync/noawait&QUERY_STRING=seconds=0.3"));
+	CU_ASSERT(EVENTUALLY(board_get(&slot->in_flight) == 1));
+	CU_ASSERT(board_get(&slot->running.since) != 0);
+	peer_that_has_left();
+	CU_ASSERT(raw_closed(&raw));
+	raw_close(&raw);
+	CU_ASSERT(EVENTUALLY(board_get(&slot->aborted) == 1));
+	CU_ASSERT(EVENTUALLY(!board_get(&slot->in_flight)));
+	CU_ASSERT_EQUAL(board_get(&slot->classes[2]), 3);
+	CU_ASSERT_EQUAL(board_get(&slot->running.since), 0);
+	CU_ASSERT_EQUAL(board_get(&slot->turn_since), 0);
+	CU_ASSERT_EQUAL(board_get(&slot->draining), 0);
+	CU_ASSERT(raw_open(&raw, worker.socket) &&
+		  raw_send(&raw, GET "/sync/noawait&QUERY_STRING=seconds=0.3"));
+	CU_ASSERT(EVENTUALLY(board_get(&slot->in_flight) == 1));
+	kill(worker.pid, SIGTERM);
+	CU_ASSERT(EVENTUALLY(board_get(&slot->draining) == 1));
+	CU_ASSERT_EQUAL(worker_wait(&worker), 0);
+	CU_ASSERT(file_has(worker.log, "event=draining in_flight=1"));
+	raw_close(&raw);
+	scoreboard_close(&board);
+	worker_stop(&worker);
+	directory_remove(directory);
+}
+
+/* The connection is taken when a descriptor is free again. */
+static void no_descriptors(void)
+{
+	struct rlimit before;
+	struct raw raw;
+	double seconds;
+
+	CU_ASSERT_FATAL(start(&worker, "prefork", NULL, NULL));
+	CU_ASSERT_EQUAL(prlimit(worker.pid, RLIMIT_NOFILE, NULL, &before), 0);
+	CU_ASSERT_EQUAL(
+		prlimit(worker.pid, RLIMIT_NOFILE, &(struct rlimit){3, before.rlim_max}, NULL), 0);
+	CU_ASSERT(raw_open(&raw, worker.socket) && raw_get(&raw, 1, "/", ""));
+	CU_ASSERT(EVENTUALLY(
+		file_has(worker.log, "event=accept-failed error=\"Too many open files\"")));
+	/* It does not spin. */
+	seconds = process_seconds(worker.pid);
+	poll(NULL, 0, 500);
+	CU_ASSERT(process_seconds(worker.pid) - seconds < 0.25);
+	CU_ASSERT_EQUAL(prlimit(worker.pid, RLIMIT_NOFILE, &before, NULL), 0);
+	CU_ASSERT(raw_answers(&raw, "END 1 0 COMPLETE"));
+	raw_close(&raw);
+	worker_stop(&worker);
+}
+
 static void kept_connection(void)
 {
 	struct raw raw;
@@ -390,6 +495,9 @@ static const struct test tests[] = {
 	{"params beyond the limit are a 431, as in the loop engine", params_limit},
 	{"a NUL byte in a param's name is a 400, and no harm anywhere else", nul_bytes},
 	{"who has waited for too long is a 503", queue_timeout},
+	{"so is who has been kept waiting by this worker", queue_of_a_busy_worker},
+	{"the board counts what it answers, and who has left", what_the_board_counts},
+	{"a connection waits until there are descriptors", no_descriptors},
 	{"a kept connection carries one request after the other", kept_connection},
 	{"requests run one at a time, also where the handler awaits", one_at_a_time},
 	{"a peer that leaves costs its own request only", peers_that_leave},

@@ -60,9 +60,19 @@ int accept4(int fd, struct sockaddr *address, socklen_t *len, int flags)
 	return fd;
 }
 
+/* What is below the stack nobody may rely on. */
+static __attribute__((noinline)) void litter(void)
+{
+	volatile char bytes[16384];
+
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (char)0xee;
+}
+
 ssize_t recv(int fd, void *bytes, size_t n, int flags)
 {
 	reads++;
+	litter();
 	return recvfrom(fd, bytes, n, flags, NULL, NULL);
 }
 
@@ -199,6 +209,19 @@ static void connect_while_it_drains(struct request *req)
 	client_open(1);
 	AWAIT(req, sleep_for(req, 0.001));
 	AWAIT(req, sleep_for(req, 0.001));
+	hello(req);
+	ASYNC_END(req);
+}
+
+static void visit_while_it_drains(struct request *req)
+{
+	ASYNC_BEGIN(req);
+	kill(getpid(), SIGTERM);
+	while (!board_get(&board.own->draining))
+		AWAIT(req, sleep_for(req, 0.001));
+	client_open(1);
+	while (board_get(&board.own->connections) < 2)
+		AWAIT(req, sleep_for(req, 0.001));
 	hello(req);
 	ASYNC_END(req);
 }
@@ -411,11 +434,13 @@ static void have_it_reset(struct request *req)
 	ASYNC_END(req);
 }
 
+static const struct engine *engine;
 static uint64_t serial; /* of the last request */
 
 static void look_at_the_serial(struct request *req)
 {
 	CU_ASSERT_EQUAL(req->serial, serial + 1);
+	CU_ASSERT_EQUAL(engine->spare_count, serial); /* blocks of those that were before */
 	serial = req->serial;
 	hello(req);
 }
@@ -441,6 +466,29 @@ static void stream_for_a_moment(struct request *req)
 {
 	CU_ASSERT_TRUE(reply_stream(req, "text/event-stream"));
 	CU_ASSERT_TRUE(stream_write(req, slice_of("one")));
+}
+
+static void sleep_for_long(struct request *req)
+{
+	ASYNC_BEGIN(req);
+	AWAIT(req, sleep_for(req, 1000));
+	CU_FAIL("nobody waits for this");
+	ASYNC_END(req);
+}
+
+/* … while its handler sleeps. */
+static void send_too_much(struct request *req)
+{
+	ASYNC_BEGIN(req);
+	while (board_get(&board.own->requests) < 2)
+		AWAIT(req, sleep_for(req, 0.001));
+	client_send(1, "stdin 1 *9");
+	while (board_get(&board.own->in_flight) > 1)
+		AWAIT(req, sleep_for(req, 0.001));
+	client_send(1, "stdin-end 1");
+	kill(getpid(), SIGTERM);
+	hello(req);
+	ASYNC_END(req);
 }
 
 /* There is room for two. */
@@ -770,6 +818,9 @@ static const struct route list[] = {
 	ASYNC("/ignore", ignore_signal),
 	ASYNC("/fail", fail_again),
 	ASYNC("/room", make_room),
+	ASYNC("/long", sleep_for_long),
+	ASYNC("/too-much", send_too_much),
+	ASYNC("/visit", visit_while_it_drains),
 	ASYNC("/turns", count_turns),
 	ASYNC("/fails", fail_and_count_turns),
 	ASYNC("/abort", hold_and_abort),
@@ -822,6 +873,7 @@ static void watch_turns(struct sched *sched)
 {
 	static uv_prepare_t prepare;
 
+	engine = container_of(sched, struct engine, sched);
 	uv_prepare_init(sched->loop, &prepare);
 	uv_prepare_start(&prepare, on_turn);
 }
@@ -832,6 +884,7 @@ static void serve_until(int status)
 	CU_ASSERT_EQUAL(loop_run(&options, &listener, "loop-1", &routes, &board, watch_turns),
 			status);
 	caught_end(&caught);
+	CU_ASSERT_EQUAL(listener.fd, -1);
 	CU_ASSERT_EQUAL(board_get(&board.own->in_flight), 0);
 	CU_ASSERT_EQUAL(board_get(&board.own->connections), 0);
 }
@@ -883,6 +936,19 @@ static void who_comes_while_it_drains_is_left_to_others(void)
 	end();
 }
 
+static void who_says_nothing_is_not_waited_for(void)
+{
+	begin();
+	options.drain = DRAIN_REFUSE;
+	options.header_timeout = options.idle_timeout = 1000000;
+	client_open(0);
+	client_send(0, "request 1 keep " GET("/visit"));
+	serve();
+	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
+	CU_ASSERT_FALSE(client_got(1, "END"));
+	end();
+}
+
 /* The connection that there was no room for is still in the queue. */
 static void who_waits_for_room_in_vain_is_left_to_others(void)
 {
@@ -912,6 +978,11 @@ static void a_request_beside_the_last_one_is_answered(void)
 	serve();
 	CU_ASSERT_TRUE(client_got(0, "END 2 0 COMPLETE"));
 	end();
+}
+
+static uint64_t answers(unsigned class)
+{
+	return board_get(&board.own->classes[class]);
 }
 
 static int lines_with(const char *text)
@@ -1178,7 +1249,7 @@ static void the_board_shows_how_long_it_took(void)
 	end();
 }
 
-static void requests_have_numbers_that_rise(void)
+static void requests_have_numbers_that_rise_and_leave_their_blocks(void)
 {
 	begin();
 	serial = 0;
@@ -1261,6 +1332,21 @@ static void too_many_params_are_a_431(void)
 	client_send(0, "begin 1 keep, params 1 *257, request 2 keep " GET("/drain"));
 	serve();
 	CU_ASSERT_TRUE(client_got(0, "STDOUT 1 Status: 431 "));
+	end();
+}
+
+static void too_much_of_a_body_is_a_413(void)
+{
+	begin();
+	options.stdin_limit = 8;
+	client_open(0);
+	client_open(1);
+	client_send(1, "begin 1 keep, params 1 " GET("/long") ", params-end 1");
+	client_send(0, "request 1 keep " GET("/too-much"));
+	serve();
+	CU_ASSERT_TRUE(client_got(1, "STDOUT 1 Status: 413 "));
+	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
+	CU_ASSERT_EQUAL(answers(4), 1);
 	end();
 }
 
@@ -1348,11 +1434,6 @@ static void a_signal_that_was_ignored_still_is(void)
 	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
 	end();
 	signal(SIGHUP, before);
-}
-
-static uint64_t answers(unsigned class)
-{
-	return board_get(&board.own->classes[class]);
 }
 
 static uint64_t answers_of(const char *route)
@@ -1690,7 +1771,8 @@ static const struct test tests[] = {
 	 a_connection_may_be_reset_while_the_loop_is_held},
 	{"what was just read is not looked at again", what_was_just_read_is_not_looked_at_again},
 	{"the board shows how long it took", the_board_shows_how_long_it_took},
-	{"requests have numbers that rise", requests_have_numbers_that_rise},
+	{"requests have numbers that rise, and leave their blocks for others",
+	 requests_have_numbers_that_rise_and_leave_their_blocks},
 	{"a stream may be ahead of its reader by the limit and one write",
 	 a_stream_may_be_ahead_by_the_limit_and_one_write},
 	{"a stream that has ended makes room for another",
@@ -1700,6 +1782,7 @@ static const struct test tests[] = {
 	{"the rest of a body is read", the_rest_of_a_body_is_read},
 	{"a body without end is cut off", a_body_without_end_is_cut_off},
 	{"too many params are a 431", too_many_params_are_a_431},
+	{"too much of a body is a 413, also while its handler sleeps", too_much_of_a_body_is_a_413},
 	{"who has waited for too long is a 503", who_has_waited_for_too_long_is_a_503},
 	{"who is idle when it drains is let go", who_is_idle_when_it_drains_is_let_go},
 	{"a second signal ends what does not end, and so does the drain timeout",
@@ -1728,6 +1811,7 @@ static const struct test tests[] = {
 	 a_request_that_is_there_when_it_drains_is_answered},
 	{"who comes while it drains is left to others",
 	 who_comes_while_it_drains_is_left_to_others},
+	{"who says nothing is not waited for when it drains", who_says_nothing_is_not_waited_for},
 	{"who waits for room in vain is left to others, too",
 	 who_waits_for_room_in_vain_is_left_to_others},
 	{"a request that came while it drains, on a connection that waits for another, is answered",

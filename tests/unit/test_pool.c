@@ -10,6 +10,7 @@
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../harness.h"
@@ -374,6 +375,40 @@ static void a_counter_that_is_full_wakes_all_the_same(void)
 	end(pool);
 }
 
+/* The board has room for some threads, and the pool may have more. */
+static void the_board_shows_as_many_threads_as_it_has_room_for(void)
+{
+	enum { THREADS = BOARD_THREADS + 1 };
+	static struct held many[THREADS];
+	static struct {
+		struct board_threads threads;
+		struct board_doing behind;
+	} board;
+	struct pool *pool;
+	struct held *done[THREADS];
+
+	end(begin(1, 2, 0)); /* for the clock of who runs first */
+	wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	pool = pool_open(&(struct pool_options){
+		.name = "test", .threads = THREADS, .wake_fd = wake_fd, .board = &board.threads});
+	for (int i = 0; i < THREADS; i++) {
+		many[i].job.run = run;
+		many[i].job.owner = 77;
+		sem_init(&many[i].entered, 0, 0);
+		sem_init(&many[i].gate, 0, 0);
+		CU_ASSERT_EQUAL(pool_submit(pool, &many[i].job), 0);
+		while (sem_wait(&many[i].entered))
+			;
+	}
+	CU_ASSERT_EQUAL(board_get(&board.threads.running), THREADS);
+	CU_ASSERT_EQUAL(board_get(&board.threads.threads[BOARD_THREADS - 1].owner), 77);
+	CU_ASSERT_EQUAL(board_get(&board.behind.owner), 0);
+	for (int i = 0; i < THREADS; i++)
+		sem_post(&many[i].gate);
+	reap(pool, THREADS, done);
+	end(pool);
+}
+
 /* After a while in the queue it is looked whether anybody still wants it. */
 static void a_job_whose_peer_has_gone_is_not_run(void)
 {
@@ -401,6 +436,36 @@ static void a_job_whose_peer_has_gone_is_not_run(void)
 	CU_ASSERT_EQUAL(jobs[2].order, 2);
 	CU_ASSERT_EQUAL(jobs[3].order, 3);
 	close(gone[0]);
+	close(there[0]);
+	close(there[1]);
+	end(pool);
+}
+
+/* That somebody is there takes no time to see. */
+static void a_job_whose_peer_is_there_does_not_wait(void)
+{
+	struct pool *pool = begin(1, MOST, 0);
+	struct held *done[MOST];
+	struct timespec begun;
+	struct timespec ended;
+	int there[2];
+
+	CU_ASSERT_EQUAL_FATAL(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, there), 0);
+	for (int i = 0; i < MOST; i++) {
+		jobs[i].job.peer = there[0];
+		CU_ASSERT_EQUAL(submit(pool, i), 0);
+		if (i)
+			let_go(i);
+	}
+	entered(0);
+	usleep(3000);
+	clock_gettime(CLOCK_MONOTONIC, &begun);
+	let_go(0);
+	entered(MOST - 1);
+	clock_gettime(CLOCK_MONOTONIC, &ended);
+	IN_TIME((ended.tv_sec - begun.tv_sec) * 1000000000 + ended.tv_nsec - begun.tv_nsec <
+		(MOST - 1) * 1000000);
+	reap(pool, MOST, done);
 	close(there[0]);
 	close(there[1]);
 	end(pool);
@@ -629,7 +694,10 @@ static const struct test tests[] = {
 	{"who abandons a job wakes a thread for the next",
 	 who_abandons_a_job_wakes_a_thread_for_the_next},
 	{"a counter that is full wakes all the same", a_counter_that_is_full_wakes_all_the_same},
+	{"the board shows as many threads as it has room for",
+	 the_board_shows_as_many_threads_as_it_has_room_for},
 	{"a job whose peer has gone is not run", a_job_whose_peer_has_gone_is_not_run},
+	{"a job whose peer is there does not wait", a_job_whose_peer_is_there_does_not_wait},
 	{"a full queue refuses", a_full_queue_refuses},
 	{"without a queue a free thread still takes a job",
 	 without_a_queue_a_free_thread_still_takes_a_job},

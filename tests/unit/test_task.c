@@ -757,6 +757,67 @@ static void who_waits_for_nothing_but_its_sleep_awaits(void)
 	end(1);
 }
 
+static void work_on_either(struct request *req)
+{
+	ASYNC_BEGIN(req);
+	AWAIT(req, run_in_threadpool(req, just_run, &work));
+	AWAIT(req, run_in_cpu_pool(req, just_run, &work));
+	reply_error(req, 404);
+	ASYNC_END(req);
+}
+
+static void the_board_tells_which_pool_it_was(void)
+{
+	static const struct route route = ASYNC("/", work_on_either);
+	static struct board_slot board;
+	struct span spans[32];
+	uint64_t next = 0;
+	int count[BOARD_POOLS][2] = {0};
+	size_t n;
+
+	begin(1, 1);
+	memset(&board, 0, sizeof(board));
+	sched.options.board = &board;
+	start(&route);
+	turn_until(&finished, 1);
+	n = board_spans(&board, &next, spans, sizeof(spans) / sizeof(spans[0]), NULL);
+	for (size_t i = 0; i < n; i++) {
+		if (spans[i].kind == SPAN_POOL)
+			CU_ASSERT_EQUAL(spans[i].pool,
+					count[BOARD_BLOCKING][1] ? BOARD_CPU : BOARD_BLOCKING);
+		count[spans[i].pool][0] += spans[i].kind == SPAN_POOL_QUEUE;
+		count[spans[i].pool][1] += spans[i].kind == SPAN_POOL;
+	}
+	for (int pool = 0; pool < BOARD_POOLS; pool++)
+		CU_ASSERT_TRUE(count[pool][0] == 1 && count[pool][1] == 1);
+	end(1);
+}
+
+static void keep_the_loop_busy(struct request *req)
+{
+	uint64_t *begun = request_frame(req, sizeof(*begun));
+
+	ASYNC_BEGIN(req);
+	AWAIT(req, sleep_for(req, 0.01));
+	IN_TIME(sched_busy(&sched, uv_hrtime()) < 8000000);
+	*begun = uv_hrtime();
+	while (uv_hrtime() < *begun + 20000000)
+		AWAIT(req, sleep_for(req, 0));
+	IN_TIME(sched_busy(&sched, uv_hrtime()) >= 20000000);
+	reply_error(req, 404);
+	ASYNC_END(req);
+}
+
+static void a_loop_is_busy_from_its_last_rest_on(void)
+{
+	static const struct route route = ASYNC("/", keep_the_loop_busy);
+
+	begin(0, 0);
+	start(&route);
+	turn_until(&finished, 1);
+	end(1);
+}
+
 static void sync_handler(struct request *req)
 {
 	just_run(&work);
@@ -1190,6 +1251,8 @@ static const struct test tests[] = {
 	{"a cancelled sleeper is never resumed, only released",
 	 a_cancelled_sleeper_is_never_resumed},
 	{"who waits for nothing but its sleep awaits", who_waits_for_nothing_but_its_sleep_awaits},
+	{"the board tells which pool it was", the_board_tells_which_pool_it_was},
+	{"a loop is busy from its last rest on", a_loop_is_busy_from_its_last_rest_on},
 	{"a cancelled ready request is never resumed, only released",
 	 a_cancelled_ready_request_is_only_released},
 	{"a queued job of a cancelled request is dropped unrun",

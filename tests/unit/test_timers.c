@@ -28,6 +28,7 @@ static void begin(void)
 static void end(void)
 {
 	timers_close(&timers);
+	CU_ASSERT_PTR_NULL(timers.heap);
 	uv_run(&loop, UV_RUN_DEFAULT);
 	CU_ASSERT_EQUAL(uv_loop_close(&loop), 0);
 }
