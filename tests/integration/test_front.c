@@ -255,7 +255,7 @@ static void one_address_leaves_room_for_others(void)
 
 	if (!needs_files(ROOM_FOR_ALL + 100) || !start_small(&s))
 		return;
-	burst = burst_start(&s, &(struct burst_options){.target = "/async/await-one?seconds=3",
+	burst = burst_start(&s, &(struct burst_options){.target = "/async/await-one?seconds=8",
 							.connections = ROOM_FOR_ALL / 2,
 							.may_fail = true});
 	CU_ASSERT(EVENTUALLY(get(&s, "/")->status == 429 || burst_answered(burst)));
