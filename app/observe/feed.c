@@ -245,6 +245,16 @@ static bool is_dense(bool before, uint64_t answers, uint64_t nanoseconds)
 	return rate > (before ? SINGLE_BELOW : DENSE_ABOVE);
 }
 
+static void end_second_of(const struct worker_state *worker, struct second *second, bool known)
+{
+	struct cursor *cursor = cursor_of(worker);
+	struct bucket_mark mark = bucket_mark(worker);
+
+	if (second->dense && known && cursor->second.at)
+		bucket_append(&second->buckets, worker, &cursor->second, &mark);
+	cursor->second = mark;
+}
+
 /* Ends a second: what is told of it is known now. Of the time without listeners nothing is. */
 static void end_second(const struct workers *workers, uint64_t now)
 {
@@ -257,15 +267,8 @@ static void end_second(const struct workers *workers, uint64_t now)
 	second->buckets.len = 0;
 	second->dense = feed.dense = is_dense(feed.dense, feed.answers, length);
 	for (size_t i = 0; i < workers->count; i++) {
-		const struct worker_state *worker = &workers->list[i];
-		struct cursor *cursor = cursor_of(worker);
-		struct bucket_mark mark = bucket_mark(worker);
-
-		if (!is_shown(worker))
-			continue;
-		if (second->dense && known && cursor->second.at)
-			bucket_append(&second->buckets, worker, &cursor->second, &mark);
-		cursor->second = mark;
+		if (is_shown(&workers->list[i]))
+			end_second_of(&workers->list[i], second, known);
 	}
 	feed.answers = 0;
 	feed.second_end = now;
@@ -306,6 +309,8 @@ static void make_message(const struct workers *workers, uint64_t now)
 	end_message(&message);
 	if (now - feed.second_end >= NS_PER_S)
 		end_second(workers, now);
+	else if (feed.answers > DENSE_ABOVE)
+		feed.dense = true; /* the rest of this second is no more to be told one by one */
 	forget_the_dead();
 	feed.made = now;
 	feed.count++;

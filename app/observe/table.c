@@ -156,13 +156,16 @@ static void append_line(struct buffer *out, struct buffer *line, size_t width, b
 	buffer_free(line);
 }
 
-/* What is said of a held loop: the others on it can only wait. */
+/* What is said of a held loop: the others on it can only wait. The one that runs need not be to
+ * blame: many may have come after one another. */
 static void append_hold(struct buffer *line, const struct worker_state *worker)
 {
+	bool alone = worker->running.seconds > worker->held / 2;
+
 	buffer_format(line, "%-*s HELD %.1f s", NAME, worker->name, worker->held);
 	if (worker->is_running)
-		buffer_format(line, " by request %" PRIu32 " %s", worker->running.serial,
-			      worker_path(worker, worker->running.route));
+		buffer_format(line, "%s request %" PRIu32 " %s", alone ? " by" : ", now by",
+			      worker->running.serial, worker_path(worker, worker->running.route));
 	if (worker->in_flight > 1)
 		buffer_format(line, ", %" PRIu64 " more wait", worker->in_flight - 1);
 }

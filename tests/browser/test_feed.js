@@ -117,11 +117,34 @@ test('the banner: "Nobody waited" only if nobody did', () => withPage({}, async 
 	assert.match(await says([], {message: {unrecorded: [{w: 'exercise-1', from: 5e6 + 100, to: 5e6 + 300}]}}), /Short waits were not recorded meanwhile\.$/);
 }));
 
+test('the banner: holds that follow one another are one to those who wait', () => withPage({}, async (page) => {
+	await mute(page);
+	const text = await page.evaluate(() => {
+		const {feed, history} = window.lanes;
+		history.clear();
+		const t = 5e6;
+		const worker = {name: 'exercise-1', pool: 'exercise', engine: 'loop', pid: 1, in_flight: 1, loop: {held: null, request: null}, pools: {}};
+		const hold = (r) => ({w: 'exercise-1', k: 'loop', s: t + (r - 1) * 500, d: 499, r, p: '/async/bad-blocking', c: 200});
+		const wait = (r) => ({w: 'exercise-1', k: 'queue', s: t, d: (r - 1) * 500, r, p: '/async/bad-blocking'});
+		feed.accept({t: t - 100, workers: [worker], spans: []});
+		feed.accept({t: t + 3100, workers: [worker], spans: [hold(1), wait(2), hold(2), wait(3), hold(3)]});
+		return document.querySelector('.holding').textContent;
+	});
+	assert.match(text, /Last held: exercise-1 for 1\.50 s by 3 requests after one another, request 1 of .* to request 3 of .* They kept waiting: request 3 of exercise-1 \/async\/bad-blocking \(998 ms\) and request 2 of exercise-1 \/async\/bad-blocking \(499 ms\)\.$/);
+}));
+
+test('the banner: of many short ones, none is to blame', () => withPage({}, async (page) => {
+	await mute(page);
+	await page.evaluate(() => window.lanes.feed.accept({t: 5e6, spans: [], workers: [{name: 'loop-1', pool: 'loop', engine: 'loop', pid: 1, in_flight: 20,
+		loop: {held: 1.6, request: {serial: 87, route: '/async/bad-blocking', for: 0.05}}, pools: {}}]}));
+	assert.match(await page.locator('.holding').innerText(), /^loop-1 has been held for 1\.60 s, now by request 87 of loop-1 /);
+}));
+
 test('the banner: in flight as measured', () => withPage({}, async (page) => {
 	await mute(page);
 	await page.evaluate(() => window.lanes.feed.accept({t: 5e6, spans: [], workers: [{name: 'loop-1', pool: 'loop', engine: 'loop', pid: 1, in_flight: 41,
 		loop: {held: 0.5, request: {serial: 3, route: '/async/bad-blocking', for: 0.5}}, pools: {}}]}));
-	assert.match(await page.locator('.holding').innerText(), /^loop-1 has been held for 500 ms by request 3 .*, with 40 other requests in flight on it\./);
+	assert.match(await page.locator('.holding').innerText(), /^loop-1 has been held for 500 ms by request 3 of loop-1 .*, with 40 other requests in flight on it\./);
 }));
 
 test('the server is stopped and started under the page', () => withPage({}, async (page) => {

@@ -133,7 +133,7 @@ test('a loop is shown as held while it is, with the culprit and who waits', () =
 	const held = get('/async/bad-blocking?seconds=3'); // not from the page
 	const holds = page.locator('.holds');
 	await page.waitForSelector('.holds.now[data-held="loop-1"]', {timeout: 2500});
-	assert.match(await holds.innerText(), /loop-1 has been held for .* by request \d+ \/async\/bad-blocking/);
+	assert.match(await holds.innerText(), /loop-1 has been held for .* by request \d+ of loop-1 \/async\/bad-blocking/);
 	await showTab(page, 'try');
 	await page.locator('#try select[name="pool"]').selectOption('loop');
 	await page.getByRole('button', {name: 'Send'}).click();

@@ -1,8 +1,10 @@
 /* /events beside a load that is too much to tell of each request, and as nginx passes it on. */
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -64,6 +66,39 @@ static void buckets_above_a_rate(void)
 	burst_wait(burst, &result);
 	CU_ASSERT_EQUAL(result.failed, 0);
 	raw_close(&newcomer);
+	raw_close(&raw);
+}
+
+/* Whether the next two messages are a second apart. */
+static bool is_at_rest(const struct raw *raw)
+{
+	static const char begin[] = "data: {\"t\":";
+	struct pollfd input = {.fd = raw->fd, .events = POLLIN};
+	static char bytes[65536];
+	double moments[2] = {0, 0};
+
+	for (int i = 0; i < 2;) {
+		ssize_t n = poll(&input, 1, PATIENCE * 1000) > 0
+				    ? recv(raw->fd, bytes, sizeof(bytes) - 1, 0)
+				    : 0;
+		const char *at;
+
+		if (n <= 0)
+			return false;
+		bytes[n] = '\0';
+		at = memmem(bytes, (size_t)n, begin, sizeof(begin) - 1);
+		if (at)
+			moments[i++] = strtod(at + sizeof(begin) - 1, NULL);
+	}
+	return moments[1] - moments[0] > 900;
+}
+
+static void at_rest_it_says_so_once_a_second(void)
+{
+	struct raw raw;
+
+	CU_ASSERT_FATAL(listen_to_events(&raw));
+	CU_ASSERT(EVENTUALLY(is_at_rest(&raw)));
 	raw_close(&raw);
 }
 
@@ -148,6 +183,7 @@ static void compressed_and_at_once(void)
 }
 
 static const struct test tests[] = {
+	{"at rest it says so once a second", at_rest_it_says_so_once_a_second},
 	{"above a rate it counts, in buckets; a hold is named all the same", buckets_above_a_rate},
 	{"below it tells of each request again", single_spans_below_it},
 	{"what nobody recorded is marked", what_nobody_recorded},

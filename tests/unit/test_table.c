@@ -32,7 +32,7 @@ static int set_up(void)
 	}
 	list[3].is_held = list[3].is_running = true;
 	list[3].held = 12.34;
-	list[3].running = (struct running){.serial = 4294967295, .route = 1};
+	list[3].running = (struct running){.serial = 4294967295, .route = 1, .seconds = 12.3};
 	return 0;
 }
 
@@ -86,6 +86,11 @@ static void a_hold_says_by_whom_and_who_waits(void)
 	CU_ASSERT_PTR_NOT_NULL(strstr(show(&(struct table_style){.width = 60}),
 				      " HELD 12.3 s by request 4294967295 /as"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(show(&(struct table_style){.color = true}), "\033[1;31mex"));
+	/* Many have come after one another, and this one only runs now. */
+	list[3].running.seconds = 0.05;
+	CU_ASSERT_PTR_NOT_NULL(strstr(show(&(struct table_style){.width = 100}),
+				      " HELD 12.3 s, now by request 4294967295 /async/bad-"));
+	list[3].running.seconds = 12.3;
 	list[3].in_flight = 999999;
 }
 

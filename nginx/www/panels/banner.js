@@ -9,6 +9,8 @@ import {count, duration, list} from '../format.js';
 const SHOWN = 5; // holds
 const NAMED = 3; // of those who wait
 
+const culprits = ({parts}) => (parts.length === 1 ? called(parts[0].request)
+	: `${parts.length} requests after one another, ${called(parts[0].request)} to ${called(parts.at(-1).request)}`);
 const called = (request) => `${named(request)}${request.path ? ` ${request.path}` : ''}`;
 
 export class Banner {
@@ -49,7 +51,8 @@ export class Banner {
 	}
 
 	#sentence({worker, held, request}) {
-		const by = request ? ` by request ${request.serial} ${request.route}` : '';
+		const alone = request && request.for * 1000 > held / 2; // many may have come after one another
+		const by = request ? `${alone ? ' by' : ', now by'} request ${request.serial} of ${worker.name} ${request.route}` : '';
 		const others = (worker.state.in_flight ?? 1) - 1;
 		return `${worker.name} has been held for ${duration(held)}${by}${others > 0 ? `, with ${count(others, 'other request')} in flight on it` : ''}.`;
 	}
@@ -65,24 +68,43 @@ export class Banner {
 	}
 
 	#last() {
-		const [hold] = this.#holds();
-		if (!hold)
+		const [last] = this.#holds();
+		if (!last)
 			return 'All loops are free.';
-		return `All loops are free. Last held: ${hold.worker.name} for ${duration(hold.end - hold.start)} by ${called(hold.request)}. ${this.#kept(hold)}`;
+		return `All loops are free. Last held: ${last.worker.name} for ${duration(last.end - last.start)} by ${culprits(last)}. ${this.#kept(last)}`;
 	}
 
-	// Newest first.
+	// Newest first. Holds that follow one another are one to those who wait.
 	#holds() {
-		return [...this.history.workers.values()].flatMap((worker) => worker.holds.map((hold) => ({worker, ...hold})))
-			.sort((a, b) => b.start - a.start).slice(0, SHOWN);
+		const all = [];
+		for (const worker of this.history.workers.values())
+			for (const hold of worker.holds.toSorted((one, other) => one.start - other.start)) {
+				const before = all.at(-1);
+				if (before?.worker === worker && hold.start - before.end < HOLD) {
+					before.parts.push(hold);
+					before.end = Math.max(before.end, hold.end);
+				} else {
+					all.push({worker, start: hold.start, end: hold.end, parts: [hold]});
+				}
+			}
+		return all.sort((one, other) => other.start - one.start).slice(0, SHOWN);
+	}
+
+	// Those who waited, each with all of its wait.
+	#victims({worker, parts}) {
+		const waits = new Map();
+		for (const part of parts)
+			for (const {request, wait} of this.history.victims(worker, part))
+				waits.set(request, (waits.get(request) ?? 0) + wait);
+		return [...waits].sort(([, one], [, other]) => other - one);
 	}
 
 	#kept(hold) {
-		const victims = this.history.victims(hold.worker, hold);
-		const said = victims.slice(0, NAMED).map(({request, wait}) => `${called(request)} (${duration(wait)})`);
+		const victims = this.#victims(hold);
+		const said = victims.slice(0, NAMED).map(([request, wait]) => `${called(request)} (${duration(wait)})`);
 		if (victims.length > NAMED)
 			said.push(`${victims.length - NAMED} more`);
-		const known = victims.length ? `It kept waiting: ${list(said)}.` : '';
+		const known = victims.length ? `${hold.parts.length > 1 ? 'They' : 'It'} kept waiting: ${list(said)}.` : '';
 		if (!this.history.victimsKnown(hold.worker, hold))
 			return `${known} Who ${known ? 'else ' : ''}waited is not known yet.`.trim();
 		if (hold.worker.summarized(hold.start, hold.end))
@@ -93,7 +115,7 @@ export class Banner {
 	#showPast() {
 		if (!this.past.open)
 			return;
-		const texts = this.#holds().map((hold) => `${hold.worker.name}: ${called(hold.request)}, ${duration(hold.end - hold.start)}. ${this.#kept(hold)}`);
+		const texts = this.#holds().map((hold) => `${hold.worker.name}: ${culprits(hold)}, ${duration(hold.end - hold.start)}. ${this.#kept(hold)}`);
 		if (texts.join() === this.#list.dataset.shown)
 			return;
 		this.#list.dataset.shown = texts.join();

@@ -55,12 +55,13 @@ export function contrastPanel(lab, system) {
 			columns.push({pool, prefork, n, ...await lab.round(pool, [{...request(path, d, pool, prefork), times: n}])});
 		}
 		const longest = Math.max(...columns.map(({wall}) => wall).filter(Number.isFinite));
-		replace(result, columns.map((column) => show(column, GUIDE[path].spends, d * 1000, longest)));
+		const labels = columns.flatMap(({answers}) => answers.map(({worker}) => worker));
+		replace(result, columns.map((column) => show(column, GUIDE[path].spends, d * 1000, longest, labels)));
 		run.disabled = false;
 		setText(status, sentence(columns));
 	}
 
-	function show(column, spends, d, longest) {
+	function show(column, spends, d, longest, labels) {
 		const {pool, usage, disturbed} = column;
 		const workers = usage.processes || 1;
 		const threads = lab.workers(pool)[0]?.state.pools?.blocking?.limit || 1;
@@ -75,7 +76,7 @@ export function contrastPanel(lab, system) {
 		if (failed)
 			facts.push(['Failed', String(failed)]);
 		if (Number.isFinite(column.wall))
-			lanes.show(lab.picture(column, longest));
+			lanes.show({...lab.picture(column, longest), labels});
 		table.show(lab.history, column.answers.map((answer) => answer.request).filter(Boolean));
 		return el('section', {data: {pool, length: longest.toFixed(1), wall: column.wall.toFixed(1), model: model.toFixed(1)}}, el('h3', {}, pool),
 			disturbed.length ? el('ul', {class: 'sentences'}, disturbed.map((what) => el('li', {}, what))) : null,

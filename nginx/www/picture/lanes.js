@@ -64,7 +64,9 @@ export class Lanes {
 		const context = sized(this.#canvas, this.#width, height);
 		context.translate(0, -top);
 		context.font = this.#fonts.bold;
-		const gutter = 10 + layout.groups.reduce((widest, {lanes: [{label}]}) => Math.max(widest, context.measureText(label).width), 64 * size);
+		// Pictures that are compared have the labels of all of them: a second is as long in each.
+		const labels = [...layout.groups.map(({lanes: [{label}]}) => label), ...(layout.labels ?? [])];
+		const gutter = 10 + labels.reduce((widest, label) => Math.max(widest, context.measureText(label).width), 64 * size);
 		const perMs = (this.#width - gutter - 10) / (layout.to - layout.from);
 		const x = (t) => gutter + (t - layout.from) * perMs;
 		this.#bars = [];
