@@ -264,9 +264,12 @@ runs() {
 	[ -z "$1" ] || [ "$1" = "${21}" ]
 }
 
-# alive NAME: true if the process noted in pids/NAME.pid runs; it is $pid then.
+# alive NAME: true if the process noted in pids/NAME.pid runs; it is $pid then. A note of before the machine
+# was started anew, and one that does not say when its process started, prove nothing.
 alive() {
-	read -r pid started 2>/dev/null <"$RUN_DIR/pids/$1.pid" && runs "$pid" "$started"
+	read -r pid started 2>/dev/null <"$RUN_DIR/pids/$1.pid" && [ -n "$started" ] &&
+		read -r noted 2>/dev/null <"$RUN_DIR/pids/boot" && read -r boot <"$BOOT" &&
+		[ "$noted" = "$boot" ] && runs "$pid" "$started"
 }
 
 # await_end PID [SECONDS]: returns when the process has ended; looks that often.

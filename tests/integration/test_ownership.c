@@ -160,7 +160,50 @@ static void a_name_proves_nothing(void)
 	directory_remove(directory);
 }
 
-/* A crash leaves its pid files; their numbers are other processes' by now. */
+/* When the process started, as its note says it. */
+static unsigned long long started(pid_t pid)
+{
+	char path[64];
+	char text[512];
+	unsigned long long ticks = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	file = fopen(path, "r");
+	if (file && fgets(text, sizeof(text), file)) {
+		const char *at = strrchr(text, ')');
+
+		for (int i = 0; at && i < 20; i++) /* the 22nd, of which the name is the second */
+			at = strchr(at + 1, ' ');
+		ticks = at ? strtoull(at, NULL, 10) : 0;
+	}
+	if (file)
+		fclose(file);
+	return ticks;
+}
+
+/* Leaves a RUN_DIR as a crash does, and what stop does then ends nobody. */
+static void stop_ends_no_stranger(const struct system *sys, const char *boot, const char *note)
+{
+	static const char *const names[] = {"nginx", "loop-1", "admin", "logs"};
+	char path[DIRECTORY_SIZE + 32];
+
+	mkdir(sys->run_dir, 0755); /* unless it is there */
+	snprintf(path, sizeof(path), "%s/pids", sys->run_dir);
+	CU_ASSERT_FATAL(mkdir(path, 0755) == 0);
+	write_file(sys->run_dir, "pids/boot", boot);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		snprintf(path, sizeof(path), "pids/%s.pid", names[i]);
+		write_file(sys->run_dir, path, note);
+	}
+	script("spawn/status.sh", (const char *[]){sys->run_dir_variable, NULL});
+	CU_ASSERT_EQUAL(outcome.status, 3);
+	script("spawn/stop.sh", (const char *[]){sys->run_dir_variable, NULL});
+	CU_ASSERT_EQUAL(outcome.status, 0);
+}
+
+/* A crash leaves its pid files; their numbers are other processes' by now, or were before the
+ * machine was started anew. */
 static void a_number_proves_nothing(void)
 {
 	struct system sys;
@@ -180,16 +223,12 @@ static void a_number_proves_nothing(void)
 
 	CU_ASSERT_FATAL(mkdir(sys.run_dir, 0755) == 0);
 	pid = stranger(sys.run_dir);
-	snprintf(path, sizeof(path), "%s/pids", sys.run_dir);
-	CU_ASSERT_FATAL(mkdir(path, 0755) == 0);
 	snprintf(text, sizeof(text), "%d 12345\n", (int)pid);
-	write_file(sys.run_dir, "pids/boot", boot);
-	write_file(sys.run_dir, "pids/nginx.pid", text);
-	write_file(sys.run_dir, "pids/loop-1.pid", text);
-	script("spawn/status.sh", (const char *[]){sys.run_dir_variable, NULL});
-	CU_ASSERT_EQUAL(outcome.status, 3);
-	script("spawn/stop.sh", (const char *[]){sys.run_dir_variable, NULL});
-	CU_ASSERT_EQUAL(outcome.status, 0);
+	stop_ends_no_stranger(&sys, boot, text);
+	snprintf(text, sizeof(text), "%d\n", (int)pid);
+	stop_ends_no_stranger(&sys, boot, text);
+	snprintf(text, sizeof(text), "%d %llu\n", (int)pid, started(pid));
+	stop_ends_no_stranger(&sys, "another\n", text);
 	end_stranger(pid);
 	directory_remove(sys.run_dir);
 }
