@@ -522,6 +522,11 @@ static void ask_and_do_not_read(struct request *req)
 	while (!rested(req))
 		AWAIT(req, sleep_for(req, 0.001));
 	CU_ASSERT_EQUAL(board_get(&board.own->requests), 2);
+	/* Some of it is not enough. */
+	client_read(1);
+	while (!rested(req))
+		AWAIT(req, sleep_for(req, 0.001));
+	CU_ASSERT_EQUAL(board_get(&board.own->requests), 2);
 	while (!heard_end_of(2) && client_read(1))
 		AWAIT(req, sleep_for(req, 0.001));
 	kill(getpid(), SIGTERM);
