@@ -77,30 +77,31 @@ void conn_new(struct engine *engine, int fd)
 
 /* ---- read ---- */
 
-/* One read a turn: who sends more than fits waits for those who have not had theirs. */
-static void conn_take(struct conn *conn)
+static void conn_feed(struct conn *conn, const char *bytes, size_t n)
 {
 	bool owed = fcgi_responder_partial(&conn->fcgi);
 	bool uploading =
 		fcgi_responder_active(&conn->fcgi) && !fcgi_responder_awaiting(&conn->fcgi);
-	char *bytes = conn->engine->read_buffer;
-	ssize_t n = recv(conn->fd, bytes, READ_SIZE, 0);
 
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
-	if (n <= 0) {
-		conn_close(conn);
-		return;
-	}
-	if (conn->lingering)
-		return;
 	/* A body may take its time, as long as some of it keeps coming. */
 	if (!owed || uploading)
 		conn->quiet_since = uv_now(&conn->engine->loop);
-	if (fcgi_responder_feed(&conn->fcgi, bytes, (size_t)n)) {
+	if (fcgi_responder_feed(&conn->fcgi, bytes, n)) {
 		log_event(LOG_WARNING, "protocol-error", NULL);
 		conn_close(conn);
 	}
+}
+
+/* One read a turn: who sends more than fits waits for those who have not had theirs. */
+static void conn_take(struct conn *conn)
+{
+	char *bytes = conn->engine->read_buffer;
+	ssize_t n = recv(conn->fd, bytes, READ_SIZE, 0);
+
+	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+		conn_close(conn);
+	else if (n > 0 && !conn->lingering)
+		conn_feed(conn, bytes, (size_t)n);
 }
 
 /* Whether it has so few requests that those of one more read do not come to be too many. */

@@ -291,6 +291,8 @@ static void what_the_board_counts(void)
 	CU_ASSERT(EVENTUALLY(board_get(&slot->aborted) == 1));
 	CU_ASSERT(EVENTUALLY(!board_get(&slot->in_flight)));
 	CU_ASSERT_EQUAL(board_get(&slot->classes[2]), 3);
+	expect(&worker, GET "/", "Status: 200 OK");
+	CU_ASSERT(EVENTUALLY(!board_get(&slot->in_flight)));
 	CU_ASSERT_EQUAL(board_get(&slot->running.since), 0);
 	CU_ASSERT_EQUAL(board_get(&slot->turn_since), 0);
 	CU_ASSERT_EQUAL(board_get(&slot->draining), 0);
@@ -414,6 +416,7 @@ static void idle_kept_connection(void)
 	CU_ASSERT_FATAL(start_with_connection(&raw, NULL, NULL));
 	kill(worker.pid, SIGTERM);
 	CU_ASSERT_EQUAL(worker_wait(&worker), 0);
+	CU_ASSERT(file_has(worker.log, "event=draining in_flight=0"));
 	CU_ASSERT(raw_closed(&raw));
 	raw_close(&raw);
 	worker_stop(&worker);

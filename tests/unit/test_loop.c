@@ -522,6 +522,11 @@ static void ask_and_do_not_read(struct request *req)
 	while (!rested(req))
 		AWAIT(req, sleep_for(req, 0.001));
 	CU_ASSERT_EQUAL(board_get(&board.own->requests), 2);
+	/* Some of it is not enough. */
+	client_read(1);
+	while (!rested(req))
+		AWAIT(req, sleep_for(req, 0.001));
+	CU_ASSERT_EQUAL(board_get(&board.own->requests), 2);
 	while (!heard_end_of(2) && client_read(1))
 		AWAIT(req, sleep_for(req, 0.001));
 	kill(getpid(), SIGTERM);
@@ -863,10 +868,18 @@ static void begin(void)
 	scoreboard_claim(&board, "loop", 1, "loop");
 }
 
+static uint64_t accepted_before; /* this turn … */
+static uint64_t most_at_once;	 /* … and in one of them */
+
 static void on_turn(uv_prepare_t *handle)
 {
+	uint64_t now = board_get(&board.own->accepted);
+
 	(void)handle;
 	turns++;
+	if (now - accepted_before > most_at_once)
+		most_at_once = now - accepted_before;
+	accepted_before = now;
 }
 
 static void watch_turns(struct sched *sched)
@@ -874,6 +887,7 @@ static void watch_turns(struct sched *sched)
 	static uv_prepare_t prepare;
 
 	engine = container_of(sched, struct engine, sched);
+	accepted_before = most_at_once = 0;
 	uv_prepare_init(sched->loop, &prepare);
 	uv_prepare_start(&prepare, on_turn);
 }
@@ -1061,6 +1075,29 @@ static void a_failure_of_accept_is_told_once_until_it_succeeds(void)
 	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
 	CU_ASSERT_TRUE(client_got(1, "END 1 0 COMPLETE"));
 	CU_ASSERT_EQUAL(lines_with("event=accept-failed"), 2);
+	end();
+}
+
+/* However many come, those who are there have their turn, too. */
+static void so_many_are_accepted_at_once(void)
+{
+	enum { MANY = 100 };
+	int fds[MANY];
+
+	begin();
+	CU_ASSERT_EQUAL(listen(listener.fd, MANY), 0);
+	for (int i = 0; i < MANY; i++) {
+		client_open(0);
+		fds[i] = clients[0];
+	}
+	client_open(0);
+	client_send(0, "request 1 keep " GET("/drain"));
+	serve();
+	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
+	CU_ASSERT_EQUAL(board_get(&board.own->accepted), MANY + 1);
+	CU_ASSERT_EQUAL(most_at_once, 64);
+	for (int i = 0; i < MANY; i++)
+		close(fds[i]);
 	end();
 }
 
@@ -1820,6 +1857,7 @@ static const struct test tests[] = {
 	 accept_waits_when_something_has_run_out},
 	{"a failure of accept is told once, until it succeeds",
 	 a_failure_of_accept_is_told_once_until_it_succeeds},
+	{"so many are accepted at once", so_many_are_accepted_at_once},
 	{"who is too many waits for one to leave", who_is_too_many_waits_for_one_to_leave},
 	{"a pause in accepting ends", a_pause_in_accepting_ends},
 	{"accept goes on after what passes", accept_goes_on_after_what_passes},

@@ -93,6 +93,9 @@ static void four_byte_lengths_may_be_small(void)
 	CU_ASSERT_TRUE(well_formed(&p));
 	CU_ASSERT_TRUE(slice_is(fcgi_params_get(&p, "a"), "bc"));
 	fcgi_params_free(&p);
+	/* A pair of nothing, at the very end. */
+	CU_ASSERT_TRUE(check(BYTES("\0\x80\0\0\0")));
+	CU_ASSERT_FALSE(check(BYTES("\0\x80\0\0")));
 }
 
 static void lengths_have_31_bits_in_order(void)
