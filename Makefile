@@ -38,12 +38,12 @@ package_flags = $(or $(shell pkg-config $(1) $(PACKAGES) 2>/dev/null), \
 INSTRUMENTED := $(if $(SAN)$(filter --coverage,$(CFLAGS)),-DINSTRUMENTED)
 INCLUDES   = $(call once,INCLUDES,$(call package_flags,--cflags))
 LIBRARIES  = $(call once,LIBRARIES,$(call package_flags,--libs))
-COMPILE    = $(CC) -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -Iapp -pthread -fPIE \
+COMPILE    = $(CC) -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -Iapp -Iapp/lanes -pthread -fPIE \
 	     -fstack-protector-strong $(FORTIFY) $(INCLUDES) $(SAN) $(INSTRUMENTED) $(CPPFLAGS) $(CFLAGS)
 LINK       = $(CC) -pie -Wl,-z,relro,-z,now $(SAN) $(CFLAGS) $(LDFLAGS)
 LIBS       = $(LIBRARIES) -lm -pthread $(LDLIBS)
 
-APP_SOURCES  := $(filter-out app/main.c,$(wildcard app/*.c app/*/*.c))
+APP_SOURCES  := $(filter-out app/main.c,$(wildcard app/*/*.c app/*/*/*.c))
 object = $(patsubst %.c,$(OBJ)/%.o,$(1))
 quiet  = $(if $(V),,@echo '  $(1)';)
 
@@ -95,7 +95,7 @@ fuzz: ## feeds random input to what parses and to the whole engine, DURATION=60 
 		SANITIZER=fuzzer,address,undefined fuzzers && \
 		exec tests/fuzz/run $(BUILD)/fuzzer-address-undefined $(DURATION)
 
-mutants: ## which mistakes would no test notice? COUNT=300 ONLY="app/fcgi" MINUTES=60
+mutants: ## which mistakes would no test notice? COUNT=300 ONLY="app/lanes/fcgi" MINUTES=60
 	@spawn/deps.sh check && exec tests/mutants/run
 
 contrast: ## processes against loop: CLIENTS=48 DURATION=0.25 WORKERS="1 4"

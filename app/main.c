@@ -4,17 +4,17 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "endpoints/endpoints.h"
+#include "admin/admin.h"
+#include "admin/top.h"
+#include "base/log.h"
+#include "engine/harden.h"
 #include "engine/listen.h"
 #include "engine/loop.h"
+#include "engine/options.h"
 #include "engine/prefork.h"
-#include "harden.h"
-#include "log.h"
-#include "observe/admin.h"
-#include "observe/scoreboard.h"
-#include "observe/top.h"
-#include "options.h"
-#include "sandbox.h"
+#include "engine/sandbox.h"
+#include "guide/endpoints.h"
+#include "scoreboard/scoreboard.h"
 
 #ifndef LANES_VERSION
 #define LANES_VERSION "0.1.0"

@@ -26,7 +26,7 @@ copy_program() {
 copy_page() {
 	rm -rf www.new && cp -R "$PROJECT"/nginx/www www.new && chmod -R u=rwX,go=rX www.new &&
 		mkdir www.new/handlers &&
-		install -m 644 "$PROJECT"/app/endpoints/*.c www.new/handlers &&
+		install -m 644 "$PROJECT"/app/guide/*.c www.new/handlers &&
 		rm -rf www && mv www.new www
 }
 

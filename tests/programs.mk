@@ -4,9 +4,9 @@ UNIT_SOURCES := $(wildcard tests/*.c tests/unit/*.c)
 INTEGRATION_SOURCES := $(wildcard tests/*.c tests/integration/*.c) tests/unit/stream.c \
 		       $(addprefix tests/contrast/,bare.c measurement.c pattern.c table.c terminal.c)
 CONFORMANCE_SOURCES := $(filter-out %/agree.c,$(wildcard tests/conformance/*.c)) \
-		       tests/unit/stream.c app/buffer.c
+		       tests/unit/stream.c app/lanes/base/buffer.c
 AGREE_SOURCES := tests/conformance/agree.c tests/conformance/peer.c tests/conformance/dump.c \
-		 tests/unit/stream.c app/buffer.c
+		 tests/unit/stream.c app/lanes/base/buffer.c
 FUZZ_SOURCES := $(wildcard tests/fuzz/fuzz_*.c)
 # The two programs of tests/contrast share what is not one of them.
 CONTRAST_MAINS   := tests/contrast/contrast.c tests/contrast/exercises.c

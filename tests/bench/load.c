@@ -16,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "buffer.h"
+#include "base/buffer.h"
 #include "wire.h"
 
 enum {

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "buffer.h"
+#include "base/buffer.h"
 
 /* Appends one GET. id is from 1 on; HTTP knows only 1. */
 void wire_request(struct buffer *out, bool http, const char *path, const char *query, bool keep);

@@ -11,8 +11,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "buffer.h"
-#include "slice.h"
+#include "base/buffer.h"
+#include "base/slice.h"
 
 /* What came for one request, in the order in which the requests' first records came. */
 struct answer {

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "buffer.h"
+#include "base/buffer.h"
 #include "peer.h"
 
 enum { PEERS = 128, EXTRA_PARAMS = 32 };

@@ -10,7 +10,7 @@
 
 #include "../integration/client.h"
 #include "../integration/system.h"
-#include "observe/scoreboard.h"
+#include "scoreboard/scoreboard.h"
 
 /* How long a fault is kept up: FAULTS_SECONDS in the environment, else as long as the promise says
  * (full). Limits other than time follow it: scaled() is that part of a number. */

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "http/answer.h"
+#include "client/answer.h"
 
 static enum answer_state feed(struct answer *answer, const char *bytes, size_t len, size_t piece)
 {

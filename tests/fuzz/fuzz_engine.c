@@ -12,13 +12,13 @@
 #include <unistd.h>
 
 #include "../unit/memory.h"
+#include "admin/admin.h"
 #include "await/await.h"
-#include "endpoints/endpoints.h"
-#include "endpoints/tasks.h"
 #include "engine/engine.h"
 #include "engine/loop.h"
+#include "guide/endpoints.h"
+#include "guide/tasks.h"
 #include "http/reply.h"
-#include "observe/admin.h"
 #include "script.h"
 #include "simulated.h"
 

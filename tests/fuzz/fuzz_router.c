@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "endpoints/endpoints.h"
+#include "guide/endpoints.h"
 #include "http/reply.h"
 #include "http/router.h"
 

@@ -15,8 +15,8 @@
 #include <unistd.h>
 #include <uv.h>
 
+#include "base/log.h"
 #include "engine/conn.h"
-#include "log.h"
 
 enum { THREADS = 16, TURN_NS = 10000, PATIENCE = 100000 };
 

@@ -8,7 +8,7 @@
 
 #include <stdbool.h>
 
-#include "buffer.h"
+#include "base/buffer.h"
 
 struct raw {
 	int fd;

@@ -17,7 +17,7 @@ mkdir -p "$directory/tests"
 cp -a app Makefile "$directory"
 cp tests/programs.mk "$directory/tests"
 cp -a "$built/app" "$built/liblanes.a" "$built/flags" "$directory/build"
-tests/integration/readme_block.sh app/endpoints/hello.c >"$directory/app/endpoints/hello.c"
-insert "$directory/app/endpoints/endpoints.h" declaration 'void root('
-insert "$directory/app/endpoints/routes.c" route '"\/", root'
+tests/integration/readme_block.sh app/guide/hello.c >"$directory/app/guide/hello.c"
+insert "$directory/app/guide/endpoints.h" declaration 'void root('
+insert "$directory/app/guide/routes.c" route '"\/", root'
 exec make -C "$directory" BUILD=build OBJ=build all

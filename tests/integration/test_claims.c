@@ -13,7 +13,7 @@
 
 #include "../harness.h"
 #include "../machine.h"
-#include "endpoints/tasks.h"
+#include "guide/tasks.h"
 #include "oracle.h"
 #include "system.h"
 #include "volley.h"

@@ -13,9 +13,9 @@
 
 #include "../harness.h"
 #include "client.h"
-#include "observe/scoreboard.h"
 #include "process.h"
 #include "raw.h"
+#include "scoreboard/scoreboard.h"
 #include "system.h"
 
 enum { LISTENERS = 1000, TRIES = 20 };

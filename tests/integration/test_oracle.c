@@ -16,7 +16,7 @@
 #include <string.h>
 
 #include "../harness.h"
-#include "buffer.h"
+#include "base/buffer.h"
 #include "oracle.h"
 #include "system.h"
 

@@ -17,9 +17,9 @@
 
 #include "../harness.h"
 #include "../unit/stream.h"
-#include "observe/scoreboard.h"
 #include "process.h"
 #include "raw.h"
+#include "scoreboard/scoreboard.h"
 
 enum { HEADER = 8, TYPE_STDOUT = 6 };
 

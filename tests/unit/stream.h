@@ -1,7 +1,7 @@
 /*
  * The web server's side of FastCGI, for tests: builds streams of records, and writes down what
- * comes back as text. It knows the protocol by itself and shares nothing with app/fcgi but the
- * names of the constants, so a mistake there is not made here again.
+ * comes back as text. It knows the protocol by itself and shares nothing with app/lanes/fcgi but
+ * the names of the constants, so a mistake there is not made here again.
  */
 #ifndef TESTS_UNIT_STREAM_H
 #define TESTS_UNIT_STREAM_H
@@ -9,8 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "buffer.h"
-#include "slice.h"
+#include "base/buffer.h"
+#include "base/slice.h"
 
 struct stream {
 	struct buffer bytes;

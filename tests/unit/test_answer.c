@@ -1,7 +1,7 @@
 #include <string.h>
 
 #include "../harness.h"
-#include "http/answer.h"
+#include "client/answer.h"
 
 static const char whole[] = "HTTP/1.1 200 OK\r\n"
 			    "Content-Type: application/json\r\n"

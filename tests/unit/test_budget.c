@@ -1,7 +1,7 @@
 #include <string.h>
 
 #include "../harness.h"
-#include "budget.h"
+#include "base/budget.h"
 #include "caught.h"
 
 static struct budget whole;

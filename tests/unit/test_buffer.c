@@ -1,7 +1,7 @@
 #include <stdint.h>
 
 #include "../harness.h"
-#include "buffer.h"
+#include "base/buffer.h"
 #include "memory.h"
 
 static void what_is_appended_stays_in_order(void)

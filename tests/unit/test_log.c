@@ -5,8 +5,8 @@
 #include <unistd.h>
 
 #include "../harness.h"
+#include "base/log.h"
 #include "caught.h"
-#include "log.h"
 
 static void log_value(const char *value, struct caught *caught)
 {

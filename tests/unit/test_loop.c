@@ -20,11 +20,11 @@
 
 #include "../harness.h"
 #include "await/await.h"
+#include "base/log.h"
 #include "caught.h"
 #include "engine/conn.h"
 #include "engine/loop.h"
 #include "http/reply.h"
-#include "log.h"
 #include "memory.h"
 #include "stream.h"
 

@@ -6,7 +6,7 @@
 
 #include "../harness.h"
 #include "caught.h"
-#include "options.h"
+#include "engine/options.h"
 
 enum { MOST = 8 };
 

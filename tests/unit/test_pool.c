@@ -14,9 +14,9 @@
 #include <unistd.h>
 
 #include "../harness.h"
-#include "await/pool.h"
+#include "await/thread_pool.h"
 #include "memory.h"
-#include "observe/board_reader.h"
+#include "scoreboard/board_reader.h"
 
 enum { MOST = 16 };
 

@@ -4,7 +4,7 @@
 #include <time.h>
 
 #include "../harness.h"
-#include "budget.h"
+#include "base/budget.h"
 #include "caught.h"
 #include "http/reply.h"
 #include "http/request.h"

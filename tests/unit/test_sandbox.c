@@ -19,9 +19,9 @@
 #include <unistd.h>
 
 #include "../harness.h"
+#include "base/log.h"
 #include "caught.h"
-#include "log.h"
-#include "sandbox.h"
+#include "engine/sandbox.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 

@@ -11,9 +11,9 @@
 #include <unistd.h>
 
 #include "../harness.h"
-#include "observe/board_reader.h"
-#include "observe/scoreboard.h"
-#include "observe/trace.h"
+#include "engine/trace.h"
+#include "scoreboard/board_reader.h"
+#include "scoreboard/scoreboard.h"
 
 static char path[64];
 static bool disk_is_full;

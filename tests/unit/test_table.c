@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "../harness.h"
-#include "observe/table.h"
+#include "admin/status_text.h"
 
 enum { WORKERS = 6 };
 

@@ -15,11 +15,11 @@
 #include "../harness.h"
 #include "await/await.h"
 #include "await/sched.h"
-#include "endpoints/endpoints.h"
+#include "guide/endpoints.h"
 #include "http/reply.h"
 #include "http/router.h"
 #include "memory.h"
-#include "observe/board_reader.h"
+#include "scoreboard/board_reader.h"
 
 enum { PATIENCE_MS = 60000 };
 

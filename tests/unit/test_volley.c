@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "../harness.h"
-#include "await/volley.h"
+#include "client/volley.h"
 #include "memory.h"
 
 static uv_loop_t loop;

@@ -1,0 +1,44 @@
+/*
+ * The admin worker: shows the whole system, from the scoreboard, and carries no application load.
+ * So it answers also when every other loop is held. The health worker is another one of
+ * its kind, which never holds its loop: it is only asked how the system is.
+ */
+#ifndef LANES_ADMIN_ADMIN_H
+#define LANES_ADMIN_ADMIN_H
+
+#include "await/sched.h"
+#include "client/volley.h"
+#include "engine/options.h"
+#include "http/router.h"
+#include "scoreboard/scoreboard.h"
+
+extern const struct routes admin_routes;
+extern const struct routes health_routes; /* of them, the quick ones that a monitor asks for */
+
+/* What the handlers below read; borrowed. Before the loop runs. False, after a message, if an
+ * option is not what it should be. */
+bool admin_use(const struct scoreboard *board, const struct options *options);
+
+/* For loop_run(): starts the watchdog. */
+void admin_opened(struct sched *sched);
+
+/* ---- for the handlers ---- */
+
+const struct scoreboard *admin_board(void);
+
+/* Where the system is asked from outside; NULL if nobody said. */
+const struct front *admin_front(void);
+
+/* From how many seconds on a loop counts as held. */
+double admin_slow(void);
+
+/* Whether a path, decoded, is one of the admin worker's. */
+bool admin_serves(struct slice path);
+
+void status(struct request *req);
+void metrics(struct request *req);
+void chrome_trace(struct request *req);
+void events(struct request *req);
+void burst(struct request *req);
+
+#endif

@@ -1,0 +1,249 @@
+/*
+ * GET /burst: sends a burst of requests to the system as its clients do, and answers with what
+ * became of each. A browser has six connections to a server; this has as many as are asked for.
+ *
+ * r=DELAY_MS,TIMES,TARGET says what to send, repeated as often as one likes; or path=TARGET, sent n
+ * times at once. The query is read twice: to count, and to fill what then has the right size.
+ */
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "admin/admin.h"
+#include "admin/status.h"
+#include "await/await.h"
+#include "client/volley.h"
+#include "http/percent.h"
+#include "http/query.h"
+#include "http/reply.h"
+#include "http/urlencoded.h"
+
+enum {
+	REQUESTS_MAX = 200, /* in all */
+	DELAY_MAX = 60000,
+	TARGET_MAX = 1024,
+	ENCODED_MAX = 3 * TARGET_MAX + 32, /* of a parameter, as it comes */
+};
+
+static const char INVALID[] = "value_error";
+
+/* Requests of one kind. */
+struct group {
+	uint64_t delay; /* milliseconds */
+	uint64_t times;
+	struct slice target; /* in text */
+	char text[ENCODED_MAX];
+};
+
+struct burst {
+	struct task task; /* the request, waiting for the volley */
+	struct volley *volley;
+};
+
+/* Takes digits and the comma behind them off the text; false if there are none, or too many. */
+static bool take_number(struct slice *text, uint64_t *number)
+{
+	*number = 0;
+	for (size_t i = 0; i < text->len && i < 10; i++) {
+		unsigned digit = (unsigned char)text->data[i] - (unsigned)'0';
+
+		if (i && text->data[i] == ',') {
+			*text = (struct slice){text->data + i + 1, text->len - i - 1};
+			return true;
+		}
+		if (digit > 9)
+			return false;
+		*number = *number * 10 + digit;
+	}
+	return false;
+}
+
+/* NULL if requests may be sent there: nowhere, where more would be sent, or nothing ever ends. */
+static const char *judge_target(struct slice target)
+{
+	char decoded[TARGET_MAX];
+	struct slice path = target;
+
+	if (!target.len || target.data[0] != '/')
+		return "a target begins with a slash";
+	if (target.len > TARGET_MAX)
+		return "a target has at most 1024 bytes";
+	for (size_t i = 0; i < target.len; i++)
+		if (target.data[i] <= ' ' || target.data[i] > '~')
+			return "a target is printable ASCII without blanks";
+	if (memchr(target.data, '?', target.len))
+		path.len = (size_t)((char *)memchr(target.data, '?', target.len) - target.data);
+	path = percent_decode(path, decoded, sizeof(decoded));
+	if (memmem(path.data, path.len, "//", 2) || memmem(path.data, path.len, "/.", 2))
+		return "a target's path is in its shortest form";
+	return admin_serves(path) ? "a target is no path of the admin worker" : NULL;
+}
+
+/* Takes a parameter that is part of a burst: its message if it is not right, NULL if it is, or is
+ * none of ours (times is 0 then). */
+static const char *take_group(struct slice name, struct slice value, uint64_t n,
+			      struct group *group)
+{
+	bool is_group = urlencoded_is(name, "r");
+
+	*group = (struct group){0};
+	if (!is_group && !urlencoded_is(name, "path"))
+		return NULL;
+	if (value.len > sizeof(group->text))
+		return "a target has at most 1024 bytes";
+	group->target = urlencoded_decode(value, group->text);
+	group->times = n;
+	if (is_group && (!take_number(&group->target, &group->delay) ||
+			 !take_number(&group->target, &group->times)))
+		return "value is not DELAY_MS,TIMES,TARGET";
+	if (group->delay > DELAY_MAX)
+		return "ensure the delay is less than or equal to 60000";
+	if (group->times < 1 || group->times > REQUESTS_MAX)
+		return "ensure this is sent at least once and at most 200 times";
+	return judge_target(group->target);
+}
+
+/* Counts, or adds to the volley if there is one. False after an answer. */
+static bool read_groups(struct request *req, uint64_t n, struct volley *volley, size_t *requests,
+			size_t *bytes)
+{
+	struct slice rest = req->query;
+	struct slice name;
+	struct slice value;
+
+	*requests = *bytes = 0;
+	while (urlencoded_next(&rest, &name, &value)) {
+		struct group group;
+		const char *problem = take_group(name, value, n, &group);
+
+		*requests += group.times;
+		*bytes += group.target.len;
+		if (!problem && *requests > REQUESTS_MAX)
+			problem = "ensure there are at most 200 requests in all";
+		if (problem) {
+			query_refuse(req, urlencoded_is(name, "r") ? "r" : "path", problem,
+				     INVALID);
+			return false;
+		}
+		if (volley && group.times)
+			volley_add(volley, group.delay, group.times, group.target);
+	}
+	if (!*requests)
+		query_refuse(req, "r", "field required", "value_error.missing");
+	return *requests != 0;
+}
+
+/* NULL after an answer. */
+static struct volley *read_volley(struct request *req)
+{
+	struct volley *volley = NULL;
+	uint64_t n;
+	size_t requests;
+	size_t bytes;
+
+	if (!admin_front())
+		reply_error(req, 503);
+	else if (query_n(req, 1, &n) && read_groups(req, n, NULL, &requests, &bytes)) {
+		if (volley_open(&volley, req->sched, requests, bytes))
+			reply_error(req, 503);
+		else
+			read_groups(req, n, volley, &requests, &bytes);
+	}
+	return volley;
+}
+
+/* ---- the answer ---- */
+
+/* "queue;dur=0.100, loop;dur=0.020": names of small letters, and numbers. What is neither is left
+ * out, with all that follows. */
+static void append_timing(struct buffer *out, const char *text)
+{
+	const char *separator = "";
+
+	buffer_append_text(out, "\"timing\":{");
+	for (;;) {
+		size_t name = strspn(text, "abcdefghijklmnopqrstuvwxyz-");
+		const char *number = text + name + sizeof(";dur=") - 1;
+		char *end;
+		double ms;
+
+		if (!name || strncmp(text + name, ";dur=", sizeof(";dur=") - 1) != 0 ||
+		    !isdigit((unsigned char)*number))
+			break;
+		ms = strtod(number, &end);
+		buffer_format(out, "%s\"%.*s\":%.3f", separator, (int)name, text, ms);
+		separator = ",";
+		text = end + strspn(end, ", ");
+	}
+	buffer_append_text(out, "}");
+}
+
+static void append_result(struct buffer *out, const struct shot_result *shot)
+{
+	char target[TARGET_MAX + 1] = "";
+
+	memcpy(target, shot->target.data, shot->target.len);
+	buffer_append_text(out, "{\"target\":");
+	status_string(out, target);
+	buffer_format(out, ",\"status\":%d,\"worker\":", shot->answer->status);
+	status_string(out, shot->answer->worker);
+	buffer_format(out, ",\"sent\":%.3f,\"ended\":%.3f,", (double)shot->sent / 1e6,
+		      (double)shot->ended / 1e6);
+	append_timing(out, shot->answer->timing);
+	buffer_format(out, ",\"serial\":%" PRIu64 ",\"body\":", shot->answer->serial);
+	status_string(out, shot->answer->body);
+	buffer_append_text(out, ",\"error\":");
+	status_string(out, shot->error);
+	buffer_append_text(out, "}");
+}
+
+static void reply_volley(struct request *req, const struct volley *volley)
+{
+	struct buffer out = {0};
+
+	buffer_format(&out, "{\"t\":%.3f,\"answers\":[", (double)board_now() / 1e6);
+	for (size_t i = 0; i < volley_count(volley); i++) {
+		struct shot_result shot = volley_result(volley, i);
+
+		buffer_append_text(&out, i ? "," : "");
+		append_result(&out, &shot);
+	}
+	buffer_append_text(&out, "]}");
+	reply_text(req, 200, "application/json", &out);
+}
+
+/* Here, and not when the handler goes on: its client may leave before that. */
+static void on_done(void *arg)
+{
+	struct burst *b = arg;
+
+	reply_volley(b->task.req, b->volley);
+	volley_drop(b->volley);
+	task_done(&b->task);
+}
+
+/* The client has gone, or the volley could not begin. */
+static void cancel(struct task *task)
+{
+	volley_drop(((struct burst *)task)->volley);
+}
+
+static void fire(struct request *req, struct burst *b)
+{
+	task_add(req, &b->task, cancel);
+	if (volley_fire(b->volley, admin_front(), on_done, b))
+		req->refused = true;
+}
+
+void burst(struct request *req)
+{
+	struct burst *b = request_frame(req, sizeof(*b));
+
+	ASYNC_BEGIN(req);
+	b->volley = read_volley(req);
+	if (!b->volley)
+		return;
+	AWAIT(req, fire(req, b));
+	ASYNC_END(req);
+}

@@ -1,0 +1,259 @@
+/*
+ * GET /trace?seconds=10: what happened lately, as Chrome Trace Event JSON, which Perfetto and
+ * chrome://tracing open.
+ *
+ * A process is a worker, a thread its loop or a thread of its pools; what runs there is a complete
+ * event ("X"). Waits overlap in ways that threads cannot, so they are async events ("b", "e") of
+ * the request. A flow ("s", "f") leads from where a request last ran to where it runs next: the
+ * arrow's length is how long it waited.
+ *
+ * It may be many megabytes, so it is made and sent in pieces: the next one when the client has
+ * taken the last, and when the loop has been to everybody else.
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "admin/admin.h"
+#include "admin/status.h"
+#include "await/await.h"
+#include "http/query.h"
+#include "http/reply.h"
+#include "scoreboard/board_reader.h"
+
+enum {
+	SPANS_AT_ONCE = 64,
+	PIECE = 32768,		 /* bytes, but for the last spans of it */
+	STEPS = 64,		 /* of a piece that few spans get into */
+	REMEMBERED = 1024,	 /* requests whose last place is known, by serial */
+	THREADS_OF_POOL = 10000, /* thread ids: 0 is the loop, then each pool has so many */
+};
+
+/* Where a request ran last. */
+struct place {
+	uint32_t serial;
+	unsigned thread;
+	uint64_t start;
+	uint64_t end;
+};
+
+struct trace {
+	struct buffer out; /* the piece that is being made */
+	bool begun;	   /* with an event */
+	uint64_t since;
+	uint64_t flows;
+
+	unsigned slot; /* the next to look at */
+	bool has_worker;
+	struct worker_state worker; /* whose spans we are at: */
+	uint64_t next;
+	uint64_t end;
+	size_t left; /* spans that may be read, whatever the worker says there were */
+	struct place places[REMEMBERED];
+};
+
+static double microseconds(uint64_t ns)
+{
+	return (double)ns / 1e3;
+}
+
+static void begin_event(struct trace *trace, const char *phase, unsigned thread)
+{
+	struct buffer *out = &trace->out;
+
+	buffer_format(out, "%s\n{\"ph\":\"%s\",\"pid\":%" PRIu64 ",\"tid\":%u",
+		      trace->begun ? "," : "", phase, trace->worker.pid, thread);
+	trace->begun = true;
+}
+
+static void name_thread(struct trace *trace, unsigned thread, const char *name)
+{
+	begin_event(trace, "M", thread);
+	buffer_append_text(&trace->out, ",\"name\":\"thread_name\",\"args\":{\"name\":");
+	status_string(&trace->out, name);
+	buffer_append_text(&trace->out, "}}");
+}
+
+static unsigned pool_thread(enum board_pool pool, unsigned thread)
+{
+	return (pool + 1) * THREADS_OF_POOL + thread;
+}
+
+static void append_names(struct trace *trace)
+{
+	begin_event(trace, "M", 0);
+	buffer_append_text(&trace->out, ",\"name\":\"process_name\",\"args\":{\"name\":");
+	status_string(&trace->out, trace->worker.name);
+	buffer_append_text(&trace->out, "}}");
+	name_thread(trace, 0, strcmp(trace->worker.engine, "loop") ? "process" : "loop");
+	for (int p = 0; p < BOARD_POOLS; p++) {
+		for (unsigned t = 0; t < trace->worker.pools[p].threads; t++) {
+			struct buffer name = {0};
+
+			buffer_format(&name, "%s-%u", board_pool_names[p], t + 1);
+			buffer_append(&name, "", 1);
+			name_thread(trace, pool_thread(p, t), name.failed ? "" : name.data);
+			buffer_free(&name);
+		}
+	}
+}
+
+static void append_flow(struct trace *trace, const struct place *from, unsigned thread,
+			uint64_t start)
+{
+	/* Inside the slices that they lead from and to, a nanosecond being enough. */
+	uint64_t leaves = from->end - 1 < start ? from->end - 1 : start;
+
+	trace->flows++;
+	begin_event(trace, "s", from->thread);
+	buffer_format(&trace->out,
+		      ",\"ts\":%.3f,\"id\":\"%" PRIu64 "-%" PRIu64
+		      "\",\"cat\":\"wait\",\"name\":\"wait\"}",
+		      microseconds(leaves), trace->worker.pid, trace->flows);
+	begin_event(trace, "f", thread);
+	buffer_format(&trace->out,
+		      ",\"ts\":%.3f,\"id\":\"%" PRIu64 "-%" PRIu64
+		      "\",\"cat\":\"wait\",\"name\":\"wait\",\"bp\":\"e\"}",
+		      microseconds(start + 1), trace->worker.pid, trace->flows);
+}
+
+static void append_run(struct trace *trace, const struct span *span)
+{
+	unsigned thread = span->kind == SPAN_POOL ? pool_thread(span->pool, span->thread) : 0;
+	struct place *place = &trace->places[span->owner.serial % REMEMBERED];
+
+	const char *route = worker_path(&trace->worker, span->owner.route);
+
+	begin_event(trace, "X", thread);
+	buffer_append_text(&trace->out, ",\"cat\":\"run\",\"name\":");
+	status_string(&trace->out, *route ? route : "no route");
+	buffer_format(&trace->out, ",\"ts\":%.3f,\"dur\":%.3f,\"args\":{\"request\":%" PRIu32,
+		      microseconds(span->start), microseconds(span->duration), span->owner.serial);
+	if (span->owner.status)
+		buffer_format(&trace->out, ",\"status\":%u", span->owner.status);
+	buffer_append_text(&trace->out, "}}");
+	if (place->end && place->serial == span->owner.serial)
+		append_flow(trace, place, thread, span->start);
+	*place = (struct place){span->owner.serial, thread, span->start,
+				span->start + span->duration};
+}
+
+static void append_wait(struct trace *trace, const struct span *span, const char *name)
+{
+	const uint64_t times[] = {span->start, span->start + span->duration};
+
+	for (int i = 0; i < 2; i++) {
+		begin_event(trace, i ? "e" : "b", 0);
+		buffer_format(&trace->out,
+			      ",\"cat\":\"wait\",\"name\":\"%s\",\"id2\":{\"local\":\"%" PRIu32
+			      "\"},\"ts\":%.3f,\"args\":{\"request\":%" PRIu32 ",\"route\":",
+			      name, span->owner.serial, microseconds(times[i]), span->owner.serial);
+		status_string(&trace->out, worker_path(&trace->worker, span->owner.route));
+		buffer_append_text(&trace->out, "}}");
+	}
+}
+
+static void append_span(struct trace *trace, const struct span *span)
+{
+	if (!span_is_sound(span) || span->start + span->duration < trace->since)
+		return;
+	switch (span->kind) {
+	case SPAN_LOOP:
+	case SPAN_POOL:
+		append_run(trace, span);
+		break;
+	case SPAN_QUEUE:
+		append_wait(trace, span, "queue");
+		break;
+	case SPAN_AWAIT:
+		append_wait(trace, span, "await");
+		break;
+	case SPAN_POOL_QUEUE:
+		append_wait(trace, span, "pool-queue");
+		break;
+	case SPAN_READY:
+		append_wait(trace, span, "ready");
+		break;
+	case SPAN_GONE:
+		append_wait(trace, span, "gone");
+		break;
+	}
+}
+
+/* Goes to the next living worker; false if there is none. */
+static bool next_worker(struct trace *trace)
+{
+	trace->has_worker = false;
+	while (!trace->has_worker && trace->slot < scoreboard_slots(admin_board()))
+		trace->has_worker = worker_read(admin_board(), trace->slot++, &trace->worker);
+	if (!trace->has_worker)
+		return false;
+	trace->end = board_head(trace->worker.slot);
+	trace->next = trace->end > BOARD_SPANS ? trace->end - BOARD_SPANS : 0;
+	trace->left = BOARD_SPANS;
+	memset(trace->places, 0, sizeof(trace->places));
+	append_names(trace);
+	return true;
+}
+
+/* False if the worker has no more. */
+static bool append_spans(struct trace *trace)
+{
+	struct span spans[SPANS_AT_ONCE];
+	size_t count = 0;
+
+	if (trace->has_worker && trace->next < trace->end && trace->left)
+		count = board_spans(trace->worker.slot, &trace->next, spans, SPANS_AT_ONCE, NULL);
+	trace->left -= count < trace->left ? count : trace->left;
+	for (size_t i = 0; i < count; i++)
+		append_span(trace, &spans[i]);
+	return count != 0;
+}
+
+/* Makes the next piece and sends it; false if it was the last, or nobody wants more. */
+static bool send_piece(struct request *req, struct trace *trace)
+{
+	struct buffer *out = &trace->out;
+	bool more = true;
+
+	if (!trace->slot)
+		buffer_append_text(out, "{\"displayTimeUnit\":\"ms\",\"traceEvents\":[");
+	for (int i = 0; i < STEPS && more && out->len < PIECE && !out->failed; i++)
+		more = append_spans(trace) || next_worker(trace);
+	if (!more)
+		buffer_append_text(out, "\n]}\n");
+	if (out->failed || (out->len && !stream_write(req, buffer_slice(out))))
+		more = false;
+	buffer_free(out);
+	return more;
+}
+
+static struct trace *begin_trace(struct request *req)
+{
+	struct trace *trace = request_alloc(req, sizeof(*trace));
+	uint64_t now = board_now();
+	double seconds;
+
+	if (!trace) {
+		reply_error(req, 503);
+		return NULL;
+	}
+	if (!query_seconds(req, 10, &seconds))
+		return NULL;
+	memset(trace, 0, sizeof(*trace));
+	if (now > (uint64_t)(seconds * 1e9))
+		trace->since = now - (uint64_t)(seconds * 1e9);
+	return trace;
+}
+
+void chrome_trace(struct request *req)
+{
+	struct trace **trace = request_frame(req, sizeof(struct trace *));
+
+	ASYNC_BEGIN(req);
+	*trace = begin_trace(req);
+	if (!*trace || !reply_stream(req, "application/json"))
+		return;
+	while (send_piece(req, *trace))
+		AWAIT(req, stream_drained(req));
+	ASYNC_END(req);
+}

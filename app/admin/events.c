@@ -1,0 +1,49 @@
+/*
+ * GET /events: the feed (feed.h) as server-sent events. Who does not read in time misses messages:
+ * nothing is kept for him but the last that was sent, until the send timeout ends him.
+ */
+#include "admin/admin.h"
+#include "admin/feed.h"
+#include "await/await.h"
+#include "http/reply.h"
+
+struct listener {
+	uint64_t next; /* number of the message it gets next */
+};
+
+static struct slice first_message(struct listener *listener)
+{
+	feed_turn();
+	listener->next = feed_count();
+	return feed_first();
+}
+
+static bool send_news(struct request *req, struct listener *listener)
+{
+	bool wanted = true;
+
+	feed_turn();
+	if (!stream_is_read(req))
+		return true;
+	if (feed_count() - listener->next > FEED_KEPT)
+		listener->next = feed_count() - FEED_KEPT;
+	while (wanted && listener->next < feed_count())
+		wanted = stream_write(req, feed_message(listener->next++));
+	return wanted;
+}
+
+void events(struct request *req)
+{
+	struct listener *listener = request_frame(req, sizeof(*listener));
+	bool wanted;
+
+	ASYNC_BEGIN(req);
+	if (!reply_stream(req, "text/event-stream"))
+		return;
+	wanted = stream_write(req, first_message(listener));
+	while (wanted) {
+		AWAIT(req, sleep_for(req, feed_until_due()));
+		wanted = send_news(req, listener);
+	}
+	ASYNC_END(req);
+}

@@ -1,0 +1,427 @@
+#include "admin/feed.h"
+
+#include <inttypes.h>
+
+#include "admin/admin.h"
+#include "admin/bucket.h"
+#include "admin/status.h"
+#include "base/buffer.h"
+#include "scoreboard/board_reader.h"
+
+enum {
+	NS_PER_S = 1000000000,
+	PERIOD = NS_PER_S / 10,
+	HISTORY = 10, /* seconds that the first message reaches back */
+	SPANS_AT_ONCE = 64,
+	SPANS_MAX = 2000, /* of one worker in one message; older ones are lost */
+
+	DENSE_ABOVE = 500, /* answers a second of all workers, from which on they are counted … */
+	SINGLE_BELOW = 400,
+	SLOW = NS_PER_S / 10, /* … but for spans of this length, … */
+	SLOW_MAX = 20,	      /* of each worker and message so many; and all that held a loop */
+};
+
+/* How far the feed has read a worker's ring, and its counters. */
+struct cursor {
+	uint64_t pid;
+	uint64_t next;
+	struct bucket_mark message; /* at the last message */
+	struct bucket_mark second;  /* at the last second's end */
+};
+
+/* A second, more or less, of the feed. */
+struct second {
+	uint64_t from;
+	uint64_t to;
+	bool dense;
+	struct buffer buckets; /* what is told of it then */
+};
+
+static struct {
+	struct buffer messages[FEED_KEPT];
+	uint64_t count;	     /* messages made; the last is number count - 1 */
+	uint64_t made;	     /* when that was */
+	uint64_t due;	     /* when the next is to be made, if there is something to tell */
+	struct buffer first; /* what a newcomer gets … */
+	uint64_t first_of;   /* … who came when this was the count */
+	bool dense;
+	uint64_t answers;		/* since the last second's end */
+	struct second seconds[HISTORY]; /* second number n at n % HISTORY */
+	uint64_t second_count;
+	uint64_t second_end;
+	struct cursor cursors[BOARD_SLOTS];
+} feed;
+
+static double milliseconds(uint64_t ns)
+{
+	return (double)ns / 1e6;
+}
+
+static void append_span(struct buffer *out, const struct worker_state *worker,
+			const struct span *span)
+{
+	static const char *const kinds[] = {
+		[SPAN_QUEUE] = "queue", [SPAN_LOOP] = "loop",
+		[SPAN_AWAIT] = "await", [SPAN_POOL_QUEUE] = "pool-queue",
+		[SPAN_POOL] = "pool",	[SPAN_READY] = "ready",
+		[SPAN_GONE] = "gone",
+	};
+
+	buffer_format(out, "%s{\"w\":", out->data[out->len - 1] == '[' ? "" : ",");
+	status_string(out, worker->name);
+	buffer_format(out, ",\"k\":\"%s\",\"s\":%.3f,\"d\":%.3f,\"r\":%" PRIu32 ",\"p\":",
+		      kinds[span->kind], milliseconds(span->start), milliseconds(span->duration),
+		      span->owner.serial);
+	status_string(out, worker_path(worker, span->owner.route));
+	buffer_format(out, ",\"c\":%u", span->owner.status);
+	if (span->kind == SPAN_POOL || span->kind == SPAN_POOL_QUEUE)
+		buffer_format(out, ",\"pool\":\"%s\",\"th\":%u", board_pool_names[span->pool],
+			      span->thread);
+	buffer_append_text(out, "}");
+}
+
+/* What is told of the spans of a worker. */
+struct telling {
+	uint64_t since;	    /* those that ended before are left out */
+	bool dense;	    /* only slow ones are told … */
+	bool past;	    /* … in those seconds that were dense */
+	bool unknown_dense; /* as are those of which nobody knows */
+	unsigned slow;	    /* told so far */
+	uint64_t lost;
+	uint64_t resumes; /* where spans are known again behind those that are lost; 0: nowhere */
+};
+
+static bool was_dense(uint64_t when, bool unknown)
+{
+	if (when >= feed.second_end)
+		return feed.dense;
+	for (size_t i = 0; i < HISTORY; i++)
+		if (when >= feed.seconds[i].from && when < feed.seconds[i].to)
+			return feed.seconds[i].dense;
+	return unknown;
+}
+
+static bool is_told(const struct span *span, struct telling *telling)
+{
+	uint64_t end = span->start + span->duration;
+
+	if (!span_is_sound(span) || end < telling->since)
+		return false;
+	if (!telling->dense && !(telling->past && was_dense(end, telling->unknown_dense)))
+		return true;
+	return span->duration >= SLOW && (span->kind == SPAN_LOOP || telling->slow++ < SLOW_MAX);
+}
+
+/* The spans from number next to end. Returns where it stopped. */
+static uint64_t append_spans(struct buffer *out, const struct worker_state *worker, uint64_t next,
+			     uint64_t end, struct telling *telling)
+{
+	struct span spans[SPANS_AT_ONCE];
+	uint64_t most = telling->dense || telling->past ? BOARD_SPANS : SPANS_MAX;
+
+	if (next > end)
+		next = 0; /* what the worker says has become less */
+	if (end - next > most) {
+		telling->lost += end - most - next;
+		next = end - most;
+	}
+	for (uint64_t budget = most; next < end && budget && !out->failed;) {
+		uint64_t left = end - next < budget ? end - next : budget;
+		size_t count = board_spans(worker->slot, &next, spans,
+					   left < SPANS_AT_ONCE ? (size_t)left : SPANS_AT_ONCE,
+					   &telling->lost);
+
+		if (count && telling->lost && !telling->resumes)
+			telling->resumes = spans[0].start + spans[0].duration;
+		for (size_t i = 0; i < count && !out->failed; i++)
+			if (is_told(&spans[i], telling))
+				append_span(out, worker, &spans[i]);
+		if (!count)
+			break;
+		budget -= count;
+	}
+	return next;
+}
+
+/* Spans were written over before anybody read them. */
+static void append_unrecorded(struct buffer *out, const struct worker_state *worker, uint64_t from,
+			      uint64_t to)
+{
+	buffer_append_text(out, out->len ? ",{\"w\":" : "{\"w\":");
+	status_string(out, worker->name);
+	buffer_format(out, ",\"from\":%.3f,\"to\":%.3f}", milliseconds(from),
+		      milliseconds(to > from ? to : from));
+}
+
+static struct cursor *cursor_of(const struct worker_state *worker)
+{
+	struct cursor *cursor = &feed.cursors[worker->slot - admin_board()->slots];
+
+	if (cursor->pid != worker->pid)
+		*cursor = (struct cursor){.pid = worker->pid};
+	return cursor;
+}
+
+/* A message in the making: spans go into it at once, and the other lists behind them. */
+struct message {
+	struct buffer *out;
+	struct buffer buckets;
+	struct buffer unrecorded;
+	uint64_t lost;
+};
+
+static void begin_message(struct message *message, struct buffer *out,
+			  const struct workers *workers, uint64_t now)
+{
+	*message = (struct message){.out = out};
+	out->len = 0;
+	out->failed = false;
+	buffer_format(out, "data: {\"t\":%.3f,\"workers\":", milliseconds(now));
+	status_json(out, workers, false);
+	buffer_append_text(out, ",\"spans\":[");
+}
+
+static void append_list(struct buffer *out, const char *before, struct buffer *list)
+{
+	buffer_append_text(out, before);
+	buffer_append(out, list->data, list->len);
+	out->failed = out->failed || list->failed;
+	buffer_free(list);
+}
+
+static void end_message(struct message *message)
+{
+	struct buffer *out = message->out;
+
+	append_list(out, "],\"buckets\":[", &message->buckets);
+	append_list(out, "],\"unrecorded\":[", &message->unrecorded);
+	buffer_format(out, "],\"lost\":%" PRIu64 "}\n\n", message->lost);
+	if (out->failed)
+		out->len = 0;
+}
+
+static bool is_shown(const struct worker_state *worker)
+{
+	return worker->slot != admin_board()->own;
+}
+
+/* Whether there is nothing to tell: no span, no request anywhere, and the same workers as before.
+ */
+static bool is_quiet(const struct workers *workers)
+{
+	size_t known = 0;
+	size_t living = 0;
+
+	for (size_t i = 0; i < workers->count; i++) {
+		const struct worker_state *worker = &workers->list[i];
+		const struct cursor *cursor = &feed.cursors[worker->slot - admin_board()->slots];
+
+		if (!is_shown(worker))
+			continue;
+		living++;
+		if (cursor->pid != worker->pid || cursor->next != board_head(worker->slot) ||
+		    worker->in_flight || worker->is_held || worker->draining)
+			return false;
+	}
+	for (size_t i = 0; i < BOARD_SLOTS; i++)
+		known += feed.cursors[i].pid != 0;
+	return known == living;
+}
+
+static void forget_the_dead(void)
+{
+	for (unsigned i = 0; i < BOARD_SLOTS; i++)
+		if (feed.cursors[i].pid && !scoreboard_alive(admin_board(), i))
+			feed.cursors[i].pid = 0;
+}
+
+/* ---- seconds ---- */
+
+/* Whether so many answers in so much time are too many to tell of each. */
+static bool is_dense(bool before, uint64_t answers, uint64_t nanoseconds)
+{
+	double rate = nanoseconds ? (double)answers * NS_PER_S / (double)nanoseconds : 0;
+
+	return rate > (before ? SINGLE_BELOW : DENSE_ABOVE);
+}
+
+static void end_second_of(const struct worker_state *worker, struct second *second, bool known)
+{
+	struct cursor *cursor = cursor_of(worker);
+	struct bucket_mark mark = bucket_mark(worker);
+
+	if (second->dense && known && cursor->second.at)
+		bucket_append(&second->buckets, worker, &cursor->second, &mark);
+	cursor->second = mark;
+}
+
+/* Ends a second: what is told of it is known now. Of the time without listeners nothing is. */
+static void end_second(const struct workers *workers, uint64_t now)
+{
+	struct second *second = &feed.seconds[feed.second_count++ % HISTORY];
+	uint64_t length = now - feed.second_end;
+	bool known = length < 2 * (uint64_t)NS_PER_S;
+
+	second->from = known ? feed.second_end : now;
+	second->to = now;
+	second->buckets.len = 0;
+	second->dense = feed.dense = is_dense(feed.dense, feed.answers, length);
+	for (size_t i = 0; i < workers->count; i++) {
+		if (is_shown(&workers->list[i]))
+			end_second_of(&workers->list[i], second, known);
+	}
+	feed.answers = 0;
+	feed.second_end = now;
+}
+
+/* ---- messages ---- */
+
+/* What a worker did since the last message. */
+static void tell_of(struct message *message, const struct worker_state *worker)
+{
+	struct cursor *cursor = cursor_of(worker);
+	struct bucket_mark mark = bucket_mark(worker);
+	struct telling telling = {.dense = feed.dense};
+
+	cursor->next = append_spans(message->out, worker, cursor->next, board_head(worker->slot),
+				    &telling);
+	message->lost += telling.lost;
+	if (telling.lost)
+		append_unrecorded(&message->unrecorded, worker, feed.made,
+				  telling.resumes ? telling.resumes : mark.at);
+	if (cursor->message.at) {
+		feed.answers += bucket_answers(&cursor->message, &mark);
+		if (feed.dense)
+			bucket_append(&message->buckets, worker, &cursor->message, &mark);
+	}
+	cursor->message = mark;
+}
+
+/* What happened since the last message. */
+static void make_message(const struct workers *workers, uint64_t now)
+{
+	struct message message;
+
+	begin_message(&message, &feed.messages[feed.count % FEED_KEPT], workers, now);
+	for (size_t i = 0; i < workers->count; i++)
+		if (is_shown(&workers->list[i]))
+			tell_of(&message, &workers->list[i]);
+	end_message(&message);
+	if (now - feed.second_end >= NS_PER_S)
+		end_second(workers, now);
+	else if (feed.answers > DENSE_ABOVE)
+		feed.dense = true; /* the rest of this second is no more to be told one by one */
+	forget_the_dead();
+	feed.made = now;
+	feed.count++;
+}
+
+/* The seconds that were dense, in buckets. */
+static void append_seconds(struct buffer *out, uint64_t since)
+{
+	for (size_t i = 0; i < HISTORY; i++) {
+		const struct second *second = &feed.seconds[(feed.second_count + i) % HISTORY];
+
+		if (!second->dense || second->to < since || !second->buckets.len)
+			continue;
+		buffer_append_text(out, out->len ? "," : "");
+		buffer_append(out, second->buckets.data, second->buckets.len);
+	}
+}
+
+/* Since when every second is known. */
+static uint64_t known_since(void)
+{
+	uint64_t since = feed.second_end;
+
+	for (uint64_t n = 1; n <= HISTORY && n <= feed.second_count; n++) {
+		const struct second *second = &feed.seconds[(feed.second_count - n) % HISTORY];
+
+		if (second->from == second->to)
+			break;
+		since = second->from;
+	}
+	return since;
+}
+
+/* What a worker did in the ten seconds before the next message, as far as its ring reaches, and
+ * the seconds are known in which that was too much to tell. */
+static void tell_history_of(struct message *message, const struct worker_state *worker,
+			    uint64_t since)
+{
+	const struct cursor *cursor = cursor_of(worker);
+	uint64_t next = cursor->next >= BOARD_SPANS ? cursor->next - BOARD_SPANS + 1 : 0;
+	struct telling telling = {.since = since, .past = true, .lost = next};
+	uint64_t unrecorded = 0;
+
+	telling.unknown_dense = cursor->next - next > SPANS_MAX;
+	append_spans(message->out, worker, next, cursor->next, &telling);
+	if (telling.lost)
+		unrecorded = telling.resumes;
+	if (telling.unknown_dense && known_since() > unrecorded)
+		unrecorded = known_since();
+	if (unrecorded > since)
+		append_unrecorded(&message->unrecorded, worker, since, unrecorded);
+	if (feed.dense && cursor->second.at && cursor->second.at < cursor->message.at)
+		bucket_append(&message->buckets, worker, &cursor->second, &cursor->message);
+}
+
+/* What happened in the ten seconds before the next message. */
+static void make_first(uint64_t now)
+{
+	uint64_t since =
+		now > HISTORY * (uint64_t)NS_PER_S ? now - HISTORY * (uint64_t)NS_PER_S : 0;
+	struct message message;
+	struct workers workers;
+
+	if (workers_read(admin_board(), &workers))
+		return;
+	begin_message(&message, &feed.first, &workers, now);
+	append_seconds(&message.buckets, since);
+	for (size_t i = 0; i < workers.count; i++)
+		if (is_shown(&workers.list[i]))
+			tell_history_of(&message, &workers.list[i], since);
+	end_message(&message);
+	workers_free(&workers);
+	feed.first_of = feed.count;
+}
+
+/* Messages are due at times all listeners agree on. */
+void feed_turn(void)
+{
+	uint64_t now = board_now();
+	struct workers workers;
+
+	if (now < feed.due)
+		return;
+	if (workers_read(admin_board(), &workers))
+		return;
+	if (now - feed.made >= NS_PER_S || !is_quiet(&workers))
+		make_message(&workers, now);
+	workers_free(&workers);
+	feed.due = now - now % PERIOD + PERIOD;
+}
+
+double feed_until_due(void)
+{
+	uint64_t now = board_now();
+
+	return feed.due > now ? (double)(feed.due - now) / NS_PER_S : 0;
+}
+
+uint64_t feed_count(void)
+{
+	return feed.count;
+}
+
+struct slice feed_message(uint64_t number)
+{
+	return buffer_slice(&feed.messages[number % FEED_KEPT]);
+}
+
+struct slice feed_first(void)
+{
+	if (feed.first_of != feed.count)
+		make_first(board_now());
+	return buffer_slice(&feed.first);
+}

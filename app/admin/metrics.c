@@ -1,0 +1,209 @@
+/*
+ * GET /metrics: the whole system in the Prometheus text format, version 0.0.4. All samples of a
+ * metric stand together, so the table of metrics is the outer loop.
+ */
+#include <inttypes.h>
+#include <stddef.h>
+
+#include "admin/admin.h"
+#include "http/reply.h"
+#include "scoreboard/board_reader.h"
+
+enum kind { COUNT, SECONDS, FLAG };
+
+struct metric {
+	const char *name; /* below "lanes_" */
+	const char *type;
+	const char *help;
+	enum kind kind;
+	size_t at; /* in struct worker_state, or in struct pool_state */
+};
+
+#define OF_WORKER(field) offsetof(struct worker_state, field)
+#define OF_POOL(field)	 offsetof(struct pool_state, field)
+
+static const struct metric of_workers[] = {
+	{"worker_start_time_seconds", "gauge", "When the worker started, since the epoch.", COUNT,
+	 OF_WORKER(started)},
+	{"worker_draining", "gauge", "Whether the worker takes no new requests.", FLAG,
+	 OF_WORKER(draining)},
+	{"worker_memory_bytes", "gauge", "Resident memory of the process.", COUNT,
+	 OF_WORKER(memory)},
+	{"worker_threads", "gauge", "Threads of the process.", COUNT, OF_WORKER(process_threads)},
+	{"requests_total", "counter", "Requests begun.", COUNT, OF_WORKER(requests)},
+	{"requests_in_flight", "gauge", "Requests not answered yet.", COUNT, OF_WORKER(in_flight)},
+	{"requests_aborted_total", "counter", "Requests whose client went away.", COUNT,
+	 OF_WORKER(aborted)},
+	{"connections", "gauge", "Open connections from the web server.", COUNT,
+	 OF_WORKER(connections)},
+	{"connections_accepted_total", "counter", "Connections accepted.", COUNT,
+	 OF_WORKER(accepted)},
+	{"loop_busy_seconds_total", "counter",
+	 "How long the loop has had work, or the process a request.", SECONDS, OF_WORKER(busy)},
+	{"loop_held_seconds", "gauge", "How long the loop has not been back to poll.", SECONDS,
+	 OF_WORKER(held)},
+	{"loop_longest_hold_seconds", "gauge", "The longest hold of the last minute.", SECONDS,
+	 OF_WORKER(longest_60s)},
+};
+
+static const struct metric of_pools[] = {
+	{"thread_pool_limit", "gauge", "Threads the pool may have.", COUNT, OF_POOL(limit)},
+	{"thread_pool_threads", "gauge", "Threads the pool has started.", COUNT, OF_POOL(threads)},
+	{"thread_pool_running", "gauge", "Threads that run a job.", COUNT, OF_POOL(running)},
+	{"thread_pool_abandoned", "gauge", "Threads that run a job for a client that is gone.",
+	 COUNT, OF_POOL(abandoned)},
+	{"thread_pool_queued", "gauge", "Jobs that wait for a thread.", COUNT, OF_POOL(queued)},
+	{"thread_pool_refused_total", "counter", "Jobs refused because the queue was full.", COUNT,
+	 OF_POOL(refused)},
+	{"thread_pool_oldest_wait_seconds", "gauge", "How long the first job in the queue waits.",
+	 SECONDS, OF_POOL(oldest_wait)},
+};
+
+#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
+
+static void append_head(struct buffer *out, const char *name, const char *type, const char *help)
+{
+	buffer_format(out, "# HELP lanes_%s %s\n# TYPE lanes_%s %s\n", name, help, name, type);
+}
+
+/* A label's value: a backslash, a quote and a line feed must be escaped. */
+static void append_label(struct buffer *out, const char *before, const char *value)
+{
+	buffer_append_text(out, before);
+	for (; *value; value++) {
+		if (*value == '\\' || *value == '"')
+			buffer_append_text(out, "\\");
+		if (*value == '\n')
+			buffer_append_text(out, "\\n");
+		else
+			buffer_append(out, value, 1);
+	}
+	buffer_append_text(out, "\"");
+}
+
+/* Begins a sample, with the labels it has in common with all others; open. */
+static void append_sample(struct buffer *out, const char *name, const struct worker_state *worker)
+{
+	buffer_format(out, "lanes_%s", name);
+	append_label(out, "{worker=\"", worker->name);
+	append_label(out, ",pool=\"", worker->pool);
+}
+
+static void append_value(struct buffer *out, const struct metric *metric, const void *state)
+{
+	const void *field = (const char *)state + metric->at;
+
+	if (metric->kind == SECONDS)
+		buffer_format(out, "} %.6f\n", *(const double *)field);
+	else if (metric->kind == FLAG)
+		buffer_format(out, "} %d\n", *(const bool *)field);
+	else
+		buffer_format(out, "} %" PRIu64 "\n", *(const uint64_t *)field);
+}
+
+static void append_of_workers(struct buffer *out, const struct workers *workers)
+{
+	for (size_t m = 0; m < LENGTH(of_workers); m++) {
+		const struct metric *metric = &of_workers[m];
+
+		append_head(out, metric->name, metric->type, metric->help);
+		for (size_t i = 0; i < workers->count; i++) {
+			append_sample(out, metric->name, &workers->list[i]);
+			append_value(out, metric, &workers->list[i]);
+		}
+	}
+}
+
+static void append_of_pools(struct buffer *out, const struct workers *workers)
+{
+	for (size_t m = 0; m < LENGTH(of_pools); m++) {
+		const struct metric *metric = &of_pools[m];
+
+		append_head(out, metric->name, metric->type, metric->help);
+		for (size_t i = 0; i < workers->count * BOARD_POOLS; i++) {
+			const struct worker_state *worker = &workers->list[i / BOARD_POOLS];
+			const struct pool_state *pool = &worker->pools[i % BOARD_POOLS];
+
+			if (!pool->limit)
+				continue;
+			append_sample(out, metric->name, worker);
+			append_label(out, ",threads=\"", board_pool_names[i % BOARD_POOLS]);
+			append_value(out, metric, pool);
+		}
+	}
+}
+
+static void append_info(struct buffer *out, const struct workers *workers)
+{
+	append_head(out, "worker_info", "gauge", "Always 1; says who the worker is.");
+	for (size_t i = 0; i < workers->count; i++) {
+		append_sample(out, "worker_info", &workers->list[i]);
+		append_label(out, ",engine=\"", workers->list[i].engine);
+		buffer_format(out, ",pid=\"%" PRIu64 "\"} 1\n", workers->list[i].pid);
+	}
+}
+
+static void append_answers(struct buffer *out, const struct workers *workers)
+{
+	append_head(out, "responses_total", "counter", "Answers by class of status.");
+	for (size_t i = 0; i < workers->count; i++) {
+		for (int class = 1; class < 6; class ++) {
+			append_sample(out, "responses_total", &workers->list[i]);
+			buffer_format(out, ",code=\"%dxx\"} %" PRIu64 "\n", class,
+				      workers->list[i].answers[class]);
+		}
+	}
+}
+
+static void append_histogram(struct buffer *out, const struct worker_state *worker,
+			     const struct route_state *route)
+{
+	const char *path = worker_path(worker, route->route);
+	uint64_t count = 0;
+
+	for (int b = 0; b < BOARD_BUCKETS; b++) {
+		count += route->buckets[b];
+		append_sample(out, "request_duration_seconds_bucket", worker);
+		append_label(out, ",route=\"", path);
+		if (b < BOARD_BUCKETS - 1)
+			buffer_format(out, ",le=\"%g\"} %" PRIu64 "\n",
+				      (double)board_bounds[b] / 1e9, count);
+		else
+			buffer_format(out, ",le=\"+Inf\"} %" PRIu64 "\n", count);
+	}
+	append_sample(out, "request_duration_seconds_sum", worker);
+	append_label(out, ",route=\"", path);
+	buffer_format(out, "} %.6f\n", route->seconds);
+	append_sample(out, "request_duration_seconds_count", worker);
+	append_label(out, ",route=\"", path);
+	buffer_format(out, "} %" PRIu64 "\n", count);
+}
+
+static void append_durations(struct buffer *out, const struct workers *workers)
+{
+	append_head(out, "request_duration_seconds", "histogram",
+		    "From being sent by the web server to being answered.");
+	for (size_t i = 0; i < workers->count; i++)
+		for (unsigned r = 0; r < workers->list[i].route_count; r++)
+			if (workers->list[i].routes[r].count)
+				append_histogram(out, &workers->list[i],
+						 &workers->list[i].routes[r]);
+}
+
+void metrics(struct request *req)
+{
+	struct buffer out = {0};
+	struct workers workers;
+
+	if (workers_read(admin_board(), &workers)) {
+		reply_error(req, 503);
+		return;
+	}
+	append_info(&out, &workers);
+	append_of_workers(&out, &workers);
+	append_of_pools(&out, &workers);
+	append_answers(&out, &workers);
+	append_durations(&out, &workers);
+	workers_free(&workers);
+	reply_text(req, 200, "text/plain; version=0.0.4; charset=utf-8", &out);
+}

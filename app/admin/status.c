@@ -1,0 +1,177 @@
+/*
+ * Written by hand rather than with json-c: a message of /events is made ten times a second, and
+ * memory that runs out is one failed buffer in the end instead of a NULL at each of a hundred
+ * steps.
+ */
+#include "admin/status.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <time.h>
+
+#include "admin/admin.h"
+#include "admin/status_text.h"
+#include "http/reply.h"
+#include "http/urlencoded.h"
+
+void status_string(struct buffer *out, const char *text)
+{
+	buffer_append_text(out, "\"");
+	for (; *text; text++) {
+		unsigned char c = (unsigned char)*text;
+
+		if (c == '"' || c == '\\' || c < ' ' || c > '~')
+			buffer_format(out, "\\u%04x", c);
+		else
+			buffer_append(out, text, 1);
+	}
+	buffer_append_text(out, "\"");
+}
+
+static void append_running(struct buffer *out, const struct worker_state *worker,
+			   const struct running *running)
+{
+	buffer_format(out, "\"serial\":%" PRIu32 ",\"route\":", running->serial);
+	status_string(out, worker_path(worker, running->route));
+	buffer_format(out, ",\"for\":%.6f}", running->seconds);
+}
+
+static void append_loop(struct buffer *out, const struct worker_state *worker)
+{
+	buffer_append_text(out, ",\"loop\":{\"held\":");
+	if (worker->is_held)
+		buffer_format(out, "%.6f", worker->held);
+	else
+		buffer_append_text(out, "null");
+	buffer_append_text(out, ",\"request\":");
+	if (worker->is_running) {
+		buffer_append_text(out, "{");
+		append_running(out, worker, &worker->running);
+	} else {
+		buffer_append_text(out, "null");
+	}
+	buffer_format(out, ",\"longest_1s\":%.6f,\"longest_60s\":%.6f,\"busy\":%.6f}",
+		      worker->longest_1s, worker->longest_60s, worker->busy);
+	if (!strcmp(worker->engine, "prefork"))
+		buffer_format(out, ",\"awaiting\":%s", worker->awaiting ? "true" : "false");
+}
+
+static void append_pools(struct buffer *out, const struct worker_state *worker)
+{
+	buffer_append_text(out, ",\"pools\":{");
+	for (int i = 0; i < BOARD_POOLS; i++) {
+		const struct pool_state *pool = &worker->pools[i];
+
+		buffer_format(out,
+			      "%s\"%s\":{\"limit\":%" PRIu64 ",\"threads\":%" PRIu64
+			      ",\"running\":%" PRIu64 ",\"abandoned\":%" PRIu64
+			      ",\"queued\":%" PRIu64 ",\"refused\":%" PRIu64
+			      ",\"oldest_wait\":%.6f,\"busy\":[",
+			      i ? "," : "", board_pool_names[i], pool->limit, pool->threads,
+			      pool->running, pool->abandoned, pool->queued, pool->refused,
+			      pool->oldest_wait);
+		for (unsigned t = 0; t < pool->busy_count; t++) {
+			buffer_format(out, "%s{\"thread\":%u,", t ? "," : "", pool->busy[t].thread);
+			append_running(out, worker, &pool->busy[t].request);
+		}
+		buffer_append_text(out, "]}");
+	}
+	buffer_append_text(out, "}");
+}
+
+static void append_routes(struct buffer *out, const struct worker_state *worker)
+{
+	buffer_append_text(out, ",\"routes\":{");
+	for (unsigned i = 0; i < worker->route_count; i++) {
+		const struct route_state *route = &worker->routes[i];
+
+		buffer_append_text(out, i ? "," : "");
+		status_string(out, worker_path(worker, route->route));
+		buffer_format(out,
+			      ":{\"kind\":\"%s\",\"count\":%" PRIu64
+			      ",\"seconds\":%.6f,\"buckets\":[",
+			      route->is_async ? "async" : "sync", route->count, route->seconds);
+		for (int b = 0; route->count && b < BOARD_BUCKETS - 1; b++)
+			buffer_format(out, "[%g,%" PRIu64 "],", (double)board_bounds[b] / 1e9,
+				      route->buckets[b]);
+		if (route->count)
+			buffer_format(out, "[null,%" PRIu64 "]", route->buckets[BOARD_BUCKETS - 1]);
+		buffer_append_text(out, "]}");
+	}
+	buffer_append_text(out, "}");
+}
+
+static void append_worker(struct buffer *out, const struct worker_state *worker, bool with_routes)
+{
+	buffer_append_text(out, "{\"name\":");
+	status_string(out, worker->name);
+	buffer_append_text(out, ",\"pool\":");
+	status_string(out, worker->pool);
+	buffer_format(out, ",\"number\":%" PRIu64 ",\"engine\":", worker->number);
+	status_string(out, worker->engine);
+	buffer_format(out,
+		      ",\"pid\":%" PRIu64 ",\"started\":%" PRIu64
+		      ",\"draining\":%s,\"requests\":%" PRIu64 ",\"in_flight\":%" PRIu64
+		      ",\"connections\":%" PRIu64 ",\"accepted\":%" PRIu64 ",\"aborted\":%" PRIu64,
+		      worker->pid, worker->started, worker->draining ? "true" : "false",
+		      worker->requests, worker->in_flight, worker->connections, worker->accepted,
+		      worker->aborted);
+	buffer_append_text(out, ",\"answers\":{");
+	for (int i = 1; i < 6; i++)
+		buffer_format(out, "%s\"%dxx\":%" PRIu64, i > 1 ? "," : "", i, worker->answers[i]);
+	buffer_append_text(out, "}");
+	append_loop(out, worker);
+	append_pools(out, worker);
+	buffer_format(out, ",\"memory\":%" PRIu64 ",\"process_threads\":%" PRIu64, worker->memory,
+		      worker->process_threads);
+	if (with_routes)
+		append_routes(out, worker);
+	buffer_append_text(out, "}");
+}
+
+void status_json(struct buffer *out, const struct workers *workers, bool with_routes)
+{
+	buffer_append_text(out, "[");
+	for (size_t i = 0; i < workers->count; i++) {
+		buffer_append_text(out, i ? "," : "");
+		append_worker(out, &workers->list[i], with_routes);
+	}
+	buffer_append_text(out, "]");
+}
+
+static bool wants_text(const struct request *req)
+{
+	struct slice rest = req->query;
+	struct slice name;
+	struct slice value;
+
+	while (urlencoded_next(&rest, &name, &value))
+		if (urlencoded_is(name, "text"))
+			return true;
+	return false;
+}
+
+/* GET /status, /status?text: every worker of the system, now. */
+void status(struct request *req)
+{
+	struct buffer out = {0};
+	struct workers workers;
+	struct timespec now;
+
+	if (workers_read(admin_board(), &workers)) {
+		reply_error(req, 503);
+		return;
+	}
+	if (wants_text(req)) {
+		table_append(&out, &workers, &(struct table_style){0});
+		reply_text(req, 200, "text/plain; charset=utf-8", &out);
+	} else {
+		clock_gettime(CLOCK_REALTIME, &now);
+		buffer_format(&out, "{\"now\":%lld.%06ld,\"slow_callback\":%.3f,\"workers\":",
+			      (long long)now.tv_sec, now.tv_nsec / 1000, admin_slow());
+		status_json(&out, &workers, true);
+		buffer_append_text(&out, "}");
+		reply_text(req, 200, "application/json", &out);
+	}
+	workers_free(&workers);
+}

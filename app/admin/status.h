@@ -1,0 +1,18 @@
+/*
+ * The state of the workers as text: JSON for programs, a table for people.
+ */
+#ifndef LANES_ADMIN_STATUS_H
+#define LANES_ADMIN_STATUS_H
+
+#include <stdbool.h>
+
+#include "base/buffer.h"
+#include "scoreboard/board_reader.h"
+
+/* Appends the JSON array of workers; with_routes: their histograms, too. */
+void status_json(struct buffer *out, const struct workers *workers, bool with_routes);
+
+/* Appends a JSON string. */
+void status_string(struct buffer *out, const char *text);
+
+#endif

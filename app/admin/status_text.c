@@ -1,0 +1,220 @@
+#include "admin/status_text.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+enum { NAME = 18, CELL = 32 };
+
+static const char RED[] = "\033[1;31m";
+static const char PLAIN[] = "\033[0m";
+static const double HELD = 0.1; /* seconds from which a loop counts as held */
+
+struct row {
+	const struct worker_state *worker;
+	const double *rate; /* NULL: not known */
+};
+
+/* A prefork process is there to be held. */
+static bool is_held(const struct worker_state *worker)
+{
+	return worker->is_held && worker->held >= HELD && !strcmp(worker->engine, "loop");
+}
+
+/* ---- cells ---- */
+
+static void cell_loop(const struct row *row, char *text)
+{
+	const struct worker_state *worker = row->worker;
+
+	if (worker->draining)
+		snprintf(text, CELL, "draining");
+	else if (worker->awaiting)
+		snprintf(text, CELL, "awaits");
+	else
+		snprintf(text, CELL, "%s", worker->is_held ? "busy" : "idle");
+}
+
+static void cell_number(char *text, uint64_t number)
+{
+	snprintf(text, CELL, "%" PRIu64, number);
+}
+
+static void cell_active(const struct row *row, char *text)
+{
+	cell_number(text, row->worker->in_flight);
+}
+
+static void cell_rate(const struct row *row, char *text)
+{
+	if (row->rate)
+		snprintf(text, CELL, "%.0f", *row->rate);
+	else
+		snprintf(text, CELL, "-");
+}
+
+/* "3/40", with waiting jobs "40/40 +7"; "-" without threads. */
+static void cell_pool(const struct pool_state *pool, char *text)
+{
+	int len = snprintf(text, CELL, "%" PRIu64 "/%" PRIu64, pool->running, pool->limit);
+
+	if (!pool->limit)
+		snprintf(text, CELL, "-");
+	else if (pool->queued && len < CELL)
+		snprintf(text + len, CELL - (size_t)len, " +%" PRIu64, pool->queued);
+}
+
+static void cell_blocking(const struct row *row, char *text)
+{
+	cell_pool(&row->worker->pools[BOARD_BLOCKING], text);
+}
+
+static void cell_cpu(const struct row *row, char *text)
+{
+	cell_pool(&row->worker->pools[BOARD_CPU], text);
+}
+
+static void cell_longest(const struct row *row, char *text)
+{
+	snprintf(text, CELL, "%.3f", row->worker->longest_60s);
+}
+
+static void cell_5xx(const struct row *row, char *text)
+{
+	cell_number(text, row->worker->answers[5]);
+}
+
+static void cell_memory(const struct row *row, char *text)
+{
+	snprintf(text, CELL, "%.1fM", (double)row->worker->memory / (1 << 20));
+}
+
+static void cell_requests(const struct row *row, char *text)
+{
+	cell_number(text, row->worker->requests);
+}
+
+static void cell_connections(const struct row *row, char *text)
+{
+	cell_number(text, row->worker->connections);
+}
+
+static void cell_uptime(const struct row *row, char *text)
+{
+	time_t now = time(NULL);
+	uint64_t up =
+		(uint64_t)now > row->worker->started ? (uint64_t)now - row->worker->started : 0;
+
+	snprintf(text, CELL, "%" PRIu64 ":%02u:%02u", up / 3600, (unsigned)(up / 60 % 60),
+		 (unsigned)(up % 60));
+}
+
+static void cell_pid(const struct row *row, char *text)
+{
+	cell_number(text, row->worker->pid);
+}
+
+/* Behind the worker's name, the most wanted first. */
+static const struct column {
+	const char *title;
+	int width;
+	void (*format)(const struct row *row, char *text); /* into CELL bytes */
+} columns[] = {
+	{"loop", 9, cell_loop},
+	{"active", 7, cell_active},
+	{"req/s", 7, cell_rate},
+	{"blocking", 12, cell_blocking},
+	{"cpu", 7, cell_cpu},
+	{"max60s", 8, cell_longest},
+	{"5xx", 5, cell_5xx},
+	{"memory", 7, cell_memory},
+	{"requests", 11, cell_requests},
+	{"conns", 7, cell_connections},
+	{"up", 10, cell_uptime},
+	{"pid", 8, cell_pid},
+};
+
+enum { COLUMNS = sizeof(columns) / sizeof(columns[0]) };
+
+/* ---- lines ---- */
+
+/* Appends the line, as much of it as fits, and empties it. */
+static void append_line(struct buffer *out, struct buffer *line, size_t width, bool red)
+{
+	size_t len = line->len < width ? line->len : width;
+
+	while (len && line->data[len - 1] == ' ')
+		len--;
+	if (red)
+		buffer_append_text(out, RED);
+	buffer_append(out, line->data, len);
+	if (red)
+		buffer_append_text(out, PLAIN);
+	buffer_append_text(out, "\n");
+	out->failed = out->failed || line->failed;
+	buffer_free(line);
+}
+
+/* What is said of a held loop: the others on it can only wait. The one that runs need not be to
+ * blame: many may have come after one another. */
+static void append_hold(struct buffer *line, const struct worker_state *worker)
+{
+	bool alone = worker->running.seconds > worker->held / 2;
+
+	buffer_format(line, "%-*s HELD %.1f s", NAME, worker->name, worker->held);
+	if (worker->is_running)
+		buffer_format(line, "%s request %" PRIu32 " %s", alone ? " by" : ", now by",
+			      worker->running.serial, worker_path(worker, worker->running.route));
+	if (worker->in_flight > 1)
+		buffer_format(line, ", %" PRIu64 " more wait", worker->in_flight - 1);
+}
+
+static void append_cells(struct buffer *line, const struct row *row, size_t width)
+{
+	size_t used = NAME;
+
+	buffer_format(line, "%-*s", NAME, row ? row->worker->name : "worker");
+	for (size_t i = 0; i < COLUMNS && used + (size_t)columns[i].width <= width; i++) {
+		char text[CELL] = "";
+
+		if (row)
+			columns[i].format(row, text);
+		used += (size_t)columns[i].width;
+		if (i == 0)
+			buffer_format(line, " %-*s", columns[i].width - 1,
+				      row ? text : columns[i].title);
+		else
+			buffer_format(line, " %*s", columns[i].width - 1,
+				      row ? text : columns[i].title);
+	}
+}
+
+void table_append(struct buffer *out, const struct workers *workers,
+		  const struct table_style *style)
+{
+	size_t width = style->width ? style->width : TABLE_WIDTH;
+	size_t room = style->height ? style->height - 1 : SIZE_MAX;
+	size_t held = 0;
+	struct buffer line = {0};
+
+	for (size_t i = 0; i < workers->count; i++)
+		held += is_held(&workers->list[i]);
+	append_cells(&line, NULL, width);
+	append_line(out, &line, width, false);
+	for (size_t i = 0; i < workers->count && room; i++) {
+		struct row row = {&workers->list[i], style->rates ? &style->rates[i] : NULL};
+		bool red = is_held(row.worker);
+
+		/* What is left of a low screen is for those that are held. */
+		if (!red && room <= held)
+			continue;
+		if (red)
+			append_hold(&line, row.worker);
+		else
+			append_cells(&line, &row, width);
+		append_line(out, &line, width, red && style->color);
+		room--;
+		held -= red;
+	}
+}

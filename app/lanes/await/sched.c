@@ -1,0 +1,197 @@
+#include "await/sched.h"
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "await/task.h"
+#include "http/request.h"
+
+enum {
+	BATCH = 64,	   /* requests that are resumed before the loop looks at its sockets */
+	REST_NS = 1000000, /* libuv's clock ticks in milliseconds */
+};
+
+/* Where a loop writes that nobody watches. */
+static struct board_slot unseen;
+
+void sched_ready(struct sched *sched, struct request *req)
+{
+	if (req->ready)
+		return;
+	req->ready = true;
+	request_ref(req);
+	req->ready_next = NULL;
+	if (sched->ready_first)
+		sched->ready_last->ready_next = req;
+	else
+		sched->ready_first = req;
+	sched->ready_last = req;
+}
+
+static void on_idle(uv_idle_t *handle)
+{
+	(void)handle;
+}
+
+/* Runs what was ready when the batch began, or the first part of it. What becomes ready meanwhile
+ * has to wait until the loop has looked at its sockets again, or a handler that awaits sleep_for(0)
+ * could starve them; and so have the many that may become ready at once. */
+static void run_batch(struct sched *sched)
+{
+	const struct request *last = sched->ready_last;
+	bool more = sched->ready_first != NULL;
+	uint64_t now = more ? uv_hrtime() : 0;
+
+	for (unsigned i = 0; i < BATCH && more; i++) {
+		struct request *req = sched->ready_first;
+
+		more = req != last;
+		sched->ready_first = req->ready_next;
+		req->ready = false;
+		if (req->suspended && !req->cancelled)
+			now = task_resume(req, now);
+		request_unref(req);
+	}
+	if (sched->options.settled)
+		sched->options.settled(sched->options.owner);
+	if (sched->ready_first)
+		uv_idle_start(&sched->idle, on_idle);
+	else
+		uv_idle_stop(&sched->idle);
+}
+
+/* When poll last returned: libuv reads its clock then. */
+static uint64_t woken(const struct sched *sched)
+{
+	return uv_now(sched->loop) * 1000000;
+}
+
+static void note_rest(struct sched *sched)
+{
+	if (woken(sched) > sched->polled + REST_NS && !sched->deaf)
+		sched->rested = woken(sched);
+}
+
+uint64_t sched_busy(struct sched *sched, uint64_t now)
+{
+	note_rest(sched);
+	return now - sched->rested;
+}
+
+static void on_prepare(uv_prepare_t *handle)
+{
+	struct sched *sched = handle->data;
+	uint64_t ended;
+
+	run_batch(sched);
+	ended = board_turn_ends(sched->options.board);
+	sched->polled = ended ? ended : woken(sched);
+}
+
+static void on_check(uv_check_t *handle)
+{
+	note_rest(handle->data);
+	run_batch(handle->data);
+}
+
+static void take_back(struct job *job)
+{
+	struct job *next;
+
+	for (; job; job = next) {
+		next = job->next;
+		task_job_done(job);
+	}
+}
+
+static void on_wake(uv_poll_t *handle, int status, int events)
+{
+	struct sched *sched = handle->data;
+	uint64_t count;
+
+	(void)status;
+	(void)events;
+	if (read(sched->wake_fd, &count, sizeof(count)) < 0)
+		return; /* EAGAIN: somebody else's wake-up was served already */
+	take_back(pool_reap(sched->blocking));
+	take_back(pool_reap(sched->cpu));
+}
+
+static int open_pools(struct sched *sched)
+{
+	const struct sched_options *o = &sched->options;
+	int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	int err;
+
+	if (fd < 0)
+		return UV_EMFILE;
+	err = uv_poll_init(sched->loop, &sched->wake, fd);
+	if (err) {
+		close(fd);
+		return err;
+	}
+	sched->wake_fd = fd;
+	sched->wake.data = sched;
+	sched->blocking = pool_open(&(struct pool_options){
+		.name = "blocking",
+		.threads = o->threads,
+		.spares = o->spare_threads,
+		.queue = o->thread_queue,
+		.wake_fd = sched->wake_fd,
+		.board = &o->board->pools[BOARD_BLOCKING],
+	});
+	sched->cpu = pool_open(&(struct pool_options){
+		.name = "cpu",
+		.threads = o->cpu_threads,
+		.queue = o->cpu_queue,
+		.nice = o->cpu_nice,
+		.wake_fd = sched->wake_fd,
+		.board = &o->board->pools[BOARD_CPU],
+	});
+	if (!sched->blocking || !sched->cpu)
+		return UV_ENOMEM;
+	return uv_poll_start(&sched->wake, UV_READABLE, on_wake);
+}
+
+int sched_open(struct sched *sched, uv_loop_t *loop, const struct sched_options *options)
+{
+	int err;
+
+	*sched = (struct sched){.options = *options, .loop = loop, .wake_fd = -1};
+	if (!options->board)
+		sched->options.board = &unseen;
+	uv_prepare_init(loop, &sched->prepare);
+	uv_check_init(loop, &sched->check);
+	uv_idle_init(loop, &sched->idle);
+	sched->prepare.data = sched->check.data = sched;
+	uv_prepare_start(&sched->prepare, on_prepare);
+	uv_check_start(&sched->check, on_check);
+	err = timers_open(&sched->timers, loop);
+	if (!err && options->threads)
+		err = open_pools(sched);
+	return err;
+}
+
+void sched_close(struct sched *sched)
+{
+	struct job *done;
+	bool idle = pool_close(sched->blocking, &done);
+
+	take_back(done);
+	idle = pool_close(sched->cpu, &done) && idle;
+	take_back(done);
+	while (sched->ready_first) {
+		struct request *req = sched->ready_first;
+
+		sched->ready_first = req->ready_next;
+		request_unref(req);
+	}
+	uv_close((uv_handle_t *)&sched->prepare, NULL);
+	uv_close((uv_handle_t *)&sched->check, NULL);
+	uv_close((uv_handle_t *)&sched->idle, NULL);
+	timers_close(&sched->timers);
+	if (sched->wake_fd >= 0)
+		uv_close((uv_handle_t *)&sched->wake, NULL);
+	if (sched->wake_fd >= 0 && idle)
+		close(sched->wake_fd);
+}

@@ -1,0 +1,70 @@
+/*
+ * The scheduler of one loop: which requests are ready to go on, and what they can wait for.
+ *
+ * A request that may go on is put on the ready queue, never resumed on the spot: so no handler is
+ * re-entered from inside a call it made, and the answers that become ready in one turn of the
+ * loop are written together. The queue is run after poll, and again after the timers.
+ *
+ * All functions belong to the loop's thread.
+ */
+#ifndef LANES_AWAIT_SCHED_H
+#define LANES_AWAIT_SCHED_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "await/thread_pool.h"
+#include "await/timers.h"
+#include "scoreboard/scoreboard.h"
+
+struct request;
+
+struct sched_options {
+	unsigned threads;	/* of the blocking pool; 0: no pools, jobs run inline (prefork) */
+	unsigned spare_threads; /* … and so many more for abandoned jobs */
+	size_t thread_queue;
+	unsigned cpu_threads;
+	size_t cpu_queue;
+	int cpu_nice;
+	struct board_slot *board; /* where the loop shows itself; NULL: nowhere */
+	/* Called when a batch of ready requests has run; may be NULL. */
+	void (*settled)(void *owner);
+	void *owner;
+};
+
+struct sched {
+	struct sched_options options;
+	uv_loop_t *loop;
+	struct timers timers;
+	struct pool *blocking;
+	struct pool *cpu;
+	struct request *ready_first;
+	struct request *ready_last;
+	uv_prepare_t prepare;
+	uv_check_t check;
+	uv_idle_t idle; /* active while something is ready: poll must not block */
+	uv_poll_t wake;
+	int wake_fd;
+	uint64_t polled; /* uv_hrtime() when the loop last went to poll */
+	uint64_t rested; /* … and when it last found nothing to do there; 0: not yet */
+	bool deaf;	 /* somebody may be waiting of whom poll would not tell */
+};
+
+/* 0 or a UV_E*; after an error nothing is left open but what uv_run() must still close. */
+int sched_open(struct sched *sched, uv_loop_t *loop, const struct sched_options *options);
+
+/* Closes everything but the memory of jobs still running on a thread; the loop must run once more
+ * before it is closed. */
+void sched_close(struct sched *sched);
+
+/* For how many nanoseconds before now (uv_hrtime()) the loop may have left things lying: since it
+ * last slept in poll, for whoever had come before that was served. */
+uint64_t sched_busy(struct sched *sched, uint64_t now);
+
+/* Queues a suspended request to be resumed in the next batch, with a reference of its own; a
+ * second time does nothing. */
+void sched_ready(struct sched *sched, struct request *req);
+
+#endif

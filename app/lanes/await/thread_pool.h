@@ -1,0 +1,72 @@
+/*
+ * A pool of threads with a bounded queue: where blocking and CPU work goes, so that the loop does
+ * not wait for it.
+ *
+ * Jobs run first in, first out. Threads are started when there is work and no idle thread, up to
+ * the limit, and then kept. The limit is for jobs that somebody waits for: one that is cancelled
+ * while it runs is abandoned, goes on, and no longer counts, as with anyio's abandon_on_cancel;
+ * spare threads stand in for those that run such jobs. A finished job
+ * goes onto a list that the loop empties (pool_reap) when the pool's eventfd becomes readable; one
+ * wake-up serves however many jobs are on the list.
+ *
+ * Not libuv's queue: that one is shared, unbounded and has four threads (DESIGN: "Threads").
+ */
+#ifndef LANES_AWAIT_THREAD_POOL_H
+#define LANES_AWAIT_THREAD_POOL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "scoreboard/scoreboard.h"
+
+/* One piece of work. Its memory is the submitter's, from pool_submit() until pool_reap() has
+ * handed it back or pool_cancel() said true; and before that peer must not be closed. */
+struct job {
+	void (*run)(struct job *job); /* on the pool's thread */
+	struct job *next;
+	struct job *prev;
+	uint64_t queued;  /* uv_hrtime() at submission */
+	uint64_t started; /* … when a thread took it */
+	uint64_t ended;	  /* … when run() returned */
+	uint64_t owner;	  /* packed struct span_owner: for whom, on the scoreboard */
+	int peer;	  /* descriptor that hangs up when nobody wants it any more; 0: none */
+	unsigned thread;  /* number of the thread that ran it, from 0 */
+	bool taken;	  /* a thread has it, or has had it */
+	bool running;	  /* … and is not done with it */
+	bool abandoned;	  /* … and was told that nobody waits for it any more */
+	bool dropped; /* a thread took it and found that peer had hung up: run() was not called */
+};
+
+struct pool_options {
+	const char *name;	     /* of the threads; up to 10 characters; static */
+	unsigned threads;	     /* at most so many at work, at least 1 */
+	unsigned spares;	     /* more, in place of those that run abandoned jobs */
+	size_t queue;		     /* jobs that may wait for a thread */
+	int nice;		     /* of the threads, added to the process's */
+	int wake_fd;		     /* an eventfd of the caller, written when jobs are done */
+	struct board_threads *board; /* where the pool shows itself; NULL: nowhere */
+};
+
+struct pool;
+
+/* Makes a pool; no thread is started yet. NULL if memory is out. */
+struct pool *pool_open(const struct pool_options *options);
+
+/* Queues the job. 0, or -EAGAIN if the queue is full or no thread could be started at all. */
+int pool_submit(struct pool *pool, struct job *job);
+
+/* Drops a job that no thread has taken yet: true, and it will never run. False: it runs, from now
+ * on abandoned, or has run, and comes back through pool_reap(). */
+bool pool_cancel(struct pool *pool, struct job *job);
+
+/* All jobs done since the last call, oldest first, linked by next; NULL if none. */
+struct job *pool_reap(struct pool *pool);
+
+/* Ends the threads and frees the pool. Jobs still queued are dropped; those that are done and were
+ * not reaped are handed back in *done, as by pool_reap(). If a job is running, which nothing can
+ * interrupt, it returns false and leaves the pool to the end of the process: wake_fd must then stay
+ * open. NULL is allowed, and has nothing done. */
+bool pool_close(struct pool *pool, struct job **done);
+
+#endif

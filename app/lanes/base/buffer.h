@@ -1,0 +1,39 @@
+/*
+ * A growable run of bytes. Memory running out is sticky: the buffer remembers it (failed), ignores
+ * what is appended from then on, and its owner looks once, at the end, instead of after every call.
+ */
+#ifndef LANES_BASE_BUFFER_H
+#define LANES_BASE_BUFFER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/slice.h"
+
+struct buffer {
+	char *data;
+	size_t len;
+	size_t size; /* bytes allocated */
+	bool failed; /* malloc said no; what the buffer holds is not whole */
+};
+
+/* Makes room for n more bytes and returns where they go (the caller then raises len), or NULL
+ * and sets failed. The pointer is valid until the next call that appends. */
+char *buffer_reserve(struct buffer *b, size_t n);
+
+void buffer_append(struct buffer *b, const void *data, size_t n);
+void buffer_append_text(struct buffer *b, const char *text);
+/* printf; the text must be shorter than 512 bytes, or the buffer fails. */
+void buffer_format(struct buffer *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void buffer_append_u64(struct buffer *b, uint64_t value);
+
+/* Frees the memory and makes the buffer an empty one again; safe to call twice. */
+void buffer_free(struct buffer *b);
+
+static inline struct slice buffer_slice(const struct buffer *b)
+{
+	return (struct slice){b->data, b->len};
+}
+
+#endif

@@ -1,0 +1,21 @@
+/*
+ * Taking connections off the listening socket, as long as there is room for them.
+ *
+ * Not uv_listen(): out of descriptors, libuv accepts and closes at once, and the web server gets an
+ * error where it could have waited. Here the connection stays in the socket's queue.
+ */
+#ifndef LANES_ENGINE_ACCEPT_H
+#define LANES_ENGINE_ACCEPT_H
+
+#include "engine/engine.h"
+
+/* Begins to accept. 0 or a UV_E*. */
+int accept_open(struct engine *engine);
+
+/* Leaves new connections in the queue, for good (drain) … */
+void accept_stop(struct engine *engine);
+
+/* … or takes them again, if there is room and nothing speaks against it: a connection has gone. */
+void accept_resume(struct engine *engine);
+
+#endif

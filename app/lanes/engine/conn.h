@@ -1,0 +1,75 @@
+/*
+ * One connection of the web server: reading, writing, closing, and how long it may be silent.
+ *
+ * Nothing is written where it is produced. What a connection's input led to at once is flushed when
+ * the input is read; a connection that gets output later is put on a list, and the list is flushed
+ * when a batch of requests has run (conns_flush): so answers that are ready at the same time leave
+ * in one write.
+ */
+#ifndef LANES_ENGINE_CONN_H
+#define LANES_ENGINE_CONN_H
+
+#include "engine/engine.h"
+
+/* Lives until it is closed and the last of its requests has been released: their memory is part of
+ * its budget. */
+struct conn {
+	uv_poll_t poll;
+	uint32_t refs;
+	int fd;
+	struct engine *engine;
+	struct conn *next;
+	struct conn *prev;
+	struct conn *next_dirty;
+	struct fcgi_responder fcgi;
+	struct exchange *streams; /* replies without an end; exchange.c's */
+	size_t sent;		  /* bytes of fcgi.out that the kernel has taken */
+	uint64_t taken;		  /* bytes that it has taken, ever */
+	struct budget budget;	  /* part of the engine's */
+	size_t charged;		  /* … for fcgi.out, when it last was not taken whole */
+	uint64_t quiet_since;	  /* uv_now() when the peer began to owe us input, or fell idle */
+	uint64_t unread_since; /* uv_now() when it last read something, while more waits for it */
+	uint8_t watched;       /* what we poll for: UV_READABLE, UV_WRITABLE, UV_DISCONNECT */
+	bool spoken;	       /* has sent a whole request before */
+	bool dirty;
+	bool lingering; /* answered, half-closed, reads to the end */
+	bool closing;
+};
+
+/* Takes over a connected, non-blocking socket and begins to read from it. */
+void conn_new(struct engine *engine, int fd);
+
+/* Closes it: its requests are gone; its memory is freed when libuv has let go of it, and they have.
+ * Safe to call twice. */
+void conn_close(struct conn *conn);
+
+/* One more request has a part in its budget, or no longer has. */
+void conn_ref(struct conn *conn);
+void conn_unref(struct conn *conn);
+
+/* It has output: to be flushed with the batch. */
+void conn_mark_dirty(struct conn *conn);
+
+/* Nothing is asked and nothing half said. */
+bool conn_is_idle(const struct conn *conn);
+
+/* Bytes that the peer has not taken yet. */
+size_t conn_waiting(const struct conn *conn);
+
+/* Where the last byte for the peer is, counted from the connection's first. */
+uint64_t conn_position(const struct conn *conn);
+
+/* Something has arrived that was not read yet. */
+bool conn_has_input(const struct conn *conn);
+
+/* Flushes all that were marked. */
+void conns_flush(struct engine *engine);
+
+/* Looks at every connection, instead of a timer for each, and closes those that were silent for
+ * too long. To be called every conns_sweep_interval() milliseconds by engine->sweep. Time in which
+ * a handler held the loop is not the peer's: what it sent meanwhile is not read yet when the sweep,
+ * being a timer, comes first. */
+void conns_sweep(struct engine *engine);
+uint64_t conns_sweep_interval(const struct options *options);
+
+#endif

@@ -1,0 +1,68 @@
+/*
+ * What the rooms of the loop engine share: one worker's state. Not for anybody else: they call
+ * loop_run(). Everything here belongs to the loop's thread.
+ */
+#ifndef LANES_ENGINE_ENGINE_H
+#define LANES_ENGINE_ENGINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "await/sched.h"
+#include "base/budget.h"
+#include "engine/listen.h"
+#include "engine/options.h"
+#include "fcgi/responder.h"
+#include "http/router.h"
+#include "scoreboard/scoreboard.h"
+
+#define container_of(ptr, type, member) ((type *)((char *)(ptr) - (offsetof(type, member))))
+
+enum { READ_SIZE = 65536 };
+
+struct conn;
+struct exchange;
+
+struct engine {
+	const struct options *options;
+	const char *worker;
+	const struct routes *routes;
+	struct listener *listener;
+	uv_loop_t loop;
+	struct sched sched;
+	struct fcgi_limits limits;
+	const struct scoreboard *scoreboard;
+	struct board_slot *board; /* our slot of it */
+
+	uv_poll_t accept;
+	uv_timer_t accept_retry;
+	uv_timer_t sweep;
+	uint64_t swept; /* uv_now() of the last sweep */
+	uv_timer_t drain_timer;
+	uv_signal_t signals[4];
+	bool accepting;
+	bool accept_failing; /* said in the log, and not over yet */
+	bool draining;
+	bool refusing; /* siblings take what comes while we drain */
+	bool stopped;
+	int status;
+
+	struct conn *conns;
+	struct conn *dirty; /* have output to flush, or are to be closed */
+	size_t conn_count;
+	size_t stream_count;
+	size_t in_flight;
+	struct budget budget;  /* the worker's */
+	size_t most_in_flight; /* since memory was given back */
+	size_t left_held;      /* bytes when it was, which keep some of it */
+	uint64_t serial;
+	struct exchange *arrived; /* requests that were read and are to be started, oldest first */
+	struct exchange *arrived_last;
+	struct exchange *spares; /* blocks for requests to come */
+	size_t spare_count;
+	char read_buffer[READ_SIZE];
+};
+
+#endif

@@ -1,0 +1,34 @@
+/*
+ * A request on a FastCGI connection, from BEGIN to END: what the responder tells about it, and how
+ * its answer gets onto the connection.
+ */
+#ifndef LANES_ENGINE_EXCHANGE_H
+#define LANES_ENGINE_EXCHANGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "fcgi/responder.h"
+
+/* For fcgi_responder_init(); the responder's owner is a struct conn. */
+extern const struct fcgi_events exchange_events;
+
+struct conn;
+struct engine;
+
+/* Starts the oldest of engine->arrived, unless its client has gone since it was read. now is
+ * uv_hrtime(); returns when the handler gave the loop back. */
+uint64_t exchange_start(struct engine *engine, uint64_t now);
+
+/* The peer has taken more of what was sent: streams that waited for it go on. */
+void exchange_taken(struct conn *conn);
+
+/* Ends those of the connection's streams that have more waiting than their limit, or something for
+ * longer than the send timeout; true if there was one. For held milliseconds since the last time
+ * the loop could not look; now is uv_now(). */
+bool exchange_end_late(struct conn *conn, uint64_t held, uint64_t now);
+
+/* Frees what was kept for requests to come. */
+void exchange_free_spares(struct engine *engine);
+
+#endif

@@ -1,0 +1,251 @@
+/*
+ * One worker's loop: opening, draining, closing. A request lives in accept.c (its connection
+ * comes), conn.c (its bytes), exchange.c (the request itself), and in conn.c again (its answer's
+ * bytes): the FastCGI responder turns bytes into events and answers into bytes, libuv moves the
+ * bytes.
+ */
+#include "engine/loop.h"
+
+#include <malloc.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <uv.h>
+
+#include "base/log.h"
+#include "engine/accept.h"
+#include "engine/conn.h"
+#include "engine/engine.h"
+#include "engine/exchange.h"
+
+enum {
+	CPU_THREAD_NICE = 19,
+	RUSH = 1 << 20,	      /* bytes that were needed at once, and are worth giving back */
+	REQUEST_BYTES = 1280, /* a request's block, more or less */
+	EXIT_FORCED = 3,
+};
+
+/* ---- drain ---- */
+
+/* libuv polls once more: who comes then is left to others. */
+static void stop(struct engine *engine, int status)
+{
+	if (!engine->stopped)
+		engine->status = status;
+	engine->stopped = true;
+	accept_stop(engine);
+	uv_stop(&engine->loop);
+}
+
+static void drain_if_idle(struct engine *engine)
+{
+	if (engine->in_flight || engine->stopped)
+		return;
+	for (struct conn *conn = engine->conns; conn; conn = conn->next)
+		if (conn_waiting(conn) || (!conn->lingering && conn_has_input(conn)))
+			return;
+	log_event(LOG_INFO, "drained", NULL);
+	stop(engine, 0);
+}
+
+static void drain_by_force(struct engine *engine, const char *why)
+{
+	log_event(LOG_WARNING, "ended-by-force", "why", why, "in_flight",
+		  log_number((long long)engine->in_flight), NULL);
+	stop(engine, EXIT_FORCED);
+}
+
+static void on_drain_timeout(uv_timer_t *timer)
+{
+	drain_by_force(timer->data, "drain-timeout");
+}
+
+static void drain(struct engine *engine)
+{
+	struct conn *next;
+
+	log_event(LOG_INFO, "draining", "in_flight", log_number((long long)engine->in_flight),
+		  NULL);
+	engine->draining = true;
+	board_set(&engine->board->draining, 1);
+	engine->refusing = engine->options->drain == DRAIN_REFUSE ||
+			   (engine->options->drain == DRAIN_AUTO &&
+			    scoreboard_has_sibling(engine->scoreboard));
+	if (!engine->refusing)
+		accept_stop(engine);
+	for (struct conn *conn = engine->conns; conn; conn = next) {
+		next = conn->next;
+		if (conn_is_idle(conn) && !conn_waiting(conn) && !conn_has_input(conn))
+			conn_close(conn);
+	}
+	uv_timer_start(&engine->drain_timer, on_drain_timeout,
+		       (uint64_t)engine->options->drain_timeout, 0);
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+	struct engine *engine = handle->data;
+
+	(void)number;
+	if (engine->draining)
+		drain_by_force(engine, "second-signal");
+	else
+		drain(engine);
+}
+
+/* ---- the loop ---- */
+
+static void on_settled(void *owner)
+{
+	struct engine *engine = owner;
+
+	conns_flush(engine);
+	if (engine->draining)
+		drain_if_idle(engine);
+}
+
+static size_t bytes_of(size_t requests, size_t besides)
+{
+	return requests * REQUEST_BYTES + besides;
+}
+
+/* free() keeps what a rush has needed, 128 MB after 100,000 requests, for the next one. Those that
+ * are still in flight share pages with it: a last quarter of them may hold all of the memory. */
+static void give_memory_back(struct engine *engine)
+{
+	struct budget *budget = &engine->budget;
+	size_t held = bytes_of(engine->in_flight, budget->used);
+	size_t most = bytes_of(engine->most_in_flight, budget->most);
+	bool rush_over = most >= RUSH && held <= most / 4;
+	bool fewer = engine->left_held >= RUSH / 4 && held <= engine->left_held / 4;
+
+	if (!rush_over && !fewer)
+		return;
+	malloc_trim(0);
+	engine->left_held = held;
+	engine->most_in_flight = engine->in_flight;
+	budget->most = budget->used;
+}
+
+static void on_sweep(uv_timer_t *timer)
+{
+	struct engine *engine = timer->data;
+
+	conns_sweep(engine);
+	give_memory_back(engine);
+}
+
+static int open_signals(struct engine *engine)
+{
+	static const int numbers[] = {SIGTERM, SIGUSR1, SIGINT, SIGHUP};
+	struct sigaction before;
+	int err = 0;
+
+	signal(SIGPIPE, SIG_IGN);
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]) && !err; i++) {
+		err = uv_signal_init(&engine->loop, &engine->signals[i]);
+		engine->signals[i].data = engine;
+		/* nohup: whoever started us wants us to survive its terminal */
+		if (sigaction(numbers[i], NULL, &before) == 0 && before.sa_handler == SIG_IGN)
+			continue;
+		if (!err)
+			err = uv_signal_start(&engine->signals[i], on_signal, numbers[i]);
+	}
+	return err;
+}
+
+static int open_engine(struct engine *engine)
+{
+	const struct options *o = engine->options;
+	int err;
+
+	uv_timer_init(&engine->loop, &engine->accept_retry);
+	uv_timer_init(&engine->loop, &engine->sweep);
+	uv_timer_init(&engine->loop, &engine->drain_timer);
+	engine->accept_retry.data = engine->sweep.data = engine->drain_timer.data = engine;
+	engine->limits = (struct fcgi_limits){
+		.max_conns = (uint32_t)o->max_conns,
+		.max_reqs = (uint32_t)o->max_reqs,
+		.conn_requests = (uint32_t)o->conn_requests,
+		.params_bytes = (size_t)o->params_limit,
+		.stdin_bytes = (size_t)o->stdin_limit,
+	};
+	err = sched_open(&engine->sched, &engine->loop,
+			 &(struct sched_options){
+				 .threads = (unsigned)o->threads,
+				 .spare_threads = (unsigned)o->spare_threads,
+				 .thread_queue = (size_t)o->thread_queue,
+				 .cpu_threads = (unsigned)o->cpu_threads,
+				 .cpu_queue = (size_t)o->cpu_queue,
+				 .cpu_nice = CPU_THREAD_NICE,
+				 .board = engine->board,
+				 .settled = on_settled,
+				 .owner = engine,
+			 });
+	if (!err)
+		err = open_signals(engine);
+	if (!err)
+		err = accept_open(engine);
+	engine->swept = uv_now(&engine->loop);
+	if (!err)
+		err = uv_timer_start(&engine->sweep, on_sweep, conns_sweep_interval(o),
+				     conns_sweep_interval(o));
+	return err;
+}
+
+static void close_handle(uv_handle_t *handle, void *unused)
+{
+	(void)unused;
+	if (!uv_is_closing(handle))
+		uv_close(handle, NULL);
+}
+
+/* Lets every handle close; what is freed here could as well be left to the end of the process,
+ * but then no tool could tell a leak from a habit. */
+static void close_engine(struct engine *engine)
+{
+	while (engine->conns)
+		conn_close(engine->conns);
+	sched_close(&engine->sched);
+	uv_walk(&engine->loop, close_handle, NULL);
+	uv_run(&engine->loop, UV_RUN_DEFAULT);
+	exchange_free_spares(engine);
+	uv_loop_close(&engine->loop);
+}
+
+int loop_run(const struct options *options, struct listener *listener, const char *worker,
+	     const struct routes *routes, const struct scoreboard *board,
+	     void (*opened)(struct sched *sched))
+{
+	struct engine *engine = calloc(1, sizeof(*engine));
+	int err = engine ? uv_loop_init(&engine->loop) : UV_ENOMEM;
+	int status;
+
+	if (!engine || err) {
+		log_event(LOG_ERROR, "start-failed", "error", uv_strerror(err), NULL);
+		free(engine);
+		return 1;
+	}
+	engine->options = options;
+	engine->listener = listener;
+	engine->worker = worker;
+	engine->routes = routes;
+	engine->scoreboard = board;
+	engine->board = board->own;
+	engine->budget = (struct budget){.name = "worker", .limit = (size_t)options->memory_limit};
+	err = open_engine(engine);
+	if (err) {
+		log_event(LOG_ERROR, "start-failed", "error", uv_strerror(err), NULL);
+		engine->status = 1; /* not stop(): the loop has to run once more, to close */
+	} else {
+		log_event(LOG_INFO, "started", "engine", "loop", "threads",
+			  log_number(options->threads), "cpu_threads",
+			  log_number(options->cpu_threads), NULL);
+		if (opened)
+			opened(&engine->sched);
+		uv_run(&engine->loop, UV_RUN_DEFAULT);
+	}
+	close_engine(engine);
+	status = engine->status;
+	free(engine);
+	return status;
+}

@@ -1,0 +1,85 @@
+/*
+ * Every setting of a worker, in one struct. Defaults, overridden by LANES_* in the environment,
+ * overridden by flags: --header-timeout 5 and LANES_HEADER_TIMEOUT=5 are the same option.
+ */
+#ifndef LANES_ENGINE_OPTIONS_H
+#define LANES_ENGINE_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum engine_kind {
+	ENGINE_LOOP,	/* multiplexed: one event loop and thread pools */
+	ENGINE_PREFORK, /* libfcgi: one request at a time */
+};
+
+enum drain_mode {
+	DRAIN_AUTO,   /* refuse if the scoreboard shows a sibling that serves, else wait */
+	DRAIN_REFUSE, /* siblings take over: new requests get a status that nginx moves */
+	DRAIN_WAIT,   /* new connections wait in the socket's queue, for whoever accepts next */
+};
+
+enum routes_kind {
+	ROUTES_APP,    /* the guide's endpoints */
+	ROUTES_ADMIN,  /* what shows the system: /status, /metrics, /trace, /events … */
+	ROUTES_HEALTH, /* /healthz and /readyz */
+};
+
+enum sandbox_mode { SANDBOX_ON, SANDBOX_OFF };
+
+struct options {
+	enum engine_kind engine;
+	const char *listen; /* NULL: file descriptor 0 */
+	const char *pool;
+	int64_t slot;		/* 0: the lowest free one on the scoreboard, or the process id */
+	const char *scoreboard; /* NULL: none */
+	enum routes_kind routes;
+	enum drain_mode drain;
+	int64_t nice;
+	enum sandbox_mode sandbox;
+	int64_t address_space; /* MB; 0: as it is */
+	int64_t oom_score_adj; /* 0: as it is */
+
+	int64_t threads;
+	int64_t spare_threads;
+	int64_t thread_queue;
+	int64_t cpu_threads; /* 0: one per core */
+	int64_t cpu_queue;
+
+	int64_t backlog;
+	int64_t max_conns;
+	int64_t max_reqs;
+	int64_t conn_requests;
+	int64_t params_limit; /* bytes */
+	int64_t stdin_limit;  /* bytes */
+	int64_t output_limit; /* bytes */
+	int64_t stream_limit; /* bytes */
+	int64_t max_streams;
+	int64_t memory_limit;	   /* bytes */
+	int64_t conn_memory_limit; /* bytes */
+
+	int64_t header_timeout; /* this and all below: milliseconds */
+	int64_t queue_timeout;	/* 0: none */
+	int64_t idle_timeout;
+	int64_t send_timeout;
+	int64_t drain_timeout;
+	int64_t slow_callback;
+	int64_t ready_held;
+	const char *ready_pools; /* names with commas between them */
+	const char *front;	 /* HOST:PORT; NULL: none */
+
+	bool top;
+	bool core; /* leave core dumps as the limits allow */
+	bool help;
+	bool version;
+};
+
+/* Fills options from defaults, environ and argv (strings are borrowed). Returns 0, or -EINVAL
+ * after one line on stderr that names the option, what was given and what is allowed. */
+int options_parse(struct options *options, int argc, char **argv);
+
+/* The text of --help. */
+void options_help(FILE *out);
+
+#endif

@@ -1,0 +1,365 @@
+/*
+ * One worker process, in the order in which a request lives: wait, accept, handle, answer, finish;
+ * then signals, and the process itself.
+ *
+ * Everything blocks: that is what this engine is there to show. Only one thing must not be left
+ * to libfcgi: to wait. Its accept and its read cannot be interrupted without a moment in which
+ * the signal comes just before the call (and sleeps on), or comes in mid-request (and loses it).
+ * So no signal interrupts anything: a thread of their own takes them, and we wait in poll, for
+ * input or for that thread's word, before libfcgi is called. Then it finds something to do; or,
+ * if another process was faster, a listening socket that does not block.
+ */
+#include "engine/prefork.h"
+
+#include <errno.h>
+#include <fcgiapp.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "await/sched.h"
+#include "await/task.h"
+#include "base/log.h"
+#include "engine/trace.h"
+#include "http/reply.h"
+
+#define container_of(ptr, type, member) ((type *)((char *)(ptr) - (offsetof(type, member))))
+
+enum {
+	ACCEPT_RETRY_MS = 100, /* when descriptors or memory have run out */
+	REST_NS = 1000000,     /* who waited for so long in poll, found nothing to do there */
+	EXIT_FORCED = 3,
+};
+
+struct prefork {
+	const struct options *options;
+	const char *worker;
+	const struct routes *routes;
+	struct listener *listener;
+	uv_loop_t loop; /* where the one request waits for its timers */
+	struct sched sched;
+	FCGX_Request fcgi;
+	struct request req; /* the same block for every request */
+	struct board_slot *board;
+	uint64_t serial;
+	uint64_t rested; /* uv_hrtime() when nobody was waiting to be accepted */
+	bool finished;
+
+	pthread_t signals;
+	int drain_fd; /* an eventfd, readable from the first signal on */
+	atomic_bool draining;
+	atomic_bool drained;
+	atomic_int in_flight; /* 0 or 1 */
+};
+
+/* ---- wait, accept ---- */
+
+/* Waits for a connection or, where the web server keeps its connection, for the next request on
+ * it: then nobody else is served by this process, however long that takes. False: we drain, and
+ * nothing is left to answer. */
+static bool wait_for_input(struct prefork *p)
+{
+	bool kept = p->fcgi.ipcFd >= 0;
+	struct pollfd fds[] = {
+		{.fd = kept ? p->fcgi.ipcFd : p->listener->fd, .events = POLLIN},
+		{.fd = p->drain_fd, .events = POLLIN},
+	};
+	uint64_t polled = uv_hrtime();
+
+	while (poll(fds, 2, -1) < 0)
+		;
+	if (!kept && uv_hrtime() > polled + REST_NS)
+		p->rested = uv_hrtime();
+	return !fds[1].revents || (kept && fds[0].revents);
+}
+
+/* libfcgi looks at FCGI_WEB_SERVER_ADDRS only for IPv4. */
+static bool peer_allowed(const struct prefork *p)
+{
+	struct sockaddr_storage peer;
+	socklen_t len = sizeof(peer);
+
+	return !p->listener->allowed ||
+	       (getpeername(p->fcgi.ipcFd, (struct sockaddr *)&peer, &len) == 0 &&
+		listener_allows(p->listener, &peer));
+}
+
+static bool accept_request(struct prefork *p)
+{
+	int err = FCGX_Accept_r(&p->fcgi);
+
+	if (!err && !peer_allowed(p)) {
+		log_event(LOG_WARNING, "peer-refused", NULL);
+		FCGX_Free(&p->fcgi, 1);
+		return false;
+	}
+	if (err && err != -EAGAIN && !p->draining) {
+		log_event(LOG_WARNING, "accept-failed", "error", strerror(-err), NULL);
+		poll(&(struct pollfd){.fd = p->drain_fd, .events = POLLIN}, 1, ACCEPT_RETRY_MS);
+	}
+	return !err;
+}
+
+/* ---- handle, answer, finish ---- */
+
+static struct slice request_variable(const struct request *req, const char *name)
+{
+	const struct prefork *p = container_of(req, struct prefork, req);
+	const char *value = FCGX_GetParam(name, p->fcgi.envp);
+
+	return value ? slice_of(value) : (struct slice){NULL, 0};
+}
+
+static void request_finished(struct request *req)
+{
+	struct prefork *p = container_of(req, struct prefork, req);
+	struct buffer head = {0};
+	struct slice body = reply_body(req);
+
+	reply_head(req, p->worker, &head);
+	if (!head.failed) {
+		FCGX_PutStr(head.data, (int)head.len, p->fcgi.out);
+		FCGX_PutStr(body.data, (int)body.len, p->fcgi.out);
+	}
+	buffer_free(&head);
+	p->finished = true;
+	uv_stop(&p->loop);
+}
+
+static void request_release(struct request *req)
+{
+	(void)req;
+}
+
+static const struct request_ops ops = {
+	.param = request_variable,
+	.finished = request_finished,
+	.release = request_release,
+};
+
+/* Returns the status of a refusal, or 0. libfcgi gives strings: a name with a NUL byte is one
+ * without '='. */
+static int take_params(struct prefork *p)
+{
+	size_t bytes = 0;
+
+	for (char **pair = p->fcgi.envp; *pair; pair++) {
+		const char *equals = strchr(*pair, '=');
+
+		if (!equals)
+			return 400;
+		bytes += strlen(*pair) + 1;
+		request_take_param(&p->req, (struct slice){*pair, (size_t)(equals - *pair)},
+				   slice_of(equals + 1));
+	}
+	request_params_done(&p->req, p->req.times.received - p->rested);
+	return bytes > (size_t)p->options->params_limit ? 431 : 0;
+}
+
+/* To the end, or what is left would be taken for the beginning of the next request. */
+static size_t drain_stdin(struct prefork *p)
+{
+	char unwanted[8192];
+	size_t bytes = 0;
+	int n;
+
+	while ((n = FCGX_GetStr(unwanted, sizeof(unwanted), p->fcgi.in)) > 0)
+		bytes += (size_t)n;
+	return bytes;
+}
+
+/* True if the request has been answered without a handler. */
+static bool refused(struct prefork *p)
+{
+	int status = take_params(p);
+	bool stdin_fits = drain_stdin(p) <= (size_t)p->options->stdin_limit;
+
+	if (status)
+		reply_error(&p->req, status);
+	else if (request_is_late(&p->req, p->options->queue_timeout))
+		reply_error(&p->req, 503);
+	else if (router_route(p->routes, &p->req) && !stdin_fits)
+		reply_error(&p->req, 413);
+	return p->req.reply.status != 0;
+}
+
+/* Who gave up while other requests were served has hung up since, and left its request here. */
+static bool is_gone(const struct prefork *p)
+{
+	struct pollfd peer = {.fd = p->fcgi.ipcFd, .events = POLLRDHUP};
+
+	return poll(&peer, 1, 0) == 1;
+}
+
+static void handle(struct prefork *p)
+{
+	bool answered;
+
+	request_init(&p->req, &ops, &p->sched);
+	p->req.serial = ++p->serial;
+	p->req.times.received = uv_hrtime();
+	p->finished = false;
+	answered = refused(p);
+	trace_picked_up(p->board, &p->req);
+	if (is_gone(p)) {
+		trace_gone(p->board, &p->req, uv_hrtime());
+		p->finished = true;
+	} else if (answered) {
+		trace_ran(p->board, &p->req, p->req.times.received, uv_hrtime(), true);
+		request_finished(&p->req);
+	} else {
+		task_resume(&p->req, uv_hrtime());
+	}
+	while (!p->finished)
+		uv_run(&p->loop, UV_RUN_DEFAULT);
+	board_turn_ends(p->board); /* the loop did not turn if nothing had to be waited for */
+	request_unref(&p->req);
+}
+
+/* A kept connection may hold a request that was sent before the web server could see that we go:
+ * when we drain, one more is taken. */
+static void serve(struct prefork *p)
+{
+	bool last;
+
+	do {
+		last = p->draining;
+		if (!wait_for_input(p))
+			break;
+		if (!accept_request(p))
+			continue;
+		p->in_flight = 1;
+		board_set(&p->board->in_flight, 1);
+		board_watch_start(&p->board->occupied, uv_hrtime());
+		handle(p);
+		FCGX_Finish_r(&p->fcgi);
+		board_watch_stop(&p->board->occupied, uv_hrtime());
+		board_set(&p->board->in_flight, 0);
+		p->in_flight = 0;
+	} while (!last);
+	log_event(LOG_INFO, "drained", NULL);
+}
+
+/* ---- signals ---- */
+
+static sigset_t drain_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGUSR1);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	return set;
+}
+
+static void end_by_force(struct prefork *p, const char *why)
+{
+	log_event(LOG_WARNING, "ended-by-force", "why", why, "in_flight", log_number(p->in_flight),
+		  NULL);
+	if (p->listener->unlink)
+		unlink(p->listener->unlink);
+	_exit(EXIT_FORCED);
+}
+
+static void *watch_signals(void *prefork)
+{
+	struct prefork *p = prefork;
+	sigset_t set = drain_signals();
+	struct timespec patience = {.tv_sec = p->options->drain_timeout / 1000,
+				    .tv_nsec = p->options->drain_timeout % 1000 * 1000000};
+	int number;
+
+	sigwait(&set, &number);
+	log_event(LOG_INFO, "draining", "in_flight", log_number(p->in_flight), NULL);
+	p->draining = true;
+	board_set(&p->board->draining, 1);
+	FCGX_ShutdownPending(); /* libfcgi accepts nobody any more */
+	eventfd_write(p->drain_fd, 1);
+	number = sigtimedwait(&set, NULL, &patience);
+	if (!p->drained)
+		end_by_force(p, number < 0 ? "drain-timeout" : "second-signal");
+	return NULL;
+}
+
+/* ---- the process ---- */
+
+static int open_signals(struct prefork *p)
+{
+	sigset_t set = drain_signals();
+
+	signal(SIGPIPE, SIG_IGN);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	p->drain_fd = eventfd(0, EFD_CLOEXEC);
+	return p->drain_fd < 0 ? -errno : -pthread_create(&p->signals, NULL, watch_signals, p);
+}
+
+static void close_signals(struct prefork *p)
+{
+	p->drained = true;
+	/* NOLINTNEXTLINE(bugprone-bad-signal-to-kill-thread): it waits for one */
+	pthread_kill(p->signals, SIGTERM);
+	pthread_join(p->signals, NULL);
+	close(p->drain_fd);
+}
+
+static int open_fcgi(struct prefork *p)
+{
+	int fd = p->listener->fd;
+
+	if (fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0)
+		return -errno;
+	return FCGX_Init() || FCGX_InitRequest(&p->fcgi, fd, FCGI_FAIL_ACCEPT_ON_INTR) ? -ENOMEM
+										       : 0;
+}
+
+/* No threads: what would run in a pool runs here and blocks. */
+static int open_loop(struct prefork *p)
+{
+	int err = uv_loop_init(&p->loop);
+
+	return err ? err
+		   : sched_open(&p->sched, &p->loop, &(struct sched_options){.board = p->board});
+}
+
+static void close_loop(struct prefork *p)
+{
+	sched_close(&p->sched);
+	uv_run(&p->loop, UV_RUN_DEFAULT);
+	uv_loop_close(&p->loop);
+}
+
+int prefork_run(const struct options *options, struct listener *listener, const char *worker,
+		const struct routes *routes, const struct scoreboard *board)
+{
+	static struct prefork p;
+	int err;
+
+	p = (struct prefork){.options = options,
+			     .worker = worker,
+			     .routes = routes,
+			     .listener = listener,
+			     .board = board->own};
+	err = open_loop(&p);
+	if (!err)
+		err = open_fcgi(&p);
+	if (!err)
+		err = open_signals(&p);
+	if (err) {
+		log_event(LOG_ERROR, "start-failed", "error", uv_strerror(err), NULL);
+		return 1;
+	}
+	log_event(LOG_INFO, "started", "engine", "prefork", NULL);
+	serve(&p);
+	close_signals(&p);
+	close_loop(&p);
+	return 0;
+}

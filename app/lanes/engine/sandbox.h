@@ -1,0 +1,21 @@
+/*
+ * What a worker can still do once its socket, scoreboard and log are open: landlock for files, and
+ * a seccomp filter for system calls. What its handlers need beyond computing, waiting, and reading
+ * and writing what is open, is named in struct sandbox.
+ */
+#ifndef LANES_ENGINE_SANDBOX_H
+#define LANES_ENGINE_SANDBOX_H
+
+#include <stdint.h>
+
+struct sandbox {
+	const char *reads;   /* folder below which files are opened to read; NULL: none are */
+	const char *removes; /* file that is removed at the end; NULL: none */
+	uint16_t connects;   /* port that TCP connections are made to; 0: none are */
+};
+
+/* To be called while the process has one thread: those that it starts afterwards are bound, too.
+ * It cannot be undone. What the kernel does not have is left; a line in the log says what. */
+void sandbox_enter(const struct sandbox *needs);
+
+#endif

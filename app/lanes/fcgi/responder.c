@@ -1,0 +1,457 @@
+/*
+ * A connection is read record by record, and nothing is kept of it but what has to wait: a header
+ * or a BEGIN body that came in pieces, and a short GET_VALUES body. All other content goes where it
+ * belongs (the params of its request) as it arrives, or nowhere.
+ *
+ * A record takes effect when its content is complete; its padding is not waited for. The owner may
+ * end any request in any callback, so after a callback a request is known only through r->current,
+ * which forget() clears.
+ */
+#include "fcgi/responder.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+enum {
+	VALUES_MAX = 1024, /* bytes of a GET_VALUES body looked at; the three names need 48 */
+};
+
+static void remember(struct fcgi_responder *r, struct fcgi_request *request)
+{
+	fcgi_table_add(&r->active, request);
+	r->awaiting++;
+}
+
+/* Every end of a request goes through here. */
+static void forget(struct fcgi_responder *r, struct fcgi_request *request)
+{
+	fcgi_table_remove(&r->active, request);
+	if (!request->handed_over)
+		r->awaiting--;
+	if (!request->keep_conn)
+		r->closing = true;
+	if (r->current == request)
+		r->current = NULL;
+}
+
+/* ---- Answers ---- */
+
+/* No padding: it would align content for a peer that parses in place; ours copy headers out. */
+static void append_record(struct fcgi_responder *r, enum fcgi_type type, uint16_t id,
+			  const void *content, size_t n)
+{
+	struct fcgi_header header = {.version = FCGI_VERSION,
+				     .type = (uint8_t)type,
+				     .request_id = id,
+				     .content_length = (uint16_t)n};
+	char *to = buffer_reserve(&r->out, FCGI_HEADER_SIZE + n);
+
+	if (!to)
+		return;
+	fcgi_header_encode(&header, to);
+	if (n)
+		memcpy(to + FCGI_HEADER_SIZE, content, n);
+	r->out.len += FCGI_HEADER_SIZE + n;
+}
+
+static void append_end(struct fcgi_responder *r, uint16_t id, uint32_t app_status,
+		       enum fcgi_protocol_status status)
+{
+	unsigned char body[FCGI_BODY_SIZE];
+
+	fcgi_end_encode(app_status, status, body);
+	append_record(r, FCGI_END_REQUEST, id, body, sizeof(body));
+}
+
+/* ---- Management records: request id 0 (section 4) ---- */
+
+struct variable {
+	const char *name;
+	uint32_t value;
+};
+
+static void answer_values(struct fcgi_responder *r)
+{
+	struct variable known[] = {
+		{"FCGI_MAX_CONNS", r->limits->max_conns},
+		{"FCGI_MAX_REQS", r->limits->max_reqs},
+		{"FCGI_MPXS_CONNS", 1},
+	};
+	struct buffer content = {0};
+	struct slice name, unused;
+	size_t at = 0;
+
+	/* Pairs from the first malformed or cut one on are not understood, so not answered. */
+	while (fcgi_params_next(&r->values, &at, &name, &unused)) {
+		for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+			char value[11];
+
+			if (!known[i].name || !slice_is(name, known[i].name))
+				continue;
+			snprintf(value, sizeof(value), "%u", (unsigned int)known[i].value);
+			fcgi_params_encode(&content, name, slice_of(value));
+			known[i].name = NULL; /* once is enough */
+		}
+	}
+	if (content.failed)
+		r->out.failed = true;
+	append_record(r, FCGI_GET_VALUES_RESULT, FCGI_NULL_REQUEST_ID, content.data, content.len);
+	buffer_free(&content);
+	fcgi_params_free(&r->values);
+}
+
+static int take_values(struct fcgi_responder *r, const void *bytes, size_t n)
+{
+	size_t room = VALUES_MAX - r->values.len;
+
+	return fcgi_params_append(&r->values, bytes, n < room ? n : room, VALUES_MAX);
+}
+
+static void end_management(struct fcgi_responder *r)
+{
+	unsigned char body[FCGI_BODY_SIZE];
+
+	if (r->record.type == FCGI_GET_VALUES) {
+		answer_values(r);
+		return;
+	}
+	fcgi_unknown_type_encode(r->record.type, body);
+	append_record(r, FCGI_UNKNOWN_TYPE, FCGI_NULL_REQUEST_ID, body, sizeof(body));
+}
+
+/* ---- BEGIN, PARAMS, STDIN, ABORT: in the order in which a request lives (section 5) ---- */
+
+static void refuse(struct fcgi_responder *r, bool keep_conn, enum fcgi_protocol_status status)
+{
+	append_end(r, r->record.request_id, 0, status);
+	r->late++;
+	if (!keep_conn)
+		r->closing = true;
+}
+
+static void begin_request(struct fcgi_responder *r)
+{
+	struct fcgi_request *request;
+	struct fcgi_begin begin;
+	bool keep_conn;
+
+	r->partial_len = 0;
+	if (r->closing) {
+		r->late++;
+		return;
+	}
+	fcgi_begin_decode(&begin, r->partial);
+	keep_conn = begin.flags & FCGI_KEEP_CONN;
+	if (begin.role != FCGI_RESPONDER) {
+		refuse(r, keep_conn, FCGI_UNKNOWN_ROLE);
+		return;
+	}
+	request = r->active.count < r->limits->conn_requests ? r->events->begin(r->owner) : NULL;
+	if (!request) {
+		refuse(r, keep_conn, FCGI_OVERLOADED);
+		return;
+	}
+	request->id = r->record.request_id;
+	request->keep_conn = keep_conn;
+	remember(r, request);
+}
+
+/* Content over eight bytes is left to later versions of the body, like its reserved bytes. */
+static void take_begin(struct fcgi_responder *r, const void *bytes, size_t n)
+{
+	size_t room = sizeof(r->partial) - r->partial_len;
+
+	if (n > room)
+		n = room;
+	memcpy(r->partial + r->partial_len, bytes, n);
+	r->partial_len += (uint8_t)n;
+}
+
+static void hand_over(struct fcgi_responder *r, struct fcgi_request *request, enum fcgi_input input)
+{
+	request->handed_over = true;
+	request->failed = input != FCGI_INPUT_OK;
+	r->awaiting--;
+	r->events->ready(r->owner, request, input);
+}
+
+/* PARAMS after the end of their stream are ignored, as the spec has it for any late record: the
+ * table that was handed over stays the only one, and other requests do not suffer. */
+static void take_params(struct fcgi_responder *r, const void *bytes, size_t n)
+{
+	struct fcgi_request *request = r->current;
+	int error;
+
+	if (request->handed_over)
+		return;
+	error = fcgi_params_append(&request->params, bytes, n, r->limits->params_bytes);
+	if (error)
+		hand_over(r, request,
+			  error == -E2BIG ? FCGI_INPUT_PARAMS_TOO_LARGE : FCGI_INPUT_NO_MEMORY);
+}
+
+static void end_params(struct fcgi_responder *r)
+{
+	struct fcgi_request *request = r->current;
+
+	if (!request->handed_over)
+		hand_over(r, request, FCGI_INPUT_OK);
+}
+
+static void take_stdin(struct fcgi_responder *r, size_t n)
+{
+	struct fcgi_request *request = r->current;
+
+	if (request->stdin_done)
+		return;
+	request->stdin_len += n;
+	if (request->failed || request->stdin_len <= r->limits->stdin_bytes)
+		return;
+	if (!request->handed_over) {
+		hand_over(r, request, FCGI_INPUT_STDIN_TOO_LARGE);
+		return;
+	}
+	request->failed = true;
+	r->events->input_failed(r->owner, request, FCGI_INPUT_STDIN_TOO_LARGE);
+}
+
+static void abort_request(struct fcgi_responder *r)
+{
+	struct fcgi_request *request = r->current;
+
+	append_end(r, request->id, 0, FCGI_REQUEST_COMPLETE);
+	forget(r, request);
+	r->events->gone(r->owner, request);
+}
+
+/* ---- Records ---- */
+
+static int take_content(struct fcgi_responder *r, const void *bytes, size_t n)
+{
+	if (r->record.request_id == FCGI_NULL_REQUEST_ID)
+		return r->record.type == FCGI_GET_VALUES ? take_values(r, bytes, n) : 0;
+	if (r->record.type == FCGI_BEGIN_REQUEST)
+		take_begin(r, bytes, n);
+	else if (r->current && r->record.type == FCGI_PARAMS)
+		take_params(r, bytes, n);
+	else if (r->current && r->record.type == FCGI_STDIN)
+		take_stdin(r, n);
+	return 0;
+}
+
+/* Records of an id that is not active are ignored (section 3.3). Of these, the end of STDIN and an
+ * abort say that a request which was ended early has now been sent. */
+static void end_inactive(struct fcgi_responder *r)
+{
+	bool last = (r->record.type == FCGI_STDIN && r->record.content_length == 0) ||
+		    r->record.type == FCGI_ABORT_REQUEST;
+
+	if (last && r->late)
+		r->late--;
+}
+
+static void end_record(struct fcgi_responder *r)
+{
+	bool empty = r->record.content_length == 0;
+
+	if (r->record.request_id == FCGI_NULL_REQUEST_ID)
+		end_management(r);
+	else if (r->record.type == FCGI_BEGIN_REQUEST)
+		begin_request(r);
+	else if (!r->current)
+		end_inactive(r);
+	else if (r->record.type == FCGI_ABORT_REQUEST)
+		abort_request(r);
+	else if (r->record.type == FCGI_PARAMS && empty)
+		end_params(r);
+	else if (r->record.type == FCGI_STDIN && empty)
+		r->current->stdin_done = true;
+}
+
+static int start_record(struct fcgi_responder *r, const void *header)
+{
+	fcgi_header_decode(&r->record, header);
+	r->partial_len = 0;
+	if (r->record.version != FCGI_VERSION)
+		return -EPROTO;
+	r->current = fcgi_table_find(&r->active, r->record.request_id);
+	if (r->record.type == FCGI_BEGIN_REQUEST && r->record.request_id != FCGI_NULL_REQUEST_ID &&
+	    (r->current || r->record.content_length < FCGI_BODY_SIZE))
+		return -EPROTO;
+	r->content_left = r->record.content_length;
+	r->padding_left = r->record.padding_length;
+	if (r->content_left == 0)
+		end_record(r);
+	return 0;
+}
+
+/* Stores in *used how many of the n bytes belong to the header. */
+static int take_header(struct fcgi_responder *r, const unsigned char *bytes, size_t n, size_t *used)
+{
+	size_t missing = FCGI_HEADER_SIZE - r->partial_len;
+
+	*used = n < missing ? n : missing;
+	if (*used == FCGI_HEADER_SIZE)
+		return start_record(r, bytes);
+	memcpy(r->partial + r->partial_len, bytes, *used);
+	r->partial_len += (uint8_t)*used;
+	return r->partial_len == FCGI_HEADER_SIZE ? start_record(r, r->partial) : 0;
+}
+
+static int take_body(struct fcgi_responder *r, const unsigned char *bytes, size_t n, size_t *used)
+{
+	int error;
+
+	*used = n < r->content_left ? n : r->content_left;
+	error = take_content(r, bytes, *used);
+	r->content_left -= (uint16_t)*used;
+	if (!error && r->content_left == 0)
+		end_record(r);
+	return error;
+}
+
+static size_t skip_padding(struct fcgi_responder *r, size_t n)
+{
+	size_t used = n < r->padding_left ? n : r->padding_left;
+
+	r->padding_left -= (uint8_t)used;
+	return used;
+}
+
+/* ---- The connection ---- */
+
+void fcgi_responder_init(struct fcgi_responder *r, const struct fcgi_limits *limits,
+			 const struct fcgi_events *events, void *owner)
+{
+	*r = (struct fcgi_responder){
+		.limits = limits,
+		.events = events,
+		.owner = owner,
+	};
+}
+
+int fcgi_responder_feed(struct fcgi_responder *r, const void *bytes, size_t n)
+{
+	const unsigned char *at = bytes;
+	int error = 0;
+
+	while (n && !error) {
+		size_t used;
+
+		if (r->content_left)
+			error = take_body(r, at, n, &used);
+		else if (r->padding_left)
+			used = skip_padding(r, n);
+		else
+			error = take_header(r, at, n, &used);
+		at += used;
+		n -= used;
+	}
+	return !error && r->out.failed ? -ENOMEM : error;
+}
+
+size_t fcgi_responder_stdout_begin(struct fcgi_responder *r)
+{
+	size_t record = r->out.len;
+
+	if (buffer_reserve(&r->out, FCGI_HEADER_SIZE))
+		r->out.len += FCGI_HEADER_SIZE;
+	return record;
+}
+
+static void encode_stdout(struct fcgi_responder *r, uint16_t id, size_t record, size_t n)
+{
+	struct fcgi_header header = {.version = FCGI_VERSION,
+				     .type = FCGI_STDOUT,
+				     .request_id = id,
+				     .content_length = (uint16_t)n};
+
+	fcgi_header_encode(&header, r->out.data + record);
+}
+
+/* What does not fit one record is moved apart, the last part first, to make room for headers. */
+void fcgi_responder_stdout_end(struct fcgi_responder *r, const struct fcgi_request *request,
+			       size_t record)
+{
+	size_t n = r->out.len - record;
+	size_t more;
+
+	if (r->out.failed)
+		return;
+	n -= FCGI_HEADER_SIZE;
+	if (!n) {
+		r->out.len = record;
+		return;
+	}
+	more = (n - 1) / FCGI_CONTENT_MAX;
+	if (more && !buffer_reserve(&r->out, more * FCGI_HEADER_SIZE))
+		return;
+	r->out.len += more * FCGI_HEADER_SIZE;
+	for (size_t i = more; i > 0; i--) {
+		size_t from = record + FCGI_HEADER_SIZE + i * FCGI_CONTENT_MAX;
+		size_t part = n - i * FCGI_CONTENT_MAX;
+
+		memmove(r->out.data + from + i * FCGI_HEADER_SIZE, r->out.data + from, part);
+		encode_stdout(r, request->id, from + (i - 1) * FCGI_HEADER_SIZE, part);
+		n -= part;
+	}
+	encode_stdout(r, request->id, record, n);
+}
+
+void fcgi_responder_stdout(struct fcgi_responder *r, const struct fcgi_request *request,
+			   const void *bytes, size_t n)
+{
+	size_t record = fcgi_responder_stdout_begin(r);
+
+	buffer_append(&r->out, bytes, n);
+	fcgi_responder_stdout_end(r, request, record);
+}
+
+void fcgi_responder_end(struct fcgi_responder *r, struct fcgi_request *request, uint32_t app_status)
+{
+	append_record(r, FCGI_STDOUT, request->id, NULL, 0);
+	append_end(r, request->id, app_status, FCGI_REQUEST_COMPLETE);
+	if (!request->stdin_done)
+		r->late++;
+	forget(r, request);
+}
+
+bool fcgi_responder_should_close(const struct fcgi_responder *r)
+{
+	return r->closing && r->active.count == 0;
+}
+
+bool fcgi_responder_linger(const struct fcgi_responder *r)
+{
+	return r->late > 0;
+}
+
+size_t fcgi_responder_active(const struct fcgi_responder *r)
+{
+	return r->active.count;
+}
+
+bool fcgi_responder_awaiting(const struct fcgi_responder *r)
+{
+	return r->awaiting > 0;
+}
+
+bool fcgi_responder_partial(const struct fcgi_responder *r)
+{
+	return r->partial_len || r->content_left || r->padding_left || r->awaiting;
+}
+
+void fcgi_responder_close(struct fcgi_responder *r)
+{
+	struct fcgi_request *request;
+
+	r->closing = true;
+	while ((request = fcgi_table_any(&r->active))) {
+		forget(r, request);
+		r->events->gone(r->owner, request);
+	}
+	fcgi_table_free(&r->active);
+	fcgi_params_free(&r->values);
+	buffer_free(&r->out);
+}

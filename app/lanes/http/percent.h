@@ -1,0 +1,13 @@
+/* Percent-decoding (RFC 3986 2.1), as Python's urllib.parse.unquote_to_bytes does it. */
+#ifndef LANES_HTTP_PERCENT_H
+#define LANES_HTTP_PERCENT_H
+
+#include <stddef.h>
+
+#include "base/slice.h"
+
+/* Decodes every %XX once; a '%' without two hex digits stays. Returns the bytes in out, or
+ * {NULL, 0} if they do not fit size. */
+struct slice percent_decode(struct slice text, char *out, size_t size);
+
+#endif

@@ -1,0 +1,69 @@
+/*
+ * Answers. A handler calls exactly one of these before it returns for the last time; a second
+ * call replaces the first, unless that is a stream, whose head has been sent. The bytes are put
+ * together by the engine, at the end (reply_head).
+ */
+#ifndef LANES_HTTP_REPLY_H
+#define LANES_HTTP_REPLY_H
+
+#include <json-c/json_types.h>
+
+#include "base/buffer.h"
+#include "http/request.h"
+
+/* Answers with a JSON value as FastAPI writes it: no spaces, "/" not escaped. Takes over json;
+ * NULL (json-c found no memory) answers 503 instead. */
+void reply_json(struct request *req, int status, struct json_object *json);
+
+/* Answers with bytes that live as long as the request; type is a static string. */
+void reply_bytes(struct request *req, int status, const char *type, struct slice body);
+
+/* Answers with text put together in a buffer, whose memory it takes over. A buffer that failed
+ * answers 503 instead. */
+void reply_text(struct request *req, int status, const char *type, struct buffer *text);
+
+/* Begins an answer of which nobody knows the end, and sends its head at once. True: go on with
+ * stream_write() until it says false or there is no more, and return. False: the handler has
+ * nothing left to do, as after a HEAD, with an engine that cannot stream (a 501), or beyond
+ * --max-streams (a 503). ASYNC handlers only; type is a static string. */
+bool reply_stream(struct request *req, const char *type);
+
+/* Sends bytes (copied) with the batch of requests that is running. False: no more is wanted, as the
+ * worker drains, or its client has left too much unread (--stream-limit), and these bytes were not
+ * taken; end the stream. A client that has gone, or read nothing for --send-timeout, is not told
+ * here: its handler is not resumed. */
+bool stream_write(struct request *req, struct slice bytes);
+
+/* AWAIT(req, stream_drained(req)): goes on when all that was written has left this process. Between
+ * two writes it keeps a stream within its limit, however slowly it is read. */
+void stream_drained(struct request *req);
+
+/* The same as a question, for a stream that would rather leave something out than wait. */
+bool stream_is_read(const struct request *req);
+
+/* Answers {"detail":"<the status's reason>"}, the form of every error FastAPI makes itself;
+ * 503 and 429 bring Retry-After: 1. */
+void reply_error(struct request *req, int status);
+
+/* Adds a header line to the reply, or to the one that is to come; a reply that replaces another
+ * does not take over its lines. The value must not come from the client unescaped: a byte that is
+ * no printable ASCII is a programming error and sent as '?'. If memory is out the reply becomes a
+ * 503: a redirect without its Location would be worse. */
+void reply_header(struct request *req, const char *name, struct slice value);
+
+/* "Not Found" for 404 …; "Unknown" for a status that is none. */
+const char *reply_reason(int status);
+
+/* Appends what precedes the body in a CGI response (RFC 3875 6.3): Status, Content-Type,
+ * Content-Length (a stream has none, and tells nginx not to buffer it), Cache-Control,
+ * X-Lanes-Worker, X-Lanes-Request (its serial, as the scoreboard has it), Server-Timing, further
+ * lines, empty line. worker is "<pool>-<slot>". */
+void reply_head(const struct request *req, const char *worker, struct buffer *out);
+
+/* The body to send after the head: empty for HEAD. */
+struct slice reply_body(const struct request *req);
+
+/* Frees what the reply owns; safe to call twice. */
+void reply_free(struct request *req);
+
+#endif

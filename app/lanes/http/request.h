@@ -1,0 +1,144 @@
+/*
+ * What a request is, whoever carried it: the loop engine, the prefork engine or a test.
+ *
+ * A request is one block of memory: this struct, room for its params, and a small arena for what
+ * its handler needs. The engine that received it owns it; tasks that outlive it (a job running in
+ * a pool thread) hold a reference. All of it belongs to the loop's thread, except while a SYNC
+ * handler runs: then it belongs to that pool thread, and the loop does not touch it.
+ */
+#ifndef LANES_HTTP_REQUEST_H
+#define LANES_HTTP_REQUEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/slice.h"
+
+struct budget;
+struct json_object;
+struct request;
+struct route;
+struct sched;
+struct task;
+
+enum {
+	REQUEST_FRAME_SIZE = 96, /* bytes a handler's frame may have */
+	REQUEST_INLINE = 768,	 /* bytes of params and arena inside the request's own block */
+};
+
+/* What an engine does for the requests it carries. */
+struct request_ops {
+	/* The value of a CGI variable as the web server sent it, or {NULL, 0}. */
+	struct slice (*param)(const struct request *req, const char *name);
+	/* The handler has returned for the last time and the reply is complete. Loop thread. */
+	void (*finished)(struct request *req);
+	/* Sends bytes of a reply that has no end yet, before them its head (once). False: no more
+	 * is wanted, the handler should return. NULL if the engine cannot stream. Loop thread. */
+	bool (*stream)(struct request *req, struct slice bytes);
+	/* Whether all that was sent of it has left this process. Loop thread. */
+	bool (*stream_is_read)(const struct request *req);
+	/* Begins to wait for that: for AWAIT. Loop thread. */
+	void (*stream_drained)(struct request *req);
+	/* The last reference is gone: frees the block. Loop thread. */
+	void (*release)(struct request *req);
+};
+
+struct reply {
+	int status;		  /* 0: not answered yet */
+	const char *type;	  /* Content-Type */
+	struct slice body;	  /* static, in the request's arena, or owned by json */
+	struct json_object *json; /* put when the request is released */
+	char *owned;		  /* freed when the request is released */
+	bool streams;		  /* no length is known: reply_stream() */
+	bool begun;		  /* its head was sent */
+	struct slice headers;	  /* further "Name: value\r\n" lines, in the arena */
+};
+
+/* Where the time went, in nanoseconds (Server-Timing). */
+struct request_times {
+	uint64_t received;   /* uv_hrtime() when all of the request was there; 0 before */
+	uint64_t queue;	     /* from nginx's sending to received, if that is known */
+	uint64_t loop;	     /* running on the loop, or on the prefork process */
+	uint64_t suspended;  /* from AWAIT to being resumed */
+	uint64_t pool_queue; /* waiting for a thread; part of suspended */
+	uint64_t pool;	     /* running on a thread; part of suspended */
+	uint64_t ready;	     /* from being woken to being run; part of suspended */
+	bool queue_known;    /* nginx said when, and our clock agrees */
+};
+
+struct request {
+	const struct request_ops *ops;
+	struct sched *sched;	   /* the loop it lives on */
+	const struct route *route; /* NULL until routed, and if nothing matched */
+	uint64_t serial;	   /* of this worker: what logs call the request */
+	uint32_t refs;
+	struct budget *budget; /* of the memory it takes besides; NULL: none */
+	int peer;	       /* descriptor of its connection; 0: none */
+	uint16_t route_number; /* of the route in its table, from 1; 0: none */
+
+	/* What was asked. Borrowed from the params. */
+	struct slice method;
+	struct slice prefix;   /* where the application is mounted: "/prefork", often "" */
+	struct slice path;     /* below the prefix: decoded, but if it is raw_path */
+	struct slice raw_path; /* LANES_PATH: as it was sent, percent-decoded by the router only */
+	struct slice query;    /* without '?', still encoded */
+	struct slice sent;     /* LANES_SENT: when nginx sent it */
+	struct slice request_start; /* X-Request-Start: the same by somebody before nginx */
+
+	struct reply reply;
+	struct request_times times;
+
+	/* The coroutine: await/ alone touches these. */
+	int resume_line;	  /* where AWAIT left the handler */
+	bool suspended;		  /* it waits for its tasks */
+	bool refused;		  /* a task could not start: the reply is a 503 */
+	bool ready;		  /* it is on the ready queue */
+	bool pooled;		  /* what it waited for last was a thread */
+	bool cancelled;		  /* nobody wants the reply; never resumed, only released */
+	uint32_t pending;	  /* tasks started and not yet done */
+	uint64_t suspended_since; /* uv_hrtime() */
+	uint64_t woken;		  /* uv_hrtime() when what it waited for was there; 0: unknown */
+	struct task *tasks;	  /* what has to be cancelled with it */
+	struct task *spare;	  /* sleeps that are over, for the next ones */
+	struct request *ready_next;
+
+	struct arena_chunk *chunks; /* allocations that did not fit the block */
+	size_t arena_used;
+	_Alignas(max_align_t) unsigned char frame[REQUEST_FRAME_SIZE];
+	_Alignas(max_align_t) unsigned char arena[REQUEST_INLINE];
+};
+
+/* Makes req an empty request with one reference, keeping nothing of what was there. */
+void request_init(struct request *req, const struct request_ops *ops, struct sched *sched);
+
+/* Takes one CGI variable into account (REQUEST_METHOD, SCRIPT_NAME, PATH_INFO, QUERY_STRING; and
+ * when it was sent, LANES_SENT: nginx's $msec, or HTTP_X_REQUEST_START); others are ignored. The
+ * value is borrowed. PATH_INFO wins over SCRIPT_NAME as the path, which then is the prefix; both
+ * come decoded (RFC 3875 4.1.5, 4.1.13). LANES_PATH is the path as it was sent, and wins over both.
+ */
+void request_take_param(struct request *req, struct slice name, struct slice value);
+
+/* Call it after the last one. For so many nanoseconds this worker has been busy, and may have left
+ * a request lying. */
+void request_params_done(struct request *req, uint64_t busy);
+
+/* Whether it had waited for longer than this (milliseconds; 0: for ever) when it was picked up: who
+ * sent it hardly waits any more. */
+bool request_is_late(const struct request *req, int64_t timeout);
+
+/* Bytes that live as long as the request, or NULL if memory, or its budget, is out. Not zeroed. */
+void *request_alloc(struct request *req, size_t size);
+
+/* The handler's frame: zeroed when the handler begins, the same at every call. size is at most
+ * REQUEST_FRAME_SIZE (checked: what is larger comes from request_alloc). */
+void *request_frame(struct request *req, size_t size);
+
+/* The value of a CGI variable ("HTTP_USER_AGENT"), or {NULL, 0}. Valid as long as the request. */
+struct slice request_param(const struct request *req, const char *name);
+
+/* Loop thread only. */
+void request_ref(struct request *req);
+void request_unref(struct request *req);
+
+#endif

@@ -1,0 +1,315 @@
+#include "scoreboard/board_reader.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "http/router.h"
+
+enum {
+	NS_PER_S = 1000000000,
+	TRIES = 100, /* reading what a worker changes much more slowly */
+};
+
+const char *const board_pool_names[BOARD_POOLS] = {"blocking", "cpu"};
+
+/* Never negative: a worker may have written since we looked at the clock. */
+static double seconds_since(uint64_t since, uint64_t now)
+{
+	return now > since ? (double)(now - since) / NS_PER_S : 0;
+}
+
+bool board_doing(const struct board_doing *doing, uint64_t *since, uint64_t *owner)
+{
+	uint64_t again = atomic_load_explicit(&doing->since, memory_order_acquire);
+
+	for (int i = 0; i < TRIES; i++) {
+		*since = again;
+		*owner = atomic_load_explicit(&doing->owner, memory_order_acquire);
+		again = atomic_load_explicit(&doing->since, memory_order_acquire);
+		if (again == *since)
+			return *since != 0;
+	}
+	return false;
+}
+
+void board_text(char *text, const char *from, size_t room)
+{
+	const volatile char *at = from; /* each byte is read once */
+	size_t len = 0;
+	char c;
+
+	for (; len + 1 < room && (c = at[len]); len++)
+		text[len] = (char)(c < ' ' || c > '~' ? '?' : c);
+	text[len] = '\0';
+}
+
+const char *worker_path(const struct worker_state *worker, uint16_t route)
+{
+	return route < BOARD_ROUTES ? worker->paths[route] : "";
+}
+
+static bool read_running(const struct board_doing *doing, uint64_t now, struct running *running)
+{
+	uint64_t since;
+	uint64_t packed;
+	struct span_owner owner;
+
+	if (!board_doing(doing, &since, &packed))
+		return false;
+	owner = span_owner_unpack(packed);
+	*running = (struct running){
+		.serial = owner.serial, .route = owner.route, .seconds = seconds_since(since, now)};
+	return true;
+}
+
+static void read_pool(const struct board_threads *threads, uint64_t now, struct pool_state *pool)
+{
+	uint64_t oldest = board_get(&threads->oldest);
+
+	pool->limit = board_get(&threads->limit);
+	pool->threads = board_get(&threads->started);
+	if (pool->threads > BOARD_THREADS_MAX)
+		pool->threads = BOARD_THREADS_MAX;
+	pool->running = board_get(&threads->running);
+	pool->abandoned = board_get(&threads->abandoned);
+	pool->queued = board_get(&threads->queued);
+	pool->refused = board_get(&threads->refused);
+	pool->oldest_wait = oldest ? seconds_since(oldest, now) : 0;
+	for (unsigned i = 0; i < BOARD_THREADS && i < pool->threads; i++) {
+		struct busy_thread *busy = &pool->busy[pool->busy_count];
+
+		busy->thread = i;
+		if (read_running(&threads->threads[i], now, &busy->request))
+			pool->busy_count++;
+	}
+}
+
+static void read_routes(struct worker_state *worker)
+{
+	for (unsigned i = 0; i < BOARD_ROUTES; i++) {
+		const struct board_route *from = &worker->slot->routes[i];
+		struct route_state *to = &worker->routes[worker->route_count];
+
+		board_text(worker->paths[i], from->path, sizeof(from->path));
+		*to = (struct route_state){.route = (uint16_t)i,
+					   .is_async = board_get(&from->kind) == ROUTE_ASYNC};
+		for (unsigned b = 0; b < BOARD_BUCKETS; b++)
+			to->count += to->buckets[b] = board_get(&from->buckets[b]);
+		to->seconds = (double)board_get(&from->nanoseconds) / NS_PER_S;
+		if (to->count || worker->paths[i][0])
+			worker->route_count++;
+	}
+}
+
+/* The longest hold in the last so many seconds, the one that lasts included. */
+static double longest_hold(const struct worker_state *worker, uint64_t now, unsigned seconds)
+{
+	double longest = worker->is_held ? worker->held : 0;
+
+	for (unsigned i = 0; i < BOARD_SECONDS; i++) {
+		uint64_t hold = board_get(&worker->slot->holds[i]);
+		double us = (double)(uint32_t)hold;
+
+		if ((hold >> 32) + seconds >= now / NS_PER_S && hold >> 32 <= now / NS_PER_S &&
+		    us / 1e6 > longest)
+			longest = us / 1e6;
+	}
+	return longest;
+}
+
+static void read_loop(struct worker_state *worker, uint64_t now)
+{
+	const struct board_slot *slot = worker->slot;
+	uint64_t since = board_get(&slot->turn_since);
+
+	worker->is_held = since != 0;
+	worker->held = since ? seconds_since(since, now) : 0;
+	worker->is_running = read_running(&slot->running, now, &worker->running);
+	worker->asked = now;
+	worker->longest_1s = longest_hold(worker, now, 1);
+	worker->longest_60s = longest_hold(worker, now, 60);
+}
+
+/* A prefork process is occupied by a request, also while that waits. */
+static void read_busy(struct worker_state *worker)
+{
+	const struct board_slot *slot = worker->slot;
+	bool prefork = !strcmp(worker->engine, "prefork");
+
+	worker->busy =
+		(double)board_watch_read(prefork ? &slot->occupied : &slot->busy, worker->asked) /
+		NS_PER_S;
+	worker->awaiting = prefork && worker->in_flight && !worker->is_held && !worker->is_running;
+}
+
+static void read_counters(struct worker_state *worker)
+{
+	const struct board_slot *slot = worker->slot;
+
+	worker->number = board_get(&slot->number);
+	worker->started = board_get(&slot->started_at);
+	worker->draining = board_get(&slot->draining);
+	worker->requests = board_get(&slot->requests);
+	worker->in_flight = board_get(&slot->in_flight);
+	worker->connections = board_get(&slot->connections);
+	worker->accepted = board_get(&slot->accepted);
+	worker->aborted = board_get(&slot->aborted);
+	for (int i = 0; i < 6; i++)
+		worker->answers[i] = board_get(&slot->classes[i]);
+	board_text(worker->pool, slot->pool, sizeof(slot->pool));
+	board_text(worker->engine, slot->engine, sizeof(slot->engine));
+	snprintf(worker->name, sizeof(worker->name), "%s-%llu", worker->pool,
+		 (unsigned long long)worker->number);
+}
+
+/* Threads and resident pages: fields 20 and 24 of /proc/PID/stat. They are counted from behind the
+ * name, which may hold anything. */
+static void read_process(struct worker_state *worker)
+{
+	char path[64];
+	char text[512];
+	size_t len;
+	const char *at;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%llu/stat", (unsigned long long)worker->pid);
+	file = fopen(path, "re");
+	if (!file)
+		return;
+	len = fread(text, 1, sizeof(text) - 1, file);
+	fclose(file);
+	text[len] = '\0';
+	at = strrchr(text, ')');
+	for (int field = 2; at && field <= 24; field++) {
+		if (field == 20)
+			worker->process_threads = strtoull(at, NULL, 10);
+		if (field == 24)
+			worker->memory = strtoull(at, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
+		at = strchr(at, ' ');
+		if (at)
+			at++;
+	}
+}
+
+/* … or if somebody else is by the time we are done. */
+bool worker_read(const struct scoreboard *board, unsigned number, struct worker_state *worker)
+{
+	const struct board_slot *slot = &board->slots[number];
+	uint64_t pid = atomic_load_explicit(&slot->pid, memory_order_acquire);
+	uint64_t now = board_now();
+	pid_t holder = pid ? scoreboard_holder(board, number) : 0;
+
+	if (!holder)
+		return false;
+	*worker = (struct worker_state){.slot = slot, .pid = holder > 0 ? (uint64_t)holder : pid};
+	read_counters(worker);
+	read_loop(worker, now);
+	read_busy(worker);
+	for (int i = 0; i < BOARD_POOLS; i++)
+		read_pool(&slot->pools[i], now, &worker->pools[i]);
+	read_routes(worker);
+	read_process(worker);
+	atomic_thread_fence(memory_order_acquire);
+	return board_get(&slot->pid) == pid;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	const struct worker_state *one = a;
+	const struct worker_state *other = b;
+	int order = strcmp(one->pool, other->pool);
+
+	return order ? order : (one->number > other->number) - (one->number < other->number);
+}
+
+int workers_read(const struct scoreboard *board, struct workers *workers)
+{
+	unsigned count = scoreboard_slots(board);
+	size_t room = 0;
+
+	*workers = (struct workers){0};
+	for (unsigned i = 0; i < count; i++) {
+		if (workers->count == room) {
+			struct worker_state *list;
+
+			room = room ? 2 * room : 8;
+			list = realloc(workers->list, room * sizeof(*list));
+			if (!list) {
+				workers_free(workers);
+				return -ENOMEM;
+			}
+			workers->list = list;
+		}
+		if (worker_read(board, i, &workers->list[workers->count]))
+			workers->count++;
+	}
+	if (workers->count)
+		qsort(workers->list, workers->count, sizeof(*workers->list), by_name);
+	return 0;
+}
+
+void workers_free(struct workers *workers)
+{
+	free(workers->list);
+	*workers = (struct workers){0};
+}
+
+uint64_t board_head(const struct board_slot *slot)
+{
+	return atomic_load_explicit(&slot->head, memory_order_acquire);
+}
+
+static struct span copy_span(const struct board_span *from)
+{
+	uint64_t what = board_get(&from->what);
+
+	return (struct span){.start = board_get(&from->start),
+			     .duration = board_get(&from->duration),
+			     .owner = span_owner_unpack(board_get(&from->owner)),
+			     .kind = what & 0xff,
+			     .pool = (what >> 8 & 0xff) % BOARD_POOLS,
+			     .thread = (unsigned)(what >> 16)};
+}
+
+bool span_is_sound(const struct span *span)
+{
+	return span->kind >= SPAN_QUEUE && span->kind <= SPAN_GONE &&
+	       span->thread < BOARD_THREADS_MAX && span->start + span->duration >= span->start;
+}
+
+size_t board_spans(const struct board_slot *slot, uint64_t *next, struct span *spans, size_t max,
+		   uint64_t *lost)
+{
+	uint64_t head = board_head(slot);
+	uint64_t first;
+	uint64_t whole;
+	size_t count;
+
+	if (*next > head)
+		*next = 0; /* the slot has a new owner */
+	first = *next;
+	if (head - first >= BOARD_SPANS)
+		first = head - BOARD_SPANS + 1;
+	count = head - first < max ? (size_t)(head - first) : max;
+	for (size_t i = 0; i < count; i++)
+		spans[i] = copy_span(&slot->spans[(first + i) % BOARD_SPANS]);
+	/* The worker went on meanwhile. It may be writing span number head already, in the place of
+	 * the one BOARD_SPANS before it; from the next on they are whole. */
+	atomic_thread_fence(memory_order_acquire);
+	head = board_head(slot);
+	whole = head >= BOARD_SPANS ? head - BOARD_SPANS + 1 : 0;
+	if (whole > first) {
+		size_t gone = whole - first < count ? (size_t)(whole - first) : count;
+
+		memmove(spans, spans + gone, (count - gone) * sizeof(*spans));
+		first += gone;
+		count -= gone;
+	}
+	if (lost)
+		*lost += first - *next;
+	*next = first + count;
+	return count;
+}

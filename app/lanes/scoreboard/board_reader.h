@@ -1,0 +1,135 @@
+/*
+ * The scoreboard as its readers see it: the state of each worker as plain values, and the spans
+ * of its ring. Nothing here waits for a worker, and no worker waits for this.
+ *
+ * A worker's counters are read one by one, so two of them may be an instant apart; what has to
+ * agree (a request and since when it runs, a span's parts) is read until it does.
+ *
+ * The file belongs to all workers alike, and any of them may have written anything anywhere. So
+ * what is read is copied and made fit to show: texts end and are printable, counts that lead a loop
+ * or an index are within their bounds, and a process is the one that the kernel names.
+ */
+#ifndef LANES_SCOREBOARD_BOARD_READER_H
+#define LANES_SCOREBOARD_BOARD_READER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "scoreboard/scoreboard.h"
+
+/* A request that runs somewhere. */
+struct running {
+	uint32_t serial;
+	uint16_t route;
+	double seconds;
+};
+
+struct busy_thread {
+	unsigned thread;
+	struct running request;
+};
+
+struct pool_state {
+	uint64_t limit;
+	uint64_t threads;
+	uint64_t running;
+	uint64_t abandoned;
+	uint64_t queued;
+	uint64_t refused;
+	double oldest_wait; /* seconds the job at the head of the queue has waited */
+	struct busy_thread busy[BOARD_THREADS];
+	unsigned busy_count;
+};
+
+struct route_state {
+	uint16_t route;
+	bool is_async;
+	uint64_t count;
+	double seconds; /* of all, summed */
+	uint64_t buckets[BOARD_BUCKETS];
+};
+
+struct worker_state {
+	const struct board_slot *slot;
+	char name[40];
+	char pool[BOARD_NAME];
+	char engine[BOARD_NAME];
+	uint64_t number;
+	uint64_t pid;
+	uint64_t started; /* seconds since the epoch */
+	bool draining;
+	uint64_t requests;
+	uint64_t in_flight;
+	uint64_t connections;
+	uint64_t accepted;
+	uint64_t aborted;
+	uint64_t answers[6]; /* by status / 100 */
+
+	bool is_held;
+	bool awaiting;	/* a prefork process has a request that waits for something */
+	double held;	/* seconds since the loop left poll */
+	double busy;	/* seconds, ever: the loop not in poll, the process with a request */
+	uint64_t asked; /* when that was read */
+	bool is_running;
+	struct running running;
+	double longest_1s;
+	double longest_60s;
+
+	struct pool_state pools[BOARD_POOLS];
+	char paths[BOARD_ROUTES][BOARD_PATH];	 /* see worker_path() */
+	struct route_state routes[BOARD_ROUTES]; /* those that there are, or were asked for */
+	unsigned route_count;
+
+	uint64_t memory; /* bytes resident; 0 if the kernel does not tell */
+	uint64_t process_threads;
+};
+
+struct workers {
+	struct worker_state *list; /* by pool and number */
+	size_t count;
+};
+
+/* "blocking", "cpu". */
+extern const char *const board_pool_names[BOARD_POOLS];
+
+/* All living workers. 0 or -ENOMEM; free with workers_free(). */
+int workers_read(const struct scoreboard *board, struct workers *workers);
+void workers_free(struct workers *workers);
+
+/* What runs there; false: nothing. owner is packed. */
+bool board_doing(const struct board_doing *doing, uint64_t *since, uint64_t *owner);
+
+/* The one in this slot; false if nobody living is there. */
+bool worker_read(const struct scoreboard *board, unsigned slot, struct worker_state *worker);
+
+/* The path of a span's or request's route; "" if there is none. */
+const char *worker_path(const struct worker_state *worker, uint16_t route);
+
+/* Copies a text of the scoreboard that has so much room there, and here: up to its end or that of
+ * the room. What is not printable ASCII becomes '?'. */
+void board_text(char *text, const char *from, size_t room);
+
+/* A span, copied. */
+struct span {
+	uint64_t start;
+	uint64_t duration;
+	struct span_owner owner;
+	enum span_kind kind;
+	enum board_pool pool;
+	unsigned thread;
+};
+
+/* Whether it can be one: of a kind that there is, on a thread that there may be, ending after it
+ * began. */
+bool span_is_sound(const struct span *span);
+
+/* Copies up to max spans, beginning with number *next, and moves *next beyond them. Those written
+ * over in the meantime are left out and added to *lost (which may be NULL). 0: no more. */
+size_t board_spans(const struct board_slot *slot, uint64_t *next, struct span *spans, size_t max,
+		   uint64_t *lost);
+
+/* Spans ever written. */
+uint64_t board_head(const struct board_slot *slot);
+
+#endif

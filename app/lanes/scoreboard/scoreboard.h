@@ -1,0 +1,251 @@
+/*
+ * The scoreboard: one mapped file that says what every worker of a system is doing right now.
+ *
+ * Each worker owns a slot and is its only writer (its pool threads write their own corner of it);
+ * anyone may map the file and read it, at any time and without a lock, also while the worker's
+ * loop is held: that is what it is for. Every word is read and written whole (relaxed atomics);
+ * the ring of spans is published by its head. A slot belongs to the process that holds an fcntl
+ * lock on the slot's byte range: when a worker dies, the kernel gives it back.
+ *
+ * Times are uv_hrtime() nanoseconds (CLOCK_MONOTONIC), the same clock in all processes.
+ */
+#ifndef LANES_SCOREBOARD_SCOREBOARD_H
+#define LANES_SCOREBOARD_SCOREBOARD_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <time.h>
+
+enum {
+	BOARD_SLOTS = 1024, /* at most: the file has as many as were ever in use at once */
+	BOARD_ROUTES = 32,  /* number 0 stands for requests that matched none, or a route beyond */
+	BOARD_PATH = 48,
+	BOARD_NAME = 24,
+	BOARD_BUCKETS = 14,	  /* of a latency histogram, the last one unbounded */
+	BOARD_THREADS = 64,	  /* of each pool that are shown one by one */
+	BOARD_THREADS_MAX = 2048, /* of each pool, with those that run abandoned jobs */
+	BOARD_SECONDS = 64,	  /* of loop history */
+	BOARD_SPANS = 16384,	  /* a power of two */
+};
+
+enum board_pool { BOARD_BLOCKING, BOARD_CPU, BOARD_POOLS };
+
+/* What a request, or a loop, did for a while. */
+enum span_kind {
+	SPAN_QUEUE = 1,	 /* sent by nginx, not yet picked up; written when it is picked up */
+	SPAN_LOOP,	 /* running on the loop; with a status: this was the last time */
+	SPAN_AWAIT,	 /* waiting, the loop being free */
+	SPAN_POOL_QUEUE, /* waiting for a thread */
+	SPAN_POOL,	 /* running on a thread */
+	SPAN_READY,	 /* what it waited for is there, and the loop does not run it yet */
+	SPAN_GONE,	 /* the client went away, after that long */
+};
+
+/* Who a span is about: a worker's request. Together they fit one word. */
+struct span_owner {
+	uint32_t serial; /* of the request, modulo 2^32 */
+	uint16_t route;
+	uint16_t status; /* 0: not answered yet */
+};
+
+typedef _Atomic uint64_t word;
+
+struct board_span {
+	word start;
+	word duration;
+	word owner; /* struct span_owner, packed */
+	word what;  /* kind, pool << 8, thread << 16 */
+};
+
+struct board_route {
+	char path[BOARD_PATH];
+	word kind;	  /* enum route_kind */
+	word nanoseconds; /* of all, from being sent to being answered */
+	word buckets[BOARD_BUCKETS];
+};
+
+/* Which request runs somewhere, since when. No two have the same since, so that works as the
+ * sequence counter of the pair (board_begin, board_doing). */
+struct board_doing {
+	word since; /* 0: none */
+	word owner;
+};
+
+struct board_threads {
+	word limit;
+	word started;
+	word running;
+	word abandoned; /* run for nobody any more, besides */
+	word queued;
+	word refused;
+	word oldest; /* when the job at the queue's head was queued; 0: none */
+	struct board_doing threads[BOARD_THREADS];
+};
+
+struct board_slot {
+	/* Written when the slot is claimed; pid last. */
+	word pid;
+	word number;	 /* "<pool>-<number>" is the worker's name */
+	word started_at; /* seconds since the epoch */
+	char pool[BOARD_NAME];
+	char engine[BOARD_NAME];
+	struct board_route routes[BOARD_ROUTES];
+
+	word requests; /* begun, ever */
+	word in_flight;
+	word connections;
+	word accepted;	 /* connections, ever */
+	word aborted;	 /* requests whose client went away */
+	word classes[6]; /* answers by status / 100 */
+	word draining;
+
+	word turn_since;	    /* the loop has had work since then; 0: it waits in poll */
+	word busy;		    /* how long it has had some, ever: a stopwatch */
+	word occupied;		    /* how long a prefork process had a request: another */
+	struct board_doing running; /* … and is running this request */
+	word holds[BOARD_SECONDS];  /* second << 32 | longest turn of it in microseconds */
+
+	struct board_threads pools[BOARD_POOLS];
+
+	word head; /* spans ever written; the next goes to spans[head % BOARD_SPANS] */
+	struct board_span spans[BOARD_SPANS];
+};
+
+struct scoreboard {
+	int fd; /* -1: memory of our own, that nobody sees */
+	void *map;
+	size_t map_size; /* of all slots there may be; what the file lacks, nobody touches */
+	struct board_slot *slots; /* scoreboard_slots() of them */
+	struct board_slot *own;	  /* what scoreboard_claim() returned */
+};
+
+/* Upper bounds of the histogram's buckets in nanoseconds; the last is UINT64_MAX. */
+extern const uint64_t board_bounds[BOARD_BUCKETS];
+
+/* Maps the file, making it if it is missing, replacing it if it is none of ours or of another
+ * version. path NULL maps private memory with a single slot, so that writers need no case for
+ * it. The file's last name must be no link. Returns 0 or a negative errno: -ETIMEDOUT if somebody
+ * holds its lock. */
+int scoreboard_open(struct scoreboard *board, const char *path);
+
+/* Claims a slot that no living process holds, cleared, for a worker of the pool. number 0 takes
+ * the lowest one free in the pool. NULL if all slots are taken, or somebody holds the lock. */
+struct board_slot *scoreboard_claim(struct scoreboard *board, const char *pool, uint32_t number,
+				    const char *engine);
+
+/* Maps the file for reading only, from outside the system. -ENOENT if there is none, -EPROTO if it
+ * is none of ours. A process must not do this to a file it has a slot in: closing one descriptor
+ * of a file gives up all locks on it. */
+int scoreboard_open_to_read(struct scoreboard *board, const char *path);
+
+/* How many slots there are now. They only become more. */
+unsigned scoreboard_slots(const struct scoreboard *board);
+
+/* The process that holds the slot, as the kernel says; 0: none, -1: one that cannot be named here
+ * (of another pid namespace). Our own slot's is us. */
+pid_t scoreboard_holder(const struct scoreboard *board, unsigned slot);
+
+/* Whether a living process holds the slot. */
+bool scoreboard_alive(const struct scoreboard *board, unsigned slot);
+
+/* Whether another living worker of our own slot's pool is there and not draining. */
+bool scoreboard_has_sibling(const struct scoreboard *board);
+
+void scoreboard_close(struct scoreboard *board);
+
+/* ---- writing: the slot's owner only, on its loop's thread ---- */
+
+static inline uint64_t board_get(const word *w)
+{
+	return atomic_load_explicit(w, memory_order_relaxed);
+}
+
+static inline void board_set(word *w, uint64_t value)
+{
+	atomic_store_explicit(w, value, memory_order_relaxed);
+}
+
+/* Not a read-modify-write on the bus: there is a single writer. */
+static inline void board_add(word *w, uint64_t n)
+{
+	board_set(w, board_get(w) + n);
+}
+
+/* uv_hrtime(), for those who know no libuv. */
+static inline uint64_t board_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+/* A stopwatch: how long something was so, in one word that is right at any moment. It holds twice
+ * the nanoseconds; while it runs, less twice the beginning, plus one. */
+static inline void board_watch_start(word *watch, uint64_t now)
+{
+	board_add(watch, 1 - 2 * now);
+}
+
+static inline void board_watch_stop(word *watch, uint64_t now)
+{
+	board_add(watch, 2 * now - 1);
+}
+
+static inline uint64_t board_watch_read(const word *watch, uint64_t now)
+{
+	uint64_t value = board_get(watch);
+
+	return (value & 1 ? value + 2 * now - 1 : value) / 2;
+}
+
+static inline void board_begin(struct board_doing *doing, uint64_t owner, uint64_t now)
+{
+	atomic_store_explicit(&doing->owner, owner, memory_order_release);
+	atomic_store_explicit(&doing->since, now, memory_order_release);
+}
+
+static inline void board_end(struct board_doing *doing)
+{
+	board_set(&doing->since, 0);
+}
+
+static inline uint64_t span_owner_pack(struct span_owner owner)
+{
+	return (uint64_t)owner.serial << 32 | (uint64_t)owner.route << 16 | owner.status;
+}
+
+static inline struct span_owner span_owner_unpack(uint64_t packed)
+{
+	return (struct span_owner){(uint32_t)(packed >> 32), (uint16_t)(packed >> 16),
+				   (uint16_t)packed};
+}
+
+/* owner is packed; what may hold more than the kind, see struct board_span. */
+static inline void board_span(struct board_slot *slot, uint64_t what, uint64_t start, uint64_t end,
+			      uint64_t owner)
+{
+	uint64_t head = board_get(&slot->head);
+	struct board_span *span = &slot->spans[head % BOARD_SPANS];
+
+	/* Who sees any of what follows also sees the head as it is now, and knows that this span is
+	 * being written over. */
+	atomic_thread_fence(memory_order_release);
+	board_set(&span->start, start);
+	board_set(&span->duration, end - start);
+	board_set(&span->owner, owner);
+	board_set(&span->what, what);
+	atomic_store_explicit(&slot->head, head + 1, memory_order_release);
+}
+
+/* A request was answered: counts it. nanoseconds from being sent to now. */
+void board_answered(struct board_slot *slot, uint64_t owner, uint64_t nanoseconds);
+
+/* The loop goes back to poll now, which is returned; nothing happens, and 0 is, if it had nothing
+ * to do. */
+uint64_t board_turn_ends(struct board_slot *slot);
+
+#endif
