@@ -42,7 +42,7 @@ static struct board_slot *claim_slot(const struct options *options, struct score
 	}
 	for (size_t i = 0; slot && i < routes->count && i + 1 < BOARD_ROUTES; i++) {
 		strncpy(slot->routes[i + 1].path, routes->list[i].path, BOARD_PATH - 1);
-		board_set(&slot->routes[i + 1].kind, routes->list[i].kind);
+		board_set(&slot->routes[i + 1].is_async, routes->list[i].kind == ROUTE_ASYNC);
 	}
 	return slot;
 }

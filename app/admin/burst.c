@@ -37,7 +37,8 @@ struct group {
 };
 
 struct burst {
-	struct task task; /* the request, waiting for the volley */
+	struct task task;
+	struct request *req; /* the request, waiting for the volley */
 	struct volley *volley;
 };
 
@@ -145,7 +146,7 @@ static struct volley *read_volley(struct request *req)
 	if (!admin_front())
 		reply_error(req, 503);
 	else if (query_n(req, 1, &n) && read_groups(req, n, NULL, &requests, &bytes)) {
-		if (volley_open(&volley, req->sched, requests, bytes))
+		if (volley_open(&volley, req->co.sched, requests, bytes))
 			reply_error(req, 503);
 		else
 			read_groups(req, n, volley, &requests, &bytes);
@@ -218,9 +219,9 @@ static void on_done(void *arg)
 {
 	struct burst *b = arg;
 
-	reply_volley(b->task.req, b->volley);
+	reply_volley(b->req, b->volley);
 	volley_drop(b->volley);
-	task_done(&b->task);
+	task_end(&b->task);
 }
 
 /* The client has gone, or the volley could not begin. */
@@ -231,9 +232,10 @@ static void cancel(struct task *task)
 
 static void fire(struct request *req, struct burst *b)
 {
-	task_add(req, &b->task, cancel);
+	b->req = req;
+	task_begin(&req->co, &b->task, cancel);
 	if (volley_fire(b->volley, admin_front(), on_done, b))
-		req->refused = true;
+		req->co.refused = true;
 }
 
 void burst(struct request *req)

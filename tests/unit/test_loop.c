@@ -318,7 +318,7 @@ static void count_turns(struct request *req)
 
 static void fail_and_count_turns(struct request *req)
 {
-	if (!req->resume_line) {
+	if (!req->co.line) {
 		left = 1000;
 		client_open(1);
 	}

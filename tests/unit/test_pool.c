@@ -52,9 +52,9 @@ static void run(struct job *job)
 	pthread_getname_np(pthread_self(), held->name, sizeof(held->name));
 }
 
-static struct pool *begin(unsigned threads, size_t queue, int nice)
+static struct thread_pool *begin(unsigned threads, size_t queue, int nice)
 {
-	struct pool *pool;
+	struct thread_pool *pool;
 
 	atomic_store(&started, 0);
 	for (int i = 0; i < MOST; i++) {
@@ -64,21 +64,21 @@ static struct pool *begin(unsigned threads, size_t queue, int nice)
 		sem_init(&jobs[i].gate, 0, 0);
 	}
 	wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	pool = pool_open(&(struct pool_options){.name = "test",
-						.threads = threads,
-						.spares = 1,
-						.queue = queue,
-						.nice = nice,
-						.wake_fd = wake_fd});
+	pool = thread_pool_open(&(struct thread_pool_options){.name = "test",
+							      .threads = threads,
+							      .spares = 1,
+							      .queue = queue,
+							      .nice = nice,
+							      .wake_fd = wake_fd});
 	CU_ASSERT_PTR_NOT_NULL_FATAL(pool);
 	return pool;
 }
 
-static void end(struct pool *pool)
+static void end(struct thread_pool *pool)
 {
 	struct job *done;
 
-	CU_ASSERT_TRUE(pool_close(pool, &done));
+	CU_ASSERT_TRUE(thread_pool_close(pool, &done));
 	CU_ASSERT_PTR_NULL(done);
 	close(wake_fd);
 }
@@ -94,18 +94,18 @@ static void let_go(int i)
 	sem_post(&jobs[i].gate);
 }
 
-static int submit(struct pool *pool, int i)
+static int submit(struct thread_pool *pool, int i)
 {
-	return pool_submit(pool, &jobs[i].job);
+	return thread_pool_submit(pool, &jobs[i].job);
 }
 
 /* Takes count jobs back, in the order in which they came. */
-static void reap(struct pool *pool, int count, struct held **out)
+static void reap(struct thread_pool *pool, int count, struct held **out)
 {
 	int got = 0;
 
 	while (got < count) {
-		struct job *job = pool_reap(pool);
+		struct job *job = thread_pool_reap(pool);
 
 		for (; job; job = job->next)
 			out[got++] = (struct held *)job;
@@ -117,7 +117,7 @@ static void reap(struct pool *pool, int count, struct held **out)
 
 static void jobs_run_first_in_first_out(void)
 {
-	struct pool *pool = begin(1, MOST, 0);
+	struct thread_pool *pool = begin(1, MOST, 0);
 	struct held *done[MOST];
 
 	for (int i = 0; i < MOST; i++) {
@@ -134,7 +134,7 @@ static void jobs_run_first_in_first_out(void)
 
 static void one_wake_up_serves_many_done_jobs(void)
 {
-	struct pool *pool = begin(1, MOST, 0);
+	struct thread_pool *pool = begin(1, MOST, 0);
 	struct held *done[4];
 	uint64_t wakes = 0;
 
@@ -155,7 +155,7 @@ static void one_wake_up_serves_many_done_jobs(void)
 
 static void no_more_threads_than_the_limit(void)
 {
-	struct pool *pool = begin(2, MOST, 0);
+	struct thread_pool *pool = begin(2, MOST, 0);
 	struct held *done[6];
 
 	for (int i = 0; i < 6; i++)
@@ -174,7 +174,7 @@ static void no_more_threads_than_the_limit(void)
 
 static void an_idle_thread_comes_before_a_new_one(void)
 {
-	struct pool *pool = begin(4, MOST, 0);
+	struct thread_pool *pool = begin(4, MOST, 0);
 	struct held *done[1];
 
 	for (int i = 0; i < 5; i++) {
@@ -188,7 +188,7 @@ static void an_idle_thread_comes_before_a_new_one(void)
 
 static void jobs_run_at_the_same_time(void)
 {
-	struct pool *pool = begin(3, 0, 0);
+	struct thread_pool *pool = begin(3, 0, 0);
 	struct held *done[3];
 
 	for (int i = 0; i < 3; i++)
@@ -207,7 +207,7 @@ static void jobs_run_at_the_same_time(void)
 /* Of threads that sleep one is woken, and wakes the next. */
 static void sleeping_threads_are_woken_for_all_there_is_to_do(void)
 {
-	struct pool *pool = begin(3, 0, 0);
+	struct thread_pool *pool = begin(3, 0, 0);
 	struct held *done[3];
 
 	for (int round = 0; round < 100; round++) {
@@ -225,19 +225,19 @@ static void sleeping_threads_are_woken_for_all_there_is_to_do(void)
 static void the_board_shows_what_the_pool_does(void)
 {
 	static struct board_threads board;
-	struct pool *pool;
+	struct thread_pool *pool;
 	struct held *done[2];
 	uint64_t since;
 	uint64_t owner;
 
 	end(begin(1, 2, 0)); /* for the jobs */
 	wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	pool = pool_open(&(struct pool_options){.name = "test",
-						.threads = 1,
-						.spares = 1,
-						.queue = 2,
-						.wake_fd = wake_fd,
-						.board = &board});
+	pool = thread_pool_open(&(struct thread_pool_options){.name = "test",
+							      .threads = 1,
+							      .spares = 1,
+							      .queue = 2,
+							      .wake_fd = wake_fd,
+							      .board = &board});
 	CU_ASSERT_EQUAL(board_get(&board.limit), 1);
 	jobs[0].job.owner = 77;
 	CU_ASSERT_EQUAL(submit(pool, 0), 0);
@@ -255,7 +255,7 @@ static void the_board_shows_what_the_pool_does(void)
 	CU_ASSERT_EQUAL(board_get(&board.queued), 2);
 	CU_ASSERT_EQUAL(board_get(&board.oldest), jobs[1].job.queued);
 	CU_ASSERT_EQUAL(board_get(&board.refused), 1);
-	CU_ASSERT_TRUE(pool_cancel(pool, &jobs[1].job));
+	CU_ASSERT_TRUE(thread_pool_cancel(pool, &jobs[1].job));
 	CU_ASSERT_EQUAL(board_get(&board.queued), 1);
 	CU_ASSERT_EQUAL(board_get(&board.oldest), jobs[2].job.queued);
 	let_go(0);
@@ -270,20 +270,20 @@ static void the_board_shows_what_the_pool_does(void)
 static void the_board_tells_who_works_for_nobody(void)
 {
 	static struct board_threads board;
-	struct pool *pool;
+	struct thread_pool *pool;
 	struct held *done[2];
 
 	end(begin(1, 2, 0)); /* for the jobs */
 	wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	pool = pool_open(&(struct pool_options){.name = "test",
-						.threads = 1,
-						.spares = 1,
-						.queue = 2,
-						.wake_fd = wake_fd,
-						.board = &board});
+	pool = thread_pool_open(&(struct thread_pool_options){.name = "test",
+							      .threads = 1,
+							      .spares = 1,
+							      .queue = 2,
+							      .wake_fd = wake_fd,
+							      .board = &board});
 	CU_ASSERT_EQUAL(submit(pool, 0), 0);
 	entered(0);
-	CU_ASSERT_FALSE(pool_cancel(pool, &jobs[0].job));
+	CU_ASSERT_FALSE(thread_pool_cancel(pool, &jobs[0].job));
 	CU_ASSERT_EQUAL(board_get(&board.running), 0);
 	CU_ASSERT_EQUAL(board_get(&board.abandoned), 1);
 	CU_ASSERT_EQUAL(submit(pool, 1), 0);
@@ -298,7 +298,7 @@ static void the_board_tells_who_works_for_nobody(void)
 	let_go(1);
 	reap(pool, 1, done);
 	/* Who comes too late to abandon it changes nothing. */
-	CU_ASSERT_FALSE(pool_cancel(pool, &jobs[1].job));
+	CU_ASSERT_FALSE(thread_pool_cancel(pool, &jobs[1].job));
 	CU_ASSERT_EQUAL(board_get(&board.running), 0);
 	CU_ASSERT_EQUAL(board_get(&board.abandoned), 0);
 	end(pool);
@@ -308,21 +308,21 @@ static void the_board_tells_who_works_for_nobody(void)
 static void a_stand_in_has_no_stand_in(void)
 {
 	static struct board_threads board;
-	struct pool *pool;
+	struct thread_pool *pool;
 	struct held *done[3];
 
 	end(begin(1, 2, 0)); /* for the jobs */
 	wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	pool = pool_open(&(struct pool_options){.name = "test",
-						.threads = 1,
-						.spares = 1,
-						.queue = 2,
-						.wake_fd = wake_fd,
-						.board = &board});
+	pool = thread_pool_open(&(struct thread_pool_options){.name = "test",
+							      .threads = 1,
+							      .spares = 1,
+							      .queue = 2,
+							      .wake_fd = wake_fd,
+							      .board = &board});
 	for (int i = 0; i < 2; i++) {
 		CU_ASSERT_EQUAL(submit(pool, i), 0);
 		entered(i);
-		CU_ASSERT_FALSE(pool_cancel(pool, &jobs[i].job));
+		CU_ASSERT_FALSE(thread_pool_cancel(pool, &jobs[i].job));
 	}
 	CU_ASSERT_EQUAL(board_get(&board.abandoned), 2);
 	CU_ASSERT_EQUAL(submit(pool, 2), 0);
@@ -339,19 +339,19 @@ static void a_stand_in_has_no_stand_in(void)
  * what that one does. */
 static void who_abandons_a_job_wakes_a_thread_for_the_next(void)
 {
-	struct pool *pool = begin(1, MOST, 0);
+	struct thread_pool *pool = begin(1, MOST, 0);
 	struct held *done[2];
 
 	CU_ASSERT_EQUAL(submit(pool, 0), 0);
 	entered(0);
-	CU_ASSERT_FALSE(pool_cancel(pool, &jobs[0].job));
+	CU_ASSERT_FALSE(thread_pool_cancel(pool, &jobs[0].job));
 	CU_ASSERT_EQUAL(submit(pool, 1), 0);
 	entered(1);
 	let_go(0);
 	reap(pool, 1, done);
 	usleep(5000); /* its thread falls asleep */
 	CU_ASSERT_EQUAL(submit(pool, 2), 0);
-	CU_ASSERT_FALSE(pool_cancel(pool, &jobs[1].job));
+	CU_ASSERT_FALSE(thread_pool_cancel(pool, &jobs[1].job));
 	entered(2);
 	let_go(1);
 	let_go(2);
@@ -362,7 +362,7 @@ static void who_abandons_a_job_wakes_a_thread_for_the_next(void)
 /* The loop has been woken often enough. */
 static void a_counter_that_is_full_wakes_all_the_same(void)
 {
-	struct pool *pool = begin(1, MOST, 0);
+	struct thread_pool *pool = begin(1, MOST, 0);
 	struct held *done[1];
 	uint64_t most = UINT64_MAX - 1;
 
@@ -384,19 +384,19 @@ static void the_board_shows_as_many_threads_as_it_has_room_for(void)
 		struct board_threads threads;
 		struct board_doing behind;
 	} board;
-	struct pool *pool;
+	struct thread_pool *pool;
 	struct held *done[THREADS];
 
 	end(begin(1, 2, 0)); /* for the clock of who runs first */
 	wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	pool = pool_open(&(struct pool_options){
+	pool = thread_pool_open(&(struct thread_pool_options){
 		.name = "test", .threads = THREADS, .wake_fd = wake_fd, .board = &board.threads});
 	for (int i = 0; i < THREADS; i++) {
 		many[i].job.run = run;
 		many[i].job.owner = 77;
 		sem_init(&many[i].entered, 0, 0);
 		sem_init(&many[i].gate, 0, 0);
-		CU_ASSERT_EQUAL(pool_submit(pool, &many[i].job), 0);
+		CU_ASSERT_EQUAL(thread_pool_submit(pool, &many[i].job), 0);
 		while (sem_wait(&many[i].entered))
 			;
 	}
@@ -412,7 +412,7 @@ static void the_board_shows_as_many_threads_as_it_has_room_for(void)
 /* After a while in the queue it is looked whether anybody still wants it. */
 static void a_job_whose_peer_has_gone_is_not_run(void)
 {
-	struct pool *pool = begin(1, MOST, 0);
+	struct thread_pool *pool = begin(1, MOST, 0);
 	struct held *done[5];
 	int gone[2];
 	int there[2];
@@ -444,7 +444,7 @@ static void a_job_whose_peer_has_gone_is_not_run(void)
 /* That somebody is there takes no time to see. */
 static void a_job_whose_peer_is_there_does_not_wait(void)
 {
-	struct pool *pool = begin(1, MOST, 0);
+	struct thread_pool *pool = begin(1, MOST, 0);
 	struct held *done[MOST];
 	struct timespec begun;
 	struct timespec ended;
@@ -473,7 +473,7 @@ static void a_job_whose_peer_is_there_does_not_wait(void)
 
 static void a_full_queue_refuses(void)
 {
-	struct pool *pool = begin(1, 2, 0);
+	struct thread_pool *pool = begin(1, 2, 0);
 	struct held *done[4];
 
 	CU_ASSERT_EQUAL(submit(pool, 0), 0);
@@ -492,7 +492,7 @@ static void a_full_queue_refuses(void)
 
 static void without_a_queue_a_free_thread_still_takes_a_job(void)
 {
-	struct pool *pool = begin(1, 0, 0);
+	struct thread_pool *pool = begin(1, 0, 0);
 	struct held *done[1];
 
 	CU_ASSERT_EQUAL(submit(pool, 0), 0);
@@ -506,24 +506,24 @@ static void without_a_queue_a_free_thread_still_takes_a_job(void)
 
 static void a_queued_job_can_be_dropped(void)
 {
-	struct pool *pool = begin(1, MOST, 0);
+	struct thread_pool *pool = begin(1, MOST, 0);
 	struct held *done[3];
 
 	for (int i = 0; i < 4; i++)
 		CU_ASSERT_EQUAL(submit(pool, i), 0);
 	entered(0);
-	CU_ASSERT_TRUE(pool_cancel(pool, &jobs[2].job));
+	CU_ASSERT_TRUE(thread_pool_cancel(pool, &jobs[2].job));
 	for (int i = 0; i < 4; i++)
 		let_go(i);
 	reap(pool, 3, done);
 	CU_ASSERT_PTR_EQUAL(done[2], &jobs[3]);
 	CU_ASSERT_EQUAL(jobs[2].order, 0);
-	CU_ASSERT_FALSE(pool_cancel(pool, &jobs[0].job)); /* it has run */
+	CU_ASSERT_FALSE(thread_pool_cancel(pool, &jobs[0].job)); /* it has run */
 	/* It may be queued again, and is as good as new. */
 	CU_ASSERT_EQUAL(submit(pool, 4), 0);
 	entered(4);
 	CU_ASSERT_EQUAL(submit(pool, 0), 0);
-	CU_ASSERT_TRUE(pool_cancel(pool, &jobs[0].job));
+	CU_ASSERT_TRUE(thread_pool_cancel(pool, &jobs[0].job));
 	let_go(4);
 	reap(pool, 1, done);
 	end(pool);
@@ -533,16 +533,16 @@ static void a_queued_job_can_be_dropped(void)
  * given a third thread. */
 static void an_abandoned_job_has_a_stand_in(void)
 {
-	struct pool *pool = begin(1, MOST, 0);
+	struct thread_pool *pool = begin(1, MOST, 0);
 	struct held *done[4];
 
 	CU_ASSERT_EQUAL(submit(pool, 0), 0);
 	entered(0);
 	CU_ASSERT_EQUAL(submit(pool, 1), 0);
-	CU_ASSERT_FALSE(pool_cancel(pool, &jobs[0].job)); /* it runs */
+	CU_ASSERT_FALSE(thread_pool_cancel(pool, &jobs[0].job)); /* it runs */
 	entered(1);
 	CU_ASSERT_EQUAL(submit(pool, 2), 0);
-	CU_ASSERT_FALSE(pool_cancel(pool, &jobs[1].job));
+	CU_ASSERT_FALSE(thread_pool_cancel(pool, &jobs[1].job));
 	CU_ASSERT_EQUAL(submit(pool, 3), 0);
 	let_go(2);
 	let_go(3);
@@ -559,12 +559,12 @@ static void an_abandoned_job_has_a_stand_in(void)
 /* When the abandoned job is done there are two threads, of which one may work. */
 static void a_stand_in_is_not_one_more(void)
 {
-	struct pool *pool = begin(1, 0, 0);
+	struct thread_pool *pool = begin(1, 0, 0);
 	struct held *done[1];
 
 	CU_ASSERT_EQUAL(submit(pool, 0), 0);
 	entered(0);
-	CU_ASSERT_FALSE(pool_cancel(pool, &jobs[0].job));
+	CU_ASSERT_FALSE(thread_pool_cancel(pool, &jobs[0].job));
 	CU_ASSERT_EQUAL(submit(pool, 1), 0);
 	entered(1);
 	let_go(0);
@@ -580,13 +580,13 @@ static void a_stand_in_is_not_one_more(void)
 
 static void a_dropped_job_makes_room(void)
 {
-	struct pool *pool = begin(1, 1, 0);
+	struct thread_pool *pool = begin(1, 1, 0);
 	struct held *done[2];
 
 	CU_ASSERT_EQUAL(submit(pool, 0), 0);
 	entered(0);
 	CU_ASSERT_EQUAL(submit(pool, 1), 0);
-	CU_ASSERT_TRUE(pool_cancel(pool, &jobs[1].job));
+	CU_ASSERT_TRUE(thread_pool_cancel(pool, &jobs[1].job));
 	CU_ASSERT_EQUAL(submit(pool, 2), 0);
 	let_go(0);
 	let_go(2);
@@ -597,7 +597,7 @@ static void a_dropped_job_makes_room(void)
 
 static void times_follow_each_other(void)
 {
-	struct pool *pool = begin(1, MOST, 0);
+	struct thread_pool *pool = begin(1, MOST, 0);
 	struct held *done[2];
 
 	for (int i = 0; i < 2; i++) {
@@ -615,7 +615,7 @@ static void times_follow_each_other(void)
 
 static void threads_have_names_and_niceness_and_no_signals(void)
 {
-	struct pool *pool = begin(1, 0, 1);
+	struct thread_pool *pool = begin(1, 0, 1);
 	int own = getpriority(PRIO_PROCESS, 0);
 	struct held *done[1];
 	sigset_t ours;
@@ -636,39 +636,39 @@ static void threads_have_names_and_niceness_and_no_signals(void)
 static void a_pool_that_was_never_used_closes(void)
 {
 	end(begin(40, 1000, 19));
-	CU_ASSERT_TRUE(pool_close(NULL, &(struct job *){NULL}));
+	CU_ASSERT_TRUE(thread_pool_close(NULL, &(struct job *){NULL}));
 }
 
 static void close_hands_back_what_nobody_reaped(void)
 {
-	struct pool *pool = begin(1, MOST, 0);
+	struct thread_pool *pool = begin(1, MOST, 0);
 	struct job *done;
 
 	CU_ASSERT_EQUAL(submit(pool, 0), 0);
 	let_go(0);
 	CU_ASSERT_EQUAL(poll(&(struct pollfd){.fd = wake_fd, .events = POLLIN}, 1, -1), 1);
-	CU_ASSERT_TRUE(pool_close(pool, &done));
+	CU_ASSERT_TRUE(thread_pool_close(pool, &done));
 	CU_ASSERT_PTR_EQUAL(done, &jobs[0].job);
 	CU_ASSERT_PTR_NULL(done->next);
 	close(wake_fd);
 }
 
-/* Left as it is until the program ends, as pool_close() says. */
+/* Left as it is until the program ends, as thread_pool_close() says. */
 static void a_running_job_outlives_its_pool(void)
 {
 	static struct held forever;
-	static struct pool *left;
+	static struct thread_pool *left;
 	struct job *done;
 
 	left = begin(1, MOST, 0);
 	forever.job.run = run;
 	sem_init(&forever.entered, 0, 0);
 	sem_init(&forever.gate, 0, 0);
-	CU_ASSERT_EQUAL(pool_submit(left, &forever.job), 0);
+	CU_ASSERT_EQUAL(thread_pool_submit(left, &forever.job), 0);
 	while (sem_wait(&forever.entered))
 		;
 	CU_ASSERT_EQUAL(submit(left, 0), 0);
-	CU_ASSERT_FALSE(pool_close(left, &done));
+	CU_ASSERT_FALSE(thread_pool_close(left, &done));
 	CU_ASSERT_PTR_NULL(done);
 	CU_ASSERT_EQUAL(jobs[0].order, 0);
 }
@@ -676,7 +676,8 @@ static void a_running_job_outlives_its_pool(void)
 static void memory_out_is_no_pool(void)
 {
 	memory_fail_after(0);
-	CU_ASSERT_PTR_NULL(pool_open(&(struct pool_options){.name = "test", .threads = 1}));
+	CU_ASSERT_PTR_NULL(
+		thread_pool_open(&(struct thread_pool_options){.name = "test", .threads = 1}));
 	memory_restore();
 }
 

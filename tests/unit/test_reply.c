@@ -323,12 +323,9 @@ static void durations_are_milliseconds_with_three_decimals(void)
 
 	request_init(&req, &ops, NULL);
 	reply_error(&req, 404);
-	req.times = (struct request_times){.queue_known = true,
-					   .queue = 1234567,
-					   .loop = 499,
-					   .suspended = 2000000000,
-					   .pool_queue = 500,
-					   .pool = 1999000000};
+	req.times = (struct request_times){.queue_known = true, .queue = 1234567};
+	req.co.times = (struct coroutine_times){
+		.loop = 499, .suspended = 2000000000, .pool_queue = 500, .pool = 1999000000};
 	CU_ASSERT_TRUE(head_has(&req, "Server-Timing: queue;dur=1.235, loop;dur=0.000, "
 				      "await;dur=1.000, pool-queue;dur=0.001, "
 				      "pool;dur=1999.000\r\n"));
@@ -343,8 +340,8 @@ static void waiting_for_the_loop_is_no_awaiting(void)
 	req.serial = (UINT64_C(1) << 32) + 17;
 	reply_error(&req, 404);
 	CU_ASSERT_FALSE(head_has(&req, "ready"));
-	req.times =
-		(struct request_times){.suspended = 30000000, .pool = 5000000, .ready = 20000000};
+	req.co.times =
+		(struct coroutine_times){.suspended = 30000000, .pool = 5000000, .ready = 20000000};
 	CU_ASSERT_TRUE(head_has(&req, "X-Lanes-Request: 17\r\n"));
 	CU_ASSERT_TRUE(head_has(&req, "await;dur=5.000, pool-queue;dur=0.000, pool;dur=5.000, "
 				      "ready;dur=20.000\r\n"));
@@ -369,7 +366,7 @@ static void waiting_is_never_negative(void)
 
 	request_init(&req, &ops, NULL);
 	reply_error(&req, 404);
-	req.times = (struct request_times){.suspended = 1000000, .pool = 3000000};
+	req.co.times = (struct coroutine_times){.suspended = 1000000, .pool = 3000000};
 	CU_ASSERT_TRUE(head_has(&req, "await;dur=0.000,"));
 	request_unref(&req);
 }

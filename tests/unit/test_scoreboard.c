@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "../harness.h"
-#include "engine/trace.h"
 #include "scoreboard/board_reader.h"
 #include "scoreboard/scoreboard.h"
 
@@ -509,7 +508,7 @@ static void a_file_that_is_taken_away_is_not_used(void)
 
 static void turn(struct board_slot *slot, uint64_t nanoseconds)
 {
-	trace_turn(slot, board_now() - nanoseconds);
+	board_turn_begins(slot, board_now() - nanoseconds);
 	board_turn_ends(slot);
 	CU_ASSERT_EQUAL(board_get(&slot->turn_since), 0);
 }
@@ -553,13 +552,13 @@ static void the_time_that_a_loop_was_busy_adds_up(void)
 	uint64_t ended;
 
 	CU_ASSERT_EQUAL(board_watch_read(&slot->busy, 1000), 0);
-	trace_turn(slot, 1000);
-	trace_turn(slot, 1700); /* it has begun already */
+	board_turn_begins(slot, 1000);
+	board_turn_begins(slot, 1700); /* it has begun already */
 	CU_ASSERT_EQUAL(board_watch_read(&slot->busy, 1000), 0);
 	CU_ASSERT_EQUAL(board_watch_read(&slot->busy, 4000), 3000);
 	ended = board_turn_ends(slot);
 	CU_ASSERT_EQUAL(board_watch_read(&slot->busy, ended + 5000), ended - 1000);
-	trace_turn(slot, ended + 10);
+	board_turn_begins(slot, ended + 10);
 	CU_ASSERT_EQUAL(board_watch_read(&slot->busy, ended + 30), ended - 1000 + 20);
 	free(slot);
 }

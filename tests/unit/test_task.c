@@ -15,6 +15,7 @@
 #include "../harness.h"
 #include "await/await.h"
 #include "await/sched.h"
+#include "engine/observer.h"
 #include "guide/endpoints.h"
 #include "http/reply.h"
 #include "http/router.h"
@@ -63,7 +64,8 @@ static void on_release(struct request *req)
 	free(req);
 }
 
-static const struct request_ops ops = {.finished = on_finished, .release = on_release};
+static const struct request_ops ops = {
+	.ran = observer_ran, .finished = on_finished, .release = on_release};
 
 static struct request *request_new(const struct route *route)
 {
@@ -81,13 +83,13 @@ static struct request *start(const struct route *route)
 {
 	struct request *req = request_new(route);
 
-	task_resume(req, uv_hrtime());
+	request_resume(req, uv_hrtime());
 	return req;
 }
 
 static void cancel(struct request *req)
 {
-	task_cancel_all(req);
+	coroutine_cancel(&req->co);
 	request_unref(req);
 }
 
@@ -237,7 +239,7 @@ static void gather_three(struct request *req)
 	gather_add_sleep(req, 0.01);
 	AWAIT(req, gather(req));
 	CU_ASSERT_TRUE(uv_hrtime() - *from >= 20000000);
-	CU_ASSERT_EQUAL(req->pending, 0);
+	CU_ASSERT_EQUAL(req->co.pending, 0);
 	leave('r');
 	reply_error(req, 404);
 	ASYNC_END(req);
@@ -329,7 +331,8 @@ static void a_then_b(struct request *req)
 	ASYNC_BEGIN(req);
 	leave('a');
 	AWAIT(req, sleep_for(req, 0));
-	CU_ASSERT_TRUE(req->times.suspended < 60000000000); /* the n-th of a batch as the first */
+	CU_ASSERT_TRUE(req->co.times.suspended <
+		       60000000000); /* the n-th of a batch as the first */
 	leave('b');
 	reply_error(req, 404);
 	ASYNC_END(req);
@@ -410,17 +413,17 @@ static void the_frame_survives_and_times_add_up(struct request *req)
 		AWAIT(req, sleep_for(req, 0.002));
 	}
 	CU_ASSERT_EQUAL(*count, 3);
-	CU_ASSERT_TRUE(req->times.loop >= 3000000);
-	CU_ASSERT_TRUE(req->times.suspended + req->times.loop <= uv_hrtime() - begun_at);
+	CU_ASSERT_TRUE(req->co.times.loop >= 3000000);
+	CU_ASSERT_TRUE(req->co.times.suspended + req->co.times.loop <= uv_hrtime() - begun_at);
 	/* Suspension begins when the handler has returned, the sleep a little earlier. */
-	CU_ASSERT_TRUE(req->times.suspended + req->times.loop >= 6000000);
+	CU_ASSERT_TRUE(req->co.times.suspended + req->co.times.loop >= 6000000);
 	AWAIT(req, run_in_threadpool(req, just_run, &work));
 	/* A thread may have begun, or even ended, before the handler that started it returned. */
-	CU_ASSERT_TRUE(req->times.loop + req->times.suspended >=
-		       req->times.pool + req->times.pool_queue);
-	CU_ASSERT_TRUE(req->times.pool > 0 && req->times.pool_queue > 0);
-	CU_ASSERT_TRUE(req->times.pool <= uv_hrtime() - begun_at);
-	CU_ASSERT_TRUE(req->times.pool_queue <= uv_hrtime() - begun_at);
+	CU_ASSERT_TRUE(req->co.times.loop + req->co.times.suspended >=
+		       req->co.times.pool + req->co.times.pool_queue);
+	CU_ASSERT_TRUE(req->co.times.pool > 0 && req->co.times.pool_queue > 0);
+	CU_ASSERT_TRUE(req->co.times.pool <= uv_hrtime() - begun_at);
+	CU_ASSERT_TRUE(req->co.times.pool_queue <= uv_hrtime() - begun_at);
 	reply_error(req, 404);
 	ASYNC_END(req);
 }
@@ -594,8 +597,10 @@ static void stream_and_wait_for_a_thread(struct request *req)
 
 static void a_stream_that_was_begun_gets_no_other_head(void)
 {
-	static const struct request_ops streaming = {
-		.finished = on_finished, .release = on_release, .stream = on_stream};
+	static const struct request_ops streaming = {.ran = observer_ran,
+						     .finished = on_finished,
+						     .release = on_release,
+						     .stream = on_stream};
 	static const struct route route = ASYNC("/", stream_and_wait_for_a_thread);
 	struct request *req;
 
@@ -604,7 +609,7 @@ static void a_stream_that_was_begun_gets_no_other_head(void)
 	entered();
 	req = request_new(&route);
 	req->ops = &streaming;
-	task_resume(req, uv_hrtime());
+	request_resume(req, uv_hrtime());
 	CU_ASSERT_EQUAL(finished, 1);
 	CU_ASSERT_EQUAL(status, 200);
 	CU_ASSERT_FALSE(retry_after);
@@ -682,8 +687,8 @@ static void let_others_run(struct request *req)
 {
 	ASYNC_BEGIN(req);
 	AWAIT(req, sleep_for(req, 0));
-	CU_ASSERT_TRUE(req->times.ready >= HOLD_MS * UINT64_C(1000000));
-	CU_ASSERT_TRUE(req->times.ready <= req->times.suspended);
+	CU_ASSERT_TRUE(req->co.times.ready >= HOLD_MS * UINT64_C(1000000));
+	CU_ASSERT_TRUE(req->co.times.ready <= req->co.times.suspended);
 	reply_error(req, 404);
 	ASYNC_END(req);
 }
@@ -714,7 +719,8 @@ static void nap_beside_a_hold(void (*handler)(struct request *req), struct board
 	sched.options.board = board;
 	req = request_new(&napper);
 	req->serial = 1;
-	task_resume(req, uv_hrtime());
+	observer_picked_up(req);
+	request_resume(req, uv_hrtime());
 	start(&holder);
 	turn_until(&finished, 2);
 	end(2);
@@ -750,7 +756,8 @@ static void who_waits_for_nothing_but_its_sleep_awaits(void)
 	sched.options.board = &board;
 	req = request_new(&napper);
 	req->serial = 1;
-	task_resume(req, uv_hrtime());
+	observer_picked_up(req);
+	request_resume(req, uv_hrtime());
 	turn_until(&finished, 1);
 	CU_ASSERT_TRUE(spans_of(&board, 1, SPAN_AWAIT) >= NAP_MS - 1);
 	IN_TIME(spans_of(&board, 1, SPAN_READY) == 0);
@@ -881,9 +888,8 @@ static void a_cancelled_ready_request_is_only_released(void)
 
 	begin(0, 0);
 	cancel(start(&route));
-	CU_ASSERT_EQUAL(released, 0); /* the ready queue still has it */
-	turn();
 	CU_ASSERT_EQUAL(released, 1);
+	turn();
 	CU_ASSERT_EQUAL(finished, 0);
 	CU_ASSERT_STRING_EQUAL(trail, "a");
 	end(1);
@@ -952,7 +958,7 @@ static void cancelling_twice_does_no_harm(void)
 
 	begin(0, 0);
 	req = start(&minute);
-	task_cancel_all(req);
+	coroutine_cancel(&req->co);
 	cancel(req);
 	end(1);
 }
@@ -1016,7 +1022,7 @@ static void a_running_job_left_behind_keeps_its_memory(void)
 	run_in_threadpool(req, wait_at_gate, &work);
 	entered();
 	req->route = &(struct route)ASYNC("/", say_nothing);
-	task_resume(req, uv_hrtime());
+	request_resume(req, uv_hrtime());
 	CU_ASSERT_EQUAL(finished, 1);
 	CU_ASSERT_EQUAL(released, 0);
 	sem_post(&work.gate);
@@ -1082,7 +1088,7 @@ static void refused_without_memory(void (*handler)(struct request *req), unsigne
 	req = request_new(&route);
 	request_alloc(req, REQUEST_INLINE);
 	memory_fail_after(0);
-	task_resume(req, uv_hrtime());
+	request_resume(req, uv_hrtime());
 	memory_restore();
 	CU_ASSERT_EQUAL(finished, 1);
 	CU_ASSERT_EQUAL(status, 503);
@@ -1135,7 +1141,7 @@ static void half_a_gather_is_cancelled(void)
 	req = request_new(&route);
 	request_alloc(req, REQUEST_INLINE);
 	memory_fail_after(2); /* the first sleep and the heap */
-	task_resume(req, uv_hrtime());
+	request_resume(req, uv_hrtime());
 	memory_restore();
 	CU_ASSERT_EQUAL(status, 503);
 	CU_ASSERT_EQUAL(sched.timers.count, 0);
@@ -1172,7 +1178,7 @@ static int whole_request(const char *path, const char *query)
 	finished = 0;
 	request_ref(req);
 	if (router_route(&endpoints, req))
-		task_resume(req, uv_hrtime());
+		request_resume(req, uv_hrtime());
 	else
 		on_finished(req);
 	turn_until(&finished, 1);

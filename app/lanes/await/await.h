@@ -1,36 +1,34 @@
 /*
- * AWAIT: stackless coroutines for handlers.
- *
- * A handler is one function. AWAIT remembers the line, starts what is to be waited for, and
- * returns: that gives the loop back. When it is done the function is called again and jumps to
- * the remembered line. So locals do not survive an AWAIT: what must lives in the request's frame
- * (request_frame) and is declared before ASYNC_BEGIN.
+ * AWAIT: how a function of a coroutine waits.
  *
  *	ASYNC_BEGIN(req);                    // after the declarations
  *	AWAIT(req, sleep_for(req, 1.5));     // gives the loop back for 1.5 s
  *	ASYNC_END(req);                      // last line
  *
+ * It remembers the line, starts what is to be waited for, and returns; when that is done the
+ *function is called again, and goes on behind it. So locals do not survive an AWAIT: what must,
+ *lives in the request's frame and is declared before ASYNC_BEGIN.
+ *
  * The three are a switch statement in disguise (Simon Tatham, "Coroutines in C"), therefore: no
- * switch around an AWAIT, one AWAIT per line, and `return` ends the handler.
+ * switch around an AWAIT, one AWAIT per line, and `return` ends the function.
  */
 #ifndef LANES_AWAIT_AWAIT_H
 #define LANES_AWAIT_AWAIT_H
 
-#include "await/task.h"
-
-#define ASYNC_BEGIN(req)                                                                           \
-	switch ((req)->resume_line) {                                                              \
+/* who->co is the struct coroutine. */
+#define ASYNC_BEGIN(who)                                                                           \
+	switch ((who)->co.line) {                                                                  \
 	case 0:
 
-#define AWAIT(req, start)                                                                          \
+#define AWAIT(who, start)                                                                          \
 	do {                                                                                       \
-		(req)->resume_line = __LINE__;                                                     \
-		(req)->suspended = true;                                                           \
+		(who)->co.line = __LINE__;                                                         \
+		(who)->co.suspended = true;                                                        \
 		start;                                                                             \
 		return;                                                                            \
 	case __LINE__:;                                                                            \
 	} while (0)
 
-#define ASYNC_END(req) }
+#define ASYNC_END(who) }
 
 #endif

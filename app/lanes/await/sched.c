@@ -3,8 +3,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "await/task.h"
-#include "http/request.h"
+#include "await/coroutine.h"
 
 enum {
 	BATCH = 64,	   /* requests that are resumed before the loop looks at its sockets */
@@ -14,18 +13,33 @@ enum {
 /* Where a loop writes that nobody watches. */
 static struct board_slot unseen;
 
-void sched_ready(struct sched *sched, struct request *req)
+void sched_ready(struct sched *sched, struct coroutine *co)
 {
-	if (req->ready)
+	if (co->ready)
 		return;
-	req->ready = true;
-	request_ref(req);
-	req->ready_next = NULL;
-	if (sched->ready_first)
-		sched->ready_last->ready_next = req;
+	co->ready = true;
+	co->ready_next = NULL;
+	co->ready_prev = sched->ready_last;
+	if (sched->ready_last)
+		sched->ready_last->ready_next = co;
 	else
-		sched->ready_first = req;
-	sched->ready_last = req;
+		sched->ready_first = co;
+	sched->ready_last = co;
+}
+
+void sched_unready(struct sched *sched, struct coroutine *co)
+{
+	if (!co->ready)
+		return;
+	co->ready = false;
+	if (co->ready_prev)
+		co->ready_prev->ready_next = co->ready_next;
+	else
+		sched->ready_first = co->ready_next;
+	if (co->ready_next)
+		co->ready_next->ready_prev = co->ready_prev;
+	else
+		sched->ready_last = co->ready_prev;
 }
 
 static void on_idle(uv_idle_t *handle)
@@ -38,19 +52,16 @@ static void on_idle(uv_idle_t *handle)
  * could starve them; and so have the many that may become ready at once. */
 static void run_batch(struct sched *sched)
 {
-	const struct request *last = sched->ready_last;
-	bool more = sched->ready_first != NULL;
+	const struct coroutine *last = sched->ready_last;
+	bool more = last != NULL;
 	uint64_t now = more ? uv_hrtime() : 0;
 
-	for (unsigned i = 0; i < BATCH && more; i++) {
-		struct request *req = sched->ready_first;
+	for (unsigned i = 0; i < BATCH && more && sched->ready_first; i++) {
+		struct coroutine *co = sched->ready_first;
 
-		more = req != last;
-		sched->ready_first = req->ready_next;
-		req->ready = false;
-		if (req->suspended && !req->cancelled)
-			now = task_resume(req, now);
-		request_unref(req);
+		more = co != last;
+		sched_unready(sched, co);
+		now = co->ops->resume(co, now);
 	}
 	if (sched->options.settled)
 		sched->options.settled(sched->options.owner);
@@ -100,7 +111,7 @@ static void take_back(struct job *job)
 
 	for (; job; job = next) {
 		next = job->next;
-		task_job_done(job);
+		coroutine_job_done(job);
 	}
 }
 
@@ -113,8 +124,8 @@ static void on_wake(uv_poll_t *handle, int status, int events)
 	(void)events;
 	if (read(sched->wake_fd, &count, sizeof(count)) < 0)
 		return; /* EAGAIN: somebody else's wake-up was served already */
-	take_back(pool_reap(sched->blocking));
-	take_back(pool_reap(sched->cpu));
+	take_back(thread_pool_reap(sched->blocking));
+	take_back(thread_pool_reap(sched->cpu));
 }
 
 static int open_pools(struct sched *sched)
@@ -132,7 +143,7 @@ static int open_pools(struct sched *sched)
 	}
 	sched->wake_fd = fd;
 	sched->wake.data = sched;
-	sched->blocking = pool_open(&(struct pool_options){
+	sched->blocking = thread_pool_open(&(struct thread_pool_options){
 		.name = "blocking",
 		.threads = o->threads,
 		.spares = o->spare_threads,
@@ -140,7 +151,7 @@ static int open_pools(struct sched *sched)
 		.wake_fd = sched->wake_fd,
 		.board = &o->board->pools[BOARD_BLOCKING],
 	});
-	sched->cpu = pool_open(&(struct pool_options){
+	sched->cpu = thread_pool_open(&(struct thread_pool_options){
 		.name = "cpu",
 		.threads = o->cpu_threads,
 		.queue = o->cpu_queue,
@@ -175,17 +186,11 @@ int sched_open(struct sched *sched, uv_loop_t *loop, const struct sched_options 
 void sched_close(struct sched *sched)
 {
 	struct job *done;
-	bool idle = pool_close(sched->blocking, &done);
+	bool idle = thread_pool_close(sched->blocking, &done);
 
 	take_back(done);
-	idle = pool_close(sched->cpu, &done) && idle;
+	idle = thread_pool_close(sched->cpu, &done) && idle;
 	take_back(done);
-	while (sched->ready_first) {
-		struct request *req = sched->ready_first;
-
-		sched->ready_first = req->ready_next;
-		request_unref(req);
-	}
 	uv_close((uv_handle_t *)&sched->prepare, NULL);
 	uv_close((uv_handle_t *)&sched->check, NULL);
 	uv_close((uv_handle_t *)&sched->idle, NULL);

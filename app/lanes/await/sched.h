@@ -1,8 +1,8 @@
 /*
- * The scheduler of one loop: which requests are ready to go on, and what they can wait for.
+ * The scheduler of one loop: which coroutines are ready to go on, and what they can wait for.
  *
- * A request that may go on is put on the ready queue, never resumed on the spot: so no handler is
- * re-entered from inside a call it made, and the answers that become ready in one turn of the
+ * A coroutine that may go on is put on the ready queue, never resumed on the spot: so no function
+ * is re-entered from inside a call it made, and the answers that become ready in one turn of the
  * loop are written together. The queue is run after poll, and again after the timers.
  *
  * All functions belong to the loop's thread.
@@ -19,7 +19,7 @@
 #include "await/timers.h"
 #include "scoreboard/scoreboard.h"
 
-struct request;
+struct coroutine;
 
 struct sched_options {
 	unsigned threads;	/* of the blocking pool; 0: no pools, jobs run inline (prefork) */
@@ -29,7 +29,7 @@ struct sched_options {
 	size_t cpu_queue;
 	int cpu_nice;
 	struct board_slot *board; /* where the loop shows itself; NULL: nowhere */
-	/* Called when a batch of ready requests has run; may be NULL. */
+	/* Called when a batch has run; may be NULL. */
 	void (*settled)(void *owner);
 	void *owner;
 };
@@ -38,10 +38,10 @@ struct sched {
 	struct sched_options options;
 	uv_loop_t *loop;
 	struct timers timers;
-	struct pool *blocking;
-	struct pool *cpu;
-	struct request *ready_first;
-	struct request *ready_last;
+	struct thread_pool *blocking;
+	struct thread_pool *cpu;
+	struct coroutine *ready_first;
+	struct coroutine *ready_last;
 	uv_prepare_t prepare;
 	uv_check_t check;
 	uv_idle_t idle; /* active while something is ready: poll must not block */
@@ -63,8 +63,10 @@ void sched_close(struct sched *sched);
  * last slept in poll, for whoever had come before that was served. */
 uint64_t sched_busy(struct sched *sched, uint64_t now);
 
-/* Queues a suspended request to be resumed in the next batch, with a reference of its own; a
- * second time does nothing. */
-void sched_ready(struct sched *sched, struct request *req);
+/* Queues a suspended coroutine to be resumed in the next batch; a second time does nothing … */
+void sched_ready(struct sched *sched, struct coroutine *co);
+
+/* … or no longer: nobody wants it any more. */
+void sched_unready(struct sched *sched, struct coroutine *co);
 
 #endif

@@ -20,8 +20,8 @@ struct job_list {
 	struct job *last;
 };
 
-struct pool {
-	struct pool_options options;
+struct thread_pool {
+	struct thread_pool_options options;
 	pthread_mutex_t lock; /* guards all below */
 	pthread_cond_t work;
 	struct job_list queue;
@@ -61,10 +61,10 @@ static void list_remove(struct job_list *list, struct job *job)
 		list->last = job->prev;
 }
 
-struct pool *pool_open(const struct pool_options *options)
+struct thread_pool *thread_pool_open(const struct thread_pool_options *options)
 {
 	size_t most = (size_t)options->threads + options->spares;
-	struct pool *pool = calloc(1, sizeof(*pool) + most * sizeof(pool->ids[0]));
+	struct thread_pool *pool = calloc(1, sizeof(*pool) + most * sizeof(pool->ids[0]));
 
 	if (!pool)
 		return NULL;
@@ -78,14 +78,14 @@ struct pool *pool_open(const struct pool_options *options)
 }
 
 /* Threads that work for somebody: those that the limit is for. */
-static unsigned at_work(const struct pool *pool)
+static unsigned at_work(const struct thread_pool *pool)
 {
 	return pool->running - pool->abandoned;
 }
 
 /* A thread that runs an abandoned job is lost for as long as that takes. Another may be started in
  * its place, but not without end: who asks and leaves would have any number of them. */
-static unsigned most_threads(const struct pool *pool)
+static unsigned most_threads(const struct thread_pool *pool)
 {
 	unsigned spares = pool->options.spares;
 
@@ -93,7 +93,7 @@ static unsigned most_threads(const struct pool *pool)
 }
 
 /* Threads that could take a job now. */
-static unsigned free_threads(const struct pool *pool)
+static unsigned free_threads(const struct thread_pool *pool)
 {
 	unsigned idle = pool->threads - pool->running;
 	unsigned allowed = pool->options.threads - at_work(pool);
@@ -101,7 +101,7 @@ static unsigned free_threads(const struct pool *pool)
 	return idle < allowed ? idle : allowed;
 }
 
-static void wake_loop(struct pool *pool)
+static void wake_loop(struct thread_pool *pool)
 {
 	/* EAGAIN means that the counter is full: the loop has plenty to wake up for. */
 	while (write(pool->options.wake_fd, &(uint64_t){1}, sizeof(uint64_t)) < 0 && errno == EINTR)
@@ -109,7 +109,7 @@ static void wake_loop(struct pool *pool)
 }
 
 /* With the lock held, so the board has one writer at a time. */
-static void show(struct pool *pool)
+static void show(struct thread_pool *pool)
 {
 	struct board_threads *board = pool->options.board;
 
@@ -124,7 +124,7 @@ static void show(struct pool *pool)
  * not keep the loop waiting for it. */
 /* One thread is woken at a time; when it takes its job, it wakes the next if there is more to do.
  * So a burst of short jobs is done by the few threads that are awake anyway. */
-static bool wants_wake(struct pool *pool)
+static bool wants_wake(struct thread_pool *pool)
 {
 	bool wanted = pool->queue.first && pool->asleep && !pool->waking && free_threads(pool);
 
@@ -133,7 +133,7 @@ static bool wants_wake(struct pool *pool)
 }
 
 /* A held loop hears of nobody's leaving. With the lock held, under which a job that is still queued
- * is taken out before its connection is closed (pool_cancel). */
+ * is taken out before its connection is closed (thread_pool_cancel). */
 static bool is_pointless(const struct job *job)
 {
 	struct pollfd peer = {.fd = job->peer, .events = POLLRDHUP};
@@ -141,7 +141,7 @@ static bool is_pointless(const struct job *job)
 	return job->peer && job->started - job->queued > PROMPT_NS && poll(&peer, 1, 0) == 1;
 }
 
-static void run_job(struct pool *pool, struct job *job, unsigned thread)
+static void run_job(struct thread_pool *pool, struct job *job, unsigned thread)
 {
 	struct board_doing unseen = {0};
 	struct board_doing *board =
@@ -185,7 +185,7 @@ static void run_job(struct pool *pool, struct job *job, unsigned thread)
 
 static void *thread_main(void *argument)
 {
-	struct pool *pool = argument;
+	struct thread_pool *pool = argument;
 	unsigned thread;
 	char name[16];
 
@@ -213,7 +213,7 @@ static void *thread_main(void *argument)
 
 /* Signals are the loop's business, so threads are born with all of them blocked. A failure is no
  * error as long as there is another thread to do the work. */
-static void start_thread(struct pool *pool)
+static void start_thread(struct thread_pool *pool)
 {
 	pthread_attr_t attr;
 	sigset_t all;
@@ -231,7 +231,7 @@ static void start_thread(struct pool *pool)
 		pool->threads++;
 }
 
-static void start_thread_if_needed(struct pool *pool)
+static void start_thread_if_needed(struct thread_pool *pool)
 {
 	if (pool->queued >= free_threads(pool) && at_work(pool) < pool->options.threads &&
 	    pool->threads < most_threads(pool))
@@ -240,7 +240,7 @@ static void start_thread_if_needed(struct pool *pool)
 
 /* A job queued for a thread that is about to wake up, or being born, does not wait: what counts as
  * the queue's length is the jobs beyond the threads that are free. */
-int pool_submit(struct pool *pool, struct job *job)
+int thread_pool_submit(struct thread_pool *pool, struct job *job)
 {
 	bool wake = false;
 	int err = 0;
@@ -264,7 +264,7 @@ int pool_submit(struct pool *pool, struct job *job)
 	return err;
 }
 
-bool pool_cancel(struct pool *pool, struct job *job)
+bool thread_pool_cancel(struct thread_pool *pool, struct job *job)
 {
 	bool dropped;
 	bool wake;
@@ -288,7 +288,7 @@ bool pool_cancel(struct pool *pool, struct job *job)
 	return dropped;
 }
 
-struct job *pool_reap(struct pool *pool)
+struct job *thread_pool_reap(struct thread_pool *pool)
 {
 	struct job *first;
 
@@ -299,7 +299,7 @@ struct job *pool_reap(struct pool *pool)
 	return first;
 }
 
-bool pool_close(struct pool *pool, struct job **done)
+bool thread_pool_close(struct thread_pool *pool, struct job **done)
 {
 	bool busy;
 

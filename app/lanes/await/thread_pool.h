@@ -6,8 +6,8 @@
  * the limit, and then kept. The limit is for jobs that somebody waits for: one that is cancelled
  * while it runs is abandoned, goes on, and no longer counts, as with anyio's abandon_on_cancel;
  * spare threads stand in for those that run such jobs. A finished job
- * goes onto a list that the loop empties (pool_reap) when the pool's eventfd becomes readable; one
- * wake-up serves however many jobs are on the list.
+ * goes onto a list that the loop empties (thread_pool_reap) when the pool's eventfd becomes
+ * readable; one wake-up serves however many jobs are on the list.
  *
  * Not libuv's queue: that one is shared, unbounded and has four threads (DESIGN: "Threads").
  */
@@ -20,8 +20,9 @@
 
 #include "scoreboard/scoreboard.h"
 
-/* One piece of work. Its memory is the submitter's, from pool_submit() until pool_reap() has
- * handed it back or pool_cancel() said true; and before that peer must not be closed. */
+/* One piece of work. Its memory is the submitter's, from thread_pool_submit() until
+ * thread_pool_reap() has handed it back or thread_pool_cancel() said true; and before that peer
+ * must not be closed. */
 struct job {
 	void (*run)(struct job *job); /* on the pool's thread */
 	struct job *next;
@@ -38,7 +39,7 @@ struct job {
 	bool dropped; /* a thread took it and found that peer had hung up: run() was not called */
 };
 
-struct pool_options {
+struct thread_pool_options {
 	const char *name;	     /* of the threads; up to 10 characters; static */
 	unsigned threads;	     /* at most so many at work, at least 1 */
 	unsigned spares;	     /* more, in place of those that run abandoned jobs */
@@ -48,25 +49,25 @@ struct pool_options {
 	struct board_threads *board; /* where the pool shows itself; NULL: nowhere */
 };
 
-struct pool;
+struct thread_pool;
 
 /* Makes a pool; no thread is started yet. NULL if memory is out. */
-struct pool *pool_open(const struct pool_options *options);
+struct thread_pool *thread_pool_open(const struct thread_pool_options *options);
 
 /* Queues the job. 0, or -EAGAIN if the queue is full or no thread could be started at all. */
-int pool_submit(struct pool *pool, struct job *job);
+int thread_pool_submit(struct thread_pool *pool, struct job *job);
 
 /* Drops a job that no thread has taken yet: true, and it will never run. False: it runs, from now
- * on abandoned, or has run, and comes back through pool_reap(). */
-bool pool_cancel(struct pool *pool, struct job *job);
+ * on abandoned, or has run, and comes back through thread_pool_reap(). */
+bool thread_pool_cancel(struct thread_pool *pool, struct job *job);
 
 /* All jobs done since the last call, oldest first, linked by next; NULL if none. */
-struct job *pool_reap(struct pool *pool);
+struct job *thread_pool_reap(struct thread_pool *pool);
 
 /* Ends the threads and frees the pool. Jobs still queued are dropped; those that are done and were
- * not reaped are handed back in *done, as by pool_reap(). If a job is running, which nothing can
- * interrupt, it returns false and leaves the pool to the end of the process: wake_fd must then stay
- * open. NULL is allowed, and has nothing done. */
-bool pool_close(struct pool *pool, struct job **done);
+ * not reaped are handed back in *done, as by thread_pool_reap(). If a job is running, which nothing
+ * can interrupt, it returns false and leaves the pool to the end of the process: wake_fd must then
+ * stay open. NULL is allowed, and has nothing done. */
+bool thread_pool_close(struct thread_pool *pool, struct job **done);
 
 #endif

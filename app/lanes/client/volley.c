@@ -6,7 +6,7 @@
 #include <string.h>
 #include <uv.h>
 
-#define container_of(ptr, type, member) ((type *)((char *)(ptr) - (offsetof(type, member))))
+#include "base/util.h"
 
 enum { NS_PER_MS = 1000000, READ_SIZE = 65536 };
 

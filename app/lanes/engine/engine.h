@@ -12,13 +12,12 @@
 
 #include "await/sched.h"
 #include "base/budget.h"
+#include "base/util.h"
 #include "engine/listen.h"
 #include "engine/options.h"
 #include "fcgi/responder.h"
 #include "http/router.h"
 #include "scoreboard/scoreboard.h"
-
-#define container_of(ptr, type, member) ((type *)((char *)(ptr) - (offsetof(type, member))))
 
 enum { READ_SIZE = 65536 };
 

@@ -3,10 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "await/task.h"
 #include "base/log.h"
 #include "engine/conn.h"
-#include "engine/trace.h"
+#include "engine/observer.h"
 #include "http/reply.h"
 
 /* Blocks of finished requests that are kept for the next ones: malloc takes its slow path for a
@@ -190,15 +189,15 @@ static void exchange_stream_drained(struct request *req)
 	struct exchange *exchange = container_of(req, struct exchange, req);
 
 	if (!stream_is_taken(exchange))
-		task_add(req, &exchange->stream.task, cancel_wait);
-	gather(req);
+		task_begin(&req->co, &exchange->stream.task, cancel_wait);
+	coroutine_gather(&req->co);
 }
 
 void exchange_taken(struct conn *conn)
 {
 	for (struct exchange *exchange = conn->streams; exchange; exchange = exchange->stream.next)
-		if (exchange->stream.task.req && stream_is_taken(exchange))
-			task_done(&exchange->stream.task);
+		if (exchange->stream.task.co && stream_is_taken(exchange))
+			task_end(&exchange->stream.task);
 }
 
 /* ---- the answer ---- */
@@ -227,6 +226,7 @@ static void exchange_finished(struct request *req)
 
 static const struct request_ops exchange_ops = {
 	.param = exchange_param,
+	.ran = observer_ran,
 	.finished = exchange_finished,
 	.stream = exchange_stream,
 	.stream_is_read = exchange_stream_is_read,
@@ -261,7 +261,7 @@ static struct fcgi_request *on_begin(void *owner)
 	exchange->stream.open = false;
 	conn_ref(conn);
 	exchange->req.serial = ++engine->serial;
-	exchange->req.peer = conn->fd;
+	exchange->req.co.peer = conn->fd;
 	count_in_flight(engine, 1);
 	return &exchange->fcgi;
 }
@@ -281,7 +281,7 @@ __attribute__((noinline)) static bool take_params(struct exchange *exchange)
 	while (fcgi_params_next(params, &at, &name, &value))
 		request_take_param(&exchange->req, name, value);
 	request_params_done(&exchange->req,
-			    sched_busy(exchange->req.sched, exchange->req.times.received));
+			    sched_busy(exchange->req.co.sched, exchange->req.times.received));
 	return at == params->len;
 }
 
@@ -326,7 +326,6 @@ static void arrived(struct engine *engine, struct exchange *exchange)
 static uint64_t start(struct exchange *exchange, uint64_t now)
 {
 	const struct engine *engine = exchange->conn->engine;
-	struct board_slot *board = engine->board;
 	struct request *req = &exchange->req;
 	bool routed = false;
 
@@ -343,11 +342,11 @@ static uint64_t start(struct exchange *exchange, uint64_t now)
 		reply_error(req, refusal(engine, FCGI_INPUT_STDIN_TOO_LARGE));
 		routed = false;
 	}
-	trace_picked_up(board, req);
+	observer_picked_up(req);
 	if (routed)
-		return task_resume(req, now);
+		return request_resume(req, now);
 	now = uv_hrtime();
-	trace_ran(board, req, req->times.received, now, true);
+	observer_ran(req, req->times.received, now, true);
 	exchange_finished(req);
 	return now;
 }
@@ -385,18 +384,19 @@ static void answer_instead(struct exchange *exchange, int status)
 	struct request answer;
 	uint64_t now = uv_hrtime();
 
-	task_cancel_all(&exchange->req);
+	coroutine_cancel(&exchange->req.co);
 	request_init(&answer, &exchange_ops, &engine->sched);
 	answer.serial = exchange->req.serial;
-	answer.route_number = exchange->req.route_number;
 	answer.times = exchange->req.times;
+	answer.co.times = exchange->req.co.times;
+	answer.co.owner = exchange->req.co.owner;
 	answer.method = exchange->req.method;
 	reply_error(&answer, status);
 	if (exchange->stream.open) {
 		answer.reply.begun = true;
 		answer.reply.body = (struct slice){"", 0};
 	}
-	trace_ran(engine->board, &answer, now, now, true);
+	observer_ran(&answer, now, now, true);
 	send_reply(exchange, &answer);
 	request_unref(&exchange->req);
 }
@@ -451,8 +451,8 @@ static void on_gone(void *owner, struct fcgi_request *fcgi)
 	count_in_flight(conn->engine, -1);
 	if (!exchange->req.times.received)
 		exchange->req.times.received = now;
-	trace_gone(conn->engine->board, &exchange->req, now);
-	task_cancel_all(&exchange->req);
+	observer_gone(&exchange->req, now);
+	coroutine_cancel(&exchange->req.co);
 	request_unref(&exchange->req);
 }
 

@@ -25,12 +25,10 @@
 #include <uv.h>
 
 #include "await/sched.h"
-#include "await/task.h"
 #include "base/log.h"
-#include "engine/trace.h"
+#include "base/util.h"
+#include "engine/observer.h"
 #include "http/reply.h"
-
-#define container_of(ptr, type, member) ((type *)((char *)(ptr) - (offsetof(type, member))))
 
 enum {
 	ACCEPT_RETRY_MS = 100, /* when descriptors or memory have run out */
@@ -140,6 +138,7 @@ static void request_release(struct request *req)
 
 static const struct request_ops ops = {
 	.param = request_variable,
+	.ran = observer_ran,
 	.finished = request_finished,
 	.release = request_release,
 };
@@ -207,15 +206,15 @@ static void handle(struct prefork *p)
 	p->req.times.received = uv_hrtime();
 	p->finished = false;
 	answered = refused(p);
-	trace_picked_up(p->board, &p->req);
+	observer_picked_up(&p->req);
 	if (is_gone(p)) {
-		trace_gone(p->board, &p->req, uv_hrtime());
+		observer_gone(&p->req, uv_hrtime());
 		p->finished = true;
 	} else if (answered) {
-		trace_ran(p->board, &p->req, p->req.times.received, uv_hrtime(), true);
+		observer_ran(&p->req, p->req.times.received, uv_hrtime(), true);
 		request_finished(&p->req);
 	} else {
-		task_resume(&p->req, uv_hrtime());
+		request_resume(&p->req, uv_hrtime());
 	}
 	while (!p->finished)
 		uv_run(&p->loop, UV_RUN_DEFAULT);

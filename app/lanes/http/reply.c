@@ -141,6 +141,7 @@ bool reply_stream(struct request *req, const char *type)
 	}
 	reply_bytes(req, 200, type, (struct slice){"", 0});
 	req->reply.streams = true;
+	req->co.untold = true;
 	return !slice_is(req->method, "HEAD") && stream_write(req, (struct slice){"", 0});
 }
 
@@ -256,14 +257,15 @@ static char *put_ms(char *at, uint64_t ns)
 	return at;
 }
 
-static char *put_times(char *at, const struct request_times *times)
+static char *put_times(char *at, const struct request *req)
 {
+	const struct coroutine_times *times = &req->co.times;
 	uint64_t other = times->pool_queue + times->pool + times->ready;
 	uint64_t await = times->suspended > other ? times->suspended - other : 0;
 
 	at = put(at, "\r\nServer-Timing: ");
-	if (times->queue_known)
-		at = put(put_ms(put(at, "queue;dur="), times->queue), ", ");
+	if (req->times.queue_known)
+		at = put(put_ms(put(at, "queue;dur="), req->times.queue), ", ");
 	at = put_ms(put(at, "loop;dur="), times->loop);
 	at = put_ms(put(at, ", await;dur="), await);
 	at = put_ms(put(at, ", pool-queue;dur="), times->pool_queue);
@@ -293,7 +295,7 @@ void reply_head(const struct request *req, const char *worker, struct buffer *ou
 		at = put_u64(put(at, "\r\nContent-Length: "), reply->body.len);
 	at = put(at, "\r\nCache-Control: no-store\r\nX-Lanes-Worker: ");
 	at = put_u64(put(put_slice(at, name), "\r\nX-Lanes-Request: "), (uint32_t)req->serial);
-	at = put_times(at, &req->times);
+	at = put_times(at, req);
 	at = put(at, "\r\n");
 	at = put_slice(at, reply->headers);
 	at = put(at, "\r\n");

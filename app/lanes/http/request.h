@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "await/coroutine.h"
 #include "base/slice.h"
 
 struct budget;
@@ -20,7 +21,6 @@ struct json_object;
 struct request;
 struct route;
 struct sched;
-struct task;
 
 enum {
 	REQUEST_FRAME_SIZE = 96, /* bytes a handler's frame may have */
@@ -31,6 +31,9 @@ enum {
 struct request_ops {
 	/* The value of a CGI variable as the web server sent it, or {NULL, 0}. */
 	struct slice (*param)(const struct request *req, const char *name);
+	/* The handler ran from begun to ended (uv_hrtime()); over: for the last time, and the reply
+	 * is there. For observers. Loop thread. */
+	void (*ran)(struct request *req, uint64_t begun, uint64_t ended, bool over);
 	/* The handler has returned for the last time and the reply is complete. Loop thread. */
 	void (*finished)(struct request *req);
 	/* Sends bytes of a reply that has no end yet, before them its head (once). False: no more
@@ -55,26 +58,20 @@ struct reply {
 	struct slice headers;	  /* further "Name: value\r\n" lines, in the arena */
 };
 
-/* Where the time went, in nanoseconds (Server-Timing). */
+/* When it came, in nanoseconds. Where its time went since, the coroutine knows. */
 struct request_times {
-	uint64_t received;   /* uv_hrtime() when all of the request was there; 0 before */
-	uint64_t queue;	     /* from nginx's sending to received, if that is known */
-	uint64_t loop;	     /* running on the loop, or on the prefork process */
-	uint64_t suspended;  /* from AWAIT to being resumed */
-	uint64_t pool_queue; /* waiting for a thread; part of suspended */
-	uint64_t pool;	     /* running on a thread; part of suspended */
-	uint64_t ready;	     /* from being woken to being run; part of suspended */
-	bool queue_known;    /* nginx said when, and our clock agrees */
+	uint64_t received; /* uv_hrtime() when all of the request was there; 0 before */
+	uint64_t queue;	   /* from nginx's sending to received, if that is known */
+	bool queue_known;  /* nginx said when, and our clock agrees */
 };
 
 struct request {
 	const struct request_ops *ops;
-	struct sched *sched;	   /* the loop it lives on */
+	struct coroutine co;	   /* its handler */
 	const struct route *route; /* NULL until routed, and if nothing matched */
 	uint64_t serial;	   /* of this worker: what logs call the request */
 	uint32_t refs;
 	struct budget *budget; /* of the memory it takes besides; NULL: none */
-	int peer;	       /* descriptor of its connection; 0: none */
 	uint16_t route_number; /* of the route in its table, from 1; 0: none */
 
 	/* What was asked. Borrowed from the params. */
@@ -88,20 +85,6 @@ struct request {
 
 	struct reply reply;
 	struct request_times times;
-
-	/* The coroutine: await/ alone touches these. */
-	int resume_line;	  /* where AWAIT left the handler */
-	bool suspended;		  /* it waits for its tasks */
-	bool refused;		  /* a task could not start: the reply is a 503 */
-	bool ready;		  /* it is on the ready queue */
-	bool pooled;		  /* what it waited for last was a thread */
-	bool cancelled;		  /* nobody wants the reply; never resumed, only released */
-	uint32_t pending;	  /* tasks started and not yet done */
-	uint64_t suspended_since; /* uv_hrtime() */
-	uint64_t woken;		  /* uv_hrtime() when what it waited for was there; 0: unknown */
-	struct task *tasks;	  /* what has to be cancelled with it */
-	struct task *spare;	  /* sleeps that are over, for the next ones */
-	struct request *ready_next;
 
 	struct arena_chunk *chunks; /* allocations that did not fit the block */
 	size_t arena_used;
@@ -136,6 +119,29 @@ void *request_frame(struct request *req, size_t size);
 
 /* The value of a CGI variable ("HTTP_USER_AGENT"), or {NULL, 0}. Valid as long as the request. */
 struct slice request_param(const struct request *req, const char *name);
+
+/* Runs the handler of req->route, or goes on with it: ASYNC on the loop; SYNC through the thread
+ * pool. When it is over there is a reply, if only an error's, and ops->finished() is called,
+ * possibly before this returns. now is uv_hrtime(), or when the handler before this one gave the
+ * loop back; returns when this one did. */
+uint64_t request_resume(struct request *req, uint64_t now);
+
+/* ---- what a handler can wait for; in AWAIT, but for those that only begin ---- */
+
+/* AWAIT(req, sleep_for(req, 1.5)): goes on after that many seconds; asyncio.sleep(). */
+void sleep_for(struct request *req, double seconds);
+
+/* AWAIT(req, run_in_threadpool(req, fn, arg)): fn(arg) runs on a thread of the blocking pool, and
+ * the handler goes on when it has returned. fn may touch nothing but arg; arg must live as long
+ * as the request (frame, request_alloc). */
+void run_in_threadpool(struct request *req, void (*fn)(void *arg), void *arg);
+
+/* The same on the CPU pool: one thread per core, of low priority. */
+void run_in_cpu_pool(struct request *req, void (*fn)(void *arg), void *arg);
+
+/* Begins a sleep without waiting for it; AWAIT(req, gather(req)) then waits for all of them. */
+void gather_add_sleep(struct request *req, double seconds);
+void gather(struct request *req);
 
 /* Loop thread only. */
 void request_ref(struct request *req);

@@ -6,8 +6,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "http/router.h"
-
 enum {
 	NS_PER_S = 1000000000,
 	TRIES = 100, /* reading what a worker changes much more slowly */
@@ -95,7 +93,7 @@ static void read_routes(struct worker_state *worker)
 
 		board_text(worker->paths[i], from->path, sizeof(from->path));
 		*to = (struct route_state){.route = (uint16_t)i,
-					   .is_async = board_get(&from->kind) == ROUTE_ASYNC};
+					   .is_async = board_get(&from->is_async) != 0};
 		for (unsigned b = 0; b < BOARD_BUCKETS; b++)
 			to->count += to->buckets[b] = board_get(&from->buckets[b]);
 		to->seconds = (double)board_get(&from->nanoseconds) / NS_PER_S;

@@ -62,7 +62,7 @@ struct board_span {
 
 struct board_route {
 	char path[BOARD_PATH];
-	word kind;	  /* enum route_kind */
+	word is_async;
 	word nanoseconds; /* of all, from being sent to being answered */
 	word buckets[BOARD_BUCKETS];
 };
@@ -243,6 +243,15 @@ static inline void board_span(struct board_slot *slot, uint64_t what, uint64_t s
 
 /* A request was answered: counts it. nanoseconds from being sent to now. */
 void board_answered(struct board_slot *slot, uint64_t owner, uint64_t nanoseconds);
+
+/* The loop has something to do since now, if it had nothing before. */
+static inline void board_turn_begins(struct board_slot *slot, uint64_t now)
+{
+	if (board_get(&slot->turn_since))
+		return;
+	board_set(&slot->turn_since, now);
+	board_watch_start(&slot->busy, now);
+}
 
 /* The loop goes back to poll now, which is returned; nothing happens, and 0 is, if it had nothing
  * to do. */

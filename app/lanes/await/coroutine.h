@@ -1,0 +1,120 @@
+/*
+ * Stackless coroutines: functions that give the loop back while they wait.
+ *
+ * Such a function remembers a line, starts what it waits for, and returns (AWAIT, below). When that
+ * is done it is called again, and jumps to the remembered line. What it waits for are tasks: all
+ * that were started, and it goes on once, from the ready queue, when the last of them is done.
+ * Whoever embeds a struct coroutine says what is called, and what happens when it has returned for
+ * the last time; nothing here knows what the coroutine is for.
+ *
+ * All functions belong to the loop's thread.
+ */
+#ifndef LANES_AWAIT_COROUTINE_H
+#define LANES_AWAIT_COROUTINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct coroutine;
+struct job;
+struct sched;
+struct task;
+
+struct coroutine_ops {
+	/* It is ready: coroutine_resume(), and what its owner does then. now is uv_hrtime(), or
+	 * when the one before gave the loop back; returns when this one did. (Reading the clock is
+	 * a good part of what a request costs.) */
+	uint64_t (*resume)(struct coroutine *co, uint64_t now);
+	/* Bytes that live as long as it, or NULL if memory is out. */
+	void *(*alloc)(struct coroutine *co, size_t size);
+	/* A thread works for it: its memory must stay, whatever becomes of it. */
+	void (*ref)(struct coroutine *co);
+	void (*unref)(struct coroutine *co);
+};
+
+/* Where its time went, in nanoseconds. */
+struct coroutine_times {
+	uint64_t loop;	     /* running */
+	uint64_t suspended;  /* from AWAIT to being resumed; the others below are parts of it */
+	uint64_t pool_queue; /* waiting for a thread */
+	uint64_t pool;	     /* running on a thread */
+	uint64_t ready;	     /* from being woken to being run */
+};
+
+struct coroutine {
+	const struct coroutine_ops *ops;
+	struct sched *sched; /* the loop it lives on */
+	uint64_t owner;	     /* packed struct span_owner: what the scoreboard calls it */
+	int peer;	     /* descriptor that hangs up when nobody wants it; 0: none */
+	int line;	     /* where AWAIT left it */
+	bool suspended;	     /* it waits for its tasks */
+	bool refused;	     /* a task could not start: it ends when it returns */
+	bool ready;	     /* it is on the ready queue */
+	bool cancelled;	     /* nobody wants it; never resumed */
+	bool pooled;	     /* what it waited for last was a thread */
+	bool untold;	     /* its waits are not for the scoreboard, as it does nothing else */
+	uint32_t pending;    /* tasks begun and not ended */
+	uint64_t since;	     /* uv_hrtime() when it gave the loop back */
+	uint64_t woken;	     /* … when what it waits for was there; 0: unknown */
+	struct task *tasks;  /* what has to be cancelled with it */
+	struct task *spare;  /* sleeps that are over, for the next ones */
+	struct coroutine *ready_next;
+	struct coroutine *ready_prev;
+	struct coroutine_times times;
+};
+
+/* ---- for whoever embeds one ---- */
+
+/* Runs it, or goes on with it: run(co) is called, and returns when it gives the loop back. now is
+ * uv_hrtime(); returns that of the end. */
+uint64_t coroutine_resume(struct coroutine *co, uint64_t now, void (*run)(struct coroutine *co));
+
+/* Whether it has returned for the last time, or must not be resumed. */
+static inline bool coroutine_is_over(const struct coroutine *co)
+{
+	return co->refused || !co->suspended;
+}
+
+/* What it still waits for is of no interest any more: timers stop, queued jobs are dropped unrun, a
+ * running one is left to end unheard. To be called when it is over; safe to call twice. */
+void coroutine_end(struct coroutine *co);
+
+/* The same, for one that is not over: it is never resumed. */
+void coroutine_cancel(struct coroutine *co);
+
+/* ---- what it can wait for ---- */
+
+/* Begins to sleep so many seconds; nothing if they are not above 0. */
+void coroutine_add_sleep(struct coroutine *co, double seconds);
+
+enum coroutine_pool { POOL_BLOCKING, POOL_CPU };
+
+/* Has fn(arg) run on a thread of the pool; right here, if the loop has none. arg must live as long
+ * as the coroutine. */
+void coroutine_add_job(struct coroutine *co, enum coroutine_pool pool, void (*fn)(void *arg),
+		       void *arg);
+
+/* For AWAIT: goes on when all that was begun has ended. */
+void coroutine_gather(struct coroutine *co);
+
+/* ---- something new to wait for ---- */
+
+/* A part of what a coroutine waits for. Its memory is whoever's who began it, until it has ended.
+ */
+struct task {
+	struct coroutine *co; /* NULL when nobody waits for it any more */
+	struct task *next;
+	struct task *prev;
+	void (*cancel)(struct task *task);
+};
+
+/* The coroutine waits for one thing more, until task_end(), or until cancel() was called because it
+ * no longer does. */
+void task_begin(struct coroutine *co, struct task *task, void (*cancel)(struct task *task));
+void task_end(struct task *task);
+
+/* Takes a job back that a pool has done. */
+void coroutine_job_done(struct job *job);
+
+#endif
