@@ -61,7 +61,7 @@ static void enter_sandbox(const struct options *options, const struct listener *
 #ifdef INSTRUMENTED
 	/* It opens files and looks at itself at any moment. */
 	(void)needs;
-	log_event(LOG_INFO, "no-sandbox", "why", "built with a sanitizer or coverage", NULL);
+	log_event(LOG_LEVEL_INFO, "no-sandbox", "why", "built with a sanitizer or coverage", NULL);
 #else
 	sandbox_enter(&needs);
 #endif
@@ -106,7 +106,7 @@ int main(int argc, char **argv)
 	if (!admin_use(&board, &options))
 		return 2;
 	if (geteuid() == 0)
-		log_event(LOG_WARNING, "runs-as-root", "instead", "spawn-fcgi -u USER", NULL);
+		log_event(LOG_LEVEL_WARNING, "runs-as-root", "instead", "spawn-fcgi -u USER", NULL);
 	if (options.nice && nice((int)options.nice) < 0)
 		log_complaint("nice: %s", strerror(errno));
 	enter_sandbox(&options, &listener);

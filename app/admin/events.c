@@ -7,43 +7,43 @@
 #include "await/await.h"
 #include "http/reply.h"
 
-struct listener {
+struct reader {
 	uint64_t next; /* number of the message it gets next */
 };
 
-static struct slice first_message(struct listener *listener)
+static struct slice first_message(struct reader *reader)
 {
 	feed_turn();
-	listener->next = feed_count();
+	reader->next = feed_count();
 	return feed_first();
 }
 
-static bool send_news(struct request *req, struct listener *listener)
+static bool send_news(struct request *req, struct reader *reader)
 {
 	bool wanted = true;
 
 	feed_turn();
 	if (!stream_is_read(req))
 		return true;
-	if (feed_count() - listener->next > FEED_KEPT)
-		listener->next = feed_count() - FEED_KEPT;
-	while (wanted && listener->next < feed_count())
-		wanted = stream_write(req, feed_message(listener->next++));
+	if (feed_count() - reader->next > FEED_KEPT)
+		reader->next = feed_count() - FEED_KEPT;
+	while (wanted && reader->next < feed_count())
+		wanted = stream_write(req, feed_message(reader->next++));
 	return wanted;
 }
 
 void events(struct request *req)
 {
-	struct listener *listener = request_frame(req, sizeof(*listener));
+	struct reader *reader = request_frame(req, sizeof(*reader));
 	bool wanted;
 
 	ASYNC_BEGIN(req);
 	if (!reply_stream(req, "text/event-stream"))
 		return;
-	wanted = stream_write(req, first_message(listener));
+	wanted = stream_write(req, first_message(reader));
 	while (wanted) {
 		AWAIT(req, sleep_for(req, feed_until_due()));
-		wanted = send_news(req, listener);
+		wanted = send_news(req, reader);
 	}
 	ASYNC_END(req);
 }

@@ -38,7 +38,7 @@ static void tell(const struct board_slot *slot, const char *event, const struct 
 	if (owner.route < BOARD_ROUTES)
 		board_text(route, slot->routes[owner.route].path, sizeof(route));
 	snprintf(seconds, sizeof(seconds), "%.3f", (double)duration / NS_PER_S);
-	log_event_of(worker, (long)board_get(&slot->pid), LOG_WARNING, event, "request",
+	log_event_of(worker, (long)board_get(&slot->pid), LOG_LEVEL_WARNING, event, "request",
 		     log_number(owner.serial), "route", route, "seconds", seconds, NULL);
 }
 

@@ -61,10 +61,10 @@ static void make_answer(void)
 {
 	unsigned char end[FCGI_BODY_SIZE];
 
-	fcgi_end_encode(0, FCGI_REQUEST_COMPLETE, end);
-	add_record(FCGI_STDOUT, HEAD BODY, sizeof(HEAD BODY) - 1);
-	add_record(FCGI_STDOUT, NULL, 0);
-	add_record(FCGI_END_REQUEST, end, sizeof(end));
+	fcgi_end_encode(0, FCGI_STATUS_REQUEST_COMPLETE, end);
+	add_record(FCGI_TYPE_STDOUT, HEAD BODY, sizeof(HEAD BODY) - 1);
+	add_record(FCGI_TYPE_STDOUT, NULL, 0);
+	add_record(FCGI_TYPE_END_REQUEST, end, sizeof(end));
 }
 
 static size_t put_answer(unsigned char *to, const unsigned char *id)
@@ -86,7 +86,7 @@ static size_t take(struct conn *conn, const unsigned char *bytes, size_t n)
 		if (conn->content) {
 			step = n - i < conn->content ? n - i : conn->content;
 			if (conn->begin && conn->flags && step >= conn->flags)
-				conn->keep = bytes[i + conn->flags - 1] & FCGI_KEEP_CONN;
+				conn->keep = bytes[i + conn->flags - 1] & FCGI_FLAG_KEEP_CONN;
 			conn->flags -= step < conn->flags ? step : conn->flags;
 			conn->content -= step;
 			continue;
@@ -98,9 +98,9 @@ static size_t take(struct conn *conn, const unsigned char *bytes, size_t n)
 			continue;
 		conn->at = 0;
 		conn->content = (conn->header[4] << 8 | conn->header[5]) + conn->header[6];
-		conn->begin = conn->header[1] == FCGI_BEGIN_REQUEST;
+		conn->begin = conn->header[1] == FCGI_TYPE_BEGIN_REQUEST;
 		conn->flags = conn->begin ? FLAGS_AT - FCGI_HEADER_SIZE + 1 : 0;
-		if (conn->header[1] == FCGI_STDIN && !conn->content)
+		if (conn->header[1] == FCGI_TYPE_STDIN && !conn->content)
 			len += put_answer(out + len, conn->header + 2);
 	}
 	return len;

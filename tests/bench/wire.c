@@ -40,15 +40,16 @@ static void append_fastcgi(struct buffer *out, const char *path, const char *que
 		{"LANES_SENT", "1700000000.000"},
 		{"HTTP_HOST", "127.0.0.1:8080"},
 	};
-	const unsigned char begin[FCGI_BODY_SIZE] = {0, FCGI_RESPONDER, keep ? FCGI_KEEP_CONN : 0};
+	const unsigned char begin[FCGI_BODY_SIZE] = {0, FCGI_ROLE_RESPONDER,
+						     keep ? FCGI_FLAG_KEEP_CONN : 0};
 	struct buffer content = {0};
 
 	for (size_t i = 0; i < sizeof(params) / sizeof(params[0]); i++)
 		fcgi_params_encode(&content, slice_of(params[i].name), slice_of(params[i].value));
-	append_record(out, FCGI_BEGIN_REQUEST, begin, sizeof(begin));
-	append_record(out, FCGI_PARAMS, content.data, content.len);
-	append_record(out, FCGI_PARAMS, NULL, 0);
-	append_record(out, FCGI_STDIN, NULL, 0);
+	append_record(out, FCGI_TYPE_BEGIN_REQUEST, begin, sizeof(begin));
+	append_record(out, FCGI_TYPE_PARAMS, content.data, content.len);
+	append_record(out, FCGI_TYPE_PARAMS, NULL, 0);
+	append_record(out, FCGI_TYPE_STDIN, NULL, 0);
 	buffer_free(&content);
 }
 
@@ -100,14 +101,14 @@ struct wire_piece wire_fastcgi(const char *bytes, size_t n)
 	piece.id = header.request_id;
 	if (header.version != FCGI_VERSION)
 		piece.kind = WIRE_NONSENSE;
-	else if (header.type == FCGI_END_REQUEST)
+	else if (header.type == FCGI_TYPE_END_REQUEST)
 		piece.kind = WIRE_END;
 	else
 		piece.kind = WIRE_PART;
-	if (header.type == FCGI_END_REQUEST)
+	if (header.type == FCGI_TYPE_END_REQUEST)
 		piece.ok = header.content_length == FCGI_BODY_SIZE &&
-			   content[4] == FCGI_REQUEST_COMPLETE;
-	if (header.type == FCGI_STDOUT && starts(content, header.content_length, "Status: "))
+			   content[4] == FCGI_STATUS_REQUEST_COMPLETE;
+	if (header.type == FCGI_TYPE_STDOUT && starts(content, header.content_length, "Status: "))
 		piece.ok = starts(content, header.content_length, "Status: 200");
 	return piece;
 }

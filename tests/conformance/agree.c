@@ -246,10 +246,10 @@ static void make_request(struct request *r, unsigned long seed, unsigned long nu
 	r->id = (uint16_t)(one_in(2) ? 1 : below(65535) + 1);
 	r->keep = !one_in(4);
 	make_params(&params, body_len);
-	stream_begin(&s, r->id, FCGI_RESPONDER, r->keep ? FCGI_KEEP_CONN : 0);
-	add_content(&s, FCGI_PARAMS, r->id, buffer_slice(&params));
+	stream_begin(&s, r->id, FCGI_ROLE_RESPONDER, r->keep ? FCGI_FLAG_KEEP_CONN : 0);
+	add_content(&s, FCGI_TYPE_PARAMS, r->id, buffer_slice(&params));
 	stream_params_end(&s, r->id);
-	add_content(&s, FCGI_STDIN, r->id, (struct slice){body, body_len});
+	add_content(&s, FCGI_TYPE_STDIN, r->id, (struct slice){body, body_len});
 	stream_stdin_end(&s, r->id);
 	buffer_free(&params);
 	r->bytes = s.bytes;

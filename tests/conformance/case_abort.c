@@ -11,7 +11,7 @@ static void expect_aborted(struct trial *t, struct peer *p, int id)
 {
 	const struct answer *answer = peer_answer(p, (uint16_t)id, 0);
 
-	if (!expect_end(t, p, id, FCGI_REQUEST_COMPLETE))
+	if (!expect_end(t, p, id, FCGI_STATUS_REQUEST_COMPLETE))
 		return;
 	if (answer->out.len)
 		saw(t, "answered all the same, status %d", answer_status(answer));
@@ -85,7 +85,7 @@ static void an_abort_of_a_queued_request(struct trial *t)
 	else
 		expect_aborted(t, p, QUEUE);
 	for (int id = 1; id < QUEUE && !t->failure[0]; id++)
-		expect_end(t, p, id, FCGI_REQUEST_COMPLETE);
+		expect_end(t, p, id, FCGI_STATUS_REQUEST_COMPLETE);
 }
 
 static void an_abort_of_a_finished_request_is_ignored(struct trial *t)
@@ -153,7 +153,7 @@ static void an_abort_ends_only_its_own_request(struct trial *t)
 		fail(t, "%zu of 2 requests ended", p->ended);
 		return;
 	}
-	if (peer_answer(p, 2, 0)->protocol_status == FCGI_CANT_MPX_CONN)
+	if (peer_answer(p, 2, 0)->protocol_status == FCGI_STATUS_CANT_MPX_CONN)
 		saw(t, "CANT_MPX_CONN");
 	else if (!is_normal(t, peer_answer(p, 2, 0)))
 		fail(t, "the other request has no normal answer");

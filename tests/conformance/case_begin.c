@@ -109,26 +109,26 @@ static void another_role(struct trial *t, unsigned char role)
 
 	say_bytes(p, begin, sizeof(begin));
 	say(t, p, "pairs 1, params-end 1, stdin-end 1");
-	if (role == FCGI_FILTER)
+	if (role == FCGI_ROLE_FILTER)
 		say(t, p, "record 8 1 ");
 	any_outcome(t, p, 1);
 }
 
 static void an_authorizer_is_refused_or_served(struct trial *t)
 {
-	another_role(t, FCGI_AUTHORIZER);
+	another_role(t, FCGI_ROLE_AUTHORIZER);
 }
 
 static void a_filter_is_refused_or_served(struct trial *t)
 {
-	another_role(t, FCGI_FILTER);
+	another_role(t, FCGI_ROLE_FILTER);
 }
 
 static void an_unknown_role_is_refused(struct trial *t)
 {
 	another_role(t, 0);
 	if (!t->failure[0] && t->peers[0].answer_count)
-		expect_end(t, &t->peers[0], 1, FCGI_UNKNOWN_ROLE);
+		expect_end(t, &t->peers[0], 1, FCGI_STATUS_UNKNOWN_ROLE);
 	if (!t->failure[0])
 		another_role(t, 99);
 }

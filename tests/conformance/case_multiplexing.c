@@ -22,8 +22,8 @@ static void expect_all(struct trial *t, struct peer *p, size_t answers)
 	for (size_t i = 0; i < p->answer_count; i++) {
 		const struct answer *answer = &p->answers[i];
 
-		if (answer->protocol_status == FCGI_CANT_MPX_CONN ||
-		    answer->protocol_status == FCGI_OVERLOADED)
+		if (answer->protocol_status == FCGI_STATUS_CANT_MPX_CONN ||
+		    answer->protocol_status == FCGI_STATUS_OVERLOADED)
 			refused++;
 		else if (!is_normal(t, answer))
 			fail(t, "request %u: not the normal answer", answer->id);
@@ -105,7 +105,7 @@ static void a_fast_request_behind_a_slow_one(struct trial *t)
 		fail(t, "%zu of 2 requests ended", p->ended);
 		return;
 	}
-	if (peer_answer(p, 2, 0)->protocol_status == FCGI_CANT_MPX_CONN)
+	if (peer_answer(p, 2, 0)->protocol_status == FCGI_STATUS_CANT_MPX_CONN)
 		saw(t, "CANT_MPX_CONN");
 	else if (!is_normal(t, peer_answer(p, 2, 0)))
 		fail(t, "the fast request has no normal answer");

@@ -14,9 +14,9 @@ static void params_may_come_in_records_of_one_byte(struct trial *t)
 	struct stream s = {0};
 
 	write_script(t, &whole, "pairs 1");
-	stream_begin(&s, 1, FCGI_RESPONDER, FCGI_KEEP_CONN);
+	stream_begin(&s, 1, FCGI_ROLE_RESPONDER, FCGI_FLAG_KEEP_CONN);
 	for (size_t i = 8; i < whole.len; i++)
-		stream_record(&s, FCGI_PARAMS, 1, whole.data + i, 1);
+		stream_record(&s, FCGI_TYPE_PARAMS, 1, whole.data + i, 1);
 	stream_params_end(&s, 1);
 	stream_stdin_end(&s, 1);
 	peer_send(p, buffer_slice(&s.bytes));
@@ -35,9 +35,9 @@ static void pairs_may_be_cut_into_records_at_every_byte(struct trial *t)
 	for (size_t at = 9; at < whole.len; at++) {
 		struct stream s = {0};
 
-		stream_begin(&s, 1, FCGI_RESPONDER, FCGI_KEEP_CONN);
-		stream_record(&s, FCGI_PARAMS, 1, whole.data + 8, at - 8);
-		stream_record(&s, FCGI_PARAMS, 1, whole.data + at, whole.len - at);
+		stream_begin(&s, 1, FCGI_ROLE_RESPONDER, FCGI_FLAG_KEEP_CONN);
+		stream_record(&s, FCGI_TYPE_PARAMS, 1, whole.data + 8, at - 8);
+		stream_record(&s, FCGI_TYPE_PARAMS, 1, whole.data + at, whole.len - at);
 		stream_params_end(&s, 1);
 		stream_stdin_end(&s, 1);
 		peer_send(p, buffer_slice(&s.bytes));
@@ -55,7 +55,7 @@ static void ask_with(struct trial *t, struct peer *p, const void *bytes, size_t 
 {
 	struct stream s = {0};
 
-	stream_begin(&s, 1, FCGI_RESPONDER, FCGI_KEEP_CONN);
+	stream_begin(&s, 1, FCGI_ROLE_RESPONDER, FCGI_FLAG_KEEP_CONN);
 	stream_params(&s, 1, (struct slice){bytes, n});
 	write_script(t, &s.bytes, "pairs 1, params-end 1, stdin-end 1");
 	peer_send(p, buffer_slice(&s.bytes));
@@ -128,7 +128,7 @@ static void malformed(struct trial *t, const char *bytes, size_t n)
 	struct peer *p = trial_peer(t);
 	struct stream s = {0};
 
-	stream_begin(&s, 1, FCGI_RESPONDER, FCGI_KEEP_CONN);
+	stream_begin(&s, 1, FCGI_ROLE_RESPONDER, FCGI_FLAG_KEEP_CONN);
 	stream_params(&s, 1, (struct slice){bytes, n});
 	stream_params_end(&s, 1);
 	stream_stdin_end(&s, 1);

@@ -61,17 +61,17 @@ static void padding_behind(struct trial *t, unsigned char type)
 
 static void padding_behind_begin_is_skipped(struct trial *t)
 {
-	padding_behind(t, FCGI_BEGIN_REQUEST);
+	padding_behind(t, FCGI_TYPE_BEGIN_REQUEST);
 }
 
 static void padding_behind_params_is_skipped(struct trial *t)
 {
-	padding_behind(t, FCGI_PARAMS);
+	padding_behind(t, FCGI_TYPE_PARAMS);
 }
 
 static void padding_behind_stdin_is_skipped(struct trial *t)
 {
-	padding_behind(t, FCGI_STDIN);
+	padding_behind(t, FCGI_TYPE_STDIN);
 }
 
 static void padding_behind_every_record_is_skipped(struct trial *t)

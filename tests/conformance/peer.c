@@ -136,17 +136,17 @@ static void take_end(struct peer *p, struct answer *answer, const unsigned char 
 	answer->protocol_status = body[4];
 	answer->ended = true;
 	p->ended++;
-	if (body[4] > FCGI_UNKNOWN_ROLE)
+	if (body[4] > FCGI_STATUS_UNKNOWN_ROLE)
 		violate(p, "an END_REQUEST with an unknown protocolStatus (5.5)");
 }
 
 static void take_management(struct peer *p, uint8_t type, const unsigned char *body, size_t n)
 {
-	if (type == FCGI_GET_VALUES_RESULT) {
+	if (type == FCGI_TYPE_GET_VALUES_RESULT) {
 		p->values.len = 0;
 		buffer_append(&p->values, body, n);
 		p->values_count++;
-	} else if (type == FCGI_UNKNOWN_TYPE && n == FCGI_BODY_SIZE) {
+	} else if (type == FCGI_TYPE_UNKNOWN && n == FCGI_BODY_SIZE) {
 		p->unknown[body[0]] = true;
 		p->unknown_count++;
 	} else {
@@ -164,14 +164,14 @@ static void take_record(struct peer *p, const unsigned char *record, size_t n)
 		return;
 	}
 	answer = answer_of(p, id);
-	if (record[1] == FCGI_END_REQUEST) {
+	if (record[1] == FCGI_TYPE_END_REQUEST) {
 		take_end(p, answer, record + HEADER, n);
-	} else if (record[1] == FCGI_STDOUT) {
+	} else if (record[1] == FCGI_TYPE_STDOUT) {
 		if (answer->stdout_closed)
 			violate(p, "STDOUT after its end (3.3)");
 		answer->stdout_closed |= n == 0;
 		buffer_append(&answer->out, record + HEADER, n);
-	} else if (record[1] != FCGI_STDERR) {
+	} else if (record[1] != FCGI_TYPE_STDERR) {
 		violate(p, "a record of a type that no application sends (8)");
 	}
 }

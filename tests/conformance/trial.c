@@ -60,7 +60,7 @@ static void write_pairs(const struct settings *s, struct buffer *to, const char 
 
 static void write_request(struct stream *s, uint16_t id, uint8_t flags, struct slice pairs)
 {
-	stream_begin(s, id, FCGI_RESPONDER, flags);
+	stream_begin(s, id, FCGI_ROLE_RESPONDER, flags);
 	stream_params(s, id, pairs);
 	stream_params_end(s, id);
 	stream_stdin_end(s, id);
@@ -89,7 +89,7 @@ static bool write_own(const struct settings *settings, struct stream *s, const c
 	if (own && strstr(verb, "pairs"))
 		stream_params(s, (uint16_t)id, buffer_slice(&pairs));
 	else if (own)
-		write_request(s, (uint16_t)id, strcmp(keep, "keep") ? 0 : FCGI_KEEP_CONN,
+		write_request(s, (uint16_t)id, strcmp(keep, "keep") ? 0 : FCGI_FLAG_KEEP_CONN,
 			      buffer_slice(&pairs));
 	buffer_free(&pairs);
 	return own;
@@ -195,7 +195,7 @@ int answer_status(const struct answer *answer)
 
 bool is_normal(const struct trial *t, const struct answer *answer)
 {
-	return answer && answer->ended && answer->protocol_status == FCGI_REQUEST_COMPLETE &&
+	return answer && answer->ended && answer->protocol_status == FCGI_STATUS_REQUEST_COMPLETE &&
 	       answer_status(answer) == 200 &&
 	       (t->settings->body_varies ||
 		slice_equal(answer_body(answer), buffer_slice(&t->settings->body)));

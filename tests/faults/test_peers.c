@@ -51,7 +51,7 @@ static void open_peers(void)
 	char path[DIRECTORY_SIZE + 32];
 
 	snprintf(path, sizeof(path), "%s/worker-1.sock", sys.run_dir);
-	stream_request(&slow_request, 1, FCGI_KEEP_CONN,
+	stream_request(&slow_request, 1, FCGI_FLAG_KEEP_CONN,
 		       "REQUEST_METHOD=GET&PATH_INFO=/&QUERY_STRING=");
 	for (int i = 0; i < PEERS; i++) {
 		peers[i] = (struct peer){0};

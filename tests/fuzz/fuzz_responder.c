@@ -160,10 +160,11 @@ static void check_records(const struct model *m, size_t gone_by_abort)
 		bool management = left >= 8 && !at[2] && !at[3];
 
 		assert(left >= 8 && at[0] == 1 && left >= 8 + content + at[6]);
-		assert(management ? at[1] == FCGI_GET_VALUES_RESULT || at[1] == FCGI_UNKNOWN_TYPE
-				  : at[1] == FCGI_STDOUT || at[1] == FCGI_END_REQUEST);
-		stdout_ends += at[1] == FCGI_STDOUT && !content;
-		ends += at[1] == FCGI_END_REQUEST && at[8 + 4] == FCGI_REQUEST_COMPLETE;
+		assert(management
+			       ? at[1] == FCGI_TYPE_GET_VALUES_RESULT || at[1] == FCGI_TYPE_UNKNOWN
+			       : at[1] == FCGI_TYPE_STDOUT || at[1] == FCGI_TYPE_END_REQUEST);
+		stdout_ends += at[1] == FCGI_TYPE_STDOUT && !content;
+		ends += at[1] == FCGI_TYPE_END_REQUEST && at[8 + 4] == FCGI_STATUS_REQUEST_COMPLETE;
 		left -= 8 + content + at[6];
 		at += 8 + content + at[6];
 	}

@@ -79,7 +79,7 @@ static void sending(struct peer *peer)
 
 	if (r->header[0] != 1)
 		peer->wild = true;
-	if (r->header[1] == FCGI_BEGIN_REQUEST && id_of(r) &&
+	if (r->header[1] == FCGI_TYPE_BEGIN_REQUEST && id_of(r) &&
 	    (length_of(r) < 8 || is_active(find(peer, id_of(r)))))
 		peer->wild = true;
 }
@@ -87,7 +87,7 @@ static void sending(struct peer *peer)
 static void sent_begin(struct peer *peer, struct asked *asked)
 {
 	const unsigned char *body = peer->sent.body;
-	bool keep = body[2] & FCGI_KEEP_CONN;
+	bool keep = body[2] & FCGI_FLAG_KEEP_CONN;
 
 	if (!asked && peer->asked_count == PEER_IDS) {
 		peer->wild = peer->crowded = true;
@@ -112,12 +112,12 @@ static void sent(struct peer *peer)
 
 	if (!id_of(r)) {
 		peer->management++;
-	} else if (r->header[1] == FCGI_BEGIN_REQUEST) {
+	} else if (r->header[1] == FCGI_TYPE_BEGIN_REQUEST) {
 		sent_begin(peer, asked);
 	} else if (is_active(asked)) {
-		asked->aborted = asked->aborted || r->header[1] == FCGI_ABORT_REQUEST;
-		ends = r->header[1] == FCGI_ABORT_REQUEST ||
-		       (r->header[1] == FCGI_PARAMS && !length_of(r));
+		asked->aborted = asked->aborted || r->header[1] == FCGI_TYPE_ABORT_REQUEST;
+		ends = r->header[1] == FCGI_TYPE_ABORT_REQUEST ||
+		       (r->header[1] == FCGI_TYPE_PARAMS && !length_of(r));
 	}
 	if (ends && asked->sure && !drains && !peer->wild)
 		asked->due = true;
@@ -132,13 +132,13 @@ static void receiving(struct peer *peer)
 
 	assert(r->header[0] == 1 && r->header[6] == 0);
 	if (!id_of(r)) {
-		assert(type == FCGI_GET_VALUES_RESULT || type == FCGI_UNKNOWN_TYPE);
-		assert(type == FCGI_GET_VALUES_RESULT || length_of(r) == 8);
+		assert(type == FCGI_TYPE_GET_VALUES_RESULT || type == FCGI_TYPE_UNKNOWN);
+		assert(type == FCGI_TYPE_GET_VALUES_RESULT || length_of(r) == 8);
 		assert(peer->management);
 		peer->management--;
 		return;
 	}
-	assert(type == FCGI_STDOUT || (type == FCGI_END_REQUEST && length_of(r) == 8));
+	assert(type == FCGI_TYPE_STDOUT || (type == FCGI_TYPE_END_REQUEST && length_of(r) == 8));
 	assert(is_active(find(peer, id_of(r))) || peer->crowded);
 }
 
@@ -162,10 +162,10 @@ static void take_head(struct asked *asked, struct records *r)
 /* HEAD has no body. */
 static void check_end(const struct asked *asked, uint8_t status)
 {
-	assert(status <= FCGI_UNKNOWN_ROLE);
+	assert(status <= FCGI_STATUS_UNKNOWN_ROLE);
 	if (asked->aborted)
 		return;
-	assert(asked->stdout_ended == (status == FCGI_REQUEST_COMPLETE));
+	assert(asked->stdout_ended == (status == FCGI_STATUS_REQUEST_COMPLETE));
 	assert(asked->stdout_begun == asked->stdout_ended);
 	assert(!asked->stdout_begun || asked->promised == SIZE_MAX || !asked->content ||
 	       asked->content == asked->promised);
@@ -178,7 +178,7 @@ static void received(struct peer *peer)
 
 	if (!asked)
 		return;
-	if (r->header[1] == FCGI_END_REQUEST) {
+	if (r->header[1] == FCGI_TYPE_END_REQUEST) {
 		check_end(asked, r->body[4]);
 		asked->ended++;
 		asked->stdout_begun = asked->stdout_ended = false;

@@ -85,23 +85,23 @@ static void speak(struct peer *peer, unsigned operation)
 	uint16_t id = what & 7;
 	uint8_t padding = what & 8 ? 5 : 0;
 	bool odd = what & 128;
-	unsigned char begin[8] = {0, what & 16 ? FCGI_FILTER : FCGI_RESPONDER,
-				  what & 32 ? 0 : FCGI_KEEP_CONN};
+	unsigned char begin[8] = {0, what & 16 ? FCGI_ROLE_FILTER : FCGI_ROLE_RESPONDER,
+				  what & 32 ? 0 : FCGI_FLAG_KEEP_CONN};
 
 	if (operation <= 1)
-		peer_record(peer, FCGI_BEGIN_REQUEST, id, begin, what & 64 ? 7 : 8, padding);
+		peer_record(peer, FCGI_TYPE_BEGIN_REQUEST, id, begin, what & 64 ? 7 : 8, padding);
 	if (operation == 0)
-		peer_record(peer, FCGI_PARAMS, id, content, params(content), padding);
+		peer_record(peer, FCGI_TYPE_PARAMS, id, content, params(content), padding);
 	if (operation == 2) /* … or a byte too few */
-		peer_record(peer, FCGI_PARAMS, id, content, params(content) - odd, padding);
+		peer_record(peer, FCGI_TYPE_PARAMS, id, content, params(content) - odd, padding);
 	if (operation == 0 || operation == 3)
-		peer_record(peer, FCGI_PARAMS, id, NULL, 0, padding);
+		peer_record(peer, FCGI_TYPE_PARAMS, id, NULL, 0, padding);
 	if (operation == 4 || (operation == 0 && odd))
-		peer_record(peer, FCGI_STDIN, id, content, (size_t)next() * 8, padding);
+		peer_record(peer, FCGI_TYPE_STDIN, id, content, (size_t)next() * 8, padding);
 	if (operation == 0 || operation == 5)
-		peer_record(peer, FCGI_STDIN, id, NULL, 0, padding);
+		peer_record(peer, FCGI_TYPE_STDIN, id, NULL, 0, padding);
 	if (operation == 6)
-		peer_record(peer, FCGI_ABORT_REQUEST, id, NULL, 0, padding);
+		peer_record(peer, FCGI_TYPE_ABORT_REQUEST, id, NULL, 0, padding);
 }
 
 /* A question of another kind, a record of any kind, or any bytes. */
@@ -114,7 +114,7 @@ static void speak_otherwise(struct peer *peer)
 	uint8_t id = what & 64 ? next() : 0;
 
 	if (what & 128) {
-		peer_record(peer, FCGI_GET_VALUES, 0, names, n, 0);
+		peer_record(peer, FCGI_TYPE_GET_VALUES, 0, names, n, 0);
 		return;
 	}
 	if (n > script.left)

@@ -45,7 +45,7 @@ bool raw_get(struct raw *raw, int id, const char *path, const char *query)
 	pair_append(&pairs, slice_of("REQUEST_METHOD"), slice_of("GET"));
 	pair_append(&pairs, slice_of("PATH_INFO"), slice_of(path));
 	pair_append(&pairs, slice_of("QUERY_STRING"), slice_of(query));
-	stream_begin(&stream, (uint16_t)id, FCGI_RESPONDER, FCGI_KEEP_CONN);
+	stream_begin(&stream, (uint16_t)id, FCGI_ROLE_RESPONDER, FCGI_FLAG_KEEP_CONN);
 	stream_params(&stream, (uint16_t)id, buffer_slice(&pairs));
 	stream_params_end(&stream, (uint16_t)id);
 	stream_stdin_end(&stream, (uint16_t)id);

@@ -188,7 +188,7 @@ static void an_idle_connection_times_out_a_busy_one_does_not(void)
 /* A request that sleeps, and a record of its body that comes byte by byte. */
 static void a_slow_body_is_waited_for(void)
 {
-	static const char header[] = {1, FCGI_STDIN, 0, 1, 0, 100, 0, 0};
+	static const char header[] = {1, FCGI_TYPE_STDIN, 0, 1, 0, 100, 0, 0};
 	double enough;
 
 	begin((const char *[]){"--header-timeout", "0.5", NULL});
@@ -278,7 +278,7 @@ static size_t flood(void)
 	ssize_t n;
 
 	for (int id = 1; id <= 100; id++)
-		stream_request(&stream, (uint16_t)id, FCGI_KEEP_CONN,
+		stream_request(&stream, (uint16_t)id, FCGI_FLAG_KEEP_CONN,
 			       "REQUEST_METHOD=GET&PATH_INFO=/&QUERY_STRING=");
 	do {
 		n = send(raw.fd, stream.bytes.data, stream.bytes.len, MSG_NOSIGNAL | MSG_DONTWAIT);

@@ -41,12 +41,12 @@ void stream_begin(struct stream *s, uint16_t id, uint16_t role, uint8_t flags)
 {
 	unsigned char body[8] = {(unsigned char)(role >> 8), (unsigned char)role, flags};
 
-	stream_record(s, FCGI_BEGIN_REQUEST, id, body, sizeof(body));
+	stream_record(s, FCGI_TYPE_BEGIN_REQUEST, id, body, sizeof(body));
 }
 
 void stream_abort(struct stream *s, uint16_t id)
 {
-	stream_record(s, FCGI_ABORT_REQUEST, id, NULL, 0);
+	stream_record(s, FCGI_TYPE_ABORT_REQUEST, id, NULL, 0);
 }
 
 static void stream_content(struct stream *s, uint8_t type, uint16_t id, struct slice content)
@@ -62,22 +62,22 @@ static void stream_content(struct stream *s, uint8_t type, uint16_t id, struct s
 
 void stream_params(struct stream *s, uint16_t id, struct slice content)
 {
-	stream_content(s, FCGI_PARAMS, id, content);
+	stream_content(s, FCGI_TYPE_PARAMS, id, content);
 }
 
 void stream_stdin(struct stream *s, uint16_t id, struct slice content)
 {
-	stream_content(s, FCGI_STDIN, id, content);
+	stream_content(s, FCGI_TYPE_STDIN, id, content);
 }
 
 void stream_params_end(struct stream *s, uint16_t id)
 {
-	stream_record(s, FCGI_PARAMS, id, NULL, 0);
+	stream_record(s, FCGI_TYPE_PARAMS, id, NULL, 0);
 }
 
 void stream_stdin_end(struct stream *s, uint16_t id)
 {
-	stream_record(s, FCGI_STDIN, id, NULL, 0);
+	stream_record(s, FCGI_TYPE_STDIN, id, NULL, 0);
 }
 
 void stream_get_values(struct stream *s, const char *names)
@@ -90,7 +90,7 @@ void stream_get_values(struct stream *s, const char *names)
 		pair_append(&content, (struct slice){names, n}, slice_of(""));
 		names += n + (names[n] == ' ');
 	}
-	stream_record(s, FCGI_GET_VALUES, 0, content.data, content.len);
+	stream_record(s, FCGI_TYPE_GET_VALUES, 0, content.data, content.len);
 	buffer_free(&content);
 }
 
@@ -99,7 +99,7 @@ void stream_request(struct stream *s, uint16_t id, uint8_t flags, const char *pa
 	struct buffer content = {0};
 
 	pairs_append(&content, pairs);
-	stream_begin(s, id, FCGI_RESPONDER, flags);
+	stream_begin(s, id, FCGI_ROLE_RESPONDER, flags);
 	stream_params(s, id, buffer_slice(&content));
 	stream_params_end(s, id);
 	stream_stdin_end(s, id);
@@ -122,8 +122,8 @@ static void script_content(const char *text, struct buffer *content)
 static uint16_t script_role(const char *words)
 {
 	if (strstr(words, "authorizer"))
-		return FCGI_AUTHORIZER;
-	return strstr(words, "filter") ? FCGI_FILTER : FCGI_RESPONDER;
+		return FCGI_ROLE_AUTHORIZER;
+	return strstr(words, "filter") ? FCGI_ROLE_FILTER : FCGI_ROLE_RESPONDER;
 }
 
 /* The commands that are about one request. rest is what follows the id. */
@@ -135,9 +135,9 @@ static bool script_request(struct stream *s, const char *verb, uint16_t id, cons
 
 	script_content(rest, &content);
 	if (strcmp(verb, "begin") == 0)
-		stream_begin(s, id, script_role(rest), keep ? FCGI_KEEP_CONN : 0);
+		stream_begin(s, id, script_role(rest), keep ? FCGI_FLAG_KEEP_CONN : 0);
 	else if (strcmp(verb, "request") == 0)
-		stream_request(s, id, keep ? FCGI_KEEP_CONN : 0, keep ? rest + 5 : rest);
+		stream_request(s, id, keep ? FCGI_FLAG_KEEP_CONN : 0, keep ? rest + 5 : rest);
 	else if (strcmp(verb, "abort") == 0)
 		stream_abort(s, id);
 	else if (strcmp(verb, "params") == 0)
@@ -267,13 +267,13 @@ static void record_as_text(const unsigned char *record, size_t n, struct buffer 
 	const unsigned char *body = record + 8;
 	unsigned int id = (unsigned int)record[2] << 8 | record[3];
 
-	if (record[1] == FCGI_STDOUT && id) {
+	if (record[1] == FCGI_TYPE_STDOUT && id) {
 		stdout_as_text(id, body, n, out);
-	} else if (record[1] == FCGI_END_REQUEST && id && n == 8) {
+	} else if (record[1] == FCGI_TYPE_END_REQUEST && id && n == 8) {
 		end_as_text(id, body, out);
-	} else if (record[1] == FCGI_GET_VALUES_RESULT && !id) {
+	} else if (record[1] == FCGI_TYPE_GET_VALUES_RESULT && !id) {
 		values_as_text(body, n, out);
-	} else if (record[1] == FCGI_UNKNOWN_TYPE && !id && n == 8) {
+	} else if (record[1] == FCGI_TYPE_UNKNOWN && !id && n == 8) {
 		buffer_append_text(out, "UNKNOWN ");
 		buffer_append_u64(out, body[0]);
 		buffer_append_text(out, "\n");

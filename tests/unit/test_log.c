@@ -11,7 +11,7 @@
 static void log_value(const char *value, struct caught *caught)
 {
 	caught_begin();
-	log_event(LOG_INFO, "test", "key", value, NULL);
+	log_event(LOG_LEVEL_INFO, "test", "key", value, NULL);
 	caught_end(caught);
 }
 
@@ -34,7 +34,7 @@ static void a_line_says_when_how_bad_who_and_what(void)
 
 	log_init("loop-3");
 	caught_begin();
-	log_event(LOG_WARNING, "drained", "a", "1", "b", "2", NULL);
+	log_event(LOG_LEVEL_WARNING, "drained", "a", "1", "b", "2", NULL);
 	caught_end(&caught);
 	log_init("lanes");
 	snprintf(expected, sizeof(expected),
@@ -51,7 +51,7 @@ static void the_three_levels_have_names(void)
 {
 	static const char *const names[] = {" level=info ", " level=warning ", " level=error "};
 
-	for (int level = LOG_INFO; level <= LOG_ERROR; level++) {
+	for (int level = LOG_LEVEL_INFO; level <= LOG_LEVEL_ERROR; level++) {
 		struct caught caught;
 
 		caught_begin();
@@ -67,7 +67,7 @@ static void an_event_is_one_write(void)
 
 	caught_begin();
 	for (int i = 0; i < 5; i++)
-		log_event(LOG_INFO, "event", "n", log_number(i), NULL);
+		log_event(LOG_LEVEL_INFO, "event", "n", log_number(i), NULL);
 	caught_end(&caught);
 	CU_ASSERT_EQUAL(caught.writes, 5);
 }
@@ -152,7 +152,7 @@ static void a_log_that_cannot_be_written_is_given_up(void)
 	int saved = dup(STDERR_FILENO);
 
 	close(STDERR_FILENO);
-	log_event(LOG_ERROR, "unheard", NULL);
+	log_event(LOG_LEVEL_ERROR, "unheard", NULL);
 	dup2(saved, STDERR_FILENO);
 	close(saved);
 }
@@ -173,17 +173,17 @@ static void repeated_warnings_are_counted(void)
 	log_init("lanes");
 	caught_begin();
 	for (int i = 0; i < LOG_FEW + 15; i++) {
-		log_event(LOG_WARNING, "again", "n", log_number(i), NULL);
-		log_event_of("loop-9", 7, LOG_WARNING, "again", NULL);
+		log_event(LOG_LEVEL_WARNING, "again", "n", log_number(i), NULL);
+		log_event_of("loop-9", 7, LOG_LEVEL_WARNING, "again", NULL);
 	}
-	log_event(LOG_WARNING, "other", NULL);
+	log_event(LOG_LEVEL_WARNING, "other", NULL);
 	caught_end(&caught);
 	CU_ASSERT_EQUAL(lines_with(&caught, " worker=lanes "), LOG_FEW + 1);
 	CU_ASSERT_EQUAL(lines_with(&caught, " worker=loop-9 "), LOG_FEW);
 	CU_ASSERT_EQUAL(lines_with(&caught, "repeated"), 0);
 	caught_begin();
-	log_event(LOG_INFO, "drained", NULL);
-	log_event(LOG_INFO, "drained", NULL);
+	log_event(LOG_LEVEL_INFO, "drained", NULL);
+	log_event(LOG_LEVEL_INFO, "drained", NULL);
 	caught_end(&caught);
 	CU_ASSERT_EQUAL(lines_with(&caught, "event=again repeated=15\n"), 2);
 	CU_ASSERT_EQUAL(lines_with(&caught, " worker=loop-9 pid=7 event=again repeated=15\n"), 1);
@@ -191,7 +191,7 @@ static void repeated_warnings_are_counted(void)
 	CU_ASSERT_EQUAL(lines_with(&caught, "\n"), 4);
 	/* They are still too many. */
 	caught_begin();
-	log_event(LOG_WARNING, "again", NULL);
+	log_event(LOG_LEVEL_WARNING, "again", NULL);
 	caught_end(&caught);
 	CU_ASSERT_EQUAL(caught.len, 0);
 	log_init("lanes");
@@ -206,15 +206,15 @@ static void nothing_else_is_left_out(void)
 	log_init("lanes");
 	caught_begin();
 	for (int i = 0; i < 2 * LOG_FEW; i++) {
-		log_event(LOG_INFO, "again", NULL);
-		log_event(LOG_ERROR, "again", NULL);
+		log_event(LOG_LEVEL_INFO, "again", NULL);
+		log_event(LOG_LEVEL_ERROR, "again", NULL);
 	}
 	caught_end(&caught);
 	CU_ASSERT_EQUAL(lines_with(&caught, "event=again\n"), 4 * LOG_FEW);
 	caught_begin();
 	for (int i = 0; i < 40; i++) {
 		snprintf(worker, sizeof(worker), "w-%d", i);
-		log_event_of(worker, i, LOG_WARNING, "x", NULL);
+		log_event_of(worker, i, LOG_LEVEL_WARNING, "x", NULL);
 	}
 	caught_end(&caught);
 	CU_ASSERT_EQUAL(lines_with(&caught, "event=x\n"), 40);
@@ -232,7 +232,7 @@ static void a_full_pipe_holds_nobody_up(void)
 		;
 	fcntl(ends[1], F_SETFL, 0);
 	dup2(ends[1], STDERR_FILENO);
-	log_event(LOG_ERROR, "unheard", NULL);
+	log_event(LOG_LEVEL_ERROR, "unheard", NULL);
 	log_complaint("unheard");
 	dup2(saved, STDERR_FILENO);
 	close(saved);

@@ -1683,7 +1683,7 @@ static void client_send_long(int i, uint16_t id)
 
 	pairs_append(&pairs, GET("/while"));
 	pair_append(&pairs, slice_of("LONG"), (struct slice){text, sizeof(text)});
-	stream_begin(&stream, id, FCGI_RESPONDER, FCGI_KEEP_CONN);
+	stream_begin(&stream, id, FCGI_ROLE_RESPONDER, FCGI_FLAG_KEEP_CONN);
 	stream_params(&stream, id, buffer_slice(&pairs));
 	stream_params_end(&stream, id);
 	stream_stdin_end(&stream, id);

@@ -10,7 +10,7 @@ static void header_fields_are_big_endian(void)
 
 	fcgi_header_decode(&header, bytes);
 	CU_ASSERT_EQUAL(header.version, 1);
-	CU_ASSERT_EQUAL(header.type, FCGI_STDIN);
+	CU_ASSERT_EQUAL(header.type, FCGI_TYPE_STDIN);
 	CU_ASSERT_EQUAL(header.request_id, 0x1234);
 	CU_ASSERT_EQUAL(header.content_length, 0xabcd);
 	CU_ASSERT_EQUAL(header.padding_length, 7);
@@ -19,7 +19,7 @@ static void header_fields_are_big_endian(void)
 static void header_is_encoded_with_a_zero_reserved_byte(void)
 {
 	static const unsigned char expected[] = {1, 6, 0xfe, 0xdc, 0xba, 0x98, 255, 0};
-	struct fcgi_header header = {1, FCGI_STDOUT, 0xfedc, 0xba98, 255};
+	struct fcgi_header header = {1, FCGI_TYPE_STDOUT, 0xfedc, 0xba98, 255};
 	unsigned char bytes[8];
 
 	memset(bytes, 0xff, sizeof(bytes));
@@ -43,7 +43,7 @@ static void end_body_has_both_statuses_and_zero_reserved_bytes(void)
 	unsigned char bytes[8];
 
 	memset(bytes, 0xff, sizeof(bytes));
-	fcgi_end_encode(0xfedcba98, FCGI_UNKNOWN_ROLE, bytes);
+	fcgi_end_encode(0xfedcba98, FCGI_STATUS_UNKNOWN_ROLE, bytes);
 	CU_ASSERT_EQUAL(memcmp(bytes, expected, 8), 0);
 }
 

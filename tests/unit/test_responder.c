@@ -510,7 +510,7 @@ static void closing_gives_back_every_request_once(void)
 
 static void add_role_257(struct stream *s)
 {
-	stream_begin(s, 3, 0x101, FCGI_KEEP_CONN);
+	stream_begin(s, 3, 0x101, FCGI_FLAG_KEEP_CONN);
 }
 
 static void other_roles_are_refused(void)
@@ -620,7 +620,7 @@ static void a_short_begin_body_is_an_error(void)
 
 static void add_long_begin(struct stream *s)
 {
-	stream_record(s, FCGI_BEGIN_REQUEST, 1, "\0\1\xff\1\2\3\4\5more of it", 18);
+	stream_record(s, FCGI_TYPE_BEGIN_REQUEST, 1, "\0\1\xff\1\2\3\4\5more of it", 18);
 	stream_params_end(s, 1);
 	stream_stdin_end(s, 1);
 }
@@ -633,7 +633,7 @@ static void a_long_begin_body_is_taken_by_its_first_eight_bytes(void)
 
 static void add_flags_without_keep_conn(struct stream *s)
 {
-	stream_record(s, FCGI_BEGIN_REQUEST, 1, "\0\1\xfe\0\0\0\0\0", 8);
+	stream_record(s, FCGI_TYPE_BEGIN_REQUEST, 1, "\0\1\xfe\0\0\0\0\0", 8);
 	stream_params_end(s, 1);
 	stream_stdin_end(s, 1);
 }
@@ -706,7 +706,7 @@ static void add_long_get_values(struct stream *s)
 	pair_append(&content, slice_of("FCGI_MPXS_CONNS"), slice_of(""));
 	pair_append(&content, slice_of("UNKNOWN"), (struct slice){value, sizeof(value)});
 	pair_append(&content, slice_of("FCGI_MAX_REQS"), slice_of(""));
-	stream_record(s, FCGI_GET_VALUES, 0, content.data, content.len);
+	stream_record(s, FCGI_TYPE_GET_VALUES, 0, content.data, content.len);
 	buffer_free(&content);
 }
 
@@ -760,7 +760,7 @@ static void serve_many(struct connection *c, uint16_t count)
 	struct stream s = {0};
 
 	for (uint32_t id = 1; id <= count; id++)
-		stream_begin(&s, (uint16_t)id, FCGI_RESPONDER, FCGI_KEEP_CONN);
+		stream_begin(&s, (uint16_t)id, FCGI_ROLE_RESPONDER, FCGI_FLAG_KEEP_CONN);
 	CU_ASSERT_EQUAL(fcgi_responder_feed(&c->responder, s.bytes.data, s.bytes.len), 0);
 	CU_ASSERT_EQUAL(fcgi_responder_active(&c->responder), count);
 	s.bytes.len = 0;
@@ -785,7 +785,7 @@ static void a_thousand_requests_have_short_chains(void)
 
 	open_connection(&c, &(struct fcgi_limits){1, 1, 65535, 8, 8});
 	for (uint32_t id = 1; id <= 1000; id++)
-		stream_begin(&s, (uint16_t)id, FCGI_RESPONDER, FCGI_KEEP_CONN);
+		stream_begin(&s, (uint16_t)id, FCGI_ROLE_RESPONDER, FCGI_FLAG_KEEP_CONN);
 	CU_ASSERT_EQUAL(fcgi_responder_feed(&c.responder, s.bytes.data, s.bytes.len), 0);
 	CU_ASSERT_EQUAL(fcgi_responder_active(&c.responder), 1000);
 	CU_ASSERT_TRUE(longest_chain(&c.responder) <= 2);
@@ -1047,7 +1047,7 @@ static void a_table_that_cannot_grow_only_has_longer_chains(void)
 	open_connection(&c, &(struct fcgi_limits){1, 1, 100, 8, 8});
 	fcgi_responder_init(&c.responder, &c.limits, &events, &c);
 	for (uint16_t id = 1; id <= 50; id++)
-		stream_begin(&s, id, FCGI_RESPONDER, FCGI_KEEP_CONN);
+		stream_begin(&s, id, FCGI_ROLE_RESPONDER, FCGI_FLAG_KEEP_CONN);
 	CU_ASSERT_EQUAL(fcgi_responder_feed(&c.responder, s.bytes.data, s.bytes.len), 0);
 	memory_restore();
 	CU_ASSERT_EQUAL(fcgi_responder_active(&c.responder), 50);

@@ -32,7 +32,7 @@ bool budget_take(struct budget *budget, size_t bytes)
 	for (struct budget *b = budget; b; b = b->of) {
 		if (take_here(b, bytes))
 			continue;
-		log_event(LOG_WARNING, "memory-limit", "of", b->name, NULL);
+		log_event(LOG_LEVEL_WARNING, "memory-limit", "of", b->name, NULL);
 		for (; budget != b; budget = budget->of)
 			subtract(budget, bytes);
 		return false;

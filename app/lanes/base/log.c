@@ -132,7 +132,7 @@ static void tell_count(struct kind *kind)
 
 	if (kind->count <= LOG_FEW)
 		return;
-	begin_line(&line, kind->worker, kind->pid, LOG_WARNING, kind->event);
+	begin_line(&line, kind->worker, kind->pid, LOG_LEVEL_WARNING, kind->event);
 	put_text(&line, " repeated=");
 	put_text(&line, log_number(kind->count - LOG_FEW));
 	end_line(&line);
@@ -171,12 +171,12 @@ static bool is_logged(const char *worker, long pid, enum log_level level, const 
 	for (size_t i = 0; i < KINDS; i++) {
 		bool over = kinds[i].event && now.tv_sec - kinds[i].since >= LOG_WHILE;
 
-		if (over || level != LOG_WARNING)
+		if (over || level != LOG_LEVEL_WARNING)
 			tell_count(&kinds[i]);
 		if (over)
 			kinds[i].event = NULL;
 	}
-	if (level == LOG_WARNING)
+	if (level == LOG_LEVEL_WARNING)
 		kind = kind_of(worker, pid, event, now.tv_sec);
 	logged = !kind || ++kind->count <= LOG_FEW;
 	pthread_mutex_unlock(&kinds_lock);

@@ -14,13 +14,13 @@
 
 enum { LOG_FEW = 5, LOG_WHILE = 10 };
 
-enum log_level { LOG_INFO, LOG_WARNING, LOG_ERROR };
+enum log_level { LOG_LEVEL_INFO, LOG_LEVEL_WARNING, LOG_LEVEL_ERROR };
 
 /* Who speaks; borrowed. Call once, before the threads start. */
 void log_init(const char *worker);
 
 /* Logs event=<event> (borrowed for ever: a literal) and then key=value pairs: keys are
- * NULL-terminated arguments, each followed by its value as a C string: log_event(LOG_INFO,
+ * NULL-terminated arguments, each followed by its value as a C string: log_event(LOG_LEVEL_INFO,
  * "drained", "reason", "signal", NULL). Any thread; a log that cannot be written is given up
  * silently, for there is nowhere to say so. */
 void log_event(enum log_level level, const char *event, ...) __attribute__((sentinel));

@@ -41,7 +41,7 @@ static void on_accept_retry(uv_timer_t *timer)
 static void accept_failed(struct engine *engine, const char *why)
 {
 	if (!engine->accept_failing)
-		log_event(LOG_WARNING, "accept-failed", "error", why, NULL);
+		log_event(LOG_LEVEL_WARNING, "accept-failed", "error", why, NULL);
 	engine->accept_failing = true;
 	accept_pause(engine);
 	uv_timer_start(&engine->accept_retry, on_accept_retry, ACCEPT_RETRY_MS, 0);
@@ -65,7 +65,7 @@ static bool accept_one(struct engine *engine)
 	if (listener_allows(engine->listener, &peer)) {
 		conn_new(engine, fd);
 	} else {
-		log_event(LOG_WARNING, "peer-refused", NULL);
+		log_event(LOG_LEVEL_WARNING, "peer-refused", NULL);
 		close(fd);
 	}
 	return true;

@@ -87,7 +87,7 @@ static void conn_feed(struct conn *conn, const char *bytes, size_t n)
 	if (!owed || uploading)
 		conn->quiet_since = uv_now(&conn->engine->loop);
 	if (fcgi_responder_feed(&conn->fcgi, bytes, n)) {
-		log_event(LOG_WARNING, "protocol-error", NULL);
+		log_event(LOG_LEVEL_WARNING, "protocol-error", NULL);
 		conn_close(conn);
 	}
 }

@@ -431,7 +431,7 @@ bool exchange_end_late(struct conn *conn, uint64_t held, uint64_t now)
 		stream->since = stream->since + held < now ? stream->since + held : now;
 		if (!stream_is_late(exchange, now))
 			continue;
-		log_event(LOG_WARNING, "stream-unread", "request",
+		log_event(LOG_LEVEL_WARNING, "stream-unread", "request",
 			  log_number((long long)exchange->req.serial), NULL);
 		answer_instead(exchange, 200); /* as its head says */
 		ended = true;

@@ -43,13 +43,13 @@ static void drain_if_idle(struct engine *engine)
 	for (struct conn *conn = engine->conns; conn; conn = conn->next)
 		if (conn_waiting(conn) || (!conn->lingering && conn_has_input(conn)))
 			return;
-	log_event(LOG_INFO, "drained", NULL);
+	log_event(LOG_LEVEL_INFO, "drained", NULL);
 	stop(engine, 0);
 }
 
 static void drain_by_force(struct engine *engine, const char *why)
 {
-	log_event(LOG_WARNING, "ended-by-force", "why", why, "in_flight",
+	log_event(LOG_LEVEL_WARNING, "ended-by-force", "why", why, "in_flight",
 		  log_number((long long)engine->in_flight), NULL);
 	stop(engine, EXIT_FORCED);
 }
@@ -63,7 +63,7 @@ static void drain(struct engine *engine)
 {
 	struct conn *next;
 
-	log_event(LOG_INFO, "draining", "in_flight", log_number((long long)engine->in_flight),
+	log_event(LOG_LEVEL_INFO, "draining", "in_flight", log_number((long long)engine->in_flight),
 		  NULL);
 	engine->draining = true;
 	board_set(&engine->board->draining, 1);
@@ -221,7 +221,7 @@ int loop_run(const struct options *options, struct listener *listener, const cha
 	int status;
 
 	if (!engine || err) {
-		log_event(LOG_ERROR, "start-failed", "error", uv_strerror(err), NULL);
+		log_event(LOG_LEVEL_ERROR, "start-failed", "error", uv_strerror(err), NULL);
 		free(engine);
 		return 1;
 	}
@@ -234,10 +234,10 @@ int loop_run(const struct options *options, struct listener *listener, const cha
 	engine->budget = (struct budget){.name = "worker", .limit = (size_t)options->memory_limit};
 	err = open_engine(engine);
 	if (err) {
-		log_event(LOG_ERROR, "start-failed", "error", uv_strerror(err), NULL);
+		log_event(LOG_LEVEL_ERROR, "start-failed", "error", uv_strerror(err), NULL);
 		engine->status = 1; /* not stop(): the loop has to run once more, to close */
 	} else {
-		log_event(LOG_INFO, "started", "engine", "loop", "threads",
+		log_event(LOG_LEVEL_INFO, "started", "engine", "loop", "threads",
 			  log_number(options->threads), "cpu_threads",
 			  log_number(options->cpu_threads), NULL);
 		if (opened)

@@ -10,11 +10,11 @@
 
 #include "base/log.h"
 
-enum kind { NUMBER, SECONDS, TEXT, NAME, CHOICE, FLAG };
+enum option_kind { NUMBER, SECONDS, TEXT, NAME, CHOICE, FLAG };
 
 struct option {
 	const char *name;
-	enum kind kind;
+	enum option_kind kind;
 	size_t at;
 	const char *fallback; /* as it would be typed */
 	int64_t min;	      /* NUMBER, and SECONDS in milliseconds */

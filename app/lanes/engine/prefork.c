@@ -94,12 +94,12 @@ static bool accept_request(struct prefork *p)
 	int err = FCGX_Accept_r(&p->fcgi);
 
 	if (!err && !peer_allowed(p)) {
-		log_event(LOG_WARNING, "peer-refused", NULL);
+		log_event(LOG_LEVEL_WARNING, "peer-refused", NULL);
 		FCGX_Free(&p->fcgi, 1);
 		return false;
 	}
 	if (err && err != -EAGAIN && !p->draining) {
-		log_event(LOG_WARNING, "accept-failed", "error", strerror(-err), NULL);
+		log_event(LOG_LEVEL_WARNING, "accept-failed", "error", strerror(-err), NULL);
 		poll(&(struct pollfd){.fd = p->drain_fd, .events = POLLIN}, 1, ACCEPT_RETRY_MS);
 	}
 	return !err;
@@ -243,7 +243,7 @@ static void serve(struct prefork *p)
 		board_set(&p->board->in_flight, 0);
 		p->in_flight = 0;
 	} while (!last);
-	log_event(LOG_INFO, "drained", NULL);
+	log_event(LOG_LEVEL_INFO, "drained", NULL);
 }
 
 /* ---- signals ---- */
@@ -262,8 +262,8 @@ static sigset_t drain_signals(void)
 
 static void end_by_force(struct prefork *p, const char *why)
 {
-	log_event(LOG_WARNING, "ended-by-force", "why", why, "in_flight", log_number(p->in_flight),
-		  NULL);
+	log_event(LOG_LEVEL_WARNING, "ended-by-force", "why", why, "in_flight",
+		  log_number(p->in_flight), NULL);
 	if (p->listener->unlink)
 		unlink(p->listener->unlink);
 	_exit(EXIT_FORCED);
@@ -278,7 +278,7 @@ static void *watch_signals(void *prefork)
 	int number;
 
 	sigwait(&set, &number);
-	log_event(LOG_INFO, "draining", "in_flight", log_number(p->in_flight), NULL);
+	log_event(LOG_LEVEL_INFO, "draining", "in_flight", log_number(p->in_flight), NULL);
 	p->draining = true;
 	board_set(&p->board->draining, 1);
 	FCGX_ShutdownPending(); /* libfcgi accepts nobody any more */
@@ -353,10 +353,10 @@ int prefork_run(const struct options *options, struct listener *listener, const 
 	if (!err)
 		err = open_signals(&p);
 	if (err) {
-		log_event(LOG_ERROR, "start-failed", "error", uv_strerror(err), NULL);
+		log_event(LOG_LEVEL_ERROR, "start-failed", "error", uv_strerror(err), NULL);
 		return 1;
 	}
-	log_event(LOG_INFO, "started", "engine", "prefork", NULL);
+	log_event(LOG_LEVEL_INFO, "started", "engine", "prefork", NULL);
 	serve(&p);
 	close_signals(&p);
 	close_loop(&p);

@@ -342,6 +342,6 @@ void sandbox_enter(const struct sandbox *needs)
 	int calls = restrict_calls(needs);
 
 	if (files || calls)
-		log_event(LOG_WARNING, "sandbox-incomplete", "landlock", told(files), "seccomp",
-			  told(calls), NULL);
+		log_event(LOG_LEVEL_WARNING, "sandbox-incomplete", "landlock", told(files),
+			  "seccomp", told(calls), NULL);
 }

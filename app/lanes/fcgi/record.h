@@ -13,38 +13,38 @@ enum {
 	FCGI_HEADER_SIZE = 8,
 	FCGI_BODY_SIZE = 8, /* of every body with a fixed layout */
 	FCGI_CONTENT_MAX = 65535,
-	FCGI_NULL_REQUEST_ID = 0, /* marks a management record */
+	FCGI_MANAGEMENT_ID = 0, /* marks a management record */
 };
 
 enum fcgi_type {
-	FCGI_BEGIN_REQUEST = 1,
-	FCGI_ABORT_REQUEST = 2,
-	FCGI_END_REQUEST = 3,
-	FCGI_PARAMS = 4,
-	FCGI_STDIN = 5,
-	FCGI_STDOUT = 6,
-	FCGI_STDERR = 7,
-	FCGI_DATA = 8,
-	FCGI_GET_VALUES = 9,
-	FCGI_GET_VALUES_RESULT = 10,
-	FCGI_UNKNOWN_TYPE = 11,
+	FCGI_TYPE_BEGIN_REQUEST = 1,
+	FCGI_TYPE_ABORT_REQUEST = 2,
+	FCGI_TYPE_END_REQUEST = 3,
+	FCGI_TYPE_PARAMS = 4,
+	FCGI_TYPE_STDIN = 5,
+	FCGI_TYPE_STDOUT = 6,
+	FCGI_TYPE_STDERR = 7,
+	FCGI_TYPE_DATA = 8,
+	FCGI_TYPE_GET_VALUES = 9,
+	FCGI_TYPE_GET_VALUES_RESULT = 10,
+	FCGI_TYPE_UNKNOWN = 11,
 };
 
 enum fcgi_role {
-	FCGI_RESPONDER = 1,
-	FCGI_AUTHORIZER = 2,
-	FCGI_FILTER = 3,
+	FCGI_ROLE_RESPONDER = 1,
+	FCGI_ROLE_AUTHORIZER = 2,
+	FCGI_ROLE_FILTER = 3,
 };
 
 enum fcgi_begin_flags {
-	FCGI_KEEP_CONN = 1, /* the web server keeps the connection; we must not close it */
+	FCGI_FLAG_KEEP_CONN = 1, /* the web server keeps the connection; we must not close it */
 };
 
 enum fcgi_protocol_status {
-	FCGI_REQUEST_COMPLETE = 0,
-	FCGI_CANT_MPX_CONN = 1,
-	FCGI_OVERLOADED = 2,
-	FCGI_UNKNOWN_ROLE = 3,
+	FCGI_STATUS_REQUEST_COMPLETE = 0,
+	FCGI_STATUS_CANT_MPX_CONN = 1,
+	FCGI_STATUS_OVERLOADED = 2,
+	FCGI_STATUS_UNKNOWN_ROLE = 3,
 };
 
 struct fcgi_header {

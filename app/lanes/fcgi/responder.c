@@ -61,7 +61,7 @@ static void append_end(struct fcgi_responder *r, uint16_t id, uint32_t app_statu
 	unsigned char body[FCGI_BODY_SIZE];
 
 	fcgi_end_encode(app_status, status, body);
-	append_record(r, FCGI_END_REQUEST, id, body, sizeof(body));
+	append_record(r, FCGI_TYPE_END_REQUEST, id, body, sizeof(body));
 }
 
 /* ---- Management records: request id 0 (section 4) ---- */
@@ -96,7 +96,8 @@ static void answer_values(struct fcgi_responder *r)
 	}
 	if (content.failed)
 		r->out.failed = true;
-	append_record(r, FCGI_GET_VALUES_RESULT, FCGI_NULL_REQUEST_ID, content.data, content.len);
+	append_record(r, FCGI_TYPE_GET_VALUES_RESULT, FCGI_MANAGEMENT_ID, content.data,
+		      content.len);
 	buffer_free(&content);
 	fcgi_params_free(&r->values);
 }
@@ -112,12 +113,12 @@ static void end_management(struct fcgi_responder *r)
 {
 	unsigned char body[FCGI_BODY_SIZE];
 
-	if (r->record.type == FCGI_GET_VALUES) {
+	if (r->record.type == FCGI_TYPE_GET_VALUES) {
 		answer_values(r);
 		return;
 	}
 	fcgi_unknown_type_encode(r->record.type, body);
-	append_record(r, FCGI_UNKNOWN_TYPE, FCGI_NULL_REQUEST_ID, body, sizeof(body));
+	append_record(r, FCGI_TYPE_UNKNOWN, FCGI_MANAGEMENT_ID, body, sizeof(body));
 }
 
 /* ---- BEGIN, PARAMS, STDIN, ABORT: in the order in which a request lives (section 5) ---- */
@@ -142,14 +143,14 @@ static void begin_request(struct fcgi_responder *r)
 		return;
 	}
 	fcgi_begin_decode(&begin, r->partial);
-	keep_conn = begin.flags & FCGI_KEEP_CONN;
-	if (begin.role != FCGI_RESPONDER) {
-		refuse(r, keep_conn, FCGI_UNKNOWN_ROLE);
+	keep_conn = begin.flags & FCGI_FLAG_KEEP_CONN;
+	if (begin.role != FCGI_ROLE_RESPONDER) {
+		refuse(r, keep_conn, FCGI_STATUS_UNKNOWN_ROLE);
 		return;
 	}
 	request = r->active.count < r->limits->conn_requests ? r->events->begin(r->owner) : NULL;
 	if (!request) {
-		refuse(r, keep_conn, FCGI_OVERLOADED);
+		refuse(r, keep_conn, FCGI_STATUS_OVERLOADED);
 		return;
 	}
 	request->id = r->record.request_id;
@@ -220,7 +221,7 @@ static void abort_request(struct fcgi_responder *r)
 {
 	struct fcgi_request *request = r->current;
 
-	append_end(r, request->id, 0, FCGI_REQUEST_COMPLETE);
+	append_end(r, request->id, 0, FCGI_STATUS_REQUEST_COMPLETE);
 	forget(r, request);
 	r->events->gone(r->owner, request);
 }
@@ -229,13 +230,13 @@ static void abort_request(struct fcgi_responder *r)
 
 static int take_content(struct fcgi_responder *r, const void *bytes, size_t n)
 {
-	if (r->record.request_id == FCGI_NULL_REQUEST_ID)
-		return r->record.type == FCGI_GET_VALUES ? take_values(r, bytes, n) : 0;
-	if (r->record.type == FCGI_BEGIN_REQUEST)
+	if (r->record.request_id == FCGI_MANAGEMENT_ID)
+		return r->record.type == FCGI_TYPE_GET_VALUES ? take_values(r, bytes, n) : 0;
+	if (r->record.type == FCGI_TYPE_BEGIN_REQUEST)
 		take_begin(r, bytes, n);
-	else if (r->current && r->record.type == FCGI_PARAMS)
+	else if (r->current && r->record.type == FCGI_TYPE_PARAMS)
 		take_params(r, bytes, n);
-	else if (r->current && r->record.type == FCGI_STDIN)
+	else if (r->current && r->record.type == FCGI_TYPE_STDIN)
 		take_stdin(r, n);
 	return 0;
 }
@@ -244,8 +245,8 @@ static int take_content(struct fcgi_responder *r, const void *bytes, size_t n)
  * abort say that a request which was ended early has now been sent. */
 static void end_inactive(struct fcgi_responder *r)
 {
-	bool last = (r->record.type == FCGI_STDIN && r->record.content_length == 0) ||
-		    r->record.type == FCGI_ABORT_REQUEST;
+	bool last = (r->record.type == FCGI_TYPE_STDIN && r->record.content_length == 0) ||
+		    r->record.type == FCGI_TYPE_ABORT_REQUEST;
 
 	if (last && r->late)
 		r->late--;
@@ -255,17 +256,17 @@ static void end_record(struct fcgi_responder *r)
 {
 	bool empty = r->record.content_length == 0;
 
-	if (r->record.request_id == FCGI_NULL_REQUEST_ID)
+	if (r->record.request_id == FCGI_MANAGEMENT_ID)
 		end_management(r);
-	else if (r->record.type == FCGI_BEGIN_REQUEST)
+	else if (r->record.type == FCGI_TYPE_BEGIN_REQUEST)
 		begin_request(r);
 	else if (!r->current)
 		end_inactive(r);
-	else if (r->record.type == FCGI_ABORT_REQUEST)
+	else if (r->record.type == FCGI_TYPE_ABORT_REQUEST)
 		abort_request(r);
-	else if (r->record.type == FCGI_PARAMS && empty)
+	else if (r->record.type == FCGI_TYPE_PARAMS && empty)
 		end_params(r);
-	else if (r->record.type == FCGI_STDIN && empty)
+	else if (r->record.type == FCGI_TYPE_STDIN && empty)
 		r->current->stdin_done = true;
 }
 
@@ -276,7 +277,8 @@ static int start_record(struct fcgi_responder *r, const void *header)
 	if (r->record.version != FCGI_VERSION)
 		return -EPROTO;
 	r->current = fcgi_table_find(&r->active, r->record.request_id);
-	if (r->record.type == FCGI_BEGIN_REQUEST && r->record.request_id != FCGI_NULL_REQUEST_ID &&
+	if (r->record.type == FCGI_TYPE_BEGIN_REQUEST &&
+	    r->record.request_id != FCGI_MANAGEMENT_ID &&
 	    (r->current || r->record.content_length < FCGI_BODY_SIZE))
 		return -EPROTO;
 	r->content_left = r->record.content_length;
@@ -363,7 +365,7 @@ size_t fcgi_responder_stdout_begin(struct fcgi_responder *r)
 static void encode_stdout(struct fcgi_responder *r, uint16_t id, size_t record, size_t n)
 {
 	struct fcgi_header header = {.version = FCGI_VERSION,
-				     .type = FCGI_STDOUT,
+				     .type = FCGI_TYPE_STDOUT,
 				     .request_id = id,
 				     .content_length = (uint16_t)n};
 
@@ -410,8 +412,8 @@ void fcgi_responder_stdout(struct fcgi_responder *r, const struct fcgi_request *
 
 void fcgi_responder_end(struct fcgi_responder *r, struct fcgi_request *request, uint32_t app_status)
 {
-	append_record(r, FCGI_STDOUT, request->id, NULL, 0);
-	append_end(r, request->id, app_status, FCGI_REQUEST_COMPLETE);
+	append_record(r, FCGI_TYPE_STDOUT, request->id, NULL, 0);
+	append_end(r, request->id, app_status, FCGI_STATUS_REQUEST_COMPLETE);
 	if (!request->stdin_done)
 		r->late++;
 	forget(r, request);

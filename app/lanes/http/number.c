@@ -101,19 +101,19 @@ static bool is_digit(char c)
 }
 
 /* A place in the text: the plain character there, and what comes after it. */
-struct cursor {
+struct numeral {
 	char c;
 	struct slice rest;
 };
 
-static void step(struct cursor *at)
+static void step(struct numeral *at)
 {
 	at->c = next_char(&at->rest);
 }
 
-static struct cursor start(struct slice text)
+static struct numeral start(struct slice text)
 {
-	struct cursor at = {.rest = text};
+	struct numeral at = {.rest = text};
 
 	do
 		step(&at);
@@ -121,14 +121,14 @@ static struct cursor start(struct slice text)
 	return at;
 }
 
-static bool at_end(struct cursor at)
+static bool at_end(struct numeral at)
 {
 	while (at.c == ' ')
 		step(&at);
 	return at.c == '\0';
 }
 
-static bool take_minus(struct cursor *at)
+static bool take_minus(struct numeral *at)
 {
 	bool minus = at->c == '-';
 
@@ -138,9 +138,9 @@ static bool take_minus(struct cursor *at)
 }
 
 /* Steps from a digit to the next one, over a "_" between the two; false if none follows. */
-static bool next_digit(struct cursor *at)
+static bool next_digit(struct numeral *at)
 {
-	struct cursor after;
+	struct numeral after;
 
 	step(at);
 	if (at->c == '_') {
@@ -161,7 +161,7 @@ struct decimal {
 	char digits[SIGNIFICANT + 1];
 };
 
-static void take_digits(struct cursor *at, struct decimal *number, bool fraction)
+static void take_digits(struct numeral *at, struct decimal *number, bool fraction)
 {
 	do {
 		if (number->count < SIGNIFICANT) {
@@ -178,7 +178,7 @@ static void take_digits(struct cursor *at, struct decimal *number, bool fraction
 }
 
 /* "e", sign, digits. False if the digits are missing. */
-static bool take_exponent(struct cursor *at, struct decimal *number)
+static bool take_exponent(struct numeral *at, struct decimal *number)
 {
 	const long long far = 1000000000000000;
 	long long exponent = 0;
@@ -196,7 +196,7 @@ static bool take_exponent(struct cursor *at, struct decimal *number)
 	return true;
 }
 
-static bool take_number(struct cursor *at, struct decimal *number)
+static bool take_number(struct numeral *at, struct decimal *number)
 {
 	bool any = is_digit(at->c);
 
@@ -238,7 +238,7 @@ static double decimal_value(struct decimal *number)
 }
 
 /* "inf", "infinity" or "nan" in any case, and nothing after it. */
-static bool special_value(struct cursor at, double *value)
+static bool special_value(struct numeral at, double *value)
 {
 	char word[sizeof("infinity")] = {0};
 
@@ -257,7 +257,7 @@ static bool special_value(struct cursor at, double *value)
 
 int python_float(struct slice text, double *value)
 {
-	struct cursor at = start(text);
+	struct numeral at = start(text);
 	bool minus = take_minus(&at);
 	struct decimal number;
 	double v;
@@ -288,7 +288,7 @@ static size_t character_count(struct slice text)
 
 int python_int(struct slice text, int64_t *value)
 {
-	struct cursor at = start(text);
+	struct numeral at = start(text);
 	bool minus = take_minus(&at);
 	int64_t v = 0;
 
