@@ -112,22 +112,22 @@ static void readyz(struct request *req)
 enum { PROBES = 2 }; /* the first of the list */
 
 static const struct route list[] = {
-	ASYNC("/healthz", healthz), ASYNC("/readyz", readyz),	   ASYNC("/status", status),
-	ASYNC("/metrics", metrics), ASYNC("/trace", chrome_trace), ASYNC("/events", events),
-	ASYNC("/burst", burst),
+	GET("/healthz", ASYNC, healthz),    GET("/readyz", ASYNC, readyz),
+	GET("/status", ASYNC, status),	    GET("/metrics", ASYNC, metrics),
+	GET("/trace", ASYNC, chrome_trace), GET("/events", ASYNC, events),
+	GET("/burst", ASYNC, burst),
 };
 
-const struct routes admin_routes = {list, sizeof(list) / sizeof(list[0])};
+const struct routes admin_routes = ROUTES(list);
 const struct routes health_routes = {list, PROBES};
 
 bool admin_serves(struct slice path)
 {
 	for (size_t i = 0; i < admin_routes.count; i++) {
-		const struct route *route = &list[i];
+		struct slice ours = slice_of(list[i].path);
 
-		if (path.len >= route->path_len &&
-		    !memcmp(path.data, route->path, route->path_len) &&
-		    (path.len == route->path_len || path.data[route->path_len] == '/'))
+		if (path.len >= ours.len && !memcmp(path.data, ours.data, ours.len) &&
+		    (path.len == ours.len || path.data[ours.len] == '/'))
 			return true;
 	}
 	return false;

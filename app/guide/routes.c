@@ -1,13 +1,13 @@
 #include "guide/endpoints.h"
 
 static const struct route list[] = {
-	ASYNC("/", root),
-	SYNC("/sync/noawait", sync_noawait),
-	ASYNC("/async/await-one", async_await_one),
-	ASYNC("/async/await-many", async_await_many),
-	ASYNC("/async/wrap-blocking", async_wrap_blocking),
-	ASYNC("/async/bad-blocking", async_bad_blocking),
-	ASYNC("/async/cpu-bound", async_cpu_bound),
+	GET("/", ASYNC, root),
+	GET("/sync/noawait", SYNC, sync_noawait),
+	GET("/async/await-one", ASYNC, async_await_one),
+	GET("/async/await-many", ASYNC, async_await_many),
+	GET("/async/wrap-blocking", ASYNC, async_wrap_blocking),
+	GET("/async/bad-blocking", ASYNC, async_bad_blocking),
+	GET("/async/cpu-bound", ASYNC, async_cpu_bound),
 };
 
-const struct routes endpoints = {list, sizeof(list) / sizeof(list[0])};
+const struct routes endpoints = ROUTES(list);

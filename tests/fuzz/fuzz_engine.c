@@ -79,20 +79,20 @@ static void mixed(struct request *req)
 }
 
 static const struct route list[] = {
-	ASYNC("/", root),
-	SYNC("/sync", sync_noawait),
-	ASYNC("/one", async_await_one),
-	ASYNC("/many", async_await_many),
-	ASYNC("/wrap", async_wrap_blocking),
-	ASYNC("/bad", async_bad_blocking),
-	ASYNC("/stream", stream_bytes),
-	ASYNC("/large", large),
-	ASYNC("/none", no_answer),
-	ASYNC("/mixed", mixed),
-	ASYNC("/status", status),
-	ASYNC("/metrics", metrics),
-	ASYNC("/trace", chrome_trace),
-	ASYNC("/events", events),
+	GET("/", ASYNC, root),
+	GET("/sync", SYNC, sync_noawait),
+	GET("/one", ASYNC, async_await_one),
+	GET("/many", ASYNC, async_await_many),
+	GET("/wrap", ASYNC, async_wrap_blocking),
+	GET("/bad", ASYNC, async_bad_blocking),
+	GET("/stream", ASYNC, stream_bytes),
+	GET("/large", ASYNC, large),
+	GET("/none", ASYNC, no_answer),
+	GET("/mixed", ASYNC, mixed),
+	GET("/status", ASYNC, status),
+	GET("/metrics", ASYNC, metrics),
+	GET("/trace", ASYNC, chrome_trace),
+	GET("/events", ASYNC, events),
 };
 static const struct routes routes = {list, sizeof(list) / sizeof(list[0])};
 

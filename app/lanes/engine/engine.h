@@ -27,7 +27,7 @@ struct exchange;
 struct engine {
 	const struct options *options;
 	const char *worker;
-	const struct routes *routes;
+	struct router router;
 	struct listener *listener;
 	uv_loop_t loop;
 	struct sched sched;

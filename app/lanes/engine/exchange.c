@@ -337,7 +337,7 @@ static uint64_t start(struct exchange *exchange, uint64_t now)
 	if (!req->reply.status && request_is_late(req, engine->options->queue_timeout))
 		reply_error(req, 503);
 	if (!req->reply.status)
-		routed = router_route(engine->routes, req);
+		routed = router_route(&engine->router, req);
 	if (routed && exchange->fcgi.failed) {
 		reply_error(req, refusal(engine, FCGI_INPUT_STDIN_TOO_LARGE));
 		routed = false;

@@ -209,6 +209,7 @@ static void close_engine(struct engine *engine)
 	uv_walk(&engine->loop, close_handle, NULL);
 	uv_run(&engine->loop, UV_RUN_DEFAULT);
 	exchange_free_spares(engine);
+	router_close(&engine->router);
 	uv_loop_close(&engine->loop);
 }
 
@@ -228,11 +229,12 @@ int loop_run(const struct options *options, struct listener *listener, const cha
 	engine->options = options;
 	engine->listener = listener;
 	engine->worker = worker;
-	engine->routes = routes;
 	engine->scoreboard = board;
 	engine->board = board->own;
 	engine->budget = (struct budget){.name = "worker", .limit = (size_t)options->memory_limit};
-	err = open_engine(engine);
+	err = router_open(&engine->router, routes);
+	if (!err)
+		err = open_engine(engine);
 	if (err) {
 		log_event(LOG_LEVEL_ERROR, "start-failed", "error", uv_strerror(err), NULL);
 		engine->status = 1; /* not stop(): the loop has to run once more, to close */

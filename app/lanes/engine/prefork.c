@@ -39,7 +39,7 @@ enum {
 struct prefork {
 	const struct options *options;
 	const char *worker;
-	const struct routes *routes;
+	struct router router;
 	struct listener *listener;
 	uv_loop_t loop; /* where the one request waits for its timers */
 	struct sched sched;
@@ -184,7 +184,7 @@ static bool refused(struct prefork *p)
 		reply_error(&p->req, status);
 	else if (request_is_late(&p->req, p->options->queue_timeout))
 		reply_error(&p->req, 503);
-	else if (router_route(p->routes, &p->req) && !stdin_fits)
+	else if (router_route(&p->router, &p->req) && !stdin_fits)
 		reply_error(&p->req, 413);
 	return p->req.reply.status != 0;
 }
@@ -342,12 +342,11 @@ int prefork_run(const struct options *options, struct listener *listener, const 
 	static struct prefork p;
 	int err;
 
-	p = (struct prefork){.options = options,
-			     .worker = worker,
-			     .routes = routes,
-			     .listener = listener,
-			     .board = board->own};
-	err = open_loop(&p);
+	p = (struct prefork){
+		.options = options, .worker = worker, .listener = listener, .board = board->own};
+	err = router_open(&p.router, routes);
+	if (!err)
+		err = open_loop(&p);
 	if (!err)
 		err = open_fcgi(&p);
 	if (!err)
@@ -360,5 +359,6 @@ int prefork_run(const struct options *options, struct listener *listener, const 
 	serve(&p);
 	close_signals(&p);
 	close_loop(&p);
+	router_close(&p.router);
 	return 0;
 }

@@ -81,6 +81,7 @@ struct request {
 	struct slice raw_path; /* LANES_PATH: as it was sent, percent-decoded by the router only */
 	struct slice query;    /* without '?', still encoded */
 	struct slice sent;     /* LANES_SENT: when nginx sent it */
+	struct slice *path_values;  /* of the {names} of its route's path, in their order */
 	struct slice request_start; /* X-Request-Start: the same by somebody before nginx */
 
 	struct reply reply;
@@ -116,6 +117,10 @@ void *request_alloc(struct request *req, size_t size);
 /* The handler's frame: zeroed when the handler begins, the same at every call. size is at most
  * REQUEST_FRAME_SIZE (checked: what is larger comes from request_alloc). */
 void *request_frame(struct request *req, size_t size);
+
+/* What stands in the path for the {name} of its route: decoded, valid as long as the request.
+ * {NULL, 0} if the route has no such name. */
+struct slice request_path(const struct request *req, const char *name);
 
 /* The value of a CGI variable ("HTTP_USER_AGENT"), or {NULL, 0}. Valid as long as the request. */
 struct slice request_param(const struct request *req, const char *name);

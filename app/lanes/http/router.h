@@ -1,15 +1,17 @@
 /*
  * From a request's path and method to its handler, as Starlette 0.26 routes (FastAPI 0.92).
  *
- * A path matches whole, percent-decoded once (by us only if the web server has not done it),
- * case-sensitively; a path that only has slashes too
- * many at its end is redirected (307); a known path with a method other than GET or HEAD is a 405.
+ * A path is matched whole, percent-decoded once (by us only if the web server has not done it) and
+ * case-sensitively, by the first route that has it. "{name}" stands for a segment, "{name:path}",
+ * at the end, for the rest. HEAD is answered by GET's handler, OPTIONS with what there is; another
+ * method is a 405. A path that has a slash too many or too few at its end is redirected (307).
  */
 #ifndef LANES_HTTP_ROUTER_H
 #define LANES_HTTP_ROUTER_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "http/request.h"
 
@@ -19,16 +21,22 @@ enum route_kind {
 	ROUTE_ASYNC, /* on the loop, which it gives back with AWAIT */
 };
 
+enum method { METHOD_GET, METHOD_POST, METHOD_PUT, METHOD_PATCH, METHOD_DELETE, METHODS };
+
 struct route {
-	const char *path;
-	size_t path_len;
-	enum route_kind kind;
+	const char *path; /* "/orders/{id}", "/files/{path:path}" */
 	void (*handler)(struct request *req);
+	enum method method;
+	enum route_kind kind;
 };
 
+/* GET("/orders/{id}", ASYNC, read_order): a route; further fields may follow. */
 /* clang-format off */
-#define SYNC(path, handler)  {path, sizeof(path) - 1, ROUTE_SYNC, handler}
-#define ASYNC(path, handler) {path, sizeof(path) - 1, ROUTE_ASYNC, handler}
+#define GET(path, kind, handler, ...)    {path, handler, METHOD_GET, ROUTE_##kind, __VA_ARGS__}
+#define POST(path, kind, handler, ...)   {path, handler, METHOD_POST, ROUTE_##kind, __VA_ARGS__}
+#define PUT(path, kind, handler, ...)    {path, handler, METHOD_PUT, ROUTE_##kind, __VA_ARGS__}
+#define PATCH(path, kind, handler, ...)  {path, handler, METHOD_PATCH, ROUTE_##kind, __VA_ARGS__}
+#define DELETE(path, kind, handler, ...) {path, handler, METHOD_DELETE, ROUTE_##kind, __VA_ARGS__}
 /* clang-format on */
 
 struct routes {
@@ -36,8 +44,50 @@ struct routes {
 	size_t count;
 };
 
-/* Finds the handler: true with req->route set; false when the request has been answered with 404,
- * 405 or 307. */
-bool router_route(const struct routes *routes, struct request *req);
+/* ROUTES(list): of an array. */
+#define ROUTES(list)                                                                               \
+	{                                                                                          \
+		list, sizeof(list) / sizeof((list)[0])                                             \
+	}
+
+/* The routes, made ready to be looked up: whole paths, and the edges of a tree of segments for
+ * those that have names, are in one hash table. */
+struct router {
+	const struct routes *routes;
+	struct router_node *nodes; /* of the tree; number 0 is its root */
+	uint32_t node_count;
+	struct router_edge *edges; /* open addressing */
+	uint32_t edge_mask;
+	uint32_t *next;	   /* of each route, the next of the same shape; UINT32_MAX: none */
+	uint32_t variable; /* the first route that has names; UINT32_MAX: none */
+};
+
+enum {
+	ROUTE_NAMES = 8,     /* that a route's path may have */
+	ROUTE_SEGMENTS = 32, /* … and segments, if it has names */
+};
+
+/* 0; or, after a message on stderr, -EINVAL if a path is none, or -ENOMEM. routes is borrowed. */
+int router_open(struct router *router, const struct routes *routes);
+
+/* Safe to call twice, and on {0}. */
+void router_close(struct router *router);
+
+struct router_match {
+	enum method method;
+	uint32_t route;			  /* number in the list, from 0; UINT32_MAX: none */
+	unsigned allowed;		  /* methods of all routes that have the path, a bit each */
+	size_t count;			  /* of values */
+	struct slice values[ROUTE_NAMES]; /* what stands for the names, borrowed from the path */
+};
+
+/* The first route that has this path, decoded, and this method (METHODS: none has it). All of
+ * match->allowed is known if there is no such route. */
+bool router_find(const struct router *router, enum method method, struct slice path,
+		 struct router_match *match);
+
+/* Finds the handler: true with req->route set; false when the request has been answered: with 404,
+ * 405, 307, or OPTIONS' 204. */
+bool router_route(const struct router *router, struct request *req);
 
 #endif
