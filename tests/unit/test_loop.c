@@ -541,7 +541,7 @@ static void hold_readers(struct request *req)
 	ASYNC_BEGIN(req);
 	while (board_get(&board.own->requests) < 2)
 		AWAIT(req, sleep_for(req, 0.001));
-	usleep(200000);
+	usleep(600000);
 	while (!heard_end_of(1) && client_read(1))
 		AWAIT(req, sleep_for(req, 0));
 	CU_ASSERT_TRUE(heard_end_of(1));
@@ -1536,7 +1536,7 @@ static void nor_is_it_the_readers(void)
 
 	for (size_t i = 0; i < sizeof(asked) / sizeof(asked[0]); i++) {
 		begin();
-		options.send_timeout = 100;
+		options.send_timeout = 400;
 		client_open(0);
 		client_open(1);
 		client_send(1, asked[i]);
