@@ -25,11 +25,13 @@ static struct board_slot *claim_slot(const struct options *options, struct score
 				     const struct routes *routes)
 {
 	const char *engine = options->engine == ENGINE_PREFORK ? "prefork" : "loop";
+	const char *prefix = options->routes == ROUTES_APP ? options->prefix : "";
 	struct board_slot *slot = NULL;
 	int err = scoreboard_open(board, options->scoreboard);
 
 	if (!err)
-		slot = scoreboard_claim(board, options->pool, (uint32_t)options->slot, engine);
+		slot = scoreboard_claim(board, options->pool, (uint32_t)options->slot, engine,
+					prefix);
 	if (!slot && options->scoreboard) {
 		log_complaint("%.1000s: no scoreboard: %s", options->scoreboard,
 			      err == -ETIMEDOUT ? "its lock is held"
@@ -38,7 +40,7 @@ static struct board_slot *claim_slot(const struct options *options, struct score
 		scoreboard_close(board);
 		if (scoreboard_open(board, NULL) == 0)
 			slot = scoreboard_claim(board, options->pool, (uint32_t)options->slot,
-						engine);
+						engine, prefix);
 	}
 	for (size_t i = 0; slot && i < routes->count && i + 1 < BOARD_ROUTES; i++) {
 		strncpy(slot->routes[i + 1].path, routes->list[i].path, BOARD_PATH - 1);
