@@ -20,6 +20,12 @@
 #define LANES_VERSION "0.1.0"
 #endif
 
+static const char *no_memory(const struct options *options)
+{
+	return options->address_space ? "out of memory: --address-space is too little for it"
+				      : "out of memory";
+}
+
 /* The scoreboard is for those who watch. A worker that cannot have it says so, and serves. */
 static struct board_slot *claim_slot(const struct options *options, struct scoreboard *board,
 				     const struct routes *routes)
@@ -35,6 +41,7 @@ static struct board_slot *claim_slot(const struct options *options, struct score
 	if (!slot && options->scoreboard) {
 		log_complaint("%.1000s: no scoreboard: %s", options->scoreboard,
 			      err == -ETIMEDOUT ? "its lock is held"
+			      : err == -ENOMEM	? no_memory(options)
 			      : err		? strerror(-err)
 						: "no slot, or no room on the disk");
 		scoreboard_close(board);
@@ -98,7 +105,7 @@ int main(int argc, char **argv)
 		return 1;
 	slot = claim_slot(&options, &board, routes);
 	if (!slot) {
-		log_complaint("out of memory");
+		log_complaint("%s", no_memory(&options));
 		return 1;
 	}
 	if (!options.slot)
