@@ -307,7 +307,7 @@ exec "$@"'
 
 # daemon NAME LOG COMMAND...: starts a process of the system from inside RUN_DIR and notes it. It gets a
 # session of its own: a Ctrl-C in the terminal is not meant for it. It can gain no privileges, keeps of
-# root's those that nginx and spawn-fcgi need to give them up, and leaves no core, which would hold
+# root's those that nginx and setpriv need to give them up, and leaves no core, which would hold
 # everybody's requests (LANES_CORE: workers may). A pipe as its log may have no reader any more: that ends
 # nobody.
 daemon() {
@@ -321,7 +321,7 @@ daemon() {
 		[ -n "${LANES_CORE-}" ] || ulimit -Sc 0
 		set -- --no-new-privs "$@"
 		[ "$(id -u)" != 0 ] || set -- --bounding-set \
-			-all,+setuid,+setgid,+chown,+kill,+dac_override,+net_bind_service,+sys_resource "$@"
+			-all,+setuid,+setgid,+setpcap,+chown,+kill,+dac_override,+net_bind_service,+sys_resource "$@"
 		exec setsid bash -c "$CLOSED" bash setpriv "$@" </dev/null >>"$log" 2>&1
 	) &
 	IFS= read -r stat <"/proc/$!/stat"

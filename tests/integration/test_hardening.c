@@ -355,12 +355,15 @@ static void workers_have_no_rights(void)
 {
 	pid_t workers[16];
 	int count = processes_in(lanes.run_dir, "lanes", workers, 16);
+	char path[64];
 
 	CU_ASSERT(count >= 3);
 	for (int i = 0; i < count && i < 16; i++) {
 		CU_ASSERT(process_status(workers[i], "Uid") != 0);
 		CU_ASSERT_EQUAL(process_status(workers[i], "NoNewPrivs"), 1);
 		CU_ASSERT_EQUAL(foreign_descriptors(workers[i]), 0);
+		snprintf(path, sizeof(path), "/proc/%d/status", (int)workers[i]);
+		CU_ASSERT(geteuid() || file_has(path, "CapBnd:\t0000000000000000\n"));
 	}
 	CU_ASSERT(!system_log_has(&lanes, "event=runs-as-root"));
 }
