@@ -27,12 +27,12 @@ static size_t log_count(const char *text)
 	return system_log_count(&lanes, "worker.log", text);
 }
 
-static int run_script(const char *name, const char *variable)
+static int script(const char *name, const char *variable)
 {
 	struct outcome outcome;
 
-	run(&outcome, (const char *[]){name, NULL},
-	    (const char *[]){lanes.run_dir_variable, lanes.port_variable, variable, NULL}, -1);
+	run_script(&outcome, name,
+		   (const char *[]){lanes.run_dir_variable, lanes.port_variable, variable, NULL});
 	return outcome.status;
 }
 
@@ -60,7 +60,7 @@ static void dies(const char *worker, const char *pool, const char *target, unsig
 	snprintf(missing, sizeof(missing), "not ready: %s\n", pool);
 	snprintf(delayed, sizeof(delayed), "worker=%s pid=", worker);
 	CU_ASSERT_EQUAL(get(&lanes, "/readyz")->status, 200);
-	CU_ASSERT_EQUAL(run_script("spawn/status.sh", NULL), 0);
+	CU_ASSERT_EQUAL(script("spawn/status.sh", NULL), 0);
 	replace_program("/bin/false");
 	for (unsigned i = 1; i <= processes; i++) {
 		char name[32];
@@ -75,19 +75,19 @@ static void dies(const char *worker, const char *pool, const char *target, unsig
 	CU_ASSERT(EVENTUALLY(log_count("event=start-delayed") >= 2 * processes));
 	CU_ASSERT(log_count(delayed) >= 2);
 	CU_ASSERT(log_count("Child[") - starts < 40);
-	CU_ASSERT_EQUAL(run_script("spawn/status.sh", NULL), 1);
+	CU_ASSERT_EQUAL(script("spawn/status.sh", NULL), 1);
 	replace_program(program());
 	CU_ASSERT(EVENTUALLY(get(&lanes, "/readyz")->status == 200));
 	CU_ASSERT_EQUAL(get(&lanes, target)->status, 200);
-	CU_ASSERT_EQUAL(run_script("spawn/status.sh", NULL), 0);
+	CU_ASSERT_EQUAL(script("spawn/status.sh", NULL), 0);
 }
 
 /* What belongs to a system works after that as before. */
 static void goes_on(void)
 {
-	CU_ASSERT_EQUAL(run_script("spawn/scale.sh", "WORKERS=2"), 0);
-	CU_ASSERT_EQUAL(run_script("spawn/restart.sh", NULL), 0);
-	CU_ASSERT_EQUAL(run_script("spawn/scale.sh", "WORKERS=1"), 0);
+	CU_ASSERT_EQUAL(script("spawn/scale.sh", "WORKERS=2"), 0);
+	CU_ASSERT_EQUAL(script("spawn/restart.sh", NULL), 0);
+	CU_ASSERT_EQUAL(script("spawn/scale.sh", "WORKERS=1"), 0);
 	CU_ASSERT_EQUAL(get(&lanes, "/")->status, 200);
 	CU_ASSERT(system_stop(&lanes));
 }
@@ -145,7 +145,7 @@ static void exercises_with(int workers)
 	CU_ASSERT_STRING_EQUAL(header(get(&lanes, "/exercise/prefork"), "Location"),
 			       "/exercise/prefork/");
 	before = pid_of("\"exercise-1\"");
-	CU_ASSERT_EQUAL(run_script("spawn/restart.sh", NULL), 0);
+	CU_ASSERT_EQUAL(script("spawn/restart.sh", NULL), 0);
 	CU_ASSERT(pid_of("\"exercise-1\"") > 0 && pid_of("\"exercise-1\"") != before);
 	CU_ASSERT_EQUAL(get(&lanes, "/exercise/prefork/")->status, 200);
 	CU_ASSERT(system_stop(&lanes));
@@ -166,7 +166,7 @@ static void an_exercise_pool_dies(void)
 	kill(pid_of("\"exercise-1\""), SIGKILL);
 	CU_ASSERT(EVENTUALLY(log_count("event=start-delayed") >= 1));
 	CU_ASSERT_EQUAL(get(&lanes, "/readyz")->status, 200);
-	CU_ASSERT_EQUAL(run_script("spawn/status.sh", NULL), 1);
+	CU_ASSERT_EQUAL(script("spawn/status.sh", NULL), 1);
 	CU_ASSERT(system_stop(&lanes));
 }
 
