@@ -140,6 +140,43 @@ test('the banner: of many short ones, none is to blame', () => withPage({}, asyn
 	assert.match(await page.locator('.holding').innerText(), /^loop-1 has been held for 1\.60 s, now by request 87 of loop-1 /);
 }));
 
+test('the banner: many short ones that held the loop together are told afterwards, once', () => withPage({}, async (page) => {
+	await get('/burst?n=30&path=/exercise/async/bad-blocking%3Fseconds=0.05');
+	await page.waitForFunction(() => /^All loops are free\. Last held: exercise-1 /.test(document.querySelector('.holding').textContent));
+	const text = await page.locator('.holding').innerText();
+	const [, length] = /Last held: exercise-1 for ([\d.]+) s by many requests after one another, request \d+ of exercise-1 \/async\/bad-blocking to request \d+ of exercise-1 \/async\/bad-blocking\. They kept waiting: request \d+ of exercise-1 \/async\/bad-blocking \([\d.]+ s\).*\d+ more\./.exec(text) ?? assert.fail(text);
+	assert.ok(length > 1 && length < 3, length);
+	await page.locator('.past summary').click();
+	assert.match((await page.locator('.past li').allInnerTexts())[0], /^exercise-1: many requests/);
+}));
+
+// The banner, after messages of loop-1 a tenth of a second apart: [seconds that the loop is held, the
+// serial and seconds of the request it runs, spans, buckets].
+const heldAfter = (page, turns) => page.evaluate((list) => {
+	const {feed, history} = window.lanes;
+	history.clear();
+	list.forEach(([held, request, spans = [], buckets = []], i) => feed.accept({t: 5e6 + i * 100, lost: 0,
+		spans: spans.map(([r, s, d]) => ({w: 'loop-1', k: 'loop', s: 5e6 + s, d, r, p: '/async/bad-blocking', c: 200})),
+		buckets: buckets.map((busy) => ({w: 'loop-1', from: 5e6 + (i - 1) * 100, to: 5e6 + i * 100, answers: 80, busy, in_flight: 9, p50: 1, p99: 60})),
+		workers: [{name: 'loop-1', pool: 'loop', engine: 'loop', pid: 1, in_flight: 9, pools: {},
+			loop: {held, request: request && {serial: request[0], route: '/async/bad-blocking', for: request[1]}}}]}));
+	return document.querySelector('.holding').textContent;
+}, turns);
+
+test('the banner: a turn that held the loop ends with its last run', () => withPage({}, async (page) => {
+	await mute(page);
+	const turn = [[null], [0.05, [1, 0.01], [[7, 20, 5]]], [0.15, [3, 0.03], [[1, 90, 39.8], [2, 130, 40]]], [null, null, [[3, 170, 40], [4, 210.2, 40], [9, 270, 5]]]];
+	assert.match(await heldAfter(page, turn), /Last held: loop-1 for 200 ms by many requests after one another, request 1 of loop-1 \S+ to request 4 of loop-1 \S+\./);
+	const one = [[null], [0.15, [1, 0.14]], [0.25, [1, 0.24]], [null, null, [[6, -50, 9.8], [1, -40, 290], [2, 250.1, 10]]]];
+	assert.match(await heldAfter(page, one), /Last held: loop-1 for 310 ms by request 1 of loop-1 \S+\. /);
+}));
+
+test('the banner: under load, too, a turn of many short ones is told', () => withPage({}, async (page) => {
+	await mute(page);
+	const load = [[null], [0.09, [51, 0.01], [], [0.9]], [0.19, [53, 0.03], [], [1]], [0.29, [55, 0.02], [], [1]], [null, null, [], [0.2]], [null]];
+	assert.match(await heldAfter(page, load), /Last held: loop-1 for 290 ms by many requests after one another, request 51 of loop-1 \S+ to request 55 of loop-1 \S+\. Short waits were not recorded meanwhile\.$/);
+}));
+
 test('the banner: in flight as measured', () => withPage({}, async (page) => {
 	await mute(page);
 	await page.evaluate(() => window.lanes.feed.accept({t: 5e6, spans: [], workers: [{name: 'loop-1', pool: 'loop', engine: 'loop', pid: 1, in_flight: 41,
