@@ -8,7 +8,7 @@
 
 import {Heartbeat} from './heartbeat.js';
 import {Hold, withHold} from './hold.js';
-import {HOLD, KINDS} from './kinds.js';
+import {HOLD, KINDS, SLOW} from './kinds.js';
 import {carriesLoad, poolOf} from './pools.js';
 import {Stretches} from './stretches.js';
 import {Track} from './track.js';
@@ -27,6 +27,11 @@ const MOST_WORKERS = 256; // names of workers long gone make room
 const number = (value) => (Number.isFinite(value) ? value : 0);
 
 const lastEnd = (spans, start) => spans.reduce((end, span) => Math.max(end, span.end), start);
+
+// Whether what a request did after this time may have been too short to be told of.
+function endIsUntold(worker, since) {
+	return worker.summarized(since, since + SLOW);
+}
 
 function filled(parts) {
 	const all = [];
@@ -174,6 +179,8 @@ export class History {
 		if (request.job?.seen === this.now)
 			return {...request.job.span, end: this.now};
 		const start = lastEnd(request.job ? [...request.spans, request.job.span] : request.spans, request.start);
+		if (endIsUntold(worker, start))
+			return null;
 		const done = request.job && !request.spans.some((span) => span.kind === 'pool');
 		const queued = this.pooled.has(request.path) && !request.job && !worker.prefork;
 		return {kind: done ? 'ready' : queued ? 'pool-queue' : 'await', start, end: this.now};
@@ -329,11 +336,13 @@ export class History {
 		return !(this.workers.get(name)?.seen >= this.now - 1000);
 	}
 
-	// Nothing in flight, or no worker: whatever seems to last has ended, and the span that said so was lost.
+	// Nothing in flight, or no worker: whatever seems to last has ended, and the span that said so was
+	// lost, or is not told under load.
 	#end(states) {
 		const idle = new Set(states.filter((state) => state?.in_flight === 0 && !state.loop?.request).map(({name}) => name));
 		for (const request of this.requests.values())
-			if (this.now - request.heard > 1000 && (idle.has(request.worker) || this.#isGone(request.worker)))
+			if (!request.over && this.now - request.heard > 1000 && (idle.has(request.worker) || this.#isGone(request.worker) ||
+			    endIsUntold(this.workers.get(request.worker), lastEnd(request.spans, request.start))))
 				request.over = true;
 	}
 

@@ -18,6 +18,9 @@ export function setHold(ms) {
 	HOLD = ms;
 }
 
+// What takes so long is told of one by one under load, too, in milliseconds.
+export const SLOW = 100;
+
 // What a request is called on the page: a number alone would be another request on each worker.
 export function named(request) {
 	return `request ${request.serial} of ${request.worker}`;

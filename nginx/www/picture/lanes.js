@@ -7,6 +7,7 @@
 import {el, setText} from '../dom.js';
 import {capital, KINDS, named} from '../feed/kinds.js';
 import {count, duration, percent} from '../format.js';
+import {columns} from './columns.js';
 import {HEIGHT, isHold} from './layout.js';
 import {paint, sized} from './paint.js';
 
@@ -17,6 +18,8 @@ const LEAST_LABEL = 24; // pixels of a bar that has room for text
 const MOST_LABEL = 0.8; // of a bar: the pattern must remain visible
 const NEWS = 1500; // milliseconds: an idle system says something once a second, a busy one ten times
 const BEAT = 9; // pixels between heartbeats that are drawn
+const COLUMN = 3; // pixels, in which …
+const MANY = 4; // … so many runs cannot be told apart
 
 export class Lanes {
 	element;
@@ -165,20 +168,37 @@ export class Lanes {
 		context.fillText(text, left + 6, middle);
 	}
 
-	// As high as the loop was busy, one column for each stretch that was measured.
-	#measured(context, lane, x) {
+	// As high as somebody was busy, a column for each stretch of time.
+	#columns(context, lane, stretches, x) {
 		const bottom = lane.top + lane.height - 1;
 		const full = lane.height - 3;
-		const columns = new Path2D();
-		for (const {from, to, busy} of lane.measured) {
-			const [left, high] = [x(from), Math.max(busy * full, busy > 0 ? 1 : 0)];
-			columns.rect(left, bottom - high, Math.max(x(to) - left, 1), high);
+		const path = new Path2D();
+		for (const {from, to, busy} of stretches) {
+			const [left, high] = [x(from), Math.max(Math.min(busy, 1) * full, busy > 0 ? 1 : 0)];
+			path.rect(left, bottom - high, Math.max(x(to) - left, 1), high);
 		}
-		context.fillStyle = paint.color('loop-fill');
-		context.fill(columns);
+		context.fillStyle = paint.color(lane.kind === 'thread' ? 'pool-fill' : 'loop-fill');
+		context.fill(path);
+	}
+
+	// What was measured under load, between lines for all and nothing.
+	#measured(context, lane, x) {
+		this.#columns(context, lane, lane.measured, x);
 		context.fillStyle = paint.color('grid');
-		for (const line of [lane.top + 1, bottom])
+		for (const line of [lane.top + 1, lane.top + lane.height - 1])
 			context.fillRect(x(lane.measured[0].from), line, x(lane.measured.at(-1).to) - x(lane.measured[0].from), 1);
+	}
+
+	// Paints what runs together where there is no room for each. Returns those blocks; null: there are none.
+	#crowd(context, lane, x) {
+		const width = COLUMN * (this.#layout.to - this.#layout.from) / (x(this.#layout.to) - x(this.#layout.from));
+		const short = lane.blocks.filter((block) => block.count > 1 || block.end - block.start < width);
+		const crowded = columns(short, width).filter(({runs}) => runs >= MANY);
+		if (!crowded.length)
+			return null;
+		const at = new Set(crowded.map(({from}) => Math.round(from / width)));
+		this.#columns(context, lane, crowded, x);
+		return new Set(short.filter(({start}) => at.has(Math.floor(start / width))));
 	}
 
 	#lane(context, group, lane, x, layout) {
@@ -206,16 +226,18 @@ export class Lanes {
 			context.textAlign = 'left';
 			context.fillText(lane.text, x(layout.from) + 4, lane.top + lane.height / 2);
 			break;
-		default:
+		default: {
 			if (lane.measured?.length && this.#sees(group))
 				this.#measured(context, lane, x);
+			const crowd = this.#sees({top: lane.top, bottom: lane.top + lane.height}) ? this.#crowd(context, lane, x) : null;
 			for (const block of lane.blocks) {
 				const holds = held(group, block);
 				this.#bar(context, lane, holds ? 'held' : block.taken ? 'taken' : block.kind, block, block.request, x,
-					  lane.kind === 'loop' ? 2 : 3);
+					  lane.kind === 'loop' ? 2 : 3, crowd?.has(block));
 				if (block.request)
 					this.#name(context, lane, block.request, [block], x, holds);
 			}
+		}
 		}
 	}
 
@@ -275,13 +297,14 @@ export class Lanes {
 		context.setLineDash([]);
 	}
 
-	#bar(context, lane, look, part, request, x, inset) {
+	// painted: it is already, with others.
+	#bar(context, lane, look, part, request, x, inset, painted = false) {
 		part.holds = look === 'held';
 		const left = x(part.start);
 		const width = x(part.end) - left;
 		const [y, height] = [lane.top + inset - 1, lane.height - inset];
 		this.#bars.push({x: left, y, width, height, lane, part, request});
-		if (!this.#sees({top: y, bottom: y + height}))
+		if (painted || !this.#sees({top: y, bottom: y + height}))
 			return;
 		paint.bar(context, look, left, y, width, height);
 		if (part.open) { // it goes on: no end, but an arrow's point

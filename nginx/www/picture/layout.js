@@ -6,7 +6,7 @@
 // A worker that did nothing in that stretch is its heartbeat only. Under load the loop's lane is as
 // high as the loop was busy, and a line of text says what else was measured.
 
-import {HOLD} from '../feed/kinds.js';
+import {HOLD, SLOW} from '../feed/kinds.js';
 import {byPool, carriesLoad} from '../feed/pools.js';
 
 export const HEIGHT = {axis: 22, beat: 20, loop: 24, measured: 36, facts: 16, request: 15, thread: 15, gap: 12};
@@ -102,10 +102,11 @@ function group(history, worker, from, to, known) {
 
 	if (loop.length || requests.length || busy.length || measured.length || unrecorded.length) {
 		lanes.push({kind: 'loop', label: worker.prefork ? 'process' : 'loop', height: measured.length ? HEIGHT.measured : HEIGHT.loop,
-			    measured, blocks: measured.length ? loop.filter((block) => isHold(block) || !within(block, measured)) : loop});
+			    measured, blocks: measured.length ? loop.filter((block) => isHold(block) || !isMeasured(block, measured)) : loop});
 		if (measured.length)
 			lanes.push({kind: 'facts', label: '', height: HEIGHT.facts, facts: facts(worker, to)});
-		const {rows, left} = pack(requests, MOST_ROWS);
+		// Under load only those that took long are all told.
+		const {rows, left} = pack(measured.length ? requests.filter((each) => each.to - each.from >= SLOW) : requests, MOST_ROWS);
 		rows.forEach((row, index) => lanes.push({
 			kind: 'request', height: HEIGHT.request, parts: row.requests,
 			label: index ? '' : measured.length ? 'slow ones' : 'requests',
@@ -121,8 +122,10 @@ function group(history, worker, from, to, known) {
 	return {worker, holds, unrecorded, lanes};
 }
 
-function within(block, stretches) {
-	return block.end > stretches[0].from && block.start < stretches.at(-1).to;
+// Whether what was measured tells of a block.
+function isMeasured({start, end}, stretches) {
+	const middle = (start + end) / 2;
+	return stretches.some(({from, to}) => middle >= from && middle < to);
 }
 
 // Requests of this page that no worker has picked up yet: who will is not known.
