@@ -177,11 +177,11 @@ test('the banner: under load, too, a turn of many short ones is told', () => wit
 	assert.match(await heldAfter(page, load), /Last held: loop-1 for 290 ms by many requests after one another, request 51 of loop-1 \S+ to request 55 of loop-1 \S+\. Short waits were not recorded meanwhile\.$/);
 }));
 
-test('the banner: in flight as measured', () => withPage({}, async (page) => {
+test('the banner: in flight as measured, and who is not', () => withPage({}, async (page) => {
 	await mute(page);
 	await page.evaluate(() => window.lanes.feed.accept({t: 5e6, spans: [], workers: [{name: 'loop-1', pool: 'loop', engine: 'loop', pid: 1, in_flight: 41,
 		loop: {held: 0.5, request: {serial: 3, route: '/async/bad-blocking', for: 0.5}}, pools: {}}]}));
-	assert.match(await page.locator('.holding').innerText(), /^loop-1 has been held for 500 ms by request 3 of loop-1 .*, with 40 other requests in flight on it\./);
+	assert.match(await page.locator('.holding').innerText(), /^loop-1 has been held for 500 ms by request 3 of loop-1 .*, with 40 others in flight; who is not read yet is not counted\./);
 }));
 
 test('the server is stopped and started under the page', () => withPage({}, async (page) => {

@@ -115,6 +115,21 @@ test('slow ones: of the time before the load, too, only those that took long', (
 	}), [2, 4]);
 }));
 
+test('the table says how many were answered that it does not have', () => withPage({}, async (page) => {
+	await mute(page);
+	await page.locator('.as-table summary').click();
+	const caption = page.locator('.as-table .requests caption');
+	const one = (r, start, d) => ({w: 'loop-1', k: 'await', s: 1e6 + start, d, r, p: '/', c: 200});
+	const bucket = (start) => ({w: 'loop-1', from: 1e6 + start, to: 1e6 + start + 100, answers: 90, busy: 0.4, in_flight: 9, p50: 1, p99: 3});
+	const calm = [{t: 1e6, workers: [state]}, {t: 1e6 + 100, workers: [state], spans: [one(1, 10, 5)]}];
+	await laidOut(page, calm);
+	await page.waitForFunction(() => document.querySelector('.as-table .requests tbody').children.length === 1);
+	assert.equal(await caption.innerText(), 'Latest requests');
+	await laidOut(page, [...calm, {t: 1e6 + 200, workers: [state], buckets: [bucket(100)]}, {t: 1e6 + 300, workers: [state], spans: [one(9, 50, 220)], buckets: [bucket(200)]}]);
+	await page.waitForFunction(() => document.querySelector('.as-table .requests tbody').children.length === 2);
+	assert.match(await caption.innerText(), /^Latest requests that were told one by one\. 179 others answered meanwhile: under load only those of 100 ms and more are told$/);
+}));
+
 test('spans that were lost are not recorded, not idle', () => withPage({}, async (page) => {
 	await mute(page);
 	const [{unrecorded}] = await laidOut(page, [{t: 1e6, workers: [state]}, {t: 1e6 + 100, workers: [state], lost: 12}, {t: 1e6 + 200, workers: [state]}]);

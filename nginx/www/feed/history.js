@@ -95,6 +95,12 @@ class Worker {
 		return this.measured.within(from, to).length > 0 || this.unrecorded.within(from, to).length > 0;
 	}
 
+	// How many requests it answered meanwhile that were counted and not told one by one.
+	answered(from, to) {
+		return this.measured.within(from, to).reduce((sum, stretch) => sum +
+			stretch.answers * (Math.min(to, stretch.to) - Math.max(from, stretch.from)) / (stretch.to - stretch.from), 0);
+	}
+
 	thread(pool, index) {
 		const name = `${pool} ${index}`;
 		if (!this.threads.has(name))

@@ -53,7 +53,7 @@ export class Banner {
 		const alone = request && request.for * 1000 > held / 2; // many may have come after one another
 		const by = request ? `${alone ? ' by' : ', now by'} request ${request.serial} of ${worker.name} ${request.route}` : '';
 		const others = (worker.state.in_flight ?? 1) - 1;
-		return `${worker.name} has been held for ${duration(held)}${by}${others > 0 ? `, with ${count(others, 'other request')} in flight on it` : ''}.`;
+		return `${worker.name} has been held for ${duration(held)}${by}${others > 0 ? `, with ${count(others, 'other')} in flight; who is not read yet is not counted` : ''}.`;
 	}
 
 	// Whom it keeps waiting can be told from the server only when it picks them up; of what this
