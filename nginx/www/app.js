@@ -32,10 +32,22 @@ const find = (id) => document.getElementById(id);
 feed.addEventListener('message', ({detail}) => {
 	clock.heard(detail.t);
 	history.apply(detail);
-	banner.update();
-	live.offer(new Set(living().map(({pool}) => pool)));
-	setText(find('running'), running());
+	tell();
 });
+
+// Once for each picture of the browser, however many messages came meanwhile.
+let isDue = false;
+function tell() {
+	if (!isDue)
+		requestAnimationFrame(() => {
+			isDue = false;
+			banner.update();
+			live.offer(new Set(living().map(({pool}) => pool)));
+			setText(find('running'), running());
+		});
+	isDue = true;
+}
+
 feed.addEventListener('state', ({detail: {state, retry}}) => {
 	const text = {connecting: 'Connecting …', live: 'Live', lost: `Connection lost, next try in ${Math.ceil(retry / 1000)} s`}[state];
 	find('feed').dataset.state = state;

@@ -135,7 +135,7 @@ export class LiveLanes {
 		if (this.#layout)
 			this.#measured.show(this.#layout);
 		const pools = this.#pools();
-		const isShown = (worker) => worker && (pools ? pools.has(worker.pool) : carriesLoad(worker.pool));
+		const isShown = (worker) => (pools ? pools.has(worker?.pool) : carriesLoad(worker?.pool));
 		const [from, to] = this.#stopped === null ? [-Infinity, Infinity] : [this.#stopped - this.#span, this.#stopped];
 		const {workers, requests} = this.history;
 		const rows = [...requests.values()].filter((request) => isShown(workers.get(request.worker)) &&
@@ -143,7 +143,7 @@ export class LiveLanes {
 		// All that were answered since the oldest of them, but for those that are among them.
 		const since = Math.max(from, rows.length < TABLE_ROWS ? -Infinity : rows.at(-1).start);
 		const counted = [...workers.values()].filter(isShown).reduce((sum, worker) => sum + worker.answered(since, to), 0);
-		const among = rows.filter(({worker, status, end}) => status && workers.get(worker).measured.within(end, end).length).length;
+		const among = rows.filter(({worker, status, end}) => status && workers.get(worker)?.measured.within(end, end).length).length;
 		this.#rows.show(this.history, rows, Math.max(Math.round(counted) - among, 0));
 	}
 
