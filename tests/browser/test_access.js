@@ -154,6 +154,39 @@ for (const [width, height] of [[1080, 800], [1024, 768], [390, 844]])
 		}
 	}), {everywhere: true});
 
+for (const [width, size] of [[390, 16], [390, 32], [1280, 16]])
+	test(`what is measured under load can be read, ${width} pixels wide, text of ${size}`, () => withPage({viewport: {width, height: 844}}, async (page) => {
+		await page.evaluate((pixels) => {
+			document.documentElement.style.fontSize = `${pixels}px`;
+			const fill = CanvasRenderingContext2D.prototype.fillText;
+			window.written = [];
+			CanvasRenderingContext2D.prototype.fillText = function (text, x, y) {
+				window.written.push({text, y, room: this.canvas.clientWidth - x - (this.textAlign === 'left' ? this.measureText(text).width : 0)});
+				fill.call(this, text, x, y);
+			};
+		}, size);
+		await mute(page);
+		await page.evaluate(() => {
+			const worker = {name: 'loop-1', pool: 'loop', engine: 'loop', pid: 1, in_flight: 40, loop: {held: null, request: null}, pools: {}};
+			for (let i = 0; i < 9; i++)
+				window.lanes.feed.accept({t: 1e6 + i * 100, lost: 0, spans: [], workers: [worker],
+					buckets: [{w: 'loop-1', from: 1e6 + i * 100 - 100, to: 1e6 + i * 100, answers: 185, busy: 0.43, in_flight: 40, p50: 25, p99: 250}]});
+		});
+		const facts = await page.evaluate(async () => {
+			const pictures = () => new Promise((resolve) => setTimeout(resolve, 200));
+			await pictures(); // the first may not know yet how wide it is
+			window.written = [];
+			await pictures();
+			return window.written.filter(({text}) => / busy|in flight|requests\/s|p50|p99/.test(text));
+		});
+		const text = [...new Set(facts.map((line) => line.text))].join(' · ');
+		assert.equal(text, '43 % busy · 40 in flight · 1850 requests/s · p50 ≤ 25 ms · p99 ≤ 250 ms');
+		assert.ok(facts.every(({room}) => room >= 0), JSON.stringify(facts.slice(-5)));
+		assert.equal(new Set(facts.map(({y}) => y)).size, new Set(facts.map((line) => line.text)).size, 'none over another');
+		const lines = new Set(facts.map((line) => line.text)).size;
+		assert.ok(size > 16 || lines === (width < 1280 ? 2 : 1), `${lines} lines`);
+	}));
+
 test('forced colours: one tab looks selected', () => withPage({forcedColors: 'active'}, async (page) => {
 	const looksOf = (id) => page.locator(`#tab-${id}`).evaluate((tab) => {
 		const {backgroundColor, borderBottomColor} = getComputedStyle(tab);
@@ -184,6 +217,7 @@ test('without JavaScript: what is true, and no promise', async () => {
 	const text = await page.locator('body').innerText();
 	assert.ok(!/Connecting|8080/.test(text), text);
 	assert.match(text, /needs JavaScript/);
+	assert.ok(!await page.getByRole('heading', {name: 'Live'}).isVisible(), 'no empty box');
 	await page.getByRole('link', {name: '/async/await-one'}).click();
 	assert.match(await page.locator('body').innerText(), /async_io_task/);
 	await context.close();

@@ -101,6 +101,7 @@ test('somebody else\'s request turns no verdict', () => withPage({}, async (page
 	});
 	assert.deepEqual([right, disturbed], ['', 'true']);
 	assert.match(text, /Disturbed: run it again/);
+	assert.match(text, /run it again when nobody else does, or each on a system of their own \(PORT=8081 /);
 	assert.match(text, /Request \d+ of exercise-1 \(\/async\/bad-blocking\) held the loop for 1\.\d+ s/);
 	assert.equal(await section.locator('.prediction').count(), 0, 'no prediction is called wrong');
 	const again = await exercise(page, 'gather', 'max');

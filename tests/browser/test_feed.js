@@ -193,8 +193,20 @@ test('the server is stopped and started under the page', () => withPage({}, asyn
 	assert.match(await page.locator('#feed').innerText(), /Connection lost, next try in \d+ s/);
 	await page.waitForFunction(() => /^The connection is gone. What is shown is .* old/.test(document.querySelector('.holding').textContent));
 	assert.ok(await page.locator('.holds.away').isVisible());
+	const written = () => page.evaluate(() => new Promise((resolve) => {
+		const fill = CanvasRenderingContext2D.prototype.fillText;
+		CanvasRenderingContext2D.prototype.fillText = function (text, ...at) {
+			if (/^now$|^last heard|^stopped$/.test(text)) {
+				CanvasRenderingContext2D.prototype.fillText = fill;
+				resolve(text);
+			}
+			fill.call(this, text, ...at);
+		};
+	}));
+	assert.match(await written(), /^last heard \d+ s ago$/, 'the axis does not end now');
 	await world.system.up({WORKERS: '2'});
 	await page.waitForSelector('#feed[data-state="live"]');
+	assert.equal(await written(), 'now');
 	await page.waitForFunction(() => /\b2 loop/.test(document.querySelector('#running').textContent));
 	assert.equal((await exercise(page, 'blocking', 'bad')).right, 'bad');
 	await world.system.down();

@@ -217,6 +217,26 @@ test('labels of charts grow with the text', () => withPage({}, async (page) => {
 	assert.ok(Math.abs(await height() - 2 * before) < 4, `${before} → ${await height()}`);
 }));
 
+test('heartbeats: as many are drawn as the legend says', () => withPage({}, async (page) => {
+	assert.match(await page.locator('.legend').innerText(), /heartbeat: seen free, ten times a second while anything works, once at rest; drawn where there is room/);
+	await mute(page);
+	const drawn = await page.evaluate(async (of) => {
+		for (let i = 0; i <= 100; i++)
+			window.lanes.feed.accept({t: 1e6 + i * 100, lost: 0, spans: [], workers: [of]});
+		const {paint} = await import('/lanes/picture/paint.js');
+		const {beat} = paint;
+		return new Promise((resolve) => {
+			const at = [];
+			paint.beat = (context, x, y) => {
+				at.push(x);
+				setTimeout(() => resolve(at.filter((each, i) => at.indexOf(each) === i).length));
+				beat.call(paint, context, x, y);
+			};
+		});
+	}, state);
+	assert.ok(drawn > 90, `${drawn} of 10 s`);
+}));
+
 test('a loop is shown as held while it is, with the culprit and who waits', () => withPage({}, async (page) => {
 	const held = get('/async/bad-blocking?seconds=3'); // not from the page
 	const holds = page.locator('.holds');

@@ -5,7 +5,7 @@ export const KINDS = {
 	queue: {name: 'waiting to be picked up', busy: false},
 	loop: {name: 'on the loop', busy: true},
 	await: {name: 'awaiting', busy: false},
-	'pool-queue': {name: 'queued for a thread', busy: false},
+	'pool-queue': {name: 'waiting for a thread', busy: false},
 	pool: {name: 'on a thread', busy: true},
 	ready: {name: 'ready, waiting for the loop', busy: false},
 };

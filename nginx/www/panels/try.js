@@ -12,7 +12,7 @@ import {field, offer} from '../form.js';
 
 const MOST_ANSWERS = 40; // that are shown
 const BODY = 300; // bytes of an answer's body that /burst tells
-const WAITED = 20; // milliseconds in line that are worth telling
+const WAITED = 50; // milliseconds in line that are worth telling: a thread has to be started at first
 const FIRST = '/async/await-one';
 
 // The same from a terminal; several at once, each with a number of its own.
@@ -83,7 +83,7 @@ export function tryPanel(sender, lab, system) {
 	return el('div', {}, form, answers);
 }
 
-// "50 answers in 3.01 s, from 1 worker. 10 were queued for a thread, the longest for 1.50 s."
+// "50 answers in 3.01 s, from 1 worker. 10 were waiting for a thread, the longest for 1.50 s."
 function summary(all) {
 	const came = all.filter((answer) => !answer.error);
 	if (!came.length)

@@ -104,6 +104,13 @@ export class LiveLanes {
 		return this.connected ? this.clock.now() - LAG : this.history.now - LAG;
 	}
 
+	// What the right edge is called.
+	#said() {
+		if (this.#stopped !== null)
+			return 'stopped';
+		return this.connected ? 'now' : `last heard ${Math.round((this.clock.now() - this.history.now) / 1000)} s ago`;
+	}
+
 	#redraw() {
 		this.#dirty = true;
 	}
@@ -115,7 +122,8 @@ export class LiveLanes {
 			const to = this.#stopped ?? this.#edge();
 			this.#dirty = false;
 			this.#drawn = time;
-			this.#layout = layout(this.history, to - this.#span, to, {pools: this.#pools(), scale: textScale(),
+			this.#layout = layout(this.history, to - this.#span, to, {pools: this.#pools(), scale: textScale(), edge: this.#said(),
+				wrap: (parts) => this.#lanes.wrap(parts),
 				waiting: this.#stopped === null ? notPickedUp(this.sender, this.history, this.clock) : []});
 			this.#lanes.show(this.#layout);
 			this.#pause = Math.max(FRAME, (performance.now() - time) * EFFORT);
