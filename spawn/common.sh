@@ -147,38 +147,39 @@ check_place() {
 # The pools that are started.
 POOLS='loop prefork cpu exercise exercise-prefork admin health'
 
-# One line per pool: name, engine, processes, name of its sockets, niceness. Everything below is
-# made from this table: workers, sockets, and nginx's upstreams.
+# One line per pool: name, engine, processes, name of its sockets, niceness, and a path that nginx/lanes.conf.in
+# leads to it: all below, where it ends in "/". Everything below is made from this table: workers, sockets,
+# and nginx's upstreams.
 pools() {
 	while read -r pool rest; do
 		case " $POOLS " in
 		*" $pool "*) echo "$pool $rest" ;;
 		esac
 	done <<-EOF
-		loop    loop    $WORKERS          worker    0
-		prefork prefork $PREFORK_WORKERS  prefork   0
-		cpu     loop    $CPU_WORKERS      cpu       10
-		exercise loop   1                 exercise  0
-		exercise-prefork prefork 2 exercise-prefork 0
-		admin   loop    1                 admin     0
-		health  loop    1                 health    0
+		loop    loop    $WORKERS          worker    0   /
+		prefork prefork $PREFORK_WORKERS  prefork   0   /prefork/
+		cpu     loop    $CPU_WORKERS      cpu       10  /cpu-pool/
+		exercise loop   1                 exercise  0   /exercise/
+		exercise-prefork prefork 2 exercise-prefork 0   /exercise/prefork/
+		admin   loop    1                 admin     0   /status
+		health  loop    1                 health    0   /healthz
 	EOF
 }
 
-# One line per socket, which is one multiwatch: its name, pool, engine, slot, processes, socket and
-# niceness. Loop workers have a socket each, so that nginx can choose between them. Blocking workers
+# One line per socket, which is one multiwatch: its name, pool, engine, slot, processes, socket,
+# niceness and path. Loop workers have a socket each, so that nginx can choose between them. Blocking workers
 # share one socket (slot 0), and the kernel gives each connection to one that is free. The admin
 # worker is always one, and so is the health worker. For exercises, which have to come out the same on
 # every machine, there are always one loop worker and two blocking ones.
 units() {
-	pools | while read -r pool engine count socket nice; do
+	pools | while read -r pool engine count socket nice path; do
 		if [ "$engine" = prefork ] || [ "$pool" = admin ] || [ "$pool" = health ]; then
-			[ "$count" = 0 ] || echo "$pool $pool $engine 0 $count $socket.sock $nice"
+			[ "$count" = 0 ] || echo "$pool $pool $engine 0 $count $socket.sock $nice $path"
 			continue
 		fi
 		slot=1
 		while [ "$slot" -le "$count" ]; do
-			echo "$pool-$slot $pool $engine $slot 1 $socket-$slot.sock $nice"
+			echo "$pool-$slot $pool $engine $slot 1 $socket-$slot.sock $nice $path"
 			slot=$((slot + 1))
 		done
 	done

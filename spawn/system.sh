@@ -88,7 +88,7 @@ start_logs() {
 # SIGUSR1, the default: multiwatch 1.0.0 has an option for another signal, but sends the wrong one
 # (SIGQUIT for TERM). setpriv: a worker whose multiwatch was killed drains and ends, too.
 start_unit() {
-	unit=$1 pool=$2 engine=$3 slot=$4 processes=$5 socket=$6 nice=$7
+	unit=$1 pool=$2 engine=$3 slot=$4 processes=$5 socket=$6 nice=$7 path=$8
 	forget_deaths "$unit"
 	start_logs
 	set --
@@ -104,6 +104,7 @@ start_unit() {
 	case $pool in
 	admin) set -- "$@" --routes admin --front "127.0.0.1:$PORT" ;;
 	health) set -- "$@" --routes health ;;
+	*) set -- "$@" --prefix "$path" ;;
 	esac
 	[ "$slot" = 0 ] || set -- "$@" --slot "$slot"
 	[ "$nice" = 0 ] || set -- "$@" --nice "$nice"

@@ -1,5 +1,7 @@
 /* Pools whose workers die, as those see it who watch the system. */
+#include <json-c/json.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -168,6 +170,61 @@ static void an_exercise_pool_dies(void)
 	CU_ASSERT(system_stop(&lanes));
 }
 
+/* ---- where nginx leads to each ---- */
+
+static const char *text_of(struct json_object *object, const char *key)
+{
+	struct json_object *value;
+
+	CU_ASSERT_FATAL(json_object_object_get_ex(object, key, &value));
+	return json_object_get_string(value); /* NULL for null */
+}
+
+static void answers_below_its_prefix(const char *pool, const char *prefix)
+{
+	char target[128];
+	const char *worker;
+	const char *number;
+
+	snprintf(target, sizeof(target), "%s/async/await-one?seconds=0", prefix);
+	worker = header(get(&lanes, target), "X-Lanes-Worker");
+	number = strrchr(worker, '-');
+	CU_ASSERT_FATAL(number != NULL);
+	CU_ASSERT_EQUAL(number - worker, (ptrdiff_t)strlen(pool));
+	CU_ASSERT(!strncmp(worker, pool, strlen(pool)));
+}
+
+static void prefixes(void)
+{
+	static const char *const none[] = {"admin", "health"};
+	struct json_object *document;
+	struct json_object *workers;
+	size_t led_to = 0;
+	size_t not_led_to = 0;
+
+	CU_ASSERT_FATAL(system_start(
+		&lanes, &(struct system_options){.workers = 1, .prefork = 1, .cpu = 1}));
+	document = json_tokener_parse(get(&lanes, "/status")->body);
+	CU_ASSERT_FATAL(json_object_object_get_ex(document, "workers", &workers));
+	for (size_t i = 0; i < json_object_array_length(workers); i++) {
+		struct json_object *worker = json_object_array_get_idx(workers, i);
+		const char *pool = text_of(worker, "pool");
+		const char *prefix = text_of(worker, "prefix");
+
+		if (prefix) {
+			answers_below_its_prefix(pool, prefix);
+			led_to++;
+		} else {
+			CU_ASSERT(!strcmp(pool, none[0]) || !strcmp(pool, none[1]));
+			not_led_to++;
+		}
+	}
+	CU_ASSERT_EQUAL(led_to, 6); /* two of them for exercises with processes */
+	CU_ASSERT_EQUAL(not_led_to, 2);
+	json_object_put(document);
+	CU_ASSERT(system_stop(&lanes));
+}
+
 static const struct test tests[] = {
 	{"a prefork pool that dies is started again without end, slowly; /readyz names it",
 	 a_prefork_pool_dies},
@@ -176,6 +233,7 @@ static const struct test tests[] = {
 	{"exercises have one loop worker and two processes, however many others there are",
 	 exercises},
 	{"and are nothing that readiness waits for", an_exercise_pool_dies},
+	{"below the prefix that /status tells of a worker, its pool answers", prefixes},
 };
 
 const struct suite pools_suite = {"pools", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL};

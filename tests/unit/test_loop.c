@@ -865,7 +865,7 @@ static void begin(void)
 	options.threads = options.cpu_threads = 1;
 	CU_ASSERT_EQUAL_FATAL(listener_open(&listener, path, 64), 0);
 	CU_ASSERT_EQUAL_FATAL(scoreboard_open(&board, NULL), 0);
-	scoreboard_claim(&board, "loop", 1, "loop");
+	scoreboard_claim(&board, "loop", 1, "loop", "/");
 }
 
 static uint64_t accepted_before; /* this turn … */
