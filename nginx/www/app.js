@@ -2,12 +2,12 @@
 
 import {el, setText} from './dom.js';
 import {exerciseSection} from './exercises/exercise.js';
-import {EXERCISES} from './exercises/exercises.js';
+import {EXERCISES, POOLS} from './exercises/exercises.js';
 import {Lab} from './exercises/lab.js';
 import {Clock} from './feed/clock.js';
 import {Feed} from './feed/feed.js';
 import {History} from './feed/history.js';
-import {byPool} from './feed/pools.js';
+import {byPool, prefer} from './feed/pools.js';
 import {Sender} from './feed/sender.js';
 import {System} from './feed/system.js';
 import {Banner} from './panels/banner.js';
@@ -29,6 +29,7 @@ const banner = new Banner(history, sender, clock);
 const live = new LiveLanes(history, clock, sender);
 const find = (id) => document.getElementById(id);
 
+prefer(POOLS);
 feed.addEventListener('message', ({detail}) => {
 	clock.heard(detail.t);
 	history.apply(detail);
@@ -61,7 +62,7 @@ setInterval(() => banner.connected || banner.update(), AGEING);
 
 // A job of a "def" handler may be the first that is heard of its request.
 system.addEventListener('change', () => {
-	for (const [path, kind] of system.routes)
+	for (const [path, kind] of system.kinds)
 		if (kind === 'sync')
 			history.pooled.add(path);
 });

@@ -214,12 +214,28 @@ test('the server is stopped and started under the page', () => withPage({}, asyn
 }));
 
 test('the page knows the application from the server alone', () => withPage({}, async (page) => {
-	await page.waitForFunction(() => window.lanes.system.routes.size > 0); // what it has asked for itself
-	await page.evaluate(() => window.lanes.system.accept({slow_callback: 0.5, workers: [{pool: 'loop', routes: {'/mine': {kind: 'async'}, '/yours': {kind: 'sync'}}}, {pool: 'admin', routes: {'/secret': {kind: 'async'}}}]}));
+	await page.waitForFunction(() => window.lanes.system.kinds.size > 0); // what it has asked for itself
+	await page.evaluate(() => {
+		const routes = {'/mine': {kind: 'async'}, '/yours': {kind: 'sync'}};
+		const {feed, history, system} = window.lanes;
+		system.accept({slow_callback: 0.5, workers: [{pool: 'exercise', prefix: '/exercise', routes}, {pool: 'exercise-prefork', prefix: '/exercise/prefork', routes},
+			{pool: 'far', prefix: '/far/away', routes: {'/theirs': {kind: 'sync'}}}, {pool: 'admin', prefix: null, routes: {'/secret': {kind: 'async'}}}]});
+		feed.accept({t: history.now + 1, workers: [{name: 'far-1', pool: 'far', prefix: '/far/away', engine: 'loop', pid: 1, loop: {}, pools: {blocking: {limit: 7}}},
+			{name: 'eye-1', pool: 'eye', prefix: null, engine: 'loop', pid: 2, loop: {}, pools: {}}], spans: []});
+	});
 	assert.equal(JSON.parse(await get('/status')).slow_callback, 0.1);
 	await showTab(page, 'try');
 	assert.deepEqual(await page.locator('#try select[name="endpoint"] option').allTextContents(), ['/mine', '/yours']);
 	assert.ok(await page.evaluate(() => window.lanes.history.pooled.has('/yours')));
-	assert.deepEqual(await page.locator('#try select[name="pool"] option').allTextContents(), ['exercise', 'exercise-prefork', 'loop', 'prefork', 'cpu']);
+	const pool = page.locator('#try select[name="pool"]');
+	await page.waitForFunction(() => document.querySelector('#try select[name="pool"] option[value="far"]'));
+	assert.deepEqual(await pool.locator('option').allTextContents(), ['exercise', 'exercise-prefork', 'loop', 'cpu', 'far', 'prefork'], 'by the path that leads to them');
+	await pool.selectOption('far');
+	assert.deepEqual(await page.locator('#try select[name="endpoint"] option').allTextContents(), ['/theirs']);
+	assert.match(await page.locator('#try .curl code').innerText(), /^curl -i 'http:\S+\d\/far\/away\/theirs'$/);
+	assert.match(await page.locator('#try').innerText(), /far: 1 loop, each with 7 threads/);
+	await showTab(page, 'contrast');
+	assert.deepEqual(await page.locator('#contrast select[name="endpoint"] option').allTextContents(), ['/mine', '/yours'], 'those of both pools');
+	assert.ok(await page.locator('#contrast input[name="seconds"]').isDisabled(), 'nobody knows how to tell them');
 	assert.equal(await page.evaluate(async () => (await import('/lanes/feed/kinds.js')).HOLD), 500);
 }));

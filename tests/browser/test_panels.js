@@ -83,6 +83,8 @@ test('contrast: both side by side, on one scale, with the threads at work', () =
 	assert.match(processes.text, /Processes 2 Threads 2 /);
 	const [, threads] = await run('/sync/noawait', 5, 'exercise-prefork');
 	assert.match(threads.text, /Threads 6 /, 'five and the loop');
+	const [blocking, cpu] = await run('/async/cpu-bound', 4, 'exercise-prefork');
+	assert.ok(Number(blocking.model) > 0 && Number(cpu.model) > 0, 'as long as it takes, measured');
 	const [, all] = await run('/async/await-one', 20, 'prefork');
 	assert.equal(all.pool, 'loop');
 	assert.match(all.text, new RegExp(`Processes ${world.workers} Threads ${world.workers} `));

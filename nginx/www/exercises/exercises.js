@@ -13,6 +13,7 @@ const MANY = 6; // requests, more than there are processes
 const WAITED = 250; // milliseconds: more is not an accident
 const LOOP = 'exercise';
 const PROCESSES = 'exercise-prefork';
+export const POOLS = [LOOP, PROCESSES];
 
 const total = (answer) => answer.ended - answer.sent;
 const called = (answer) => capital(named(answer));

@@ -9,7 +9,7 @@
 import {Heartbeat} from './heartbeat.js';
 import {Hold, withHold} from './hold.js';
 import {HOLD, KINDS, SLOW} from './kinds.js';
-import {carriesLoad, poolOf} from './pools.js';
+import {carriesLoad, learn, poolOf} from './pools.js';
 import {Stretches} from './stretches.js';
 import {Track} from './track.js';
 
@@ -290,6 +290,7 @@ export class History {
 		if (worker.state.pid !== undefined && worker.state.pid !== state.pid)
 			worker.generation++;
 		worker.state = state;
+		learn(state);
 		worker.seen = this.now;
 	}
 
