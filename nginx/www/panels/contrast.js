@@ -119,7 +119,7 @@ function spent(answers) {
 
 function sentence([prefork, loop]) {
 	if (prefork.disturbed.length + loop.disturbed.length)
-		return 'Disturbed: run it again. What disturbed it stands below.';
+		return 'Disturbed: run it again when nobody else uses these pools. What disturbed it stands below.';
 	const ratio = prefork.wall / loop.wall;
 	if (ratio > 1.2)
 		return `The loop was done ${ratio.toFixed(1)} times sooner.`;
