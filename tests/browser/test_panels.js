@@ -92,7 +92,8 @@ test('contrast: both side by side, on one scale, with the threads at work', () =
 
 test('contrast: disturbed is said', () => withPage({}, async (page) => {
 	await showTab(page, 'contrast');
-	const other = get('/exercise/async/await-one?seconds=8');
+	const other = get('/exercise/async/await-one?seconds=4');
+	await page.locator('#contrast input[name="times"]').fill('2');
 	await page.getByRole('button', {name: 'Run at both'}).click();
 	await page.getByText('Disturbed: run it again').waitFor();
 	await other;
