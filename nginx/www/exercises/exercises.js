@@ -13,6 +13,7 @@ const MANY = 6; // requests, more than there are processes
 const WAITED = 250; // milliseconds: more is not an accident
 const LOOP = 'exercise';
 const PROCESSES = 'exercise-prefork';
+export const POOLS = [LOOP, PROCESSES];
 
 const total = (answer) => answer.ended - answer.sent;
 const called = (answer) => capital(named(answer));
@@ -34,8 +35,8 @@ function failures(rounds) {
 // "Request 7 of exercise-1 (/async/await-one) waited 1.98 s to be picked up, because request 3 of …
 // held the loop for 2.00 s."
 function blame(answer, history) {
-	const culprits = answer.request ? history.culprits(answer.request) : [];
-	const who = culprits.map((hold) => `${named(hold.request)} (${hold.request.path}) held the loop for ${duration(hold.end - hold.start)}`);
+	const culprits = answer.request ? history.holdsOf(answer.request).flatMap((hold) => hold.culprits) : [];
+	const who = culprits.map((part) => `${named(part.request)} (${part.request.path}) held the loop for ${duration(part.end - part.start)}`);
 	return `${called(answer)} (${answer.path}) waited ${duration(waited(answer))} to be picked up${who.length ? `, because ${list(who)}` : ''}.`;
 }
 
