@@ -184,8 +184,10 @@ void status(struct request *req)
 		reply_text(req, 200, "text/plain; charset=utf-8", &out);
 	} else {
 		clock_gettime(CLOCK_REALTIME, &now);
-		buffer_format(&out, "{\"now\":%lld.%06ld,\"slow_callback\":%.3f,\"workers\":",
-			      (long long)now.tv_sec, now.tv_nsec / 1000, admin_slow());
+		buffer_format(
+			&out,
+			"{\"now\":%lld.%06ld,\"slow_callback\":%.3f,\"burst\":%d,\"workers\":",
+			(long long)now.tv_sec, now.tv_nsec / 1000, admin_slow(), BURST_MAX);
 		status_json(&out, &workers, true);
 		buffer_append_text(&out, "}");
 		reply_text(req, 200, "application/json", &out);

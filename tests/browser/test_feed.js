@@ -223,7 +223,8 @@ test('the page knows the application from the server alone', () => withPage({}, 
 		feed.accept({t: history.now + 1, workers: [{name: 'far-1', pool: 'far', prefix: '/far/away', engine: 'loop', pid: 1, loop: {}, pools: {blocking: {limit: 7}}},
 			{name: 'eye-1', pool: 'eye', prefix: null, engine: 'loop', pid: 2, loop: {}, pools: {}}], spans: []});
 	});
-	assert.equal(JSON.parse(await get('/status')).slow_callback, 0.1);
+	const said = JSON.parse(await get('/status'));
+	assert.deepEqual([said.slow_callback, said.burst], [0.1, 200]);
 	await showTab(page, 'try');
 	assert.deepEqual(await page.locator('#try select[name="endpoint"] option').allTextContents(), ['/mine', '/yours']);
 	assert.ok(await page.evaluate(() => window.lanes.history.pooled.has('/yours')));

@@ -17,7 +17,7 @@ test('try it: answers with their parts, errors, and nothing but text', () => wit
 	assert.equal(await panel.locator('.answers li[data-status="200"][data-worker="loop-1"]').count(), 3);
 	assert.match(await panel.locator('.answers .head').first().innerText(), /request \d+ of loop-1/);
 	assert.match(await panel.locator('.timing').first().innerText(), /awaiting 2\d\d ms/);
-	assert.match(await panel.locator('.curl code').innerText(), /^curl -sZ .*\/async\/await-one\?seconds=0\.2&_=\[1-3\]'$/);
+	assert.match(await panel.locator('.curl code').innerText(), /^curl -Z --no-progress-meter .*\/async\/await-one\?seconds=0\.2&_=\[1-3\]'$/);
 
 	await panel.locator('input[name="times"]').fill('1');
 	await panel.locator('select[name="pool"]').selectOption('prefork');

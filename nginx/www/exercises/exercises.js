@@ -23,7 +23,7 @@ const onLoop = (answer) => answer.timing.loop ?? 0;
 // Command lines, in which each answer is followed by its time. In a URL, "[1-6]" is six of them.
 const TIMES = "-w '  %{time_total} s\\n'";
 const alone = (url) => `curl -s ${TIMES} 'ORIGIN${url}'`;
-const together = (...urls) => `curl -sZ --parallel-immediate ${TIMES} ${urls.map((url) => `'ORIGIN${url}'`).join(' ')}`;
+const together = (...urls) => `curl -Z --no-progress-meter --parallel-immediate ${TIMES} ${urls.map((url) => `'ORIGIN${url}'`).join(' ')}`;
 const later = (first, second) => `${alone(first)} & sleep 0.3; ${alone(second)}; wait`;
 
 function failures(rounds) {

@@ -5,6 +5,7 @@ import {setHold} from './kinds.js';
 import {carriesLoad, learn} from './pools.js';
 
 export class System extends EventTarget {
+	most = 1; // requests of a burst
 	#routes = new Map(); // pool → path → "sync" or "async"
 
 	// Of a pool.
@@ -25,10 +26,12 @@ export class System extends EventTarget {
 		}
 	}
 
-	accept({workers = [], slow_callback: hold}) {
+	accept({workers = [], slow_callback: hold, burst}) {
 		workers.forEach(learn);
 		this.#routes = new Map(workers.filter(({pool}) => carriesLoad(pool))
 			.map(({pool, routes = {}}) => [pool, new Map(Object.entries(routes).map(([path, {kind}]) => [path, kind]))]));
+		if (burst > 0)
+			this.most = burst;
 		if (hold > 0)
 			setHold(hold * 1000);
 		this.dispatchEvent(new Event('change'));

@@ -3,7 +3,6 @@
 
 import {el, replace, setText} from '../dom.js';
 import {GUIDE, request} from '../exercises/guide.js';
-import {MOST} from '../feed/sender.js';
 import {bytes, duration} from '../format.js';
 import {Lanes} from '../picture/lanes.js';
 import {requestTable} from '../picture/table.js';
@@ -27,7 +26,7 @@ export function contrastPanel(lab, system) {
 	const endpoint = el('select', {name: 'endpoint', onchange: () => choose()});
 	const processes = el('select', {name: 'processes', onchange: () => offerEndpoints()});
 	const loops = el('select', {name: 'loops', onchange: () => offerEndpoints()});
-	const times = el('input', {name: 'times', type: 'number', min: '1', max: String(MOST), value: '20', required: true});
+	const times = el('input', {name: 'times', type: 'number', min: '1', value: '20', required: true});
 	const seconds = el('input', {name: 'seconds', type: 'number', min: '0.1', max: '5', step: '0.1', value: '0.5', required: true});
 	const run = el('button', {type: 'submit', class: 'primary'}, 'Run at both');
 	const status = el('p', {class: 'note', role: 'status'});
@@ -35,6 +34,7 @@ export function contrastPanel(lab, system) {
 
 	// Those of both pools.
 	function offerEndpoints() {
+		times.max = String(system.most);
 		const fresh = !endpoint.options.length;
 		const [paths, others] = [processes, loops].map((select) => system.routes(select.value));
 		offer(endpoint, [...paths.keys()].filter((path) => others.has(path)).map((path) => [path, path]));

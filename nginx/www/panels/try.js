@@ -4,7 +4,6 @@ import {el, setText} from '../dom.js';
 import {GUIDE} from '../exercises/guide.js';
 import {KINDS} from '../feed/kinds.js';
 import {prefix} from '../feed/pools.js';
-import {MOST} from '../feed/sender.js';
 import {count, duration} from '../format.js';
 import {paint, sized} from '../picture/paint.js';
 import {curlBox} from './curl.js';
@@ -20,13 +19,13 @@ export function curlLine(url, times = 1) {
 	if (times === 1)
 		return `curl -i '${location.origin}${url}'`;
 	const join = url.includes('?') ? '&' : '?';
-	return `curl -sZ --parallel-immediate --parallel-max ${times} -w '  %{time_total} s\\n' '${location.origin}${url}${join}_=[1-${times}]'`;
+	return `curl -Z --no-progress-meter --parallel-immediate --parallel-max ${times} -w '  %{time_total} s\\n' '${location.origin}${url}${join}_=[1-${times}]'`;
 }
 
 export function tryPanel(sender, lab, system) {
 	const endpoint = el('select', {name: 'endpoint', onchange: () => choose()});
 	const query = el('input', {name: 'query', autocomplete: 'off', spellcheck: 'false'});
-	const times = el('input', {name: 'times', type: 'number', min: '1', max: String(MOST), value: '1', required: true});
+	const times = el('input', {name: 'times', type: 'number', min: '1', value: '1', required: true});
 	const pool = el('select', {name: 'pool', onchange: () => offerEndpoints()});
 	const where = el('p', {class: 'note'});
 	const one = curlBox();
@@ -46,6 +45,7 @@ export function tryPanel(sender, lab, system) {
 
 	// Those of the pool.
 	function offerEndpoints() {
+		times.max = String(system.most);
 		const fresh = !endpoint.options.length;
 		const routes = system.routes(pool.value);
 		const changed = offer(endpoint, [...routes.keys()].map((path) => [path, path]));
@@ -66,7 +66,7 @@ export function tryPanel(sender, lab, system) {
 	}
 
 	function describe() {
-		const n = Math.max(1, Math.min(MOST, Number(times.value) || 1));
+		const n = Math.max(1, Math.min(system.most, Number(times.value) || 1));
 		one.show(curlLine(prefix(pool.value) + path(), n));
 		const workers = lab.workers(pool.value);
 		const limit = workers[0]?.state.pools?.blocking?.limit;
