@@ -20,25 +20,34 @@
 #define LANES_VERSION "0.1.0"
 #endif
 
+static const char *no_memory(const struct options *options)
+{
+	return options->address_space ? "out of memory: --address-space is too little for it"
+				      : "out of memory";
+}
+
 /* The scoreboard is for those who watch. A worker that cannot have it says so, and serves. */
 static struct board_slot *claim_slot(const struct options *options, struct scoreboard *board,
 				     const struct routes *routes)
 {
 	const char *engine = options->engine == ENGINE_PREFORK ? "prefork" : "loop";
+	const char *prefix = options->routes == ROUTES_APP ? options->prefix : "";
 	struct board_slot *slot = NULL;
 	int err = scoreboard_open(board, options->scoreboard);
 
 	if (!err)
-		slot = scoreboard_claim(board, options->pool, (uint32_t)options->slot, engine);
+		slot = scoreboard_claim(board, options->pool, (uint32_t)options->slot, engine,
+					prefix);
 	if (!slot && options->scoreboard) {
 		log_complaint("%.1000s: no scoreboard: %s", options->scoreboard,
 			      err == -ETIMEDOUT ? "its lock is held"
+			      : err == -ENOMEM	? no_memory(options)
 			      : err		? strerror(-err)
 						: "no slot, or no room on the disk");
 		scoreboard_close(board);
 		if (scoreboard_open(board, NULL) == 0)
 			slot = scoreboard_claim(board, options->pool, (uint32_t)options->slot,
-						engine);
+						engine, prefix);
 	}
 	for (size_t i = 0; slot && i < routes->count && i + 1 < BOARD_ROUTES; i++) {
 		strncpy(slot->routes[i + 1].path, routes->list[i].path, BOARD_PATH - 1);
@@ -96,7 +105,7 @@ int main(int argc, char **argv)
 		return 1;
 	slot = claim_slot(&options, &board, routes);
 	if (!slot) {
-		log_complaint("out of memory");
+		log_complaint("%s", no_memory(&options));
 		return 1;
 	}
 	if (!options.slot)

@@ -12,6 +12,8 @@
 #include "http/router.h"
 #include "scoreboard/scoreboard.h"
 
+enum { BURST_MAX = 200 }; /* requests of a burst */
+
 extern const struct routes admin_routes;
 extern const struct routes health_routes; /* of them, the quick ones that a monitor asks for */
 

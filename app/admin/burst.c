@@ -20,7 +20,6 @@
 #include "http/urlencoded.h"
 
 enum {
-	REQUESTS_MAX = 200, /* in all */
 	DELAY_MAX = 60000,
 	TARGET_MAX = 1024,
 	ENCODED_MAX = 3 * TARGET_MAX + 32, /* of a parameter, as it comes */
@@ -100,7 +99,7 @@ static const char *take_group(struct slice name, struct slice value, uint64_t n,
 		return "value is not DELAY_MS,TIMES,TARGET";
 	if (group->delay > DELAY_MAX)
 		return "ensure the delay is less than or equal to 60000";
-	if (group->times < 1 || group->times > REQUESTS_MAX)
+	if (group->times < 1 || group->times > BURST_MAX)
 		return "ensure this is sent at least once and at most 200 times";
 	return judge_target(group->target);
 }
@@ -120,7 +119,7 @@ static bool read_groups(struct request *req, uint64_t n, struct volley *volley, 
 
 		*requests += group.times;
 		*bytes += group.target.len;
-		if (!problem && *requests > REQUESTS_MAX)
+		if (!problem && *requests > BURST_MAX)
 			problem = "ensure there are at most 200 requests in all";
 		if (problem) {
 			query_refuse(req, urlencoded_is(name, "r") ? "r" : "path", problem,

@@ -153,7 +153,7 @@ static void opened(struct sched *sched)
 /* The memory of a process's own is claimed as often as one likes. */
 static void clear_board(void)
 {
-	scoreboard_claim(&board, "loop", 1, "loop");
+	scoreboard_claim(&board, "loop", 1, "loop", "/");
 	for (size_t i = 0; i < routes.count; i++)
 		strcpy(board.own->routes[i + 1].path, list[i].path);
 }

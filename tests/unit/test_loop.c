@@ -541,7 +541,7 @@ static void hold_readers(struct request *req)
 	ASYNC_BEGIN(req);
 	while (board_get(&board.own->requests) < 2)
 		AWAIT(req, sleep_for(req, 0.001));
-	usleep(200000);
+	usleep(600000);
 	while (!heard_end_of(1) && client_read(1))
 		AWAIT(req, sleep_for(req, 0));
 	CU_ASSERT_TRUE(heard_end_of(1));
@@ -865,7 +865,7 @@ static void begin(void)
 	options.threads = options.cpu_threads = 1;
 	CU_ASSERT_EQUAL_FATAL(listener_open(&listener, path, 64), 0);
 	CU_ASSERT_EQUAL_FATAL(scoreboard_open(&board, NULL), 0);
-	scoreboard_claim(&board, "loop", 1, "loop");
+	scoreboard_claim(&board, "loop", 1, "loop", "/");
 }
 
 static uint64_t accepted_before; /* this turn … */
@@ -1536,7 +1536,7 @@ static void nor_is_it_the_readers(void)
 
 	for (size_t i = 0; i < sizeof(asked) / sizeof(asked[0]); i++) {
 		begin();
-		options.send_timeout = 100;
+		options.send_timeout = 400;
 		client_open(0);
 		client_open(1);
 		client_send(1, asked[i]);

@@ -32,6 +32,7 @@ struct options {
 	enum engine_kind engine;
 	const char *listen; /* NULL: file descriptor 0 */
 	const char *pool;
+	const char *prefix;	/* "/", "/prefork/" … */
 	int64_t slot;		/* 0: the lowest free one on the scoreboard, or the process id */
 	const char *scoreboard; /* NULL: none */
 	enum routes_kind routes;

@@ -143,8 +143,8 @@ static const struct request_ops ops = {
 	.release = request_release,
 };
 
-/* Returns the status of a refusal, or 0. libfcgi gives strings: a name with a NUL byte is one
- * without '='. */
+/* Returns the status of a refusal, or 0. libfcgi gives strings and keeps no lengths: a name with a
+ * NUL byte is one without '='; a value ends at its first, and nobody can see that more came. */
 static int take_params(struct prefork *p)
 {
 	size_t bytes = 0;
