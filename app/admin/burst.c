@@ -220,7 +220,7 @@ static void on_done(void *arg)
 
 	reply_volley(b->req, b->volley);
 	volley_drop(b->volley);
-	task_end(&b->task);
+	task_end(&b->task, 0);
 }
 
 /* The client has gone, or the volley could not begin. */
@@ -232,9 +232,9 @@ static void cancel(struct task *task)
 static void fire(struct request *req, struct burst *b)
 {
 	b->req = req;
-	task_begin(&req->co, &b->task, cancel);
+	task_begin(&req->co, &b->task, cancel, NULL);
 	if (volley_fire(b->volley, admin_front(), on_done, b))
-		req->co.refused = true;
+		coroutine_fail(&req->co, -ENOMEM);
 }
 
 void burst(struct request *req)

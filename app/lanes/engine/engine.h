@@ -59,6 +59,7 @@ struct engine {
 	uint64_t serial;
 	struct exchange *arrived; /* requests that were read and are to be started, oldest first */
 	struct exchange *arrived_last;
+	struct exchange *later;	 /* requests that work after their answer */
 	struct exchange *spares; /* blocks for requests to come */
 	size_t spare_count;
 	char read_buffer[READ_SIZE];

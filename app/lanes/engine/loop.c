@@ -38,7 +38,7 @@ static void stop(struct engine *engine, int status)
 
 static void drain_if_idle(struct engine *engine)
 {
-	if (engine->in_flight || engine->stopped)
+	if (engine->in_flight || engine->later || engine->stopped)
 		return;
 	for (struct conn *conn = engine->conns; conn; conn = conn->next)
 		if (conn_waiting(conn) || (!conn->lingering && conn_has_input(conn)))
@@ -205,6 +205,7 @@ static void close_engine(struct engine *engine)
 {
 	while (engine->conns)
 		conn_close(engine->conns);
+	exchange_cancel_later(engine);
 	sched_close(&engine->sched);
 	uv_walk(&engine->loop, close_handle, NULL);
 	uv_run(&engine->loop, UV_RUN_DEFAULT);

@@ -49,6 +49,7 @@ struct prefork {
 	uint64_t serial;
 	uint64_t rested; /* uv_hrtime() when nobody was waiting to be accepted */
 	bool finished;
+	bool stays; /* the request has work for after its answer */
 
 	pthread_t signals;
 	int drain_fd; /* an eventfd, readable from the first signal on */
@@ -131,6 +132,14 @@ static void request_finished(struct request *req)
 	uv_stop(&p->loop);
 }
 
+static void request_stays(struct request *req, bool stays)
+{
+	struct prefork *p = container_of(req, struct prefork, req);
+
+	p->stays = stays;
+	uv_stop(&p->loop);
+}
+
 static void request_release(struct request *req)
 {
 	(void)req;
@@ -140,6 +149,7 @@ static const struct request_ops ops = {
 	.param = request_variable,
 	.ran = observer_ran,
 	.finished = request_finished,
+	.stays = request_stays,
 	.release = request_release,
 };
 
@@ -239,6 +249,8 @@ static void serve(struct prefork *p)
 		board_watch_start(&p->board->occupied, uv_hrtime());
 		handle(p);
 		FCGX_Finish_r(&p->fcgi);
+		while (p->stays)
+			uv_run(&p->loop, UV_RUN_DEFAULT);
 		board_watch_stop(&p->board->occupied, uv_hrtime());
 		board_set(&p->board->in_flight, 0);
 		p->in_flight = 0;

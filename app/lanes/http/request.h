@@ -17,13 +17,16 @@
 #include "base/slice.h"
 
 struct budget;
+struct call;
+struct deferred;
+struct later;
 struct json_object;
 struct request;
 struct route;
 struct sched;
 
 enum {
-	REQUEST_FRAME_SIZE = 96, /* bytes a handler's frame may have */
+	REQUEST_FRAME_SIZE = 96, /* bytes of a frame that are there for every request */
 	REQUEST_INLINE = 768,	 /* bytes of params and arena inside the request's own block */
 };
 
@@ -43,6 +46,9 @@ struct request_ops {
 	bool (*stream_is_read)(const struct request *req);
 	/* Begins to wait for that: for AWAIT. Loop thread. */
 	void (*stream_drained)(struct request *req);
+	/* It has work for after its answer, which is about to be sent; or no longer has. Loop
+	 * thread. */
+	void (*stays)(struct request *req, bool stays);
 	/* The last reference is gone: frees the block. Loop thread. */
 	void (*release)(struct request *req);
 };
@@ -87,11 +93,19 @@ struct request {
 	struct reply reply;
 	struct request_times times;
 
+	struct call *call;	  /* what the handler waits for; NULL: it runs itself */
+	struct call *spare_calls; /* that are over, for the next ones */
+	struct later *later;	  /* for when the answer has been sent */
+	bool answered;		  /* it has been, and this is later */
+	struct deferred *deferred;
+	void *large_frame;
 	struct arena_chunk *chunks; /* allocations that did not fit the block */
 	size_t arena_used;
 	_Alignas(max_align_t) unsigned char frame[REQUEST_FRAME_SIZE];
 	_Alignas(max_align_t) unsigned char arena[REQUEST_INLINE];
 };
+
+extern const struct coroutine_ops request_coroutine;
 
 /* Makes req an empty request with one reference, keeping nothing of what was there. */
 void request_init(struct request *req, const struct request_ops *ops, struct sched *sched);
@@ -111,11 +125,24 @@ void request_params_done(struct request *req, uint64_t busy);
  * sent it hardly waits any more. */
 bool request_is_late(const struct request *req, int64_t timeout);
 
-/* Bytes that live as long as the request, or NULL if memory, or its budget, is out. Not zeroed. */
+/* Bytes that live as long as the request, zeroed, or NULL if memory, or its budget, is out. */
 void *request_alloc(struct request *req, size_t size);
 
-/* The handler's frame: zeroed when the handler begins, the same at every call. size is at most
- * REQUEST_FRAME_SIZE (checked: what is larger comes from request_alloc). */
+/* A handler's frame, what it keeps across AWAIT: zeroed when it begins, the same at every call.
+ * Where there is no memory for it the handler returns, and the answer is a 503. */
+#define FRAME(req, type)                                                                           \
+	__extension__({                                                                            \
+		void *frame_;                                                                      \
+		_Static_assert(sizeof(type) <= FRAME_MAX,                                          \
+			       "what is larger comes from request_alloc");                         \
+		frame_ = request_frame(req, sizeof(type));                                         \
+		if (!frame_)                                                                       \
+			return;                                                                    \
+		(type *)frame_;                                                                    \
+	})
+enum { FRAME_MAX = 16384 };
+
+/* For FRAME: NULL if memory is out. */
 void *request_frame(struct request *req, size_t size);
 
 /* What stands in the path for the {name} of its route: decoded, valid as long as the request.
@@ -131,22 +158,48 @@ struct slice request_param(const struct request *req, const char *name);
  * loop back; returns when this one did. */
 uint64_t request_resume(struct request *req, uint64_t now);
 
-/* ---- what a handler can wait for; in AWAIT, but for those that only begin ---- */
+/* ---- what a handler can wait for: AWAIT(req, …) ---- */
 
 /* AWAIT(req, sleep_for(req, 1.5)): goes on after that many seconds; asyncio.sleep(). */
 void sleep_for(struct request *req, double seconds);
 
 /* AWAIT(req, run_in_threadpool(req, fn, arg)): fn(arg) runs on a thread of the blocking pool, and
  * the handler goes on when it has returned. fn may touch nothing but arg; arg must live as long
- * as the request (frame, request_alloc). */
+ * as the request (frame, request_alloc). Fails with -EAGAIN if too many wait for a thread. */
 void run_in_threadpool(struct request *req, void (*fn)(void *arg), void *arg);
 
 /* The same on the CPU pool: one thread per core, of low priority. */
 void run_in_cpu_pool(struct request *req, void (*fn)(void *arg), void *arg);
 
-/* Begins a sleep without waiting for it; AWAIT(req, gather(req)) then waits for all of them. */
+/* Waits until a descriptor is readable (1) or writable (2), or both (3). It is the handler's, and
+ * stays open until then, however the request ends: request_defer() may close it. */
+void await_fd(struct request *req, int fd, int events);
+
+/* AWAIT(req, call(req, fn, frame)): fn(req, frame) runs at once, and may AWAIT itself; when it has
+ * returned the handler goes on. frame is what it keeps, and lives as long. */
+void call(struct request *req, void (*fn)(struct request *req, void *frame), void *frame);
+
+/* The gather_add_… functions begin something without waiting for it, and AWAIT(req, gather(req))
+ * then waits for all of it; gather_within() for so many seconds at most, and then fails with
+ * -ETIMEDOUT. A job may go on after that, and keeps its arg until the request is no more. outcome,
+ * which may be NULL, becomes what the one has come to: 0, or a negative errno. */
 void gather_add_sleep(struct request *req, double seconds);
+void gather_add_thread(struct request *req, void (*fn)(void *arg), void *arg, int *outcome);
+void gather_add_cpu(struct request *req, void (*fn)(void *arg), void *arg, int *outcome);
+void gather_add_fd(struct request *req, int fd, int events);
 void gather(struct request *req);
+void gather_within(struct request *req, double seconds);
+
+/* Has fn(req, frame) run when the answer has been sent, after what was added before; it may AWAIT,
+ * and a worker that drains waits for it. What was asked is gone by then: what it needs is in its
+ * frame. An answer that an error gave has none. False if memory is out: the handler should return,
+ * and the answer is a 503. */
+bool request_later(struct request *req, void (*fn)(struct request *req, void *frame), void *frame);
+
+/* Has fn(arg) run on the loop when the request is no more, however it ended, and all its jobs are
+ * done; what was deferred last runs first. False if memory is out: fn(arg) has run already, the
+ * handler should return, and the answer is a 503. */
+bool request_defer(struct request *req, void (*fn)(void *arg), void *arg);
 
 /* Loop thread only. */
 void request_ref(struct request *req);
