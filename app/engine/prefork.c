@@ -241,8 +241,8 @@ static void serve(struct prefork *p)
 		handle(p);
 		FCGX_Finish_r(&p->fcgi);
 		board_watch_stop(&p->board->occupied, uv_hrtime());
-		board_set(&p->board->in_flight, 0);
 		p->in_flight = 0;
+		board_set(&p->board->in_flight, 0);
 	} while (!last);
 	log_event(LOG_INFO, "drained", NULL);
 }
