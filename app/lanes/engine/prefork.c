@@ -252,8 +252,8 @@ static void serve(struct prefork *p)
 		while (p->stays)
 			uv_run(&p->loop, UV_RUN_DEFAULT);
 		board_watch_stop(&p->board->occupied, uv_hrtime());
-		board_set(&p->board->in_flight, 0);
 		p->in_flight = 0;
+		board_set(&p->board->in_flight, 0);
 	} while (!last);
 	log_event(LOG_LEVEL_INFO, "drained", NULL);
 }
