@@ -2,10 +2,10 @@
 #ifndef LANES_GUIDE_ENDPOINTS_H
 #define LANES_GUIDE_ENDPOINTS_H
 
+#include "engine/application.h"
 #include "http/request.h"
-#include "http/router.h"
 
-extern const struct routes endpoints;
+extern const struct application guide;
 
 void root(struct request *req);
 void sync_noawait(struct request *req);

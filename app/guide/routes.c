@@ -10,4 +10,4 @@ static const struct route list[] = {
 	GET("/async/cpu-bound", ASYNC, async_cpu_bound),
 };
 
-const struct routes endpoints = ROUTES(list);
+const struct application guide = {.routes = ROUTES(list)};

@@ -846,7 +846,7 @@ static const struct route list[] = {
 	GET("/rush", ASYNC, rush),
 	GET("/bytes", ASYNC, rush_of_bytes),
 };
-static const struct routes routes = {list, sizeof(list) / sizeof(list[0])};
+static const struct routes routes = ROUTES(list);
 
 static double now(void)
 {
@@ -895,7 +895,9 @@ static void watch_turns(struct sched *sched)
 static void serve_until(int status)
 {
 	caught_begin();
-	CU_ASSERT_EQUAL(loop_run(&options, &listener, "loop-1", &routes, &board, watch_turns),
+	CU_ASSERT_EQUAL(loop_run(&options, &listener, "loop-1",
+				 &(struct application){.routes = routes, .opened = watch_turns},
+				 &board),
 			status);
 	caught_end(&caught);
 	CU_ASSERT_EQUAL(listener.fd, -1);
@@ -1746,9 +1748,103 @@ static void work_of_ones_own_begins_before_the_first_request(void)
 {
 	begin();
 	caught_begin();
-	CU_ASSERT_EQUAL(loop_run(&options, &listener, "loop-1", &routes, &board, on_opened), 0);
+	CU_ASSERT_EQUAL(loop_run(&options, &listener, "loop-1",
+				 &(struct application){.routes = routes, .opened = on_opened},
+				 &board),
+			0);
 	caught_end(&caught);
 	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
+	end();
+}
+
+static void nothing(void *unused)
+{
+	(void)unused;
+}
+
+static char passed[8]; /* what the application has come through */
+
+static void pass(char what)
+{
+	passed[strlen(passed)] = what;
+}
+
+static void start_application(struct request *req)
+{
+	ASYNC_BEGIN(req);
+	client_open(0);
+	client_send(0, "request 1 keep " ASK("/drain"));
+	AWAIT(req, sleep_for(req, 0.01));
+	CU_ASSERT_EQUAL(board_get(&board.own->accepted), 0);
+	pass('1');
+	ASYNC_END(req);
+}
+
+static void stop_application(struct request *req)
+{
+	ASYNC_BEGIN(req);
+	CU_ASSERT_EQUAL(board_get(&board.own->requests), 1);
+	AWAIT(req, run_in_threadpool(req, nothing, NULL));
+	pass('2');
+	ASYNC_END(req);
+}
+
+static void cannot_start_application(struct request *req)
+{
+	ASYNC_BEGIN(req);
+	AWAIT(req, sleep_for(req, 0));
+	pass('x');
+	reply_error(req, 500);
+	ASYNC_END(req);
+}
+
+static void never_stop_application(struct request *req)
+{
+	ASYNC_BEGIN(req);
+	pass('n');
+	AWAIT(req, sleep_for(req, 60));
+	pass('!');
+	ASYNC_END(req);
+}
+
+static int run_application(void (*begins)(struct request *req), void (*ends)(struct request *req))
+{
+	int ended;
+
+	memset(passed, 0, sizeof(passed));
+	caught_begin();
+	ended = loop_run(&options, &listener, "loop-1",
+			 &(struct application){.routes = routes, .start = begins, .stop = ends},
+			 &board);
+	caught_end(&caught);
+	return ended;
+}
+
+static void an_application_starts_and_stops(void)
+{
+	begin();
+	CU_ASSERT_EQUAL(run_application(start_application, stop_application), 0);
+	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
+	CU_ASSERT_STRING_EQUAL(passed, "12");
+	end();
+}
+
+static void one_that_cannot_start_serves_nobody(void)
+{
+	begin();
+	CU_ASSERT_EQUAL(run_application(cannot_start_application, stop_application), 1);
+	CU_ASSERT_EQUAL(lines_with("event=start-failed"), 1);
+	CU_ASSERT_STRING_EQUAL(passed, "x");
+	end();
+}
+
+static void one_that_does_not_stop_is_given_up(void)
+{
+	begin();
+	options.drain_timeout = 50;
+	CU_ASSERT_EQUAL(run_application(start_application, never_stop_application), 0);
+	CU_ASSERT_EQUAL(lines_with("event=stop-failed"), 1);
+	CU_ASSERT_STRING_EQUAL(passed, "1n");
 	end();
 }
 
@@ -1758,11 +1854,17 @@ static void what_cannot_start_says_so(void)
 	listener_stop(&listener);
 	listener.fd = open("/dev/null", O_RDONLY | O_CLOEXEC); /* cannot be polled */
 	caught_begin();
-	CU_ASSERT_EQUAL(loop_run(&options, &listener, "loop-1", &routes, &board, NULL), 1);
+	CU_ASSERT_EQUAL(loop_run(&options, &listener, "loop-1",
+				 &(struct application){.routes = routes}, &board),
+			1);
 	listener_stop(&listener);
-	CU_ASSERT_EQUAL(loop_run(&options, &listener, "loop-1", &routes, &board, NULL), 1);
+	CU_ASSERT_EQUAL(loop_run(&options, &listener, "loop-1",
+				 &(struct application){.routes = routes}, &board),
+			1);
 	memory_fail_after(0);
-	CU_ASSERT_EQUAL(loop_run(&options, &listener, "loop-1", &routes, &board, NULL), 1);
+	CU_ASSERT_EQUAL(loop_run(&options, &listener, "loop-1",
+				 &(struct application){.routes = routes}, &board),
+			1);
 	memory_restore();
 	caught_end(&caught);
 	CU_ASSERT_EQUAL(lines_with("event=start-failed"), 3);
@@ -1841,6 +1943,9 @@ static const struct test tests[] = {
 	{"a worker has a budget of bytes", a_worker_has_a_budget_of_bytes},
 	{"work of one's own begins before the first request",
 	 work_of_ones_own_begins_before_the_first_request},
+	{"an application starts and stops", an_application_starts_and_stops},
+	{"one that cannot start serves nobody", one_that_cannot_start_serves_nobody},
+	{"one that does not stop is given up", one_that_does_not_stop_is_given_up},
 	{"a loop that cannot start says so", what_cannot_start_says_so},
 	{"sweeps are four times as frequent as the shortest timeout, or once a second",
 	 sweeps_are_four_times_as_frequent_as_the_shortest_timeout},

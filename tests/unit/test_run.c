@@ -16,7 +16,7 @@ static void run(void (*handler)(struct request *req), unsigned threads, size_t q
 {
 	static struct route route;
 
-	route = (struct route){"/", handler, METHOD_GET, ROUTE_ASYNC};
+	route = (struct route)GET("/", ASYNC, handler);
 	begin(threads, queue);
 	start(&route);
 	turn_until(&finished, 1);
@@ -455,6 +455,137 @@ static void an_error_has_no_work_after_it(void)
 	end(1);
 }
 
+/* ---- before and after ---- */
+
+struct letters {
+	char letter;
+	char more[200]; /* as much as a frame of their own */
+};
+
+static void leave_and_wait(struct request *req, char letter)
+{
+	struct letters *f = FRAME(req, struct letters);
+
+	ASYNC_BEGIN(req);
+	CU_ASSERT_EQUAL(f->letter, 0);
+	f->letter = letter;
+	AWAIT(req, sleep_for(req, 0));
+	leave(f->letter);
+	ASYNC_END(req);
+}
+
+static void before_all(struct request *req)
+{
+	leave_and_wait(req, '1');
+}
+
+static void before_this(struct request *req)
+{
+	leave_and_wait(req, '2');
+}
+
+static void after_this(struct request *req)
+{
+	CU_ASSERT_NOT_EQUAL(req->reply.status, 0);
+	leave_and_wait(req, '4');
+}
+
+static void after_all(struct request *req)
+{
+	leave_and_wait(req, '5');
+}
+
+static void refuse(struct request *req)
+{
+	ASYNC_BEGIN(req);
+	AWAIT(req, sleep_for(req, 0));
+	leave('X');
+	reply_error(req, 401);
+	ASYNC_END(req);
+}
+
+static void be_late_before(struct request *req)
+{
+	be_late(req, NULL);
+}
+
+static void between(struct request *req)
+{
+	leave_and_wait(req, '3');
+	if (!req->co.suspended)
+		answer(req);
+}
+
+static void between_on_a_thread(struct request *req)
+{
+	leave('3');
+	answer(req);
+}
+
+static int state;
+
+static void look_at_the_state(struct request *req)
+{
+	CU_ASSERT_PTR_EQUAL(request_state(req), &state);
+	answer(req);
+}
+
+/* Runs a request of this route; says which letters were left. */
+static const char *letters_of(struct route route, void (*before)(struct request *req),
+			      void (*after)(struct request *req), int expected)
+{
+	static struct route list[1];
+	static struct routes routes;
+	struct request *req;
+
+	list[0] = route;
+	routes = (struct routes)ROUTES(list, .before = before, .after = after, .state = &state);
+	begin(1, 1);
+	req = request_new(&list[0]);
+	req->routes = &routes;
+	request_resume(req, uv_hrtime());
+	turn_until(&finished, 1);
+	CU_ASSERT_EQUAL(status, expected);
+	end(1);
+	return trail;
+}
+
+static void what_is_before_and_after_runs_in_its_order(void)
+{
+	CU_ASSERT_STRING_EQUAL(
+		letters_of((struct route)GET("/", ASYNC, between, .before = before_this,
+					     .after = after_this),
+			   before_all, after_all, 200),
+		"12345");
+	CU_ASSERT_STRING_EQUAL(
+		letters_of((struct route)GET("/", SYNC, between_on_a_thread, .before = before_this),
+			   NULL, after_all, 200),
+		"235");
+	letters_of((struct route)GET("/", ASYNC, look_at_the_state), NULL, NULL, 200);
+}
+
+static void who_replies_before_replies_instead(void)
+{
+	CU_ASSERT_STRING_EQUAL(letters_of((struct route)GET("/", ASYNC, between, .before = refuse,
+							    .after = after_this),
+					  before_all, after_all, 401),
+			       "1X45");
+	CU_ASSERT_STRING_EQUAL(
+		letters_of((struct route)GET("/", ASYNC, between, .before = before_this), refuse,
+			   after_all, 401),
+		"X5");
+	CU_ASSERT_STRING_EQUAL(
+		letters_of((struct route)GET("/", ASYNC, between), be_late_before, after_all, 504),
+		"(5");
+}
+
+static void the_last_may_reply_anew(void)
+{
+	CU_ASSERT_STRING_EQUAL(letters_of((struct route)GET("/", ASYNC, between, .after = refuse),
+					  NULL, be_late_before, 504),
+			       "3X(");
+}
+
 /* ---- descriptors ---- */
 
 static int ends[2];
@@ -569,6 +700,9 @@ static const struct test tests[] = {
 	{"without memory it runs at once", without_memory_it_runs_at_once},
 	{"it works on when the answer has been sent", it_works_on_when_the_answer_has_been_sent},
 	{"an error has no work after it", an_error_has_no_work_after_it},
+	{"what is before and after runs in its order", what_is_before_and_after_runs_in_its_order},
+	{"who replies before replies instead", who_replies_before_replies_instead},
+	{"the last may reply anew", the_last_may_reply_anew},
 	{"a descriptor can be waited for", a_descriptor_can_be_waited_for},
 	{"a descriptor that cannot be waited for is a failure",
 	 a_descriptor_that_cannot_be_waited_for_is_a_failure},

@@ -538,7 +538,7 @@ static double spans_of(struct board_slot *board, uint32_t serial, enum span_kind
 static void nap_beside_a_hold(void (*handler)(struct request *req), struct board_slot *board)
 {
 	static const struct route holder = GET("/", ASYNC, hold_the_loop);
-	const struct route napper = {"/", handler, METHOD_GET, ROUTE_ASYNC};
+	const struct route napper = GET("/", ASYNC, handler);
 	struct request *req;
 
 	begin(1, 1);
@@ -1026,7 +1026,7 @@ static void survives_without_memory(const char *path, const char *query, int exp
 		long asked = 0;
 
 		begin(1, 5);
-		CU_ASSERT_EQUAL_FATAL(router_open(&router, &endpoints), 0);
+		CU_ASSERT_EQUAL_FATAL(router_open(&router, &guide.routes), 0);
 		CU_ASSERT_EQUAL(whole_request(path, query), expected);
 		for (long k = 1; got != expected || asked > k; k++) {
 			long before = memory_allocations();

@@ -349,14 +349,15 @@ static void close_loop(struct prefork *p)
 }
 
 int prefork_run(const struct options *options, struct listener *listener, const char *worker,
-		const struct routes *routes, const struct scoreboard *board)
+		const struct application *application, const struct scoreboard *board)
 {
 	static struct prefork p;
+	const bool never = false;
 	int err;
 
 	p = (struct prefork){
 		.options = options, .worker = worker, .listener = listener, .board = board->own};
-	err = router_open(&p.router, routes);
+	err = router_open(&p.router, &application->routes);
 	if (!err)
 		err = open_loop(&p);
 	if (!err)
@@ -367,9 +368,17 @@ int prefork_run(const struct options *options, struct listener *listener, const 
 		log_event(LOG_LEVEL_ERROR, "start-failed", "error", uv_strerror(err), NULL);
 		return 1;
 	}
+	if (application->start &&
+	    !application_run(application, application->start, &p.sched, 0, &never)) {
+		log_event(LOG_LEVEL_ERROR, "start-failed", "error", "the application's", NULL);
+		return 1;
+	}
 	log_event(LOG_LEVEL_INFO, "started", "engine", "prefork", NULL);
 	serve(&p);
-	close_signals(&p);
+	if (application->stop &&
+	    !application_run(application, application->stop, &p.sched, 0, &never))
+		log_event(LOG_LEVEL_WARNING, "stop-failed", NULL);
+	close_signals(&p); /* until now the drain timeout ends it */
 	close_loop(&p);
 	router_close(&p.router);
 	return 0;

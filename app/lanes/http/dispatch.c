@@ -180,6 +180,7 @@ bool router_route(const struct router *router, struct request *req)
 			answer_miss(router, req, path);
 		return false;
 	}
+	req->routes = router->routes;
 	req->route = &router->routes->list[match.route];
 	req->route_number = (uint16_t)(match.route < UINT16_MAX ? match.route + 1 : 0);
 	if (!keep_values(req, &match)) {

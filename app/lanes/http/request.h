@@ -23,6 +23,7 @@ struct later;
 struct json_object;
 struct request;
 struct route;
+struct routes;
 struct sched;
 
 enum {
@@ -73,9 +74,10 @@ struct request_times {
 
 struct request {
 	const struct request_ops *ops;
-	struct coroutine co;	   /* its handler */
-	const struct route *route; /* NULL until routed, and if nothing matched */
-	uint64_t serial;	   /* of this worker: what logs call the request */
+	struct coroutine co;	     /* its handler */
+	const struct routes *routes; /* NULL until routed, and if nothing matched */
+	const struct route *route;   /* … of these */
+	uint64_t serial;	     /* of this worker: what logs call the request */
 	uint32_t refs;
 	struct budget *budget; /* of the memory it takes besides; NULL: none */
 	uint16_t route_number; /* of the route in its table, from 1; 0: none */
@@ -97,6 +99,7 @@ struct request {
 	struct call *spare_calls; /* that are over, for the next ones */
 	struct later *later;	  /* for when the answer has been sent */
 	bool answered;		  /* it has been, and this is later */
+	uint8_t stage;		  /* which of the functions of its route it has come to */
 	struct deferred *deferred;
 	void *large_frame;
 	struct arena_chunk *chunks; /* allocations that did not fit the block */
@@ -149,6 +152,9 @@ void *request_frame(struct request *req, size_t size);
  * {NULL, 0} if the route has no such name. */
 struct slice request_path(const struct request *req, const char *name);
 
+/* What the application keeps: struct routes has it. */
+void *request_state(const struct request *req);
+
 /* The value of a CGI variable ("HTTP_USER_AGENT"), or {NULL, 0}. Valid as long as the request. */
 struct slice request_param(const struct request *req, const char *name);
 
@@ -157,6 +163,9 @@ struct slice request_param(const struct request *req, const char *name);
  * possibly before this returns. now is uv_hrtime(), or when the handler before this one gave the
  * loop back; returns when this one did. */
 uint64_t request_resume(struct request *req, uint64_t now);
+
+/* Before it: nothing runs before or after the handler, even if it has a reply already. */
+void request_only(struct request *req);
 
 /* ---- what a handler can wait for: AWAIT(req, …) ---- */
 

@@ -5,6 +5,7 @@
  * which the last one is what the coroutine goes on with.
  */
 #include <errno.h>
+#include <string.h>
 
 #include "await/await.h"
 #include "await/sched.h"
@@ -90,40 +91,9 @@ static void end_call(struct request *req)
 	req->spare_calls = ended;
 }
 
-static void run_call(struct request *req)
-{
-	if (req->call)
-		req->call->fn(req, req->call->frame);
-	else
-		req->route->handler(req);
-}
+/* ---- stages ---- */
 
-/* Until somebody waits, or the handler has returned. A failure goes to the last caller that tries.
- */
-static void run_async(struct coroutine *co)
-{
-	struct request *req = request_of(co);
-	struct call *running;
-
-	for (;;) {
-		while (coroutine_has_failed(co) && req->call)
-			end_call(req);
-		if (coroutine_has_failed(co))
-			return;
-		running = req->call;
-		co->suspended = false;
-		run_call(req);
-		if (coroutine_has_failed(co) || req->call != running)
-			continue;
-		if (co->suspended || !running)
-			return;
-		end_call(req);
-		if (req->answered && !req->call)
-			return;
-	}
-}
-
-/* ---- the handler ---- */
+enum stage { NOT_BEGUN, FOR_ALL_BEFORE, BEFORE, HANDLER, AFTER, FOR_ALL_AFTER, STAGES };
 
 static void call_handler(void *req)
 {
@@ -131,16 +101,56 @@ static void call_handler(void *req)
 }
 
 /* What FastAPI does with `def`: an async handler around it that awaits a thread. */
-static void run_sync(struct coroutine *co)
+static void run_sync(struct request *req)
 {
-	struct request *req = request_of(co);
-
-	co->suspended = false;
-	if (coroutine_has_failed(co))
-		return;
 	ASYNC_BEGIN(req);
 	AWAIT(req, run_in_threadpool(req, call_handler, req));
 	ASYNC_END(req);
+}
+
+/* NULL: nobody is to be called then. */
+static void (*function_of(const struct request *req, enum stage stage))(struct request *req)
+{
+	const struct route *route = req->route;
+
+	switch (stage) {
+	case FOR_ALL_BEFORE:
+		return req->routes ? req->routes->before : NULL;
+	case BEFORE:
+		return route->before;
+	case HANDLER:
+		return route->kind == ROUTE_SYNC ? run_sync : route->handler;
+	case AFTER:
+		return route->after;
+	case FOR_ALL_AFTER:
+		return req->routes ? req->routes->after : NULL;
+	case NOT_BEGUN:
+	case STAGES:
+		break;
+	}
+	return NULL;
+}
+
+/* From a stage to the next of which there is something. Whoever replies before the handler, replies
+ * in its place. */
+static void go_to_stage(struct request *req, enum stage stage)
+{
+	if (stage <= HANDLER && req->reply.status)
+		stage = AFTER;
+	while (stage < STAGES && !function_of(req, stage))
+		stage++;
+	req->stage = (uint8_t)stage;
+}
+
+static void next_stage(struct request *req)
+{
+	go_to_stage(req, (enum stage)req->stage + 1);
+	if (req->stage == STAGES)
+		return;
+	coroutine_drop_tasks(&req->co);
+	req->co.line = 0;
+	memset(req->frame, 0, sizeof(req->frame));
+	req->large_frame = NULL;
 }
 
 /* What a request gets whose handler did not answer, or could not go on. */
@@ -150,9 +160,51 @@ static void answer_for_it(struct request *req)
 		req->later = NULL;
 		if (!req->reply.begun)
 			reply_error(req, req->co.error == -ETIMEDOUT ? 504 : 503);
+		req->co.error = 0;
 	} else if (!req->reply.status) {
 		reply_error(req, 500);
 	}
+}
+
+static void run_call(struct request *req)
+{
+	if (req->call)
+		req->call->fn(req, req->call->frame);
+	else
+		function_of(req, (enum stage)req->stage)(req);
+}
+
+/* Until somebody waits, or all have returned. A failure goes to the last caller that tries. */
+static void run(struct coroutine *co)
+{
+	struct request *req = request_of(co);
+	struct call *running;
+
+	if (req->stage == NOT_BEGUN)
+		go_to_stage(req, FOR_ALL_BEFORE);
+	while (req->stage < STAGES || req->call) { /* later, there are calls only */
+		while (coroutine_has_failed(co) && req->call)
+			end_call(req);
+		if (!req->call && req->stage == STAGES)
+			break;
+		running = req->call;
+		if (!coroutine_has_failed(co)) {
+			co->suspended = false;
+			run_call(req);
+			if (req->call != running || (coroutine_has_failed(co) && running))
+				continue;
+			if (co->suspended && !coroutine_has_failed(co))
+				return;
+		}
+		if (running) {
+			end_call(req);
+			continue;
+		}
+		if (req->stage >= HANDLER || coroutine_has_failed(co))
+			answer_for_it(req);
+		next_stage(req);
+	}
+	co->suspended = false;
 }
 
 /* ---- after the answer ---- */
@@ -209,24 +261,30 @@ static void finish(struct request *req)
 
 /* ---- */
 
+void request_only(struct request *req)
+{
+	req->stage = HANDLER;
+}
+
 uint64_t request_resume(struct request *req, uint64_t now)
 {
-	uint64_t ended = coroutine_resume(
-		&req->co, now,
-		req->route->kind == ROUTE_SYNC && !req->answered ? run_sync : run_async);
-	bool over = coroutine_is_over(&req->co);
+	uint64_t ended = coroutine_resume(&req->co, now, run);
+	bool over = !req->co.suspended;
 
 	if (req->answered) {
 		if (over)
 			begin_later(req);
 		return ended;
 	}
-	if (over)
-		answer_for_it(req);
 	req->ops->ran(req, now, ended, over);
 	if (over)
 		finish(req);
 	return ended;
+}
+
+void *request_state(const struct request *req)
+{
+	return req->routes->state;
 }
 
 /* ---- what a handler can wait for ---- */
