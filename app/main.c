@@ -75,6 +75,7 @@ int main(int argc, char **argv)
 	struct scoreboard board;
 	struct board_slot *slot;
 	char worker[64];
+	const char *wrong;
 	int result;
 
 	if (options_parse(&options, argc, argv))
@@ -91,6 +92,11 @@ int main(int argc, char **argv)
 		return top_run(options.scoreboard);
 	if (options.routes != ROUTES_APP)
 		routes = options.routes == ROUTES_ADMIN ? &admin_routes : &health_routes;
+	wrong = router_prepare(routes);
+	if (wrong) {
+		log_complaint("%s", wrong);
+		return 2;
+	}
 	harden(&options);
 	if (listener_open(&listener, options.listen, (int)options.backlog))
 		return 1;

@@ -109,12 +109,21 @@ static void readyz(struct request *req)
 	reply_header(req, "Retry-After", slice_of("1"));
 }
 
+static const struct field trace_fields[] = {
+	QUERY(NUMBER, struct trace_span, seconds, .ge = LIMIT(0), .le = LIMIT(60),
+	      .fallback = &(const double){10}),
+};
+
 enum { PROBES = 2 }; /* the first of the list */
 
 static const struct route list[] = {
-	ASYNC("/healthz", healthz), ASYNC("/readyz", readyz),	   ASYNC("/status", status),
-	ASYNC("/metrics", metrics), ASYNC("/trace", chrome_trace), ASYNC("/events", events),
-	ASYNC("/burst", burst),
+	ASYNC("/healthz", healthz),
+	ASYNC("/readyz", readyz),
+	ASYNC("/status", status),
+	ASYNC("/metrics", metrics),
+	ASYNC("/trace", chrome_trace, .input = INPUT(trace_fields)),
+	ASYNC("/events", events),
+	ASYNC("/burst", burst, .input = INPUT(burst_fields)),
 };
 
 const struct routes admin_routes = {list, sizeof(list) / sizeof(list[0])};

@@ -83,6 +83,8 @@ struct request {
 	struct slice sent;     /* LANES_SENT: when nginx sent it */
 	struct slice request_start; /* X-Request-Start: the same by somebody before nginx */
 
+	void *input; /* what the route's fields are read into: request_input() */
+
 	struct reply reply;
 	struct request_times times;
 

@@ -2,12 +2,15 @@
 
 #include <string.h>
 
+#include "http/input.h"
 #include "http/percent.h"
 #include "http/reply.h"
 
 enum {
 	USUAL_PATH = 256, /* bytes of a path that are decoded on the stack */
 };
+
+static const struct input_source no_source;
 
 static const struct route *find(const struct routes *routes, struct slice path)
 {
@@ -81,6 +84,16 @@ static bool answer_miss(const struct routes *routes, struct request *req, struct
 	return false;
 }
 
+const char *router_prepare(const struct routes *routes)
+{
+	const char *wrong = NULL;
+
+	for (size_t i = 0; i < routes->count && !wrong; i++)
+		if (routes->list[i].input)
+			wrong = input_prepare(routes->list[i].input);
+	return wrong;
+}
+
 bool router_route(const struct routes *routes, struct request *req)
 {
 	char usual[USUAL_PATH];
@@ -100,7 +113,7 @@ bool router_route(const struct routes *routes, struct request *req)
 		return answer_miss(routes, req, path);
 	req->route_number = (uint16_t)(req->route - routes->list + 1);
 	if (slice_is(req->method, "GET") || slice_is(req->method, "HEAD"))
-		return true;
+		return !req->route->input || input_read(req, req->route->input, &no_source);
 	reply_error(req, 405);
 	reply_header(req, "Allow", slice_of("GET"));
 	return false;

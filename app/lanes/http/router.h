@@ -24,11 +24,14 @@ struct route {
 	size_t path_len;
 	enum route_kind kind;
 	void (*handler)(struct request *req);
+	const struct input *input; /* what the handler is given (http/input.h); NULL: nothing */
 };
 
 /* clang-format off */
-#define SYNC(path, handler)  {path, sizeof(path) - 1, ROUTE_SYNC, handler}
-#define ASYNC(path, handler) {path, sizeof(path) - 1, ROUTE_ASYNC, handler}
+#define ROUTE(path_, kind_, handler_, ...) \
+	{.path = (path_), .path_len = sizeof(path_) - 1, .kind = (kind_), .handler = (handler_), __VA_ARGS__}
+#define SYNC(path, handler, ...)  ROUTE(path, ROUTE_SYNC, handler, __VA_ARGS__)
+#define ASYNC(path, handler, ...) ROUTE(path, ROUTE_ASYNC, handler, __VA_ARGS__)
 /* clang-format on */
 
 struct routes {
@@ -36,8 +39,12 @@ struct routes {
 	size_t count;
 };
 
-/* Finds the handler: true with req->route set; false when the request has been answered with 404,
- * 405 or 307. */
+/* Looks at what the routes' handlers are given, and compiles what has to be. Returns NULL, or what
+ * is wrong with which field (static). Main thread, at the start. */
+const char *router_prepare(const struct routes *routes);
+
+/* Finds the handler, and reads what it is given: true with req->route set; false when the request
+ * has been answered with 404, 405, 307, or what input_read() says. */
 bool router_route(const struct routes *routes, struct request *req);
 
 #endif
