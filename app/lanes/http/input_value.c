@@ -108,7 +108,10 @@ static bool read_number(const struct value *value, double *v)
 		*v = value->type == VALUE_TRUE;
 		return true;
 	case VALUE_INTEGER:
-		return python_float(value->text, v) == 0 && isfinite(*v);
+		if (python_float(value->text, v) || !isfinite(*v))
+			return false;
+		*v += 0.0; /* an int has no -0 */
+		return true;
 	case VALUE_FLOAT:
 	case VALUE_STRING:
 		return python_float(value->text, v) == 0;
