@@ -116,13 +116,21 @@ static void readyz(struct request *req)
 	reply_header(req, "Retry-After", slice_of("1"));
 }
 
+static const struct field trace_fields[] = {
+	QUERY(NUMBER, struct trace_span, seconds, .ge = LIMIT(0), .le = LIMIT(60),
+	      .fallback = &(const double){10}),
+};
+
 enum { PROBES = 2 }; /* the first of the list */
 
 static const struct route list[] = {
-	GET("/healthz", ASYNC, healthz),    GET("/readyz", ASYNC, readyz),
-	GET("/status", ASYNC, status),	    GET("/metrics", ASYNC, metrics),
-	GET("/trace", ASYNC, chrome_trace), GET("/events", ASYNC, events),
-	GET("/burst", ASYNC, burst),
+	GET("/healthz", ASYNC, healthz),
+	GET("/readyz", ASYNC, readyz),
+	GET("/status", ASYNC, status),
+	GET("/metrics", ASYNC, metrics),
+	GET("/trace", ASYNC, chrome_trace, .input = INPUT(trace_fields)),
+	GET("/events", ASYNC, events),
+	GET("/burst", ASYNC, burst, .input = INPUT(burst_fields)),
 };
 
 const struct application admin = {

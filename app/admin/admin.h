@@ -9,6 +9,7 @@
 #include "await/sched.h"
 #include "client/volley.h"
 #include "engine/application.h"
+#include "http/input.h"
 #include "http/router.h"
 #include "scoreboard/scoreboard.h"
 
@@ -34,6 +35,18 @@ double admin_slow(void);
 
 /* Whether a path, decoded, is one of the admin worker's. */
 bool admin_serves(struct slice path);
+
+struct trace_span {
+	double seconds; /* until now; 0 to 60 */
+};
+
+struct burst_groups {
+	int64_t n;	  /* how often each path is asked for */
+	struct list r;	  /* of struct slice: DELAY_MS,TIMES,TARGET */
+	struct list path; /* of struct slice */
+};
+
+extern const struct field burst_fields[3];
 
 void status(struct request *req);
 void metrics(struct request *req);

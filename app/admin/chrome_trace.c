@@ -16,7 +16,7 @@
 #include "admin/admin.h"
 #include "admin/status.h"
 #include "await/await.h"
-#include "http/query.h"
+#include "http/input.h"
 #include "http/reply.h"
 #include "scoreboard/board_reader.h"
 
@@ -231,17 +231,15 @@ static struct trace *begin_trace(struct request *req)
 {
 	struct trace *trace = request_alloc(req, sizeof(*trace));
 	uint64_t now = board_now();
-	double seconds;
+	const struct trace_span *span = request_input(req);
 
 	if (!trace) {
 		reply_error(req, 503);
 		return NULL;
 	}
-	if (!query_seconds(req, 10, &seconds))
-		return NULL;
 	memset(trace, 0, sizeof(*trace));
-	if (now > (uint64_t)(seconds * 1e9))
-		trace->since = now - (uint64_t)(seconds * 1e9);
+	if (now > (uint64_t)(span->seconds * 1e9))
+		trace->since = now - (uint64_t)(span->seconds * 1e9);
 	return trace;
 }
 

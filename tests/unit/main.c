@@ -13,7 +13,8 @@ extern const struct suite options_suite;
 extern const struct suite params_suite;
 extern const struct suite percent_suite;
 extern const struct suite pool_suite;
-extern const struct suite query_suite;
+extern const struct suite exchanges_suite;
+extern const struct suite input_suite;
 extern const struct suite record_suite;
 extern const struct suite reply_suite;
 extern const struct suite request_suite;
@@ -31,11 +32,11 @@ int main(int argc, char **argv)
 {
 	/* The last two take a while. */
 	static const struct suite *const suites[] = {
-		&answer_suite, &budget_suite,  &buffer_suite, &listen_suite,	 &log_suite,
-		&number_suite, &options_suite, &params_suite, &percent_suite,	 &pool_suite,
-		&query_suite,  &record_suite,  &reply_suite,  &request_suite,	 &responder_suite,
-		&router_suite, &sandbox_suite, &table_suite,  &task_suite,	 &run_suite,
-		&timers_suite, &volley_suite,  &loop_suite,   &scoreboard_suite,
+		&answer_suite,	  &budget_suite, &buffer_suite,	 &listen_suite,	 &log_suite,
+		&exchanges_suite, &input_suite,	 &number_suite,	 &options_suite, &params_suite,
+		&percent_suite,	  &pool_suite,	 &record_suite,	 &reply_suite,	 &request_suite,
+		&responder_suite, &router_suite, &sandbox_suite, &table_suite,	 &task_suite,
+		&timers_suite,	  &volley_suite, &run_suite,	 &loop_suite,	 &scoreboard_suite,
 	};
 
 	return harness_main(argc, argv, suites, sizeof(suites) / sizeof(suites[0]), SECONDS);

@@ -1,6 +1,7 @@
 /* A request meets the router: what is found, and what is answered where nothing is. */
 #include <string.h>
 
+#include "http/input.h"
 #include "http/percent.h"
 #include "http/reply.h"
 #include "http/router.h"
@@ -187,5 +188,6 @@ bool router_route(const struct router *router, struct request *req)
 		reply_error(req, 503);
 		return false;
 	}
-	return true;
+	return !req->route->input ||
+	       input_read(req, req->route->input, &(struct input_source){.path = request_path});
 }

@@ -92,6 +92,8 @@ struct request {
 	struct slice *path_values;  /* of the {names} of its route's path, in their order */
 	struct slice request_start; /* X-Request-Start: the same by somebody before nginx */
 
+	void *input; /* what the route's fields are read into: request_input() */
+
 	struct reply reply;
 	struct request_times times;
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "http/input.h"
 
 enum {
 	NONE = UINT32_MAX,
@@ -201,6 +202,14 @@ int router_open(struct router *router, const struct routes *routes)
 	}
 	new_node(router);
 	for (size_t i = 0; i < routes->count; i++) {
+		const struct input *input = routes->list[i].input;
+		const char *wrong = input ? input_prepare(input) : NULL;
+
+		if (wrong) {
+			log_complaint("route %.1000s: %s", routes->list[i].path, wrong);
+			router_close(router);
+			return -EINVAL;
+		}
 		if (add_route(router, (uint32_t)i))
 			continue;
 		log_complaint("route %.1000s: its path must begin with a slash, and have its at "

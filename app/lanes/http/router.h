@@ -28,6 +28,7 @@ struct route {
 	void (*handler)(struct request *req);
 	enum method method;
 	enum route_kind kind;
+	const struct input *input; /* what the handler is given (http/input.h); NULL: nothing */
 	void (*before)(struct request *req); /* as those of all routes, but for this one */
 	void (*after)(struct request *req);
 };

@@ -1,13 +1,13 @@
 /*
- * A query string, asked for every parameter there is. A value is within its limits, or there is an
- * answer, and that answer is JSON with the status it should have.
+ * A query string, read as every guide's endpoint reads it. A value is within its limits, or there
+ * is an answer, and that answer is JSON with the status it should have.
  */
 #include <assert.h>
 #include <json-c/json.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "http/query.h"
+#include "guide/endpoints.h"
 #include "http/reply.h"
 
 static struct slice no_param(const struct request *req, const char *name)
@@ -24,34 +24,28 @@ static void no_release(struct request *req)
 
 static const struct request_ops OPS = {.param = no_param, .release = no_release};
 
-static bool ask_seconds(struct request *req)
+static void check_wait(const void *input)
 {
-	double seconds = -1;
-	bool valid = query_seconds(req, 1.5, &seconds);
+	const struct wait *wait = input;
 
-	assert(!valid || (seconds >= 0 && seconds <= 60));
-	return valid;
+	assert(wait->seconds >= 0 && wait->seconds <= 60);
 }
 
-static bool ask_list(struct request *req)
+static void check_waits(const void *input)
 {
-	static const double fallback[] = {1.0, 1.5, 0.5};
-	struct seconds_list list = {0};
-	bool valid = query_seconds_list(req, fallback, 3, &list);
+	const struct waits *waits = input;
+	const double *seconds = waits->seconds.items;
 
-	assert(!valid || (list.count >= 1 && list.count <= 1000));
-	for (size_t i = 0; valid && i < list.count; i++)
-		assert(list.seconds[i] >= 0 && list.seconds[i] <= 60);
-	return valid;
+	assert(waits->seconds.count >= 1 && waits->seconds.count <= 1000);
+	for (size_t i = 0; i < waits->seconds.count; i++)
+		assert(seconds[i] >= 0 && seconds[i] <= 60);
 }
 
-static bool ask_n(struct request *req)
+static void check_numbers(const void *input)
 {
-	uint64_t n = UINT64_MAX;
-	bool valid = query_n(req, 100000, &n);
+	const struct numbers *numbers = input;
 
-	assert(!valid || n <= 1000000000);
-	return valid;
+	assert(numbers->n >= 0 && numbers->n <= 1000000000);
 }
 
 static void check_answer(const struct request *req)
@@ -71,7 +65,14 @@ static void check_answer(const struct request *req)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static bool (*const asks[])(struct request *) = {ask_seconds, ask_list, ask_n};
+	static const struct {
+		const char *path;
+		void (*check)(const void *input);
+	} asks[] = {
+		{"/async/await-one", check_wait},
+		{"/async/await-many", check_waits},
+		{"/async/cpu-bound", check_numbers},
+	};
 	char *query = malloc(size ? size : 1);
 
 	memcpy(query, data, size);
@@ -79,9 +80,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		struct request req;
 
 		request_init(&req, &OPS, NULL);
+		req.method = slice_of("GET");
+		req.path = slice_of(asks[i].path);
 		req.query = (struct slice){query, size};
-		if (asks[i](&req))
-			assert(req.reply.status == 0);
+		if (router_route(&endpoints, &req))
+			asks[i].check(request_input(&req));
 		else
 			check_answer(&req);
 		request_unref(&req);

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "../harness.h"
-#include "http/query.h"
+#include "http/input.h"
 #include "http/reply.h"
 #include "http/urlencoded.h"
 #include "memory.h"
@@ -24,91 +24,113 @@
 #define SECONDS_REFUSED(error) "{\"detail\":[{\"loc\":[\"query\",\"seconds\"]," error "}]}"
 #define N_REFUSED(error)       "{\"detail\":[{\"loc\":[\"query\",\"n\"]," error "}]}"
 
+static struct slice no_param(const struct request *req, const char *name)
+{
+	(void)req;
+	(void)name;
+	return (struct slice){NULL, 0};
+}
+
 static void release(struct request *req)
 {
 	(void)req;
 }
 
-static const struct request_ops ops = {.release = release};
+static const struct request_ops ops = {.param = no_param, .release = release};
+static const struct input_source no_source;
 
-static void begin(struct request *req, struct slice query)
+struct values {
+	double seconds;
+	int64_t n;
+	struct list many;
+};
+
+static const struct list three = {(double[]){1.0, 1.5, 0.5}, 3};
+
+static const struct field seconds_fields[] = {
+	QUERY(NUMBER, struct values, seconds, .ge = LIMIT(0), .le = LIMIT(60),
+	      .fallback = &(const double){1.5}),
+};
+
+static const struct field n_fields[] = {
+	QUERY(INT, struct values, n, .ge = LIMIT(0), .le = LIMIT(1000000000),
+	      .fallback = &(const int64_t){100000}),
+};
+
+static const struct field list_fields[] = {
+	QUERY(LIST, struct values, many, .name = "seconds",
+	      .item = ITEM_NUMBER(.ge = LIMIT(0), .le = LIMIT(60)), .max_items = 1000,
+	      .fallback = &three),
+};
+
+static const struct input *const seconds_input = INPUT(seconds_fields);
+static const struct input *const n_input = INPUT(n_fields);
+static const struct input *const list_input = INPUT(list_fields);
+
+static bool read_query(struct request *req, const struct input *input, struct slice query)
 {
 	request_init(req, &ops, NULL);
 	req->query = query;
+	return input_read(req, input, &no_source);
 }
 
-static void end_refused(struct request *req, const char *body)
+static void refused(const struct input *input, struct slice query, const char *body)
 {
-	CU_ASSERT_EQUAL(req->reply.status, 422);
-	CU_ASSERT_TRUE(slice_is(req->reply.body, body));
-	request_unref(req);
+	struct request req;
+
+	CU_ASSERT_FALSE(read_query(&req, input, query));
+	CU_ASSERT_EQUAL(req.reply.status, 422);
+	CU_ASSERT_TRUE(slice_is(req.reply.body, body));
+	request_unref(&req);
 }
 
 static void seconds_of(struct slice query, double expected)
 {
 	struct request req;
-	double seconds = -1;
 
-	begin(&req, query);
-	CU_ASSERT_TRUE(query_seconds(&req, 1.5, &seconds));
-	CU_ASSERT_EQUAL(seconds, expected);
+	CU_ASSERT_TRUE(read_query(&req, seconds_input, query));
+	CU_ASSERT_EQUAL(((const struct values *)request_input(&req))->seconds, expected);
 	CU_ASSERT_EQUAL(req.reply.status, 0);
 	request_unref(&req);
 }
 
 static void seconds_refused(struct slice query, const char *body)
 {
-	struct request req;
-	double seconds;
-
-	begin(&req, query);
-	CU_ASSERT_FALSE(query_seconds(&req, 1.5, &seconds));
-	end_refused(&req, body);
+	refused(seconds_input, query, body);
 }
 
-static void n_of(const char *query, uint64_t expected)
+static void n_of(const char *query, int64_t expected)
 {
 	struct request req;
-	uint64_t n = 7;
 
-	begin(&req, slice_of(query));
-	CU_ASSERT_TRUE(query_n(&req, 100000, &n));
-	CU_ASSERT_EQUAL(n, expected);
+	CU_ASSERT_TRUE(read_query(&req, n_input, slice_of(query)));
+	CU_ASSERT_EQUAL(((const struct values *)request_input(&req))->n, expected);
 	request_unref(&req);
 }
 
 static void n_refused(const char *query, const char *body)
 {
-	struct request req;
-	uint64_t n;
-
-	begin(&req, slice_of(query));
-	CU_ASSERT_FALSE(query_n(&req, 100000, &n));
-	end_refused(&req, body);
+	refused(n_input, slice_of(query), body);
 }
 
 static void list_of(const char *query, const double *expected, size_t count)
 {
-	static const double fallback[] = {1.0, 1.5, 0.5};
-	struct seconds_list list = {0};
 	struct request req;
+	const struct values *values;
+	const double *items;
 
-	begin(&req, slice_of(query));
-	CU_ASSERT_TRUE(query_seconds_list(&req, fallback, 3, &list));
-	CU_ASSERT_EQUAL_FATAL(list.count, count);
+	CU_ASSERT_TRUE_FATAL(read_query(&req, list_input, slice_of(query)));
+	values = request_input(&req);
+	items = values->many.items;
+	CU_ASSERT_EQUAL_FATAL(values->many.count, count);
 	for (size_t i = 0; i < count; i++)
-		CU_ASSERT_EQUAL(list.seconds[i], expected[i]);
+		CU_ASSERT_EQUAL(items[i], expected[i]);
 	request_unref(&req);
 }
 
 static void list_refused(struct slice query, const char *body)
 {
-	struct seconds_list list;
-	struct request req;
-
-	begin(&req, query);
-	CU_ASSERT_FALSE(query_seconds_list(&req, NULL, 0, &list));
-	end_refused(&req, body);
+	refused(list_input, query, body);
 }
 
 static void pairs_are_split_as_parse_qsl_does(void)
@@ -131,9 +153,20 @@ static void pairs_are_split_as_parse_qsl_does(void)
 static void escapes_are_decoded_once(void)
 {
 	struct slice text = slice_of("+a%2Bb%2b%252B%%4%zz%+1%");
-	char out[64];
+	char out[URLENCODED_GROWTH * 64];
 
 	CU_ASSERT_TRUE(slice_is(urlencoded_decode(text, out), " a+b+%2B%%4%zz% 1%"));
+}
+
+/* Python takes raw bytes for Latin-1, and escaped ones for UTF-8. */
+static void what_is_decoded_is_utf8(void)
+{
+	struct slice text = slice_of("%C3%A9\xc3\xa9%C3\xa9%A9%E2%82%FFx");
+	char out[URLENCODED_GROWTH * 64];
+
+	CU_ASSERT_TRUE(slice_is(urlencoded_decode(text, out),
+				"\xc3\xa9\xc3\x83\xc2\xa9\xef\xbf\xbd\xc2\xa9\xef\xbf\xbd"
+				"\xef\xbf\xbd\xef\xbf\xbdx"));
 }
 
 static void names_are_decoded_and_case_sensitive(void)
@@ -244,25 +277,35 @@ static void a_list_has_at_most_1000_items(void)
 	list_of(query, zeros, 1000);
 }
 
-/* Memory that fails at any moment leaves a 503, or what there would be without it. */
+/* Memory that fails at any moment, once or from then on, leaves a 503, or what there would be
+ * without it. */
 static void memory_out_is_503(void)
 {
-	static const char *const bad[] = {"seconds=x", "seconds=-1&seconds=61", "seconds=", "n=-1"};
+	static char zeros[1000 * 10];
+	static char digits[4000];
+	const struct {
+		const struct input *input;
+		const char *query;
+	} bad[] = {
+		{seconds_input, "seconds=x"}, {list_input, "seconds=-1&seconds=61&seconds=%31"},
+		{list_input, "seconds="},     {n_input, "n=-1"},
+		{list_input, zeros},	      {seconds_input, digits},
+	};
 
-	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+	for (size_t i = 0; i < 1000; i++)
+		memcpy(zeros + 10 * i, "seconds=x&", 10);
+	zeros[sizeof(zeros) - 1] = '\0';
+	memset(digits, '+', sizeof(digits) - 1);
+	memcpy(digits, "seconds=", 8);
+	for (size_t i = 0; i < 2 * sizeof(bad) / sizeof(bad[0]); i++) {
 		int status = 503;
 
 		for (long k = 0; status == 503 && k < 100; k++) {
-			struct seconds_list list;
 			struct request req;
-			double seconds;
-			uint64_t n;
 
-			begin(&req, slice_of(bad[i]));
-			memory_fail_after(k);
-			CU_ASSERT_FALSE(i == 0	 ? query_seconds(&req, 1, &seconds)
-					: i == 3 ? query_n(&req, 1, &n)
-						 : query_seconds_list(&req, NULL, 0, &list));
+			(i % 2 ? memory_fail_after : memory_fail_once_after)(k);
+			CU_ASSERT_FALSE(
+				read_query(&req, bad[i / 2].input, slice_of(bad[i / 2].query)));
 			memory_restore();
 			status = req.reply.status;
 			CU_ASSERT_TRUE(status == 503 || (status == 422 && k > 0));
@@ -272,65 +315,38 @@ static void memory_out_is_503(void)
 	}
 }
 
-/* … where a long value is to be decoded into it. */
-static void memory_out_for_a_long_value_is_503(void)
+/* … or a list is to be kept in it. */
+static void memory_out_for_a_list_is_503(void)
 {
-	static char query[4000];
+	static char query[1000 * 10];
+	struct request req;
 
-	memset(query, '0', sizeof(query) - 1);
-	memcpy(query, "seconds=", 8);
-	for (int i = 0; i < 2; i++) {
-		struct seconds_list list;
-		struct request req;
-		double seconds;
-
-		begin(&req, slice_of(query));
-		memory_fail_after(0);
-		CU_ASSERT_FALSE(i ? query_seconds_list(&req, NULL, 0, &list)
-				  : query_seconds(&req, 1, &seconds));
+	for (size_t i = 0; i < 1000; i++)
+		memcpy(query + 10 * i, "seconds=0&", 10);
+	for (long k = 0; k < 2; k++) {
+		memory_fail_after(k);
+		CU_ASSERT_FALSE(read_query(&req, list_input, (struct slice){query, sizeof(query)}));
 		memory_restore();
 		CU_ASSERT_EQUAL(req.reply.status, 503);
 		request_unref(&req);
 	}
 }
 
-/* … or a list is to be kept in it. */
-static void memory_out_for_a_list_is_503(void)
-{
-	static char query[1000 * 10];
-	struct seconds_list list;
-	struct request req;
-
-	for (size_t i = 0; i < 1000; i++)
-		memcpy(query + 10 * i, "seconds=0&", 10);
-	begin(&req, (struct slice){query, sizeof(query)});
-	memory_fail_after(0);
-	CU_ASSERT_FALSE(query_seconds_list(&req, NULL, 0, &list));
-	memory_restore();
-	CU_ASSERT_EQUAL(req.reply.status, 503);
-	request_unref(&req);
-}
-
-/* Memory is taken for those that are longer than usual only. */
 static void usual_values_need_no_memory(void)
 {
-	char query[8 + 65 + 1] = "seconds=";
 	struct request req;
-	double seconds;
+	long before = memory_allocations();
 
-	for (size_t len = 63; len <= 65; len++) {
-		memset(query + 8, '0', len);
-		query[8 + len] = '\0';
-		begin(&req, slice_of(query));
-		CU_ASSERT_TRUE(query_seconds(&req, 1, &seconds));
-		CU_ASSERT_EQUAL(req.arena_used > 0, len > 64);
-		request_unref(&req);
-	}
+	CU_ASSERT_TRUE(read_query(&req, seconds_input, slice_of("n=%31&seconds=0.25")));
+	CU_ASSERT_EQUAL(req.arena_used, sizeof(struct values));
+	CU_ASSERT_EQUAL(memory_allocations(), before);
+	request_unref(&req);
 }
 
 static const struct test tests[] = {
 	{"pairs are split as parse_qsl does", pairs_are_split_as_parse_qsl_does},
 	{"escapes are decoded once", escapes_are_decoded_once},
+	{"what is decoded is UTF-8", what_is_decoded_is_utf8},
 	{"names are decoded and case-sensitive", names_are_decoded_and_case_sensitive},
 	{"without the parameter the fallback", without_the_parameter_the_fallback},
 	{"the last scalar counts", the_last_scalar_counts},
@@ -341,9 +357,8 @@ static const struct test tests[] = {
 	{"every bad item is told", every_bad_item_is_told},
 	{"a list has at most 1000 items", a_list_has_at_most_1000_items},
 	{"memory out is 503", memory_out_is_503},
-	{"memory out for a long value is 503", memory_out_for_a_long_value_is_503},
 	{"memory out for a list is 503", memory_out_for_a_list_is_503},
 	{"usual values need no memory", usual_values_need_no_memory},
 };
 
-const struct suite query_suite = {"query", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL};
+const struct suite input_suite = {"input", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL};

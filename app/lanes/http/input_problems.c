@@ -1,0 +1,184 @@
+#include "http/input_problems.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/utf8.h"
+#include "http/input.h"
+#include "http/number.h"
+#include "http/reply.h"
+
+/* A string's content as json.dumps(ensure_ascii=False) writes it. */
+static void append_escaped(struct buffer *out, struct slice text)
+{
+	static const char letters[] = "btn?fr"; /* of 8 to 13 */
+	size_t plain = 0;
+
+	for (size_t i = 0; i < text.len; i++) {
+		unsigned char c = (unsigned char)text.data[i];
+
+		if (c >= ' ' && c != '"' && c != '\\')
+			continue;
+		buffer_append(out, text.data + plain, i - plain);
+		plain = i + 1;
+		if (c == '"' || c == '\\')
+			buffer_append(out, (char[]){'\\', (char)c}, 2);
+		else if (c >= '\b' && c <= '\r' && c != '\v')
+			buffer_append(out, (char[]){'\\', letters[c - '\b']}, 2);
+		else
+			buffer_format(out, "\\u%04x", c);
+	}
+	buffer_append(out, text.data + plain, text.len - plain);
+}
+
+static void append_string(struct buffer *out, const char *text)
+{
+	buffer_append_text(out, "\"");
+	append_escaped(out, slice_of(text));
+	buffer_append_text(out, "\"");
+}
+
+static void append_place(struct buffer *out, const struct location *at)
+{
+	if (at->in) {
+		append_place(out, at->in);
+		buffer_append_text(out, ",");
+	}
+	if (at->name)
+		append_string(out, at->name);
+	else
+		buffer_append_u64(out, at->index);
+}
+
+/* A whole one as an int, others as a float. */
+static void append_limit(struct buffer *out, double limit)
+{
+	char text[FLOAT_TEXT_SIZE];
+
+	if (limit == trunc(limit) && fabs(limit) < 1e16)
+		buffer_format(out, "%.0f", limit);
+	else
+		buffer_append(out, text, float_text(limit, text));
+}
+
+/* Begins a problem, up to the beginning of its message. False if there are enough. */
+static bool begin(struct problems *to, const struct location *at)
+{
+	if (to->count >= INPUT_PROBLEMS_MAX)
+		return false;
+	buffer_append_text(&to->text, to->count++ ? ",{\"loc\":[" : "{\"detail\":[{\"loc\":[");
+	append_place(&to->text, at);
+	buffer_append_text(&to->text, "],\"msg\":\"");
+	return true;
+}
+
+/* From the end of the message to that of the type. */
+static void add_type(struct problems *to, const char *type)
+{
+	buffer_append_text(&to->text, "\",\"type\":\"");
+	buffer_append_text(&to->text, type);
+	buffer_append_text(&to->text, "\"");
+}
+
+void problem_add(struct problems *to, const struct location *at, const char *msg, const char *type)
+{
+	if (!begin(to, at))
+		return;
+	append_escaped(&to->text, slice_of(msg));
+	add_type(to, type);
+	buffer_append_text(&to->text, "}");
+}
+
+void problem_add_limit(struct problems *to, const struct location *at, const char *msg,
+		       double limit, const char *after, const char *type)
+{
+	if (!begin(to, at))
+		return;
+	buffer_append_text(&to->text, msg);
+	append_limit(&to->text, limit);
+	buffer_append_text(&to->text, after);
+	add_type(to, type);
+	buffer_append_text(&to->text, ",\"ctx\":{\"limit_value\":");
+	append_limit(&to->text, limit);
+	buffer_append_text(&to->text, "}}");
+}
+
+void problem_add_pattern(struct problems *to, const struct location *at, const char *pattern)
+{
+	if (!begin(to, at))
+		return;
+	buffer_append_text(&to->text, "string does not match regex \\\"");
+	append_escaped(&to->text, slice_of(pattern));
+	buffer_append_text(&to->text, "\\\"");
+	add_type(to, "value_error.str.regex");
+	buffer_append_text(&to->text, ",\"ctx\":{\"pattern\":");
+	append_string(&to->text, pattern);
+	buffer_append_text(&to->text, "}}");
+}
+
+static void append_words(struct buffer *out, const char *const *words, const char *quote,
+			 const char *separator)
+{
+	for (size_t i = 0; words[i]; i++) {
+		buffer_append_text(out, i ? separator : "");
+		buffer_append_text(out, quote);
+		buffer_append_text(out, words[i]);
+		buffer_append_text(out, quote);
+	}
+}
+
+void problem_add_enum(struct problems *to, const struct location *at, const char *const *words)
+{
+	if (!begin(to, at))
+		return;
+	buffer_append_text(&to->text, "value is not a valid enumeration member; permitted: ");
+	append_words(&to->text, words, "'", ", ");
+	add_type(to, "type_error.enum");
+	buffer_append_text(&to->text, ",\"ctx\":{\"enum_values\":[");
+	append_words(&to->text, words, "\"", ",");
+	buffer_append_text(&to->text, "]}}");
+}
+
+/* Where that many characters end. */
+static size_t bytes_of(struct slice text, size_t characters)
+{
+	struct slice rest = text;
+
+	for (uint32_t c; characters; characters--)
+		utf8_next(&rest, &c);
+	return text.len - rest.len;
+}
+
+void problem_add_json(struct problems *to, const struct location *at, const char *msg,
+		      struct slice body, size_t position)
+{
+	struct slice before = {body.data, bytes_of(body, position)};
+	size_t line = 1;
+	size_t begun = 0; /* bytes, at the beginning of the line */
+	size_t column;
+
+	for (size_t i = 0; i < before.len; i++)
+		if (before.data[i] == '\n') {
+			line++;
+			begun = i + 1;
+		}
+	column = 1 + utf8_length((struct slice){body.data + begun, before.len - begun});
+	if (!begin(to, at))
+		return;
+	append_escaped(&to->text, slice_of(msg));
+	buffer_format(&to->text, ": line %zu column %zu (char %zu)", line, column, position);
+	add_type(to, "value_error.jsondecode");
+	buffer_append_text(&to->text, ",\"ctx\":{\"msg\":");
+	append_string(&to->text, msg);
+	buffer_append_text(&to->text, ",\"doc\":\"");
+	append_escaped(&to->text, body);
+	buffer_format(&to->text, "\",\"pos\":%zu,\"lineno\":%zu,\"colno\":%zu}}", position, line,
+		      column);
+}
+
+void problems_answer(struct problems *problems, struct request *req)
+{
+	buffer_append_text(&problems->text, "]}");
+	reply_text(req, 422, "application/json", &problems->text);
+}
