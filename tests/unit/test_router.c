@@ -465,9 +465,37 @@ static void a_path_that_is_none_is_refused_at_the_start(void)
 	}
 }
 
+static void there_are_only_so_many_requests_of_a_route(void)
+{
+	static const struct route limited[] = {GET("/two", ASYNC, handler, .most = 2),
+					       GET("/any", ASYNC, handler)};
+	static const struct routes of = ROUTES(limited);
+	struct router limits;
+	struct request reqs[4];
+
+	CU_ASSERT_EQUAL_FATAL(router_open(&limits, &of), 0);
+	for (int i = 0; i < 4; i++) {
+		request_init(&reqs[i], &ops, NULL);
+		reqs[i].method = slice_of("GET");
+		reqs[i].path = slice_of(i < 3 ? "/two" : "/any");
+		CU_ASSERT_EQUAL(router_route(&limits, &reqs[i]), i != 2);
+	}
+	CU_ASSERT_EQUAL(reqs[2].reply.status, 503);
+	request_unref(&reqs[2]);
+	request_unref(&reqs[0]);
+	request_init(&reqs[0], &ops, NULL);
+	reqs[0].method = slice_of("GET");
+	reqs[0].path = slice_of("/two");
+	CU_ASSERT_TRUE(router_route(&limits, &reqs[0]));
+	for (int i = 0; i < 4; i++)
+		if (i != 2)
+			request_unref(&reqs[i]);
+	router_close(&limits);
+}
+
 static void a_router_without_memory_says_so(void)
 {
-	for (long k = 0; k < 3; k++) {
+	for (long k = 0; k < 4; k++) {
 		struct router none;
 
 		memory_fail_after(k);
@@ -538,6 +566,7 @@ static const struct test tests[] = {
 	{"a missing slash is redirected", a_missing_slash_is_redirected},
 	{"a path that is none is refused at the start",
 	 a_path_that_is_none_is_refused_at_the_start},
+	{"there are only so many requests of a route", there_are_only_so_many_requests_of_a_route},
 	{"a router without memory says so", a_router_without_memory_says_so},
 	{"there may be any number of routes", there_may_be_any_number_of_routes},
 };

@@ -586,6 +586,55 @@ static void the_last_may_reply_anew(void)
 			       "3X(");
 }
 
+/* ---- a route's limits ---- */
+
+static void try_for_ever(struct request *req)
+{
+	struct steps *s = FRAME(req, struct steps);
+
+	ASYNC_BEGIN(req);
+	for (;;)
+		TRY_AWAIT(req, s->error, call(req, be_late, s));
+	ASYNC_END(req);
+}
+
+static void a_request_that_outlives_its_deadline_is_a_504(void)
+{
+	CU_ASSERT_STRING_EQUAL(letters_of((struct route)GET("/", ASYNC, try_for_ever,
+							    .deadline = 0.02, .after = after_this),
+					  NULL, NULL, 504) +
+				       strlen(trail) - 1,
+			       "4");
+	letters_of((struct route)GET("/", ASYNC, between, .deadline = 60), NULL, NULL, 200);
+	CU_ASSERT_EQUAL(sched.timers.count, 0);
+}
+
+static void one_that_leaves_before_its_deadline_leaves_no_timer(void)
+{
+	static const struct route route = GET("/", ASYNC, try_for_ever, .deadline = 60);
+
+	begin(0, 0);
+	cancel(start(&route));
+	CU_ASSERT_EQUAL(released, 1);
+	CU_ASSERT_EQUAL(sched.timers.count, 0);
+	end(1);
+}
+
+static void one_that_has_no_memory_for_its_deadline_is_a_503(void)
+{
+	static const struct route route = GET("/", ASYNC, between, .deadline = 60);
+	struct request *req;
+
+	begin(0, 0);
+	req = request_new(&route);
+	request_alloc(req, REQUEST_INLINE);
+	memory_fail_after(0);
+	request_resume(req, uv_hrtime());
+	memory_restore();
+	CU_ASSERT_EQUAL(status, 503);
+	end(1);
+}
+
 /* ---- descriptors ---- */
 
 static int ends[2];
@@ -703,6 +752,12 @@ static const struct test tests[] = {
 	{"what is before and after runs in its order", what_is_before_and_after_runs_in_its_order},
 	{"who replies before replies instead", who_replies_before_replies_instead},
 	{"the last may reply anew", the_last_may_reply_anew},
+	{"a request that outlives its deadline is a 504",
+	 a_request_that_outlives_its_deadline_is_a_504},
+	{"one that leaves before its deadline leaves no timer",
+	 one_that_leaves_before_its_deadline_leaves_no_timer},
+	{"one that has no memory for its deadline is a 503",
+	 one_that_has_no_memory_for_its_deadline_is_a_503},
 	{"a descriptor can be waited for", a_descriptor_can_be_waited_for},
 	{"a descriptor that cannot be waited for is a failure",
 	 a_descriptor_that_cannot_be_waited_for_is_a_failure},

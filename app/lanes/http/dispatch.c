@@ -164,6 +164,20 @@ static bool keep_values(struct request *req, const struct router_match *match)
 	return true;
 }
 
+/* False if there are as many of the route's requests as there may be. */
+static bool count_in(const struct router *router, struct request *req, uint32_t route)
+{
+	uint32_t *in_flight = &router->in_flight[route];
+
+	if (!req->route->most)
+		return true;
+	if (*in_flight >= req->route->most)
+		return false;
+	++*in_flight;
+	req->counted = in_flight;
+	return true;
+}
+
 bool router_route(const struct router *router, struct request *req)
 {
 	char usual[USUAL_PATH];
@@ -184,7 +198,7 @@ bool router_route(const struct router *router, struct request *req)
 	req->routes = router->routes;
 	req->route = &router->routes->list[match.route];
 	req->route_number = (uint16_t)(match.route < UINT16_MAX ? match.route + 1 : 0);
-	if (!keep_values(req, &match)) {
+	if (!count_in(router, req, match.route) || !keep_values(req, &match)) {
 		reply_error(req, 503);
 		return false;
 	}

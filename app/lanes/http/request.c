@@ -212,6 +212,10 @@ void request_unref(struct request *req)
 		return;
 	for (struct deferred *deferred = req->deferred; deferred; deferred = deferred->next)
 		deferred->fn(deferred->arg);
+	if (req->overdue)
+		request_forget_deadline(req);
+	if (req->counted)
+		--*req->counted;
 	reply_free(req);
 	while (req->chunks) {
 		struct arena_chunk *chunk = req->chunks;

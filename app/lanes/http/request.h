@@ -20,6 +20,7 @@ struct budget;
 struct call;
 struct deferred;
 struct later;
+struct overdue;
 struct json_object;
 struct request;
 struct route;
@@ -103,6 +104,8 @@ struct request {
 	bool answered;		  /* it has been, and this is later */
 	uint8_t stage;		  /* which of the functions of its route it has come to */
 	struct deferred *deferred;
+	struct overdue *overdue; /* the route's deadline; NULL: it has none */
+	uint32_t *counted;	 /* where the route's requests are counted; NULL: nowhere */
 	void *large_frame;
 	struct arena_chunk *chunks; /* allocations that did not fit the block */
 	size_t arena_used;
@@ -165,6 +168,9 @@ struct slice request_param(const struct request *req, const char *name);
  * possibly before this returns. now is uv_hrtime(), or when the handler before this one gave the
  * loop back; returns when this one did. */
 uint64_t request_resume(struct request *req, uint64_t now);
+
+/* For request_unref(): the route's deadline is off. */
+void request_forget_deadline(struct request *req);
 
 /* Before it: nothing runs before or after the handler, even if it has a reply already. */
 void request_only(struct request *req);

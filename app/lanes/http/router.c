@@ -194,8 +194,9 @@ int router_open(struct router *router, const struct routes *routes)
 		.edge_mask = (uint32_t)places - 1,
 		.next = calloc(routes->count + 1, sizeof(*router->next)),
 		.variable = NONE,
+		.in_flight = calloc(routes->count + 1, sizeof(*router->in_flight)),
 	};
-	if (!router->nodes || !router->edges || !router->next) {
+	if (!router->nodes || !router->edges || !router->next || !router->in_flight) {
 		router_close(router);
 		log_complaint("out of memory for %zu routes", routes->count);
 		return -ENOMEM;
@@ -226,6 +227,7 @@ void router_close(struct router *router)
 	free(router->nodes);
 	free(router->edges);
 	free(router->next);
+	free(router->in_flight);
 	*router = (struct router){0};
 }
 

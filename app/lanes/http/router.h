@@ -29,6 +29,8 @@ struct route {
 	enum method method;
 	enum route_kind kind;
 	const struct input *input; /* what the handler is given (http/input.h); NULL: nothing */
+	unsigned most;		   /* requests of it at once; one more is a 503. 0: any */
+	double deadline;	   /* seconds for all of a request; a later one is a 504. 0: none */
 	void (*before)(struct request *req); /* as those of all routes, but for this one */
 	void (*after)(struct request *req);
 };
@@ -69,8 +71,9 @@ struct router {
 	uint32_t node_count;
 	struct router_edge *edges; /* open addressing */
 	uint32_t edge_mask;
-	uint32_t *next;	   /* of each route, the next of the same shape; UINT32_MAX: none */
-	uint32_t variable; /* the first route that has names; UINT32_MAX: none */
+	uint32_t *next;	     /* of each route, the next of the same shape; UINT32_MAX: none */
+	uint32_t variable;   /* the first route that has names; UINT32_MAX: none */
+	uint32_t *in_flight; /* of each route, requests that are not released yet */
 };
 
 enum {

@@ -91,6 +91,44 @@ static void end_call(struct request *req)
 	req->spare_calls = ended;
 }
 
+/* ---- the route's deadline ---- */
+
+struct overdue {
+	struct timer timer;
+	struct request *req;
+};
+
+static void on_overdue(struct timer *timer)
+{
+	struct request *req = container_of(timer, struct overdue, timer)->req;
+
+	if (req->answered || req->co.cancelled)
+		return;
+	while (req->call)
+		end_call(req);
+	req->co.tries = false;
+	req->co.error = -ETIMEDOUT;
+	coroutine_drop_tasks(&req->co);
+	sched_ready(req->co.sched, &req->co);
+}
+
+static void set_deadline(struct request *req, double seconds)
+{
+	struct sched *sched = req->co.sched;
+	uint64_t due = uv_hrtime() + (uint64_t)(seconds * 1e9);
+
+	req->overdue = request_alloc(req, sizeof(*req->overdue));
+	if (req->overdue)
+		*req->overdue = (struct overdue){.timer = {.fire = on_overdue}, .req = req};
+	if (!req->overdue || timers_add(&sched->timers, &req->overdue->timer, due))
+		coroutine_fail(&req->co, -ENOMEM);
+}
+
+void request_forget_deadline(struct request *req)
+{
+	timers_remove(&req->co.sched->timers, &req->overdue->timer);
+}
+
 /* ---- stages ---- */
 
 enum stage { NOT_BEGUN, FOR_ALL_BEFORE, BEFORE, HANDLER, AFTER, FOR_ALL_AFTER, STAGES };
@@ -180,8 +218,11 @@ static void run(struct coroutine *co)
 	struct request *req = request_of(co);
 	struct call *running;
 
-	if (req->stage == NOT_BEGUN)
+	if (req->stage == NOT_BEGUN) {
 		go_to_stage(req, FOR_ALL_BEFORE);
+		if (req->route->deadline > 0)
+			set_deadline(req, req->route->deadline);
+	}
 	while (req->stage < STAGES || req->call) { /* later, there are calls only */
 		while (coroutine_has_failed(co) && req->call)
 			end_call(req);
@@ -247,6 +288,8 @@ static void begin_later(struct request *req)
 static void finish(struct request *req)
 {
 	coroutine_drop_tasks(&req->co);
+	if (req->overdue)
+		request_forget_deadline(req);
 	if (!req->later) {
 		req->ops->finished(req);
 		return;
