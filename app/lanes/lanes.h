@@ -17,5 +17,6 @@
 #include "http/reply.h"
 #include "http/request.h"
 #include "http/router.h"
+#include "http/trace_context.h"
 
 #endif

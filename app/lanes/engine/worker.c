@@ -13,6 +13,7 @@
 #include "engine/options.h"
 #include "engine/prefork.h"
 #include "engine/sandbox.h"
+#include "http/trace_context.h"
 #include "scoreboard/scoreboard.h"
 
 #ifndef LANES_VERSION
@@ -104,6 +105,7 @@ int lanes_main(int argc, char **argv, const struct applications *applications)
 		options.slot = options.scoreboard ? (int64_t)board_get(&slot->number) : getpid();
 	snprintf(worker, sizeof(worker), "%.40s-%lld", options.pool, (long long)options.slot);
 	log_init(worker);
+	log_tell_with(request_tell);
 	needs.removes = listener.unlink;
 	if (application->prepare && !application->prepare(&options, &board, &needs))
 		return 2;

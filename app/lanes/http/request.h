@@ -105,6 +105,7 @@ struct request {
 	uint8_t stage;		  /* which of the functions of its route it has come to */
 	struct deferred *deferred;
 	struct overdue *overdue; /* the route's deadline; NULL: it has none */
+	char *traceparent;	 /* request_traceparent()'s, once it was asked for */
 	uint32_t *counted;	 /* where the route's requests are counted; NULL: nowhere */
 	void *large_frame;
 	struct arena_chunk *chunks; /* allocations that did not fit the block */

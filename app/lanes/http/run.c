@@ -9,6 +9,7 @@
 
 #include "await/await.h"
 #include "await/sched.h"
+#include "base/log.h"
 #include "base/util.h"
 #include "http/reply.h"
 #include "http/router.h"
@@ -54,8 +55,16 @@ static void co_unref(struct coroutine *co)
 	request_unref(request_of(co));
 }
 
-const struct coroutine_ops request_coroutine = {
-	.resume = co_resume, .alloc = co_alloc, .ref = co_ref, .unref = co_unref};
+static const void *co_subject(struct coroutine *co)
+{
+	return request_of(co);
+}
+
+const struct coroutine_ops request_coroutine = {.resume = co_resume,
+						.alloc = co_alloc,
+						.ref = co_ref,
+						.unref = co_unref,
+						.subject = co_subject};
 
 /* ---- calls ---- */
 
@@ -311,8 +320,13 @@ void request_only(struct request *req)
 
 uint64_t request_resume(struct request *req, uint64_t now)
 {
-	uint64_t ended = coroutine_resume(&req->co, now, run);
-	bool over = !req->co.suspended;
+	uint64_t ended;
+	bool over;
+
+	log_subject = req;
+	ended = coroutine_resume(&req->co, now, run);
+	log_subject = NULL;
+	over = !req->co.suspended;
 
 	if (req->answered) {
 		if (over)
