@@ -32,7 +32,7 @@ void on_finished(struct request *req)
 	finished++;
 	news = true;
 	status = req->reply.status;
-	retry_after = slice_is(req->reply.headers, "Retry-After: 1\r\n");
+	retry_after = req->reply.retry;
 	request_unref(req);
 }
 

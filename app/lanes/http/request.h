@@ -55,14 +55,20 @@ struct request_ops {
 	void (*release)(struct request *req);
 };
 
+/* Lines of the head that the handler's headers can replace. */
+enum { REPLY_TYPE = 1, REPLY_CACHE = 2, REPLY_RETRY = 4 };
+
 struct reply {
 	int status;		  /* 0: not answered yet */
+	bool streams;		  /* no length is known: reply_stream() */
+	bool begun;		  /* its head was sent */
+	bool failed;		  /* a header could not be set: the answer is an error, and stays */
+	bool retry : 1;		  /* with Retry-After: 1 */
+	unsigned char own : 3;	  /* REPLY_…: lines that the handler has set itself */
 	const char *type;	  /* Content-Type */
 	struct slice body;	  /* static, in the request's arena, or owned by json */
 	struct json_object *json; /* put when the request is released */
 	char *owned;		  /* freed when the request is released */
-	bool streams;		  /* no length is known: reply_stream() */
-	bool begun;		  /* its head was sent */
 	struct slice headers;	  /* further "Name: value\r\n" lines, in the arena */
 };
 

@@ -205,11 +205,10 @@ static void answer_for_it(struct request *req)
 {
 	if (coroutine_has_failed(&req->co)) {
 		req->later = NULL;
-		if (!req->reply.begun)
-			reply_error(req, req->co.error == -ETIMEDOUT ? 504 : 503);
+		reply_instead(req, req->co.error == -ETIMEDOUT ? 504 : 503);
 		req->co.error = 0;
 	} else if (!req->reply.status) {
-		reply_error(req, 500);
+		reply_instead(req, 500);
 	}
 }
 
