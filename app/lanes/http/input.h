@@ -133,6 +133,7 @@ struct field {
 /* ---- of which those are made ---- */
 
 /* Does not compile if the member is of another type. */
+/* NOLINTNEXTLINE(bugprone-macro-parentheses): a type */
 #define INPUT_OFFSET(type, member, of)	    _Generic(((type *)0)->member, of : offsetof(type, member))
 #define INPUT_OFFSET_INT(type, member)	    INPUT_OFFSET(type, member, int64_t)
 #define INPUT_OFFSET_NUMBER(type, member)   INPUT_OFFSET(type, member, double)

@@ -39,6 +39,7 @@ static void append_string(struct buffer *out, const char *text)
 	buffer_append_text(out, "\"");
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): no deeper than the tables of fields */
 static void append_place(struct buffer *out, const struct location *at)
 {
 	if (at->in) {

@@ -18,12 +18,6 @@ static void *alloc(struct reading *r, size_t size)
 	return memory;
 }
 
-/* A member of an array or object, and the one after it. */
-#define EACH(item, of)                                                                             \
-	const struct value *item = (of) + 1;                                                       \
-	item < (of) + (of)->run;                                                                   \
-	item += item->run
-
 /* ---- numbers ---- */
 
 /* Of the limits that a number is beyond, pydantic tells the first. NaN is beyond all. An integer
@@ -264,11 +258,13 @@ static void take_uuid(struct reading *r, const struct value *value, const struct
 
 /* ---- what holds others ---- */
 
+/* NOLINTBEGIN(misc-no-recursion): no deeper than the tables of fields */
+
 static size_t item_count(const struct value *array)
 {
 	size_t count = 0;
 
-	for (EACH(item, array))
+	for (const struct value *item = array + 1; item < array + array->run; item += item->run)
 		count++;
 	return count;
 }
@@ -299,7 +295,7 @@ static void take_list(struct reading *r, const struct field *field, const struct
 	if (!list.items)
 		return;
 	memset(list.items, 0, list.count * field->item->size);
-	for (EACH(item, value)) {
+	for (const struct value *item = value + 1; item < value + value->run; item += item->run) {
 		value_take(r, field->item, item, &item_at,
 			   (char *)list.items + item_at.index * field->item->size);
 		item_at.index++;
@@ -313,7 +309,8 @@ static const struct value *find_member(const struct value *object, const char *k
 	const struct value *found = NULL;
 	struct slice wanted = slice_of(key);
 
-	for (EACH(member, object))
+	for (const struct value *member = object + 1; member < object + object->run;
+	     member += member->run)
 		if (slice_equal(member->key, wanted))
 			found = member;
 	return found;
@@ -386,6 +383,8 @@ void value_take(struct reading *r, const struct field *field, const struct value
 		break;
 	}
 }
+
+/* NOLINTEND(misc-no-recursion) */
 
 void value_missing(struct reading *r, const struct field *field, const struct location *at,
 		   char *to)
