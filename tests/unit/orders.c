@@ -457,11 +457,13 @@ static bool is_variable(struct slice header, const char *variable)
 {
 	if (!strncmp(variable, "HTTP_", 5))
 		variable += 5;
+	if (header.len != strlen(variable))
+		return false;
 	for (size_t i = 0; i < header.len; i++)
 		if ((header.data[i] == '-' ? '_' : toupper((unsigned char)header.data[i])) !=
 		    variable[i])
 			return false;
-	return !variable[header.len];
+	return true;
 }
 
 static struct slice param(const struct request *req, const char *name)

@@ -18,6 +18,18 @@ static void *alloc(struct reading *r, size_t size)
 	return memory;
 }
 
+/* A limit that is a whole number is written as an int, others as a float. */
+static void add_limit(struct reading *r, const struct location *at, const char *msg, double limit,
+		      const char *after, const char *type)
+{
+	char text[FLOAT_TEXT_SIZE];
+	size_t len = float_text(limit, text);
+
+	if (len > 2 && !memcmp(text + len - 2, ".0", 2))
+		len -= 2;
+	problem_add_limit(&r->problems, at, msg, (struct slice){text, len}, after, type);
+}
+
 /* ---- numbers ---- */
 
 /* Of the limits that a number is beyond, pydantic tells the first. NaN is beyond all. An integer
@@ -26,18 +38,17 @@ static bool is_within(struct reading *r, const struct field *field, double v,
 		      const struct location *at)
 {
 	if (field->gt.set && !(v > field->gt.value))
-		problem_add_limit(&r->problems, at, "ensure this value is greater than ",
-				  field->gt.value, "", "value_error.number.not_gt");
+		add_limit(r, at, "ensure this value is greater than ", field->gt.value, "",
+			  "value_error.number.not_gt");
 	else if (field->ge.set && !(v >= field->ge.value))
-		problem_add_limit(&r->problems, at,
-				  "ensure this value is greater than or equal to ", field->ge.value,
-				  "", "value_error.number.not_ge");
+		add_limit(r, at, "ensure this value is greater than or equal to ", field->ge.value,
+			  "", "value_error.number.not_ge");
 	else if (field->lt.set && !(v < field->lt.value))
-		problem_add_limit(&r->problems, at, "ensure this value is less than ",
-				  field->lt.value, "", "value_error.number.not_lt");
+		add_limit(r, at, "ensure this value is less than ", field->lt.value, "",
+			  "value_error.number.not_lt");
 	else if (field->le.set && !(v <= field->le.value))
-		problem_add_limit(&r->problems, at, "ensure this value is less than or equal to ",
-				  field->le.value, "", "value_error.number.not_le");
+		add_limit(r, at, "ensure this value is less than or equal to ", field->le.value, "",
+			  "value_error.number.not_le");
 	else
 		return true;
 	return false;
@@ -84,13 +95,12 @@ static void take_int(struct reading *r, const struct field *field, const struct 
 	else if (!err)
 		memcpy(to, &v, sizeof(v));
 	else if (v > 0)
-		problem_add(&r->problems, at,
-			    "ensure this value is less than or equal to 9223372036854775807",
-			    "value_error.number.not_le");
+		problem_add_limit(&r->problems, at, "ensure this value is less than or equal to ",
+				  slice_of("9223372036854775807"), "", "value_error.number.not_le");
 	else
-		problem_add(&r->problems, at,
-			    "ensure this value is greater than or equal to -9223372036854775808",
-			    "value_error.number.not_ge");
+		problem_add_limit(
+			&r->problems, at, "ensure this value is greater than or equal to ",
+			slice_of("-9223372036854775808"), "", "value_error.number.not_ge");
 }
 
 /* float(value) */
@@ -207,13 +217,11 @@ static void take_string(struct reading *r, const struct field *field, const stru
 	if (!text.data)
 		problem_add(&r->problems, at, "str type expected", "type_error.str");
 	else if (length < field->min_length)
-		problem_add_limit(&r->problems, at, "ensure this value has at least ",
-				  (double)field->min_length, " characters",
-				  "value_error.any_str.min_length");
+		add_limit(r, at, "ensure this value has at least ", (double)field->min_length,
+			  " characters", "value_error.any_str.min_length");
 	else if (field->max_length && length > field->max_length)
-		problem_add_limit(&r->problems, at, "ensure this value has at most ",
-				  (double)field->max_length, " characters",
-				  "value_error.any_str.max_length");
+		add_limit(r, at, "ensure this value has at most ", (double)field->max_length,
+			  " characters", "value_error.any_str.max_length");
 	else if (field->pattern && !pattern_matches(field->pattern, text))
 		problem_add_pattern(&r->problems, at, field->pattern->text);
 	else
@@ -282,13 +290,13 @@ static void take_list(struct reading *r, const struct field *field, const struct
 	/* Pydantic counts first, and looks at the items only if there are not too many. */
 	list.count = item_count(value);
 	if (list.count < field->min_items) {
-		problem_add_limit(&r->problems, at, "ensure this value has at least ",
-				  (double)field->min_items, " items", "value_error.list.min_items");
+		add_limit(r, at, "ensure this value has at least ", (double)field->min_items,
+			  " items", "value_error.list.min_items");
 		return;
 	}
 	if (field->max_items && list.count > field->max_items) {
-		problem_add_limit(&r->problems, at, "ensure this value has at most ",
-				  (double)field->max_items, " items", "value_error.list.max_items");
+		add_limit(r, at, "ensure this value has at most ", (double)field->max_items,
+			  " items", "value_error.list.max_items");
 		return;
 	}
 	list.items = alloc(r, list.count * field->item->size);
