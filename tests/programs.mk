@@ -41,6 +41,9 @@ $(OBJ)/agree: $(call object,$(AGREE_SOURCES))
 $(OBJ)/fuzz_engine: $(call object,$(FUZZ_ENGINE_SOURCES)) $(OBJ)/liblanes.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(MEMORY_HOOKS) $(SIMULATED) $(LIBS)
 
+$(OBJ)/fuzz_input: $(call object,tests/fuzz/fuzz_input.c tests/unit/orders.c) $(OBJ)/liblanes.a
+	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)
+
 $(OBJ)/fuzz_%: $(OBJ)/tests/fuzz/fuzz_%.o $(OBJ)/liblanes.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)
 

@@ -1,94 +1,151 @@
 /*
- * A query string, read as every guide's endpoint reads it. A value is within its limits, or there
- * is an answer, and that answer is JSON with the status it should have.
+ * A request to the routes of orders.c: a line with the method and the target, lines of headers, an
+ * empty line, and the body. What is read is within the limits of its field, or there is an answer;
+ * that is JSON, in UTF-8, with a status it may have.
  */
 #include <assert.h>
 #include <json-c/json.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "guide/endpoints.h"
-#include "http/reply.h"
+#include "../unit/orders.h"
+#include "base/utf8.h"
+#include "http/percent.h"
 
-static struct slice no_param(const struct request *req, const char *name)
+static void check_number(const struct field *field, double v)
 {
-	(void)req;
-	(void)name;
-	return (struct slice){NULL, 0};
+	assert(!field->gt.set || v > field->gt.value);
+	assert(!field->ge.set || v >= field->ge.value);
+	assert(!field->lt.set || v < field->lt.value);
+	assert(!field->le.set || v <= field->le.value);
 }
 
-static void no_release(struct request *req)
+static void check_string(const struct field *field, struct slice text)
 {
-	(void)req;
+	size_t length = utf8_length(text);
+
+	assert(utf8_is_valid(text) && length >= field->min_length);
+	assert(!field->max_length || length <= field->max_length);
+	assert(!field->pattern || pattern_matches(field->pattern, text));
 }
 
-static const struct request_ops OPS = {.param = no_param, .release = no_release};
+static void check_members(const struct field *fields, size_t count, const char *from);
 
-static void check_wait(const void *input)
+static void check_value(const struct field *field, const void *from)
 {
-	const struct wait *wait = input;
+	const struct list *list = from;
+	size_t words = 0;
 
-	assert(wait->seconds >= 0 && wait->seconds <= 60);
+	switch (field->kind) {
+	case FIELD_INT:
+		check_number(field, (double)*(const int64_t *)from);
+		break;
+	case FIELD_NUMBER:
+		check_number(field, *(const double *)from);
+		break;
+	case FIELD_STRING:
+		check_string(field, *(const struct slice *)from);
+		break;
+	case FIELD_ENUM:
+		while (field->words[words])
+			words++;
+		assert(*(const unsigned *)from < words);
+		break;
+	case FIELD_LIST:
+		assert(list->count >= field->min_items);
+		assert(!field->max_items || list->count <= field->max_items);
+		for (size_t i = 0; i < list->count; i++)
+			check_value(field->item, (const char *)list->items + i * field->item->size);
+		break;
+	case FIELD_OBJECT:
+		check_members(field->fields, field->field_count, from);
+		break;
+	default:
+		break;
+	}
 }
 
-static void check_waits(const void *input)
+/* What was not given is all zero, which need not be within the limits; nor need a fallback. */
+static void check_members(const struct field *fields, size_t count, const char *from)
 {
-	const struct waits *waits = input;
-	const double *seconds = waits->seconds.items;
+	for (size_t i = 0; i < count; i++) {
+		const struct field *field = &fields[i];
+		const char *member = from + field->offset;
+		bool zero = true;
 
-	assert(waits->seconds.count >= 1 && waits->seconds.count <= 1000);
-	for (size_t i = 0; i < waits->seconds.count; i++)
-		assert(seconds[i] >= 0 && seconds[i] <= 60);
+		for (size_t k = 0; k < field->size; k++)
+			zero = zero && !member[k];
+		if (!(field->optional && zero) &&
+		    !(field->fallback && !memcmp(member, field->fallback, field->size)))
+			check_value(field, member);
+	}
 }
 
-static void check_numbers(const void *input)
+static void check_json(struct slice body)
 {
-	const struct numbers *numbers = input;
-
-	assert(numbers->n >= 0 && numbers->n <= 1000000000);
-}
-
-static void check_answer(const struct request *req)
-{
-	struct json_tokener *tokener = json_tokener_new();
-	struct slice body = reply_body(req);
+	struct json_tokener *tokener = json_tokener_new_ex(100);
 	struct json_object *json = json_tokener_parse_ex(tokener, body.data, (int)body.len);
-	struct json_object *detail;
 
-	assert(req->reply.status == 422 && json);
-	assert(json_object_object_get_ex(json, "detail", &detail));
-	assert(json_object_array_length(detail) > 0);
+	assert(utf8_is_valid(body));
+	assert(json && json_tokener_get_error(tokener) == json_tokener_success);
 	json_object_put(json);
 	json_tokener_free(tokener);
+}
+
+/* Takes what is before the byte, and the byte. */
+static struct slice take_until(struct slice *text, char byte)
+{
+	const char *end = text->len ? memchr(text->data, byte, text->len) : NULL;
+	struct slice part = {text->data, end ? (size_t)(end - text->data) : text->len};
+	size_t used = part.len + (end != NULL);
+
+	text->data += used;
+	text->len -= used;
+	return part;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const struct {
-		const char *path;
-		void (*check)(const void *input);
-	} asks[] = {
-		{"/async/await-one", check_wait},
-		{"/async/await-many", check_waits},
-		{"/async/cpu-bound", check_numbers},
-	};
-	char *query = malloc(size ? size : 1);
+	static bool prepared;
+	char *copy = malloc(size + 1);
+	struct slice rest = {memcpy(copy, data, size), size};
+	struct orders_request asked = {.header_count = 0};
+	struct slice line = take_until(&rest, '\n');
+	const struct input *input;
+	struct request req;
 
-	memcpy(query, data, size);
-	for (size_t i = 0; i < sizeof(asks) / sizeof(asks[0]); i++) {
-		struct request req;
+	if (!prepared)
+		assert(!orders_prepare());
+	prepared = true;
+	asked.method = take_until(&line, ' ');
+	asked.path = take_until(&line, '?');
+	asked.query = line;
+	asked.path = percent_decode(asked.path, copy + (asked.path.data - copy), asked.path.len);
+	for (line = take_until(&rest, '\n'); line.len && asked.header_count < ORDERS_HEADERS_MAX;
+	     line = take_until(&rest, '\n')) {
+		struct order_header *header = &asked.headers[asked.header_count++];
 
-		request_init(&req, &OPS, NULL);
-		req.method = slice_of("GET");
-		req.path = slice_of(asks[i].path);
-		req.query = (struct slice){query, size};
-		if (router_route(&endpoints, &req))
-			asks[i].check(request_input(&req));
-		else
-			check_answer(&req);
-		request_unref(&req);
+		header->name = take_until(&line, ':');
+		header->value = line;
 	}
-	free(query);
+	if (rest.len)
+		asked.body = rest;
+	input = orders_answer(&req, &asked);
+	switch (req.reply.status) {
+	case 200:
+		check_members(input->fields, input->count, request_input(&req));
+		break;
+	case 400:
+	case 404:
+	case 422:
+		break;
+	default:
+		abort();
+	}
+	check_json(req.reply.body);
+	request_unref(&req);
+	free(copy);
 	return 0;
 }

@@ -457,11 +457,13 @@ static bool is_variable(struct slice header, const char *variable)
 {
 	if (!strncmp(variable, "HTTP_", 5))
 		variable += 5;
+	if (header.len != strlen(variable))
+		return false;
 	for (size_t i = 0; i < header.len; i++)
 		if ((header.data[i] == '-' ? '_' : toupper((unsigned char)header.data[i])) !=
 		    variable[i])
 			return false;
-	return !variable[header.len];
+	return true;
 }
 
 static struct slice param(const struct request *req, const char *name)
@@ -527,7 +529,7 @@ const char *orders_prepare(void)
 	return wrong;
 }
 
-void orders_answer(struct request *req, const struct orders_request *asked)
+const struct input *orders_answer(struct request *req, const struct orders_request *asked)
 {
 	const struct input_source source = {.path = path_parameter, .body = asked->body};
 	struct buffer out = {0};
@@ -542,13 +544,14 @@ void orders_answer(struct request *req, const struct orders_request *asked)
 		i++;
 	if (i == ROUTES) {
 		reply_error(req, 404);
-		return;
+		return NULL;
 	}
 	route_path = routes[i].path;
 	if (!input_read(req, routes[i].input, &source))
-		return;
+		return routes[i].input;
 	buffer_append_text(&out, "{");
 	echo_members(&out, routes[i].input->fields, routes[i].input->count, request_input(req));
 	buffer_append_text(&out, "}");
 	reply_text(req, 200, "application/json", &out);
+	return routes[i].input;
 }

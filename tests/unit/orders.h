@@ -29,7 +29,7 @@ struct orders_request {
 const char *orders_prepare(void);
 
 /* Answers into req, which the caller unrefs. The answer is a reply with a status; of what was read,
- * 200. */
-void orders_answer(struct request *req, const struct orders_request *asked);
+ * 200. Returns the route's fields, or NULL after a 404. */
+const struct input *orders_answer(struct request *req, const struct orders_request *asked);
 
 #endif

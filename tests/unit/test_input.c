@@ -343,6 +343,134 @@ static void usual_values_need_no_memory(void)
 	request_unref(&req);
 }
 
+/* Pydantic tells all, but an answer that is a hundred times its request helps nobody. */
+static const struct field endless[] = {
+	QUERY(LIST, struct values, many, .item = ITEM_NUMBER()),
+};
+
+static void a_thousand_problems_are_told(void)
+{
+	static char query[1001 * 5 + 1];
+	struct request req;
+	size_t told = 0;
+
+	for (size_t i = 0; i < 1001; i++)
+		memcpy(query + 5 * i, "many&", 5);
+	CU_ASSERT_FALSE(read_query(&req, INPUT(endless), slice_of(query)));
+	for (size_t i = 0; i + 5 < req.reply.body.len; i++)
+		told += !memcmp(req.reply.body.data + i, "\"loc\"", 5);
+	CU_ASSERT_EQUAL(told, 1000);
+	request_unref(&req);
+}
+
+static void a_handler_may_refuse_too(void)
+{
+	struct request req;
+
+	CU_ASSERT_TRUE(read_query(&req, n_input, slice_of("n=13")));
+	input_refuse(&req, &n_fields[0], "ensure this is \"lucky\"", "value_error");
+	CU_ASSERT_EQUAL(req.reply.status, 422);
+	CU_ASSERT_TRUE(
+		slice_is(req.reply.body, N_REFUSED("\"msg\":\"ensure this is \\\"lucky\\\"\","
+						   "\"type\":\"value_error\"")));
+	request_unref(&req);
+}
+
+struct sample {
+	int64_t n;
+	struct slice text;
+	struct list list;
+	struct values values;
+	int color;
+	char grey;
+};
+
+static void prepared(const struct input *input, const char *wrong)
+{
+	const char *is = input_prepare(input);
+
+	CU_ASSERT_EQUAL(!is, !wrong);
+	if (is && wrong)
+		CU_ASSERT_STRING_EQUAL(is, wrong);
+}
+
+static const struct field bad_order[] = {
+	BODY(INT, struct sample, n),
+	QUERY(STRING, struct sample, text),
+};
+static const struct field bad_bodies[] = {
+	BODY(INT, struct sample, n),
+	FORM(STRING, struct sample, text),
+};
+static const struct field bad_structs[] = {
+	QUERY(INT, struct sample, n),
+	QUERY(NUMBER, struct values, seconds),
+};
+static const struct field bad_limits[] = {QUERY(INT, struct sample, n, .ge = LIMIT(0.5))};
+static const struct field bad_pattern[] = {
+	QUERY(STRING, struct sample, text, .pattern = PATTERN("\\d")),
+};
+static const struct field bad_item[] = {QUERY(LIST, struct sample, list)};
+static const struct field bad_items[] = {
+	QUERY(LIST, struct sample, list, .item = ITEM_INT(.lt = LIMIT(1e300))),
+};
+static const struct field bad_cookies[] = {
+	COOKIE(LIST, struct sample, list, .item = ITEM_INT()),
+};
+static const struct field bad_words[] = {QUERY(ENUM, struct sample, color)};
+static const struct field bad_quoted[] = {
+	QUERY(ENUM, struct sample, color, .words = WORDS("it's")),
+};
+static const struct field bad_size[] = {
+	QUERY(ENUM, struct sample, grey, .words = WORDS("light")),
+};
+static const struct field bad_object[] = {
+	BODY(OBJECT, struct sample, values, FIELDS(bad_limits)),
+};
+static const struct field bad_inner[] = {
+	BODY(NUMBER, struct values, seconds),
+	BODY(INT, struct values, n, .gt = LIMIT(-0.5)),
+};
+static const struct field bad_outer[] = {
+	BODY(OBJECT, struct sample, values, FIELDS(bad_inner)),
+};
+static const struct field bad_placed[] = {
+	QUERY(OBJECT, struct sample, values, FIELDS(seconds_fields)),
+};
+static const struct field bad_named[] = {
+	QUERY(INT, struct sample, n, .name = "a_name_that_is_longer_than_32_bytes"),
+};
+static const struct field right_fields[] = {
+	QUERY(INT, struct sample, n, .le = LIMIT(9007199254740991)),
+	BODY(STRING, struct sample, text, .pattern = PATTERN("a")),
+	BODY(OBJECT, struct sample, values, FIELDS(seconds_fields)),
+};
+
+/* A table that cannot be right is told at the start. */
+static void tables_are_looked_at(void)
+{
+	prepared(INPUT(bad_order),
+		 "fields stand in the order path, query, header, cookie, body or form");
+	prepared(INPUT(bad_bodies), "there is one body");
+	prepared(INPUT(bad_structs), "all are members of one struct");
+	prepared(INPUT(bad_limits), "field n: the limits of an integer are whole, and below 2^53");
+	prepared(INPUT(bad_pattern),
+		 "field text: a backslash is before punctuation only: write [0-9] "
+		 "for \\d");
+	prepared(INPUT(bad_item), "field list: a list has an .item");
+	prepared(INPUT(bad_items),
+		 "field list: the limits of an integer are whole, and below 2^53");
+	prepared(INPUT(bad_cookies), "a list comes from a query, a body or a form");
+	prepared(INPUT(bad_words), "field color: its words are printable, without quotes");
+	prepared(INPUT(bad_quoted), "field color: its words are printable, without quotes");
+	prepared(INPUT(bad_size), "field grey: an enum has the size of an int");
+	prepared(INPUT(bad_object), "field values: its FIELDS are those of its struct");
+	prepared(INPUT(bad_outer), "field n: the limits of an integer are whole, and below 2^53");
+	prepared(INPUT(bad_placed), "an object comes from a body");
+	prepared(INPUT(bad_named), "a name has at most 32 characters");
+	prepared(INPUT(right_fields), NULL);
+}
+
 static const struct test tests[] = {
 	{"pairs are split as parse_qsl does", pairs_are_split_as_parse_qsl_does},
 	{"escapes are decoded once", escapes_are_decoded_once},
@@ -359,6 +487,9 @@ static const struct test tests[] = {
 	{"memory out is 503", memory_out_is_503},
 	{"memory out for a list is 503", memory_out_for_a_list_is_503},
 	{"usual values need no memory", usual_values_need_no_memory},
+	{"a thousand problems are told", a_thousand_problems_are_told},
+	{"a handler may refuse, too", a_handler_may_refuse_too},
+	{"tables are looked at", tables_are_looked_at},
 };
 
 const struct suite input_suite = {"input", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL};

@@ -244,12 +244,14 @@ static bool is_json(struct slice header)
 {
 	static const char before[] = "application/";
 	struct slice type = media_type(header);
-	struct slice subtype = {type.data + sizeof(before) - 1, type.len - sizeof(before) + 1};
+	struct slice subtype;
 
 	if (!header.len)
 		return true;
-	if (type.len < sizeof(before) || strncasecmp(type.data, before, sizeof(before) - 1) != 0 ||
-	    memchr(subtype.data, '/', subtype.len))
+	if (type.len < sizeof(before) || strncasecmp(type.data, before, sizeof(before) - 1) != 0)
+		return false;
+	subtype = (struct slice){type.data + sizeof(before) - 1, type.len - sizeof(before) + 1};
+	if (memchr(subtype.data, '/', subtype.len))
 		return false;
 	return is_text(subtype, "json") ||
 	       (subtype.len >= 5 &&

@@ -21,8 +21,9 @@
  *
  *	const struct order *order = request_input(req);
  *
- * A field that has neither a fallback nor .optional is required. The fields of one table stand in
- * the order in which their problems are told: path, query, headers, cookies, body or form.
+ * A field that has neither a fallback nor .optional is required. Tables are static and stand outside
+ * of functions; the fields of one are in the order in which their problems are told: path, query,
+ * headers, cookies, body or form.
  *
  * Different from FastAPI: an integer is one of 64 bits, and what is beyond is answered as if that
  * were its limit; and of more than INPUT_PROBLEMS_MAX problems only so many are told.
@@ -133,6 +134,7 @@ struct field {
 /* ---- of which those are made ---- */
 
 /* Does not compile if the member is of another type. */
+/* NOLINTNEXTLINE(bugprone-macro-parentheses): a type */
 #define INPUT_OFFSET(type, member, of)	    _Generic(((type *)0)->member, of : offsetof(type, member))
 #define INPUT_OFFSET_INT(type, member)	    INPUT_OFFSET(type, member, int64_t)
 #define INPUT_OFFSET_NUMBER(type, member)   INPUT_OFFSET(type, member, double)

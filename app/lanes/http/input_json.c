@@ -19,11 +19,13 @@ struct json_reader {
 	const char *end;
 	const char *msg; /* what is wrong, and where */
 	const char *wrong;
-	int err;   /* of what has no words */
-	bool lone; /* there was half a surrogate pair: no text */
-	int depth;
-	char *strings;	    /* room for what has escapes; NULL: not yet needed */
-	struct value *next; /* of the values to come, for which there is room */
+	int err;	      /* of what has no words */
+	bool lone;	      /* there was half a surrogate pair: no text */
+	int depth;	      /* how many are open */
+	uint32_t open;	      /* the innermost of them */
+	char *strings;	      /* room for what has escapes; NULL: not yet needed */
+	struct value *values; /* the first */
+	struct value *next;   /* the next one to come, for which there is room */
 };
 
 static bool fail(struct json_reader *r, const char *msg, const char *wrong)
@@ -205,73 +207,6 @@ static bool take_number(struct json_reader *r, struct value *value)
 	return true;
 }
 
-static bool take_value(struct json_reader *r, struct slice key);
-
-static bool take_members(struct json_reader *r)
-{
-	skip_space(r);
-	if (next_is(r, '}'))
-		return true;
-	for (;;) {
-		struct slice key;
-
-		if (!next_is(r, '"'))
-			return fail(r, "Expecting property name enclosed in double quotes", r->at);
-		r->at++;
-		if (!take_string(r, &key))
-			return false;
-		skip_space(r);
-		if (!next_is(r, ':'))
-			return fail(r, "Expecting ':' delimiter", r->at);
-		r->at++;
-		skip_space(r);
-		if (!take_value(r, key))
-			return false;
-		skip_space(r);
-		if (next_is(r, '}'))
-			return true;
-		if (!next_is(r, ','))
-			return fail(r, "Expecting ',' delimiter", r->at);
-		r->at++;
-		skip_space(r);
-	}
-}
-
-static bool take_items(struct json_reader *r)
-{
-	skip_space(r);
-	if (next_is(r, ']'))
-		return true;
-	for (;;) {
-		if (!take_value(r, (struct slice){NULL, 0}))
-			return false;
-		skip_space(r);
-		if (next_is(r, ']'))
-			return true;
-		if (!next_is(r, ','))
-			return fail(r, "Expecting ',' delimiter", r->at);
-		r->at++;
-		skip_space(r);
-	}
-}
-
-/* An array or object, whose bracket is next. */
-static bool take_others(struct json_reader *r, struct value *value)
-{
-	bool object = *r->at++ == '{';
-
-	if (r->depth == JSON_DEPTH)
-		return give_up(r, -EBADMSG);
-	r->depth++;
-	if (!(object ? take_members(r) : take_items(r)))
-		return false;
-	r->depth--;
-	r->at++;
-	value->type = object ? VALUE_OBJECT : VALUE_ARRAY;
-	value->run = (uint32_t)(r->next - value);
-	return true;
-}
-
 /* One of Python's constants. */
 static bool take_constant(struct json_reader *r, struct value *value)
 {
@@ -296,6 +231,47 @@ static bool take_constant(struct json_reader *r, struct value *value)
 	return false;
 }
 
+/* ---- what holds others: those that are open, from the innermost on, have the one they are in as
+ * their run, counted from the first value, until they are closed ---- */
+
+static bool is_object(const struct json_reader *r)
+{
+	return r->values[r->open].type == VALUE_OBJECT;
+}
+
+static bool close_if(struct json_reader *r)
+{
+	struct value *closed = &r->values[r->open];
+
+	if (!next_is(r, is_object(r) ? '}' : ']'))
+		return false;
+	r->at++;
+	r->depth--;
+	r->open = closed->run;
+	closed->run = (uint32_t)(r->next - closed);
+	return true;
+}
+
+/* What is before a value: nothing, or in an object its key. */
+static bool take_key(struct json_reader *r, struct slice *key)
+{
+	*key = (struct slice){NULL, 0};
+	if (!is_object(r))
+		return true;
+	if (!next_is(r, '"'))
+		return fail(r, "Expecting property name enclosed in double quotes", r->at);
+	r->at++;
+	if (!take_string(r, key))
+		return false;
+	skip_space(r);
+	if (!next_is(r, ':'))
+		return fail(r, "Expecting ':' delimiter", r->at);
+	r->at++;
+	skip_space(r);
+	return true;
+}
+
+/* Takes a value, or of an array or object its bracket. */
 static bool take_value(struct json_reader *r, struct slice key)
 {
 	struct value *value = r->next;
@@ -309,9 +285,40 @@ static bool take_value(struct json_reader *r, struct slice key)
 		value->type = VALUE_STRING;
 		return take_string(r, &value->text);
 	}
-	if (*r->at == '{' || *r->at == '[')
-		return take_others(r, value);
-	return take_constant(r, value) || take_number(r, value);
+	if (*r->at != '{' && *r->at != '[')
+		return take_constant(r, value) || take_number(r, value);
+	value->type = *r->at++ == '{' ? VALUE_OBJECT : VALUE_ARRAY;
+	value->run = r->open;
+	r->open = (uint32_t)(value - r->values);
+	return r->depth++ < JSON_DEPTH || give_up(r, -EBADMSG);
+}
+
+/* Takes the first value with all that is in it. */
+static bool take_all(struct json_reader *r)
+{
+	struct slice key = {NULL, 0};
+
+	for (;;) {
+		uint32_t opened = (uint32_t)(r->next - r->values);
+
+		if (!take_value(r, key))
+			return false;
+		skip_space(r);
+		/* What has just been opened may end at once; others need a comma to go on. */
+		if (!r->depth || r->open != opened || close_if(r)) {
+			skip_space(r);
+			while (r->depth && close_if(r))
+				skip_space(r);
+			if (!r->depth)
+				return true;
+			if (!next_is(r, ','))
+				return fail(r, "Expecting ',' delimiter", r->at);
+			r->at++;
+			skip_space(r);
+		}
+		if (!take_key(r, &key))
+			return false;
+	}
 }
 
 /* At least how many values there are: before each but the first is one of these. */
@@ -339,12 +346,11 @@ int json_read(struct request *req, struct slice text, struct value **value,
 	r.end = text.data + text.len;
 	if (!utf8_is_valid(text) || text.len > UINT32_MAX)
 		return -EBADMSG;
-	*value = r.next = request_alloc(req, count_values(text) * sizeof(**value));
+	*value = r.values = r.next = request_alloc(req, count_values(text) * sizeof(**value));
 	if (!r.next)
 		return -ENOMEM;
 	skip_space(&r);
-	if (take_value(&r, (struct slice){NULL, 0})) {
-		skip_space(&r);
+	if (take_all(&r)) {
 		if (r.at == r.end)
 			return r.lone ? -EBADMSG : 0;
 		fail(&r, "Extra data", r.at);

@@ -27,6 +27,7 @@ static bool are_plain(const char *const *words)
 	return words != NULL;
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): no deeper than the tables of fields */
 static const char *check_kind(const struct field *field)
 {
 	bool whole = is_whole(field->ge) && is_whole(field->gt) && is_whole(field->le) &&
@@ -61,6 +62,7 @@ static const char *check_kind(const struct field *field)
 }
 
 /* Says which field it is, of those in each other the innermost. */
+/* NOLINTNEXTLINE(misc-no-recursion): no deeper than the tables of fields */
 static const char *check_field(const struct field *field)
 {
 	static char text[256];

@@ -1,12 +1,9 @@
 #include "http/input_problems.h"
 
-#include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/utf8.h"
 #include "http/input.h"
-#include "http/number.h"
 #include "http/reply.h"
 
 /* A string's content as json.dumps(ensure_ascii=False) writes it. */
@@ -39,6 +36,7 @@ static void append_string(struct buffer *out, const char *text)
 	buffer_append_text(out, "\"");
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): no deeper than the tables of fields */
 static void append_place(struct buffer *out, const struct location *at)
 {
 	if (at->in) {
@@ -49,17 +47,6 @@ static void append_place(struct buffer *out, const struct location *at)
 		append_string(out, at->name);
 	else
 		buffer_append_u64(out, at->index);
-}
-
-/* A whole one as an int, others as a float. */
-static void append_limit(struct buffer *out, double limit)
-{
-	char text[FLOAT_TEXT_SIZE];
-
-	if (limit == trunc(limit) && fabs(limit) < 1e16)
-		buffer_format(out, "%.0f", limit);
-	else
-		buffer_append(out, text, float_text(limit, text));
 }
 
 /* Begins a problem, up to the beginning of its message. False if there are enough. */
@@ -91,16 +78,16 @@ void problem_add(struct problems *to, const struct location *at, const char *msg
 }
 
 void problem_add_limit(struct problems *to, const struct location *at, const char *msg,
-		       double limit, const char *after, const char *type)
+		       struct slice limit, const char *after, const char *type)
 {
 	if (!begin(to, at))
 		return;
 	buffer_append_text(&to->text, msg);
-	append_limit(&to->text, limit);
+	buffer_append(&to->text, limit.data, limit.len);
 	buffer_append_text(&to->text, after);
 	add_type(to, type);
 	buffer_append_text(&to->text, ",\"ctx\":{\"limit_value\":");
-	append_limit(&to->text, limit);
+	buffer_append(&to->text, limit.data, limit.len);
 	buffer_append_text(&to->text, "}}");
 }
 

@@ -25,9 +25,9 @@ struct problems {
 /* Words without a limit. */
 void problem_add(struct problems *to, const struct location *at, const char *msg, const char *type);
 
-/* "<msg> <limit><after>", and the limit as "ctx". */
+/* "<msg><limit><after>", and the limit as "ctx". */
 void problem_add_limit(struct problems *to, const struct location *at, const char *msg,
-		       double limit, const char *after, const char *type);
+		       struct slice limit, const char *after, const char *type);
 
 void problem_add_pattern(struct problems *to, const struct location *at, const char *pattern);
 void problem_add_enum(struct problems *to, const struct location *at, const char *const *words);

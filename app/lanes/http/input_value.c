@@ -18,11 +18,17 @@ static void *alloc(struct reading *r, size_t size)
 	return memory;
 }
 
-/* A member of an array or object, and the one after it. */
-#define EACH(item, of)                                                                             \
-	const struct value *item = (of) + 1;                                                       \
-	item < (of) + (of)->run;                                                                   \
-	item += item->run
+/* A limit that is a whole number is written as an int, others as a float. */
+static void add_limit(struct reading *r, const struct location *at, const char *msg, double limit,
+		      const char *after, const char *type)
+{
+	char text[FLOAT_TEXT_SIZE];
+	size_t len = float_text(limit, text);
+
+	if (len > 2 && !memcmp(text + len - 2, ".0", 2))
+		len -= 2;
+	problem_add_limit(&r->problems, at, msg, (struct slice){text, len}, after, type);
+}
 
 /* ---- numbers ---- */
 
@@ -32,18 +38,17 @@ static bool is_within(struct reading *r, const struct field *field, double v,
 		      const struct location *at)
 {
 	if (field->gt.set && !(v > field->gt.value))
-		problem_add_limit(&r->problems, at, "ensure this value is greater than ",
-				  field->gt.value, "", "value_error.number.not_gt");
+		add_limit(r, at, "ensure this value is greater than ", field->gt.value, "",
+			  "value_error.number.not_gt");
 	else if (field->ge.set && !(v >= field->ge.value))
-		problem_add_limit(&r->problems, at,
-				  "ensure this value is greater than or equal to ", field->ge.value,
-				  "", "value_error.number.not_ge");
+		add_limit(r, at, "ensure this value is greater than or equal to ", field->ge.value,
+			  "", "value_error.number.not_ge");
 	else if (field->lt.set && !(v < field->lt.value))
-		problem_add_limit(&r->problems, at, "ensure this value is less than ",
-				  field->lt.value, "", "value_error.number.not_lt");
+		add_limit(r, at, "ensure this value is less than ", field->lt.value, "",
+			  "value_error.number.not_lt");
 	else if (field->le.set && !(v <= field->le.value))
-		problem_add_limit(&r->problems, at, "ensure this value is less than or equal to ",
-				  field->le.value, "", "value_error.number.not_le");
+		add_limit(r, at, "ensure this value is less than or equal to ", field->le.value, "",
+			  "value_error.number.not_le");
 	else
 		return true;
 	return false;
@@ -90,13 +95,12 @@ static void take_int(struct reading *r, const struct field *field, const struct 
 	else if (!err)
 		memcpy(to, &v, sizeof(v));
 	else if (v > 0)
-		problem_add(&r->problems, at,
-			    "ensure this value is less than or equal to 9223372036854775807",
-			    "value_error.number.not_le");
+		problem_add_limit(&r->problems, at, "ensure this value is less than or equal to ",
+				  slice_of("9223372036854775807"), "", "value_error.number.not_le");
 	else
-		problem_add(&r->problems, at,
-			    "ensure this value is greater than or equal to -9223372036854775808",
-			    "value_error.number.not_ge");
+		problem_add_limit(
+			&r->problems, at, "ensure this value is greater than or equal to ",
+			slice_of("-9223372036854775808"), "", "value_error.number.not_ge");
 }
 
 /* float(value) */
@@ -213,13 +217,11 @@ static void take_string(struct reading *r, const struct field *field, const stru
 	if (!text.data)
 		problem_add(&r->problems, at, "str type expected", "type_error.str");
 	else if (length < field->min_length)
-		problem_add_limit(&r->problems, at, "ensure this value has at least ",
-				  (double)field->min_length, " characters",
-				  "value_error.any_str.min_length");
+		add_limit(r, at, "ensure this value has at least ", (double)field->min_length,
+			  " characters", "value_error.any_str.min_length");
 	else if (field->max_length && length > field->max_length)
-		problem_add_limit(&r->problems, at, "ensure this value has at most ",
-				  (double)field->max_length, " characters",
-				  "value_error.any_str.max_length");
+		add_limit(r, at, "ensure this value has at most ", (double)field->max_length,
+			  " characters", "value_error.any_str.max_length");
 	else if (field->pattern && !pattern_matches(field->pattern, text))
 		problem_add_pattern(&r->problems, at, field->pattern->text);
 	else
@@ -264,11 +266,13 @@ static void take_uuid(struct reading *r, const struct value *value, const struct
 
 /* ---- what holds others ---- */
 
+/* NOLINTBEGIN(misc-no-recursion): no deeper than the tables of fields */
+
 static size_t item_count(const struct value *array)
 {
 	size_t count = 0;
 
-	for (EACH(item, array))
+	for (const struct value *item = array + 1; item < array + array->run; item += item->run)
 		count++;
 	return count;
 }
@@ -286,20 +290,20 @@ static void take_list(struct reading *r, const struct field *field, const struct
 	/* Pydantic counts first, and looks at the items only if there are not too many. */
 	list.count = item_count(value);
 	if (list.count < field->min_items) {
-		problem_add_limit(&r->problems, at, "ensure this value has at least ",
-				  (double)field->min_items, " items", "value_error.list.min_items");
+		add_limit(r, at, "ensure this value has at least ", (double)field->min_items,
+			  " items", "value_error.list.min_items");
 		return;
 	}
 	if (field->max_items && list.count > field->max_items) {
-		problem_add_limit(&r->problems, at, "ensure this value has at most ",
-				  (double)field->max_items, " items", "value_error.list.max_items");
+		add_limit(r, at, "ensure this value has at most ", (double)field->max_items,
+			  " items", "value_error.list.max_items");
 		return;
 	}
 	list.items = alloc(r, list.count * field->item->size);
 	if (!list.items)
 		return;
 	memset(list.items, 0, list.count * field->item->size);
-	for (EACH(item, value)) {
+	for (const struct value *item = value + 1; item < value + value->run; item += item->run) {
 		value_take(r, field->item, item, &item_at,
 			   (char *)list.items + item_at.index * field->item->size);
 		item_at.index++;
@@ -313,7 +317,8 @@ static const struct value *find_member(const struct value *object, const char *k
 	const struct value *found = NULL;
 	struct slice wanted = slice_of(key);
 
-	for (EACH(member, object))
+	for (const struct value *member = object + 1; member < object + object->run;
+	     member += member->run)
 		if (slice_equal(member->key, wanted))
 			found = member;
 	return found;
@@ -386,6 +391,8 @@ void value_take(struct reading *r, const struct field *field, const struct value
 		break;
 	}
 }
+
+/* NOLINTEND(misc-no-recursion) */
 
 void value_missing(struct reading *r, const struct field *field, const struct location *at,
 		   char *to)

@@ -128,6 +128,7 @@ static void compile_set(struct compiler *c)
 				      .count = (uint16_t)(p->range_count - first)});
 }
 
+/* NOLINTBEGIN(misc-no-recursion): no deeper than DEPTH_MAX, and patterns are our own */
 static void compile_alternatives(struct compiler *c);
 
 static void compile_group(struct compiler *c)
@@ -272,6 +273,8 @@ static void compile_alternatives(struct compiler *c)
 	compile_alternatives(c);
 	c->to->steps[jump].jump = (int16_t)(c->to->count - jump);
 }
+
+/* NOLINTEND(misc-no-recursion) */
 
 const char *pattern_compile(struct pattern *pattern)
 {
