@@ -233,8 +233,7 @@ static void start_thread(struct pool *pool)
 
 static void start_thread_if_needed(struct pool *pool)
 {
-	if (pool->queued >= free_threads(pool) && at_work(pool) < pool->options.threads &&
-	    pool->threads < most_threads(pool))
+	if (pool->queued >= free_threads(pool) && pool->threads < most_threads(pool))
 		start_thread(pool);
 }
 

@@ -359,6 +359,31 @@ static void who_abandons_a_job_wakes_a_thread_for_the_next(void)
 	end(pool);
 }
 
+/* Of two threads one sleeps, is woken, and works; the other is begun, and sleeps. */
+static void a_thread_that_works_is_not_waited_for(void)
+{
+	struct pool *pool = begin(2, MOST, 0);
+	struct held *done[2];
+
+	CU_ASSERT_EQUAL(submit(pool, 0), 0);
+	let_go(0);
+	reap(pool, 1, done);
+	usleep(5000); /* it falls asleep */
+	CU_ASSERT_EQUAL(submit(pool, 1), 0);
+	entered(1);
+	CU_ASSERT_EQUAL(submit(pool, 2), 0);
+	entered(2);
+	let_go(2);
+	reap(pool, 1, done);
+	usleep(5000);
+	CU_ASSERT_EQUAL(submit(pool, 3), 0);
+	entered(3); /* while 1 works */
+	let_go(1);
+	let_go(3);
+	reap(pool, 2, done);
+	end(pool);
+}
+
 /* The loop has been woken often enough. */
 static void a_counter_that_is_full_wakes_all_the_same(void)
 {
@@ -693,6 +718,7 @@ static const struct test tests[] = {
 	{"a stand-in has no stand-in", a_stand_in_has_no_stand_in},
 	{"who abandons a job wakes a thread for the next",
 	 who_abandons_a_job_wakes_a_thread_for_the_next},
+	{"a thread that works is not waited for", a_thread_that_works_is_not_waited_for},
 	{"a counter that is full wakes all the same", a_counter_that_is_full_wakes_all_the_same},
 	{"the board shows as many threads as it has room for",
 	 the_board_shows_as_many_threads_as_it_has_room_for},

@@ -2,6 +2,8 @@
  * Handlers on a loop of their own, without any socket. Threads are held and let go by semaphores;
  * what is asserted is the order of events, never how soon they come.
  */
+#include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
@@ -149,10 +151,12 @@ static void turn(void)
 	uv_run(&loop, UV_RUN_NOWAIT);
 }
 
-/* Whatever the test did, nothing may be left: neither handles nor references. */
+/* Whatever the test did, nothing may be left: neither handles nor references, nor descriptors. */
 static void end(int requests)
 {
 	sched_close(&sched);
+	if (sched.wake_fd >= 0)
+		CU_ASSERT_EQUAL(fcntl(sched.wake_fd, F_GETFD), -1);
 	uv_close((uv_handle_t *)&watchdog, NULL);
 	uv_run(&loop, UV_RUN_DEFAULT);
 	CU_ASSERT_EQUAL(uv_loop_close(&loop), 0);
@@ -753,6 +757,8 @@ static void who_waits_for_nothing_but_its_sleep_awaits(void)
 	task_resume(req, uv_hrtime());
 	turn_until(&finished, 1);
 	CU_ASSERT_TRUE(spans_of(&board, 1, SPAN_AWAIT) >= NAP_MS - 1);
+	CU_ASSERT_TRUE(spans_of(&board, 1, SPAN_READY) == 0 ||
+		       spans_of(&board, 1, SPAN_READY) >= 1);
 	IN_TIME(spans_of(&board, 1, SPAN_READY) == 0);
 	end(1);
 }
@@ -988,6 +994,13 @@ static void leave_tasks_behind(struct request *req)
 	reply_bytes(req, 200, NULL, slice_of(""));
 }
 
+static void sleep_and_do_not_wait(struct request *req)
+{
+	leave('z');
+	sleep_for(req, 0);
+	reply_bytes(req, 200, NULL, slice_of(""));
+}
+
 static void tasks_left_behind_are_cancelled(void)
 {
 	static const struct route route = ASYNC("/", leave_tasks_behind);
@@ -1047,6 +1060,42 @@ static void close_releases_what_is_done(void)
 		;
 	cancel(req);
 	CU_ASSERT_EQUAL(released, 0);
+	end(1);
+}
+
+/* What a thread is at cannot be interrupted, and ends when nobody is there any more. */
+static void a_running_job_outlives_its_loop(void)
+{
+	static struct request *running;
+	static struct sched left;
+
+	begin(1, 1);
+	running = start(&hold);
+	entered();
+	cancel(running);
+	sched_close(&sched);
+	CU_ASSERT_NOT_EQUAL(fcntl(sched.wake_fd, F_GETFD), -1);
+	left = sched;
+	sem_post(&work.gate);
+	CU_ASSERT_EQUAL(poll(&(struct pollfd){.fd = left.wake_fd, .events = POLLIN}, 1, -1), 1);
+	close(left.wake_fd);
+	uv_close((uv_handle_t *)&watchdog, NULL);
+	uv_run(&loop, UV_RUN_DEFAULT);
+	CU_ASSERT_EQUAL(uv_loop_close(&loop), 0);
+	CU_ASSERT_EQUAL(released, 0);
+}
+
+static void what_is_not_awaited_does_not_resume(void)
+{
+	static const struct route route = ASYNC("/", sleep_and_do_not_wait);
+
+	begin(0, 0);
+	start(&route);
+	CU_ASSERT_EQUAL(finished, 1);
+	turn();
+	CU_ASSERT_EQUAL(finished, 1);
+	CU_ASSERT_EQUAL(released, 1);
+	CU_ASSERT_STRING_EQUAL(trail, "z");
 	end(1);
 }
 
@@ -1143,6 +1192,21 @@ static void half_a_gather_is_cancelled(void)
 	turn();
 	CU_ASSERT_STRING_EQUAL(trail, "");
 	end(1);
+}
+
+static void without_a_descriptor_sched_open_leaves_nothing(void)
+{
+	struct sched_options options = {.threads = 1, .cpu_threads = 1};
+	struct rlimit before;
+
+	CU_ASSERT_EQUAL_FATAL(uv_loop_init(&loop), 0);
+	getrlimit(RLIMIT_NOFILE, &before);
+	setrlimit(RLIMIT_NOFILE, &(struct rlimit){0, before.rlim_max});
+	CU_ASSERT_EQUAL(sched_open(&sched, &loop, &options), UV_EMFILE);
+	setrlimit(RLIMIT_NOFILE, &before);
+	sched_close(&sched);
+	uv_run(&loop, UV_RUN_DEFAULT);
+	CU_ASSERT_EQUAL(uv_loop_close(&loop), 0);
 }
 
 static void memory_out_in_sched_open_leaves_nothing(void)
@@ -1267,12 +1331,16 @@ static const struct test tests[] = {
 	 a_running_job_left_behind_keeps_its_memory},
 	{"close releases what is ready", close_releases_what_is_ready},
 	{"close releases what is done", close_releases_what_is_done},
+	{"a running job outlives its loop", a_running_job_outlives_its_loop},
+	{"what is not awaited does not resume", what_is_not_awaited_does_not_resume},
 	{"memory out in a sleep answers 503", memory_out_in_a_sleep_answers_503},
 	{"memory out in a gather answers 503", memory_out_in_a_gather_answers_503},
 	{"memory out for a job answers 503", memory_out_for_a_job_answers_503},
 	{"memory out for the heap of timers answers 503",
 	 memory_out_for_the_heap_of_timers_answers_503},
 	{"half a gather is cancelled", half_a_gather_is_cancelled},
+	{"without a descriptor sched_open leaves nothing",
+	 without_a_descriptor_sched_open_leaves_nothing},
 	{"memory out in sched_open leaves nothing", memory_out_in_sched_open_leaves_nothing},
 	{"every request survives memory running out", every_request_survives_memory_running_out},
 };
