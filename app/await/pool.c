@@ -307,7 +307,6 @@ bool pool_close(struct pool *pool, struct job **done)
 		return true;
 	pthread_mutex_lock(&pool->lock);
 	pool->closing = true;
-	pool->queue = (struct job_list){0};
 	*done = pool->done.first;
 	pool->done = (struct job_list){0};
 	busy = pool->running > 0;

@@ -32,6 +32,18 @@ struct held {
 	bool signals_blocked;
 };
 
+/* Instead of the C library's. */
+int __real_pthread_cond_signal(pthread_cond_t *cond);
+int __wrap_pthread_cond_signal(pthread_cond_t *cond);
+
+static atomic_int wakes; /* of threads */
+
+int __wrap_pthread_cond_signal(pthread_cond_t *cond)
+{
+	atomic_fetch_add(&wakes, 1);
+	return __real_pthread_cond_signal(cond);
+}
+
 static struct held jobs[MOST];
 static atomic_int started;
 static int wake_fd;
@@ -57,6 +69,7 @@ static struct pool *begin(unsigned threads, size_t queue, int nice)
 	struct pool *pool;
 
 	atomic_store(&started, 0);
+	atomic_store(&wakes, 0);
 	for (int i = 0; i < MOST; i++) {
 		memset(&jobs[i], 0, sizeof(jobs[i]));
 		jobs[i].job.run = run;
@@ -136,7 +149,7 @@ static void one_wake_up_serves_many_done_jobs(void)
 {
 	struct pool *pool = begin(1, MOST, 0);
 	struct held *done[4];
-	uint64_t wakes = 0;
+	uint64_t written = 0;
 
 	for (int i = 0; i < 4; i++) {
 		CU_ASSERT_EQUAL(submit(pool, i), 0);
@@ -144,8 +157,8 @@ static void one_wake_up_serves_many_done_jobs(void)
 			let_go(i);
 	}
 	entered(3); /* so the three before it are done, and nobody has looked yet */
-	CU_ASSERT_EQUAL(read(wake_fd, &wakes, sizeof(wakes)), sizeof(wakes));
-	CU_ASSERT_EQUAL(wakes, 1);
+	CU_ASSERT_EQUAL(read(wake_fd, &written, sizeof(written)), sizeof(written));
+	CU_ASSERT_EQUAL(written, 1);
 	reap(pool, 3, done);
 	let_go(3);
 	reap(pool, 1, done);
@@ -356,6 +369,56 @@ static void who_abandons_a_job_wakes_a_thread_for_the_next(void)
 	let_go(1);
 	let_go(2);
 	reap(pool, 2, done);
+	end(pool);
+}
+
+static void nobody_is_woken_for_nothing(void)
+{
+	struct pool *pool = begin(1, MOST, 0);
+	struct held *done[3];
+
+	CU_ASSERT_EQUAL(submit(pool, 0), 0); /* for this one a thread is begun … */
+	entered(0);
+	CU_ASSERT_EQUAL(submit(pool, 1), 0); /* … which is busy now */
+	CU_ASSERT_EQUAL(submit(pool, 2), 0);
+	CU_ASSERT_TRUE(pool_cancel(pool, &jobs[2].job));
+	CU_ASSERT_FALSE(pool_cancel(pool, &jobs[0].job)); /* and has a stand-in */
+	entered(1);
+	CU_ASSERT_EQUAL(atomic_load(&wakes), 0);
+	let_go(0);
+	reap(pool, 1, done);
+	usleep(5000); /* it falls asleep */
+	CU_ASSERT_EQUAL(submit(pool, 3), 0);
+	CU_ASSERT_EQUAL(atomic_load(&wakes), 0); /* as long as 1 works */
+	CU_ASSERT_FALSE(pool_cancel(pool, &jobs[1].job));
+	entered(3);
+	CU_ASSERT_EQUAL(atomic_load(&wakes), 1);
+	let_go(1);
+	let_go(3);
+	reap(pool, 2, done);
+	usleep(5000);
+	CU_ASSERT_FALSE(pool_cancel(pool, &jobs[3].job)); /* too late, and nothing is to do */
+	CU_ASSERT_EQUAL(atomic_load(&wakes), 1);
+	end(pool);
+}
+
+static void a_burst_wakes_one_thread(void)
+{
+	struct pool *pool = begin(1, MOST, 0);
+	struct held *done[MOST];
+
+	CU_ASSERT_EQUAL(submit(pool, 0), 0);
+	let_go(0);
+	reap(pool, 1, done);
+	usleep(5000); /* its thread falls asleep */
+	for (int i = 1; i < MOST; i++)
+		CU_ASSERT_EQUAL(submit(pool, i), 0);
+	entered(1);
+	CU_ASSERT_EQUAL(atomic_load(&wakes), 1);
+	for (int i = 1; i < MOST; i++)
+		let_go(i);
+	reap(pool, MOST - 1, done);
+	CU_ASSERT_EQUAL(atomic_load(&wakes), 1);
 	end(pool);
 }
 
@@ -718,6 +781,8 @@ static const struct test tests[] = {
 	{"a stand-in has no stand-in", a_stand_in_has_no_stand_in},
 	{"who abandons a job wakes a thread for the next",
 	 who_abandons_a_job_wakes_a_thread_for_the_next},
+	{"nobody is woken for nothing", nobody_is_woken_for_nothing},
+	{"a burst wakes one thread", a_burst_wakes_one_thread},
 	{"a thread that works is not waited for", a_thread_that_works_is_not_waited_for},
 	{"a counter that is full wakes all the same", a_counter_that_is_full_wakes_all_the_same},
 	{"the board shows as many threads as it has room for",

@@ -52,11 +52,12 @@ static struct peer {
 	bool waits;	      /* … when the other side has */
 	bool resets;	      /* … or instead, the hard way */
 	char asked[4][128];   /* by each */
+	size_t lens[4];	      /* … so many bytes */
 	struct front front;   /* where it is */
 	struct volley *fired; /* at it */
 } peer;
 
-static void peer_serve(int fd, char asked[128])
+static void peer_serve(int fd, char asked[128], size_t *asked_len)
 {
 	struct linger hard = {.l_onoff = 1};
 	char rest[128];
@@ -66,6 +67,7 @@ static void peer_serve(int fd, char asked[128])
 	while (len < 127 && !strstr(asked, "\r\n\r\n") &&
 	       (n = recv(fd, asked + len, 127 - len, 0)) > 0)
 		len += (size_t)n;
+	*asked_len = len;
 	for (size_t sent = 0; sent < peer.answer.len; sent += (size_t)n) {
 		n = send(fd, peer.answer.data + sent, peer.answer.len - sent, MSG_NOSIGNAL);
 		if (n <= 0)
@@ -82,7 +84,7 @@ static void *peer_main(void *unused)
 {
 	(void)unused;
 	for (int i = 0; i < peer.count; i++)
-		peer_serve(accept(peer.listening, NULL, NULL), peer.asked[i]);
+		peer_serve(accept(peer.listening, NULL, NULL), peer.asked[i], &peer.lens[i]);
 	return NULL;
 }
 
@@ -186,8 +188,10 @@ static void every_shot_is_answered(void)
 	CU_ASSERT_EQUAL(ended, 1);
 	volley_drop(volley);
 	peer_end();
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < 4; i++) {
 		CU_ASSERT_STRING_EQUAL(peer.asked[i], i == 3 ? last : first);
+		CU_ASSERT_EQUAL(peer.lens[i], strlen(i == 3 ? last : first));
+	}
 	none_is_left();
 }
 
