@@ -34,7 +34,7 @@ static struct options options;
 static struct listener listener;
 static struct scoreboard board;
 static struct caught caught;
-static int fails;    /* accept4() fails with this … */
+static int fails;    /* accept4() fails with this, or 0: gives what cannot be polled … */
 static int failed;   /* … and has done so this many times */
 static int left;     /* times it has yet to */
 static int accepts;  /* calls */
@@ -48,6 +48,10 @@ static uint64_t left_over; /* connections, when others have been closed */
 int accept4(int fd, struct sockaddr *address, socklen_t *len, int flags)
 {
 	accepts++;
+	if (left && !fails) {
+		left--;
+		return accepted = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	}
 	if (left) {
 		left--;
 		failed++;
@@ -757,6 +761,108 @@ static void read_until_ended(struct request *req)
 	ASYNC_END(req);
 }
 
+/* What was not read is nobody's any more when its connection has gone. */
+static void leave_unread(struct request *req)
+{
+	ASYNC_BEGIN(req);
+	client_open(1);
+	client_send(1, "request 1 keep " GET("/large"));
+	while (!board_get(&board.own->classes[2]))
+		AWAIT(req, sleep_for(req, 0.001));
+	CU_ASSERT_TRUE(engine->budget.used > 0);
+	close(clients[1]);
+	while (board_get(&board.own->connections) > 1)
+		AWAIT(req, sleep_for(req, 0.001));
+	while (!rested(req))
+		AWAIT(req, sleep_for(req, 0.001));
+	CU_ASSERT_EQUAL(engine->budget.used, 0);
+	kill(getpid(), SIGTERM);
+	hello(req);
+	ASYNC_END(req);
+}
+
+/* Who has not yet read all, but enough of it, is heard. */
+static void ask_and_read_later(struct request *req)
+{
+	ASYNC_BEGIN(req);
+	while (board_get(&board.own->requests) < 2)
+		AWAIT(req, sleep_for(req, 0.001));
+	client_send(1, "request 2 keep " GET("/"));
+	while (board_get(&board.own->requests) < 3)
+		AWAIT(req, sleep_for(req, 0.001));
+	while (!heard_end_of(2) && client_read(1))
+		AWAIT(req, sleep_for(req, 0.001));
+	kill(getpid(), SIGTERM);
+	hello(req);
+	ASYNC_END(req);
+}
+
+/* Reads for client 0 until both of its streams have ended. */
+static void read_both(struct request *req)
+{
+	ASYNC_BEGIN(req);
+	while (!heard_end_of(2) && client_read(0))
+		AWAIT(req, sleep_for(req, 0.001));
+	CU_ASSERT_TRUE(heard_end_of(1));
+	kill(getpid(), SIGTERM);
+	hello(req);
+	ASYNC_END(req);
+}
+
+/* The loop does not know who waits, being full, and is asked as of ten seconds and a little ago. */
+static void ask_while_full(struct request *req)
+{
+	struct timespec sent;
+	char script[128];
+
+	ASYNC_BEGIN(req);
+	AWAIT(req, sleep_for(req, 0.1));
+	clock_gettime(CLOCK_REALTIME, &sent);
+	snprintf(script, sizeof(script), "request 2 keep " GET("/&LANES_SENT=%lld.%03ld"),
+		 (long long)sent.tv_sec - 10, sent.tv_nsec / 1000000);
+	usleep(50000);
+	client_send(0, script);
+	while (board_get(&board.own->requests) < 2)
+		AWAIT(req, sleep_for(req, 0.001));
+	kill(getpid(), SIGTERM);
+	hello(req);
+	ASYNC_END(req);
+}
+
+/* Half of what another may be silent for has passed when the loop is held for a while. */
+static void hold_amid_silence(struct request *req)
+{
+	ASYNC_BEGIN(req);
+	AWAIT(req, sleep_for(req, 0.2));
+	usleep(250000);
+	AWAIT(req, sleep_for(req, 0.11));
+	IN_TIME(board_get(&board.own->connections) == 2);
+	kill(getpid(), SIGTERM);
+	hello(req);
+	ASYNC_END(req);
+}
+
+/* Longer than its client may be idle, which begins with the answer. */
+static void sleep_for_longer(struct request *req)
+{
+	ASYNC_BEGIN(req);
+	AWAIT(req, sleep_for(req, 0.5));
+	hello(req);
+	ASYNC_END(req);
+}
+
+static void see_who_is_idle(struct request *req)
+{
+	ASYNC_BEGIN(req);
+	while (!board_get(&board.own->classes[2]))
+		AWAIT(req, sleep_for(req, 0.001));
+	AWAIT(req, sleep_for(req, 0.15));
+	IN_TIME(board_get(&board.own->connections) == 2);
+	kill(getpid(), SIGTERM);
+	hello(req);
+	ASYNC_END(req);
+}
+
 static void one_too_many(struct request *req)
 {
 	CU_ASSERT_FALSE(reply_stream(req, "text/event-stream"));
@@ -844,6 +950,13 @@ static const struct route list[] = {
 	ASYNC("/pieces", stream_piece_by_piece),
 	ASYNC("/prompt", tcp_is_prompt),
 	ASYNC("/rush", rush),
+	ASYNC("/leave-unread", leave_unread),
+	ASYNC("/read-later", ask_and_read_later),
+	ASYNC("/both", read_both),
+	ASYNC("/full", ask_while_full),
+	ASYNC("/amid", hold_amid_silence),
+	ASYNC("/longer", sleep_for_longer),
+	ASYNC("/idle", see_who_is_idle),
 	ASYNC("/bytes", rush_of_bytes),
 };
 static const struct routes routes = {list, sizeof(list) / sizeof(list[0])};
@@ -892,6 +1005,15 @@ static void watch_turns(struct sched *sched)
 	uv_prepare_start(&prepare, on_turn);
 }
 
+static int lines_with(const char *text)
+{
+	int count = 0;
+
+	for (const char *at = caught.text; (at = strstr(at, text)); at++)
+		count++;
+	return count;
+}
+
 static void serve_until(int status)
 {
 	caught_begin();
@@ -901,6 +1023,7 @@ static void serve_until(int status)
 	CU_ASSERT_EQUAL(listener.fd, -1);
 	CU_ASSERT_EQUAL(board_get(&board.own->in_flight), 0);
 	CU_ASSERT_EQUAL(board_get(&board.own->connections), 0);
+	CU_ASSERT_EQUAL(lines_with("event=drained"), !status);
 }
 
 /* Serves until a handler sends the signal. */
@@ -999,15 +1122,6 @@ static uint64_t answers(unsigned class)
 	return board_get(&board.own->classes[class]);
 }
 
-static int lines_with(const char *text)
-{
-	int count = 0;
-
-	for (const char *at = caught.text; (at = strstr(at, text)); at++)
-		count++;
-	return count;
-}
-
 /* The connection stays in the queue, and is taken when the time for the next try has come. */
 static void accept_waits_when_something_has_run_out(void)
 {
@@ -1043,6 +1157,33 @@ static void a_pause_in_accepting_ends(void)
 	serve();
 	CU_ASSERT_TRUE(client_got(1, "STDOUT 1 Status: 200 OK"));
 	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
+	end();
+}
+
+static void who_is_full_does_not_know_who_waits(void)
+{
+	begin();
+	options.max_conns = 1;
+	options.queue_timeout = 1000;
+	client_open(0);
+	client_open(1);
+	client_send(0, "request 1 keep " GET("/full"));
+	serve();
+	CU_ASSERT_TRUE(client_got(0, "STDOUT 2 Status: 503 "));
+	close(clients[1]);
+	end();
+}
+
+static void what_cannot_be_polled_is_closed(void)
+{
+	begin();
+	fails = 0;
+	left = 1;
+	client_open(0);
+	client_send(0, "request 1 keep " GET("/drain"));
+	serve();
+	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
+	CU_ASSERT_EQUAL(board_get(&board.own->accepted), 1);
 	end();
 }
 
@@ -1216,6 +1357,7 @@ static void who_does_not_want_an_answer_is_hung_up_on(void)
 static void what_is_aborted_while_the_loop_is_held_does_not_start(void)
 {
 	begin();
+	options.conn_requests = 8; /* a quarter of them may be there when it looks */
 	client_open(0);
 	client_send(0, "request 1 keep " GET("/abort") ", request 2 keep " GET(
 			       "/never") ", request 3 keep " GET("/drain"));
@@ -1563,6 +1705,68 @@ static void who_does_not_read_is_not_heard(void)
 	end();
 }
 
+static void who_reads_later_is_heard(void)
+{
+	begin();
+	options.output_limit = 4 << 20;
+	client_open(0);
+	client_open(1);
+	client_send(1, "request 1 keep " GET("/large"));
+	client_send(0, "request 1 keep " GET("/read-later"));
+	serve();
+	CU_ASSERT_TRUE(client_got(1, "END 2 0 COMPLETE"));
+	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
+	end();
+}
+
+static void who_goes_leaves_no_bytes_behind(void)
+{
+	begin();
+	client_open(0);
+	client_send(0, "request 1 keep " GET("/leave-unread"));
+	serve();
+	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
+	end();
+}
+
+static void a_connection_may_have_two_streams(void)
+{
+	begin();
+	client_open(0);
+	client_send(0, "request 1 keep " GET("/much") ", request 2 keep " GET(
+			       "/much") ", request 3 keep " GET("/both"));
+	serve();
+	CU_ASSERT_TRUE(client_got(0, "STDOUT 2 the rest"));
+	end();
+}
+
+static void silence_is_counted_without_the_time_of_a_hold(void)
+{
+	begin();
+	options.header_timeout = 400;
+	client_open(0);
+	client_open(1);
+	client_send(0, "request 1 keep " GET("/amid"));
+	serve();
+	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
+	close(clients[1]);
+	end();
+}
+
+static void the_idle_timeout_begins_with_the_answer(void)
+{
+	begin();
+	options.idle_timeout = 400;
+	client_open(0);
+	client_open(1);
+	client_send(1, "request 1 keep " GET("/longer"));
+	client_send(0, "request 1 keep " GET("/idle"));
+	serve();
+	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
+	CU_ASSERT_TRUE(client_got(1, "END 1 0 COMPLETE"));
+	end();
+}
+
 static void a_stream_that_is_read_has_no_limit(void)
 {
 	begin();
@@ -1826,6 +2030,14 @@ static const struct test tests[] = {
 	 force_ends_what_does_not_end},
 	{"each of four signals drains", each_of_four_signals_drains},
 	{"a signal that was ignored still is", a_signal_that_was_ignored_still_is},
+	{"who reads later is heard", who_reads_later_is_heard},
+	{"who goes leaves no bytes behind", who_goes_leaves_no_bytes_behind},
+	{"a connection may have two streams", a_connection_may_have_two_streams},
+	{"silence is counted without the time of a hold",
+	 silence_is_counted_without_the_time_of_a_hold},
+	{"the idle timeout begins with the answer", the_idle_timeout_begins_with_the_answer},
+	{"who is full does not know who waits", who_is_full_does_not_know_who_waits},
+	{"what cannot be polled is closed", what_cannot_be_polled_is_closed},
 	{"a stream that is read has no limit", a_stream_that_is_read_has_no_limit},
 	{"answers over TCP are not held back", answers_over_tcp_are_not_held_back},
 	{"what a rush has needed is given back", what_a_rush_has_needed_is_given_back},
