@@ -507,6 +507,7 @@ static void send_too_much(struct request *req)
 	client_send(1, "stdin 1 *9");
 	while (board_get(&board.own->in_flight) > 1)
 		AWAIT(req, sleep_for(req, 0.001));
+	CU_ASSERT_EQUAL(engine->sched.timers.count, 0); /* nobody sleeps for it any more */
 	client_send(1, "stdin-end 1");
 	kill(getpid(), SIGTERM);
 	hello(req);
@@ -822,7 +823,41 @@ static void read_both(struct request *req)
 	while (!heard_end_of(2) && client_read(0))
 		AWAIT(req, sleep_for(req, 0.001));
 	CU_ASSERT_TRUE(heard_end_of(1));
+	CU_ASSERT_PTR_NULL(engine->conns->streams);
 	kill(getpid(), SIGTERM);
+	hello(req);
+	ASYNC_END(req);
+}
+
+/* … until the first has, which was begun before the other. */
+static void read_first(struct request *req)
+{
+	ASYNC_BEGIN(req);
+	while (!heard_end_of_1())
+		AWAIT(req, sleep_for(req, 0.001));
+	CU_ASSERT_PTR_NULL(engine->conns->streams);
+	kill(getpid(), SIGTERM);
+	hello(req);
+	ASYNC_END(req);
+}
+
+/* Of client 1's requests always one is begun, and those before are complete, but not answered. */
+static void go_on_asking(struct request *req)
+{
+	int *id = request_frame(req, sizeof(*id));
+	char script[128];
+
+	ASYNC_BEGIN(req);
+	for (*id = 1; *id < 5; ++*id) {
+		snprintf(script, sizeof(script),
+			 "params %d " GET("/long") ", params-end %d, begin %d keep, stdin-end %d",
+			 *id, *id, *id + 1, *id);
+		client_send(1, script);
+		AWAIT(req, sleep_for(req, 0.1));
+	}
+	IN_TIME(board_get(&board.own->connections) == 2);
+	kill(getpid(), SIGTERM);
+	say_of_each(1, false, 1, 5);
 	hello(req);
 	ASYNC_END(req);
 }
@@ -888,6 +923,18 @@ static void see_who_is_idle(struct request *req)
 static void one_too_many(struct request *req)
 {
 	CU_ASSERT_FALSE(reply_stream(req, "text/event-stream"));
+}
+
+/* Another stream, which nobody has read yet, has taken what there is. */
+static void no_room(struct request *req)
+{
+	ASYNC_BEGIN(req);
+	AWAIT(req, sleep_for(req, 0.001));
+	CU_ASSERT_FALSE(reply_stream(req, "text/event-stream"));
+	while (!heard_end_of_1())
+		AWAIT(req, sleep_for(req, 0.001));
+	kill(getpid(), SIGTERM);
+	ASYNC_END(req);
 }
 
 static void hold_a_while(struct request *req)
@@ -976,6 +1023,9 @@ static const struct route list[] = {
 	ASYNC("/leave-unread", leave_unread),
 	ASYNC("/read-later", ask_and_read_later),
 	ASYNC("/both", read_both),
+	ASYNC("/no-room", no_room),
+	ASYNC("/first-of-two", read_first),
+	ASYNC("/asking", go_on_asking),
 	ASYNC("/full", ask_while_full),
 	ASYNC("/amid", hold_amid_silence),
 	ASYNC("/longer", sleep_for_longer),
@@ -1766,6 +1816,13 @@ static void a_connection_may_have_two_streams(void)
 	serve();
 	CU_ASSERT_TRUE(client_got(0, "STDOUT 2 the rest"));
 	end();
+	begin();
+	client_open(0);
+	client_send(0, "request 1 keep " GET("/much") ", request 2 keep " GET(
+			       "/moment") ", request 3 keep " GET("/first-of-two"));
+	serve();
+	CU_ASSERT_TRUE(client_got(0, "STDOUT 1 the rest"));
+	end();
 }
 
 static void silence_is_counted_without_the_time_of_a_hold(void)
@@ -1778,6 +1835,54 @@ static void silence_is_counted_without_the_time_of_a_hold(void)
 	serve();
 	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
 	close(clients[1]);
+	end();
+}
+
+static void whose_requests_keep_coming_is_not_late(void)
+{
+	begin();
+	options.header_timeout = 250;
+	client_open(0);
+	client_open(1);
+	client_send(1, "begin 1 keep");
+	client_send(0, "request 1 keep " GET("/asking"));
+	serve();
+	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
+	CU_ASSERT_TRUE(client_got(1, "END 5 0 COMPLETE"));
+	end();
+}
+
+/* Of eight: those beyond are a 503, when their params are there; one more than an eighth and eight
+ * beyond is not even begun. */
+static void a_worker_has_so_many_requests_at_once(void)
+{
+	begin();
+	options.max_reqs = 8;
+	client_open(0);
+	say_of_each(0, true, 1, 17);
+	client_send(0, "begin 18 keep");
+	say_of_each(0, false, 9, 9);
+	client_send(
+		0,
+		"params 1 " GET("/") ", params-end 1, stdin-end 1, begin 20 keep, params 20 " GET(
+			"/never") ", params-end 20, stdin-end 20");
+	say_of_each(0, false, 2, 7);
+	client_send(0, "request 30 keep " GET("/drain"));
+	serve();
+	CU_ASSERT_TRUE(client_got(0, "END 18 0 OVERLOADED\nEND 9 0 COMPLETE"));
+	CU_ASSERT_EQUAL(answers(5), 1);
+	CU_ASSERT_EQUAL(answers(2), 2);
+	end();
+}
+
+static void a_stream_needs_room_in_the_budget(void)
+{
+	begin();
+	options.conn_memory_limit = 65536;
+	client_open(0);
+	client_send(0, "request 1 keep " GET("/much") ", request 2 keep " GET("/no-room"));
+	serve();
+	CU_ASSERT_TRUE(client_got(0, "STDOUT 2 Status: 503 Service Unavailable"));
 	end();
 }
 
@@ -2064,6 +2169,9 @@ static const struct test tests[] = {
 	{"a connection may have two streams", a_connection_may_have_two_streams},
 	{"silence is counted without the time of a hold",
 	 silence_is_counted_without_the_time_of_a_hold},
+	{"whose requests keep coming is not late", whose_requests_keep_coming_is_not_late},
+	{"a worker has so many requests at once", a_worker_has_so_many_requests_at_once},
+	{"a stream needs room in the budget", a_stream_needs_room_in_the_budget},
 	{"the idle timeout begins with the answer", the_idle_timeout_begins_with_the_answer},
 	{"who is full does not know who waits", who_is_full_does_not_know_who_waits},
 	{"what cannot be polled is closed", what_cannot_be_polled_is_closed},
