@@ -57,10 +57,14 @@ int front_parse(struct front *front, const char *text)
 {
 	const char *colon = strrchr(text, ':');
 	char host[64];
-	size_t len = colon ? (size_t)(colon - text) : 0;
+	size_t len;
 	char *end;
-	long port = colon ? strtol(colon + 1, &end, 10) : 0;
+	long port;
 
+	if (!colon)
+		return -EINVAL;
+	len = (size_t)(colon - text);
+	port = strtol(colon + 1, &end, 10);
 	if (port < 1 || port > 65535 || *end || len >= sizeof(host))
 		return -EINVAL;
 	memcpy(host, text, len);
