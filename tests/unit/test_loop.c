@@ -789,15 +789,65 @@ static void leave_unread(struct request *req)
 	while (!board_get(&board.own->classes[2]))
 		AWAIT(req, sleep_for(req, 0.001));
 	CU_ASSERT_TRUE(engine->budget.used > 0);
+	trims = 0;
 	close(clients[1]);
 	while (board_get(&board.own->connections) > 1)
 		AWAIT(req, sleep_for(req, 0.001));
 	while (!rested(req))
 		AWAIT(req, sleep_for(req, 0.001));
 	CU_ASSERT_EQUAL(engine->budget.used, 0);
+	CU_ASSERT_EQUAL(trims, 1); /* once, however often it is looked */
 	kill(getpid(), SIGTERM);
 	hello(req);
 	ASYNC_END(req);
+}
+
+/* Nor is a stream. */
+static void leave_a_stream(struct request *req)
+{
+	ASYNC_BEGIN(req);
+	client_open(1);
+	client_send(1, "request 1 keep " GET("/unread"));
+	while (!engine->stream_count)
+		AWAIT(req, sleep_for(req, 0.001));
+	close(clients[1]);
+	while (board_get(&board.own->connections) > 1)
+		AWAIT(req, sleep_for(req, 0.001));
+	CU_ASSERT_EQUAL(engine->stream_count, 0);
+	kill(getpid(), SIGTERM);
+	hello(req);
+	ASYNC_END(req);
+}
+
+/* Asks byte by byte, and reads until the connection has ended. */
+static void ask_in_bytes(struct request *req)
+{
+	static struct stream stream;
+	static size_t at;
+
+	ASYNC_BEGIN(req);
+	stream = (struct stream){0};
+	stream_script(&stream, "request 1 " GET("/large"));
+	for (at = 0; at < stream.bytes.len; at++) {
+		CU_ASSERT_EQUAL(send(clients[1], stream.bytes.data + at, 1, MSG_NOSIGNAL), 1);
+		while (!rested(req))
+			AWAIT(req, sleep_for(req, 0));
+	}
+	stream_free(&stream);
+	while (client_read(1))
+		AWAIT(req, sleep_for(req, 0.001));
+	kill(getpid(), SIGTERM);
+	hello(req);
+	ASYNC_END(req);
+}
+
+/* What a handler asks for is not where its params are. */
+static void look_at_params(struct request *req)
+{
+	memset(request_alloc(req, 64), '.', 64);
+	CU_ASSERT_TRUE(slice_is(request_param(req, "PATH_INFO"), "/params"));
+	CU_ASSERT_TRUE(slice_is(request_param(req, "REQUEST_METHOD"), "GET"));
+	told_to_drain(req);
 }
 
 /* Who has not yet read all, but enough of it, is heard. */
@@ -1023,6 +1073,9 @@ static const struct route list[] = {
 	ASYNC("/leave-unread", leave_unread),
 	ASYNC("/read-later", ask_and_read_later),
 	ASYNC("/both", read_both),
+	ASYNC("/leave-stream", leave_a_stream),
+	ASYNC("/in-bytes", ask_in_bytes),
+	ASYNC("/params", look_at_params),
 	ASYNC("/no-room", no_room),
 	ASYNC("/first-of-two", read_first),
 	ASYNC("/asking", go_on_asking),
@@ -1800,8 +1853,41 @@ static void who_reads_later_is_heard(void)
 static void who_goes_leaves_no_bytes_behind(void)
 {
 	begin();
+	options.header_timeout = 40; /* so there are sweeps */
 	client_open(0);
 	client_send(0, "request 1 keep " GET("/leave-unread"));
+	serve();
+	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
+	end();
+}
+
+static void who_goes_leaves_no_stream_behind(void)
+{
+	begin();
+	client_open(0);
+	client_send(0, "request 1 keep " GET("/leave-stream"));
+	serve();
+	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
+	end();
+}
+
+static void an_answer_is_sent_whole_before_the_connection_is_closed(void)
+{
+	begin();
+	client_open(0);
+	client_open(1);
+	client_send(0, "request 1 keep " GET("/in-bytes"));
+	serve();
+	CU_ASSERT_TRUE(client_got(1, "END 1 0 COMPLETE"));
+	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
+	end();
+}
+
+static void params_stay_where_they_are(void)
+{
+	begin();
+	client_open(0);
+	client_send(0, "request 1 keep " GET("/params"));
 	serve();
 	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
 	end();
@@ -2166,6 +2252,10 @@ static const struct test tests[] = {
 	{"a signal that was ignored still is", a_signal_that_was_ignored_still_is},
 	{"who reads later is heard", who_reads_later_is_heard},
 	{"who goes leaves no bytes behind", who_goes_leaves_no_bytes_behind},
+	{"who goes leaves no stream behind", who_goes_leaves_no_stream_behind},
+	{"an answer is sent whole before the connection is closed",
+	 an_answer_is_sent_whole_before_the_connection_is_closed},
+	{"params stay where they are", params_stay_where_they_are},
 	{"a connection may have two streams", a_connection_may_have_two_streams},
 	{"silence is counted without the time of a hold",
 	 silence_is_counted_without_the_time_of_a_hold},
