@@ -167,19 +167,15 @@ static void on_alloc(uv_handle_t *tcp, size_t suggested, uv_buf_t *buf)
 
 static void shot_feed(struct shot *shot, const char *bytes, size_t n)
 {
-	switch (answer_feed(&shot->answer, bytes, n)) {
-	case ANSWER_MORE:
-		break;
-	case ANSWER_DONE:
-		shot_end(shot, "");
-		break;
-	case ANSWER_BAD:
-		shot_end(shot, "no HTTP answer");
-		break;
-	case ANSWER_TOO_LONG:
-		shot_end(shot, "too long an answer");
-		break;
-	}
+	static const char *const errors[] = {
+		[ANSWER_DONE] = "",
+		[ANSWER_BAD] = "no HTTP answer",
+		[ANSWER_TOO_LONG] = "too long an answer",
+	};
+	enum answer_state state = answer_feed(&shot->answer, bytes, n);
+
+	if (state != ANSWER_MORE)
+		shot_end(shot, errors[state]);
 }
 
 static void on_read(uv_stream_t *tcp, ssize_t n, const uv_buf_t *buf)

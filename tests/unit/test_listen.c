@@ -134,6 +134,24 @@ static void a_path_is_a_unix_socket(void)
 	CU_ASSERT_EQUAL(lowest(), free_fd);
 }
 
+static void what_has_a_slash_or_no_colon_is_a_path(void)
+{
+	struct listener l;
+	char with_colon[80];
+	char *before = getcwd(NULL, 0);
+
+	snprintf(with_colon, sizeof(with_colon), "%s:1", path);
+	CU_ASSERT_EQUAL_FATAL(listener_open(&l, with_colon, 8), 0);
+	CU_ASSERT_FALSE(l.tcp);
+	listener_close(&l);
+	CU_ASSERT_EQUAL_FATAL(chdir(directory), 0);
+	CU_ASSERT_EQUAL_FATAL(listener_open(&l, "socket", 8), 0);
+	CU_ASSERT_EQUAL(access(path, F_OK), 0);
+	listener_close(&l);
+	CU_ASSERT_EQUAL(chdir(before), 0);
+	free(before);
+}
+
 static void stop_keeps_the_file_and_close_removes_it(void)
 {
 	struct listener l;
@@ -545,6 +563,7 @@ static void a_unix_socket_needs_no_list(void)
 
 static const struct test tests[] = {
 	{"a path is a unix socket", a_path_is_a_unix_socket},
+	{"what has a slash or no colon is a path", what_has_a_slash_or_no_colon_is_a_path},
 	{"stop keeps the file and close removes it", stop_keeps_the_file_and_close_removes_it},
 	{"a path too long is refused", a_path_too_long_is_refused},
 	{"a missing directory is refused", a_missing_directory_is_refused},

@@ -8,6 +8,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,13 +35,14 @@ static struct options options;
 static struct listener listener;
 static struct scoreboard board;
 static struct caught caught;
-static int fails;    /* accept4() fails with this, or 0: gives what cannot be polled … */
-static int failed;   /* … and has done so this many times */
-static int left;     /* times it has yet to */
-static int accepts;  /* calls */
-static int accepted; /* the last descriptor */
-static int reads;    /* calls of recv() */
-static int trims;    /* calls of malloc_trim() */
+static int fails;      /* accept4() fails with this, or 0: gives what cannot be polled … */
+static int failed;     /* … and has done so this many times */
+static int left;       /* times it has yet to */
+static int accepts;    /* calls */
+static int accepted;   /* the last descriptor */
+static int reads;      /* calls of recv() */
+static int trims;      /* calls of malloc_trim() */
+static int unpollable; /* what it gave instead */
 static int clients[4];
 static uint64_t left_over; /* connections, when others have been closed */
 
@@ -50,7 +52,7 @@ int accept4(int fd, struct sockaddr *address, socklen_t *len, int flags)
 	accepts++;
 	if (left && !fails) {
 		left--;
-		return accepted = open("/dev/null", O_RDONLY | O_CLOEXEC);
+		return unpollable = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	}
 	if (left) {
 		left--;
@@ -841,6 +843,97 @@ static void ask_in_bytes(struct request *req)
 	ASYNC_END(req);
 }
 
+/* Reads a part of what there is now and then, and the rest at last. */
+static void read_slowly(struct request *req)
+{
+	static char part[128 * 1024];
+	int *times = request_frame(req, sizeof(*times));
+
+	ASYNC_BEGIN(req);
+	for (*times = 0; *times < 4; ++*times) {
+		ssize_t n;
+
+		AWAIT(req, sleep_for(req, 0.1));
+		n = recv(clients[1], part, sizeof(part), MSG_DONTWAIT);
+		IN_TIME(n > 0);
+		if (n > 0)
+			buffer_append(&heard, part, (size_t)n);
+	}
+	while (!heard_end_of(1) && client_read(1))
+		AWAIT(req, sleep_for(req, 0.001));
+	IN_TIME(heard_end_of(1));
+	kill(getpid(), SIGTERM);
+	hello(req);
+	ASYNC_END(req);
+}
+
+/* What it has sent is taken already. */
+static void wait_for_nothing(struct request *req)
+{
+	ASYNC_BEGIN(req);
+	CU_ASSERT_TRUE(reply_stream(req, "text/event-stream"));
+	CU_ASSERT_TRUE(stream_write(req, slice_of("one")));
+	AWAIT(req, sleep_for(req, 0.001));
+	CU_ASSERT_TRUE(stream_is_read(req));
+	AWAIT(req, stream_drained(req));
+	kill(getpid(), SIGTERM);
+	ASYNC_END(req);
+}
+
+static atomic_bool let_go;
+static atomic_int jobs;
+
+static void hold_the_thread(void *unused)
+{
+	(void)unused;
+	while (!atomic_load(&let_go))
+		usleep(1000);
+}
+
+static void count_job(void *unused)
+{
+	(void)unused;
+	atomic_fetch_add(&jobs, 1);
+}
+
+static void hold_a_thread(struct request *req)
+{
+	ASYNC_BEGIN(req);
+	AWAIT(req, run_in_threadpool(req, hold_the_thread, NULL));
+	hello(req);
+	ASYNC_END(req);
+}
+
+static void wait_for_a_thread(struct request *req)
+{
+	ASYNC_BEGIN(req);
+	AWAIT(req, run_in_threadpool(req, count_job, NULL));
+	hello(req);
+	ASYNC_END(req);
+}
+
+/* The loop does not hear that client 1 goes, who waits for the only thread. */
+static void hold_beside_a_thread(struct request *req)
+{
+	const struct board_threads *pool = &board.own->pools[BOARD_BLOCKING];
+
+	ASYNC_BEGIN(req);
+	while (!board_get(&pool->running))
+		AWAIT(req, sleep_for(req, 0.001));
+	client_send(1, "request 1 keep " GET("/wait-thread"));
+	while (!board_get(&pool->queued))
+		AWAIT(req, sleep_for(req, 0.001));
+	close(clients[1]);
+	usleep(3000);
+	atomic_store(&let_go, true);
+	while (board_get(&pool->queued) || board_get(&pool->running))
+		usleep(1000);
+	CU_ASSERT_EQUAL(atomic_load(&jobs), 0);
+	kill(getpid(), SIGTERM);
+	hello(req);
+	ASYNC_END(req);
+}
+
 /* What a handler asks for is not where its params are. */
 static void look_at_params(struct request *req)
 {
@@ -1073,6 +1166,11 @@ static const struct route list[] = {
 	ASYNC("/leave-unread", leave_unread),
 	ASYNC("/read-later", ask_and_read_later),
 	ASYNC("/both", read_both),
+	ASYNC("/slowly", read_slowly),
+	ASYNC("/drained", wait_for_nothing),
+	ASYNC("/hold-thread", hold_a_thread),
+	ASYNC("/wait-thread", wait_for_a_thread),
+	ASYNC("/beside-thread", hold_beside_a_thread),
 	ASYNC("/leave-stream", leave_a_stream),
 	ASYNC("/in-bytes", ask_in_bytes),
 	ASYNC("/params", look_at_params),
@@ -1315,6 +1413,7 @@ static void what_cannot_be_polled_is_closed(void)
 	serve();
 	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
 	CU_ASSERT_EQUAL(board_get(&board.own->accepted), 1);
+	CU_ASSERT_EQUAL(fcntl(unpollable, F_GETFD), -1);
 	end();
 }
 
@@ -1777,6 +1876,9 @@ static void the_board_counts_what_came_and_how_it_ended(void)
 			4); /* not those aborted before they started */
 	CU_ASSERT_EQUAL(board_get(&board.own->draining), 1);
 	CU_ASSERT_EQUAL(board_get(&board.own->aborted), 2);
+	for (uint64_t i = 0; i < board_get(&board.own->head); i++)
+		CU_ASSERT_TRUE(board_get(&board.own->spans[i].start) > 0 &&
+			       board_get(&board.own->spans[i].duration) < 60000000000);
 	CU_ASSERT_EQUAL(answers(2), 2);
 	CU_ASSERT_EQUAL(answers(4), 2);
 	CU_ASSERT_EQUAL(answers_of("/"), 1);
@@ -1890,6 +1992,56 @@ static void params_stay_where_they_are(void)
 	client_send(0, "request 1 keep " GET("/params"));
 	serve();
 	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
+	end();
+}
+
+static void who_reads_some_is_not_late(void)
+{
+	begin();
+	options.send_timeout = 250;
+	client_open(0);
+	client_open(1);
+	client_send(1, "request 1 keep " GET("/large"));
+	client_send(0, "request 1 keep " GET("/slowly"));
+	serve();
+	client_got(1, "");
+	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
+	end();
+}
+
+static void a_stream_may_be_drained_already(void)
+{
+	begin();
+	client_open(0);
+	client_send(0, "request 1 keep " GET("/drained"));
+	serve();
+	CU_ASSERT_TRUE(client_got(0, "STDOUT 1 one"));
+	end();
+}
+
+static void who_goes_from_the_queue_of_a_held_loop_is_not_worked_for(void)
+{
+	begin();
+	atomic_store(&let_go, false);
+	atomic_store(&jobs, 0);
+	for (int i = 0; i < 3; i++)
+		client_open(i);
+	client_send(2, "request 1 keep " GET("/hold-thread"));
+	client_send(0, "request 1 keep " GET("/beside-thread"));
+	serve();
+	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
+	CU_ASSERT_TRUE(client_got(2, "END 1 0 COMPLETE"));
+	end();
+}
+
+static void params_that_are_none_are_a_400(void)
+{
+	begin();
+	client_open(0);
+	client_send(0, "begin 1 keep, params 1 *3, params-end 1, stdin-end 1, request 2 keep " GET(
+			       "/drain"));
+	serve();
+	CU_ASSERT_TRUE(client_got(0, "STDOUT 1 Status: 400 "));
 	end();
 }
 
@@ -2256,6 +2408,11 @@ static const struct test tests[] = {
 	{"an answer is sent whole before the connection is closed",
 	 an_answer_is_sent_whole_before_the_connection_is_closed},
 	{"params stay where they are", params_stay_where_they_are},
+	{"who reads some is not late", who_reads_some_is_not_late},
+	{"a stream may be drained already", a_stream_may_be_drained_already},
+	{"who goes from the queue of a held loop is not worked for",
+	 who_goes_from_the_queue_of_a_held_loop_is_not_worked_for},
+	{"params that are none are a 400", params_that_are_none_are_a_400},
 	{"a connection may have two streams", a_connection_may_have_two_streams},
 	{"silence is counted without the time of a hold",
 	 silence_is_counted_without_the_time_of_a_hold},
