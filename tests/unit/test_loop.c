@@ -330,6 +330,8 @@ static unsigned turns; /* of the loop */
 static void count_turns(struct request *req)
 {
 	ASYNC_BEGIN(req);
+	AWAIT(req, sleep_for(req, 0));
+	AWAIT(req, sleep_for(req, 0)); /* for which the loop turns at once */
 	AWAIT(req, sleep_for(req, 0.02));
 	turns = 0;
 	AWAIT(req, sleep_for(req, 0.1));
@@ -1005,23 +1007,45 @@ static void go_on_asking(struct request *req)
 	ASYNC_END(req);
 }
 
-/* The loop does not know who waits, being full, and is asked as of ten seconds and a little ago. */
-static void ask_while_full(struct request *req)
+/* As of ten seconds and a little ago, which is believed of who may have waited for the little. */
+static void ask_late(void)
 {
-	struct timespec sent;
+	struct timespec now;
+	long long sent; /* ms */
 	char script[128];
 
+	clock_gettime(CLOCK_REALTIME, &now);
+	sent = now.tv_sec * 1000LL + now.tv_nsec / 1000000 - 10050;
+	snprintf(script, sizeof(script), "request 2 keep " GET("/&LANES_SENT=%lld.%03lld"),
+		 sent / 1000, sent % 1000);
+	client_send(0, script);
+}
+
+/* The loop does not know who waits, being full. */
+static void ask_while_full(struct request *req)
+{
 	ASYNC_BEGIN(req);
 	AWAIT(req, sleep_for(req, 0.1));
-	clock_gettime(CLOCK_REALTIME, &sent);
-	sent.tv_nsec -= 50000000;
-	if (sent.tv_nsec < 0) {
-		sent.tv_sec--;
-		sent.tv_nsec += 1000000000;
-	}
-	snprintf(script, sizeof(script), "request 2 keep " GET("/&LANES_SENT=%lld.%03ld"),
-		 (long long)sent.tv_sec - 10, sent.tv_nsec / 1000000);
-	client_send(0, script);
+	ask_late();
+	while (board_get(&board.own->requests) < 2)
+		AWAIT(req, sleep_for(req, 0.001));
+	kill(getpid(), SIGTERM);
+	hello(req);
+	ASYNC_END(req);
+}
+
+/* On a thread: the loop has nothing to do, and is asked then. */
+static void ask_after_a_rest(void *unused)
+{
+	(void)unused;
+	usleep(100000);
+	ask_late();
+}
+
+static void have_it_asked_after_a_rest(struct request *req)
+{
+	ASYNC_BEGIN(req);
+	AWAIT(req, run_in_threadpool(req, ask_after_a_rest, NULL));
 	while (board_get(&board.own->requests) < 2)
 		AWAIT(req, sleep_for(req, 0.001));
 	kill(getpid(), SIGTERM);
@@ -1166,6 +1190,7 @@ static const struct route list[] = {
 	ASYNC("/leave-unread", leave_unread),
 	ASYNC("/read-later", ask_and_read_later),
 	ASYNC("/both", read_both),
+	ASYNC("/after-rest", have_it_asked_after_a_rest),
 	ASYNC("/slowly", read_slowly),
 	ASYNC("/drained", wait_for_nothing),
 	ASYNC("/hold-thread", hold_a_thread),
@@ -1400,6 +1425,17 @@ static void who_is_full_does_not_know_who_waits(void)
 	serve();
 	CU_ASSERT_TRUE(client_got(0, "STDOUT 2 Status: 503 "));
 	close(clients[1]);
+	end();
+}
+
+static void who_has_rested_has_kept_nobody_waiting(void)
+{
+	begin();
+	options.queue_timeout = 1000;
+	client_open(0);
+	client_send(0, "request 1 keep " GET("/after-rest"));
+	serve();
+	IN_TIME(client_got(0, "STDOUT 2 Status: 200 "));
 	end();
 }
 
@@ -2421,6 +2457,7 @@ static const struct test tests[] = {
 	{"a stream needs room in the budget", a_stream_needs_room_in_the_budget},
 	{"the idle timeout begins with the answer", the_idle_timeout_begins_with_the_answer},
 	{"who is full does not know who waits", who_is_full_does_not_know_who_waits},
+	{"who has rested has kept nobody waiting", who_has_rested_has_kept_nobody_waiting},
 	{"what cannot be polled is closed", what_cannot_be_polled_is_closed},
 	{"a stream that is read has no limit", a_stream_that_is_read_has_no_limit},
 	{"answers over TCP are not held back", answers_over_tcp_are_not_held_back},

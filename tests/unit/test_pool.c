@@ -30,6 +30,7 @@ struct held {
 	char name[16];
 	int nice;
 	bool signals_blocked;
+	size_t stack; /* bytes */
 };
 
 /* Instead of the C library's. */
@@ -51,8 +52,12 @@ static int wake_fd;
 static void run(struct job *job)
 {
 	struct held *held = (struct held *)job;
+	pthread_attr_t attr;
 	sigset_t blocked;
 
+	pthread_getattr_np(pthread_self(), &attr);
+	pthread_attr_getstacksize(&attr, &held->stack);
+	pthread_attr_destroy(&attr);
 	held->order = atomic_fetch_add(&started, 1) + 1;
 	held->thread = pthread_self();
 	held->nice = getpriority(PRIO_PROCESS, (id_t)gettid());
@@ -715,6 +720,7 @@ static void threads_have_names_and_niceness_and_no_signals(void)
 	CU_ASSERT_STRING_EQUAL(jobs[0].name, "test-1");
 	CU_ASSERT_EQUAL(jobs[0].nice, own < 19 ? own + 1 : own);
 	CU_ASSERT_TRUE(jobs[0].signals_blocked);
+	CU_ASSERT_TRUE(jobs[0].stack < 1 << 20);
 	pthread_sigmask(SIG_SETMASK, NULL, &ours);
 	CU_ASSERT_FALSE(sigismember(&ours, SIGTERM) || sigismember(&ours, SIGINT));
 	CU_ASSERT_EQUAL(getpriority(PRIO_PROCESS, 0), own);
@@ -797,7 +803,7 @@ static const struct test tests[] = {
 	{"a stand-in is not one more", a_stand_in_is_not_one_more},
 	{"a dropped job makes room", a_dropped_job_makes_room},
 	{"times follow each other", times_follow_each_other},
-	{"threads have names, niceness and no signals",
+	{"threads have names, niceness, no signals and little stack",
 	 threads_have_names_and_niceness_and_no_signals},
 	{"a pool that was never used closes", a_pool_that_was_never_used_closes},
 	{"close hands back what nobody reaped", close_hands_back_what_nobody_reaped},

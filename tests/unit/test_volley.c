@@ -266,25 +266,29 @@ static void without_a_descriptor_there_is_an_error(void)
 	none_is_left();
 }
 
-/* One is not answered, another has not been sent when it is too late for either. */
+/* One is answered, one is not, and one has not been sent when it is too late. */
 static void who_is_not_answered_in_time_is_an_error(void)
 {
 	struct volley *volley;
 
-	peer_begin(0, slice_of(""), false);
+	peer_begin(1, slice_of("HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n"), true);
 	ended = 0;
-	CU_ASSERT_EQUAL_FATAL(volley_open(&volley, &sched, 2, 2), 0);
-	volley_add(volley, 0, 1, slice_of("/"));
-	volley_add(volley, 5, 1, slice_of("/"));
+	CU_ASSERT_EQUAL_FATAL(volley_open(&volley, &sched, 3, 2), 0);
+	volley_add(volley, 0, 2, slice_of("/"));
+	volley_add(volley, 100, 1, slice_of("/"));
 	CU_ASSERT_EQUAL(volley_fire(volley, &peer.front, on_end, &peer), 0);
-	while (!volley_result(volley, 0).sent)
+	while (!volley_result(volley, 0).ended && !volley_result(volley, 1).ended)
 		uv_run(&loop, UV_RUN_ONCE);
 	ahead = VOLLEY_SECONDS * UINT64_C(1000000000);
 	turn_until_ended();
 	ahead = 0;
-	for (size_t i = 0; i < 2; i++)
-		CU_ASSERT_STRING_EQUAL(volley_result(volley, i).error, "no answer in time");
-	CU_ASSERT_EQUAL(volley_result(volley, 1).sent, 0);
+	for (size_t i = 0; i < 3; i++) {
+		struct shot_result result = volley_result(volley, i);
+
+		CU_ASSERT_STRING_EQUAL(result.error,
+				       result.answer->status ? "" : "no answer in time");
+	}
+	CU_ASSERT_EQUAL(volley_result(volley, 2).sent, 0);
 	CU_ASSERT_EQUAL(ended, 1);
 	volley_drop(volley);
 	peer_end();
