@@ -1651,7 +1651,10 @@ static void what_was_just_read_is_not_looked_at_again(void)
 	begin();
 	client_open(0);
 	for (int id = 1; id <= 20; id++) {
-		snprintf(script, sizeof(script), "request %d keep " GET("/"), id);
+		/* The first holds the loop, after which it is looked once. */
+		snprintf(script, sizeof(script),
+			 id == 1 ? "request %d keep " GET("/while") : "request %d keep " GET("/"),
+			 id);
 		client_send(0, script);
 	}
 	client_send(0, "request 21 keep " GET("/drain"));
@@ -1782,17 +1785,23 @@ static void too_many_params_are_a_431(void)
 
 static void too_much_of_a_body_is_a_413(void)
 {
-	begin();
-	options.stdin_limit = 8;
-	client_open(0);
-	client_open(1);
-	client_send(1, "begin 1 keep, params 1 " GET("/long") ", params-end 1");
-	client_send(0, "request 1 keep " GET("/too-much"));
-	serve();
-	CU_ASSERT_TRUE(client_got(1, "STDOUT 1 Status: 413 "));
-	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
-	CU_ASSERT_EQUAL(answers(4), 1);
-	end();
+	for (int head = 0; head <= 1; head++) {
+		begin();
+		options.stdin_limit = 8;
+		client_open(0);
+		client_open(1);
+		client_send(1, head ? "begin 1 keep, params 1 REQUEST_METHOD=HEAD&PATH_INFO=/long, "
+				      "params-end 1"
+				    : "begin 1 keep, params 1 " GET("/long") ", params-end 1");
+		client_send(0, "request 1 keep " GET("/too-much"));
+		serve();
+		client_read(1);
+		CU_ASSERT_EQUAL(memmem(heard.data, heard.len, "\"detail\"", 8) != NULL, !head);
+		CU_ASSERT_TRUE(client_got(1, "STDOUT 1 Status: 413 "));
+		CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
+		CU_ASSERT_EQUAL(answers(4), 1);
+		end();
+	}
 }
 
 static void who_has_waited_for_too_long_is_a_503(void)
