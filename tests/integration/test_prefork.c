@@ -116,16 +116,16 @@ static void same_answers(void)
 		{POST "hello, stdin-end 1", "Status: 405 Method Not Allowed"},
 		{POST "*5000, stdin-end 1", "Status: 405 Method Not Allowed"},
 		{"begin 1, params 1 REQUEST_METHOD=GET&PATH_INFO=/async/await-one, params-end 1, "
-		 "stdin 1 *4097, stdin-end 1",
+		 "stdin 1 *8193, stdin-end 1",
 		 "Status: 413 Request Entity Too Large"},
 		{"begin 1, params 1 REQUEST_METHOD=GET&PATH_INFO=/async/await-one&"
-		 "QUERY_STRING=seconds=0, params-end 1, stdin 1 *4096, stdin-end 1",
+		 "QUERY_STRING=seconds=0, params-end 1, stdin 1 *8192, stdin-end 1",
 		 "Status: 200 OK"},
 	};
 	struct worker loop;
 
-	CU_ASSERT_FATAL(start(&loop, "loop", "--stdin-limit", "4096"));
-	CU_ASSERT_FATAL(start(&worker, "prefork", "--stdin-limit", "4096"));
+	CU_ASSERT_FATAL(start(&loop, "loop", "--stdin-limit", "8192"));
+	CU_ASSERT_FATAL(start(&worker, "prefork", "--stdin-limit", "8192"));
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		compare(&loop, cases[i].script, cases[i].status);
 	worker_stop(&loop);
