@@ -77,6 +77,23 @@ static void they_fire_in_the_order_of_their_deadlines(void)
 	end();
 }
 
+static void nor_do_few_of_them_pass_each_other(void)
+{
+	static const uint64_t dues[][3] = {{1, 2, 3}, {1, 3, 2}, {2, 1, 3},
+					   {2, 3, 1}, {3, 1, 2}, {3, 2, 1}};
+
+	for (size_t order = 0; order < 6; order++) {
+		begin();
+		for (size_t i = 0; i < 3; i++)
+			add(i, dues[order][i]);
+		uv_run(&loop, UV_RUN_DEFAULT);
+		CU_ASSERT_EQUAL_FATAL(fired_count, 3);
+		for (size_t i = 0; i < 3; i++)
+			CU_ASSERT_EQUAL(fired[i]->due, i + 1);
+		end();
+	}
+}
+
 static void what_is_removed_never_fires(void)
 {
 	uint64_t start = uv_hrtime();
@@ -228,6 +245,7 @@ static void closing_forgets_what_is_armed(void)
 static const struct test tests[] = {
 	{"nothing fires early", nothing_fires_early},
 	{"they fire in the order of their deadlines", they_fire_in_the_order_of_their_deadlines},
+	{"nor do few of them pass each other", nor_do_few_of_them_pass_each_other},
 	{"what is removed never fires", what_is_removed_never_fires},
 	{"an earlier deadline overtakes an armed one", an_earlier_deadline_overtakes_an_armed_one},
 	{"a deadline in the past fires in the next turn",
