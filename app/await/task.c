@@ -124,7 +124,7 @@ static void account_suspension(struct request *req, uint64_t now)
 	uint64_t woken = now - ready;
 
 	req->times.suspended += now - req->suspended_since;
-	if (!req->pooled && !req->reply.streams && (!ready || woken > req->suspended_since))
+	if (!req->pooled && !req->reply.streams && woken > req->suspended_since)
 		board_span(board, SPAN_AWAIT, req->suspended_since, woken, trace_owner(req));
 	if (ready && !req->reply.streams) {
 		req->times.ready += ready;
