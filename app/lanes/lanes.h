@@ -18,5 +18,6 @@
 #include "http/request.h"
 #include "http/router.h"
 #include "http/trace_context.h"
+#include "scoreboard/metric.h"
 
 #endif

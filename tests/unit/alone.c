@@ -1,5 +1,6 @@
 #include "alone.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -12,7 +13,7 @@
 enum { PATIENCE_MS = 60000 };
 
 uv_loop_t loop;
-static uv_timer_t watchdog;
+uv_timer_t watchdog;
 struct sched sched;
 static bool timed_out;
 static bool news; /* a counter has moved: the loop must not wait in poll */
@@ -141,6 +142,8 @@ void turn(void)
 void end(int requests)
 {
 	sched_close(&sched);
+	if (sched.wake_fd >= 0)
+		CU_ASSERT_EQUAL(fcntl(sched.wake_fd, F_GETFD), -1);
 	uv_close((uv_handle_t *)&watchdog, NULL);
 	uv_run(&loop, UV_RUN_DEFAULT);
 	CU_ASSERT_EQUAL(uv_loop_close(&loop), 0);

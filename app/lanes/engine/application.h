@@ -9,6 +9,7 @@
 #include "engine/options.h"
 #include "engine/sandbox.h"
 #include "http/router.h"
+#include "scoreboard/metric.h"
 #include "scoreboard/scoreboard.h"
 
 struct sched;
@@ -16,6 +17,7 @@ struct sched;
 /* Whatever is NULL is not called. All on the loop's thread. */
 struct application {
 	struct routes routes;
+	struct metric *const *metrics; /* of its own, with NULL behind the last */
 	/* Before the sandbox, when files and sockets can be opened; adds to needs what has to be
 	 * possible afterwards. All is borrowed for ever. False after a message: the worker does not
 	 * start. */
