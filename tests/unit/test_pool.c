@@ -402,7 +402,8 @@ static void nobody_is_woken_for_nothing(void)
 	let_go(3);
 	reap(pool, 2, done);
 	usleep(5000);
-	CU_ASSERT_FALSE(thread_pool_cancel(pool, &jobs[3].job)); /* too late, and nothing is to do */
+	CU_ASSERT_FALSE(
+		thread_pool_cancel(pool, &jobs[3].job)); /* too late, and nothing is to do */
 	CU_ASSERT_EQUAL(atomic_load(&wakes), 1);
 	end(pool);
 }
