@@ -21,7 +21,7 @@ int settled;
 int finished;
 int stayed;
 int released;
-int status;	  /* of the last reply */
+int answered;	  /* of the last reply */
 bool retry_after; /* it had that header */
 char trail[256];  /* letters that handlers leave, in order */
 struct work_data work;
@@ -32,7 +32,7 @@ void on_finished(struct request *req)
 {
 	finished++;
 	news = true;
-	status = req->reply.status;
+	answered = req->reply.status;
 	retry_after = req->reply.retry;
 	request_unref(req);
 }
@@ -114,7 +114,7 @@ void begin(unsigned threads, size_t queue)
 					.owner = &sched};
 
 	timed_out = news = false;
-	settled = finished = released = status = 0;
+	settled = finished = released = answered = 0;
 	retry_after = false;
 	memset(trail, 0, sizeof(trail));
 	memset(&work, 0, sizeof(work));

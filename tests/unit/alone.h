@@ -29,7 +29,7 @@ extern int settled;
 extern int finished;
 extern int stayed; /* requests that work after their answer */
 extern int released;
-extern int status;	 /* of the last reply */
+extern int answered;	 /* of the last reply */
 extern bool retry_after; /* it had that header */
 extern char trail[256];	 /* letters that handlers leave, in order */
 extern struct work_data work;

@@ -53,7 +53,7 @@ static void a_sleep_never_ends_early(void)
 	for (int i = 0; i < count; i++)
 		start(&route);
 	turn_until(&finished, count);
-	CU_ASSERT_EQUAL(status, 200);
+	CU_ASSERT_EQUAL(answered, 200);
 	end(count);
 }
 
@@ -323,7 +323,7 @@ static void frames_survive_and_times_add_up(void)
 	begun_at = uv_hrtime();
 	start(&route);
 	turn_until(&finished, 1);
-	CU_ASSERT_EQUAL(status, 404);
+	CU_ASSERT_EQUAL(answered, 404);
 	end(1);
 }
 
@@ -418,7 +418,7 @@ static void a_job_runs_on_a_thread_and_the_loop_goes_on(void)
 	sem_post(&work.gate);
 	turn_until(&finished, 2);
 	CU_ASSERT_STRING_EQUAL(trail, "habH");
-	CU_ASSERT_EQUAL(status, 200);
+	CU_ASSERT_EQUAL(answered, 200);
 	end(2);
 }
 
@@ -441,7 +441,7 @@ static void the_cpu_pool_is_another_of_lower_priority(void)
 	CU_ASSERT_EQUAL(work.nice, own);
 	start(&route); /* the blocking pool is full */
 	turn_until(&finished, 1);
-	CU_ASSERT_EQUAL(status, 200);
+	CU_ASSERT_EQUAL(answered, 200);
 	CU_ASSERT_EQUAL(work.nice, own < 19 ? own + 1 : own);
 	sem_post(&work.gate);
 	turn_until(&finished, 2);
@@ -457,11 +457,11 @@ static void a_full_queue_answers_503(void)
 	CU_ASSERT_EQUAL(finished, 0);
 	start(&behind);
 	CU_ASSERT_EQUAL(finished, 1);
-	CU_ASSERT_EQUAL(status, 503);
+	CU_ASSERT_EQUAL(answered, 503);
 	CU_ASSERT_TRUE(retry_after);
 	sem_post(&work.gate);
 	turn_until(&finished, 3);
-	CU_ASSERT_EQUAL(status, 200);
+	CU_ASSERT_EQUAL(answered, 200);
 	CU_ASSERT_STRING_EQUAL(trail, "hqqHQ");
 	end(3);
 }
@@ -498,7 +498,7 @@ static void a_stream_that_was_begun_gets_no_other_head(void)
 	req->ops = &streaming;
 	request_resume(req, uv_hrtime());
 	CU_ASSERT_EQUAL(finished, 1);
-	CU_ASSERT_EQUAL(status, 200);
+	CU_ASSERT_EQUAL(answered, 200);
 	CU_ASSERT_FALSE(retry_after);
 	sem_post(&work.gate);
 	turn_until(&finished, 2);
@@ -740,7 +740,7 @@ static void a_sync_handler_runs_on_a_thread(void)
 	start(&sync_route);
 	CU_ASSERT_EQUAL(finished, 0);
 	turn_until(&finished, 1);
-	CU_ASSERT_EQUAL(status, 404);
+	CU_ASSERT_EQUAL(answered, 404);
 	CU_ASSERT_FALSE(pthread_equal(work.thread, pthread_self()));
 	end(1);
 }
@@ -879,11 +879,11 @@ static void no_reply_is_500(void)
 	begin(1, 1);
 	start(&async);
 	CU_ASSERT_EQUAL(finished, 1);
-	CU_ASSERT_EQUAL(status, 500);
-	status = 0;
+	CU_ASSERT_EQUAL(answered, 500);
+	answered = 0;
 	start(&sync);
 	turn_until(&finished, 2);
-	CU_ASSERT_EQUAL(status, 500);
+	CU_ASSERT_EQUAL(answered, 500);
 	end(2);
 }
 
@@ -912,7 +912,7 @@ static void tasks_left_behind_are_cancelled(void)
 	entered();
 	start(&route);
 	CU_ASSERT_EQUAL(finished, 1);
-	CU_ASSERT_EQUAL(status, 200);
+	CU_ASSERT_EQUAL(answered, 200);
 	CU_ASSERT_EQUAL(released, 1);
 	CU_ASSERT_EQUAL(sched.timers.count, 0);
 	sem_post(&work.gate);
@@ -1053,7 +1053,7 @@ static void refused_without_memory(void (*handler)(struct request *req), unsigne
 	request_resume(req, uv_hrtime());
 	memory_restore();
 	CU_ASSERT_EQUAL(finished, 1);
-	CU_ASSERT_EQUAL(status, 503);
+	CU_ASSERT_EQUAL(answered, 503);
 	CU_ASSERT_TRUE(retry_after);
 	turn();
 	CU_ASSERT_EQUAL(finished, 1);
@@ -1086,11 +1086,11 @@ static void memory_out_for_the_heap_of_timers_answers_503(void)
 	start(&route);
 	memory_restore();
 	CU_ASSERT_EQUAL(finished, 1);
-	CU_ASSERT_EQUAL(status, 503);
+	CU_ASSERT_EQUAL(answered, 503);
 	turn();
 	start(&route);
 	turn_until(&finished, 2);
-	CU_ASSERT_EQUAL(status, 200);
+	CU_ASSERT_EQUAL(answered, 200);
 	end(2);
 }
 
@@ -1105,7 +1105,7 @@ static void half_a_gather_is_cancelled(void)
 	memory_fail_after(2); /* the first sleep and the heap */
 	request_resume(req, uv_hrtime());
 	memory_restore();
-	CU_ASSERT_EQUAL(status, 503);
+	CU_ASSERT_EQUAL(answered, 503);
 	CU_ASSERT_EQUAL(sched.timers.count, 0);
 	CU_ASSERT_EQUAL(released, 1);
 	turn();
@@ -1164,7 +1164,7 @@ static int whole_request(const char *path, const char *query)
 	reply_head(req, "loop-1", &head);
 	buffer_free(&head);
 	request_unref(req);
-	return status;
+	return answered;
 }
 
 /* Every allocation failing once, and every one failing from there on; the one for the request
