@@ -2464,6 +2464,51 @@ static void one_that_does_not_stop_is_given_up(void)
 	end();
 }
 
+static bool can_serve;
+
+static bool is_ready(void *state)
+{
+	CU_ASSERT_PTR_EQUAL(state, &can_serve);
+	return can_serve;
+}
+
+/* Changes its mind when the handler before has seen what is on the board. */
+static void wait_until_ready(struct request *req)
+{
+	ASYNC_BEGIN(req);
+	CU_ASSERT_EQUAL(board_get(&board.own->unready), 1);
+	can_serve = true;
+	while (board_get(&board.own->unready))
+		AWAIT(req, sleep_for(req, 0.001));
+	kill(getpid(), SIGTERM);
+	hello(req);
+	ASYNC_END(req);
+}
+
+static void start_asking(struct sched *sched)
+{
+	(void)sched;
+	client_open(0);
+	client_send(0, "request 1 keep " ASK("/"));
+}
+
+static void it_says_whether_it_is_ready(void)
+{
+	static const struct route list_of_one[] = {GET("/", ASYNC, wait_until_ready)};
+	const struct application application = {.routes = ROUTES(list_of_one, .state = &can_serve),
+						.ready = is_ready,
+						.opened = start_asking};
+
+	begin();
+	options.header_timeout = 50; /* and so often it is asked */
+	can_serve = false;
+	caught_begin();
+	CU_ASSERT_EQUAL(loop_run(&options, &listener, "loop-1", &application, &board), 0);
+	caught_end(&caught);
+	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
+	end();
+}
+
 static void what_cannot_start_says_so(void)
 {
 	begin();
@@ -2583,6 +2628,7 @@ static const struct test tests[] = {
 	{"an application starts and stops", an_application_starts_and_stops},
 	{"one that cannot start serves nobody", one_that_cannot_start_serves_nobody},
 	{"one that does not stop is given up", one_that_does_not_stop_is_given_up},
+	{"an application says whether it is ready", it_says_whether_it_is_ready},
 	{"a loop that cannot start says so", what_cannot_start_says_so},
 	{"sweeps are four times as frequent as the shortest timeout, or once a second",
 	 sweeps_are_four_times_as_frequent_as_the_shortest_timeout},

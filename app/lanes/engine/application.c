@@ -94,3 +94,9 @@ bool application_run(const struct application *application, void (*fn)(struct re
 	request_unref(&turn->req);
 	return fine;
 }
+
+void application_ask(const struct application *application, struct board_slot *slot)
+{
+	if (application->ready)
+		board_set(&slot->unready, !application->ready(application->routes.state));
+}

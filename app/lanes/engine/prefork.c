@@ -40,6 +40,7 @@ struct prefork {
 	const struct options *options;
 	const char *worker;
 	struct router router;
+	const struct application *application;
 	struct listener *listener;
 	uv_loop_t loop; /* where the one request waits for its timers */
 	struct sched sched;
@@ -237,6 +238,7 @@ static void serve(struct prefork *p)
 	bool last;
 
 	do {
+		application_ask(p->application, p->board);
 		last = p->draining;
 		if (!wait_for_input(p))
 			break;
@@ -340,8 +342,11 @@ int prefork_run(const struct options *options, struct listener *listener, const 
 	const bool never = false;
 	int err;
 
-	p = (struct prefork){
-		.options = options, .worker = worker, .listener = listener, .board = board->own};
+	p = (struct prefork){.options = options,
+			     .worker = worker,
+			     .listener = listener,
+			     .board = board->own,
+			     .application = application};
 	err = router_open(&p.router, &application->routes);
 	if (!err)
 		err = open_loop(&p);

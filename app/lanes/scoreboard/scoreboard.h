@@ -114,6 +114,7 @@ struct board_slot {
 	word aborted;	 /* requests whose client went away */
 	word classes[6]; /* answers by status / 100 */
 	word draining;
+	word unready; /* its application says that it cannot serve now */
 
 	word turn_since;	    /* the loop has had work since then; 0: it waits in poll */
 	word busy;		    /* how long it has had some, ever: a stopwatch */
