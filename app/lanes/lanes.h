@@ -9,6 +9,7 @@
 
 #include "await/await.h"
 #include "base/buffer.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/slice.h"
 #include "engine/application.h"
