@@ -154,8 +154,6 @@ static struct slice decode(struct input_reading *in, struct pairs *pairs, struct
 {
 	char *out;
 
-	if (urlencoded_is_plain(text))
-		return text;
 	if (!pairs->room)
 		pairs->room = room(in, URLENCODED_GROWTH * pairs->text.len);
 	out = pairs->room;
@@ -187,7 +185,9 @@ static void take_all(struct input_reading *in, const struct field *field, const 
 	rest = pairs->text;
 	for (uint32_t i = 1; i < run && next_value(pairs, &rest, name, &text); i++)
 		values[i] = (struct value){
-			.type = VALUE_STRING, .run = 1, .text = decode(in, pairs, text)};
+			.type = VALUE_STRING,
+			.run = 1,
+			.text = urlencoded_is_plain(text) ? text : decode(in, pairs, text)};
 	if (field->given)
 		in->to[field->given - 1] = true;
 	value_take(&in->r, field, values, &at, in->to + field->offset);
@@ -207,7 +207,7 @@ static void take_pair(struct input_reading *in, const struct field *field, struc
 	for (struct slice value; next_value(pairs, &rest, name, &value);)
 		text = value;
 	if (text.data && !(field->place == IN_FORM && !text.len))
-		text = decode(in, pairs, text);
+		text = urlencoded_is_plain(text) ? text : decode(in, pairs, text);
 	else
 		text.data = NULL;
 	take_text(in, field, name, text);

@@ -21,9 +21,9 @@
  *
  *	const struct order *order = request_input(req);
  *
- * A field that has neither a fallback nor .optional is required. Tables are static and stand outside
- * of functions; the fields of one are in the order in which their problems are told: path, query,
- * headers, cookies, body or form.
+ * A field that has neither a fallback nor .optional is required. Tables are static and stand
+ *outside of functions; the fields of one are in the order in which their problems are told: path,
+ *query, headers, cookies, body or form.
  *
  * Different from FastAPI: an integer is one of 64 bits, and what is beyond is answered as if that
  * were its limit; and of more than INPUT_PROBLEMS_MAX problems only so many are told.

@@ -462,7 +462,13 @@ size_t float_text(double value, char out[FLOAT_TEXT_SIZE])
 	if (isinf(value))
 		return put(out, at, "inf", 3);
 	if (v < 1e15 && v == (double)(uint64_t)v) {
-		at = put(out, at, digits, u128_text((uint64_t)v, digits));
+		uint64_t whole = (uint64_t)v;
+		size_t first = sizeof(digits);
+
+		do
+			digits[--first] = (char)('0' + whole % 10);
+		while (whole /= 10);
+		at = put(out, at, digits + first, sizeof(digits) - first);
 		return put(out, at, ".0", 2);
 	}
 	if (!find_quickly(v, &s))
