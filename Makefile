@@ -38,7 +38,9 @@ package_flags = $(or $(shell pkg-config $(1) $(PACKAGES) 2>/dev/null), \
 INSTRUMENTED := $(if $(SAN)$(filter --coverage,$(CFLAGS)),-DINSTRUMENTED)
 INCLUDES   = $(call once,INCLUDES,$(call package_flags,--cflags))
 LIBRARIES  = $(call once,LIBRARIES,$(call package_flags,--libs))
-COMPILE    = $(CC) -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -Iapp -Iapp/lanes -pthread -fPIE \
+# Also where it links: with -flto only then gcc sees a local that was to survive an AWAIT.
+WARNINGS  := -Wall -Wextra -Werror
+COMPILE    = $(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) -Iapp -Iapp/lanes -pthread -fPIE \
 	     -fstack-protector-strong $(FORTIFY) $(INCLUDES) $(SAN) $(INSTRUMENTED) $(CPPFLAGS) $(CFLAGS)
 LINK       = $(CC) -pie -Wl,-z,relro,-z,now $(SAN) $(CFLAGS) $(LDFLAGS)
 LIBS       = $(LIBRARIES) -lm -pthread $(LDLIBS)
@@ -134,7 +136,7 @@ help: ## lists these
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
 
 $(OBJ)/lanes: $(OBJ)/app/main.o $(OBJ)/liblanes.a
-	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)
+	$(call quiet,LD $@)$(LINK) $(WARNINGS) -o $@ $^ $(LIBS)
 
 $(OBJ)/liblanes.a: $(call object,$(APP_SOURCES))
 	$(call quiet,AR $@)rm -f $@ && ar rcs $@ $^

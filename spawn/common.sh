@@ -147,38 +147,39 @@ check_place() {
 # The pools that are started.
 POOLS='loop prefork cpu exercise exercise-prefork admin health'
 
-# One line per pool: name, engine, processes, name of its sockets, niceness. Everything below is
-# made from this table: workers, sockets, and nginx's upstreams.
+# One line per pool: name, engine, processes, name of its sockets, niceness, and a path that nginx/lanes.conf.in
+# leads to it: all below, where it ends in "/". Everything below is made from this table: workers, sockets,
+# and nginx's upstreams.
 pools() {
 	while read -r pool rest; do
 		case " $POOLS " in
 		*" $pool "*) echo "$pool $rest" ;;
 		esac
 	done <<-EOF
-		loop    loop    $WORKERS          worker    0
-		prefork prefork $PREFORK_WORKERS  prefork   0
-		cpu     loop    $CPU_WORKERS      cpu       10
-		exercise loop   1                 exercise  0
-		exercise-prefork prefork 2 exercise-prefork 0
-		admin   loop    1                 admin     0
-		health  loop    1                 health    0
+		loop    loop    $WORKERS          worker    0   /
+		prefork prefork $PREFORK_WORKERS  prefork   0   /prefork/
+		cpu     loop    $CPU_WORKERS      cpu       10  /cpu-pool/
+		exercise loop   1                 exercise  0   /exercise/
+		exercise-prefork prefork 2 exercise-prefork 0   /exercise/prefork/
+		admin   loop    1                 admin     0   /status
+		health  loop    1                 health    0   /healthz
 	EOF
 }
 
-# One line per socket, which is one multiwatch: its name, pool, engine, slot, processes, socket and
-# niceness. Loop workers have a socket each, so that nginx can choose between them. Blocking workers
+# One line per socket, which is one multiwatch: its name, pool, engine, slot, processes, socket,
+# niceness and path. Loop workers have a socket each, so that nginx can choose between them. Blocking workers
 # share one socket (slot 0), and the kernel gives each connection to one that is free. The admin
 # worker is always one, and so is the health worker. For exercises, which have to come out the same on
 # every machine, there are always one loop worker and two blocking ones.
 units() {
-	pools | while read -r pool engine count socket nice; do
+	pools | while read -r pool engine count socket nice path; do
 		if [ "$engine" = prefork ] || [ "$pool" = admin ] || [ "$pool" = health ]; then
-			[ "$count" = 0 ] || echo "$pool $pool $engine 0 $count $socket.sock $nice"
+			[ "$count" = 0 ] || echo "$pool $pool $engine 0 $count $socket.sock $nice $path"
 			continue
 		fi
 		slot=1
 		while [ "$slot" -le "$count" ]; do
-			echo "$pool-$slot $pool $engine $slot 1 $socket-$slot.sock $nice"
+			echo "$pool-$slot $pool $engine $slot 1 $socket-$slot.sock $nice $path"
 			slot=$((slot + 1))
 		done
 	done
@@ -306,7 +307,7 @@ exec "$@"'
 
 # daemon NAME LOG COMMAND...: starts a process of the system from inside RUN_DIR and notes it. It gets a
 # session of its own: a Ctrl-C in the terminal is not meant for it. It can gain no privileges, keeps of
-# root's those that nginx and spawn-fcgi need to give them up, and leaves no core, which would hold
+# root's those that nginx and setpriv need to give them up, and leaves no core, which would hold
 # everybody's requests (LANES_CORE: workers may). A pipe as its log may have no reader any more: that ends
 # nobody.
 daemon() {
@@ -320,7 +321,7 @@ daemon() {
 		[ -n "${LANES_CORE-}" ] || ulimit -Sc 0
 		set -- --no-new-privs "$@"
 		[ "$(id -u)" != 0 ] || set -- --bounding-set \
-			-all,+setuid,+setgid,+chown,+kill,+dac_override,+net_bind_service,+sys_resource "$@"
+			-all,+setuid,+setgid,+setpcap,+chown,+kill,+dac_override,+net_bind_service,+sys_resource "$@"
 		exec setsid bash -c "$CLOSED" bash setpriv "$@" </dev/null >>"$log" 2>&1
 	) &
 	IFS= read -r stat <"/proc/$!/stat"

@@ -108,15 +108,12 @@ await_workers() {
 # Waits until every pool answers through nginx.
 await_answers() {
 	deadline=$(($(date +%s) + START_TIMEOUT))
-	for prefix in $(units | awk '{ print $2 }' | uniq |
-		sed -e 's,^loop$,/,' -e 's,^prefork$,/prefork/,' -e 's,^cpu$,/cpu-pool/,' \
-		-e 's,^exercise$,/exercise/,' -e 's,^exercise-prefork$,/exercise/prefork/,' \
-		-e 's,^admin$,/status,' -e 's,^health$,/healthz,'); do
+	for path in $(units | awk '{ print $8 }' | uniq); do
 		until [ "$(curl -s -o /dev/null -w '%{http_code}' --noproxy '*' --max-time 2 \
-			"http://127.0.0.1:$PORT$prefix")" = 200 ]; do
+			"http://127.0.0.1:$PORT$path")" = 200 ]; do
 			check_alive
 			[ "$(date +%s)" -lt "$deadline" ] ||
-				undo "no answer at http://localhost:$PORT$prefix within $START_TIMEOUT s: see $RUN_DIR/worker.log and error.log"
+				undo "no answer at http://localhost:$PORT$path within $START_TIMEOUT s: see $RUN_DIR/worker.log and error.log"
 			sleep 0.02
 		done
 	done

@@ -86,24 +86,28 @@ start_logs() {
 # start_unit: spawn-fcgi opens the socket and becomes multiwatch, which starts the workers and
 # starts them again when they die: always (-t 0: no death is one too many). It ends its workers with
 # SIGUSR1, the default: multiwatch 1.0.0 has an option for another signal, but sends the wrong one
-# (SIGQUIT for TERM). setpriv: a worker whose multiwatch was killed drains and ends, too.
+# (SIGQUIT for TERM). setpriv gives up root, with all that root could have (spawn-fcgi would leave the
+# bounding set); and a worker whose multiwatch was killed drains and ends, too.
 start_unit() {
-	unit=$1 pool=$2 engine=$3 slot=$4 processes=$5 socket=$6 nice=$7
+	unit=$1 pool=$2 engine=$3 slot=$4 processes=$5 socket=$6 nice=$7 path=$8
 	forget_deaths "$unit"
 	start_logs
-	set --
+	owner='' drop=''
 	if [ "$(id -u)" = 0 ]; then
 		group=$(id -gn "$RUN_USER")
-		set -- -u "$RUN_USER" -g "$group" -U "$RUN_USER" -G "$group"
+		owner="-U $RUN_USER -G $group"
+		drop="$(command -v setpriv) --reuid $RUN_USER --regid $group --init-groups --bounding-set -all"
 	fi
-	set -- spawn-fcgi -n -s "$socket" -M 0660 -b 4096 "$@" -- \
-		"$(command -v multiwatch)" -f "$processes" -t 0 -- \
+	# shellcheck disable=SC2086 # words
+	set -- spawn-fcgi -n -s "$socket" -M 0660 -b 4096 $owner -- \
+		$drop "$(command -v multiwatch)" -f "$processes" -t 0 -- \
 		"$(command -v setpriv)" --pdeathsig TERM sh -c "$PACED" sh "$unit" "$processes" \
 		./lanes --engine "$engine" --pool "$pool" --threads "$THREADS" \
 		--cpu-threads "$CPU_THREADS" --scoreboard board/scoreboard --ready-pools "$(ready_pools)"
 	case $pool in
 	admin) set -- "$@" --routes admin --front "127.0.0.1:$PORT" ;;
 	health) set -- "$@" --routes health ;;
+	*) set -- "$@" --prefix "$path" ;;
 	esac
 	[ "$slot" = 0 ] || set -- "$@" --slot "$slot"
 	[ "$nice" = 0 ] || set -- "$@" --nice "$nice"

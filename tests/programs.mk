@@ -47,7 +47,7 @@ $(OBJ)/fuzz_input: $(call object,tests/fuzz/fuzz_input.c tests/unit/orders.c) $(
 $(OBJ)/fuzz_%: $(OBJ)/tests/fuzz/fuzz_%.o $(OBJ)/liblanes.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)
 
-$(CONTRAST_MAINS:%.c=$(OBJ)/%): %: %.o $(call object,$(CONTRAST_SOURCES))
+$(CONTRAST_MAINS:%.c=$(OBJ)/%): %: %.o $(call object,$(CONTRAST_SOURCES)) $(OBJ)/liblanes.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS) -lcurl
 
 $(OBJ)/faults: $(call object,$(FAULTS_SOURCES)) $(OBJ)/liblanes.a

@@ -8,19 +8,19 @@
 
 #include "await/sched.h"
 #include "client/volley.h"
-#include "engine/options.h"
+#include "engine/application.h"
 #include "http/input.h"
 #include "http/router.h"
 #include "scoreboard/scoreboard.h"
 
-extern const struct routes admin_routes;
-extern const struct routes health_routes; /* of them, the quick ones that a monitor asks for */
+enum { BURST_MAX = 200 }; /* requests of a burst */
 
-/* What the handlers below read; borrowed. Before the loop runs. False, after a message, if an
- * option is not what it should be. */
-bool admin_use(const struct scoreboard *board, const struct options *options);
+extern const struct application admin;
+extern const struct application health; /* of its routes, the quick ones that a monitor asks for */
 
-/* For loop_run(): starts the watchdog. */
+/* Of both: what the handlers below read, and what the watchdog needs. */
+bool admin_prepare(const struct options *options, const struct scoreboard *board,
+		   struct sandbox *needs);
 void admin_opened(struct sched *sched);
 
 /* ---- for the handlers ---- */

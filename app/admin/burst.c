@@ -19,7 +19,6 @@
 #include "http/reply.h"
 
 enum {
-	REQUESTS_MAX = 200, /* in all */
 	DELAY_MAX = 60000,
 	TARGET_MAX = 1024,
 };
@@ -101,10 +100,10 @@ static const char *judge_group(const struct group *group, size_t requests)
 {
 	const char *problem;
 
-	if (group->times < 1 || group->times > REQUESTS_MAX)
+	if (group->times < 1 || group->times > BURST_MAX)
 		return "ensure this is sent at least once and at most 200 times";
 	problem = judge_target(group->target);
-	if (!problem && requests > REQUESTS_MAX)
+	if (!problem && requests > BURST_MAX)
 		return "ensure there are at most 200 requests in all";
 	return problem;
 }
@@ -224,7 +223,7 @@ static void on_done(void *arg)
 
 	reply_volley(b->req, b->volley);
 	volley_drop(b->volley);
-	task_end(&b->task);
+	task_end(&b->task, 0);
 }
 
 /* The client has gone, or the volley could not begin. */
@@ -236,9 +235,9 @@ static void cancel(struct task *task)
 static void fire(struct request *req, struct burst *b)
 {
 	b->req = req;
-	task_begin(&req->co, &b->task, cancel);
+	task_begin(&req->co, &b->task, cancel, NULL);
 	if (volley_fire(b->volley, admin_front(), on_done, b))
-		req->co.refused = true;
+		coroutine_fail(&req->co, -ENOMEM);
 }
 
 void burst(struct request *req)

@@ -101,12 +101,29 @@ static void append_routes(struct buffer *out, const struct worker_state *worker)
 	buffer_append_text(out, "}");
 }
 
+/* As it stands before a target: without the '/' that ends it. */
+static void append_prefix(struct buffer *out, const struct worker_state *worker)
+{
+	char prefix[BOARD_PATH];
+	size_t len = strlen(worker->prefix);
+
+	memcpy(prefix, worker->prefix, sizeof(prefix));
+	if (len)
+		prefix[len - 1] = '\0';
+	buffer_append_text(out, ",\"prefix\":");
+	if (len)
+		status_string(out, prefix);
+	else
+		buffer_append_text(out, "null");
+}
+
 static void append_worker(struct buffer *out, const struct worker_state *worker, bool with_routes)
 {
 	buffer_append_text(out, "{\"name\":");
 	status_string(out, worker->name);
 	buffer_append_text(out, ",\"pool\":");
 	status_string(out, worker->pool);
+	append_prefix(out, worker);
 	buffer_format(out, ",\"number\":%" PRIu64 ",\"engine\":", worker->number);
 	status_string(out, worker->engine);
 	buffer_format(out,
@@ -167,8 +184,10 @@ void status(struct request *req)
 		reply_text(req, 200, "text/plain; charset=utf-8", &out);
 	} else {
 		clock_gettime(CLOCK_REALTIME, &now);
-		buffer_format(&out, "{\"now\":%lld.%06ld,\"slow_callback\":%.3f,\"workers\":",
-			      (long long)now.tv_sec, now.tv_nsec / 1000, admin_slow());
+		buffer_format(
+			&out,
+			"{\"now\":%lld.%06ld,\"slow_callback\":%.3f,\"burst\":%d,\"workers\":",
+			(long long)now.tv_sec, now.tv_nsec / 1000, admin_slow(), BURST_MAX);
 		status_json(&out, &workers, true);
 		buffer_append_text(&out, "}");
 		reply_text(req, 200, "application/json", &out);

@@ -1,7 +1,5 @@
-#include "await/await.h"
-#include "guide/endpoints.h"
-#include "guide/tasks.h"
-#include "http/reply.h"
+#include "endpoints.h"
+#include "tasks.h"
 
 /* GET /async/await-many: asyncio.gather. Takes as long as the longest sleep. */
 void async_await_many(struct request *req)

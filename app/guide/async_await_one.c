@@ -1,7 +1,5 @@
-#include "await/await.h"
-#include "guide/endpoints.h"
-#include "guide/tasks.h"
-#include "http/reply.h"
+#include "endpoints.h"
+#include "tasks.h"
 
 /* GET /async/await-one: asyncio.sleep. The loop serves everybody else meanwhile. */
 void async_await_one(struct request *req)

@@ -1,6 +1,5 @@
-#include "guide/endpoints.h"
-#include "guide/tasks.h"
-#include "http/reply.h"
+#include "endpoints.h"
+#include "tasks.h"
 
 /* GET /async/bad-blocking: time.sleep in an async handler. BAD, and here to be seen: there is no
  * AWAIT, so the loop stands still and everybody on this worker waits. */

@@ -1,9 +1,7 @@
 #include <string.h>
 
-#include "await/await.h"
-#include "guide/endpoints.h"
-#include "guide/tasks.h"
-#include "http/reply.h"
+#include "endpoints.h"
+#include "tasks.h"
 
 struct squares {
 	int64_t n;

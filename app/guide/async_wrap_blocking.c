@@ -1,7 +1,5 @@
-#include "await/await.h"
-#include "guide/endpoints.h"
-#include "guide/tasks.h"
-#include "http/reply.h"
+#include "endpoints.h"
+#include "tasks.h"
 
 static void sleep_on_thread(void *wait)
 {

@@ -2,10 +2,9 @@
 #ifndef LANES_GUIDE_ENDPOINTS_H
 #define LANES_GUIDE_ENDPOINTS_H
 
-#include "http/input.h"
-#include "http/router.h"
+#include <lanes.h>
 
-extern const struct routes endpoints;
+extern const struct application guide;
 
 struct wait {
 	double seconds; /* 0 to 60 */

@@ -1,4 +1,4 @@
-#include "guide/endpoints.h"
+#include "endpoints.h"
 
 static const struct field one_wait[] = {
 	QUERY(NUMBER, struct wait, seconds, .ge = LIMIT(0), .le = LIMIT(60),
@@ -18,13 +18,13 @@ static const struct field how_many[] = {
 };
 
 static const struct route list[] = {
-	ASYNC("/", root),
-	SYNC("/sync/noawait", sync_noawait, .input = INPUT(one_wait)),
-	ASYNC("/async/await-one", async_await_one, .input = INPUT(one_wait)),
-	ASYNC("/async/await-many", async_await_many, .input = INPUT(many_waits)),
-	ASYNC("/async/wrap-blocking", async_wrap_blocking, .input = INPUT(one_wait)),
-	ASYNC("/async/bad-blocking", async_bad_blocking, .input = INPUT(one_wait)),
-	ASYNC("/async/cpu-bound", async_cpu_bound, .input = INPUT(how_many)),
+	GET("/", ASYNC, root),
+	GET("/sync/noawait", SYNC, sync_noawait, .input = INPUT(one_wait)),
+	GET("/async/await-one", ASYNC, async_await_one, .input = INPUT(one_wait)),
+	GET("/async/await-many", ASYNC, async_await_many, .input = INPUT(many_waits)),
+	GET("/async/wrap-blocking", ASYNC, async_wrap_blocking, .input = INPUT(one_wait)),
+	GET("/async/bad-blocking", ASYNC, async_bad_blocking, .input = INPUT(one_wait)),
+	GET("/async/cpu-bound", ASYNC, async_cpu_bound, .input = INPUT(how_many)),
 };
 
-const struct routes endpoints = {list, sizeof(list) / sizeof(list[0])};
+const struct application guide = {.routes = ROUTES(list)};

@@ -1,6 +1,5 @@
-#include "guide/endpoints.h"
-#include "guide/tasks.h"
-#include "http/reply.h"
+#include "endpoints.h"
+#include "tasks.h"
 
 /* GET /sync/noawait: a plain blocking function. It runs on a thread of the blocking pool, as
  * FastAPI runs `def`, so the loop stays free and the limit is the number of threads. */

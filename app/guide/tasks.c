@@ -1,10 +1,8 @@
-#include "guide/tasks.h"
+#include "tasks.h"
 
 #include <errno.h>
 #include <string.h>
 #include <time.h>
-
-#include "http/reply.h"
 
 void blocking_io_task(double seconds)
 {

@@ -2,10 +2,9 @@
 #ifndef LANES_GUIDE_TASKS_H
 #define LANES_GUIDE_TASKS_H
 
-#include <stdint.h>
+#include <lanes.h>
 
-#include "http/input.h"
-#include "http/number.h"
+#include <stdint.h>
 
 /* time.sleep(): holds its thread, and nobody else can use it. Any thread. */
 void blocking_io_task(double seconds);

@@ -2,12 +2,12 @@
 
 import {el, setText} from './dom.js';
 import {exerciseSection} from './exercises/exercise.js';
-import {EXERCISES} from './exercises/exercises.js';
+import {EXERCISES, POOLS} from './exercises/exercises.js';
 import {Lab} from './exercises/lab.js';
 import {Clock} from './feed/clock.js';
 import {Feed} from './feed/feed.js';
 import {History} from './feed/history.js';
-import {byPool} from './feed/pools.js';
+import {byPool, prefer} from './feed/pools.js';
 import {Sender} from './feed/sender.js';
 import {System} from './feed/system.js';
 import {Banner} from './panels/banner.js';
@@ -29,13 +29,26 @@ const banner = new Banner(history, sender, clock);
 const live = new LiveLanes(history, clock, sender);
 const find = (id) => document.getElementById(id);
 
+prefer(POOLS);
 feed.addEventListener('message', ({detail}) => {
 	clock.heard(detail.t);
 	history.apply(detail);
-	banner.update();
-	live.offer(new Set(living().map(({pool}) => pool)));
-	setText(find('running'), running());
+	tell();
 });
+
+// Once for each picture of the browser, however many messages came meanwhile.
+let isDue = false;
+function tell() {
+	if (!isDue)
+		requestAnimationFrame(() => {
+			isDue = false;
+			banner.update();
+			live.offer(new Set(living().map(({pool}) => pool)));
+			setText(find('running'), running());
+		});
+	isDue = true;
+}
+
 feed.addEventListener('state', ({detail: {state, retry}}) => {
 	const text = {connecting: 'Connecting …', live: 'Live', lost: `Connection lost, next try in ${Math.ceil(retry / 1000)} s`}[state];
 	find('feed').dataset.state = state;
@@ -49,7 +62,7 @@ setInterval(() => banner.connected || banner.update(), AGEING);
 
 // A job of a "def" handler may be the first that is heard of its request.
 system.addEventListener('change', () => {
-	for (const [path, kind] of system.routes)
+	for (const [path, kind] of system.kinds)
 		if (kind === 'sync')
 			history.pooled.add(path);
 });

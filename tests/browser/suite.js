@@ -11,9 +11,9 @@ const execute = promisify(execFile);
 export const tests = [];
 export const world = {system: null, browser: null, debugging: 0, workers: 1};
 
-// everywhere: with each number of workers, not only with one.
-export function test(name, run, {everywhere = false} = {}) {
-	tests.push({name, run, everywhere});
+// everywhere: with each number of workers, not only with one; alone: nothing else may use the machine.
+export function test(name, run, {everywhere = false, alone = false} = {}) {
+	tests.push({name, run, everywhere, alone});
 }
 
 export async function withPage(options, run) {
@@ -58,8 +58,9 @@ export async function shell(line) {
 }
 
 export async function violations(page) {
-	await page.evaluate(axeSource);
-	const {violations: found} = await page.evaluate(() => window.axe.run());
+	if (!await page.evaluate(() => 'axe' in window))
+		await page.evaluate(axeSource);
+	const {violations: found} = await page.evaluate(() => window.axe.run({resultTypes: ['violations']}));
 	return found.map(({id, nodes}) => `${id}: ${nodes.map((node) => node.html.slice(0, 120)).join(' | ')}`);
 }
 
@@ -67,6 +68,10 @@ export async function showTab(page, id) {
 	await page.locator(`#tab-${id}`).click();
 	await page.locator(`#${id}`).waitFor();
 }
+
+// What the page says when it has written down what it has heard.
+export const said = (page, selector) => page.evaluate((what) => new Promise((resolve) => requestAnimationFrame(
+	() => resolve(document.querySelector(what).textContent))), selector);
 
 // Ends the live feed, so that only what a test plays is there.
 export async function mute(page) {

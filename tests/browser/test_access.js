@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 
-import {after, exercise, get, showTab, test, violations, withPage, world} from './suite.js';
+import {after, exercise, get, mute, showTab, test, violations, withPage, world} from './suite.js';
 
 const IDS = ['together', 'gather', 'blocking', 'processes'];
 
@@ -10,15 +10,48 @@ const openAll = (page) => page.evaluate(() => document.querySelectorAll('details
 	details.open = true;
 }));
 
-// Every step of every exercise, and the other tabs with what they show.
-async function clean(page) {
-	const fine = async (step) => assert.deepEqual(await violations(page), [], step);
+const looks = {
+	light: {colorScheme: 'light'},
+	dark: {colorScheme: 'dark'},
+	'forced colours': {forcedColors: 'active'},
+	'reduced motion': {reducedMotion: 'reduce'},
+	'200 % zoom': {size: {width: 640, height: 430, deviceScaleFactor: 2, mobile: false}},
+};
+
+// Every step of every exercise, and the other tabs with what they show, each in all looks.
+test('no accessibility violation, in any look', () => withPage({}, async (page) => {
+	const devtools = await page.context().newCDPSession(page);
+	const as = async ({size, ...media}) => {
+		await page.emulateMedia({colorScheme: null, forcedColors: null, reducedMotion: null, ...media});
+		await devtools.send('Emulation.setDeviceMetricsOverride', size ?? {width: 1280, height: 860, deviceScaleFactor: 1, mobile: false});
+	};
+	const fine = async (step) => {
+		for (const [name, look] of Object.entries(looks)) {
+			await as(look);
+			assert.deepEqual(await violations(page), [], `${step}, ${name}`);
+		}
+		await as({});
+	};
+	// A round runs until it has been looked at.
+	let looked = null;
+	await page.route('**/burst?*', async (route) => {
+		const response = await route.fetch();
+		await looked;
+		await route.fulfill({response});
+	});
 	await fine('at first');
 	for (const id of IDS) {
-		const section = page.locator(`#exercise-${id}`);
-		await section.locator('input').first().check();
+		const first = page.locator(`#exercise-${id} input`).first();
+		await first.check();
 		await fine(`${id}, predicted`);
-		await exercise(page, id, await section.locator('input').first().getAttribute('value'), () => fine(`${id}, while it runs`));
+		let release;
+		looked = new Promise((resolve) => {
+			release = resolve;
+		});
+		await exercise(page, id, await first.getAttribute('value'), async () => {
+			await fine(`${id}, while it runs`);
+			release();
+		});
 		await fine(`${id}, done`);
 	}
 	await openAll(page);
@@ -35,21 +68,12 @@ async function clean(page) {
 	await page.waitForFunction(() => document.querySelectorAll('#contrast section').length === 2);
 	await openAll(page);
 	await fine('contrast');
-	const held = get('/async/bad-blocking?seconds=1.5');
+	await mute(page);
+	await page.evaluate(() => window.lanes.feed.accept({t: 5e6, spans: [], workers: [{name: 'loop-1', pool: 'loop', engine: 'loop', pid: 1, in_flight: 20,
+		loop: {held: 1.6, request: {serial: 87, route: '/async/bad-blocking', for: 1.6}}, pools: {}}]}));
 	await page.waitForSelector('.holds.now');
 	await fine('a loop is held');
-	await held;
-}
-
-const looks = {
-	light: {colorScheme: 'light'},
-	dark: {colorScheme: 'dark'},
-	'forced colours': {forcedColors: 'active'},
-	'reduced motion': {reducedMotion: 'reduce'},
-	'200 % zoom': {viewport: {width: 640, height: 430}, deviceScaleFactor: 2},
-};
-for (const [name, options] of Object.entries(looks))
-	test(`no accessibility violation, ${name}`, () => withPage(options, clean));
+}));
 
 // Presses a key until the focus is there.
 async function reach(page, selector, key = 'Tab') {
@@ -130,6 +154,39 @@ for (const [width, height] of [[1080, 800], [1024, 768], [390, 844]])
 		}
 	}), {everywhere: true});
 
+for (const [width, size] of [[390, 16], [390, 32], [1280, 16]])
+	test(`what is measured under load can be read, ${width} pixels wide, text of ${size}`, () => withPage({viewport: {width, height: 844}}, async (page) => {
+		await page.evaluate((pixels) => {
+			document.documentElement.style.fontSize = `${pixels}px`;
+			const {fillText: fill, clearRect: clear} = CanvasRenderingContext2D.prototype;
+			window.pictures = [[]]; // what is written in each; the last is being drawn
+			CanvasRenderingContext2D.prototype.clearRect = function (...box) {
+				if (this.canvas.closest('.live'))
+					window.pictures.push([]);
+				clear.apply(this, box);
+			};
+			CanvasRenderingContext2D.prototype.fillText = function (text, x, y) {
+				window.pictures.at(-1).push({text, y, room: this.canvas.clientWidth - x - (this.textAlign === 'left' ? this.measureText(text).width : 0)});
+				fill.call(this, text, x, y);
+			};
+		}, size);
+		await mute(page);
+		await page.evaluate(() => {
+			const worker = {name: 'loop-1', pool: 'loop', engine: 'loop', pid: 1, in_flight: 40, loop: {held: null, request: null}, pools: {}};
+			for (let i = 0; i < 9; i++)
+				window.lanes.feed.accept({t: 1e6 + i * 100, lost: 0, spans: [], workers: [worker],
+					buckets: [{w: 'loop-1', from: 1e6 + i * 100 - 100, to: 1e6 + i * 100, answers: 185, busy: 0.43, in_flight: 40, p50: 25, p99: 250}]});
+		});
+		const begun = await page.evaluate(() => window.pictures.length);
+		await page.waitForFunction((n) => window.pictures.length > n + 3, begun); // the first does not know yet how wide it is
+		const facts = (await page.evaluate(() => window.pictures.at(-2))).filter(({text: line}) => / busy|in flight|requests\/s|p50|p99/.test(line));
+		const text = facts.map((line) => line.text).join(' · ');
+		assert.equal(text, '43 % busy · 40 in flight · 1850 requests/s · p50 ≤ 25 ms · p99 ≤ 250 ms');
+		assert.ok(facts.every(({room}) => room >= 0), JSON.stringify(facts));
+		assert.equal(new Set(facts.map(({y}) => y)).size, facts.length, 'none over another');
+		assert.ok(size > 16 || facts.length === (width < 1280 ? 2 : 1), `${facts.length} lines`);
+	}));
+
 test('forced colours: one tab looks selected', () => withPage({forcedColors: 'active'}, async (page) => {
 	const looksOf = (id) => page.locator(`#tab-${id}`).evaluate((tab) => {
 		const {backgroundColor, borderBottomColor} = getComputedStyle(tab);
@@ -160,6 +217,7 @@ test('without JavaScript: what is true, and no promise', async () => {
 	const text = await page.locator('body').innerText();
 	assert.ok(!/Connecting|8080/.test(text), text);
 	assert.match(text, /needs JavaScript/);
+	assert.ok(!await page.getByRole('heading', {name: 'Live'}).isVisible(), 'no empty box');
 	await page.getByRole('link', {name: '/async/await-one'}).click();
 	assert.match(await page.locator('body').innerText(), /async_io_task/);
 	await context.close();

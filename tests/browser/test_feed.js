@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 
 import {open} from './browser.js';
-import {after, exercise, get, mute, showTab, test, withPage, world} from './suite.js';
+import {after, exercise, get, mute, said, showTab, test, withPage, world} from './suite.js';
 
 // Requests that the admin worker has, besides the one that asks.
 async function streams() {
@@ -99,16 +99,18 @@ test('messages with missing fields are endured', () => withPage({}, async (page)
 test('the banner: "Nobody waited" only if nobody did', () => withPage({}, async (page) => {
 	await mute(page);
 	// A hold of exercise-1 by request 1 from 0 to 2 s, and what is told of others.
-	const says = (spans, {free = true, message = {}} = {}) => page.evaluate(({others, ended, more}) => {
-		const {feed, history} = window.lanes;
-		history.clear();
-		const t = 5e6;
-		const workers = (held) => [{name: 'exercise-1', pool: 'exercise', engine: 'loop', pid: 1, in_flight: 1, loop: {held, request: null}, pools: {}}];
-		feed.accept({t: t - 100, workers: workers(null), spans: []});
-		feed.accept({t: t + 2050, workers: workers(ended ? null : 0.05), spans: [{w: 'exercise-1', k: 'loop', s: t, d: 2000, r: 1, p: '/async/bad-blocking', c: 200},
-			...others.map((span) => ({w: 'exercise-1', p: '/async/await-one', ...span, s: t + span.s}))], ...more});
-		return document.querySelector('.holding').textContent;
-	}, {others: spans, ended: free, more: message});
+	const says = async (spans, {free = true, message = {}} = {}) => {
+		await page.evaluate(({others, ended, more}) => {
+			const {feed, history} = window.lanes;
+			history.clear();
+			const t = 5e6;
+			const workers = (held) => [{name: 'exercise-1', pool: 'exercise', engine: 'loop', pid: 1, in_flight: 1, loop: {held, request: null}, pools: {}}];
+			feed.accept({t: t - 100, workers: workers(null), spans: []});
+			feed.accept({t: t + 2050, workers: workers(ended ? null : 0.05), spans: [{w: 'exercise-1', k: 'loop', s: t, d: 2000, r: 1, p: '/async/bad-blocking', c: 200},
+				...others.map((span) => ({w: 'exercise-1', p: '/async/await-one', ...span, s: t + span.s}))], ...more});
+		}, {others: spans, ended: free, more: message});
+		return said(page, '.holding');
+	};
 	assert.match(await says([]), /All loops are free\. Last held: exercise-1 for 2\.00 s by request 1 of exercise-1 .* Nobody waited\.$/);
 	assert.match(await says([{k: 'queue', s: 300, d: 1700, r: 2}]), /It kept waiting: request 2 of exercise-1 \/async\/await-one \(1\.70 s\)\.$/);
 	assert.match(await says([{k: 'await', s: -500, d: 770, r: 2}, {k: 'ready', s: 270, d: 1730, r: 2}]), /It kept waiting: request 2 .* \(1\.73 s\)\.$/);
@@ -119,7 +121,7 @@ test('the banner: "Nobody waited" only if nobody did', () => withPage({}, async 
 
 test('the banner: holds that follow one another are one to those who wait', () => withPage({}, async (page) => {
 	await mute(page);
-	const text = await page.evaluate(() => {
+	await page.evaluate(() => {
 		const {feed, history} = window.lanes;
 		history.clear();
 		const t = 5e6;
@@ -128,23 +130,61 @@ test('the banner: holds that follow one another are one to those who wait', () =
 		const wait = (r) => ({w: 'exercise-1', k: 'queue', s: t, d: (r - 1) * 500, r, p: '/async/bad-blocking'});
 		feed.accept({t: t - 100, workers: [worker], spans: []});
 		feed.accept({t: t + 3100, workers: [worker], spans: [hold(1), wait(2), hold(2), wait(3), hold(3)]});
-		return document.querySelector('.holding').textContent;
 	});
-	assert.match(text, /Last held: exercise-1 for 1\.50 s by 3 requests after one another, request 1 of .* to request 3 of .* They kept waiting: request 3 of exercise-1 \/async\/bad-blocking \(998 ms\) and request 2 of exercise-1 \/async\/bad-blocking \(499 ms\)\.$/);
+	assert.match(await said(page, '.holding'), /Last held: exercise-1 for 1\.50 s by 3 requests after one another, request 1 of .* to request 3 of .* They kept waiting: request 3 of exercise-1 \/async\/bad-blocking \(998 ms\) and request 2 of exercise-1 \/async\/bad-blocking \(499 ms\)\.$/);
 }));
 
 test('the banner: of many short ones, none is to blame', () => withPage({}, async (page) => {
 	await mute(page);
 	await page.evaluate(() => window.lanes.feed.accept({t: 5e6, spans: [], workers: [{name: 'loop-1', pool: 'loop', engine: 'loop', pid: 1, in_flight: 20,
 		loop: {held: 1.6, request: {serial: 87, route: '/async/bad-blocking', for: 0.05}}, pools: {}}]}));
-	assert.match(await page.locator('.holding').innerText(), /^loop-1 has been held for 1\.60 s, now by request 87 of loop-1 /);
+	assert.match(await said(page, '.holding'), /^loop-1 has been held for 1\.60 s, now by request 87 of loop-1 /);
 }));
 
-test('the banner: in flight as measured', () => withPage({}, async (page) => {
+test('the banner: many short ones that held the loop together are told afterwards, once', () => withPage({}, async (page) => {
+	await get('/burst?n=30&path=/exercise/async/bad-blocking%3Fseconds=0.05');
+	await page.waitForFunction(() => /^All loops are free\. Last held: exercise-1 /.test(document.querySelector('.holding').textContent));
+	const text = await page.locator('.holding').innerText();
+	const [, length] = /Last held: exercise-1 for ([\d.]+) s by many requests after one another, request \d+ of exercise-1 \/async\/bad-blocking to request \d+ of exercise-1 \/async\/bad-blocking\. They kept waiting: request \d+ of exercise-1 \/async\/bad-blocking \([\d.]+ s\).*\d+ more\./.exec(text) ?? assert.fail(text);
+	assert.ok(length > 1 && length < 3, length);
+	await page.locator('.past summary').click();
+	assert.match(await page.locator('.past li').first().innerText(), /^exercise-1: many requests/);
+}));
+
+// The banner, after messages of loop-1 a tenth of a second apart: [seconds that the loop is held, the
+// serial and seconds of the request it runs, spans, buckets].
+const heldAfter = async (page, turns) => {
+	await page.evaluate((list) => {
+		const {feed, history} = window.lanes;
+		history.clear();
+		list.forEach(([held, request, spans = [], buckets = []], i) => feed.accept({t: 5e6 + i * 100, lost: 0,
+			spans: spans.map(([r, s, d]) => ({w: 'loop-1', k: 'loop', s: 5e6 + s, d, r, p: '/async/bad-blocking', c: 200})),
+			buckets: buckets.map((busy) => ({w: 'loop-1', from: 5e6 + (i - 1) * 100, to: 5e6 + i * 100, answers: 80, busy, in_flight: 9, p50: 1, p99: 60})),
+			workers: [{name: 'loop-1', pool: 'loop', engine: 'loop', pid: 1, in_flight: 9, pools: {},
+				loop: {held, request: request && {serial: request[0], route: '/async/bad-blocking', for: request[1]}}}]}));
+	}, turns);
+	return said(page, '.holding');
+};
+
+test('the banner: a turn that held the loop ends with its last run', () => withPage({}, async (page) => {
+	await mute(page);
+	const turn = [[null], [0.05, [1, 0.01], [[7, 20, 5]]], [0.15, [3, 0.03], [[1, 90, 39.8], [2, 130, 40]]], [null, null, [[3, 170, 40], [4, 210.2, 40], [9, 270, 5]]]];
+	assert.match(await heldAfter(page, turn), /Last held: loop-1 for 200 ms by many requests after one another, request 1 of loop-1 \S+ to request 4 of loop-1 \S+\./);
+	const one = [[null], [0.15, [1, 0.14]], [0.25, [1, 0.24]], [null, null, [[6, -50, 9.8], [1, -40, 290], [2, 250.1, 10]]]];
+	assert.match(await heldAfter(page, one), /Last held: loop-1 for 310 ms by request 1 of loop-1 \S+\. /);
+}));
+
+test('the banner: under load, too, a turn of many short ones is told', () => withPage({}, async (page) => {
+	await mute(page);
+	const load = [[null], [0.09, [51, 0.01], [], [0.9]], [0.19, [53, 0.03], [], [1]], [0.29, [55, 0.02], [], [1]], [null, null, [], [0.2]], [null]];
+	assert.match(await heldAfter(page, load), /Last held: loop-1 for 290 ms by many requests after one another, request 51 of loop-1 \S+ to request 55 of loop-1 \S+\. Short waits were not recorded meanwhile\.$/);
+}));
+
+test('the banner: in flight as measured, and who is not', () => withPage({}, async (page) => {
 	await mute(page);
 	await page.evaluate(() => window.lanes.feed.accept({t: 5e6, spans: [], workers: [{name: 'loop-1', pool: 'loop', engine: 'loop', pid: 1, in_flight: 41,
 		loop: {held: 0.5, request: {serial: 3, route: '/async/bad-blocking', for: 0.5}}, pools: {}}]}));
-	assert.match(await page.locator('.holding').innerText(), /^loop-1 has been held for 500 ms by request 3 of loop-1 .*, with 40 other requests in flight on it\./);
+	assert.match(await said(page, '.holding'), /^loop-1 has been held for 500 ms by request 3 of loop-1 .*, with 40 others in flight; who is not read yet is not counted\./);
 }));
 
 test('the server is stopped and started under the page', () => withPage({}, async (page) => {
@@ -153,8 +193,20 @@ test('the server is stopped and started under the page', () => withPage({}, asyn
 	assert.match(await page.locator('#feed').innerText(), /Connection lost, next try in \d+ s/);
 	await page.waitForFunction(() => /^The connection is gone. What is shown is .* old/.test(document.querySelector('.holding').textContent));
 	assert.ok(await page.locator('.holds.away').isVisible());
+	const written = () => page.evaluate(() => new Promise((resolve) => {
+		const fill = CanvasRenderingContext2D.prototype.fillText;
+		CanvasRenderingContext2D.prototype.fillText = function (text, ...at) {
+			if (/^now$|^last heard|^stopped$/.test(text)) {
+				CanvasRenderingContext2D.prototype.fillText = fill;
+				resolve(text);
+			}
+			fill.call(this, text, ...at);
+		};
+	}));
+	assert.match(await written(), /^last heard \d+ s ago$/, 'the axis does not end now');
 	await world.system.up({WORKERS: '2'});
 	await page.waitForSelector('#feed[data-state="live"]');
+	assert.equal(await written(), 'now');
 	await page.waitForFunction(() => /\b2 loop/.test(document.querySelector('#running').textContent));
 	assert.equal((await exercise(page, 'blocking', 'bad')).right, 'bad');
 	await world.system.down();
@@ -162,12 +214,29 @@ test('the server is stopped and started under the page', () => withPage({}, asyn
 }));
 
 test('the page knows the application from the server alone', () => withPage({}, async (page) => {
-	await page.waitForFunction(() => window.lanes.system.routes.size > 0); // what it has asked for itself
-	await page.evaluate(() => window.lanes.system.accept({slow_callback: 0.5, workers: [{pool: 'loop', routes: {'/mine': {kind: 'async'}, '/yours': {kind: 'sync'}}}, {pool: 'admin', routes: {'/secret': {kind: 'async'}}}]}));
-	assert.equal(JSON.parse(await get('/status')).slow_callback, 0.1);
+	await page.waitForFunction(() => window.lanes.system.kinds.size > 0); // what it has asked for itself
+	await page.evaluate(() => {
+		const routes = {'/mine': {kind: 'async'}, '/yours': {kind: 'sync'}};
+		const {feed, history, system} = window.lanes;
+		system.accept({slow_callback: 0.5, workers: [{pool: 'exercise', prefix: '/exercise', routes}, {pool: 'exercise-prefork', prefix: '/exercise/prefork', routes},
+			{pool: 'far', prefix: '/far/away', routes: {'/theirs': {kind: 'sync'}}}, {pool: 'admin', prefix: null, routes: {'/secret': {kind: 'async'}}}]});
+		feed.accept({t: history.now + 1, workers: [{name: 'far-1', pool: 'far', prefix: '/far/away', engine: 'loop', pid: 1, loop: {}, pools: {blocking: {limit: 7}}},
+			{name: 'eye-1', pool: 'eye', prefix: null, engine: 'loop', pid: 2, loop: {}, pools: {}}], spans: []});
+	});
+	const said = JSON.parse(await get('/status'));
+	assert.deepEqual([said.slow_callback, said.burst], [0.1, 200]);
 	await showTab(page, 'try');
 	assert.deepEqual(await page.locator('#try select[name="endpoint"] option').allTextContents(), ['/mine', '/yours']);
 	assert.ok(await page.evaluate(() => window.lanes.history.pooled.has('/yours')));
-	assert.deepEqual(await page.locator('#try select[name="pool"] option').allTextContents(), ['exercise', 'exercise-prefork', 'loop', 'prefork', 'cpu']);
+	const pool = page.locator('#try select[name="pool"]');
+	await page.waitForFunction(() => document.querySelector('#try select[name="pool"] option[value="far"]'));
+	assert.deepEqual(await pool.locator('option').allTextContents(), ['exercise', 'exercise-prefork', 'loop', 'cpu', 'far', 'prefork'], 'by the path that leads to them');
+	await pool.selectOption('far');
+	assert.deepEqual(await page.locator('#try select[name="endpoint"] option').allTextContents(), ['/theirs']);
+	assert.match(await page.locator('#try .curl code').innerText(), /^curl -i 'http:\S+\d\/far\/away\/theirs'$/);
+	assert.match(await page.locator('#try').innerText(), /far: 1 loop, each with 7 threads/);
+	await showTab(page, 'contrast');
+	assert.deepEqual(await page.locator('#contrast select[name="endpoint"] option').allTextContents(), ['/mine', '/yours'], 'those of both pools');
+	assert.ok(await page.locator('#contrast input[name="seconds"]').isDisabled(), 'nobody knows how to tell them');
 	assert.equal(await page.evaluate(async () => (await import('/lanes/feed/kinds.js')).HOLD), 500);
 }));

@@ -22,4 +22,4 @@ for (const device of ['desktop', 'mobile'])
 		console.log(`     ${Object.entries(scores).map(([id, score]) => `${id} ${score}`).join(', ')}`);
 		assert.deepEqual(new Set(Object.values(scores)), new Set([100]));
 		assert.equal(Object.keys(scores).length, 4);
-	});
+	}, {alone: true});

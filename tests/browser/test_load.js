@@ -4,6 +4,8 @@ import assert from 'node:assert/strict';
 
 import {get, mute, test, withPage} from './suite.js';
 
+const alone = {alone: true};
+
 test('real load is measured', () => withPage({}, async (page) => {
 	const until = Date.now() + 6000;
 	const client = async () => {
@@ -18,7 +20,7 @@ test('real load is measured', () => withPage({}, async (page) => {
 		const [busy, inFlight, rate] = (await row.locator('td').allTextContents()).map(parseFloat);
 		assert.ok(busy > 0 && busy < 90 && inFlight <= 24 && rate > 300 && rate < 2400, `${busy} ${inFlight} ${rate}`);
 	})()]);
-}));
+}), alone);
 
 // Plays messages as the server sends them at 2,000 requests/s to eight workers, as they are due.
 const playLive = (page, seconds) => page.evaluate((length) => new Promise((resolve) => {
@@ -66,13 +68,18 @@ test('2,000 requests/s at 8 workers cost the tab under a fifth of a core, at 30 
 	console.log(`     ${(share * 100).toFixed(1)} % of a core, ${rate.toFixed(1)} pictures a second`);
 	assert.ok(share < 0.4, `${share} of a core`); // it is under 0.2 where nobody else uses the machine
 	assert.ok(rate > 20, `${rate} pictures a second`);
-}));
+}), alone);
 
 test('60 minutes of feed at 1,000 requests/s do not grow the page', () => withPage({}, async (page) => {
 	const devtools = await page.context().newCDPSession(page);
-	const heap = async () => {
-		await devtools.send('HeapProfiler.collectGarbage');
-		return (await devtools.send('Runtime.getHeapUsage')).usedSize;
+	const heap = async () => { // what is left when it is collected thrice: a picture may hold some for a while
+		let least = Infinity;
+		for (let i = 0; i < 3; i++) {
+			await page.evaluate(() => new Promise(requestAnimationFrame));
+			await devtools.send('HeapProfiler.collectGarbage');
+			least = Math.min(least, (await devtools.send('Runtime.getHeapUsage')).usedSize);
+		}
+		return least;
 	};
 	await mute(page);
 	// Ten messages a second: half of the time in buckets with the slow ones besides, as at 1,000 requests

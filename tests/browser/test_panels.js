@@ -17,7 +17,7 @@ test('try it: answers with their parts, errors, and nothing but text', () => wit
 	assert.equal(await panel.locator('.answers li[data-status="200"][data-worker="loop-1"]').count(), 3);
 	assert.match(await panel.locator('.answers .head').first().innerText(), /request \d+ of loop-1/);
 	assert.match(await panel.locator('.timing').first().innerText(), /awaiting 2\d\d ms/);
-	assert.match(await panel.locator('.curl code').innerText(), /^curl -sZ .*\/async\/await-one\?seconds=0\.2&_=\[1-3\]'$/);
+	assert.match(await panel.locator('.curl code').innerText(), /^curl -Z --no-progress-meter .*\/async\/await-one\?seconds=0\.2&_=\[1-3\]'$/);
 
 	await panel.locator('input[name="times"]').fill('1');
 	await panel.locator('select[name="pool"]').selectOption('prefork');
@@ -56,7 +56,7 @@ test('try it: twenty at once are at the server at once, and forty threads are th
 	assert.ok(seconds(await send('/async/await-one', 20, 'seconds=1.5')) < 2.2);
 	const limited = await send('/sync/noawait', 50, 'seconds=0.6');
 	assert.ok(seconds(limited) > 1.15 && seconds(limited) < 1.8, limited);
-	assert.match(limited, /10 were queued for a thread, the longest for (5[5-9]|6\d)\d ms/);
+	assert.match(limited, /10 were waiting for a thread, the longest for (5[5-9]|6\d)\d ms/);
 	assert.match(await panel.innerText(), /exercise: 1 loop, each with 40 threads/);
 	const most = await send('/async/await-one', 200, 'seconds=0.5');
 	assert.ok(seconds(most) < 1.5, most);
@@ -83,6 +83,8 @@ test('contrast: both side by side, on one scale, with the threads at work', () =
 	assert.match(processes.text, /Processes 2 Threads 2 /);
 	const [, threads] = await run('/sync/noawait', 5, 'exercise-prefork');
 	assert.match(threads.text, /Threads 6 /, 'five and the loop');
+	const [blocking, cpu] = await run('/async/cpu-bound', 4, 'exercise-prefork');
+	assert.ok(Number(blocking.model) > 0 && Number(cpu.model) > 0, 'as long as it takes, measured');
 	const [, all] = await run('/async/await-one', 20, 'prefork');
 	assert.equal(all.pool, 'loop');
 	assert.match(all.text, new RegExp(`Processes ${world.workers} Threads ${world.workers} `));
@@ -90,7 +92,8 @@ test('contrast: both side by side, on one scale, with the threads at work', () =
 
 test('contrast: disturbed is said', () => withPage({}, async (page) => {
 	await showTab(page, 'contrast');
-	const other = get('/exercise/async/await-one?seconds=8');
+	const other = get('/exercise/async/await-one?seconds=4');
+	await page.locator('#contrast input[name="times"]').fill('2');
 	await page.getByRole('button', {name: 'Run at both'}).click();
 	await page.getByText('Disturbed: run it again').waitFor();
 	await other;

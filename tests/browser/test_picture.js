@@ -42,6 +42,94 @@ test('under load: what was measured, and what was not recorded', () => withPage(
 	assert.match((await row.innerText()).replace(/\s+/g, ' '), /^loop-1 43 % 40 1850 1\.0 ms 3\.0 ms/);
 }));
 
+// How much of a lane of loop-1 has its colour, of the time from the first of these spans, [start, length],
+// to the last; in a picture of ten seconds, a thousand pixels wide. kind: of the lane.
+const coloured = (page, spans, kind) => page.evaluate(async ({list, what, of}) => {
+	const [{layout}, {Lanes}, {paint}] = await Promise.all(['layout', 'lanes', 'paint'].map((name) => import(`/lanes/picture/${name}.js`)));
+	const {feed, history} = window.lanes;
+	history.clear();
+	feed.accept({t: 1e6, lost: 0, spans: [], workers: [of]});
+	feed.accept({t: 1e6 + 9900, lost: 0, workers: [of], spans: list.map(([start, d], r) => ({w: 'loop-1', k: what === 'thread' ? 'pool' : 'loop', s: 1e6 + start, d, r, p: '/', c: 200, pool: 'blocking', th: 0}))});
+	const lanes = new Lanes('test', '');
+	lanes.element.style.width = '1000px';
+	document.body.append(lanes.element);
+	await new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve))); // it has its size
+	const picture = layout(history, 1e6, 1e6 + 10_000);
+	lanes.show(picture);
+	const {top, height} = picture.groups[0].lanes.find((lane) => lane.kind === what);
+	const canvas = lanes.element.querySelector('canvas');
+	const bars = Math.round((list.at(-1)[0] - list[0][0]) / 10_000 * 900);
+	const {data} = canvas.getContext('2d').getImageData(0, top, 1000, height);
+	const swatch = document.createElement('canvas').getContext('2d');
+	swatch.fillStyle = paint.color(what === 'thread' ? 'pool-fill' : 'loop-fill');
+	swatch.fillRect(0, 0, 1, 1);
+	const colour = swatch.getImageData(0, 0, 1, 1).data;
+	let pixels = 0;
+	for (let i = 0; i < data.length; i += 4)
+		pixels += [0, 1, 2].every((c) => Math.abs(data[i + c] - colour[c]) < 30) && data[i + 3] > 200;
+	lanes.element.remove();
+	return pixels / (bars * (height - 3));
+}, {list: spans, what: kind, of: state});
+
+test('many short runs are as high as the loop was busy, not solid', () => withPage({}, async (page) => {
+	await mute(page);
+	const every = (period, length, count) => Array.from({length: count}, (_, i) => [1000 + i * period, length]);
+	for (const kind of ['loop', 'thread']) {
+		const apart = await coloured(page, every(2.5, 0.2, 2000), kind); // 8 %, with pauses
+		assert.ok(apart > 0.04 && apart < 0.16, `${kind}: ${apart}`);
+		const touching = await coloured(page, every(1.2, 0.6, 4000), kind); // 50 %, which become blocks
+		assert.ok(touching > 0.4 && touching < 0.6, `${kind}: ${touching}`);
+	}
+	const long = await coloured(page, every(100, 90, 50), 'loop');
+	assert.ok(long > 0.6, `each of these can be seen: ${long}`);
+}));
+
+test('what was measured is not drawn over, what was told before it is there', () => withPage({}, async (page) => {
+	await mute(page);
+	const run = (r, start, d = 5) => ({w: 'loop-1', k: 'loop', s: 1e6 + start, d, r, p: '/', c: 200});
+	const bucket = (start) => ({w: 'loop-1', from: 1e6 + start, to: 1e6 + start + 100, answers: 90, busy: 0.4, in_flight: 9, p50: 1, p99: 3});
+	const [{lanes}] = await laidOut(page, [{t: 1e6, workers: [state]},
+		{t: 1e6 + 1000, workers: [state], spans: [run(1, 100)]},
+		{t: 1e6 + 1100, workers: [state], spans: [run(2, 1040), run(3, 1070, 150)], buckets: [bucket(1000)]},
+		{t: 1e6 + 3000, workers: [state], spans: [run(4, 2000)]},
+		{t: 1e6 + 3100, workers: [state], buckets: [bucket(3000)]}]);
+	const {blocks} = lanes.find(({kind}) => kind === 'loop');
+	assert.deepEqual(blocks.map(({start}) => start - 1e6), [100, 1070, 2000]);
+}));
+
+test('slow ones: of the time before the load, too, only those that took long', () => withPage({}, async (page) => {
+	await mute(page);
+	const busy = {...state, in_flight: 5};
+	const wait = (r, d) => ({w: 'loop-1', k: 'await', s: 1e6 - 300, d, r, p: '/', c: 200});
+	const begun = (r, start) => ({w: 'loop-1', k: 'loop', s: 1e6 + start, d: 0.1, r, p: '/'});
+	const bucket = {w: 'loop-1', from: 1e6, to: 1e6 + 2000, answers: 900, busy: 0.4, in_flight: 9, p50: 1, p99: 3};
+	const [{lanes}] = await laidOut(page, [{t: 1e6 - 400, workers: [state]},
+		{t: 1e6, workers: [{...busy, loop: {held: 0.001, request: {serial: 7, route: '/', for: 0.001}}}], spans: [wait(1, 20), wait(2, 150), begun(3, -20), begun(4, -200)]},
+		{t: 1e6 + 2000, workers: [busy], buckets: [bucket]}]);
+	assert.deepEqual(lanes.filter(({label}) => label === 'slow ones').length, 1);
+	// 3 and 7 may have ended since, untold; 4 has not: it would have been told.
+	assert.deepEqual(await page.evaluate(async () => {
+		const {layout} = await import('/lanes/picture/layout.js');
+		const {history} = window.lanes;
+		return layout(history, history.now - 10_000, history.now).groups[0].lanes.flatMap(({kind, parts}) => (kind === 'request' ? parts : [])).map(({request}) => request.serial).sort();
+	}), [2, 4]);
+}));
+
+test('the table says how many were answered that it does not have', () => withPage({}, async (page) => {
+	await mute(page);
+	await page.locator('.as-table summary').click();
+	const caption = page.locator('.as-table .requests caption');
+	const one = (r, start, d) => ({w: 'loop-1', k: 'await', s: 1e6 + start, d, r, p: '/', c: 200});
+	const bucket = (start) => ({w: 'loop-1', from: 1e6 + start, to: 1e6 + start + 100, answers: 90, busy: 0.4, in_flight: 9, p50: 1, p99: 3});
+	const calm = [{t: 1e6, workers: [state]}, {t: 1e6 + 100, workers: [state], spans: [one(1, 10, 5)]}];
+	await laidOut(page, calm);
+	await page.waitForFunction(() => document.querySelector('.as-table .requests tbody').children.length === 1);
+	assert.equal(await caption.innerText(), 'Latest requests');
+	await laidOut(page, [...calm, {t: 1e6 + 200, workers: [state], buckets: [bucket(100)]}, {t: 1e6 + 300, workers: [state], spans: [one(9, 50, 220)], buckets: [bucket(200)]}]);
+	await page.waitForFunction(() => document.querySelector('.as-table .requests tbody').children.length === 2);
+	assert.match(await caption.innerText(), /^Latest requests that were told one by one\. 179 others answered meanwhile: under load only those of 100 ms and more are told$/);
+}));
+
 test('spans that were lost are not recorded, not idle', () => withPage({}, async (page) => {
 	await mute(page);
 	const [{unrecorded}] = await laidOut(page, [{t: 1e6, workers: [state]}, {t: 1e6 + 100, workers: [state], lost: 12}, {t: 1e6 + 200, workers: [state]}]);
@@ -119,14 +207,34 @@ test('workers below the picture\'s edge are announced', () => withPage({}, async
 }), {everywhere: true});
 
 test('labels of charts grow with the text', () => withPage({}, async (page) => {
-	const height = () => page.locator('.live .stage > div').evaluate((room) => parseFloat(room.style.height));
-	await page.waitForTimeout(200);
-	const before = await height();
+	await mute(page);
+	await page.evaluate((of) => window.lanes.feed.accept({t: 1e6, spans: [], lost: 0, workers: [of]}), state);
+	const becomes = (height) => page.waitForFunction((pixels) => document.querySelector('.live .stage > div').style.height === pixels, `${height}px`);
+	await becomes(54);
 	await page.evaluate(() => {
 		document.documentElement.style.fontSize = '32px';
 	});
-	await page.waitForTimeout(300);
-	assert.ok(Math.abs(await height() - 2 * before) < 4, `${before} → ${await height()}`);
+	await becomes(108);
+}));
+
+test('heartbeats: as many are drawn as the legend says', () => withPage({}, async (page) => {
+	assert.match(await page.locator('.legend').innerText(), /heartbeat: seen free, ten times a second while anything works, once at rest; drawn where there is room/);
+	await mute(page);
+	const drawn = await page.evaluate(async (of) => {
+		for (let i = 0; i <= 100; i++)
+			window.lanes.feed.accept({t: 1e6 + i * 100, lost: 0, spans: [], workers: [of]});
+		const {paint} = await import('/lanes/picture/paint.js');
+		const {beat} = paint;
+		return new Promise((resolve) => {
+			const at = [];
+			paint.beat = (context, x, y) => {
+				at.push(x);
+				setTimeout(() => resolve(at.filter((each, i) => at.indexOf(each) === i).length));
+				beat.call(paint, context, x, y);
+			};
+		});
+	}, state);
+	assert.ok(drawn > 90, `${drawn} of 10 s`);
 }));
 
 test('a loop is shown as held while it is, with the culprit and who waits', () => withPage({}, async (page) => {

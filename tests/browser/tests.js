@@ -1,59 +1,66 @@
-// The page, clicked through: what it says, and the lanes as its tables have them. The tests are in the
-// modules below. Those that say so run with each number of workers.
+// The page, clicked through: what it says, and the lanes as its tables have them. Cases wait most of the
+// time, so one for each core runs at a time (side.js), the slowest of the last run first; those that
+// measure the machine come last and alone. A test that says so is a case with each number of workers.
 
-import {mkdir} from 'node:fs/promises';
-import {join} from 'node:path';
+import {fork} from 'node:child_process';
+import {readFile, writeFile} from 'node:fs/promises';
+import {availableParallelism} from 'node:os';
+import {fileURLToPath} from 'node:url';
 
-import {launch} from './browser.js';
-import {tests, world} from './suite.js';
-import {freePort, System} from './system.js';
-
-import './test_exercises.js';
-import './test_judge.js';
-import './test_feed.js';
-import './test_picture.js';
-import './test_panels.js';
-import './test_access.js';
-import './test_load.js';
-import './test_lighthouse.js';
+import {tests} from './all.js';
 
 const WORKERS = [1, 2, 8];
+const TIMES = `${process.env.MODULES}/times.json`; // seconds of each case in the last run
 
 const words = process.argv.slice(2);
-const wanted = tests.filter(({name}) => !words.length || words.some((word) => name.includes(word)));
+const times = JSON.parse(await readFile(TIMES, 'utf8').catch(() => '{}'));
+const key = ({name, workers}) => `${name}, WORKERS=${workers}`;
+const cases = tests.filter(({name}) => !words.length || words.some((word) => name.includes(word)))
+	.flatMap(({name, everywhere, alone}) => (everywhere ? WORKERS : WORKERS.slice(0, 1)).map((workers) => ({name, workers, alone})))
+	.sort((a, b) => (times[key(b)] ?? Infinity) - (times[key(a)] ?? Infinity) || 0);
 let passed = 0;
 let failed = 0;
-try {
-	world.system = await System.start();
-	const home = join(world.system.directory, 'home');
-	await mkdir(home);
-	world.debugging = await freePort();
-	world.browser = await launch(home, world.debugging);
-	for (const workers of WORKERS) {
-		const now = wanted.filter(({everywhere}) => everywhere || workers === WORKERS[0]);
-		world.workers = workers;
-		if (now.length && workers !== WORKERS[0]) {
-			await world.system.down();
-			await world.system.up({WORKERS: String(workers), PREFORK_WORKERS: String(Math.max(workers, 2))});
-		}
-		for (const {name, run} of now) {
-			const begin = Date.now();
-			try {
-				await run();
-				passed++;
-				console.log(`ok   browser/${name}, WORKERS=${workers} (${((Date.now() - begin) / 1000).toFixed(1)} s)`);
-			} catch (error) {
-				failed++;
-				console.log(`FAIL browser/${name}, WORKERS=${workers}: ${error.stack}`);
-			}
-		}
-	}
-} catch (error) {
-	failed++;
-	console.log(`FAIL browser: ${error.stack}`);
-} finally {
-	await world.browser?.close();
-	await world.system?.remove();
+
+// Runs a case there.
+function run(side, each) {
+	return new Promise((resolve) => {
+		const over = ({seconds = 0, error}) => {
+			side.off('message', over).off('exit', died);
+			error ? failed++ : passed++;
+			times[key(each)] = seconds;
+			console.log(error ? `FAIL browser/${key(each)}: ${error}` : `ok   browser/${key(each)} (${seconds.toFixed(1)} s)`);
+			resolve();
+		};
+		const died = (status) => over({error: `its process ended with ${status}`});
+		side.on('message', over).on('exit', died);
+		side.connected ? side.send({name: each.name, workers: each.workers}) : died('nothing');
+	});
 }
+
+// Runs cases until none is left: those for the number of workers that are there, then others.
+async function work(side, left) {
+	for (let workers = null; left.length;) {
+		const at = Math.max(left.findIndex((each) => each.workers === workers), 0);
+		const [each] = left.splice(at, 1);
+		workers = each.workers;
+		await run(side, each);
+	}
+}
+
+const end = (side) => new Promise((resolve) => {
+	side.exitCode === null ? side.on('exit', resolve).disconnect() : resolve();
+});
+
+const together = cases.filter(({alone}) => !alone);
+const sides = Array.from({length: Math.max(1, Math.min(availableParallelism(), together.length))},
+	() => fork(fileURLToPath(new URL('side.js', import.meta.url))));
+const begin = Date.now();
+await Promise.all(sides.map((side) => work(side, together)));
+const [first, ...others] = sides;
+await Promise.all(others.map(end));
+await work(first, cases.filter(({alone}) => alone));
+await end(first);
+await writeFile(TIMES, JSON.stringify(times));
+console.log(`${((Date.now() - begin) / 1000).toFixed(0)} s`);
 console.log(`${passed} passed, ${failed} failed`);
 process.exit(failed === 0 && passed > 0 ? 0 : 1);

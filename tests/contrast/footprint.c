@@ -1,67 +1,55 @@
 #include "footprint.h"
 
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/types.h>
 
 #include "../integration/process.h"
+#include "scoreboard/board_reader.h"
 
-enum { PROCESSES = 256 };
-
-/* A worker says on its command line which pool it belongs to. */
-static bool belongs(pid_t pid, const char *pool)
+static long threads_at_work(const struct worker_state *worker)
 {
-	char path[64];
-	char line[1024];
-	char sought[64];
-	size_t len = 0;
-	size_t sought_len = (size_t)snprintf(sought, sizeof(sought), "--pool%c%s", 0, pool) + 1;
-	FILE *file;
+	long count = 1;
 
-	snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
-	file = fopen(path, "re");
-	if (file) {
-		len = fread(line, 1, sizeof(line), file);
-		fclose(file);
-	}
-	return memmem(line, len, sought, sought_len) != NULL;
+	for (int i = 0; i < BOARD_POOLS; i++)
+		count += (long)worker->pools[i].running;
+	return count;
 }
 
-static long anonymous_kb(pid_t pid)
+static struct footprint of_pool(const struct workers *workers, const char *pool)
 {
-	char path[64];
-	char line[256];
-	long kb = 0;
-	FILE *file;
+	struct footprint seen = {0};
 
-	snprintf(path, sizeof(path), "/proc/%d/smaps_rollup", (int)pid);
-	file = fopen(path, "re");
-	while (file && fgets(line, sizeof(line), file))
-		if (sscanf(line, "Pss_Anon: %ld", &kb) == 1)
-			break;
-	if (file)
-		fclose(file);
-	return kb;
+	for (size_t i = 0; i < workers->count; i++) {
+		const struct worker_state *worker = &workers->list[i];
+
+		if (strcmp(worker->pool, pool) != 0)
+			continue;
+		seen.processes++;
+		seen.threads += threads_at_work(worker);
+		seen.kilobytes += (long)(worker->memory / 1024);
+	}
+	return seen;
 }
 
 void footprint_raise(struct footprint *most, const char *run_dir, const char *pool)
 {
-	pid_t pids[PROCESSES];
-	int count = processes_in(run_dir, "lanes", pids, PROCESSES);
-	struct footprint seen = {0};
+	char path[DIRECTORY_SIZE + 32];
+	struct scoreboard board;
+	struct workers workers;
+	struct footprint seen;
 
-	for (int i = 0; i < count && i < PROCESSES; i++) {
-		if (!belongs(pids[i], pool))
-			continue;
-		seen.processes++;
-		seen.threads += process_status(pids[i], "Threads");
-		seen.kilobytes += anonymous_kb(pids[i]);
+	snprintf(path, sizeof(path), "%s/board/scoreboard", run_dir);
+	if (scoreboard_open_to_read(&board, path))
+		return;
+	if (workers_read(&board, &workers) == 0) {
+		seen = of_pool(&workers, pool);
+		workers_free(&workers);
+		if (seen.processes > most->processes)
+			most->processes = seen.processes;
+		if (seen.threads > most->threads)
+			most->threads = seen.threads;
+		if (seen.kilobytes > most->kilobytes)
+			most->kilobytes = seen.kilobytes;
 	}
-	if (seen.processes > most->processes)
-		most->processes = seen.processes;
-	if (seen.threads > most->threads)
-		most->threads = seen.threads;
-	if (seen.kilobytes > most->kilobytes)
-		most->kilobytes = seen.kilobytes;
+	scoreboard_close(&board);
 }

@@ -72,8 +72,8 @@ static struct json_object *as_json(const struct measurement *m)
 	add_count(object, "fullest_worker", (long)m->fullest);
 	add_count(object, "failed", (long)m->failed);
 	add_count(object, "processes", m->footprint.processes);
-	add_count(object, "threads", m->footprint.threads);
-	add_count(object, "memory_kb", m->footprint.kilobytes);
+	add_count(object, "threads_at_work", m->footprint.threads);
+	add_count(object, "memory_resident_kb", m->footprint.kilobytes);
 	return object;
 }
 

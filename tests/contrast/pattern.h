@@ -23,8 +23,8 @@ struct pattern {
 
 enum { PATTERNS = 6 };
 
-/* Those that need no thread come first: a pool's threads stay, and would be counted with the memory
- * of whatever came later. */
+/* Those that need no thread come first: a pool's threads stay, and their memory would be counted
+ * with whatever came later. */
 extern const struct pattern patterns[PATTERNS];
 
 struct burst {

@@ -48,10 +48,10 @@ void table_print(const struct contrast *c, FILE *out)
 	terminal_say(out, 0, 0,
 		     "\nBursts of requests at the same moment, on %d core(s); a loop worker has %d "
 		     "threads for blocking calls. ratio is model / measured. CPU: the fastest of "
-		     "three.\n",
+		     "three. At work: threads. Resident: memory.\n",
 		     c->settings.cores, c->settings.threads);
 	fprintf(out, "  pool        measured     model  ratio   req/s%s\n",
-		terminal_width() >= NARROW ? "  procs threads    memory" : "");
+		terminal_width() >= NARROW ? "  procs at work  resident" : "");
 	for (size_t i = 0; i < c->count; i++) {
 		const struct measurement *m = &c->all[i];
 

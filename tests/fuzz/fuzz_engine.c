@@ -79,22 +79,22 @@ static void mixed(struct request *req)
 }
 
 static const struct route list[] = {
-	ASYNC("/", root),
-	SYNC("/sync", sync_noawait),
-	ASYNC("/one", async_await_one),
-	ASYNC("/many", async_await_many),
-	ASYNC("/wrap", async_wrap_blocking),
-	ASYNC("/bad", async_bad_blocking),
-	ASYNC("/stream", stream_bytes),
-	ASYNC("/large", large),
-	ASYNC("/none", no_answer),
-	ASYNC("/mixed", mixed),
-	ASYNC("/status", status),
-	ASYNC("/metrics", metrics),
-	ASYNC("/trace", chrome_trace),
-	ASYNC("/events", events),
+	GET("/", ASYNC, root),
+	GET("/sync", SYNC, sync_noawait),
+	GET("/one", ASYNC, async_await_one),
+	GET("/many", ASYNC, async_await_many),
+	GET("/wrap", ASYNC, async_wrap_blocking),
+	GET("/bad", ASYNC, async_bad_blocking),
+	GET("/stream", ASYNC, stream_bytes),
+	GET("/large", ASYNC, large),
+	GET("/none", ASYNC, no_answer),
+	GET("/mixed", ASYNC, mixed),
+	GET("/status", ASYNC, status),
+	GET("/metrics", ASYNC, metrics),
+	GET("/trace", ASYNC, chrome_trace),
+	GET("/events", ASYNC, events),
 };
-static const struct routes routes = {list, sizeof(list) / sizeof(list[0])};
+static const struct routes routes = ROUTES(list);
 
 /* ---- the run ---- */
 
@@ -153,7 +153,7 @@ static void opened(struct sched *sched)
 /* The memory of a process's own is claimed as often as one likes. */
 static void clear_board(void)
 {
-	scoreboard_claim(&board, "loop", 1, "loop");
+	scoreboard_claim(&board, "loop", 1, "loop", "/");
 	for (size_t i = 0; i < routes.count; i++)
 		strcpy(board.own->routes[i + 1].path, list[i].path);
 }
@@ -229,7 +229,8 @@ static void serve(void)
 {
 	size_t files = open_files();
 	struct listener listener = listen_anywhere();
-	int status = loop_run(&options, &listener, "loop-1", &routes, &board, opened);
+	int status = loop_run(&options, &listener, "loop-1",
+			      &(struct application){.routes = routes, .opened = opened}, &board);
 
 	memory_restore();
 	listener_close(&listener);
@@ -249,7 +250,7 @@ static void begin(void)
 	if (uv_loop_init(&loop) || uv_loop_close(&loop) || options_parse(&options, 1, arguments) ||
 	    scoreboard_open(&board, NULL))
 		abort();
-	admin_use(&board, &options);
+	admin_prepare(&options, &board, &(struct sandbox){0});
 	signal(SIGHUP, SIG_DFL); /* nohup had it ignored, and so would the engine */
 	signal(SIGUSR1, SIG_DFL);
 }

@@ -55,6 +55,7 @@ static void check_head(const struct request *req)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	static struct router router;
 	struct request req;
 	size_t path;
 	char *text;
@@ -71,7 +72,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (path % 3)
 		req.raw_path = req.path;
 	req.query = (struct slice){text + path, size - 1 - path};
-	if (!router_route(&endpoints, &req))
+	if (!router.routes)
+		assert(router_open(&router, &guide.routes) == 0);
+	if (!router_route(&router, &req))
 		check_head(&req);
 	request_unref(&req);
 	free(text);

@@ -237,6 +237,21 @@ void run(struct outcome *outcome, const char *const *arguments, const char *cons
 	read_back(errors, outcome->errors, sizeof(outcome->errors));
 }
 
+void run_script(struct outcome *outcome, const char *name, const char *const *environment)
+{
+	run(outcome, (const char *[]){name, NULL}, environment, -1);
+}
+
+bool was_refused(const struct outcome *outcome, const char *what)
+{
+	const char *end = strchr(outcome->errors, '\n');
+	bool was = outcome->status > 0 && strstr(outcome->errors, what) && end && !end[1];
+
+	if (!was)
+		printf("    status %d: %s", outcome->status, outcome->errors);
+	return was;
+}
+
 pid_t process_start(const char *const *arguments, const char *const *environment,
 		    const char *log_path)
 {

@@ -69,6 +69,13 @@ struct outcome {
 void run(struct outcome *outcome, const char *const *arguments, const char *const *environment,
 	 int input);
 
+/* The same for one without arguments and input. */
+void run_script(struct outcome *outcome, const char *name, const char *const *environment);
+
+/* Whether it ended with a status that is not 0, and one line on stderr that says this; prints what
+ * it said if not. */
+bool was_refused(const struct outcome *outcome, const char *what);
+
 /* Starts a command that writes to a log, and that dies with us; the caller waits for its end. */
 pid_t process_start(const char *const *arguments, const char *const *environment,
 		    const char *log_path);

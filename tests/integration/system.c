@@ -119,7 +119,7 @@ bool system_start(struct system *s, const struct system_options *options)
 		environment[count++] = *more++;
 	for (int i = 0; i < TRIES; i++) {
 		choose_port(s);
-		run(&outcome, (const char *[]){"spawn/start.sh", NULL}, environment, -1);
+		run_script(&outcome, "spawn/start.sh", environment);
 		if (outcome.status == 0 && start_front(s))
 			return true;
 		/* Somebody may have taken the port since it was found free. */
@@ -129,7 +129,7 @@ bool system_start(struct system *s, const struct system_options *options)
 	if (outcome.status)
 		fprintf(stderr, "spawn/start.sh: status %d: %s\n", outcome.status, outcome.errors);
 	/* A start that took too long was killed, and could not clean up. */
-	run(&outcome, (const char *[]){"spawn/stop.sh", NULL}, environment, -1);
+	run_script(&outcome, "spawn/stop.sh", environment);
 	directory_remove(s->run_dir);
 	return false;
 }
@@ -158,8 +158,8 @@ bool system_stop(struct system *s)
 	bool clean = true;
 
 	stop_front(s);
-	run(&outcome, (const char *[]){"spawn/stop.sh", NULL},
-	    (const char *[]){s->port_variable, s->run_dir_variable, NULL}, -1);
+	run_script(&outcome, "spawn/stop.sh",
+		   (const char *[]){s->port_variable, s->run_dir_variable, NULL});
 	if (outcome.status) {
 		fprintf(stderr, "spawn/stop.sh: status %d: %s\n", outcome.status, outcome.errors);
 		clean = false;

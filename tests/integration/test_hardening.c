@@ -233,6 +233,35 @@ static void tells_of_a_limit_it_cannot_have(void)
 					 "lanes: descriptor 0: ") == outcome.errors);
 }
 
+/* For anything, or only for the scoreboard. */
+static void tells_of_a_limit_that_is_too_little(void)
+{
+	static const char said[] = "out of memory: --address-space is too little for it\n";
+	char directory[DIRECTORY_SIZE];
+	char board[DIRECTORY_SIZE + 16];
+	struct worker worker;
+	struct outcome outcome;
+
+	if (!MEMORY_COUNTS) {
+		not_judged("a sanitizer's address space is not ours");
+		return;
+	}
+	CU_ASSERT_FATAL(directory_make(directory));
+	snprintf(board, sizeof(board), "%s/worker.sock", directory);
+	run(&outcome, (const char *[]){program(), "--address-space", "1", "--listen", board, NULL},
+	    NULL, -1);
+	CU_ASSERT_EQUAL(outcome.status, 1);
+	CU_ASSERT_PTR_NOT_NULL(strstr(outcome.errors, said));
+	snprintf(board, sizeof(board), "%s/scoreboard", directory);
+	CU_ASSERT(worker_start(
+		&worker, (const char *[]){"--address-space", "100", "--scoreboard", board, NULL},
+		NULL));
+	CU_ASSERT(file_has(worker.log, "/scoreboard: no scoreboard: "));
+	CU_ASSERT(file_has(worker.log, said));
+	worker_stop(&worker);
+	directory_remove(directory);
+}
+
 static void warns_of_root(void)
 {
 	struct worker worker;
@@ -326,12 +355,15 @@ static void workers_have_no_rights(void)
 {
 	pid_t workers[16];
 	int count = processes_in(lanes.run_dir, "lanes", workers, 16);
+	char path[64];
 
 	CU_ASSERT(count >= 3);
 	for (int i = 0; i < count && i < 16; i++) {
 		CU_ASSERT(process_status(workers[i], "Uid") != 0);
 		CU_ASSERT_EQUAL(process_status(workers[i], "NoNewPrivs"), 1);
 		CU_ASSERT_EQUAL(foreign_descriptors(workers[i]), 0);
+		snprintf(path, sizeof(path), "/proc/%d/status", (int)workers[i]);
+		CU_ASSERT(geteuid() || file_has(path, "CapBnd:\t0000000000000000\n"));
 	}
 	CU_ASSERT(!system_log_has(&lanes, "event=runs-as-root"));
 }
@@ -476,6 +508,7 @@ static const struct test tests[] = {
 	{"a worker is in a sandbox unless told", is_in_a_sandbox},
 	{"a worker limits its memory if told", limits_memory},
 	{"a limit that it cannot have is told", tells_of_a_limit_it_cannot_have},
+	{"and one that is too little", tells_of_a_limit_that_is_too_little},
 	{"a worker that is root says so", warns_of_root},
 };
 

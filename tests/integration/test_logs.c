@@ -167,8 +167,7 @@ static void restart_survives_a_renamed_log(void)
 	struct outcome outcome;
 
 	CU_ASSERT(EVENTUALLY(rename(in_run_dir("worker.log"), in_run_dir("worker.log.mine")) == 0));
-	run(&outcome, (const char *[]){"spawn/restart.sh", NULL},
-	    (const char *[]){lanes.run_dir_variable, NULL}, -1);
+	run_script(&outcome, "spawn/restart.sh", (const char *[]){lanes.run_dir_variable, NULL});
 	CU_ASSERT_EQUAL(outcome.status, 0);
 	CU_ASSERT(file_has(in_run_dir("worker.log"), "worker=loop-1"));
 	CU_ASSERT(is_private("worker.log"));
@@ -214,8 +213,7 @@ static void service_goes_on_without_a_reader(void)
 	kill(worker, SIGKILL); /* multiwatch says so, and so does the next worker */
 	CU_ASSERT(EVENTUALLY((next = system_worker(&lanes, 1)) > 0 && next != worker));
 	CU_ASSERT_EQUAL(get(&lanes, "/")->status, 200);
-	run(&outcome, (const char *[]){"spawn/restart.sh", NULL},
-	    (const char *[]){lanes.run_dir_variable, NULL}, -1);
+	run_script(&outcome, "spawn/restart.sh", (const char *[]){lanes.run_dir_variable, NULL});
 	CU_ASSERT_EQUAL(outcome.status, 0);
 	CU_ASSERT_NOT_EQUAL(noted("logs"), reader);
 }
@@ -227,8 +225,7 @@ static void a_stop_writes_all_there_is(void)
 	char path[DIRECTORY_SIZE + 16];
 
 	CU_ASSERT_FATAL(system_start(&s, &(struct system_options){.workers = 2, .prefork = 2}));
-	run(&outcome, (const char *[]){"spawn/stop.sh", NULL},
-	    (const char *[]){s.run_dir_variable, NULL}, -1);
+	run_script(&outcome, "spawn/stop.sh", (const char *[]){s.run_dir_variable, NULL});
 	CU_ASSERT_EQUAL(outcome.status, 0);
 	snprintf(path, sizeof(path), "%s/worker.log", s.run_dir);
 	run(&outcome, (const char *[]){"grep", "-c", "event=drained", path, NULL}, NULL, -1);

@@ -471,8 +471,8 @@ static void top(void)
 {
 	struct outcome outcome;
 
-	run(&outcome, (const char *[]){"spawn/top.sh", NULL},
-	    (const char *[]){lanes.port_variable, lanes.run_dir_variable, NULL}, -1);
+	run_script(&outcome, "spawn/top.sh",
+		   (const char *[]){lanes.port_variable, lanes.run_dir_variable, NULL});
 	CU_ASSERT_EQUAL(outcome.status, 0);
 	CU_ASSERT(strstr(outcome.out, "\nloop-1 ") != NULL);
 	CU_ASSERT(strstr(outcome.out, "\033") == NULL);
@@ -532,8 +532,8 @@ static void scoreboard_written_into(void)
 	CU_ASSERT_FATAL(listen_to_events(&raw));
 	CU_ASSERT_PTR_NULL(strchr(raw.text.data, '\033'));
 	raw_close(&raw);
-	run(&outcome, (const char *[]){"spawn/top.sh", NULL},
-	    (const char *[]){lanes.port_variable, lanes.run_dir_variable, NULL}, -1);
+	run_script(&outcome, "spawn/top.sh",
+		   (const char *[]){lanes.port_variable, lanes.run_dir_variable, NULL});
 	CU_ASSERT_EQUAL(outcome.status, 0);
 	CU_ASSERT_PTR_NULL(strchr(outcome.out, '\033'));
 	CU_ASSERT_EQUAL(admin_process(), admin);

@@ -2,7 +2,7 @@
  * Every request of tests/oracle/exchanges.txt goes to Lanes, which must say what the original
  * (FastAPI on uvicorn) said when that file was written: status, type, body, Allow and, for a
  * redirect, path and query of the Location. Where the installed original is of the same version, it
- * is started and asked, too. HEAD is left out: ours works, FastAPI's is a 405.
+ * is started and asked, too. HEAD and OPTIONS are left out where ours work: FastAPI's are a 405.
  *
  * Which Lanes: one of its own, or LANES_URL ("http://127.0.0.1:8080"). ORACLE_URL names an original
  * that runs already. ORACLE_RECORD=1 writes the file anew, first, from the original.

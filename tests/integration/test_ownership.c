@@ -13,19 +13,6 @@
 
 static struct outcome outcome;
 
-static void script(const char *name, const char *const *environment)
-{
-	run(&outcome, (const char *[]){name, NULL}, environment, -1);
-}
-
-static void refused(const char *what)
-{
-	CU_ASSERT(outcome.status > 0);
-	CU_ASSERT_PTR_NOT_NULL(strstr(outcome.errors, what));
-	if (!strstr(outcome.errors, what))
-		printf("    status %d: %s", outcome.status, outcome.errors);
-}
-
 static void write_file(const char *directory, const char *name, const char *text)
 {
 	char path[DIRECTORY_SIZE + 64];
@@ -50,12 +37,13 @@ static void settings_are_not_executed(void)
 	snprintf(made, sizeof(made), "%s/executed.log", sys.run_dir);
 	snprintf(text, sizeof(text), "PORT=$(touch %s)\n", made);
 	write_file(sys.run_dir, "pids/settings", text);
-	script("spawn/status.sh", (const char *[]){sys.run_dir_variable, NULL});
-	refused("PORT=$(touch ");
+	run_script(&outcome, "spawn/status.sh", (const char *[]){sys.run_dir_variable, NULL});
+	CU_ASSERT(was_refused(&outcome, "PORT=$(touch "));
 	snprintf(text, sizeof(text), "touch %s\n", made);
 	write_file(sys.run_dir, "pids/settings", text);
-	script("spawn/scale.sh", (const char *[]){sys.run_dir_variable, "WORKERS=2", NULL});
-	refused("no setting is called touch");
+	run_script(&outcome, "spawn/scale.sh",
+		   (const char *[]){sys.run_dir_variable, "WORKERS=2", NULL});
+	CU_ASSERT(was_refused(&outcome, "no setting is called touch"));
 	CU_ASSERT_NOT_EQUAL(access(made, F_OK), 0);
 	CU_ASSERT(system_stop(&sys));
 }
@@ -68,8 +56,8 @@ static void all_refuse(const char *run_dir, const char *why)
 
 	snprintf(variable, sizeof(variable), "RUN_DIR=%s", run_dir);
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
-		script(all[i], (const char *[]){variable, NULL});
-		refused(why);
+		run_script(&outcome, all[i], (const char *[]){variable, NULL});
+		CU_ASSERT(was_refused(&outcome, why));
 	}
 }
 
@@ -87,7 +75,7 @@ static void what_others_may_write(void)
 	CU_ASSERT_FATAL(chmod(directory, 01777) == 0 && mkdir(below, 0755) == 0);
 	write_file(below, "old.log", "");
 	snprintf(below, sizeof(below), "RUN_DIR=%s/run", directory);
-	script("spawn/stop.sh", (const char *[]){below, NULL});
+	run_script(&outcome, "spawn/stop.sh", (const char *[]){below, NULL});
 	CU_ASSERT_EQUAL(outcome.status, 0);
 	directory_remove(directory);
 }
@@ -150,11 +138,12 @@ static void a_name_proves_nothing(void)
 	snprintf(variables[0], sizeof(variables[0]), "RUN_DIR=%s", directory);
 	snprintf(variables[1], sizeof(variables[1]), "PORT=%u", (unsigned)port_free());
 	pid = stranger(directory);
-	script("spawn/status.sh", (const char *[]){variables[0], NULL});
+	run_script(&outcome, "spawn/status.sh", (const char *[]){variables[0], NULL});
 	CU_ASSERT_EQUAL(outcome.status, 3);
-	script("spawn/start.sh", (const char *[]){variables[0], variables[1], "WORKERS=1", NULL});
+	run_script(&outcome, "spawn/start.sh",
+		   (const char *[]){variables[0], variables[1], "WORKERS=1", NULL});
 	CU_ASSERT_EQUAL(outcome.status, 0);
-	script("spawn/stop.sh", (const char *[]){variables[0], NULL});
+	run_script(&outcome, "spawn/stop.sh", (const char *[]){variables[0], NULL});
 	CU_ASSERT_EQUAL(outcome.status, 0);
 	end_stranger(pid);
 	directory_remove(directory);
@@ -196,9 +185,11 @@ static void stop_ends_no_stranger(const struct system *sys, const char *boot, co
 		snprintf(path, sizeof(path), "pids/%s.pid", names[i]);
 		write_file(sys->run_dir, path, note);
 	}
-	script("spawn/status.sh", (const char *[]){sys->run_dir_variable, NULL});
+	run_script(&outcome, "spawn/status.sh", (const char *[]){sys->run_dir_variable, NULL});
 	CU_ASSERT_EQUAL(outcome.status, 3);
-	script("spawn/stop.sh", (const char *[]){sys->run_dir_variable, NULL});
+	/* It would wait for a stranger without end. */
+	run(&outcome, (const char *[]){"timeout", "-s", "KILL", "60", "spawn/stop.sh", NULL},
+	    (const char *[]){sys->run_dir_variable, NULL}, -1);
 	CU_ASSERT_EQUAL(outcome.status, 0);
 }
 
@@ -248,7 +239,7 @@ static void what_is_ours_is_found(void)
 
 	CU_ASSERT_FATAL(system_start(&sys, &(struct system_options){.workers = 1}));
 	directory_remove(sys.run_dir);
-	script("spawn/stop.sh", (const char *[]){sys.run_dir_variable, NULL});
+	run_script(&outcome, "spawn/stop.sh", (const char *[]){sys.run_dir_variable, NULL});
 	CU_ASSERT_EQUAL(outcome.status, 0);
 	CU_ASSERT_EQUAL(processes_in(sys.run_dir, NULL, &left, 1), 0);
 }
@@ -310,7 +301,7 @@ static void nothing_is_inherited(void)
 		CU_ASSERT_EQUAL(process_status(pids[i], "NoNewPrivs"), 1);
 		CU_ASSERT(leaves_no_core(pids[i]));
 	}
-	script("spawn/stop.sh", (const char *[]){variable, NULL});
+	run_script(&outcome, "spawn/stop.sh", (const char *[]){variable, NULL});
 	CU_ASSERT_EQUAL(outcome.status, 0);
 	directory_remove(directory);
 }

@@ -1,5 +1,7 @@
 /* Pools whose workers die, as those see it who watch the system. */
+#include <json-c/json.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,12 +27,12 @@ static size_t log_count(const char *text)
 	return system_log_count(&lanes, "worker.log", text);
 }
 
-static int run_script(const char *name, const char *variable)
+static int script(const char *name, const char *variable)
 {
 	struct outcome outcome;
 
-	run(&outcome, (const char *[]){name, NULL},
-	    (const char *[]){lanes.run_dir_variable, lanes.port_variable, variable, NULL}, -1);
+	run_script(&outcome, name,
+		   (const char *[]){lanes.run_dir_variable, lanes.port_variable, variable, NULL});
 	return outcome.status;
 }
 
@@ -58,7 +60,7 @@ static void dies(const char *worker, const char *pool, const char *target, unsig
 	snprintf(missing, sizeof(missing), "not ready: %s\n", pool);
 	snprintf(delayed, sizeof(delayed), "worker=%s pid=", worker);
 	CU_ASSERT_EQUAL(get(&lanes, "/readyz")->status, 200);
-	CU_ASSERT_EQUAL(run_script("spawn/status.sh", NULL), 0);
+	CU_ASSERT_EQUAL(script("spawn/status.sh", NULL), 0);
 	replace_program("/bin/false");
 	for (unsigned i = 1; i <= processes; i++) {
 		char name[32];
@@ -73,19 +75,19 @@ static void dies(const char *worker, const char *pool, const char *target, unsig
 	CU_ASSERT(EVENTUALLY(log_count("event=start-delayed") >= 2 * processes));
 	CU_ASSERT(log_count(delayed) >= 2);
 	CU_ASSERT(log_count("Child[") - starts < 40);
-	CU_ASSERT_EQUAL(run_script("spawn/status.sh", NULL), 1);
+	CU_ASSERT_EQUAL(script("spawn/status.sh", NULL), 1);
 	replace_program(program());
 	CU_ASSERT(EVENTUALLY(get(&lanes, "/readyz")->status == 200));
 	CU_ASSERT_EQUAL(get(&lanes, target)->status, 200);
-	CU_ASSERT_EQUAL(run_script("spawn/status.sh", NULL), 0);
+	CU_ASSERT_EQUAL(script("spawn/status.sh", NULL), 0);
 }
 
 /* What belongs to a system works after that as before. */
 static void goes_on(void)
 {
-	CU_ASSERT_EQUAL(run_script("spawn/scale.sh", "WORKERS=2"), 0);
-	CU_ASSERT_EQUAL(run_script("spawn/restart.sh", NULL), 0);
-	CU_ASSERT_EQUAL(run_script("spawn/scale.sh", "WORKERS=1"), 0);
+	CU_ASSERT_EQUAL(script("spawn/scale.sh", "WORKERS=2"), 0);
+	CU_ASSERT_EQUAL(script("spawn/restart.sh", NULL), 0);
+	CU_ASSERT_EQUAL(script("spawn/scale.sh", "WORKERS=1"), 0);
 	CU_ASSERT_EQUAL(get(&lanes, "/")->status, 200);
 	CU_ASSERT(system_stop(&lanes));
 }
@@ -143,7 +145,7 @@ static void exercises_with(int workers)
 	CU_ASSERT_STRING_EQUAL(header(get(&lanes, "/exercise/prefork"), "Location"),
 			       "/exercise/prefork/");
 	before = pid_of("\"exercise-1\"");
-	CU_ASSERT_EQUAL(run_script("spawn/restart.sh", NULL), 0);
+	CU_ASSERT_EQUAL(script("spawn/restart.sh", NULL), 0);
 	CU_ASSERT(pid_of("\"exercise-1\"") > 0 && pid_of("\"exercise-1\"") != before);
 	CU_ASSERT_EQUAL(get(&lanes, "/exercise/prefork/")->status, 200);
 	CU_ASSERT(system_stop(&lanes));
@@ -164,7 +166,62 @@ static void an_exercise_pool_dies(void)
 	kill(pid_of("\"exercise-1\""), SIGKILL);
 	CU_ASSERT(EVENTUALLY(log_count("event=start-delayed") >= 1));
 	CU_ASSERT_EQUAL(get(&lanes, "/readyz")->status, 200);
-	CU_ASSERT_EQUAL(run_script("spawn/status.sh", NULL), 1);
+	CU_ASSERT_EQUAL(script("spawn/status.sh", NULL), 1);
+	CU_ASSERT(system_stop(&lanes));
+}
+
+/* ---- where nginx leads to each ---- */
+
+static const char *text_of(struct json_object *object, const char *key)
+{
+	struct json_object *value;
+
+	CU_ASSERT_FATAL(json_object_object_get_ex(object, key, &value));
+	return json_object_get_string(value); /* NULL for null */
+}
+
+static void answers_below_its_prefix(const char *pool, const char *prefix)
+{
+	char target[128];
+	const char *worker;
+	const char *number;
+
+	snprintf(target, sizeof(target), "%s/async/await-one?seconds=0", prefix);
+	worker = header(get(&lanes, target), "X-Lanes-Worker");
+	number = strrchr(worker, '-');
+	CU_ASSERT_FATAL(number != NULL);
+	CU_ASSERT_EQUAL(number - worker, (ptrdiff_t)strlen(pool));
+	CU_ASSERT(!strncmp(worker, pool, strlen(pool)));
+}
+
+static void prefixes(void)
+{
+	static const char *const none[] = {"admin", "health"};
+	struct json_object *document;
+	struct json_object *workers;
+	size_t led_to = 0;
+	size_t not_led_to = 0;
+
+	CU_ASSERT_FATAL(system_start(
+		&lanes, &(struct system_options){.workers = 1, .prefork = 1, .cpu = 1}));
+	document = json_tokener_parse(get(&lanes, "/status")->body);
+	CU_ASSERT_FATAL(json_object_object_get_ex(document, "workers", &workers));
+	for (size_t i = 0; i < json_object_array_length(workers); i++) {
+		struct json_object *worker = json_object_array_get_idx(workers, i);
+		const char *pool = text_of(worker, "pool");
+		const char *prefix = text_of(worker, "prefix");
+
+		if (prefix) {
+			answers_below_its_prefix(pool, prefix);
+			led_to++;
+		} else {
+			CU_ASSERT(!strcmp(pool, none[0]) || !strcmp(pool, none[1]));
+			not_led_to++;
+		}
+	}
+	CU_ASSERT_EQUAL(led_to, 6); /* two of them for exercises with processes */
+	CU_ASSERT_EQUAL(not_led_to, 2);
+	json_object_put(document);
 	CU_ASSERT(system_stop(&lanes));
 }
 
@@ -176,6 +233,7 @@ static const struct test tests[] = {
 	{"exercises have one loop worker and two processes, however many others there are",
 	 exercises},
 	{"and are nothing that readiness waits for", an_exercise_pool_dies},
+	{"below the prefix that /status tells of a worker, its pool answers", prefixes},
 };
 
 const struct suite pools_suite = {"pools", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL};

@@ -409,17 +409,28 @@ static void idle_worker(void)
 	signal(SIGHUP, before);
 }
 
+/* Its request has been answered a moment before it is no longer counted, which the scoreboard
+ * tells. */
 static void idle_kept_connection(void)
 {
+	char directory[DIRECTORY_SIZE];
+	char path[DIRECTORY_SIZE + 16];
+	struct scoreboard board;
 	struct raw raw;
 
-	CU_ASSERT_FATAL(start_with_connection(&raw, NULL, NULL));
+	CU_ASSERT_FATAL(directory_make(directory));
+	snprintf(path, sizeof(path), "%s/scoreboard", directory);
+	CU_ASSERT_FATAL(start_with_connection(&raw, "--scoreboard", path));
+	CU_ASSERT_EQUAL_FATAL(scoreboard_open_to_read(&board, path), 0);
+	CU_ASSERT(EVENTUALLY(!board_get(&board.slots[0].in_flight)));
 	kill(worker.pid, SIGTERM);
 	CU_ASSERT_EQUAL(worker_wait(&worker), 0);
 	CU_ASSERT(file_has(worker.log, "event=draining in_flight=0"));
 	CU_ASSERT(raw_closed(&raw));
 	raw_close(&raw);
+	scoreboard_close(&board);
 	worker_stop(&worker);
+	directory_remove(directory);
 }
 
 static void busy_worker(void)

@@ -36,6 +36,20 @@ static void the_example_endpoint_works(void)
 	directory_remove(directory);
 }
 
+static void a_local_does_not_survive_an_await(void)
+{
+	char directory[DIRECTORY_SIZE];
+	struct outcome outcome;
+
+	CU_ASSERT_FATAL(directory_make(directory));
+	run(&outcome,
+	    (const char *[]){"tests/integration/readme_example.sh", directory, "spoilt", NULL},
+	    NULL, -1);
+	CU_ASSERT_NOT_EQUAL(outcome.status, 0);
+	CU_ASSERT_PTR_NOT_NULL(strstr(outcome.errors, "may be used uninitialized"));
+	directory_remove(directory);
+}
+
 /* Fifty times in all: systems side by side, since most of it is waiting. */
 static void the_first_screen_shows_what_it_says(void)
 {
@@ -75,6 +89,7 @@ static const struct test tests[] = {
 	{"the first screen, tried fifty times, shows what it says",
 	 the_first_screen_shows_what_it_says},
 	{"the example of an added endpoint is built and answers", the_example_endpoint_works},
+	{"a local that is to survive an AWAIT does not build", a_local_does_not_survive_an_await},
 };
 
 const struct suite readme_suite = {"readme", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL};

@@ -15,22 +15,6 @@
 
 static struct outcome outcome;
 
-static void script(const char *name, const char *const *environment)
-{
-	run(&outcome, (const char *[]){name, NULL}, environment, -1);
-}
-
-/* One line on stderr that says it, and a status that is not 0. */
-static void refused(const char *what)
-{
-	CU_ASSERT(outcome.status > 0);
-	CU_ASSERT_PTR_NOT_NULL(strstr(outcome.errors, what));
-	CU_ASSERT_PTR_EQUAL(strchr(outcome.errors, '\n'),
-			    outcome.errors + strlen(outcome.errors) - 1);
-	if (!strstr(outcome.errors, what))
-		printf("    status %d: %s", outcome.status, outcome.errors);
-}
-
 static void bad_values(void)
 {
 	static const char *const bad[][2] = {
@@ -54,10 +38,10 @@ static void bad_values(void)
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		pid_t left;
 
-		script("spawn/start.sh",
-		       (const char *[]){port, run_dir, "WORKERS=1", "PREFORK_WORKERS=0",
-					"CPU_WORKERS=0", bad[i][0], NULL});
-		refused(bad[i][1]);
+		run_script(&outcome, "spawn/start.sh",
+			   (const char *[]){port, run_dir, "WORKERS=1", "PREFORK_WORKERS=0",
+					    "CPU_WORKERS=0", bad[i][0], NULL});
+		CU_ASSERT(was_refused(&outcome, bad[i][1]));
 		CU_ASSERT_EQUAL(processes_in(run_dir + 8, NULL, &left, 1), 0);
 	}
 	directory_remove(directory);
@@ -72,15 +56,15 @@ static void bad_directories(void)
 	CU_ASSERT_FATAL(directory_make(directory));
 	snprintf(port, sizeof(port), "PORT=%u", (unsigned)port_free());
 	snprintf(run_dir, sizeof(run_dir), "RUN_DIR=%s/%0*d", directory, DIRECTORY_SIZE, 0);
-	script("spawn/start.sh", (const char *[]){port, run_dir, NULL});
-	refused("too long");
+	run_script(&outcome, "spawn/start.sh", (const char *[]){port, run_dir, NULL});
+	CU_ASSERT(was_refused(&outcome, "too long"));
 	snprintf(run_dir, sizeof(run_dir), "RUN_DIR=%s", directory);
 	run(&outcome, (const char *[]){"cp", "LICENSE", directory, NULL}, NULL, -1);
-	script("spawn/start.sh", (const char *[]){port, run_dir, NULL});
-	refused("holds other files");
+	run_script(&outcome, "spawn/start.sh", (const char *[]){port, run_dir, NULL});
+	CU_ASSERT(was_refused(&outcome, "holds other files"));
 	snprintf(run_dir, sizeof(run_dir), "RUN_DIR=%s/LICENSE", directory);
-	script("spawn/start.sh", (const char *[]){port, run_dir, NULL});
-	refused("not a directory");
+	run_script(&outcome, "spawn/start.sh", (const char *[]){port, run_dir, NULL});
+	CU_ASSERT(was_refused(&outcome, "not a directory"));
 	directory_remove(directory);
 }
 
@@ -95,11 +79,11 @@ static void ports_and_directories_in_use(void)
 	CU_ASSERT_FATAL(directory_make(other));
 	snprintf(run_dir, sizeof(run_dir), "RUN_DIR=%s/run", other);
 	snprintf(port, sizeof(port), "PORT=%u", (unsigned)port_free());
-	script("spawn/start.sh", (const char *[]){sys.port_variable, run_dir, NULL});
-	refused("in use");
+	run_script(&outcome, "spawn/start.sh", (const char *[]){sys.port_variable, run_dir, NULL});
+	CU_ASSERT(was_refused(&outcome, "in use"));
 	CU_ASSERT_NOT_EQUAL(access(run_dir + 8, F_OK), 0);
-	script("spawn/start.sh", (const char *[]){port, sys.run_dir_variable, NULL});
-	refused("already running");
+	run_script(&outcome, "spawn/start.sh", (const char *[]){port, sys.run_dir_variable, NULL});
+	CU_ASSERT(was_refused(&outcome, "already running"));
 	CU_ASSERT_EQUAL(get(&sys, "/")->status, 200);
 	directory_remove(other);
 	CU_ASSERT(system_stop(&sys));
@@ -114,17 +98,17 @@ static void status_and_stop(void)
 
 	CU_ASSERT_FATAL(system_start(&sys, &(struct system_options){.workers = 2}));
 	environment = (const char *[]){sys.run_dir_variable, NULL};
-	script("spawn/status.sh", environment);
+	run_script(&outcome, "spawn/status.sh", environment);
 	CU_ASSERT_EQUAL(outcome.status, 0);
 	CU_ASSERT_PTR_NOT_NULL(strstr(outcome.out, "loop-1"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(outcome.out, "loop-2"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(outcome.out, "nginx"));
-	script("spawn/stop.sh", environment);
+	run_script(&outcome, "spawn/stop.sh", environment);
 	CU_ASSERT_EQUAL(outcome.status, 0);
-	script("spawn/status.sh", environment);
+	run_script(&outcome, "spawn/status.sh", environment);
 	CU_ASSERT_EQUAL(outcome.status, 3);
 	CU_ASSERT_PTR_NOT_NULL(strstr(outcome.out, "nothing is running"));
-	script("spawn/stop.sh", environment);
+	run_script(&outcome, "spawn/stop.sh", environment);
 	CU_ASSERT_EQUAL(outcome.status, 0);
 	snprintf(path, sizeof(path), "%s/worker.log", sys.run_dir);
 	CU_ASSERT(stat(path, &file) == 0 && file.st_size > 0);
@@ -208,12 +192,13 @@ static void defaults_on_more_cores_than_workers(void)
 	stand_in_nproc(1000, directory, path, sizeof(path));
 	snprintf(run_dir, sizeof(run_dir), "RUN_DIR=%s/run", directory);
 	/* Only once the settings are all right. */
-	script("spawn/start.sh",
-	       (const char *[]){path, run_dir, "PROGRAM=/nowhere/lanes", "WORKERS",
-				"PREFORK_WORKERS", "CPU_WORKERS", "CPU_THREADS", NULL});
-	refused("/nowhere/lanes is missing");
-	script("spawn/start.sh", (const char *[]){path, run_dir, "WORKERS=257", NULL});
-	refused("WORKERS=257: a whole number from 1 to 256 is wanted");
+	run_script(&outcome, "spawn/start.sh",
+		   (const char *[]){path, run_dir, "PROGRAM=/nowhere/lanes", "WORKERS",
+				    "PREFORK_WORKERS", "CPU_WORKERS", "CPU_THREADS", NULL});
+	CU_ASSERT(was_refused(&outcome, "/nowhere/lanes is missing"));
+	run_script(&outcome, "spawn/start.sh",
+		   (const char *[]){path, run_dir, "WORKERS=257", NULL});
+	CU_ASSERT(was_refused(&outcome, "WORKERS=257: a whole number from 1 to 256 is wanted"));
 	directory_remove(directory);
 }
 
@@ -310,7 +295,8 @@ static void cdpath(void)
 	CU_ASSERT_FATAL(directory_make(directory));
 	snprintf(variable, sizeof(variable), "CDPATH=%s", directory);
 	run(&outcome, (const char *[]){"cp", "-r", "spawn", directory, NULL}, NULL, -1);
-	script("spawn/status.sh", (const char *[]){variable, "RUN_DIR=run/none", NULL});
+	run_script(&outcome, "spawn/status.sh",
+		   (const char *[]){variable, "RUN_DIR=run/none", NULL});
 	CU_ASSERT_EQUAL(outcome.status, 3);
 	CU_ASSERT_PTR_NULL(strstr(outcome.out, directory));
 	directory_remove(directory);
@@ -323,9 +309,10 @@ static void scaling_below_a_parent_that_does_not_reap(void)
 
 	CU_ASSERT_FATAL(prctl(PR_SET_CHILD_SUBREAPER, 1) == 0);
 	CU_ASSERT_FATAL(system_start(&sys, &(struct system_options){.workers = 2}));
-	script("spawn/scale.sh", (const char *[]){sys.run_dir_variable, "WORKERS=1", NULL});
+	run_script(&outcome, "spawn/scale.sh",
+		   (const char *[]){sys.run_dir_variable, "WORKERS=1", NULL});
 	CU_ASSERT_EQUAL(outcome.status, 0);
-	script("spawn/restart.sh", (const char *[]){sys.run_dir_variable, NULL});
+	run_script(&outcome, "spawn/restart.sh", (const char *[]){sys.run_dir_variable, NULL});
 	CU_ASSERT_EQUAL(outcome.status, 0);
 	CU_ASSERT(system_stop(&sys));
 	prctl(PR_SET_CHILD_SUBREAPER, 0);
@@ -342,7 +329,8 @@ static void scaling_to_what_there_is(void)
 
 	CU_ASSERT_FATAL(system_start(&sys, &(struct system_options){.workers = 2}));
 	processes_in(sys.run_dir, "nginx", before, 8);
-	script("spawn/scale.sh", (const char *[]){sys.run_dir_variable, "WORKERS=2", NULL});
+	run_script(&outcome, "spawn/scale.sh",
+		   (const char *[]){sys.run_dir_variable, "WORKERS=2", NULL});
 	CU_ASSERT_EQUAL(outcome.status, 0);
 	processes_in(sys.run_dir, "nginx", after, 8);
 	CU_ASSERT(before[0] && !memcmp(before, after, sizeof(before)));
@@ -391,7 +379,7 @@ static void other_users(void)
 		CU_ASSERT_PTR_NOT_NULL(strstr(outcome.out, "loop-1"));
 		command[4] = "spawn/stop.sh";
 		run(&outcome, command, (const char *[]){sys.run_dir_variable, NULL}, -1);
-		refused("belongs to another user, root");
+		CU_ASSERT(was_refused(&outcome, "belongs to another user, root"));
 	}
 	CU_ASSERT(system_stop(&sys));
 }

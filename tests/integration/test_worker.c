@@ -26,18 +26,6 @@ static void lanes(const char *const *options, const char *const *environment)
 	run(&outcome, arguments, environment, -1);
 }
 
-/* One line that says what is wrong, and a status that is not 0. */
-static void refused(const char *what)
-{
-	CU_ASSERT(outcome.status > 0);
-	CU_ASSERT_STRING_EQUAL(outcome.out, "");
-	CU_ASSERT_PTR_NOT_NULL(strstr(outcome.errors, what));
-	CU_ASSERT_PTR_EQUAL(strchr(outcome.errors, '\n'),
-			    outcome.errors + strlen(outcome.errors) - 1);
-	if (!strstr(outcome.errors, what))
-		printf("    status %d: %s", outcome.status, outcome.errors);
-}
-
 static void help_and_version(void)
 {
 	static const char *const names[] = {"--listen", "--threads", "--drain-timeout", "--slot"};
@@ -72,10 +60,10 @@ static void bad_options(void)
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		lanes((const char *[]){bad[i].option, bad[i].value, NULL}, NULL);
-		refused(bad[i].said);
+		CU_ASSERT(was_refused(&outcome, bad[i].said));
 	}
 	lanes((const char *[]){"--version", NULL}, (const char *[]){"LANES_THREADS=many", NULL});
-	refused("LANES_THREADS");
+	CU_ASSERT(was_refused(&outcome, "LANES_THREADS"));
 }
 
 /* The environment sets what no flag sets. */
@@ -95,10 +83,10 @@ static void descriptor_0_is_no_listening_socket(void)
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	lanes((const char *[]){NULL}, NULL);
-	refused("descriptor 0: no listening socket");
+	CU_ASSERT(was_refused(&outcome, "descriptor 0: no listening socket"));
 	CU_ASSERT_EQUAL(bind(fd, (struct sockaddr *)&address, sizeof(sa_family_t)), 0);
 	run(&outcome, (const char *[]){program(), NULL}, NULL, fd);
-	refused("descriptor 0: no listening socket");
+	CU_ASSERT(was_refused(&outcome, "descriptor 0: no listening socket"));
 	close(fd);
 }
 
@@ -108,13 +96,13 @@ static void addresses_that_are_none(void)
 
 	memset(path + 5, 'x', sizeof(path) - 6);
 	lanes((const char *[]){"--listen", path, NULL}, NULL);
-	refused("too long");
+	CU_ASSERT(was_refused(&outcome, "too long"));
 	lanes((const char *[]){"--listen", "/nowhere/at/all.sock", NULL}, NULL);
-	refused("/nowhere/at/all.sock");
+	CU_ASSERT(was_refused(&outcome, "/nowhere/at/all.sock"));
 	lanes((const char *[]){"--listen", "example.com:80", NULL}, NULL);
-	refused("not an IP address and port");
+	CU_ASSERT(was_refused(&outcome, "not an IP address and port"));
 	lanes((const char *[]){"--listen", "127.0.0.1:http", NULL}, NULL);
-	refused("not an IP address and port");
+	CU_ASSERT(was_refused(&outcome, "not an IP address and port"));
 }
 
 static void files_in_the_way(void)
@@ -126,7 +114,7 @@ static void files_in_the_way(void)
 
 	CU_ASSERT_FATAL(worker_start(&worker, NULL, NULL));
 	lanes((const char *[]){"--listen", worker.socket, NULL}, NULL);
-	refused("in use");
+	CU_ASSERT(was_refused(&outcome, "in use"));
 	CU_ASSERT(raw_open(&raw, worker.socket)); /* and the first one lives */
 	raw_close(&raw);
 	/* A killed worker leaves its socket behind: the next one may take the place. */
@@ -144,7 +132,7 @@ static void files_in_the_way(void)
 	snprintf(path, sizeof(path), "%s/precious", worker.directory);
 	close(open(path, O_WRONLY | O_CREAT, 0600));
 	lanes((const char *[]){"--listen", path, NULL}, NULL);
-	refused("precious");
+	CU_ASSERT(was_refused(&outcome, "precious"));
 	CU_ASSERT_EQUAL(access(path, F_OK), 0);
 	worker_stop(&worker);
 }
@@ -221,10 +209,10 @@ static void tcp_needs_to_know_its_peers(void)
 	struct worker worker;
 
 	lanes((const char *[]){"--listen", "0.0.0.0:0", NULL}, NULL);
-	refused("FCGI_WEB_SERVER_ADDRS");
+	CU_ASSERT(was_refused(&outcome, "FCGI_WEB_SERVER_ADDRS"));
 	lanes((const char *[]){"--listen", "127.0.0.1:0", NULL},
 	      (const char *[]){"FCGI_WEB_SERVER_ADDRS=localhost", NULL});
-	refused("FCGI_WEB_SERVER_ADDRS");
+	CU_ASSERT(was_refused(&outcome, "FCGI_WEB_SERVER_ADDRS"));
 	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
 		uint16_t port = port_free();
 

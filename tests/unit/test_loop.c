@@ -159,7 +159,7 @@ static bool heard_end_of(char id)
 	return heard.len && memmem(heard.data, heard.len, end, sizeof(end)) != NULL;
 }
 
-#define GET(path) "REQUEST_METHOD=GET&PATH_INFO=" path
+#define ASK(path) "REQUEST_METHOD=GET&PATH_INFO=" path
 
 /* ---- what handlers do ---- */
 
@@ -178,14 +178,14 @@ static void told_to_drain(struct request *req)
 static void signal_and_second(struct request *req)
 {
 	kill(getpid(), SIGTERM);
-	client_send(1, "request 2 keep " GET("/then"));
+	client_send(1, "request 2 keep " ASK("/then"));
 	hello(req);
 }
 
 /* A request comes while the loop is held, and then the signal is looked at. */
 static void then_third(struct request *req)
 {
-	client_send(2, "request 2 keep " GET("/"));
+	client_send(2, "request 2 keep " ASK("/"));
 	hello(req);
 }
 
@@ -232,7 +232,7 @@ static void ask_again_while_it_drains(struct request *req)
 	kill(getpid(), SIGTERM);
 	while (!board_get(&board.own->draining))
 		AWAIT(req, sleep_for(req, 0.001));
-	client_send(0, "request 2 keep " GET("/"));
+	client_send(0, "request 2 keep " ASK("/"));
 	hello(req);
 	ASYNC_END(req);
 }
@@ -241,8 +241,8 @@ static void ask_again_while_it_drains(struct request *req)
 static void hold_meanwhile(struct request *req)
 {
 	usleep(200000);
-	client_send(1, "params 1 " GET("/drain") ", params-end 1, stdin-end 1");
-	client_send(2, "request 1 keep " GET("/"));
+	client_send(1, "params 1 " ASK("/drain") ", params-end 1, stdin-end 1");
+	client_send(2, "request 1 keep " ASK("/"));
 	hello(req);
 }
 
@@ -282,7 +282,7 @@ static void drain_and_see_who_is_left(struct request *req)
 		AWAIT(req, sleep_for(req, 0.001));
 	CU_ASSERT_TRUE(board_get(&board.own->draining));
 	CU_ASSERT_EQUAL(board_get(&board.own->connections), 2);
-	client_send(2, "params 2 " GET("/") ", params-end 2, stdin-end 2");
+	client_send(2, "params 2 " ASK("/") ", params-end 2, stdin-end 2");
 	hello(req);
 	ASYNC_END(req);
 }
@@ -350,7 +350,7 @@ static void fail_again(struct request *req)
 	failed = 0;
 	left = 1;
 	client_open(1);
-	client_send(1, "request 1 " GET("/drain"));
+	client_send(1, "request 1 " ASK("/drain"));
 	hello(req);
 }
 
@@ -360,7 +360,7 @@ static void say_the_rest(struct request *req)
 	ASYNC_BEGIN(req);
 	while (!heard_end_of(1) && client_read(1))
 		AWAIT(req, sleep_for(req, 0.001));
-	client_send(1, "stdin 1 abc, stdin-end 1, request 2 keep " GET("/drain"));
+	client_send(1, "stdin 1 abc, stdin-end 1, request 2 keep " ASK("/drain"));
 	hello(req);
 	ASYNC_END(req);
 }
@@ -426,7 +426,7 @@ static void have_it_reset(struct request *req)
 	ASYNC_BEGIN(req);
 	while (!board_get(&board.own->classes[2]))
 		AWAIT(req, sleep_for(req, 0.001));
-	client_send(0, "request 1 keep " GET("/reset") ", request 2 keep " GET("/never"));
+	client_send(0, "request 1 keep " ASK("/reset") ", request 2 keep " ASK("/never"));
 	while (board_get(&board.own->connections) > 1)
 		AWAIT(req, sleep_for(req, 0.001));
 	kill(getpid(), SIGTERM);
@@ -518,7 +518,7 @@ static void ask_and_do_not_read(struct request *req)
 	ASYNC_BEGIN(req);
 	while (board_get(&board.own->requests) < 2)
 		AWAIT(req, sleep_for(req, 0.001));
-	client_send(1, "request 2 keep " GET("/"));
+	client_send(1, "request 2 keep " ASK("/"));
 	while (!rested(req))
 		AWAIT(req, sleep_for(req, 0.001));
 	CU_ASSERT_EQUAL(board_get(&board.own->requests), 2);
@@ -541,7 +541,7 @@ static void hold_readers(struct request *req)
 	ASYNC_BEGIN(req);
 	while (board_get(&board.own->requests) < 2)
 		AWAIT(req, sleep_for(req, 0.001));
-	usleep(200000);
+	usleep(600000);
 	while (!heard_end_of(1) && client_read(1))
 		AWAIT(req, sleep_for(req, 0));
 	CU_ASSERT_TRUE(heard_end_of(1));
@@ -719,12 +719,12 @@ static void ask_beside_it(struct request *req)
 {
 	ASYNC_BEGIN(req);
 	client_open(1);
-	client_send(1, "request 1 keep " GET("/"));
+	client_send(1, "request 1 keep " ASK("/"));
 	while (!board_get(&board.own->classes[5]))
 		AWAIT(req, sleep_for(req, 0.001));
 	while (!heard_end_of_1())
 		AWAIT(req, sleep_for(req, 0.001));
-	client_send(1, "request 2 keep " GET("/drain"));
+	client_send(1, "request 2 keep " ASK("/drain"));
 	hello(req);
 	ASYNC_END(req);
 }
@@ -776,7 +776,7 @@ static void rest_and_ask(struct request *req)
 	ASYNC_BEGIN(req);
 	AWAIT(req, sleep_for(req, 0.02));
 	client_open(1);
-	snprintf(script, sizeof(script), "request 1 keep " GET("/drain&LANES_SENT=%lld.000"),
+	snprintf(script, sizeof(script), "request 1 keep " ASK("/drain&LANES_SENT=%lld.000"),
 		 (long long)time(NULL) - 20);
 	client_send(1, script);
 	hello(req);
@@ -787,7 +787,7 @@ static void open_another(struct request *req)
 {
 	ASYNC_BEGIN(req);
 	CU_ASSERT_TRUE(reply_stream(req, "text/event-stream"));
-	client_send(0, "request 2 keep " GET("/toomany"));
+	client_send(0, "request 2 keep " ASK("/toomany"));
 	while (stream_write(req, slice_of("more ")) && board_get(&board.own->requests) < 2)
 		AWAIT(req, sleep_for(req, 0.001));
 	kill(getpid(), SIGTERM);
@@ -795,58 +795,58 @@ static void open_another(struct request *req)
 }
 
 static const struct route list[] = {
-	ASYNC("/", hello),
-	ASYNC("/asleep", drain_and_sleep),
-	ASYNC("/hold", hold_meanwhile),
-	ASYNC("/vain", sleep_in_vain),
-	ASYNC("/stream", stream_until_drained),
-	ASYNC("/connect", connect_while_it_drains),
-	ASYNC("/again", ask_again_while_it_drains),
-	ASYNC("/unread", stream_without_end),
-	ASYNC("/much", stream_much),
-	ASYNC("/ended", drain_when_ended),
-	ASYNC("/memory", much_memory),
-	ASYNC("/beside", ask_beside_it),
-	ASYNC("/reader", read_until_ended),
-	ASYNC("/another", open_another),
-	ASYNC("/rest", rest_and_ask),
-	ASYNC("/while", hold_a_while),
-	ASYNC("/toomany", one_too_many),
-	ASYNC("/drain", told_to_drain),
-	ASYNC("/first", signal_and_second),
-	ASYNC("/then", then_third),
+	GET("/", ASYNC, hello),
+	GET("/asleep", ASYNC, drain_and_sleep),
+	GET("/hold", ASYNC, hold_meanwhile),
+	GET("/vain", ASYNC, sleep_in_vain),
+	GET("/stream", ASYNC, stream_until_drained),
+	GET("/connect", ASYNC, connect_while_it_drains),
+	GET("/again", ASYNC, ask_again_while_it_drains),
+	GET("/unread", ASYNC, stream_without_end),
+	GET("/much", ASYNC, stream_much),
+	GET("/ended", ASYNC, drain_when_ended),
+	GET("/memory", ASYNC, much_memory),
+	GET("/beside", ASYNC, ask_beside_it),
+	GET("/reader", ASYNC, read_until_ended),
+	GET("/another", ASYNC, open_another),
+	GET("/rest", ASYNC, rest_and_ask),
+	GET("/while", ASYNC, hold_a_while),
+	GET("/toomany", ASYNC, one_too_many),
+	GET("/drain", ASYNC, told_to_drain),
+	GET("/first", ASYNC, signal_and_second),
+	GET("/then", ASYNC, then_third),
 	/* The board has no numbers for all of these. */
-	ASYNC("/left", see_who_is_left),
-	ASYNC("/leave", drain_and_see_who_is_left),
-	ASYNC("/force", end_by_force),
-	ASYNC("/signal", send_signal),
-	ASYNC("/ignore", ignore_signal),
-	ASYNC("/fail", fail_again),
-	ASYNC("/room", make_room),
-	ASYNC("/long", sleep_for_long),
-	ASYNC("/too-much", send_too_much),
-	ASYNC("/visit", visit_while_it_drains),
-	ASYNC("/turns", count_turns),
-	ASYNC("/fails", fail_and_count_turns),
-	ASYNC("/abort", hold_and_abort),
-	ASYNC("/never", never),
-	ASYNC("/reset", hold_and_reset),
-	ASYNC("/have-reset", have_it_reset),
-	ASYNC("/serial", look_at_the_serial),
-	ASYNC("/limit", stream_to_the_limit),
-	ASYNC("/moment", stream_for_a_moment),
-	ASYNC("/rest-of-it", say_the_rest),
-	ASYNC("/for-ever", go_on_for_ever),
-	ASYNC("/later", say_the_rest_later),
-	ASYNC("/large", large),
-	ASYNC("/deaf", ask_and_do_not_read),
-	ASYNC("/readers", hold_readers),
-	ASYNC("/pieces", stream_piece_by_piece),
-	ASYNC("/prompt", tcp_is_prompt),
-	ASYNC("/rush", rush),
-	ASYNC("/bytes", rush_of_bytes),
+	GET("/left", ASYNC, see_who_is_left),
+	GET("/leave", ASYNC, drain_and_see_who_is_left),
+	GET("/force", ASYNC, end_by_force),
+	GET("/signal", ASYNC, send_signal),
+	GET("/ignore", ASYNC, ignore_signal),
+	GET("/fail", ASYNC, fail_again),
+	GET("/room", ASYNC, make_room),
+	GET("/long", ASYNC, sleep_for_long),
+	GET("/too-much", ASYNC, send_too_much),
+	GET("/visit", ASYNC, visit_while_it_drains),
+	GET("/turns", ASYNC, count_turns),
+	GET("/fails", ASYNC, fail_and_count_turns),
+	GET("/abort", ASYNC, hold_and_abort),
+	GET("/never", ASYNC, never),
+	GET("/reset", ASYNC, hold_and_reset),
+	GET("/have-reset", ASYNC, have_it_reset),
+	GET("/serial", ASYNC, look_at_the_serial),
+	GET("/limit", ASYNC, stream_to_the_limit),
+	GET("/moment", ASYNC, stream_for_a_moment),
+	GET("/rest-of-it", ASYNC, say_the_rest),
+	GET("/for-ever", ASYNC, go_on_for_ever),
+	GET("/later", ASYNC, say_the_rest_later),
+	GET("/large", ASYNC, large),
+	GET("/deaf", ASYNC, ask_and_do_not_read),
+	GET("/readers", ASYNC, hold_readers),
+	GET("/pieces", ASYNC, stream_piece_by_piece),
+	GET("/prompt", ASYNC, tcp_is_prompt),
+	GET("/rush", ASYNC, rush),
+	GET("/bytes", ASYNC, rush_of_bytes),
 };
-static const struct routes routes = {list, sizeof(list) / sizeof(list[0])};
+static const struct routes routes = ROUTES(list);
 
 static double now(void)
 {
@@ -865,7 +865,7 @@ static void begin(void)
 	options.threads = options.cpu_threads = 1;
 	CU_ASSERT_EQUAL_FATAL(listener_open(&listener, path, 64), 0);
 	CU_ASSERT_EQUAL_FATAL(scoreboard_open(&board, NULL), 0);
-	scoreboard_claim(&board, "loop", 1, "loop");
+	scoreboard_claim(&board, "loop", 1, "loop", "/");
 }
 
 static uint64_t accepted_before; /* this turn … */
@@ -895,7 +895,9 @@ static void watch_turns(struct sched *sched)
 static void serve_until(int status)
 {
 	caught_begin();
-	CU_ASSERT_EQUAL(loop_run(&options, &listener, "loop-1", &routes, &board, watch_turns),
+	CU_ASSERT_EQUAL(loop_run(&options, &listener, "loop-1",
+				 &(struct application){.routes = routes, .opened = watch_turns},
+				 &board),
 			status);
 	caught_end(&caught);
 	CU_ASSERT_EQUAL(listener.fd, -1);
@@ -922,7 +924,7 @@ static void a_request_that_is_there_when_it_drains_is_answered(void)
 	begin();
 	for (int i = 0; i < 3; i++) {
 		client_open(i);
-		client_send(i, i ? "request 1 keep " GET("/") : "request 1 keep " GET("/first"));
+		client_send(i, i ? "request 1 keep " ASK("/") : "request 1 keep " ASK("/first"));
 	}
 	serve();
 	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
@@ -939,11 +941,11 @@ static void who_comes_while_it_drains_is_left_to_others(void)
 	options.drain = DRAIN_WAIT;
 	other = dup(listener.fd);
 	client_open(0);
-	client_send(0, "request 1 keep " GET("/connect"));
+	client_send(0, "request 1 keep " ASK("/connect"));
 	serve();
 	CU_ASSERT_EQUAL(accepts, 0);
 	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
-	client_send(1, "request 1 keep " GET("/drain"));
+	client_send(1, "request 1 keep " ASK("/drain"));
 	listener.fd = other;
 	serve();
 	CU_ASSERT_TRUE(client_got(1, "END 1 0 COMPLETE"));
@@ -956,7 +958,7 @@ static void who_says_nothing_is_not_waited_for(void)
 	options.drain = DRAIN_REFUSE;
 	options.header_timeout = options.idle_timeout = 1000000;
 	client_open(0);
-	client_send(0, "request 1 keep " GET("/visit"));
+	client_send(0, "request 1 keep " ASK("/visit"));
 	serve();
 	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
 	CU_ASSERT_FALSE(client_got(1, "END"));
@@ -974,8 +976,8 @@ static void who_waits_for_room_in_vain_is_left_to_others(void)
 	other = dup(listener.fd);
 	client_open(0);
 	client_open(1);
-	client_send(0, "request 1 keep " GET("/asleep"));
-	client_send(1, "request 1 keep " GET("/drain"));
+	client_send(0, "request 1 keep " ASK("/asleep"));
+	client_send(1, "request 1 keep " ASK("/drain"));
 	serve();
 	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
 	listener.fd = other;
@@ -988,7 +990,7 @@ static void a_request_beside_the_last_one_is_answered(void)
 {
 	begin();
 	client_open(0);
-	client_send(0, "request 1 keep " GET("/again"));
+	client_send(0, "request 1 keep " ASK("/again"));
 	serve();
 	CU_ASSERT_TRUE(client_got(0, "END 2 0 COMPLETE"));
 	end();
@@ -1021,7 +1023,7 @@ static void accept_waits_when_something_has_run_out(void)
 		failed = 0;
 		left = 2;
 		client_open(0);
-		client_send(0, "request 1 " GET("/drain"));
+		client_send(0, "request 1 " ASK("/drain"));
 		serve();
 		CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
 		CU_ASSERT_EQUAL(failed, 2);
@@ -1039,7 +1041,7 @@ static void a_pause_in_accepting_ends(void)
 	fails = EMFILE;
 	left = 1;
 	client_open(0);
-	client_send(0, "request 1 " GET("/rest"));
+	client_send(0, "request 1 " ASK("/rest"));
 	serve();
 	CU_ASSERT_TRUE(client_got(1, "STDOUT 1 Status: 200 OK"));
 	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
@@ -1056,7 +1058,7 @@ static void accept_goes_on_after_what_passes(void)
 		fails = errors[i];
 		left = 1;
 		client_open(0);
-		client_send(0, "request 1 " GET("/drain"));
+		client_send(0, "request 1 " ASK("/drain"));
 		serve();
 		CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
 		CU_ASSERT_EQUAL(lines_with("event=accept-failed"), 0);
@@ -1070,7 +1072,7 @@ static void a_failure_of_accept_is_told_once_until_it_succeeds(void)
 	fails = EMFILE;
 	left = 2;
 	client_open(0);
-	client_send(0, "request 1 " GET("/fail"));
+	client_send(0, "request 1 " ASK("/fail"));
 	serve();
 	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
 	CU_ASSERT_TRUE(client_got(1, "END 1 0 COMPLETE"));
@@ -1091,7 +1093,7 @@ static void so_many_are_accepted_at_once(void)
 		fds[i] = clients[0];
 	}
 	client_open(0);
-	client_send(0, "request 1 keep " GET("/drain"));
+	client_send(0, "request 1 keep " ASK("/drain"));
 	serve();
 	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
 	CU_ASSERT_EQUAL(board_get(&board.own->accepted), MANY + 1);
@@ -1107,8 +1109,8 @@ static void who_is_too_many_waits_for_one_to_leave(void)
 	options.max_conns = 2;
 	for (int i = 0; i < 3; i++)
 		client_open(i);
-	client_send(0, "request 1 keep " GET("/room"));
-	client_send(2, "request 1 keep " GET("/drain"));
+	client_send(0, "request 1 keep " ASK("/room"));
+	client_send(2, "request 1 keep " ASK("/drain"));
 	serve();
 	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
 	CU_ASSERT_TRUE(client_got(2, "END 1 0 COMPLETE"));
@@ -1120,8 +1122,8 @@ static void four_clients(void)
 {
 	for (int i = 0; i < 4; i++)
 		client_open(i);
-	client_send(2, "request 1 keep " GET("/"));
-	client_send(3, "request 1 keep " GET("/") ", begin 2 keep");
+	client_send(2, "request 1 keep " ASK("/"));
+	client_send(3, "request 1 keep " ASK("/") ", begin 2 keep");
 }
 
 /* Whoever waits for it, if nothing can be done for them. */
@@ -1138,10 +1140,10 @@ static void a_loop_that_has_nothing_to_do_sleeps(void)
 		client_open(0);
 		if (i == UNREAD || i == CONNECTION_TOO_MANY) {
 			client_open(1);
-			client_send(1, "request 1 keep " GET("/large"));
+			client_send(1, "request 1 keep " ASK("/large"));
 		}
-		client_send(0, i == ACCEPT_FAILS ? "request 1 keep " GET("/fails")
-						 : "request 1 keep " GET("/turns"));
+		client_send(0, i == ACCEPT_FAILS ? "request 1 keep " ASK("/fails")
+						 : "request 1 keep " ASK("/turns"));
 		serve();
 		CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
 		end();
@@ -1155,7 +1157,7 @@ static void the_header_timeout_is_for_who_owes_a_request(void)
 	options.idle_timeout = options.send_timeout = 1000000;
 	left_over = 2;
 	four_clients();
-	client_send(0, "request 1 keep " GET("/left"));
+	client_send(0, "request 1 keep " ASK("/left"));
 	serve();
 	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
 	CU_ASSERT_FALSE(client_got(1, "END"));
@@ -1171,7 +1173,7 @@ static void the_idle_timeout_is_for_who_has_had_an_answer(void)
 	options.header_timeout = options.send_timeout = 1000000;
 	left_over = 3;
 	four_clients();
-	client_send(0, "request 1 keep " GET("/left"));
+	client_send(0, "request 1 keep " ASK("/left"));
 	serve();
 	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
 	for (int i = 1; i < 4; i++)
@@ -1187,9 +1189,9 @@ static void the_send_timeout_is_for_who_does_not_read(void)
 		left_over = 1;
 		client_open(0);
 		client_open(1);
-		client_send(1, busy ? "begin 2 keep, request 1 keep " GET("/large")
-				    : "request 1 keep " GET("/large"));
-		client_send(0, "request 1 keep " GET("/left"));
+		client_send(1, busy ? "begin 2 keep, request 1 keep " ASK("/large")
+				    : "request 1 keep " ASK("/large"));
+		client_send(0, "request 1 keep " ASK("/left"));
 		serve();
 		CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
 		CU_ASSERT_FALSE(client_got(1, "END 1 0 COMPLETE"));
@@ -1205,8 +1207,8 @@ static void who_does_not_want_an_answer_is_hung_up_on(void)
 	client_open(0);
 	client_open(1);
 	shutdown(clients[1], SHUT_RD);
-	client_send(1, "request 1 keep " GET("/"));
-	client_send(0, "request 1 keep " GET("/left"));
+	client_send(1, "request 1 keep " ASK("/"));
+	client_send(0, "request 1 keep " ASK("/left"));
 	serve();
 	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
 	close(clients[1]);
@@ -1217,8 +1219,8 @@ static void what_is_aborted_while_the_loop_is_held_does_not_start(void)
 {
 	begin();
 	client_open(0);
-	client_send(0, "request 1 keep " GET("/abort") ", request 2 keep " GET(
-			       "/never") ", request 3 keep " GET("/drain"));
+	client_send(0, "request 1 keep " ASK("/abort") ", request 2 keep " ASK(
+			       "/never") ", request 3 keep " ASK("/drain"));
 	serve();
 	CU_ASSERT_TRUE(client_got(0, "END 2 0 COMPLETE"));
 	end();
@@ -1229,8 +1231,8 @@ static void a_connection_may_be_reset_while_the_loop_is_held(void)
 	begin();
 	client_open(0);
 	client_open(1);
-	client_send(0, "request 1 keep " GET("/"));
-	client_send(1, "request 1 keep " GET("/have-reset"));
+	client_send(0, "request 1 keep " ASK("/"));
+	client_send(1, "request 1 keep " ASK("/have-reset"));
 	serve();
 	CU_ASSERT_TRUE(client_got(1, "END 1 0 COMPLETE"));
 	end();
@@ -1243,10 +1245,10 @@ static void what_was_just_read_is_not_looked_at_again(void)
 	begin();
 	client_open(0);
 	for (int id = 1; id <= 20; id++) {
-		snprintf(script, sizeof(script), "request %d keep " GET("/"), id);
+		snprintf(script, sizeof(script), "request %d keep " ASK("/"), id);
 		client_send(0, script);
 	}
-	client_send(0, "request 21 keep " GET("/drain"));
+	client_send(0, "request 21 keep " ASK("/drain"));
 	reads = accepts = 0;
 	serve();
 	IN_TIME(reads < 10);
@@ -1264,9 +1266,9 @@ static void the_board_shows_how_long_it_took(void)
 	begin();
 	options.stdin_limit = 8;
 	client_open(0);
-	client_send(0, "request 1 keep " GET("/") ", request 2 keep " GET(
-			       "/none") ", begin 3 keep, params 3 " GET("/left"));
-	client_send(0, "params-end 3, stdin 3 *9, stdin-end 3, request 4 keep " GET("/drain"));
+	client_send(0, "request 1 keep " ASK("/") ", request 2 keep " ASK(
+			       "/none") ", begin 3 keep, params 3 " ASK("/left"));
+	client_send(0, "params-end 3, stdin 3 *9, stdin-end 3, request 4 keep " ASK("/drain"));
 	serve();
 	CU_ASSERT_TRUE(client_got(0, "STDOUT 3 Status: 413 "));
 	for (uint64_t i = 0; i < board_get(&board.own->head); i++) {
@@ -1291,8 +1293,8 @@ static void requests_have_numbers_that_rise_and_leave_their_blocks(void)
 	begin();
 	serial = 0;
 	client_open(0);
-	client_send(0, "request 1 keep " GET("/serial") ", request 2 keep " GET(
-			       "/serial") ", request 3 keep " GET("/drain"));
+	client_send(0, "request 1 keep " ASK("/serial") ", request 2 keep " ASK(
+			       "/serial") ", request 3 keep " ASK("/drain"));
 	serve();
 	CU_ASSERT_EQUAL(serial, 2);
 	CU_ASSERT_TRUE(client_got(0, "END 3 0 COMPLETE"));
@@ -1304,7 +1306,7 @@ static void a_stream_may_be_ahead_by_the_limit_and_one_write(void)
 	begin();
 	options.stream_limit = 4096;
 	client_open(0);
-	client_send(0, "request 1 keep " GET("/limit"));
+	client_send(0, "request 1 keep " ASK("/limit"));
 	serve();
 	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
 	end();
@@ -1315,8 +1317,8 @@ static void a_stream_that_has_ended_makes_room_for_another(void)
 	begin();
 	options.max_streams = 1;
 	client_open(0);
-	client_send(0, "request 1 keep " GET("/moment") ", request 2 keep " GET(
-			       "/moment") ", request 3 keep " GET("/drain"));
+	client_send(0, "request 1 keep " ASK("/moment") ", request 2 keep " ASK(
+			       "/moment") ", request 3 keep " ASK("/drain"));
 	serve();
 	CU_ASSERT_TRUE(client_got(0, "STDOUT 2 one"));
 	end();
@@ -1327,8 +1329,8 @@ static void an_answer_before_the_end_of_the_body_keeps_the_connection(void)
 	begin();
 	client_open(0);
 	client_open(1);
-	client_send(1, "begin 1 keep, params 1 " GET("/") ", params-end 1");
-	client_send(0, "request 1 keep " GET("/rest-of-it"));
+	client_send(1, "begin 1 keep, params 1 " ASK("/") ", params-end 1");
+	client_send(0, "request 1 keep " ASK("/rest-of-it"));
 	serve();
 	CU_ASSERT_TRUE(client_got(1, "END 2 0 COMPLETE"));
 	client_got(0, "");
@@ -1340,8 +1342,8 @@ static void the_rest_of_a_body_is_read(void)
 	begin();
 	client_open(0);
 	client_open(1);
-	client_send(1, "begin 1, params 1 " GET("/") ", params-end 1");
-	client_send(0, "request 1 keep " GET("/later"));
+	client_send(1, "begin 1, params 1 " ASK("/") ", params-end 1");
+	client_send(0, "request 1 keep " ASK("/later"));
 	serve();
 	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
 	end();
@@ -1353,8 +1355,8 @@ static void a_body_without_end_is_cut_off(void)
 	options.header_timeout = 40;
 	client_open(0);
 	client_open(1);
-	client_send(1, "begin 1, params 1 " GET("/") ", params-end 1");
-	client_send(0, "request 1 keep " GET("/for-ever"));
+	client_send(1, "begin 1, params 1 " ASK("/") ", params-end 1");
+	client_send(0, "request 1 keep " ASK("/for-ever"));
 	serve();
 	CU_ASSERT_TRUE(client_got(1, "END 1 0 COMPLETE"));
 	client_got(0, "");
@@ -1366,7 +1368,7 @@ static void too_many_params_are_a_431(void)
 	begin();
 	options.params_limit = 256;
 	client_open(0);
-	client_send(0, "begin 1 keep, params 1 *257, request 2 keep " GET("/drain"));
+	client_send(0, "begin 1 keep, params 1 *257, request 2 keep " ASK("/drain"));
 	serve();
 	CU_ASSERT_TRUE(client_got(0, "STDOUT 1 Status: 431 "));
 	end();
@@ -1378,8 +1380,8 @@ static void too_much_of_a_body_is_a_413(void)
 	options.stdin_limit = 8;
 	client_open(0);
 	client_open(1);
-	client_send(1, "begin 1 keep, params 1 " GET("/long") ", params-end 1");
-	client_send(0, "request 1 keep " GET("/too-much"));
+	client_send(1, "begin 1 keep, params 1 " ASK("/long") ", params-end 1");
+	client_send(0, "request 1 keep " ASK("/too-much"));
 	serve();
 	CU_ASSERT_TRUE(client_got(1, "STDOUT 1 Status: 413 "));
 	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
@@ -1391,14 +1393,14 @@ static void who_has_waited_for_too_long_is_a_503(void)
 {
 	char script[128];
 
-	snprintf(script, sizeof(script), "request 1 keep " GET("/&LANES_SENT=%lld.000"),
+	snprintf(script, sizeof(script), "request 1 keep " ASK("/&LANES_SENT=%lld.000"),
 		 (long long)time(NULL) - 5);
 	for (int timeout = 0; timeout <= 1000; timeout += 1000) {
 		begin();
 		options.queue_timeout = timeout;
 		client_open(0);
 		client_send(0, script);
-		client_send(0, "request 2 keep " GET("/drain"));
+		client_send(0, "request 2 keep " ASK("/drain"));
 		serve();
 		CU_ASSERT_TRUE(
 			client_got(0, timeout ? "STDOUT 1 Status: 503 " : "STDOUT 1 Status: 200 "));
@@ -1412,9 +1414,9 @@ static void who_is_idle_when_it_drains_is_let_go(void)
 	options.drain = DRAIN_WAIT;
 	for (int i = 0; i < 3; i++)
 		client_open(i);
-	client_send(1, "request 1 keep " GET("/"));
-	client_send(2, "request 1 keep " GET("/") ", begin 2 keep");
-	client_send(0, "request 1 keep " GET("/leave"));
+	client_send(1, "request 1 keep " ASK("/"));
+	client_send(2, "request 1 keep " ASK("/") ", begin 2 keep");
+	client_send(0, "request 1 keep " ASK("/leave"));
 	serve();
 	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
 	CU_ASSERT_TRUE(client_got(1, "END 1 0 COMPLETE"));
@@ -1428,7 +1430,7 @@ static void force_ends_what_does_not_end(void)
 		begin();
 		options.drain_timeout = i ? 20 : 1000000;
 		client_open(0);
-		client_send(0, "request 1 keep " GET("/force"));
+		client_send(0, "request 1 keep " ASK("/force"));
 		serve_until(3);
 		CU_ASSERT_FALSE(client_got(0, "END 1"));
 		CU_ASSERT_EQUAL(lines_with("event=draining in_flight=1"), 1);
@@ -1450,7 +1452,7 @@ static void each_of_four_signals_drains(void)
 		begin();
 		number = numbers[i];
 		client_open(0);
-		client_send(0, "request 1 keep " GET("/signal"));
+		client_send(0, "request 1 keep " ASK("/signal"));
 		serve();
 		CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
 		CU_ASSERT_EQUAL(lines_with("event=draining in_flight="), 1);
@@ -1466,7 +1468,7 @@ static void a_signal_that_was_ignored_still_is(void)
 
 	begin();
 	client_open(0);
-	client_send(0, "request 1 keep " GET("/ignore"));
+	client_send(0, "request 1 keep " ASK("/ignore"));
 	serve();
 	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
 	end();
@@ -1489,11 +1491,11 @@ static void the_board_counts_what_came_and_how_it_ended(void)
 	options.stdin_limit = 8;
 	for (int i = 0; i < 4; i++)
 		client_open(i);
-	client_send(0, "request 1 keep " GET("/") ", request 2 keep " GET("/none"));
-	client_send(1, "begin 1 keep, params 1 " GET("/vain") ", params-end 1, stdin 1 *9, "
+	client_send(0, "request 1 keep " ASK("/") ", request 2 keep " ASK("/none"));
+	client_send(1, "begin 1 keep, params 1 " ASK("/vain") ", params-end 1, stdin 1 *9, "
 							      "stdin-end 1");
-	client_send(2, "request 1 keep " GET("/vain") ", abort 1, begin 2 keep, abort 2");
-	client_send(3, "request 1 keep " GET("/asleep"));
+	client_send(2, "request 1 keep " ASK("/vain") ", abort 1, begin 2 keep, abort 2");
+	client_send(3, "request 1 keep " ASK("/asleep"));
 	serve();
 	CU_ASSERT_TRUE(client_got(0, "END 2 0 COMPLETE"));
 	CU_ASSERT_TRUE(client_got(1, "STDOUT 1 Status: 413 "));
@@ -1520,8 +1522,8 @@ static void time_in_which_the_loop_was_held_is_not_the_peers(void)
 	for (int i = 0; i < 3; i++)
 		client_open(i);
 	client_send(1, "begin 1 keep");
-	client_send(2, "request 2 keep " GET("/"));
-	client_send(0, "request 1 keep " GET("/hold"));
+	client_send(2, "request 2 keep " ASK("/"));
+	client_send(0, "request 1 keep " ASK("/hold"));
 	serve();
 	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
 	CU_ASSERT_TRUE(client_got(1, "END 1 0 COMPLETE"));
@@ -1531,16 +1533,16 @@ static void time_in_which_the_loop_was_held_is_not_the_peers(void)
 
 static void nor_is_it_the_readers(void)
 {
-	static const char *const asked[] = {"request 1 keep " GET("/large"),
-					    "request 1 keep " GET("/much")};
+	static const char *const asked[] = {"request 1 keep " ASK("/large"),
+					    "request 1 keep " ASK("/much")};
 
 	for (size_t i = 0; i < sizeof(asked) / sizeof(asked[0]); i++) {
 		begin();
-		options.send_timeout = 100;
+		options.send_timeout = 400;
 		client_open(0);
 		client_open(1);
 		client_send(1, asked[i]);
-		client_send(0, "request 1 keep " GET("/readers"));
+		client_send(0, "request 1 keep " ASK("/readers"));
 		serve();
 		CU_ASSERT_EQUAL(lines_with("event=stream-unread"), 0);
 		CU_ASSERT_TRUE(client_got(1, "END 1 0 COMPLETE"));
@@ -1555,8 +1557,8 @@ static void who_does_not_read_is_not_heard(void)
 	options.output_limit = 4096;
 	client_open(0);
 	client_open(1);
-	client_send(1, "request 1 keep " GET("/large"));
-	client_send(0, "request 1 keep " GET("/deaf"));
+	client_send(1, "request 1 keep " ASK("/large"));
+	client_send(0, "request 1 keep " ASK("/deaf"));
 	serve();
 	CU_ASSERT_TRUE(client_got(1, "END 2 0 COMPLETE"));
 	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
@@ -1568,7 +1570,7 @@ static void a_stream_that_is_read_has_no_limit(void)
 	begin();
 	options.stream_limit = 4096;
 	client_open(0);
-	client_send(0, "request 1 keep " GET("/pieces"));
+	client_send(0, "request 1 keep " ASK("/pieces"));
 	serve();
 	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
 	CU_ASSERT_EQUAL(lines_with("event=stream-unread"), 0);
@@ -1586,7 +1588,7 @@ static void answers_over_tcp_are_not_held_back(void)
 	CU_ASSERT_EQUAL(getsockname(listener.fd, (struct sockaddr *)&address, &len), 0);
 	clients[0] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	CU_ASSERT_EQUAL(connect(clients[0], (struct sockaddr *)&address, len), 0);
-	client_send(0, "request 1 keep " GET("/prompt"));
+	client_send(0, "request 1 keep " ASK("/prompt"));
 	serve();
 	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
 	end();
@@ -1594,8 +1596,8 @@ static void answers_over_tcp_are_not_held_back(void)
 
 static void what_a_rush_has_needed_is_given_back(void)
 {
-	static const char *const asked[] = {"request 1 keep " GET("/rush"),
-					    "request 1 keep " GET("/bytes")};
+	static const char *const asked[] = {"request 1 keep " ASK("/rush"),
+					    "request 1 keep " ASK("/bytes")};
 
 	for (size_t i = 0; i < sizeof(asked) / sizeof(asked[0]); i++) {
 		begin();
@@ -1615,7 +1617,7 @@ static void a_stream_goes_on_until_it_drains(void)
 {
 	begin();
 	client_open(0);
-	client_send(0, "request 1 keep " GET("/stream"));
+	client_send(0, "request 1 keep " ASK("/stream"));
 	serve();
 	CU_ASSERT_TRUE(client_got(0, "STDOUT 1 more"));
 	CU_ASSERT_EQUAL(answers_of("/stream"), 1);
@@ -1628,8 +1630,8 @@ static void a_stream_over_its_limit_is_ended_alone(void)
 	options.stream_limit = 65536;
 	options.header_timeout = 40; /* so there are sweeps */
 	client_open(0);
-	client_send(0, "request 1 keep " GET("/unread"));
-	client_send(0, "request 2 keep " GET("/ended"));
+	client_send(0, "request 1 keep " ASK("/unread"));
+	client_send(0, "request 2 keep " ASK("/ended"));
 	serve();
 	CU_ASSERT_EQUAL(lines_with("event=stream-unread"), 1);
 	CU_ASSERT_EQUAL(answers_of("/unread"), 1);
@@ -1642,8 +1644,8 @@ static void a_stream_unread_for_the_send_timeout_is_ended_alone(void)
 	begin();
 	options.send_timeout = 100;
 	client_open(0);
-	client_send(0, "request 1 keep " GET("/much"));
-	client_send(0, "request 2 keep " GET("/ended"));
+	client_send(0, "request 1 keep " ASK("/much"));
+	client_send(0, "request 2 keep " ASK("/ended"));
 	serve();
 	CU_ASSERT_EQUAL(lines_with("event=stream-unread"), 1);
 	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE\nSTDOUT 2 Status: 200 OK"));
@@ -1655,8 +1657,8 @@ static void a_stream_waits_for_its_reader(void)
 	begin();
 	options.header_timeout = 40;
 	client_open(0);
-	client_send(0, "request 1 keep " GET("/much"));
-	client_send(0, "request 2 keep " GET("/reader"));
+	client_send(0, "request 1 keep " ASK("/much"));
+	client_send(0, "request 2 keep " ASK("/reader"));
 	serve();
 	CU_ASSERT_EQUAL(lines_with("event=stream-unread"), 0);
 	CU_ASSERT_TRUE(client_got(0, "STDOUT 1 the rest"));
@@ -1668,7 +1670,7 @@ static void one_stream_too_many_is_a_503(void)
 	begin();
 	options.max_streams = 1;
 	client_open(0);
-	client_send(0, "request 1 keep " GET("/another"));
+	client_send(0, "request 1 keep " ASK("/another"));
 	serve();
 	CU_ASSERT_TRUE(client_got(0, "STDOUT 2 Status: 503 Service Unavailable"));
 	end();
@@ -1681,7 +1683,7 @@ static void client_send_long(int i, uint16_t id)
 	struct stream stream = {0};
 	struct buffer pairs = {0};
 
-	pairs_append(&pairs, GET("/while"));
+	pairs_append(&pairs, ASK("/while"));
 	pair_append(&pairs, slice_of("LONG"), (struct slice){text, sizeof(text)});
 	stream_begin(&stream, id, FCGI_ROLE_RESPONDER, FCGI_FLAG_KEEP_CONN);
 	stream_params(&stream, id, buffer_slice(&pairs));
@@ -1701,7 +1703,7 @@ static void slow_handlers_do_not_let_too_many_in(void)
 	client_open(0);
 	for (uint16_t id = 1; id <= 10; id++)
 		client_send_long(0, id);
-	client_send(0, "request 11 keep " GET("/drain"));
+	client_send(0, "request 11 keep " ASK("/drain"));
 	serve();
 	CU_ASSERT_FALSE(client_got(0, "OVERLOADED"));
 	end();
@@ -1713,9 +1715,9 @@ static void a_connection_has_a_budget_of_bytes(void)
 	options.conn_memory_limit = 65536;
 	options.params_limit = 1 << 20;
 	client_open(0);
-	client_send(0, "request 1 keep " GET("/"));
+	client_send(0, "request 1 keep " ASK("/"));
 	client_send(0, "begin 2 keep, params 2 *65000, begin 3 keep, params 3 *65000");
-	client_send(0, "abort 2, request 4 keep " GET("/memory") ", request 5 keep " GET("/drain"));
+	client_send(0, "abort 2, request 4 keep " ASK("/memory") ", request 5 keep " ASK("/drain"));
 	serve();
 	CU_ASSERT_TRUE(client_got(0, "STDOUT 3 Status: 503 Service Unavailable"));
 	CU_ASSERT_EQUAL(answers_of("/memory"), 1);
@@ -1727,8 +1729,8 @@ static void a_worker_has_a_budget_of_bytes(void)
 	begin();
 	options.memory_limit = 1 << 20;
 	client_open(0);
-	client_send(0, "request 1 keep " GET("/much"));
-	client_send(0, "request 2 keep " GET("/beside"));
+	client_send(0, "request 1 keep " ASK("/much"));
+	client_send(0, "request 2 keep " ASK("/beside"));
 	serve();
 	CU_ASSERT_TRUE(client_got(0, "STDOUT 1 the rest"));
 	CU_ASSERT_TRUE(client_got(1, "END 1 0 COMPLETE\nSTDOUT 2 Status: 200 OK"));
@@ -1739,16 +1741,110 @@ static void on_opened(struct sched *sched)
 {
 	CU_ASSERT_PTR_NOT_NULL(sched->loop);
 	client_open(0);
-	client_send(0, "request 1 keep " GET("/drain"));
+	client_send(0, "request 1 keep " ASK("/drain"));
 }
 
 static void work_of_ones_own_begins_before_the_first_request(void)
 {
 	begin();
 	caught_begin();
-	CU_ASSERT_EQUAL(loop_run(&options, &listener, "loop-1", &routes, &board, on_opened), 0);
+	CU_ASSERT_EQUAL(loop_run(&options, &listener, "loop-1",
+				 &(struct application){.routes = routes, .opened = on_opened},
+				 &board),
+			0);
 	caught_end(&caught);
 	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
+	end();
+}
+
+static void nothing(void *unused)
+{
+	(void)unused;
+}
+
+static char passed[8]; /* what the application has come through */
+
+static void pass(char what)
+{
+	passed[strlen(passed)] = what;
+}
+
+static void start_application(struct request *req)
+{
+	ASYNC_BEGIN(req);
+	client_open(0);
+	client_send(0, "request 1 keep " ASK("/drain"));
+	AWAIT(req, sleep_for(req, 0.01));
+	CU_ASSERT_EQUAL(board_get(&board.own->accepted), 0);
+	pass('1');
+	ASYNC_END(req);
+}
+
+static void stop_application(struct request *req)
+{
+	ASYNC_BEGIN(req);
+	CU_ASSERT_EQUAL(board_get(&board.own->requests), 1);
+	AWAIT(req, run_in_threadpool(req, nothing, NULL));
+	pass('2');
+	ASYNC_END(req);
+}
+
+static void cannot_start_application(struct request *req)
+{
+	ASYNC_BEGIN(req);
+	AWAIT(req, sleep_for(req, 0));
+	pass('x');
+	reply_error(req, 500);
+	ASYNC_END(req);
+}
+
+static void never_stop_application(struct request *req)
+{
+	ASYNC_BEGIN(req);
+	pass('n');
+	AWAIT(req, sleep_for(req, 60));
+	pass('!');
+	ASYNC_END(req);
+}
+
+static int run_application(void (*begins)(struct request *req), void (*ends)(struct request *req))
+{
+	int ended;
+
+	memset(passed, 0, sizeof(passed));
+	caught_begin();
+	ended = loop_run(&options, &listener, "loop-1",
+			 &(struct application){.routes = routes, .start = begins, .stop = ends},
+			 &board);
+	caught_end(&caught);
+	return ended;
+}
+
+static void an_application_starts_and_stops(void)
+{
+	begin();
+	CU_ASSERT_EQUAL(run_application(start_application, stop_application), 0);
+	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
+	CU_ASSERT_STRING_EQUAL(passed, "12");
+	end();
+}
+
+static void one_that_cannot_start_serves_nobody(void)
+{
+	begin();
+	CU_ASSERT_EQUAL(run_application(cannot_start_application, stop_application), 1);
+	CU_ASSERT_EQUAL(lines_with("event=start-failed"), 1);
+	CU_ASSERT_STRING_EQUAL(passed, "x");
+	end();
+}
+
+static void one_that_does_not_stop_is_given_up(void)
+{
+	begin();
+	options.drain_timeout = 50;
+	CU_ASSERT_EQUAL(run_application(start_application, never_stop_application), 0);
+	CU_ASSERT_EQUAL(lines_with("event=stop-failed"), 1);
+	CU_ASSERT_STRING_EQUAL(passed, "1n");
 	end();
 }
 
@@ -1758,11 +1854,17 @@ static void what_cannot_start_says_so(void)
 	listener_stop(&listener);
 	listener.fd = open("/dev/null", O_RDONLY | O_CLOEXEC); /* cannot be polled */
 	caught_begin();
-	CU_ASSERT_EQUAL(loop_run(&options, &listener, "loop-1", &routes, &board, NULL), 1);
+	CU_ASSERT_EQUAL(loop_run(&options, &listener, "loop-1",
+				 &(struct application){.routes = routes}, &board),
+			1);
 	listener_stop(&listener);
-	CU_ASSERT_EQUAL(loop_run(&options, &listener, "loop-1", &routes, &board, NULL), 1);
+	CU_ASSERT_EQUAL(loop_run(&options, &listener, "loop-1",
+				 &(struct application){.routes = routes}, &board),
+			1);
 	memory_fail_after(0);
-	CU_ASSERT_EQUAL(loop_run(&options, &listener, "loop-1", &routes, &board, NULL), 1);
+	CU_ASSERT_EQUAL(loop_run(&options, &listener, "loop-1",
+				 &(struct application){.routes = routes}, &board),
+			1);
 	memory_restore();
 	caught_end(&caught);
 	CU_ASSERT_EQUAL(lines_with("event=start-failed"), 3);
@@ -1841,6 +1943,9 @@ static const struct test tests[] = {
 	{"a worker has a budget of bytes", a_worker_has_a_budget_of_bytes},
 	{"work of one's own begins before the first request",
 	 work_of_ones_own_begins_before_the_first_request},
+	{"an application starts and stops", an_application_starts_and_stops},
+	{"one that cannot start serves nobody", one_that_cannot_start_serves_nobody},
+	{"one that does not stop is given up", one_that_does_not_stop_is_given_up},
 	{"a loop that cannot start says so", what_cannot_start_says_so},
 	{"sweeps are four times as frequent as the shortest timeout, or once a second",
 	 sweeps_are_four_times_as_frequent_as_the_shortest_timeout},

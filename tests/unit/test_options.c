@@ -58,6 +58,7 @@ static void the_defaults(void)
 	CU_ASSERT_EQUAL(o.engine, ENGINE_LOOP);
 	CU_ASSERT_PTR_NULL(o.listen);
 	CU_ASSERT_STRING_EQUAL(o.pool, "loop");
+	CU_ASSERT_STRING_EQUAL(o.prefix, "/");
 	CU_ASSERT_EQUAL(o.slot, 0);
 	CU_ASSERT_EQUAL(o.drain, DRAIN_AUTO);
 	CU_ASSERT_EQUAL(o.threads, 40);
@@ -231,6 +232,22 @@ static void an_empty_text_is_refused(void)
 	REFUSED("lanes: --listen: '' is not a text\n", "--listen=");
 }
 
+static void a_bad_prefix_is_refused(void)
+{
+	struct options o;
+
+	PARSE(&o, "--prefix", "/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa/");
+	REFUSED("lanes: --prefix: '/a' is not a path of 1 to 47 bytes with '/' at both ends\n",
+		"--prefix=/a");
+	REFUSED("lanes: --prefix: 'a/' is not a path of 1 to 47 bytes with '/' at both ends\n",
+		"--prefix=a/");
+	REFUSED("lanes: --prefix: '' is not a path of 1 to 47 bytes with '/' at both ends\n",
+		"--prefix=");
+	REFUSED("lanes: --prefix: '/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa/' is not a path "
+		"of 1 to 47 bytes with '/' at both ends\n",
+		"--prefix=/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa/");
+}
+
 static void a_missing_value_is_refused(void)
 {
 	REFUSED("lanes: command line: '--threads' is not complete: its value is missing\n",
@@ -268,7 +285,8 @@ static void help_lists_every_option(void)
 		       "params-limit stdin-limit output-limit idle-timeout header-timeout "
 		       "queue-timeout send-timeout drain-timeout slow-callback ready-held routes "
 		       "top core help version ready-pools stream-limit max-streams memory-limit "
-		       "conn-memory-limit sandbox address-space oom-score-adj front spare-threads";
+		       "conn-memory-limit sandbox address-space oom-score-adj front spare-threads "
+		       "prefix";
 	char *text = NULL;
 	size_t len;
 	int expected = 0;
@@ -310,6 +328,7 @@ static const struct test tests[] = {
 	{"bad seconds are refused", bad_seconds_are_refused},
 	{"a bad word is refused", a_bad_word_is_refused},
 	{"an empty text is refused", an_empty_text_is_refused},
+	{"a prefix begins and ends with a slash", a_bad_prefix_is_refused},
 	{"a missing value is refused", a_missing_value_is_refused},
 	{"an unknown option is refused", an_unknown_option_is_refused},
 	{"flags take no value", flags_take_no_value},

@@ -1,4 +1,5 @@
 /* The rules are Starlette's: starlette/routing.py 0.26, probed with raw requests. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -19,13 +20,28 @@ static void handler(struct request *req)
 
 static const struct request_ops ops = {.release = release};
 static const struct route list[] = {
-	ASYNC("/", handler),
-	SYNC("/sync/noawait", handler),
-	ASYNC("/async/await-one", handler),
+	GET("/", ASYNC, handler),
+	GET("/sync/noawait", SYNC, handler),
+	GET("/async/await-one", ASYNC, handler),
 };
-static const struct route odd_list[] = {ASYNC("/50%", handler)};
-static const struct routes odd_routes = {odd_list, 1};
-static const struct routes routes = {list, sizeof(list) / sizeof(list[0])};
+static const struct route odd_list[] = {GET("/50%", ASYNC, handler)};
+static const struct routes odd_routes = ROUTES(odd_list);
+static const struct routes routes = ROUTES(list);
+
+static struct router router;
+static struct router odd_router;
+
+static int set_up(void)
+{
+	return router_open(&router, &routes) || router_open(&odd_router, &odd_routes);
+}
+
+static int tear_down(void)
+{
+	router_close(&router);
+	router_close(&odd_router);
+	return 0;
+}
 
 /* As it was sent. */
 static bool ask(struct request *req, const char *method, struct slice path, const char *query)
@@ -34,7 +50,7 @@ static bool ask(struct request *req, const char *method, struct slice path, cons
 	req->method = slice_of(method);
 	req->path = req->raw_path = path;
 	req->query = slice_of(query);
-	return router_route(&routes, req);
+	return router_route(&router, req);
 }
 
 static void found(const char *path, size_t index)
@@ -135,7 +151,7 @@ static void what_came_decoded_is_not_decoded_again(void)
 		request_init(&req, &ops, NULL);
 		req.method = slice_of("GET");
 		req.path = slice_of(paths[i]);
-		CU_ASSERT_EQUAL(router_route(&routes, &req), i);
+		CU_ASSERT_EQUAL(router_route(&router, &req), i);
 		CU_ASSERT_EQUAL(req.reply.status, i ? 0 : 404);
 		request_unref(&req);
 	}
@@ -161,7 +177,6 @@ static void head_is_routed_like_get(void)
 static void other_methods_are_405(void)
 {
 	not_allowed("POST", "/sync/noawait");
-	not_allowed("OPTIONS", "/");
 	not_allowed("get", "/");
 	not_allowed("GETT", "/");
 	not_allowed("", "/");
@@ -233,14 +248,14 @@ static void the_prefix_is_in_the_location(void)
 	req.method = slice_of("GET");
 	req.prefix = slice_of("/prefork");
 	req.path = slice_of("/sync/noawait/");
-	CU_ASSERT_FALSE(router_route(&routes, &req));
+	CU_ASSERT_FALSE(router_route(&router, &req));
 	CU_ASSERT_TRUE(slice_is(req.reply.headers, "Location: /prefork/sync/noawait\r\n"));
 	request_unref(&req);
 	request_init(&req, &ops, NULL);
 	req.method = slice_of("GET");
 	req.prefix = slice_of("/100% sure");
 	req.path = slice_of("/sync/noawait/");
-	CU_ASSERT_FALSE(router_route(&routes, &req));
+	CU_ASSERT_FALSE(router_route(&router, &req));
 	CU_ASSERT_TRUE(slice_is(req.reply.headers, "Location: /100%25%20sure/sync/noawait\r\n"));
 	request_unref(&req);
 }
@@ -252,7 +267,7 @@ static void a_path_that_was_decoded_is_quoted_again(void)
 	request_init(&req, &ops, NULL);
 	req.method = slice_of("GET");
 	req.path = req.raw_path = slice_of("/50%25/");
-	CU_ASSERT_FALSE(router_route(&odd_routes, &req));
+	CU_ASSERT_FALSE(router_route(&odd_router, &req));
 	CU_ASSERT_TRUE(slice_is(req.reply.headers, "Location: /50%25\r\n"));
 	request_unref(&req);
 }
@@ -305,6 +320,221 @@ static void a_redirect_without_memory_is_503(void)
 	}
 }
 
+/* ---- an application's routes ---- */
+
+static const struct route shop_list[] = {
+	GET("/orders", ASYNC, handler),
+	POST("/orders", ASYNC, handler),
+	GET("/orders/new", ASYNC, handler),
+	GET("/orders/{id}", ASYNC, handler),
+	DELETE("/orders/{id}", ASYNC, handler),
+	PUT("/orders/last", ASYNC, handler),
+	GET("/orders/{order}/items/{item}", ASYNC, handler),
+	PATCH("/{what}/{id}/items/first", ASYNC, handler),
+	GET("/files/{path:path}", ASYNC, handler),
+	GET("/slash/", ASYNC, handler),
+	POST("/only/{x}", ASYNC, handler),
+	GET("/files/late", ASYNC, handler),
+};
+static const struct routes shop = ROUTES(shop_list);
+
+/* Asks the shop; returns which of its routes it was, or -1. */
+static int ask_shop(struct request *req, const char *method, const char *path)
+{
+	struct router of_shop;
+	bool found;
+
+	CU_ASSERT_EQUAL_FATAL(router_open(&of_shop, &shop), 0);
+	request_init(req, &ops, NULL);
+	req->method = slice_of(method);
+	req->path = req->raw_path = slice_of(path);
+	found = router_route(&of_shop, req);
+	router_close(&of_shop);
+	return found ? (int)(req->route - shop_list) : -1;
+}
+
+static void is_route(const char *method, const char *path, int index)
+{
+	struct request req;
+
+	CU_ASSERT_EQUAL(ask_shop(&req, method, path), index);
+	CU_ASSERT_EQUAL(req.route_number, index + 1);
+	request_unref(&req);
+}
+
+static void is_refused(const char *method, const char *path, int status, const char *headers)
+{
+	struct request req;
+
+	CU_ASSERT_EQUAL(ask_shop(&req, method, path), -1);
+	CU_ASSERT_EQUAL(req.reply.status, status);
+	CU_ASSERT_TRUE(slice_is(req.reply.headers, headers));
+	request_unref(&req);
+}
+
+static void has_value(const char *path, const char *name, const char *value)
+{
+	struct request req;
+
+	CU_ASSERT_TRUE(ask_shop(&req, "GET", path) >= 0);
+	CU_ASSERT_TRUE(slice_is(request_path(&req, name), value));
+	request_unref(&req);
+}
+
+static void a_path_has_a_route_for_each_method(void)
+{
+	is_route("GET", "/orders", 0);
+	is_route("HEAD", "/orders", 0);
+	is_route("POST", "/orders", 1);
+	is_route("DELETE", "/orders/7", 4);
+	is_route("PUT", "/orders/last", 5);
+	is_route("PATCH", "/orders/7/items/first", 7);
+}
+
+static void the_first_that_matches_wins(void)
+{
+	is_route("GET", "/orders/new", 2);
+	is_route("GET", "/orders/newer", 3);
+	is_route("GET", "/orders/last", 3);
+	is_route("DELETE", "/orders/new", 4);
+	is_route("GET", "/orders/7/items/first", 6);
+	is_route("GET", "/files/late", 8);
+}
+
+static void a_segment_has_a_name(void)
+{
+	has_value("/orders/7", "id", "7");
+	has_value("/orders/a%20b%2dc", "id", "a b-c");
+	has_value("/orders/7/items/x", "order", "7");
+	has_value("/orders/7/items/x", "item", "x");
+	has_value("/orders/7/items/x", "id", "");
+	is_refused("GET", "/orders//items/x", 404, "");
+}
+
+static void the_rest_of_a_path_has_a_name(void)
+{
+	has_value("/files/a/b//c", "path", "a/b//c");
+	has_value("/files/", "path", "");
+	has_value("/files/a/", "path", "a/");
+	is_refused("GET", "/files/a%0Ab", 404, "");
+}
+
+static void allow_has_all_methods_of_a_path(void)
+{
+	is_refused("PUT", "/orders", 405, "Allow: GET, POST\r\n");
+	is_refused("POST", "/orders/new", 405, "Allow: GET, DELETE\r\n");
+	is_refused("POST", "/orders/last", 405, "Allow: GET, PUT, DELETE\r\n");
+	is_refused("HEAD", "/only/1", 405, "Allow: POST\r\n");
+}
+
+static void options_says_what_there_is(void)
+{
+	is_refused("OPTIONS", "/orders", 204, "Allow: GET, POST, HEAD, OPTIONS\r\n");
+	is_refused("OPTIONS", "/only/1", 204, "Allow: POST, OPTIONS\r\n");
+	is_refused("OPTIONS", "/nothing", 404, "");
+}
+
+static void a_missing_slash_is_redirected(void)
+{
+	is_refused("GET", "/slash", 307, "Location: /slash/\r\n");
+	is_refused("GET", "/orders/7/", 307, "Location: /orders/7\r\n");
+	is_refused("GET", "/files", 307, "Location: /files/\r\n");
+}
+
+static void a_path_that_is_none_is_refused_at_the_start(void)
+{
+	static const char *const paths[] = {"",
+					    "orders",
+					    "/{",
+					    "/{}",
+					    "/a{id}",
+					    "/{id}x",
+					    "/{a}{b}",
+					    "/{path:path}/more",
+					    "/{:path}",
+					    "/{a:int}",
+					    "/{1}/{2}/{3}/{4}/{5}/{6}/{7}/{8}/{9}"};
+
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+		const struct route bad[] = {GET(paths[i], ASYNC, handler)};
+		const struct routes of = ROUTES(bad);
+		struct router refused;
+
+		CU_ASSERT_EQUAL(router_open(&refused, &of), -EINVAL);
+		router_close(&refused);
+	}
+}
+
+static void there_are_only_so_many_requests_of_a_route(void)
+{
+	static const struct route limited[] = {GET("/two", ASYNC, handler, .most = 2),
+					       GET("/any", ASYNC, handler)};
+	static const struct routes of = ROUTES(limited);
+	struct router limits;
+	struct request reqs[4];
+
+	CU_ASSERT_EQUAL_FATAL(router_open(&limits, &of), 0);
+	for (int i = 0; i < 4; i++) {
+		request_init(&reqs[i], &ops, NULL);
+		reqs[i].method = slice_of("GET");
+		reqs[i].path = slice_of(i < 3 ? "/two" : "/any");
+		CU_ASSERT_EQUAL(router_route(&limits, &reqs[i]), i != 2);
+	}
+	CU_ASSERT_EQUAL(reqs[2].reply.status, 503);
+	request_unref(&reqs[2]);
+	request_unref(&reqs[0]);
+	request_init(&reqs[0], &ops, NULL);
+	reqs[0].method = slice_of("GET");
+	reqs[0].path = slice_of("/two");
+	CU_ASSERT_TRUE(router_route(&limits, &reqs[0]));
+	for (int i = 0; i < 4; i++)
+		if (i != 2)
+			request_unref(&reqs[i]);
+	router_close(&limits);
+}
+
+static void a_router_without_memory_says_so(void)
+{
+	for (long k = 0; k < 4; k++) {
+		struct router none;
+
+		memory_fail_after(k);
+		CU_ASSERT_EQUAL(router_open(&none, &shop), -ENOMEM);
+		memory_restore();
+		router_close(&none);
+	}
+}
+
+/* All of a thousand, each by its own way. */
+static void there_may_be_any_number_of_routes(void)
+{
+	enum { COUNT = 1000 };
+	static struct route many[COUNT];
+	static char paths[COUNT][32];
+	const struct routes of = {.list = many, .count = COUNT};
+	struct router big;
+	int wrong = 0;
+
+	for (int i = 0; i < COUNT; i++) {
+		snprintf(paths[i], sizeof(paths[i]), i % 2 ? "/r%d/{id}" : "/a/r%d", i);
+		many[i] = (struct route)GET(paths[i], ASYNC, handler);
+	}
+	CU_ASSERT_EQUAL_FATAL(router_open(&big, &of), 0);
+	for (int i = 0; i < COUNT; i++) {
+		struct request req;
+		char path[32];
+
+		snprintf(path, sizeof(path), i % 2 ? "/r%d/x" : "/a/r%d", i);
+		request_init(&req, &ops, NULL);
+		req.method = slice_of("GET");
+		req.path = slice_of(path);
+		wrong += !router_route(&big, &req) || req.route != &many[i];
+		request_unref(&req);
+	}
+	CU_ASSERT_EQUAL(wrong, 0);
+	router_close(&big);
+}
+
 static const struct test tests[] = {
 	{"paths match whole and case-sensitively", paths_match_whole_and_case_sensitively},
 	{"an absent path is not found", an_absent_path_is_not_found},
@@ -327,6 +557,19 @@ static const struct test tests[] = {
 	{"a path without memory is 503", a_path_without_memory_is_503},
 	{"a location has room for all of the query", a_location_has_room_for_all_of_the_query},
 	{"a redirect without memory is 503", a_redirect_without_memory_is_503},
+	{"a path has a route for each method", a_path_has_a_route_for_each_method},
+	{"the first that matches wins", the_first_that_matches_wins},
+	{"a segment has a name", a_segment_has_a_name},
+	{"the rest of a path has a name", the_rest_of_a_path_has_a_name},
+	{"Allow has all methods of a path", allow_has_all_methods_of_a_path},
+	{"OPTIONS says what there is", options_says_what_there_is},
+	{"a missing slash is redirected", a_missing_slash_is_redirected},
+	{"a path that is none is refused at the start",
+	 a_path_that_is_none_is_refused_at_the_start},
+	{"there are only so many requests of a route", there_are_only_so_many_requests_of_a_route},
+	{"a router without memory says so", a_router_without_memory_says_so},
+	{"there may be any number of routes", there_may_be_any_number_of_routes},
 };
 
-const struct suite router_suite = {"router", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL};
+const struct suite router_suite = {"router", tests, sizeof(tests) / sizeof(tests[0]), set_up,
+				   tear_down};

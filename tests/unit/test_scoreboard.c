@@ -55,7 +55,7 @@ static void be_other(int ready, const char *pool, bool draining)
 	uint64_t number;
 
 	if (scoreboard_open(&board, path) == 0)
-		slot = scoreboard_claim(&board, pool, 0, "loop");
+		slot = scoreboard_claim(&board, pool, 0, "loop", "/");
 	if (slot)
 		board_set(&slot->draining, draining);
 	number = slot ? board_get(&slot->number) : 0;
@@ -91,7 +91,7 @@ static void other_end(const struct other *other)
 static struct board_slot *claim(struct scoreboard *board, const char *pool)
 {
 	CU_ASSERT_EQUAL_FATAL(scoreboard_open(board, path), 0);
-	return scoreboard_claim(board, pool, 0, "loop");
+	return scoreboard_claim(board, pool, 0, "loop", "/");
 }
 
 static void claimed(void)
@@ -200,7 +200,7 @@ static void no_slot_left(void)
 	CU_ASSERT_EQUAL(waitpid(pid, NULL, WUNTRACED), pid);
 	CU_ASSERT_PTR_NULL(claim(&board, "loop"));
 	other_end(&(struct other){.pid = pid});
-	CU_ASSERT_PTR_NOT_NULL(scoreboard_claim(&board, "loop", 0, "loop"));
+	CU_ASSERT_PTR_NOT_NULL(scoreboard_claim(&board, "loop", 0, "loop", "/"));
 	scoreboard_close(&board);
 	other_end(&first);
 	unlink(path);
@@ -291,13 +291,13 @@ static void full_disk(void)
 	scoreboard_close(&board);
 	disk_is_full = true;
 	CU_ASSERT_EQUAL(scoreboard_open(&board, path), 0);
-	CU_ASSERT_PTR_NULL(scoreboard_claim(&board, "loop", 0, "loop"));
+	CU_ASSERT_PTR_NULL(scoreboard_claim(&board, "loop", 0, "loop", "/"));
 	disk_is_full = false;
 	scoreboard_close(&board);
 	unlink(path);
 	/* Without a file there is a slot of our own. */
 	CU_ASSERT_EQUAL(scoreboard_open(&board, NULL), 0);
-	CU_ASSERT_PTR_NOT_NULL(scoreboard_claim(&board, "loop", 0, "loop"));
+	CU_ASSERT_PTR_NOT_NULL(scoreboard_claim(&board, "loop", 0, "loop", "/"));
 	scoreboard_close(&board);
 }
 
@@ -373,7 +373,7 @@ static void many_routes(void)
 	struct workers workers;
 
 	CU_ASSERT_EQUAL_FATAL(scoreboard_open(&board, NULL), 0);
-	slot = scoreboard_claim(&board, "loop", 1, "loop");
+	slot = scoreboard_claim(&board, "loop", 1, "loop", "/");
 	for (uint16_t route = 1; route < 3 * BOARD_ROUTES; route++)
 		board_answered(slot, span_owner_pack((struct span_owner){1, route, 200}), 1);
 	CU_ASSERT_EQUAL(workers_read(&board, &workers), 0);
@@ -414,9 +414,9 @@ static void locked_by_a_stranger(void)
 	CU_ASSERT_EQUAL_FATAL(scoreboard_open(&open_before, path), 0);
 	other = locker_start(F_RDLCK);
 	CU_ASSERT_EQUAL(scoreboard_open(&board, path), -ETIMEDOUT);
-	CU_ASSERT_PTR_NULL(scoreboard_claim(&open_before, "loop", 0, "loop"));
+	CU_ASSERT_PTR_NULL(scoreboard_claim(&open_before, "loop", 0, "loop", "/"));
 	other_end(&other);
-	CU_ASSERT_PTR_NOT_NULL(scoreboard_claim(&open_before, "loop", 0, "loop"));
+	CU_ASSERT_PTR_NOT_NULL(scoreboard_claim(&open_before, "loop", 0, "loop", "/"));
 	scoreboard_close(&open_before);
 	/* Its slots are nobody's, whoever reads the file. */
 	other = locker_start(F_RDLCK);
@@ -521,7 +521,7 @@ static void the_longest_turn_of_a_second_is_kept(void)
 	uint64_t hold;
 
 	CU_ASSERT_EQUAL_FATAL(scoreboard_open(&board, NULL), 0);
-	slot = scoreboard_claim(&board, "loop", 1, "loop");
+	slot = scoreboard_claim(&board, "loop", 1, "loop", "/");
 	do {
 		second = board_now() / 1000000000;
 		turn(slot, 2000000);
@@ -571,7 +571,7 @@ static void a_duration_belongs_to_the_bound_that_it_reaches(void)
 	uint64_t sum = 0;
 
 	CU_ASSERT_EQUAL_FATAL(scoreboard_open(&board, NULL), 0);
-	slot = scoreboard_claim(&board, "loop", 1, "loop");
+	slot = scoreboard_claim(&board, "loop", 1, "loop", "/");
 	for (int i = 0; i < BOARD_BUCKETS - 1; i++) {
 		board_answered(slot, owner, board_bounds[i]);
 		CU_ASSERT_EQUAL(board_get(&slot->routes[3].buckets[i]), i ? 2 : 1);
@@ -614,7 +614,7 @@ static void spans(void)
 	uint64_t lost = 0;
 
 	CU_ASSERT_EQUAL_FATAL(scoreboard_open(&board, NULL), 0);
-	slot = scoreboard_claim(&board, "loop", 1, "loop");
+	slot = scoreboard_claim(&board, "loop", 1, "loop", "/");
 	for (uint64_t i = 0; i < 1000; i++)
 		board_span(slot, SPAN_LOOP, i, i + 1, 0);
 	CU_ASSERT_EQUAL(read_spans(slot, &next, &lost, &first), 1000);

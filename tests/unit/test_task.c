@@ -1,7 +1,4 @@
-/*
- * Handlers on a loop of their own, without any socket. Threads are held and let go by semaphores;
- * what is asserted is the order of events, never how soon they come.
- */
+/* What a handler can wait for, and what becomes of its request. */
 #include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
@@ -13,182 +10,12 @@
 #include <unistd.h>
 
 #include "../harness.h"
-#include "await/await.h"
-#include "await/sched.h"
+#include "alone.h"
 #include "engine/observer.h"
 #include "guide/endpoints.h"
 #include "http/reply.h"
-#include "http/router.h"
 #include "memory.h"
 #include "scoreboard/board_reader.h"
-
-enum { PATIENCE_MS = 60000 };
-
-/* What a handler of these tests works on. */
-struct work_data {
-	sem_t entered;
-	sem_t gate;
-	atomic_int ran;
-	pthread_t thread;
-	int nice;
-};
-
-static uv_loop_t loop;
-static uv_timer_t watchdog;
-static struct sched sched;
-static bool timed_out;
-static bool news; /* a counter has moved: the loop must not wait in poll */
-static int settled;
-static int finished;
-static int released;
-static int status;	 /* of the last reply */
-static bool retry_after; /* it had that header */
-static char trail[256];	 /* letters that handlers leave, in order */
-static struct work_data work;
-
-/* ---- an engine of three functions ---- */
-
-static void on_finished(struct request *req)
-{
-	finished++;
-	news = true;
-	status = req->reply.status;
-	retry_after = slice_is(req->reply.headers, "Retry-After: 1\r\n");
-	request_unref(req);
-}
-
-static void on_release(struct request *req)
-{
-	released++;
-	news = true;
-	free(req);
-}
-
-static const struct request_ops ops = {
-	.ran = observer_ran, .finished = on_finished, .release = on_release};
-
-static struct request *request_new(const struct route *route)
-{
-	struct request *req = malloc(sizeof(*req));
-
-	if (!req)
-		abort();
-	request_init(req, &ops, &sched);
-	req->route = route;
-	req->method = slice_of("GET");
-	return req;
-}
-
-static struct request *start(const struct route *route)
-{
-	struct request *req = request_new(route);
-
-	request_resume(req, uv_hrtime());
-	return req;
-}
-
-static void cancel(struct request *req)
-{
-	coroutine_cancel(&req->co);
-	request_unref(req);
-}
-
-static void leave(char letter)
-{
-	size_t len = strlen(trail);
-
-	if (len + 1 < sizeof(trail))
-		trail[len] = letter;
-}
-
-static void on_settled(void *owner)
-{
-	CU_ASSERT_PTR_EQUAL(owner, &sched);
-	settled++;
-	if (news)
-		uv_stop(&loop);
-	news = false;
-}
-
-static void on_watchdog(uv_timer_t *timer)
-{
-	(void)timer;
-	timed_out = true;
-}
-
-static void begin(unsigned threads, size_t queue)
-{
-	struct sched_options options = {.threads = threads,
-					.thread_queue = queue,
-					.cpu_threads = threads,
-					.cpu_queue = queue,
-					.cpu_nice = 1,
-					.settled = on_settled,
-					.owner = &sched};
-
-	timed_out = news = false;
-	settled = finished = released = status = 0;
-	retry_after = false;
-	memset(trail, 0, sizeof(trail));
-	memset(&work, 0, sizeof(work));
-	sem_init(&work.entered, 0, 0);
-	sem_init(&work.gate, 0, 0);
-	CU_ASSERT_EQUAL_FATAL(uv_loop_init(&loop), 0);
-	CU_ASSERT_EQUAL_FATAL(sched_open(&sched, &loop, &options), 0);
-	uv_timer_init(&loop, &watchdog);
-	uv_timer_start(&watchdog, on_watchdog, PATIENCE_MS, 0);
-}
-
-static void turn_until(const int *counter, int count)
-{
-	while (*counter < count && !timed_out)
-		uv_run(&loop, UV_RUN_ONCE);
-	CU_ASSERT_FALSE_FATAL(timed_out);
-}
-
-static void turn(void)
-{
-	uv_run(&loop, UV_RUN_NOWAIT);
-}
-
-/* Whatever the test did, nothing may be left: neither handles nor references. */
-static void end(int requests)
-{
-	sched_close(&sched);
-	uv_close((uv_handle_t *)&watchdog, NULL);
-	uv_run(&loop, UV_RUN_DEFAULT);
-	CU_ASSERT_EQUAL(uv_loop_close(&loop), 0);
-	CU_ASSERT_EQUAL(released, requests);
-}
-
-/* ---- what runs on threads ---- */
-
-static void wait_at_gate(void *data)
-{
-	struct work_data *w = data;
-
-	w->thread = pthread_self();
-	w->nice = getpriority(PRIO_PROCESS, (id_t)gettid());
-	atomic_fetch_add(&w->ran, 1);
-	sem_post(&w->entered);
-	while (sem_wait(&w->gate))
-		;
-}
-
-static void just_run(void *data)
-{
-	struct work_data *w = data;
-
-	w->thread = pthread_self();
-	w->nice = getpriority(PRIO_PROCESS, (id_t)gettid());
-	atomic_fetch_add(&w->ran, 1);
-}
-
-static void entered(void)
-{
-	while (sem_wait(&work.entered))
-		;
-}
 
 /* ---- sleeping ---- */
 
@@ -216,7 +43,7 @@ static void take_nap(struct request *req)
 static void a_sleep_never_ends_early(void)
 {
 	static const double seconds[] = {0.03, 0.0001, 0.001, 0.0015, 0.0000001, 0.012345, 0.002};
-	static const struct route route = ASYNC("/", take_nap);
+	static const struct route route = GET("/", ASYNC, take_nap);
 	int count = (int)(sizeof(seconds) / sizeof(seconds[0]));
 
 	begin(0, 0);
@@ -247,7 +74,7 @@ static void gather_three(struct request *req)
 
 static void gather_resumes_once_after_the_longest(void)
 {
-	static const struct route route = ASYNC("/", gather_three);
+	static const struct route route = GET("/", ASYNC, gather_three);
 
 	begin(0, 0);
 	start(&route);
@@ -313,7 +140,7 @@ static void await_everything(struct request *req)
 
 static void an_awaitable_never_resumes_from_inside(void)
 {
-	static const struct route route = ASYNC("/", await_everything);
+	static const struct route route = GET("/", ASYNC, await_everything);
 
 	for (unsigned threads = 0; threads < 2; threads++) {
 		begin(threads, 1);
@@ -340,7 +167,7 @@ static void a_then_b(struct request *req)
 
 static void sleep_0_lets_others_run_first(void)
 {
-	static const struct route route = ASYNC("/", a_then_b);
+	static const struct route route = GET("/", ASYNC, a_then_b);
 
 	begin(0, 0);
 	for (int i = 0; i < 3; i++)
@@ -372,7 +199,7 @@ static void until_heard(struct request *req)
 
 static void sleep_0_for_ever_does_not_starve_the_sockets(void)
 {
-	static const struct route route = ASYNC("/", until_heard);
+	static const struct route route = GET("/", ASYNC, until_heard);
 	uv_poll_t poll;
 	int fd = eventfd(1, EFD_CLOEXEC);
 
@@ -389,7 +216,7 @@ static void sleep_0_for_ever_does_not_starve_the_sockets(void)
 
 static void ready_requests_settle_in_one_batch(void)
 {
-	static const struct route route = ASYNC("/", a_then_b);
+	static const struct route route = GET("/", ASYNC, a_then_b);
 	int before;
 
 	begin(0, 0);
@@ -430,7 +257,7 @@ static void the_frame_survives_and_times_add_up(struct request *req)
 
 static void frames_survive_and_times_add_up(void)
 {
-	static const struct route route = ASYNC("/", the_frame_survives_and_times_add_up);
+	static const struct route route = GET("/", ASYNC, the_frame_survives_and_times_add_up);
 
 	begin(1, 1);
 	begun_at = uv_hrtime();
@@ -453,7 +280,7 @@ static void sleep_a_thousand_times(struct request *req)
 
 static void sleep_after_sleep_needs_no_more_memory(void)
 {
-	static const struct route route = ASYNC("/", sleep_a_thousand_times);
+	static const struct route route = GET("/", ASYNC, sleep_a_thousand_times);
 	long before;
 
 	begin(0, 0);
@@ -481,7 +308,7 @@ static void gather_three_again_and_again(struct request *req)
 
 static void gather_after_gather_needs_no_more_memory(void)
 {
-	static const struct route route = ASYNC("/", gather_three_again_and_again);
+	static const struct route route = GET("/", ASYNC, gather_three_again_and_again);
 	long before;
 
 	begin(0, 0);
@@ -514,12 +341,12 @@ static void queue_behind(struct request *req)
 	ASYNC_END(req);
 }
 
-static const struct route hold = ASYNC("/", hold_thread);
-static const struct route behind = ASYNC("/", queue_behind);
+static const struct route hold = GET("/", ASYNC, hold_thread);
+static const struct route behind = GET("/", ASYNC, queue_behind);
 
 static void a_job_runs_on_a_thread_and_the_loop_goes_on(void)
 {
-	static const struct route other = ASYNC("/", a_then_b);
+	static const struct route other = GET("/", ASYNC, a_then_b);
 
 	begin(1, 1);
 	start(&hold);
@@ -545,7 +372,7 @@ static void on_cpu_pool(struct request *req)
 
 static void the_cpu_pool_is_another_of_lower_priority(void)
 {
-	static const struct route route = ASYNC("/", on_cpu_pool);
+	static const struct route route = GET("/", ASYNC, on_cpu_pool);
 	int own = getpriority(PRIO_PROCESS, 0);
 
 	begin(1, 0);
@@ -601,7 +428,7 @@ static void a_stream_that_was_begun_gets_no_other_head(void)
 						     .finished = on_finished,
 						     .release = on_release,
 						     .stream = on_stream};
-	static const struct route route = ASYNC("/", stream_and_wait_for_a_thread);
+	static const struct route route = GET("/", ASYNC, stream_and_wait_for_a_thread);
 	struct request *req;
 
 	begin(1, 0);
@@ -630,7 +457,7 @@ static void work_then_sleep(struct request *req)
 
 static void the_board_tells_work_from_sleep(void)
 {
-	static const struct route route = ASYNC("/", work_then_sleep);
+	static const struct route route = GET("/", ASYNC, work_then_sleep);
 	static struct board_slot board;
 	struct span spans[16];
 	uint64_t next = 0;
@@ -710,8 +537,8 @@ static double spans_of(struct board_slot *board, uint32_t serial, enum span_kind
 /* Begins with one that naps, and one that then holds the loop for longer. */
 static void nap_beside_a_hold(void (*handler)(struct request *req), struct board_slot *board)
 {
-	static const struct route holder = ASYNC("/", hold_the_loop);
-	const struct route napper = ASYNC("/", handler);
+	static const struct route holder = GET("/", ASYNC, hold_the_loop);
+	const struct route napper = GET("/", ASYNC, handler);
 	struct request *req;
 
 	begin(1, 1);
@@ -747,7 +574,7 @@ static void who_waits_for_a_held_loop_is_ready(void)
 
 static void who_waits_for_nothing_but_its_sleep_awaits(void)
 {
-	static const struct route napper = ASYNC("/", nap_on_the_loop);
+	static const struct route napper = GET("/", ASYNC, nap_on_the_loop);
 	static struct board_slot board;
 	struct request *req;
 
@@ -775,7 +602,7 @@ static void work_on_either(struct request *req)
 
 static void the_board_tells_which_pool_it_was(void)
 {
-	static const struct route route = ASYNC("/", work_on_either);
+	static const struct route route = GET("/", ASYNC, work_on_either);
 	static struct board_slot board;
 	struct span spans[32];
 	uint64_t next = 0;
@@ -817,7 +644,7 @@ static void keep_the_loop_busy(struct request *req)
 
 static void a_loop_is_busy_from_its_last_rest_on(void)
 {
-	static const struct route route = ASYNC("/", keep_the_loop_busy);
+	static const struct route route = GET("/", ASYNC, keep_the_loop_busy);
 
 	begin(0, 0);
 	start(&route);
@@ -831,7 +658,7 @@ static void sync_handler(struct request *req)
 	reply_error(req, 404);
 }
 
-static const struct route sync_route = SYNC("/", sync_handler);
+static const struct route sync_route = GET("/", SYNC, sync_handler);
 
 static void a_sync_handler_runs_on_a_thread(void)
 {
@@ -868,7 +695,7 @@ static void sleep_a_minute(struct request *req)
 	ASYNC_END(req);
 }
 
-static const struct route minute = ASYNC("/", sleep_a_minute);
+static const struct route minute = GET("/", ASYNC, sleep_a_minute);
 
 static void a_cancelled_sleeper_is_never_resumed(void)
 {
@@ -884,7 +711,7 @@ static void a_cancelled_sleeper_is_never_resumed(void)
 
 static void a_cancelled_ready_request_is_only_released(void)
 {
-	static const struct route route = ASYNC("/", a_then_b);
+	static const struct route route = GET("/", ASYNC, a_then_b);
 
 	begin(0, 0);
 	cancel(start(&route));
@@ -939,7 +766,7 @@ static void sync_at_gate(struct request *req)
 
 static void a_cancelled_sync_handler_ends_unheard(void)
 {
-	static const struct route route = SYNC("/", sync_at_gate);
+	static const struct route route = GET("/", SYNC, sync_at_gate);
 	struct request *running;
 
 	begin(1, 5);
@@ -972,8 +799,8 @@ static void say_nothing(struct request *req)
 
 static void no_reply_is_500(void)
 {
-	static const struct route async = ASYNC("/", say_nothing);
-	static const struct route sync = SYNC("/", say_nothing);
+	static const struct route async = GET("/", ASYNC, say_nothing);
+	static const struct route sync = GET("/", SYNC, say_nothing);
 
 	begin(1, 1);
 	start(&async);
@@ -996,7 +823,7 @@ static void leave_tasks_behind(struct request *req)
 
 static void tasks_left_behind_are_cancelled(void)
 {
-	static const struct route route = ASYNC("/", leave_tasks_behind);
+	static const struct route route = GET("/", ASYNC, leave_tasks_behind);
 
 	begin(1, 5);
 	start(&hold);
@@ -1014,14 +841,14 @@ static void tasks_left_behind_are_cancelled(void)
 
 static void a_running_job_left_behind_keeps_its_memory(void)
 {
-	static const struct route route = ASYNC("/", hold_thread);
+	static const struct route route = GET("/", ASYNC, hold_thread);
 	struct request *req;
 
 	begin(1, 5);
 	req = request_new(&route);
 	run_in_threadpool(req, wait_at_gate, &work);
 	entered();
-	req->route = &(struct route)ASYNC("/", say_nothing);
+	req->route = &(struct route)GET("/", ASYNC, say_nothing);
 	request_resume(req, uv_hrtime());
 	CU_ASSERT_EQUAL(finished, 1);
 	CU_ASSERT_EQUAL(released, 0);
@@ -1034,7 +861,7 @@ static void a_running_job_left_behind_keeps_its_memory(void)
 
 static void close_releases_what_is_ready(void)
 {
-	static const struct route route = ASYNC("/", a_then_b);
+	static const struct route route = GET("/", ASYNC, a_then_b);
 
 	begin(0, 0);
 	cancel(start(&route));
@@ -1081,7 +908,7 @@ static void gather_and_reply(struct request *req)
 /* Starts the handler with no room in the request's block, and memory out. */
 static void refused_without_memory(void (*handler)(struct request *req), unsigned threads)
 {
-	const struct route route = ASYNC("/", handler);
+	const struct route route = GET("/", ASYNC, handler);
 	struct request *req;
 
 	begin(threads, 5);
@@ -1117,7 +944,7 @@ static void memory_out_for_a_job_answers_503(void)
 
 static void memory_out_for_the_heap_of_timers_answers_503(void)
 {
-	static const struct route route = ASYNC("/", sleep_and_reply);
+	static const struct route route = GET("/", ASYNC, sleep_and_reply);
 
 	begin(0, 0);
 	memory_fail_after(1); /* the request itself */
@@ -1134,7 +961,7 @@ static void memory_out_for_the_heap_of_timers_answers_503(void)
 
 static void half_a_gather_is_cancelled(void)
 {
-	static const struct route route = ASYNC("/", gather_and_reply);
+	static const struct route route = GET("/", ASYNC, gather_and_reply);
 	struct request *req;
 
 	begin(0, 0);
@@ -1166,6 +993,8 @@ static void memory_out_in_sched_open_leaves_nothing(void)
 	}
 }
 
+static struct router router;
+
 /* A whole request: routed, run, answered, released. Returns its status. */
 static int whole_request(const char *path, const char *query)
 {
@@ -1177,7 +1006,7 @@ static int whole_request(const char *path, const char *query)
 	req->query = slice_of(query);
 	finished = 0;
 	request_ref(req);
-	if (router_route(&endpoints, req))
+	if (router_route(&router, req))
 		request_resume(req, uv_hrtime());
 	else
 		on_finished(req);
@@ -1197,6 +1026,7 @@ static void survives_without_memory(const char *path, const char *query, int exp
 		long asked = 0;
 
 		begin(1, 5);
+		CU_ASSERT_EQUAL_FATAL(router_open(&router, &guide.routes), 0);
 		CU_ASSERT_EQUAL(whole_request(path, query), expected);
 		for (long k = 1; got != expected || asked > k; k++) {
 			long before = memory_allocations();
@@ -1212,6 +1042,7 @@ static void survives_without_memory(const char *path, const char *query, int exp
 			CU_ASSERT_TRUE_FATAL(k < 1000);
 		}
 		turn();
+		router_close(&router);
 		end(released);
 	}
 }

@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 struct coroutine;
+struct deadline;
 struct job;
 struct sched;
 struct task;
@@ -31,6 +32,8 @@ struct coroutine_ops {
 	/* A thread works for it: its memory must stay, whatever becomes of it. */
 	void (*ref)(struct coroutine *co);
 	void (*unref)(struct coroutine *co);
+	/* What the log is to say of it: see log_subject. */
+	const void *(*subject)(struct coroutine *co);
 };
 
 /* Where its time went, in nanoseconds. */
@@ -49,7 +52,8 @@ struct coroutine {
 	int peer;	     /* descriptor that hangs up when nobody wants it; 0: none */
 	int line;	     /* where AWAIT left it */
 	bool suspended;	     /* it waits for its tasks */
-	bool refused;	     /* a task could not start: it ends when it returns */
+	bool tries;	     /* it wants to know if what it waits for fails (TRY_AWAIT) */
+	int error;	     /* what has failed first, a negative errno; 0: nothing */
 	bool ready;	     /* it is on the ready queue */
 	bool cancelled;	     /* nobody wants it; never resumed */
 	bool pooled;	     /* what it waited for last was a thread */
@@ -59,6 +63,7 @@ struct coroutine {
 	uint64_t woken;	     /* … when what it waits for was there; 0: unknown */
 	struct task *tasks;  /* what has to be cancelled with it */
 	struct task *spare;  /* sleeps that are over, for the next ones */
+	struct deadline *deadline; /* of the gather it waits for; NULL: never had one */
 	struct coroutine *ready_next;
 	struct coroutine *ready_prev;
 	struct coroutine_times times;
@@ -70,15 +75,24 @@ struct coroutine {
  * uv_hrtime(); returns that of the end. */
 uint64_t coroutine_resume(struct coroutine *co, uint64_t now, void (*run)(struct coroutine *co));
 
-/* Whether it has returned for the last time, or must not be resumed. */
-static inline bool coroutine_is_over(const struct coroutine *co)
+/* Whether something has failed that it does not try: it is not to go on. */
+static inline bool coroutine_has_failed(const struct coroutine *co)
 {
-	return co->refused || !co->suspended;
+	return co->error && !co->tries;
 }
 
+/* Whether it has returned for the last time, or must not go on. */
+static inline bool coroutine_is_over(const struct coroutine *co)
+{
+	return coroutine_has_failed(co) || !co->suspended;
+}
+
+/* Something has failed that it waits for, or that it would have waited for. */
+void coroutine_fail(struct coroutine *co, int error);
+
 /* What it still waits for is of no interest any more: timers stop, queued jobs are dropped unrun, a
- * running one is left to end unheard. To be called when it is over; safe to call twice. */
-void coroutine_end(struct coroutine *co);
+ * running one is left to end unheard. Safe to call twice. */
+void coroutine_drop_tasks(struct coroutine *co);
 
 /* The same, for one that is not over: it is never resumed. */
 void coroutine_cancel(struct coroutine *co);
@@ -91,12 +105,20 @@ void coroutine_add_sleep(struct coroutine *co, double seconds);
 enum coroutine_pool { POOL_BLOCKING, POOL_CPU };
 
 /* Has fn(arg) run on a thread of the pool; right here, if the loop has none. arg must live as long
- * as the coroutine. */
+ * as the coroutine. outcome, which may be NULL, becomes 0, or -EAGAIN if the pool is full, or
+ * -ENOMEM. */
 void coroutine_add_job(struct coroutine *co, enum coroutine_pool pool, void (*fn)(void *arg),
-		       void *arg);
+		       void *arg, int *outcome);
 
-/* For AWAIT: goes on when all that was begun has ended. */
+/* Waits until one of these events (enum uv_poll_event) is there for a descriptor of the caller's,
+ * who keeps it open until then. */
+void coroutine_add_fd(struct coroutine *co, int fd, int events);
+
+/* For AWAIT: goes on when all that was begun has ended, or one of it has failed … */
 void coroutine_gather(struct coroutine *co);
+
+/* … or so many seconds have passed: then the rest is dropped, and -ETIMEDOUT is the failure. */
+void coroutine_gather_within(struct coroutine *co, double seconds);
 
 /* ---- something new to wait for ---- */
 
@@ -107,12 +129,23 @@ struct task {
 	struct task *next;
 	struct task *prev;
 	void (*cancel)(struct task *task);
+	int *outcome; /* where its error goes: 0, or a negative errno; NULL: nobody asks */
 };
 
 /* The coroutine waits for one thing more, until task_end(), or until cancel() was called because it
- * no longer does. */
-void task_begin(struct coroutine *co, struct task *task, void (*cancel)(struct task *task));
-void task_end(struct task *task);
+ * no longer does. outcome may be NULL. */
+void task_begin(struct coroutine *co, struct task *task, void (*cancel)(struct task *task),
+		int *outcome);
+
+/* It has ended; error is 0 or a negative errno. */
+void task_end(struct task *task, int error);
+
+/* What it waits for was there at that time (uv_hrtime()): from then on it is ready. */
+static inline void coroutine_woken(struct coroutine *co, uint64_t when)
+{
+	if (when > co->woken)
+		co->woken = when;
+}
 
 /* Takes a job back that a pool has done. */
 void coroutine_job_done(struct job *job);

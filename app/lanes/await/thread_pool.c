@@ -15,6 +15,9 @@ enum {
 	PROMPT_NS = 1000000, /* whose wait was shorter has hardly gone, and is not looked at */
 };
 
+/* What this thread runs. */
+static _Thread_local const struct job *current;
+
 struct job_list {
 	struct job *first;
 	struct job *last;
@@ -164,7 +167,9 @@ static void run_job(struct thread_pool *pool, struct job *job, unsigned thread)
 
 	if (!job->dropped) {
 		board_begin(board, job->owner, job->started);
+		current = job;
 		job->run(job);
+		current = NULL;
 		job->ended = uv_hrtime();
 		board_end(board);
 	}
@@ -246,7 +251,8 @@ int thread_pool_submit(struct thread_pool *pool, struct job *job)
 	int err = 0;
 
 	job->queued = uv_hrtime();
-	job->taken = job->running = job->abandoned = false;
+	job->taken = job->running = false;
+	job->abandoned = false;
 	pthread_mutex_lock(&pool->lock);
 	start_thread_if_needed(pool);
 	if (pool->threads == 0 || pool->queued >= pool->options.queue + free_threads(pool)) {
@@ -286,6 +292,11 @@ bool thread_pool_cancel(struct thread_pool *pool, struct job *job)
 	if (wake)
 		pthread_cond_signal(&pool->work);
 	return dropped;
+}
+
+bool still_wanted(void)
+{
+	return !current || !current->abandoned;
 }
 
 struct job *thread_pool_reap(struct thread_pool *pool)

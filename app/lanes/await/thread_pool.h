@@ -14,6 +14,7 @@
 #ifndef LANES_AWAIT_THREAD_POOL_H
 #define LANES_AWAIT_THREAD_POOL_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -27,15 +28,15 @@ struct job {
 	void (*run)(struct job *job); /* on the pool's thread */
 	struct job *next;
 	struct job *prev;
-	uint64_t queued;  /* uv_hrtime() at submission */
-	uint64_t started; /* … when a thread took it */
-	uint64_t ended;	  /* … when run() returned */
-	uint64_t owner;	  /* packed struct span_owner: for whom, on the scoreboard */
-	int peer;	  /* descriptor that hangs up when nobody wants it any more; 0: none */
-	unsigned thread;  /* number of the thread that ran it, from 0 */
-	bool taken;	  /* a thread has it, or has had it */
-	bool running;	  /* … and is not done with it */
-	bool abandoned;	  /* … and was told that nobody waits for it any more */
+	uint64_t queued;       /* uv_hrtime() at submission */
+	uint64_t started;      /* … when a thread took it */
+	uint64_t ended;	       /* … when run() returned */
+	uint64_t owner;	       /* packed struct span_owner: for whom, on the scoreboard */
+	int peer;	       /* descriptor that hangs up when nobody wants it any more; 0: none */
+	unsigned thread;       /* number of the thread that ran it, from 0 */
+	bool taken;	       /* a thread has it, or has had it */
+	bool running;	       /* … and is not done with it */
+	atomic_bool abandoned; /* … and was told that nobody waits for it any more */
 	bool dropped; /* a thread took it and found that peer had hung up: run() was not called */
 };
 
@@ -60,6 +61,9 @@ int thread_pool_submit(struct thread_pool *pool, struct job *job);
 /* Drops a job that no thread has taken yet: true, and it will never run. False: it runs, from now
  * on abandoned, or has run, and comes back through thread_pool_reap(). */
 bool thread_pool_cancel(struct thread_pool *pool, struct job *job);
+
+/* On a pool's thread, in run(): whether somebody still waits for it. */
+bool still_wanted(void);
 
 /* All jobs done since the last call, oldest first, linked by next; NULL if none. */
 struct job *thread_pool_reap(struct thread_pool *pool);

@@ -85,6 +85,7 @@ int volley_open(struct volley **volley, struct sched *sched, size_t shots, size_
 {
 	size_t size = sizeof(**volley) + shots * sizeof(struct shot) + bytes + shots * AROUND;
 
+	*volley = NULL;
 	if (volleys >= VOLLEYS_MAX)
 		return -EAGAIN;
 	*volley = calloc(1, size);

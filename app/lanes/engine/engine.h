@@ -27,7 +27,7 @@ struct exchange;
 struct engine {
 	const struct options *options;
 	const char *worker;
-	const struct routes *routes;
+	struct router router;
 	struct listener *listener;
 	uv_loop_t loop;
 	struct sched sched;
@@ -59,6 +59,7 @@ struct engine {
 	uint64_t serial;
 	struct exchange *arrived; /* requests that were read and are to be started, oldest first */
 	struct exchange *arrived_last;
+	struct exchange *later;	 /* requests that work after their answer */
 	struct exchange *spares; /* blocks for requests to come */
 	size_t spare_count;
 	char read_buffer[READ_SIZE];

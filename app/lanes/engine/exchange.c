@@ -27,10 +27,12 @@ struct stream {
 /* One block of memory: the protocol's part of the request and the handler's. */
 struct exchange {
 	struct fcgi_request fcgi;
-	struct conn *conn;     /* has a reference */
-	bool wanted;	       /* its client has not gone */
-	struct exchange *next; /* among those that have arrived, or the spares */
-	struct stream stream;  /* from the moment its head is sent */
+	struct conn *conn;	     /* has a reference */
+	bool wanted;		     /* its client has not gone */
+	struct exchange *next;	     /* among those that have arrived, or the spares */
+	struct exchange *later_next; /* among those that work after their answer */
+	struct exchange *later_prev;
+	struct stream stream; /* from the moment its head is sent */
 	struct request req;
 };
 
@@ -189,7 +191,7 @@ static void exchange_stream_drained(struct request *req)
 	struct exchange *exchange = container_of(req, struct exchange, req);
 
 	if (!stream_is_taken(exchange))
-		task_begin(&req->co, &exchange->stream.task, cancel_wait);
+		task_begin(&req->co, &exchange->stream.task, cancel_wait, NULL);
 	coroutine_gather(&req->co);
 }
 
@@ -197,7 +199,7 @@ void exchange_taken(struct conn *conn)
 {
 	for (struct exchange *exchange = conn->streams; exchange; exchange = exchange->stream.next)
 		if (exchange->stream.task.co && stream_is_taken(exchange))
-			task_end(&exchange->stream.task);
+			task_end(&exchange->stream.task, 0);
 }
 
 /* ---- the answer ---- */
@@ -224,6 +226,39 @@ static void exchange_finished(struct request *req)
 	request_unref(req);
 }
 
+/* Those that work after their answer are a list, for the drain to wait for. */
+static void exchange_stays(struct request *req, bool stays)
+{
+	struct exchange *exchange = container_of(req, struct exchange, req);
+	struct engine *engine = exchange->conn->engine;
+
+	if (stays) {
+		exchange->later_next = engine->later;
+		exchange->later_prev = NULL;
+		if (engine->later)
+			engine->later->later_prev = exchange;
+		engine->later = exchange;
+		return;
+	}
+	if (exchange->later_prev)
+		exchange->later_prev->later_next = exchange->later_next;
+	else
+		engine->later = exchange->later_next;
+	if (exchange->later_next)
+		exchange->later_next->later_prev = exchange->later_prev;
+}
+
+void exchange_cancel_later(struct engine *engine)
+{
+	while (engine->later) {
+		struct exchange *exchange = engine->later;
+
+		exchange_stays(&exchange->req, false);
+		coroutine_cancel(&exchange->req.co);
+		request_unref(&exchange->req);
+	}
+}
+
 static const struct request_ops exchange_ops = {
 	.param = exchange_param,
 	.ran = observer_ran,
@@ -231,6 +266,7 @@ static const struct request_ops exchange_ops = {
 	.stream = exchange_stream,
 	.stream_is_read = exchange_stream_is_read,
 	.stream_drained = exchange_stream_drained,
+	.stays = exchange_stays,
 	.release = exchange_release,
 };
 
@@ -337,7 +373,7 @@ static uint64_t start(struct exchange *exchange, uint64_t now)
 	if (!req->reply.status && request_is_late(req, engine->options->queue_timeout))
 		reply_error(req, 503);
 	if (!req->reply.status)
-		routed = router_route(engine->routes, req);
+		routed = router_route(&engine->router, req);
 	if (routed && exchange->fcgi.failed) {
 		reply_error(req, refusal(engine, FCGI_INPUT_STDIN_TOO_LARGE));
 		routed = false;

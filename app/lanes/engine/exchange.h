@@ -28,6 +28,9 @@ void exchange_taken(struct conn *conn);
  * the loop could not look; now is uv_now(). */
 bool exchange_end_late(struct conn *conn, uint64_t held, uint64_t now);
 
+/* Drops what requests do after their answers. */
+void exchange_cancel_later(struct engine *engine);
+
 /* Frees what was kept for requests to come. */
 void exchange_free_spares(struct engine *engine);
 

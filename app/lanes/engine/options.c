@@ -9,8 +9,9 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "scoreboard/scoreboard.h"
 
-enum option_kind { NUMBER, SECONDS, TEXT, NAME, CHOICE, FLAG };
+enum option_kind { NUMBER, SECONDS, TEXT, NAME, PATH, CHOICE, FLAG };
 
 struct option {
 	const char *name;
@@ -31,6 +32,8 @@ static const struct option table[] = {
 	{"listen", TEXT, AT(listen), NULL, 0, 0, NULL,
 	 "PATH or HOST:PORT to open; without it, descriptor 0 is the socket (spawn-fcgi)"},
 	{"pool", NAME, AT(pool), "loop", 0, 0, NULL, "name of the pool, for X-Lanes-Worker"},
+	{"prefix", PATH, AT(prefix), "/", 0, 0, NULL,
+	 "below which the web server leads to the pool, for /status and /events"},
 	{"slot", NUMBER, AT(slot), "0", 0, 1000000, NULL,
 	 "number in the pool; 0: the lowest one free on the scoreboard, or the process id"},
 	{"scoreboard", TEXT, AT(scoreboard), NULL, 0, 0, NULL,
@@ -182,6 +185,14 @@ static bool is_name(const char *value)
 	return len >= 1 && len <= 23;
 }
 
+/* It is shown whole on the scoreboard. */
+static bool is_prefix(const char *value)
+{
+	size_t len = strlen(value);
+
+	return len >= 1 && len < BOARD_PATH && value[0] == '/' && value[len - 1] == '/';
+}
+
 static int set(struct options *options, const struct option *option, const char *name,
 	       const char *value)
 {
@@ -198,6 +209,11 @@ static int set(struct options *options, const struct option *option, const char 
 	case NAME:
 		if (!is_name(value))
 			return complain(name, value, "1 to 23 letters, digits, '-' and '_'");
+		break;
+	case PATH:
+		if (!is_prefix(value))
+			return complain(name, value,
+					"a path of 1 to 47 bytes with '/' at both ends");
 		break;
 	case TEXT:
 		break;
@@ -273,7 +289,8 @@ int options_parse(struct options *options, int argc, char **argv)
 
 void options_help(FILE *out)
 {
-	static const char *const arguments[] = {" N", " SECONDS", " TEXT", " NAME", " WORD", ""};
+	static const char *const arguments[] = {" N",	 " SECONDS", " TEXT", " NAME",
+						" PATH", " WORD",    ""};
 
 	fputs("Usage: lanes [options]\n\n"
 	      "A FastCGI worker. The listening socket is descriptor 0, as spawn-fcgi gives it:\n"

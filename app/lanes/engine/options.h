@@ -24,6 +24,7 @@ enum routes_kind {
 	ROUTES_APP,    /* the guide's endpoints */
 	ROUTES_ADMIN,  /* what shows the system: /status, /metrics, /trace, /events … */
 	ROUTES_HEALTH, /* /healthz and /readyz */
+	ROUTES_KINDS,
 };
 
 enum sandbox_mode { SANDBOX_ON, SANDBOX_OFF };
@@ -32,6 +33,7 @@ struct options {
 	enum engine_kind engine;
 	const char *listen; /* NULL: file descriptor 0 */
 	const char *pool;
+	const char *prefix;	/* "/", "/prefork/" … */
 	int64_t slot;		/* 0: the lowest free one on the scoreboard, or the process id */
 	const char *scoreboard; /* NULL: none */
 	enum routes_kind routes;

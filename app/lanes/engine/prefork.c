@@ -39,7 +39,7 @@ enum {
 struct prefork {
 	const struct options *options;
 	const char *worker;
-	const struct routes *routes;
+	struct router router;
 	struct listener *listener;
 	uv_loop_t loop; /* where the one request waits for its timers */
 	struct sched sched;
@@ -49,6 +49,7 @@ struct prefork {
 	uint64_t serial;
 	uint64_t rested; /* uv_hrtime() when nobody was waiting to be accepted */
 	bool finished;
+	bool stays; /* the request has work for after its answer */
 
 	pthread_t signals;
 	int drain_fd; /* an eventfd, readable from the first signal on */
@@ -131,6 +132,14 @@ static void request_finished(struct request *req)
 	uv_stop(&p->loop);
 }
 
+static void request_stays(struct request *req, bool stays)
+{
+	struct prefork *p = container_of(req, struct prefork, req);
+
+	p->stays = stays;
+	uv_stop(&p->loop);
+}
+
 static void request_release(struct request *req)
 {
 	(void)req;
@@ -140,11 +149,12 @@ static const struct request_ops ops = {
 	.param = request_variable,
 	.ran = observer_ran,
 	.finished = request_finished,
+	.stays = request_stays,
 	.release = request_release,
 };
 
-/* Returns the status of a refusal, or 0. libfcgi gives strings: a name with a NUL byte is one
- * without '='. */
+/* Returns the status of a refusal, or 0. libfcgi gives strings and keeps no lengths: a name with a
+ * NUL byte is one without '='; a value ends at its first, and nobody can see that more came. */
 static int take_params(struct prefork *p)
 {
 	size_t bytes = 0;
@@ -184,7 +194,7 @@ static bool refused(struct prefork *p)
 		reply_error(&p->req, status);
 	else if (request_is_late(&p->req, p->options->queue_timeout))
 		reply_error(&p->req, 503);
-	else if (router_route(p->routes, &p->req) && !stdin_fits)
+	else if (router_route(&p->router, &p->req) && !stdin_fits)
 		reply_error(&p->req, 413);
 	return p->req.reply.status != 0;
 }
@@ -239,9 +249,11 @@ static void serve(struct prefork *p)
 		board_watch_start(&p->board->occupied, uv_hrtime());
 		handle(p);
 		FCGX_Finish_r(&p->fcgi);
+		while (p->stays)
+			uv_run(&p->loop, UV_RUN_DEFAULT);
 		board_watch_stop(&p->board->occupied, uv_hrtime());
-		board_set(&p->board->in_flight, 0);
 		p->in_flight = 0;
+		board_set(&p->board->in_flight, 0);
 	} while (!last);
 	log_event(LOG_LEVEL_INFO, "drained", NULL);
 }
@@ -337,17 +349,17 @@ static void close_loop(struct prefork *p)
 }
 
 int prefork_run(const struct options *options, struct listener *listener, const char *worker,
-		const struct routes *routes, const struct scoreboard *board)
+		const struct application *application, const struct scoreboard *board)
 {
 	static struct prefork p;
+	const bool never = false;
 	int err;
 
-	p = (struct prefork){.options = options,
-			     .worker = worker,
-			     .routes = routes,
-			     .listener = listener,
-			     .board = board->own};
-	err = open_loop(&p);
+	p = (struct prefork){
+		.options = options, .worker = worker, .listener = listener, .board = board->own};
+	err = router_open(&p.router, &application->routes);
+	if (!err)
+		err = open_loop(&p);
 	if (!err)
 		err = open_fcgi(&p);
 	if (!err)
@@ -356,9 +368,18 @@ int prefork_run(const struct options *options, struct listener *listener, const 
 		log_event(LOG_LEVEL_ERROR, "start-failed", "error", uv_strerror(err), NULL);
 		return 1;
 	}
+	if (application->start &&
+	    !application_run(application, application->start, &p.sched, 0, &never)) {
+		log_event(LOG_LEVEL_ERROR, "start-failed", "error", "the application's", NULL);
+		return 1;
+	}
 	log_event(LOG_LEVEL_INFO, "started", "engine", "prefork", NULL);
 	serve(&p);
-	close_signals(&p);
+	if (application->stop &&
+	    !application_run(application, application->stop, &p.sched, 0, &never))
+		log_event(LOG_LEVEL_WARNING, "stop-failed", NULL);
+	close_signals(&p); /* until now the drain timeout ends it */
 	close_loop(&p);
+	router_close(&p.router);
 	return 0;
 }

@@ -264,7 +264,7 @@ static bool read_body(struct input_reading *in, const struct value **value)
 	static const struct value no_object = {.type = VALUE_TRUE, .run = 1};
 	struct slice body = in->source->body;
 	struct problems *problems = &in->r.problems;
-	struct json_error error;
+	struct json_error error = {0};
 	struct value *read;
 	int err;
 
@@ -372,7 +372,6 @@ bool input_read(struct request *req, const struct input *input, const struct inp
 		reply_error(req, 503);
 		return false;
 	}
-	memset(in.to, 0, field->whole);
 	if ((end[-1].place == IN_BODY && !read_body(&in, &body)) ||
 	    (end[-1].place == IN_FORM && !read_form(&in)))
 		return false;

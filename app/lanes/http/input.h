@@ -2,7 +2,7 @@
  * What a handler is given, declared once: a table of fields, each a member of a struct. Before the
  * handler runs they are taken from the path, the query, the headers, the cookies and the body,
  * decoded and validated; or all that is wrong with them is answered, in one 422, as FastAPI 0.92
- *with pydantic 1 answers it.
+ * with pydantic 1 answers it.
  *
  *	struct order {
  *		int64_t shop;
@@ -13,17 +13,16 @@
  *	static const struct field new_order[] = {
  *		PATH(INT, struct order, shop, .ge = LIMIT(1)),
  *		BODY(STRING, struct order, item, .min_length = 1, .max_length = 64),
- *		BODY(INT, struct order, quantity, .le = LIMIT(1000), .fallback = &(const
- *int64_t){1}),
+ *		BODY(INT, struct order, quantity, .ge = LIMIT(1), .le = LIMIT(1000)),
  *	};
  *
- *	… ASYNC("/shops/{shop}/orders", create_order, .input = INPUT(new_order))
+ *	… POST("/shops/{shop}/orders", ASYNC, create_order, .input = INPUT(new_order))
  *
  *	const struct order *order = request_input(req);
  *
  * A field that has neither a fallback nor .optional is required. Tables are static and stand
- *outside of functions; the fields of one are in the order in which their problems are told: path,
- *query, headers, cookies, body or form.
+ * outside of functions; the fields of one are in the order in which their problems are told: path,
+ * query, headers, cookies, body or form.
  *
  * Different from FastAPI: an integer is one of 64 bits, and what is beyond is answered as if that
  * were its limit; and of more than INPUT_PROBLEMS_MAX problems only so many are told.

@@ -302,7 +302,6 @@ static void take_list(struct reading *r, const struct field *field, const struct
 	list.items = alloc(r, list.count * field->item->size);
 	if (!list.items)
 		return;
-	memset(list.items, 0, list.count * field->item->size);
 	for (const struct value *item = value + 1; item < value + value->run; item += item->run) {
 		value_take(r, field->item, item, &item_at,
 			   (char *)list.items + item_at.index * field->item->size);

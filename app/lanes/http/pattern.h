@@ -7,7 +7,7 @@
  * A character is one of Unicode, "." is any but a newline, and "$" is also before a newline at the
  * end. There is no \d, \w, \s (Python's take every script: write [0-9]), no flag, back-reference or
  * look-around. It is compiled once, at the start, and needs no memory and no more than one pass
- *over the text, whoever has written that.
+ * over the text, whoever has written that.
  */
 #ifndef LANES_HTTP_PATTERN_H
 #define LANES_HTTP_PATTERN_H

@@ -1,17 +1,21 @@
 #include "http/reply.h"
 
+#include <ctype.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <json-c/json.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "base/log.h"
 
 static const char TYPE_JSON[] = "application/json";
 
 enum {
 	U64_DIGITS = 20,
-	/* All of the head but the type, the worker's name and further lines: 290 bytes of text, the
+	/* All of the head but the type, the worker's name and further lines: 310 bytes of text, the
 	 * longest reason, and nine numbers. */
-	HEAD_FIXED_MAX = 290 + 40 + 9 * (U64_DIGITS + 4),
+	HEAD_FIXED_MAX = 310 + 40 + 9 * (U64_DIGITS + 4),
 };
 
 #define STATUS(code, reason)                                                                       \
@@ -32,17 +36,31 @@ static const struct status {
 	STATUS(422, "Unprocessable Entity"),
 	STATUS(503, "Service Unavailable"),
 	STATUS(307, "Temporary Redirect"),
+	STATUS(100, "Continue"),
+	STATUS(101, "Switching Protocols"),
+	STATUS(102, "Processing"),
+	STATUS(103, "Early Hints"),
 	STATUS(201, "Created"),
 	STATUS(202, "Accepted"),
+	STATUS(203, "Non-Authoritative Information"),
 	STATUS(204, "No Content"),
+	STATUS(205, "Reset Content"),
+	STATUS(206, "Partial Content"),
+	STATUS(207, "Multi-Status"),
+	STATUS(208, "Already Reported"),
+	STATUS(226, "IM Used"),
+	STATUS(300, "Multiple Choices"),
 	STATUS(301, "Moved Permanently"),
 	STATUS(302, "Found"),
 	STATUS(303, "See Other"),
 	STATUS(304, "Not Modified"),
+	STATUS(305, "Use Proxy"),
 	STATUS(308, "Permanent Redirect"),
 	STATUS(401, "Unauthorized"),
+	STATUS(402, "Payment Required"),
 	STATUS(403, "Forbidden"),
 	STATUS(406, "Not Acceptable"),
+	STATUS(407, "Proxy Authentication Required"),
 	STATUS(408, "Request Timeout"),
 	STATUS(409, "Conflict"),
 	STATUS(410, "Gone"),
@@ -51,16 +69,28 @@ static const struct status {
 	STATUS(413, "Request Entity Too Large"),
 	STATUS(414, "Request-URI Too Long"),
 	STATUS(415, "Unsupported Media Type"),
+	STATUS(416, "Requested Range Not Satisfiable"),
+	STATUS(417, "Expectation Failed"),
+	STATUS(418, "I'm a Teapot"),
 	STATUS(421, "Misdirected Request"),
 	STATUS(423, "Locked"),
+	STATUS(424, "Failed Dependency"),
+	STATUS(425, "Too Early"),
+	STATUS(426, "Upgrade Required"),
 	STATUS(428, "Precondition Required"),
 	STATUS(429, "Too Many Requests"),
 	STATUS(431, "Request Header Fields Too Large"),
+	STATUS(451, "Unavailable For Legal Reasons"),
 	STATUS(500, "Internal Server Error"),
 	STATUS(501, "Not Implemented"),
 	STATUS(502, "Bad Gateway"),
 	STATUS(504, "Gateway Timeout"),
+	STATUS(505, "HTTP Version Not Supported"),
+	STATUS(506, "Variant Also Negotiates"),
 	STATUS(507, "Insufficient Storage"),
+	STATUS(508, "Loop Detected"),
+	STATUS(510, "Not Extended"),
+	STATUS(511, "Network Authentication Required"),
 };
 
 static const struct status *find_status(int code)
@@ -78,27 +108,44 @@ const char *reply_reason(int status)
 	return known ? known->reason : "Unknown";
 }
 
+/* Whether an answer with this status has no body (RFC 9110 15.3.5, 15.4.5). */
+static bool is_empty(int status)
+{
+	return status == 204 || status == 304;
+}
+
+static void free_body(struct reply *reply)
+{
+	json_object_put(reply->json);
+	free(reply->owned);
+	reply->json = NULL;
+	reply->owned = NULL;
+}
+
 void reply_free(struct request *req)
 {
-	if (req->reply.json)
-		json_object_put(req->reply.json);
-	free(req->reply.owned);
+	free_body(&req->reply);
 	req->reply = (struct reply){0};
 }
 
-/* Lines that were added before there was a reply are for this one; those of a reply that is
- * replaced go with it. */
+/* False if it is too late for another answer, or a header has failed. */
+static bool new_reply(struct request *req, int status, const char *type, struct slice body)
+{
+	struct reply *reply = &req->reply;
+
+	if (reply->begun || reply->failed)
+		return false;
+	free_body(reply);
+	reply->status = status;
+	reply->type = is_empty(status) ? NULL : type;
+	reply->body = is_empty(status) ? (struct slice){"", 0} : body;
+	reply->streams = reply->retry = false;
+	return true;
+}
+
 void reply_bytes(struct request *req, int status, const char *type, struct slice body)
 {
-	struct slice headers = req->reply.status ? (struct slice){NULL, 0} : req->reply.headers;
-
-	if (req->reply.begun)
-		return;
-	reply_free(req);
-	req->reply.headers = headers;
-	req->reply.status = status;
-	req->reply.type = type;
-	req->reply.body = body;
+	new_reply(req, status, type, body);
 }
 
 /* Where json-c finds no memory for the text it leaves out what did not fit, and says nothing: only
@@ -117,8 +164,10 @@ void reply_json(struct request *req, int status, struct json_object *json)
 		reply_error(req, 503);
 		return;
 	}
-	reply_bytes(req, status, TYPE_JSON, (struct slice){text, len});
-	req->reply.json = json;
+	if (new_reply(req, status, TYPE_JSON, (struct slice){text, len}))
+		req->reply.json = json;
+	else
+		json_object_put(json);
 }
 
 void reply_text(struct request *req, int status, const char *type, struct buffer *text)
@@ -128,8 +177,10 @@ void reply_text(struct request *req, int status, const char *type, struct buffer
 		reply_error(req, 503);
 		return;
 	}
-	reply_bytes(req, status, type, buffer_slice(text));
-	req->reply.owned = text->data;
+	if (new_reply(req, status, type, buffer_slice(text)))
+		req->reply.owned = text->data;
+	else
+		buffer_free(text);
 	*text = (struct buffer){0};
 }
 
@@ -160,51 +211,170 @@ void stream_drained(struct request *req)
 	req->ops->stream_drained(req);
 }
 
-/* Adds a line, or changes nothing if memory is out. */
-static bool add_line(struct request *req, const char *name, struct slice value)
-{
-	struct slice old = req->reply.headers;
-	size_t name_len = strlen(name);
-	size_t len = old.len + name_len + 2 + value.len + 2;
-	char *text = request_alloc(req, len);
-	char *at = text;
-
-	if (!text)
-		return false;
-	if (old.len)
-		memcpy(at, old.data, old.len);
-	at += old.len;
-	memcpy(at, name, name_len);
-	at += name_len;
-	*at++ = ':';
-	*at++ = ' ';
-	for (size_t i = 0; i < value.len; i++) {
-		unsigned char c = (unsigned char)value.data[i];
-
-		*at++ = c < ' ' || c > '~' ? '?' : (char)c;
-	}
-	*at++ = '\r';
-	*at++ = '\n';
-	req->reply.headers = (struct slice){text, len};
-	return true;
-}
-
 /* Not through json-c: these must work when memory is out. */
 void reply_error(struct request *req, int status)
 {
 	const struct status *known = find_status(status);
 
-	reply_bytes(req, status, TYPE_JSON,
-		    slice_of(known ? known->error : "{\"detail\":\"Unknown\"}"));
-	if ((status == 503 || status == 429) &&
-	    (!req->reply.headers.len || !add_line(req, "Retry-After", slice_of("1"))))
-		req->reply.headers = slice_of("Retry-After: 1\r\n");
+	if (new_reply(req, status, TYPE_JSON,
+		      slice_of(known ? known->error : "{\"detail\":\"Unknown\"}")))
+		req->reply.retry = status == 503 || status == 429;
+}
+
+void reply_instead(struct request *req, int status)
+{
+	if (req->reply.begun)
+		return;
+	reply_free(req);
+	reply_error(req, status);
+}
+
+/* ---- headers ---- */
+
+/* There is no answer of the handler's any more. */
+static void fail(struct request *req, int status)
+{
+	reply_instead(req, status);
+	req->reply.failed = true;
+}
+
+/* A token (RFC 9110 5.6.2). */
+static bool is_token(const char *text)
+{
+	static const char others[] = "!#$%&'*+-.^_`|~";
+	const char *at = text;
+
+	while (isalnum((unsigned char)*at) || (*at && strchr(others, *at)))
+		at++;
+	return at > text && !*at;
+}
+
+/* What the web server takes from these is where the answer begins and ends. */
+static bool is_ours(const char *name)
+{
+	static const char *const names[] = {"Status", "Content-Length", "Transfer-Encoding",
+					    "Connection"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (!strcasecmp(name, names[i]))
+			return true;
+	return false;
+}
+
+/* A line of ours in whose place this is, if it is one. */
+static unsigned char replaced(const char *name)
+{
+	if (!strcasecmp(name, "Content-Type"))
+		return REPLY_TYPE;
+	if (!strcasecmp(name, "Cache-Control"))
+		return REPLY_CACHE;
+	return strcasecmp(name, "Retry-After") ? 0 : REPLY_RETRY;
+}
+
+/* Room for so many bytes more behind the lines; NULL if memory is out. */
+static char *add_room(struct request *req, size_t len)
+{
+	struct slice old = req->reply.headers;
+	char *text = request_alloc(req, old.len + len);
+
+	if (!text)
+		return NULL;
+	if (old.len)
+		memcpy(text, old.data, old.len);
+	req->reply.headers = (struct slice){text, old.len + len};
+	return text + old.len;
 }
 
 void reply_header(struct request *req, const char *name, struct slice value)
 {
-	if (!add_line(req, name, value))
-		reply_error(req, 503);
+	char *at;
+
+	if (req->reply.begun || req->reply.failed)
+		return;
+	if (!is_token(name) || is_ours(name)) {
+		log_event(LOG_LEVEL_ERROR, "bad-header", "name", name, NULL);
+		fail(req, 500);
+		return;
+	}
+	at = add_room(req, strlen(name) + 2 + value.len + 2);
+	if (!at) {
+		fail(req, 503);
+		return;
+	}
+	at = stpcpy(stpcpy(at, name), ": ");
+	for (size_t i = 0; i < value.len; i++) {
+		unsigned char c = (unsigned char)value.data[i];
+
+		*at++ = c < ' ' || c == 0x7f ? '?' : (char)c;
+	}
+	memcpy(at, "\r\n", 2);
+	req->reply.own |= replaced(name);
+}
+
+/* ---- cookies ---- */
+
+/* As Python's http.cookies has it, which FastAPI uses: what may not be in a value is an octal
+ * escape between quotes. */
+static void append_value(struct buffer *out, struct slice value)
+{
+	static const char bare[] = "!#$%&'*+-.^_`|~:";
+	static const char quoted[] = " ()/<=>?@[]{}";
+	struct buffer text = {0};
+	bool quotes = false;
+
+	for (size_t i = 0; i < value.len; i++) {
+		unsigned char c = (unsigned char)value.data[i];
+		bool plain = c < 0x80 && (isalnum(c) || (c && strchr(bare, c)));
+
+		quotes = quotes || !plain;
+		if (plain || (c && strchr(quoted, c)))
+			buffer_append(&text, &value.data[i], 1);
+		else if (c == '"' || c == '\\')
+			buffer_format(&text, "\\%c", c);
+		else
+			buffer_format(&text, "\\%03o", c);
+	}
+	buffer_append_text(out, quotes ? "\"" : "");
+	buffer_append(out, text.data, text.len);
+	buffer_append_text(out, quotes ? "\"" : "");
+	out->failed = out->failed || text.failed;
+	buffer_free(&text);
+}
+
+/* False if it would end the attribute, and more. */
+static bool append_attribute(struct buffer *out, const char *name, const char *value)
+{
+	buffer_append_text(out, "; ");
+	buffer_append_text(out, name);
+	buffer_append_text(out, value);
+	return !strpbrk(value, ";\r\n");
+}
+
+void reply_cookie(struct request *req, const struct cookie *cookie)
+{
+	struct buffer out = {0};
+	bool good = is_token(cookie->name);
+
+	buffer_append_text(&out, cookie->name);
+	buffer_append_text(&out, "=");
+	append_value(&out, cookie->value);
+	if (cookie->domain)
+		good = append_attribute(&out, "Domain=", cookie->domain) && good;
+	buffer_append_text(&out, cookie->http_only ? "; HttpOnly" : "");
+	if (cookie->max_age)
+		buffer_format(&out, "; Max-Age=%" PRId64,
+			      cookie->max_age < 0 ? 0 : cookie->max_age);
+	good = append_attribute(&out, "Path=", cookie->path ? cookie->path : "/") && good;
+	good = append_attribute(&out, "SameSite=", cookie->same_site ? cookie->same_site : "lax") &&
+	       good;
+	buffer_append_text(&out, cookie->secure ? "; Secure" : "");
+	if (good && !out.failed) {
+		reply_header(req, "Set-Cookie", buffer_slice(&out));
+	} else {
+		log_event(LOG_LEVEL_ERROR, "bad-cookie", "name", cookie->name, NULL);
+		fail(req, good ? 503 : 500);
+	}
+	buffer_free(&out);
 }
 
 /* ---- the head: written into room that is known to do, as checking each of some thirty pieces
@@ -287,13 +457,17 @@ void reply_head(const struct request *req, const char *worker, struct buffer *ou
 	at = put_u64(put(at, "Status: "), (uint64_t)reply->status);
 	*at++ = ' ';
 	at = put(at, reply_reason(reply->status));
-	if (reply->type)
+	if (reply->type && !(reply->own & REPLY_TYPE))
 		at = put_slice(put(at, "\r\nContent-Type: "), type);
 	if (reply->streams)
 		at = put(at, "\r\nX-Accel-Buffering: no");
-	else
+	else if (!is_empty(reply->status))
 		at = put_u64(put(at, "\r\nContent-Length: "), reply->body.len);
-	at = put(at, "\r\nCache-Control: no-store\r\nX-Lanes-Worker: ");
+	if (!(reply->own & REPLY_CACHE))
+		at = put(at, "\r\nCache-Control: no-store");
+	if (reply->retry && !(reply->own & REPLY_RETRY))
+		at = put(at, "\r\nRetry-After: 1");
+	at = put(at, "\r\nX-Lanes-Worker: ");
 	at = put_u64(put(put_slice(at, name), "\r\nX-Lanes-Request: "), (uint32_t)req->serial);
 	at = put_times(at, req);
 	at = put(at, "\r\n");

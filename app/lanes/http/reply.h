@@ -1,7 +1,8 @@
 /*
  * Answers. A handler calls exactly one of these before it returns for the last time; a second
- * call replaces the first, unless that is a stream, whose head has been sent. The bytes are put
- * together by the engine, at the end (reply_head).
+ * call replaces the first, unless that is a stream, whose head has been sent. Headers and cookies
+ * are the request's, and go out with whichever it is. The bytes are put together by the engine, at
+ * the end (reply_head). An answer of 204 or 304 has no body.
  */
 #ifndef LANES_HTTP_REPLY_H
 #define LANES_HTTP_REPLY_H
@@ -45,11 +46,30 @@ bool stream_is_read(const struct request *req);
  * 503 and 429 bring Retry-After: 1. */
 void reply_error(struct request *req, int status);
 
-/* Adds a header line to the reply, or to the one that is to come; a reply that replaces another
- * does not take over its lines. The value must not come from the client unescaped: a byte that is
- * no printable ASCII is a programming error and sent as '?'. If memory is out the reply becomes a
- * 503: a redirect without its Location would be worse. */
+/* Adds a header line, before the answer or after it; of one name there may be several. It stays,
+ * whichever answer follows, but not when the library answers in the handler's place. Content-Type,
+ * Cache-Control and Retry-After take the place of the library's own. In the value a control
+ * character, which a line must not have, is sent as '?'. If memory is out the answer is a 503, as a
+ * redirect without its Location would be worse; if the name is none, or one that says where the
+ * answer ends, like Content-Length, a 500. */
 void reply_header(struct request *req, const char *name, struct slice value);
+
+struct cookie {
+	const char *name;
+	struct slice value;
+	int64_t max_age;       /* seconds; 0: until the browser is closed; below: it is deleted */
+	const char *path;      /* NULL: "/" */
+	const char *domain;    /* NULL: this host alone */
+	const char *same_site; /* "strict", "lax", "none"; NULL: "lax" */
+	bool secure;
+	bool http_only;
+};
+
+/* Adds a Set-Cookie line, as FastAPI's set_cookie() writes it. */
+void reply_cookie(struct request *req, const struct cookie *cookie);
+
+/* For the library: answers with an error in place of the handler, of whom nothing is left. */
+void reply_instead(struct request *req, int status);
 
 /* "Not Found" for 404 …; "Unknown" for a status that is none. */
 const char *reply_reason(int status);

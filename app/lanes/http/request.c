@@ -1,15 +1,12 @@
 #include "http/request.h"
 
-#include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#include "await/await.h"
 #include "base/budget.h"
-#include "base/util.h"
 #include "http/reply.h"
-#include "http/router.h"
 
 enum {
 	U64_DIGITS = 19,      /* that always fit */
@@ -19,45 +16,24 @@ enum {
 /* More of them, which will be in 2286, and they are something smaller. */
 static const uint64_t SECONDS_MAX = 10000000000;
 
+/* What is to be done when the request is no more. */
+struct deferred {
+	void (*fn)(void *arg);
+	void *arg;
+	struct deferred *next;
+};
+
 struct arena_chunk {
 	struct arena_chunk *next;
 	size_t size; /* of the whole block */
 	_Alignas(max_align_t) unsigned char bytes[];
 };
 
-static struct request *request_of(struct coroutine *co)
-{
-	return container_of(co, struct request, co);
-}
-
-static uint64_t co_resume(struct coroutine *co, uint64_t now)
-{
-	return request_resume(request_of(co), now);
-}
-
-static void *co_alloc(struct coroutine *co, size_t size)
-{
-	return request_alloc(request_of(co), size);
-}
-
-static void co_ref(struct coroutine *co)
-{
-	request_ref(request_of(co));
-}
-
-static void co_unref(struct coroutine *co)
-{
-	request_unref(request_of(co));
-}
-
-static const struct coroutine_ops coroutine_ops = {
-	.resume = co_resume, .alloc = co_alloc, .ref = co_ref, .unref = co_unref};
-
 void request_init(struct request *req, const struct request_ops *ops, struct sched *sched)
 {
 	memset(req, 0, offsetof(struct request, arena));
 	req->ops = ops;
-	req->co.ops = &coroutine_ops;
+	req->co.ops = &request_coroutine;
 	req->co.sched = sched;
 	req->refs = 1;
 }
@@ -180,11 +156,11 @@ void *request_alloc(struct request *req, size_t size)
 	_Static_assert(sizeof(req->arena) % _Alignof(max_align_t) == 0, "at is within the arena");
 	if (size <= sizeof(req->arena) - at) {
 		req->arena_used = at + size;
-		return req->arena + at;
+		return memset(req->arena + at, 0, size);
 	}
 	if (size > SIZE_MAX - sizeof(*chunk) || !budget_take(req->budget, sizeof(*chunk) + size))
 		return NULL;
-	chunk = malloc(sizeof(*chunk) + size);
+	chunk = calloc(1, sizeof(*chunk) + size);
 	if (!chunk) {
 		budget_give(req->budget, sizeof(*chunk) + size);
 		return NULL;
@@ -195,12 +171,29 @@ void *request_alloc(struct request *req, size_t size)
 	return chunk->bytes;
 }
 
-/* cppcheck-suppress constParameterPointer */
 void *request_frame(struct request *req, size_t size)
 {
-	assert(size <= sizeof(req->frame));
-	(void)size;
-	return req->frame;
+	if (size <= sizeof(req->frame))
+		return req->frame;
+	if (!req->large_frame)
+		req->large_frame = request_alloc(req, size);
+	if (!req->large_frame)
+		coroutine_fail(&req->co, -ENOMEM);
+	return req->large_frame;
+}
+
+bool request_defer(struct request *req, void (*fn)(void *arg), void *arg)
+{
+	struct deferred *deferred = request_alloc(req, sizeof(*deferred));
+
+	if (!deferred) {
+		fn(arg);
+		coroutine_fail(&req->co, -ENOMEM);
+		return false;
+	}
+	*deferred = (struct deferred){fn, arg, req->deferred};
+	req->deferred = deferred;
+	return true;
 }
 
 struct slice request_param(const struct request *req, const char *name)
@@ -217,6 +210,12 @@ void request_unref(struct request *req)
 {
 	if (--req->refs)
 		return;
+	for (struct deferred *deferred = req->deferred; deferred; deferred = deferred->next)
+		deferred->fn(deferred->arg);
+	if (req->overdue)
+		request_forget_deadline(req);
+	if (req->counted)
+		--*req->counted;
 	reply_free(req);
 	while (req->chunks) {
 		struct arena_chunk *chunk = req->chunks;
@@ -226,72 +225,4 @@ void request_unref(struct request *req)
 		free(chunk);
 	}
 	req->ops->release(req);
-}
-
-/* ---- the handler ---- */
-
-static void call_handler(void *req)
-{
-	((struct request *)req)->route->handler(req);
-}
-
-static void run_async(struct coroutine *co)
-{
-	call_handler(request_of(co));
-}
-
-/* What FastAPI does with `def`: an async handler around it that awaits a thread. */
-static void run_sync(struct coroutine *co)
-{
-	struct request *req = request_of(co);
-
-	ASYNC_BEGIN(req);
-	AWAIT(req, run_in_threadpool(req, call_handler, req));
-	ASYNC_END(req);
-}
-
-uint64_t request_resume(struct request *req, uint64_t now)
-{
-	uint64_t ended = coroutine_resume(&req->co, now,
-					  req->route->kind == ROUTE_SYNC ? run_sync : run_async);
-	bool over = coroutine_is_over(&req->co);
-
-	if (req->co.refused && !req->reply.begun)
-		reply_error(req, 503);
-	else if (over && !req->reply.status)
-		reply_error(req, 500);
-	req->ops->ran(req, now, ended, over);
-	if (over) {
-		coroutine_end(&req->co);
-		req->ops->finished(req);
-	}
-	return ended;
-}
-
-void gather_add_sleep(struct request *req, double seconds)
-{
-	coroutine_add_sleep(&req->co, seconds);
-}
-
-void gather(struct request *req)
-{
-	coroutine_gather(&req->co);
-}
-
-void sleep_for(struct request *req, double seconds)
-{
-	coroutine_add_sleep(&req->co, seconds);
-	coroutine_gather(&req->co);
-}
-
-void run_in_threadpool(struct request *req, void (*fn)(void *arg), void *arg)
-{
-	coroutine_add_job(&req->co, POOL_BLOCKING, fn, arg);
-	coroutine_gather(&req->co);
-}
-
-void run_in_cpu_pool(struct request *req, void (*fn)(void *arg), void *arg)
-{
-	coroutine_add_job(&req->co, POOL_CPU, fn, arg);
-	coroutine_gather(&req->co);
 }

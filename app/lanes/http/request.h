@@ -17,13 +17,18 @@
 #include "base/slice.h"
 
 struct budget;
+struct call;
+struct deferred;
+struct later;
+struct overdue;
 struct json_object;
 struct request;
 struct route;
+struct routes;
 struct sched;
 
 enum {
-	REQUEST_FRAME_SIZE = 96, /* bytes a handler's frame may have */
+	REQUEST_FRAME_SIZE = 96, /* bytes of a frame that are there for every request */
 	REQUEST_INLINE = 768,	 /* bytes of params and arena inside the request's own block */
 };
 
@@ -43,18 +48,27 @@ struct request_ops {
 	bool (*stream_is_read)(const struct request *req);
 	/* Begins to wait for that: for AWAIT. Loop thread. */
 	void (*stream_drained)(struct request *req);
+	/* It has work for after its answer, which is about to be sent; or no longer has. Loop
+	 * thread. */
+	void (*stays)(struct request *req, bool stays);
 	/* The last reference is gone: frees the block. Loop thread. */
 	void (*release)(struct request *req);
 };
 
+/* Lines of the head that the handler's headers can replace. */
+enum { REPLY_TYPE = 1, REPLY_CACHE = 2, REPLY_RETRY = 4 };
+
 struct reply {
 	int status;		  /* 0: not answered yet */
+	bool streams;		  /* no length is known: reply_stream() */
+	bool begun;		  /* its head was sent */
+	bool failed;		  /* a header could not be set: the answer is an error, and stays */
+	bool retry : 1;		  /* with Retry-After: 1 */
+	unsigned char own : 3;	  /* REPLY_…: lines that the handler has set itself */
 	const char *type;	  /* Content-Type */
 	struct slice body;	  /* static, in the request's arena, or owned by json */
 	struct json_object *json; /* put when the request is released */
 	char *owned;		  /* freed when the request is released */
-	bool streams;		  /* no length is known: reply_stream() */
-	bool begun;		  /* its head was sent */
 	struct slice headers;	  /* further "Name: value\r\n" lines, in the arena */
 };
 
@@ -67,9 +81,10 @@ struct request_times {
 
 struct request {
 	const struct request_ops *ops;
-	struct coroutine co;	   /* its handler */
-	const struct route *route; /* NULL until routed, and if nothing matched */
-	uint64_t serial;	   /* of this worker: what logs call the request */
+	struct coroutine co;	     /* its handler */
+	const struct routes *routes; /* NULL until routed, and if nothing matched */
+	const struct route *route;   /* … of these */
+	uint64_t serial;	     /* of this worker: what logs call the request */
 	uint32_t refs;
 	struct budget *budget; /* of the memory it takes besides; NULL: none */
 	uint16_t route_number; /* of the route in its table, from 1; 0: none */
@@ -81,6 +96,7 @@ struct request {
 	struct slice raw_path; /* LANES_PATH: as it was sent, percent-decoded by the router only */
 	struct slice query;    /* without '?', still encoded */
 	struct slice sent;     /* LANES_SENT: when nginx sent it */
+	struct slice *path_values;  /* of the {names} of its route's path, in their order */
 	struct slice request_start; /* X-Request-Start: the same by somebody before nginx */
 
 	void *input; /* what the route's fields are read into: request_input() */
@@ -88,11 +104,23 @@ struct request {
 	struct reply reply;
 	struct request_times times;
 
+	struct call *call;	  /* what the handler waits for; NULL: it runs itself */
+	struct call *spare_calls; /* that are over, for the next ones */
+	struct later *later;	  /* for when the answer has been sent */
+	bool answered;		  /* it has been, and this is later */
+	uint8_t stage;		  /* which of the functions of its route it has come to */
+	struct deferred *deferred;
+	struct overdue *overdue; /* the route's deadline; NULL: it has none */
+	char *traceparent;	 /* request_traceparent()'s, once it was asked for */
+	uint32_t *counted;	 /* where the route's requests are counted; NULL: nowhere */
+	void *large_frame;
 	struct arena_chunk *chunks; /* allocations that did not fit the block */
 	size_t arena_used;
 	_Alignas(max_align_t) unsigned char frame[REQUEST_FRAME_SIZE];
 	_Alignas(max_align_t) unsigned char arena[REQUEST_INLINE];
 };
+
+extern const struct coroutine_ops request_coroutine;
 
 /* Makes req an empty request with one reference, keeping nothing of what was there. */
 void request_init(struct request *req, const struct request_ops *ops, struct sched *sched);
@@ -112,12 +140,32 @@ void request_params_done(struct request *req, uint64_t busy);
  * sent it hardly waits any more. */
 bool request_is_late(const struct request *req, int64_t timeout);
 
-/* Bytes that live as long as the request, or NULL if memory, or its budget, is out. Not zeroed. */
+/* Bytes that live as long as the request, zeroed, or NULL if memory, or its budget, is out. */
 void *request_alloc(struct request *req, size_t size);
 
-/* The handler's frame: zeroed when the handler begins, the same at every call. size is at most
- * REQUEST_FRAME_SIZE (checked: what is larger comes from request_alloc). */
+/* A handler's frame, what it keeps across AWAIT: zeroed when it begins, the same at every call.
+ * Where there is no memory for it the handler returns, and the answer is a 503. */
+#define FRAME(req, type)                                                                           \
+	__extension__({                                                                            \
+		void *frame_;                                                                      \
+		_Static_assert(sizeof(type) <= FRAME_MAX,                                          \
+			       "what is larger comes from request_alloc");                         \
+		frame_ = request_frame(req, sizeof(type));                                         \
+		if (!frame_)                                                                       \
+			return;                                                                    \
+		(type *)frame_;                                                                    \
+	})
+enum { FRAME_MAX = 16384 };
+
+/* For FRAME: NULL if memory is out. */
 void *request_frame(struct request *req, size_t size);
+
+/* What stands in the path for the {name} of its route: decoded, valid as long as the request.
+ * {NULL, 0} if the route has no such name. */
+struct slice request_path(const struct request *req, const char *name);
+
+/* What the application keeps: struct routes has it. */
+void *request_state(const struct request *req);
 
 /* The value of a CGI variable ("HTTP_USER_AGENT"), or {NULL, 0}. Valid as long as the request. */
 struct slice request_param(const struct request *req, const char *name);
@@ -128,22 +176,54 @@ struct slice request_param(const struct request *req, const char *name);
  * loop back; returns when this one did. */
 uint64_t request_resume(struct request *req, uint64_t now);
 
-/* ---- what a handler can wait for; in AWAIT, but for those that only begin ---- */
+/* For request_unref(): the route's deadline is off. */
+void request_forget_deadline(struct request *req);
+
+/* Before it: nothing runs before or after the handler, even if it has a reply already. */
+void request_only(struct request *req);
+
+/* ---- what a handler can wait for: AWAIT(req, …) ---- */
 
 /* AWAIT(req, sleep_for(req, 1.5)): goes on after that many seconds; asyncio.sleep(). */
 void sleep_for(struct request *req, double seconds);
 
 /* AWAIT(req, run_in_threadpool(req, fn, arg)): fn(arg) runs on a thread of the blocking pool, and
  * the handler goes on when it has returned. fn may touch nothing but arg; arg must live as long
- * as the request (frame, request_alloc). */
+ * as the request (frame, request_alloc). Fails with -EAGAIN if too many wait for a thread. */
 void run_in_threadpool(struct request *req, void (*fn)(void *arg), void *arg);
 
 /* The same on the CPU pool: one thread per core, of low priority. */
 void run_in_cpu_pool(struct request *req, void (*fn)(void *arg), void *arg);
 
-/* Begins a sleep without waiting for it; AWAIT(req, gather(req)) then waits for all of them. */
+/* Waits until a descriptor is readable (1) or writable (2), or both (3). It is the handler's, and
+ * stays open until then, however the request ends: request_defer() may close it. */
+void await_fd(struct request *req, int fd, int events);
+
+/* AWAIT(req, call(req, fn, frame)): fn(req, frame) runs at once, and may AWAIT itself; when it has
+ * returned the handler goes on. frame is what it keeps, and lives as long. */
+void call(struct request *req, void (*fn)(struct request *req, void *frame), void *frame);
+
+/* The gather_add_… functions begin something without waiting for it, and AWAIT(req, gather(req))
+ * then waits for all of it; gather_within() for so many seconds at most, and then fails with
+ * -ETIMEDOUT. A job may go on after that, and keeps its arg until the request is no more. outcome,
+ * which may be NULL, becomes what the one has come to: 0, or a negative errno. */
 void gather_add_sleep(struct request *req, double seconds);
+void gather_add_thread(struct request *req, void (*fn)(void *arg), void *arg, int *outcome);
+void gather_add_cpu(struct request *req, void (*fn)(void *arg), void *arg, int *outcome);
+void gather_add_fd(struct request *req, int fd, int events);
 void gather(struct request *req);
+void gather_within(struct request *req, double seconds);
+
+/* Has fn(req, frame) run when the answer has been sent, after what was added before; it may AWAIT,
+ * and a worker that drains waits for it. What was asked is gone by then: what it needs is in its
+ * frame. An answer that an error gave has none. False if memory is out: the handler should return,
+ * and the answer is a 503. */
+bool request_later(struct request *req, void (*fn)(struct request *req, void *frame), void *frame);
+
+/* Has fn(arg) run on the loop when the request is no more, however it ended, and all its jobs are
+ * done; what was deferred last runs first. False if memory is out: fn(arg) has run already, the
+ * handler should return, and the answer is a 503. */
+bool request_defer(struct request *req, void (*fn)(void *arg), void *arg);
 
 /* Loop thread only. */
 void request_ref(struct request *req);

@@ -1,15 +1,17 @@
 /*
  * From a request's path and method to its handler, as Starlette 0.26 routes (FastAPI 0.92).
  *
- * A path matches whole, percent-decoded once (by us only if the web server has not done it),
- * case-sensitively; a path that only has slashes too
- * many at its end is redirected (307); a known path with a method other than GET or HEAD is a 405.
+ * A path is matched whole, percent-decoded once (by us only if the web server has not done it) and
+ * case-sensitively, by the first route that has it. "{name}" stands for a segment, "{name:path}",
+ * at the end, for the rest. HEAD is answered by GET's handler, OPTIONS with what there is; another
+ * method is a 405. A path that has a slash too many or too few at its end is redirected (307).
  */
 #ifndef LANES_HTTP_ROUTER_H
 #define LANES_HTTP_ROUTER_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "http/request.h"
 
@@ -19,32 +21,87 @@ enum route_kind {
 	ROUTE_ASYNC, /* on the loop, which it gives back with AWAIT */
 };
 
+enum method { METHOD_GET, METHOD_POST, METHOD_PUT, METHOD_PATCH, METHOD_DELETE, METHODS };
+
 struct route {
-	const char *path;
-	size_t path_len;
-	enum route_kind kind;
+	const char *path; /* "/orders/{id}", "/files/{path:path}" */
 	void (*handler)(struct request *req);
+	enum method method;
+	enum route_kind kind;
 	const struct input *input; /* what the handler is given (http/input.h); NULL: nothing */
+	unsigned most;		   /* requests of it at once; one more is a 503. 0: any */
+	double deadline;	   /* seconds for all of a request; a later one is a 504. 0: none */
+	void (*before)(struct request *req); /* as those of all routes, but for this one */
+	void (*after)(struct request *req);
 };
 
+/* GET("/orders/{id}", ASYNC, read_order): a route; further fields may follow. */
 /* clang-format off */
-#define ROUTE(path_, kind_, handler_, ...) \
-	{.path = (path_), .path_len = sizeof(path_) - 1, .kind = (kind_), .handler = (handler_), __VA_ARGS__}
-#define SYNC(path, handler, ...)  ROUTE(path, ROUTE_SYNC, handler, __VA_ARGS__)
-#define ASYNC(path, handler, ...) ROUTE(path, ROUTE_ASYNC, handler, __VA_ARGS__)
+#define ROUTE(m, p, k, h, ...) \
+	{.path = (p), .handler = (h), .method = METHOD_##m, .kind = ROUTE_##k, __VA_ARGS__}
+#define GET(p, k, h, ...)      ROUTE(GET, p, k, h, __VA_ARGS__)
+#define POST(p, k, h, ...)     ROUTE(POST, p, k, h, __VA_ARGS__)
+#define PUT(p, k, h, ...)      ROUTE(PUT, p, k, h, __VA_ARGS__)
+#define PATCH(p, k, h, ...)    ROUTE(PATCH, p, k, h, __VA_ARGS__)
+#define DELETE(p, k, h, ...)   ROUTE(DELETE, p, k, h, __VA_ARGS__)
 /* clang-format on */
 
 struct routes {
 	const struct route *list;
 	size_t count;
+	/* Run before the handlers of all routes; where one replies, the handler does not run. And
+	 * after them, when the reply is there: it can be looked at, get headers, or be replaced.
+	 * They are ASYNC, may AWAIT, and have frames of their own. */
+	void (*before)(struct request *req);
+	void (*after)(struct request *req);
+	void *state; /* request_state() */
 };
 
-/* Looks at what the routes' handlers are given, and compiles what has to be. Returns NULL, or what
- * is wrong with which field (static). Main thread, at the start. */
-const char *router_prepare(const struct routes *routes);
+/* ROUTES(list): of an array; further fields may follow. */
+/* clang-format off */
+#define ROUTES(array, ...) \
+	{.list = (array), .count = sizeof(array) / sizeof((array)[0]), __VA_ARGS__}
+/* clang-format on */
 
-/* Finds the handler, and reads what it is given: true with req->route set; false when the request
- * has been answered with 404, 405, 307, or what input_read() says. */
-bool router_route(const struct routes *routes, struct request *req);
+/* The routes, made ready to be looked up: whole paths, and the edges of a tree of segments for
+ * those that have names, are in one hash table. */
+struct router {
+	const struct routes *routes;
+	struct router_node *nodes; /* of the tree; number 0 is its root */
+	uint32_t node_count;
+	struct router_edge *edges; /* open addressing */
+	uint32_t edge_mask;
+	uint32_t *next;	     /* of each route, the next of the same shape; UINT32_MAX: none */
+	uint32_t variable;   /* the first route that has names; UINT32_MAX: none */
+	uint32_t *in_flight; /* of each route, requests that are not released yet */
+};
+
+enum {
+	ROUTE_NAMES = 8,     /* that a route's path may have */
+	ROUTE_SEGMENTS = 32, /* … and segments, if it has names */
+};
+
+/* 0; or, after a message on stderr, -EINVAL if a path is none, or -ENOMEM. routes is borrowed. */
+int router_open(struct router *router, const struct routes *routes);
+
+/* Safe to call twice, and on {0}. */
+void router_close(struct router *router);
+
+struct router_match {
+	enum method method;
+	uint32_t route;			  /* number in the list, from 0; UINT32_MAX: none */
+	unsigned allowed;		  /* methods of all routes that have the path, a bit each */
+	size_t count;			  /* of values */
+	struct slice values[ROUTE_NAMES]; /* what stands for the names, borrowed from the path */
+};
+
+/* The first route that has this path, decoded, and this method (METHODS: none has it). All of
+ * match->allowed is known if there is no such route. */
+bool router_find(const struct router *router, enum method method, struct slice path,
+		 struct router_match *match);
+
+/* Finds the handler: true with req->route set; false when the request has been answered: with 404,
+ * 405, 307, or OPTIONS' 204. */
+bool router_route(const struct router *router, struct request *req);
 
 #endif

@@ -159,6 +159,7 @@ static void read_counters(struct worker_state *worker)
 		worker->answers[i] = board_get(&slot->classes[i]);
 	board_text(worker->pool, slot->pool, sizeof(slot->pool));
 	board_text(worker->engine, slot->engine, sizeof(slot->engine));
+	board_text(worker->prefix, slot->prefix, sizeof(slot->prefix));
 	snprintf(worker->name, sizeof(worker->name), "%s-%llu", worker->pool,
 		 (unsigned long long)worker->number);
 }

@@ -55,6 +55,7 @@ struct worker_state {
 	char name[40];
 	char pool[BOARD_NAME];
 	char engine[BOARD_NAME];
+	char prefix[BOARD_PATH];
 	uint64_t number;
 	uint64_t pid;
 	uint64_t started; /* seconds since the epoch */

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 enum {
-	VERSION = 4,
+	VERSION = 5,
 	PAGE = 4096,
 	CLAIM_LOCK = BOARD_SLOTS, /* the byte that is locked while a slot is chosen */
 	ATTEMPTS = 100,
@@ -336,7 +336,7 @@ static struct board_slot *lock_free_slot(struct scoreboard *board)
 }
 
 struct board_slot *scoreboard_claim(struct scoreboard *board, const char *pool, uint32_t number,
-				    const char *engine)
+				    const char *engine, const char *prefix)
 {
 	struct board_slot *slot;
 
@@ -351,6 +351,7 @@ struct board_slot *scoreboard_claim(struct scoreboard *board, const char *pool, 
 		memset(slot, 0, offsetof(struct board_slot, spans));
 		strncpy(slot->pool, pool, sizeof(slot->pool) - 1);
 		strncpy(slot->engine, engine, sizeof(slot->engine) - 1);
+		strncpy(slot->prefix, prefix, sizeof(slot->prefix) - 1);
 		board_set(&slot->number, chosen);
 		board_set(&slot->started_at, (uint64_t)time(NULL));
 		atomic_store_explicit(&slot->pid, (uint64_t)getpid(), memory_order_release);

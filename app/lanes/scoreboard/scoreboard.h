@@ -92,6 +92,7 @@ struct board_slot {
 	word started_at; /* seconds since the epoch */
 	char pool[BOARD_NAME];
 	char engine[BOARD_NAME];
+	char prefix[BOARD_PATH]; /* "/", "/prefork/" …; "": no application traffic */
 	struct board_route routes[BOARD_ROUTES];
 
 	word requests; /* begun, ever */
@@ -132,9 +133,10 @@ extern const uint64_t board_bounds[BOARD_BUCKETS];
 int scoreboard_open(struct scoreboard *board, const char *path);
 
 /* Claims a slot that no living process holds, cleared, for a worker of the pool. number 0 takes
- * the lowest one free in the pool. NULL if all slots are taken, or somebody holds the lock. */
+ * the lowest one free in the pool; prefix is where the web server leads to it. NULL if all slots
+ * are taken, or somebody holds the lock. */
 struct board_slot *scoreboard_claim(struct scoreboard *board, const char *pool, uint32_t number,
-				    const char *engine);
+				    const char *engine, const char *prefix);
 
 /* Maps the file for reading only, from outside the system. -ENOENT if there is none, -EPROTO if it
  * is none of ours. A process must not do this to a file it has a slot in: closing one descriptor

@@ -42,7 +42,7 @@ export function exerciseSection(exercise, index, lab) {
 		const met = right === predicted;
 		replace(result,
 			el('p', {class: 'verdict', data: {right: right ?? '', disturbed: Boolean(disturbed)}}, verdict),
-			disturbed && el('p', {}, 'What was measured is not what your prediction was about. What disturbed it:'),
+			disturbed && el('p', {}, 'What was measured is not what your prediction was about. All who are on this page have the same loop and processes for their exercises: run it again when nobody else does, or each on a system of their own (PORT=8081 RUN_DIR=/tmp/lanes make run). What disturbed it:'),
 			right && el('p', {class: `prediction ${met ? 'met' : 'missed'}`, data: {met}},
 				met ? 'You predicted it.' : `You predicted “${text(predicted)}”. Measured was: “${text(right)}”.`),
 			el('ul', {class: 'sentences'}, sentences.map((sentence) => el('li', {}, sentence))),

@@ -13,6 +13,7 @@ const MANY = 6; // requests, more than there are processes
 const WAITED = 250; // milliseconds: more is not an accident
 const LOOP = 'exercise';
 const PROCESSES = 'exercise-prefork';
+export const POOLS = [LOOP, PROCESSES];
 
 const total = (answer) => answer.ended - answer.sent;
 const called = (answer) => capital(named(answer));
@@ -22,7 +23,7 @@ const onLoop = (answer) => answer.timing.loop ?? 0;
 // Command lines, in which each answer is followed by its time. In a URL, "[1-6]" is six of them.
 const TIMES = "-w '  %{time_total} s\\n'";
 const alone = (url) => `curl -s ${TIMES} 'ORIGIN${url}'`;
-const together = (...urls) => `curl -sZ --parallel-immediate ${TIMES} ${urls.map((url) => `'ORIGIN${url}'`).join(' ')}`;
+const together = (...urls) => `curl -Z --no-progress-meter --parallel-immediate ${TIMES} ${urls.map((url) => `'ORIGIN${url}'`).join(' ')}`;
 const later = (first, second) => `${alone(first)} & sleep 0.3; ${alone(second)}; wait`;
 
 function failures(rounds) {
@@ -34,8 +35,8 @@ function failures(rounds) {
 // "Request 7 of exercise-1 (/async/await-one) waited 1.98 s to be picked up, because request 3 of …
 // held the loop for 2.00 s."
 function blame(answer, history) {
-	const culprits = answer.request ? history.culprits(answer.request) : [];
-	const who = culprits.map((hold) => `${named(hold.request)} (${hold.request.path}) held the loop for ${duration(hold.end - hold.start)}`);
+	const culprits = answer.request ? history.holdsOf(answer.request).flatMap((hold) => hold.culprits) : [];
+	const who = culprits.map((part) => `${named(part.request)} (${part.request.path}) held the loop for ${duration(part.end - part.start)}`);
 	return `${called(answer)} (${answer.path}) waited ${duration(waited(answer))} to be picked up${who.length ? `, because ${list(who)}` : ''}.`;
 }
 

@@ -29,7 +29,7 @@ function strangers(round, history, workers) {
 	const own = new Set(round.answers.map((answer) => `${answer.worker} ${answer.serial}`));
 	const others = history.at(workers, round.from, round.to).filter((request) => !own.has(`${request.worker} ${request.serial}`));
 	const said = others.map((request) => {
-		const hold = workers.get(request.worker).holds.find((each) => each.request === request && each.end > round.from && each.start < round.to);
+		const hold = workers.get(request.worker).holds.flatMap(({parts}) => parts).find((each) => each.request === request && each.end > round.from && each.start < round.to);
 		return `${capital(named(request))} (${request.path || 'unknown'}) ${hold ? `held the loop for ${duration(hold.end - hold.start)}` : 'was there, too'}.`;
 	});
 	for (const worker of workers.values()) {

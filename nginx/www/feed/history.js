@@ -7,8 +7,9 @@
 // known to be unknown.
 
 import {Heartbeat} from './heartbeat.js';
-import {HOLD, KINDS} from './kinds.js';
-import {carriesLoad, poolOf} from './pools.js';
+import {Hold, withHold} from './hold.js';
+import {HOLD, KINDS, SLOW} from './kinds.js';
+import {carriesLoad, learn, poolOf} from './pools.js';
 import {Stretches} from './stretches.js';
 import {Track} from './track.js';
 
@@ -26,6 +27,11 @@ const MOST_WORKERS = 256; // names of workers long gone make room
 const number = (value) => (Number.isFinite(value) ? value : 0);
 
 const lastEnd = (spans, start) => spans.reduce((end, span) => Math.max(end, span.end), start);
+
+// Whether what a request did after this time may have been too short to be told of.
+function endIsUntold(worker, since) {
+	return worker.summarized(since, since + SLOW);
+}
 
 function filled(parts) {
 	const all = [];
@@ -50,7 +56,7 @@ class Worker {
 	unrecorded = new Stretches(); // its requests there are not known
 	#forgotten = -Infinity;
 	free = -Infinity; // when its loop was last seen with nothing to do
-	holds = []; // {request, start, end}: the loop was held; the last one may still grow
+	holds = []; // the last one may still grow
 
 	constructor(name) {
 		this.name = name;
@@ -89,6 +95,12 @@ class Worker {
 		return this.measured.within(from, to).length > 0 || this.unrecorded.within(from, to).length > 0;
 	}
 
+	// How many requests it answered meanwhile that were counted and not told one by one.
+	answered(from, to) {
+		return this.measured.within(from, to).reduce((sum, stretch) => sum +
+			stretch.answers * (Math.min(to, stretch.to) - Math.max(from, stretch.from)) / (stretch.to - stretch.from), 0);
+	}
+
 	thread(pool, index) {
 		const name = `${pool} ${index}`;
 		if (!this.threads.has(name))
@@ -96,16 +108,21 @@ class Worker {
 		return this.threads.get(name);
 	}
 
-	hold(request, start, end) {
-		const known = this.holds.find((hold) => hold.request === request && Math.abs(hold.start - start) < HOLD);
-		if (known) {
-			known.start = start;
-			known.end = end;
-			return;
-		}
-		this.holds.push({request, start, end});
-		if (this.holds.length > MOST_HOLDS)
-			this.holds.shift();
+	// The loop was held: by a request, or, if that is null, in a turn in which many may have run.
+	hold(start, end, request = null) {
+		this.holds = withHold(this.holds, start, end, request).slice(-MOST_HOLDS);
+		const last = this.holds.at(-1);
+		if (last.parts.length > MOST_HOLDS)
+			this.holds.splice(-1, 1, new Hold(last.parts.slice(-MOST_HOLDS)));
+	}
+
+	// A request ran on the loop. A turn that was seen to hold it goes on with the next run that touches it.
+	ran(start, end, request) {
+		const last = this.holds.at(-1);
+		if (end - start >= HOLD)
+			this.hold(start, end, request);
+		else if (last?.isTurn && last.touches(start, end) && end > last.end)
+			this.hold(last.start, end);
 	}
 }
 
@@ -163,20 +180,21 @@ export class History {
 		const worker = this.workers.get(request.worker);
 		if (request.over || !worker || worker.generation !== request.generation)
 			return null;
-		const running = worker.state.loop?.request;
-		if (running && running.serial === request.serial)
-			return {kind: 'loop', start: Math.max(this.now - number(running.for) * 1000, lastEnd(request.spans, 0)), end: this.now};
+		if (request.run?.end === this.now)
+			return {...request.run, start: Math.max(request.run.start, lastEnd(request.spans, 0))};
 		if (request.job?.seen === this.now)
 			return {...request.job.span, end: this.now};
 		const start = lastEnd(request.job ? [...request.spans, request.job.span] : request.spans, request.start);
+		if (endIsUntold(worker, start))
+			return null;
 		const done = request.job && !request.spans.some((span) => span.kind === 'pool');
 		const queued = this.pooled.has(request.path) && !request.job && !worker.prefork;
 		return {kind: done ? 'ready' : queued ? 'pool-queue' : 'await', start, end: this.now};
 	}
 
 	// All spans of a request, in order, with the one that lasts. A thread's span is written by the
-	// loop, which may be held; so what was seen of the thread stands in for it. In a gap the request
-	// could go on, but the loop did not get to it.
+	// loop, which may be held, and under load short ones are not told; so what was seen of them stands in
+	// for them. In a gap the request could go on, but the loop did not get to it.
 	parts(request) {
 		if (!request.over)
 			return this.#parts(request);
@@ -194,6 +212,8 @@ export class History {
 			if (open?.kind !== 'pool')
 				parts.push(request.job.span);
 		}
+		if (request.run && open?.kind !== 'loop' && !parts.some(({kind, end}) => kind === 'loop' && end > request.run.start))
+			parts.push(request.run);
 		if (open)
 			parts.push({...open, open: true});
 		return filled(parts.sort((a, b) => a.start - b.start));
@@ -210,14 +230,15 @@ export class History {
 	// For how long a request waited because of a hold of its worker, in milliseconds: to be picked up,
 	// or to go on after what it awaited, on a thread or not, was done.
 	kept(request, hold) {
-		if (hold.request === request)
+		const {culprits: [one, other]} = hold;
+		if (one?.request === request && !other)
 			return 0;
 		return this.parts(request).filter(({kind}) => kind === 'queue' || kind === 'ready')
 			.reduce((sum, wait) => sum + Math.max(0, Math.min(hold.end, wait.end) - Math.max(hold.start, wait.start)), 0);
 	}
 
-	// Who held the loop meanwhile: [{request, start, end}].
-	culprits(request) {
+	// The holds that kept it waiting.
+	holdsOf(request) {
 		const holds = this.workers.get(request.worker)?.holds ?? [];
 		return holds.filter((hold) => this.kept(request, hold) > LEAST_WAIT);
 	}
@@ -233,6 +254,18 @@ export class History {
 				victims.push({request, wait});
 		}
 		return victims;
+	}
+
+	// The requests that ran while a loop was held, as far as they were told of, in that order.
+	ran(worker, hold) {
+		const runs = [];
+		for (const request of this.requests.values()) {
+			const run = request.worker === worker.name && request.start < hold.end &&
+				this.parts(request).find(({kind, start, end}) => kind === 'loop' && start < hold.end && end > hold.start);
+			if (run)
+				runs.push({request, start: run.start});
+		}
+		return runs.sort((one, other) => one.start - other.start).map(({request}) => request);
 	}
 
 	// Whether all who waited for a hold are known: the loop has had time for them since, and they were
@@ -257,6 +290,7 @@ export class History {
 		if (worker.state.pid !== undefined && worker.state.pid !== state.pid)
 			worker.generation++;
 		worker.state = state;
+		learn(state);
 		worker.seen = this.now;
 	}
 
@@ -288,9 +322,13 @@ export class History {
 		if (Number.isFinite(loop.request?.serial)) {
 			const start = this.now - number(loop.request.for) * 1000;
 			const request = this.#request(worker, loop.request.serial, loop.request.route, start);
+			request.parts = null;
+			request.run = {kind: 'loop', start, end: this.now};
 			if (!worker.prefork && this.now - start >= HOLD)
-				worker.hold(request, start, this.now);
+				worker.hold(start, this.now, request);
 		}
+		if (!worker.prefork && held >= HOLD)
+			worker.hold(this.now - held, this.now);
 		for (const [pool, threads] of Object.entries(state.pools ?? {}))
 			for (const job of threads?.busy?.filter((busy) => Number.isFinite(busy?.serial)) ?? []) {
 				const start = this.now - number(job.for) * 1000;
@@ -305,11 +343,13 @@ export class History {
 		return !(this.workers.get(name)?.seen >= this.now - 1000);
 	}
 
-	// Nothing in flight, or no worker: whatever seems to last has ended, and the span that said so was lost.
+	// Nothing in flight, or no worker: whatever seems to last has ended, and the span that said so was
+	// lost, or is not told under load.
 	#end(states) {
 		const idle = new Set(states.filter((state) => state?.in_flight === 0 && !state.loop?.request).map(({name}) => name));
 		for (const request of this.requests.values())
-			if (this.now - request.heard > 1000 && (idle.has(request.worker) || this.#isGone(request.worker)))
+			if (!request.over && this.now - request.heard > 1000 && (idle.has(request.worker) || this.#isGone(request.worker) ||
+			    endIsUntold(this.workers.get(request.worker), lastEnd(request.spans, request.start))))
 				request.over = true;
 	}
 
@@ -318,7 +358,7 @@ export class History {
 		let request = this.requests.get(key);
 		if (!request) {
 			request = {key, worker: worker.name, generation: worker.generation, serial, path: '',
-				   start, end: start, heard: this.now, status: 0, gone: false, over: false, job: null, spans: [], parts: null};
+				   start, end: start, heard: this.now, status: 0, gone: false, over: false, job: null, run: null, spans: [], parts: null};
 			this.requests.set(key, request);
 		}
 		request.path = path || request.path;
@@ -352,8 +392,8 @@ export class History {
 		}
 		if (raw.k === 'loop') {
 			worker.loop.add(span, request);
-			if (!worker.prefork && end - start >= HOLD)
-				worker.hold(request, start, end);
+			if (!worker.prefork)
+				worker.ran(start, end, request);
 		}
 		if (raw.c) {
 			request.status = raw.c;

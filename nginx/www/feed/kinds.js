@@ -5,7 +5,7 @@ export const KINDS = {
 	queue: {name: 'waiting to be picked up', busy: false},
 	loop: {name: 'on the loop', busy: true},
 	await: {name: 'awaiting', busy: false},
-	'pool-queue': {name: 'queued for a thread', busy: false},
+	'pool-queue': {name: 'waiting for a thread', busy: false},
 	pool: {name: 'on a thread', busy: true},
 	ready: {name: 'ready, waiting for the loop', busy: false},
 };
@@ -17,6 +17,9 @@ export let HOLD = 100;
 export function setHold(ms) {
 	HOLD = ms;
 }
+
+// What takes so long is told of one by one under load, too, in milliseconds.
+export const SLOW = 100;
 
 // What a request is called on the page: a number alone would be another request on each worker.
 export function named(request) {

@@ -1,27 +1,35 @@
-// The pools of a system, in the order in which they matter, and below which path nginx leads to each
-// (nginx/lanes.conf.in). Those without a path only watch. Which of them there are, the feed tells.
+// The pools of a system, and below which path nginx leads to each: what the server says of its workers.
+// Those without a path only watch.
 
-const PREFIXES = new Map([['exercise', '/exercise'], ['exercise-prefork', '/exercise/prefork'],
-	['loop', ''], ['prefork', '/prefork'], ['cpu', '/cpu-pool'], ['admin', null], ['health', null]]);
+const prefixes = new Map(); // pool → "/prefork", "" or null
+let preferred = []; // pools that come first
+
+export function learn({pool, prefix: path}) {
+	if (path !== undefined)
+		prefixes.set(pool, path);
+}
+
+export function prefer(pools) {
+	preferred = pools;
+}
 
 export function prefix(pool) {
-	return PREFIXES.get(pool) ?? '';
+	return prefixes.get(pool) ?? '';
 }
 
 export function carriesLoad(pool) {
-	return PREFIXES.get(pool) !== null;
+	return prefixes.get(pool) !== null;
 }
 
 // Whether requests can be sent to just this pool.
 export function isReachable(pool) {
-	return typeof PREFIXES.get(pool) === 'string';
+	return typeof prefixes.get(pool) === 'string';
 }
 
-// For sorting; others last.
+// For sorting: those that are preferred, then by the path that leads to them; those that only watch last.
 export function byPool(a, b) {
-	const names = [...PREFIXES.keys()];
-	const at = (pool) => (names.includes(pool) ? names.indexOf(pool) : names.length);
-	return at(a) - at(b) || a.localeCompare(b);
+	const rank = (pool) => (preferred.includes(pool) ? preferred.indexOf(pool) : preferred.length + !carriesLoad(pool));
+	return rank(a) - rank(b) || prefix(a).localeCompare(prefix(b)) || a.localeCompare(b);
 }
 
 // The pool of a worker whose state is not known.

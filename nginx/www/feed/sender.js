@@ -3,8 +3,6 @@
 
 import {prefix} from './pools.js';
 
-export const MOST = 200; // requests of a round
-
 export class Sender {
 	rounds = new Set(); // {sent: when, on this page's clock; requests}
 

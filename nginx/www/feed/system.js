@@ -1,11 +1,21 @@
-// What /status says and the feed does not repeat: which paths the application has, and of what kind
-// their handlers are. Event: "change".
+// What /status says and the feed does not repeat: which paths the application has in each pool, and of
+// what kind their handlers are. Event: "change".
 
 import {setHold} from './kinds.js';
-import {carriesLoad} from './pools.js';
+import {carriesLoad, learn} from './pools.js';
 
 export class System extends EventTarget {
-	routes = new Map(); // path → "sync" or "async"
+	most = 1; // requests of a burst
+	#routes = new Map(); // pool → path → "sync" or "async"
+
+	// Of a pool.
+	routes(pool) {
+		return this.#routes.get(pool) ?? new Map();
+	}
+
+	get kinds() {
+		return new Map([...this.#routes.values()].flatMap((routes) => [...routes]));
+	}
 
 	async load() {
 		try {
@@ -16,9 +26,12 @@ export class System extends EventTarget {
 		}
 	}
 
-	accept({workers = [], slow_callback: hold}) {
-		const routes = workers.filter(({pool}) => carriesLoad(pool)).flatMap((worker) => Object.entries(worker.routes ?? {}));
-		this.routes = new Map(routes.map(([path, {kind}]) => [path, kind]));
+	accept({workers = [], slow_callback: hold, burst}) {
+		workers.forEach(learn);
+		this.#routes = new Map(workers.filter(({pool}) => carriesLoad(pool))
+			.map(({pool, routes = {}}) => [pool, new Map(Object.entries(routes).map(([path, {kind}]) => [path, kind]))]));
+		if (burst > 0)
+			this.most = burst;
 		if (hold > 0)
 			setHold(hold * 1000);
 		this.dispatchEvent(new Event('change'));

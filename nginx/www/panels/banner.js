@@ -2,6 +2,7 @@
 // list of what was seen. It says no more than is known.
 
 import {el, replace, setText} from '../dom.js';
+import {Hold} from '../feed/hold.js';
 import {HOLD, named} from '../feed/kinds.js';
 import {notPickedUp} from '../feed/waiting.js';
 import {count, duration, list} from '../format.js';
@@ -9,8 +10,6 @@ import {count, duration, list} from '../format.js';
 const SHOWN = 5; // holds
 const NAMED = 3; // of those who wait
 
-const culprits = ({parts}) => (parts.length === 1 ? called(parts[0].request)
-	: `${parts.length} requests after one another, ${called(parts[0].request)} to ${called(parts.at(-1).request)}`);
 const called = (request) => `${named(request)}${request.path ? ` ${request.path}` : ''}`;
 
 export class Banner {
@@ -54,7 +53,7 @@ export class Banner {
 		const alone = request && request.for * 1000 > held / 2; // many may have come after one another
 		const by = request ? `${alone ? ' by' : ', now by'} request ${request.serial} of ${worker.name} ${request.route}` : '';
 		const others = (worker.state.in_flight ?? 1) - 1;
-		return `${worker.name} has been held for ${duration(held)}${by}${others > 0 ? `, with ${count(others, 'other request')} in flight on it` : ''}.`;
+		return `${worker.name} has been held for ${duration(held)}${by}${others > 0 ? `, with ${count(others, 'other')} in flight; who is not read yet is not counted` : ''}.`;
 	}
 
 	// Whom it keeps waiting can be told from the server only when it picks them up; of what this
@@ -71,43 +70,52 @@ export class Banner {
 		const [last] = this.#holds();
 		if (!last)
 			return 'All loops are free.';
-		return `All loops are free. Last held: ${last.worker.name} for ${duration(last.end - last.start)} by ${culprits(last)}. ${this.#kept(last)}`;
+		return `All loops are free. Last held: ${last.worker.name} for ${duration(last.whole.end - last.whole.start)} by ${this.#culprits(last)}. ${this.#kept(last)}`;
 	}
 
-	// Newest first. Holds that follow one another are one to those who wait.
+	// Newest first. Holds that follow one another are one to those who wait: {worker, holds, whole}.
 	#holds() {
 		const all = [];
 		for (const worker of this.history.workers.values())
 			for (const hold of worker.holds.toSorted((one, other) => one.start - other.start)) {
 				const before = all.at(-1);
-				if (before?.worker === worker && hold.start - before.end < HOLD) {
-					before.parts.push(hold);
-					before.end = Math.max(before.end, hold.end);
-				} else {
-					all.push({worker, start: hold.start, end: hold.end, parts: [hold]});
-				}
+				if (before?.worker === worker && hold.start - before.holds.at(-1).end < HOLD)
+					before.holds.push(hold);
+				else
+					all.push({worker, holds: [hold]});
 			}
-		return all.sort((one, other) => other.start - one.start).slice(0, SHOWN);
+		return all.map(({worker, holds}) => ({worker, holds, whole: new Hold(holds.flatMap(({parts}) => parts))}))
+			.sort((one, other) => other.whole.start - one.whole.start).slice(0, SHOWN);
+	}
+
+	#culprits({worker, whole}) {
+		const {culprits} = whole;
+		if (culprits.length === 1)
+			return called(culprits[0].request);
+		const requests = culprits.length ? culprits.map(({request}) => request) : this.history.ran(worker, whole);
+		const names = requests.length > 1 ? `, ${called(requests[0])} to ${called(requests.at(-1))}` : '';
+		return `${culprits.length || 'many'} requests after one another${names}`;
 	}
 
 	// Those who waited, each with all of its wait.
-	#victims({worker, parts}) {
+	#victims({worker, holds}) {
 		const waits = new Map();
-		for (const part of parts)
-			for (const {request, wait} of this.history.victims(worker, part))
+		for (const hold of holds)
+			for (const {request, wait} of this.history.victims(worker, hold))
 				waits.set(request, (waits.get(request) ?? 0) + wait);
 		return [...waits].sort(([, one], [, other]) => other - one);
 	}
 
-	#kept(hold) {
-		const victims = this.#victims(hold);
+	#kept(held) {
+		const {worker, whole} = held;
+		const victims = this.#victims(held);
 		const said = victims.slice(0, NAMED).map(([request, wait]) => `${called(request)} (${duration(wait)})`);
 		if (victims.length > NAMED)
 			said.push(`${victims.length - NAMED} more`);
-		const known = victims.length ? `${hold.parts.length > 1 ? 'They' : 'It'} kept waiting: ${list(said)}.` : '';
-		if (!this.history.victimsKnown(hold.worker, hold))
+		const known = victims.length ? `${whole.culprits.length === 1 ? 'It' : 'They'} kept waiting: ${list(said)}.` : '';
+		if (!this.history.victimsKnown(worker, whole))
 			return `${known} Who ${known ? 'else ' : ''}waited is not known yet.`.trim();
-		if (hold.worker.summarized(hold.start, hold.end))
+		if (worker.summarized(whole.start, whole.end))
 			return `${known} Short waits were not recorded meanwhile.`.trim();
 		return known || 'Nobody waited.';
 	}
@@ -115,7 +123,7 @@ export class Banner {
 	#showPast() {
 		if (!this.past.open)
 			return;
-		const texts = this.#holds().map((hold) => `${hold.worker.name}: ${culprits(hold)}, ${duration(hold.end - hold.start)}. ${this.#kept(hold)}`);
+		const texts = this.#holds().map((held) => `${held.worker.name}: ${this.#culprits(held)}, ${duration(held.whole.end - held.whole.start)}. ${this.#kept(held)}`);
 		if (texts.join() === this.#list.dataset.shown)
 			return;
 		this.#list.dataset.shown = texts.join();

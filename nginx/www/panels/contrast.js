@@ -3,7 +3,6 @@
 
 import {el, replace, setText} from '../dom.js';
 import {GUIDE, request} from '../exercises/guide.js';
-import {MOST} from '../feed/sender.js';
 import {bytes, duration} from '../format.js';
 import {Lanes} from '../picture/lanes.js';
 import {requestTable} from '../picture/table.js';
@@ -13,6 +12,9 @@ import {field, offer} from '../form.js';
 const HINT = 'Point at a bar, or use the arrow keys, for details.';
 const FIRST = '/async/await-one';
 
+// Whether it takes as long as its query says.
+const isTimed = (path) => /^seconds=[\d.]+$/.test(GUIDE[path]?.query);
+
 // What the model says a burst of n requests of d milliseconds takes, if that is what they spend them on.
 export function predicted(spends, prefork, n, d, workers, threads) {
 	if (prefork || spends === 'loop')
@@ -21,26 +23,35 @@ export function predicted(spends, prefork, n, d, workers, threads) {
 }
 
 export function contrastPanel(lab, system) {
-	const endpoint = el('select', {name: 'endpoint'});
-	const processes = el('select', {name: 'processes'});
-	const loops = el('select', {name: 'loops'});
-	const times = el('input', {name: 'times', type: 'number', min: '1', max: String(MOST), value: '20', required: true});
+	const endpoint = el('select', {name: 'endpoint', onchange: () => choose()});
+	const processes = el('select', {name: 'processes', onchange: () => offerEndpoints()});
+	const loops = el('select', {name: 'loops', onchange: () => offerEndpoints()});
+	const times = el('input', {name: 'times', type: 'number', min: '1', value: '20', required: true});
 	const seconds = el('input', {name: 'seconds', type: 'number', min: '0.1', max: '5', step: '0.1', value: '0.5', required: true});
 	const run = el('button', {type: 'submit', class: 'primary'}, 'Run at both');
 	const status = el('p', {class: 'note', role: 'status'});
 	const result = el('div', {class: 'contrast'});
 
-	// Those that take as long as they are told.
-	system.addEventListener('change', () => {
+	// Those of both pools.
+	function offerEndpoints() {
+		times.max = String(system.most);
 		const fresh = !endpoint.options.length;
-		offer(endpoint, [...system.routes.keys()].filter((path) => /^seconds=[\d.]+$/.test(GUIDE[path]?.query)).map((path) => [path, path]));
-		if (fresh && system.routes.has(FIRST))
+		const [paths, others] = [processes, loops].map((select) => system.routes(select.value));
+		offer(endpoint, [...paths.keys()].filter((path) => others.has(path)).map((path) => [path, path]));
+		if (fresh && paths.has(FIRST))
 			endpoint.value = FIRST;
-	});
+		choose();
+	}
 
+	function choose() {
+		seconds.disabled = !isTimed(endpoint.value);
+	}
+
+	system.addEventListener('change', offerEndpoints);
 	lab.feed.addEventListener('message', () => {
-		for (const [select, prefork] of [[processes, true], [loops, false]])
-			offer(select, lab.pools(prefork).map((name) => [name, name]));
+		const changed = [[processes, true], [loops, false]].map(([select, prefork]) => offer(select, lab.pools(prefork).map((name) => [name, name])));
+		if (changed.some(Boolean))
+			offerEndpoints();
 	});
 
 	async function start(event) {
@@ -52,20 +63,23 @@ export function contrastPanel(lab, system) {
 		for (const pool of [processes.value, loops.value]) {
 			setText(status, `Running at ${pool} …`);
 			const prefork = lab.workers(pool)[0]?.prefork;
-			columns.push({pool, prefork, n, ...await lab.round(pool, [{...request(path, d, pool, prefork), times: n}])});
+			const asked = isTimed(path) ? request(path, d, pool, prefork) : {path: [path, GUIDE[path]?.query].filter(Boolean).join('?'), pool};
+			columns.push({pool, prefork, n, ...await lab.round(pool, [{...asked, times: n}])});
 		}
 		const longest = Math.max(...columns.map(({wall}) => wall).filter(Number.isFinite));
 		const labels = columns.flatMap(({answers}) => answers.map(({worker}) => worker));
-		replace(result, columns.map((column) => show(column, GUIDE[path].spends, d * 1000, longest, labels)));
+		replace(result, columns.map((column) => show(column, isTimed(path) ? d * 1000 : NaN, longest, labels)));
 		run.disabled = false;
 		setText(status, sentence(columns));
 	}
 
-	function show(column, spends, d, longest, labels) {
+	// d: milliseconds that each was told to take; NaN: as long as it takes.
+	function show(column, d, longest, labels) {
 		const {pool, usage, disturbed} = column;
 		const workers = usage.processes || 1;
-		const threads = lab.workers(pool)[0]?.state.pools?.blocking?.limit || 1;
-		const model = predicted(spends, column.prefork, column.n, d, workers, threads);
+		const {spends, took, threads: kind} = spent(column.answers);
+		const threads = lab.workers(pool)[0]?.state.pools?.[kind]?.limit || 1;
+		const model = predicted(spends, column.prefork, column.n, Number.isFinite(d) ? d : took, workers, threads);
 		const failed = column.answers.filter((answer) => answer.status !== 200).length;
 		const lanes = new Lanes(`Lanes of the burst at ${pool}`, HINT);
 		const table = requestTable(`Requests of the burst at ${pool}`);
@@ -94,9 +108,18 @@ export function contrastPanel(lab, system) {
 		curlBox('make contrast').element);
 }
 
+// On what the answers spent most of their time, how long (the median), and on the threads of which pool.
+function spent(answers) {
+	const sum = (kind) => answers.reduce((total, {timing}) => total + (timing[kind] ?? 0), 0);
+	const spends = ['await', 'pool', 'loop'].reduce((most, kind) => (sum(kind) > sum(most) ? kind : most));
+	const times = answers.map(({timing}) => (timing.loop ?? 0) + (timing.await ?? 0) + (timing.pool ?? 0)).sort((a, b) => a - b);
+	const span = answers.flatMap(({request: known}) => known?.spans ?? []).find(({kind}) => kind === 'pool');
+	return {spends, took: times[Math.floor(times.length / 2)], threads: span?.pool ?? 'blocking'};
+}
+
 function sentence([prefork, loop]) {
 	if (prefork.disturbed.length + loop.disturbed.length)
-		return 'Disturbed: run it again. What disturbed it stands below.';
+		return 'Disturbed: run it again when nobody else uses these pools. What disturbed it stands below.';
 	const ratio = prefork.wall / loop.wall;
 	if (ratio > 1.2)
 		return `The loop was done ${ratio.toFixed(1)} times sooner.`;

@@ -4,7 +4,6 @@ import {el, setText} from '../dom.js';
 import {GUIDE} from '../exercises/guide.js';
 import {KINDS} from '../feed/kinds.js';
 import {prefix} from '../feed/pools.js';
-import {MOST} from '../feed/sender.js';
 import {count, duration} from '../format.js';
 import {paint, sized} from '../picture/paint.js';
 import {curlBox} from './curl.js';
@@ -12,7 +11,7 @@ import {field, offer} from '../form.js';
 
 const MOST_ANSWERS = 40; // that are shown
 const BODY = 300; // bytes of an answer's body that /burst tells
-const WAITED = 20; // milliseconds in line that are worth telling
+const WAITED = 50; // milliseconds in line that are worth telling: a thread has to be started at first
 const FIRST = '/async/await-one';
 
 // The same from a terminal; several at once, each with a number of its own.
@@ -20,14 +19,14 @@ export function curlLine(url, times = 1) {
 	if (times === 1)
 		return `curl -i '${location.origin}${url}'`;
 	const join = url.includes('?') ? '&' : '?';
-	return `curl -sZ --parallel-immediate --parallel-max ${times} -w '  %{time_total} s\\n' '${location.origin}${url}${join}_=[1-${times}]'`;
+	return `curl -Z --no-progress-meter --parallel-immediate --parallel-max ${times} -w '  %{time_total} s\\n' '${location.origin}${url}${join}_=[1-${times}]'`;
 }
 
 export function tryPanel(sender, lab, system) {
 	const endpoint = el('select', {name: 'endpoint', onchange: () => choose()});
 	const query = el('input', {name: 'query', autocomplete: 'off', spellcheck: 'false'});
-	const times = el('input', {name: 'times', type: 'number', min: '1', max: String(MOST), value: '1', required: true});
-	const pool = el('select', {name: 'pool'});
+	const times = el('input', {name: 'times', type: 'number', min: '1', value: '1', required: true});
+	const pool = el('select', {name: 'pool', onchange: () => offerEndpoints()});
 	const where = el('p', {class: 'note'});
 	const one = curlBox();
 	const answers = el('ol', {class: 'answers', reversed: true});
@@ -37,18 +36,24 @@ export function tryPanel(sender, lab, system) {
 		where, one.element,
 		el('div', {class: 'actions'}, el('button', {type: 'submit', class: 'primary'}, 'Send'), said));
 
-	system.addEventListener('change', () => {
+	system.addEventListener('change', () => offerEndpoints());
+	lab.feed.addEventListener('message', () => {
+		if (offer(pool, lab.pools().map((name) => [name, name])))
+			offerEndpoints();
+		describe();
+	});
+
+	// Those of the pool.
+	function offerEndpoints() {
+		times.max = String(system.most);
 		const fresh = !endpoint.options.length;
-		const changed = offer(endpoint, [...system.routes.keys()].map((path) => [path, path]));
-		if (fresh && system.routes.has(FIRST))
+		const routes = system.routes(pool.value);
+		const changed = offer(endpoint, [...routes.keys()].map((path) => [path, path]));
+		if (fresh && routes.has(FIRST))
 			endpoint.value = FIRST;
 		if (fresh || changed)
 			choose();
-	});
-	lab.feed.addEventListener('message', () => {
-		offer(pool, lab.pools().map((name) => [name, name]));
-		describe();
-	});
+	}
 
 	function choose() {
 		query.value = GUIDE[endpoint.value]?.query ?? '';
@@ -61,7 +66,7 @@ export function tryPanel(sender, lab, system) {
 	}
 
 	function describe() {
-		const n = Math.max(1, Math.min(MOST, Number(times.value) || 1));
+		const n = Math.max(1, Math.min(system.most, Number(times.value) || 1));
 		one.show(curlLine(prefix(pool.value) + path(), n));
 		const workers = lab.workers(pool.value);
 		const limit = workers[0]?.state.pools?.blocking?.limit;
@@ -83,7 +88,7 @@ export function tryPanel(sender, lab, system) {
 	return el('div', {}, form, answers);
 }
 
-// "50 answers in 3.01 s, from 1 worker. 10 were queued for a thread, the longest for 1.50 s."
+// "50 answers in 3.01 s, from 1 worker. 10 were waiting for a thread, the longest for 1.50 s."
 function summary(all) {
 	const came = all.filter((answer) => !answer.error);
 	if (!came.length)

@@ -6,7 +6,8 @@
 
 import {el, setText} from '../dom.js';
 import {capital, KINDS, named} from '../feed/kinds.js';
-import {count, duration, percent} from '../format.js';
+import {count, duration} from '../format.js';
+import {columns} from './columns.js';
 import {HEIGHT, isHold} from './layout.js';
 import {paint, sized} from './paint.js';
 
@@ -16,7 +17,9 @@ const NEAR = 4; // pixels around a bar that is too thin to hit
 const LEAST_LABEL = 24; // pixels of a bar that has room for text
 const MOST_LABEL = 0.8; // of a bar: the pattern must remain visible
 const NEWS = 1500; // milliseconds: an idle system says something once a second, a busy one ten times
-const BEAT = 9; // pixels between heartbeats that are drawn
+const BEAT = 5; // pixels between heartbeats that are drawn
+const COLUMN = 3; // pixels, in which …
+const MANY = 4; // … so many runs cannot be told apart
 
 export class Lanes {
 	element;
@@ -29,6 +32,7 @@ export class Lanes {
 	#width = 0;
 	#view = {top: 0, bottom: 0}; // what can be seen, in pixels from the picture's top
 	#fonts = null;
+	#gutter = 0; // pixels of the labels
 	#bars = []; // {x, y, width, height, lane, part, request}
 	#chosen = null; // {request, start, kind} of the bar that is described
 	#byKey = false;
@@ -66,7 +70,7 @@ export class Lanes {
 		context.font = this.#fonts.bold;
 		// Pictures that are compared have the labels of all of them: a second is as long in each.
 		const labels = [...layout.groups.map(({lanes: [{label}]}) => label), ...(layout.labels ?? [])];
-		const gutter = 10 + labels.reduce((widest, label) => Math.max(widest, context.measureText(label).width), 64 * size);
+		const gutter = this.#gutter = 10 + labels.reduce((widest, label) => Math.max(widest, context.measureText(label).width), 64 * size);
 		const perMs = (this.#width - gutter - 10) / (layout.to - layout.from);
 		const x = (t) => gutter + (t - layout.from) * perMs;
 		this.#bars = [];
@@ -91,6 +95,28 @@ export class Lanes {
 		this.#tellBelow(layout);
 	}
 
+	// Parts of a text as lines: one beside the labels, in the picture as it was drawn last, or several below.
+	wrap(parts) {
+		const whole = parts.join(' · ');
+		if (this.#widthOf(whole) <= this.#width - this.#gutter - 14)
+			return [whole];
+		const lines = [];
+		for (const part of parts) {
+			const longer = lines.length ? `${lines.at(-1)} · ${part}` : part;
+			if (lines.length && this.#widthOf(longer) > this.#width - 10)
+				lines.push(part);
+			else
+				lines.splice(-1, 1, longer);
+		}
+		return lines;
+	}
+
+	#widthOf(text) {
+		const context = this.#canvas.getContext('2d');
+		context.font = this.#fonts?.plain ?? context.font;
+		return context.measureText(text).width;
+	}
+
 	#tellBelow(layout) {
 		const hidden = layout.groups.filter((group) => group.worker && group.bottom > this.#view.bottom + 1);
 		setText(this.#below, hidden.length ? `Scroll the lanes for ${hidden[0].worker.name}${hidden.length > 1 ? ` and ${count(hidden.length - 1, 'more worker')}` : ''}.` : '');
@@ -113,6 +139,9 @@ export class Lanes {
 		context.strokeStyle = paint.color('grid');
 		context.fillStyle = paint.color('muted');
 		context.lineWidth = 1;
+		context.textAlign = 'right';
+		context.fillText(layout.edge, this.#width - 2, 9 * layout.scale);
+		const edge = this.#width - 2 - context.measureText(layout.edge).width;
 		context.textAlign = 'center';
 		for (let n = Math.ceil((layout.from - zero) / step); n * step <= span + 0.001 && zero + n * step <= layout.to + 0.001; n++) {
 			const at = Math.round(x(zero + n * step)) + 0.5;
@@ -121,10 +150,9 @@ export class Lanes {
 			context.lineTo(at, layout.height);
 			context.stroke();
 			const seconds = (n * step) / 1000;
-			const text = layout.origin === null && n === 0 ? 'now'
-				: `${String(Number(seconds.toFixed(2))).replace('-', '−')} s`;
-			if (at < this.#width - 2 || n === 0)
-				context.fillText(text, Math.min(at, this.#width - 14 * layout.scale), 9 * layout.scale);
+			const text = `${String(Number(seconds.toFixed(2))).replace('-', '−')} s`;
+			if (at + context.measureText(text).width / 2 < edge)
+				context.fillText(text, at, 9 * layout.scale);
 		}
 	}
 
@@ -165,20 +193,37 @@ export class Lanes {
 		context.fillText(text, left + 6, middle);
 	}
 
-	// As high as the loop was busy, one column for each stretch that was measured.
-	#measured(context, lane, x) {
+	// As high as somebody was busy, a column for each stretch of time.
+	#columns(context, lane, stretches, x) {
 		const bottom = lane.top + lane.height - 1;
 		const full = lane.height - 3;
-		const columns = new Path2D();
-		for (const {from, to, busy} of lane.measured) {
-			const [left, high] = [x(from), Math.max(busy * full, busy > 0 ? 1 : 0)];
-			columns.rect(left, bottom - high, Math.max(x(to) - left, 1), high);
+		const path = new Path2D();
+		for (const {from, to, busy} of stretches) {
+			const [left, high] = [x(from), Math.max(Math.min(busy, 1) * full, busy > 0 ? 1 : 0)];
+			path.rect(left, bottom - high, Math.max(x(to) - left, 1), high);
 		}
-		context.fillStyle = paint.color('loop-fill');
-		context.fill(columns);
+		context.fillStyle = paint.color(lane.kind === 'thread' ? 'pool-fill' : 'loop-fill');
+		context.fill(path);
+	}
+
+	// What was measured under load, between lines for all and nothing.
+	#measured(context, lane, x) {
+		this.#columns(context, lane, lane.measured, x);
 		context.fillStyle = paint.color('grid');
-		for (const line of [lane.top + 1, bottom])
+		for (const line of [lane.top + 1, lane.top + lane.height - 1])
 			context.fillRect(x(lane.measured[0].from), line, x(lane.measured.at(-1).to) - x(lane.measured[0].from), 1);
+	}
+
+	// Paints what runs together where there is no room for each. Returns those blocks; null: there are none.
+	#crowd(context, lane, x) {
+		const width = COLUMN * (this.#layout.to - this.#layout.from) / (x(this.#layout.to) - x(this.#layout.from));
+		const short = lane.blocks.filter((block) => block.count > 1 || block.end - block.start < width);
+		const crowded = columns(short, width).filter(({runs}) => runs >= MANY);
+		if (!crowded.length)
+			return null;
+		const at = new Set(crowded.map(({from}) => Math.round(from / width)));
+		this.#columns(context, lane, crowded, x);
+		return new Set(short.filter(({start}) => at.has(Math.floor(start / width))));
 	}
 
 	#lane(context, group, lane, x, layout) {
@@ -195,27 +240,25 @@ export class Lanes {
 			}
 			break;
 		case 'title':
-			break;
 		case 'facts':
-			context.fillStyle = paint.color('ink');
-			context.textAlign = 'left';
-			context.fillText(factsText(lane.facts), x(layout.from) + 4, lane.top + lane.height / 2);
 			break;
 		case 'more':
 			context.fillStyle = paint.color('muted');
 			context.textAlign = 'left';
 			context.fillText(lane.text, x(layout.from) + 4, lane.top + lane.height / 2);
 			break;
-		default:
+		default: {
 			if (lane.measured?.length && this.#sees(group))
 				this.#measured(context, lane, x);
+			const crowd = this.#sees({top: lane.top, bottom: lane.top + lane.height}) ? this.#crowd(context, lane, x) : null;
 			for (const block of lane.blocks) {
 				const holds = held(group, block);
 				this.#bar(context, lane, holds ? 'held' : block.taken ? 'taken' : block.kind, block, block.request, x,
-					  lane.kind === 'loop' ? 2 : 3);
+					  lane.kind === 'loop' ? 2 : 3, crowd?.has(block));
 				if (block.request)
 					this.#name(context, lane, block.request, [block], x, holds);
 			}
+		}
 		}
 	}
 
@@ -232,11 +275,7 @@ export class Lanes {
 			if (Math.floor(t / step) === last)
 				continue;
 			last = Math.floor(t / step);
-			context.moveTo(at - 2.5, middle + 2);
-			context.lineTo(at - 1, middle + 2);
-			context.lineTo(at, middle - 6);
-			context.lineTo(at + 1.2, middle + 5);
-			context.lineTo(at + 2.2, middle + 2);
+			paint.beat(context, at, middle + 2);
 		}
 		context.stroke();
 		this.#silence(context, lane, x, middle + 2);
@@ -275,13 +314,14 @@ export class Lanes {
 		context.setLineDash([]);
 	}
 
-	#bar(context, lane, look, part, request, x, inset) {
+	// painted: it is already, with others.
+	#bar(context, lane, look, part, request, x, inset, painted = false) {
 		part.holds = look === 'held';
 		const left = x(part.start);
 		const width = x(part.end) - left;
 		const [y, height] = [lane.top + inset - 1, lane.height - inset];
 		this.#bars.push({x: left, y, width, height, lane, part, request});
-		if (!this.#sees({top: y, bottom: y + height}))
+		if (painted || !this.#sees({top: y, bottom: y + height}))
 			return;
 		paint.bar(context, look, left, y, width, height);
 		if (part.open) { // it goes on: no end, but an arrow's point
@@ -320,12 +360,15 @@ export class Lanes {
 		context.textAlign = 'left';
 		for (const lane of group.lanes) {
 			const first = lane.kind === 'beat';
-			const holds = first && group.holds.some((hold) => group.worker.state.loop?.request?.serial === hold.request.serial);
+			const holds = first && group.holds.some((hold) => hold.end >= group.worker.seen); // it lasts
 			context.font = first || lane.kind === 'title' ? this.#fonts.bold : this.#fonts.plain;
 			context.fillStyle = paint.color(holds ? 'held-text' : first || lane.kind === 'title' ? 'ink' : 'muted');
 			context.fillText(lane.label, first || lane.kind === 'title' ? 0 : 8, lane.top + lane.height / 2);
 		}
 		context.font = this.#fonts.plain;
+		context.fillStyle = paint.color('ink');
+		for (const {lines, top, height} of group.lanes.filter(({kind}) => kind === 'facts'))
+			lines.forEach((line, i) => context.fillText(line, lines.length > 1 ? 8 : this.#gutter + 4, top + (i + 0.5) * height / lines.length));
 	}
 
 	#mark(context) {
@@ -392,12 +435,6 @@ export class Lanes {
 
 function held(group, part) {
 	return group.worker !== null && isHold(part);
-}
-
-// "43 % busy · 40 in flight · 1850 requests/s · p50 ≤ 1.0 ms · p99 ≤ 3.0 ms"
-function factsText({old, busy, inFlight, rate, p50, p99}) {
-	const times = Number.isFinite(p50) ? ` · p50 ≤ ${duration(p50)} · p99 ≤ ${duration(p99)}` : '';
-	return `${old ? 'before: ' : ''}${percent(busy)} busy · ${inFlight} in flight · ${Math.round(rate)} requests/s${times}`;
 }
 
 function describe({part, request, lane}) {

@@ -6,8 +6,9 @@
 // A worker that did nothing in that stretch is its heartbeat only. Under load the loop's lane is as
 // high as the loop was busy, and a line of text says what else was measured.
 
-import {HOLD} from '../feed/kinds.js';
+import {HOLD, SLOW} from '../feed/kinds.js';
 import {byPool, carriesLoad} from '../feed/pools.js';
+import {duration, percent} from '../format.js';
 
 export const HEIGHT = {axis: 22, beat: 20, loop: 24, measured: 36, facts: 16, request: 15, thread: 15, gap: 12};
 const MOST_ROWS = 12; // requests, and threads, that are drawn for each worker
@@ -68,6 +69,12 @@ export function facts(worker, to) {
 	return {busy, old: to - last.to > OLD, inFlight: last.inFlight, rate: sum('answers') / time * 1000, p50: most('p50'), p99: most('p99')};
 }
 
+// The same in words.
+export function factsParts({old, busy, inFlight, rate, p50, p99}) {
+	const times = Number.isFinite(p50) ? [`p50 ≤ ${duration(p50)}`, `p99 ≤ ${duration(p99)}`] : [];
+	return [`${old ? 'before: ' : ''}${percent(busy)} busy`, `${inFlight} in flight`, `${Math.round(rate)} requests/s`, ...times];
+}
+
 // Of a process that has one request at a time: when it was taken, waiting or not.
 function taken(requests) {
 	return requests.map(({parts}) => parts.filter((part) => part.kind !== 'queue'))
@@ -75,7 +82,7 @@ function taken(requests) {
 		.map((parts) => ({start: parts[0].start, end: parts.at(-1).end}));
 }
 
-function group(history, worker, from, to, known) {
+function group(history, worker, from, to, known, wrap) {
 	const requests = requestsOf(history, known, from, to);
 	for (const part of requests.flatMap(({parts}) => parts).filter((p) => p.open))
 		part.end = Math.max(part.start, to);
@@ -102,10 +109,14 @@ function group(history, worker, from, to, known) {
 
 	if (loop.length || requests.length || busy.length || measured.length || unrecorded.length) {
 		lanes.push({kind: 'loop', label: worker.prefork ? 'process' : 'loop', height: measured.length ? HEIGHT.measured : HEIGHT.loop,
-			    measured, blocks: measured.length ? loop.filter((block) => isHold(block) || !within(block, measured)) : loop});
-		if (measured.length)
-			lanes.push({kind: 'facts', label: '', height: HEIGHT.facts, facts: facts(worker, to)});
-		const {rows, left} = pack(requests, MOST_ROWS);
+			    measured, blocks: measured.length ? loop.filter((block) => isHold(block) || !isMeasured(block, measured)) : loop});
+		if (measured.length) {
+			const values = facts(worker, to);
+			const lines = wrap(factsParts(values));
+			lanes.push({kind: 'facts', label: '', height: HEIGHT.facts * lines.length, facts: values, lines});
+		}
+		// Under load only those that took long are all told.
+		const {rows, left} = pack(measured.length ? requests.filter((each) => each.to - each.from >= SLOW) : requests, MOST_ROWS);
 		rows.forEach((row, index) => lanes.push({
 			kind: 'request', height: HEIGHT.request, parts: row.requests,
 			label: index ? '' : measured.length ? 'slow ones' : 'requests',
@@ -121,8 +132,10 @@ function group(history, worker, from, to, known) {
 	return {worker, holds, unrecorded, lanes};
 }
 
-function within(block, stretches) {
-	return block.end > stretches[0].from && block.start < stretches.at(-1).to;
+// Whether what was measured tells of a block.
+function isMeasured({start, end}, stretches) {
+	const middle = (start + end) / 2;
+	return stretches.some(({from, to}) => middle >= from && middle < to);
 }
 
 // Requests of this page that no worker has picked up yet: who will is not known.
@@ -140,9 +153,12 @@ function isShown(history, worker, from, to, known) {
 		known.some((request) => request.start <= to && (request.over ? request.end : history.now) >= from);
 }
 
-// options: {waiting: requests of this page that nobody has picked up; pools: a Set of
-// names, without it all that carry load; only: a Set of requests; workers: a Set of names; origin: the time that the axis
-// calls 0 (without it, `to` is now); scale: how large text is, 1 for 16 pixels}.
+const oneLine = (parts) => [parts.join(' · ')];
+
+// options: {waiting: requests of this page that nobody has picked up; pools: a Set of names, without it all that
+// carry load; only: a Set of requests; workers: a Set of names; origin: the time that the axis calls 0 (without
+// it, that is `to`); edge: what it calls `to`; scale: how large text is, 1 for 16 pixels; wrap: parts of a
+// text as lines that fit}.
 export function layout(history, from, to, options = {}) {
 	const known = new Map([...history.workers.keys()].map((name) => [name, []]));
 	for (const request of options.only ?? history.requests.values())
@@ -153,7 +169,7 @@ export function layout(history, from, to, options = {}) {
 			  isShown(history, worker, from, to, known.get(worker.name))))
 		.sort((a, b) => byPool(a.pool, b.pool) || a.name.localeCompare(b.name, 'en', {numeric: true}));
 	const waiting = options.waiting?.filter((request) => request.start < to) ?? [];
-	const groups = workers.map((worker) => group(history, worker, from, to, known.get(worker.name)));
+	const groups = workers.map((worker) => group(history, worker, from, to, known.get(worker.name), options.wrap ?? oneLine));
 	if (waiting.length)
 		groups.unshift(limbo(waiting, to));
 	const scale = options.scale ?? 1;
@@ -168,7 +184,7 @@ export function layout(history, from, to, options = {}) {
 		g.bottom = top;
 		top += HEIGHT.gap * scale;
 	}
-	return {from, to, origin: options.origin ?? null, groups, scale, height: Math.max(top, (HEIGHT.axis + 20) * scale)};
+	return {from, to, origin: options.origin ?? null, edge: options.edge ?? '', groups, scale, height: Math.max(top, (HEIGHT.axis + 20) * scale)};
 }
 
 export function isHold(block) {

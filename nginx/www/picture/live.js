@@ -104,6 +104,13 @@ export class LiveLanes {
 		return this.connected ? this.clock.now() - LAG : this.history.now - LAG;
 	}
 
+	// What the right edge is called.
+	#said() {
+		if (this.#stopped !== null)
+			return 'stopped';
+		return this.connected ? 'now' : `last heard ${Math.round((this.clock.now() - this.history.now) / 1000)} s ago`;
+	}
+
 	#redraw() {
 		this.#dirty = true;
 	}
@@ -115,7 +122,8 @@ export class LiveLanes {
 			const to = this.#stopped ?? this.#edge();
 			this.#dirty = false;
 			this.#drawn = time;
-			this.#layout = layout(this.history, to - this.#span, to, {pools: this.#pools(), scale: textScale(),
+			this.#layout = layout(this.history, to - this.#span, to, {pools: this.#pools(), scale: textScale(), edge: this.#said(),
+				wrap: (parts) => this.#lanes.wrap(parts),
 				waiting: this.#stopped === null ? notPickedUp(this.sender, this.history, this.clock) : []});
 			this.#lanes.show(this.#layout);
 			this.#pause = Math.max(FRAME, (performance.now() - time) * EFFORT);
@@ -135,12 +143,16 @@ export class LiveLanes {
 		if (this.#layout)
 			this.#measured.show(this.#layout);
 		const pools = this.#pools();
-		const of = (request) => this.history.workers.get(request.worker)?.pool;
-		const to = this.#stopped ?? Infinity;
-		this.#rows.show(this.history, [...this.history.requests.values()]
-			.filter((request) => (pools ? pools.has(of(request)) : carriesLoad(of(request))) &&
-				(this.#stopped === null || (request.start <= to && (!request.over || request.end >= to - this.#span))))
-			.slice(-TABLE_ROWS).reverse());
+		const isShown = (worker) => (pools ? pools.has(worker?.pool) : carriesLoad(worker?.pool));
+		const [from, to] = this.#stopped === null ? [-Infinity, Infinity] : [this.#stopped - this.#span, this.#stopped];
+		const {workers, requests} = this.history;
+		const rows = [...requests.values()].filter((request) => isShown(workers.get(request.worker)) &&
+			request.start <= to && (!request.over || request.end >= from)).slice(-TABLE_ROWS).reverse();
+		// All that were answered since the oldest of them, but for those that are among them.
+		const since = Math.max(from, rows.length < TABLE_ROWS ? -Infinity : rows.at(-1).start);
+		const counted = [...workers.values()].filter(isShown).reduce((sum, worker) => sum + worker.answered(since, to), 0);
+		const among = rows.filter(({worker, status, end}) => status && workers.get(worker)?.measured.within(end, end).length).length;
+		this.#rows.show(this.history, rows, Math.max(Math.round(counted) - among, 0));
 	}
 
 	#key(event) {

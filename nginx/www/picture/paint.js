@@ -99,6 +99,15 @@ export class Paint {
 		return this.#patterns.get(kind);
 	}
 
+	// One heartbeat, into the path; y: of the line that it leaves.
+	beat(context, x, y) {
+		context.moveTo(x - 2.5, y);
+		context.lineTo(x - 1, y);
+		context.lineTo(x, y - 8);
+		context.lineTo(x + 1.2, y + 3);
+		context.lineTo(x + 2.2, y);
+	}
+
 	bar(context, kind, x, y, width, height) {
 		context.fillStyle = this.fill(kind, context);
 		context.fillRect(x, y, Math.max(width, 1), height);

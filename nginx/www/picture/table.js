@@ -1,8 +1,8 @@
 // Requests as a table: the same numbers that the lanes draw.
 
-import {el, replace} from '../dom.js';
-import {capital, KINDS, named} from '../feed/kinds.js';
-import {duration, percent} from '../format.js';
+import {el, replace, setText} from '../dom.js';
+import {capital, KINDS, named, SLOW} from '../feed/kinds.js';
+import {count, duration, percent} from '../format.js';
 import {facts} from './layout.js';
 
 const COLUMNS = ['request', 'endpoint', 'answer', ...Object.values(KINDS).map((kind) => kind.name), 'in all'];
@@ -10,16 +10,20 @@ const MEASURED = ['worker', 'busy', 'in flight', 'requests/s', 'p50 at most', 'p
 
 function tableOf(kind, caption, columns) {
 	const body = el('tbody');
-	const table = el('table', {class: kind},
-		el('caption', {}, caption),
+	const title = el('caption', {}, caption);
+	const table = el('table', {class: kind}, title,
 		el('thead', {}, el('tr', {}, columns.map((name) => el('th', {scope: 'col'}, name)))),
 		body);
-	return {body, element: el('div', {class: 'scroll', tabindex: '0', role: 'group', 'aria-label': caption}, table)};
+	return {body, title, element: el('div', {class: 'scroll', tabindex: '0', role: 'group', 'aria-label': caption}, table)};
 }
 
+// counted: how many others were answered meanwhile that were not told one by one.
 export function requestTable(caption) {
-	const {body, element} = tableOf('requests', caption, COLUMNS);
-	return {element, show: (history, requests) => replace(body, requests.map((request) => row(history, request)))};
+	const {body, title, element} = tableOf('requests', caption, COLUMNS);
+	return {element, show(history, requests, counted = 0) {
+		setText(title, counted ? `${caption} that were told one by one. ${count(counted, 'other')} answered meanwhile: under load only those of ${duration(SLOW)} and more are told` : caption);
+		replace(body, requests.map((request) => row(history, request)));
+	}};
 }
 
 // Under load: what was measured of each worker, and for how long nothing is known of its requests.

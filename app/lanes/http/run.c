@@ -1,0 +1,400 @@
+/*
+ * A request's handler, as a coroutine: what is called when, and what is answered where it does not.
+ *
+ * A handler may wait for a function that waits itself (call). Then there is a chain of calls, of
+ * which the last one is what the coroutine goes on with.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "await/await.h"
+#include "await/sched.h"
+#include "base/log.h"
+#include "base/util.h"
+#include "http/reply.h"
+#include "http/router.h"
+
+/* A function that is waited for, and where its caller is to go on. */
+struct call {
+	void (*fn)(struct request *req, void *frame);
+	void *frame;
+	struct call *caller; /* NULL: the handler */
+	int line;	     /* of the caller */
+	bool tries;	     /* … and whether it does */
+};
+
+/* Work for when the answer has been sent. */
+struct later {
+	void (*fn)(struct request *req, void *frame);
+	void *frame;
+	struct later *next;
+};
+
+static struct request *request_of(struct coroutine *co)
+{
+	return container_of(co, struct request, co);
+}
+
+static uint64_t co_resume(struct coroutine *co, uint64_t now)
+{
+	return request_resume(request_of(co), now);
+}
+
+static void *co_alloc(struct coroutine *co, size_t size)
+{
+	return request_alloc(request_of(co), size);
+}
+
+static void co_ref(struct coroutine *co)
+{
+	request_ref(request_of(co));
+}
+
+static void co_unref(struct coroutine *co)
+{
+	request_unref(request_of(co));
+}
+
+static const void *co_subject(struct coroutine *co)
+{
+	return request_of(co);
+}
+
+const struct coroutine_ops request_coroutine = {.resume = co_resume,
+						.alloc = co_alloc,
+						.ref = co_ref,
+						.unref = co_unref,
+						.subject = co_subject};
+
+/* ---- calls ---- */
+
+void call(struct request *req, void (*fn)(struct request *req, void *frame), void *frame)
+{
+	struct call *made = req->spare_calls;
+
+	if (made)
+		req->spare_calls = made->caller;
+	else
+		made = request_alloc(req, sizeof(*made));
+	if (!made) {
+		coroutine_fail(&req->co, -ENOMEM);
+		coroutine_gather(&req->co); /* for who tries */
+		return;
+	}
+	*made = (struct call){fn, frame, req->call, req->co.line, req->co.tries};
+	req->call = made;
+	req->co.line = 0;
+	req->co.tries = false;
+}
+
+/* The caller goes on. */
+static void end_call(struct request *req)
+{
+	struct call *ended = req->call;
+
+	coroutine_drop_tasks(&req->co);
+	req->call = ended->caller;
+	req->co.line = ended->line;
+	req->co.tries = ended->tries;
+	ended->caller = req->spare_calls;
+	req->spare_calls = ended;
+}
+
+/* ---- the route's deadline ---- */
+
+struct overdue {
+	struct timer timer;
+	struct request *req;
+};
+
+static void on_overdue(struct timer *timer)
+{
+	struct request *req = container_of(timer, struct overdue, timer)->req;
+
+	if (req->answered || req->co.cancelled)
+		return;
+	while (req->call)
+		end_call(req);
+	req->co.tries = false;
+	req->co.error = -ETIMEDOUT;
+	coroutine_drop_tasks(&req->co);
+	sched_ready(req->co.sched, &req->co);
+}
+
+static void set_deadline(struct request *req, double seconds)
+{
+	struct sched *sched = req->co.sched;
+	uint64_t due = uv_hrtime() + (uint64_t)(seconds * 1e9);
+
+	req->overdue = request_alloc(req, sizeof(*req->overdue));
+	if (req->overdue)
+		*req->overdue = (struct overdue){.timer = {.fire = on_overdue}, .req = req};
+	if (!req->overdue || timers_add(&sched->timers, &req->overdue->timer, due))
+		coroutine_fail(&req->co, -ENOMEM);
+}
+
+void request_forget_deadline(struct request *req)
+{
+	timers_remove(&req->co.sched->timers, &req->overdue->timer);
+}
+
+/* ---- stages ---- */
+
+enum stage { NOT_BEGUN, FOR_ALL_BEFORE, BEFORE, HANDLER, AFTER, FOR_ALL_AFTER, STAGES };
+
+static void call_handler(void *req)
+{
+	((struct request *)req)->route->handler(req);
+}
+
+/* What FastAPI does with `def`: an async handler around it that awaits a thread. */
+static void run_sync(struct request *req)
+{
+	ASYNC_BEGIN(req);
+	AWAIT(req, run_in_threadpool(req, call_handler, req));
+	ASYNC_END(req);
+}
+
+/* NULL: nobody is to be called then. */
+static void (*function_of(const struct request *req, enum stage stage))(struct request *req)
+{
+	const struct route *route = req->route;
+
+	switch (stage) {
+	case FOR_ALL_BEFORE:
+		return req->routes ? req->routes->before : NULL;
+	case BEFORE:
+		return route->before;
+	case HANDLER:
+		return route->kind == ROUTE_SYNC ? run_sync : route->handler;
+	case AFTER:
+		return route->after;
+	case FOR_ALL_AFTER:
+		return req->routes ? req->routes->after : NULL;
+	case NOT_BEGUN:
+	case STAGES:
+		break;
+	}
+	return NULL;
+}
+
+/* From a stage to the next of which there is something. Whoever replies before the handler, replies
+ * in its place. */
+static void go_to_stage(struct request *req, enum stage stage)
+{
+	if (stage <= HANDLER && req->reply.status)
+		stage = AFTER;
+	while (stage < STAGES && !function_of(req, stage))
+		stage++;
+	req->stage = (uint8_t)stage;
+}
+
+static void next_stage(struct request *req)
+{
+	go_to_stage(req, (enum stage)req->stage + 1);
+	if (req->stage == STAGES)
+		return;
+	coroutine_drop_tasks(&req->co);
+	req->co.line = 0;
+	memset(req->frame, 0, sizeof(req->frame));
+	req->large_frame = NULL;
+}
+
+/* What a request gets whose handler did not answer, or could not go on. */
+static void answer_for_it(struct request *req)
+{
+	if (coroutine_has_failed(&req->co)) {
+		req->later = NULL;
+		reply_instead(req, req->co.error == -ETIMEDOUT ? 504 : 503);
+		req->co.error = 0;
+	} else if (!req->reply.status) {
+		reply_instead(req, 500);
+	}
+}
+
+static void run_call(struct request *req)
+{
+	if (req->call)
+		req->call->fn(req, req->call->frame);
+	else
+		function_of(req, (enum stage)req->stage)(req);
+}
+
+/* Until somebody waits, or all have returned. A failure goes to the last caller that tries. */
+static void run(struct coroutine *co)
+{
+	struct request *req = request_of(co);
+	struct call *running;
+
+	if (req->stage == NOT_BEGUN) {
+		go_to_stage(req, FOR_ALL_BEFORE);
+		if (req->route->deadline > 0)
+			set_deadline(req, req->route->deadline);
+	}
+	while (req->stage < STAGES || req->call) { /* later, there are calls only */
+		while (coroutine_has_failed(co) && req->call)
+			end_call(req);
+		if (!req->call && req->stage == STAGES)
+			break;
+		running = req->call;
+		if (!coroutine_has_failed(co)) {
+			co->suspended = false;
+			run_call(req);
+			if (req->call != running || (coroutine_has_failed(co) && running))
+				continue;
+			if (co->suspended && !coroutine_has_failed(co))
+				return;
+		}
+		if (running) {
+			end_call(req);
+			continue;
+		}
+		if (req->stage >= HANDLER || coroutine_has_failed(co))
+			answer_for_it(req);
+		next_stage(req);
+	}
+	co->suspended = false;
+}
+
+/* ---- after the answer ---- */
+
+bool request_later(struct request *req, void (*fn)(struct request *req, void *frame), void *frame)
+{
+	struct later **last = &req->later;
+	struct later *later = request_alloc(req, sizeof(*later));
+
+	if (!later) {
+		coroutine_fail(&req->co, -ENOMEM);
+		return false;
+	}
+	while (*last)
+		last = &(*last)->next;
+	*later = (struct later){fn, frame, NULL};
+	*last = later;
+	return true;
+}
+
+/* Begins with the next of it, as if a handler without lines had called it. */
+static void begin_later(struct request *req)
+{
+	struct later *later = req->later;
+
+	coroutine_drop_tasks(&req->co);
+	if (!later) {
+		req->ops->stays(req, false);
+		request_unref(req);
+		return;
+	}
+	req->later = later->next;
+	req->co.error = 0;
+	req->co.suspended = true;
+	call(req, later->fn, later->frame);
+	sched_ready(req->co.sched, &req->co);
+}
+
+/* The answer is there. */
+static void finish(struct request *req)
+{
+	coroutine_drop_tasks(&req->co);
+	if (req->overdue)
+		request_forget_deadline(req);
+	if (!req->later) {
+		req->ops->finished(req);
+		return;
+	}
+	request_ref(req);
+	req->co.peer = 0; /* its connection may be closed, and the number another's */
+	req->ops->stays(req, true);
+	req->ops->finished(req);
+	req->answered = req->reply.begun = true;
+	begin_later(req);
+}
+
+/* ---- */
+
+void request_only(struct request *req)
+{
+	req->stage = HANDLER;
+}
+
+uint64_t request_resume(struct request *req, uint64_t now)
+{
+	uint64_t ended;
+	bool over;
+
+	log_subject = req;
+	ended = coroutine_resume(&req->co, now, run);
+	log_subject = NULL;
+	over = !req->co.suspended;
+
+	if (req->answered) {
+		if (over)
+			begin_later(req);
+		return ended;
+	}
+	req->ops->ran(req, now, ended, over);
+	if (over)
+		finish(req);
+	return ended;
+}
+
+void *request_state(const struct request *req)
+{
+	return req->routes->state;
+}
+
+/* ---- what a handler can wait for ---- */
+
+void gather_add_sleep(struct request *req, double seconds)
+{
+	coroutine_add_sleep(&req->co, seconds);
+}
+
+void gather_add_thread(struct request *req, void (*fn)(void *arg), void *arg, int *outcome)
+{
+	coroutine_add_job(&req->co, POOL_BLOCKING, fn, arg, outcome);
+}
+
+void gather_add_cpu(struct request *req, void (*fn)(void *arg), void *arg, int *outcome)
+{
+	coroutine_add_job(&req->co, POOL_CPU, fn, arg, outcome);
+}
+
+void gather_add_fd(struct request *req, int fd, int events)
+{
+	coroutine_add_fd(&req->co, fd, events);
+}
+
+void gather(struct request *req)
+{
+	coroutine_gather(&req->co);
+}
+
+void gather_within(struct request *req, double seconds)
+{
+	coroutine_gather_within(&req->co, seconds);
+}
+
+void sleep_for(struct request *req, double seconds)
+{
+	gather_add_sleep(req, seconds);
+	gather(req);
+}
+
+void run_in_threadpool(struct request *req, void (*fn)(void *arg), void *arg)
+{
+	gather_add_thread(req, fn, arg, NULL);
+	gather(req);
+}
+
+void run_in_cpu_pool(struct request *req, void (*fn)(void *arg), void *arg)
+{
+	gather_add_cpu(req, fn, arg, NULL);
+	gather(req);
+}
+
+void await_fd(struct request *req, int fd, int events)
+{
+	gather_add_fd(req, fd, events);
+	gather(req);
+}

@@ -1,0 +1,12 @@
+// Every test of the page.
+
+import './test_exercises.js';
+import './test_judge.js';
+import './test_feed.js';
+import './test_picture.js';
+import './test_panels.js';
+import './test_access.js';
+import './test_load.js';
+import './test_lighthouse.js';
+
+export {tests, world} from './suite.js';

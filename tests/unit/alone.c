@@ -1,0 +1,177 @@
+#include "alone.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "../harness.h"
+#include "engine/observer.h"
+#include "http/reply.h"
+
+enum { PATIENCE_MS = 60000 };
+
+uv_loop_t loop;
+static uv_timer_t watchdog;
+struct sched sched;
+static bool timed_out;
+static bool news; /* a counter has moved: the loop must not wait in poll */
+int settled;
+int finished;
+int stayed;
+int released;
+int status;	  /* of the last reply */
+bool retry_after; /* it had that header */
+char trail[256];  /* letters that handlers leave, in order */
+struct work_data work;
+
+/* ---- an engine of three functions ---- */
+
+void on_finished(struct request *req)
+{
+	finished++;
+	news = true;
+	status = req->reply.status;
+	retry_after = req->reply.retry;
+	request_unref(req);
+}
+
+static void on_stays(struct request *req, bool stays)
+{
+	(void)req;
+	stayed += stays ? 1 : -1;
+	news = true;
+}
+
+void on_release(struct request *req)
+{
+	released++;
+	news = true;
+	free(req);
+}
+
+static const struct request_ops ops = {
+	.ran = observer_ran, .stays = on_stays, .finished = on_finished, .release = on_release};
+
+struct request *request_new(const struct route *route)
+{
+	struct request *req = malloc(sizeof(*req));
+
+	if (!req)
+		abort();
+	request_init(req, &ops, &sched);
+	req->route = route;
+	req->method = slice_of("GET");
+	return req;
+}
+
+struct request *start(const struct route *route)
+{
+	struct request *req = request_new(route);
+
+	request_resume(req, uv_hrtime());
+	return req;
+}
+
+void cancel(struct request *req)
+{
+	coroutine_cancel(&req->co);
+	request_unref(req);
+}
+
+void leave(char letter)
+{
+	size_t len = strlen(trail);
+
+	if (len + 1 < sizeof(trail))
+		trail[len] = letter;
+}
+
+static void on_settled(void *owner)
+{
+	CU_ASSERT_PTR_EQUAL(owner, &sched);
+	settled++;
+	if (news)
+		uv_stop(&loop);
+	news = false;
+}
+
+static void on_watchdog(uv_timer_t *timer)
+{
+	(void)timer;
+	timed_out = true;
+}
+
+void begin(unsigned threads, size_t queue)
+{
+	struct sched_options options = {.threads = threads,
+					.thread_queue = queue,
+					.cpu_threads = threads,
+					.cpu_queue = queue,
+					.cpu_nice = 1,
+					.settled = on_settled,
+					.owner = &sched};
+
+	timed_out = news = false;
+	settled = finished = released = status = 0;
+	retry_after = false;
+	memset(trail, 0, sizeof(trail));
+	memset(&work, 0, sizeof(work));
+	sem_init(&work.entered, 0, 0);
+	sem_init(&work.gate, 0, 0);
+	CU_ASSERT_EQUAL_FATAL(uv_loop_init(&loop), 0);
+	CU_ASSERT_EQUAL_FATAL(sched_open(&sched, &loop, &options), 0);
+	uv_timer_init(&loop, &watchdog);
+	uv_timer_start(&watchdog, on_watchdog, PATIENCE_MS, 0);
+}
+
+void turn_until(const int *counter, int count)
+{
+	while (*counter < count && !timed_out)
+		uv_run(&loop, UV_RUN_ONCE);
+	CU_ASSERT_FALSE_FATAL(timed_out);
+}
+
+void turn(void)
+{
+	uv_run(&loop, UV_RUN_NOWAIT);
+}
+
+/* Whatever the test did, nothing may be left: neither handles nor references. */
+void end(int requests)
+{
+	sched_close(&sched);
+	uv_close((uv_handle_t *)&watchdog, NULL);
+	uv_run(&loop, UV_RUN_DEFAULT);
+	CU_ASSERT_EQUAL(uv_loop_close(&loop), 0);
+	CU_ASSERT_EQUAL(released, requests);
+}
+
+/* ---- what runs on threads ---- */
+
+void wait_at_gate(void *data)
+{
+	struct work_data *w = data;
+
+	w->thread = pthread_self();
+	w->nice = getpriority(PRIO_PROCESS, (id_t)gettid());
+	atomic_fetch_add(&w->ran, 1);
+	sem_post(&w->entered);
+	while (sem_wait(&w->gate))
+		;
+}
+
+void just_run(void *data)
+{
+	struct work_data *w = data;
+
+	w->thread = pthread_self();
+	w->nice = getpriority(PRIO_PROCESS, (id_t)gettid());
+	atomic_fetch_add(&w->ran, 1);
+}
+
+void entered(void)
+{
+	while (sem_wait(&work.entered))
+		;
+}

@@ -1,0 +1,58 @@
+/*
+ * Handlers on a loop of their own, without any socket, in an engine of a few functions. Threads are
+ * held and let go by semaphores; what is asserted is the order of events, never how soon they come.
+ */
+#ifndef LANES_TESTS_UNIT_ALONE_H
+#define LANES_TESTS_UNIT_ALONE_H
+
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdatomic.h>
+
+#include "await/await.h"
+#include "await/sched.h"
+#include "http/router.h"
+
+/* What a handler of these tests works on. */
+struct work_data {
+	sem_t entered;
+	sem_t gate;
+	atomic_int ran;
+	pthread_t thread;
+	int nice;
+};
+
+extern uv_loop_t loop;
+extern struct sched sched;
+extern int settled;
+extern int finished;
+extern int stayed; /* requests that work after their answer */
+extern int released;
+extern int status;	 /* of the last reply */
+extern bool retry_after; /* it had that header */
+extern char trail[256];	 /* letters that handlers leave, in order */
+extern struct work_data work;
+
+/* Opens the loop, with pools of so many threads and so long queues; 0: without. */
+void begin(unsigned threads, size_t queue);
+
+/* Whatever the test did, nothing may be left: neither handles nor references; so many were
+ * released. */
+void end(int requests);
+
+struct request *request_new(const struct route *route);
+struct request *start(const struct route *route);
+void cancel(struct request *req);
+void on_finished(struct request *req);
+void on_release(struct request *req);
+
+void leave(char letter);
+void turn_until(const int *counter, int count);
+void turn(void);
+
+/* For threads: what waits at the gate has entered. */
+void wait_at_gate(void *data);
+void just_run(void *data);
+void entered(void);
+
+#endif
