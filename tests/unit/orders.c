@@ -536,6 +536,8 @@ const struct input *orders_answer(struct request *req, const struct orders_reque
 	size_t i = 0;
 
 	request_init(req, &ops, NULL);
+	if (asked->fills_arena)
+		req->arena_used = sizeof(req->arena);
 	req->method = asked->method;
 	req->query = asked->query;
 	current = asked;

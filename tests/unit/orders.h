@@ -23,6 +23,7 @@ struct orders_request {
 	struct order_header headers[ORDERS_HEADERS_MAX];
 	size_t header_count;
 	struct slice body; /* data is NULL if there is none */
+	bool fills_arena;  /* all that is needed from then on has to be allocated */
 };
 
 /* Compiles the patterns. Returns NULL, or what is wrong. */

@@ -123,13 +123,15 @@ static bool compare(const struct exchange *ex)
  * without it. */
 static bool survives_from(const struct exchange *ex, void (*fail_after)(long k))
 {
+	struct orders_request asked = ex->asked;
 	bool answered = false;
 
+	asked.fills_arena = true;
 	for (long k = 0; !answered && k < 1000; k++) {
 		struct request req;
 
 		fail_after(k);
-		orders_answer(&req, &ex->asked);
+		orders_answer(&req, &asked);
 		memory_restore();
 		answered = is_answered(ex, &req);
 		if (!answered && req.reply.status != 503) {

@@ -376,6 +376,49 @@ static void a_handler_may_refuse_too(void)
 	request_unref(&req);
 }
 
+struct said {
+	struct slice text;
+};
+
+static const struct field said_fields[] = {
+	BODY(STRING, struct said, text, .optional = true),
+};
+
+static void body_is(struct slice body, int status)
+{
+	struct request req;
+
+	request_init(&req, &ops, NULL);
+	CU_ASSERT_EQUAL(input_read(&req, INPUT(said_fields), &(struct input_source){.body = body}),
+			status == 0);
+	CU_ASSERT_EQUAL(req.reply.status, status);
+	request_unref(&req);
+}
+
+/* Python would keep it, and fail when it is to be written. */
+static void half_a_surrogate_pair_is_no_text(void)
+{
+	body_is(slice_of("{\"text\":\"\\ud83d\\ude00\"}"), 0);
+	body_is(slice_of("{\"other\":\"\\ud83d\"}"), 0);
+	body_is(slice_of("{\"text\":\"\\ud83d\"}"), 400);
+	body_is(slice_of("{\"text\":\"\\ude00\\ud83d\"}"), 400);
+	body_is(slice_of("{\"text\":\"\xed\xa0\x80\"}"), 400);
+	body_is(slice_of("{\"text\":\"\xed\xa0\x80\""), 400); /* no JSON, but what of it */
+}
+
+/* Python's limit is near: 900 to 1000, less what is below. */
+static void values_are_in_each_other_at_most_900_deep(void)
+{
+	static char text[2 * 901];
+
+	memset(text, '[', 899);
+	memset(text + 899, ']', 899);
+	body_is((struct slice){text, 2 * 899}, 422);
+	memset(text, '[', 901);
+	memset(text + 901, ']', 901);
+	body_is((struct slice){text, 2 * 901}, 400);
+}
+
 struct sample {
 	int64_t n;
 	struct slice text;
@@ -489,6 +532,8 @@ static const struct test tests[] = {
 	{"usual values need no memory", usual_values_need_no_memory},
 	{"a thousand problems are told", a_thousand_problems_are_told},
 	{"a handler may refuse, too", a_handler_may_refuse_too},
+	{"half a surrogate pair is no text", half_a_surrogate_pair_is_no_text},
+	{"values are in each other at most 900 deep", values_are_in_each_other_at_most_900_deep},
 	{"tables are looked at", tables_are_looked_at},
 };
 

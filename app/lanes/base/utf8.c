@@ -65,9 +65,32 @@ bool utf8_is_valid(struct slice text)
 {
 	uint32_t c;
 
-	while (text.len)
-		if (!utf8_next(&text, &c))
+	while (text.len) {
+		if (!(*text.data & 0x80)) {
+			text.data++;
+			text.len--;
+		} else if (!utf8_next(&text, &c)) {
 			return false;
+		}
+	}
+	return true;
+}
+
+bool utf8_is_nearly_valid(struct slice text)
+{
+	uint32_t c;
+
+	while (text.len) {
+		const unsigned char *bytes = (const unsigned char *)text.data;
+
+		if (text.len >= 3 && bytes[0] == 0xed && (bytes[1] & 0xe0) == 0xa0 &&
+		    (bytes[2] & 0xc0) == 0x80) {
+			text.data += 3;
+			text.len -= 3;
+		} else if (!utf8_next(&text, &c)) {
+			return false;
+		}
+	}
 	return true;
 }
 
@@ -75,8 +98,8 @@ size_t utf8_length(struct slice text)
 {
 	size_t length = 0;
 
-	for (uint32_t c; text.len; length++)
-		utf8_next(&text, &c);
+	for (size_t i = 0; i < text.len; i++)
+		length += (text.data[i] & 0xc0) != 0x80;
 	return length;
 }
 

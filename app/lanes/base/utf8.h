@@ -22,7 +22,10 @@ char *utf8_put(char *at, uint32_t c);
 
 bool utf8_is_valid(struct slice text);
 
-/* The characters of it; bytes that are none count as Python counts them. */
+/* The same, but halves of surrogate pairs may be among its characters (Python: "surrogatepass"). */
+bool utf8_is_nearly_valid(struct slice text);
+
+/* The characters of a text that is valid, or nearly. */
 size_t utf8_length(struct slice text);
 
 /* Copies the text, with what is no character replaced, into out, which has room for three times

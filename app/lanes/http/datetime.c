@@ -38,13 +38,25 @@ static int days_of_month(int year, int month)
 
 /* ---- reading: the expressions of datetime_parse.py, from left to right ---- */
 
+/* A digit of any script, or -1, and then it is not taken. */
+static int take_digit(struct slice *text)
+{
+	struct slice rest = *text;
+	char c = number_character(&rest);
+
+	if (c < '0' || c > '9')
+		return -1;
+	*text = rest;
+	return c - '0';
+}
+
 /* Takes least to most digits. False if there are fewer. */
 static bool take_digits(struct slice *text, int least, int most, int *number)
 {
 	int count = 0;
 
 	*number = 0;
-	for (int digit; count < most && (digit = number_take_digit(text)) >= 0; count++)
+	for (int digit; count < most && (digit = take_digit(text)) >= 0; count++)
 		*number = *number * 10 + digit;
 	return count >= least;
 }
@@ -79,11 +91,11 @@ static bool take_fraction(struct slice *text, int64_t *microseconds)
 	int digit;
 
 	*microseconds = 0;
-	for (; count < 6 && (digit = number_take_digit(text)) >= 0; count++)
+	for (; count < 6 && (digit = take_digit(text)) >= 0; count++)
 		*microseconds = *microseconds * 10 + digit;
 	if (!count)
 		return false;
-	for (int i = 0; i < 6 && number_take_digit(text) >= 0; i++)
+	for (int i = 0; i < 6 && take_digit(text) >= 0; i++)
 		;
 	for (; count < 6; count++)
 		*microseconds *= 10;

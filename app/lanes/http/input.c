@@ -11,6 +11,7 @@
 
 #include "base/utf8.h"
 #include "http/cookie.h"
+#include "http/input_encoding.h"
 #include "http/input_json.h"
 #include "http/input_value.h"
 #include "http/reply.h"
@@ -154,8 +155,6 @@ static struct slice decode(struct input_reading *in, struct pairs *pairs, struct
 {
 	char *out;
 
-	if (urlencoded_is_plain(text))
-		return text;
 	if (!pairs->room)
 		pairs->room = room(in, URLENCODED_GROWTH * pairs->text.len);
 	out = pairs->room;
@@ -187,7 +186,9 @@ static void take_all(struct input_reading *in, const struct field *field, const 
 	rest = pairs->text;
 	for (uint32_t i = 1; i < run && next_value(pairs, &rest, name, &text); i++)
 		values[i] = (struct value){
-			.type = VALUE_STRING, .run = 1, .text = decode(in, pairs, text)};
+			.type = VALUE_STRING,
+			.run = 1,
+			.text = urlencoded_is_plain(text) ? text : decode(in, pairs, text)};
 	if (field->given)
 		in->to[field->given - 1] = true;
 	value_take(&in->r, field, values, &at, in->to + field->offset);
@@ -207,13 +208,15 @@ static void take_pair(struct input_reading *in, const struct field *field, struc
 	for (struct slice value; next_value(pairs, &rest, name, &value);)
 		text = value;
 	if (text.data && !(field->place == IN_FORM && !text.len))
-		text = decode(in, pairs, text);
+		text = urlencoded_is_plain(text) ? text : decode(in, pairs, text);
 	else
 		text.data = NULL;
 	take_text(in, field, name, text);
 }
 
 /* ---- the body ---- */
+
+static const char NOT_READ[] = "{\"detail\":\"There was an error parsing the body\"}";
 
 static void refuse(struct request *req, const char *body)
 {
@@ -265,7 +268,7 @@ static bool read_body(struct input_reading *in, const struct value **value)
 	struct slice body = in->source->body;
 	struct problems *problems = &in->r.problems;
 	struct json_error error = {0};
-	struct value *read;
+	struct value *read = NULL;
 	int err;
 
 	*value = NULL;
@@ -274,19 +277,19 @@ static bool read_body(struct input_reading *in, const struct value **value)
 	*value = &no_object;
 	if (!is_json(request_param(in->r.req, "CONTENT_TYPE")))
 		return true;
-	if (body.len >= 3 && !memcmp(body.data, "\xef\xbb\xbf", 3))
-		body = (struct slice){body.data + 3, body.len - 3};
-	err = json_read(in->r.req, body, &read, &error);
+	err = json_decode(in->r.req, &body);
+	if (!err)
+		err = json_read(in->r.req, body, &read, &error);
 	*value = read;
 	if (!err)
 		return true;
-	if (err == -EINVAL) {
+	if (err == -EINVAL && utf8_is_valid(body)) {
 		struct location at = {.in = &places[IN_BODY], .index = error.position};
 
 		problem_add_json(problems, &at, error.msg, body, error.position);
 		problems_answer(problems, in->r.req);
-	} else if (err == -EBADMSG) {
-		refuse(in->r.req, "{\"detail\":\"There was an error parsing the body\"}");
+	} else if (err != -ENOMEM) {
+		refuse(in->r.req, NOT_READ);
 	} else {
 		reply_error(in->r.req, 503);
 	}
@@ -372,7 +375,6 @@ bool input_read(struct request *req, const struct input *input, const struct inp
 		reply_error(req, 503);
 		return false;
 	}
-	memset(in.to, 0, field->whole);
 	if ((end[-1].place == IN_BODY && !read_body(&in, &body)) ||
 	    (end[-1].place == IN_FORM && !read_form(&in)))
 		return false;
@@ -380,13 +382,15 @@ bool input_read(struct request *req, const struct input *input, const struct inp
 		take_field(&in, field);
 	if (field < end)
 		take_body(&in, field, (size_t)(end - field), body);
-	if (!in.r.no_memory && !in.r.problems.count)
-		return true;
 	if (in.r.no_memory) {
 		buffer_free(&in.r.problems.text);
 		reply_error(req, 503);
-	} else {
+	} else if (in.r.problems.count) {
 		problems_answer(&in.r.problems, req);
+	} else if (in.r.no_text) {
+		refuse(req, NOT_READ);
+	} else {
+		return true;
 	}
 	return false;
 }

@@ -24,8 +24,13 @@
  * outside of functions; the fields of one are in the order in which their problems are told: path,
  * query, headers, cookies, body or form.
  *
- * Different from FastAPI: an integer is one of 64 bits, and what is beyond is answered as if that
- * were its limit; and of more than INPUT_PROBLEMS_MAX problems only so many are told.
+ * Different from FastAPI:
+ * - An integer is one of 64 bits; what is beyond is answered as if that were its limit.
+ * - A string is text: with half a surrogate pair in it, which Python keeps until it fails, it is a
+ *400.
+ * - An integer too large for a float is no valid float (FastAPI fails: 500).
+ * - Of more than INPUT_PROBLEMS_MAX problems so many are told.
+ * - A UUID has at most 256 bytes, whatever is between its digits; JSON is at most JSON_DEPTH deep.
  */
 #ifndef LANES_HTTP_INPUT_H
 #define LANES_HTTP_INPUT_H

@@ -20,7 +20,6 @@ struct json_reader {
 	const char *msg; /* what is wrong, and where */
 	const char *wrong;
 	int err;	      /* of what has no words */
-	bool lone;	      /* there was half a surrogate pair: no text */
 	int depth;	      /* how many are open */
 	uint32_t open;	      /* the innermost of them */
 	char *strings;	      /* room for what has escapes; NULL: not yet needed */
@@ -93,8 +92,6 @@ static bool take_unicode(struct json_reader *r, uint32_t *c)
 		*c = 0x10000 + ((*c & 0x3ff) << 10 | (low & 0x3ff));
 	} else {
 		r->at = after;
-		r->lone = true;
-		*c = UTF8_REPLACEMENT;
 	}
 	return true;
 }
@@ -344,7 +341,7 @@ int json_read(struct request *req, struct slice text, struct value **value,
 	struct json_reader r = {.req = req, .start = text.data, .at = text.data};
 
 	r.end = text.data + text.len;
-	if (!utf8_is_valid(text) || text.len > UINT32_MAX)
+	if (text.len > UINT32_MAX)
 		return -EBADMSG;
 	*value = r.values = r.next = request_alloc(req, count_values(text) * sizeof(**value));
 	if (!r.next)
@@ -352,7 +349,7 @@ int json_read(struct request *req, struct slice text, struct value **value,
 	skip_space(&r);
 	if (take_all(&r)) {
 		if (r.at == r.end)
-			return r.lone ? -EBADMSG : 0;
+			return 0;
 		fail(&r, "Extra data", r.at);
 	}
 	if (r.err)

@@ -2,10 +2,8 @@
  * JSON as json.loads() of Python 3.11 reads it: what it takes beyond RFC 8259 (NaN, Infinity; of
  * equal names the last one counts), and what it says of the rest, word for word.
  *
- * Different from Python: only UTF-8 is read (with or without a byte order mark), an escaped
- * surrogate needs its other half, and values stand in each other at most JSON_DEPTH deep (Python's
- * limit depends on who called it). All of that is -EBADMSG, as for Python is what is no text at
- * all.
+ * Different from Python: values stand in each other at most JSON_DEPTH deep (Python's limit depends
+ * on who called it). What is deeper is -EBADMSG, as for Python a number of more than 4300 digits.
  */
 #ifndef LANES_HTTP_INPUT_JSON_H
 #define LANES_HTTP_INPUT_JSON_H

@@ -226,6 +226,7 @@ static void take_string(struct reading *r, const struct field *field, const stru
 		problem_add_pattern(&r->problems, at, field->pattern->text);
 	else
 		memcpy(to, &text, sizeof(text));
+	r->no_text |= !utf8_is_valid(text);
 }
 
 static void take_datetime(struct reading *r, const struct value *value, const struct location *at,
@@ -302,7 +303,6 @@ static void take_list(struct reading *r, const struct field *field, const struct
 	list.items = alloc(r, list.count * field->item->size);
 	if (!list.items)
 		return;
-	memset(list.items, 0, list.count * field->item->size);
 	for (const struct value *item = value + 1; item < value + value->run; item += item->run) {
 		value_take(r, field->item, item, &item_at,
 			   (char *)list.items + item_at.index * field->item->size);
@@ -324,21 +324,11 @@ static const struct value *find_member(const struct value *object, const char *k
 	return found;
 }
 
-/* Pydantic makes a dict of it, which of an empty list or string is an empty one. */
-static bool is_object(const struct value *value)
-{
-	return value->type == VALUE_OBJECT || (value->type == VALUE_ARRAY && value->run == 1) ||
-	       (value->type == VALUE_STRING && !value->text.len);
-}
-
 void value_take_object(struct reading *r, const struct field *fields, size_t count,
 		       const struct value *value, const struct location *at, char *to)
 {
-	if (!is_object(value)) {
-		problem_add(&r->problems, at, "value is not a valid dict", "type_error.dict");
-		return;
-	}
-	for (const struct field *field = fields; field < fields + count; field++) {
+	value = value_as_object(r, value, at);
+	for (const struct field *field = fields; value && field < fields + count; field++) {
 		const char *name = field->name ? field->name : field->member;
 		struct location member_at = {.in = at, .name = name};
 		const struct value *member = find_member(value, name);

@@ -34,6 +34,7 @@ struct reading {
 	struct request *req;
 	struct problems problems;
 	bool no_memory; /* then nothing else counts */
+	bool no_text;	/* there is half a surrogate pair in a string, which Python can keep */
 };
 
 /* The value becomes the member of that field in to, or a problem at that place. */
@@ -43,6 +44,10 @@ void value_take(struct reading *r, const struct field *field, const struct value
 /* There is no value for the field. */
 void value_missing(struct reading *r, const struct field *field, const struct location *at,
 		   char *to);
+
+/* The value as an object, or NULL after a problem. */
+const struct value *value_as_object(struct reading *r, const struct value *value,
+				    const struct location *at);
 
 /* An object's members become those of a struct. */
 void value_take_object(struct reading *r, const struct field *fields, size_t count,

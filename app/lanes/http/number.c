@@ -1,8 +1,9 @@
 /*
  * Reading goes in two steps, as in CPython: the text becomes plain ASCII, character by character
- * (next_char: every script's digits become 0 to 9, every white space a blank), and that is matched
- * against the grammar. Digits are collected instead of handed to strtod as they came, because they
- * may be separated by "_", foreign, and as many as the query is long; nothing is allocated.
+ * (number_character: every script's digits become 0 to 9, every white space a blank), and that is
+ * matched against the grammar. Digits are collected instead of handed to strtod as they came,
+ * because they may be separated by "_", foreign, and as many as the query is long; nothing is
+ * allocated.
  */
 #include "http/number.h"
 
@@ -77,9 +78,7 @@ static char next_wide(struct slice *text)
 	return plain(c);
 }
 
-/* Takes one character off the text and returns the ASCII character that stands for it. NUL is
- * returned only at the end of the text. */
-static char next_char(struct slice *text)
+char number_character(struct slice *text)
 {
 	char c;
 
@@ -108,7 +107,7 @@ struct numeral {
 
 static void step(struct numeral *at)
 {
-	at->c = next_char(&at->rest);
+	at->c = number_character(&at->rest);
 }
 
 static struct numeral start(struct slice text)
@@ -306,7 +305,7 @@ static size_t character_count(struct slice text)
 {
 	size_t count = 0;
 
-	while (next_char(&text))
+	while (number_character(&text))
 		count++;
 	return count;
 }
@@ -330,17 +329,6 @@ int python_int(struct slice text, int64_t *value)
 		return -EINVAL;
 	*value = !beyond ? v : minus ? INT64_MIN : INT64_MAX;
 	return beyond ? -ERANGE : 0;
-}
-
-int number_take_digit(struct slice *text)
-{
-	struct slice rest = *text;
-	char c = next_char(&rest);
-
-	if (!is_digit(c))
-		return -1;
-	*text = rest;
-	return c - '0';
 }
 
 /* What reads back as itself: up to 17 digits without trailing zeros, as 0.ddd times ten to the
@@ -462,7 +450,13 @@ size_t float_text(double value, char out[FLOAT_TEXT_SIZE])
 	if (isinf(value))
 		return put(out, at, "inf", 3);
 	if (v < 1e15 && v == (double)(uint64_t)v) {
-		at = put(out, at, digits, u128_text((uint64_t)v, digits));
+		uint64_t whole = (uint64_t)v;
+		size_t first = sizeof(digits);
+
+		do
+			digits[--first] = (char)('0' + whole % 10);
+		while (whole /= 10);
+		at = put(out, at, digits + first, sizeof(digits) - first);
 		return put(out, at, ".0", 2);
 	}
 	if (!find_quickly(v, &s))

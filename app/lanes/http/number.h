@@ -30,9 +30,10 @@ int python_float(struct slice text, double *value);
  * characters. */
 int python_int(struct slice text, int64_t *value);
 
-/* Takes one decimal digit of any script off the text, and returns its value; or takes nothing and
- * returns -1. */
-int number_take_digit(struct slice *text);
+/* Takes one character off the text and returns the ASCII character that stands for it in a number:
+ * a digit for those of every script, a blank for white space, "?" for what no number contains. NUL
+ * is returned only at the end of the text. */
+char number_character(struct slice *text);
 
 /* repr(value): the shortest digits that read back as the same value. Returns the length; the
  * text has no NUL. */

@@ -3,9 +3,14 @@
 #include <errno.h>
 #include <stdbool.h>
 
+#include "base/utf8.h"
+#include "http/number.h"
 #include "http/percent.h"
 
-enum { DIGITS = 32, TEXT_MAX = 256 };
+enum {
+	DIGITS = 32,
+	TEXT_MAX = 256, /* bytes */
+};
 
 /* text.replace(what, ""), in place. */
 static struct slice without(char *text, size_t len, const char *what)
@@ -27,10 +32,42 @@ static bool is_brace(char c)
 	return c == '{' || c == '}';
 }
 
+/* int(text, 16), of a text that is short enough: blanks around it, a sign, "0x", and "_" between
+ * digits, which are of every script. */
+static bool read_hex(struct slice text, u128 *value)
+{
+	char before = '_';
+	bool minus;
+	char c;
+
+	*value = 0;
+	do
+		c = number_character(&text);
+	while (c == ' ');
+	minus = c == '-';
+	if (c == '-' || c == '+')
+		c = number_character(&text);
+	if (c == '0' && text.len && (*text.data == 'x' || *text.data == 'X')) {
+		number_character(&text);
+		c = number_character(&text);
+		if (c == '_')
+			c = number_character(&text);
+	}
+	for (; hex_digit(c) >= 0 || (c == '_' && before != '_'); c = number_character(&text)) {
+		if (c != '_')
+			*value = *value << 4 | (unsigned)hex_digit(c);
+		before = c;
+	}
+	while (c == ' ')
+		c = number_character(&text);
+	return c == '\0' && before != '_' && !(minus && *value);
+}
+
 int uuid_read(struct slice text, struct uuid *value)
 {
 	char digits[TEXT_MAX];
 	struct slice rest;
+	u128 number;
 
 	if (text.len > TEXT_MAX)
 		return -EINVAL;
@@ -42,16 +79,10 @@ int uuid_read(struct slice text, struct uuid *value)
 	while (rest.len && is_brace(rest.data[rest.len - 1]))
 		rest.len--;
 	rest = without(memmove(digits, rest.data, rest.len), rest.len, "-");
-	if (rest.len != DIGITS)
+	if (utf8_length(rest) != DIGITS || !read_hex(rest, &number))
 		return -EINVAL;
-	for (size_t i = 0; i < DIGITS; i += 2) {
-		int high = hex_digit(rest.data[i]);
-		int low = hex_digit(rest.data[i + 1]);
-
-		if (high < 0 || low < 0)
-			return -EINVAL;
-		value->bytes[i / 2] = (uint8_t)(high * 16 + low);
-	}
+	for (size_t i = sizeof(value->bytes); i--; number >>= 8)
+		value->bytes[i] = (uint8_t)number;
 	return 0;
 }
 

@@ -16,8 +16,9 @@ struct uuid {
 	uint8_t bytes[16];
 };
 
-/* 32 hexadecimal digits; "-", braces, "urn:" and "uuid:" among them say nothing. Returns 0, or
- * -EINVAL. */
+/* 32 hexadecimal digits; "-", braces, "urn:" and "uuid:" among them say nothing. (To Python, they
+ * are 32 characters that int(text, 16) takes.) Returns 0, or -EINVAL, also for more than 256 bytes.
+ */
 int uuid_read(struct slice text, struct uuid *value);
 
 /* "12345678-1234-5678-1234-567812345678", without a NUL. */
