@@ -53,7 +53,7 @@ const char *metrics_place(struct metric *const *metrics, struct board_slot *slot
 			return "a metric has a name of up to 47 small letters, digits and _, that "
 			       "does "
 			       "not begin with lanes_";
-		strcpy(board->name, metrics[i]->name);
+		snprintf(board->name, sizeof(board->name), "%s", metrics[i]->name);
 		snprintf(board->help, sizeof(board->help), "%s", metrics[i]->help);
 		board_set(&board->kind, metrics[i]->kind);
 		metrics[i]->board = board;
