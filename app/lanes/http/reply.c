@@ -184,31 +184,36 @@ void reply_text(struct request *req, int status, const char *type, struct buffer
 	*text = (struct buffer){0};
 }
 
-bool reply_stream(struct request *req, const char *type)
+bool reply_stream(struct request *req, int status, const char *type)
 {
-	if (!req->ops->stream) {
-		reply_error(req, 501);
+	if (!new_reply(req, status, type, (struct slice){"", 0}))
 		return false;
-	}
-	reply_bytes(req, 200, type, (struct slice){"", 0});
 	req->reply.streams = true;
+	if (slice_is(req->method, "HEAD") || !req->ops->stream(req))
+		return false;
+	req->reply.begun = true;
 	req->co.untold = true;
-	return !slice_is(req->method, "HEAD") && stream_write(req, (struct slice){"", 0});
+	return true;
 }
 
-bool stream_write(struct request *req, struct slice bytes)
+void stream_write(struct request *req, struct slice bytes)
 {
-	return req->ops->stream(req, bytes);
+	if (req->reply.streams && req->reply.begun && !req->answered) {
+		req->ops->stream_write(req, bytes);
+		return;
+	}
+	coroutine_fail(&req->co, -EPIPE);
+	coroutine_gather(&req->co);
 }
 
-bool stream_is_read(const struct request *req)
+bool stream_room(const struct request *req)
 {
-	return req->ops->stream_is_read(req);
+	return req->ops->stream_room(req);
 }
 
-void stream_drained(struct request *req)
+bool stream_wanted(const struct request *req)
 {
-	req->ops->stream_drained(req);
+	return req->ops->stream_wanted(req);
 }
 
 /* Not through json-c: these must work when memory is out. */

@@ -41,13 +41,12 @@ struct request_ops {
 	void (*ran)(struct request *req, uint64_t begun, uint64_t ended, bool over);
 	/* The handler has returned for the last time and the reply is complete. Loop thread. */
 	void (*finished)(struct request *req);
-	/* Sends bytes of a reply that has no end yet, before them its head (once). False: no more
-	 * is wanted, the handler should return. NULL if the engine cannot stream. Loop thread. */
-	bool (*stream)(struct request *req, struct slice bytes);
-	/* Whether all that was sent of it has left this process. Loop thread. */
-	bool (*stream_is_read)(const struct request *req);
-	/* Begins to wait for that: for AWAIT. Loop thread. */
-	void (*stream_drained)(struct request *req);
+	/* Sends the head of a reply that has no end yet; false after another answer. Loop thread,
+	 * as are these: what they do, reply.h says. */
+	bool (*stream)(struct request *req);
+	void (*stream_write)(struct request *req, struct slice bytes);
+	bool (*stream_room)(const struct request *req);
+	bool (*stream_wanted)(const struct request *req);
 	/* It has work for after its answer, which is about to be sent; or no longer has. Loop
 	 * thread. */
 	void (*stays)(struct request *req, bool stays);
