@@ -327,6 +327,22 @@ static const struct field form_fields[] = {
 	FORM(DATETIME, struct form, at, .optional = true, .given = GIVEN(struct form, has_at)),
 };
 
+struct picture {
+	struct slice title;
+	int64_t stars;
+	struct upload picture;
+	struct list more;
+	struct list tags;
+};
+
+static const struct field picture_fields[] = {
+	FORM(STRING, struct picture, title, .max_length = 8),
+	FORM(INT, struct picture, stars, .fallback = &(const int64_t){0}),
+	FORM(FILE, struct picture, picture),
+	FORM(LIST, struct picture, more, .item = ITEM_FILE(), EMPTY),
+	FORM(LIST, struct picture, tags, .item = ITEM_STRING(), EMPTY),
+};
+
 static const struct {
 	const char *method;
 	const char *path;
@@ -346,6 +362,7 @@ static const struct {
 	{"POST", "/carts", INPUT(cart_fields)},
 	{"PUT", "/shops/{shop}/carts", INPUT(shop_cart_fields)},
 	{"POST", "/form", INPUT(form_fields)},
+	{"POST", "/pictures", INPUT(picture_fields)},
 };
 
 enum { ROUTES = sizeof(routes) / sizeof(routes[0]) };
@@ -373,6 +390,20 @@ static void echo_string(struct buffer *out, struct slice text)
 			buffer_format(out, "\\u%04x", c);
 	}
 	buffer_append_text(out, "\"");
+}
+
+static void echo_file(struct buffer *out, const struct upload *file)
+{
+	buffer_append_text(out, "[");
+	echo_string(out, file->name);
+	buffer_append_text(out, ",");
+	if (file->type.data)
+		echo_string(out, file->type);
+	else
+		buffer_append_text(out, "null");
+	buffer_append_text(out, ",");
+	echo_string(out, file->content);
+	buffer_append_text(out, "]");
 }
 
 static void echo_members(struct buffer *out, const struct field *fields, size_t count,
@@ -405,6 +436,9 @@ static void echo_value(struct buffer *out, const struct field *field, const void
 	case FIELD_UUID:
 		uuid_text(from, text);
 		echo_string(out, (struct slice){text, UUID_TEXT_LEN});
+		break;
+	case FIELD_FILE:
+		echo_file(out, from);
 		break;
 	case FIELD_LIST:
 		buffer_append_text(out, "[");

@@ -103,6 +103,15 @@ size_t utf8_length(struct slice text)
 	return length;
 }
 
+struct slice utf8_of_latin1(struct slice text, char *out)
+{
+	char *at = out;
+
+	for (size_t i = 0; i < text.len; i++)
+		at = utf8_put(at, (unsigned char)text.data[i]);
+	return (struct slice){out, (size_t)(at - out)};
+}
+
 struct slice utf8_replace(struct slice text, char *out)
 {
 	char *at = out;

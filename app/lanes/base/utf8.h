@@ -28,6 +28,9 @@ bool utf8_is_nearly_valid(struct slice text);
 /* The characters of a text that is valid, or nearly. */
 size_t utf8_length(struct slice text);
 
+/* Latin-1 as UTF-8, in out, which has room for twice its length. */
+struct slice utf8_of_latin1(struct slice text, char *out);
+
 /* Copies the text, with what is no character replaced, into out, which has room for three times
  * its length. */
 struct slice utf8_replace(struct slice text, char *out);
