@@ -76,6 +76,14 @@ bool utf8_is_valid(struct slice text)
 	return true;
 }
 
+bool utf8_is_ascii(struct slice text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if (text.data[i] & 0x80)
+			return false;
+	return true;
+}
+
 bool utf8_is_nearly_valid(struct slice text)
 {
 	uint32_t c;

@@ -21,6 +21,7 @@ bool utf8_next(struct slice *text, uint32_t *c);
 char *utf8_put(char *at, uint32_t c);
 
 bool utf8_is_valid(struct slice text);
+bool utf8_is_ascii(struct slice text);
 
 /* The same, but halves of surrogate pairs may be among its characters (Python: "surrogatepass"). */
 bool utf8_is_nearly_valid(struct slice text);

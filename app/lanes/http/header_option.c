@@ -124,9 +124,11 @@ struct slice header_unquote(struct slice value, char *out)
 {
 	size_t len = value.len;
 
-	if (len < 1 || value.data[0] != '"' || value.data[len - 1] != '"')
+	if (len < 2 || value.data[0] != '"' || value.data[len - 1] != '"')
 		return value;
-	len -= len > 1 ? 2 : 1;
+	len -= 2;
+	if (!memchr(value.data + 1, '\\', len))
+		return (struct slice){value.data + 1, len};
 	memcpy(out, value.data + 1, len);
 	len = without_backslash(out, len, '\\');
 	return (struct slice){out, without_backslash(out, len, '"')};

@@ -14,7 +14,8 @@ struct slice header_main(struct slice header);
  * quotes still. */
 bool header_option(struct slice header, const char *name, struct slice *value);
 
-/* Takes the quotes off, and what they have escaped, into out, which has room for the text. */
+/* Takes the quotes off; and the backslashes of what is escaped, into out, which has room for the
+ * text if there are any. */
 struct slice header_unquote(struct slice value, char *out);
 
 #endif

@@ -72,7 +72,7 @@ static struct slice from_latin1(struct input_reading *in, struct slice text)
 {
 	char *out;
 
-	if (urlencoded_is_plain(text) || !text.data)
+	if (utf8_is_ascii(text))
 		return text;
 	out = room(in, 2 * text.len);
 	return out ? utf8_of_latin1(text, out) : (struct slice){"", 0};

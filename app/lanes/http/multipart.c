@@ -14,13 +14,15 @@ static int take_option(const struct multipart *m, struct slice header, const cha
 		       struct slice *value)
 {
 	struct slice quoted;
-	char *out;
+	char *out = NULL;
 
 	if (!header_option(header, name, &quoted))
 		return 0;
-	out = request_alloc(m->req, quoted.len);
-	if (!out)
-		return -ENOMEM;
+	if (memchr(quoted.data, '\\', quoted.len)) {
+		out = request_alloc(m->req, quoted.len);
+		if (!out)
+			return -ENOMEM;
+	}
 	*value = header_unquote(quoted, out);
 	return 1;
 }
@@ -51,8 +53,11 @@ bool multipart_begin(struct multipart *m, struct request *req, struct slice type
 
 static struct slice from_latin1(const struct multipart *m, struct slice text)
 {
-	char *out = request_alloc(m->req, 2 * text.len);
+	char *out;
 
+	if (utf8_is_ascii(text))
+		return text;
+	out = request_alloc(m->req, 2 * text.len);
 	return out ? utf8_of_latin1(text, out) : (struct slice){NULL, 0};
 }
 
