@@ -67,7 +67,7 @@ static void healthz(struct request *req)
 /* A prefork process is there to be held. */
 static bool serves(const struct worker_state *worker)
 {
-	return !worker->draining &&
+	return !worker->draining && !worker->unready &&
 	       (worker->held <= using.ready_held || strcmp(worker->engine, "loop") != 0);
 }
 

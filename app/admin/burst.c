@@ -13,6 +13,7 @@
 #include "admin/admin.h"
 #include "admin/status.h"
 #include "await/await.h"
+#include "base/json.h"
 #include "client/volley.h"
 #include "http/input.h"
 #include "http/percent.h"
@@ -188,16 +189,16 @@ static void append_result(struct buffer *out, const struct shot_result *shot)
 
 	memcpy(target, shot->target.data, shot->target.len);
 	buffer_append_text(out, "{\"target\":");
-	status_string(out, target);
+	json_string(out, slice_of(target));
 	buffer_format(out, ",\"status\":%d,\"worker\":", shot->answer->status);
-	status_string(out, shot->answer->worker);
+	json_string(out, slice_of(shot->answer->worker));
 	buffer_format(out, ",\"sent\":%.3f,\"ended\":%.3f,", (double)shot->sent / 1e6,
 		      (double)shot->ended / 1e6);
 	append_timing(out, shot->answer->timing);
 	buffer_format(out, ",\"serial\":%" PRIu64 ",\"body\":", shot->answer->serial);
-	status_string(out, shot->answer->body);
+	json_string(out, slice_of(shot->answer->body));
 	buffer_append_text(out, ",\"error\":");
-	status_string(out, shot->error);
+	json_string(out, slice_of(shot->error));
 	buffer_append_text(out, "}");
 }
 

@@ -16,6 +16,7 @@
 #include "admin/admin.h"
 #include "admin/status.h"
 #include "await/await.h"
+#include "base/json.h"
 #include "http/input.h"
 #include "http/reply.h"
 #include "scoreboard/board_reader.h"
@@ -69,7 +70,7 @@ static void name_thread(struct trace *trace, unsigned thread, const char *name)
 {
 	begin_event(trace, "M", thread);
 	buffer_append_text(&trace->out, ",\"name\":\"thread_name\",\"args\":{\"name\":");
-	status_string(&trace->out, name);
+	json_string(&trace->out, slice_of(name));
 	buffer_append_text(&trace->out, "}}");
 }
 
@@ -82,7 +83,7 @@ static void append_names(struct trace *trace)
 {
 	begin_event(trace, "M", 0);
 	buffer_append_text(&trace->out, ",\"name\":\"process_name\",\"args\":{\"name\":");
-	status_string(&trace->out, trace->worker.name);
+	json_string(&trace->out, slice_of(trace->worker.name));
 	buffer_append_text(&trace->out, "}}");
 	name_thread(trace, 0, strcmp(trace->worker.engine, "loop") ? "process" : "loop");
 	for (int p = 0; p < BOARD_POOLS; p++) {
@@ -125,7 +126,7 @@ static void append_run(struct trace *trace, const struct span *span)
 
 	begin_event(trace, "X", thread);
 	buffer_append_text(&trace->out, ",\"cat\":\"run\",\"name\":");
-	status_string(&trace->out, *route ? route : "no route");
+	json_string(&trace->out, slice_of(*route ? route : "no route"));
 	buffer_format(&trace->out, ",\"ts\":%.3f,\"dur\":%.3f,\"args\":{\"request\":%" PRIu32,
 		      microseconds(span->start), microseconds(span->duration), span->owner.serial);
 	if (span->owner.status)
@@ -147,7 +148,7 @@ static void append_wait(struct trace *trace, const struct span *span, const char
 			      ",\"cat\":\"wait\",\"name\":\"%s\",\"id2\":{\"local\":\"%" PRIu32
 			      "\"},\"ts\":%.3f,\"args\":{\"request\":%" PRIu32 ",\"route\":",
 			      name, span->owner.serial, microseconds(times[i]), span->owner.serial);
-		status_string(&trace->out, worker_path(&trace->worker, span->owner.route));
+		json_string(&trace->out, slice_of(worker_path(&trace->worker, span->owner.route)));
 		buffer_append_text(&trace->out, "}}");
 	}
 }

@@ -9,6 +9,7 @@
 
 #include "await/await.h"
 #include "base/buffer.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/slice.h"
 #include "engine/application.h"
@@ -18,5 +19,6 @@
 #include "http/request.h"
 #include "http/router.h"
 #include "http/trace_context.h"
+#include "scoreboard/metric.h"
 
 #endif

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "../harness.h"
 #include "http/reply.h"
@@ -505,34 +506,72 @@ static void a_router_without_memory_says_so(void)
 	}
 }
 
-/* All of a thousand, each by its own way. */
-static void there_may_be_any_number_of_routes(void)
-{
-	enum { COUNT = 1000 };
-	static struct route many[COUNT];
-	static char paths[COUNT][32];
-	const struct routes of = {.list = many, .count = COUNT};
-	struct router big;
-	int wrong = 0;
+/* A thousand routes, of which some have names. */
+enum { COUNT = 1000 };
+static struct route many[COUNT];
+static char paths[COUNT][32];
 
+static void make_many(struct routes *of, size_t count)
+{
 	for (int i = 0; i < COUNT; i++) {
 		snprintf(paths[i], sizeof(paths[i]), i % 2 ? "/r%d/{id}" : "/a/r%d", i);
 		many[i] = (struct route)GET(paths[i], ASYNC, handler);
 	}
-	CU_ASSERT_EQUAL_FATAL(router_open(&big, &of), 0);
-	for (int i = 0; i < COUNT; i++) {
-		struct request req;
-		char path[32];
+	*of = (struct routes){.list = many, .count = count};
+}
 
-		snprintf(path, sizeof(path), i % 2 ? "/r%d/x" : "/a/r%d", i);
-		request_init(&req, &ops, NULL);
-		req.method = slice_of("GET");
-		req.path = slice_of(path);
-		wrong += !router_route(&big, &req) || req.route != &many[i];
-		request_unref(&req);
-	}
+static bool is_found(const struct router *big, int i)
+{
+	struct request req;
+	char path[32];
+	bool found;
+
+	snprintf(path, sizeof(path), i % 2 ? "/r%d/x" : "/a/r%d", i);
+	request_init(&req, &ops, NULL);
+	req.method = slice_of("GET");
+	req.path = slice_of(path);
+	found = router_route(big, &req) && req.route == &many[i];
+	request_unref(&req);
+	return found;
+}
+
+static void there_may_be_any_number_of_routes(void)
+{
+	struct routes of;
+	struct router big;
+	int wrong = 0;
+
+	make_many(&of, COUNT);
+	CU_ASSERT_EQUAL_FATAL(router_open(&big, &of), 0);
+	for (int i = 0; i < COUNT; i++)
+		wrong += !is_found(&big, i);
 	CU_ASSERT_EQUAL(wrong, 0);
 	router_close(&big);
+}
+
+/* CPU time of so many requests to the first ten, all of which are found. */
+static double time_of(size_t count)
+{
+	struct timespec from;
+	struct timespec to;
+	struct routes of;
+	struct router some;
+
+	make_many(&of, count);
+	CU_ASSERT_EQUAL_FATAL(router_open(&some, &of), 0);
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &from);
+	for (int i = 0; i < 20000; i++)
+		if (!is_found(&some, i % 10))
+			CU_ASSERT_TRUE(false);
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &to);
+	router_close(&some);
+	return (double)(to.tv_sec - from.tv_sec) + (double)(to.tv_nsec - from.tv_nsec) / 1e9;
+}
+
+static void a_thousand_routes_cost_no_more_than_ten(void)
+{
+	time_of(10);
+	IN_TIME(time_of(1000) < 1.3 * time_of(10));
 }
 
 static const struct test tests[] = {
@@ -569,6 +608,7 @@ static const struct test tests[] = {
 	{"there are only so many requests of a route", there_are_only_so_many_requests_of_a_route},
 	{"a router without memory says so", a_router_without_memory_says_so},
 	{"there may be any number of routes", there_may_be_any_number_of_routes},
+	{"a thousand routes cost no more than ten", a_thousand_routes_cost_no_more_than_ten},
 };
 
 const struct suite router_suite = {"router", tests, sizeof(tests) / sizeof(tests[0]), set_up,

@@ -68,7 +68,7 @@ static void a_trace_goes_on_with_a_span_of_ours(void)
 	struct slice ours = asked(&req, PARENT);
 
 	CU_ASSERT_FALSE(memcmp(ours.data, PARENT, 36));
-	CU_ASSERT_TRUE(memcmp(ours.data + 36, PARENT + 36, 16));
+	CU_ASSERT_TRUE(memcmp(ours.data + 36, &PARENT[36], 16));
 	request_unref(&req);
 }
 

@@ -31,14 +31,25 @@ static void on_ran(struct request *req, uint64_t begun, uint64_t ended, bool ove
 	(void)over;
 }
 
+/* The loop must not wait for anything else. */
+static void end(struct turn *turn)
+{
+	turn->over = true;
+	uv_stop(turn->req.co.sched->loop);
+}
+
 static void on_finished(struct request *req)
 {
-	container_of(req, struct turn, req)->over = true;
+	end(container_of(req, struct turn, req));
 }
 
 static void on_stays(struct request *req, bool stays)
 {
-	container_of(req, struct turn, req)->over = !stays;
+	struct turn *turn = container_of(req, struct turn, req);
+
+	turn->over = false;
+	if (!stays)
+		end(turn);
 }
 
 static void on_release(struct request *req)
@@ -93,4 +104,10 @@ bool application_run(const struct application *application, void (*fn)(struct re
 	timers_remove(&sched->timers, &turn->timer);
 	request_unref(&turn->req);
 	return fine;
+}
+
+void application_ask(const struct application *application, struct board_slot *slot)
+{
+	if (application->ready)
+		board_set(&slot->unready, !application->ready(application->routes.state));
 }

@@ -132,6 +132,7 @@ static void on_sweep(uv_timer_t *timer)
 
 	conns_sweep(engine);
 	give_memory_back(engine);
+	application_ask(engine->application, engine->board);
 }
 
 static int open_signals(struct engine *engine)
@@ -223,6 +224,7 @@ static int begin(struct engine *engine, const struct application *application)
 	if (application->start &&
 	    !application_run(application, application->start, &engine->sched, 0, &engine->stopped))
 		return UV_ECANCELED;
+	application_ask(application, engine->board);
 	err = engine->draining ? 0 : accept_open(engine);
 	if (!err)
 		log_event(LOG_LEVEL_INFO, "started", "engine", "loop", "threads",
@@ -257,6 +259,7 @@ int loop_run(const struct options *options, struct listener *listener, const cha
 	engine->listener = listener;
 	engine->worker = worker;
 	engine->scoreboard = board;
+	engine->application = application;
 	engine->board = board->own;
 	engine->budget = (struct budget){.name = "worker", .limit = (size_t)options->memory_limit};
 	err = router_open(&engine->router, &application->routes);

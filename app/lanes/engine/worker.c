@@ -77,6 +77,7 @@ int lanes_main(int argc, char **argv, const struct applications *applications)
 	struct listener listener;
 	struct scoreboard board;
 	struct board_slot *slot;
+	const char *wrong;
 	char worker[64];
 	int result;
 
@@ -100,6 +101,11 @@ int lanes_main(int argc, char **argv, const struct applications *applications)
 	if (!slot) {
 		log_complaint("%s", no_memory(&options));
 		return 1;
+	}
+	wrong = metrics_place(application->metrics, slot);
+	if (wrong) {
+		log_complaint("%s", wrong);
+		return 2;
 	}
 	if (!options.slot)
 		options.slot = options.scoreboard ? (int64_t)board_get(&slot->number) : getpid();

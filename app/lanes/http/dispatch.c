@@ -168,13 +168,15 @@ static bool keep_values(struct request *req, const struct router_match *match)
 static bool count_in(const struct router *router, struct request *req, uint32_t route)
 {
 	uint32_t *in_flight = &router->in_flight[route];
+	struct rare *rare;
 
 	if (!req->route->most)
 		return true;
-	if (*in_flight >= req->route->most)
+	rare = request_rare(req);
+	if (!rare || *in_flight >= req->route->most)
 		return false;
 	++*in_flight;
-	req->counted = in_flight;
+	rare->counted = in_flight;
 	return true;
 }
 

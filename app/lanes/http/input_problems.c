@@ -2,39 +2,10 @@
 
 #include <string.h>
 
+#include "base/json.h"
 #include "base/utf8.h"
 #include "http/input.h"
 #include "http/reply.h"
-
-/* A string's content as json.dumps(ensure_ascii=False) writes it. */
-static void append_escaped(struct buffer *out, struct slice text)
-{
-	static const char letters[] = "btn?fr"; /* of 8 to 13 */
-	size_t plain = 0;
-
-	for (size_t i = 0; i < text.len; i++) {
-		unsigned char c = (unsigned char)text.data[i];
-
-		if (c >= ' ' && c != '"' && c != '\\')
-			continue;
-		buffer_append(out, text.data + plain, i - plain);
-		plain = i + 1;
-		if (c == '"' || c == '\\')
-			buffer_append(out, (char[]){'\\', (char)c}, 2);
-		else if (c >= '\b' && c <= '\r' && c != '\v')
-			buffer_append(out, (char[]){'\\', letters[c - '\b']}, 2);
-		else
-			buffer_format(out, "\\u%04x", c);
-	}
-	buffer_append(out, text.data + plain, text.len - plain);
-}
-
-static void append_string(struct buffer *out, const char *text)
-{
-	buffer_append_text(out, "\"");
-	append_escaped(out, slice_of(text));
-	buffer_append_text(out, "\"");
-}
 
 /* NOLINTNEXTLINE(misc-no-recursion): no deeper than the tables of fields */
 static void append_place(struct buffer *out, const struct location *at)
@@ -44,7 +15,7 @@ static void append_place(struct buffer *out, const struct location *at)
 		buffer_append_text(out, ",");
 	}
 	if (at->name)
-		append_string(out, at->name);
+		json_string(out, slice_of(at->name));
 	else
 		buffer_append_u64(out, at->index);
 }
@@ -72,7 +43,7 @@ void problem_add(struct problems *to, const struct location *at, const char *msg
 {
 	if (!begin(to, at))
 		return;
-	append_escaped(&to->text, slice_of(msg));
+	json_content(&to->text, slice_of(msg));
 	add_type(to, type);
 	buffer_append_text(&to->text, "}");
 }
@@ -96,11 +67,11 @@ void problem_add_pattern(struct problems *to, const struct location *at, const c
 	if (!begin(to, at))
 		return;
 	buffer_append_text(&to->text, "string does not match regex \\\"");
-	append_escaped(&to->text, slice_of(pattern));
+	json_content(&to->text, slice_of(pattern));
 	buffer_append_text(&to->text, "\\\"");
 	add_type(to, "value_error.str.regex");
 	buffer_append_text(&to->text, ",\"ctx\":{\"pattern\":");
-	append_string(&to->text, pattern);
+	json_string(&to->text, slice_of(pattern));
 	buffer_append_text(&to->text, "}}");
 }
 
@@ -153,13 +124,13 @@ void problem_add_json(struct problems *to, const struct location *at, const char
 	column = 1 + utf8_length((struct slice){body.data + begun, before.len - begun});
 	if (!begin(to, at))
 		return;
-	append_escaped(&to->text, slice_of(msg));
+	json_content(&to->text, slice_of(msg));
 	buffer_format(&to->text, ": line %zu column %zu (char %zu)", line, column, position);
 	add_type(to, "value_error.jsondecode");
 	buffer_append_text(&to->text, ",\"ctx\":{\"msg\":");
-	append_string(&to->text, msg);
+	json_string(&to->text, slice_of(msg));
 	buffer_append_text(&to->text, ",\"doc\":\"");
-	append_escaped(&to->text, body);
+	json_content(&to->text, body);
 	buffer_format(&to->text, "\",\"pos\":%zu,\"lineno\":%zu,\"colno\":%zu}}", position, line,
 		      column);
 }

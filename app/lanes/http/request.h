@@ -79,6 +79,17 @@ struct request_times {
 	bool queue_known;  /* nginx said when, and our clock agrees */
 };
 
+/* Not part of the request's own block, of which there are many. */
+struct rare {
+	struct call *spare_calls; /* that are over, for the next ones */
+	struct later *later;	  /* for when the answer has been sent */
+	struct deferred *deferred;
+	struct overdue *overdue; /* the route's deadline; NULL: it has none */
+	char *traceparent;	 /* request_traceparent()'s, once it was asked for */
+	uint32_t *counted;	 /* where the route's requests are counted; NULL: nowhere */
+	void *large_frame;
+};
+
 struct request {
 	const struct request_ops *ops;
 	struct coroutine co;	     /* its handler */
@@ -104,16 +115,10 @@ struct request {
 	struct reply reply;
 	struct request_times times;
 
-	struct call *call;	  /* what the handler waits for; NULL: it runs itself */
-	struct call *spare_calls; /* that are over, for the next ones */
-	struct later *later;	  /* for when the answer has been sent */
-	bool answered;		  /* it has been, and this is later */
-	uint8_t stage;		  /* which of the functions of its route it has come to */
-	struct deferred *deferred;
-	struct overdue *overdue; /* the route's deadline; NULL: it has none */
-	char *traceparent;	 /* request_traceparent()'s, once it was asked for */
-	uint32_t *counted;	 /* where the route's requests are counted; NULL: nowhere */
-	void *large_frame;
+	struct call *call;	    /* what the handler waits for; NULL: it runs itself */
+	struct rare *rare;	    /* what few requests have; NULL: nothing of it yet */
+	bool answered;		    /* the answer has been sent, and this is later */
+	uint8_t stage;		    /* which of the functions of its route it has come to */
 	struct arena_chunk *chunks; /* allocations that did not fit the block */
 	size_t arena_used;
 	_Alignas(max_align_t) unsigned char frame[REQUEST_FRAME_SIZE];
@@ -142,6 +147,9 @@ bool request_is_late(const struct request *req, int64_t timeout);
 
 /* Bytes that live as long as the request, zeroed, or NULL if memory, or its budget, is out. */
 void *request_alloc(struct request *req, size_t size);
+
+/* Its rare part, made if it has none; NULL if memory is out. */
+struct rare *request_rare(struct request *req);
 
 /* A handler's frame, what it keeps across AWAIT: zeroed when it begins, the same at every call.
  * Where there is no memory for it the handler returns, and the answer is a 503. */

@@ -70,11 +70,12 @@ const struct coroutine_ops request_coroutine = {.resume = co_resume,
 
 void call(struct request *req, void (*fn)(struct request *req, void *frame), void *frame)
 {
-	struct call *made = req->spare_calls;
+	struct rare *rare = request_rare(req);
+	struct call *made = rare ? rare->spare_calls : NULL;
 
 	if (made)
-		req->spare_calls = made->caller;
-	else
+		rare->spare_calls = made->caller;
+	else if (rare)
 		made = request_alloc(req, sizeof(*made));
 	if (!made) {
 		coroutine_fail(&req->co, -ENOMEM);
@@ -96,8 +97,8 @@ static void end_call(struct request *req)
 	req->call = ended->caller;
 	req->co.line = ended->line;
 	req->co.tries = ended->tries;
-	ended->caller = req->spare_calls;
-	req->spare_calls = ended;
+	ended->caller = req->rare->spare_calls;
+	req->rare->spare_calls = ended;
 }
 
 /* ---- the route's deadline ---- */
@@ -126,16 +127,23 @@ static void set_deadline(struct request *req, double seconds)
 	struct sched *sched = req->co.sched;
 	uint64_t due = uv_hrtime() + (uint64_t)(seconds * 1e9);
 
-	req->overdue = request_alloc(req, sizeof(*req->overdue));
-	if (req->overdue)
-		*req->overdue = (struct overdue){.timer = {.fire = on_overdue}, .req = req};
-	if (!req->overdue || timers_add(&sched->timers, &req->overdue->timer, due))
+	struct rare *rare = request_rare(req);
+	struct overdue *overdue = request_alloc(req, sizeof(*overdue));
+
+	if (!rare || !overdue) {
+		coroutine_fail(&req->co, -ENOMEM);
+		return;
+	}
+	*overdue = (struct overdue){.timer = {.fire = on_overdue}, .req = req};
+	rare->overdue = overdue;
+	if (timers_add(&sched->timers, &overdue->timer, due))
 		coroutine_fail(&req->co, -ENOMEM);
 }
 
 void request_forget_deadline(struct request *req)
 {
-	timers_remove(&req->co.sched->timers, &req->overdue->timer);
+	if (req->rare && req->rare->overdue)
+		timers_remove(&req->co.sched->timers, &req->rare->overdue->timer);
 }
 
 /* ---- stages ---- */
@@ -197,14 +205,16 @@ static void next_stage(struct request *req)
 	coroutine_drop_tasks(&req->co);
 	req->co.line = 0;
 	memset(req->frame, 0, sizeof(req->frame));
-	req->large_frame = NULL;
+	if (req->rare)
+		req->rare->large_frame = NULL;
 }
 
 /* What a request gets whose handler did not answer, or could not go on. */
 static void answer_for_it(struct request *req)
 {
 	if (coroutine_has_failed(&req->co)) {
-		req->later = NULL;
+		if (req->rare)
+			req->rare->later = NULL;
 		reply_instead(req, req->co.error == -ETIMEDOUT ? 504 : 503);
 		req->co.error = 0;
 	} else if (!req->reply.status) {
@@ -260,14 +270,15 @@ static void run(struct coroutine *co)
 
 bool request_later(struct request *req, void (*fn)(struct request *req, void *frame), void *frame)
 {
-	struct later **last = &req->later;
+	struct rare *rare = request_rare(req);
 	struct later *later = request_alloc(req, sizeof(*later));
+	struct later **last;
 
-	if (!later) {
+	if (!rare || !later) {
 		coroutine_fail(&req->co, -ENOMEM);
 		return false;
 	}
-	while (*last)
+	for (last = &rare->later; *last;)
 		last = &(*last)->next;
 	*later = (struct later){fn, frame, NULL};
 	*last = later;
@@ -277,7 +288,7 @@ bool request_later(struct request *req, void (*fn)(struct request *req, void *fr
 /* Begins with the next of it, as if a handler without lines had called it. */
 static void begin_later(struct request *req)
 {
-	struct later *later = req->later;
+	struct later *later = req->rare->later;
 
 	coroutine_drop_tasks(&req->co);
 	if (!later) {
@@ -285,7 +296,7 @@ static void begin_later(struct request *req)
 		request_unref(req);
 		return;
 	}
-	req->later = later->next;
+	req->rare->later = later->next;
 	req->co.error = 0;
 	req->co.suspended = true;
 	call(req, later->fn, later->frame);
@@ -296,9 +307,8 @@ static void begin_later(struct request *req)
 static void finish(struct request *req)
 {
 	coroutine_drop_tasks(&req->co);
-	if (req->overdue)
-		request_forget_deadline(req);
-	if (!req->later) {
+	request_forget_deadline(req);
+	if (!req->rare || !req->rare->later) {
 		req->ops->finished(req);
 		return;
 	}

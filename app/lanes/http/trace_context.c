@@ -50,12 +50,13 @@ static uint64_t new_id(const struct request *req, uint64_t salt)
 struct slice request_traceparent(struct request *req)
 {
 	struct slice from = request_param(req, "HTTP_TRACEPARENT");
-	char *text = req->traceparent;
+	struct rare *rare = request_rare(req);
+	char *text;
 
-	if (text)
-		return (struct slice){text, TRACEPARENT_SIZE};
+	if (rare && rare->traceparent)
+		return (struct slice){rare->traceparent, TRACEPARENT_SIZE};
 	text = request_alloc(req, TRACEPARENT_SIZE + 1);
-	if (!text)
+	if (!rare || !text)
 		return (struct slice){NULL, 0};
 	if (traceparent_is_sound(from)) {
 		memcpy(text, from.data, TRACEPARENT_SIZE);
@@ -66,7 +67,7 @@ struct slice request_traceparent(struct request *req)
 			 "00-%016" PRIx64 "%016" PRIx64 "-%016" PRIx64 "-01", new_id(req, 2),
 			 new_id(req, 3), new_id(req, 1));
 	}
-	req->traceparent = text;
+	rare->traceparent = text;
 	return (struct slice){text, TRACEPARENT_SIZE};
 }
 
@@ -82,7 +83,7 @@ static void copy(char *to, size_t size, struct slice from)
 void request_tell(const void *subject, struct log_about *about)
 {
 	const struct request *req = subject;
-	struct slice trace = {req->traceparent, TRACEPARENT_SIZE};
+	struct slice trace = {req->rare ? req->rare->traceparent : NULL, TRACEPARENT_SIZE};
 
 	snprintf(about->request, sizeof(about->request), "%" PRIu32, (uint32_t)req->serial);
 	if (!req->answered) /* or what was asked is gone */
