@@ -4,7 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "base/util.h"
+#include "base/json.h"
 #include "http/number.h"
 #include "http/reply.h"
 
@@ -369,40 +369,17 @@ enum { ROUTES = sizeof(routes) / sizeof(routes[0]) };
 
 /* ---- the answer ---- */
 
-static void echo_string(struct buffer *out, struct slice text)
-{
-	buffer_append_text(out, "\"");
-	for (size_t i = 0; i < text.len; i++) {
-		unsigned char c = (unsigned char)text.data[i];
-
-		if (c == '"' || c == '\\')
-			buffer_format(out, "\\%c", c);
-		else if (c >= ' ')
-			buffer_append(out, &c, 1);
-		else if (c == '\n' || c == '\t' || c == '\r' || c == '\b' || c == '\f')
-			buffer_format(out, "\\%c",
-				      c == '\n'	  ? 'n'
-				      : c == '\t' ? 't'
-				      : c == '\r' ? 'r'
-				      : c == '\b' ? 'b'
-						  : 'f');
-		else
-			buffer_format(out, "\\u%04x", c);
-	}
-	buffer_append_text(out, "\"");
-}
-
 static void echo_file(struct buffer *out, const struct upload *file)
 {
 	buffer_append_text(out, "[");
-	echo_string(out, file->name);
+	json_string(out, file->name);
 	buffer_append_text(out, ",");
 	if (file->type.data)
-		echo_string(out, file->type);
+		json_string(out, file->type);
 	else
 		buffer_append_text(out, "null");
 	buffer_append_text(out, ",");
-	echo_string(out, file->content);
+	json_string(out, file->content);
 	buffer_append_text(out, "]");
 }
 
@@ -419,23 +396,23 @@ static void echo_value(struct buffer *out, const struct field *field, const void
 		buffer_format(out, "%" PRId64, *(const int64_t *)from);
 		break;
 	case FIELD_NUMBER:
-		echo_string(out, (struct slice){text, float_text(*(const double *)from, text)});
+		json_string(out, (struct slice){text, float_text(*(const double *)from, text)});
 		break;
 	case FIELD_BOOL:
 		buffer_append_text(out, *(const bool *)from ? "true" : "false");
 		break;
 	case FIELD_STRING:
-		echo_string(out, *(const struct slice *)from);
+		json_string(out, *(const struct slice *)from);
 		break;
 	case FIELD_ENUM:
-		echo_string(out, slice_of(field->words[*(const int *)from]));
+		json_string(out, slice_of(field->words[*(const int *)from]));
 		break;
 	case FIELD_DATETIME:
-		echo_string(out, (struct slice){text, datetime_text(from, text)});
+		json_string(out, (struct slice){text, datetime_text(from, text)});
 		break;
 	case FIELD_UUID:
 		uuid_text(from, text);
-		echo_string(out, (struct slice){text, UUID_TEXT_LEN});
+		json_string(out, (struct slice){text, UUID_TEXT_LEN});
 		break;
 	case FIELD_FILE:
 		echo_file(out, from);
@@ -471,7 +448,7 @@ static void echo_members(struct buffer *out, const struct field *fields, size_t 
 {
 	for (size_t i = 0; i < count; i++) {
 		buffer_append_text(out, i ? "," : "");
-		echo_string(out, slice_of(fields[i].member));
+		json_string(out, slice_of(fields[i].member));
 		buffer_append_text(out, ":");
 		if (is_null(&fields[i], from))
 			buffer_append_text(out, "null");
