@@ -18,13 +18,14 @@ from urllib.parse import quote, unquote, unquote_to_bytes
 import fastapi
 import pydantic
 
+FILE = Path(__file__).with_name("orders.txt")
+VERSION = f"original: FastAPI {fastapi.__version__}, pydantic {pydantic.VERSION}"
+if sys.argv[1] == "check" and VERSION not in FILE.read_text():
+    sys.exit(77)
 try:
     from orders import app
 except RuntimeError:  # python-multipart is missing
     sys.exit(77)
-
-FILE = Path(__file__).with_name("orders.txt")
-VERSION = f"original: FastAPI {fastapi.__version__}, pydantic {pydantic.VERSION}"
 
 
 def expand(text):
@@ -96,8 +97,6 @@ def record():
 
 
 def check():
-    if VERSION not in FILE.read_text():
-        sys.exit(77)
     for _, exchanges in read():
         for answer, request in exchanges:
             now = asyncio.run(ask(request))

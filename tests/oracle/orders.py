@@ -7,7 +7,7 @@ from enum import Enum
 from typing import List, Optional
 from uuid import UUID
 
-from fastapi import Cookie, FastAPI, Form, Header, Path, Query
+from fastapi import Cookie, FastAPI, File, Form, Header, Path, Query, UploadFile
 from pydantic import BaseModel, Field, conint, constr
 
 app = FastAPI(docs_url=None, redoc_url=None)
@@ -28,6 +28,8 @@ def echo(value):
         return {name: echo(item) for name, item in value.items()}
     if isinstance(value, list):
         return [echo(item) for item in value]
+    if hasattr(value, "filename"):
+        return [value.filename, value.content_type, value.file.read().decode()]
     if isinstance(value, (float, datetime, UUID)):
         return value.isoformat() if isinstance(value, datetime) else str(value)
     return value
@@ -191,5 +193,16 @@ def form(
     agree: bool = Form(False),
     tags: List[str] = Form(["none"], max_items=3),
     at: Optional[datetime] = Form(None),
+):
+    return echo(locals())
+
+
+@app.post("/pictures")
+def pictures(
+    title: str = Form(max_length=8),
+    stars: int = Form(0),
+    picture: UploadFile = File(),
+    more: List[UploadFile] = File([]),
+    tags: List[str] = Form([]),
 ):
     return echo(locals())

@@ -30,20 +30,21 @@ extern const struct suite task_suite;
 extern const struct suite trace_context_suite;
 extern const struct suite run_suite;
 extern const struct suite timers_suite;
+extern const struct suite utf8_suite;
 extern const struct suite volley_suite;
 
 int main(int argc, char **argv)
 {
 	/* The last two take a while. */
 	static const struct suite *const suites[] = {
-		&answer_suite,	   &budget_suite,	 &buffer_suite,	   &json_suite,
-		&listen_suite,	   &log_suite,		 &exchanges_suite, &input_suite,
-		&metric_suite,	   &number_suite,	 &options_suite,   &params_suite,
-		&pattern_suite,	   &percent_suite,	 &pool_suite,	   &record_suite,
-		&reply_suite,	   &request_suite,	 &responder_suite, &router_suite,
-		&sandbox_suite,	   &table_suite,	 &task_suite,	   &timers_suite,
-		&volley_suite,	   &trace_context_suite, &run_suite,	   &loop_suite,
-		&scoreboard_suite,
+		&answer_suite,	&budget_suite,	   &buffer_suite,	 &json_suite,
+		&listen_suite,	&log_suite,	   &exchanges_suite,	 &input_suite,
+		&metric_suite,	&number_suite,	   &options_suite,	 &params_suite,
+		&pattern_suite, &percent_suite,	   &pool_suite,		 &record_suite,
+		&reply_suite,	&request_suite,	   &responder_suite,	 &router_suite,
+		&sandbox_suite, &table_suite,	   &task_suite,		 &timers_suite,
+		&utf8_suite,	&volley_suite,	   &trace_context_suite, &run_suite,
+		&loop_suite,	&scoreboard_suite,
 	};
 
 	return harness_main(argc, argv, suites, sizeof(suites) / sizeof(suites[0]), SECONDS);

@@ -4,7 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "base/util.h"
+#include "base/json.h"
 #include "http/number.h"
 #include "http/reply.h"
 
@@ -327,6 +327,22 @@ static const struct field form_fields[] = {
 	FORM(DATETIME, struct form, at, .optional = true, .given = GIVEN(struct form, has_at)),
 };
 
+struct picture {
+	struct slice title;
+	int64_t stars;
+	struct upload picture;
+	struct list more;
+	struct list tags;
+};
+
+static const struct field picture_fields[] = {
+	FORM(STRING, struct picture, title, .max_length = 8),
+	FORM(INT, struct picture, stars, .fallback = &(const int64_t){0}),
+	FORM(FILE, struct picture, picture),
+	FORM(LIST, struct picture, more, .item = ITEM_FILE(), EMPTY),
+	FORM(LIST, struct picture, tags, .item = ITEM_STRING(), EMPTY),
+};
+
 static const struct {
 	const char *method;
 	const char *path;
@@ -346,33 +362,25 @@ static const struct {
 	{"POST", "/carts", INPUT(cart_fields)},
 	{"PUT", "/shops/{shop}/carts", INPUT(shop_cart_fields)},
 	{"POST", "/form", INPUT(form_fields)},
+	{"POST", "/pictures", INPUT(picture_fields)},
 };
 
 enum { ROUTES = sizeof(routes) / sizeof(routes[0]) };
 
 /* ---- the answer ---- */
 
-static void echo_string(struct buffer *out, struct slice text)
+static void echo_file(struct buffer *out, const struct upload *file)
 {
-	buffer_append_text(out, "\"");
-	for (size_t i = 0; i < text.len; i++) {
-		unsigned char c = (unsigned char)text.data[i];
-
-		if (c == '"' || c == '\\')
-			buffer_format(out, "\\%c", c);
-		else if (c >= ' ')
-			buffer_append(out, &c, 1);
-		else if (c == '\n' || c == '\t' || c == '\r' || c == '\b' || c == '\f')
-			buffer_format(out, "\\%c",
-				      c == '\n'	  ? 'n'
-				      : c == '\t' ? 't'
-				      : c == '\r' ? 'r'
-				      : c == '\b' ? 'b'
-						  : 'f');
-		else
-			buffer_format(out, "\\u%04x", c);
-	}
-	buffer_append_text(out, "\"");
+	buffer_append_text(out, "[");
+	json_string(out, file->name);
+	buffer_append_text(out, ",");
+	if (file->type.data)
+		json_string(out, file->type);
+	else
+		buffer_append_text(out, "null");
+	buffer_append_text(out, ",");
+	json_string(out, file->content);
+	buffer_append_text(out, "]");
 }
 
 static void echo_members(struct buffer *out, const struct field *fields, size_t count,
@@ -388,23 +396,26 @@ static void echo_value(struct buffer *out, const struct field *field, const void
 		buffer_format(out, "%" PRId64, *(const int64_t *)from);
 		break;
 	case FIELD_NUMBER:
-		echo_string(out, (struct slice){text, float_text(*(const double *)from, text)});
+		json_string(out, (struct slice){text, float_text(*(const double *)from, text)});
 		break;
 	case FIELD_BOOL:
 		buffer_append_text(out, *(const bool *)from ? "true" : "false");
 		break;
 	case FIELD_STRING:
-		echo_string(out, *(const struct slice *)from);
+		json_string(out, *(const struct slice *)from);
 		break;
 	case FIELD_ENUM:
-		echo_string(out, slice_of(field->words[*(const int *)from]));
+		json_string(out, slice_of(field->words[*(const int *)from]));
 		break;
 	case FIELD_DATETIME:
-		echo_string(out, (struct slice){text, datetime_text(from, text)});
+		json_string(out, (struct slice){text, datetime_text(from, text)});
 		break;
 	case FIELD_UUID:
 		uuid_text(from, text);
-		echo_string(out, (struct slice){text, UUID_TEXT_LEN});
+		json_string(out, (struct slice){text, UUID_TEXT_LEN});
+		break;
+	case FIELD_FILE:
+		echo_file(out, from);
 		break;
 	case FIELD_LIST:
 		buffer_append_text(out, "[");
@@ -437,7 +448,7 @@ static void echo_members(struct buffer *out, const struct field *fields, size_t 
 {
 	for (size_t i = 0; i < count; i++) {
 		buffer_append_text(out, i ? "," : "");
-		echo_string(out, slice_of(fields[i].member));
+		json_string(out, slice_of(fields[i].member));
 		buffer_append_text(out, ":");
 		if (is_null(&fields[i], from))
 			buffer_append_text(out, "null");

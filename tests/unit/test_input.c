@@ -419,6 +419,45 @@ static void values_are_in_each_other_at_most_900_deep(void)
 	body_is((struct slice){text, 2 * 901}, 400);
 }
 
+/* Where Python's have no end, and a handler's do. */
+static const struct field unlimited[] = {QUERY(INT, struct values, n)};
+
+static void integers_have_64_bits(void)
+{
+	struct request req;
+
+	CU_ASSERT_TRUE(read_query(&req, INPUT(unlimited), slice_of("n=-9223372036854775808")));
+	CU_ASSERT_EQUAL(((const struct values *)request_input(&req))->n, INT64_MIN);
+	request_unref(&req);
+	refused(INPUT(unlimited), slice_of("n=9223372036854775808"),
+		N_REFUSED("\"msg\":\"ensure this value is less than or equal to "
+			  "9223372036854775807\",\"type\":\"value_error.number.not_le\","
+			  "\"ctx\":{\"limit_value\":9223372036854775807}"));
+	refused(INPUT(unlimited), slice_of("n=-9223372036854775809"),
+		N_REFUSED("\"msg\":\"ensure this value is greater than or equal to "
+			  "-9223372036854775808\",\"type\":\"value_error.number.not_ge\","
+			  "\"ctx\":{\"limit_value\":-9223372036854775808}"));
+}
+
+/* Where float() of Python fails with an error that pydantic does not expect. */
+static const struct field a_float[] = {BODY(NUMBER, struct values, seconds)};
+
+static void an_integer_may_be_too_large_for_a_float(void)
+{
+	static char text[400] = "{\"seconds\":";
+	size_t begin = strlen(text);
+	struct request req;
+
+	memset(text + begin, '9', 309);
+	text[begin + 309] = '}';
+	request_init(&req, &ops, NULL);
+	CU_ASSERT_FALSE(
+		input_read(&req, INPUT(a_float), &(struct input_source){.body = slice_of(text)}));
+	CU_ASSERT_TRUE(slice_is(req.reply.body,
+				"{\"detail\":[{\"loc\":[\"body\",\"seconds\"]," FLOAT_ERROR "}]}"));
+	request_unref(&req);
+}
+
 struct sample {
 	int64_t n;
 	struct slice text;
@@ -532,6 +571,8 @@ static const struct test tests[] = {
 	{"usual values need no memory", usual_values_need_no_memory},
 	{"a thousand problems are told", a_thousand_problems_are_told},
 	{"a handler may refuse, too", a_handler_may_refuse_too},
+	{"integers have 64 bits", integers_have_64_bits},
+	{"an integer may be too large for a float", an_integer_may_be_too_large_for_a_float},
 	{"half a surrogate pair is no text", half_a_surrogate_pair_is_no_text},
 	{"values are in each other at most 900 deep", values_are_in_each_other_at_most_900_deep},
 	{"tables are looked at", tables_are_looked_at},

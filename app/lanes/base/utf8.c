@@ -76,6 +76,14 @@ bool utf8_is_valid(struct slice text)
 	return true;
 }
 
+bool utf8_is_ascii(struct slice text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if (text.data[i] & 0x80)
+			return false;
+	return true;
+}
+
 bool utf8_is_nearly_valid(struct slice text)
 {
 	uint32_t c;
@@ -101,6 +109,15 @@ size_t utf8_length(struct slice text)
 	for (size_t i = 0; i < text.len; i++)
 		length += (text.data[i] & 0xc0) != 0x80;
 	return length;
+}
+
+struct slice utf8_of_latin1(struct slice text, char *out)
+{
+	char *at = out;
+
+	for (size_t i = 0; i < text.len; i++)
+		at = utf8_put(at, (unsigned char)text.data[i]);
+	return (struct slice){out, (size_t)(at - out)};
 }
 
 struct slice utf8_replace(struct slice text, char *out)

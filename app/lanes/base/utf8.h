@@ -21,12 +21,16 @@ bool utf8_next(struct slice *text, uint32_t *c);
 char *utf8_put(char *at, uint32_t c);
 
 bool utf8_is_valid(struct slice text);
+bool utf8_is_ascii(struct slice text);
 
 /* The same, but halves of surrogate pairs may be among its characters (Python: "surrogatepass"). */
 bool utf8_is_nearly_valid(struct slice text);
 
 /* The characters of a text that is valid, or nearly. */
 size_t utf8_length(struct slice text);
+
+/* Latin-1 as UTF-8, in out, which has room for twice its length. */
+struct slice utf8_of_latin1(struct slice text, char *out);
 
 /* Copies the text, with what is no character replaced, into out, which has room for three times
  * its length. */

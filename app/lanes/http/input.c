@@ -12,6 +12,7 @@
 #include "base/utf8.h"
 #include "http/cookie.h"
 #include "http/input_encoding.h"
+#include "http/input_form.h"
 #include "http/input_json.h"
 #include "http/input_value.h"
 #include "http/reply.h"
@@ -19,8 +20,6 @@
 
 enum {
 	HEADER_NAME_MAX = 64,
-	FORM_FIELDS_MAX = 1000,	      /* Starlette's */
-	FORM_FIELD_MAX = 1024 * 1024, /* bytes of a name and its value; Starlette's */
 };
 
 static const struct location places[] = {
@@ -28,9 +27,8 @@ static const struct location places[] = {
 	{.name = "cookie"}, {.name = "body"},  {.name = "body"},
 };
 
-/* The urlencoded pairs of a query or a form, and where they are decoded. */
+/* The urlencoded pairs of the query, and where they are decoded. */
 struct pairs {
-	bool form;
 	struct slice text;
 	char *room; /* for the rest of the text, decoded; NULL: not yet needed */
 };
@@ -39,7 +37,7 @@ struct input_reading {
 	struct reading r;
 	const struct input_source *source;
 	struct pairs query;
-	struct pairs form;
+	const struct value *form;
 	char *to; /* the struct */
 };
 
@@ -73,14 +71,11 @@ static char *room(struct input_reading *in, size_t size)
 static struct slice from_latin1(struct input_reading *in, struct slice text)
 {
 	char *out;
-	char *at;
 
-	if (urlencoded_is_plain(text) || !text.data)
+	if (utf8_is_ascii(text))
 		return text;
-	at = out = room(in, 2 * text.len);
-	for (size_t i = 0; out && i < text.len; i++)
-		at = utf8_put(at, (unsigned char)text.data[i]);
-	return out ? (struct slice){out, (size_t)(at - out)} : (struct slice){"", 0};
+	out = room(in, 2 * text.len);
+	return out ? utf8_of_latin1(text, out) : (struct slice){"", 0};
 }
 
 static void take_path(struct input_reading *in, const struct field *field)
@@ -138,13 +133,11 @@ static void take_cookie(struct input_reading *in, const struct field *field)
 
 /* ---- pairs ---- */
 
-static bool next_value(const struct pairs *pairs, struct slice *rest, const char *name,
-		       struct slice *value)
+static bool next_value(struct slice *rest, const char *name, struct slice *value)
 {
 	struct slice key;
 
-	while (pairs->form ? urlencoded_next_of_form(rest, &key, value)
-			   : urlencoded_next(rest, &key, value))
+	while (urlencoded_next(rest, &key, value))
 		if (urlencoded_is(key, name))
 			return true;
 	return false;
@@ -173,7 +166,7 @@ static void take_all(struct input_reading *in, const struct field *field, const 
 	struct value *values;
 	uint32_t run = 1;
 
-	for (; next_value(pairs, &rest, name, &text); run++)
+	for (; next_value(&rest, name, &text); run++)
 		;
 	if (run == 1) {
 		value_missing(&in->r, field, &at, in->to + field->offset);
@@ -184,7 +177,7 @@ static void take_all(struct input_reading *in, const struct field *field, const 
 		return;
 	values[0] = (struct value){.type = VALUE_ARRAY, .run = run};
 	rest = pairs->text;
-	for (uint32_t i = 1; i < run && next_value(pairs, &rest, name, &text); i++)
+	for (uint32_t i = 1; i < run && next_value(&rest, name, &text); i++)
 		values[i] = (struct value){
 			.type = VALUE_STRING,
 			.run = 1,
@@ -194,7 +187,7 @@ static void take_all(struct input_reading *in, const struct field *field, const 
 	value_take(&in->r, field, values, &at, in->to + field->offset);
 }
 
-/* Of equal names the last one counts; in a form, what is empty is missing. */
+/* Of equal names the last one counts. */
 static void take_pair(struct input_reading *in, const struct field *field, struct pairs *pairs)
 {
 	const char *name = field->name ? field->name : field->member;
@@ -205,18 +198,14 @@ static void take_pair(struct input_reading *in, const struct field *field, struc
 		take_all(in, field, name, pairs);
 		return;
 	}
-	for (struct slice value; next_value(pairs, &rest, name, &value);)
+	for (struct slice value; next_value(&rest, name, &value);)
 		text = value;
-	if (text.data && !(field->place == IN_FORM && !text.len))
-		text = urlencoded_is_plain(text) ? text : decode(in, pairs, text);
-	else
-		text.data = NULL;
+	if (text.data && !urlencoded_is_plain(text))
+		text = decode(in, pairs, text);
 	take_text(in, field, name, text);
 }
 
 /* ---- the body ---- */
-
-static const char NOT_READ[] = "{\"detail\":\"There was an error parsing the body\"}";
 
 static void refuse(struct request *req, const char *body)
 {
@@ -289,7 +278,7 @@ static bool read_body(struct input_reading *in, const struct value **value)
 		problem_add_json(problems, &at, error.msg, body, error.position);
 		problems_answer(problems, in->r.req);
 	} else if (err != -ENOMEM) {
-		refuse(in->r.req, NOT_READ);
+		refuse(in->r.req, INPUT_NOT_READ);
 	} else {
 		reply_error(in->r.req, 503);
 	}
@@ -306,31 +295,34 @@ static void take_body(struct input_reading *in, const struct field *fields, size
 		value_take_object(&in->r, fields, count, value, &places[IN_BODY], in->to);
 }
 
+/* Of equal names the last one counts; what is empty is missing. */
+static void take_form(struct input_reading *in, const struct field *field)
+{
+	const char *name = field->name ? field->name : field->member;
+	struct location at = {.in = &places[IN_FORM], .name = name};
+	const struct value *value = field->kind == FIELD_LIST
+					    ? value_members(&in->r, in->form, name)
+					    : value_member(in->form, name);
+
+	if (!value || (value->type == VALUE_STRING && !value->text.len) ||
+	    (value->type == VALUE_ARRAY && value->run == 1)) {
+		value_missing(&in->r, field, &at, in->to + field->offset);
+		return;
+	}
+	if (field->given)
+		in->to[field->given - 1] = true;
+	value_take(&in->r, field, value, &at, in->to + field->offset);
+}
+
 /* False after an answer. */
 static bool read_form(struct input_reading *in)
 {
-	struct slice rest = in->source->body;
-	size_t count = 0;
-	struct slice name;
-	struct slice value;
+	const char *error = form_read(&in->r, request_param(in->r.req, "CONTENT_TYPE"),
+				      in->source->body, &in->form);
 
-	if (!is_text(media_type(request_param(in->r.req, "CONTENT_TYPE")),
-		     "application/x-www-form-urlencoded"))
-		return true;
-	in->form = (struct pairs){.form = true, .text = rest};
-	while (urlencoded_next_of_form(&rest, &name, &value)) {
-		if (name.len + value.len > FORM_FIELD_MAX) {
-			refuse(in->r.req,
-			       "{\"detail\":\"Field exceeded maximum size of 1024KB.\"}");
-			return false;
-		}
-		if (++count > FORM_FIELDS_MAX) {
-			refuse(in->r.req, "{\"detail\":\"Too many fields. Maximum number of fields "
-					  "is 1000.\"}");
-			return false;
-		}
-	}
-	return true;
+	if (error)
+		refuse(in->r.req, error);
+	return !error;
 }
 
 /* ---- all of it ---- */
@@ -351,7 +343,7 @@ static void take_field(struct input_reading *in, const struct field *field)
 		take_cookie(in, field);
 		break;
 	case IN_FORM:
-		take_pair(in, field, &in->form);
+		take_form(in, field);
 		break;
 	case IN_BODY:
 		break;
@@ -388,7 +380,7 @@ bool input_read(struct request *req, const struct input *input, const struct inp
 	} else if (in.r.problems.count) {
 		problems_answer(&in.r.problems, req);
 	} else if (in.r.no_text) {
-		refuse(req, NOT_READ);
+		refuse(req, INPUT_NOT_READ);
 	} else {
 		return true;
 	}

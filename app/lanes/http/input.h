@@ -55,7 +55,7 @@ enum field_place {
 	IN_HEADER,
 	IN_COOKIE,
 	IN_BODY, /* a JSON object's member */
-	IN_FORM, /* application/x-www-form-urlencoded */
+	IN_FORM, /* application/x-www-form-urlencoded or multipart/form-data */
 };
 
 /* What a field is, and what the member has to be. */
@@ -67,6 +67,7 @@ enum field_kind {
 	FIELD_ENUM,	/* an enum, or int: which of the words, from 0 */
 	FIELD_DATETIME, /* struct datetime */
 	FIELD_UUID,	/* struct uuid */
+	FIELD_FILE,	/* struct upload; from a form */
 	FIELD_LIST,	/* struct list; from the query, a form or a body */
 	FIELD_OBJECT,	/* a struct; from a body */
 };
@@ -74,6 +75,13 @@ enum field_kind {
 struct list {
 	void *items; /* live as long as the request; NULL if it was not given */
 	size_t count;
+};
+
+/* A file of a form. It is where the body is, and lives as long as the request. */
+struct upload {
+	struct slice name; /* as the client calls it: not to be trusted */
+	struct slice type; /* its Content-Type; data is NULL if it has none */
+	struct slice content;
 };
 
 struct limit {
@@ -123,6 +131,7 @@ struct field {
 #define ITEM_ENUM(...)     ITEM(ENUM, int, __VA_ARGS__)
 #define ITEM_DATETIME(...) ITEM(DATETIME, struct datetime, __VA_ARGS__)
 #define ITEM_UUID(...)     ITEM(UUID, struct uuid, __VA_ARGS__)
+#define ITEM_FILE(...)     ITEM(FILE, struct upload, __VA_ARGS__)
 #define ITEM_LIST(...)     ITEM(LIST, struct list, __VA_ARGS__)
 #define ITEM_OBJECT(type, table) ITEM(OBJECT, type, FIELDS(table))
 
@@ -148,6 +157,7 @@ struct field {
 #define INPUT_OFFSET_DATETIME(type, member) INPUT_OFFSET(type, member, struct datetime)
 #define INPUT_OFFSET_UUID(type, member)	    INPUT_OFFSET(type, member, struct uuid)
 #define INPUT_OFFSET_LIST(type, member)	    INPUT_OFFSET(type, member, struct list)
+#define INPUT_OFFSET_FILE(type, member)	    INPUT_OFFSET(type, member, struct upload)
 #define INPUT_OFFSET_OBJECT(type, member)   offsetof(type, member)
 #define INPUT_FIELD(place_, kind_, type, member_, ...)                                             \
 	{                                                                                          \

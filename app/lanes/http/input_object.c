@@ -1,4 +1,6 @@
 /*
+ * The members of an object.
+ *
  * Where pydantic 1 wants an object it takes what dict() makes one of: also an array of pairs, of
  * which each may be an array, a string of two characters, or an object, of which the names count.
  */
@@ -128,4 +130,36 @@ const struct value *value_as_object(struct reading *r, const struct value *value
 		return &empty;
 	problem_add(&r->problems, at, "value is not a valid dict", "type_error.dict");
 	return NULL;
+}
+
+const struct value *value_member(const struct value *object, const char *name)
+{
+	const struct value *found = NULL;
+	struct slice wanted = slice_of(name);
+
+	for (const struct value *member = object + 1; member < after(object);
+	     member = after(member))
+		if (slice_equal(member->key, wanted))
+			found = member;
+	return found;
+}
+
+const struct value *value_members(struct reading *r, const struct value *object, const char *name)
+{
+	struct value *array = request_alloc(r->req, object->run * sizeof(*array));
+	struct value *next = array;
+	struct slice wanted = slice_of(name);
+
+	r->no_memory |= !array;
+	if (!array)
+		return NULL;
+	next++;
+	for (const struct value *member = object + 1; member < after(object);
+	     member = after(member))
+		if (slice_equal(member->key, wanted)) {
+			memcpy(next, member, member->run * sizeof(*next));
+			next += next->run;
+		}
+	*array = (struct value){.type = VALUE_ARRAY, .run = (uint32_t)(next - array)};
+	return array;
 }

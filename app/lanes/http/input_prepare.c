@@ -81,6 +81,8 @@ static const char *check_order(const struct field *field, const struct field *be
 		return "a name has at most 32 characters";
 	if (field->kind == FIELD_OBJECT && field->place != IN_BODY)
 		return "an object comes from a body";
+	if (field->kind == FIELD_FILE && field->place != IN_FORM)
+		return "a file comes from a form";
 	if (field->kind == FIELD_LIST && field->place != IN_BODY && field->place != IN_QUERY &&
 	    field->place != IN_FORM)
 		return "a list comes from a query, a body or a form";

@@ -236,7 +236,7 @@ static void take_datetime(struct reading *r, const struct value *value, const st
 	double number;
 	int err;
 
-	if (value->type == VALUE_ARRAY || value->type == VALUE_OBJECT) {
+	if (value->type >= VALUE_ARRAY) {
 		problem_add(&r->problems, at,
 			    "invalid type; expected datetime, string, bytes, int or float",
 			    "type_error");
@@ -252,6 +252,20 @@ static void take_datetime(struct reading *r, const struct value *value, const st
 		problem_add(&r->problems, at, "invalid datetime format", "value_error.datetime");
 	else
 		memcpy(to, &v, sizeof(v));
+}
+
+static void take_file(struct reading *r, const struct value *value, const struct location *at,
+		      char *to)
+{
+	struct upload v;
+
+	if (value->type != VALUE_FILE) {
+		problem_add(&r->problems, at, "Expected UploadFile, received: <class 'str'>",
+			    "value_error");
+		return;
+	}
+	v = (struct upload){.name = value[1].text, .type = value[2].text, .content = value->text};
+	memcpy(to, &v, sizeof(v));
 }
 
 static void take_uuid(struct reading *r, const struct value *value, const struct location *at,
@@ -311,19 +325,6 @@ static void take_list(struct reading *r, const struct field *field, const struct
 	memcpy(to, &list, sizeof(list));
 }
 
-/* The last one counts. */
-static const struct value *find_member(const struct value *object, const char *key)
-{
-	const struct value *found = NULL;
-	struct slice wanted = slice_of(key);
-
-	for (const struct value *member = object + 1; member < object + object->run;
-	     member += member->run)
-		if (slice_equal(member->key, wanted))
-			found = member;
-	return found;
-}
-
 void value_take_object(struct reading *r, const struct field *fields, size_t count,
 		       const struct value *value, const struct location *at, char *to)
 {
@@ -331,7 +332,7 @@ void value_take_object(struct reading *r, const struct field *fields, size_t cou
 	for (const struct field *field = fields; value && field < fields + count; field++) {
 		const char *name = field->name ? field->name : field->member;
 		struct location member_at = {.in = at, .name = name};
-		const struct value *member = find_member(value, name);
+		const struct value *member = value_member(value, name);
 
 		if (member)
 			value_take(r, field, member, &member_at, to + field->offset);
@@ -372,6 +373,9 @@ void value_take(struct reading *r, const struct field *field, const struct value
 		break;
 	case FIELD_UUID:
 		take_uuid(r, value, at, to);
+		break;
+	case FIELD_FILE:
+		take_file(r, value, at, to);
 		break;
 	case FIELD_LIST:
 		take_list(r, field, value, at, to);

@@ -20,6 +20,8 @@ enum value_type {
 	VALUE_STRING,
 	VALUE_ARRAY,
 	VALUE_OBJECT,
+	VALUE_FILE, /* text is what it holds; in it are two strings: its name, and its type, if any
+		     */
 };
 
 struct value {
@@ -28,6 +30,9 @@ struct value {
 	struct slice text; /* INTEGER, FLOAT: as written; STRING: decoded, UTF-8 */
 	struct slice key;  /* of an object's member */
 };
+
+/* The body of a 400. */
+#define INPUT_NOT_READ "{\"detail\":\"There was an error parsing the body\"}"
 
 /* One request's input, while it is read. */
 struct reading {
@@ -44,6 +49,11 @@ void value_take(struct reading *r, const struct field *field, const struct value
 /* There is no value for the field. */
 void value_missing(struct reading *r, const struct field *field, const struct location *at,
 		   char *to);
+
+/* An object's member of that name, of several the last one, or NULL; and all of them as an array,
+ * or NULL if memory is out. */
+const struct value *value_member(const struct value *object, const char *name);
+const struct value *value_members(struct reading *r, const struct value *object, const char *name);
 
 /* The value as an object, or NULL after a problem. */
 const struct value *value_as_object(struct reading *r, const struct value *value,
