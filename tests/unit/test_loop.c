@@ -1055,8 +1055,10 @@ static void ask_while_full(struct request *req)
 static void abort_it(struct request *req)
 {
 	ASYNC_BEGIN(req);
+	while (board_get(&board.own->requests) < 2)
+		AWAIT(req, sleep_for(req, 0.001));
 	client_send(0, "abort 1");
-	while (board_get(&board.own->in_flight) > 1)
+	while (!heard_end_of_1())
 		AWAIT(req, sleep_for(req, 0.001));
 	kill(getpid(), SIGTERM);
 	hello(req);
