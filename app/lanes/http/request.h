@@ -82,8 +82,9 @@ struct request {
 	const struct route *route; /* NULL until routed, and if nothing matched */
 	uint64_t serial;	   /* of this worker: what logs call the request */
 	uint32_t refs;
-	struct budget *budget; /* of the memory it takes besides; NULL: none */
 	uint16_t route_number; /* of the route in its table, from 1; 0: none */
+	bool answered;	       /* the answer has been sent, and this is later */
+	struct budget *budget; /* of the memory it takes besides; NULL: none */
 
 	/* What was asked. Borrowed from the params. */
 	struct slice method;
@@ -101,7 +102,6 @@ struct request {
 	struct call *call;	  /* what the handler waits for; NULL: it runs itself */
 	struct call *spare_calls; /* that are over, for the next ones */
 	struct later *later;	  /* for when the answer has been sent */
-	bool answered;		  /* it has been, and this is later */
 	struct deferred *deferred;
 	void *large_frame;
 	struct arena_chunk *chunks; /* allocations that did not fit the block */
