@@ -251,7 +251,8 @@ int thread_pool_submit(struct thread_pool *pool, struct job *job)
 	int err = 0;
 
 	job->queued = uv_hrtime();
-	job->taken = job->running = job->abandoned = false;
+	job->taken = job->running = false;
+	job->abandoned = false;
 	pthread_mutex_lock(&pool->lock);
 	start_thread_if_needed(pool);
 	if (pool->threads == 0 || pool->queued >= pool->options.queue + free_threads(pool)) {

@@ -405,36 +405,43 @@ static char *put_slice(char *at, struct slice bytes)
 	return at + bytes.len;
 }
 
+/* Two digits for each step. */
 static char *put_u64(char *at, uint64_t value)
 {
-	char digits[U64_DIGITS];
-	size_t first = sizeof(digits);
+	static const char pairs[] = "00010203040506070809101112131415161718192021222324"
+				    "25262728293031323334353637383940414243444546474849"
+				    "50515253545556575859606162636465666768697071727374"
+				    "75767778798081828384858687888990919293949596979899";
+	size_t len = 1;
+	char *end;
 
-	if (value < 10) {
-		*at = (char)('0' + value);
-		return at + 1;
+	for (uint64_t limit = 10; len < U64_DIGITS && value >= limit; limit *= 10)
+		len++;
+	end = at + len;
+	for (char *last = end; last > at + 1; value /= 100) {
+		*--last = pairs[value % 100 * 2 + 1];
+		*--last = pairs[value % 100 * 2];
 	}
-	do {
-		digits[--first] = (char)('0' + value % 10);
-		value /= 10;
-	} while (value);
-	memcpy(at, digits + first, sizeof(digits) - first);
-	return at + sizeof(digits) - first;
+	if (len % 2)
+		*at = (char)('0' + value);
+	return end;
 }
 
 /* Milliseconds with three decimals. Most of a request's times are none. */
 static char *put_ms(char *at, uint64_t ns)
 {
 	uint64_t us;
+	unsigned rest;
 
 	if (ns < 500)
 		return put(at, "0.000");
 	us = (ns + 500) / 1000;
+	rest = us % 1000;
 	at = put_u64(at, us / 1000);
 	*at++ = '.';
-	*at++ = (char)('0' + us / 100 % 10);
-	*at++ = (char)('0' + us / 10 % 10);
-	*at++ = (char)('0' + us % 10);
+	*at++ = (char)('0' + rest / 100);
+	*at++ = (char)('0' + rest / 10 % 10);
+	*at++ = (char)('0' + rest % 10);
 	return at;
 }
 
