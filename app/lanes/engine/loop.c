@@ -219,11 +219,15 @@ int loop_run(const struct options *options, struct listener *listener, const cha
 	     void (*opened)(struct sched *sched))
 {
 	struct engine *engine = calloc(1, sizeof(*engine));
-	int err = engine ? uv_loop_init(&engine->loop) : UV_ENOMEM;
+	int err = engine ? router_open(&engine->router, routes) : UV_ENOMEM;
 	int status;
 
+	if (!err)
+		err = uv_loop_init(&engine->loop);
 	if (!engine || err) {
 		log_event(LOG_LEVEL_ERROR, "start-failed", "error", uv_strerror(err), NULL);
+		if (engine)
+			router_close(&engine->router);
 		free(engine);
 		return 1;
 	}
@@ -233,9 +237,7 @@ int loop_run(const struct options *options, struct listener *listener, const cha
 	engine->scoreboard = board;
 	engine->board = board->own;
 	engine->budget = (struct budget){.name = "worker", .limit = (size_t)options->memory_limit};
-	err = router_open(&engine->router, routes);
-	if (!err)
-		err = open_engine(engine);
+	err = open_engine(engine);
 	if (err) {
 		log_event(LOG_LEVEL_ERROR, "start-failed", "error", uv_strerror(err), NULL);
 		engine->status = 1; /* not stop(): the loop has to run once more, to close */
