@@ -33,11 +33,10 @@ struct stream {
 /* One block of memory: the protocol's part of the request and the handler's. */
 struct exchange {
 	struct fcgi_request fcgi;
-	struct conn *conn;	     /* has a reference */
-	bool wanted;		     /* its client has not gone */
-	struct exchange *next;	     /* among those that have arrived, or the spares */
-	struct exchange *later_next; /* among those that work after their answer */
-	struct exchange *later_prev;
+	struct conn *conn; /* has a reference */
+	struct exchange
+		*next; /* of those that have arrived, or work after their answer, or spares */
+	struct exchange *prev; /* of those that work after their answer */
 	struct stream *stream; /* from the moment its head is sent, in the arena; or NULL. The
 				* loop's, unlike what the request's reply says */
 	struct request req;
@@ -314,19 +313,19 @@ static void exchange_stays(struct request *req, bool stays)
 	struct engine *engine = exchange->conn->engine;
 
 	if (stays) {
-		exchange->later_next = engine->later;
-		exchange->later_prev = NULL;
+		exchange->next = engine->later;
+		exchange->prev = NULL;
 		if (engine->later)
-			engine->later->later_prev = exchange;
+			engine->later->prev = exchange;
 		engine->later = exchange;
 		return;
 	}
-	if (exchange->later_prev)
-		exchange->later_prev->later_next = exchange->later_next;
+	if (exchange->prev)
+		exchange->prev->next = exchange->next;
 	else
-		engine->later = exchange->later_next;
-	if (exchange->later_next)
-		exchange->later_next->later_prev = exchange->later_prev;
+		engine->later = exchange->next;
+	if (exchange->next)
+		exchange->next->prev = exchange->prev;
 }
 
 void exchange_cancel_later(struct engine *engine)
@@ -375,7 +374,6 @@ static struct fcgi_request *on_begin(void *owner)
 			 sizeof(exchange->req.arena));
 	exchange->fcgi.params.budget = exchange->req.budget = &conn->budget;
 	exchange->conn = conn;
-	exchange->wanted = true;
 	exchange->stream = NULL;
 	conn_ref(conn);
 	exchange->req.serial = ++engine->serial;
@@ -474,7 +472,7 @@ uint64_t exchange_start(struct engine *engine, uint64_t now)
 	struct exchange *exchange = engine->arrived;
 
 	engine->arrived = exchange->next;
-	if (exchange->wanted)
+	if (!exchange->req.co.cancelled) /* its client has not gone */
 		now = start(exchange, now);
 	request_unref(&exchange->req);
 	return now;
@@ -564,7 +562,6 @@ static void on_gone(void *owner, struct fcgi_request *fcgi)
 
 	if (exchange->stream)
 		stream_end(exchange);
-	exchange->wanted = false;
 	count_in_flight(conn->engine, -1);
 	if (!over) {
 		uint64_t now = uv_hrtime();

@@ -96,8 +96,10 @@ struct request {
 	const struct route *route;   /* … of these */
 	uint64_t serial;	     /* of this worker: what logs call the request */
 	uint32_t refs;
-	struct budget *budget; /* of the memory it takes besides; NULL: none */
 	uint16_t route_number; /* of the route in its table, from 1; 0: none */
+	bool answered;	       /* the answer has been sent, and this is later */
+	uint8_t stage;	       /* which of the functions of its route it has come to */
+	struct budget *budget; /* of the memory it takes besides; NULL: none */
 
 	/* What was asked. Borrowed from the params. */
 	struct slice method;
@@ -116,8 +118,6 @@ struct request {
 
 	struct call *call;	    /* what the handler waits for; NULL: it runs itself */
 	struct rare *rare;	    /* what few requests have; NULL: nothing of it yet */
-	bool answered;		    /* the answer has been sent, and this is later */
-	uint8_t stage;		    /* which of the functions of its route it has come to */
 	struct arena_chunk *chunks; /* allocations that did not fit the block */
 	size_t arena_used;
 	_Alignas(max_align_t) unsigned char frame[REQUEST_FRAME_SIZE];
