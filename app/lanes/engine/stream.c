@@ -72,7 +72,7 @@ void stream_end(struct exchange *exchange)
 	exchange->conn->engine->stream_count--;
 }
 
-bool stream_begin(struct request *req)
+bool stream_open(struct request *req)
 {
 	struct exchange *exchange = container_of(req, struct exchange, req);
 	struct conn *conn = exchange->conn;

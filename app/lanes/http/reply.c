@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "http/http_status.h"
 
 static const char TYPE_JSON[] = "application/json";
 
@@ -18,97 +19,11 @@ enum {
 	HEAD_FIXED_MAX = 310 + 40 + 9 * (U64_DIGITS + 4),
 };
 
-#define LINE(code, reason) "Status: " #code " " reason
-#define STATUS(code, reason)                                                                       \
-	{                                                                                          \
-		code, sizeof(LINE(code, reason)) - 1, LINE(code, reason),                          \
-			"{\"detail\":\"" reason "\"}"                                              \
-	}
-
-/* The usual ones come first. Python's words, as FastAPI has them. */
-static const struct status {
-	short code;
-	short line_len;
-	const char *line;  /* of the head */
-	const char *error; /* the body of reply_error() */
-} statuses[] = {
-	STATUS(200, "OK"),
-	STATUS(400, "Bad Request"),
-	STATUS(404, "Not Found"),
-	STATUS(405, "Method Not Allowed"),
-	STATUS(422, "Unprocessable Entity"),
-	STATUS(503, "Service Unavailable"),
-	STATUS(307, "Temporary Redirect"),
-	STATUS(100, "Continue"),
-	STATUS(101, "Switching Protocols"),
-	STATUS(102, "Processing"),
-	STATUS(103, "Early Hints"),
-	STATUS(201, "Created"),
-	STATUS(202, "Accepted"),
-	STATUS(203, "Non-Authoritative Information"),
-	STATUS(204, "No Content"),
-	STATUS(205, "Reset Content"),
-	STATUS(206, "Partial Content"),
-	STATUS(207, "Multi-Status"),
-	STATUS(208, "Already Reported"),
-	STATUS(226, "IM Used"),
-	STATUS(300, "Multiple Choices"),
-	STATUS(301, "Moved Permanently"),
-	STATUS(302, "Found"),
-	STATUS(303, "See Other"),
-	STATUS(304, "Not Modified"),
-	STATUS(305, "Use Proxy"),
-	STATUS(308, "Permanent Redirect"),
-	STATUS(401, "Unauthorized"),
-	STATUS(402, "Payment Required"),
-	STATUS(403, "Forbidden"),
-	STATUS(406, "Not Acceptable"),
-	STATUS(407, "Proxy Authentication Required"),
-	STATUS(408, "Request Timeout"),
-	STATUS(409, "Conflict"),
-	STATUS(410, "Gone"),
-	STATUS(411, "Length Required"),
-	STATUS(412, "Precondition Failed"),
-	STATUS(413, "Request Entity Too Large"),
-	STATUS(414, "Request-URI Too Long"),
-	STATUS(415, "Unsupported Media Type"),
-	STATUS(416, "Requested Range Not Satisfiable"),
-	STATUS(417, "Expectation Failed"),
-	STATUS(418, "I'm a Teapot"),
-	STATUS(421, "Misdirected Request"),
-	STATUS(423, "Locked"),
-	STATUS(424, "Failed Dependency"),
-	STATUS(425, "Too Early"),
-	STATUS(426, "Upgrade Required"),
-	STATUS(428, "Precondition Required"),
-	STATUS(429, "Too Many Requests"),
-	STATUS(431, "Request Header Fields Too Large"),
-	STATUS(451, "Unavailable For Legal Reasons"),
-	STATUS(500, "Internal Server Error"),
-	STATUS(501, "Not Implemented"),
-	STATUS(502, "Bad Gateway"),
-	STATUS(504, "Gateway Timeout"),
-	STATUS(505, "HTTP Version Not Supported"),
-	STATUS(506, "Variant Also Negotiates"),
-	STATUS(507, "Insufficient Storage"),
-	STATUS(508, "Loop Detected"),
-	STATUS(510, "Not Extended"),
-	STATUS(511, "Network Authentication Required"),
-};
-
-static const struct status *find_status(int code)
-{
-	for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++)
-		if (statuses[i].code == code)
-			return &statuses[i];
-	return NULL;
-}
-
 const char *reply_reason(int status)
 {
-	const struct status *known = find_status(status);
+	const struct http_status *known = http_status(status);
 
-	return known ? known->line + sizeof(LINE(200, "")) - 1 : "Unknown";
+	return known ? known->reason : "Unknown";
 }
 
 /* Whether an answer with this status has no body (RFC 9110 15.3.5, 15.4.5). */
@@ -224,7 +139,7 @@ bool stream_wanted(const struct request *req)
 /* Not through json-c: these must work when memory is out. */
 void reply_error(struct request *req, int status)
 {
-	const struct status *known = find_status(status);
+	const struct http_status *known = http_status(status);
 
 	if (new_reply(req, status, TYPE_JSON,
 		      slice_of(known ? known->error : "{\"detail\":\"Unknown\"}")))
@@ -467,7 +382,7 @@ static char *put_times(char *at, const struct request *req)
 
 static char *put_status(char *at, int status)
 {
-	const struct status *known = find_status(status);
+	const struct http_status *known = http_status(status);
 
 	if (known)
 		return put_slice(at, (struct slice){known->line, (size_t)known->line_len});
