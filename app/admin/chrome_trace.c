@@ -40,6 +40,7 @@ struct place {
 struct trace {
 	struct buffer out; /* the piece that is being made */
 	bool begun;	   /* with an event */
+	bool done;	   /* … and the last one */
 	uint64_t since;
 	uint64_t flows;
 
@@ -210,22 +211,29 @@ static bool append_spans(struct trace *trace)
 	return count != 0;
 }
 
-/* Makes the next piece and sends it; false if it was the last, or nobody wants more. */
-static bool send_piece(struct request *req, struct trace *trace)
+/* Makes the next piece; false if there is none. */
+static bool make_piece(struct trace *trace)
 {
 	struct buffer *out = &trace->out;
-	bool more = true;
+	bool more = !trace->done;
 
 	if (!trace->slot)
 		buffer_append_text(out, "{\"displayTimeUnit\":\"ms\",\"traceEvents\":[");
 	for (int i = 0; i < STEPS && more && out->len < PIECE && !out->failed; i++)
 		more = append_spans(trace) || next_worker(trace);
-	if (!more)
+	if (!more && !trace->done)
 		buffer_append_text(out, "\n]}\n");
-	if (out->failed || (out->len && !stream_write(req, buffer_slice(out))))
-		more = false;
+	trace->done = !more;
+	if (!out->failed)
+		return more || out->len;
 	buffer_free(out);
-	return more;
+	return false;
+}
+
+static void send_piece(struct request *req, struct trace *trace)
+{
+	stream_write(req, buffer_slice(&trace->out));
+	buffer_free(&trace->out);
 }
 
 static struct trace *begin_trace(struct request *req)
@@ -250,9 +258,9 @@ void chrome_trace(struct request *req)
 
 	ASYNC_BEGIN(req);
 	*trace = begin_trace(req);
-	if (!*trace || !reply_stream(req, "application/json"))
+	if (!*trace || !reply_stream(req, 200, "application/json"))
 		return;
-	while (send_piece(req, *trace))
-		AWAIT(req, stream_drained(req));
+	while (stream_wanted(req) && make_piece(*trace))
+		AWAIT(req, send_piece(req, *trace));
 	ASYNC_END(req);
 }

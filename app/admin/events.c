@@ -18,32 +18,29 @@ static struct slice first_message(struct reader *reader)
 	return feed_first();
 }
 
-static bool send_news(struct request *req, struct reader *reader)
+/* Whether there is a message for it, and room: the next one, or the oldest that is still there. */
+static bool has_news(struct request *req, struct reader *reader)
 {
-	bool wanted = true;
-
 	feed_turn();
-	if (!stream_is_read(req))
-		return true;
+	if (!stream_room(req))
+		return false;
 	if (feed_count() - reader->next > FEED_KEPT)
 		reader->next = feed_count() - FEED_KEPT;
-	while (wanted && reader->next < feed_count())
-		wanted = stream_write(req, feed_message(reader->next++));
-	return wanted;
+	return reader->next < feed_count();
 }
 
 void events(struct request *req)
 {
-	struct reader *reader = request_frame(req, sizeof(*reader));
-	bool wanted;
+	struct reader *reader = FRAME(req, struct reader);
 
 	ASYNC_BEGIN(req);
-	if (!reply_stream(req, "text/event-stream"))
+	if (!reply_stream(req, 200, "text/event-stream"))
 		return;
-	wanted = stream_write(req, first_message(reader));
-	while (wanted) {
+	AWAIT(req, stream_write(req, first_message(reader)));
+	while (stream_wanted(req)) {
+		while (has_news(req, reader))
+			AWAIT(req, stream_write(req, feed_message(reader->next++)));
 		AWAIT(req, sleep_for(req, feed_until_due()));
-		wanted = send_news(req, reader);
 	}
 	ASYNC_END(req);
 }

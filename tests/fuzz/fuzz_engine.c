@@ -43,13 +43,12 @@ static void stream_bytes(struct request *req)
 
 	ASYNC_BEGIN(req);
 	*left = 50;
-	if (!reply_stream(req, "text/plain"))
+	if (!reply_stream(req, 200, "text/plain"))
 		return;
-	while (stream_write(req, (struct slice){bytes, 3000}) && --*left) {
+	while (stream_wanted(req) && --*left) {
+		AWAIT(req, stream_write(req, (struct slice){bytes, *left * 200}));
 		if (*left % 4)
 			AWAIT(req, sleep_for(req, *left % 2 ? 0 : 0.01));
-		else
-			AWAIT(req, stream_drained(req));
 	}
 	ASYNC_END(req);
 }

@@ -176,7 +176,7 @@ static uint64_t busy(const struct board_threads *pool)
 /* A pool whose job still runs is left to the end of the process; so is what its jobs hold. */
 static void note_pools(void)
 {
-	struct pool *const pools[] = {sim.sched->blocking, sim.sched->cpu};
+	struct thread_pool *const pools[] = {sim.sched->blocking, sim.sched->cpu};
 
 	for (int p = 0; p < BOARD_POOLS; p++) {
 		if (!busy(&sim.board->pools[p]))

@@ -132,6 +132,22 @@ static void same_answers(void)
 	worker_stop(&worker);
 }
 
+/* As it blocks anyway, it streams. */
+static void streams(void)
+{
+	struct buffer got;
+
+	CU_ASSERT_FATAL(start(&worker, "prefork", "--routes", "admin"));
+	got = ask(&worker, GET "/trace");
+	CU_ASSERT_FATAL(got.data != NULL);
+	CU_ASSERT_PTR_NOT_NULL(strstr(got.data, "Status: 200 OK\r\n"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(got.data, "\r\nX-Accel-Buffering: no\r\n"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(got.data, "\r\n\r\n{\"displayTimeUnit\":"));
+	CU_ASSERT(got.len > 4 && !strcmp(got.data + strlen(got.data) - 4, "\n]}\n"));
+	buffer_free(&got);
+	worker_stop(&worker);
+}
+
 static void expect(const struct worker *w, const char *script, const char *status)
 {
 	struct buffer got = ask(w, script);
@@ -575,6 +591,7 @@ static void drain_timeout(void)
 }
 
 static const struct test tests[] = {
+	{"it streams", streams},
 	{"answers, errors, HEAD and POST are byte for byte the loop engine's", same_answers},
 	{"params beyond the limit are a 431, as in the loop engine", params_limit},
 	{"a NUL byte in a param's name is a 400, and no harm anywhere else", nul_bytes},

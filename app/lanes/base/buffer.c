@@ -73,6 +73,20 @@ void buffer_append_u64(struct buffer *b, uint64_t value)
 	buffer_append(b, digits + at, sizeof(digits) - at);
 }
 
+/* What was read must not pile up in front of what was not. */
+void buffer_has_read(struct buffer *b, size_t *read, size_t n)
+{
+	*read += n;
+	if (*read == b->len) {
+		buffer_free(b);
+		*read = 0;
+	} else if (*read > b->len / 2) {
+		b->len -= *read;
+		memmove(b->data, b->data + *read, b->len);
+		*read = 0;
+	}
+}
+
 void buffer_free(struct buffer *b)
 {
 	free(b->data);

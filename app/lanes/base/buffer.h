@@ -28,6 +28,9 @@ void buffer_append_text(struct buffer *b, const char *text);
 void buffer_format(struct buffer *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void buffer_append_u64(struct buffer *b, uint64_t value);
 
+/* Whoever reads from the front has read n bytes more, *read in all; those do not stay for ever. */
+void buffer_has_read(struct buffer *b, size_t *read, size_t n);
+
 /* Frees the memory and makes the buffer an empty one again; safe to call twice. */
 void buffer_free(struct buffer *b);
 

@@ -161,11 +161,6 @@ size_t conn_waiting(const struct conn *conn)
 	return conn->fcgi.out.len - conn->sent;
 }
 
-uint64_t conn_position(const struct conn *conn)
-{
-	return conn->taken + conn_waiting(conn);
-}
-
 /* A request may be waiting in the socket, sent before the web server could see that we go. */
 bool conn_has_input(const struct conn *conn)
 {
@@ -183,25 +178,6 @@ static void conn_linger(struct conn *conn)
 		conn_close(conn);
 }
 
-/* What was sent must not pile up in front of what was not. */
-static void conn_sent(struct conn *conn, size_t n)
-{
-	struct buffer *out = &conn->fcgi.out;
-
-	conn->sent += n;
-	conn->taken += n;
-	if (conn->sent == out->len) {
-		buffer_free(out);
-		conn->sent = 0;
-	} else if (conn->sent > out->len / 2) {
-		out->len -= conn->sent;
-		memmove(out->data, out->data + conn->sent, out->len);
-		conn->sent = 0;
-	}
-	if (conn->streams)
-		exchange_taken(conn);
-}
-
 /* What waits is the connection's to answer for. */
 __attribute__((noinline)) static void conn_charge(struct conn *conn)
 {
@@ -212,12 +188,14 @@ __attribute__((noinline)) static void conn_charge(struct conn *conn)
 	conn->charged = held;
 }
 
-/* Sends what the kernel takes now. False if the peer is gone. */
+/* Sends what the kernel takes now. False if the peer is gone, or what it would get not whole. */
 static bool conn_write(struct conn *conn)
 {
 	size_t waiting = conn_waiting(conn);
 	ssize_t n;
 
+	if (conn->fcgi.out.failed)
+		return false;
 	if (!waiting)
 		return true;
 	n = send(conn->fd, conn->fcgi.out.data + conn->sent, waiting, MSG_NOSIGNAL);
@@ -226,10 +204,23 @@ static bool conn_write(struct conn *conn)
 	if (n > 0 || !(conn->watched & UV_WRITABLE))
 		conn->unread_since = uv_now(&conn->engine->loop);
 	if (n > 0)
-		conn_sent(conn, (size_t)n);
+		buffer_has_read(&conn->fcgi.out, &conn->sent, (size_t)n);
 	if (conn->charged || conn_waiting(conn))
 		conn_charge(conn);
 	return true;
+}
+
+/* The same, with what streams have. */
+static bool conn_write_all(struct conn *conn)
+{
+	bool written;
+
+	do {
+		if (conn->streams)
+			exchange_pour(conn);
+		written = conn_write(conn);
+	} while (written && conn->streams && !conn_waiting(conn));
+	return written;
 }
 
 /* The peer has taken all there was for it. */
@@ -245,7 +236,7 @@ static void conn_taken(struct conn *conn)
 
 static void conn_flush(struct conn *conn)
 {
-	if (conn->fcgi.out.failed || !conn_write(conn) || conn_watch(conn))
+	if (!conn_write_all(conn) || conn_watch(conn))
 		conn_close(conn);
 	else if (!conn_waiting(conn) && !conn->lingering)
 		conn_taken(conn);

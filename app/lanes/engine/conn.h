@@ -22,12 +22,12 @@ struct conn {
 	struct conn *prev;
 	struct conn *next_dirty;
 	struct fcgi_responder fcgi;
-	struct exchange *streams; /* replies without an end; exchange.c's */
-	size_t sent;		  /* bytes of fcgi.out that the kernel has taken */
-	uint64_t taken;		  /* bytes that it has taken, ever */
-	struct budget budget;	  /* part of the engine's */
-	size_t charged;		  /* … for fcgi.out, when it last was not taken whole */
-	uint64_t quiet_since;	  /* uv_now() when the peer began to owe us input, or fell idle */
+	struct exchange *streams; /* replies without an end that have more; exchange.c's */
+	struct exchange *streams_last;
+	size_t sent;	       /* bytes of fcgi.out that the kernel has taken */
+	struct budget budget;  /* part of the engine's */
+	size_t charged;	       /* … for fcgi.out, when it last was not taken whole */
+	uint64_t quiet_since;  /* uv_now() when the peer began to owe us input, or fell idle */
 	uint64_t unread_since; /* uv_now() when it last read something, while more waits for it */
 	uint8_t watched;       /* what we poll for: UV_READABLE, UV_WRITABLE, UV_DISCONNECT */
 	bool spoken;	       /* has sent a whole request before */
@@ -55,9 +55,6 @@ bool conn_is_idle(const struct conn *conn);
 
 /* Bytes that the peer has not taken yet. */
 size_t conn_waiting(const struct conn *conn);
-
-/* Where the last byte for the peer is, counted from the connection's first. */
-uint64_t conn_position(const struct conn *conn);
 
 /* Something has arrived that was not read yet. */
 bool conn_has_input(const struct conn *conn);

@@ -1,5 +1,6 @@
 #include "engine/exchange.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,27 +13,32 @@
  * block of this size. */
 enum { SPARES_MAX = 256, ROOM_TO_REFUSE = 8 };
 
-/* A reply without an end. On its connection its bytes stand in line with those of others. */
+/* Bytes: streams add to what waits on a connection until it is so much, and each so many in turn.
+ */
+enum { POUR_UP_TO = 65536, POUR_AT_ONCE = 16384 };
+
+/* A reply without an end. FastCGI has no flow control, and on its connection are others: what its
+ * client does not read waits here, where it is in nobody's way, and can be dropped. */
 struct stream {
-	struct exchange *next; /* of the connection's streams */
+	struct exchange *next; /* of the connection's streams that have something waiting */
 	struct exchange *prev;
-	uint64_t end;	  /* where on the connection its last byte is (conn_position) */
-	size_t unread;	  /* bytes sent since the peer last had all of them */
-	uint64_t since;	  /* uv_now() when the first of these was */
-	bool open;	  /* its head was sent; the loop's, unlike what the request's reply says */
-	bool given_up;	  /* it has outgrown its limit */
-	struct task task; /* the handler, waiting for the peer to have all of them */
+	struct buffer bytes; /* to go onto the connection … */
+	size_t poured;	     /* … of which these have */
+	size_t charged;	     /* to the connection's budget */
+	uint64_t since;	     /* uv_now() when it last came to have no more than its limit */
+	bool over;	     /* its handler has returned; it ends when nothing waits any more */
+	struct task task;    /* the handler, while there is more than the limit */
 };
 
 /* One block of memory: the protocol's part of the request and the handler's. */
 struct exchange {
 	struct fcgi_request fcgi;
-	struct conn *conn;	     /* has a reference */
-	bool wanted;		     /* its client has not gone */
-	struct exchange *next;	     /* among those that have arrived, or the spares */
-	struct exchange *later_next; /* among those that work after their answer */
-	struct exchange *later_prev;
-	struct stream stream; /* from the moment its head is sent */
+	struct conn *conn; /* has a reference */
+	struct exchange
+		*next; /* of those that have arrived, or work after their answer, or spares */
+	struct exchange *prev; /* of those that work after their answer */
+	struct stream *stream; /* from the moment its head is sent, in the arena; or NULL. The
+				* loop's, unlike what the request's reply says */
 	struct request req;
 };
 
@@ -101,108 +107,9 @@ static void send_bytes(struct exchange *exchange, const struct request *req, str
 	fcgi_responder_stdout_end(fcgi, &exchange->fcgi, record);
 }
 
-/* ---- streams ---- */
-
-static void stream_begin(struct exchange *exchange)
-{
-	struct conn *conn = exchange->conn;
-	struct stream *stream = &exchange->stream;
-
-	*stream = (struct stream){.next = conn->streams, .open = true};
-	if (stream->next)
-		stream->next->stream.prev = exchange;
-	conn->streams = exchange;
-	conn->engine->stream_count++;
-}
-
-static void stream_end(struct exchange *exchange)
-{
-	struct conn *conn = exchange->conn;
-	struct stream *stream = &exchange->stream;
-
-	if (stream->prev)
-		stream->prev->stream.next = stream->next;
-	else
-		conn->streams = stream->next;
-	if (stream->next)
-		stream->next->stream.prev = stream->prev;
-	conn->engine->stream_count--;
-}
-
-static bool stream_is_taken(const struct exchange *exchange)
-{
-	return exchange->conn->taken >= exchange->stream.end;
-}
-
-/* What a client does not read would wait for it until memory is out: a handler that does not look
- * (stream_is_read, stream_drained) may be ahead of it by the limit and one write more. */
-static bool stream_has_room(struct exchange *exchange)
-{
-	const struct engine *engine = exchange->conn->engine;
-	struct stream *stream = &exchange->stream;
-
-	if (stream_is_taken(exchange)) {
-		stream->unread = 0;
-		stream->since = uv_now(&engine->loop);
-	}
-	if (stream->unread > (size_t)engine->options->stream_limit)
-		stream->given_up = true;
-	return !stream->given_up;
-}
-
-static bool exchange_stream(struct request *req, struct slice bytes)
-{
-	struct exchange *exchange = container_of(req, struct exchange, req);
-	struct conn *conn = exchange->conn;
-	const struct engine *engine = conn->engine;
-
-	if (!exchange->stream.open) {
-		if (engine->stream_count >= (size_t)engine->options->max_streams ||
-		    budget_is_spent(&conn->budget)) {
-			reply_error(req, 503);
-			return false;
-		}
-		stream_begin(exchange);
-	}
-	if (!stream_has_room(exchange))
-		return false;
-	send_bytes(exchange, req, bytes);
-	req->reply.begun = true;
-	exchange->stream.unread += bytes.len;
-	exchange->stream.end = conn_position(conn);
-	conn_mark_dirty(conn);
-	return !engine->draining;
-}
-
-static bool exchange_stream_is_read(const struct request *req)
-{
-	const struct exchange *exchange = container_of(req, struct exchange, req);
-
-	return stream_is_taken(exchange) && !budget_is_spent(&exchange->conn->budget);
-}
-
-static void cancel_wait(struct task *task)
-{
-	(void)task;
-}
-
-static void exchange_stream_drained(struct request *req)
-{
-	struct exchange *exchange = container_of(req, struct exchange, req);
-
-	if (!stream_is_taken(exchange))
-		task_begin(&req->co, &exchange->stream.task, cancel_wait, NULL);
-	coroutine_gather(&req->co);
-}
-
-void exchange_taken(struct conn *conn)
-{
-	for (struct exchange *exchange = conn->streams; exchange; exchange = exchange->stream.next)
-		if (exchange->stream.task.co && stream_is_taken(exchange))
-			task_end(&exchange->stream.task, 0);
-}
-
 /* ---- the answer ---- */
+
+static void stream_end(struct exchange *exchange);
 
 static void send_reply(struct exchange *exchange, const struct request *req)
 {
@@ -211,17 +118,190 @@ static void send_reply(struct exchange *exchange, const struct request *req)
 
 	send_bytes(exchange, req, reply_body(req));
 	fcgi_responder_end(&conn->fcgi, &exchange->fcgi, 0);
-	if (exchange->stream.open)
+	if (exchange->stream)
 		stream_end(exchange);
 	count_in_flight(engine, -1);
 	conn->quiet_since = uv_now(&engine->loop);
 	conn_mark_dirty(conn);
 }
 
+/* ---- streams ---- */
+
+static size_t stream_waiting(const struct stream *stream)
+{
+	return stream->bytes.len - stream->poured;
+}
+
+/* Last in turn. */
+static void stream_enlist(struct exchange *exchange)
+{
+	struct conn *conn = exchange->conn;
+
+	exchange->stream->next = NULL;
+	exchange->stream->prev = conn->streams ? conn->streams_last : NULL;
+	if (conn->streams)
+		conn->streams_last->stream->next = exchange;
+	else
+		conn->streams = exchange;
+	conn->streams_last = exchange;
+}
+
+static void stream_delist(struct exchange *exchange)
+{
+	struct conn *conn = exchange->conn;
+	struct stream *stream = exchange->stream;
+
+	if (stream->prev)
+		stream->prev->stream->next = stream->next;
+	else
+		conn->streams = stream->next;
+	if (stream->next)
+		stream->next->stream->prev = stream->prev;
+	else
+		conn->streams_last = stream->prev;
+}
+
+static bool stream_is_over_limit(const struct exchange *exchange)
+{
+	return stream_waiting(exchange->stream) >
+	       (size_t)exchange->conn->engine->options->stream_limit;
+}
+
+static void stream_charge(struct exchange *exchange)
+{
+	struct budget *budget = &exchange->conn->budget;
+	struct stream *stream = exchange->stream;
+
+	budget_give(budget, stream->charged);
+	stream->charged = stream->bytes.size;
+	budget_charge(budget, stream->charged);
+}
+
+/* What waits of it is dropped. */
+static void stream_drop(struct exchange *exchange)
+{
+	struct stream *stream = exchange->stream;
+
+	if (stream_waiting(stream))
+		stream_delist(exchange);
+	buffer_free(&stream->bytes);
+	stream->poured = 0;
+	stream_charge(exchange);
+}
+
+static void stream_end(struct exchange *exchange)
+{
+	stream_drop(exchange);
+	exchange->stream = NULL;
+	exchange->conn->engine->stream_count--;
+}
+
+static bool exchange_stream(struct request *req)
+{
+	struct exchange *exchange = container_of(req, struct exchange, req);
+	struct conn *conn = exchange->conn;
+	struct engine *engine = conn->engine;
+	struct stream *stream = NULL;
+
+	if (engine->stream_count < (size_t)engine->options->max_streams &&
+	    !budget_is_spent(&conn->budget))
+		stream = request_alloc(req, sizeof(*stream));
+	if (!stream) {
+		reply_instead(req, 503);
+		return false;
+	}
+	exchange->stream = stream;
+	engine->stream_count++;
+	send_bytes(exchange, req, (struct slice){"", 0});
+	conn_mark_dirty(conn);
+	return true;
+}
+
+static void cancel_wait(struct task *task)
+{
+	(void)task;
+}
+
+static void exchange_stream_write(struct request *req, struct slice bytes)
+{
+	struct exchange *exchange = container_of(req, struct exchange, req);
+	struct stream *stream = exchange->stream;
+	bool waited = stream_waiting(stream);
+
+	buffer_append(&stream->bytes, bytes.data, bytes.len);
+	if (stream->bytes.failed) {
+		stream->bytes.failed = false;
+		coroutine_fail(&req->co, -ENOMEM);
+	}
+	if (!waited && stream_waiting(stream)) {
+		stream->since = uv_now(&exchange->conn->engine->loop);
+		stream_enlist(exchange);
+	}
+	stream_charge(exchange);
+	conn_mark_dirty(exchange->conn);
+	if (stream_is_over_limit(exchange))
+		task_begin(&req->co, &stream->task, cancel_wait, NULL);
+	coroutine_gather(&req->co);
+}
+
+static bool exchange_stream_room(const struct request *req)
+{
+	const struct exchange *exchange = container_of(req, struct exchange, req);
+
+	return !stream_waiting(exchange->stream) && !budget_is_spent(&exchange->conn->budget);
+}
+
+static bool exchange_stream_wanted(const struct request *req)
+{
+	return !container_of(req, struct exchange, req)->conn->engine->draining;
+}
+
+/* The last of it has been poured, and there is no more. */
+static void stream_over(struct exchange *exchange)
+{
+	send_reply(exchange, &exchange->req);
+	request_unref(&exchange->req);
+}
+
+/* Puts some of the first in turn onto the connection. */
+static void pour(struct exchange *exchange)
+{
+	struct stream *stream = exchange->stream;
+	size_t n = stream_waiting(stream);
+
+	if (n > POUR_AT_ONCE)
+		n = POUR_AT_ONCE;
+	fcgi_responder_stdout(&exchange->conn->fcgi, &exchange->fcgi,
+			      stream->bytes.data + stream->poured, n);
+	stream_delist(exchange);
+	buffer_has_read(&stream->bytes, &stream->poured, n);
+	if (stream_waiting(stream))
+		stream_enlist(exchange);
+	else
+		stream_charge(exchange);
+	if (!stream_is_over_limit(exchange)) {
+		stream->since = uv_now(&exchange->conn->engine->loop);
+		if (stream->task.co)
+			task_end(&stream->task, 0);
+	}
+	if (stream->over && !stream_waiting(stream))
+		stream_over(exchange);
+}
+
+void exchange_pour(struct conn *conn)
+{
+	while (conn->streams && conn_waiting(conn) < POUR_UP_TO && !conn->fcgi.out.failed)
+		pour(conn->streams);
+}
+
 static void exchange_finished(struct request *req)
 {
 	struct exchange *exchange = container_of(req, struct exchange, req);
 
+	if (exchange->stream && stream_waiting(exchange->stream)) {
+		exchange->stream->over = true;
+		return;
+	}
 	send_reply(exchange, req);
 	request_unref(req);
 }
@@ -233,19 +313,19 @@ static void exchange_stays(struct request *req, bool stays)
 	struct engine *engine = exchange->conn->engine;
 
 	if (stays) {
-		exchange->later_next = engine->later;
-		exchange->later_prev = NULL;
+		exchange->next = engine->later;
+		exchange->prev = NULL;
 		if (engine->later)
-			engine->later->later_prev = exchange;
+			engine->later->prev = exchange;
 		engine->later = exchange;
 		return;
 	}
-	if (exchange->later_prev)
-		exchange->later_prev->later_next = exchange->later_next;
+	if (exchange->prev)
+		exchange->prev->next = exchange->next;
 	else
-		engine->later = exchange->later_next;
-	if (exchange->later_next)
-		exchange->later_next->later_prev = exchange->later_prev;
+		engine->later = exchange->next;
+	if (exchange->next)
+		exchange->next->prev = exchange->prev;
 }
 
 void exchange_cancel_later(struct engine *engine)
@@ -264,8 +344,9 @@ static const struct request_ops exchange_ops = {
 	.ran = observer_ran,
 	.finished = exchange_finished,
 	.stream = exchange_stream,
-	.stream_is_read = exchange_stream_is_read,
-	.stream_drained = exchange_stream_drained,
+	.stream_write = exchange_stream_write,
+	.stream_room = exchange_stream_room,
+	.stream_wanted = exchange_stream_wanted,
 	.stays = exchange_stays,
 	.release = exchange_release,
 };
@@ -293,8 +374,7 @@ static struct fcgi_request *on_begin(void *owner)
 			 sizeof(exchange->req.arena));
 	exchange->fcgi.params.budget = exchange->req.budget = &conn->budget;
 	exchange->conn = conn;
-	exchange->wanted = true;
-	exchange->stream.open = false;
+	exchange->stream = NULL;
 	conn_ref(conn);
 	exchange->req.serial = ++engine->serial;
 	exchange->req.co.peer = conn->fd;
@@ -392,7 +472,7 @@ uint64_t exchange_start(struct engine *engine, uint64_t now)
 	struct exchange *exchange = engine->arrived;
 
 	engine->arrived = exchange->next;
-	if (exchange->wanted)
+	if (!exchange->req.co.cancelled) /* its client has not gone */
 		now = start(exchange, now);
 	request_unref(&exchange->req);
 	return now;
@@ -428,7 +508,7 @@ static void answer_instead(struct exchange *exchange, int status)
 	answer.co.owner = exchange->req.co.owner;
 	answer.method = exchange->req.method;
 	reply_error(&answer, status);
-	if (exchange->stream.open) {
+	if (exchange->stream) {
 		answer.reply.begun = true;
 		answer.reply.body = (struct slice){"", 0};
 	}
@@ -442,53 +522,55 @@ static void on_input_failed(void *owner, struct fcgi_request *fcgi, enum fcgi_in
 	struct conn *conn = owner;
 	struct exchange *exchange = exchange_of(fcgi);
 
+	if (exchange->stream && exchange->stream->over)
+		return;
 	if (exchange->req.times.received) /* or start() answers */
 		answer_instead(exchange, refusal(conn->engine, input));
 }
 
-static bool stream_is_late(const struct exchange *exchange, uint64_t now)
-{
-	const struct stream *stream = &exchange->stream;
-
-	return stream->given_up ||
-	       (!stream_is_taken(exchange) &&
-		now - stream->since >= (uint64_t)exchange->conn->engine->options->send_timeout);
-}
-
 bool exchange_end_late(struct conn *conn, uint64_t held, uint64_t now)
 {
+	uint64_t patience = (uint64_t)conn->engine->options->send_timeout;
 	bool ended = false;
 	struct exchange *next;
 
 	for (struct exchange *exchange = conn->streams; exchange; exchange = next) {
-		struct stream *stream = &exchange->stream;
+		struct stream *stream = exchange->stream;
 
 		next = stream->next;
 		stream->since = stream->since + held < now ? stream->since + held : now;
-		if (!stream_is_late(exchange, now))
+		if (now - stream->since < patience)
 			continue;
 		log_event(LOG_LEVEL_WARNING, "stream-unread", "request",
 			  log_number((long long)exchange->req.serial), NULL);
-		answer_instead(exchange, 200); /* as its head says */
+		stream_drop(exchange);
+		if (stream->over)
+			stream_over(exchange);
+		else
+			answer_instead(exchange, 200); /* as its head says */
 		ended = true;
 	}
 	return ended;
 }
 
+/* Of a stream that its handler has ended only what was not sent is gone. */
 static void on_gone(void *owner, struct fcgi_request *fcgi)
 {
 	struct conn *conn = owner;
 	struct exchange *exchange = exchange_of(fcgi);
-	uint64_t now = uv_hrtime();
+	bool over = exchange->stream && exchange->stream->over;
 
-	if (exchange->stream.open)
+	if (exchange->stream)
 		stream_end(exchange);
-	exchange->wanted = false;
 	count_in_flight(conn->engine, -1);
-	if (!exchange->req.times.received)
-		exchange->req.times.received = now;
-	observer_gone(&exchange->req, now);
-	coroutine_cancel(&exchange->req.co);
+	if (!over) {
+		uint64_t now = uv_hrtime();
+
+		if (!exchange->req.times.received)
+			exchange->req.times.received = now;
+		observer_gone(&exchange->req, now);
+		coroutine_cancel(&exchange->req.co);
+	}
 	request_unref(&exchange->req);
 }
 

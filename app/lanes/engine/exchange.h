@@ -20,12 +20,13 @@ struct engine;
  * uv_hrtime(); returns when the handler gave the loop back. */
 uint64_t exchange_start(struct engine *engine, uint64_t now);
 
-/* The peer has taken more of what was sent: streams that waited for it go on. */
-void exchange_taken(struct conn *conn);
+/* Puts onto the connection what its streams have, each in turn, until enough is there to be sent.
+ */
+void exchange_pour(struct conn *conn);
 
-/* Ends those of the connection's streams that have more waiting than their limit, or something for
- * longer than the send timeout; true if there was one. For held milliseconds since the last time
- * the loop could not look; now is uv_now(). */
+/* Ends those of the connection's streams that for as long as the send timeout have had more waiting
+ * than their limit, or could put nothing onto it; true if there was one. For held milliseconds
+ * since the last time the loop could not look; now is uv_now(). */
 bool exchange_end_late(struct conn *conn, uint64_t held, uint64_t now);
 
 /* Drops what requests do after their answers. */

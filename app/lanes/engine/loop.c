@@ -247,11 +247,15 @@ int loop_run(const struct options *options, struct listener *listener, const cha
 	     const struct application *application, const struct scoreboard *board)
 {
 	struct engine *engine = calloc(1, sizeof(*engine));
-	int err = engine ? uv_loop_init(&engine->loop) : UV_ENOMEM;
+	int err = engine ? router_open(&engine->router, &application->routes) : UV_ENOMEM;
 	int status;
 
+	if (!err)
+		err = uv_loop_init(&engine->loop);
 	if (!engine || err) {
 		log_event(LOG_LEVEL_ERROR, "start-failed", "error", uv_strerror(err), NULL);
+		if (engine)
+			router_close(&engine->router);
 		free(engine);
 		return 1;
 	}
@@ -262,9 +266,7 @@ int loop_run(const struct options *options, struct listener *listener, const cha
 	engine->application = application;
 	engine->board = board->own;
 	engine->budget = (struct budget){.name = "worker", .limit = (size_t)options->memory_limit};
-	err = router_open(&engine->router, &application->routes);
-	if (!err)
-		err = open_engine(engine);
+	err = open_engine(engine);
 	if (!err)
 		err = begin(engine, application);
 	if (err) {

@@ -115,18 +115,61 @@ static struct slice request_variable(const struct request *req, const char *name
 	return value ? slice_of(value) : (struct slice){NULL, 0};
 }
 
+/* False if memory is out. */
+static bool put_head(struct prefork *p)
+{
+	struct buffer head = {0};
+	bool made;
+
+	reply_head(&p->req, p->worker, &head);
+	made = !head.failed;
+	if (made)
+		FCGX_PutStr(head.data, (int)head.len, p->fcgi.out);
+	buffer_free(&head);
+	return made;
+}
+
+static bool request_stream(struct request *req)
+{
+	struct prefork *p = container_of(req, struct prefork, req);
+
+	if (!put_head(p)) {
+		reply_instead(req, 503);
+		return false;
+	}
+	FCGX_FFlush(p->fcgi.out);
+	return true;
+}
+
+/* Blocks until it is sent. */
+static void request_stream_write(struct request *req, struct slice bytes)
+{
+	struct prefork *p = container_of(req, struct prefork, req);
+
+	FCGX_PutStr(bytes.data, (int)bytes.len, p->fcgi.out);
+	if (FCGX_FFlush(p->fcgi.out))
+		coroutine_fail(&req->co, -EPIPE);
+	coroutine_gather(&req->co);
+}
+
+static bool request_stream_room(const struct request *req)
+{
+	(void)req;
+	return true;
+}
+
+static bool request_stream_wanted(const struct request *req)
+{
+	return !container_of(req, struct prefork, req)->draining;
+}
+
 static void request_finished(struct request *req)
 {
 	struct prefork *p = container_of(req, struct prefork, req);
-	struct buffer head = {0};
 	struct slice body = reply_body(req);
 
-	reply_head(req, p->worker, &head);
-	if (!head.failed) {
-		FCGX_PutStr(head.data, (int)head.len, p->fcgi.out);
+	if (req->reply.begun || put_head(p))
 		FCGX_PutStr(body.data, (int)body.len, p->fcgi.out);
-	}
-	buffer_free(&head);
 	p->finished = true;
 	uv_stop(&p->loop);
 }
@@ -148,6 +191,10 @@ static const struct request_ops ops = {
 	.param = request_variable,
 	.ran = observer_ran,
 	.finished = request_finished,
+	.stream = request_stream,
+	.stream_write = request_stream_write,
+	.stream_room = request_stream_room,
+	.stream_wanted = request_stream_wanted,
 	.stays = request_stays,
 	.release = request_release,
 };

@@ -92,8 +92,14 @@ bool fcgi_params_next(const struct fcgi_params *p, size_t *at, struct slice *nam
 
 	if (behind >= p->len)
 		return false;
-	if (!take_length(p, &behind, &name_len) || !take_length(p, &behind, &value_len))
+	data = p->data + behind;
+	if (p->len - behind >= 2 && !((data[0] | data[1]) & 0x80)) {
+		name_len = (unsigned char)data[0];
+		value_len = (unsigned char)data[1];
+		behind += 2;
+	} else if (!take_length(p, &behind, &name_len) || !take_length(p, &behind, &value_len)) {
 		return false;
+	}
 	/* Compared one by one: their sum could overflow. */
 	if (name_len > p->len - behind || value_len > p->len - behind - name_len)
 		return false;

@@ -18,15 +18,18 @@ enum {
 	HEAD_FIXED_MAX = 310 + 40 + 9 * (U64_DIGITS + 4),
 };
 
+#define LINE(code, reason) "Status: " #code " " reason
 #define STATUS(code, reason)                                                                       \
 	{                                                                                          \
-		code, reason, "{\"detail\":\"" reason "\"}"                                        \
+		code, sizeof(LINE(code, reason)) - 1, LINE(code, reason),                          \
+			"{\"detail\":\"" reason "\"}"                                              \
 	}
 
 /* The usual ones come first. Python's words, as FastAPI has them. */
 static const struct status {
-	int code;
-	const char *reason;
+	short code;
+	short line_len;
+	const char *line;  /* of the head */
 	const char *error; /* the body of reply_error() */
 } statuses[] = {
 	STATUS(200, "OK"),
@@ -105,7 +108,7 @@ const char *reply_reason(int status)
 {
 	const struct status *known = find_status(status);
 
-	return known ? known->reason : "Unknown";
+	return known ? known->line + sizeof(LINE(200, "")) - 1 : "Unknown";
 }
 
 /* Whether an answer with this status has no body (RFC 9110 15.3.5, 15.4.5). */
@@ -116,6 +119,8 @@ static bool is_empty(int status)
 
 static void free_body(struct reply *reply)
 {
+	if (!reply->json && !reply->owned)
+		return;
 	json_object_put(reply->json);
 	free(reply->owned);
 	reply->json = NULL;
@@ -184,31 +189,36 @@ void reply_text(struct request *req, int status, const char *type, struct buffer
 	*text = (struct buffer){0};
 }
 
-bool reply_stream(struct request *req, const char *type)
+bool reply_stream(struct request *req, int status, const char *type)
 {
-	if (!req->ops->stream) {
-		reply_error(req, 501);
+	if (!new_reply(req, status, type, (struct slice){"", 0}))
 		return false;
-	}
-	reply_bytes(req, 200, type, (struct slice){"", 0});
 	req->reply.streams = true;
+	if (slice_is(req->method, "HEAD") || !req->ops->stream(req))
+		return false;
+	req->reply.begun = true;
 	req->co.untold = true;
-	return !slice_is(req->method, "HEAD") && stream_write(req, (struct slice){"", 0});
+	return true;
 }
 
-bool stream_write(struct request *req, struct slice bytes)
+void stream_write(struct request *req, struct slice bytes)
 {
-	return req->ops->stream(req, bytes);
+	if (req->reply.streams && req->reply.begun && !req->answered) {
+		req->ops->stream_write(req, bytes);
+		return;
+	}
+	coroutine_fail(&req->co, -EPIPE);
+	coroutine_gather(&req->co);
 }
 
-bool stream_is_read(const struct request *req)
+bool stream_room(const struct request *req)
 {
-	return req->ops->stream_is_read(req);
+	return req->ops->stream_room(req);
 }
 
-void stream_drained(struct request *req)
+bool stream_wanted(const struct request *req)
 {
-	req->ops->stream_drained(req);
+	return req->ops->stream_wanted(req);
 }
 
 /* Not through json-c: these must work when memory is out. */
@@ -395,35 +405,43 @@ static char *put_slice(char *at, struct slice bytes)
 	return at + bytes.len;
 }
 
+/* Two digits for each step. */
 static char *put_u64(char *at, uint64_t value)
 {
-	char digits[U64_DIGITS];
-	size_t first = sizeof(digits);
+	static const char pairs[] = "00010203040506070809101112131415161718192021222324"
+				    "25262728293031323334353637383940414243444546474849"
+				    "50515253545556575859606162636465666768697071727374"
+				    "75767778798081828384858687888990919293949596979899";
+	size_t len = 1;
+	char *end;
 
-	if (value < 10) {
-		*at = (char)('0' + value);
-		return at + 1;
+	for (uint64_t limit = 10; len < U64_DIGITS && value >= limit; limit *= 10)
+		len++;
+	end = at + len;
+	for (char *last = end; last > at + 1; value /= 100) {
+		*--last = pairs[value % 100 * 2 + 1];
+		*--last = pairs[value % 100 * 2];
 	}
-	do {
-		digits[--first] = (char)('0' + value % 10);
-		value /= 10;
-	} while (value);
-	memcpy(at, digits + first, sizeof(digits) - first);
-	return at + sizeof(digits) - first;
+	if (len % 2)
+		*at = (char)('0' + value);
+	return end;
 }
 
 /* Milliseconds with three decimals. Most of a request's times are none. */
 static char *put_ms(char *at, uint64_t ns)
 {
-	uint64_t us = (ns + 500) / 1000;
+	uint64_t us;
+	unsigned rest;
 
-	if (!us)
+	if (ns < 500)
 		return put(at, "0.000");
+	us = (ns + 500) / 1000;
+	rest = us % 1000;
 	at = put_u64(at, us / 1000);
 	*at++ = '.';
-	*at++ = (char)('0' + us / 100 % 10);
-	*at++ = (char)('0' + us / 10 % 10);
-	*at++ = (char)('0' + us % 10);
+	*at++ = (char)('0' + rest / 100);
+	*at++ = (char)('0' + rest / 10 % 10);
+	*at++ = (char)('0' + rest % 10);
 	return at;
 }
 
@@ -438,9 +456,22 @@ static char *put_times(char *at, const struct request *req)
 		at = put(put_ms(put(at, "queue;dur="), req->times.queue), ", ");
 	at = put_ms(put(at, "loop;dur="), times->loop);
 	at = put_ms(put(at, ", await;dur="), await);
-	at = put_ms(put(at, ", pool-queue;dur="), times->pool_queue);
-	at = put_ms(put(at, ", pool;dur="), times->pool);
+	if (times->pool) {
+		at = put_ms(put(at, ", pool-queue;dur="), times->pool_queue);
+		at = put_ms(put(at, ", pool;dur="), times->pool);
+	} else {
+		at = put(at, ", pool-queue;dur=0.000, pool;dur=0.000");
+	}
 	return times->ready ? put_ms(put(at, ", ready;dur="), times->ready) : at;
+}
+
+static char *put_status(char *at, int status)
+{
+	const struct status *known = find_status(status);
+
+	if (known)
+		return put_slice(at, (struct slice){known->line, (size_t)known->line_len});
+	return put(put_u64(put(at, "Status: "), (uint64_t)status), " Unknown");
 }
 
 void reply_head(const struct request *req, const char *worker, struct buffer *out)
@@ -454,9 +485,7 @@ void reply_head(const struct request *req, const char *worker, struct buffer *ou
 
 	if (!at)
 		return;
-	at = put_u64(put(at, "Status: "), (uint64_t)reply->status);
-	*at++ = ' ';
-	at = put(at, reply_reason(reply->status));
+	at = put_status(at, reply->status);
 	if (reply->type && !(reply->own & REPLY_TYPE))
 		at = put_slice(put(at, "\r\nContent-Type: "), type);
 	if (reply->streams)

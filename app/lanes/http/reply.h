@@ -23,24 +23,23 @@ void reply_bytes(struct request *req, int status, const char *type, struct slice
  * answers 503 instead. */
 void reply_text(struct request *req, int status, const char *type, struct buffer *text);
 
-/* Begins an answer of which nobody knows the end, and sends its head at once. True: go on with
- * stream_write() until it says false or there is no more, and return. False: the handler has
- * nothing left to do, as after a HEAD, with an engine that cannot stream (a 501), or beyond
- * --max-streams (a 503). ASYNC handlers only; type is a static string. */
-bool reply_stream(struct request *req, const char *type);
+/* Begins an answer of which nobody knows the end, and sends its head at once, with the headers that
+ * were set. True: go on with stream_write(), and return when there is no more. False: the handler
+ * has nothing left to do, as after a HEAD, or beyond --max-streams (a 503). ASYNC handlers only;
+ * type is a static string. */
+bool reply_stream(struct request *req, int status, const char *type);
 
-/* Sends bytes (copied) with the batch of requests that is running. False: no more is wanted, as the
- * worker drains, or its client has left too much unread (--stream-limit), and these bytes were not
- * taken; end the stream. A client that has gone, or read nothing for --send-timeout, is not told
- * here: its handler is not resumed. */
-bool stream_write(struct request *req, struct slice bytes);
+/* AWAIT(req, stream_write(req, bytes)): sends bytes (copied), and goes on when there is room for
+ * more: at once, unless the client has left more than --stream-limit unread. If it leaves so much
+ * for --send-timeout, or goes, the handler is not resumed. Fails if memory is out, and then nothing
+ * was sent; and where there is no stream. */
+void stream_write(struct request *req, struct slice bytes);
 
-/* AWAIT(req, stream_drained(req)): goes on when all that was written has left this process. Between
- * two writes it keeps a stream within its limit, however slowly it is read. */
-void stream_drained(struct request *req);
+/* Whether nothing waits for the client, for a stream that would rather leave something out. */
+bool stream_room(const struct request *req);
 
-/* The same as a question, for a stream that would rather leave something out than wait. */
-bool stream_is_read(const struct request *req);
+/* False: the worker drains, and a stream that has no end of its own should end. */
+bool stream_wanted(const struct request *req);
 
 /* Answers {"detail":"<the status's reason>"}, the form of every error FastAPI makes itself;
  * 503 and 429 bring Retry-After: 1. */

@@ -38,19 +38,47 @@ void request_init(struct request *req, const struct request_ops *ops, struct sch
 	req->refs = 1;
 }
 
-/* Takes so many digits off the front of the text, at most. */
-static uint64_t take_digits(struct slice *text, size_t most)
+/* Adds the digits at the front of the text to the number; returns what comes after them. */
+static const char *take_digits(const char *at, const char *end, uint64_t *number)
 {
-	uint64_t number = 0;
+	uint64_t sum = *number;
 
-	for (; text->len && most; most--, text->data++, text->len--) {
-		unsigned digit = (unsigned char)text->data[0] - (unsigned)'0';
+	for (; at < end; at++) {
+		unsigned digit = (unsigned char)*at - (unsigned)'0';
 
 		if (digit > 9)
 			break;
-		number = number * 10 + digit;
+		sum = sum * 10 + digit;
 	}
-	return number;
+	*number = sum;
+	return at;
+}
+
+static const char *at_most(const char *at, const char *end, ptrdiff_t n)
+{
+	return end - at > n ? at + n : end;
+}
+
+/* The usual form, "1700000000.123", without a look for where it ends: it is in every request. False
+ * if it is another. */
+static bool take_usual(struct slice text, uint64_t *milliseconds)
+{
+	enum { POINT = 10, LEN = 14 };
+	unsigned largest = 0;
+	uint64_t sum = 0;
+
+	if (text.len != LEN || text.data[POINT] != '.')
+		return false;
+	for (size_t i = 0; i < LEN; i++) {
+		unsigned digit = (unsigned char)text.data[i] - (unsigned)'0';
+
+		if (i == POINT)
+			continue;
+		largest = digit > largest ? digit : largest;
+		sum = sum * 10 + digit;
+	}
+	*milliseconds = sum;
+	return largest <= 9;
 }
 
 /* When that was, in milliseconds since the epoch; 0: it says nothing. Seconds as nginx's $msec has
@@ -58,19 +86,26 @@ static uint64_t take_digits(struct slice *text, size_t most)
  * that they are milli-, micro- or nanoseconds. */
 static uint64_t milliseconds(struct slice text)
 {
-	uint64_t number;
+	const char *at = text.data;
+	const char *end = at + text.len;
+	uint64_t number = 0;
 	uint64_t thousandths = 0;
 
-	if (text.len > 2 && !memcmp(text.data, "t=", 2))
-		text = (struct slice){text.data + 2, text.len - 2};
-	number = take_digits(&text, U64_DIGITS);
-	if (text.len && text.data[0] == '.') {
-		text = (struct slice){text.data + 1, text.len - 1};
-		for (int i = 0; i < 3; i++)
-			thousandths = thousandths * 10 + take_digits(&text, 1);
-		take_digits(&text, text.len);
+	if (take_usual(text, &number))
+		return number;
+	number = 0;
+	if (text.len > 2 && !memcmp(at, "t=", 2))
+		at += 2;
+	at = take_digits(at, at_most(at, end, U64_DIGITS), &number);
+	if (at < end && *at == '.') {
+		const char *first = at + 1;
+
+		at = take_digits(first, at_most(first, end, 3), &thousandths);
+		for (ptrdiff_t digits = at - first; digits < 3; digits++)
+			thousandths *= 10;
+		at = take_digits(at, end, &(uint64_t){0});
 	}
-	if (text.len)
+	if (at < end)
 		return 0;
 	if (number < SECONDS_MAX)
 		return number * 1000 + thousandths;

@@ -41,13 +41,12 @@ struct request_ops {
 	void (*ran)(struct request *req, uint64_t begun, uint64_t ended, bool over);
 	/* The handler has returned for the last time and the reply is complete. Loop thread. */
 	void (*finished)(struct request *req);
-	/* Sends bytes of a reply that has no end yet, before them its head (once). False: no more
-	 * is wanted, the handler should return. NULL if the engine cannot stream. Loop thread. */
-	bool (*stream)(struct request *req, struct slice bytes);
-	/* Whether all that was sent of it has left this process. Loop thread. */
-	bool (*stream_is_read)(const struct request *req);
-	/* Begins to wait for that: for AWAIT. Loop thread. */
-	void (*stream_drained)(struct request *req);
+	/* Sends the head of a reply that has no end yet; false after another answer. Loop thread,
+	 * as are these: what they do, reply.h says. */
+	bool (*stream)(struct request *req);
+	void (*stream_write)(struct request *req, struct slice bytes);
+	bool (*stream_room)(const struct request *req);
+	bool (*stream_wanted)(const struct request *req);
 	/* It has work for after its answer, which is about to be sent; or no longer has. Loop
 	 * thread. */
 	void (*stays)(struct request *req, bool stays);
@@ -97,8 +96,10 @@ struct request {
 	const struct route *route;   /* … of these */
 	uint64_t serial;	     /* of this worker: what logs call the request */
 	uint32_t refs;
-	struct budget *budget; /* of the memory it takes besides; NULL: none */
 	uint16_t route_number; /* of the route in its table, from 1; 0: none */
+	bool answered;	       /* the answer has been sent, and this is later */
+	uint8_t stage;	       /* which of the functions of its route it has come to */
+	struct budget *budget; /* of the memory it takes besides; NULL: none */
 
 	/* What was asked. Borrowed from the params. */
 	struct slice method;
@@ -117,8 +118,6 @@ struct request {
 
 	struct call *call;	    /* what the handler waits for; NULL: it runs itself */
 	struct rare *rare;	    /* what few requests have; NULL: nothing of it yet */
-	bool answered;		    /* the answer has been sent, and this is later */
-	uint8_t stage;		    /* which of the functions of its route it has come to */
 	struct arena_chunk *chunks; /* allocations that did not fit the block */
 	size_t arena_used;
 	_Alignas(max_align_t) unsigned char frame[REQUEST_FRAME_SIZE];
