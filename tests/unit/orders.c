@@ -463,11 +463,16 @@ static void echo_members(struct buffer *out, const struct field *fields, size_t 
 static const struct orders_request *current;
 static const char *route_path;
 
-/* "X-Token" is HTTP_X_TOKEN. */
+/* "X-Token" is HTTP_X_TOKEN, "Content-Type" without HTTP_. */
 static bool is_variable(struct slice header, const char *variable)
 {
-	if (!strncmp(variable, "HTTP_", 5))
-		variable += 5;
+	bool special = !strcmp(variable, "CONTENT_TYPE") || !strcmp(variable, "CONTENT_LENGTH");
+
+	if (!special && strncmp(variable, "HTTP_", 5) != 0)
+		return false;
+	variable += special ? 0 : 5;
+	if (!special && !strncmp(variable, "CONTENT_", 8))
+		return false;
 	if (header.len != strlen(variable))
 		return false;
 	for (size_t i = 0; i < header.len; i++)

@@ -84,6 +84,7 @@ static void repetitions(void)
 	JUDGES("a{2,}$", "aa", "aaaaa", NULL, "a");
 	JUDGES("a{,2}$", "", "a", "aa", NULL, "aaa");
 	JUDGES("a{1,3}$", "a", "aa", "aaa", NULL, "", "aaaa");
+	JUDGES("a{9}$", "aaaaaaaaa", NULL, "aaaaaaaa");
 	JUDGES("a{0}b$", "b", NULL, "ab");
 	JUDGES("a*?b+?c??d{1,2}?$", "bd", "aabbcdd", NULL, "ad");
 	JUDGES("(ab){2}$", "abab", NULL, "ab", "ababab");
@@ -97,6 +98,10 @@ static void alternatives(void)
 	JUDGES("(a|bc|)d$", "ad", "bcd", "d", NULL, "bd");
 	JUDGES("(?:a|(b|c)d)+$", "a", "bd", "abdcd", NULL, "", "b", "ad ");
 	JUDGES("|a", "", "b", NULL);
+	JUDGES("(a)(a)(a)(a)(a)(a)(a)(a)(a)(a)(a)(a)(a)(a)(a)(a)(a)(a)(a)(a)(a)(a)(a)(a)(a)(a)(a)("
+	       "a)(a)"
+	       "(a)(a)(a)(a)(a)$",
+	       "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", NULL, "a");
 }
 
 /* It is said at the start, and not by a match that is another one than in Python. */

@@ -26,8 +26,7 @@
  *
  * Different from FastAPI:
  * - An integer is one of 64 bits; what is beyond is answered as if that were its limit.
- * - A string is text: with half a surrogate pair in it, which Python keeps until it fails, it is a
- *400.
+ * - A string is text: half a surrogate pair in it, which Python keeps until it fails, is a 400.
  * - An integer too large for a float is no valid float (FastAPI fails: 500).
  * - Of more than INPUT_PROBLEMS_MAX problems so many are told.
  * - A UUID has at most 256 bytes, whatever is between its digits; JSON is at most JSON_DEPTH deep.

@@ -1,6 +1,6 @@
 /*
  * multipart/form-data (RFC 7578) as Starlette 0.26 with python-multipart 0.0.5 reads it, of a body
- *that is there as a whole. What is in a part is not copied.
+ * that is there as a whole. What is in a part is not copied.
  *
  *	--boundary\r\n
  *	Content-Disposition: form-data; name="picture"; filename="a.png"\r\n
