@@ -12,7 +12,7 @@ here=$(CDPATH='' cd "$(dirname "$0")" && pwd -P)
 
 run='gcc libc6-dev make pkg-config libuv1-dev libjson-c-dev libfcgi-dev libseccomp-dev nginx
 	spawn-fcgi multiwatch curl'
-test="$run libcunit1-dev libcurl4-openssl-dev python3-fastapi uvicorn haproxy
+test="$run libcunit1-dev libcurl4-openssl-dev python3-fastapi python3-multipart uvicorn haproxy
 	python3-prometheus-client"
 fuzz="$run clang libclang-rt-dev"
 check="$test $fuzz clang-format clang-tidy cppcheck gcovr shellcheck valgrind"

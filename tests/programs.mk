@@ -19,6 +19,8 @@ FAULTS_SOURCES := $(filter-out tests/faults/preload.c,$(wildcard tests/*.c tests
 MEMORY_HOOKS := $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc \
 		$(addprefix json_object_,new_object new_array new_array_ext new_string new_int \
 		object_add array_add to_json_string_length))
+# tests/unit/test_pool.c counts who is woken.
+UNIT_HOOKS   := -Wl,--wrap=pthread_cond_signal
 # tests/fuzz/simulated.c stands between the engine and the kernel.
 FUZZ_ENGINE_SOURCES := $(addprefix tests/fuzz/,fuzz_engine.c script.c peer.c simulated.c) \
 		       tests/unit/memory.c
@@ -26,7 +28,7 @@ SIMULATED    := $(addprefix -Wl$(comma)--wrap=,accept4 send recv clock_nanosleep
 		pthread_create pthread_join setpriority sigaction log_event conns_sweep exchange_free_spares)
 
 $(OBJ)/unit: $(call object,$(UNIT_SOURCES)) $(OBJ)/liblanes.a
-	$(call quiet,LD $@)$(LINK) -o $@ $^ $(MEMORY_HOOKS) $(LIBS) -lcunit
+	$(call quiet,LD $@)$(LINK) -o $@ $^ $(MEMORY_HOOKS) $(UNIT_HOOKS) $(LIBS) -lcunit
 
 $(OBJ)/integration: $(call object,$(INTEGRATION_SOURCES)) $(OBJ)/liblanes.a | $(OBJ)/loadgen $(OBJ)/benchmark \
 		$(OBJ)/tests/contrast/exercises
@@ -40,6 +42,9 @@ $(OBJ)/agree: $(call object,$(AGREE_SOURCES))
 
 $(OBJ)/fuzz_engine: $(call object,$(FUZZ_ENGINE_SOURCES)) $(OBJ)/liblanes.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(MEMORY_HOOKS) $(SIMULATED) $(LIBS)
+
+$(OBJ)/fuzz_input: $(call object,tests/fuzz/fuzz_input.c tests/unit/orders.c) $(OBJ)/liblanes.a
+	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)
 
 $(OBJ)/fuzz_%: $(OBJ)/tests/fuzz/fuzz_%.o $(OBJ)/liblanes.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)

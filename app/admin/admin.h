@@ -8,20 +8,19 @@
 
 #include "await/sched.h"
 #include "client/volley.h"
-#include "engine/options.h"
+#include "engine/application.h"
+#include "http/input.h"
 #include "http/router.h"
 #include "scoreboard/scoreboard.h"
 
 enum { BURST_MAX = 200 }; /* requests of a burst */
 
-extern const struct routes admin_routes;
-extern const struct routes health_routes; /* of them, the quick ones that a monitor asks for */
+extern const struct application admin;
+extern const struct application health; /* of its routes, the quick ones that a monitor asks for */
 
-/* What the handlers below read; borrowed. Before the loop runs. False, after a message, if an
- * option is not what it should be. */
-bool admin_use(const struct scoreboard *board, const struct options *options);
-
-/* For loop_run(): starts the watchdog. */
+/* Of both: what the handlers below read, and what the watchdog needs. */
+bool admin_prepare(const struct options *options, const struct scoreboard *board,
+		   struct sandbox *needs);
 void admin_opened(struct sched *sched);
 
 /* ---- for the handlers ---- */
@@ -36,6 +35,18 @@ double admin_slow(void);
 
 /* Whether a path, decoded, is one of the admin worker's. */
 bool admin_serves(struct slice path);
+
+struct trace_span {
+	double seconds; /* until now; 0 to 60 */
+};
+
+struct burst_groups {
+	int64_t n;	  /* how often each path is asked for */
+	struct list r;	  /* of struct slice: DELAY_MS,TIMES,TARGET */
+	struct list path; /* of struct slice */
+};
+
+extern const struct field burst_fields[3];
 
 void status(struct request *req);
 void metrics(struct request *req);

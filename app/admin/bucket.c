@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "admin/status.h"
+#include "base/json.h"
 
 struct bucket_mark bucket_mark(const struct worker_state *worker)
 {
@@ -63,7 +64,7 @@ void bucket_append(struct buffer *out, const struct worker_state *worker,
 		return;
 	buffer_append_text(out, out->len && out->data[out->len - 1] == '}' ? "," : "");
 	buffer_append_text(out, "{\"w\":");
-	status_string(out, worker->name);
+	json_string(out, slice_of(worker->name));
 	buffer_format(out,
 		      ",\"from\":%.3f,\"to\":%.3f,\"answers\":%" PRIu64
 		      ",\"busy\":%.4f,\"in_flight\":%" PRIu64 ",\"aborted\":%" PRIu64,

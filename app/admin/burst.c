@@ -13,26 +13,31 @@
 #include "admin/admin.h"
 #include "admin/status.h"
 #include "await/await.h"
+#include "base/json.h"
 #include "client/volley.h"
+#include "http/input.h"
 #include "http/percent.h"
-#include "http/query.h"
 #include "http/reply.h"
-#include "http/urlencoded.h"
 
 enum {
 	DELAY_MAX = 60000,
 	TARGET_MAX = 1024,
-	ENCODED_MAX = 3 * TARGET_MAX + 32, /* of a parameter, as it comes */
 };
 
 static const char INVALID[] = "value_error";
+
+const struct field burst_fields[3] = {
+	QUERY(INT, struct burst_groups, n, .ge = LIMIT(0), .le = LIMIT(1000000000),
+	      .fallback = &(const int64_t){1}),
+	QUERY(LIST, struct burst_groups, r, .item = ITEM_STRING(), .optional = true),
+	QUERY(LIST, struct burst_groups, path, .item = ITEM_STRING(), .optional = true),
+};
 
 /* Requests of one kind. */
 struct group {
 	uint64_t delay; /* milliseconds */
 	uint64_t times;
-	struct slice target; /* in text */
-	char text[ENCODED_MAX];
+	struct slice target;
 };
 
 struct burst {
@@ -80,75 +85,74 @@ static const char *judge_target(struct slice target)
 	return admin_serves(path) ? "a target is no path of the admin worker" : NULL;
 }
 
-/* Takes a parameter that is part of a burst: its message if it is not right, NULL if it is, or is
- * none of ours (times is 0 then). */
-static const char *take_group(struct slice name, struct slice value, uint64_t n,
-			      struct group *group)
+/* Takes what is to be sent out of a text, of which the target stays a part: its message if it is
+ * not right, or NULL. */
+static const char *take_group(struct slice text, struct group *group)
 {
-	bool is_group = urlencoded_is(name, "r");
-
-	*group = (struct group){0};
-	if (!is_group && !urlencoded_is(name, "path"))
-		return NULL;
-	if (value.len > sizeof(group->text))
-		return "a target has at most 1024 bytes";
-	group->target = urlencoded_decode(value, group->text);
-	group->times = n;
-	if (is_group && (!take_number(&group->target, &group->delay) ||
-			 !take_number(&group->target, &group->times)))
+	if (!take_number(&text, &group->delay) || !take_number(&text, &group->times))
 		return "value is not DELAY_MS,TIMES,TARGET";
+	group->target = text;
 	if (group->delay > DELAY_MAX)
 		return "ensure the delay is less than or equal to 60000";
+	return NULL;
+}
+
+static const char *judge_group(const struct group *group, size_t requests)
+{
+	const char *problem;
+
 	if (group->times < 1 || group->times > BURST_MAX)
 		return "ensure this is sent at least once and at most 200 times";
-	return judge_target(group->target);
+	problem = judge_target(group->target);
+	if (!problem && requests > BURST_MAX)
+		return "ensure there are at most 200 requests in all";
+	return problem;
 }
 
 /* Counts, or adds to the volley if there is one. False after an answer. */
-static bool read_groups(struct request *req, uint64_t n, struct volley *volley, size_t *requests,
-			size_t *bytes)
+static bool read_groups(struct request *req, struct volley *volley, size_t *requests, size_t *bytes)
 {
-	struct slice rest = req->query;
-	struct slice name;
-	struct slice value;
+	const struct burst_groups *groups = request_input(req);
+	size_t count = groups->r.count + groups->path.count;
 
 	*requests = *bytes = 0;
-	while (urlencoded_next(&rest, &name, &value)) {
-		struct group group;
-		const char *problem = take_group(name, value, n, &group);
+	for (size_t i = 0; i < count; i++) {
+		bool is_group = i < groups->r.count;
+		const struct slice *texts = is_group ? groups->r.items : groups->path.items;
+		struct slice text = texts[is_group ? i : i - groups->r.count];
+		struct group group = {.times = (uint64_t)groups->n, .target = text};
+		const char *problem = is_group ? take_group(text, &group) : NULL;
 
 		*requests += group.times;
 		*bytes += group.target.len;
-		if (!problem && *requests > BURST_MAX)
-			problem = "ensure there are at most 200 requests in all";
+		if (!problem)
+			problem = judge_group(&group, *requests);
 		if (problem) {
-			query_refuse(req, urlencoded_is(name, "r") ? "r" : "path", problem,
-				     INVALID);
+			input_refuse(req, &burst_fields[is_group ? 1 : 2], problem, INVALID);
 			return false;
 		}
-		if (volley && group.times)
+		if (volley)
 			volley_add(volley, group.delay, group.times, group.target);
 	}
-	if (!*requests)
-		query_refuse(req, "r", "field required", "value_error.missing");
-	return *requests != 0;
+	if (!count)
+		input_refuse(req, &burst_fields[1], "field required", "value_error.missing");
+	return count != 0;
 }
 
 /* NULL after an answer. */
 static struct volley *read_volley(struct request *req)
 {
 	struct volley *volley = NULL;
-	uint64_t n;
 	size_t requests;
 	size_t bytes;
 
 	if (!admin_front())
 		reply_error(req, 503);
-	else if (query_n(req, 1, &n) && read_groups(req, n, NULL, &requests, &bytes)) {
+	else if (read_groups(req, NULL, &requests, &bytes)) {
 		if (volley_open(&volley, req->co.sched, requests, bytes))
 			reply_error(req, 503);
 		else
-			read_groups(req, n, volley, &requests, &bytes);
+			read_groups(req, volley, &requests, &bytes);
 	}
 	return volley;
 }
@@ -185,16 +189,16 @@ static void append_result(struct buffer *out, const struct shot_result *shot)
 
 	memcpy(target, shot->target.data, shot->target.len);
 	buffer_append_text(out, "{\"target\":");
-	status_string(out, target);
+	json_string(out, slice_of(target));
 	buffer_format(out, ",\"status\":%d,\"worker\":", shot->answer->status);
-	status_string(out, shot->answer->worker);
+	json_string(out, slice_of(shot->answer->worker));
 	buffer_format(out, ",\"sent\":%.3f,\"ended\":%.3f,", (double)shot->sent / 1e6,
 		      (double)shot->ended / 1e6);
 	append_timing(out, shot->answer->timing);
 	buffer_format(out, ",\"serial\":%" PRIu64 ",\"body\":", shot->answer->serial);
-	status_string(out, shot->answer->body);
+	json_string(out, slice_of(shot->answer->body));
 	buffer_append_text(out, ",\"error\":");
-	status_string(out, shot->error);
+	json_string(out, slice_of(shot->error));
 	buffer_append_text(out, "}");
 }
 

@@ -16,7 +16,8 @@
 #include "admin/admin.h"
 #include "admin/status.h"
 #include "await/await.h"
-#include "http/query.h"
+#include "base/json.h"
+#include "http/input.h"
 #include "http/reply.h"
 #include "scoreboard/board_reader.h"
 
@@ -70,7 +71,7 @@ static void name_thread(struct trace *trace, unsigned thread, const char *name)
 {
 	begin_event(trace, "M", thread);
 	buffer_append_text(&trace->out, ",\"name\":\"thread_name\",\"args\":{\"name\":");
-	status_string(&trace->out, name);
+	json_string(&trace->out, slice_of(name));
 	buffer_append_text(&trace->out, "}}");
 }
 
@@ -83,7 +84,7 @@ static void append_names(struct trace *trace)
 {
 	begin_event(trace, "M", 0);
 	buffer_append_text(&trace->out, ",\"name\":\"process_name\",\"args\":{\"name\":");
-	status_string(&trace->out, trace->worker.name);
+	json_string(&trace->out, slice_of(trace->worker.name));
 	buffer_append_text(&trace->out, "}}");
 	name_thread(trace, 0, strcmp(trace->worker.engine, "loop") ? "process" : "loop");
 	for (int p = 0; p < BOARD_POOLS; p++) {
@@ -126,7 +127,7 @@ static void append_run(struct trace *trace, const struct span *span)
 
 	begin_event(trace, "X", thread);
 	buffer_append_text(&trace->out, ",\"cat\":\"run\",\"name\":");
-	status_string(&trace->out, *route ? route : "no route");
+	json_string(&trace->out, slice_of(*route ? route : "no route"));
 	buffer_format(&trace->out, ",\"ts\":%.3f,\"dur\":%.3f,\"args\":{\"request\":%" PRIu32,
 		      microseconds(span->start), microseconds(span->duration), span->owner.serial);
 	if (span->owner.status)
@@ -148,7 +149,7 @@ static void append_wait(struct trace *trace, const struct span *span, const char
 			      ",\"cat\":\"wait\",\"name\":\"%s\",\"id2\":{\"local\":\"%" PRIu32
 			      "\"},\"ts\":%.3f,\"args\":{\"request\":%" PRIu32 ",\"route\":",
 			      name, span->owner.serial, microseconds(times[i]), span->owner.serial);
-		status_string(&trace->out, worker_path(&trace->worker, span->owner.route));
+		json_string(&trace->out, slice_of(worker_path(&trace->worker, span->owner.route)));
 		buffer_append_text(&trace->out, "}}");
 	}
 }
@@ -239,17 +240,15 @@ static struct trace *begin_trace(struct request *req)
 {
 	struct trace *trace = request_alloc(req, sizeof(*trace));
 	uint64_t now = board_now();
-	double seconds;
+	const struct trace_span *span = request_input(req);
 
 	if (!trace) {
 		reply_error(req, 503);
 		return NULL;
 	}
-	if (!query_seconds(req, 10, &seconds))
-		return NULL;
 	memset(trace, 0, sizeof(*trace));
-	if (now > (uint64_t)(seconds * 1e9))
-		trace->since = now - (uint64_t)(seconds * 1e9);
+	if (now > (uint64_t)(span->seconds * 1e9))
+		trace->since = now - (uint64_t)(span->seconds * 1e9);
 	return trace;
 }
 

@@ -6,6 +6,7 @@
 #include "admin/bucket.h"
 #include "admin/status.h"
 #include "base/buffer.h"
+#include "base/json.h"
 #include "scoreboard/board_reader.h"
 
 enum {
@@ -68,11 +69,11 @@ static void append_span(struct buffer *out, const struct worker_state *worker,
 	};
 
 	buffer_format(out, "%s{\"w\":", out->data[out->len - 1] == '[' ? "" : ",");
-	status_string(out, worker->name);
+	json_string(out, slice_of(worker->name));
 	buffer_format(out, ",\"k\":\"%s\",\"s\":%.3f,\"d\":%.3f,\"r\":%" PRIu32 ",\"p\":",
 		      kinds[span->kind], milliseconds(span->start), milliseconds(span->duration),
 		      span->owner.serial);
-	status_string(out, worker_path(worker, span->owner.route));
+	json_string(out, slice_of(worker_path(worker, span->owner.route)));
 	buffer_format(out, ",\"c\":%u", span->owner.status);
 	if (span->kind == SPAN_POOL || span->kind == SPAN_POOL_QUEUE)
 		buffer_format(out, ",\"pool\":\"%s\",\"th\":%u", board_pool_names[span->pool],
@@ -148,7 +149,7 @@ static void append_unrecorded(struct buffer *out, const struct worker_state *wor
 			      uint64_t to)
 {
 	buffer_append_text(out, out->len ? ",{\"w\":" : "{\"w\":");
-	status_string(out, worker->name);
+	json_string(out, slice_of(worker->name));
 	buffer_format(out, ",\"from\":%.3f,\"to\":%.3f}", milliseconds(from),
 		      milliseconds(to > from ? to : from));
 }

@@ -4,14 +4,16 @@
  */
 #include <inttypes.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "admin/admin.h"
 #include "http/reply.h"
 #include "scoreboard/board_reader.h"
+#include "scoreboard/metric.h"
 
 enum kind { COUNT, SECONDS, FLAG };
 
-struct metric {
+struct figure {
 	const char *name; /* below "lanes_" */
 	const char *type;
 	const char *help;
@@ -22,7 +24,7 @@ struct metric {
 #define OF_WORKER(field) offsetof(struct worker_state, field)
 #define OF_POOL(field)	 offsetof(struct pool_state, field)
 
-static const struct metric of_workers[] = {
+static const struct figure of_workers[] = {
 	{"worker_start_time_seconds", "gauge", "When the worker started, since the epoch.", COUNT,
 	 OF_WORKER(started)},
 	{"worker_draining", "gauge", "Whether the worker takes no new requests.", FLAG,
@@ -46,7 +48,7 @@ static const struct metric of_workers[] = {
 	 OF_WORKER(longest_60s)},
 };
 
-static const struct metric of_pools[] = {
+static const struct figure of_pools[] = {
 	{"thread_pool_limit", "gauge", "Threads the pool may have.", COUNT, OF_POOL(limit)},
 	{"thread_pool_threads", "gauge", "Threads the pool has started.", COUNT, OF_POOL(threads)},
 	{"thread_pool_running", "gauge", "Threads that run a job.", COUNT, OF_POOL(running)},
@@ -61,9 +63,19 @@ static const struct metric of_pools[] = {
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
+/* Names of ours begin so; an application's do not. */
+static const char OURS[] = "lanes_";
+
+static void append_head_of(struct buffer *out, const char *before, const char *name,
+			   const char *type, const char *help)
+{
+	buffer_format(out, "# HELP %s%s %s\n# TYPE %s%s %s\n", before, name, help, before, name,
+		      type);
+}
+
 static void append_head(struct buffer *out, const char *name, const char *type, const char *help)
 {
-	buffer_format(out, "# HELP lanes_%s %s\n# TYPE lanes_%s %s\n", name, help, name, type);
+	append_head_of(out, OURS, name, type, help);
 }
 
 /* A label's value: a backslash, a quote and a line feed must be escaped. */
@@ -89,7 +101,7 @@ static void append_sample(struct buffer *out, const char *name, const struct wor
 	append_label(out, ",pool=\"", worker->pool);
 }
 
-static void append_value(struct buffer *out, const struct metric *metric, const void *state)
+static void append_value(struct buffer *out, const struct figure *metric, const void *state)
 {
 	const void *field = (const char *)state + metric->at;
 
@@ -104,7 +116,7 @@ static void append_value(struct buffer *out, const struct metric *metric, const 
 static void append_of_workers(struct buffer *out, const struct workers *workers)
 {
 	for (size_t m = 0; m < LENGTH(of_workers); m++) {
-		const struct metric *metric = &of_workers[m];
+		const struct figure *metric = &of_workers[m];
 
 		append_head(out, metric->name, metric->type, metric->help);
 		for (size_t i = 0; i < workers->count; i++) {
@@ -117,7 +129,7 @@ static void append_of_workers(struct buffer *out, const struct workers *workers)
 static void append_of_pools(struct buffer *out, const struct workers *workers)
 {
 	for (size_t m = 0; m < LENGTH(of_pools); m++) {
-		const struct metric *metric = &of_pools[m];
+		const struct figure *metric = &of_pools[m];
 
 		append_head(out, metric->name, metric->type, metric->help);
 		for (size_t i = 0; i < workers->count * BOARD_POOLS; i++) {
@@ -190,6 +202,112 @@ static void append_durations(struct buffer *out, const struct workers *workers)
 						 &workers->list[i].routes[r]);
 }
 
+/* ---- an application's own ---- */
+
+static void append_own_sample(struct buffer *out, const char *name, const char *after,
+			      const struct worker_state *worker)
+{
+	buffer_format(out, "%s%s", name, after);
+	append_label(out, "{worker=\"", worker->name);
+	append_label(out, ",pool=\"", worker->pool);
+}
+
+static void append_own_histogram(struct buffer *out, const char *name,
+				 const struct worker_state *worker,
+				 const struct board_metric *metric)
+{
+	uint64_t count = 0;
+
+	for (int b = 0; b < BOARD_BUCKETS; b++) {
+		count += board_get(&metric->buckets[b]);
+		append_own_sample(out, name, "_bucket", worker);
+		if (b < BOARD_BUCKETS - 1)
+			buffer_format(out, ",le=\"%g\"} %" PRIu64 "\n",
+				      (double)board_bounds[b] / 1e9, count);
+		else
+			buffer_format(out, ",le=\"+Inf\"} %" PRIu64 "\n", count);
+	}
+	append_own_sample(out, name, "_sum", worker);
+	buffer_format(out, "} %.6f\n", (double)board_get(&metric->value) / 1e9);
+	append_own_sample(out, name, "_count", worker);
+	buffer_format(out, "} %" PRIu64 "\n", count);
+}
+
+/* The worker's metric of this name; NULL: it has none. */
+static const struct board_metric *own_of(const struct worker_state *worker, const char *name)
+{
+	char known[BOARD_METRIC_NAME];
+
+	for (unsigned m = 0; m < BOARD_METRICS; m++) {
+		board_text(known, worker->slot->metrics[m].name, sizeof(known));
+		if (!known[0])
+			break;
+		if (!strcmp(known, name))
+			return &worker->slot->metrics[m];
+	}
+	return NULL;
+}
+
+/* What a slot says is not to be trusted: it may be written by whoever wrote the file. */
+static bool is_sound(const char *name)
+{
+	return name[0] && strspn(name, "abcdefghijklmnopqrstuvwxyz_0123456789") == strlen(name);
+}
+
+/* Of all workers from this one on, which is the first that has it. */
+static void append_own(struct buffer *out, const struct workers *workers, size_t first,
+		       const char *name, const struct board_metric *metric)
+{
+	static const char *const types[] = {[METRIC_COUNTER] = "counter",
+					    [METRIC_GAUGE] = "gauge",
+					    [METRIC_HISTOGRAM] = "histogram"};
+	uint64_t kind = board_get(&metric->kind);
+	char help[BOARD_METRIC_HELP];
+
+	if (kind < METRIC_COUNTER || kind > METRIC_HISTOGRAM)
+		return;
+	board_text(help, metric->help, sizeof(help));
+	help[strcspn(help, "\\\n")] = '\0';
+	append_head_of(out, "", name, types[kind], help);
+	for (size_t i = first; i < workers->count; i++) {
+		const struct worker_state *worker = &workers->list[i];
+
+		metric = own_of(worker, name);
+		if (!metric || board_get(&metric->kind) != kind)
+			continue;
+		if (kind == METRIC_HISTOGRAM) {
+			append_own_histogram(out, name, worker, metric);
+			continue;
+		}
+		append_own_sample(out, name, "", worker);
+		buffer_format(out, "} %" PRId64 "\n", (int64_t)board_get(&metric->value));
+	}
+}
+
+static bool is_known(const struct workers *workers, size_t before, const char *name)
+{
+	for (size_t i = 0; i < before; i++)
+		if (own_of(&workers->list[i], name))
+			return true;
+	return false;
+}
+
+static void append_all_own(struct buffer *out, const struct workers *workers)
+{
+	for (size_t i = 0; i < workers->count; i++) {
+		for (unsigned m = 0; m < BOARD_METRICS; m++) {
+			const struct board_metric *metric = &workers->list[i].slot->metrics[m];
+			char name[BOARD_METRIC_NAME];
+
+			board_text(name, metric->name, sizeof(name));
+			if (!name[0])
+				break;
+			if (is_sound(name) && !is_known(workers, i, name))
+				append_own(out, workers, i, name, metric);
+		}
+	}
+}
+
 void metrics(struct request *req)
 {
 	struct buffer out = {0};
@@ -204,6 +322,7 @@ void metrics(struct request *req)
 	append_of_pools(&out, &workers);
 	append_answers(&out, &workers);
 	append_durations(&out, &workers);
+	append_all_own(&out, &workers);
 	workers_free(&workers);
 	reply_text(req, 200, "text/plain; version=0.0.4; charset=utf-8", &out);
 }

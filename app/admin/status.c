@@ -1,8 +1,3 @@
-/*
- * Written by hand rather than with json-c: a message of /events is made ten times a second, and
- * memory that runs out is one failed buffer in the end instead of a NULL at each of a hundred
- * steps.
- */
 #include "admin/status.h"
 
 #include <inttypes.h>
@@ -11,28 +6,15 @@
 
 #include "admin/admin.h"
 #include "admin/status_text.h"
+#include "base/json.h"
 #include "http/reply.h"
 #include "http/urlencoded.h"
-
-void status_string(struct buffer *out, const char *text)
-{
-	buffer_append_text(out, "\"");
-	for (; *text; text++) {
-		unsigned char c = (unsigned char)*text;
-
-		if (c == '"' || c == '\\' || c < ' ' || c > '~')
-			buffer_format(out, "\\u%04x", c);
-		else
-			buffer_append(out, text, 1);
-	}
-	buffer_append_text(out, "\"");
-}
 
 static void append_running(struct buffer *out, const struct worker_state *worker,
 			   const struct running *running)
 {
 	buffer_format(out, "\"serial\":%" PRIu32 ",\"route\":", running->serial);
-	status_string(out, worker_path(worker, running->route));
+	json_string(out, slice_of(worker_path(worker, running->route)));
 	buffer_format(out, ",\"for\":%.6f}", running->seconds);
 }
 
@@ -86,7 +68,7 @@ static void append_routes(struct buffer *out, const struct worker_state *worker)
 		const struct route_state *route = &worker->routes[i];
 
 		buffer_append_text(out, i ? "," : "");
-		status_string(out, worker_path(worker, route->route));
+		json_string(out, slice_of(worker_path(worker, route->route)));
 		buffer_format(out,
 			      ":{\"kind\":\"%s\",\"count\":%" PRIu64
 			      ",\"seconds\":%.6f,\"buckets\":[",
@@ -112,7 +94,7 @@ static void append_prefix(struct buffer *out, const struct worker_state *worker)
 		prefix[len - 1] = '\0';
 	buffer_append_text(out, ",\"prefix\":");
 	if (len)
-		status_string(out, prefix);
+		json_string(out, slice_of(prefix));
 	else
 		buffer_append_text(out, "null");
 }
@@ -120,12 +102,12 @@ static void append_prefix(struct buffer *out, const struct worker_state *worker)
 static void append_worker(struct buffer *out, const struct worker_state *worker, bool with_routes)
 {
 	buffer_append_text(out, "{\"name\":");
-	status_string(out, worker->name);
+	json_string(out, slice_of(worker->name));
 	buffer_append_text(out, ",\"pool\":");
-	status_string(out, worker->pool);
+	json_string(out, slice_of(worker->pool));
 	append_prefix(out, worker);
 	buffer_format(out, ",\"number\":%" PRIu64 ",\"engine\":", worker->number);
-	status_string(out, worker->engine);
+	json_string(out, slice_of(worker->engine));
 	buffer_format(out,
 		      ",\"pid\":%" PRIu64 ",\"started\":%" PRIu64
 		      ",\"draining\":%s,\"requests\":%" PRIu64 ",\"in_flight\":%" PRIu64

@@ -12,7 +12,4 @@
 /* Appends the JSON array of workers; with_routes: their histograms, too. */
 void status_json(struct buffer *out, const struct workers *workers, bool with_routes);
 
-/* Appends a JSON string. */
-void status_string(struct buffer *out, const char *text);
-
 #endif

@@ -1,16 +1,12 @@
-#include "guide/endpoints.h"
-#include "guide/tasks.h"
-#include "http/query.h"
-#include "http/reply.h"
+#include "endpoints.h"
+#include "tasks.h"
 
 /* GET /async/bad-blocking: time.sleep in an async handler. BAD, and here to be seen: there is no
  * AWAIT, so the loop stands still and everybody on this worker waits. */
 void async_bad_blocking(struct request *req)
 {
-	double seconds;
+	const struct wait *wait = request_input(req);
 
-	if (!query_seconds(req, 1.5, &seconds))
-		return;
-	blocking_io_task(seconds);
-	reply_detail(req, "async_bad", "blocked event loop for ", seconds, "s");
+	blocking_io_task(wait->seconds);
+	reply_detail(req, "async_bad", "blocked event loop for ", wait->seconds, "s");
 }

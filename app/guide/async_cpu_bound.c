@@ -1,13 +1,10 @@
 #include <string.h>
 
-#include "await/await.h"
-#include "guide/endpoints.h"
-#include "guide/tasks.h"
-#include "http/query.h"
-#include "http/reply.h"
+#include "endpoints.h"
+#include "tasks.h"
 
 struct squares {
-	uint64_t n;
+	int64_t n;
 	u128 sum;
 };
 
@@ -38,11 +35,11 @@ static void reply_sum(struct request *req, u128 sum)
  * as many of these run at once as there are cores. */
 void async_cpu_bound(struct request *req)
 {
+	const struct numbers *numbers = request_input(req);
 	struct squares *frame = request_frame(req, sizeof(*frame));
 
 	ASYNC_BEGIN(req);
-	if (!query_n(req, 100000, &frame->n))
-		return;
+	frame->n = numbers->n;
 	AWAIT(req, run_in_cpu_pool(req, sum_on_thread, frame));
 	reply_sum(req, frame->sum);
 	ASYNC_END(req);

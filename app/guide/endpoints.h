@@ -1,11 +1,22 @@
-/* The handlers, one file each, and the table of them. */
+/* The handlers, one file each, what they are given, and the table of them. */
 #ifndef LANES_GUIDE_ENDPOINTS_H
 #define LANES_GUIDE_ENDPOINTS_H
 
-#include "http/request.h"
-#include "http/router.h"
+#include <lanes.h>
 
-extern const struct routes endpoints;
+extern const struct application guide;
+
+struct wait {
+	double seconds; /* 0 to 60 */
+};
+
+struct waits {
+	struct list seconds; /* of double, 0 to 60 each */
+};
+
+struct numbers {
+	int64_t n; /* 0 to 1000000000 */
+};
 
 void root(struct request *req);
 void sync_noawait(struct request *req);

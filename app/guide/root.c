@@ -1,5 +1,4 @@
-#include "guide/endpoints.h"
-#include "http/reply.h"
+#include "endpoints.h"
 
 /* GET /: what there is. */
 void root(struct request *req)

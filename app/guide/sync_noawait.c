@@ -1,16 +1,12 @@
-#include "guide/endpoints.h"
-#include "guide/tasks.h"
-#include "http/query.h"
-#include "http/reply.h"
+#include "endpoints.h"
+#include "tasks.h"
 
 /* GET /sync/noawait: a plain blocking function. It runs on a thread of the blocking pool, as
  * FastAPI runs `def`, so the loop stays free and the limit is the number of threads. */
 void sync_noawait(struct request *req)
 {
-	double seconds;
+	const struct wait *wait = request_input(req);
 
-	if (!query_seconds(req, 1.5, &seconds))
-		return;
-	blocking_io_task(seconds);
-	reply_detail(req, "sync", "blocking_io_task(", seconds, "s) done");
+	blocking_io_task(wait->seconds);
+	reply_detail(req, "sync", "blocking_io_task(", wait->seconds, "s) done");
 }

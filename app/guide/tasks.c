@@ -1,11 +1,8 @@
-#include "guide/tasks.h"
+#include "tasks.h"
 
 #include <errno.h>
 #include <string.h>
 #include <time.h>
-
-#include "http/query.h"
-#include "http/reply.h"
 
 void blocking_io_task(double seconds)
 {
@@ -17,12 +14,12 @@ void blocking_io_task(double seconds)
 		;
 }
 
-u128 cpu_bound_task(uint64_t n)
+u128 cpu_bound_task(int64_t n)
 {
 	u128 sum = 0;
 
-	for (uint64_t i = 0; i < n; i++) {
-		uint64_t number = i;
+	for (int64_t i = 0; i < n; i++) {
+		uint64_t number = (uint64_t)i;
 
 		/* Without this the compiler finds Faulhaber's formula, and there is no work. */
 		__asm__ volatile("" : "+r"(number));
@@ -74,18 +71,19 @@ void reply_detail(struct request *req, const char *mode, const char *before, dou
 }
 
 void reply_details(struct request *req, const char *mode, const char *before,
-		   const struct seconds_list *list, const char *after)
+		   const struct list *seconds, const char *after)
 {
-	char *text = room_for(req, mode, before, after, list->count);
+	const double *items = seconds->items;
+	char *text = room_for(req, mode, before, after, seconds->count);
 	char *at;
 
 	if (!text)
 		return;
 	at = stpcpy(stpcpy(stpcpy(text, "{\"mode\":\""), mode), "\",\"details\":[");
-	for (size_t i = 0; i < list->count; i++) {
+	for (size_t i = 0; i < seconds->count; i++) {
 		if (i)
 			*at++ = ',';
-		at = put_sentence(at, before, list->seconds[i], after);
+		at = put_sentence(at, before, items[i], after);
 	}
 	at = stpcpy(at, "]}");
 	reply_written(req, text, at);

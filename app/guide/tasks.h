@@ -2,18 +2,15 @@
 #ifndef LANES_GUIDE_TASKS_H
 #define LANES_GUIDE_TASKS_H
 
+#include <lanes.h>
+
 #include <stdint.h>
-
-#include "http/number.h"
-#include "http/request.h"
-
-struct seconds_list;
 
 /* time.sleep(): holds its thread, and nobody else can use it. Any thread. */
 void blocking_io_task(double seconds);
 
 /* sum(i * i for i in range(n)), computed step by step. Any thread. */
-u128 cpu_bound_task(uint64_t n);
+u128 cpu_bound_task(int64_t n);
 
 /* Answers {"mode":"<mode>","detail":"<before><seconds><after>"}, or 503 if memory is out. Seconds
  * are as Python prints them; the texts must need no escapes. The shape is known, so it is written
@@ -24,6 +21,6 @@ void reply_detail(struct request *req, const char *mode, const char *before, dou
 
 /* The same with one sentence for each of the seconds: {"mode":"<mode>","details":["…","…"]}. */
 void reply_details(struct request *req, const char *mode, const char *before,
-		   const struct seconds_list *list, const char *after);
+		   const struct list *seconds, const char *after);
 
 #endif

@@ -1,19 +1,24 @@
 /*
  * Lanes: what a service includes, and all that it needs.
  *
- * A handler is a function of a request. It reads what was asked (http/request.h), waits without holding
- * the loop (await/await.h), and replies (http/reply.h); routes lead to it (http/router.h).
+ * A handler is a function of a request. It reads what was asked (http/request.h), waits without
+ * holding the loop (await/await.h), and replies (http/reply.h); routes lead to it (http/router.h).
  */
 #ifndef LANES_H
 #define LANES_H
 
 #include "await/await.h"
 #include "base/buffer.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/slice.h"
-#include "http/query.h"
+#include "engine/application.h"
+#include "http/input.h"
+#include "http/number.h"
 #include "http/reply.h"
 #include "http/request.h"
 #include "http/router.h"
+#include "http/trace_context.h"
+#include "scoreboard/metric.h"
 
 #endif

@@ -93,7 +93,7 @@ static const struct route list[] = {
 	GET("/trace", ASYNC, chrome_trace),
 	GET("/events", ASYNC, events),
 };
-static const struct routes routes = {list, sizeof(list) / sizeof(list[0])};
+static const struct routes routes = ROUTES(list);
 
 /* ---- the run ---- */
 
@@ -228,7 +228,8 @@ static void serve(void)
 {
 	size_t files = open_files();
 	struct listener listener = listen_anywhere();
-	int status = loop_run(&options, &listener, "loop-1", &routes, &board, opened);
+	int status = loop_run(&options, &listener, "loop-1",
+			      &(struct application){.routes = routes, .opened = opened}, &board);
 
 	memory_restore();
 	listener_close(&listener);
@@ -248,7 +249,7 @@ static void begin(void)
 	if (uv_loop_init(&loop) || uv_loop_close(&loop) || options_parse(&options, 1, arguments) ||
 	    scoreboard_open(&board, NULL))
 		abort();
-	admin_use(&board, &options);
+	admin_prepare(&options, &board, &(struct sandbox){0});
 	signal(SIGHUP, SIG_DFL); /* nohup had it ignored, and so would the engine */
 	signal(SIGUSR1, SIG_DFL);
 }

@@ -73,7 +73,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		req.raw_path = req.path;
 	req.query = (struct slice){text + path, size - 1 - path};
 	if (!router.routes)
-		assert(router_open(&router, &endpoints) == 0);
+		assert(router_open(&router, &guide.routes) == 0);
 	if (!router_route(&router, &req))
 		check_head(&req);
 	request_unref(&req);

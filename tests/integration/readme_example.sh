@@ -22,5 +22,5 @@ cp -a "$built/app" "$built/liblanes.a" "$built/flags" "$directory/build"
 tests/integration/readme_block.sh app/guide/hello.c >"$directory/app/guide/hello.c"
 insert "$directory/app/guide/endpoints.h" declaration 'void root('
 insert "$directory/app/guide/routes.c" route 'ASYNC, root'
-[ $# = 1 ] || sed -i 's/double \*seconds = FRAME(.*$/double kept; double *seconds = \&kept;/' "$directory/app/guide/hello.c"
+[ $# = 1 ] || sed -i 's/const struct wait \*wait = \(.*\);.*$/double kept; const struct wait *wait = \1;/; s/ASYNC_BEGIN(req);/&kept = wait->seconds;/; s/wait->seconds, " s"/kept, " s"/' "$directory/app/guide/hello.c"
 exec make -C "$directory" BUILD=build OBJ=build all

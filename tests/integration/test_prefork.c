@@ -116,13 +116,16 @@ static void same_answers(void)
 		{POST "hello, stdin-end 1", "Status: 405 Method Not Allowed"},
 		{POST "*5000, stdin-end 1", "Status: 405 Method Not Allowed"},
 		{"begin 1, params 1 REQUEST_METHOD=GET&PATH_INFO=/async/await-one, params-end 1, "
-		 "stdin 1 *5000, stdin-end 1",
+		 "stdin 1 *8193, stdin-end 1",
 		 "Status: 413 Request Entity Too Large"},
+		{"begin 1, params 1 REQUEST_METHOD=GET&PATH_INFO=/async/await-one&"
+		 "QUERY_STRING=seconds=0, params-end 1, stdin 1 *8192, stdin-end 1",
+		 "Status: 200 OK"},
 	};
 	struct worker loop;
 
-	CU_ASSERT_FATAL(start(&loop, "loop", "--stdin-limit", "4096"));
-	CU_ASSERT_FATAL(start(&worker, "prefork", "--stdin-limit", "4096"));
+	CU_ASSERT_FATAL(start(&loop, "loop", "--stdin-limit", "8192"));
+	CU_ASSERT_FATAL(start(&worker, "prefork", "--stdin-limit", "8192"));
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		compare(&loop, cases[i].script, cases[i].status);
 	worker_stop(&loop);
@@ -301,6 +304,7 @@ static void what_the_board_counts(void)
 		  raw_send(&raw, GET "/sync/noawait&QUERY_STRING=seconds=0.3"));
 	CU_ASSERT(EVENTUALLY(board_get(&slot->in_flight) == 1));
 	CU_ASSERT(board_get(&slot->running.since) != 0);
+	CU_ASSERT(board_get(&slot->occupied) & 1); /* the watch runs */
 	peer_that_has_left();
 	CU_ASSERT(raw_closed(&raw));
 	raw_close(&raw);
@@ -310,6 +314,8 @@ static void what_the_board_counts(void)
 	expect(&worker, GET "/", "Status: 200 OK");
 	CU_ASSERT(EVENTUALLY(!board_get(&slot->in_flight)));
 	CU_ASSERT_EQUAL(board_get(&slot->running.since), 0);
+	CU_ASSERT(board_watch_read(&slot->occupied, 0) >= 300000000);
+	CU_ASSERT(board_watch_read(&slot->occupied, 0) < 60000000000);
 	CU_ASSERT_EQUAL(board_get(&slot->turn_since), 0);
 	CU_ASSERT_EQUAL(board_get(&slot->draining), 0);
 	CU_ASSERT(raw_open(&raw, worker.socket) &&
@@ -347,6 +353,69 @@ static void no_descriptors(void)
 	CU_ASSERT(raw_answers(&raw, "END 1 0 COMPLETE"));
 	raw_close(&raw);
 	worker_stop(&worker);
+}
+
+/* Neither for a connection, nor for the next request on one. */
+static void waiting(void)
+{
+	struct raw raw = {.fd = -1};
+	double seconds;
+
+	for (int kept = 0; kept < 2; kept++) {
+		CU_ASSERT_FATAL(kept ? start_with_connection(&raw, NULL, NULL)
+				     : start(&worker, "prefork", NULL, NULL));
+		seconds = process_seconds(worker.pid);
+		poll(NULL, 0, 300);
+		CU_ASSERT(process_seconds(worker.pid) - seconds < 0.15);
+		if (kept)
+			raw_close(&raw);
+		worker_stop(&worker);
+	}
+}
+
+/* What a request has needed is given back: some 10 KB of answer each; nor does it wait for
+ * anything. */
+static void memory(void)
+{
+	char query[300 * 10 + 1] = "";
+	long before = 0;
+	double begun = 0;
+	struct raw raw;
+
+	for (int i = 0; i < 300; i++)
+		memcpy(query + (size_t)i * 10, "seconds=0&", 11);
+	CU_ASSERT_FATAL(start(&worker, "prefork", NULL, NULL));
+	for (int i = 0; i < 220; i++) {
+		if (i == 20) {
+			before = process_private_kb(worker.pid);
+			begun = now();
+		}
+		CU_ASSERT_FATAL(raw_open(&raw, worker.socket));
+		CU_ASSERT_FATAL(raw_get(&raw, 1, "/async/await-many", query) &&
+				raw_answers(&raw, "END 1 0 COMPLETE"));
+		raw_close(&raw);
+	}
+	IN_TIME(now() - begun < 0.18);
+	if (MEMORY_COUNTS)
+		CU_ASSERT(process_private_kb(worker.pid) - before < 500);
+	worker_stop(&worker);
+}
+
+static void without_descriptors(void)
+{
+	static const char *const limits[] = {"4", "8"};
+	struct outcome outcome;
+
+	for (int i = 0; i < 2; i++) {
+		run(&outcome,
+		    (const char *[]){
+			    "sh", "-c",
+			    "ulimit -n $1; exec \"$0\" --engine prefork --listen /tmp/lanes-$$",
+			    program(), limits[i], NULL},
+		    NULL, -1);
+		CU_ASSERT_EQUAL(outcome.status, 1);
+		CU_ASSERT_PTR_NOT_NULL(strstr(outcome.errors, "event=start-failed"));
+	}
 }
 
 static void kept_connection(void)
@@ -425,17 +494,28 @@ static void idle_worker(void)
 	signal(SIGHUP, before);
 }
 
+/* Its request has been answered a moment before it is no longer counted, which the scoreboard
+ * tells. */
 static void idle_kept_connection(void)
 {
+	char directory[DIRECTORY_SIZE];
+	char path[DIRECTORY_SIZE + 16];
+	struct scoreboard board;
 	struct raw raw;
 
-	CU_ASSERT_FATAL(start_with_connection(&raw, NULL, NULL));
+	CU_ASSERT_FATAL(directory_make(directory));
+	snprintf(path, sizeof(path), "%s/scoreboard", directory);
+	CU_ASSERT_FATAL(start_with_connection(&raw, "--scoreboard", path));
+	CU_ASSERT_EQUAL_FATAL(scoreboard_open_to_read(&board, path), 0);
+	CU_ASSERT(EVENTUALLY(!board_get(&board.slots[0].in_flight)));
 	kill(worker.pid, SIGTERM);
 	CU_ASSERT_EQUAL(worker_wait(&worker), 0);
 	CU_ASSERT(file_has(worker.log, "event=draining in_flight=0"));
 	CU_ASSERT(raw_closed(&raw));
 	raw_close(&raw);
+	scoreboard_close(&board);
 	worker_stop(&worker);
+	directory_remove(directory);
 }
 
 static void busy_worker(void)
@@ -489,7 +569,8 @@ static void second_signal(void)
 		CU_ASSERT(EVENTUALLY(file_has(worker.log, "event=draining")));
 		kill(worker.pid, SIGTERM);
 		CU_ASSERT_EQUAL(worker_wait(&worker), 3);
-		CU_ASSERT(file_has(worker.log, "why=second-signal"));
+		CU_ASSERT(file_has(worker.log,
+				   i < 2 ? "why=second-signal in_flight=1" : "why=second-signal"));
 		CU_ASSERT(stat(worker.socket, &file) != 0);
 		raw_close(&raw);
 		worker_stop(&worker);
@@ -504,7 +585,7 @@ static void drain_timeout(void)
 	CU_ASSERT(raw_get(&raw, 2, "/sync/noawait", "seconds=50"));
 	kill(worker.pid, SIGTERM);
 	CU_ASSERT_EQUAL(worker_wait(&worker), 3);
-	CU_ASSERT(file_has(worker.log, "why=drain-timeout"));
+	CU_ASSERT(file_has(worker.log, "why=drain-timeout in_flight=1"));
 	raw_close(&raw);
 	worker_stop(&worker);
 }
@@ -518,6 +599,9 @@ static const struct test tests[] = {
 	{"so is who has been kept waiting by this worker", queue_of_a_busy_worker},
 	{"the board counts what it answers, and who has left", what_the_board_counts},
 	{"a connection waits until there are descriptors", no_descriptors},
+	{"who waits does not compute", waiting},
+	{"what a request has needed is given back", memory},
+	{"what it cannot start without it says", without_descriptors},
 	{"a kept connection carries one request after the other", kept_connection},
 	{"requests run one at a time, also where the handler awaits", one_at_a_time},
 	{"a peer that leaves costs its own request only", peers_that_leave},

@@ -1,5 +1,6 @@
 #include "alone.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -12,7 +13,7 @@
 enum { PATIENCE_MS = 60000 };
 
 uv_loop_t loop;
-static uv_timer_t watchdog;
+uv_timer_t watchdog;
 struct sched sched;
 static bool timed_out;
 static bool news; /* a counter has moved: the loop must not wait in poll */
@@ -20,7 +21,7 @@ int settled;
 int finished;
 int stayed;
 int released;
-int status;	  /* of the last reply */
+int answered;	  /* of the last reply */
 bool retry_after; /* it had that header */
 char trail[256];  /* letters that handlers leave, in order */
 struct work_data work;
@@ -31,7 +32,7 @@ void on_finished(struct request *req)
 {
 	finished++;
 	news = true;
-	status = req->reply.status;
+	answered = req->reply.status;
 	retry_after = req->reply.retry;
 	request_unref(req);
 }
@@ -113,7 +114,7 @@ void begin(unsigned threads, size_t queue)
 					.owner = &sched};
 
 	timed_out = news = false;
-	settled = finished = released = status = 0;
+	settled = finished = released = answered = 0;
 	retry_after = false;
 	memset(trail, 0, sizeof(trail));
 	memset(&work, 0, sizeof(work));
@@ -141,6 +142,8 @@ void turn(void)
 void end(int requests)
 {
 	sched_close(&sched);
+	if (sched.wake_fd >= 0)
+		CU_ASSERT_EQUAL(fcntl(sched.wake_fd, F_GETFD), -1);
 	uv_close((uv_handle_t *)&watchdog, NULL);
 	uv_run(&loop, UV_RUN_DEFAULT);
 	CU_ASSERT_EQUAL(uv_loop_close(&loop), 0);

@@ -24,11 +24,12 @@ struct work_data {
 
 extern uv_loop_t loop;
 extern struct sched sched;
+extern uv_timer_t watchdog; /* that ends what hangs */
 extern int settled;
 extern int finished;
 extern int stayed; /* requests that work after their answer */
 extern int released;
-extern int status;	 /* of the last reply */
+extern int answered;	 /* of the last reply */
 extern bool retry_after; /* it had that header */
 extern char trail[256];	 /* letters that handlers leave, in order */
 extern struct work_data work;
@@ -36,8 +37,8 @@ extern struct work_data work;
 /* Opens the loop, with pools of so many threads and so long queues; 0: without. */
 void begin(unsigned threads, size_t queue);
 
-/* Whatever the test did, nothing may be left: neither handles nor references; so many were
- * released. */
+/* Whatever the test did, nothing may be left: neither handles nor references, nor descriptors; so
+ * many were released. */
 void end(int requests);
 
 struct request *request_new(const struct route *route);

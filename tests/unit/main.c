@@ -5,15 +5,19 @@ enum { SECONDS = 120 }; /* that a test may take, also under valgrind on a busy m
 extern const struct suite answer_suite;
 extern const struct suite budget_suite;
 extern const struct suite buffer_suite;
+extern const struct suite json_suite;
 extern const struct suite listen_suite;
 extern const struct suite log_suite;
 extern const struct suite loop_suite;
+extern const struct suite metric_suite;
 extern const struct suite number_suite;
 extern const struct suite options_suite;
 extern const struct suite params_suite;
+extern const struct suite pattern_suite;
 extern const struct suite percent_suite;
 extern const struct suite pool_suite;
-extern const struct suite query_suite;
+extern const struct suite exchanges_suite;
+extern const struct suite input_suite;
 extern const struct suite record_suite;
 extern const struct suite reply_suite;
 extern const struct suite request_suite;
@@ -23,19 +27,24 @@ extern const struct suite sandbox_suite;
 extern const struct suite scoreboard_suite;
 extern const struct suite table_suite;
 extern const struct suite task_suite;
+extern const struct suite trace_context_suite;
 extern const struct suite run_suite;
 extern const struct suite timers_suite;
+extern const struct suite utf8_suite;
 extern const struct suite volley_suite;
 
 int main(int argc, char **argv)
 {
 	/* The last two take a while. */
 	static const struct suite *const suites[] = {
-		&answer_suite, &budget_suite,  &buffer_suite, &listen_suite,	 &log_suite,
-		&number_suite, &options_suite, &params_suite, &percent_suite,	 &pool_suite,
-		&query_suite,  &record_suite,  &reply_suite,  &request_suite,	 &responder_suite,
-		&router_suite, &sandbox_suite, &table_suite,  &task_suite,	 &run_suite,
-		&timers_suite, &volley_suite,  &loop_suite,   &scoreboard_suite,
+		&answer_suite,	&budget_suite,	   &buffer_suite,	 &json_suite,
+		&listen_suite,	&log_suite,	   &exchanges_suite,	 &input_suite,
+		&metric_suite,	&number_suite,	   &options_suite,	 &params_suite,
+		&pattern_suite, &percent_suite,	   &pool_suite,		 &record_suite,
+		&reply_suite,	&request_suite,	   &responder_suite,	 &router_suite,
+		&sandbox_suite, &table_suite,	   &task_suite,		 &timers_suite,
+		&utf8_suite,	&volley_suite,	   &trace_context_suite, &run_suite,
+		&loop_suite,	&scoreboard_suite,
 	};
 
 	return harness_main(argc, argv, suites, sizeof(suites) / sizeof(suites[0]), SECONDS);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -17,6 +18,15 @@
 
 static char directory[] = "/tmp/lanes-unit-XXXXXX";
 static char path[64];
+
+static bool listen_fails;
+
+/* Instead of the C library's. */
+int listen(int fd, int backlog)
+{
+	errno = EADDRINUSE;
+	return listen_fails ? -1 : (int)syscall(SYS_listen, fd, backlog);
+}
 
 static int setup(void)
 {
@@ -122,6 +132,24 @@ static void a_path_is_a_unix_socket(void)
 	listener_close(&l);
 	CU_ASSERT_EQUAL(lstat(path, &file), -1);
 	CU_ASSERT_EQUAL(lowest(), free_fd);
+}
+
+static void what_has_a_slash_or_no_colon_is_a_path(void)
+{
+	struct listener l;
+	char with_colon[80];
+	char *before = getcwd(NULL, 0);
+
+	snprintf(with_colon, sizeof(with_colon), "%s:1", path);
+	CU_ASSERT_EQUAL_FATAL(listener_open(&l, with_colon, 8), 0);
+	CU_ASSERT_FALSE(l.tcp);
+	listener_close(&l);
+	CU_ASSERT_EQUAL_FATAL(chdir(directory), 0);
+	CU_ASSERT_EQUAL_FATAL(listener_open(&l, "socket", 8), 0);
+	CU_ASSERT_EQUAL(access(path, F_OK), 0);
+	listener_close(&l);
+	CU_ASSERT_EQUAL(chdir(before), 0);
+	free(before);
 }
 
 static void stop_keeps_the_file_and_close_removes_it(void)
@@ -296,6 +324,7 @@ static void take_over(void)
 	CU_ASSERT_EQUAL_FATAL(listener_open(&l, NULL, 8), 0);
 	CU_ASSERT_TRUE(l.fd > 2);
 	CU_ASSERT_FALSE(l.tcp);
+	CU_ASSERT_EQUAL(fcntl(l.fd + 1, F_GETFD), -1); /* nothing else is left open */
 	CU_ASSERT_EQUAL(fstat(0, &zero), 0);
 	CU_ASSERT_EQUAL(stat("/dev/null", &null), 0);
 	CU_ASSERT_EQUAL(zero.st_rdev, null.st_rdev);
@@ -374,12 +403,44 @@ static void a_port_in_use_is_refused(void)
 	listener_close(&l);
 }
 
+/* Nobody else can listen where one is bound, though others were bound there, too. */
+static void who_cannot_listen_says_so(void)
+{
+	listen_fails = true;
+	refused("127.0.0.1:0", -EADDRINUSE, "in use");
+	refused(path, -EADDRINUSE, "in use");
+	listen_fails = false;
+	CU_ASSERT_EQUAL(access(path, F_OK), -1);
+}
+
+static void the_last_port_is_one(void)
+{
+	struct listener l;
+	struct caught caught;
+	int err;
+
+	caught_begin();
+	err = listener_open(&l, "127.0.0.1:65535", 8);
+	caught_end(&caught);
+	CU_ASSERT_TRUE(err == 0 || err == -EADDRINUSE);
+	listener_close(&l);
+}
+
 static void an_address_that_is_none_is_refused(void)
 {
 	static const char *const wrong[] = {
-		":9000",	   "example.org:9000", "127.0.0.1:http",  "127.0.0.1:",
-		"127.0.0.1:99999", "127.0.0.1:-1",     "127.0.0.1:65536", "127.0.0.1:+1",
-		"127.0.0.256:1",   "[::1:1",	       "127.0.0.1: 1",
+		":9000",
+		"example.org:9000",
+		"127.0.0.1:http",
+		"127.0.0.1:",
+		"127.0.0.1:99999",
+		"127.0.0.1:-1",
+		"127.0.0.1:65536",
+		"127.0.0.1:+1",
+		"127.0.0.256:1",
+		"[::1:1",
+		"127.0.0.1: 1",
+		"0000000000000000000000000000000000000000000000:1", /* no room for one more */
 	};
 
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
@@ -502,6 +563,7 @@ static void a_unix_socket_needs_no_list(void)
 
 static const struct test tests[] = {
 	{"a path is a unix socket", a_path_is_a_unix_socket},
+	{"what has a slash or no colon is a path", what_has_a_slash_or_no_colon_is_a_path},
 	{"stop keeps the file and close removes it", stop_keeps_the_file_and_close_removes_it},
 	{"a path too long is refused", a_path_too_long_is_refused},
 	{"a missing directory is refused", a_missing_directory_is_refused},
@@ -516,6 +578,8 @@ static const struct test tests[] = {
 	{"descriptor 0 may be TCP on loopback", descriptor_0_may_be_tcp_on_loopback},
 	{"TCP on loopback is open to local peers", tcp_on_loopback_is_open_to_local_peers},
 	{"a port in use is refused", a_port_in_use_is_refused},
+	{"who cannot listen says so", who_cannot_listen_says_so},
+	{"the last port is one", the_last_port_is_one},
 	{"an address that is none is refused", an_address_that_is_none_is_refused},
 	{"other addresses need a list", other_addresses_need_a_list},
 	{"IPv6 on loopback is open to local peers", ipv6_on_loopback_is_open_to_local_peers},

@@ -192,14 +192,23 @@ static void int_grammar(void)
 	refuses_int(TEXT("5\0"));
 }
 
-static void int_beyond_64_bits_saturates(void)
+static void beyond(struct slice text, int64_t nearest)
+{
+	int64_t value = -1;
+
+	CU_ASSERT_EQUAL(python_int(text, &value), -ERANGE);
+	CU_ASSERT_EQUAL(value, nearest);
+}
+
+static void int_beyond_64_bits_is_told(void)
 {
 	reads_int(TEXT("9223372036854775807"), INT64_MAX);
-	reads_int(TEXT("9223372036854775808"), INT64_MAX);
-	reads_int(TEXT("99999999999999999999999999"), INT64_MAX);
+	beyond(TEXT("9223372036854775808"), INT64_MAX);
+	beyond(TEXT("99999999999999999999999999"), INT64_MAX);
 	reads_int(TEXT("-9223372036854775808"), INT64_MIN);
-	reads_int(TEXT("-9223372036854775809"), INT64_MIN);
-	reads_int(TEXT("-99999999999999999999999999"), INT64_MIN);
+	beyond(TEXT("-9223372036854775809"), INT64_MIN);
+	beyond(TEXT("-99999999999999999999999999"), INT64_MIN);
+	refuses_int(TEXT("99999999999999999999999999x"));
 }
 
 static void int_has_at_most_4300_characters(void)
@@ -299,7 +308,7 @@ static const struct test tests[] = {
 	{"invalid UTF-8 is no number", invalid_utf8_is_no_number},
 	{"float is correctly rounded, however long", float_is_correctly_rounded},
 	{"int grammar", int_grammar},
-	{"int beyond 64 bits saturates", int_beyond_64_bits_saturates},
+	{"int beyond 64 bits is told", int_beyond_64_bits_is_told},
 	{"int has at most 4300 characters", int_has_at_most_4300_characters},
 	{"floats print as repr", floats_print_as_repr},
 	{"the nearest short decimal is not always the one",

@@ -30,7 +30,20 @@ struct held {
 	char name[16];
 	int nice;
 	bool signals_blocked;
+	size_t stack; /* bytes */
 };
+
+/* Instead of the C library's. */
+int __real_pthread_cond_signal(pthread_cond_t *cond);
+int __wrap_pthread_cond_signal(pthread_cond_t *cond);
+
+static atomic_int wakes; /* of threads */
+
+int __wrap_pthread_cond_signal(pthread_cond_t *cond)
+{
+	atomic_fetch_add(&wakes, 1);
+	return __real_pthread_cond_signal(cond);
+}
 
 static struct held jobs[MOST];
 static atomic_int started;
@@ -39,8 +52,12 @@ static int wake_fd;
 static void run(struct job *job)
 {
 	struct held *held = (struct held *)job;
+	pthread_attr_t attr;
 	sigset_t blocked;
 
+	pthread_getattr_np(pthread_self(), &attr);
+	pthread_attr_getstacksize(&attr, &held->stack);
+	pthread_attr_destroy(&attr);
 	held->order = atomic_fetch_add(&started, 1) + 1;
 	held->thread = pthread_self();
 	held->nice = getpriority(PRIO_PROCESS, (id_t)gettid());
@@ -57,6 +74,7 @@ static struct thread_pool *begin(unsigned threads, size_t queue, int nice)
 	struct thread_pool *pool;
 
 	atomic_store(&started, 0);
+	atomic_store(&wakes, 0);
 	for (int i = 0; i < MOST; i++) {
 		memset(&jobs[i], 0, sizeof(jobs[i]));
 		jobs[i].job.run = run;
@@ -136,7 +154,7 @@ static void one_wake_up_serves_many_done_jobs(void)
 {
 	struct thread_pool *pool = begin(1, MOST, 0);
 	struct held *done[4];
-	uint64_t wakes = 0;
+	uint64_t written = 0;
 
 	for (int i = 0; i < 4; i++) {
 		CU_ASSERT_EQUAL(submit(pool, i), 0);
@@ -144,8 +162,8 @@ static void one_wake_up_serves_many_done_jobs(void)
 			let_go(i);
 	}
 	entered(3); /* so the three before it are done, and nobody has looked yet */
-	CU_ASSERT_EQUAL(read(wake_fd, &wakes, sizeof(wakes)), sizeof(wakes));
-	CU_ASSERT_EQUAL(wakes, 1);
+	CU_ASSERT_EQUAL(read(wake_fd, &written, sizeof(written)), sizeof(written));
+	CU_ASSERT_EQUAL(written, 1);
 	reap(pool, 3, done);
 	let_go(3);
 	reap(pool, 1, done);
@@ -355,6 +373,82 @@ static void who_abandons_a_job_wakes_a_thread_for_the_next(void)
 	entered(2);
 	let_go(1);
 	let_go(2);
+	reap(pool, 2, done);
+	end(pool);
+}
+
+static void nobody_is_woken_for_nothing(void)
+{
+	struct thread_pool *pool = begin(1, MOST, 0);
+	struct held *done[3];
+
+	CU_ASSERT_EQUAL(submit(pool, 0), 0); /* for this one a thread is begun … */
+	entered(0);
+	CU_ASSERT_EQUAL(submit(pool, 1), 0); /* … which is busy now */
+	CU_ASSERT_EQUAL(submit(pool, 2), 0);
+	CU_ASSERT_TRUE(thread_pool_cancel(pool, &jobs[2].job));
+	CU_ASSERT_FALSE(thread_pool_cancel(pool, &jobs[0].job)); /* and has a stand-in */
+	entered(1);
+	CU_ASSERT_EQUAL(atomic_load(&wakes), 0);
+	let_go(0);
+	reap(pool, 1, done);
+	usleep(5000); /* it falls asleep */
+	CU_ASSERT_EQUAL(submit(pool, 3), 0);
+	CU_ASSERT_EQUAL(atomic_load(&wakes), 0); /* as long as 1 works */
+	CU_ASSERT_FALSE(thread_pool_cancel(pool, &jobs[1].job));
+	entered(3);
+	CU_ASSERT_EQUAL(atomic_load(&wakes), 1);
+	let_go(1);
+	let_go(3);
+	reap(pool, 2, done);
+	usleep(5000);
+	CU_ASSERT_FALSE(
+		thread_pool_cancel(pool, &jobs[3].job)); /* too late, and nothing is to do */
+	CU_ASSERT_EQUAL(atomic_load(&wakes), 1);
+	end(pool);
+}
+
+static void a_burst_wakes_one_thread(void)
+{
+	struct thread_pool *pool = begin(1, MOST, 0);
+	struct held *done[MOST];
+
+	CU_ASSERT_EQUAL(submit(pool, 0), 0);
+	let_go(0);
+	reap(pool, 1, done);
+	usleep(5000); /* its thread falls asleep */
+	for (int i = 1; i < MOST; i++)
+		CU_ASSERT_EQUAL(submit(pool, i), 0);
+	entered(1);
+	CU_ASSERT_EQUAL(atomic_load(&wakes), 1);
+	for (int i = 1; i < MOST; i++)
+		let_go(i);
+	reap(pool, MOST - 1, done);
+	CU_ASSERT_EQUAL(atomic_load(&wakes), 1);
+	end(pool);
+}
+
+/* Of two threads one sleeps, is woken, and works; the other is begun, and sleeps. */
+static void a_thread_that_works_is_not_waited_for(void)
+{
+	struct thread_pool *pool = begin(2, MOST, 0);
+	struct held *done[2];
+
+	CU_ASSERT_EQUAL(submit(pool, 0), 0);
+	let_go(0);
+	reap(pool, 1, done);
+	usleep(5000); /* it falls asleep */
+	CU_ASSERT_EQUAL(submit(pool, 1), 0);
+	entered(1);
+	CU_ASSERT_EQUAL(submit(pool, 2), 0);
+	entered(2);
+	let_go(2);
+	reap(pool, 1, done);
+	usleep(5000);
+	CU_ASSERT_EQUAL(submit(pool, 3), 0);
+	entered(3); /* while 1 works */
+	let_go(1);
+	let_go(3);
 	reap(pool, 2, done);
 	end(pool);
 }
@@ -627,6 +721,7 @@ static void threads_have_names_and_niceness_and_no_signals(void)
 	CU_ASSERT_STRING_EQUAL(jobs[0].name, "test-1");
 	CU_ASSERT_EQUAL(jobs[0].nice, own < 19 ? own + 1 : own);
 	CU_ASSERT_TRUE(jobs[0].signals_blocked);
+	CU_ASSERT_TRUE(jobs[0].stack < 1 << 20);
 	pthread_sigmask(SIG_SETMASK, NULL, &ours);
 	CU_ASSERT_FALSE(sigismember(&ours, SIGTERM) || sigismember(&ours, SIGINT));
 	CU_ASSERT_EQUAL(getpriority(PRIO_PROCESS, 0), own);
@@ -694,6 +789,9 @@ static const struct test tests[] = {
 	{"a stand-in has no stand-in", a_stand_in_has_no_stand_in},
 	{"who abandons a job wakes a thread for the next",
 	 who_abandons_a_job_wakes_a_thread_for_the_next},
+	{"nobody is woken for nothing", nobody_is_woken_for_nothing},
+	{"a burst wakes one thread", a_burst_wakes_one_thread},
+	{"a thread that works is not waited for", a_thread_that_works_is_not_waited_for},
 	{"a counter that is full wakes all the same", a_counter_that_is_full_wakes_all_the_same},
 	{"the board shows as many threads as it has room for",
 	 the_board_shows_as_many_threads_as_it_has_room_for},
@@ -707,7 +805,7 @@ static const struct test tests[] = {
 	{"a stand-in is not one more", a_stand_in_is_not_one_more},
 	{"a dropped job makes room", a_dropped_job_makes_room},
 	{"times follow each other", times_follow_each_other},
-	{"threads have names, niceness and no signals",
+	{"threads have names, niceness, no signals and little stack",
 	 threads_have_names_and_niceness_and_no_signals},
 	{"a pool that was never used closes", a_pool_that_was_never_used_closes},
 	{"close hands back what nobody reaped", close_hands_back_what_nobody_reaped},

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "../harness.h"
 #include "http/reply.h"
@@ -465,9 +466,37 @@ static void a_path_that_is_none_is_refused_at_the_start(void)
 	}
 }
 
+static void there_are_only_so_many_requests_of_a_route(void)
+{
+	static const struct route limited[] = {GET("/two", ASYNC, handler, .most = 2),
+					       GET("/any", ASYNC, handler)};
+	static const struct routes of = ROUTES(limited);
+	struct router limits;
+	struct request reqs[4];
+
+	CU_ASSERT_EQUAL_FATAL(router_open(&limits, &of), 0);
+	for (int i = 0; i < 4; i++) {
+		request_init(&reqs[i], &ops, NULL);
+		reqs[i].method = slice_of("GET");
+		reqs[i].path = slice_of(i < 3 ? "/two" : "/any");
+		CU_ASSERT_EQUAL(router_route(&limits, &reqs[i]), i != 2);
+	}
+	CU_ASSERT_EQUAL(reqs[2].reply.status, 503);
+	request_unref(&reqs[2]);
+	request_unref(&reqs[0]);
+	request_init(&reqs[0], &ops, NULL);
+	reqs[0].method = slice_of("GET");
+	reqs[0].path = slice_of("/two");
+	CU_ASSERT_TRUE(router_route(&limits, &reqs[0]));
+	for (int i = 0; i < 4; i++)
+		if (i != 2)
+			request_unref(&reqs[i]);
+	router_close(&limits);
+}
+
 static void a_router_without_memory_says_so(void)
 {
-	for (long k = 0; k < 3; k++) {
+	for (long k = 0; k < 4; k++) {
 		struct router none;
 
 		memory_fail_after(k);
@@ -477,34 +506,72 @@ static void a_router_without_memory_says_so(void)
 	}
 }
 
-/* All of a thousand, each by its own way. */
+/* A thousand routes, of which some have names. */
+enum { COUNT = 1000 };
+static struct route many[COUNT];
+static char paths[COUNT][32];
+
+static void make_many(struct routes *of, size_t count)
+{
+	for (int i = 0; i < COUNT; i++) {
+		snprintf(paths[i], sizeof(paths[i]), i % 2 ? "/r%d/{id}" : "/a/r%d", i);
+		many[i] = (struct route)GET(paths[i], ASYNC, handler);
+	}
+	*of = (struct routes){.list = many, .count = count};
+}
+
+static bool is_found(const struct router *big, int i)
+{
+	struct request req;
+	char path[32];
+	bool found;
+
+	snprintf(path, sizeof(path), i % 2 ? "/r%d/x" : "/a/r%d", i);
+	request_init(&req, &ops, NULL);
+	req.method = slice_of("GET");
+	req.path = slice_of(path);
+	found = router_route(big, &req) && req.route == &many[i];
+	request_unref(&req);
+	return found;
+}
+
 static void there_may_be_any_number_of_routes(void)
 {
-	enum { COUNT = 1000 };
-	static struct route many[COUNT];
-	static char paths[COUNT][32];
-	const struct routes of = {many, COUNT};
+	struct routes of;
 	struct router big;
 	int wrong = 0;
 
-	for (int i = 0; i < COUNT; i++) {
-		snprintf(paths[i], sizeof(paths[i]), i % 2 ? "/r%d/{id}" : "/a/r%d", i);
-		many[i] = (struct route){paths[i], handler, METHOD_GET, ROUTE_ASYNC};
-	}
+	make_many(&of, COUNT);
 	CU_ASSERT_EQUAL_FATAL(router_open(&big, &of), 0);
-	for (int i = 0; i < COUNT; i++) {
-		struct request req;
-		char path[32];
-
-		snprintf(path, sizeof(path), i % 2 ? "/r%d/x" : "/a/r%d", i);
-		request_init(&req, &ops, NULL);
-		req.method = slice_of("GET");
-		req.path = slice_of(path);
-		wrong += !router_route(&big, &req) || req.route != &many[i];
-		request_unref(&req);
-	}
+	for (int i = 0; i < COUNT; i++)
+		wrong += !is_found(&big, i);
 	CU_ASSERT_EQUAL(wrong, 0);
 	router_close(&big);
+}
+
+/* CPU time of so many requests to the first ten, all of which are found. */
+static double time_of(size_t count)
+{
+	struct timespec from;
+	struct timespec to;
+	struct routes of;
+	struct router some;
+
+	make_many(&of, count);
+	CU_ASSERT_EQUAL_FATAL(router_open(&some, &of), 0);
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &from);
+	for (int i = 0; i < 20000; i++)
+		if (!is_found(&some, i % 10))
+			CU_ASSERT_TRUE(false);
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &to);
+	router_close(&some);
+	return (double)(to.tv_sec - from.tv_sec) + (double)(to.tv_nsec - from.tv_nsec) / 1e9;
+}
+
+static void a_thousand_routes_cost_no_more_than_ten(void)
+{
+	time_of(10);
+	IN_TIME(time_of(1000) < 1.3 * time_of(10));
 }
 
 static const struct test tests[] = {
@@ -538,8 +605,10 @@ static const struct test tests[] = {
 	{"a missing slash is redirected", a_missing_slash_is_redirected},
 	{"a path that is none is refused at the start",
 	 a_path_that_is_none_is_refused_at_the_start},
+	{"there are only so many requests of a route", there_are_only_so_many_requests_of_a_route},
 	{"a router without memory says so", a_router_without_memory_says_so},
 	{"there may be any number of routes", there_may_be_any_number_of_routes},
+	{"a thousand routes cost no more than ten", a_thousand_routes_cost_no_more_than_ten},
 };
 
 const struct suite router_suite = {"router", tests, sizeof(tests) / sizeof(tests[0]), set_up,

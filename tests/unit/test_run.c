@@ -16,7 +16,7 @@ static void run(void (*handler)(struct request *req), unsigned threads, size_t q
 {
 	static struct route route;
 
-	route = (struct route){"/", handler, METHOD_GET, ROUTE_ASYNC};
+	route = (struct route)GET("/", ASYNC, handler);
 	begin(threads, queue);
 	start(&route);
 	turn_until(&finished, 1);
@@ -53,7 +53,7 @@ static void fill_a_large_frame(struct request *req)
 static void a_frame_of_any_size_is_zeroed_and_kept(void)
 {
 	run(fill_a_large_frame, 0, 0);
-	CU_ASSERT_EQUAL(status, 200);
+	CU_ASSERT_EQUAL(answered, 200);
 	end(1);
 }
 
@@ -67,7 +67,7 @@ static void without_memory_for_its_frame_a_handler_is_a_503(void)
 	memory_fail_after(0);
 	request_resume(req, uv_hrtime());
 	memory_restore();
-	CU_ASSERT_EQUAL(status, 503);
+	CU_ASSERT_EQUAL(answered, 503);
 	end(1);
 }
 
@@ -101,7 +101,7 @@ static void try_a_full_pool(struct request *req)
 static void who_tries_is_told_what_failed_and_goes_on(void)
 {
 	run(try_a_full_pool, 1, 0);
-	CU_ASSERT_EQUAL(status, 200);
+	CU_ASSERT_EQUAL(answered, 200);
 	end(1);
 }
 
@@ -136,7 +136,7 @@ static void try_what_is_late(struct request *req)
 static void what_is_late_is_dropped(void)
 {
 	run(try_what_is_late, 2, 1);
-	CU_ASSERT_EQUAL(status, 200);
+	CU_ASSERT_EQUAL(answered, 200);
 	turn_until(&released, 1);
 	end(1);
 }
@@ -154,7 +154,7 @@ static void do_not_try_what_is_late(struct request *req)
 static void who_does_not_try_what_is_late_is_a_504(void)
 {
 	run(do_not_try_what_is_late, 2, 1);
-	CU_ASSERT_EQUAL(status, 504);
+	CU_ASSERT_EQUAL(answered, 504);
 	CU_ASSERT_STRING_EQUAL(trail, "");
 	sem_post(&work.gate);
 	turn_until(&released, 1);
@@ -238,7 +238,7 @@ static void call_twice(struct request *req)
 static void what_is_called_may_wait_and_call(void)
 {
 	run(call_twice, 0, 0);
-	CU_ASSERT_EQUAL(status, 200);
+	CU_ASSERT_EQUAL(answered, 200);
 	CU_ASSERT_STRING_EQUAL(trail, "<nn><>.");
 	end(1);
 }
@@ -262,7 +262,7 @@ static void call_for_ever(struct request *req)
 static void calls_take_no_more_memory_the_more_there_are(void)
 {
 	run(call_for_ever, 0, 0);
-	CU_ASSERT_EQUAL(status, 200);
+	CU_ASSERT_EQUAL(answered, 200);
 	end(1);
 }
 
@@ -302,7 +302,7 @@ static void try_a_call(struct request *req)
 static void a_failure_goes_to_the_last_caller_that_tries(void)
 {
 	run(try_a_call, 0, 0);
-	CU_ASSERT_EQUAL(status, 200);
+	CU_ASSERT_EQUAL(answered, 200);
 	CU_ASSERT_STRING_EQUAL(trail, "()<>");
 	end(1);
 }
@@ -318,7 +318,7 @@ static void do_not_try_a_call(struct request *req)
 static void a_failure_that_nobody_tries_is_the_requests(void)
 {
 	run(do_not_try_a_call, 0, 0);
-	CU_ASSERT_EQUAL(status, 504);
+	CU_ASSERT_EQUAL(answered, 504);
 	CU_ASSERT_STRING_EQUAL(trail, "(");
 	end(1);
 }
@@ -380,11 +380,11 @@ static void without_memory_it_runs_at_once(void)
 
 	begin(1, 1);
 	req = request_new(&route);
-	request_alloc(req, REQUEST_INLINE - 40); /* there is room for one */
+	request_alloc(req, REQUEST_INLINE - 96); /* there is room for one */
 	memory_fail_after(0);
 	request_resume(req, uv_hrtime());
 	memory_restore();
-	CU_ASSERT_EQUAL(status, 503);
+	CU_ASSERT_EQUAL(answered, 503);
 	CU_ASSERT_STRING_EQUAL(trail, "ba");
 	end(1);
 }
@@ -426,11 +426,11 @@ static void answer_and_work(struct request *req)
 static void it_works_on_when_the_answer_has_been_sent(void)
 {
 	run(answer_and_work, 1, 1);
-	CU_ASSERT_EQUAL(status, 200);
+	CU_ASSERT_EQUAL(answered, 200);
 	CU_ASSERT_EQUAL(released, 0);
 	turn_until(&released, 1);
 	CU_ASSERT_EQUAL(finished, 1);
-	CU_ASSERT_EQUAL(status, 200);
+	CU_ASSERT_EQUAL(answered, 200);
 	CU_ASSERT_EQUAL(stayed, 0);
 	CU_ASSERT_EQUAL(work.ran, 2);
 	CU_ASSERT_STRING_EQUAL(trail, "aacc.");
@@ -449,9 +449,189 @@ static void fail_and_work(struct request *req)
 static void an_error_has_no_work_after_it(void)
 {
 	run(fail_and_work, 1, 1);
-	CU_ASSERT_EQUAL(status, 504);
+	CU_ASSERT_EQUAL(answered, 504);
 	CU_ASSERT_EQUAL(released, 1);
 	CU_ASSERT_STRING_EQUAL(trail, "");
+	end(1);
+}
+
+/* ---- before and after ---- */
+
+struct letters {
+	char letter;
+	char more[200]; /* as much as a frame of their own */
+};
+
+static void leave_and_wait(struct request *req, char letter)
+{
+	struct letters *f = FRAME(req, struct letters);
+
+	ASYNC_BEGIN(req);
+	CU_ASSERT_EQUAL(f->letter, 0);
+	f->letter = letter;
+	AWAIT(req, sleep_for(req, 0));
+	leave(f->letter);
+	ASYNC_END(req);
+}
+
+static void before_all(struct request *req)
+{
+	leave_and_wait(req, '1');
+}
+
+static void before_this(struct request *req)
+{
+	leave_and_wait(req, '2');
+}
+
+static void after_this(struct request *req)
+{
+	CU_ASSERT_NOT_EQUAL(req->reply.status, 0);
+	leave_and_wait(req, '4');
+}
+
+static void after_all(struct request *req)
+{
+	leave_and_wait(req, '5');
+}
+
+static void refuse(struct request *req)
+{
+	ASYNC_BEGIN(req);
+	AWAIT(req, sleep_for(req, 0));
+	leave('X');
+	reply_error(req, 401);
+	ASYNC_END(req);
+}
+
+static void be_late_before(struct request *req)
+{
+	be_late(req, NULL);
+}
+
+static void between(struct request *req)
+{
+	leave_and_wait(req, '3');
+	if (!req->co.suspended)
+		answer(req);
+}
+
+static void between_on_a_thread(struct request *req)
+{
+	leave('3');
+	answer(req);
+}
+
+static int state;
+
+static void look_at_the_state(struct request *req)
+{
+	CU_ASSERT_PTR_EQUAL(request_state(req), &state);
+	answer(req);
+}
+
+/* Runs a request of this route; says which letters were left. */
+static const char *letters_of(struct route route, void (*before)(struct request *req),
+			      void (*after)(struct request *req), int expected)
+{
+	static struct route list[1];
+	static struct routes routes;
+	struct request *req;
+
+	list[0] = route;
+	routes = (struct routes)ROUTES(list, .before = before, .after = after, .state = &state);
+	begin(1, 1);
+	req = request_new(&list[0]);
+	req->routes = &routes;
+	request_resume(req, uv_hrtime());
+	turn_until(&finished, 1);
+	CU_ASSERT_EQUAL(answered, expected);
+	end(1);
+	return trail;
+}
+
+static void what_is_before_and_after_runs_in_its_order(void)
+{
+	CU_ASSERT_STRING_EQUAL(
+		letters_of((struct route)GET("/", ASYNC, between, .before = before_this,
+					     .after = after_this),
+			   before_all, after_all, 200),
+		"12345");
+	CU_ASSERT_STRING_EQUAL(
+		letters_of((struct route)GET("/", SYNC, between_on_a_thread, .before = before_this),
+			   NULL, after_all, 200),
+		"235");
+	letters_of((struct route)GET("/", ASYNC, look_at_the_state), NULL, NULL, 200);
+}
+
+static void who_replies_before_replies_instead(void)
+{
+	CU_ASSERT_STRING_EQUAL(letters_of((struct route)GET("/", ASYNC, between, .before = refuse,
+							    .after = after_this),
+					  before_all, after_all, 401),
+			       "1X45");
+	CU_ASSERT_STRING_EQUAL(
+		letters_of((struct route)GET("/", ASYNC, between, .before = before_this), refuse,
+			   after_all, 401),
+		"X5");
+	CU_ASSERT_STRING_EQUAL(
+		letters_of((struct route)GET("/", ASYNC, between), be_late_before, after_all, 504),
+		"(5");
+}
+
+static void the_last_may_reply_anew(void)
+{
+	CU_ASSERT_STRING_EQUAL(letters_of((struct route)GET("/", ASYNC, between, .after = refuse),
+					  NULL, be_late_before, 504),
+			       "3X(");
+}
+
+/* ---- a route's limits ---- */
+
+static void try_for_ever(struct request *req)
+{
+	struct steps *s = FRAME(req, struct steps);
+
+	ASYNC_BEGIN(req);
+	for (;;)
+		TRY_AWAIT(req, s->error, call(req, be_late, s));
+	ASYNC_END(req);
+}
+
+static void a_request_that_outlives_its_deadline_is_a_504(void)
+{
+	CU_ASSERT_STRING_EQUAL(letters_of((struct route)GET("/", ASYNC, try_for_ever,
+							    .deadline = 0.02, .after = after_this),
+					  NULL, NULL, 504) +
+				       strlen(trail) - 1,
+			       "4");
+	letters_of((struct route)GET("/", ASYNC, between, .deadline = 60), NULL, NULL, 200);
+	CU_ASSERT_EQUAL(sched.timers.count, 0);
+}
+
+static void one_that_leaves_before_its_deadline_leaves_no_timer(void)
+{
+	static const struct route route = GET("/", ASYNC, try_for_ever, .deadline = 60);
+
+	begin(0, 0);
+	cancel(start(&route));
+	CU_ASSERT_EQUAL(released, 1);
+	CU_ASSERT_EQUAL(sched.timers.count, 0);
+	end(1);
+}
+
+static void one_that_has_no_memory_for_its_deadline_is_a_503(void)
+{
+	static const struct route route = GET("/", ASYNC, between, .deadline = 60);
+	struct request *req;
+
+	begin(0, 0);
+	req = request_new(&route);
+	request_alloc(req, REQUEST_INLINE);
+	memory_fail_after(0);
+	request_resume(req, uv_hrtime());
+	memory_restore();
+	CU_ASSERT_EQUAL(answered, 503);
 	end(1);
 }
 
@@ -494,7 +674,7 @@ static void a_descriptor_that_cannot_be_waited_for_is_a_failure(void)
 {
 	ends[0] = -1;
 	run(read_from_a_pipe, 0, 0);
-	CU_ASSERT_EQUAL(status, 503);
+	CU_ASSERT_EQUAL(answered, 503);
 	end(1);
 }
 
@@ -536,7 +716,7 @@ static void any_allocation_may_fail(void)
 		turn_until(&finished, 1);
 		turn_until(&released, 1);
 		memory_restore();
-		got = status;
+		got = answered;
 		CU_ASSERT_TRUE(got == 200 || got == 503);
 		/* What was deferred ran once, last. */
 		CU_ASSERT_TRUE(!strchr(trail, 'd') || !strcmp(strchr(trail, 'd'), "d"));
@@ -569,6 +749,15 @@ static const struct test tests[] = {
 	{"without memory it runs at once", without_memory_it_runs_at_once},
 	{"it works on when the answer has been sent", it_works_on_when_the_answer_has_been_sent},
 	{"an error has no work after it", an_error_has_no_work_after_it},
+	{"what is before and after runs in its order", what_is_before_and_after_runs_in_its_order},
+	{"who replies before replies instead", who_replies_before_replies_instead},
+	{"the last may reply anew", the_last_may_reply_anew},
+	{"a request that outlives its deadline is a 504",
+	 a_request_that_outlives_its_deadline_is_a_504},
+	{"one that leaves before its deadline leaves no timer",
+	 one_that_leaves_before_its_deadline_leaves_no_timer},
+	{"one that has no memory for its deadline is a 503",
+	 one_that_has_no_memory_for_its_deadline_is_a_503},
 	{"a descriptor can be waited for", a_descriptor_can_be_waited_for},
 	{"a descriptor that cannot be waited for is a failure",
 	 a_descriptor_that_cannot_be_waited_for_is_a_failure},

@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 
 #include "../harness.h"
@@ -28,7 +29,6 @@ static void begin(void)
 static void end(void)
 {
 	timers_close(&timers);
-	CU_ASSERT_PTR_NULL(timers.heap);
 	uv_run(&loop, UV_RUN_DEFAULT);
 	CU_ASSERT_EQUAL(uv_loop_close(&loop), 0);
 }
@@ -75,6 +75,23 @@ static void they_fire_in_the_order_of_their_deadlines(void)
 	for (size_t i = 1; i < MOST; i++)
 		CU_ASSERT_TRUE_FATAL(fired[i - 1]->due <= fired[i]->due);
 	end();
+}
+
+static void nor_do_few_of_them_pass_each_other(void)
+{
+	static const uint64_t dues[][3] = {{1, 2, 3}, {1, 3, 2}, {2, 1, 3},
+					   {2, 3, 1}, {3, 1, 2}, {3, 2, 1}};
+
+	for (size_t order = 0; order < 6; order++) {
+		begin();
+		for (size_t i = 0; i < 3; i++)
+			add(i, dues[order][i]);
+		uv_run(&loop, UV_RUN_DEFAULT);
+		CU_ASSERT_EQUAL_FATAL(fired_count, 3);
+		for (size_t i = 0; i < 3; i++)
+			CU_ASSERT_EQUAL(fired[i]->due, i + 1);
+		end();
+	}
 }
 
 static void what_is_removed_never_fires(void)
@@ -194,12 +211,26 @@ static void a_rush_of_timers_leaves_no_memory_taken(void)
 		add(i, UINT64_MAX);
 	for (size_t i = 1; i < MOST; i++)
 		timers_remove(&timers, &alarms[i].timer);
-	CU_ASSERT_TRUE(timers.size < MOST / 4);
+	CU_ASSERT_TRUE(malloc_usable_size(timers.heap) < MOST / 4 * sizeof(uint64_t[2]));
 	for (size_t i = 1; i < MOST; i++)
 		add(i, 5);
 	timers_remove(&timers, &alarms[0].timer);
 	uv_run(&loop, UV_RUN_DEFAULT);
 	CU_ASSERT_EQUAL(fired_count, MOST - 1);
+	end();
+}
+
+static void who_leaves_needs_no_memory(void)
+{
+	begin();
+	for (size_t i = 0; i < MOST; i++)
+		add(i, i);
+	memory_fail_after(0);
+	for (size_t i = 5; i < MOST; i++)
+		timers_remove(&timers, &alarms[i].timer);
+	memory_restore();
+	uv_run(&loop, UV_RUN_DEFAULT);
+	CU_ASSERT_EQUAL(fired_count, 5);
 	end();
 }
 
@@ -214,6 +245,7 @@ static void closing_forgets_what_is_armed(void)
 static const struct test tests[] = {
 	{"nothing fires early", nothing_fires_early},
 	{"they fire in the order of their deadlines", they_fire_in_the_order_of_their_deadlines},
+	{"nor do few of them pass each other", nor_do_few_of_them_pass_each_other},
 	{"what is removed never fires", what_is_removed_never_fires},
 	{"an earlier deadline overtakes an armed one", an_earlier_deadline_overtakes_an_armed_one},
 	{"a deadline in the past fires in the next turn",
@@ -223,6 +255,7 @@ static const struct test tests[] = {
 	{"memory out refuses the timer and keeps the others",
 	 memory_out_refuses_the_timer_and_keeps_the_others},
 	{"a rush of timers leaves no memory taken", a_rush_of_timers_leaves_no_memory_taken},
+	{"who leaves needs no memory", who_leaves_needs_no_memory},
 	{"closing forgets what is armed", closing_forgets_what_is_armed},
 };
 

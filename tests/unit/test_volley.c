@@ -7,7 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../harness.h"
@@ -16,6 +18,17 @@
 
 static uv_loop_t loop;
 static struct sched sched;
+
+static uint64_t ahead; /* nanoseconds that the clock is */
+
+/* Instead of libuv's, for all of the program. */
+uint64_t uv_hrtime(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec + ahead;
+}
 
 static int set_up(void)
 {
@@ -39,11 +52,12 @@ static struct peer {
 	bool waits;	      /* … when the other side has */
 	bool resets;	      /* … or instead, the hard way */
 	char asked[4][128];   /* by each */
+	size_t lens[4];	      /* … so many bytes */
 	struct front front;   /* where it is */
 	struct volley *fired; /* at it */
 } peer;
 
-static void peer_serve(int fd, char asked[128])
+static void peer_serve(int fd, char asked[128], size_t *asked_len)
 {
 	struct linger hard = {.l_onoff = 1};
 	char rest[128];
@@ -53,6 +67,7 @@ static void peer_serve(int fd, char asked[128])
 	while (len < 127 && !strstr(asked, "\r\n\r\n") &&
 	       (n = recv(fd, asked + len, 127 - len, 0)) > 0)
 		len += (size_t)n;
+	*asked_len = len;
 	for (size_t sent = 0; sent < peer.answer.len; sent += (size_t)n) {
 		n = send(fd, peer.answer.data + sent, peer.answer.len - sent, MSG_NOSIGNAL);
 		if (n <= 0)
@@ -69,7 +84,7 @@ static void *peer_main(void *unused)
 {
 	(void)unused;
 	for (int i = 0; i < peer.count; i++)
-		peer_serve(accept(peer.listening, NULL, NULL), peer.asked[i]);
+		peer_serve(accept(peer.listening, NULL, NULL), peer.asked[i], &peer.lens[i]);
 	return NULL;
 }
 
@@ -173,8 +188,10 @@ static void every_shot_is_answered(void)
 	CU_ASSERT_EQUAL(ended, 1);
 	volley_drop(volley);
 	peer_end();
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < 4; i++) {
 		CU_ASSERT_STRING_EQUAL(peer.asked[i], i == 3 ? last : first);
+		CU_ASSERT_EQUAL(peer.lens[i], strlen(i == 3 ? last : first));
+	}
 	none_is_left();
 }
 
@@ -229,6 +246,55 @@ static void where_nobody_listens_is_an_error(void)
 	none_is_left();
 }
 
+static void without_a_descriptor_there_is_an_error(void)
+{
+	struct rlimit before;
+	struct volley *volley;
+
+	peer_begin(0, slice_of(""), false);
+	ended = 0;
+	CU_ASSERT_EQUAL_FATAL(volley_open(&volley, &sched, 1, 1), 0);
+	volley_add(volley, 0, 1, slice_of("/"));
+	CU_ASSERT_EQUAL(volley_fire(volley, &peer.front, on_end, &peer), 0);
+	getrlimit(RLIMIT_NOFILE, &before);
+	setrlimit(RLIMIT_NOFILE, &(struct rlimit){0, before.rlim_max});
+	turn_until_ended();
+	setrlimit(RLIMIT_NOFILE, &before);
+	CU_ASSERT_STRING_EQUAL(volley_result(volley, 0).error, "too many open files");
+	volley_drop(volley);
+	peer_end();
+	none_is_left();
+}
+
+/* One is answered, one is not, and one has not been sent when it is too late. */
+static void who_is_not_answered_in_time_is_an_error(void)
+{
+	struct volley *volley;
+
+	peer_begin(1, slice_of("HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n"), true);
+	ended = 0;
+	CU_ASSERT_EQUAL_FATAL(volley_open(&volley, &sched, 3, 2), 0);
+	volley_add(volley, 0, 2, slice_of("/"));
+	volley_add(volley, 100, 1, slice_of("/"));
+	CU_ASSERT_EQUAL(volley_fire(volley, &peer.front, on_end, &peer), 0);
+	while (!volley_result(volley, 0).ended && !volley_result(volley, 1).ended)
+		uv_run(&loop, UV_RUN_ONCE);
+	ahead = VOLLEY_SECONDS * UINT64_C(1000000000);
+	turn_until_ended();
+	ahead = 0;
+	for (size_t i = 0; i < 3; i++) {
+		struct shot_result result = volley_result(volley, i);
+
+		CU_ASSERT_STRING_EQUAL(result.error,
+				       result.answer->status ? "" : "no answer in time");
+	}
+	CU_ASSERT_EQUAL(volley_result(volley, 2).sent, 0);
+	CU_ASSERT_EQUAL(ended, 1);
+	volley_drop(volley);
+	peer_end();
+	none_is_left();
+}
+
 static void who_hears_of_the_end_may_drop_it(void)
 {
 	peer_begin(1, slice_of("HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n"), true);
@@ -280,6 +346,8 @@ static void a_front_is_an_address_and_a_port(void)
 		"127.0.0.1:80 1",
 		"::1]:80",
 		"[127.0.0.1]:80",
+		"[:80",
+		"0000000000000000000000000000000000000000000000000000000000000000:80",
 		"000000000000000000000000000000000000000000000000000000000000000000000000000000:80",
 	};
 	struct front front;
@@ -339,6 +407,8 @@ static const struct test tests[] = {
 	{"every shot is answered", every_shot_is_answered},
 	{"what is no answer is an error", what_is_no_answer_is_an_error},
 	{"where nobody listens is an error", where_nobody_listens_is_an_error},
+	{"without a descriptor there is an error", without_a_descriptor_there_is_an_error},
+	{"who is not answered in time is an error", who_is_not_answered_in_time_is_an_error},
 	{"who hears of the end may drop it", who_hears_of_the_end_may_drop_it},
 	{"what is dropped is not heard of", what_is_dropped_is_not_heard_of},
 	{"it is aimed at an address and a port", a_front_is_an_address_and_a_port},

@@ -10,7 +10,7 @@
  * lives in the request's frame, and is declared before ASYNC_BEGIN.
  *
  * Where what is waited for cannot begin, fails or is late, the request is answered with 503 or 504,
- *and the function does not go on; TRY_AWAIT says how it ended instead:
+ * and the function does not go on; TRY_AWAIT says how it ended instead:
  *
  *	TRY_AWAIT(req, err, run_in_threadpool(req, ask_sdk, f));
  *	if (err) …

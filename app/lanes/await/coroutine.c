@@ -103,7 +103,7 @@ static void account_suspension(struct coroutine *co, uint64_t now)
 	uint64_t woken = now - ready;
 
 	co->times.suspended += now - co->since;
-	if (!co->pooled && !co->untold && (!ready || woken > co->since))
+	if (!co->pooled && !co->untold && woken > co->since)
 		board_span(board_of(co), SPAN_AWAIT, co->since, woken, co->owner);
 	if (ready && !co->untold) {
 		co->times.ready += ready;

@@ -32,6 +32,8 @@ struct coroutine_ops {
 	/* A thread works for it: its memory must stay, whatever becomes of it. */
 	void (*ref)(struct coroutine *co);
 	void (*unref)(struct coroutine *co);
+	/* What the log is to say of it: see log_subject. */
+	const void *(*subject)(struct coroutine *co);
 };
 
 /* Where its time went, in nanoseconds. */

@@ -131,17 +131,14 @@ static void on_wake(uv_poll_t *handle, int status, int events)
 static int open_pools(struct sched *sched)
 {
 	const struct sched_options *o = &sched->options;
-	int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	int err;
 
-	if (fd < 0)
+	sched->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (sched->wake_fd < 0)
 		return UV_EMFILE;
-	err = uv_poll_init(sched->loop, &sched->wake, fd);
-	if (err) {
-		close(fd);
+	err = uv_poll_init(sched->loop, &sched->wake, sched->wake_fd);
+	if (err)
 		return err;
-	}
-	sched->wake_fd = fd;
 	sched->wake.data = sched;
 	sched->blocking = thread_pool_open(&(struct thread_pool_options){
 		.name = "blocking",
@@ -195,7 +192,7 @@ void sched_close(struct sched *sched)
 	uv_close((uv_handle_t *)&sched->check, NULL);
 	uv_close((uv_handle_t *)&sched->idle, NULL);
 	timers_close(&sched->timers);
-	if (sched->wake_fd >= 0)
+	if (sched->wake.data)
 		uv_close((uv_handle_t *)&sched->wake, NULL);
 	if (sched->wake_fd >= 0 && idle)
 		close(sched->wake_fd);

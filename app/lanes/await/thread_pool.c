@@ -238,8 +238,7 @@ static void start_thread(struct thread_pool *pool)
 
 static void start_thread_if_needed(struct thread_pool *pool)
 {
-	if (pool->queued >= free_threads(pool) && at_work(pool) < pool->options.threads &&
-	    pool->threads < most_threads(pool))
+	if (pool->queued >= free_threads(pool) && pool->threads < most_threads(pool))
 		start_thread(pool);
 }
 
@@ -319,7 +318,6 @@ bool thread_pool_close(struct thread_pool *pool, struct job **done)
 		return true;
 	pthread_mutex_lock(&pool->lock);
 	pool->closing = true;
-	pool->queue = (struct job_list){0};
 	*done = pool->done.first;
 	pool->done = (struct job_list){0};
 	busy = pool->running > 0;

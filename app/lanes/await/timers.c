@@ -114,10 +114,8 @@ void timers_remove(struct timers *t, struct timer *timer)
 	timer->place = 0;
 	last = t->heap[t->count--];
 	if (last.timer != timer) {
-		if (at > 1 && last.due < t->heap[at / 2].due)
-			sift_up(t, at, last);
-		else
-			sift_down(t, at, last);
+		sift_up(t, at, last);
+		sift_down(t, last.timer->place, last);
 	}
 	if (t->count < t->size / 4 && t->size > SMALLEST)
 		shrink(t);
@@ -127,6 +125,4 @@ void timers_close(struct timers *t)
 {
 	uv_close((uv_handle_t *)&t->uv, NULL);
 	free(t->heap);
-	t->heap = NULL;
-	t->count = t->size = 0;
 }

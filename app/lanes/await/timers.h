@@ -28,8 +28,8 @@ struct timers {
 int timers_open(struct timers *timers, uv_loop_t *loop);
 
 /* Arms the timer: fire() runs once, on the loop, at or after due (uv_hrtime(), nanoseconds), and
- * may arm it again. The timer's memory is the caller's and must stay until it fired or was
- * removed. Returns 0 or -ENOMEM. The timer must not be armed already. */
+ * may arm it again, which does not fail. The timer's memory is the caller's and must stay until it
+ * fired or was removed. Returns 0 or -ENOMEM. The timer must not be armed already. */
 int timers_add(struct timers *timers, struct timer *timer, uint64_t due);
 
 /* Takes the timer out; nothing happens if it is not armed. */

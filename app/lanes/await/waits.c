@@ -5,6 +5,7 @@
 
 #include "await/coroutine.h"
 #include "await/sched.h"
+#include "base/log.h"
 #include "base/util.h"
 
 struct sleep {
@@ -95,7 +96,9 @@ static void run_work(struct job *job)
 {
 	struct work *work = container_of(job, struct work, job);
 
+	log_subject = work->holder->ops->subject(work->holder);
 	work->fn(work->arg);
+	log_subject = NULL;
 }
 
 /* A job that runs already goes on, and coroutine_job_done() finds that nobody waits for it. Whoever

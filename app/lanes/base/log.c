@@ -13,6 +13,8 @@
 enum { LINE_SIZE = 2048, NUMBERS = 8, KINDS = 32, WORKER_SIZE = 40 };
 
 static const char *log_worker = "lanes";
+static void (*log_tell)(const void *subject, struct log_about *about);
+_Thread_local const void *log_subject;
 
 /* The warnings of the last LOG_WHILE seconds: how many there were of an event, about a worker. */
 struct kind {
@@ -36,6 +38,11 @@ void log_init(const char *worker)
 	tzset(); /* or gmtime_r() would open a file with the first line */
 	log_worker = worker;
 	memset(kinds, 0, sizeof(kinds));
+}
+
+void log_tell_with(void (*tell)(const void *subject, struct log_about *about))
+{
+	log_tell = tell;
 }
 
 static void put(struct line *line, char c)
@@ -183,6 +190,24 @@ static bool is_logged(const char *worker, long pid, enum log_level level, const 
 	return logged;
 }
 
+static void put_pair(struct line *line, const char *key, const char *value)
+{
+	if (!*value)
+		return;
+	put_text(line, key);
+	put_value(line, value);
+}
+
+static void put_subject(struct line *line)
+{
+	struct log_about about = {0};
+
+	log_tell(log_subject, &about);
+	put_pair(line, " request=", about.request);
+	put_pair(line, " id=", about.id);
+	put_pair(line, " trace=", about.trace);
+}
+
 static void write_line(const char *worker, long pid, enum log_level level, const char *event,
 		       va_list pairs)
 {
@@ -191,6 +216,8 @@ static void write_line(const char *worker, long pid, enum log_level level, const
 	if (!is_logged(worker, pid, level, event))
 		return;
 	begin_line(&line, worker, pid, level, event);
+	if (log_subject && log_tell && worker == log_worker)
+		put_subject(&line);
 	for (const char *key; (key = va_arg(pairs, const char *));) {
 		put(&line, ' ');
 		put_text(&line, key);

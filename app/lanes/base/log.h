@@ -25,6 +25,19 @@ void log_init(const char *worker);
  * silently, for there is nowhere to say so. */
 void log_event(enum log_level level, const char *event, ...) __attribute__((sentinel));
 
+/* What a line says of its subject: request=… id=…, and trace=…; what is "" is left out. */
+struct log_about {
+	char request[24];
+	char id[64];
+	char trace[40];
+};
+
+/* What the lines of this thread are about, until it is set anew; NULL: nothing. */
+extern _Thread_local const void *log_subject;
+
+/* How it is said. Call once, before the threads start. */
+void log_tell_with(void (*tell)(const void *subject, struct log_about *about));
+
 /* The same about another worker: the line says its name and pid. */
 void log_event_of(const char *worker, long pid, enum log_level level, const char *event, ...)
 	__attribute__((sentinel));

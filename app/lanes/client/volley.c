@@ -57,17 +57,21 @@ int front_parse(struct front *front, const char *text)
 {
 	const char *colon = strrchr(text, ':');
 	char host[64];
-	size_t len = colon ? (size_t)(colon - text) : 0;
+	size_t len;
 	char *end;
-	long port = colon ? strtol(colon + 1, &end, 10) : 0;
+	long port;
 
+	if (!colon)
+		return -EINVAL;
+	len = (size_t)(colon - text);
+	port = strtol(colon + 1, &end, 10);
 	if (port < 1 || port > 65535 || *end || len >= sizeof(host))
 		return -EINVAL;
 	memcpy(host, text, len);
 	host[len] = '\0';
 	if (uv_ip4_addr(host, (int)port, &front->address.v4) == 0)
 		return 0;
-	if (len < 2 || host[0] != '[' || host[len - 1] != ']')
+	if (host[0] != '[' || host[len - 1] != ']')
 		return -EINVAL;
 	host[len - 1] = '\0';
 	return uv_ip6_addr(host + 1, (int)port, &front->address.v6) ? -EINVAL : 0;
@@ -118,6 +122,7 @@ void volley_add(struct volley *volley, uint64_t delay, size_t times, struct slic
 	at += target.len;
 	memcpy(at, AFTER, sizeof(AFTER) - 1);
 	volley->bytes += AROUND + target.len;
+	volley->left += times;
 	for (size_t i = 0; i < times; i++) {
 		struct shot *shot = &volley->shots[volley->count++];
 
@@ -150,7 +155,6 @@ static void shot_end(struct shot *shot, const char *error)
 	shot->error = error;
 	if (--volley->left)
 		return;
-	timers_remove(&volley->sched->timers, &volley->timer);
 	if (volley->done)
 		volley->done(volley->arg);
 }
@@ -162,40 +166,33 @@ static void on_alloc(uv_handle_t *tcp, size_t suggested, uv_buf_t *buf)
 	*buf = uv_buf_init(read_buffer, sizeof(read_buffer));
 }
 
+static void shot_feed(struct shot *shot, const char *bytes, size_t n)
+{
+	static const char *const errors[] = {
+		[ANSWER_DONE] = "",
+		[ANSWER_BAD] = "no HTTP answer",
+		[ANSWER_TOO_LONG] = "too long an answer",
+	};
+	enum answer_state state = answer_feed(&shot->answer, bytes, n);
+
+	if (state != ANSWER_MORE)
+		shot_end(shot, errors[state]);
+}
+
 static void on_read(uv_stream_t *tcp, ssize_t n, const uv_buf_t *buf)
 {
 	struct shot *shot = container_of((uv_tcp_t *)tcp, struct shot, tcp);
 
-	if (n == UV_EOF) {
+	if (n == UV_EOF)
 		shot_end(shot, answer_ends_here(&shot->answer) ? "" : "closed before its end");
-		return;
-	}
-	if (n < 0) {
+	else if (n < 0)
 		shot_end(shot, uv_strerror((int)n));
-		return;
-	}
-	switch (answer_feed(&shot->answer, buf->base, (size_t)n)) {
-	case ANSWER_MORE:
-		break;
-	case ANSWER_DONE:
-		shot_end(shot, "");
-		break;
-	case ANSWER_BAD:
-		shot_end(shot, "no HTTP answer");
-		break;
-	case ANSWER_TOO_LONG:
-		shot_end(shot, "too long an answer");
-		break;
-	}
+	else
+		shot_feed(shot, buf->base, (size_t)n);
 }
 
-/* Also when the handle is closed: then the shot has ended already. */
-static void on_written(uv_write_t *write, int status)
-{
-	if (status)
-		shot_end(container_of(write, struct shot, write), uv_strerror(status));
-}
-
+/* A write that fails is heard of by who reads. Also called when the handle is closed: then the shot
+ * has ended already. */
 static void on_connected(uv_connect_t *connect, int status)
 {
 	struct shot *shot = container_of(connect, struct shot, connect);
@@ -203,7 +200,7 @@ static void on_connected(uv_connect_t *connect, int status)
 	uv_buf_t text = uv_buf_init((char *)shot->text.data, (unsigned)shot->text.len);
 
 	if (!status)
-		status = uv_write(&shot->write, stream, &text, 1, on_written);
+		status = uv_write(&shot->write, stream, &text, 1, NULL);
 	if (!status)
 		status = uv_read_start(stream, on_alloc, on_read);
 	if (status)
@@ -213,15 +210,13 @@ static void on_connected(uv_connect_t *connect, int status)
 static void launch(struct shot *shot)
 {
 	struct volley *volley = shot->volley;
-	int err = uv_tcp_init(volley->sched->loop, &shot->tcp);
+	int err;
 
-	if (!err) {
-		shot->state = FLIES;
-		volley->refs++;
-		shot->sent = uv_hrtime();
-		err = uv_tcp_connect(&shot->connect, &shot->tcp, &volley->front->address.any,
-				     on_connected);
-	}
+	uv_tcp_init(volley->sched->loop, &shot->tcp); /* makes no socket yet, so it cannot fail */
+	shot->state = FLIES;
+	volley->refs++;
+	shot->sent = uv_hrtime();
+	err = uv_tcp_connect(&shot->connect, &shot->tcp, &volley->front->address.any, on_connected);
 	if (err)
 		shot_end(shot, uv_strerror(err));
 }
@@ -247,9 +242,8 @@ static void on_time(struct timer *timer)
 		else if (shot->state == WAITS && due < next)
 			next = due;
 	}
-	if (volley->left && timers_add(&volley->sched->timers, timer, next))
-		for (size_t i = 0; i < volley->count; i++)
-			shot_end(&volley->shots[i], uv_strerror(UV_ENOMEM));
+	if (volley->left)
+		timers_add(&volley->sched->timers, timer, next);
 	unref(volley);
 }
 
@@ -259,7 +253,6 @@ int volley_fire(struct volley *volley, const struct front *front, void (*done)(v
 	volley->front = front;
 	volley->done = done;
 	volley->arg = arg;
-	volley->left = volley->count;
 	volley->begun = uv_hrtime();
 	volley->timer.fire = on_time;
 	return timers_add(&volley->sched->timers, &volley->timer, volley->begun);
@@ -270,8 +263,7 @@ void volley_drop(struct volley *volley)
 	volley->done = NULL;
 	timers_remove(&volley->sched->timers, &volley->timer);
 	for (size_t i = 0; i < volley->count; i++)
-		if (volley->shots[i].state == FLIES)
-			shot_end(&volley->shots[i], "");
+		shot_end(&volley->shots[i], "");
 	unref(volley);
 }
 

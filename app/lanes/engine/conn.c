@@ -25,9 +25,8 @@ static void on_event(uv_poll_t *poll, int status, int events);
 /* Whether more is read from a peer that has not taken all of our output. */
 __attribute__((noinline)) static bool is_heard(const struct conn *conn)
 {
-	return conn->lingering ||
-	       (conn_waiting(conn) <= (size_t)conn->engine->options->output_limit &&
-		!budget_is_spent(&conn->budget));
+	return conn_waiting(conn) <= (size_t)conn->engine->options->output_limit &&
+	       !budget_is_spent(&conn->budget);
 }
 
 /* Polls for what can be made use of: input unless too much output waits, room if some does; and for

@@ -13,6 +13,7 @@
 #include "await/sched.h"
 #include "base/budget.h"
 #include "base/util.h"
+#include "engine/application.h"
 #include "engine/listen.h"
 #include "engine/options.h"
 #include "fcgi/responder.h"
@@ -28,6 +29,7 @@ struct engine {
 	const struct options *options;
 	const char *worker;
 	struct router router;
+	const struct application *application;
 	struct listener *listener;
 	uv_loop_t loop;
 	struct sched sched;

@@ -146,9 +146,8 @@ static int remove_stale(const struct sockaddr_un *address)
 		return 0; /* nor will there be one to listen on, which is said then */
 	err = connect(fd, (const struct sockaddr *)address, sizeof(*address)) ? errno : 0;
 	close(fd);
-	if (err != ECONNREFUSED)
-		return -EADDRINUSE;
-	return unlink(address->sun_path) ? -errno : 0;
+	/* Where somebody listens, bind() will say so. */
+	return err == ECONNREFUSED && unlink(address->sun_path) ? -errno : 0;
 }
 
 static int open_unix(struct listener *l, const char *path)
@@ -227,10 +226,10 @@ int listener_open(struct listener *l, const char *address, int backlog)
 
 	*l = (struct listener){.fd = -1};
 	err = open_socket(l, address);
-	if (!err && getsockname(l->fd, (struct sockaddr *)&own, &len))
-		err = fail(errno, what, strerror(errno));
-	if (!err)
+	if (!err) {
+		getsockname(l->fd, (struct sockaddr *)&own, &len);
 		err = set_access(l, &own, what);
+	}
 	if (!err && listen(l->fd, backlog))
 		err = fail(errno, what, strerror(errno));
 	if (err)

@@ -132,6 +132,7 @@ static void on_sweep(uv_timer_t *timer)
 
 	conns_sweep(engine);
 	give_memory_back(engine);
+	application_ask(engine->application, engine->board);
 }
 
 static int open_signals(struct engine *engine)
@@ -183,8 +184,6 @@ static int open_engine(struct engine *engine)
 			 });
 	if (!err)
 		err = open_signals(engine);
-	if (!err)
-		err = accept_open(engine);
 	engine->swept = uv_now(&engine->loop);
 	if (!err)
 		err = uv_timer_start(&engine->sweep, on_sweep, conns_sweep_interval(o),
@@ -214,12 +213,41 @@ static void close_engine(struct engine *engine)
 	uv_loop_close(&engine->loop);
 }
 
+/* Requests are taken when the application has started. 0 or a UV_E*: then it has not. */
+static int begin(struct engine *engine, const struct application *application)
+{
+	const struct options *o = engine->options;
+	int err;
+
+	if (application->opened)
+		application->opened(&engine->sched);
+	if (application->start &&
+	    !application_run(application, application->start, &engine->sched, 0, &engine->stopped))
+		return UV_ECANCELED;
+	application_ask(application, engine->board);
+	err = engine->draining ? 0 : accept_open(engine);
+	if (!err)
+		log_event(LOG_LEVEL_INFO, "started", "engine", "loop", "threads",
+			  log_number(o->threads), "cpu_threads", log_number(o->cpu_threads), NULL);
+	return err;
+}
+
+/* When the last request has been answered. */
+static void finish(struct engine *engine, const struct application *application)
+{
+	const bool never = false;
+
+	if (application->stop && engine->status == 0 &&
+	    !application_run(application, application->stop, &engine->sched,
+			     (uint64_t)engine->options->drain_timeout, &never))
+		log_event(LOG_LEVEL_WARNING, "stop-failed", NULL);
+}
+
 int loop_run(const struct options *options, struct listener *listener, const char *worker,
-	     const struct routes *routes, const struct scoreboard *board,
-	     void (*opened)(struct sched *sched))
+	     const struct application *application, const struct scoreboard *board)
 {
 	struct engine *engine = calloc(1, sizeof(*engine));
-	int err = engine ? router_open(&engine->router, routes) : UV_ENOMEM;
+	int err = engine ? router_open(&engine->router, &application->routes) : UV_ENOMEM;
 	int status;
 
 	if (!err)
@@ -235,19 +263,19 @@ int loop_run(const struct options *options, struct listener *listener, const cha
 	engine->listener = listener;
 	engine->worker = worker;
 	engine->scoreboard = board;
+	engine->application = application;
 	engine->board = board->own;
 	engine->budget = (struct budget){.name = "worker", .limit = (size_t)options->memory_limit};
 	err = open_engine(engine);
+	if (!err)
+		err = begin(engine, application);
 	if (err) {
 		log_event(LOG_LEVEL_ERROR, "start-failed", "error", uv_strerror(err), NULL);
 		engine->status = 1; /* not stop(): the loop has to run once more, to close */
 	} else {
-		log_event(LOG_LEVEL_INFO, "started", "engine", "loop", "threads",
-			  log_number(options->threads), "cpu_threads",
-			  log_number(options->cpu_threads), NULL);
-		if (opened)
-			opened(&engine->sched);
-		uv_run(&engine->loop, UV_RUN_DEFAULT);
+		if (!engine->stopped)
+			uv_run(&engine->loop, UV_RUN_DEFAULT);
+		finish(engine, application);
 	}
 	close_engine(engine);
 	status = engine->status;

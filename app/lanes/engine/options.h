@@ -24,6 +24,7 @@ enum routes_kind {
 	ROUTES_APP,    /* the guide's endpoints */
 	ROUTES_ADMIN,  /* what shows the system: /status, /metrics, /trace, /events … */
 	ROUTES_HEALTH, /* /healthz and /readyz */
+	ROUTES_KINDS,
 };
 
 enum sandbox_mode { SANDBOX_ON, SANDBOX_OFF };

@@ -40,6 +40,7 @@ struct prefork {
 	const struct options *options;
 	const char *worker;
 	struct router router;
+	const struct application *application;
 	struct listener *listener;
 	uv_loop_t loop; /* where the one request waits for its timers */
 	struct sched sched;
@@ -51,11 +52,9 @@ struct prefork {
 	bool finished;
 	bool stays; /* the request has work for after its answer */
 
-	pthread_t signals;
 	int drain_fd; /* an eventfd, readable from the first signal on */
 	atomic_bool draining;
 	atomic_bool drained;
-	atomic_int in_flight; /* 0 or 1 */
 };
 
 /* ---- wait, accept ---- */
@@ -101,7 +100,7 @@ static bool accept_request(struct prefork *p)
 	}
 	if (err && err != -EAGAIN && !p->draining) {
 		log_event(LOG_LEVEL_WARNING, "accept-failed", "error", strerror(-err), NULL);
-		poll(&(struct pollfd){.fd = p->drain_fd, .events = POLLIN}, 1, ACCEPT_RETRY_MS);
+		uv_sleep(ACCEPT_RETRY_MS);
 	}
 	return !err;
 }
@@ -286,12 +285,12 @@ static void serve(struct prefork *p)
 	bool last;
 
 	do {
+		application_ask(p->application, p->board);
 		last = p->draining;
 		if (!wait_for_input(p))
 			break;
 		if (!accept_request(p))
 			continue;
-		p->in_flight = 1;
 		board_set(&p->board->in_flight, 1);
 		board_watch_start(&p->board->occupied, uv_hrtime());
 		handle(p);
@@ -300,7 +299,6 @@ static void serve(struct prefork *p)
 			uv_run(&p->loop, UV_RUN_DEFAULT);
 		board_watch_stop(&p->board->occupied, uv_hrtime());
 		board_set(&p->board->in_flight, 0);
-		p->in_flight = 0;
 	} while (!last);
 	log_event(LOG_LEVEL_INFO, "drained", NULL);
 }
@@ -319,10 +317,14 @@ static sigset_t drain_signals(void)
 	return set;
 }
 
+static const char *in_flight(const struct prefork *p)
+{
+	return log_number((long long)board_get(&p->board->in_flight));
+}
+
 static void end_by_force(struct prefork *p, const char *why)
 {
-	log_event(LOG_LEVEL_WARNING, "ended-by-force", "why", why, "in_flight",
-		  log_number(p->in_flight), NULL);
+	log_event(LOG_LEVEL_WARNING, "ended-by-force", "why", why, "in_flight", in_flight(p), NULL);
 	if (p->listener->unlink)
 		unlink(p->listener->unlink);
 	_exit(EXIT_FORCED);
@@ -337,7 +339,7 @@ static void *watch_signals(void *prefork)
 	int number;
 
 	sigwait(&set, &number);
-	log_event(LOG_LEVEL_INFO, "draining", "in_flight", log_number(p->in_flight), NULL);
+	log_event(LOG_LEVEL_INFO, "draining", "in_flight", in_flight(p), NULL);
 	p->draining = true;
 	board_set(&p->board->draining, 1);
 	FCGX_ShutdownPending(); /* libfcgi accepts nobody any more */
@@ -353,20 +355,12 @@ static void *watch_signals(void *prefork)
 static int open_signals(struct prefork *p)
 {
 	sigset_t set = drain_signals();
+	pthread_t thread;
 
 	signal(SIGPIPE, SIG_IGN);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	p->drain_fd = eventfd(0, EFD_CLOEXEC);
-	return p->drain_fd < 0 ? -errno : -pthread_create(&p->signals, NULL, watch_signals, p);
-}
-
-static void close_signals(struct prefork *p)
-{
-	p->drained = true;
-	/* NOLINTNEXTLINE(bugprone-bad-signal-to-kill-thread): it waits for one */
-	pthread_kill(p->signals, SIGTERM);
-	pthread_join(p->signals, NULL);
-	close(p->drain_fd);
+	return p->drain_fd < 0 ? -errno : -pthread_create(&thread, NULL, watch_signals, p);
 }
 
 static int open_fcgi(struct prefork *p)
@@ -388,22 +382,19 @@ static int open_loop(struct prefork *p)
 		   : sched_open(&p->sched, &p->loop, &(struct sched_options){.board = p->board});
 }
 
-static void close_loop(struct prefork *p)
-{
-	sched_close(&p->sched);
-	uv_run(&p->loop, UV_RUN_DEFAULT);
-	uv_loop_close(&p->loop);
-}
-
 int prefork_run(const struct options *options, struct listener *listener, const char *worker,
-		const struct routes *routes, const struct scoreboard *board)
+		const struct application *application, const struct scoreboard *board)
 {
 	static struct prefork p;
+	const bool never = false;
 	int err;
 
-	p = (struct prefork){
-		.options = options, .worker = worker, .listener = listener, .board = board->own};
-	err = router_open(&p.router, routes);
+	p = (struct prefork){.options = options,
+			     .worker = worker,
+			     .listener = listener,
+			     .board = board->own,
+			     .application = application};
+	err = router_open(&p.router, &application->routes);
 	if (!err)
 		err = open_loop(&p);
 	if (!err)
@@ -414,10 +405,16 @@ int prefork_run(const struct options *options, struct listener *listener, const 
 		log_event(LOG_LEVEL_ERROR, "start-failed", "error", uv_strerror(err), NULL);
 		return 1;
 	}
+	if (application->start &&
+	    !application_run(application, application->start, &p.sched, 0, &never)) {
+		log_event(LOG_LEVEL_ERROR, "start-failed", "error", "the application's", NULL);
+		return 1;
+	}
 	log_event(LOG_LEVEL_INFO, "started", "engine", "prefork", NULL);
 	serve(&p);
-	close_signals(&p);
-	close_loop(&p);
-	router_close(&p.router);
+	if (application->stop &&
+	    !application_run(application, application->stop, &p.sched, 0, &never))
+		log_event(LOG_LEVEL_WARNING, "stop-failed", NULL);
+	p.drained = true; /* the loop, and the thread for the signals, end with the process */
 	return 0;
 }

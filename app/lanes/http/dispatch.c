@@ -1,6 +1,7 @@
 /* A request meets the router: what is found, and what is answered where nothing is. */
 #include <string.h>
 
+#include "http/input.h"
 #include "http/percent.h"
 #include "http/reply.h"
 #include "http/router.h"
@@ -163,6 +164,22 @@ static bool keep_values(struct request *req, const struct router_match *match)
 	return true;
 }
 
+/* False if there are as many of the route's requests as there may be. */
+static bool count_in(const struct router *router, struct request *req, uint32_t route)
+{
+	uint32_t *in_flight = &router->in_flight[route];
+	struct rare *rare;
+
+	if (!req->route->most)
+		return true;
+	rare = request_rare(req);
+	if (!rare || *in_flight >= req->route->most)
+		return false;
+	++*in_flight;
+	rare->counted = in_flight;
+	return true;
+}
+
 bool router_route(const struct router *router, struct request *req)
 {
 	char usual[USUAL_PATH];
@@ -180,11 +197,13 @@ bool router_route(const struct router *router, struct request *req)
 			answer_miss(router, req, path);
 		return false;
 	}
+	req->routes = router->routes;
 	req->route = &router->routes->list[match.route];
 	req->route_number = (uint16_t)(match.route < UINT16_MAX ? match.route + 1 : 0);
-	if (!keep_values(req, &match)) {
+	if (!count_in(router, req, match.route) || !keep_values(req, &match)) {
 		reply_error(req, 503);
 		return false;
 	}
-	return true;
+	return !req->route->input ||
+	       input_read(req, req->route->input, &(struct input_source){.path = request_path});
 }

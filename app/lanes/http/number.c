@@ -1,8 +1,9 @@
 /*
  * Reading goes in two steps, as in CPython: the text becomes plain ASCII, character by character
- * (next_char: every script's digits become 0 to 9, every white space a blank), and that is matched
- * against the grammar. Digits are collected instead of handed to strtod as they came, because they
- * may be separated by "_", foreign, and as many as the query is long; nothing is allocated.
+ * (number_character: every script's digits become 0 to 9, every white space a blank), and that is
+ * matched against the grammar. Digits are collected instead of handed to strtod as they came,
+ * because they may be separated by "_", foreign, and as many as the query is long; nothing is
+ * allocated.
  */
 #include "http/number.h"
 
@@ -77,9 +78,7 @@ static char next_wide(struct slice *text)
 	return plain(c);
 }
 
-/* Takes one character off the text and returns the ASCII character that stands for it. NUL is
- * returned only at the end of the text. */
-static char next_char(struct slice *text)
+char number_character(struct slice *text)
 {
 	char c;
 
@@ -108,7 +107,7 @@ struct numeral {
 
 static void step(struct numeral *at)
 {
-	at->c = next_char(&at->rest);
+	at->c = number_character(&at->rest);
 }
 
 static struct numeral start(struct slice text)
@@ -255,13 +254,38 @@ static bool special_value(struct numeral at, double *value)
 	return at_end(at);
 }
 
+/* What nearly all are: some digits, perhaps a point. Both operands are exact, so the one rounding
+ * is the right one. */
+static bool read_quickly(struct slice text, double *value)
+{
+	uint64_t small = 0;
+	size_t point = text.len;
+
+	if (text.len == 0 || text.len > EXACT_DIGITS)
+		return false;
+	for (size_t i = 0; i < text.len; i++) {
+		if (is_digit(text.data[i]))
+			small = small * 10 + (uint64_t)(text.data[i] - '0');
+		else if (text.data[i] == '.' && point == text.len && text.len > 1)
+			point = i;
+		else
+			return false;
+	}
+	*value = point == text.len ? (double)small : (double)small / powers[text.len - 1 - point];
+	return true;
+}
+
 int python_float(struct slice text, double *value)
 {
-	struct numeral at = start(text);
-	bool minus = take_minus(&at);
+	struct numeral at;
 	struct decimal number;
+	bool minus;
 	double v;
 
+	if (read_quickly(text, value))
+		return 0;
+	at = start(text);
+	minus = take_minus(&at);
 	number.exponent = 0;
 	number.small = 0;
 	number.count = 0;
@@ -281,7 +305,7 @@ static size_t character_count(struct slice text)
 {
 	size_t count = 0;
 
-	while (next_char(&text))
+	while (number_character(&text))
 		count++;
 	return count;
 }
@@ -290,6 +314,7 @@ int python_int(struct slice text, int64_t *value)
 {
 	struct numeral at = start(text);
 	bool minus = take_minus(&at);
+	bool beyond = false;
 	int64_t v = 0;
 
 	if (!is_digit(at.c) || (text.len > INT_TEXT_MAX && character_count(text) > INT_TEXT_MAX))
@@ -297,14 +322,13 @@ int python_int(struct slice text, int64_t *value)
 	do {
 		int digit = at.c - '0';
 
-		if (__builtin_mul_overflow(v, 10, &v) ||
-		    __builtin_sub_overflow(v, minus ? digit : -digit, &v))
-			v = minus ? INT64_MIN : INT64_MAX;
+		beyond = beyond || __builtin_mul_overflow(v, 10, &v) ||
+			 __builtin_sub_overflow(v, minus ? digit : -digit, &v);
 	} while (next_digit(&at));
 	if (!at_end(at))
 		return -EINVAL;
-	*value = v;
-	return 0;
+	*value = !beyond ? v : minus ? INT64_MIN : INT64_MAX;
+	return beyond ? -ERANGE : 0;
 }
 
 /* What reads back as itself: up to 17 digits without trailing zeros, as 0.ddd times ten to the
@@ -414,6 +438,7 @@ static size_t put_shortest(const struct shortest *s, char *out, size_t at)
 
 size_t float_text(double value, char out[FLOAT_TEXT_SIZE])
 {
+	char digits[U128_TEXT_SIZE];
 	double v = fabs(value);
 	struct shortest s;
 	size_t at = 0;
@@ -424,6 +449,16 @@ size_t float_text(double value, char out[FLOAT_TEXT_SIZE])
 		out[at++] = '-';
 	if (isinf(value))
 		return put(out, at, "inf", 3);
+	if (v < 1e15 && v == (double)(uint64_t)v) {
+		uint64_t whole = (uint64_t)v;
+		size_t first = sizeof(digits);
+
+		do
+			digits[--first] = (char)('0' + whole % 10);
+		while (whole /= 10);
+		at = put(out, at, digits + first, sizeof(digits) - first);
+		return put(out, at, ".0", 2);
+	}
 	if (!find_quickly(v, &s))
 		find_slowly(v, &s);
 	return put_shortest(&s, out, at);

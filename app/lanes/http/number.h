@@ -25,10 +25,15 @@ __extension__ typedef unsigned __int128 u128;
  * -EINVAL where Python raises ValueError. */
 int python_float(struct slice text, double *value);
 
-/* int(text) as pydantic calls it: returns 0 and the value, where one beyond 64 bits becomes
- * INT64_MIN or INT64_MAX, or -EINVAL where Python raises ValueError or the text is longer than
- * 4300 characters. */
+/* int(text) as pydantic calls it: returns 0 and the value; -ERANGE and INT64_MIN or INT64_MAX for
+ * one beyond 64 bits; or -EINVAL where Python raises ValueError or the text is longer than 4300
+ * characters. */
 int python_int(struct slice text, int64_t *value);
+
+/* Takes one character off the text and returns the ASCII character that stands for it in a number:
+ * a digit for those of every script, a blank for white space, "?" for what no number contains. NUL
+ * is returned only at the end of the text. */
+char number_character(struct slice *text);
 
 /* repr(value): the shortest digits that read back as the same value. Returns the length; the
  * text has no NUL. */

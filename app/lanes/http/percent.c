@@ -1,6 +1,6 @@
 #include "http/percent.h"
 
-static int hex(char c)
+int hex_digit(char c)
 {
 	if (c >= '0' && c <= '9')
 		return c - '0';
@@ -18,9 +18,9 @@ struct slice percent_decode(struct slice text, char *out, size_t size)
 	for (size_t i = 0; i < text.len; i++) {
 		char c = text.data[i];
 
-		if (c == '%' && text.len - i > 2 && hex(text.data[i + 1]) >= 0 &&
-		    hex(text.data[i + 2]) >= 0) {
-			c = (char)(hex(text.data[i + 1]) * 16 + hex(text.data[i + 2]));
+		if (c == '%' && text.len - i > 2 && hex_digit(text.data[i + 1]) >= 0 &&
+		    hex_digit(text.data[i + 2]) >= 0) {
+			c = (char)(hex_digit(text.data[i + 1]) * 16 + hex_digit(text.data[i + 2]));
 			i += 2;
 		}
 		if (len == size)

@@ -10,4 +10,7 @@
  * {NULL, 0} if they do not fit size. */
 struct slice percent_decode(struct slice text, char *out, size_t size);
 
+/* The value of a hexadecimal digit, or -1. */
+int hex_digit(char c);
+
 #endif

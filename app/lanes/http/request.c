@@ -206,28 +206,40 @@ void *request_alloc(struct request *req, size_t size)
 	return chunk->bytes;
 }
 
+struct rare *request_rare(struct request *req)
+{
+	if (!req->rare)
+		req->rare = request_alloc(req, sizeof(*req->rare));
+	return req->rare;
+}
+
 void *request_frame(struct request *req, size_t size)
 {
+	struct rare *rare;
+
 	if (size <= sizeof(req->frame))
 		return req->frame;
-	if (!req->large_frame)
-		req->large_frame = request_alloc(req, size);
-	if (!req->large_frame)
-		coroutine_fail(&req->co, -ENOMEM);
-	return req->large_frame;
+	rare = request_rare(req);
+	if (rare && !rare->large_frame)
+		rare->large_frame = request_alloc(req, size);
+	if (rare && rare->large_frame)
+		return rare->large_frame;
+	coroutine_fail(&req->co, -ENOMEM);
+	return NULL;
 }
 
 bool request_defer(struct request *req, void (*fn)(void *arg), void *arg)
 {
+	struct rare *rare = request_rare(req);
 	struct deferred *deferred = request_alloc(req, sizeof(*deferred));
 
-	if (!deferred) {
+	if (!rare || !deferred) {
 		fn(arg);
 		coroutine_fail(&req->co, -ENOMEM);
 		return false;
 	}
-	*deferred = (struct deferred){fn, arg, req->deferred};
-	req->deferred = deferred;
+	*deferred = (struct deferred){fn, arg, rare->deferred};
+	rare->deferred = deferred;
 	return true;
 }
 
@@ -241,12 +253,23 @@ void request_ref(struct request *req)
 	req->refs++;
 }
 
+static void end_rare(struct request *req)
+{
+	const struct rare *rare = req->rare;
+
+	for (struct deferred *deferred = rare->deferred; deferred; deferred = deferred->next)
+		deferred->fn(deferred->arg);
+	request_forget_deadline(req);
+	if (rare->counted)
+		--*rare->counted;
+}
+
 void request_unref(struct request *req)
 {
 	if (--req->refs)
 		return;
-	for (struct deferred *deferred = req->deferred; deferred; deferred = deferred->next)
-		deferred->fn(deferred->arg);
+	if (req->rare)
+		end_rare(req);
 	reply_free(req);
 	while (req->chunks) {
 		struct arena_chunk *chunk = req->chunks;

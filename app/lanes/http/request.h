@@ -20,9 +20,11 @@ struct budget;
 struct call;
 struct deferred;
 struct later;
+struct overdue;
 struct json_object;
 struct request;
 struct route;
+struct routes;
 struct sched;
 
 enum {
@@ -76,14 +78,27 @@ struct request_times {
 	bool queue_known;  /* nginx said when, and our clock agrees */
 };
 
+/* Not part of the request's own block, of which there are many. */
+struct rare {
+	struct call *spare_calls; /* that are over, for the next ones */
+	struct later *later;	  /* for when the answer has been sent */
+	struct deferred *deferred;
+	struct overdue *overdue; /* the route's deadline; NULL: it has none */
+	char *traceparent;	 /* request_traceparent()'s, once it was asked for */
+	uint32_t *counted;	 /* where the route's requests are counted; NULL: nowhere */
+	void *large_frame;
+};
+
 struct request {
 	const struct request_ops *ops;
-	struct coroutine co;	   /* its handler */
-	const struct route *route; /* NULL until routed, and if nothing matched */
-	uint64_t serial;	   /* of this worker: what logs call the request */
+	struct coroutine co;	     /* its handler */
+	const struct routes *routes; /* NULL until routed, and if nothing matched */
+	const struct route *route;   /* … of these */
+	uint64_t serial;	     /* of this worker: what logs call the request */
 	uint32_t refs;
 	uint16_t route_number; /* of the route in its table, from 1; 0: none */
 	bool answered;	       /* the answer has been sent, and this is later */
+	uint8_t stage;	       /* which of the functions of its route it has come to */
 	struct budget *budget; /* of the memory it takes besides; NULL: none */
 
 	/* What was asked. Borrowed from the params. */
@@ -96,14 +111,13 @@ struct request {
 	struct slice *path_values;  /* of the {names} of its route's path, in their order */
 	struct slice request_start; /* X-Request-Start: the same by somebody before nginx */
 
+	void *input; /* what the route's fields are read into: request_input() */
+
 	struct reply reply;
 	struct request_times times;
 
-	struct call *call;	  /* what the handler waits for; NULL: it runs itself */
-	struct call *spare_calls; /* that are over, for the next ones */
-	struct later *later;	  /* for when the answer has been sent */
-	struct deferred *deferred;
-	void *large_frame;
+	struct call *call;	    /* what the handler waits for; NULL: it runs itself */
+	struct rare *rare;	    /* what few requests have; NULL: nothing of it yet */
 	struct arena_chunk *chunks; /* allocations that did not fit the block */
 	size_t arena_used;
 	_Alignas(max_align_t) unsigned char frame[REQUEST_FRAME_SIZE];
@@ -133,6 +147,9 @@ bool request_is_late(const struct request *req, int64_t timeout);
 /* Bytes that live as long as the request, zeroed, or NULL if memory, or its budget, is out. */
 void *request_alloc(struct request *req, size_t size);
 
+/* Its rare part, made if it has none; NULL if memory is out. */
+struct rare *request_rare(struct request *req);
+
 /* A handler's frame, what it keeps across AWAIT: zeroed when it begins, the same at every call.
  * Where there is no memory for it the handler returns, and the answer is a 503. */
 #define FRAME(req, type)                                                                           \
@@ -154,6 +171,9 @@ void *request_frame(struct request *req, size_t size);
  * {NULL, 0} if the route has no such name. */
 struct slice request_path(const struct request *req, const char *name);
 
+/* What the application keeps: struct routes has it. */
+void *request_state(const struct request *req);
+
 /* The value of a CGI variable ("HTTP_USER_AGENT"), or {NULL, 0}. Valid as long as the request. */
 struct slice request_param(const struct request *req, const char *name);
 
@@ -162,6 +182,12 @@ struct slice request_param(const struct request *req, const char *name);
  * possibly before this returns. now is uv_hrtime(), or when the handler before this one gave the
  * loop back; returns when this one did. */
 uint64_t request_resume(struct request *req, uint64_t now);
+
+/* For request_unref(): the route's deadline is off. */
+void request_forget_deadline(struct request *req);
+
+/* Before it: nothing runs before or after the handler, even if it has a reply already. */
+void request_only(struct request *req);
 
 /* ---- what a handler can wait for: AWAIT(req, …) ---- */
 

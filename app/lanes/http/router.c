@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "http/input.h"
 
 enum {
 	NONE = UINT32_MAX,
@@ -193,14 +194,23 @@ int router_open(struct router *router, const struct routes *routes)
 		.edge_mask = (uint32_t)places - 1,
 		.next = calloc(routes->count + 1, sizeof(*router->next)),
 		.variable = NONE,
+		.in_flight = calloc(routes->count + 1, sizeof(*router->in_flight)),
 	};
-	if (!router->nodes || !router->edges || !router->next) {
+	if (!router->nodes || !router->edges || !router->next || !router->in_flight) {
 		router_close(router);
 		log_complaint("out of memory for %zu routes", routes->count);
 		return -ENOMEM;
 	}
 	new_node(router);
 	for (size_t i = 0; i < routes->count; i++) {
+		const struct input *input = routes->list[i].input;
+		const char *wrong = input ? input_prepare(input) : NULL;
+
+		if (wrong) {
+			log_complaint("route %.1000s: %s", routes->list[i].path, wrong);
+			router_close(router);
+			return -EINVAL;
+		}
 		if (add_route(router, (uint32_t)i))
 			continue;
 		log_complaint("route %.1000s: its path must begin with a slash, and have its at "
@@ -217,6 +227,7 @@ void router_close(struct router *router)
 	free(router->nodes);
 	free(router->edges);
 	free(router->next);
+	free(router->in_flight);
 	*router = (struct router){0};
 }
 

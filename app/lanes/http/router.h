@@ -28,27 +28,40 @@ struct route {
 	void (*handler)(struct request *req);
 	enum method method;
 	enum route_kind kind;
+	const struct input *input; /* what the handler is given (http/input.h); NULL: nothing */
+	unsigned most;		   /* requests of it at once; one more is a 503. 0: any */
+	double deadline;	   /* seconds for all of a request; a later one is a 504. 0: none */
+	void (*before)(struct request *req); /* as those of all routes, but for this one */
+	void (*after)(struct request *req);
 };
 
 /* GET("/orders/{id}", ASYNC, read_order): a route; further fields may follow. */
 /* clang-format off */
-#define GET(path, kind, handler, ...)    {path, handler, METHOD_GET, ROUTE_##kind, __VA_ARGS__}
-#define POST(path, kind, handler, ...)   {path, handler, METHOD_POST, ROUTE_##kind, __VA_ARGS__}
-#define PUT(path, kind, handler, ...)    {path, handler, METHOD_PUT, ROUTE_##kind, __VA_ARGS__}
-#define PATCH(path, kind, handler, ...)  {path, handler, METHOD_PATCH, ROUTE_##kind, __VA_ARGS__}
-#define DELETE(path, kind, handler, ...) {path, handler, METHOD_DELETE, ROUTE_##kind, __VA_ARGS__}
+#define ROUTE(m, p, k, h, ...) \
+	{.path = (p), .handler = (h), .method = METHOD_##m, .kind = ROUTE_##k, __VA_ARGS__}
+#define GET(p, k, h, ...)      ROUTE(GET, p, k, h, __VA_ARGS__)
+#define POST(p, k, h, ...)     ROUTE(POST, p, k, h, __VA_ARGS__)
+#define PUT(p, k, h, ...)      ROUTE(PUT, p, k, h, __VA_ARGS__)
+#define PATCH(p, k, h, ...)    ROUTE(PATCH, p, k, h, __VA_ARGS__)
+#define DELETE(p, k, h, ...)   ROUTE(DELETE, p, k, h, __VA_ARGS__)
 /* clang-format on */
 
 struct routes {
 	const struct route *list;
 	size_t count;
+	/* Run before the handlers of all routes; where one replies, the handler does not run. And
+	 * after them, when the reply is there: it can be looked at, get headers, or be replaced.
+	 * They are ASYNC, may AWAIT, and have frames of their own. */
+	void (*before)(struct request *req);
+	void (*after)(struct request *req);
+	void *state; /* request_state() */
 };
 
-/* ROUTES(list): of an array. */
-#define ROUTES(list)                                                                               \
-	{                                                                                          \
-		list, sizeof(list) / sizeof((list)[0])                                             \
-	}
+/* ROUTES(list): of an array; further fields may follow. */
+/* clang-format off */
+#define ROUTES(array, ...) \
+	{.list = (array), .count = sizeof(array) / sizeof((array)[0]), __VA_ARGS__}
+/* clang-format on */
 
 /* The routes, made ready to be looked up: whole paths, and the edges of a tree of segments for
  * those that have names, are in one hash table. */
@@ -58,8 +71,9 @@ struct router {
 	uint32_t node_count;
 	struct router_edge *edges; /* open addressing */
 	uint32_t edge_mask;
-	uint32_t *next;	   /* of each route, the next of the same shape; UINT32_MAX: none */
-	uint32_t variable; /* the first route that has names; UINT32_MAX: none */
+	uint32_t *next;	     /* of each route, the next of the same shape; UINT32_MAX: none */
+	uint32_t variable;   /* the first route that has names; UINT32_MAX: none */
+	uint32_t *in_flight; /* of each route, requests that are not released yet */
 };
 
 enum {

@@ -5,9 +5,11 @@
  * which the last one is what the coroutine goes on with.
  */
 #include <errno.h>
+#include <string.h>
 
 #include "await/await.h"
 #include "await/sched.h"
+#include "base/log.h"
 #include "base/util.h"
 #include "http/reply.h"
 #include "http/router.h"
@@ -53,18 +55,27 @@ static void co_unref(struct coroutine *co)
 	request_unref(request_of(co));
 }
 
-const struct coroutine_ops request_coroutine = {
-	.resume = co_resume, .alloc = co_alloc, .ref = co_ref, .unref = co_unref};
+static const void *co_subject(struct coroutine *co)
+{
+	return request_of(co);
+}
+
+const struct coroutine_ops request_coroutine = {.resume = co_resume,
+						.alloc = co_alloc,
+						.ref = co_ref,
+						.unref = co_unref,
+						.subject = co_subject};
 
 /* ---- calls ---- */
 
 void call(struct request *req, void (*fn)(struct request *req, void *frame), void *frame)
 {
-	struct call *made = req->spare_calls;
+	struct rare *rare = request_rare(req);
+	struct call *made = rare ? rare->spare_calls : NULL;
 
 	if (made)
-		req->spare_calls = made->caller;
-	else
+		rare->spare_calls = made->caller;
+	else if (rare)
 		made = request_alloc(req, sizeof(*made));
 	if (!made) {
 		coroutine_fail(&req->co, -ENOMEM);
@@ -86,44 +97,58 @@ static void end_call(struct request *req)
 	req->call = ended->caller;
 	req->co.line = ended->line;
 	req->co.tries = ended->tries;
-	ended->caller = req->spare_calls;
-	req->spare_calls = ended;
+	ended->caller = req->rare->spare_calls;
+	req->rare->spare_calls = ended;
 }
 
-static void run_call(struct request *req)
-{
-	if (req->call)
-		req->call->fn(req, req->call->frame);
-	else
-		req->route->handler(req);
-}
+/* ---- the route's deadline ---- */
 
-/* Until somebody waits, or the handler has returned. A failure goes to the last caller that tries.
- */
-static void run_async(struct coroutine *co)
-{
-	struct request *req = request_of(co);
-	struct call *running;
+struct overdue {
+	struct timer timer;
+	struct request *req;
+};
 
-	for (;;) {
-		while (coroutine_has_failed(co) && req->call)
-			end_call(req);
-		if (coroutine_has_failed(co))
-			return;
-		running = req->call;
-		co->suspended = false;
-		run_call(req);
-		if (coroutine_has_failed(co) || req->call != running)
-			continue;
-		if (co->suspended || !running)
-			return;
+static void on_overdue(struct timer *timer)
+{
+	struct request *req = container_of(timer, struct overdue, timer)->req;
+
+	if (req->answered || req->co.cancelled)
+		return;
+	while (req->call)
 		end_call(req);
-		if (req->answered && !req->call)
-			return;
-	}
+	req->co.tries = false;
+	req->co.error = -ETIMEDOUT;
+	coroutine_drop_tasks(&req->co);
+	sched_ready(req->co.sched, &req->co);
 }
 
-/* ---- the handler ---- */
+static void set_deadline(struct request *req, double seconds)
+{
+	struct sched *sched = req->co.sched;
+	uint64_t due = uv_hrtime() + (uint64_t)(seconds * 1e9);
+
+	struct rare *rare = request_rare(req);
+	struct overdue *overdue = request_alloc(req, sizeof(*overdue));
+
+	if (!rare || !overdue) {
+		coroutine_fail(&req->co, -ENOMEM);
+		return;
+	}
+	*overdue = (struct overdue){.timer = {.fire = on_overdue}, .req = req};
+	rare->overdue = overdue;
+	if (timers_add(&sched->timers, &overdue->timer, due))
+		coroutine_fail(&req->co, -ENOMEM);
+}
+
+void request_forget_deadline(struct request *req)
+{
+	if (req->rare && req->rare->overdue)
+		timers_remove(&req->co.sched->timers, &req->rare->overdue->timer);
+}
+
+/* ---- stages ---- */
+
+enum stage { NOT_BEGUN, FOR_ALL_BEFORE, BEFORE, HANDLER, AFTER, FOR_ALL_AFTER, STAGES };
 
 static void call_handler(void *req)
 {
@@ -131,41 +156,129 @@ static void call_handler(void *req)
 }
 
 /* What FastAPI does with `def`: an async handler around it that awaits a thread. */
-static void run_sync(struct coroutine *co)
+static void run_sync(struct request *req)
 {
-	struct request *req = request_of(co);
-
-	co->suspended = false;
-	if (coroutine_has_failed(co))
-		return;
 	ASYNC_BEGIN(req);
 	AWAIT(req, run_in_threadpool(req, call_handler, req));
 	ASYNC_END(req);
+}
+
+/* NULL: nobody is to be called then. */
+static void (*function_of(const struct request *req, enum stage stage))(struct request *req)
+{
+	const struct route *route = req->route;
+
+	switch (stage) {
+	case FOR_ALL_BEFORE:
+		return req->routes ? req->routes->before : NULL;
+	case BEFORE:
+		return route->before;
+	case HANDLER:
+		return route->kind == ROUTE_SYNC ? run_sync : route->handler;
+	case AFTER:
+		return route->after;
+	case FOR_ALL_AFTER:
+		return req->routes ? req->routes->after : NULL;
+	case NOT_BEGUN:
+	case STAGES:
+		break;
+	}
+	return NULL;
+}
+
+/* From a stage to the next of which there is something. Whoever replies before the handler, replies
+ * in its place. */
+static void go_to_stage(struct request *req, enum stage stage)
+{
+	if (stage <= HANDLER && req->reply.status)
+		stage = AFTER;
+	while (stage < STAGES && !function_of(req, stage))
+		stage++;
+	req->stage = (uint8_t)stage;
+}
+
+static void next_stage(struct request *req)
+{
+	go_to_stage(req, (enum stage)req->stage + 1);
+	if (req->stage == STAGES)
+		return;
+	coroutine_drop_tasks(&req->co);
+	req->co.line = 0;
+	memset(req->frame, 0, sizeof(req->frame));
+	if (req->rare)
+		req->rare->large_frame = NULL;
 }
 
 /* What a request gets whose handler did not answer, or could not go on. */
 static void answer_for_it(struct request *req)
 {
 	if (coroutine_has_failed(&req->co)) {
-		req->later = NULL;
+		if (req->rare)
+			req->rare->later = NULL;
 		reply_instead(req, req->co.error == -ETIMEDOUT ? 504 : 503);
+		req->co.error = 0;
 	} else if (!req->reply.status) {
 		reply_instead(req, 500);
 	}
+}
+
+static void run_call(struct request *req)
+{
+	if (req->call)
+		req->call->fn(req, req->call->frame);
+	else
+		function_of(req, (enum stage)req->stage)(req);
+}
+
+/* Until somebody waits, or all have returned. A failure goes to the last caller that tries. */
+static void run(struct coroutine *co)
+{
+	struct request *req = request_of(co);
+	struct call *running;
+
+	if (req->stage == NOT_BEGUN) {
+		go_to_stage(req, FOR_ALL_BEFORE);
+		if (req->route->deadline > 0)
+			set_deadline(req, req->route->deadline);
+	}
+	while (req->stage < STAGES || req->call) { /* later, there are calls only */
+		while (coroutine_has_failed(co) && req->call)
+			end_call(req);
+		if (!req->call && req->stage == STAGES)
+			break;
+		running = req->call;
+		if (!coroutine_has_failed(co)) {
+			co->suspended = false;
+			run_call(req);
+			if (req->call != running || (coroutine_has_failed(co) && running))
+				continue;
+			if (co->suspended && !coroutine_has_failed(co))
+				return;
+		}
+		if (running) {
+			end_call(req);
+			continue;
+		}
+		if (req->stage >= HANDLER || coroutine_has_failed(co))
+			answer_for_it(req);
+		next_stage(req);
+	}
+	co->suspended = false;
 }
 
 /* ---- after the answer ---- */
 
 bool request_later(struct request *req, void (*fn)(struct request *req, void *frame), void *frame)
 {
-	struct later **last = &req->later;
+	struct rare *rare = request_rare(req);
 	struct later *later = request_alloc(req, sizeof(*later));
+	struct later **last;
 
-	if (!later) {
+	if (!rare || !later) {
 		coroutine_fail(&req->co, -ENOMEM);
 		return false;
 	}
-	while (*last)
+	for (last = &rare->later; *last;)
 		last = &(*last)->next;
 	*later = (struct later){fn, frame, NULL};
 	*last = later;
@@ -175,7 +288,7 @@ bool request_later(struct request *req, void (*fn)(struct request *req, void *fr
 /* Begins with the next of it, as if a handler without lines had called it. */
 static void begin_later(struct request *req)
 {
-	struct later *later = req->later;
+	struct later *later = req->rare->later;
 
 	coroutine_drop_tasks(&req->co);
 	if (!later) {
@@ -183,7 +296,7 @@ static void begin_later(struct request *req)
 		request_unref(req);
 		return;
 	}
-	req->later = later->next;
+	req->rare->later = later->next;
 	req->co.error = 0;
 	req->co.suspended = true;
 	call(req, later->fn, later->frame);
@@ -194,7 +307,8 @@ static void begin_later(struct request *req)
 static void finish(struct request *req)
 {
 	coroutine_drop_tasks(&req->co);
-	if (!req->later) {
+	request_forget_deadline(req);
+	if (!req->rare || !req->rare->later) {
 		req->ops->finished(req);
 		return;
 	}
@@ -208,24 +322,35 @@ static void finish(struct request *req)
 
 /* ---- */
 
+void request_only(struct request *req)
+{
+	req->stage = HANDLER;
+}
+
 uint64_t request_resume(struct request *req, uint64_t now)
 {
-	uint64_t ended = coroutine_resume(
-		&req->co, now,
-		req->route->kind == ROUTE_SYNC && !req->answered ? run_sync : run_async);
-	bool over = coroutine_is_over(&req->co);
+	uint64_t ended;
+	bool over;
+
+	log_subject = req;
+	ended = coroutine_resume(&req->co, now, run);
+	log_subject = NULL;
+	over = !req->co.suspended;
 
 	if (req->answered) {
 		if (over)
 			begin_later(req);
 		return ended;
 	}
-	if (over)
-		answer_for_it(req);
 	req->ops->ran(req, now, ended, over);
 	if (over)
 		finish(req);
 	return ended;
+}
+
+void *request_state(const struct request *req)
+{
+	return req->routes->state;
 }
 
 /* ---- what a handler can wait for ---- */

@@ -14,11 +14,22 @@
  * when none is left. */
 bool urlencoded_next(struct slice *text, struct slice *name, struct slice *value);
 
-/* Decodes "+" and "%XX" into out, which has room for text.len bytes, and returns what it wrote.
- * Invalid escapes stay as they are; so does invalid UTF-8, which Python makes U+FFFD. */
-struct slice urlencoded_decode(struct slice text, char *out);
+/* The same for a body, as python-multipart 0.0.5 reads it: ";" separates, too, where no "&"
+ * follows, and a name at the end counts only with its "=". */
+bool urlencoded_next_of_form(struct slice *text, struct slice *name, struct slice *value);
 
-/* True if the text, decoded, is the word: a name of up to 32 letters, digits and "_". */
+/* True if the text is as it would be decoded. */
+bool urlencoded_is_plain(struct slice text);
+
+/* Decodes "+" and "%XX" into out, which has room for URLENCODED_GROWTH times the text, and returns
+ * what it wrote: UTF-8, for Python takes bytes beyond ASCII that are not escaped for Latin-1, and
+ * replaces escaped ones that are no UTF-8 by U+FFFD. Invalid escapes stay as they are. */
+struct slice urlencoded_decode(struct slice text, char *out);
+enum { URLENCODED_GROWTH = 3 };
+
+/* True if the text, decoded, is the word: a name of up to URLENCODED_NAME letters, digits and "_".
+ */
 bool urlencoded_is(struct slice text, const char *word);
+enum { URLENCODED_NAME = 32 };
 
 #endif

@@ -150,6 +150,7 @@ static void read_counters(struct worker_state *worker)
 	worker->number = board_get(&slot->number);
 	worker->started = board_get(&slot->started_at);
 	worker->draining = board_get(&slot->draining);
+	worker->unready = board_get(&slot->unready);
 	worker->requests = board_get(&slot->requests);
 	worker->in_flight = board_get(&slot->in_flight);
 	worker->connections = board_get(&slot->connections);

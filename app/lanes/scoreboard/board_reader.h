@@ -60,6 +60,7 @@ struct worker_state {
 	uint64_t pid;
 	uint64_t started; /* seconds since the epoch */
 	bool draining;
+	bool unready;
 	uint64_t requests;
 	uint64_t in_flight;
 	uint64_t connections;

@@ -29,6 +29,9 @@ enum {
 	BOARD_THREADS_MAX = 2048, /* of each pool, with those that run abandoned jobs */
 	BOARD_SECONDS = 64,	  /* of loop history */
 	BOARD_SPANS = 16384,	  /* a power of two */
+	BOARD_METRICS = 32,	  /* of the application */
+	BOARD_METRIC_NAME = 48,
+	BOARD_METRIC_HELP = 96,
 };
 
 enum board_pool { BOARD_BLOCKING, BOARD_CPU, BOARD_POOLS };
@@ -85,6 +88,15 @@ struct board_threads {
 	struct board_doing threads[BOARD_THREADS];
 };
 
+/* Of the application; see metric.h. */
+struct board_metric {
+	char name[BOARD_METRIC_NAME]; /* "": none */
+	char help[BOARD_METRIC_HELP];
+	word kind;  /* enum metric_kind */
+	word value; /* of a histogram: nanoseconds in all */
+	word buckets[BOARD_BUCKETS];
+};
+
 struct board_slot {
 	/* Written when the slot is claimed; pid last. */
 	word pid;
@@ -102,6 +114,7 @@ struct board_slot {
 	word aborted;	 /* requests whose client went away */
 	word classes[6]; /* answers by status / 100 */
 	word draining;
+	word unready; /* its application says that it cannot serve now */
 
 	word turn_since;	    /* the loop has had work since then; 0: it waits in poll */
 	word busy;		    /* how long it has had some, ever: a stopwatch */
@@ -110,6 +123,8 @@ struct board_slot {
 	word holds[BOARD_SECONDS];  /* second << 32 | longest turn of it in microseconds */
 
 	struct board_threads pools[BOARD_POOLS];
+
+	struct board_metric metrics[BOARD_METRICS];
 
 	word head; /* spans ever written; the next goes to spans[head % BOARD_SPANS] */
 	struct board_span spans[BOARD_SPANS];

@@ -1,0 +1,113 @@
+#include "engine/application.h"
+
+#include <stdlib.h>
+
+#include "await/sched.h"
+#include "base/log.h"
+#include "base/util.h"
+#include "http/reply.h"
+
+/* A request that nobody sent. */
+struct turn {
+	struct request req;
+	struct route route;
+	struct timer timer;
+	bool over;
+	bool late;
+};
+
+static struct slice no_param(const struct request *req, const char *name)
+{
+	(void)req;
+	(void)name;
+	return (struct slice){NULL, 0};
+}
+
+static void on_ran(struct request *req, uint64_t begun, uint64_t ended, bool over)
+{
+	(void)req;
+	(void)begun;
+	(void)ended;
+	(void)over;
+}
+
+/* The loop must not wait for anything else. */
+static void end(struct turn *turn)
+{
+	turn->over = true;
+	uv_stop(turn->req.co.sched->loop);
+}
+
+static void on_finished(struct request *req)
+{
+	end(container_of(req, struct turn, req));
+}
+
+static void on_stays(struct request *req, bool stays)
+{
+	struct turn *turn = container_of(req, struct turn, req);
+
+	turn->over = false;
+	if (!stays)
+		end(turn);
+}
+
+static void on_release(struct request *req)
+{
+	free(container_of(req, struct turn, req));
+}
+
+static const struct request_ops ops = {.param = no_param,
+				       .ran = on_ran,
+				       .finished = on_finished,
+				       .stays = on_stays,
+				       .release = on_release};
+
+static void on_late(struct timer *timer)
+{
+	container_of(timer, struct turn, timer)->late = true;
+}
+
+static bool wait_for(struct turn *turn, struct sched *sched, const bool *given_up)
+{
+	while (!turn->over && !turn->late && !*given_up)
+		uv_run(sched->loop, UV_RUN_ONCE);
+	if (turn->over)
+		return turn->req.reply.status < 400;
+	coroutine_cancel(&turn->req.co);
+	return false;
+}
+
+bool application_run(const struct application *application, void (*fn)(struct request *req),
+		     struct sched *sched, uint64_t patience, const bool *given_up)
+{
+	struct turn *turn = calloc(1, sizeof(*turn));
+	uint64_t now = uv_hrtime();
+	bool fine;
+
+	if (!turn)
+		return false;
+	request_init(&turn->req, &ops, sched);
+	turn->route = (struct route)GET("", ASYNC, fn);
+	turn->req.routes = &application->routes;
+	turn->req.route = &turn->route;
+	turn->req.method = slice_of("GET");
+	turn->timer.fire = on_late;
+	reply_bytes(&turn->req, 204, NULL,
+		    (struct slice){"", 0}); /* unless it says something else */
+	request_only(&turn->req);
+	if (patience && timers_add(&sched->timers, &turn->timer, now + patience * 1000000))
+		turn->late = true;
+	else
+		request_resume(&turn->req, now);
+	fine = wait_for(turn, sched, given_up);
+	timers_remove(&sched->timers, &turn->timer);
+	request_unref(&turn->req);
+	return fine;
+}
+
+void application_ask(const struct application *application, struct board_slot *slot)
+{
+	if (application->ready)
+		board_set(&slot->unready, !application->ready(application->routes.state));
+}

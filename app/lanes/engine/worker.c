@@ -1,0 +1,131 @@
+/* A worker, from its command line to its end. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "engine/application.h"
+#include "engine/harden.h"
+#include "engine/listen.h"
+#include "engine/loop.h"
+#include "engine/options.h"
+#include "engine/prefork.h"
+#include "engine/sandbox.h"
+#include "http/trace_context.h"
+#include "scoreboard/scoreboard.h"
+
+#ifndef LANES_VERSION
+#define LANES_VERSION "0.1.0"
+#endif
+
+static const char *no_memory(const struct options *options)
+{
+	return options->address_space ? "out of memory: --address-space is too little for it"
+				      : "out of memory";
+}
+
+/* The scoreboard is for those who watch. A worker that cannot have it says so, and serves. */
+static struct board_slot *claim_slot(const struct options *options, struct scoreboard *board,
+				     const struct routes *routes)
+{
+	const char *engine = options->engine == ENGINE_PREFORK ? "prefork" : "loop";
+	const char *prefix = options->routes == ROUTES_APP ? options->prefix : "";
+	struct board_slot *slot = NULL;
+	int err = scoreboard_open(board, options->scoreboard);
+
+	if (!err)
+		slot = scoreboard_claim(board, options->pool, (uint32_t)options->slot, engine,
+					prefix);
+	if (!slot && options->scoreboard) {
+		log_complaint("%.1000s: no scoreboard: %s", options->scoreboard,
+			      err == -ETIMEDOUT ? "its lock is held"
+			      : err == -ENOMEM	? no_memory(options)
+			      : err		? strerror(-err)
+						: "no slot, or no room on the disk");
+		scoreboard_close(board);
+		if (scoreboard_open(board, NULL) == 0)
+			slot = scoreboard_claim(board, options->pool, (uint32_t)options->slot,
+						engine, prefix);
+	}
+	for (size_t i = 0; slot && i < routes->count && i + 1 < BOARD_ROUTES; i++) {
+		strncpy(slot->routes[i + 1].path, routes->list[i].path, BOARD_PATH - 1);
+		board_set(&slot->routes[i + 1].is_async, routes->list[i].kind == ROUTE_ASYNC);
+	}
+	return slot;
+}
+
+static void enter_sandbox(const struct options *options, const struct sandbox *needs)
+{
+	if (options->sandbox == SANDBOX_OFF)
+		return;
+#ifdef INSTRUMENTED
+	/* It opens files and looks at itself at any moment. */
+	(void)needs;
+	log_event(LOG_LEVEL_INFO, "no-sandbox", "why", "built with a sanitizer or coverage", NULL);
+#else
+	sandbox_enter(needs);
+#endif
+}
+
+int lanes_main(int argc, char **argv, const struct applications *applications)
+{
+	const struct application *application;
+	struct sandbox needs = {0};
+	struct options options;
+	struct listener listener;
+	struct scoreboard board;
+	struct board_slot *slot;
+	const char *wrong;
+	char worker[64];
+	int result;
+
+	if (options_parse(&options, argc, argv))
+		return 2;
+	if (options.help) {
+		options_help(stdout);
+		return 0;
+	}
+	if (options.version) {
+		puts("lanes " LANES_VERSION);
+		return 0;
+	}
+	if (options.top)
+		return applications->kinds[ROUTES_ADMIN]->show(options.scoreboard);
+	application = applications->kinds[options.routes];
+	harden(&options);
+	if (listener_open(&listener, options.listen, (int)options.backlog))
+		return 1;
+	slot = claim_slot(&options, &board, &application->routes);
+	if (!slot) {
+		log_complaint("%s", no_memory(&options));
+		return 1;
+	}
+	wrong = metrics_place(application->metrics, slot);
+	if (wrong) {
+		log_complaint("%s", wrong);
+		return 2;
+	}
+	if (!options.slot)
+		options.slot = options.scoreboard ? (int64_t)board_get(&slot->number) : getpid();
+	snprintf(worker, sizeof(worker), "%.40s-%lld", options.pool, (long long)options.slot);
+	log_init(worker);
+	log_tell_with(request_tell);
+	needs.removes = listener.unlink;
+	if (application->prepare && !application->prepare(&options, &board, &needs))
+		return 2;
+	if (geteuid() == 0)
+		log_event(LOG_LEVEL_WARNING, "runs-as-root", "instead", "spawn-fcgi -u USER", NULL);
+	if (options.nice && nice((int)options.nice) < 0)
+		log_complaint("nice: %s", strerror(errno));
+	enter_sandbox(&options, &needs);
+	if (options.engine == ENGINE_PREFORK)
+		result = prefork_run(&options, &listener, worker, application, &board);
+	else
+		result = loop_run(&options, &listener, worker, application, &board);
+	listener_close(&listener);
+	/* The scoreboard stays mapped: a thread that nothing can interrupt may still write to it.
+	 */
+	return result;
+}
