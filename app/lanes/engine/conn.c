@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "engine/accept.h"
 #include "engine/exchange.h"
+#include "engine/stream.h"
 
 enum {
 	SWEEP_MS = 1000,
@@ -232,7 +233,7 @@ static bool conn_write_all(struct conn *conn)
 
 	do {
 		if (conn->streams)
-			exchange_pour(conn);
+			streams_pour(conn);
 		written = conn_write(conn);
 	} while (written && conn->streams && !conn_waiting(conn));
 	return written;

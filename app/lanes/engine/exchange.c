@@ -7,40 +7,12 @@
 #include "base/log.h"
 #include "engine/conn.h"
 #include "engine/observer.h"
+#include "engine/stream.h"
 #include "http/reply.h"
 
 /* Blocks of finished requests that are kept for the next ones: malloc takes its slow path for a
  * block of this size. */
 enum { SPARES_MAX = 256, ROOM_TO_REFUSE = 8 };
-
-/* Bytes: streams add to what waits on a connection until it is so much, and each so many in turn.
- */
-enum { POUR_UP_TO = 65536, POUR_AT_ONCE = 16384 };
-
-/* A reply without an end. FastCGI has no flow control, and on its connection are others: what its
- * client does not read waits here, where it is in nobody's way, and can be dropped. */
-struct stream {
-	struct exchange *next; /* of the connection's streams that have something waiting */
-	struct exchange *prev;
-	struct buffer bytes; /* to go onto the connection … */
-	size_t poured;	     /* … of which these have */
-	size_t charged;	     /* to the connection's budget */
-	uint64_t since;	     /* uv_now() when it last came to have no more than its limit */
-	bool over;	     /* its handler has returned; it ends when nothing waits any more */
-	struct task task;    /* the handler, while there is more than the limit */
-};
-
-/* One block of memory: the protocol's part of the request and the handler's. */
-struct exchange {
-	struct fcgi_request fcgi;
-	struct conn *conn; /* has a reference */
-	struct exchange
-		*next; /* of those that have arrived, or work after their answer, or spares */
-	struct exchange *prev; /* of those that work after their answer */
-	struct stream *stream; /* from the moment its head is sent, in the arena; or NULL. The
-				* loop's, unlike what the request's reply says */
-	struct request req;
-};
 
 static struct exchange *exchange_of(struct fcgi_request *fcgi)
 {
@@ -96,8 +68,7 @@ static void count_in_flight(struct engine *engine, int change)
 	board_set(&engine->board->in_flight, engine->in_flight);
 }
 
-/* Head, if it is not sent yet, and content, in one record. */
-static void send_bytes(struct exchange *exchange, const struct request *req, struct slice content)
+void exchange_send(struct exchange *exchange, const struct request *req, struct slice content)
 {
 	struct fcgi_responder *fcgi = &exchange->conn->fcgi;
 	struct buffer *spare = &exchange->conn->engine->spare_out;
@@ -116,189 +87,18 @@ static void send_bytes(struct exchange *exchange, const struct request *req, str
 
 /* ---- the answer ---- */
 
-static void stream_end(struct exchange *exchange);
-
-static void send_reply(struct exchange *exchange, const struct request *req)
+void exchange_reply(struct exchange *exchange, const struct request *req)
 {
 	struct conn *conn = exchange->conn;
 	struct engine *engine = conn->engine;
 
-	send_bytes(exchange, req, reply_body(req));
+	exchange_send(exchange, req, reply_body(req));
 	fcgi_responder_end(&conn->fcgi, &exchange->fcgi, 0);
 	if (exchange->stream)
 		stream_end(exchange);
 	count_in_flight(engine, -1);
 	conn->quiet_since = uv_now(&engine->loop);
 	conn_mark_dirty(conn);
-}
-
-/* ---- streams ---- */
-
-static size_t stream_waiting(const struct stream *stream)
-{
-	return stream->bytes.len - stream->poured;
-}
-
-/* Last in turn. */
-static void stream_enlist(struct exchange *exchange)
-{
-	struct conn *conn = exchange->conn;
-
-	exchange->stream->next = NULL;
-	exchange->stream->prev = conn->streams ? conn->streams_last : NULL;
-	if (conn->streams)
-		conn->streams_last->stream->next = exchange;
-	else
-		conn->streams = exchange;
-	conn->streams_last = exchange;
-}
-
-static void stream_delist(struct exchange *exchange)
-{
-	struct conn *conn = exchange->conn;
-	struct stream *stream = exchange->stream;
-
-	if (stream->prev)
-		stream->prev->stream->next = stream->next;
-	else
-		conn->streams = stream->next;
-	if (stream->next)
-		stream->next->stream->prev = stream->prev;
-	else
-		conn->streams_last = stream->prev;
-}
-
-static bool stream_is_over_limit(const struct exchange *exchange)
-{
-	return stream_waiting(exchange->stream) >
-	       (size_t)exchange->conn->engine->options->stream_limit;
-}
-
-static void stream_charge(struct exchange *exchange)
-{
-	struct budget *budget = &exchange->conn->budget;
-	struct stream *stream = exchange->stream;
-
-	budget_give(budget, stream->charged);
-	stream->charged = stream->bytes.size;
-	budget_charge(budget, stream->charged);
-}
-
-/* What waits of it is dropped. */
-static void stream_drop(struct exchange *exchange)
-{
-	struct stream *stream = exchange->stream;
-
-	if (stream_waiting(stream))
-		stream_delist(exchange);
-	buffer_free(&stream->bytes);
-	stream->poured = 0;
-	stream_charge(exchange);
-}
-
-static void stream_end(struct exchange *exchange)
-{
-	stream_drop(exchange);
-	exchange->stream = NULL;
-	exchange->conn->engine->stream_count--;
-}
-
-static bool exchange_stream(struct request *req)
-{
-	struct exchange *exchange = container_of(req, struct exchange, req);
-	struct conn *conn = exchange->conn;
-	struct engine *engine = conn->engine;
-	struct stream *stream = NULL;
-
-	if (engine->stream_count < (size_t)engine->options->max_streams &&
-	    !budget_is_spent(&conn->budget))
-		stream = request_alloc(req, sizeof(*stream));
-	if (!stream) {
-		reply_instead(req, 503);
-		return false;
-	}
-	exchange->stream = stream;
-	engine->stream_count++;
-	send_bytes(exchange, req, (struct slice){"", 0});
-	conn_mark_dirty(conn);
-	return true;
-}
-
-static void cancel_wait(struct task *task)
-{
-	(void)task;
-}
-
-static void exchange_stream_write(struct request *req, struct slice bytes)
-{
-	struct exchange *exchange = container_of(req, struct exchange, req);
-	struct stream *stream = exchange->stream;
-	bool waited = stream_waiting(stream);
-
-	buffer_append(&stream->bytes, bytes.data, bytes.len);
-	if (stream->bytes.failed) {
-		stream->bytes.failed = false;
-		coroutine_fail(&req->co, -ENOMEM);
-	}
-	if (!waited && stream_waiting(stream)) {
-		stream->since = uv_now(&exchange->conn->engine->loop);
-		stream_enlist(exchange);
-	}
-	stream_charge(exchange);
-	conn_mark_dirty(exchange->conn);
-	if (stream_is_over_limit(exchange))
-		task_begin(&req->co, &stream->task, cancel_wait, NULL);
-	coroutine_gather(&req->co);
-}
-
-static bool exchange_stream_room(const struct request *req)
-{
-	const struct exchange *exchange = container_of(req, struct exchange, req);
-
-	return !stream_waiting(exchange->stream) && !budget_is_spent(&exchange->conn->budget);
-}
-
-static bool exchange_stream_wanted(const struct request *req)
-{
-	return !container_of(req, struct exchange, req)->conn->engine->draining;
-}
-
-/* The last of it has been poured, and there is no more. */
-static void stream_over(struct exchange *exchange)
-{
-	send_reply(exchange, &exchange->req);
-	request_unref(&exchange->req);
-}
-
-/* Puts some of the first in turn onto the connection. */
-static void pour(struct exchange *exchange)
-{
-	struct stream *stream = exchange->stream;
-	size_t n = stream_waiting(stream);
-
-	if (n > POUR_AT_ONCE)
-		n = POUR_AT_ONCE;
-	fcgi_responder_stdout(&exchange->conn->fcgi, &exchange->fcgi,
-			      stream->bytes.data + stream->poured, n);
-	stream_delist(exchange);
-	buffer_has_read(&stream->bytes, &stream->poured, n);
-	if (stream_waiting(stream))
-		stream_enlist(exchange);
-	else
-		stream_charge(exchange);
-	if (!stream_is_over_limit(exchange)) {
-		stream->since = uv_now(&exchange->conn->engine->loop);
-		if (stream->task.co)
-			task_end(&stream->task, 0);
-	}
-	if (stream->over && !stream_waiting(stream))
-		stream_over(exchange);
-}
-
-void exchange_pour(struct conn *conn)
-{
-	while (conn->streams && conn_waiting(conn) < POUR_UP_TO && !conn->fcgi.out.failed)
-		pour(conn->streams);
 }
 
 static void exchange_finished(struct request *req)
@@ -309,7 +109,7 @@ static void exchange_finished(struct request *req)
 		exchange->stream->over = true;
 		return;
 	}
-	send_reply(exchange, req);
+	exchange_reply(exchange, req);
 	request_unref(req);
 }
 
@@ -350,10 +150,10 @@ static const struct request_ops exchange_ops = {
 	.param = exchange_param,
 	.ran = observer_ran,
 	.finished = exchange_finished,
-	.stream = exchange_stream,
-	.stream_write = exchange_stream_write,
-	.stream_room = exchange_stream_room,
-	.stream_wanted = exchange_stream_wanted,
+	.stream = stream_begin,
+	.stream_write = stream_add,
+	.stream_room = stream_has_room,
+	.stream_wanted = stream_is_wanted,
 	.stays = exchange_stays,
 	.release = exchange_release,
 };
@@ -520,7 +320,7 @@ static void answer_instead(struct exchange *exchange, int status)
 		answer.reply.body = (struct slice){"", 0};
 	}
 	observer_ran(&answer, now, now, true);
-	send_reply(exchange, &answer);
+	exchange_reply(exchange, &answer);
 	request_unref(&exchange->req);
 }
 
