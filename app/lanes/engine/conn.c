@@ -15,7 +15,8 @@
 
 enum {
 	SWEEP_MS = 1000,
-	FRESH_NS = 5000000, /* so long, what poll said of the peers is taken to be true */
+	SPARE_OUT_MAX = 4096, /* bytes */
+	FRESH_NS = 5000000,   /* so long, what poll said of the peers is taken to be true */
 };
 
 static void conn_flush(struct conn *conn);
@@ -189,6 +190,20 @@ __attribute__((noinline)) static void conn_charge(struct conn *conn)
 	conn->charged = held;
 }
 
+/* The kernel has taken so much. Nearly always that is all, and the memory is the next answer's. */
+static void conn_sent(struct conn *conn, size_t n)
+{
+	struct buffer *out = &conn->fcgi.out;
+	struct buffer *spare = &conn->engine->spare_out;
+
+	if (n == out->len && out->size <= SPARE_OUT_MAX && !spare->data) {
+		*spare = (struct buffer){.data = out->data, .size = out->size};
+		*out = (struct buffer){0};
+	} else {
+		buffer_has_read(out, &conn->sent, n);
+	}
+}
+
 /* Sends what the kernel takes now. False if the peer is gone, or what it would get not whole. */
 static bool conn_write(struct conn *conn)
 {
@@ -205,7 +220,7 @@ static bool conn_write(struct conn *conn)
 	if (n > 0 || !(conn->watched & UV_WRITABLE))
 		conn->unread_since = uv_now(&conn->engine->loop);
 	if (n > 0)
-		buffer_has_read(&conn->fcgi.out, &conn->sent, (size_t)n);
+		conn_sent(conn, (size_t)n);
 	if (conn->charged || conn_waiting(conn))
 		conn_charge(conn);
 	return true;

@@ -64,6 +64,7 @@ struct engine {
 	struct exchange *later;	 /* requests that work after their answer */
 	struct exchange *spares; /* blocks for requests to come */
 	size_t spare_count;
+	struct buffer spare_out; /* memory of output that was sent, for the next; or none */
 	char read_buffer[READ_SIZE];
 };
 

@@ -57,6 +57,7 @@ void exchange_free_spares(struct engine *engine)
 {
 	while (engine->spares)
 		free(exchange_alloc(engine));
+	buffer_free(&engine->spare_out);
 }
 
 static void count_in_flight(struct engine *engine, int change)
@@ -70,8 +71,14 @@ static void count_in_flight(struct engine *engine, int change)
 void exchange_send(struct exchange *exchange, const struct request *req, struct slice content)
 {
 	struct fcgi_responder *fcgi = &exchange->conn->fcgi;
-	size_t record = fcgi_responder_stdout_begin(fcgi);
+	struct buffer *spare = &exchange->conn->engine->spare_out;
+	size_t record;
 
+	if (!fcgi->out.data && !fcgi->out.failed && spare->data) {
+		fcgi->out = *spare;
+		*spare = (struct buffer){0};
+	}
+	record = fcgi_responder_stdout_begin(fcgi);
 	if (!req->reply.begun)
 		reply_head(req, exchange->conn->engine->worker, &fcgi->out);
 	buffer_append(&fcgi->out, content.data, content.len);

@@ -333,10 +333,8 @@ static char *put_u64(char *at, uint64_t value)
 	for (uint64_t limit = 10; len < U64_DIGITS && value >= limit; limit *= 10)
 		len++;
 	end = at + len;
-	for (char *last = end; last > at + 1; value /= 100) {
-		*--last = pairs[value % 100 * 2 + 1];
-		*--last = pairs[value % 100 * 2];
-	}
+	for (char *last = end; last > at + 1; value /= 100)
+		memcpy(last -= 2, &pairs[value % 100 * 2], 2);
 	if (len % 2)
 		*at = (char)('0' + value);
 	return end;

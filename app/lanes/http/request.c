@@ -87,13 +87,16 @@ static bool take_usual(struct slice text, uint64_t *milliseconds)
 static uint64_t milliseconds(struct slice text)
 {
 	const char *at = text.data;
-	const char *end = at + text.len;
+	const char *end;
 	uint64_t number = 0;
 	uint64_t thousandths = 0;
 
+	if (!text.len)
+		return 0;
 	if (take_usual(text, &number))
 		return number;
 	number = 0;
+	end = at + text.len;
 	if (text.len > 2 && !memcmp(at, "t=", 2))
 		at += 2;
 	at = take_digits(at, at_most(at, end, U64_DIGITS), &number);
