@@ -35,10 +35,13 @@ export class Banner {
 		this.#showPast();
 	}
 
+	#living() {
+		return [...this.history.workers.values()].filter((worker) => worker.seen === this.history.now);
+	}
+
 	#held() {
-		return [...this.history.workers.values()].filter((worker) => !worker.prefork && worker.seen === this.history.now)
-			.map((worker) => ({worker, held: worker.state.loop?.held * 1000, request: worker.state.loop?.request}))
-			.filter(({held}) => held >= HOLD);
+		return this.#living().filter((worker) => worker.heldSince !== null)
+			.map((worker) => ({worker, held: this.history.now - worker.heldSince, request: worker.state.loop?.request}));
 	}
 
 	#text(now) {
@@ -51,9 +54,11 @@ export class Banner {
 
 	#sentence({worker, held, request}) {
 		const alone = request && request.for * 1000 > held / 2; // many may have come after one another
-		const by = request ? `${alone ? ' by' : ', now by'} request ${request.serial} of ${worker.name} ${request.route}` : '';
+		const who = request ? `request ${request.serial} of ${worker.name} ${request.route}` : '';
+		const what = who && !alone ? `has had no time for anybody else for ${duration(held)}: many requests after one another, now ${who}`
+			: `has been held for ${duration(held)}${who && ` by ${who}`}`;
 		const others = (worker.state.in_flight ?? 1) - 1;
-		return `${worker.name} has been held for ${duration(held)}${by}${others > 0 ? `, with ${count(others, 'other')} in flight; who is not read yet is not counted` : ''}.`;
+		return `${worker.name} ${what}${others > 0 ? `, with ${count(others, 'other')} in flight; who is not read yet is not counted` : ''}.`;
 	}
 
 	// Whom it keeps waiting can be told from the server only when it picks them up; of what this
@@ -67,10 +72,12 @@ export class Banner {
 	}
 
 	#last() {
+		const full = this.#living().filter((worker) => worker.isFull && !worker.prefork).map(({name}) => name);
+		const now = full.length ? `No loop is held; ${list(full)} ${full.length > 1 ? 'have' : 'has'} no pause.` : 'All loops are free.';
 		const [last] = this.#holds();
 		if (!last)
-			return 'All loops are free.';
-		return `All loops are free. Last held: ${last.worker.name} for ${duration(last.whole.end - last.whole.start)} by ${this.#culprits(last)}. ${this.#kept(last)}`;
+			return now;
+		return `${now} Last held: ${last.worker.name} for ${duration(last.whole.end - last.whole.start)} by ${this.#culprits(last)}. ${this.#kept(last)}`;
 	}
 
 	// Newest first. Holds that follow one another are one to those who wait: {worker, holds, whole}.
@@ -117,7 +124,7 @@ export class Banner {
 			return `${known} Who ${known ? 'else ' : ''}waited is not known yet.`.trim();
 		if (worker.summarized(whole.start, whole.end))
 			return `${known} Short waits were not recorded meanwhile.`.trim();
-		return known || 'Nobody waited.';
+		return known || 'Nobody who is known waited; who gave up before being picked up is not.';
 	}
 
 	#showPast() {
