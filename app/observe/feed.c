@@ -220,7 +220,7 @@ static bool is_quiet(const struct workers *workers)
 			continue;
 		living++;
 		if (cursor->pid != worker->pid || cursor->next != board_head(worker->slot) ||
-		    worker->in_flight || worker->is_held || worker->draining)
+		    worker->in_flight || worker->is_held || worker->draining || worker->stopped)
 			return false;
 	}
 	for (size_t i = 0; i < BOARD_SLOTS; i++)

@@ -208,6 +208,23 @@ test('a loop without a pause is held, whoever runs, until it is seen idle: banne
 	assert.match((await after(Array(30).fill(0.9))).text, /^All loops are free\.$/);
 }));
 
+test('a process that is stopped is said to be, and does not beat', () => withPage({}, async (page) => {
+	const {pid} = await page.evaluate(() => window.lanes.history.workers.get('loop-1').state);
+	const says = (text) => page.waitForFunction((words) => document.querySelector('.holding').textContent.includes(words), text);
+	const beats = () => page.evaluate(() => window.lanes.history.workers.get('loop-1').heartbeat.beats.length);
+	process.kill(pid, 'SIGSTOP');
+	try {
+		await says('loop-1\'s process is stopped (SIGSTOP).');
+		const before = await beats();
+		const then = await page.evaluate(() => window.lanes.history.now);
+		await page.waitForFunction((t) => window.lanes.history.now > t + 500, then);
+		assert.equal(await beats(), before);
+	} finally {
+		process.kill(pid, 'SIGCONT');
+	}
+	await says('All loops are free.');
+}));
+
 test('the banner: in flight as measured, and who is not', () => withPage({}, async (page) => {
 	await mute(page);
 	await page.evaluate(() => window.lanes.feed.accept({t: 5e6, spans: [], workers: [{name: 'loop-1', pool: 'loop', engine: 'loop', pid: 1, in_flight: 41,

@@ -78,6 +78,10 @@ class Worker {
 		return this.prefork && (this.state.in_flight > 0 || Boolean(this.state.loop?.request));
 	}
 
+	get stopped() {
+		return this.state.stopped === true;
+	}
+
 	// Whether its loop was not seen idle since the message before.
 	get isFull() {
 		return this.#fullSince !== null;
@@ -340,9 +344,9 @@ export class History {
 		if (!worker)
 			return;
 		const loop = state.loop ?? {};
-		if (!Number.isFinite(loop.held) && worker.heldSince === null)
+		if (!worker.stopped && !Number.isFinite(loop.held) && worker.heldSince === null)
 			worker.free = this.now;
-		if (worker.prefork ? !worker.occupied : worker.heldSince === null)
+		if (!worker.stopped && (worker.prefork ? !worker.occupied : worker.heldSince === null))
 			worker.heartbeat.beat(this.now);
 		if (Number.isFinite(loop.request?.serial)) {
 			const start = this.now - number(loop.request.for) * 1000;

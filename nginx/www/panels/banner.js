@@ -27,11 +27,12 @@ export class Banner {
 
 	update() {
 		const now = this.connected ? this.#held() : [];
-		this.element.classList.toggle('now', now.length > 0);
+		const stopped = this.connected ? this.#living().filter((worker) => worker.stopped).map(({name}) => name) : [];
+		this.element.classList.toggle('now', now.length + stopped.length > 0);
 		this.element.classList.toggle('away', !this.connected);
 		this.element.dataset.held = now.map(({worker}) => worker.name).join(' ');
-		setText(this.#line, this.#text(now));
-		setText(this.#said, now.length ? `${list(now.map(({worker}) => worker.name))} held` : '');
+		setText(this.#line, this.#text(now, stopped));
+		setText(this.#said, [now.length ? `${list(now.map(({worker}) => worker.name))} held` : '', stopped.length ? `${list(stopped)} stopped` : ''].filter(Boolean).join(', '));
 		this.#showPast();
 	}
 
@@ -44,12 +45,13 @@ export class Banner {
 			.map((worker) => ({worker, held: this.history.now - worker.heldSince, request: worker.state.loop?.request}));
 	}
 
-	#text(now) {
+	#text(now, stopped) {
 		if (!this.history.workers.size)
 			return this.connected ? 'Nothing heard of any worker yet.' : 'Not connected: nothing is known of any worker.';
 		if (!this.connected)
 			return `The connection is gone. What is shown is ${duration(Math.max(this.clock.now() - this.history.now, 0))} old; what the loops do now is not known.`;
-		return now.length ? `${now.map((hold) => this.#sentence(hold)).join(' ')} ${this.#ours()}` : this.#last();
+		const said = [...stopped.map((name) => `${name}'s process is stopped (SIGSTOP).`), ...now.map((hold) => this.#sentence(hold))];
+		return said.length ? `${said.join(' ')} ${this.#ours()}` : this.#last();
 	}
 
 	#sentence({worker, held, request}) {
