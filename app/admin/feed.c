@@ -221,7 +221,7 @@ static bool is_quiet(const struct workers *workers)
 			continue;
 		living++;
 		if (cursor->pid != worker->pid || cursor->next != board_head(worker->slot) ||
-		    worker->in_flight || worker->is_held || worker->draining)
+		    worker->in_flight || worker->is_held || worker->draining || worker->stopped)
 			return false;
 	}
 	for (size_t i = 0; i < BOARD_SLOTS; i++)
@@ -345,6 +345,26 @@ static uint64_t known_since(void)
 	return since;
 }
 
+/* How many of the spans from number next to end ended at or after that time. */
+static uint64_t spans_since(const struct worker_state *worker, uint64_t next, uint64_t end,
+			    uint64_t since)
+{
+	struct span spans[SPANS_AT_ONCE];
+	uint64_t count = 0;
+
+	while (next < end) {
+		uint64_t left = end - next;
+		size_t got = board_spans(worker->slot, &next, spans,
+					 left < SPANS_AT_ONCE ? (size_t)left : SPANS_AT_ONCE, NULL);
+
+		if (!got)
+			break;
+		for (size_t i = 0; i < got; i++)
+			count += spans[i].start + spans[i].duration >= since;
+	}
+	return count;
+}
+
 /* What a worker did in the ten seconds before the next message, as far as its ring reaches, and
  * the seconds are known in which that was too much to tell. */
 static void tell_history_of(struct message *message, const struct worker_state *worker,
@@ -355,7 +375,7 @@ static void tell_history_of(struct message *message, const struct worker_state *
 	struct telling telling = {.since = since, .past = true, .lost = next};
 	uint64_t unrecorded = 0;
 
-	telling.unknown_dense = cursor->next - next > SPANS_MAX;
+	telling.unknown_dense = spans_since(worker, next, cursor->next, since) > SPANS_MAX;
 	append_spans(message->out, worker, next, cursor->next, &telling);
 	if (telling.lost)
 		unrecorded = telling.resumes;

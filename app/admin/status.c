@@ -110,11 +110,12 @@ static void append_worker(struct buffer *out, const struct worker_state *worker,
 	json_string(out, slice_of(worker->engine));
 	buffer_format(out,
 		      ",\"pid\":%" PRIu64 ",\"started\":%" PRIu64
-		      ",\"draining\":%s,\"requests\":%" PRIu64 ",\"in_flight\":%" PRIu64
-		      ",\"connections\":%" PRIu64 ",\"accepted\":%" PRIu64 ",\"aborted\":%" PRIu64,
+		      ",\"draining\":%s,\"stopped\":%s,\"requests\":%" PRIu64
+		      ",\"in_flight\":%" PRIu64 ",\"connections\":%" PRIu64 ",\"accepted\":%" PRIu64
+		      ",\"aborted\":%" PRIu64,
 		      worker->pid, worker->started, worker->draining ? "true" : "false",
-		      worker->requests, worker->in_flight, worker->connections, worker->accepted,
-		      worker->aborted);
+		      worker->stopped ? "true" : "false", worker->requests, worker->in_flight,
+		      worker->connections, worker->accepted, worker->aborted);
 	buffer_append_text(out, ",\"answers\":{");
 	for (int i = 1; i < 6; i++)
 		buffer_format(out, "%s\"%dxx\":%" PRIu64, i > 1 ? "," : "", i, worker->answers[i]);

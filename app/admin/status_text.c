@@ -28,7 +28,9 @@ static void cell_loop(const struct row *row, char *text)
 {
 	const struct worker_state *worker = row->worker;
 
-	if (worker->draining)
+	if (worker->stopped)
+		snprintf(text, CELL, "stopped");
+	else if (worker->draining)
 		snprintf(text, CELL, "draining");
 	else if (worker->awaiting)
 		snprintf(text, CELL, "awaits");

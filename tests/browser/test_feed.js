@@ -96,7 +96,7 @@ test('messages with missing fields are endured', () => withPage({}, async (page)
 	await page.waitForTimeout(300); // some pictures are drawn with that
 }));
 
-test('the banner: "Nobody waited" only if nobody did', () => withPage({}, async (page) => {
+test('the banner: nobody waited who is known, only if nobody did', () => withPage({}, async (page) => {
 	await mute(page);
 	// A hold of exercise-1 by request 1 from 0 to 2 s, and what is told of others.
 	const says = async (spans, {free = true, message = {}} = {}) => {
@@ -111,7 +111,7 @@ test('the banner: "Nobody waited" only if nobody did', () => withPage({}, async 
 		}, {others: spans, ended: free, more: message});
 		return said(page, '.holding');
 	};
-	assert.match(await says([]), /All loops are free\. Last held: exercise-1 for 2\.00 s by request 1 of exercise-1 .* Nobody waited\.$/);
+	assert.match(await says([]), /All loops are free\. Last held: exercise-1 for 2\.00 s by request 1 of exercise-1 .* Nobody who is known waited; who gave up before being picked up is not\.$/);
 	assert.match(await says([{k: 'queue', s: 300, d: 1700, r: 2}]), /It kept waiting: request 2 of exercise-1 \/async\/await-one \(1\.70 s\)\.$/);
 	assert.match(await says([{k: 'await', s: -500, d: 770, r: 2}, {k: 'ready', s: 270, d: 1730, r: 2}]), /It kept waiting: request 2 .* \(1\.73 s\)\.$/);
 	assert.match(await says([{k: 'pool', s: -500, d: 1000, r: 2, pool: 'blocking', th: 0}, {k: 'ready', s: 500, d: 1500, r: 2}]), /request 2 .* \(1\.50 s\)\.$/);
@@ -138,7 +138,7 @@ test('the banner: of many short ones, none is to blame', () => withPage({}, asyn
 	await mute(page);
 	await page.evaluate(() => window.lanes.feed.accept({t: 5e6, spans: [], workers: [{name: 'loop-1', pool: 'loop', engine: 'loop', pid: 1, in_flight: 20,
 		loop: {held: 1.6, request: {serial: 87, route: '/async/bad-blocking', for: 0.05}}, pools: {}}]}));
-	assert.match(await said(page, '.holding'), /^loop-1 has been held for 1\.60 s, now by request 87 of loop-1 /);
+	assert.match(await said(page, '.holding'), /^loop-1 has had no time for anybody else for 1\.60 s: many requests after one another, now request 87 of loop-1 /);
 }));
 
 test('the banner: many short ones that held the loop together are told afterwards, once', () => withPage({}, async (page) => {
@@ -178,6 +178,51 @@ test('the banner: under load, too, a turn of many short ones is told', () => wit
 	await mute(page);
 	const load = [[null], [0.09, [51, 0.01], [], [0.9]], [0.19, [53, 0.03], [], [1]], [0.29, [55, 0.02], [], [1]], [null, null, [], [0.2]], [null]];
 	assert.match(await heldAfter(page, load), /Last held: loop-1 for 290 ms by many requests after one another, request 51 of loop-1 \S+ to request 55 of loop-1 \S+\. Short waits were not recorded meanwhile\.$/);
+}));
+
+test('a loop without a pause is held, whoever runs, until it is seen idle: banner, heartbeat and lanes', () => withPage({}, async (page) => {
+	await mute(page);
+	// Messages a tenth of a second apart; so much of each the loop was busy, never for long at a time.
+	const after = async (shares) => {
+		const {beats, holds} = await page.evaluate((list) => {
+			const {feed, history} = window.lanes;
+			history.clear();
+			let busy = 0;
+			[0, ...list].forEach((share, i) => {
+				busy += share / 10;
+				feed.accept({t: 5e6 + i * 100, lost: 0, spans: [], workers: [{name: 'loop-1', pool: 'loop', engine: 'loop', pid: 1, in_flight: 4, pools: {},
+					loop: {held: 0.03, busy, request: {serial: 100 + i, route: '/async/bad-blocking', for: 0.03}}}]});
+			});
+			const {heartbeat, holds: all} = history.workers.get('loop-1');
+			return {beats: heartbeat.within(5e6 + 1100, Infinity).length, holds: all.map(({start, end}) => [start - 5e6, end - 5e6])};
+		}, shares);
+		return {text: await said(page, '.holding'), beats, holds};
+	};
+	const held = await after([0.4, ...Array(24).fill(1)]);
+	assert.match(held.text, /^loop-1 has had no time for anybody else for 2\.40 s: many requests after one another, now request 125 of loop-1 \/async\/bad-blocking, with 3 others/);
+	assert.deepEqual([held.beats, held.holds], [0, [[100, 2500]]]);
+	assert.match((await after(Array(5).fill(1))).text, /^No loop is held; loop-1 has no pause\.$/);
+	const free = await after([...Array(15).fill(1), 0.8]);
+	assert.match(free.text, /^All loops are free\. Last held: loop-1 for 1\.5. s by many requests/);
+	assert.equal(free.beats, 1);
+	assert.match((await after(Array(30).fill(0.9))).text, /^All loops are free\.$/);
+}));
+
+test('a process that is stopped is said to be, and does not beat', () => withPage({}, async (page) => {
+	const {pid} = await page.evaluate(() => window.lanes.history.workers.get('loop-1').state);
+	const says = (text) => page.waitForFunction((words) => document.querySelector('.holding').textContent.includes(words), text);
+	const beats = () => page.evaluate(() => window.lanes.history.workers.get('loop-1').heartbeat.beats.length);
+	process.kill(pid, 'SIGSTOP');
+	try {
+		await says('loop-1\'s process is stopped (SIGSTOP).');
+		const before = await beats();
+		const then = await page.evaluate(() => window.lanes.history.now);
+		await page.waitForFunction((t) => window.lanes.history.now > t + 500, then);
+		assert.equal(await beats(), before);
+	} finally {
+		process.kill(pid, 'SIGCONT');
+	}
+	await says('All loops are free.');
 }));
 
 test('the banner: in flight as measured, and who is not', () => withPage({}, async (page) => {

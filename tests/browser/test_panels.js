@@ -85,10 +85,43 @@ test('contrast: both side by side, on one scale, with the threads at work', () =
 	assert.match(threads.text, /Threads 6 /, 'five and the loop');
 	const [blocking, cpu] = await run('/async/cpu-bound', 4, 'exercise-prefork');
 	assert.ok(Number(blocking.model) > 0 && Number(cpu.model) > 0, 'as long as it takes, measured');
+	const [, beside] = /Threads (\d+) /.exec(cpu.text) ?? assert.fail(cpu.text);
+	assert.ok(beside > 1, 'however short, its threads worked');
 	const [, all] = await run('/async/await-one', 20, 'prefork');
 	assert.equal(all.pool, 'loop');
 	assert.match(all.text, new RegExp(`Processes ${world.workers} Threads ${world.workers} `));
 }), {everywhere: true});
+
+// What a burst of answers with this timing says: [[name, value], …] of each pool.
+const facts = (page, timing, {spans = [], came = true} = {}) => page.evaluate(async ({parts, told, answered}) => {
+	const {contrastPanel} = await import('/lanes/panels/contrast.js');
+	const {feed, history, system} = window.lanes;
+	const wall = answered ? 10 : -Infinity;
+	const worker = (prefork) => ({prefork, state: {pools: prefork ? {} : {blocking: {limit: 40}, cpu: {limit: 2}}}});
+	const lab = {feed, history, pools: (prefork) => [prefork ? 'prefork' : 'loop'], workers: (pool) => [worker(pool === 'prefork')],
+		picture: () => ({groups: [], from: 0, to: 1, height: 1, scale: 1}),
+		round: async () => ({wall, usage: {processes: 2, threads: NaN, memory: 1}, disturbed: [], answers: Array.from({length: 20}, () => ({status: 200,
+			worker: '', error: answered ? '' : 'gone', timing: parts, request: {serial: 1, worker: 'loop-1', path: '/', over: true, start: 0, spans: told, parts: [], status: 200}}))})};
+	const panel = contrastPanel(lab, system);
+	document.body.append(panel);
+	feed.dispatchEvent(new CustomEvent('message', {detail: {t: 0}}));
+	panel.querySelector('select[name="endpoint"]').value = '/async/cpu-bound';
+	panel.querySelector('form').requestSubmit();
+	for (let i = 0; i < 300 && panel.querySelectorAll('section').length < 2; i++)
+		await new Promise(requestAnimationFrame);
+	const found = [...panel.querySelectorAll('section')].map((section) => [...section.querySelectorAll('dl > div')].map((one) => one.innerText.replace(/\s+/g, ' ')));
+	panel.remove();
+	return found;
+}, {parts: timing, told: spans, answered: came});
+
+test('contrast: the model of what computes, and what is not known', () => withPage({}, async (page) => {
+	const cpu = [{kind: 'pool', pool: 'cpu', start: 1, end: 2}];
+	const [prefork, loop] = await facts(page, {loop: 0.002, await: 0.001, pool: 0.5}, {spans: cpu});
+	assert.equal(loop[1], 'The model says 5.0 ms', 'ten rounds of two threads, however many workers');
+	assert.deepEqual([prefork[1], prefork[4]], ['The model says 5.0 ms', 'Threads –: too short to be seen']);
+	const [, gone] = await facts(page, {}, {came: false});
+	assert.deepEqual(gone.slice(0, 6), ['Measured –', 'The model says –', 'Ratio –', 'Processes –', 'Threads –', 'Memory –']);
+}));
 
 test('contrast: disturbed is said', () => withPage({}, async (page) => {
 	await showTab(page, 'contrast');

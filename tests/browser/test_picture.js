@@ -218,7 +218,7 @@ test('labels of charts grow with the text', () => withPage({}, async (page) => {
 }));
 
 test('heartbeats: as many are drawn as the legend says', () => withPage({}, async (page) => {
-	assert.match(await page.locator('.legend').innerText(), /heartbeat: seen free, ten times a second while anything works, once at rest; drawn where there is room/);
+	assert.match(await page.locator('.legend').innerText(), /heartbeat: seen waiting in poll, or not long away from it, ten times a second while anything works, once at rest; drawn where there is room/);
 	await mute(page);
 	const drawn = await page.evaluate(async (of) => {
 		for (let i = 0; i <= 100; i++)

@@ -117,6 +117,25 @@ static void what_nobody_recorded(void)
 	raw_close(&raw);
 }
 
+/* Ten seconds after a load there is nothing of it left to tell, nor to be missed. */
+static void what_is_long_over(void)
+{
+	struct burst_result result;
+	struct burst *burst = load();
+	double ended;
+	struct raw raw;
+
+	CU_ASSERT(EVENTUALLY(burst_answered(burst) > 30000));
+	burst_wait(burst, &result);
+	ended = now();
+	while (now() - ended < 10.5)
+		usleep(100000);
+	CU_ASSERT_FATAL(listen_to_events(&raw));
+	CU_ASSERT_PTR_EQUAL(strstr(raw.text.data, "\"unrecorded\":["),
+			    strstr(raw.text.data, "\"unrecorded\":[]"));
+	raw_close(&raw);
+}
+
 /* ---- through nginx ---- */
 
 static size_t messages_in(const char *path)
@@ -187,6 +206,7 @@ static const struct test tests[] = {
 	{"above a rate it counts, in buckets; a hold is named all the same", buckets_above_a_rate},
 	{"below it tells of each request again", single_spans_below_it},
 	{"what nobody recorded is marked", what_nobody_recorded},
+	{"a load that is long over is not missed", what_is_long_over},
 	{"nginx compresses it, and passes each message on at once", compressed_and_at_once},
 };
 

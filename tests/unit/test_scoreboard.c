@@ -113,6 +113,25 @@ static void claimed(void)
 	unlink(path);
 }
 
+/* SIGSTOP has come when waitpid() says so. */
+static void stopped_process(void)
+{
+	struct other other = other_start("loop", false);
+	struct scoreboard board;
+	struct worker_state worker;
+
+	CU_ASSERT_EQUAL_FATAL(scoreboard_open(&board, path), 0);
+	CU_ASSERT(worker_read(&board, 0, &worker));
+	CU_ASSERT_FALSE(worker.stopped);
+	CU_ASSERT_EQUAL(kill(other.pid, SIGSTOP), 0);
+	CU_ASSERT_EQUAL(waitpid(other.pid, NULL, WUNTRACED), other.pid);
+	CU_ASSERT(worker_read(&board, 0, &worker));
+	CU_ASSERT_TRUE(worker.stopped);
+	other_end(&other);
+	scoreboard_close(&board);
+	unlink(path);
+}
+
 static void numbers_differ(void)
 {
 	struct other one = other_start("loop", false);
@@ -664,6 +683,7 @@ static void spans_being_written(void)
 
 static const struct test tests[] = {
 	{"a claimed slot shows its worker", claimed},
+	{"a process that is stopped is known to be", stopped_process},
 	{"workers of a pool get different numbers", numbers_differ},
 	{"a dead worker's slot and number are free again", dead_slot_is_free},
 	{"256 workers of a pool have slots, in a file that grows with them", many_workers},

@@ -165,8 +165,8 @@ static void read_counters(struct worker_state *worker)
 		 (unsigned long long)worker->number);
 }
 
-/* Threads and resident pages: fields 20 and 24 of /proc/PID/stat. They are counted from behind the
- * name, which may hold anything. */
+/* State, threads and resident pages: fields 3, 20 and 24 of /proc/PID/stat. They are counted from
+ * behind the name, which may hold anything. */
 static void read_process(struct worker_state *worker)
 {
 	char path[64];
@@ -184,6 +184,8 @@ static void read_process(struct worker_state *worker)
 	text[len] = '\0';
 	at = strrchr(text, ')');
 	for (int field = 2; at && field <= 24; field++) {
+		if (field == 3)
+			worker->stopped = *at == 'T' || *at == 't';
 		if (field == 20)
 			worker->process_threads = strtoull(at, NULL, 10);
 		if (field == 24)

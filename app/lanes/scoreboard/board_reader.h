@@ -85,6 +85,7 @@ struct worker_state {
 
 	uint64_t memory; /* bytes resident; 0 if the kernel does not tell */
 	uint64_t process_threads;
+	bool stopped; /* by a signal or a debugger: it runs nothing */
 };
 
 struct workers {

@@ -46,7 +46,7 @@ export class Lab extends EventTarget {
 		const to = Math.max(...came.map((answer) => answer.ended));
 		await this.#told(came, to);
 		this.#say('end', pools);
-		const round = {name, answers, from, to, wall: to - from, usage: usage.most};
+		const round = {name, answers, from, to, wall: to - from, usage: {...usage.most, threads: threadsOf(usage.most, came)}};
 		return {...round, disturbed: disturbances(round, this.history)};
 	}
 
@@ -108,6 +108,15 @@ class Usage {
 	stop() {
 		this.lab.feed.removeEventListener('message', this.#sample);
 	}
+}
+
+// The threads at work at the same time that the feed saw or that were told of; NaN: there were some, and
+// nobody saw how many.
+function threadsOf(most, answers) {
+	const spans = answers.flatMap(({request}) => request?.spans ?? []).filter(({kind}) => kind === 'pool');
+	const told = Math.max(0, ...spans.map(({start}) => spans.filter((other) => other.start <= start && other.end > start).length));
+	const seen = Math.max(most.threads, most.processes + told);
+	return seen === most.processes && answers.some(({timing}) => timing.pool > 0) ? NaN : seen;
 }
 
 function threads({pools = {}}) {

@@ -8,7 +8,7 @@
 
 import {Heartbeat} from './heartbeat.js';
 import {Hold, withHold} from './hold.js';
-import {HOLD, KINDS, SLOW} from './kinds.js';
+import {FULL, HOLD, KINDS, SLOW} from './kinds.js';
 import {carriesLoad, learn, poolOf} from './pools.js';
 import {Stretches} from './stretches.js';
 import {Track} from './track.js';
@@ -21,6 +21,7 @@ const MOST_REQUESTS = 6000;
 const MOST_SPANS = 30_000;
 const MOST_HOLDS = 50; // of each worker
 const LEAST_WAIT = 1; // milliseconds that are worth telling
+const LONG = 1000; // milliseconds that a loop is busy without a pause when it is held by many
 const LEAST_GAP = 0.5; // milliseconds between two spans of a request
 const MOST_WORKERS = 256; // names of workers long gone make room
 
@@ -56,6 +57,8 @@ class Worker {
 	unrecorded = new Stretches(); // its requests there are not known
 	#forgotten = -Infinity;
 	free = -Infinity; // when its loop was last seen with nothing to do
+	heldSince = null; // since when its loop has had no time for anybody else; null: it has
+	#fullSince = null; // since when its loop was never idle between two messages
 	holds = []; // the last one may still grow
 
 	constructor(name) {
@@ -73,6 +76,36 @@ class Worker {
 	// Whether a process that has one request at a time has one.
 	get occupied() {
 		return this.prefork && (this.state.in_flight > 0 || Boolean(this.state.loop?.request));
+	}
+
+	get stopped() {
+		return this.state.stopped === true;
+	}
+
+	// Whether its loop was not seen idle since the message before.
+	get isFull() {
+		return this.#fullSince !== null;
+	}
+
+	// Takes what it says at this time.
+	tell(state, now) {
+		const isSame = this.state.pid === state.pid;
+		if (this.state.pid !== undefined && !isSame)
+			this.generation++;
+		const busy = (state.loop?.busy - this.state.loop?.busy) * 1000 / (now - this.seen);
+		this.#fullSince = isSame && busy >= FULL ? this.#fullSince ?? this.seen : null;
+		this.state = state;
+		this.seen = now;
+		this.heldSince = this.prefork ? null : this.#heldSince();
+	}
+
+	// One turn holds the loop, or many that leave no time between them. Who is seen idle is free.
+	#heldSince() {
+		const turn = this.state.loop?.held * 1000;
+		const since = turn >= HOLD ? [this.seen - turn] : [];
+		if (this.isFull && (this.heldSince !== null || this.seen - this.#fullSince >= LONG))
+			since.push(this.#fullSince, this.heldSince ?? Infinity);
+		return since.length ? Math.min(...since) : null;
 	}
 
 	// Stretches do not overlap; of one that begins in the last, the rest is taken.
@@ -287,11 +320,8 @@ export class History {
 		if (typeof state?.name !== 'string')
 			return;
 		const worker = this.#worker(state.name);
-		if (worker.state.pid !== undefined && worker.state.pid !== state.pid)
-			worker.generation++;
-		worker.state = state;
+		worker.tell(state, this.now);
 		learn(state);
-		worker.seen = this.now;
 	}
 
 	// What this message says of requests that were not told of one by one, or not at all.
@@ -314,10 +344,9 @@ export class History {
 		if (!worker)
 			return;
 		const loop = state.loop ?? {};
-		const held = Number.isFinite(loop.held) ? loop.held * 1000 : null;
-		if (held === null)
+		if (!worker.stopped && !Number.isFinite(loop.held) && worker.heldSince === null)
 			worker.free = this.now;
-		if (worker.prefork ? !worker.occupied : held === null || held < HOLD)
+		if (!worker.stopped && (worker.prefork ? !worker.occupied : worker.heldSince === null))
 			worker.heartbeat.beat(this.now);
 		if (Number.isFinite(loop.request?.serial)) {
 			const start = this.now - number(loop.request.for) * 1000;
@@ -327,8 +356,8 @@ export class History {
 			if (!worker.prefork && this.now - start >= HOLD)
 				worker.hold(start, this.now, request);
 		}
-		if (!worker.prefork && held >= HOLD)
-			worker.hold(this.now - held, this.now);
+		if (worker.heldSince !== null)
+			worker.hold(worker.heldSince, this.now);
 		for (const [pool, threads] of Object.entries(state.pools ?? {}))
 			for (const job of threads?.busy?.filter((busy) => Number.isFinite(busy?.serial)) ?? []) {
 				const start = this.now - number(job.for) * 1000;

@@ -18,6 +18,9 @@ export function setHold(ms) {
 	HOLD = ms;
 }
 
+// So busy between two messages, a loop was not seen idle.
+export const FULL = 0.95;
+
 // What takes so long is told of one by one under load, too, in milliseconds.
 export const SLOW = 100;
 

@@ -27,33 +27,40 @@ export class Banner {
 
 	update() {
 		const now = this.connected ? this.#held() : [];
-		this.element.classList.toggle('now', now.length > 0);
+		const stopped = this.connected ? this.#living().filter((worker) => worker.stopped).map(({name}) => name) : [];
+		this.element.classList.toggle('now', now.length + stopped.length > 0);
 		this.element.classList.toggle('away', !this.connected);
 		this.element.dataset.held = now.map(({worker}) => worker.name).join(' ');
-		setText(this.#line, this.#text(now));
-		setText(this.#said, now.length ? `${list(now.map(({worker}) => worker.name))} held` : '');
+		setText(this.#line, this.#text(now, stopped));
+		setText(this.#said, [now.length ? `${list(now.map(({worker}) => worker.name))} held` : '', stopped.length ? `${list(stopped)} stopped` : ''].filter(Boolean).join(', '));
 		this.#showPast();
 	}
 
-	#held() {
-		return [...this.history.workers.values()].filter((worker) => !worker.prefork && worker.seen === this.history.now)
-			.map((worker) => ({worker, held: worker.state.loop?.held * 1000, request: worker.state.loop?.request}))
-			.filter(({held}) => held >= HOLD);
+	#living() {
+		return [...this.history.workers.values()].filter((worker) => worker.seen === this.history.now);
 	}
 
-	#text(now) {
+	#held() {
+		return this.#living().filter((worker) => worker.heldSince !== null)
+			.map((worker) => ({worker, held: this.history.now - worker.heldSince, request: worker.state.loop?.request}));
+	}
+
+	#text(now, stopped) {
 		if (!this.history.workers.size)
 			return this.connected ? 'Nothing heard of any worker yet.' : 'Not connected: nothing is known of any worker.';
 		if (!this.connected)
 			return `The connection is gone. What is shown is ${duration(Math.max(this.clock.now() - this.history.now, 0))} old; what the loops do now is not known.`;
-		return now.length ? `${now.map((hold) => this.#sentence(hold)).join(' ')} ${this.#ours()}` : this.#last();
+		const said = [...stopped.map((name) => `${name}'s process is stopped (SIGSTOP).`), ...now.map((hold) => this.#sentence(hold))];
+		return said.length ? `${said.join(' ')} ${this.#ours()}` : this.#last();
 	}
 
 	#sentence({worker, held, request}) {
 		const alone = request && request.for * 1000 > held / 2; // many may have come after one another
-		const by = request ? `${alone ? ' by' : ', now by'} request ${request.serial} of ${worker.name} ${request.route}` : '';
+		const who = request ? `request ${request.serial} of ${worker.name} ${request.route}` : '';
+		const what = who && !alone ? `has had no time for anybody else for ${duration(held)}: many requests after one another, now ${who}`
+			: `has been held for ${duration(held)}${who && ` by ${who}`}`;
 		const others = (worker.state.in_flight ?? 1) - 1;
-		return `${worker.name} has been held for ${duration(held)}${by}${others > 0 ? `, with ${count(others, 'other')} in flight; who is not read yet is not counted` : ''}.`;
+		return `${worker.name} ${what}${others > 0 ? `, with ${count(others, 'other')} in flight; who is not read yet is not counted` : ''}.`;
 	}
 
 	// Whom it keeps waiting can be told from the server only when it picks them up; of what this
@@ -67,10 +74,12 @@ export class Banner {
 	}
 
 	#last() {
+		const full = this.#living().filter((worker) => worker.isFull && !worker.prefork).map(({name}) => name);
+		const now = full.length ? `No loop is held; ${list(full)} ${full.length > 1 ? 'have' : 'has'} no pause.` : 'All loops are free.';
 		const [last] = this.#holds();
 		if (!last)
-			return 'All loops are free.';
-		return `All loops are free. Last held: ${last.worker.name} for ${duration(last.whole.end - last.whole.start)} by ${this.#culprits(last)}. ${this.#kept(last)}`;
+			return now;
+		return `${now} Last held: ${last.worker.name} for ${duration(last.whole.end - last.whole.start)} by ${this.#culprits(last)}. ${this.#kept(last)}`;
 	}
 
 	// Newest first. Holds that follow one another are one to those who wait: {worker, holds, whole}.
@@ -117,7 +126,7 @@ export class Banner {
 			return `${known} Who ${known ? 'else ' : ''}waited is not known yet.`.trim();
 		if (worker.summarized(whole.start, whole.end))
 			return `${known} Short waits were not recorded meanwhile.`.trim();
-		return known || 'Nobody waited.';
+		return known || 'Nobody who is known waited; who gave up before being picked up is not.';
 	}
 
 	#showPast() {

@@ -15,11 +15,19 @@ const FIRST = '/async/await-one';
 // Whether it takes as long as its query says.
 const isTimed = (path) => /^seconds=[\d.]+$/.test(GUIDE[path]?.query);
 
-// What the model says a burst of n requests of d milliseconds takes, if that is what they spend them on.
+// What the model says a burst of n requests of d milliseconds takes, if that is what they spend them on;
+// threads: of all workers.
 export function predicted(spends, prefork, n, d, workers, threads) {
 	if (prefork || spends === 'loop')
 		return Math.ceil(n / workers) * d;
-	return spends === 'await' ? d : Math.ceil(n / (workers * threads)) * d;
+	return spends === 'await' ? d : Math.ceil(n / threads) * d;
+}
+
+// How many threads of a pool work at once. Those that compute share the cores, as many as one worker has
+// threads for it.
+function threadsAtOnce(kind, [worker], workers) {
+	const limit = worker?.state.pools?.[kind]?.limit || 1;
+	return kind === 'cpu' ? limit : workers * limit;
 }
 
 export function contrastPanel(lab, system) {
@@ -78,18 +86,20 @@ export function contrastPanel(lab, system) {
 		const {pool, usage, disturbed} = column;
 		const workers = usage.processes || 1;
 		const {spends, took, threads: kind} = spent(column.answers);
-		const threads = lab.workers(pool)[0]?.state.pools?.[kind]?.limit || 1;
-		const model = predicted(spends, column.prefork, column.n, Number.isFinite(d) ? d : took, workers, threads);
+		const threads = threadsAtOnce(kind, lab.workers(pool), workers);
+		const came = Number.isFinite(column.wall);
+		const model = predicted(spends, column.prefork, column.n, Number.isFinite(d) ? d : came ? took : NaN, workers, threads);
+		const number = (value, none = '–') => (came && Number.isFinite(value) ? String(value) : none);
 		const failed = column.answers.filter((answer) => answer.status !== 200).length;
 		const lanes = new Lanes(`Lanes of the burst at ${pool}`, HINT);
 		const table = requestTable(`Requests of the burst at ${pool}`);
 		const facts = [['Measured', duration(column.wall)], ['The model says', duration(model)],
-			       ['Ratio', (column.wall / model).toFixed(2)], ['Processes', String(usage.processes)],
-			       ['Threads', Number.isFinite(usage.threads) ? String(usage.threads) : '–'],
-			       ['Memory', bytes(usage.memory)]];
+			       ['Ratio', came && model ? (column.wall / model).toFixed(2) : '–'], ['Processes', number(usage.processes)],
+			       ['Threads', number(usage.threads, came ? '–: too short to be seen' : '–')],
+			       ['Memory', came ? bytes(usage.memory) : '–']];
 		if (failed)
 			facts.push(['Failed', String(failed)]);
-		if (Number.isFinite(column.wall))
+		if (came)
 			lanes.show({...lab.picture(column, longest), labels});
 		table.show(lab.history, column.answers.map((answer) => answer.request).filter(Boolean));
 		return el('section', {data: {pool, length: longest.toFixed(1), wall: column.wall.toFixed(1), model: model.toFixed(1)}}, el('h3', {}, pool),
@@ -108,13 +118,12 @@ export function contrastPanel(lab, system) {
 		curlBox('make contrast').element);
 }
 
-// On what the answers spent most of their time, how long (the median), and on the threads of which pool.
+// On what an answer spent most of its time, how long, both of the median one, and on the threads of which pool.
 function spent(answers) {
-	const sum = (kind) => answers.reduce((total, {timing}) => total + (timing[kind] ?? 0), 0);
-	const spends = ['await', 'pool', 'loop'].reduce((most, kind) => (sum(kind) > sum(most) ? kind : most));
-	const times = answers.map(({timing}) => (timing.loop ?? 0) + (timing.await ?? 0) + (timing.pool ?? 0)).sort((a, b) => a - b);
+	const median = (kind) => answers.map(({timing}) => timing[kind] ?? 0).sort((a, b) => a - b)[Math.floor(answers.length / 2)];
+	const spends = ['await', 'pool', 'loop'].reduce((most, kind) => (median(kind) > median(most) ? kind : most));
 	const span = answers.flatMap(({request: known}) => known?.spans ?? []).find(({kind}) => kind === 'pool');
-	return {spends, took: times[Math.floor(times.length / 2)], threads: span?.pool ?? 'blocking'};
+	return {spends, took: median(spends), threads: span?.pool ?? 'blocking'};
 }
 
 function sentence([prefork, loop]) {
@@ -125,5 +134,5 @@ function sentence([prefork, loop]) {
 		return `The loop was done ${ratio.toFixed(1)} times sooner.`;
 	if (ratio < 1 / 1.2)
 		return `Prefork was done ${(1 / ratio).toFixed(1)} times sooner.`;
-	return ratio ? 'Both took the same time.' : `That did not work: ${prefork.answers[0].error || loop.answers[0].error}.`;
+	return Number.isFinite(ratio) ? 'Both took the same time.' : `That did not work: ${prefork.answers[0].error || loop.answers[0].error}.`;
 }
