@@ -44,7 +44,7 @@ function tell() {
 			isDue = false;
 			banner.update();
 			live.offer(new Set(living().map(({pool}) => pool)));
-			setText(find('running'), running());
+			setText(find('running'), banner.connected ? running() : '');
 		});
 	isDue = true;
 }
@@ -55,6 +55,8 @@ feed.addEventListener('state', ({detail: {state, retry}}) => {
 	setText(find('feed'), text);
 	live.connected = banner.connected = state === 'live';
 	banner.update();
+	if (state === 'lost')
+		setText(find('running'), '');
 	if (state === 'live')
 		system.load();
 });

@@ -197,6 +197,12 @@ test('forced colours: one tab looks selected', () => withPage({forcedColors: 'ac
 	assert.equal(tryIt, contrast);
 }));
 
+test('forced colours in the dark: a button under the pointer can be read', () => withPage({forcedColors: 'active', colorScheme: 'dark'}, async (page) => {
+	await page.locator('#exercise-together input').first().check();
+	await page.locator('#exercise-together button[type="submit"]').hover();
+	assert.deepEqual(await violations(page), []);
+}));
+
 test('reduced motion: one picture a second', () => withPage({reducedMotion: 'reduce'}, async (page) => {
 	const pictures = await page.evaluate(() => new Promise((resolve) => {
 		const clear = CanvasRenderingContext2D.prototype.clearRect;

@@ -238,6 +238,7 @@ test('the server is stopped and started under the page', () => withPage({}, asyn
 	assert.match(await page.locator('#feed').innerText(), /Connection lost, next try in \d+ s/);
 	await page.waitForFunction(() => /^The connection is gone. What is shown is .* old/.test(document.querySelector('.holding').textContent));
 	assert.ok(await page.locator('.holds.away').isVisible());
+	assert.equal(await page.locator('#running').textContent(), '', 'no workers are promised');
 	const written = () => page.evaluate(() => new Promise((resolve) => {
 		const fill = CanvasRenderingContext2D.prototype.fillText;
 		CanvasRenderingContext2D.prototype.fillText = function (text, ...at) {

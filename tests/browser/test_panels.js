@@ -40,6 +40,32 @@ test('try it: answers with their parts, errors, and nothing but text', () => wit
 	}
 }));
 
+test('try it: an answer is drawn as the lanes draw it', () => withPage({}, async (page) => {
+	await showTab(page, 'try');
+	const panel = page.locator('#try');
+	const looks = async (path, pool) => {
+		await panel.locator('select[name="pool"]').selectOption(pool);
+		await panel.locator('select[name="endpoint"]').selectOption(path);
+		await panel.locator('input[name="query"]').fill('seconds=0.4');
+		const drawn = page.evaluate(async () => {
+			const {paint} = await import('/lanes/picture/paint.js');
+			const kinds = new Set();
+			paint.bar = (context, kind) => context.canvas.className === 'bar' && kinds.add(kind);
+			while (!kinds.size)
+				await new Promise(requestAnimationFrame);
+			delete paint.bar;
+			return [...kinds];
+		});
+		await panel.locator('.answers').evaluate((list) => list.replaceChildren());
+		await panel.getByRole('button', {name: 'Send'}).click();
+		return drawn;
+	};
+	const waits = await looks('/async/await-one', 'prefork');
+	assert.ok(waits.includes('taken') && !waits.includes('await'), waits.join());
+	const holds = await looks('/async/bad-blocking', 'loop');
+	assert.ok(holds.includes('held') && !holds.includes('loop'), holds.join());
+}));
+
 test('try it: twenty at once are at the server at once, and forty threads are the limit', () => withPage({}, async (page) => {
 	await showTab(page, 'try');
 	const panel = page.locator('#try');

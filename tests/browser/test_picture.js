@@ -136,6 +136,24 @@ test('spans that were lost are not recorded, not idle', () => withPage({}, async
 	assert.deepEqual(unrecorded, [{from: 1e6, to: 1e6 + 100}]);
 }));
 
+test('what was not recorded before the picture begins is labelled within it', () => withPage({}, async (page) => {
+	await mute(page);
+	const at = await page.evaluate(async (of) => {
+		const {fillText} = CanvasRenderingContext2D.prototype;
+		const label = new Promise((resolve) => {
+			CanvasRenderingContext2D.prototype.fillText = function (text, x, ...more) {
+				if (text === 'not recorded')
+					resolve(x);
+				return fillText.call(this, text, x, ...more);
+			};
+		});
+		window.lanes.feed.accept({t: 1e6, spans: [], lost: 0, workers: [of]});
+		window.lanes.feed.accept({t: 1e6 + 100, spans: [], lost: 0, workers: [of], unrecorded: [{w: 'loop-1', from: 1e6 - 20_000, to: 1e6}]});
+		return label;
+	}, state);
+	assert.ok(at > 64, `at ${at} pixels, the labels of lanes are before`);
+}));
+
 test('a prefork process that is blocked, or waits, is occupied and does not beat', () => withPage({}, async (page) => {
 	await mute(page);
 	const taken = {...process, in_flight: 1, awaiting: true};

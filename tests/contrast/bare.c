@@ -70,3 +70,8 @@ bool bare_suffices(double gain)
 {
 	return gain >= ENOUGH;
 }
+
+const char *bare_lacks(int cores)
+{
+	return cores < 2 ? "there is one core" : "other programs use the cores";
+}

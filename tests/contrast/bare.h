@@ -14,4 +14,7 @@ double bare_gain(void);
 /* Whether that is enough to see that computing on two cores is faster than on one. */
 bool bare_suffices(double gain);
 
+/* Why it is not. */
+const char *bare_lacks(int cores);
+
 #endif

@@ -2,6 +2,8 @@
 
 #include <stdio.h>
 
+#include "bare.h"
+
 enum {
 	WIDTH = 900,
 	BARS_X = 150, /* where time begins */
@@ -84,13 +86,16 @@ static void draw_axis(FILE *out, double most, int bottom)
 	}
 }
 
-static void draw_load(FILE *out, const struct measurement *m, int y)
+static void draw_load(FILE *out, const struct contrast *c, const struct measurement *m, int y)
 {
+	bool computes = m->burst.pattern->holds == HOLDS_CORE;
+	bool is_judged = !computes || bare_suffices(c->bare);
+
 	fprintf(out,
 		"<text x=\"20\" y=\"%d\"><tspan font-weight=\"bold\">%s</tspan>"
-		"<tspan class=\"dim\" dx=\"8\">%s%s</tspan></text>\n",
-		y, m->burst.pattern->path, measurement_load(m),
-		m->burst.pattern->holds == HOLDS_CORE ? " of CPU" : "");
+		"<tspan class=\"dim\" dx=\"8\">%s%s%s%s</tspan></text>\n",
+		y, m->burst.pattern->path, measurement_load(m), computes ? " of CPU" : "",
+		is_judged ? "" : ", not judged: ", is_judged ? "" : bare_lacks(c->settings.cores));
 }
 
 static void draw_bar(FILE *out, const struct measurement *m, double most, int y)
@@ -139,7 +144,7 @@ bool picture_write(const struct contrast *c, const char *path)
 		int y = bar_y(c, i);
 
 		if (starts_load(c, i))
-			draw_load(out, &c->all[i], y - LINE);
+			draw_load(out, c, &c->all[i], y - LINE);
 		draw_bar(out, &c->all[i], most, y);
 	}
 	fputs("</svg>\n", out);

@@ -34,9 +34,7 @@ void table_print_machine(const struct contrast *c, FILE *out)
 			     "! Two bare loops, that do nothing but count, are together only %.2f "
 			     "times as fast as one: %s. What computing takes here says nothing of "
 			     "processes and threads.",
-			     c->bare,
-			     c->settings.cores < 2 ? "there is one core"
-						   : "other programs use the cores");
+			     c->bare, bare_lacks(c->settings.cores));
 }
 
 void table_print(const struct contrast *c, FILE *out)

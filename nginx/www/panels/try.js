@@ -2,7 +2,7 @@
 
 import {el, setText} from '../dom.js';
 import {GUIDE} from '../exercises/guide.js';
-import {KINDS} from '../feed/kinds.js';
+import {HOLD, KINDS} from '../feed/kinds.js';
 import {prefix} from '../feed/pools.js';
 import {count, duration} from '../format.js';
 import {paint, sized} from '../picture/paint.js';
@@ -79,7 +79,7 @@ export function tryPanel(sender, lab, system) {
 		const n = Number(times.value);
 		setText(said, `${count(n, 'request')} sent …`);
 		const all = await sender.send([{path: path(), pool: pool.value, times: n}]);
-		answers.prepend(...all.slice(0, MOST_ANSWERS).map(answerItem));
+		answers.prepend(...all.slice(0, MOST_ANSWERS).map((answer) => answerItem(answer, lab.history.workers.get(answer.worker)?.prefork)));
 		while (answers.childElementCount > MOST_ANSWERS)
 			answers.lastElementChild.remove();
 		setText(said, summary(all));
@@ -106,18 +106,25 @@ function summary(all) {
 	return `${count(came.length, 'answer')} in ${duration(wall)}${from}${errors}.${waits.join('')}${shown}`;
 }
 
-function answerItem(answer) {
+function answerItem(answer, prefork) {
 	const total = answer.ended - answer.sent;
 	const parts = Object.keys(KINDS).filter((kind) => answer.timing[kind] > 0.0005);
 	return el('li', {data: {status: answer.status, worker: answer.worker, serial: answer.serial}},
 		el('p', {class: 'head'}, el('strong', {class: answer.status >= 400 || answer.error ? 'bad' : ''}, answer.error || String(answer.status)),
 			` ${answer.url} `, el('span', {class: 'note'}, `${answer.worker ? `request ${answer.serial} of ${answer.worker}` : ''} · ${duration(total)}`)),
-		parts.length ? timingBar(answer, parts, total) : null,
+		parts.length ? timingBar(answer, parts, total, prefork) : null,
 		parts.length ? el('p', {class: 'timing'}, parts.map((kind) => `${KINDS[kind].name} ${duration(answer.timing[kind])}`).join(' · ')) : null,
 		el('pre', {tabindex: '0', role: 'group', 'aria-label': 'Answer'}, el('code', {}, answer.body + (answer.body.length >= BODY ? ' …' : ''))));
 }
 
-function timingBar(answer, parts, total) {
+// The pattern that the lanes have for it: a process is occupied by what its request waits for.
+function look(kind, ms, prefork) {
+	if (kind === 'loop' && ms >= HOLD)
+		return 'held';
+	return prefork && kind !== 'queue' && kind !== 'loop' ? 'taken' : kind;
+}
+
+function timingBar(answer, parts, total, prefork) {
 	const canvas = el('canvas', {class: 'bar', 'aria-hidden': 'true'});
 	const draw = () => {
 		const width = canvas.clientWidth;
@@ -127,7 +134,7 @@ function timingBar(answer, parts, total) {
 		let x = 0;
 		for (const kind of parts) {
 			const length = (answer.timing[kind] / total) * width;
-			paint.bar(context, kind, x, 0, Math.min(length, width - x), 12);
+			paint.bar(context, look(kind, answer.timing[kind], prefork), x, 0, Math.min(length, width - x), 12);
 			x += length;
 		}
 	};

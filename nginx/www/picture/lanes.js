@@ -173,7 +173,8 @@ export class Lanes {
 			return;
 		const [top, bottom] = [rows[0].top, rows.at(-1).top + rows.at(-1).height];
 		for (const {from, to} of group.unrecorded) {
-			const [left, width] = [x(from), x(to) - x(from)];
+			const left = Math.max(x(from), this.#gutter);
+			const width = x(to) - left;
 			context.fillStyle = paint.fill('unrecorded', context);
 			context.fillRect(left, top, width, bottom - top);
 			this.#boxed(context, 'not recorded', left, width, (top + bottom) / 2);
