@@ -273,7 +273,7 @@ static void a_front_that_misbehaves(void)
 		      "\"error\":\"closed before its end\"");
 	answered_with("SSH-2.0-OpenSSH_9\r\n", "\"error\":\"no HTTP answer\"");
 	answered_with("HTTP/1.1 200 OK\r\nServer-Timing: a;dur=1.5, b;dur=x\r\n\r\n\"\n",
-		      "\"timing\":{\"a\":1.500},\"serial\":0,\"body\":\"\\u0022\\u000a\","
+		      "\"timing\":{\"a\":1.500},\"serial\":0,\"body\":\"\\\"\\n\","
 		      "\"error\":\"\"");
 }
 
