@@ -240,13 +240,13 @@ static void serve(void)
 	assert(open_files() == files);
 }
 
-/* The guide's handlers have the guide's input. */
-static void take_inputs(void)
+/* The handlers of an application have its input. */
+static void take_inputs(const struct routes *from)
 {
 	for (size_t i = 0; i < sizeof(list) / sizeof(list[0]); i++)
-		for (size_t j = 0; j < guide.routes.count; j++)
-			if (list[i].handler == guide.routes.list[j].handler)
-				list[i].input = guide.routes.list[j].input;
+		for (size_t j = 0; j < from->count; j++)
+			if (list[i].handler == from->list[j].handler)
+				list[i].input = from->list[j].input;
 }
 
 /* What libuv keeps from its first loop on is no leak. */
@@ -258,7 +258,8 @@ static void begin(void)
 	if (uv_loop_init(&loop) || uv_loop_close(&loop) || options_parse(&options, 1, arguments) ||
 	    scoreboard_open(&board, NULL))
 		abort();
-	take_inputs();
+	take_inputs(&guide.routes);
+	take_inputs(&admin.routes);
 	admin_prepare(&options, &board, &(struct sandbox){0});
 	signal(SIGHUP, SIG_DFL); /* nohup had it ignored, and so would the engine */
 	signal(SIGUSR1, SIG_DFL);
