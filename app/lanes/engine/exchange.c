@@ -446,6 +446,12 @@ static void on_input_failed(void *owner, struct fcgi_request *fcgi, enum fcgi_in
 		answer_instead(exchange, refusal(conn->engine, input));
 }
 
+static void on_stdin_begins(void *owner, struct fcgi_request *fcgi)
+{
+	(void)owner;
+	(void)fcgi;
+}
+
 static bool stream_is_late(const struct exchange *exchange, uint64_t now)
 {
 	const struct stream *stream = &exchange->stream;
@@ -495,6 +501,7 @@ static void on_gone(void *owner, struct fcgi_request *fcgi)
 const struct fcgi_events exchange_events = {
 	.begin = on_begin,
 	.ready = on_ready,
+	.stdin_begins = on_stdin_begins,
 	.input_failed = on_input_failed,
 	.gone = on_gone,
 };
