@@ -1,8 +1,9 @@
 /*
  * Lanes: what a service includes, and all that it needs.
  *
- * A handler is a function of a request. It reads what was asked (http/request.h), waits without holding
- * the loop (await/await.h), and replies (http/reply.h); routes lead to it (http/router.h).
+ * A handler is a function of a request. It reads what was asked (http/request.h, http/body.h),
+ * waits without holding the loop (await/await.h), and replies (http/reply.h); routes lead to it
+ * (http/router.h).
  */
 #ifndef LANES_H
 #define LANES_H
@@ -11,6 +12,7 @@
 #include "base/buffer.h"
 #include "base/log.h"
 #include "base/slice.h"
+#include "http/body.h"
 #include "http/query.h"
 #include "http/reply.h"
 #include "http/request.h"

@@ -489,7 +489,7 @@ static void there_may_be_any_number_of_routes(void)
 
 	for (int i = 0; i < COUNT; i++) {
 		snprintf(paths[i], sizeof(paths[i]), i % 2 ? "/r%d/{id}" : "/a/r%d", i);
-		many[i] = (struct route){paths[i], handler, METHOD_GET, ROUTE_ASYNC};
+		many[i] = (struct route)GET(paths[i], ASYNC, handler);
 	}
 	CU_ASSERT_EQUAL_FATAL(router_open(&big, &of), 0);
 	for (int i = 0; i < COUNT; i++) {

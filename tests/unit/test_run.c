@@ -16,7 +16,7 @@ static void run(void (*handler)(struct request *req), unsigned threads, size_t q
 {
 	static struct route route;
 
-	route = (struct route){"/", handler, METHOD_GET, ROUTE_ASYNC};
+	route = (struct route)GET("/", ASYNC, handler);
 	begin(threads, queue);
 	start(&route);
 	turn_until(&finished, 1);

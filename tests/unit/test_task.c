@@ -538,7 +538,7 @@ static double spans_of(struct board_slot *board, uint32_t serial, enum span_kind
 static void nap_beside_a_hold(void (*handler)(struct request *req), struct board_slot *board)
 {
 	static const struct route holder = GET("/", ASYNC, hold_the_loop);
-	const struct route napper = {"/", handler, METHOD_GET, ROUTE_ASYNC};
+	const struct route napper = GET("/", ASYNC, handler);
 	struct request *req;
 
 	begin(1, 1);

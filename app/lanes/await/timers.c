@@ -130,3 +130,8 @@ void timers_close(struct timers *t)
 	t->heap = NULL;
 	t->count = t->size = 0;
 }
+
+uint64_t timers_now(void)
+{
+	return uv_hrtime();
+}

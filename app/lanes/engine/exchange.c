@@ -6,35 +6,12 @@
 #include "base/log.h"
 #include "engine/conn.h"
 #include "engine/observer.h"
+#include "engine/upload.h"
 #include "http/reply.h"
 
 /* Blocks of finished requests that are kept for the next ones: malloc takes its slow path for a
  * block of this size. */
 enum { SPARES_MAX = 256, ROOM_TO_REFUSE = 8 };
-
-/* A reply without an end. On its connection its bytes stand in line with those of others. */
-struct stream {
-	struct exchange *next; /* of the connection's streams */
-	struct exchange *prev;
-	uint64_t end;	  /* where on the connection its last byte is (conn_position) */
-	size_t unread;	  /* bytes sent since the peer last had all of them */
-	uint64_t since;	  /* uv_now() when the first of these was */
-	bool open;	  /* its head was sent; the loop's, unlike what the request's reply says */
-	bool given_up;	  /* it has outgrown its limit */
-	struct task task; /* the handler, waiting for the peer to have all of them */
-};
-
-/* One block of memory: the protocol's part of the request and the handler's. */
-struct exchange {
-	struct fcgi_request fcgi;
-	struct conn *conn;	     /* has a reference */
-	bool wanted;		     /* its client has not gone */
-	struct exchange *next;	     /* among those that have arrived, or the spares */
-	struct exchange *later_next; /* among those that work after their answer */
-	struct exchange *later_prev;
-	struct stream stream; /* from the moment its head is sent */
-	struct request req;
-};
 
 static struct exchange *exchange_of(struct fcgi_request *fcgi)
 {
@@ -266,6 +243,7 @@ static const struct request_ops exchange_ops = {
 	.stream = exchange_stream,
 	.stream_is_read = exchange_stream_is_read,
 	.stream_drained = exchange_stream_drained,
+	.body_wanted = upload_wanted,
 	.stays = exchange_stays,
 	.release = exchange_release,
 };
@@ -294,6 +272,7 @@ static struct fcgi_request *on_begin(void *owner)
 	exchange->fcgi.params.budget = exchange->req.budget = &conn->budget;
 	exchange->conn = conn;
 	exchange->wanted = true;
+	exchange->prepared = exchange->started = false;
 	exchange->stream.open = false;
 	conn_ref(conn);
 	exchange->req.serial = ++engine->serial;
@@ -359,12 +338,14 @@ static void arrived(struct engine *engine, struct exchange *exchange)
 	engine->arrived_last = exchange;
 }
 
-static uint64_t start(struct exchange *exchange, uint64_t now)
+/* What is asked, and whether it is answered at once: then there is a reply. To be known before it
+ * is started, or the first of its body is taken. */
+static void prepare(struct exchange *exchange, uint64_t now)
 {
 	const struct engine *engine = exchange->conn->engine;
 	struct request *req = &exchange->req;
-	bool routed = false;
 
+	exchange->prepared = true;
 	req->times.received = now;
 	if (!req->reply.status && !take_params(exchange))
 		reply_error(req, 400);
@@ -372,14 +353,22 @@ static uint64_t start(struct exchange *exchange, uint64_t now)
 		reply_error(req, drain_status(req));
 	if (!req->reply.status && request_is_late(req, engine->options->queue_timeout))
 		reply_error(req, 503);
-	if (!req->reply.status)
-		routed = router_route(&engine->router, req);
-	if (routed && exchange->fcgi.failed) {
-		reply_error(req, refusal(engine, FCGI_INPUT_STDIN_TOO_LARGE));
-		routed = false;
-	}
+	if (!req->reply.status && router_route(&engine->router, req) &&
+	    route_takes_body(req->route))
+		upload_open(exchange);
+}
+
+static uint64_t start(struct exchange *exchange, uint64_t now)
+{
+	struct request *req = &exchange->req;
+
+	if (!exchange->prepared)
+		prepare(exchange, now);
+	exchange->started = true;
+	if (!req->reply.status && exchange->fcgi.failed)
+		reply_error(req, refusal(exchange->conn->engine, FCGI_INPUT_STDIN_TOO_LARGE));
 	observer_picked_up(req);
-	if (routed)
+	if (!req->reply.status)
 		return request_resume(req, now);
 	now = uv_hrtime();
 	observer_ran(req, req->times.received, now, true);
@@ -421,6 +410,7 @@ static void answer_instead(struct exchange *exchange, int status)
 	uint64_t now = uv_hrtime();
 
 	coroutine_cancel(&exchange->req.co);
+	body_drop(&exchange->req);
 	request_init(&answer, &exchange_ops, &engine->sched);
 	answer.serial = exchange->req.serial;
 	answer.times = exchange->req.times;
@@ -442,14 +432,15 @@ static void on_input_failed(void *owner, struct fcgi_request *fcgi, enum fcgi_in
 	struct conn *conn = owner;
 	struct exchange *exchange = exchange_of(fcgi);
 
-	if (exchange->req.times.received) /* or start() answers */
+	if (exchange->started) /* or start() answers */
 		answer_instead(exchange, refusal(conn->engine, input));
 }
 
 static void on_stdin_begins(void *owner, struct fcgi_request *fcgi)
 {
 	(void)owner;
-	(void)fcgi;
+	if (!exchange_of(fcgi)->prepared)
+		prepare(exchange_of(fcgi), uv_hrtime());
 }
 
 static bool stream_is_late(const struct exchange *exchange, uint64_t now)
@@ -495,6 +486,7 @@ static void on_gone(void *owner, struct fcgi_request *fcgi)
 		exchange->req.times.received = now;
 	observer_gone(&exchange->req, now);
 	coroutine_cancel(&exchange->req.co);
+	body_drop(&exchange->req);
 	request_unref(&exchange->req);
 }
 
@@ -502,6 +494,7 @@ const struct fcgi_events exchange_events = {
 	.begin = on_begin,
 	.ready = on_ready,
 	.stdin_begins = on_stdin_begins,
+	.stdin_came = upload_came,
 	.input_failed = on_input_failed,
 	.gone = on_gone,
 };

@@ -8,13 +8,41 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "await/coroutine.h"
 #include "fcgi/responder.h"
+#include "http/request.h"
 
 /* For fcgi_responder_init(); the responder's owner is a struct conn. */
 extern const struct fcgi_events exchange_events;
 
 struct conn;
 struct engine;
+
+/* A reply without an end. On its connection its bytes stand in line with those of others. */
+struct stream {
+	struct exchange *next; /* of the connection's streams */
+	struct exchange *prev;
+	uint64_t end;	  /* where on the connection its last byte is (conn_position) */
+	size_t unread;	  /* bytes sent since the peer last had all of them */
+	uint64_t since;	  /* uv_now() when the first of these was */
+	bool open;	  /* its head was sent; the loop's, unlike what the request's reply says */
+	bool given_up;	  /* it has outgrown its limit */
+	struct task task; /* the handler, waiting for the peer to have all of them */
+};
+
+/* One block of memory: the protocol's part of the request and the handler's. */
+struct exchange {
+	struct fcgi_request fcgi;
+	struct conn *conn; /* has a reference */
+	bool wanted;	   /* its client has not gone */
+	bool prepared;
+	bool started;
+	struct exchange *next;	     /* among those that have arrived, or the spares */
+	struct exchange *later_next; /* among those that work after their answer */
+	struct exchange *later_prev;
+	struct stream stream; /* from the moment its head is sent */
+	struct request req;
+};
 
 /* Starts the oldest of engine->arrived, unless its client has gone since it was read. now is
  * uv_hrtime(); returns when the handler gave the loop back. */

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "base/budget.h"
+#include "http/body.h"
 #include "http/reply.h"
 
 enum {
@@ -212,6 +213,8 @@ void request_unref(struct request *req)
 		return;
 	for (struct deferred *deferred = req->deferred; deferred; deferred = deferred->next)
 		deferred->fn(deferred->arg);
+	if (req->body)
+		body_free(req);
 	reply_free(req);
 	while (req->chunks) {
 		struct arena_chunk *chunk = req->chunks;

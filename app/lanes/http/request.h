@@ -16,6 +16,7 @@
 #include "await/coroutine.h"
 #include "base/slice.h"
 
+struct body;
 struct budget;
 struct call;
 struct deferred;
@@ -46,6 +47,8 @@ struct request_ops {
 	bool (*stream_is_read)(const struct request *req);
 	/* Begins to wait for that: for AWAIT. Loop thread. */
 	void (*stream_drained)(struct request *req);
+	/* Its handler waits for more of its body, or there is room for more. Loop thread. */
+	void (*body_wanted)(struct request *req);
 	/* It has work for after its answer, which is about to be sent; or no longer has. Loop
 	 * thread. */
 	void (*stays)(struct request *req, bool stays);
@@ -93,6 +96,7 @@ struct request {
 	struct reply reply;
 	struct request_times times;
 
+	struct body *body;	  /* NULL: its route takes none */
 	struct call *call;	  /* what the handler waits for; NULL: it runs itself */
 	struct call *spare_calls; /* that are over, for the next ones */
 	struct later *later;	  /* for when the answer has been sent */

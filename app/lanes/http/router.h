@@ -28,16 +28,26 @@ struct route {
 	void (*handler)(struct request *req);
 	enum method method;
 	enum route_kind kind;
+	uint64_t body_limit; /* bytes of a body; 0: what --stdin-limit says */
 };
 
-/* GET("/orders/{id}", ASYNC, read_order): a route; further fields may follow. */
+/* GET("/orders/{id}", ASYNC, read_order): a route; further fields may follow, as in
+ * PUT("/files/{name}", ASYNC, store, .body_limit = 1 << 30). */
 /* clang-format off */
-#define GET(path, kind, handler, ...)    {path, handler, METHOD_GET, ROUTE_##kind, __VA_ARGS__}
-#define POST(path, kind, handler, ...)   {path, handler, METHOD_POST, ROUTE_##kind, __VA_ARGS__}
-#define PUT(path, kind, handler, ...)    {path, handler, METHOD_PUT, ROUTE_##kind, __VA_ARGS__}
-#define PATCH(path, kind, handler, ...)  {path, handler, METHOD_PATCH, ROUTE_##kind, __VA_ARGS__}
-#define DELETE(path, kind, handler, ...) {path, handler, METHOD_DELETE, ROUTE_##kind, __VA_ARGS__}
+#define ROUTE(verb, at, where, fn, ...) \
+	{.path = (at), .handler = (fn), .method = METHOD_##verb, .kind = ROUTE_##where, __VA_ARGS__}
+#define GET(at, where, fn, ...)    ROUTE(GET, at, where, fn, __VA_ARGS__)
+#define POST(at, where, fn, ...)   ROUTE(POST, at, where, fn, __VA_ARGS__)
+#define PUT(at, where, fn, ...)    ROUTE(PUT, at, where, fn, __VA_ARGS__)
+#define PATCH(at, where, fn, ...)  ROUTE(PATCH, at, where, fn, __VA_ARGS__)
+#define DELETE(at, where, fn, ...) ROUTE(DELETE, at, where, fn, __VA_ARGS__)
 /* clang-format on */
+
+/* Whether its handler may have the body (http/body.h); another's is discarded. */
+static inline bool route_takes_body(const struct route *route)
+{
+	return route->body_limit || (route->method >= METHOD_POST && route->method <= METHOD_PATCH);
+}
 
 struct routes {
 	const struct route *list;

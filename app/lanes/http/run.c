@@ -9,6 +9,7 @@
 #include "await/await.h"
 #include "await/sched.h"
 #include "base/util.h"
+#include "http/body.h"
 #include "http/reply.h"
 #include "http/router.h"
 
@@ -139,8 +140,28 @@ static void run_sync(struct coroutine *co)
 	if (coroutine_has_failed(co))
 		return;
 	ASYNC_BEGIN(req);
+	if (req->body)
+		AWAIT(req, request_body(req));
 	AWAIT(req, run_in_threadpool(req, call_handler, req));
 	ASYNC_END(req);
+}
+
+static int status_of(int error)
+{
+	switch (error) {
+	case -ETIMEDOUT:
+		return 504;
+	case -EMSGSIZE: /* these are a body's */
+		return 413;
+	case -ETIME:
+		return 408;
+	case -EPROTO:
+		return 400;
+	case -ENOSPC:
+		return 507;
+	default:
+		return 503;
+	}
 }
 
 /* What a request gets whose handler did not answer, or could not go on. */
@@ -149,7 +170,7 @@ static void answer_for_it(struct request *req)
 	if (coroutine_has_failed(&req->co)) {
 		req->later = NULL;
 		if (!req->reply.begun)
-			reply_error(req, req->co.error == -ETIMEDOUT ? 504 : 503);
+			reply_error(req, status_of(req->co.error));
 	} else if (!req->reply.status) {
 		reply_error(req, 500);
 	}
@@ -195,6 +216,8 @@ static void begin_later(struct request *req)
 static void finish(struct request *req)
 {
 	coroutine_drop_tasks(&req->co);
+	if (req->body)
+		body_drop(req);
 	if (!req->later) {
 		req->ops->finished(req);
 		return;
