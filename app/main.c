@@ -14,6 +14,7 @@
 #include "engine/prefork.h"
 #include "engine/sandbox.h"
 #include "guide/endpoints.h"
+#include "http/body.h"
 #include "scoreboard/scoreboard.h"
 
 #ifndef LANES_VERSION
@@ -56,11 +57,24 @@ static struct board_slot *claim_slot(const struct options *options, struct score
 	return slot;
 }
 
+/* Said now, and not when the first body is too long for memory. */
+static bool spool_is_there(const struct options *options)
+{
+	int file = options->spool ? spool_file(options->spool) : -1;
+
+	if (options->spool && file < 0)
+		log_complaint("--spool %.1000s: %s", options->spool, strerror(-file));
+	else if (options->spool)
+		close(file);
+	return !options->spool || file >= 0;
+}
+
 static void enter_sandbox(const struct options *options, const struct listener *listener)
 {
 	/* Who shows the system reads how much memory each worker has. */
 	struct sandbox needs = {
 		.reads = options->routes == ROUTES_APP ? NULL : "/proc",
+		.spool = options->spool,
 		.removes = listener->unlink,
 		.connects = admin_front() ? front_port(admin_front()) : 0,
 	};
@@ -102,6 +116,8 @@ int main(int argc, char **argv)
 		routes = options.routes == ROUTES_ADMIN ? &admin_routes : &health_routes;
 	harden(&options);
 	if (listener_open(&listener, options.listen, (int)options.backlog))
+		return 1;
+	if (!spool_is_there(&options))
 		return 1;
 	slot = claim_slot(&options, &board, routes);
 	if (!slot) {

@@ -158,25 +158,34 @@ static void begin_wait(struct body *body, struct slice *piece)
 
 /* ---- the file ---- */
 
+int spool_file(const char *folder)
+{
+	int file = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+	return file < 0 ? -errno : file;
+}
+
 static void write_on_thread(void *arg)
 {
 	struct body *body = arg;
 	size_t done = 0;
-	ssize_t n = -1;
 
 	if (body->file < 0)
-		body->file = open(body->bodies->spool, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	while (body->file >= 0 && done < body->moving.len) {
-		n = pwrite(body->file, body->moving.data + done, body->moving.len - done,
-			   (off_t)body->written);
+		body->file = spool_file(body->bodies->spool);
+	body->result = body->file < 0 ? body->file : 0;
+	while (!body->result && done < body->moving.len) {
+		ssize_t n = pwrite(body->file, body->moving.data + done, body->moving.len - done,
+				   (off_t)body->written);
+
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n <= 0)
+		if (n <= 0) {
+			body->result = n ? -errno : -EIO;
 			break;
+		}
 		done += (size_t)n;
 		body->written += (uint64_t)n;
 	}
-	body->result = done == body->moving.len ? 0 : n < 0 ? -errno : -EIO;
 }
 
 static void read_on_thread(void *arg)

@@ -54,6 +54,10 @@ struct bodies {
 	uint64_t timeout;      /* nanoseconds that a peer may be silent while more is waited for */
 };
 
+/* A new file in that folder, which nobody else can open, and which is gone when it is closed; or a
+ * negative errno. */
+int spool_file(const char *folder);
+
 /* The routed request has a body. 0, or the status of its refusal: what its CONTENT_LENGTH says is
  * looked at before a byte is there. */
 int body_open(struct request *req, struct bodies *bodies);
