@@ -104,6 +104,11 @@ bool body_is_wanted(const struct request *req)
 	return body && waits(body) && !body->ended && !body_is_full(req);
 }
 
+bool body_is_whole(const struct request *req)
+{
+	return req->body && req->body->ended;
+}
+
 static void end_wait(struct body *body, int error)
 {
 	cancel_wait(&body->wait);
@@ -471,7 +476,7 @@ __attribute__((noinline)) void body_drop(struct request *req)
 
 	if (!body)
 		return;
-	body_fail(req, -ECANCELED);
+	body->error = -ECANCELED;
 	coroutine_cancel(&body->co);
 }
 

@@ -74,7 +74,11 @@ bool body_is_full(const struct request *req);
 /* Whether its handler waits for more of it to come. */
 bool body_is_wanted(const struct request *req);
 
-/* If there is one, nobody takes it any more. Safe to call twice. */
+/* Whether there is one, and all of it has come. */
+bool body_is_whole(const struct request *req);
+
+/* If there is one, no more of it is taken; what was, stays: the answer may be made of it. Safe to
+ * call twice. */
 void body_drop(struct request *req);
 
 /* Frees what it holds, with its request. */
