@@ -57,16 +57,20 @@ static struct board_slot *claim_slot(const struct options *options, struct score
 	return slot;
 }
 
-/* Said now, and not when the first body is too long for memory. */
-static bool spool_is_there(const struct options *options)
+/* Said now, and not when the first body is too long for memory. A worker without serves the others.
+ */
+static void check_spool(struct options *options)
 {
 	int file = options->spool ? spool_file(options->spool) : -1;
 
-	if (options->spool && file < 0)
-		log_complaint("--spool %.1000s: %s", options->spool, strerror(-file));
-	else if (options->spool)
+	if (file >= 0) {
 		close(file);
-	return !options->spool || file >= 0;
+		return;
+	}
+	if (options->spool)
+		log_complaint("%.1000s: no spool for long bodies: %s", options->spool,
+			      strerror(-file));
+	options->spool = NULL;
 }
 
 static void enter_sandbox(const struct options *options, const struct listener *listener)
@@ -117,8 +121,7 @@ int main(int argc, char **argv)
 	harden(&options);
 	if (listener_open(&listener, options.listen, (int)options.backlog))
 		return 1;
-	if (!spool_is_there(&options))
-		return 1;
+	check_spool(&options);
 	slot = claim_slot(&options, &board, routes);
 	if (!slot) {
 		log_complaint("%s", no_memory(&options));

@@ -73,7 +73,7 @@ static void swap(struct buffer *a, struct buffer *b)
 
 static size_t bound(const struct body *body)
 {
-	return body->whole || body->written ? body->bodies->memory : PIECE;
+	return body->whole || body->spooled ? body->bodies->memory : PIECE;
 }
 
 bool body_is_full(const struct request *req)
@@ -410,14 +410,14 @@ struct slice request_body_bytes(const struct request *req)
 {
 	const struct body *body = req->body;
 
-	if (!body || (!body->written && !body->held.len))
+	if (!body || (!body->spooled && !body->held.len))
 		return (struct slice){"", 0};
-	return body->written ? (struct slice){NULL, 0} : buffer_slice(&body->held);
+	return body->spooled ? (struct slice){NULL, 0} : buffer_slice(&body->held);
 }
 
 int request_body_file(const struct request *req)
 {
-	return req->body && req->body->written ? req->body->file : -1;
+	return req->body && req->body->spooled ? req->body->file : -1;
 }
 
 uint64_t request_body_length(const struct request *req)
