@@ -31,16 +31,15 @@ struct route {
 	uint64_t body_limit; /* bytes of a body; 0: what --stdin-limit says */
 };
 
-/* GET("/orders/{id}", ASYNC, read_order): a route; further fields may follow, as in
- * PUT("/files/{name}", ASYNC, store, .body_limit = 1 << 30). */
+/* GET("/orders/{id}", ASYNC, read_order): a route; further fields may follow. */
 /* clang-format off */
-#define ROUTE(verb, at, where, fn, ...) \
-	{.path = (at), .handler = (fn), .method = METHOD_##verb, .kind = ROUTE_##where, __VA_ARGS__}
-#define GET(at, where, fn, ...)    ROUTE(GET, at, where, fn, __VA_ARGS__)
-#define POST(at, where, fn, ...)   ROUTE(POST, at, where, fn, __VA_ARGS__)
-#define PUT(at, where, fn, ...)    ROUTE(PUT, at, where, fn, __VA_ARGS__)
-#define PATCH(at, where, fn, ...)  ROUTE(PATCH, at, where, fn, __VA_ARGS__)
-#define DELETE(at, where, fn, ...) ROUTE(DELETE, at, where, fn, __VA_ARGS__)
+#define ROUTE(m, p, k, h, ...) \
+	{.path = (p), .handler = (h), .method = METHOD_##m, .kind = ROUTE_##k, __VA_ARGS__}
+#define GET(p, k, h, ...)      ROUTE(GET, p, k, h, __VA_ARGS__)
+#define POST(p, k, h, ...)     ROUTE(POST, p, k, h, __VA_ARGS__)
+#define PUT(p, k, h, ...)      ROUTE(PUT, p, k, h, __VA_ARGS__)
+#define PATCH(p, k, h, ...)    ROUTE(PATCH, p, k, h, __VA_ARGS__)
+#define DELETE(p, k, h, ...)   ROUTE(DELETE, p, k, h, __VA_ARGS__)
 /* clang-format on */
 
 /* Whether its handler may have the body (http/body.h); another's is discarded. */
