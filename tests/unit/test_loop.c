@@ -1421,26 +1421,32 @@ static void too_much_of_a_body_is_a_413(void)
 
 #define SEND_TO(path) "REQUEST_METHOD=POST&PATH_INFO=" path
 
-/* Each on a connection of its own, the last of which drains. */
-static void serve_upload(const char *script)
+/* Each on a connection of its own, the last of which drains. half: a record that does not end. */
+static void serve_upload(const char *script, struct slice half)
 {
 	client_open(0);
 	client_send(0, script);
+	CU_ASSERT_EQUAL(send(clients[0], half.data, half.len, MSG_NOSIGNAL), (ssize_t)half.len);
 	client_open(1);
 	client_send(1, "request 1 keep " ASK("/drain"));
 	serve();
 	CU_ASSERT_TRUE(client_got(1, "END 1 0 COMPLETE"));
 }
 
+static const struct slice nothing = {"", 0};
+static const struct slice half_a_record = {"\1\5\0\1\0\4\0\0ab", 10};
+
 static void a_body_is_its_handlers_from_the_first_byte_on(void)
 {
 	begin();
 	serve_upload("begin 1 keep, params 1 " SEND_TO("/take") ", params-end 1, stdin 1 first, "
-								"stdin 1 &last, stdin-end 1");
+								"stdin 1 &last, stdin-end 1",
+		     nothing);
 	CU_ASSERT_TRUE(client_got(0, "first&last"));
 	end();
 	begin();
-	serve_upload("begin 1 keep, params 1 " SEND_TO("/take") ", params-end 1, stdin-end 1");
+	serve_upload("begin 1 keep, params 1 " SEND_TO("/take") ", params-end 1, stdin-end 1",
+		     nothing);
 	CU_ASSERT_TRUE(client_got(0, "Content-Length: 0"));
 	end();
 }
@@ -1450,11 +1456,13 @@ static void a_body_that_cannot_be_had_is_refused(void)
 {
 	begin();
 	serve_upload(
-		"begin 1 keep, params 1 CONTENT_LENGTH=150001&" SEND_TO("/take") ", params-end 1");
+		"begin 1 keep, params 1 CONTENT_LENGTH=150001&" SEND_TO("/take") ", params-end 1",
+		nothing);
 	CU_ASSERT_TRUE(client_got(0, "STDOUT 1 Status: 413 "));
 	end();
 	begin();
-	serve_upload("begin 1 keep, stdin 1 early, params 1 " SEND_TO("/take") ", params-end 1");
+	serve_upload("begin 1 keep, stdin 1 early, params 1 " SEND_TO("/take") ", params-end 1",
+		     nothing);
 	CU_ASSERT_TRUE(client_got(0, "STDOUT 1 Status: 400 "));
 	end();
 }
@@ -1465,7 +1473,8 @@ static void a_body_that_stops_is_a_408(void)
 	begin();
 	options.header_timeout = 50;
 	options.body_timeout = 400;
-	serve_upload("begin 1 keep, params 1 " SEND_TO("/take") ", params-end 1, stdin 1 half");
+	serve_upload("begin 1 keep, params 1 " SEND_TO("/take") ", params-end 1, stdin 1 more",
+		     half_a_record);
 	CU_ASSERT_TRUE(client_got(0, "STDOUT 1 Status: 408 "));
 	end();
 }
