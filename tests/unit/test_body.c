@@ -460,27 +460,38 @@ static void the_spool_has_a_limit(void)
 /* Which here is that of a file's size. */
 static void a_full_disk_is_a_507(void)
 {
+	struct caught caught;
 	struct rlimit before;
 
 	begin_bodies();
 	CU_ASSERT_EQUAL(getrlimit(RLIMIT_FSIZE, &before), 0);
 	signal(SIGXFSZ, SIG_IGN);
 	setrlimit(RLIMIT_FSIZE, &(struct rlimit){100000, before.rlim_max});
+	log_init("lanes");
+	caught_begin();
 	bring_all(start_one(&whole), 4 * BOUND, 65536);
 	turn_until(&finished, 1);
+	caught_end(&caught);
 	setrlimit(RLIMIT_FSIZE, &before);
 	signal(SIGXFSZ, SIG_DFL);
 	CU_ASSERT_EQUAL(status, 507);
+	CU_ASSERT_PTR_NOT_NULL(strstr(caught.text, "event=spool-failed"));
 	end_bodies();
 }
 
 static void a_spool_that_is_not_there_is_a_503(void)
 {
+	struct caught caught;
+
 	begin_bodies();
 	bodies.spool = "/nowhere";
+	log_init("lanes");
+	caught_begin();
 	bring_all(start_one(&whole), 4 * BOUND, 65536);
 	turn_until(&finished, 1);
+	caught_end(&caught);
 	CU_ASSERT_EQUAL(status, 503);
+	CU_ASSERT_PTR_NOT_NULL(strstr(caught.text, "event=spool-failed"));
 	end_bodies();
 }
 

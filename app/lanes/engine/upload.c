@@ -31,7 +31,11 @@ void upload_came(void *owner, struct fcgi_request *fcgi, struct slice bytes)
 
 void upload_wanted(struct request *req)
 {
-	conn_mark_dirty(container_of(req, struct exchange, req)->conn);
+	struct conn *conn = container_of(req, struct exchange, req)->conn;
+
+	/* A request that works on after its answer may have outlived it. */
+	if (!conn->closing)
+		conn_mark_dirty(conn);
 }
 
 bool upload_is_stuffed(struct conn *conn)

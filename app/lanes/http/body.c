@@ -2,10 +2,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "await/sched.h"
 #include "base/buffer.h"
+#include "base/log.h"
 #include "base/util.h"
 #include "http/request.h"
 #include "http/router.h"
@@ -276,9 +278,11 @@ static uint64_t on_done(struct coroutine *co, uint64_t now)
 
 	(void)now;
 	co->suspended = body->busy = false;
-	if (body->result)
+	if (body->result) {
+		log_event(LOG_LEVEL_WARNING, "spool-failed", "error", strerror(-body->result),
+			  NULL);
 		body_fail(body->req, disk_error(body->result));
-	else if (!body->reads)
+	} else if (!body->reads)
 		buffer_free(&body->moving);
 	else if (waits(body) && body->piece)
 		give(body, &body->moving);
