@@ -410,7 +410,7 @@ remove_files() (
 	[ -d pids ] || exit
 	rm -f worker-*.sock prefork.sock cpu-*.sock exercise-*.sock admin.sock health.sock log.pipe \
 		nginx.conf nginx.pid ./*.servers lanes lanes.new
-	rm -rf pids temp board www www.new
+	rm -rf pids temp board spool www www.new
 	for log in worker.log access.log error.log; do
 		[ -s "$log" ] || rm -f "$log"
 	done

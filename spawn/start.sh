@@ -65,7 +65,7 @@ prepare_run_dir() {
 			fail "RUN_DIR is not writable: $RUN_DIR"
 	done
 	copy_program
-	{ copy_page && make_board; } || fail "cannot write to $RUN_DIR"
+	{ copy_page && make_folders; } || fail "cannot write to $RUN_DIR"
 }
 
 # undo MESSAGE [LOG PATTERN]: a failed start. Why a process ended is told by the log it wrote to, which is

@@ -30,11 +30,11 @@ copy_page() {
 		rm -rf www && mv www.new www
 }
 
-# The workers make the scoreboard themselves, in a directory of their own: it is theirs, where
-# RUN_DIR stays with who started the system.
-make_board() {
-	mkdir -p board
-	[ "$(id -u)" != 0 ] || chown "$RUN_USER:$(id -gn "$RUN_USER")" board
+# The workers make the scoreboard themselves, in a directory of their own, as they do with long bodies:
+# these are theirs, where RUN_DIR stays with who started the system.
+make_folders() {
+	mkdir -p board spool && chmod 700 spool || return
+	[ "$(id -u)" != 0 ] || chown "$RUN_USER:$(id -gn "$RUN_USER")" board spool
 }
 
 # nginx needs two descriptors for a request in flight, a worker one. 32768 is enough for 10,000
@@ -107,7 +107,7 @@ start_unit() {
 	case $pool in
 	admin) set -- "$@" --routes admin --front "127.0.0.1:$PORT" ;;
 	health) set -- "$@" --routes health ;;
-	*) set -- "$@" --prefix "$path" ;;
+	*) set -- "$@" --prefix "$path" --spool spool ;;
 	esac
 	[ "$slot" = 0 ] || set -- "$@" --slot "$slot"
 	[ "$nice" = 0 ] || set -- "$@" --nice "$nice"

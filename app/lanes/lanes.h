@@ -1,8 +1,9 @@
 /*
  * Lanes: what a service includes, and all that it needs.
  *
- * A handler is a function of a request. It reads what was asked (http/request.h), waits without
- * holding the loop (await/await.h), and replies (http/reply.h); routes lead to it (http/router.h).
+ * A handler is a function of a request. It reads what was asked (http/request.h, http/input.h,
+ * http/body.h), waits without holding the loop (await/await.h), and replies (http/reply.h); routes lead
+ * to it (http/router.h).
  */
 #ifndef LANES_H
 #define LANES_H
@@ -13,6 +14,7 @@
 #include "base/log.h"
 #include "base/slice.h"
 #include "engine/application.h"
+#include "http/body.h"
 #include "http/input.h"
 #include "http/number.h"
 #include "http/reply.h"

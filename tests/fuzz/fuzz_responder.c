@@ -96,7 +96,28 @@ static void on_gone(void *owner, struct fcgi_request *request)
 	m->gone++;
 }
 
-static const struct fcgi_events EVENTS = {on_begin, on_ready, on_input_failed, on_gone};
+/* Every other id takes its STDIN. */
+static void on_stdin_begins(void *owner, struct fcgi_request *request)
+{
+	struct model *m = owner;
+
+	assert(((struct owned *)request)->readied && !request->stdin_len);
+	if (request->id & 1)
+		assert(fcgi_responder_take_stdin(&m->responder, request));
+}
+
+static void on_stdin_came(void *owner, struct fcgi_request *request, struct slice bytes)
+{
+	(void)owner;
+	assert(request->id & 1 && request->stdin_len && request->stdin_done == !bytes.len);
+}
+
+static const struct fcgi_events EVENTS = {.begin = on_begin,
+					  .ready = on_ready,
+					  .stdin_begins = on_stdin_begins,
+					  .stdin_came = on_stdin_came,
+					  .input_failed = on_input_failed,
+					  .gone = on_gone};
 
 /* The counts that must agree whenever the responder is at rest. */
 static void check(struct model *m)

@@ -26,8 +26,10 @@ extern const struct suite hardening_suite;
 extern const struct suite bad_input_suite;
 extern const struct suite front_suite;
 extern const struct suite logs_suite;
+extern const struct suite bodies_suite;
 extern const struct suite burst_suite;
 extern const struct suite events_suite;
+extern const struct suite orders_suite;
 extern const struct suite terminal_suite;
 
 int main(int argc, char **argv)
@@ -39,7 +41,7 @@ int main(int argc, char **argv)
 		&observe_suite,	    &readme_suite,   &hardening_suite,	    &bad_input_suite,
 		&loadgen_suite,	    &bench_suite,    &pools_suite,	    &refusals_suite,
 		&front_suite,	    &logs_suite,     &gone_suite,	    &burst_suite,
-		&events_suite,	    &terminal_suite,
+		&events_suite,	    &terminal_suite, &orders_suite,	    &bodies_suite,
 	};
 
 	process_prepare();

@@ -25,6 +25,7 @@
 #include "caught.h"
 #include "engine/conn.h"
 #include "engine/loop.h"
+#include "http/body.h"
 #include "http/reply.h"
 #include "memory.h"
 #include "stream.h"
@@ -533,6 +534,35 @@ static void sleep_for_long(struct request *req)
 }
 
 /* … while its handler sleeps. */
+/* What it has is its answer. */
+static void take_the_body(struct request *req)
+{
+	ASYNC_BEGIN(req);
+	AWAIT(req, request_body(req));
+	reply_bytes(req, 200, "text/plain", request_body_bytes(req));
+	ASYNC_END(req);
+}
+
+static int reads_before; /* its handler took anything */
+
+/* The loop turns some times meanwhile. */
+static void take_the_body_late(struct request *req)
+{
+	struct slice *piece = FRAME(req, struct slice);
+
+	ASYNC_BEGIN(req);
+	reads = 0;
+	while (!rested(req))
+		AWAIT(req, sleep_for(req, 0.001));
+	reads_before = reads;
+	do
+		AWAIT(req, request_read(req, piece));
+	while (piece->len);
+	CU_ASSERT_EQUAL(request_body_length(req), 150000);
+	told_to_drain(req);
+	ASYNC_END(req);
+}
+
 static void send_too_much(struct request *req)
 {
 	ASYNC_BEGIN(req);
@@ -1198,6 +1228,8 @@ static const struct route list[] = {
 	GET("/room", ASYNC, make_room),
 	GET("/long", ASYNC, sleep_for_long),
 	GET("/too-much", ASYNC, send_too_much),
+	POST("/take", ASYNC, take_the_body, .body_limit = 150000),
+	POST("/late", ASYNC, take_the_body_late, .body_limit = 150000),
 	GET("/visit", ASYNC, visit_while_it_drains),
 	GET("/turns", ASYNC, count_turns),
 	GET("/fails", ASYNC, fail_and_count_turns),
@@ -1839,6 +1871,78 @@ static void too_much_of_a_body_is_a_413(void)
 		CU_ASSERT_EQUAL(answers(4), 1);
 		end();
 	}
+}
+
+#define SEND_TO(path) "REQUEST_METHOD=POST&PATH_INFO=" path
+
+/* Each on a connection of its own, the last of which drains. half: a record that does not end. */
+static void serve_upload(const char *script, struct slice half)
+{
+	client_open(0);
+	client_send(0, script);
+	CU_ASSERT_EQUAL(send(clients[0], half.data, half.len, MSG_NOSIGNAL), (ssize_t)half.len);
+	client_open(1);
+	client_send(1, "request 1 keep " ASK("/drain"));
+	serve();
+	CU_ASSERT_TRUE(client_got(1, "END 1 0 COMPLETE"));
+}
+
+static const struct slice no_bytes = {"", 0};
+static const struct slice half_a_record = {"\1\5\0\1\0\4\0\0ab", 10};
+
+static void a_body_is_its_handlers_from_the_first_byte_on(void)
+{
+	begin();
+	serve_upload("begin 1 keep, params 1 " SEND_TO("/take") ", params-end 1, stdin 1 first, "
+								"stdin 1 &last, stdin-end 1",
+		     no_bytes);
+	CU_ASSERT_TRUE(client_got(0, "first&last"));
+	end();
+	begin();
+	serve_upload("begin 1 keep, params 1 " SEND_TO("/take") ", params-end 1, stdin-end 1",
+		     no_bytes);
+	CU_ASSERT_TRUE(client_got(0, "Content-Length: 0"));
+	end();
+}
+
+/* Nothing of it is waited for. */
+static void a_body_that_cannot_be_had_is_refused(void)
+{
+	begin();
+	serve_upload(
+		"begin 1 keep, params 1 CONTENT_LENGTH=150001&" SEND_TO("/take") ", params-end 1",
+		no_bytes);
+	CU_ASSERT_TRUE(client_got(0, "STDOUT 1 Status: 413 "));
+	end();
+	begin();
+	serve_upload("begin 1 keep, stdin 1 early, params 1 " SEND_TO("/take") ", params-end 1",
+		     no_bytes);
+	CU_ASSERT_TRUE(client_got(0, "STDOUT 1 Status: 400 "));
+	end();
+}
+
+/* Half a record of a body is not what the header timeout is for. */
+static void a_body_that_stops_is_a_408(void)
+{
+	begin();
+	options.header_timeout = 50;
+	options.body_timeout = 400;
+	serve_upload("begin 1 keep, params 1 " SEND_TO("/take") ", params-end 1, stdin 1 more",
+		     half_a_record);
+	CU_ASSERT_TRUE(client_got(0, "STDOUT 1 Status: 408 "));
+	end();
+}
+
+static void what_is_not_taken_is_not_read(void)
+{
+	begin();
+	client_open(0);
+	client_send(0, "begin 1 keep, params 1 " SEND_TO("/late") ", params-end 1");
+	client_send(0, "stdin 1 *50000, stdin 1 *50000, stdin 1 *50000, stdin-end 1");
+	serve();
+	CU_ASSERT_EQUAL(reads_before, 1); /* and one before its handler began */
+	CU_ASSERT_TRUE(client_got(0, "STDOUT 1 Status: 200 "));
+	end();
 }
 
 static void who_has_waited_for_too_long_is_a_503(void)
@@ -2676,6 +2780,11 @@ static const struct test tests[] = {
 	{"a body without end is cut off", a_body_without_end_is_cut_off},
 	{"too many params are a 431", too_many_params_are_a_431},
 	{"too much of a body is a 413, also while its handler sleeps", too_much_of_a_body_is_a_413},
+	{"a body is its handler's from the first byte on",
+	 a_body_is_its_handlers_from_the_first_byte_on},
+	{"a body that cannot be had is refused", a_body_that_cannot_be_had_is_refused},
+	{"a body that stops is a 408", a_body_that_stops_is_a_408},
+	{"of a body that is not taken no more is read", what_is_not_taken_is_not_read},
 	{"who has waited for too long is a 503", who_has_waited_for_too_long_is_a_503},
 	{"who is idle when it drains is let go", who_is_idle_when_it_drains_is_let_go},
 	{"a second signal ends what does not end, and so does the drain timeout",

@@ -282,7 +282,8 @@ static void help_lists_every_option(void)
 {
 	char names[] = "engine scoreboard listen pool slot drain nice threads thread-queue "
 		       "cpu-threads cpu-queue backlog max-conns max-reqs conn-requests "
-		       "params-limit stdin-limit output-limit idle-timeout header-timeout "
+		       "params-limit stdin-limit body-memory spool spool-limit body-timeout "
+		       "output-limit idle-timeout header-timeout "
 		       "queue-timeout send-timeout drain-timeout slow-callback ready-held routes "
 		       "top core help version ready-pools stream-limit max-streams memory-limit "
 		       "conn-memory-limit sandbox address-space oom-score-adj front spare-threads "

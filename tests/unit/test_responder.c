@@ -34,6 +34,7 @@ struct connection {
 	struct fcgi_limits limits;
 	enum answer answer;
 	bool no_requests; /* begin() finds no memory */
+	bool takes_stdin;
 	struct buffer log;
 	struct fcgi_request *last; /* ready() was called for it, and it was not answered */
 };
@@ -43,6 +44,7 @@ struct rule {
 	void (*add)(struct stream *s); /* more of it */
 	enum answer answer;
 	bool no_requests;
+	bool takes_stdin;
 	struct fcgi_limits limits; /* zeros: DEFAULTS */
 	const char *events;
 	const char *out;
@@ -84,8 +86,15 @@ static void answer(struct connection *c, struct fcgi_request *request)
 	release(request);
 }
 
+static bool line_is_open(const struct connection *c)
+{
+	return c->log.len && c->log.data[c->log.len - 1] != '\n';
+}
+
 static void note(struct connection *c, const char *event, const struct fcgi_request *request)
 {
+	if (line_is_open(c))
+		buffer_append_text(&c->log, "\n");
 	buffer_append_text(&c->log, event);
 	buffer_append_text(&c->log, " ");
 	buffer_append_u64(&c->log, request->id);
@@ -131,6 +140,28 @@ static void on_input_failed(void *owner, struct fcgi_request *request, enum fcgi
 		answer(c, request);
 }
 
+static void on_stdin_begins(void *owner, struct fcgi_request *request)
+{
+	struct connection *c = owner;
+
+	if (c->takes_stdin)
+		CU_ASSERT_TRUE(fcgi_responder_take_stdin(&c->responder, request));
+}
+
+/* What comes in pieces is one line. */
+static void on_stdin_came(void *owner, struct fcgi_request *request, struct slice bytes)
+{
+	struct connection *c = owner;
+
+	if (!bytes.len || !line_is_open(c))
+		note(c, bytes.len ? "stdin" : "stdin end", request);
+	if (bytes.len && c->log.data[c->log.len - 1] == (char)('0' + request->id))
+		buffer_append_text(&c->log, " ");
+	buffer_append(&c->log, bytes.data, bytes.len);
+	if (!bytes.len)
+		buffer_append_text(&c->log, "\n");
+}
+
 static void on_gone(void *owner, struct fcgi_request *request)
 {
 	struct connection *c = owner;
@@ -140,7 +171,12 @@ static void on_gone(void *owner, struct fcgi_request *request)
 	release(request);
 }
 
-static const struct fcgi_events EVENTS = {on_begin, on_ready, on_input_failed, on_gone};
+#define EVENTS_BUT_INPUT_FAILED(how)                                                               \
+	.begin = (how), .ready = on_ready, .stdin_begins = on_stdin_begins,                        \
+	.stdin_came = on_stdin_came, .gone = on_gone
+
+static const struct fcgi_events EVENTS = {EVENTS_BUT_INPUT_FAILED(on_begin),
+					  .input_failed = on_input_failed};
 
 static void open_connection(struct connection *c, const struct fcgi_limits *limits)
 {
@@ -214,6 +250,7 @@ static void feed_in_parts(const struct rule *rule, struct slice in, size_t first
 	open_connection(&c, rule->limits.conn_requests ? &rule->limits : &DEFAULTS);
 	c.answer = rule->answer;
 	c.no_requests = rule->no_requests;
+	c.takes_stdin = rule->takes_stdin;
 	for (size_t at = 0, n = first; at < in.len && !error; at += n, n = step) {
 		char *piece;
 
@@ -408,8 +445,8 @@ static void on_input_failed_ends(void *owner, struct fcgi_request *request, enum
 
 static void a_request_is_let_alone_once_it_has_ended(void)
 {
-	static const struct fcgi_events events = {on_begin, on_ready, on_input_failed_ends,
-						  on_gone};
+	static const struct fcgi_events events = {EVENTS_BUT_INPUT_FAILED(on_begin),
+						  .input_failed = on_input_failed_ends};
 	static const struct fcgi_request zeros;
 	struct connection c;
 
@@ -422,6 +459,80 @@ static void a_request_is_let_alone_once_it_has_ended(void)
 	CU_ASSERT_EQUAL(fcgi_responder_feed(&c.responder, "and more of", 11), 0);
 	CU_ASSERT_EQUAL(memcmp(c.last, &zeros, sizeof(zeros)), 0);
 	free(c.last);
+	close_connection(&c);
+}
+
+/* ---- STDIN that somebody takes ---- */
+
+static void stdin_goes_to_who_takes_it(void)
+{
+	CHECK(.in = "begin 1 keep, params-end 1, stdin 1 abc, stdin 1 defgh, stdin-end 1",
+	      .takes_stdin = true, .events = "begin\nready 1 ok\nstdin 1 abcdefgh\nstdin end 1\n");
+}
+
+static void what_is_taken_has_its_owners_limit(void)
+{
+	CHECK(.in = "begin 1 keep, params-end 1, stdin 1 abcd, stdin 1 efghi, stdin-end 1",
+	      .takes_stdin = true, .limits = {1, 1, 1, 8, 8},
+	      .events = "begin\nready 1 ok\nstdin 1 abcdefghi\nstdin end 1\n");
+}
+
+static void stdin_that_is_taken_ends_once(void)
+{
+	CHECK(.in = "begin 1 keep, params-end 1, stdin 1 a, stdin-end 1, stdin 1 b, stdin-end 1",
+	      .takes_stdin = true, .events = "begin\nready 1 ok\nstdin 1 a\nstdin end 1\n");
+}
+
+static void nobody_takes_what_has_no_content(void)
+{
+	CHECK(.in = "begin 1 keep, params-end 1, stdin-end 1", .takes_stdin = true,
+	      .events = "begin\nready 1 ok\n");
+}
+
+static void what_came_before_the_end_of_params_cannot_be_taken(void)
+{
+	struct connection c;
+
+	open_connection(&c, &DEFAULTS);
+	CU_ASSERT_EQUAL(feed_script(&c, "begin 1 keep, stdin 1 a, params-end 1"), 0);
+	CU_ASSERT_FALSE(fcgi_responder_take_stdin(&c.responder, c.last));
+	CU_ASSERT_EQUAL(feed_script(&c, "stdin 1 b, stdin-end 1"), 0);
+	expect_events(&c, "begin\nready 1 ok\n");
+	close_connection(&c);
+}
+
+/* It is its owner, too, who may be slow; all others owe what they have begun. */
+static void who_sends_what_is_taken_owes_nothing(void)
+{
+	struct connection c;
+
+	open_connection(&c, &DEFAULTS);
+	c.takes_stdin = true;
+	CU_ASSERT_EQUAL(feed_script(&c, "begin 1 keep, params-end 1, stdin 1 a"), 0);
+	CU_ASSERT_EQUAL(fcgi_responder_feed(&c.responder, "\1\5\0\1\0\4\0\0ab", 10), 0);
+	CU_ASSERT_FALSE(fcgi_responder_partial(&c.responder));
+	CU_ASSERT_EQUAL(fcgi_responder_feed(&c.responder, "cd", 2), 0);
+	CU_ASSERT_EQUAL(feed_script(&c, "begin 2 keep"), 0);
+	CU_ASSERT_TRUE(fcgi_responder_partial(&c.responder));
+	CU_ASSERT_EQUAL(feed_script(&c, "params-end 2, stdin-end 1"), 0);
+	CU_ASSERT_FALSE(fcgi_responder_partial(&c.responder));
+	CU_ASSERT_EQUAL(fcgi_responder_feed(&c.responder, "\1", 1), 0);
+	CU_ASSERT_TRUE(fcgi_responder_partial(&c.responder));
+	close_connection(&c);
+}
+
+static void an_answer_before_the_end_ends_the_taking(void)
+{
+	struct connection c;
+
+	open_connection(&c, &DEFAULTS);
+	c.takes_stdin = true;
+	CU_ASSERT_EQUAL(feed_script(&c, "begin 1 keep, params-end 1, stdin 1 a"), 0);
+	CU_ASSERT_EQUAL(fcgi_responder_feed(&c.responder, "\1\5\0\1\0\4\0\0ab", 10), 0);
+	answer(&c, c.last);
+	CU_ASSERT_TRUE(fcgi_responder_partial(&c.responder));
+	CU_ASSERT_EQUAL(fcgi_responder_feed(&c.responder, "cd", 2), 0);
+	expect_events(&c, "begin\nready 1 ok\nstdin 1 aab");
 	close_connection(&c);
 }
 
@@ -1039,8 +1150,8 @@ static struct fcgi_request *begin_then_no_memory(void *owner)
 
 static void a_table_that_cannot_grow_only_has_longer_chains(void)
 {
-	static const struct fcgi_events events = {begin_then_no_memory, on_ready, on_input_failed,
-						  on_gone};
+	static const struct fcgi_events events = {EVENTS_BUT_INPUT_FAILED(begin_then_no_memory),
+						  .input_failed = on_input_failed};
 	struct connection c;
 	struct stream s = {0};
 
@@ -1131,6 +1242,15 @@ static const struct test tests[] = {
 	 stdin_over_the_limit_fails_the_running_request_once},
 	{"STDIN over the limit before the PARAMS hands over",
 	 stdin_over_the_limit_before_the_params_hands_over},
+	{"STDIN goes to who takes it", stdin_goes_to_who_takes_it},
+	{"STDIN that is taken has its owner's limit", what_is_taken_has_its_owners_limit},
+	{"STDIN that is taken ends once", stdin_that_is_taken_ends_once},
+	{"nobody takes STDIN that has no content", nobody_takes_what_has_no_content},
+	{"STDIN that came before the end of PARAMS cannot be taken",
+	 what_came_before_the_end_of_params_cannot_be_taken},
+	{"who sends STDIN that is taken owes nothing", who_sends_what_is_taken_owes_nothing},
+	{"an answer before the end of STDIN ends the taking",
+	 an_answer_before_the_end_ends_the_taking},
 	{"late STDIN of an answered request is ignored",
 	 late_stdin_of_an_answered_request_is_ignored},
 	{"an id may be used again after its end", an_id_may_be_used_again_after_its_end},

@@ -39,6 +39,7 @@ static char file[sizeof(folder) + 8];
 
 static const struct sandbox nothing = {0};
 static const struct sandbox reads = {.reads = folder};
+static const struct sandbox spools = {.spool = folder};
 static const struct sandbox removes = {.removes = file};
 
 /* What came of it in a process that is in the sandbox: an errno, 0, or KILLED. */
@@ -130,6 +131,21 @@ static bool make_file(void)
 	return made;
 }
 
+static int spool_it(void)
+{
+	int fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	char byte;
+
+	if (fd < 0)
+		return errno;
+	return pwrite(fd, "x", 1, 0) == 1 && pread(fd, &byte, 1, 0) == 1 && byte == 'x' ? 0 : EIO;
+}
+
+static int spool_elsewhere(void)
+{
+	return try_open("/tmp", O_TMPFILE | O_RDWR);
+}
+
 static void opens_nothing(void)
 {
 	if (!judged())
@@ -138,7 +154,21 @@ static void opens_nothing(void)
 	CU_ASSERT_EQUAL(outcome(&nothing, write_it), EACCES);
 	CU_ASSERT_EQUAL(outcome(&nothing, write_and_read_it), EACCES);
 	CU_ASSERT_EQUAL(outcome(&nothing, list_it), EACCES);
+	CU_ASSERT_EQUAL(outcome(&nothing, spool_it), EACCES);
 	CU_ASSERT_EQUAL(outcome(&nothing, remove_it), EACCES);
+}
+
+/* In the spool, files without names, and nothing else. */
+static void spools_without_names(void)
+{
+	if (!judged() || !make_file())
+		return;
+	CU_ASSERT_EQUAL(outcome(&spools, spool_it), 0);
+	CU_ASSERT_EQUAL(outcome(&spools, spool_elsewhere), EACCES);
+	CU_ASSERT_EQUAL(outcome(&spools, read_it), EACCES);
+	CU_ASSERT_EQUAL(outcome(&spools, write_it), EACCES);
+	CU_ASSERT_EQUAL(outcome(&spools, write_and_read_it), EACCES);
+	CU_ASSERT_EQUAL(outcome(&reads, spool_it), EACCES);
 }
 
 static void reads_what_is_named(void)
@@ -457,6 +487,7 @@ static int remove_folder(void)
 
 static const struct test tests[] = {
 	{"no file is opened or removed", opens_nothing},
+	{"in the spool it makes files without names, and nothing else", spools_without_names},
 	{"what is named may be read", reads_what_is_named},
 	{"what is named may be removed", removes_what_is_named},
 	{"what no worker ever does ends it", what_no_worker_does_ends_it},

@@ -126,3 +126,8 @@ void timers_close(struct timers *t)
 	uv_close((uv_handle_t *)&t->uv, NULL);
 	free(t->heap);
 }
+
+uint64_t timers_now(void)
+{
+	return uv_hrtime();
+}

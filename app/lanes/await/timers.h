@@ -27,6 +27,9 @@ struct timers {
 /* 0 or a UV_E*. */
 int timers_open(struct timers *timers, uv_loop_t *loop);
 
+/* uv_hrtime(), for who has nothing else of libuv. */
+uint64_t timers_now(void);
+
 /* Arms the timer: fire() runs once, on the loop, at or after due (uv_hrtime(), nanoseconds), and
  * may arm it again, which does not fail. The timer's memory is the caller's and must stay until it
  * fired or was removed. Returns 0 or -ENOMEM. The timer must not be armed already. */

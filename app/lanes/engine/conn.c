@@ -12,6 +12,7 @@
 #include "engine/accept.h"
 #include "engine/exchange.h"
 #include "engine/stream.h"
+#include "engine/upload.h"
 
 enum {
 	SWEEP_MS = 1000,
@@ -25,10 +26,21 @@ static void on_event(uv_poll_t *poll, int status, int events);
 /* ---- open ---- */
 
 /* Whether more is read from a peer that has not taken all of our output. */
-__attribute__((noinline)) static bool is_heard(const struct conn *conn)
+static bool is_heard(const struct conn *conn)
 {
 	return conn_waiting(conn) <= (size_t)conn->engine->options->output_limit &&
 	       !budget_is_spent(&conn->budget);
+}
+
+__attribute__((noinline)) static int unusual_events(struct conn *conn)
+{
+	int events = UV_DISCONNECT;
+
+	if (conn_waiting(conn))
+		events |= UV_WRITABLE;
+	if ((!conn_waiting(conn) || is_heard(conn)) && !upload_is_stuffed(conn))
+		events |= UV_READABLE;
+	return events;
 }
 
 /* Polls for what can be made use of: input unless too much output waits, room if some does; and for
@@ -37,8 +49,8 @@ static int conn_watch(struct conn *conn)
 {
 	int events = UV_DISCONNECT | UV_READABLE;
 
-	if (conn_waiting(conn))
-		events = UV_DISCONNECT | UV_WRITABLE | (is_heard(conn) ? UV_READABLE : 0);
+	if (conn_waiting(conn) || conn->fcgi.uploads)
+		events = unusual_events(conn);
 	if (events == conn->watched)
 		return 0;
 	conn->watched = (uint8_t)events;
@@ -120,7 +132,8 @@ static void conn_start(struct conn *conn)
 	uint64_t now = engine->arrived ? uv_hrtime() : 0;
 
 	while (engine->arrived) {
-		if (now > looked + FRESH_NS && !conn->closing && conn_has_room(conn)) {
+		if (now > looked + FRESH_NS && !conn->closing && conn_has_room(conn) &&
+		    !upload_is_stuffed(conn)) {
 			conn_take(conn);
 			looked = now;
 		}

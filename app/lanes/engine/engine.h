@@ -17,6 +17,7 @@
 #include "engine/listen.h"
 #include "engine/options.h"
 #include "fcgi/responder.h"
+#include "http/body.h"
 #include "http/router.h"
 #include "scoreboard/scoreboard.h"
 
@@ -55,6 +56,7 @@ struct engine {
 	size_t conn_count;
 	size_t stream_count;
 	size_t in_flight;
+	struct bodies bodies;
 	struct budget budget;  /* the worker's */
 	size_t most_in_flight; /* since memory was given back */
 	size_t left_held;      /* bytes when it was, which keep some of it */

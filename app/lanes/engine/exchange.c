@@ -8,6 +8,7 @@
 #include "engine/conn.h"
 #include "engine/observer.h"
 #include "engine/stream.h"
+#include "engine/upload.h"
 #include "http/reply.h"
 
 /* Blocks of finished requests that are kept for the next ones: malloc takes its slow path for a
@@ -154,6 +155,7 @@ static const struct request_ops exchange_ops = {
 	.stream_write = stream_add,
 	.stream_room = stream_has_room,
 	.stream_wanted = stream_is_wanted,
+	.body_wanted = upload_wanted,
 	.stays = exchange_stays,
 	.release = exchange_release,
 };
@@ -181,6 +183,7 @@ static struct fcgi_request *on_begin(void *owner)
 			 sizeof(exchange->req.arena));
 	exchange->fcgi.params.budget = exchange->req.budget = &conn->budget;
 	exchange->conn = conn;
+	exchange->prepared = exchange->started = false;
 	exchange->stream = NULL;
 	conn_ref(conn);
 	exchange->req.serial = ++engine->serial;
@@ -246,12 +249,14 @@ static void arrived(struct engine *engine, struct exchange *exchange)
 	engine->arrived_last = exchange;
 }
 
-static uint64_t start(struct exchange *exchange, uint64_t now)
+/* What is asked, and whether it is answered at once: then there is a reply. To be known before it
+ * is started, or the first of its body is taken. */
+static void prepare(struct exchange *exchange, uint64_t now)
 {
 	const struct engine *engine = exchange->conn->engine;
 	struct request *req = &exchange->req;
-	bool routed = false;
 
+	exchange->prepared = true;
 	req->times.received = now;
 	if (!req->reply.status && !take_params(exchange))
 		reply_error(req, 400);
@@ -259,14 +264,22 @@ static uint64_t start(struct exchange *exchange, uint64_t now)
 		reply_error(req, drain_status(req));
 	if (!req->reply.status && request_is_late(req, engine->options->queue_timeout))
 		reply_error(req, 503);
-	if (!req->reply.status)
-		routed = router_route(&engine->router, req);
-	if (routed && exchange->fcgi.failed) {
-		reply_error(req, refusal(engine, FCGI_INPUT_STDIN_TOO_LARGE));
-		routed = false;
-	}
+	if (!req->reply.status && router_route(&engine->router, req) &&
+	    route_takes_body(req->route))
+		upload_open(exchange);
+}
+
+static uint64_t start(struct exchange *exchange, uint64_t now)
+{
+	struct request *req = &exchange->req;
+
+	if (!exchange->prepared)
+		prepare(exchange, now);
+	exchange->started = true;
+	if (!req->reply.status && exchange->fcgi.failed)
+		reply_error(req, refusal(exchange->conn->engine, FCGI_INPUT_STDIN_TOO_LARGE));
 	observer_picked_up(req);
-	if (routed)
+	if (!req->reply.status)
 		return request_resume(req, now);
 	now = uv_hrtime();
 	observer_ran(req, req->times.received, now, true);
@@ -308,6 +321,7 @@ static void answer_instead(struct exchange *exchange, int status)
 	uint64_t now = uv_hrtime();
 
 	coroutine_cancel(&exchange->req.co);
+	body_drop(&exchange->req);
 	request_init(&answer, &exchange_ops, &engine->sched);
 	answer.serial = exchange->req.serial;
 	answer.times = exchange->req.times;
@@ -331,8 +345,15 @@ static void on_input_failed(void *owner, struct fcgi_request *fcgi, enum fcgi_in
 
 	if (exchange->stream && exchange->stream->over)
 		return;
-	if (exchange->req.times.received) /* or start() answers */
+	if (exchange->started) /* or start() answers */
 		answer_instead(exchange, refusal(conn->engine, input));
+}
+
+static void on_stdin_begins(void *owner, struct fcgi_request *fcgi)
+{
+	(void)owner;
+	if (!exchange_of(fcgi)->prepared)
+		prepare(exchange_of(fcgi), uv_hrtime());
 }
 
 bool exchange_end_late(struct conn *conn, uint64_t held, uint64_t now)
@@ -377,6 +398,7 @@ static void on_gone(void *owner, struct fcgi_request *fcgi)
 			exchange->req.times.received = now;
 		observer_gone(&exchange->req, now);
 		coroutine_cancel(&exchange->req.co);
+		body_drop(&exchange->req);
 	}
 	request_unref(&exchange->req);
 }
@@ -384,6 +406,8 @@ static void on_gone(void *owner, struct fcgi_request *fcgi)
 const struct fcgi_events exchange_events = {
 	.begin = on_begin,
 	.ready = on_ready,
+	.stdin_begins = on_stdin_begins,
+	.stdin_came = upload_came,
 	.input_failed = on_input_failed,
 	.gone = on_gone,
 };

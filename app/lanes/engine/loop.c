@@ -142,6 +142,7 @@ static int open_signals(struct engine *engine)
 	int err = 0;
 
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* for the spool, an error like any other */
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]) && !err; i++) {
 		err = uv_signal_init(&engine->loop, &engine->signals[i]);
 		engine->signals[i].data = engine;
@@ -170,6 +171,7 @@ static int open_engine(struct engine *engine)
 		.params_bytes = (size_t)o->params_limit,
 		.stdin_bytes = (size_t)o->stdin_limit,
 	};
+	options_of_bodies(o, &engine->bodies);
 	err = sched_open(&engine->sched, &engine->loop,
 			 &(struct sched_options){
 				 .threads = (unsigned)o->threads,

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "http/body.h"
 #include "scoreboard/scoreboard.h"
 
 enum option_kind { NUMBER, SECONDS, TEXT, NAME, PATH, CHOICE, FLAG };
@@ -72,7 +73,13 @@ static const struct option table[] = {
 	{"params-limit", NUMBER, AT(params_limit), "65536", 256, 16777216, NULL,
 	 "bytes of params of one request; more is a 431"},
 	{"stdin-limit", NUMBER, AT(stdin_limit), "1048576", 0, INT64_MAX, NULL,
-	 "bytes of body of one request, which is discarded; more is a 413"},
+	 "bytes of body of one request whose route sets no limit; more is a 413"},
+	{"body-memory", NUMBER, AT(body_memory), "262144", 131072, 1073741824, NULL,
+	 "bytes of a body that are held in memory; the rest goes to the spool"},
+	{"spool", TEXT, AT(spool), NULL, 0, 0, NULL,
+	 "folder for bodies, in files without names; without it a longer one is a 413"},
+	{"spool-limit", NUMBER, AT(spool_limit), "1073741824", 0, INT64_MAX, NULL,
+	 "bytes of bodies in the spool; more is a 507"},
 	{"output-limit", NUMBER, AT(output_limit), "1048576", 4096, 1073741824, NULL,
 	 "bytes waiting to be sent on one connection before reading from it stops"},
 	{"stream-limit", NUMBER, AT(stream_limit), "65536", 4096, 1073741824, NULL,
@@ -92,6 +99,8 @@ static const struct option table[] = {
 	 "seconds a kept connection may be idle; longer than nginx keeps it (60)"},
 	{"send-timeout", SECONDS, AT(send_timeout), "30", 50, 3600000, NULL,
 	 "seconds a peer may take to read some of its answers, or leave a stream over its limit"},
+	{"body-timeout", SECONDS, AT(body_timeout), "30", 50, 3600000, NULL,
+	 "seconds a peer may send nothing of a body that is waited for; then a 408"},
 	{"drain-timeout", SECONDS, AT(drain_timeout), "30", 0, 86400000, NULL,
 	 "seconds requests in flight may take to end after SIGTERM or SIGUSR1"},
 	{"slow-callback", SECONDS, AT(slow_callback), "0.1", 10, 3600000, NULL,
@@ -286,6 +295,17 @@ int options_parse(struct options *options, int argc, char **argv)
 	if (!options->cpu_threads)
 		options->cpu_threads = sysconf(_SC_NPROCESSORS_ONLN);
 	return 0;
+}
+
+void options_of_bodies(const struct options *options, struct bodies *bodies)
+{
+	*bodies = (struct bodies){
+		.limit = (uint64_t)options->stdin_limit,
+		.memory = (size_t)options->body_memory,
+		.spool = options->spool,
+		.spooled = {.name = "spool", .limit = (size_t)options->spool_limit},
+		.timeout = (uint64_t)options->body_timeout * 1000000,
+	};
 }
 
 void options_help(FILE *out)

@@ -29,6 +29,8 @@ enum routes_kind {
 
 enum sandbox_mode { SANDBOX_ON, SANDBOX_OFF };
 
+struct bodies;
+
 struct options {
 	enum engine_kind engine;
 	const char *listen; /* NULL: file descriptor 0 */
@@ -55,6 +57,9 @@ struct options {
 	int64_t conn_requests;
 	int64_t params_limit; /* bytes */
 	int64_t stdin_limit;  /* bytes */
+	int64_t body_memory;  /* bytes */
+	const char *spool;    /* NULL: none */
+	int64_t spool_limit;  /* bytes */
 	int64_t output_limit; /* bytes */
 	int64_t stream_limit; /* bytes */
 	int64_t max_streams;
@@ -65,6 +70,7 @@ struct options {
 	int64_t queue_timeout;	/* 0: none */
 	int64_t idle_timeout;
 	int64_t send_timeout;
+	int64_t body_timeout;
 	int64_t drain_timeout;
 	int64_t slow_callback;
 	int64_t ready_held;
@@ -80,6 +86,9 @@ struct options {
 /* Fills options from defaults, environ and argv (strings are borrowed). Returns 0, or -EINVAL
  * after one line on stderr that names the option, what was given and what is allowed. */
 int options_parse(struct options *options, int argc, char **argv);
+
+/* What they say about bodies. */
+void options_of_bodies(const struct options *options, struct bodies *bodies);
 
 /* The text of --help. */
 void options_help(FILE *out);

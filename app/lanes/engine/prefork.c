@@ -21,6 +21,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -28,6 +30,7 @@
 #include "base/log.h"
 #include "base/util.h"
 #include "engine/observer.h"
+#include "http/body.h"
 #include "http/reply.h"
 
 enum {
@@ -41,6 +44,7 @@ struct prefork {
 	const char *worker;
 	struct router router;
 	const struct application *application;
+	struct bodies bodies;
 	struct listener *listener;
 	uv_loop_t loop; /* where the one request waits for its timers */
 	struct sched sched;
@@ -187,6 +191,38 @@ static void request_release(struct request *req)
 	(void)req;
 }
 
+enum { STDIN_PIECE = 8192 };
+
+/* Some of STDIN; less than a piece at its end, or if the peer is late, or gone: then error becomes
+ * a negative errno. */
+static size_t read_stdin(struct prefork *p, char *bytes, int *error)
+{
+	int n = FCGX_GetStr(bytes, STDIN_PIECE, p->fcgi.in);
+	int failed = FCGX_GetError(p->fcgi.in);
+
+	*error = !failed ? 0 : failed == EAGAIN ? -ETIME : -ECANCELED;
+	return (size_t)n;
+}
+
+/* Reads, and waits for it, for as long as the handler does. */
+static void request_body_wanted(struct request *req)
+{
+	struct prefork *p = container_of(req, struct prefork, req);
+	char bytes[STDIN_PIECE];
+	int error = 0;
+
+	while (body_is_wanted(req) && !error) {
+		size_t n = read_stdin(p, bytes, &error);
+
+		if (n)
+			body_came(req, (struct slice){bytes, n});
+		if (error)
+			body_fail(req, error);
+		else if (n < STDIN_PIECE)
+			body_came(req, (struct slice){NULL, 0});
+	}
+}
+
 static const struct request_ops ops = {
 	.param = request_variable,
 	.ran = observer_ran,
@@ -195,6 +231,7 @@ static const struct request_ops ops = {
 	.stream_write = request_stream_write,
 	.stream_room = request_stream_room,
 	.stream_wanted = request_stream_wanted,
+	.body_wanted = request_body_wanted,
 	.stays = request_stays,
 	.release = request_release,
 };
@@ -218,31 +255,48 @@ static int take_params(struct prefork *p)
 	return bytes > (size_t)p->options->params_limit ? 431 : 0;
 }
 
-/* To the end, or what is left would be taken for the beginning of the next request. */
-static size_t drain_stdin(struct prefork *p)
+/* Of a request whose route takes none. Returns the status of a refusal, or 0. */
+static int drain_stdin(struct prefork *p)
 {
-	char unwanted[8192];
+	char unwanted[STDIN_PIECE];
 	size_t bytes = 0;
-	int n;
+	int error = 0;
+	size_t n;
 
-	while ((n = FCGX_GetStr(unwanted, sizeof(unwanted), p->fcgi.in)) > 0)
-		bytes += (size_t)n;
-	return bytes;
+	do {
+		n = read_stdin(p, unwanted, &error);
+		bytes += n;
+	} while (n == STDIN_PIECE && !error);
+	return error ? 408 : bytes > (size_t)p->options->stdin_limit ? 413 : 0;
+}
+
+/* A peer that sends half a body and no more must not keep the process. */
+static void limit_silence(struct prefork *p)
+{
+	const struct timeval silence = {.tv_sec = p->options->body_timeout / 1000,
+					.tv_usec = p->options->body_timeout % 1000 * 1000};
+
+	setsockopt(p->fcgi.ipcFd, SOL_SOCKET, SO_RCVTIMEO, &silence, sizeof(silence));
 }
 
 /* True if the request has been answered without a handler. */
 static bool refused(struct prefork *p)
 {
+	struct request *req = &p->req;
 	int status = take_params(p);
-	bool stdin_fits = drain_stdin(p) <= (size_t)p->options->stdin_limit;
+	bool has_body = false;
 
+	limit_silence(p);
+	if (!status && request_is_late(req, p->options->queue_timeout))
+		status = 503;
 	if (status)
-		reply_error(&p->req, status);
-	else if (request_is_late(&p->req, p->options->queue_timeout))
-		reply_error(&p->req, 503);
-	else if (router_route(&p->router, &p->req) && !stdin_fits)
-		reply_error(&p->req, 413);
-	return p->req.reply.status != 0;
+		reply_error(req, status);
+	else
+		has_body = router_route(&p->router, req) && route_takes_body(req->route);
+	status = has_body ? body_open(req, &p->bodies) : drain_stdin(p);
+	if (status && !req->reply.status)
+		reply_error(req, status);
+	return req->reply.status != 0;
 }
 
 /* Who gave up while other requests were served has hung up since, and left its request here. */
@@ -274,6 +328,9 @@ static void handle(struct prefork *p)
 	}
 	while (!p->finished)
 		uv_run(&p->loop, UV_RUN_DEFAULT);
+	/* What the handler has not taken would be taken for the beginning of the next request. */
+	if (p->req.route && route_takes_body(p->req.route) && !body_is_whole(&p->req))
+		p->fcgi.keepConnection = 0;
 	board_turn_ends(p->board); /* the loop did not turn if nothing had to be waited for */
 	request_unref(&p->req);
 }
@@ -358,6 +415,7 @@ static int open_signals(struct prefork *p)
 	pthread_t thread;
 
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* for the spool, an error like any other */
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	p->drain_fd = eventfd(0, EFD_CLOEXEC);
 	return p->drain_fd < 0 ? -errno : -pthread_create(&thread, NULL, watch_signals, p);
@@ -394,6 +452,7 @@ int prefork_run(const struct options *options, struct listener *listener, const 
 			     .listener = listener,
 			     .board = board->own,
 			     .application = application};
+	options_of_bodies(options, &p.bodies);
 	err = router_open(&p.router, &application->routes);
 	if (!err)
 		err = open_loop(&p);

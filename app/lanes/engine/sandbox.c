@@ -102,6 +102,9 @@ static int restrict_files(const struct sandbox *needs)
 		return -errno;
 	if (needs->reads)
 		err = allow_below(fd, needs->reads, LANDLOCK_ACCESS_FS_READ_FILE);
+	if (!err && needs->spool)
+		err = allow_below(fd, needs->spool,
+				  LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE);
 	if (!err && needs->removes)
 		err = allow_removal(fd, needs->removes);
 	if (!err && needs->connects && rules.net)
@@ -123,6 +126,7 @@ static const int allowed[] = {
 	SCMP_SYS(read),
 	SCMP_SYS(readv),
 	SCMP_SYS(pread64),
+	SCMP_SYS(pwrite64),
 	SCMP_SYS(write),
 	SCMP_SYS(writev),
 	SCMP_SYS(lseek),
@@ -251,13 +255,22 @@ static const struct rule decided[] = {
 	{SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), IS(0, 0)}, /* of its own, as is every stack's size */
 };
 
+/* A file without a name; the rest of the flag says that it is made in a folder. */
+enum { NAMELESS = O_TMPFILE & ~O_DIRECTORY };
+
 static const struct rule reading[] = {
 	{SCMP_ACT_ALLOW, SCMP_SYS(open), WHEN(1, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY)},
-	{SCMP_ACT_ALLOW, SCMP_SYS(openat), WHEN(2, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY)},
+	{SCMP_ACT_ALLOW, SCMP_SYS(openat),
+	 WHEN(2, O_ACCMODE | O_CREAT | O_TRUNC | NAMELESS, O_RDONLY)},
 	{REFUSE, SCMP_SYS(open), WHEN(1, O_ACCMODE, O_WRONLY)},
 	{REFUSE, SCMP_SYS(open), WHEN(1, O_ACCMODE, O_RDWR)},
-	{REFUSE, SCMP_SYS(openat), WHEN(2, O_ACCMODE, O_WRONLY)},
-	{REFUSE, SCMP_SYS(openat), WHEN(2, O_ACCMODE, O_RDWR)},
+	{REFUSE, SCMP_SYS(openat), WHEN(2, O_ACCMODE | NAMELESS, O_WRONLY)},
+	{REFUSE, SCMP_SYS(openat), WHEN(2, O_ACCMODE | NAMELESS, O_RDWR)},
+};
+
+static const struct rule not_reading[] = {
+	{REFUSE, SCMP_SYS(open), WHEN(1, 0, 0)},
+	{REFUSE, SCMP_SYS(openat), WHEN(2, NAMELESS, 0)},
 };
 
 /* Both go on only where nothing went wrong before, and return the first error. */
@@ -294,7 +307,8 @@ static int fill(scmp_filter_ctx filter, const struct sandbox *needs)
 	static const int socket_call[] = {SCMP_SYS(socket)};
 	const struct rule abort_ourselves = {SCMP_ACT_ALLOW, SCMP_SYS(tgkill),
 					     IS(0, (uint64_t)getpid())};
-	static const int opening[] = {SCMP_SYS(open), SCMP_SYS(openat)};
+	const struct rule spooling = {needs->spool ? SCMP_ACT_ALLOW : REFUSE, SCMP_SYS(openat),
+				      WHEN(2, NAMELESS, NAMELESS)};
 	static const int removing[] = {SCMP_SYS(unlink), SCMP_SYS(unlinkat)};
 	int err = seccomp_attr_set(filter, SCMP_FLTATR_API_SYSRAWRC, 1); /* the kernel's error */
 
@@ -305,7 +319,8 @@ static int fill(scmp_filter_ctx filter, const struct sandbox *needs)
 	if (needs->reads)
 		err = add(filter, err, reading, COUNT(reading));
 	else
-		err = add_all(filter, err, opening, COUNT(opening), REFUSE);
+		err = add(filter, err, not_reading, COUNT(not_reading));
+	err = add(filter, err, &spooling, 1);
 	if (needs->connects)
 		err = add_connecting(filter, err);
 	else

@@ -10,6 +10,7 @@
 
 struct sandbox {
 	const char *reads;   /* folder below which files are opened to read; NULL: none are */
+	const char *spool;   /* … in which files without names are made; NULL: none are */
 	const char *removes; /* file that is removed at the end; NULL: none */
 	uint16_t connects;   /* port that TCP connections are made to; 0: none are */
 };

@@ -13,6 +13,7 @@
 #include "engine/options.h"
 #include "engine/prefork.h"
 #include "engine/sandbox.h"
+#include "http/body.h"
 #include "http/trace_context.h"
 #include "scoreboard/scoreboard.h"
 
@@ -56,6 +57,22 @@ static struct board_slot *claim_slot(const struct options *options, struct score
 	return slot;
 }
 
+/* Said now, and not when the first body is too long for memory. A worker without serves the others.
+ */
+static void check_spool(struct options *options)
+{
+	int file = options->spool ? spool_file(options->spool) : -1;
+
+	if (file >= 0) {
+		close(file);
+		return;
+	}
+	if (options->spool)
+		log_complaint("%.1000s: no spool for long bodies: %s", options->spool,
+			      strerror(-file));
+	options->spool = NULL;
+}
+
 static void enter_sandbox(const struct options *options, const struct sandbox *needs)
 {
 	if (options->sandbox == SANDBOX_OFF)
@@ -91,12 +108,17 @@ int lanes_main(int argc, char **argv, const struct applications *applications)
 		puts("lanes " LANES_VERSION);
 		return 0;
 	}
-	if (options.top)
+	if (options.top && applications->kinds[ROUTES_ADMIN])
 		return applications->kinds[ROUTES_ADMIN]->show(options.scoreboard);
 	application = applications->kinds[options.routes];
+	if (!application) {
+		log_complaint("--routes: this program has none of that kind");
+		return 2;
+	}
 	harden(&options);
 	if (listener_open(&listener, options.listen, (int)options.backlog))
 		return 1;
+	check_spool(&options);
 	slot = claim_slot(&options, &board, &application->routes);
 	if (!slot) {
 		log_complaint("%s", no_memory(&options));
@@ -113,6 +135,7 @@ int lanes_main(int argc, char **argv, const struct applications *applications)
 	log_init(worker);
 	log_tell_with(request_tell);
 	needs.removes = listener.unlink;
+	needs.spool = options.spool;
 	if (application->prepare && !application->prepare(&options, &board, &needs))
 		return 2;
 	if (geteuid() == 0)

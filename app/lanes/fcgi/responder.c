@@ -1,7 +1,7 @@
 /*
  * A connection is read record by record, and nothing is kept of it but what has to wait: a header
  * or a BEGIN body that came in pieces, and a short GET_VALUES body. All other content goes where it
- * belongs (the params of its request) as it arrives, or nowhere.
+ * belongs (the params of its request, or who takes its STDIN) as it arrives, or nowhere.
  *
  * A record takes effect when its content is complete; its padding is not waited for. The owner may
  * end any request in any callback, so after a callback a request is known only through r->current,
@@ -29,6 +29,8 @@ static void forget(struct fcgi_responder *r, struct fcgi_request *request)
 	fcgi_table_remove(&r->active, request);
 	if (!request->handed_over)
 		r->awaiting--;
+	if (request->stdin_taken && !request->stdin_done)
+		r->uploads--;
 	if (!request->keep_conn)
 		r->closing = true;
 	if (r->current == request)
@@ -200,13 +202,32 @@ static void end_params(struct fcgi_responder *r)
 		hand_over(r, request, FCGI_INPUT_OK);
 }
 
-static void take_stdin(struct fcgi_responder *r, size_t n)
+bool fcgi_responder_take_stdin(struct fcgi_responder *r, struct fcgi_request *request)
+{
+	if (request->stdin_len)
+		return false;
+	request->stdin_taken = true;
+	if (!request->stdin_done)
+		r->uploads++;
+	return true;
+}
+
+static void take_stdin(struct fcgi_responder *r, const void *bytes, size_t n)
 {
 	struct fcgi_request *request = r->current;
 
 	if (request->stdin_done)
 		return;
+	if (!request->stdin_len && request->handed_over && !request->failed &&
+	    !request->stdin_taken)
+		r->events->stdin_begins(r->owner, request);
+	if (r->current != request)
+		return;
 	request->stdin_len += n;
+	if (request->stdin_taken) {
+		r->events->stdin_came(r->owner, request, (struct slice){bytes, n});
+		return;
+	}
 	if (request->failed || request->stdin_len <= r->limits->stdin_bytes)
 		return;
 	if (!request->handed_over) {
@@ -215,6 +236,19 @@ static void take_stdin(struct fcgi_responder *r, size_t n)
 	}
 	request->failed = true;
 	r->events->input_failed(r->owner, request, FCGI_INPUT_STDIN_TOO_LARGE);
+}
+
+static void end_stdin(struct fcgi_responder *r)
+{
+	struct fcgi_request *request = r->current;
+
+	if (request->stdin_done)
+		return;
+	request->stdin_done = true;
+	if (!request->stdin_taken)
+		return;
+	r->uploads--;
+	r->events->stdin_came(r->owner, request, (struct slice){NULL, 0});
 }
 
 static void abort_request(struct fcgi_responder *r)
@@ -237,7 +271,7 @@ static int take_content(struct fcgi_responder *r, const void *bytes, size_t n)
 	else if (r->current && r->record.type == FCGI_TYPE_PARAMS)
 		take_params(r, bytes, n);
 	else if (r->current && r->record.type == FCGI_TYPE_STDIN)
-		take_stdin(r, n);
+		take_stdin(r, bytes, n);
 	return 0;
 }
 
@@ -267,7 +301,7 @@ static void end_record(struct fcgi_responder *r)
 	else if (r->record.type == FCGI_TYPE_PARAMS && empty)
 		end_params(r);
 	else if (r->record.type == FCGI_TYPE_STDIN && empty)
-		r->current->stdin_done = true;
+		end_stdin(r);
 }
 
 static int start_record(struct fcgi_responder *r, const void *header)
@@ -441,7 +475,8 @@ bool fcgi_responder_awaiting(const struct fcgi_responder *r)
 
 bool fcgi_responder_partial(const struct fcgi_responder *r)
 {
-	return r->partial_len || r->content_left || r->padding_left || r->awaiting;
+	return r->awaiting ||
+	       (!r->uploads && (r->partial_len || r->content_left || r->padding_left));
 }
 
 void fcgi_responder_close(struct fcgi_responder *r)

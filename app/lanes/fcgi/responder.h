@@ -26,7 +26,7 @@ struct fcgi_limits {
 	uint32_t max_reqs;	/* told to FCGI_GET_VALUES as FCGI_MAX_REQS */
 	uint32_t conn_requests; /* at once on one connection; one more gets FCGI_OVERLOADED */
 	size_t params_bytes;	/* of one request, as sent */
-	size_t stdin_bytes;	/* of one request */
+	size_t stdin_bytes;	/* of one request whose owner does not take them */
 };
 
 /* How a request's input ended. */
@@ -42,12 +42,13 @@ enum fcgi_input {
 struct fcgi_request {
 	struct fcgi_params params; /* complete from ready(FCGI_INPUT_OK) on; else a part */
 	struct fcgi_request *next; /* in its bucket of the responder's table */
-	size_t stdin_len;	   /* bytes of FCGI_STDIN seen; their content is discarded */
+	size_t stdin_len;	   /* bytes of FCGI_STDIN seen */
 	uint16_t id;
 	bool keep_conn;
 	bool handed_over; /* ready() was called: further FCGI_PARAMS are ignored */
 	bool failed;	  /* the owner was told that the input is not OK, and is not told again */
 	bool stdin_done;
+	bool stdin_taken; /* its owner takes STDIN: fcgi_responder_take_stdin() */
 };
 
 /* What the responder tells its owner. The owner may reply from inside ready() and input_failed().
@@ -58,11 +59,16 @@ struct fcgi_events {
 	struct fcgi_request *(*begin)(void *owner);
 	/* The params are complete (FCGI_INPUT_OK), or cannot be had (any other value: the owner
 	 * should reply with the error). Called once for a request. That they are well-formed is
-	 * seen by who reads them (fcgi_params_next). STDIN may still be arriving; it is counted and
-	 * discarded. */
+	 * seen by who reads them (fcgi_params_next). STDIN may still be arriving: see stdin_begins.
+	 */
 	void (*ready)(void *owner, struct fcgi_request *request, enum fcgi_input input);
-	/* STDIN went over the limit after ready(): the owner should reply with the error (and stop
-	 * what it was doing). Called at most once, never after the reply. */
+	/* The first content of STDIN comes after ready(OK): the last moment to take it
+	 * (fcgi_responder_take_stdin). If nobody does, it is counted and discarded. */
+	void (*stdin_begins)(void *owner, struct fcgi_request *request);
+	/* STDIN of a request that takes it; an empty slice is its end. Never after the reply. */
+	void (*stdin_came)(void *owner, struct fcgi_request *request, struct slice bytes);
+	/* STDIN went over the limit after ready(), and is not taken: the owner should reply with
+	 * the error (and stop what it was doing). Called at most once, never after the reply. */
 	void (*input_failed)(void *owner, struct fcgi_request *request, enum fcgi_input input);
 	/* The peer wants no answer any more (FCGI_ABORT_REQUEST, or the connection is gone). The
 	 * responder has forgotten the request already and, if it was an abort, answered it with
@@ -81,6 +87,7 @@ struct fcgi_responder {
 
 	struct fcgi_table active; /* requests begun and not ended */
 	uint32_t awaiting;	  /* those of them whose params are not complete */
+	uint32_t uploads;	  /* those of them that take STDIN, and it has not ended */
 	uint32_t late;		  /* requests ended or refused that the peer was still sending */
 
 	/* The record being read. */
@@ -107,6 +114,11 @@ void fcgi_responder_close(struct fcgi_responder *r);
  * be closed and not fed again: -EPROTO (wrong version, BEGIN on an id in use, a BEGIN body that
  * is too short), -ENOMEM. */
 int fcgi_responder_feed(struct fcgi_responder *r, const void *bytes, size_t n);
+
+/* STDIN of this request, which is ready and still active, goes to its owner from now on. False if
+ * some of it has come before, and is gone: before its params were complete, or before
+ * stdin_begins() has returned. */
+bool fcgi_responder_take_stdin(struct fcgi_responder *r, struct fcgi_request *request);
 
 /* Appends STDOUT records with these bytes to r->out; splits what is over 65,535 bytes, sends
  * nothing for n = 0 (an empty STDOUT would end the stream). */
@@ -142,7 +154,8 @@ size_t fcgi_responder_active(const struct fcgi_responder *r);
 bool fcgi_responder_awaiting(const struct fcgi_responder *r);
 
 /* True if the peer owes us something: part of a record, or a request whose params (or BEGIN) are
- * not complete. What a header timeout watches. */
+ * not complete. What a header timeout watches. While somebody takes STDIN, which may be slow on
+ * either side, a part of a record is nothing that is owed. */
 bool fcgi_responder_partial(const struct fcgi_responder *r);
 
 #endif

@@ -204,6 +204,9 @@ bool router_route(const struct router *router, struct request *req)
 		reply_error(req, 503);
 		return false;
 	}
+	if (req->route->input && route_takes_body(req->route) &&
+	    input_takes_body(req->route->input))
+		return true; /* it is read when the body is there */
 	return !req->route->input ||
 	       input_read(req, req->route->input, &(struct input_source){.path = request_path});
 }

@@ -350,6 +350,13 @@ static void take_field(struct input_reading *in, const struct field *field)
 	}
 }
 
+bool input_takes_body(const struct input *input)
+{
+	enum field_place last = input->fields[input->count - 1].place; /* they are in this order */
+
+	return last == IN_BODY || last == IN_FORM;
+}
+
 bool input_read(struct request *req, const struct input *input, const struct input_source *source)
 {
 	const struct field *end = input->fields + input->count;

@@ -181,6 +181,9 @@ struct input_source {
  * (static). Main thread, at the start. */
 const char *input_prepare(const struct input *input);
 
+/* Whether some of it is in the body. */
+bool input_takes_body(const struct input *input);
+
 /* Reads the fields into request_input(req). False after an answer: 422; 400 for a body that cannot
  * be read; 503 if memory is out. */
 bool input_read(struct request *req, const struct input *input, const struct input_source *source);

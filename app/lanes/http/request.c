@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "base/budget.h"
+#include "http/body.h"
 #include "http/reply.h"
 
 enum {
@@ -273,6 +274,8 @@ void request_unref(struct request *req)
 		return;
 	if (req->rare)
 		end_rare(req);
+	if (req->body)
+		body_free(req);
 	reply_free(req);
 	while (req->chunks) {
 		struct arena_chunk *chunk = req->chunks;

@@ -16,6 +16,7 @@
 #include "await/coroutine.h"
 #include "base/slice.h"
 
+struct body;
 struct budget;
 struct call;
 struct deferred;
@@ -47,6 +48,8 @@ struct request_ops {
 	void (*stream_write)(struct request *req, struct slice bytes);
 	bool (*stream_room)(const struct request *req);
 	bool (*stream_wanted)(const struct request *req);
+	/* Its handler waits for more of its body, or there is room for more. Loop thread. */
+	void (*body_wanted)(struct request *req);
 	/* It has work for after its answer, which is about to be sent; or no longer has. Loop
 	 * thread. */
 	void (*stays)(struct request *req, bool stays);
@@ -116,6 +119,7 @@ struct request {
 	struct reply reply;
 	struct request_times times;
 
+	struct body *body;	    /* NULL: its route takes none */
 	struct call *call;	    /* what the handler waits for; NULL: it runs itself */
 	struct rare *rare;	    /* what few requests have; NULL: nothing of it yet */
 	struct arena_chunk *chunks; /* allocations that did not fit the block */

@@ -29,6 +29,7 @@ struct route {
 	enum method method;
 	enum route_kind kind;
 	const struct input *input; /* what the handler is given (http/input.h); NULL: nothing */
+	uint64_t body_limit;	   /* bytes of a body; 0: what --stdin-limit says */
 	unsigned most;		   /* requests of it at once; one more is a 503. 0: any */
 	double deadline;	   /* seconds for all of a request; a later one is a 504. 0: none */
 	void (*before)(struct request *req); /* as those of all routes, but for this one */
@@ -45,6 +46,12 @@ struct route {
 #define PATCH(p, k, h, ...)    ROUTE(PATCH, p, k, h, __VA_ARGS__)
 #define DELETE(p, k, h, ...)   ROUTE(DELETE, p, k, h, __VA_ARGS__)
 /* clang-format on */
+
+/* Whether its handler may have the body (http/body.h); another's is discarded. */
+static inline bool route_takes_body(const struct route *route)
+{
+	return route->body_limit || (route->method >= METHOD_POST && route->method <= METHOD_PATCH);
+}
 
 struct routes {
 	const struct route *list;

@@ -11,6 +11,8 @@
 #include "await/sched.h"
 #include "base/log.h"
 #include "base/util.h"
+#include "http/body.h"
+#include "http/input.h"
 #include "http/reply.h"
 #include "http/router.h"
 
@@ -148,7 +150,16 @@ void request_forget_deadline(struct request *req)
 
 /* ---- stages ---- */
 
-enum stage { NOT_BEGUN, FOR_ALL_BEFORE, BEFORE, HANDLER, AFTER, FOR_ALL_AFTER, STAGES };
+enum stage {
+	NOT_BEGUN,
+	FOR_ALL_BEFORE,
+	BEFORE,
+	INPUT_OF_BODY,
+	HANDLER,
+	AFTER,
+	FOR_ALL_AFTER,
+	STAGES
+};
 
 static void call_handler(void *req)
 {
@@ -159,7 +170,23 @@ static void call_handler(void *req)
 static void run_sync(struct request *req)
 {
 	ASYNC_BEGIN(req);
+	if (req->body)
+		AWAIT(req, request_body(req));
 	AWAIT(req, run_in_threadpool(req, call_handler, req));
+	ASYNC_END(req);
+}
+
+/* What is declared of a body is read when all of it is there. */
+static void read_input(struct request *req)
+{
+	ASYNC_BEGIN(req);
+	AWAIT(req, request_body(req));
+	if (request_body_length(req) && !request_body_bytes(req).data)
+		reply_error(req, 413); /* it is on the disk */
+	else
+		input_read(req, req->route->input,
+			   &(struct input_source){.path = request_path,
+						  .body = request_body_bytes(req)});
 	ASYNC_END(req);
 }
 
@@ -173,6 +200,9 @@ static void (*function_of(const struct request *req, enum stage stage))(struct r
 		return req->routes ? req->routes->before : NULL;
 	case BEFORE:
 		return route->before;
+	case INPUT_OF_BODY:
+		return route->input && req->body && input_takes_body(route->input) ? read_input
+										   : NULL;
 	case HANDLER:
 		return route->kind == ROUTE_SYNC ? run_sync : route->handler;
 	case AFTER:
@@ -209,13 +239,32 @@ static void next_stage(struct request *req)
 		req->rare->large_frame = NULL;
 }
 
+/* Of the answer to what has failed. */
+static int status_of(int error)
+{
+	switch (error) {
+	case -ETIMEDOUT:
+		return 504;
+	case -EMSGSIZE: /* these are a body's */
+		return 413;
+	case -ETIME:
+		return 408;
+	case -EPROTO:
+		return 400;
+	case -ENOSPC:
+		return 507;
+	default:
+		return 503;
+	}
+}
+
 /* What a request gets whose handler did not answer, or could not go on. */
 static void answer_for_it(struct request *req)
 {
 	if (coroutine_has_failed(&req->co)) {
 		if (req->rare)
 			req->rare->later = NULL;
-		reply_instead(req, req->co.error == -ETIMEDOUT ? 504 : 503);
+		reply_instead(req, status_of(req->co.error));
 		req->co.error = 0;
 	} else if (!req->reply.status) {
 		reply_instead(req, 500);
@@ -308,6 +357,8 @@ static void finish(struct request *req)
 {
 	coroutine_drop_tasks(&req->co);
 	request_forget_deadline(req);
+	if (req->body)
+		body_drop(req);
 	if (!req->rare || !req->rare->later) {
 		req->ops->finished(req);
 		return;

@@ -1,0 +1,156 @@
+/* An application that takes bodies, for tests/integration/test_bodies.c: with every way to take
+ * one, and with workers of both kinds. */
+#include <lanes.h>
+#include <stdio.h>
+#include <unistd.h>
+
+enum { PIECE = 65536 };
+
+static uint64_t left; /* requests that ended without an answer of their handlers */
+
+/* What a handler has seen of a body. */
+struct seen {
+	struct slice piece;
+	uint64_t bytes;
+	uint64_t sum;
+	bool answered;
+};
+
+static void look_at(struct seen *seen, struct slice bytes)
+{
+	seen->bytes += bytes.len;
+	for (size_t i = 0; i < bytes.len; i++)
+		seen->sum += (unsigned char)bytes.data[i];
+}
+
+static void tell(struct request *req, struct seen *seen)
+{
+	struct buffer text = {0};
+
+	seen->answered = true;
+	buffer_format(&text, "%llu bytes, sum %llu\n", (unsigned long long)seen->bytes,
+		      (unsigned long long)seen->sum);
+	reply_text(req, 200, "text/plain", &text);
+}
+
+static void on_end(void *seen)
+{
+	left += !((struct seen *)seen)->answered;
+}
+
+static void pieces(struct request *req)
+{
+	struct seen *seen = FRAME(req, struct seen);
+
+	ASYNC_BEGIN(req);
+	if (!request_defer(req, on_end, seen))
+		return;
+	do {
+		AWAIT(req, request_read(req, &seen->piece));
+		look_at(seen, seen->piece);
+	} while (seen->piece.len);
+	tell(req, seen);
+	ASYNC_END(req);
+}
+
+/* Takes nothing until it has slept. */
+static void slow(struct request *req)
+{
+	struct seen *seen = FRAME(req, struct seen);
+
+	ASYNC_BEGIN(req);
+	if (!request_defer(req, on_end, seen))
+		return;
+	AWAIT(req, sleep_for(req, slice_is(req->query, "long") ? 60 : 0.3));
+	do {
+		AWAIT(req, request_read(req, &seen->piece));
+		look_at(seen, seen->piece);
+	} while (seen->piece.len);
+	tell(req, seen);
+	ASYNC_END(req);
+}
+
+static void look_at_all(const struct request *req, struct seen *seen)
+{
+	static char bytes[PIECE]; /* of one at a time */
+	int file = request_body_file(req);
+	ssize_t n;
+
+	if (file < 0)
+		look_at(seen, request_body_bytes(req));
+	else
+		while ((n = pread(file, bytes, sizeof(bytes), (off_t)seen->bytes)) > 0)
+			look_at(seen, (struct slice){bytes, (size_t)n});
+}
+
+static void whole(struct request *req)
+{
+	struct seen *seen = FRAME(req, struct seen);
+
+	ASYNC_BEGIN(req);
+	if (!request_defer(req, on_end, seen))
+		return;
+	AWAIT(req, request_body(req));
+	look_at_all(req, seen);
+	tell(req, seen);
+	ASYNC_END(req);
+}
+
+static void on_thread(struct request *req)
+{
+	struct seen seen = {0};
+
+	look_at_all(req, &seen);
+	tell(req, &seen);
+}
+
+static void echo(struct request *req)
+{
+	ASYNC_BEGIN(req);
+	AWAIT(req, request_body(req));
+	reply_bytes(req, 200, "text/plain", request_body_bytes(req));
+	ASYNC_END(req);
+}
+
+static void ignore(struct request *req)
+{
+	reply_bytes(req, 200, "text/plain", slice_of("ignored\n"));
+}
+
+static void how_many_left(struct request *req)
+{
+	struct buffer text = {0};
+
+	buffer_format(&text, "%llu left\n", (unsigned long long)left);
+	reply_text(req, 200, "text/plain", &text);
+}
+
+static void asleep(struct request *req)
+{
+	ASYNC_BEGIN(req);
+	AWAIT(req, sleep_for(req, 60));
+	ASYNC_END(req);
+}
+
+#define LARGE .body_limit = UINT64_C(1) << 32
+
+static const struct route list[] = {
+	POST("/pieces", ASYNC, pieces, LARGE),
+	PUT("/pieces", ASYNC, pieces, LARGE),
+	POST("/slow", ASYNC, slow, LARGE),
+	POST("/whole", ASYNC, whole, LARGE),
+	PUT("/whole", ASYNC, whole, LARGE),
+	PUT("/thread", SYNC, on_thread, LARGE),
+	POST("/echo", ASYNC, echo),
+	PUT("/small", ASYNC, whole, .body_limit = 1000),
+	POST("/small", ASYNC, whole, .body_limit = 1000),
+	POST("/ignore", ASYNC, ignore, LARGE),
+	GET("/left", ASYNC, how_many_left),
+	GET("/asleep", ASYNC, asleep),
+};
+int main(int argc, char **argv)
+{
+	static const struct application bodies = {.routes = ROUTES(list)};
+
+	return lanes_main(argc, argv, &(const struct applications){{[ROUTES_APP] = &bodies}});
+}

@@ -1,0 +1,467 @@
+/* Bodies, from a client or a web server to the handlers of tests/bodies/app.c. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../harness.h"
+#include "../unit/stream.h"
+#include "process.h"
+#include "raw.h"
+#include "system.h"
+
+static struct worker worker;
+static struct raw raw;
+static char folder[DIRECTORY_SIZE]; /* of nginx and the spool */
+static char spool[DIRECTORY_SIZE + 8];
+static pid_t nginx;
+static bool keeps;	  /* nginx, its connections to the worker */
+static uint16_t ports[2]; /* with request buffering, and without */
+
+static const char *app(void)
+{
+	static char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s", program());
+	strcpy(strrchr(path, '/'), "/bodies-app");
+	return path;
+}
+
+static bool small_disk; /* the spool is on one of its own */
+
+/* A further option and its value; NULL: none. */
+static void begin(const char *engine, const char *option, const char *value)
+{
+	CU_ASSERT_FATAL(directory_make(folder));
+	snprintf(spool, sizeof(spool), "%s/spool", folder);
+	CU_ASSERT_EQUAL_FATAL(mkdir(spool, 0700), 0);
+	if (small_disk && mount("none", spool, "tmpfs", 0, "size=1m,mode=0700")) {
+		not_judged("no right to mount a small disk: %s", strerror(errno));
+		small_disk = false;
+	}
+	CU_ASSERT_FATAL(worker_start_program(
+		&worker, app(),
+		(const char *[]){"--engine", engine, "--spool", spool, option, value, NULL}, NULL));
+}
+
+static void end(void)
+{
+	worker_stop(&worker);
+	if (small_disk)
+		umount(spool);
+	directory_remove(folder);
+}
+
+#define POST(id, path)                                                                             \
+	"begin " id " keep, params " id " REQUEST_METHOD=POST&PATH_INFO=" path ", params-end " id
+#define GET(id, path) "request " id " keep REQUEST_METHOD=GET&PATH_INFO=" path
+
+static const char *const engines[] = {"loop", "prefork"};
+
+/* ---- by hand ---- */
+
+/* Sends so much of a body, for as long as it is taken; how much that was. */
+static size_t send_what_is_taken(const struct raw *to, uint16_t id, size_t n)
+{
+	struct pollfd room = {.fd = to->fd, .events = POLLOUT};
+	struct stream stream = {0};
+	char *zeros = calloc(1, n);
+	size_t sent = 0;
+
+	stream_stdin(&stream, id, (struct slice){zeros, n});
+	while (sent < stream.bytes.len && poll(&room, 1, 300) == 1) {
+		ssize_t some = send(to->fd, stream.bytes.data + sent, stream.bytes.len - sent,
+				    MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (some < 0 && errno != EAGAIN)
+			break;
+		sent += some > 0 ? (size_t)some : 0;
+	}
+	stream_free(&stream);
+	free(zeros);
+	return sent;
+}
+
+/* What is left of a body that is not taken ends a connection of prefork's. */
+static void send_anew(const char *script)
+{
+	raw_close(&raw);
+	CU_ASSERT_FATAL(raw_open(&raw, worker.socket));
+	CU_ASSERT(raw_send(&raw, script));
+}
+
+static void a_body_is_taken(void)
+{
+	for (int i = 0; i < 2; i++) {
+		begin(engines[i], NULL, NULL);
+		CU_ASSERT_FATAL(raw_open(&raw, worker.socket));
+		CU_ASSERT(raw_send(&raw,
+				   POST("1", "/pieces") ", stdin 1 abc, stdin 1 d, stdin-end 1"));
+		CU_ASSERT(raw_answers(&raw, "4 bytes, sum 394"));
+		CU_ASSERT(raw_answers(&raw, "END 1 "));
+		CU_ASSERT(raw_send(&raw,
+				   POST("2", "/echo") ", stdin 2 over, stdin 2 out, stdin-end 2"));
+		CU_ASSERT(raw_answers(&raw, "overout"));
+		CU_ASSERT(raw_answers(&raw, "END 2 "));
+		CU_ASSERT(raw_send(&raw, POST("3", "/whole") ", stdin-end 3"));
+		CU_ASSERT(raw_answers(&raw, "0 bytes, sum 0"));
+		CU_ASSERT(raw_answers(&raw, "END 3 "));
+		send_anew(POST("4", "/ignore") ", stdin 4 *60000, stdin 4 *60000, stdin-end 4");
+		CU_ASSERT(raw_answers(&raw, "ignored"));
+		CU_ASSERT(raw_answers(&raw, "END 4 "));
+		send_anew(POST("5", "/small") ", stdin 5 *1001, stdin-end 5");
+		CU_ASSERT(raw_answers(&raw, "STDOUT 5 Status: 413 "));
+		CU_ASSERT(raw_answers(&raw, "END 5 "));
+		send_anew(GET("6", "/left"));
+		CU_ASSERT(raw_answers(&raw, "1 left"));
+		raw_close(&raw);
+		end();
+	}
+}
+
+/* Before a byte of it is sent. */
+static void what_is_said_to_be_too_long_is_a_413(void)
+{
+	for (int i = 0; i < 2; i++) {
+		begin(engines[i], NULL, NULL);
+		CU_ASSERT_FATAL(raw_open(&raw, worker.socket));
+		CU_ASSERT(raw_send(&raw, "begin 1 keep, params 1 REQUEST_METHOD=POST&PATH_INFO=/"
+					 "small&CONTENT_LENGTH=1001, params-end 1"));
+		CU_ASSERT(raw_answers(&raw, "STDOUT 1 Status: 413 "));
+		CU_ASSERT(raw_answers(&raw, "END 1 "));
+		raw_close(&raw);
+		end();
+	}
+}
+
+/* The connection is as good as before, and what still comes is not the next request's. */
+static void what_comes_after_the_answer_is_dropped(void)
+{
+	begin("loop", NULL, NULL);
+	CU_ASSERT_FATAL(raw_open(&raw, worker.socket));
+	CU_ASSERT(raw_send(&raw, POST("1", "/ignore")));
+	CU_ASSERT(raw_answers(&raw, "END 1 "));
+	CU_ASSERT(send_what_is_taken(&raw, 1, 4 << 20) >= 4 << 20);
+	CU_ASSERT(
+		raw_send(&raw, "stdin-end 1, " POST("1", "/echo") ", stdin 1 hello, stdin-end 1"));
+	CU_ASSERT(raw_answers(&raw, "hello"));
+	raw_close(&raw);
+	end();
+}
+
+static void a_body_before_its_params_is_a_400(void)
+{
+	begin("loop", NULL, NULL);
+	CU_ASSERT_FATAL(raw_open(&raw, worker.socket));
+	CU_ASSERT(raw_send(&raw, "begin 1 keep, stdin 1 abc, params 1 REQUEST_METHOD=POST&"
+				 "PATH_INFO=/pieces, params-end 1"));
+	CU_ASSERT(raw_answers(&raw, "STDOUT 1 Status: 400 "));
+	raw_close(&raw);
+	end();
+}
+
+/* Between two records, within one, within a header. */
+static void an_upload_that_stops_is_a_408(void)
+{
+	static const struct slice starts[] = {{"", 0}, {"\1\5\0\1\0\4\0\0ab", 10}, {"\1\5\0", 3}};
+
+	for (int i = 0; i < 2; i++) {
+		begin(engines[i], "--body-timeout", "0.2");
+		for (int j = 0; j < 6; j++) {
+			CU_ASSERT_FATAL(raw_open(&raw, worker.socket));
+			CU_ASSERT(raw_send(&raw, j % 2 ? POST("1", "/pieces") ", stdin 1 abc"
+						       : POST("1", "/whole") ", stdin 1 abc"));
+			CU_ASSERT_EQUAL(send(raw.fd, starts[j / 2].data, starts[j / 2].len, 0),
+					(ssize_t)starts[j / 2].len);
+			CU_ASSERT(raw_answers(&raw, "STDOUT 1 Status: 408 "));
+			raw_close(&raw);
+		}
+		end();
+	}
+}
+
+static long spooled_files(void)
+{
+	char path[64];
+	char target[PATH_MAX];
+	struct dirent *entry;
+	DIR *dir;
+	long count = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", (int)worker.pid);
+	dir = opendir(path);
+	while (dir && (entry = readdir(dir))) {
+		ssize_t n = readlinkat(dirfd(dir), entry->d_name, target, sizeof(target) - 1);
+
+		target[n > 0 ? n : 0] = '\0';
+		count += strstr(target, "/spool/") != NULL;
+	}
+	if (dir)
+		closedir(dir);
+	return count;
+}
+
+static struct raw asking;
+
+static bool have_left(const char *text)
+{
+	static int id;
+	char end[32];
+
+	id = id % 1000 + 1;
+	snprintf(end, sizeof(end), "END %d 0 COMPLETE", id);
+	buffer_free(&asking.in);
+	return raw_get(&asking, id, "/left", "") && raw_answers(&asking, end) &&
+	       strstr(asking.text.data, text);
+}
+
+/* A handler that takes nothing is sent nothing more; that its client hangs up, is heard. */
+static void what_nobody_takes_is_not_read(void)
+{
+	begin("loop", NULL, NULL);
+	CU_ASSERT_FATAL(raw_open(&raw, worker.socket));
+	CU_ASSERT_FATAL(raw_open(&asking, worker.socket));
+	CU_ASSERT(raw_send(&raw, "begin 1 keep, params 1 REQUEST_METHOD=POST&PATH_INFO=/slow&"
+				 "QUERY_STRING=long, params-end 1"));
+	CU_ASSERT(send_what_is_taken(&raw, 1, 8 << 20) < 4 << 20);
+	CU_ASSERT(have_left("0 left"));
+	raw_close(&raw);
+	CU_ASSERT(EVENTUALLY(have_left("1 left")));
+	raw_close(&asking);
+	end();
+}
+
+/* One connection, two requests: the second is answered while the first is sent a body that it does
+ * not take. Where that cannot go to a spool either, it is refused, alone. */
+static void neighbours_of_an_upload_do_not_suffer(void)
+{
+	begin("loop", NULL, NULL);
+	CU_ASSERT_FATAL(raw_open(&raw, worker.socket));
+	CU_ASSERT(raw_send(&raw, GET("1", "/asleep")));
+	CU_ASSERT(raw_send(&raw, POST("2", "/slow")));
+	for (int i = 0; i < 10; i++) {
+		CU_ASSERT(send_what_is_taken(&raw, 2, 100000) >= 100000);
+		CU_ASSERT(raw_get(&raw, 3 + i, "/left", ""));
+		CU_ASSERT(EVENTUALLY(raw_answers(&raw, "0 left")));
+	}
+	CU_ASSERT(raw_send(&raw, "stdin-end 2"));
+	CU_ASSERT(raw_answers(&raw, "1000000 bytes, sum 0"));
+	CU_ASSERT(EVENTUALLY(spooled_files() == 0));
+	raw_close(&raw);
+	end();
+}
+
+static void a_neighbour_that_has_no_room_is_refused_alone(void)
+{
+	CU_ASSERT_FATAL(worker_start_program(&worker, app(), NULL, NULL));
+	CU_ASSERT_FATAL(raw_open(&raw, worker.socket));
+	CU_ASSERT(raw_send(&raw, GET("1", "/asleep")));
+	CU_ASSERT(raw_send(&raw, "begin 2 keep, params 2 REQUEST_METHOD=POST&PATH_INFO=/slow&"
+				 "QUERY_STRING=long, params-end 2"));
+	CU_ASSERT(send_what_is_taken(&raw, 2, 4 << 20) >= 4 << 20);
+	CU_ASSERT(raw_get(&raw, 3, "/left", ""));
+	CU_ASSERT(raw_answers(&raw, "0 left"));
+	CU_ASSERT(raw_send(&raw, "stdin-end 2"));
+	CU_ASSERT(raw_send(&raw, POST("4", "/whole")));
+	CU_ASSERT(send_what_is_taken(&raw, 4, 1 << 20) >= 1 << 20);
+	CU_ASSERT(raw_answers(&raw, "STDOUT 4 Status: 413 "));
+	raw_close(&raw);
+	worker_stop(&worker);
+}
+
+/* ---- through nginx ---- */
+
+static void write_configuration(const char *path)
+{
+	static const char server[] =
+		"server { listen 127.0.0.1:%d; location / { fastcgi_pass unix:%s; "
+		"fastcgi_keep_conn %s; fastcgi_request_buffering %s; } }\n";
+	FILE *file = fopen(path, "w");
+
+	fprintf(file, "daemon off; pid nginx.pid; error_log error.log;\n%sevents {}\nhttp {\n",
+		geteuid() ? "" : "user root;\n");
+	fputs("access_log off; client_max_body_size 0;\n"
+	      "client_body_temp_path temp; proxy_temp_path temp; fastcgi_temp_path temp;\n"
+	      "uwsgi_temp_path temp; scgi_temp_path temp;\n"
+	      "fastcgi_param REQUEST_METHOD $request_method; fastcgi_param PATH_INFO $uri;\n"
+	      "fastcgi_param CONTENT_LENGTH $content_length if_not_empty;\n",
+	      file);
+	for (int i = 0; i < 2; i++)
+		fprintf(file, server, ports[i], worker.socket, keeps ? "on" : "off",
+			i ? "off" : "on");
+	fputs("}\n", file);
+	fclose(file);
+}
+
+/* Runs a command with $ON and $OFF, the addresses with request buffering and without. */
+static const struct outcome *shell(const char *command)
+{
+	static struct outcome outcome;
+	char on[48];
+	char off[48];
+
+	snprintf(on, sizeof(on), "ON=http://127.0.0.1:%d", ports[0]);
+	snprintf(off, sizeof(off), "OFF=http://127.0.0.1:%d", ports[1]);
+	run(&outcome, (const char *[]){"/bin/sh", "-c", command, NULL},
+	    (const char *[]){on, off, NULL}, -1);
+	return &outcome;
+}
+
+static bool says(const char *command, const char *text)
+{
+	const struct outcome *outcome = shell(command);
+	bool found = strstr(outcome->out, text) != NULL;
+
+	if (!found)
+		printf("    %s\n    says: %s%s\n", command, outcome->out, outcome->errors);
+	return found;
+}
+
+static void begin_behind_nginx(const char *engine)
+{
+	char path[DIRECTORY_SIZE + 16];
+	char prefix[DIRECTORY_SIZE + 1];
+	char log[DIRECTORY_SIZE + 16];
+
+	begin(engine, NULL, NULL);
+	keeps = !strcmp(engine, "loop");
+	ports[0] = port_free();
+	ports[1] = port_free();
+	snprintf(path, sizeof(path), "%s/nginx.conf", folder);
+	snprintf(prefix, sizeof(prefix), "%s/", folder);
+	snprintf(log, sizeof(log), "%s/error.log", folder);
+	write_configuration(path);
+	nginx = process_start(
+		(const char *[]){"/usr/sbin/nginx", "-p", prefix, "-c", path, "-e", log, NULL},
+		NULL, log);
+	CU_ASSERT_FATAL(EVENTUALLY(!shell("curl -sS $ON/left && curl -sS $OFF/left")->status));
+}
+
+static void end_nginx(void)
+{
+	kill(nginx, SIGQUIT);
+	waitpid(nginx, NULL, 0);
+	end();
+}
+
+static void nginx_brings_bodies(void)
+{
+	for (int i = 0; i < 2; i++) {
+		begin_behind_nginx(engines[i]);
+		CU_ASSERT(says("for to in $ON $OFF; do for path in echo small; do "
+			       "curl -sS -d hello $to/$path; done; done",
+			       "hello5 bytes, sum 532\nhello5 bytes, sum 532"));
+		CU_ASSERT(says("for to in $ON $OFF; do for path in pieces whole thread; do "
+			       "yes | head -c 3000000 | curl -sS -T - $to/$path; done; done | sort "
+			       "| uniq -c",
+			       "6 3000000 bytes, sum 196500000"));
+		CU_ASSERT(says("for to in $ON $OFF; do for path in small ignore; do "
+			       "yes | head -c 3000000 | curl -s -T - $to/$path; done; done",
+			       "Large"));
+		CU_ASSERT(EVENTUALLY(spooled_files() == 0));
+		end_nginx();
+	}
+}
+
+/* nginx answers that itself, and the body comes. */
+static void a_client_that_expects_to_be_told_is(void)
+{
+	begin_behind_nginx("loop");
+	CU_ASSERT(says("for to in $ON $OFF; do yes | head -c 2000000 | curl -sS -i -H "
+		       "'Expect: 100-continue' -T - $to/pieces; done | grep -c '100 "
+		       "Continue\\|^2000000 b'",
+		       "4"));
+	end_nginx();
+}
+
+static void a_client_that_leaves_takes_its_upload_along(void)
+{
+	begin_behind_nginx("loop");
+	CU_ASSERT_FATAL(raw_open(&asking, worker.socket));
+	shell("yes | head -c 2000000 | curl -s --limit-rate 1M --max-time 0.5 -T - $OFF/whole");
+	CU_ASSERT(EVENTUALLY(have_left("1 left")));
+	CU_ASSERT(EVENTUALLY(spooled_files() == 0));
+	raw_close(&asking);
+	end_nginx();
+}
+
+static void a_full_disk_is_a_507(void)
+{
+	for (int i = 0; i < 2; i++) {
+		small_disk = true;
+		begin_behind_nginx(engines[i]);
+		if (small_disk) {
+			CU_ASSERT(says("yes | head -c 3000000 | "
+				       "curl -s -w '%{http_code}' -T - $ON/whole",
+				       "507"));
+			CU_ASSERT(says("yes | head -c 900000 | "
+				       "curl -s -w '%{http_code}' -T - $ON/whole",
+				       "200"));
+			CU_ASSERT(EVENTUALLY(spooled_files() == 0));
+		}
+		end_nginx();
+		small_disk = false;
+	}
+}
+
+/* A gigabyte in chunks, of which no length is known. */
+static void the_memory_stays_flat(const char *to, const char *path)
+{
+	char command[128];
+	long before = process_status(worker.pid, "VmRSS");
+
+	snprintf(command, sizeof(command), "head -c 1000000000 /dev/zero | curl -sS -T - %s/%s", to,
+		 path);
+	CU_ASSERT(says(command, "1000000000 bytes, sum 0"));
+	printf("    %s/%s: %ld KB before, %ld KB at most\n", to, path, before,
+	       process_status(worker.pid, "VmHWM"));
+#ifndef __SANITIZE_ADDRESS__
+	CU_ASSERT(process_status(worker.pid, "VmHWM") < before + 4096);
+#endif
+}
+
+static void a_gigabyte_leaves_the_memory_flat(void)
+{
+	struct statvfs disk;
+
+	begin_behind_nginx("loop");
+	the_memory_stays_flat("$OFF", "pieces");
+	if (statvfs(folder, &disk) || disk.f_bavail * disk.f_frsize < UINT64_C(4) << 30) {
+		not_judged("no room for files of a gigabyte");
+	} else {
+		the_memory_stays_flat("$ON", "pieces");
+		the_memory_stays_flat("$OFF", "whole");
+	}
+	end_nginx();
+}
+
+static const struct test tests[] = {
+	{"a body is taken, on both engines", a_body_is_taken},
+	{"what is said to be too long is a 413 at once", what_is_said_to_be_too_long_is_a_413},
+	{"what comes after the answer is dropped", what_comes_after_the_answer_is_dropped},
+	{"a body before its params is a 400", a_body_before_its_params_is_a_400},
+	{"an upload that stops is a 408", an_upload_that_stops_is_a_408},
+	{"what nobody takes is not read", what_nobody_takes_is_not_read},
+	{"neighbours of an upload do not suffer", neighbours_of_an_upload_do_not_suffer},
+	{"a neighbour that has no room is refused alone",
+	 a_neighbour_that_has_no_room_is_refused_alone},
+	{"nginx brings bodies, with request buffering and without", nginx_brings_bodies},
+	{"a client that expects to be told to continue is", a_client_that_expects_to_be_told_is},
+	{"a client that leaves takes its upload along",
+	 a_client_that_leaves_takes_its_upload_along},
+	{"a full disk is a 507", a_full_disk_is_a_507},
+	{"a gigabyte leaves the memory flat", a_gigabyte_leaves_the_memory_flat},
+};
+
+const struct suite bodies_suite = {"bodies", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL};
