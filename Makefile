@@ -45,7 +45,7 @@ COMPILE    = $(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) -Iapp -Iapp/lanes -pthread
 LINK       = $(CC) -pie -Wl,-z,relro,-z,now $(SAN) $(CFLAGS) $(LDFLAGS)
 LIBS       = $(LIBRARIES) -lm -pthread $(LDLIBS)
 
-APP_SOURCES  := $(wildcard app/*/*.c app/*/*/*.c)
+APP_SOURCES  := $(filter-out app/examples/%,$(wildcard app/*/*.c app/*/*/*.c))
 object = $(patsubst %.c,$(OBJ)/%.o,$(1))
 quiet  = $(if $(V),,@echo '  $(1)';)
 
@@ -140,6 +140,13 @@ $(OBJ)/lanes: $(OBJ)/app/main.o $(OBJ)/liblanes.a
 
 $(OBJ)/liblanes.a: $(call object,$(APP_SOURCES))
 	$(call quiet,AR $@)rm -f $@ && ar rcs $@ $^
+
+# Services on the library.
+EXAMPLES := $(OBJ)/orders
+$(OBJ)/orders: $(call object,$(wildcard app/examples/*.c)) $(OBJ)/liblanes.a
+	$(call quiet,LD $@)$(LINK) $(WARNINGS) -o $@ $^ $(LIBS)
+
+examples: $(EXAMPLES) ## builds the services of app/examples: build/orders
 
 include tests/programs.mk
 

@@ -2,8 +2,8 @@
  * Lanes: what a service includes, and all that it needs.
  *
  * A handler is a function of a request. It reads what was asked (http/request.h, http/input.h,
- * http/body.h), waits without holding the loop (await/await.h), and replies (http/reply.h); routes lead
- * to it (http/router.h).
+ * http/body.h), waits without holding the loop (await/await.h), and replies (http/reply.h); routes
+ * lead to it (http/router.h).
  */
 #ifndef LANES_H
 #define LANES_H

@@ -32,7 +32,7 @@ struct coroutine_ops {
 	/* A thread works for it: its memory must stay, whatever becomes of it. */
 	void (*ref)(struct coroutine *co);
 	void (*unref)(struct coroutine *co);
-	/* What the log is to say of it: see log_subject. */
+	/* What the log is to say of it: see log_subject. NULL: nothing. */
 	const void *(*subject)(struct coroutine *co);
 };
 

@@ -96,7 +96,8 @@ static void run_work(struct job *job)
 {
 	struct work *work = container_of(job, struct work, job);
 
-	log_subject = work->holder->ops->subject(work->holder);
+	if (work->holder->ops->subject)
+		log_subject = work->holder->ops->subject(work->holder);
 	work->fn(work->arg);
 	log_subject = NULL;
 }

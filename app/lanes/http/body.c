@@ -314,16 +314,8 @@ static void job_unref(struct coroutine *co)
 	request_unref(container_of(co, struct body, co)->req);
 }
 
-static const void *job_subject(struct coroutine *co)
-{
-	return container_of(co, struct body, co)->req;
-}
-
-static const struct coroutine_ops job_ops = {.resume = on_done,
-					     .alloc = job_alloc,
-					     .ref = job_ref,
-					     .unref = job_unref,
-					     .subject = job_subject};
+static const struct coroutine_ops job_ops = {
+	.resume = on_done, .alloc = job_alloc, .ref = job_ref, .unref = job_unref};
 
 /* ---- what is to be done ---- */
 
