@@ -35,6 +35,7 @@ struct connection {
 	enum answer answer;
 	bool no_requests; /* begin() finds no memory */
 	bool takes_stdin;
+	bool answers_stdin; /* ends the request with its first byte */
 	struct buffer log;
 	struct fcgi_request *last; /* ready() was called for it, and it was not answered */
 };
@@ -45,6 +46,7 @@ struct rule {
 	enum answer answer;
 	bool no_requests;
 	bool takes_stdin;
+	bool answers_stdin;
 	struct fcgi_limits limits; /* zeros: DEFAULTS */
 	const char *events;
 	const char *out;
@@ -146,6 +148,10 @@ static void on_stdin_begins(void *owner, struct fcgi_request *request)
 
 	if (c->takes_stdin)
 		CU_ASSERT_TRUE(fcgi_responder_take_stdin(&c->responder, request));
+	if (c->answers_stdin) {
+		c->last = NULL;
+		answer(c, request);
+	}
 }
 
 /* What comes in pieces is one line. */
@@ -251,6 +257,7 @@ static void feed_in_parts(const struct rule *rule, struct slice in, size_t first
 	c.answer = rule->answer;
 	c.no_requests = rule->no_requests;
 	c.takes_stdin = rule->takes_stdin;
+	c.answers_stdin = rule->answers_stdin;
 	for (size_t at = 0, n = first; at < in.len && !error; at += n, n = step) {
 		char *piece;
 
@@ -481,6 +488,12 @@ static void stdin_that_is_taken_ends_once(void)
 {
 	CHECK(.in = "begin 1 keep, params-end 1, stdin 1 a, stdin-end 1, stdin 1 b, stdin-end 1",
 	      .takes_stdin = true, .events = "begin\nready 1 ok\nstdin 1 a\nstdin end 1\n");
+}
+
+static void who_answers_at_its_first_byte_hears_no_more(void)
+{
+	CHECK(.in = "begin 1 keep, params-end 1, stdin 1 abc, stdin 1 d, stdin-end 1",
+	      .answers_stdin = true, .events = "begin\nready 1 ok\n", .out = ANSWER("1"));
 }
 
 static void nobody_takes_what_has_no_content(void)
@@ -1245,6 +1258,8 @@ static const struct test tests[] = {
 	{"STDIN goes to who takes it", stdin_goes_to_who_takes_it},
 	{"STDIN that is taken has its owner's limit", what_is_taken_has_its_owners_limit},
 	{"STDIN that is taken ends once", stdin_that_is_taken_ends_once},
+	{"who answers at the first byte of STDIN hears no more",
+	 who_answers_at_its_first_byte_hears_no_more},
 	{"nobody takes STDIN that has no content", nobody_takes_what_has_no_content},
 	{"STDIN that came before the end of PARAMS cannot be taken",
 	 what_came_before_the_end_of_params_cannot_be_taken},

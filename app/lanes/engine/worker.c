@@ -86,6 +86,25 @@ static void enter_sandbox(const struct options *options, const struct sandbox *n
 #endif
 }
 
+static bool only_tells(const struct options *options)
+{
+	if (options->help)
+		options_help(stdout);
+	else if (options->version)
+		puts("lanes " LANES_VERSION);
+	return options->help || options->version;
+}
+
+/* For its metrics, on the board. */
+static bool has_places(const struct application *application, struct board_slot *slot)
+{
+	const char *wrong = metrics_place(application->metrics, slot);
+
+	if (wrong)
+		log_complaint("%s", wrong);
+	return !wrong;
+}
+
 int lanes_main(int argc, char **argv, const struct applications *applications)
 {
 	const struct application *application;
@@ -94,20 +113,13 @@ int lanes_main(int argc, char **argv, const struct applications *applications)
 	struct listener listener;
 	struct scoreboard board;
 	struct board_slot *slot;
-	const char *wrong;
 	char worker[64];
 	int result;
 
 	if (options_parse(&options, argc, argv))
 		return 2;
-	if (options.help) {
-		options_help(stdout);
+	if (only_tells(&options))
 		return 0;
-	}
-	if (options.version) {
-		puts("lanes " LANES_VERSION);
-		return 0;
-	}
 	if (options.top && applications->kinds[ROUTES_ADMIN])
 		return applications->kinds[ROUTES_ADMIN]->show(options.scoreboard);
 	application = applications->kinds[options.routes];
@@ -124,11 +136,8 @@ int lanes_main(int argc, char **argv, const struct applications *applications)
 		log_complaint("%s", no_memory(&options));
 		return 1;
 	}
-	wrong = metrics_place(application->metrics, slot);
-	if (wrong) {
-		log_complaint("%s", wrong);
+	if (!has_places(application, slot))
 		return 2;
-	}
 	if (!options.slot)
 		options.slot = options.scoreboard ? (int64_t)board_get(&slot->number) : getpid();
 	snprintf(worker, sizeof(worker), "%.40s-%lld", options.pool, (long long)options.slot);
