@@ -20,7 +20,7 @@ MEMORY_HOOKS := $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc \
 		$(addprefix json_object_,new_object new_array new_array_ext new_string new_int \
 		object_add array_add to_json_string_length))
 # tests/unit/test_pool.c counts who is woken.
-UNIT_HOOKS   := -Wl,--wrap=pthread_cond_signal
+UNIT_HOOKS   := $(addprefix -Wl$(comma)--wrap=,pthread_cond_signal pthread_cond_wait)
 # tests/fuzz/simulated.c stands between the engine and the kernel.
 FUZZ_ENGINE_SOURCES := $(addprefix tests/fuzz/,fuzz_engine.c script.c peer.c simulated.c) \
 		       tests/unit/memory.c

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -37,12 +38,30 @@ struct held {
 int __real_pthread_cond_signal(pthread_cond_t *cond);
 int __wrap_pthread_cond_signal(pthread_cond_t *cond);
 
-static atomic_int wakes; /* of threads */
+int __real_pthread_cond_wait(pthread_cond_t *cond, pthread_mutex_t *lock);
+int __wrap_pthread_cond_wait(pthread_cond_t *cond, pthread_mutex_t *lock);
+
+static atomic_int wakes;  /* of threads */
+static atomic_int sleeps; /* how often one has fallen asleep */
 
 int __wrap_pthread_cond_signal(pthread_cond_t *cond)
 {
 	atomic_fetch_add(&wakes, 1);
 	return __real_pthread_cond_signal(cond);
+}
+
+/* With the lock held, which is given up when it sleeps: who sees the count, and then gets the lock,
+ * finds it asleep. */
+int __wrap_pthread_cond_wait(pthread_cond_t *cond, pthread_mutex_t *lock)
+{
+	atomic_fetch_add(&sleeps, 1);
+	return __real_pthread_cond_wait(cond, lock);
+}
+
+static void asleep(int times)
+{
+	while (atomic_load(&sleeps) < times)
+		sched_yield();
 }
 
 static struct held jobs[MOST];
@@ -75,6 +94,7 @@ static struct thread_pool *begin(unsigned threads, size_t queue, int nice)
 
 	atomic_store(&started, 0);
 	atomic_store(&wakes, 0);
+	atomic_store(&sleeps, 0);
 	for (int i = 0; i < MOST; i++) {
 		memset(&jobs[i], 0, sizeof(jobs[i]));
 		jobs[i].job.run = run;
@@ -392,7 +412,7 @@ static void nobody_is_woken_for_nothing(void)
 	CU_ASSERT_EQUAL(atomic_load(&wakes), 0);
 	let_go(0);
 	reap(pool, 1, done);
-	usleep(5000); /* it falls asleep */
+	asleep(1);
 	CU_ASSERT_EQUAL(submit(pool, 3), 0);
 	CU_ASSERT_EQUAL(atomic_load(&wakes), 0); /* as long as 1 works */
 	CU_ASSERT_FALSE(thread_pool_cancel(pool, &jobs[1].job));
@@ -401,7 +421,7 @@ static void nobody_is_woken_for_nothing(void)
 	let_go(1);
 	let_go(3);
 	reap(pool, 2, done);
-	usleep(5000);
+	asleep(3); /* both of them, one for the second time */
 	CU_ASSERT_FALSE(
 		thread_pool_cancel(pool, &jobs[3].job)); /* too late, and nothing is to do */
 	CU_ASSERT_EQUAL(atomic_load(&wakes), 1);
@@ -437,14 +457,14 @@ static void a_thread_that_works_is_not_waited_for(void)
 	CU_ASSERT_EQUAL(submit(pool, 0), 0);
 	let_go(0);
 	reap(pool, 1, done);
-	usleep(5000); /* it falls asleep */
+	asleep(1);
 	CU_ASSERT_EQUAL(submit(pool, 1), 0);
 	entered(1);
 	CU_ASSERT_EQUAL(submit(pool, 2), 0);
 	entered(2);
 	let_go(2);
 	reap(pool, 1, done);
-	usleep(5000);
+	asleep(2);
 	CU_ASSERT_EQUAL(submit(pool, 3), 0);
 	entered(3); /* while 1 works */
 	let_go(1);
