@@ -101,7 +101,8 @@ struct request {
 	uint32_t refs;
 	uint16_t route_number; /* of the route in its table, from 1; 0: none */
 	bool answered;	       /* the answer has been sent, and this is later */
-	uint8_t stage;	       /* which of the functions of its route it has come to */
+	bool begun;	       /* its handler has been, or what comes before it */
+	uint8_t stages;	       /* functions of its route that are not over, a bit each: run.c */
 	struct budget *budget; /* of the memory it takes besides; NULL: none */
 
 	/* What was asked. Borrowed from the params. */

@@ -150,16 +150,7 @@ void request_forget_deadline(struct request *req)
 
 /* ---- stages ---- */
 
-enum stage {
-	NOT_BEGUN,
-	FOR_ALL_BEFORE,
-	BEFORE,
-	INPUT_OF_BODY,
-	HANDLER,
-	AFTER,
-	FOR_ALL_AFTER,
-	STAGES
-};
+enum stage { FOR_ALL_BEFORE, BEFORE, INPUT_OF_BODY, HANDLER, AFTER, FOR_ALL_AFTER, STAGES };
 
 static void call_handler(void *req)
 {
@@ -190,47 +181,73 @@ static void read_input(struct request *req)
 	ASYNC_END(req);
 }
 
-/* NULL: nobody is to be called then. */
-static void (*function_of(const struct request *req, enum stage stage))(struct request *req)
+/* Those in which somebody is to be called, a bit each. */
+static uint8_t stages_of(const struct request *req)
 {
 	const struct route *route = req->route;
+	unsigned stages = 1u << HANDLER;
 
-	switch (stage) {
-	case FOR_ALL_BEFORE:
-		return req->routes ? req->routes->before : NULL;
-	case BEFORE:
-		return route->before;
-	case INPUT_OF_BODY:
-		return route->input && req->body && input_takes_body(route->input) ? read_input
-										   : NULL;
-	case HANDLER:
-		return route->kind == ROUTE_SYNC ? run_sync : route->handler;
-	case AFTER:
-		return route->after;
-	case FOR_ALL_AFTER:
-		return req->routes ? req->routes->after : NULL;
-	case NOT_BEGUN:
-	case STAGES:
-		break;
-	}
-	return NULL;
+	if (req->routes && req->routes->before)
+		stages |= 1u << FOR_ALL_BEFORE;
+	if (req->routes && req->routes->after)
+		stages |= 1u << FOR_ALL_AFTER;
+	if (route->before)
+		stages |= 1u << BEFORE;
+	if (route->after)
+		stages |= 1u << AFTER;
+	if (req->body && route->input && input_takes_body(route->input))
+		stages |= 1u << INPUT_OF_BODY;
+	return (uint8_t)stages;
 }
 
-/* From a stage to the next of which there is something. Whoever replies before the handler, replies
- * in its place. */
+/* Its stages before this one are over. Whoever replies before the handler, replies in its place. */
 static void go_to_stage(struct request *req, enum stage stage)
 {
 	if (stage <= HANDLER && req->reply.status)
 		stage = AFTER;
-	while (stage < STAGES && !function_of(req, stage))
-		stage++;
-	req->stage = (uint8_t)stage;
+	req->stages &= (uint8_t)(~0u << stage);
+}
+
+static enum stage stage_of(const struct request *req)
+{
+	return req->stages ? (enum stage)__builtin_ctz(req->stages) : STAGES;
+}
+
+static void run_stage(struct request *req)
+{
+	const struct route *route = req->route;
+
+	switch (stage_of(req)) {
+	case FOR_ALL_BEFORE:
+		req->routes->before(req);
+		break;
+	case BEFORE:
+		route->before(req);
+		break;
+	case INPUT_OF_BODY:
+		read_input(req);
+		break;
+	case HANDLER:
+		if (route->kind == ROUTE_SYNC)
+			run_sync(req);
+		else
+			route->handler(req);
+		break;
+	case AFTER:
+		route->after(req);
+		break;
+	case FOR_ALL_AFTER:
+		req->routes->after(req);
+		break;
+	case STAGES:
+		break;
+	}
 }
 
 static void next_stage(struct request *req)
 {
-	go_to_stage(req, (enum stage)req->stage + 1);
-	if (req->stage == STAGES)
+	go_to_stage(req, stage_of(req) + 1);
+	if (!req->stages)
 		return;
 	coroutine_drop_tasks(&req->co);
 	req->co.line = 0;
@@ -276,7 +293,7 @@ static void run_call(struct request *req)
 	if (req->call)
 		req->call->fn(req, req->call->frame);
 	else
-		function_of(req, (enum stage)req->stage)(req);
+		run_stage(req);
 }
 
 /* Until somebody waits, or all have returned. A failure goes to the last caller that tries. */
@@ -285,15 +302,17 @@ static void run(struct coroutine *co)
 	struct request *req = request_of(co);
 	struct call *running;
 
-	if (req->stage == NOT_BEGUN) {
+	if (!req->begun) {
+		req->begun = true;
+		req->stages = stages_of(req);
 		go_to_stage(req, FOR_ALL_BEFORE);
 		if (req->route->deadline > 0)
 			set_deadline(req, req->route->deadline);
 	}
-	while (req->stage < STAGES || req->call) { /* later, there are calls only */
+	while (req->stages || req->call) { /* later, there are calls only */
 		while (coroutine_has_failed(co) && req->call)
 			end_call(req);
-		if (!req->call && req->stage == STAGES)
+		if (!req->call && !req->stages)
 			break;
 		running = req->call;
 		if (!coroutine_has_failed(co)) {
@@ -308,7 +327,7 @@ static void run(struct coroutine *co)
 			end_call(req);
 			continue;
 		}
-		if (req->stage >= HANDLER || coroutine_has_failed(co))
+		if (stage_of(req) >= HANDLER || coroutine_has_failed(co))
 			answer_for_it(req);
 		next_stage(req);
 	}
@@ -375,7 +394,8 @@ static void finish(struct request *req)
 
 void request_only(struct request *req)
 {
-	req->stage = HANDLER;
+	req->begun = true;
+	req->stages = 1u << HANDLER;
 }
 
 uint64_t request_resume(struct request *req, uint64_t now)
