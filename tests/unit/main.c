@@ -29,7 +29,7 @@ extern const struct suite scoreboard_suite;
 extern const struct suite table_suite;
 extern const struct suite task_suite;
 extern const struct suite trace_context_suite;
-extern const struct suite run_suite;
+extern const struct suite handler_suite;
 extern const struct suite timers_suite;
 extern const struct suite utf8_suite;
 extern const struct suite volley_suite;
@@ -42,7 +42,7 @@ int main(int argc, char **argv)
 		&listen_suite,	      &log_suite,     &number_suite,	 &options_suite,
 		&params_suite,	      &percent_suite, &pool_suite,	 &record_suite,
 		&reply_suite,	      &request_suite, &responder_suite,	 &router_suite,
-		&sandbox_suite,	      &table_suite,   &task_suite,	 &run_suite,
+		&sandbox_suite,	      &table_suite,   &task_suite,	 &handler_suite,
 		&timers_suite,	      &volley_suite,  &json_suite,	 &exchanges_suite,
 		&input_suite,	      &metric_suite,  &pattern_suite,	 &utf8_suite,
 		&trace_context_suite, &loop_suite,    &scoreboard_suite,

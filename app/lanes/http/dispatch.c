@@ -168,7 +168,7 @@ static bool keep_values(struct request *req, const struct router_match *match)
 static bool count_in(const struct router *router, struct request *req, uint32_t route)
 {
 	uint32_t *in_flight = &router->in_flight[route];
-	struct rare *rare;
+	struct request_rare *rare;
 
 	if (!req->route->most)
 		return true;

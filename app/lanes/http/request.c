@@ -210,7 +210,7 @@ void *request_alloc(struct request *req, size_t size)
 	return chunk->bytes;
 }
 
-struct rare *request_rare(struct request *req)
+struct request_rare *request_rare(struct request *req)
 {
 	if (!req->rare)
 		req->rare = request_alloc(req, sizeof(*req->rare));
@@ -219,7 +219,7 @@ struct rare *request_rare(struct request *req)
 
 void *request_frame(struct request *req, size_t size)
 {
-	struct rare *rare;
+	struct request_rare *rare;
 
 	if (size <= sizeof(req->frame))
 		return req->frame;
@@ -234,7 +234,7 @@ void *request_frame(struct request *req, size_t size)
 
 bool request_defer(struct request *req, void (*fn)(void *arg), void *arg)
 {
-	struct rare *rare = request_rare(req);
+	struct request_rare *rare = request_rare(req);
 	struct deferred *deferred = request_alloc(req, sizeof(*deferred));
 
 	if (!rare || !deferred) {
@@ -259,7 +259,7 @@ void request_ref(struct request *req)
 
 static void end_rare(struct request *req)
 {
-	const struct rare *rare = req->rare;
+	const struct request_rare *rare = req->rare;
 
 	for (struct deferred *deferred = rare->deferred; deferred; deferred = deferred->next)
 		deferred->fn(deferred->arg);

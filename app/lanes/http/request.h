@@ -82,7 +82,7 @@ struct request_times {
 };
 
 /* Not part of the request's own block, of which there are many. */
-struct rare {
+struct request_rare {
 	struct call *spare_calls; /* that are over, for the next ones */
 	struct later *later;	  /* for when the answer has been sent */
 	struct deferred *deferred;
@@ -102,7 +102,7 @@ struct request {
 	uint16_t route_number; /* of the route in its table, from 1; 0: none */
 	bool answered;	       /* the answer has been sent, and this is later */
 	bool begun;	       /* its handler has been, or what comes before it */
-	uint8_t stages;	       /* functions of its route that are not over, a bit each: run.c */
+	uint8_t stages;	       /* functions of its route that are not over, a bit each: handler.c */
 	struct budget *budget; /* of the memory it takes besides; NULL: none */
 
 	/* What was asked. Borrowed from the params. */
@@ -122,7 +122,7 @@ struct request {
 
 	struct body *body;	    /* NULL: its route takes none */
 	struct call *call;	    /* what the handler waits for; NULL: it runs itself */
-	struct rare *rare;	    /* what few requests have; NULL: nothing of it yet */
+	struct request_rare *rare;  /* what few requests have; NULL: nothing of it yet */
 	struct arena_chunk *chunks; /* allocations that did not fit the block */
 	size_t arena_used;
 	_Alignas(max_align_t) unsigned char frame[REQUEST_FRAME_SIZE];
@@ -153,7 +153,7 @@ bool request_is_late(const struct request *req, int64_t timeout);
 void *request_alloc(struct request *req, size_t size);
 
 /* Its rare part, made if it has none; NULL if memory is out. */
-struct rare *request_rare(struct request *req);
+struct request_rare *request_rare(struct request *req);
 
 /* A handler's frame, what it keeps across AWAIT: zeroed when it begins, the same at every call.
  * Where there is no memory for it the handler returns, and the answer is a 503. */

@@ -50,7 +50,7 @@ static uint64_t new_id(const struct request *req, uint64_t salt)
 struct slice request_traceparent(struct request *req)
 {
 	struct slice from = request_param(req, "HTTP_TRACEPARENT");
-	struct rare *rare = request_rare(req);
+	struct request_rare *rare = request_rare(req);
 	char *text;
 
 	if (rare && rare->traceparent)

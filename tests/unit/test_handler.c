@@ -764,4 +764,4 @@ static const struct test tests[] = {
 	{"any allocation may fail", any_allocation_may_fail},
 };
 
-const struct suite run_suite = {"run", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL};
+const struct suite handler_suite = {"handler", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL};

@@ -72,7 +72,7 @@ const struct coroutine_ops request_coroutine = {.resume = co_resume,
 
 void call(struct request *req, void (*fn)(struct request *req, void *frame), void *frame)
 {
-	struct rare *rare = request_rare(req);
+	struct request_rare *rare = request_rare(req);
 	struct call *made = rare ? rare->spare_calls : NULL;
 
 	if (made)
@@ -129,7 +129,7 @@ static void set_deadline(struct request *req, double seconds)
 	struct sched *sched = req->co.sched;
 	uint64_t due = uv_hrtime() + (uint64_t)(seconds * 1e9);
 
-	struct rare *rare = request_rare(req);
+	struct request_rare *rare = request_rare(req);
 	struct overdue *overdue = request_alloc(req, sizeof(*overdue));
 
 	if (!rare || !overdue) {
@@ -338,7 +338,7 @@ static void run(struct coroutine *co)
 
 bool request_later(struct request *req, void (*fn)(struct request *req, void *frame), void *frame)
 {
-	struct rare *rare = request_rare(req);
+	struct request_rare *rare = request_rare(req);
 	struct later *later = request_alloc(req, sizeof(*later));
 	struct later **last;
 

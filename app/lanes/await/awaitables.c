@@ -1,4 +1,4 @@
-/* What a coroutine can wait for: sleeps, threads, descriptors. */
+/* Awaitables: what a coroutine can wait for. Sleeps, threads, descriptors. */
 #include <errno.h>
 #include <stdlib.h>
 #include <uv.h>
