@@ -24,6 +24,8 @@
 enum { HEADER = 8, TYPE_STDOUT = 6 };
 
 static struct worker worker;
+static char directory[DIRECTORY_SIZE];
+static struct scoreboard board;
 
 static bool start(struct worker *w, const char *engine, const char *option, const char *value)
 {
@@ -494,28 +496,38 @@ static void idle_worker(void)
 	signal(SIGHUP, before);
 }
 
-/* Its request has been answered a moment before it is no longer counted, which the scoreboard
- * tells. */
+/* As start_with_connection(), and its scoreboard tells how many requests it has: none, since one is
+ * answered a moment before it is no longer counted. */
+static bool start_on_board(struct raw *raw)
+{
+	char path[DIRECTORY_SIZE + 16];
+
+	if (!directory_make(directory))
+		return false;
+	snprintf(path, sizeof(path), "%s/scoreboard", directory);
+	return start_with_connection(raw, "--scoreboard", path) &&
+	       !scoreboard_open_to_read(&board, path) &&
+	       EVENTUALLY(!board_get(&board.slots[0].in_flight));
+}
+
+static void stop_on_board(struct raw *raw)
+{
+	raw_close(raw);
+	scoreboard_close(&board);
+	worker_stop(&worker);
+	directory_remove(directory);
+}
+
 static void idle_kept_connection(void)
 {
-	char directory[DIRECTORY_SIZE];
-	char path[DIRECTORY_SIZE + 16];
-	struct scoreboard board;
 	struct raw raw;
 
-	CU_ASSERT_FATAL(directory_make(directory));
-	snprintf(path, sizeof(path), "%s/scoreboard", directory);
-	CU_ASSERT_FATAL(start_with_connection(&raw, "--scoreboard", path));
-	CU_ASSERT_EQUAL_FATAL(scoreboard_open_to_read(&board, path), 0);
-	CU_ASSERT(EVENTUALLY(!board_get(&board.slots[0].in_flight)));
+	CU_ASSERT_FATAL(start_on_board(&raw));
 	kill(worker.pid, SIGTERM);
 	CU_ASSERT_EQUAL(worker_wait(&worker), 0);
 	CU_ASSERT(file_has(worker.log, "event=draining in_flight=0"));
 	CU_ASSERT(raw_closed(&raw));
-	raw_close(&raw);
-	scoreboard_close(&board);
-	worker_stop(&worker);
-	directory_remove(directory);
+	stop_on_board(&raw);
 }
 
 static void busy_worker(void)
@@ -563,8 +575,9 @@ static void second_signal(void)
 	struct raw raw;
 
 	for (int i = 0; i < 3; i++) {
-		CU_ASSERT_FATAL(start_with_connection(&raw, NULL, NULL));
+		CU_ASSERT_FATAL(start_on_board(&raw));
 		CU_ASSERT(raw_send(&raw, scripts[i]));
+		CU_ASSERT(i == 2 || EVENTUALLY(board_get(&board.slots[0].in_flight)));
 		kill(worker.pid, SIGTERM);
 		CU_ASSERT(EVENTUALLY(file_has(worker.log, "event=draining")));
 		kill(worker.pid, SIGTERM);
@@ -572,8 +585,7 @@ static void second_signal(void)
 		CU_ASSERT(file_has(worker.log,
 				   i < 2 ? "why=second-signal in_flight=1" : "why=second-signal"));
 		CU_ASSERT(stat(worker.socket, &file) != 0);
-		raw_close(&raw);
-		worker_stop(&worker);
+		stop_on_board(&raw);
 	}
 }
 
