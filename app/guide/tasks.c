@@ -28,26 +28,36 @@ u128 cpu_bound_task(int64_t n)
 	return sum;
 }
 
-static char *put_sentence(char *at, const char *before, double seconds, const char *after)
+static char *put(char *at, struct slice text)
+{
+	memcpy(at, text.data, text.len);
+	return at + text.len;
+}
+
+static char *put_sentence(char *at, struct slice before, double seconds, struct slice after)
 {
 	*at++ = '"';
-	at = stpcpy(at, before);
+	at = put(at, before);
 	at += float_text(seconds, at);
-	at = stpcpy(at, after);
+	at = put(at, after);
 	*at++ = '"';
 	return at;
 }
 
-/* Room for the whole with so many sentences. */
-static char *room_for(struct request *req, const char *mode, const char *before, const char *after,
-		      size_t sentences)
+/* The answer's beginning, with room for the whole with so many sentences; NULL, and the answer is a
+ * 503, if memory is out. Stores in *at where it goes on. */
+static char *begin(struct request *req, struct slice mode, struct slice member, size_t sentences,
+		   size_t longest, char **at)
 {
-	size_t sentence = sizeof("\"\",") + strlen(before) + FLOAT_TEXT_SIZE + strlen(after);
-	char *text = request_alloc(req, sizeof("{\"mode\":\"\",\"details\":[]}") + strlen(mode) +
+	size_t sentence = sizeof("\"\",") + longest + FLOAT_TEXT_SIZE;
+	char *text = request_alloc(req, sizeof("{\"mode\":\"\",[]}") + mode.len + member.len +
 						sentences * sentence);
 
-	if (!text)
+	if (!text) {
 		reply_error(req, 503);
+		return NULL;
+	}
+	*at = put(put(put(text, slice_of("{\"mode\":\"")), mode), member);
 	return text;
 }
 
@@ -56,15 +66,14 @@ static void reply_written(struct request *req, const char *text, const char *end
 	reply_bytes(req, 200, "application/json", (struct slice){text, (size_t)(end - text)});
 }
 
-void reply_detail(struct request *req, const char *mode, const char *before, double seconds,
-		  const char *after)
+void reply_sentence(struct request *req, struct slice mode, struct slice before, double seconds,
+		    struct slice after)
 {
-	char *text = room_for(req, mode, before, after, 1);
 	char *at;
+	char *text = begin(req, mode, slice_of("\",\"detail\":"), 1, before.len + after.len, &at);
 
 	if (!text)
 		return;
-	at = stpcpy(stpcpy(stpcpy(text, "{\"mode\":\""), mode), "\",\"detail\":");
 	at = put_sentence(at, before, seconds, after);
 	*at++ = '}';
 	reply_written(req, text, at);
@@ -74,17 +83,18 @@ void reply_details(struct request *req, const char *mode, const char *before,
 		   const struct list *seconds, const char *after)
 {
 	const double *items = seconds->items;
-	char *text = room_for(req, mode, before, after, seconds->count);
+	struct slice first = slice_of(before);
+	struct slice last = slice_of(after);
 	char *at;
+	char *text = begin(req, slice_of(mode), slice_of("\",\"details\":["), seconds->count,
+			   first.len + last.len, &at);
 
 	if (!text)
 		return;
-	at = stpcpy(stpcpy(stpcpy(text, "{\"mode\":\""), mode), "\",\"details\":[");
 	for (size_t i = 0; i < seconds->count; i++) {
 		if (i)
 			*at++ = ',';
-		at = put_sentence(at, before, items[i], after);
+		at = put_sentence(at, first, items[i], last);
 	}
-	at = stpcpy(at, "]}");
-	reply_written(req, text, at);
+	reply_written(req, text, put(at, slice_of("]}")));
 }

@@ -186,6 +186,7 @@ static void growing_doubles_and_stops_at_the_limit(void)
 
 static void the_limit_counts_bytes_as_sent(void)
 {
+	volatile size_t most = SIZE_MAX; /* or gcc warns of what is not copied */
 	struct fcgi_params p;
 
 	fcgi_params_init(&p, NULL, 0);
@@ -193,7 +194,7 @@ static void the_limit_counts_bytes_as_sent(void)
 	CU_ASSERT_EQUAL(p.len, 0);
 	CU_ASSERT_EQUAL(fcgi_params_append(&p, "abcd", 4, 4), 0);
 	CU_ASSERT_EQUAL(fcgi_params_append(&p, "e", 1, 3), -E2BIG);
-	CU_ASSERT_EQUAL(fcgi_params_append(&p, "e", SIZE_MAX, SIZE_MAX), -E2BIG);
+	CU_ASSERT_EQUAL(fcgi_params_append(&p, "e", most, most), -E2BIG);
 	CU_ASSERT_EQUAL(p.len, 4);
 	fcgi_params_free(&p);
 }

@@ -1,3 +1,4 @@
+#include <ctype.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,7 +9,9 @@
 #include "caught.h"
 #include "http/reply.h"
 #include "http/request.h"
+
 #include "memory.h"
+#include <ctype.h>
 
 static int released;
 
@@ -165,6 +168,31 @@ static void a_sending_time_that_is_none_is_ignored(void)
 
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
 		CU_ASSERT_EQUAL(queue_time("LANES_SENT", wrong[i], INT64_MAX / 1000000), NOT_TOLD);
+}
+
+/* Any byte in the place of any: only a digit makes another moment, the right one. */
+static void each_byte_of_a_sending_time_is_looked_at(void)
+{
+	static const int64_t places[] = {
+		1000000000000, 100000000000, 10000000000, 1000000000, 100000000, 10000000, 1000000,
+		100000,	       10000,	     1000,	  0,	      100,	 10,	   1};
+	int64_t since = wall_clock() - 1234567890123;
+
+	for (size_t at = 0; at < 14; at++) {
+		for (int byte = 1; byte < 256; byte++) {
+			char text[] = "1234567890.123";
+			bool right = at == 10 ? byte == '.' : byte >= '0' && byte <= '9';
+			int64_t change = (byte - text[at]) * places[at];
+			int64_t queue;
+
+			text[at] = (char)byte;
+			queue = queue_time("LANES_SENT", text, INT64_MAX / 1000000);
+			if (right && change <= since)
+				CU_ASSERT(queue >= since - change && queue < since - change + 60000)
+			else if (at != 10 || !isdigit(byte)) /* then it is microseconds */
+				CU_ASSERT_EQUAL(queue, NOT_TOLD);
+		}
+	}
 }
 
 /* All of them the same moment. */
@@ -338,6 +366,7 @@ static const struct test tests[] = {
 	{"the path as it was sent wins", the_path_as_it_was_sent_wins},
 	{"without params everything is empty", without_params_everything_is_empty},
 	{"the queue time counts from sending", the_queue_time_counts_from_sending},
+	{"each byte of a sending time is looked at", each_byte_of_a_sending_time_is_looked_at},
 	{"clocks that disagree give no queue time", clocks_that_disagree_give_no_queue_time},
 	{"a sending time that is none is ignored", a_sending_time_that_is_none_is_ignored},
 	{"a start that others tell counts, too", a_start_that_others_tell_counts_too},

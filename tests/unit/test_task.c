@@ -1160,7 +1160,7 @@ static int whole_request(const char *path, const char *query)
 	else
 		on_finished(req);
 	turn_until(&finished, 1);
-	reply_head(req, "loop-1", &head);
+	reply_head(req, slice_of("loop-1"), &head);
 	buffer_free(&head);
 	request_unref(req);
 	return answered;

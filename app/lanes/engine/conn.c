@@ -255,11 +255,12 @@ static bool conn_write_all(struct conn *conn)
 /* The peer has taken all there was for it. */
 static void conn_taken(struct conn *conn)
 {
-	if (fcgi_responder_should_close(&conn->fcgi) && fcgi_responder_linger(&conn->fcgi))
+	bool ends = fcgi_responder_should_close(&conn->fcgi);
+
+	if (ends && fcgi_responder_linger(&conn->fcgi))
 		conn_linger(conn);
-	else if (fcgi_responder_should_close(&conn->fcgi) ||
-		 (conn->engine->draining && conn->spoken && conn_is_idle(conn) &&
-		  !conn_has_input(conn)))
+	else if (ends || (conn->engine->draining && conn->spoken && conn_is_idle(conn) &&
+			  !conn_has_input(conn)))
 		conn_close(conn);
 }
 

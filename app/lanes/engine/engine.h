@@ -28,7 +28,7 @@ struct exchange;
 
 struct engine {
 	const struct options *options;
-	const char *worker;
+	struct slice worker;
 	struct router router;
 	const struct application *application;
 	struct listener *listener;

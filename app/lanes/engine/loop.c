@@ -263,7 +263,7 @@ int loop_run(const struct options *options, struct listener *listener, const cha
 	}
 	engine->options = options;
 	engine->listener = listener;
-	engine->worker = worker;
+	engine->worker = slice_of(worker);
 	engine->scoreboard = board;
 	engine->application = application;
 	engine->board = board->own;

@@ -41,7 +41,7 @@ enum {
 
 struct prefork {
 	const struct options *options;
-	const char *worker;
+	struct slice worker;
 	struct router router;
 	const struct application *application;
 	struct bodies bodies;
@@ -448,7 +448,7 @@ int prefork_run(const struct options *options, struct listener *listener, const 
 	int err;
 
 	p = (struct prefork){.options = options,
-			     .worker = worker,
+			     .worker = slice_of(worker),
 			     .listener = listener,
 			     .board = board->own,
 			     .application = application};

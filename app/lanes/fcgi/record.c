@@ -18,11 +18,11 @@ void fcgi_header_decode(struct fcgi_header *header, const void *from)
 {
 	const unsigned char *byte = from;
 
-	header->version = byte[0];
-	header->type = byte[1];
-	header->request_id = (uint16_t)(byte[2] << 8 | byte[3]);
-	header->content_length = (uint16_t)(byte[4] << 8 | byte[5]);
-	header->padding_length = byte[6];
+	*header = (struct fcgi_header){.version = byte[0],
+				       .type = byte[1],
+				       .request_id = (uint16_t)(byte[2] << 8 | byte[3]),
+				       .content_length = (uint16_t)(byte[4] << 8 | byte[5]),
+				       .padding_length = byte[6]};
 }
 
 void fcgi_header_encode(const struct fcgi_header *header, void *to)

@@ -165,6 +165,11 @@ static void take_begin(struct fcgi_responder *r, const void *bytes, size_t n)
 {
 	size_t room = sizeof(r->partial) - r->partial_len;
 
+	if (room == sizeof(r->partial) && n >= room) { /* nearly always; of a known length */
+		memcpy(r->partial, bytes, sizeof(r->partial));
+		r->partial_len = sizeof(r->partial);
+		return;
+	}
 	if (n > room)
 		n = room;
 	memcpy(r->partial + r->partial_len, bytes, n);
@@ -342,7 +347,8 @@ static int take_body(struct fcgi_responder *r, const unsigned char *bytes, size_
 	*used = n < r->content_left ? n : r->content_left;
 	error = take_content(r, bytes, *used);
 	r->content_left -= (uint16_t)*used;
-	if (!error && r->content_left == 0)
+	/* That of a request's params ends nothing: an empty record does. */
+	if (!error && r->content_left == 0 && !(r->current && r->record.type == FCGI_TYPE_PARAMS))
 		end_record(r);
 	return error;
 }

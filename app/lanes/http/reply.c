@@ -32,20 +32,16 @@ static bool is_empty(int status)
 	return status == 204 || status == 304;
 }
 
-static void free_body(struct reply *reply)
+void reply_free(struct request *req)
 {
+	struct reply *reply = &req->reply;
+
 	if (!reply->json && !reply->owned)
 		return;
 	json_object_put(reply->json);
 	free(reply->owned);
 	reply->json = NULL;
 	reply->owned = NULL;
-}
-
-void reply_free(struct request *req)
-{
-	free_body(&req->reply);
-	req->reply = (struct reply){0};
 }
 
 /* False if it is too late for another answer, or a header has failed. */
@@ -55,7 +51,7 @@ static bool new_reply(struct request *req, int status, const char *type, struct 
 
 	if (reply->begun || reply->failed)
 		return false;
-	free_body(reply);
+	reply_free(req);
 	reply->status = status;
 	reply->type = is_empty(status) ? NULL : type;
 	reply->body = is_empty(status) ? (struct slice){"", 0} : body;
@@ -151,6 +147,7 @@ void reply_instead(struct request *req, int status)
 	if (req->reply.begun)
 		return;
 	reply_free(req);
+	req->reply = (struct reply){0};
 	reply_error(req, status);
 }
 
@@ -330,6 +327,10 @@ static char *put_u64(char *at, uint64_t value)
 	size_t len = 1;
 	char *end;
 
+	if (value < 10) {
+		*at = (char)('0' + value);
+		return at + 1;
+	}
 	for (uint64_t limit = 10; len < U64_DIGITS && value >= limit; limit *= 10)
 		len++;
 	end = at + len;
@@ -387,13 +388,12 @@ static char *put_status(char *at, int status)
 	return put(put_u64(put(at, "Status: "), (uint64_t)status), " Unknown");
 }
 
-void reply_head(const struct request *req, const char *worker, struct buffer *out)
+void reply_head(const struct request *req, struct slice worker, struct buffer *out)
 {
 	const struct reply *reply = &req->reply;
 	struct slice type = slice_of(reply->type ? reply->type : "");
-	struct slice name = slice_of(worker);
 	char *start =
-		buffer_reserve(out, HEAD_FIXED_MAX + type.len + name.len + reply->headers.len);
+		buffer_reserve(out, HEAD_FIXED_MAX + type.len + worker.len + reply->headers.len);
 	char *at = start;
 
 	if (!at)
@@ -410,7 +410,7 @@ void reply_head(const struct request *req, const char *worker, struct buffer *ou
 	if (reply->retry && !(reply->own & REPLY_RETRY))
 		at = put(at, "\r\nRetry-After: 1");
 	at = put(at, "\r\nX-Lanes-Worker: ");
-	at = put_u64(put(put_slice(at, name), "\r\nX-Lanes-Request: "), (uint32_t)req->serial);
+	at = put_u64(put(put_slice(at, worker), "\r\nX-Lanes-Request: "), (uint32_t)req->serial);
 	at = put_times(at, req);
 	at = put(at, "\r\n");
 	at = put_slice(at, reply->headers);

@@ -77,7 +77,7 @@ const char *reply_reason(int status);
  * Content-Length (a stream has none, and tells nginx not to buffer it), Cache-Control,
  * X-Lanes-Worker, X-Lanes-Request (its serial, as the scoreboard has it), Server-Timing, further
  * lines, empty line. worker is "<pool>-<slot>". */
-void reply_head(const struct request *req, const char *worker, struct buffer *out);
+void reply_head(const struct request *req, struct slice worker, struct buffer *out);
 
 /* The body to send after the head: empty for HEAD. */
 struct slice reply_body(const struct request *req);

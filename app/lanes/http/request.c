@@ -1,5 +1,6 @@
 #include "http/request.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,7 +33,11 @@ struct arena_chunk {
 
 void request_init(struct request *req, const struct request_ops *ops, struct sched *sched)
 {
-	memset(req, 0, offsetof(struct request, arena));
+	size_t all_but_arena = offsetof(struct request, arena);
+
+	/* Not for gcc to know: what it would write in place of the call takes 14 ns, the call 5. */
+	__asm__("" : "+r"(all_but_arena));
+	memset(req, 0, all_but_arena);
 	req->ops = ops;
 	req->co.ops = &request_coroutine;
 	req->co.sched = sched;
@@ -60,26 +65,41 @@ static const char *at_most(const char *at, const char *end, ptrdiff_t n)
 	return end - at > n ? at + n : end;
 }
 
+/* Eight digits at once: neighbours become numbers of two digits, these of four, these of eight.
+ * False if one of them is something else. */
+static inline bool take_eight(const char *text, uint64_t *number)
+{
+	const uint64_t zeros = 0x3030303030303030;
+	const uint64_t high = 0xf0f0f0f0f0f0f0f0; /* halves of the bytes */
+	uint64_t digits;
+
+	memcpy(&digits, text, sizeof(digits));
+	digits = le64toh(digits); /* the first is in the lowest byte */
+	if ((digits & high) != zeros || ((digits + 0x0606060606060606) & high) != zeros)
+		return false;
+	digits -= zeros;
+	digits = (digits * 10 + (digits >> 8)) & 0x00ff00ff00ff00ff;
+	digits = (digits * 100 + (digits >> 16)) & 0x0000ffff0000ffff;
+	*number = (digits * 10000 + (digits >> 32)) & 0xffffffff;
+	return true;
+}
+
 /* The usual form, "1700000000.123", without a look for where it ends: it is in every request. False
  * if it is another. */
 static bool take_usual(struct slice text, uint64_t *milliseconds)
 {
 	enum { POINT = 10, LEN = 14 };
-	unsigned largest = 0;
-	uint64_t sum = 0;
+	char rest[8] = {'0', '0', '0'};
+	uint64_t first, last;
 
 	if (text.len != LEN || text.data[POINT] != '.')
 		return false;
-	for (size_t i = 0; i < LEN; i++) {
-		unsigned digit = (unsigned char)text.data[i] - (unsigned)'0';
-
-		if (i == POINT)
-			continue;
-		largest = digit > largest ? digit : largest;
-		sum = sum * 10 + digit;
-	}
-	*milliseconds = sum;
-	return largest <= 9;
+	memcpy(rest + 3, text.data + 8, 2);
+	memcpy(rest + 5, text.data + POINT + 1, 3);
+	if (!take_eight(text.data, &first) || !take_eight(rest, &last))
+		return false;
+	*milliseconds = first * 100000 + last;
+	return true;
 }
 
 /* When that was, in milliseconds since the epoch; 0: it says nothing. Seconds as nginx's $msec has
