@@ -790,6 +790,24 @@ static void ask_beside_it(struct request *req)
 }
 
 /* Reads for client 0, whose other request it is, once that has been ended … */
+/* What its connection has not sent is older than what waits with the stream. */
+static void write_again_later(struct request *req)
+{
+	static char bytes[4096];
+
+	ASYNC_BEGIN(req);
+	memset(bytes, '.', sizeof(bytes));
+	reply_stream(req, 200, "text/event-stream");
+	do {
+		AWAIT(req, stream_write(req, (struct slice){bytes, sizeof(bytes)}));
+		AWAIT(req, sleep_for(req, 0));
+	} while (!conn_waiting(engine->conns));
+	AWAIT(req, sleep_for(req, 0.06));
+	for (;;)
+		AWAIT(req, stream_write(req, (struct slice){bytes, sizeof(bytes)}));
+	ASYNC_END(req);
+}
+
 static void drain_when_ended(struct request *req)
 {
 	ASYNC_BEGIN(req);
@@ -1206,6 +1224,7 @@ static const struct route list[] = {
 	GET("/connect", ASYNC, connect_while_it_drains),
 	GET("/again", ASYNC, ask_again_while_it_drains),
 	GET("/on", ASYNC, write_on_and_on),
+	GET("/late", ASYNC, write_again_later),
 	GET("/much", ASYNC, stream_much),
 	GET("/ended", ASYNC, drain_when_ended),
 	GET("/memory", ASYNC, much_memory),
@@ -2398,6 +2417,21 @@ static void a_stream_over_its_limit_is_ended_alone(void)
 	end();
 }
 
+/* … also if the connection could not be written to for longer than it. */
+static void nor_are_they_by_a_connection_that_is_stuck(void)
+{
+	begin();
+	options.stream_limit = 65536;
+	options.send_timeout = 100;
+	client_open(0);
+	client_send(0, "request 1 keep " ASK("/late"));
+	client_send(0, "request 2 keep " ASK("/ended"));
+	serve();
+	CU_ASSERT_EQUAL(lines_with("event=stream-unread"), 1);
+	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE\nSTDOUT 2 Status: 200 OK"));
+	end();
+}
+
 /* … also one whose handler has left it. */
 static void so_is_one_that_its_handler_has_left(void)
 {
@@ -2818,6 +2852,8 @@ static const struct test tests[] = {
 	{"a stream goes on until the worker drains", a_stream_goes_on_until_it_drains},
 	{"a stream that has outgrown its limit is ended, its neighbours are not",
 	 a_stream_over_its_limit_is_ended_alone},
+	{"nor are they by a connection that is stuck for longer",
+	 nor_are_they_by_a_connection_that_is_stuck},
 	{"so is one that its handler has left", so_is_one_that_its_handler_has_left},
 	{"what its handler has left is sent", what_its_handler_has_left_is_sent},
 	{"or dropped if nobody wants it", or_dropped_if_nobody_wants_it},

@@ -375,7 +375,8 @@ void conns_sweep(struct engine *engine)
 		if (exchange_end_late(conn, held, now) && fcgi_responder_active(&conn->fcgi))
 			conn->unread_since = now;
 		patience = conn_patience(conn, &since);
-		if (patience && now - since >= (uint64_t)patience)
+		/* A stream that waits is ended first, and alone. */
+		if (patience && now - since >= (uint64_t)patience && !conn->streams)
 			conn_close(conn);
 	}
 }
