@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "http/number.h"
 #include "http/reply.h"
+#include "http/router.h"
 
 enum size { SMALL, LARGE, HUGE_ONE };
 
@@ -343,30 +344,6 @@ static const struct field picture_fields[] = {
 	FORM(LIST, struct picture, tags, .item = ITEM_STRING(), EMPTY),
 };
 
-static const struct {
-	const char *method;
-	const char *path;
-	const struct input *input;
-} routes[] = {
-	{"GET", "/items/{item}", INPUT(item_fields)},
-	{"GET", "/search", INPUT(search_fields)},
-	{"GET", "/numbers", INPUT(limited_fields)},
-	{"GET", "/lists", INPUT(list_fields)},
-	{"GET", "/orders/{order}/at/{at}", INPUT(order_at_fields)},
-	{"GET", "/when", INPUT(when_fields)},
-	{"GET", "/who/{name}", INPUT(who_fields)},
-	{"GET", "/headers", INPUT(header_fields)},
-	{"GET", "/cookies", INPUT(cookie_fields)},
-	{"POST", "/orders", INPUT(order_fields)},
-	{"POST", "/values", INPUT(member_fields)},
-	{"POST", "/carts", INPUT(cart_fields)},
-	{"PUT", "/shops/{shop}/carts", INPUT(shop_cart_fields)},
-	{"POST", "/form", INPUT(form_fields)},
-	{"POST", "/pictures", INPUT(picture_fields)},
-};
-
-enum { ROUTES = sizeof(routes) / sizeof(routes[0]) };
-
 /* ---- the answer ---- */
 
 static void echo_file(struct buffer *out, const struct upload *file)
@@ -461,7 +438,6 @@ static void echo_members(struct buffer *out, const struct field *fields, size_t 
 
 /* The request that is answered. */
 static const struct orders_request *current;
-static const char *route_path;
 
 /* "X-Token" is HTTP_X_TOKEN, "Content-Type" without HTTP_. */
 static bool is_variable(struct slice header, const char *variable)
@@ -496,80 +472,59 @@ static void release(struct request *req)
 	(void)req;
 }
 
-/* The part of the path that stands for "{name}", or, if name is NULL, whether the path is one of
- * the route at all (data is NULL if not). */
-static struct slice part(const char *route, struct slice path, const char *name)
-{
-	struct slice found = {name ? NULL : "", 0};
-
-	while (*route && path.len) {
-		const char *end;
-		struct slice text = path;
-
-		if (*route != '{') {
-			if (*route++ != *path.data)
-				return (struct slice){NULL, 0};
-			path.data++;
-			path.len--;
-			continue;
-		}
-		end = memchr(path.data, '/', path.len);
-		if (end)
-			text.len = (size_t)(end - path.data);
-		if (name && !strncmp(route + 1, name, strlen(name)) &&
-		    route[1 + strlen(name)] == '}')
-			found = text;
-		route = strchr(route, '}') + 1;
-		path.data += text.len;
-		path.len -= text.len;
-		if (!text.len)
-			return (struct slice){NULL, 0};
-	}
-	return *route || path.len ? (struct slice){NULL, 0} : found;
-}
-
-static struct slice path_parameter(const struct request *req, const char *name)
-{
-	(void)req;
-	return part(route_path, current->path, name);
-}
-
 static const struct request_ops ops = {.param = param, .release = release};
 
-const char *orders_prepare(void)
+static void echo(struct request *req)
 {
-	const char *wrong = NULL;
+	const struct input *input = req->route->input;
+	struct buffer out = {0};
 
-	for (size_t i = 0; i < ROUTES && !wrong; i++)
-		wrong = input_prepare(routes[i].input);
-	return wrong;
+	buffer_append_text(&out, "{");
+	echo_members(&out, input->fields, input->count, request_input(req));
+	buffer_append_text(&out, "}");
+	reply_text(req, 200, "application/json", &out);
+}
+
+static const struct route list[] = {
+	GET("/items/{item}", ASYNC, echo, .input = INPUT(item_fields)),
+	GET("/search", ASYNC, echo, .input = INPUT(search_fields)),
+	GET("/numbers", ASYNC, echo, .input = INPUT(limited_fields)),
+	GET("/lists", ASYNC, echo, .input = INPUT(list_fields)),
+	GET("/orders/{order}/at/{at}", ASYNC, echo, .input = INPUT(order_at_fields)),
+	GET("/when", ASYNC, echo, .input = INPUT(when_fields)),
+	GET("/who/{name}", ASYNC, echo, .input = INPUT(who_fields)),
+	GET("/headers", ASYNC, echo, .input = INPUT(header_fields)),
+	GET("/cookies", ASYNC, echo, .input = INPUT(cookie_fields)),
+	POST("/orders", ASYNC, echo, .input = INPUT(order_fields)),
+	POST("/values", ASYNC, echo, .input = INPUT(member_fields)),
+	POST("/carts", ASYNC, echo, .input = INPUT(cart_fields)),
+	PUT("/shops/{shop}/carts", ASYNC, echo, .input = INPUT(shop_cart_fields)),
+	POST("/form", ASYNC, echo, .input = INPUT(form_fields)),
+	POST("/pictures", ASYNC, echo, .input = INPUT(picture_fields)),
+};
+static const struct routes routes = ROUTES(list);
+static struct router router;
+
+bool orders_prepare(void)
+{
+	return !router_open(&router, &routes);
 }
 
 const struct input *orders_answer(struct request *req, const struct orders_request *asked)
 {
-	const struct input_source source = {.path = path_parameter, .body = asked->body};
-	struct buffer out = {0};
-	size_t i = 0;
+	const struct input *input;
 
 	request_init(req, &ops, NULL);
 	if (asked->fills_arena)
 		req->arena_used = sizeof(req->arena);
 	req->method = asked->method;
+	req->path = asked->path;
 	req->query = asked->query;
 	current = asked;
-	while (i < ROUTES && (!slice_is(asked->method, routes[i].method) ||
-			      !part(routes[i].path, asked->path, NULL).data))
-		i++;
-	if (i == ROUTES) {
-		reply_error(req, 404);
-		return NULL;
-	}
-	route_path = routes[i].path;
-	if (!input_read(req, routes[i].input, &source))
-		return routes[i].input;
-	buffer_append_text(&out, "{");
-	echo_members(&out, routes[i].input->fields, routes[i].input->count, request_input(req));
-	buffer_append_text(&out, "}");
-	reply_text(req, 200, "application/json", &out);
-	return routes[i].input;
+	if (!router_route(&router, req))
+		return req->route ? req->route->input : NULL;
+	input = req->route->input;
+	if (!input_takes_body(input) || input_read(req, input, asked->body))
+		echo(req);
+	return input;
 }

@@ -26,11 +26,11 @@ struct orders_request {
 	bool fills_arena;  /* all that is needed from then on has to be allocated */
 };
 
-/* Compiles the patterns. Returns NULL, or what is wrong. */
-const char *orders_prepare(void);
+/* Opens the router; false after a message. */
+bool orders_prepare(void);
 
 /* Answers into req, which the caller unrefs. The answer is a reply with a status; of what was read,
- * 200. Returns the route's fields, or NULL after a 404. */
+ * 200. Returns the route's fields, or NULL if there is none. */
 const struct input *orders_answer(struct request *req, const struct orders_request *asked);
 
 #endif

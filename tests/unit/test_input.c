@@ -37,7 +37,6 @@ static void release(struct request *req)
 }
 
 static const struct request_ops ops = {.param = no_param, .release = release};
-static const struct input_source no_source;
 
 struct values {
 	double seconds;
@@ -71,7 +70,7 @@ static bool read_query(struct request *req, const struct input *input, struct sl
 {
 	request_init(req, &ops, NULL);
 	req->query = query;
-	return input_read(req, input, &no_source);
+	return input_read(req, input, (struct slice){NULL, 0});
 }
 
 static void refused(const struct input *input, struct slice query, const char *body)
@@ -389,8 +388,7 @@ static void body_is(struct slice body, int status)
 	struct request req;
 
 	request_init(&req, &ops, NULL);
-	CU_ASSERT_EQUAL(input_read(&req, INPUT(said_fields), &(struct input_source){.body = body}),
-			status == 0);
+	CU_ASSERT_EQUAL(input_read(&req, INPUT(said_fields), body), status == 0);
 	CU_ASSERT_EQUAL(req.reply.status, status);
 	request_unref(&req);
 }
@@ -451,8 +449,7 @@ static void an_integer_may_be_too_large_for_a_float(void)
 	memset(text + begin, '9', 309);
 	text[begin + 309] = '}';
 	request_init(&req, &ops, NULL);
-	CU_ASSERT_FALSE(
-		input_read(&req, INPUT(a_float), &(struct input_source){.body = slice_of(text)}));
+	CU_ASSERT_FALSE(input_read(&req, INPUT(a_float), slice_of(text)));
 	CU_ASSERT_TRUE(slice_is(req.reply.body,
 				"{\"detail\":[{\"loc\":[\"body\",\"seconds\"]," FLOAT_ERROR "}]}"));
 	request_unref(&req);

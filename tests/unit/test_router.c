@@ -409,6 +409,8 @@ static void a_segment_has_a_name(void)
 	has_value("/orders/7/items/x", "order", "7");
 	has_value("/orders/7/items/x", "item", "x");
 	has_value("/orders/7/items/x", "id", "");
+	has_value("/orders/7%0A", "id", "7\n");
+	has_value("/orders/%0A/items/x", "order", "\n");
 	is_refused("GET", "/orders//items/x", 404, "");
 }
 
@@ -417,7 +419,9 @@ static void the_rest_of_a_path_has_a_name(void)
 	has_value("/files/a/b//c", "path", "a/b//c");
 	has_value("/files/", "path", "");
 	has_value("/files/a/", "path", "a/");
+	has_value("/files/a%0A", "path", "a");
 	is_refused("GET", "/files/a%0Ab", 404, "");
+	is_refused("GET", "/files/a%0A%0A", 404, "");
 }
 
 static void allow_has_all_methods_of_a_path(void)

@@ -207,6 +207,5 @@ bool router_route(const struct router *router, struct request *req)
 	if (req->route->input && route_takes_body(req->route) &&
 	    input_takes_body(req->route->input))
 		return true; /* it is read when the body is there */
-	return !req->route->input ||
-	       input_read(req, req->route->input, &(struct input_source){.path = request_path});
+	return !req->route->input || input_read(req, req->route->input, (struct slice){NULL, 0});
 }

@@ -175,9 +175,7 @@ static void read_input(struct request *req)
 	if (request_body_length(req) && !request_body_bytes(req).data)
 		reply_error(req, 413); /* it is on the disk */
 	else
-		input_read(req, req->route->input,
-			   &(struct input_source){.path = request_path,
-						  .body = request_body_bytes(req)});
+		input_read(req, req->route->input, request_body_bytes(req));
 	ASYNC_END(req);
 }
 

@@ -35,7 +35,7 @@ struct pairs {
 
 struct input_reading {
 	struct reading r;
-	const struct input_source *source;
+	struct slice body;
 	struct pairs query;
 	const struct value *form;
 	char *to; /* the struct */
@@ -81,7 +81,7 @@ static struct slice from_latin1(struct input_reading *in, struct slice text)
 static void take_path(struct input_reading *in, const struct field *field)
 {
 	const char *name = field->name ? field->name : field->member;
-	struct slice text = in->source->path(in->r.req, name);
+	struct slice text = request_path(in->r.req, name);
 
 	if (!utf8_is_valid(text)) {
 		char *out = room(in, 3 * text.len);
@@ -254,7 +254,7 @@ static bool is_json(struct slice header)
 static bool read_body(struct input_reading *in, const struct value **value)
 {
 	static const struct value no_object = {.type = VALUE_TRUE, .run = 1};
-	struct slice body = in->source->body;
+	struct slice body = in->body;
 	struct problems *problems = &in->r.problems;
 	struct json_error error = {0};
 	struct value *read = NULL;
@@ -317,8 +317,8 @@ static void take_form(struct input_reading *in, const struct field *field)
 /* False after an answer. */
 static bool read_form(struct input_reading *in)
 {
-	const char *error = form_read(&in->r, request_param(in->r.req, "CONTENT_TYPE"),
-				      in->source->body, &in->form);
+	const char *error =
+		form_read(&in->r, request_param(in->r.req, "CONTENT_TYPE"), in->body, &in->form);
 
 	if (error)
 		refuse(in->r.req, error);
@@ -357,14 +357,14 @@ bool input_takes_body(const struct input *input)
 	return last == IN_BODY || last == IN_FORM;
 }
 
-bool input_read(struct request *req, const struct input *input, const struct input_source *source)
+bool input_read(struct request *req, const struct input *input, struct slice body)
 {
 	const struct field *end = input->fields + input->count;
 	const struct field *field = input->fields;
-	const struct value *body = NULL;
+	const struct value *value = NULL;
 	struct input_reading in = {
 		.r.req = req,
-		.source = source,
+		.body = body,
 		.query = {.text = req->query},
 		.to = request_alloc(req, field->whole),
 	};
@@ -374,13 +374,13 @@ bool input_read(struct request *req, const struct input *input, const struct inp
 		reply_error(req, 503);
 		return false;
 	}
-	if ((end[-1].place == IN_BODY && !read_body(&in, &body)) ||
+	if ((end[-1].place == IN_BODY && !read_body(&in, &value)) ||
 	    (end[-1].place == IN_FORM && !read_form(&in)))
 		return false;
 	for (; field < end && field->place != IN_BODY; field++)
 		take_field(&in, field);
 	if (field < end)
-		take_body(&in, field, (size_t)(end - field), body);
+		take_body(&in, field, (size_t)(end - field), value);
 	if (in.r.no_memory) {
 		buffer_free(&in.r.problems.text);
 		reply_error(req, 503);

@@ -170,13 +170,6 @@ struct input {
 	size_t count; /* of them; at least one */
 };
 
-/* What the request's engine has of it besides. */
-struct input_source {
-	/* The decoded value of "{name}" in the route's path. */
-	struct slice (*path)(const struct request *req, const char *name);
-	struct slice body; /* data is NULL if there was none */
-};
-
 /* Compiles the patterns, and looks at the tables. Returns NULL, or what is wrong with which field
  * (static). Main thread, at the start. */
 const char *input_prepare(const struct input *input);
@@ -184,9 +177,10 @@ const char *input_prepare(const struct input *input);
 /* Whether some of it is in the body. */
 bool input_takes_body(const struct input *input);
 
-/* Reads the fields into request_input(req). False after an answer: 422; 400 for a body that cannot
- * be read; 503 if memory is out. */
-bool input_read(struct request *req, const struct input *input, const struct input_source *source);
+/* Reads the fields into request_input(req); those of the body from there, its data is NULL if there
+ * was none. False after an answer: 422; 400 for a body that cannot be read; 503 if memory is out.
+ */
+bool input_read(struct request *req, const struct input *input, struct slice body);
 
 /* The struct of which the route's fields are members. It lives as long as the request. */
 static inline void *request_input(const struct request *req)

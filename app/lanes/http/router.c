@@ -258,6 +258,14 @@ static void consider(const struct router *router, uint32_t route, struct router_
 	}
 }
 
+/* Python's regular expressions, which Starlette has, let `$` match before a final newline; of what
+ * stands for a name it is a part, and of {name:path} no newline is. */
+static struct slice without_newline(struct slice text)
+{
+	text.len -= text.len && text.data[text.len - 1] == '\n';
+	return text;
+}
+
 /* Both ways of a node are gone: by the text, and by the name. The stack is as deep as the tree. */
 static void walk(const struct router *router, struct slice path, struct router_match *match)
 {
@@ -268,8 +276,9 @@ static void walk(const struct router *router, struct slice path, struct router_m
 		struct step at = steps[--depth];
 		const struct router_node *node = &router->nodes[at.node];
 		const struct router_edge *edge = NULL;
-		struct slice segment;
+		struct slice rest = without_newline(at.path);
 		struct slice left = at.path;
+		struct slice segment;
 
 		if (at.count)
 			values[at.count - 1] = at.value;
@@ -278,14 +287,15 @@ static void walk(const struct router *router, struct slice path, struct router_m
 			continue;
 		}
 		segment = next_segment(&left);
-		if (node->rest != NONE && !memchr(at.path.data, '\n', at.path.len)) {
-			values[at.count] = (struct slice){at.path.data + 1, at.path.len - 1};
+		if (node->rest != NONE && !memchr(rest.data, '\n', rest.len)) {
+			values[at.count] = (struct slice){rest.data + 1, rest.len - 1};
 			consider(router, node->rest, match, values, at.count + 1);
 		}
 		if (node->variable != NONE && segment.len)
 			steps[depth++] = (struct step){node->variable, at.count + 1, segment, left};
 		if (node->edges)
-			edge = find_edge(router, at.node, segment);
+			edge = find_edge(router, at.node,
+					 left.len ? segment : without_newline(segment));
 		if (edge && edge->text.data)
 			steps[depth++] = (struct step){edge->to, at.count, at.value, left};
 	}
@@ -296,14 +306,11 @@ bool router_find(const struct router *router, enum method method, struct slice p
 {
 	const struct router_edge *whole;
 
-	/* Python's regular expressions let `$` match before a final newline. */
-	if (path.len && path.data[path.len - 1] == '\n')
-		path.len--;
 	match->method = method; /* its values are not worth clearing */
 	match->route = NONE;
 	match->allowed = 0;
 	match->count = 0;
-	whole = find_edge(router, WHOLE, path);
+	whole = find_edge(router, WHOLE, without_newline(path));
 	if (whole->text.data)
 		consider(router, whole->to, match, match->values, 0);
 	if (router->variable < match->route && path.len && path.data[0] == '/')
