@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../unit/memory.h"
@@ -18,6 +19,7 @@
 #include "engine/loop.h"
 #include "guide/endpoints.h"
 #include "guide/tasks.h"
+#include "http/body.h"
 #include "http/reply.h"
 #include "script.h"
 #include "simulated.h"
@@ -77,6 +79,71 @@ static void mixed(struct request *req)
 	ASYNC_END(req);
 }
 
+/* What has come is what there is, in memory or in the file. */
+static void check_body(const struct request *req)
+{
+	struct slice bytes = request_body_bytes(req);
+	uint64_t length = request_body_length(req);
+	struct stat file;
+
+	if (bytes.data || !length)
+		assert(bytes.len == length);
+	else
+		assert(!fstat(request_body_file(req), &file) && (uint64_t)file.st_size >= length);
+}
+
+static void take_whole(struct request *req)
+{
+	ASYNC_BEGIN(req);
+	AWAIT(req, request_body(req));
+	check_body(req);
+	root(req);
+	ASYNC_END(req);
+}
+
+static void take_on_thread(struct request *req)
+{
+	check_body(req);
+	root(req);
+}
+
+struct taken {
+	struct slice piece;
+	uint64_t length;
+};
+
+static void take_pieces(struct request *req)
+{
+	struct taken *f = FRAME(req, struct taken);
+
+	ASYNC_BEGIN(req);
+	do {
+		AWAIT(req, request_read(req, &f->piece));
+		f->length += f->piece.len;
+		if (f->length % 16)
+			AWAIT(req, sleep_for(req, 0.002));
+	} while (f->piece.len);
+	assert(f->length == request_body_length(req));
+	root(req);
+	ASYNC_END(req);
+}
+
+/* A piece, then all of the rest, in the time that it takes. */
+static void take_some(struct request *req)
+{
+	struct taken *f = FRAME(req, struct taken);
+
+	ASYNC_BEGIN(req);
+	AWAIT(req, request_read(req, &f->piece));
+	f->length = f->piece.len;
+	if (f->length < 500) {
+		AWAIT(req, request_body(req));
+		assert(request_body_length(req) >= f->length);
+	}
+	root(req);
+	ASYNC_END(req);
+}
+
 static struct route list[] = {
 	GET("/", ASYNC, root),
 	GET("/sync", SYNC, sync_noawait),
@@ -88,6 +155,10 @@ static struct route list[] = {
 	GET("/large", ASYNC, large),
 	GET("/none", ASYNC, no_answer),
 	GET("/mixed", ASYNC, mixed),
+	POST("/whole", ASYNC, take_whole),
+	POST("/job", SYNC, take_on_thread, .body_limit = 3000),
+	POST("/pieces", ASYNC, take_pieces),
+	POST("/some", ASYNC, take_some, .deadline = 3, .most = 2),
 	GET("/status", ASYNC, status),
 	GET("/metrics", ASYNC, metrics),
 	GET("/trace", ASYNC, chrome_trace),
@@ -124,6 +195,10 @@ static void choose(const uint8_t *head)
 	options.idle_timeout = ms[head[5] >> 2 & 3];
 	options.send_timeout = ms[head[5] >> 4 & 3];
 	options.drain_timeout = drain_ms[head[5] >> 6];
+	options.body_memory = head[4] & 32 ? 700 : 16384;
+	options.spool = head[4] & 64 ? NULL : "/tmp";
+	options.spool_limit = head[4] & 128 ? 1000 : 1 << 20;
+	options.body_timeout = 2000;
 	options.queue_timeout = head[4] & 8 ? 1000 : 0;
 	/* What those jobs hold looks like a leak, and libFuzzer gives up after 1,000 of these. */
 	leave_jobs = head[0] & 128 && runs++ % 64 == 0;

@@ -117,7 +117,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct request req;
 
 	if (!prepared)
-		assert(orders_prepare());
+		assert(orders_open());
 	prepared = true;
 	asked.method = take_until(&line, ' ');
 	asked.path = take_until(&line, '?');

@@ -47,7 +47,7 @@ static void check_head(const struct request *req)
 	int status = req->reply.status;
 
 	assert(status == 404 || status == 405 || status == 307 || status == 422);
-	reply_head(req, "pool-1", &head);
+	reply_head(req, slice_of("pool-1"), &head);
 	assert(count_lines(buffer_slice(&head)) == (status == 405 ? 9 : 8));
 	buffer_free(&head);
 }

@@ -54,6 +54,7 @@ static size_t params(unsigned char *out)
 	char text[1000];
 	uint8_t what = next();
 	uint8_t how = next();
+	uint8_t body;
 	const char *path = what & 1 ? "/one/" : "/nob%6Fdy";
 	struct timespec now;
 	size_t n = pair(out, "REQUEST_METHOD", methods[how & 3]);
@@ -62,6 +63,10 @@ static size_t params(unsigned char *out)
 		path = script.routes->list[what % script.routes->count].path;
 	n += pair(out + n, what & 64 ? "LANES_PATH" : "PATH_INFO", path);
 	n += pair(out + n, "QUERY_STRING", queries[(how >> 2) % COUNT(queries)]);
+	if ((how & 3) == 3 && (body = next()) & 1) {
+		snprintf(text, sizeof(text), "%d", (body >> 1) * 8);
+		n += pair(out + n, "CONTENT_LENGTH", text);
+	}
 	if (how & 32) {
 		memset(text, 'x', sizeof(text));
 		text[sizeof(text) - 1] = '\0';

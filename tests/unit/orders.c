@@ -505,9 +505,14 @@ static const struct route list[] = {
 static const struct routes routes = ROUTES(list);
 static struct router router;
 
-bool orders_prepare(void)
+bool orders_open(void)
 {
 	return !router_open(&router, &routes);
+}
+
+void orders_close(void)
+{
+	router_close(&router);
 }
 
 const struct input *orders_answer(struct request *req, const struct orders_request *asked)

@@ -26,8 +26,9 @@ struct orders_request {
 	bool fills_arena;  /* all that is needed from then on has to be allocated */
 };
 
-/* Opens the router; false after a message. */
-bool orders_prepare(void);
+/* The router; false after a message. */
+bool orders_open(void);
+void orders_close(void);
 
 /* Answers into req, which the caller unrefs. The answer is a reply with a status; of what was read,
  * 200. Returns the route's fields, or NULL if there is none. */

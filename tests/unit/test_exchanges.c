@@ -159,7 +159,7 @@ static int for_each(bool (*does)(const struct exchange *), int *count)
 	int failed = 0;
 
 	CU_ASSERT_PTR_NOT_NULL_FATAL(file);
-	CU_ASSERT_TRUE_FATAL(orders_prepare());
+	CU_ASSERT_TRUE_FATAL(orders_open());
 	for (bool more = true; more;) {
 		more = getline(&line, &size, file) > 0;
 		if (more)
@@ -184,6 +184,7 @@ static int for_each(bool (*does)(const struct exchange *), int *count)
 	ex.answer = NULL;
 	free(line);
 	fclose(file);
+	orders_close();
 	return failed;
 }
 
