@@ -64,7 +64,7 @@ static size_t params(unsigned char *out)
 	n += pair(out + n, what & 64 ? "LANES_PATH" : "PATH_INFO", path);
 	n += pair(out + n, "QUERY_STRING", queries[(how >> 2) % COUNT(queries)]);
 	if ((how & 3) == 3 && (body = next()) & 1) {
-		snprintf(text, sizeof(text), "%d", (body >> 1) * 8);
+		snprintf(text, sizeof(text), "%d", (body >> 1) * 16);
 		n += pair(out + n, "CONTENT_LENGTH", text);
 	}
 	if (how & 32) {
