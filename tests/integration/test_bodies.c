@@ -304,7 +304,8 @@ static void write_configuration(const char *path)
 	fclose(file);
 }
 
-/* Runs a command with $ON and $OFF, the addresses with request buffering and without. */
+/* Runs a command in the folder with $ON and $OFF, the addresses with request buffering and without.
+ */
 static const struct outcome *shell(const char *command)
 {
 	static struct outcome outcome;
@@ -313,7 +314,8 @@ static const struct outcome *shell(const char *command)
 
 	snprintf(on, sizeof(on), "ON=http://127.0.0.1:%d", ports[0]);
 	snprintf(off, sizeof(off), "OFF=http://127.0.0.1:%d", ports[1]);
-	run(&outcome, (const char *[]){"/bin/sh", "-c", command, NULL},
+	run(&outcome,
+	    (const char *[]){"/bin/sh", "-c", "cd \"$0\" && eval \"$1\"", folder, command, NULL},
 	    (const char *[]){on, off, NULL}, -1);
 	return &outcome;
 }
@@ -372,6 +374,40 @@ static void nginx_brings_bodies(void)
 		CU_ASSERT(EVENTUALLY(spooled_files() == 0));
 		end_nginx();
 	}
+}
+
+/* Up to 16 requests are on one connection. */
+static void HAProxy_brings_many_at_once(void)
+{
+	char path[DIRECTORY_SIZE + 16];
+	char log[DIRECTORY_SIZE + 16];
+	char port[8];
+	pid_t haproxy;
+
+	begin("loop", NULL, NULL);
+	snprintf(path, sizeof(path), "%s/pids", folder);
+	CU_ASSERT_EQUAL(mkdir(path, 0700), 0);
+	snprintf(path, sizeof(path), "%s/worker-1.sock", folder);
+	CU_ASSERT_EQUAL(symlink(worker.socket, path), 0);
+	snprintf(log, sizeof(log), "%s/haproxy.log", folder);
+	ports[0] = port_free();
+	snprintf(port, sizeof(port), "%u", (unsigned)ports[0]);
+	haproxy =
+		process_start((const char *[]){"tests/haproxy/run", port, folder, NULL}, NULL, log);
+	CU_ASSERT_FATAL(EVENTUALLY(!shell("curl -sS $ON/left")->status));
+	CU_ASSERT(says("head -c 3000000 /dev/zero >body; (for path in slow pieces whole slow "
+		       "pieces whole slow pieces whole; do "
+		       "curl -sS --data-binary @body $ON/$path & curl -sS $ON/left & done; wait) | "
+		       "sort | uniq -c | tr -s ' '",
+		       " 9 0 left\n 9 3000000 bytes, sum 0\n"));
+	CU_ASSERT_FATAL(raw_open(&asking, worker.socket));
+	shell("curl -s --limit-rate 1M --max-time 0.5 --data-binary @body $ON/whole");
+	CU_ASSERT(EVENTUALLY(have_left("1 left")));
+	CU_ASSERT(EVENTUALLY(spooled_files() == 0));
+	raw_close(&asking);
+	kill(haproxy, SIGTERM);
+	waitpid(haproxy, NULL, 0);
+	end();
 }
 
 /* nginx answers that itself, and the body comes. */
@@ -457,6 +493,7 @@ static const struct test tests[] = {
 	{"a neighbour that has no room is refused alone",
 	 a_neighbour_that_has_no_room_is_refused_alone},
 	{"nginx brings bodies, with request buffering and without", nginx_brings_bodies},
+	{"HAProxy brings many at once, on few connections", HAProxy_brings_many_at_once},
 	{"a client that expects to be told to continue is", a_client_that_expects_to_be_told_is},
 	{"a client that leaves takes its upload along",
 	 a_client_that_leaves_takes_its_upload_along},
