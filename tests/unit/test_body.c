@@ -180,13 +180,17 @@ static void take_slowly(struct request *req)
 	ASYNC_END(req);
 }
 
+/* To its end, whatever its length should be. */
 static void append_file(const struct request *req)
 {
-	size_t n = (size_t)request_body_length(req);
-	char *to = buffer_reserve(&taken, n);
+	int file = request_body_file(req);
+	ssize_t n;
 
-	CU_ASSERT_EQUAL(pread(request_body_file(req), to, n, 0), (ssize_t)n);
-	taken.len += n;
+	do {
+		n = read(file, buffer_reserve(&taken, 65536), 65536);
+		CU_ASSERT_TRUE(n >= 0);
+		taken.len += n > 0 ? (size_t)n : 0;
+	} while (n > 0);
 }
 
 static void append_whole(const struct request *req)
@@ -230,6 +234,22 @@ static void take_both(struct request *req)
 	ASYNC_END(req);
 }
 
+/* When the gate is open, a piece, and the rest whole. */
+static void take_piece_and_rest(struct request *req)
+{
+	struct slice *piece = FRAME(req, struct slice);
+
+	ASYNC_BEGIN(req);
+	AWAIT(req, run_in_threadpool(req, wait_at_gate, &work));
+	AWAIT(req, request_read(req, piece));
+	buffer_append(&taken, piece->data, piece->len);
+	pieces++;
+	AWAIT(req, request_body(req));
+	append_whole(req);
+	reply_bytes(req, 200, "text/plain", slice_of("taken"));
+	ASYNC_END(req);
+}
+
 static void try_to_take(struct request *req)
 {
 	ASYNC_BEGIN(req);
@@ -243,6 +263,7 @@ static const struct route slow = POST("/", ASYNC, take_slowly);
 static const struct route whole = POST("/", ASYNC, take_whole);
 static const struct route on_thread = POST("/", SYNC, take_whole_on_thread);
 static const struct route both = POST("/", ASYNC, take_both);
+static const struct route rest = POST("/", ASYNC, take_piece_and_rest);
 static const struct route tries = POST("/", ASYNC, try_to_take);
 
 /* ---- the rules ---- */
@@ -309,6 +330,54 @@ static void what_comes_nevertheless_goes_to_the_disk(void)
 	CU_ASSERT_EQUAL(answered, 200);
 	expect_taken((size_t)6 * 65536);
 	end_bodies();
+}
+
+/* The file begins anew when all of it was read; what it had before is no part of what follows. */
+static void what_goes_to_the_disk_again_is_that_alone(void)
+{
+	struct request *req;
+
+	begin_bodies();
+	req = start_one(&slow);
+	entered();
+	bring(req, 0, 6 * 65536);
+	for (int i = 0; i < 6; i++)
+		sem_post(&work.gate);
+	while (taken.len < 6 * 65536)
+		turn();
+	bring(req, taken.len, BOUND + 1);
+	for (int i = 0; i < 20; i++)
+		sem_post(&work.gate);
+	bring_end(req);
+	turn_until(&finished, 1);
+	CU_ASSERT_EQUAL(answered, 200);
+	expect_taken(6 * 65536 + BOUND + 1);
+	end_bodies();
+}
+
+static void the_rest_is_what_was_not_read(void)
+{
+	static const size_t firsts[] = {10, 65536, 5 * 65536};
+	static const size_t rests[] = {0, 1, BOUND, BOUND + 1, 300000};
+
+	for (size_t i = 0; i < 3 * 5; i++) {
+		struct request *req;
+
+		begin_bodies();
+		req = start_one(&rest);
+		entered();
+		bring(req, 0, firsts[i / 5]);
+		sem_post(&work.gate);
+		while (!pieces)
+			turn();
+		if (rests[i % 5])
+			bring(req, firsts[i / 5], rests[i % 5]);
+		bring_end(req);
+		turn_until(&finished, 1);
+		CU_ASSERT_EQUAL(answered, 200);
+		expect_taken(firsts[i / 5] + rests[i % 5]);
+		end_bodies();
+	}
 }
 
 static void what_comes_faster_than_the_disk_is_a_503(void)
@@ -575,6 +644,9 @@ static const struct test tests[] = {
 	{"who takes nothing lets so much come, and no more",
 	 who_takes_nothing_lets_so_much_come_and_no_more},
 	{"what comes nevertheless goes to the disk", what_comes_nevertheless_goes_to_the_disk},
+	{"what goes to the disk again is that alone", what_goes_to_the_disk_again_is_that_alone},
+	{"the rest is what was not read", the_rest_is_what_was_not_read},
+
 	{"what comes faster than the disk is a 503", what_comes_faster_than_the_disk_is_a_503},
 	{"without a spool a longer body is a 413", without_a_spool_a_longer_body_is_a_413},
 	{"a body has its route's limit, and the length that was said", a_body_has_its_routes_limit},

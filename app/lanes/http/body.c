@@ -180,6 +180,9 @@ static void write_on_thread(void *arg)
 	if (body->file < 0)
 		body->file = spool_file(body->bodies->spool);
 	body->result = body->file < 0 ? body->file : 0;
+	/* What was read whole may be longer than what follows it. */
+	if (!body->result && !body->written && ftruncate(body->file, 0))
+		body->result = -errno;
 	while (!body->result && done < body->moving.len) {
 		ssize_t n = pwrite(body->file, body->moving.data + done, body->moving.len - done,
 				   (off_t)body->written);
@@ -421,7 +424,11 @@ struct slice request_body_bytes(const struct request *req)
 
 int request_body_file(const struct request *req)
 {
-	return req->body && req->body->spooled ? req->body->file : -1;
+	const struct body *body = req->body;
+
+	if (!body || !body->spooled || lseek(body->file, (off_t)body->read, SEEK_SET) < 0)
+		return -1;
+	return body->file;
 }
 
 uint64_t request_body_length(const struct request *req)

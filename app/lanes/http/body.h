@@ -37,7 +37,8 @@ void request_body(struct request *req);
  * be had from there or by request_read(). */
 struct slice request_body_bytes(const struct request *req);
 
-/* The descriptor of that file, for pread(), or -1. It stays open as long as the request. */
+/* The descriptor of that file, for read(), or -1. It stays open as long as the request. What
+ * request_read() has given before may be in front of where it begins. */
 int request_body_file(const struct request *req);
 
 /* Bytes of the body that have come. */
