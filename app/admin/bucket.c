@@ -2,9 +2,6 @@
 
 #include <inttypes.h>
 
-#include "admin/status.h"
-#include "base/json.h"
-
 struct bucket_mark bucket_mark(const struct worker_state *worker)
 {
 	struct bucket_mark mark = {

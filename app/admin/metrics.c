@@ -7,9 +7,6 @@
 #include <string.h>
 
 #include "admin/admin.h"
-#include "http/reply.h"
-#include "scoreboard/board_reader.h"
-#include "scoreboard/metric.h"
 
 enum kind { COUNT, SECONDS, FLAG };
 
@@ -310,10 +307,11 @@ static void append_all_own(struct buffer *out, const struct workers *workers)
 
 void metrics(struct request *req)
 {
+	const struct admin *state = request_state(req);
 	struct buffer out = {0};
 	struct workers workers;
 
-	if (workers_read(admin_board(), &workers)) {
+	if (workers_read(state->board, &workers)) {
 		reply_error(req, 503);
 		return;
 	}

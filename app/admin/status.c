@@ -6,9 +6,6 @@
 
 #include "admin/admin.h"
 #include "admin/status_text.h"
-#include "base/json.h"
-#include "http/reply.h"
-#include "http/urlencoded.h"
 
 static void append_running(struct buffer *out, const struct worker_state *worker,
 			   const struct running *running)
@@ -139,30 +136,20 @@ void status_json(struct buffer *out, const struct workers *workers, bool with_ro
 	buffer_append_text(out, "]");
 }
 
-static bool wants_text(const struct request *req)
-{
-	struct slice rest = req->query;
-	struct slice name;
-	struct slice value;
-
-	while (urlencoded_next(&rest, &name, &value))
-		if (urlencoded_is(name, "text"))
-			return true;
-	return false;
-}
-
 /* GET /status, /status?text: every worker of the system, now. */
 void status(struct request *req)
 {
+	const struct admin *state = request_state(req);
+	const struct status_form *form = request_input(req);
 	struct buffer out = {0};
 	struct workers workers;
 	struct timespec now;
 
-	if (workers_read(admin_board(), &workers)) {
+	if (workers_read(state->board, &workers)) {
 		reply_error(req, 503);
 		return;
 	}
-	if (wants_text(req)) {
+	if (form->text.data) {
 		table_append(&out, &workers, &(struct table_style){0});
 		reply_text(req, 200, "text/plain; charset=utf-8", &out);
 	} else {
@@ -170,7 +157,7 @@ void status(struct request *req)
 		buffer_format(
 			&out,
 			"{\"now\":%lld.%06ld,\"slow_callback\":%.3f,\"burst\":%d,\"workers\":",
-			(long long)now.tv_sec, now.tv_nsec / 1000, admin_slow(), BURST_MAX);
+			(long long)now.tv_sec, now.tv_nsec / 1000, state->slow, BURST_MAX);
 		status_json(&out, &workers, true);
 		buffer_append_text(&out, "}");
 		reply_text(req, 200, "application/json", &out);

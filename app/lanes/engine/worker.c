@@ -105,59 +105,93 @@ static bool has_places(const struct application *application, struct board_slot 
 	return !wrong;
 }
 
+/* The application as this process serves it: with the state that it has made. False after a
+ * message. */
+static bool prepare(struct application *application, struct setup *setup)
+{
+	setup->state = application->routes.state;
+	if (application->prepare && !application->prepare(setup))
+		return false;
+	application->routes.state = setup->state;
+	return true;
+}
+
+static int serve(const struct options *options, struct listener *listener, const char *worker,
+		 const struct application *application, const struct scoreboard *board)
+{
+	int status;
+
+	if (options->engine == ENGINE_PREFORK)
+		status = prefork_run(options, listener, worker, application, board);
+	else
+		status = loop_run(options, listener, worker, application, board);
+	listener_close(listener);
+	/* The scoreboard stays mapped: a thread that nothing can interrupt may still write to it.
+	 */
+	return status;
+}
+
+/* From the socket to the end. */
+static int work(struct options *options, struct application *application)
+{
+	static char worker[64]; /* threads that nothing can interrupt may still log */
+	struct scoreboard board;
+	struct sandbox needs = {0};
+	struct setup setup = {.options = options, .board = &board, .needs = &needs};
+	struct listener listener;
+	struct board_slot *slot;
+
+	harden(options);
+	if (listener_open(&listener, options->listen, (int)options->backlog))
+		return 1;
+	check_spool(options);
+	slot = claim_slot(options, &board, &application->routes);
+	if (!slot) {
+		log_complaint("%s", no_memory(options));
+		return 1;
+	}
+	if (!has_places(application, slot))
+		return 2;
+	if (!options->slot)
+		options->slot = options->scoreboard ? (int64_t)board_get(&slot->number) : getpid();
+	snprintf(worker, sizeof(worker), "%.40s-%lld", options->pool, (long long)options->slot);
+	log_init(worker);
+	log_tell_with(request_tell);
+	needs.removes = listener.unlink;
+	needs.spool = options->spool;
+	if (!prepare(application, &setup))
+		return 2;
+	if (geteuid() == 0)
+		log_event(LOG_LEVEL_WARNING, "runs-as-root", "instead", "spawn-fcgi -u USER", NULL);
+	if (options->nice && nice((int)options->nice) < 0)
+		log_complaint("nice: %s", strerror(errno));
+	enter_sandbox(options, &needs);
+	return serve(options, &listener, worker, application, &board);
+}
+
+static int show_top(const struct options *options, const struct applications *applications)
+{
+	if (applications->top)
+		return applications->top(options->scoreboard);
+	log_complaint("--top: this program has none");
+	return 2;
+}
+
 int lanes_main(int argc, char **argv, const struct applications *applications)
 {
-	const struct application *application;
-	struct sandbox needs = {0};
+	static struct application application; /* whose state is no leak at the end */
 	struct options options;
-	struct listener listener;
-	struct scoreboard board;
-	struct board_slot *slot;
-	char worker[64];
-	int result;
 
 	if (options_parse(&options, argc, argv))
 		return 2;
 	if (only_tells(&options))
 		return 0;
-	if (options.top && applications->kinds[ROUTES_ADMIN])
-		return applications->kinds[ROUTES_ADMIN]->show(options.scoreboard);
-	application = applications->kinds[options.routes];
-	if (!application) {
+	if (options.top)
+		return show_top(&options, applications);
+	if (!applications->kinds[options.routes]) {
 		log_complaint("--routes: this program has none of that kind");
 		return 2;
 	}
-	harden(&options);
-	if (listener_open(&listener, options.listen, (int)options.backlog))
-		return 1;
-	check_spool(&options);
-	slot = claim_slot(&options, &board, &application->routes);
-	if (!slot) {
-		log_complaint("%s", no_memory(&options));
-		return 1;
-	}
-	if (!has_places(application, slot))
-		return 2;
-	if (!options.slot)
-		options.slot = options.scoreboard ? (int64_t)board_get(&slot->number) : getpid();
-	snprintf(worker, sizeof(worker), "%.40s-%lld", options.pool, (long long)options.slot);
-	log_init(worker);
-	log_tell_with(request_tell);
-	needs.removes = listener.unlink;
-	needs.spool = options.spool;
-	if (application->prepare && !application->prepare(&options, &board, &needs))
-		return 2;
-	if (geteuid() == 0)
-		log_event(LOG_LEVEL_WARNING, "runs-as-root", "instead", "spawn-fcgi -u USER", NULL);
-	if (options.nice && nice((int)options.nice) < 0)
-		log_complaint("nice: %s", strerror(errno));
-	enter_sandbox(&options, &needs);
-	if (options.engine == ENGINE_PREFORK)
-		result = prefork_run(&options, &listener, worker, application, &board);
-	else
-		result = loop_run(&options, &listener, worker, application, &board);
-	listener_close(&listener);
-	/* The scoreboard stays mapped: a thread that nothing can interrupt may still write to it.
-	 */
-	return result;
+	application = *applications->kinds[options.routes];
+	return work(&options, &application);
 }
