@@ -117,8 +117,8 @@ static void append_run(struct trace *trace, const struct span *span)
 {
 	unsigned thread = span->kind == SPAN_POOL ? pool_thread(span->pool, span->thread) : 0;
 	struct place *place = &trace->places[span->owner.serial % REMEMBERED];
-
-	const char *route = worker_path(&trace->worker, span->owner.route);
+	char name[BOARD_ROUTE];
+	const char *route = board_route_name(trace->worker.slot, span->owner.route, name);
 
 	begin_event(trace, "X", thread);
 	buffer_append_text(&trace->out, ",\"cat\":\"run\",\"name\":");
@@ -137,6 +137,7 @@ static void append_run(struct trace *trace, const struct span *span)
 static void append_wait(struct trace *trace, const struct span *span, const char *name)
 {
 	const uint64_t times[] = {span->start, span->start + span->duration};
+	char route[BOARD_ROUTE];
 
 	for (int i = 0; i < 2; i++) {
 		begin_event(trace, i ? "e" : "b", 0);
@@ -144,7 +145,8 @@ static void append_wait(struct trace *trace, const struct span *span, const char
 			      ",\"cat\":\"wait\",\"name\":\"%s\",\"id2\":{\"local\":\"%" PRIu32
 			      "\"},\"ts\":%.3f,\"args\":{\"request\":%" PRIu32 ",\"route\":",
 			      name, span->owner.serial, microseconds(times[i]), span->owner.serial);
-		json_string(&trace->out, slice_of(worker_path(&trace->worker, span->owner.route)));
+		json_string(&trace->out, slice_of(board_route_name(trace->worker.slot,
+								   span->owner.route, route)));
 		buffer_append_text(&trace->out, "}}");
 	}
 }

@@ -74,13 +74,14 @@ static void append_span(struct buffer *out, const struct worker_state *worker,
 		[SPAN_POOL] = "pool",	[SPAN_READY] = "ready",
 		[SPAN_GONE] = "gone",
 	};
+	char name[BOARD_ROUTE];
 
 	buffer_format(out, "%s{\"w\":", out->data[out->len - 1] == '[' ? "" : ",");
 	json_string(out, slice_of(worker->name));
 	buffer_format(out, ",\"k\":\"%s\",\"s\":%.3f,\"d\":%.3f,\"r\":%" PRIu32 ",\"p\":",
 		      kinds[span->kind], milliseconds(span->start), milliseconds(span->duration),
 		      span->owner.serial);
-	json_string(out, slice_of(worker_path(worker, span->owner.route)));
+	json_string(out, slice_of(board_route_name(worker->slot, span->owner.route, name)));
 	buffer_format(out, ",\"c\":%u", span->owner.status);
 	if (span->kind == SPAN_POOL || span->kind == SPAN_POOL_QUEUE)
 		buffer_format(out, ",\"pool\":\"%s\",\"th\":%u", board_pool_names[span->pool],

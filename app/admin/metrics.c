@@ -196,18 +196,22 @@ static void append_histogram(struct buffer *out, const struct histogram *h)
 	buffer_format(out, "} %" PRIu64 "\n", count);
 }
 
-/* Of a worker's route, if it was ever asked for. */
-static void append_duration(struct buffer *out, const struct worker_state *worker,
-			    const struct route_state *route)
+/* Of those of a worker's routes that were ever asked for. */
+static void append_routes(struct buffer *out, const struct worker_state *worker)
 {
-	struct histogram h = {.name = DURATION,
-			      .worker = worker,
-			      .route = worker_path(worker, route->route),
-			      .seconds = route->seconds};
+	for (unsigned r = 0; r < board_routes(worker->slot); r++) {
+		struct route_state route;
+		char name[BOARD_ROUTE];
+		struct histogram h = {.name = DURATION, .worker = worker, .route = name};
 
-	memcpy(h.buckets, route->buckets, sizeof(h.buckets));
-	if (route->count)
+		board_route(worker->slot, r, &route);
+		if (!route.count)
+			continue;
+		board_route_name(worker->slot, r, name);
+		h.seconds = route.seconds;
+		memcpy(h.buckets, route.buckets, sizeof(h.buckets));
 		append_histogram(out, &h);
+	}
 }
 
 static void append_durations(struct buffer *out, const struct workers *workers)
@@ -215,8 +219,7 @@ static void append_durations(struct buffer *out, const struct workers *workers)
 	append_head(out, DURATION, "histogram",
 		    "From being sent by the web server to being answered.");
 	for (size_t i = 0; i < workers->count; i++)
-		for (unsigned r = 0; r < workers->list[i].route_count; r++)
-			append_duration(out, &workers->list[i], &workers->list[i].routes[r]);
+		append_routes(out, &workers->list[i]);
 }
 
 /* ---- an application's own ---- */

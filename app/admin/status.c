@@ -10,8 +10,10 @@
 static void append_running(struct buffer *out, const struct worker_state *worker,
 			   const struct running *running)
 {
+	char name[BOARD_ROUTE];
+
 	buffer_format(out, "\"serial\":%" PRIu32 ",\"route\":", running->serial);
-	json_string(out, slice_of(worker_path(worker, running->route)));
+	json_string(out, slice_of(board_route_name(worker->slot, running->route, name)));
 	buffer_format(out, ",\"for\":%.6f}", running->seconds);
 }
 
@@ -60,21 +62,27 @@ static void append_pools(struct buffer *out, const struct worker_state *worker)
 
 static void append_routes(struct buffer *out, const struct worker_state *worker)
 {
-	buffer_append_text(out, ",\"routes\":{");
-	for (unsigned i = 0; i < worker->route_count; i++) {
-		const struct route_state *route = &worker->routes[i];
+	const char *separator = "";
 
-		buffer_append_text(out, i ? "," : "");
-		json_string(out, slice_of(worker_path(worker, route->route)));
+	buffer_append_text(out, ",\"routes\":{");
+	for (unsigned i = 0; i < board_routes(worker->slot); i++) {
+		struct route_state route;
+		char name[BOARD_ROUTE];
+
+		if (!board_route(worker->slot, i, &route))
+			continue;
+		buffer_append_text(out, separator);
+		separator = ",";
+		json_string(out, slice_of(board_route_name(worker->slot, i, name)));
 		buffer_format(out,
 			      ":{\"kind\":\"%s\",\"count\":%" PRIu64
 			      ",\"seconds\":%.6f,\"buckets\":[",
-			      route->is_async ? "async" : "sync", route->count, route->seconds);
-		for (int b = 0; route->count && b < BOARD_BUCKETS - 1; b++)
+			      route.is_async ? "async" : "sync", route.count, route.seconds);
+		for (int b = 0; route.count && b < BOARD_BUCKETS - 1; b++)
 			buffer_format(out, "[%g,%" PRIu64 "],", (double)board_bounds[b] / 1e9,
-				      route->buckets[b]);
-		if (route->count)
-			buffer_format(out, "[null,%" PRIu64 "]", route->buckets[BOARD_BUCKETS - 1]);
+				      route.buckets[b]);
+		if (route.count)
+			buffer_format(out, "[null,%" PRIu64 "]", route.buckets[BOARD_BUCKETS - 1]);
 		buffer_append_text(out, "]}");
 	}
 	buffer_append_text(out, "}");

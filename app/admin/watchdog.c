@@ -27,14 +27,13 @@ static void tell(const struct board_slot *slot, const char *event, const struct 
 	struct span_owner owner = span_owner_unpack(hold->owner);
 	char pool[BOARD_NAME];
 	char worker[40];
-	char route[BOARD_PATH] = "";
+	char route[BOARD_ROUTE];
 	char seconds[24];
 
 	board_text(pool, slot->pool, sizeof(pool));
 	snprintf(worker, sizeof(worker), "%s-%llu", pool,
 		 (unsigned long long)board_get(&slot->number));
-	if (owner.route < BOARD_ROUTES)
-		board_text(route, slot->routes[owner.route].path, sizeof(route));
+	board_route_name(slot, owner.route, route);
 	snprintf(seconds, sizeof(seconds), "%.3f", (double)duration / NS_PER_S);
 	log_event_of(worker, (long)board_get(&slot->pid), LOG_LEVEL_WARNING, event, "request",
 		     log_number(owner.serial), "route", route, "seconds", seconds, NULL);

@@ -237,8 +237,9 @@ static bool is_ready(void *state)
 static void clear_board(void)
 {
 	scoreboard_claim(&board, "loop", 1, "loop", "/");
+	scoreboard_add_routes(&board, routes.count);
 	for (size_t i = 0; i < routes.count; i++)
-		strcpy(board.own->routes[i + 1].path, list[i].path);
+		strcpy(board.own->routes[i + 1].name, list[i].path);
 }
 
 /* An address of the abstract kind, which the kernel chooses. */

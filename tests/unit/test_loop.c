@@ -1312,6 +1312,7 @@ static void begin(void)
 	CU_ASSERT_EQUAL_FATAL(listener_open(&listener, path, 64), 0);
 	CU_ASSERT_EQUAL_FATAL(scoreboard_open(&board, NULL), 0);
 	scoreboard_claim(&board, "loop", 1, "loop", "/");
+	scoreboard_add_routes(&board, routes.count);
 }
 
 static uint64_t accepted_before; /* this turn … */

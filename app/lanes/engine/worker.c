@@ -28,8 +28,7 @@ static const char *no_memory(const struct options *options)
 }
 
 /* The scoreboard is for those who watch. A worker that cannot have it says so, and serves. */
-static struct board_slot *claim_slot(const struct options *options, struct scoreboard *board,
-				     const struct routes *routes)
+static struct board_slot *claim_slot(const struct options *options, struct scoreboard *board)
 {
 	const char *engine = options->engine == ENGINE_PREFORK ? "prefork" : "loop";
 	const char *prefix = options->routes == ROUTES_APP ? options->prefix : "";
@@ -50,11 +49,29 @@ static struct board_slot *claim_slot(const struct options *options, struct score
 			slot = scoreboard_claim(board, options->pool, (uint32_t)options->slot,
 						engine, prefix);
 	}
-	for (size_t i = 0; slot && i < routes->count && i + 1 < BOARD_ROUTES; i++) {
-		strncpy(slot->routes[i + 1].path, routes->list[i].path, BOARD_PATH - 1);
-		board_set(&slot->routes[i + 1].is_async, routes->list[i].kind == ROUTE_ASYNC);
-	}
 	return slot;
+}
+
+static void show_routes(struct scoreboard *board, const struct routes *routes)
+{
+	static const char *const methods[METHODS] = {[METHOD_GET] = "",
+						     [METHOD_POST] = "POST ",
+						     [METHOD_PUT] = "PUT ",
+						     [METHOD_PATCH] = "PATCH ",
+						     [METHOD_DELETE] = "DELETE "};
+	size_t count = scoreboard_add_routes(board, routes->count);
+
+	for (size_t i = 0; i < count; i++) {
+		const struct route *route = &routes->list[i];
+		struct board_route *shown = &board->own->routes[i + 1];
+
+		snprintf(shown->name, sizeof(shown->name), "%s%s", methods[route->method],
+			 route->path);
+		board_set(&shown->is_async, route->kind == ROUTE_ASYNC);
+	}
+	if (count < routes->count)
+		log_complaint("the scoreboard has room for %zu of %zu routes", count,
+			      routes->count);
 }
 
 /* Said now, and not when the first body is too long for memory. A worker without serves the others.
@@ -145,11 +162,12 @@ static int work(struct options *options, struct application *application)
 	if (listener_open(&listener, options->listen, (int)options->backlog))
 		return 1;
 	check_spool(options);
-	slot = claim_slot(options, &board, &application->routes);
+	slot = claim_slot(options, &board);
 	if (!slot) {
 		log_complaint("%s", no_memory(options));
 		return 1;
 	}
+	show_routes(&board, &application->routes);
 	if (!has_places(application, slot))
 		return 2;
 	if (!options->slot)

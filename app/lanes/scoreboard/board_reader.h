@@ -43,7 +43,6 @@ struct pool_state {
 };
 
 struct route_state {
-	uint16_t route;
 	bool is_async;
 	uint64_t count;
 	double seconds; /* of all, summed */
@@ -79,10 +78,6 @@ struct worker_state {
 	double longest_60s;
 
 	struct pool_state pools[BOARD_POOLS];
-	char paths[BOARD_ROUTES][BOARD_PATH];	 /* see worker_path() */
-	struct route_state routes[BOARD_ROUTES]; /* those that there are, or were asked for */
-	unsigned route_count;
-
 	uint64_t memory; /* bytes resident; 0 if the kernel does not tell */
 	uint64_t process_threads;
 	bool stopped; /* by a signal or a debugger: it runs nothing */
@@ -106,8 +101,15 @@ bool board_doing(const struct board_doing *doing, uint64_t *since, uint64_t *own
 /* The one in this slot; false if nobody living is there. */
 bool worker_read(const struct scoreboard *board, unsigned slot, struct worker_state *worker);
 
-/* The path of a span's or request's route; "" if there is none. */
-const char *worker_path(const struct worker_state *worker, uint16_t route);
+/* Route numbers of a worker are below this. */
+unsigned board_routes(const struct board_slot *slot);
+
+/* The one of this number, as it is now; false if it has no name, and was never asked for. */
+bool board_route(const struct board_slot *slot, unsigned route, struct route_state *state);
+
+/* The name of a span's or request's route, or "" if it has none: copied to name, and that returned.
+ */
+const char *board_route_name(const struct board_slot *slot, unsigned route, char *name);
 
 /* Copies a text of the scoreboard that has so much room there, and here: up to its end or that of
  * the room. What is not printable ASCII becomes '?'. */
