@@ -1,6 +1,7 @@
 /*
  * The scoreboard as its readers see it: the state of each worker as plain values, and the spans
- * of its ring. Nothing here waits for a worker, and no worker waits for this.
+ * of its ring. Nothing here waits for a worker, and no worker waits for this. An application has
+ * the board from its prepare(); any thread may read it.
  *
  * A worker's counters are read one by one, so two of them may be an instant apart; what has to
  * agree (a request and since when it runs, a span's parts) is read until it does.
@@ -104,11 +105,12 @@ bool worker_read(const struct scoreboard *board, unsigned slot, struct worker_st
 /* Route numbers of a worker are below this. */
 unsigned board_routes(const struct board_slot *slot);
 
-/* The one of this number, as it is now; false if it has no name, and was never asked for. */
+/* The one of this number, which is below that, as it is now; false if it has no name, and was never
+ * asked for. */
 bool board_route(const struct board_slot *slot, unsigned route, struct route_state *state);
 
-/* The name of a span's or request's route, or "" if it has none: copied to name, and that returned.
- */
+/* The name of a span's or request's route, "" if it has none: copied to name, which has BOARD_ROUTE
+ * bytes, and is returned. */
 const char *board_route_name(const struct board_slot *slot, unsigned route, char *name);
 
 /* Copies a text of the scoreboard that has so much room there, and here: up to its end or that of
