@@ -1,11 +1,13 @@
 #include "admin/admin.h"
-#include "engine/application.h"
+#include "admin/top.h"
 #include "guide/endpoints.h"
 
 int main(int argc, char **argv)
 {
 	static const struct applications applications = {
-		{[ROUTES_APP] = &guide, [ROUTES_ADMIN] = &admin, [ROUTES_HEALTH] = &health}};
+		.kinds =
+			{[ROUTES_APP] = &guide, [ROUTES_ADMIN] = &admin, [ROUTES_HEALTH] = &health},
+		.top = top_run};
 
 	return lanes_main(argc, argv, &applications);
 }

@@ -31,7 +31,7 @@ $(OBJ)/unit: $(call object,$(UNIT_SOURCES)) $(OBJ)/liblanes.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(MEMORY_HOOKS) $(UNIT_HOOKS) $(LIBS) -lcunit
 
 $(OBJ)/integration: $(call object,$(INTEGRATION_SOURCES)) $(OBJ)/liblanes.a | $(OBJ)/loadgen $(OBJ)/benchmark \
-		$(OBJ)/tests/contrast/exercises $(OBJ)/bodies-app $(OBJ)/orders
+		$(OBJ)/tests/contrast/exercises $(OBJ)/bodies-app $(OBJ)/routes-app $(OBJ)/orders
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS) -lcunit -lcurl
 
 $(OBJ)/conformance: $(call object,$(CONFORMANCE_SOURCES))
@@ -61,8 +61,8 @@ $(OBJ)/preload.so: tests/faults/preload.c tests/faults/preload.h
 	$(call quiet,CC $@)$(CC) -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -O2 -g -fPIC -shared \
 		-o $@ $< -ldl
 
-# An application whose routes take bodies.
-$(OBJ)/bodies-app: $(OBJ)/tests/bodies/app.o $(OBJ)/liblanes.a
+# Applications: one whose routes take bodies, one that has very many.
+$(OBJ)/bodies-app $(OBJ)/routes-app: $(OBJ)/%-app: $(OBJ)/tests/%/app.o $(OBJ)/liblanes.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)
 
 bench_objects = $(patsubst %,$(OBJ)/tests/bench/%.o,$(1))

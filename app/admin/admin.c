@@ -1,61 +1,56 @@
 #include "admin/admin.h"
 
-#include <string.h>
+#include <stdlib.h>
 
-#include "admin/top.h"
-#include "admin/watchdog.h"
-#include "base/log.h"
-#include "http/reply.h"
-#include "scoreboard/board_reader.h"
+#include "admin/feed.h"
 
 static const char TEXT[] = "text/plain; charset=utf-8";
 
-static struct {
-	const struct scoreboard *board;
-	double ready_held; /* seconds */
-	const char *ready_pools;
-	uint64_t slow; /* nanoseconds */
-	bool has_front;
-	struct front front;
-} using;
-
-bool admin_prepare(const struct options *options, const struct scoreboard *board,
-		   struct sandbox *needs)
+/* What both keep; NULL after a message. */
+static struct admin *prepare(struct setup *setup)
 {
-	using.board = board;
-	using.ready_held = (double)options->ready_held / 1000;
-	using.ready_pools = options->ready_pools;
-	using.slow = (uint64_t)options->slow_callback * 1000000;
-	using.has_front = options->front && options->routes == ROUTES_ADMIN;
-	needs->reads = "/proc"; /* how much memory each worker has */
-	if (!using.has_front)
-		return true;
-	if (front_parse(&using.front, options->front) == 0) {
-		needs->connects = front_port(&using.front);
-		return true;
+	const struct options *options = setup->options;
+	struct admin *state = calloc(1, sizeof(*state));
+
+	if (!state) {
+		log_complaint("out of memory");
+		return NULL;
 	}
-	log_complaint("--front: '%.1000s' is not an address and a port", options->front);
-	return false;
+	state->board = setup->board;
+	state->ready_held = (double)options->ready_held / 1000;
+	state->ready_pools = options->ready_pools;
+	state->slow = (double)options->slow_callback / 1000;
+	setup->needs->reads = "/proc"; /* how much memory each worker has */
+	setup->state = state;
+	return state;
 }
 
-void admin_opened(struct sched *sched)
+static bool prepare_health(struct setup *setup)
 {
-	watchdog_start(&sched->timers, using.board, using.slow);
+	return prepare(setup) != NULL;
 }
 
-const struct scoreboard *admin_board(void)
+static bool prepare_admin(struct setup *setup)
 {
-	return using.board;
-}
+	const char *front = setup->options->front;
+	struct admin *state = prepare(setup);
 
-const struct front *admin_front(void)
-{
-	return using.has_front ? &using.front : NULL;
-}
-
-double admin_slow(void)
-{
-	return (double)using.slow / 1e9;
+	if (!state)
+		return false;
+	state->feed = feed_open(setup->board);
+	if (!state->feed) {
+		log_complaint("out of memory");
+		return false;
+	}
+	if (!front)
+		return true;
+	if (front_parse(&state->front, front)) {
+		log_complaint("--front: '%.1000s' is not an address and a port", front);
+		return false;
+	}
+	state->has_front = true;
+	setup->needs->connects = front_port(&state->front);
+	return true;
 }
 
 /* GET /healthz: who answers, lives. */
@@ -65,16 +60,16 @@ static void healthz(struct request *req)
 }
 
 /* A prefork process is there to be held. */
-static bool serves(const struct worker_state *worker)
+static bool serves(const struct worker_state *worker, double held)
 {
 	return !worker->draining && !worker->unready &&
-	       (worker->held <= using.ready_held || strcmp(worker->engine, "loop") != 0);
+	       (worker->held <= held || strcmp(worker->engine, "loop") != 0);
 }
 
-static bool pool_serves(const struct workers *workers, struct slice pool)
+static bool pool_serves(const struct workers *workers, struct slice pool, double held)
 {
 	for (size_t i = 0; i < workers->count; i++)
-		if (slice_is(pool, workers->list[i].pool) && serves(&workers->list[i]))
+		if (slice_is(pool, workers->list[i].pool) && serves(&workers->list[i], held))
 			return true;
 	return false;
 }
@@ -91,17 +86,18 @@ static bool next_name(const char **list, struct slice *name)
 /* GET /readyz: whether a request would find, in every pool, a worker that takes it. */
 static void readyz(struct request *req)
 {
-	const char *pools = using.ready_pools;
+	const struct admin *state = request_state(req);
+	const char *pools = state->ready_pools;
 	struct buffer missing = {0};
 	struct workers workers;
 	struct slice pool;
 
-	if (workers_read(using.board, &workers)) {
+	if (workers_read(state->board, &workers)) {
 		reply_error(req, 503);
 		return;
 	}
 	while (next_name(&pools, &pool)) {
-		if (pool_serves(&workers, pool))
+		if (pool_serves(&workers, pool, state->ready_held))
 			continue;
 		buffer_append_text(&missing, missing.len ? " " : "not ready: ");
 		buffer_append(&missing, pool.data, pool.len);
@@ -116,6 +112,10 @@ static void readyz(struct request *req)
 	reply_header(req, "Retry-After", slice_of("1"));
 }
 
+static const struct field status_fields[] = {
+	QUERY(STRING, struct status_form, text, .optional = true),
+};
+
 static const struct field trace_fields[] = {
 	QUERY(NUMBER, struct trace_span, seconds, .ge = LIMIT(0), .le = LIMIT(60),
 	      .fallback = &(const double){10}),
@@ -126,7 +126,7 @@ enum { PROBES = 2 }; /* the first of the list */
 static const struct route list[] = {
 	GET("/healthz", ASYNC, healthz),
 	GET("/readyz", ASYNC, readyz),
-	GET("/status", ASYNC, status),
+	GET("/status", ASYNC, status, .input = INPUT(status_fields)),
 	GET("/metrics", ASYNC, metrics),
 	GET("/trace", ASYNC, chrome_trace, .input = INPUT(trace_fields)),
 	GET("/events", ASYNC, events),
@@ -134,9 +134,9 @@ static const struct route list[] = {
 };
 
 const struct application admin = {
-	.routes = ROUTES(list), .prepare = admin_prepare, .opened = admin_opened, .show = top_run};
+	.routes = ROUTES(list), .prepare = prepare_admin, .background = watchdog};
 const struct application health = {.routes = {.list = list, .count = PROBES},
-				   .prepare = admin_prepare};
+				   .prepare = prepare_health};
 
 bool admin_serves(struct slice path)
 {

@@ -6,35 +6,33 @@
 #ifndef LANES_ADMIN_ADMIN_H
 #define LANES_ADMIN_ADMIN_H
 
-#include "await/sched.h"
-#include "client/volley.h"
-#include "engine/application.h"
-#include "http/input.h"
-#include "http/router.h"
-#include "scoreboard/scoreboard.h"
+#include <lanes.h>
 
 enum { BURST_MAX = 200 }; /* requests of a burst */
 
 extern const struct application admin;
 extern const struct application health; /* of its routes, the quick ones that a monitor asks for */
 
-/* Of both: what the handlers below read, and what the watchdog needs. */
-bool admin_prepare(const struct options *options, const struct scoreboard *board,
-		   struct sandbox *needs);
-void admin_opened(struct sched *sched);
-
 /* ---- for the handlers ---- */
 
-const struct scoreboard *admin_board(void);
-
-/* Where the system is asked from outside; NULL if nobody said. */
-const struct front *admin_front(void);
-
-/* From how many seconds on a loop counts as held. */
-double admin_slow(void);
+/* What both keep: request_state(). */
+struct admin {
+	const struct scoreboard *board;
+	double ready_held; /* seconds that a loop may be held by a worker that counts as ready */
+	const char *ready_pools; /* names with commas between them */
+	double slow;		 /* seconds from which on a loop counts as held */
+	/* The health worker has none of: */
+	bool has_front;
+	struct front front; /* where the system is asked from outside */
+	struct feed *feed;
+};
 
 /* Whether a path, decoded, is one of the admin worker's. */
 bool admin_serves(struct slice path);
+
+struct status_form {
+	struct slice text; /* NULL: it is to be JSON */
+};
 
 struct trace_span {
 	double seconds; /* until now; 0 to 60 */
@@ -47,6 +45,9 @@ struct burst_groups {
 };
 
 extern const struct field burst_fields[3];
+
+/* The admin worker's background: logs who holds a loop for too long. */
+void watchdog(struct request *req);
 
 void status(struct request *req);
 void metrics(struct request *req);

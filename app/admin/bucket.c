@@ -2,17 +2,18 @@
 
 #include <inttypes.h>
 
-#include "admin/status.h"
-#include "base/json.h"
-
 struct bucket_mark bucket_mark(const struct worker_state *worker)
 {
 	struct bucket_mark mark = {
 		.at = worker->asked, .busy = worker->busy, .aborted = worker->aborted};
 
-	for (unsigned r = 0; r < worker->route_count; r++)
+	for (unsigned r = 0; r < board_routes(worker->slot); r++) {
+		struct route_state route;
+
+		board_route(worker->slot, r, &route);
 		for (int b = 0; b < BOARD_BUCKETS; b++)
-			mark.answers[b] += worker->routes[r].buckets[b];
+			mark.answers[b] += route.buckets[b];
+	}
 	return mark;
 }
 

@@ -5,8 +5,7 @@
 #ifndef LANES_ADMIN_BUCKET_H
 #define LANES_ADMIN_BUCKET_H
 
-#include "base/buffer.h"
-#include "scoreboard/board_reader.h"
+#include <lanes.h>
 
 /* A worker's counters at a moment. */
 struct bucket_mark {

@@ -6,18 +6,12 @@
  * times at once. The query is read twice: to count, and to fill what then has the right size.
  */
 #include <ctype.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "admin/admin.h"
-#include "admin/status.h"
-#include "await/await.h"
-#include "base/json.h"
-#include "client/volley.h"
-#include "http/input.h"
-#include "http/percent.h"
-#include "http/reply.h"
 
 enum {
 	DELAY_MAX = 60000,
@@ -142,11 +136,12 @@ static bool read_groups(struct request *req, struct volley *volley, size_t *requ
 /* NULL after an answer. */
 static struct volley *read_volley(struct request *req)
 {
+	const struct admin *state = request_state(req);
 	struct volley *volley = NULL;
 	size_t requests;
 	size_t bytes;
 
-	if (!admin_front())
+	if (!state->has_front)
 		reply_error(req, 503);
 	else if (read_groups(req, NULL, &requests, &bytes)) {
 		if (volley_open(&volley, req->co.sched, requests, bytes))
@@ -235,9 +230,11 @@ static void cancel(struct task *task)
 
 static void fire(struct request *req, struct burst *b)
 {
+	const struct admin *state = request_state(req);
+
 	b->req = req;
 	task_begin(&req->co, &b->task, cancel, NULL);
-	if (volley_fire(b->volley, admin_front(), on_done, b))
+	if (volley_fire(b->volley, &state->front, on_done, b))
 		coroutine_fail(&req->co, -ENOMEM);
 }
 

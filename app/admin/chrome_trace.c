@@ -14,12 +14,6 @@
 #include <string.h>
 
 #include "admin/admin.h"
-#include "admin/status.h"
-#include "await/await.h"
-#include "base/json.h"
-#include "http/input.h"
-#include "http/reply.h"
-#include "scoreboard/board_reader.h"
 
 enum {
 	SPANS_AT_ONCE = 64,
@@ -38,6 +32,7 @@ struct place {
 };
 
 struct trace {
+	const struct scoreboard *board;
 	struct buffer out; /* the piece that is being made */
 	bool begun;	   /* with an event */
 	bool done;	   /* … and the last one */
@@ -122,8 +117,8 @@ static void append_run(struct trace *trace, const struct span *span)
 {
 	unsigned thread = span->kind == SPAN_POOL ? pool_thread(span->pool, span->thread) : 0;
 	struct place *place = &trace->places[span->owner.serial % REMEMBERED];
-
-	const char *route = worker_path(&trace->worker, span->owner.route);
+	char name[BOARD_ROUTE];
+	const char *route = board_route_name(trace->worker.slot, span->owner.route, name);
 
 	begin_event(trace, "X", thread);
 	buffer_append_text(&trace->out, ",\"cat\":\"run\",\"name\":");
@@ -142,6 +137,7 @@ static void append_run(struct trace *trace, const struct span *span)
 static void append_wait(struct trace *trace, const struct span *span, const char *name)
 {
 	const uint64_t times[] = {span->start, span->start + span->duration};
+	char route[BOARD_ROUTE];
 
 	for (int i = 0; i < 2; i++) {
 		begin_event(trace, i ? "e" : "b", 0);
@@ -149,7 +145,8 @@ static void append_wait(struct trace *trace, const struct span *span, const char
 			      ",\"cat\":\"wait\",\"name\":\"%s\",\"id2\":{\"local\":\"%" PRIu32
 			      "\"},\"ts\":%.3f,\"args\":{\"request\":%" PRIu32 ",\"route\":",
 			      name, span->owner.serial, microseconds(times[i]), span->owner.serial);
-		json_string(&trace->out, slice_of(worker_path(&trace->worker, span->owner.route)));
+		json_string(&trace->out, slice_of(board_route_name(trace->worker.slot,
+								   span->owner.route, route)));
 		buffer_append_text(&trace->out, "}}");
 	}
 }
@@ -185,8 +182,8 @@ static void append_span(struct trace *trace, const struct span *span)
 static bool next_worker(struct trace *trace)
 {
 	trace->has_worker = false;
-	while (!trace->has_worker && trace->slot < scoreboard_slots(admin_board()))
-		trace->has_worker = worker_read(admin_board(), trace->slot++, &trace->worker);
+	while (!trace->has_worker && trace->slot < scoreboard_slots(trace->board))
+		trace->has_worker = worker_read(trace->board, trace->slot++, &trace->worker);
 	if (!trace->has_worker)
 		return false;
 	trace->end = board_head(trace->worker.slot);
@@ -239,14 +236,15 @@ static void send_piece(struct request *req, struct trace *trace)
 static struct trace *begin_trace(struct request *req)
 {
 	struct trace *trace = request_alloc(req, sizeof(*trace));
-	uint64_t now = board_now();
+	const struct admin *state = request_state(req);
 	const struct trace_span *span = request_input(req);
+	uint64_t now = board_now();
 
 	if (!trace) {
 		reply_error(req, 503);
 		return NULL;
 	}
-	memset(trace, 0, sizeof(*trace));
+	trace->board = state->board;
 	if (now > (uint64_t)(span->seconds * 1e9))
 		trace->since = now - (uint64_t)(span->seconds * 1e9);
 	return trace;

@@ -1,13 +1,10 @@
 #include "admin/feed.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 
-#include "admin/admin.h"
 #include "admin/bucket.h"
 #include "admin/status.h"
-#include "base/buffer.h"
-#include "base/json.h"
-#include "scoreboard/board_reader.h"
 
 enum {
 	NS_PER_S = 1000000000,
@@ -38,7 +35,8 @@ struct second {
 	struct buffer buckets; /* what is told of it then */
 };
 
-static struct {
+struct feed {
+	const struct scoreboard *board;
 	struct buffer messages[FEED_KEPT];
 	uint64_t count;	     /* messages made; the last is number count - 1 */
 	uint64_t made;	     /* when that was */
@@ -51,7 +49,16 @@ static struct {
 	uint64_t second_count;
 	uint64_t second_end;
 	struct cursor cursors[BOARD_SLOTS];
-} feed;
+};
+
+struct feed *feed_open(const struct scoreboard *board)
+{
+	struct feed *feed = calloc(1, sizeof(*feed));
+
+	if (feed)
+		feed->board = board;
+	return feed;
+}
 
 static double milliseconds(uint64_t ns)
 {
@@ -67,13 +74,14 @@ static void append_span(struct buffer *out, const struct worker_state *worker,
 		[SPAN_POOL] = "pool",	[SPAN_READY] = "ready",
 		[SPAN_GONE] = "gone",
 	};
+	char name[BOARD_ROUTE];
 
 	buffer_format(out, "%s{\"w\":", out->data[out->len - 1] == '[' ? "" : ",");
 	json_string(out, slice_of(worker->name));
 	buffer_format(out, ",\"k\":\"%s\",\"s\":%.3f,\"d\":%.3f,\"r\":%" PRIu32 ",\"p\":",
 		      kinds[span->kind], milliseconds(span->start), milliseconds(span->duration),
 		      span->owner.serial);
-	json_string(out, slice_of(worker_path(worker, span->owner.route)));
+	json_string(out, slice_of(board_route_name(worker->slot, span->owner.route, name)));
 	buffer_format(out, ",\"c\":%u", span->owner.status);
 	if (span->kind == SPAN_POOL || span->kind == SPAN_POOL_QUEUE)
 		buffer_format(out, ",\"pool\":\"%s\",\"th\":%u", board_pool_names[span->pool],
@@ -92,30 +100,31 @@ struct telling {
 	uint64_t resumes; /* where spans are known again behind those that are lost; 0: nowhere */
 };
 
-static bool was_dense(uint64_t when, bool unknown)
+static bool was_dense(const struct feed *feed, uint64_t when, bool unknown)
 {
-	if (when >= feed.second_end)
-		return feed.dense;
+	if (when >= feed->second_end)
+		return feed->dense;
 	for (size_t i = 0; i < HISTORY; i++)
-		if (when >= feed.seconds[i].from && when < feed.seconds[i].to)
-			return feed.seconds[i].dense;
+		if (when >= feed->seconds[i].from && when < feed->seconds[i].to)
+			return feed->seconds[i].dense;
 	return unknown;
 }
 
-static bool is_told(const struct span *span, struct telling *telling)
+static bool is_told(const struct feed *feed, const struct span *span, struct telling *telling)
 {
 	uint64_t end = span->start + span->duration;
 
 	if (!span_is_sound(span) || end < telling->since)
 		return false;
-	if (!telling->dense && !(telling->past && was_dense(end, telling->unknown_dense)))
+	if (!telling->dense && !(telling->past && was_dense(feed, end, telling->unknown_dense)))
 		return true;
 	return span->duration >= SLOW && (span->kind == SPAN_LOOP || telling->slow++ < SLOW_MAX);
 }
 
 /* The spans from number next to end. Returns where it stopped. */
-static uint64_t append_spans(struct buffer *out, const struct worker_state *worker, uint64_t next,
-			     uint64_t end, struct telling *telling)
+static uint64_t append_spans(const struct feed *feed, struct buffer *out,
+			     const struct worker_state *worker, uint64_t next, uint64_t end,
+			     struct telling *telling)
 {
 	struct span spans[SPANS_AT_ONCE];
 	uint64_t most = telling->dense || telling->past ? BOARD_SPANS : SPANS_MAX;
@@ -135,7 +144,7 @@ static uint64_t append_spans(struct buffer *out, const struct worker_state *work
 		if (count && telling->lost && !telling->resumes)
 			telling->resumes = spans[0].start + spans[0].duration;
 		for (size_t i = 0; i < count && !out->failed; i++)
-			if (is_told(&spans[i], telling))
+			if (is_told(feed, &spans[i], telling))
 				append_span(out, worker, &spans[i]);
 		if (!count)
 			break;
@@ -154,9 +163,9 @@ static void append_unrecorded(struct buffer *out, const struct worker_state *wor
 		      milliseconds(to > from ? to : from));
 }
 
-static struct cursor *cursor_of(const struct worker_state *worker)
+static struct cursor *cursor_of(struct feed *feed, const struct worker_state *worker)
 {
-	struct cursor *cursor = &feed.cursors[worker->slot - admin_board()->slots];
+	struct cursor *cursor = &feed->cursors[worker->slot - feed->board->slots];
 
 	if (cursor->pid != worker->pid)
 		*cursor = (struct cursor){.pid = worker->pid};
@@ -201,23 +210,23 @@ static void end_message(struct message *message)
 		out->len = 0;
 }
 
-static bool is_shown(const struct worker_state *worker)
+static bool is_shown(const struct feed *feed, const struct worker_state *worker)
 {
-	return worker->slot != admin_board()->own;
+	return worker->slot != feed->board->own;
 }
 
 /* Whether there is nothing to tell: no span, no request anywhere, and the same workers as before.
  */
-static bool is_quiet(const struct workers *workers)
+static bool is_quiet(const struct feed *feed, const struct workers *workers)
 {
 	size_t known = 0;
 	size_t living = 0;
 
 	for (size_t i = 0; i < workers->count; i++) {
 		const struct worker_state *worker = &workers->list[i];
-		const struct cursor *cursor = &feed.cursors[worker->slot - admin_board()->slots];
+		const struct cursor *cursor = &feed->cursors[worker->slot - feed->board->slots];
 
-		if (!is_shown(worker))
+		if (!is_shown(feed, worker))
 			continue;
 		living++;
 		if (cursor->pid != worker->pid || cursor->next != board_head(worker->slot) ||
@@ -225,15 +234,15 @@ static bool is_quiet(const struct workers *workers)
 			return false;
 	}
 	for (size_t i = 0; i < BOARD_SLOTS; i++)
-		known += feed.cursors[i].pid != 0;
+		known += feed->cursors[i].pid != 0;
 	return known == living;
 }
 
-static void forget_the_dead(void)
+static void forget_the_dead(struct feed *feed)
 {
 	for (unsigned i = 0; i < BOARD_SLOTS; i++)
-		if (feed.cursors[i].pid && !scoreboard_alive(admin_board(), i))
-			feed.cursors[i].pid = 0;
+		if (feed->cursors[i].pid && !scoreboard_alive(feed->board, i))
+			feed->cursors[i].pid = 0;
 }
 
 /* ---- seconds ---- */
@@ -246,9 +255,10 @@ static bool is_dense(bool before, uint64_t answers, uint64_t nanoseconds)
 	return rate > (before ? SINGLE_BELOW : DENSE_ABOVE);
 }
 
-static void end_second_of(const struct worker_state *worker, struct second *second, bool known)
+static void end_second_of(struct feed *feed, const struct worker_state *worker,
+			  struct second *second, bool known)
 {
-	struct cursor *cursor = cursor_of(worker);
+	struct cursor *cursor = cursor_of(feed, worker);
 	struct bucket_mark mark = bucket_mark(worker);
 
 	if (second->dense && known && cursor->second.at)
@@ -257,71 +267,71 @@ static void end_second_of(const struct worker_state *worker, struct second *seco
 }
 
 /* Ends a second: what is told of it is known now. Of the time without listeners nothing is. */
-static void end_second(const struct workers *workers, uint64_t now)
+static void end_second(struct feed *feed, const struct workers *workers, uint64_t now)
 {
-	struct second *second = &feed.seconds[feed.second_count++ % HISTORY];
-	uint64_t length = now - feed.second_end;
+	struct second *second = &feed->seconds[feed->second_count++ % HISTORY];
+	uint64_t length = now - feed->second_end;
 	bool known = length < 2 * (uint64_t)NS_PER_S;
 
-	second->from = known ? feed.second_end : now;
+	second->from = known ? feed->second_end : now;
 	second->to = now;
 	second->buckets.len = 0;
-	second->dense = feed.dense = is_dense(feed.dense, feed.answers, length);
+	second->dense = feed->dense = is_dense(feed->dense, feed->answers, length);
 	for (size_t i = 0; i < workers->count; i++) {
-		if (is_shown(&workers->list[i]))
-			end_second_of(&workers->list[i], second, known);
+		if (is_shown(feed, &workers->list[i]))
+			end_second_of(feed, &workers->list[i], second, known);
 	}
-	feed.answers = 0;
-	feed.second_end = now;
+	feed->answers = 0;
+	feed->second_end = now;
 }
 
 /* ---- messages ---- */
 
 /* What a worker did since the last message. */
-static void tell_of(struct message *message, const struct worker_state *worker)
+static void tell_of(struct feed *feed, struct message *message, const struct worker_state *worker)
 {
-	struct cursor *cursor = cursor_of(worker);
+	struct cursor *cursor = cursor_of(feed, worker);
 	struct bucket_mark mark = bucket_mark(worker);
-	struct telling telling = {.dense = feed.dense};
+	struct telling telling = {.dense = feed->dense};
 
-	cursor->next = append_spans(message->out, worker, cursor->next, board_head(worker->slot),
-				    &telling);
+	cursor->next = append_spans(feed, message->out, worker, cursor->next,
+				    board_head(worker->slot), &telling);
 	message->lost += telling.lost;
 	if (telling.lost)
-		append_unrecorded(&message->unrecorded, worker, feed.made,
+		append_unrecorded(&message->unrecorded, worker, feed->made,
 				  telling.resumes ? telling.resumes : mark.at);
 	if (cursor->message.at) {
-		feed.answers += bucket_answers(&cursor->message, &mark);
-		if (feed.dense)
+		feed->answers += bucket_answers(&cursor->message, &mark);
+		if (feed->dense)
 			bucket_append(&message->buckets, worker, &cursor->message, &mark);
 	}
 	cursor->message = mark;
 }
 
 /* What happened since the last message. */
-static void make_message(const struct workers *workers, uint64_t now)
+static void make_message(struct feed *feed, const struct workers *workers, uint64_t now)
 {
 	struct message message;
 
-	begin_message(&message, &feed.messages[feed.count % FEED_KEPT], workers, now);
+	begin_message(&message, &feed->messages[feed->count % FEED_KEPT], workers, now);
 	for (size_t i = 0; i < workers->count; i++)
-		if (is_shown(&workers->list[i]))
-			tell_of(&message, &workers->list[i]);
+		if (is_shown(feed, &workers->list[i]))
+			tell_of(feed, &message, &workers->list[i]);
 	end_message(&message);
-	if (now - feed.second_end >= NS_PER_S)
-		end_second(workers, now);
-	else if (feed.answers > DENSE_ABOVE)
-		feed.dense = true; /* the rest of this second is no more to be told one by one */
-	forget_the_dead();
-	feed.made = now;
-	feed.count++;
+	if (now - feed->second_end >= NS_PER_S)
+		end_second(feed, workers, now);
+	else if (feed->answers > DENSE_ABOVE)
+		feed->dense = true; /* the rest of this second is no more to be told one by one */
+	forget_the_dead(feed);
+	feed->made = now;
+	feed->count++;
 }
 
 /* The seconds that were dense, in buckets. */
-static void append_seconds(struct buffer *out, uint64_t since)
+static void append_seconds(const struct feed *feed, struct buffer *out, uint64_t since)
 {
 	for (size_t i = 0; i < HISTORY; i++) {
-		const struct second *second = &feed.seconds[(feed.second_count + i) % HISTORY];
+		const struct second *second = &feed->seconds[(feed->second_count + i) % HISTORY];
 
 		if (!second->dense || second->to < since || !second->buckets.len)
 			continue;
@@ -331,12 +341,12 @@ static void append_seconds(struct buffer *out, uint64_t since)
 }
 
 /* Since when every second is known. */
-static uint64_t known_since(void)
+static uint64_t known_since(const struct feed *feed)
 {
-	uint64_t since = feed.second_end;
+	uint64_t since = feed->second_end;
 
-	for (uint64_t n = 1; n <= HISTORY && n <= feed.second_count; n++) {
-		const struct second *second = &feed.seconds[(feed.second_count - n) % HISTORY];
+	for (uint64_t n = 1; n <= HISTORY && n <= feed->second_count; n++) {
+		const struct second *second = &feed->seconds[(feed->second_count - n) % HISTORY];
 
 		if (second->from == second->to)
 			break;
@@ -367,82 +377,82 @@ static uint64_t spans_since(const struct worker_state *worker, uint64_t next, ui
 
 /* What a worker did in the ten seconds before the next message, as far as its ring reaches, and
  * the seconds are known in which that was too much to tell. */
-static void tell_history_of(struct message *message, const struct worker_state *worker,
-			    uint64_t since)
+static void tell_history_of(struct feed *feed, struct message *message,
+			    const struct worker_state *worker, uint64_t since)
 {
-	const struct cursor *cursor = cursor_of(worker);
+	const struct cursor *cursor = cursor_of(feed, worker);
 	uint64_t next = cursor->next >= BOARD_SPANS ? cursor->next - BOARD_SPANS + 1 : 0;
 	struct telling telling = {.since = since, .past = true, .lost = next};
 	uint64_t unrecorded = 0;
 
 	telling.unknown_dense = spans_since(worker, next, cursor->next, since) > SPANS_MAX;
-	append_spans(message->out, worker, next, cursor->next, &telling);
+	append_spans(feed, message->out, worker, next, cursor->next, &telling);
 	if (telling.lost)
 		unrecorded = telling.resumes;
-	if (telling.unknown_dense && known_since() > unrecorded)
-		unrecorded = known_since();
+	if (telling.unknown_dense && known_since(feed) > unrecorded)
+		unrecorded = known_since(feed);
 	if (unrecorded > since)
 		append_unrecorded(&message->unrecorded, worker, since, unrecorded);
-	if (feed.dense && cursor->second.at && cursor->second.at < cursor->message.at)
+	if (feed->dense && cursor->second.at && cursor->second.at < cursor->message.at)
 		bucket_append(&message->buckets, worker, &cursor->second, &cursor->message);
 }
 
 /* What happened in the ten seconds before the next message. */
-static void make_first(uint64_t now)
+static void make_first(struct feed *feed, uint64_t now)
 {
 	uint64_t since =
 		now > HISTORY * (uint64_t)NS_PER_S ? now - HISTORY * (uint64_t)NS_PER_S : 0;
 	struct message message;
 	struct workers workers;
 
-	if (workers_read(admin_board(), &workers))
+	if (workers_read(feed->board, &workers))
 		return;
-	begin_message(&message, &feed.first, &workers, now);
-	append_seconds(&message.buckets, since);
+	begin_message(&message, &feed->first, &workers, now);
+	append_seconds(feed, &message.buckets, since);
 	for (size_t i = 0; i < workers.count; i++)
-		if (is_shown(&workers.list[i]))
-			tell_history_of(&message, &workers.list[i], since);
+		if (is_shown(feed, &workers.list[i]))
+			tell_history_of(feed, &message, &workers.list[i], since);
 	end_message(&message);
 	workers_free(&workers);
-	feed.first_of = feed.count;
+	feed->first_of = feed->count;
 }
 
 /* Messages are due at times all listeners agree on. */
-void feed_turn(void)
+void feed_turn(struct feed *feed)
 {
 	uint64_t now = board_now();
 	struct workers workers;
 
-	if (now < feed.due)
+	if (now < feed->due)
 		return;
-	if (workers_read(admin_board(), &workers))
+	if (workers_read(feed->board, &workers))
 		return;
-	if (now - feed.made >= NS_PER_S || !is_quiet(&workers))
-		make_message(&workers, now);
+	if (now - feed->made >= NS_PER_S || !is_quiet(feed, &workers))
+		make_message(feed, &workers, now);
 	workers_free(&workers);
-	feed.due = now - now % PERIOD + PERIOD;
+	feed->due = now - now % PERIOD + PERIOD;
 }
 
-double feed_until_due(void)
+double feed_until_due(const struct feed *feed)
 {
 	uint64_t now = board_now();
 
-	return feed.due > now ? (double)(feed.due - now) / NS_PER_S : 0;
+	return feed->due > now ? (double)(feed->due - now) / NS_PER_S : 0;
 }
 
-uint64_t feed_count(void)
+uint64_t feed_count(const struct feed *feed)
 {
-	return feed.count;
+	return feed->count;
 }
 
-struct slice feed_message(uint64_t number)
+struct slice feed_message(const struct feed *feed, uint64_t number)
 {
-	return buffer_slice(&feed.messages[number % FEED_KEPT]);
+	return buffer_slice(&feed->messages[number % FEED_KEPT]);
 }
 
-struct slice feed_first(void)
+struct slice feed_first(struct feed *feed)
 {
-	if (feed.first_of != feed.count)
-		make_first(board_now());
-	return buffer_slice(&feed.first);
+	if (feed->first_of != feed->count)
+		make_first(feed, board_now());
+	return buffer_slice(&feed->first);
 }

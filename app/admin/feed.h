@@ -15,24 +15,27 @@
 #ifndef LANES_ADMIN_FEED_H
 #define LANES_ADMIN_FEED_H
 
-#include <stdint.h>
-
-#include "base/slice.h"
+#include <lanes.h>
 
 enum { FEED_KEPT = 8 }; /* messages that are there, the last ones */
 
+struct feed;
+
+/* Of that scoreboard, which is borrowed, as long as the process; NULL if memory is out. */
+struct feed *feed_open(const struct scoreboard *board);
+
 /* Makes the next message if it is due and there is something to tell. */
-void feed_turn(void);
+void feed_turn(struct feed *feed);
 
 /* Seconds until the next one is due. */
-double feed_until_due(void);
+double feed_until_due(const struct feed *feed);
 
 /* How many were made so far; they are numbered from 0. */
-uint64_t feed_count(void);
+uint64_t feed_count(const struct feed *feed);
 
-struct slice feed_message(uint64_t number);
+struct slice feed_message(const struct feed *feed, uint64_t number);
 
 /* For a newcomer, who goes on with message feed_count(). */
-struct slice feed_first(void);
+struct slice feed_first(struct feed *feed);
 
 #endif

@@ -7,14 +7,11 @@
 #include <string.h>
 
 #include "admin/admin.h"
-#include "http/reply.h"
-#include "scoreboard/board_reader.h"
-#include "scoreboard/metric.h"
 
 enum kind { COUNT, SECONDS, FLAG };
 
 struct figure {
-	const char *name; /* below "lanes_" */
+	const char *name;
 	const char *type;
 	const char *help;
 	enum kind kind;
@@ -25,57 +22,51 @@ struct figure {
 #define OF_POOL(field)	 offsetof(struct pool_state, field)
 
 static const struct figure of_workers[] = {
-	{"worker_start_time_seconds", "gauge", "When the worker started, since the epoch.", COUNT,
-	 OF_WORKER(started)},
-	{"worker_draining", "gauge", "Whether the worker takes no new requests.", FLAG,
+	{"lanes_worker_start_time_seconds", "gauge", "When the worker started, since the epoch.",
+	 COUNT, OF_WORKER(started)},
+	{"lanes_worker_draining", "gauge", "Whether the worker takes no new requests.", FLAG,
 	 OF_WORKER(draining)},
-	{"worker_memory_bytes", "gauge", "Resident memory of the process.", COUNT,
+	{"lanes_worker_memory_bytes", "gauge", "Resident memory of the process.", COUNT,
 	 OF_WORKER(memory)},
-	{"worker_threads", "gauge", "Threads of the process.", COUNT, OF_WORKER(process_threads)},
-	{"requests_total", "counter", "Requests begun.", COUNT, OF_WORKER(requests)},
-	{"requests_in_flight", "gauge", "Requests not answered yet.", COUNT, OF_WORKER(in_flight)},
-	{"requests_aborted_total", "counter", "Requests whose client went away.", COUNT,
+	{"lanes_worker_threads", "gauge", "Threads of the process.", COUNT,
+	 OF_WORKER(process_threads)},
+	{"lanes_requests_total", "counter", "Requests begun.", COUNT, OF_WORKER(requests)},
+	{"lanes_requests_in_flight", "gauge", "Requests not answered yet.", COUNT,
+	 OF_WORKER(in_flight)},
+	{"lanes_requests_aborted_total", "counter", "Requests whose client went away.", COUNT,
 	 OF_WORKER(aborted)},
-	{"connections", "gauge", "Open connections from the web server.", COUNT,
+	{"lanes_connections", "gauge", "Open connections from the web server.", COUNT,
 	 OF_WORKER(connections)},
-	{"connections_accepted_total", "counter", "Connections accepted.", COUNT,
+	{"lanes_connections_accepted_total", "counter", "Connections accepted.", COUNT,
 	 OF_WORKER(accepted)},
-	{"loop_busy_seconds_total", "counter",
+	{"lanes_loop_busy_seconds_total", "counter",
 	 "How long the loop has had work, or the process a request.", SECONDS, OF_WORKER(busy)},
-	{"loop_held_seconds", "gauge", "How long the loop has not been back to poll.", SECONDS,
-	 OF_WORKER(held)},
-	{"loop_longest_hold_seconds", "gauge", "The longest hold of the last minute.", SECONDS,
-	 OF_WORKER(longest_60s)},
+	{"lanes_loop_held_seconds", "gauge", "How long the loop has not been back to poll.",
+	 SECONDS, OF_WORKER(held)},
+	{"lanes_loop_longest_hold_seconds", "gauge", "The longest hold of the last minute.",
+	 SECONDS, OF_WORKER(longest_60s)},
 };
 
 static const struct figure of_pools[] = {
-	{"thread_pool_limit", "gauge", "Threads the pool may have.", COUNT, OF_POOL(limit)},
-	{"thread_pool_threads", "gauge", "Threads the pool has started.", COUNT, OF_POOL(threads)},
-	{"thread_pool_running", "gauge", "Threads that run a job.", COUNT, OF_POOL(running)},
-	{"thread_pool_abandoned", "gauge", "Threads that run a job for a client that is gone.",
-	 COUNT, OF_POOL(abandoned)},
-	{"thread_pool_queued", "gauge", "Jobs that wait for a thread.", COUNT, OF_POOL(queued)},
-	{"thread_pool_refused_total", "counter", "Jobs refused because the queue was full.", COUNT,
-	 OF_POOL(refused)},
-	{"thread_pool_oldest_wait_seconds", "gauge", "How long the first job in the queue waits.",
-	 SECONDS, OF_POOL(oldest_wait)},
+	{"lanes_thread_pool_limit", "gauge", "Threads the pool may have.", COUNT, OF_POOL(limit)},
+	{"lanes_thread_pool_threads", "gauge", "Threads the pool has started.", COUNT,
+	 OF_POOL(threads)},
+	{"lanes_thread_pool_running", "gauge", "Threads that run a job.", COUNT, OF_POOL(running)},
+	{"lanes_thread_pool_abandoned", "gauge",
+	 "Threads that run a job for a client that is gone.", COUNT, OF_POOL(abandoned)},
+	{"lanes_thread_pool_queued", "gauge", "Jobs that wait for a thread.", COUNT,
+	 OF_POOL(queued)},
+	{"lanes_thread_pool_refused_total", "counter", "Jobs refused because the queue was full.",
+	 COUNT, OF_POOL(refused)},
+	{"lanes_thread_pool_oldest_wait_seconds", "gauge",
+	 "How long the first job in the queue waits.", SECONDS, OF_POOL(oldest_wait)},
 };
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
-/* Names of ours begin so; an application's do not. */
-static const char OURS[] = "lanes_";
-
-static void append_head_of(struct buffer *out, const char *before, const char *name,
-			   const char *type, const char *help)
-{
-	buffer_format(out, "# HELP %s%s %s\n# TYPE %s%s %s\n", before, name, help, before, name,
-		      type);
-}
-
 static void append_head(struct buffer *out, const char *name, const char *type, const char *help)
 {
-	append_head_of(out, OURS, name, type, help);
+	buffer_format(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
 
 /* A label's value: a backslash, a quote and a line feed must be escaped. */
@@ -93,10 +84,12 @@ static void append_label(struct buffer *out, const char *before, const char *val
 	buffer_append_text(out, "\"");
 }
 
-/* Begins a sample, with the labels it has in common with all others; open. */
-static void append_sample(struct buffer *out, const char *name, const struct worker_state *worker)
+/* Begins a sample, whose name ends with after, with the labels it has in common with all others;
+ * open. */
+static void append_sample(struct buffer *out, const char *name, const char *after,
+			  const struct worker_state *worker)
 {
-	buffer_format(out, "lanes_%s", name);
+	buffer_format(out, "%s%s", name, after);
 	append_label(out, "{worker=\"", worker->name);
 	append_label(out, ",pool=\"", worker->pool);
 }
@@ -120,7 +113,7 @@ static void append_of_workers(struct buffer *out, const struct workers *workers)
 
 		append_head(out, metric->name, metric->type, metric->help);
 		for (size_t i = 0; i < workers->count; i++) {
-			append_sample(out, metric->name, &workers->list[i]);
+			append_sample(out, metric->name, "", &workers->list[i]);
 			append_value(out, metric, &workers->list[i]);
 		}
 	}
@@ -138,7 +131,7 @@ static void append_of_pools(struct buffer *out, const struct workers *workers)
 
 			if (!pool->limit)
 				continue;
-			append_sample(out, metric->name, worker);
+			append_sample(out, metric->name, "", worker);
 			append_label(out, ",threads=\"", board_pool_names[i % BOARD_POOLS]);
 			append_value(out, metric, pool);
 		}
@@ -147,9 +140,9 @@ static void append_of_pools(struct buffer *out, const struct workers *workers)
 
 static void append_info(struct buffer *out, const struct workers *workers)
 {
-	append_head(out, "worker_info", "gauge", "Always 1; says who the worker is.");
+	append_head(out, "lanes_worker_info", "gauge", "Always 1; says who the worker is.");
 	for (size_t i = 0; i < workers->count; i++) {
-		append_sample(out, "worker_info", &workers->list[i]);
+		append_sample(out, "lanes_worker_info", "", &workers->list[i]);
 		append_label(out, ",engine=\"", workers->list[i].engine);
 		buffer_format(out, ",pid=\"%" PRIu64 "\"} 1\n", workers->list[i].pid);
 	}
@@ -157,80 +150,90 @@ static void append_info(struct buffer *out, const struct workers *workers)
 
 static void append_answers(struct buffer *out, const struct workers *workers)
 {
-	append_head(out, "responses_total", "counter", "Answers by class of status.");
+	append_head(out, "lanes_responses_total", "counter", "Answers by class of status.");
 	for (size_t i = 0; i < workers->count; i++) {
 		for (int class = 1; class < 6; class ++) {
-			append_sample(out, "responses_total", &workers->list[i]);
+			append_sample(out, "lanes_responses_total", "", &workers->list[i]);
 			buffer_format(out, ",code=\"%dxx\"} %" PRIu64 "\n", class,
 				      workers->list[i].answers[class]);
 		}
 	}
 }
 
-static void append_histogram(struct buffer *out, const struct worker_state *worker,
-			     const struct route_state *route)
+static const char DURATION[] = "lanes_request_duration_seconds";
+
+struct histogram {
+	const char *name;
+	const struct worker_state *worker;
+	const char *route; /* NULL: it is not one of routes */
+	double seconds;
+	uint64_t buckets[BOARD_BUCKETS];
+};
+
+static void append_part(struct buffer *out, const struct histogram *h, const char *after)
 {
-	const char *path = worker_path(worker, route->route);
+	append_sample(out, h->name, after, h->worker);
+	if (h->route)
+		append_label(out, ",route=\"", h->route);
+}
+
+static void append_histogram(struct buffer *out, const struct histogram *h)
+{
 	uint64_t count = 0;
 
 	for (int b = 0; b < BOARD_BUCKETS; b++) {
-		count += route->buckets[b];
-		append_sample(out, "request_duration_seconds_bucket", worker);
-		append_label(out, ",route=\"", path);
+		count += h->buckets[b];
+		append_part(out, h, "_bucket");
 		if (b < BOARD_BUCKETS - 1)
 			buffer_format(out, ",le=\"%g\"} %" PRIu64 "\n",
 				      (double)board_bounds[b] / 1e9, count);
 		else
 			buffer_format(out, ",le=\"+Inf\"} %" PRIu64 "\n", count);
 	}
-	append_sample(out, "request_duration_seconds_sum", worker);
-	append_label(out, ",route=\"", path);
-	buffer_format(out, "} %.6f\n", route->seconds);
-	append_sample(out, "request_duration_seconds_count", worker);
-	append_label(out, ",route=\"", path);
+	append_part(out, h, "_sum");
+	buffer_format(out, "} %.6f\n", h->seconds);
+	append_part(out, h, "_count");
 	buffer_format(out, "} %" PRIu64 "\n", count);
+}
+
+/* Of those of a worker's routes that were ever asked for. */
+static void append_routes(struct buffer *out, const struct worker_state *worker)
+{
+	for (unsigned r = 0; r < board_routes(worker->slot); r++) {
+		struct route_state route;
+		char name[BOARD_ROUTE];
+		struct histogram h = {.name = DURATION, .worker = worker, .route = name};
+
+		board_route(worker->slot, r, &route);
+		if (!route.count)
+			continue;
+		board_route_name(worker->slot, r, name);
+		h.seconds = route.seconds;
+		memcpy(h.buckets, route.buckets, sizeof(h.buckets));
+		append_histogram(out, &h);
+	}
 }
 
 static void append_durations(struct buffer *out, const struct workers *workers)
 {
-	append_head(out, "request_duration_seconds", "histogram",
+	append_head(out, DURATION, "histogram",
 		    "From being sent by the web server to being answered.");
 	for (size_t i = 0; i < workers->count; i++)
-		for (unsigned r = 0; r < workers->list[i].route_count; r++)
-			if (workers->list[i].routes[r].count)
-				append_histogram(out, &workers->list[i],
-						 &workers->list[i].routes[r]);
+		append_routes(out, &workers->list[i]);
 }
 
 /* ---- an application's own ---- */
-
-static void append_own_sample(struct buffer *out, const char *name, const char *after,
-			      const struct worker_state *worker)
-{
-	buffer_format(out, "%s%s", name, after);
-	append_label(out, "{worker=\"", worker->name);
-	append_label(out, ",pool=\"", worker->pool);
-}
 
 static void append_own_histogram(struct buffer *out, const char *name,
 				 const struct worker_state *worker,
 				 const struct board_metric *metric)
 {
-	uint64_t count = 0;
+	struct histogram h = {
+		.name = name, .worker = worker, .seconds = (double)board_get(&metric->value) / 1e9};
 
-	for (int b = 0; b < BOARD_BUCKETS; b++) {
-		count += board_get(&metric->buckets[b]);
-		append_own_sample(out, name, "_bucket", worker);
-		if (b < BOARD_BUCKETS - 1)
-			buffer_format(out, ",le=\"%g\"} %" PRIu64 "\n",
-				      (double)board_bounds[b] / 1e9, count);
-		else
-			buffer_format(out, ",le=\"+Inf\"} %" PRIu64 "\n", count);
-	}
-	append_own_sample(out, name, "_sum", worker);
-	buffer_format(out, "} %.6f\n", (double)board_get(&metric->value) / 1e9);
-	append_own_sample(out, name, "_count", worker);
-	buffer_format(out, "} %" PRIu64 "\n", count);
+	for (int b = 0; b < BOARD_BUCKETS; b++)
+		h.buckets[b] = board_get(&metric->buckets[b]);
+	append_histogram(out, &h);
 }
 
 /* The worker's metric of this name; NULL: it has none. */
@@ -268,7 +271,7 @@ static void append_own(struct buffer *out, const struct workers *workers, size_t
 		return;
 	board_text(help, metric->help, sizeof(help));
 	help[strcspn(help, "\\\n")] = '\0';
-	append_head_of(out, "", name, types[kind], help);
+	append_head(out, name, types[kind], help);
 	for (size_t i = first; i < workers->count; i++) {
 		const struct worker_state *worker = &workers->list[i];
 
@@ -279,7 +282,7 @@ static void append_own(struct buffer *out, const struct workers *workers, size_t
 			append_own_histogram(out, name, worker, metric);
 			continue;
 		}
-		append_own_sample(out, name, "", worker);
+		append_sample(out, name, "", worker);
 		buffer_format(out, "} %" PRId64 "\n", (int64_t)board_get(&metric->value));
 	}
 }
@@ -310,10 +313,11 @@ static void append_all_own(struct buffer *out, const struct workers *workers)
 
 void metrics(struct request *req)
 {
+	const struct admin *state = request_state(req);
 	struct buffer out = {0};
 	struct workers workers;
 
-	if (workers_read(admin_board(), &workers)) {
+	if (workers_read(state->board, &workers)) {
 		reply_error(req, 503);
 		return;
 	}

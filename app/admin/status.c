@@ -6,15 +6,14 @@
 
 #include "admin/admin.h"
 #include "admin/status_text.h"
-#include "base/json.h"
-#include "http/reply.h"
-#include "http/urlencoded.h"
 
 static void append_running(struct buffer *out, const struct worker_state *worker,
 			   const struct running *running)
 {
+	char name[BOARD_ROUTE];
+
 	buffer_format(out, "\"serial\":%" PRIu32 ",\"route\":", running->serial);
-	json_string(out, slice_of(worker_path(worker, running->route)));
+	json_string(out, slice_of(board_route_name(worker->slot, running->route, name)));
 	buffer_format(out, ",\"for\":%.6f}", running->seconds);
 }
 
@@ -63,21 +62,27 @@ static void append_pools(struct buffer *out, const struct worker_state *worker)
 
 static void append_routes(struct buffer *out, const struct worker_state *worker)
 {
-	buffer_append_text(out, ",\"routes\":{");
-	for (unsigned i = 0; i < worker->route_count; i++) {
-		const struct route_state *route = &worker->routes[i];
+	const char *separator = "";
 
-		buffer_append_text(out, i ? "," : "");
-		json_string(out, slice_of(worker_path(worker, route->route)));
+	buffer_append_text(out, ",\"routes\":{");
+	for (unsigned i = 0; i < board_routes(worker->slot); i++) {
+		struct route_state route;
+		char name[BOARD_ROUTE];
+
+		if (!board_route(worker->slot, i, &route))
+			continue;
+		buffer_append_text(out, separator);
+		separator = ",";
+		json_string(out, slice_of(board_route_name(worker->slot, i, name)));
 		buffer_format(out,
 			      ":{\"kind\":\"%s\",\"count\":%" PRIu64
 			      ",\"seconds\":%.6f,\"buckets\":[",
-			      route->is_async ? "async" : "sync", route->count, route->seconds);
-		for (int b = 0; route->count && b < BOARD_BUCKETS - 1; b++)
+			      route.is_async ? "async" : "sync", route.count, route.seconds);
+		for (int b = 0; route.count && b < BOARD_BUCKETS - 1; b++)
 			buffer_format(out, "[%g,%" PRIu64 "],", (double)board_bounds[b] / 1e9,
-				      route->buckets[b]);
-		if (route->count)
-			buffer_format(out, "[null,%" PRIu64 "]", route->buckets[BOARD_BUCKETS - 1]);
+				      route.buckets[b]);
+		if (route.count)
+			buffer_format(out, "[null,%" PRIu64 "]", route.buckets[BOARD_BUCKETS - 1]);
 		buffer_append_text(out, "]}");
 	}
 	buffer_append_text(out, "}");
@@ -139,30 +144,20 @@ void status_json(struct buffer *out, const struct workers *workers, bool with_ro
 	buffer_append_text(out, "]");
 }
 
-static bool wants_text(const struct request *req)
-{
-	struct slice rest = req->query;
-	struct slice name;
-	struct slice value;
-
-	while (urlencoded_next(&rest, &name, &value))
-		if (urlencoded_is(name, "text"))
-			return true;
-	return false;
-}
-
 /* GET /status, /status?text: every worker of the system, now. */
 void status(struct request *req)
 {
+	const struct admin *state = request_state(req);
+	const struct status_form *form = request_input(req);
 	struct buffer out = {0};
 	struct workers workers;
 	struct timespec now;
 
-	if (workers_read(admin_board(), &workers)) {
+	if (workers_read(state->board, &workers)) {
 		reply_error(req, 503);
 		return;
 	}
-	if (wants_text(req)) {
+	if (form->text.data) {
 		table_append(&out, &workers, &(struct table_style){0});
 		reply_text(req, 200, "text/plain; charset=utf-8", &out);
 	} else {
@@ -170,7 +165,7 @@ void status(struct request *req)
 		buffer_format(
 			&out,
 			"{\"now\":%lld.%06ld,\"slow_callback\":%.3f,\"burst\":%d,\"workers\":",
-			(long long)now.tv_sec, now.tv_nsec / 1000, admin_slow(), BURST_MAX);
+			(long long)now.tv_sec, now.tv_nsec / 1000, state->slow, BURST_MAX);
 		status_json(&out, &workers, true);
 		buffer_append_text(&out, "}");
 		reply_text(req, 200, "application/json", &out);

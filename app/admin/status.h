@@ -4,10 +4,7 @@
 #ifndef LANES_ADMIN_STATUS_H
 #define LANES_ADMIN_STATUS_H
 
-#include <stdbool.h>
-
-#include "base/buffer.h"
-#include "scoreboard/board_reader.h"
+#include <lanes.h>
 
 /* Appends the JSON array of workers; with_routes: their histograms, too. */
 void status_json(struct buffer *out, const struct workers *workers, bool with_routes);

@@ -163,11 +163,13 @@ static void append_line(struct buffer *out, struct buffer *line, size_t width, b
 static void append_hold(struct buffer *line, const struct worker_state *worker)
 {
 	bool alone = worker->running.seconds > worker->held / 2;
+	char name[BOARD_ROUTE];
 
 	buffer_format(line, "%-*s HELD %.1f s", NAME, worker->name, worker->held);
 	if (worker->is_running)
 		buffer_format(line, "%s request %" PRIu32 " %s", alone ? " by" : ", now by",
-			      worker->running.serial, worker_path(worker, worker->running.route));
+			      worker->running.serial,
+			      board_route_name(worker->slot, worker->running.route, name));
 	if (worker->in_flight > 1)
 		buffer_format(line, ", %" PRIu64 " more wait", worker->in_flight - 1);
 }

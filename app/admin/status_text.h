@@ -5,10 +5,7 @@
 #ifndef LANES_ADMIN_STATUS_TEXT_H
 #define LANES_ADMIN_STATUS_TEXT_H
 
-#include <stdbool.h>
-
-#include "base/buffer.h"
-#include "scoreboard/board_reader.h"
+#include <lanes.h>
 
 enum { TABLE_WIDTH = 80 }; /* of a terminal of which nothing is known */
 

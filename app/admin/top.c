@@ -7,28 +7,19 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/signalfd.h>
 #include <termios.h>
 #include <unistd.h>
 
 #include "admin/status_text.h"
-#include "base/log.h"
-#include "scoreboard/board_reader.h"
 
 enum { REDRAW_MS = 500, CTRL_C = 3, CTRL_D = 4 };
-
-static volatile sig_atomic_t ended;
 
 /* What the rates are made from. */
 struct sample {
 	struct workers workers;
 	uint64_t taken;
 };
-
-static void on_signal(int number)
-{
-	(void)number;
-	ended = 1;
-}
 
 static void put(const struct buffer *out)
 {
@@ -103,17 +94,19 @@ static void draw(const struct sample *now, const struct sample *before)
 }
 
 /* Waits for the next redraw; true if it is time to end. */
-static bool wait_for_key(void)
+static bool wait_for_key(int signals)
 {
-	struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
+	struct pollfd fds[] = {{.fd = STDIN_FILENO, .events = POLLIN},
+			       {.fd = signals, .events = POLLIN}};
 	char key = 0;
 
-	if (poll(&input, 1, REDRAW_MS) > 0 && read(STDIN_FILENO, &key, 1) <= 0)
+	poll(fds, 2, REDRAW_MS);
+	if (fds[1].revents || (fds[0].revents && read(STDIN_FILENO, &key, 1) <= 0))
 		return true;
-	return ended || key == 'q' || key == CTRL_C || key == CTRL_D;
+	return key == 'q' || key == CTRL_C || key == CTRL_D;
 }
 
-static void watch(const struct scoreboard *board)
+static void watch(const struct scoreboard *board, int signals)
 {
 	struct sample before = {0};
 	struct sample now = {0};
@@ -124,8 +117,21 @@ static void watch(const struct scoreboard *board)
 		draw(&now, &before);
 		workers_free(&before.workers);
 		before = now;
-	} while (!wait_for_key());
+	} while (!wait_for_key(signals));
 	workers_free(&before.workers);
+}
+
+/* A descriptor that is readable when one came that ends us. */
+static int take_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGINT);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	return signalfd(-1, &set, SFD_CLOEXEC);
 }
 
 /* The terminal gives us keys as they are typed, and its other screen, until we are done. */
@@ -133,23 +139,22 @@ static void run_in_terminal(const struct scoreboard *board)
 {
 	static const struct buffer enter = {"\033[?1049h\033[?25l", 14, 0, false};
 	static const struct buffer leave = {"\033[?25h\033[?1049l", 14, 0, false};
-	struct sigaction action = {.sa_handler = on_signal};
+	int signals = take_signals();
 	struct termios usual;
 	struct termios raw;
 	bool has_keys = tcgetattr(STDIN_FILENO, &usual) == 0;
 
-	sigaction(SIGTERM, &action, NULL);
-	sigaction(SIGHUP, &action, NULL);
-	sigaction(SIGINT, &action, NULL);
 	raw = usual;
 	raw.c_lflag &= ~(tcflag_t)(ICANON | ECHO | ISIG);
 	if (has_keys)
 		tcsetattr(STDIN_FILENO, TCSANOW, &raw);
 	put(&enter);
-	watch(board);
+	watch(board, signals);
 	put(&leave);
 	if (has_keys)
 		tcsetattr(STDIN_FILENO, TCSANOW, &usual);
+	if (signals >= 0)
+		close(signals);
 }
 
 static int print_once(const struct scoreboard *board)

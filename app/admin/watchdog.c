@@ -1,10 +1,11 @@
-#include "admin/watchdog.h"
-
+/*
+ * Logs who holds a loop for too long, while it is held: from the admin worker, which sees it on
+ * the scoreboard, as the loop itself cannot. (asyncio tells afterwards: slow_callback_duration.)
+ */
 #include <stdio.h>
 #include <string.h>
 
-#include "base/log.h"
-#include "scoreboard/board_reader.h"
+#include "admin/admin.h"
 
 enum { LOOKS = 4, NS_PER_S = 1000000000 };
 
@@ -15,13 +16,10 @@ struct hold {
 	uint64_t owner; /* packed; 0: no request */
 };
 
-static struct {
-	struct timer timer;
-	struct timers *timers;
-	const struct scoreboard *board;
-	uint64_t limit;
-	struct hold holds[BOARD_SLOTS];
-} watchdog;
+/* Of each slot. */
+struct holds {
+	struct hold of[BOARD_SLOTS];
+};
 
 static void tell(const struct board_slot *slot, const char *event, const struct hold *hold,
 		 uint64_t duration)
@@ -29,14 +27,13 @@ static void tell(const struct board_slot *slot, const char *event, const struct 
 	struct span_owner owner = span_owner_unpack(hold->owner);
 	char pool[BOARD_NAME];
 	char worker[40];
-	char route[BOARD_PATH] = "";
+	char route[BOARD_ROUTE];
 	char seconds[24];
 
 	board_text(pool, slot->pool, sizeof(pool));
 	snprintf(worker, sizeof(worker), "%s-%llu", pool,
 		 (unsigned long long)board_get(&slot->number));
-	if (owner.route < BOARD_ROUTES)
-		board_text(route, slot->routes[owner.route].path, sizeof(route));
+	board_route_name(slot, owner.route, route);
 	snprintf(seconds, sizeof(seconds), "%.3f", (double)duration / NS_PER_S);
 	log_event_of(worker, (long)board_get(&slot->pid), LOG_LEVEL_WARNING, event, "request",
 		     log_number(owner.serial), "route", route, "seconds", seconds, NULL);
@@ -57,7 +54,8 @@ static uint64_t duration_of(const struct board_slot *slot, const struct hold *ho
 	return now - hold->since;
 }
 
-static void look(const struct board_slot *slot, struct hold *hold, uint64_t now, bool alive)
+static void look(const struct board_slot *slot, struct hold *hold, uint64_t now, bool alive,
+		 uint64_t limit)
 {
 	uint64_t since = alive ? board_get(&slot->turn_since) : 0;
 	uint64_t running;
@@ -67,7 +65,7 @@ static void look(const struct board_slot *slot, struct hold *hold, uint64_t now,
 			tell(slot, "slow-callback-ended", hold, duration_of(slot, hold, now));
 		hold->since = 0;
 	}
-	if (!since || now < since || now - since < watchdog.limit)
+	if (!since || now < since || now - since < limit)
 		return;
 	if (!hold->since) {
 		*hold = (struct hold){.since = since};
@@ -78,29 +76,36 @@ static void look(const struct board_slot *slot, struct hold *hold, uint64_t now,
 	hold->seen = now;
 }
 
-static void on_time(struct timer *timer)
+static void look_at_all(struct holds *holds, const struct admin *state)
 {
+	const struct scoreboard *board = state->board;
+	uint64_t limit = (uint64_t)(state->slow * NS_PER_S);
+	unsigned count = scoreboard_slots(board);
 	uint64_t now = board_now();
-	unsigned count = scoreboard_slots(watchdog.board);
 
 	for (unsigned i = 0; i < count; i++) {
-		const struct board_slot *slot = &watchdog.board->slots[i];
-		struct hold *hold = &watchdog.holds[i];
+		const struct board_slot *slot = &board->slots[i];
+		struct hold *hold = &holds->of[i];
 
 		/* A prefork process is there to be held. A lock is asked for only where it matters.
 		 */
-		if (slot != watchdog.board->own && (hold->since || board_get(&slot->turn_since)) &&
+		if (slot != board->own && (hold->since || board_get(&slot->turn_since)) &&
 		    !strcmp(slot->engine, "loop"))
-			look(slot, hold, now, scoreboard_alive(watchdog.board, i));
+			look(slot, hold, now, scoreboard_alive(board, i), limit);
 	}
-	timers_add(watchdog.timers, timer, now + watchdog.limit / LOOKS);
 }
 
-void watchdog_start(struct timers *timers, const struct scoreboard *board, uint64_t limit)
+void watchdog(struct request *req)
 {
-	watchdog.timers = timers;
-	watchdog.board = board;
-	watchdog.limit = limit;
-	watchdog.timer.fire = on_time;
-	timers_add(timers, &watchdog.timer, board_now());
+	struct holds **holds = FRAME(req, struct holds *);
+	const struct admin *state = request_state(req);
+
+	ASYNC_BEGIN(req);
+	*holds = request_alloc(req, sizeof(**holds));
+	while (*holds) {
+		look_at_all(*holds, state);
+		AWAIT(req, sleep_for(req, state->slow / LOOKS));
+	}
+	reply_error(req, 503);
+	ASYNC_END(req);
 }

@@ -6,8 +6,6 @@
 struct metric orders_created = COUNTER("orders_created_total", "Orders that were created.");
 struct metric confirmations_sent = COUNTER("confirmations_sent_total", "Confirmations sent.");
 
-static struct shop shop;
-
 struct new_order {
 	struct slice item;
 	int64_t quantity;
@@ -111,16 +109,18 @@ void reply_order(struct request *req, int status, const struct order *order)
 	reply_text(req, status, "application/json", &out);
 }
 
-/* Reads what the service needs of its environment, before the sandbox. */
-static bool read_token(const struct options *options, const struct scoreboard *board,
-		       struct sandbox *needs)
+/* What the service keeps, and what it needs of its environment: before the sandbox. */
+static bool open_shop(struct setup *setup)
 {
 	const char *token = getenv("ORDERS_TOKEN");
+	struct shop *shop = calloc(1, sizeof(*shop));
 
-	(void)options;
-	(void)board;
-	(void)needs;
-	snprintf(shop.token, sizeof(shop.token), "%s", token ? token : "secret");
+	if (!shop) {
+		log_complaint("out of memory");
+		return false;
+	}
+	snprintf(shop->token, sizeof(shop->token), "%s", token ? token : "secret");
+	setup->state = shop;
 	return true;
 }
 
@@ -137,7 +137,8 @@ int main(int argc, char **argv)
 {
 	static struct metric *const metrics[] = {&orders_created, &confirmations_sent, NULL};
 	static const struct application orders = {
-		.routes = ROUTES(list, .state = &shop), .metrics = metrics, .prepare = read_token};
+		.routes = ROUTES(list), .metrics = metrics, .prepare = open_shop};
 
-	return lanes_main(argc, argv, &(const struct applications){{[ROUTES_APP] = &orders}});
+	return lanes_main(argc, argv,
+			  &(const struct applications){.kinds = {[ROUTES_APP] = &orders}});
 }

@@ -3,24 +3,33 @@
  *
  * A handler is a function of a request. It reads what was asked (http/request.h, http/input.h,
  * http/body.h), waits without holding the loop (await/await.h), and replies (http/reply.h); routes
- * lead to it (http/router.h).
+ * lead to it (http/router.h). An application has routes, and more (engine/application.h); what it
+ * counts is a metric (scoreboard/metric.h).
+ *
+ * Few need the rest: what all workers do now (scoreboard/board_reader.h), requests to the system
+ * itself (client/volley.h), and what is new to wait for (await/coroutine.h).
  */
 #ifndef LANES_H
 #define LANES_H
 
 #include "await/await.h"
+#include "await/coroutine.h"
 #include "base/buffer.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/slice.h"
+#include "client/volley.h"
 #include "engine/application.h"
 #include "http/body.h"
 #include "http/input.h"
 #include "http/number.h"
+#include "http/percent.h"
 #include "http/reply.h"
 #include "http/request.h"
 #include "http/router.h"
 #include "http/trace_context.h"
+#include "scoreboard/board_reader.h"
 #include "scoreboard/metric.h"
+#include "scoreboard/scoreboard.h"
 
 #endif

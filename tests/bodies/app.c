@@ -152,5 +152,6 @@ int main(int argc, char **argv)
 {
 	static const struct application bodies = {.routes = ROUTES(list)};
 
-	return lanes_main(argc, argv, &(const struct applications){{[ROUTES_APP] = &bodies}});
+	return lanes_main(argc, argv,
+			  &(const struct applications){.kinds = {[ROUTES_APP] = &bodies}});
 }

@@ -262,7 +262,7 @@ test('the server is stopped and started under the page', () => withPage({}, asyn
 test('the page knows the application from the server alone', () => withPage({}, async (page) => {
 	await page.waitForFunction(() => window.lanes.system.kinds.size > 0); // what it has asked for itself
 	await page.evaluate(() => {
-		const routes = {'/mine': {kind: 'async'}, '/yours': {kind: 'sync'}};
+		const routes = {'/mine': {kind: 'async'}, 'POST /mine': {kind: 'sync'}, '/yours': {kind: 'sync'}};
 		const {feed, history, system} = window.lanes;
 		system.accept({slow_callback: 0.5, workers: [{pool: 'exercise', prefix: '/exercise', routes}, {pool: 'exercise-prefork', prefix: '/exercise/prefork', routes},
 			{pool: 'far', prefix: '/far/away', routes: {'/theirs': {kind: 'sync'}}}, {pool: 'admin', prefix: null, routes: {'/secret': {kind: 'async'}}}]});
@@ -273,7 +273,7 @@ test('the page knows the application from the server alone', () => withPage({}, 
 	assert.deepEqual([said.slow_callback, said.burst], [0.1, 200]);
 	await showTab(page, 'try');
 	assert.deepEqual(await page.locator('#try select[name="endpoint"] option').allTextContents(), ['/mine', '/yours']);
-	assert.ok(await page.evaluate(() => window.lanes.history.pooled.has('/yours')));
+	assert.ok(await page.evaluate(() => ['/yours', 'POST /mine'].every((route) => window.lanes.history.pooled.has(route))));
 	const pool = page.locator('#try select[name="pool"]');
 	await page.waitForFunction(() => document.querySelector('#try select[name="pool"] option[value="far"]'));
 	assert.deepEqual(await pool.locator('option').allTextContents(), ['exercise', 'exercise-prefork', 'loop', 'cpu', 'far', 'prefork'], 'by the path that leads to them');

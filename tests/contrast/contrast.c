@@ -85,7 +85,7 @@ static double calibrate(const struct system *system)
 		struct volley v = {.url = system->url, .shots = &shot, .count = 1, .limit = 10};
 
 		shot_aim(&shot, 0, "/async/cpu-bound?n=%d", CALIBRATION_N);
-		volley_fire(&v);
+		volley_send(&v);
 		if (i == 0 || shot_seconds(&shot) < fastest)
 			fastest = shot_seconds(&shot);
 	}
@@ -124,7 +124,7 @@ static void fire_once(struct watch *w, struct volley *v)
 	burst_target(&m->burst, target, sizeof(target));
 	for (size_t i = 0; i < v->count; i++)
 		shot_aim(&v->shots[i], 0, "%s", target);
-	volley_fire(v);
+	volley_send(v);
 	on_tick(w, v->count);
 	m->failed += volley_failed(v);
 	if (m->measured > 0 && m->measured <= volley_seconds(v))

@@ -55,7 +55,7 @@ static void fire(struct volley *v, const char *title)
 {
 	terminal_say(stdout, 0, 0, "%s", title);
 	fflush(stdout);
-	volley_fire(v);
+	volley_send(v);
 	timeline_print(v);
 	fflush(stdout);
 }

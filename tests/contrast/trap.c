@@ -73,7 +73,7 @@ static bool answers(const struct trap *t)
 	struct volley v = {.url = t->url, .shots = &shot, .count = 1, .limit = 1};
 
 	shot_aim(&shot, 0, "/up");
-	volley_fire(&v);
+	volley_send(&v);
 	return shot.status == 204;
 }
 

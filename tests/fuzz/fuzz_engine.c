@@ -164,7 +164,7 @@ static struct route list[] = {
 	GET("/trace", ASYNC, chrome_trace),
 	GET("/events", ASYNC, events),
 };
-static const struct routes routes = ROUTES(list);
+static struct routes routes = ROUTES(list);
 
 /* ---- the run ---- */
 
@@ -215,21 +215,31 @@ static void choose(const uint8_t *head)
 		memory_fail_after(head[6] >> 1);
 }
 
+static struct sched *opened;
+
 /* An engine that thinks it has enough spare blocks frees each, and a use after that is seen. */
-static void opened(struct sched *sched)
+static void start(struct request *req)
 {
+	opened = req->co.sched;
 	if (!spares)
-		container_of(sched, struct engine, sched)->spare_count = SIZE_MAX;
-	sim.sched = sched;
-	admin_opened(sched);
+		container_of(opened, struct engine, sched)->spare_count = SIZE_MAX;
+}
+
+/* Asked first when it has started. */
+static bool is_ready(void *state)
+{
+	(void)state;
+	sim.sched = opened;
+	return true;
 }
 
 /* The memory of a process's own is claimed as often as one likes. */
 static void clear_board(void)
 {
 	scoreboard_claim(&board, "loop", 1, "loop", "/");
+	scoreboard_add_routes(&board, routes.count);
 	for (size_t i = 0; i < routes.count; i++)
-		strcpy(board.own->routes[i + 1].path, list[i].path);
+		strcpy(board.own->routes[i + 1].name, list[i].path);
 }
 
 /* An address of the abstract kind, which the kernel chooses. */
@@ -304,7 +314,11 @@ static void serve(void)
 	size_t files = open_files();
 	struct listener listener = listen_anywhere();
 	int status = loop_run(&options, &listener, "loop-1",
-			      &(struct application){.routes = routes, .opened = opened}, &board);
+			      &(struct application){.routes = routes,
+						    .start = start,
+						    .ready = is_ready,
+						    .background = admin.background},
+			      &board);
 
 	memory_restore();
 	listener_close(&listener);
@@ -327,6 +341,7 @@ static void take_inputs(const struct routes *from)
 /* What libuv keeps from its first loop on is no leak. */
 static void begin(void)
 {
+	struct setup setup = {.options = &options, .board = &board, .needs = &(struct sandbox){0}};
 	char *arguments[] = {"lanes", NULL};
 	uv_loop_t loop;
 
@@ -335,7 +350,9 @@ static void begin(void)
 		abort();
 	take_inputs(&guide.routes);
 	take_inputs(&admin.routes);
-	admin_prepare(&options, &board, &(struct sandbox){0});
+	if (!admin.prepare(&setup))
+		abort();
+	routes.state = setup.state;
 	signal(SIGHUP, SIG_DFL); /* nohup had it ignored, and so would the engine */
 	signal(SIGUSR1, SIG_DFL);
 }

@@ -61,7 +61,7 @@ static double fire(const char *url, struct shot *shots, size_t count)
 {
 	struct volley v = {.url = url, .shots = shots, .count = count, .limit = LIMIT};
 
-	volley_fire(&v);
+	volley_send(&v);
 	CU_ASSERT_EQUAL(volley_failed(&v), 0);
 	return volley_seconds(&v);
 }
@@ -144,7 +144,7 @@ static void awaiting_needs_no_threads(void)
 	note_threads(&before, 0);
 	for (size_t i = 0; i < v.count; i++)
 		shot_aim(&shots[i], 0, "/async/await-one?seconds=0.5");
-	volley_fire(&v);
+	volley_send(&v);
 	printf("    threads of a loop worker: %ld before, %ld with 100 requests that wait\n",
 	       before, during);
 	CU_ASSERT_EQUAL(volley_failed(&v), 0);

@@ -140,7 +140,7 @@ static void fly(const struct volley *v, CURLM *multi, CURL **easy, bool *sent)
 			v->shots[i].ended = now() - begin;
 }
 
-void volley_fire(const struct volley *v)
+void volley_send(const struct volley *v)
 {
 	CURLM *multi = curl_multi_init();
 	CURL **easy = calloc(v->count, sizeof(*easy));

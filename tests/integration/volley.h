@@ -12,7 +12,7 @@ struct shot {
 	char target[128];
 	double at; /* when to send it; this and all below: seconds after the volley's begin */
 
-	/* filled in by volley_fire() */
+	/* filled in by volley_send() */
 	double sent;
 	double ended;	 /* the answer was complete, or there was none */
 	double waited;	 /* seconds it lay in a queue, for a worker or for one of its threads */
@@ -39,7 +39,7 @@ __attribute__((format(printf, 3, 4))) void shot_aim(struct shot *shot, double at
 double shot_seconds(const struct shot *shot);
 
 /* Sends all, and returns when all are answered or the limit is over. Main thread. */
-void volley_fire(const struct volley *volley);
+void volley_send(const struct volley *volley);
 
 /* When the last answer came. */
 double volley_seconds(const struct volley *volley);

@@ -1312,6 +1312,7 @@ static void begin(void)
 	CU_ASSERT_EQUAL_FATAL(listener_open(&listener, path, 64), 0);
 	CU_ASSERT_EQUAL_FATAL(scoreboard_open(&board, NULL), 0);
 	scoreboard_claim(&board, "loop", 1, "loop", "/");
+	scoreboard_add_routes(&board, routes.count);
 }
 
 static uint64_t accepted_before; /* this turn … */
@@ -1328,13 +1329,13 @@ static void on_turn(uv_prepare_t *handle)
 	accepted_before = now;
 }
 
-static void watch_turns(struct sched *sched)
+static void watch_turns(struct request *req)
 {
 	static uv_prepare_t prepare;
 
-	engine = container_of(sched, struct engine, sched);
+	engine = container_of(req->co.sched, struct engine, sched);
 	accepted_before = most_at_once = 0;
-	uv_prepare_init(sched->loop, &prepare);
+	uv_prepare_init(req->co.sched->loop, &prepare);
 	uv_prepare_start(&prepare, on_turn);
 }
 
@@ -1351,7 +1352,7 @@ static void serve_until(int status)
 {
 	caught_begin();
 	CU_ASSERT_EQUAL(loop_run(&options, &listener, "loop-1",
-				 &(struct application){.routes = routes, .opened = watch_turns},
+				 &(struct application){.routes = routes, .start = watch_turns},
 				 &board),
 			status);
 	caught_end(&caught);
@@ -2587,26 +2588,6 @@ static void a_worker_has_a_budget_of_bytes(void)
 	end();
 }
 
-static void on_opened(struct sched *sched)
-{
-	CU_ASSERT_PTR_NOT_NULL(sched->loop);
-	client_open(0);
-	client_send(0, "request 1 keep " ASK("/drain"));
-}
-
-static void work_of_ones_own_begins_before_the_first_request(void)
-{
-	begin();
-	caught_begin();
-	CU_ASSERT_EQUAL(loop_run(&options, &listener, "loop-1",
-				 &(struct application){.routes = routes, .opened = on_opened},
-				 &board),
-			0);
-	caught_end(&caught);
-	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
-	end();
-}
-
 static char passed[8]; /* what the application has come through */
 
 static void pass(char what)
@@ -2693,6 +2674,59 @@ static void one_that_does_not_stop_is_given_up(void)
 	end();
 }
 
+/* Drains the worker when it has come round a few times. */
+static void go_round(struct request *req)
+{
+	int *rounds = FRAME(req, int);
+
+	ASYNC_BEGIN(req);
+	CU_ASSERT_PTR_EQUAL(request_state(req), passed);
+	while (++*rounds < 3)
+		AWAIT(req, sleep_for(req, 0.001));
+	client_open(0);
+	client_send(0, "request 1 keep " ASK("/drain"));
+	if (strlen(passed))
+		reply_error(req, 500);
+	else
+		AWAIT(req, sleep_for(req, 60));
+	pass('!');
+	ASYNC_END(req);
+}
+
+static void run_beside(void)
+{
+	const struct application application = {
+		.routes = {.list = routes.list, .count = routes.count, .state = passed},
+		.background = go_round,
+		.stop = stop_application};
+
+	caught_begin();
+	CU_ASSERT_EQUAL(loop_run(&options, &listener, "loop-1", &application, &board), 0);
+	caught_end(&caught);
+	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
+}
+
+static void work_beside_the_requests_ends_with_them(void)
+{
+	begin();
+	memset(passed, 0, sizeof(passed));
+	run_beside();
+	CU_ASSERT_STRING_EQUAL(passed, "2");
+	CU_ASSERT_EQUAL(lines_with("event=background-failed"), 0);
+	end();
+}
+
+static void the_worker_serves_on_when_it_fails(void)
+{
+	begin();
+	memset(passed, 0, sizeof(passed));
+	pass('x');
+	run_beside();
+	CU_ASSERT_STRING_EQUAL(passed, "x!2");
+	CU_ASSERT_EQUAL(lines_with("event=background-failed"), 1);
+	end();
+}
+
 static bool can_serve;
 
 static bool is_ready(void *state)
@@ -2714,9 +2748,9 @@ static void wait_until_ready(struct request *req)
 	ASYNC_END(req);
 }
 
-static void start_asking(struct sched *sched)
+static void start_asking(struct request *req)
 {
-	(void)sched;
+	(void)req;
 	client_open(0);
 	client_send(0, "request 1 keep " ASK("/"));
 }
@@ -2726,7 +2760,7 @@ static void it_says_whether_it_is_ready(void)
 	static const struct route list_of_one[] = {GET("/", ASYNC, wait_until_ready)};
 	const struct application application = {.routes = ROUTES(list_of_one, .state = &can_serve),
 						.ready = is_ready,
-						.opened = start_asking};
+						.start = start_asking};
 
 	begin();
 	options.header_timeout = 50; /* and so often it is asked */
@@ -2864,9 +2898,9 @@ static const struct test tests[] = {
 	{"slow handlers do not let too many requests in", slow_handlers_do_not_let_too_many_in},
 	{"a connection has a budget of bytes", a_connection_has_a_budget_of_bytes},
 	{"a worker has a budget of bytes", a_worker_has_a_budget_of_bytes},
-	{"work of one's own begins before the first request",
-	 work_of_ones_own_begins_before_the_first_request},
 	{"an application starts and stops", an_application_starts_and_stops},
+	{"work beside the requests ends with them", work_beside_the_requests_ends_with_them},
+	{"the worker serves on when that fails", the_worker_serves_on_when_it_fails},
 	{"one that cannot start serves nobody", one_that_cannot_start_serves_nobody},
 	{"one that does not stop is given up", one_that_does_not_stop_is_given_up},
 	{"an application says whether it is ready", it_says_whether_it_is_ready},

@@ -4,9 +4,6 @@
 
 #include "../harness.h"
 #include "admin/admin.h"
-#include "base/buffer.h"
-#include "http/reply.h"
-#include "scoreboard/metric.h"
 
 static struct metric orders = COUNTER("orders_total", "Orders that were taken.");
 static struct metric open_orders = GAUGE("orders_open", "Orders that are not done.");
@@ -86,8 +83,8 @@ static bool told(const struct request *req, const char *line)
 static void the_admin_worker_tells_them(void)
 {
 	static const struct request_ops ops = {.release = release};
-	struct options options = {.slow_callback = 100};
-	struct sandbox needs = {0};
+	struct admin state = {.board = &board};
+	const struct routes routes = {.state = &state};
 	struct request req;
 
 	CU_ASSERT_PTR_NOT_NULL_FATAL(scoreboard_claim(&board, "loop", 1, "loop", "/"));
@@ -98,8 +95,8 @@ static void the_admin_worker_tells_them(void)
 	metric_observe(&took, 0.3);
 	metric_observe(&took, 1000);
 	metric_observe(&took, -1);
-	CU_ASSERT_TRUE(admin_prepare(&options, &board, &needs));
 	request_init(&req, &ops, NULL);
+	req.routes = &routes;
 	metrics(&req);
 	CU_ASSERT_EQUAL(req.reply.status, 200);
 	CU_ASSERT_TRUE(told(&req, "# HELP orders_total Orders that were taken.\n"

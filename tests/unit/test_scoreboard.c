@@ -304,11 +304,16 @@ static void wrong_files_are_replaced(void)
 
 static void full_disk(void)
 {
+	struct board_slot *slot;
 	struct scoreboard board;
 
 	CU_ASSERT_PTR_NOT_NULL(claim(&board, "loop"));
 	scoreboard_close(&board);
+	slot = claim(&board, "loop");
 	disk_is_full = true;
+	CU_ASSERT_EQUAL(scoreboard_add_routes(&board, 1), 0);
+	CU_ASSERT_EQUAL(board_routes(slot), 1);
+	scoreboard_close(&board);
 	CU_ASSERT_EQUAL(scoreboard_open(&board, path), 0);
 	CU_ASSERT_PTR_NULL(scoreboard_claim(&board, "loop", 0, "loop", "/"));
 	disk_is_full = false;
@@ -345,6 +350,7 @@ static void expect_fit_to_show(const struct scoreboard *board, unsigned char byt
 {
 	struct board_slot *slot = &board->slots[0];
 	struct workers workers;
+	char name[BOARD_ROUTE];
 	struct span spans[64];
 	uint64_t next = 0;
 	size_t sound = 0;
@@ -357,8 +363,8 @@ static void expect_fit_to_show(const struct scoreboard *board, unsigned char byt
 	CU_ASSERT(printable(workers.list[0].pool, BOARD_NAME));
 	CU_ASSERT(printable(workers.list[0].engine, BOARD_NAME));
 	for (unsigned i = 0; i <= UINT16_MAX; i++)
-		if (!printable(worker_path(&workers.list[0], (uint16_t)i), BOARD_PATH))
-			CU_FAIL_FATAL("a path that cannot be shown");
+		if (!printable(board_route_name(slot, i, name), BOARD_ROUTE))
+			CU_FAIL_FATAL("a name that cannot be shown");
 	for (int i = 0; i < BOARD_POOLS; i++) {
 		CU_ASSERT(workers.list[0].pools[i].threads <= BOARD_THREADS_MAX);
 		CU_ASSERT(workers.list[0].pools[i].busy_count <= BOARD_THREADS);
@@ -385,23 +391,52 @@ static void written_over(void)
 	unlink(path);
 }
 
+static uint64_t answers_of(const struct board_slot *slot, unsigned route)
+{
+	struct route_state state;
+
+	board_route(slot, route, &state);
+	return state.count;
+}
+
+/* Of a file with two slots: what the first has too much would be the second's. */
 static void many_routes(void)
 {
+	struct other other = other_start("loop", false);
+	struct other second = other_start("loop", false);
 	struct scoreboard board;
 	struct board_slot *slot;
-	struct workers workers;
+	char name[BOARD_ROUTE];
 
-	CU_ASSERT_EQUAL_FATAL(scoreboard_open(&board, NULL), 0);
+	other_end(&other);
+	CU_ASSERT_EQUAL_FATAL(scoreboard_open(&board, path), 0);
 	slot = scoreboard_claim(&board, "loop", 1, "loop", "/");
+	CU_ASSERT_PTR_EQUAL_FATAL(slot, &board.slots[0]);
+	CU_ASSERT_EQUAL(board_routes(slot), 1);
+	CU_ASSERT_EQUAL(scoreboard_add_routes(&board, 2 * BOARD_ROUTES), BOARD_ROUTES - 1);
+	CU_ASSERT_EQUAL(board_routes(slot), BOARD_ROUTES);
+	strcpy(slot->routes[BOARD_ROUTES - 1].name, "/last");
 	for (uint16_t route = 1; route < 3 * BOARD_ROUTES; route++)
 		board_answered(slot, span_owner_pack((struct span_owner){1, route, 200}), 1);
-	CU_ASSERT_EQUAL(workers_read(&board, &workers), 0);
-	CU_ASSERT_EQUAL_FATAL(workers.list[0].route_count, BOARD_ROUTES);
-	CU_ASSERT_EQUAL(workers.list[0].routes[0].count, 2 * BOARD_ROUTES);
+	CU_ASSERT_EQUAL(answers_of(slot, 0), 2 * BOARD_ROUTES);
 	for (unsigned i = 1; i < BOARD_ROUTES; i++)
-		CU_ASSERT_EQUAL(workers.list[0].routes[i].count, 1);
-	workers_free(&workers);
+		CU_ASSERT_EQUAL(answers_of(slot, i), 1);
+	CU_ASSERT_EQUAL(board_get(&board.slots[1].pid), (uint64_t)second.pid);
+	CU_ASSERT_STRING_EQUAL(board_route_name(slot, BOARD_ROUTES - 1, name), "/last");
 	scoreboard_close(&board);
+
+	/* The next owner of the slot has none of them. */
+	CU_ASSERT_EQUAL_FATAL(scoreboard_open(&board, path), 0);
+	slot = scoreboard_claim(&board, "loop", 1, "loop", "/");
+	CU_ASSERT_EQUAL(scoreboard_add_routes(&board, 2), 2);
+	board_answered(slot, span_owner_pack((struct span_owner){1, 2, 200}), 1);
+	board_answered(slot, span_owner_pack((struct span_owner){1, 3, 200}), 1);
+	CU_ASSERT_EQUAL(answers_of(slot, 0), 1);
+	CU_ASSERT_EQUAL(answers_of(slot, 2), 1);
+	CU_ASSERT_STRING_EQUAL(board_route_name(slot, BOARD_ROUTES - 1, name), "");
+	scoreboard_close(&board);
+	other_end(&second);
+	unlink(path);
 }
 
 /* Whoever may read the file holds a lock on all of it, as long as it lives. */
@@ -591,6 +626,7 @@ static void a_duration_belongs_to_the_bound_that_it_reaches(void)
 
 	CU_ASSERT_EQUAL_FATAL(scoreboard_open(&board, NULL), 0);
 	slot = scoreboard_claim(&board, "loop", 1, "loop", "/");
+	CU_ASSERT_EQUAL(scoreboard_add_routes(&board, 3), 3);
 	for (int i = 0; i < BOARD_BUCKETS - 1; i++) {
 		board_answered(slot, owner, board_bounds[i]);
 		CU_ASSERT_EQUAL(board_get(&slot->routes[3].buckets[i]), i ? 2 : 1);

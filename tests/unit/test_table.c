@@ -6,6 +6,7 @@
 
 enum { WORKERS = 6 };
 
+static struct board_slot slot;
 static struct worker_state list[WORKERS];
 static const struct workers workers = {list, WORKERS};
 
@@ -23,13 +24,15 @@ static int set_up(void)
 						.memory = UINT64_C(999) << 20,
 						.longest_60s = 60,
 						.answers = {[5] = 9999},
+						.slot = &slot,
 						.engine = "loop"};
 		snprintf(worker->name, sizeof(worker->name), "exercise-prefork-%d", i + 1);
 		for (int p = 0; p < BOARD_POOLS; p++)
 			worker->pools[p] =
 				(struct pool_state){.limit = 1024, .running = 1024, .queued = 1000};
-		snprintf(worker->paths[1], sizeof(worker->paths[1]), "/async/bad-blocking");
 	}
+	board_set(&slot.route_count, 2);
+	strcpy(slot.routes[1].name, "/async/bad-blocking");
 	list[3].is_held = list[3].is_running = true;
 	list[3].held = 12.34;
 	list[3].running = (struct running){.serial = 4294967295, .route = 1, .seconds = 12.3};

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "../harness.h"
+#include "await/sched.h"
 #include "client/volley.h"
 #include "memory.h"
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <uv.h>
 
+#include "await/sched.h"
 #include "base/util.h"
 
 enum { NS_PER_MS = 1000000, READ_SIZE = 65536 };

@@ -13,9 +13,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "await/sched.h"
 #include "base/slice.h"
 #include "client/answer.h"
+
+struct sched;
 
 enum {
 	VOLLEYS_MAX = 4,      /* at once, those included that are still being closed */
@@ -39,7 +40,8 @@ uint16_t front_port(const struct front *front);
 
 struct volley;
 
-/* Room for so many shots, with so many bytes of targets in all; 0 or -ENOMEM, -EAGAIN if there are
+/* Room for so many shots, with so many bytes of targets in all, on the loop of a request
+ * (req->co.sched); 0 or -ENOMEM, -EAGAIN if there are
  * too many volleys. */
 int volley_open(struct volley **volley, struct sched *sched, size_t shots, size_t bytes);
 

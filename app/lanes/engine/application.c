@@ -12,6 +12,7 @@ struct turn {
 	struct request req;
 	struct route route;
 	struct timer timer;
+	bool beside; /* nobody waits for it */
 	bool over;
 	bool late;
 };
@@ -31,11 +32,14 @@ static void on_ran(struct request *req, uint64_t begun, uint64_t ended, bool ove
 	(void)over;
 }
 
-/* The loop must not wait for anything else. */
+/* Who runs the loop for it must not wait for anything else. */
 static void end(struct turn *turn)
 {
 	turn->over = true;
-	uv_stop(turn->req.co.sched->loop);
+	if (!turn->beside)
+		uv_stop(turn->req.co.sched->loop);
+	else if (turn->req.reply.status >= 400)
+		log_event(LOG_LEVEL_WARNING, "background-failed", NULL);
 }
 
 static void on_finished(struct request *req)
@@ -70,23 +74,23 @@ static void on_late(struct timer *timer)
 
 static bool wait_for(struct turn *turn, struct sched *sched, const bool *given_up)
 {
-	while (!turn->over && !turn->late && !*given_up)
-		uv_run(sched->loop, UV_RUN_ONCE);
+	do /* also if it is over: the loop was told to stop, and forgets it here */
+		uv_run(sched->loop, turn->late ? UV_RUN_NOWAIT : UV_RUN_ONCE);
+	while (!turn->over && !turn->late && !*given_up);
 	if (turn->over)
 		return turn->req.reply.status < 400;
 	coroutine_cancel(&turn->req.co);
 	return false;
 }
 
-bool application_run(const struct application *application, void (*fn)(struct request *req),
-		     struct sched *sched, uint64_t patience, const bool *given_up)
+/* NULL if memory is out. */
+static struct turn *make_turn(const struct application *application,
+			      void (*fn)(struct request *req), struct sched *sched)
 {
 	struct turn *turn = calloc(1, sizeof(*turn));
-	uint64_t now = uv_hrtime();
-	bool fine;
 
 	if (!turn)
-		return false;
+		return NULL;
 	request_init(&turn->req, &ops, sched);
 	turn->route = (struct route)GET("", ASYNC, fn);
 	turn->req.routes = &application->routes;
@@ -96,6 +100,18 @@ bool application_run(const struct application *application, void (*fn)(struct re
 	reply_bytes(&turn->req, 204, NULL,
 		    (struct slice){"", 0}); /* unless it says something else */
 	request_only(&turn->req);
+	return turn;
+}
+
+bool application_run(const struct application *application, void (*fn)(struct request *req),
+		     struct sched *sched, uint64_t patience, const bool *given_up)
+{
+	struct turn *turn = make_turn(application, fn, sched);
+	uint64_t now = uv_hrtime();
+	bool fine;
+
+	if (!turn)
+		return false;
 	if (patience && timers_add(&sched->timers, &turn->timer, now + patience * 1000000))
 		turn->late = true;
 	else
@@ -104,6 +120,28 @@ bool application_run(const struct application *application, void (*fn)(struct re
 	timers_remove(&sched->timers, &turn->timer);
 	request_unref(&turn->req);
 	return fine;
+}
+
+struct request *application_begin(const struct application *application, struct sched *sched)
+{
+	struct turn *turn;
+
+	if (!application->background)
+		return NULL;
+	turn = make_turn(application, application->background, sched);
+	if (!turn)
+		return NULL;
+	turn->beside = turn->req.co.untold = true;
+	request_resume(&turn->req, uv_hrtime());
+	return &turn->req;
+}
+
+void application_end(struct request *background)
+{
+	if (!background)
+		return;
+	coroutine_cancel(&background->co);
+	request_unref(background);
 }
 
 void application_ask(const struct application *application, struct board_slot *slot)

@@ -14,37 +14,48 @@
 
 struct sched;
 
+/* What a worker has when its application prepares itself. */
+struct setup {
+	const struct options *options;
+	const struct scoreboard *board; /* its own slot, and those of all others */
+	struct sandbox *needs;		/* what has to be possible in the sandbox */
+	void *state; /* what routes.state says, and what request_state() will give */
+};
+
 /* Whatever is NULL is not called. All on the loop's thread. */
 struct application {
 	struct routes routes;
 	struct metric *const *metrics; /* of its own, with NULL behind the last */
-	/* Before the sandbox, when files and sockets can be opened; adds to needs what has to be
-	 * possible afterwards. All is borrowed for ever. False after a message: the worker does not
-	 * start. */
-	bool (*prepare)(const struct options *options, const struct scoreboard *board,
-			struct sandbox *needs);
+	/* Before the sandbox, when files and sockets can be opened; adds to setup->needs what has
+	 * to be possible afterwards, and may make a state. What setup points to is there as long as
+	 * the process. False after a message: the worker does not start. */
+	bool (*prepare)(struct setup *setup);
 	/* Before the first request is taken. May AWAIT, as a handler; if it replies with an error,
 	 * or fails, the worker does not start. */
 	void (*start)(struct request *req);
+	/* Beside the requests, from when it has started until the last of them is answered: what is
+	 * to be done every so often is a loop around AWAIT(req, sleep_for(req, 60)). Nothing waits
+	 * for it at the end. It has a frame and a state, as a handler. Not in a prefork process,
+	 * which does one thing at a time. */
+	void (*background)(struct request *req);
 	/* After the last request, in the time that --drain-timeout gives. May AWAIT. */
 	void (*stop)(struct request *req);
 	/* Whether it can serve now, what it depends on being there: asked once a second, or between
 	 * a process's requests. Must not block. While it says no, the worker does not count for
 	 * /readyz. */
 	bool (*ready)(void *state);
-	/* The loop is open: for timers of its own. */
-	void (*opened)(struct sched *sched);
-	/* --top: shows what the workers on this scoreboard do, and returns the exit status. */
-	int (*show)(const char *scoreboard);
 };
 
 /* What a worker may be told to serve (--routes), in the order of enum routes_kind. */
 struct applications {
 	const struct application *kinds[ROUTES_KINDS];
+	/* --top: shows what the workers on this scoreboard do, and returns the exit status. NULL:
+	 * the program has none. */
+	int (*top)(const char *scoreboard);
 };
 
 /* The program: parses the options, opens the socket, and serves until a signal drains it. Returns
- * its exit status. applications is borrowed. */
+ * its exit status. applications is borrowed. Call it once. */
 int lanes_main(int argc, char **argv, const struct applications *applications);
 
 /* For engines: asks it whether it is ready, for the slot. */
@@ -54,5 +65,11 @@ void application_ask(const struct application *application, struct board_slot *s
  * longer than so many milliseconds (0: any), or *given_up became true. */
 bool application_run(const struct application *application, void (*fn)(struct request *req),
 		     struct sched *sched, uint64_t patience, const bool *given_up);
+
+/* For engines: begins its background work, if there is any; NULL: nothing runs. */
+struct request *application_begin(const struct application *application, struct sched *sched);
+
+/* For engines: ends that; NULL is fine. */
+void application_end(struct request *background);
 
 #endif

@@ -31,6 +31,7 @@ struct engine {
 	struct slice worker;
 	struct router router;
 	const struct application *application;
+	struct request *background; /* its work beside the requests; NULL: none */
 	struct listener *listener;
 	uv_loop_t loop;
 	struct sched sched;

@@ -206,6 +206,7 @@ static void close_engine(struct engine *engine)
 {
 	while (engine->conns)
 		conn_close(engine->conns);
+	application_end(engine->background);
 	exchange_cancel_later(engine);
 	sched_close(&engine->sched);
 	uv_walk(&engine->loop, close_handle, NULL);
@@ -221,12 +222,11 @@ static int begin(struct engine *engine, const struct application *application)
 	const struct options *o = engine->options;
 	int err;
 
-	if (application->opened)
-		application->opened(&engine->sched);
 	if (application->start &&
 	    !application_run(application, application->start, &engine->sched, 0, &engine->stopped))
 		return UV_ECANCELED;
 	application_ask(application, engine->board);
+	engine->background = application_begin(application, &engine->sched);
 	err = engine->draining ? 0 : accept_open(engine);
 	if (!err)
 		log_event(LOG_LEVEL_INFO, "started", "engine", "loop", "threads",
@@ -239,6 +239,8 @@ static void finish(struct engine *engine, const struct application *application)
 {
 	const bool never = false;
 
+	application_end(engine->background);
+	engine->background = NULL;
 	if (application->stop && engine->status == 0 &&
 	    !application_run(application, application->stop, &engine->sched,
 			     (uint64_t)engine->options->drain_timeout, &never))

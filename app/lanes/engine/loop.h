@@ -10,8 +10,7 @@
 #include "scoreboard/scoreboard.h"
 
 /* Serves until a signal drains it. worker is "<pool>-<slot>". Returns the process's exit status:
- * 0 drained, 1 could not start, 3 ended before its requests were. opened, if not NULL, is called
- * before the first request: for work of its own on the loop. Everything is borrowed. */
+ * 0 drained, 1 could not start, 3 ended before its requests were. Everything is borrowed. */
 int loop_run(const struct options *options, struct listener *listener, const char *worker,
 	     const struct application *application, const struct scoreboard *board);
 

@@ -50,7 +50,7 @@ static const struct option table[] = {
 	 "on: a worker that has started opens no more files or sockets, and starts no program; "
 	 "off: for valgrind, and handlers that need more"},
 	{"address-space", NUMBER, AT(address_space), "0", 0, 1048576, NULL,
-	 "MB that the process may map, the scoreboard's 530 included; 0: as it is"},
+	 "MB that the process may map, the scoreboard's 750 included; 0: as it is"},
 	{"oom-score-adj", NUMBER, AT(oom_score_adj), "0", 0, 1000, NULL,
 	 "how much sooner the kernel ends this process when memory runs out; 0: as it is"},
 	{"threads", NUMBER, AT(threads), "40", 1, 1024, NULL, "of the blocking pool, at most"},

@@ -28,8 +28,7 @@ static const char *no_memory(const struct options *options)
 }
 
 /* The scoreboard is for those who watch. A worker that cannot have it says so, and serves. */
-static struct board_slot *claim_slot(const struct options *options, struct scoreboard *board,
-				     const struct routes *routes)
+static struct board_slot *claim_slot(const struct options *options, struct scoreboard *board)
 {
 	const char *engine = options->engine == ENGINE_PREFORK ? "prefork" : "loop";
 	const char *prefix = options->routes == ROUTES_APP ? options->prefix : "";
@@ -50,11 +49,29 @@ static struct board_slot *claim_slot(const struct options *options, struct score
 			slot = scoreboard_claim(board, options->pool, (uint32_t)options->slot,
 						engine, prefix);
 	}
-	for (size_t i = 0; slot && i < routes->count && i + 1 < BOARD_ROUTES; i++) {
-		strncpy(slot->routes[i + 1].path, routes->list[i].path, BOARD_PATH - 1);
-		board_set(&slot->routes[i + 1].is_async, routes->list[i].kind == ROUTE_ASYNC);
-	}
 	return slot;
+}
+
+static void show_routes(struct scoreboard *board, const struct routes *routes)
+{
+	static const char *const methods[METHODS] = {[METHOD_GET] = "",
+						     [METHOD_POST] = "POST ",
+						     [METHOD_PUT] = "PUT ",
+						     [METHOD_PATCH] = "PATCH ",
+						     [METHOD_DELETE] = "DELETE "};
+	size_t count = scoreboard_add_routes(board, routes->count);
+
+	for (size_t i = 0; i < count; i++) {
+		const struct route *route = &routes->list[i];
+		struct board_route *shown = &board->own->routes[i + 1];
+
+		snprintf(shown->name, sizeof(shown->name), "%s%s", methods[route->method],
+			 route->path);
+		board_set(&shown->is_async, route->kind == ROUTE_ASYNC);
+	}
+	if (count < routes->count)
+		log_complaint("the scoreboard has room for %zu of %zu routes", count,
+			      routes->count);
 }
 
 /* Said now, and not when the first body is too long for memory. A worker without serves the others.
@@ -105,59 +122,94 @@ static bool has_places(const struct application *application, struct board_slot 
 	return !wrong;
 }
 
+/* The application as this process serves it: with the state that it has made. False after a
+ * message. */
+static bool prepare(struct application *application, struct setup *setup)
+{
+	setup->state = application->routes.state;
+	if (application->prepare && !application->prepare(setup))
+		return false;
+	application->routes.state = setup->state;
+	return true;
+}
+
+static int serve(const struct options *options, struct listener *listener, const char *worker,
+		 const struct application *application, const struct scoreboard *board)
+{
+	int status;
+
+	if (options->engine == ENGINE_PREFORK)
+		status = prefork_run(options, listener, worker, application, board);
+	else
+		status = loop_run(options, listener, worker, application, board);
+	listener_close(listener);
+	/* The scoreboard stays mapped: a thread that nothing can interrupt may still write to it.
+	 */
+	return status;
+}
+
+/* From the socket to the end. */
+static int work(struct options *options, struct application *application)
+{
+	static char worker[64]; /* threads that nothing can interrupt may still log */
+	struct scoreboard board;
+	struct sandbox needs = {0};
+	struct setup setup = {.options = options, .board = &board, .needs = &needs};
+	struct listener listener;
+	struct board_slot *slot;
+
+	harden(options);
+	if (listener_open(&listener, options->listen, (int)options->backlog))
+		return 1;
+	check_spool(options);
+	slot = claim_slot(options, &board);
+	if (!slot) {
+		log_complaint("%s", no_memory(options));
+		return 1;
+	}
+	show_routes(&board, &application->routes);
+	if (!has_places(application, slot))
+		return 2;
+	if (!options->slot)
+		options->slot = options->scoreboard ? (int64_t)board_get(&slot->number) : getpid();
+	snprintf(worker, sizeof(worker), "%.40s-%lld", options->pool, (long long)options->slot);
+	log_init(worker);
+	log_tell_with(request_tell);
+	needs.removes = listener.unlink;
+	needs.spool = options->spool;
+	if (!prepare(application, &setup))
+		return 2;
+	if (geteuid() == 0)
+		log_event(LOG_LEVEL_WARNING, "runs-as-root", "instead", "spawn-fcgi -u USER", NULL);
+	if (options->nice && nice((int)options->nice) < 0)
+		log_complaint("nice: %s", strerror(errno));
+	enter_sandbox(options, &needs);
+	return serve(options, &listener, worker, application, &board);
+}
+
+static int show_top(const struct options *options, const struct applications *applications)
+{
+	if (applications->top)
+		return applications->top(options->scoreboard);
+	log_complaint("--top: this program has none");
+	return 2;
+}
+
 int lanes_main(int argc, char **argv, const struct applications *applications)
 {
-	const struct application *application;
-	struct sandbox needs = {0};
+	static struct application application; /* whose state is no leak at the end */
 	struct options options;
-	struct listener listener;
-	struct scoreboard board;
-	struct board_slot *slot;
-	char worker[64];
-	int result;
 
 	if (options_parse(&options, argc, argv))
 		return 2;
 	if (only_tells(&options))
 		return 0;
-	if (options.top && applications->kinds[ROUTES_ADMIN])
-		return applications->kinds[ROUTES_ADMIN]->show(options.scoreboard);
-	application = applications->kinds[options.routes];
-	if (!application) {
+	if (options.top)
+		return show_top(&options, applications);
+	if (!applications->kinds[options.routes]) {
 		log_complaint("--routes: this program has none of that kind");
 		return 2;
 	}
-	harden(&options);
-	if (listener_open(&listener, options.listen, (int)options.backlog))
-		return 1;
-	check_spool(&options);
-	slot = claim_slot(&options, &board, &application->routes);
-	if (!slot) {
-		log_complaint("%s", no_memory(&options));
-		return 1;
-	}
-	if (!has_places(application, slot))
-		return 2;
-	if (!options.slot)
-		options.slot = options.scoreboard ? (int64_t)board_get(&slot->number) : getpid();
-	snprintf(worker, sizeof(worker), "%.40s-%lld", options.pool, (long long)options.slot);
-	log_init(worker);
-	log_tell_with(request_tell);
-	needs.removes = listener.unlink;
-	needs.spool = options.spool;
-	if (application->prepare && !application->prepare(&options, &board, &needs))
-		return 2;
-	if (geteuid() == 0)
-		log_event(LOG_LEVEL_WARNING, "runs-as-root", "instead", "spawn-fcgi -u USER", NULL);
-	if (options.nice && nice((int)options.nice) < 0)
-		log_complaint("nice: %s", strerror(errno));
-	enter_sandbox(&options, &needs);
-	if (options.engine == ENGINE_PREFORK)
-		result = prefork_run(&options, &listener, worker, application, &board);
-	else
-		result = loop_run(&options, &listener, worker, application, &board);
-	listener_close(&listener);
-	/* The scoreboard stays mapped: a thread that nothing can interrupt may still write to it.
-	 */
-	return result;
+	application = *applications->kinds[options.routes];
+	return work(&options, &application);
 }

@@ -133,7 +133,7 @@ static void take_cookie(struct input_reading *in, const struct field *field)
 
 /* ---- pairs ---- */
 
-static bool next_value(struct slice *rest, const char *name, struct slice *value)
+static inline bool next_value(struct slice *rest, const char *name, struct slice *value)
 {
 	struct slice key;
 

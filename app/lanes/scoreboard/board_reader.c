@@ -44,9 +44,30 @@ void board_text(char *text, const char *from, size_t room)
 	text[len] = '\0';
 }
 
-const char *worker_path(const struct worker_state *worker, uint16_t route)
+unsigned board_routes(const struct board_slot *slot)
 {
-	return route < BOARD_ROUTES ? worker->paths[route] : "";
+	uint64_t count = atomic_load_explicit(&slot->route_count, memory_order_acquire);
+
+	return count < BOARD_ROUTES ? (unsigned)count : BOARD_ROUTES;
+}
+
+bool board_route(const struct board_slot *slot, unsigned route, struct route_state *state)
+{
+	const struct board_route *from = &slot->routes[route];
+
+	*state = (struct route_state){.is_async = board_get(&from->is_async) != 0};
+	for (unsigned b = 0; b < BOARD_BUCKETS; b++)
+		state->count += state->buckets[b] = board_get(&from->buckets[b]);
+	state->seconds = (double)board_get(&from->nanoseconds) / NS_PER_S;
+	return state->count || *(const volatile char *)from->name;
+}
+
+const char *board_route_name(const struct board_slot *slot, unsigned route, char *name)
+{
+	name[0] = '\0';
+	if (route < board_routes(slot))
+		board_text(name, slot->routes[route].name, BOARD_ROUTE);
+	return name;
 }
 
 static bool read_running(const struct board_doing *doing, uint64_t now, struct running *running)
@@ -82,23 +103,6 @@ static void read_pool(const struct board_threads *threads, uint64_t now, struct 
 		busy->thread = i;
 		if (read_running(&threads->threads[i], now, &busy->request))
 			pool->busy_count++;
-	}
-}
-
-static void read_routes(struct worker_state *worker)
-{
-	for (unsigned i = 0; i < BOARD_ROUTES; i++) {
-		const struct board_route *from = &worker->slot->routes[i];
-		struct route_state *to = &worker->routes[worker->route_count];
-
-		board_text(worker->paths[i], from->path, sizeof(from->path));
-		*to = (struct route_state){.route = (uint16_t)i,
-					   .is_async = board_get(&from->is_async) != 0};
-		for (unsigned b = 0; b < BOARD_BUCKETS; b++)
-			to->count += to->buckets[b] = board_get(&from->buckets[b]);
-		to->seconds = (double)board_get(&from->nanoseconds) / NS_PER_S;
-		if (to->count || worker->paths[i][0])
-			worker->route_count++;
 	}
 }
 
@@ -212,7 +216,6 @@ bool worker_read(const struct scoreboard *board, unsigned number, struct worker_
 	read_busy(worker);
 	for (int i = 0; i < BOARD_POOLS; i++)
 		read_pool(&slot->pools[i], now, &worker->pools[i]);
-	read_routes(worker);
 	read_process(worker);
 	atomic_thread_fence(memory_order_acquire);
 	return board_get(&slot->pid) == pid;

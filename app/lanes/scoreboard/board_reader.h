@@ -1,6 +1,7 @@
 /*
  * The scoreboard as its readers see it: the state of each worker as plain values, and the spans
- * of its ring. Nothing here waits for a worker, and no worker waits for this.
+ * of its ring. Nothing here waits for a worker, and no worker waits for this. An application has
+ * the board from its prepare(); any thread may read it.
  *
  * A worker's counters are read one by one, so two of them may be an instant apart; what has to
  * agree (a request and since when it runs, a span's parts) is read until it does.
@@ -43,7 +44,6 @@ struct pool_state {
 };
 
 struct route_state {
-	uint16_t route;
 	bool is_async;
 	uint64_t count;
 	double seconds; /* of all, summed */
@@ -79,10 +79,6 @@ struct worker_state {
 	double longest_60s;
 
 	struct pool_state pools[BOARD_POOLS];
-	char paths[BOARD_ROUTES][BOARD_PATH];	 /* see worker_path() */
-	struct route_state routes[BOARD_ROUTES]; /* those that there are, or were asked for */
-	unsigned route_count;
-
 	uint64_t memory; /* bytes resident; 0 if the kernel does not tell */
 	uint64_t process_threads;
 	bool stopped; /* by a signal or a debugger: it runs nothing */
@@ -106,8 +102,16 @@ bool board_doing(const struct board_doing *doing, uint64_t *since, uint64_t *own
 /* The one in this slot; false if nobody living is there. */
 bool worker_read(const struct scoreboard *board, unsigned slot, struct worker_state *worker);
 
-/* The path of a span's or request's route; "" if there is none. */
-const char *worker_path(const struct worker_state *worker, uint16_t route);
+/* Route numbers of a worker are below this. */
+unsigned board_routes(const struct board_slot *slot);
+
+/* The one of this number, which is below that, as it is now; false if it has no name, and was never
+ * asked for. */
+bool board_route(const struct board_slot *slot, unsigned route, struct route_state *state);
+
+/* The name of a span's or request's route, "" if it has none: copied to name, which has BOARD_ROUTE
+ * bytes, and is returned. */
+const char *board_route_name(const struct board_slot *slot, unsigned route, char *name);
 
 /* Copies a text of the scoreboard that has so much room there, and here: up to its end or that of
  * the room. What is not printable ASCII becomes '?'. */

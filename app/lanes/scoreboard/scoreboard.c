@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 enum {
-	VERSION = 6,
+	VERSION = 7,
 	PAGE = 4096,
 	CLAIM_LOCK = BOARD_SLOTS, /* the byte that is locked while a slot is chosen */
 	ATTEMPTS = 100,
@@ -313,11 +313,21 @@ static uint64_t lowest_free_number(const struct scoreboard *board, const char *p
 	return number;
 }
 
-/* Blocks on the disk, or writing through the map could meet a full one, and that is a SIGBUS. The
- * file grows with them. */
-static int reserve(const struct scoreboard *board, unsigned slot)
+/* Blocks on the disk, for a slot with so many routes, or writing through the map could meet a full
+ * one, and that is a SIGBUS. */
+static int reserve(const struct scoreboard *board, unsigned slot, size_t routes)
 {
-	return -posix_fallocate(board->fd, slot_at(slot), sizeof(struct board_slot));
+	size_t size = offsetof(struct board_slot, routes) + routes * sizeof(struct board_route);
+
+	return -posix_fallocate(board->fd, slot_at(slot), (off_t)size);
+}
+
+/* The file has whole slots, or reading through the map could be one, too. */
+static int extend(const struct scoreboard *board, unsigned slot)
+{
+	if (scoreboard_slots(board) > slot)
+		return 0;
+	return ftruncate(board->fd, slot_at(slot + 1)) ? -errno : 0;
 }
 
 static struct board_slot *lock_free_slot(struct scoreboard *board)
@@ -327,7 +337,7 @@ static struct board_slot *lock_free_slot(struct scoreboard *board)
 	for (unsigned i = 0; i < BOARD_SLOTS; i++) {
 		if (lock_byte(board->fd, F_SETLK, i, F_WRLCK))
 			continue;
-		if (reserve(board, i) == 0)
+		if (reserve(board, i, 1) == 0 && extend(board, i) == 0)
 			return &board->slots[i];
 		lock_byte(board->fd, F_SETLK, i, F_UNLCK);
 		return NULL;
@@ -349,6 +359,8 @@ struct board_slot *scoreboard_claim(struct scoreboard *board, const char *pool, 
 		board_set(&slot->pid, 0);
 		atomic_thread_fence(memory_order_release);
 		memset(slot, 0, offsetof(struct board_slot, spans));
+		memset(slot->routes, 0, sizeof(slot->routes[0]));
+		board_set(&slot->route_count, 1);
 		strncpy(slot->pool, pool, sizeof(slot->pool) - 1);
 		strncpy(slot->engine, engine, sizeof(slot->engine) - 1);
 		strncpy(slot->prefix, prefix, sizeof(slot->prefix) - 1);
@@ -362,10 +374,24 @@ struct board_slot *scoreboard_claim(struct scoreboard *board, const char *pool, 
 	return slot;
 }
 
+size_t scoreboard_add_routes(struct scoreboard *board, size_t count)
+{
+	struct board_slot *slot = board->own;
+
+	if (count >= BOARD_ROUTES)
+		count = BOARD_ROUTES - 1;
+	if (board->fd >= 0 && reserve(board, (unsigned)(slot - board->slots), count + 1))
+		return 0;
+	memset(&slot->routes[1], 0, count * sizeof(slot->routes[0]));
+	atomic_store_explicit(&slot->route_count, count + 1, memory_order_release);
+	return count;
+}
+
 void board_answered(struct board_slot *slot, uint64_t owner, uint64_t nanoseconds)
 {
 	struct span_owner who = span_owner_unpack(owner);
-	struct board_route *route = &slot->routes[who.route < BOARD_ROUTES ? who.route : 0];
+	bool has_place = who.route < board_get(&slot->route_count) && who.route < BOARD_ROUTES;
+	struct board_route *route = &slot->routes[has_place ? who.route : 0];
 	unsigned bucket = 0;
 
 	while (nanoseconds > board_bounds[bucket])

@@ -20,8 +20,9 @@
 #include <time.h>
 
 enum {
-	BOARD_SLOTS = 1024, /* at most: the file has as many as were ever in use at once */
-	BOARD_ROUTES = 32,  /* number 0 stands for requests that matched none, or a route beyond */
+	BOARD_SLOTS = 1024,  /* at most: the file has as many as were ever in use at once */
+	BOARD_ROUTES = 1024, /* number 0 stands for requests that matched none, or one beyond */
+	BOARD_ROUTE = 96,    /* bytes of a route's name */
 	BOARD_PATH = 48,
 	BOARD_NAME = 24,
 	BOARD_BUCKETS = 14,	  /* of a latency histogram, the last one unbounded */
@@ -64,7 +65,7 @@ struct board_span {
 };
 
 struct board_route {
-	char path[BOARD_PATH];
+	char name[BOARD_ROUTE]; /* its path, behind its method if that is not GET */
 	word is_async;
 	word nanoseconds; /* of all, from being sent to being answered */
 	word buckets[BOARD_BUCKETS];
@@ -105,7 +106,7 @@ struct board_slot {
 	char pool[BOARD_NAME];
 	char engine[BOARD_NAME];
 	char prefix[BOARD_PATH]; /* "/", "/prefork/" …; "": no application traffic */
-	struct board_route routes[BOARD_ROUTES];
+	word route_count;	 /* with number 0: scoreboard_add_routes() */
 
 	word requests; /* begun, ever */
 	word in_flight;
@@ -128,6 +129,9 @@ struct board_slot {
 
 	word head; /* spans ever written; the next goes to spans[head % BOARD_SPANS] */
 	struct board_span spans[BOARD_SPANS];
+
+	/* The disk has blocks for those that there are; behind them the file has a hole. */
+	struct board_route routes[BOARD_ROUTES];
 };
 
 struct scoreboard {
@@ -152,6 +156,11 @@ int scoreboard_open(struct scoreboard *board, const char *path);
  * are taken, or somebody holds the lock. */
 struct board_slot *scoreboard_claim(struct scoreboard *board, const char *pool, uint32_t number,
 				    const char *engine, const char *prefix);
+
+/* Gives so many routes, from number 1 on, a place in our own slot, cleared: for their owner to
+ * name, before the first request. Returns how many got one: fewer if there are too many, none if
+ * the disk is full. */
+size_t scoreboard_add_routes(struct scoreboard *board, size_t count);
 
 /* Maps the file for reading only, from outside the system. -ENOENT if there is none, -EPROTO if it
  * is none of ours. A process must not do this to a file it has a slot in: closing one descriptor

@@ -8,9 +8,9 @@ export class System extends EventTarget {
 	most = 1; // requests of a burst
 	#routes = new Map(); // pool → path → "sync" or "async"
 
-	// Of a pool.
+	// Of a pool, those that a GET asks for: what the others are called begins with their method.
 	routes(pool) {
-		return this.#routes.get(pool) ?? new Map();
+		return new Map([...this.#routes.get(pool) ?? []].filter(([path]) => path.startsWith('/')));
 	}
 
 	get kinds() {

@@ -1,0 +1,89 @@
+/* What is told of an application that has very many routes. */
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "../harness.h"
+#include "process.h"
+#include "raw.h"
+
+static struct worker loop;
+static struct worker prefork;
+static struct worker admin;
+static char board[DIRECTORY_SIZE + 16];
+static struct raw raw;
+
+/* A worker of the pool on the board. */
+static void start(struct worker *worker, const char *pool, const char *routes, const char *engine)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s", program());
+	strcpy(strrchr(path, '/'), "/routes-app");
+	CU_ASSERT_FATAL(worker_start_program(worker, path,
+					     (const char *[]){"--pool", pool, "--routes", routes,
+							      "--engine", engine, "--scoreboard",
+							      board, NULL},
+					     NULL));
+}
+
+/* Asks the worker, and reads until its answer holds the text. */
+static bool answers(const struct worker *worker, const char *path, const char *text)
+{
+	bool found = raw_open(&raw, worker->socket) && raw_get(&raw, 1, path, "") &&
+		     raw_answers(&raw, text);
+
+	raw_close(&raw);
+	return found;
+}
+
+static bool takes_a_post(const struct worker *worker, const char *path)
+{
+	char script[256];
+	bool taken;
+
+	snprintf(script, sizeof(script),
+		 "begin 1 keep, params 1 REQUEST_METHOD=POST&PATH_INFO=%s, params-end 1, "
+		 "stdin-end 1",
+		 path);
+	taken = raw_open(&raw, worker->socket) && raw_send(&raw, script) &&
+		raw_answers(&raw, "STDOUT 1 Status: 200 OK");
+	raw_close(&raw);
+	return taken;
+}
+
+static void the_last_of_a_thousand_is_told_of(void)
+{
+	CU_ASSERT_FATAL(directory_make(board));
+	strcat(board, "/board");
+	start(&admin, "admin", "admin", "loop");
+	start(&loop, "loop", "app", "loop");
+	start(&prefork, "prefork", "app", "prefork");
+	CU_ASSERT(answers(&loop, "/of/1000", "STDOUT 1 Status: 200 OK"));
+	CU_ASSERT(takes_a_post(&loop, "/of/1000"));
+	CU_ASSERT(answers(&prefork, "/of/33", "STDOUT 1 Status: 200 OK"));
+	CU_ASSERT(answers(&admin, "/metrics",
+			  "lanes_request_duration_seconds_count{worker=\"loop-1\",pool=\"loop\","
+			  "route=\"/of/1000\"} 1\n"));
+	CU_ASSERT(answers(&admin, "/metrics",
+			  "lanes_request_duration_seconds_count{worker=\"loop-1\",pool=\"loop\","
+			  "route=\"POST /of/1000\"} 1\n"));
+	CU_ASSERT(answers(&admin, "/metrics",
+			  "lanes_request_duration_seconds_count{worker=\"prefork-1\","
+			  "pool=\"prefork\",route=\"/of/33\"} 1\n"));
+	CU_ASSERT(answers(&admin, "/metrics",
+			  "lanes_request_duration_seconds_count{worker=\"admin-1\","
+			  "pool=\"admin\",route=\"/metrics\"} 3\n"));
+	CU_ASSERT(answers(&admin, "/trace", "\"cat\":\"run\",\"name\":\"/of/1000\""));
+	worker_stop(&prefork);
+	worker_stop(&loop);
+	worker_stop(&admin);
+	*strrchr(board, '/') = '\0';
+	directory_remove(board);
+}
+
+static const struct test tests[] = {
+	{"the last of a thousand is told of", the_last_of_a_thousand_is_told_of},
+};
+
+const struct suite routes_suite = {"routes", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL};

@@ -1,0 +1,29 @@
+/* An application of 1,000 routes, and the one that shows it: for tests/integration/test_routes.c.
+ */
+#include <admin/admin.h>
+#include <lanes.h>
+#include <stdio.h>
+
+enum { COUNT = 1000 };
+
+static void hello(struct request *req)
+{
+	reply_bytes(req, 200, "text/plain", slice_of("hello\n"));
+}
+
+int main(int argc, char **argv)
+{
+	static char paths[COUNT][16];
+	static struct route list[COUNT + 1];
+	static struct application many;
+
+	for (int i = 0; i < COUNT; i++) {
+		snprintf(paths[i], sizeof(paths[i]), "/of/%d", i + 1);
+		list[i] = (struct route)GET(paths[i], ASYNC, hello);
+	}
+	list[COUNT] = (struct route)POST(paths[COUNT - 1], ASYNC, hello);
+	many.routes = (struct routes)ROUTES(list);
+	return lanes_main(argc, argv,
+			  &(const struct applications){
+				  .kinds = {[ROUTES_APP] = &many, [ROUTES_ADMIN] = &admin}});
+}
