@@ -332,7 +332,7 @@ static void what_comes_nevertheless_goes_to_the_disk(void)
 	end_bodies();
 }
 
-/* The file begins anew when all of it was read; what it had before is no part of what follows. */
+/* What is read whole is gone: no part of what goes to the disk after it. */
 static void what_goes_to_the_disk_again_is_that_alone(void)
 {
 	struct request *req;

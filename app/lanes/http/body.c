@@ -177,12 +177,14 @@ static void write_on_thread(void *arg)
 	struct body *body = arg;
 	size_t done = 0;
 
+	/* What was read whole may be longer than what follows it. */
+	if (!body->written && body->file >= 0) {
+		close(body->file);
+		body->file = -1;
+	}
 	if (body->file < 0)
 		body->file = spool_file(body->bodies->spool);
 	body->result = body->file < 0 ? body->file : 0;
-	/* What was read whole may be longer than what follows it. */
-	if (!body->result && !body->written && ftruncate(body->file, 0))
-		body->result = -errno;
 	while (!body->result && done < body->moving.len) {
 		ssize_t n = pwrite(body->file, body->moving.data + done, body->moving.len - done,
 				   (off_t)body->written);
@@ -251,7 +253,7 @@ static void begin_read(struct body *body)
 	charge(body);
 }
 
-/* What was read whole begins anew, and so does not grow. */
+/* What was read whole makes room. */
 static void rewind_file(struct body *body)
 {
 	if (!body->written || body->read < body->written)
