@@ -379,6 +379,38 @@ static void gather_after_gather_needs_no_more_memory(void)
 	end(1);
 }
 
+static void count_up(void *count)
+{
+	++*(int *)count;
+}
+
+static void work_a_hundred_times(struct request *req)
+{
+	int *count = request_frame(req, sizeof(*count));
+
+	ASYNC_BEGIN(req);
+	while (*count < 100)
+		AWAIT(req, run_in_threadpool(req, count_up, count));
+	reply_error(req, 404);
+	ASYNC_END(req);
+}
+
+static void job_after_job_needs_no_more_memory(void)
+{
+	static const struct route route = GET("/", ASYNC, work_a_hundred_times);
+	struct request *req;
+
+	begin(1, 1);
+	req = request_new(&route);
+	request_ref(req);
+	request_resume(req, uv_hrtime());
+	turn_until(&finished, 1);
+	CU_ASSERT_PTR_NULL(req->chunks);
+	CU_ASSERT(req->arena_used > 0);
+	request_unref(req);
+	end(1);
+}
+
 /* ---- threads ---- */
 
 static void hold_thread(struct request *req)
@@ -1225,6 +1257,7 @@ static const struct test tests[] = {
 	{"frames survive and times add up", frames_survive_and_times_add_up},
 	{"sleep after sleep needs no more memory", sleep_after_sleep_needs_no_more_memory},
 	{"gather after gather needs no more memory", gather_after_gather_needs_no_more_memory},
+	{"job after job needs no more memory", job_after_job_needs_no_more_memory},
 	{"a stream that was begun gets no other head, whatever is refused",
 	 a_stream_that_was_begun_gets_no_other_head},
 	{"the board tells work from sleep", the_board_tells_work_from_sleep},

@@ -136,14 +136,27 @@ void coroutine_job_done(struct job *job)
 	if (work->task.co && !job->dropped) {
 		account_job(holder, work);
 		task_end(&work->task, 0);
+		work->task.next = holder->done;
+		holder->done = &work->task;
 	}
 	holder->ops->unref(holder);
+}
+
+/* As a sleep's, its memory serves the next. */
+static struct work *work_alloc(struct coroutine *co)
+{
+	struct task *spare = co->done;
+
+	if (!spare)
+		return co->ops->alloc(co, sizeof(struct work));
+	co->done = spare->next;
+	return container_of(spare, struct work, task);
 }
 
 static int begin_job(struct coroutine *co, struct thread_pool *pool, void (*fn)(void *arg),
 		     void *arg, int *outcome)
 {
-	struct work *work = co->ops->alloc(co, sizeof(*work));
+	struct work *work = work_alloc(co);
 	int err;
 
 	if (!work)

@@ -63,6 +63,7 @@ struct coroutine {
 	uint64_t woken;	     /* … when what it waits for was there; 0: unknown */
 	struct task *tasks;  /* what has to be cancelled with it */
 	struct task *spare;  /* sleeps that are over, for the next ones */
+	struct task *done;   /* … and jobs */
 	struct deadline *deadline; /* of the gather it waits for; NULL: never had one */
 	struct coroutine *ready_next;
 	struct coroutine *ready_prev;

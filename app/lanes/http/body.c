@@ -22,7 +22,6 @@ enum {
  * (held). */
 struct body {
 	struct coroutine co; /* of what threads do for it, one thing at a time */
-	void *job;	     /* the memory of that */
 	struct request *req;
 	struct bodies *bodies;
 	uint64_t limit;
@@ -299,14 +298,9 @@ static uint64_t on_done(struct coroutine *co, uint64_t now)
 	return timers_now();
 }
 
-/* There is one job at a time, and so memory for one. */
 static void *job_alloc(struct coroutine *co, size_t size)
 {
-	struct body *body = container_of(co, struct body, co);
-
-	if (!body->job)
-		body->job = request_alloc(body->req, size);
-	return body->job;
+	return request_alloc(container_of(co, struct body, co)->req, size);
 }
 
 static void job_ref(struct coroutine *co)

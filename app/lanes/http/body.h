@@ -44,6 +44,10 @@ int request_body_file(const struct request *req);
 /* Bytes of the body that have come. */
 uint64_t request_body_length(const struct request *req);
 
+/* A new file in that folder, which nobody else can open, and which is gone when it is closed; or a
+ * negative errno. The sandbox allows it in --spool only. */
+int spool_file(const char *folder);
+
 /* ---- for engines ---- */
 
 /* What the bodies of a worker have in common. */
@@ -54,10 +58,6 @@ struct bodies {
 	struct budget spooled; /* bytes in the files */
 	uint64_t timeout;      /* nanoseconds that a peer may be silent while more is waited for */
 };
-
-/* A new file in that folder, which nobody else can open, and which is gone when it is closed; or a
- * negative errno. */
-int spool_file(const char *folder);
 
 /* The routed request has a body. 0, or the status of its refusal: what its CONTENT_LENGTH says is
  * looked at before a byte is there. */

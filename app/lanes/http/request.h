@@ -233,8 +233,9 @@ void gather_within(struct request *req, double seconds);
 bool request_later(struct request *req, void (*fn)(struct request *req, void *frame), void *frame);
 
 /* Has fn(arg) run on the loop when the request is no more, however it ended, and all its jobs are
- * done; what was deferred last runs first. False if memory is out: fn(arg) has run already, the
- * handler should return, and the answer is a 503. */
+ * done; what was deferred last runs first. A frame is gone by then: arg is of request_alloc().
+ * False if memory is out: fn(arg) has run already, the handler should return, and the answer is a
+ * 503. */
 bool request_defer(struct request *req, void (*fn)(void *arg), void *arg);
 
 /* Loop thread only. */
