@@ -51,8 +51,45 @@ void on_release(struct request *req)
 	free(req);
 }
 
-static const struct request_ops ops = {
-	.ran = observer_ran, .stays = on_stays, .finished = on_finished, .release = on_release};
+const char *const *variables;
+struct buffer streamed;
+
+static struct slice param(const struct request *req, const char *name)
+{
+	size_t len = strlen(name);
+
+	(void)req;
+	for (const char *const *at = variables; at && *at; at++)
+		if (!strncmp(*at, name, len) && (*at)[len] == '=')
+			return slice_of(*at + len + 1);
+	return (struct slice){NULL, 0};
+}
+
+static bool stream(struct request *req)
+{
+	reply_head(req, slice_of("loop-1"), &streamed);
+	return true;
+}
+
+static void write_to_stream(struct request *req, struct slice bytes)
+{
+	buffer_append(&streamed, bytes.data, bytes.len);
+	coroutine_gather(&req->co);
+}
+
+static void on_body_wanted(struct request *req)
+{
+	(void)req;
+}
+
+static const struct request_ops ops = {.param = param,
+				       .ran = observer_ran,
+				       .stream = stream,
+				       .stream_write = write_to_stream,
+				       .body_wanted = on_body_wanted,
+				       .stays = on_stays,
+				       .finished = on_finished,
+				       .release = on_release};
 
 struct request *request_new(const struct route *route)
 {
@@ -142,6 +179,7 @@ void turn(void)
 void end(int requests)
 {
 	sched_close(&sched);
+	buffer_free(&streamed);
 	if (sched.wake_fd >= 0)
 		CU_ASSERT_EQUAL(fcntl(sched.wake_fd, F_GETFD), -1);
 	uv_close((uv_handle_t *)&watchdog, NULL);

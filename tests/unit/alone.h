@@ -11,6 +11,7 @@
 
 #include "await/await.h"
 #include "await/sched.h"
+#include "base/buffer.h"
 #include "http/router.h"
 
 /* What a handler of these tests works on. */
@@ -33,6 +34,12 @@ extern int answered;	 /* of the last reply */
 extern bool retry_after; /* it had that header */
 extern char trail[256];	 /* letters that handlers leave, in order */
 extern struct work_data work;
+
+/* What requests ask for: "NAME=value", with NULL behind the last; NULL: nothing. */
+extern const char *const *variables;
+
+/* What the replies that are streams have sent, heads included; end() empties it. */
+extern struct buffer streamed;
 
 /* Opens the loop, with pools of so many threads and so long queues; 0: without. */
 void begin(unsigned threads, size_t queue);

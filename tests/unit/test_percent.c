@@ -59,6 +59,15 @@ static void it_works_in_place(void)
 	CU_ASSERT_TRUE(slice_is(percent_decode(slice_of(text), text, sizeof(text) - 1), "a  b%zz"));
 }
 
+/* The expected are those of Python's quote(). */
+static void what_has_a_meaning_is_escaped(void)
+{
+	char out[64];
+	size_t len = percent_encode((struct slice){"/a_b.c-d~/%2e?#\0\xc3\xa9 &", 20}, out);
+
+	CU_ASSERT_TRUE(slice_is((struct slice){out, len}, "/a_b.c-d~/%252e%3F%23%00%C3%A9%20%26"));
+}
+
 static const struct test tests[] = {
 	{"escapes are decoded once", escapes_are_decoded_once},
 	{"any byte can be escaped", any_byte_can_be_escaped},
@@ -67,6 +76,7 @@ static const struct test tests[] = {
 	{"nothing stays nothing", nothing_stays_nothing},
 	{"what does not fit is no result", what_does_not_fit_is_no_result},
 	{"it works in place", it_works_in_place},
+	{"what has a meaning in a URI is escaped", what_has_a_meaning_is_escaped},
 };
 
 const struct suite percent_suite = {"percent", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL};

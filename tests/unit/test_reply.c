@@ -521,6 +521,23 @@ static void a_stream_has_no_length(void)
 	request_unref(&req);
 }
 
+static void a_stream_may_have_one(void)
+{
+	static const struct request_ops streaming = {.release = release, .stream = on_stream};
+	struct request req;
+
+	request_init(&req, &streaming, NULL);
+	req.method = slice_of("HEAD");
+	CU_ASSERT_FALSE(reply_stream_of(&req, 200, "text/plain", 7));
+	head_is(&req, "Status: 200 OK\r\nContent-Type: text/plain\r\n"
+		      "Content-Length: 7\r\n" REST "\r\n");
+	CU_ASSERT_EQUAL(reply_body(&req).len, 0);
+	req.method = slice_of("GET");
+	CU_ASSERT_TRUE(reply_stream_of(&req, 200, "text/plain", 7));
+	CU_ASSERT_EQUAL(reply_body(&req).len, 0); /* at its end */
+	request_unref(&req);
+}
+
 static void free_twice_does_no_harm(void)
 {
 	struct request req;
@@ -564,6 +581,7 @@ static const struct test tests[] = {
 	{"waiting for the loop is no awaiting", waiting_for_the_loop_is_no_awaiting},
 	{"waiting is never negative", waiting_is_never_negative},
 	{"a stream has no length", a_stream_has_no_length},
+	{"unless it says so", a_stream_may_have_one},
 	{"free twice does no harm", free_twice_does_no_harm},
 };
 

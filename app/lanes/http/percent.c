@@ -1,5 +1,7 @@
 #include "http/percent.h"
 
+#include <ctype.h>
+
 int hex_digit(char c)
 {
 	if (c >= '0' && c <= '9')
@@ -28,4 +30,22 @@ struct slice percent_decode(struct slice text, char *out, size_t size)
 		out[len++] = c;
 	}
 	return (struct slice){out, len};
+}
+
+size_t percent_encode(struct slice text, char *out)
+{
+	size_t len = 0;
+
+	for (size_t i = 0; i < text.len; i++) {
+		unsigned char c = (unsigned char)text.data[i];
+
+		if (c < 0x80 && (isalnum(c) || (c && strchr("_.-~/", c)))) {
+			out[len++] = (char)c;
+			continue;
+		}
+		out[len++] = '%';
+		out[len++] = "0123456789ABCDEF"[c >> 4];
+		out[len++] = "0123456789ABCDEF"[c & 15];
+	}
+	return len;
 }

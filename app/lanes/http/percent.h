@@ -1,4 +1,4 @@
-/* Percent-decoding (RFC 3986 2.1), as Python's urllib.parse.unquote_to_bytes does it. */
+/* Percent-encoding (RFC 3986 2.1), as Python's urllib.parse has it. */
 #ifndef LANES_HTTP_PERCENT_H
 #define LANES_HTTP_PERCENT_H
 
@@ -9,6 +9,10 @@
 /* Decodes every %XX once; a '%' without two hex digits stays. Returns the bytes in out, or
  * {NULL, 0} if they do not fit size. */
 struct slice percent_decode(struct slice text, char *out, size_t size);
+
+/* Escapes all but what stands for itself anywhere in a path (RFC 3986 2.3), and slashes. Returns
+ * the bytes in out, which has room for three times the text. */
+size_t percent_encode(struct slice text, char *out);
 
 /* The value of a hexadecimal digit, or -1. */
 int hex_digit(char c);

@@ -102,11 +102,17 @@ void reply_text(struct request *req, int status, const char *type, struct buffer
 
 bool reply_stream(struct request *req, int status, const char *type)
 {
-	if (!new_reply(req, status, type, (struct slice){"", 0}))
+	return reply_stream_of(req, status, type, 0);
+}
+
+bool reply_stream_of(struct request *req, int status, const char *type, size_t length)
+{
+	if (!new_reply(req, status, type, (struct slice){NULL, length}))
 		return false;
 	req->reply.streams = true;
 	if (slice_is(req->method, "HEAD") || !req->ops->stream(req))
 		return false;
+	req->reply.body.len = 0;
 	req->reply.begun = true;
 	req->co.untold = true;
 	return true;
@@ -183,13 +189,15 @@ static bool is_ours(const char *name)
 	return false;
 }
 
-/* A line of ours in whose place this is, if it is one. */
+/* A line of ours in whose place this is, if it is one, or that it changes. */
 static unsigned char replaced(const char *name)
 {
 	if (!strcasecmp(name, "Content-Type"))
 		return REPLY_TYPE;
 	if (!strcasecmp(name, "Cache-Control"))
 		return REPLY_CACHE;
+	if (!strcasecmp(name, "ETag") || !strcasecmp(name, "Last-Modified"))
+		return REPLY_VALIDATOR;
 	return strcasecmp(name, "Retry-After") ? 0 : REPLY_RETRY;
 }
 
@@ -401,12 +409,14 @@ void reply_head(const struct request *req, struct slice worker, struct buffer *o
 	at = put_status(at, reply->status);
 	if (reply->type && !(reply->own & REPLY_TYPE))
 		at = put_slice(put(at, "\r\nContent-Type: "), type);
-	if (reply->streams)
+	if (reply->streams && !reply->body.len)
 		at = put(at, "\r\nX-Accel-Buffering: no");
 	else if (!is_empty(reply->status))
 		at = put_u64(put(at, "\r\nContent-Length: "), reply->body.len);
-	if (!(reply->own & REPLY_CACHE))
+	if (!(reply->own & (REPLY_CACHE | REPLY_VALIDATOR)))
 		at = put(at, "\r\nCache-Control: no-store");
+	else if (!(reply->own & REPLY_CACHE))
+		at = put(at, "\r\nCache-Control: no-cache");
 	if (reply->retry && !(reply->own & REPLY_RETRY))
 		at = put(at, "\r\nRetry-After: 1");
 	at = put(at, "\r\nX-Lanes-Worker: ");

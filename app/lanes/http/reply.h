@@ -29,6 +29,10 @@ void reply_text(struct request *req, int status, const char *type, struct buffer
  * type is a static string. */
 bool reply_stream(struct request *req, int status, const char *type);
 
+/* The same for one of so many bytes (0: nobody knows), which the head says. It must be written
+ * whole: the web server takes less for an answer that was broken off, as the client does. */
+bool reply_stream_of(struct request *req, int status, const char *type, size_t length);
+
 /* AWAIT(req, stream_write(req, bytes)): sends bytes (copied), and goes on when there is room for
  * more: at once, unless the client has left more than --stream-limit unread. If it leaves so much
  * for --send-timeout, or goes, the handler is not resumed. Fails if memory is out, and then nothing
@@ -47,7 +51,8 @@ void reply_error(struct request *req, int status);
 
 /* Adds a header line, before the answer or after it; of one name there may be several. It stays,
  * whichever answer follows, but not when the library answers in the handler's place. Content-Type,
- * Cache-Control and Retry-After take the place of the library's own. In the value a control
+ * Cache-Control and Retry-After take the place of the library's own; without one, Cache-Control is
+ * no-store, or no-cache beside an ETag or Last-Modified. In the value a control
  * character, which a line must not have, is sent as '?'. If memory is out the answer is a 503, as a
  * redirect without its Location would be worse; if the name is none, or one that says where the
  * answer ends, like Content-Length, a 500. */
@@ -74,9 +79,9 @@ void reply_instead(struct request *req, int status);
 const char *reply_reason(int status);
 
 /* Appends what precedes the body in a CGI response (RFC 3875 6.3): Status, Content-Type,
- * Content-Length (a stream has none, and tells nginx not to buffer it), Cache-Control,
- * X-Lanes-Worker, X-Lanes-Request (its serial, as the scoreboard has it), Server-Timing, further
- * lines, empty line. worker is "<pool>-<slot>". */
+ * Content-Length (a stream of no known length has none, and tells nginx not to buffer it),
+ * Cache-Control, X-Lanes-Worker, X-Lanes-Request (its serial, as the scoreboard has it),
+ * Server-Timing, further lines, empty line. worker is "<pool>-<slot>". */
 void reply_head(const struct request *req, struct slice worker, struct buffer *out);
 
 /* The body to send after the head: empty for HEAD. */

@@ -58,7 +58,7 @@ struct request_ops {
 };
 
 /* Lines of the head that the handler's headers can replace. */
-enum { REPLY_TYPE = 1, REPLY_CACHE = 2, REPLY_RETRY = 4 };
+enum { REPLY_TYPE = 1, REPLY_CACHE = 2, REPLY_RETRY = 4, REPLY_VALIDATOR = 8 };
 
 struct reply {
 	int status;		  /* 0: not answered yet */
@@ -66,7 +66,7 @@ struct reply {
 	bool begun;		  /* its head was sent */
 	bool failed;		  /* a header could not be set: the answer is an error, and stays */
 	bool retry : 1;		  /* with Retry-After: 1 */
-	unsigned char own : 3;	  /* REPLY_…: lines that the handler has set itself */
+	unsigned char own : 4;	  /* REPLY_…: lines that the handler has set itself */
 	const char *type;	  /* Content-Type */
 	struct slice body;	  /* static, in the request's arena, or owned by json */
 	struct json_object *json; /* put when the request is released */
