@@ -439,6 +439,45 @@ static void options_says_what_there_is(void)
 	is_refused("OPTIONS", "/nothing", 404, "");
 }
 
+static void see(struct request *req)
+{
+	(void)req;
+}
+
+/* Who runs before or after all handlers sees that, too. */
+static void or_those_who_see_everything_do(void)
+{
+	static const struct route list[] = {POST("/orders", ASYNC, see),
+					    GET("/orders", ASYNC, see)};
+	const struct routes before = ROUTES(list, .before = see);
+	const struct routes after = ROUTES(list, .after = see);
+	const struct routes *const both[] = {&before, &after};
+
+	for (int i = 0; i < 2; i++) {
+		struct router router;
+		struct request req;
+
+		CU_ASSERT_EQUAL_FATAL(router_open(&router, both[i]), 0);
+		request_init(&req, &ops, NULL);
+		req.method = slice_of("OPTIONS");
+		req.path = slice_of("/orders");
+		CU_ASSERT_FATAL(router_route(&router, &req));
+		CU_ASSERT_PTR_EQUAL(req.routes, both[i]);
+		CU_ASSERT_FALSE(route_takes_body(req.route));
+		req.route->handler(&req);
+		CU_ASSERT_EQUAL(req.reply.status, 204);
+		CU_ASSERT_TRUE(slice_is(req.reply.headers, "Allow: GET, POST, HEAD, OPTIONS\r\n"));
+		request_unref(&req);
+		request_init(&req, &ops, NULL);
+		req.method = slice_of("DELETE");
+		req.path = slice_of("/orders");
+		CU_ASSERT_FALSE(router_route(&router, &req));
+		CU_ASSERT_EQUAL(req.reply.status, 405);
+		request_unref(&req);
+		router_close(&router);
+	}
+}
+
 static void a_missing_slash_is_redirected(void)
 {
 	is_refused("GET", "/slash", 307, "Location: /slash/\r\n");
@@ -606,6 +645,7 @@ static const struct test tests[] = {
 	{"the rest of a path has a name", the_rest_of_a_path_has_a_name},
 	{"Allow has all methods of a path", allow_has_all_methods_of_a_path},
 	{"OPTIONS says what there is", options_says_what_there_is},
+	{"or those who see everything do", or_those_who_see_everything_do},
 	{"a missing slash is redirected", a_missing_slash_is_redirected},
 	{"a path that is none is refused at the start",
 	 a_path_that_is_none_is_refused_at_the_start},

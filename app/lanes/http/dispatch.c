@@ -114,17 +114,33 @@ static void add_allow(struct request *req, unsigned allowed, const char *more)
 	reply_header(req, "Allow", slice_of(text));
 }
 
-static void answer_method(struct request *req, unsigned allowed)
+static void answer_options(struct request *req)
+{
+	reply_bytes(req, 204, NULL, (struct slice){"", 0});
+}
+
+/* What OPTIONS asks for where functions run before or after all handlers: they see it, and may
+ * answer in its place. */
+static const struct route options_route = GET("", ASYNC, answer_options);
+
+/* True: it has a route all the same. */
+static bool answer_method(const struct router *router, struct request *req, unsigned allowed)
 {
 	bool gets = allowed & 1u << METHOD_GET;
 
-	if (slice_is(req->method, "OPTIONS")) {
-		reply_bytes(req, 204, NULL, (struct slice){"", 0});
-		add_allow(req, allowed, gets ? ", HEAD, OPTIONS" : ", OPTIONS");
-	} else {
+	if (!slice_is(req->method, "OPTIONS")) {
 		reply_error(req, 405);
 		add_allow(req, allowed, "");
+		return false;
 	}
+	add_allow(req, allowed, gets ? ", HEAD, OPTIONS" : ", OPTIONS");
+	if (!router->routes->before && !router->routes->after) {
+		answer_options(req);
+		return false;
+	}
+	req->routes = router->routes;
+	req->route = &options_route;
+	return !req->reply.status;
 }
 
 /* Decodes the path if nobody has; false if memory is out. */
@@ -192,9 +208,8 @@ bool router_route(const struct router *router, struct request *req)
 	}
 	if (!router_find(router, method_of(req->method), path, &match)) {
 		if (match.allowed)
-			answer_method(req, match.allowed);
-		else
-			answer_miss(router, req, path);
+			return answer_method(router, req, match.allowed);
+		answer_miss(router, req, path);
 		return false;
 	}
 	req->routes = router->routes;
