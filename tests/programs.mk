@@ -1,6 +1,7 @@
 # The test programs: what each is made of. Included by the Makefile.
 
-UNIT_SOURCES := $(wildcard tests/*.c tests/unit/*.c)
+UNIT_SOURCES := $(wildcard tests/*.c tests/unit/*.c) \
+		$(filter-out %/orders_main.c,$(wildcard app/examples/*.c))
 INTEGRATION_SOURCES := $(wildcard tests/*.c tests/integration/*.c) tests/unit/stream.c \
 		       $(addprefix tests/contrast/,bare.c measurement.c pattern.c table.c terminal.c)
 CONFORMANCE_SOURCES := $(filter-out %/agree.c,$(wildcard tests/conformance/*.c)) \

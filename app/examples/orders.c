@@ -45,7 +45,8 @@ void create_order(struct request *req)
 		reply_error(req, 507);
 		return;
 	}
-	*order = (struct order){.id = ++s->count, .quantity = wanted->quantity};
+	*order = (struct order){
+		.id = ++s->count, .quantity = wanted->quantity, .attachment.file = -1};
 	memcpy(order->item, wanted->item.data, wanted->item.len);
 	metric_add(&orders_created, 1);
 	snprintf(location, sizeof(location), "/orders/%lld", (long long)order->id);
@@ -113,6 +114,8 @@ void reply_order(struct request *req, int status, const struct order *order)
 static bool open_shop(struct setup *setup)
 {
 	const char *token = getenv("ORDERS_TOKEN");
+	const char *page = getenv("ORDERS_PAGE");
+	const char *papers = getenv("ORDERS_PAPERS");
 	struct shop *shop = calloc(1, sizeof(*shop));
 
 	if (!shop) {
@@ -120,25 +123,33 @@ static bool open_shop(struct setup *setup)
 		return false;
 	}
 	snprintf(shop->token, sizeof(shop->token), "%s", token ? token : "secret");
+	shop->page = page ? page : "https://example.org";
+	shop->spool = setup->options->spool;
+	shop->accel = getenv("ORDERS_ACCEL");
+	shop->papers = papers ? open_folder(papers) : -1;
+	setup->needs->reads = papers;
 	setup->state = shop;
-	return true;
+	return shop->papers >= 0 || !papers;
 }
 
 static const struct route list[] = {
 	POST("/orders", ASYNC, create_order, .input = INPUT(order_fields), .before = check_token),
 	GET("/orders", ASYNC, list_orders, .input = INPUT(filter_fields)),
+	GET("/orders.csv", ASYNC, export_orders),
 	GET("/orders/{id}", ASYNC, read_order, .input = INPUT(id_fields)),
 	GET("/orders/{id}/estimate", ASYNC, estimate_order, .input = INPUT(id_fields), .most = 100),
 	POST("/orders/{id}/confirm", ASYNC, confirm_order, .input = INPUT(id_fields),
 	     .before = check_token, .deadline = 10),
+	GET("/orders/{id}/attachment", ASYNC, send_attachment, .input = INPUT(id_fields)),
+	GET("/papers/{path:path}", ASYNC, send_paper),
+	PUT("/orders/{id}/attachment", ASYNC, attach, .input = INPUT(id_fields),
+	    .before = check_token, .body_limit = ATTACHMENT_MAX),
 };
 
-int main(int argc, char **argv)
-{
-	static struct metric *const metrics[] = {&orders_created, &confirmations_sent, NULL};
-	static const struct application orders = {
-		.routes = ROUTES(list), .metrics = metrics, .prepare = open_shop};
+static struct metric *const metrics[] = {&orders_created, &confirmations_sent, NULL};
 
-	return lanes_main(argc, argv,
-			  &(const struct applications){.kinds = {[ROUTES_APP] = &orders}});
-}
+const struct application orders = {
+	.routes = ROUTES(list, .before = allow_page),
+	.metrics = metrics,
+	.prepare = open_shop,
+};

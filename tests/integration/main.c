@@ -31,6 +31,7 @@ extern const struct suite burst_suite;
 extern const struct suite events_suite;
 extern const struct suite orders_suite;
 extern const struct suite routes_suite;
+extern const struct suite shop_suite;
 extern const struct suite terminal_suite;
 
 int main(int argc, char **argv)
@@ -42,8 +43,8 @@ int main(int argc, char **argv)
 		&observe_suite,	    &readme_suite,   &hardening_suite,	    &bad_input_suite,
 		&loadgen_suite,	    &bench_suite,    &pools_suite,	    &refusals_suite,
 		&front_suite,	    &logs_suite,     &gone_suite,	    &burst_suite,
-		&events_suite,	    &terminal_suite, &orders_suite,	    &bodies_suite,
-		&routes_suite,
+		&events_suite,	    &terminal_suite, &orders_suite,	    &shop_suite,
+		&bodies_suite,	    &routes_suite,
 	};
 
 	process_prepare();

@@ -58,8 +58,8 @@ struct routes {
 	size_t count;
 	/* Run before the handlers of all routes; where one replies, the handler does not run. And
 	 * after them, when the reply is there: it can be looked at, get headers, or be replaced.
-	 * They are ASYNC, may AWAIT, and have frames of their own. They see OPTIONS, too, with all of
-	 * its methods in Allow, and may answer it (CORS). */
+	 * They are ASYNC, may AWAIT, and have frames of their own. They see OPTIONS, too, with all
+	 * of its methods in Allow, and may answer it (CORS). */
 	void (*before)(struct request *req);
 	void (*after)(struct request *req);
 	void *state; /* request_state() */

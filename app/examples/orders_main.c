@@ -1,0 +1,7 @@
+#include "orders.h"
+
+int main(int argc, char **argv)
+{
+	return lanes_main(argc, argv,
+			  &(const struct applications){.kinds = {[ROUTES_APP] = &orders}});
+}

@@ -1,0 +1,334 @@
+/* The example of app/examples behind its own nginx.conf, with curl, on both engines. */
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../harness.h"
+#include "process.h"
+#include "raw.h"
+#include "system.h"
+
+static struct worker worker;
+static char folder[DIRECTORY_SIZE];
+static pid_t nginx;
+static char on[48];
+
+static const struct outcome *shell(const char *command)
+{
+	static struct outcome outcome;
+	char where[DIRECTORY_SIZE + 8];
+
+	snprintf(where, sizeof(where), "F=%s", folder);
+	run(&outcome, (const char *[]){"/bin/sh", "-c", command, NULL},
+	    (const char *[]){on, where, "T=Authorization: Bearer secret", NULL}, -1);
+	return &outcome;
+}
+
+static bool says(const char *command, const char *text)
+{
+	const struct outcome *outcome = shell(command);
+	bool found = strstr(outcome->out, text) != NULL;
+
+	if (!found)
+		printf("    %s\n    says: %s%s\n", command, outcome->out, outcome->errors);
+	return found;
+}
+
+static void begin_nginx(void)
+{
+	char command[600];
+	char path[DIRECTORY_SIZE + 16];
+	char log[DIRECTORY_SIZE + 16];
+	int port = port_free();
+
+	snprintf(on, sizeof(on), "ON=http://127.0.0.1:%d", port);
+	snprintf(command, sizeof(command),
+		 "cd $F && { %s sed 's|@PORT@|%d|; s|@SOCKET@|%s|; s|@PAPERS@|%s/papers|' "
+		 "\"$OLDPWD\"/app/examples/nginx.conf; } >nginx.conf && mkdir temp",
+		 geteuid() ? "" : "echo 'user root;';", port, worker.socket, folder);
+	CU_ASSERT_EQUAL_FATAL(shell(command)->status, 0);
+	snprintf(path, sizeof(path), "%s/nginx.conf", folder);
+	snprintf(log, sizeof(log), "%s/error.log", folder);
+	nginx = process_start(
+		(const char *[]){"/usr/sbin/nginx", "-p", folder, "-c", path, "-e", log, NULL},
+		NULL, log);
+	CU_ASSERT_FATAL(EVENTUALLY(!shell("curl -sS $ON/orders/1")->status));
+}
+
+/* accel: nginx sends the papers. */
+static void begin(const char *engine, bool accel)
+{
+	static char path[PATH_MAX];
+	char spool[DIRECTORY_SIZE + 8];
+	char board[DIRECTORY_SIZE + 8];
+	char papers[DIRECTORY_SIZE + 24];
+
+	CU_ASSERT_FATAL(directory_make(folder));
+	snprintf(path, sizeof(path), "%s", program());
+	strcpy(strrchr(path, '/'), "/orders");
+	snprintf(spool, sizeof(spool), "%s/spool", folder);
+	snprintf(board, sizeof(board), "%s/board", folder);
+	snprintf(papers, sizeof(papers), "ORDERS_PAPERS=%s/papers", folder);
+	CU_ASSERT_EQUAL_FATAL(shell("cd $F && mkdir spool papers papers/old && "
+				    "echo 'these are the terms' >papers/terms && "
+				    "echo 'those were' >'papers/old/terms?' && "
+				    "ln -s /etc/passwd papers/out")
+				      ->status,
+			      0);
+	CU_ASSERT_FATAL(worker_start_program(
+		&worker, path,
+		(const char *[]){"--engine", engine, "--spool", spool, "--scoreboard", board, NULL},
+		(const char *[]){papers, accel ? "ORDERS_ACCEL=/accel/" : "ORDERS_ACCEL", NULL}));
+	begin_nginx();
+}
+
+static void end(void)
+{
+	kill(nginx, SIGQUIT);
+	waitpid(nginx, NULL, 0);
+	worker_stop(&worker);
+	directory_remove(folder);
+}
+
+static const char *const engines[] = {"loop", "prefork"};
+
+/* On both engines. */
+static void on_both(void (*check)(void), bool accel)
+{
+	for (int i = 0; i < 2; i++) {
+		begin(engines[i], accel);
+		check();
+		end();
+	}
+}
+
+static bool create(void)
+{
+	return says("curl -sS -i -H \"$T\" -H 'Content-Type: application/json' -d '{\"item\":\"a "
+		    "\\\"tea\\\"\",\"quantity\":3}' "
+		    "$ON/orders",
+		    "HTTP/1.1 201 Created");
+}
+
+/* ---- the handlers ---- */
+
+static void check_handlers(void)
+{
+	CU_ASSERT(create());
+	CU_ASSERT(says("curl -sS -d '{\"item\":\"x\",\"quantity\":3}' -i $ON/orders",
+		       "HTTP/1.1 401 Unauthorized"));
+	CU_ASSERT(says("curl -sS $ON/orders/1", "{\"id\":1,\"item\":\"a \\\"tea\\\"\","));
+	CU_ASSERT(says("curl -sS \"$ON/orders?least=3&confirmed=no&limit=1\"", "[{\"id\":1,"));
+	CU_ASSERT(says("curl -sS $ON/orders/1/estimate", "{\"price\":28.50,\"days\":2}"));
+	CU_ASSERT(says("curl -sS -X POST -H \"$T\" $ON/orders/1/confirm", "\"confirmed\":true"));
+	CU_ASSERT(EVENTUALLY(file_has(worker.log, "event=confirmed")));
+	CU_ASSERT(says("curl -sS -i $ON/orders.csv", "Content-Type: text/csv\r\n"));
+	CU_ASSERT(says("curl -sS $ON/orders.csv",
+		       "id,item,quantity,confirmed\r\n1,\"a \"\"tea\"\"\",3,true\r\n"));
+}
+
+static void every_handler_answers(void)
+{
+	on_both(check_handlers, false);
+}
+
+static void check_metric(void)
+{
+	struct worker admin;
+	struct raw raw;
+	char board[DIRECTORY_SIZE + 8];
+
+	snprintf(board, sizeof(board), "%s/board", folder);
+	CU_ASSERT(create());
+	CU_ASSERT_FATAL(worker_start(&admin,
+				     (const char *[]){"--routes", "admin", "--pool", "admin",
+						      "--scoreboard", board, NULL},
+				     NULL));
+	CU_ASSERT_FATAL(raw_open(&raw, admin.socket));
+	CU_ASSERT(raw_get(&raw, 1, "/metrics", ""));
+	CU_ASSERT(raw_answers(&raw, "END 1 "));
+	CU_ASSERT_PTR_NOT_NULL(strstr(raw.text.data, "orders_created_total{"));
+	raw_close(&raw);
+	worker_stop(&admin);
+}
+
+static void what_happened_is_counted(void)
+{
+	on_both(check_metric, false);
+}
+
+/* ---- files ---- */
+
+static void check_upload(void)
+{
+	CU_ASSERT(create());
+	shell("head -c 8388608 /dev/urandom >$F/big");
+	CU_ASSERT(says("curl -sS -w '%{http_code}' $ON/orders/1/attachment", "404"));
+	CU_ASSERT(says("curl -sS -w '%{http_code}' -H \"$T\" -T $F/big $ON/orders/1/attachment",
+		       "204"));
+	CU_ASSERT(says("curl -sS $ON/orders/1/attachment | cmp - $F/big && echo same", "same"));
+	CU_ASSERT(says("curl -sS -I $ON/orders/1/attachment", "Content-Length: 8388608\r\n"));
+	CU_ASSERT(says("curl -sS -w '%{http_code}' -T $F/big $ON/orders/1/attachment", "401"));
+	CU_ASSERT(says("head -c 20000000 /dev/zero | curl -sS -w '%{http_code}' -H \"$T\" -T - "
+		       "$ON/orders/1/attachment",
+		       "413"));
+	CU_ASSERT(says("curl -sS $ON/orders/1/attachment | cmp - $F/big && echo same", "same"));
+	CU_ASSERT(says("echo other | curl -sS -w '%{http_code}' -H \"$T\" -T - "
+		       "$ON/orders/1/attachment",
+		       "204"));
+	CU_ASSERT(says("curl -sS $ON/orders/1/attachment", "other"));
+}
+
+static void an_upload_is_served_back(void)
+{
+	on_both(check_upload, false);
+}
+
+static void check_tag(void)
+{
+	CU_ASSERT(create());
+	shell("echo one | curl -sS -H \"$T\" -T - $ON/orders/1/attachment");
+	CU_ASSERT(says("cd $F && curl -sS --etag-save tag $ON/orders/1/attachment && "
+		       "curl -sS --etag-compare tag -w '%{http_code}' $ON/orders/1/attachment",
+		       "one\n304"));
+	CU_ASSERT(says("cd $F && curl -sS -i --etag-compare tag $ON/orders/1/attachment",
+		       "Cache-Control: no-cache\r\n"));
+	shell("echo two | curl -sS -H \"$T\" -T - $ON/orders/1/attachment");
+	CU_ASSERT(says("cd $F && curl -sS --etag-compare tag -w '%{http_code}' "
+		       "$ON/orders/1/attachment",
+		       "two\n200"));
+}
+
+static void who_has_it_is_told_so(void)
+{
+	on_both(check_tag, false);
+}
+
+static void check_papers(void)
+{
+	CU_ASSERT(says("curl -sS -i $ON/papers/terms", "these are the terms\n"));
+	CU_ASSERT(says("curl -sS -i $ON/papers/terms",
+		       "Content-Type: text/plain; charset=utf-8\r\n"));
+	CU_ASSERT(says("curl -sS -i $ON/papers/terms", "Last-Modified: "));
+	CU_ASSERT(says("curl -sS -I $ON/papers/terms", "Content-Length: 20\r\n"));
+	CU_ASSERT(says("curl -sS $ON/papers/old/terms%3F", "those were"));
+	CU_ASSERT(says("curl -sS -w '%{http_code}' $ON/papers/other", "404"));
+	CU_ASSERT(says("cd $F && curl -sS -R -o terms $ON/papers/terms && "
+		       "curl -sS -z terms -w '%{http_code}' $ON/papers/terms",
+		       "304"));
+}
+
+static void a_folder_is_served_from_here(void)
+{
+	on_both(check_papers, false);
+	begin("loop", false);
+	CU_ASSERT(says("curl -sS -w '%{http_code}' $ON/papers/out", "404"));
+	CU_ASSERT(says("curl -sS -w '%{http_code}' $ON/papers/old", "404"));
+	CU_ASSERT(says("curl -sS -w '%{http_code}' -r 6-8 $ON/papers/terms", "200"));
+	end();
+}
+
+static void or_by_nginx(void)
+{
+	on_both(check_papers, true);
+	begin("loop", true);
+	CU_ASSERT(says("curl -sS -w '%{http_code}' -r 6-8 $ON/papers/terms", "are206"));
+	CU_ASSERT(says("curl -sS -w '%{http_code}' $ON/accel/terms", "404")); /* for nginx only */
+	end();
+}
+
+/* It waits in the file, and nobody waits for its client. */
+static void what_nobody_reads_is_not_read(void)
+{
+	struct raw reader;
+	struct raw other;
+	static char bytes[65536];
+	ssize_t rest = 15000000;
+	ssize_t n;
+	long before;
+
+	begin("loop", false);
+	CU_ASSERT(create());
+	shell("head -c 16000000 /dev/zero | curl -sS -H \"$T\" -T - $ON/orders/1/attachment");
+	before = process_status(worker.pid, "VmRSS");
+	CU_ASSERT_FATAL(raw_open(&reader, worker.socket));
+	CU_ASSERT_FATAL(raw_open(&other, worker.socket));
+	CU_ASSERT(raw_get(&reader, 1, "/orders/1/attachment", ""));
+	CU_ASSERT(raw_answers(&reader, "Content-Length: 16000000"));
+	for (int i = 1; i <= 50; i++) {
+		char end[16];
+
+		snprintf(end, sizeof(end), "END %d ", i);
+		CU_ASSERT(raw_get(&other, i, "/orders/1", ""));
+		CU_ASSERT(raw_answers(&other, end));
+	}
+	if (MEMORY_COUNTS)
+		CU_ASSERT(process_status(worker.pid, "VmHWM") < before + 4096);
+	while (rest > 0 && (n = recv(reader.fd, bytes, sizeof(bytes), 0)) > 0)
+		rest -= n;
+	CU_ASSERT(rest <= 0);
+	raw_close(&reader);
+	raw_close(&other);
+	end();
+}
+
+/* ---- who may ask, and how often ---- */
+
+static void check_cors(void)
+{
+#define PREFLIGHT                                                                                  \
+	"curl -sS -i -X OPTIONS -H 'Access-Control-Request-Method: POST' -H "                      \
+	"'Access-Control-Request-Headers: authorization' $ON/orders -H "
+	CU_ASSERT(create());
+	CU_ASSERT(says(PREFLIGHT "'Origin: https://example.org'", "HTTP/1.1 204 No Content"));
+	CU_ASSERT(says(PREFLIGHT "'Origin: https://example.org'",
+		       "Access-Control-Allow-Origin: https://example.org\r\n"));
+	CU_ASSERT(says(PREFLIGHT "'Origin: https://example.org'",
+		       "Access-Control-Allow-Methods: GET, POST, PUT\r\n"));
+	CU_ASSERT(says(PREFLIGHT "'Origin: https://other.org' | grep -c Access-Control", "0\n"));
+	CU_ASSERT(says("curl -sS -i -X OPTIONS $ON/orders/1", "Allow: GET, HEAD, OPTIONS\r\n"));
+	CU_ASSERT(says("curl -sS -i -H 'Origin: https://example.org' $ON/orders/1",
+		       "Access-Control-Allow-Origin: https://example.org\r\n"));
+	CU_ASSERT(says("curl -sS -i $ON/orders/1", "Vary: Origin\r\n"));
+	CU_ASSERT(says("curl -sS -i $ON/orders/1 | grep -c Access-Control", "0\n"));
+}
+
+static void pages_of_another_site_may_ask(void)
+{
+	on_both(check_cors, false);
+}
+
+/* 21 at once, and then ten in a second. */
+static void who_asks_too_often_is_slowed_down(void)
+{
+	begin("loop", false);
+	CU_ASSERT(says("curl -sS -o /dev/null -w '%{http_code}\\n' \"$ON/orders?limit=[1-20]\" | "
+		       "sort | uniq -c",
+		       "20 200\n"));
+	CU_ASSERT(says("curl -sS -o /dev/null -w '%{http_code}\\n' \"$ON/orders?n=[1-2000]\" | "
+		       "sort -u | tr '\\n' ' '",
+		       "200 429 "));
+	CU_ASSERT(says("curl -sS -i \"$ON/orders?n=[1-2000]\" | grep -m 1 Retry-After",
+		       "Retry-After: 1"));
+	CU_ASSERT(says("curl -sS -w '%{http_code}' $ON/orders/1", "404")); /* another location */
+	end();
+}
+
+static const struct test tests[] = {
+	{"every handler answers, on both engines", every_handler_answers},
+	{"what happened is counted", what_happened_is_counted},
+	{"an upload of 8 MB is served back", an_upload_is_served_back},
+	{"who has it is told so", who_has_it_is_told_so},
+	{"a folder is served from here", a_folder_is_served_from_here},
+	{"or by nginx, with ranges", or_by_nginx},
+	{"what nobody reads is not read", what_nobody_reads_is_not_read},
+	{"pages of another site may ask", pages_of_another_site_may_ask},
+	{"who asks too often is slowed down", who_asks_too_often_is_slowed_down},
+};
+
+const struct suite shop_suite = {"shop", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL};
