@@ -8,6 +8,7 @@
 
 #include "../harness.h"
 #include "engine/observer.h"
+#include "http/body.h"
 #include "http/reply.h"
 
 enum { PATIENCE_MS = 60000 };
@@ -77,13 +78,26 @@ static void write_to_stream(struct request *req, struct slice bytes)
 	coroutine_gather(&req->co);
 }
 
+const char *const *body_pieces;
+
+/* As long as more is wanted, and then its end. */
 static void on_body_wanted(struct request *req)
 {
-	(void)req;
+	while (body_is_wanted(req))
+		body_came(req, *body_pieces ? slice_of(*body_pieces++) : (struct slice){NULL, 0});
+}
+
+void (*after_run)(struct request *req, bool over);
+
+static void on_ran(struct request *req, uint64_t begun, uint64_t ended, bool over)
+{
+	observer_ran(req, begun, ended, over);
+	if (after_run)
+		after_run(req, over);
 }
 
 static const struct request_ops ops = {.param = param,
-				       .ran = observer_ran,
+				       .ran = on_ran,
 				       .stream = stream,
 				       .stream_write = write_to_stream,
 				       .body_wanted = on_body_wanted,

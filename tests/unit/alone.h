@@ -38,6 +38,12 @@ extern struct work_data work;
 /* What requests ask for: "NAME=value", with NULL behind the last; NULL: nothing. */
 extern const char *const *variables;
 
+/* What comes of a body that was opened, whenever it is waited for; NULL behind the last. */
+extern const char *const *body_pieces;
+
+/* Called when a handler has run, for the last time or not; NULL: is not. */
+extern void (*after_run)(struct request *req, bool over);
+
 /* What the replies that are streams have sent, heads included; end() empties it. */
 extern struct buffer streamed;
 

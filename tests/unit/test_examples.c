@@ -1,0 +1,269 @@
+/*
+ * The plug is pulled, for every handler of app/examples: each allocation fails, and the client
+ * leaves at each of its awaits. Nothing may be left of it, nor be resumed.
+ */
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../../app/examples/orders.h"
+#include "../harness.h"
+#include "alone.h"
+#include "memory.h"
+
+static const char *const nobody[] = {NULL};
+static const char *const order_body[] = {"{\"item\":\"tea\",", "\"quantity\":3}", NULL};
+static const char *const attachment_body[] = {"one", "two", "three", NULL};
+
+#define TOKEN "HTTP_AUTHORIZATION=Bearer secret"
+#define JSON  "CONTENT_TYPE=application/json"
+
+static const struct example {
+	const char *method;
+	const char *path;
+	const char *query;
+	const char *const *pieces;
+	const char *variables[4];
+	int status;
+} examples[] = {
+	{"POST", "/orders", "", order_body, {TOKEN, JSON, NULL}, 201},
+	{"POST", "/orders", "", order_body, {JSON, NULL}, 401},
+	{"GET", "/orders", "least=1&confirmed=no&limit=3", nobody, {NULL}, 200},
+	{"GET", "/orders.csv", "", nobody, {NULL}, 200},
+	{"GET", "/orders/1", "", nobody, {NULL}, 200},
+	{"GET", "/orders/1/estimate", "", nobody, {NULL}, 200},
+	{"POST", "/orders/1/confirm", "", nobody, {TOKEN, NULL}, 202},
+	{"PUT", "/orders/1/attachment", "", attachment_body, {TOKEN, NULL}, 204},
+	{"GET", "/orders/1/attachment", "", nobody, {NULL}, 200},
+	{"GET", "/papers/terms", "", nobody, {NULL}, 200},
+	{"GET", "/papers/../terms", "", nobody, {NULL}, 404},
+	{"OPTIONS",
+	 "/orders",
+	 "",
+	 nobody,
+	 {"HTTP_ORIGIN=https://example.org", "HTTP_ACCESS_CONTROL_REQUEST_METHOD=POST", NULL},
+	 204},
+};
+
+enum { EXAMPLES = sizeof(examples) / sizeof(examples[0]) };
+
+static char folder[] = "/tmp/lanes-examples.XXXXXX";
+static struct router router;
+static struct bodies bodies = {.limit = 1 << 20, .memory = 65536, .timeout = 1000000000};
+static void (*fail)(long n); /* NULL: nothing does */
+static long fail_after;
+static int runs;
+static int leave_after; /* so many runs; 0: it stays */
+static bool has_left;
+static int resumed; /* after that */
+
+/* ---- the shop ---- */
+
+static struct shop *shop(void)
+{
+	return orders.routes.state;
+}
+
+/* One order, with an attachment. */
+static void restock(void)
+{
+	struct order *order = &shop()->orders[0];
+
+	*order = (struct order){.id = 1, .item = "tea", .quantity = 3};
+	order->attachment.file = spool_file(folder);
+	CU_ASSERT_EQUAL_FATAL(write(order->attachment.file, "text", 4), 4);
+	shop()->count = 1;
+}
+
+static void empty_it(void)
+{
+	close(shop()->orders[0].attachment.file);
+	shop()->orders[0].attachment.file = -1;
+}
+
+static int open_shop(void)
+{
+	const struct options options = {.spool = folder};
+	struct sandbox needs = {0};
+	char terms[64];
+	int file;
+
+	if (!mkdtemp(folder) || setenv("ORDERS_PAPERS", folder, 1))
+		return 1;
+	snprintf(terms, sizeof(terms), "%s/terms", folder);
+	file = open(terms, O_WRONLY | O_CREAT, 0600);
+	if (write(file, "terms", 5) != 5 || close(file))
+		return 1;
+	return !orders.prepare(&options, NULL, &needs) || router_open(&router, &orders.routes);
+}
+
+static int close_shop(void)
+{
+	char terms[64];
+
+	router_close(&router);
+	close(shop()->papers);
+	snprintf(terms, sizeof(terms), "%s/terms", folder);
+	return unlink(terms) || rmdir(folder);
+}
+
+/* ---- a request ---- */
+
+static int open_descriptors(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	int count = 0;
+
+	while (readdir(dir))
+		count++;
+	closedir(dir);
+	return count;
+}
+
+static void count_run(struct request *req, bool over)
+{
+	resumed += has_left;
+	runs++;
+	if (over || runs != leave_after)
+		return;
+	has_left = true;
+	coroutine_cancel(&req->co);
+	body_drop(req);
+}
+
+/* Asks, and waits until all of it is over. The arena is full, so that whatever is needed has to be
+ * allocated. Returns the status; 0: the client has left. */
+static int ask(const struct example *example, int leave)
+{
+	struct request *req = request_new(NULL);
+	int before = released;
+
+	req->method = slice_of(example->method);
+	req->path = slice_of(example->path);
+	req->query = slice_of(example->query);
+	req->arena_used = sizeof(req->arena);
+	variables = example->variables;
+	body_pieces = example->pieces;
+	runs = 0;
+	leave_after = leave;
+	has_left = false;
+	answered = 0;
+	if (fail)
+		fail(fail_after);
+	if (router_route(&router, req) && route_takes_body(req->route)) {
+		int status = body_open(req, &bodies);
+
+		if (status)
+			reply_error(req, status);
+	}
+	if (req->reply.status)
+		on_finished(req);
+	else
+		request_resume(req, uv_hrtime());
+	while (!answered && !has_left && released == before)
+		turn_until(&runs, runs + 1);
+	if (has_left)
+		request_unref(req);
+	turn_until(&released, before + 1);
+	memory_restore();
+	return answered;
+}
+
+/* With what else is to be done around it. */
+static void begin_shop(void)
+{
+	begin(2, 10);
+	after_run = count_run;
+	restock();
+	resumed = 0;
+}
+
+static void end_shop(int requests)
+{
+	after_run = NULL;
+	variables = NULL;
+	empty_it();
+	end(requests);
+}
+
+static void each_answers(void)
+{
+	for (int i = 0; i < EXAMPLES; i++) {
+		begin_shop();
+		CU_ASSERT_EQUAL(ask(&examples[i], 0), examples[i].status);
+		end_shop(1);
+	}
+}
+
+/* The k-th fails, and none after it; or all after it. */
+static void fail_each(const struct example *example, void (*how)(long n))
+{
+	long before = memory_allocations();
+	long all;
+	int asked = 1;
+
+	ask(example, 0);
+	all = memory_allocations() - before;
+	empty_it();
+	fail = how;
+	for (fail_after = 0; fail_after < all; fail_after++, asked++) {
+		int descriptors;
+		int status;
+
+		restock();
+		descriptors = open_descriptors();
+		status = ask(example, 0);
+		if (status != example->status && status != 503)
+			printf("    %s %s, %ld: %d\n", example->method, example->path, fail_after,
+			       status);
+		CU_ASSERT(status == example->status || status == 503);
+		CU_ASSERT_EQUAL(open_descriptors(), descriptors);
+		buffer_free(&streamed);
+		empty_it();
+	}
+	fail = NULL;
+	restock();
+	CU_ASSERT_EQUAL(ask(example, 0), example->status);
+	end_shop(asked + 1);
+}
+
+static void any_allocation_may_fail(void)
+{
+	for (int i = 0; i < EXAMPLES; i++) {
+		begin_shop();
+		fail_each(&examples[i], memory_fail_once_after);
+		begin_shop();
+		fail_each(&examples[i], memory_fail_after);
+	}
+}
+
+static void a_client_may_leave_at_each_await(void)
+{
+	for (int i = 0; i < EXAMPLES; i++) {
+		int descriptors;
+		int awaits = 0;
+
+		begin_shop();
+		descriptors = open_descriptors();
+		do {
+			ask(&examples[i], ++awaits);
+			CU_ASSERT_EQUAL(open_descriptors(), descriptors);
+		} while (has_left);
+		printf("    %s %s: %d awaits\n", examples[i].method, examples[i].path, awaits - 1);
+		CU_ASSERT_EQUAL(answered, examples[i].status);
+		CU_ASSERT_EQUAL(resumed, 0);
+		end_shop(awaits);
+	}
+}
+
+static const struct test tests[] = {
+	{"each answers", each_answers},
+	{"any allocation may fail", any_allocation_may_fail},
+	{"a client may leave at each await", a_client_may_leave_at_each_await},
+};
+
+const struct suite examples_suite = {"examples", tests, sizeof(tests) / sizeof(tests[0]), open_shop,
+				     close_shop};
