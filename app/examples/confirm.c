@@ -27,11 +27,15 @@ static void send_letter(struct request *req, void *frame)
 /* POST /orders/{id}/confirm: the letter is written after the answer. */
 void confirm_order(struct request *req)
 {
-	struct letter *letter = FRAME(req, struct letter);
+	struct letter *letter = request_alloc(req, sizeof(*letter)); /* it outlives a frame */
 	struct order *order = find_order(req, ((struct order_id *)request_input(req))->id);
 
 	if (!order)
 		return;
+	if (!letter) {
+		reply_error(req, 503);
+		return;
+	}
 	letter->order = order->id;
 	if (!request_later(req, send_letter, letter))
 		return;

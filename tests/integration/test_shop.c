@@ -242,6 +242,30 @@ static void or_by_nginx(void)
 	end();
 }
 
+/* The order's own stays open. */
+static bool one_is_open(void)
+{
+	char command[80];
+
+	snprintf(command, sizeof(command), "ls -l /proc/%d/fd | grep -c /spool/", worker.pid);
+	return !strcmp(shell(command)->out, "1\n");
+}
+
+static void who_leaves_leaves_nothing(void)
+{
+	begin("loop", false);
+	CU_ASSERT(create());
+	shell("head -c 8000000 /dev/zero | curl -sS -H \"$T\" -T - $ON/orders/1/attachment");
+	CU_ASSERT(one_is_open());
+	shell("head -c 8000000 /dev/zero | curl -s --limit-rate 1M --max-time 0.5 -H \"$T\" "
+	      "-T - $ON/orders/1/attachment");
+	CU_ASSERT(EVENTUALLY(one_is_open()));
+	shell("curl -s -o /dev/null --limit-rate 1M --max-time 0.5 $ON/orders/1/attachment");
+	CU_ASSERT(EVENTUALLY(one_is_open()));
+	CU_ASSERT(says("curl -sS $ON/orders/1/attachment | wc -c", "8000000"));
+	end();
+}
+
 /* It waits in the file, and nobody waits for its client. */
 static void what_nobody_reads_is_not_read(void)
 {
@@ -326,6 +350,7 @@ static const struct test tests[] = {
 	{"who has it is told so", who_has_it_is_told_so},
 	{"a folder is served from here", a_folder_is_served_from_here},
 	{"or by nginx, with ranges", or_by_nginx},
+	{"who leaves leaves nothing", who_leaves_leaves_nothing},
 	{"what nobody reads is not read", what_nobody_reads_is_not_read},
 	{"pages of another site may ask", pages_of_another_site_may_ask},
 	{"who asks too often is slowed down", who_asks_too_often_is_slowed_down},

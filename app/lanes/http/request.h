@@ -227,9 +227,9 @@ void gather(struct request *req);
 void gather_within(struct request *req, double seconds);
 
 /* Has fn(req, frame) run when the answer has been sent, after what was added before; it may AWAIT,
- * and a worker that drains waits for it. What was asked is gone by then: what it needs is in its
- * frame. An answer that an error gave has none. False if memory is out: the handler should return,
- * and the answer is a 503. */
+ * and a worker that drains waits for it. What was asked is gone by then, and the handler's frame:
+ * what it needs is in frame, which is of request_alloc(). An answer that an error gave has none.
+ * False if memory is out: the handler should return, and the answer is a 503. */
 bool request_later(struct request *req, void (*fn)(struct request *req, void *frame), void *frame);
 
 /* Has fn(arg) run on the loop when the request is no more, however it ended, and all its jobs are
