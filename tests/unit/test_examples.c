@@ -62,9 +62,11 @@ static int resumed; /* after that */
 
 /* ---- the shop ---- */
 
+static struct routes routes; /* with its state */
+
 static struct shop *shop(void)
 {
-	return orders.routes.state;
+	return routes.state;
 }
 
 /* One order, with an attachment. */
@@ -88,6 +90,7 @@ static int open_shop(void)
 {
 	const struct options options = {.spool = folder};
 	struct sandbox needs = {0};
+	struct setup setup = {.options = &options, .needs = &needs};
 	char terms[64];
 	int file;
 
@@ -97,7 +100,11 @@ static int open_shop(void)
 	file = open(terms, O_WRONLY | O_CREAT, 0600);
 	if (write(file, "terms", 5) != 5 || close(file))
 		return 1;
-	return !orders.prepare(&options, NULL, &needs) || router_open(&router, &orders.routes);
+	if (!orders.prepare(&setup))
+		return 1;
+	routes = orders.routes;
+	routes.state = setup.state;
+	return router_open(&router, &routes);
 }
 
 static int close_shop(void)
@@ -106,6 +113,7 @@ static int close_shop(void)
 
 	router_close(&router);
 	close(shop()->papers);
+	free(shop());
 	snprintf(terms, sizeof(terms), "%s/terms", folder);
 	return unlink(terms) || rmdir(folder);
 }

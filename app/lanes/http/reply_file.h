@@ -21,7 +21,7 @@ struct file {
 };
 
 /* In an application's prepare(), which also says that the sandbox has to let it be read
- * (needs->reads): a descriptor, or -1 after a message. */
+ * (setup->needs->reads): a descriptor, or -1 after a message. */
 int open_folder(const char *path);
 
 /* AWAIT(req, reply_file(req, &(struct file){…})): answers with that file, and goes on when it is
