@@ -58,6 +58,11 @@ struct applications {
  * its exit status. applications is borrowed. Call it once. */
 int lanes_main(int argc, char **argv, const struct applications *applications);
 
+/* For engines: the pools that its routes name, each once. False after a message: one is none, or
+ * there are too many. */
+bool application_pools(const struct application *application,
+		       const struct thread_pool_options *own[BOARD_OWN_POOLS]);
+
 /* For engines: asks it whether it is ready, for the slot. */
 void application_ask(const struct application *application, struct board_slot *slot);
 

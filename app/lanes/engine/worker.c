@@ -122,6 +122,13 @@ static bool has_places(const struct application *application, struct board_slot 
 	return !wrong;
 }
 
+static bool has_sound_pools(const struct application *application)
+{
+	const struct thread_pool_options *own[BOARD_OWN_POOLS];
+
+	return application_pools(application, own);
+}
+
 /* The application as this process serves it: with the state that it has made. False after a
  * message. */
 static bool prepare(struct application *application, struct setup *setup)
@@ -168,7 +175,7 @@ static int work(struct options *options, struct application *application)
 		return 1;
 	}
 	show_routes(&board, &application->routes);
-	if (!has_places(application, slot))
+	if (!has_places(application, slot) || !has_sound_pools(application))
 		return 2;
 	if (!options->slot)
 		options->slot = options->scoreboard ? (int64_t)board_get(&slot->number) : getpid();
