@@ -26,6 +26,9 @@ struct setup {
 struct application {
 	struct routes routes;
 	struct metric *const *metrics; /* of its own, with NULL behind the last */
+	/* Of its own, beside the library's. Those of what --routes app serves: a program has one
+	 * such table. */
+	struct option_table options;
 	/* Before the sandbox, when files and sockets can be opened; adds to setup->needs what has
 	 * to be possible afterwards, and may make a state. What setup points to is there as long as
 	 * the process. False after a message: the worker does not start. */
