@@ -49,7 +49,10 @@ APP_SOURCES  := $(filter-out app/examples/%,$(wildcard app/*/*.c app/*/*/*.c))
 object = $(patsubst %.c,$(OBJ)/%.o,$(1))
 quiet  = $(if $(V),,@echo '  $(1)';)
 
+# Scripts know which they start where nobody says: build/lanes, or what was started before.
+ifneq ($(OBJ),build)
 export PROGRAM ?= $(OBJ)/lanes
+endif
 
 all: $(OBJ)/lanes ## builds build/lanes
 

@@ -42,17 +42,22 @@ THREADS=${THREADS:-40}
 CPU_THREADS=${CPU_THREADS:-$cores}
 CLIENT_CONNS=${CLIENT_CONNS:-} # requests in flight from one address; empty: a part of what nginx can have
 SERVER_NAMES=${SERVER_NAMES:-} # besides localhost, blanks between them
+BODY_KB=${BODY_KB:-0}          # the longest body of a request; 0: none has one
 LOG_MB=${LOG_MB:-64}           # a log's size, from which on it becomes .old
 RUN_DIR=${RUN_DIR:-run}
 RUN_USER=${RUN_USER:-www-data}     # what root's nginx and workers become
 STOP_TIMEOUT=${STOP_TIMEOUT:-10}   # seconds that requests in flight get at a stop
 START_TIMEOUT=${START_TIMEOUT:-15} # seconds until the next worker has to have started, or the URL to answer
+ENVIRONMENT=${ENVIRONMENT:-} # names of variables, besides LANES_*, that workers are to have; blanks between them
 PROGRAM=${PROGRAM:-build/lanes}
 
 newline='
 '
 case $RUN_DIR in
 *"$newline"* | *' ') fail "RUN_DIR must not hold a line break or end in a blank" ;;
+esac
+case $PROGRAM in
+*"$newline"* | *[=\ ]) fail "PROGRAM must not hold a line break, or end in a blank or =" ;;
 esac
 RUN_DIR=$(realpath -m -- "$RUN_DIR")
 
@@ -76,7 +81,11 @@ check_settings() {
 	case $SERVER_NAMES in
 	*[!A-Za-z0-9.*_\ -]*) fail "SERVER_NAMES=$SERVER_NAMES: names of hosts are wanted, blanks between them" ;;
 	esac
+	number BODY_KB "$BODY_KB" 0 999999
 	number LOG_MB "$LOG_MB" 1 999999
+	case $ENVIRONMENT in
+	*[!A-Za-z0-9_\ ]*) fail "ENVIRONMENT=$ENVIRONMENT: names of variables are wanted, blanks between them" ;;
+	esac
 	number STOP_TIMEOUT "$STOP_TIMEOUT" 0 3600
 	number START_TIMEOUT "$START_TIMEOUT" 1 3600
 	case $RUN_USER in
@@ -92,9 +101,9 @@ running_settings() {
 	read_settings
 }
 
-# The settings that are kept with a running system. They are read as numbers and names, whatever
-# the file says.
-SETTINGS='PORT WORKERS PREFORK_WORKERS CPU_WORKERS THREADS CPU_THREADS CLIENT_CONNS SERVER_NAMES LOG_MB RUN_USER'
+# The settings that are kept with a running system. They are read as numbers, names and the path of the
+# program, whatever the file says.
+SETTINGS='PROGRAM PORT WORKERS PREFORK_WORKERS CPU_WORKERS THREADS CPU_THREADS CLIENT_CONNS SERVER_NAMES BODY_KB LOG_MB RUN_USER'
 read_settings() {
 	# shellcheck disable=SC2034 # used by eval
 	while IFS='=' read -r name value; do
@@ -292,16 +301,22 @@ lock() {
 clean_environment() {
 	for name in $(env | sed -n 's/^\([A-Za-z_][A-Za-z0-9_]*\)=.*/\1/p'); do
 		case $name in
-		PATH | LANG | LC_* | TZ | LANES_* | *SAN_OPTIONS | PPID) ;;
+		PATH | PPID) ;;
 		*) unset "$name" ;;
 		esac
 	done
 }
 
-# Closes what the caller's shell had open, whatever that was, and becomes the command.
+# Closes what the caller's shell had open, whatever that was, takes the environment that the system was
+# started with (write_environment), whoever starts a further process of it, and becomes the command.
 # shellcheck disable=SC2016 # expanded by bash, which can close descriptors above 9
 CLOSED='for fd in /proc/$$/fd/*; do
 	[ "${fd##*/}" -le 2 ] || eval "exec ${fd##*/}>&-"
+done
+for file in pids/environment/*; do
+	[ -f "$file" ] || continue
+	IFS= read -rd "" value <"$file"
+	export "${file##*/}=$value"
 done
 exec "$@"'
 
@@ -318,7 +333,7 @@ daemon() {
 		[ "$daemon" != nginx ] || umask 027 # it makes logs itself
 		clean_environment
 		# shellcheck disable=SC3045 # dash and bash both have it
-		[ -n "${LANES_CORE-}" ] || ulimit -Sc 0
+		[ -s pids/environment/LANES_CORE ] || ulimit -Sc 0
 		set -- --no-new-privs "$@"
 		[ "$(id -u)" != 0 ] || set -- --bounding-set \
 			-all,+setuid,+setgid,+setpcap,+chown,+kill,+dac_override,+net_bind_service,+sys_resource "$@"

@@ -41,6 +41,13 @@ check_port() {
 	fi
 }
 
+# What is named has to be there: a worker without it might serve, and be wrong.
+check_environment() {
+	for name in $ENVIRONMENT; do
+		printenv "$name" >/dev/null || fail "ENVIRONMENT names $name, which is not set"
+	done
+}
+
 check_user() {
 	[ "$(id -u)" = 0 ] || return 0
 	id -u "$RUN_USER" >/dev/null 2>&1 || fail "RUN_USER=$RUN_USER: no such user"
@@ -58,7 +65,8 @@ prepare_run_dir() {
 	remove_files # of a system that was killed
 	{ mkdir -p "$RUN_DIR/pids" && cd "$RUN_DIR"; } ||
 		fail "cannot write to RUN_DIR: $RUN_DIR"
-	{ chmod 755 . && cat "$BOOT" >pids/boot; } || fail "cannot write to RUN_DIR: $RUN_DIR"
+	{ chmod 755 . && cat "$BOOT" >pids/boot && write_environment; } ||
+		fail "cannot write to RUN_DIR: $RUN_DIR"
 	for log in worker.log access.log error.log; do
 		[ ! -s "$log" ] || mv "$log" "$log.old"
 		{ rm -f "$log" && (umask 027 && : >"$log"); } 2>/dev/null ||
@@ -105,12 +113,12 @@ await_workers() {
 	done
 }
 
-# Waits until every pool answers through nginx.
+# Waits until every pool answers through nginx, whatever it is that it says: a service need not have a "/".
 await_answers() {
 	deadline=$(($(date +%s) + START_TIMEOUT))
 	for path in $(units | awk '{ print $8 }' | uniq); do
-		until [ "$(curl -s -o /dev/null -w '%{http_code}' --noproxy '*' --max-time 2 \
-			"http://127.0.0.1:$PORT$path")" = 200 ]; do
+		until [ -n "$(curl -s -o /dev/null -w '%header{x-lanes-worker}' --noproxy '*' --max-time 2 \
+			"http://127.0.0.1:$PORT$path")" ]; do
 			check_alive
 			[ "$(date +%s)" -lt "$deadline" ] ||
 				undo "no answer at http://localhost:$PORT$path within $START_TIMEOUT s: see $RUN_DIR/worker.log and error.log"
@@ -132,6 +140,7 @@ check_settings
 check_programs
 check_run_dir
 check_user
+check_environment
 [ ! -d "$RUN_DIR" ] || [ -z "$(processes)" ] ||
 	fail "already running in $RUN_DIR: make status, make stop, or another RUN_DIR and PORT"
 check_port

@@ -13,9 +13,9 @@ fi
 read_settings
 # First: a loop that is held lets "/" wait.
 held=$(curl -s --noproxy '*' --max-time 5 "http://127.0.0.1:$PORT/status?text" | grep -a ' HELD ')
-answer=$(curl -s -o /dev/null -w '%{http_code}' --noproxy '*' --max-time 5 \
-	"http://127.0.0.1:$PORT/") || answer='no answer'
-echo "http://localhost:$PORT/: $answer"
+answer=$(curl -s -o /dev/null -w '%{http_code} %header{x-lanes-worker}' --noproxy '*' --max-time 5 \
+	"http://127.0.0.1:$PORT/") || answer='no answer -'
+echo "http://localhost:$PORT/: ${answer% *}"
 echo "RUN_DIR $RUN_DIR"
 status=0
 width=${COLUMNS:-80}
@@ -23,7 +23,9 @@ case $width in
 '' | *[!0-9]* | ?????*) width=80 ;;
 esac
 [ "$width" -ge 40 ] || width=40
-[ "$answer" = 200 ] || status=1
+case $answer in
+'no answer'* | 5* | *' ') status=1 ;;
+esac
 for file in "$RUN_DIR"/pids/*.pid; do
 	[ -e "$file" ] || continue
 	name=$(basename "$file" .pid)

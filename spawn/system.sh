@@ -9,8 +9,26 @@ PROGRAM=$(realpath -m -- "$PROGRAM")
 # What the system was started with, for those who change it later.
 write_settings() {
 	for name in $SETTINGS; do
-		eval "echo $name=\$$name"
-	done >pids/settings
+		eval "printf '%s\n' \"$name=\$$name\""
+	done >pids/settings.new && mv pids/settings.new pids/settings
+}
+
+# What its processes have in their environment, in a file each, which only the caller may read: it may be a
+# secret. As it was when this process began; a script has changed some. False if it cannot be written.
+write_environment() {
+	mkdir -m 700 pids/environment || return
+	for name in $(sed -zn 's/^\([A-Za-z_][A-Za-z0-9_]*\)=.*/\1/p' "/proc/$$/environ" | tr '\0' '\n'); do
+		case $name in
+		LANG | LC_* | TZ | LANES_* | *SAN_OPTIONS) ;;
+		*)
+			case " $ENVIRONMENT " in
+			*" $name "*) ;;
+			*) continue ;;
+			esac
+			;;
+		esac
+		(umask 077 && sed -zn "s/^$name=//p" "/proc/$$/environ" >"pids/environment/$name") || return
+	done
 }
 
 # A copy: building again must not change a running system, and a user without access to the
@@ -150,6 +168,7 @@ write_nginx_conf() {
 		sed -e "s/@PORT@/$PORT/g" -e "s/@FILES@/$files/g" -e "s/@USER@/$RUN_USER/g" \
 			-e "s/@GROUP@/$(id -gn "$RUN_USER" 2>/dev/null)/g" -e "s/@CONNECTIONS@/$connections/g" \
 			-e "s/@PROCESSES@/$processes/g" -e "s/@SERVER_NAMES@/$SERVER_NAMES/g" \
+			-e "s/@BODY@/$([ "$BODY_KB" = 0 ] && echo 1 || echo "${BODY_KB}k")/g" \
 			-e "s/@CLIENT_CONNS@/${CLIENT_CONNS:-$((most < 65535 ? most : 65535))}/g" >nginx.conf
 }
 

@@ -86,7 +86,7 @@ static void append_names(struct trace *trace)
 		for (unsigned t = 0; t < trace->worker.pools[p].threads; t++) {
 			struct buffer name = {0};
 
-			buffer_format(&name, "%s-%u", board_pool_names[p], t + 1);
+			buffer_format(&name, "%s-%u", trace->worker.pools[p].name, t + 1);
 			buffer_append(&name, "", 1);
 			name_thread(trace, pool_thread(p, t), name.failed ? "" : name.data);
 			buffer_free(&name);

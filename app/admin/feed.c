@@ -84,7 +84,7 @@ static void append_span(struct buffer *out, const struct worker_state *worker,
 	json_string(out, slice_of(board_route_name(worker->slot, span->owner.route, name)));
 	buffer_format(out, ",\"c\":%u", span->owner.status);
 	if (span->kind == SPAN_POOL || span->kind == SPAN_POOL_QUEUE)
-		buffer_format(out, ",\"pool\":\"%s\",\"th\":%u", board_pool_names[span->pool],
+		buffer_format(out, ",\"pool\":\"%s\",\"th\":%u", worker->pools[span->pool].name,
 			      span->thread);
 	buffer_append_text(out, "}");
 }

@@ -129,10 +129,10 @@ static void append_of_pools(struct buffer *out, const struct workers *workers)
 			const struct worker_state *worker = &workers->list[i / BOARD_POOLS];
 			const struct pool_state *pool = &worker->pools[i % BOARD_POOLS];
 
-			if (!pool->limit)
+			if (!pool->limit || !pool->name[0])
 				continue;
 			append_sample(out, metric->name, "", worker);
-			append_label(out, ",threads=\"", board_pool_names[i % BOARD_POOLS]);
+			append_label(out, ",threads=\"", pool->name);
 			append_value(out, metric, pool);
 		}
 	}

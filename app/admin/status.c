@@ -43,14 +43,15 @@ static void append_pools(struct buffer *out, const struct worker_state *worker)
 	for (int i = 0; i < BOARD_POOLS; i++) {
 		const struct pool_state *pool = &worker->pools[i];
 
+		if (!pool->name[0])
+			continue;
 		buffer_format(out,
 			      "%s\"%s\":{\"limit\":%" PRIu64 ",\"threads\":%" PRIu64
 			      ",\"running\":%" PRIu64 ",\"abandoned\":%" PRIu64
 			      ",\"queued\":%" PRIu64 ",\"refused\":%" PRIu64
 			      ",\"oldest_wait\":%.6f,\"busy\":[",
-			      i ? "," : "", board_pool_names[i], pool->limit, pool->threads,
-			      pool->running, pool->abandoned, pool->queued, pool->refused,
-			      pool->oldest_wait);
+			      i ? "," : "", pool->name, pool->limit, pool->threads, pool->running,
+			      pool->abandoned, pool->queued, pool->refused, pool->oldest_wait);
 		for (unsigned t = 0; t < pool->busy_count; t++) {
 			buffer_format(out, "%s{\"thread\":%u,", t ? "," : "", pool->busy[t].thread);
 			append_running(out, worker, &pool->busy[t].request);

@@ -6,6 +6,15 @@
 struct metric orders_created = COUNTER("orders_created_total", "Orders that were created.");
 struct metric confirmations_sent = COUNTER("confirmations_sent_total", "Confirmations sent.");
 
+static struct chosen {
+	int64_t most;
+} chosen = {.most = ORDERS_MAX}; /* where no command line is read, in tests */
+
+static const struct option_spec choices[] = {
+	{"orders-max", OPTION_INT, offsetof(struct chosen, most), "1000", 1, ORDERS_MAX,
+	 .help = "orders; one more is a 507"},
+};
+
 struct new_order {
 	struct slice item;
 	int64_t quantity;
@@ -41,7 +50,7 @@ void create_order(struct request *req)
 	struct order *order = &s->orders[s->count];
 	char location[40];
 
-	if (s->count == ORDERS_MAX) {
+	if (s->count == chosen.most) {
 		reply_error(req, 507);
 		return;
 	}
@@ -150,6 +159,7 @@ static struct metric *const metrics[] = {&orders_created, &confirmations_sent, N
 
 const struct application orders = {
 	.routes = ROUTES(list, .before = allow_page),
+	.options = OPTIONS("orders", choices, &chosen),
 	.metrics = metrics,
 	.prepare = open_shop,
 };

@@ -1,7 +1,13 @@
+#include "admin/admin.h"
+#include "admin/top.h"
 #include "orders.h"
 
 int main(int argc, char **argv)
 {
-	return lanes_main(argc, argv,
-			  &(const struct applications){.kinds = {[ROUTES_APP] = &orders}});
+	static const struct applications applications = {.kinds = {[ROUTES_APP] = &orders,
+								   [ROUTES_ADMIN] = &admin,
+								   [ROUTES_HEALTH] = &health},
+							 .top = top_run};
+
+	return lanes_main(argc, argv, &applications);
 }

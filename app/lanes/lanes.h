@@ -14,6 +14,7 @@
 
 #include "await/await.h"
 #include "await/coroutine.h"
+#include "await/thread_pool.h"
 #include "base/buffer.h"
 #include "base/json.h"
 #include "base/log.h"

@@ -212,6 +212,7 @@ static void copy_line(FILE *to, const char *line)
 		const char *value;
 	} words[] = {{"@USER@ @GROUP@", "root"},
 		     {"@PROCESSES@", "2"},
+		     {"@BODY@", "1"},
 		     {"@FILES@", files},
 		     {"@CONNECTIONS@", connections},
 		     {"@CLIENT_CONNS@", client}};

@@ -1,6 +1,7 @@
 /* An application that takes bodies, for tests/integration/test_bodies.c: with every way to take
- * one, and with workers of both kinds. */
+ * one, and with workers of both kinds. And, for test_limits.c, routes that have limits. */
 #include <lanes.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -132,6 +133,46 @@ static void asleep(struct request *req)
 	ASYNC_END(req);
 }
 
+/* ---- limits ---- */
+
+static sem_t gate;
+
+static void pass(void *unused)
+{
+	(void)unused;
+	while (sem_wait(&gate))
+		;
+}
+
+/* Until somebody else lets it go. */
+static void held(struct request *req)
+{
+	pass(NULL);
+	ignore(req);
+}
+
+static void held_beside(struct request *req)
+{
+	ASYNC_BEGIN(req);
+	AWAIT(req, run_in_threadpool(req, pass, NULL));
+	ignore(req);
+	ASYNC_END(req);
+}
+
+static void let_go(struct request *req)
+{
+	sem_post(&gate);
+	ignore(req);
+}
+
+static bool open_gate(struct setup *setup)
+{
+	(void)setup;
+	return sem_init(&gate, 0, 0) == 0;
+}
+
+static const struct thread_pool_options reports = {.name = "reports", .threads = 2, .queue = 1};
+
 #define LARGE .body_limit = UINT64_C(1) << 32
 
 static const struct route list[] = {
@@ -147,10 +188,17 @@ static const struct route list[] = {
 	POST("/ignore", ASYNC, ignore, LARGE),
 	GET("/left", ASYNC, how_many_left),
 	GET("/asleep", ASYNC, asleep),
+	GET("/held", SYNC, held, .pool = &reports),
+	GET("/held/beside", ASYNC, held_beside, .pool = &reports),
+	GET("/held/here", SYNC, held),
+	GET("/let-go", ASYNC, let_go),
+	GET("/free", SYNC, ignore),
+	GET("/two", ASYNC, asleep, .most = 2),
+	GET("/own", SYNC, ignore, .pool = &reports),
 };
 int main(int argc, char **argv)
 {
-	static const struct application bodies = {.routes = ROUTES(list)};
+	static const struct application bodies = {.routes = ROUTES(list), .prepare = open_gate};
 
 	return lanes_main(argc, argv,
 			  &(const struct applications){.kinds = {[ROUTES_APP] = &bodies}});

@@ -345,8 +345,8 @@ static void begin(void)
 	char *arguments[] = {"lanes", NULL};
 	uv_loop_t loop;
 
-	if (uv_loop_init(&loop) || uv_loop_close(&loop) || options_parse(&options, 1, arguments) ||
-	    scoreboard_open(&board, NULL))
+	if (uv_loop_init(&loop) || uv_loop_close(&loop) ||
+	    options_parse(&options, NULL, 1, arguments) || scoreboard_open(&board, NULL))
 		abort();
 	take_inputs(&guide.routes);
 	take_inputs(&admin.routes);

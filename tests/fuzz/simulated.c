@@ -176,14 +176,12 @@ static uint64_t busy(const struct board_threads *pool)
 /* A pool whose job still runs is left to the end of the process; so is what its jobs hold. */
 static void note_pools(void)
 {
-	struct thread_pool *const pools[] = {sim.sched->blocking, sim.sched->cpu};
-
 	for (int p = 0; p < BOARD_POOLS; p++) {
 		if (!busy(&sim.board->pools[p]))
 			continue;
 		left_wake_fd = sim.sched->wake_fd;
 		if (__lsan_ignore_object)
-			__lsan_ignore_object(pools[p]);
+			__lsan_ignore_object(sim.sched->pools[p]);
 	}
 }
 

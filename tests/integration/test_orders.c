@@ -2,10 +2,12 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "../harness.h"
 #include "process.h"
 #include "raw.h"
+#include "system.h"
 
 static struct worker worker;
 static struct raw raw;
@@ -19,11 +21,17 @@ static const char *orders(void)
 	return path;
 }
 
+/* A further option; NULL: none. */
+static void begin_with(const char *engine, const char *option)
+{
+	CU_ASSERT_FATAL(worker_start_program(
+		&worker, orders(), (const char *[]){"--engine", engine, option, NULL}, NULL));
+	CU_ASSERT_FATAL(raw_open(&raw, worker.socket));
+}
+
 static void begin(const char *engine)
 {
-	CU_ASSERT_FATAL(worker_start_program(&worker, orders(),
-					     (const char *[]){"--engine", engine, NULL}, NULL));
-	CU_ASSERT_FATAL(raw_open(&raw, worker.socket));
+	begin_with(engine, NULL);
 }
 
 static void end(void)
@@ -130,7 +138,108 @@ static void a_letter_is_written_after_the_answer(void)
 	worker_stop(&worker); /* which waits for it */
 }
 
+static const char tea[] = "{\"item\":\"tea\",\"quantity\":3}";
+
+/* One order is taken, and one more is one too many. */
+static void takes_one(const char *token)
+{
+	CU_ASSERT(post(1, "/orders", token, tea));
+	CU_ASSERT(raw_answers(&raw, "STDOUT 1 Status: 201 Created"));
+	CU_ASSERT(post(2, "/orders", token, tea));
+	CU_ASSERT(raw_answers(&raw, "STDOUT 2 Status: 507 "));
+}
+
+static void it_has_an_option_of_its_own(void)
+{
+	static const char *const engines[] = {"loop", "prefork"};
+	struct outcome outcome;
+
+	for (int i = 0; i < 2; i++) {
+		begin_with(engines[i], "--orders-max=1");
+		takes_one("Bearer secret");
+		end();
+	}
+	run(&outcome, (const char *[]){orders(), "--orders-max", "0", NULL}, NULL, -1);
+	CU_ASSERT(was_refused(&outcome, "--orders-max: '0' is not a whole number from 1 to 1000"));
+	run(&outcome, (const char *[]){orders(), "--help", NULL}, NULL, -1);
+	CU_ASSERT_PTR_NOT_NULL(strstr(outcome.out, "\nOptions of orders:\n  --orders-max N "));
+}
+
+/* ---- as a system ---- */
+
+static struct system shop;
+
+/* The worker has the token, and the option, that the system was started with. */
+static void serves_as_told(int worker_slot)
+{
+	char socket[DIRECTORY_SIZE + 32];
+
+	snprintf(socket, sizeof(socket), "%s/worker-%d.sock", shop.run_dir, worker_slot);
+	CU_ASSERT_FATAL(raw_open(&raw, socket));
+	takes_one("Bearer hush  hush");
+	CU_ASSERT(post(3, "/orders", "Bearer secret", tea));
+	CU_ASSERT(raw_answers(&raw, "STDOUT 3 Status: 401 "));
+	raw_close(&raw);
+}
+
+/* A script, called by somebody who knows only where the system is. */
+static void changed_by(const char *script, const char *variable)
+{
+	struct outcome outcome;
+
+	run_script(&outcome, script,
+		   (const char *[]){shop.run_dir_variable, "PROGRAM", "LANES_ORDERS_MAX=7",
+				    variable, NULL});
+	CU_ASSERT_EQUAL(outcome.status, 0);
+}
+
+/* What a POST with so long a body gets through nginx. */
+static void posting_is(size_t body, const char *status)
+{
+	char data[4096];
+	char url[64];
+	struct outcome outcome;
+
+	snprintf(data, sizeof(data), "%s%*s", tea, (int)(body - strlen(tea)), "");
+	snprintf(url, sizeof(url), "%s/orders", shop.url);
+	run(&outcome,
+	    (const char *[]){"curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "-d", data,
+			     "-H", "Content-Type: application/json", "-H",
+			     "Authorization: Bearer hush  hush", url, NULL},
+	    NULL, -1);
+	CU_ASSERT_STRING_EQUAL(outcome.out, status);
+}
+
+static void a_system_keeps_what_it_was_started_with(void)
+{
+	char variable[PATH_MAX + 16];
+	char path[DIRECTORY_SIZE + 48];
+	struct stat file;
+
+	snprintf(variable, sizeof(variable), "PROGRAM=%s", orders());
+	CU_ASSERT_FATAL(system_start(
+		&shop, &(struct system_options){.environment = (const char *[]){
+							variable, "ENVIRONMENT=ORDERS_TOKEN",
+							"BODY_KB=1", "ORDERS_TOKEN=hush  hush",
+							"LANES_ORDERS_MAX=1", NULL}}));
+	snprintf(path, sizeof(path), "%s/pids/environment/ORDERS_TOKEN", shop.run_dir);
+	CU_ASSERT_EQUAL_FATAL(stat(path, &file), 0);
+	CU_ASSERT_EQUAL(file.st_mode & 0777, 0600);
+	serves_as_told(1);
+	posting_is(1024, "507");
+	posting_is(1025, "413");
+	changed_by("spawn/scale.sh", "WORKERS=2");
+	serves_as_told(2);
+	changed_by("spawn/restart.sh", NULL);
+	serves_as_told(1);
+	serves_as_told(2);
+	changed_by("spawn/status.sh", NULL);
+	CU_ASSERT(system_stop(&shop));
+}
+
 static const struct test tests[] = {
+	{"it has an option of its own", it_has_an_option_of_its_own},
+	{"a system keeps what it was started with", a_system_keeps_what_it_was_started_with},
 	{"an order is created, and read", an_order_is_created_and_read},
 	{"what is wrong with it is a 422", what_is_wrong_with_it_is_a_422},
 	{"who has no token changes nothing", who_has_no_token_changes_nothing},

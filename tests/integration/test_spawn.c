@@ -25,6 +25,9 @@ static void bad_values(void)
 		{"THREADS=-1", "THREADS=-1"},
 		{"CPU_THREADS=1.5", "CPU_THREADS=1.5"},
 		{"PROGRAM=/nowhere/lanes", "/nowhere/lanes is missing"},
+		{"BODY_KB=1M", "BODY_KB=1M"},
+		{"ENVIRONMENT=A;B", "names of variables are wanted"},
+		{"ENVIRONMENT=NOWHERE_SET", "ENVIRONMENT names NOWHERE_SET, which is not set"},
 		/* Only the worker knows this one. */
 		{"LANES_BACKLOG=many", "LANES_BACKLOG: 'many'"},
 	};

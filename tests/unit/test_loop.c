@@ -1307,7 +1307,7 @@ static void begin(void)
 	char *arguments[] = {"lanes", NULL};
 
 	log_init("lanes"); /* which tells few of the same, and begins to count anew */
-	CU_ASSERT_EQUAL_FATAL(options_parse(&options, 1, arguments), 0);
+	CU_ASSERT_EQUAL_FATAL(options_parse(&options, NULL, 1, arguments), 0);
 	options.threads = options.cpu_threads = 1;
 	CU_ASSERT_EQUAL_FATAL(listener_open(&listener, path, 64), 0);
 	CU_ASSERT_EQUAL_FATAL(scoreboard_open(&board, NULL), 0);

@@ -10,6 +10,8 @@
 
 enum { MOST = 8 };
 
+static const struct option_table *own; /* the application's; NULL: none */
+
 /* Parses a command line given as words, NULL at the end. */
 static int parse(struct options *options, const char *const *words, struct caught *caught)
 {
@@ -22,7 +24,7 @@ static int parse(struct options *options, const char *const *words, struct caugh
 	for (; *words; words++, argc++)
 		argv[argc] = strcpy(texts[argc], *words);
 	caught_begin();
-	err = options_parse(options, argc, argv);
+	err = options_parse(options, own, argc, argv);
 	caught_end(caught);
 	return err;
 }
@@ -294,7 +296,7 @@ static void help_lists_every_option(void)
 	int listed = 0;
 	FILE *out = open_memstream(&text, &len);
 
-	options_help(out);
+	options_help(out, NULL);
 	fclose(out);
 	for (char *name = strtok(names, " "); name; name = strtok(NULL, " ")) {
 		char word[64];
@@ -310,6 +312,88 @@ static void help_lists_every_option(void)
 		listed++;
 	CU_ASSERT_EQUAL(listed, expected);
 	CU_ASSERT_PTR_NOT_NULL(strstr(text, "[40]"));
+	free(text);
+}
+
+/* ---- an application's own ---- */
+
+static struct shop {
+	const char *name;
+	int64_t most;
+	double rate;
+	int64_t patience;
+	bool closed;
+	enum { TEA, SALT } sells;
+} shop;
+
+static const struct option_spec of_a_shop[] = {
+	{"shop-name", OPTION_TEXT, offsetof(struct shop, name), NULL, .help = "over the door"},
+	{"shop-most", OPTION_INT, offsetof(struct shop, most), "10", 1, 100, .help = "orders"},
+	{"shop-rate", OPTION_NUMBER, offsetof(struct shop, rate), "0.5", 0, 2, .help = "of tax"},
+	{"shop-patience", OPTION_SECONDS, offsetof(struct shop, patience), "1.5", 0, 9000,
+	 .help = "with whom does not pay"},
+	{"shop-closed", OPTION_FLAG, offsetof(struct shop, closed), .help = "today"},
+	{"shop-sells", OPTION_CHOICE, offsetof(struct shop, sells), "tea", .choices = "tea|salt",
+	 .help = "what"},
+};
+
+static const struct option_table shops = OPTIONS("shop", of_a_shop, &shop);
+
+static void an_application_has_options_of_its_own(void)
+{
+	struct options o;
+
+	own = &shops;
+	PARSE(&o, "--threads=7");
+	CU_ASSERT_PTR_NULL(shop.name);
+	CU_ASSERT_EQUAL(shop.most, 10);
+	CU_ASSERT_EQUAL(shop.rate, 0.5);
+	CU_ASSERT_EQUAL(shop.patience, 1500);
+	CU_ASSERT_FALSE(shop.closed);
+	CU_ASSERT_EQUAL(shop.sells, TEA);
+	setenv("LANES_SHOP_MOST", "20", 1);
+	setenv("LANES_SHOP_RATE", "1.25", 1);
+	PARSE(&o, "--shop-name", "Ann's", "--threads=8", "--shop-closed", "--shop-sells=salt",
+	      "--shop-rate=2");
+	CU_ASSERT_EQUAL(o.threads, 8);
+	CU_ASSERT_STRING_EQUAL(shop.name, "Ann's");
+	CU_ASSERT_EQUAL(shop.most, 20);
+	CU_ASSERT_EQUAL(shop.rate, 2);
+	CU_ASSERT_TRUE(shop.closed);
+	CU_ASSERT_EQUAL(shop.sells, SALT);
+	unsetenv("LANES_SHOP_MOST");
+	unsetenv("LANES_SHOP_RATE");
+	own = NULL;
+}
+
+static void they_are_refused_as_the_others_are(void)
+{
+	static const struct option_spec taken[] = {{"threads", OPTION_FLAG, 0, .help = ""}};
+	static const struct option_table takes = OPTIONS("shop", taken, &shop);
+
+	own = &shops;
+	REFUSED("lanes: --shop-most: '0' is not a whole number from 1 to 100\n", "--shop-most=0");
+	REFUSED("lanes: --shop-rate: '3' is not a number from 0 to 2\n", "--shop-rate=3");
+	REFUSED("lanes: --shop-sells: 'pepper' is not tea|salt\n", "--shop-sells=pepper");
+	own = &takes;
+	REFUSED("lanes: shop: 'threads' is not a name that no other option has\n", NULL);
+	own = NULL;
+}
+
+static void help_lists_them_below_its_name(void)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+
+	options_help(out, &shops);
+	fclose(out);
+	CU_ASSERT_EQUAL(strncmp(text, "Usage: shop [options]\n", 22), 0);
+	CU_ASSERT_PTR_NOT_NULL(
+		strstr(text, "\nOptions of shop:\n  --shop-name TEXT         over the door\n"
+			     "  --shop-most N            orders [10]\n"
+			     "  --shop-rate NUMBER       of tax [0.5]\n"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "\nOptions of every worker:\n  --engine WORD"));
 	free(text);
 }
 
@@ -334,6 +418,9 @@ static const struct test tests[] = {
 	{"an unknown option is refused", an_unknown_option_is_refused},
 	{"flags take no value", flags_take_no_value},
 	{"help lists every option", help_lists_every_option},
+	{"an application has options of its own", an_application_has_options_of_its_own},
+	{"they are refused as the others are", they_are_refused_as_the_others_are},
+	{"help lists them below its name", help_lists_them_below_its_name},
 };
 
 /* LANES_* of whoever runs the tests must not matter. */

@@ -727,7 +727,7 @@ static void the_board_tells_which_pool_it_was(void)
 		count[spans[i].pool][0] += spans[i].kind == SPAN_POOL_QUEUE;
 		count[spans[i].pool][1] += spans[i].kind == SPAN_POOL;
 	}
-	for (int pool = 0; pool < BOARD_POOLS; pool++)
+	for (int pool = 0; pool < BOARD_OWN; pool++)
 		CU_ASSERT_TRUE(count[pool][0] == 1 && count[pool][1] == 1);
 	end(1);
 }

@@ -22,7 +22,7 @@ struct work {
 	struct task task;
 	struct job job;
 	struct coroutine *holder; /* the reference the job holds, to the end */
-	struct thread_pool *pool;
+	enum board_pool pool;
 	void (*fn)(void *arg);
 	void *arg;
 };
@@ -108,14 +108,14 @@ static void cancel_work(struct task *task)
 {
 	struct work *work = container_of(task, struct work, task);
 
-	if (thread_pool_cancel(work->pool, &work->job))
+	if (thread_pool_cancel(work->holder->sched->pools[work->pool], &work->job))
 		work->holder->ops->unref(work->holder);
 }
 
 static void account_job(struct coroutine *co, const struct work *work)
 {
 	const struct job *job = &work->job;
-	uint64_t pool = work->pool == co->sched->cpu ? BOARD_CPU : BOARD_BLOCKING;
+	uint64_t pool = work->pool;
 
 	co->times.pool_queue += job->started - job->queued;
 	co->times.pool += job->ended - job->started;
@@ -153,8 +153,8 @@ static struct work *work_alloc(struct coroutine *co)
 	return container_of(spare, struct work, task);
 }
 
-static int begin_job(struct coroutine *co, struct thread_pool *pool, void (*fn)(void *arg),
-		     void *arg, int *outcome)
+static int begin_job(struct coroutine *co, enum board_pool pool, void (*fn)(void *arg), void *arg,
+		     int *outcome)
 {
 	struct work *work = work_alloc(co);
 	int err;
@@ -166,7 +166,7 @@ static int begin_job(struct coroutine *co, struct thread_pool *pool, void (*fn)(
 	work->pool = pool;
 	work->fn = fn;
 	work->arg = arg;
-	err = thread_pool_submit(pool, &work->job);
+	err = thread_pool_submit(co->sched->pools[pool], &work->job);
 	if (err)
 		return err;
 	co->ops->ref(co);
@@ -174,21 +174,21 @@ static int begin_job(struct coroutine *co, struct thread_pool *pool, void (*fn)(
 	return 0;
 }
 
-void coroutine_add_job(struct coroutine *co, enum coroutine_pool which, void (*fn)(void *arg),
-		       void *arg, int *outcome)
+void coroutine_add_job(struct coroutine *co, enum board_pool pool, void (*fn)(void *arg), void *arg,
+		       int *outcome)
 {
-	struct thread_pool *pool = which == POOL_CPU ? co->sched->cpu : co->sched->blocking;
+	bool threads = co->sched->pool_count != 0;
 	int err = 0;
 
 	if (coroutine_has_failed(co))
 		return;
-	if (pool)
+	if (threads)
 		err = begin_job(co, pool, fn, arg, outcome);
 	else
 		fn(arg);
 	if (err)
 		coroutine_fail(co, err);
-	if (outcome && (err || !pool))
+	if (outcome && (err || !threads))
 		*outcome = err;
 }
 

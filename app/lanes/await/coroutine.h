@@ -16,6 +16,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "scoreboard/scoreboard.h"
+
 struct coroutine;
 struct deadline;
 struct job;
@@ -103,13 +105,11 @@ void coroutine_cancel(struct coroutine *co);
 /* Begins to sleep so many seconds; nothing if they are not above 0. */
 void coroutine_add_sleep(struct coroutine *co, double seconds);
 
-enum coroutine_pool { POOL_BLOCKING, POOL_CPU };
-
 /* Has fn(arg) run on a thread of the pool; right here, if the loop has none. arg must live as long
  * as the coroutine. outcome, which may be NULL, becomes 0, or -EAGAIN if the pool is full, or
  * -ENOMEM. */
-void coroutine_add_job(struct coroutine *co, enum coroutine_pool pool, void (*fn)(void *arg),
-		       void *arg, int *outcome);
+void coroutine_add_job(struct coroutine *co, enum board_pool pool, void (*fn)(void *arg), void *arg,
+		       int *outcome);
 
 /* Waits until one of these events (enum uv_poll_event) is there for a descriptor of the caller's,
  * who keeps it open until then. */

@@ -124,8 +124,22 @@ static void on_wake(uv_poll_t *handle, int status, int events)
 	(void)events;
 	if (read(sched->wake_fd, &count, sizeof(count)) < 0)
 		return; /* EAGAIN: somebody else's wake-up was served already */
-	take_back(thread_pool_reap(sched->blocking));
-	take_back(thread_pool_reap(sched->cpu));
+	for (unsigned i = 0; i < sched->pool_count; i++)
+		take_back(thread_pool_reap(sched->pools[i]));
+}
+
+/* The next of them. */
+static int open_pool(struct sched *sched, struct thread_pool_options options)
+{
+	struct thread_pool *pool;
+
+	options.wake_fd = sched->wake_fd;
+	options.board = &sched->options.board->pools[sched->pool_count];
+	pool = thread_pool_open(&options);
+	if (!pool)
+		return UV_ENOMEM;
+	sched->pools[sched->pool_count++] = pool;
+	return 0;
 }
 
 static int open_pools(struct sched *sched)
@@ -140,25 +154,18 @@ static int open_pools(struct sched *sched)
 	if (err)
 		return err;
 	sched->wake.data = sched;
-	sched->blocking = thread_pool_open(&(struct thread_pool_options){
-		.name = "blocking",
-		.threads = o->threads,
-		.spares = o->spare_threads,
-		.queue = o->thread_queue,
-		.wake_fd = sched->wake_fd,
-		.board = &o->board->pools[BOARD_BLOCKING],
-	});
-	sched->cpu = thread_pool_open(&(struct thread_pool_options){
-		.name = "cpu",
-		.threads = o->cpu_threads,
-		.queue = o->cpu_queue,
-		.nice = o->cpu_nice,
-		.wake_fd = sched->wake_fd,
-		.board = &o->board->pools[BOARD_CPU],
-	});
-	if (!sched->blocking || !sched->cpu)
-		return UV_ENOMEM;
-	return uv_poll_start(&sched->wake, UV_READABLE, on_wake);
+	err = open_pool(sched, (struct thread_pool_options){.name = "blocking",
+							    .threads = o->threads,
+							    .spares = o->spare_threads,
+							    .queue = o->thread_queue});
+	if (!err)
+		err = open_pool(sched, (struct thread_pool_options){.name = "cpu",
+								    .threads = o->cpu_threads,
+								    .queue = o->cpu_queue,
+								    .nice = o->cpu_nice});
+	for (int i = 0; i < BOARD_OWN_POOLS && o->own[i] && !err; i++)
+		err = open_pool(sched, *o->own[i]);
+	return err ? err : uv_poll_start(&sched->wake, UV_READABLE, on_wake);
 }
 
 int sched_open(struct sched *sched, uv_loop_t *loop, const struct sched_options *options)
@@ -180,14 +187,24 @@ int sched_open(struct sched *sched, uv_loop_t *loop, const struct sched_options 
 	return err;
 }
 
+enum board_pool sched_own_pool(const struct sched *sched, const struct thread_pool_options *own)
+{
+	unsigned i = 0;
+
+	while (i + 1 < BOARD_OWN_POOLS && sched->options.own[i] != own)
+		i++;
+	return BOARD_OWN + i;
+}
+
 void sched_close(struct sched *sched)
 {
 	struct job *done;
-	bool idle = thread_pool_close(sched->blocking, &done);
+	bool idle = true;
 
-	take_back(done);
-	idle = thread_pool_close(sched->cpu, &done) && idle;
-	take_back(done);
+	for (unsigned i = 0; i < sched->pool_count; i++) {
+		idle = thread_pool_close(sched->pools[i], &done) && idle;
+		take_back(done);
+	}
 	uv_close((uv_handle_t *)&sched->prepare, NULL);
 	uv_close((uv_handle_t *)&sched->check, NULL);
 	uv_close((uv_handle_t *)&sched->idle, NULL);

@@ -28,6 +28,7 @@ struct sched_options {
 	unsigned cpu_threads;
 	size_t cpu_queue;
 	int cpu_nice;
+	const struct thread_pool_options *own[BOARD_OWN_POOLS]; /* NULL: no more */
 	struct board_slot *board; /* where the loop shows itself; NULL: nowhere */
 	/* Called when a batch has run; may be NULL. */
 	void (*settled)(void *owner);
@@ -38,8 +39,8 @@ struct sched {
 	struct sched_options options;
 	uv_loop_t *loop;
 	struct timers timers;
-	struct thread_pool *blocking;
-	struct thread_pool *cpu;
+	struct thread_pool *pools[BOARD_POOLS];
+	unsigned pool_count; /* 0: jobs run inline */
 	struct coroutine *ready_first;
 	struct coroutine *ready_last;
 	uv_prepare_t prepare;
@@ -58,6 +59,9 @@ int sched_open(struct sched *sched, uv_loop_t *loop, const struct sched_options 
 /* Closes everything but the memory of jobs still running on a thread; the loop must run once more
  * before it is closed. */
 void sched_close(struct sched *sched);
+
+/* Where one of options.own is in pools. */
+enum board_pool sched_own_pool(const struct sched *sched, const struct thread_pool_options *own);
 
 /* For how many nanoseconds before now (uv_hrtime()) the loop may have left things lying: since it
  * last slept in poll, for whoever had come before that was served. */

@@ -74,6 +74,7 @@ struct thread_pool *thread_pool_open(const struct thread_pool_options *options)
 	pool->options = *options;
 	if (!options->board)
 		pool->options.board = &pool->unseen;
+	snprintf(pool->options.board->name, sizeof(pool->options.board->name), "%s", options->name);
 	board_set(&pool->options.board->limit, options->threads);
 	pthread_mutex_init(&pool->lock, NULL);
 	pthread_cond_init(&pool->work, NULL);

@@ -40,8 +40,10 @@ struct job {
 	bool dropped; /* a thread took it and found that peer had hung up: run() was not called */
 };
 
+/* An application's own pool (struct route) is one that says name, threads and queue, and may say
+ * spares and nice; the rest is the scheduler's. */
 struct thread_pool_options {
-	const char *name;	     /* of the threads; up to 10 characters; static */
+	const char *name;	     /* of the threads (board_is_pool_name()); static */
 	unsigned threads;	     /* at most so many at work, at least 1 */
 	unsigned spares;	     /* more, in place of those that run abandoned jobs */
 	size_t queue;		     /* jobs that may wait for a thread */

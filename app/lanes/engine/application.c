@@ -1,11 +1,14 @@
 #include "engine/application.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "await/sched.h"
 #include "base/log.h"
 #include "base/util.h"
 #include "http/reply.h"
+
+enum { MOST_THREADS = BOARD_THREADS_MAX / 2 };
 
 /* A request that nobody sent. */
 struct turn {
@@ -142,6 +145,48 @@ void application_end(struct request *background)
 		return;
 	coroutine_cancel(&background->co);
 	request_unref(background);
+}
+
+/* own: those that there are already. NULL, or what is wrong. */
+static const char *wrong_with(const struct thread_pool_options *pool,
+			      const struct thread_pool_options *const *own, int count)
+{
+	bool taken = !strcmp(pool->name, "blocking") || !strcmp(pool->name, "cpu");
+
+	for (int i = 0; i < count; i++)
+		taken = taken || !strcmp(pool->name, own[i]->name);
+	if (count == BOARD_OWN_POOLS)
+		return "there may be 4 pools besides";
+	if (taken || !board_is_pool_name(pool->name))
+		return "a pool has a name of its own, of up to 10 small letters, digits, - and _";
+	if (!pool->threads || pool->threads > MOST_THREADS || pool->spares > MOST_THREADS)
+		return "a pool has 1 to 1024 threads";
+	return NULL;
+}
+
+bool application_pools(const struct application *application,
+		       const struct thread_pool_options *own[BOARD_OWN_POOLS])
+{
+	const struct routes *routes = &application->routes;
+	int count = 0;
+
+	for (size_t r = 0; r < routes->count; r++) {
+		const struct thread_pool_options *pool = routes->list[r].pool;
+		const char *wrong;
+		int i = 0;
+
+		while (i < count && own[i] != pool)
+			i++;
+		if (!pool || i < count)
+			continue;
+		wrong = wrong_with(pool, own, count);
+		if (wrong) {
+			log_complaint("%.100s: %s", routes->list[r].path, wrong);
+			return false;
+		}
+		own[count++] = pool;
+	}
+	return true;
 }
 
 void application_ask(const struct application *application, struct board_slot *slot)

@@ -26,6 +26,9 @@ struct setup {
 struct application {
 	struct routes routes;
 	struct metric *const *metrics; /* of its own, with NULL behind the last */
+	/* Of its own, beside the library's. Those of what --routes app serves: a program has one
+	 * such table. */
+	struct option_table options;
 	/* Before the sandbox, when files and sockets can be opened; adds to setup->needs what has
 	 * to be possible afterwards, and may make a state. What setup points to is there as long as
 	 * the process. False after a message: the worker does not start. */
@@ -57,6 +60,11 @@ struct applications {
 /* The program: parses the options, opens the socket, and serves until a signal drains it. Returns
  * its exit status. applications is borrowed. Call it once. */
 int lanes_main(int argc, char **argv, const struct applications *applications);
+
+/* For engines: the pools that its routes name, each once. False after a message: one is none, or
+ * there are too many. */
+bool application_pools(const struct application *application,
+		       const struct thread_pool_options *own[BOARD_OWN_POOLS]);
 
 /* For engines: asks it whether it is ready, for the slot. */
 void application_ask(const struct application *application, struct board_slot *slot);

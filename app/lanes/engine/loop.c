@@ -158,6 +158,17 @@ static int open_signals(struct engine *engine)
 static int open_engine(struct engine *engine)
 {
 	const struct options *o = engine->options;
+	struct sched_options threads = {
+		.threads = (unsigned)o->threads,
+		.spare_threads = (unsigned)o->spare_threads,
+		.thread_queue = (size_t)o->thread_queue,
+		.cpu_threads = (unsigned)o->cpu_threads,
+		.cpu_queue = (size_t)o->cpu_queue,
+		.cpu_nice = CPU_THREAD_NICE,
+		.board = engine->board,
+		.settled = on_settled,
+		.owner = engine,
+	};
 	int err;
 
 	uv_timer_init(&engine->loop, &engine->accept_retry);
@@ -172,18 +183,9 @@ static int open_engine(struct engine *engine)
 		.stdin_bytes = (size_t)o->stdin_limit,
 	};
 	options_of_bodies(o, &engine->bodies);
-	err = sched_open(&engine->sched, &engine->loop,
-			 &(struct sched_options){
-				 .threads = (unsigned)o->threads,
-				 .spare_threads = (unsigned)o->spare_threads,
-				 .thread_queue = (size_t)o->thread_queue,
-				 .cpu_threads = (unsigned)o->cpu_threads,
-				 .cpu_queue = (size_t)o->cpu_queue,
-				 .cpu_nice = CPU_THREAD_NICE,
-				 .board = engine->board,
-				 .settled = on_settled,
-				 .owner = engine,
-			 });
+	if (!application_pools(engine->application, threads.own))
+		return UV_EINVAL;
+	err = sched_open(&engine->sched, &engine->loop, &threads);
 	if (!err)
 		err = open_signals(engine);
 	engine->swept = uv_now(&engine->loop);

@@ -1,11 +1,13 @@
 /*
  * Every setting of a worker, in one struct. Defaults, overridden by LANES_* in the environment,
- * overridden by flags: --header-timeout 5 and LANES_HEADER_TIMEOUT=5 are the same option.
+ * overridden by flags: --header-timeout 5 and LANES_HEADER_TIMEOUT=5 are the same option. An
+ * application may have further ones, in a table and a struct of its own.
  */
 #ifndef LANES_ENGINE_OPTIONS_H
 #define LANES_ENGINE_OPTIONS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -28,6 +30,41 @@ enum routes_kind {
 };
 
 enum sandbox_mode { SANDBOX_ON, SANDBOX_OFF };
+
+enum option_kind {
+	OPTION_INT,	/* int64_t, from min to max */
+	OPTION_NUMBER,	/* double, from min to max, which are not below 0 */
+	OPTION_SECONDS, /* int64_t, milliseconds, as min and max are */
+	OPTION_TEXT,	/* const char *; NULL where it has no fallback, and nobody said */
+	OPTION_NAME,	/* the same, of letters, digits, '-' and '_' */
+	OPTION_PATH,	/* the same, with '/' at both ends */
+	OPTION_CHOICE,	/* an enum */
+	OPTION_FLAG,	/* bool: no value, and never of the environment */
+};
+
+struct option_spec {
+	const char *name;
+	enum option_kind kind;
+	size_t at;	      /* offset of its value */
+	const char *fallback; /* as it would be typed */
+	int64_t min;
+	int64_t max;
+	const char *choices; /* of OPTION_CHOICE: "loop|prefork", in the order of the enum */
+	const char *help;
+};
+
+struct option_table {
+	const char *name; /* of the program, for --help */
+	const struct option_spec *list;
+	size_t count;
+	void *values; /* the struct that their values go to, before anything else is done */
+};
+
+/* OPTIONS("orders", list, &chosen): of an array. */
+/* clang-format off */
+#define OPTIONS(n, array, into) \
+	{.name = (n), .list = (array), .count = sizeof(array) / sizeof((array)[0]), .values = (into)}
+/* clang-format on */
 
 struct bodies;
 
@@ -83,14 +120,15 @@ struct options {
 	bool version;
 };
 
-/* Fills options from defaults, environ and argv (strings are borrowed). Returns 0, or -EINVAL
- * after one line on stderr that names the option, what was given and what is allowed. */
-int options_parse(struct options *options, int argc, char **argv);
+/* Fills options, and the application's own (NULL: none), from defaults, environ and argv (strings
+ * are borrowed). Returns 0, or -EINVAL after one line on stderr that names the option, what was
+ * given and what is allowed. */
+int options_parse(struct options *options, const struct option_table *own, int argc, char **argv);
 
 /* What they say about bodies. */
 void options_of_bodies(const struct options *options, struct bodies *bodies);
 
 /* The text of --help. */
-void options_help(FILE *out);
+void options_help(FILE *out, const struct option_table *own);
 
 #endif

@@ -103,10 +103,10 @@ static void enter_sandbox(const struct options *options, const struct sandbox *n
 #endif
 }
 
-static bool only_tells(const struct options *options)
+static bool only_tells(const struct options *options, const struct option_table *own)
 {
 	if (options->help)
-		options_help(stdout);
+		options_help(stdout, own);
 	else if (options->version)
 		puts("lanes " LANES_VERSION);
 	return options->help || options->version;
@@ -120,6 +120,13 @@ static bool has_places(const struct application *application, struct board_slot 
 	if (wrong)
 		log_complaint("%s", wrong);
 	return !wrong;
+}
+
+static bool has_sound_pools(const struct application *application)
+{
+	const struct thread_pool_options *own[BOARD_OWN_POOLS];
+
+	return application_pools(application, own);
 }
 
 /* The application as this process serves it: with the state that it has made. False after a
@@ -168,7 +175,7 @@ static int work(struct options *options, struct application *application)
 		return 1;
 	}
 	show_routes(&board, &application->routes);
-	if (!has_places(application, slot))
+	if (!has_places(application, slot) || !has_sound_pools(application))
 		return 2;
 	if (!options->slot)
 		options->slot = options->scoreboard ? (int64_t)board_get(&slot->number) : getpid();
@@ -198,11 +205,13 @@ static int show_top(const struct options *options, const struct applications *ap
 int lanes_main(int argc, char **argv, const struct applications *applications)
 {
 	static struct application application; /* whose state is no leak at the end */
+	const struct application *app = applications->kinds[ROUTES_APP];
+	const struct option_table *own = app ? &app->options : NULL;
 	struct options options;
 
-	if (options_parse(&options, argc, argv))
+	if (options_parse(&options, own, argc, argv))
 		return 2;
-	if (only_tells(&options))
+	if (only_tells(&options, own))
 		return 0;
 	if (options.top)
 		return show_top(&options, applications);

@@ -220,7 +220,7 @@ static void begin_job(struct body *body, bool reads)
 	body->reads = reads;
 	body->co.owner = body->req->co.owner;
 	body->co.suspended = true;
-	coroutine_add_job(&body->co, POOL_BLOCKING, reads ? read_on_thread : write_on_thread, body,
+	coroutine_add_job(&body->co, BOARD_BLOCKING, reads ? read_on_thread : write_on_thread, body,
 			  NULL);
 	if (body->co.error) {
 		body->busy = false;

@@ -431,12 +431,15 @@ void gather_add_sleep(struct request *req, double seconds)
 
 void gather_add_thread(struct request *req, void (*fn)(void *arg), void *arg, int *outcome)
 {
-	coroutine_add_job(&req->co, POOL_BLOCKING, fn, arg, outcome);
+	const struct thread_pool_options *own = req->route->pool;
+
+	coroutine_add_job(&req->co, own ? sched_own_pool(req->co.sched, own) : BOARD_BLOCKING, fn,
+			  arg, outcome);
 }
 
 void gather_add_cpu(struct request *req, void (*fn)(void *arg), void *arg, int *outcome)
 {
-	coroutine_add_job(&req->co, POOL_CPU, fn, arg, outcome);
+	coroutine_add_job(&req->co, BOARD_CPU, fn, arg, outcome);
 }
 
 void gather_add_fd(struct request *req, int fd, int events)

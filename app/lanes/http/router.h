@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "await/thread_pool.h"
 #include "http/request.h"
 
 /* Where a handler runs: what `def` and `async def` decide in FastAPI. */
@@ -31,7 +32,10 @@ struct route {
 	const struct input *input; /* what the handler is given (http/input.h); NULL: nothing */
 	uint64_t body_limit;	   /* bytes of a body; 0: what --stdin-limit says */
 	unsigned most;		   /* requests of it at once; one more is a 503. 0: any */
-	double deadline;	   /* seconds for all of a request; a later one is a 504. 0: none */
+	/* Threads of its own, where its blocking work waits and runs; NULL: those of all. Several
+	 * routes may have the same. */
+	const struct thread_pool_options *pool;
+	double deadline; /* seconds for all of a request; a later one is a 504. 0: none */
 	void (*before)(struct request *req); /* as those of all routes, but for this one */
 	void (*after)(struct request *req);
 };

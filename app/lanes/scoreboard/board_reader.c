@@ -11,8 +11,6 @@ enum {
 	TRIES = 100, /* reading what a worker changes much more slowly */
 };
 
-const char *const board_pool_names[BOARD_POOLS] = {"blocking", "cpu"};
-
 /* Never negative: a worker may have written since we looked at the clock. */
 static double seconds_since(uint64_t since, uint64_t now)
 {
@@ -82,6 +80,23 @@ static bool read_running(const struct board_doing *doing, uint64_t now, struct r
 	*running = (struct running){
 		.serial = owner.serial, .route = owner.route, .seconds = seconds_since(since, now)};
 	return true;
+}
+
+/* The two that all have are not asked: a process has none of their threads, and shows them. No two
+ * of a worker are called the same. */
+static void name_pool(struct worker_state *worker, enum board_pool number)
+{
+	static const char *const of_all[] = {"blocking", "cpu"};
+	char *name = worker->pools[number].name;
+	bool sound;
+
+	board_text(name, number < BOARD_OWN ? of_all[number] : worker->slot->pools[number].name,
+		   BOARD_NAME);
+	sound = board_is_pool_name(name);
+	for (int i = 0; i < (int)number; i++)
+		sound = sound && strcmp(name, worker->pools[i].name) != 0;
+	if (!sound)
+		name[0] = '\0';
 }
 
 static void read_pool(const struct board_threads *threads, uint64_t now, struct pool_state *pool)
@@ -214,8 +229,10 @@ bool worker_read(const struct scoreboard *board, unsigned number, struct worker_
 	read_counters(worker);
 	read_loop(worker, now);
 	read_busy(worker);
-	for (int i = 0; i < BOARD_POOLS; i++)
+	for (int i = 0; i < BOARD_POOLS; i++) {
+		name_pool(worker, (enum board_pool)i);
 		read_pool(&slot->pools[i], now, &worker->pools[i]);
+	}
 	read_process(worker);
 	atomic_thread_fence(memory_order_acquire);
 	return board_get(&slot->pid) == pid;

@@ -32,6 +32,7 @@ struct busy_thread {
 };
 
 struct pool_state {
+	char name[BOARD_NAME]; /* "blocking", "cpu", or what the application calls it; "": none */
 	uint64_t limit;
 	uint64_t threads;
 	uint64_t running;
@@ -88,9 +89,6 @@ struct workers {
 	struct worker_state *list; /* by pool and number */
 	size_t count;
 };
-
-/* "blocking", "cpu". */
-extern const char *const board_pool_names[BOARD_POOLS];
 
 /* All living workers. 0 or -ENOMEM; free with workers_free(). */
 int workers_read(const struct scoreboard *board, struct workers *workers);

@@ -259,6 +259,13 @@ static bool in_pool(const struct board_slot *slot, const char *pool)
 	return !strncmp(slot->pool, pool, sizeof(slot->pool) - 1);
 }
 
+bool board_is_pool_name(const char *name)
+{
+	size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-_");
+
+	return len >= 1 && len <= 10 && !name[len];
+}
+
 bool scoreboard_has_sibling(const struct scoreboard *board)
 {
 	unsigned count = scoreboard_slots(board);

@@ -35,7 +35,16 @@ enum {
 	BOARD_METRIC_HELP = 96,
 };
 
-enum board_pool { BOARD_BLOCKING, BOARD_CPU, BOARD_POOLS };
+enum {
+	BOARD_OWN_POOLS = 4, /* of the application */
+};
+
+enum board_pool {
+	BOARD_BLOCKING,
+	BOARD_CPU,
+	BOARD_OWN, /* the first of the application's own */
+	BOARD_POOLS = BOARD_OWN + BOARD_OWN_POOLS,
+};
 
 /* What a request, or a loop, did for a while. */
 enum span_kind {
@@ -79,6 +88,7 @@ struct board_doing {
 };
 
 struct board_threads {
+	char name[BOARD_NAME];
 	word limit;
 	word started;
 	word running;
@@ -176,6 +186,9 @@ pid_t scoreboard_holder(const struct scoreboard *board, unsigned slot);
 
 /* Whether a living process holds the slot. */
 bool scoreboard_alive(const struct scoreboard *board, unsigned slot);
+
+/* Whether a pool of threads can be called this: 1 to 10 small letters, digits, '-' and '_'. */
+bool board_is_pool_name(const char *name);
 
 /* Whether another living worker of our own slot's pool is there and not draining. */
 bool scoreboard_has_sibling(const struct scoreboard *board);

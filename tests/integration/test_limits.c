@@ -1,0 +1,191 @@
+/* What a route may take, and that it takes nothing of others: with tests/bodies/app.c. */
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "../harness.h"
+#include "process.h"
+#include "raw.h"
+#include "scoreboard/board_reader.h"
+
+static struct worker worker;
+static struct raw raw;
+static char board_path[DIRECTORY_SIZE + 16];
+static char folder[DIRECTORY_SIZE];
+
+static const char *app(void)
+{
+	static char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s", program());
+	strcpy(strrchr(path, '/'), "/bodies-app");
+	return path;
+}
+
+static void begin(const char *engine)
+{
+	CU_ASSERT_FATAL(directory_make(folder));
+	snprintf(board_path, sizeof(board_path), "%s/scoreboard", folder);
+	CU_ASSERT_FATAL(worker_start_program(&worker, app(),
+					     (const char *[]){"--engine", engine, "--threads", "2",
+							      "--scoreboard", board_path, NULL},
+					     NULL));
+	CU_ASSERT_FATAL(raw_open(&raw, worker.socket));
+}
+
+static void end(void)
+{
+	raw_close(&raw);
+	worker_stop(&worker);
+	directory_remove(folder);
+}
+
+/* The answer to this request. */
+static bool answers(int id, const char *status)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "STDOUT %d Status: %s", id, status);
+	return raw_answers(&raw, text);
+}
+
+/* The worker's pool of this name, as those see it who watch. */
+static struct pool_state pool(const char *name)
+{
+	struct pool_state found = {0};
+	struct scoreboard board;
+	struct workers workers = {0};
+
+	CU_ASSERT_EQUAL_FATAL(scoreboard_open_to_read(&board, board_path), 0);
+	CU_ASSERT_EQUAL_FATAL(workers_read(&board, &workers), 0);
+	for (int p = 0; workers.count && p < BOARD_POOLS; p++)
+		if (!strcmp(workers.list[0].pools[p].name, name))
+			found = workers.list[0].pools[p];
+	workers_free(&workers);
+	scoreboard_close(&board);
+	return found;
+}
+
+/* Two that run, one that waits, one too many: and the others' threads are free. */
+static void saturate(const char *path)
+{
+	begin("loop");
+	for (int id = 1; id <= 4; id++)
+		CU_ASSERT(raw_get(&raw, id, path, ""));
+	CU_ASSERT(answers(4, "503 "));
+	for (int id = 5; id <= 8; id++) {
+		CU_ASSERT(raw_get(&raw, id, "/free", ""));
+		CU_ASSERT(answers(id, "200 OK"));
+	}
+	CU_ASSERT_FALSE(strstr(raw.text.data, "STDOUT 1 ") || strstr(raw.text.data, "STDOUT 2 ") ||
+			strstr(raw.text.data, "STDOUT 3 "));
+	CU_ASSERT(EVENTUALLY(pool("reports").running == 2));
+	CU_ASSERT_EQUAL(pool("reports").limit, 2);
+	CU_ASSERT_EQUAL(pool("reports").queued, 1);
+	CU_ASSERT_EQUAL(pool("reports").refused, 1);
+	CU_ASSERT_EQUAL(pool("blocking").refused, 0);
+}
+
+static void let_them_go(void)
+{
+	for (int id = 11; id <= 13; id++)
+		CU_ASSERT(raw_get(&raw, id, "/let-go", ""));
+	for (int id = 1; id <= 3; id++)
+		CU_ASSERT(answers(id, "200 OK"));
+}
+
+static void a_full_pool_of_its_own_leaves_others_theirs(void)
+{
+	static const char *const paths[] = {"/held", "/held/beside"};
+
+	for (int i = 0; i < 2; i++) {
+		saturate(paths[i]);
+		let_them_go();
+		end();
+	}
+}
+
+static void full_threads_of_all_leave_those_of_its_own(void)
+{
+	begin("loop");
+	for (int id = 1; id <= 2; id++)
+		CU_ASSERT(raw_get(&raw, id, "/held/here", ""));
+	CU_ASSERT(EVENTUALLY(pool("blocking").running == 2));
+	CU_ASSERT(raw_get(&raw, 3, "/own", ""));
+	CU_ASSERT(answers(3, "200 OK"));
+	for (int id = 4; id <= 5; id++)
+		CU_ASSERT(raw_get(&raw, id, "/let-go", ""));
+	CU_ASSERT(answers(1, "200 OK"));
+	CU_ASSERT(answers(2, "200 OK"));
+	end();
+}
+
+static void it_is_told_by_its_name(void)
+{
+	struct worker admin;
+	struct raw asked;
+
+	saturate("/held");
+	CU_ASSERT_FATAL(worker_start(
+		&admin, (const char *[]){"--routes", "admin", "--scoreboard", board_path, NULL},
+		NULL));
+	CU_ASSERT_FATAL(raw_open(&asked, admin.socket));
+	CU_ASSERT(raw_get(&asked, 1, "/metrics", ""));
+	CU_ASSERT(raw_answers(&asked, "END 1 "));
+	CU_ASSERT(raw_answers(&asked, "pool=\"loop\",threads=\"reports\"} 2\n"));
+	CU_ASSERT(raw_get(&asked, 2, "/status", ""));
+	CU_ASSERT(raw_answers(&asked, "\"reports\":{\"limit\":2,\"threads\":2,\"running\":2,"));
+	raw_close(&asked);
+	worker_stop(&admin);
+	let_them_go();
+	end();
+}
+
+static void a_drain_waits_for_such_a_pool(void)
+{
+	saturate("/held");
+	kill(worker.pid, SIGTERM);
+	CU_ASSERT(EVENTUALLY(file_has(worker.log, "event=draining")));
+	let_them_go();
+	CU_ASSERT_EQUAL(worker_wait(&worker), 0);
+	end();
+}
+
+static void a_process_needs_no_threads_for_it(void)
+{
+	begin("prefork");
+	CU_ASSERT(raw_get(&raw, 1, "/own", ""));
+	CU_ASSERT(answers(1, "200 OK"));
+	CU_ASSERT_EQUAL(pool("reports").limit, 0);
+	end();
+}
+
+static void a_route_takes_so_many_requests_and_others_go_on(void)
+{
+	begin("loop");
+	for (int id = 1; id <= 4; id++)
+		CU_ASSERT(raw_get(&raw, id, "/two", ""));
+	CU_ASSERT(answers(3, "503 "));
+	CU_ASSERT(answers(4, "503 "));
+	for (int id = 5; id <= 8; id++) {
+		CU_ASSERT(raw_get(&raw, id, "/free", ""));
+		CU_ASSERT(answers(id, "200 OK"));
+	}
+	CU_ASSERT_FALSE(strstr(raw.text.data, "STDOUT 1 ") || strstr(raw.text.data, "STDOUT 2 "));
+	end();
+}
+
+static const struct test tests[] = {
+	{"a full pool of a route's own leaves others theirs",
+	 a_full_pool_of_its_own_leaves_others_theirs},
+	{"full threads of all leave those of a route's own",
+	 full_threads_of_all_leave_those_of_its_own},
+	{"it is told by its name", it_is_told_by_its_name},
+	{"a drain waits for such a pool", a_drain_waits_for_such_a_pool},
+	{"a process needs no threads for it", a_process_needs_no_threads_for_it},
+	{"a route takes so many requests, and others go on",
+	 a_route_takes_so_many_requests_and_others_go_on},
+};
+
+const struct suite limits_suite = {"limits", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL};
