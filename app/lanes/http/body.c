@@ -421,10 +421,9 @@ struct slice request_body_bytes(const struct request *req)
 int request_body_file(const struct request *req)
 {
 	const struct body *body = req->body;
+	bool there = body && body->spooled;
 
-	if (!body || !body->spooled || lseek(body->file, (off_t)body->read, SEEK_SET) < 0)
-		return -1;
-	return body->file;
+	return there && lseek(body->file, (off_t)body->read, SEEK_SET) >= 0 ? body->file : -1;
 }
 
 uint64_t request_body_length(const struct request *req)

@@ -86,12 +86,15 @@ static bool read_running(const struct board_doing *doing, uint64_t now, struct r
  * of a worker are called the same. */
 static void name_pool(struct worker_state *worker, enum board_pool number)
 {
-	static const char *const of_all[] = {"blocking", "cpu"};
+	const char *from = worker->slot->pools[number].name;
 	char *name = worker->pools[number].name;
 	bool sound;
 
-	board_text(name, number < BOARD_OWN ? of_all[number] : worker->slot->pools[number].name,
-		   BOARD_NAME);
+	if (number == BOARD_BLOCKING)
+		from = "blocking";
+	else if (number == BOARD_CPU)
+		from = "cpu";
+	board_text(name, from, BOARD_NAME);
 	sound = board_is_pool_name(name);
 	for (int i = 0; i < (int)number; i++)
 		sound = sound && strcmp(name, worker->pools[i].name) != 0;
