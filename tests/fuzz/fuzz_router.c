@@ -70,7 +70,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	req.prefix = slice_of("/prefork");
 	req.path = (struct slice){text, path};
 	if (path % 3)
-		req.raw_path = req.path;
+		req.raw = true;
 	req.query = (struct slice){text + path, size - 1 - path};
 	if (!router.routes)
 		assert(router_open(&router, &guide.routes) == 0);

@@ -546,7 +546,7 @@ static void free_twice_does_no_harm(void)
 	reply_json(&req, 200, json_object_new_int(1));
 	reply_free(&req);
 	reply_free(&req);
-	CU_ASSERT_PTR_NULL(req.reply.json);
+	CU_ASSERT_PTR_NULL(req.reply.owned);
 	request_unref(&req);
 }
 

@@ -14,21 +14,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SHORT_LENGTH_MAX = 127 };
+enum { SHORT_LENGTH_MAX = 127, SIZE_LIMIT = INT32_MAX };
 
 void fcgi_params_init(struct fcgi_params *p, char *storage, size_t size)
 {
-	*p = (struct fcgi_params){.data = storage, .size = size};
+	*p = (struct fcgi_params){.data = storage, .size = (uint32_t)size & SIZE_LIMIT};
 }
 
 /* Moves the stream to a block of at least need bytes. limit is not below need: it keeps the
  * doubling from overflowing, and from taking more than can ever be used. */
 static int grow(struct fcgi_params *p, size_t need, size_t limit)
 {
-	size_t size = p->size > limit / 2 ? limit : p->size * 2;
+	size_t size = p->size > limit / 2 ? limit : (size_t)p->size * 2;
 	size_t more;
 	char *data;
 
+	if (need > SIZE_LIMIT)
+		return -E2BIG;
+	if (size > SIZE_LIMIT)
+		size = SIZE_LIMIT;
 	if (size < need)
 		size = need;
 	more = size - (p->heap ? p->size : 0);
@@ -42,7 +46,7 @@ static int grow(struct fcgi_params *p, size_t need, size_t limit)
 	if (!p->heap && p->len)
 		memcpy(data, p->data, p->len);
 	p->data = data;
-	p->size = size;
+	p->size = (uint32_t)size & SIZE_LIMIT;
 	p->heap = true;
 	return 0;
 }
@@ -60,7 +64,7 @@ int fcgi_params_append(struct fcgi_params *p, const void *bytes, size_t n, size_
 			return error;
 	}
 	memcpy(p->data + p->len, bytes, n);
-	p->len += n;
+	p->len += (uint32_t)n;
 	return 0;
 }
 

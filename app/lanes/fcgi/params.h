@@ -17,10 +17,10 @@
 
 struct fcgi_params {
 	char *data;
-	size_t len;
-	size_t size;	       /* bytes data has room for */
-	bool heap;	       /* data is our own, not the owner's storage */
 	struct budget *budget; /* of which it is; NULL: of none */
+	uint32_t len;
+	uint32_t size : 31; /* bytes data has room for */
+	uint32_t heap : 1;  /* data is our own, not the owner's storage */
 };
 
 /* Makes p empty, without a budget. storage is borrowed and used until it is full; it may be NULL
@@ -28,7 +28,7 @@ struct fcgi_params {
 void fcgi_params_init(struct fcgi_params *p, char *storage, size_t size);
 
 /* Adds the next n bytes of the stream. Returns 0, or, changing nothing, -E2BIG if it would become
- * longer than limit, -ENOMEM, also if the budget does not have it. */
+ * longer than limit, or 2 GB, -ENOMEM, also if the budget does not have it. */
 int fcgi_params_append(struct fcgi_params *p, const void *bytes, size_t n, size_t limit);
 
 /* Gives the pair at *at and moves *at behind it; start with 0. False at the end, where *at is

@@ -149,7 +149,7 @@ static bool decode_path(struct request *req, char usual[USUAL_PATH], struct slic
 	char *decoded = usual;
 
 	*path = req->path;
-	if (!req->raw_path.len || !memchr(path->data, '%', path->len))
+	if (!req->raw || !memchr(path->data, '%', path->len))
 		return true;
 	if (path->len > USUAL_PATH)
 		decoded = request_alloc(req, path->len);

@@ -36,11 +36,12 @@ void reply_free(struct request *req)
 {
 	struct reply *reply = &req->reply;
 
-	if (!reply->json && !reply->owned)
+	if (!reply->owned)
 		return;
-	json_object_put(reply->json);
-	free(reply->owned);
-	reply->json = NULL;
+	if (reply->is_json)
+		json_object_put(reply->owned);
+	else
+		free(reply->owned);
 	reply->owned = NULL;
 }
 
@@ -80,10 +81,12 @@ void reply_json(struct request *req, int status, struct json_object *json)
 		reply_error(req, 503);
 		return;
 	}
-	if (new_reply(req, status, TYPE_JSON, (struct slice){text, len}))
-		req->reply.json = json;
-	else
+	if (!new_reply(req, status, TYPE_JSON, (struct slice){text, len})) {
 		json_object_put(json);
+		return;
+	}
+	req->reply.owned = json;
+	req->reply.is_json = true;
 }
 
 void reply_text(struct request *req, int status, const char *type, struct buffer *text)
@@ -93,10 +96,12 @@ void reply_text(struct request *req, int status, const char *type, struct buffer
 		reply_error(req, 503);
 		return;
 	}
-	if (new_reply(req, status, type, buffer_slice(text)))
+	if (new_reply(req, status, type, buffer_slice(text))) {
 		req->reply.owned = text->data;
-	else
+		req->reply.is_json = false;
+	} else {
 		buffer_free(text);
+	}
 	*text = (struct buffer){0};
 }
 

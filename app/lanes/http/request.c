@@ -142,10 +142,11 @@ static uint64_t milliseconds(struct slice text)
  * for longer than it was busy. */
 static void take_queue_time(struct request *req, uint64_t busy)
 {
-	uint64_t sent = milliseconds(req->sent.len ? req->sent : req->request_start);
+	uint64_t sent = req->times.queue;
 	struct timespec now;
 	uint64_t ms;
 
+	req->times.queue = 0;
 	if (!sent)
 		return;
 	clock_gettime(CLOCK_REALTIME, &now);
@@ -160,14 +161,20 @@ void request_take_param(struct request *req, struct slice name, struct slice val
 {
 	switch (name.len) {
 	case sizeof("PATH_INFO") - 1:
-		if (slice_is(name, "PATH_INFO"))
+		if (!slice_is(name, "PATH_INFO"))
+			break;
+		req->has_path = value.len != 0;
+		if (!req->raw)
 			req->path = value;
 		break;
 	case sizeof("LANES_SENT") - 1:
-		if (slice_is(name, "LANES_PATH"))
-			req->raw_path = value;
-		else if (slice_is(name, "LANES_SENT"))
-			req->sent = value;
+		if (slice_is(name, "LANES_SENT") && value.len) {
+			req->has_sent = true;
+			req->times.queue = milliseconds(value);
+		} else if (slice_is(name, "LANES_PATH") && value.len) {
+			req->raw = true;
+			req->path = value;
+		}
 		break;
 	case sizeof("SCRIPT_NAME") - 1:
 		if (slice_is(name, "SCRIPT_NAME"))
@@ -182,8 +189,8 @@ void request_take_param(struct request *req, struct slice name, struct slice val
 			req->method = value;
 		break;
 	case sizeof("HTTP_X_REQUEST_START") - 1:
-		if (slice_is(name, "HTTP_X_REQUEST_START"))
-			req->request_start = value;
+		if (!req->has_sent && slice_is(name, "HTTP_X_REQUEST_START"))
+			req->times.queue = milliseconds(value);
 		break;
 	default:
 		break;
@@ -192,12 +199,11 @@ void request_take_param(struct request *req, struct slice name, struct slice val
 
 void request_params_done(struct request *req, uint64_t busy)
 {
-	if (!req->path.len) {
-		req->path = req->prefix;
+	if (!req->has_path) {
+		if (!req->raw)
+			req->path = req->prefix;
 		req->prefix = (struct slice){"", 0};
 	}
-	if (req->raw_path.len)
-		req->path = req->raw_path;
 	take_queue_time(req, busy);
 }
 

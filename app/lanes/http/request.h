@@ -29,8 +29,8 @@ struct routes;
 struct sched;
 
 enum {
-	REQUEST_FRAME_SIZE = 96, /* bytes of a frame that are there for every request */
-	REQUEST_INLINE = 768,	 /* bytes of params and arena inside the request's own block */
+	REQUEST_FRAME_SIZE = 64, /* bytes of a frame that are there for every request */
+	REQUEST_INLINE = 656,	 /* bytes of params and arena inside the request's own block */
 };
 
 /* What an engine does for the requests it carries. */
@@ -61,24 +61,26 @@ struct request_ops {
 enum { REPLY_TYPE = 1, REPLY_CACHE = 2, REPLY_RETRY = 4, REPLY_VALIDATOR = 8 };
 
 struct reply {
-	int status;		  /* 0: not answered yet */
-	bool streams;		  /* no length is known: reply_stream() */
-	bool begun;		  /* its head was sent */
-	bool failed;		  /* a header could not be set: the answer is an error, and stays */
-	bool retry : 1;		  /* with Retry-After: 1 */
-	unsigned char own : 4;	  /* REPLY_…: lines that the handler has set itself */
-	const char *type;	  /* Content-Type */
-	struct slice body;	  /* static, in the request's arena, or owned by json */
-	struct json_object *json; /* put when the request is released */
-	char *owned;		  /* freed when the request is released */
-	struct slice headers;	  /* further "Name: value\r\n" lines, in the arena */
+	int status;	       /* 0: not answered yet */
+	bool streams;	       /* no length is known: reply_stream() */
+	bool begun;	       /* its head was sent */
+	bool failed;	       /* a header could not be set: the answer is an error, and stays */
+	bool retry : 1;	       /* with Retry-After: 1 */
+	bool is_json : 1;      /* what owned is */
+	unsigned char own : 4; /* REPLY_…: lines that the handler has set itself */
+	const char *type;      /* Content-Type */
+	struct slice body;     /* static, in the request's arena, or owned by json */
+	void *owned;	       /* freed with the request: text, or a json_object; or NULL */
+	struct slice headers;  /* further "Name: value\r\n" lines, in the arena */
 };
 
 /* When it came, in nanoseconds. Where its time went since, the coroutine knows. */
 struct request_times {
 	uint64_t received; /* uv_hrtime() when all of the request was there; 0 before */
-	uint64_t queue;	   /* from nginx's sending to received, if that is known */
-	bool queue_known;  /* nginx said when, and our clock agrees */
+	/* From nginx's sending to received; before its params are done, when that was, in
+	 * milliseconds since the epoch. */
+	uint64_t queue;
+	bool queue_known; /* nginx said when, and our clock agrees */
 };
 
 /* Not part of the request's own block, of which there are many. */
@@ -103,17 +105,17 @@ struct request {
 	bool answered;	       /* the answer has been sent, and this is later */
 	bool begun;	       /* its handler has been, or what comes before it */
 	uint8_t stages;	       /* functions of its route that are not over, a bit each: handler.c */
+	bool raw;	       /* path is LANES_PATH: as it was sent, for the router to decode */
+	bool has_path;	       /* there is a PATH_INFO */
+	bool has_sent;	       /* there is a LANES_SENT: when nginx sent it */
 	struct budget *budget; /* of the memory it takes besides; NULL: none */
 
 	/* What was asked. Borrowed from the params. */
 	struct slice method;
-	struct slice prefix;   /* where the application is mounted: "/prefork", often "" */
-	struct slice path;     /* below the prefix: decoded, but if it is raw_path */
-	struct slice raw_path; /* LANES_PATH: as it was sent, percent-decoded by the router only */
-	struct slice query;    /* without '?', still encoded */
-	struct slice sent;     /* LANES_SENT: when nginx sent it */
-	struct slice *path_values;  /* of the {names} of its route's path, in their order */
-	struct slice request_start; /* X-Request-Start: the same by somebody before nginx */
+	struct slice prefix;	   /* where the application is mounted: "/prefork", often "" */
+	struct slice path;	   /* below the prefix: decoded, but if it is raw */
+	struct slice query;	   /* without '?', still encoded */
+	struct slice *path_values; /* of the {names} of its route's path, in their order */
 
 	void *input; /* what the route's fields are read into: request_input() */
 
