@@ -728,7 +728,54 @@ static void any_allocation_may_fail(void)
 	close(ends[1]);
 }
 
+/* Sixteen bytes: they are in the request itself. */
+struct two {
+	int values[4];
+};
+
+static sem_t go_on;
+
+static void write_late(void *arg)
+{
+	sem_wait(&go_on);
+	((struct two *)arg)->values[0] = 77;
+}
+
+static void leave_it_running(struct request *req)
+{
+	struct two *f = FRAME(req, struct two);
+	static int error;
+
+	ASYNC_BEGIN(req);
+	gather_add_thread(req, write_late, f, NULL);
+	TRY_AWAIT(req, error, gather_within(req, 0.01));
+	CU_ASSERT_EQUAL(error, -ETIMEDOUT);
+	reply_bytes(req, 200, NULL, slice_of("x"));
+	ASYNC_END(req);
+}
+
+static void has_its_own_frame(struct request *req)
+{
+	struct two *f = FRAME(req, struct two);
+
+	ASYNC_BEGIN(req);
+	sem_post(&go_on);
+	AWAIT(req, sleep_for(req, 0.05));
+	leave(f->values[0] == 77 ? 'X' : '0');
+	ASYNC_END(req);
+}
+
+static void a_frame_is_not_written_by_who_is_late(void)
+{
+	sem_init(&go_on, 0, 0);
+	CU_ASSERT_STRING_EQUAL(letters_of((struct route)GET("/", ASYNC, leave_it_running,
+							    .after = has_its_own_frame),
+					  NULL, NULL, 200),
+			       "0");
+}
+
 static const struct test tests[] = {
+	{"a frame is not written by who is late", a_frame_is_not_written_by_who_is_late},
 	{"a frame of any size is zeroed, and kept", a_frame_of_any_size_is_zeroed_and_kept},
 	{"without memory for its frame a handler is a 503",
 	 without_memory_for_its_frame_a_handler_is_a_503},

@@ -110,6 +110,8 @@ static void cancel_work(struct task *task)
 
 	if (thread_pool_cancel(work->holder->sched->pools[work->pool], &work->job))
 		work->holder->ops->unref(work->holder);
+	else
+		work->holder->lent = true;
 }
 
 static void account_job(struct coroutine *co, const struct work *work)

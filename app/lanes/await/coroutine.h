@@ -55,6 +55,7 @@ struct coroutine {
 	int line;	     /* where AWAIT left it */
 	bool suspended;	     /* it waits for its tasks */
 	bool tries;	     /* it wants to know if what it waits for fails (TRY_AWAIT) */
+	bool lent;	     /* a thread goes on with what nobody waits for any more */
 	int error;	     /* what has failed first, a negative errno; 0: nothing */
 	bool ready;	     /* it is on the ready queue */
 	bool cancelled;	     /* nobody wants it; never resumed */

@@ -249,7 +249,10 @@ static void next_stage(struct request *req)
 		return;
 	coroutine_drop_tasks(&req->co);
 	req->co.line = 0;
-	memset(req->frame, 0, sizeof(req->frame));
+	/* Who is late writes to the frame of the stage that is over: the next has another. */
+	req->frame_lent = req->co.lent;
+	if (!req->frame_lent)
+		memset(req->frame, 0, sizeof(req->frame));
 	if (req->rare)
 		req->rare->large_frame = NULL;
 }

@@ -247,7 +247,7 @@ void *request_frame(struct request *req, size_t size)
 {
 	struct request_rare *rare;
 
-	if (size <= sizeof(req->frame))
+	if (size <= sizeof(req->frame) && !req->frame_lent)
 		return req->frame;
 	rare = request_rare(req);
 	if (rare && !rare->large_frame)

@@ -103,6 +103,7 @@ struct request {
 	uint32_t refs;
 	uint16_t route_number; /* of the route in its table, from 1; 0: none */
 	bool answered;	       /* the answer has been sent, and this is later */
+	bool frame_lent; /* a thread may still write to frame */
 	bool begun;	       /* its handler has been, or what comes before it */
 	uint8_t stages;	       /* functions of its route that are not over, a bit each: handler.c */
 	bool raw;	       /* path is LANES_PATH: as it was sent, for the router to decode */
