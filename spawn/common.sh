@@ -316,9 +316,9 @@ done
 for file in pids/environment/*; do
 	[ -f "$file" ] || continue
 	IFS= read -rd "" value <"$file"
-	export "${file##*/}=$value"
+	set -- "${file##*/}=$value" "$@"
 done
-exec "$@"'
+exec env -- "$@"'
 
 # daemon NAME LOG COMMAND...: starts a process of the system from inside RUN_DIR and notes it. It gets a
 # session of its own: a Ctrl-C in the terminal is not meant for it. It can gain no privileges, keeps of
