@@ -159,6 +159,46 @@ static void held_beside(struct request *req)
 	ASYNC_END(req);
 }
 
+/* A thread that replies, takes memory and sets headers when its answer was given long ago. */
+static void late(struct request *req)
+{
+	pass(NULL);
+	for (int i = 0; i < 100; i++) {
+		struct buffer text = {0};
+
+		buffer_format(&text, "%d", i);
+		reply_header(req, "X-Late", buffer_slice(&text));
+		reply_text(req, 200, "text/plain", &text);
+	}
+}
+
+/* Some of a stream, and then it fails. */
+static void breaks(struct request *req)
+{
+	ASYNC_BEGIN(req);
+	if (!reply_stream(req, 200, "text/plain"))
+		return;
+	AWAIT(req, stream_write(req, slice_of("some")));
+	AWAIT(req, sleep_for(req, 0.01));
+	AWAIT(req, await_fd(req, -1, 1));
+	ASYNC_END(req);
+}
+
+/* What was asked is asked for when the answer has been sent. */
+static void tell_later(struct request *req, void *unused)
+{
+	(void)unused;
+	log_event(LOG_LEVEL_INFO, "told-later", "agent",
+		  request_param(req, "HTTP_USER_AGENT").data ? "there" : "gone", "parent",
+		  request_traceparent(req).data ? "there" : "gone", NULL);
+}
+
+static void answer_and_tell(struct request *req)
+{
+	request_later(req, tell_later, NULL);
+	ignore(req);
+}
+
 static void let_go(struct request *req)
 {
 	sem_post(&gate);
@@ -193,6 +233,9 @@ static const struct route list[] = {
 	GET("/held/here", SYNC, held),
 	GET("/let-go", ASYNC, let_go),
 	GET("/free", SYNC, ignore),
+	GET("/late", SYNC, late, .deadline = 0.1),
+	GET("/breaks", ASYNC, breaks),
+	GET("/later", ASYNC, answer_and_tell),
 	GET("/two", ASYNC, asleep, .most = 2),
 	GET("/own", SYNC, ignore, .pool = &reports),
 };

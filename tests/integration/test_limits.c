@@ -161,6 +161,56 @@ static void a_process_needs_no_threads_for_it(void)
 	end();
 }
 
+/* The thread goes on with what is its own. */
+static void the_deadline_is_kept_while_a_thread_is_not_done(void)
+{
+	begin("loop");
+	for (int id = 1; id <= 4; id += 2) {
+		CU_ASSERT(raw_get(&raw, id, "/late", ""));
+		CU_ASSERT(answers(id, "504 "));
+		CU_ASSERT(raw_get(&raw, id + 1, "/let-go", ""));
+		CU_ASSERT(answers(id + 1, "200 OK"));
+	}
+	kill(worker.pid, SIGTERM);
+	CU_ASSERT_EQUAL(worker_wait(&worker), 0);
+	end();
+}
+
+/* With others on its connection nothing tells; alone, that is closed, and the web server says so.
+ */
+static void a_stream_that_breaks_looks_like_it(void)
+{
+	begin("loop");
+	CU_ASSERT(raw_get(&raw, 1, "/asleep", ""));
+	CU_ASSERT(raw_get(&raw, 2, "/breaks", ""));
+	CU_ASSERT(raw_answers(&raw, "END 2 0 COMPLETE"));
+	raw_close(&raw);
+	CU_ASSERT_FATAL(raw_open(&raw, worker.socket));
+	CU_ASSERT(raw_get(&raw, 1, "/breaks", ""));
+	CU_ASSERT(raw_answers(&raw, "some"));
+	CU_ASSERT_FALSE(raw_answers(&raw, "END 1")); /* before it is closed */
+	CU_ASSERT(raw_closed(&raw));
+	end();
+}
+
+static void work_after_the_answer_has_its_trace(void)
+{
+	static const char *const engines[] = {"loop", "prefork"};
+
+	for (int i = 0; i < 2; i++) {
+		begin(engines[i]);
+		CU_ASSERT(raw_send(&raw, "request 1 PATH_INFO=/later&REQUEST_METHOD=GET&"
+					 "HTTP_USER_AGENT=me&REQUEST_ID=0123456789abcdef&"
+					 "HTTP_TRACEPARENT=00-0af7651916cd43dd8448eb211c80319c-"
+					 "b7ad6b7169203331-01"));
+		CU_ASSERT(EVENTUALLY(file_has(worker.log, "event=told-later request=1 "
+							  "id=0123456789abcdef trace="
+							  "0af7651916cd43dd8448eb211c80319c "
+							  "agent=gone parent=there")));
+		end();
+	}
+}
+
 static void a_route_takes_so_many_requests_and_others_go_on(void)
 {
 	begin("loop");
@@ -184,6 +234,10 @@ static const struct test tests[] = {
 	{"it is told by its name", it_is_told_by_its_name},
 	{"a drain waits for such a pool", a_drain_waits_for_such_a_pool},
 	{"a process needs no threads for it", a_process_needs_no_threads_for_it},
+	{"the deadline is kept while a thread is not done",
+	 the_deadline_is_kept_while_a_thread_is_not_done},
+	{"a stream that breaks looks like it", a_stream_that_breaks_looks_like_it},
+	{"work after the answer has its trace", work_after_the_answer_has_its_trace},
 	{"a route takes so many requests, and others go on",
 	 a_route_takes_so_many_requests_and_others_go_on},
 };

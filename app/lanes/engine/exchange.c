@@ -102,10 +102,23 @@ void exchange_reply(struct exchange *exchange, const struct request *req)
 	conn_mark_dirty(conn);
 }
 
+/* What a client has of it must not look whole. FastCGI has no word for that but the end of the
+ * connection, which it does not get where others are on it. */
+static bool is_cut_off(struct exchange *exchange)
+{
+	if (fcgi_responder_active(&exchange->conn->fcgi) > 1)
+		return false;
+	exchange->stream->over = true;
+	conn_close(exchange->conn);
+	return true;
+}
+
 static void exchange_finished(struct request *req)
 {
 	struct exchange *exchange = container_of(req, struct exchange, req);
 
+	if (exchange->stream && req->reply.broken && is_cut_off(exchange))
+		return;
 	if (exchange->stream && stream_waiting(exchange->stream)) {
 		exchange->stream->over = true;
 		return;
@@ -147,6 +160,8 @@ void exchange_cancel_later(struct engine *engine)
 	}
 }
 
+static void exchange_instead(struct request *req, int status);
+
 static const struct request_ops exchange_ops = {
 	.param = exchange_param,
 	.ran = observer_ran,
@@ -157,6 +172,7 @@ static const struct request_ops exchange_ops = {
 	.stream_wanted = stream_is_wanted,
 	.body_wanted = upload_wanted,
 	.stays = exchange_stays,
+	.instead = exchange_instead,
 	.release = exchange_release,
 };
 
@@ -338,6 +354,11 @@ static void answer_instead(struct exchange *exchange, int status)
 	request_unref(&exchange->req);
 }
 
+static void exchange_instead(struct request *req, int status)
+{
+	answer_instead(container_of(req, struct exchange, req), status);
+}
+
 static void on_input_failed(void *owner, struct fcgi_request *fcgi, enum fcgi_input input)
 {
 	struct conn *conn = owner;
@@ -369,9 +390,14 @@ bool exchange_end_late(struct conn *conn, uint64_t held, uint64_t now)
 		stream->since = stream->since + held < now ? stream->since + held : now;
 		if (now - stream->since < patience)
 			continue;
-		log_event(LOG_LEVEL_WARNING, "stream-unread", "request",
-			  log_number((long long)exchange->req.serial), NULL);
+		log_subject = &exchange->req;
+		log_event(LOG_LEVEL_WARNING, "stream-unread", NULL);
+		log_subject = NULL;
 		stream_drop(exchange);
+		if (fcgi_responder_active(&conn->fcgi) == 1) {
+			conn_close(conn);
+			return true;
+		}
 		if (stream->over)
 			stream_over(exchange);
 		else

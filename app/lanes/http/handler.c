@@ -15,6 +15,7 @@
 #include "http/input.h"
 #include "http/reply.h"
 #include "http/router.h"
+#include "http/trace_context.h"
 
 /* A function that is waited for, and where its caller is to go on. */
 struct call {
@@ -116,6 +117,10 @@ static void on_overdue(struct timer *timer)
 
 	if (req->answered || req->co.cancelled)
 		return;
+	if (req->on_thread) { /* which has its reply, and everything */
+		req->ops->instead(req, 504);
+		return;
+	}
 	while (req->call)
 		end_call(req);
 	req->co.tries = false;
@@ -163,6 +168,7 @@ static void run_sync(struct request *req)
 	ASYNC_BEGIN(req);
 	if (req->body)
 		AWAIT(req, request_body(req));
+	req->on_thread = true;
 	AWAIT(req, run_in_threadpool(req, call_handler, req));
 	ASYNC_END(req);
 }
@@ -245,6 +251,7 @@ static void run_stage(struct request *req)
 static void next_stage(struct request *req)
 {
 	go_to_stage(req, stage_of(req) + 1);
+	req->on_thread = false;
 	if (!req->stages)
 		return;
 	coroutine_drop_tasks(&req->co);
@@ -383,6 +390,7 @@ static void finish(struct request *req)
 		req->ops->finished(req);
 		return;
 	}
+	request_keep_trace(req);
 	request_ref(req);
 	req->co.peer = 0; /* its connection may be closed, and the number another's */
 	req->ops->stays(req, true);

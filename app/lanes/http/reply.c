@@ -155,8 +155,10 @@ void reply_error(struct request *req, int status)
 
 void reply_instead(struct request *req, int status)
 {
-	if (req->reply.begun)
+	if (req->reply.begun) {
+		req->reply.broken = true;
 		return;
+	}
 	reply_free(req);
 	req->reply = (struct reply){0};
 	reply_error(req, status);

@@ -26,7 +26,9 @@ void reply_text(struct request *req, int status, const char *type, struct buffer
 /* Begins an answer of which nobody knows the end, and sends its head at once, with the headers that
  * were set. True: go on with stream_write(), and return when there is no more. False: the handler
  * has nothing left to do, as after a HEAD, or beyond --max-streams (a 503). ASYNC handlers only;
- * type is a static string. */
+ * type is a static string. One that fails, or is left unread, is cut off: its connection is closed,
+ * which a web server tells its client. Where others are on that (HAProxy), and from a prefork
+ * process, it ends like any other. */
 bool reply_stream(struct request *req, int status, const char *type);
 
 /* The same for one of so many bytes (0: nobody knows), which the head says. It must be written

@@ -20,8 +20,9 @@ enum { PIECE = 65536 };
 /* A file on its way. Threads have it while the request waits for them. */
 struct sending {
 	struct file file;
-	int fd;	   /* -1: not open */
-	int error; /* of a thread: 0, or an errno */
+	int fd;	    /* -1: not open */
+	int error;  /* of a thread: 0, or an errno */
+	int waited; /* for one: 0, or a negative errno */
 	struct stat about;
 	off_t sent;
 	struct slice piece; /* the next, read */
@@ -209,9 +210,12 @@ static void send_file(struct request *req, void *sending)
 	if (!begin(req, s))
 		return;
 	while (s->sent < s->about.st_size) {
-		AWAIT(req, run_in_threadpool(req, read_on_thread, s));
+		TRY_AWAIT(req, s->waited, run_in_threadpool(req, read_on_thread, s));
+		if (s->waited)
+			s->error = -s->waited;
 		if (s->error) {
 			complain(s);
+			coroutine_fail(&req->co, -EIO);
 			return;
 		}
 		AWAIT(req, stream_write(req, s->piece));

@@ -275,7 +275,7 @@ bool request_defer(struct request *req, void (*fn)(void *arg), void *arg)
 
 struct slice request_param(const struct request *req, const char *name)
 {
-	return req->ops->param(req, name);
+	return req->answered ? (struct slice){NULL, 0} : req->ops->param(req, name);
 }
 
 void request_ref(struct request *req)

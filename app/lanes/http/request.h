@@ -53,6 +53,8 @@ struct request_ops {
 	/* It has work for after its answer, which is about to be sent; or no longer has. Loop
 	 * thread. */
 	void (*stays)(struct request *req, bool stays);
+	/* Answers with that status in place of a handler that a thread runs, and goes on to. */
+	void (*instead)(struct request *req, int status);
 	/* The last reference is gone: frees the block. Loop thread. */
 	void (*release)(struct request *req);
 };
@@ -65,6 +67,7 @@ struct reply {
 	bool streams;	       /* no length is known: reply_stream() */
 	bool begun;	       /* its head was sent */
 	bool failed;	       /* a header could not be set: the answer is an error, and stays */
+	bool broken : 1;       /* a stream of which something is missing */
 	bool retry : 1;	       /* with Retry-After: 1 */
 	bool is_json : 1;      /* what owned is */
 	unsigned char own : 4; /* REPLY_…: lines that the handler has set itself */
@@ -90,6 +93,7 @@ struct request_rare {
 	struct deferred *deferred;
 	struct overdue *overdue; /* the route's deadline; NULL: it has none */
 	char *traceparent;	 /* request_traceparent()'s, once it was asked for */
+	char *log_id;		 /* the web server's number, for log lines after the answer */
 	uint32_t *counted;	 /* where the route's requests are counted; NULL: nowhere */
 	void *large_frame;
 };
@@ -103,7 +107,8 @@ struct request {
 	uint32_t refs;
 	uint16_t route_number; /* of the route in its table, from 1; 0: none */
 	bool answered;	       /* the answer has been sent, and this is later */
-	bool frame_lent; /* a thread may still write to frame */
+	bool on_thread;	       /* its SYNC handler is, or waits for one */
+	bool frame_lent;       /* a thread may still write to frame */
 	bool begun;	       /* its handler has been, or what comes before it */
 	uint8_t stages;	       /* functions of its route that are not over, a bit each: handler.c */
 	bool raw;	       /* path is LANES_PATH: as it was sent, for the router to decode */
@@ -182,7 +187,8 @@ struct slice request_path(const struct request *req, const char *name);
 /* What the application keeps: struct routes has it. */
 void *request_state(const struct request *req);
 
-/* The value of a CGI variable ("HTTP_USER_AGENT"), or {NULL, 0}. Valid as long as the request. */
+/* The value of a CGI variable ("HTTP_USER_AGENT"), or {NULL, 0}, as in work after the answer. Valid
+ * until the answer is sent. */
 struct slice request_param(const struct request *req, const char *name);
 
 /* Runs the handler of req->route, or goes on with it: ASYNC on the loop; SYNC through the thread

@@ -80,17 +80,30 @@ static void copy(char *to, size_t size, struct slice from)
 	to[len] = '\0';
 }
 
+void request_keep_trace(struct request *req)
+{
+	struct slice id = request_param(req, "REQUEST_ID");
+
+	if (traceparent_is_sound(request_param(req, "HTTP_TRACEPARENT")))
+		request_traceparent(req);
+	if (id.len)
+		req->rare->log_id = request_alloc(req, id.len + 1);
+	if (req->rare->log_id)
+		memcpy(req->rare->log_id, id.data, id.len);
+}
+
 void request_tell(const void *subject, struct log_about *about)
 {
 	const struct request *req = subject;
 	struct slice trace = {req->rare ? req->rare->traceparent : NULL, TRACEPARENT_SIZE};
+	struct slice id = request_param(req, "REQUEST_ID");
 
+	if (req->rare && req->rare->log_id)
+		id = slice_of(req->rare->log_id);
 	snprintf(about->request, sizeof(about->request), "%" PRIu32, (uint32_t)req->serial);
-	if (!req->answered) /* or what was asked is gone */
-		copy(about->id, sizeof(about->id), request_param(req, "REQUEST_ID"));
+	copy(about->id, sizeof(about->id), id);
 	if (!trace.data)
-		trace = req->answered ? (struct slice){NULL, 0}
-				      : request_param(req, "HTTP_TRACEPARENT");
+		trace = request_param(req, "HTTP_TRACEPARENT");
 	if (traceparent_is_sound(trace))
 		copy(about->trace, sizeof(about->trace), (struct slice){trace.data + TRACE_AT, 32});
 }

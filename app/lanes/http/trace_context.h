@@ -20,6 +20,9 @@ bool traceparent_is_sound(struct slice text);
  * span of ours. The same whenever it is asked; {NULL, 0} if memory is out. Loop thread. */
 struct slice request_traceparent(struct request *req);
 
+/* Its answer is about to be sent, and there is work after it: keeps what request_tell() says. */
+void request_keep_trace(struct request *req);
+
 /* For log_tell_with(): a request's number, the web server's name for it (REQUEST_ID), and its
  * trace. Any thread. */
 void request_tell(const void *subject, struct log_about *about);
