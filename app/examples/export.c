@@ -14,7 +14,7 @@ static size_t write_row(const struct order *order, char row[ROW_MAX])
 {
 	int len = snprintf(row, ROW_MAX, "%lld,\"", (long long)order->id);
 
-	for (const char *at = order->item; *at; at++) {
+	for (const char *at = order->item; at < order->item + order->item_len; at++) {
 		if (*at == '"')
 			row[len++] = '"';
 		row[len++] = *at;

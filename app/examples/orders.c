@@ -56,6 +56,7 @@ void create_order(struct request *req)
 	}
 	*order = (struct order){
 		.id = ++s->count, .quantity = wanted->quantity, .attachment.file = -1};
+	order->item_len = wanted->item.len;
 	memcpy(order->item, wanted->item.data, wanted->item.len);
 	metric_add(&orders_created, 1);
 	snprintf(location, sizeof(location), "/orders/%lld", (long long)order->id);
@@ -75,7 +76,7 @@ void read_order(struct request *req)
 static void append_order(struct buffer *out, const struct order *order)
 {
 	buffer_format(out, "{\"id\":%lld,\"item\":", (long long)order->id);
-	json_string(out, slice_of(order->item));
+	json_string(out, (struct slice){order->item, order->item_len});
 	buffer_format(out, ",\"quantity\":%lld,\"confirmed\":%s}", (long long)order->quantity,
 		      order->confirmed ? "true" : "false");
 }

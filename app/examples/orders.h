@@ -18,7 +18,8 @@ struct attachment {
 
 struct order {
 	int64_t id;
-	char item[ITEM_MAX * 4 + 1]; /* UTF-8 */
+	char item[ITEM_MAX * 4]; /* UTF-8 */
+	size_t item_len;
 	int64_t quantity;
 	bool confirmed;
 	struct attachment attachment;

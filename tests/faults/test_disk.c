@@ -159,7 +159,7 @@ static void a_read_only_run_dir(void)
 		return;
 	}
 	CU_ASSERT_EQUAL(script(&sys, "stop.sh", NULL), 0);
-	CU_ASSERT(remount(MS_RDONLY));
+	CU_ASSERT(EVENTUALLY(remount(MS_RDONLY)));
 	refuses("start.sh", "WORKERS=1");
 	CU_ASSERT_PTR_NOT_NULL(strstr(outcome.errors, "not writable"));
 	CU_ASSERT_EQUAL(processes_in(sys.run_dir, NULL, NULL, 0), 0);

@@ -257,8 +257,8 @@ static void who_leaves_leaves_nothing(void)
 	CU_ASSERT(create());
 	shell("head -c 8000000 /dev/zero | curl -sS -H \"$T\" -T - $ON/orders/1/attachment");
 	CU_ASSERT(one_is_open());
-	/* Killed: at its --max-time curl may send the end of a body that it has read from a pipe, and
-	 * what came until then is an attachment like any other. */
+	/* Killed: at its --max-time curl may send the end of a body that it has read from a pipe,
+	 * and what came until then is an attachment like any other. */
 	shell("head -c 8000000 /dev/zero | timeout -s KILL 0.5 curl -s --limit-rate 1M -H \"$T\" "
 	      "-T - $ON/orders/1/attachment");
 	CU_ASSERT(EVENTUALLY(one_is_open()));

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "../harness.h"
+#include "http/input.h"
 #include "http/reply.h"
 #include "http/router.h"
 #include "memory.h"
@@ -488,6 +489,25 @@ static void a_missing_slash_is_redirected(void)
 	is_refused("GET", "/files", 307, "Location: /files/\r\n");
 }
 
+struct order_id {
+	int64_t id;
+};
+
+static void so_is_a_field_that_the_path_does_not_have(void)
+{
+	static const struct field fields[] = {PATH(INT, struct order_id, id)};
+	static const char *const paths[] = {"/orders", "/orders/{order}", "/orders/{id}"};
+
+	for (size_t i = 0; i < 3; i++) {
+		const struct route one[] = {GET(paths[i], ASYNC, handler, .input = INPUT(fields))};
+		const struct routes of = ROUTES(one);
+		struct router opened;
+
+		CU_ASSERT_EQUAL(router_open(&opened, &of), i < 2 ? -EINVAL : 0);
+		router_close(&opened);
+	}
+}
+
 static void a_path_that_is_none_is_refused_at_the_start(void)
 {
 	static const char *const paths[] = {"",
@@ -652,6 +672,7 @@ static const struct test tests[] = {
 	{"a missing slash is redirected", a_missing_slash_is_redirected},
 	{"a path that is none is refused at the start",
 	 a_path_that_is_none_is_refused_at_the_start},
+	{"so is a field that the path does not have", so_is_a_field_that_the_path_does_not_have},
 	{"there are only so many requests of a route", there_are_only_so_many_requests_of_a_route},
 	{"a router without memory says so", a_router_without_memory_says_so},
 	{"there may be any number of routes", there_may_be_any_number_of_routes},

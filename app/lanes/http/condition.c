@@ -111,13 +111,11 @@ bool reply_modified(struct request *req, time_t when)
 	char date[64];
 	struct tm tm;
 
-	/* RFC 9110 13.1.3 */
-	if (!request_param(req, "HTTP_IF_NONE_MATCH").data && is_read(req) && since >= 0 &&
-	    since >= when)
-		return reply_unchanged(req);
 	when = when < now ? when : now; /* RFC 9110 8.8.2.1 */
 	gmtime_r(&when, &tm);
 	strftime(date, sizeof(date), "%a, %d %b %Y %H:%M:%S GMT", &tm);
 	reply_header(req, "Last-Modified", slice_of(date));
-	return false;
+	/* RFC 9110 13.1.3 */
+	return !request_param(req, "HTTP_IF_NONE_MATCH").data && is_read(req) && since >= 0 &&
+	       since >= when && reply_unchanged(req);
 }

@@ -8,7 +8,8 @@
  *		return;
  *
  * What has one of these may be kept by the client, that asks anew each time: it has
- * "Cache-Control: no-cache", unless the handler sets another. Ranges are left to the web server.
+ * "Cache-Control: no-cache", unless the handler sets another. If-Match is not looked at;
+ * ranges are left to the web server.
  */
 #ifndef LANES_HTTP_CONDITION_H
 #define LANES_HTTP_CONDITION_H

@@ -177,8 +177,9 @@ const char *input_prepare(const struct input *input);
 /* Whether some of it is in the body. */
 bool input_takes_body(const struct input *input);
 
-/* Reads the fields into request_input(req); those of the body from there, its data is NULL if there
- * was none. False after an answer: 422; 400 for a body that cannot be read; 503 if memory is out.
+/* Reads the fields into request_input(req), of a body that is in memory (--body-memory); those of
+ * the body from there, its data is NULL if there was none. False after an answer: 422; 400 for a
+ * body that cannot be read; 503 if memory is out.
  */
 bool input_read(struct request *req, const struct input *input, struct slice body);
 

@@ -180,6 +180,27 @@ static size_t count_segments(const struct routes *routes)
 	return count;
 }
 
+/* The field of the path that the path does not have; NULL: there is none such. */
+static const char *missing_name(const struct route *route)
+{
+	for (size_t i = 0; route->input && i < route->input->count; i++) {
+		const struct field *field = &route->input->fields[i];
+		const char *name = field->name ? field->name : field->member;
+		struct slice path = slice_of(route->path);
+		bool found = field->place != IN_PATH;
+
+		while (path.len && !found) {
+			struct slice known;
+
+			found = kind_of(next_segment(&path), &known) != TEXT &&
+				slice_is(known, name);
+		}
+		if (!found)
+			return name;
+	}
+	return NULL;
+}
+
 int router_open(struct router *router, const struct routes *routes)
 {
 	size_t segments = count_segments(routes);
@@ -205,14 +226,22 @@ int router_open(struct router *router, const struct routes *routes)
 	for (size_t i = 0; i < routes->count; i++) {
 		const struct input *input = routes->list[i].input;
 		const char *wrong = input ? input_prepare(input) : NULL;
+		const char *missing;
 
 		if (wrong) {
 			log_complaint("route %.1000s: %s", routes->list[i].path, wrong);
 			router_close(router);
 			return -EINVAL;
 		}
-		if (add_route(router, (uint32_t)i))
-			continue;
+		if (add_route(router, (uint32_t)i)) {
+			missing = missing_name(&routes->list[i]);
+			if (!missing)
+				continue;
+			log_complaint("route %.1000s: its path has no {%.100s}",
+				      routes->list[i].path, missing);
+			router_close(router);
+			return -EINVAL;
+		}
 		log_complaint("route %.1000s: its path must begin with a slash, and have its at "
 			      "most %d {names} as whole segments of %d, {name:path} as the last",
 			      routes->list[i].path, ROUTE_NAMES, ROUTE_SEGMENTS);

@@ -35,7 +35,9 @@ struct route {
 	/* Threads of its own, where its blocking work waits and runs; NULL: those of all. Several
 	 * routes may have the same. */
 	const struct thread_pool_options *pool;
-	double deadline; /* seconds for all of a request; a later one is a 504. 0: none */
+	/* Seconds for all of a request; a later one is a 504. 0: none. While the thread of a SYNC
+	 * handler is at work, that is without what runs after it. */
+	double deadline;
 	void (*before)(struct request *req); /* as those of all routes, but for this one */
 	void (*after)(struct request *req);
 };
@@ -61,7 +63,8 @@ struct routes {
 	const struct route *list;
 	size_t count;
 	/* Run before the handlers of all routes; where one replies, the handler does not run. And
-	 * after them, when the reply is there: it can be looked at, get headers, or be replaced.
+	 * after them, when the reply is there: it can be looked at, get headers, or be replaced;
+	 * but for a stream's, which is on its way. Not around a 404, 405 or 307 of the router.
 	 * They are ASYNC, may AWAIT, and have frames of their own. They see OPTIONS, too, with all
 	 * of its methods in Allow, and may answer it (CORS). */
 	void (*before)(struct request *req);
