@@ -106,10 +106,10 @@ static void conn_feed(struct conn *conn, const char *bytes, size_t n)
 }
 
 /* One read a turn: who sends more than fits waits for those who have not had theirs. */
-static void conn_take(struct conn *conn)
+static void conn_take(struct conn *conn, size_t most)
 {
 	char *bytes = conn->engine->read_buffer;
-	ssize_t n = recv(conn->fd, bytes, READ_SIZE, 0);
+	ssize_t n = recv(conn->fd, bytes, most, 0);
 
 	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
 		conn_close(conn);
@@ -134,7 +134,7 @@ static void conn_start(struct conn *conn)
 	while (engine->arrived) {
 		if (now > looked + FRESH_NS && !conn->closing && conn_has_room(conn) &&
 		    !upload_is_stuffed(conn)) {
-			conn_take(conn);
+			conn_take(conn, READ_SIZE / 2);
 			looked = now;
 		}
 		now = exchange_start(engine, now);
@@ -143,7 +143,7 @@ static void conn_start(struct conn *conn)
 
 static void conn_read(struct conn *conn)
 {
-	conn_take(conn);
+	conn_take(conn, READ_SIZE);
 	conn_start(conn);
 	/* Now, not with the batch: the next handler of this turn may hold the loop. */
 	if (!conn->closing)
