@@ -70,7 +70,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	req.prefix = slice_of("/prefork");
 	req.path = (struct slice){text, path};
 	if (path % 3)
-		req.raw = true;
+		req.raw = req.path.len != 0;
 	req.query = (struct slice){text + path, size - 1 - path};
 	if (!router.routes)
 		assert(router_open(&router, &guide.routes) == 0);

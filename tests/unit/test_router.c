@@ -51,7 +51,7 @@ static bool ask(struct request *req, const char *method, struct slice path, cons
 	request_init(req, &ops, NULL);
 	req->method = slice_of(method);
 	req->path = path;
-	req->raw = true;
+	req->raw = req->path.len != 0;
 	req->query = slice_of(query);
 	return router_route(&router, req);
 }
@@ -270,7 +270,7 @@ static void a_path_that_was_decoded_is_quoted_again(void)
 	request_init(&req, &ops, NULL);
 	req.method = slice_of("GET");
 	req.path = slice_of("/50%25/");
-	req.raw = true;
+	req.raw = req.path.len != 0;
 	CU_ASSERT_FALSE(router_route(&odd_router, &req));
 	CU_ASSERT_TRUE(slice_is(req.reply.headers, "Location: /50%25\r\n"));
 	request_unref(&req);
@@ -352,7 +352,7 @@ static int ask_shop(struct request *req, const char *method, const char *path)
 	request_init(req, &ops, NULL);
 	req->method = slice_of(method);
 	req->path = slice_of(path);
-	req->raw = true;
+	req->raw = req->path.len != 0;
 	found = router_route(&of_shop, req);
 	router_close(&of_shop);
 	return found ? (int)(req->route - shop_list) : -1;
