@@ -1,7 +1,7 @@
 #!/bin/sh
 # Replaces every worker of the running system by a fresh one, of the program as it is built now: the one
-# that was started, or PROGRAM. One after the other: a worker is asked to drain, and when its successor has started, it is the
-# next one's turn. nginx is not touched, and the sockets stay open all the time.
+# that was started, or PROGRAM. One after the other: a worker is asked to drain, and when its successor has
+# started, it is the next one's turn. nginx is not touched, and the sockets stay open all the time.
 given=${PROGRAM:-}
 # shellcheck source=spawn/common.sh
 . "$(dirname "$0")/common.sh"

@@ -195,6 +195,7 @@ static void the_limit_counts_bytes_as_sent(void)
 	CU_ASSERT_EQUAL(fcgi_params_append(&p, "abcd", 4, 4), 0);
 	CU_ASSERT_EQUAL(fcgi_params_append(&p, "e", 1, 3), -E2BIG);
 	CU_ASSERT_EQUAL(fcgi_params_append(&p, "e", most, most), -E2BIG);
+	CU_ASSERT_EQUAL(fcgi_params_append(&p, "e", most / 2, most), -E2BIG);
 	CU_ASSERT_EQUAL(p.len, 4);
 	fcgi_params_free(&p);
 }

@@ -25,14 +25,15 @@ void fcgi_params_init(struct fcgi_params *p, char *storage, size_t size)
  * doubling from overflowing, and from taking more than can ever be used. */
 static int grow(struct fcgi_params *p, size_t need, size_t limit)
 {
-	size_t size = p->size > limit / 2 ? limit : (size_t)p->size * 2;
+	size_t size;
 	size_t more;
 	char *data;
 
-	if (need > SIZE_LIMIT)
+	if (limit > SIZE_LIMIT)
+		limit = SIZE_LIMIT;
+	if (need > limit)
 		return -E2BIG;
-	if (size > SIZE_LIMIT)
-		size = SIZE_LIMIT;
+	size = p->size > limit / 2 ? limit : (size_t)p->size * 2;
 	if (size < need)
 		size = need;
 	more = size - (p->heap ? p->size : 0);
