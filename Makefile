@@ -45,7 +45,9 @@ COMPILE    = $(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) -Iapp -Iapp/lanes -pthread
 LINK       = $(CC) -pie -Wl,-z,relro,-z,now $(SAN) $(CFLAGS) $(LDFLAGS)
 LIBS       = $(LIBRARIES) -lm -pthread $(LDLIBS)
 
-APP_SOURCES  := $(filter-out app/examples/%,$(wildcard app/*/*.c app/*/*/*.c))
+# The library: with what shows a system, which every program has.
+LIBRARY      := $(wildcard app/lanes/*/*.c app/admin/*.c)
+GUIDE        := $(wildcard app/guide/*.c)
 object = $(patsubst %.c,$(OBJ)/%.o,$(1))
 quiet  = $(if $(V),,@echo '  $(1)';)
 
@@ -138,11 +140,29 @@ clean: ## removes what was built
 help: ## lists these
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
 
-$(OBJ)/lanes: $(OBJ)/app/main.o $(OBJ)/liblanes.a
+$(OBJ)/lanes: $(call object,app/main.c $(GUIDE)) $(OBJ)/inside.a
 	$(call quiet,LD $@)$(LINK) $(WARNINGS) -o $@ $^ $(LIBS)
 
-$(OBJ)/liblanes.a: $(call object,$(APP_SOURCES))
+# All of the library, with every name that one of its files has for another: for the program, which
+# is optimized across files, and for tests.
+$(OBJ)/inside.a: $(call object,$(LIBRARY))
 	$(call quiet,AR $@)rm -f $@ && ar rcs $@ $^
+
+# For services: one object, in which only the names of lanes.h are seen. Without -flto's own code,
+# which only the same compiler reads.
+$(OBJ)/liblanes.a: $(OBJ)/inside.a $(OBJ)/exports
+	$(call quiet,AR $@)rm -f $@ && $(CC) -r -nostdlib -fPIE $(if $(findstring -flto,$(CFLAGS)),-flinker-output=nolto-rel) \
+		$(CFLAGS) -o $(OBJ)/liblanes.o -Wl,--whole-archive $< -Wl,--no-whole-archive && \
+		objcopy --keep-global-symbols=$(OBJ)/exports $(OBJ)/liblanes.o && ar rcs $@ $(OBJ)/liblanes.o
+
+# What lanes.h declares, in whichever header: gcc lists functions, and variables look as in the text.
+AS_LANES_H = gcc -std=c11 -D_GNU_SOURCE -Iapp/lanes $(INCLUDES) -x c app/lanes/lanes.h
+$(OBJ)/exports: $(wildcard app/lanes/*.h app/lanes/*/*.h)
+	@mkdir -p $(@D)
+	@$(AS_LANES_H) -fsyntax-only -aux-info $@.all
+	@{ sed -nE 's|^/\* app/lanes/.* extern [^(]*[ *]([a-z0-9_]+) \(.*|\1|p' $@.all; \
+		$(AS_LANES_H) -MM | grep -o 'app/[^ ]*' | xargs \
+		sed -nE 's|^extern [^(]*[ *]([a-z0-9_]+)(\[.*)?;|\1|p'; } | sort -u >$@
 
 # Services on the library.
 EXAMPLES := $(OBJ)/orders

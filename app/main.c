@@ -1,13 +1,14 @@
-#include "admin/admin.h"
-#include "admin/top.h"
+/* The program. */
+#include <lanes.h>
+
+/* The demonstration. Without this line, and app/guide, the program shows systems of others. */
 #include "guide/endpoints.h"
+
+#ifndef APPLICATION
+#define APPLICATION NULL
+#endif
 
 int main(int argc, char **argv)
 {
-	static const struct applications applications = {
-		.kinds =
-			{[ROUTES_APP] = &guide, [ROUTES_ADMIN] = &admin, [ROUTES_HEALTH] = &health},
-		.top = top_run};
-
-	return lanes_main(argc, argv, &applications);
+	return lanes_main(argc, argv, APPLICATION);
 }

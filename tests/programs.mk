@@ -28,10 +28,10 @@ FUZZ_ENGINE_SOURCES := $(addprefix tests/fuzz/,fuzz_engine.c script.c peer.c sim
 SIMULATED    := $(addprefix -Wl$(comma)--wrap=,accept4 send recv clock_nanosleep uv_run \
 		pthread_create pthread_join setpriority sigaction log_event conns_sweep exchange_free_spares)
 
-$(OBJ)/unit: $(call object,$(UNIT_SOURCES)) $(OBJ)/liblanes.a
+$(OBJ)/unit: $(call object,$(UNIT_SOURCES) $(GUIDE)) $(OBJ)/inside.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(MEMORY_HOOKS) $(UNIT_HOOKS) $(LIBS) -lcunit
 
-$(OBJ)/integration: $(call object,$(INTEGRATION_SOURCES)) $(OBJ)/liblanes.a | $(OBJ)/loadgen $(OBJ)/benchmark \
+$(OBJ)/integration: $(call object,$(INTEGRATION_SOURCES) $(GUIDE)) $(OBJ)/inside.a | $(OBJ)/loadgen $(OBJ)/benchmark \
 		$(OBJ)/tests/contrast/exercises $(OBJ)/bodies-app $(OBJ)/routes-app $(OBJ)/orders
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS) -lcunit -lcurl
 
@@ -41,19 +41,19 @@ $(OBJ)/conformance: $(call object,$(CONFORMANCE_SOURCES))
 $(OBJ)/agree: $(call object,$(AGREE_SOURCES))
 	$(call quiet,LD $@)$(LINK) -o $@ $^
 
-$(OBJ)/fuzz_engine: $(call object,$(FUZZ_ENGINE_SOURCES)) $(OBJ)/liblanes.a
+$(OBJ)/fuzz_engine: $(call object,$(FUZZ_ENGINE_SOURCES) $(GUIDE)) $(OBJ)/inside.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(MEMORY_HOOKS) $(SIMULATED) $(LIBS)
 
-$(OBJ)/fuzz_input: $(call object,tests/fuzz/fuzz_input.c tests/unit/orders.c) $(OBJ)/liblanes.a
+$(OBJ)/fuzz_input: $(call object,tests/fuzz/fuzz_input.c tests/unit/orders.c) $(OBJ)/inside.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)
 
-$(OBJ)/fuzz_%: $(OBJ)/tests/fuzz/fuzz_%.o $(OBJ)/liblanes.a
+$(OBJ)/fuzz_%: $(OBJ)/tests/fuzz/fuzz_%.o $(call object,$(GUIDE)) $(OBJ)/inside.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)
 
-$(CONTRAST_MAINS:%.c=$(OBJ)/%): %: %.o $(call object,$(CONTRAST_SOURCES)) $(OBJ)/liblanes.a
+$(CONTRAST_MAINS:%.c=$(OBJ)/%): %: %.o $(call object,$(CONTRAST_SOURCES)) $(OBJ)/inside.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS) -lcurl
 
-$(OBJ)/faults: $(call object,$(FAULTS_SOURCES)) $(OBJ)/liblanes.a
+$(OBJ)/faults: $(call object,$(FAULTS_SOURCES)) $(OBJ)/inside.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS) -lcunit -lcurl
 
 # Never with a sanitizer, nor checked by FORTIFY: it stands in for the C library.
@@ -68,7 +68,7 @@ $(OBJ)/bodies-app $(OBJ)/routes-app: $(OBJ)/%-app: $(OBJ)/tests/%/app.o $(OBJ)/l
 
 bench_objects = $(patsubst %,$(OBJ)/tests/bench/%.o,$(1))
 
-$(OBJ)/loadgen: $(call bench_objects,loadgen load wire) $(OBJ)/liblanes.a
+$(OBJ)/loadgen: $(call bench_objects,loadgen load wire) $(OBJ)/inside.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)
 
 $(OBJ)/benchmark: $(call bench_objects,bench contenders group workloads usage report plot)
@@ -77,7 +77,7 @@ $(OBJ)/benchmark: $(call bench_objects,bench contenders group workloads usage re
 $(OBJ)/libfcgi-app: $(call bench_objects,libfcgi_app)
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)
 
-$(OBJ)/null-responder: $(call bench_objects,null_responder) $(OBJ)/liblanes.a
+$(OBJ)/null-responder: $(call bench_objects,null_responder) $(OBJ)/inside.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)
 
 unit: $(OBJ)/unit

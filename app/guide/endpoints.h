@@ -5,6 +5,7 @@
 #include <lanes.h>
 
 extern const struct application guide;
+#define APPLICATION (&guide) /* of the program */
 
 struct wait {
 	double seconds; /* 0 to 60 */

@@ -243,6 +243,5 @@ int main(int argc, char **argv)
 {
 	static const struct application bodies = {.routes = ROUTES(list), .prepare = open_gate};
 
-	return lanes_main(argc, argv,
-			  &(const struct applications){.kinds = {[ROUTES_APP] = &bodies}});
+	return lanes_main(argc, argv, &bodies);
 }

@@ -289,7 +289,7 @@ test('500 workers: whatever is in view is painted, and found', () => withPage({d
 		const t = history.now + 100;
 		const names = Array.from({length: 500}, (_, i) => `loop-${i + 1}`);
 		feed.accept({t, lost: 0, workers: names.map((name, i) => ({name, pool: 'loop', engine: 'loop', pid: i + 1, in_flight: 0, loop: {held: null}})),
-			spans: names.flatMap((w) => [1, 2, 3, 4, 5, 6].map((r) => ({w, k: 'await', s: t - 900, d: 800, r, p: '/async/await-one', c: 200})))});
+			spans: names.flatMap((w) => [1, 2, 3, 4, 5, 6].map((r) => ({w, k: 'await', s: t - 900, d: 890, r, p: '/async/await-one', c: 200})))});
 	});
 	await page.getByRole('button', {name: 'Pause'}).click();
 	await page.getByLabel('Live lanes of all workers').focus();

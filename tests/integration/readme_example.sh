@@ -18,7 +18,7 @@ mkdir -p "$directory/build"
 mkdir -p "$directory/tests"
 cp -a app Makefile "$directory"
 cp tests/programs.mk "$directory/tests"
-cp -a "$built/app" "$built/liblanes.a" "$built/flags" "$directory/build"
+cp -a "$built/app" "$built/inside.a" "$built/flags" "$directory/build"
 tests/integration/readme_block.sh app/guide/hello.c >"$directory/app/guide/hello.c"
 insert "$directory/app/guide/endpoints.h" declaration 'void root('
 insert "$directory/app/guide/routes.c" route 'ASYNC, root'

@@ -1,6 +1,4 @@
-/* An application of 1,000 routes, and the one that shows it: for tests/integration/test_routes.c.
- */
-#include <admin/admin.h>
+/* An application of 1,000 routes, for tests/integration/test_routes.c. */
 #include <lanes.h>
 #include <stdio.h>
 
@@ -23,7 +21,5 @@ int main(int argc, char **argv)
 	}
 	list[COUNT] = (struct route)POST(paths[COUNT - 1], ASYNC, hello);
 	many.routes = (struct routes)ROUTES(list);
-	return lanes_main(argc, argv,
-			  &(const struct applications){
-				  .kinds = {[ROUTES_APP] = &many, [ROUTES_ADMIN] = &admin}});
+	return lanes_main(argc, argv, &many);
 }

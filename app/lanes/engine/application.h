@@ -49,6 +49,11 @@ struct application {
 	bool (*ready)(void *state);
 };
 
+/* The program: parses the options, opens the socket, and serves the application until a signal
+ * drains it. Returns its exit status. Every program also has what shows the system (--routes admin
+ * and health, --top). application is borrowed; NULL: there is nothing but that. Call it once. */
+int lanes_main(int argc, char **argv, const struct application *application);
+
 /* What a worker may be told to serve (--routes), in the order of enum routes_kind. */
 struct applications {
 	const struct application *kinds[ROUTES_KINDS];
@@ -57,9 +62,8 @@ struct applications {
 	int (*top)(const char *scoreboard);
 };
 
-/* The program: parses the options, opens the socket, and serves until a signal drains it. Returns
- * its exit status. applications is borrowed. Call it once. */
-int lanes_main(int argc, char **argv, const struct applications *applications);
+/* The same with another set of applications. */
+int worker_main(int argc, char **argv, const struct applications *applications);
 
 /* For engines: the pools that its routes name, each once. False after a message: one is none, or
  * there are too many. */

@@ -202,7 +202,7 @@ static int show_top(const struct options *options, const struct applications *ap
 	return 2;
 }
 
-int lanes_main(int argc, char **argv, const struct applications *applications)
+int worker_main(int argc, char **argv, const struct applications *applications)
 {
 	static struct application application; /* whose state is no leak at the end */
 	const struct application *app = applications->kinds[ROUTES_APP];

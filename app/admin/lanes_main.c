@@ -1,0 +1,13 @@
+/* What every program is made of: its application, and those that show the system. */
+#include "admin.h"
+#include "top.h"
+
+int lanes_main(int argc, char **argv, const struct application *application)
+{
+	const struct applications all = {.kinds = {[ROUTES_APP] = application,
+						   [ROUTES_ADMIN] = &admin,
+						   [ROUTES_HEALTH] = &health},
+					 .top = top_run};
+
+	return worker_main(argc, argv, &all);
+}
