@@ -310,6 +310,11 @@ static void check_cors(void)
 #define PREFLIGHT                                                                                  \
 	"curl -sS -i -X OPTIONS -H 'Access-Control-Request-Method: POST' -H "                      \
 	"'Access-Control-Request-Headers: authorization' $ON/orders -H "
+#define FROM_PAGE "curl -sS -i -H 'Origin: https://example.org' "
+	static const char *const errors[] = {FROM_PAGE "$ON/nothing", FROM_PAGE "$ON/orders/1/",
+					     FROM_PAGE "-X DELETE $ON/orders",
+					     FROM_PAGE "$ON/orders/one"};
+
 	CU_ASSERT(create());
 	CU_ASSERT(says(PREFLIGHT "'Origin: https://example.org'", "HTTP/1.1 204 No Content"));
 	CU_ASSERT(says(PREFLIGHT "'Origin: https://example.org'",
@@ -320,6 +325,8 @@ static void check_cors(void)
 	CU_ASSERT(says("curl -sS -i -X OPTIONS $ON/orders/1", "Allow: GET, HEAD, OPTIONS\r\n"));
 	CU_ASSERT(says("curl -sS -i -H 'Origin: https://example.org' $ON/orders/1",
 		       "Access-Control-Allow-Origin: https://example.org\r\n"));
+	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++)
+		CU_ASSERT(says(errors[i], "Access-Control-Allow-Origin: https://example.org\r\n"));
 	CU_ASSERT(says("curl -sS -i $ON/orders/1", "Vary: Origin\r\n"));
 	CU_ASSERT(says("curl -sS -i $ON/orders/1 | grep -c Access-Control", "0\n"));
 }

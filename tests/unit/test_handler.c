@@ -380,7 +380,7 @@ static void without_memory_it_runs_at_once(void)
 
 	begin(1, 1);
 	req = request_new(&route);
-	request_alloc(req, REQUEST_INLINE - 96); /* there is room for one */
+	request_alloc(req, REQUEST_INLINE - 112); /* there is room for one */
 	memory_fail_after(0);
 	request_resume(req, uv_hrtime());
 	memory_restore();

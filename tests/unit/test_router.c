@@ -448,37 +448,38 @@ static void see(struct request *req)
 	(void)req;
 }
 
-/* Who runs before or after all handlers sees that, too. */
+/* Who runs before or after all handlers sees that, too, and what has no route at all. */
 static void or_those_who_see_everything_do(void)
 {
 	static const struct route list[] = {POST("/orders", ASYNC, see),
 					    GET("/orders", ASYNC, see)};
+	static const struct {
+		const char *method, *path, *headers;
+		int status;
+	} asked[] = {{"OPTIONS", "/orders", "Allow: GET, POST, HEAD, OPTIONS\r\n", 204},
+		     {"DELETE", "/orders", "Allow: GET, POST\r\n", 405},
+		     {"GET", "/orders/", "Location: /orders\r\n", 307},
+		     {"GET", "/nothing", "", 404}};
 	const struct routes before = ROUTES(list, .before = see);
 	const struct routes after = ROUTES(list, .after = see);
-	const struct routes *const both[] = {&before, &after};
 
-	for (int i = 0; i < 2; i++) {
-		struct router router;
+	for (size_t i = 0; i < 8; i++) {
+		const struct routes *routes = i % 2 ? &before : &after;
+		struct router opened;
 		struct request req;
 
-		CU_ASSERT_EQUAL_FATAL(router_open(&router, both[i]), 0);
+		CU_ASSERT_EQUAL_FATAL(router_open(&opened, routes), 0);
 		request_init(&req, &ops, NULL);
-		req.method = slice_of("OPTIONS");
-		req.path = slice_of("/orders");
-		CU_ASSERT_FATAL(router_route(&router, &req));
-		CU_ASSERT_PTR_EQUAL(req.routes, both[i]);
+		req.method = slice_of(asked[i / 2].method);
+		req.path = slice_of(asked[i / 2].path);
+		CU_ASSERT_FATAL(router_route(&opened, &req));
+		CU_ASSERT_PTR_EQUAL(req.routes, routes);
 		CU_ASSERT_FALSE(route_takes_body(req.route));
 		req.route->handler(&req);
-		CU_ASSERT_EQUAL(req.reply.status, 204);
-		CU_ASSERT_TRUE(slice_is(req.reply.headers, "Allow: GET, POST, HEAD, OPTIONS\r\n"));
+		CU_ASSERT_EQUAL(req.reply.status, asked[i / 2].status);
+		CU_ASSERT_TRUE(slice_is(req.reply.headers, asked[i / 2].headers));
 		request_unref(&req);
-		request_init(&req, &ops, NULL);
-		req.method = slice_of("DELETE");
-		req.path = slice_of("/orders");
-		CU_ASSERT_FALSE(router_route(&router, &req));
-		CU_ASSERT_EQUAL(req.reply.status, 405);
-		request_unref(&req);
-		router_close(&router);
+		router_close(&opened);
 	}
 }
 

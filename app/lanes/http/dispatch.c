@@ -43,7 +43,8 @@ static size_t quote(char *out, struct slice text, bool escaped)
 	return len;
 }
 
-static void redirect(struct request *req, struct slice path)
+/* Where a redirect leads. */
+static void add_location(struct request *req, struct slice path)
 {
 	char *location = request_alloc(req, 3 * (req->prefix.len + path.len + req->query.len) + 1);
 	size_t len;
@@ -58,7 +59,6 @@ static void redirect(struct request *req, struct slice path)
 		location[len++] = '?';
 		len += quote(location + len, req->query, true);
 	}
-	reply_bytes(req, 307, NULL, (struct slice){"", 0});
 	reply_header(req, "Location", (struct slice){location, len});
 }
 
@@ -81,24 +81,21 @@ static bool other_path(struct request *req, struct slice path, struct slice *oth
 	return true;
 }
 
-static void answer_miss(const struct router *router, struct request *req, struct slice path)
+/* The status of a path that no route has. */
+static int miss(const struct router *router, struct request *req, struct slice path)
 {
 	struct slice other;
 	struct router_match match;
 
-	if (!path.len) {
-		reply_error(req, 404);
-		return;
-	}
-	if (!other_path(req, path, &other)) {
-		reply_error(req, 503);
-		return;
-	}
+	if (!path.len)
+		return 404;
+	if (!other_path(req, path, &other))
+		return 503;
 	router_find(router, METHODS, other, &match);
-	if (match.allowed)
-		redirect(req, other);
-	else
-		reply_error(req, 404);
+	if (!match.allowed)
+		return 404;
+	add_location(req, other);
+	return 307;
 }
 
 /* "GET, POST" */
@@ -114,33 +111,52 @@ static void add_allow(struct request *req, unsigned allowed, const char *more)
 	reply_header(req, "Allow", slice_of(text));
 }
 
-static void answer_options(struct request *req)
+/* No route has the path, or none the method. */
+static void answer(struct request *req, int status)
 {
-	reply_bytes(req, 204, NULL, (struct slice){"", 0});
+	if (status < 400)
+		reply_bytes(req, status, NULL, (struct slice){"", 0});
+	else
+		reply_error(req, status);
 }
 
-/* What OPTIONS asks for where functions run before or after all handlers: they see it, and may
- * answer in its place. */
-static const struct route options_route = GET("", ASYNC, answer_options);
+static void answer_in_handler(struct request *req)
+{
+	answer(req, req->rare->unrouted);
+}
+
+/* Where functions run before or after all handlers, they see what has no route, too, and may answer
+ * it. */
+static const struct route unrouted = GET("", ASYNC, answer_in_handler);
 
 /* True: it has a route all the same. */
-static bool answer_method(const struct router *router, struct request *req, unsigned allowed)
+static bool route_unrouted(const struct router *router, struct request *req, struct slice path,
+			   unsigned allowed)
 {
-	bool gets = allowed & 1u << METHOD_GET;
+	bool options = slice_is(req->method, "OPTIONS");
+	int status = !allowed ? miss(router, req, path) : options ? 204 : 405;
+	struct request_rare *rare;
 
-	if (!slice_is(req->method, "OPTIONS")) {
-		reply_error(req, 405);
-		add_allow(req, allowed, "");
-		return false;
-	}
-	add_allow(req, allowed, gets ? ", HEAD, OPTIONS" : ", OPTIONS");
+	if (allowed)
+		add_allow(req, allowed,
+			  !options		       ? ""
+			  : allowed & 1u << METHOD_GET ? ", HEAD, OPTIONS"
+						       : ", OPTIONS");
+	if (req->reply.status)
+		return false; /* memory is out */
 	if (!router->routes->before && !router->routes->after) {
-		answer_options(req);
+		answer(req, status);
 		return false;
 	}
+	rare = request_rare(req);
+	if (!rare) {
+		reply_error(req, 503);
+		return false;
+	}
+	rare->unrouted = status;
 	req->routes = router->routes;
-	req->route = &options_route;
-	return !req->reply.status;
+	req->route = &unrouted;
+	return true;
 }
 
 /* Decodes the path if nobody has; false if memory is out. */
@@ -196,6 +212,15 @@ static bool count_in(const struct router *router, struct request *req, uint32_t 
 	return true;
 }
 
+/* Fields are read when the body is there, or what runs before the handler has. */
+static bool reads_later(const struct request *req)
+{
+	const struct route *route = req->route;
+
+	return req->routes->before || req->routes->after || route->before || route->after ||
+	       (route_takes_body(route) && input_takes_body(route->input));
+}
+
 bool router_route(const struct router *router, struct request *req)
 {
 	char usual[USUAL_PATH];
@@ -206,12 +231,8 @@ bool router_route(const struct router *router, struct request *req)
 		reply_error(req, 503);
 		return false;
 	}
-	if (!router_find(router, method_of(req->method), path, &match)) {
-		if (match.allowed)
-			return answer_method(router, req, match.allowed);
-		answer_miss(router, req, path);
-		return false;
-	}
+	if (!router_find(router, method_of(req->method), path, &match))
+		return route_unrouted(router, req, path, match.allowed);
 	req->routes = router->routes;
 	req->route = &router->routes->list[match.route];
 	req->route_number = (uint16_t)(match.route < UINT16_MAX ? match.route + 1 : 0);
@@ -219,8 +240,8 @@ bool router_route(const struct router *router, struct request *req)
 		reply_error(req, 503);
 		return false;
 	}
-	if (req->route->input && route_takes_body(req->route) &&
-	    input_takes_body(req->route->input))
-		return true; /* it is read when the body is there */
-	return !req->route->input || input_read(req, req->route->input, (struct slice){NULL, 0});
+	if (!req->route->input)
+		return true;
+	req->reads_later = reads_later(req);
+	return req->reads_later || input_read(req, req->route->input, (struct slice){NULL, 0});
 }

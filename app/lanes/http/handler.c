@@ -155,7 +155,7 @@ void request_forget_deadline(struct request *req)
 
 /* ---- stages ---- */
 
-enum stage { FOR_ALL_BEFORE, BEFORE, INPUT_OF_BODY, HANDLER, AFTER, FOR_ALL_AFTER, STAGES };
+enum stage { FOR_ALL_BEFORE, BEFORE, INPUT, HANDLER, AFTER, FOR_ALL_AFTER, STAGES };
 
 static void call_handler(void *req)
 {
@@ -176,12 +176,17 @@ static void run_sync(struct request *req)
 /* What is declared of a body is read when all of it is there. */
 static void read_input(struct request *req)
 {
+	const struct input *input = req->route->input;
+
 	ASYNC_BEGIN(req);
-	AWAIT(req, request_body(req));
-	if (request_body_length(req) && !request_body_bytes(req).data)
+	if (req->body && input_takes_body(input))
+		AWAIT(req, request_body(req));
+	if (!req->body || !input_takes_body(input))
+		input_read(req, input, (struct slice){NULL, 0});
+	else if (request_body_length(req) && !request_body_bytes(req).data)
 		reply_error(req, 413); /* it is on the disk */
 	else
-		input_read(req, req->route->input, request_body_bytes(req));
+		input_read(req, input, request_body_bytes(req));
 	ASYNC_END(req);
 }
 
@@ -199,8 +204,8 @@ static uint8_t stages_of(const struct request *req)
 		stages |= 1u << BEFORE;
 	if (route->after)
 		stages |= 1u << AFTER;
-	if (req->body && route->input && input_takes_body(route->input))
-		stages |= 1u << INPUT_OF_BODY;
+	if (req->reads_later)
+		stages |= 1u << INPUT;
 	return (uint8_t)stages;
 }
 
@@ -228,7 +233,7 @@ static void run_stage(struct request *req)
 	case BEFORE:
 		route->before(req);
 		break;
-	case INPUT_OF_BODY:
+	case INPUT:
 		read_input(req);
 		break;
 	case HANDLER:

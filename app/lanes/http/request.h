@@ -96,6 +96,7 @@ struct request_rare {
 	char *log_id;		 /* the web server's number, for log lines after the answer */
 	uint32_t *counted;	 /* where the route's requests are counted; NULL: nowhere */
 	void *large_frame;
+	int unrouted; /* the status of what has no route */
 };
 
 struct request {
@@ -112,6 +113,7 @@ struct request {
 	bool begun;	       /* its handler has been, or what comes before it */
 	uint8_t stages;	       /* functions of its route that are not over, a bit each: handler.c */
 	bool raw;	       /* path is LANES_PATH: as it was sent, for the router to decode */
+	bool reads_later;      /* its route's fields, when the handler is to run */
 	bool has_path;	       /* there is a PATH_INFO */
 	bool has_sent;	       /* there is a LANES_SENT: when nginx sent it */
 	struct budget *budget; /* of the memory it takes besides; NULL: none */

@@ -64,9 +64,10 @@ struct routes {
 	size_t count;
 	/* Run before the handlers of all routes; where one replies, the handler does not run. And
 	 * after them, when the reply is there: it can be looked at, get headers, or be replaced;
-	 * but for a stream's, which is on its way. Not around a 404, 405 or 307 of the router.
+	 * but for a stream's, which is on its way. They run around a 404, 405, 307 or 422, too.
 	 * They are ASYNC, may AWAIT, and have frames of their own. They see OPTIONS, too, with all
-	 * of its methods in Allow, and may answer it (CORS). */
+	 * of its methods in Allow, and may answer it (CORS). What the route's fields are read into
+	 * is not there before. */
 	void (*before)(struct request *req);
 	void (*after)(struct request *req);
 	void *state; /* request_state() */
@@ -116,7 +117,7 @@ bool router_find(const struct router *router, enum method method, struct slice p
 		 struct router_match *match);
 
 /* Finds the handler: true with req->route set; false when the request has been answered: with 404,
- * 405, 307, or OPTIONS' 204. */
+ * 405, 307, 422, 503, or OPTIONS' 204. */
 bool router_route(const struct router *router, struct request *req);
 
 #endif
