@@ -1,6 +1,6 @@
 /*
- * What a worker did in a stretch of time, counted: for those who watch a system that does more than
- * anybody could look at one by one.
+ * What a worker did in a stretch of time, as counts: for a system that does more than could be
+ * shown request by request.
  */
 #ifndef LANES_ADMIN_BUCKET_H
 #define LANES_ADMIN_BUCKET_H

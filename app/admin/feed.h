@@ -1,6 +1,6 @@
 /*
- * The feed: what the system does, as messages that all who listen are told alike; ten a second, one
- * while nothing happens.
+ * The feed: what the system does, as messages, the same for all listeners: ten a second, one a
+ * second while nothing happens.
  *
  * A message is made once, by the listener that wakes first when the next one is due. A newcomer's
  * first message reaches back ten seconds and ends where the feed's next message begins, so nobody

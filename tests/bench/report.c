@@ -115,7 +115,7 @@ static const struct cell *fastest(const char *workload, const char *names)
 	return best;
 }
 
-/* What a responder that does nothing would have reached in the place of Lanes; -1: no such case. */
+/* The same ratio with the null responder instead of Lanes; -1: it was not measured there. */
 static double ceiling(const struct claim *claim, double to)
 {
 	const struct cell *null;

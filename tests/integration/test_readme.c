@@ -1,7 +1,8 @@
-/* What the README says can be typed: the first thing a reader tries, and the endpoint it adds. */
+/* What the READMEs say can be typed, and is there. */
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "../harness.h"
 #include "process.h"
@@ -10,20 +11,87 @@
 
 enum { SYSTEMS = 5, TRIES = 10, TOO_LATE = 2 };
 
+/* Runs it, and shows what it says if it fails. */
+static bool succeeds(const char *const *arguments)
+{
+	struct outcome outcome;
+
+	run(&outcome, arguments, NULL, -1);
+	if (outcome.status)
+		printf("%s%s\n", outcome.out, outcome.errors);
+	return outcome.status == 0;
+}
+
+static void what_they_name_is_there(void)
+{
+	CU_ASSERT(succeeds((const char *[]){"tests/documents/check", NULL}));
+}
+
+static void their_c_compiles(void)
+{
+	char directory[DIRECTORY_SIZE];
+
+	CU_ASSERT_FATAL(directory_make(directory));
+	CU_ASSERT(succeeds((const char *[]){"tests/documents/compile", directory, NULL}));
+	directory_remove(directory);
+}
+
+/* In the system's folder: a file may be written. */
+static const char TYPED[] =
+	"block=$(tests/documents/block \"$1\" | sed \"s,http://localhost:8080,$2,\")\n"
+	"cd \"$3\"\n"
+	"eval \"$block\"\n";
+
+static void what_is_typed_answers_so(void)
+{
+	static struct system sys;
+	char port[8];
+	char trace[DIRECTORY_SIZE + 16];
+
+	CU_ASSERT_FATAL(system_start(&sys, &(struct system_options){.workers = 1}));
+	snprintf(port, sizeof(port), "%u", (unsigned)sys.port);
+	CU_ASSERT(succeeds(
+		(const char *[]){"tests/documents/check", "console", program(), port, NULL}));
+	CU_ASSERT(succeeds(
+		(const char *[]){"sh", "-ec", TYPED, "sh", "trace", sys.url, sys.run_dir, NULL}));
+	snprintf(trace, sizeof(trace), "%s/trace.json", sys.run_dir);
+	CU_ASSERT(file_has(trace, "traceEvents"));
+	unlink(trace);
+	CU_ASSERT(system_stop(&sys));
+}
+
+static void a_system_is_operated_as_they_say(void)
+{
+	char directory[DIRECTORY_SIZE];
+	char first[8];
+	char second[8];
+
+	CU_ASSERT_FATAL(directory_make(directory));
+	snprintf(first, sizeof(first), "%u", (unsigned)port_free());
+	snprintf(second, sizeof(second), "%u", (unsigned)port_free());
+	CU_ASSERT(succeeds(
+		(const char *[]){"tests/documents/operate", directory, first, second, NULL}));
+	directory_remove(directory);
+}
+
+static void a_worker_is_loaded_as_they_say(void)
+{
+	char directory[DIRECTORY_SIZE];
+
+	CU_ASSERT_FATAL(directory_make(directory));
+	CU_ASSERT(succeeds((const char *[]){"tests/documents/in_flight", directory, NULL}));
+	directory_remove(directory);
+}
+
 static void the_example_endpoint_works(void)
 {
 	char directory[DIRECTORY_SIZE];
 	char built[DIRECTORY_SIZE + 16];
-	struct outcome outcome;
 	struct worker worker;
 	struct raw raw;
 
 	CU_ASSERT_FATAL(directory_make(directory));
-	run(&outcome, (const char *[]){"tests/integration/readme_example.sh", directory, NULL},
-	    NULL, -1);
-	CU_ASSERT_EQUAL(outcome.status, 0);
-	if (outcome.status)
-		printf("%s%s\n", outcome.out, outcome.errors);
+	CU_ASSERT(succeeds((const char *[]){"tests/documents/endpoint", directory, NULL}));
 	snprintf(built, sizeof(built), "%s/build/lanes", directory);
 	CU_ASSERT_FATAL(worker_start_program(&worker, built, NULL, NULL));
 	CU_ASSERT(raw_open(&raw, worker.socket));
@@ -42,9 +110,8 @@ static void a_local_does_not_survive_an_await(void)
 	struct outcome outcome;
 
 	CU_ASSERT_FATAL(directory_make(directory));
-	run(&outcome,
-	    (const char *[]){"tests/integration/readme_example.sh", directory, "spoilt", NULL},
-	    NULL, -1);
+	run(&outcome, (const char *[]){"tests/documents/endpoint", directory, "spoilt", NULL}, NULL,
+	    -1);
 	CU_ASSERT_NOT_EQUAL(outcome.status, 0);
 	CU_ASSERT_PTR_NOT_NULL(strstr(outcome.errors, "may be used uninitialized"));
 	directory_remove(directory);
@@ -66,10 +133,9 @@ static void the_first_screen_shows_what_it_says(void)
 		snprintf(port, sizeof(port), "%u", (unsigned)systems[i].port);
 		snprintf(tries, sizeof(tries), "%d", TRIES);
 		snprintf(logs[i], sizeof(logs[i]), "%s/tries.log", systems[i].run_dir);
-		readers[i] =
-			process_start((const char *[]){"tests/integration/readme_first_screen.sh",
-						       systems[i].run_dir, port, tries, NULL},
-				      NULL, logs[i]);
+		readers[i] = process_start((const char *[]){"tests/documents/first_screen",
+							    systems[i].run_dir, port, tries, NULL},
+					   NULL, logs[i]);
 	}
 	for (int i = 0; i < SYSTEMS; i++) {
 		struct outcome outcome;
@@ -86,6 +152,13 @@ static void the_first_screen_shows_what_it_says(void)
 }
 
 static const struct test tests[] = {
+	{"links, commands, paths, options and names are there, and a test runs each example",
+	 what_they_name_is_there},
+	{"each block of C compiles", their_c_compiles},
+	{"what is typed is answered as shown", what_is_typed_answers_so},
+	{"a system is started, scaled, replaced and stopped as they say",
+	 a_system_is_operated_as_they_say},
+	{"a worker is loaded as they say", a_worker_is_loaded_as_they_say},
 	{"the first screen, tried fifty times, shows what it says",
 	 the_first_screen_shows_what_it_says},
 	{"the example of an added endpoint is built and answers", the_example_endpoint_works},

@@ -393,7 +393,7 @@ static void other_users(void)
  * as root with the additions that it names. The folder pids is how the guard knows that something
  * may be running here. */
 static const char PLAIN_WAY[] =
-	"block=$(tests/integration/readme_block.sh 'the plain way' |\n"
+	"block=$(tests/documents/block 'the plain way' |\n"
 	"	sed -e \"s/8081/$2/g\" -e 's,/path/to/build/lanes,./lanes,' "
 	"-e 's,location / {,location /async/bad-blocking { deny all; } &,')\n"
 	"[ \"$(id -u)\" != 0 ] || block=$(printf '%s\\n' \"$block\" |\n"

@@ -25,9 +25,10 @@ struct sched;
 struct task;
 
 struct coroutine_ops {
-	/* It is ready: coroutine_resume(), and what its owner does then. now is uv_hrtime(), or
-	 * when the one before gave the loop back; returns when this one did. (Reading the clock is
-	 * a good part of what a request costs.) */
+	/* Called when it is ready. Calls coroutine_resume(), and then does what the owner has to
+	 * do. now is uv_hrtime() as the coroutine before it gave the loop back; the result is when
+	 * this one did. So the clock is read once for each: that is a good part of what a request
+	 * costs. */
 	uint64_t (*resume)(struct coroutine *co, uint64_t now);
 	/* Bytes that live as long as it, or NULL if memory is out. */
 	void *(*alloc)(struct coroutine *co, size_t size);
@@ -49,24 +50,24 @@ struct coroutine_times {
 
 struct coroutine {
 	const struct coroutine_ops *ops;
-	struct sched *sched; /* the loop it lives on */
-	uint64_t owner;	     /* packed struct span_owner: what the scoreboard calls it */
-	int peer;	     /* descriptor that hangs up when nobody wants it; 0: none */
-	int line;	     /* where AWAIT left it */
-	bool suspended;	     /* it waits for its tasks */
-	bool tries;	     /* it wants to know if what it waits for fails (TRY_AWAIT) */
-	bool lent;	     /* a thread goes on with what nobody waits for any more */
-	int error;	     /* what has failed first, a negative errno; 0: nothing */
-	bool ready;	     /* it is on the ready queue */
-	bool cancelled;	     /* nobody wants it; never resumed */
-	bool pooled;	     /* what it waited for last was a thread */
-	bool untold;	     /* its waits are not for the scoreboard, as it does nothing else */
-	uint32_t pending;    /* tasks begun and not ended */
-	uint64_t since;	     /* uv_hrtime() when it gave the loop back */
-	uint64_t woken;	     /* … when what it waits for was there; 0: unknown */
-	struct task *tasks;  /* what has to be cancelled with it */
-	struct task *spare;  /* sleeps that are over, for the next ones */
-	struct task *done;   /* … and jobs */
+	struct sched *sched;	   /* the loop it lives on */
+	uint64_t owner;		   /* packed struct span_owner: what the scoreboard calls it */
+	int peer;		   /* descriptor that hangs up when nobody wants it; 0: none */
+	int line;		   /* where AWAIT left it */
+	bool suspended;		   /* it waits for its tasks */
+	bool tries;		   /* it wants to know if what it waits for fails (TRY_AWAIT) */
+	bool lent;		   /* a thread still runs a job of it that nobody waits for */
+	int error;		   /* what has failed first, a negative errno; 0: nothing */
+	bool ready;		   /* it is on the ready queue */
+	bool cancelled;		   /* nobody wants it; never resumed */
+	bool pooled;		   /* what it waited for last was a thread */
+	bool untold;		   /* its waits are not shown: a stream, background work */
+	uint32_t pending;	   /* tasks begun and not ended */
+	uint64_t since;		   /* uv_hrtime() when it gave the loop back */
+	uint64_t woken;		   /* … when what it waits for was there; 0: unknown */
+	struct task *tasks;	   /* what has to be cancelled with it */
+	struct task *spare;	   /* sleeps that are over, for the next ones */
+	struct task *done;	   /* … and jobs */
 	struct deadline *deadline; /* of the gather it waits for; NULL: never had one */
 	struct coroutine *ready_next;
 	struct coroutine *ready_prev;
@@ -91,11 +92,11 @@ static inline bool coroutine_is_over(const struct coroutine *co)
 	return coroutine_has_failed(co) || !co->suspended;
 }
 
-/* Something has failed that it waits for, or that it would have waited for. */
+/* What it waits for has failed, or could not be begun. The first error is kept. */
 void coroutine_fail(struct coroutine *co, int error);
 
-/* What it still waits for is of no interest any more: timers stop, queued jobs are dropped unrun, a
- * running one is left to end unheard. Safe to call twice. */
+/* Gives up what it still waits for: timers stop, queued jobs are dropped, and nobody hears of the
+ * end of a job that runs. Safe to call twice. */
 void coroutine_drop_tasks(struct coroutine *co);
 
 /* The same, for one that is not over: it is never resumed. */
@@ -124,8 +125,8 @@ void coroutine_gather_within(struct coroutine *co, double seconds);
 
 /* ---- something new to wait for ---- */
 
-/* A part of what a coroutine waits for. Its memory is whoever's who began it, until it has ended.
- */
+/* One thing that a coroutine waits for. Its memory belongs to who began it, and stays until
+ * task_end() or cancel() was called. */
 struct task {
 	struct coroutine *co; /* NULL when nobody waits for it any more */
 	struct task *next;

@@ -50,7 +50,7 @@ struct sched {
 	int wake_fd;
 	uint64_t polled; /* uv_hrtime() when the loop last went to poll */
 	uint64_t rested; /* … and when it last found nothing to do there; 0: not yet */
-	bool deaf;	 /* somebody may be waiting of whom poll would not tell */
+	bool deaf;	 /* new connections may be waiting that poll does not tell of */
 };
 
 /* 0 or a UV_E*; after an error nothing is left open but what uv_run() must still close. */
@@ -63,8 +63,8 @@ void sched_close(struct sched *sched);
 /* Where one of options.own is in pools. */
 enum board_pool sched_own_pool(const struct sched *sched, const struct thread_pool_options *own);
 
-/* For how many nanoseconds before now (uv_hrtime()) the loop may have left things lying: since it
- * last slept in poll, for whoever had come before that was served. */
+/* For how many nanoseconds before now (uv_hrtime()) input may have been left unread: the time since
+ * the loop last slept in poll. It only sleeps when all that had come was served. */
 uint64_t sched_busy(struct sched *sched, uint64_t now);
 
 /* Queues a suspended coroutine to be resumed in the next batch; a second time does nothing … */

@@ -124,10 +124,10 @@ static void show(struct thread_pool *pool)
 	board_set(&board->oldest, pool->queue.first ? pool->queue.first->queued : 0);
 }
 
-/* The wake-up is sent without the lock: a thread of low priority that is preempted in mid-send must
- * not keep the loop waiting for it. */
-/* One thread is woken at a time; when it takes its job, it wakes the next if there is more to do.
- * So a burst of short jobs is done by the few threads that are awake anyway. */
+/* Whether a thread has to be woken; call with the lock held. One is woken at a time. When it takes
+ * its job, it wakes the next one if there is more to do: so the few threads that are awake anyway
+ * do a burst of short jobs. The wake-up is sent without the lock: a thread of low priority that is
+ * preempted while it sends must not keep the loop waiting for the lock. */
 static bool wants_wake(struct thread_pool *pool)
 {
 	bool wanted = pool->queue.first && pool->asleep && !pool->waking && free_threads(pool);
@@ -136,8 +136,9 @@ static bool wants_wake(struct thread_pool *pool)
 	return wanted;
 }
 
-/* A held loop hears of nobody's leaving. With the lock held, under which a job that is still queued
- * is taken out before its connection is closed (thread_pool_cancel). */
+/* Whether the job's client has gone, which a held loop cannot notice. Call with the lock held: a
+ * queued job is taken out under it before its connection is closed (thread_pool_cancel), so that
+ * peer is open here. */
 static bool is_pointless(const struct job *job)
 {
 	struct pollfd peer = {.fd = job->peer, .events = POLLRDHUP};

@@ -3,13 +3,13 @@
  * not wait for it.
  *
  * Jobs run first in, first out. Threads are started when there is work and no idle thread, up to
- * the limit, and then kept. The limit is for jobs that somebody waits for: one that is cancelled
- * while it runs is abandoned, goes on, and no longer counts, as with anyio's abandon_on_cancel;
- * spare threads stand in for those that run such jobs. A finished job
- * goes onto a list that the loop empties (thread_pool_reap) when the pool's eventfd becomes
- * readable; one wake-up serves however many jobs are on the list.
+ * the limit, and then kept. The limit is for jobs that somebody waits for. A job that is cancelled
+ * while it runs is abandoned: it goes on, and no longer counts, as with anyio's abandon_on_cancel.
+ * Spare threads replace those that run such jobs. A finished job goes onto a list, and the pool's
+ * eventfd becomes readable; the loop then empties the list (thread_pool_reap).
  *
- * Not libuv's queue: that one is shared, unbounded and has four threads (DESIGN: "Threads").
+ * It is not libuv's own queue (uv_queue_work), as that has no bound, has four threads, and is
+ * shared with what libuv does itself.
  */
 #ifndef LANES_AWAIT_THREAD_POOL_H
 #define LANES_AWAIT_THREAD_POOL_H
@@ -21,9 +21,9 @@
 
 #include "scoreboard/scoreboard.h"
 
-/* One piece of work. Its memory is the submitter's, from thread_pool_submit() until
- * thread_pool_reap() has handed it back or thread_pool_cancel() said true; and before that peer
- * must not be closed. */
+/* One piece of work. Its memory is the submitter's. From thread_pool_submit() until
+ * thread_pool_reap() has handed it back, or thread_pool_cancel() said true, the memory must stay
+ * and peer must not be closed. */
 struct job {
 	void (*run)(struct job *job); /* on the pool's thread */
 	struct job *next;
@@ -40,8 +40,8 @@ struct job {
 	bool dropped; /* a thread took it and found that peer had hung up: run() was not called */
 };
 
-/* An application's own pool (struct route) is one that says name, threads and queue, and may say
- * spares and nice; the rest is the scheduler's. */
+/* For a pool of its own (struct route) an application sets name, threads and queue, and may set
+ * spares and nice. The scheduler sets the rest. */
 struct thread_pool_options {
 	const char *name;	     /* of the threads (board_is_pool_name()); static */
 	unsigned threads;	     /* at most so many at work, at least 1 */
@@ -60,8 +60,8 @@ struct thread_pool *thread_pool_open(const struct thread_pool_options *options);
 /* Queues the job. 0, or -EAGAIN if the queue is full or no thread could be started at all. */
 int thread_pool_submit(struct thread_pool *pool, struct job *job);
 
-/* Drops a job that no thread has taken yet: true, and it will never run. False: it runs, from now
- * on abandoned, or has run, and comes back through thread_pool_reap(). */
+/* Cancels a job. True: no thread had taken it, and it will never run. False: it runs, from now on
+ * abandoned, or has run; it comes back through thread_pool_reap(). */
 bool thread_pool_cancel(struct thread_pool *pool, struct job *job);
 
 /* On a pool's thread, in run(): whether somebody still waits for it. */
@@ -70,10 +70,10 @@ bool still_wanted(void);
 /* All jobs done since the last call, oldest first, linked by next; NULL if none. */
 struct job *thread_pool_reap(struct thread_pool *pool);
 
-/* Ends the threads and frees the pool. Jobs still queued are dropped; those that are done and were
- * not reaped are handed back in *done, as by thread_pool_reap(). If a job is running, which nothing
- * can interrupt, it returns false and leaves the pool to the end of the process: wake_fd must then
- * stay open. NULL is allowed, and has nothing done. */
+/* Ends the threads and frees the pool. Queued jobs are dropped. Jobs that are done and were not
+ * reaped are handed back in *done, as by thread_pool_reap(). Nothing can interrupt a job that runs:
+ * if there is one, this returns false and the pool stays until the end of the process; wake_fd must
+ * then stay open. pool may be NULL: then *done is NULL, and the result true. */
 bool thread_pool_close(struct thread_pool *pool, struct job **done);
 
 #endif

@@ -1,9 +1,9 @@
 /*
  * Deadlines of one loop: a binary heap above a single uv_timer_t.
  *
- * Not one uv_timer_t per sleep: a libuv handle costs 152 bytes and must be closed with a callback
- * before its memory may go, where a sleep here is 32 bytes of its request and just leaves the heap.
- * All functions belong to the loop's thread.
+ * There is no uv_timer_t per sleep: a libuv handle costs 152 bytes, and its memory may only be
+ * freed in a callback. A sleep here is 32 bytes of its request, and just leaves the heap. All
+ * functions belong to the loop's thread.
  */
 #ifndef LANES_AWAIT_TIMERS_H
 #define LANES_AWAIT_TIMERS_H

@@ -1,5 +1,6 @@
 /*
- * Bytes that may be held, of a whole of which they are a part: a connection's of its worker's.
+ * How many bytes may be held. A budget may be part of another, as a connection's is part of its
+ * worker's: what is held in the part is held in the whole, too.
  *
  * What is counted is what clients decide about: params, what handlers take from their request's
  * arena, answers that wait to be read. Any thread may take and give: a SYNC handler does.
@@ -16,14 +17,14 @@ struct budget {
 	struct budget *of;  /* what is held here is held there, too; NULL: nowhere */
 	size_t limit;	    /* bytes */
 	atomic_size_t used; /* bytes */
-	atomic_size_t most; /* that were used at once; the owner may lower it */
+	atomic_size_t most; /* the most used at once; the owner may lower it */
 };
 
 /* False, with a warning in the log, if that would be more than there may be, here or in the whole;
  * then nothing is taken. Without a budget (NULL) there is no limit. */
 bool budget_take(struct budget *budget, size_t bytes);
 
-/* Takes what is held already, whether it may be or not. */
+/* Counts bytes that are held already, even if they are over the limit. */
 void budget_charge(struct budget *budget, size_t bytes);
 
 /* Gives back what was taken or charged. */

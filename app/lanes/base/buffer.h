@@ -24,11 +24,12 @@ char *buffer_reserve(struct buffer *b, size_t n);
 
 void buffer_append(struct buffer *b, const void *data, size_t n);
 void buffer_append_text(struct buffer *b, const char *text);
-/* printf; the text must be shorter than 512 bytes, or the buffer fails. */
+/* As printf. The text must be shorter than 1024 bytes, or the buffer fails. */
 void buffer_format(struct buffer *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void buffer_append_u64(struct buffer *b, uint64_t value);
 
-/* Whoever reads from the front has read n bytes more, *read in all; those do not stay for ever. */
+/* For who reads from the front: n bytes more were read. *read is how many at the front are; they
+ * are dropped when they are all, or more than half, and *read is then 0. */
 void buffer_has_read(struct buffer *b, size_t *read, size_t n);
 
 /* Frees the memory and makes the buffer an empty one again; safe to call twice. */

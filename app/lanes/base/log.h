@@ -16,7 +16,7 @@ enum { LOG_FEW = 5, LOG_WHILE = 10 };
 
 enum log_level { LOG_LEVEL_INFO, LOG_LEVEL_WARNING, LOG_LEVEL_ERROR };
 
-/* Who speaks; borrowed. Call once, before the threads start. */
+/* Sets the worker's name (borrowed). Call once, before the threads start. */
 void log_init(const char *worker);
 
 /* Logs event=<event> (borrowed for ever: a literal) and then key=value pairs: keys are
@@ -35,15 +35,15 @@ struct log_about {
 /* What the lines of this thread are about, until it is set anew; NULL: nothing. */
 extern _Thread_local const void *log_subject;
 
-/* How it is said. Call once, before the threads start. */
+/* Sets what makes a log_about of a subject. Call once, before the threads start. */
 void log_tell_with(void (*tell)(const void *subject, struct log_about *about));
 
 /* The same about another worker: the line says its name and pid. */
 void log_event_of(const char *worker, long pid, enum log_level level, const char *event, ...)
 	__attribute__((sentinel));
 
-/* What is wrong at the start, for who starts it: "lanes: ", the text and a newline. Also one
- * write(2), which stdio does not promise: glibc 2.41 tears longer lines in two. */
+/* Prints what is wrong at the start, for whoever starts the worker: "lanes: ", the text and a
+ * newline, on stderr. It is one write(2), as stdio (glibc 2.41) splits longer lines in two. */
 void log_complaint(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* A number as a value, valid until the 8th call after this one on the same thread. */

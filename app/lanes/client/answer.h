@@ -3,7 +3,7 @@
  * beginning of its body. Fed with bytes in pieces of any size; does no I/O.
  *
  * It is the answer to an HTTP/1.0 request: the body ends with its Content-Length, or where the peer
- * closes, and has no chunks. Lines are kept up to a length, and longer ones are none of ours.
+ * closes, and has no chunks. A line longer than ANSWER_LINE is ignored.
  */
 #ifndef LANES_CLIENT_ANSWER_H
 #define LANES_CLIENT_ANSWER_H
@@ -43,7 +43,7 @@ enum answer_state { ANSWER_MORE, ANSWER_DONE, ANSWER_BAD, ANSWER_TOO_LONG };
 /* Takes bytes; those behind the answer's end are ignored. */
 enum answer_state answer_feed(struct answer *answer, const char *bytes, size_t len);
 
-/* The peer has closed: whether that is the end of it. */
+/* Whether the answer is complete if the peer closes now. */
 bool answer_ends_here(const struct answer *answer);
 
 #endif

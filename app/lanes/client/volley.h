@@ -2,9 +2,9 @@
  * A volley: requests that this process sends to the system's own front, each at its moment and on a
  * connection of its own, none waiting for another; and what became of every one.
  *
- * libuv gives a handle's memory back later, in a callback of its own. So a volley belongs to
- * itself: its owner lets go of it (volley_drop), answered or not, and its memory goes with the last
- * of its connections. All functions belong to the loop's thread.
+ * libuv closes a handle later, in a callback. So a volley frees itself: its owner drops it
+ * (volley_drop), answered or not, and its memory is freed with the last of its connections. All
+ * functions belong to the loop's thread.
  */
 #ifndef LANES_CLIENT_VOLLEY_H
 #define LANES_CLIENT_VOLLEY_H
@@ -40,9 +40,8 @@ uint16_t front_port(const struct front *front);
 
 struct volley;
 
-/* Room for so many shots, with so many bytes of targets in all, on the loop of a request
- * (req->co.sched); 0 or -ENOMEM, -EAGAIN if there are
- * too many volleys. */
+/* Makes room for so many shots, with so many bytes of targets in all, on the loop of a request
+ * (req->co.sched). 0; -ENOMEM; or -EAGAIN if there are VOLLEYS_MAX already. */
 int volley_open(struct volley **volley, struct sched *sched, size_t shots, size_t bytes);
 
 /* Adds so many requests for a target, to be sent so many milliseconds after volley_fire(). */

@@ -43,7 +43,7 @@ void conn_new(struct engine *engine, int fd);
  * Safe to call twice. */
 void conn_close(struct conn *conn);
 
-/* One more request has a part in its budget, or no longer has. */
+/* A request begins whose memory counts in its budget; or it is released. */
 void conn_ref(struct conn *conn);
 void conn_unref(struct conn *conn);
 
@@ -64,8 +64,8 @@ void conns_flush(struct engine *engine);
 
 /* Looks at every connection, instead of a timer for each, and closes those that were silent for
  * too long. To be called every conns_sweep_interval() milliseconds by engine->sweep. Time in which
- * a handler held the loop is not the peer's: what it sent meanwhile is not read yet when the sweep,
- * being a timer, comes first. */
+ * a handler held the loop does not count: the sweep is a timer, and so it comes before what the
+ * peer sent meanwhile is read. */
 void conns_sweep(struct engine *engine);
 uint64_t conns_sweep_interval(const struct options *options);
 

@@ -208,9 +208,9 @@ static struct fcgi_request *on_begin(void *owner)
 	return &exchange->fcgi;
 }
 
-/* The params, if they fitted, take the front of the arena; the handler's memory follows. False if
- * they are malformed. Apart from its caller, or the compiler has no room for fcgi_params_next() in
- * it, which saves a tenth of all that a request takes. */
+/* Reads the params. If they fit into the arena they are at its front, and the handler's memory
+ * comes behind them. False if they are malformed. A function of its own, so that the compiler
+ * inlines fcgi_params_next() here: that saves a tenth of the instructions of a request. */
 __attribute__((noinline)) static bool take_params(struct exchange *exchange)
 {
 	const struct fcgi_params *params = &exchange->fcgi.params;

@@ -54,9 +54,10 @@ void exchange_reply(struct exchange *exchange, const struct request *req);
  * uv_hrtime(); returns when the handler gave the loop back. */
 uint64_t exchange_start(struct engine *engine, uint64_t now);
 
-/* Ends those of the connection's streams that for as long as the send timeout have had more waiting
- * than their limit, or could put nothing onto it; true if there was one. For held milliseconds
- * since the last time the loop could not look; now is uv_now(). */
+/* Ends the connection's streams whose clients are too slow: for the send timeout more than the
+ * limit was waiting, or nothing could be put onto the connection. now is uv_now(); held are the
+ * milliseconds since the last call that the loop was held, which do not count. True if there was
+ * one. */
 bool exchange_end_late(struct conn *conn, uint64_t held, uint64_t now);
 
 /* Drops what requests do after their answers. */

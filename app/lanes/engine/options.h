@@ -23,7 +23,7 @@ enum drain_mode {
 };
 
 enum routes_kind {
-	ROUTES_APP,    /* the guide's endpoints */
+	ROUTES_APP,    /* what the application serves */
 	ROUTES_ADMIN,  /* what shows the system: /status, /metrics, /trace, /events … */
 	ROUTES_HEALTH, /* /healthz and /readyz */
 	ROUTES_KINDS,

@@ -1,7 +1,7 @@
 /*
- * Replies without an end. FastCGI has no flow control, and on a stream's connection are others:
- * what its client does not read waits with the stream, where it is in nobody's way, and can be
- * dropped.
+ * Replies of which nobody knows the length. FastCGI has no flow control, and other requests use the
+ * same connection. So what a stream's client does not read yet waits in a buffer of the stream:
+ * there it delays nobody else, and can be dropped.
  */
 #ifndef LANES_ENGINE_STREAM_H
 #define LANES_ENGINE_STREAM_H
@@ -25,10 +25,10 @@ void stream_drop(struct exchange *exchange);
 /* The last of it is on the connection, and there is no more: ends its request. */
 void stream_over(struct exchange *exchange);
 
-/* It has none any more; what waits of it is dropped. */
+/* The request has no stream any more; what waits of it is dropped. */
 void stream_end(struct exchange *exchange);
 
-/* Puts onto the connection what its streams have, in turn, as far as it is to go. */
+/* Moves what waits in the streams to their connection, in turn, as long as that has room. */
 void streams_pour(struct conn *conn);
 
 #endif

@@ -9,8 +9,8 @@
 
 #include "engine/exchange.h"
 
-/* The body of a request that was routed is its handler's from the first byte on; or there is a
- * reply that refuses it. */
+/* Call it when the request is routed: its handler gets the body from the first byte on, or there is
+ * a reply that refuses it. */
 void upload_open(struct exchange *exchange);
 
 /* For the responder: more of a body that was opened. */
@@ -19,8 +19,8 @@ void upload_came(void *owner, struct fcgi_request *fcgi, struct slice bytes);
 /* For the request: its connection is looked at again. */
 void upload_wanted(struct request *req);
 
-/* Whether the connection should not be read for now: what is asked on it is one request, and that
- * takes no more of its body. Others are not to wait for it. */
+/* Whether the connection should not be read for now: its only request takes no more of its body at
+ * the moment. If there are several requests it is read, so that they do not wait for this one. */
 bool upload_is_stuffed(struct conn *conn);
 
 #endif

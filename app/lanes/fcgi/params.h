@@ -31,9 +31,9 @@ void fcgi_params_init(struct fcgi_params *p, char *storage, size_t size);
  * longer than limit, or 2 GB, -ENOMEM, also if the budget does not have it. */
 int fcgi_params_append(struct fcgi_params *p, const void *bytes, size_t n, size_t limit);
 
-/* Gives the pair at *at and moves *at behind it; start with 0. False at the end, where *at is
- * p->len, and at a pair that does not fit the stream, where it is not. The slices are borrowed,
- * valid until p is appended to or freed. */
+/* Gives the pair at *at and moves *at behind it; start with 0. False at the end, and then *at is
+ * p->len; also at a pair that says that it is longer than the stream, and then it is not. The
+ * slices are borrowed, valid until p is appended to or freed. */
 bool fcgi_params_next(const struct fcgi_params *p, size_t *at, struct slice *name,
 		      struct slice *value);
 

@@ -4,9 +4,9 @@
 
 #include "http/request.h"
 
-/* Makes UTF-8, without a byte order mark, of the text, where it is UTF-16 or -32 in the request's
- * memory; halves of surrogate pairs may be left in it. Returns 0; -EBADMSG if it is no text; or
- * -ENOMEM. */
+/* Turns the text into UTF-8 without a byte order mark. If it was UTF-16 or UTF-32, the result is in
+ * the request's memory. It may contain lone halves of surrogate pairs. Returns 0; -EBADMSG if it is
+ * no text; or -ENOMEM. */
 int json_decode(struct request *req, struct slice *text);
 
 #endif

@@ -1,13 +1,13 @@
 /*
- * A regular expression that a text has to match from its beginning: re.match() of Python, of whose
- * language it takes what means the same to everybody:
+ * A regular expression that a text has to match from its beginning, as with Python's re.match(). It
+ * is the part of Python's language that means the same everywhere:
  *
  *	a  \.  .  [a-z_]  [^,]  (a|b)  (?:a|b)  a*  a+  a?  a{2}  a{2,}  a{,3}  a{2,3}  ^  $
  *
  * A character is one of Unicode, "." is any but a newline, and "$" is also before a newline at the
  * end. There is no \d, \w, \s (Python's take every script: write [0-9]), no flag, back-reference or
- * look-around. It is compiled once, at the start, and needs no memory and no more than one pass
- * over the text, whoever has written that.
+ * look-around. It is compiled once, at the start. Matching needs no memory, and one pass over
+ * the text, whatever that is.
  */
 #ifndef LANES_HTTP_PATTERN_H
 #define LANES_HTTP_PATTERN_H

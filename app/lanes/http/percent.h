@@ -10,8 +10,8 @@
  * {NULL, 0} if they do not fit size. */
 struct slice percent_decode(struct slice text, char *out, size_t size);
 
-/* Escapes all but what stands for itself anywhere in a path (RFC 3986 2.3), and slashes. Returns
- * the bytes in out, which has room for three times the text. */
+/* Escapes all bytes but slashes and unreserved characters (RFC 3986 2.3). Returns the bytes in out,
+ * which has room for three times the text. */
 size_t percent_encode(struct slice text, char *out);
 
 /* The value of a hexadecimal digit, or -1. */

@@ -53,7 +53,7 @@ struct request_ops {
 	/* It has work for after its answer, which is about to be sent; or no longer has. Loop
 	 * thread. */
 	void (*stays)(struct request *req, bool stays);
-	/* Answers with that status in place of a handler that a thread runs, and goes on to. */
+	/* Answers with that status while the thread of its SYNC handler is still at work. */
 	void (*instead)(struct request *req, int status);
 	/* The last reference is gone: frees the block. Loop thread. */
 	void (*release)(struct request *req);
@@ -151,8 +151,8 @@ void request_init(struct request *req, const struct request_ops *ops, struct sch
  */
 void request_take_param(struct request *req, struct slice name, struct slice value);
 
-/* Call it after the last one. For so many nanoseconds this worker has been busy, and may have left
- * a request lying. */
+/* Call it after the last one. busy: for how many nanoseconds the worker has been busy, and may have
+ * left the request unread. */
 void request_params_done(struct request *req, uint64_t busy);
 
 /* Whether it had waited for longer than this (milliseconds; 0: for ever) when it was picked up: who
@@ -199,10 +199,11 @@ struct slice request_param(const struct request *req, const char *name);
  * loop back; returns when this one did. */
 uint64_t request_resume(struct request *req, uint64_t now);
 
-/* For request_unref(): the route's deadline is off. */
+/* Turns the route's deadline off; for request_unref(). */
 void request_forget_deadline(struct request *req);
 
-/* Before it: nothing runs before or after the handler, even if it has a reply already. */
+/* Call it before request_resume(): neither .before nor .after runs, even if there is a reply
+ * already. */
 void request_only(struct request *req);
 
 /* ---- what a handler can wait for: AWAIT(req, …) ---- */
@@ -237,10 +238,11 @@ void gather_add_fd(struct request *req, int fd, int events);
 void gather(struct request *req);
 void gather_within(struct request *req, double seconds);
 
-/* Has fn(req, frame) run when the answer has been sent, after what was added before; it may AWAIT,
- * and a worker that drains waits for it. What was asked is gone by then, and the handler's frame:
- * what it needs is in frame, which is of request_alloc(). An answer that an error gave has none.
- * False if memory is out: the handler should return, and the answer is a 503. */
+/* Has fn(req, frame) run when the answer has been sent, after what was added before. It may AWAIT,
+ * and a worker that drains waits for it. What was asked is gone by then, and so is the handler's
+ * frame: what fn needs is in frame, from request_alloc(). fn does not run if the library answers
+ * with an error in the handler's place. False if memory is out: the handler should return, and the
+ * answer is a 503. */
 bool request_later(struct request *req, void (*fn)(struct request *req, void *frame), void *frame);
 
 /* Has fn(arg) run on the loop when the request is no more, however it ended, and all its jobs are

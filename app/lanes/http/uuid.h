@@ -16,7 +16,7 @@ struct uuid {
 	uint8_t bytes[16];
 };
 
-/* 32 hexadecimal digits; "-", braces, "urn:" and "uuid:" among them say nothing. (To Python, they
+/* 32 hexadecimal digits; "-", braces, "urn:" and "uuid:" among them are ignored. (To Python, they
  * are 32 characters that int(text, 16) takes.) Returns 0, or -EINVAL, also for more than 256 bytes.
  */
 int uuid_read(struct slice text, struct uuid *value);

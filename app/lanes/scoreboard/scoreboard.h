@@ -207,7 +207,7 @@ static inline void board_set(word *w, uint64_t value)
 	atomic_store_explicit(w, value, memory_order_relaxed);
 }
 
-/* Not a read-modify-write on the bus: there is a single writer. */
+/* A load and a store, not an atomic addition: there is a single writer. */
 static inline void board_add(word *w, uint64_t n)
 {
 	board_set(w, board_get(w) + n);
@@ -222,8 +222,9 @@ static inline uint64_t board_now(void)
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
-/* A stopwatch: how long something was so, in one word that is right at any moment. It holds twice
- * the nanoseconds; while it runs, less twice the beginning, plus one. */
+/* A stopwatch in one word, so that a reader sees it right at any moment. When it is stopped, the
+ * word is twice the nanoseconds that it ran. While it runs, it is that, less twice the time of its
+ * start, plus one. So it is odd while it runs. */
 static inline void board_watch_start(word *watch, uint64_t now)
 {
 	board_add(watch, 1 - 2 * now);
