@@ -212,6 +212,16 @@ static int wait_for_end(pid_t pid, int seconds)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
+/* For what a process and all that it starts say: each adds to the end. No pipe, as one that is left
+ * in the background may keep its end open. */
+static int open_said(const char *name)
+{
+	int fd = memfd_create(name, MFD_CLOEXEC);
+
+	fcntl(fd, F_SETFL, O_APPEND);
+	return fd;
+}
+
 static void read_back(int fd, char *text, size_t size)
 {
 	ssize_t n = pread(fd, text, size - 1, 0);
@@ -223,9 +233,8 @@ static void read_back(int fd, char *text, size_t size)
 void run(struct outcome *outcome, const char *const *arguments, const char *const *environment,
 	 int input)
 {
-	/* No pipes: a process started in the background may keep its end open. */
-	int out = memfd_create("out", MFD_CLOEXEC);
-	int errors = memfd_create("errors", MFD_CLOEXEC);
+	int out = open_said("out");
+	int errors = open_said("errors");
 	pid_t pid;
 
 	fflush(NULL);
