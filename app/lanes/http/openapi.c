@@ -103,10 +103,9 @@ static bool has_file(const struct field *fields, size_t count)
 	return false;
 }
 
-/* A body of which the handler makes what it likes. */
-static void add_raw_body(struct buffer *out, const char *type)
+/* The schema of what is no JSON. */
+static void add_raw_content(struct buffer *out, const char *type)
 {
-	json_begin(out, "requestBody");
 	json_begin(out, "content");
 	json_begin(out, type);
 	json_begin(out, "schema");
@@ -115,6 +114,15 @@ static void add_raw_body(struct buffer *out, const char *type)
 	json_end(out);
 	json_end(out);
 	json_end(out);
+}
+
+/* A body of which the handler makes what it likes. */
+static void add_raw_body(struct buffer *out, const struct route *route)
+{
+	if (!route->takes && !route->body_limit)
+		return;
+	json_begin(out, "requestBody");
+	add_raw_content(out, route->takes ? route->takes : "application/octet-stream");
 	json_end(out);
 }
 
@@ -129,8 +137,7 @@ static void add_body(struct buffer *out, const struct route *route)
 	while (input && first < input->count && input->fields[first].place < IN_BODY)
 		first++;
 	if (!input || first == input->count) {
-		if (route->takes || route->body_limit)
-			add_raw_body(out, route->takes ? route->takes : "application/octet-stream");
+		add_raw_body(out, route);
 		return;
 	}
 	fields = &input->fields[first];
@@ -163,21 +170,20 @@ static void add_body(struct buffer *out, const struct route *route)
 
 static void add_answers(struct buffer *out, const struct route *route)
 {
-	const char *type = route->gives ? route->gives : "application/json";
 	int status = route->status ? route->status : 200;
 
 	json_begin(out, "responses");
 	json_next(out);
 	buffer_format(out, "\"%d\":{", status);
 	json_add_text(out, "description", "Successful Response");
-	if (status != 204 && status != 304) {
+	if (route->gives) {
+		add_raw_content(out, route->gives);
+	} else if (status != 204 && status != 304) {
 		json_begin(out, "content");
-		json_begin(out, type);
+		json_begin(out, "application/json");
 		json_begin(out, "schema");
 		if (route->answers)
 			schema_add(out, route->answers);
-		else if (route->gives)
-			json_add_text(out, "type", "string");
 		json_end(out);
 		json_end(out);
 		json_end(out);
@@ -212,11 +218,12 @@ static void add_operation(struct buffer *out, const struct route *route)
 
 /* ---- the document ---- */
 
-static int by_path(const void *one, const void *other)
+static int by_path(const void *one, const void *other, void *list)
 {
-	const struct route *a = *(const struct route *const *)one;
-	const struct route *b = *(const struct route *const *)other;
-	int order = strcmp(a->path, b->path);
+	size_t a = *(const size_t *)one;
+	size_t b = *(const size_t *)other;
+	int order =
+		strcmp(((const struct route *)list)[a].path, ((const struct route *)list)[b].path);
 
 	return order ? order : (a > b) - (a < b);
 }
@@ -245,7 +252,8 @@ static void add_path(struct buffer *out, const struct routes *routes, const size
 /* Each path where its first route is. */
 static void add_paths(struct buffer *out, const struct routes *routes)
 {
-	const struct route **sorted = malloc((routes->count + 1) * sizeof(*sorted));
+	const struct route *list = routes->list;
+	size_t *sorted = calloc(routes->count + 1, sizeof(*sorted));
 	/* Of each route the next one of its path; 0: there is none. And whether it is such a one.
 	 */
 	size_t *next_of = calloc(routes->count + 1, sizeof(*next_of));
@@ -255,17 +263,17 @@ static void add_paths(struct buffer *out, const struct routes *routes)
 	json_begin(out, "paths");
 	out->failed |= !sorted || !next_of || !follows;
 	for (size_t i = 0; !out->failed && i < routes->count; i++)
-		if (!routes->list[i].undocumented)
-			sorted[count++] = &routes->list[i];
+		if (!list[i].undocumented)
+			sorted[count++] = i;
 	if (count)
-		qsort(sorted, count, sizeof(*sorted), by_path);
+		qsort_r(sorted, count, sizeof(*sorted), by_path, (void *)list);
 	for (size_t i = 1; i < count; i++)
-		if (!strcmp(sorted[i - 1]->path, sorted[i]->path)) {
-			next_of[sorted[i - 1] - routes->list] = (size_t)(sorted[i] - routes->list);
-			follows[sorted[i] - routes->list] = true;
+		if (!strcmp(list[sorted[i - 1]].path, list[sorted[i]].path)) {
+			next_of[sorted[i - 1]] = sorted[i];
+			follows[sorted[i]] = true;
 		}
 	for (size_t i = 0; count && i < routes->count; i++)
-		if (!routes->list[i].undocumented && !follows[i])
+		if (!list[i].undocumented && !follows[i])
 			add_path(out, routes, next_of, i);
 	json_end(out);
 	free(sorted);

@@ -197,7 +197,7 @@ static void append_value(struct buffer *out, const struct field *field, const vo
 		break;
 	case FIELD_LIST:
 		buffer_append_text(out, "[");
-		for (size_t i = 0; i < list->count; i++) {
+		for (size_t i = 0; field->item && i < list->count; i++) {
 			json_next(out);
 			append_value(out, field->item,
 				     (const char *)list->items + i * field->item->size);
