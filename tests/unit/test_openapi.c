@@ -7,36 +7,25 @@
 #include <string.h>
 
 #include "../harness.h"
-#include "guide/endpoints.h"
 #include "http/openapi.h"
 #include "http/reply.h"
 #include "memory.h"
 #include "orders.h"
 
-#define DIFFERENT "/usr/bin/python3 -B tests/oracle/openapi.py compare "
+#define DIFFERENT "/usr/bin/python3 -B tests/oracle/openapi.py compare orders"
 
 /* tests/oracle/openapi.py says what is not compared. */
-static void says_what_fastapi_says(const struct routes *routes, const char *command)
+static void inputs_of_every_kind_as_fastapi_has_them(void)
 {
 	struct buffer out = {0};
-	FILE *original = popen(command, "we");
+	FILE *original = popen(DIFFERENT, "we");
 
 	CU_ASSERT_PTR_NOT_NULL_FATAL(original);
-	openapi_write(&out, routes, slice_of(""));
+	openapi_write(&out, &orders_routes, slice_of(""));
 	CU_ASSERT_FALSE(out.failed);
 	fwrite(out.data, 1, out.len, original);
 	CU_ASSERT_EQUAL(pclose(original), 0);
 	buffer_free(&out);
-}
-
-static void inputs_of_every_kind_as_fastapi_has_them(void)
-{
-	says_what_fastapi_says(&orders_routes, DIFFERENT "orders");
-}
-
-static void the_guide_as_fastapi_has_it(void)
-{
-	says_what_fastapi_says(&guide.routes, DIFFERENT "guide");
 }
 
 /* ---- what else there is ---- */
@@ -184,7 +173,8 @@ static void answers(const struct routes *routes, const char *method, const char 
 		req.route->handler(&req);
 	said = status == 200 ? req.reply.body : req.reply.headers;
 	CU_ASSERT_EQUAL(req.reply.status, status);
-	CU_ASSERT_TRUE(said.len >= strlen(begin) && !memcmp(said.data, begin, strlen(begin)));
+	CU_ASSERT_TRUE(said.len >= strlen(begin));
+	CU_ASSERT_EQUAL(said.len ? strncmp(said.data, begin, strlen(begin)) : 0, 0);
 	request_unref(&req);
 	router_close(&router);
 }
@@ -236,7 +226,6 @@ static void without_memory_it_is_a_503(void)
 
 static const struct test tests[] = {
 	{"inputs of every kind, as FastAPI has them", inputs_of_every_kind_as_fastapi_has_them},
-	{"the guide, as FastAPI has it", the_guide_as_fastapi_has_it},
 	{"a route says more of itself", a_route_says_more_of_itself},
 	{"names of a path need no field", names_of_a_path_need_no_field},
 	{"it says where the application is mounted", it_says_where_the_application_is_mounted},

@@ -33,10 +33,9 @@ static const char *const methods[METHODS] = {"get", "post", "put", "patch", "del
 /* The handler's name, the path and the method, of which all but words is "_". */
 static void append_operation_id(struct buffer *out, const struct route *route)
 {
-	size_t from;
+	size_t from = out->len;
 
 	buffer_append_text(out, route->name ? route->name : "route");
-	from = out->len;
 	append_path(out, route->path);
 	for (; from < out->len; from++)
 		if (!isalnum((unsigned char)out->data[from]))

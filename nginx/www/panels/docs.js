@@ -23,7 +23,7 @@ function control(whole, name, unresolved, required) {
 	const items = resolve(whole, schema.items);
 	const options = schema.enum ?? (schema.type === 'boolean' ? [true, false] : null);
 	const start = required ? String(sample(whole, schema)) : '';
-	const one = {name, required, 'data-type': schema.type};
+	const one = {name, required};
 	let element;
 	if (schema.format === 'binary' || items.format === 'binary') {
 		element = el('input', {...one, type: 'file', multiple: schema.type === 'array'});
@@ -96,16 +96,16 @@ function formPart(whole, type, schema) {
 	}};
 }
 
-// Answers to operations are at most so long: an answer as try.js shows it.
-async function ask(base, method, request) {
+// Sends it from here, as /burst sends no bodies: {answer, as try.js shows one, headers: [[name, value], …]}.
+async function ask(method, request) {
 	const sent = performance.now();
-	const answer = {url: base, status: 0, worker: '', serial: 0, timing: {}, body: '', error: '', sent, ended: NaN};
+	const answer = {url: request.url, status: 0, worker: '', serial: 0, timing: {}, body: '', error: '', sent, ended: NaN};
 	let headers = [];
 	const cookies = request.cookies.map(([name, value]) => `${name}=${value}; path=/; samesite=strict`);
 	try {
 		for (const cookie of cookies)
 			document.cookie = cookie;
-		const response = await fetch(base, {method: method.toUpperCase(), headers: request.headers, cache: 'no-store', body: request.body});
+		const response = await fetch(request.url, {method: method.toUpperCase(), headers: request.headers, cache: 'no-store', body: request.body});
 		const type = response.headers.get('Content-Type') ?? '';
 		const content = await response.blob();
 		headers = [...response.headers].filter(([name]) => !/^(server-timing|x-lanes-.*|date|server|connection)$/.test(name));
@@ -167,7 +167,7 @@ function operationForm(whole, path, shared, method, operation, headers) {
 		event.preventDefault();
 		setText(said, 'Sent …');
 		const made = request();
-		const {answer, headers: got} = await ask(made.url, method, made);
+		const {answer, headers: got} = await ask(method, made);
 		answers.prepend(answerItem(answer, false, el('p', {class: 'note'}, got.map(([name, value]) => `${name}: ${value}`).join(' · '))));
 		while (answers.childElementCount > MOST_ANSWERS)
 			answers.lastElementChild.remove();

@@ -2,8 +2,9 @@
 
 import {el} from '../dom.js';
 
-// entries: [[id, title, element, shown], …]; shown() is called whenever that one is shown. offer(ids):
-// there are only these, the first of which is shown in place of one that is no more.
+// entries: [[id, title, element, shown], …]; shown() is called whenever that one is shown, and resolves
+// when all of it is there. offer(ids): there are only these, the first of which is shown in place of one
+// that is no more.
 export function tabs(entries) {
 	const buttons = entries.map(([id, title]) => el('button', {type: 'button', role: 'tab', id: `tab-${id}`, 'aria-controls': id,
 		onclick: () => show(id), onkeydown: key}, title));
@@ -15,15 +16,14 @@ export function tabs(entries) {
 
 	function show(id, focus = false) {
 		shown = id;
-		entries.forEach(([other, , , tell], i) => {
+		entries.forEach(([other], i) => {
 			buttons[i].setAttribute('aria-selected', String(other === id));
 			buttons[i].tabIndex = other === id ? 0 : -1;
 			panels[i].hidden = other !== id;
 			if (focus && other === id)
 				buttons[i].focus();
-			if (other === id)
-				tell?.();
 		});
+		return entries.find(([other]) => other === id)[3]?.();
 	}
 
 	function key(event) {
@@ -46,10 +46,10 @@ export function tabs(entries) {
 	}
 
 	// A link to one leads to it, also where it is below the lanes.
-	function follow() {
+	async function follow() {
 		if (!named())
 			return;
-		show(named());
+		await show(named());
 		list.scrollIntoView();
 	}
 

@@ -115,7 +115,7 @@ export function answerItem(answer, prefork, more = null) {
 			` ${answer.url} `, el('span', {class: 'note'}, `${answer.worker ? `request ${answer.serial} of ${answer.worker}` : ''} · ${duration(total)}`)),
 		parts.length ? timingBar(answer, parts, total, prefork) : null,
 		parts.length ? el('p', {class: 'timing'}, parts.map((kind) => `${KINDS[kind].name} ${duration(answer.timing[kind])}`).join(' · ')) : null,
-		more, el('pre', {tabindex: '0', role: 'group', 'aria-label': 'Answer'}, el('code', {}, answer.body)));
+		more, answer.body ? el('pre', {tabindex: '0', role: 'group', 'aria-label': 'Answer'}, el('code', {}, answer.body)) : null);
 }
 
 // The pattern that the lanes have for it: a process is occupied by what its request waits for.
