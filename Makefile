@@ -132,7 +132,7 @@ bench: ## performance against peers and ceilings, into build/bench: ROUNDS=9 DUR
 	@echo 'the page: $(OBJ)/bench/results.md'
 
 test-browser: ## clicks through the page in a real browser, with what that needs from Debian and npm
-	@spawn/deps.sh browser && $(MAKE) --no-print-directory all && exec tests/browser/run
+	@spawn/deps.sh browser && $(MAKE) --no-print-directory all examples && exec tests/browser/run
 
 clean: ## removes what was built
 	@rm -rf $(BUILD)

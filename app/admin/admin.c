@@ -134,8 +134,11 @@ static const struct route list[] = {
 };
 
 const struct application admin = {
-	.routes = ROUTES(list), .prepare = prepare_admin, .background = watchdog};
-const struct application health = {.routes = {.list = list, .count = PROBES},
+	.routes = ROUTES(list, .undocumented = true),
+	.prepare = prepare_admin,
+	.background = watchdog,
+};
+const struct application health = {.routes = {.list = list, .count = PROBES, .undocumented = true},
 				   .prepare = prepare_health};
 
 bool admin_serves(struct slice path)

@@ -42,6 +42,23 @@ static const struct field filter_fields[] = {
 	      .fallback = &(const int64_t){20}),
 };
 
+/* What reply_order() says, for /openapi.json. */
+struct order_answer {
+	int64_t id;
+	struct slice item;
+	int64_t quantity;
+	bool confirmed;
+};
+
+static const struct field answer_fields[] = {
+	BODY(INT, struct order_answer, id),
+	BODY(STRING, struct order_answer, item),
+	BODY(INT, struct order_answer, quantity),
+	BODY(BOOL, struct order_answer, confirmed),
+};
+
+#define AN_ORDER ITEM_OBJECT(struct order_answer, answer_fields)
+
 /* POST /orders: a JSON body, a metric, a Location. */
 void create_order(struct request *req)
 {
@@ -143,23 +160,26 @@ static bool open_shop(struct setup *setup)
 }
 
 static const struct route list[] = {
-	POST("/orders", ASYNC, create_order, .input = INPUT(order_fields), .before = check_token),
-	GET("/orders", ASYNC, list_orders, .input = INPUT(filter_fields)),
-	GET("/orders.csv", ASYNC, export_orders),
-	GET("/orders/{id}", ASYNC, read_order, .input = INPUT(id_fields)),
+	POST("/orders", ASYNC, create_order, .input = INPUT(order_fields), .before = check_token,
+	     .status = 201, .answers = AN_ORDER),
+	GET("/orders", ASYNC, list_orders, .input = INPUT(filter_fields),
+	    .answers = ITEM_LIST(.item = AN_ORDER)),
+	GET("/orders.csv", ASYNC, export_orders, .gives = "text/csv"),
+	GET("/orders/{id}", ASYNC, read_order, .input = INPUT(id_fields), .answers = AN_ORDER),
 	GET("/orders/{id}/estimate", ASYNC, estimate_order, .input = INPUT(id_fields), .most = 100),
 	POST("/orders/{id}/confirm", ASYNC, confirm_order, .input = INPUT(id_fields),
-	     .before = check_token, .deadline = 10),
-	GET("/orders/{id}/attachment", ASYNC, send_attachment, .input = INPUT(id_fields)),
-	GET("/papers/{path:path}", ASYNC, send_paper),
+	     .before = check_token, .deadline = 10, .status = 202, .answers = AN_ORDER),
+	GET("/orders/{id}/attachment", ASYNC, send_attachment, .input = INPUT(id_fields),
+	    .gives = "application/octet-stream"),
+	GET("/papers/{path:path}", ASYNC, send_paper, .gives = "text/plain"),
 	PUT("/orders/{id}/attachment", ASYNC, attach, .input = INPUT(id_fields),
-	    .before = check_token, .body_limit = ATTACHMENT_MAX),
+	    .before = check_token, .body_limit = ATTACHMENT_MAX, .status = 204),
 };
 
 static struct metric *const metrics[] = {&orders_created, &confirmations_sent, NULL};
 
 const struct application orders = {
-	.routes = ROUTES(list, .before = allow_page),
+	.routes = ROUTES(list, .before = allow_page, .title = "Orders", .version = "1.0"),
 	.options = OPTIONS("orders", choices, &chosen),
 	.metrics = metrics,
 	.prepare = open_shop,

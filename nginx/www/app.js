@@ -3,6 +3,7 @@
 import {el, setText} from './dom.js';
 import {exerciseSection} from './exercises/exercise.js';
 import {EXERCISES, POOLS} from './exercises/exercises.js';
+import {GUIDE} from './exercises/guide.js';
 import {Lab} from './exercises/lab.js';
 import {Clock} from './feed/clock.js';
 import {Feed} from './feed/feed.js';
@@ -12,6 +13,7 @@ import {Sender} from './feed/sender.js';
 import {System} from './feed/system.js';
 import {Banner} from './panels/banner.js';
 import {contrastPanel} from './panels/contrast.js';
+import {docsPanel} from './panels/docs.js';
 import {tabs} from './panels/tabs.js';
 import {tryPanel} from './panels/try.js';
 import {legend} from './picture/legend.js';
@@ -93,11 +95,23 @@ function running() {
 }
 
 find('lanes').append(banner.element, live.element, legend(), live.table, banner.past);
-find('panels').append(tabs([
+const docs = docsPanel();
+const panels = tabs([
 	['exercises', 'Exercises', el('div', {}, EXERCISES.map((exercise, index) => exerciseSection(exercise, index, lab)))],
 	['try', 'Try it', tryPanel(sender, lab, system)],
 	['contrast', 'Contrast', contrastPanel(lab, system)],
-]));
+	['docs', 'API', docs.element, docs.load],
+]);
+find('panels').append(panels.element);
+
+// Exercises and contrast are about the guide's endpoints; another service has others.
+system.addEventListener('change', () => {
+	const paths = system.kinds;
+	if (!paths.size || Object.keys(GUIDE).every((path) => paths.has(path)))
+		return;
+	panels.offer(['docs', 'try']);
+	docs.load().then((info) => info && setText(document.querySelector('.subtitle'), `What ${info.title} ${info.version} does, and what it answers to`));
+});
 feed.connect();
 
 // For recorded feeds and for tests: lanes.feed.accept(message) plays one.

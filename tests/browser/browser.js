@@ -25,8 +25,8 @@ export function launch(home, port = 0) {
 	});
 }
 
-// page.faults: policy violations, errors in scripts, requests to other hosts.
-export async function open(browser, url, options = {}) {
+// A page for that host. page.faults: policy violations, errors in scripts, requests to other hosts.
+export async function blank(browser, url, options = {}) {
 	const page = await browser.newPage({...(browser.newContext && {viewport: {width: 1280, height: 860}}), ...options});
 	page.faults = [];
 	page.setDefaultTimeout(20_000);
@@ -40,6 +40,12 @@ export async function open(browser, url, options = {}) {
 		if (message.type() === 'error' && !/Failed to load resource|ERR_/.test(message.text()))
 			page.faults.push(message.text());
 	});
+	return page;
+}
+
+// Ours, when it is there.
+export async function open(browser, url, options = {}) {
+	const page = await blank(browser, url, options);
 	await page.goto(url);
 	await page.waitForSelector('#feed[data-state="live"]');
 	return page;

@@ -69,6 +69,16 @@ export async function showTab(page, id) {
 	await page.locator(`#${id}`).waitFor();
 }
 
+// Presses a key until the focus is there.
+export async function reach(page, selector, key = 'Tab') {
+	for (let i = 0; i < 150; i++) {
+		if (await page.evaluate((wanted) => document.activeElement.matches(wanted), selector))
+			return;
+		await page.keyboard.press(key);
+	}
+	assert.fail(`no way to ${selector}`);
+}
+
 // What the page says when it has written down what it has heard.
 export const said = (page, selector) => page.evaluate((what) => new Promise((resolve) => requestAnimationFrame(
 	() => resolve(document.querySelector(what).textContent))), selector);

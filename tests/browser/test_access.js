@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 
-import {after, exercise, get, mute, showTab, test, violations, withPage, world} from './suite.js';
+import {after, exercise, get, mute, reach, showTab, test, violations, withPage, world} from './suite.js';
 
 const IDS = ['together', 'gather', 'blocking', 'processes'];
 
@@ -75,16 +75,6 @@ test('no accessibility violation, in any look', () => withPage({}, async (page) 
 	await fine('a loop is held');
 }));
 
-// Presses a key until the focus is there.
-async function reach(page, selector, key = 'Tab') {
-	for (let i = 0; i < 150; i++) {
-		if (await page.evaluate((wanted) => document.activeElement.matches(wanted), selector))
-			return;
-		await page.keyboard.press(key);
-	}
-	assert.fail(`no way to ${selector}`);
-}
-
 test('the keyboard does it all', () => withPage({}, async (page) => {
 	await get('/async/await-one?seconds=0.3');
 	await page.waitForFunction(() => [...window.lanes.history.requests.values()].some((request) => request.path === '/async/await-one' && request.over));
@@ -130,7 +120,7 @@ for (const width of [360, 390])
 	test(`phone width ${width}: nothing to scroll sideways`, () => withPage({viewport: {width, height: 740}, hasTouch: true}, async (page) => {
 		await exercise(page, 'processes', 'loop');
 		await openAll(page);
-		for (const tab of ['exercises', 'try', 'contrast']) {
+		for (const tab of ['exercises', 'try', 'contrast', 'docs']) {
 			await showTab(page, tab);
 			assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), width, tab);
 		}

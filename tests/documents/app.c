@@ -43,6 +43,7 @@ static void order_at_shop(struct request *req);
 #include "stream.c"
 #include "file.c"
 #include "pool.c"
+#include "document.c"
 #include "options.c"
 #include "application.c"
 /* clang-format on */

@@ -90,6 +90,7 @@ static void other_sites_reach_the_page_only(void)
 					       "/events",
 					       "/trace",
 					       "/nowhere",
+					       "/openapi.json",
 					       "/lanesx"};
 	static const char *const sites[] = {"same-origin", "same-site", "none"};
 	char lines[128];
@@ -107,6 +108,9 @@ static void other_sites_reach_the_page_only(void)
 	CU_ASSERT_EQUAL(ask("GET", "/lanes/app.js",
 			    "Host: localhost\r\nSec-Fetch-Site: cross-site\r\n", ""),
 			200);
+	CU_ASSERT_EQUAL(
+		ask("GET", "/docs", "Host: localhost\r\nSec-Fetch-Site: cross-site\r\n", ""), 302);
+	CU_ASSERT_PTR_NOT_NULL(strstr(answer, "Location: /lanes/#docs\r\n"));
 	for (size_t i = 0; i < sizeof(sites) / sizeof(sites[0]); i++) {
 		snprintf(lines, sizeof(lines), "Host: localhost\r\nSec-Fetch-Site: %s\r\n",
 			 sites[i]);

@@ -75,6 +75,9 @@ static void the_last_of_a_thousand_is_told_of(void)
 			  "lanes_request_duration_seconds_count{worker=\"admin-1\","
 			  "pool=\"admin\",route=\"/metrics\"} 3\n"));
 	CU_ASSERT(answers(&admin, "/trace", "\"cat\":\"run\",\"name\":\"/of/1000\""));
+	CU_ASSERT(answers(&loop, "/openapi.json", "STDOUT 1 Status: 200 OK"));
+	CU_ASSERT(answers(&prefork, "/openapi.json", "STDOUT 1 Status: 200 OK"));
+	CU_ASSERT(answers(&admin, "/openapi.json", "STDOUT 1 Status: 404 Not Found"));
 	worker_stop(&prefork);
 	worker_stop(&loop);
 	worker_stop(&admin);

@@ -1,7 +1,7 @@
 """The guide's FastAPI application, with Lanes' parameters: the reference for every answer. What it
 says on FastAPI 0.92 with pydantic 1 is recorded in exchanges.txt; it runs on later ones, too, which
 word errors in another way. Without parameters it does what the original does; the OpenAPI pages are
-off, so that an unknown path is one here too. Run by tests/integration as
+off: what they would be made of is in openapi.json (openapi.py). Run by tests/integration as
 
     /usr/bin/python3 -m uvicorn --app-dir tests/oracle app:app --port N
 """
@@ -14,7 +14,7 @@ from fastapi import FastAPI, Query
 from fastapi.concurrency import run_in_threadpool
 from pydantic import confloat
 
-app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+app = FastAPI(title="Lanes", version="0.1.0", docs_url=None, redoc_url=None, openapi_url=None)
 
 Seconds = confloat(ge=0, le=60)
 

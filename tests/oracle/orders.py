@@ -10,7 +10,7 @@ from uuid import UUID
 from fastapi import Cookie, FastAPI, File, Form, Header, Path, Query, UploadFile
 from pydantic import BaseModel, Field, conint, constr
 
-app = FastAPI(docs_url=None, redoc_url=None)
+app = FastAPI(title="Orders", version="1.0", docs_url=None, redoc_url=None)
 
 WORD = "^[a-z]+( [a-z]+)*$"
 

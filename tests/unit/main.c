@@ -16,6 +16,7 @@ extern const struct suite log_suite;
 extern const struct suite loop_suite;
 extern const struct suite metric_suite;
 extern const struct suite number_suite;
+extern const struct suite openapi_suite;
 extern const struct suite options_suite;
 extern const struct suite params_suite;
 extern const struct suite pattern_suite;
@@ -42,15 +43,15 @@ int main(int argc, char **argv)
 {
 	/* The last two take a while. */
 	static const struct suite *const suites[] = {
-		&answer_suite,	  &application_suite,	&body_suite,	   &budget_suite,
-		&buffer_suite,	  &listen_suite,	&log_suite,	   &number_suite,
-		&options_suite,	  &params_suite,	&percent_suite,	   &pool_suite,
-		&record_suite,	  &reply_suite,		&request_suite,	   &responder_suite,
-		&router_suite,	  &sandbox_suite,	&table_suite,	   &task_suite,
-		&handler_suite,	  &timers_suite,	&volley_suite,	   &json_suite,
-		&exchanges_suite, &input_suite,		&metric_suite,	   &pattern_suite,
-		&utf8_suite,	  &trace_context_suite, &condition_suite,  &file_suite,
-		&examples_suite,  &loop_suite,		&scoreboard_suite,
+		&answer_suite,	  &application_suite, &body_suite,	    &budget_suite,
+		&buffer_suite,	  &listen_suite,      &log_suite,	    &number_suite,
+		&options_suite,	  &params_suite,      &percent_suite,	    &pool_suite,
+		&record_suite,	  &reply_suite,	      &request_suite,	    &responder_suite,
+		&router_suite,	  &sandbox_suite,     &table_suite,	    &task_suite,
+		&handler_suite,	  &timers_suite,      &volley_suite,	    &json_suite,
+		&exchanges_suite, &openapi_suite,     &input_suite,	    &metric_suite,
+		&pattern_suite,	  &utf8_suite,	      &trace_context_suite, &condition_suite,
+		&file_suite,	  &examples_suite,    &loop_suite,	    &scoreboard_suite,
 	};
 
 	return harness_main(argc, argv, suites, sizeof(suites) / sizeof(suites[0]), SECONDS);

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 
 #include "http/input.h"
+#include "http/router.h"
 
 enum { ORDERS_HEADERS_MAX = 8 };
 
@@ -25,6 +26,8 @@ struct orders_request {
 	struct slice body; /* data is NULL if there is none */
 	bool fills_arena;  /* all that is needed from then on has to be allocated */
 };
+
+extern const struct routes orders_routes;
 
 /* The router; false after a message. */
 bool orders_open(void);

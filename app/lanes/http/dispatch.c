@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "http/input.h"
+#include "http/openapi.h"
 #include "http/percent.h"
 #include "http/reply.h"
 #include "http/router.h"
@@ -62,6 +63,12 @@ static void add_location(struct request *req, struct slice path)
 	reply_header(req, "Location", (struct slice){location, len});
 }
 
+/* Looked at when no route has the path. */
+static bool is_document(const struct router *router, struct slice path)
+{
+	return slice_is(path, "/openapi.json") && !router->routes->undocumented;
+}
+
 /* The path with its slashes taken off its end, or one added; false if memory is out. */
 static bool other_path(struct request *req, struct slice path, struct slice *other)
 {
@@ -92,7 +99,7 @@ static int miss(const struct router *router, struct request *req, struct slice p
 	if (!other_path(req, path, &other))
 		return 503;
 	router_find(router, METHODS, other, &match);
-	if (!match.allowed)
+	if (!match.allowed && !is_document(router, other))
 		return 404;
 	add_location(req, other);
 	return 307;
@@ -129,6 +136,9 @@ static void answer_in_handler(struct request *req)
  * it. */
 static const struct route unrouted = GET("", ASYNC, answer_in_handler);
 
+/* On a thread: it is made anew for each request. */
+static const struct route document = GET("", SYNC, openapi_answer);
+
 /* True: it has a route all the same. */
 static bool route_unrouted(const struct router *router, struct request *req, struct slice path,
 			   unsigned allowed)
@@ -156,6 +166,19 @@ static bool route_unrouted(const struct router *router, struct request *req, str
 	rare->unrouted = status;
 	req->routes = router->routes;
 	req->route = &unrouted;
+	return true;
+}
+
+/* Nothing has the path and the method. True: it has a route all the same. */
+static bool route_miss(const struct router *router, struct request *req, struct slice path,
+		       const struct router_match *match)
+{
+	if (match->allowed || !is_document(router, path))
+		return route_unrouted(router, req, path, match->allowed);
+	if (match->method != METHOD_GET)
+		return route_unrouted(router, req, path, 1u << METHOD_GET);
+	req->routes = router->routes;
+	req->route = &document;
 	return true;
 }
 
@@ -232,7 +255,7 @@ bool router_route(const struct router *router, struct request *req)
 		return false;
 	}
 	if (!router_find(router, method_of(req->method), path, &match))
-		return route_unrouted(router, req, path, match.allowed);
+		return route_miss(router, req, path, &match);
 	req->routes = router->routes;
 	req->route = &router->routes->list[match.route];
 	req->route_number = (uint16_t)(match.route < UINT16_MAX ? match.route + 1 : 0);

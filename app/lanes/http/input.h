@@ -96,6 +96,7 @@ struct field {
 	size_t size;
 	size_t whole; /* of the struct */
 
+	const char *of;	      /* "struct order": what the member is in */
 	const char *name;     /* as the client knows it, if not as the member; of a header in small
 			       * letters, and "_" in the member's name becomes "-" */
 	bool optional;	      /* it may be missing, or null: then the member is all zero */
@@ -110,6 +111,8 @@ struct field {
 	const struct field *item;      /* LIST: ITEM_INT(.ge = LIMIT(0)) … */
 	const struct field *fields;    /* OBJECT: FIELDS(table), of BODY fields */
 	size_t field_count;
+
+	const char *description; /* in /openapi.json; NULL: none */
 };
 
 /* clang-format off */
@@ -162,7 +165,8 @@ struct field {
 	{                                                                                          \
 		.place = (place_), .kind = FIELD_##kind_, .member = #member_,                      \
 		.offset = INPUT_OFFSET_##kind_(type, member_),                                     \
-		.size = sizeof(((type *)0)->member_), .whole = sizeof(type), __VA_ARGS__           \
+		.size = sizeof(((type *)0)->member_), .whole = sizeof(type), .of = #type,          \
+		__VA_ARGS__                                                                        \
 	}
 
 struct input {

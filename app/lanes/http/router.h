@@ -16,6 +16,8 @@
 #include "await/thread_pool.h"
 #include "http/request.h"
 
+struct field;
+
 /* Where a handler runs: what `def` and `async def` decide in FastAPI. */
 enum route_kind {
 	ROUTE_SYNC,  /* the whole handler on a thread of the blocking pool */
@@ -40,12 +42,25 @@ struct route {
 	double deadline;
 	void (*before)(struct request *req); /* as those of all routes, but for this one */
 	void (*after)(struct request *req);
+
+	/* What /openapi.json tells of it besides. Whatever is NULL, or 0, is left out. */
+	const char *name;	     /* the handler's, of which operationId and summary are made */
+	const char *summary;	     /* … if that is not to be it */
+	const char *description;     /* Markdown */
+	const char *const *tags;     /* WORDS("orders", "shop") */
+	const struct field *answers; /* ITEM_OBJECT(struct order, fields), or another ITEM_… */
+	const char *gives;	     /* the answer's media type, if it is not JSON */
+	/* The media type of a body that has no fields; of one with .body_limit it is
+	 * "application/octet-stream". */
+	const char *takes;
+	int status;	   /* of the answer, if not 200 */
+	bool undocumented; /* it is not told of */
 };
 
 /* GET("/orders/{id}", ASYNC, read_order): a route; further fields may follow. */
 /* clang-format off */
 #define ROUTE(m, p, k, h, ...) \
-	{.path = (p), .handler = (h), .method = METHOD_##m, .kind = ROUTE_##k, __VA_ARGS__}
+	{.path = (p), .handler = (h), .name = #h, .method = METHOD_##m, .kind = ROUTE_##k, __VA_ARGS__}
 #define GET(p, k, h, ...)      ROUTE(GET, p, k, h, __VA_ARGS__)
 #define POST(p, k, h, ...)     ROUTE(POST, p, k, h, __VA_ARGS__)
 #define PUT(p, k, h, ...)      ROUTE(PUT, p, k, h, __VA_ARGS__)
@@ -71,6 +86,11 @@ struct routes {
 	void (*before)(struct request *req);
 	void (*after)(struct request *req);
 	void *state; /* request_state() */
+	/* GET /openapi.json, which every application answers that has no route of that path. */
+	const char *title;	 /* NULL: "Lanes" */
+	const char *version;	 /* NULL: "0.1.0" */
+	const char *description; /* Markdown; NULL: none */
+	bool undocumented;	 /* there is no such answer */
 };
 
 /* ROUTES(list): of an array; further fields may follow. */

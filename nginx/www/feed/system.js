@@ -8,9 +8,10 @@ export class System extends EventTarget {
 	most = 1; // requests of a burst
 	#routes = new Map(); // pool → path → "sync" or "async"
 
-	// Of a pool, those that a GET asks for: what the others are called begins with their method.
+	// Of a pool, those that a GET asks for, and that have no names in their path: what the others are
+	// called begins with their method.
 	routes(pool) {
-		return new Map([...this.#routes.get(pool) ?? []].filter(([path]) => path.startsWith('/')));
+		return new Map([...this.#routes.get(pool) ?? []].filter(([path]) => /^\/[^{]*$/.test(path)));
 	}
 
 	get kinds() {

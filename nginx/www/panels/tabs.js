@@ -2,13 +2,20 @@
 
 import {el} from '../dom.js';
 
-// entries: [[id, title, element], …]
+// entries: [[id, title, element, shown], …]; shown() is called whenever that one is shown, and resolves
+// when all of it is there. offer(ids): there are only these, the first of which is shown in place of one
+// that is no more.
 export function tabs(entries) {
 	const buttons = entries.map(([id, title]) => el('button', {type: 'button', role: 'tab', id: `tab-${id}`, 'aria-controls': id,
 		onclick: () => show(id), onkeydown: key}, title));
 	const panels = entries.map(([id, , element]) => el('div', {role: 'tabpanel', id, 'aria-labelledby': `tab-${id}`, class: 'panel'}, element));
+	const list = el('div', {role: 'tablist', 'aria-label': 'What to do'}, buttons);
+	const element = el('div', {class: 'tabs'}, list, panels);
+	let offered = entries.map(([id]) => id);
+	let shown = '';
 
 	function show(id, focus = false) {
+		shown = id;
 		entries.forEach(([other], i) => {
 			buttons[i].setAttribute('aria-selected', String(other === id));
 			buttons[i].tabIndex = other === id ? 0 : -1;
@@ -16,19 +23,39 @@ export function tabs(entries) {
 			if (focus && other === id)
 				buttons[i].focus();
 		});
+		return entries.find(([other]) => other === id)[3]?.();
 	}
 
 	function key(event) {
-		const at = buttons.indexOf(event.target);
+		const there = entries.map(([id]) => id).filter((id) => offered.includes(id));
+		const at = there.indexOf(shown);
 		const to = {ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: -1}[event.key];
 		if (to === undefined)
 			return;
 		event.preventDefault();
-		show(entries.at(to % entries.length)[0], true);
+		show(there.at(to % there.length), true);
 	}
 
-	const named = () => entries.find(([id]) => `#${id}` === location.hash)?.[0];
-	addEventListener('hashchange', () => named() && show(named()));
-	show(named() ?? entries[0][0]);
-	return el('div', {class: 'tabs'}, el('div', {role: 'tablist', 'aria-label': 'What to do'}, buttons), panels);
+	function offer(ids) {
+		offered = ids;
+		entries.forEach(([id], i) => {
+			buttons[i].hidden = !ids.includes(id);
+		});
+		if (!ids.includes(shown))
+			show(named() ?? ids[0]);
+	}
+
+	// A link to one leads to it, also where it is below the lanes.
+	async function follow() {
+		if (!named())
+			return;
+		await show(named());
+		list.scrollIntoView();
+	}
+
+	const named = () => offered.find((id) => `#${id}` === location.hash);
+	addEventListener('hashchange', follow);
+	show(named() ?? offered[0]);
+	requestAnimationFrame(follow); // when it is part of the page
+	return {element, offer};
 }

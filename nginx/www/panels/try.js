@@ -79,7 +79,7 @@ export function tryPanel(sender, lab, system) {
 		const n = Number(times.value);
 		setText(said, `${count(n, 'request')} sent …`);
 		const all = await sender.send([{path: path(), pool: pool.value, times: n}]);
-		answers.prepend(...all.slice(0, MOST_ANSWERS).map((answer) => answerItem(answer, lab.history.workers.get(answer.worker)?.prefork)));
+		answers.prepend(...all.slice(0, MOST_ANSWERS).map((answer) => answerItem({...answer, body: answer.body + (answer.body.length >= BODY ? ' …' : '')}, lab.history.workers.get(answer.worker)?.prefork)));
 		while (answers.childElementCount > MOST_ANSWERS)
 			answers.lastElementChild.remove();
 		setText(said, summary(all));
@@ -106,7 +106,8 @@ function summary(all) {
 	return `${count(came.length, 'answer')} in ${duration(wall)}${from}${errors}.${waits.join('')}${shown}`;
 }
 
-function answerItem(answer, prefork) {
+// An answer with its parts; more: what stands between them and the body.
+export function answerItem(answer, prefork, more = null) {
 	const total = answer.ended - answer.sent;
 	const parts = Object.keys(KINDS).filter((kind) => answer.timing[kind] > 0.0005);
 	return el('li', {data: {status: answer.status, worker: answer.worker, serial: answer.serial}},
@@ -114,7 +115,7 @@ function answerItem(answer, prefork) {
 			` ${answer.url} `, el('span', {class: 'note'}, `${answer.worker ? `request ${answer.serial} of ${answer.worker}` : ''} · ${duration(total)}`)),
 		parts.length ? timingBar(answer, parts, total, prefork) : null,
 		parts.length ? el('p', {class: 'timing'}, parts.map((kind) => `${KINDS[kind].name} ${duration(answer.timing[kind])}`).join(' · ')) : null,
-		el('pre', {tabindex: '0', role: 'group', 'aria-label': 'Answer'}, el('code', {}, answer.body + (answer.body.length >= BODY ? ' …' : ''))));
+		more, answer.body ? el('pre', {tabindex: '0', role: 'group', 'aria-label': 'Answer'}, el('code', {}, answer.body)) : null);
 }
 
 // The pattern that the lanes have for it: a process is occupied by what its request waits for.
