@@ -58,6 +58,9 @@ endif
 
 all: $(OBJ)/lanes ## builds build/lanes
 
+new: ## makes a project for a service of one's own: DIR=../orders NAME=orders
+	@DIR="$$DIR" NAME="$(if $(filter command,$(origin NAME)),$$NAME)" app/new/new.sh
+
 run: ## installs what is missing, builds, and serves in the foreground; Ctrl-C stops it
 	@spawn/deps.sh run && $(MAKE) --no-print-directory all && exec spawn/run.sh
 

@@ -19,13 +19,13 @@ PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 CDPATH='' cd "$(dirname "$0")/.." || exit 1
 
 fail() {
-	echo "lanes: $*" >&2
+	echo "$NAME: $*" >&2
 	exit 1
 }
 
 # Where nobody can read it, or the disk is full, work goes on.
 say() {
-	echo "lanes: $*" 2>/dev/null || :
+	echo "$NAME: $*" 2>/dev/null || :
 }
 
 # --- settings: make variables or environment, the same names everywhere ---
@@ -36,20 +36,19 @@ cores=$(nproc)
 
 PORT=${PORT:-8080}
 WORKERS=${WORKERS:-$cores}
-PREFORK_WORKERS=${PREFORK_WORKERS:-$WORKERS}
-CPU_WORKERS=${CPU_WORKERS:-1}
 THREADS=${THREADS:-40}
 CPU_THREADS=${CPU_THREADS:-$cores}
 CLIENT_CONNS=${CLIENT_CONNS:-} # requests in flight from one address; empty: a part of what nginx can have
 SERVER_NAMES=${SERVER_NAMES:-} # besides localhost, blanks between them
-BODY_KB=${BODY_KB:-0}          # the longest body of a request; 0: none has one
 LOG_MB=${LOG_MB:-64}           # a log's size, from which on it becomes .old
 RUN_DIR=${RUN_DIR:-run}
 RUN_USER=${RUN_USER:-www-data}     # what root's nginx and workers become
 STOP_TIMEOUT=${STOP_TIMEOUT:-10}   # seconds that requests in flight get at a stop
 START_TIMEOUT=${START_TIMEOUT:-15} # seconds until the next worker has to have started, or the URL to answer
 ENVIRONMENT=${ENVIRONMENT:-} # names of variables, besides LANES_*, that workers are to have; blanks between them
-PROGRAM=${PROGRAM:-build/lanes}
+# shellcheck source=spawn/project.sh
+. "$PWD/spawn/project.sh"
+PROGRAM=${PROGRAM:-build/$NAME}
 
 newline='
 '
@@ -153,9 +152,6 @@ check_place() {
 
 # --- pools ---
 
-# The pools that are started.
-POOLS='loop prefork cpu exercise exercise-prefork admin health'
-
 # One line per pool: name, engine, processes, name of its sockets, niceness, and a path that nginx/lanes.conf.in
 # leads to it: all below, where it ends in "/". Everything below is made from this table: workers, sockets,
 # and nginx's upstreams.
@@ -200,7 +196,7 @@ units() {
 BOOT=/proc/sys/kernel/random/boot_id
 
 # What the processes of a system are called; bash, setsid and setpriv become the others.
-NAMES='nginx|multiwatch|lanes|spawn-fcgi|setpriv|setsid|bash|logs[.]sh'
+NAMES="nginx|multiwatch|$NAME|spawn-fcgi|setpriv|setsid|bash|logs[.]sh"
 
 # The processes of this system, one line each: pid, name, parent's pid. Those of sessions that a noted
 # process began. When that is gone, another session could have its number by now: then it takes a
@@ -408,7 +404,7 @@ stop_system() {
 	signal_all QUIT nginx
 	! alive admin || kill -s TERM "$pid" 2>/dev/null
 	gone nginx "$STOP_TIMEOUT" || signal_all TERM nginx
-	signal_all TERM 'spawn-fcgi setsid setpriv bash multiwatch lanes'
+	signal_all TERM "spawn-fcgi setsid setpriv bash multiwatch $NAME"
 	end_all
 	NAMES="$NAMES|sh|sleep" # what was about to become a worker, perhaps after a pause
 	end_all
@@ -424,7 +420,7 @@ remove_files() (
 	cd "$RUN_DIR" || exit
 	[ -d pids ] || exit
 	rm -f worker-*.sock prefork.sock cpu-*.sock exercise-*.sock admin.sock health.sock log.pipe \
-		nginx.conf nginx.pid ./*.servers lanes lanes.new
+		nginx.conf nginx.pid ./*.servers "$NAME" "$NAME.new"
 	rm -rf pids temp board spool www www.new
 	for log in worker.log access.log error.log; do
 		[ -s "$log" ] || rm -f "$log"

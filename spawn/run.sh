@@ -44,19 +44,32 @@ loss() {
 	done
 }
 
+# What to type for the first routes, as a worker says that they are: {id} becomes 1, a body {}.
+examples() {
+	curl -s --noproxy '*' --max-time 5 "http://127.0.0.1:$PORT/status" | sed 's/{"name"/\n&/g' |
+		sed -n '/"pool":"loop"/ { p; q }' | grep -o '"[^"]*/[^"]*":{"kind"' | head -n 8 |
+		awk -F '"' -v url="http://localhost:$PORT" '{
+			words = split($2, word, " ")
+			path = word[words]
+			gsub(/{[^}]*}/, "1", path)
+			options = words == 1 || word[1] == "POST" ? "" : "-X " word[1] " "
+			if (word[1] ~ /^(POST|PUT|PATCH)$/)
+				options = options "--json \047{}\047 "
+			print "  curl -i " options "\047" url path "\047"
+		}'
+}
+
 signal=
 trap 'signal=yes' INT TERM HUP
 start_guard
 RUN_PID=$$ spawn/start.sh || finish $?
 
 if wanted; then
-	cat 2>/dev/null <<-EOF
-		Try:
-		  curl -i http://localhost:$PORT/
-		  curl 'http://localhost:$PORT/async/await-one?seconds=0.5'
-		  curl 'http://localhost:$PORT/async/cpu-bound?n=1000000'
-		Ctrl-C stops it.
-	EOF
+	{
+		echo "In a browser: http://localhost:$PORT/"
+		examples
+		echo "Ctrl-C stops it."
+	} 2>/dev/null
 fi
 status=0
 while wanted; do
@@ -69,7 +82,7 @@ while wanted; do
 	fi
 	lost=$(loss 2>/dev/null)
 	if [ -n "$lost" ]; then
-		echo "lanes: died for good:$lost; see the logs in $RUN_DIR" >&2
+		echo "$NAME: died for good:$lost; see the logs in $RUN_DIR" >&2
 		status=1
 		break
 	fi

@@ -34,18 +34,20 @@ write_environment() {
 # A copy: building again must not change a running system, and a user without access to the
 # project must be able to execute it.
 copy_program() {
-	if ! why=$(install -m 755 "$PROGRAM" lanes.new 2>&1 && mv lanes.new lanes 2>&1); then
-		rm -f lanes.new
+	# shellcheck disable=SC2153 # project.sh has it
+	if ! why=$(install -m 755 "$PROGRAM" "$NAME.new" 2>&1 && mv "$NAME.new" "$NAME" 2>&1); then
+		rm -f "$NAME.new"
 		fail "cannot copy $PROGRAM to $RUN_DIR: ${why##*: }"
 	fi
 }
 
-# The page, with the handlers it shows: copied for the same reasons.
+# The page, with the handlers that it shows of the guide: copied for the same reasons.
 copy_page() {
 	rm -rf www.new && cp -R "$PROJECT"/nginx/www www.new && chmod -R u=rwX,go=rX www.new &&
-		mkdir www.new/handlers &&
-		install -m 644 "$PROJECT"/app/guide/*.c www.new/handlers &&
-		rm -rf www && mv www.new www
+		mkdir www.new/handlers || return
+	set -- "$PROJECT"/app/guide/*.c
+	[ ! -e "$1" ] || install -m 644 "$@" www.new/handlers || return
+	rm -rf www && mv www.new www
 }
 
 # The workers make the scoreboard themselves, in a directory of their own, as they do with long bodies:
@@ -120,7 +122,7 @@ start_unit() {
 	set -- spawn-fcgi -n -s "$socket" -M 0660 -b 4096 $owner -- \
 		$drop "$(command -v multiwatch)" -f "$processes" -t 0 -- \
 		"$(command -v setpriv)" --pdeathsig TERM sh -c "$PACED" sh "$unit" "$processes" \
-		./lanes --engine "$engine" --pool "$pool" --threads "$THREADS" \
+		"./$NAME" --engine "$engine" --pool "$pool" --threads "$THREADS" \
 		--cpu-threads "$CPU_THREADS" --scoreboard board/scoreboard --ready-pools "$(ready_pools)"
 	case $pool in
 	admin) set -- "$@" --routes admin --front "127.0.0.1:$PORT" ;;

@@ -7,4 +7,4 @@ check_owner looking
 [ -n "$(processes)" ] || fail "nothing is running in $RUN_DIR"
 [ ! -e "$RUN_DIR/board/scoreboard" ] || [ -r "$RUN_DIR/board/scoreboard" ] ||
 	fail "the scoreboard is for $(stat -c %U "$RUN_DIR/board") to read; /status?text shows the same"
-exec "$RUN_DIR/lanes" --top --scoreboard "$RUN_DIR/board/scoreboard"
+exec "$RUN_DIR/$NAME" --top --scoreboard "$RUN_DIR/board/scoreboard"

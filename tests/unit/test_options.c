@@ -265,8 +265,7 @@ static void an_unknown_option_is_refused(void)
 		char line[128];
 
 		snprintf(line, sizeof(line),
-			 "lanes: command line: '%s' is not an option; see lanes --help\n",
-			 wrong[i]);
+			 "lanes: command line: '%s' is not an option; see --help\n", wrong[i]);
 		REFUSED(line, wrong[i]);
 	}
 }

@@ -254,7 +254,8 @@ void log_complaint(const char *format, ...)
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	put_text(&line, "lanes: ");
+	put_text(&line, program_invocation_short_name);
+	put_text(&line, ": ");
 	put_text(&line, text);
 	end_line(&line);
 }

@@ -42,8 +42,9 @@ void log_tell_with(void (*tell)(const void *subject, struct log_about *about));
 void log_event_of(const char *worker, long pid, enum log_level level, const char *event, ...)
 	__attribute__((sentinel));
 
-/* Prints what is wrong at the start, for whoever starts the worker: "lanes: ", the text and a
- * newline, on stderr. It is one write(2), as stdio (glibc 2.41) splits longer lines in two. */
+/* Prints what is wrong at the start, for whoever starts the worker: the program's name, ": ", the
+ * text and a newline, on stderr. It is one write(2), as stdio (glibc 2.41) splits longer lines in
+ * two. */
 void log_complaint(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* A number as a value, valid until the 8th call after this one on the same thread. */

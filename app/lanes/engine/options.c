@@ -262,7 +262,7 @@ static int parse_flags(const struct option_table tables[TABLES], int argc, char 
 				option = find(++table, flag + 2, len - 2);
 		}
 		if (!option || (option->kind == OPTION_FLAG && value))
-			return complain("command line", flag, "an option; see lanes --help");
+			return complain("command line", flag, "an option; see --help");
 		snprintf(name, sizeof(name), "--%s", option->name);
 		if (option->kind == OPTION_FLAG)
 			value = "";

@@ -1,0 +1,54 @@
+#!/bin/sh
+# Makes a project in DIR, for a service of one's own: what template holds, with copies of nginx and spawn.
+# Its program is called NAME; as DIR, where nobody says. All of it, or nothing, is there at the end.
+set -u
+CDPATH='' cd "$(dirname "$0")/../.." || exit 1
+
+refuse() {
+	echo "make new: $*" >&2
+	exit 1
+}
+
+DIR=${DIR:-}
+[ -n "$DIR" ] || refuse "where to? make new DIR=../orders, and NAME=… if it is not to be called so"
+place=$(realpath -m -- "$DIR")
+lanes=$PWD
+case $place/ in
+"$lanes"/build/*) ;; # where tests make some
+"$lanes"/*) refuse "DIR=$DIR is inside Lanes; name a folder outside" ;;
+esac
+name=${NAME:-$(basename -- "$place" | tr 'A-Z ' 'a-z-')}
+# As a process it has 15 characters, and in build and RUN_DIR other things have names.
+case $name in
+[!a-z]* | *[!a-z0-9_-]* | ????????????????*)
+	refuse "NAME=$name: a small letter, and then up to 14 small letters, digits, - and _ are wanted"
+	;;
+app | bash | board | dev | env | flags | library | multiwatch | nginx | pids | setpriv | setsid | sh | \
+	sleep | spawn-fcgi | spool | temp | tests | www) refuse "NAME=$name is taken by something else" ;;
+esac
+[ ! -e "$place" ] && [ ! -L "$place" ] || { [ -d "$place" ] && [ -z "$(ls -A -- "$place")" ]; } ||
+	refuse "DIR=$DIR holds something; name a new or empty folder"
+
+case $lanes in
+*"'"*) refuse "a Makefile cannot name $lanes" ;;
+esac
+
+parent=$(dirname -- "$place")
+{ mkdir -p -- "$parent" && new=$(mktemp -d "$parent/.$name.XXXXXX"); } 2>/dev/null ||
+	refuse "cannot make a folder in $parent"
+trap 'rm -rf -- "$new"' EXIT
+trap 'exit 1' INT TERM HUP
+
+# fill FILE: puts the names into it. In a Makefile, $ and # mean something.
+fill() {
+	LANES=$(printf %s "$lanes" | sed 's/\$/$$/g; s/#/\\#/g') awk -v name="$name" '
+		$0 == "LANES  ?= @LANES@" { $0 = "LANES  ?= " ENVIRON["LANES"] }
+		{ gsub(/@NAME@/, name); print }' "app/new/template/$1" >"$new/$1"
+}
+
+cp -R app/new/template/. nginx spawn "$new" && mv "$new/gitignore" "$new/.gitignore" &&
+	cp app/new/template/spawn/project.sh "$new/spawn" &&
+	fill Makefile && fill README.md && fill spawn/project.sh && chmod 755 "$new" &&
+	mv -T -- "$new" "$place" || exit 1
+trap - EXIT
+echo "$place is a project, and its program $name. In it: make run, make test, make help."

@@ -1,0 +1,219 @@
+/* make new: a project of one's own, as who begins one sees it. */
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../harness.h"
+#include "client.h"
+
+static char directory[DIRECTORY_SIZE]; /* in which projects are made */
+static char project[DIRECTORY_SIZE + 32];
+static struct outcome outcome;
+
+/* What tests were started with is not for projects. */
+#define OWN "PROGRAM", "PORT", "RUN_DIR", "MAKEFLAGS", "MFLAGS", "MAKELEVEL", "CFLAGS", "NAME"
+
+static int begin(void)
+{
+	return !directory_make(directory);
+}
+
+static int end(void)
+{
+	directory_remove(directory);
+	return 0;
+}
+
+/* Puts "DIR=directory/folder" into the variable. */
+static const char *place(char variable[DIRECTORY_SIZE + 32], const char *folder)
+{
+	snprintf(variable, DIRECTORY_SIZE + 32, "DIR=%s/%s", directory, folder);
+	return variable;
+}
+
+static void make_new(const char *folder, const char *name)
+{
+	char dir[DIRECTORY_SIZE + 32];
+
+	run(&outcome, (const char *[]){"make", "-s", "new", place(dir, folder), name, NULL},
+	    (const char *[]){OWN, NULL}, -1);
+	snprintf(project, sizeof(project), "%s/%s", directory, folder);
+}
+
+/* make in the project, with up to three arguments; false, with what it said, if it fails. */
+static bool make(const char *what, const char *second, const char *third)
+{
+	run(&outcome, (const char *[]){"make", "-C", project, what, second, third, NULL},
+	    (const char *[]){OWN, NULL}, -1);
+	if (outcome.status)
+		printf("%s\n%s\n", outcome.out, outcome.errors);
+	return outcome.status == 0;
+}
+
+static bool change(const char *how)
+{
+	run(&outcome, (const char *[]){"tests/integration/new_project.sh", project, how, NULL},
+	    NULL, -1);
+	if (outcome.status)
+		printf("%s\n", outcome.errors);
+	return outcome.status == 0;
+}
+
+static bool said(const char *text)
+{
+	return strstr(outcome.out, text) != NULL;
+}
+
+static void what_cannot_be_is_refused(void)
+{
+	static const char *const bad[][3] = {
+		{"full", NULL, "holds something"},
+		{"full/file", NULL, "holds something"},
+		{"1st", NULL, "NAME=1st: a small letter"},
+		{"well", "NAME=a/b", "NAME=a/b: a small letter"},
+		{"well", "NAME=sixteen-letters-", "NAME=sixteen-letters-: a small letter"},
+		{"well", "NAME=nginx", "NAME=nginx is taken"},
+		{"full/file/below", NULL, "cannot make a folder in"},
+		{"../../app/mine", NULL, "is inside Lanes"},
+	};
+	char path[DIRECTORY_SIZE + 32];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/full", directory);
+	mkdir(path, 0755);
+	snprintf(path, sizeof(path), "%s/full/file", directory);
+	file = fopen(path, "w");
+	fclose(file);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		char dir[DIRECTORY_SIZE + 32];
+
+		run(&outcome, (const char *[]){"app/new/new.sh", NULL},
+		    (const char *[]){place(dir, bad[i][0]), bad[i][1] ? bad[i][1] : "NAME", NULL},
+		    -1);
+		CU_ASSERT(was_refused(&outcome, bad[i][2]));
+	}
+	run(&outcome, (const char *[]){"app/new/new.sh", NULL}, (const char *[]){"DIR", NULL}, -1);
+	CU_ASSERT(was_refused(&outcome, "where to?"));
+	run(&outcome, (const char *[]){"find", directory, "-mindepth", "1", NULL}, NULL, -1);
+	snprintf(path, sizeof(path), "%s/full\n%s/full/file\n", directory, directory);
+	CU_ASSERT_STRING_EQUAL(outcome.out, path);
+}
+
+static void it_is_built_tested_and_changed(void)
+{
+	make_new("a shop", "NAME=shop");
+	CU_ASSERT_EQUAL_FATAL(outcome.status, 0);
+	CU_ASSERT(make("help", NULL, NULL) && said("\ntest "));
+	CU_ASSERT_FATAL(make("test", NULL, NULL));
+	CU_ASSERT(said("POST /quotes: a quote is made ...passed"));
+	CU_ASSERT_FATAL(change("add"));
+	CU_ASSERT_FATAL(make("test", NULL, NULL));
+	CU_ASSERT(said("a delivery is stored ...passed"));
+	CU_ASSERT_FATAL(change("empty"));
+	CU_ASSERT_FATAL(make("test", NULL, NULL));
+	CU_ASSERT_FALSE(said("POST"));
+	CU_ASSERT(said("elsewhere there is nothing ...passed"));
+}
+
+/* Where its source is gone, an installed library does. */
+static void an_installed_library_does(void)
+{
+	static const char package[] = "cat >\"$1/lanes.pc\" <<EOF\n"
+				      "Name: lanes\nDescription: -\nVersion: 1\n"
+				      "Requires: libuv json-c fcgi libseccomp\n"
+				      "Cflags: -I$PWD/app/lanes\n"
+				      "Libs: -L$PWD/build -llanes -lm\nEOF";
+	static const char command[] = "PKG_CONFIG_PATH=$2 make -C \"$1\" LANES=/nowhere all";
+
+	run(&outcome, (const char *[]){"sh", "-c", command, "sh", project, "/nowhere", NULL},
+	    (const char *[]){OWN, NULL}, -1);
+	CU_ASSERT_NOT_EQUAL(outcome.status, 0);
+	CU_ASSERT_PTR_NOT_NULL(
+		strstr(outcome.errors, "Lanes is neither in /nowhere nor installed"));
+	run(&outcome, (const char *[]){"sh", "-c", package, "sh", directory, NULL}, NULL, -1);
+	run(&outcome, (const char *[]){"sh", "-c", command, "sh", project, directory, NULL},
+	    (const char *[]){OWN, NULL}, -1);
+	CU_ASSERT_EQUAL(outcome.status, 0);
+	CU_ASSERT(said("LD build/shop"));
+}
+
+/* ---- a system of it ---- */
+
+/* Two of them, of the project that the test before has left. */
+static void systems_run_under_its_name(void)
+{
+	static struct system systems[2];
+	pid_t pids[8];
+
+	CU_ASSERT_EQUAL_FATAL(setenv("WORKERS", "1", 1), 0);
+	for (int i = 0; i < 2; i++) {
+		struct system *s = &systems[i];
+
+		s->port = s->front_port = port_free();
+		snprintf(s->run_dir, sizeof(s->run_dir), "%s/run-%d", directory, i);
+		snprintf(s->port_variable, sizeof(s->port_variable), "PORT=%u", s->port);
+		snprintf(s->run_dir_variable, sizeof(s->run_dir_variable), "RUN_DIR=%s",
+			 s->run_dir);
+		snprintf(s->url, sizeof(s->url), "http://127.0.0.1:%u", s->port);
+		CU_ASSERT_FATAL(make("start", s->port_variable, s->run_dir_variable));
+		CU_ASSERT(said("shop: http://localhost:"));
+	}
+	unsetenv("WORKERS");
+	for (int i = 0; i < 2; i++) {
+		CU_ASSERT_EQUAL(get(&systems[i], "/nowhere")->status, 404);
+		CU_ASSERT_EQUAL(processes_in(systems[i].run_dir, "shop", pids, 8), 3);
+	}
+	CU_ASSERT(make("restart", systems[0].run_dir_variable, NULL) &&
+		  said("shop: loop-1 replaced"));
+	CU_ASSERT(make("scale", "WORKERS=2", systems[0].run_dir_variable));
+	CU_ASSERT(make("status", systems[0].run_dir_variable, NULL) && said("loop-2"));
+	CU_ASSERT_EQUAL(processes_in(systems[0].run_dir, "shop", pids, 8), 4);
+	for (int i = 0; i < 2; i++) {
+		CU_ASSERT(make("stop", systems[i].run_dir_variable, NULL));
+		CU_ASSERT_EQUAL(processes_in(systems[i].run_dir, NULL, pids, 8), 0);
+	}
+}
+
+/* ---- by somebody who may not write to the library ---- */
+
+/* What is built already, so that the copy needs only be looked at. */
+static const char AS_BUILT[] = "mkdir -p \"$1/build/library/build\" &&"
+			       "cp -a build/app build/inside.a build/liblanes.? build/exports "
+			       "build/flags \"$1/build/library/build\" &&"
+			       "chown -R nobody \"$1\"";
+
+static void another_user_builds_it(void)
+{
+	static const char command[] = "setpriv --reuid=nobody --regid=nogroup --clear-groups "
+				      "make -C \"$1\" test";
+
+	if (geteuid()) {
+		not_judged("only root can become other users");
+		return;
+	}
+	make_new("theirs", NULL);
+	CU_ASSERT_EQUAL_FATAL(outcome.status, 0);
+	run(&outcome, (const char *[]){"sh", "-c", AS_BUILT, "sh", project, NULL}, NULL, -1);
+	CU_ASSERT_EQUAL_FATAL(outcome.status, 0);
+	chmod(directory, 0755);
+	run(&outcome, (const char *[]){"sh", "-c", command, "sh", project, NULL},
+	    (const char *[]){OWN, NULL}, -1);
+	CU_ASSERT_EQUAL(outcome.status, 0);
+	CU_ASSERT(said("POST /quotes: a quote is made ...passed"));
+	if (outcome.status)
+		printf("%s\n%s\n", outcome.out, outcome.errors);
+}
+
+static const struct test tests[] = {
+	{"what cannot be is refused in one line, and nothing is made", what_cannot_be_is_refused},
+	{"it is built and tested, has an endpoint more, and then none",
+	 it_is_built_tested_and_changed},
+	{"an installed library does, too", an_installed_library_does},
+	{"two systems of it run under its name", systems_run_under_its_name},
+	{"by somebody who may not write to the library", another_user_builds_it},
+};
+
+const struct suite new_suite = {"new", tests, sizeof(tests) / sizeof(tests[0]), begin, end};
