@@ -82,6 +82,9 @@ scale: ## changes the number of loop workers of the running system to WORKERS=n
 restart: ## replaces every worker of the running system, one after the other
 	@$(MAKE) --no-print-directory all && exec spawn/restart.sh
 
+dev: ## serves, and builds and replaces workers when a file is saved; names calls that hold the loop
+	@spawn/deps.sh dev && exec spawn/dev.sh
+
 test: ## installs what tests need, builds, and runs all of them
 	@spawn/deps.sh test && $(MAKE) --no-print-directory all unit integration conformance \
 		faults && exec tests/run
@@ -167,6 +170,16 @@ $(OBJ)/exports: $(wildcard app/lanes/*.h app/lanes/*/*.h)
 		$(AS_LANES_H) -MM | grep -o 'app/[^ ]*' | xargs \
 		sed -nE 's|^extern [^(]*[ *]([a-z0-9_]+)(\[.*)?;|\1|p'; } | sort -u >$@
 
+# For make dev, which builds with these: every call has a line, and a frame that says who made it.
+DEV_CFLAGS := -g -O1 -fno-optimize-sibling-calls
+dev-build: ; @$(MAKE) --no-print-directory BUILD=build/dev CFLAGS='$(DEV_CFLAGS)' \
+	CPPFLAGS='$(CPPFLAGS) -U_FORTIFY_SOURCE' LDFLAGS='$(LDFLAGS) -rdynamic' all build/dev/blocking.so
+
+$(OBJ)/blocking.so: spawn/blocking.c
+	@mkdir -p $(@D)
+	$(call quiet,CC $@)$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) -Iapp/lanes $(INCLUDES) -O2 -g -fPIC -shared \
+		-pthread -o $@ $< -ldw
+
 # Services on the library.
 EXAMPLES := $(OBJ)/orders
 $(OBJ)/orders: $(call object,$(wildcard app/examples/*.c)) $(OBJ)/liblanes.a
@@ -193,4 +206,4 @@ FORCE:
 .DELETE_ON_ERROR:
 # Every target with a help line, and:
 .PHONY: $(shell sed -n 's/^\([a-z-]*\):[^\#]*\#\#.*/\1/p' $(firstword $(MAKEFILE_LIST)))
-.PHONY: unit integration conformance faults fuzzers FORCE
+.PHONY: unit integration conformance faults fuzzers dev-build FORCE

@@ -1,5 +1,5 @@
 #!/bin/sh
-# deps.sh run|service|test|fuzz|check|browser|bench|fresh: makes sure that the Debian packages needed for that
+# deps.sh run|dev|service|test|fuzz|check|browser|bench|fresh: makes sure that the Debian packages needed for that
 # are there.
 # As root, or with a sudo that asks for no password, missing ones are installed; otherwise the line
 # to type is printed. Silent and quick when nothing is missing.
@@ -12,8 +12,9 @@ here=$(CDPATH='' cd "$(dirname "$0")" && pwd -P)
 
 run='gcc libc6-dev make pkg-config libuv1-dev libjson-c-dev libfcgi-dev libseccomp-dev nginx
 	spawn-fcgi multiwatch curl'
+dev="$run libdw-dev"
 service="$run libcunit1-dev libcurl4-openssl-dev"
-test="$service python3-fastapi python3-multipart uvicorn haproxy
+test="$service libdw-dev python3-fastapi python3-multipart uvicorn haproxy
 	python3-prometheus-client"
 fuzz="$run clang libclang-rt-dev"
 check="$test $fuzz clang-format clang-tidy cppcheck gcovr shellcheck valgrind"
@@ -24,6 +25,7 @@ command -v npm >/dev/null || browser="$browser nodejs npm"
 fresh='git debootstrap slirp4netns iproute2'
 case ${1-} in
 run) wanted=$run ;;
+dev) wanted=$dev ;;
 service) wanted=$service ;;
 test) wanted=$test ;;
 fuzz) wanted=$fuzz ;;
@@ -32,7 +34,7 @@ browser) wanted=$browser ;;
 bench) wanted=$bench ;;
 fresh) wanted=$fresh ;;
 *)
-	echo "usage: spawn/deps.sh run|service|test|fuzz|check|browser|bench|fresh" >&2
+	echo "usage: spawn/deps.sh run|dev|service|test|fuzz|check|browser|bench|fresh" >&2
 	exit 2
 	;;
 esac

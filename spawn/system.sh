@@ -5,6 +5,7 @@
 PROJECT=$PWD
 NGINX_CONF=$PROJECT/nginx/lanes.conf.in
 PROGRAM=$(realpath -m -- "$PROGRAM")
+[ -z "${PRELOAD-}" ] || PRELOAD=$(realpath -m -- "$PRELOAD")
 
 # What the system was started with, for those who change it later.
 write_settings() {
@@ -32,13 +33,14 @@ write_environment() {
 }
 
 # A copy: building again must not change a running system, and a user without access to the
-# project must be able to execute it.
+# project must be able to execute it. PRELOAD, which loop workers load then, is make dev's.
 copy_program() {
 	# shellcheck disable=SC2153 # project.sh has it
 	if ! why=$(install -m 755 "$PROGRAM" "$NAME.new" 2>&1 && mv "$NAME.new" "$NAME" 2>&1); then
 		rm -f "$NAME.new"
 		fail "cannot copy $PROGRAM to $RUN_DIR: ${why##*: }"
 	fi
+	[ -z "${PRELOAD-}" ] || cp "$PRELOAD" preload.so || fail "cannot copy $PRELOAD to $RUN_DIR"
 }
 
 # The page, with the handlers that it shows of the guide: copied for the same reasons.
@@ -118,11 +120,13 @@ start_unit() {
 		owner="-U $RUN_USER -G $group"
 		drop="$(command -v setpriv) --reuid $RUN_USER --regid $group --init-groups --bounding-set -all"
 	fi
+	preload=
+	[ "$engine" != loop ] || [ ! -e preload.so ] || preload='env LD_PRELOAD=./preload.so'
 	# shellcheck disable=SC2086 # words
 	set -- spawn-fcgi -n -s "$socket" -M 0660 -b 4096 $owner -- \
 		$drop "$(command -v multiwatch)" -f "$processes" -t 0 -- \
 		"$(command -v setpriv)" --pdeathsig TERM sh -c "$PACED" sh "$unit" "$processes" \
-		"./$NAME" --engine "$engine" --pool "$pool" --threads "$THREADS" \
+		$preload "./$NAME" --engine "$engine" --pool "$pool" --threads "$THREADS" \
 		--cpu-threads "$CPU_THREADS" --scoreboard board/scoreboard --ready-pools "$(ready_pools)"
 	case $pool in
 	admin) set -- "$@" --routes admin --front "127.0.0.1:$PORT" ;;

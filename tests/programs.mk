@@ -32,7 +32,8 @@ $(OBJ)/unit: $(call object,$(UNIT_SOURCES) $(GUIDE)) $(OBJ)/inside.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(MEMORY_HOOKS) $(UNIT_HOOKS) $(LIBS) -lcunit
 
 $(OBJ)/integration: $(call object,$(INTEGRATION_SOURCES) $(GUIDE)) $(OBJ)/inside.a | $(OBJ)/loadgen $(OBJ)/benchmark \
-		$(OBJ)/tests/contrast/exercises $(OBJ)/bodies-app $(OBJ)/routes-app $(OBJ)/orders
+		$(OBJ)/tests/contrast/exercises $(OBJ)/bodies-app $(OBJ)/routes-app $(OBJ)/orders \
+		$(OBJ)/blocking-app $(OBJ)/blocking.so
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS) -lcunit -lcurl
 
 $(OBJ)/conformance: $(call object,$(CONFORMANCE_SOURCES))
@@ -65,6 +66,11 @@ $(OBJ)/preload.so: tests/faults/preload.c tests/faults/preload.h
 # Applications: one whose routes take bodies, one that has very many.
 $(OBJ)/bodies-app $(OBJ)/routes-app: $(OBJ)/%-app: $(OBJ)/tests/%/app.o $(OBJ)/liblanes.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)
+
+# As make dev builds a service, and what names its blocking calls. Never with a sanitizer.
+$(OBJ)/blocking-app: tests/blocking/app.c $(OBJ)/liblanes.a
+	$(call quiet,LD $@)$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) -Iapp/lanes $(INCLUDES) $(DEV_CFLAGS) -rdynamic \
+		-pthread -o $@ $^ $(LIBS)
 
 bench_objects = $(patsubst %,$(OBJ)/tests/bench/%.o,$(1))
 

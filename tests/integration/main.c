@@ -30,6 +30,7 @@ extern const struct suite bodies_suite;
 extern const struct suite burst_suite;
 extern const struct suite events_suite;
 extern const struct suite limits_suite;
+extern const struct suite dev_suite;
 extern const struct suite new_suite;
 extern const struct suite orders_suite;
 extern const struct suite routes_suite;
@@ -47,6 +48,7 @@ int main(int argc, char **argv)
 		&front_suite,	    &logs_suite,     &gone_suite,	    &burst_suite,
 		&events_suite,	    &terminal_suite, &orders_suite,	    &shop_suite,
 		&bodies_suite,	    &routes_suite,   &limits_suite,	    &new_suite,
+		&dev_suite,
 	};
 
 	process_prepare();

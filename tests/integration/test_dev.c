@@ -1,0 +1,170 @@
+/* make dev: what is saved is served, and calls that hold the loop are named. */
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../harness.h"
+#include "client.h"
+#include "raw.h"
+
+/* ---- calls that hold the loop ---- */
+
+static struct worker worker;
+
+static const char *built(const char *name)
+{
+	static char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s", program());
+	strcpy(strrchr(path, '/') + 1, name);
+	return path;
+}
+
+/* What the worker answers, without the head; "" if it does not. */
+static const char *body(const char *path)
+{
+	static char text[1024];
+	const char *begin = NULL;
+	struct raw raw;
+
+	text[0] = '\0';
+	if (!raw_open(&raw, worker.socket))
+		return text;
+	if (raw_get(&raw, 1, path, "") && raw_answers(&raw, "END 1 0 COMPLETE"))
+		begin = strstr(raw.text.data, "\r\n\r\n");
+	if (begin)
+		snprintf(text, sizeof(text), "%s", begin + 4);
+	text[strcspn(text, "\n")] = '\0';
+	raw_close(&raw);
+	return text;
+}
+
+static int count_named(void)
+{
+	struct outcome outcome;
+
+	run(&outcome, (const char *[]){"grep", "-c", "event=blocking-call", worker.log, NULL}, NULL,
+	    -1);
+	return atoi(outcome.out);
+}
+
+/* The same calls on a thread, or before the first request, are fine. */
+static void each_call_is_named(void)
+{
+	char preload[PATH_MAX + 16];
+	char names[1024];
+	char *rest = names;
+
+	snprintf(preload, sizeof(preload), "LD_PRELOAD=%s", built("blocking.so"));
+	CU_ASSERT_FATAL(worker_start_program(&worker, built("blocking-app"),
+					     (const char *[]){"--sandbox", "off", NULL},
+					     (const char *[]){preload, NULL}));
+	CU_ASSERT(EVENTUALLY(file_has(worker.log, " call=usleep in=background use=")));
+	snprintf(names, sizeof(names), "%s", body("/calls"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(names, "system"));
+	CU_ASSERT_EQUAL(count_named(), 1);
+	for (const char *name; (name = strtok_r(rest, " ", &rest));) {
+		char path[64];
+		char line[128];
+		int before = count_named();
+
+		snprintf(path, sizeof(path), "/thread/%s", name);
+		CU_ASSERT(atoi(body(path)) > 0);
+		CU_ASSERT_EQUAL(count_named(), before);
+		snprintf(path, sizeof(path), "/loop/%s", name);
+		snprintf(line, sizeof(line),
+			 " at=tests/blocking/app.c:%s call=%s in=\"GET /loop/{call}\" use=\"AWAIT(",
+			 body(path), name);
+		CU_ASSERT(file_has(worker.log, line));
+		CU_ASSERT_EQUAL(count_named(), before + 1);
+		if (!file_has(worker.log, line))
+			printf("    not named:%s\n", line);
+	}
+	worker_stop(&worker);
+}
+
+/* ---- what is saved ---- */
+
+static char directory[DIRECTORY_SIZE];
+static struct system sys;
+static char terminal[DIRECTORY_SIZE + 16]; /* what is seen there */
+
+static const char EDIT[] = "sed \"$2\" \"$1/shop/app/main.c\" >\"$1/edited\" && "
+			   "cp \"$1/edited\" \"$1/shop/app/main.c\"";
+
+/* Changes the source, as an editor would. */
+static bool save(const char *edit)
+{
+	struct outcome outcome;
+
+	run(&outcome, (const char *[]){"sh", "-c", EDIT, "sh", directory, edit, NULL}, NULL, -1);
+	return outcome.status == 0;
+}
+
+static bool stock_is(const char *text)
+{
+	const struct response *response = get(&sys, "/items/7/stock");
+
+	return response->status == 200 && strstr(response->body, text);
+}
+
+static pid_t start_dev(void)
+{
+	char dir[DIRECTORY_SIZE + 16];
+	char project[DIRECTORY_SIZE + 16];
+	struct outcome outcome;
+
+	CU_ASSERT_FATAL(directory_make(directory));
+	snprintf(dir, sizeof(dir), "DIR=%s/shop", directory);
+	snprintf(project, sizeof(project), "%s/shop", directory);
+	snprintf(terminal, sizeof(terminal), "%s/terminal", directory);
+	run(&outcome, (const char *[]){"app/new/new.sh", NULL}, (const char *[]){dir, "NAME", NULL},
+	    -1);
+	CU_ASSERT_EQUAL_FATAL(outcome.status, 0);
+	sys.port = sys.front_port = port_free();
+	snprintf(sys.url, sizeof(sys.url), "http://127.0.0.1:%u", sys.port);
+	snprintf(sys.port_variable, sizeof(sys.port_variable), "PORT=%u", sys.port);
+	snprintf(sys.run_dir, sizeof(sys.run_dir), "%s/shop/run", directory);
+	return process_start((const char *[]){"setsid", "make", "-C", project, "dev", NULL},
+			     (const char *[]){sys.port_variable, "RUN_DIR", "PROGRAM", "MAKEFLAGS",
+					      "MFLAGS", "MAKELEVEL", "CFLAGS", "LANES_THREADS=1",
+					      NULL},
+			     terminal);
+}
+
+static void what_is_saved_is_served(void)
+{
+	pid_t dev = start_dev();
+	pid_t left;
+	int status;
+
+	CU_ASSERT_FATAL(
+		WITHIN(SLOW_START, file_has(terminal, "Ctrl-C stops it.") || process_ended(dev)));
+	CU_ASSERT(stock_is("\"stock\":42"));
+	CU_ASSERT(save("s/:42}/:43/"));
+	CU_ASSERT(EVENTUALLY(stock_is("\"stock\":43")));
+	CU_ASSERT(save("s/:43/:44/; s/^struct item {/struct item/"));
+	CU_ASSERT(EVENTUALLY(file_has(terminal, "serves the last that could be built")));
+	CU_ASSERT(file_has(terminal, "app/main.c:"));
+	CU_ASSERT(stock_is("\"stock\":43"));
+	CU_ASSERT(save("s/^struct item$/& {/; s/AWAIT(req, sleep_for.*/poll(NULL, 0, 1);/; "
+		       "s/#include <lanes.h>/& \\n#include <poll.h>/"));
+	CU_ASSERT(EVENTUALLY(stock_is("\"stock\":44")));
+	CU_ASSERT(EVENTUALLY(file_has(terminal, "app/main.c:43: poll() holds the loop, in GET "
+						"/items/{id}/stock: use AWAIT(req, ")));
+	kill(-dev, SIGINT); /* as Ctrl-C: all of them */
+	waitpid(dev, &status, 0);
+	CU_ASSERT(EVENTUALLY(processes_in(sys.run_dir, NULL, &left, 1) == 0));
+	directory_remove(directory);
+}
+
+static const struct test tests[] = {
+	{"each call that holds the loop is named, with its file and line", each_call_is_named},
+	{"what is saved is served, once it builds", what_is_saved_is_served},
+};
+
+const struct suite dev_suite = {"dev", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL};
