@@ -4,6 +4,7 @@
 set -eu
 block=$PWD/tests/documents/block
 cd "$1"
+mkdir -p build
 
 # edit FILE PROGRAM [EXAMPLE]: with awk; an example of the README is in build/block.
 edit() {

@@ -207,7 +207,23 @@ static void another_user_builds_it(void)
 		printf("%s\n%s\n", outcome.out, outcome.errors);
 }
 
+/* What Lanes' README tells to type. */
+static void it_begins_as_the_readme_says(void)
+{
+	char port[8];
+
+	snprintf(port, sizeof(port), "%u", (unsigned)port_free());
+	run(&outcome, (const char *[]){"tests/documents/own", directory, port, NULL},
+	    (const char *[]){OWN, NULL}, -1);
+	CU_ASSERT_EQUAL(outcome.status, 0);
+	CU_ASSERT(said("{\"id\":7,\"stock\":5}"));
+	CU_ASSERT(said("a delivery is stored ...passed"));
+	if (outcome.status)
+		printf("%s\n%s\n", outcome.out, outcome.errors);
+}
+
 static const struct test tests[] = {
+	{"it begins as the README says", it_begins_as_the_readme_says},
 	{"what cannot be is refused in one line, and nothing is made", what_cannot_be_is_refused},
 	{"it is built and tested, has an endpoint more, and then none",
 	 it_is_built_tested_and_changed},
