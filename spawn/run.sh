@@ -66,7 +66,7 @@ RUN_PID=$$ spawn/start.sh || finish $?
 
 if wanted; then
 	{
-		echo "In a browser: http://localhost:$PORT/"
+		echo "In a browser: http://localhost:$PORT/ and http://localhost:$PORT/docs"
 		examples
 		echo "Ctrl-C stops it."
 	} 2>/dev/null

@@ -145,6 +145,7 @@ static void what_is_saved_is_served(void)
 	CU_ASSERT_FATAL(
 		WITHIN(SLOW_START, file_has(terminal, "Ctrl-C stops it.") || process_ended(dev)));
 	CU_ASSERT(stock_is("\"stock\":42"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(get(&sys, "/openapi.json")->body, "/items/{id}/stock"));
 	CU_ASSERT(save("s/:42}/:43/"));
 	CU_ASSERT(EVENTUALLY(stock_is("\"stock\":43")));
 	CU_ASSERT(save("s/:43/:44/; s/^struct item {/struct item/"));

@@ -223,13 +223,13 @@ static void it_begins_as_the_readme_says(void)
 }
 
 static const struct test tests[] = {
-	{"it begins as the README says", it_begins_as_the_readme_says},
 	{"what cannot be is refused in one line, and nothing is made", what_cannot_be_is_refused},
 	{"it is built and tested, has an endpoint more, and then none",
 	 it_is_built_tested_and_changed},
 	{"an installed library does, too", an_installed_library_does},
 	{"two systems of it run under its name", systems_run_under_its_name},
 	{"by somebody who may not write to the library", another_user_builds_it},
+	{"it begins as the README says", it_begins_as_the_readme_says},
 };
 
 const struct suite new_suite = {"new", tests, sizeof(tests) / sizeof(tests[0]), begin, end};
