@@ -2,9 +2,7 @@
 # The parts of a system: its settings, its workers, nginx and their files. For the scripts that
 # start a system or change a running one; the working directory is RUN_DIR when these are called.
 
-PROJECT=$PWD
 NGINX_CONF=$PROJECT/nginx/lanes.conf.in
-PROGRAM=$(realpath -m -- "$PROGRAM")
 
 # What the system was started with, for those who change it later.
 write_settings() {
@@ -42,10 +40,11 @@ copy_program() {
 
 # The page, with the handlers it shows: copied for the same reasons.
 copy_page() {
-	rm -rf www.new && cp -R "$PROJECT"/nginx/www www.new && chmod -R u=rwX,go=rX www.new &&
-		mkdir www.new/handlers &&
-		install -m 644 "$PROJECT"/app/guide/*.c www.new/handlers &&
-		rm -rf www && mv www.new www
+	rm -rf www.new && cp -R "$PROJECT"/nginx/www www.new && chmod -R u=rwX,go=rX www.new || return
+	if [ -d "$PROJECT"/app/guide ]; then
+		install -D -m 644 -t www.new/handlers "$PROJECT"/app/guide/*.c || return
+	fi
+	rm -rf www && mv www.new www
 }
 
 # The workers make the scoreboard themselves, in a directory of their own, as they do with long bodies:

@@ -29,6 +29,7 @@ extern const struct suite logs_suite;
 extern const struct suite bodies_suite;
 extern const struct suite burst_suite;
 extern const struct suite events_suite;
+extern const struct suite install_suite;
 extern const struct suite limits_suite;
 extern const struct suite orders_suite;
 extern const struct suite routes_suite;
@@ -45,7 +46,7 @@ int main(int argc, char **argv)
 		&loadgen_suite,	    &bench_suite,    &pools_suite,	    &refusals_suite,
 		&front_suite,	    &logs_suite,     &gone_suite,	    &burst_suite,
 		&events_suite,	    &terminal_suite, &orders_suite,	    &shop_suite,
-		&bodies_suite,	    &routes_suite,   &limits_suite,
+		&bodies_suite,	    &routes_suite,   &limits_suite,	    &install_suite,
 	};
 
 	process_prepare();
