@@ -24,7 +24,7 @@ MEMORY_HOOKS := $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc \
 UNIT_HOOKS   := $(addprefix -Wl$(comma)--wrap=,pthread_cond_signal pthread_cond_wait)
 # tests/fuzz/simulated.c stands between the engine and the kernel.
 FUZZ_ENGINE_SOURCES := $(addprefix tests/fuzz/,fuzz_engine.c script.c peer.c simulated.c) \
-		       tests/unit/memory.c
+		       $(addprefix tests/unit/,memory.c waits.c)
 SIMULATED    := $(addprefix -Wl$(comma)--wrap=,accept4 send recv clock_nanosleep uv_run \
 		pthread_create pthread_join setpriority sigaction log_event conns_sweep exchange_free_spares)
 
@@ -41,13 +41,13 @@ $(OBJ)/conformance: $(call object,$(CONFORMANCE_SOURCES))
 $(OBJ)/agree: $(call object,$(AGREE_SOURCES))
 	$(call quiet,LD $@)$(LINK) -o $@ $^
 
-$(OBJ)/fuzz_engine: $(call object,$(FUZZ_ENGINE_SOURCES) $(GUIDE)) $(OBJ)/inside.a
+$(OBJ)/fuzz_engine: $(call object,$(FUZZ_ENGINE_SOURCES)) $(OBJ)/inside.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(MEMORY_HOOKS) $(SIMULATED) $(LIBS)
 
 $(OBJ)/fuzz_input: $(call object,tests/fuzz/fuzz_input.c tests/unit/orders.c) $(OBJ)/inside.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)
 
-$(OBJ)/fuzz_%: $(OBJ)/tests/fuzz/fuzz_%.o $(call object,$(GUIDE)) $(OBJ)/inside.a
+$(OBJ)/fuzz_%: $(OBJ)/tests/fuzz/fuzz_%.o $(OBJ)/tests/unit/waits.o $(OBJ)/inside.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)
 
 $(CONTRAST_MAINS:%.c=$(OBJ)/%): %: %.o $(call object,$(CONTRAST_SOURCES)) $(OBJ)/inside.a
