@@ -62,8 +62,9 @@ $(OBJ)/preload.so: tests/faults/preload.c tests/faults/preload.h
 	$(call quiet,CC $@)$(CC) -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -O2 -g -fPIC -shared \
 		-o $@ $< -ldl
 
-# Applications: one whose routes take bodies, one that has very many.
-$(OBJ)/bodies-app $(OBJ)/routes-app: $(OBJ)/%-app: $(OBJ)/tests/%/app.o $(OBJ)/liblanes.a
+# Applications: one whose routes take bodies, one that has very many, and one whose handlers wait.
+$(OBJ)/waits-app: $(OBJ)/tests/unit/waits.o
+$(OBJ)/bodies-app $(OBJ)/routes-app $(OBJ)/waits-app: $(OBJ)/%-app: $(OBJ)/tests/%/app.o $(OBJ)/liblanes.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)
 
 bench_objects = $(patsubst %,$(OBJ)/tests/bench/%.o,$(1))
@@ -81,7 +82,7 @@ $(OBJ)/null-responder: $(call bench_objects,null_responder) $(OBJ)/inside.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)
 
 unit: $(OBJ)/unit
-conformance: $(OBJ)/conformance $(OBJ)/agree
+conformance: $(OBJ)/conformance $(OBJ)/agree $(OBJ)/waits-app
 fuzzers: $(patsubst tests/fuzz/%.c,$(OBJ)/%,$(FUZZ_SOURCES))
 integration: $(OBJ)/integration
 faults: $(OBJ)/faults $(OBJ)/preload.so

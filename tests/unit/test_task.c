@@ -1238,6 +1238,7 @@ static void every_request_survives_memory_running_out(void)
 	survives_without_memory(&waits, "/many", "seconds=0.0001&seconds=0.0002&seconds=0", 200);
 	survives_without_memory(&waits, "/lent", "seconds=0", 200);
 	survives_without_memory(&waits, "/held", "seconds=0", 200);
+	survives_without_memory(&waits, "/number", "n=10", 200);
 	survives_without_memory(&waits, "/many", "seconds=x&seconds=-1&seconds=61", 422);
 	survives_without_memory(&waits, "/thread/", "a=b", 307);
 	survives_without_memory(&waits, "/none", "", 404);

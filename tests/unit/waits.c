@@ -13,6 +13,10 @@ struct wait {
 	double seconds;
 };
 
+struct number {
+	int64_t n;
+};
+
 struct several {
 	struct list seconds; /* of double */
 };
@@ -95,6 +99,12 @@ void hold_loop(struct request *req)
 	reply_number(req, seconds_of(req));
 }
 
+/* What takes no time: for what a whole number may be. */
+static void show_number(struct request *req)
+{
+	reply_number(req, (double)((const struct number *)request_input(req))->n);
+}
+
 static const struct field one[] = {
 	QUERY(NUMBER, struct wait, seconds, .ge = LIMIT(0), .le = LIMIT(60),
 	      .fallback = &(const double){1.5}),
@@ -107,6 +117,11 @@ static const struct field many[] = {
 	      .max_items = 1000, .fallback = &three),
 };
 
+static const struct field whole[] = {
+	QUERY(INT, struct number, n, .ge = LIMIT(0), .le = LIMIT(1000000000),
+	      .fallback = &(const int64_t){100000}),
+};
+
 static const struct route list[] = {
 	GET("/", ASYNC, answer),
 	GET("/thread", SYNC, block_thread, .input = INPUT(one)),
@@ -114,6 +129,7 @@ static const struct route list[] = {
 	GET("/many", ASYNC, sleep_together, .input = INPUT(many)),
 	GET("/lent", ASYNC, lend_thread, .input = INPUT(one)),
 	GET("/held", ASYNC, hold_loop, .input = INPUT(one)),
+	GET("/number", ASYNC, show_number, .input = INPUT(whole)),
 };
 
 const struct routes waits = ROUTES(list);
