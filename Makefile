@@ -81,7 +81,7 @@ restart: ## replaces every worker of the running system, one after the other
 
 test: ## installs what tests need, builds, and runs all of them
 	@spawn/deps.sh test && $(MAKE) --no-print-directory all unit integration conformance \
-		faults && exec tests/run
+		$(if $(GUIDE),faults) && exec tests/run
 
 test-faults: ## kills, stops, overloads, starves and fills up a system, each for as long as promised
 	@spawn/deps.sh test && $(MAKE) --no-print-directory all faults && exec $(OBJ)/faults $(ONLY)

@@ -22,9 +22,9 @@ base=$PWD
 CDPATH='' cd "$(dirname "$0")/.." || exit 1
 PROJECT=$PWD
 if [ -e Makefile ]; then
-	base=$PROJECT before='make ' after='' built=build/lanes
+	base=$PROJECT before='make ' after='' built=build
 else
-	before=$PROJECT/spawn/ after=.sh built=$PROJECT/../../bin/lanes
+	before=$PROJECT/spawn/ after=.sh built=$PROJECT/../../bin
 fi
 
 # typed NAME: the command as one types it.
@@ -63,7 +63,7 @@ RUN_USER=${RUN_USER:-www-data}     # what root's nginx and workers become
 STOP_TIMEOUT=${STOP_TIMEOUT:-10}   # seconds that requests in flight get at a stop
 START_TIMEOUT=${START_TIMEOUT:-15} # seconds until the next worker has to have started, or the URL to answer
 ENVIRONMENT=${ENVIRONMENT:-} # names of variables, besides LANES_*, that workers are to have; blanks between them
-PROGRAM=${PROGRAM:-$built}
+PROGRAM=${PROGRAM:-$built/lanes}
 
 newline='
 '

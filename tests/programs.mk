@@ -2,8 +2,11 @@
 
 UNIT_SOURCES := $(wildcard tests/*.c tests/unit/*.c) \
 		$(filter-out %/orders_main.c,$(wildcard app/examples/*.c))
-INTEGRATION_SOURCES := $(wildcard tests/*.c tests/integration/*.c) tests/unit/stream.c \
-		       $(addprefix tests/contrast/,bare.c measurement.c pattern.c table.c terminal.c)
+# The suites of the demonstration, which are built where that is, and the programs that they run.
+GUIDE_SUITES := $(if $(GUIDE),$(wildcard tests/guide/*.c) \
+		$(addprefix tests/contrast/,bare.c measurement.c pattern.c table.c terminal.c))
+GUIDE_PROGRAMS := $(if $(GUIDE),$(addprefix $(OBJ)/,loadgen benchmark tests/contrast/exercises))
+INTEGRATION_SOURCES := $(wildcard tests/*.c tests/integration/*.c) tests/unit/stream.c $(GUIDE_SUITES)
 CONFORMANCE_SOURCES := $(filter-out %/agree.c,$(wildcard tests/conformance/*.c)) \
 		       tests/unit/stream.c app/lanes/base/buffer.c
 AGREE_SOURCES := tests/conformance/agree.c tests/conformance/peer.c tests/conformance/dump.c \
@@ -31,9 +34,12 @@ SIMULATED    := $(addprefix -Wl$(comma)--wrap=,accept4 send recv clock_nanosleep
 $(OBJ)/unit: $(call object,$(UNIT_SOURCES) $(GUIDE)) $(OBJ)/inside.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(MEMORY_HOOKS) $(UNIT_HOOKS) $(LIBS) -lcunit
 
-$(OBJ)/integration: $(call object,$(INTEGRATION_SOURCES) $(GUIDE)) $(OBJ)/inside.a | $(OBJ)/loadgen $(OBJ)/benchmark \
-		$(OBJ)/tests/contrast/exercises $(OBJ)/bodies-app $(OBJ)/routes-app $(OBJ)/orders
+$(OBJ)/integration: $(call object,$(INTEGRATION_SOURCES) $(GUIDE)) $(OBJ)/inside.a | $(GUIDE_PROGRAMS) \
+		$(OBJ)/bodies-app $(OBJ)/routes-app $(OBJ)/orders
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS) -lcunit -lcurl
+
+# They include what is in tests/integration.
+$(OBJ)/tests/guide/%.o: CPPFLAGS += -Itests/integration
 
 $(OBJ)/conformance: $(call object,$(CONFORMANCE_SOURCES))
 	$(call quiet,LD $@)$(LINK) -o $@ $^

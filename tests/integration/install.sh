@@ -102,6 +102,8 @@ serve() {
 	cd "$directory/user"
 	export PORT WORKERS=2 PREFORK_WORKERS=1 CPU_WORKERS=0
 	scripts=$prefix/share/lanes/spawn
+	# shellcheck disable=SC2064 # now: these are this function's
+	trap "$* '$scripts/stop.sh'" EXIT
 	PROGRAM=../service "$@" "$scripts/start.sh"
 	[ -S run/worker-1.sock ]
 	ask "/own/status?seconds=0.01" "the service's own status: 499500"
@@ -115,7 +117,8 @@ serve() {
 	"$@" "$scripts/restart.sh"
 	ask /own/burst burst
 	"$@" "$scripts/stop.sh"
-	# Without a name, the program that was installed.
+	# Without a name it is the program that was installed, which without the demonstration serves nothing.
+	[ -d "$here/app/guide" ] || export PROGRAM=../service
 	"$@" "$scripts/run.sh" >../said &
 	until grep -q Ctrl-C ../said; do
 		kill -0 $!
@@ -124,6 +127,7 @@ serve() {
 	ask "/status?text" 'loop-1'
 	"$@" "$scripts/stop.sh"
 	wait $!
+	trap - EXIT
 	rm -f errors
 	# The logs are left.
 	find . -mindepth 2 ! -name '*.log*' | none
