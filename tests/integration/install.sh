@@ -58,15 +58,25 @@ exports() {
 		grep -xFf "$directory/names" | none
 }
 
+# What app/README.md has typed.
+typed() {
+	(cd "$here" && tests/documents/block installed) | sed "s|/usr/local|$prefix|"
+}
+
 # Whichever compiler, of Debian: with every warning, across files, and without options.
 build() {
 	cd "$directory"
-	for compiler in "gcc -O2" "gcc -O2 -flto" "gcc -g" "clang -O2"; do
+	for compiler in "gcc -O2 -flto" "gcc -g" "clang -O2"; do
 		command -v "${compiler%% *}" >/dev/null || continue
 		# shellcheck disable=SC2046,SC2086 # words
 		$compiler -Wall -Wextra -Werror "$here/tests/installed/service.c" $(flags) -o service
 		./service --help | grep -q '^Usage: service'
 	done
+	# As app/README.md has it.
+	mkdir -p user
+	cp "$here/tests/installed/service.c" user/main.c
+	cd user
+	PKG_CONFIG_PATH=$prefix/lib/pkgconfig sh -ec "$(typed | head -n 1)"
 }
 
 # The pages, which name what there is, and which whoever shows them understands.
@@ -117,9 +127,8 @@ serve() {
 	"$@" "$scripts/restart.sh"
 	ask /own/burst burst
 	"$@" "$scripts/stop.sh"
-	# Without a name it is the program that was installed, which without the demonstration serves nothing.
-	[ -d "$here/app/guide" ] || export PROGRAM=../service
-	"$@" "$scripts/run.sh" >../said &
+	: >../said
+	"$@" sh -c "exec env $(typed | tail -n 1)" >../said &
 	until grep -q Ctrl-C ../said; do
 		kill -0 $!
 		sleep 0.05
@@ -130,7 +139,7 @@ serve() {
 	trap - EXIT
 	rm -f errors
 	# The logs are left.
-	find . -mindepth 2 ! -name '*.log*' | none
+	find run -mindepth 1 ! -name '*.log*' | none
 	find "$prefix/share/lanes" -newer "$directory/started" | none
 }
 
@@ -151,7 +160,7 @@ manual) manual ;;
 serve | serve-plain)
 	PORT=$3
 	touch "$directory/started"
-	[ -d "$directory/user" ] || mkdir "$directory/user"
+	mkdir -p "$directory/user"
 	if [ "$step" = serve ]; then
 		serve env
 	else
