@@ -2,8 +2,11 @@
 
 UNIT_SOURCES := $(wildcard tests/*.c tests/unit/*.c) \
 		$(filter-out %/orders_main.c,$(wildcard app/examples/*.c))
-INTEGRATION_SOURCES := $(wildcard tests/*.c tests/integration/*.c) tests/unit/stream.c \
-		       $(addprefix tests/contrast/,bare.c measurement.c pattern.c table.c terminal.c)
+# The suites of the demonstration, which are built where that is, and the programs that they run.
+GUIDE_SUITES := $(if $(GUIDE),$(wildcard tests/guide/*.c) \
+		$(addprefix tests/contrast/,bare.c measurement.c pattern.c table.c terminal.c))
+GUIDE_PROGRAMS := $(if $(GUIDE),$(addprefix $(OBJ)/,loadgen benchmark tests/contrast/exercises))
+INTEGRATION_SOURCES := $(wildcard tests/*.c tests/integration/*.c) tests/unit/stream.c $(GUIDE_SUITES)
 CONFORMANCE_SOURCES := $(filter-out %/agree.c,$(wildcard tests/conformance/*.c)) \
 		       tests/unit/stream.c app/lanes/base/buffer.c
 AGREE_SOURCES := tests/conformance/agree.c tests/conformance/peer.c tests/conformance/dump.c \
@@ -24,17 +27,19 @@ MEMORY_HOOKS := $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc \
 UNIT_HOOKS   := $(addprefix -Wl$(comma)--wrap=,pthread_cond_signal pthread_cond_wait)
 # tests/fuzz/simulated.c stands between the engine and the kernel.
 FUZZ_ENGINE_SOURCES := $(addprefix tests/fuzz/,fuzz_engine.c script.c peer.c simulated.c) \
-		       tests/unit/memory.c
+		       $(addprefix tests/unit/,memory.c waits.c)
 SIMULATED    := $(addprefix -Wl$(comma)--wrap=,accept4 send recv clock_nanosleep uv_run \
 		pthread_create pthread_join setpriority sigaction log_event conns_sweep exchange_free_spares)
 
 $(OBJ)/unit: $(call object,$(UNIT_SOURCES) $(GUIDE)) $(OBJ)/inside.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(MEMORY_HOOKS) $(UNIT_HOOKS) $(LIBS) -lcunit
 
-$(OBJ)/integration: $(call object,$(INTEGRATION_SOURCES) $(GUIDE)) $(OBJ)/inside.a | $(OBJ)/loadgen $(OBJ)/benchmark \
-		$(OBJ)/tests/contrast/exercises $(OBJ)/bodies-app $(OBJ)/routes-app $(OBJ)/orders \
-		$(OBJ)/blocking-app $(OBJ)/blocking.so
+$(OBJ)/integration: $(call object,$(INTEGRATION_SOURCES) $(GUIDE)) $(OBJ)/inside.a | $(GUIDE_PROGRAMS) \
+		$(OBJ)/bodies-app $(OBJ)/routes-app $(OBJ)/orders $(OBJ)/blocking-app $(OBJ)/blocking.so
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS) -lcunit -lcurl
+
+# They include what is in tests/integration.
+$(OBJ)/tests/guide/%.o: CPPFLAGS += -Itests/integration
 
 $(OBJ)/conformance: $(call object,$(CONFORMANCE_SOURCES))
 	$(call quiet,LD $@)$(LINK) -o $@ $^
@@ -42,13 +47,13 @@ $(OBJ)/conformance: $(call object,$(CONFORMANCE_SOURCES))
 $(OBJ)/agree: $(call object,$(AGREE_SOURCES))
 	$(call quiet,LD $@)$(LINK) -o $@ $^
 
-$(OBJ)/fuzz_engine: $(call object,$(FUZZ_ENGINE_SOURCES) $(GUIDE)) $(OBJ)/inside.a
+$(OBJ)/fuzz_engine: $(call object,$(FUZZ_ENGINE_SOURCES)) $(OBJ)/inside.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(MEMORY_HOOKS) $(SIMULATED) $(LIBS)
 
 $(OBJ)/fuzz_input: $(call object,tests/fuzz/fuzz_input.c tests/unit/orders.c) $(OBJ)/inside.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)
 
-$(OBJ)/fuzz_%: $(OBJ)/tests/fuzz/fuzz_%.o $(call object,$(GUIDE)) $(OBJ)/inside.a
+$(OBJ)/fuzz_%: $(OBJ)/tests/fuzz/fuzz_%.o $(OBJ)/tests/unit/waits.o $(OBJ)/inside.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)
 
 $(CONTRAST_MAINS:%.c=$(OBJ)/%): %: %.o $(call object,$(CONTRAST_SOURCES)) $(OBJ)/inside.a
@@ -63,8 +68,9 @@ $(OBJ)/preload.so: tests/faults/preload.c tests/faults/preload.h
 	$(call quiet,CC $@)$(CC) -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -O2 -g -fPIC -shared \
 		-o $@ $< -ldl
 
-# Applications: one whose routes take bodies, one that has very many.
-$(OBJ)/bodies-app $(OBJ)/routes-app: $(OBJ)/%-app: $(OBJ)/tests/%/app.o $(OBJ)/liblanes.a
+# Applications: one whose routes take bodies, one that has very many, and one whose handlers wait.
+$(OBJ)/waits-app: $(OBJ)/tests/unit/waits.o
+$(OBJ)/bodies-app $(OBJ)/routes-app $(OBJ)/waits-app: $(OBJ)/%-app: $(OBJ)/tests/%/app.o $(OBJ)/liblanes.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)
 
 # As make dev builds a service, and what names its blocking calls. Never with a sanitizer.
@@ -87,7 +93,7 @@ $(OBJ)/null-responder: $(call bench_objects,null_responder) $(OBJ)/inside.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)
 
 unit: $(OBJ)/unit
-conformance: $(OBJ)/conformance $(OBJ)/agree
+conformance: $(OBJ)/conformance $(OBJ)/agree $(OBJ)/waits-app
 fuzzers: $(patsubst tests/fuzz/%.c,$(OBJ)/%,$(FUZZ_SOURCES))
 integration: $(OBJ)/integration
 faults: $(OBJ)/faults $(OBJ)/preload.so
