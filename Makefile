@@ -158,7 +158,7 @@ install: all $(OBJ)/liblanes.a ## program, library, scripts and manual pages int
 	install -D -m 644 $(OBJ)/liblanes.a "$(DESTDIR)$(LIBDIR)/liblanes.a"; \
 	$(call filled,app/install/lanes.pc.in) | install -D -m 644 /dev/stdin "$(DESTDIR)$(LIBDIR)/pkgconfig/lanes.pc"; \
 	install -D -m 755 $(OBJ)/lanes "$(DESTDIR)$(PREFIX)/bin/lanes"; \
-	$(call copied,$$(find nginx spawn -type f),app,$(SHARE)/lanes); \
+	$(call copied,$$(find nginx spawn -type f ! -name '*.[ch]' ! -name '*.md' ! -name dev.sh),app,$(SHARE)/lanes); \
 	$(call copied,$(GUIDE),app/guide,$(SHARE)/lanes/nginx/www/handlers); \
 	app/install/lanes.1.sh $(OBJ)/lanes "$(PREFIX)" | install -D -m 644 /dev/stdin "$(SHARE)/man/man1/lanes.1"; \
 	$(call filled,app/install/lanes.3) | install -D -m 644 /dev/stdin "$(SHARE)/man/man3/lanes.3"
