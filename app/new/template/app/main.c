@@ -46,11 +46,11 @@ static void read_stock(struct request *req)
 }
 
 static const struct route routes[] = {
-	POST("/quotes", ASYNC, create_quote, .input = INPUT(wanted_fields)),
+	POST("/quotes", ASYNC, create_quote, .input = INPUT(wanted_fields), .status = 201),
 	GET("/items/{id}/stock", ASYNC, read_stock, .input = INPUT(item_fields)),
 };
 
-static const struct application application = {.routes = ROUTES(routes)};
+static const struct application application = {.routes = ROUTES(routes, .title = "@NAME@")};
 
 int main(int argc, char **argv)
 {
