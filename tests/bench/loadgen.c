@@ -12,7 +12,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#include "load.h"
+#include "../support/load.h"
 
 enum { HTTP = 256, FRESH };
 

@@ -8,8 +8,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "../integration/client.h"
-#include "../integration/system.h"
+#include "../support/client.h"
+#include "../support/system.h"
 #include "scoreboard/scoreboard.h"
 
 /* How long a fault is kept up: FAULTS_SECONDS in the environment, else as long as the promise says

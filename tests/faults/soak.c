@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "../harness.h"
+#include "../support/harness.h"
 #include "faults.h"
 
 enum {

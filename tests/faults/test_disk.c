@@ -9,8 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../harness.h"
-#include "../integration/raw.h"
+#include "../support/harness.h"
+#include "../support/raw.h"
 #include "faults.h"
 
 enum { CLIENTS = 16, PROCESSES_MAX = 64 };

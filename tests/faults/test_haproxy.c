@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "../harness.h"
+#include "../support/harness.h"
 #include "faults.h"
 
 enum { CLIENTS = 256, REQUESTS_OF_A_CONNECTION = 16 };

@@ -2,7 +2,7 @@
  * and no descriptors left. */
 #include <stdio.h>
 
-#include "../harness.h"
+#include "../support/harness.h"
 #include "faults.h"
 
 static struct system sys;

@@ -5,9 +5,9 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "../harness.h"
-#include "../integration/raw.h"
-#include "../unit/stream.h"
+#include "../support/harness.h"
+#include "../support/raw.h"
+#include "../support/stream.h"
 #include "faults.h"
 #include "fcgi/record.h"
 

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "../harness.h"
+#include "../support/harness.h"
 #include "faults.h"
 
 enum { CLIENTS = 64, WORKERS = 4, RESTART_REQUESTS = 50000, SHORTEST = 3000 };

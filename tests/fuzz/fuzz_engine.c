@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../unit/memory.h"
+#include "../support/memory.h"
 #include "admin/admin.h"
 #include "await/await.h"
 #include "engine/engine.h"

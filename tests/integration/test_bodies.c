@@ -15,11 +15,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../harness.h"
-#include "../unit/stream.h"
-#include "process.h"
-#include "raw.h"
-#include "system.h"
+#include "../support/harness.h"
+#include "../support/process.h"
+#include "../support/raw.h"
+#include "../support/stream.h"
+#include "../support/system.h"
 
 static struct worker worker;
 static struct raw raw;

@@ -9,11 +9,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "../harness.h"
-#include "client.h"
-#include "process.h"
-#include "raw.h"
-#include "system.h"
+#include "../support/client.h"
+#include "../support/harness.h"
+#include "../support/process.h"
+#include "../support/raw.h"
+#include "../support/system.h"
 
 enum { AT_ONCE = 4 }; /* bursts */
 

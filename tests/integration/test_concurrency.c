@@ -4,8 +4,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "../harness.h"
-#include "client.h"
+#include "../support/client.h"
+#include "../support/harness.h"
 
 #define AWAITED "{\"mode\":\"async\",\"detail\":\"async_io_task("
 

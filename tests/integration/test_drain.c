@@ -4,9 +4,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "../harness.h"
-#include "process.h"
-#include "raw.h"
+#include "../support/harness.h"
+#include "../support/process.h"
+#include "../support/raw.h"
 
 static struct worker worker;
 static struct raw raw;

@@ -2,8 +2,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../harness.h"
-#include "client.h"
+#include "../support/client.h"
+#include "../support/harness.h"
 
 #define SLEPT(kind, s)		"{\"mode\":\"" kind "\",\"detail\":\"" s " done\"}"
 #define INVALID(where, message) "{\"detail\":[{\"loc\":[\"query\"," where "],\"msg\":" message "}]}"

@@ -8,11 +8,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../harness.h"
-#include "client.h"
-#include "process.h"
-#include "raw.h"
-#include "system.h"
+#include "../support/client.h"
+#include "../support/harness.h"
+#include "../support/process.h"
+#include "../support/raw.h"
+#include "../support/system.h"
 
 enum { MESSAGE_MAX = 400000 };
 

@@ -6,11 +6,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "../harness.h"
-#include "../unit/stream.h"
+#include "../support/harness.h"
+#include "../support/process.h"
+#include "../support/raw.h"
+#include "../support/stream.h"
 #include "fcgi/record.h"
-#include "process.h"
-#include "raw.h"
 
 static struct worker worker;
 static struct raw raw;

@@ -9,8 +9,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "../harness.h"
-#include "client.h"
+#include "../support/client.h"
+#include "../support/harness.h"
 
 static struct system lanes;
 

@@ -8,9 +8,9 @@
 #include <sys/ioctl.h>
 #include <time.h>
 
-#include "../harness.h"
-#include "process.h"
-#include "raw.h"
+#include "../support/harness.h"
+#include "../support/process.h"
+#include "../support/raw.h"
 
 enum { MANY = 10 };
 

@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../harness.h"
-#include "process.h"
-#include "raw.h"
+#include "../support/harness.h"
+#include "../support/process.h"
+#include "../support/raw.h"
 #include "scoreboard/board_reader.h"
 
 static struct worker worker;

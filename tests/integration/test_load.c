@@ -2,9 +2,9 @@
 #include <signal.h>
 #include <stdio.h>
 
-#include "../harness.h"
-#include "client.h"
-#include "raw.h"
+#include "../support/client.h"
+#include "../support/harness.h"
+#include "../support/raw.h"
 
 enum {
 	SLEEPERS = 10000,

@@ -8,8 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../harness.h"
-#include "client.h"
+#include "../support/client.h"
+#include "../support/harness.h"
 
 static struct system lanes;
 

@@ -11,12 +11,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../harness.h"
-#include "client.h"
-#include "process.h"
-#include "raw.h"
+#include "../support/client.h"
+#include "../support/harness.h"
+#include "../support/process.h"
+#include "../support/raw.h"
+#include "../support/system.h"
 #include "scoreboard/scoreboard.h"
-#include "system.h"
 
 enum { LISTENERS = 1000, TRIES = 20 };
 

@@ -4,10 +4,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "../harness.h"
-#include "process.h"
-#include "raw.h"
-#include "system.h"
+#include "../support/harness.h"
+#include "../support/process.h"
+#include "../support/raw.h"
+#include "../support/system.h"
 
 static struct worker worker;
 static struct raw raw;

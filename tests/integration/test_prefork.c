@@ -15,10 +15,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../harness.h"
-#include "../unit/stream.h"
-#include "process.h"
-#include "raw.h"
+#include "../support/harness.h"
+#include "../support/process.h"
+#include "../support/raw.h"
+#include "../support/stream.h"
 #include "scoreboard/scoreboard.h"
 
 enum { HEADER = 8, TYPE_STDOUT = 6 };

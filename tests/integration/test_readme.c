@@ -4,10 +4,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../harness.h"
-#include "process.h"
-#include "raw.h"
-#include "system.h"
+#include "../support/harness.h"
+#include "../support/process.h"
+#include "../support/raw.h"
+#include "../support/system.h"
 
 enum { SYSTEMS = 5, TRIES = 10, TOO_LATE = 2 };
 

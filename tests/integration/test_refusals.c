@@ -3,10 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../harness.h"
-#include "client.h"
-#include "process.h"
-#include "system.h"
+#include "../support/client.h"
+#include "../support/harness.h"
+#include "../support/process.h"
+#include "../support/system.h"
 
 enum { REQUESTS = 20 };
 

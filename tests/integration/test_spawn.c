@@ -10,8 +10,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../harness.h"
-#include "client.h"
+#include "../support/client.h"
+#include "../support/harness.h"
 
 static struct outcome outcome;
 

@@ -5,11 +5,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../contrast/table.h"
-#include "../harness.h"
-#include "client.h"
-#include "process.h"
-#include "system.h"
+#include "../demonstrations/table.h"
+#include "../support/client.h"
+#include "../support/harness.h"
+#include "../support/process.h"
+#include "../support/system.h"
 
 /* Characters of UTF-8 in the longest line. */
 static int longest_line(const char *text)
@@ -126,7 +126,7 @@ static void the_exercises_fit(void)
 	pid_t pids[2];
 
 	CU_ASSERT_FATAL(directory_make(directory));
-	snprintf(path, sizeof(path), "%.*s/tests/contrast/exercises",
+	snprintf(path, sizeof(path), "%.*s/tests/demonstrations/exercises",
 		 (int)(strrchr(built, '/') - built), built);
 	for (int i = 0; i < 2; i++) {
 		snprintf(logs[i], sizeof(logs[i]), "%s/%d.log", directory, i);

@@ -6,7 +6,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "../harness.h"
+#include "../support/harness.h"
 #include "engine/observer.h"
 #include "http/body.h"
 #include "http/reply.h"

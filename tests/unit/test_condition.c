@@ -3,10 +3,10 @@
 
 #include <stdio.h>
 
-#include "../harness.h"
+#include "../support/harness.h"
+#include "../support/memory.h"
 #include "http/reply.h"
 #include "http/request.h"
-#include "memory.h"
 
 static const char *none_match;
 static const char *modified_since;

@@ -4,10 +4,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../harness.h"
+#include "../support/harness.h"
+#include "../support/memory.h"
 #include "alone.h"
 #include "http/reply.h"
-#include "memory.h"
 
 static struct work_data second; /* for a thread beside another */
 

@@ -1,11 +1,11 @@
 /* Values and bodies are what FastAPI 0.92 answers to the same query. */
 #include <string.h>
 
-#include "../harness.h"
+#include "../support/harness.h"
+#include "../support/memory.h"
 #include "http/input.h"
 #include "http/reply.h"
 #include "http/urlencoded.h"
-#include "memory.h"
 
 #define FLOAT_ERROR "\"msg\":\"value is not a valid float\",\"type\":\"type_error.float\""
 #define INT_ERROR   "\"msg\":\"value is not a valid integer\",\"type\":\"type_error.integer\""

@@ -19,7 +19,9 @@
 #include <unistd.h>
 #include <uv.h>
 
-#include "../harness.h"
+#include "../support/harness.h"
+#include "../support/memory.h"
+#include "../support/stream.h"
 #include "await/await.h"
 #include "base/log.h"
 #include "caught.h"
@@ -27,8 +29,6 @@
 #include "engine/loop.h"
 #include "http/body.h"
 #include "http/reply.h"
-#include "memory.h"
-#include "stream.h"
 
 static char directory[] = "/tmp/lanes-loop-XXXXXX";
 static char path[64];

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../harness.h"
+#include "../support/harness.h"
 #include "admin/admin.h"
 
 static struct metric orders = COUNTER("orders_total", "Orders that were taken.");

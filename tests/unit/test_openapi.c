@@ -6,11 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../harness.h"
+#include "../support/harness.h"
+#include "../support/memory.h"
+#include "../support/orders.h"
 #include "http/openapi.h"
 #include "http/reply.h"
-#include "memory.h"
-#include "orders.h"
 
 #define DIFFERENT "/usr/bin/python3 -B tests/oracle/openapi.py compare orders"
 

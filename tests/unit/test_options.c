@@ -4,7 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../harness.h"
+#include "../support/harness.h"
 #include "caught.h"
 #include "engine/options.h"
 

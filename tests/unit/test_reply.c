@@ -1,9 +1,9 @@
 #include <json-c/json.h>
 #include <string.h>
 
-#include "../harness.h"
+#include "../support/harness.h"
+#include "../support/memory.h"
 #include "http/reply.h"
-#include "memory.h"
 
 static void release(struct request *req)
 {

@@ -4,13 +4,13 @@
 #include <string.h>
 #include <time.h>
 
-#include "../harness.h"
+#include "../support/harness.h"
 #include "base/budget.h"
 #include "caught.h"
 #include "http/reply.h"
 #include "http/request.h"
 
-#include "memory.h"
+#include "../support/memory.h"
 #include <ctype.h>
 
 static int released;

@@ -11,10 +11,10 @@
 #include <string.h>
 #include <time.h>
 
-#include "../harness.h"
+#include "../support/harness.h"
+#include "../support/memory.h"
+#include "../support/stream.h"
 #include "fcgi/responder.h"
-#include "memory.h"
-#include "stream.h"
 
 enum { STORAGE = 512, PADDINGS = 3, SPLITS = 1024 };
 

@@ -4,11 +4,11 @@
 #include <string.h>
 #include <time.h>
 
-#include "../harness.h"
+#include "../support/harness.h"
+#include "../support/memory.h"
 #include "http/input.h"
 #include "http/reply.h"
 #include "http/router.h"
-#include "memory.h"
 
 static void release(struct request *req)
 {

@@ -11,12 +11,12 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "../harness.h"
+#include "../support/harness.h"
+#include "../support/memory.h"
 #include "alone.h"
 #include "engine/observer.h"
 #include "guide/endpoints.h"
 #include "http/reply.h"
-#include "memory.h"
 #include "scoreboard/board_reader.h"
 
 /* ---- sleeping ---- */

@@ -1,8 +1,8 @@
 /*
  * How wide the terminal is, and text that fits it.
  */
-#ifndef TESTS_CONTRAST_TERMINAL_H
-#define TESTS_CONTRAST_TERMINAL_H
+#ifndef TESTS_DEMONSTRATIONS_TERMINAL_H
+#define TESTS_DEMONSTRATIONS_TERMINAL_H
 
 #include <stdio.h>
 

@@ -3,13 +3,13 @@
  * one should not. It works in the directory of a system, in front of that system's sockets, and is
  * stopped with it at the latest.
  */
-#ifndef TESTS_CONTRAST_TRAP_H
-#define TESTS_CONTRAST_TRAP_H
+#ifndef TESTS_DEMONSTRATIONS_TRAP_H
+#define TESTS_DEMONSTRATIONS_TRAP_H
 
 #include <stdbool.h>
 #include <sys/types.h>
 
-#include "../integration/system.h"
+#include "../support/system.h"
 
 struct trap {
 	pid_t nginx;

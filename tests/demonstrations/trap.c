@@ -8,8 +8,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../integration/process.h"
-#include "../integration/volley.h"
+#include "../support/process.h"
+#include "../support/volley.h"
 
 /* One nginx process, so that it is a single cache of kept connections that all clients share. The
  * paths are relative to the system's directory, which is the working directory. */

@@ -2,8 +2,8 @@
  * What the machine gives at the moment to somebody who computes, whatever Lanes does: limits on
  * times are only worth something on a machine that has nothing else to do.
  */
-#ifndef TESTS_MACHINE_H
-#define TESTS_MACHINE_H
+#ifndef TESTS_SUPPORT_MACHINE_H
+#define TESTS_SUPPORT_MACHINE_H
 
 /* How many cores this process may use. */
 int machine_cores(void);

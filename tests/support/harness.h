@@ -4,8 +4,8 @@
  * prints one line per test and the closing "N passed, N failed". If some could not be judged, the
  * closing line is "N passed, N failed, N skipped", and above it a line for each says why.
  */
-#ifndef TESTS_HARNESS_H
-#define TESTS_HARNESS_H
+#ifndef TESTS_SUPPORT_HARNESS_H
+#define TESTS_SUPPORT_HARNESS_H
 
 #include <CUnit/CUnit.h>
 #include <stdbool.h>

@@ -2,8 +2,8 @@
  * A request as bytes, and answers out of bytes: for FastCGI, with the params that our nginx sends,
  * and for HTTP. No I/O.
  */
-#ifndef TESTS_BENCH_WIRE_H
-#define TESTS_BENCH_WIRE_H
+#ifndef TESTS_SUPPORT_WIRE_H
+#define TESTS_SUPPORT_WIRE_H
 
 #include <stdbool.h>
 #include <stddef.h>

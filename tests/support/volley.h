@@ -3,8 +3,8 @@
  * multi interface), and what became of every single one. For bursts and timelines; client.h has
  * what a load of thousands needs.
  */
-#ifndef TESTS_INTEGRATION_VOLLEY_H
-#define TESTS_INTEGRATION_VOLLEY_H
+#ifndef TESTS_SUPPORT_VOLLEY_H
+#define TESTS_SUPPORT_VOLLEY_H
 
 #include <stddef.h>
 

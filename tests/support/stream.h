@@ -3,8 +3,8 @@
  * comes back as text. It knows the protocol by itself and shares nothing with app/lanes/fcgi but
  * the names of the constants, so a mistake there is not made here again.
  */
-#ifndef TESTS_UNIT_STREAM_H
-#define TESTS_UNIT_STREAM_H
+#ifndef TESTS_SUPPORT_STREAM_H
+#define TESTS_SUPPORT_STREAM_H
 
 #include <stddef.h>
 #include <stdint.h>

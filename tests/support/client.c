@@ -15,8 +15,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "../harness.h"
-#include "../machine.h"
+#include "harness.h"
+#include "machine.h"
 
 enum { ANSWER_SIZE = 2048, WORKERS_MAX = 16, EVENTS = 512, TICK_MS = 10, LONGEST_REQUEST = 512 };
 

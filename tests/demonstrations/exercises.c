@@ -8,8 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "../integration/system.h"
-#include "../integration/volley.h"
+#include "../support/system.h"
+#include "../support/volley.h"
 #include "terminal.h"
 #include "timeline.h"
 #include "trap.h"

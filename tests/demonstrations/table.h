@@ -1,8 +1,8 @@
 /*
  * The contrast as text: every burst, and what more workers bring.
  */
-#ifndef TESTS_CONTRAST_TABLE_H
-#define TESTS_CONTRAST_TABLE_H
+#ifndef TESTS_DEMONSTRATIONS_TABLE_H
+#define TESTS_DEMONSTRATIONS_TABLE_H
 
 #include <stdio.h>
 

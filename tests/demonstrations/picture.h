@@ -1,8 +1,8 @@
 /*
  * The contrast as a picture: a bar for every burst, and a mark where the model expects its end.
  */
-#ifndef TESTS_CONTRAST_PICTURE_H
-#define TESTS_CONTRAST_PICTURE_H
+#ifndef TESTS_DEMONSTRATIONS_PICTURE_H
+#define TESTS_DEMONSTRATIONS_PICTURE_H
 
 #include <stdbool.h>
 

@@ -2,8 +2,8 @@
  * The patterns that are contrasted, one per endpoint of the guide, and the model: what a burst has
  * to take, from nothing but counting who can wait for whom at the same time.
  */
-#ifndef TESTS_CONTRAST_PATTERN_H
-#define TESTS_CONTRAST_PATTERN_H
+#ifndef TESTS_DEMONSTRATIONS_PATTERN_H
+#define TESTS_DEMONSTRATIONS_PATTERN_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -3,8 +3,8 @@
  * what became of them. One thread, epoll, no library. Every connection is counted by itself, so
  * that one that is never answered shows (wrk, for one, counts only what comes back).
  */
-#ifndef TESTS_BENCH_LOAD_H
-#define TESTS_BENCH_LOAD_H
+#ifndef TESTS_SUPPORT_LOAD_H
+#define TESTS_SUPPORT_LOAD_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -15,8 +15,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../integration/system.h"
-#include "../integration/volley.h"
+#include "../support/system.h"
+#include "../support/volley.h"
 #include "bare.h"
 #include "measurement.h"
 #include "picture.h"

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../integration/process.h"
+#include "../support/process.h"
 #include "scoreboard/board_reader.h"
 
 static long threads_at_work(const struct worker_state *worker)

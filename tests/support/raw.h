@@ -1,10 +1,10 @@
 /*
  * A web server by hand: FastCGI records over a worker's socket, for what nginx never does (abort,
- * many requests on one connection, half a request, silence). Streams are written by
- * tests/unit/stream.h, and answers read as its records_as_text() tells them.
+ * many requests on one connection, half a request, silence). Streams are written by stream.h,
+ * and answers read as its records_as_text() tells them.
  */
-#ifndef TESTS_INTEGRATION_RAW_H
-#define TESTS_INTEGRATION_RAW_H
+#ifndef TESTS_SUPPORT_RAW_H
+#define TESTS_SUPPORT_RAW_H
 
 #include <stdbool.h>
 

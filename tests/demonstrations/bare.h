@@ -2,8 +2,8 @@
  * What the machine gives to bare loops: processes that do nothing but count. What they cannot have,
  * no worker can.
  */
-#ifndef TESTS_CONTRAST_BARE_H
-#define TESTS_CONTRAST_BARE_H
+#ifndef TESTS_DEMONSTRATIONS_BARE_H
+#define TESTS_DEMONSTRATIONS_BARE_H
 
 #include <stdbool.h>
 

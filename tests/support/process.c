@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../machine.h"
+#include "machine.h"
 
 enum { LONGEST_DIRECTORY = 80 };
 

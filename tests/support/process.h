@@ -5,8 +5,8 @@
  * process removes the directories (and stops the systems in them) when it ends, however it ends.
  * All functions belong to the main thread.
  */
-#ifndef TESTS_INTEGRATION_PROCESS_H
-#define TESTS_INTEGRATION_PROCESS_H
+#ifndef TESTS_SUPPORT_PROCESS_H
+#define TESTS_SUPPORT_PROCESS_H
 
 #include <stdbool.h>
 #include <sys/types.h>

@@ -1,12 +1,12 @@
 /*
  * A volley as text: a line per request, with a bar from when it was sent to when it was answered.
  */
-#ifndef TESTS_CONTRAST_TIMELINE_H
-#define TESTS_CONTRAST_TIMELINE_H
+#ifndef TESTS_DEMONSTRATIONS_TIMELINE_H
+#define TESTS_DEMONSTRATIONS_TIMELINE_H
 
 #include <stddef.h>
 
-#include "../integration/volley.h"
+#include "../support/volley.h"
 
 /* Looks at the terminal: how wide it is (COLUMNS), whether it shows colours (a tty, TERM, NO_COLOR)
  * and more than ASCII (the locale). To be called first. */

@@ -2,8 +2,8 @@
  * Two HTTP clients. get() is libcurl: one request, everything about the answer. A burst is a few
  * thousand connections on one epoll, in a thread of its own, for what libcurl is too heavy for.
  */
-#ifndef TESTS_INTEGRATION_CLIENT_H
-#define TESTS_INTEGRATION_CLIENT_H
+#ifndef TESTS_SUPPORT_CLIENT_H
+#define TESTS_SUPPORT_CLIENT_H
 
 #include <stdbool.h>
 #include <stddef.h>

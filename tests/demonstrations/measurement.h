@@ -3,8 +3,8 @@
  * the contrast, in the order in which they are shown: by pattern, prefork before loop, fewer
  * workers before more.
  */
-#ifndef TESTS_CONTRAST_MEASUREMENT_H
-#define TESTS_CONTRAST_MEASUREMENT_H
+#ifndef TESTS_DEMONSTRATIONS_MEASUREMENT_H
+#define TESTS_DEMONSTRATIONS_MEASUREMENT_H
 
 #include <stdbool.h>
 #include <stddef.h>

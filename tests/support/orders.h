@@ -2,8 +2,8 @@
  * The application of tests/oracle/orders.py in C: routes with inputs of every kind, which are
  * answered as they were read. A request is answered here and at once, without an engine.
  */
-#ifndef TESTS_UNIT_ORDERS_H
-#define TESTS_UNIT_ORDERS_H
+#ifndef TESTS_SUPPORT_ORDERS_H
+#define TESTS_SUPPORT_ORDERS_H
 
 #include <stdbool.h>
 

@@ -2,8 +2,8 @@
  * What make contrast is asked for, from the environment: CLIENTS, DURATION, WORKERS and THREADS.
  * Reading removes WORKERS from it.
  */
-#ifndef TESTS_CONTRAST_SETTINGS_H
-#define TESTS_CONTRAST_SETTINGS_H
+#ifndef TESTS_DEMONSTRATIONS_SETTINGS_H
+#define TESTS_DEMONSTRATIONS_SETTINGS_H
 
 #include <stdbool.h>
 

@@ -1,8 +1,8 @@
 /*
  * What a pool of workers needs: processes, threads and memory, as /status and the page show them.
  */
-#ifndef TESTS_CONTRAST_FOOTPRINT_H
-#define TESTS_CONTRAST_FOOTPRINT_H
+#ifndef TESTS_DEMONSTRATIONS_FOOTPRINT_H
+#define TESTS_DEMONSTRATIONS_FOOTPRINT_H
 
 struct footprint {
 	int processes;

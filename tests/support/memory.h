@@ -3,8 +3,8 @@
  * and realloc, which reaches all of app/ and no shared library; and for the calls of json-c that
  * need memory, each of which counts as one allocation and fails as json-c's own would.
  */
-#ifndef TESTS_UNIT_MEMORY_H
-#define TESTS_UNIT_MEMORY_H
+#ifndef TESTS_SUPPORT_MEMORY_H
+#define TESTS_SUPPORT_MEMORY_H
 
 /* n more allocations succeed, then all fail, until memory_restore(). */
 void memory_fail_after(long n);

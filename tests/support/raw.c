@@ -7,9 +7,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "../unit/stream.h"
 #include "fcgi/record.h"
 #include "process.h"
+#include "stream.h"
 
 bool raw_open(struct raw *raw, const char *path)
 {
