@@ -47,7 +47,7 @@ $(OBJ)/fuzz_engine: $(call object,$(FUZZ_ENGINE_SOURCES) $(GUIDE)) $(SUPPORT) $(
 $(OBJ)/fuzz_input: $(OBJ)/tests/fuzz/fuzz_input.o $(SUPPORT) $(OBJ)/inside.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)
 
-$(OBJ)/fuzz_%: $(OBJ)/tests/fuzz/fuzz_%.o $(call object,$(GUIDE)) $(OBJ)/inside.a
+$(OBJ)/fuzz_%: $(OBJ)/tests/fuzz/fuzz_%.o $(call object,$(GUIDE)) $(SUPPORT) $(OBJ)/inside.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)
 
 $(CONTRAST_MAINS:%.c=$(OBJ)/%): %: %.o $(call object,$(CONTRAST_SOURCES)) $(SUPPORT) $(OBJ)/inside.a

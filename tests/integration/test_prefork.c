@@ -19,9 +19,8 @@
 #include "../support/process.h"
 #include "../support/raw.h"
 #include "../support/stream.h"
+#include "fcgi/record.h"
 #include "scoreboard/scoreboard.h"
-
-enum { HEADER = 8, TYPE_STDOUT = 6 };
 
 static struct worker worker;
 static char directory[DIRECTORY_SIZE];
@@ -47,18 +46,15 @@ static bool start_with_connection(struct raw *raw, const char *option, const cha
 /* All of STDOUT, but for the line that says how long it took. */
 static struct buffer response_in(const struct buffer *records)
 {
-	const unsigned char *bytes = (const unsigned char *)records->data;
+	struct slice left = buffer_slice(records);
 	struct buffer all = {0};
+	struct record record;
 	char *timing;
 	char *rest;
 
-	for (size_t at = 0; at + HEADER <= records->len;) {
-		size_t len = (size_t)bytes[at + 4] << 8 | bytes[at + 5];
-
-		if (bytes[at + 1] == TYPE_STDOUT)
-			buffer_append(&all, bytes + at + HEADER, len);
-		at += HEADER + len + bytes[at + 6];
-	}
+	while (record_take(&record, &left))
+		if (record.type == FCGI_TYPE_STDOUT)
+			buffer_append(&all, record.content.data, record.content.len);
 	buffer_append(&all, "", 1);
 	timing = strstr(all.data, "Server-Timing: ");
 	rest = timing ? strstr(timing, "\r\n") : NULL;

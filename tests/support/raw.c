@@ -53,21 +53,6 @@ bool raw_get(struct raw *raw, int id, const char *path, const char *query)
 	return send_all(raw, &stream);
 }
 
-static size_t whole_records(const struct buffer *in)
-{
-	const unsigned char *bytes = (const unsigned char *)in->data;
-	size_t at = 0;
-
-	while (in->len - at >= 8) {
-		size_t next = at + 8 + ((size_t)bytes[at + 4] << 8 | bytes[at + 5]) + bytes[at + 6];
-
-		if (next > in->len)
-			break;
-		at = next;
-	}
-	return at;
-}
-
 /* Waits for input and takes it. 1: some, 0: the end, -1: none came. */
 static int take(struct raw *raw, double deadline)
 {
@@ -89,8 +74,13 @@ bool raw_answers(struct raw *raw, const char *text)
 	double deadline = now() + PATIENCE;
 
 	for (;;) {
+		struct slice left = buffer_slice(&raw->in);
+		struct record record;
+
+		while (record_take(&record, &left))
+			;
 		buffer_free(&raw->text);
-		records_as_text((struct slice){raw->in.data, whole_records(&raw->in)}, &raw->text);
+		records_as_text((struct slice){raw->in.data, raw->in.len - left.len}, &raw->text);
 		buffer_append(&raw->text, "", 1);
 		if (strstr(raw->text.data, text))
 			return true;

@@ -7,6 +7,51 @@
 
 #include "fcgi/record.h"
 
+void record_header(unsigned char header[RECORD_HEADER], uint8_t type, uint16_t id, size_t content,
+		   uint8_t padding)
+{
+	const unsigned char bytes[RECORD_HEADER] = {FCGI_VERSION,
+						    type,
+						    (uint8_t)(id >> 8),
+						    (uint8_t)id,
+						    (uint8_t)(content >> 8),
+						    (uint8_t)content,
+						    padding,
+						    0};
+
+	memcpy(header, bytes, sizeof(bytes));
+}
+
+bool record_read(struct record *record, const void *bytes, size_t n)
+{
+	const unsigned char *at = bytes;
+
+	if (n < RECORD_HEADER)
+		return false;
+	*record = (struct record){
+		.version = at[0],
+		.type = at[1],
+		.padding = at[6],
+		.id = (uint16_t)(at[2] << 8 | at[3]),
+		.content = {(const char *)at + RECORD_HEADER, (size_t)at[4] << 8 | at[5]}};
+	return true;
+}
+
+size_t record_size(const struct record *record)
+{
+	return RECORD_HEADER + record->content.len + record->padding;
+}
+
+bool record_take(struct record *record, struct slice *run)
+{
+	if (!record_read(record, run->data, run->len) || record->version != FCGI_VERSION ||
+	    record_size(record) > run->len)
+		return false;
+	run->data += record_size(record);
+	run->len -= record_size(record);
+	return true;
+}
+
 /* xorshift: the same padding for the same seed everywhere. */
 static uint32_t next_random(struct stream *s)
 {
@@ -19,15 +64,10 @@ static uint32_t next_random(struct stream *s)
 void stream_record(struct stream *s, uint8_t type, uint16_t id, const void *content, size_t n)
 {
 	unsigned char padding = s->seed ? (unsigned char)(next_random(s) >> 8) : 0;
-	unsigned char header[8] = {1,
-				   type,
-				   (unsigned char)(id >> 8),
-				   (unsigned char)id,
-				   (unsigned char)(n >> 8),
-				   (unsigned char)n,
-				   padding,
-				   s->seed ? 0xee : 0};
+	unsigned char header[RECORD_HEADER];
 
+	record_header(header, type, id, n, padding);
+	header[7] = s->seed ? 0xee : 0;
 	buffer_append(&s->bytes, header, sizeof(header));
 	buffer_append(&s->bytes, content, n);
 	for (unsigned char i = 0; i < padding; i++) {
@@ -226,8 +266,11 @@ void pairs_append(struct buffer *out, const char *pairs)
 }
 
 /* GET_VALUES_RESULT has short names and values only. */
-static void values_as_text(const unsigned char *at, size_t n, struct buffer *out)
+static void values_as_text(struct slice content, struct buffer *out)
 {
+	const unsigned char *at = (const unsigned char *)content.data;
+	size_t n = content.len;
+
 	buffer_append_text(out, "VALUES");
 	while (n >= 2 && (size_t)at[0] + at[1] + 2 <= n) {
 		buffer_append_text(out, " ");
@@ -240,63 +283,40 @@ static void values_as_text(const unsigned char *at, size_t n, struct buffer *out
 	buffer_append_text(out, n ? " BROKEN\n" : "\n");
 }
 
-static void stdout_as_text(unsigned int id, const unsigned char *body, size_t n, struct buffer *out)
-{
-	buffer_append_text(out, "STDOUT ");
-	buffer_append_u64(out, id);
-	buffer_append_text(out, n ? " " : " end");
-	buffer_append(out, body, n);
-	buffer_append_text(out, "\n");
-}
-
-static void end_as_text(unsigned int id, const unsigned char *body, struct buffer *out)
+static void record_as_text(const struct record *record, struct buffer *out)
 {
 	static const char *const statuses[] = {"COMPLETE", "CANT_MPX", "OVERLOADED",
 					       "UNKNOWN_ROLE"};
-	uint32_t app = (uint32_t)body[0] << 24 | (uint32_t)body[1] << 16 | (uint32_t)body[2] << 8 |
-		       body[3];
-	char text[64];
+	const unsigned char *body = (const unsigned char *)record->content.data;
+	size_t n = record->content.len;
+	char text[64] = "BROKEN\n";
 
-	snprintf(text, sizeof(text), "END %u %u %s\n", id, (unsigned int)app,
-		 body[4] < 4 ? statuses[body[4]] : "BROKEN");
-	buffer_append_text(out, text);
-}
-
-static void record_as_text(const unsigned char *record, size_t n, struct buffer *out)
-{
-	const unsigned char *body = record + 8;
-	unsigned int id = (unsigned int)record[2] << 8 | record[3];
-
-	if (record[1] == FCGI_TYPE_STDOUT && id) {
-		stdout_as_text(id, body, n, out);
-	} else if (record[1] == FCGI_TYPE_END_REQUEST && id && n == 8) {
-		end_as_text(id, body, out);
-	} else if (record[1] == FCGI_TYPE_GET_VALUES_RESULT && !id) {
-		values_as_text(body, n, out);
-	} else if (record[1] == FCGI_TYPE_UNKNOWN && !id && n == 8) {
-		buffer_append_text(out, "UNKNOWN ");
-		buffer_append_u64(out, body[0]);
-		buffer_append_text(out, "\n");
-	} else {
-		buffer_append_text(out, "BROKEN\n");
+	if (record->type == FCGI_TYPE_GET_VALUES_RESULT && !record->id) {
+		values_as_text(record->content, out);
+		return;
 	}
+	if (record->type == FCGI_TYPE_STDOUT && record->id) {
+		snprintf(text, sizeof(text), "STDOUT %u %s", record->id, n ? "" : "end");
+		buffer_append_text(out, text);
+		buffer_append(out, body, n);
+		strcpy(text, "\n");
+	} else if (record->type == FCGI_TYPE_END_REQUEST && record->id && n == 8) {
+		snprintf(text, sizeof(text), "END %u %u %s\n", record->id,
+			 (unsigned)body[0] << 24 | (unsigned)body[1] << 16 |
+				 (unsigned)body[2] << 8 | body[3],
+			 body[4] < 4 ? statuses[body[4]] : "BROKEN");
+	} else if (record->type == FCGI_TYPE_UNKNOWN && !record->id && n == 8) {
+		snprintf(text, sizeof(text), "UNKNOWN %u\n", body[0]);
+	}
+	buffer_append_text(out, text);
 }
 
 void records_as_text(struct slice records, struct buffer *out)
 {
-	const unsigned char *at = (const unsigned char *)records.data;
-	size_t left = records.len;
+	struct record record;
 
-	while (left) {
-		size_t content = left < 8 ? 0 : (size_t)at[4] << 8 | at[5];
-		size_t whole = left < 8 ? 0 : 8 + content + at[6];
-
-		if (left < 8 || at[0] != 1 || whole > left) {
-			buffer_append_text(out, "BROKEN\n");
-			return;
-		}
-		record_as_text(at, content, out);
-		at += whole;
-		left -= whole;
-	}
+	while (record_take(&record, &records))
+		record_as_text(&record, out);
+	if (records.len)
+		buffer_append_text(out, "BROKEN\n");
 }

@@ -1,16 +1,44 @@
 /*
- * The web server's side of FastCGI, for tests: builds streams of records, and writes down what
- * comes back as text. It knows the protocol by itself and shares nothing with app/lanes/fcgi but
- * the names of the constants, so a mistake there is not made here again.
+ * FastCGI's records, for tests: builds streams of them, as a web server does, and takes apart what
+ * comes back, record by record or as text. No I/O. It knows the protocol by itself and shares
+ * nothing with app/lanes/fcgi but the names of the constants, so a mistake there is not made here
+ * again.
  */
 #ifndef TESTS_SUPPORT_STREAM_H
 #define TESTS_SUPPORT_STREAM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/buffer.h"
 #include "base/slice.h"
+
+/* ---- one record: nothing of this takes memory ---- */
+
+enum { RECORD_HEADER = 8 };
+
+struct record {
+	uint8_t version, type, padding;
+	uint16_t id;
+	struct slice content;
+};
+
+/* Writes the header of a record. */
+void record_header(unsigned char header[RECORD_HEADER], uint8_t type, uint16_t id, size_t content,
+		   uint8_t padding);
+
+/* Reads what bytes begin with: false if that is no whole header. The content follows it, and may
+ * not be there yet. */
+bool record_read(struct record *record, const void *bytes, size_t n);
+
+/* Header, content and padding. */
+size_t record_size(const struct record *record);
+
+/* Takes a record off the front of a run; false if there is no whole one of version 1. */
+bool record_take(struct record *record, struct slice *run);
+
+/* ---- streams of them ---- */
 
 struct stream {
 	struct buffer bytes;

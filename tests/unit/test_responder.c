@@ -998,23 +998,22 @@ static void an_empty_stdout_is_sent_at_the_end_only(void)
 
 static void expect_pieces(struct connection *c, const char *bytes, size_t n)
 {
-	const unsigned char *at;
 	size_t records = (n + 65534) / 65535;
+	struct record record;
+	struct slice left;
 
 	c->responder.out.len = 0;
 	fcgi_responder_stdout(&c->responder, c->last, bytes, n);
 	CU_ASSERT_EQUAL_FATAL(c->responder.out.len, n + 8 * records);
-	at = (const unsigned char *)c->responder.out.data;
-	for (; records; records--) {
-		size_t part = n < 65535 ? n : 65535;
-
-		CU_ASSERT_EQUAL((size_t)at[4] << 8 | at[5], part);
-		CU_ASSERT_EQUAL(memcmp(at, "\1\6\1\2", 4), 0);
-		CU_ASSERT_EQUAL(memcmp(at + 8, bytes, part), 0);
-		at += 8 + part;
-		bytes += part;
-		n -= part;
+	for (left = buffer_slice(&c->responder.out); record_take(&record, &left);) {
+		CU_ASSERT_EQUAL(record.content.len, n < 65535 ? n : 65535);
+		CU_ASSERT_EQUAL(record.type, FCGI_TYPE_STDOUT);
+		CU_ASSERT_EQUAL(record.id, 258);
+		CU_ASSERT_EQUAL(memcmp(record.content.data, bytes, record.content.len), 0);
+		bytes += record.content.len;
+		n -= record.content.len;
 	}
+	CU_ASSERT_EQUAL(n, 0);
 }
 
 static void long_output_is_split(void)
