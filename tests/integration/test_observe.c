@@ -65,7 +65,7 @@ static double seconds_of_status(const char *text)
 	__extension__({                                                                            \
 		bool so_ = false;                                                                  \
                                                                                                    \
-		CU_ASSERT(EVENTUALLY((so_ = (condition)) || burst_answered(burst)));               \
+		CU_ASSERT(EVENTUALLY((so_ = (condition)) || load_answered(burst)));                \
 		so_;                                                                               \
 	})
 
@@ -102,11 +102,10 @@ static void held_loop(void)
 	static const char began[] = "event=slow-callback ";
 	static const char ended[] = "event=slow-callback-ended ";
 	static const char route[] = "route=/async/bad-blocking ";
-	struct burst_options options = {.target = "/async/bad-blocking?seconds=3",
-					.connections = 1};
-	struct burst_result result;
+	struct load_plan options = {.target = "/async/bad-blocking?seconds=3", .connections = 1};
+	struct load_result result;
 	long start = log_size();
-	struct burst *burst = burst_start(&lanes, &options);
+	struct load *burst = load_system(&lanes, &options);
 
 	IN_TIME(MEANWHILE(burst, says("/status", held)));
 	IN_TIME(seconds_of_status(held) < 0.05);
@@ -115,8 +114,8 @@ static void held_loop(void)
 	IN_TIME(MEANWHILE(burst, status_of("/readyz") == 503));
 	CU_ASSERT_EQUAL(status_of("/healthz"), 200);
 	IN_TIME(!log_tells(start, ended, route));
-	IN_TIME(burst_answered(burst) == 0);
-	burst_wait(burst, &result);
+	IN_TIME(load_answered(burst) == 0);
+	load_wait(burst, &result);
 	CU_ASSERT_EQUAL(result.answered, 1);
 	CU_ASSERT(EVENTUALLY(log_tells(start, ended, route)));
 	IN_TIME(log_tells(start, ended, "route=/async/bad-blocking seconds=3.0"));
@@ -126,14 +125,13 @@ static void held_loop(void)
 /* Work in the thread pool does not hold the loop, and shows on its thread. */
 static void busy_thread(void)
 {
-	struct burst_options options = {.target = "/async/wrap-blocking?seconds=1",
-					.connections = 1};
-	struct burst_result result;
-	struct burst *burst = burst_start(&lanes, &options);
+	struct load_plan options = {.target = "/async/wrap-blocking?seconds=1", .connections = 1};
+	struct load_result result;
+	struct load *burst = load_system(&lanes, &options);
 
 	IN_TIME(MEANWHILE(burst, says("/status", "\"busy\":[{\"thread\":0,\"serial\":")));
-	IN_TIME(burst_answered(burst) == 0);
-	burst_wait(burst, &result);
+	IN_TIME(load_answered(burst) == 0);
+	load_wait(burst, &result);
 	CU_ASSERT_EQUAL(result.answered, 1);
 }
 
@@ -348,9 +346,9 @@ static void silent_listeners(void)
 	enum { SILENT = 40, MESSAGES = 20 };
 
 	static struct raw raws[SILENT];
-	struct burst_options options = {.target = "/", .connections = 8, .repeat = true};
-	struct burst_result result;
-	struct burst *burst = burst_start(&lanes, &options);
+	struct load_plan options = {.target = "/", .connections = 8, .repeat = true};
+	struct load_result result;
+	struct load *burst = load_system(&lanes, &options);
 	pid_t admin = admin_process();
 	long before = process_private_kb(admin);
 	struct raw reader;
@@ -362,7 +360,7 @@ static void silent_listeners(void)
 	CU_ASSERT(hear(&reader, MESSAGES));
 	raw_close(&reader);
 	each = (process_private_kb(admin) - before) * 1024 / SILENT;
-	burst_wait(burst, &result);
+	load_wait(burst, &result);
 	CU_ASSERT_EQUAL(result.failed, 0);
 	printf("     %ld bytes of worker memory for each silent listener\n", each);
 	if (MEMORY_COUNTS)
@@ -440,16 +438,16 @@ static void slow_readers_of_a_trace(void)
 	enum { READERS = 40, SPANS = 8000 };
 
 	static struct raw raws[READERS];
-	struct burst_options options = {.target = "/", .connections = 8, .repeat = true};
-	struct burst_result result;
-	struct burst *burst = burst_start(&lanes, &options);
+	struct load_plan options = {.target = "/", .connections = 8, .repeat = true};
+	struct load_result result;
+	struct load *burst = load_system(&lanes, &options);
 	char path[DIRECTORY_SIZE + 16];
 	pid_t admin = admin_process();
 	long before;
 	long each;
 
-	CU_ASSERT(EVENTUALLY(burst_answered(burst) >= SPANS / 2));
-	burst_wait(burst, &result);
+	CU_ASSERT(EVENTUALLY(load_answered(burst) >= SPANS / 2));
+	load_wait(burst, &result);
 	before = process_private_kb(admin);
 	snprintf(path, sizeof(path), "%s/admin.sock", lanes.run_dir);
 	for (int i = 0; i < READERS; i++)

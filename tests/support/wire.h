@@ -10,9 +10,10 @@
 #include <stdint.h>
 
 #include "base/buffer.h"
+#include "base/slice.h"
 
-/* Appends one GET. id is from 1 on; HTTP knows only 1. */
-void wire_request(struct buffer *out, bool http, const char *path, const char *query, bool keep);
+/* Appends one GET of a "PATH?QUERY", as request 1. */
+void wire_request(struct buffer *out, bool http, const char *target, bool keep);
 
 /* Gives the FastCGI request at bytes (made by wire_request, n bytes) another id. */
 void wire_set_id(char *bytes, size_t n, uint16_t id);
@@ -29,7 +30,12 @@ struct wire_piece {
 	size_t used; /* bytes it took */
 	uint16_t id;
 	bool ok;
+	size_t head; /* HTTP: how many of the bytes are the head, and the rest is the body */
 };
+
+/* The value of a header in the first bytes of an HTTP message, its head, or {NULL, 0}; the name as
+ * "Content-Length: ". */
+struct slice wire_header(const char *bytes, size_t head, const char *name);
 
 /* What the n bytes begin with. */
 struct wire_piece wire_fastcgi(const char *bytes, size_t n);
