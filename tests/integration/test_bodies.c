@@ -44,6 +44,7 @@ static bool small_disk; /* the spool is on one of its own */
 static void begin(const char *engine, const char *option, const char *value)
 {
 	CU_ASSERT_FATAL(directory_make(folder));
+	setenv("F", folder, 1);
 	snprintf(spool, sizeof(spool), "%s/spool", folder);
 	CU_ASSERT_EQUAL_FATAL(mkdir(spool, 0700), 0);
 	if (small_disk && mount("none", spool, "tmpfs", 0, "size=1m,mode=0700")) {
@@ -304,30 +305,16 @@ static void write_configuration(const char *path)
 	fclose(file);
 }
 
-/* Runs a command in the folder with $ON and $OFF, the addresses with request buffering and without.
- */
-static const struct outcome *shell(const char *command)
+/* Commands know the addresses, with request buffering and without, as $ON and $OFF. */
+static void choose_ports(void)
 {
-	static struct outcome outcome;
-	char on[48];
-	char off[48];
+	char url[48];
 
-	snprintf(on, sizeof(on), "ON=http://127.0.0.1:%d", ports[0]);
-	snprintf(off, sizeof(off), "OFF=http://127.0.0.1:%d", ports[1]);
-	run(&outcome,
-	    (const char *[]){"/bin/sh", "-c", "cd \"$0\" && eval \"$1\"", folder, command, NULL},
-	    (const char *[]){on, off, NULL}, -1);
-	return &outcome;
-}
-
-static bool says(const char *command, const char *text)
-{
-	const struct outcome *outcome = shell(command);
-	bool found = strstr(outcome->out, text) != NULL;
-
-	if (!found)
-		printf("    %s\n    says: %s%s\n", command, outcome->out, outcome->errors);
-	return found;
+	for (int i = 0; i < 2; i++) {
+		ports[i] = port_free();
+		snprintf(url, sizeof(url), "http://127.0.0.1:%d", ports[i]);
+		setenv(i ? "OFF" : "ON", url, 1);
+	}
 }
 
 static void begin_behind_nginx(const char *engine)
@@ -338,8 +325,7 @@ static void begin_behind_nginx(const char *engine)
 
 	begin(engine, NULL, NULL);
 	keeps = !strcmp(engine, "loop");
-	ports[0] = port_free();
-	ports[1] = port_free();
+	choose_ports();
 	snprintf(path, sizeof(path), "%s/nginx.conf", folder);
 	snprintf(prefix, sizeof(prefix), "%s/", folder);
 	snprintf(log, sizeof(log), "%s/error.log", folder);
@@ -391,7 +377,7 @@ static void HAProxy_brings_many_at_once(void)
 	snprintf(path, sizeof(path), "%s/worker-1.sock", folder);
 	CU_ASSERT_EQUAL(symlink(worker.socket, path), 0);
 	snprintf(log, sizeof(log), "%s/haproxy.log", folder);
-	ports[0] = port_free();
+	choose_ports();
 	snprintf(port, sizeof(port), "%u", (unsigned)ports[0]);
 	haproxy =
 		process_start((const char *[]){"tests/haproxy/run", port, folder, NULL}, NULL, log);

@@ -35,7 +35,7 @@ static int tear_down(void)
 	return !system_stop(&lanes);
 }
 
-static bool says(const char *target, const char *text)
+static bool shows(const char *target, const char *text)
 {
 	return strstr(get(&lanes, target)->body, text) != NULL;
 }
@@ -107,10 +107,10 @@ static void held_loop(void)
 	long start = log_size();
 	struct load *burst = load_system(&lanes, &options);
 
-	IN_TIME(MEANWHILE(burst, says("/status", held)));
+	IN_TIME(MEANWHILE(burst, shows("/status", held)));
 	IN_TIME(seconds_of_status(held) < 0.05);
 	IN_TIME(MEANWHILE(burst, log_tells(start, began, route)));
-	IN_TIME(MEANWHILE(burst, says("/status?text", "HELD ")));
+	IN_TIME(MEANWHILE(burst, shows("/status?text", "HELD ")));
 	IN_TIME(MEANWHILE(burst, status_of("/readyz") == 503));
 	CU_ASSERT_EQUAL(status_of("/healthz"), 200);
 	IN_TIME(!log_tells(start, ended, route));
@@ -129,7 +129,7 @@ static void busy_thread(void)
 	struct load_result result;
 	struct load *burst = load_system(&lanes, &options);
 
-	IN_TIME(MEANWHILE(burst, says("/status", "\"busy\":[{\"thread\":0,\"serial\":")));
+	IN_TIME(MEANWHILE(burst, shows("/status", "\"busy\":[{\"thread\":0,\"serial\":")));
 	IN_TIME(load_answered(burst) == 0);
 	load_wait(burst, &result);
 	CU_ASSERT_EQUAL(result.answered, 1);
@@ -420,7 +420,7 @@ static void thousand_listeners(void)
 	for (int i = 0; i < LISTENERS; i++)
 		fds[i] = listener_open_tcp();
 	CU_ASSERT(EVENTUALLY(all_hear(fds)));
-	CU_ASSERT(says("/status?text", "admin-1"));
+	CU_ASSERT(shows("/status?text", "admin-1"));
 	IN_TIME(seconds_of_status("\"admin-1\"") < 0.05);
 	each = (process_private_kb(admin) - before) * 1024 / LISTENERS;
 	printf("     %ld bytes of worker memory for each listener\n", each);
@@ -428,8 +428,8 @@ static void thousand_listeners(void)
 		CU_ASSERT(each < 5 * 1024);
 	for (int i = 0; i < LISTENERS; i++)
 		close(fds[i]);
-	CU_ASSERT(EVENTUALLY(says("/metrics", "lanes_requests_in_flight{worker=\"admin-1\","
-					      "pool=\"admin\"} 1\n")));
+	CU_ASSERT(EVENTUALLY(shows("/metrics", "lanes_requests_in_flight{worker=\"admin-1\","
+					       "pool=\"admin\"} 1\n")));
 }
 
 /* Each has seen the beginning and reads no further. The trace is some megabytes by then. */
@@ -454,7 +454,7 @@ static void slow_readers_of_a_trace(void)
 		CU_ASSERT_FATAL(raw_open(&raws[i], path) &&
 				raw_get(&raws[i], 1, "/trace", "seconds=60") &&
 				raw_answers(&raws[i], "traceEvents"));
-	CU_ASSERT(says("/status?text", "admin-1"));
+	CU_ASSERT(shows("/status?text", "admin-1"));
 	each = (process_private_kb(admin) - before) * 1024 / READERS;
 	printf("     %ld bytes of worker memory for each reader\n", each);
 	if (MEMORY_COUNTS)

@@ -16,39 +16,19 @@
 static struct worker worker;
 static char folder[DIRECTORY_SIZE];
 static pid_t nginx;
-static char on[48];
-
-static const struct outcome *shell(const char *command)
-{
-	static struct outcome outcome;
-	char where[DIRECTORY_SIZE + 8];
-
-	snprintf(where, sizeof(where), "F=%s", folder);
-	run(&outcome, (const char *[]){"/bin/sh", "-c", command, NULL},
-	    (const char *[]){on, where, "T=Authorization: Bearer secret", NULL}, -1);
-	return &outcome;
-}
-
-static bool says(const char *command, const char *text)
-{
-	const struct outcome *outcome = shell(command);
-	bool found = strstr(outcome->out, text) != NULL;
-
-	if (!found)
-		printf("    %s\n    says: %s%s\n", command, outcome->out, outcome->errors);
-	return found;
-}
 
 static void begin_nginx(void)
 {
+	char on[48];
 	char command[600];
 	char path[DIRECTORY_SIZE + 16];
 	char log[DIRECTORY_SIZE + 16];
 	int port = port_free();
 
-	snprintf(on, sizeof(on), "ON=http://127.0.0.1:%d", port);
+	snprintf(on, sizeof(on), "http://127.0.0.1:%d", port);
+	setenv("ON", on, 1);
 	snprintf(command, sizeof(command),
-		 "cd $F && { %s sed 's|@PORT@|%d|; s|@SOCKET@|%s|; s|@PAPERS@|%s/papers|' "
+		 "{ %s sed 's|@PORT@|%d|; s|@SOCKET@|%s|; s|@PAPERS@|%s/papers|' "
 		 "\"$OLDPWD\"/app/examples/nginx.conf; } >nginx.conf && mkdir temp",
 		 geteuid() ? "" : "echo 'user root;';", port, worker.socket, folder);
 	CU_ASSERT_EQUAL_FATAL(shell(command)->status, 0);
@@ -69,12 +49,14 @@ static void begin(const char *engine, bool accel)
 	char papers[DIRECTORY_SIZE + 24];
 
 	CU_ASSERT_FATAL(directory_make(folder));
+	setenv("F", folder, 1);
+	setenv("T", "Authorization: Bearer secret", 1);
 	snprintf(path, sizeof(path), "%s", program());
 	strcpy(strrchr(path, '/'), "/orders");
 	snprintf(spool, sizeof(spool), "%s/spool", folder);
 	snprintf(board, sizeof(board), "%s/board", folder);
 	snprintf(papers, sizeof(papers), "ORDERS_PAPERS=%s/papers", folder);
-	CU_ASSERT_EQUAL_FATAL(shell("cd $F && mkdir spool papers papers/old && "
+	CU_ASSERT_EQUAL_FATAL(shell("mkdir spool papers papers/old && "
 				    "echo 'these are the terms' >papers/terms && "
 				    "echo 'those were' >'papers/old/terms?' && "
 				    "ln -s /etc/passwd papers/out")

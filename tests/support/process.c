@@ -251,6 +251,25 @@ void run_script(struct outcome *outcome, const char *name, const char *const *en
 	run(outcome, (const char *[]){name, NULL}, environment, -1);
 }
 
+const struct outcome *shell(const char *command)
+{
+	static struct outcome outcome;
+
+	run(&outcome, (const char *[]){"/bin/sh", "-c", "cd \"$F\" && eval \"$0\"", command, NULL},
+	    NULL, -1);
+	return &outcome;
+}
+
+bool says(const char *command, const char *text)
+{
+	const struct outcome *outcome = shell(command);
+	bool found = strstr(outcome->out, text) != NULL;
+
+	if (!found)
+		printf("    %s\n    says: %s%s\n", command, outcome->out, outcome->errors);
+	return found;
+}
+
 bool was_refused(const struct outcome *outcome, const char *what)
 {
 	const char *end = strchr(outcome->errors, '\n');

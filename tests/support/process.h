@@ -72,6 +72,12 @@ void run(struct outcome *outcome, const char *const *arguments, const char *cons
 /* The same for one without arguments and input. */
 void run_script(struct outcome *outcome, const char *name, const char *const *environment);
 
+/* Runs a shell command in the directory $F of the environment. Lives until the next call. */
+const struct outcome *shell(const char *command);
+
+/* Whether it then says this on stdout; prints what it said if not. */
+bool says(const char *command, const char *text);
+
 /* Whether it ended with a status that is not 0, and one line on stderr that says this; prints what
  * it said if not. */
 bool was_refused(const struct outcome *outcome, const char *what);
