@@ -1,4 +1,5 @@
 #include "orders.h"
+#include "mock.h"
 
 #include <ctype.h>
 #include <inttypes.h>
@@ -467,12 +468,7 @@ static struct slice param(const struct request *req, const char *name)
 	return (struct slice){NULL, 0};
 }
 
-static void release(struct request *req)
-{
-	(void)req;
-}
-
-static const struct request_ops ops = {.param = param, .release = release};
+static const struct request_ops ops = MOCK_OPS(param);
 
 static void echo(struct request *req)
 {

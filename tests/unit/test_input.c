@@ -3,6 +3,7 @@
 
 #include "../support/harness.h"
 #include "../support/memory.h"
+#include "../support/mock.h"
 #include "http/input.h"
 #include "http/reply.h"
 #include "http/urlencoded.h"
@@ -24,19 +25,7 @@
 #define SECONDS_REFUSED(error) "{\"detail\":[{\"loc\":[\"query\",\"seconds\"]," error "}]}"
 #define N_REFUSED(error)       "{\"detail\":[{\"loc\":[\"query\",\"n\"]," error "}]}"
 
-static struct slice no_param(const struct request *req, const char *name)
-{
-	(void)req;
-	(void)name;
-	return (struct slice){NULL, 0};
-}
-
-static void release(struct request *req)
-{
-	(void)req;
-}
-
-static const struct request_ops ops = {.param = no_param, .release = release};
+static const struct request_ops ops = MOCK_OPS(mock_no_param);
 
 struct values {
 	double seconds;

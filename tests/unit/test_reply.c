@@ -3,14 +3,10 @@
 
 #include "../support/harness.h"
 #include "../support/memory.h"
+#include "../support/mock.h"
 #include "http/reply.h"
 
-static void release(struct request *req)
-{
-	(void)req;
-}
-
-static const struct request_ops ops = {.release = release};
+static const struct request_ops ops = MOCK_OPS(mock_no_param);
 
 static void head_is(const struct request *req, const char *expected)
 {
@@ -488,45 +484,34 @@ static void waiting_is_never_negative(void)
 	request_unref(&req);
 }
 
-static int begun;
-
-static bool on_stream(struct request *req)
-{
-	begun++;
-	CU_ASSERT_FALSE(req->reply.begun);
-	return true;
-}
-
 static void a_stream_has_no_length(void)
 {
-	static const struct request_ops streaming = {.release = release, .stream = on_stream};
 	struct request req;
 
-	request_init(&req, &streaming, NULL);
-	begun = 0;
+	request_init(&req, &ops, NULL);
+	mock_streams = 0;
 	reply_header(&req, "X-First", slice_of("1"));
 	CU_ASSERT_TRUE(reply_stream(&req, 201, "text/event-stream"));
-	CU_ASSERT_EQUAL(begun, 1);
+	CU_ASSERT_EQUAL(mock_streams, 1);
 	/* It is too late for a header. */
 	reply_header(&req, "X-Second", slice_of("2"));
 	head_is(&req, "Status: 201 Created\r\nContent-Type: text/event-stream\r\n"
 		      "X-Accel-Buffering: no\r\n" REST "X-First: 1\r\n\r\n");
 	request_unref(&req);
 	/* HEAD is told the same, and wants no more. */
-	request_init(&req, &streaming, NULL);
+	request_init(&req, &ops, NULL);
 	req.method = slice_of("HEAD");
 	CU_ASSERT_FALSE(reply_stream(&req, 200, "text/event-stream"));
-	CU_ASSERT_EQUAL(begun, 1);
+	CU_ASSERT_EQUAL(mock_streams, 1);
 	CU_ASSERT_TRUE(head_has(&req, "X-Accel-Buffering: no\r\n"));
 	request_unref(&req);
 }
 
 static void a_stream_may_have_one(void)
 {
-	static const struct request_ops streaming = {.release = release, .stream = on_stream};
 	struct request req;
 
-	request_init(&req, &streaming, NULL);
+	request_init(&req, &ops, NULL);
 	req.method = slice_of("HEAD");
 	CU_ASSERT_FALSE(reply_stream_of(&req, 200, "text/plain", 7));
 	head_is(&req, "Status: 200 OK\r\nContent-Type: text/plain\r\n"

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "../support/harness.h"
+#include "../support/mock.h"
 #include "base/budget.h"
 #include "caught.h"
 #include "http/reply.h"
@@ -13,21 +14,13 @@
 #include "../support/memory.h"
 #include <ctype.h>
 
-static int released;
-
 static struct slice param(const struct request *req, const char *name)
 {
 	(void)req;
 	return strcmp(name, "HTTP_ACCEPT") ? (struct slice){NULL, 0} : slice_of("text/html");
 }
 
-static void release(struct request *req)
-{
-	(void)req;
-	released++;
-}
-
-static const struct request_ops ops = {.param = param, .release = release};
+static const struct request_ops ops = MOCK_OPS(param);
 
 static void take(struct request *req, const char *name, const char *value)
 {
@@ -337,16 +330,16 @@ static void the_last_reference_releases(void)
 {
 	struct request req;
 
-	released = 0;
+	mock_released = 0;
 	request_init(&req, &ops, NULL);
 	request_ref(&req);
 	CU_ASSERT_PTR_NOT_NULL(request_alloc(&req, 4000));
 	reply_error(&req, 404);
 	request_unref(&req);
-	CU_ASSERT_EQUAL(released, 0);
+	CU_ASSERT_EQUAL(mock_released, 0);
 	CU_ASSERT_EQUAL(req.reply.status, 404);
 	request_unref(&req);
-	CU_ASSERT_EQUAL(released, 1);
+	CU_ASSERT_EQUAL(mock_released, 1);
 	CU_ASSERT_PTR_NULL(req.chunks);
 }
 

@@ -6,21 +6,17 @@
 
 #include "../support/harness.h"
 #include "../support/memory.h"
+#include "../support/mock.h"
 #include "http/input.h"
 #include "http/reply.h"
 #include "http/router.h"
-
-static void release(struct request *req)
-{
-	(void)req;
-}
 
 static void handler(struct request *req)
 {
 	(void)req;
 }
 
-static const struct request_ops ops = {.release = release};
+static const struct request_ops ops = MOCK_OPS(mock_no_param);
 static const struct route list[] = {
 	GET("/", ASYNC, handler),
 	GET("/sync/noawait", SYNC, handler),

@@ -498,12 +498,6 @@ static void a_full_queue_answers_503(void)
 	end(3);
 }
 
-static bool on_stream(struct request *req)
-{
-	(void)req;
-	return true;
-}
-
 static void stream_and_wait_for_a_thread(struct request *req)
 {
 	ASYNC_BEGIN(req);
@@ -515,10 +509,6 @@ static void stream_and_wait_for_a_thread(struct request *req)
 
 static void a_stream_that_was_begun_gets_no_other_head(void)
 {
-	static const struct request_ops streaming = {.ran = observer_ran,
-						     .finished = on_finished,
-						     .release = on_release,
-						     .stream = on_stream};
 	static const struct route route = GET("/", ASYNC, stream_and_wait_for_a_thread);
 	struct request *req;
 
@@ -526,7 +516,6 @@ static void a_stream_that_was_begun_gets_no_other_head(void)
 	start(&hold);
 	entered();
 	req = request_new(&route);
-	req->ops = &streaming;
 	request_resume(req, uv_hrtime());
 	CU_ASSERT_EQUAL(finished, 1);
 	CU_ASSERT_EQUAL(answered, 200);

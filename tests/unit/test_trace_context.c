@@ -3,6 +3,7 @@
 
 #include "../support/harness.h"
 #include "../support/memory.h"
+#include "../support/mock.h"
 #include "alone.h"
 #include "base/log.h"
 #include "caught.h"
@@ -23,12 +24,7 @@ static struct slice param(const struct request *req, const char *name)
 							   : (struct slice){NULL, 0};
 }
 
-static void release(struct request *req)
-{
-	(void)req;
-}
-
-static const struct request_ops ops = {.param = param, .release = release};
+static const struct request_ops ops = MOCK_OPS(param);
 
 static void a_traceparent_has_four_parts(void)
 {
