@@ -36,7 +36,7 @@ $(OBJ)/integration: $(call object,$(INTEGRATION_SOURCES) $(GUIDE)) $(SUPPORT) $(
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS) -lcunit -lcurl
 
 $(OBJ)/conformance: $(call object,$(CONFORMANCE_SOURCES)) $(SUPPORT)
-	$(call quiet,LD $@)$(LINK) -o $@ $^
+	$(call quiet,LD $@)$(LINK) -o $@ $^ -lcunit
 
 $(OBJ)/agree: $(call object,$(AGREE_SOURCES)) $(SUPPORT)
 	$(call quiet,LD $@)$(LINK) -o $@ $^

@@ -23,7 +23,8 @@ enum {
 static const double QUIET = 0.9; /* of a core */
 
 /* About the test that runs. */
-static char reason[128];  /* why it is not judged, or "" */
+static const struct test *running;
+static char reason[256];  /* why it is not judged, or "" */
 static char missed[1024]; /* the limits that it missed, a line for each */
 static char hung[256];	  /* what to say if it does not end */
 static unsigned most;	  /* seconds that it may take; 0: any */
@@ -61,6 +62,11 @@ void not_judged(const char *format, ...)
 	va_start(arguments, format);
 	vsnprintf(reason, sizeof(reason), format, arguments);
 	va_end(arguments);
+}
+
+const struct test *harness_test(void)
+{
+	return running;
 }
 
 bool needs_files(long count)
@@ -151,6 +157,7 @@ static enum verdict run_test(CU_pSuite registry, const struct suite *suite, cons
 
 	snprintf(hung, sizeof(hung), "FAIL %s: %s (not done after %u s)\n", suite->name, test->name,
 		 most);
+	running = test;
 	alarm(most);
 	verdict = judge(registry, registered);
 	alarm(0);

@@ -27,6 +27,9 @@ struct suite {
  * printf-like. The test may return then. It fails all the same if an assertion did. */
 void not_judged(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* The test that runs. */
+const struct test *harness_test(void);
+
 /* True if that is there, at the moment or after some seconds. If it is not, the running test is not
  * judged: files that may be open at once; the part of a core that each of as many threads as there
  * are cores gets, of the lowest priority, for those tests that compute. */
