@@ -13,7 +13,11 @@
 struct test {
 	const char *name; /* the rule the test is about */
 	void (*run)(void);
+	const void *data; /* for a run that serves many: harness_test()->data */
 };
+
+/* A test without data need not say so. */
+#pragma GCC diagnostic ignored "-Wmissing-field-initializers"
 
 struct suite {
 	const char *name; /* the module */
