@@ -1290,6 +1290,14 @@ struct scene {
 	int clients;
 	const char *says[4]; /* NULL: nothing */
 	const char *gets[4];
+
+	/* Where they are a test's data: */
+	struct {
+		int64_t *option, value;
+	} set[3];
+	uint64_t left_over;
+	const char *line; /* what the log has in so many lines; NULL: whatever it has */
+	int lines;
 };
 
 static void play(const struct scene *scene)
@@ -1315,6 +1323,29 @@ static void end(void)
 	listener_close(&listener);
 	scoreboard_close(&board);
 }
+
+/* A test that is nothing but scenes: it has their list, which ends with none. */
+static void play_scenes(void)
+{
+	for (const struct scene *scene = harness_test()->data; scene->clients; scene++) {
+		begin();
+		left_over = scene->left_over;
+		for (int i = 0; i < 3 && scene->set[i].option; i++)
+			*scene->set[i].option = scene->set[i].value;
+		play(scene);
+		CU_ASSERT(!scene->line || lines_with(scene->line) == scene->lines);
+		end();
+	}
+}
+
+#define SCENES(...)                                                                                \
+	play_scenes, (const struct scene[])                                                        \
+	{                                                                                          \
+		__VA_ARGS__,                                                                       \
+		{                                                                                  \
+			0                                                                          \
+		}                                                                                  \
+	}
 
 /* ---- the rules ---- */
 
@@ -1429,15 +1460,6 @@ static void a_pause_in_accepting_ends(void)
 	end();
 }
 
-static void who_is_full_does_not_know_who_waits(void)
-{
-	begin();
-	options.max_conns = 1;
-	options.queue_timeout = 1000;
-	play(&(struct scene){2, {KEEP(1, "/full")}, {"STDOUT 2 Status: 503 ", ""}});
-	end();
-}
-
 static void who_has_rested_has_kept_nobody_waiting(void)
 {
 	begin();
@@ -1506,16 +1528,6 @@ static void so_many_are_accepted_at_once(void)
 	CU_ASSERT_EQUAL(most_at_once, 64);
 	for (int i = 0; i < MANY; i++)
 		close(fds[i]);
-	end();
-}
-
-static void who_is_too_many_waits_for_one_to_leave(void)
-{
-	begin();
-	options.max_conns = 2;
-	play(&(struct scene){3,
-			     {KEEP(1, "/room"), NULL, KEEP(1, "/drain")},
-			     {"END 1 0 COMPLETE", NULL, "END 1 0 COMPLETE"}});
 	end();
 }
 
@@ -1612,24 +1624,6 @@ static void who_does_not_want_an_answer_is_hung_up_on(void)
 	end();
 }
 
-static void what_is_aborted_while_the_loop_is_held_does_not_start(void)
-{
-	begin();
-	options.conn_requests = 8; /* a quarter of them may be there when it looks */
-	play(&(struct scene){1,
-			     {KEEP(1, "/abort") ", " KEEP(2, "/never") ", " KEEP(3, "/drain")},
-			     {"END 2 0 COMPLETE"}});
-	end();
-}
-
-static void a_connection_may_be_reset_while_the_loop_is_held(void)
-{
-	begin();
-	play(&(struct scene){
-		2, {KEEP(1, "/"), KEEP(1, "/have-reset")}, {NULL, "END 1 0 COMPLETE"}});
-	end();
-}
-
 static void what_was_just_read_is_not_looked_at_again(void)
 {
 	char script[64];
@@ -1691,62 +1685,6 @@ static void requests_have_numbers_that_rise_and_leave_their_blocks(void)
 			     {KEEP(1, "/serial") ", " KEEP(2, "/serial") ", " KEEP(3, "/drain")},
 			     {"END 3 0 COMPLETE"}});
 	CU_ASSERT_EQUAL(serial, 2);
-	end();
-}
-
-static void a_stream_waits_while_its_client_does_not_read(void)
-{
-	begin();
-	options.stream_limit = 4096;
-	play(&(struct scene){2, {KEEP(1, "/on"), KEEP(1, "/waits")}, {"END 1 0 COMPLETE"}});
-	end();
-}
-
-static void a_stream_that_has_ended_makes_room_for_another(void)
-{
-	begin();
-	options.max_streams = 1;
-	play(&(struct scene){1,
-			     {KEEP(1, "/moment") ", " KEEP(2, "/moment") ", " KEEP(3, "/drain")},
-			     {"STDOUT 2 Status: 200 OK"}});
-	end();
-}
-
-static void an_answer_before_the_end_of_the_body_keeps_the_connection(void)
-{
-	begin();
-	play(&(struct scene){
-		2,
-		{KEEP(1, "/rest-of-it"), "begin 1 keep, params 1 " ASK("/") ", params-end 1"},
-		{"", "END 2 0 COMPLETE"}});
-	end();
-}
-
-static void the_rest_of_a_body_is_read(void)
-{
-	begin();
-	play(&(struct scene){2,
-			     {KEEP(1, "/later"), "begin 1, params 1 " ASK("/") ", params-end 1"},
-			     {"END 1 0 COMPLETE"}});
-	end();
-}
-
-static void a_body_without_end_is_cut_off(void)
-{
-	begin();
-	options.header_timeout = 40;
-	play(&(struct scene){2,
-			     {KEEP(1, "/for-ever"), "begin 1, params 1 " ASK("/") ", params-end 1"},
-			     {"", "END 1 0 COMPLETE"}});
-	end();
-}
-
-static void too_many_params_are_a_431(void)
-{
-	begin();
-	options.params_limit = 256;
-	play(&(struct scene){
-		1, {"begin 1 keep, params 1 *257, " KEEP(2, "/drain")}, {"STDOUT 1 Status: 431 "}});
 	end();
 }
 
@@ -1956,17 +1894,6 @@ static void the_board_counts_what_came_and_how_it_ended(void)
 	end();
 }
 
-/* The sweep, a timer, comes before what was sent meanwhile is read. */
-static void time_in_which_the_loop_was_held_is_not_the_peers(void)
-{
-	begin();
-	options.header_timeout = options.idle_timeout = 100;
-	play(&(struct scene){3,
-			     {KEEP(1, "/hold"), "begin 1 keep", KEEP(2, "/")},
-			     {"END 1 0 COMPLETE", "END 1 0 COMPLETE", "END 1 0 COMPLETE"}});
-	end();
-}
-
 static void nor_is_it_the_readers(void)
 {
 	static const char *const asked[] = {KEEP(1, "/large"), KEEP(1, "/much")};
@@ -1982,70 +1909,6 @@ static void nor_is_it_the_readers(void)
 	}
 }
 
-static void who_does_not_read_is_not_heard(void)
-{
-	begin();
-	options.output_limit = 4096;
-	play(&(struct scene){2,
-			     {KEEP(1, "/deaf"), KEEP(1, "/large")},
-			     {"END 1 0 COMPLETE", "END 2 0 COMPLETE"}});
-	end();
-}
-
-static void who_reads_later_is_heard(void)
-{
-	begin();
-	options.output_limit = 4 << 20;
-	play(&(struct scene){2,
-			     {KEEP(1, "/read-later"), KEEP(1, "/large")},
-			     {"END 1 0 COMPLETE", "END 2 0 COMPLETE"}});
-	end();
-}
-
-static void who_goes_leaves_no_bytes_behind(void)
-{
-	begin();
-	options.header_timeout = 40; /* so there are sweeps */
-	play(&(struct scene){1, {KEEP(1, "/leave-unread")}, {"END 1 0 COMPLETE"}});
-	end();
-}
-
-static void who_goes_leaves_no_stream_behind(void)
-{
-	begin();
-	play(&(struct scene){1, {KEEP(1, "/leave-stream")}, {"END 1 0 COMPLETE"}});
-	end();
-}
-
-static void an_answer_is_sent_whole_before_the_connection_is_closed(void)
-{
-	begin();
-	play(&(struct scene){2, {KEEP(1, "/in-bytes")}, {"END 1 0 COMPLETE", "END 1 0 COMPLETE"}});
-	end();
-}
-
-static void params_stay_where_they_are(void)
-{
-	begin();
-	play(&(struct scene){1, {KEEP(1, "/params")}, {"END 1 0 COMPLETE"}});
-	end();
-}
-
-static void who_reads_some_is_not_late(void)
-{
-	begin();
-	options.send_timeout = 250;
-	play(&(struct scene){2, {KEEP(1, "/slowly"), KEEP(1, "/large")}, {"END 1 0 COMPLETE", ""}});
-	end();
-}
-
-static void a_stream_may_be_drained_already(void)
-{
-	begin();
-	play(&(struct scene){1, {KEEP(1, "/drained")}, {"STDOUT 1 one"}});
-	end();
-}
-
 static void who_goes_from_the_queue_of_a_held_loop_is_not_worked_for(void)
 {
 	begin();
@@ -2054,48 +1917,6 @@ static void who_goes_from_the_queue_of_a_held_loop_is_not_worked_for(void)
 	play(&(struct scene){3,
 			     {KEEP(1, "/beside-thread"), NULL, KEEP(1, "/hold-thread")},
 			     {"END 1 0 COMPLETE", NULL, "END 1 0 COMPLETE"}});
-	end();
-}
-
-static void params_that_are_none_are_a_400(void)
-{
-	begin();
-	play(&(struct scene){
-		1,
-		{"begin 1 keep, params 1 *3, params-end 1, stdin-end 1, " KEEP(2, "/drain")},
-		{"STDOUT 1 Status: 400 "}});
-	end();
-}
-
-static void a_connection_may_have_two_streams(void)
-{
-	begin();
-	play(&(struct scene){1,
-			     {KEEP(1, "/much") ", " KEEP(2, "/much") ", " KEEP(3, "/both")},
-			     {"STDOUT 2 the rest"}});
-	end();
-	begin();
-	play(&(struct scene){
-		1,
-		{KEEP(1, "/much") ", " KEEP(2, "/moment") ", " KEEP(3, "/first-of-two")},
-		{"STDOUT 1 the rest"}});
-	end();
-}
-
-static void silence_is_counted_without_the_time_of_a_hold(void)
-{
-	begin();
-	options.header_timeout = 400;
-	play(&(struct scene){2, {KEEP(1, "/amid")}, {"END 1 0 COMPLETE", ""}});
-	end();
-}
-
-static void whose_requests_keep_coming_is_not_late(void)
-{
-	begin();
-	options.header_timeout = 250;
-	play(&(struct scene){
-		2, {KEEP(1, "/asking"), "begin 1 keep"}, {"END 1 0 COMPLETE", "END 5 0 COMPLETE"}});
 	end();
 }
 
@@ -2119,35 +1940,6 @@ static void a_worker_has_so_many_requests_at_once(void)
 	CU_ASSERT_TRUE(client_got(0, "END 18 0 OVERLOADED\nEND 9 0 COMPLETE"));
 	CU_ASSERT_EQUAL(answers(5), 1);
 	CU_ASSERT_EQUAL(answers(2), 2);
-	end();
-}
-
-static void a_stream_needs_room_in_the_budget(void)
-{
-	begin();
-	options.conn_memory_limit = 65536;
-	play(&(struct scene){1,
-			     {KEEP(1, "/much") ", " KEEP(2, "/no-room")},
-			     {"STDOUT 2 Status: 503 Service Unavailable"}});
-	end();
-}
-
-static void the_idle_timeout_begins_with_the_answer(void)
-{
-	begin();
-	options.idle_timeout = 400;
-	play(&(struct scene){2,
-			     {KEEP(1, "/idle"), KEEP(1, "/longer")},
-			     {"END 1 0 COMPLETE", "END 1 0 COMPLETE"}});
-	end();
-}
-
-static void a_stream_that_is_read_has_no_limit(void)
-{
-	begin();
-	options.stream_limit = 4096;
-	play(&(struct scene){1, {KEEP(1, "/pieces")}, {"END 1 0 COMPLETE"}});
-	CU_ASSERT_EQUAL(lines_with("event=stream-unread"), 0);
 	end();
 }
 
@@ -2202,19 +1994,6 @@ static void a_stream_over_its_limit_is_ended_alone(void)
 	end();
 }
 
-/* … also if the connection could not be written to for longer than it. */
-static void nor_are_they_by_a_connection_that_is_stuck(void)
-{
-	begin();
-	options.stream_limit = 65536;
-	options.send_timeout = 100;
-	play(&(struct scene){1,
-			     {KEEP(1, "/late") ", " KEEP(2, "/ended")},
-			     {"END 1 0 COMPLETE\nSTDOUT 2 Status: 200 OK"}});
-	CU_ASSERT_EQUAL(lines_with("event=stream-unread"), 1);
-	end();
-}
-
 /* … also one whose handler has left it. */
 static void so_is_one_that_its_handler_has_left(void)
 {
@@ -2251,42 +2030,6 @@ static void or_dropped_if_nobody_wants_it(void)
 	play(&(struct scene){
 		2, {KEEP(1, "/much"), KEEP(1, "/abort-it")}, {"!the rest", "END 1 0 COMPLETE"}});
 	CU_ASSERT_EQUAL(answers_of("/much"), 1);
-	end();
-}
-
-static void others_are_not_behind_what_a_stream_has(void)
-{
-	begin();
-	play(&(struct scene){2,
-			     {KEEP(1, "/much"), KEEP(1, "/behind")},
-			     {"END 2 0 COMPLETE\nSTDOUT 1 .", "END 1 0 COMPLETE"}});
-	end();
-}
-
-static void nor_are_other_streams(void)
-{
-	begin();
-	play(&(struct scene){1,
-			     {KEEP(1, "/much") ", " KEEP(2, "/much") ", " KEEP(3, "/reader")},
-			     {"STDOUT 2 the rest"}});
-	end();
-}
-
-static void a_stream_waits_for_its_reader(void)
-{
-	begin();
-	options.header_timeout = 40;
-	play(&(struct scene){1, {KEEP(1, "/much") ", " KEEP(2, "/reader")}, {"STDOUT 1 the rest"}});
-	CU_ASSERT_EQUAL(lines_with("event=stream-unread"), 0);
-	end();
-}
-
-static void one_stream_too_many_is_a_503(void)
-{
-	begin();
-	options.max_streams = 1;
-	play(&(struct scene){
-		1, {KEEP(1, "/another")}, {"STDOUT 2 Status: 503 Service Unavailable"}});
 	end();
 }
 
@@ -2335,16 +2078,6 @@ static void a_connection_has_a_budget_of_bytes(void)
 	serve();
 	CU_ASSERT_TRUE(client_got(0, "STDOUT 3 Status: 503 Service Unavailable"));
 	CU_ASSERT_EQUAL(answers_of("/memory"), 1);
-	end();
-}
-
-static void a_worker_has_a_budget_of_bytes(void)
-{
-	begin();
-	options.memory_limit = 1 << 20;
-	play(&(struct scene){1,
-			     {KEEP(1, "/much") ", " KEEP(2, "/beside")},
-			     {"STDOUT 1 the rest", "END 1 0 COMPLETE\nSTDOUT 2 Status: 200 OK"}});
 	end();
 }
 
@@ -2576,10 +2309,17 @@ static void sweeps_are_four_times_as_frequent_as_the_shortest_timeout(void)
 static const struct test tests[] = {
 	{"the board counts what came, and how it ended",
 	 the_board_counts_what_came_and_how_it_ended},
+	/* The sweep, a timer, comes before what was sent meanwhile is read. */
 	{"time in which the loop was held is not the peer's",
-	 time_in_which_the_loop_was_held_is_not_the_peers},
+	 SCENES({3,
+		 {KEEP(1, "/hold"), "begin 1 keep", KEEP(2, "/")},
+		 {"END 1 0 COMPLETE", "END 1 0 COMPLETE", "END 1 0 COMPLETE"},
+		 .set = {{&options.header_timeout, 100}, {&options.idle_timeout, 100}}})},
 	{"nor is it the reader's", nor_is_it_the_readers},
-	{"who does not read is not heard", who_does_not_read_is_not_heard},
+	{"who does not read is not heard", SCENES({2,
+						   {KEEP(1, "/deaf"), KEEP(1, "/large")},
+						   {"END 1 0 COMPLETE", "END 2 0 COMPLETE"},
+						   .set = {{&options.output_limit, 4096}}})},
 	{"a loop that has nothing to do sleeps", a_loop_that_has_nothing_to_do_sleeps},
 	{"the header timeout is for who owes a request",
 	 the_header_timeout_is_for_who_owes_a_request},
@@ -2587,23 +2327,45 @@ static const struct test tests[] = {
 	 the_idle_timeout_is_for_who_has_had_an_answer},
 	{"the send timeout is for who does not read", the_send_timeout_is_for_who_does_not_read},
 	{"who does not want an answer is hung up on", who_does_not_want_an_answer_is_hung_up_on},
+	/* Of eight a quarter may be there when it looks. */
 	{"what is aborted while the loop is held does not start",
-	 what_is_aborted_while_the_loop_is_held_does_not_start},
+	 SCENES({1,
+		 {KEEP(1, "/abort") ", " KEEP(2, "/never") ", " KEEP(3, "/drain")},
+		 {"END 2 0 COMPLETE"},
+		 .set = {{&options.conn_requests, 8}}})},
 	{"a connection may be reset while the loop is held",
-	 a_connection_may_be_reset_while_the_loop_is_held},
+	 SCENES({2, {KEEP(1, "/"), KEEP(1, "/have-reset")}, {NULL, "END 1 0 COMPLETE"}})},
 	{"what was just read is not looked at again", what_was_just_read_is_not_looked_at_again},
 	{"the board shows how long it took", the_board_shows_how_long_it_took},
 	{"requests have numbers that rise, and leave their blocks for others",
 	 requests_have_numbers_that_rise_and_leave_their_blocks},
 	{"a stream waits while its client does not read",
-	 a_stream_waits_while_its_client_does_not_read},
+	 SCENES({2,
+		 {KEEP(1, "/on"), KEEP(1, "/waits")},
+		 {"END 1 0 COMPLETE"},
+		 .set = {{&options.stream_limit, 4096}}})},
 	{"a stream that has ended makes room for another",
-	 a_stream_that_has_ended_makes_room_for_another},
+	 SCENES({1,
+		 {KEEP(1, "/moment") ", " KEEP(2, "/moment") ", " KEEP(3, "/drain")},
+		 {"STDOUT 2 Status: 200 OK"},
+		 .set = {{&options.max_streams, 1}}})},
 	{"an answer before the end of the body keeps the connection",
-	 an_answer_before_the_end_of_the_body_keeps_the_connection},
-	{"the rest of a body is read", the_rest_of_a_body_is_read},
-	{"a body without end is cut off", a_body_without_end_is_cut_off},
-	{"too many params are a 431", too_many_params_are_a_431},
+	 SCENES({2,
+		 {KEEP(1, "/rest-of-it"), "begin 1 keep, params 1 " ASK("/") ", params-end 1"},
+		 {"", "END 2 0 COMPLETE"}})},
+	{"the rest of a body is read",
+	 SCENES({2,
+		 {KEEP(1, "/later"), "begin 1, params 1 " ASK("/") ", params-end 1"},
+		 {"END 1 0 COMPLETE"}})},
+	{"a body without end is cut off",
+	 SCENES({2,
+		 {KEEP(1, "/for-ever"), "begin 1, params 1 " ASK("/") ", params-end 1"},
+		 {"", "END 1 0 COMPLETE"},
+		 .set = {{&options.header_timeout, 40}}})},
+	{"too many params are a 431", SCENES({1,
+					      {"begin 1 keep, params 1 *257, " KEEP(2, "/drain")},
+					      {"STDOUT 1 Status: 431 "},
+					      .set = {{&options.params_limit, 256}}})},
 	{"too much of a body is a 413, also while its handler sleeps", too_much_of_a_body_is_a_413},
 	{"a body is its handler's from the first byte on",
 	 a_body_is_its_handlers_from_the_first_byte_on},
@@ -2616,45 +2378,113 @@ static const struct test tests[] = {
 	 force_ends_what_does_not_end},
 	{"each of four signals drains", each_of_four_signals_drains},
 	{"a signal that was ignored still is", a_signal_that_was_ignored_still_is},
-	{"who reads later is heard", who_reads_later_is_heard},
-	{"who goes leaves no bytes behind", who_goes_leaves_no_bytes_behind},
-	{"who goes leaves no stream behind", who_goes_leaves_no_stream_behind},
+	{"who reads later is heard", SCENES({2,
+					     {KEEP(1, "/read-later"), KEEP(1, "/large")},
+					     {"END 1 0 COMPLETE", "END 2 0 COMPLETE"},
+					     .set = {{&options.output_limit, 4 << 20}}})},
+	{"who goes leaves no bytes behind",
+	 SCENES({1,
+		 {KEEP(1, "/leave-unread")},
+		 {"END 1 0 COMPLETE"},
+		 .set = {{&options.header_timeout, 40}} /* so there are sweeps */})},
+	{"who goes leaves no stream behind",
+	 SCENES({1, {KEEP(1, "/leave-stream")}, {"END 1 0 COMPLETE"}})},
 	{"an answer is sent whole before the connection is closed",
-	 an_answer_is_sent_whole_before_the_connection_is_closed},
-	{"params stay where they are", params_stay_where_they_are},
-	{"who reads some is not late", who_reads_some_is_not_late},
-	{"a stream may be drained already", a_stream_may_be_drained_already},
+	 SCENES({2, {KEEP(1, "/in-bytes")}, {"END 1 0 COMPLETE", "END 1 0 COMPLETE"}})},
+	{"params stay where they are", SCENES({1, {KEEP(1, "/params")}, {"END 1 0 COMPLETE"}})},
+	{"who reads some is not late", SCENES({2,
+					       {KEEP(1, "/slowly"), KEEP(1, "/large")},
+					       {"END 1 0 COMPLETE", ""},
+					       .set = {{&options.send_timeout, 250}}})},
+	{"a stream may be drained already", SCENES({1, {KEEP(1, "/drained")}, {"STDOUT 1 one"}})},
 	{"who goes from the queue of a held loop is not worked for",
 	 who_goes_from_the_queue_of_a_held_loop_is_not_worked_for},
-	{"params that are none are a 400", params_that_are_none_are_a_400},
-	{"a connection may have two streams", a_connection_may_have_two_streams},
+	{"params that are none are a 400",
+	 SCENES({1,
+		 {"begin 1 keep, params 1 *3, params-end 1, stdin-end 1, " KEEP(2, "/drain")},
+		 {"STDOUT 1 Status: 400 "}})},
+	{"a connection may have two streams",
+	 SCENES({1,
+		 {KEEP(1, "/much") ", " KEEP(2, "/much") ", " KEEP(3, "/both")},
+		 {"STDOUT 2 the rest"}},
+		{1,
+		 {KEEP(1, "/much") ", " KEEP(2, "/moment") ", " KEEP(3, "/first-of-two")},
+		 {"STDOUT 1 the rest"}})},
 	{"silence is counted without the time of a hold",
-	 silence_is_counted_without_the_time_of_a_hold},
-	{"whose requests keep coming is not late", whose_requests_keep_coming_is_not_late},
+	 SCENES({2,
+		 {KEEP(1, "/amid")},
+		 {"END 1 0 COMPLETE", ""},
+		 .set = {{&options.header_timeout, 400}}})},
+	{"whose requests keep coming is not late",
+	 SCENES({2,
+		 {KEEP(1, "/asking"), "begin 1 keep"},
+		 {"END 1 0 COMPLETE", "END 5 0 COMPLETE"},
+		 .set = {{&options.header_timeout, 250}}})},
 	{"a worker has so many requests at once", a_worker_has_so_many_requests_at_once},
-	{"a stream needs room in the budget", a_stream_needs_room_in_the_budget},
-	{"the idle timeout begins with the answer", the_idle_timeout_begins_with_the_answer},
-	{"who is full does not know who waits", who_is_full_does_not_know_who_waits},
+	{"a stream needs room in the budget",
+	 SCENES({1,
+		 {KEEP(1, "/much") ", " KEEP(2, "/no-room")},
+		 {"STDOUT 2 Status: 503 Service Unavailable"},
+		 .set = {{&options.conn_memory_limit, 65536}}})},
+	{"the idle timeout begins with the answer",
+	 SCENES({2,
+		 {KEEP(1, "/idle"), KEEP(1, "/longer")},
+		 {"END 1 0 COMPLETE", "END 1 0 COMPLETE"},
+		 .set = {{&options.idle_timeout, 400}}})},
+	{"who is full does not know who waits",
+	 SCENES({2,
+		 {KEEP(1, "/full")},
+		 {"STDOUT 2 Status: 503 ", ""},
+		 .set = {{&options.max_conns, 1}, {&options.queue_timeout, 1000}}})},
 	{"who has rested has kept nobody waiting", who_has_rested_has_kept_nobody_waiting},
 	{"what cannot be polled is closed", what_cannot_be_polled_is_closed},
-	{"a stream that is read has no limit", a_stream_that_is_read_has_no_limit},
+	{"a stream that is read has no limit", SCENES({1,
+						       {KEEP(1, "/pieces")},
+						       {"END 1 0 COMPLETE"},
+						       .set = {{&options.stream_limit, 4096}},
+						       .line = "event=stream-unread",
+						       .lines = 0})},
 	{"answers over TCP are not held back", answers_over_tcp_are_not_held_back},
 	{"what a rush has needed is given back", what_a_rush_has_needed_is_given_back},
 	{"a stream goes on until the worker drains", a_stream_goes_on_until_it_drains},
 	{"a stream that has outgrown its limit is ended, its neighbours are not",
 	 a_stream_over_its_limit_is_ended_alone},
+	/* … also if the connection could not be written to for longer than it. */
 	{"nor are they by a connection that is stuck for longer",
-	 nor_are_they_by_a_connection_that_is_stuck},
+	 SCENES({1,
+		 {KEEP(1, "/late") ", " KEEP(2, "/ended")},
+		 {"END 1 0 COMPLETE\nSTDOUT 2 Status: 200 OK"},
+		 .set = {{&options.stream_limit, 65536}, {&options.send_timeout, 100}},
+		 .line = "event=stream-unread",
+		 .lines = 1})},
 	{"so is one that its handler has left", so_is_one_that_its_handler_has_left},
 	{"what its handler has left is sent", what_its_handler_has_left_is_sent},
 	{"or dropped if nobody wants it", or_dropped_if_nobody_wants_it},
-	{"others are not behind what a stream has", others_are_not_behind_what_a_stream_has},
-	{"nor are other streams", nor_are_other_streams},
-	{"a stream waits for its reader", a_stream_waits_for_its_reader},
-	{"one stream too many is a 503", one_stream_too_many_is_a_503},
+	{"others are not behind what a stream has",
+	 SCENES({2,
+		 {KEEP(1, "/much"), KEEP(1, "/behind")},
+		 {"END 2 0 COMPLETE\nSTDOUT 1 .", "END 1 0 COMPLETE"}})},
+	{"nor are other streams",
+	 SCENES({1,
+		 {KEEP(1, "/much") ", " KEEP(2, "/much") ", " KEEP(3, "/reader")},
+		 {"STDOUT 2 the rest"}})},
+	{"a stream waits for its reader", SCENES({1,
+						  {KEEP(1, "/much") ", " KEEP(2, "/reader")},
+						  {"STDOUT 1 the rest"},
+						  .set = {{&options.header_timeout, 40}},
+						  .line = "event=stream-unread",
+						  .lines = 0})},
+	{"one stream too many is a 503", SCENES({1,
+						 {KEEP(1, "/another")},
+						 {"STDOUT 2 Status: 503 Service Unavailable"},
+						 .set = {{&options.max_streams, 1}}})},
 	{"slow handlers do not let too many requests in", slow_handlers_do_not_let_too_many_in},
 	{"a connection has a budget of bytes", a_connection_has_a_budget_of_bytes},
-	{"a worker has a budget of bytes", a_worker_has_a_budget_of_bytes},
+	{"a worker has a budget of bytes",
+	 SCENES({1,
+		 {KEEP(1, "/much") ", " KEEP(2, "/beside")},
+		 {"STDOUT 1 the rest", "END 1 0 COMPLETE\nSTDOUT 2 Status: 200 OK"},
+		 .set = {{&options.memory_limit, 1 << 20}}})},
 	{"an application starts and stops", an_application_starts_and_stops},
 	{"work beside the requests ends with them", work_beside_the_requests_ends_with_them},
 	{"the worker serves on when that fails", the_worker_serves_on_when_it_fails},
@@ -2678,7 +2508,11 @@ static const struct test tests[] = {
 	{"a failure of accept is told once, until it succeeds",
 	 a_failure_of_accept_is_told_once_until_it_succeeds},
 	{"so many are accepted at once", so_many_are_accepted_at_once},
-	{"who is too many waits for one to leave", who_is_too_many_waits_for_one_to_leave},
+	{"who is too many waits for one to leave",
+	 SCENES({3,
+		 {KEEP(1, "/room"), NULL, KEEP(1, "/drain")},
+		 {"END 1 0 COMPLETE", NULL, "END 1 0 COMPLETE"},
+		 .set = {{&options.max_conns, 2}}})},
 	{"a pause in accepting ends", a_pause_in_accepting_ends},
 	{"accept goes on after what passes", accept_goes_on_after_what_passes},
 };
