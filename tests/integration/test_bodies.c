@@ -107,16 +107,15 @@ static void a_body_is_taken(void)
 	for (int i = 0; i < 2; i++) {
 		begin(engines[i], NULL, NULL);
 		CU_ASSERT_FATAL(raw_open(&raw, worker.socket));
-		CU_ASSERT(raw_send(&raw,
-				   POST("1", "/pieces") ", stdin 1 abc, stdin 1 d, stdin-end 1"));
-		CU_ASSERT(raw_answers(&raw, "4 bytes, sum 394"));
+		CU_ASSERT(raw_tells(&raw,
+				    POST("1", "/pieces") ", stdin 1 abc, stdin 1 d, stdin-end 1",
+				    "4 bytes, sum 394"));
 		CU_ASSERT(raw_answers(&raw, "END 1 "));
-		CU_ASSERT(raw_send(&raw,
-				   POST("2", "/echo") ", stdin 2 over, stdin 2 out, stdin-end 2"));
-		CU_ASSERT(raw_answers(&raw, "overout"));
+		CU_ASSERT(raw_tells(&raw,
+				    POST("2", "/echo") ", stdin 2 over, stdin 2 out, stdin-end 2",
+				    "overout"));
 		CU_ASSERT(raw_answers(&raw, "END 2 "));
-		CU_ASSERT(raw_send(&raw, POST("3", "/whole") ", stdin-end 3"));
-		CU_ASSERT(raw_answers(&raw, "0 bytes, sum 0"));
+		CU_ASSERT(raw_tells(&raw, POST("3", "/whole") ", stdin-end 3", "0 bytes, sum 0"));
 		CU_ASSERT(raw_answers(&raw, "END 3 "));
 		send_anew(POST("4", "/ignore") ", stdin 4 *60000, stdin 4 *60000, stdin-end 4");
 		CU_ASSERT(raw_answers(&raw, "ignored"));
@@ -137,9 +136,10 @@ static void what_is_said_to_be_too_long_is_a_413(void)
 	for (int i = 0; i < 2; i++) {
 		begin(engines[i], NULL, NULL);
 		CU_ASSERT_FATAL(raw_open(&raw, worker.socket));
-		CU_ASSERT(raw_send(&raw, "begin 1 keep, params 1 REQUEST_METHOD=POST&PATH_INFO=/"
-					 "small&CONTENT_LENGTH=1001, params-end 1"));
-		CU_ASSERT(raw_answers(&raw, "STDOUT 1 Status: 413 "));
+		CU_ASSERT(raw_tells(&raw,
+				    "begin 1 keep, params 1 REQUEST_METHOD=POST&PATH_INFO=/"
+				    "small&CONTENT_LENGTH=1001, params-end 1",
+				    "STDOUT 1 Status: 413 "));
 		CU_ASSERT(raw_answers(&raw, "END 1 "));
 		raw_close(&raw);
 		end();
@@ -151,8 +151,7 @@ static void what_comes_after_the_answer_is_dropped(void)
 {
 	begin("loop", NULL, NULL);
 	CU_ASSERT_FATAL(raw_open(&raw, worker.socket));
-	CU_ASSERT(raw_send(&raw, POST("1", "/ignore")));
-	CU_ASSERT(raw_answers(&raw, "END 1 "));
+	CU_ASSERT(raw_tells(&raw, POST("1", "/ignore"), "END 1 "));
 	CU_ASSERT(send_what_is_taken(&raw, 1, 4 << 20) >= 4 << 20);
 	CU_ASSERT(
 		raw_send(&raw, "stdin-end 1, " POST("1", "/echo") ", stdin 1 hello, stdin-end 1"));
@@ -165,9 +164,10 @@ static void a_body_before_its_params_is_a_400(void)
 {
 	begin("loop", NULL, NULL);
 	CU_ASSERT_FATAL(raw_open(&raw, worker.socket));
-	CU_ASSERT(raw_send(&raw, "begin 1 keep, stdin 1 abc, params 1 REQUEST_METHOD=POST&"
-				 "PATH_INFO=/pieces, params-end 1"));
-	CU_ASSERT(raw_answers(&raw, "STDOUT 1 Status: 400 "));
+	CU_ASSERT(raw_tells(&raw,
+			    "begin 1 keep, stdin 1 abc, params 1 REQUEST_METHOD=POST&"
+			    "PATH_INFO=/pieces, params-end 1",
+			    "STDOUT 1 Status: 400 "));
 	raw_close(&raw);
 	end();
 }
@@ -256,8 +256,7 @@ static void neighbours_of_an_upload_do_not_suffer(void)
 		CU_ASSERT(raw_get(&raw, 3 + i, "/left", ""));
 		CU_ASSERT(EVENTUALLY(raw_answers(&raw, "0 left")));
 	}
-	CU_ASSERT(raw_send(&raw, "stdin-end 2"));
-	CU_ASSERT(raw_answers(&raw, "1000000 bytes, sum 0"));
+	CU_ASSERT(raw_tells(&raw, "stdin-end 2", "1000000 bytes, sum 0"));
 	CU_ASSERT(EVENTUALLY(spooled_files() == 0));
 	raw_close(&raw);
 	end();
@@ -271,8 +270,7 @@ static void a_neighbour_that_has_no_room_is_refused_alone(void)
 	CU_ASSERT(raw_send(&raw, "begin 2 keep, params 2 REQUEST_METHOD=POST&PATH_INFO=/slow&"
 				 "QUERY_STRING=long, params-end 2"));
 	CU_ASSERT(send_what_is_taken(&raw, 2, 4 << 20) >= 4 << 20);
-	CU_ASSERT(raw_get(&raw, 3, "/left", ""));
-	CU_ASSERT(raw_answers(&raw, "0 left"));
+	CU_ASSERT(raw_gets(&raw, 3, "/left", "", "0 left"));
 	CU_ASSERT(raw_send(&raw, "stdin-end 2"));
 	CU_ASSERT(raw_send(&raw, POST("4", "/whole")));
 	CU_ASSERT(send_what_is_taken(&raw, 4, 1 << 20) >= 1 << 20);

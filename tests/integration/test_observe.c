@@ -291,8 +291,7 @@ static void ready(void)
 	snprintf(path, sizeof(path), "%s/worker-1.sock", lanes.run_dir);
 	CU_ASSERT_FATAL(raw_open(&worker, path));
 	CU_ASSERT(raw_get(&worker, 1, "/async/await-one", "seconds=0.5"));
-	CU_ASSERT(raw_get(&worker, 2, "/async/bad-blocking", "seconds=1"));
-	CU_ASSERT(raw_answers(&worker, "END 1 0 COMPLETE"));
+	CU_ASSERT(raw_gets(&worker, 2, "/async/bad-blocking", "seconds=1", "END 1 0 COMPLETE"));
 	IN_TIME(strstr(worker.text.data, ", ready;dur=") != NULL);
 	IN_TIME(raw_answers(&raw, "\"k\":\"ready\""));
 	raw_close(&worker);

@@ -421,11 +421,11 @@ static void kept_connection(void)
 	struct raw raw;
 
 	CU_ASSERT_FATAL(start_with_connection(&raw, NULL, NULL));
-	CU_ASSERT(raw_send(&raw, "begin 2 keep, params 2 REQUEST_METHOD=POST&PATH_INFO=/, "
-				 "params-end 2, stdin 2 *9000, stdin-end 2"));
-	CU_ASSERT(raw_answers(&raw, "END 2 0 COMPLETE"));
-	CU_ASSERT(raw_get(&raw, 3, "/async/await-one", "seconds=0.01"));
-	CU_ASSERT(raw_answers(&raw, "END 3 0 COMPLETE"));
+	CU_ASSERT(raw_tells(&raw,
+			    "begin 2 keep, params 2 REQUEST_METHOD=POST&PATH_INFO=/, "
+			    "params-end 2, stdin 2 *9000, stdin-end 2",
+			    "END 2 0 COMPLETE"));
+	CU_ASSERT(raw_gets(&raw, 3, "/async/await-one", "seconds=0.01", "END 3 0 COMPLETE"));
 	raw_close(&raw);
 	worker_stop(&worker);
 }

@@ -132,8 +132,7 @@ static void check_metric(void)
 						      "--scoreboard", board, NULL},
 				     NULL));
 	CU_ASSERT_FATAL(raw_open(&raw, admin.socket));
-	CU_ASSERT(raw_get(&raw, 1, "/metrics", ""));
-	CU_ASSERT(raw_answers(&raw, "END 1 "));
+	CU_ASSERT(raw_gets(&raw, 1, "/metrics", "", "END 1 "));
 	CU_ASSERT_PTR_NOT_NULL(strstr(raw.text.data, "orders_created_total{"));
 	raw_close(&raw);
 	worker_stop(&admin);
@@ -266,14 +265,12 @@ static void what_nobody_reads_is_not_read(void)
 	before = process_status(worker.pid, "VmRSS");
 	CU_ASSERT_FATAL(raw_open(&reader, worker.socket));
 	CU_ASSERT_FATAL(raw_open(&other, worker.socket));
-	CU_ASSERT(raw_get(&reader, 1, "/orders/1/attachment", ""));
-	CU_ASSERT(raw_answers(&reader, "Content-Length: 16000000"));
+	CU_ASSERT(raw_gets(&reader, 1, "/orders/1/attachment", "", "Content-Length: 16000000"));
 	for (int i = 1; i <= 50; i++) {
 		char end[16];
 
 		snprintf(end, sizeof(end), "END %d ", i);
-		CU_ASSERT(raw_get(&other, i, "/orders/1", ""));
-		CU_ASSERT(raw_answers(&other, end));
+		CU_ASSERT(raw_gets(&other, i, "/orders/1", "", end));
 	}
 	if (MEMORY_COUNTS)
 		CU_ASSERT(process_status(worker.pid, "VmHWM") < before + 4096);

@@ -89,6 +89,16 @@ bool raw_answers(struct raw *raw, const char *text)
 	}
 }
 
+bool raw_tells(struct raw *raw, const char *script, const char *text)
+{
+	return raw_send(raw, script) && raw_answers(raw, text);
+}
+
+bool raw_gets(struct raw *raw, int id, const char *path, const char *query, const char *text)
+{
+	return raw_get(raw, id, path, query) && raw_answers(raw, text);
+}
+
 bool raw_closed(struct raw *raw)
 {
 	double deadline = now() + PATIENCE;

@@ -29,6 +29,10 @@ bool raw_get(struct raw *raw, int id, const char *path, const char *query);
  * PATIENCE is over. */
 bool raw_answers(struct raw *raw, const char *text);
 
+/* Sends, and waits for that answer. */
+bool raw_tells(struct raw *raw, const char *script, const char *text);
+bool raw_gets(struct raw *raw, int id, const char *path, const char *query, const char *text);
+
 /* Reads until the peer closes; false if it does not. */
 bool raw_closed(struct raw *raw);
 

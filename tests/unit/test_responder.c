@@ -40,6 +40,8 @@ struct connection {
 	struct fcgi_request *last; /* ready() was called for it, and it was not answered */
 };
 
+static struct connection c; /* of the test */
+
 struct rule {
 	const char *in;		       /* a script of stream_script() */
 	void (*add)(struct stream *s); /* more of it */
@@ -250,7 +252,6 @@ static void expect_rule(struct connection *c, const struct rule *rule, int error
  * sanitizer sees a read beyond it. */
 static void feed_in_parts(const struct rule *rule, struct slice in, size_t first, size_t step)
 {
-	struct connection c;
 	int error = 0;
 
 	open_connection(&c, rule->limits.conn_requests ? &rule->limits : &DEFAULTS);
@@ -351,7 +352,6 @@ static void a_request_is_let_alone_once_it_has_ended(void)
 	static const struct fcgi_events events = {EVENTS_BUT_INPUT_FAILED(on_begin),
 						  .input_failed = on_input_failed_ends};
 	static const struct fcgi_request zeros;
-	struct connection c;
 
 	open_connection(&c, &(struct fcgi_limits){1, 1, 1, 8, 8});
 	fcgi_responder_init(&c.responder, &c.limits, &events, &c);
@@ -369,8 +369,6 @@ static void a_request_is_let_alone_once_it_has_ended(void)
 
 static void what_came_before_the_end_of_params_cannot_be_taken(void)
 {
-	struct connection c;
-
 	open_connection(&c, &DEFAULTS);
 	CU_ASSERT_EQUAL(feed_script(&c, "begin 1 keep, stdin 1 a, params-end 1"), 0);
 	CU_ASSERT_FALSE(fcgi_responder_take_stdin(&c.responder, c.last));
@@ -382,8 +380,6 @@ static void what_came_before_the_end_of_params_cannot_be_taken(void)
 /* It is its owner, too, who may be slow; all others owe what they have begun. */
 static void who_sends_what_is_taken_owes_nothing(void)
 {
-	struct connection c;
-
 	open_connection(&c, &DEFAULTS);
 	c.takes_stdin = true;
 	CU_ASSERT_EQUAL(feed_script(&c, "begin 1 keep, params-end 1, stdin 1 a"), 0);
@@ -401,8 +397,6 @@ static void who_sends_what_is_taken_owes_nothing(void)
 
 static void an_answer_before_the_end_ends_the_taking(void)
 {
-	struct connection c;
-
 	open_connection(&c, &DEFAULTS);
 	c.takes_stdin = true;
 	CU_ASSERT_EQUAL(feed_script(&c, "begin 1 keep, params-end 1, stdin 1 a"), 0);
@@ -418,8 +412,6 @@ static void an_answer_before_the_end_ends_the_taking(void)
 
 static void requests_begun_before_the_end_of_a_closing_one_are_answered(void)
 {
-	struct connection c;
-
 	open_connection(&c, &DEFAULTS);
 	c.answer = ALWAYS;
 	CU_ASSERT_EQUAL(feed_script(&c, "begin 1, begin 2 keep, params-end 1, stdin-end 1"), 0);
@@ -433,8 +425,6 @@ static void requests_begun_before_the_end_of_a_closing_one_are_answered(void)
 
 static void closing_gives_back_every_request_once(void)
 {
-	struct connection c;
-
 	open_connection(&c, &(struct fcgi_limits){1, 1, 100, 100, 100});
 	CU_ASSERT_EQUAL(feed_script(&c, "begin 1 keep, request 2 keep A=x"), 0);
 	expect_events(&c, "begin\nbegin\nready 2 ok A=x\n");
@@ -479,8 +469,6 @@ static void add_flags_without_keep_conn(struct stream *s)
 
 static void part_of_a_record_is_owed(void)
 {
-	struct connection c;
-
 	open_connection(&c, &DEFAULTS);
 	CU_ASSERT_FALSE(fcgi_responder_partial(&c.responder));
 	fcgi_responder_feed(&c.responder, "\1\5\0", 3);
@@ -554,7 +542,6 @@ static void serve_many(struct connection *c, uint16_t count)
 
 static void a_thousand_requests_have_short_chains(void)
 {
-	struct connection c;
 	struct stream s = {0};
 
 	open_connection(&c, &(struct fcgi_limits){1, 1, 65535, 8, 8});
@@ -572,8 +559,6 @@ static void a_thousand_requests_have_short_chains(void)
 
 static void every_id_can_be_active_at_once(void)
 {
-	struct connection c;
-
 	open_connection(&c, &(struct fcgi_limits){1, 1, UINT32_MAX, 8, 8});
 	serve_many(&c, 65535);
 	close_connection(&c);
@@ -581,7 +566,6 @@ static void every_id_can_be_active_at_once(void)
 
 static void a_usual_request_costs_no_allocation(void)
 {
-	struct connection c;
 	struct stream s = {0};
 	long before;
 
@@ -602,8 +586,6 @@ static void a_usual_request_costs_no_allocation(void)
 
 static void an_answer_may_come_later(void)
 {
-	struct connection c;
-
 	open_connection(&c, &DEFAULTS);
 	CU_ASSERT_EQUAL(feed_script(&c, "request 1 A=x"), 0);
 	expect_out(&c, "");
@@ -618,8 +600,6 @@ static void an_answer_may_come_later(void)
 
 static void an_answer_may_come_within_a_record_of_the_request(void)
 {
-	struct connection c;
-
 	open_connection(&c, &DEFAULTS);
 	CU_ASSERT_EQUAL(feed_script(&c, "begin 1, params-end 1"), 0);
 	CU_ASSERT_EQUAL(fcgi_responder_feed(&c.responder, "\1\5\0\1\0\4\0\0ab", 10), 0);
@@ -634,8 +614,6 @@ static void an_answer_may_come_within_a_record_of_the_request(void)
 
 static void an_empty_stdout_is_sent_at_the_end_only(void)
 {
-	struct connection c;
-
 	open_connection(&c, &DEFAULTS);
 	CU_ASSERT_EQUAL(feed_script(&c, "request 1 keep A=x"), 0);
 	fcgi_responder_stdout(&c.responder, c.last, "", 0);
@@ -670,7 +648,6 @@ static void long_output_is_split(void)
 {
 	enum { LONGEST = 3 * 65535 };
 	char *bytes = malloc(LONGEST);
-	struct connection c;
 
 	for (size_t i = 0; i < LONGEST; i++)
 		bytes[i] = (char)(i % 251);
@@ -687,7 +664,6 @@ static void long_output_is_split(void)
 static void long_output_grows_the_buffer_at_most_twice(void)
 {
 	static char bytes[200000];
-	struct connection c;
 	long before;
 
 	open_connection(&c, &DEFAULTS);
@@ -704,7 +680,6 @@ static void long_output_grows_the_buffer_at_most_twice(void)
 static void output_that_cannot_be_split_fails(void)
 {
 	static char bytes[131064];
-	struct connection c;
 
 	open_connection(&c, &DEFAULTS);
 	CU_ASSERT_EQUAL(feed_script(&c, "request 1 keep A=x"), 0);
@@ -733,8 +708,6 @@ static int feed_without_memory(struct connection *c, const char *script)
 
 static void params_that_cannot_be_stored_are_handed_over_as_such(void)
 {
-	struct connection c;
-
 	open_connection(&c, &DEFAULTS);
 	CU_ASSERT_EQUAL(feed_script(&c, "begin 1 keep"), 0);
 	CU_ASSERT_EQUAL(feed_without_memory(&c, "params 1 *513, params 1 A=x, params-end 1"), 0);
@@ -747,8 +720,6 @@ static void params_that_cannot_be_stored_are_handed_over_as_such(void)
 
 static void a_request_that_cannot_be_begun_is_overloaded(void)
 {
-	struct connection c;
-
 	open_connection(&c, &DEFAULTS);
 	buffer_reserve(&c.responder.out, 100);
 	CU_ASSERT_EQUAL(feed_without_memory(&c, "request 1 keep A=x"), 0);
@@ -761,8 +732,6 @@ static void a_request_that_cannot_be_begun_is_overloaded(void)
 
 static void answers_that_cannot_be_stored_end_the_connection(void)
 {
-	struct connection c;
-
 	open_connection(&c, &DEFAULTS);
 	CU_ASSERT_EQUAL(feed_without_memory(&c, "record 12 0 abc"), -ENOMEM);
 	CU_ASSERT_TRUE(c.responder.out.failed);
@@ -782,8 +751,6 @@ static void answers_that_cannot_be_stored_end_the_connection(void)
 
 static void get_values_that_cannot_be_stored_ends_the_connection(void)
 {
-	struct connection c;
-
 	for (int allocations = 0; allocations < 2; allocations++) {
 		struct stream s = {0};
 
@@ -814,7 +781,6 @@ static void a_table_that_cannot_grow_only_has_longer_chains(void)
 {
 	static const struct fcgi_events events = {EVENTS_BUT_INPUT_FAILED(begin_then_no_memory),
 						  .input_failed = on_input_failed};
-	struct connection c;
 	struct stream s = {0};
 
 	open_connection(&c, &(struct fcgi_limits){1, 1, 100, 8, 8});
