@@ -8,6 +8,7 @@
 
 #include "../support/harness.h"
 #include "../support/memory.h"
+#include "../support/mock.h"
 #include "../support/orders.h"
 #include "http/openapi.h"
 #include "http/reply.h"
@@ -151,16 +152,11 @@ static void it_says_where_the_application_is_mounted(void)
 
 /* ---- who answers it ---- */
 
-static void release(struct request *req)
-{
-	(void)req;
-}
-
 /* The status that an application answers, and headers; it is the document if that begins so. */
 static void answers(const struct routes *routes, const char *method, const char *path, int status,
 		    const char *begin)
 {
-	static const struct request_ops ops = {.release = release};
+	static const struct request_ops ops = MOCK_OPS(mock_no_param);
 	struct router router;
 	struct request req;
 	struct slice said;
