@@ -11,20 +11,30 @@
 static void feed(struct peer *peer, struct records *r, const unsigned char *bytes, size_t n,
 		 void (*begun)(struct peer *peer), void (*complete)(struct peer *peer))
 {
-	for (; n; n--) {
+	while (n) {
+		bool headed = r->seen >= RECORD_HEADER;
 		size_t content = RECORD_HEADER + r->head.content.len;
+		size_t to = !headed		? RECORD_HEADER
+			    : r->seen < content ? content
+						: record_size(&r->head);
+		size_t some = n < to - r->seen ? n : to - r->seen;
+		size_t place = r->seen - RECORD_HEADER;
 
-		if (r->seen < RECORD_HEADER)
-			r->header[r->seen] = *bytes;
-		else if (r->seen - RECORD_HEADER < PEER_HEAD)
-			r->body[r->seen - RECORD_HEADER] = *bytes;
-		bytes++;
-		if (++r->seen == RECORD_HEADER) {
+		if (!headed)
+			memcpy(r->header + r->seen, bytes, some);
+		else if (place < PEER_HEAD)
+			memcpy(r->body + place, bytes,
+			       some < PEER_HEAD - place ? some : PEER_HEAD - place);
+		r->seen += some;
+		bytes += some;
+		n -= some;
+		if (!headed && r->seen == RECORD_HEADER) {
 			record_read(&r->head, r->header, sizeof(r->header));
 			content = RECORD_HEADER + r->head.content.len;
 			begun(peer);
 		}
-		if (r->seen >= RECORD_HEADER && r->seen == content)
+		if (r->seen == content && r->seen >= RECORD_HEADER &&
+		    (!headed || place + RECORD_HEADER < content))
 			complete(peer);
 		if (r->seen >= RECORD_HEADER && r->seen == record_size(&r->head))
 			r->seen = 0;
