@@ -87,7 +87,7 @@ dev: ## serves, and builds and replaces workers when a file is saved; names call
 
 test: ## installs what tests need, builds, and runs all of them
 	@spawn/deps.sh test && $(MAKE) --no-print-directory all unit integration conformance \
-		faults && exec tests/run
+		$(if $(GUIDE),faults) && exec tests/run
 
 test-faults: ## kills, stops, overloads, starves and fills up a system, each for as long as promised
 	@spawn/deps.sh test && $(MAKE) --no-print-directory all faults && exec $(OBJ)/faults $(ONLY)
@@ -139,6 +139,34 @@ bench: ## performance against peers and ceilings, into build/bench: ROUNDS=9 DUR
 
 test-browser: ## clicks through the page in a real browser, with what that needs from Debian and npm
 	@spawn/deps.sh browser && $(MAKE) --no-print-directory all examples && exec tests/browser/run
+
+PREFIX  ?= /usr/local
+# As Debian has it: below /usr, libraries are in a folder of the machine's kind.
+LIBDIR  ?= $(PREFIX)/lib$(if $(filter /usr,$(PREFIX)),/$(shell gcc -print-multiarch))
+SHARE    = $(DESTDIR)$(PREFIX)/share
+# copied FILES,FROM,TO: with their folders below FROM, for everybody to read, and scripts to run.
+copied   = for file in $(1); do mode=644; [ ! -x $$file ] || mode=755; \
+	   install -D -m $$mode $$file "$(3)/$${file\#$(2)/}" || exit; done
+filled   = sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@PACKAGES@|$(PACKAGES)|' \
+	   -e "s/@VERSION@/$$($(OBJ)/lanes --version | sed 's/.* //')/" \
+	   -e "s/@DATE@/$$(date -u -r $(OBJ)/lanes +%F)/" $(1)
+HEADERS  = $$($(AS_LANES_H) -MM | grep -o 'app/lanes/[^ ]*' | sort -u)
+
+install: all $(OBJ)/liblanes.a ## program, library, scripts and manual pages into PREFIX=/usr/local, below DESTDIR=
+	@set -e; umask 022; rm -rf "$(DESTDIR)$(PREFIX)/include/lanes" "$(SHARE)/lanes"; \
+	$(call copied,$(HEADERS),app/lanes,$(DESTDIR)$(PREFIX)/include/lanes); \
+	install -D -m 644 $(OBJ)/liblanes.a "$(DESTDIR)$(LIBDIR)/liblanes.a"; \
+	$(call filled,app/install/lanes.pc.in) | install -D -m 644 /dev/stdin "$(DESTDIR)$(LIBDIR)/pkgconfig/lanes.pc"; \
+	install -D -m 755 $(OBJ)/lanes "$(DESTDIR)$(PREFIX)/bin/lanes"; \
+	$(call copied,$$(find nginx spawn -type f),app,$(SHARE)/lanes); \
+	$(call copied,$(GUIDE),app/guide,$(SHARE)/lanes/nginx/www/handlers); \
+	app/install/lanes.1.sh $(OBJ)/lanes "$(PREFIX)" | install -D -m 644 /dev/stdin "$(SHARE)/man/man1/lanes.1"; \
+	$(call filled,app/install/lanes.3) | install -D -m 644 /dev/stdin "$(SHARE)/man/man3/lanes.3"
+
+uninstall: ## removes that
+	@rm -rf "$(DESTDIR)$(PREFIX)/include/lanes" "$(SHARE)/lanes"
+	@rm -f "$(DESTDIR)$(LIBDIR)/liblanes.a" "$(DESTDIR)$(LIBDIR)/pkgconfig/lanes.pc" "$(DESTDIR)$(PREFIX)/bin/lanes" \
+		"$(SHARE)/man/man1/lanes.1" "$(SHARE)/man/man3/lanes.3"
 
 clean: ## removes what was built
 	@rm -rf $(BUILD)

@@ -1,6 +1,6 @@
 # shellcheck shell=sh
 # Shared by the scripts that start, stop and watch a system: settings, pools, processes, stopping.
-# Sourced, after which the working directory is the project's.
+# Sourced, after which the working directory is the project's: the folder that has nginx and spawn.
 #
 # A system is everything that was started for one RUN_DIR: nginx, for every socket a multiwatch that
 # keeps its worker processes alive, and logs.sh, which keeps the logs. Each of them began a session of its own, and is noted in RUN_DIR/pids
@@ -16,7 +16,21 @@ umask 022
 [ -e /proc/self/fd/1 ] || exec >/dev/null
 [ -e /proc/self/fd/2 ] || exec 2>/dev/null
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+# In a project, which has a Makefile, a path that is given is below it, and make has the commands. Installed
+# (share/lanes), it is below the caller's directory, and the scripts are the commands.
+base=$PWD
 CDPATH='' cd "$(dirname "$0")/.." || exit 1
+PROJECT=$PWD
+if [ -e Makefile ]; then
+	base=$PROJECT before='make ' after='' built=build
+else
+	before=$PROJECT/spawn/ after=.sh built=$PROJECT/../../bin
+fi
+
+# typed NAME: the command as one types it.
+typed() {
+	printf %s "$before$1$after"
+}
 
 fail() {
 	echo "$NAME: $*" >&2
@@ -47,8 +61,8 @@ STOP_TIMEOUT=${STOP_TIMEOUT:-10}   # seconds that requests in flight get at a st
 START_TIMEOUT=${START_TIMEOUT:-15} # seconds until the next worker has to have started, or the URL to answer
 ENVIRONMENT=${ENVIRONMENT:-} # names of variables, besides LANES_*, that workers are to have; blanks between them
 # shellcheck source=spawn/project.sh
-. "$PWD/spawn/project.sh"
-PROGRAM=${PROGRAM:-build/$NAME}
+. "$PROJECT/spawn/project.sh"
+PROGRAM=${PROGRAM:-$built/$NAME}
 
 newline='
 '
@@ -58,7 +72,11 @@ esac
 case $PROGRAM in
 *"$newline"* | *[=\ ]) fail "PROGRAM must not hold a line break, or end in a blank or =" ;;
 esac
-RUN_DIR=$(realpath -m -- "$RUN_DIR")
+absolute() {
+	CDPATH='' cd -- "$base" && realpath -m -- "$1"
+}
+RUN_DIR=$(absolute "$RUN_DIR") || exit 1
+PROGRAM=$(absolute "$PROGRAM") || exit 1
 
 # number NAME VALUE LEAST MOST
 number() {
@@ -96,7 +114,7 @@ check_settings() {
 running_settings() {
 	check_owner ""
 	[ -n "$(processes)" ] || fail "nothing is running in $RUN_DIR"
-	alive nginx || fail "nginx is not running in $RUN_DIR: make stop, make start"
+	alive nginx || fail "nginx is not running in $RUN_DIR: $(typed stop), $(typed start)"
 	read_settings
 }
 

@@ -17,7 +17,7 @@ service="$run libcunit1-dev libcurl4-openssl-dev"
 test="$service libdw-dev python3-fastapi python3-multipart uvicorn haproxy
 	python3-prometheus-client"
 fuzz="$run clang libclang-rt-dev"
-check="$test $fuzz clang-format clang-tidy cppcheck gcovr shellcheck valgrind"
+check="$test $fuzz mandoc clang-format clang-tidy cppcheck gcovr shellcheck valgrind"
 bench="$run wrk haproxy php-fpm python3-fastapi uvicorn python3-uvloop python3-httptools valgrind strace"
 # Who has npm from elsewhere keeps it: the packages would not fit together.
 browser="$run chromium"

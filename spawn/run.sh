@@ -5,7 +5,7 @@
 # shellcheck source=spawn/common.sh
 . "$(dirname "$0")/common.sh"
 
-export RUN_DIR
+export RUN_DIR PROGRAM
 
 # The system must not outlive this process, not even if that is killed and can stop nothing itself:
 # a guard, in a session of its own, waits for its end.

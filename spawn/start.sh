@@ -11,9 +11,9 @@
 
 check_programs() {
 	for program in nginx spawn-fcgi multiwatch setpriv setsid flock curl realpath; do
-		command -v "$program" >/dev/null || fail "$program is missing: spawn/deps.sh run"
+		command -v "$program" >/dev/null || fail "$program is missing: $PROJECT/spawn/deps.sh run"
 	done
-	[ -x "$PROGRAM" ] || fail "$PROGRAM is missing: build it with make"
+	[ -x "$PROGRAM" ] || fail "$PROGRAM is missing: build it first"
 }
 
 # Unix sockets have room for 107 bytes. The system itself uses relative paths; curl, debuggers and
@@ -60,7 +60,7 @@ prepare_run_dir() {
 	mkdir -p "$RUN_DIR" 2>/dev/null || fail "cannot make RUN_DIR: $RUN_DIR"
 	lock
 	[ -z "$(processes)" ] ||
-		fail "already running in $RUN_DIR: make status, make stop, or another RUN_DIR and PORT"
+		fail "already running in $RUN_DIR: $(typed status), $(typed stop), or another RUN_DIR and PORT"
 	trap 'undo interrupted' INT TERM HUP
 	remove_files # of a system that was killed
 	{ mkdir -p "$RUN_DIR/pids" && cd "$RUN_DIR"; } ||
@@ -142,7 +142,7 @@ check_run_dir
 check_user
 check_environment
 [ ! -d "$RUN_DIR" ] || [ -z "$(processes)" ] ||
-	fail "already running in $RUN_DIR: make status, make stop, or another RUN_DIR and PORT"
+	fail "already running in $RUN_DIR: $(typed status), $(typed stop), or another RUN_DIR and PORT"
 check_port
 raise_files_limit
 prepare_run_dir

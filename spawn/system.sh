@@ -2,10 +2,8 @@
 # The parts of a system: its settings, its workers, nginx and their files. For the scripts that
 # start a system or change a running one; the working directory is RUN_DIR when these are called.
 
-PROJECT=$PWD
 NGINX_CONF=$PROJECT/nginx/lanes.conf.in
-PROGRAM=$(realpath -m -- "$PROGRAM")
-[ -z "${PRELOAD-}" ] || PRELOAD=$(realpath -m -- "$PRELOAD")
+[ -z "${PRELOAD-}" ] || PRELOAD=$(absolute "$PRELOAD")
 
 # What the system was started with, for those who change it later.
 write_settings() {
@@ -46,7 +44,7 @@ copy_program() {
 # The page, with the handlers that it shows of the guide: copied for the same reasons.
 copy_page() {
 	rm -rf www.new && cp -R "$PROJECT"/nginx/www www.new && chmod -R u=rwX,go=rX www.new &&
-		mkdir www.new/handlers || return
+		mkdir -p www.new/handlers || return
 	set -- "$PROJECT"/app/guide/*.c
 	[ ! -e "$1" ] || install -m 644 "$@" www.new/handlers || return
 	rm -rf www && mv www.new www

@@ -1,8 +1,11 @@
 # The test programs: what each is made of. Included by the Makefile.
 
 UNIT_SOURCES := $(wildcard tests/unit/*.c) $(filter-out %/orders_main.c,$(wildcard app/examples/*.c))
-INTEGRATION_SOURCES := $(wildcard tests/integration/*.c) \
-		       $(addprefix tests/demonstrations/,bare.c measurement.c pattern.c table.c terminal.c)
+# The suites of the demonstration, which are built where that is, and the programs that they run.
+GUIDE_SUITES := $(if $(GUIDE),$(wildcard tests/guide/*.c) \
+		$(addprefix tests/demonstrations/,bare.c measurement.c pattern.c table.c terminal.c))
+GUIDE_PROGRAMS := $(if $(GUIDE),$(addprefix $(OBJ)/,loadgen benchmark tests/demonstrations/exercises))
+INTEGRATION_SOURCES := $(wildcard tests/integration/*.c) $(GUIDE_SUITES)
 CONFORMANCE_SOURCES := $(filter-out %/agree.c,$(wildcard tests/conformance/*.c)) app/lanes/base/buffer.c
 AGREE_SOURCES := $(addprefix tests/conformance/,agree.c peer.c dump.c) app/lanes/base/buffer.c
 FUZZ_SOURCES := $(wildcard tests/fuzz/fuzz_*.c)
@@ -30,9 +33,8 @@ $(SUPPORT): $(call object,$(wildcard tests/support/*.c))
 $(OBJ)/unit: $(call object,$(UNIT_SOURCES) $(GUIDE)) $(SUPPORT) $(OBJ)/inside.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(MEMORY_HOOKS) $(UNIT_HOOKS) $(LIBS) -lcunit
 
-$(OBJ)/integration: $(call object,$(INTEGRATION_SOURCES) $(GUIDE)) $(SUPPORT) $(OBJ)/inside.a | $(OBJ)/loadgen $(OBJ)/benchmark \
-		$(OBJ)/tests/demonstrations/exercises $(OBJ)/bodies-app $(OBJ)/routes-app $(OBJ)/orders \
-		$(OBJ)/blocking-app $(OBJ)/blocking.so
+$(OBJ)/integration: $(call object,$(INTEGRATION_SOURCES) $(GUIDE)) $(SUPPORT) $(OBJ)/inside.a | $(GUIDE_PROGRAMS) \
+		$(OBJ)/bodies-app $(OBJ)/routes-app $(OBJ)/orders $(OBJ)/blocking-app $(OBJ)/blocking.so
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS) -lcunit -lcurl
 
 $(OBJ)/conformance: $(call object,$(CONFORMANCE_SOURCES)) $(SUPPORT)
@@ -41,13 +43,13 @@ $(OBJ)/conformance: $(call object,$(CONFORMANCE_SOURCES)) $(SUPPORT)
 $(OBJ)/agree: $(call object,$(AGREE_SOURCES)) $(SUPPORT)
 	$(call quiet,LD $@)$(LINK) -o $@ $^
 
-$(OBJ)/fuzz_engine: $(call object,$(FUZZ_ENGINE_SOURCES) $(GUIDE)) $(SUPPORT) $(OBJ)/inside.a
+$(OBJ)/fuzz_engine: $(call object,$(FUZZ_ENGINE_SOURCES)) $(SUPPORT) $(OBJ)/inside.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(MEMORY_HOOKS) $(SIMULATED) $(LIBS)
 
 $(OBJ)/fuzz_input: $(OBJ)/tests/fuzz/fuzz_input.o $(SUPPORT) $(OBJ)/inside.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)
 
-$(OBJ)/fuzz_%: $(OBJ)/tests/fuzz/fuzz_%.o $(call object,$(GUIDE)) $(SUPPORT) $(OBJ)/inside.a
+$(OBJ)/fuzz_%: $(OBJ)/tests/fuzz/fuzz_%.o $(SUPPORT) $(OBJ)/inside.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)
 
 $(CONTRAST_MAINS:%.c=$(OBJ)/%): %: %.o $(call object,$(CONTRAST_SOURCES)) $(SUPPORT) $(OBJ)/inside.a
@@ -62,8 +64,9 @@ $(OBJ)/preload.so: tests/faults/preload.c tests/faults/preload.h
 	$(call quiet,CC $@)$(CC) -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -O2 -g -fPIC -shared \
 		-o $@ $< -ldl
 
-# Applications: one whose routes take bodies, one that has very many.
-$(OBJ)/bodies-app $(OBJ)/routes-app: $(OBJ)/%-app: $(OBJ)/tests/%/app.o $(OBJ)/liblanes.a
+# Applications: one whose routes take bodies, one that has very many, and one whose handlers wait.
+$(OBJ)/waits-app: $(OBJ)/tests/support/waits.o
+$(OBJ)/bodies-app $(OBJ)/routes-app $(OBJ)/waits-app: $(OBJ)/%-app: $(OBJ)/tests/%/app.o $(OBJ)/liblanes.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)
 
 # As make dev builds a service, and what names its blocking calls. Never with a sanitizer.
@@ -86,7 +89,7 @@ $(OBJ)/null-responder: $(call bench_objects,null_responder) $(OBJ)/inside.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)
 
 unit: $(OBJ)/unit
-conformance: $(OBJ)/conformance $(OBJ)/agree
+conformance: $(OBJ)/conformance $(OBJ)/agree $(OBJ)/waits-app
 fuzzers: $(patsubst tests/fuzz/%.c,$(OBJ)/%,$(FUZZ_SOURCES))
 integration: $(OBJ)/integration
 faults: $(OBJ)/faults $(OBJ)/preload.so

@@ -80,14 +80,11 @@ static bool one_in(size_t n)
 static const char *const methods[] = {"GET",  "GET",  "GET", "GET", "HEAD",
 				      "HEAD", "POST", "get", ""};
 static const char *const prefixes[] = {"", "", "/prefork", "/a b", "/%2f\"<>"};
-static const char *const paths[] = {
-	"/", "/sync/noawait", "/async/await-one", "/async/await-many", "/async/wrap-blocking",
-	"/async/bad-blocking", "/async/cpu-bound",
-	/* not quite */
-	"", "//", "/nothing", "/async", "/Async/await-one", "/async/await-one/", "/sync/noawait//",
-	"/async/cpu-bound/", "/async%2fawait-one", "/%61sync/await-one", "/async/await-one%2F",
-	"/async/await-one%", "/async/await-one\n", "/\xff\xfe", "/\r\nX: y",
-	"/async/await-one\r\n/"};
+static const char *const paths[] = {"/", "/thread", "/one", "/many", "/lent", "/held", "/number",
+				    /* not quite */
+				    "", "//", "/nothing", "/on", "/One", "/one/", "/thread//",
+				    "/number/", "/on%65", "/%6fne", "/one%2F", "/one%", "/one\n",
+				    "/\xff\xfe", "/\r\nX: y", "/one\r\n/"};
 /* Nothing of it lasts: valid ones are next to nothing. */
 static const char *const seconds[] = {"0",     "0.0",	   "0.001",
 				      "1e-3",  "1e-05",	   "-0",

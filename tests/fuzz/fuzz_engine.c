@@ -13,12 +13,11 @@
 #include <unistd.h>
 
 #include "../support/memory.h"
+#include "../support/waits.h"
 #include "admin/admin.h"
 #include "await/await.h"
 #include "engine/engine.h"
 #include "engine/loop.h"
-#include "guide/endpoints.h"
-#include "guide/tasks.h"
 #include "http/body.h"
 #include "http/reply.h"
 #include "script.h"
@@ -30,13 +29,13 @@ static struct options options;
 static struct scoreboard board;
 static bool spares; /* blocks of requests are used again */
 
-/* ---- handlers, besides the application's own ---- */
+/* ---- handlers, besides those that wait ---- */
 
 static char bytes[200000];
 
 static void nap_on_thread(void *seconds)
 {
-	blocking_io_task(*(double *)seconds);
+	block(*(double *)seconds);
 }
 
 static void stream_bytes(struct request *req)
@@ -75,7 +74,7 @@ static void mixed(struct request *req)
 	AWAIT(req, run_in_threadpool(req, nap_on_thread, &seconds));
 	AWAIT(req, run_in_cpu_pool(req, nap_on_thread, &seconds));
 	AWAIT(req, sleep_for(req, seconds));
-	root(req);
+	answer(req);
 	ASYNC_END(req);
 }
 
@@ -97,14 +96,14 @@ static void take_whole(struct request *req)
 	ASYNC_BEGIN(req);
 	AWAIT(req, request_body(req));
 	check_body(req);
-	root(req);
+	answer(req);
 	ASYNC_END(req);
 }
 
 static void take_on_thread(struct request *req)
 {
 	check_body(req);
-	root(req);
+	answer(req);
 }
 
 struct taken {
@@ -124,7 +123,7 @@ static void take_pieces(struct request *req)
 			AWAIT(req, sleep_for(req, 0.002));
 	} while (f->piece.len);
 	assert(f->length == request_body_length(req));
-	root(req);
+	answer(req);
 	ASYNC_END(req);
 }
 
@@ -140,17 +139,17 @@ static void take_some(struct request *req)
 		AWAIT(req, request_body(req));
 		assert(request_body_length(req) >= f->length);
 	}
-	root(req);
+	answer(req);
 	ASYNC_END(req);
 }
 
 static struct route list[] = {
-	GET("/", ASYNC, root),
-	GET("/sync", SYNC, sync_noawait),
-	GET("/one", ASYNC, async_await_one),
-	GET("/many", ASYNC, async_await_many),
-	GET("/wrap", ASYNC, async_wrap_blocking),
-	GET("/bad", ASYNC, async_bad_blocking),
+	GET("/", ASYNC, answer),
+	GET("/sync", SYNC, block_thread),
+	GET("/one", ASYNC, sleep_once),
+	GET("/many", ASYNC, sleep_together),
+	GET("/wrap", ASYNC, lend_thread),
+	GET("/bad", ASYNC, hold_loop),
 	GET("/stream", ASYNC, stream_bytes),
 	GET("/large", ASYNC, large),
 	GET("/none", ASYNC, no_answer),
@@ -348,7 +347,7 @@ static void begin(void)
 	if (uv_loop_init(&loop) || uv_loop_close(&loop) ||
 	    options_parse(&options, NULL, 1, arguments) || scoreboard_open(&board, NULL))
 		abort();
-	take_inputs(&guide.routes);
+	take_inputs(&waits);
 	take_inputs(&admin.routes);
 	if (!admin.prepare(&setup))
 		abort();

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "../support/mock.h"
-#include "guide/endpoints.h"
+#include "../support/waits.h"
 #include "http/reply.h"
 #include "http/router.h"
 
@@ -62,7 +62,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		req.raw = req.path.len != 0;
 	req.query = (struct slice){text + path, size - 1 - path};
 	if (!router.routes)
-		assert(router_open(&router, &guide.routes) == 0);
+		assert(router_open(&router, &waits) == 0);
 	if (!router_route(&router, &req))
 		check_head(&req);
 	request_unref(&req);

@@ -13,9 +13,10 @@
 
 #include "../support/harness.h"
 #include "../support/memory.h"
+#include "../support/waits.h"
 #include "alone.h"
+#include "engine/application.h"
 #include "engine/observer.h"
-#include "guide/endpoints.h"
 #include "http/reply.h"
 #include "scoreboard/board_reader.h"
 
@@ -1153,14 +1154,15 @@ static int whole_request(const char *path, const char *query)
 
 /* Every allocation failing once, and every one failing from there on; the one for the request
  * itself (k = 0) is the engine's affair. */
-static void survives_without_memory(const char *path, const char *query, int expected)
+static void survives_without_memory(const struct routes *routes, const char *path,
+				    const char *query, int expected)
 {
 	for (int once = 0; once < 2; once++) {
 		int got = 0;
 		long asked = 0;
 
 		begin(1, 5);
-		CU_ASSERT_EQUAL_FATAL(router_open(&router, &guide.routes), 0);
+		CU_ASSERT_EQUAL_FATAL(router_open(&router, routes), 0);
 		CU_ASSERT_EQUAL(whole_request(path, query), expected);
 		for (long k = 1; got != expected || asked > k; k++) {
 			long before = memory_allocations();
@@ -1183,17 +1185,35 @@ static void survives_without_memory(const char *path, const char *query, int exp
 
 static void every_request_survives_memory_running_out(void)
 {
-	survives_without_memory("/", "", 200);
-	survives_without_memory("/sync/noawait", "seconds=0", 200);
-	survives_without_memory("/async/await-one", "seconds=0.0001", 200);
-	survives_without_memory("/async/await-many", "seconds=0.0001&seconds=0.0002&seconds=0",
-				200);
-	survives_without_memory("/async/wrap-blocking", "seconds=0", 200);
-	survives_without_memory("/async/bad-blocking", "seconds=0", 200);
-	survives_without_memory("/async/cpu-bound", "n=10", 200);
-	survives_without_memory("/async/await-many", "seconds=x&seconds=-1&seconds=61", 422);
-	survives_without_memory("/sync/noawait/", "a=b", 307);
-	survives_without_memory("/none", "", 404);
+	survives_without_memory(&waits, "/", "", 200);
+	survives_without_memory(&waits, "/thread", "seconds=0", 200);
+	survives_without_memory(&waits, "/one", "seconds=0.0001", 200);
+	survives_without_memory(&waits, "/many", "seconds=0.0001&seconds=0.0002&seconds=0", 200);
+	survives_without_memory(&waits, "/lent", "seconds=0", 200);
+	survives_without_memory(&waits, "/held", "seconds=0", 200);
+	survives_without_memory(&waits, "/number", "n=10", 200);
+	survives_without_memory(&waits, "/many", "seconds=x&seconds=-1&seconds=61", 422);
+	survives_without_memory(&waits, "/thread/", "a=b", 307);
+	survives_without_memory(&waits, "/none", "", 404);
+}
+
+/* The demonstration; NULL: it is not in this tree. */
+extern const struct application guide __attribute__((weak));
+
+static void every_request_of_the_guide_survives_memory_running_out(void)
+{
+	static const char *const targets[][2] = {
+		{"/", ""},
+		{"/sync/noawait", "seconds=0"},
+		{"/async/await-one", "seconds=0.0001"},
+		{"/async/await-many", "seconds=0.0001&seconds=0.0002&seconds=0"},
+		{"/async/wrap-blocking", "seconds=0"},
+		{"/async/bad-blocking", "seconds=0"},
+		{"/async/cpu-bound", "n=10"},
+	};
+
+	for (size_t i = 0; &guide && i < sizeof(targets) / sizeof(targets[0]); i++)
+		survives_without_memory(&guide.routes, targets[i][0], targets[i][1], 200);
 }
 
 static const struct test tests[] = {
@@ -1253,6 +1273,8 @@ static const struct test tests[] = {
 	 without_a_descriptor_sched_open_leaves_nothing},
 	{"memory out in sched_open leaves nothing", memory_out_in_sched_open_leaves_nothing},
 	{"every request survives memory running out", every_request_survives_memory_running_out},
+	{"every request of the guide survives it, too",
+	 every_request_of_the_guide_survives_memory_running_out},
 };
 
 const struct suite task_suite = {"task", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL};

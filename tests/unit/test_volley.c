@@ -1,5 +1,5 @@
 /* A volley against a peer that answers, on a thread of its own, as each test says. Through a whole
- * system it goes in tests/integration/test_burst.c. */
+ * system it goes in tests/guide/test_burst.c. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <poll.h>
