@@ -112,12 +112,12 @@ mutants: ## which mistakes would no test notice? COUNT=300 ONLY="app/lanes/fcgi"
 	@spawn/deps.sh check && exec tests/mutants/run
 
 contrast: ## processes against loop: CLIENTS=48 DURATION=0.25 WORKERS="1 4"
-	@spawn/deps.sh test && $(MAKE) --no-print-directory all $(OBJ)/tests/contrast/contrast && \
-		exec $(OBJ)/tests/contrast/contrast
+	@spawn/deps.sh test && $(MAKE) --no-print-directory all $(OBJ)/tests/demonstrations/contrast && \
+		exec $(OBJ)/tests/demonstrations/contrast
 
 exercises: ## the guide's exercises and the prefork trap, run for real
-	@spawn/deps.sh test && $(MAKE) --no-print-directory all $(OBJ)/tests/contrast/exercises && \
-		exec $(OBJ)/tests/contrast/exercises
+	@spawn/deps.sh test && $(MAKE) --no-print-directory all $(OBJ)/tests/demonstrations/exercises && \
+		exec $(OBJ)/tests/demonstrations/exercises
 
 check: ## formatter, linters, sanitizers, valgrind, short fuzzing, coverage: STEPS="format tidy"
 	@spawn/deps.sh check && exec tests/check $(STEPS)

@@ -1,65 +1,61 @@
 # The test programs: what each is made of. Included by the Makefile.
 
-UNIT_SOURCES := $(wildcard tests/*.c tests/unit/*.c) \
-		$(filter-out %/orders_main.c,$(wildcard app/examples/*.c))
+UNIT_SOURCES := $(wildcard tests/unit/*.c) $(filter-out %/orders_main.c,$(wildcard app/examples/*.c))
 # The suites of the demonstration, which are built where that is, and the programs that they run.
 GUIDE_SUITES := $(if $(GUIDE),$(wildcard tests/guide/*.c) \
-		$(addprefix tests/contrast/,bare.c measurement.c pattern.c table.c terminal.c))
-GUIDE_PROGRAMS := $(if $(GUIDE),$(addprefix $(OBJ)/,loadgen benchmark tests/contrast/exercises))
-INTEGRATION_SOURCES := $(wildcard tests/*.c tests/integration/*.c) tests/unit/stream.c $(GUIDE_SUITES)
-CONFORMANCE_SOURCES := $(filter-out %/agree.c,$(wildcard tests/conformance/*.c)) \
-		       tests/unit/stream.c app/lanes/base/buffer.c
-AGREE_SOURCES := tests/conformance/agree.c tests/conformance/peer.c tests/conformance/dump.c \
-		 tests/unit/stream.c app/lanes/base/buffer.c
+		$(addprefix tests/demonstrations/,bare.c measurement.c pattern.c table.c terminal.c))
+GUIDE_PROGRAMS := $(if $(GUIDE),$(addprefix $(OBJ)/,loadgen benchmark tests/demonstrations/exercises))
+INTEGRATION_SOURCES := $(wildcard tests/integration/*.c) $(GUIDE_SUITES)
+CONFORMANCE_SOURCES := $(filter-out %/agree.c,$(wildcard tests/conformance/*.c)) app/lanes/base/buffer.c
+AGREE_SOURCES := $(addprefix tests/conformance/,agree.c peer.c dump.c) app/lanes/base/buffer.c
 FUZZ_SOURCES := $(wildcard tests/fuzz/fuzz_*.c)
-# The two programs of tests/contrast share what is not one of them.
-CONTRAST_MAINS   := tests/contrast/contrast.c tests/contrast/exercises.c
-CONTRAST_SOURCES := $(filter-out $(CONTRAST_MAINS),$(wildcard tests/contrast/*.c)) \
-		    $(addprefix tests/integration/,process.c system.c volley.c) tests/machine.c
+# The two programs of tests/demonstrations share what is not one of them.
+CONTRAST_MAINS   := tests/demonstrations/contrast.c tests/demonstrations/exercises.c
+CONTRAST_SOURCES := $(filter-out $(CONTRAST_MAINS),$(wildcard tests/demonstrations/*.c))
 # tests/faults/preload.c goes into the worker, the rest is the test program.
-FAULTS_SOURCES := $(filter-out tests/faults/preload.c,$(wildcard tests/*.c tests/faults/*.c)) \
-		  $(addprefix tests/integration/,client.c process.c raw.c system.c) tests/unit/stream.c
-# tests/unit/memory.c lets allocations fail.
+FAULTS_SOURCES := $(filter-out tests/faults/preload.c,$(wildcard tests/faults/*.c))
+# What the kinds of tests share: each program takes what it uses of it.
+SUPPORT := $(OBJ)/support.a
+# tests/support/memory.c lets allocations fail.
 MEMORY_HOOKS := $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc \
 		$(addprefix json_object_,new_object new_array new_array_ext new_string new_int \
 		object_add array_add to_json_string_length))
 # tests/unit/test_pool.c counts who is woken.
 UNIT_HOOKS   := $(addprefix -Wl$(comma)--wrap=,pthread_cond_signal pthread_cond_wait)
 # tests/fuzz/simulated.c stands between the engine and the kernel.
-FUZZ_ENGINE_SOURCES := $(addprefix tests/fuzz/,fuzz_engine.c script.c peer.c simulated.c) \
-		       $(addprefix tests/unit/,memory.c waits.c)
+FUZZ_ENGINE_SOURCES := $(addprefix tests/fuzz/,fuzz_engine.c script.c peer.c simulated.c)
 SIMULATED    := $(addprefix -Wl$(comma)--wrap=,accept4 send recv clock_nanosleep uv_run \
 		pthread_create pthread_join setpriority sigaction log_event conns_sweep exchange_free_spares)
 
-$(OBJ)/unit: $(call object,$(UNIT_SOURCES) $(GUIDE)) $(OBJ)/inside.a
+$(SUPPORT): $(call object,$(wildcard tests/support/*.c))
+	$(call quiet,AR $@)rm -f $@ && ar rcs $@ $^
+
+$(OBJ)/unit: $(call object,$(UNIT_SOURCES) $(GUIDE)) $(SUPPORT) $(OBJ)/inside.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(MEMORY_HOOKS) $(UNIT_HOOKS) $(LIBS) -lcunit
 
-$(OBJ)/integration: $(call object,$(INTEGRATION_SOURCES) $(GUIDE)) $(OBJ)/inside.a | $(GUIDE_PROGRAMS) \
+$(OBJ)/integration: $(call object,$(INTEGRATION_SOURCES) $(GUIDE)) $(SUPPORT) $(OBJ)/inside.a | $(GUIDE_PROGRAMS) \
 		$(OBJ)/bodies-app $(OBJ)/routes-app $(OBJ)/orders $(OBJ)/blocking-app $(OBJ)/blocking.so
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS) -lcunit -lcurl
 
-# They include what is in tests/integration.
-$(OBJ)/tests/guide/%.o: CPPFLAGS += -Itests/integration
+$(OBJ)/conformance: $(call object,$(CONFORMANCE_SOURCES)) $(SUPPORT)
+	$(call quiet,LD $@)$(LINK) -o $@ $^ -lcunit
 
-$(OBJ)/conformance: $(call object,$(CONFORMANCE_SOURCES))
+$(OBJ)/agree: $(call object,$(AGREE_SOURCES)) $(SUPPORT)
 	$(call quiet,LD $@)$(LINK) -o $@ $^
 
-$(OBJ)/agree: $(call object,$(AGREE_SOURCES))
-	$(call quiet,LD $@)$(LINK) -o $@ $^
-
-$(OBJ)/fuzz_engine: $(call object,$(FUZZ_ENGINE_SOURCES)) $(OBJ)/inside.a
+$(OBJ)/fuzz_engine: $(call object,$(FUZZ_ENGINE_SOURCES)) $(SUPPORT) $(OBJ)/inside.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(MEMORY_HOOKS) $(SIMULATED) $(LIBS)
 
-$(OBJ)/fuzz_input: $(call object,tests/fuzz/fuzz_input.c tests/unit/orders.c) $(OBJ)/inside.a
+$(OBJ)/fuzz_input: $(OBJ)/tests/fuzz/fuzz_input.o $(SUPPORT) $(OBJ)/inside.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)
 
-$(OBJ)/fuzz_%: $(OBJ)/tests/fuzz/fuzz_%.o $(OBJ)/tests/unit/waits.o $(OBJ)/inside.a
+$(OBJ)/fuzz_%: $(OBJ)/tests/fuzz/fuzz_%.o $(SUPPORT) $(OBJ)/inside.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)
 
-$(CONTRAST_MAINS:%.c=$(OBJ)/%): %: %.o $(call object,$(CONTRAST_SOURCES)) $(OBJ)/inside.a
+$(CONTRAST_MAINS:%.c=$(OBJ)/%): %: %.o $(call object,$(CONTRAST_SOURCES)) $(SUPPORT) $(OBJ)/inside.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS) -lcurl
 
-$(OBJ)/faults: $(call object,$(FAULTS_SOURCES)) $(OBJ)/inside.a
+$(OBJ)/faults: $(call object,$(FAULTS_SOURCES)) $(SUPPORT) $(OBJ)/inside.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS) -lcunit -lcurl
 
 # Never with a sanitizer, nor checked by FORTIFY: it stands in for the C library.
@@ -69,7 +65,7 @@ $(OBJ)/preload.so: tests/faults/preload.c tests/faults/preload.h
 		-o $@ $< -ldl
 
 # Applications: one whose routes take bodies, one that has very many, and one whose handlers wait.
-$(OBJ)/waits-app: $(OBJ)/tests/unit/waits.o
+$(OBJ)/waits-app: $(OBJ)/tests/support/waits.o
 $(OBJ)/bodies-app $(OBJ)/routes-app $(OBJ)/waits-app: $(OBJ)/%-app: $(OBJ)/tests/%/app.o $(OBJ)/liblanes.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)
 
@@ -80,7 +76,7 @@ $(OBJ)/blocking-app: tests/blocking/app.c $(OBJ)/liblanes.a
 
 bench_objects = $(patsubst %,$(OBJ)/tests/bench/%.o,$(1))
 
-$(OBJ)/loadgen: $(call bench_objects,loadgen load wire) $(OBJ)/inside.a
+$(OBJ)/loadgen: $(call bench_objects,loadgen) $(SUPPORT) $(OBJ)/inside.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)
 
 $(OBJ)/benchmark: $(call bench_objects,bench contenders group workloads usage report plot)

@@ -12,9 +12,12 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#include "load.h"
+#include "../support/load.h"
 
 enum { HTTP = 256, FRESH };
+
+static const char *path = "/async/await-one";
+static const char *query = "seconds=0";
 
 static void usage(void)
 {
@@ -54,7 +57,7 @@ static void set(struct load_plan *plan, int option, const char *value)
 {
 	switch (option) {
 	case 'c':
-		plan->connections = (unsigned)number(value, 65535);
+		plan->connections = (size_t)number(value, 65535);
 		return;
 	case 'm':
 		plan->depth = (unsigned)number(value, 65535);
@@ -78,10 +81,10 @@ static void set(struct load_plan *plan, int option, const char *value)
 		plan->patience = seconds(value);
 		return;
 	case 'p':
-		plan->path = value;
+		path = value;
 		return;
 	case 'q':
-		plan->query = value;
+		query = value;
 		return;
 	case HTTP:
 		plan->http = true;
@@ -111,38 +114,40 @@ static void parse(struct load_plan *plan, int argc, char **argv)
 		{"fresh", no_argument, NULL, FRESH},
 		{NULL, 0, NULL, 0},
 	};
+	static char target[4096];
 	int option;
 
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1)
 		set(plan, option, optarg);
-	plan->targets = (const char *const *)argv + optind;
-	plan->target_count = (size_t)(argc - optind);
-	if (!plan->target_count || !plan->connections || !plan->depth ||
+	plan->servers = (const char *const *)argv + optind;
+	plan->server_count = (size_t)(argc - optind);
+	plan->repeat = !plan->requests;
+	plan->target = target;
+	snprintf(target, sizeof(target), "%s%s%s", path, *query ? "?" : "", query);
+	if (!plan->server_count || !plan->connections || !plan->depth ||
 	    (!plan->requests && !plan->duration) ||
 	    (plan->depth > 1 && (plan->http || plan->fresh)))
 		usage();
 }
 
-static double ms(uint64_t ns)
-{
-	return (double)ns / 1e6;
-}
+static const struct {
+	const char *name;
+	double part;
+} parts[] = {{"p50", 0.5}, {"p90", 0.9}, {"p99", 0.99}, {"p999", 0.999}, {"max", 1}};
 
 static void print(const struct load_result *r)
 {
-	double elapsed = (double)r->elapsed / 1e9;
+	const struct latency *l = &r->answers;
 
-	printf("{\"answers\":%llu,\"errors\":%llu,\"unanswered\":%llu,\"bad_connections\":%llu,",
-	       (unsigned long long)r->answers, (unsigned long long)r->errors,
-	       (unsigned long long)r->unanswered, (unsigned long long)r->bad_connections);
-	printf("\"connects\":%llu,\"peak_in_flight\":%llu,\"seconds\":%.3f,\"rate\":%.1f,",
-	       (unsigned long long)r->connects, (unsigned long long)r->peak, elapsed,
-	       elapsed > 0 ? (double)r->answers / elapsed : 0);
-	printf("\"mean_ms\":%.4f,\"p50_ms\":%.4f,\"p90_ms\":%.4f,\"p99_ms\":%.4f,"
-	       "\"p999_ms\":%.4f,\"max_ms\":%.4f}\n",
-	       r->answers ? ms(r->latency_sum) / (double)r->answers : 0,
-	       ms(load_percentile(r, 0.5)), ms(load_percentile(r, 0.9)),
-	       ms(load_percentile(r, 0.99)), ms(load_percentile(r, 0.999)), ms(r->latency_max));
+	printf("{\"answers\":%zu,\"errors\":%zu,\"unanswered\":%zu,\"bad_connections\":%zu,",
+	       r->answered, r->failed - r->unanswered, r->unanswered, r->bad_connections);
+	printf("\"connects\":%zu,\"peak_in_flight\":%zu,\"seconds\":%.3f,\"rate\":%.1f,",
+	       r->connects, r->peak, r->elapsed,
+	       r->elapsed > 0 ? (double)r->answered / r->elapsed : 0);
+	printf("\"mean_ms\":%.4f", r->answered ? (double)l->sum / 1e6 / (double)r->answered : 0);
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+		printf(",\"%s_ms\":%.4f", parts[i].name, latency_quantile(l, parts[i].part) * 1e3);
+	puts("}");
 }
 
 int main(int argc, char **argv)
@@ -151,8 +156,6 @@ int main(int argc, char **argv)
 	struct load_plan plan = {
 		.connections = 1,
 		.depth = 1,
-		.path = "/async/await-one",
-		.query = "seconds=0",
 		.patience = 30000000000,
 	};
 	struct rlimit files;

@@ -17,7 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../unit/stream.h"
+#include "../support/stream.h"
 #include "fcgi/record.h"
 #include "peer.h"
 

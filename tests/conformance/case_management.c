@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../unit/stream.h"
+#include "../support/stream.h"
 #include "chapters.h"
 #include "fcgi/record.h"
 

@@ -1,7 +1,7 @@
 /* PARAMS and the name-value pairs in it (sections 3.4 and 5.2). */
 #include <string.h>
 
-#include "../unit/stream.h"
+#include "../support/stream.h"
 #include "chapters.h"
 #include "fcgi/record.h"
 

@@ -1,6 +1,7 @@
 /* Records as such: their header, content and padding, and how they arrive (section 3.3). */
 #include <string.h>
 
+#include "../support/stream.h"
 #include "chapters.h"
 #include "fcgi/record.h"
 
@@ -38,19 +39,20 @@ static void padding_behind(struct trial *t, unsigned char type)
 
 	for (int padding = 0; padding < 256; padding++) {
 		struct buffer bytes = {0};
-		size_t at = 0;
+		struct record record;
+		struct slice left;
 
 		write_script(t, &bytes, "begin 1 keep, pairs 1, params-end 1, stdin 1 abc");
-		while (at < bytes.len && bytes.len < 1024) {
-			unsigned char record[8 + 1024 + 255];
-			size_t content = (size_t)(unsigned char)bytes.data[at + 4] << 8 |
-					 (unsigned char)bytes.data[at + 5];
+		for (left = buffer_slice(&bytes); record_take(&record, &left);) {
+			unsigned char header[RECORD_HEADER], rest[255];
+			bool padded = record.type == type && record.content.len;
 
-			memcpy(record, bytes.data + at, 8 + content);
-			at += 8 + content;
-			record[6] = record[1] == type && content ? (unsigned char)padding : 0;
-			memset(record + 8 + content, 0xee, record[6]);
-			say_bytes(p, record, 8 + content + record[6]);
+			record_header(header, record.type, record.id, record.content.len,
+				      padded ? (uint8_t)padding : 0);
+			memset(rest, 0xee, sizeof(rest));
+			say_bytes(p, header, sizeof(header));
+			say_bytes(p, record.content.data, record.content.len);
+			say_bytes(p, rest, padded ? (size_t)padding : 0);
 		}
 		buffer_free(&bytes);
 		say(t, p, "stdin-end 1");

@@ -1,9 +1,10 @@
 /* Records as text, for the report of a failure. */
 #include <ctype.h>
 
+#include "../support/stream.h"
 #include "peer.h"
 
-enum { HEADER = 8, RECORDS_SHOWN = 40, CONTENT_SHOWN = 128, PER_LINE = 16 };
+enum { RECORDS_SHOWN = 40, CONTENT_SHOWN = 128, PER_LINE = 16 };
 
 static const char *type_name(unsigned char type)
 {
@@ -46,25 +47,22 @@ static void dump_bytes(FILE *to, const unsigned char *bytes, size_t n)
 
 void dump_records(FILE *to, const char *title, struct slice bytes)
 {
-	const unsigned char *at = (const unsigned char *)bytes.data;
-	size_t left = bytes.len;
+	struct record record;
+	int shown = 0;
 
 	fprintf(to, "    %s: %zu bytes\n", title, bytes.len);
-	for (int i = 0; left && i < RECORDS_SHOWN; i++) {
-		size_t content = left < HEADER ? 0 : (size_t)at[4] << 8 | at[5];
-		size_t whole = left < HEADER ? left + 1 : HEADER + content + at[6];
+	for (; shown < RECORDS_SHOWN && record_take(&record, &bytes); shown++) {
+		const char *header = record.content.data - RECORD_HEADER;
 
-		if (whole > left || at[0] != 1) {
-			fputs("      not a whole record of version 1:\n", to);
-			dump_bytes(to, at, left);
-			return;
-		}
-		fprintf(to, "      %s (%u), id %u, content %zu, padding %u\n", type_name(at[1]),
-			at[1], (unsigned)at[2] << 8 | at[3], content, at[6]);
-		dump_bytes(to, at, HEADER + content);
-		at += whole;
-		left -= whole;
+		fprintf(to, "      %s (%u), id %u, content %zu, padding %u\n",
+			type_name(record.type), record.type, record.id, record.content.len,
+			record.padding);
+		dump_bytes(to, (const unsigned char *)header, RECORD_HEADER + record.content.len);
 	}
-	if (left)
-		fprintf(to, "      ... %zu more bytes\n", left);
+	if (bytes.len && shown == RECORDS_SHOWN) {
+		fprintf(to, "      ... %zu more bytes\n", bytes.len);
+	} else if (bytes.len) {
+		fputs("      not a whole record of version 1:\n", to);
+		dump_bytes(to, (const unsigned char *)bytes.data, bytes.len);
+	}
 }

@@ -1,9 +1,9 @@
 /*
  * A conformance suite for FastCGI responders: `tests/conformance/run SOCKET|HOST:PORT [words]`.
  *
- * One line for each case; on a failure also what was sent and received. Behind every case the
- * responder must still serve an ordinary request. Cases that a responder is known to fail can be
- * listed with the reason (--known): they are told apart, and do not count as failed.
+ * One line for each case; above it which of the allowed outcomes came, and on a failure what was
+ * sent and received. Behind every case the responder must still serve an ordinary request. Cases
+ * that a responder is known to fail can be listed with the reason (--known): they are not judged.
  */
 #include <errno.h>
 #include <signal.h>
@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../support/harness.h"
 #include "chapters.h"
 
 static const struct chapter *const chapters[] = {
@@ -18,11 +19,7 @@ static const struct chapter *const chapters[] = {
 	&chapter_stdin,	  &chapter_abort,      &chapter_multiplexing, &chapter_peers,
 };
 
-enum { CHAPTERS = sizeof(chapters) / sizeof(chapters[0]), KNOWN_MAX = 64 };
-
-struct tally {
-	int passed, failed, skipped, known;
-};
+enum { CHAPTERS = sizeof(chapters) / sizeof(chapters[0]), CASES_MAX = 64, KNOWN_MAX = 64 };
 
 /* One of the list of known failures: lines with a reason, and below each, indented by a tab, the
  * cases it stands for. */
@@ -32,6 +29,7 @@ struct known {
 };
 
 static struct known known[KNOWN_MAX];
+static struct settings settings = {.fast = "/async/await-one?seconds=0", .timeout = 5000};
 
 /* ---- Options ---- */
 
@@ -200,37 +198,15 @@ static bool learn(struct settings *s)
 
 /* ---- Running ---- */
 
-static const char *known_reason(const char *name)
+static const char *known_reason(const char *chapter, const char *name)
 {
+	size_t len = strlen(chapter);
+
 	for (size_t i = 0; i < KNOWN_MAX && known[i].name; i++)
-		if (!strcmp(known[i].name, name))
+		if (!strncmp(known[i].name, chapter, len) && known[i].name[len] == '/' &&
+		    !strcmp(known[i].name + len + 1, name))
 			return known[i].reason;
 	return NULL;
-}
-
-static void report(const struct trial *t, const char *name, const char *section, int64_t took,
-		   struct tally *tally)
-{
-	const char *reason = known_reason(name);
-	bool failed = t->failure[0];
-	const char *word = t->skipped ? "skip" : !failed ? "ok  " : reason ? "known" : "FAIL";
-
-	printf("%-5s %s (%s): %.2f s%s%s\n", word, name, section, (double)took / 1000,
-	       t->saw[0] ? ": " : "", t->saw);
-	if (t->skipped)
-		tally->skipped++;
-	else if (!failed)
-		tally->passed++;
-	else if (reason)
-		tally->known++;
-	else
-		tally->failed++;
-	if (failed)
-		printf("    %s\n", t->failure);
-	if (failed && reason)
-		printf("    %s\n", reason);
-	if (!failed && !t->skipped && reason)
-		printf("    was known to fail: %s\n", reason);
 }
 
 static void dump(const struct trial *t)
@@ -251,60 +227,62 @@ static void check_violations(struct trial *t)
 			fail(t, "received %s", t->peers[i].violation);
 }
 
-static void run_case(const struct settings *settings, const struct conformance_case *c,
-		     const char *name, struct tally *tally)
+static struct test tests[CHAPTERS][CASES_MAX];
+
+/* What all of them run: which case it is tells the place of the test. */
+static void run_case(void)
 {
 	static struct trial t;
-	struct trial after = {.settings = settings};
-	int64_t start = now_ms();
+	size_t number = (size_t)(harness_test() - tests[0]);
+	const struct chapter *chapter = chapters[number / CASES_MAX];
+	const struct conformance_case *c = &chapter->cases[number % CASES_MAX];
+	const char *reason = known_reason(chapter->name, c->name);
+	struct trial after = {.settings = &settings};
 
-	t = (struct trial){.settings = settings};
+	t = (struct trial){.settings = &settings};
 	c->run(&t);
 	check_violations(&t);
 	for (size_t i = 0; i < t.peer_count; i++)
 		peer_close(&t.peers[i]);
 	if (!expect_served(&after))
 		fail(&t, "after it the responder serves nobody: %s", after.failure);
-	report(&t, name, c->section, now_ms() - start, tally);
-	if (t.failure[0] && !known_reason(name))
+	if (t.skipped)
+		not_judged("%s", t.saw);
+	else if (t.saw[0])
+		printf("    %s\n", t.saw);
+	if (t.failure[0] && reason) {
+		not_judged("known to fail: %s", reason);
+	} else if (t.failure[0]) {
 		dump(&t);
+		CU_assertImplementation(CU_FALSE, __LINE__, t.failure, c->section, "", CU_FALSE);
+	} else if (!t.skipped && reason) {
+		printf("    was known to fail: %s\n", reason);
+	}
 	for (size_t i = 0; i < t.peer_count; i++)
 		peer_free(&t.peers[i]);
 	peer_free(&after.peers[0]);
-	fflush(stdout);
-}
-
-static bool chosen(const char *name, int argc, char **argv)
-{
-	for (int i = 0; i < argc; i++)
-		if (strstr(name, argv[i]))
-			return true;
-	return argc == 0;
 }
 
 int main(int argc, char **argv)
 {
-	struct settings s = {.fast = "/async/await-one?seconds=0", .timeout = 5000};
-	struct tally tally = {0};
-	int at = parse(&s, argc, argv);
+	static struct suite suites[CHAPTERS];
+	const struct suite *list[CHAPTERS];
+	int at = parse(&settings, argc, argv);
+	int status;
 
 	signal(SIGPIPE, SIG_IGN);
-	s.address = argv[at++];
-	if (!learn(&s))
+	settings.address = argv[at];
+	if (!learn(&settings))
 		return 2;
 	for (size_t i = 0; i < CHAPTERS; i++) {
-		for (size_t j = 0; j < chapters[i]->count; j++) {
-			char name[128];
-
-			snprintf(name, sizeof(name), "%s/%s", chapters[i]->name,
-				 chapters[i]->cases[j].name);
-			if (chosen(name, argc - at, argv + at))
-				run_case(&s, &chapters[i]->cases[j], name, &tally);
-		}
+		for (size_t j = 0; j < chapters[i]->count; j++)
+			tests[i][j] = (struct test){chapters[i]->cases[j].name, run_case};
+		suites[i] = (struct suite){.name = chapters[i]->name,
+					   .tests = tests[i],
+					   .count = (int)chapters[i]->count};
+		list[i] = &suites[i];
 	}
-	buffer_free(&s.body);
-	if (tally.known)
-		printf("%d known to fail\n", tally.known);
-	printf("%d passed, %d failed, %d skipped\n", tally.passed, tally.failed, tally.skipped);
-	return tally.failed ? 1 : 0;
+	status = harness_main(argc - at, argv + at, list, CHAPTERS, 0);
+	buffer_free(&settings.body);
+	return status;
 }

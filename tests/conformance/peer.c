@@ -15,9 +15,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../support/stream.h"
 #include "fcgi/record.h"
 
-enum { HEADER = 8, READ_MAX = 65536, SETTLE_MS = 50, SETTLE_NS = 20000 };
+enum { READ_MAX = 65536, SETTLE_MS = 50, SETTLE_NS = 20000 };
 
 int64_t now_ms(void)
 {
@@ -154,43 +155,39 @@ static void take_management(struct peer *p, uint8_t type, const unsigned char *b
 	}
 }
 
-static void take_record(struct peer *p, const unsigned char *record, size_t n)
+static void take_record(struct peer *p, const struct record *record)
 {
-	uint16_t id = (uint16_t)(record[2] << 8 | record[3]);
+	const unsigned char *body = (const unsigned char *)record->content.data;
+	size_t n = record->content.len;
 	struct answer *answer;
 
-	if (!id) {
-		take_management(p, record[1], record + HEADER, n);
+	if (!record->id) {
+		take_management(p, record->type, body, n);
 		return;
 	}
-	answer = answer_of(p, id);
-	if (record[1] == FCGI_TYPE_END_REQUEST) {
-		take_end(p, answer, record + HEADER, n);
-	} else if (record[1] == FCGI_TYPE_STDOUT) {
+	answer = answer_of(p, record->id);
+	if (record->type == FCGI_TYPE_END_REQUEST) {
+		take_end(p, answer, body, n);
+	} else if (record->type == FCGI_TYPE_STDOUT) {
 		if (answer->stdout_closed)
 			violate(p, "STDOUT after its end (3.3)");
 		answer->stdout_closed |= n == 0;
-		buffer_append(&answer->out, record + HEADER, n);
-	} else if (record[1] != FCGI_TYPE_STDERR) {
+		buffer_append(&answer->out, body, n);
+	} else if (record->type != FCGI_TYPE_STDERR) {
 		violate(p, "a record of a type that no application sends (8)");
 	}
 }
 
 static void sort(struct peer *p)
 {
-	while (p->received.len - p->parsed >= HEADER) {
-		const unsigned char *at = (unsigned char *)p->received.data + p->parsed;
-		size_t content = (size_t)at[4] << 8 | at[5];
+	struct slice left = {p->received.data + p->parsed, p->received.len - p->parsed};
+	struct record record;
 
-		if (at[0] != FCGI_VERSION) {
-			violate(p, "a record of another version (3.3)");
-			return;
-		}
-		if (p->received.len - p->parsed < HEADER + content + at[6])
-			return;
-		take_record(p, at, content);
-		p->parsed += HEADER + content + at[6];
-	}
+	while (record_take(&record, &left))
+		take_record(p, &record);
+	p->parsed = p->received.len - left.len;
+	if (left.len && left.data[0] != FCGI_VERSION)
+		violate(p, "a record of another version (3.3)");
 }
 
 /* ---- Sending, waiting ---- */

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../unit/stream.h"
+#include "../support/stream.h"
 #include "fcgi/record.h"
 
 /* ---- Saying ---- */

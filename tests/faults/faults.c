@@ -36,7 +36,7 @@ void pause_for(double seconds)
 	nanosleep(&time, NULL);
 }
 
-void tell(const char *what, const struct burst_result *r)
+void tell(const char *what, const struct load_result *r)
 {
 	printf("    %s: %zu sent, %zu answered, %zu refused, %zu failed, %zu sent again; "
 	       "median %.1f ms, p99 %.1f ms",
@@ -49,7 +49,7 @@ void tell(const char *what, const struct burst_result *r)
 	putchar('\n');
 }
 
-bool all_answered(const struct burst_result *r)
+bool all_answered(const struct load_result *r)
 {
 	return r->sent && r->answered == r->sent && !r->failed && !r->refused && !r->starved;
 }

@@ -8,8 +8,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "../integration/client.h"
-#include "../integration/system.h"
+#include "../support/client.h"
+#include "../support/system.h"
 #include "scoreboard/scoreboard.h"
 
 /* How long a fault is kept up: FAULTS_SECONDS in the environment, else as long as the promise says
@@ -22,10 +22,10 @@ bool in_full(void);
 void pause_for(double seconds);
 
 /* Prints one line: sent, answered, refused, failed, sent again, and times. */
-void tell(const char *what, const struct burst_result *result);
+void tell(const char *what, const struct load_result *result);
 
 /* Every request was answered, and every connection at least once. */
-bool all_answered(const struct burst_result *result);
+bool all_answered(const struct load_result *result);
 
 /* Opens a system's scoreboard to read; false if there is none. */
 bool board_open(struct scoreboard *board, const struct system *system);

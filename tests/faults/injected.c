@@ -6,7 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "../harness.h"
+#include "../support/harness.h"
 
 bool injected_possible(void)
 {

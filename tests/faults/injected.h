@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-#include "../integration/raw.h"
+#include "../support/raw.h"
 #include "faults.h"
 #include "preload.h"
 

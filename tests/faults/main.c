@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <sys/mount.h>
 
-#include "../harness.h"
-#include "../integration/process.h"
+#include "../support/harness.h"
+#include "../support/process.h"
 
 extern const struct suite workers_suite;
 extern const struct suite load_faults_suite;

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "../harness.h"
+#include "../support/harness.h"
 #include "faults.h"
 
 enum {
@@ -25,7 +25,7 @@ enum {
 	PROCESSES_MAX = 128,
 };
 
-static const struct burst_options traffic[] = {
+static const struct load_plan traffic[] = {
 	{.target = "/", .connections = 2, .repeat = true},
 	{.target = "/async/await-one?seconds=0.02", .connections = 24, .repeat = true},
 	{.target = "/async/await-many?seconds=0.1&seconds=0.05&seconds=0",
@@ -43,7 +43,7 @@ enum { STREAMS = sizeof(traffic) / sizeof(traffic[0]) };
 static struct system sys;
 static int workers = WORKERS;
 static int kills, drains, scales, gone;
-static struct burst_result sum;
+static struct load_result sum;
 
 struct holding {
 	long kb; /* memory of its own */
@@ -103,12 +103,11 @@ static void clients_go_away(void)
 	static const char *const targets[] = {"/async/await-one?seconds=20",
 					      "/sync/noawait?seconds=0.2",
 					      "/async/wrap-blocking?seconds=0.2"};
-	struct burst *burst =
-		burst_start(&sys, &(struct burst_options){.target = targets[rand() % 3],
-							  .connections = GONE_CLIENTS});
+	struct load *burst = load_system(&sys, &(struct load_plan){.target = targets[rand() % 3],
+								   .connections = GONE_CLIENTS});
 
 	pause_for(0.05);
-	burst_hang_up(burst);
+	load_hang_up(burst);
 	gone += GONE_CLIENTS;
 }
 
@@ -154,30 +153,20 @@ static void something_happens(void)
 	}
 }
 
-static void add_up(const struct burst_result *r)
-{
-	sum.sent += r->sent;
-	sum.answered += r->answered;
-	sum.refused += r->refused;
-	sum.failed += r->failed;
-	sum.resent += r->resent;
-	sum.starved += r->starved;
-}
-
 static void a_minute(double end)
 {
-	struct burst *bursts[STREAMS];
-	struct burst_result result;
+	struct load *bursts[STREAMS];
+	struct load_result result;
 
 	for (int i = 0; i < STREAMS; i++)
-		bursts[i] = burst_start(&sys, &traffic[i]);
+		bursts[i] = load_system(&sys, &traffic[i]);
 	while (now() < end) {
 		something_happens();
 		pause_for(0.5 + rand() % 1000 * 0.002);
 	}
 	for (int i = 0; i < STREAMS; i++) {
-		burst_wait(bursts[i], &result);
-		add_up(&result);
+		load_wait(bursts[i], &result);
+		load_add(&sum, &result);
 	}
 	change_workers(WORKERS);
 }

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../harness.h"
+#include "../support/harness.h"
 #include "injected.h"
 
 enum { LINKS = 24, MEMORY_SLACK_KB = 2048, SITES_OF_A_LOOP = 7, STARTS_MAX = 400 };

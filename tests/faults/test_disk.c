@@ -9,8 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../harness.h"
-#include "../integration/raw.h"
+#include "../support/harness.h"
+#include "../support/raw.h"
 #include "faults.h"
 
 enum { CLIENTS = 16, PROCESSES_MAX = 64 };
@@ -87,17 +87,17 @@ static void refuses(const char *name, const char *setting)
 /* Under load, whatever happens: it is answered. */
 static void serves_while(void (*happens)(void), const char *what)
 {
-	struct burst *burst = burst_start(
-		&sys, &(struct burst_options){.target = "/async/await-one?seconds=0.005",
-					      .connections = CLIENTS,
-					      .repeat = true});
-	struct burst_result result;
+	struct load *burst =
+		load_system(&sys, &(struct load_plan){.target = "/async/await-one?seconds=0.005",
+						      .connections = CLIENTS,
+						      .repeat = true});
+	struct load_result result;
 	size_t answered;
 
 	happens();
-	answered = burst_answered(burst);
-	CU_ASSERT(EVENTUALLY(burst_answered(burst) > answered + 200));
-	burst_wait(burst, &result);
+	answered = load_answered(burst);
+	CU_ASSERT(EVENTUALLY(load_answered(burst) > answered + 200));
+	load_wait(burst, &result);
 	tell(what, &result);
 	CU_ASSERT(all_answered(&result));
 }

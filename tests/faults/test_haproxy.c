@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "../harness.h"
+#include "../support/harness.h"
 #include "faults.h"
 
 enum { CLIENTS = 256, REQUESTS_OF_A_CONNECTION = 16 };
@@ -11,8 +11,8 @@ static void many_on_few_connections(void)
 {
 	struct system sys;
 	struct scoreboard board;
-	struct burst *burst;
-	struct burst_result result;
+	struct load *burst;
+	struct load_result result;
 	const struct board_slot *slot;
 	uint64_t connections = 0;
 	double end;
@@ -22,9 +22,9 @@ static void many_on_few_connections(void)
 	unsetenv("FRONT");
 	CU_ASSERT_FATAL(board_open(&board, &sys));
 	slot = board_find(&board, "loop", 1);
-	burst = burst_start(&sys, &(struct burst_options){.target = "/async/await-one?seconds=0.05",
-							  .connections = CLIENTS,
-							  .repeat = true});
+	burst = load_system(&sys, &(struct load_plan){.target = "/async/await-one?seconds=0.05",
+						      .connections = CLIENTS,
+						      .repeat = true});
 	end = now() + fault_seconds(30);
 	while (now() < end) {
 		uint64_t n = board_get(&slot->connections);
@@ -32,7 +32,7 @@ static void many_on_few_connections(void)
 		connections = n > connections ? n : connections;
 		pause_for(0.02);
 	}
-	burst_wait(burst, &result);
+	load_wait(burst, &result);
 	tell("256 clients of HAProxy", &result);
 	printf("    %lu connections to the worker at most\n", (unsigned long)connections);
 	CU_ASSERT(all_answered(&result));

@@ -2,7 +2,7 @@
  * and no descriptors left. */
 #include <stdio.h>
 
-#include "../harness.h"
+#include "../support/harness.h"
 #include "faults.h"
 
 static struct system sys;
@@ -24,44 +24,30 @@ static void end(void)
 enum { TICKS_A_SECOND = 10, AT_ONCE = 40, TICKS_MAX = 100 };
 static const double ACCEPTED_TAKE = 0.2;
 
-static void add(struct burst_result *sum, const struct burst_result *one)
+static void overload(struct load_result *sum, double seconds)
 {
-	sum->sent += one->sent;
-	sum->answered += one->answered;
-	sum->refused += one->refused;
-	sum->failed += one->failed;
-	for (int i = 0; i < LATENCY_STEPS; i++) {
-		sum->answers.counts[i] += one->answers.counts[i];
-		sum->refusals.counts[i] += one->refusals.counts[i];
-	}
-	sum->answers.total += one->answers.total;
-	sum->refusals.total += one->refusals.total;
-}
-
-static void overload(struct burst_result *sum, double seconds)
-{
-	static struct burst *bursts[TICKS_MAX];
-	struct burst_result one;
+	static struct load *bursts[TICKS_MAX];
+	struct load_result one;
 	double start = now();
 	int count = 0;
 
 	while (now() - start < seconds && count < TICKS_MAX) {
-		bursts[count++] = burst_start(
-			&sys, &(struct burst_options){.target = "/sync/noawait?seconds=0.1",
-						      .connections = AT_ONCE,
-						      .may_refuse = true});
+		bursts[count++] =
+			load_system(&sys, &(struct load_plan){.target = "/sync/noawait?seconds=0.1",
+							      .connections = AT_ONCE,
+							      .may_refuse = true});
 		pause_for(start + (double)count / TICKS_A_SECOND - now());
 	}
-	*sum = (struct burst_result){0};
+	*sum = (struct load_result){0};
 	for (int i = 0; i < count; i++) {
-		burst_wait(bursts[i], &one);
-		add(sum, &one);
+		load_wait(bursts[i], &one);
+		load_add(sum, &one);
 	}
 }
 
 static void overload_is_borne(void)
 {
-	struct burst_result result;
+	struct load_result result;
 	const struct response *r;
 	pid_t pid = system_worker(&sys, 1);
 	long before = process_private_kb(pid);
@@ -87,7 +73,7 @@ static void overload_is_borne(void)
 static void ten_times_the_load(void)
 {
 	static const char *const environment[] = {"LANES_THREAD_QUEUE=2", NULL};
-	struct burst_result unmeasured;
+	struct load_result unmeasured;
 
 	begin(&(struct system_options){.workers = 2, .threads = 2, .environment = environment});
 	overload(&unmeasured, 0.5); /* all threads are there */
@@ -101,8 +87,8 @@ enum { WAITING = 2000 };
 
 static void two_thousand_wait_for_a_held_loop(void)
 {
-	struct burst *holder;
-	struct burst_result result;
+	struct load *holder;
+	struct load_result result;
 	struct scoreboard board;
 	const struct board_slot *held;
 
@@ -111,17 +97,15 @@ static void two_thousand_wait_for_a_held_loop(void)
 	begin(&(struct system_options){.workers = 1});
 	CU_ASSERT_FATAL(board_open(&board, &sys));
 	held = board_find(&board, "loop", 1);
-	holder =
-		burst_start(&sys, &(struct burst_options){.target = "/async/bad-blocking?seconds=3",
-							  .connections = 1});
+	holder = load_system(&sys, &(struct load_plan){.target = "/async/bad-blocking?seconds=3",
+						       .connections = 1});
 	CU_ASSERT(EVENTUALLY(board_get(&held->turn_since)));
-	burst_wait(burst_start(&sys,
-			       &(struct burst_options){.target = "/async/await-one?seconds=0.001",
-						       .connections = WAITING}),
-		   &result);
+	load_wait(load_system(&sys, &(struct load_plan){.target = "/async/await-one?seconds=0.001",
+							.connections = WAITING}),
+		  &result);
 	tell("2,000 clients of a loop held for 3 s", &result);
 	CU_ASSERT(all_answered(&result));
-	burst_wait(holder, &result);
+	load_wait(holder, &result);
 	CU_ASSERT(all_answered(&result));
 	scoreboard_close(&board);
 	end();
@@ -138,16 +122,16 @@ static const char *target;
 static void clients_go_away(void)
 {
 	uint64_t aborted = board_get(&slot->aborted);
-	struct burst *burst = burst_start(
-		&sys, &(struct burst_options){.target = target, .connections = SLEEPERS});
+	struct load *burst =
+		load_system(&sys, &(struct load_plan){.target = target, .connections = SLEEPERS});
 	uint64_t head;
 	double cut;
 	double took;
 
-	CU_ASSERT(EVENTUALLY(board_get(&slot->in_flight) == SLEEPERS || burst_answered(burst)));
-	IN_TIME(!burst_answered(burst));
+	CU_ASSERT(EVENTUALLY(board_get(&slot->in_flight) == SLEEPERS || load_answered(burst)));
+	IN_TIME(!load_answered(burst));
 	cut = now();
-	burst_hang_up(burst);
+	load_hang_up(burst);
 	while (board_get(&slot->in_flight) && now() < cut + PATIENCE)
 		pause_for(0.0005);
 	took = now() - cut;
@@ -197,25 +181,25 @@ enum { FEW = 40, MANY = 4096 };
 
 static void no_descriptors(void)
 {
-	struct burst *burst;
-	struct burst_result result;
+	struct load *burst;
+	struct load_result result;
 	size_t answered;
 	pid_t pid;
 
 	begin(&(struct system_options){.workers = 1});
 	pid = system_worker(&sys, 1);
 	CU_ASSERT_FATAL(limit_descriptors(pid, FEW));
-	burst = burst_start(&sys, &(struct burst_options){.target = "/async/await-one?seconds=0.05",
-							  .connections = 200,
-							  .repeat = true});
+	burst = load_system(&sys, &(struct load_plan){.target = "/async/await-one?seconds=0.05",
+						      .connections = 200,
+						      .repeat = true});
 	CU_ASSERT(EVENTUALLY(system_log_has(&sys, "event=accept-failed")));
-	answered = burst_answered(burst);
-	CU_ASSERT(EVENTUALLY(burst_answered(burst) > answered + 500)); /* it goes on meanwhile */
+	answered = load_answered(burst);
+	CU_ASSERT(EVENTUALLY(load_answered(burst) > answered + 500)); /* it goes on meanwhile */
 	pause_for(fault_seconds(5));
 	CU_ASSERT(limit_descriptors(pid, MANY));
-	answered = burst_answered(burst);
-	CU_ASSERT(EVENTUALLY(burst_answered(burst) > answered + 500));
-	burst_wait(burst, &result);
+	answered = load_answered(burst);
+	CU_ASSERT(EVENTUALLY(load_answered(burst) > answered + 500));
+	load_wait(burst, &result);
 	tell("40 descriptors for 200 clients", &result);
 	CU_ASSERT(all_answered(&result));
 	CU_ASSERT_EQUAL(system_worker(&sys, 1), pid);

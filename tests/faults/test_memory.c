@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../harness.h"
+#include "../support/harness.h"
 #include "injected.h"
 
 enum { ALLOCATIONS_MAX = 400 };

@@ -5,9 +5,9 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "../harness.h"
-#include "../integration/raw.h"
-#include "../unit/stream.h"
+#include "../support/harness.h"
+#include "../support/raw.h"
+#include "../support/stream.h"
 #include "faults.h"
 #include "fcgi/record.h"
 
@@ -84,11 +84,11 @@ static int look_at_peers(void)
 
 static double p99_of_others(double seconds, bool with_peers)
 {
-	struct burst_result result;
-	struct burst *burst = burst_start(
-		&sys, &(struct burst_options){.target = "/async/await-one?seconds=0.005",
-					      .connections = CLIENTS,
-					      .repeat = true});
+	struct load_result result;
+	struct load *burst =
+		load_system(&sys, &(struct load_plan){.target = "/async/await-one?seconds=0.005",
+						      .connections = CLIENTS,
+						      .repeat = true});
 	double end = now() + seconds;
 
 	while (now() < end) {
@@ -96,7 +96,7 @@ static double p99_of_others(double seconds, bool with_peers)
 			look_at_peers();
 		pause_for(0.25);
 	}
-	burst_wait(burst, &result);
+	load_wait(burst, &result);
 	tell(with_peers ? "beside 5,000 peers" : "alone", &result);
 	CU_ASSERT(all_answered(&result));
 	return latency_quantile(&result.answers, 0.99);

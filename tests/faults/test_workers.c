@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "../harness.h"
+#include "../support/harness.h"
 #include "faults.h"
 
 enum { CLIENTS = 64, WORKERS = 4, RESTART_REQUESTS = 50000, SHORTEST = 3000 };
@@ -15,15 +15,15 @@ static void begin(int workers)
 	CU_ASSERT_FATAL(system_start(&sys, &(struct system_options){.workers = workers}));
 }
 
-static struct burst *load(const char *target)
+static struct load *load(const char *target)
 {
-	return burst_start(&sys, &(struct burst_options){
+	return load_system(&sys, &(struct load_plan){
 					 .target = target, .connections = CLIENTS, .repeat = true});
 }
 
-static void end(struct burst *burst, const char *what, struct burst_result *result)
+static void end(struct load *burst, const char *what, struct load_result *result)
 {
-	burst_wait(burst, result);
+	load_wait(burst, result);
 	tell(what, result);
 	CU_ASSERT(all_answered(result));
 	CU_ASSERT(system_stop(&sys));
@@ -31,8 +31,8 @@ static void end(struct burst *burst, const char *what, struct burst_result *resu
 
 static void a_kill_every_second(void)
 {
-	struct burst_result result;
-	struct burst *burst;
+	struct load_result result;
+	struct load *burst;
 	double end_at;
 	int kills = 0;
 
@@ -56,25 +56,25 @@ static void a_kill_every_second(void)
 /* What the stopped worker has waits for it; what comes goes to the others. */
 static void a_stop_of_three_seconds(void)
 {
-	struct burst_result result;
-	struct burst *burst;
+	struct load_result result;
+	struct load *burst;
 	size_t before;
 	size_t meanwhile;
 	pid_t pid;
 
 	begin(WORKERS);
 	burst = load("/async/await-one?seconds=0.005");
-	CU_ASSERT(EVENTUALLY(burst_answered(burst) > SHORTEST / 2));
+	CU_ASSERT(EVENTUALLY(load_answered(burst) > SHORTEST / 2));
 	pid = system_worker(&sys, 2);
 	CU_ASSERT_FATAL(pid > 0);
 	kill(pid, SIGSTOP);
 	pause_for(0.5); /* by then, who is stuck is stuck */
-	before = burst_answered(burst);
+	before = load_answered(burst);
 	pause_for(2.5);
-	meanwhile = burst_answered(burst) - before;
+	meanwhile = load_answered(burst) - before;
 	kill(pid, SIGCONT);
-	before = burst_answered(burst);
-	CU_ASSERT(EVENTUALLY(burst_answered(burst) > before + SHORTEST / 2));
+	before = load_answered(burst);
+	CU_ASSERT(EVENTUALLY(load_answered(burst) > before + SHORTEST / 2));
 	printf("    %zu answered in 2.5 s by the three others\n", meanwhile);
 	IN_TIME(meanwhile > SHORTEST / 4);
 	end(burst, "SIGSTOP for 3 s", &result);
@@ -84,14 +84,14 @@ static void a_stop_of_three_seconds(void)
 
 static void restarts(void)
 {
-	struct burst_result result;
-	struct burst *burst;
+	struct load_result result;
+	struct load *burst;
 	size_t requests = scaled(RESTART_REQUESTS);
 	int count = 0;
 
 	begin(WORKERS);
 	burst = load("/");
-	while (count < (in_full() ? 3 : 1) || burst_answered(burst) < requests) {
+	while (count < (in_full() ? 3 : 1) || load_answered(burst) < requests) {
 		CU_ASSERT_EQUAL_FATAL(script(&sys, "restart.sh", NULL), 0);
 		count++;
 	}
@@ -112,8 +112,8 @@ static size_t most_resent(int reloads)
 
 static void scaling(void)
 {
-	struct burst_result result;
-	struct burst *burst;
+	struct load_result result;
+	struct load *burst;
 	size_t requests = scaled(RESTART_REQUESTS);
 	const char *more = in_full() ? "WORKERS=8" : "WORKERS=3";
 	size_t most;
@@ -121,7 +121,7 @@ static void scaling(void)
 
 	begin(1);
 	burst = load("/");
-	while (count < (in_full() ? 3 : 1) || burst_answered(burst) < requests) {
+	while (count < (in_full() ? 3 : 1) || load_answered(burst) < requests) {
 		CU_ASSERT_EQUAL_FATAL(script(&sys, "scale.sh", more), 0);
 		CU_ASSERT_EQUAL_FATAL(script(&sys, "restart.sh", NULL), 0);
 		CU_ASSERT_EQUAL_FATAL(script(&sys, "scale.sh", "WORKERS=1"), 0);

@@ -12,8 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../unit/memory.h"
-#include "../unit/waits.h"
+#include "../support/memory.h"
+#include "../support/waits.h"
 #include "admin/admin.h"
 #include "await/await.h"
 #include "engine/engine.h"

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../unit/orders.h"
+#include "../support/orders.h"
 #include "base/utf8.h"
 #include "http/percent.h"
 

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../support/stream.h"
 #include "fcgi/responder.h"
 
 enum { ANSWER_AT_ONCE = 1, STORAGE = 24 };
@@ -173,22 +174,18 @@ static int feed(struct model *m, const uint8_t *bytes, size_t n)
 /* Every record that came out is whole, and there is one end for each request that had one. */
 static void check_records(const struct model *m, size_t gone_by_abort)
 {
-	const uint8_t *at = (const uint8_t *)m->all.data;
-	size_t left = m->all.len, ends = 0, stdout_ends = 0;
+	struct slice left = buffer_slice(&m->all);
+	size_t ends = 0, stdout_ends = 0;
+	struct record r;
 
-	while (left) {
-		size_t content = left < 8 ? 0 : (size_t)at[4] << 8 | at[5];
-		bool management = left >= 8 && !at[2] && !at[3];
-
-		assert(left >= 8 && at[0] == 1 && left >= 8 + content + at[6]);
-		assert(management
-			       ? at[1] == FCGI_TYPE_GET_VALUES_RESULT || at[1] == FCGI_TYPE_UNKNOWN
-			       : at[1] == FCGI_TYPE_STDOUT || at[1] == FCGI_TYPE_END_REQUEST);
-		stdout_ends += at[1] == FCGI_TYPE_STDOUT && !content;
-		ends += at[1] == FCGI_TYPE_END_REQUEST && at[8 + 4] == FCGI_STATUS_REQUEST_COMPLETE;
-		left -= 8 + content + at[6];
-		at += 8 + content + at[6];
+	while (record_take(&r, &left)) {
+		assert(r.id ? r.type == FCGI_TYPE_STDOUT || r.type == FCGI_TYPE_END_REQUEST
+			    : r.type == FCGI_TYPE_GET_VALUES_RESULT || r.type == FCGI_TYPE_UNKNOWN);
+		stdout_ends += r.type == FCGI_TYPE_STDOUT && !r.content.len;
+		ends += r.type == FCGI_TYPE_END_REQUEST &&
+			r.content.data[4] == FCGI_STATUS_REQUEST_COMPLETE;
 	}
+	assert(!left.len);
 	assert(stdout_ends == m->ended && ends == m->ended + gone_by_abort);
 }
 

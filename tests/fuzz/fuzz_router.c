@@ -7,23 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../unit/waits.h"
+#include "../support/mock.h"
+#include "../support/waits.h"
 #include "http/reply.h"
 #include "http/router.h"
 
-static struct slice no_param(const struct request *req, const char *name)
-{
-	(void)req;
-	(void)name;
-	return (struct slice){NULL, 0};
-}
-
-static void no_release(struct request *req)
-{
-	(void)req;
-}
-
-static const struct request_ops OPS = {.param = no_param, .release = no_release};
+static const struct request_ops OPS = MOCK_OPS(mock_no_param);
 
 /* Lines of printable ASCII, each ended by CR and LF, the last one empty. */
 static size_t count_lines(struct slice head)

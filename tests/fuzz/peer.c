@@ -8,36 +8,19 @@
 
 #include "fcgi/record.h"
 
-static uint16_t id_of(const struct records *r)
-{
-	return (uint16_t)(r->header[2] << 8 | r->header[3]);
-}
-
-static size_t length_of(const struct records *r)
-{
-	return (size_t)r->header[4] << 8 | r->header[5];
-}
-
-/* Where the next part of the record begins. */
-static size_t next_part(const struct records *r)
-{
-	size_t content = sizeof(r->header) + length_of(r);
-
-	if (r->seen < sizeof(r->header))
-		return sizeof(r->header);
-	return r->seen < content ? content : content + r->header[6];
-}
-
 static void feed(struct peer *peer, struct records *r, const unsigned char *bytes, size_t n,
 		 void (*begun)(struct peer *peer), void (*complete)(struct peer *peer))
 {
 	while (n) {
-		size_t left = next_part(r) - r->seen;
-		size_t some = n < left ? n : left;
-		size_t place = r->seen - sizeof(r->header);
-		size_t before = r->seen;
+		bool headed = r->seen >= RECORD_HEADER;
+		size_t content = RECORD_HEADER + r->head.content.len;
+		size_t to = !headed		? RECORD_HEADER
+			    : r->seen < content ? content
+						: record_size(&r->head);
+		size_t some = n < to - r->seen ? n : to - r->seen;
+		size_t place = r->seen - RECORD_HEADER;
 
-		if (r->seen < sizeof(r->header))
+		if (!headed)
 			memcpy(r->header + r->seen, bytes, some);
 		else if (place < PEER_HEAD)
 			memcpy(r->body + place, bytes,
@@ -45,13 +28,15 @@ static void feed(struct peer *peer, struct records *r, const unsigned char *byte
 		r->seen += some;
 		bytes += some;
 		n -= some;
-		if (before < sizeof(r->header) && r->seen == sizeof(r->header))
+		if (!headed && r->seen == RECORD_HEADER) {
+			record_read(&r->head, r->header, sizeof(r->header));
+			content = RECORD_HEADER + r->head.content.len;
 			begun(peer);
-		if (before < sizeof(r->header) + length_of(r) &&
-		    r->seen == sizeof(r->header) + length_of(r))
+		}
+		if (r->seen == content && r->seen >= RECORD_HEADER &&
+		    (!headed || place + RECORD_HEADER < content))
 			complete(peer);
-		if (r->seen >= sizeof(r->header) &&
-		    r->seen == sizeof(r->header) + length_of(r) + r->header[6])
+		if (r->seen >= RECORD_HEADER && r->seen == record_size(&r->head))
 			r->seen = 0;
 	}
 }
@@ -77,10 +62,10 @@ static void sending(struct peer *peer)
 {
 	const struct records *r = &peer->sent;
 
-	if (r->header[0] != 1)
+	if (r->head.version != 1)
 		peer->wild = true;
-	if (r->header[1] == FCGI_TYPE_BEGIN_REQUEST && id_of(r) &&
-	    (length_of(r) < 8 || is_active(find(peer, id_of(r)))))
+	if (r->head.type == FCGI_TYPE_BEGIN_REQUEST && r->head.id &&
+	    (r->head.content.len < 8 || is_active(find(peer, r->head.id))))
 		peer->wild = true;
 }
 
@@ -95,7 +80,7 @@ static void sent_begin(struct peer *peer, struct asked *asked)
 	}
 	if (!asked) {
 		asked = &peer->asked[peer->asked_count++];
-		*asked = (struct asked){.id = id_of(&peer->sent)};
+		*asked = (struct asked){.id = peer->sent.head.id};
 	}
 	asked->aborted = asked->aborted && is_active(asked);
 	asked->begun++;
@@ -107,17 +92,17 @@ static void sent_begin(struct peer *peer, struct asked *asked)
 static void sent(struct peer *peer)
 {
 	const struct records *r = &peer->sent;
-	struct asked *asked = find(peer, id_of(r));
+	struct asked *asked = find(peer, r->head.id);
 	bool ends = false;
 
-	if (!id_of(r)) {
+	if (!r->head.id) {
 		peer->management++;
-	} else if (r->header[1] == FCGI_TYPE_BEGIN_REQUEST) {
+	} else if (r->head.type == FCGI_TYPE_BEGIN_REQUEST) {
 		sent_begin(peer, asked);
 	} else if (is_active(asked)) {
-		asked->aborted = asked->aborted || r->header[1] == FCGI_TYPE_ABORT_REQUEST;
-		ends = r->header[1] == FCGI_TYPE_ABORT_REQUEST ||
-		       (r->header[1] == FCGI_TYPE_PARAMS && !length_of(r));
+		asked->aborted = asked->aborted || r->head.type == FCGI_TYPE_ABORT_REQUEST;
+		ends = r->head.type == FCGI_TYPE_ABORT_REQUEST ||
+		       (r->head.type == FCGI_TYPE_PARAMS && !r->head.content.len);
 	}
 	if (ends && asked->sure && !drains && !peer->wild)
 		asked->due = true;
@@ -128,24 +113,25 @@ static void sent(struct peer *peer)
 static void receiving(struct peer *peer)
 {
 	const struct records *r = &peer->got;
-	uint8_t type = r->header[1];
+	uint8_t type = r->head.type;
 
-	assert(r->header[0] == 1 && r->header[6] == 0);
-	if (!id_of(r)) {
+	assert(r->head.version == 1 && r->head.padding == 0);
+	if (!r->head.id) {
 		assert(type == FCGI_TYPE_GET_VALUES_RESULT || type == FCGI_TYPE_UNKNOWN);
-		assert(type == FCGI_TYPE_GET_VALUES_RESULT || length_of(r) == 8);
+		assert(type == FCGI_TYPE_GET_VALUES_RESULT || r->head.content.len == 8);
 		assert(peer->management);
 		peer->management--;
 		return;
 	}
-	assert(type == FCGI_TYPE_STDOUT || (type == FCGI_TYPE_END_REQUEST && length_of(r) == 8));
-	assert(is_active(find(peer, id_of(r))) || peer->crowded);
+	assert(type == FCGI_TYPE_STDOUT ||
+	       (type == FCGI_TYPE_END_REQUEST && r->head.content.len == 8));
+	assert(is_active(find(peer, r->head.id)) || peer->crowded);
 }
 
 /* Its first record has all of the head. */
 static void take_head(struct asked *asked, struct records *r)
 {
-	size_t n = length_of(r) < PEER_HEAD ? length_of(r) : PEER_HEAD;
+	size_t n = r->head.content.len < PEER_HEAD ? r->head.content.len : PEER_HEAD;
 	const char *text = (const char *)r->body;
 	const char *end;
 	const char *length;
@@ -174,11 +160,11 @@ static void check_end(const struct asked *asked, uint8_t status)
 static void received(struct peer *peer)
 {
 	struct records *r = &peer->got;
-	struct asked *asked = find(peer, id_of(r));
+	struct asked *asked = find(peer, r->head.id);
 
 	if (!asked)
 		return;
-	if (r->header[1] == FCGI_TYPE_END_REQUEST) {
+	if (r->head.type == FCGI_TYPE_END_REQUEST) {
 		check_end(asked, r->body[4]);
 		asked->ended++;
 		asked->stdout_begun = asked->stdout_ended = false;
@@ -186,8 +172,8 @@ static void received(struct peer *peer)
 		return;
 	}
 	assert(!asked->stdout_ended);
-	asked->content += length_of(r);
-	if (!length_of(r))
+	asked->content += r->head.content.len;
+	if (!r->head.content.len)
 		asked->stdout_ended = true;
 	else if (!asked->stdout_begun)
 		take_head(asked, r);
@@ -229,11 +215,11 @@ void peer_raw(struct peer *peer, const void *bytes, size_t n)
 void peer_record(struct peer *peer, uint8_t type, uint16_t id, const void *content, size_t n,
 		 uint8_t padding)
 {
-	unsigned char header[8] = {
-		1, type, (uint8_t)(id >> 8), (uint8_t)id, (uint8_t)(n >> 8), (uint8_t)n, padding};
+	unsigned char header[RECORD_HEADER];
 
 	if (sizeof(header) + n + padding > PEER_ROOM - peer->unsent)
 		return;
+	record_header(header, type, id, n, padding);
 	peer_raw(peer, header, sizeof(header));
 	peer_raw(peer, content, n);
 	memset(peer->out + peer->unsent, 0xee, padding);

@@ -1,7 +1,7 @@
 /*
  * Web servers that speak to the engine, and mistrust it: what they receive must be records, of
- * requests that they have begun and that have not ended. They know the protocol by themselves, and
- * take no memory that could fail to be there.
+ * requests that they have begun and that have not ended. They take no memory that could fail to be
+ * there.
  */
 #ifndef TESTS_FUZZ_PEER_H
 #define TESTS_FUZZ_PEER_H
@@ -12,11 +12,14 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "../support/stream.h"
+
 enum { PEER_ROOM = 16384, PEER_HEAD = 1024, PEER_IDS = 32, PEER_ALL = 1 << 20 };
 
 /* A run of records, byte by byte. */
 struct records {
-	unsigned char header[8];
+	unsigned char header[RECORD_HEADER];
+	struct record head;		   /* read, once it is there */
 	unsigned char body[PEER_HEAD + 1]; /* its first bytes */
 	size_t seen;			   /* bytes of the record */
 };

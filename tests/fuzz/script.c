@@ -7,7 +7,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "../unit/memory.h"
+#include "../support/memory.h"
 #include "fcgi/record.h"
 #include "simulated.h"
 

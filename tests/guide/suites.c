@@ -2,7 +2,7 @@
  * The suites of the demonstration: they run systems of the guide's endpoints. Where app/guide is
  * not, none of this folder is built; the library's own are in tests/integration.
  */
-#include "../harness.h"
+#include "../support/harness.h"
 
 extern const struct suite endpoints_suite;
 extern const struct suite oracle_suite;

@@ -4,8 +4,8 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#include "../harness.h"
-#include "process.h"
+#include "../support/harness.h"
+#include "../support/process.h"
 
 struct bench {
 	pid_t pid;

@@ -9,11 +9,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "../harness.h"
-#include "client.h"
-#include "process.h"
-#include "raw.h"
-#include "system.h"
+#include "../support/client.h"
+#include "../support/harness.h"
+#include "../support/process.h"
+#include "../support/raw.h"
+#include "../support/system.h"
 
 enum { AT_ONCE = 4 }; /* bursts */
 
@@ -319,8 +319,7 @@ static void a_front_that_is_not_there(void)
 	CU_ASSERT_FATAL(worker_start(
 		&lonely, (const char *[]){"--routes", "admin", "--front", option, NULL}, NULL));
 	CU_ASSERT_FATAL(raw_open(&raw, lonely.socket));
-	CU_ASSERT(raw_get(&raw, 1, "/burst", "n=200&path=/x"));
-	CU_ASSERT(raw_answers(&raw, "END 1 0 COMPLETE"));
+	CU_ASSERT(raw_gets(&raw, 1, "/burst", "n=200&path=/x", "END 1 0 COMPLETE"));
 	CU_ASSERT(strstr(raw.text.data, "\"error\":\"connection refused\"") != NULL);
 	raw_close(&raw);
 	kill(lonely.pid, SIGTERM);
@@ -341,8 +340,7 @@ static void too_few_descriptors(void)
 		&poor, (const char *[]){"--routes", "admin", "--front", option, NULL}, NULL));
 	CU_ASSERT_EQUAL(prlimit(poor.pid, RLIMIT_NOFILE, &few, NULL), 0);
 	CU_ASSERT_FATAL(raw_open(&raw, poor.socket));
-	CU_ASSERT(raw_get(&raw, 1, "/burst", "n=200&path=/x"));
-	CU_ASSERT(raw_answers(&raw, "END 1 0 COMPLETE"));
+	CU_ASSERT(raw_gets(&raw, 1, "/burst", "n=200&path=/x", "END 1 0 COMPLETE"));
 	CU_ASSERT(strstr(raw.text.data, "\"error\":\"too many open files\"") != NULL);
 	CU_ASSERT(strstr(raw.text.data, "\"error\":\"connection refused\"") != NULL);
 	raw_close(&raw);
@@ -373,8 +371,7 @@ static void a_client_that_goes_away(void)
 		}
 		/* One more is too many. */
 		CU_ASSERT_FATAL(raw_open(&raw, worker.socket));
-		CU_ASSERT(raw_get(&raw, 1, "/burst", "path=/x"));
-		CU_ASSERT(raw_answers(&raw, "Status: 503 "));
+		CU_ASSERT(raw_gets(&raw, 1, "/burst", "path=/x", "Status: 503 "));
 		CU_ASSERT(raw_answers(&raw, "END 1 0 COMPLETE"));
 		raw_close(&raw);
 		for (int i = 0; i < AT_ONCE; i++)

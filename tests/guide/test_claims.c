@@ -11,12 +11,12 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "../harness.h"
-#include "../machine.h"
+#include "../support/harness.h"
+#include "../support/machine.h"
+#include "../support/system.h"
+#include "../support/volley.h"
 #include "guide/tasks.h"
 #include "oracle.h"
-#include "system.h"
-#include "volley.h"
 
 enum {
 	SHOTS = 256,

@@ -4,8 +4,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "../harness.h"
-#include "client.h"
+#include "../support/client.h"
+#include "../support/harness.h"
 
 #define AWAITED "{\"mode\":\"async\",\"detail\":\"async_io_task("
 
@@ -32,10 +32,10 @@ static int cleanup(void)
 }
 
 /* Starts requests and waits until the worker has as many connections. */
-static struct burst *in_flight(const char *target, size_t count)
+static struct load *in_flight(const char *target, size_t count)
 {
-	struct burst *burst =
-		burst_start(&one, &(struct burst_options){.target = target, .connections = count});
+	struct load *burst =
+		load_system(&one, &(struct load_plan){.target = target, .connections = count});
 	pid_t pid = system_worker(&one, 1);
 
 	CU_ASSERT(EVENTUALLY(process_sockets(pid) > (long)count));
@@ -44,14 +44,14 @@ static struct burst *in_flight(const char *target, size_t count)
 
 static void a_thousand_await_together(void)
 {
-	struct burst_result r;
+	struct load_result r;
 
 	if (!needs_connections(1000))
 		return;
-	burst_wait(burst_start(&one, &(struct burst_options){.target = "/async/await-one?seconds=1",
-							     .body = AWAITED "1.0s) done\"}",
-							     .connections = 1000}),
-		   &r);
+	load_wait(load_system(&one, &(struct load_plan){.target = "/async/await-one?seconds=1",
+							.body = AWAITED "1.0s) done\"}",
+							.connections = 1000}),
+		  &r);
 	CU_ASSERT_EQUAL(r.answered, 1000);
 	CU_ASSERT_EQUAL(r.workers, 1);
 	CU_ASSERT(r.first >= 0.99);
@@ -71,9 +71,9 @@ static void gather_takes_the_longest(void)
 
 static void threads_are_limited_and_the_loop_is_free(void)
 {
-	struct burst *forty = in_flight("/sync/noawait?seconds=2", 40);
+	struct load *forty = in_flight("/sync/noawait?seconds=2", 40);
 	const struct response *r = get(&one, "/async/await-one?seconds=0");
-	struct burst_result result;
+	struct load_result result;
 
 	CU_ASSERT_EQUAL(r->status, 200);
 	IN_TIME(r->seconds < 0.5);
@@ -81,7 +81,7 @@ static void threads_are_limited_and_the_loop_is_free(void)
 	CU_ASSERT_EQUAL(r->status, 200);
 	IN_TIME(timing(r, "pool-queue") > 500); /* until one of the forty was done */
 	CU_ASSERT(process_status(system_worker(&one, 1), "Threads") <= 41);
-	burst_wait(forty, &result);
+	load_wait(forty, &result);
 	CU_ASSERT_EQUAL(result.answered, 40);
 	IN_TIME(result.last < 3.5); /* all at once, not in turns */
 }
@@ -90,13 +90,13 @@ static void threads_are_limited_and_the_loop_is_free(void)
  * it lay unread. */
 static void watch_bad_blocking(const struct system *system, double *longest, double *queue)
 {
-	struct burst *bad = burst_start(
-		system, &(struct burst_options){.target = "/async/bad-blocking?seconds=2",
-						.connections = 1});
-	struct burst_result result;
+	struct load *bad =
+		load_system(system, &(struct load_plan){.target = "/async/bad-blocking?seconds=2",
+							.connections = 1});
+	struct load_result result;
 
 	*longest = *queue = 0;
-	while (!burst_answered(bad)) {
+	while (!load_answered(bad)) {
 		const struct response *r = get(system, "/");
 
 		CU_ASSERT_EQUAL(r->status, 200);
@@ -105,7 +105,7 @@ static void watch_bad_blocking(const struct system *system, double *longest, dou
 		*longest = r->seconds > *longest ? r->seconds : *longest;
 		*queue = timing(r, "queue") > *queue ? timing(r, "queue") : *queue;
 	}
-	burst_wait(bad, &result);
+	load_wait(bad, &result);
 	CU_ASSERT_EQUAL(result.answered, 1);
 }
 
@@ -133,34 +133,33 @@ static void work_of_clients_that_went_is_dropped(void)
 {
 	static const char *const environment[] = {"LANES_THREAD_QUEUE=10", NULL};
 	struct system narrow;
-	struct burst *first;
-	struct burst *gone;
-	struct burst_result result;
+	struct load *first;
+	struct load *gone;
+	struct load_result result;
 	const struct response *r;
 	pid_t pid;
 
 	CU_ASSERT_FATAL(system_start(
 		&narrow, &(struct system_options){.threads = 1, .environment = environment}));
 	pid = system_worker(&narrow, 1);
-	first = burst_start(&narrow, &(struct burst_options){.target = "/sync/noawait?seconds=2",
-							     .connections = 1});
+	first = load_system(&narrow, &(struct load_plan){.target = "/sync/noawait?seconds=2",
+							 .connections = 1});
 	CU_ASSERT(EVENTUALLY(process_status(pid, "Threads") == 2));
-	gone = burst_start(&narrow, &(struct burst_options){.target = "/sync/noawait?seconds=9",
-							    .connections = 10});
+	gone = load_system(&narrow, &(struct load_plan){.target = "/sync/noawait?seconds=9",
+							.connections = 10});
 	CU_ASSERT(EVENTUALLY(process_sockets(pid) > 11));
-	burst_hang_up(gone);
+	load_hang_up(gone);
 	CU_ASSERT(EVENTUALLY(process_sockets(pid) < 11));
 	r = get(&narrow, "/sync/noawait?seconds=0");
 	CU_ASSERT_EQUAL(r->status, 200);
 	IN_TIME(r->seconds < 6); /* any of the ten would have taken nine */
-	burst_wait(first, &result);
+	load_wait(first, &result);
 	CU_ASSERT_EQUAL(result.answered, 1);
 	/* One runs, ten may wait, and the rest is refused. */
-	burst_wait(
-		burst_start(&narrow, &(struct burst_options){.target = "/sync/noawait?seconds=0.1",
-							     .connections = 30,
-							     .may_fail = true}),
-		&result);
+	load_wait(load_system(&narrow, &(struct load_plan){.target = "/sync/noawait?seconds=0.1",
+							   .connections = 30,
+							   .may_fail = true}),
+		  &result);
 	CU_ASSERT(result.answered >= 11);
 	CU_ASSERT(result.failed > 0);
 	CU_ASSERT_PTR_NOT_NULL(strstr(result.failure, "HTTP/1.1 503 "));

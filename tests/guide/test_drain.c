@@ -4,9 +4,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "../harness.h"
-#include "process.h"
-#include "raw.h"
+#include "../support/harness.h"
+#include "../support/process.h"
+#include "../support/raw.h"
 
 static struct worker worker;
 static struct raw raw;
@@ -17,8 +17,7 @@ static void begin(const char *const *options, const char *sleep)
 	CU_ASSERT_FATAL(worker_start(&worker, options, NULL));
 	CU_ASSERT_FATAL(raw_open(&raw, worker.socket));
 	CU_ASSERT(raw_get(&raw, 1, "/async/await-one", sleep));
-	CU_ASSERT(raw_get(&raw, 2, "/", ""));
-	CU_ASSERT(raw_answers(&raw, "END 2 0 COMPLETE"));
+	CU_ASSERT(raw_gets(&raw, 2, "/", "", "END 2 0 COMPLETE"));
 }
 
 static void tell(int number)
@@ -81,8 +80,7 @@ static void hup_is_ignored_where_it_was(void)
 	CU_ASSERT_FATAL(worker_start_program(&worker, path, NULL, NULL));
 	CU_ASSERT_FATAL(raw_open(&raw, worker.socket));
 	kill(worker.pid, SIGHUP);
-	CU_ASSERT(raw_get(&raw, 1, "/", ""));
-	CU_ASSERT(raw_answers(&raw, "END 1 0 COMPLETE"));
+	CU_ASSERT(raw_gets(&raw, 1, "/", "", "END 1 0 COMPLETE"));
 	tell(SIGTERM);
 	CU_ASSERT_EQUAL(worker_wait(&worker), 0);
 	CU_ASSERT(raw_closed(&raw));
@@ -97,8 +95,7 @@ static void idle_connections_are_closed(void)
 
 	begin(NULL, "seconds=60");
 	CU_ASSERT(raw_open(&idle, worker.socket));
-	CU_ASSERT(raw_get(&idle, 1, "/", ""));
-	CU_ASSERT(raw_answers(&idle, "END 1 0 COMPLETE"));
+	CU_ASSERT(raw_gets(&idle, 1, "/", "", "END 1 0 COMPLETE"));
 	tell(SIGTERM);
 	CU_ASSERT(raw_closed(&idle));
 	raw_close(&idle);
@@ -113,19 +110,19 @@ static void new_requests_are_refused(void)
 
 	begin((const char *[]){"--drain", "refuse", NULL}, "seconds=1.5");
 	tell(SIGTERM);
-	CU_ASSERT(raw_get(&raw, 3, "/", ""));
-	CU_ASSERT(raw_answers(&raw, "STDOUT 3 Status: 503 "));
+	CU_ASSERT(raw_gets(&raw, 3, "/", "", "STDOUT 3 Status: 503 "));
 	CU_ASSERT(raw_answers(&raw, "Retry-After: 1\r\n"));
 	CU_ASSERT(raw_open(&fresh, worker.socket));
-	CU_ASSERT(raw_get(&fresh, 1, "/", ""));
-	CU_ASSERT(raw_answers(&fresh, "STDOUT 1 Status: 503 "));
+	CU_ASSERT(raw_gets(&fresh, 1, "/", "", "STDOUT 1 Status: 503 "));
 	raw_close(&fresh);
-	CU_ASSERT(raw_send(&raw, "request 5 keep REQUEST_METHOD=GET&PATH_INFO=/&"
-				 "LANES_DRAIN_STATUS=429"));
-	CU_ASSERT(raw_answers(&raw, "STDOUT 5 Status: 429 "));
-	CU_ASSERT(raw_send(&raw, "request 7 keep REQUEST_METHOD=GET&PATH_INFO=/&"
-				 "LANES_DRAIN_STATUS=200"));
-	CU_ASSERT(raw_answers(&raw, "STDOUT 7 Status: 503 "));
+	CU_ASSERT(raw_tells(&raw,
+			    "request 5 keep REQUEST_METHOD=GET&PATH_INFO=/&"
+			    "LANES_DRAIN_STATUS=429",
+			    "STDOUT 5 Status: 429 "));
+	CU_ASSERT(raw_tells(&raw,
+			    "request 7 keep REQUEST_METHOD=GET&PATH_INFO=/&"
+			    "LANES_DRAIN_STATUS=200",
+			    "STDOUT 7 Status: 503 "));
 	CU_ASSERT(raw_answers(&raw, "END 1 0 COMPLETE"));
 	end(0);
 }
@@ -134,8 +131,7 @@ static void nobody_is_refused(void)
 {
 	begin((const char *[]){"--drain", "wait", NULL}, "seconds=1");
 	tell(SIGTERM);
-	CU_ASSERT(raw_get(&raw, 3, "/", ""));
-	CU_ASSERT(raw_answers(&raw, "STDOUT 3 Status: 200 "));
+	CU_ASSERT(raw_gets(&raw, 3, "/", "", "STDOUT 3 Status: 200 "));
 	CU_ASSERT(raw_answers(&raw, "END 1 0 COMPLETE"));
 	end(0);
 }

@@ -2,8 +2,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../harness.h"
-#include "client.h"
+#include "../support/client.h"
+#include "../support/harness.h"
 
 #define SLEPT(kind, s)		"{\"mode\":\"" kind "\",\"detail\":\"" s " done\"}"
 #define INVALID(where, message) "{\"detail\":[{\"loc\":[\"query\"," where "],\"msg\":" message "}]}"
@@ -49,7 +49,7 @@ static void check(const struct example *examples, size_t count)
 /* The sleeping ones at the same time: bad-blocking goes last, or the others would wait for it. */
 static void answers_as_the_guide(void)
 {
-	static const struct burst_options sleeping[] = {
+	static const struct load_plan sleeping[] = {
 		{.target = "/sync/noawait",
 		 .body = SLEPT("sync", "blocking_io_task(1.5s)"),
 		 .connections = 1},
@@ -75,13 +75,13 @@ static void answers_as_the_guide(void)
 		 "\"bad_blocking\":\"/async/bad-blocking\",\"cpu_bound\":\"/async/cpu-bound\"}"},
 		{"/async/cpu-bound", 200, "{\"sum_sq\":333328333350000}"},
 	};
-	struct burst *bursts[COUNT];
-	struct burst_result result;
+	struct load *bursts[COUNT];
+	struct load_result result;
 
 	for (size_t i = 0; i < COUNT; i++)
-		bursts[i] = burst_start(&sys, &sleeping[i]);
+		bursts[i] = load_system(&sys, &sleeping[i]);
 	for (size_t i = 0; i < COUNT; i++) {
-		burst_wait(bursts[i], &result);
+		load_wait(bursts[i], &result);
 		CU_ASSERT_EQUAL(result.answered, 1);
 		CU_ASSERT(result.first >= 1.49);
 	}

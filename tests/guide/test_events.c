@@ -8,11 +8,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../harness.h"
-#include "client.h"
-#include "process.h"
-#include "raw.h"
-#include "system.h"
+#include "../support/client.h"
+#include "../support/harness.h"
+#include "../support/process.h"
+#include "../support/raw.h"
+#include "../support/system.h"
 
 enum { MESSAGE_MAX = 400000 };
 
@@ -37,17 +37,17 @@ static bool listen_to_events(struct raw *raw)
 	       raw_answers(raw, "\"lost\":0}");
 }
 
-/* More requests than anybody could look at, until burst_wait(). */
-static struct burst *load(void)
+/* More requests than anybody could look at, until load_wait(). */
+static struct load *load(void)
 {
-	return burst_start(
-		&lanes, &(struct burst_options){.target = "/", .connections = 8, .repeat = true});
+	return load_system(&lanes,
+			   &(struct load_plan){.target = "/", .connections = 8, .repeat = true});
 }
 
 static void buckets_above_a_rate(void)
 {
-	struct burst_result result;
-	struct burst *burst = load();
+	struct load_result result;
+	struct load *burst = load();
 	const char *dense;
 	struct raw raw;
 	struct raw newcomer;
@@ -63,7 +63,7 @@ static void buckets_above_a_rate(void)
 	/* A culprit is named all the same. */
 	CU_ASSERT_EQUAL(get(&lanes, "/async/bad-blocking?seconds=0.3")->status, 200);
 	CU_ASSERT(raw_answers(&raw, "\"p\":\"/async/bad-blocking\",\"c\":200}"));
-	burst_wait(burst, &result);
+	load_wait(burst, &result);
 	CU_ASSERT_EQUAL(result.failed, 0);
 	raw_close(&newcomer);
 	raw_close(&raw);
@@ -105,12 +105,12 @@ static void at_rest_it_says_so_once_a_second(void)
 /* Nobody listened, and the rings are shorter than ten seconds. */
 static void what_nobody_recorded(void)
 {
-	struct burst_result result;
-	struct burst *burst = load();
+	struct load_result result;
+	struct load *burst = load();
 	struct raw raw;
 
-	CU_ASSERT(EVENTUALLY(burst_answered(burst) > 30000));
-	burst_wait(burst, &result);
+	CU_ASSERT(EVENTUALLY(load_answered(burst) > 30000));
+	load_wait(burst, &result);
 	CU_ASSERT_FATAL(listen_to_events(&raw));
 	IN_TIME(strstr(raw.text.data, "\"unrecorded\":[{\"w\":\"loop-1\",\"from\":") != NULL);
 	IN_TIME(raw.text.len < MESSAGE_MAX);
@@ -120,13 +120,13 @@ static void what_nobody_recorded(void)
 /* Ten seconds after a load there is nothing of it left to tell, nor to be missed. */
 static void what_is_long_over(void)
 {
-	struct burst_result result;
-	struct burst *burst = load();
+	struct load_result result;
+	struct load *burst = load();
 	double ended;
 	struct raw raw;
 
-	CU_ASSERT(EVENTUALLY(burst_answered(burst) > 30000));
-	burst_wait(burst, &result);
+	CU_ASSERT(EVENTUALLY(load_answered(burst) > 30000));
+	load_wait(burst, &result);
 	ended = now();
 	while (now() - ended < 10.5)
 		usleep(100000);

@@ -6,11 +6,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "../harness.h"
-#include "../unit/stream.h"
+#include "../support/harness.h"
+#include "../support/process.h"
+#include "../support/raw.h"
+#include "../support/stream.h"
 #include "fcgi/record.h"
-#include "process.h"
-#include "raw.h"
 
 static struct worker worker;
 static struct raw raw;
@@ -32,15 +32,14 @@ static void end(void)
  * answered, those before it are under way. */
 static void all_arrived(struct raw *on)
 {
-	CU_ASSERT(raw_get(on, 9999, "/", ""));
-	CU_ASSERT(raw_answers(on, "END 9999 0 COMPLETE"));
+	CU_ASSERT(raw_gets(on, 9999, "/", "", "END 9999 0 COMPLETE"));
 }
 
 static void values_are_told(void)
 {
 	begin((const char *[]){"--max-conns", "7", "--max-reqs", "9", NULL});
-	CU_ASSERT(raw_send(&raw, "get FCGI_MAX_CONNS FCGI_MAX_REQS FCGI_MPXS_CONNS"));
-	CU_ASSERT(raw_answers(&raw, "FCGI_MAX_CONNS=7"));
+	CU_ASSERT(raw_tells(&raw, "get FCGI_MAX_CONNS FCGI_MAX_REQS FCGI_MPXS_CONNS",
+			    "FCGI_MAX_CONNS=7"));
 	CU_ASSERT(raw_answers(&raw, "FCGI_MAX_REQS=9"));
 	CU_ASSERT(raw_answers(&raw, "FCGI_MPXS_CONNS=1"));
 	end();
@@ -51,11 +50,9 @@ static void an_abort_ends_a_sleep(void)
 	begin(NULL);
 	CU_ASSERT(raw_get(&raw, 1, "/async/await-one", "seconds=60"));
 	all_arrived(&raw);
-	CU_ASSERT(raw_send(&raw, "abort 1"));
-	CU_ASSERT(raw_answers(&raw, "END 1 "));
+	CU_ASSERT(raw_tells(&raw, "abort 1", "END 1 "));
 	/* The connection and the id are as good as new. */
-	CU_ASSERT(raw_get(&raw, 1, "/async/await-one", "seconds=0"));
-	CU_ASSERT(raw_answers(&raw, "async_io_task(0.0s) done"));
+	CU_ASSERT(raw_gets(&raw, 1, "/async/await-one", "seconds=0", "async_io_task(0.0s) done"));
 	end();
 }
 
@@ -106,8 +103,7 @@ static void the_worker_is_full(void)
 	CU_ASSERT_PTR_NULL(strstr(raw.text.data, "STDOUT 2 ")); /* it sleeps */
 	/* Those that have ended are not counted any more. */
 	CU_ASSERT(raw_send(&raw, "abort 2"));
-	CU_ASSERT(raw_get(&raw, 4, "/", ""));
-	CU_ASSERT(raw_answers(&raw, "STDOUT 4 Status: 200 "));
+	CU_ASSERT(raw_gets(&raw, 4, "/", "", "STDOUT 4 Status: 200 "));
 	end();
 }
 
@@ -121,12 +117,11 @@ static void the_worker_is_full_of_beginnings(void)
 		snprintf(script, sizeof(script), "begin %d keep", id);
 		CU_ASSERT(raw_send(&raw, script));
 	}
-	CU_ASSERT(raw_send(&raw, "params 26 REQUEST_METHOD=GET&PATH_INFO=/, params-end 26"));
-	CU_ASSERT(raw_answers(&raw, "STDOUT 26 Status: 503 "));
+	CU_ASSERT(raw_tells(&raw, "params 26 REQUEST_METHOD=GET&PATH_INFO=/, params-end 26",
+			    "STDOUT 26 Status: 503 "));
 	CU_ASSERT_PTR_NULL(strstr(raw.text.data, "OVERLOADED"));
 	CU_ASSERT(raw_send(&raw, "begin 27 keep"));
-	CU_ASSERT(raw_send(&raw, "begin 28 keep"));
-	CU_ASSERT(raw_answers(&raw, "END 28 0 OVERLOADED"));
+	CU_ASSERT(raw_tells(&raw, "begin 28 keep", "END 28 0 OVERLOADED"));
 	CU_ASSERT_PTR_NULL(strstr(raw.text.data, "END 27 "));
 	end();
 }
@@ -157,8 +152,7 @@ static void queued_work_of_a_lost_connection_never_runs(void)
 	all_arrived(&other);
 	start = now();
 	raw_close(&other);
-	CU_ASSERT(raw_get(&raw, 2, "/sync/noawait", "seconds=0"));
-	CU_ASSERT(raw_answers(&raw, "END 2 0 COMPLETE"));
+	CU_ASSERT(raw_gets(&raw, 2, "/sync/noawait", "seconds=0", "END 2 0 COMPLETE"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(raw.text.data, "END 1 0 COMPLETE"));
 	IN_TIME(now() - start < 4);
 	end();
@@ -179,8 +173,7 @@ static void half_a_request_times_out(void)
 static void an_idle_connection_times_out_a_busy_one_does_not(void)
 {
 	begin((const char *[]){"--idle-timeout", "0.3", NULL});
-	CU_ASSERT(raw_get(&raw, 1, "/async/await-one", "seconds=1"));
-	CU_ASSERT(raw_answers(&raw, "END 1 0 COMPLETE"));
+	CU_ASSERT(raw_gets(&raw, 1, "/async/await-one", "seconds=1", "END 1 0 COMPLETE"));
 	CU_ASSERT(raw_closed(&raw));
 	end();
 }
@@ -229,9 +222,10 @@ static void slow_params_time_out(void)
 static void who_never_ends_its_body_is_cut_off(void)
 {
 	begin((const char *[]){"--header-timeout", "0.3", "--idle-timeout", "600", NULL});
-	CU_ASSERT(raw_send(&raw, "begin 1, params 1 REQUEST_METHOD=POST&PATH_INFO=/, params-end 1, "
-				 "stdin 1 abc"));
-	CU_ASSERT(raw_answers(&raw, "END 1 0 COMPLETE"));
+	CU_ASSERT(raw_tells(&raw,
+			    "begin 1, params 1 REQUEST_METHOD=POST&PATH_INFO=/, params-end 1, "
+			    "stdin 1 abc",
+			    "END 1 0 COMPLETE"));
 	CU_ASSERT(raw_closed(&raw));
 	CU_ASSERT(EVENTUALLY(process_sockets(worker.pid) == 1)); /* the listening one */
 	end();
@@ -241,8 +235,7 @@ static void who_never_ends_its_body_is_cut_off(void)
 static void an_answer_begins_the_idle_time(void)
 {
 	begin((const char *[]){"--idle-timeout", "1", NULL});
-	CU_ASSERT(raw_get(&raw, 1, "/async/await-one", "seconds=1.2"));
-	CU_ASSERT(raw_answers(&raw, "END 1 0 COMPLETE"));
+	CU_ASSERT(raw_gets(&raw, 1, "/async/await-one", "seconds=1.2", "END 1 0 COMPLETE"));
 	IN_TIME(poll(&(struct pollfd){.fd = raw.fd, .events = POLLIN}, 1, 600) == 0);
 	CU_ASSERT(raw_closed(&raw));
 	end();
@@ -335,8 +328,7 @@ static void connections_over_the_limit_wait(void)
 	all_arrived(&raw);
 	CU_ASSERT(raw_open(&other, worker.socket));
 	CU_ASSERT(raw_get(&other, 1, "/", ""));
-	CU_ASSERT(raw_get(&raw, 1, "/async/await-one", "seconds=0.3"));
-	CU_ASSERT(raw_answers(&raw, "END 1 0 COMPLETE"));
+	CU_ASSERT(raw_gets(&raw, 1, "/async/await-one", "seconds=0.3", "END 1 0 COMPLETE"));
 	CU_ASSERT_EQUAL(process_sockets(worker.pid), 2);
 	raw_close(&raw);
 	CU_ASSERT(raw_answers(&other, "END 1 0 COMPLETE"));
@@ -350,11 +342,11 @@ static void a_begun_stream_gets_no_second_head(void)
 	const char *head;
 
 	begin((const char *[]){"--routes", "admin", "--stdin-limit", "4096", NULL});
-	CU_ASSERT(raw_send(&raw, "begin 1 keep, params 1 REQUEST_METHOD=GET&PATH_INFO=/events, "
-				 "params-end 1"));
-	CU_ASSERT(raw_answers(&raw, "\"lost\":0}"));
-	CU_ASSERT(raw_send(&raw, "stdin 1 *5000, stdin-end 1"));
-	CU_ASSERT(raw_answers(&raw, "END 1 0 COMPLETE"));
+	CU_ASSERT(raw_tells(&raw,
+			    "begin 1 keep, params 1 REQUEST_METHOD=GET&PATH_INFO=/events, "
+			    "params-end 1",
+			    "\"lost\":0}"));
+	CU_ASSERT(raw_tells(&raw, "stdin 1 *5000, stdin-end 1", "END 1 0 COMPLETE"));
 	head = strstr(raw.text.data, "Status: ");
 	CU_ASSERT_PTR_NOT_NULL_FATAL(head);
 	CU_ASSERT_PTR_NULL(strstr(head + 1, "Status: "));

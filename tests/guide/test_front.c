@@ -9,8 +9,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "../harness.h"
-#include "client.h"
+#include "../support/client.h"
+#include "../support/harness.h"
 
 static struct system lanes;
 
@@ -254,21 +254,21 @@ static void one_address_leaves_room_for_others(void)
 	static const char request[] = "GET / HTTP/1.1\r\nHost: localhost\r\n"
 				      "Connection: close\r\n\r\n";
 	struct system s;
-	struct burst *burst;
-	struct burst_result result;
+	struct load *burst;
+	struct load_result result;
 
 	if (!needs_files(ROOM_FOR_ALL + 100) || !start_small(&s))
 		return;
-	burst = burst_start(&s, &(struct burst_options){.target = "/async/await-one?seconds=8",
-							.connections = ROOM_FOR_ALL / 2,
-							.may_fail = true});
-	CU_ASSERT(EVENTUALLY(get(&s, "/")->status == 429 || burst_answered(burst)));
+	burst = load_system(&s, &(struct load_plan){.target = "/async/await-one?seconds=8",
+						    .connections = ROOM_FOR_ALL / 2,
+						    .may_fail = true});
+	CU_ASSERT(EVENTUALLY(get(&s, "/")->status == 429 || load_answered(burst)));
 	CU_ASSERT_STRING_EQUAL(get(&s, "/")->body, "{\"detail\":\"Too Many Requests\"}");
 	exchange(&s, "127.0.0.2", request, sizeof(request) - 1, answer, sizeof(answer));
 	CU_ASSERT_PTR_NOT_NULL(strstr(answer, " 200 OK\r\n"));
 	CU_ASSERT_EQUAL(get(&s, "/healthz")->status, 200);
-	IN_TIME(!burst_answered(burst));
-	burst_wait(burst, &result);
+	IN_TIME(!load_answered(burst));
+	load_wait(burst, &result);
 	CU_ASSERT(result.answered > 0 && result.failed > 0);
 	CU_ASSERT_EQUAL(get(&s, "/")->status, 200);
 	CU_ASSERT(system_stop(&s));

@@ -8,9 +8,9 @@
 #include <sys/ioctl.h>
 #include <time.h>
 
-#include "../harness.h"
-#include "process.h"
-#include "raw.h"
+#include "../support/harness.h"
+#include "../support/process.h"
+#include "../support/raw.h"
 
 enum { MANY = 10 };
 
@@ -50,8 +50,7 @@ static void the_next_one_is_served(const char *path)
 	struct raw next;
 
 	CU_ASSERT_FATAL(raw_open(&next, worker.socket));
-	CU_ASSERT(raw_get(&next, 1, path, "seconds=0"));
-	CU_ASSERT(raw_answers(&next, "END 1 0 COMPLETE"));
+	CU_ASSERT(raw_gets(&next, 1, path, "seconds=0", "END 1 0 COMPLETE"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(next.text.data, "Status: 200 OK"));
 	CU_ASSERT(now() - start < 25);
 	raw_close(&next);
@@ -93,8 +92,7 @@ static void a_request_read_before_its_client_left(void)
 	CU_ASSERT_FATAL(raw_open(&holder, worker.socket));
 	for (int i = 0; i < MANY; i++) {
 		CU_ASSERT_FATAL(raw_open(&others[i], worker.socket));
-		CU_ASSERT(raw_get(&others[i], 1, "/", ""));
-		CU_ASSERT(raw_answers(&others[i], "END 1 0 COMPLETE"));
+		CU_ASSERT(raw_gets(&others[i], 1, "/", "", "END 1 0 COMPLETE"));
 	}
 	/* All of them in one turn of the loop, which the first one then holds. */
 	CU_ASSERT(raw_get(&holder, 1, "/async/bad-blocking", "seconds=0.5"));

@@ -2,9 +2,9 @@
 #include <signal.h>
 #include <stdio.h>
 
-#include "../harness.h"
-#include "client.h"
-#include "raw.h"
+#include "../support/client.h"
+#include "../support/harness.h"
+#include "../support/raw.h"
 
 enum {
 	SLEEPERS = 10000,
@@ -18,8 +18,8 @@ enum {
 static void ten_thousand_sleep_in_one_worker(void)
 {
 	struct system sys;
-	struct burst *burst;
-	struct burst_result r;
+	struct load *burst;
+	struct load_result r;
 	pid_t pid;
 	long before;
 	long each;
@@ -30,12 +30,12 @@ static void ten_thousand_sleep_in_one_worker(void)
 	pid = system_worker(&sys, 1);
 	get(&sys, "/async/await-one?seconds=0");
 	before = process_private_kb(pid);
-	burst = burst_start(&sys, &(struct burst_options){.target = "/async/await-one?seconds=8",
-							  .connections = SLEEPERS});
+	burst = load_system(&sys, &(struct load_plan){.target = "/async/await-one?seconds=8",
+						      .connections = SLEEPERS});
 	CU_ASSERT(EVENTUALLY(process_sockets(pid) > SLEEPERS));
-	IN_TIME(burst_answered(burst) == 0); /* so all of them are asleep */
+	IN_TIME(load_answered(burst) == 0); /* so all of them are asleep */
 	each = (process_private_kb(pid) - before) * 1024 / SLEEPERS;
-	burst_wait(burst, &r);
+	load_wait(burst, &r);
 	CU_ASSERT_EQUAL(r.answered, SLEEPERS);
 	CU_ASSERT_EQUAL(r.workers, 1);
 	CU_ASSERT(each < MOST_BYTES || !MEMORY_COUNTS);
@@ -98,26 +98,26 @@ static void a_few_large_requests_leave_no_memory_taken(void)
 static void replace_under_load(int workers, const char *target, int number)
 {
 	struct system sys;
-	struct burst *load;
-	struct burst_result r;
+	struct load *load;
+	struct load_result r;
 
 	CU_ASSERT_FATAL(system_start(&sys, &(struct system_options){.workers = workers}));
-	load = burst_start(
-		&sys, &(struct burst_options){.target = target, .connections = 24, .repeat = true});
+	load = load_system(
+		&sys, &(struct load_plan){.target = target, .connections = 24, .repeat = true});
 	for (int i = 0; i < ROUNDS; i++) {
 		pid_t old = system_worker(&sys, 1);
 		pid_t fresh = 0;
-		size_t answered = burst_answered(load);
+		size_t answered = load_answered(load);
 
-		CU_ASSERT_FATAL(EVENTUALLY(burst_answered(load) > answered + 500));
+		CU_ASSERT_FATAL(EVENTUALLY(load_answered(load) > answered + 500));
 		CU_ASSERT_FATAL(old > 0);
 		kill(old, number);
 		CU_ASSERT(EVENTUALLY((fresh = system_worker(&sys, 1)) > 0 && fresh != old));
-		answered = burst_answered(load);
+		answered = load_answered(load);
 		CU_ASSERT(EVENTUALLY(process_sockets(fresh) > 1));
-		CU_ASSERT(EVENTUALLY(burst_answered(load) > answered + 500));
+		CU_ASSERT(EVENTUALLY(load_answered(load) > answered + 500));
 	}
-	burst_wait(load, &r);
+	load_wait(load, &r);
 	CU_ASSERT_EQUAL(r.failed, 0);
 	CU_ASSERT_EQUAL(r.resent, 0);
 	if (number != SIGKILL)

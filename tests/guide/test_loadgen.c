@@ -5,8 +5,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "../harness.h"
-#include "process.h"
+#include "../support/harness.h"
+#include "../support/process.h"
 
 static struct outcome outcome;
 

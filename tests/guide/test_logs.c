@@ -8,8 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../harness.h"
-#include "client.h"
+#include "../support/client.h"
+#include "../support/harness.h"
 
 static struct system lanes;
 
@@ -109,14 +109,14 @@ enum { REQUESTS = 2200 };
 static void access_log_is_bounded(void)
 {
 	char target[300] = "/?turned-over";
-	struct burst_result result;
+	struct load_result result;
 
 	if (!needs_connections(REQUESTS))
 		return;
 	memset(target + strlen(target), 'x', 200);
-	burst_wait(burst_start(&lanes,
-			       &(struct burst_options){.target = target, .connections = REQUESTS}),
-		   &result);
+	load_wait(
+		load_system(&lanes, &(struct load_plan){.target = target, .connections = REQUESTS}),
+		&result);
 	CU_ASSERT_EQUAL(result.answered, REQUESTS);
 	CU_ASSERT(EVENTUALLY(size_of("access.log.old") > 1000000));
 	CU_ASSERT(EVENTUALLY(size_of("access.log") >= 0));

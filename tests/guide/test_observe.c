@@ -11,12 +11,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../harness.h"
-#include "client.h"
-#include "process.h"
-#include "raw.h"
+#include "../support/client.h"
+#include "../support/harness.h"
+#include "../support/process.h"
+#include "../support/raw.h"
+#include "../support/system.h"
 #include "scoreboard/scoreboard.h"
-#include "system.h"
 
 enum { LISTENERS = 1000, TRIES = 20 };
 
@@ -35,7 +35,7 @@ static int tear_down(void)
 	return !system_stop(&lanes);
 }
 
-static bool says(const char *target, const char *text)
+static bool shows(const char *target, const char *text)
 {
 	return strstr(get(&lanes, target)->body, text) != NULL;
 }
@@ -65,7 +65,7 @@ static double seconds_of_status(const char *text)
 	__extension__({                                                                            \
 		bool so_ = false;                                                                  \
                                                                                                    \
-		CU_ASSERT(EVENTUALLY((so_ = (condition)) || burst_answered(burst)));               \
+		CU_ASSERT(EVENTUALLY((so_ = (condition)) || load_answered(burst)));                \
 		so_;                                                                               \
 	})
 
@@ -102,21 +102,20 @@ static void held_loop(void)
 	static const char began[] = "event=slow-callback ";
 	static const char ended[] = "event=slow-callback-ended ";
 	static const char route[] = "route=/async/bad-blocking ";
-	struct burst_options options = {.target = "/async/bad-blocking?seconds=3",
-					.connections = 1};
-	struct burst_result result;
+	struct load_plan options = {.target = "/async/bad-blocking?seconds=3", .connections = 1};
+	struct load_result result;
 	long start = log_size();
-	struct burst *burst = burst_start(&lanes, &options);
+	struct load *burst = load_system(&lanes, &options);
 
-	IN_TIME(MEANWHILE(burst, says("/status", held)));
+	IN_TIME(MEANWHILE(burst, shows("/status", held)));
 	IN_TIME(seconds_of_status(held) < 0.05);
 	IN_TIME(MEANWHILE(burst, log_tells(start, began, route)));
-	IN_TIME(MEANWHILE(burst, says("/status?text", "HELD ")));
+	IN_TIME(MEANWHILE(burst, shows("/status?text", "HELD ")));
 	IN_TIME(MEANWHILE(burst, status_of("/readyz") == 503));
 	CU_ASSERT_EQUAL(status_of("/healthz"), 200);
 	IN_TIME(!log_tells(start, ended, route));
-	IN_TIME(burst_answered(burst) == 0);
-	burst_wait(burst, &result);
+	IN_TIME(load_answered(burst) == 0);
+	load_wait(burst, &result);
 	CU_ASSERT_EQUAL(result.answered, 1);
 	CU_ASSERT(EVENTUALLY(log_tells(start, ended, route)));
 	IN_TIME(log_tells(start, ended, "route=/async/bad-blocking seconds=3.0"));
@@ -126,14 +125,13 @@ static void held_loop(void)
 /* Work in the thread pool does not hold the loop, and shows on its thread. */
 static void busy_thread(void)
 {
-	struct burst_options options = {.target = "/async/wrap-blocking?seconds=1",
-					.connections = 1};
-	struct burst_result result;
-	struct burst *burst = burst_start(&lanes, &options);
+	struct load_plan options = {.target = "/async/wrap-blocking?seconds=1", .connections = 1};
+	struct load_result result;
+	struct load *burst = load_system(&lanes, &options);
 
-	IN_TIME(MEANWHILE(burst, says("/status", "\"busy\":[{\"thread\":0,\"serial\":")));
-	IN_TIME(burst_answered(burst) == 0);
-	burst_wait(burst, &result);
+	IN_TIME(MEANWHILE(burst, shows("/status", "\"busy\":[{\"thread\":0,\"serial\":")));
+	IN_TIME(load_answered(burst) == 0);
+	load_wait(burst, &result);
 	CU_ASSERT_EQUAL(result.answered, 1);
 }
 
@@ -293,8 +291,7 @@ static void ready(void)
 	snprintf(path, sizeof(path), "%s/worker-1.sock", lanes.run_dir);
 	CU_ASSERT_FATAL(raw_open(&worker, path));
 	CU_ASSERT(raw_get(&worker, 1, "/async/await-one", "seconds=0.5"));
-	CU_ASSERT(raw_get(&worker, 2, "/async/bad-blocking", "seconds=1"));
-	CU_ASSERT(raw_answers(&worker, "END 1 0 COMPLETE"));
+	CU_ASSERT(raw_gets(&worker, 2, "/async/bad-blocking", "seconds=1", "END 1 0 COMPLETE"));
 	IN_TIME(strstr(worker.text.data, ", ready;dur=") != NULL);
 	IN_TIME(raw_answers(&raw, "\"k\":\"ready\""));
 	raw_close(&worker);
@@ -348,9 +345,9 @@ static void silent_listeners(void)
 	enum { SILENT = 40, MESSAGES = 20 };
 
 	static struct raw raws[SILENT];
-	struct burst_options options = {.target = "/", .connections = 8, .repeat = true};
-	struct burst_result result;
-	struct burst *burst = burst_start(&lanes, &options);
+	struct load_plan options = {.target = "/", .connections = 8, .repeat = true};
+	struct load_result result;
+	struct load *burst = load_system(&lanes, &options);
 	pid_t admin = admin_process();
 	long before = process_private_kb(admin);
 	struct raw reader;
@@ -362,7 +359,7 @@ static void silent_listeners(void)
 	CU_ASSERT(hear(&reader, MESSAGES));
 	raw_close(&reader);
 	each = (process_private_kb(admin) - before) * 1024 / SILENT;
-	burst_wait(burst, &result);
+	load_wait(burst, &result);
 	CU_ASSERT_EQUAL(result.failed, 0);
 	printf("     %ld bytes of worker memory for each silent listener\n", each);
 	if (MEMORY_COUNTS)
@@ -422,7 +419,7 @@ static void thousand_listeners(void)
 	for (int i = 0; i < LISTENERS; i++)
 		fds[i] = listener_open_tcp();
 	CU_ASSERT(EVENTUALLY(all_hear(fds)));
-	CU_ASSERT(says("/status?text", "admin-1"));
+	CU_ASSERT(shows("/status?text", "admin-1"));
 	IN_TIME(seconds_of_status("\"admin-1\"") < 0.05);
 	each = (process_private_kb(admin) - before) * 1024 / LISTENERS;
 	printf("     %ld bytes of worker memory for each listener\n", each);
@@ -430,8 +427,8 @@ static void thousand_listeners(void)
 		CU_ASSERT(each < 5 * 1024);
 	for (int i = 0; i < LISTENERS; i++)
 		close(fds[i]);
-	CU_ASSERT(EVENTUALLY(says("/metrics", "lanes_requests_in_flight{worker=\"admin-1\","
-					      "pool=\"admin\"} 1\n")));
+	CU_ASSERT(EVENTUALLY(shows("/metrics", "lanes_requests_in_flight{worker=\"admin-1\","
+					       "pool=\"admin\"} 1\n")));
 }
 
 /* Each has seen the beginning and reads no further. The trace is some megabytes by then. */
@@ -440,23 +437,23 @@ static void slow_readers_of_a_trace(void)
 	enum { READERS = 40, SPANS = 8000 };
 
 	static struct raw raws[READERS];
-	struct burst_options options = {.target = "/", .connections = 8, .repeat = true};
-	struct burst_result result;
-	struct burst *burst = burst_start(&lanes, &options);
+	struct load_plan options = {.target = "/", .connections = 8, .repeat = true};
+	struct load_result result;
+	struct load *burst = load_system(&lanes, &options);
 	char path[DIRECTORY_SIZE + 16];
 	pid_t admin = admin_process();
 	long before;
 	long each;
 
-	CU_ASSERT(EVENTUALLY(burst_answered(burst) >= SPANS / 2));
-	burst_wait(burst, &result);
+	CU_ASSERT(EVENTUALLY(load_answered(burst) >= SPANS / 2));
+	load_wait(burst, &result);
 	before = process_private_kb(admin);
 	snprintf(path, sizeof(path), "%s/admin.sock", lanes.run_dir);
 	for (int i = 0; i < READERS; i++)
 		CU_ASSERT_FATAL(raw_open(&raws[i], path) &&
 				raw_get(&raws[i], 1, "/trace", "seconds=60") &&
 				raw_answers(&raws[i], "traceEvents"));
-	CU_ASSERT(says("/status?text", "admin-1"));
+	CU_ASSERT(shows("/status?text", "admin-1"));
 	each = (process_private_kb(admin) - before) * 1024 / READERS;
 	printf("     %ld bytes of worker memory for each reader\n", each);
 	if (MEMORY_COUNTS)

@@ -15,10 +15,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../harness.h"
+#include "../support/harness.h"
+#include "../support/system.h"
 #include "base/buffer.h"
 #include "oracle.h"
-#include "system.h"
 
 #define EXCHANGES "tests/oracle/exchanges.txt"
 #define ORIGINAL  "original: "

@@ -8,8 +8,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../harness.h"
-#include "system.h"
+#include "../support/harness.h"
+#include "../support/system.h"
 
 static struct outcome outcome;
 

@@ -7,10 +7,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../harness.h"
-#include "client.h"
-#include "process.h"
-#include "system.h"
+#include "../support/client.h"
+#include "../support/harness.h"
+#include "../support/process.h"
+#include "../support/system.h"
 
 static struct system lanes;
 
@@ -120,11 +120,11 @@ static void stopped_while_dying(void)
 
 static size_t workers_that_answer(const char *target, size_t requests)
 {
-	struct burst_result result;
+	struct load_result result;
 
-	burst_wait(burst_start(&lanes,
-			       &(struct burst_options){.target = target, .connections = requests}),
-		   &result);
+	load_wait(
+		load_system(&lanes, &(struct load_plan){.target = target, .connections = requests}),
+		&result);
 	CU_ASSERT_EQUAL(result.answered, requests);
 	return result.workers;
 }

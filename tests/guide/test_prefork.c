@@ -15,13 +15,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../harness.h"
-#include "../unit/stream.h"
-#include "process.h"
-#include "raw.h"
+#include "../support/harness.h"
+#include "../support/process.h"
+#include "../support/raw.h"
+#include "../support/stream.h"
+#include "fcgi/record.h"
 #include "scoreboard/scoreboard.h"
-
-enum { HEADER = 8, TYPE_STDOUT = 6 };
 
 static struct worker worker;
 static char directory[DIRECTORY_SIZE];
@@ -47,18 +46,15 @@ static bool start_with_connection(struct raw *raw, const char *option, const cha
 /* All of STDOUT, but for the line that says how long it took. */
 static struct buffer response_in(const struct buffer *records)
 {
-	const unsigned char *bytes = (const unsigned char *)records->data;
+	struct slice left = buffer_slice(records);
 	struct buffer all = {0};
+	struct record record;
 	char *timing;
 	char *rest;
 
-	for (size_t at = 0; at + HEADER <= records->len;) {
-		size_t len = (size_t)bytes[at + 4] << 8 | bytes[at + 5];
-
-		if (bytes[at + 1] == TYPE_STDOUT)
-			buffer_append(&all, bytes + at + HEADER, len);
-		at += HEADER + len + bytes[at + 6];
-	}
+	while (record_take(&record, &left))
+		if (record.type == FCGI_TYPE_STDOUT)
+			buffer_append(&all, record.content.data, record.content.len);
 	buffer_append(&all, "", 1);
 	timing = strstr(all.data, "Server-Timing: ");
 	rest = timing ? strstr(timing, "\r\n") : NULL;
@@ -425,11 +421,11 @@ static void kept_connection(void)
 	struct raw raw;
 
 	CU_ASSERT_FATAL(start_with_connection(&raw, NULL, NULL));
-	CU_ASSERT(raw_send(&raw, "begin 2 keep, params 2 REQUEST_METHOD=POST&PATH_INFO=/, "
-				 "params-end 2, stdin 2 *9000, stdin-end 2"));
-	CU_ASSERT(raw_answers(&raw, "END 2 0 COMPLETE"));
-	CU_ASSERT(raw_get(&raw, 3, "/async/await-one", "seconds=0.01"));
-	CU_ASSERT(raw_answers(&raw, "END 3 0 COMPLETE"));
+	CU_ASSERT(raw_tells(&raw,
+			    "begin 2 keep, params 2 REQUEST_METHOD=POST&PATH_INFO=/, "
+			    "params-end 2, stdin 2 *9000, stdin-end 2",
+			    "END 2 0 COMPLETE"));
+	CU_ASSERT(raw_gets(&raw, 3, "/async/await-one", "seconds=0.01", "END 3 0 COMPLETE"));
 	raw_close(&raw);
 	worker_stop(&worker);
 }

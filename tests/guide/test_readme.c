@@ -4,10 +4,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../harness.h"
-#include "process.h"
-#include "raw.h"
-#include "system.h"
+#include "../support/harness.h"
+#include "../support/process.h"
+#include "../support/raw.h"
+#include "../support/system.h"
 
 enum { SYSTEMS = 5, TRIES = 10, TOO_LATE = 2 };
 
@@ -95,10 +95,9 @@ static void the_example_endpoint_works(void)
 	snprintf(built, sizeof(built), "%s/build/lanes", directory);
 	CU_ASSERT_FATAL(worker_start_program(&worker, built, NULL, NULL));
 	CU_ASSERT(raw_open(&raw, worker.socket));
-	CU_ASSERT(raw_get(&raw, 1, "/hello", "seconds=0.25"));
-	CU_ASSERT(raw_answers(&raw, "{\"mode\":\"hello\",\"detail\":\"slept 0.25 s\"}\n"));
-	CU_ASSERT(raw_get(&raw, 2, "/hello", "seconds=long"));
-	CU_ASSERT(raw_answers(&raw, "STDOUT 2 Status: 422 "));
+	CU_ASSERT(raw_gets(&raw, 1, "/hello", "seconds=0.25",
+			   "{\"mode\":\"hello\",\"detail\":\"slept 0.25 s\"}\n"));
+	CU_ASSERT(raw_gets(&raw, 2, "/hello", "seconds=long", "STDOUT 2 Status: 422 "));
 	raw_close(&raw);
 	worker_stop(&worker);
 	directory_remove(directory);

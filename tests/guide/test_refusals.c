@@ -3,10 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../harness.h"
-#include "client.h"
-#include "process.h"
-#include "system.h"
+#include "../support/client.h"
+#include "../support/harness.h"
+#include "../support/process.h"
+#include "../support/system.h"
 
 enum { REQUESTS = 20 };
 
@@ -21,15 +21,15 @@ static size_t logged(const char *text)
 static void overload_stays_where_it_is(void)
 {
 	static const char *const environment[] = {"LANES_THREAD_QUEUE=1", NULL};
-	struct burst_result result;
+	struct load_result result;
 
 	CU_ASSERT_FATAL(system_start(
 		&sys,
 		&(struct system_options){.workers = 3, .threads = 1, .environment = environment}));
-	burst_wait(burst_start(&sys, &(struct burst_options){.target = "/sync/noawait?seconds=1",
-							     .connections = 40,
-							     .may_refuse = true}),
-		   &result);
+	load_wait(load_system(&sys, &(struct load_plan){.target = "/sync/noawait?seconds=1",
+							.connections = 40,
+							.may_refuse = true}),
+		  &result);
 	CU_ASSERT_EQUAL(result.failed, 0);
 	CU_ASSERT(result.refused >= 40 - 3 * 2);
 	CU_ASSERT(EVENTUALLY(logged("\"upstream_status\":\"503\"") == result.refused));
@@ -39,13 +39,13 @@ static void overload_stays_where_it_is(void)
 
 static void a_draining_worker_is_passed_by(void)
 {
-	struct burst_result result;
-	struct burst *burst;
+	struct load_result result;
+	struct load *burst;
 	int refused = 0;
 
 	CU_ASSERT_FATAL(system_start(&sys, &(struct system_options){.workers = 2}));
-	burst = burst_start(&sys, &(struct burst_options){.target = "/async/await-one?seconds=5",
-							  .connections = 20});
+	burst = load_system(&sys, &(struct load_plan){.target = "/async/await-one?seconds=5",
+						      .connections = 20});
 	CU_ASSERT(EVENTUALLY(process_sockets(system_worker(&sys, 1)) > 5));
 	kill(system_worker(&sys, 1), SIGTERM);
 	CU_ASSERT(EVENTUALLY(system_log_has(&sys, "event=draining")));
@@ -60,7 +60,7 @@ static void a_draining_worker_is_passed_by(void)
 		CU_ASSERT_EQUAL(get(&sys, "/")->status, 200);
 	IN_TIME(refused > 0);
 	IN_TIME(EVENTUALLY(logged("\"upstream_status\":\"429, 200\"") > 0));
-	burst_wait(burst, &result);
+	load_wait(burst, &result);
 	CU_ASSERT_EQUAL(result.answered, 20);
 	CU_ASSERT(system_stop(&sys));
 }

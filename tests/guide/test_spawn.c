@@ -10,8 +10,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../harness.h"
-#include "client.h"
+#include "../support/client.h"
+#include "../support/harness.h"
 
 static struct outcome outcome;
 
@@ -227,15 +227,15 @@ static void compiler_for_32_bits(void)
 static void stop_answers_what_is_in_flight(void)
 {
 	struct system sys;
-	struct burst *burst;
-	struct burst_result result;
+	struct load *burst;
+	struct load_result result;
 
 	CU_ASSERT_FATAL(system_start(&sys, &(struct system_options){.workers = 1}));
-	burst = burst_start(&sys, &(struct burst_options){.target = "/async/await-one?seconds=1",
-							  .connections = 50});
+	burst = load_system(&sys, &(struct load_plan){.target = "/async/await-one?seconds=1",
+						      .connections = 50});
 	CU_ASSERT(EVENTUALLY(process_sockets(system_worker(&sys, 1)) > 50));
 	CU_ASSERT(system_stop(&sys));
-	burst_wait(burst, &result);
+	load_wait(burst, &result);
 	CU_ASSERT_EQUAL(result.answered, 50);
 }
 
@@ -408,7 +408,7 @@ static const char PLAIN_WAY[] =
 static void the_plain_way(void)
 {
 	struct system sys = {.port = port_free()};
-	struct burst_result result;
+	struct load_result result;
 	char port[8];
 	pid_t pids[8];
 
@@ -429,9 +429,9 @@ static void the_plain_way(void)
 	CU_ASSERT_EQUAL(get(&sys, "/async/await%2Done?seconds=0")->status, 200);
 	CU_ASSERT_EQUAL(get(&sys, "/async/%62ad-blocking?seconds=0")->status, 403);
 	CU_ASSERT_EQUAL(get(&sys, "/async/%2562ad-blocking?seconds=0")->status, 404);
-	burst_wait(burst_start(&sys, &(struct burst_options){.target = "/sync/noawait?seconds=0.2",
-							     .connections = 160}),
-		   &result);
+	load_wait(load_system(&sys, &(struct load_plan){.target = "/sync/noawait?seconds=0.2",
+							.connections = 160}),
+		  &result);
 	CU_ASSERT_EQUAL(result.answered, 160);
 	CU_ASSERT_EQUAL(processes_in(sys.run_dir, "lanes", pids, 8), 4);
 	for (int i = 0; i < 4; i++)

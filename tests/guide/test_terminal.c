@@ -5,11 +5,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../contrast/table.h"
-#include "../harness.h"
-#include "client.h"
-#include "process.h"
-#include "system.h"
+#include "../demonstrations/table.h"
+#include "../support/client.h"
+#include "../support/harness.h"
+#include "../support/process.h"
+#include "../support/system.h"
 
 /* Characters of UTF-8 in the longest line. */
 static int longest_line(const char *text)
@@ -126,7 +126,7 @@ static void the_exercises_fit(void)
 	pid_t pids[2];
 
 	CU_ASSERT_FATAL(directory_make(directory));
-	snprintf(path, sizeof(path), "%.*s/tests/contrast/exercises",
+	snprintf(path, sizeof(path), "%.*s/tests/demonstrations/exercises",
 		 (int)(strrchr(built, '/') - built), built);
 	for (int i = 0; i < 2; i++) {
 		snprintf(logs[i], sizeof(logs[i]), "%s/%d.log", directory, i);
@@ -218,16 +218,15 @@ static bool fits(const char *script, const struct system *lanes, int width, cons
 static void a_running_system_fits(void)
 {
 	static const int widths[] = {60, 80};
-	struct burst_options options = {.target = "/async/bad-blocking?seconds=3",
-					.connections = 1};
-	struct burst_result result;
+	struct load_plan options = {.target = "/async/bad-blocking?seconds=3", .connections = 1};
+	struct load_result result;
 	struct system lanes;
-	struct burst *burst;
+	struct load *burst;
 
 	CU_ASSERT_FATAL(system_start(
 		&lanes, &(struct system_options){.workers = 1, .prefork = 20, .cpu = 1}));
 	CU_ASSERT(fits("spawn/status.sh", &lanes, 80, "exercise-prefork"));
-	burst = burst_start(&lanes, &options);
+	burst = load_system(&lanes, &options);
 	for (size_t i = 0; i < 2; i++) {
 		IN_TIME(WITHIN(
 			2, fits("spawn/top.sh", &lanes, widths[i], "loop-1             HELD ")));
@@ -235,7 +234,7 @@ static void a_running_system_fits(void)
 		IN_TIME(strstr(get(&lanes, "/status?text")->body, " /async/bad-blocking") != NULL);
 	}
 	IN_TIME(fits("spawn/status.sh", &lanes, 60, "loop-1             HELD "));
-	burst_wait(burst, &result);
+	load_wait(burst, &result);
 	CU_ASSERT(system_stop(&lanes));
 }
 

@@ -1,7 +1,7 @@
 #include <curl/curl.h>
 
-#include "../harness.h"
-#include "process.h"
+#include "../support/harness.h"
+#include "../support/process.h"
 
 extern const struct suite bodies_suite;
 extern const struct suite install_suite;

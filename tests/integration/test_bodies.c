@@ -15,11 +15,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../harness.h"
-#include "../unit/stream.h"
-#include "process.h"
-#include "raw.h"
-#include "system.h"
+#include "../support/harness.h"
+#include "../support/process.h"
+#include "../support/raw.h"
+#include "../support/stream.h"
+#include "../support/system.h"
 
 static struct worker worker;
 static struct raw raw;
@@ -44,6 +44,7 @@ static bool small_disk; /* the spool is on one of its own */
 static void begin(const char *engine, const char *option, const char *value)
 {
 	CU_ASSERT_FATAL(directory_make(folder));
+	setenv("F", folder, 1);
 	snprintf(spool, sizeof(spool), "%s/spool", folder);
 	CU_ASSERT_EQUAL_FATAL(mkdir(spool, 0700), 0);
 	if (small_disk && mount("none", spool, "tmpfs", 0, "size=1m,mode=0700")) {
@@ -106,16 +107,15 @@ static void a_body_is_taken(void)
 	for (int i = 0; i < 2; i++) {
 		begin(engines[i], NULL, NULL);
 		CU_ASSERT_FATAL(raw_open(&raw, worker.socket));
-		CU_ASSERT(raw_send(&raw,
-				   POST("1", "/pieces") ", stdin 1 abc, stdin 1 d, stdin-end 1"));
-		CU_ASSERT(raw_answers(&raw, "4 bytes, sum 394"));
+		CU_ASSERT(raw_tells(&raw,
+				    POST("1", "/pieces") ", stdin 1 abc, stdin 1 d, stdin-end 1",
+				    "4 bytes, sum 394"));
 		CU_ASSERT(raw_answers(&raw, "END 1 "));
-		CU_ASSERT(raw_send(&raw,
-				   POST("2", "/echo") ", stdin 2 over, stdin 2 out, stdin-end 2"));
-		CU_ASSERT(raw_answers(&raw, "overout"));
+		CU_ASSERT(raw_tells(&raw,
+				    POST("2", "/echo") ", stdin 2 over, stdin 2 out, stdin-end 2",
+				    "overout"));
 		CU_ASSERT(raw_answers(&raw, "END 2 "));
-		CU_ASSERT(raw_send(&raw, POST("3", "/whole") ", stdin-end 3"));
-		CU_ASSERT(raw_answers(&raw, "0 bytes, sum 0"));
+		CU_ASSERT(raw_tells(&raw, POST("3", "/whole") ", stdin-end 3", "0 bytes, sum 0"));
 		CU_ASSERT(raw_answers(&raw, "END 3 "));
 		send_anew(POST("4", "/ignore") ", stdin 4 *60000, stdin 4 *60000, stdin-end 4");
 		CU_ASSERT(raw_answers(&raw, "ignored"));
@@ -136,9 +136,10 @@ static void what_is_said_to_be_too_long_is_a_413(void)
 	for (int i = 0; i < 2; i++) {
 		begin(engines[i], NULL, NULL);
 		CU_ASSERT_FATAL(raw_open(&raw, worker.socket));
-		CU_ASSERT(raw_send(&raw, "begin 1 keep, params 1 REQUEST_METHOD=POST&PATH_INFO=/"
-					 "small&CONTENT_LENGTH=1001, params-end 1"));
-		CU_ASSERT(raw_answers(&raw, "STDOUT 1 Status: 413 "));
+		CU_ASSERT(raw_tells(&raw,
+				    "begin 1 keep, params 1 REQUEST_METHOD=POST&PATH_INFO=/"
+				    "small&CONTENT_LENGTH=1001, params-end 1",
+				    "STDOUT 1 Status: 413 "));
 		CU_ASSERT(raw_answers(&raw, "END 1 "));
 		raw_close(&raw);
 		end();
@@ -150,8 +151,7 @@ static void what_comes_after_the_answer_is_dropped(void)
 {
 	begin("loop", NULL, NULL);
 	CU_ASSERT_FATAL(raw_open(&raw, worker.socket));
-	CU_ASSERT(raw_send(&raw, POST("1", "/ignore")));
-	CU_ASSERT(raw_answers(&raw, "END 1 "));
+	CU_ASSERT(raw_tells(&raw, POST("1", "/ignore"), "END 1 "));
 	CU_ASSERT(send_what_is_taken(&raw, 1, 4 << 20) >= 4 << 20);
 	CU_ASSERT(
 		raw_send(&raw, "stdin-end 1, " POST("1", "/echo") ", stdin 1 hello, stdin-end 1"));
@@ -164,9 +164,10 @@ static void a_body_before_its_params_is_a_400(void)
 {
 	begin("loop", NULL, NULL);
 	CU_ASSERT_FATAL(raw_open(&raw, worker.socket));
-	CU_ASSERT(raw_send(&raw, "begin 1 keep, stdin 1 abc, params 1 REQUEST_METHOD=POST&"
-				 "PATH_INFO=/pieces, params-end 1"));
-	CU_ASSERT(raw_answers(&raw, "STDOUT 1 Status: 400 "));
+	CU_ASSERT(raw_tells(&raw,
+			    "begin 1 keep, stdin 1 abc, params 1 REQUEST_METHOD=POST&"
+			    "PATH_INFO=/pieces, params-end 1",
+			    "STDOUT 1 Status: 400 "));
 	raw_close(&raw);
 	end();
 }
@@ -255,8 +256,7 @@ static void neighbours_of_an_upload_do_not_suffer(void)
 		CU_ASSERT(raw_get(&raw, 3 + i, "/left", ""));
 		CU_ASSERT(EVENTUALLY(raw_answers(&raw, "0 left")));
 	}
-	CU_ASSERT(raw_send(&raw, "stdin-end 2"));
-	CU_ASSERT(raw_answers(&raw, "1000000 bytes, sum 0"));
+	CU_ASSERT(raw_tells(&raw, "stdin-end 2", "1000000 bytes, sum 0"));
 	CU_ASSERT(EVENTUALLY(spooled_files() == 0));
 	raw_close(&raw);
 	end();
@@ -270,8 +270,7 @@ static void a_neighbour_that_has_no_room_is_refused_alone(void)
 	CU_ASSERT(raw_send(&raw, "begin 2 keep, params 2 REQUEST_METHOD=POST&PATH_INFO=/slow&"
 				 "QUERY_STRING=long, params-end 2"));
 	CU_ASSERT(send_what_is_taken(&raw, 2, 4 << 20) >= 4 << 20);
-	CU_ASSERT(raw_get(&raw, 3, "/left", ""));
-	CU_ASSERT(raw_answers(&raw, "0 left"));
+	CU_ASSERT(raw_gets(&raw, 3, "/left", "", "0 left"));
 	CU_ASSERT(raw_send(&raw, "stdin-end 2"));
 	CU_ASSERT(raw_send(&raw, POST("4", "/whole")));
 	CU_ASSERT(send_what_is_taken(&raw, 4, 1 << 20) >= 1 << 20);
@@ -304,30 +303,16 @@ static void write_configuration(const char *path)
 	fclose(file);
 }
 
-/* Runs a command in the folder with $ON and $OFF, the addresses with request buffering and without.
- */
-static const struct outcome *shell(const char *command)
+/* Commands know the addresses, with request buffering and without, as $ON and $OFF. */
+static void choose_ports(void)
 {
-	static struct outcome outcome;
-	char on[48];
-	char off[48];
+	char url[48];
 
-	snprintf(on, sizeof(on), "ON=http://127.0.0.1:%d", ports[0]);
-	snprintf(off, sizeof(off), "OFF=http://127.0.0.1:%d", ports[1]);
-	run(&outcome,
-	    (const char *[]){"/bin/sh", "-c", "cd \"$0\" && eval \"$1\"", folder, command, NULL},
-	    (const char *[]){on, off, NULL}, -1);
-	return &outcome;
-}
-
-static bool says(const char *command, const char *text)
-{
-	const struct outcome *outcome = shell(command);
-	bool found = strstr(outcome->out, text) != NULL;
-
-	if (!found)
-		printf("    %s\n    says: %s%s\n", command, outcome->out, outcome->errors);
-	return found;
+	for (int i = 0; i < 2; i++) {
+		ports[i] = port_free();
+		snprintf(url, sizeof(url), "http://127.0.0.1:%d", ports[i]);
+		setenv(i ? "OFF" : "ON", url, 1);
+	}
 }
 
 static void begin_behind_nginx(const char *engine)
@@ -338,8 +323,7 @@ static void begin_behind_nginx(const char *engine)
 
 	begin(engine, NULL, NULL);
 	keeps = !strcmp(engine, "loop");
-	ports[0] = port_free();
-	ports[1] = port_free();
+	choose_ports();
 	snprintf(path, sizeof(path), "%s/nginx.conf", folder);
 	snprintf(prefix, sizeof(prefix), "%s/", folder);
 	snprintf(log, sizeof(log), "%s/error.log", folder);
@@ -391,7 +375,7 @@ static void HAProxy_brings_many_at_once(void)
 	snprintf(path, sizeof(path), "%s/worker-1.sock", folder);
 	CU_ASSERT_EQUAL(symlink(worker.socket, path), 0);
 	snprintf(log, sizeof(log), "%s/haproxy.log", folder);
-	ports[0] = port_free();
+	choose_ports();
 	snprintf(port, sizeof(port), "%u", (unsigned)ports[0]);
 	haproxy =
 		process_start((const char *[]){"tests/haproxy/run", port, folder, NULL}, NULL, log);

@@ -7,9 +7,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../harness.h"
-#include "client.h"
-#include "raw.h"
+#include "../support/client.h"
+#include "../support/harness.h"
+#include "../support/raw.h"
 
 /* ---- calls that hold the loop ---- */
 

@@ -4,8 +4,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../harness.h"
-#include "system.h"
+#include "../support/harness.h"
+#include "../support/system.h"
 
 static char directory[DIRECTORY_SIZE];
 

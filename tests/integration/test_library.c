@@ -2,8 +2,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../harness.h"
-#include "process.h"
+#include "../support/harness.h"
+#include "../support/process.h"
 
 extern const struct suite *const guide_suites[] __attribute__((weak));
 

@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../harness.h"
-#include "process.h"
-#include "raw.h"
+#include "../support/harness.h"
+#include "../support/process.h"
+#include "../support/raw.h"
 #include "scoreboard/board_reader.h"
 
 static struct worker worker;
@@ -131,11 +131,10 @@ static void it_is_told_by_its_name(void)
 		&admin, (const char *[]){"--routes", "admin", "--scoreboard", board_path, NULL},
 		NULL));
 	CU_ASSERT_FATAL(raw_open(&asked, admin.socket));
-	CU_ASSERT(raw_get(&asked, 1, "/metrics", ""));
-	CU_ASSERT(raw_answers(&asked, "END 1 "));
+	CU_ASSERT(raw_gets(&asked, 1, "/metrics", "", "END 1 "));
 	CU_ASSERT(raw_answers(&asked, "pool=\"loop\",threads=\"reports\"} 2\n"));
-	CU_ASSERT(raw_get(&asked, 2, "/status", ""));
-	CU_ASSERT(raw_answers(&asked, "\"reports\":{\"limit\":2,\"threads\":2,\"running\":2,"));
+	CU_ASSERT(raw_gets(&asked, 2, "/status", "",
+			   "\"reports\":{\"limit\":2,\"threads\":2,\"running\":2,"));
 	raw_close(&asked);
 	worker_stop(&admin);
 	let_them_go();
@@ -182,12 +181,10 @@ static void a_stream_that_breaks_looks_like_it(void)
 {
 	begin("loop");
 	CU_ASSERT(raw_get(&raw, 1, "/asleep", ""));
-	CU_ASSERT(raw_get(&raw, 2, "/breaks", ""));
-	CU_ASSERT(raw_answers(&raw, "END 2 0 COMPLETE"));
+	CU_ASSERT(raw_gets(&raw, 2, "/breaks", "", "END 2 0 COMPLETE"));
 	raw_close(&raw);
 	CU_ASSERT_FATAL(raw_open(&raw, worker.socket));
-	CU_ASSERT(raw_get(&raw, 1, "/breaks", ""));
-	CU_ASSERT(raw_answers(&raw, "some"));
+	CU_ASSERT(raw_gets(&raw, 1, "/breaks", "", "some"));
 	CU_ASSERT_FALSE(raw_answers(&raw, "END 1")); /* before it is closed */
 	CU_ASSERT(raw_closed(&raw));
 	end();

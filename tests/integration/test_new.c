@@ -6,8 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../harness.h"
-#include "client.h"
+#include "../support/client.h"
+#include "../support/harness.h"
 
 static char directory[DIRECTORY_SIZE]; /* in which projects are made */
 static char project[DIRECTORY_SIZE + 32];

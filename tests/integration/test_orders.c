@@ -4,10 +4,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "../harness.h"
-#include "process.h"
-#include "raw.h"
-#include "system.h"
+#include "../support/harness.h"
+#include "../support/process.h"
+#include "../support/raw.h"
+#include "../support/system.h"
 
 static struct worker worker;
 static struct raw raw;
@@ -70,10 +70,8 @@ static void an_order_is_created_and_read(void)
 	for (int i = 0; i < 2; i++) {
 		begin(engines[i]);
 		create(1);
-		CU_ASSERT(raw_get(&raw, 2, "/orders/1", ""));
-		CU_ASSERT(raw_answers(&raw, "STDOUT 2 Status: 200 OK"));
-		CU_ASSERT(raw_get(&raw, 3, "/orders/2", ""));
-		CU_ASSERT(raw_answers(&raw, "STDOUT 3 Status: 404 "));
+		CU_ASSERT(raw_gets(&raw, 2, "/orders/1", "", "STDOUT 2 Status: 200 OK"));
+		CU_ASSERT(raw_gets(&raw, 3, "/orders/2", "", "STDOUT 3 Status: 404 "));
 		end();
 	}
 }
@@ -87,8 +85,7 @@ static void what_is_wrong_with_it_is_a_422(void)
 		      "\"type\":\"value_error.missing\"},{\"loc\":[\"body\",\"quantity\"],"));
 	CU_ASSERT(post(2, "/orders", "Bearer secret", "{"));
 	CU_ASSERT(raw_answers(&raw, "value_error.jsondecode"));
-	CU_ASSERT(raw_get(&raw, 3, "/orders", "limit=0&least=x"));
-	CU_ASSERT(raw_answers(&raw, "STDOUT 3 Status: 422 "));
+	CU_ASSERT(raw_gets(&raw, 3, "/orders", "limit=0&least=x", "STDOUT 3 Status: 422 "));
 	end();
 }
 
@@ -100,8 +97,7 @@ static void who_has_no_token_changes_nothing(void)
 	CU_ASSERT(raw_answers(&raw, "WWW-Authenticate: Bearer\r\n"));
 	CU_ASSERT(post(2, "/orders", "Bearer secrets", "{\"item\":\"tea\",\"quantity\":3}"));
 	CU_ASSERT(raw_answers(&raw, "STDOUT 2 Status: 401 "));
-	CU_ASSERT(raw_get(&raw, 3, "/orders", ""));
-	CU_ASSERT(raw_answers(&raw, "\r\n\r\n[]\n"));
+	CU_ASSERT(raw_gets(&raw, 3, "/orders", "", "\r\n\r\n[]\n"));
 	end();
 }
 
@@ -111,9 +107,8 @@ static void orders_are_listed_by_what_is_asked(void)
 	create(1);
 	CU_ASSERT(post(2, "/orders", "Bearer secret", "{\"item\":\"salt\",\"quantity\":30}"));
 	CU_ASSERT(raw_answers(&raw, "Location: /orders/2\r\n"));
-	CU_ASSERT(raw_get(&raw, 3, "/orders", "least=4&limit=1"));
-	CU_ASSERT(raw_answers(
-		&raw, "[{\"id\":2,\"item\":\"salt\",\"quantity\":30,\"confirmed\":false}]\n"));
+	CU_ASSERT(raw_gets(&raw, 3, "/orders", "least=4&limit=1",
+			   "[{\"id\":2,\"item\":\"salt\",\"quantity\":30,\"confirmed\":false}]\n"));
 	end();
 }
 
@@ -121,8 +116,7 @@ static void an_estimate_asks_two_at_the_same_time(void)
 {
 	begin("loop");
 	create(1);
-	CU_ASSERT(raw_get(&raw, 2, "/orders/1/estimate", ""));
-	CU_ASSERT(raw_answers(&raw, "{\"price\":28.50,\"days\":2}"));
+	CU_ASSERT(raw_gets(&raw, 2, "/orders/1/estimate", "", "{\"price\":28.50,\"days\":2}"));
 	end();
 }
 

@@ -3,9 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../harness.h"
-#include "process.h"
-#include "raw.h"
+#include "../support/harness.h"
+#include "../support/process.h"
+#include "../support/raw.h"
 
 static struct worker loop;
 static struct worker prefork;

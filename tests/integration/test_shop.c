@@ -8,47 +8,27 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../harness.h"
-#include "process.h"
-#include "raw.h"
-#include "system.h"
+#include "../support/harness.h"
+#include "../support/process.h"
+#include "../support/raw.h"
+#include "../support/system.h"
 
 static struct worker worker;
 static char folder[DIRECTORY_SIZE];
 static pid_t nginx;
-static char on[48];
-
-static const struct outcome *shell(const char *command)
-{
-	static struct outcome outcome;
-	char where[DIRECTORY_SIZE + 8];
-
-	snprintf(where, sizeof(where), "F=%s", folder);
-	run(&outcome, (const char *[]){"/bin/sh", "-c", command, NULL},
-	    (const char *[]){on, where, "T=Authorization: Bearer secret", NULL}, -1);
-	return &outcome;
-}
-
-static bool says(const char *command, const char *text)
-{
-	const struct outcome *outcome = shell(command);
-	bool found = strstr(outcome->out, text) != NULL;
-
-	if (!found)
-		printf("    %s\n    says: %s%s\n", command, outcome->out, outcome->errors);
-	return found;
-}
 
 static void begin_nginx(void)
 {
+	char on[48];
 	char command[600];
 	char path[DIRECTORY_SIZE + 16];
 	char log[DIRECTORY_SIZE + 16];
 	int port = port_free();
 
-	snprintf(on, sizeof(on), "ON=http://127.0.0.1:%d", port);
+	snprintf(on, sizeof(on), "http://127.0.0.1:%d", port);
+	setenv("ON", on, 1);
 	snprintf(command, sizeof(command),
-		 "cd $F && { %s sed 's|@PORT@|%d|; s|@SOCKET@|%s|; s|@PAPERS@|%s/papers|' "
+		 "{ %s sed 's|@PORT@|%d|; s|@SOCKET@|%s|; s|@PAPERS@|%s/papers|' "
 		 "\"$OLDPWD\"/app/examples/nginx.conf; } >nginx.conf && mkdir temp",
 		 geteuid() ? "" : "echo 'user root;';", port, worker.socket, folder);
 	CU_ASSERT_EQUAL_FATAL(shell(command)->status, 0);
@@ -69,12 +49,14 @@ static void begin(const char *engine, bool accel)
 	char papers[DIRECTORY_SIZE + 24];
 
 	CU_ASSERT_FATAL(directory_make(folder));
+	setenv("F", folder, 1);
+	setenv("T", "Authorization: Bearer secret", 1);
 	snprintf(path, sizeof(path), "%s", program());
 	strcpy(strrchr(path, '/'), "/orders");
 	snprintf(spool, sizeof(spool), "%s/spool", folder);
 	snprintf(board, sizeof(board), "%s/board", folder);
 	snprintf(papers, sizeof(papers), "ORDERS_PAPERS=%s/papers", folder);
-	CU_ASSERT_EQUAL_FATAL(shell("cd $F && mkdir spool papers papers/old && "
+	CU_ASSERT_EQUAL_FATAL(shell("mkdir spool papers papers/old && "
 				    "echo 'these are the terms' >papers/terms && "
 				    "echo 'those were' >'papers/old/terms?' && "
 				    "ln -s /etc/passwd papers/out")
@@ -150,8 +132,7 @@ static void check_metric(void)
 						      "--scoreboard", board, NULL},
 				     NULL));
 	CU_ASSERT_FATAL(raw_open(&raw, admin.socket));
-	CU_ASSERT(raw_get(&raw, 1, "/metrics", ""));
-	CU_ASSERT(raw_answers(&raw, "END 1 "));
+	CU_ASSERT(raw_gets(&raw, 1, "/metrics", "", "END 1 "));
 	CU_ASSERT_PTR_NOT_NULL(strstr(raw.text.data, "orders_created_total{"));
 	raw_close(&raw);
 	worker_stop(&admin);
@@ -284,14 +265,12 @@ static void what_nobody_reads_is_not_read(void)
 	before = process_status(worker.pid, "VmRSS");
 	CU_ASSERT_FATAL(raw_open(&reader, worker.socket));
 	CU_ASSERT_FATAL(raw_open(&other, worker.socket));
-	CU_ASSERT(raw_get(&reader, 1, "/orders/1/attachment", ""));
-	CU_ASSERT(raw_answers(&reader, "Content-Length: 16000000"));
+	CU_ASSERT(raw_gets(&reader, 1, "/orders/1/attachment", "", "Content-Length: 16000000"));
 	for (int i = 1; i <= 50; i++) {
 		char end[16];
 
 		snprintf(end, sizeof(end), "END %d ", i);
-		CU_ASSERT(raw_get(&other, i, "/orders/1", ""));
-		CU_ASSERT(raw_answers(&other, end));
+		CU_ASSERT(raw_gets(&other, i, "/orders/1", "", end));
 	}
 	if (MEMORY_COUNTS)
 		CU_ASSERT(process_status(worker.pid, "VmHWM") < before + 4096);

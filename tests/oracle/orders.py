@@ -1,5 +1,5 @@
 """A FastAPI application with inputs of every kind, which it answers as it has read them: the reference
-for Lanes' fields. tests/unit/orders.c is the same in C. Floats come as text, so that NaN can come at
+for Lanes' fields. tests/support/orders.c is the same in C. Floats come as text, so that NaN can come at
 all. What it says on FastAPI 0.92 with pydantic 1 is recorded in orders.txt (see exchanges.py)."""
 
 from datetime import datetime

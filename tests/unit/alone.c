@@ -6,7 +6,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "../harness.h"
+#include "../support/harness.h"
+#include "../support/mock.h"
 #include "engine/observer.h"
 #include "http/body.h"
 #include "http/reply.h"
@@ -100,8 +101,11 @@ static const struct request_ops ops = {.param = param,
 				       .ran = on_ran,
 				       .stream = stream,
 				       .stream_write = write_to_stream,
+				       .stream_room = mock_stream_room,
+				       .stream_wanted = mock_stream_wanted,
 				       .body_wanted = on_body_wanted,
 				       .stays = on_stays,
+				       .instead = mock_instead,
 				       .finished = on_finished,
 				       .release = on_release};
 

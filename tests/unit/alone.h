@@ -54,6 +54,9 @@ void begin(unsigned threads, size_t queue);
  * many were released. */
 void end(int requests);
 
+/* A route of an async handler, for as long as the test. */
+#define HANDLER(function) (&(const struct route)GET("/", ASYNC, function))
+
 struct request *request_new(const struct route *route);
 struct request *start(const struct route *route);
 void cancel(struct request *req);

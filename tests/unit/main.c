@@ -1,6 +1,6 @@
 #include <errno.h>
 
-#include "../harness.h"
+#include "../support/harness.h"
 
 enum { SECONDS = 120 }; /* that a test may take, also under valgrind on a busy machine */
 

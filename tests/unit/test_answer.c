@@ -1,6 +1,6 @@
 #include <string.h>
 
-#include "../harness.h"
+#include "../support/harness.h"
 #include "client/answer.h"
 
 static const char whole[] = "HTTP/1.1 200 OK\r\n"

@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../harness.h"
+#include "../support/harness.h"
 #include "await/thread_pool.h"
 #include "caught.h"
 #include "engine/application.h"

@@ -7,13 +7,13 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "../harness.h"
+#include "../support/harness.h"
+#include "../support/memory.h"
 #include "alone.h"
 #include "base/log.h"
 #include "caught.h"
 #include "http/body.h"
 #include "http/reply.h"
-#include "memory.h"
 
 enum { BOUND = 131072, SECOND = 1000000000 };
 

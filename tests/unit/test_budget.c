@@ -1,6 +1,6 @@
 #include <string.h>
 
-#include "../harness.h"
+#include "../support/harness.h"
 #include "base/budget.h"
 #include "caught.h"
 

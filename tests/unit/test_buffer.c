@@ -1,8 +1,8 @@
 #include <stdint.h>
 
-#include "../harness.h"
+#include "../support/harness.h"
+#include "../support/memory.h"
 #include "base/buffer.h"
-#include "memory.h"
 
 static void what_is_appended_stays_in_order(void)
 {

@@ -3,10 +3,11 @@
 
 #include <stdio.h>
 
-#include "../harness.h"
+#include "../support/harness.h"
+#include "../support/memory.h"
+#include "../support/mock.h"
 #include "http/reply.h"
 #include "http/request.h"
-#include "memory.h"
 
 static const char *none_match;
 static const char *modified_since;
@@ -23,12 +24,7 @@ static struct slice param(const struct request *req, const char *name)
 	return value ? slice_of(value) : (struct slice){NULL, 0};
 }
 
-static void release(struct request *req)
-{
-	(void)req;
-}
-
-static const struct request_ops ops = {.param = param, .release = release};
+static const struct request_ops ops = MOCK_OPS(param);
 
 static const time_t WHEN = 784111777; /* Sun, 06 Nov 1994 08:49:37 GMT */
 

@@ -10,9 +10,9 @@
 #include <unistd.h>
 
 #include "../../app/examples/orders.h"
-#include "../harness.h"
+#include "../support/harness.h"
+#include "../support/memory.h"
 #include "alone.h"
-#include "memory.h"
 
 static const char *const nobody[] = {NULL};
 static const char *const order_body[] = {"{\"item\":\"tea\",", "\"quantity\":3}", NULL};

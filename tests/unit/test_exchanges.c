@@ -7,11 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../harness.h"
+#include "../support/harness.h"
+#include "../support/memory.h"
+#include "../support/orders.h"
 #include "http/percent.h"
 #include "http/reply.h"
-#include "memory.h"
-#include "orders.h"
 
 #define EXCHANGES "tests/oracle/orders.txt"
 

@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../harness.h"
+#include "../support/harness.h"
 #include "alone.h"
 #include "http/reply.h"
 #include "http/reply_file.h"

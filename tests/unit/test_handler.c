@@ -4,10 +4,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../harness.h"
+#include "../support/harness.h"
+#include "../support/memory.h"
 #include "alone.h"
 #include "http/reply.h"
-#include "memory.h"
 
 static struct work_data second; /* for a thread beside another */
 
@@ -59,11 +59,10 @@ static void a_frame_of_any_size_is_zeroed_and_kept(void)
 
 static void without_memory_for_its_frame_a_handler_is_a_503(void)
 {
-	static const struct route route = GET("/", ASYNC, fill_a_large_frame);
 	struct request *req;
 
 	begin(0, 0);
-	req = request_new(&route);
+	req = request_new(HANDLER(fill_a_large_frame));
 	memory_fail_after(0);
 	request_resume(req, uv_hrtime());
 	memory_restore();
@@ -344,10 +343,9 @@ static void defer_three(struct request *req)
 static void what_was_deferred_last_runs_first(void)
 {
 	sem_t *gate = &work.gate;
-	static const struct route route = GET("/", ASYNC, defer_three);
 
 	begin(1, 1);
-	start(&route);
+	start(HANDLER(defer_three));
 	entered();
 	CU_ASSERT_STRING_EQUAL(trail, "");
 	sem_post(gate);
@@ -358,11 +356,10 @@ static void what_was_deferred_last_runs_first(void)
 
 static void it_runs_when_the_client_has_gone_and_the_jobs_are_done(void)
 {
-	static const struct route route = GET("/", ASYNC, defer_three);
 	struct request *req;
 
 	begin(1, 1);
-	req = start(&route);
+	req = start(HANDLER(defer_three));
 	entered();
 	cancel(req);
 	turn();
@@ -375,11 +372,10 @@ static void it_runs_when_the_client_has_gone_and_the_jobs_are_done(void)
 
 static void without_memory_it_runs_at_once(void)
 {
-	static const struct route route = GET("/", ASYNC, defer_three);
 	struct request *req;
 
 	begin(1, 1);
-	req = request_new(&route);
+	req = request_new(HANDLER(defer_three));
 	request_alloc(req, REQUEST_INLINE - 112); /* there is room for one */
 	memory_fail_after(0);
 	request_resume(req, uv_hrtime());
@@ -653,17 +649,15 @@ static void read_from_a_pipe(struct request *req)
 
 static void a_descriptor_can_be_waited_for(void)
 {
-	static const struct route route = GET("/", ASYNC, read_from_a_pipe);
-
 	CU_ASSERT_EQUAL_FATAL(pipe(ends), 0);
 	begin(0, 0);
-	start(&route);
+	start(HANDLER(read_from_a_pipe));
 	turn();
 	CU_ASSERT_EQUAL(finished, 0);
 	CU_ASSERT_EQUAL(write(ends[1], "p", 1), 1);
 	turn_until(&finished, 1);
 	CU_ASSERT_STRING_EQUAL(trail, "p");
-	cancel(start(&route));
+	cancel(start(HANDLER(read_from_a_pipe)));
 	CU_ASSERT_EQUAL(released, 2);
 	end(2);
 	close(ends[0]);
@@ -700,7 +694,6 @@ static void everything(struct request *req)
 
 static void any_allocation_may_fail(void)
 {
-	static const struct route route = GET("/", ASYNC, everything);
 	int got = 0;
 
 	CU_ASSERT_EQUAL_FATAL(pipe(ends), 0);
@@ -709,7 +702,7 @@ static void any_allocation_may_fail(void)
 		struct request *req;
 
 		begin(2, 5);
-		req = request_new(&route);
+		req = request_new(HANDLER(everything));
 		request_alloc(req, REQUEST_INLINE); /* the arena asks, too */
 		memory_fail_after(k);
 		request_resume(req, uv_hrtime());

@@ -1,11 +1,12 @@
 /* Values and bodies are what FastAPI 0.92 answers to the same query. */
 #include <string.h>
 
-#include "../harness.h"
+#include "../support/harness.h"
+#include "../support/memory.h"
+#include "../support/mock.h"
 #include "http/input.h"
 #include "http/reply.h"
 #include "http/urlencoded.h"
-#include "memory.h"
 
 #define FLOAT_ERROR "\"msg\":\"value is not a valid float\",\"type\":\"type_error.float\""
 #define INT_ERROR   "\"msg\":\"value is not a valid integer\",\"type\":\"type_error.integer\""
@@ -24,19 +25,8 @@
 #define SECONDS_REFUSED(error) "{\"detail\":[{\"loc\":[\"query\",\"seconds\"]," error "}]}"
 #define N_REFUSED(error)       "{\"detail\":[{\"loc\":[\"query\",\"n\"]," error "}]}"
 
-static struct slice no_param(const struct request *req, const char *name)
-{
-	(void)req;
-	(void)name;
-	return (struct slice){NULL, 0};
-}
-
-static void release(struct request *req)
-{
-	(void)req;
-}
-
-static const struct request_ops ops = {.param = no_param, .release = release};
+static const struct request_ops ops = MOCK_OPS(mock_no_param);
+static struct request req; /* of the test */
 
 struct values {
 	double seconds;
@@ -75,8 +65,6 @@ static bool read_query(struct request *req, const struct input *input, struct sl
 
 static void refused(const struct input *input, struct slice query, const char *body)
 {
-	struct request req;
-
 	CU_ASSERT_FALSE(read_query(&req, input, query));
 	CU_ASSERT_EQUAL(req.reply.status, 422);
 	CU_ASSERT_TRUE(slice_is(req.reply.body, body));
@@ -85,8 +73,6 @@ static void refused(const struct input *input, struct slice query, const char *b
 
 static void seconds_of(struct slice query, double expected)
 {
-	struct request req;
-
 	CU_ASSERT_TRUE(read_query(&req, seconds_input, query));
 	CU_ASSERT_EQUAL(((const struct values *)request_input(&req))->seconds, expected);
 	CU_ASSERT_EQUAL(req.reply.status, 0);
@@ -100,8 +86,6 @@ static void seconds_refused(struct slice query, const char *body)
 
 static void n_of(const char *query, int64_t expected)
 {
-	struct request req;
-
 	CU_ASSERT_TRUE(read_query(&req, n_input, slice_of(query)));
 	CU_ASSERT_EQUAL(((const struct values *)request_input(&req))->n, expected);
 	request_unref(&req);
@@ -114,7 +98,6 @@ static void n_refused(const char *query, const char *body)
 
 static void list_of(const char *query, const double *expected, size_t count)
 {
-	struct request req;
 	const struct values *values;
 	const double *items;
 
@@ -318,7 +301,6 @@ static void memory_out_is_503(void)
 static void memory_out_for_a_list_is_503(void)
 {
 	static char query[1000 * 10];
-	struct request req;
 
 	for (size_t i = 0; i < 1000; i++)
 		memcpy(query + 10 * i, "seconds=0&", 10);
@@ -333,7 +315,6 @@ static void memory_out_for_a_list_is_503(void)
 
 static void usual_values_need_no_memory(void)
 {
-	struct request req;
 	long before = memory_allocations();
 
 	CU_ASSERT_TRUE(read_query(&req, seconds_input, slice_of("n=%31&seconds=0.25")));
@@ -350,7 +331,6 @@ static const struct field endless[] = {
 static void a_thousand_problems_are_told(void)
 {
 	static char query[1001 * 5 + 1];
-	struct request req;
 	size_t told = 0;
 
 	for (size_t i = 0; i < 1001; i++)
@@ -364,8 +344,6 @@ static void a_thousand_problems_are_told(void)
 
 static void a_handler_may_refuse_too(void)
 {
-	struct request req;
-
 	CU_ASSERT_TRUE(read_query(&req, n_input, slice_of("n=13")));
 	input_refuse(&req, &n_fields[0], "ensure this is \"lucky\"", "value_error");
 	CU_ASSERT_EQUAL(req.reply.status, 422);
@@ -385,8 +363,6 @@ static const struct field said_fields[] = {
 
 static void body_is(struct slice body, int status)
 {
-	struct request req;
-
 	request_init(&req, &ops, NULL);
 	CU_ASSERT_EQUAL(input_read(&req, INPUT(said_fields), body), status == 0);
 	CU_ASSERT_EQUAL(req.reply.status, status);
@@ -422,8 +398,6 @@ static const struct field unlimited[] = {QUERY(INT, struct values, n)};
 
 static void integers_have_64_bits(void)
 {
-	struct request req;
-
 	CU_ASSERT_TRUE(read_query(&req, INPUT(unlimited), slice_of("n=-9223372036854775808")));
 	CU_ASSERT_EQUAL(((const struct values *)request_input(&req))->n, INT64_MIN);
 	request_unref(&req);
@@ -444,7 +418,6 @@ static void an_integer_may_be_too_large_for_a_float(void)
 {
 	static char text[400] = "{\"seconds\":";
 	size_t begin = strlen(text);
-	struct request req;
 
 	memset(text + begin, '9', 309);
 	text[begin + 309] = '}';

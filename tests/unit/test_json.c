@@ -1,7 +1,7 @@
 /* What json.dumps(ensure_ascii=False) writes. */
 #include <string.h>
 
-#include "../harness.h"
+#include "../support/harness.h"
 #include "base/json.h"
 
 static void writes(struct slice text, const char *expected)

@@ -11,10 +11,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "../harness.h"
+#include "../support/harness.h"
+#include "../support/memory.h"
 #include "caught.h"
 #include "engine/listen.h"
-#include "memory.h"
 
 static char directory[] = "/tmp/lanes-unit-XXXXXX";
 static char path[64];

@@ -4,7 +4,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../harness.h"
+#include "../support/harness.h"
 #include "base/log.h"
 #include "caught.h"
 

@@ -19,7 +19,9 @@
 #include <unistd.h>
 #include <uv.h>
 
-#include "../harness.h"
+#include "../support/harness.h"
+#include "../support/memory.h"
+#include "../support/stream.h"
 #include "await/await.h"
 #include "base/log.h"
 #include "caught.h"
@@ -27,8 +29,6 @@
 #include "engine/loop.h"
 #include "http/body.h"
 #include "http/reply.h"
-#include "memory.h"
-#include "stream.h"
 
 static char directory[] = "/tmp/lanes-loop-XXXXXX";
 static char path[64];
@@ -124,8 +124,7 @@ static void client_send(int i, const char *script)
 	stream_free(&stream);
 }
 
-/* What a client has read already, of whom client_got() is asked afterwards. */
-static struct buffer heard;
+static struct buffer heard[4]; /* what they have read already */
 
 /* Reads what has come. False if the connection has ended. */
 static bool client_read(int i)
@@ -134,14 +133,14 @@ static bool client_read(int i)
 	ssize_t n;
 
 	while ((n = recv(clients[i], some, sizeof(some), MSG_DONTWAIT)) > 0)
-		buffer_append(&heard, some, (size_t)n);
+		buffer_append(&heard[i], some, (size_t)n);
 	return n < 0 && errno == EAGAIN;
 }
 
 /* True if what came, up to the end of the connection, has this in it. */
 static bool client_got(int i, const char *text)
 {
-	struct buffer bytes = heard;
+	struct buffer bytes = heard[i];
 	struct buffer got = {0};
 	char some[4096];
 	bool found;
@@ -154,19 +153,26 @@ static bool client_got(int i, const char *text)
 	found = strstr(got.data, text) != NULL;
 	buffer_free(&bytes);
 	buffer_free(&got);
-	heard = (struct buffer){0};
+	heard[i] = (struct buffer){0};
 	close(clients[i]);
 	return found;
 }
 
-static bool heard_end_of(char id)
+static bool heard_end_of(int i, char id)
 {
 	const char end[] = {1, 3, 0, id, 0, 8, 0, 0};
 
-	return heard.len && memmem(heard.data, heard.len, end, sizeof(end)) != NULL;
+	return heard[i].len && memmem(heard[i].data, heard[i].len, end, sizeof(end)) != NULL;
 }
 
-#define ASK(path) "REQUEST_METHOD=GET&PATH_INFO=" path
+/* Inside a handler. */
+#define SLEEP_WHILE(condition)                                                                     \
+	while (condition)                                                                          \
+	AWAIT(req, sleep_for(req, 0.001))
+#define REST() SLEEP_WHILE(!rested(req))
+
+#define ASK(path)      "REQUEST_METHOD=GET&PATH_INFO=" path
+#define KEEP(id, path) "request " #id " keep " ASK(path)
 
 /* ---- what handlers do ---- */
 
@@ -185,14 +191,14 @@ static void told_to_drain(struct request *req)
 static void signal_and_second(struct request *req)
 {
 	kill(getpid(), SIGTERM);
-	client_send(1, "request 2 keep " ASK("/then"));
+	client_send(1, KEEP(2, "/then"));
 	hello(req);
 }
 
 /* A request comes while the loop is held, and then the signal is looked at. */
 static void then_third(struct request *req)
 {
-	client_send(2, "request 2 keep " ASK("/"));
+	client_send(2, KEEP(2, "/"));
 	hello(req);
 }
 
@@ -210,8 +216,7 @@ static void connect_while_it_drains(struct request *req)
 {
 	ASYNC_BEGIN(req);
 	kill(getpid(), SIGTERM);
-	while (!board_get(&board.own->draining))
-		AWAIT(req, sleep_for(req, 0.001));
+	SLEEP_WHILE(!board_get(&board.own->draining));
 	accepts = 0;
 	client_open(1);
 	AWAIT(req, sleep_for(req, 0.001));
@@ -224,11 +229,9 @@ static void visit_while_it_drains(struct request *req)
 {
 	ASYNC_BEGIN(req);
 	kill(getpid(), SIGTERM);
-	while (!board_get(&board.own->draining))
-		AWAIT(req, sleep_for(req, 0.001));
+	SLEEP_WHILE(!board_get(&board.own->draining));
 	client_open(1);
-	while (board_get(&board.own->connections) < 2)
-		AWAIT(req, sleep_for(req, 0.001));
+	SLEEP_WHILE(board_get(&board.own->connections) < 2);
 	hello(req);
 	ASYNC_END(req);
 }
@@ -237,9 +240,8 @@ static void ask_again_while_it_drains(struct request *req)
 {
 	ASYNC_BEGIN(req);
 	kill(getpid(), SIGTERM);
-	while (!board_get(&board.own->draining))
-		AWAIT(req, sleep_for(req, 0.001));
-	client_send(0, "request 2 keep " ASK("/"));
+	SLEEP_WHILE(!board_get(&board.own->draining));
+	client_send(0, KEEP(2, "/"));
 	hello(req);
 	ASYNC_END(req);
 }
@@ -254,10 +256,9 @@ static void ask_again_after_a_thread(struct request *req)
 {
 	ASYNC_BEGIN(req);
 	kill(getpid(), SIGTERM);
-	while (!board_get(&board.own->draining))
-		AWAIT(req, sleep_for(req, 0.001));
+	SLEEP_WHILE(!board_get(&board.own->draining));
 	AWAIT(req, run_in_threadpool(req, nothing, NULL));
-	client_send(0, "request 2 keep " ASK("/"));
+	client_send(0, KEEP(2, "/"));
 	hello(req);
 	ASYNC_END(req);
 }
@@ -267,7 +268,7 @@ static void hold_meanwhile(struct request *req)
 {
 	usleep(200000);
 	client_send(1, "params 1 " ASK("/drain") ", params-end 1, stdin-end 1");
-	client_send(2, "request 1 keep " ASK("/"));
+	client_send(2, KEEP(1, "/"));
 	hello(req);
 }
 
@@ -284,15 +285,12 @@ static bool rested(struct request *req)
 static void see_who_is_left(struct request *req)
 {
 	ASYNC_BEGIN(req);
-	while (board_get(&board.own->connections) > left_over)
-		AWAIT(req, sleep_for(req, 0.001));
-	while (!rested(req))
-		AWAIT(req, sleep_for(req, 0.001));
+	SLEEP_WHILE(board_get(&board.own->connections) > left_over);
+	REST();
 	CU_ASSERT_EQUAL(board_get(&board.own->connections), left_over);
 	if (left_over == 3)
 		client_send(3, "abort 2");
-	kill(getpid(), SIGTERM);
-	hello(req);
+	told_to_drain(req);
 	ASYNC_END(req);
 }
 
@@ -300,11 +298,9 @@ static void see_who_is_left(struct request *req)
 static void drain_and_see_who_is_left(struct request *req)
 {
 	ASYNC_BEGIN(req);
-	while (board_get(&board.own->requests) < 3)
-		AWAIT(req, sleep_for(req, 0.001));
+	SLEEP_WHILE(board_get(&board.own->requests) < 3);
 	kill(getpid(), SIGTERM);
-	while (!rested(req))
-		AWAIT(req, sleep_for(req, 0.001));
+	REST();
 	CU_ASSERT_TRUE(board_get(&board.own->draining));
 	CU_ASSERT_EQUAL(board_get(&board.own->connections), 2);
 	client_send(2, "params 2 " ASK("/") ", params-end 2, stdin-end 2");
@@ -316,8 +312,7 @@ static void end_by_force(struct request *req)
 {
 	ASYNC_BEGIN(req);
 	kill(getpid(), SIGTERM);
-	while (!board_get(&board.own->draining))
-		AWAIT(req, sleep_for(req, 0.001));
+	SLEEP_WHILE(!board_get(&board.own->draining));
 	if (options.drain_timeout > 1000)
 		kill(getpid(), SIGUSR1);
 	for (;;)
@@ -364,11 +359,9 @@ static void ignore_signal(struct request *req)
 {
 	ASYNC_BEGIN(req);
 	kill(getpid(), SIGHUP);
-	while (!rested(req))
-		AWAIT(req, sleep_for(req, 0.001));
+	REST();
 	CU_ASSERT_FALSE(board_get(&board.own->draining));
-	kill(getpid(), SIGTERM);
-	hello(req);
+	told_to_drain(req);
 	ASYNC_END(req);
 }
 
@@ -385,9 +378,8 @@ static void fail_again(struct request *req)
 static void say_the_rest(struct request *req)
 {
 	ASYNC_BEGIN(req);
-	while (!heard_end_of(1) && client_read(1))
-		AWAIT(req, sleep_for(req, 0.001));
-	client_send(1, "stdin 1 abc, stdin-end 1, request 2 keep " ASK("/drain"));
+	SLEEP_WHILE(!heard_end_of(1, 1) && client_read(1));
+	client_send(1, "stdin 1 abc, stdin-end 1, " KEEP(2, "/drain"));
 	hello(req);
 	ASYNC_END(req);
 }
@@ -396,10 +388,8 @@ static void say_the_rest(struct request *req)
 static void say_the_rest_later(struct request *req)
 {
 	ASYNC_BEGIN(req);
-	while (!heard_end_of(1) && client_read(1))
-		AWAIT(req, sleep_for(req, 0.001));
-	while (!rested(req))
-		AWAIT(req, sleep_for(req, 0.001));
+	SLEEP_WHILE(!heard_end_of(1, 1) && client_read(1));
+	REST();
 	CU_ASSERT_EQUAL(board_get(&board.own->connections), 2);
 	CU_ASSERT_FALSE(client_read(1));
 	client_send(1, "stdin 1 abc, stdin-end 1");
@@ -414,15 +404,13 @@ static void go_on_for_ever(struct request *req)
 	int *times = request_frame(req, sizeof(*times));
 
 	ASYNC_BEGIN(req);
-	while (!heard_end_of(1) && client_read(1))
-		AWAIT(req, sleep_for(req, 0.001));
+	SLEEP_WHILE(!heard_end_of(1, 1) && client_read(1));
 	for (*times = 0; *times < 2000 && board_get(&board.own->connections) > 1; ++*times) {
 		send(clients[1], "\1\5\0\1\0\1\0\0x", 9, MSG_NOSIGNAL);
 		AWAIT(req, sleep_for(req, 0.001));
 	}
 	CU_ASSERT_EQUAL(board_get(&board.own->connections), 1);
-	kill(getpid(), SIGTERM);
-	hello(req);
+	told_to_drain(req);
 	ASYNC_END(req);
 }
 
@@ -451,13 +439,10 @@ static void hold_and_reset(struct request *req)
 static void have_it_reset(struct request *req)
 {
 	ASYNC_BEGIN(req);
-	while (!board_get(&board.own->classes[2]))
-		AWAIT(req, sleep_for(req, 0.001));
-	client_send(0, "request 1 keep " ASK("/reset") ", request 2 keep " ASK("/never"));
-	while (board_get(&board.own->connections) > 1)
-		AWAIT(req, sleep_for(req, 0.001));
-	kill(getpid(), SIGTERM);
-	hello(req);
+	SLEEP_WHILE(!board_get(&board.own->classes[2]));
+	client_send(0, KEEP(1, "/reset") ", " KEEP(2, "/never"));
+	SLEEP_WHILE(board_get(&board.own->connections) > 1);
+	told_to_drain(req);
 	ASYNC_END(req);
 }
 
@@ -496,7 +481,7 @@ static void write_on_and_on(struct request *req)
 static bool heard_end_of_1(void)
 {
 	client_read(0);
-	return heard_end_of(1);
+	return heard_end_of(0, 1);
 }
 
 /* While nobody reads it. */
@@ -505,8 +490,7 @@ static void see_it_wait(struct request *req)
 	ASYNC_BEGIN(req);
 	do {
 		seen = writes;
-		while (!rested(req))
-			AWAIT(req, sleep_for(req, 0.001));
+		REST();
 	} while (writes != seen);
 	CU_ASSERT_FALSE(stream_room(writer));
 	while (writes < seen + 100) {
@@ -514,8 +498,7 @@ static void see_it_wait(struct request *req)
 		AWAIT(req, sleep_for(req, 0.001));
 	}
 	kill(getpid(), SIGTERM);
-	while (!heard_end_of_1())
-		AWAIT(req, sleep_for(req, 0.001));
+	SLEEP_WHILE(!heard_end_of_1());
 	hello(req);
 	ASYNC_END(req);
 }
@@ -551,8 +534,7 @@ static void take_the_body_late(struct request *req)
 
 	ASYNC_BEGIN(req);
 	reads = 0;
-	while (!rested(req))
-		AWAIT(req, sleep_for(req, 0.001));
+	REST();
 	reads_before = reads;
 	do
 		AWAIT(req, request_read(req, piece));
@@ -565,15 +547,12 @@ static void take_the_body_late(struct request *req)
 static void send_too_much(struct request *req)
 {
 	ASYNC_BEGIN(req);
-	while (board_get(&board.own->requests) < 2)
-		AWAIT(req, sleep_for(req, 0.001));
+	SLEEP_WHILE(board_get(&board.own->requests) < 2);
 	client_send(1, "stdin 1 *9");
-	while (board_get(&board.own->in_flight) > 1)
-		AWAIT(req, sleep_for(req, 0.001));
+	SLEEP_WHILE(board_get(&board.own->in_flight) > 1);
 	CU_ASSERT_EQUAL(engine->sched.timers.count, 0); /* nobody sleeps for it any more */
 	client_send(1, "stdin-end 1");
-	kill(getpid(), SIGTERM);
-	hello(req);
+	told_to_drain(req);
 	ASYNC_END(req);
 }
 
@@ -581,8 +560,7 @@ static void send_too_much(struct request *req)
 static void make_room(struct request *req)
 {
 	ASYNC_BEGIN(req);
-	while (!rested(req))
-		AWAIT(req, sleep_for(req, 0.001));
+	REST();
 	CU_ASSERT_EQUAL(board_get(&board.own->accepted), 2);
 	CU_ASSERT_EQUAL(board_get(&board.own->connections), 2);
 	close(clients[1]);
@@ -602,21 +580,16 @@ static void large(struct request *req)
 static void ask_and_do_not_read(struct request *req)
 {
 	ASYNC_BEGIN(req);
-	while (board_get(&board.own->requests) < 2)
-		AWAIT(req, sleep_for(req, 0.001));
-	client_send(1, "request 2 keep " ASK("/"));
-	while (!rested(req))
-		AWAIT(req, sleep_for(req, 0.001));
+	SLEEP_WHILE(board_get(&board.own->requests) < 2);
+	client_send(1, KEEP(2, "/"));
+	REST();
 	CU_ASSERT_EQUAL(board_get(&board.own->requests), 2);
 	/* Some of it is not enough. */
 	client_read(1);
-	while (!rested(req))
-		AWAIT(req, sleep_for(req, 0.001));
+	REST();
 	CU_ASSERT_EQUAL(board_get(&board.own->requests), 2);
-	while (!heard_end_of(2) && client_read(1))
-		AWAIT(req, sleep_for(req, 0.001));
-	kill(getpid(), SIGTERM);
-	hello(req);
+	SLEEP_WHILE(!heard_end_of(1, 2) && client_read(1));
+	told_to_drain(req);
 	ASYNC_END(req);
 }
 
@@ -625,14 +598,12 @@ static void ask_and_do_not_read(struct request *req)
 static void hold_readers(struct request *req)
 {
 	ASYNC_BEGIN(req);
-	while (board_get(&board.own->requests) < 2)
-		AWAIT(req, sleep_for(req, 0.001));
+	SLEEP_WHILE(board_get(&board.own->requests) < 2);
 	usleep(600000);
-	while (!heard_end_of(1) && client_read(1))
+	while (!heard_end_of(1, 1) && client_read(1))
 		AWAIT(req, sleep_for(req, 0));
-	CU_ASSERT_TRUE(heard_end_of(1));
-	kill(getpid(), SIGTERM);
-	hello(req);
+	CU_ASSERT_TRUE(heard_end_of(1, 1));
+	told_to_drain(req);
 	ASYNC_END(req);
 }
 
@@ -683,36 +654,28 @@ static void rush(struct request *req)
 	ASYNC_BEGIN(req);
 	trims = 0;
 	say_of_each(1, true, 1, 818);
-	while (board_get(&board.own->in_flight) < 819)
-		AWAIT(req, sleep_for(req, 0.001));
+	SLEEP_WHILE(board_get(&board.own->in_flight) < 819);
 	say_of_each(1, false, 1, 818);
-	while (!rested(req))
-		AWAIT(req, sleep_for(req, 0.001));
+	REST();
 	CU_ASSERT_EQUAL(trims, 0);
 	say_of_each(1, true, 1, 819);
-	while (board_get(&board.own->in_flight) < 820)
-		AWAIT(req, sleep_for(req, 0.001));
+	SLEEP_WHILE(board_get(&board.own->in_flight) < 820);
 	say_of_each(1, false, 1, 614);
-	while (!rested(req))
-		AWAIT(req, sleep_for(req, 0.001));
+	REST();
 	CU_ASSERT_EQUAL(board_get(&board.own->in_flight), 206);
 	CU_ASSERT_EQUAL(trims, 0);
 	say_of_each(1, false, 615, 1);
-	while (!rested(req))
-		AWAIT(req, sleep_for(req, 0.001));
+	REST();
 	CU_ASSERT_EQUAL(trims, 1);
 	say_of_each(1, false, 616, 153);
-	while (!rested(req))
-		AWAIT(req, sleep_for(req, 0.001));
+	REST();
 	CU_ASSERT_EQUAL(board_get(&board.own->in_flight), 52);
 	CU_ASSERT_EQUAL(trims, 1);
 	say_of_each(1, false, 769, 1);
-	while (!rested(req))
-		AWAIT(req, sleep_for(req, 0.001));
+	REST();
 	CU_ASSERT_EQUAL(trims, 2);
 	say_of_each(1, false, 770, 50);
-	kill(getpid(), SIGTERM);
-	hello(req);
+	told_to_drain(req);
 	ASYNC_END(req);
 }
 
@@ -723,14 +686,11 @@ static void rush_of_bytes(struct request *req)
 	trims = 0;
 	say_of_each(1, true, 1, 818);
 	client_send(1, "params 1 *9000");
-	while (board_get(&board.own->in_flight) < 819)
-		AWAIT(req, sleep_for(req, 0.001));
+	SLEEP_WHILE(board_get(&board.own->in_flight) < 819);
 	say_of_each(1, false, 1, 818);
-	while (!rested(req))
-		AWAIT(req, sleep_for(req, 0.001));
+	REST();
 	CU_ASSERT_EQUAL(trims, 1);
-	kill(getpid(), SIGTERM);
-	hello(req);
+	told_to_drain(req);
 	ASYNC_END(req);
 }
 
@@ -778,12 +738,10 @@ static void ask_beside_it(struct request *req)
 {
 	ASYNC_BEGIN(req);
 	client_open(1);
-	client_send(1, "request 1 keep " ASK("/"));
-	while (!board_get(&board.own->classes[5]))
-		AWAIT(req, sleep_for(req, 0.001));
-	while (!heard_end_of_1())
-		AWAIT(req, sleep_for(req, 0.001));
-	client_send(1, "request 2 keep " ASK("/drain"));
+	client_send(1, KEEP(1, "/"));
+	SLEEP_WHILE(!board_get(&board.own->classes[5]));
+	SLEEP_WHILE(!heard_end_of_1());
+	client_send(1, KEEP(2, "/drain"));
 	hello(req);
 	ASYNC_END(req);
 }
@@ -810,12 +768,9 @@ static void write_again_later(struct request *req)
 static void drain_when_ended(struct request *req)
 {
 	ASYNC_BEGIN(req);
-	while (board_get(&board.own->in_flight) > 1)
-		AWAIT(req, sleep_for(req, 0.001));
-	while (!heard_end_of_1())
-		AWAIT(req, sleep_for(req, 0.001));
-	kill(getpid(), SIGTERM);
-	hello(req);
+	SLEEP_WHILE(board_get(&board.own->in_flight) > 1);
+	SLEEP_WHILE(!heard_end_of_1());
+	told_to_drain(req);
 	ASYNC_END(req);
 }
 
@@ -827,10 +782,8 @@ static void read_until_ended(struct request *req)
 	ASYNC_BEGIN(req);
 	for (*rests = 0; *rests < 50; ++*rests)
 		AWAIT(req, sleep_for(req, 0.001));
-	while (!heard_end_of_1())
-		AWAIT(req, sleep_for(req, 0.001));
-	kill(getpid(), SIGTERM);
-	hello(req);
+	SLEEP_WHILE(!heard_end_of_1());
+	told_to_drain(req);
 	ASYNC_END(req);
 }
 
@@ -839,20 +792,16 @@ static void leave_unread(struct request *req)
 {
 	ASYNC_BEGIN(req);
 	client_open(1);
-	client_send(1, "request 1 keep " ASK("/large"));
-	while (!board_get(&board.own->classes[2]))
-		AWAIT(req, sleep_for(req, 0.001));
+	client_send(1, KEEP(1, "/large"));
+	SLEEP_WHILE(!board_get(&board.own->classes[2]));
 	CU_ASSERT_TRUE(engine->budget.used > 0);
 	trims = 0;
 	close(clients[1]);
-	while (board_get(&board.own->connections) > 1)
-		AWAIT(req, sleep_for(req, 0.001));
-	while (!rested(req))
-		AWAIT(req, sleep_for(req, 0.001));
+	SLEEP_WHILE(board_get(&board.own->connections) > 1);
+	REST();
 	CU_ASSERT_EQUAL(engine->budget.used, 0);
 	CU_ASSERT_EQUAL(trims, 1); /* once, however often it is looked */
-	kill(getpid(), SIGTERM);
-	hello(req);
+	told_to_drain(req);
 	ASYNC_END(req);
 }
 
@@ -861,15 +810,12 @@ static void leave_a_stream(struct request *req)
 {
 	ASYNC_BEGIN(req);
 	client_open(1);
-	client_send(1, "request 1 keep " ASK("/on"));
-	while (!engine->stream_count)
-		AWAIT(req, sleep_for(req, 0.001));
+	client_send(1, KEEP(1, "/on"));
+	SLEEP_WHILE(!engine->stream_count);
 	close(clients[1]);
-	while (board_get(&board.own->connections) > 1)
-		AWAIT(req, sleep_for(req, 0.001));
+	SLEEP_WHILE(board_get(&board.own->connections) > 1);
 	CU_ASSERT_EQUAL(engine->stream_count, 0);
-	kill(getpid(), SIGTERM);
-	hello(req);
+	told_to_drain(req);
 	ASYNC_END(req);
 }
 
@@ -888,10 +834,8 @@ static void ask_in_bytes(struct request *req)
 			AWAIT(req, sleep_for(req, 0));
 	}
 	stream_free(&stream);
-	while (client_read(1))
-		AWAIT(req, sleep_for(req, 0.001));
-	kill(getpid(), SIGTERM);
-	hello(req);
+	SLEEP_WHILE(client_read(1));
+	told_to_drain(req);
 	ASYNC_END(req);
 }
 
@@ -909,13 +853,11 @@ static void read_slowly(struct request *req)
 		n = recv(clients[1], part, sizeof(part), MSG_DONTWAIT);
 		IN_TIME(n > 0);
 		if (n > 0)
-			buffer_append(&heard, part, (size_t)n);
+			buffer_append(&heard[1], part, (size_t)n);
 	}
-	while (!heard_end_of(1) && client_read(1))
-		AWAIT(req, sleep_for(req, 0.001));
-	IN_TIME(heard_end_of(1));
-	kill(getpid(), SIGTERM);
-	hello(req);
+	SLEEP_WHILE(!heard_end_of(1, 1) && client_read(1));
+	IN_TIME(heard_end_of(1, 1));
+	told_to_drain(req);
 	ASYNC_END(req);
 }
 
@@ -970,19 +912,16 @@ static void hold_beside_a_thread(struct request *req)
 	const struct board_threads *pool = &board.own->pools[BOARD_BLOCKING];
 
 	ASYNC_BEGIN(req);
-	while (!board_get(&pool->running))
-		AWAIT(req, sleep_for(req, 0.001));
-	client_send(1, "request 1 keep " ASK("/wait-thread"));
-	while (!board_get(&pool->queued))
-		AWAIT(req, sleep_for(req, 0.001));
+	SLEEP_WHILE(!board_get(&pool->running));
+	client_send(1, KEEP(1, "/wait-thread"));
+	SLEEP_WHILE(!board_get(&pool->queued));
 	close(clients[1]);
 	usleep(3000);
 	atomic_store(&let_go, true);
 	while (board_get(&pool->queued) || board_get(&pool->running))
 		usleep(1000);
 	CU_ASSERT_EQUAL(atomic_load(&jobs), 0);
-	kill(getpid(), SIGTERM);
-	hello(req);
+	told_to_drain(req);
 	ASYNC_END(req);
 }
 
@@ -999,15 +938,11 @@ static void look_at_params(struct request *req)
 static void ask_and_read_later(struct request *req)
 {
 	ASYNC_BEGIN(req);
-	while (board_get(&board.own->requests) < 2)
-		AWAIT(req, sleep_for(req, 0.001));
-	client_send(1, "request 2 keep " ASK("/"));
-	while (board_get(&board.own->requests) < 3)
-		AWAIT(req, sleep_for(req, 0.001));
-	while (!heard_end_of(2) && client_read(1))
-		AWAIT(req, sleep_for(req, 0.001));
-	kill(getpid(), SIGTERM);
-	hello(req);
+	SLEEP_WHILE(board_get(&board.own->requests) < 2);
+	client_send(1, KEEP(2, "/"));
+	SLEEP_WHILE(board_get(&board.own->requests) < 3);
+	SLEEP_WHILE(!heard_end_of(1, 2) && client_read(1));
+	told_to_drain(req);
 	ASYNC_END(req);
 }
 
@@ -1015,12 +950,10 @@ static void ask_and_read_later(struct request *req)
 static void read_both(struct request *req)
 {
 	ASYNC_BEGIN(req);
-	while (!heard_end_of(2) && client_read(0))
-		AWAIT(req, sleep_for(req, 0.001));
-	CU_ASSERT_TRUE(heard_end_of(1));
+	SLEEP_WHILE(!heard_end_of(0, 2) && client_read(0));
+	CU_ASSERT_TRUE(heard_end_of(0, 1));
 	CU_ASSERT_PTR_NULL(engine->conns->streams);
-	kill(getpid(), SIGTERM);
-	hello(req);
+	told_to_drain(req);
 	ASYNC_END(req);
 }
 
@@ -1028,11 +961,9 @@ static void read_both(struct request *req)
 static void read_first(struct request *req)
 {
 	ASYNC_BEGIN(req);
-	while (!heard_end_of_1())
-		AWAIT(req, sleep_for(req, 0.001));
+	SLEEP_WHILE(!heard_end_of_1());
 	CU_ASSERT_PTR_NULL(engine->conns->streams);
-	kill(getpid(), SIGTERM);
-	hello(req);
+	told_to_drain(req);
 	ASYNC_END(req);
 }
 
@@ -1040,13 +971,10 @@ static void read_first(struct request *req)
 static void ask_behind_it(struct request *req)
 {
 	ASYNC_BEGIN(req);
-	client_send(0, "request 2 keep " ASK("/"));
-	while (board_get(&board.own->requests) < 3)
-		AWAIT(req, sleep_for(req, 0.001));
-	while (!heard_end_of_1())
-		AWAIT(req, sleep_for(req, 0.001));
-	kill(getpid(), SIGTERM);
-	hello(req);
+	client_send(0, KEEP(2, "/"));
+	SLEEP_WHILE(board_get(&board.own->requests) < 3);
+	SLEEP_WHILE(!heard_end_of_1());
+	told_to_drain(req);
 	ASYNC_END(req);
 }
 
@@ -1080,8 +1008,8 @@ static void ask_late(void)
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	sent = now.tv_sec * 1000LL + now.tv_nsec / 1000000 - 10050;
-	snprintf(script, sizeof(script), "request 2 keep " ASK("/&LANES_SENT=%lld.%03lld"),
-		 sent / 1000, sent % 1000);
+	snprintf(script, sizeof(script), KEEP(2, "/&LANES_SENT=%lld.%03lld"), sent / 1000,
+		 sent % 1000);
 	client_send(0, script);
 }
 
@@ -1091,10 +1019,8 @@ static void ask_while_full(struct request *req)
 	ASYNC_BEGIN(req);
 	AWAIT(req, sleep_for(req, 0.1));
 	ask_late();
-	while (board_get(&board.own->requests) < 2)
-		AWAIT(req, sleep_for(req, 0.001));
-	kill(getpid(), SIGTERM);
-	hello(req);
+	SLEEP_WHILE(board_get(&board.own->requests) < 2);
+	told_to_drain(req);
 	ASYNC_END(req);
 }
 
@@ -1102,13 +1028,10 @@ static void ask_while_full(struct request *req)
 static void abort_it(struct request *req)
 {
 	ASYNC_BEGIN(req);
-	while (board_get(&board.own->requests) < 2)
-		AWAIT(req, sleep_for(req, 0.001));
+	SLEEP_WHILE(board_get(&board.own->requests) < 2);
 	client_send(0, "abort 1");
-	while (!heard_end_of_1())
-		AWAIT(req, sleep_for(req, 0.001));
-	kill(getpid(), SIGTERM);
-	hello(req);
+	SLEEP_WHILE(!heard_end_of_1());
+	told_to_drain(req);
 	ASYNC_END(req);
 }
 
@@ -1124,10 +1047,8 @@ static void have_it_asked_after_a_rest(struct request *req)
 {
 	ASYNC_BEGIN(req);
 	AWAIT(req, run_in_threadpool(req, ask_after_a_rest, NULL));
-	while (board_get(&board.own->requests) < 2)
-		AWAIT(req, sleep_for(req, 0.001));
-	kill(getpid(), SIGTERM);
-	hello(req);
+	SLEEP_WHILE(board_get(&board.own->requests) < 2);
+	told_to_drain(req);
 	ASYNC_END(req);
 }
 
@@ -1139,8 +1060,7 @@ static void hold_amid_silence(struct request *req)
 	usleep(250000);
 	AWAIT(req, sleep_for(req, 0.11));
 	IN_TIME(board_get(&board.own->connections) == 2);
-	kill(getpid(), SIGTERM);
-	hello(req);
+	told_to_drain(req);
 	ASYNC_END(req);
 }
 
@@ -1156,12 +1076,10 @@ static void sleep_for_longer(struct request *req)
 static void see_who_is_idle(struct request *req)
 {
 	ASYNC_BEGIN(req);
-	while (!board_get(&board.own->classes[2]))
-		AWAIT(req, sleep_for(req, 0.001));
+	SLEEP_WHILE(!board_get(&board.own->classes[2]));
 	AWAIT(req, sleep_for(req, 0.15));
 	IN_TIME(board_get(&board.own->connections) == 2);
-	kill(getpid(), SIGTERM);
-	hello(req);
+	told_to_drain(req);
 	ASYNC_END(req);
 }
 
@@ -1176,8 +1094,7 @@ static void no_room(struct request *req)
 	ASYNC_BEGIN(req);
 	AWAIT(req, sleep_for(req, 0.001));
 	CU_ASSERT_FALSE(reply_stream(req, 200, "text/event-stream"));
-	while (!heard_end_of_1())
-		AWAIT(req, sleep_for(req, 0.001));
+	SLEEP_WHILE(!heard_end_of_1());
 	kill(getpid(), SIGTERM);
 	ASYNC_END(req);
 }
@@ -1196,7 +1113,7 @@ static void rest_and_ask(struct request *req)
 	ASYNC_BEGIN(req);
 	AWAIT(req, sleep_for(req, 0.02));
 	client_open(1);
-	snprintf(script, sizeof(script), "request 1 keep " ASK("/drain&LANES_SENT=%lld.000"),
+	snprintf(script, sizeof(script), KEEP(1, "/drain&LANES_SENT=%lld.000"),
 		 (long long)time(NULL) - 20);
 	client_send(1, script);
 	hello(req);
@@ -1207,7 +1124,7 @@ static void open_another(struct request *req)
 {
 	ASYNC_BEGIN(req);
 	CU_ASSERT_TRUE(reply_stream(req, 200, "text/event-stream"));
-	client_send(0, "request 2 keep " ASK("/toomany"));
+	client_send(0, KEEP(2, "/toomany"));
 	while (board_get(&board.own->requests) < 2)
 		AWAIT(req, stream_write(req, slice_of("more ")));
 	kill(getpid(), SIGTERM);
@@ -1367,11 +1284,68 @@ static void serve(void)
 	serve_until(0);
 }
 
+/* What clients say before the loop begins, and what each has been sent at the end: the text, "!"
+ * and a text that it has not, "" whatever it is; NULL: it was closed. */
+struct scene {
+	int clients;
+	const char *says[4]; /* NULL: nothing */
+	const char *gets[4];
+
+	/* Where they are a test's data: */
+	struct {
+		int64_t *option, value;
+	} set[3];
+	uint64_t left_over;
+	const char *line; /* what the log has in so many lines; NULL: whatever it has */
+	int lines;
+};
+
+static void play(const struct scene *scene)
+{
+	for (int i = 0; i < scene->clients; i++)
+		client_open(i);
+	for (int i = scene->clients - 1; i >= 0; i--)
+		if (scene->says[i])
+			client_send(i, scene->says[i]);
+	serve();
+	for (int i = 0; i < 4; i++) {
+		const char *text = scene->gets[i];
+
+		if (text && client_got(i, text + (*text == '!')) == (*text == '!')) {
+			printf("    client %d: %s\n", i, text);
+			CU_FAIL("a client got something else");
+		}
+	}
+}
+
 static void end(void)
 {
 	listener_close(&listener);
 	scoreboard_close(&board);
 }
+
+/* A test that is nothing but scenes: it has their list, which ends with none. */
+static void play_scenes(void)
+{
+	for (const struct scene *scene = harness_test()->data; scene->clients; scene++) {
+		begin();
+		left_over = scene->left_over;
+		for (int i = 0; i < 3 && scene->set[i].option; i++)
+			*scene->set[i].option = scene->set[i].value;
+		play(scene);
+		CU_ASSERT(!scene->line || lines_with(scene->line) == scene->lines);
+		end();
+	}
+}
+
+#define SCENES(...)                                                                                \
+	play_scenes, (const struct scene[])                                                        \
+	{                                                                                          \
+		__VA_ARGS__,                                                                       \
+		{                                                                                  \
+			0                                                                          \
+		}                                                                                  \
+	}
 
 /* ---- the rules ---- */
 
@@ -1380,7 +1354,7 @@ static void a_request_that_is_there_when_it_drains_is_answered(void)
 	begin();
 	for (int i = 0; i < 3; i++) {
 		client_open(i);
-		client_send(i, i ? "request 1 keep " ASK("/") : "request 1 keep " ASK("/first"));
+		client_send(i, i ? KEEP(1, "/") : KEEP(1, "/first"));
 	}
 	serve();
 	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
@@ -1397,11 +1371,11 @@ static void who_comes_while_it_drains_is_left_to_others(void)
 	options.drain = DRAIN_WAIT;
 	other = dup(listener.fd);
 	client_open(0);
-	client_send(0, "request 1 keep " ASK("/connect"));
+	client_send(0, KEEP(1, "/connect"));
 	serve();
 	CU_ASSERT_EQUAL(accepts, 0);
 	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
-	client_send(1, "request 1 keep " ASK("/drain"));
+	client_send(1, KEEP(1, "/drain"));
 	listener.fd = other;
 	serve();
 	CU_ASSERT_TRUE(client_got(1, "END 1 0 COMPLETE"));
@@ -1413,11 +1387,7 @@ static void who_says_nothing_is_not_waited_for(void)
 	begin();
 	options.drain = DRAIN_REFUSE;
 	options.header_timeout = options.idle_timeout = 1000000;
-	client_open(0);
-	client_send(0, "request 1 keep " ASK("/visit"));
-	serve();
-	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
-	CU_ASSERT_FALSE(client_got(1, "END"));
+	play(&(struct scene){1, {KEEP(1, "/visit")}, {"END 1 0 COMPLETE", "!END"}});
 	end();
 }
 
@@ -1432,8 +1402,8 @@ static void who_waits_for_room_in_vain_is_left_to_others(void)
 	other = dup(listener.fd);
 	client_open(0);
 	client_open(1);
-	client_send(0, "request 1 keep " ASK("/asleep"));
-	client_send(1, "request 1 keep " ASK("/drain"));
+	client_send(0, KEEP(1, "/asleep"));
+	client_send(1, KEEP(1, "/drain"));
 	serve();
 	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
 	listener.fd = other;
@@ -1444,15 +1414,11 @@ static void who_waits_for_room_in_vain_is_left_to_others(void)
 
 static void a_request_beside_the_last_one_is_answered(void)
 {
-	static const char *const asked[] = {"request 1 keep " ASK("/again"),
-					    "request 1 keep " ASK("/thread")};
+	static const char *const asked[] = {KEEP(1, "/again"), KEEP(1, "/thread")};
 
 	for (size_t i = 0; i < sizeof(asked) / sizeof(asked[0]); i++) {
 		begin();
-		client_open(0);
-		client_send(0, asked[i]);
-		serve();
-		CU_ASSERT_TRUE(client_got(0, "END 2 0 COMPLETE"));
+		play(&(struct scene){1, {asked[i]}, {"END 2 0 COMPLETE"}});
 		end();
 	}
 }
@@ -1474,10 +1440,7 @@ static void accept_waits_when_something_has_run_out(void)
 		fails = errors[i];
 		failed = 0;
 		left = 2;
-		client_open(0);
-		client_send(0, "request 1 " ASK("/drain"));
-		serve();
-		CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
+		play(&(struct scene){1, {"request 1 " ASK("/drain")}, {"END 1 0 COMPLETE"}});
 		CU_ASSERT_EQUAL(failed, 2);
 		CU_ASSERT_TRUE(now() - begun >= 0.19); /* a tenth of a second each time */
 		CU_ASSERT_EQUAL(lines_with("event=accept-failed"), 1);
@@ -1492,25 +1455,8 @@ static void a_pause_in_accepting_ends(void)
 	options.queue_timeout = 1000;
 	fails = EMFILE;
 	left = 1;
-	client_open(0);
-	client_send(0, "request 1 " ASK("/rest"));
-	serve();
-	CU_ASSERT_TRUE(client_got(1, "STDOUT 1 Status: 200 OK"));
-	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
-	end();
-}
-
-static void who_is_full_does_not_know_who_waits(void)
-{
-	begin();
-	options.max_conns = 1;
-	options.queue_timeout = 1000;
-	client_open(0);
-	client_open(1);
-	client_send(0, "request 1 keep " ASK("/full"));
-	serve();
-	CU_ASSERT_TRUE(client_got(0, "STDOUT 2 Status: 503 "));
-	close(clients[1]);
+	play(&(struct scene){
+		1, {"request 1 " ASK("/rest")}, {"END 1 0 COMPLETE", "STDOUT 1 Status: 200 OK"}});
 	end();
 }
 
@@ -1519,7 +1465,7 @@ static void who_has_rested_has_kept_nobody_waiting(void)
 	begin();
 	options.queue_timeout = 1000;
 	client_open(0);
-	client_send(0, "request 1 keep " ASK("/after-rest"));
+	client_send(0, KEEP(1, "/after-rest"));
 	serve();
 	IN_TIME(client_got(0, "STDOUT 2 Status: 200 "));
 	end();
@@ -1530,10 +1476,7 @@ static void what_cannot_be_polled_is_closed(void)
 	begin();
 	fails = 0;
 	left = 1;
-	client_open(0);
-	client_send(0, "request 1 keep " ASK("/drain"));
-	serve();
-	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
+	play(&(struct scene){1, {KEEP(1, "/drain")}, {"END 1 0 COMPLETE"}});
 	CU_ASSERT_EQUAL(board_get(&board.own->accepted), 1);
 	CU_ASSERT_EQUAL(fcntl(unpollable, F_GETFD), -1);
 	end();
@@ -1548,10 +1491,7 @@ static void accept_goes_on_after_what_passes(void)
 		begin();
 		fails = errors[i];
 		left = 1;
-		client_open(0);
-		client_send(0, "request 1 " ASK("/drain"));
-		serve();
-		CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
+		play(&(struct scene){1, {"request 1 " ASK("/drain")}, {"END 1 0 COMPLETE"}});
 		CU_ASSERT_EQUAL(lines_with("event=accept-failed"), 0);
 		end();
 	}
@@ -1562,11 +1502,8 @@ static void a_failure_of_accept_is_told_once_until_it_succeeds(void)
 	begin();
 	fails = EMFILE;
 	left = 2;
-	client_open(0);
-	client_send(0, "request 1 " ASK("/fail"));
-	serve();
-	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
-	CU_ASSERT_TRUE(client_got(1, "END 1 0 COMPLETE"));
+	play(&(struct scene){
+		1, {"request 1 " ASK("/fail")}, {"END 1 0 COMPLETE", "END 1 0 COMPLETE"}});
 	CU_ASSERT_EQUAL(lines_with("event=accept-failed"), 2);
 	end();
 }
@@ -1584,7 +1521,7 @@ static void so_many_are_accepted_at_once(void)
 		fds[i] = clients[0];
 	}
 	client_open(0);
-	client_send(0, "request 1 keep " ASK("/drain"));
+	client_send(0, KEEP(1, "/drain"));
 	serve();
 	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
 	CU_ASSERT_EQUAL(board_get(&board.own->accepted), MANY + 1);
@@ -1594,27 +1531,13 @@ static void so_many_are_accepted_at_once(void)
 	end();
 }
 
-static void who_is_too_many_waits_for_one_to_leave(void)
-{
-	begin();
-	options.max_conns = 2;
-	for (int i = 0; i < 3; i++)
-		client_open(i);
-	client_send(0, "request 1 keep " ASK("/room"));
-	client_send(2, "request 1 keep " ASK("/drain"));
-	serve();
-	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
-	CU_ASSERT_TRUE(client_got(2, "END 1 0 COMPLETE"));
-	end();
-}
-
 /* Client 0 asks; 1 says nothing, 2 has asked, 3 has, and says half of something. */
 static void four_clients(void)
 {
 	for (int i = 0; i < 4; i++)
 		client_open(i);
-	client_send(2, "request 1 keep " ASK("/"));
-	client_send(3, "request 1 keep " ASK("/") ", begin 2 keep");
+	client_send(2, KEEP(1, "/"));
+	client_send(3, KEEP(1, "/") ", begin 2 keep");
 }
 
 /* Whoever waits for it, if nothing can be done for them. */
@@ -1631,10 +1554,9 @@ static void a_loop_that_has_nothing_to_do_sleeps(void)
 		client_open(0);
 		if (i == UNREAD || i == CONNECTION_TOO_MANY) {
 			client_open(1);
-			client_send(1, "request 1 keep " ASK("/large"));
+			client_send(1, KEEP(1, "/large"));
 		}
-		client_send(0, i == ACCEPT_FAILS ? "request 1 keep " ASK("/fails")
-						 : "request 1 keep " ASK("/turns"));
+		client_send(0, i == ACCEPT_FAILS ? KEEP(1, "/fails") : KEEP(1, "/turns"));
 		serve();
 		CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
 		end();
@@ -1648,7 +1570,7 @@ static void the_header_timeout_is_for_who_owes_a_request(void)
 	options.idle_timeout = options.send_timeout = 1000000;
 	left_over = 2;
 	four_clients();
-	client_send(0, "request 1 keep " ASK("/left"));
+	client_send(0, KEEP(1, "/left"));
 	serve();
 	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
 	CU_ASSERT_FALSE(client_got(1, "END"));
@@ -1664,7 +1586,7 @@ static void the_idle_timeout_is_for_who_has_had_an_answer(void)
 	options.header_timeout = options.send_timeout = 1000000;
 	left_over = 3;
 	four_clients();
-	client_send(0, "request 1 keep " ASK("/left"));
+	client_send(0, KEEP(1, "/left"));
 	serve();
 	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
 	for (int i = 1; i < 4; i++)
@@ -1678,14 +1600,10 @@ static void the_send_timeout_is_for_who_does_not_read(void)
 		begin();
 		options.send_timeout = 40;
 		left_over = 1;
-		client_open(0);
-		client_open(1);
-		client_send(1, busy ? "begin 2 keep, request 1 keep " ASK("/large")
-				    : "request 1 keep " ASK("/large"));
-		client_send(0, "request 1 keep " ASK("/left"));
-		serve();
-		CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
-		CU_ASSERT_FALSE(client_got(1, "END 1 0 COMPLETE"));
+		play(&(struct scene){2,
+				     {KEEP(1, "/left"), busy ? "begin 2 keep, " KEEP(1, "/large")
+							     : KEEP(1, "/large")},
+				     {"END 1 0 COMPLETE", "!END 1 0 COMPLETE"}});
 		end();
 	}
 }
@@ -1698,35 +1616,11 @@ static void who_does_not_want_an_answer_is_hung_up_on(void)
 	client_open(0);
 	client_open(1);
 	shutdown(clients[1], SHUT_RD);
-	client_send(1, "request 1 keep " ASK("/"));
-	client_send(0, "request 1 keep " ASK("/left"));
+	client_send(1, KEEP(1, "/"));
+	client_send(0, KEEP(1, "/left"));
 	serve();
 	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
 	close(clients[1]);
-	end();
-}
-
-static void what_is_aborted_while_the_loop_is_held_does_not_start(void)
-{
-	begin();
-	options.conn_requests = 8; /* a quarter of them may be there when it looks */
-	client_open(0);
-	client_send(0, "request 1 keep " ASK("/abort") ", request 2 keep " ASK(
-			       "/never") ", request 3 keep " ASK("/drain"));
-	serve();
-	CU_ASSERT_TRUE(client_got(0, "END 2 0 COMPLETE"));
-	end();
-}
-
-static void a_connection_may_be_reset_while_the_loop_is_held(void)
-{
-	begin();
-	client_open(0);
-	client_open(1);
-	client_send(0, "request 1 keep " ASK("/"));
-	client_send(1, "request 1 keep " ASK("/have-reset"));
-	serve();
-	CU_ASSERT_TRUE(client_got(1, "END 1 0 COMPLETE"));
 	end();
 }
 
@@ -1743,7 +1637,7 @@ static void what_was_just_read_is_not_looked_at_again(void)
 			 id);
 		client_send(0, script);
 	}
-	client_send(0, "request 21 keep " ASK("/drain"));
+	client_send(0, KEEP(21, "/drain"));
 	reads = accepts = 0;
 	serve();
 	IN_TIME(reads < 10);
@@ -1760,12 +1654,12 @@ static void the_board_shows_how_long_it_took(void)
 
 	begin();
 	options.stdin_limit = 8;
-	client_open(0);
-	client_send(0, "request 1 keep " ASK("/") ", request 2 keep " ASK(
-			       "/none") ", begin 3 keep, params 3 " ASK("/left"));
-	client_send(0, "params-end 3, stdin 3 *9, stdin-end 3, request 4 keep " ASK("/drain"));
-	serve();
-	CU_ASSERT_TRUE(client_got(0, "STDOUT 3 Status: 413 "));
+	play(&(struct scene){1,
+			     {KEEP(1, "/") ", " KEEP(2, "/none") ", begin 3 keep, params 3 " ASK(
+				     "/left") ", "
+					      "params-end 3, stdin 3 "
+					      "*9, stdin-end 3, " KEEP(4, "/drain")},
+			     {"STDOUT 3 Status: 413 "}});
 	for (uint64_t i = 0; i < board_get(&board.own->head); i++) {
 		const struct board_span *span = &board.own->spans[i];
 		struct span_owner owner = span_owner_unpack(board_get(&span->owner));
@@ -1787,87 +1681,10 @@ static void requests_have_numbers_that_rise_and_leave_their_blocks(void)
 {
 	begin();
 	serial = 0;
-	client_open(0);
-	client_send(0, "request 1 keep " ASK("/serial") ", request 2 keep " ASK(
-			       "/serial") ", request 3 keep " ASK("/drain"));
-	serve();
+	play(&(struct scene){1,
+			     {KEEP(1, "/serial") ", " KEEP(2, "/serial") ", " KEEP(3, "/drain")},
+			     {"END 3 0 COMPLETE"}});
 	CU_ASSERT_EQUAL(serial, 2);
-	CU_ASSERT_TRUE(client_got(0, "END 3 0 COMPLETE"));
-	end();
-}
-
-static void a_stream_waits_while_its_client_does_not_read(void)
-{
-	begin();
-	options.stream_limit = 4096;
-	client_open(0);
-	client_open(1);
-	client_send(0, "request 1 keep " ASK("/on"));
-	client_send(1, "request 1 keep " ASK("/waits"));
-	serve();
-	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
-	end();
-}
-
-static void a_stream_that_has_ended_makes_room_for_another(void)
-{
-	begin();
-	options.max_streams = 1;
-	client_open(0);
-	client_send(0, "request 1 keep " ASK("/moment") ", request 2 keep " ASK(
-			       "/moment") ", request 3 keep " ASK("/drain"));
-	serve();
-	CU_ASSERT_TRUE(client_got(0, "STDOUT 2 Status: 200 OK"));
-	end();
-}
-
-static void an_answer_before_the_end_of_the_body_keeps_the_connection(void)
-{
-	begin();
-	client_open(0);
-	client_open(1);
-	client_send(1, "begin 1 keep, params 1 " ASK("/") ", params-end 1");
-	client_send(0, "request 1 keep " ASK("/rest-of-it"));
-	serve();
-	CU_ASSERT_TRUE(client_got(1, "END 2 0 COMPLETE"));
-	client_got(0, "");
-	end();
-}
-
-static void the_rest_of_a_body_is_read(void)
-{
-	begin();
-	client_open(0);
-	client_open(1);
-	client_send(1, "begin 1, params 1 " ASK("/") ", params-end 1");
-	client_send(0, "request 1 keep " ASK("/later"));
-	serve();
-	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
-	end();
-}
-
-static void a_body_without_end_is_cut_off(void)
-{
-	begin();
-	options.header_timeout = 40;
-	client_open(0);
-	client_open(1);
-	client_send(1, "begin 1, params 1 " ASK("/") ", params-end 1");
-	client_send(0, "request 1 keep " ASK("/for-ever"));
-	serve();
-	CU_ASSERT_TRUE(client_got(1, "END 1 0 COMPLETE"));
-	client_got(0, "");
-	end();
-}
-
-static void too_many_params_are_a_431(void)
-{
-	begin();
-	options.params_limit = 256;
-	client_open(0);
-	client_send(0, "begin 1 keep, params 1 *257, request 2 keep " ASK("/drain"));
-	serve();
-	CU_ASSERT_TRUE(client_got(0, "STDOUT 1 Status: 431 "));
 	end();
 }
 
@@ -1881,10 +1698,11 @@ static void too_much_of_a_body_is_a_413(void)
 		client_send(1, head ? "begin 1 keep, params 1 REQUEST_METHOD=HEAD&PATH_INFO=/long, "
 				      "params-end 1"
 				    : "begin 1 keep, params 1 " ASK("/long") ", params-end 1");
-		client_send(0, "request 1 keep " ASK("/too-much"));
+		client_send(0, KEEP(1, "/too-much"));
 		serve();
 		client_read(1);
-		CU_ASSERT_EQUAL(memmem(heard.data, heard.len, "\"detail\"", 8) != NULL, !head);
+		CU_ASSERT_EQUAL(memmem(heard[1].data, heard[1].len, "\"detail\"", 8) != NULL,
+				!head);
 		CU_ASSERT_TRUE(client_got(1, "STDOUT 1 Status: 413 "));
 		CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
 		CU_ASSERT_EQUAL(answers(4), 1);
@@ -1901,7 +1719,7 @@ static void serve_upload(const char *script, struct slice half)
 	client_send(0, script);
 	CU_ASSERT_EQUAL(send(clients[0], half.data, half.len, MSG_NOSIGNAL), (ssize_t)half.len);
 	client_open(1);
-	client_send(1, "request 1 keep " ASK("/drain"));
+	client_send(1, KEEP(1, "/drain"));
 	serve();
 	CU_ASSERT_TRUE(client_got(1, "END 1 0 COMPLETE"));
 }
@@ -1968,14 +1786,14 @@ static void who_has_waited_for_too_long_is_a_503(void)
 {
 	char script[128];
 
-	snprintf(script, sizeof(script), "request 1 keep " ASK("/&LANES_SENT=%lld.000"),
+	snprintf(script, sizeof(script), KEEP(1, "/&LANES_SENT=%lld.000"),
 		 (long long)time(NULL) - 5);
 	for (int timeout = 0; timeout <= 1000; timeout += 1000) {
 		begin();
 		options.queue_timeout = timeout;
 		client_open(0);
 		client_send(0, script);
-		client_send(0, "request 2 keep " ASK("/drain"));
+		client_send(0, KEEP(2, "/drain"));
 		serve();
 		CU_ASSERT_TRUE(
 			client_got(0, timeout ? "STDOUT 1 Status: 503 " : "STDOUT 1 Status: 200 "));
@@ -1987,15 +1805,9 @@ static void who_is_idle_when_it_drains_is_let_go(void)
 {
 	begin();
 	options.drain = DRAIN_WAIT;
-	for (int i = 0; i < 3; i++)
-		client_open(i);
-	client_send(1, "request 1 keep " ASK("/"));
-	client_send(2, "request 1 keep " ASK("/") ", begin 2 keep");
-	client_send(0, "request 1 keep " ASK("/leave"));
-	serve();
-	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
-	CU_ASSERT_TRUE(client_got(1, "END 1 0 COMPLETE"));
-	CU_ASSERT_TRUE(client_got(2, "END 2 0 COMPLETE"));
+	play(&(struct scene){3,
+			     {KEEP(1, "/leave"), KEEP(1, "/"), KEEP(1, "/") ", begin 2 keep"},
+			     {"END 1 0 COMPLETE", "END 1 0 COMPLETE", "END 2 0 COMPLETE"}});
 	end();
 }
 
@@ -2005,7 +1817,7 @@ static void force_ends_what_does_not_end(void)
 		begin();
 		options.drain_timeout = i ? 20 : 1000000;
 		client_open(0);
-		client_send(0, "request 1 keep " ASK("/force"));
+		client_send(0, KEEP(1, "/force"));
 		serve_until(3);
 		CU_ASSERT_FALSE(client_got(0, "END 1"));
 		CU_ASSERT_EQUAL(lines_with("event=draining in_flight=1"), 1);
@@ -2026,10 +1838,7 @@ static void each_of_four_signals_drains(void)
 
 		begin();
 		number = numbers[i];
-		client_open(0);
-		client_send(0, "request 1 keep " ASK("/signal"));
-		serve();
-		CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
+		play(&(struct scene){1, {KEEP(1, "/signal")}, {"END 1 0 COMPLETE"}});
 		CU_ASSERT_EQUAL(lines_with("event=draining in_flight="), 1);
 		CU_ASSERT_EQUAL(lines_with("event=drained"), 1);
 		end();
@@ -2042,10 +1851,7 @@ static void a_signal_that_was_ignored_still_is(void)
 	void (*before)(int) = signal(SIGHUP, SIG_IGN);
 
 	begin();
-	client_open(0);
-	client_send(0, "request 1 keep " ASK("/ignore"));
-	serve();
-	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
+	play(&(struct scene){1, {KEEP(1, "/ignore")}, {"END 1 0 COMPLETE"}});
 	end();
 	signal(SIGHUP, before);
 }
@@ -2064,18 +1870,14 @@ static void the_board_counts_what_came_and_how_it_ended(void)
 {
 	begin();
 	options.stdin_limit = 8;
-	for (int i = 0; i < 4; i++)
-		client_open(i);
-	client_send(0, "request 1 keep " ASK("/") ", request 2 keep " ASK("/none"));
-	client_send(1, "begin 1 keep, params 1 " ASK("/vain") ", params-end 1, stdin 1 *9, "
-							      "stdin-end 1");
-	client_send(2, "request 1 keep " ASK("/vain") ", abort 1, begin 2 keep, abort 2");
-	client_send(3, "request 1 keep " ASK("/asleep"));
-	serve();
-	CU_ASSERT_TRUE(client_got(0, "END 2 0 COMPLETE"));
-	CU_ASSERT_TRUE(client_got(1, "STDOUT 1 Status: 413 "));
-	CU_ASSERT_TRUE(client_got(2, "END 1 0 COMPLETE"));
-	CU_ASSERT_TRUE(client_got(3, "STDOUT 1 Status: 200 "));
+	play(&(struct scene){4,
+			     {KEEP(1, "/") ", " KEEP(2, "/none"),
+			      "begin 1 keep, params 1 " ASK("/vain") ", params-end 1, stdin 1 *9, "
+								     "stdin-end 1",
+			      KEEP(1, "/vain") ", abort 1, begin 2 keep, abort 2",
+			      KEEP(1, "/asleep")},
+			     {"END 2 0 COMPLETE", "STDOUT 1 Status: 413 ", "END 1 0 COMPLETE",
+			      "STDOUT 1 Status: 200 "}});
 	CU_ASSERT_EQUAL(board_get(&board.own->accepted), 4);
 	CU_ASSERT_EQUAL(board_get(&board.own->requests),
 			4); /* not those aborted before they started */
@@ -2092,136 +1894,19 @@ static void the_board_counts_what_came_and_how_it_ended(void)
 	end();
 }
 
-/* The sweep, a timer, comes before what was sent meanwhile is read. */
-static void time_in_which_the_loop_was_held_is_not_the_peers(void)
-{
-	begin();
-	options.header_timeout = options.idle_timeout = 100;
-	for (int i = 0; i < 3; i++)
-		client_open(i);
-	client_send(1, "begin 1 keep");
-	client_send(2, "request 2 keep " ASK("/"));
-	client_send(0, "request 1 keep " ASK("/hold"));
-	serve();
-	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
-	CU_ASSERT_TRUE(client_got(1, "END 1 0 COMPLETE"));
-	CU_ASSERT_TRUE(client_got(2, "END 1 0 COMPLETE"));
-	end();
-}
-
 static void nor_is_it_the_readers(void)
 {
-	static const char *const asked[] = {"request 1 keep " ASK("/large"),
-					    "request 1 keep " ASK("/much")};
+	static const char *const asked[] = {KEEP(1, "/large"), KEEP(1, "/much")};
 
 	for (size_t i = 0; i < sizeof(asked) / sizeof(asked[0]); i++) {
 		begin();
 		options.send_timeout = 400;
-		client_open(0);
-		client_open(1);
-		client_send(1, asked[i]);
-		client_send(0, "request 1 keep " ASK("/readers"));
-		serve();
+		play(&(struct scene){2,
+				     {KEEP(1, "/readers"), asked[i]},
+				     {"END 1 0 COMPLETE", "END 1 0 COMPLETE"}});
 		CU_ASSERT_EQUAL(lines_with("event=stream-unread"), 0);
-		CU_ASSERT_TRUE(client_got(1, "END 1 0 COMPLETE"));
-		CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
 		end();
 	}
-}
-
-static void who_does_not_read_is_not_heard(void)
-{
-	begin();
-	options.output_limit = 4096;
-	client_open(0);
-	client_open(1);
-	client_send(1, "request 1 keep " ASK("/large"));
-	client_send(0, "request 1 keep " ASK("/deaf"));
-	serve();
-	CU_ASSERT_TRUE(client_got(1, "END 2 0 COMPLETE"));
-	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
-	end();
-}
-
-static void who_reads_later_is_heard(void)
-{
-	begin();
-	options.output_limit = 4 << 20;
-	client_open(0);
-	client_open(1);
-	client_send(1, "request 1 keep " ASK("/large"));
-	client_send(0, "request 1 keep " ASK("/read-later"));
-	serve();
-	CU_ASSERT_TRUE(client_got(1, "END 2 0 COMPLETE"));
-	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
-	end();
-}
-
-static void who_goes_leaves_no_bytes_behind(void)
-{
-	begin();
-	options.header_timeout = 40; /* so there are sweeps */
-	client_open(0);
-	client_send(0, "request 1 keep " ASK("/leave-unread"));
-	serve();
-	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
-	end();
-}
-
-static void who_goes_leaves_no_stream_behind(void)
-{
-	begin();
-	client_open(0);
-	client_send(0, "request 1 keep " ASK("/leave-stream"));
-	serve();
-	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
-	end();
-}
-
-static void an_answer_is_sent_whole_before_the_connection_is_closed(void)
-{
-	begin();
-	client_open(0);
-	client_open(1);
-	client_send(0, "request 1 keep " ASK("/in-bytes"));
-	serve();
-	CU_ASSERT_TRUE(client_got(1, "END 1 0 COMPLETE"));
-	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
-	end();
-}
-
-static void params_stay_where_they_are(void)
-{
-	begin();
-	client_open(0);
-	client_send(0, "request 1 keep " ASK("/params"));
-	serve();
-	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
-	end();
-}
-
-static void who_reads_some_is_not_late(void)
-{
-	begin();
-	options.send_timeout = 250;
-	client_open(0);
-	client_open(1);
-	client_send(1, "request 1 keep " ASK("/large"));
-	client_send(0, "request 1 keep " ASK("/slowly"));
-	serve();
-	client_got(1, "");
-	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
-	end();
-}
-
-static void a_stream_may_be_drained_already(void)
-{
-	begin();
-	client_open(0);
-	client_send(0, "request 1 keep " ASK("/drained"));
-	serve();
-	CU_ASSERT_TRUE(client_got(0, "STDOUT 1 one"));
-	end();
 }
 
 static void who_goes_from_the_queue_of_a_held_loop_is_not_worked_for(void)
@@ -2229,69 +1914,9 @@ static void who_goes_from_the_queue_of_a_held_loop_is_not_worked_for(void)
 	begin();
 	atomic_store(&let_go, false);
 	atomic_store(&jobs, 0);
-	for (int i = 0; i < 3; i++)
-		client_open(i);
-	client_send(2, "request 1 keep " ASK("/hold-thread"));
-	client_send(0, "request 1 keep " ASK("/beside-thread"));
-	serve();
-	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
-	CU_ASSERT_TRUE(client_got(2, "END 1 0 COMPLETE"));
-	end();
-}
-
-static void params_that_are_none_are_a_400(void)
-{
-	begin();
-	client_open(0);
-	client_send(0, "begin 1 keep, params 1 *3, params-end 1, stdin-end 1, request 2 keep " ASK(
-			       "/drain"));
-	serve();
-	CU_ASSERT_TRUE(client_got(0, "STDOUT 1 Status: 400 "));
-	end();
-}
-
-static void a_connection_may_have_two_streams(void)
-{
-	begin();
-	client_open(0);
-	client_send(0, "request 1 keep " ASK("/much") ", request 2 keep " ASK(
-			       "/much") ", request 3 keep " ASK("/both"));
-	serve();
-	CU_ASSERT_TRUE(client_got(0, "STDOUT 2 the rest"));
-	end();
-	begin();
-	client_open(0);
-	client_send(0, "request 1 keep " ASK("/much") ", request 2 keep " ASK(
-			       "/moment") ", request 3 keep " ASK("/first-of-two"));
-	serve();
-	CU_ASSERT_TRUE(client_got(0, "STDOUT 1 the rest"));
-	end();
-}
-
-static void silence_is_counted_without_the_time_of_a_hold(void)
-{
-	begin();
-	options.header_timeout = 400;
-	client_open(0);
-	client_open(1);
-	client_send(0, "request 1 keep " ASK("/amid"));
-	serve();
-	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
-	close(clients[1]);
-	end();
-}
-
-static void whose_requests_keep_coming_is_not_late(void)
-{
-	begin();
-	options.header_timeout = 250;
-	client_open(0);
-	client_open(1);
-	client_send(1, "begin 1 keep");
-	client_send(0, "request 1 keep " ASK("/asking"));
-	serve();
-	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
-	CU_ASSERT_TRUE(client_got(1, "END 5 0 COMPLETE"));
+	play(&(struct scene){3,
+			     {KEEP(1, "/beside-thread"), NULL, KEEP(1, "/hold-thread")},
+			     {"END 1 0 COMPLETE", NULL, "END 1 0 COMPLETE"}});
 	end();
 }
 
@@ -2310,48 +1935,11 @@ static void a_worker_has_so_many_requests_at_once(void)
 		"params 1 " ASK("/") ", params-end 1, stdin-end 1, begin 20 keep, params 20 " ASK(
 			"/never") ", params-end 20, stdin-end 20");
 	say_of_each(0, false, 2, 7);
-	client_send(0, "request 30 keep " ASK("/drain"));
+	client_send(0, KEEP(30, "/drain"));
 	serve();
 	CU_ASSERT_TRUE(client_got(0, "END 18 0 OVERLOADED\nEND 9 0 COMPLETE"));
 	CU_ASSERT_EQUAL(answers(5), 1);
 	CU_ASSERT_EQUAL(answers(2), 2);
-	end();
-}
-
-static void a_stream_needs_room_in_the_budget(void)
-{
-	begin();
-	options.conn_memory_limit = 65536;
-	client_open(0);
-	client_send(0, "request 1 keep " ASK("/much") ", request 2 keep " ASK("/no-room"));
-	serve();
-	CU_ASSERT_TRUE(client_got(0, "STDOUT 2 Status: 503 Service Unavailable"));
-	end();
-}
-
-static void the_idle_timeout_begins_with_the_answer(void)
-{
-	begin();
-	options.idle_timeout = 400;
-	client_open(0);
-	client_open(1);
-	client_send(1, "request 1 keep " ASK("/longer"));
-	client_send(0, "request 1 keep " ASK("/idle"));
-	serve();
-	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
-	CU_ASSERT_TRUE(client_got(1, "END 1 0 COMPLETE"));
-	end();
-}
-
-static void a_stream_that_is_read_has_no_limit(void)
-{
-	begin();
-	options.stream_limit = 4096;
-	client_open(0);
-	client_send(0, "request 1 keep " ASK("/pieces"));
-	serve();
-	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
-	CU_ASSERT_EQUAL(lines_with("event=stream-unread"), 0);
 	end();
 }
 
@@ -2366,7 +1954,7 @@ static void answers_over_tcp_are_not_held_back(void)
 	CU_ASSERT_EQUAL(getsockname(listener.fd, (struct sockaddr *)&address, &len), 0);
 	clients[0] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	CU_ASSERT_EQUAL(connect(clients[0], (struct sockaddr *)&address, len), 0);
-	client_send(0, "request 1 keep " ASK("/prompt"));
+	client_send(0, KEEP(1, "/prompt"));
 	serve();
 	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
 	end();
@@ -2374,19 +1962,13 @@ static void answers_over_tcp_are_not_held_back(void)
 
 static void what_a_rush_has_needed_is_given_back(void)
 {
-	static const char *const asked[] = {"request 1 keep " ASK("/rush"),
-					    "request 1 keep " ASK("/bytes")};
+	static const char *const asked[] = {KEEP(1, "/rush"), KEEP(1, "/bytes")};
 
 	for (size_t i = 0; i < sizeof(asked) / sizeof(asked[0]); i++) {
 		begin();
 		options.send_timeout = 4; /* so there are sweeps */
 		options.conn_requests = options.max_reqs = 1000;
-		client_open(0);
-		client_open(1);
-		client_send(0, asked[i]);
-		serve();
-		CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
-		client_got(1, "");
+		play(&(struct scene){2, {asked[i]}, {"END 1 0 COMPLETE", ""}});
 		end();
 	}
 }
@@ -2394,10 +1976,7 @@ static void what_a_rush_has_needed_is_given_back(void)
 static void a_stream_goes_on_until_it_drains(void)
 {
 	begin();
-	client_open(0);
-	client_send(0, "request 1 keep " ASK("/stream"));
-	serve();
-	CU_ASSERT_TRUE(client_got(0, "STDOUT 1 more"));
+	play(&(struct scene){1, {KEEP(1, "/stream")}, {"STDOUT 1 more"}});
 	CU_ASSERT_EQUAL(answers_of("/stream"), 1);
 	end();
 }
@@ -2407,28 +1986,11 @@ static void a_stream_over_its_limit_is_ended_alone(void)
 	begin();
 	options.stream_limit = 65536;
 	options.send_timeout = 100;
-	client_open(0);
-	client_send(0, "request 1 keep " ASK("/on"));
-	client_send(0, "request 2 keep " ASK("/ended"));
-	serve();
+	play(&(struct scene){1,
+			     {KEEP(1, "/on") ", " KEEP(2, "/ended")},
+			     {"END 1 0 COMPLETE\nSTDOUT 2 Status: 200 OK"}});
 	CU_ASSERT_EQUAL(lines_with("event=stream-unread"), 1);
 	CU_ASSERT_EQUAL(answers_of("/on"), 1);
-	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE\nSTDOUT 2 Status: 200 OK"));
-	end();
-}
-
-/* … also if the connection could not be written to for longer than it. */
-static void nor_are_they_by_a_connection_that_is_stuck(void)
-{
-	begin();
-	options.stream_limit = 65536;
-	options.send_timeout = 100;
-	client_open(0);
-	client_send(0, "request 1 keep " ASK("/late"));
-	client_send(0, "request 2 keep " ASK("/ended"));
-	serve();
-	CU_ASSERT_EQUAL(lines_with("event=stream-unread"), 1);
-	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE\nSTDOUT 2 Status: 200 OK"));
 	end();
 }
 
@@ -2438,13 +2000,11 @@ static void so_is_one_that_its_handler_has_left(void)
 	begin();
 	options.stream_limit = 1 << 21;
 	options.send_timeout = 100;
-	client_open(0);
-	client_send(0, "request 1 keep " ASK("/much"));
-	client_send(0, "request 2 keep " ASK("/ended"));
-	serve();
+	play(&(struct scene){1,
+			     {KEEP(1, "/much") ", " KEEP(2, "/ended")},
+			     {"END 1 0 COMPLETE\nSTDOUT 2 Status: 200 OK"}});
 	CU_ASSERT_EQUAL(lines_with("event=stream-unread"), 1);
 	CU_ASSERT_EQUAL(answers_of("/much"), 1);
-	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE\nSTDOUT 2 Status: 200 OK"));
 	end();
 }
 
@@ -2454,10 +2014,10 @@ static void what_its_handler_has_left_is_sent(void)
 	options.stream_limit = 1 << 21;
 	client_open(0);
 	client_open(1);
-	client_send(0, "request 1 keep " ASK("/much"));
-	client_send(1, "request 1 keep " ASK("/reader"));
+	client_send(0, KEEP(1, "/much"));
+	client_send(1, KEEP(1, "/reader"));
 	serve();
-	CU_ASSERT_TRUE(heard.len > 1 << 20);
+	CU_ASSERT_TRUE(heard[0].len > 1 << 20);
 	CU_ASSERT_TRUE(client_got(0, "the rest"));
 	CU_ASSERT_TRUE(client_got(1, "END 1 0 COMPLETE"));
 	end();
@@ -2467,62 +2027,9 @@ static void or_dropped_if_nobody_wants_it(void)
 {
 	begin();
 	options.stream_limit = 1 << 21;
-	client_open(0);
-	client_open(1);
-	client_send(0, "request 1 keep " ASK("/much"));
-	client_send(1, "request 1 keep " ASK("/abort-it"));
-	serve();
-	CU_ASSERT_FALSE(client_got(0, "the rest"));
-	CU_ASSERT_TRUE(client_got(1, "END 1 0 COMPLETE"));
+	play(&(struct scene){
+		2, {KEEP(1, "/much"), KEEP(1, "/abort-it")}, {"!the rest", "END 1 0 COMPLETE"}});
 	CU_ASSERT_EQUAL(answers_of("/much"), 1);
-	end();
-}
-
-static void others_are_not_behind_what_a_stream_has(void)
-{
-	begin();
-	client_open(0);
-	client_open(1);
-	client_send(0, "request 1 keep " ASK("/much"));
-	client_send(1, "request 1 keep " ASK("/behind"));
-	serve();
-	CU_ASSERT_TRUE(client_got(0, "END 2 0 COMPLETE\nSTDOUT 1 ."));
-	CU_ASSERT_TRUE(client_got(1, "END 1 0 COMPLETE"));
-	end();
-}
-
-static void nor_are_other_streams(void)
-{
-	begin();
-	client_open(0);
-	client_send(0, "request 1 keep " ASK("/much") ", request 2 keep " ASK(
-			       "/much") ", request 3 keep " ASK("/reader"));
-	serve();
-	CU_ASSERT_TRUE(client_got(0, "STDOUT 2 the rest"));
-	end();
-}
-
-static void a_stream_waits_for_its_reader(void)
-{
-	begin();
-	options.header_timeout = 40;
-	client_open(0);
-	client_send(0, "request 1 keep " ASK("/much"));
-	client_send(0, "request 2 keep " ASK("/reader"));
-	serve();
-	CU_ASSERT_EQUAL(lines_with("event=stream-unread"), 0);
-	CU_ASSERT_TRUE(client_got(0, "STDOUT 1 the rest"));
-	end();
-}
-
-static void one_stream_too_many_is_a_503(void)
-{
-	begin();
-	options.max_streams = 1;
-	client_open(0);
-	client_send(0, "request 1 keep " ASK("/another"));
-	serve();
-	CU_ASSERT_TRUE(client_got(0, "STDOUT 2 Status: 503 Service Unavailable"));
 	end();
 }
 
@@ -2553,7 +2060,7 @@ static void slow_handlers_do_not_let_too_many_in(void)
 	client_open(0);
 	for (uint16_t id = 1; id <= 10; id++)
 		client_send_long(0, id);
-	client_send(0, "request 11 keep " ASK("/drain"));
+	client_send(0, KEEP(11, "/drain"));
 	serve();
 	CU_ASSERT_FALSE(client_got(0, "OVERLOADED"));
 	end();
@@ -2565,25 +2072,12 @@ static void a_connection_has_a_budget_of_bytes(void)
 	options.conn_memory_limit = 65536;
 	options.params_limit = 1 << 20;
 	client_open(0);
-	client_send(0, "request 1 keep " ASK("/"));
+	client_send(0, KEEP(1, "/"));
 	client_send(0, "begin 2 keep, params 2 *65000, begin 3 keep, params 3 *65000");
-	client_send(0, "abort 2, request 4 keep " ASK("/memory") ", request 5 keep " ASK("/drain"));
+	client_send(0, "abort 2, " KEEP(4, "/memory") ", " KEEP(5, "/drain"));
 	serve();
 	CU_ASSERT_TRUE(client_got(0, "STDOUT 3 Status: 503 Service Unavailable"));
 	CU_ASSERT_EQUAL(answers_of("/memory"), 1);
-	end();
-}
-
-static void a_worker_has_a_budget_of_bytes(void)
-{
-	begin();
-	options.memory_limit = 1 << 20;
-	client_open(0);
-	client_send(0, "request 1 keep " ASK("/much"));
-	client_send(0, "request 2 keep " ASK("/beside"));
-	serve();
-	CU_ASSERT_TRUE(client_got(0, "STDOUT 1 the rest"));
-	CU_ASSERT_TRUE(client_got(1, "END 1 0 COMPLETE\nSTDOUT 2 Status: 200 OK"));
 	end();
 }
 
@@ -2598,7 +2092,7 @@ static void start_application(struct request *req)
 {
 	ASYNC_BEGIN(req);
 	client_open(0);
-	client_send(0, "request 1 keep " ASK("/drain"));
+	client_send(0, KEEP(1, "/drain"));
 	AWAIT(req, sleep_for(req, 0.01));
 	CU_ASSERT_EQUAL(board_get(&board.own->accepted), 0);
 	pass('1');
@@ -2680,10 +2174,9 @@ static void go_round(struct request *req)
 
 	ASYNC_BEGIN(req);
 	CU_ASSERT_PTR_EQUAL(request_state(req), passed);
-	while (++*rounds < 3)
-		AWAIT(req, sleep_for(req, 0.001));
+	SLEEP_WHILE(++*rounds < 3);
 	client_open(0);
-	client_send(0, "request 1 keep " ASK("/drain"));
+	client_send(0, KEEP(1, "/drain"));
 	if (strlen(passed))
 		reply_error(req, 500);
 	else
@@ -2740,10 +2233,8 @@ static void wait_until_ready(struct request *req)
 	ASYNC_BEGIN(req);
 	CU_ASSERT_EQUAL(board_get(&board.own->unready), 1);
 	can_serve = true;
-	while (board_get(&board.own->unready))
-		AWAIT(req, sleep_for(req, 0.001));
-	kill(getpid(), SIGTERM);
-	hello(req);
+	SLEEP_WHILE(board_get(&board.own->unready));
+	told_to_drain(req);
 	ASYNC_END(req);
 }
 
@@ -2751,7 +2242,7 @@ static void start_asking(struct request *req)
 {
 	(void)req;
 	client_open(0);
-	client_send(0, "request 1 keep " ASK("/"));
+	client_send(0, KEEP(1, "/"));
 }
 
 static void it_says_whether_it_is_ready(void)
@@ -2818,10 +2309,17 @@ static void sweeps_are_four_times_as_frequent_as_the_shortest_timeout(void)
 static const struct test tests[] = {
 	{"the board counts what came, and how it ended",
 	 the_board_counts_what_came_and_how_it_ended},
+	/* The sweep, a timer, comes before what was sent meanwhile is read. */
 	{"time in which the loop was held is not the peer's",
-	 time_in_which_the_loop_was_held_is_not_the_peers},
+	 SCENES({3,
+		 {KEEP(1, "/hold"), "begin 1 keep", KEEP(2, "/")},
+		 {"END 1 0 COMPLETE", "END 1 0 COMPLETE", "END 1 0 COMPLETE"},
+		 .set = {{&options.header_timeout, 100}, {&options.idle_timeout, 100}}})},
 	{"nor is it the reader's", nor_is_it_the_readers},
-	{"who does not read is not heard", who_does_not_read_is_not_heard},
+	{"who does not read is not heard", SCENES({2,
+						   {KEEP(1, "/deaf"), KEEP(1, "/large")},
+						   {"END 1 0 COMPLETE", "END 2 0 COMPLETE"},
+						   .set = {{&options.output_limit, 4096}}})},
 	{"a loop that has nothing to do sleeps", a_loop_that_has_nothing_to_do_sleeps},
 	{"the header timeout is for who owes a request",
 	 the_header_timeout_is_for_who_owes_a_request},
@@ -2829,23 +2327,45 @@ static const struct test tests[] = {
 	 the_idle_timeout_is_for_who_has_had_an_answer},
 	{"the send timeout is for who does not read", the_send_timeout_is_for_who_does_not_read},
 	{"who does not want an answer is hung up on", who_does_not_want_an_answer_is_hung_up_on},
+	/* Of eight a quarter may be there when it looks. */
 	{"what is aborted while the loop is held does not start",
-	 what_is_aborted_while_the_loop_is_held_does_not_start},
+	 SCENES({1,
+		 {KEEP(1, "/abort") ", " KEEP(2, "/never") ", " KEEP(3, "/drain")},
+		 {"END 2 0 COMPLETE"},
+		 .set = {{&options.conn_requests, 8}}})},
 	{"a connection may be reset while the loop is held",
-	 a_connection_may_be_reset_while_the_loop_is_held},
+	 SCENES({2, {KEEP(1, "/"), KEEP(1, "/have-reset")}, {NULL, "END 1 0 COMPLETE"}})},
 	{"what was just read is not looked at again", what_was_just_read_is_not_looked_at_again},
 	{"the board shows how long it took", the_board_shows_how_long_it_took},
 	{"requests have numbers that rise, and leave their blocks for others",
 	 requests_have_numbers_that_rise_and_leave_their_blocks},
 	{"a stream waits while its client does not read",
-	 a_stream_waits_while_its_client_does_not_read},
+	 SCENES({2,
+		 {KEEP(1, "/on"), KEEP(1, "/waits")},
+		 {"END 1 0 COMPLETE"},
+		 .set = {{&options.stream_limit, 4096}}})},
 	{"a stream that has ended makes room for another",
-	 a_stream_that_has_ended_makes_room_for_another},
+	 SCENES({1,
+		 {KEEP(1, "/moment") ", " KEEP(2, "/moment") ", " KEEP(3, "/drain")},
+		 {"STDOUT 2 Status: 200 OK"},
+		 .set = {{&options.max_streams, 1}}})},
 	{"an answer before the end of the body keeps the connection",
-	 an_answer_before_the_end_of_the_body_keeps_the_connection},
-	{"the rest of a body is read", the_rest_of_a_body_is_read},
-	{"a body without end is cut off", a_body_without_end_is_cut_off},
-	{"too many params are a 431", too_many_params_are_a_431},
+	 SCENES({2,
+		 {KEEP(1, "/rest-of-it"), "begin 1 keep, params 1 " ASK("/") ", params-end 1"},
+		 {"", "END 2 0 COMPLETE"}})},
+	{"the rest of a body is read",
+	 SCENES({2,
+		 {KEEP(1, "/later"), "begin 1, params 1 " ASK("/") ", params-end 1"},
+		 {"END 1 0 COMPLETE"}})},
+	{"a body without end is cut off",
+	 SCENES({2,
+		 {KEEP(1, "/for-ever"), "begin 1, params 1 " ASK("/") ", params-end 1"},
+		 {"", "END 1 0 COMPLETE"},
+		 .set = {{&options.header_timeout, 40}}})},
+	{"too many params are a 431", SCENES({1,
+					      {"begin 1 keep, params 1 *257, " KEEP(2, "/drain")},
+					      {"STDOUT 1 Status: 431 "},
+					      .set = {{&options.params_limit, 256}}})},
 	{"too much of a body is a 413, also while its handler sleeps", too_much_of_a_body_is_a_413},
 	{"a body is its handler's from the first byte on",
 	 a_body_is_its_handlers_from_the_first_byte_on},
@@ -2858,45 +2378,113 @@ static const struct test tests[] = {
 	 force_ends_what_does_not_end},
 	{"each of four signals drains", each_of_four_signals_drains},
 	{"a signal that was ignored still is", a_signal_that_was_ignored_still_is},
-	{"who reads later is heard", who_reads_later_is_heard},
-	{"who goes leaves no bytes behind", who_goes_leaves_no_bytes_behind},
-	{"who goes leaves no stream behind", who_goes_leaves_no_stream_behind},
+	{"who reads later is heard", SCENES({2,
+					     {KEEP(1, "/read-later"), KEEP(1, "/large")},
+					     {"END 1 0 COMPLETE", "END 2 0 COMPLETE"},
+					     .set = {{&options.output_limit, 4 << 20}}})},
+	{"who goes leaves no bytes behind",
+	 SCENES({1,
+		 {KEEP(1, "/leave-unread")},
+		 {"END 1 0 COMPLETE"},
+		 .set = {{&options.header_timeout, 40}} /* so there are sweeps */})},
+	{"who goes leaves no stream behind",
+	 SCENES({1, {KEEP(1, "/leave-stream")}, {"END 1 0 COMPLETE"}})},
 	{"an answer is sent whole before the connection is closed",
-	 an_answer_is_sent_whole_before_the_connection_is_closed},
-	{"params stay where they are", params_stay_where_they_are},
-	{"who reads some is not late", who_reads_some_is_not_late},
-	{"a stream may be drained already", a_stream_may_be_drained_already},
+	 SCENES({2, {KEEP(1, "/in-bytes")}, {"END 1 0 COMPLETE", "END 1 0 COMPLETE"}})},
+	{"params stay where they are", SCENES({1, {KEEP(1, "/params")}, {"END 1 0 COMPLETE"}})},
+	{"who reads some is not late", SCENES({2,
+					       {KEEP(1, "/slowly"), KEEP(1, "/large")},
+					       {"END 1 0 COMPLETE", ""},
+					       .set = {{&options.send_timeout, 250}}})},
+	{"a stream may be drained already", SCENES({1, {KEEP(1, "/drained")}, {"STDOUT 1 one"}})},
 	{"who goes from the queue of a held loop is not worked for",
 	 who_goes_from_the_queue_of_a_held_loop_is_not_worked_for},
-	{"params that are none are a 400", params_that_are_none_are_a_400},
-	{"a connection may have two streams", a_connection_may_have_two_streams},
+	{"params that are none are a 400",
+	 SCENES({1,
+		 {"begin 1 keep, params 1 *3, params-end 1, stdin-end 1, " KEEP(2, "/drain")},
+		 {"STDOUT 1 Status: 400 "}})},
+	{"a connection may have two streams",
+	 SCENES({1,
+		 {KEEP(1, "/much") ", " KEEP(2, "/much") ", " KEEP(3, "/both")},
+		 {"STDOUT 2 the rest"}},
+		{1,
+		 {KEEP(1, "/much") ", " KEEP(2, "/moment") ", " KEEP(3, "/first-of-two")},
+		 {"STDOUT 1 the rest"}})},
 	{"silence is counted without the time of a hold",
-	 silence_is_counted_without_the_time_of_a_hold},
-	{"whose requests keep coming is not late", whose_requests_keep_coming_is_not_late},
+	 SCENES({2,
+		 {KEEP(1, "/amid")},
+		 {"END 1 0 COMPLETE", ""},
+		 .set = {{&options.header_timeout, 400}}})},
+	{"whose requests keep coming is not late",
+	 SCENES({2,
+		 {KEEP(1, "/asking"), "begin 1 keep"},
+		 {"END 1 0 COMPLETE", "END 5 0 COMPLETE"},
+		 .set = {{&options.header_timeout, 250}}})},
 	{"a worker has so many requests at once", a_worker_has_so_many_requests_at_once},
-	{"a stream needs room in the budget", a_stream_needs_room_in_the_budget},
-	{"the idle timeout begins with the answer", the_idle_timeout_begins_with_the_answer},
-	{"who is full does not know who waits", who_is_full_does_not_know_who_waits},
+	{"a stream needs room in the budget",
+	 SCENES({1,
+		 {KEEP(1, "/much") ", " KEEP(2, "/no-room")},
+		 {"STDOUT 2 Status: 503 Service Unavailable"},
+		 .set = {{&options.conn_memory_limit, 65536}}})},
+	{"the idle timeout begins with the answer",
+	 SCENES({2,
+		 {KEEP(1, "/idle"), KEEP(1, "/longer")},
+		 {"END 1 0 COMPLETE", "END 1 0 COMPLETE"},
+		 .set = {{&options.idle_timeout, 400}}})},
+	{"who is full does not know who waits",
+	 SCENES({2,
+		 {KEEP(1, "/full")},
+		 {"STDOUT 2 Status: 503 ", ""},
+		 .set = {{&options.max_conns, 1}, {&options.queue_timeout, 1000}}})},
 	{"who has rested has kept nobody waiting", who_has_rested_has_kept_nobody_waiting},
 	{"what cannot be polled is closed", what_cannot_be_polled_is_closed},
-	{"a stream that is read has no limit", a_stream_that_is_read_has_no_limit},
+	{"a stream that is read has no limit", SCENES({1,
+						       {KEEP(1, "/pieces")},
+						       {"END 1 0 COMPLETE"},
+						       .set = {{&options.stream_limit, 4096}},
+						       .line = "event=stream-unread",
+						       .lines = 0})},
 	{"answers over TCP are not held back", answers_over_tcp_are_not_held_back},
 	{"what a rush has needed is given back", what_a_rush_has_needed_is_given_back},
 	{"a stream goes on until the worker drains", a_stream_goes_on_until_it_drains},
 	{"a stream that has outgrown its limit is ended, its neighbours are not",
 	 a_stream_over_its_limit_is_ended_alone},
+	/* … also if the connection could not be written to for longer than it. */
 	{"nor are they by a connection that is stuck for longer",
-	 nor_are_they_by_a_connection_that_is_stuck},
+	 SCENES({1,
+		 {KEEP(1, "/late") ", " KEEP(2, "/ended")},
+		 {"END 1 0 COMPLETE\nSTDOUT 2 Status: 200 OK"},
+		 .set = {{&options.stream_limit, 65536}, {&options.send_timeout, 100}},
+		 .line = "event=stream-unread",
+		 .lines = 1})},
 	{"so is one that its handler has left", so_is_one_that_its_handler_has_left},
 	{"what its handler has left is sent", what_its_handler_has_left_is_sent},
 	{"or dropped if nobody wants it", or_dropped_if_nobody_wants_it},
-	{"others are not behind what a stream has", others_are_not_behind_what_a_stream_has},
-	{"nor are other streams", nor_are_other_streams},
-	{"a stream waits for its reader", a_stream_waits_for_its_reader},
-	{"one stream too many is a 503", one_stream_too_many_is_a_503},
+	{"others are not behind what a stream has",
+	 SCENES({2,
+		 {KEEP(1, "/much"), KEEP(1, "/behind")},
+		 {"END 2 0 COMPLETE\nSTDOUT 1 .", "END 1 0 COMPLETE"}})},
+	{"nor are other streams",
+	 SCENES({1,
+		 {KEEP(1, "/much") ", " KEEP(2, "/much") ", " KEEP(3, "/reader")},
+		 {"STDOUT 2 the rest"}})},
+	{"a stream waits for its reader", SCENES({1,
+						  {KEEP(1, "/much") ", " KEEP(2, "/reader")},
+						  {"STDOUT 1 the rest"},
+						  .set = {{&options.header_timeout, 40}},
+						  .line = "event=stream-unread",
+						  .lines = 0})},
+	{"one stream too many is a 503", SCENES({1,
+						 {KEEP(1, "/another")},
+						 {"STDOUT 2 Status: 503 Service Unavailable"},
+						 .set = {{&options.max_streams, 1}}})},
 	{"slow handlers do not let too many requests in", slow_handlers_do_not_let_too_many_in},
 	{"a connection has a budget of bytes", a_connection_has_a_budget_of_bytes},
-	{"a worker has a budget of bytes", a_worker_has_a_budget_of_bytes},
+	{"a worker has a budget of bytes",
+	 SCENES({1,
+		 {KEEP(1, "/much") ", " KEEP(2, "/beside")},
+		 {"STDOUT 1 the rest", "END 1 0 COMPLETE\nSTDOUT 2 Status: 200 OK"},
+		 .set = {{&options.memory_limit, 1 << 20}}})},
 	{"an application starts and stops", an_application_starts_and_stops},
 	{"work beside the requests ends with them", work_beside_the_requests_ends_with_them},
 	{"the worker serves on when that fails", the_worker_serves_on_when_it_fails},
@@ -2920,7 +2508,11 @@ static const struct test tests[] = {
 	{"a failure of accept is told once, until it succeeds",
 	 a_failure_of_accept_is_told_once_until_it_succeeds},
 	{"so many are accepted at once", so_many_are_accepted_at_once},
-	{"who is too many waits for one to leave", who_is_too_many_waits_for_one_to_leave},
+	{"who is too many waits for one to leave",
+	 SCENES({3,
+		 {KEEP(1, "/room"), NULL, KEEP(1, "/drain")},
+		 {"END 1 0 COMPLETE", NULL, "END 1 0 COMPLETE"},
+		 .set = {{&options.max_conns, 2}}})},
 	{"a pause in accepting ends", a_pause_in_accepting_ends},
 	{"accept goes on after what passes", accept_goes_on_after_what_passes},
 };

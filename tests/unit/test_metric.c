@@ -2,7 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../harness.h"
+#include "../support/harness.h"
+#include "../support/mock.h"
 #include "admin/admin.h"
 
 static struct metric orders = COUNTER("orders_total", "Orders that were taken.");
@@ -70,11 +71,6 @@ static void there_are_only_so_many(void)
 	free(slot);
 }
 
-static void release(struct request *req)
-{
-	(void)req;
-}
-
 static bool told(const struct request *req, const char *line)
 {
 	return memmem(req->reply.body.data, req->reply.body.len, line, strlen(line)) != NULL;
@@ -82,7 +78,7 @@ static bool told(const struct request *req, const char *line)
 
 static void the_admin_worker_tells_them(void)
 {
-	static const struct request_ops ops = {.release = release};
+	static const struct request_ops ops = MOCK_OPS(mock_no_param);
 	struct admin state = {.board = &board};
 	const struct routes routes = {.state = &state};
 	struct request req;

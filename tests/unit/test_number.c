@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../harness.h"
+#include "../support/harness.h"
 #include "http/number.h"
 
 #define TEXT(literal) ((struct slice){literal, sizeof(literal) - 1})

@@ -6,11 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../harness.h"
+#include "../support/harness.h"
+#include "../support/memory.h"
+#include "../support/mock.h"
+#include "../support/orders.h"
 #include "http/openapi.h"
 #include "http/reply.h"
-#include "memory.h"
-#include "orders.h"
 
 #define DIFFERENT "/usr/bin/python3 -B tests/oracle/openapi.py compare orders"
 
@@ -151,16 +152,11 @@ static void it_says_where_the_application_is_mounted(void)
 
 /* ---- who answers it ---- */
 
-static void release(struct request *req)
-{
-	(void)req;
-}
-
 /* The status that an application answers, and headers; it is the document if that begins so. */
 static void answers(const struct routes *routes, const char *method, const char *path, int status,
 		    const char *begin)
 {
-	static const struct request_ops ops = {.release = release};
+	static const struct request_ops ops = MOCK_OPS(mock_no_param);
 	struct router router;
 	struct request req;
 	struct slice said;

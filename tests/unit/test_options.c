@@ -4,12 +4,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../harness.h"
+#include "../support/harness.h"
 #include "caught.h"
 #include "engine/options.h"
 
 enum { MOST = 8 };
 
+static struct options o;	       /* what a test has parsed */
 static const struct option_table *own; /* the application's; NULL: none */
 
 /* Parses a command line given as words, NULL at the end. */
@@ -54,8 +55,6 @@ static void refused(const char *const *words, const char *line)
 
 static void the_defaults(void)
 {
-	struct options o;
-
 	accepted(&o, (const char *const[]){NULL});
 	CU_ASSERT_EQUAL(o.engine, ENGINE_LOOP);
 	CU_ASSERT_PTR_NULL(o.listen);
@@ -76,8 +75,6 @@ static void the_defaults(void)
 
 static void cpu_threads_default_to_the_cores(void)
 {
-	struct options o;
-
 	accepted(&o, (const char *const[]){NULL});
 	CU_ASSERT_EQUAL(o.cpu_threads, sysconf(_SC_NPROCESSORS_ONLN));
 	PARSE(&o, "--cpu-threads", "3");
@@ -86,8 +83,6 @@ static void cpu_threads_default_to_the_cores(void)
 
 static void a_value_follows_the_flag_or_an_equals_sign(void)
 {
-	struct options o;
-
 	PARSE(&o, "--threads", "7", "--slot=2", "--listen=a=b:1", "--pool", "x");
 	CU_ASSERT_EQUAL(o.threads, 7);
 	CU_ASSERT_EQUAL(o.slot, 2);
@@ -97,16 +92,12 @@ static void a_value_follows_the_flag_or_an_equals_sign(void)
 
 static void the_last_flag_counts(void)
 {
-	struct options o;
-
 	PARSE(&o, "--threads=7", "--threads=8");
 	CU_ASSERT_EQUAL(o.threads, 8);
 }
 
 static void words_choose(void)
 {
-	struct options o;
-
 	PARSE(&o, "--engine=prefork", "--drain", "wait", "--sandbox=off");
 	CU_ASSERT_EQUAL(o.sandbox, SANDBOX_OFF);
 	CU_ASSERT_EQUAL(o.engine, ENGINE_PREFORK);
@@ -118,8 +109,6 @@ static void words_choose(void)
 
 static void seconds_become_milliseconds(void)
 {
-	struct options o;
-
 	PARSE(&o, "--header-timeout=1.5", "--idle-timeout", "60", "--drain-timeout=0");
 	CU_ASSERT_EQUAL(o.header_timeout, 1500);
 	CU_ASSERT_EQUAL(o.idle_timeout, 60000);
@@ -128,8 +117,6 @@ static void seconds_become_milliseconds(void)
 
 static void the_limits_themselves_are_allowed(void)
 {
-	struct options o;
-
 	PARSE(&o, "--threads=1", "--backlog=65535", "--header-timeout=0.05",
 	      "--stdin-limit=9223372036854775807");
 	CU_ASSERT_EQUAL(o.threads, 1);
@@ -140,8 +127,6 @@ static void the_limits_themselves_are_allowed(void)
 
 static void the_environment_overrides_the_defaults(void)
 {
-	struct options o;
-
 	setenv("LANES_THREADS", "5", 1);
 	setenv("LANES_HEADER_TIMEOUT", "2", 1);
 	setenv("LANES_ENGINE", "prefork", 1);
@@ -156,8 +141,6 @@ static void the_environment_overrides_the_defaults(void)
 
 static void flags_override_the_environment(void)
 {
-	struct options o;
-
 	setenv("LANES_THREADS", "5", 1);
 	PARSE(&o, "--threads=6");
 	unsetenv("LANES_THREADS");
@@ -166,7 +149,6 @@ static void flags_override_the_environment(void)
 
 static void a_long_value_leaves_room_for_what_is_wrong(void)
 {
-	struct options o;
 	struct caught caught;
 	char value[5000];
 
@@ -180,7 +162,6 @@ static void a_long_value_leaves_room_for_what_is_wrong(void)
 
 static void a_bad_environment_names_its_variable(void)
 {
-	struct options o;
 	struct caught caught;
 
 	setenv("LANES_CPU_THREADS", "many", 1);
@@ -236,8 +217,6 @@ static void an_empty_text_is_refused(void)
 
 static void a_bad_prefix_is_refused(void)
 {
-	struct options o;
-
 	PARSE(&o, "--prefix", "/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa/");
 	REFUSED("lanes: --prefix: '/a' is not a path of 1 to 47 bytes with '/' at both ends\n",
 		"--prefix=/a");
@@ -272,8 +251,6 @@ static void an_unknown_option_is_refused(void)
 
 static void flags_take_no_value(void)
 {
-	struct options o;
-
 	PARSE(&o, "--help", "--version", "--threads=2");
 	CU_ASSERT_TRUE(o.help && o.version);
 	CU_ASSERT_EQUAL(o.threads, 2);
@@ -340,8 +317,6 @@ static const struct option_table shops = OPTIONS("shop", of_a_shop, &shop);
 
 static void an_application_has_options_of_its_own(void)
 {
-	struct options o;
-
 	own = &shops;
 	PARSE(&o, "--threads=7");
 	CU_ASSERT_PTR_NULL(shop.name);

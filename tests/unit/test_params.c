@@ -2,11 +2,11 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "../harness.h"
+#include "../support/harness.h"
+#include "../support/memory.h"
+#include "../support/stream.h"
 #include "caught.h"
 #include "fcgi/params.h"
-#include "memory.h"
-#include "stream.h"
 
 enum { NO_LIMIT = 1 << 20 };
 

@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../harness.h"
+#include "../support/harness.h"
 #include "http/pattern.h"
 
 static struct pattern pattern;

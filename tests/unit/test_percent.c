@@ -1,6 +1,6 @@
 #include <string.h>
 
-#include "../harness.h"
+#include "../support/harness.h"
 #include "http/percent.h"
 
 static void decodes(const char *text, struct slice expected)

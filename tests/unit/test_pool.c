@@ -14,9 +14,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../harness.h"
+#include "../support/harness.h"
+#include "../support/memory.h"
 #include "await/thread_pool.h"
-#include "memory.h"
 #include "scoreboard/board_reader.h"
 
 enum { MOST = 16 };

@@ -1,6 +1,6 @@
 #include <string.h>
 
-#include "../harness.h"
+#include "../support/harness.h"
 #include "fcgi/record.h"
 
 static void header_fields_are_big_endian(void)

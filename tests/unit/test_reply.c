@@ -1,16 +1,13 @@
 #include <json-c/json.h>
 #include <string.h>
 
-#include "../harness.h"
+#include "../support/harness.h"
+#include "../support/memory.h"
+#include "../support/mock.h"
 #include "http/reply.h"
-#include "memory.h"
 
-static void release(struct request *req)
-{
-	(void)req;
-}
-
-static const struct request_ops ops = {.release = release};
+static const struct request_ops ops = MOCK_OPS(mock_no_param);
+static struct request req; /* of the test */
 
 static void head_is(const struct request *req, const char *expected)
 {
@@ -41,8 +38,6 @@ static bool head_has(const struct request *req, const char *text)
 
 static void the_head_is_a_cgi_response(void)
 {
-	struct request req;
-
 	request_init(&req, &ops, NULL);
 	reply_bytes(&req, 200, "text/html", slice_of("<p>"));
 	head_is(&req,
@@ -53,8 +48,6 @@ static void the_head_is_a_cgi_response(void)
 
 static void without_a_type_there_is_no_type_line(void)
 {
-	struct request req;
-
 	request_init(&req, &ops, NULL);
 	reply_bytes(&req, 307, NULL, (struct slice){"", 0});
 	reply_header(&req, "Location", slice_of("/x"));
@@ -65,8 +58,6 @@ static void without_a_type_there_is_no_type_line(void)
 
 static void head_has_the_length_but_no_body(void)
 {
-	struct request req;
-
 	request_init(&req, &ops, NULL);
 	req.method = slice_of("HEAD");
 	reply_error(&req, 404);
@@ -81,7 +72,6 @@ static void the_head_has_room_for_all(void)
 	static char long_text[3000];
 	struct buffer expected = {0};
 	struct buffer head = {0};
-	struct request req;
 
 	memset(long_text, 'x', sizeof(long_text) - 1);
 	request_init(&req, &ops, NULL);
@@ -130,7 +120,6 @@ static void lengths_are_whole_numbers(void)
 static void a_text_is_taken_over(void)
 {
 	struct buffer text = {0};
-	struct request req;
 
 	request_init(&req, &ops, NULL);
 	buffer_append_text(&text, "a text");
@@ -151,7 +140,6 @@ static void a_text_is_taken_over(void)
 
 static void json_has_no_spaces_and_no_escaped_slashes(void)
 {
-	struct request req;
 	struct json_object *json = json_object_new_object();
 
 	request_init(&req, &ops, NULL);
@@ -165,8 +153,6 @@ static void json_has_no_spaces_and_no_escaped_slashes(void)
 
 static void no_json_is_503(void)
 {
-	struct request req;
-
 	request_init(&req, &ops, NULL);
 	reply_json(&req, 200, NULL);
 	CU_ASSERT_EQUAL(req.reply.status, 503);
@@ -177,7 +163,6 @@ static void no_json_is_503(void)
 static void json_that_was_cut_is_503(void)
 {
 	struct json_object *json = json_object_new_object();
-	struct request req;
 
 	json_object_object_add(json, "a", json_object_new_string("some text"));
 	request_init(&req, &ops, NULL);
@@ -256,8 +241,6 @@ static void some_have_no_body(void)
 
 static void every_error_has_a_body(void)
 {
-	struct request req;
-
 	request_init(&req, &ops, NULL);
 	reply_error(&req, 403);
 	CU_ASSERT_TRUE(slice_is(req.reply.body, "{\"detail\":\"Forbidden\"}"));
@@ -267,8 +250,6 @@ static void every_error_has_a_body(void)
 
 static void headers_are_of_whichever_answer_comes(void)
 {
-	struct request req;
-
 	request_init(&req, &ops, NULL);
 	reply_header(&req, "X-First", slice_of("1"));
 	reply_json(&req, 200, json_object_new_int(7));
@@ -282,8 +263,6 @@ static void headers_are_of_whichever_answer_comes(void)
 
 static void nothing_is_left_of_whose_place_is_taken(void)
 {
-	struct request req;
-
 	request_init(&req, &ops, NULL);
 	reply_header(&req, "Content-Type", slice_of("text/csv"));
 	reply_header(&req, "Set-Cookie", slice_of("a=b"));
@@ -297,8 +276,6 @@ static void nothing_is_left_of_whose_place_is_taken(void)
 
 static void some_headers_replace_our_own(void)
 {
-	struct request req;
-
 	request_init(&req, &ops, NULL);
 	reply_header(&req, "content-type", slice_of("application/problem+json"));
 	reply_header(&req, "Cache-Control", slice_of("max-age=60"));
@@ -334,8 +311,6 @@ static void a_name_that_is_none_is_500(void)
 /* The expected are FastAPI's, with its set_cookie(). */
 static void cookies_are_python_s(void)
 {
-	struct request req;
-
 	request_init(&req, &ops, NULL);
 	reply_cookie(&req, &(struct cookie){.name = "plain", .value = slice_of("a.b-c|~")});
 	reply_cookie(&req, &(struct cookie){.name = "id",
@@ -380,8 +355,6 @@ static void a_cookie_cannot_be_two(void)
 
 static void a_begun_stream_is_not_replaced(void)
 {
-	struct request req;
-
 	request_init(&req, &ops, NULL);
 	reply_bytes(&req, 200, "text/plain", slice_of(""));
 	req.reply.begun = true;
@@ -394,8 +367,6 @@ static void a_begun_stream_is_not_replaced(void)
 
 static void a_second_reply_replaces_the_first(void)
 {
-	struct request req;
-
 	request_init(&req, &ops, NULL);
 	reply_error(&req, 503);
 	reply_json(&req, 200, json_object_new_int(7));
@@ -409,8 +380,6 @@ static void a_second_reply_replaces_the_first(void)
 
 static void a_header_value_cannot_end_its_line(void)
 {
-	struct request req;
-
 	request_init(&req, &ops, NULL);
 	reply_bytes(&req, 200, NULL, (struct slice){"", 0});
 	reply_header(&req, "A", (struct slice){"a\r\nB: c\0d\x7f\x80 ~", 13});
@@ -420,8 +389,6 @@ static void a_header_value_cannot_end_its_line(void)
 
 static void a_header_without_memory_is_503(void)
 {
-	struct request req;
-
 	request_init(&req, &ops, NULL);
 	request_alloc(&req, REQUEST_INLINE);
 	reply_bytes(&req, 307, NULL, (struct slice){"", 0});
@@ -436,8 +403,6 @@ static void a_header_without_memory_is_503(void)
 
 static void durations_are_milliseconds_with_three_decimals(void)
 {
-	struct request req;
-
 	request_init(&req, &ops, NULL);
 	reply_error(&req, 404);
 	req.times = (struct request_times){.queue_known = true, .queue = 1234567};
@@ -451,8 +416,6 @@ static void durations_are_milliseconds_with_three_decimals(void)
 
 static void waiting_for_the_loop_is_no_awaiting(void)
 {
-	struct request req;
-
 	request_init(&req, &ops, NULL);
 	req.serial = (UINT64_C(1) << 32) + 17;
 	reply_error(&req, 404);
@@ -467,8 +430,6 @@ static void waiting_for_the_loop_is_no_awaiting(void)
 
 static void what_is_not_known_is_not_said(void)
 {
-	struct request req;
-
 	request_init(&req, &ops, NULL);
 	reply_error(&req, 404);
 	CU_ASSERT_TRUE(head_has(&req, "Server-Timing: loop;dur="));
@@ -479,8 +440,6 @@ static void what_is_not_known_is_not_said(void)
 
 static void waiting_is_never_negative(void)
 {
-	struct request req;
-
 	request_init(&req, &ops, NULL);
 	reply_error(&req, 404);
 	req.co.times = (struct coroutine_times){.suspended = 1000000, .pool = 3000000};
@@ -488,45 +447,30 @@ static void waiting_is_never_negative(void)
 	request_unref(&req);
 }
 
-static int begun;
-
-static bool on_stream(struct request *req)
-{
-	begun++;
-	CU_ASSERT_FALSE(req->reply.begun);
-	return true;
-}
-
 static void a_stream_has_no_length(void)
 {
-	static const struct request_ops streaming = {.release = release, .stream = on_stream};
-	struct request req;
-
-	request_init(&req, &streaming, NULL);
-	begun = 0;
+	request_init(&req, &ops, NULL);
+	mock_streams = 0;
 	reply_header(&req, "X-First", slice_of("1"));
 	CU_ASSERT_TRUE(reply_stream(&req, 201, "text/event-stream"));
-	CU_ASSERT_EQUAL(begun, 1);
+	CU_ASSERT_EQUAL(mock_streams, 1);
 	/* It is too late for a header. */
 	reply_header(&req, "X-Second", slice_of("2"));
 	head_is(&req, "Status: 201 Created\r\nContent-Type: text/event-stream\r\n"
 		      "X-Accel-Buffering: no\r\n" REST "X-First: 1\r\n\r\n");
 	request_unref(&req);
 	/* HEAD is told the same, and wants no more. */
-	request_init(&req, &streaming, NULL);
+	request_init(&req, &ops, NULL);
 	req.method = slice_of("HEAD");
 	CU_ASSERT_FALSE(reply_stream(&req, 200, "text/event-stream"));
-	CU_ASSERT_EQUAL(begun, 1);
+	CU_ASSERT_EQUAL(mock_streams, 1);
 	CU_ASSERT_TRUE(head_has(&req, "X-Accel-Buffering: no\r\n"));
 	request_unref(&req);
 }
 
 static void a_stream_may_have_one(void)
 {
-	static const struct request_ops streaming = {.release = release, .stream = on_stream};
-	struct request req;
-
-	request_init(&req, &streaming, NULL);
+	request_init(&req, &ops, NULL);
 	req.method = slice_of("HEAD");
 	CU_ASSERT_FALSE(reply_stream_of(&req, 200, "text/plain", 7));
 	head_is(&req, "Status: 200 OK\r\nContent-Type: text/plain\r\n"
@@ -540,8 +484,6 @@ static void a_stream_may_have_one(void)
 
 static void free_twice_does_no_harm(void)
 {
-	struct request req;
-
 	request_init(&req, &ops, NULL);
 	reply_json(&req, 200, json_object_new_int(1));
 	reply_free(&req);

@@ -4,16 +4,15 @@
 #include <string.h>
 #include <time.h>
 
-#include "../harness.h"
+#include "../support/harness.h"
+#include "../support/mock.h"
 #include "base/budget.h"
 #include "caught.h"
 #include "http/reply.h"
 #include "http/request.h"
 
-#include "memory.h"
+#include "../support/memory.h"
 #include <ctype.h>
-
-static int released;
 
 static struct slice param(const struct request *req, const char *name)
 {
@@ -21,13 +20,8 @@ static struct slice param(const struct request *req, const char *name)
 	return strcmp(name, "HTTP_ACCEPT") ? (struct slice){NULL, 0} : slice_of("text/html");
 }
 
-static void release(struct request *req)
-{
-	(void)req;
-	released++;
-}
-
-static const struct request_ops ops = {.param = param, .release = release};
+static const struct request_ops ops = MOCK_OPS(param);
+static struct request req; /* of the test */
 
 static void take(struct request *req, const char *name, const char *value)
 {
@@ -36,8 +30,6 @@ static void take(struct request *req, const char *name, const char *value)
 
 static void params_say_what_was_asked(void)
 {
-	struct request req;
-
 	request_init(&req, &ops, NULL);
 	take(&req, "REQUEST_METHOD", "GET");
 	take(&req, "SCRIPT_NAME", "/prefork");
@@ -56,8 +48,6 @@ static void params_say_what_was_asked(void)
 
 static void without_path_info_script_name_is_the_path(void)
 {
-	struct request req;
-
 	request_init(&req, &ops, NULL);
 	take(&req, "PATH_INFO", "");
 	take(&req, "SCRIPT_NAME", "/sync/noawait");
@@ -69,8 +59,6 @@ static void without_path_info_script_name_is_the_path(void)
 
 static void the_path_as_it_was_sent_wins(void)
 {
-	struct request req;
-
 	request_init(&req, &ops, NULL);
 	take(&req, "LANES_PATH", "/sync/no%61wait");
 	take(&req, "PATH_INFO", "/sync/noawait");
@@ -91,8 +79,6 @@ static void the_path_as_it_was_sent_wins(void)
 
 static void without_params_everything_is_empty(void)
 {
-	struct request req;
-
 	memset(&req, 0xa5, sizeof(req));
 	request_init(&req, &ops, NULL);
 	request_params_done(&req, 0);
@@ -115,8 +101,6 @@ static int64_t wall_clock(void)
 /* Milliseconds in the queue, of a worker that was busy for so many. */
 static int64_t queue_time(const char *name, const char *sent, int64_t busy)
 {
-	struct request req;
-
 	request_init(&req, &ops, NULL);
 	take(&req, name, sent);
 	request_params_done(&req, (uint64_t)busy * 1000000);
@@ -225,8 +209,6 @@ static void seconds_have_ten_digits(void)
 
 static void what_nginx_says_comes_first(void)
 {
-	struct request req;
-
 	request_init(&req, &ops, NULL);
 	take(&req, "LANES_SENT", "nothing");
 	take(&req, "HTTP_X_REQUEST_START", "t=1700000000.5");
@@ -237,8 +219,6 @@ static void what_nginx_says_comes_first(void)
 
 static void a_request_can_be_late(void)
 {
-	struct request req;
-
 	request_init(&req, &ops, NULL);
 	CU_ASSERT_FALSE(request_is_late(&req, 1));
 	req.times.queue = 2000000;
@@ -250,7 +230,6 @@ static void a_request_can_be_late(void)
 
 static void allocations_are_aligned_and_apart(void)
 {
-	struct request req;
 	unsigned char *blocks[40];
 
 	request_init(&req, &ops, NULL);
@@ -268,7 +247,6 @@ static void allocations_are_aligned_and_apart(void)
 
 static void small_requests_need_no_malloc(void)
 {
-	struct request req;
 	long before = memory_allocations();
 
 	request_init(&req, &ops, NULL);
@@ -281,8 +259,6 @@ static void small_requests_need_no_malloc(void)
 
 static void memory_out_is_no_allocation(void)
 {
-	struct request req;
-
 	request_init(&req, &ops, NULL);
 	memory_fail_after(0);
 	CU_ASSERT_PTR_NULL(request_alloc(&req, REQUEST_INLINE + 1));
@@ -296,7 +272,6 @@ static void what_does_not_fit_the_block_is_of_the_budget(void)
 {
 	static struct caught caught;
 	struct budget budget = {.name = "test", .limit = 4096};
-	struct request req;
 
 	caught_begin();
 	request_init(&req, &ops, NULL);
@@ -319,7 +294,6 @@ static void what_does_not_fit_the_block_is_of_the_budget(void)
 
 static void the_frame_is_zeroed_and_stays(void)
 {
-	struct request req;
 	unsigned char *frame;
 
 	memset(&req, 0xa5, sizeof(req));
@@ -335,25 +309,21 @@ static void the_frame_is_zeroed_and_stays(void)
 
 static void the_last_reference_releases(void)
 {
-	struct request req;
-
-	released = 0;
+	mock_released = 0;
 	request_init(&req, &ops, NULL);
 	request_ref(&req);
 	CU_ASSERT_PTR_NOT_NULL(request_alloc(&req, 4000));
 	reply_error(&req, 404);
 	request_unref(&req);
-	CU_ASSERT_EQUAL(released, 0);
+	CU_ASSERT_EQUAL(mock_released, 0);
 	CU_ASSERT_EQUAL(req.reply.status, 404);
 	request_unref(&req);
-	CU_ASSERT_EQUAL(released, 1);
+	CU_ASSERT_EQUAL(mock_released, 1);
 	CU_ASSERT_PTR_NULL(req.chunks);
 }
 
 static void other_params_are_asked_of_the_engine(void)
 {
-	struct request req;
-
 	request_init(&req, &ops, NULL);
 	CU_ASSERT_TRUE(slice_is(request_param(&req, "HTTP_ACCEPT"), "text/html"));
 	CU_ASSERT_PTR_NULL(request_param(&req, "HTTP_COOKIE").data);

@@ -4,23 +4,20 @@
 #include <string.h>
 #include <time.h>
 
-#include "../harness.h"
+#include "../support/harness.h"
+#include "../support/memory.h"
+#include "../support/mock.h"
 #include "http/input.h"
 #include "http/reply.h"
 #include "http/router.h"
-#include "memory.h"
-
-static void release(struct request *req)
-{
-	(void)req;
-}
 
 static void handler(struct request *req)
 {
 	(void)req;
 }
 
-static const struct request_ops ops = {.release = release};
+static const struct request_ops ops = MOCK_OPS(mock_no_param);
+static struct request req; /* of the test */
 static const struct route list[] = {
 	GET("/", ASYNC, handler),
 	GET("/sync/noawait", SYNC, handler),
@@ -58,8 +55,6 @@ static bool ask(struct request *req, const char *method, struct slice path, cons
 
 static void found(const char *path, size_t index)
 {
-	struct request req;
-
 	CU_ASSERT_TRUE(ask(&req, "GET", slice_of(path), ""));
 	CU_ASSERT_PTR_EQUAL(req.route, &list[index]);
 	CU_ASSERT_EQUAL(req.reply.status, 0);
@@ -68,8 +63,6 @@ static void found(const char *path, size_t index)
 
 static void not_found(const char *path)
 {
-	struct request req;
-
 	CU_ASSERT_FALSE(ask(&req, "GET", slice_of(path), ""));
 	CU_ASSERT_EQUAL(req.reply.status, 404);
 	CU_ASSERT_TRUE(slice_is(req.reply.body, "{\"detail\":\"Not Found\"}"));
@@ -78,8 +71,6 @@ static void not_found(const char *path)
 
 static void not_allowed(const char *method, const char *path)
 {
-	struct request req;
-
 	CU_ASSERT_FALSE(ask(&req, method, slice_of(path), ""));
 	CU_ASSERT_EQUAL(req.reply.status, 405);
 	CU_ASSERT_TRUE(slice_is(req.reply.body, "{\"detail\":\"Method Not Allowed\"}"));
@@ -90,8 +81,6 @@ static void not_allowed(const char *method, const char *path)
 static void redirected(const char *method, const char *path, const char *query,
 		       const char *location)
 {
-	struct request req;
-
 	CU_ASSERT_FALSE(ask(&req, method, slice_of(path), query));
 	CU_ASSERT_EQUAL(req.reply.status, 307);
 	CU_ASSERT_EQUAL(req.reply.body.len, 0);
@@ -115,8 +104,6 @@ static void paths_match_whole_and_case_sensitively(void)
 
 static void an_absent_path_is_not_found(void)
 {
-	struct request req;
-
 	CU_ASSERT_FALSE(ask(&req, "GET", (struct slice){NULL, 0}, ""));
 	CU_ASSERT_EQUAL(req.reply.status, 404);
 	request_unref(&req);
@@ -171,8 +158,6 @@ static void one_final_newline_is_ignored(void)
 
 static void head_is_routed_like_get(void)
 {
-	struct request req;
-
 	CU_ASSERT_TRUE(ask(&req, "HEAD", slice_of("/sync/noawait"), ""));
 	request_unref(&req);
 }
@@ -188,8 +173,6 @@ static void other_methods_are_405(void)
 
 static void an_unknown_path_is_404_for_every_method(void)
 {
-	struct request req;
-
 	CU_ASSERT_FALSE(ask(&req, "POST", slice_of("/nothing"), ""));
 	CU_ASSERT_EQUAL(req.reply.status, 404);
 	CU_ASSERT_EQUAL(req.reply.headers.len, 0);
@@ -245,8 +228,6 @@ static void the_location_is_quoted(void)
 
 static void the_prefix_is_in_the_location(void)
 {
-	struct request req;
-
 	request_init(&req, &ops, NULL);
 	req.method = slice_of("GET");
 	req.prefix = slice_of("/prefork");
@@ -265,8 +246,6 @@ static void the_prefix_is_in_the_location(void)
 
 static void a_path_that_was_decoded_is_quoted_again(void)
 {
-	struct request req;
-
 	request_init(&req, &ops, NULL);
 	req.method = slice_of("GET");
 	req.path = slice_of("/50%25/");
@@ -280,7 +259,6 @@ static void a_path_that_was_decoded_is_quoted_again(void)
 static void a_path_without_memory_is_503(void)
 {
 	static char path[3000];
-	struct request req;
 
 	memset(path, 'x', sizeof(path) - 1);
 	memcpy(path, "/%41", 4);
@@ -297,7 +275,6 @@ static void a_location_has_room_for_all_of_the_query(void)
 	char query[300] = {0};
 	char location[1000];
 	size_t len = (size_t)snprintf(location, sizeof(location), "Location: /sync/noawait?");
-	struct request req;
 
 	memset(query, '"', sizeof(query) - 1);
 	for (size_t i = 0; i + 1 < sizeof(query); i++)
@@ -360,8 +337,6 @@ static int ask_shop(struct request *req, const char *method, const char *path)
 
 static void is_route(const char *method, const char *path, int index)
 {
-	struct request req;
-
 	CU_ASSERT_EQUAL(ask_shop(&req, method, path), index);
 	CU_ASSERT_EQUAL(req.route_number, index + 1);
 	request_unref(&req);
@@ -369,8 +344,6 @@ static void is_route(const char *method, const char *path, int index)
 
 static void is_refused(const char *method, const char *path, int status, const char *headers)
 {
-	struct request req;
-
 	CU_ASSERT_EQUAL(ask_shop(&req, method, path), -1);
 	CU_ASSERT_EQUAL(req.reply.status, status);
 	CU_ASSERT_TRUE(slice_is(req.reply.headers, headers));
@@ -379,8 +352,6 @@ static void is_refused(const char *method, const char *path, int status, const c
 
 static void has_value(const char *path, const char *name, const char *value)
 {
-	struct request req;
-
 	CU_ASSERT_TRUE(ask_shop(&req, "GET", path) >= 0);
 	CU_ASSERT_TRUE(slice_is(request_path(&req, name), value));
 	request_unref(&req);
@@ -589,7 +560,6 @@ static void make_many(struct routes *of, size_t count)
 
 static bool is_found(const struct router *big, int i)
 {
-	struct request req;
 	char path[32];
 	bool found;
 

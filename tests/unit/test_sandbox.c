@@ -18,7 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../harness.h"
+#include "../support/harness.h"
 #include "base/log.h"
 #include "caught.h"
 #include "engine/sandbox.h"

@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../harness.h"
+#include "../support/harness.h"
 #include "scoreboard/board_reader.h"
 #include "scoreboard/scoreboard.h"
 

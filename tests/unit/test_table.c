@@ -1,7 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../harness.h"
+#include "../support/harness.h"
 #include "admin/status_text.h"
 
 enum { WORKERS = 6 };

@@ -11,14 +11,14 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "../harness.h"
+#include "../support/harness.h"
+#include "../support/memory.h"
+#include "../support/waits.h"
 #include "alone.h"
 #include "engine/application.h"
 #include "engine/observer.h"
 #include "http/reply.h"
-#include "memory.h"
 #include "scoreboard/board_reader.h"
-#include "waits.h"
 
 /* ---- sleeping ---- */
 
@@ -46,13 +46,12 @@ static void take_nap(struct request *req)
 static void a_sleep_never_ends_early(void)
 {
 	static const double seconds[] = {0.03, 0.0001, 0.001, 0.0015, 0.0000001, 0.012345, 0.002};
-	static const struct route route = GET("/", ASYNC, take_nap);
 	int count = (int)(sizeof(seconds) / sizeof(seconds[0]));
 
 	begin(0, 0);
 	naps = seconds;
 	for (int i = 0; i < count; i++)
-		start(&route);
+		start(HANDLER(take_nap));
 	turn_until(&finished, count);
 	CU_ASSERT_EQUAL(answered, 200);
 	end(count);
@@ -77,10 +76,8 @@ static void gather_three(struct request *req)
 
 static void gather_resumes_once_after_the_longest(void)
 {
-	static const struct route route = GET("/", ASYNC, gather_three);
-
 	begin(0, 0);
-	start(&route);
+	start(HANDLER(gather_three));
 	turn_until(&finished, 1);
 	turn();
 	CU_ASSERT_STRING_EQUAL(trail, "r");
@@ -143,11 +140,9 @@ static void await_everything(struct request *req)
 
 static void an_awaitable_never_resumes_from_inside(void)
 {
-	static const struct route route = GET("/", ASYNC, await_everything);
-
 	for (unsigned threads = 0; threads < 2; threads++) {
 		begin(threads, 1);
-		start(&route);
+		start(HANDLER(await_everything));
 		CU_ASSERT_EQUAL(finished, 0);
 		turn_until(&finished, 1);
 		CU_ASSERT_STRING_EQUAL(trail, "e");
@@ -170,11 +165,9 @@ static void a_then_b(struct request *req)
 
 static void sleep_0_lets_others_run_first(void)
 {
-	static const struct route route = GET("/", ASYNC, a_then_b);
-
 	begin(0, 0);
 	for (int i = 0; i < 3; i++)
-		start(&route);
+		start(HANDLER(a_then_b));
 	CU_ASSERT_STRING_EQUAL(trail, "aaa");
 	turn_until(&finished, 3);
 	CU_ASSERT_STRING_EQUAL(trail, "aaabbb");
@@ -194,12 +187,11 @@ static void one_of_two(struct request *req)
 
 static void who_sleeps_is_not_woken_beside_another(void)
 {
-	static const struct route route = GET("/", ASYNC, one_of_two);
 	struct request *reqs[2];
 
 	begin(0, 0);
 	for (uint32_t i = 0; i < 2; i++) {
-		reqs[i] = request_new(&route);
+		reqs[i] = request_new(HANDLER(one_of_two));
 		reqs[i]->serial = i + 1;
 		request_resume(reqs[i], uv_hrtime());
 	}
@@ -230,11 +222,9 @@ static void have_the_loop_seen(struct request *req)
 
 static void a_loop_that_waits_is_not_held(void)
 {
-	static const struct route route = GET("/", ASYNC, have_the_loop_seen);
-
 	begin(1, 1);
 	sched.options.board = &seen;
-	start(&route);
+	start(HANDLER(have_the_loop_seen));
 	turn_until(&finished, 1);
 	end(1);
 }
@@ -260,7 +250,6 @@ static void until_heard(struct request *req)
 
 static void sleep_0_for_ever_does_not_starve_the_sockets(void)
 {
-	static const struct route route = GET("/", ASYNC, until_heard);
 	uv_poll_t poll;
 	int fd = eventfd(1, EFD_CLOEXEC);
 
@@ -268,7 +257,7 @@ static void sleep_0_for_ever_does_not_starve_the_sockets(void)
 	heard = 0;
 	uv_poll_init(&loop, &poll, fd);
 	uv_poll_start(&poll, UV_READABLE, on_heard);
-	start(&route);
+	start(HANDLER(until_heard));
 	turn_until(&finished, 1);
 	uv_close((uv_handle_t *)&poll, NULL);
 	end(1);
@@ -277,12 +266,11 @@ static void sleep_0_for_ever_does_not_starve_the_sockets(void)
 
 static void ready_requests_settle_in_one_batch(void)
 {
-	static const struct route route = GET("/", ASYNC, a_then_b);
 	int before;
 
 	begin(0, 0);
 	for (int i = 0; i < 3; i++)
-		start(&route);
+		start(HANDLER(a_then_b));
 	before = settled;
 	turn_until(&settled, before + 1);
 	CU_ASSERT_EQUAL(finished, 3);
@@ -318,11 +306,9 @@ static void the_frame_survives_and_times_add_up(struct request *req)
 
 static void frames_survive_and_times_add_up(void)
 {
-	static const struct route route = GET("/", ASYNC, the_frame_survives_and_times_add_up);
-
 	begin(1, 1);
 	begun_at = uv_hrtime();
-	start(&route);
+	start(HANDLER(the_frame_survives_and_times_add_up));
 	turn_until(&finished, 1);
 	CU_ASSERT_EQUAL(answered, 404);
 	end(1);
@@ -341,12 +327,11 @@ static void sleep_a_thousand_times(struct request *req)
 
 static void sleep_after_sleep_needs_no_more_memory(void)
 {
-	static const struct route route = GET("/", ASYNC, sleep_a_thousand_times);
 	long before;
 
 	begin(0, 0);
 	before = memory_allocations();
-	start(&route);
+	start(HANDLER(sleep_a_thousand_times));
 	turn_until(&finished, 1);
 	CU_ASSERT_EQUAL(memory_allocations() - before, 2); /* the request, the heap of timers */
 	end(1);
@@ -369,12 +354,11 @@ static void gather_three_again_and_again(struct request *req)
 
 static void gather_after_gather_needs_no_more_memory(void)
 {
-	static const struct route route = GET("/", ASYNC, gather_three_again_and_again);
 	long before;
 
 	begin(0, 0);
 	before = memory_allocations();
-	start(&route);
+	start(HANDLER(gather_three_again_and_again));
 	turn_until(&finished, 1);
 	CU_ASSERT_EQUAL(memory_allocations() - before, 2);
 	end(1);
@@ -398,11 +382,10 @@ static void work_a_hundred_times(struct request *req)
 
 static void job_after_job_needs_no_more_memory(void)
 {
-	static const struct route route = GET("/", ASYNC, work_a_hundred_times);
 	struct request *req;
 
 	begin(1, 1);
-	req = request_new(&route);
+	req = request_new(HANDLER(work_a_hundred_times));
 	request_ref(req);
 	request_resume(req, uv_hrtime());
 	turn_until(&finished, 1);
@@ -465,14 +448,13 @@ static void on_cpu_pool(struct request *req)
 
 static void the_cpu_pool_is_another_of_lower_priority(void)
 {
-	static const struct route route = GET("/", ASYNC, on_cpu_pool);
 	int own = getpriority(PRIO_PROCESS, 0);
 
 	begin(1, 0);
 	start(&hold);
 	entered();
 	CU_ASSERT_EQUAL(work.nice, own);
-	start(&route); /* the blocking pool is full */
+	start(HANDLER(on_cpu_pool)); /* the blocking pool is full */
 	turn_until(&finished, 1);
 	CU_ASSERT_EQUAL(answered, 200);
 	CU_ASSERT_EQUAL(work.nice, own < 19 ? own + 1 : own);
@@ -499,12 +481,6 @@ static void a_full_queue_answers_503(void)
 	end(3);
 }
 
-static bool on_stream(struct request *req)
-{
-	(void)req;
-	return true;
-}
-
 static void stream_and_wait_for_a_thread(struct request *req)
 {
 	ASYNC_BEGIN(req);
@@ -516,18 +492,12 @@ static void stream_and_wait_for_a_thread(struct request *req)
 
 static void a_stream_that_was_begun_gets_no_other_head(void)
 {
-	static const struct request_ops streaming = {.ran = observer_ran,
-						     .finished = on_finished,
-						     .release = on_release,
-						     .stream = on_stream};
-	static const struct route route = GET("/", ASYNC, stream_and_wait_for_a_thread);
 	struct request *req;
 
 	begin(1, 0);
 	start(&hold);
 	entered();
-	req = request_new(&route);
-	req->ops = &streaming;
+	req = request_new(HANDLER(stream_and_wait_for_a_thread));
 	request_resume(req, uv_hrtime());
 	CU_ASSERT_EQUAL(finished, 1);
 	CU_ASSERT_EQUAL(answered, 200);
@@ -549,7 +519,6 @@ static void work_then_sleep(struct request *req)
 
 static void the_board_tells_work_from_sleep(void)
 {
-	static const struct route route = GET("/", ASYNC, work_then_sleep);
 	static struct board_slot board;
 	struct span spans[16];
 	uint64_t next = 0;
@@ -558,7 +527,7 @@ static void the_board_tells_work_from_sleep(void)
 
 	begin(1, 1);
 	sched.options.board = &board;
-	start(&route);
+	start(HANDLER(work_then_sleep));
 	turn_until(&finished, 1);
 	count = board_spans(&board, &next, spans, sizeof(spans) / sizeof(spans[0]), NULL);
 	for (size_t i = 0; i < count; i++)
@@ -708,7 +677,6 @@ static void work_on_either(struct request *req)
 
 static void the_board_tells_which_pool_it_was(void)
 {
-	static const struct route route = GET("/", ASYNC, work_on_either);
 	static struct board_slot board;
 	struct span spans[32];
 	uint64_t next = 0;
@@ -718,7 +686,7 @@ static void the_board_tells_which_pool_it_was(void)
 	begin(1, 1);
 	memset(&board, 0, sizeof(board));
 	sched.options.board = &board;
-	start(&route);
+	start(HANDLER(work_on_either));
 	turn_until(&finished, 1);
 	n = board_spans(&board, &next, spans, sizeof(spans) / sizeof(spans[0]), NULL);
 	for (size_t i = 0; i < n; i++) {
@@ -750,10 +718,8 @@ static void keep_the_loop_busy(struct request *req)
 
 static void a_loop_is_busy_from_its_last_rest_on(void)
 {
-	static const struct route route = GET("/", ASYNC, keep_the_loop_busy);
-
 	begin(0, 0);
-	start(&route);
+	start(HANDLER(keep_the_loop_busy));
 	turn_until(&finished, 1);
 	end(1);
 }
@@ -817,10 +783,8 @@ static void a_cancelled_sleeper_is_never_resumed(void)
 
 static void a_cancelled_ready_request_is_only_released(void)
 {
-	static const struct route route = GET("/", ASYNC, a_then_b);
-
 	begin(0, 0);
-	cancel(start(&route));
+	cancel(start(HANDLER(a_then_b)));
 	CU_ASSERT_EQUAL(released, 1);
 	turn();
 	CU_ASSERT_EQUAL(finished, 0);
@@ -937,12 +901,10 @@ static void sleep_and_do_not_wait(struct request *req)
 
 static void tasks_left_behind_are_cancelled(void)
 {
-	static const struct route route = GET("/", ASYNC, leave_tasks_behind);
-
 	begin(1, 5);
 	start(&hold);
 	entered();
-	start(&route);
+	start(HANDLER(leave_tasks_behind));
 	CU_ASSERT_EQUAL(finished, 1);
 	CU_ASSERT_EQUAL(answered, 200);
 	CU_ASSERT_EQUAL(released, 1);
@@ -955,11 +917,10 @@ static void tasks_left_behind_are_cancelled(void)
 
 static void a_running_job_left_behind_keeps_its_memory(void)
 {
-	static const struct route route = GET("/", ASYNC, hold_thread);
 	struct request *req;
 
 	begin(1, 5);
-	req = request_new(&route);
+	req = request_new(HANDLER(hold_thread));
 	run_in_threadpool(req, wait_at_gate, &work);
 	entered();
 	req->route = &(struct route)GET("/", ASYNC, say_nothing);
@@ -975,10 +936,8 @@ static void a_running_job_left_behind_keeps_its_memory(void)
 
 static void close_releases_what_is_ready(void)
 {
-	static const struct route route = GET("/", ASYNC, a_then_b);
-
 	begin(0, 0);
-	cancel(start(&route));
+	cancel(start(HANDLER(a_then_b)));
 	end(1);
 	CU_ASSERT_EQUAL(finished, 0);
 }
@@ -1016,14 +975,13 @@ static void hold_for_ever(struct request *req)
  */
 static void a_running_job_outlives_its_loop(void)
 {
-	static const struct route route = GET("/", ASYNC, hold_for_ever);
 	static struct request *running;
 	static struct sched left;
 
 	sem_init(&forever.entered, 0, 0);
 	sem_init(&forever.gate, 0, 0);
 	begin(1, 1);
-	running = start(&route);
+	running = start(HANDLER(hold_for_ever));
 	while (sem_wait(&forever.entered))
 		;
 	cancel(running);
@@ -1038,10 +996,8 @@ static void a_running_job_outlives_its_loop(void)
 
 static void what_is_not_awaited_does_not_resume(void)
 {
-	static const struct route route = GET("/", ASYNC, sleep_and_do_not_wait);
-
 	begin(0, 0);
-	start(&route);
+	start(HANDLER(sleep_and_do_not_wait));
 	CU_ASSERT_EQUAL(finished, 1);
 	turn();
 	CU_ASSERT_EQUAL(finished, 1);
@@ -1111,16 +1067,14 @@ static void memory_out_for_a_job_answers_503(void)
 
 static void memory_out_for_the_heap_of_timers_answers_503(void)
 {
-	static const struct route route = GET("/", ASYNC, sleep_and_reply);
-
 	begin(0, 0);
 	memory_fail_after(1); /* the request itself */
-	start(&route);
+	start(HANDLER(sleep_and_reply));
 	memory_restore();
 	CU_ASSERT_EQUAL(finished, 1);
 	CU_ASSERT_EQUAL(answered, 503);
 	turn();
-	start(&route);
+	start(HANDLER(sleep_and_reply));
 	turn_until(&finished, 2);
 	CU_ASSERT_EQUAL(answered, 200);
 	end(2);
@@ -1128,11 +1082,10 @@ static void memory_out_for_the_heap_of_timers_answers_503(void)
 
 static void half_a_gather_is_cancelled(void)
 {
-	static const struct route route = GET("/", ASYNC, gather_and_reply);
 	struct request *req;
 
 	begin(0, 0);
-	req = request_new(&route);
+	req = request_new(HANDLER(gather_and_reply));
 	request_alloc(req, REQUEST_INLINE);
 	memory_fail_after(2); /* the first sleep and the heap */
 	request_resume(req, uv_hrtime());

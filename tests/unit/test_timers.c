@@ -2,9 +2,9 @@
 #include <malloc.h>
 #include <stdlib.h>
 
-#include "../harness.h"
+#include "../support/harness.h"
+#include "../support/memory.h"
 #include "await/timers.h"
-#include "memory.h"
 
 enum { MOST = 500, NS_PER_MS = 1000000 };
 

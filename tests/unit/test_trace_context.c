@@ -1,13 +1,14 @@
 /* W3C Trace Context, 3.2, and what the log says of a request. */
 #include <string.h>
 
-#include "../harness.h"
+#include "../support/harness.h"
+#include "../support/memory.h"
+#include "../support/mock.h"
 #include "alone.h"
 #include "base/log.h"
 #include "caught.h"
 #include "http/reply.h"
 #include "http/trace_context.h"
-#include "memory.h"
 
 #define TRACE  "4bf92f3577b34da6a3ce929d0e0e4736"
 #define PARENT "00-" TRACE "-00f067aa0ba902b7-01"
@@ -23,12 +24,7 @@ static struct slice param(const struct request *req, const char *name)
 							   : (struct slice){NULL, 0};
 }
 
-static void release(struct request *req)
-{
-	(void)req;
-}
-
-static const struct request_ops ops = {.param = param, .release = release};
+static const struct request_ops ops = MOCK_OPS(param);
 
 static void a_traceparent_has_four_parts(void)
 {

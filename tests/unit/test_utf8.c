@@ -1,5 +1,5 @@
 /* What CPython 3.11 says to the same bytes. */
-#include "../harness.h"
+#include "../support/harness.h"
 #include "base/utf8.h"
 
 #define BYTES(literal) ((struct slice){literal, sizeof(literal) - 1})

@@ -12,10 +12,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../harness.h"
+#include "../support/harness.h"
+#include "../support/memory.h"
 #include "await/sched.h"
 #include "client/volley.h"
-#include "memory.h"
 
 static uv_loop_t loop;
 static struct sched sched;

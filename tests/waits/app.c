@@ -1,7 +1,7 @@
 /* The application that waits in every way, as a program: for tests/conformance. */
 #include <lanes.h>
 
-#include "../unit/waits.h"
+#include "../support/waits.h"
 
 int main(int argc, char **argv)
 {

@@ -1,0 +1,18 @@
+/*
+ * What the machine gives at the moment to somebody who computes, whatever Lanes does: limits on
+ * times are only worth something on a machine that has nothing else to do.
+ */
+#ifndef TESTS_SUPPORT_MACHINE_H
+#define TESTS_SUPPORT_MACHINE_H
+
+/* How many cores this process may use. */
+int machine_cores(void);
+
+/* Lets this process open as many files at once as it is allowed to; returns how many that are. */
+long machine_files(void);
+
+/* Computes for a moment on all cores at once, at the lowest priority, and returns how much of a
+ * core the least lucky thread got: 1 if nobody else wants one. */
+double machine_share(void);
+
+#endif
