@@ -233,7 +233,7 @@ static const struct route list[] = {
 	GET("/held/here", SYNC, held),
 	GET("/let-go", ASYNC, let_go),
 	GET("/free", SYNC, ignore),
-	GET("/late", SYNC, late, .deadline = 0.1),
+	GET("/late", SYNC, late, .deadline = 1),
 	GET("/breaks", ASYNC, breaks),
 	GET("/later", ASYNC, answer_and_tell),
 	GET("/two", ASYNC, asleep, .most = 2),

@@ -166,6 +166,8 @@ static void the_deadline_is_kept_while_a_thread_is_not_done(void)
 	begin("loop");
 	for (int id = 1; id <= 4; id += 2) {
 		CU_ASSERT(raw_get(&raw, id, "/late", ""));
+		CU_ASSERT(EVENTUALLY(pool("blocking").running ==
+				     1)); /* and not dropped in the queue */
 		CU_ASSERT(answers(id, "504 "));
 		CU_ASSERT(raw_get(&raw, id + 1, "/let-go", ""));
 		CU_ASSERT(answers(id + 1, "200 OK"));
