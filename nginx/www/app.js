@@ -104,12 +104,14 @@ const panels = tabs([
 ]);
 find('panels').append(panels.element);
 
-// Exercises and contrast are about the guide's endpoints; another service has others.
+// The exercises are about the guide's endpoints; another service has others. Contrast needs processes.
+const isOther = () => system.kinds.size && !Object.keys(GUIDE).every((path) => system.kinds.has(path));
+const offerPanels = () => isOther() && panels.offer(lab.pools(true).length ? ['docs', 'try', 'contrast'] : ['docs', 'try']);
+feed.addEventListener('message', offerPanels);
 system.addEventListener('change', () => {
-	const paths = system.kinds;
-	if (!paths.size || Object.keys(GUIDE).every((path) => paths.has(path)))
+	if (!isOther())
 		return;
-	panels.offer(['docs', 'try']);
+	offerPanels();
 	docs.load().then((info) => info && setText(document.querySelector('.subtitle'), `What ${info.title} ${info.version} does, and what it answers to`));
 });
 feed.connect();

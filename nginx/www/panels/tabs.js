@@ -37,6 +37,8 @@ export function tabs(entries) {
 	}
 
 	function offer(ids) {
+		if (String(ids) === String(offered))
+			return;
 		offered = ids;
 		entries.forEach(([id], i) => {
 			buttons[i].hidden = !ids.includes(id);
