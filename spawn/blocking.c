@@ -213,6 +213,7 @@ static bool waits(int fd)
 #define EVENT  "AWAIT(req, await_fd(req, fd, events)), or run_in_threadpool"
 
 /* CALL(type, name, parameters, arguments, whether it may wait, what to use instead) */
+/* NOLINTBEGIN(bugprone-macro-parentheses): no expressions */
 #define CALL(type, name, parameters, arguments, condition, instead)                                \
 	type name parameters                                                                       \
 	{                                                                                          \
@@ -224,6 +225,7 @@ static bool waits(int fd)
 			holds(#name, instead);                                                     \
 		return call arguments;                                                             \
 	}
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 typedef const struct timespec *span;
 
