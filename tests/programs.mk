@@ -34,7 +34,8 @@ $(OBJ)/unit: $(call object,$(UNIT_SOURCES) $(GUIDE)) $(SUPPORT) $(OBJ)/inside.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(MEMORY_HOOKS) $(UNIT_HOOKS) $(LIBS) -lcunit
 
 $(OBJ)/integration: $(call object,$(INTEGRATION_SOURCES) $(GUIDE)) $(SUPPORT) $(OBJ)/inside.a | $(GUIDE_PROGRAMS) \
-		$(OBJ)/bodies-app $(OBJ)/routes-app $(OBJ)/orders $(OBJ)/blocking-app $(OBJ)/blocking.so
+		$(OBJ)/bodies-app $(OBJ)/routes-app $(OBJ)/orders \
+		$(if $(SAN),,$(OBJ)/blocking-app $(OBJ)/blocking.so)
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS) -lcunit -lcurl
 
 $(OBJ)/conformance: $(call object,$(CONFORMANCE_SOURCES)) $(SUPPORT)
@@ -71,7 +72,8 @@ $(OBJ)/bodies-app $(OBJ)/routes-app $(OBJ)/waits-app: $(OBJ)/%-app: $(OBJ)/tests
 
 # As make dev builds a service, and what names its blocking calls. Never with a sanitizer.
 $(OBJ)/blocking-app: tests/blocking/app.c $(OBJ)/liblanes.a
-	$(call quiet,LD $@)$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) -Iapp/lanes $(INCLUDES) $(DEV_CFLAGS) -rdynamic \
+	$(call quiet,LD $@)$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) -Iapp/lanes $(INCLUDES) $(DEV_CFLAGS) \
+		$(filter --coverage,$(CFLAGS)) -rdynamic \
 		-pthread -o $@ $^ $(LIBS)
 
 bench_objects = $(patsubst %,$(OBJ)/tests/bench/%.o,$(1))

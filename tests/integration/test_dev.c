@@ -128,7 +128,7 @@ static pid_t start_dev(void)
 	sys.port = sys.front_port = port_free();
 	snprintf(sys.url, sizeof(sys.url), "http://127.0.0.1:%u", sys.port);
 	snprintf(sys.port_variable, sizeof(sys.port_variable), "PORT=%u", sys.port);
-	snprintf(sys.run_dir, sizeof(sys.run_dir), "%s/shop/run", directory);
+	snprintf(sys.run_dir, sizeof(sys.run_dir), "%.80s/shop/run", directory);
 	return process_start((const char *[]){"setsid", "make", "-C", project, "dev", NULL},
 			     (const char *[]){sys.port_variable, "RUN_DIR", "PROGRAM", "MAKEFLAGS",
 					      "MFLAGS", "MAKELEVEL", "CFLAGS", "LANES_THREADS=1",

@@ -98,7 +98,7 @@ static void what_cannot_be_is_refused(void)
 	run(&outcome, (const char *[]){"app/new/new.sh", NULL}, (const char *[]){"DIR", NULL}, -1);
 	CU_ASSERT(was_refused(&outcome, "where to?"));
 	run(&outcome, (const char *[]){"find", directory, "-mindepth", "1", NULL}, NULL, -1);
-	snprintf(path, sizeof(path), "%s/full\n%s/full/file\n", directory, directory);
+	snprintf(path, sizeof(path), "%.50s/full\n%.50s/full/file\n", directory, directory);
 	CU_ASSERT_STRING_EQUAL(outcome.out, path);
 }
 
@@ -153,10 +153,10 @@ static void systems_run_under_its_name(void)
 		struct system *s = &systems[i];
 
 		s->port = s->front_port = port_free();
-		snprintf(s->run_dir, sizeof(s->run_dir), "%s/run-%d", directory, i);
+		snprintf(s->run_dir, sizeof(s->run_dir), "%.80s/run-%d", directory, i);
 		snprintf(s->port_variable, sizeof(s->port_variable), "PORT=%u", s->port);
-		snprintf(s->run_dir_variable, sizeof(s->run_dir_variable), "RUN_DIR=%s",
-			 s->run_dir);
+		snprintf(s->run_dir_variable, sizeof(s->run_dir_variable), "RUN_DIR=%.80s/run-%d",
+			 directory, i);
 		snprintf(s->url, sizeof(s->url), "http://127.0.0.1:%u", s->port);
 		CU_ASSERT_FATAL(make("start", s->port_variable, s->run_dir_variable));
 		CU_ASSERT(said("shop: http://localhost:"));
