@@ -153,6 +153,8 @@ filled   = sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@PACK
 HEADERS  = $$($(AS_LANES_H) -MM | grep -o 'app/lanes/[^ ]*' | sort -u)
 
 install: all $(OBJ)/liblanes.a ## program, library, scripts and manual pages into PREFIX=/usr/local, below DESTDIR=
+	@case '$(PREFIX)$(LIBDIR)' in *[!A-Za-z0-9._/+~-]*) \
+		echo 'PREFIX and LIBDIR: letters, digits and ._/+~- are wanted' >&2; exit 2 ;; esac
 	@set -e; umask 022; rm -rf "$(DESTDIR)$(PREFIX)/include/lanes" "$(SHARE)/lanes"; \
 	$(call copied,$(HEADERS),app/lanes,$(DESTDIR)$(PREFIX)/include/lanes); \
 	install -D -m 644 $(OBJ)/liblanes.a "$(DESTDIR)$(LIBDIR)/liblanes.a"; \

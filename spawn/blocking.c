@@ -218,11 +218,13 @@ static bool waits(int fd)
 	type name parameters                                                                       \
 	{                                                                                          \
 		static type(*call) parameters;                                                     \
+		int saved = errno;                                                                 \
                                                                                                    \
 		if (!call)                                                                         \
 			call = (type(*) parameters)real(#name);                                    \
 		if (condition)                                                                     \
 			holds(#name, instead);                                                     \
+		errno = saved;                                                                     \
 		return call arguments;                                                             \
 	}
 /* NOLINTEND(bugprone-macro-parentheses) */

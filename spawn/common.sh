@@ -438,7 +438,7 @@ remove_files() (
 	cd "$RUN_DIR" || exit
 	[ -d pids ] || exit
 	rm -f worker-*.sock prefork.sock cpu-*.sock exercise-*.sock admin.sock health.sock log.pipe \
-		nginx.conf nginx.pid ./*.servers "$NAME" "$NAME.new" preload.so
+		nginx.conf nginx.pid ./*.servers "$NAME" "$NAME.new" preload.so preload.new
 	rm -rf pids temp board spool www www.new
 	for log in worker.log access.log error.log; do
 		[ -s "$log" ] || rm -f "$log"

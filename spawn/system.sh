@@ -38,7 +38,8 @@ copy_program() {
 		rm -f "$NAME.new"
 		fail "cannot copy $PROGRAM to $RUN_DIR: ${why##*: }"
 	fi
-	[ -z "${PRELOAD-}" ] || cp "$PRELOAD" preload.so || fail "cannot copy $PRELOAD to $RUN_DIR"
+	[ -z "${PRELOAD-}" ] || { cp "$PRELOAD" preload.new && mv preload.new preload.so; } ||
+		fail "cannot copy $PRELOAD to $RUN_DIR"
 }
 
 # The page, with the handlers that it shows of the guide: copied for the same reasons.

@@ -12,7 +12,7 @@ refuse() {
 DIR=${DIR:-}
 [ -n "$DIR" ] || refuse "where to? make new DIR=../orders, and NAME=… if it is not to be called so"
 place=$(realpath -m -- "$DIR")
-lanes=$PWD
+lanes=$(pwd -P)
 case $place/ in
 "$lanes"/build/*) ;; # where tests make some
 "$lanes"/*) refuse "DIR=$DIR is inside Lanes; name a folder outside" ;;
@@ -33,7 +33,15 @@ case $lanes in
 *"'"*) refuse "a Makefile cannot name $lanes" ;;
 esac
 
+# Where somebody else may replace what is being written, root could be made to write anywhere.
 parent=$(dirname -- "$place")
+at=$parent
+while [ "$(id -u)" = 0 ]; do
+	[ ! -e "$at" ] || [ -n "$(find "$at" -maxdepth 0 \( -uid 0 -o -uid "$(stat -c %u .)" \) \( -perm -1000 -o ! -perm -002 \))" ] ||
+		refuse "$at belongs to another user, or anybody may write there: make it as that user, or elsewhere"
+	[ "$at" != / ] || break
+	at=$(dirname -- "$at")
+done
 { mkdir -p -- "$parent" && new=$(mktemp -d "$parent/.$name.XXXXXX"); } 2>/dev/null ||
 	refuse "cannot make a folder in $parent"
 trap 'rm -rf -- "$new"' EXIT

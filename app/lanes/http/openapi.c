@@ -217,12 +217,27 @@ static void add_operation(struct buffer *out, const struct route *route)
 
 /* ---- the document ---- */
 
+/* As the document has them: {name:path} is {name}. */
+static int compare_paths(const char *one, const char *other)
+{
+	static const char rest[] = ":path}";
+
+	for (;; one++, other++) {
+		if (!strncmp(one, rest, sizeof(rest) - 1))
+			one += sizeof(rest) - 2;
+		if (!strncmp(other, rest, sizeof(rest) - 1))
+			other += sizeof(rest) - 2;
+		if (*one != *other || !*one)
+			return (unsigned char)*one - (unsigned char)*other;
+	}
+}
+
 static int by_path(const void *one, const void *other, void *list)
 {
 	size_t a = *(const size_t *)one;
 	size_t b = *(const size_t *)other;
-	int order =
-		strcmp(((const struct route *)list)[a].path, ((const struct route *)list)[b].path);
+	int order = compare_paths(((const struct route *)list)[a].path,
+				  ((const struct route *)list)[b].path);
 
 	return order ? order : (a > b) - (a < b);
 }
@@ -267,7 +282,7 @@ static void add_paths(struct buffer *out, const struct routes *routes)
 	if (count)
 		qsort_r(sorted, count, sizeof(*sorted), by_path, (void *)list);
 	for (size_t i = 1; i < count; i++)
-		if (!strcmp(list[sorted[i - 1]].path, list[sorted[i]].path)) {
+		if (!compare_paths(list[sorted[i - 1]].path, list[sorted[i]].path)) {
 			next_of[sorted[i - 1]] = sorted[i];
 			follows[sorted[i]] = true;
 		}
