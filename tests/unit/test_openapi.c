@@ -139,6 +139,20 @@ static void names_of_a_path_need_no_field(void)
 	json_object_put(read);
 }
 
+/* As the document has them, these are the same. */
+static void a_path_is_told_once_whatever_its_name_may_hold(void)
+{
+	static const struct route few[] = {GET("/f/{x}", ASYNC, handler),
+					   GET("/f/{y}", ASYNC, handler),
+					   PUT("/f/{x:path}", ASYNC, handler)};
+	struct json_object *read = document(&(const struct routes)ROUTES(few), "");
+
+	says(read, "/paths/~1f~1{x}/get/operationId", "\"handler_f__x__get\"");
+	says(read, "/paths/~1f~1{x}/put/operationId", "\"handler_f__x__put\"");
+	says(read, "/paths/~1f~1{y}/put", NULL);
+	json_object_put(read);
+}
+
 static void it_says_where_the_application_is_mounted(void)
 {
 	struct json_object *read = document(&papers, "/shop");
@@ -224,6 +238,8 @@ static const struct test tests[] = {
 	{"inputs of every kind, as FastAPI has them", inputs_of_every_kind_as_fastapi_has_them},
 	{"a route says more of itself", a_route_says_more_of_itself},
 	{"names of a path need no field", names_of_a_path_need_no_field},
+	{"a path is told once, whatever its name may hold",
+	 a_path_is_told_once_whatever_its_name_may_hold},
 	{"it says where the application is mounted", it_says_where_the_application_is_mounted},
 	{"every application answers it, unless it has its own or does not want to",
 	 every_application_answers_it},
