@@ -412,7 +412,7 @@ static void a_client_that_leaves_takes_its_upload_along(void)
 {
 	begin_behind_nginx("loop");
 	CU_ASSERT_FATAL(raw_open(&asking, worker.socket));
-	shell("yes | head -c 2000000 | curl -s --limit-rate 1M --max-time 0.5 -T - $OFF/whole");
+	shell("yes | head -c 2000000 | curl -s --limit-rate 200K --max-time 2 -T - $OFF/whole");
 	CU_ASSERT(EVENTUALLY(have_left("1 left")));
 	CU_ASSERT(EVENTUALLY(spooled_files() == 0));
 	raw_close(&asking);

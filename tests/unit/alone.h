@@ -55,7 +55,11 @@ void begin(unsigned threads, size_t queue);
 void end(int requests);
 
 /* A route of an async handler, for as long as the test. */
-#define HANDLER(function) (&(const struct route)GET("/", ASYNC, function))
+#define HANDLER(function)                                                                          \
+	__extension__({                                                                            \
+		static const struct route route_ = GET("/", ASYNC, function);                      \
+		&route_;                                                                           \
+	})
 
 struct request *request_new(const struct route *route);
 struct request *start(const struct route *route);
