@@ -58,6 +58,7 @@ endif
 
 all: $(OBJ)/lanes ## builds build/lanes
 
+new: override export DIR := $(value DIR)
 new: ## makes a project for a service of one's own: DIR=../orders NAME=orders
 	@DIR="$$DIR" NAME="$(if $(filter command,$(origin NAME)),$$NAME)" app/new/new.sh
 

@@ -268,9 +268,9 @@ processes() {
 
 # works_in DIRECTORY PID: a process of the caller's, or of the user that root's become.
 works_in() {
-	case $(stat -c %U "/proc/$2" 2>/dev/null) in
-	"$(id -un)") ;;
-	"$RUN_USER") [ "$(id -u)" = 0 ] || return 1 ;;
+	case $(stat -c %u "/proc/$2" 2>/dev/null) in
+	"$(id -u)") ;;
+	"$(id -u -- "$RUN_USER" 2>/dev/null)") [ "$(id -u)" = 0 ] || return 1 ;;
 	*) return 1 ;;
 	esac
 	[ "$(readlink "/proc/$2/cwd")" = "$1" ]

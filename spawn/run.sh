@@ -44,19 +44,11 @@ loss() {
 	done
 }
 
-# What to type for the first routes, as a worker says that they are: {id} becomes 1, a body {}.
+# What to type for the first routes that need no body, as a worker says that they are: {id} becomes 1.
 examples() {
 	curl -s --noproxy '*' --max-time 5 "http://127.0.0.1:$PORT/status" | sed 's/{"name"/\n&/g' |
-		sed -n '/"pool":"loop"/ { p; q }' | grep -o '"[^"]*/[^"]*":{"kind"' | head -n 8 |
-		awk -F '"' -v url="http://localhost:$PORT" '{
-			words = split($2, word, " ")
-			path = word[words]
-			gsub(/{[^}]*}/, "1", path)
-			options = words == 1 || word[1] == "POST" ? "" : "-X " word[1] " "
-			if (word[1] ~ /^(POST|PUT|PATCH)$/)
-				options = options "--json \047{}\047 "
-			print "  curl -i " options "\047" url path "\047"
-		}'
+		sed -n '/"pool":"loop"/ { p; q }' | grep -o '"/[^"]*":{"kind"' | head -n 8 |
+		sed -e 's/":{"kind"$//' -e 's/{[^}]*}/1/g' -e "s|^\"\(.*\)|  curl -i 'http://localhost:$PORT\1'|"
 }
 
 signal=

@@ -11,21 +11,20 @@ if [ -z "$list" ]; then
 fi
 [ -O "$RUN_DIR" ] || say "another user's system: $(stat -c %U "$RUN_DIR")'s"
 read_settings
-# First: a loop that is held lets "/" wait.
-held=$(curl -s --noproxy '*' --max-time 5 "http://127.0.0.1:$PORT/status?text" | grep -a ' HELD ')
-answer=$(curl -s -o /dev/null -w '%{http_code} %header{x-lanes-worker}' --noproxy '*' --max-time 5 \
-	"http://127.0.0.1:$PORT/") || answer='no answer -'
-echo "http://localhost:$PORT/: ${answer% *}"
+ask() {
+	curl -s --noproxy '*' --max-time 5 "http://127.0.0.1:$PORT$1"
+}
+held=$(ask '/status?text' | grep -a ' HELD ')
+answer=$(ask /readyz) || answer='no answer'
+echo "http://localhost:$PORT: $answer"
 echo "RUN_DIR $RUN_DIR"
 status=0
+[ "$answer" = ready ] || status=1
 width=${COLUMNS:-80}
 case $width in
 '' | *[!0-9]* | ?????*) width=80 ;;
 esac
 [ "$width" -ge 40 ] || width=40
-case $answer in
-'no answer'* | 5* | *' ') status=1 ;;
-esac
 for file in "$RUN_DIR"/pids/*.pid; do
 	[ -e "$file" ] || continue
 	name=$(basename "$file" .pid)

@@ -18,13 +18,17 @@ case $place/ in
 "$lanes"/*) refuse "DIR=$DIR is inside Lanes; name a folder outside" ;;
 esac
 name=${NAME:-$(basename -- "$place" | tr 'A-Z ' 'a-z-')}
+other=
+[ -n "${NAME:-}" ] || other="; give NAME="
 # As a process it has 15 characters, and in build and RUN_DIR other things have names.
 case $name in
 [!a-z]* | *[!a-z0-9_-]* | ????????????????*)
-	refuse "NAME=$name: a small letter, and then up to 14 small letters, digits, - and _ are wanted"
+	refuse "the program cannot be called $name: a small letter, and then up to 14 small letters, digits, - and _ are wanted$other"
 	;;
 app | bash | board | dev | env | flags | library | multiwatch | nginx | pids | setpriv | setsid | sh | \
-	sleep | spawn-fcgi | spool | temp | tests | www) refuse "NAME=$name is taken by something else" ;;
+	sleep | spawn-fcgi | spool | temp | tests | www)
+	refuse "the program cannot be called $name, as something else is$other"
+	;;
 esac
 [ ! -e "$place" ] && [ ! -L "$place" ] || { [ -d "$place" ] && [ -z "$(ls -A -- "$place")" ]; } ||
 	refuse "DIR=$DIR holds something; name a new or empty folder"
@@ -35,13 +39,15 @@ esac
 
 # Where somebody else may replace what is being written, root could be made to write anywhere.
 parent=$(dirname -- "$place")
-at=$parent
+at=$place
 while [ "$(id -u)" = 0 ]; do
 	[ ! -e "$at" ] || [ -n "$(find "$at" -maxdepth 0 \( -uid 0 -o -uid "$(stat -c %u .)" \) \( -perm -1000 -o ! -perm -002 \))" ] ||
 		refuse "$at belongs to another user, or anybody may write there: make it as that user, or elsewhere"
 	[ "$at" != / ] || break
 	at=$(dirname -- "$at")
 done
+# A folder that is there stays the same one: somebody may be in it.
+if [ -d "$place" ]; then parent=$place; fi
 { mkdir -p -- "$parent" && new=$(mktemp -d "$parent/.$name.XXXXXX"); } 2>/dev/null ||
 	refuse "cannot make a folder in $parent"
 trap 'rm -rf -- "$new"' EXIT
@@ -54,9 +60,14 @@ fill() {
 		{ gsub(/@NAME@/, name); print }' "app/new/template/$1" >"$new/$1"
 }
 
+# What Lanes' documents say of nginx and spawn is of Lanes: the project has a README.md of its own.
 cp -R app/new/template/. nginx spawn "$new" && mv "$new/gitignore" "$new/.gitignore" &&
-	cp app/new/template/spawn/project.sh "$new/spawn" &&
-	fill Makefile && fill README.md && fill spawn/project.sh && chmod 755 "$new" &&
-	mv -T -- "$new" "$place" || exit 1
+	rm "$new"/*/README.md && cp app/new/template/spawn/project.sh "$new/spawn" &&
+	fill Makefile && fill README.md && fill spawn/project.sh && chmod 755 "$new" || exit 1
+if [ "$parent" = "$place" ]; then
+	mv -- "$new"/.[!.]* "$new"/* "$place" && rmdir -- "$new"
+else
+	mv -T -- "$new" "$place"
+fi || exit 1
 trap - EXIT
 echo "$place is a project, and its program $name. In it: make run, make test, make help."

@@ -1,8 +1,9 @@
 #!/bin/sh
-# new_project.sh PROJECT add|empty: changes a project that make new has made, as its user would. add: puts
-# the endpoint in that its README shows. empty: deletes the routes, and their tests.
+# new_project.sh PROJECT STEP: changes a project that make new has made, as its user would. add: puts the
+# endpoint in that its README shows. empty: deletes the routes, and their tests. untested: all tests. links:
+# follows every link of its documents.
 set -eu
-block=$PWD/tests/documents/block
+check=$PWD/tests/documents/check block=$PWD/tests/documents/block
 cd "$1"
 mkdir -p build
 
@@ -36,4 +37,6 @@ empty)
 	edit tests/test_routes.c '/^static void a_quote/ { skip = 1 } /nothing_is_elsewhere/ { skip = 0 }
 		!skip && !/^\t\{"(POST|GET|PUT) /'
 	;;
+untested) edit tests/test_routes.c '/^static void / { skip = 1 } /^extern/ { skip = 0 } !skip && !/^\t\{"/' ;;
+links) "$check" links ;;
 esac

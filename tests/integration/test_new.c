@@ -53,12 +53,20 @@ static bool make(const char *what, const char *second, const char *third)
 	return outcome.status == 0;
 }
 
+/* make test in the project fails, and says that in a line of its own. */
+static bool test_says(const char *only, const char *line)
+{
+	run(&outcome, (const char *[]){"make", "-sC", project, "test", only, NULL},
+	    (const char *[]){OWN, NULL}, -1);
+	return outcome.status && strstr(outcome.errors, line) == outcome.errors;
+}
+
 static bool change(const char *how)
 {
 	run(&outcome, (const char *[]){"tests/integration/new_project.sh", project, how, NULL},
 	    NULL, -1);
 	if (outcome.status)
-		printf("%s\n", outcome.errors);
+		printf("%s%s\n", outcome.out, outcome.errors);
 	return outcome.status == 0;
 }
 
@@ -72,10 +80,10 @@ static void what_cannot_be_is_refused(void)
 	static const char *const bad[][3] = {
 		{"full", NULL, "holds something"},
 		{"full/file", NULL, "holds something"},
-		{"1st", NULL, "NAME=1st: a small letter"},
-		{"well", "NAME=a/b", "NAME=a/b: a small letter"},
-		{"well", "NAME=sixteen-letters-", "NAME=sixteen-letters-: a small letter"},
-		{"well", "NAME=nginx", "NAME=nginx is taken"},
+		{"123", NULL, "- and _ are wanted; give NAME="},
+		{"well", "NAME=a/b", "cannot be called a/b: a small letter"},
+		{"well", "NAME=sixteen-letters-", "cannot be called sixteen-letters-: a small"},
+		{"well", "NAME=nginx", "cannot be called nginx, as"},
 		{"full/file/below", NULL, "cannot make a folder in"},
 		{"../../app/mine", NULL, "is inside Lanes"},
 	};
@@ -102,10 +110,18 @@ static void what_cannot_be_is_refused(void)
 	CU_ASSERT_STRING_EQUAL(outcome.out, path);
 }
 
+/* In an empty folder, which stays the same one; its name has a character of make and of shells. */
 static void it_is_built_tested_and_changed(void)
 {
-	make_new("a shop", "NAME=shop");
+	struct stat before = {0};
+	struct stat after = {0};
+
+	snprintf(project, sizeof(project), "%s/a $shop", directory);
+	CU_ASSERT_FATAL(mkdir(project, 0755) == 0 && stat(project, &before) == 0);
+	make_new("a $shop", "NAME=shop");
 	CU_ASSERT_EQUAL_FATAL(outcome.status, 0);
+	CU_ASSERT(stat(project, &after) == 0 && after.st_ino == before.st_ino);
+	CU_ASSERT(change("links"));
 	CU_ASSERT(make("help", NULL, NULL) && said("\ntest "));
 	CU_ASSERT_FATAL(make("test", NULL, NULL));
 	CU_ASSERT(said("POST /quotes: a quote is made ...passed"));
@@ -116,6 +132,9 @@ static void it_is_built_tested_and_changed(void)
 	CU_ASSERT_FATAL(make("test", NULL, NULL));
 	CU_ASSERT_FALSE(said("POST"));
 	CU_ASSERT(said("elsewhere there is nothing ...passed"));
+	CU_ASSERT(test_says("ONLY=POST", "no test has \"POST\" in its name\n"));
+	CU_ASSERT_FATAL(change("untested"));
+	CU_ASSERT(test_says(NULL, "there are no tests: "));
 }
 
 /* Where its source is gone, an installed library does. */
@@ -169,7 +188,8 @@ static void systems_run_under_its_name(void)
 	CU_ASSERT(make("restart", systems[0].run_dir_variable, NULL) &&
 		  said("shop: loop-1 replaced"));
 	CU_ASSERT(make("scale", "WORKERS=2", systems[0].run_dir_variable));
-	CU_ASSERT(make("status", systems[0].run_dir_variable, NULL) && said("loop-2"));
+	CU_ASSERT(make("status", systems[0].run_dir_variable, NULL) && said(": ready\n") &&
+		  said("loop-2"));
 	CU_ASSERT_EQUAL(processes_in(systems[0].run_dir, "shop", pids, 8), 4);
 	for (int i = 0; i < 2; i++) {
 		CU_ASSERT(make("stop", systems[i].run_dir_variable, NULL));
@@ -177,18 +197,19 @@ static void systems_run_under_its_name(void)
 	}
 }
 
-/* ---- by somebody who may not write to the library ---- */
+/* ---- by somebody who may not write to the library, and has no name ---- */
 
 /* What is built already, so that the copy needs only be looked at. */
 static const char AS_BUILT[] = "mkdir -p \"$1/build/library/build\" &&"
 			       "cp -a build/app build/inside.a build/liblanes.? build/exports "
 			       "build/flags \"$1/build/library/build\" &&"
-			       "chown -R nobody \"$1\"";
+			       "chown -R 61234 \"$1\"";
 
 static void another_user_builds_it(void)
 {
-	static const char command[] = "setpriv --reuid=nobody --regid=nogroup --clear-groups "
-				      "make -C \"$1\" test";
+	static const char command[] = "setpriv --reuid=61234 --regid=61234 --clear-groups "
+				      "make -C \"$1\" test start stop PORT=$2";
+	char port[8];
 
 	if (geteuid()) {
 		not_judged("only root can become other users");
@@ -199,10 +220,12 @@ static void another_user_builds_it(void)
 	run(&outcome, (const char *[]){"sh", "-c", AS_BUILT, "sh", project, NULL}, NULL, -1);
 	CU_ASSERT_EQUAL_FATAL(outcome.status, 0);
 	chmod(directory, 0755);
-	run(&outcome, (const char *[]){"sh", "-c", command, "sh", project, NULL},
+	snprintf(port, sizeof(port), "%u", (unsigned)port_free());
+	run(&outcome, (const char *[]){"sh", "-c", command, "sh", project, port, NULL},
 	    (const char *[]){OWN, NULL}, -1);
 	CU_ASSERT_EQUAL(outcome.status, 0);
 	CU_ASSERT(said("POST /quotes: a quote is made ...passed"));
+	CU_ASSERT_PTR_NULL(strstr(outcome.errors, "id: "));
 	if (outcome.status)
 		printf("%s\n%s\n", outcome.out, outcome.errors);
 }
