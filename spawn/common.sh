@@ -78,6 +78,15 @@ absolute() {
 RUN_DIR=$(absolute "$RUN_DIR") || exit 1
 PROGRAM=$(absolute "$PROGRAM") || exit 1
 
+# A system that is there keeps the name that it was started with; a new one then takes its own.
+# shellcheck disable=SC2034 # of start.sh and run.sh
+own_name=$NAME name=
+[ ! -f "$RUN_DIR/pids/settings" ] || IFS='=' read -r _ name <"$RUN_DIR/pids/settings"
+case $name in
+'' | -* | *[!A-Za-z0-9_-]*) ;;
+*) NAME=$name ;;
+esac
+
 # number NAME VALUE LEAST MOST
 number() {
 	case $2 in
@@ -118,9 +127,9 @@ running_settings() {
 	read_settings
 }
 
-# The settings that are kept with a running system. They are read as numbers, names and the path of the
-# program, whatever the file says.
-SETTINGS='PROGRAM PORT WORKERS PREFORK_WORKERS CPU_WORKERS THREADS CPU_THREADS CLIENT_CONNS SERVER_NAMES BODY_KB LOG_MB RUN_USER'
+# The settings that are kept with a running system, the name first. They are read as numbers, names and the
+# path of the program, whatever the file says.
+SETTINGS='NAME PROGRAM POOLS PORT WORKERS PREFORK_WORKERS CPU_WORKERS THREADS CPU_THREADS CLIENT_CONNS SERVER_NAMES BODY_KB LOG_MB RUN_USER'
 read_settings() {
 	# shellcheck disable=SC2034 # used by eval
 	while IFS='=' read -r name value; do
@@ -213,8 +222,8 @@ units() {
 # Another for each time that the machine was started.
 BOOT=/proc/sys/kernel/random/boot_id
 
-# What the processes of a system are called; bash, setsid and setpriv become the others.
-NAMES="nginx|multiwatch|$NAME|spawn-fcgi|setpriv|setsid|bash|logs[.]sh"
+# What the processes of a system are called, besides NAME; bash, setsid and setpriv become the others.
+NAMES="nginx|multiwatch|spawn-fcgi|setpriv|setsid|bash|logs[.]sh"
 
 # The processes of this system, one line each: pid, name, parent's pid. Those of sessions that a noted
 # process began. When that is gone, another session could have its number by now: then it takes a
@@ -226,7 +235,7 @@ processes() {
 	fi
 	removed=
 	[ -d "$RUN_DIR/pids" ] || removed=yes
-	cat /proc/[0-9]*/stat 2>/dev/null | awk -v noted="$noted" -v names="^($NAMES)\$" -v removed="$removed" '
+	cat /proc/[0-9]*/stat 2>/dev/null | awk -v noted="$noted" -v names="^($NAME|$NAMES)\$" -v removed="$removed" '
 		BEGIN {
 			count = split(noted, note, "\n")
 			for (i = 1; i <= count; i++) {

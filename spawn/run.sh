@@ -55,6 +55,7 @@ signal=
 trap 'signal=yes' INT TERM HUP
 start_guard
 RUN_PID=$$ spawn/start.sh || finish $?
+NAME=$own_name
 
 if wanted; then
 	{

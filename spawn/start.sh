@@ -63,6 +63,7 @@ prepare_run_dir() {
 		fail "already running in $RUN_DIR: $(typed status), $(typed stop), or another RUN_DIR and PORT"
 	trap 'undo interrupted' INT TERM HUP
 	remove_files # of a system that was killed
+	NAME=$own_name
 	{ mkdir -p "$RUN_DIR/pids" && cd "$RUN_DIR"; } ||
 		fail "cannot write to RUN_DIR: $RUN_DIR"
 	{ chmod 755 . && cat "$BOOT" >pids/boot && write_environment; } ||

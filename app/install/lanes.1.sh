@@ -68,7 +68,7 @@ $(options)
 Of the scripts; paths are below the directory in which they are called.
 .TP
 .BR PROGRAM " [$2/bin/lanes]"
-what the workers run.
+what the workers run; they, and messages, are called like it.
 .TP
 .BR RUN_DIR " [run]"
 sockets, logs, pids and generated configuration of the system; two systems have two.
@@ -81,6 +81,9 @@ processes of each pool.
 .TP
 .BR THREADS ", " CPU_THREADS
 of each worker.
+.TP
+.BR BODY_KB " [1024; of the demonstration 0]"
+the longest body of a request; 0: none has one.
 .SH SIGNALS
 $(echo "$help" | sed -n '/^Signals: /,$ { s/^Signals: //; p; }' | escaped)
 .SH FILES

@@ -31,7 +31,7 @@ const curl = (found) => found.locator('.curl code').innerText();
 
 // A system of the service in app/examples, and a page on its /docs.
 async function withOrders(options, run) {
-	const system = await System.start({PROGRAM: 'build/orders', BODY_KB: '1024'});
+	const system = await System.start({PROGRAM: 'build/orders'});
 	try {
 		const page = await open(world.browser, `${system.url}/docs`, options);
 		await page.locator('#docs .operation').first().waitFor();

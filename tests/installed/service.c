@@ -66,7 +66,7 @@ static const struct route list[] = {
 	GET("/own/status", ASYNC, status, .input = INPUT(pauses)),
 	GET("/own/metrics", ASYNC, metrics),
 	GET("/own/events", ASYNC, events),
-	GET("/own/burst", ASYNC, burst),
+	POST("/own/burst", ASYNC, burst),
 };
 
 static const struct application application = {

@@ -7,7 +7,7 @@ step=$1 directory=$2
 here=$PWD
 built=$(dirname "${PROGRAM:-build/lanes}")
 prefix=$directory/usr
-unset PROGRAM RUN_DIR MAKEFLAGS MAKELEVEL CFLAGS CC SANITIZER DESTDIR PREFIX LIBDIR
+unset PROGRAM BODY_KB RUN_DIR MAKEFLAGS MAKELEVEL CFLAGS CC SANITIZER DESTDIR PREFIX LIBDIR
 
 # Fails if there is something on stdin, and shows it.
 none() {
@@ -114,7 +114,7 @@ serve() {
 	scripts=$prefix/share/lanes/spawn
 	# shellcheck disable=SC2064 # now: these are this function's
 	trap "$* '$scripts/stop.sh'" EXIT
-	PROGRAM=../service "$@" "$scripts/start.sh"
+	PROGRAM=../service "$@" "$scripts/start.sh" | grep '^service: http'
 	[ -S run/worker-1.sock ]
 	ask "/own/status?seconds=0.01" "the service's own status: 499500"
 	ask "/prefork/" root
@@ -122,10 +122,10 @@ serve() {
 	ask "/status?text" 'loop-2'
 	PROGRAM=../service "$@" "$scripts/start.sh" 2>errors || :
 	grep -F "already running in $directory/user/run: $scripts/status.sh, $scripts/stop.sh, or" errors
-	"$@" "$scripts/status.sh" | grep -q '^loop-2'
+	grep -x service "/proc/$("$@" "$scripts/status.sh" | sed -n 's/^loop-2 .*: //p')/comm"
 	WORKERS=1 "$@" "$scripts/scale.sh"
 	"$@" "$scripts/restart.sh"
-	ask /own/burst burst
+	ask /own/burst burst --json '{}'
 	"$@" "$scripts/stop.sh"
 	: >../said
 	"$@" sh -c "exec env $(typed | tail -n 1)" >../said &
@@ -133,7 +133,8 @@ serve() {
 		kill -0 $!
 		sleep 0.05
 	done
-	ask "/status?text" 'loop-1'
+	grep '^orders: http' ../said
+	ask /own/burst burst --json '{}'
 	"$@" "$scripts/stop.sh"
 	wait $!
 	trap - EXIT
@@ -143,10 +144,12 @@ serve() {
 	find "$prefix/share/lanes" -newer "$directory/started" | none
 }
 
-# ask TARGET TEXT
+# ask TARGET TEXT [OPTION...]: with curl.
 ask() {
-	curl -sS --noproxy '*' "http://127.0.0.1:$PORT$1" | grep -F "$2" >/dev/null || {
-		echo "$1 does not say $2"
+	target=$1 text=$2
+	shift 2
+	curl -sS --noproxy '*' "$@" "http://127.0.0.1:$PORT$target" | grep -F "$text" >/dev/null || {
+		echo "$target does not say $text"
 		exit 1
 	}
 }
