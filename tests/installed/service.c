@@ -61,7 +61,20 @@ void root(struct request *req)
 	reply_with(req, "root");
 }
 
+#define HIDDEN(path) GET(path, SYNC, root)
+
 static const struct route list[] = {
+	HIDDEN("/status"),
+	HIDDEN("/metrics"),
+	HIDDEN("/trace"),
+	HIDDEN("/burst"),
+	HIDDEN("/events"),
+	HIDDEN("/healthz"),
+	HIDDEN("/readyz"),
+	HIDDEN("/docs"),
+	HIDDEN("/lanes"),
+	HIDDEN("/lanes/{id}"),
+	HIDDEN("/nginx-error"),
 	GET("/", SYNC, root),
 	GET("/own/status", ASYNC, status, .input = INPUT(pauses)),
 	GET("/own/metrics", ASYNC, metrics),

@@ -116,6 +116,12 @@ serve() {
 	trap "$* '$scripts/stop.sh'" EXIT
 	PROGRAM=../service "$@" "$scripts/start.sh" | grep '^service: http'
 	[ -S run/worker-1.sock ]
+	# It is told once which of its routes nginx hides.
+	hidden='/status /metrics /trace /burst /events /healthz /readyz /docs /lanes /lanes/ /nginx-error'
+	grep -c "event=routes-hidden by=nginx paths=\"$hidden\"" run/worker.log | grep -x 1
+	for path in $hidden; do
+		curl -sI --noproxy '*' "http://127.0.0.1:$PORT$path" | grep -i '^x-lanes-worker: loop' | none
+	done
 	ask "/own/status?seconds=0.01" "the service's own status: 499500"
 	ask "/prefork/" root
 	ask "/own/events" events

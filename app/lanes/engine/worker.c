@@ -74,6 +74,36 @@ static void show_routes(struct scoreboard *board, const struct routes *routes)
 			      routes->count);
 }
 
+/* What nginx/lanes.conf.in answers itself, whatever the application has; below one that ends in
+ * "/", all. */
+static const char *const of_nginx[] = {"/status", "/metrics", "/trace",	     "/burst",
+				       "/events", "/healthz", "/readyz",     "/docs",
+				       "/lanes",  "/lanes/",  "/nginx-error"};
+
+/* Routes that no request will reach, but below another pool's prefix: said once in a system. */
+static void tell_hidden(const struct options *options, const struct routes *routes)
+{
+	char hidden[128] = "";
+	size_t len = 0;
+
+	if (options->routes != ROUTES_APP || !options->scoreboard || options->slot != 1 ||
+	    strcmp(options->prefix, "/") != 0)
+		return;
+	for (size_t i = 0; i < sizeof(of_nginx) / sizeof(of_nginx[0]); i++) {
+		const char *path = of_nginx[i];
+		size_t same = strlen(path) + (path[strlen(path) - 1] != '/');
+		size_t r = 0;
+
+		while (r < routes->count && strncmp(routes->list[r].path, path, same) != 0)
+			r++;
+		if (r < routes->count)
+			len += (size_t)snprintf(hidden + len, sizeof(hidden) - len, " %s", path);
+	}
+	if (len)
+		log_event(LOG_LEVEL_WARNING, "routes-hidden", "by", "nginx", "paths", hidden + 1,
+			  NULL);
+}
+
 /* Said now, and not when the first body is too long for memory. A worker without serves the others.
  */
 static void check_spool(struct options *options)
@@ -182,6 +212,7 @@ static int work(struct options *options, struct application *application)
 	snprintf(worker, sizeof(worker), "%.40s-%lld", options->pool, (long long)options->slot);
 	log_init(worker);
 	log_tell_with(request_tell);
+	tell_hidden(options, &application->routes);
 	needs.removes = listener.unlink;
 	needs.spool = options->spool;
 	if (!prepare(application, &setup))
