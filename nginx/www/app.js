@@ -108,11 +108,16 @@ find('panels').append(panels.element);
 const isOther = () => system.kinds.size && !Object.keys(GUIDE).every((path) => system.kinds.has(path));
 const offerPanels = () => isOther() && panels.offer(lab.pools(true).length ? ['docs', 'try', 'contrast'] : ['docs', 'try']);
 feed.addEventListener('message', offerPanels);
-system.addEventListener('change', () => {
+system.addEventListener('change', async () => {
 	if (!isOther())
 		return;
 	offerPanels();
-	docs.load().then((info) => info && setText(document.querySelector('.subtitle'), `What ${info.title} ${info.version} does, and what it answers to`));
+	const info = await docs.load();
+	if (!info)
+		return;
+	document.title = info.title;
+	setText(document.querySelector('h1'), info.title);
+	setText(document.querySelector('.subtitle'), `What ${info.title} ${info.version} does, and what it answers to`);
 });
 feed.connect();
 

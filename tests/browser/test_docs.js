@@ -68,6 +68,8 @@ test('docs: another service shows what applies to it, and every method', () => w
 	await page.locator('#tab-contrast').waitFor(); // there are processes
 	assert.deepEqual(await page.locator('[role="tab"]:visible').allInnerTexts(), ['Try it', 'Contrast', 'API']);
 	assert.match(await page.locator('.subtitle').innerText(), /Orders 1\.0/);
+	assert.deepEqual([await page.title(), await page.locator('h1').innerText()], ['Orders', 'Orders']);
+	assert.doesNotMatch(await (await fetch(`${system.url}/lanes/`)).text(), /\/async/); // without JavaScript
 	const create = await unfold(page, 'create_order_orders_post');
 	assert.match(await send(create, 401), /Unauthorized/);
 	await page.locator('textarea[name="headers"]').fill('Authorization: Bearer secret');
