@@ -278,7 +278,7 @@ static int make_code(void)
 {
 	void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	if (page == MAP_FAILED)
+	if (page == MAP_FAILED || mprotect(page, 4096, PROT_READ))
 		return 0;
 	return mprotect(page, 4096, PROT_READ | PROT_EXEC) ? errno : 0;
 }
