@@ -1,5 +1,6 @@
 /* What is told of an application that has very many routes. */
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -20,11 +21,11 @@ static void start(struct worker *worker, const char *pool, const char *routes, c
 
 	snprintf(path, sizeof(path), "%s", program());
 	strcpy(strrchr(path, '/'), "/routes-app");
-	CU_ASSERT_FATAL(worker_start_program(worker, path,
-					     (const char *[]){"--pool", pool, "--routes", routes,
-							      "--engine", engine, "--scoreboard",
-							      board, NULL},
-					     NULL));
+	CU_ASSERT_FATAL(worker_start_program(
+		worker, path,
+		(const char *[]){"--pool", pool, "--routes", routes, "--engine", engine,
+				 "--scoreboard", board, "--ready-pools", "prefork", NULL},
+		NULL));
 }
 
 /* Asks the worker, and reads until its answer holds the text. */
@@ -74,10 +75,16 @@ static void the_last_of_a_thousand_is_told_of(void)
 	CU_ASSERT(answers(&admin, "/metrics",
 			  "lanes_request_duration_seconds_count{worker=\"admin-1\","
 			  "pool=\"admin\",route=\"/metrics\"} 3\n"));
+	CU_ASSERT(answers(&admin, "/status", "\"/of/1000\":{\"kind\":\"async\",\"count\":1,"));
+	CU_ASSERT(answers(&admin, "/readyz", "not ready: prefork\n"));
 	CU_ASSERT(answers(&admin, "/trace", "\"cat\":\"run\",\"name\":\"/of/1000\""));
 	CU_ASSERT(answers(&loop, "/openapi.json", "STDOUT 1 Status: 200 OK"));
 	CU_ASSERT(answers(&prefork, "/openapi.json", "STDOUT 1 Status: 200 OK"));
 	CU_ASSERT(answers(&admin, "/openapi.json", "STDOUT 1 Status: 404 Not Found"));
+	kill(prefork.pid, SIGTERM);
+	CU_ASSERT_EQUAL(worker_wait(&prefork), 0);
+	CU_ASSERT(file_has(prefork.log, "stopped\n"));
+	CU_ASSERT_FALSE(file_has(prefork.log, "stop-failed"));
 	worker_stop(&prefork);
 	worker_stop(&loop);
 	worker_stop(&admin);

@@ -508,6 +508,12 @@ static void stream_for_a_moment(struct request *req)
 	CU_ASSERT_TRUE(reply_stream(req, 200, "text/event-stream"));
 }
 
+static void break_off(struct request *req)
+{
+	reply_stream(req, 200, "text/event-stream");
+	reply_instead(req, 500);
+}
+
 static void sleep_for_long(struct request *req)
 {
 	ASYNC_BEGIN(req);
@@ -1177,6 +1183,7 @@ static const struct route list[] = {
 	GET("/behind", ASYNC, ask_behind_it),
 	GET("/abort-it", ASYNC, abort_it),
 	GET("/moment", ASYNC, stream_for_a_moment),
+	GET("/broken", ASYNC, break_off),
 	GET("/rest-of-it", ASYNC, say_the_rest),
 	GET("/for-ever", ASYNC, go_on_for_ever),
 	GET("/later", ASYNC, say_the_rest_later),
@@ -1981,6 +1988,17 @@ static void a_stream_goes_on_until_it_drains(void)
 	end();
 }
 
+static void a_stream_that_is_broken_off_is_cut_off_where_it_is_alone(void)
+{
+	begin();
+	play(&(struct scene){2,
+			     {KEEP(1, "/broken"), KEEP(1, "/asleep") ", " KEEP(2, "/broken")},
+			     {"!END 1", "END 2 0 COMPLETE"}});
+	CU_ASSERT_EQUAL(board_get(&board.own->aborted), 0);
+	CU_ASSERT_EQUAL(answers(2), 3);
+	end();
+}
+
 static void a_stream_over_its_limit_is_ended_alone(void)
 {
 	begin();
@@ -2088,9 +2106,18 @@ static void pass(char what)
 	passed[strlen(passed)] = what;
 }
 
+static void pass_later(struct request *req, void *what)
+{
+	ASYNC_BEGIN(req);
+	AWAIT(req, sleep_for(req, 0.01));
+	pass(*(const char *)what);
+	ASYNC_END(req);
+}
+
 static void start_application(struct request *req)
 {
 	ASYNC_BEGIN(req);
+	request_later(req, pass_later, &"a"[0]);
 	client_open(0);
 	client_send(0, KEEP(1, "/drain"));
 	AWAIT(req, sleep_for(req, 0.01));
@@ -2103,6 +2130,7 @@ static void stop_application(struct request *req)
 {
 	ASYNC_BEGIN(req);
 	CU_ASSERT_EQUAL(board_get(&board.own->requests), 1);
+	request_later(req, pass_later, &"b"[0]);
 	AWAIT(req, run_in_threadpool(req, nothing, NULL));
 	pass('2');
 	ASYNC_END(req);
@@ -2144,7 +2172,7 @@ static void an_application_starts_and_stops(void)
 	begin();
 	CU_ASSERT_EQUAL(run_application(start_application, stop_application), 0);
 	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
-	CU_ASSERT_STRING_EQUAL(passed, "12");
+	CU_ASSERT_STRING_EQUAL(passed, "1a2b");
 	end();
 }
 
@@ -2163,7 +2191,7 @@ static void one_that_does_not_stop_is_given_up(void)
 	options.drain_timeout = 50;
 	CU_ASSERT_EQUAL(run_application(start_application, never_stop_application), 0);
 	CU_ASSERT_EQUAL(lines_with("event=stop-failed"), 1);
-	CU_ASSERT_STRING_EQUAL(passed, "1n");
+	CU_ASSERT_STRING_EQUAL(passed, "1an");
 	end();
 }
 
@@ -2203,7 +2231,7 @@ static void work_beside_the_requests_ends_with_them(void)
 	begin();
 	memset(passed, 0, sizeof(passed));
 	run_beside();
-	CU_ASSERT_STRING_EQUAL(passed, "2");
+	CU_ASSERT_STRING_EQUAL(passed, "2b");
 	CU_ASSERT_EQUAL(lines_with("event=background-failed"), 0);
 	end();
 }
@@ -2214,7 +2242,7 @@ static void the_worker_serves_on_when_it_fails(void)
 	memset(passed, 0, sizeof(passed));
 	pass('x');
 	run_beside();
-	CU_ASSERT_STRING_EQUAL(passed, "x!2");
+	CU_ASSERT_STRING_EQUAL(passed, "x!2b");
 	CU_ASSERT_EQUAL(lines_with("event=background-failed"), 1);
 	end();
 }
@@ -2447,6 +2475,8 @@ static const struct test tests[] = {
 	{"answers over TCP are not held back", answers_over_tcp_are_not_held_back},
 	{"what a rush has needed is given back", what_a_rush_has_needed_is_given_back},
 	{"a stream goes on until the worker drains", a_stream_goes_on_until_it_drains},
+	{"a stream that is broken off is cut off where it is alone",
+	 a_stream_that_is_broken_off_is_cut_off_where_it_is_alone},
 	{"a stream that has outgrown its limit is ended, its neighbours are not",
 	 a_stream_over_its_limit_is_ended_alone},
 	/* … also if the connection could not be written to for longer than it. */

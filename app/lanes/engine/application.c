@@ -16,6 +16,7 @@ struct turn {
 	struct route route;
 	struct timer timer;
 	bool beside; /* nobody waits for it */
+	bool stays;  /* it has work for after its answer */
 	bool over;
 	bool late;
 };
@@ -47,14 +48,17 @@ static void end(struct turn *turn)
 
 static void on_finished(struct request *req)
 {
-	end(container_of(req, struct turn, req));
+	struct turn *turn = container_of(req, struct turn, req);
+
+	if (!turn->stays)
+		end(turn);
 }
 
 static void on_stays(struct request *req, bool stays)
 {
 	struct turn *turn = container_of(req, struct turn, req);
 
-	turn->over = false;
+	turn->stays = stays;
 	if (!stays)
 		end(turn);
 }
