@@ -191,7 +191,7 @@ static void shown_oldest(int i)
 
 static void shown_queued(int count)
 {
-	CU_ASSERT_EQUAL(board_get(&board.threads.queued), count);
+	CU_ASSERT_EQUAL(board_get(&board.threads.queued), (uint64_t)count);
 	CU_ASSERT_EQUAL(board_get(&board.threads.oldest) != 0, count != 0);
 }
 
@@ -310,7 +310,7 @@ static void play(const char *script)
 		if (word->all)
 			word->all(numbers, count);
 		for (int i = 0; word->shown && i < count; i++)
-			CU_ASSERT_EQUAL(board_get(word->shown), numbers[i]);
+			CU_ASSERT_EQUAL(board_get(word->shown), (uint64_t)numbers[i]);
 		if (CU_get_number_of_failures() > failures)
 			printf("    at: %s\n", begun);
 		script += strspn(script, ", ");
