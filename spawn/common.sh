@@ -121,7 +121,6 @@ check_settings() {
 
 # The system must be running. What it was started with becomes the settings.
 running_settings() {
-	check_owner ""
 	[ -n "$(processes)" ] || fail "nothing is running in $RUN_DIR"
 	alive nginx || fail "nginx is not running in $RUN_DIR: $(typed stop), $(typed start)"
 	read_settings
@@ -313,8 +312,10 @@ await_end() {
 }
 
 # One command at a time works on a RUN_DIR. The lock is on the directory itself: no file to leave
-# behind. It ends with the process that holds descriptor 9.
+# behind. It ends with the process that holds descriptor 9. Whose RUN_DIR it is, is asked here, when it is
+# there: somebody could have made it since it was not.
 lock() {
+	check_owner ""
 	[ -d "$RUN_DIR" ] || return 0
 	exec 9<"$RUN_DIR" || fail "cannot read $RUN_DIR"
 	flock -w 60 9 || fail "another command has been working on $RUN_DIR for a minute"

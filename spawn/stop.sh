@@ -9,13 +9,8 @@ nothing() {
 	exit 0
 }
 
-check_owner ""
-if [ -d "$RUN_DIR" ]; then
-	lock
-	[ -n "$(processes)" ] || [ -d "$RUN_DIR/pids" ] || nothing
-else
-	[ -n "$(processes)" ] || nothing
-fi
+lock
+[ -n "$(processes)" ] || [ -d "$RUN_DIR/pids" ] || nothing
 trap 'hurry=yes' INT
 stop_system
 say "stopped"

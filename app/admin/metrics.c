@@ -287,16 +287,28 @@ static void append_own(struct buffer *out, const struct workers *workers, size_t
 	}
 }
 
-static bool is_known(const struct workers *workers, size_t before, const char *name)
+/* Those that were told. Workers of one program have the same, and a restart goes from one program
+ * to another: what is beyond that many, a slot made up. */
+struct told {
+	char names[2 * BOARD_METRICS][BOARD_METRIC_NAME];
+	size_t count;
+};
+
+static bool is_new(struct told *told, const char *name)
 {
-	for (size_t i = 0; i < before; i++)
-		if (own_of(&workers->list[i], name))
-			return true;
-	return false;
+	for (size_t i = 0; i < told->count; i++)
+		if (!strcmp(told->names[i], name))
+			return false;
+	if (told->count == LENGTH(told->names))
+		return false;
+	memcpy(told->names[told->count++], name, BOARD_METRIC_NAME);
+	return true;
 }
 
 static void append_all_own(struct buffer *out, const struct workers *workers)
 {
+	struct told told = {.count = 0};
+
 	for (size_t i = 0; i < workers->count; i++) {
 		for (unsigned m = 0; m < BOARD_METRICS; m++) {
 			const struct board_metric *metric = &workers->list[i].slot->metrics[m];
@@ -305,7 +317,7 @@ static void append_all_own(struct buffer *out, const struct workers *workers)
 			board_text(name, metric->name, sizeof(name));
 			if (!name[0])
 				break;
-			if (is_sound(name) && !is_known(workers, i, name))
+			if (is_sound(name) && is_new(&told, name))
 				append_own(out, workers, i, name, metric);
 		}
 	}

@@ -99,6 +99,29 @@ static void what_others_own(void)
 	directory_remove(directory);
 }
 
+/* Who makes RUN_DIR after start.sh has seen that there is none: a mkdir that does it for him. */
+static void what_others_make_meanwhile(void)
+{
+	char directory[DIRECTORY_SIZE];
+	char command[3 * DIRECTORY_SIZE];
+
+	if (geteuid()) {
+		not_judged("only root can change the owner of a file");
+		return;
+	}
+	CU_ASSERT_FATAL(directory_make(directory));
+	write_file(directory, "mkdir", "#!/bin/sh\n/bin/mkdir \"$@\" && chown daemon \"$2\"\n");
+	snprintf(command, sizeof(command),
+		 "chmod +x %s/mkdir; PATH=%s:$PATH RUN_DIR=%s/run PORT=%u exec spawn/start.sh",
+		 directory, directory, directory, (unsigned)port_free());
+	run(&outcome, (const char *[]){"sh", "-c", command, NULL}, NULL, -1);
+	CU_ASSERT(was_refused(&outcome, "belongs to another user"));
+	snprintf(command, sizeof(command), "rmdir %s/run", directory);
+	run(&outcome, (const char *[]){"sh", "-c", command, NULL}, NULL, -1);
+	CU_ASSERT_EQUAL(outcome.status, 0); /* nothing was put there */
+	directory_remove(directory);
+}
+
 /* ---- processes ---- */
 
 /* One that only seems to be ours: its name, and the folder in which it works. */
@@ -310,6 +333,7 @@ static const struct test tests[] = {
 	{"settings are read, not executed", settings_are_not_executed},
 	{"a RUN_DIR that others may write, or its place, is refused", what_others_may_write},
 	{"a RUN_DIR of another user's, or in his folder, is refused", what_others_own},
+	{"and one that another user has made meanwhile", what_others_make_meanwhile},
 	{"a process's name and folder do not make it ours", a_name_proves_nothing},
 	{"a number in a pid file does not make it ours", a_number_proves_nothing},
 	{"what is ours is found without its master, and without its folder", what_is_ours_is_found},

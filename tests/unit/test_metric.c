@@ -76,6 +76,14 @@ static bool told(const struct request *req, const char *line)
 	return memmem(req->reply.body.data, req->reply.body.len, line, strlen(line)) != NULL;
 }
 
+static bool told_once(const struct request *req, const char *line)
+{
+	const struct slice *body = &req->reply.body;
+	const char *at = memmem(body->data, body->len, line, strlen(line));
+
+	return at && !memmem(at + 1, body->len - (size_t)(at + 1 - body->data), line, strlen(line));
+}
+
 static void the_admin_worker_tells_them(void)
 {
 	static const struct request_ops ops = MOCK_OPS(mock_no_param);
@@ -91,6 +99,7 @@ static void the_admin_worker_tells_them(void)
 	metric_observe(&took, 0.3);
 	metric_observe(&took, 1000);
 	metric_observe(&took, -1);
+	board.own->metrics[3] = board.own->metrics[0]; /* a slot that somebody wrote into */
 	request_init(&req, &ops, NULL);
 	req.routes = &routes;
 	metrics(&req);
@@ -109,6 +118,7 @@ static void the_admin_worker_tells_them(void)
 	CU_ASSERT_TRUE(
 		told(&req, "order_seconds_sum{worker=\"loop-1\",pool=\"loop\"} 1000.300000\n"));
 	CU_ASSERT_TRUE(told(&req, "order_seconds_count{worker=\"loop-1\",pool=\"loop\"} 3\n"));
+	CU_ASSERT_TRUE(told_once(&req, "# TYPE orders_total "));
 	request_unref(&req);
 	forget();
 }
