@@ -492,6 +492,12 @@ static const struct field bad_placed[] = {
 static const struct field bad_named[] = {
 	QUERY(INT, struct sample, n, .name = "a_name_that_is_longer_than_32_bytes"),
 };
+static const struct field bad_bounds[][1] = {
+	{QUERY(STRING, struct sample, text, .ge = LIMIT(1))},
+	{QUERY(INT, struct sample, n, .min_length = 1)},
+	{BODY(OBJECT, struct sample, values, FIELDS(seconds_fields), .max_items = 1)},
+	{QUERY(STRING, struct sample, text, .words = WORDS("small"))},
+};
 static const struct field right_fields[] = {
 	QUERY(INT, struct sample, n, .le = LIMIT(9007199254740991)),
 	BODY(STRING, struct sample, text, .pattern = PATTERN("a")),
@@ -520,6 +526,10 @@ static void tables_are_looked_at(void)
 	prepared(INPUT(bad_outer), "field n: the limits of an integer are whole, and below 2^53");
 	prepared(INPUT(bad_placed), "an object comes from a body");
 	prepared(INPUT(bad_named), "a name has at most 32 characters");
+	prepared(INPUT(bad_bounds[0]), "field text: limits are for an INT or a NUMBER");
+	prepared(INPUT(bad_bounds[1]), "field n: lengths and patterns are for a STRING");
+	prepared(INPUT(bad_bounds[2]), "field values: items are for a LIST");
+	prepared(INPUT(bad_bounds[3]), "field text: words are for an ENUM");
 	prepared(INPUT(right_fields), NULL);
 }
 

@@ -27,6 +27,20 @@ static bool are_plain(const char *const *words)
 	return words != NULL;
 }
 
+/* What it says of a value of another kind, which nobody would look at. */
+static const char *check_bounds(const struct field *field)
+{
+	if (field->kind != FIELD_INT && field->kind != FIELD_NUMBER &&
+	    (field->ge.set || field->gt.set || field->le.set || field->lt.set))
+		return "limits are for an INT or a NUMBER";
+	if (field->kind != FIELD_STRING &&
+	    (field->min_length || field->max_length || field->pattern))
+		return "lengths and patterns are for a STRING";
+	if (field->kind != FIELD_LIST && (field->min_items || field->max_items || field->item))
+		return "items are for a LIST";
+	return field->kind != FIELD_ENUM && field->words ? "words are for an ENUM" : NULL;
+}
+
 /* NOLINTNEXTLINE(misc-no-recursion): no deeper than the tables of fields */
 static const char *check_kind(const struct field *field)
 {
@@ -66,9 +80,11 @@ static const char *check_kind(const struct field *field)
 static const char *check_field(const struct field *field)
 {
 	static char text[256];
-	const char *wrong = check_kind(field);
+	const char *wrong = check_bounds(field);
 	const char *name = field->name ? field->name : field->member;
 
+	if (!wrong)
+		wrong = check_kind(field);
 	if (!wrong || wrong == text || !name)
 		return wrong;
 	snprintf(text, sizeof(text), "field %.64s: %.160s", name, wrong);
