@@ -37,7 +37,7 @@ static bool asked(struct trial *t, struct peer *p, const char *script)
 	size_t before = p->values_count;
 
 	say(t, p, script);
-	return peer_values(p, before + 1) || fail(t, "no GET_VALUES_RESULT");
+	return expect_values(t, p, before + 1);
 }
 
 static void the_three_values_are_told(struct trial *t)
@@ -98,48 +98,13 @@ static void names_may_come_with_values_and_long_lengths(struct trial *t)
 	struct peer *p = trial_peer(t);
 
 	say_bytes(p, record, 8 + 28);
-	if (!peer_values(p, 1))
-		fail(t, "no GET_VALUES_RESULT");
-	else if (value_of(p, "FCGI_MPXS_CONNS") < 0)
+	if (expect_values(t, p, 1) && value_of(p, "FCGI_MPXS_CONNS") < 0)
 		fail(t, "the value was not told");
 }
 
-static void a_question_may_be_split_at_every_byte(struct trial *t)
+static void a_question_may_be_split(struct trial *t)
 {
-	struct peer *p = trial_peer(t);
-	struct buffer bytes = {0};
-
-	write_padded(t, &bytes, "get FCGI_MAX_REQS FCGI_MPXS_CONNS", 3);
-	for (size_t at = 1; at < bytes.len; at++) {
-		say_bytes(p, bytes.data, at);
-		peer_settle(p);
-		say_bytes(p, bytes.data + at, bytes.len - at);
-		if (!peer_values(p, at)) {
-			fail(t, "no GET_VALUES_RESULT when cut after byte %zu", at);
-			break;
-		}
-	}
-	buffer_free(&bytes);
-}
-
-static void malformed_questions_harm_nobody(struct trial *t)
-{
-	static const char *const scripts[] = {
-		"record 9 0 \x0f",
-		"record 9 0 \x0f\1FCGI",
-		"record 9 0 \xff\xff\xff\xff\xff\xff\xff\xff",
-		"record 9 0 \xff\xff\xff",
-	};
-
-	for (size_t i = 0; i < sizeof(scripts) / sizeof(scripts[0]); i++) {
-		struct peer *p = trial_peer(t);
-
-		say(t, p, scripts[i]);
-		say(t, p, "get FCGI_MPXS_CONNS");
-		if (!peer_values(p, 1) && !p->closed)
-			fail(t, "neither a result nor a closed connection");
-		saw(t, p->closed ? "closed" : "answered");
-	}
+	cut_everywhere(t, trial_peer(t), "get FCGI_MAX_REQS FCGI_MPXS_CONNS", 3, expect_values, 1);
 }
 
 static void a_long_question_harms_nobody(struct trial *t)
@@ -160,39 +125,6 @@ static void a_long_question_harms_nobody(struct trial *t)
 	saw(t, p->closed ? "closed" : "answered");
 }
 
-static void values_are_told_in_the_middle_of_a_request(struct trial *t)
-{
-	struct peer *p = trial_peer(t);
-
-	if (!asked(t, p, "begin 1 keep, get FCGI_MPXS_CONNS") ||
-	    !asked(t, p, "pairs 1, get FCGI_MPXS_CONNS"))
-		return;
-	say(t, p, "params-end 1, stdin-end 1");
-	expect_normal(t, p, 1);
-}
-
-static void values_are_told_while_a_request_runs(struct trial *t)
-{
-	struct peer *p;
-
-	if (needs(t, t->settings->slow, "--slow"))
-		return;
-	p = trial_peer(t);
-	say(t, p, "slow 1 keep");
-	peer_settle(p);
-	if (!asked(t, p, "get FCGI_MPXS_CONNS"))
-		return;
-	saw(t, p->ended ? "after the request" : "at once");
-}
-
-static void asking_does_not_use_the_connection_up(struct trial *t)
-{
-	struct peer *p = trial_peer(t);
-
-	if (asked(t, p, "get FCGI_MPXS_CONNS") && expect_usable(t, p, 1))
-		asked(t, p, "get FCGI_MPXS_CONNS");
-}
-
 static void every_unknown_type_is_answered_with_unknown_type(struct trial *t)
 {
 	struct peer *p = trial_peer(t);
@@ -209,16 +141,6 @@ static void every_unknown_type_is_answered_with_unknown_type(struct trial *t)
 	for (unsigned int type = 12; type < 256 && !t->failure[0]; type++)
 		if (!p->unknown[type])
 			fail(t, "type %u was not named", type);
-}
-
-static void after_an_unknown_type_the_connection_is_usable(struct trial *t)
-{
-	struct peer *p = trial_peer(t);
-
-	say(t, p, "record 200 0 abc");
-	if (!peer_unknown(p, 1))
-		fail(t, "no UNKNOWN_TYPE");
-	expect_usable(t, p, 1);
 }
 
 static void types_of_requests_with_id_0_harm_nobody(struct trial *t)
@@ -239,25 +161,33 @@ static void types_of_requests_with_id_0_harm_nobody(struct trial *t)
 }
 
 static const struct conformance_case cases[] = {
-	{"the three values are told", "4.1", the_three_values_are_told},
-	{"only what is asked for is told", "4.1", only_what_is_asked_for_is_told},
-	{"nothing asked, nothing told", "4.1", nothing_asked_nothing_told},
-	{"unknown names are left out", "4.1", unknown_names_are_left_out},
-	{"a repeated name is told", "4.1", a_repeated_name_is_told},
+	{"the three values are told", "4.1", .run = the_three_values_are_told},
+	{"only what is asked for is told", "4.1", .run = only_what_is_asked_for_is_told},
+	{"nothing asked, nothing told", "4.1", .run = nothing_asked_nothing_told},
+	{"unknown names are left out", "4.1", .run = unknown_names_are_left_out},
+	{"a repeated name is told", "4.1", .run = a_repeated_name_is_told},
 	{"names may come with values and long lengths", "4.1, 3.4",
-	 names_may_come_with_values_and_long_lengths},
-	{"a question may be split at every byte", "4.1", a_question_may_be_split_at_every_byte},
-	{"malformed questions harm nobody", "4.1", malformed_questions_harm_nobody},
-	{"a long question harms nobody", "4.1", a_long_question_harms_nobody},
+	 .run = names_may_come_with_values_and_long_lengths},
+	{"a question may be split at every byte", "4.1", .run = a_question_may_be_split},
+	{"malformed questions harm nobody", "4.1",
+	 "record 9 0 \x0f; get FCGI_MPXS_CONNS; values-if-open 1; new; "
+	 "record 9 0 \x0f\1FCGI; get FCGI_MPXS_CONNS; values-if-open 1; new; "
+	 "record 9 0 \xff\xff\xff\xff\xff\xff\xff\xff; get FCGI_MPXS_CONNS; values-if-open 1; new; "
+	 "record 9 0 \xff\xff\xff; get FCGI_MPXS_CONNS; values-if-open 1"},
+	{"a long question harms nobody", "4.1", .run = a_long_question_harms_nobody},
 	{"values are told in the middle of a request", "4.1",
-	 values_are_told_in_the_middle_of_a_request},
-	{"values are told while a request runs", "4.1", values_are_told_while_a_request_runs},
-	{"asking does not use the connection up", "4.1", asking_does_not_use_the_connection_up},
+	 "begin 1 keep, get FCGI_MPXS_CONNS; values 1; pairs 1, get FCGI_MPXS_CONNS; values 2; "
+	 "params-end 1, stdin-end 1; normal 1"},
+	{"values are told while a request runs", "4.1",
+	 "slow 1 keep; settle; get FCGI_MPXS_CONNS; values 1; outcome 0"},
+	{"asking does not use the connection up", "4.1",
+	 "get FCGI_MPXS_CONNS; values 1; usable 1; get FCGI_MPXS_CONNS; values 2"},
 	{"every unknown type is answered with UNKNOWN_TYPE", "4.2",
-	 every_unknown_type_is_answered_with_unknown_type},
+	 .run = every_unknown_type_is_answered_with_unknown_type},
 	{"after an unknown type the connection is usable", "4.2",
-	 after_an_unknown_type_the_connection_is_usable},
-	{"types of requests with id 0 harm nobody", "4.2", types_of_requests_with_id_0_harm_nobody},
+	 "record 200 0 abc; unknown 1; usable 1"},
+	{"types of requests with id 0 harm nobody", "4.2",
+	 .run = types_of_requests_with_id_0_harm_nobody},
 };
 
 const struct chapter chapter_management = {"management", cases, sizeof(cases) / sizeof(cases[0])};

@@ -1,4 +1,5 @@
 /* PARAMS and the name-value pairs in it (sections 3.4 and 5.2). */
+#include <stdio.h>
 #include <string.h>
 
 #include "../support/stream.h"
@@ -91,15 +92,6 @@ static void lengths_around_128_are_understood(struct trial *t)
 	}
 }
 
-static void a_name_may_be_repeated(struct trial *t)
-{
-	static const char pairs[] = "\4\1HTTPa\4\1HTTPb\4\0HTTP";
-	struct peer *p = trial_peer(t);
-
-	ask_with(t, p, pairs, sizeof(pairs) - 1);
-	expect_normal(t, p, 1);
-}
-
 static void values_may_hold_any_byte(struct trial *t)
 {
 	char pairs[2 + 1 + 256] = "\x01\x80\0\1";
@@ -114,110 +106,76 @@ static void values_may_hold_any_byte(struct trial *t)
 	expect_normal(t, p, 1);
 }
 
-static void no_params_at_all_get_an_answer(struct trial *t)
+static void over_every_limit(struct trial *t, struct buffer *pairs)
 {
 	struct peer *p = trial_peer(t);
 
-	say(t, p, "begin 1 keep, params-end 1, stdin-end 1");
-	any_outcome(t, p, 1);
+	ask_with(t, p, pairs->data, pairs->len);
+	buffer_free(pairs);
+	if (any_outcome(t, p, 1) && !p->closed)
+		expect_usable(t, p, 1);
 }
 
-/* Any answer, or a closed connection: but something, and soon. */
-static void malformed(struct trial *t, const char *bytes, size_t n)
-{
-	struct peer *p = trial_peer(t);
-	struct stream s = {0};
-
-	stream_begin(&s, 1, FCGI_ROLE_RESPONDER, FCGI_FLAG_KEEP_CONN);
-	stream_params(&s, 1, (struct slice){bytes, n});
-	stream_params_end(&s, 1);
-	stream_stdin_end(&s, 1);
-	peer_send(p, buffer_slice(&s.bytes));
-	stream_free(&s);
-	any_outcome(t, p, 1);
-	expect_served(t);
-}
-
-#define MALFORMED(name, bytes)                                                                     \
-	static void name(struct trial *t)                                                          \
-	{                                                                                          \
-		malformed(t, bytes, sizeof(bytes) - 1);                                            \
-	}
-
-MALFORMED(a_name_length_near_2_31, "\xff\xff\xff\xff\1ab")
-MALFORMED(a_value_length_near_2_31, "\1\xff\xff\xff\xff"
-				    "ab")
-MALFORMED(lengths_whose_sum_overflows, "\xff\xff\xff\xff\xff\xff\xff\xff"
-				       "ab")
-MALFORMED(lengths_whose_sum_is_0_in_31_bits, "\xc0\0\0\0\xc0\0\0\0ab")
-MALFORMED(lengths_just_over_2_31_together, "\xff\xff\xff\xfe\4"
-					   "abcd")
-MALFORMED(a_name_longer_than_the_stream, "\x7f\1name")
-MALFORMED(a_value_longer_than_the_stream, "\4\5nameabcd")
-MALFORMED(a_stream_cut_in_a_length, "\1\1ab\x80\0")
-MALFORMED(a_stream_cut_after_a_name_length, "\4")
-
-static void params_over_every_limit_get_an_answer(struct trial *t)
+static void one_param_over_every_limit(struct trial *t)
 {
 	static char value[OVER_EVERY_LIMIT];
-	struct peer *p = trial_peer(t);
 	struct buffer pairs = {0};
 
 	memset(value, 'v', sizeof(value));
 	pair_append(&pairs, slice_of("HTTP_X"), (struct slice){value, sizeof(value)});
-	ask_with(t, p, pairs.data, pairs.len);
-	buffer_free(&pairs);
-	if (any_outcome(t, p, 1) && !p->closed)
-		expect_usable(t, p, 1);
+	over_every_limit(t, &pairs);
 }
 
-static void many_params_over_every_limit_get_an_answer(struct trial *t)
+static void many_params_over_every_limit(struct trial *t)
 {
-	struct peer *p = trial_peer(t);
 	struct buffer pairs = {0};
 
 	for (int i = 0; i < OVER_EVERY_LIMIT / 8; i++)
 		buffer_append(&pairs, "\3\3ABCxyz", 8);
-	ask_with(t, p, pairs.data, pairs.len);
-	buffer_free(&pairs);
-	if (any_outcome(t, p, 1) && !p->closed)
-		expect_usable(t, p, 1);
+	over_every_limit(t, &pairs);
 }
 
-static void params_after_their_end_harm_nobody(struct trial *t)
+/* Any answer to these bytes, or a closed connection: but something, and soon. */
+static void malformed(struct trial *t)
 {
 	struct peer *p = trial_peer(t);
+	char script[128];
 
-	say(t, p,
-	    "begin 1 keep, pairs 1, params-end 1, params 1 PATH_INFO=/other, params-end 1, "
-	    "stdin-end 1");
+	snprintf(script, sizeof(script), "begin 1 keep, record 4 1 %s, params-end 1, stdin-end 1",
+		 t->text);
+	say(t, p, script);
 	any_outcome(t, p, 1);
 	expect_served(t);
 }
 
 static const struct conformance_case cases[] = {
 	{"params may come in records of one byte", "3.4, 5.2",
-	 params_may_come_in_records_of_one_byte},
+	 .run = params_may_come_in_records_of_one_byte},
 	{"pairs may be cut into records at every byte", "3.4",
-	 pairs_may_be_cut_into_records_at_every_byte},
-	{"short lengths may be sent as four bytes", "3.4", short_lengths_may_be_sent_as_four_bytes},
-	{"lengths around 128 are understood", "3.4", lengths_around_128_are_understood},
-	{"a name may be repeated", "3.4", a_name_may_be_repeated},
-	{"values may hold any byte but NUL", "3.4", values_may_hold_any_byte},
-	{"no params at all get an answer", "5.2", no_params_at_all_get_an_answer},
-	{"a name length near 2^31", "3.4", a_name_length_near_2_31},
-	{"a value length near 2^31", "3.4", a_value_length_near_2_31},
-	{"lengths whose sum overflows", "3.4", lengths_whose_sum_overflows},
-	{"lengths whose sum is 0 in 31 bits", "3.4", lengths_whose_sum_is_0_in_31_bits},
-	{"lengths just over 2^31 together", "3.4", lengths_just_over_2_31_together},
-	{"a name longer than the stream", "3.4", a_name_longer_than_the_stream},
-	{"a value longer than the stream", "3.4", a_value_longer_than_the_stream},
-	{"a stream cut in a length", "3.4", a_stream_cut_in_a_length},
-	{"a stream cut after a name's length", "3.4", a_stream_cut_after_a_name_length},
-	{"one param over every limit gets an answer", "-", params_over_every_limit_get_an_answer},
-	{"many params over every limit get an answer", "-",
-	 many_params_over_every_limit_get_an_answer},
-	{"params after their end harm nobody", "3.3, 5.2", params_after_their_end_harm_nobody},
+	 .run = pairs_may_be_cut_into_records_at_every_byte},
+	{"short lengths may be sent as four bytes", "3.4",
+	 .run = short_lengths_may_be_sent_as_four_bytes},
+	{"lengths around 128 are understood", "3.4", .run = lengths_around_128_are_understood},
+	{"a name may be repeated", "3.4",
+	 "begin 1 keep, params 1 HTTP=a&HTTP=b&HTTP=, pairs 1, params-end 1, stdin-end 1; normal "
+	 "1"},
+	{"values may hold any byte but NUL", "3.4", .run = values_may_hold_any_byte},
+	{"no params at all get an answer", "5.2",
+	 "begin 1 keep, params-end 1, stdin-end 1; outcome 1"},
+	{"a name length near 2^31", "3.4", "\377\377\377\377\1ab", malformed},
+	{"a value length near 2^31", "3.4", "\1\377\377\377\377ab", malformed},
+	{"lengths whose sum overflows", "3.4", "\377\377\377\377\377\377\377\377ab", malformed},
+	{"lengths whose sum is 0 in 31 bits", "3.4", "\301\1\1\1\276\376\376\377ab", malformed},
+	{"lengths just over 2^31 together", "3.4", "\377\377\377\376\4abcd", malformed},
+	{"a name longer than the stream", "3.4", "\177\1name", malformed},
+	{"a value longer than the stream", "3.4", "\4\5nameabcd", malformed},
+	{"a stream cut in a length", "3.4", "\1\1ab\200\1", malformed},
+	{"a stream cut after a name's length", "3.4", "\4", malformed},
+	{"one param over every limit gets an answer", "-", .run = one_param_over_every_limit},
+	{"many params over every limit get an answer", "-", .run = many_params_over_every_limit},
+	{"params after their end harm nobody", "3.3, 5.2",
+	 "begin 1 keep, pairs 1, params-end 1, params 1 PATH_INFO=/other, params-end 1, "
+	 "stdin-end 1; outcome 1; served"},
 };
 
 const struct chapter chapter_params = {"params", cases, sizeof(cases) / sizeof(cases[0])};

@@ -1,4 +1,5 @@
 /* Records as such: their header, content and padding, and how they arrive (section 3.3). */
+#include <stdlib.h>
 #include <string.h>
 
 #include "../support/stream.h"
@@ -20,22 +21,14 @@ static void an_answer_is_stdout_then_end_request(struct trial *t)
 		fail(t, "appStatus %u of a normal answer", p->answers[0].app_status);
 }
 
-static void an_answer_carries_the_id_of_its_request(struct trial *t)
-{
-	static const int ids[] = {1, 2, 255, 256, 257, 32768, 65535};
-	struct peer *p = trial_peer(t);
-
-	for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++)
-		if (!expect_usable(t, p, ids[i]) || !expect_end(t, p, ids[i], 0))
-			return;
-}
-
 /* ---- Padding ---- */
 
-/* Requests with that many bytes of padding behind each record of one type that has content. */
-static void padding_behind(struct trial *t, unsigned char type)
+/* Requests with so many bytes of padding behind each record that has content and the type that the
+ * text says. */
+static void padding_behind(struct trial *t)
 {
 	struct peer *p = trial_peer(t);
+	int type = atoi(t->text);
 
 	for (int padding = 0; padding < 256; padding++) {
 		struct buffer bytes = {0};
@@ -59,21 +52,6 @@ static void padding_behind(struct trial *t, unsigned char type)
 		if (!expect_normal(t, p, (size_t)padding + 1))
 			return;
 	}
-}
-
-static void padding_behind_begin_is_skipped(struct trial *t)
-{
-	padding_behind(t, FCGI_TYPE_BEGIN_REQUEST);
-}
-
-static void padding_behind_params_is_skipped(struct trial *t)
-{
-	padding_behind(t, FCGI_TYPE_PARAMS);
-}
-
-static void padding_behind_stdin_is_skipped(struct trial *t)
-{
-	padding_behind(t, FCGI_TYPE_STDIN);
 }
 
 static void padding_behind_every_record_is_skipped(struct trial *t)
@@ -104,54 +82,33 @@ static void a_record_of_the_largest_size_is_taken(struct trial *t)
 	expect_normal(t, p, 1);
 }
 
-static void reserved_bytes_are_ignored(struct trial *t)
-{
-	struct peer *p = trial_peer(t);
-
-	say_bytes(p, "\1\1\0\1\0\x8\0\xff\0\1\xff\xff\xff\xff\xff\xff", 16);
-	say(t, p, "pairs 1, params-end 1, stdin-end 1");
-	expect_normal(t, p, 1);
-}
-
 /* ---- How bytes arrive ---- */
 
-/* Sends one request in two parts, for every place to cut it. */
-static void split_everywhere(struct trial *t, const char *script, uint32_t padding, bool keep)
+static void cut_on_one_connection(struct trial *t)
 {
-	struct peer *p = NULL;
+	cut_everywhere(t, trial_peer(t), t->text, 0, expect_normal, 1);
+}
+
+static void cut_with_padding(struct trial *t)
+{
+	cut_everywhere(t, trial_peer(t), t->text, 11, expect_normal, 1);
+}
+
+static void cut_on_many_connections(struct trial *t)
+{
 	struct buffer bytes = {0};
 
-	write_padded(t, &bytes, script, padding);
-	for (size_t at = 1; at < bytes.len; at++) {
-		if (!p || !keep) {
-			if (p)
-				peer_free(&t->peers[--t->peer_count]);
-			p = trial_peer(t);
-		}
+	write_script(t, &bytes, t->text);
+	for (size_t at = 1; at < bytes.len && !t->failure[0]; at++) {
+		struct peer *p = trial_peer(t);
+
 		say_bytes(p, bytes.data, at);
 		peer_settle(p);
 		say_bytes(p, bytes.data + at, bytes.len - at);
-		if (!expect_normal(t, p, keep ? at : 1) || (!keep && !expect_closed(t, p))) {
-			fail(t, "cut after byte %zu", at);
-			break;
-		}
+		if (expect_normal(t, p, 1) && expect_closed(t, p))
+			peer_free(&t->peers[--t->peer_count]);
 	}
 	buffer_free(&bytes);
-}
-
-static void a_kept_request_may_be_split_at_every_byte(struct trial *t)
-{
-	split_everywhere(t, "ask 1 keep", 0, true);
-}
-
-static void a_closing_request_may_be_split_at_every_byte(struct trial *t)
-{
-	split_everywhere(t, "ask 1", 0, false);
-}
-
-static void a_padded_request_may_be_split_at_every_byte(struct trial *t)
-{
-	split_everywhere(t, "ask 1 keep", 11, true);
 }
 
 static void a_request_may_come_byte_by_byte(struct trial *t)
@@ -183,16 +140,6 @@ static void an_answer_may_be_read_byte_by_byte(struct trial *t)
 
 /* ---- What is no record ---- */
 
-/* Sends bytes that are no FastCGI; anything may come of it but harm to others. */
-static void nonsense(struct trial *t, const void *bytes, size_t n)
-{
-	struct peer *p = trial_peer(t);
-
-	say_bytes(p, bytes, n);
-	if (expect_served(t))
-		saw(t, peer_hung_up(p, 200) ? "closed" : "stays");
-}
-
 static void another_version_is_not_served(struct trial *t)
 {
 	static const char versions[] = {0, 2, (char)255};
@@ -205,37 +152,13 @@ static void another_version_is_not_served(struct trial *t)
 		bytes.data[0] = versions[i];
 		peer_send(p, buffer_slice(&bytes));
 		buffer_free(&bytes);
-		if (peer_hung_up(p, 300))
-			saw(t, "closed");
-		else
-			saw(t, "stays");
+		saw(t, peer_hung_up(p, 300) ? "closed" : "stays");
 		if (p->answer_count && p->answers[0].out.len) {
 			fail(t, "a request of version %u was answered", (unsigned char)versions[i]);
 			return;
 		}
 	}
 	expect_served(t);
-}
-
-static void another_version_in_mid_request_harms_nobody(struct trial *t)
-{
-	struct peer *p = trial_peer(t);
-
-	say(t, p, "begin 1 keep, pairs 1");
-	say_bytes(p, "\2\4\0\1\0\0\0\0\1\5\0\1\0\0\0\0", 16);
-	if (!expect_served(t))
-		return;
-	if (peer_hung_up(p, 300))
-		saw(t, "closed");
-	else
-		saw(t, "stays");
-}
-
-static void text_is_no_fastcgi(struct trial *t)
-{
-	static const char text[] = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
-
-	nonsense(t, text, sizeof(text) - 1);
 }
 
 static void random_bytes_harm_nobody(struct trial *t)
@@ -262,27 +185,34 @@ static void random_bytes_harm_nobody(struct trial *t)
 }
 
 static const struct conformance_case cases[] = {
-	{"an answer is STDOUT, then END_REQUEST", "5.3, 5.5", an_answer_is_stdout_then_end_request},
-	{"an answer carries the id of its request", "3.3", an_answer_carries_the_id_of_its_request},
-	{"padding behind BEGIN is skipped", "3.3", padding_behind_begin_is_skipped},
-	{"padding behind PARAMS is skipped", "3.3", padding_behind_params_is_skipped},
-	{"padding behind STDIN is skipped", "3.3", padding_behind_stdin_is_skipped},
-	{"padding behind every record is skipped", "3.3", padding_behind_every_record_is_skipped},
-	{"a record of the largest size is taken", "3.3", a_record_of_the_largest_size_is_taken},
-	{"reserved bytes and flags are ignored", "3.3, 5.1", reserved_bytes_are_ignored},
-	{"a kept request may be split at every byte", "3.3",
-	 a_kept_request_may_be_split_at_every_byte},
-	{"a closing request may be split at every byte", "3.3",
-	 a_closing_request_may_be_split_at_every_byte},
-	{"a padded request may be split at every byte", "3.3",
-	 a_padded_request_may_be_split_at_every_byte},
-	{"a request may come byte by byte", "3.3", a_request_may_come_byte_by_byte},
-	{"an answer may be read byte by byte", "3.3", an_answer_may_be_read_byte_by_byte},
-	{"another version is not served", "3.3", another_version_is_not_served},
+	{"an answer is STDOUT, then END_REQUEST", "5.3, 5.5",
+	 .run = an_answer_is_stdout_then_end_request},
+	{"an answer carries the id of its request", "3.3",
+	 "usable 1; answered 1; usable 2; answered 2; usable 255; answered 255; "
+	 "usable 256; answered 256; usable 257; answered 257; usable 32768; answered 32768; "
+	 "usable 65535; answered 65535"},
+	{"padding behind BEGIN is skipped", "3.3", "1", padding_behind},
+	{"padding behind PARAMS is skipped", "3.3", "4", padding_behind},
+	{"padding behind STDIN is skipped", "3.3", "5", padding_behind},
+	{"padding behind every record is skipped", "3.3",
+	 .run = padding_behind_every_record_is_skipped},
+	{"a record of the largest size is taken", "3.3",
+	 .run = a_record_of_the_largest_size_is_taken},
+	{"reserved bytes and flags are ignored", "3.3, 5.1",
+	 "hex 01010001000800ff 0001ffffffffffff; pairs 1, params-end 1, stdin-end 1; normal 1"},
+	{"a kept request may be split at every byte", "3.3", "ask 1 keep", cut_on_one_connection},
+	{"a closing request may be split at every byte", "3.3", "ask 1", cut_on_many_connections},
+	{"a padded request may be split at every byte", "3.3", "ask 1 keep", cut_with_padding},
+	{"a request may come byte by byte", "3.3", .run = a_request_may_come_byte_by_byte},
+	{"an answer may be read byte by byte", "3.3", .run = an_answer_may_be_read_byte_by_byte},
+	{"another version is not served", "3.3", .run = another_version_is_not_served},
 	{"another version in mid-request harms nobody", "3.3",
-	 another_version_in_mid_request_harms_nobody},
-	{"text is no FastCGI", "-", text_is_no_fastcgi},
-	{"random bytes harm nobody", "-", random_bytes_harm_nobody},
+	 "begin 1 keep, pairs 1; hex 0204000100000000 0105000100000000; served; look"},
+	/* "GET / HTTP/1.1", a host and an empty line. */
+	{"text is no FastCGI", "-",
+	 "hex 474554202f20485454502f312e310d0a 486f73743a206c6f63616c686f73740d0a 0d0a; served; "
+	 "look"},
+	{"random bytes harm nobody", "-", .run = random_bytes_harm_nobody},
 };
 
 const struct chapter chapter_records = {"records", cases, sizeof(cases) / sizeof(cases[0])};

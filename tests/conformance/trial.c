@@ -66,6 +66,15 @@ static void write_request(struct stream *s, uint16_t id, uint8_t flags, struct s
 	stream_stdin_end(s, id);
 }
 
+static void write_hex(struct buffer *to, const char *text)
+{
+	unsigned int byte;
+	int used;
+
+	for (; sscanf(text, " %2x%n", &byte, &used) == 1; text += used)
+		buffer_append(to, &(char){(char)byte}, 1);
+}
+
 /* A command that is about a request of the settings; false if it is another. */
 static bool write_own(const struct settings *settings, struct stream *s, const char *command)
 {
@@ -95,6 +104,24 @@ static bool write_own(const struct settings *settings, struct stream *s, const c
 	return own;
 }
 
+static void write_command(const struct trial *t, struct stream *s, const char *command)
+{
+	char verb[16], one[512];
+	unsigned int id, last;
+	int used;
+
+	if (sscanf(command, "%15s %u-%u%n", verb, &id, &last, &used) == 3) {
+		for (; id <= last; id++) {
+			snprintf(one, sizeof(one), "%s %u%s", verb, id, command + used);
+			write_command(t, s, one);
+		}
+	} else if (!strncmp(command, "hex ", 4)) {
+		write_hex(&s->bytes, command + 4);
+	} else if (!write_own(t->settings, s, command)) {
+		stream_script(s, command);
+	}
+}
+
 void write_padded(const struct trial *t, struct buffer *to, const char *script, uint32_t seed)
 {
 	struct stream s = {.bytes = *to, .seed = seed};
@@ -105,8 +132,7 @@ void write_padded(const struct trial *t, struct buffer *to, const char *script, 
 		char command[512];
 
 		snprintf(command, sizeof(command), "%.*s", (int)n, script);
-		if (!write_own(t->settings, &s, command))
-			stream_script(&s, command);
+		write_command(t, &s, command);
 		script += n + (comma ? 2 : 0);
 	}
 	*to = s.bytes;
@@ -223,12 +249,34 @@ bool expect_normal(struct trial *t, struct peer *p, size_t answers)
 	return p->answer_count == answers || fail(t, "more answers than requests");
 }
 
-bool expect_usable(struct trial *t, struct peer *p, int id)
+bool expect_all(struct trial *t, struct peer *p, size_t answers)
+{
+	size_t refused = 0;
+
+	if (!peer_ended(p, answers))
+		return fail(t, "%zu of %zu requests ended%s", p->ended, answers, state(p));
+	for (size_t i = 0; i < p->answer_count; i++) {
+		const struct answer *answer = &p->answers[i];
+
+		if (answer->protocol_status == FCGI_STATUS_CANT_MPX_CONN ||
+		    answer->protocol_status == FCGI_STATUS_OVERLOADED)
+			refused++;
+		else if (!is_normal(t, answer))
+			return fail(t, "request %u: not the normal answer", answer->id);
+	}
+	if (refused)
+		saw(t, "%zu of %zu were refused", refused, answers);
+	return (refused < answers && p->answer_count == answers) ||
+	       fail(t, "%zu answers, %zu of them refusals, to %zu requests", p->answer_count,
+		    refused, answers);
+}
+
+bool expect_usable(struct trial *t, struct peer *p, size_t id)
 {
 	size_t before = p->ended;
 	char script[32];
 
-	snprintf(script, sizeof(script), "ask %d keep", id);
+	snprintf(script, sizeof(script), "ask %zu keep", id);
 	say(t, p, script);
 	if (!peer_ended(p, before + 1))
 		return fail(t, "a further request on the connection was not answered%s", state(p));
@@ -252,14 +300,19 @@ bool expect_closed(struct trial *t, struct peer *p)
 	return peer_hung_up(p, t->settings->timeout) || fail(t, "the connection was not closed");
 }
 
-bool expect_end(struct trial *t, struct peer *p, int id, int protocol_status)
+bool expect_values(struct trial *t, struct peer *p, size_t count)
+{
+	return peer_values(p, count) || fail(t, "no GET_VALUES_RESULT");
+}
+
+bool expect_end(struct trial *t, struct peer *p, size_t id, int protocol_status)
 {
 	const struct answer *answer = peer_answer(p, (uint16_t)id, 0);
 
 	if (!answer || !answer->ended)
-		return fail(t, "request %d has not ended", id);
+		return fail(t, "request %zu has not ended", id);
 	return answer->protocol_status == protocol_status ||
-	       fail(t, "request %d ended with protocolStatus %u instead of %d", id,
+	       fail(t, "request %zu ended with protocolStatus %u instead of %d", id,
 		    answer->protocol_status, protocol_status);
 }
 
@@ -285,7 +338,27 @@ bool any_outcome(struct trial *t, struct peer *p, size_t answers)
 		else
 			saw(t, "status %d", answer_status(answer));
 	}
+	if (p->unknown_count)
+		saw(t, "UNKNOWN_TYPE");
 	if (p->closed)
 		saw(t, "closed");
 	return ended || p->closed || fail(t, "neither an answer nor a closed connection in time");
+}
+
+void cut_everywhere(struct trial *t, struct peer *p, const char *script, uint32_t seed,
+		    bool (*expect)(struct trial *t, struct peer *p, size_t n), size_t each)
+{
+	struct buffer bytes = {0};
+
+	write_padded(t, &bytes, script, seed);
+	for (size_t at = 1; at < bytes.len; at++) {
+		say_bytes(p, bytes.data, at);
+		peer_settle(p);
+		say_bytes(p, bytes.data + at, bytes.len - at);
+		if (!expect(t, p, at * each)) {
+			saw(t, "cut after byte %zu", at);
+			break;
+		}
+	}
+	buffer_free(&bytes);
 }

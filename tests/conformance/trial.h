@@ -30,6 +30,7 @@ struct settings {
 
 struct trial {
 	const struct settings *settings;
+	const char *text; /* the case's */
 	struct peer peers[PEERS];
 	size_t peer_count;
 	bool skipped;
@@ -37,10 +38,14 @@ struct trial {
 	char saw[256];	   /* which of the outcomes that the specification allows */
 };
 
+/* Steps need no run(), and few of its cases a text. */
+#pragma GCC diagnostic ignored "-Wmissing-field-initializers"
+
 struct conformance_case {
 	const char *name;
 	const char *section; /* of the FastCGI Specification 1.0; "-": a hazard it does not name */
-	void (*run)(struct trial *t);
+	const char *text;    /* its steps, or what run() makes of it */
+	void (*run)(struct trial *t); /* NULL: play_steps() */
 };
 
 struct chapter {
@@ -48,6 +53,33 @@ struct chapter {
 	const struct conformance_case *cases;
 	size_t count;
 };
+
+/* ---- steps ---- */
+
+/* Plays the text: steps, separated by "; ", on one connection, as far as what is expected comes. A
+ * step is a script to say, as write_script() has it, or one of
+ *
+ *     new                       from here on another connection
+ *     deaf 1    deaf 0          does not read; reads again
+ *     settle                    peer_settle()
+ *     look                      notes how many have ended, and whether the connection is open
+ *     normal N  all N  outcome N  usable ID  closed  values N     as below
+ *     ended N                   so many requests have ended …
+ *     answers N                 … and no record came for another
+ *     answered ID               its answer is the normal one …
+ *     taken ID                  … or CANT_MPX_CONN
+ *     aborted ID                it ended with REQUEST_COMPLETE, answered or not …
+ *     complete N                … as did all from 1 to N
+ *     no-role ID                it ended with UNKNOWN_ROLE, if it did
+ *     usable-if-open ID         usable, unless the connection was closed
+ *     stays                     the connection is not closed
+ *     served N                  so many requests on connections of their own are answered
+ *     given-up                  while others are served the responder closes the connection
+ *     values-if-open N          values, unless the connection was closed
+ *     unknown N                 so many UNKNOWN_TYPE came
+ *
+ * "N times" before a step plays it so often. Where no number follows a word it is 1. */
+void play_steps(struct trial *t);
 
 /* ---- saying ---- */
 
@@ -58,8 +90,9 @@ struct peer *trial_peer(struct trial *t);
  * hold ", "; and for requests as the settings have them, or their PARAMS, not ended,
  *
  *     ask ID [keep]    slow ID [keep]    queue ID [keep]    hold ID [keep]
- *        pairs ID    slow-pairs ID
- */
+ *        pairs ID    slow-pairs ID       hex BYTES, which are sent as they are
+ *
+ * ID may be a range: "ask 1-50 keep" is fifty commands. */
 void write_script(const struct trial *t, struct buffer *to, const char *script);
 
 /* The same with padding of random length behind every record. */
@@ -81,13 +114,21 @@ bool needs(struct trial *t, const char *setting, const char *option);
 /* So many requests have ended on this connection, no record came for any other, and all brought
  * the normal answer. */
 bool expect_normal(struct trial *t, struct peer *p, size_t answers);
+/* The same, but some of them, not all, may be refused in a way that is allowed. */
+bool expect_all(struct trial *t, struct peer *p, size_t answers);
 /* One more request on the same connection, with this id, is answered normally. */
-bool expect_usable(struct trial *t, struct peer *p, int id);
+bool expect_usable(struct trial *t, struct peer *p, size_t id);
 /* A request on a connection of its own is answered normally. */
 bool expect_served(struct trial *t);
 bool expect_closed(struct trial *t, struct peer *p);
+/* So many GET_VALUES_RESULT came. */
+bool expect_values(struct trial *t, struct peer *p, size_t count);
 /* The n-th answer for an id ended with this protocolStatus. */
-bool expect_end(struct trial *t, struct peer *p, int id, int protocol_status);
+bool expect_end(struct trial *t, struct peer *p, size_t id, int protocol_status);
+/* Sends the script, with padding if there is a seed, in two parts, once for every place to cut it,
+ * and expects this: each more than the last time. */
+void cut_everywhere(struct trial *t, struct peer *p, const char *script, uint32_t seed,
+		    bool (*expect)(struct trial *t, struct peer *p, size_t n), size_t each);
 
 bool is_normal(const struct trial *t, const struct answer *answer);
 /* The HTTP status of an answer: 200 unless its head says otherwise, 0 if it has no head. */
