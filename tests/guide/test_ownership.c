@@ -103,7 +103,7 @@ static void what_others_own(void)
 static void what_others_make_meanwhile(void)
 {
 	char directory[DIRECTORY_SIZE];
-	char command[3 * DIRECTORY_SIZE];
+	char command[3 * DIRECTORY_SIZE + 128];
 
 	if (geteuid()) {
 		not_judged("only root can change the owner of a file");
@@ -305,7 +305,7 @@ static bool leaves_no_core(pid_t pid)
 static void nothing_is_inherited(void)
 {
 	char directory[DIRECTORY_SIZE];
-	char command[3 * DIRECTORY_SIZE];
+	char command[3 * DIRECTORY_SIZE + 128];
 	char variable[DIRECTORY_SIZE + 16];
 	pid_t pids[32];
 	int count;
