@@ -171,6 +171,8 @@ static void the_deadline_is_kept_while_a_thread_is_not_done(void)
 		CU_ASSERT(answers(id, "504 "));
 		CU_ASSERT(raw_get(&raw, id + 1, "/let-go", ""));
 		CU_ASSERT(answers(id + 1, "200 OK"));
+		/* It, and not the next round's thread, is the one that was let go. */
+		CU_ASSERT(EVENTUALLY(pool("blocking").abandoned == 0));
 	}
 	kill(worker.pid, SIGTERM);
 	CU_ASSERT_EQUAL(worker_wait(&worker), 0);
