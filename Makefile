@@ -186,9 +186,9 @@ $(OBJ)/inside.a: $(call object,$(LIBRARY))
 	$(call quiet,AR $@)rm -f $@ && ar rcs $@ $^
 
 # For services: one object, in which only the names of lanes.h are seen. Without -flto's own code,
-# which only the same compiler reads.
+# which only the same compiler reads; clang's takes Debian's lld.
 $(OBJ)/liblanes.a: $(OBJ)/inside.a $(OBJ)/exports
-	$(call quiet,AR $@)rm -f $@ && $(CC) -r -nostdlib -fPIE $(if $(findstring -flto,$(CFLAGS)),-flinker-output=nolto-rel) \
+	$(call quiet,AR $@)rm -f $@ && $(CC) -r -nostdlib -fPIE $(if $(findstring -flto,$(CFLAGS)),$(if $(findstring clang,$(CC)),-fuse-ld=lld,-flinker-output=nolto-rel)) \
 		$(CFLAGS) -o $(OBJ)/liblanes.o -Wl,--whole-archive $< -Wl,--no-whole-archive && \
 		objcopy --keep-global-symbols=$(OBJ)/exports $(OBJ)/liblanes.o && ar rcs $@ $(OBJ)/liblanes.o
 

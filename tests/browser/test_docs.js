@@ -9,6 +9,7 @@ import {dirname, join} from 'node:path';
 import {blank, open} from './browser.js';
 import {reach, shell, showTab, test, violations, withPage, world} from './suite.js';
 import {System} from './system.js';
+import {resolve, sample, words} from '../../nginx/www/panels/openapi.js';
 
 const require = createRequire(`${process.env.MODULES}/`);
 const operation = (page, id) => page.locator(`.operation[data-id="${id}"]`);
@@ -103,7 +104,7 @@ test('docs: another service shows what applies to it, and every method', () => w
 
 test('docs: FastAPI\'s own document, with forms, files, headers and cookies', () => withPage({}, async (page) => {
 	const {orders} = JSON.parse(await readFile('tests/oracle/openapi.json', 'utf8'));
-	await page.route('**/openapi.json', (route) => route.fulfill({json: {...orders, servers: [{url: '/prefork'}]}}));
+	await page.route('**/openapi.json', (route) => route.fulfill({json: {...orders, servers: [{url: 'https://elsewhere.example/prefork/'}]}}));
 	await showTab(page, 'docs');
 	await page.locator('#docs .operation').first().waitFor();
 	const origin = world.system.url;
@@ -122,19 +123,52 @@ test('docs: FastAPI\'s own document, with forms, files, headers and cookies', ()
 	assert.match((await upload).headers()['content-type'], /^multipart\/form-data; boundary=/);
 
 	const shop = await unfold(page, 'shop_carts_shops__shop__carts_put');
+	await page.evaluate(() => {
+		document.cookie = 'session=mine; path=/';
+	});
 	await shop.locator('input[name="session"]').fill('s1');
 	assert.match(await curl(shop), /-X PUT '[^']*\/prefork\/shops\/1\/carts' -H 'x-token: text' -H 'Content-Type: application\/json' -b 'session=s1' --data-raw '\{/);
 	const put = page.waitForRequest('**/prefork/shops/1/carts');
 	await shop.getByRole('button', {name: 'Send'}).click();
 	assert.equal((await (await put).allHeaders()).cookie, 'session=s1');
 	await shop.locator('.answers li').waitFor();
-	assert.equal(await page.evaluate(() => document.cookie), '', 'no cookie stays');
+	assert.equal(await page.evaluate(() => document.cookie), 'session=mine', 'the page has its own again');
 
 	const search = await unfold(page, 'search_search_get');
 	assert.match(await search.innerText(), /string, 2 to 20 characters, like \^\[a-z\]/);
 	assert.match(await search.innerText(), /number, above 0, below 1000\.5/);
 	assert.match(await search.innerText(), /one of "small", "large", "extra large", default "small"/);
 }));
+
+test('docs: an answer without an end is shown, and can be stopped', () => withPage({}, async (page) => {
+	await page.route('**/openapi.json', (route) => route.fulfill({json: {paths: Object.fromEntries(['/events', '/long']
+		.map((path) => [path, {get: {operationId: path, responses: {}}}]))}}));
+	await showTab(page, 'docs');
+	const events = await unfold(page, '/events');
+	await send(events, 200);
+	await events.locator('.answers pre').filter({hasText: 'data: '}).waitFor();
+	await events.getByRole('button', {name: 'Stop'}).click();
+	await events.locator('.answers .note').filter({hasText: 'Stopped.'}).waitFor();
+	await events.getByRole('button', {name: 'Stop'}).waitFor({state: 'hidden'});
+	await page.route('**/long', (route) => route.fulfill({contentType: 'text/plain', body: 'x'.repeat(100_000)}));
+	const long = await unfold(page, '/long');
+	await send(long, 200);
+	await long.locator('.answers .note').filter({hasText: /The first 6[45]/}).waitFor();
+	assert.equal((await long.locator('.answers pre').innerText()).length, 65_536);
+}));
+
+test('docs: a sample is what its schema allows, and one that holds itself ends', async () => {
+	for (const [schema, expected] of [[{type: 'integer', exclusiveMinimum: 3}, 4], [{type: 'integer', exclusiveMaximum: -3}, -4],
+		[{type: 'number', exclusiveMinimum: 0, exclusiveMaximum: 0.5}, 0.25], [{type: 'integer', minimum: 0.5, maximum: 7}, 1],
+		[{type: 'number', maximum: 0.5}, 0.5], [{type: 'integer', exclusiveMinimum: 1, maximum: 2}, 2], [{type: 'number', exclusiveMinimum: -0.5, maximum: 0.2}, 0],
+		[{type: 'string', minLength: 6}, 'texttt'], [{type: 'string', maxLength: 2}, 'te'], [{type: 'array', maxItems: 0}, []], [{anyOf: [{type: 'boolean'}]}, false]])
+		assert.deepEqual(sample({}, schema), expected);
+	const whole = {a: {$ref: '#/a'}, list: {type: 'array', items: {$ref: '#/list'}}, any: {anyOf: [{$ref: '#/any'}]}};
+	assert.deepEqual(resolve(whole, whole.a), {});
+	assert.match(words(whole, whole.list), /^array, each array, .*…$/);
+	assert.match(words(whole, whole.any), /…/);
+	sample(whole, whole.any);
+});
 
 test('docs: no document, no harm', () => withPage({}, async (page) => {
 	await page.route('**/openapi.json', (route) => route.fulfill({status: 404, json: {detail: 'Not Found'}}));

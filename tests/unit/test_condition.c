@@ -9,6 +9,7 @@
 #include "http/reply.h"
 #include "http/request.h"
 
+static const char *match;
 static const char *none_match;
 static const char *modified_since;
 
@@ -17,7 +18,9 @@ static struct slice param(const struct request *req, const char *name)
 	const char *value = NULL;
 
 	(void)req;
-	if (!strcmp(name, "HTTP_IF_NONE_MATCH"))
+	if (!strcmp(name, "HTTP_IF_MATCH"))
+		value = match;
+	else if (!strcmp(name, "HTTP_IF_NONE_MATCH"))
 		value = none_match;
 	else if (!strcmp(name, "HTTP_IF_MODIFIED_SINCE"))
 		value = modified_since;
@@ -126,6 +129,25 @@ static void what_changes_something_is_a_412(void)
 	CU_ASSERT_EQUAL(ask("PUT", "v1", 0), 412);
 	none_match = "\"v2\"";
 	CU_ASSERT_EQUAL(ask("PUT", "v1", 0), 200);
+}
+
+/* Here weak tags do not compare, and what comes of If-None-Match comes later. */
+static void who_wants_another_gets_a_412(void)
+{
+	static const struct {
+		const char *method, *wanted;
+		int status;
+	} asked[] = {
+		{"GET", "\"v2\"", 412},		 {"HEAD", "\"v2\"", 412}, {"PUT", "\"v2\"", 412},
+		{"GET", "W/\"v1\"", 412},	 {"GET", "", 412},	  {"GET", "*", 304},
+		{"GET", "W/\"v1\", \"v1\"", 304}};
+
+	none_match = "\"v1\"";
+	for (size_t i = 0; i < sizeof(asked) / sizeof(asked[0]); i++) {
+		match = asked[i].wanted;
+		CU_ASSERT_EQUAL(ask(asked[i].method, "v1", 0), asked[i].status);
+	}
+	match = NULL;
 }
 
 static void a_304_has_what_a_200_would(void)
@@ -246,6 +268,7 @@ static const struct test tests[] = {
 	{"13.1.2: an asterisk is any", an_asterisk_is_any},
 	{"8.8.3: what is no tag is not matched", what_is_no_tag_is_not_matched},
 	{"13.1.2: other methods than GET and HEAD get a 412", what_changes_something_is_a_412},
+	{"13.1.1: who wants another than there is gets a 412", who_wants_another_gets_a_412},
 	{"15.4.5: a 304 has the headers that a 200 would, and no body", a_304_has_what_a_200_would},
 	{"9111 5.2.2.5: what has a tag may be kept", what_has_a_tag_may_be_kept},
 	{"5.6.7: Last-Modified is a date", last_modified_is_a_date},

@@ -194,12 +194,21 @@ static void own_document(struct request *req)
 	reply_bytes(req, 200, "application/json", slice_of("mine"));
 }
 
+static void post(struct request *req)
+{
+	reply_error(req, 201);
+}
+
 static void every_application_answers_it(void)
 {
 	static const struct route own[] = {GET("/openapi.json", ASYNC, own_document)};
-	static const struct route any[] = {GET("/{path:path}", ASYNC, own_document)};
+	static const struct route any[] = {GET("/{path:path}", ASYNC, own_document),
+					   POST("/{name}", ASYNC, post)};
+	static const struct route post_only[] = {GET("/{path:path}", ASYNC, own_document),
+						 POST("/openapi.json", ASYNC, post)};
 	const struct routes owns = ROUTES(own);
 	const struct routes has_all = ROUTES(any);
+	const struct routes posts = ROUTES(post_only);
 	const struct routes silent = ROUTES(list, .undocumented = true);
 
 	answers(&papers, "GET", "/openapi.json", 200, "{\"openapi\":\"3.0.2\",");
@@ -208,7 +217,10 @@ static void every_application_answers_it(void)
 	answers(&papers, "OPTIONS", "/openapi.json", 204, "Allow: GET, HEAD, OPTIONS\r\n");
 	answers(&papers, "GET", "/openapi.json/", 307, "Location: /openapi.json\r\n");
 	answers(&owns, "GET", "/openapi.json", 200, "mine");
-	answers(&has_all, "GET", "/openapi.json", 200, "mine");
+	answers(&has_all, "GET", "/openapi.json", 200, "{\"openapi\":\"3.0.2\",");
+	answers(&has_all, "POST", "/openapi.json", 201, "");
+	answers(&has_all, "OPTIONS", "/openapi.json", 204, "Allow: GET, POST, HEAD, OPTIONS\r\n");
+	answers(&posts, "GET", "/openapi.json", 200, "mine");
 	answers(&silent, "GET", "/openapi.json", 404, "");
 	answers(&silent, "GET", "/openapi.json/", 404, "");
 }

@@ -419,18 +419,22 @@ static void see(struct request *req)
 	(void)req;
 }
 
+#define ALL  "Allow: GET, POST, HEAD, OPTIONS\r\n"
+#define SOME "Allow: GET, POST\r\n"
+
 /* Who runs before or after all handlers sees that, too, and what has no route at all. */
 static void or_those_who_see_everything_do(void)
 {
 	static const struct route list[] = {POST("/orders", ASYNC, see),
 					    GET("/orders", ASYNC, see)};
 	static const struct {
-		const char *method, *path, *headers;
+		const char *method, *path;
 		int status;
-	} asked[] = {{"OPTIONS", "/orders", "Allow: GET, POST, HEAD, OPTIONS\r\n", 204},
-		     {"DELETE", "/orders", "Allow: GET, POST\r\n", 405},
-		     {"GET", "/orders/", "Location: /orders\r\n", 307},
-		     {"GET", "/nothing", "", 404}};
+		const char *headers, *instead; /* of another answer in its place */
+	} asked[] = {{"OPTIONS", "/orders", 204, ALL "A: 1\r\n", ALL "A: 1\r\nB: 2\r\n"},
+		     {"DELETE", "/orders", 405, SOME "A: 1\r\n", SOME "A: 1\r\nB: 2\r\n"},
+		     {"GET", "/orders/", 307, "A: 1\r\nLocation: /orders\r\n", "A: 1\r\nB: 2\r\n"},
+		     {"GET", "/nothing", 404, "A: 1\r\n", "A: 1\r\nB: 2\r\n"}};
 	const struct routes before = ROUTES(list, .before = see);
 	const struct routes after = ROUTES(list, .after = see);
 
@@ -446,9 +450,13 @@ static void or_those_who_see_everything_do(void)
 		CU_ASSERT_FATAL(router_route(&opened, &req));
 		CU_ASSERT_PTR_EQUAL(req.routes, routes);
 		CU_ASSERT_FALSE(route_takes_body(req.route));
+		reply_header(&req, "A", slice_of("1"));
 		req.route->handler(&req);
 		CU_ASSERT_EQUAL(req.reply.status, asked[i / 2].status);
 		CU_ASSERT_TRUE(slice_is(req.reply.headers, asked[i / 2].headers));
+		reply_header(&req, "B", slice_of("2"));
+		reply_error(&req, 401);
+		CU_ASSERT_TRUE(slice_is(req.reply.headers, asked[i / 2].instead));
 		request_unref(&req);
 		router_close(&opened);
 	}

@@ -25,14 +25,15 @@ static struct slice without_blanks(struct slice list)
 	return list;
 }
 
-/* Takes the next entity-tag off a list, without what says that it is weak: that makes no difference
- * (RFC 9110 8.8.3, 13.1.2). False where there is none. */
-static bool take_tag(struct slice *list, struct slice *tag)
+/* Takes the next entity-tag off a list, without what says that it is weak (RFC 9110 8.8.3). False
+ * where there is none. */
+static bool take_tag(struct slice *list, struct slice *tag, bool *weak)
 {
 	struct slice left = without_blanks(*list);
 	const char *end;
 
-	if (begins(left, "W/"))
+	*weak = begins(left, "W/");
+	if (*weak)
 		left = after(left, 2);
 	if (!begins(left, "\""))
 		return false;
@@ -45,15 +46,17 @@ static bool take_tag(struct slice *list, struct slice *tag)
 	return true;
 }
 
-/* Of If-None-Match; "*" is any that there is (RFC 9110 13.1.2). */
-static bool is_among(struct slice list, struct slice tag)
+/* "*" is any that there is. Weak ones are equal for If-None-Match only (RFC 9110 13.1.1, 13.1.2).
+ */
+static bool is_among(struct slice list, struct slice tag, bool also_weak)
 {
 	struct slice other;
+	bool weak;
 
 	if (slice_is(list, "*"))
 		return true;
-	while (take_tag(&list, &other))
-		if (slice_equal(other, tag))
+	while (take_tag(&list, &other, &weak))
+		if (slice_equal(other, tag) && (also_weak || !weak))
 			return true;
 	return false;
 }
@@ -75,6 +78,7 @@ static bool reply_unchanged(struct request *req)
 bool reply_etag(struct request *req, struct slice tag)
 {
 	char *quoted = request_alloc(req, tag.len + 2);
+	struct slice wanted = request_param(req, "HTTP_IF_MATCH");
 
 	if (!quoted) {
 		reply_error(req, 503);
@@ -83,7 +87,12 @@ bool reply_etag(struct request *req, struct slice tag)
 	quoted[0] = quoted[tag.len + 1] = '"';
 	memcpy(quoted + 1, tag.data, tag.len);
 	reply_header(req, "ETag", (struct slice){quoted, tag.len + 2});
-	return is_among(request_param(req, "HTTP_IF_NONE_MATCH"), tag) && reply_unchanged(req);
+	if (wanted.data && !is_among(wanted, tag, false)) {
+		reply_error(req, 412);
+		return true;
+	}
+	return is_among(request_param(req, "HTTP_IF_NONE_MATCH"), tag, true) &&
+	       reply_unchanged(req);
 }
 
 /* The forms that a date may have (RFC 9110 5.6.7). -1: it is none. */

@@ -44,29 +44,26 @@ static size_t quote(char *out, struct slice text, bool escaped)
 	return len;
 }
 
-/* Where a redirect leads. */
-static void add_location(struct request *req, struct slice path)
+/* Where a redirect leads; data is NULL if memory is out. */
+static struct slice location_of(struct request *req, struct slice path)
 {
 	char *location = request_alloc(req, 3 * (req->prefix.len + path.len + req->query.len) + 1);
 	size_t len;
 
-	if (!location) {
-		reply_error(req, 503);
-		return;
-	}
+	if (!location)
+		return (struct slice){NULL, 0};
 	len = quote(location, req->prefix, false);
 	len += quote(location + len, path, false);
 	if (req->query.len) {
 		location[len++] = '?';
 		len += quote(location + len, req->query, true);
 	}
-	reply_header(req, "Location", (struct slice){location, len});
+	return (struct slice){location, len};
 }
 
-/* Looked at when no route has the path. */
 static bool is_document(const struct router *router, struct slice path)
 {
-	return slice_is(path, "/openapi.json") && !router->routes->undocumented;
+	return router->documents && slice_is(path, ROUTER_DOCUMENT);
 }
 
 /* The path with its slashes taken off its end, or one added; false if memory is out. */
@@ -88,8 +85,9 @@ static bool other_path(struct request *req, struct slice path, struct slice *oth
 	return true;
 }
 
-/* The status of a path that no route has. */
-static int miss(const struct router *router, struct request *req, struct slice path)
+/* The status of a path that no route has, and where that leads. */
+static int miss(const struct router *router, struct request *req, struct slice path,
+		struct slice *location)
 {
 	struct slice other;
 	struct router_match match;
@@ -101,8 +99,8 @@ static int miss(const struct router *router, struct request *req, struct slice p
 	router_find(router, METHODS, other, &match);
 	if (!match.allowed && !is_document(router, other))
 		return 404;
-	add_location(req, other);
-	return 307;
+	*location = location_of(req, other);
+	return location->data ? 307 : 503;
 }
 
 /* "GET, POST" */
@@ -119,22 +117,28 @@ static void add_allow(struct request *req, unsigned allowed, const char *more)
 }
 
 /* No route has the path, or none the method. */
-static void answer(struct request *req, int status)
+static void answer(struct request *req, int status, struct slice location)
 {
 	if (status < 400)
 		reply_bytes(req, status, NULL, (struct slice){"", 0});
 	else
 		reply_error(req, status);
+	if (status == 307)
+		reply_header(req, "Location", location);
 }
 
 static void answer_in_handler(struct request *req)
 {
-	answer(req, req->rare->unrouted);
+	struct unrouted *unrouted = req->rare->unrouted;
+
+	unrouted->line_at = req->reply.headers.len;
+	answer(req, unrouted->status, unrouted->location);
+	unrouted->line_len = req->reply.headers.len - unrouted->line_at;
 }
 
 /* Where functions run before or after all handlers, they see what has no route, too, and may answer
  * it. */
-static const struct route unrouted = GET("", ASYNC, answer_in_handler);
+static const struct route unrouted_route = GET("", ASYNC, answer_in_handler);
 
 /* On a thread: it is made anew for each request. */
 static const struct route document = GET("", SYNC, openapi_answer);
@@ -144,8 +148,10 @@ static bool route_unrouted(const struct router *router, struct request *req, str
 			   unsigned allowed)
 {
 	bool options = slice_is(req->method, "OPTIONS");
-	int status = !allowed ? miss(router, req, path) : options ? 204 : 405;
+	struct slice location = {NULL, 0};
+	int status = !allowed ? miss(router, req, path, &location) : options ? 204 : 405;
 	struct request_rare *rare;
+	struct unrouted *what;
 
 	if (allowed)
 		add_allow(req, allowed,
@@ -155,28 +161,31 @@ static bool route_unrouted(const struct router *router, struct request *req, str
 	if (req->reply.status)
 		return false; /* memory is out */
 	if (!router->routes->before && !router->routes->after) {
-		answer(req, status);
+		answer(req, status, location);
 		return false;
 	}
 	rare = request_rare(req);
-	if (!rare) {
+	what = request_alloc(req, sizeof(*what));
+	if (!rare || !what) {
 		reply_error(req, 503);
 		return false;
 	}
-	rare->unrouted = status;
+	*what = (struct unrouted){.status = status, .location = location};
+	rare->unrouted = what;
 	req->routes = router->routes;
-	req->route = &unrouted;
+	req->route = &unrouted_route;
 	return true;
 }
 
-/* Nothing has the path and the method. True: it has a route all the same. */
+/* Nothing has the path and the method, or it is the document's. True: it has a route all the same.
+ */
 static bool route_miss(const struct router *router, struct request *req, struct slice path,
 		       const struct router_match *match)
 {
-	if (match->allowed || !is_document(router, path))
+	if (!is_document(router, path))
 		return route_unrouted(router, req, path, match->allowed);
 	if (match->method != METHOD_GET)
-		return route_unrouted(router, req, path, 1u << METHOD_GET);
+		return route_unrouted(router, req, path, match->allowed | 1u << METHOD_GET);
 	req->routes = router->routes;
 	req->route = &document;
 	return true;
@@ -254,7 +263,8 @@ bool router_route(const struct router *router, struct request *req)
 		reply_error(req, 503);
 		return false;
 	}
-	if (!router_find(router, method_of(req->method), path, &match))
+	if (!router_find(router, method_of(req->method), path, &match) ||
+	    (match.count && match.method == METHOD_GET && is_document(router, path)))
 		return route_miss(router, req, path, &match);
 	req->routes = router->routes;
 	req->route = &router->routes->list[match.route];

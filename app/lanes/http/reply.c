@@ -45,14 +45,33 @@ void reply_free(struct request *req)
 	reply->owned = NULL;
 }
 
-/* False if it is too late for another answer, or a header has failed. */
-static bool new_reply(struct request *req, int status, const char *type, struct slice body)
+/* Whether there may be another answer: it is not too late, and no header has failed. What the first
+ * one had for itself is gone then. */
+static bool drop_reply(struct request *req)
 {
 	struct reply *reply = &req->reply;
+	struct unrouted *first = req->rare ? req->rare->unrouted : NULL;
 
 	if (reply->begun || reply->failed)
 		return false;
 	reply_free(req);
+	if (first && first->line_len) {
+		char *at = (char *)reply->headers.data + first->line_at;
+
+		reply->headers.len -= first->line_len;
+		memmove(at, at + first->line_len, reply->headers.len - first->line_at);
+		first->line_len = 0;
+	}
+	return true;
+}
+
+/* False if there may be no other answer. */
+static bool new_reply(struct request *req, int status, const char *type, struct slice body)
+{
+	struct reply *reply = &req->reply;
+
+	if (reply->status && !drop_reply(req))
+		return false;
 	reply->status = status;
 	reply->type = is_empty(status) ? NULL : type;
 	reply->body = is_empty(status) ? (struct slice){"", 0} : body;
@@ -160,6 +179,8 @@ void reply_instead(struct request *req, int status)
 		return;
 	}
 	reply_free(req);
+	if (req->rare)
+		req->rare->unrouted = NULL;
 	req->reply = (struct reply){0};
 	reply_error(req, status);
 }

@@ -86,6 +86,13 @@ struct request_times {
 	bool queue_known; /* nginx said when, and our clock agrees */
 };
 
+/* The answer to what has no route. */
+struct unrouted {
+	int status;
+	struct slice location;	  /* where it leads, if that is a 307 */
+	size_t line_at, line_len; /* that line in reply.headers, for this answer alone */
+};
+
 /* Not part of the request's own block, of which there are many. */
 struct request_rare {
 	struct call *spare_calls; /* that are over, for the next ones */
@@ -96,7 +103,7 @@ struct request_rare {
 	char *log_id;		 /* the web server's number, for log lines after the answer */
 	uint32_t *counted;	 /* where the route's requests are counted; NULL: nowhere */
 	void *large_frame;
-	int unrouted; /* the status of what has no route */
+	struct unrouted *unrouted; /* its answer; NULL: it has a route, or another answer */
 };
 
 struct request {

@@ -248,6 +248,8 @@ int router_open(struct router *router, const struct routes *routes)
 		router_close(router);
 		return -EINVAL;
 	}
+	router->documents = !routes->undocumented &&
+			    !find_edge(router, WHOLE, slice_of(ROUTER_DOCUMENT))->text.data;
 	return 0;
 }
 

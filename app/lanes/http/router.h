@@ -18,6 +18,8 @@
 
 struct field;
 
+#define ROUTER_DOCUMENT "/openapi.json"
+
 /* Where a handler runs: what `def` and `async def` decide in FastAPI. */
 enum route_kind {
 	ROUTE_SYNC,  /* the whole handler on a thread of the blocking pool */
@@ -86,7 +88,8 @@ struct routes {
 	void (*before)(struct request *req);
 	void (*after)(struct request *req);
 	void *state; /* request_state() */
-	/* GET /openapi.json, which every application answers that has no route of that path. */
+	/* GET /openapi.json, which every application answers that has no route of just that path:
+	 * before one with names that has it, too, such as /{path:path}. */
 	const char *title;	 /* NULL: "Lanes" */
 	const char *version;	 /* NULL: "0.1.0" */
 	const char *description; /* Markdown; NULL: none */
@@ -109,6 +112,7 @@ struct router {
 	uint32_t edge_mask;
 	uint32_t *next;	     /* of each route, the next of the same shape; UINT32_MAX: none */
 	uint32_t variable;   /* the first route that has names; UINT32_MAX: none */
+	bool documents;	     /* ROUTER_DOCUMENT is answered by the library */
 	uint32_t *in_flight; /* of each route, requests that are not released yet */
 };
 

@@ -11,7 +11,8 @@ const METHODS = ['get', 'post', 'put', 'patch', 'delete', 'head', 'options', 'tr
 const FORM = 'application/x-www-form-urlencoded';
 const MULTIPART = 'multipart/form-data';
 const MOST_ANSWERS = 10; // of an operation, that are shown
-const MOST_TEXT = 100_000; // characters of an answer
+const MOST_BYTES = 65_536; // of an answer: it may have no end
+const SHOWN_EVERY = 200; // milliseconds, of one that comes piece by piece
 
 const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
 const isText = (type) => /^text\/|json|xml|javascript|urlencoded/.test(type);
@@ -96,41 +97,95 @@ function formPart(whole, type, schema) {
 	}};
 }
 
-// Sends it from here, as /burst sends no bodies: {answer, as try.js shows one, headers: [[name, value], …]}.
-async function ask(method, request) {
+// "name=value", as the page has it.
+const cookieOf = (name) => document.cookie.split('; ').find((one) => one.startsWith(`${name}=`));
+
+// Fetches with cookies, which only the page can have. What it had by these names it has again, for as long as
+// the browser runs; what the answer has set stays.
+async function fetchWith(cookies, url, options) {
+	const lent = cookies.map(([name, value]) => {
+		const before = cookieOf(name);
+		document.cookie = `${name}=${value}; path=/; samesite=strict`;
+		return {name, before, ours: cookieOf(name)};
+	});
+	try {
+		return await fetch(url, options);
+	} finally {
+		for (const {name, before, ours} of lent.filter((each) => cookieOf(each.name) === each.ours))
+			document.cookie = before ? `${before}; path=/` : `${name}=; path=/; max-age=0`;
+	}
+}
+
+// Reads a body until it ends, is stopped (signal), or there is enough of it. grown(text, a word on its end) is
+// called when nothing of it is there yet, meanwhile, and at the end.
+async function read(response, signal, grown) {
+	const type = response.headers.get('Content-Type') ?? '';
+	const reader = response.body?.getReader();
+	const decoder = new TextDecoder();
+	let [size, text, shown] = [0, '', -Infinity];
+	const show = (ended) => grown(isText(type) ? text : size ? `${bytes(size)} of ${type}` : '', ended);
+	try {
+		for (;;) {
+			if (performance.now() - shown > SHOWN_EVERY) {
+				shown = performance.now();
+				show('…');
+			}
+			const {done, value} = await reader?.read() ?? {done: true};
+			if (done)
+				break;
+			size += value.length;
+			text += decoder.decode(value.subarray(0, MOST_BYTES - size + value.length), {stream: true});
+			if (size > MOST_BYTES) {
+				await reader.cancel();
+				show(`The first ${bytes(MOST_BYTES)} of it.`);
+				return;
+			}
+		}
+	} catch (error) {
+		show(signal.aborted ? 'Stopped.' : `Broken off: ${error.message}.`);
+		return;
+	}
+	text = pretty(text, type);
+	show('');
+}
+
+// Sends it from here, as /burst sends no bodies. show(answer, as try.js shows one, notes) is called for what has
+// come so far, and at the end.
+async function ask(method, request, signal, show) {
 	const sent = performance.now();
 	const answer = {url: request.url, status: 0, worker: '', serial: 0, timing: {}, body: '', error: '', sent, ended: NaN};
-	let headers = [];
-	const cookies = request.cookies.map(([name, value]) => `${name}=${value}; path=/; samesite=strict`);
 	try {
-		for (const cookie of cookies)
-			document.cookie = cookie;
-		const response = await fetch(request.url, {method: method.toUpperCase(), headers: request.headers, cache: 'no-store', body: request.body});
-		const type = response.headers.get('Content-Type') ?? '';
-		const content = await response.blob();
-		headers = [...response.headers].filter(([name]) => !/^(server-timing|x-lanes-.*|date|server|connection)$/.test(name));
-		Object.assign(answer, {status: response.status, ended: performance.now(), worker: response.headers.get('X-Lanes-Worker') ?? '', serial: response.headers.get('X-Lanes-Request') ?? 0,
-			timing: Object.fromEntries((response.headers.get('Server-Timing') ?? '').split(', ').filter(Boolean).map((part) => [part.split(';')[0], Number(/dur=([\d.]+)/.exec(part)?.[1])])),
-			body: !content.size ? '' : isText(type) ? pretty(await content.text(), type).slice(0, MOST_TEXT) : `${bytes(content.size)} of ${type}`});
+		const response = await fetchWith(request.cookies, request.url, {method: method.toUpperCase(), headers: request.headers, cache: 'no-store', body: request.body, signal});
+		const headers = [...response.headers].filter(([name]) => !/^(server-timing|x-lanes-.*|date|server|connection)$/.test(name)).map(([name, value]) => `${name}: ${value}`);
+		Object.assign(answer, {status: response.status, worker: response.headers.get('X-Lanes-Worker') ?? '', serial: response.headers.get('X-Lanes-Request') ?? 0,
+			timing: Object.fromEntries((response.headers.get('Server-Timing') ?? '').split(', ').filter(Boolean).map((part) => [part.split(';')[0], Number(/dur=([\d.]+)/.exec(part)?.[1])]))});
+		await read(response, signal, (body, ended) => show(Object.assign(answer, {body, ended: performance.now()}), [...headers, ended].filter(Boolean)));
 	} catch (error) {
-		Object.assign(answer, {error: String(error.message ?? error), ended: performance.now()});
+		show(Object.assign(answer, {error: signal.aborted ? 'stopped' : String(error.message ?? error), ended: performance.now()}), []);
 	}
-	for (const cookie of cookies)
-		document.cookie = `${cookie}; max-age=0`;
-	return {answer, headers};
+	return answer;
 }
 
 function pretty(text, type) {
 	try {
-		return /json/.test(type) && text.length < MOST_TEXT ? JSON.stringify(JSON.parse(text), null, 2) : text;
+		return /json/.test(type) ? JSON.stringify(JSON.parse(text), null, 2) : text;
 	} catch {
 		return text;
 	}
 }
 
+// Below which path the application is; what is sent goes to this origin, wherever its document says it is.
+function prefixOf(whole) {
+	try {
+		return new URL(whole.servers?.[0]?.url ?? '/', location.origin).pathname.replace(/\/$/, '');
+	} catch {
+		return '';
+	}
+}
+
 // What an operation takes and answers, as a form; headers(): [[name, value], …] of every request.
 function operationForm(whole, path, shared, method, operation, headers) {
-	const base = (whole.servers?.[0]?.url ?? '').replace(/\/$/, '');
+	const base = prefixOf(whole);
 	const parameters = [...shared, ...operation.parameters ?? []].map((each) => {
 		const parameter = resolve(whole, each);
 		const {name, in: where, required = false, schema = {}, description} = parameter;
@@ -141,11 +196,13 @@ function operationForm(whole, path, shared, method, operation, headers) {
 	const line = curlBox();
 	const answers = el('ol', {class: 'answers', reversed: true});
 	const said = el('p', {class: 'note', role: 'status'});
+	const stop = el('button', {type: 'button', hidden: true, onclick: () => running.forEach((each) => each.abort())}, 'Stop');
+	const running = new Set(); // an AbortController of each request that has no end yet
 	const form = el('form', {onsubmit: send, oninput: describe},
 		operation.description ? el('p', {}, operation.description) : null,
 		parameters.length ? el('div', {class: 'fields'}, parameters.map(({label}) => label)) : null,
 		body ? el('div', {class: 'fields'}, body.element) : null,
-		line.element, el('div', {class: 'actions'}, el('button', {type: 'submit', class: 'primary'}, 'Send'), said));
+		line.element, el('div', {class: 'actions'}, el('button', {type: 'submit', class: 'primary'}, 'Send'), stop, said));
 
 	// All that the form says: {url, headers, cookies, body, curl}.
 	function request() {
@@ -167,10 +224,22 @@ function operationForm(whole, path, shared, method, operation, headers) {
 		event.preventDefault();
 		setText(said, 'Sent …');
 		const made = request();
-		const {answer, headers: got} = await ask(method, made);
-		answers.prepend(answerItem(answer, false, el('p', {class: 'note'}, got.map(([name, value]) => `${name}: ${value}`).join(' · '))));
+		const controller = new AbortController();
+		let item = el('li');
+		running.add(controller);
+		stop.hidden = false;
+		const answer = await ask(method, made, controller.signal, (now, notes) => {
+			const next = answerItem(now, false, el('p', {class: 'note'}, notes.join(' · ')));
+			if (item.isConnected)
+				item.replaceWith(next);
+			else if (!item.childElementCount)
+				answers.prepend(next);
+			item = next;
+		});
 		while (answers.childElementCount > MOST_ANSWERS)
 			answers.lastElementChild.remove();
+		running.delete(controller);
+		stop.hidden = !running.size;
 		setText(said, answer.error ? `No answer: ${answer.error}.` : `${answer.status} after ${duration(answer.ended - answer.sent)}.`);
 	}
 

@@ -1,13 +1,16 @@
 // What an OpenAPI document says, in words; and values that would do. No document of the page here.
 
 const MOST_DEPTH = 8; // of schemas in each other: one may hold itself
+const SAMPLES = {'date-time': '2026-01-31T12:00:00', date: '2026-01-31', time: '12:00:00', uuid: '12345678-1234-5678-1234-567812345678', email: 'a@example.org', uri: 'https://example.org/'};
 
-// Follows references.
-export function resolve(whole, schema = {}) {
+// Follows references, as deep as there is any sense in it.
+export function resolve(whole, schema = {}, depth = 0) {
+	if (depth > MOST_DEPTH)
+		return {};
 	if (schema.$ref)
-		return resolve(whole, schema.$ref.slice(2).split('/').reduce((at, key) => at?.[key.replaceAll('~1', '/').replaceAll('~0', '~')], whole));
+		return resolve(whole, schema.$ref.slice(2).split('/').reduce((at, key) => at?.[key.replaceAll('~1', '/').replaceAll('~0', '~')], whole), depth + 1);
 	if (schema.allOf?.length === 1)
-		return {...resolve(whole, schema.allOf[0]), ...schema, allOf: undefined};
+		return {...resolve(whole, schema.allOf[0], depth + 1), ...schema, allOf: undefined};
 	return schema;
 }
 
@@ -22,14 +25,16 @@ function range(low, high, above, below) {
 const counted = (text, what) => text && `${text} ${what}`;
 
 // "integer, 1 to 100, default 20"
-export function words(whole, unresolved) {
+export function words(whole, unresolved, depth = 0) {
 	const schema = resolve(whole, unresolved);
+	if (depth > MOST_DEPTH)
+		return '…';
 	if (schema.anyOf)
-		return schema.anyOf.map((one) => words(whole, one)).join(' or ');
+		return schema.anyOf.map((one) => words(whole, one, depth + 1)).join(' or ');
 	return [schema.enum ? `one of ${schema.enum.map((word) => JSON.stringify(word)).join(', ')}` : schema.format === 'binary' ? 'a file' : schema.format ?? schema.type ?? 'anything',
 		range(schema.minimum, schema.maximum, schema.exclusiveMinimum, schema.exclusiveMaximum),
 		counted(range(schema.minLength, schema.maxLength), 'characters'), counted(range(schema.minItems, schema.maxItems), 'items'),
-		schema.pattern && `like ${schema.pattern}`, schema.items && `each ${words(whole, schema.items)}`,
+		schema.pattern && `like ${schema.pattern}`, schema.items && `each ${words(whole, schema.items, depth + 1)}`,
 		schema.default !== undefined && `default ${JSON.stringify(schema.default)}`].filter(Boolean).join(', ');
 }
 
@@ -49,26 +54,32 @@ export function shape(whole, unresolved, depth = 0) {
 	return words(whole, schema);
 }
 
+// The first of some plain numbers that is within the limits.
+function sampleNumber({type, minimum = -Infinity, maximum = Infinity, exclusiveMinimum: above = -Infinity, exclusiveMaximum: below = Infinity}) {
+	const [low, high] = [Math.max(minimum, above), Math.min(maximum, below)];
+	const fits = (value) => value >= minimum && value <= maximum && value > above && value < below && (type !== 'integer' || Number.isInteger(value));
+	return [minimum, 1, Math.floor(low) + 1, maximum, Math.ceil(high) - 1, (low + high) / 2].find(fits) ?? 1;
+}
+
 // A value that the schema allows, but for patterns.
 export function sample(whole, unresolved, depth = 0) {
 	const schema = resolve(whole, unresolved);
-	const least = schema.minimum ?? (schema.exclusiveMinimum === undefined ? Math.min(1, schema.maximum ?? 1) : schema.exclusiveMinimum + 1);
 	if (schema.default !== undefined || schema.example !== undefined)
 		return schema.example ?? schema.default;
 	if (schema.enum)
 		return schema.enum[0];
-	if (schema.format === 'date-time')
-		return '2026-01-31T12:00:00';
-	if (schema.format === 'uuid')
-		return '12345678-1234-5678-1234-567812345678';
+	if (schema.anyOf && depth <= MOST_DEPTH)
+		return sample(whole, schema.anyOf[0], depth + 1);
+	if (SAMPLES[schema.format])
+		return SAMPLES[schema.format];
 	switch (schema.type) {
 	case 'integer':
 	case 'number':
-		return least;
+		return sampleNumber(schema);
 	case 'boolean':
 		return false;
 	case 'array':
-		return depth > MOST_DEPTH ? [] : Array.from({length: schema.minItems ?? 1}, () => sample(whole, schema.items, depth + 1));
+		return depth > MOST_DEPTH ? [] : Array.from({length: schema.minItems ?? Math.min(1, schema.maxItems ?? 1)}, () => sample(whole, schema.items, depth + 1));
 	case 'object':
 		return depth > MOST_DEPTH ? {} : Object.fromEntries(Object.entries(schema.properties ?? {}).map(([name, member]) => [name, sample(whole, member, depth + 1)]));
 	default:
