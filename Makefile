@@ -202,7 +202,7 @@ $(OBJ)/exports: $(wildcard app/lanes/*.h app/lanes/*/*.h)
 		sed -nE 's|^extern [^(]*[ *]([a-z0-9_]+)(\[.*)?;|\1|p'; } | sort -u >$@
 
 # For make dev, which builds with these: every call has a line, and a frame that says who made it.
-DEV_CFLAGS := -g -O1 -fno-optimize-sibling-calls
+DEV_CFLAGS := -g -O1 -fno-inline -fno-optimize-sibling-calls
 dev-build: ; @$(MAKE) -s --no-print-directory BUILD=build/dev CFLAGS='$(DEV_CFLAGS)' \
 	CPPFLAGS='$(CPPFLAGS) -U_FORTIFY_SOURCE' LDFLAGS='$(LDFLAGS) -rdynamic' all build/dev/blocking.so
 

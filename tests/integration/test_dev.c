@@ -52,17 +52,23 @@ static int count_named(void)
 	return atoi(outcome.out);
 }
 
+static void start_blocking(const char *sandbox)
+{
+	char preload[PATH_MAX + 16];
+
+	snprintf(preload, sizeof(preload), "LD_PRELOAD=%s", built("blocking.so"));
+	CU_ASSERT_FATAL(worker_start_program(&worker, built("blocking-app"), NULL,
+					     (const char *[]){preload, sandbox, NULL}));
+}
+
 /* The same calls on a thread, or before the first request, are fine. */
 static void each_call_is_named(void)
 {
-	char preload[PATH_MAX + 16];
 	char names[1024];
 	char *rest = names;
+	int before;
 
-	snprintf(preload, sizeof(preload), "LD_PRELOAD=%s", built("blocking.so"));
-	CU_ASSERT_FATAL(worker_start_program(&worker, built("blocking-app"),
-					     (const char *[]){"--sandbox", "off", NULL},
-					     (const char *[]){preload, NULL}));
+	start_blocking("LANES_SANDBOX=off");
 	CU_ASSERT(EVENTUALLY(file_has(worker.log, " call=usleep in=background use=")));
 	snprintf(names, sizeof(names), "%s", body("/calls"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(names, "system"));
@@ -70,8 +76,8 @@ static void each_call_is_named(void)
 	for (const char *name; (name = strtok_r(rest, " ", &rest));) {
 		char path[64];
 		char line[128];
-		int before = count_named();
 
+		before = count_named();
 		snprintf(path, sizeof(path), "/thread/%s", name);
 		CU_ASSERT(atoi(body(path)) > 0);
 		CU_ASSERT_EQUAL(count_named(), before);
@@ -84,7 +90,34 @@ static void each_call_is_named(void)
 		if (!file_has(worker.log, line))
 			printf("    not named:%s\n", line);
 	}
+	CU_ASSERT(atoi(body("/loop/hundreds")) > 0);
+	CU_ASSERT(file_has(worker.log, " event=blocking-calls-unnamed "));
+	before = count_named();
+	CU_ASSERT(atoi(body("/loop/hundreds")) > 0);
+	CU_ASSERT_EQUAL(count_named(), before);
 	worker_stop(&worker);
+}
+
+/* What it would end the worker for in silence, on every thread; and what holds the loop in it. */
+static void what_the_sandbox_ends_is_named(void)
+{
+	static const char *const calls[][2] = {
+		{"/loop/connect", " call=connect in=\"GET /loop/{call}\" use="},
+		{"/loop/socket", " call=socket in=\"GET /loop/{call}\"\n"},
+		{"/loop/popen", " call=popen in=\"GET /loop/{call}\"\n"},
+		{"/loop/system", " call=system in=\"GET /loop/{call}\"\n"},
+		{"/thread/socket", " call=socket in=\"a thread\"\n"},
+		{"/thread/popen", " call=popen in=\"a thread\"\n"},
+	};
+
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+		start_blocking(NULL);
+		body(calls[i][0]);
+		CU_ASSERT(file_has(worker.log, calls[i][1]));
+		if (i > 0)
+			CU_ASSERT_EQUAL(worker_wait(&worker), 128 + SIGSYS);
+		worker_stop(&worker);
+	}
 }
 
 /* ---- what is saved ---- */
@@ -165,6 +198,7 @@ static void what_is_saved_is_served(void)
 
 static const struct test tests[] = {
 	{"each call that holds the loop is named, with its file and line", each_call_is_named},
+	{"what the sandbox ends a worker for is named", what_the_sandbox_ends_is_named},
 	{"what is saved is served, once it builds", what_is_saved_is_served},
 };
 
