@@ -126,16 +126,36 @@ static char directory[DIRECTORY_SIZE];
 static struct system sys;
 static char terminal[DIRECTORY_SIZE + 16]; /* what is seen there */
 
-static const char EDIT[] = "sed \"$2\" \"$1/shop/app/main.c\" >\"$1/edited\" && "
-			   "cp \"$1/edited\" \"$1/shop/app/main.c\"";
-
-/* Changes the source, as an editor would. */
-static bool save(const char *edit)
+/* In the project. */
+static bool does(const char *command, const char *first, const char *second)
 {
 	struct outcome outcome;
 
-	run(&outcome, (const char *[]){"sh", "-c", EDIT, "sh", directory, edit, NULL}, NULL, -1);
+	run(&outcome, (const char *[]){"sh", "-c", command, directory, first, second, NULL}, NULL,
+	    -1);
 	return outcome.status == 0;
+}
+
+/* Changes the source, as an editor would; with what date. */
+static bool save_dated(const char *edit, const char *date)
+{
+	return does("cd \"$0/shop\" && sed \"$1\" app/main.c >edited && touch -d \"$2\" edited && "
+		    "mv edited app/main.c",
+		    edit, date);
+}
+
+static bool save(const char *edit)
+{
+	return save_dated(edit, "now");
+}
+
+static int count_served(void)
+{
+	struct outcome outcome;
+
+	run(&outcome, (const char *[]){"grep", "-c", "serves what was saved", terminal, NULL}, NULL,
+	    -1);
+	return atoi(outcome.out);
 }
 
 static bool stock_is(const char *text)
@@ -158,6 +178,7 @@ static pid_t start_dev(void)
 	run(&outcome, (const char *[]){"app/new/new.sh", NULL}, (const char *[]){dir, "NAME", NULL},
 	    -1);
 	CU_ASSERT_EQUAL_FATAL(outcome.status, 0);
+	CU_ASSERT(save("s/{id}/{it}/"));
 	sys.port = sys.front_port = port_free();
 	snprintf(sys.url, sizeof(sys.url), "http://127.0.0.1:%u", sys.port);
 	snprintf(sys.port_variable, sizeof(sys.port_variable), "PORT=%u", sys.port);
@@ -175,6 +196,10 @@ static void what_is_saved_is_served(void)
 	pid_t left;
 	int status;
 
+	CU_ASSERT_FATAL(WITHIN(SLOW_START, file_has(terminal, "waits until a file is saved") ||
+						   process_ended(dev)));
+	CU_ASSERT(file_has(terminal, "route /items/{it}/stock: its path has no {id}"));
+	CU_ASSERT(save("s/{it}/{id}/"));
 	CU_ASSERT_FATAL(
 		WITHIN(SLOW_START, file_has(terminal, "Ctrl-C stops it.") || process_ended(dev)));
 	CU_ASSERT(stock_is("\"stock\":42"));
@@ -190,6 +215,28 @@ static void what_is_saved_is_served(void)
 	CU_ASSERT(EVENTUALLY(stock_is("\"stock\":44")));
 	CU_ASSERT(EVENTUALLY(file_has(terminal, "app/main.c:43: poll() holds the loop, in GET "
 						"/items/{id}/stock: use AWAIT(req, ")));
+	CU_ASSERT(save("s/poll(NULL, 0, 1)/socket(1, 1, 0)/; s/poll.h/sys\\/socket.h/"));
+	CU_ASSERT(EVENTUALLY(count_served() == 3));
+	stock_is("");
+	CU_ASSERT(EVENTUALLY(file_has(terminal, "app/main.c:43: the sandbox ended the worker for "
+						"socket(), in GET /items/{id}/stock: ")));
+	/* Whatever its date is, and once. */
+	CU_ASSERT(save_dated("s/socket(1, 1, 0);/ /; s/:44/:45/", "2100-01-01"));
+	CU_ASSERT(EVENTUALLY(stock_is("\"stock\":45")));
+	CU_ASSERT(save_dated("s/:45/:46/", "2001-01-01"));
+	CU_ASSERT(EVENTUALLY(stock_is("\"stock\":46")));
+	CU_ASSERT(save("s/:46/:47/; s/{id}/{it}/"));
+	CU_ASSERT(EVENTUALLY(file_has(terminal, "serves the last that starts")));
+	CU_ASSERT(stock_is("\"stock\":46"));
+	CU_ASSERT(does("cd \"$0/shop\" && mv app/main.c .", NULL, NULL));
+	CU_ASSERT(EVENTUALLY(file_has(terminal, "undefined reference to `main'")));
+	CU_ASSERT(does("cd \"$0/shop\" && sed -i 's/{it}/{id}/' main.c && mv main.c app", NULL,
+		       NULL));
+	CU_ASSERT(EVENTUALLY(stock_is("\"stock\":47")));
+	CU_ASSERT(EVENTUALLY(count_served() == 6));
+	CU_ASSERT(does("touch \"$0/shop/nginx/lanes.conf.in\"", NULL, NULL));
+	CU_ASSERT(
+		EVENTUALLY(file_has(terminal, "nginx/lanes.conf.in is read when make dev starts")));
 	kill(-dev, SIGINT); /* as Ctrl-C: all of them */
 	waitpid(dev, &status, 0);
 	CU_ASSERT(EVENTUALLY(processes_in(sys.run_dir, NULL, &left, 1) == 0));
