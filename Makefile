@@ -201,9 +201,10 @@ $(OBJ)/exports: $(wildcard app/lanes/*.h app/lanes/*/*.h)
 		$(AS_LANES_H) -MM | grep -o 'app/[^ ]*' | xargs \
 		sed -nE 's|^extern [^(]*[ *]([a-z0-9_]+)(\[.*)?;|\1|p'; } | sort -u >$@
 
-# For make dev, which builds with these: every call has a line, and a frame that says who made it.
-DEV_CFLAGS := -g -O1 -fno-optimize-sibling-calls
-dev-build: ; @$(MAKE) -s --no-print-directory BUILD=build/dev CFLAGS='$(DEV_CFLAGS)' \
+# For make dev, which builds with these: every call has a line, and a frame that says who made it. SAVED: files
+# that were changed, whatever their dates say.
+DEV_CFLAGS := -g -O1 -fno-inline -fno-optimize-sibling-calls
+dev-build: ; @$(MAKE) -s --no-print-directory $(SAVED:%=-W %) BUILD=build/dev CFLAGS='$(DEV_CFLAGS)' \
 	CPPFLAGS='$(CPPFLAGS) -U_FORTIFY_SOURCE' LDFLAGS='$(LDFLAGS) -rdynamic' all build/dev/blocking.so
 
 $(OBJ)/blocking.so: spawn/blocking.c

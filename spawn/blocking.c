@@ -1,10 +1,13 @@
 /*
- * For make dev: names calls that hold the loop.
+ * For make dev: names calls that hold the loop, and those for which the sandbox ends the worker.
  *
  * Workers load this before the C library (LD_PRELOAD). It stands in for calls that may wait; what
  * they do stays the same. If one is made on the loop's thread while a handler runs, the place in
  * the service's own source is logged, once: what the library itself does there it knows to be
  * short.
+ *
+ * What the sandbox would end the worker for ends it all the same, but the place is logged first, on
+ * whatever thread: the filter is told to send SIGSYS, in place of ending the process.
  *
  * A handler runs while log_subject is set, on the thread that main() began on. The program has to
  * be built with -g, and linked with -rdynamic.
@@ -20,7 +23,11 @@
 #include <netdb.h>
 #include <poll.h>
 #include <pthread.h>
+#include <seccomp.h>
 #include <semaphore.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,6 +52,7 @@ static Dwarf *dwarf;			     /* of the program */
 static uintptr_t base, text_begin, text_end; /* where the program is */
 static uintptr_t places[PLACES];	     /* that were looked at */
 static size_t place_count;
+static bool sandboxed; /* or about to be */
 
 static void *real(const char *name)
 {
@@ -52,7 +60,7 @@ static void *real(const char *name)
 	return dlsym(dlopen("libc.so.6", RTLD_LAZY | RTLD_NOLOAD), name);
 }
 
-/* ---- at the start, when files can be opened ---- */
+/* ---- the program ---- */
 
 static int find_program(struct dl_phdr_info *info, size_t size, void *unused)
 {
@@ -85,20 +93,6 @@ static void open_program(void)
 						DWARF_C_READ, NULL);
 	}
 	close(fd);
-}
-
-__attribute__((constructor)) static void begin(void)
-{
-	void *frame[1];
-
-	backtrace(frame, 1); /* loads what it needs */
-	dl_iterate_phdr(find_program, NULL);
-	open_program();
-	log_line = dlsym(RTLD_DEFAULT, "log_event");
-	subject = dlsym(RTLD_DEFAULT, "log_subject");
-	on_loop = true;
-	if (!log_line || !subject || !dwarf)
-		fprintf(stderr, "blocking calls are not seen: build with -g and -rdynamic\n");
 }
 
 /* ---- where ---- */
@@ -147,13 +141,17 @@ static uintptr_t place(void)
 	return 0;
 }
 
+/* When there is no room for further ones, that is said, and no more are named. */
 static bool is_new(uintptr_t address)
 {
 	for (size_t i = 0; i < place_count; i++)
 		if (places[i] == address)
 			return false;
-	if (place_count < PLACES)
-		places[place_count++] = address;
+	if (place_count == PLACES)
+		return false;
+	places[place_count++] = address;
+	if (place_count == PLACES)
+		log_line(LOG_LEVEL_WARNING, "blocking-calls-unnamed", "places", "256", NULL);
 	return true;
 }
 
@@ -192,6 +190,90 @@ static void holds(const char *call, const char *instead)
 	errno = saved;
 }
 
+/* ---- what the sandbox forbids ---- */
+
+/* The worker ends after this. */
+static void forbidden(const char *call)
+{
+	char source[TEXT_SIZE] = "?";
+	char handler[TEXT_SIZE];
+	uintptr_t address;
+
+	if (!sandboxed || !log_line || !dwarf)
+		return;
+	busy = true;
+	address = place();
+	if (address)
+		own_source(address, source);
+	if (!on_loop)
+		strcpy(handler, "a thread");
+	else if (!subject || !*subject || !what_runs(*subject, handler))
+		strcpy(handler, "the start");
+	log_line(LOG_LEVEL_ERROR, "sandbox-ends", "at", source, "call", call, "in", handler, NULL);
+}
+
+static void on_forbidden(int number, siginfo_t *info, void *unused)
+{
+	char *name = seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, info->si_syscall);
+
+	(void)unused;
+	forbidden(name ? name : "syscall");
+	raise(number);
+}
+
+int seccomp_rule_add(scmp_filter_ctx filter, uint32_t action, int call, unsigned count, ...)
+{
+	struct scmp_arg_cmp when[6];
+	va_list list;
+
+	va_start(list, count);
+	for (unsigned i = 0; i < count; i++)
+		when[i] = va_arg(list, struct scmp_arg_cmp);
+	va_end(list);
+	sandboxed = true;
+	return seccomp_rule_add_array(filter,
+				      action == SCMP_ACT_KILL_PROCESS ? SCMP_ACT_TRAP : action,
+				      call, count, when);
+}
+
+/* The kernel sends SIGSYS to no handler of a thread that blocks it. */
+int pthread_sigmask(int how, const sigset_t *set, sigset_t *old)
+{
+	static int (*call)(int how, const sigset_t *set, sigset_t *old);
+	sigset_t open;
+
+	if (!call)
+		call = (int (*)(int, const sigset_t *, sigset_t *))real("pthread_sigmask");
+	if (set && how != SIG_UNBLOCK) {
+		open = *set;
+		sigdelset(&open, SIGSYS);
+		set = &open;
+	}
+	return call(how, set, old);
+}
+
+/* ---- at the start, when files can be opened ---- */
+
+__attribute__((constructor)) static void begin(void)
+{
+	void *frame[1];
+
+	backtrace(frame, 1); /* loads what it needs */
+	dl_iterate_phdr(find_program, NULL);
+	open_program();
+	sigaction(SIGSYS,
+		  &(struct sigaction){.sa_sigaction = on_forbidden,
+				      .sa_flags = SA_SIGINFO | SA_RESETHAND},
+		  NULL);
+	log_line = dlsym(RTLD_DEFAULT, "log_event");
+	subject = dlsym(RTLD_DEFAULT, "log_subject");
+	on_loop = true;
+	if (!log_line || !subject || !dwarf)
+		fprintf(stderr, "blocking calls are not seen: build with -g and -rdynamic\n");
+}
+
+/* ---- the calls ---- */
+
 /* Whether what is done with it may wait. */
 static bool waits(int fd)
 {
@@ -205,8 +287,6 @@ static bool waits(int fd)
 	       (!(flags & O_NONBLOCK) ||
 		(fstat(fd, &file) == 0 && (S_ISREG(file.st_mode) || S_ISBLK(file.st_mode))));
 }
-
-/* ---- the calls ---- */
 
 #define SLEEP  "AWAIT(req, sleep_for(req, seconds))"
 #define THREAD "AWAIT(req, run_in_threadpool(req, fn, arg))"
@@ -245,11 +325,38 @@ CALL(ssize_t, write, (int fd, const void *from, size_t n), (fd, from, n), waits(
 CALL(ssize_t, writev, (int fd, const struct iovec *from, int n), (fd, from, n), waits(fd), EVENT)
 CALL(ssize_t, pwrite, (int fd, const void *from, size_t n, off_t at), (fd, from, n, at), waits(fd),
      THREAD)
+CALL(ssize_t, pread64, (int fd, void *to, size_t n, off64_t at), (fd, to, n, at), waits(fd), THREAD)
+CALL(ssize_t, pwrite64, (int fd, const void *from, size_t n, off64_t at), (fd, from, n, at),
+     waits(fd), THREAD)
 CALL(size_t, fread, (void *to, size_t size, size_t n, FILE *file), (to, size, n, file),
      waits(fileno(file)), THREAD)
 CALL(char *, fgets, (char *to, int n, FILE *file), (to, n, file), waits(fileno(file)), THREAD)
 CALL(ssize_t, getline, (char **to, size_t *n, FILE *file), (to, n, file), waits(fileno(file)),
      THREAD)
+CALL(ssize_t, getdelim, (char **to, size_t *n, int end, FILE *file), (to, n, end, file),
+     waits(fileno(file)), THREAD)
+CALL(int, fgetc, (FILE * file), (file), waits(fileno(file)), THREAD)
+CALL(int, getc, (FILE * file), (file), waits(fileno(file)), THREAD)
+CALL(int, fflush, (FILE * file), (file), (file && waits(fileno(file))), THREAD)
+
+/* As C99 and C23 have it. */
+#define SCAN(name, with_list)                                                                      \
+	int name(FILE *file, const char *format, ...)                                              \
+	{                                                                                          \
+		int (*call)(FILE *, const char *, va_list);                                        \
+		va_list list;                                                                      \
+		int count;                                                                         \
+                                                                                                   \
+		call = (int (*)(FILE *, const char *, va_list))real(#with_list);                   \
+		if (waits(fileno(file)))                                                           \
+			holds("fscanf", THREAD);                                                   \
+		va_start(list, format);                                                            \
+		count = call(file, format, list);                                                  \
+		va_end(list);                                                                      \
+		return count;                                                                      \
+	}
+SCAN(__isoc99_fscanf, __isoc99_vfscanf)
+SCAN(__isoc23_fscanf, __isoc23_vfscanf)
 
 #define MAY_WAIT (!(flags & MSG_DONTWAIT) && waits(fd))
 CALL(ssize_t, recv, (int fd, void *to, size_t n, int flags), (fd, to, n, flags), MAY_WAIT, EVENT)
@@ -306,10 +413,45 @@ CALL(int, flock, (int fd, int operation), (fd, operation), !(operation & (LOCK_N
      THREAD)
 CALL(int, lockf, (int fd, int operation, off_t len), (fd, operation, len), operation == F_LOCK,
      THREAD)
+CALL(int, lockf64, (int fd, int operation, off64_t len), (fd, operation, len), operation == F_LOCK,
+     THREAD)
 CALL(pid_t, wait, (int *status), (status), true, THREAD)
 CALL(pid_t, waitpid, (pid_t pid, int *status, int options), (pid, status, options),
      !(options & WNOHANG), THREAD)
 CALL(int, waitid, (idtype_t type, id_t id, siginfo_t *info, int options), (type, id, info, options),
      !(options & WNOHANG), THREAD)
-CALL(int, system, (const char *command), (command), true, THREAD)
+
+/* All signals are blocked when these make a process. */
+CALL(int, system, (const char *command), (command), (forbidden("system"), true), THREAD)
+CALL(FILE *, popen, (const char *command, const char *type), (command, type),
+     (forbidden("popen"), false), THREAD)
+CALL(int, posix_spawn,
+     (pid_t * pid, const char *path, const posix_spawn_file_actions_t *actions,
+      const posix_spawnattr_t *how, char *const arguments[], char *const environment[]),
+     (pid, path, actions, how, arguments, environment), (forbidden("posix_spawn"), false), THREAD)
+CALL(int, posix_spawnp,
+     (pid_t * pid, const char *name, const posix_spawn_file_actions_t *actions,
+      const posix_spawnattr_t *how, char *const arguments[], char *const environment[]),
+     (pid, name, actions, how, arguments, environment), (forbidden("posix_spawnp"), false), THREAD)
 CALL(int, pclose, (FILE * stream), (stream), true, THREAD)
+
+/* Only where somebody has it. LOCK(name, type, what tries it, what that says then) */
+/* NOLINTBEGIN(bugprone-macro-parentheses): no expressions */
+#define LOCK(name, type, try_it, taken)                                                            \
+	int name(type *lock)                                                                       \
+	{                                                                                          \
+		static int (*call)(type *);                                                        \
+		int got = on_loop && !busy ? try_it(lock) : (taken);                               \
+                                                                                                   \
+		if (got != (taken))                                                                \
+			return got;                                                                \
+		if (!call)                                                                         \
+			call = (int (*)(type *))real(#name);                                       \
+		holds(#name, THREAD);                                                              \
+		return call(lock);                                                                 \
+	}
+/* NOLINTEND(bugprone-macro-parentheses) */
+LOCK(pthread_mutex_lock, pthread_mutex_t, pthread_mutex_trylock, EBUSY)
+LOCK(pthread_rwlock_rdlock, pthread_rwlock_t, pthread_rwlock_tryrdlock, EBUSY)
+LOCK(pthread_rwlock_wrlock, pthread_rwlock_t, pthread_rwlock_trywrlock, EBUSY)
+LOCK(mtx_lock, mtx_t, mtx_trylock, thrd_busy)

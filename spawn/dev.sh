@@ -7,44 +7,88 @@ export WORKERS="${WORKERS:-1}" PREFORK_WORKERS="${PREFORK_WORKERS:-0}" CPU_WORKE
 # shellcheck source=spawn/common.sh
 . "$(dirname "$0")/common.sh"
 
-DEV=build/dev
+# shellcheck source=spawn/system.sh
+. "$PWD/spawn/system.sh"
+
+DEV=$PROJECT/build/dev
 export RUN_DIR PROGRAM="$DEV/$NAME" PRELOAD="$DEV/blocking.so"
 
-build() {
-	touch "$DEV/stamp" && make --no-print-directory dev-build
-}
-
-saved() {
-	[ -n "$(find Makefile app nginx spawn -type f -newer "$DEV/stamp" ! -name '.*' ! -name '*~' -print -quit)" ]
+# What may be saved: a line for each file.
+listing() {
+	find Makefile app nginx spawn -type f ! -name '.*' ! -name '*~' -printf '%T@ %s %p\n' 2>/dev/null | sort
 }
 
 await_saved() {
-	until saved; do
+	while [ "$(listing)" = "$seen" ]; do
 		sleep 0.3
 		[ $# = 0 ] || runs "$1" || exit
 	done
 }
 
+# What was linked may hold a file that is gone.
+build() {
+	seen=$(listing)
+	saved=$(printf '%s\n' "$built" "$seen" | sort | uniq -u | cut -d ' ' -f 3- | sort -u)
+	case $newline$saved$newline in
+	*"${newline}nginx/lanes.conf.in$newline"*) say "nginx/lanes.conf.in is read when make dev starts" ;;
+	esac
+	rm -f "$PROGRAM" "$DEV"/*.a
+	make --no-print-directory dev-build SAVED="$(echo "$saved" | grep -x '[A-Za-z0-9._/+-]*\.[ch]' | tr '\n' ' ')" &&
+		built=$seen
+}
+
+# What a worker complains of.
+complaints() {
+	sed -un \
+		-e 's/.* event=blocking-call .*at=\([^ ]*\) call=\([^ ]*\) in="\{0,1\}\([^"]*\)"\{0,1\} use="\(.*\)"$/\1: \2() holds the loop, in \3: use \4/p;t' \
+		-e 's/.* event=sandbox-ends .*at=\([^ ]*\) call=\([^ ]*\) in="\{0,1\}\([^"]*\)"\{0,1\}$/\1: the sandbox ended the worker for \2(), in \3: do it in prepare, or LANES_SANDBOX=off make dev/p;t' \
+		-e '/ level=info \|^Child\[\|^Spawning child/!p'
+}
+
+# Whether what was built starts as a worker does, in a folder and on a socket of its own.
+trial() (
+	rm -rf "$DEV/trial" && mkdir -p "$DEV/trial/pids" && cd "$DEV/trial" && write_environment && make_folders || exit
+	copy_program
+	give_up_root
+	# shellcheck disable=SC2086 # words
+	daemon trial log setpriv --pdeathsig TERM timeout "$START_TIMEOUT" $drop env LD_PRELOAD=./preload.so \
+		"./$NAME" --listen board/socket --spool spool
+	until grep -aqs ' event=started ' log; do
+		runs "$!" || {
+			wait "$!"
+			status=$?
+			complaints <log
+			say "what was built does not start (status $status)"
+			exit 1
+		}
+		sleep 0.05
+	done
+	kill -s TERM "$!"
+	wait "$!"
+	true
+)
+
 # follow PID: as long as that runs.
 follow() {
 	while await_saved "$1"; do
-		if build; then
-			spawn/restart.sh >/dev/null && say "serves what was saved"
-		else
+		if ! build; then
 			say "serves the last that could be built"
+		elif ! trial; then
+			say "serves the last that starts"
+		else
+			spawn/restart.sh >/dev/null && say "serves what was saved"
 		fi
 	done
 }
 
 # show PID: what the workers complain of, as long as that runs.
 show() {
-	tail -n 0 -s 0.2 -F --pid="$1" "$RUN_DIR/worker.log" 2>/dev/null | sed -un \
-		-e 's/.* event=blocking-call .*at=\([^ ]*\) call=\([^ ]*\) in="\{0,1\}\([^"]*\)"\{0,1\} use="\(.*\)"$/\1: \2() holds the loop, in \3: use \4/p;t' \
-		-e '/ level=\(warning\|error\) /p'
+	tail -n 0 -s 0.2 -F --pid="$1" "$RUN_DIR/worker.log" 2>/dev/null | complaints
 }
 
 mkdir -p "$DEV" || exit
-until build; do
+built=$(listing)
+until build && trial; do
 	say "waits until a file is saved"
 	await_saved
 done

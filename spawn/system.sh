@@ -104,21 +104,25 @@ start_logs() {
 	daemon logs /dev/null "$PROJECT/spawn/logs.sh" $((LOG_MB * 1000000))
 }
 
+# What root starts workers with: whose their sockets are, and the command that gives up root, with all that
+# root could have (spawn-fcgi would leave the bounding set).
+give_up_root() {
+	owner='' drop=''
+	[ "$(id -u)" = 0 ] || return 0
+	group=$(id -gn "$RUN_USER")
+	owner="-U $RUN_USER -G $group"
+	drop="$(command -v setpriv) --reuid $RUN_USER --regid $group --init-groups --bounding-set -all"
+}
+
 # start_unit: spawn-fcgi opens the socket and becomes multiwatch, which starts the workers and
 # starts them again when they die: always (-t 0: no death is one too many). It ends its workers with
 # SIGUSR1, the default: multiwatch 1.0.0 has an option for another signal, but sends the wrong one
-# (SIGQUIT for TERM). setpriv gives up root, with all that root could have (spawn-fcgi would leave the
-# bounding set); and a worker whose multiwatch was killed drains and ends, too.
+# (SIGQUIT for TERM). A worker whose multiwatch was killed drains and ends, too.
 start_unit() {
 	unit=$1 pool=$2 engine=$3 slot=$4 processes=$5 socket=$6 nice=$7 path=$8
 	forget_deaths "$unit"
 	start_logs
-	owner='' drop=''
-	if [ "$(id -u)" = 0 ]; then
-		group=$(id -gn "$RUN_USER")
-		owner="-U $RUN_USER -G $group"
-		drop="$(command -v setpriv) --reuid $RUN_USER --regid $group --init-groups --bounding-set -all"
-	fi
+	give_up_root
 	preload=
 	[ "$engine" != loop ] || [ ! -e preload.so ] || preload='env LD_PRELOAD=./preload.so'
 	# shellcheck disable=SC2086 # words

@@ -52,17 +52,23 @@ static int count_named(void)
 	return atoi(outcome.out);
 }
 
+static void start_blocking(const char *sandbox)
+{
+	char preload[PATH_MAX + 16];
+
+	snprintf(preload, sizeof(preload), "LD_PRELOAD=%s", built("blocking.so"));
+	CU_ASSERT_FATAL(worker_start_program(&worker, built("blocking-app"), NULL,
+					     (const char *[]){preload, sandbox, NULL}));
+}
+
 /* The same calls on a thread, or before the first request, are fine. */
 static void each_call_is_named(void)
 {
-	char preload[PATH_MAX + 16];
 	char names[1024];
 	char *rest = names;
+	int before;
 
-	snprintf(preload, sizeof(preload), "LD_PRELOAD=%s", built("blocking.so"));
-	CU_ASSERT_FATAL(worker_start_program(&worker, built("blocking-app"),
-					     (const char *[]){"--sandbox", "off", NULL},
-					     (const char *[]){preload, NULL}));
+	start_blocking("LANES_SANDBOX=off");
 	CU_ASSERT(EVENTUALLY(file_has(worker.log, " call=usleep in=background use=")));
 	snprintf(names, sizeof(names), "%s", body("/calls"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(names, "system"));
@@ -70,8 +76,8 @@ static void each_call_is_named(void)
 	for (const char *name; (name = strtok_r(rest, " ", &rest));) {
 		char path[64];
 		char line[128];
-		int before = count_named();
 
+		before = count_named();
 		snprintf(path, sizeof(path), "/thread/%s", name);
 		CU_ASSERT(atoi(body(path)) > 0);
 		CU_ASSERT_EQUAL(count_named(), before);
@@ -84,7 +90,34 @@ static void each_call_is_named(void)
 		if (!file_has(worker.log, line))
 			printf("    not named:%s\n", line);
 	}
+	CU_ASSERT(atoi(body("/loop/hundreds")) > 0);
+	CU_ASSERT(file_has(worker.log, " event=blocking-calls-unnamed "));
+	before = count_named();
+	CU_ASSERT(atoi(body("/loop/hundreds")) > 0);
+	CU_ASSERT_EQUAL(count_named(), before);
 	worker_stop(&worker);
+}
+
+/* What it would end the worker for in silence, on every thread; and what holds the loop in it. */
+static void what_the_sandbox_ends_is_named(void)
+{
+	static const char *const calls[][2] = {
+		{"/loop/connect", " call=connect in=\"GET /loop/{call}\" use="},
+		{"/loop/socket", " call=socket in=\"GET /loop/{call}\"\n"},
+		{"/loop/popen", " call=popen in=\"GET /loop/{call}\"\n"},
+		{"/loop/system", " call=system in=\"GET /loop/{call}\"\n"},
+		{"/thread/socket", " call=socket in=\"a thread\"\n"},
+		{"/thread/popen", " call=popen in=\"a thread\"\n"},
+	};
+
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+		start_blocking(NULL);
+		body(calls[i][0]);
+		CU_ASSERT(file_has(worker.log, calls[i][1]));
+		if (i > 0)
+			CU_ASSERT_EQUAL(worker_wait(&worker), 128 + SIGSYS);
+		worker_stop(&worker);
+	}
 }
 
 /* ---- what is saved ---- */
@@ -93,16 +126,36 @@ static char directory[DIRECTORY_SIZE];
 static struct system sys;
 static char terminal[DIRECTORY_SIZE + 16]; /* what is seen there */
 
-static const char EDIT[] = "sed \"$2\" \"$1/shop/app/main.c\" >\"$1/edited\" && "
-			   "cp \"$1/edited\" \"$1/shop/app/main.c\"";
-
-/* Changes the source, as an editor would. */
-static bool save(const char *edit)
+/* In the project. */
+static bool does(const char *command, const char *first, const char *second)
 {
 	struct outcome outcome;
 
-	run(&outcome, (const char *[]){"sh", "-c", EDIT, "sh", directory, edit, NULL}, NULL, -1);
+	run(&outcome, (const char *[]){"sh", "-c", command, directory, first, second, NULL}, NULL,
+	    -1);
 	return outcome.status == 0;
+}
+
+/* Changes the source, as an editor would; with what date. */
+static bool save_dated(const char *edit, const char *date)
+{
+	return does("cd \"$0/shop\" && sed \"$1\" app/main.c >edited && touch -d \"$2\" edited && "
+		    "mv edited app/main.c",
+		    edit, date);
+}
+
+static bool save(const char *edit)
+{
+	return save_dated(edit, "now");
+}
+
+static int count_served(void)
+{
+	struct outcome outcome;
+
+	run(&outcome, (const char *[]){"grep", "-c", "serves what was saved", terminal, NULL}, NULL,
+	    -1);
+	return atoi(outcome.out);
 }
 
 static bool stock_is(const char *text)
@@ -125,6 +178,7 @@ static pid_t start_dev(void)
 	run(&outcome, (const char *[]){"app/new/new.sh", NULL}, (const char *[]){dir, "NAME", NULL},
 	    -1);
 	CU_ASSERT_EQUAL_FATAL(outcome.status, 0);
+	CU_ASSERT(save("s/{id}/{it}/"));
 	sys.port = sys.front_port = port_free();
 	snprintf(sys.url, sizeof(sys.url), "http://127.0.0.1:%u", sys.port);
 	snprintf(sys.port_variable, sizeof(sys.port_variable), "PORT=%u", sys.port);
@@ -142,6 +196,10 @@ static void what_is_saved_is_served(void)
 	pid_t left;
 	int status;
 
+	CU_ASSERT_FATAL(WITHIN(SLOW_START, file_has(terminal, "waits until a file is saved") ||
+						   process_ended(dev)));
+	CU_ASSERT(file_has(terminal, "route /items/{it}/stock: its path has no {id}"));
+	CU_ASSERT(save("s/{it}/{id}/"));
 	CU_ASSERT_FATAL(
 		WITHIN(SLOW_START, file_has(terminal, "Ctrl-C stops it.") || process_ended(dev)));
 	CU_ASSERT(stock_is("\"stock\":42"));
@@ -157,6 +215,28 @@ static void what_is_saved_is_served(void)
 	CU_ASSERT(EVENTUALLY(stock_is("\"stock\":44")));
 	CU_ASSERT(EVENTUALLY(file_has(terminal, "app/main.c:43: poll() holds the loop, in GET "
 						"/items/{id}/stock: use AWAIT(req, ")));
+	CU_ASSERT(save("s/poll(NULL, 0, 1)/socket(1, 1, 0)/; s/poll.h/sys\\/socket.h/"));
+	CU_ASSERT(EVENTUALLY(count_served() == 3));
+	stock_is("");
+	CU_ASSERT(EVENTUALLY(file_has(terminal, "app/main.c:43: the sandbox ended the worker for "
+						"socket(), in GET /items/{id}/stock: ")));
+	/* Whatever its date is, and once. */
+	CU_ASSERT(save_dated("s/socket(1, 1, 0);/ /; s/:44/:45/", "2100-01-01"));
+	CU_ASSERT(EVENTUALLY(stock_is("\"stock\":45")));
+	CU_ASSERT(save_dated("s/:45/:46/", "2001-01-01"));
+	CU_ASSERT(EVENTUALLY(stock_is("\"stock\":46")));
+	CU_ASSERT(save("s/:46/:47/; s/{id}/{it}/"));
+	CU_ASSERT(EVENTUALLY(file_has(terminal, "serves the last that starts")));
+	CU_ASSERT(stock_is("\"stock\":46"));
+	CU_ASSERT(does("cd \"$0/shop\" && mv app/main.c .", NULL, NULL));
+	CU_ASSERT(EVENTUALLY(file_has(terminal, "undefined reference to `main'")));
+	CU_ASSERT(does("cd \"$0/shop\" && sed -i 's/{it}/{id}/' main.c && mv main.c app", NULL,
+		       NULL));
+	CU_ASSERT(EVENTUALLY(stock_is("\"stock\":47")));
+	CU_ASSERT(EVENTUALLY(count_served() == 6));
+	CU_ASSERT(does("touch \"$0/shop/nginx/lanes.conf.in\"", NULL, NULL));
+	CU_ASSERT(
+		EVENTUALLY(file_has(terminal, "nginx/lanes.conf.in is read when make dev starts")));
 	kill(-dev, SIGINT); /* as Ctrl-C: all of them */
 	waitpid(dev, &status, 0);
 	CU_ASSERT(EVENTUALLY(processes_in(sys.run_dir, NULL, &left, 1) == 0));
@@ -165,6 +245,7 @@ static void what_is_saved_is_served(void)
 
 static const struct test tests[] = {
 	{"each call that holds the loop is named, with its file and line", each_call_is_named},
+	{"what the sandbox ends a worker for is named", what_the_sandbox_ends_is_named},
 	{"what is saved is served, once it builds", what_is_saved_is_served},
 };
 
