@@ -56,10 +56,7 @@ bool all_answered(const struct load_result *r)
 
 bool board_open(struct scoreboard *board, const struct system *system)
 {
-	char path[DIRECTORY_SIZE + 32];
-
-	snprintf(path, sizeof(path), "%s/board/scoreboard", system->run_dir);
-	return scoreboard_open_to_read(board, path) == 0;
+	return scoreboard_open_to_read(board, system_file(system, "board/scoreboard")) == 0;
 }
 
 const struct board_slot *board_find(const struct scoreboard *board, const char *pool,
@@ -90,12 +87,10 @@ static int limit_as(const struct stat *owner, pid_t pid, unsigned long most)
 bool limit_descriptors(pid_t pid, unsigned long most)
 {
 	struct stat owner;
-	char path[32];
 	int status = -1;
 	pid_t child;
 
-	snprintf(path, sizeof(path), "/proc/%d", (int)pid);
-	if (stat(path, &owner))
+	if (stat(textf("/proc/%d", (int)pid), &owner))
 		return false;
 	fflush(NULL);
 	child = fork();
@@ -103,17 +98,4 @@ bool limit_descriptors(pid_t pid, unsigned long most)
 		_exit(limit_as(&owner, pid, most));
 	waitpid(child, &status, 0);
 	return status == 0;
-}
-
-int script(const struct system *system, const char *name, const char *setting)
-{
-	char path[64];
-	struct outcome outcome;
-
-	snprintf(path, sizeof(path), "spawn/%s", name);
-	run(&outcome, (const char *[]){path, NULL},
-	    (const char *[]){system->port_variable, system->run_dir_variable, setting, NULL}, -1);
-	if (outcome.status)
-		fprintf(stderr, "%s: status %d: %s\n", path, outcome.status, outcome.errors);
-	return outcome.status;
 }

@@ -38,7 +38,4 @@ const struct board_slot *board_find(const struct scoreboard *board, const char *
  */
 bool limit_descriptors(pid_t pid, unsigned long most);
 
-/* Runs spawn/SCRIPT on the system, with a further "NAME=value" or NULL; its status. */
-int script(const struct system *system, const char *name, const char *setting);
-
 #endif

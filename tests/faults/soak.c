@@ -5,7 +5,6 @@
  * the whole system hold is counted; the most they held in the first third of the time is what they
  * may hold at the end.
  */
-#include <dirent.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,28 +52,13 @@ struct holding {
 	long processes;
 };
 
-static long count_files(pid_t pid)
-{
-	char path[64];
-	long count = -2; /* . and .. */
-	DIR *dir;
-
-	snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
-	dir = opendir(path);
-	while (dir && readdir(dir))
-		count++;
-	if (dir)
-		closedir(dir);
-	return count;
-}
-
 static void add_holding(struct holding *holding, pid_t pid)
 {
 	long sockets = process_sockets(pid);
 
 	holding->kb += process_private_kb(pid);
 	holding->sockets += sockets;
-	holding->files += count_files(pid) - sockets;
+	holding->files += process_open(pid, "") - sockets;
 	holding->threads += process_status(pid, "Threads");
 	holding->processes++;
 }
@@ -122,12 +106,9 @@ static void end_a_worker(int number)
 
 static void change_workers(int to)
 {
-	char setting[32];
-
 	if (to == workers)
 		return;
-	snprintf(setting, sizeof(setting), "WORKERS=%d", to);
-	CU_ASSERT_EQUAL(script(&sys, "scale.sh", setting), 0);
+	CU_ASSERT(script_works(&sys, "scale.sh", textf("WORKERS=%d", to)));
 	workers = to;
 	scales++;
 }

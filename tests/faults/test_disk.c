@@ -16,7 +16,7 @@
 enum { CLIENTS = 16, PROCESSES_MAX = 64 };
 
 static struct system sys;
-static struct outcome outcome;
+static const struct outcome *outcome; /* of what was refused */
 
 /* ---- disks of our own ---- */
 
@@ -39,13 +39,11 @@ static bool remount(unsigned long flags)
 static void fill_up(void)
 {
 	static const char block[65536] = "full";
-	char path[DIRECTORY_SIZE + 16];
+	int fd = open(system_file(&sys, "filler.log"), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC,
+		      0600);
 	size_t size = sizeof(block);
 	ssize_t n;
-	int fd;
 
-	snprintf(path, sizeof(path), "%s/filler.log", sys.run_dir);
-	fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 	while (size) {
 		n = write(fd, block, size);
 		if (n <= 0)
@@ -56,15 +54,12 @@ static void fill_up(void)
 
 static void make_room(void)
 {
-	char path[DIRECTORY_SIZE + 16];
-
-	snprintf(path, sizeof(path), "%s/filler.log", sys.run_dir);
-	unlink(path);
+	unlink(system_file(&sys, "filler.log"));
 }
 
 static void end_on_small_disk(void)
 {
-	CU_ASSERT_EQUAL(script(&sys, "stop.sh", NULL), 0);
+	CU_ASSERT(script_works(&sys, "stop.sh", NULL));
 	CU_ASSERT_EQUAL(processes_in(sys.run_dir, NULL, NULL, 0), 0);
 	umount(sys.run_dir);
 	directory_remove(sys.run_dir);
@@ -73,15 +68,11 @@ static void end_on_small_disk(void)
 /* The script fails with one line that names RUN_DIR. */
 static void refuses(const char *name, const char *setting)
 {
-	char path[64];
-
-	snprintf(path, sizeof(path), "spawn/%s", name);
-	run(&outcome, (const char *[]){path, NULL},
-	    (const char *[]){sys.port_variable, sys.run_dir_variable, setting, NULL}, -1);
-	CU_ASSERT(outcome.status > 0);
-	CU_ASSERT_PTR_NOT_NULL(strstr(outcome.errors, "lanes: "));
-	CU_ASSERT_PTR_NOT_NULL(strstr(outcome.errors, sys.run_dir));
-	printf("    %s: %s", name, outcome.errors);
+	outcome = script(&sys, name, setting);
+	CU_ASSERT(outcome->status > 0);
+	CU_ASSERT_PTR_NOT_NULL(strstr(outcome->errors, "lanes: "));
+	CU_ASSERT_PTR_NOT_NULL(strstr(outcome->errors, sys.run_dir));
+	printf("    %s: %s", name, outcome->errors);
 }
 
 /* Under load, whatever happens: it is answered. */
@@ -141,8 +132,8 @@ static void a_full_disk(void)
 	make_room();
 	replace_worker_1();
 	CU_ASSERT(EVENTUALLY(system_log_has(&sys, "event=started")));
-	CU_ASSERT_EQUAL(script(&sys, "restart.sh", NULL), 0);
-	CU_ASSERT_EQUAL(script(&sys, "stop.sh", NULL), 0);
+	CU_ASSERT(script_works(&sys, "restart.sh", NULL));
+	CU_ASSERT(script_works(&sys, "stop.sh", NULL));
 	/* And nothing is left running by a start that found none. */
 	fill_up();
 	refuses("start.sh", "WORKERS=1");
@@ -158,10 +149,10 @@ static void a_read_only_run_dir(void)
 		CU_ASSERT(!mounted);
 		return;
 	}
-	CU_ASSERT_EQUAL(script(&sys, "stop.sh", NULL), 0);
+	CU_ASSERT(script_works(&sys, "stop.sh", NULL));
 	CU_ASSERT(EVENTUALLY(remount(MS_RDONLY)));
 	refuses("start.sh", "WORKERS=1");
-	CU_ASSERT_PTR_NOT_NULL(strstr(outcome.errors, "not writable"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(outcome->errors, "not writable"));
 	CU_ASSERT_EQUAL(processes_in(sys.run_dir, NULL, NULL, 0), 0);
 	CU_ASSERT(remount(0));
 	end_on_small_disk();
@@ -195,13 +186,15 @@ static void a_log_that_takes_nothing(void)
 
 /* ---- the scoreboard ---- */
 
+static const char *board(void)
+{
+	return system_file(&sys, "board/scoreboard");
+}
+
 static void overwrite_board(void)
 {
-	char path[DIRECTORY_SIZE + 32];
-	int fd;
+	int fd = open(board(), O_WRONLY | O_CLOEXEC);
 
-	snprintf(path, sizeof(path), "%s/board/scoreboard", sys.run_dir);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
 	CU_ASSERT(write(fd, "not a scoreboard", 16) == 16);
 	close(fd);
 	replace_under_load();
@@ -209,36 +202,28 @@ static void overwrite_board(void)
 
 static void remove_board(void)
 {
-	char path[DIRECTORY_SIZE + 32];
-
-	snprintf(path, sizeof(path), "%s/board/scoreboard", sys.run_dir);
-	CU_ASSERT_EQUAL(unlink(path), 0);
+	CU_ASSERT_EQUAL(unlink(board()), 0);
 	replace_under_load();
-	CU_ASSERT(EVENTUALLY(access(path, F_OK) == 0));
+	CU_ASSERT(EVENTUALLY(access(board(), F_OK) == 0));
 }
 
 static void block_board(void)
 {
-	char path[DIRECTORY_SIZE + 32];
-
-	snprintf(path, sizeof(path), "%s/board/scoreboard", sys.run_dir);
-	unlink(path);
-	mkdir(path, 0755);
+	unlink(board());
+	mkdir(board(), 0755);
 	replace_under_load();
 	CU_ASSERT(system_log_has(&sys, "no scoreboard: "));
-	rmdir(path);
+	rmdir(board());
 }
 
 /* The one thing that is fatal: memory that is no longer there. All die, and all come back. */
 static void truncate_board(void)
 {
-	char path[DIRECTORY_SIZE + 32];
 	pid_t old = system_worker(&sys, 1);
 	pid_t fresh = 0;
 	double start = now();
 
-	snprintf(path, sizeof(path), "%s/board/scoreboard", sys.run_dir);
-	CU_ASSERT(EVENTUALLY(truncate(path, 0) == 0)); /* once the new one has made it */
+	CU_ASSERT(EVENTUALLY(truncate(board(), 0) == 0)); /* once the new one has made it */
 	CU_ASSERT(EVENTUALLY((fresh = system_worker(&sys, 1)) > 0 && fresh != old));
 	CU_ASSERT(EVENTUALLY(get(&sys, "/")->status == 200));
 	printf("    scoreboard cut to nothing: serving again after %.3f s\n", now() - start);
@@ -260,16 +245,14 @@ static void a_broken_scoreboard(void)
 static void stale_files(void)
 {
 	pid_t pids[PROCESSES_MAX];
-	char path[DIRECTORY_SIZE + 32];
 	int count;
 
 	CU_ASSERT_FATAL(system_start(&sys, &(struct system_options){.workers = 2}));
 	while ((count = processes_in(sys.run_dir, NULL, pids, PROCESSES_MAX)))
 		for (int i = 0; i < count && i < PROCESSES_MAX; i++)
 			kill(pids[i], SIGKILL);
-	snprintf(path, sizeof(path), "%s/worker-1.sock", sys.run_dir);
-	CU_ASSERT_EQUAL(access(path, F_OK), 0);
-	CU_ASSERT_EQUAL(script(&sys, "start.sh", "WORKERS=2"), 0);
+	CU_ASSERT_EQUAL(access(system_file(&sys, "worker-1.sock"), F_OK), 0);
+	CU_ASSERT(script_works(&sys, "start.sh", "WORKERS=2"));
 	CU_ASSERT_EQUAL(get(&sys, "/")->status, 200);
 	CU_ASSERT(system_stop(&sys));
 }

@@ -149,7 +149,7 @@ static void clients_go_away(void)
 	IN_TIME(took < 0.1);
 }
 
-static void gone_clients_leave_nothing(const char *what)
+static void gone_clients_leave_nothing(void)
 {
 	struct scoreboard board;
 
@@ -159,20 +159,10 @@ static void gone_clients_leave_nothing(const char *what)
 	CU_ASSERT_FATAL(board_open(&board, &sys));
 	slot = board_find(&board, "loop", 1);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(slot);
-	target = what;
+	target = harness_test()->data;
 	clients_go_away();
 	scoreboard_close(&board);
 	end();
-}
-
-static void sleepers_go_away(void)
-{
-	gone_clients_leave_nothing("/async/await-one?seconds=2");
-}
-
-static void queued_jobs_go_away(void)
-{
-	gone_clients_leave_nothing("/sync/noawait?seconds=1.5");
 }
 
 /* ---- no descriptors ---- */
@@ -209,8 +199,10 @@ static void no_descriptors(void)
 static const struct test tests[] = {
 	{"ten times the load: 503 at once for most, the others in their time", ten_times_the_load},
 	{"2,000 clients wait 3 s for the only loop: no 502", two_thousand_wait_for_a_held_loop},
-	{"1,000 sleepers are cut: none in flight after 100 ms, no timer left", sleepers_go_away},
-	{"1,000 jobs are cut: the queued ones never run", queued_jobs_go_away},
+	{"1,000 sleepers are cut: none in flight after 100 ms, no timer left",
+	 gone_clients_leave_nothing, "/async/await-one?seconds=2"},
+	{"1,000 jobs are cut: the queued ones never run", gone_clients_leave_nothing,
+	 "/sync/noawait?seconds=1.5"},
 	{"descriptors run out: the worker serves those it has, and recovers", no_descriptors},
 };
 

@@ -48,14 +48,11 @@ static void say_something(struct peer *peer, int kind)
 
 static void open_peers(void)
 {
-	char path[DIRECTORY_SIZE + 32];
-
-	snprintf(path, sizeof(path), "%s/worker-1.sock", sys.run_dir);
 	stream_request(&slow_request, 1, FCGI_FLAG_KEEP_CONN,
 		       "REQUEST_METHOD=GET&PATH_INFO=/&QUERY_STRING=");
 	for (int i = 0; i < PEERS; i++) {
 		peers[i] = (struct peer){0};
-		CU_ASSERT_FATAL(raw_open(&peers[i].raw, path));
+		CU_ASSERT_FATAL(raw_open(&peers[i].raw, system_file(&sys, "worker-1.sock")));
 		say_something(&peers[i], i % SLOW ? i % (KINDS - 1) : KINDS - 1);
 	}
 }

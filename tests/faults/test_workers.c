@@ -92,7 +92,7 @@ static void restarts(void)
 	begin(WORKERS);
 	burst = load("/");
 	while (count < (in_full() ? 3 : 1) || load_answered(burst) < requests) {
-		CU_ASSERT_EQUAL_FATAL(script(&sys, "restart.sh", NULL), 0);
+		CU_ASSERT_FATAL(script_works(&sys, "restart.sh", NULL));
 		count++;
 	}
 	printf("    %d restarts of %d workers\n", count, WORKERS);
@@ -122,9 +122,9 @@ static void scaling(void)
 	begin(1);
 	burst = load("/");
 	while (count < (in_full() ? 3 : 1) || load_answered(burst) < requests) {
-		CU_ASSERT_EQUAL_FATAL(script(&sys, "scale.sh", more), 0);
-		CU_ASSERT_EQUAL_FATAL(script(&sys, "restart.sh", NULL), 0);
-		CU_ASSERT_EQUAL_FATAL(script(&sys, "scale.sh", "WORKERS=1"), 0);
+		CU_ASSERT_FATAL(script_works(&sys, "scale.sh", more));
+		CU_ASSERT_FATAL(script_works(&sys, "restart.sh", NULL));
+		CU_ASSERT_FATAL(script_works(&sys, "scale.sh", "WORKERS=1"));
 		count++;
 	}
 	most = most_resent(2 * count);

@@ -37,12 +37,10 @@ static bool bench_prepare(struct bench *b)
 
 static void bench_start(struct bench *b, const char *const *environment)
 {
-	char path[DIRECTORY_SIZE + 16];
-
 	CU_ASSERT_FATAL(bench_prepare(b));
-	snprintf(path, sizeof(path), "%s/benchmark", b->directory);
 	/* Killed, it could end nothing. */
-	b->pid = process_start((const char *[]){"setpriv", "--pdeathsig", "TERM", path, NULL},
+	b->pid = process_start((const char *[]){"setpriv", "--pdeathsig", "TERM",
+						textf("%s/benchmark", b->directory), NULL},
 			       environment, b->log);
 }
 
@@ -63,13 +61,11 @@ static int bench_end(struct bench *b)
 static void contenders_are_replaced(void)
 {
 	struct bench b;
-	char page[DIRECTORY_SIZE + 32];
 
 	bench_start(&b, (const char *[]){"ROUNDS=2", "DURATION=1", "ONLY=hold-100000", NULL});
 	CU_ASSERT_EQUAL(bench_end(&b), 0);
-	snprintf(page, sizeof(page), "%s/bench/results.md", b.directory);
 	CU_ASSERT(file_has(b.log, "2/2 hold-100000"));
-	CU_ASSERT(file_has(page, "### hold-100000"));
+	CU_ASSERT(file_has(textf("%s/bench/results.md", b.directory), "### hold-100000"));
 	directory_remove(b.directory);
 }
 

@@ -43,12 +43,9 @@ static double number(struct json_object *object, const char *key)
 static struct json_object *fire(const struct system *lanes, const char *query, size_t count,
 				struct json_object **document)
 {
-	char target[512];
-	const struct response *response;
+	const struct response *response = get(lanes, textf("/burst?%s", query));
 	struct json_object *answers;
 
-	snprintf(target, sizeof(target), "/burst?%s", query);
-	response = get(lanes, target);
 	CU_ASSERT_EQUAL_FATAL(response->status, 200);
 	*document = json_tokener_parse(response->body);
 	answers = field(*document, "answers");
@@ -171,22 +168,18 @@ static void bad_parameters(void)
 		{"path=//status", "shortest form"},
 	};
 	struct system lanes;
-	char target[2048];
 
 	CU_ASSERT_FATAL(system_start(&lanes, &(struct system_options){.workers = 1}));
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		const struct response *response;
+		const struct response *response = get(&lanes, textf("/burst?%s", bad[i].query));
 
-		snprintf(target, sizeof(target), "/burst?%s", bad[i].query);
-		response = get(&lanes, target);
 		CU_ASSERT_EQUAL(response->status, 422);
 		if (!strstr(response->body, bad[i].said)) {
 			CU_FAIL("says something else");
 			printf("    %s: %s\n", bad[i].query, response->body);
 		}
 	}
-	snprintf(target, sizeof(target), "/burst?path=/%01100d", 0);
-	CU_ASSERT_EQUAL(get(&lanes, target)->status, 422);
+	CU_ASSERT_EQUAL(get(&lanes, textf("/burst?path=/%01100d", 0))->status, 422);
 	CU_ASSERT_EQUAL(request(&lanes, "POST", "/burst?path=/")->status, 405);
 	CU_ASSERT(system_stop(&lanes));
 }
@@ -196,31 +189,32 @@ static void bad_parameters(void)
 static struct worker worker;
 static int front = -1;
 
+/* A worker whose front is there. */
+static bool start_asking(struct worker *asking, uint16_t port)
+{
+	const char *address = textf("127.0.0.1:%u", (unsigned)port);
+
+	return worker_start(asking, (const char *[]){"--routes", "admin", "--front", address, NULL},
+			    NULL);
+}
+
 static int set_up(void)
 {
 	struct sockaddr_in address = {.sin_family = AF_INET,
 				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t len = sizeof(address);
-	char option[32];
 
 	front = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (bind(front, (struct sockaddr *)&address, len) || listen(front, 512) ||
 	    getsockname(front, (struct sockaddr *)&address, &len))
 		return 1;
-	snprintf(option, sizeof(option), "127.0.0.1:%u", (unsigned)ntohs(address.sin_port));
-	return !worker_start(&worker,
-			     (const char *[]){"--routes", "admin", "--front", option, NULL}, NULL);
+	return !start_asking(&worker, ntohs(address.sin_port));
 }
 
 static int tear_down(void)
 {
-	int status;
-
-	kill(worker.pid, SIGTERM);
-	status = worker_wait(&worker);
-	worker_stop(&worker);
 	close(front);
-	return status;
+	return worker_end(&worker);
 }
 
 /* Asks for a burst; the request that comes to the front, read to its end, or -1. */
@@ -313,18 +307,13 @@ static void a_front_that_is_not_there(void)
 {
 	struct worker lonely;
 	struct raw raw;
-	char option[32];
 
-	snprintf(option, sizeof(option), "127.0.0.1:%u", (unsigned)port_free());
-	CU_ASSERT_FATAL(worker_start(
-		&lonely, (const char *[]){"--routes", "admin", "--front", option, NULL}, NULL));
+	CU_ASSERT_FATAL(start_asking(&lonely, port_free()));
 	CU_ASSERT_FATAL(raw_open(&raw, lonely.socket));
 	CU_ASSERT(raw_gets(&raw, 1, "/burst", "n=200&path=/x", "END 1 0 COMPLETE"));
 	CU_ASSERT(strstr(raw.text.data, "\"error\":\"connection refused\"") != NULL);
 	raw_close(&raw);
-	kill(lonely.pid, SIGTERM);
-	CU_ASSERT_EQUAL(worker_wait(&lonely), 0);
-	worker_stop(&lonely);
+	CU_ASSERT_EQUAL(worker_end(&lonely), 0);
 }
 
 /* Descriptors run out: what there is for is sent, and the others say why not. */
@@ -333,20 +322,15 @@ static void too_few_descriptors(void)
 	const struct rlimit few = {.rlim_cur = 40, .rlim_max = 40};
 	struct worker poor;
 	struct raw raw;
-	char option[32];
 
-	snprintf(option, sizeof(option), "127.0.0.1:%u", (unsigned)port_free());
-	CU_ASSERT_FATAL(worker_start(
-		&poor, (const char *[]){"--routes", "admin", "--front", option, NULL}, NULL));
+	CU_ASSERT_FATAL(start_asking(&poor, port_free()));
 	CU_ASSERT_EQUAL(prlimit(poor.pid, RLIMIT_NOFILE, &few, NULL), 0);
 	CU_ASSERT_FATAL(raw_open(&raw, poor.socket));
 	CU_ASSERT(raw_gets(&raw, 1, "/burst", "n=200&path=/x", "END 1 0 COMPLETE"));
 	CU_ASSERT(strstr(raw.text.data, "\"error\":\"too many open files\"") != NULL);
 	CU_ASSERT(strstr(raw.text.data, "\"error\":\"connection refused\"") != NULL);
 	raw_close(&raw);
-	kill(poor.pid, SIGTERM);
-	CU_ASSERT_EQUAL(worker_wait(&poor), 0);
-	worker_stop(&poor);
+	CU_ASSERT_EQUAL(worker_end(&poor), 0);
 }
 
 static bool is_closed(int fd)

@@ -23,11 +23,13 @@ enum {
 	LIMIT = 300,
 	SUMS = 4,	  /* CPU requests at the same moment */
 	SUM_N = 80000000, /* and what each computes: some hundredths of a second */
-	SUM_N_PYTHON = 1000000,
 	SCALING_SECONDS = 20,
 	QUIET_ROUNDS = 5,
 	TRIVIAL = 200,
 };
+
+#define SUM	      "/async/cpu-bound?n=80000000" /* SUM_N of them */
+#define SUM_OF_PYTHON "/async/cpu-bound?n=1000000"
 
 static const double COMPUTES = 0.1; /* of a core: with less, sums take for ever */
 
@@ -35,25 +37,19 @@ static const double COMPUTES = 0.1; /* of a core: with less, sums take for ever 
 static struct system one;
 static struct system two;
 
+static const char *const single[] = {"CPU_THREADS=1", NULL};
+
 static int setup(void)
 {
-	static const char *const single[] = {"CPU_THREADS=1", NULL};
-
-	if (!system_start(&one, &(struct system_options){.workers = 1, .prefork = 1, .cpu = 1}))
-		return -1;
-	if (system_start(&two,
-			 &(struct system_options){
-				 .workers = 2, .prefork = 2, .threads = 2, .environment = single}))
-		return 0;
-	system_stop(&one);
-	return -1;
+	return !systems_start(
+		&one, &(struct system_options){.workers = 1, .prefork = 1, .cpu = 1}, &two,
+		&(struct system_options){
+			.workers = 2, .prefork = 2, .threads = 2, .environment = single});
 }
 
 static int cleanup(void)
 {
-	bool clean = system_stop(&one);
-
-	return system_stop(&two) && clean ? 0 : -1;
+	return !systems_stop(&one, &two);
 }
 
 /* Fires; all have to be answered. Returns the seconds until they are. */
@@ -66,13 +62,18 @@ static double fire(const char *url, struct shot *shots, size_t count)
 	return volley_seconds(&v);
 }
 
+static void aim_all(struct shot *shots, size_t count, const char *target)
+{
+	for (size_t i = 0; i < count; i++)
+		shot_aim(&shots[i], 0, "%s", target);
+}
+
 /* The seconds that as many of the same requests take, sent at the same moment. */
 static double together(const char *url, size_t count, const char *target)
 {
 	struct shot shots[SHOTS];
 
-	for (size_t i = 0; i < count; i++)
-		shot_aim(&shots[i], 0, "%s", target);
+	aim_all(shots, count, target);
 	return fire(url, shots, count);
 }
 
@@ -81,8 +82,7 @@ static double bystander(const struct system *system, size_t count, const char *t
 {
 	struct shot shots[SHOTS];
 
-	for (size_t i = 0; i < count; i++)
-		shot_aim(&shots[i], 0, "%s", target);
+	aim_all(shots, count, target);
 	shot_aim(&shots[count], 0.1, "/");
 	fire(system->url, shots, count + 1);
 	return shot_seconds(&shots[count]);
@@ -142,8 +142,7 @@ static void awaiting_needs_no_threads(void)
 	struct volley v = {two.url, shots, 200, LIMIT, note_threads, &during};
 
 	note_threads(&before, 0);
-	for (size_t i = 0; i < v.count; i++)
-		shot_aim(&shots[i], 0, "/async/await-one?seconds=0.5");
+	aim_all(shots, v.count, "/async/await-one?seconds=0.5");
 	volley_send(&v);
 	printf("    threads of a loop worker: %ld before, %ld with 100 requests that wait\n",
 	       before, during);
@@ -311,7 +310,6 @@ static double in_turn(const char *url, size_t count, const char *target)
 
 static void async_does_not_make_CPU_faster(void)
 {
-	char target[64];
 	double process = 0;
 	double loop = 0;
 
@@ -319,10 +317,9 @@ static void async_does_not_make_CPU_faster(void)
 		return;
 	/* One process, no more than one of its threads at work: what is awaited has to be computed
 	 * all the same. */
-	snprintf(target, sizeof(target), "/prefork/async/cpu-bound?n=%d", SUM_N);
 	for (int i = 0; i < 5; i++) {
-		keep_least(&process, together(one.url, 1, target));
-		keep_least(&loop, together(one.url, 1, target + strlen("/prefork")));
+		keep_least(&process, together(one.url, 1, "/prefork" SUM));
+		keep_least(&loop, together(one.url, 1, SUM));
 	}
 	printf("    one sum: awaited %.3f s, in a blocking process %.3f s\n", loop, process);
 	IN_TIME(loop > process * 0.7);
@@ -330,42 +327,33 @@ static void async_does_not_make_CPU_faster(void)
 
 static void processes_use_the_cores(void)
 {
-	char target[64];
-
-	if (!needs_two_cores())
-		return;
-	snprintf(target, sizeof(target), "/prefork/async/cpu-bound?n=%d", SUM_N);
-	check_cores(one.url, two.url, target, 2, 1.6);
+	if (needs_two_cores())
+		check_cores(one.url, two.url, "/prefork" SUM, 2, 1.6);
 }
 
 static void threads_use_the_cores_in_C(void)
 {
-	static const char *const single[] = {"CPU_THREADS=1", NULL};
 	int cores = machine_cores() < SUMS ? machine_cores() : SUMS;
 	struct system narrow;
-	char target[64];
 
 	if (!needs_two_cores())
 		return;
-	snprintf(target, sizeof(target), "/async/cpu-bound?n=%d", SUM_N);
 	CU_ASSERT_FATAL(system_start(
 		&narrow, &(struct system_options){.workers = 1, .environment = single}));
-	check_cores(narrow.url, one.url, target, cores, 1.8);
+	check_cores(narrow.url, one.url, SUM, cores, 1.8);
 	CU_ASSERT(system_stop(&narrow));
 }
 
 static void threads_do_not_in_Python(void)
 {
 	const char *url = oracle_start();
-	char target[64];
 	double alone = 0;
 	double crowd = 0;
 
 	CU_ASSERT_PTR_NOT_NULL_FATAL(url);
-	snprintf(target, sizeof(target), "/async/cpu-bound?n=%d", SUM_N_PYTHON);
 	for (int i = 0; i < 5; i++) {
-		keep_least(&alone, in_turn(url, SUMS, target));
-		keep_least(&crowd, together(url, SUMS, target));
+		keep_least(&alone, in_turn(url, SUMS, SUM_OF_PYTHON));
+		keep_least(&crowd, together(url, SUMS, SUM_OF_PYTHON));
 	}
 	oracle_stop();
 	printf("    FastAPI, %d sums: one thread %.3f s, %d threads %.3f s, %.2f times as fast\n",
@@ -382,7 +370,7 @@ static double p99_beside(const char *pool)
 	for (int i = 0; i < TRIVIAL; i++)
 		shot_aim(&shots[i], 0.1 + 0.008 * i, "/");
 	for (int i = 0; i < 24; i++)
-		shot_aim(&shots[TRIVIAL + i], 0, "%s/async/cpu-bound?n=%d", pool, SUM_N);
+		shot_aim(&shots[TRIVIAL + i], 0, "%s" SUM, pool);
 	fire(one.url, shots, TRIVIAL + 24);
 	for (int i = 0; i < TRIVIAL; i++) {
 		double seconds = shot_seconds(&shots[i]);
@@ -395,30 +383,25 @@ static double p99_beside(const char *pool)
 	return sorted[TRIVIAL * 99 / 100 - 1];
 }
 
-static void check_p99(const char *pool, double limit)
+struct p99 {
+	const char *pool;
+	double limit;
+};
+
+static void p99_stays_low(void)
 {
+	const struct p99 *p = harness_test()->data;
 	double best = 1;
 
 	if (!needs_cores(COMPUTES))
 		return;
-	for (int i = 0; i < 5 && best >= limit; i++) {
-		double p99 = p99_beside(pool);
+	for (int i = 0; i < 5 && best >= p->limit; i++) {
+		double p99 = p99_beside(p->pool);
 
 		best = p99 < best ? p99 : best;
 	}
 	printf("    p99 of \"/\" meanwhile: %.1f ms\n", best * 1000);
-	IN_TIME(best < limit);
-}
-
-static void a_process_pool_takes_heavy_work(void)
-{
-	check_p99("/cpu-pool", 0.02);
-}
-
-static void small_work_may_go_to_a_thread(void)
-{
-	/* Held by the sums, the loop would take as long as all of them: a second. */
-	check_p99("", 0.1);
+	IN_TIME(best < p->limit);
 }
 
 static const struct test tests[] = {
@@ -437,8 +420,11 @@ static const struct test tests[] = {
 	{"processes use the cores", processes_use_the_cores},
 	{"CPU threads use the cores in C, there is no GIL", threads_use_the_cores_in_C},
 	{"CPU threads share one core in FastAPI", threads_do_not_in_Python},
-	{"heavy CPU work in a pool of processes hurts nobody", a_process_pool_takes_heavy_work},
-	{"CPU work on a thread keeps the loop responsive", small_work_may_go_to_a_thread},
+	{"heavy CPU work in a pool of processes hurts nobody", p99_stays_low,
+	 &(const struct p99){"/cpu-pool", 0.02}},
+	/* Held by the sums, the loop would take as long as all of them: a second. */
+	{"CPU work on a thread keeps the loop responsive", p99_stays_low,
+	 &(const struct p99){"", 0.1}},
 };
 
 const struct suite claims_suite = {"claims", tests, sizeof(tests) / sizeof(tests[0]), setup,

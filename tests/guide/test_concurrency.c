@@ -16,19 +16,13 @@ static struct system two; /* two of them */
 
 static int setup(void)
 {
-	if (!system_start(&one, &(struct system_options){.workers = 1}))
-		return -1;
-	if (system_start(&two, &(struct system_options){.workers = 2}))
-		return 0;
-	system_stop(&one);
-	return -1;
+	return !systems_start(&one, &(struct system_options){.workers = 1}, &two,
+			      &(struct system_options){.workers = 2});
 }
 
 static int cleanup(void)
 {
-	bool clean = system_stop(&one);
-
-	return system_stop(&two) && clean ? 0 : -1;
+	return !systems_stop(&one, &two);
 }
 
 /* Starts requests and waits until the worker has as many connections. */

@@ -2,7 +2,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "../support/harness.h"
 #include "../support/process.h"
@@ -34,49 +33,25 @@ static void end(int status)
 	worker_stop(&worker);
 }
 
-static void requests_in_flight_finish(int number)
+static void requests_in_flight_finish(void)
 {
 	begin(NULL, "seconds=1");
-	tell(number);
+	tell(*(const int *)harness_test()->data);
 	CU_ASSERT(raw_answers(&raw, "async_io_task(1.0s) done"));
 	CU_ASSERT(raw_answers(&raw, "END 1 0 COMPLETE"));
 	CU_ASSERT(raw_closed(&raw));
 	end(0);
 }
 
-static void term_drains(void)
-{
-	requests_in_flight_finish(SIGTERM);
-}
-
-static void usr1_drains(void)
-{
-	requests_in_flight_finish(SIGUSR1);
-}
-
-static void int_drains(void)
-{
-	requests_in_flight_finish(SIGINT);
-}
-
-static void hup_drains(void)
-{
-	requests_in_flight_finish(SIGHUP);
-}
-
 static void hup_is_ignored_where_it_was(void)
 {
 	char directory[DIRECTORY_SIZE];
-	char path[DIRECTORY_SIZE + 16];
-	FILE *script;
+	const char *path;
 
 	CU_ASSERT_FATAL(directory_make(directory));
-	snprintf(path, sizeof(path), "%s/nohup", directory);
-	script = fopen(path, "we");
-	CU_ASSERT_PTR_NOT_NULL_FATAL(script);
-	fprintf(script, "#!/bin/sh\ntrap '' HUP\nexec '%s' \"$@\"\n", program());
-	fchmod(fileno(script), 0755);
-	fclose(script);
+	path = textf("%s/nohup", directory);
+	CU_ASSERT_FATAL(
+		file_write(path, textf("#!/bin/sh\ntrap '' HUP\nexec '%s' \"$@\"\n", program())));
 	CU_ASSERT_FATAL(worker_start_program(&worker, path, NULL, NULL));
 	CU_ASSERT_FATAL(raw_open(&raw, worker.socket));
 	kill(worker.pid, SIGHUP);
@@ -160,10 +135,11 @@ static void work_of_a_lost_connection_holds_nothing_up(void)
 }
 
 static const struct test tests[] = {
-	{"SIGTERM: requests in flight finish, then status 0", term_drains},
-	{"SIGUSR1 does the same", usr1_drains},
-	{"and SIGINT", int_drains},
-	{"SIGHUP does, too", hup_drains},
+	{"SIGTERM: requests in flight finish, then status 0", requests_in_flight_finish,
+	 &(const int){SIGTERM}},
+	{"SIGUSR1 does the same", requests_in_flight_finish, &(const int){SIGUSR1}},
+	{"and SIGINT", requests_in_flight_finish, &(const int){SIGINT}},
+	{"SIGHUP does, too", requests_in_flight_finish, &(const int){SIGHUP}},
 	{"but not where nohup has it ignored", hup_is_ignored_where_it_was},
 	{"idle kept connections are closed at once", idle_connections_are_closed},
 	{"--drain refuse: new requests are a 503, or the 429 that the web server wants",

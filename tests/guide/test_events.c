@@ -28,15 +28,6 @@ static int tear_down(void)
 	return !system_stop(&lanes);
 }
 
-static bool listen_to_events(struct raw *raw)
-{
-	char path[DIRECTORY_SIZE + 16];
-
-	snprintf(path, sizeof(path), "%s/admin.sock", lanes.run_dir);
-	return raw_open(raw, path) && raw_get(raw, 1, "/events", "") &&
-	       raw_answers(raw, "\"lost\":0}");
-}
-
 /* More requests than anybody could look at, until load_wait(). */
 static struct load *load(void)
 {
@@ -52,12 +43,12 @@ static void buckets_above_a_rate(void)
 	struct raw raw;
 	struct raw newcomer;
 
-	CU_ASSERT_FATAL(listen_to_events(&raw));
+	CU_ASSERT_FATAL(events_open(&raw, &lanes));
 	IN_TIME(raw_answers(&raw, "\"spans\":[],\"buckets\":[{\"w\":\"loop-1\","));
 	dense = strstr(raw.text.data, "\"spans\":[],\"buckets\":[{");
 	CU_ASSERT(dense && strstr(dense, ",\"busy\":0.") && strstr(dense, ",\"p50\":"));
 	/* Who comes now hears of what was, in a message that is no larger for it. */
-	CU_ASSERT_FATAL(listen_to_events(&newcomer));
+	CU_ASSERT_FATAL(events_open(&newcomer, &lanes));
 	IN_TIME(strstr(newcomer.text.data, "\"buckets\":[{") != NULL);
 	IN_TIME(newcomer.text.len < MESSAGE_MAX);
 	/* A culprit is named all the same. */
@@ -97,7 +88,7 @@ static void at_rest_it_says_so_once_a_second(void)
 {
 	struct raw raw;
 
-	CU_ASSERT_FATAL(listen_to_events(&raw));
+	CU_ASSERT_FATAL(events_open(&raw, &lanes));
 	CU_ASSERT(EVENTUALLY(is_at_rest(&raw)));
 	raw_close(&raw);
 }
@@ -111,7 +102,7 @@ static void what_nobody_recorded(void)
 
 	CU_ASSERT(EVENTUALLY(load_answered(burst) > 30000));
 	load_wait(burst, &result);
-	CU_ASSERT_FATAL(listen_to_events(&raw));
+	CU_ASSERT_FATAL(events_open(&raw, &lanes));
 	IN_TIME(strstr(raw.text.data, "\"unrecorded\":[{\"w\":\"loop-1\",\"from\":") != NULL);
 	IN_TIME(raw.text.len < MESSAGE_MAX);
 	raw_close(&raw);
@@ -130,7 +121,7 @@ static void what_is_long_over(void)
 	ended = now();
 	while (now() - ended < 10.5)
 		usleep(100000);
-	CU_ASSERT_FATAL(listen_to_events(&raw));
+	CU_ASSERT_FATAL(events_open(&raw, &lanes));
 	CU_ASSERT_PTR_EQUAL(strstr(raw.text.data, "\"unrecorded\":["),
 			    strstr(raw.text.data, "\"unrecorded\":[]"));
 	raw_close(&raw);
@@ -157,9 +148,8 @@ static char text[DIRECTORY_SIZE + 16];
 /* A listener that writes what it hears into text. */
 static pid_t start_curl(void)
 {
-	char url[64];
+	const char *url = textf("http://127.0.0.1:%u/events", (unsigned)lanes.port);
 
-	snprintf(url, sizeof(url), "http://127.0.0.1:%u/events", (unsigned)lanes.port);
 	snprintf(head, sizeof(head), "%s/head.log", lanes.run_dir);
 	snprintf(text, sizeof(text), "%s/text.log", lanes.run_dir);
 	return process_start((const char *[]){"curl", "-sN", "--compressed", "-D", head, url, NULL},

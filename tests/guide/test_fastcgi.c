@@ -59,23 +59,18 @@ static void an_abort_ends_a_sleep(void)
 /* The later it was sent, the sooner it is done. */
 static void a_hundred_share_a_connection(void)
 {
-	char text[64];
-	char query[32];
 	double start = now();
 	const char *last = NULL;
 
 	begin(NULL);
-	for (int id = 1; id <= 100; id++) {
-		snprintf(query, sizeof(query), "seconds=%.2f", 1.5 - id * 0.01);
-		CU_ASSERT(raw_get(&raw, id, "/async/await-one", query));
-	}
+	for (int id = 1; id <= 100; id++)
+		CU_ASSERT(raw_get(&raw, id, "/async/await-one",
+				  textf("seconds=%.2f", 1.5 - id * 0.01)));
 	CU_ASSERT(raw_answers(&raw, "END 1 0 COMPLETE"));
 	IN_TIME(now() - start < 10); /* their sum is 100 s */
 	for (int id = 1; id <= 100; id++) {
-		const char *at;
+		const char *at = strstr(raw.text.data, textf("END %d 0 COMPLETE\n", id));
 
-		snprintf(text, sizeof(text), "END %d 0 COMPLETE\n", id);
-		at = strstr(raw.text.data, text);
 		CU_ASSERT_PTR_NOT_NULL(at);
 		IN_TIME(!last || !at || at < last);
 		last = at;
@@ -110,13 +105,9 @@ static void the_worker_is_full(void)
 /* Requests that have begun and send nothing: 16, an eighth more, and eight. */
 static void the_worker_is_full_of_beginnings(void)
 {
-	char script[32];
-
 	begin((const char *[]){"--max-reqs", "16", NULL});
-	for (int id = 1; id <= 26; id++) {
-		snprintf(script, sizeof(script), "begin %d keep", id);
-		CU_ASSERT(raw_send(&raw, script));
-	}
+	for (int id = 1; id <= 26; id++)
+		CU_ASSERT(raw_send(&raw, textf("begin %d keep", id)));
 	CU_ASSERT(raw_tells(&raw, "params 26 REQUEST_METHOD=GET&PATH_INFO=/, params-end 26",
 			    "STDOUT 26 Status: 503 "));
 	CU_ASSERT_PTR_NULL(strstr(raw.text.data, "OVERLOADED"));
@@ -310,13 +301,9 @@ static void a_late_reader_gets_every_byte(void)
 	CU_ASSERT_FATAL(raw_answers(&raw, "END 3000 0 COMPLETE"));
 	at = raw.text.data;
 	for (int id = 1; id <= REQUESTS && at; id++) {
-		char line[40];
-
-		snprintf(line, sizeof(line), "STDOUT %d Status: 200 OK", id);
-		at = strstr(at, line);
+		at = strstr(at, textf("STDOUT %d Status: 200 OK", id));
 		at = at ? strstr(at, "\"cpu_bound\":\"/async/cpu-bound\"}") : NULL;
-		snprintf(line, sizeof(line), "END %d 0 COMPLETE", id);
-		at = at ? strstr(at, line) : NULL;
+		at = at ? strstr(at, textf("END %d 0 COMPLETE", id)) : NULL;
 	}
 	CU_ASSERT_PTR_NOT_NULL(at);
 	end();

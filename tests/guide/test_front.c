@@ -1,7 +1,5 @@
 /* What nginx does of itself, as its template says: whom it answers, what it takes, how much of it
  * one client may have. */
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -63,22 +61,19 @@ static void answers_to_its_names_only(void)
 					     "lanes.example.x", "127.0.0.2",	     "localhost.x"};
 	static const char *const targets[] = {"/",	 "/status",  "/prefork/",
 					      "/lanes/", "/healthz", "/nowhere"};
-	char line[64];
 
-	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++) {
-		snprintf(line, sizeof(line), "Host: %s\r\n", ours[i]);
-		CU_ASSERT_EQUAL(ask("GET", "/status", line, ""), 200);
-	}
-	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
-		snprintf(line, sizeof(line), "Host: %s\r\n", others[i]);
-		CU_ASSERT(refused(ask("GET", targets[i], line, ""), 421,
+	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
+		CU_ASSERT_EQUAL(ask("GET", "/status", textf("Host: %s\r\n", ours[i]), ""), 200);
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		CU_ASSERT(refused(ask("GET", targets[i], textf("Host: %s\r\n", others[i]), ""), 421,
 				  "\r\n\r\n{\"detail\":\"Misdirected Request\"}"));
-	}
 	CU_ASSERT(refused(ask("GET", "http://evil.example/status", "Host: localhost\r\n", ""), 421,
 			  "Misdirected Request"));
 	exchange(&lanes, "127.0.0.1", "GET /readyz HTTP/1.0\r\n\r\n", 24, answer, sizeof(answer));
 	CU_ASSERT_PTR_NOT_NULL(strstr(answer, " 200 OK\r\n"));
 }
+
+#define FROM(site) "Host: localhost\r\nSec-Fetch-Site: " site "\r\n"
 
 static void other_sites_reach_the_page_only(void)
 {
@@ -92,30 +87,18 @@ static void other_sites_reach_the_page_only(void)
 					       "/nowhere",
 					       "/openapi.json",
 					       "/lanesx"};
-	static const char *const sites[] = {"same-origin", "same-site", "none"};
-	char lines[128];
+	static const char *const sites[] = {FROM("same-origin"), FROM("same-site"), FROM("none")};
 
 	for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++)
-		CU_ASSERT(refused(ask("GET", refusals[i],
-				      "Host: localhost\r\nSec-Fetch-Site: cross-site\r\n", ""),
-				  403, "\r\n\r\n{\"detail\":\"Forbidden\"}"));
-	CU_ASSERT_EQUAL(ask("GET", "/",
-			    "Host: localhost\r\nSec-Fetch-Site: cross-site\r\n"
-			    "Accept: text/html\r\n",
-			    ""),
-			200);
+		CU_ASSERT(refused(ask("GET", refusals[i], FROM("cross-site"), ""), 403,
+				  "\r\n\r\n{\"detail\":\"Forbidden\"}"));
+	CU_ASSERT_EQUAL(ask("GET", "/", FROM("cross-site") "Accept: text/html\r\n", ""), 200);
 	CU_ASSERT_PTR_NOT_NULL(strstr(answer, "<!DOCTYPE html>"));
-	CU_ASSERT_EQUAL(ask("GET", "/lanes/app.js",
-			    "Host: localhost\r\nSec-Fetch-Site: cross-site\r\n", ""),
-			200);
-	CU_ASSERT_EQUAL(
-		ask("GET", "/docs", "Host: localhost\r\nSec-Fetch-Site: cross-site\r\n", ""), 302);
+	CU_ASSERT_EQUAL(ask("GET", "/lanes/app.js", FROM("cross-site"), ""), 200);
+	CU_ASSERT_EQUAL(ask("GET", "/docs", FROM("cross-site"), ""), 302);
 	CU_ASSERT_PTR_NOT_NULL(strstr(answer, "Location: /lanes/#docs\r\n"));
-	for (size_t i = 0; i < sizeof(sites) / sizeof(sites[0]); i++) {
-		snprintf(lines, sizeof(lines), "Host: localhost\r\nSec-Fetch-Site: %s\r\n",
-			 sites[i]);
-		CU_ASSERT_EQUAL(ask("GET", "/async/await-one?seconds=0", lines, ""), 200);
-	}
+	for (size_t i = 0; i < sizeof(sites) / sizeof(sites[0]); i++)
+		CU_ASSERT_EQUAL(ask("GET", "/async/await-one?seconds=0", sites[i], ""), 200);
 }
 
 /* ---- requests ---- */
@@ -156,29 +139,21 @@ static void q_0_is_no_wish_for_the_page(void)
 		      {"text/htmlx", false},
 		      {"xtext/html", false},
 		      {"*/*", false}};
-	char lines[256];
 
 	for (size_t i = 0; i < sizeof(wishes) / sizeof(wishes[0]); i++) {
-		snprintf(lines, sizeof(lines), "Host: localhost\r\nAccept: %s\r\n",
-			 wishes[i].accept);
-		CU_ASSERT_EQUAL(ask("GET", "/", lines, ""), 200);
+		CU_ASSERT_EQUAL(ask("GET", "/",
+				    textf("Host: localhost\r\nAccept: %s\r\n", wishes[i].accept),
+				    ""),
+				200);
 		CU_ASSERT_EQUAL(strstr(answer, "<!DOCTYPE html>") != NULL, wishes[i].page);
 	}
 }
 
 /* ---- probes ---- */
 
-static pid_t admin_process(void)
-{
-	const char *at = strstr(get(&lanes, "/status")->body, "\"name\":\"admin-1\"");
-
-	at = at ? strstr(at, "\"pid\":") : NULL;
-	return at ? atoi(at + 6) : 0;
-}
-
 static void probes_do_not_wait_for_traces(void)
 {
-	pid_t admin = admin_process();
+	pid_t admin = worker_pid(&lanes, "admin-1");
 
 	CU_ASSERT_FATAL(admin > 0);
 	kill(admin, SIGSTOP); /* as long as it takes, it computes a trace */
@@ -198,17 +173,13 @@ enum { FILES = 700, ROOM_FOR_ALL = 4 * (FILES - 64) };
 static bool start_small(struct system *s)
 {
 	struct outcome outcome;
-	char limited[64];
 
-	*s = (struct system){.port = port_free()};
-	s->front_port = s->port;
-	snprintf(limited, sizeof(limited), "ulimit -n %d && exec spawn/start.sh", FILES);
-	snprintf(s->url, sizeof(s->url), "http://127.0.0.1:%u", (unsigned)s->port);
-	snprintf(s->port_variable, sizeof(s->port_variable), "PORT=%u", (unsigned)s->port);
+	*s = (struct system){0};
 	if (!directory_make(s->run_dir))
 		return false;
-	snprintf(s->run_dir_variable, sizeof(s->run_dir_variable), "RUN_DIR=%s", s->run_dir);
-	run(&outcome, (const char *[]){"sh", "-c", limited, NULL},
+	system_at(s, port_free(), s->run_dir);
+	run(&outcome,
+	    (const char *[]){"sh", "-c", textf("ulimit -n %d && exec spawn/start.sh", FILES), NULL},
 	    (const char *[]){s->port_variable, s->run_dir_variable, "WORKERS=1",
 			     "PREFORK_WORKERS=0", "CPU_WORKERS=0", NULL},
 	    -1);
@@ -216,29 +187,20 @@ static bool start_small(struct system *s)
 	return outcome.status == 0;
 }
 
-static bool half_a_header(int *fd, uint16_t port)
-{
-	static const char half[] = "GET / HTTP/1.1\r\nHost: local";
-	struct sockaddr_in address = {.sin_family = AF_INET,
-				      .sin_port = htons(port),
-				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-
-	*fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	return connect(*fd, (struct sockaddr *)&address, sizeof(address)) == 0 &&
-	       send(*fd, half, sizeof(half) - 1, MSG_NOSIGNAL) > 0;
-}
-
 static void half_headers_lock_nobody_out(void)
 {
 	static int fds[ROOM_FOR_ALL];
+	static const char half[] = "GET / HTTP/1.1\r\nHost: local";
 	struct system s;
 	double start;
 
 	if (!needs_files(ROOM_FOR_ALL + 100) || !start_small(&s))
 		return;
 	start = now();
-	for (size_t i = 0; i < ROOM_FOR_ALL; i++)
-		half_a_header(&fds[i], s.port); /* the last may be turned away */
+	for (size_t i = 0; i < ROOM_FOR_ALL; i++) {
+		fds[i] = tcp_open(s.port); /* the last may be turned away */
+		send(fds[i], half, sizeof(half) - 1, MSG_NOSIGNAL);
+	}
 	CU_ASSERT(EVENTUALLY(get(&s, "/")->status == 200));
 	printf("    %d half-sent headers: room for others after %.1f s\n", ROOM_FOR_ALL,
 	       now() - start);

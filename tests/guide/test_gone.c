@@ -24,14 +24,19 @@ static bool is_read(const struct raw *raw)
 	return ioctl(raw->fd, SIOCOUTQ, &unread) == 0 && unread == 0;
 }
 
-/* A worker that is held for a second from now on. */
-static void begin(const char *engine)
+static void begin_free(const char *const *options)
 {
-	const char *const options[] = {"--engine",	  engine, "--threads", "1",
-				       "--queue-timeout", "0.5",  NULL};
-
 	CU_ASSERT_FATAL(worker_start(&worker, options, NULL));
 	CU_ASSERT_FATAL(raw_open(&holder, worker.socket));
+}
+
+/* A worker, of the engine that the test's data is, that is held for a second from now on. */
+static void begin(void)
+{
+	const char *engine = harness_test()->data;
+
+	begin_free((const char *[]){"--engine", engine, "--threads", "1", "--queue-timeout", "0.5",
+				    NULL});
 	CU_ASSERT(raw_send(&holder, "request 1 REQUEST_METHOD=GET&PATH_INFO=/async/bad-blocking&"
 				    "QUERY_STRING=seconds=1"));
 	CU_ASSERT(EVENTUALLY(is_read(&holder)));
@@ -67,17 +72,9 @@ static void come_and_go(void)
 	}
 }
 
-static void a_loop_does_not_serve_the_gone(void)
+static void the_gone_are_not_served(void)
 {
-	begin("loop");
-	come_and_go();
-	the_next_one_is_served("/async/await-one");
-	end();
-}
-
-static void a_process_does_not_serve_the_gone(void)
-{
-	begin("prefork");
+	begin();
 	come_and_go();
 	the_next_one_is_served("/async/await-one");
 	end();
@@ -88,8 +85,7 @@ static void a_request_read_before_its_client_left(void)
 {
 	struct raw others[MANY];
 
-	CU_ASSERT_FATAL(worker_start(&worker, NULL, NULL));
-	CU_ASSERT_FATAL(raw_open(&holder, worker.socket));
+	begin_free(NULL);
 	for (int i = 0; i < MANY; i++) {
 		CU_ASSERT_FATAL(raw_open(&others[i], worker.socket));
 		CU_ASSERT(raw_gets(&others[i], 1, "/", "", "END 1 0 COMPLETE"));
@@ -112,16 +108,12 @@ static void aborted_before_they_are_read(void)
 {
 	struct raw other;
 
-	begin("loop");
+	begin();
 	CU_ASSERT_FATAL(raw_open(&other, worker.socket));
 	for (int id = 1; id <= MANY; id++)
 		CU_ASSERT(raw_get(&other, id, "/async/bad-blocking", "seconds=30"));
-	for (int id = 1; id <= MANY; id++) {
-		char script[32];
-
-		snprintf(script, sizeof(script), "abort %d", id);
-		CU_ASSERT(raw_send(&other, script));
-	}
+	for (int id = 1; id <= MANY; id++)
+		CU_ASSERT(raw_send(&other, textf("abort %d", id)));
 	the_next_one_is_served("/async/await-one");
 	CU_ASSERT(raw_answers(&other, "END 10 0 COMPLETE"));
 	CU_ASSERT_PTR_NULL(strstr(other.text.data, "STDOUT"));
@@ -134,8 +126,7 @@ static void aborted_while_one_of_them_runs(void)
 {
 	struct raw other;
 
-	CU_ASSERT_FATAL(worker_start(&worker, NULL, NULL));
-	CU_ASSERT_FATAL(raw_open(&holder, worker.socket));
+	begin_free(NULL);
 	CU_ASSERT_FATAL(raw_open(&other, worker.socket));
 	CU_ASSERT(raw_send(&other,
 			   "request 1 keep REQUEST_METHOD=GET&PATH_INFO=/async/bad-blocking&"
@@ -156,8 +147,7 @@ static void queued_jobs_beside_a_held_loop(void)
 {
 	struct raw other;
 
-	CU_ASSERT_FATAL(worker_start(&worker, (const char *const[]){"--threads", "1", NULL}, NULL));
-	CU_ASSERT_FATAL(raw_open(&holder, worker.socket));
+	begin_free((const char *[]){"--threads", "1", NULL});
 	CU_ASSERT_FATAL(raw_open(&other, worker.socket));
 	CU_ASSERT(raw_get(&holder, 1, "/sync/noawait", "seconds=0.5"));
 	CU_ASSERT(EVENTUALLY(is_read(&holder)));
@@ -174,8 +164,7 @@ static void queued_jobs_beside_a_held_loop(void)
 /* What a thread does already cannot be stopped; another takes its place. */
 static void a_thread_that_works_for_nobody(void)
 {
-	CU_ASSERT_FATAL(worker_start(&worker, (const char *const[]){"--threads", "1", NULL}, NULL));
-	CU_ASSERT_FATAL(raw_open(&holder, worker.socket));
+	begin_free((const char *[]){"--threads", "1", NULL});
 	CU_ASSERT(raw_get(&holder, 1, "/sync/noawait", "seconds=0"));
 	CU_ASSERT(raw_answers(&holder, "END 1 0 COMPLETE")); /* the thread is there */
 	CU_ASSERT(raw_get(&holder, 1, "/sync/noawait", "seconds=30"));
@@ -191,23 +180,20 @@ static void a_thread_that_works_for_nobody(void)
 /* Asks for "/", as of so many seconds ago. */
 static void ask(struct raw *raw, const char *name, int ago)
 {
-	char script[160];
 	struct timespec sent;
 
 	clock_gettime(CLOCK_REALTIME, &sent);
-	snprintf(script, sizeof(script),
-		 "request 1 keep REQUEST_METHOD=GET&PATH_INFO=/&%s=%lld.%03ld", name,
-		 (long long)sent.tv_sec - ago, sent.tv_nsec / 1000000);
 	CU_ASSERT_FATAL(raw_open(raw, worker.socket));
-	CU_ASSERT(raw_send(raw, script));
+	CU_ASSERT(raw_send(raw, textf("request 1 keep REQUEST_METHOD=GET&PATH_INFO=/&%s=%lld.%03ld",
+				      name, (long long)sent.tv_sec - ago, sent.tv_nsec / 1000000)));
 }
 
-static void refuses_what_waited_for_too_long(const char *engine)
+static void what_waited_for_too_long_is_refused(void)
 {
 	struct raw late;
 	struct raw other;
 
-	begin(engine);
+	begin();
 	ask(&late, "LANES_SENT", 0);
 	ask(&other, "HTTP_X_REQUEST_START", 0);
 	CU_ASSERT(raw_answers(&late, "END 1 0 COMPLETE"));
@@ -234,48 +220,29 @@ static bool is_served_an_hour_late(void)
 }
 
 /* Who has had a rest, and was held for a second since, has kept nobody waiting for an hour. */
-static void believes_no_clock_that_is_off(const char *engine)
+static void no_clock_that_is_off_is_believed(void)
 {
-	begin(engine);
+	begin();
 	CU_ASSERT(raw_answers(&holder, "END 1 0 COMPLETE"));
 	CU_ASSERT(EVENTUALLY(is_served_an_hour_late()));
 	end();
 }
 
-static void a_loop_refuses_what_is_late(void)
-{
-	refuses_what_waited_for_too_long("loop");
-}
-
-static void a_process_refuses_what_is_late(void)
-{
-	refuses_what_waited_for_too_long("prefork");
-}
-
-static void a_loop_believes_no_wrong_clock(void)
-{
-	believes_no_clock_that_is_off("loop");
-}
-
-static void a_process_believes_no_wrong_clock(void)
-{
-	believes_no_clock_that_is_off("prefork");
-}
-
 static const struct test tests[] = {
-	{"a held loop does not serve them when it is free again", a_loop_does_not_serve_the_gone},
-	{"nor does a prefork worker", a_process_does_not_serve_the_gone},
+	{"a held loop does not serve them when it is free again", the_gone_are_not_served, "loop"},
+	{"nor does a prefork worker", the_gone_are_not_served, "prefork"},
 	{"nor those whose requests poll had told of before", a_request_read_before_its_client_left},
-	{"nor those that are aborted before they are read", aborted_before_they_are_read},
+	{"nor those that are aborted before they are read", aborted_before_they_are_read, "loop"},
 	{"nor those that are aborted while one of them runs", aborted_while_one_of_them_runs},
 	{"nor does a thread, though the loop is held", queued_jobs_beside_a_held_loop},
 	{"nor does the next one wait for a thread that works for nobody",
 	 a_thread_that_works_for_nobody},
-	{"a loop refuses what waited for longer than --queue-timeout", a_loop_refuses_what_is_late},
-	{"a prefork worker does, too", a_process_refuses_what_is_late},
+	{"a loop refuses what waited for longer than --queue-timeout",
+	 what_waited_for_too_long_is_refused, "loop"},
+	{"a prefork worker does, too", what_waited_for_too_long_is_refused, "prefork"},
 	{"a loop that was free believes no clock that is an hour off",
-	 a_loop_believes_no_wrong_clock},
-	{"nor does a prefork worker that was", a_process_believes_no_wrong_clock},
+	 no_clock_that_is_off_is_believed, "loop"},
+	{"nor does a prefork worker that was", no_clock_that_is_off_is_believed, "prefork"},
 };
 
 const struct suite gone_suite = {"gone", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL};

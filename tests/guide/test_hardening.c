@@ -60,14 +60,11 @@ static const char *const engines[] = {"loop", "prefork"};
 static int foreign_descriptors(pid_t pid)
 {
 	static const char *const own[] = {"socket:", "pipe:", "anon_inode:", "/dev/null"};
-	char path[64];
+	DIR *dir = opendir(textf("/proc/%d/fd", (int)pid));
 	char target[512];
 	struct dirent *entry;
 	int count = 0;
-	DIR *dir;
 
-	snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
-	dir = opendir(path);
 	CU_ASSERT_FATAL(dir != NULL);
 	while ((entry = readdir(dir))) {
 		ssize_t n = readlinkat(dirfd(dir), entry->d_name, target, sizeof(target) - 1);
@@ -83,17 +80,6 @@ static int foreign_descriptors(pid_t pid)
 	}
 	closedir(dir);
 	return count;
-}
-
-/* The soft limit of core dumps, as /proc tells it. */
-static bool core_limit_is(pid_t pid, const char *soft)
-{
-	char path[64];
-	char wanted[64];
-
-	snprintf(path, sizeof(path), "/proc/%d/limits", (int)pid);
-	snprintf(wanted, sizeof(wanted), "Max core file size        %s ", soft);
-	return file_has(path, wanted);
 }
 
 static void inherits_nothing(void)
@@ -122,12 +108,13 @@ static void dumps_no_core(void)
 		return;
 	}
 	setrlimit(RLIMIT_CORE, &(struct rlimit){.rlim_cur = 1, .rlim_max = before.rlim_max});
-	CU_ASSERT_FATAL(worker_start(&worker, NULL, NULL));
-	CU_ASSERT(core_limit_is(worker.pid, "0"));
-	worker_stop(&worker);
-	CU_ASSERT_FATAL(worker_start(&worker, (const char *[]){"--core", NULL}, NULL));
-	CU_ASSERT(core_limit_is(worker.pid, "1"));
-	worker_stop(&worker);
+	for (int core = 0; core < 2; core++) {
+		CU_ASSERT_FATAL(worker_start(&worker,
+					     (const char *[]){core ? "--core" : NULL, NULL}, NULL));
+		CU_ASSERT(file_has(textf("/proc/%d/limits", (int)worker.pid),
+				   textf("Max core file size        %d ", core)));
+		worker_stop(&worker);
+	}
 	setrlimit(RLIMIT_CORE, &before);
 }
 
@@ -138,19 +125,18 @@ static void socket_mode(void)
 	struct stat file;
 
 	for (size_t i = 0; i < sizeof(masks) / sizeof(masks[0]); i++) {
-		char mask[8];
 		struct outcome outcome;
 
 		/* The test's own files keep their modes: a shell has the odd umask. */
 		CU_ASSERT_FATAL(directory_make(worker.directory));
 		snprintf(worker.socket, sizeof(worker.socket), "%s/s", worker.directory);
-		snprintf(mask, sizeof(mask), "%03o", (unsigned)masks[i]);
 		run(&outcome,
 		    (const char *[]){"sh", "-c",
 				     "exec 2>\"$3.log\"; umask $1; \"$2\" --listen \"$3\" & "
 				     "until grep -q event=started \"$3.log\"; do sleep 0.01; done; "
 				     "stat -c %a \"$3\"; kill $!; wait $!",
-				     "sh", mask, program(), worker.socket, NULL},
+				     "sh", textf("%03o", (unsigned)masks[i]), program(),
+				     worker.socket, NULL},
 		    NULL, -1);
 		CU_ASSERT_STRING_EQUAL(outcome.out, "660\n");
 		CU_ASSERT(stat(worker.socket, &file) != 0);
@@ -192,25 +178,26 @@ static void is_in_a_sandbox(void)
 	worker_stop(&worker);
 }
 
+static bool address_space_is_ours(void)
+{
+	if (!MEMORY_COUNTS)
+		not_judged("a sanitizer's address space is not ours");
+	return MEMORY_COUNTS;
+}
+
 static void limits_memory(void)
 {
 	struct worker worker;
-	char path[64];
 
-	if (!MEMORY_COUNTS) {
-		not_judged("a sanitizer's address space is not ours");
+	if (!address_space_is_ours())
 		return;
-	}
 	CU_ASSERT_FATAL(worker_start(
 		&worker,
 		(const char *[]){"--address-space", "1024", "--oom-score-adj", "321", NULL}, NULL));
-	snprintf(path, sizeof(path), "/proc/%d/limits", (int)worker.pid);
-	CU_ASSERT(file_has(path, "Max address space         1073741824           1073741824 "));
-	snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", (int)worker.pid);
-	CU_ASSERT(file_has(path, "321\n"));
-	kill(worker.pid, SIGTERM);
-	CU_ASSERT_EQUAL(worker_wait(&worker), 0);
-	worker_stop(&worker);
+	CU_ASSERT(file_has(textf("/proc/%d/limits", (int)worker.pid),
+			   "Max address space         1073741824           1073741824 "));
+	CU_ASSERT(file_has(textf("/proc/%d/oom_score_adj", (int)worker.pid), "321\n"));
+	CU_ASSERT_EQUAL(worker_end(&worker), 0);
 }
 
 /* It goes on, here to the missing socket. */
@@ -220,10 +207,8 @@ static void tells_of_a_limit_it_cannot_have(void)
 		"ulimit -v 2000000; exec setpriv \"$2\" \"$1\" --address-space 4096";
 	struct outcome outcome;
 
-	if (!MEMORY_COUNTS) {
-		not_judged("a sanitizer's address space is not ours");
+	if (!address_space_is_ours())
 		return;
-	}
 	run(&outcome,
 	    (const char *[]){"sh", "-c", script, "sh", program(),
 			     geteuid() ? "--no-new-privs" : "--bounding-set=-sys_resource", NULL},
@@ -238,24 +223,22 @@ static void tells_of_a_limit_that_is_too_little(void)
 {
 	static const char said[] = "out of memory: --address-space is too little for it\n";
 	char directory[DIRECTORY_SIZE];
-	char board[DIRECTORY_SIZE + 16];
 	struct worker worker;
 	struct outcome outcome;
 
-	if (!MEMORY_COUNTS) {
-		not_judged("a sanitizer's address space is not ours");
+	if (!address_space_is_ours())
 		return;
-	}
 	CU_ASSERT_FATAL(directory_make(directory));
-	snprintf(board, sizeof(board), "%s/worker.sock", directory);
-	run(&outcome, (const char *[]){program(), "--address-space", "1", "--listen", board, NULL},
+	run(&outcome,
+	    (const char *[]){program(), "--address-space", "1", "--listen",
+			     textf("%s/worker.sock", directory), NULL},
 	    NULL, -1);
 	CU_ASSERT_EQUAL(outcome.status, 1);
 	CU_ASSERT_PTR_NOT_NULL(strstr(outcome.errors, said));
-	snprintf(board, sizeof(board), "%s/scoreboard", directory);
-	CU_ASSERT(worker_start(
-		&worker, (const char *[]){"--address-space", "100", "--scoreboard", board, NULL},
-		NULL));
+	CU_ASSERT(worker_start(&worker,
+			       (const char *[]){"--address-space", "100", "--scoreboard",
+						textf("%s/scoreboard", directory), NULL},
+			       NULL));
 	CU_ASSERT(file_has(worker.log, "/scoreboard: no scoreboard: "));
 	CU_ASSERT(file_has(worker.log, said));
 	worker_stop(&worker);
@@ -292,11 +275,9 @@ static void sockets_have_an_owner(void)
 
 	CU_ASSERT_FATAL(user != NULL);
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		char path[DIRECTORY_SIZE + 32];
 		struct stat file;
 
-		snprintf(path, sizeof(path), "%s/%s.sock", lanes.run_dir, names[i]);
-		CU_ASSERT_FATAL(stat(path, &file) == 0);
+		CU_ASSERT_FATAL(stat(textf("%s/%s.sock", lanes.run_dir, names[i]), &file) == 0);
 		CU_ASSERT(S_ISSOCK(file.st_mode));
 		CU_ASSERT_EQUAL(file.st_mode & 07777, 0660);
 		CU_ASSERT_EQUAL(file.st_uid, user->pw_uid);
@@ -307,14 +288,11 @@ static void sockets_have_an_owner(void)
 /* How many threads of a process are in a sandbox; those that are not, negative. */
 static int sandboxed_threads(pid_t pid)
 {
-	char path[64];
+	DIR *dir = opendir(textf("/proc/%d/task", (int)pid));
 	struct dirent *entry;
 	int inside = 0;
 	int outside = 0;
-	DIR *dir;
 
-	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
-	dir = opendir(path);
 	CU_ASSERT_FATAL(dir != NULL);
 	while ((entry = readdir(dir))) {
 		pid_t thread = atoi(entry->d_name);
@@ -332,11 +310,9 @@ static void workers_are_in_a_sandbox(void)
 {
 	pid_t workers[16];
 	int count = processes_in(lanes.run_dir, "lanes", workers, 16);
-	char log[DIRECTORY_SIZE + 32];
 	int threads = 0;
 
-	snprintf(log, sizeof(log), "%s/worker.log", lanes.run_dir);
-	if (!sandboxed(log))
+	if (!sandboxed(system_file(&lanes, "worker.log")))
 		return;
 	CU_ASSERT_EQUAL(get(&lanes, "/sync/noawait?seconds=0")->status, 200);
 	CU_ASSERT_EQUAL(get(&lanes, "/cpu-pool/async/cpu-bound?n=1")->status, 200);
@@ -355,15 +331,14 @@ static void workers_have_no_rights(void)
 {
 	pid_t workers[16];
 	int count = processes_in(lanes.run_dir, "lanes", workers, 16);
-	char path[64];
 
 	CU_ASSERT(count >= 3);
 	for (int i = 0; i < count && i < 16; i++) {
 		CU_ASSERT(process_status(workers[i], "Uid") != 0);
 		CU_ASSERT_EQUAL(process_status(workers[i], "NoNewPrivs"), 1);
 		CU_ASSERT_EQUAL(foreign_descriptors(workers[i]), 0);
-		snprintf(path, sizeof(path), "/proc/%d/status", (int)workers[i]);
-		CU_ASSERT(geteuid() || file_has(path, "CapBnd:\t0000000000000000\n"));
+		CU_ASSERT(geteuid() || file_has(textf("/proc/%d/status", (int)workers[i]),
+						"CapBnd:\t0000000000000000\n"));
 	}
 	CU_ASSERT(!system_log_has(&lanes, "event=runs-as-root"));
 }
@@ -433,15 +408,12 @@ static void answers_repeat_nothing(void)
 /* Calls check for each line of a log; returns how many lines it held to be the client's. */
 static int read_log(const char *name, int (*check)(const char *line, size_t len))
 {
-	char path[DIRECTORY_SIZE + 32];
+	FILE *file = fopen(system_file(&lanes, name), "r");
 	char *line = NULL;
 	size_t size = 0;
 	ssize_t len;
 	int count = 0;
-	FILE *file;
 
-	snprintf(path, sizeof(path), "%s/%s", lanes.run_dir, name);
-	file = fopen(path, "r");
 	CU_ASSERT_FATAL(file != NULL);
 	while ((len = getline(&line, &size, file)) > 0)
 		count += check(line, (size_t)len);

@@ -94,16 +94,23 @@ static void a_few_large_requests_leave_no_memory_taken(void)
 	worker_stop(&worker);
 }
 
+struct replacement {
+	int workers;
+	const char *target;
+	int number; /* the signal */
+};
+
 /* Ends worker 1 a few times by a signal; every time another comes and is given work. */
-static void replace_under_load(int workers, const char *target, int number)
+static void replace_under_load(void)
 {
+	const struct replacement *how = harness_test()->data;
 	struct system sys;
 	struct load *load;
 	struct load_result r;
 
-	CU_ASSERT_FATAL(system_start(&sys, &(struct system_options){.workers = workers}));
-	load = load_system(
-		&sys, &(struct load_plan){.target = target, .connections = 24, .repeat = true});
+	CU_ASSERT_FATAL(system_start(&sys, &(struct system_options){.workers = how->workers}));
+	load = load_system(&sys, &(struct load_plan){
+					 .target = how->target, .connections = 24, .repeat = true});
 	for (int i = 0; i < ROUNDS; i++) {
 		pid_t old = system_worker(&sys, 1);
 		pid_t fresh = 0;
@@ -111,7 +118,7 @@ static void replace_under_load(int workers, const char *target, int number)
 
 		CU_ASSERT_FATAL(EVENTUALLY(load_answered(load) > answered + 500));
 		CU_ASSERT_FATAL(old > 0);
-		kill(old, number);
+		kill(old, how->number);
 		CU_ASSERT(EVENTUALLY((fresh = system_worker(&sys, 1)) > 0 && fresh != old));
 		answered = load_answered(load);
 		CU_ASSERT(EVENTUALLY(process_sockets(fresh) > 1));
@@ -120,24 +127,9 @@ static void replace_under_load(int workers, const char *target, int number)
 	load_wait(load, &r);
 	CU_ASSERT_EQUAL(r.failed, 0);
 	CU_ASSERT_EQUAL(r.resent, 0);
-	if (number != SIGKILL)
+	if (how->number != SIGKILL)
 		CU_ASSERT(system_log_has(&sys, "event=drained"));
 	CU_ASSERT(system_stop(&sys));
-}
-
-static void kill_of_one_of_two(void)
-{
-	replace_under_load(2, "/", SIGKILL);
-}
-
-static void drain_of_one_of_two(void)
-{
-	replace_under_load(2, "/async/await-one?seconds=0.01", SIGTERM);
-}
-
-static void drain_of_the_only_one(void)
-{
-	replace_under_load(1, "/async/await-one?seconds=0.01", SIGTERM);
 }
 
 static const struct test tests[] = {
@@ -146,9 +138,12 @@ static const struct test tests[] = {
 	{"16,000 requests that end in two steps leave no memory taken",
 	 a_rush_in_two_steps_leaves_no_memory_taken},
 	{"nor do a few large requests", a_few_large_requests_leave_no_memory_taken},
-	{"a killed worker comes back, and no GET fails", kill_of_one_of_two},
-	{"a draining worker's requests move to its sibling", drain_of_one_of_two},
-	{"when the only worker drains, requests wait for its successor", drain_of_the_only_one},
+	{"a killed worker comes back, and no GET fails", replace_under_load,
+	 &(const struct replacement){2, "/", SIGKILL}},
+	{"a draining worker's requests move to its sibling", replace_under_load,
+	 &(const struct replacement){2, "/async/await-one?seconds=0.01", SIGTERM}},
+	{"when the only worker drains, requests wait for its successor", replace_under_load,
+	 &(const struct replacement){1, "/async/await-one?seconds=0.01", SIGTERM}},
 };
 
 const struct suite load_suite = {"load", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL};

@@ -13,12 +13,9 @@ static struct outcome outcome;
 /* Asks the target, and looks for the figures in what it prints. */
 static void load(const char *target, const char *const *options, const char *figures)
 {
-	char path[4096];
-	const char *arguments[16] = {path};
+	const char *arguments[16] = {built("loadgen")};
 	int count = 1;
 
-	snprintf(path, sizeof(path), "%.*s/loadgen", (int)(strrchr(program(), '/') - program()),
-		 program());
 	while (*options && count < 14)
 		arguments[count++] = *options++;
 	arguments[count] = target;

@@ -27,12 +27,7 @@ static int stop_system(void)
 
 static const char *in_run_dir(const char *name)
 {
-	static char paths[2][DIRECTORY_SIZE + 32];
-	static unsigned turn;
-	char *path = paths[turn++ % 2];
-
-	snprintf(path, sizeof(paths[0]), "%s/%s", lanes.run_dir, name);
-	return path;
+	return system_file(&lanes, name);
 }
 
 static off_t size_of(const char *name)
@@ -45,30 +40,10 @@ static off_t size_of(const char *name)
 /* Lines that have the text in a log and the part of it that was put aside. */
 static size_t lines_with(const char *log, const char *text)
 {
-	char command[128];
-	struct outcome outcome;
-
-	snprintf(command, sizeof(command), "cat %s %s.old 2>/dev/null | grep -acF '%s'", log, log,
-		 text);
-	run(&outcome,
-	    (const char *[]){"sh", "-c", "cd \"$1\" && eval \"$2\"", "sh", lanes.run_dir, command,
-			     NULL},
-	    NULL, -1);
-	return strtoul(outcome.out, NULL, 10);
-}
-
-static pid_t noted(const char *name)
-{
-	char file[32];
-	int pid = 0;
-	FILE *from;
-
-	snprintf(file, sizeof(file), "pids/%s.pid", name);
-	from = fopen(in_run_dir(file), "re");
-	CU_ASSERT_FATAL(from != NULL);
-	CU_ASSERT_EQUAL(fscanf(from, "%d", &pid), 1);
-	fclose(from);
-	return pid;
+	setenv("F", lanes.run_dir, 1);
+	return strtoul(
+		shell(textf("cat %s %s.old 2>/dev/null | grep -acF '%s'", log, log, text))->out,
+		NULL, 10);
 }
 
 static bool is_private(const char *name)
@@ -130,7 +105,7 @@ static void access_log_is_bounded(void)
 static void a_signal_reopens(void)
 {
 	CU_ASSERT_EQUAL(rename(in_run_dir("access.log"), in_run_dir("access.log.mine")), 0);
-	kill(noted("nginx"), SIGUSR1);
+	kill(system_noted(&lanes, "nginx"), SIGUSR1);
 	CU_ASSERT(EVENTUALLY(get(&lanes, "/reopened")->status == 404 && size_of("access.log") > 0 &&
 			     file_has(in_run_dir("access.log"), "/reopened")));
 	unlink(in_run_dir("access.log.mine"));
@@ -164,11 +139,8 @@ static void worker_log_is_bounded(void)
 
 static void restart_survives_a_renamed_log(void)
 {
-	struct outcome outcome;
-
 	CU_ASSERT(EVENTUALLY(rename(in_run_dir("worker.log"), in_run_dir("worker.log.mine")) == 0));
-	run_script(&outcome, "spawn/restart.sh", (const char *[]){lanes.run_dir_variable, NULL});
-	CU_ASSERT_EQUAL(outcome.status, 0);
+	CU_ASSERT(script_works(&lanes, "restart.sh", NULL));
 	CU_ASSERT(file_has(in_run_dir("worker.log"), "worker=loop-1"));
 	CU_ASSERT(is_private("worker.log"));
 	unlink(in_run_dir("worker.log.mine"));
@@ -188,11 +160,9 @@ static void no_worker_holds_the_log(void)
 		CU_ASSERT(count >= 4 && count <= 16);
 		for (int j = 0; j < count; j++) {
 			for (int fd = 0; fd <= 2; fd++) {
-				char path[64];
 				struct stat file;
 
-				snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)pids[j], fd);
-				if (stat(path, &file))
+				if (stat(textf("/proc/%d/fd/%d", (int)pids[j], fd), &file))
 					continue; /* another user's, and we are not root */
 				CU_ASSERT(file.st_ino != log.st_ino);
 				CU_ASSERT(fd == 0 || S_ISFIFO(file.st_mode));
@@ -203,8 +173,7 @@ static void no_worker_holds_the_log(void)
 
 static void service_goes_on_without_a_reader(void)
 {
-	pid_t reader = noted("logs");
-	struct outcome outcome;
+	pid_t reader = system_noted(&lanes, "logs");
 	pid_t worker = system_worker(&lanes, 1);
 	pid_t next = 0;
 
@@ -213,23 +182,18 @@ static void service_goes_on_without_a_reader(void)
 	kill(worker, SIGKILL); /* multiwatch says so, and so does the next worker */
 	CU_ASSERT(EVENTUALLY((next = system_worker(&lanes, 1)) > 0 && next != worker));
 	CU_ASSERT_EQUAL(get(&lanes, "/")->status, 200);
-	run_script(&outcome, "spawn/restart.sh", (const char *[]){lanes.run_dir_variable, NULL});
-	CU_ASSERT_EQUAL(outcome.status, 0);
-	CU_ASSERT_NOT_EQUAL(noted("logs"), reader);
+	CU_ASSERT(script_works(&lanes, "restart.sh", NULL));
+	CU_ASSERT_NOT_EQUAL(system_noted(&lanes, "logs"), reader);
 }
 
 static void a_stop_writes_all_there_is(void)
 {
 	struct system s;
-	struct outcome outcome;
-	char path[DIRECTORY_SIZE + 16];
 
 	CU_ASSERT_FATAL(system_start(&s, &(struct system_options){.workers = 2, .prefork = 2}));
-	run_script(&outcome, "spawn/stop.sh", (const char *[]){s.run_dir_variable, NULL});
-	CU_ASSERT_EQUAL(outcome.status, 0);
-	snprintf(path, sizeof(path), "%s/worker.log", s.run_dir);
-	run(&outcome, (const char *[]){"grep", "-c", "event=drained", path, NULL}, NULL, -1);
-	CU_ASSERT_STRING_EQUAL(outcome.out, "9\n"); /* exercises, admin, health, too */
+	CU_ASSERT(script_works(&s, "stop.sh", NULL));
+	/* Exercises, admin, health, too. */
+	CU_ASSERT_EQUAL(system_log_count(&s, "worker.log", "event=drained"), 9);
 	CU_ASSERT(system_stop(&s));
 }
 

@@ -1,8 +1,6 @@
 /* What the admin worker shows of a system whose only loop worker may be held. */
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <json-c/json.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -72,13 +70,10 @@ static double seconds_of_status(const char *text)
 /* True if a line of the log, from byte start on, has both. */
 static bool log_tells(long start, const char *event, const char *of)
 {
-	char path[DIRECTORY_SIZE + 16];
+	FILE *file = fopen(system_file(&lanes, "worker.log"), "r");
 	char line[4096];
 	bool found = false;
-	FILE *file;
 
-	snprintf(path, sizeof(path), "%s/worker.log", lanes.run_dir);
-	file = fopen(path, "r");
 	CU_ASSERT_FATAL(file && fseek(file, start, SEEK_SET) == 0);
 	while (!found && fgets(line, sizeof(line), file))
 		found = strstr(line, event) && strstr(line, of);
@@ -88,11 +83,9 @@ static bool log_tells(long start, const char *event, const char *of)
 
 static long log_size(void)
 {
-	char path[DIRECTORY_SIZE + 16];
 	struct stat file;
 
-	snprintf(path, sizeof(path), "%s/worker.log", lanes.run_dir);
-	CU_ASSERT_FATAL(stat(path, &file) == 0);
+	CU_ASSERT_FATAL(stat(system_file(&lanes, "worker.log"), &file) == 0);
 	return file.st_size;
 }
 
@@ -148,20 +141,15 @@ static void head_and_errors(void)
 
 static void metrics(void)
 {
-	char path[DIRECTORY_SIZE + 16];
-	struct outcome outcome;
+	const char *path = system_file(&lanes, "metrics.log");
 	const struct response *response = get(&lanes, "/metrics");
-	FILE *file;
+	struct outcome outcome;
 	int fd;
 
 	CU_ASSERT(strstr(header(response, "Content-Type"), "version=0.0.4") != NULL);
 	CU_ASSERT(strstr(response->body, "lanes_requests_total{worker=\"loop-1\"") != NULL);
 	CU_ASSERT(strstr(response->body, "lanes_requests_total{worker=\"admin-1\"") != NULL);
-	snprintf(path, sizeof(path), "%s/metrics.log", lanes.run_dir);
-	file = fopen(path, "w");
-	CU_ASSERT_PTR_NOT_NULL_FATAL(file);
-	fputs(response->body, file);
-	fclose(file);
+	CU_ASSERT_FATAL(file_write(path, response->body));
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	run(&outcome,
 	    (const char *[]){"/usr/bin/python3", "-B", "tests/integration/metrics.py", NULL}, NULL,
@@ -241,20 +229,11 @@ static void trace(void)
 
 /* ---- events ---- */
 
-static bool listen_to_events(struct raw *raw)
-{
-	char path[DIRECTORY_SIZE + 16];
-
-	snprintf(path, sizeof(path), "%s/admin.sock", lanes.run_dir);
-	return raw_open(raw, path) && raw_get(raw, 1, "/events", "") &&
-	       raw_answers(raw, "text/event-stream") && raw_answers(raw, "\"lost\":0}");
-}
-
 static void events(void)
 {
 	struct raw raw;
 
-	CU_ASSERT_FATAL(listen_to_events(&raw));
+	CU_ASSERT_FATAL(events_open(&raw, &lanes));
 	CU_ASSERT_EQUAL(status_of("/sync/noawait?seconds=0.123"), 200);
 	CU_ASSERT_EQUAL(status_of("/async/await-many?seconds=0.1"), 200);
 	CU_ASSERT(raw_answers(&raw, "\"p\":\"/async/await-many\",\"c\":200}"));
@@ -269,27 +248,23 @@ static void events(void)
 static void a_request_by_number(void)
 {
 	const struct response *response;
-	char span[96];
 	struct raw raw;
 
-	CU_ASSERT_FATAL(listen_to_events(&raw));
+	CU_ASSERT_FATAL(events_open(&raw, &lanes));
 	response = get(&lanes, "/async/cpu-bound?n=11");
-	snprintf(span, sizeof(span), "\"r\":%s,\"p\":\"/async/cpu-bound\",\"c\":200}",
-		 header(response, "X-Lanes-Request"));
-	CU_ASSERT(raw_answers(&raw, span));
+	CU_ASSERT(raw_answers(&raw, textf("\"r\":%s,\"p\":\"/async/cpu-bound\",\"c\":200}",
+					  header(response, "X-Lanes-Request"))));
 	raw_close(&raw);
 }
 
 /* What somebody waits for is there, but the loop is held. */
 static void ready(void)
 {
-	char path[DIRECTORY_SIZE + 16];
 	struct raw worker;
 	struct raw raw;
 
-	CU_ASSERT_FATAL(listen_to_events(&raw));
-	snprintf(path, sizeof(path), "%s/worker-1.sock", lanes.run_dir);
-	CU_ASSERT_FATAL(raw_open(&worker, path));
+	CU_ASSERT_FATAL(events_open(&raw, &lanes));
+	CU_ASSERT_FATAL(raw_open(&worker, system_file(&lanes, "worker-1.sock")));
 	CU_ASSERT(raw_get(&worker, 1, "/async/await-one", "seconds=0.5"));
 	CU_ASSERT(raw_gets(&worker, 2, "/async/bad-blocking", "seconds=1", "END 1 0 COMPLETE"));
 	IN_TIME(strstr(worker.text.data, ", ready;dur=") != NULL);
@@ -304,21 +279,13 @@ static void history(void)
 	struct raw first;
 	struct raw second;
 
-	CU_ASSERT_FATAL(listen_to_events(&first));
+	CU_ASSERT_FATAL(events_open(&first, &lanes));
 	CU_ASSERT_EQUAL(status_of("/async/cpu-bound?n=10"), 200);
 	CU_ASSERT(raw_answers(&first, "\"p\":\"/async/cpu-bound\",\"c\":200}"));
-	CU_ASSERT_FATAL(listen_to_events(&second));
+	CU_ASSERT_FATAL(events_open(&second, &lanes));
 	CU_ASSERT(strstr(second.text.data, "\"p\":\"/async/cpu-bound\",\"c\":200}") != NULL);
 	raw_close(&first);
 	raw_close(&second);
-}
-
-static pid_t admin_process(void)
-{
-	const char *at = strstr(get(&lanes, "/status")->body, "\"name\":\"admin-1\"");
-
-	at = at ? strstr(at, "\"pid\":") : NULL;
-	return at ? atoi(at + 6) : 0;
 }
 
 /* Reads so many messages, more or less: one that comes in two pieces is not counted. */
@@ -348,14 +315,14 @@ static void silent_listeners(void)
 	struct load_plan options = {.target = "/", .connections = 8, .repeat = true};
 	struct load_result result;
 	struct load *burst = load_system(&lanes, &options);
-	pid_t admin = admin_process();
+	pid_t admin = worker_pid(&lanes, "admin-1");
 	long before = process_private_kb(admin);
 	struct raw reader;
 	long each;
 
 	for (int i = 0; i < SILENT; i++)
-		CU_ASSERT_FATAL(listen_to_events(&raws[i]));
-	CU_ASSERT_FATAL(listen_to_events(&reader));
+		CU_ASSERT_FATAL(events_open(&raws[i], &lanes));
+	CU_ASSERT_FATAL(events_open(&reader, &lanes));
 	CU_ASSERT(hear(&reader, MESSAGES));
 	raw_close(&reader);
 	each = (process_private_kb(admin) - before) * 1024 / SILENT;
@@ -370,22 +337,6 @@ static void silent_listeners(void)
 }
 
 /* ---- a thousand of them, through nginx ---- */
-
-static int listener_open_tcp(void)
-{
-	static const char text[] = "GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n";
-	struct sockaddr_in address = {.sin_family = AF_INET,
-				      .sin_port = htons(lanes.port),
-				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) ||
-	    send(fd, text, sizeof(text) - 1, 0) != (ssize_t)sizeof(text) - 1) {
-		close(fd);
-		return -1;
-	}
-	return fd;
-}
 
 /* True once each has been sent a message; reads what there is. */
 static bool all_hear(const int *fds)
@@ -408,16 +359,19 @@ static bool all_hear(const int *fds)
 
 static void thousand_listeners(void)
 {
+	static const char text[] = "GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n";
 	static int fds[LISTENERS];
-	pid_t admin = admin_process();
+	pid_t admin = worker_pid(&lanes, "admin-1");
 	long before = process_private_kb(admin);
 	long each;
 
 	if (!needs_connections(LISTENERS))
 		return;
 	CU_ASSERT_FATAL(admin > 0);
-	for (int i = 0; i < LISTENERS; i++)
-		fds[i] = listener_open_tcp();
+	for (int i = 0; i < LISTENERS; i++) {
+		fds[i] = tcp_open(lanes.port);
+		send(fds[i], text, sizeof(text) - 1, 0);
+	}
 	CU_ASSERT(EVENTUALLY(all_hear(fds)));
 	CU_ASSERT(shows("/status?text", "admin-1"));
 	IN_TIME(seconds_of_status("\"admin-1\"") < 0.05);
@@ -440,17 +394,15 @@ static void slow_readers_of_a_trace(void)
 	struct load_plan options = {.target = "/", .connections = 8, .repeat = true};
 	struct load_result result;
 	struct load *burst = load_system(&lanes, &options);
-	char path[DIRECTORY_SIZE + 16];
-	pid_t admin = admin_process();
+	pid_t admin = worker_pid(&lanes, "admin-1");
 	long before;
 	long each;
 
 	CU_ASSERT(EVENTUALLY(load_answered(burst) >= SPANS / 2));
 	load_wait(burst, &result);
 	before = process_private_kb(admin);
-	snprintf(path, sizeof(path), "%s/admin.sock", lanes.run_dir);
 	for (int i = 0; i < READERS; i++)
-		CU_ASSERT_FATAL(raw_open(&raws[i], path) &&
+		CU_ASSERT_FATAL(raw_open(&raws[i], system_file(&lanes, "admin.sock")) &&
 				raw_get(&raws[i], 1, "/trace", "seconds=60") &&
 				raw_answers(&raws[i], "traceEvents"));
 	CU_ASSERT(shows("/status?text", "admin-1"));
@@ -466,13 +418,11 @@ static void slow_readers_of_a_trace(void)
 
 static void top(void)
 {
-	struct outcome outcome;
+	const struct outcome *top = script(&lanes, "top.sh", NULL);
 
-	run_script(&outcome, "spawn/top.sh",
-		   (const char *[]){lanes.port_variable, lanes.run_dir_variable, NULL});
-	CU_ASSERT_EQUAL(outcome.status, 0);
-	CU_ASSERT(strstr(outcome.out, "\nloop-1 ") != NULL);
-	CU_ASSERT(strstr(outcome.out, "\033") == NULL);
+	CU_ASSERT_EQUAL(top->status, 0);
+	CU_ASSERT(strstr(top->out, "\nloop-1 ") != NULL);
+	CU_ASSERT(strstr(top->out, "\033") == NULL);
 }
 
 /* ---- a scoreboard that somebody wrote into ---- */
@@ -482,11 +432,9 @@ static void top(void)
 static bool scribble(void)
 {
 	static const char escape[] = "\033[2J";
-	char path[DIRECTORY_SIZE + 32];
 	struct scoreboard board;
 
-	snprintf(path, sizeof(path), "%s/board/scoreboard", lanes.run_dir);
-	if (scoreboard_open(&board, path))
+	if (scoreboard_open(&board, system_file(&lanes, "board/scoreboard")))
 		return false;
 	for (unsigned i = 0; i < scoreboard_slots(&board); i++) {
 		struct board_slot *slot = &board.slots[i];
@@ -510,8 +458,8 @@ static void scoreboard_written_into(void)
 	static const char *const targets[] = {"/status", "/status?text", "/metrics",
 					      "/trace?seconds=0"};
 	struct json_object *document;
-	struct outcome outcome;
-	pid_t admin = admin_process();
+	const struct outcome *top;
+	pid_t admin = worker_pid(&lanes, "admin-1");
 	struct raw raw;
 
 	CU_ASSERT_FATAL(scribble());
@@ -526,14 +474,13 @@ static void scoreboard_written_into(void)
 		CU_ASSERT_PTR_NOT_NULL(document);
 		json_object_put(document);
 	}
-	CU_ASSERT_FATAL(listen_to_events(&raw));
+	CU_ASSERT_FATAL(events_open(&raw, &lanes));
 	CU_ASSERT_PTR_NULL(strchr(raw.text.data, '\033'));
 	raw_close(&raw);
-	run_script(&outcome, "spawn/top.sh",
-		   (const char *[]){lanes.port_variable, lanes.run_dir_variable, NULL});
-	CU_ASSERT_EQUAL(outcome.status, 0);
-	CU_ASSERT_PTR_NULL(strchr(outcome.out, '\033'));
-	CU_ASSERT_EQUAL(admin_process(), admin);
+	top = script(&lanes, "top.sh", NULL);
+	CU_ASSERT_EQUAL(top->status, 0);
+	CU_ASSERT_PTR_NULL(strchr(top->out, '\033'));
+	CU_ASSERT_EQUAL(worker_pid(&lanes, "admin-1"), admin);
 	CU_ASSERT_EQUAL(status_of("/"), 200);
 }
 

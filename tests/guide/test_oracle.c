@@ -165,9 +165,10 @@ static bool matches(const char *who, const char *base, const char *prefix, const
 	return same;
 }
 
-/* Compares the answers to all requests of one group of the file. */
-static void compare_group(const char *group)
+/* Compares the answers to all requests of the group of the file that the test is called. */
+static void compare_group(void)
 {
+	const char *group = harness_test()->name;
 	FILE *file = fopen(EXCHANGES, "re");
 	char *line = NULL;
 	char *recorded = NULL;
@@ -303,59 +304,10 @@ static int cleanup(void)
 	return lanes_url != own.url || system_stop(&own) ? 0 : -1;
 }
 
-static void paths(void)
-{
-	compare_group("paths");
-}
-
-static void redirects_keep_the_query(void)
-{
-	compare_group("redirects keep the query");
-}
-
-static void methods(void)
-{
-	compare_group("methods");
-}
-
-static void seconds_a_float_as_Python_reads_it(void)
-{
-	compare_group("seconds: a float as Python reads it");
-}
-
-static void seconds_long_ones_are_accepted(void)
-{
-	compare_group("seconds: long ones are accepted");
-}
-
-static void seconds_refused(void)
-{
-	compare_group("seconds: refused");
-}
-
-static void seconds_names_and_repetition(void)
-{
-	compare_group("seconds: names and repetition");
-}
-
-static void seconds_of_the_other_endpoints(void)
-{
-	compare_group("seconds of the other endpoints");
-}
-
-static void n_an_integer_as_Python_reads_it(void)
-{
-	compare_group("n: an integer as Python reads it");
-}
-
-static void lists(void)
-{
-	compare_group("lists");
-}
-
 /* What the unit tests compare with is still what the original says. */
-static void is_as_recorded(const char *script)
+static void is_as_recorded(void)
 {
+	const char *script = harness_test()->data;
 	struct outcome outcome;
 
 	run(&outcome, (const char *[]){"/usr/bin/python3", "-B", script, "check", NULL}, NULL, -1);
@@ -367,21 +319,14 @@ static void is_as_recorded(const char *script)
 		printf("%s%s\n", outcome.out, outcome.errors);
 }
 
-static void inputs_as_recorded(void)
-{
-	is_as_recorded("tests/oracle/exchanges.py");
-}
-
 /* tests/oracle/openapi.py says what is not compared. */
 static void document_as_fastapi_has_it(void)
 {
 	struct buffer body = {0};
-	char url[256];
 	FILE *original;
 
-	snprintf(url, sizeof(url), "%s/openapi.json", lanes_url);
 	curl_easy_reset(curl);
-	curl_easy_setopt(curl, CURLOPT_URL, url);
+	curl_easy_setopt(curl, CURLOPT_URL, textf("%s/openapi.json", lanes_url));
 	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body);
 	curl_easy_setopt(curl, CURLOPT_WRITEDATA, &body);
 	CU_ASSERT_EQUAL(curl_easy_perform(curl), CURLE_OK);
@@ -392,24 +337,19 @@ static void document_as_fastapi_has_it(void)
 	buffer_free(&body);
 }
 
-static void documents_as_recorded(void)
-{
-	is_as_recorded("tests/oracle/openapi.py");
-}
-
 static const struct test tests[] = {
-	{"paths", paths},
-	{"redirects keep the query", redirects_keep_the_query},
-	{"methods", methods},
-	{"seconds: a float as Python reads it", seconds_a_float_as_Python_reads_it},
-	{"seconds: long ones are accepted", seconds_long_ones_are_accepted},
-	{"seconds: refused", seconds_refused},
-	{"seconds: names and repetition", seconds_names_and_repetition},
-	{"seconds of the other endpoints", seconds_of_the_other_endpoints},
-	{"n: an integer as Python reads it", n_an_integer_as_Python_reads_it},
-	{"lists", lists},
-	{"inputs of every kind, as recorded", inputs_as_recorded},
-	{"documents, as recorded", documents_as_recorded},
+	{"paths", compare_group},
+	{"redirects keep the query", compare_group},
+	{"methods", compare_group},
+	{"seconds: a float as Python reads it", compare_group},
+	{"seconds: long ones are accepted", compare_group},
+	{"seconds: refused", compare_group},
+	{"seconds: names and repetition", compare_group},
+	{"seconds of the other endpoints", compare_group},
+	{"n: an integer as Python reads it", compare_group},
+	{"lists", compare_group},
+	{"inputs of every kind, as recorded", is_as_recorded, "tests/oracle/exchanges.py"},
+	{"documents, as recorded", is_as_recorded, "tests/oracle/openapi.py"},
 	{"the guide's document, as FastAPI has it", document_as_fastapi_has_it},
 };
 

@@ -13,37 +13,21 @@
 
 static struct outcome outcome;
 
-static void write_file(const char *directory, const char *name, const char *text)
-{
-	char path[DIRECTORY_SIZE + 64];
-	FILE *file;
-
-	snprintf(path, sizeof(path), "%s/%s", directory, name);
-	file = fopen(path, "w");
-	CU_ASSERT_PTR_NOT_NULL_FATAL(file);
-	fputs(text, file);
-	fclose(file);
-}
-
 /* ---- files ---- */
 
 static void settings_are_not_executed(void)
 {
 	struct system sys;
-	char made[DIRECTORY_SIZE + 32];
-	char text[2 * DIRECTORY_SIZE];
+	const char *settings;
+	const char *made;
 
 	CU_ASSERT_FATAL(system_start(&sys, &(struct system_options){.workers = 1}));
-	snprintf(made, sizeof(made), "%s/executed.log", sys.run_dir);
-	snprintf(text, sizeof(text), "PORT=$(touch %s)\n", made);
-	write_file(sys.run_dir, "pids/settings", text);
-	run_script(&outcome, "spawn/status.sh", (const char *[]){sys.run_dir_variable, NULL});
-	CU_ASSERT(was_refused(&outcome, "PORT=$(touch "));
-	snprintf(text, sizeof(text), "touch %s\n", made);
-	write_file(sys.run_dir, "pids/settings", text);
-	run_script(&outcome, "spawn/scale.sh",
-		   (const char *[]){sys.run_dir_variable, "WORKERS=2", NULL});
-	CU_ASSERT(was_refused(&outcome, "no setting is called touch"));
+	settings = system_file(&sys, "pids/settings");
+	made = system_file(&sys, "executed.log");
+	CU_ASSERT(file_write(settings, textf("PORT=$(touch %s)\n", made)));
+	CU_ASSERT(was_refused(script(&sys, "status.sh", NULL), "PORT=$(touch "));
+	CU_ASSERT(file_write(settings, textf("touch %s\n", made)));
+	CU_ASSERT(was_refused(script(&sys, "scale.sh", "WORKERS=2"), "no setting is called touch"));
 	CU_ASSERT_NOT_EQUAL(access(made, F_OK), 0);
 	CU_ASSERT(system_stop(&sys));
 }
@@ -52,11 +36,8 @@ static const char *const all[] = {"spawn/start.sh", "spawn/status.sh", "spawn/st
 
 static void all_refuse(const char *run_dir, const char *why)
 {
-	char variable[2 * DIRECTORY_SIZE];
-
-	snprintf(variable, sizeof(variable), "RUN_DIR=%s", run_dir);
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
-		run_script(&outcome, all[i], (const char *[]){variable, NULL});
+		run_script(&outcome, all[i], (const char *[]){textf("RUN_DIR=%s", run_dir), NULL});
 		CU_ASSERT(was_refused(&outcome, why));
 	}
 }
@@ -64,18 +45,17 @@ static void all_refuse(const char *run_dir, const char *why)
 static void what_others_may_write(void)
 {
 	char directory[DIRECTORY_SIZE];
-	char below[DIRECTORY_SIZE + 16];
+	const char *below;
 
 	CU_ASSERT_FATAL(directory_make(directory));
-	snprintf(below, sizeof(below), "%s/run", directory);
+	below = textf("%s/run", directory);
 	CU_ASSERT_FATAL(chmod(directory, 0777) == 0);
 	all_refuse(directory, "others may write");
 	all_refuse(below, "others may write");
 	/* Whoever may write to it can only make new names there. */
 	CU_ASSERT_FATAL(chmod(directory, 01777) == 0 && mkdir(below, 0755) == 0);
-	write_file(below, "old.log", "");
-	snprintf(below, sizeof(below), "RUN_DIR=%s/run", directory);
-	run_script(&outcome, "spawn/stop.sh", (const char *[]){below, NULL});
+	CU_ASSERT(file_write(textf("%s/old.log", below), ""));
+	run_script(&outcome, "spawn/stop.sh", (const char *[]){textf("RUN_DIR=%s", below), NULL});
 	CU_ASSERT_EQUAL(outcome.status, 0);
 	directory_remove(directory);
 }
@@ -84,14 +64,14 @@ static void what_others_may_write(void)
 static void what_others_own(void)
 {
 	char directory[DIRECTORY_SIZE];
-	char below[DIRECTORY_SIZE + 8];
+	const char *below;
 
 	if (geteuid()) {
 		not_judged("only root can change the owner of a file");
 		return;
 	}
 	CU_ASSERT_FATAL(directory_make(directory) && chown(directory, 1, 1) == 0);
-	snprintf(below, sizeof(below), "%s/run", directory);
+	below = textf("%s/run", directory);
 	all_refuse(directory, "belongs to another user");
 	all_refuse(below, "is not safe");
 	CU_ASSERT_FATAL(mkdir(below, 0755) == 0);
@@ -102,23 +82,22 @@ static void what_others_own(void)
 /* Who makes RUN_DIR after start.sh has seen that there is none: a mkdir that does it for him. */
 static void what_others_make_meanwhile(void)
 {
+	static const char mkdir_for_another[] =
+		"#!/bin/sh\n/bin/mkdir \"$@\" && chown daemon \"$2\"\n";
 	char directory[DIRECTORY_SIZE];
-	char command[3 * DIRECTORY_SIZE + 128];
 
 	if (geteuid()) {
 		not_judged("only root can change the owner of a file");
 		return;
 	}
 	CU_ASSERT_FATAL(directory_make(directory));
-	write_file(directory, "mkdir", "#!/bin/sh\n/bin/mkdir \"$@\" && chown daemon \"$2\"\n");
-	snprintf(command, sizeof(command),
-		 "chmod +x %s/mkdir; PATH=%s:$PATH RUN_DIR=%s/run PORT=%u exec spawn/start.sh",
-		 directory, directory, directory, (unsigned)port_free());
-	run(&outcome, (const char *[]){"sh", "-c", command, NULL}, NULL, -1);
+	CU_ASSERT(file_write(textf("%s/mkdir", directory), mkdir_for_another));
+	run_script(&outcome, "spawn/start.sh",
+		   (const char *[]){textf("PATH=%s:%s", directory, getenv("PATH")),
+				    textf("RUN_DIR=%s/run", directory),
+				    textf("PORT=%u", (unsigned)port_free()), NULL});
 	CU_ASSERT(was_refused(&outcome, "belongs to another user"));
-	snprintf(command, sizeof(command), "rmdir %s/run", directory);
-	run(&outcome, (const char *[]){"sh", "-c", command, NULL}, NULL, -1);
-	CU_ASSERT_EQUAL(outcome.status, 0); /* nothing was put there */
+	CU_ASSERT_EQUAL(rmdir(textf("%s/run", directory)), 0); /* nothing was put there */
 	directory_remove(directory);
 }
 
@@ -127,10 +106,9 @@ static void what_others_make_meanwhile(void)
 /* One that only seems to be ours: its name, and the folder in which it works. */
 static pid_t stranger(const char *directory)
 {
-	char program_path[DIRECTORY_SIZE + 16];
+	const char *program_path = textf("%s/nginx", directory);
 	pid_t pid;
 
-	snprintf(program_path, sizeof(program_path), "%s/nginx", directory);
 	run(&outcome, (const char *[]){"cp", "/bin/sleep", program_path, NULL}, NULL, -1);
 	pid = fork();
 	if (pid == 0) {
@@ -153,35 +131,26 @@ static void end_stranger(pid_t pid)
 
 static void a_name_proves_nothing(void)
 {
-	char directory[DIRECTORY_SIZE];
-	char variables[2][DIRECTORY_SIZE + 16];
+	struct system sys;
 	pid_t pid;
 
-	CU_ASSERT_FATAL(directory_make(directory));
-	snprintf(variables[0], sizeof(variables[0]), "RUN_DIR=%s", directory);
-	snprintf(variables[1], sizeof(variables[1]), "PORT=%u", (unsigned)port_free());
-	pid = stranger(directory);
-	run_script(&outcome, "spawn/status.sh", (const char *[]){variables[0], NULL});
-	CU_ASSERT_EQUAL(outcome.status, 3);
-	run_script(&outcome, "spawn/start.sh",
-		   (const char *[]){variables[0], variables[1], "WORKERS=1", NULL});
-	CU_ASSERT_EQUAL(outcome.status, 0);
-	run_script(&outcome, "spawn/stop.sh", (const char *[]){variables[0], NULL});
-	CU_ASSERT_EQUAL(outcome.status, 0);
+	CU_ASSERT_FATAL(directory_make(sys.run_dir));
+	system_at(&sys, port_free(), sys.run_dir);
+	pid = stranger(sys.run_dir);
+	CU_ASSERT_EQUAL(script(&sys, "status.sh", NULL)->status, 3);
+	CU_ASSERT(script_works(&sys, "start.sh", "WORKERS=1"));
+	CU_ASSERT(script_works(&sys, "stop.sh", NULL));
 	end_stranger(pid);
-	directory_remove(directory);
+	directory_remove(sys.run_dir);
 }
 
 /* When the process started, as its note says it. */
 static unsigned long long started(pid_t pid)
 {
-	char path[64];
-	char text[512];
+	FILE *file = fopen(textf("/proc/%d/stat", (int)pid), "r");
 	unsigned long long ticks = 0;
-	FILE *file;
+	char text[512];
 
-	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	file = fopen(path, "r");
 	if (file && fgets(text, sizeof(text), file)) {
 		const char *at = strrchr(text, ')');
 
@@ -198,18 +167,13 @@ static unsigned long long started(pid_t pid)
 static void stop_ends_no_stranger(const struct system *sys, const char *boot, const char *note)
 {
 	static const char *const names[] = {"nginx", "loop-1", "admin", "logs"};
-	char path[DIRECTORY_SIZE + 32];
 
 	mkdir(sys->run_dir, 0755); /* unless it is there */
-	snprintf(path, sizeof(path), "%s/pids", sys->run_dir);
-	CU_ASSERT_FATAL(mkdir(path, 0755) == 0);
-	write_file(sys->run_dir, "pids/boot", boot);
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		snprintf(path, sizeof(path), "pids/%s.pid", names[i]);
-		write_file(sys->run_dir, path, note);
-	}
-	run_script(&outcome, "spawn/status.sh", (const char *[]){sys->run_dir_variable, NULL});
-	CU_ASSERT_EQUAL(outcome.status, 3);
+	CU_ASSERT_FATAL(mkdir(system_file(sys, "pids"), 0755) == 0);
+	CU_ASSERT(file_write(system_file(sys, "pids/boot"), boot));
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		CU_ASSERT(file_write(textf("%s/pids/%s.pid", sys->run_dir, names[i]), note));
+	CU_ASSERT_EQUAL(script(sys, "status.sh", NULL)->status, 3);
 	/* It would wait for a stranger without end. */
 	run(&outcome, (const char *[]){"timeout", "-s", "KILL", "60", "spawn/stop.sh", NULL},
 	    (const char *[]){sys->run_dir_variable, NULL}, -1);
@@ -221,15 +185,12 @@ static void stop_ends_no_stranger(const struct system *sys, const char *boot, co
 static void a_number_proves_nothing(void)
 {
 	struct system sys;
-	char text[64];
 	char boot[64] = "";
-	char path[DIRECTORY_SIZE + 32];
 	FILE *file;
 	pid_t pid;
 
 	CU_ASSERT_FATAL(system_start(&sys, &(struct system_options){.workers = 1}));
-	snprintf(path, sizeof(path), "%s/pids/boot", sys.run_dir);
-	file = fopen(path, "r");
+	file = fopen(system_file(&sys, "pids/boot"), "r");
 	CU_ASSERT_PTR_NOT_NULL_FATAL(file);
 	CU_ASSERT_PTR_NOT_NULL(fgets(boot, sizeof(boot), file));
 	fclose(file);
@@ -237,12 +198,9 @@ static void a_number_proves_nothing(void)
 
 	CU_ASSERT_FATAL(mkdir(sys.run_dir, 0755) == 0);
 	pid = stranger(sys.run_dir);
-	snprintf(text, sizeof(text), "%d 12345\n", (int)pid);
-	stop_ends_no_stranger(&sys, boot, text);
-	snprintf(text, sizeof(text), "%d\n", (int)pid);
-	stop_ends_no_stranger(&sys, boot, text);
-	snprintf(text, sizeof(text), "%d %llu\n", (int)pid, started(pid));
-	stop_ends_no_stranger(&sys, "another\n", text);
+	stop_ends_no_stranger(&sys, boot, textf("%d 12345\n", (int)pid));
+	stop_ends_no_stranger(&sys, boot, textf("%d\n", (int)pid));
+	stop_ends_no_stranger(&sys, "another\n", textf("%d %llu\n", (int)pid, started(pid)));
 	end_stranger(pid);
 	directory_remove(sys.run_dir);
 }
@@ -262,71 +220,34 @@ static void what_is_ours_is_found(void)
 
 	CU_ASSERT_FATAL(system_start(&sys, &(struct system_options){.workers = 1}));
 	directory_remove(sys.run_dir);
-	run_script(&outcome, "spawn/stop.sh", (const char *[]){sys.run_dir_variable, NULL});
-	CU_ASSERT_EQUAL(outcome.status, 0);
+	CU_ASSERT(script_works(&sys, "stop.sh", NULL));
 	CU_ASSERT_EQUAL(processes_in(sys.run_dir, NULL, &left, 1), 0);
 }
 
 /* ---- what they hold ---- */
 
-static bool has_open(pid_t pid, const char *path)
-{
-	char link[64];
-	char target[256];
-
-	for (int fd = 0; fd < 64; fd++) {
-		ssize_t n;
-
-		snprintf(link, sizeof(link), "/proc/%d/fd/%d", (int)pid, fd);
-		n = readlink(link, target, sizeof(target) - 1);
-		target[n > 0 ? n : 0] = '\0';
-		if (!strcmp(target, path))
-			return true;
-	}
-	return false;
-}
-
-static bool leaves_no_core(pid_t pid)
-{
-	char path[64];
-	char line[128];
-	bool none = false;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/%d/limits", (int)pid);
-	file = fopen(path, "r");
-	while (file && fgets(line, sizeof(line), file))
-		none = none || !strncmp(line, "Max core file size        0 ", 28);
-	if (file)
-		fclose(file);
-	return none;
-}
-
 static void nothing_is_inherited(void)
 {
-	char directory[DIRECTORY_SIZE];
-	char command[3 * DIRECTORY_SIZE + 128];
-	char variable[DIRECTORY_SIZE + 16];
+	static const char command[] = "exec 37</etc/passwd; exec spawn/start.sh";
+	struct system sys;
 	pid_t pids[32];
 	int count;
 
-	CU_ASSERT_FATAL(directory_make(directory));
-	snprintf(variable, sizeof(variable), "RUN_DIR=%s", directory);
-	snprintf(command, sizeof(command),
-		 "exec 37</etc/passwd; RUN_DIR=%s PORT=%u WORKERS=1 exec spawn/start.sh", directory,
-		 (unsigned)port_free());
-	run(&outcome, (const char *[]){"bash", "-c", command, NULL}, NULL, -1);
+	CU_ASSERT_FATAL(directory_make(sys.run_dir));
+	system_at(&sys, port_free(), sys.run_dir);
+	run(&outcome, (const char *[]){"bash", "-c", command, NULL},
+	    (const char *[]){sys.run_dir_variable, sys.port_variable, "WORKERS=1", NULL}, -1);
 	CU_ASSERT_EQUAL(outcome.status, 0);
-	count = processes_in(directory, NULL, pids, 32);
+	count = processes_in(sys.run_dir, NULL, pids, 32);
 	CU_ASSERT(count > 8); /* four masters, their workers, and nginx's */
 	for (int i = 0; i < count; i++) {
-		CU_ASSERT(!has_open(pids[i], "/etc/passwd"));
+		CU_ASSERT(process_open(pids[i], "/etc/passwd") <= 0); /* -1: another user's */
 		CU_ASSERT_EQUAL(process_status(pids[i], "NoNewPrivs"), 1);
-		CU_ASSERT(leaves_no_core(pids[i]));
+		CU_ASSERT(file_has(textf("/proc/%d/limits", (int)pids[i]),
+				   "Max core file size        0 "));
 	}
-	run_script(&outcome, "spawn/stop.sh", (const char *[]){variable, NULL});
-	CU_ASSERT_EQUAL(outcome.status, 0);
-	directory_remove(directory);
+	CU_ASSERT(script_works(&sys, "stop.sh", NULL));
+	directory_remove(sys.run_dir);
 }
 
 static const struct test tests[] = {

@@ -14,95 +14,70 @@
 
 static struct system lanes;
 
-static pid_t pid_of(const char *worker)
-{
-	const char *at = strstr(get(&lanes, "/status")->body, worker);
-
-	at = at ? strstr(at, "\"pid\":") : NULL;
-	return at ? atoi(at + 6) : 0;
-}
-
 static size_t log_count(const char *text)
 {
 	return system_log_count(&lanes, "worker.log", text);
 }
 
-static int script(const char *name, const char *variable)
-{
-	struct outcome outcome;
-
-	run_script(&outcome, name,
-		   (const char *[]){lanes.run_dir_variable, lanes.port_variable, variable, NULL});
-	return outcome.status;
-}
-
 /* From now on no worker can start; those that run go on. Or again, they can. */
 static void replace_program(const char *path)
 {
-	char new[DIRECTORY_SIZE + 16];
-	char program[DIRECTORY_SIZE + 16];
+	const char *new = system_file(&lanes, "lanes.new");
 	struct outcome outcome;
 
-	snprintf(new, sizeof(new), "%s/lanes.new", lanes.run_dir);
-	snprintf(program, sizeof(program), "%s/lanes", lanes.run_dir);
 	run(&outcome, (const char *[]){"cp", path, new, NULL}, NULL, -1);
 	CU_ASSERT_EQUAL(outcome.status, 0);
-	CU_ASSERT_EQUAL(rename(new, program), 0);
+	CU_ASSERT_EQUAL(rename(new, system_file(&lanes, "lanes")), 0);
 }
 
-static void dies(const char *worker, const char *pool, const char *target, unsigned processes)
+struct dying {
+	struct system_options options;
+	const char *worker;
+	const char *pool;
+	const char *target;
+	unsigned processes;
+};
+
+static void dies(const struct dying *d)
 {
-	char missing[64];
-	char delayed[64];
 	const struct response *response;
 	size_t starts = log_count("Child[");
 
-	snprintf(missing, sizeof(missing), "not ready: %s\n", pool);
-	snprintf(delayed, sizeof(delayed), "worker=%s pid=", worker);
 	CU_ASSERT_EQUAL(get(&lanes, "/readyz")->status, 200);
-	CU_ASSERT_EQUAL(script("spawn/status.sh", NULL), 0);
+	CU_ASSERT(script_works(&lanes, "status.sh", NULL));
 	replace_program("/bin/false");
-	for (unsigned i = 1; i <= processes; i++) {
-		char name[32];
-
-		snprintf(name, sizeof(name), "\"%s-%u\"", pool, i);
-		kill(pid_of(name), SIGKILL);
-	}
+	for (unsigned i = 1; i <= d->processes; i++)
+		kill(worker_pid(&lanes, textf("%s-%u", d->pool, i)), SIGKILL);
 	CU_ASSERT(EVENTUALLY((response = get(&lanes, "/readyz"))->status == 503));
-	CU_ASSERT_STRING_EQUAL(response->body, missing);
+	CU_ASSERT_STRING_EQUAL(response->body, textf("not ready: %s\n", d->pool));
 	CU_ASSERT_STRING_EQUAL(header(response, "Retry-After"), "1");
 	/* Twice delayed: as often as it may die without, and seconds have passed. */
-	CU_ASSERT(EVENTUALLY(log_count("event=start-delayed") >= 2 * processes));
-	CU_ASSERT(log_count(delayed) >= 2);
+	CU_ASSERT(EVENTUALLY(log_count("event=start-delayed") >= 2 * d->processes));
+	CU_ASSERT(log_count(textf("worker=%s pid=", d->worker)) >= 2);
 	CU_ASSERT(log_count("Child[") - starts < 40);
-	CU_ASSERT_EQUAL(script("spawn/status.sh", NULL), 1);
+	CU_ASSERT_EQUAL(script(&lanes, "status.sh", NULL)->status, 1);
 	replace_program(program());
 	CU_ASSERT(EVENTUALLY(get(&lanes, "/readyz")->status == 200));
-	CU_ASSERT_EQUAL(get(&lanes, target)->status, 200);
-	CU_ASSERT_EQUAL(script("spawn/status.sh", NULL), 0);
+	CU_ASSERT_EQUAL(get(&lanes, d->target)->status, 200);
+	CU_ASSERT(script_works(&lanes, "status.sh", NULL));
 }
 
 /* What belongs to a system works after that as before. */
 static void goes_on(void)
 {
-	CU_ASSERT_EQUAL(script("spawn/scale.sh", "WORKERS=2"), 0);
-	CU_ASSERT_EQUAL(script("spawn/restart.sh", NULL), 0);
-	CU_ASSERT_EQUAL(script("spawn/scale.sh", "WORKERS=1"), 0);
+	CU_ASSERT(script_works(&lanes, "scale.sh", "WORKERS=2"));
+	CU_ASSERT(script_works(&lanes, "restart.sh", NULL));
+	CU_ASSERT(script_works(&lanes, "scale.sh", "WORKERS=1"));
 	CU_ASSERT_EQUAL(get(&lanes, "/")->status, 200);
 	CU_ASSERT(system_stop(&lanes));
 }
 
-static void a_prefork_pool_dies(void)
+static void a_pool_dies(void)
 {
-	CU_ASSERT_FATAL(system_start(&lanes, &(struct system_options){.prefork = 2}));
-	dies("prefork", "prefork", "/prefork/", 2);
-	goes_on();
-}
+	const struct dying *d = harness_test()->data;
 
-static void a_loop_pool_dies(void)
-{
-	CU_ASSERT_FATAL(system_start(&lanes, &(struct system_options){.cpu = 1}));
-	dies("loop-1", "loop", "/", 1);
+	CU_ASSERT_FATAL(system_start(&lanes, &d->options));
+	dies(d);
 	goes_on();
 }
 
@@ -144,9 +119,10 @@ static void exercises_with(int workers)
 			       "/exercise/sync/noawait");
 	CU_ASSERT_STRING_EQUAL(header(get(&lanes, "/exercise/prefork"), "Location"),
 			       "/exercise/prefork/");
-	before = pid_of("\"exercise-1\"");
-	CU_ASSERT_EQUAL(script("spawn/restart.sh", NULL), 0);
-	CU_ASSERT(pid_of("\"exercise-1\"") > 0 && pid_of("\"exercise-1\"") != before);
+	before = worker_pid(&lanes, "exercise-1");
+	CU_ASSERT(script_works(&lanes, "restart.sh", NULL));
+	CU_ASSERT(worker_pid(&lanes, "exercise-1") > 0 &&
+		  worker_pid(&lanes, "exercise-1") != before);
 	CU_ASSERT_EQUAL(get(&lanes, "/exercise/prefork/")->status, 200);
 	CU_ASSERT(system_stop(&lanes));
 }
@@ -163,10 +139,10 @@ static void an_exercise_pool_dies(void)
 {
 	CU_ASSERT_FATAL(system_start(&lanes, &(struct system_options){.workers = 1}));
 	replace_program("/bin/false");
-	kill(pid_of("\"exercise-1\""), SIGKILL);
+	kill(worker_pid(&lanes, "exercise-1"), SIGKILL);
 	CU_ASSERT(EVENTUALLY(log_count("event=start-delayed") >= 1));
 	CU_ASSERT_EQUAL(get(&lanes, "/readyz")->status, 200);
-	CU_ASSERT_EQUAL(script("spawn/status.sh", NULL), 1);
+	CU_ASSERT_EQUAL(script(&lanes, "status.sh", NULL)->status, 1);
 	CU_ASSERT(system_stop(&lanes));
 }
 
@@ -182,13 +158,10 @@ static const char *text_of(struct json_object *object, const char *key)
 
 static void answers_below_its_prefix(const char *pool, const char *prefix)
 {
-	char target[128];
-	const char *worker;
-	const char *number;
+	const char *target = textf("%s/async/await-one?seconds=0", prefix);
+	const char *worker = header(get(&lanes, target), "X-Lanes-Worker");
+	const char *number = strrchr(worker, '-');
 
-	snprintf(target, sizeof(target), "%s/async/await-one?seconds=0", prefix);
-	worker = header(get(&lanes, target), "X-Lanes-Worker");
-	number = strrchr(worker, '-');
 	CU_ASSERT_FATAL(number != NULL);
 	CU_ASSERT_EQUAL(number - worker, (ptrdiff_t)strlen(pool));
 	CU_ASSERT(!strncmp(worker, pool, strlen(pool)));
@@ -227,8 +200,9 @@ static void prefixes(void)
 
 static const struct test tests[] = {
 	{"a prefork pool that dies is started again without end, slowly; /readyz names it",
-	 a_prefork_pool_dies},
-	{"and so is the loop's", a_loop_pool_dies},
+	 a_pool_dies, &(const struct dying){{.prefork = 2}, "prefork", "prefork", "/prefork/", 2}},
+	{"and so is the loop's", a_pool_dies,
+	 &(const struct dying){{.cpu = 1}, "loop-1", "loop", "/", 1}},
 	{"a system can be stopped while its workers die", stopped_while_dying},
 	{"exercises have one loop worker and two processes, however many others there are",
 	 exercises},

@@ -34,11 +34,43 @@ static bool start(struct worker *w, const char *engine, const char *option, cons
 	return worker_start(w, options, NULL);
 }
 
+static bool connect_and_ask(struct raw *raw)
+{
+	return raw_open(raw, worker.socket) && raw_gets(raw, 1, "/", "", "END 1 0 COMPLETE");
+}
+
 /* A prefork worker, and a connection to it that has carried a request and is kept. */
 static bool start_with_connection(struct raw *raw, const char *option, const char *value)
 {
-	return start(&worker, "prefork", option, value) && raw_open(raw, worker.socket) &&
-	       raw_get(raw, 1, "/", "") && raw_answers(raw, "END 1 0 COMPLETE");
+	return start(&worker, "prefork", option, value) && connect_and_ask(raw);
+}
+
+/* A prefork worker with a scoreboard. */
+static bool start_with_board(void)
+{
+	const char *path;
+
+	if (!directory_make(directory))
+		return false;
+	path = textf("%s/scoreboard", directory);
+	return start(&worker, "prefork", "--scoreboard", path) &&
+	       !scoreboard_open_to_read(&board, path);
+}
+
+/* … and a connection as above. The board tells how many requests it has: none, since one is
+ * answered a moment before it is no longer counted. */
+static bool start_on_board(struct raw *raw)
+{
+	return start_with_board() && connect_and_ask(raw) &&
+	       EVENTUALLY(!board_get(&board.slots[0].in_flight));
+}
+
+static void stop_on_board(struct raw *raw)
+{
+	raw_close(raw);
+	scoreboard_close(&board);
+	worker_stop(&worker);
+	directory_remove(directory);
 }
 
 /* ---- answers ---- */
@@ -159,21 +191,19 @@ static void expect(const struct worker *w, const char *script, const char *statu
 static void params_limit(void)
 {
 	static const char format[] = GET "/&HTTP_COOKIE=%0100d&HTTP_HOST=%0*d";
+	const char *fits = textf(format, 0, 101, 0);
 	struct worker loop;
-	char script[500];
 
 	CU_ASSERT_FATAL(start(&loop, "loop", "--params-limit", "256"));
 	CU_ASSERT_FATAL(start(&worker, "prefork", "--params-limit", "276"));
-	snprintf(script, sizeof(script), format, 0, 101, 0);
-	expect(&loop, script, "Status: 200 OK");
-	expect(&worker, script, "Status: 200 OK");
-	snprintf(script, sizeof(script), format, 0, 102, 0);
-	compare(&loop, script, "Status: 431 Request Header Fields Too Large");
+	expect(&loop, fits, "Status: 200 OK");
+	expect(&worker, fits, "Status: 200 OK");
+	compare(&loop, textf(format, 0, 102, 0), "Status: 431 Request Header Fields Too Large");
 	worker_stop(&loop);
 	worker_stop(&worker);
 }
 
-/* A request whose only further param is this pair; the answer, or nothing if there is none. */
+/* The answer to a request with this pair in front of its params, or nothing if there is none. */
 static struct buffer ask_with(struct slice name, struct slice value)
 {
 	struct buffer params = {0};
@@ -182,11 +212,10 @@ static struct buffer ask_with(struct slice name, struct slice value)
 	struct raw raw;
 
 	pair_append(&params, name, value);
-	pairs_append(&params, "REQUEST_METHOD=GET&PATH_INFO=/");
-	stream_begin(&stream, 1, 1, 0);
+	stream_script(&stream, "begin 1");
 	stream_params(&stream, 1, buffer_slice(&params));
-	stream_params_end(&stream, 1);
-	stream_stdin_end(&stream, 1);
+	stream_script(&stream,
+		      "params 1 REQUEST_METHOD=GET&PATH_INFO=/, params-end 1, stdin-end 1");
 	if (raw_open(&raw, worker.socket) &&
 	    write(raw.fd, stream.bytes.data, stream.bytes.len) == (ssize_t)stream.bytes.len &&
 	    raw_closed(&raw))
@@ -220,9 +249,7 @@ static void nul_bytes(void)
 		CU_ASSERT(!strncmp(response.data, cases[i].status, strlen(cases[i].status)));
 		buffer_free(&response);
 	}
-	kill(worker.pid, SIGTERM);
-	CU_ASSERT_EQUAL(worker_wait(&worker), 0);
-	worker_stop(&worker);
+	CU_ASSERT_EQUAL(worker_end(&worker), 0);
 }
 
 /* One that was sent long before this worker, which has nothing to do, can have kept it waiting is
@@ -233,14 +260,13 @@ static void queue_timeout(void)
 		int ago;
 		const char *status;
 	} cases[] = {{0, "Status: 200 OK"}, {5, "Status: 503 "}, {60, "Status: 200 OK"}};
-	char script[128];
 
 	CU_ASSERT_FATAL(start(&worker, "prefork", "--queue-timeout", "2"));
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		poll(NULL, 0, 20); /* it has nothing to do for so long */
-		snprintf(script, sizeof(script), GET "/&LANES_SENT=%lld.000",
-			 (long long)time(NULL) - cases[i].ago);
-		expect(&worker, script, cases[i].status);
+		expect(&worker,
+		       textf(GET "/&LANES_SENT=%lld.000", (long long)time(NULL) - cases[i].ago),
+		       cases[i].status);
 	}
 	worker_stop(&worker);
 }
@@ -249,14 +275,14 @@ static void queue_timeout(void)
 static void queue_of_a_busy_worker(void)
 {
 	struct timespec sent;
-	char script[128];
+	const char *script;
 	struct raw first;
 	struct raw second;
 
 	CU_ASSERT_FATAL(start(&worker, "prefork", "--queue-timeout", "2"));
 	clock_gettime(CLOCK_REALTIME, &sent);
-	snprintf(script, sizeof(script), GET "/&LANES_SENT=%lld.%03ld", (long long)sent.tv_sec - 9,
-		 sent.tv_nsec / 1000000);
+	script = textf(GET "/&LANES_SENT=%lld.%03ld", (long long)sent.tv_sec - 9,
+		       sent.tv_nsec / 1000000);
 	CU_ASSERT(raw_open(&first, worker.socket));
 	CU_ASSERT(raw_send(&first, GET "/sync/noawait&QUERY_STRING=seconds=1.5"));
 	CU_ASSERT(raw_open(&second, worker.socket) && raw_send(&second, script));
@@ -277,16 +303,10 @@ static void peer_that_has_left(void)
 
 static void what_the_board_counts(void)
 {
-	char directory[DIRECTORY_SIZE];
-	char path[DIRECTORY_SIZE + 16];
-	struct scoreboard board;
 	const struct board_slot *slot;
 	struct raw raw;
 
-	CU_ASSERT_FATAL(directory_make(directory));
-	snprintf(path, sizeof(path), "%s/scoreboard", directory);
-	CU_ASSERT_FATAL(start(&worker, "prefork", "--scoreboard", path));
-	CU_ASSERT_EQUAL_FATAL(scoreboard_open_to_read(&board, path), 0);
+	CU_ASSERT_FATAL(start_with_board());
 	slot = &board.slots[0];
 	CU_ASSERT_EQUAL(board_get(&slot->pid), (uint64_t)worker.pid);
 	expect(&worker, GET "/", "Status: 200 OK");
@@ -323,10 +343,7 @@ static void what_the_board_counts(void)
 	CU_ASSERT(EVENTUALLY(board_get(&slot->draining) == 1));
 	CU_ASSERT_EQUAL(worker_wait(&worker), 0);
 	CU_ASSERT(file_has(worker.log, "event=draining in_flight=1"));
-	raw_close(&raw);
-	scoreboard_close(&board);
-	worker_stop(&worker);
-	directory_remove(directory);
+	stop_on_board(&raw);
 }
 
 /* The connection is taken when a descriptor is free again. */
@@ -457,7 +474,6 @@ static void peers_that_leave(void)
 		"begin 1, params 1 REQUEST_METHOD=POST&PATH_INFO=/, params-end 1, abort 1",
 		GET "/async/await-one&QUERY_STRING=seconds=0.05",
 	};
-	struct buffer answer;
 	struct raw raw;
 
 	CU_ASSERT_FATAL(start(&worker, "prefork", NULL, NULL));
@@ -465,10 +481,7 @@ static void peers_that_leave(void)
 		CU_ASSERT(raw_open(&raw, worker.socket) && raw_send(&raw, scripts[i]));
 		raw_close(&raw);
 	}
-	answer = ask(&worker, GET "/");
-	CU_ASSERT_FATAL(answer.data != NULL);
-	CU_ASSERT(!strncmp(answer.data, "Status: 200 OK", 14));
-	buffer_free(&answer);
+	expect(&worker, GET "/", "Status: 200 OK");
 	worker_stop(&worker);
 }
 
@@ -490,28 +503,6 @@ static void idle_worker(void)
 		worker_stop(&worker);
 	}
 	signal(SIGHUP, before);
-}
-
-/* As start_with_connection(), and its scoreboard tells how many requests it has: none, since one is
- * answered a moment before it is no longer counted. */
-static bool start_on_board(struct raw *raw)
-{
-	char path[DIRECTORY_SIZE + 16];
-
-	if (!directory_make(directory))
-		return false;
-	snprintf(path, sizeof(path), "%s/scoreboard", directory);
-	return start_with_connection(raw, "--scoreboard", path) &&
-	       !scoreboard_open_to_read(&board, path) &&
-	       EVENTUALLY(!board_get(&board.slots[0].in_flight));
-}
-
-static void stop_on_board(struct raw *raw)
-{
-	raw_close(raw);
-	scoreboard_close(&board);
-	worker_stop(&worker);
-	directory_remove(directory);
 }
 
 static void idle_kept_connection(void)

@@ -45,16 +45,14 @@ static const char TYPED[] =
 static void what_is_typed_answers_so(void)
 {
 	static struct system sys;
-	char port[8];
-	char trace[DIRECTORY_SIZE + 16];
+	const char *trace;
 
 	CU_ASSERT_FATAL(system_start(&sys, &(struct system_options){.workers = 1}));
-	snprintf(port, sizeof(port), "%u", (unsigned)sys.port);
-	CU_ASSERT(succeeds(
-		(const char *[]){"tests/documents/check", "console", program(), port, NULL}));
+	CU_ASSERT(succeeds((const char *[]){"tests/documents/check", "console", program(),
+					    textf("%u", (unsigned)sys.port), NULL}));
 	CU_ASSERT(succeeds(
 		(const char *[]){"sh", "-ec", TYPED, "sh", "trace", sys.url, sys.run_dir, NULL}));
-	snprintf(trace, sizeof(trace), "%s/trace.json", sys.run_dir);
+	trace = system_file(&sys, "trace.json");
 	CU_ASSERT(file_has(trace, "traceEvents"));
 	unlink(trace);
 	CU_ASSERT(system_stop(&sys));
@@ -63,14 +61,11 @@ static void what_is_typed_answers_so(void)
 static void a_system_is_operated_as_they_say(void)
 {
 	char directory[DIRECTORY_SIZE];
-	char first[8];
-	char second[8];
 
 	CU_ASSERT_FATAL(directory_make(directory));
-	snprintf(first, sizeof(first), "%u", (unsigned)port_free());
-	snprintf(second, sizeof(second), "%u", (unsigned)port_free());
-	CU_ASSERT(succeeds(
-		(const char *[]){"tests/documents/operate", directory, first, second, NULL}));
+	CU_ASSERT(succeeds((const char *[]){"tests/documents/operate", directory,
+					    textf("%u", (unsigned)port_free()),
+					    textf("%u", (unsigned)port_free()), NULL}));
 	directory_remove(directory);
 }
 
@@ -86,14 +81,13 @@ static void a_worker_is_loaded_as_they_say(void)
 static void the_example_endpoint_works(void)
 {
 	char directory[DIRECTORY_SIZE];
-	char built[DIRECTORY_SIZE + 16];
 	struct worker worker;
 	struct raw raw;
 
 	CU_ASSERT_FATAL(directory_make(directory));
 	CU_ASSERT(succeeds((const char *[]){"tests/documents/endpoint", directory, NULL}));
-	snprintf(built, sizeof(built), "%s/build/lanes", directory);
-	CU_ASSERT_FATAL(worker_start_program(&worker, built, NULL, NULL));
+	CU_ASSERT_FATAL(
+		worker_start_program(&worker, textf("%s/build/lanes", directory), NULL, NULL));
 	CU_ASSERT(raw_open(&raw, worker.socket));
 	CU_ASSERT(raw_gets(&raw, 1, "/hello", "seconds=0.25",
 			   "{\"mode\":\"hello\",\"detail\":\"slept 0.25 s\"}\n"));
@@ -120,21 +114,16 @@ static void a_local_does_not_survive_an_await(void)
 static void the_first_screen_shows_what_it_says(void)
 {
 	static struct system systems[SYSTEMS];
-	char logs[SYSTEMS][DIRECTORY_SIZE + 16];
 	pid_t readers[SYSTEMS];
 	int status;
 
 	for (int i = 0; i < SYSTEMS; i++) {
-		char port[8];
-		char tries[8];
-
 		CU_ASSERT_FATAL(system_start(&systems[i], &(struct system_options){.workers = 2}));
-		snprintf(port, sizeof(port), "%u", (unsigned)systems[i].port);
-		snprintf(tries, sizeof(tries), "%d", TRIES);
-		snprintf(logs[i], sizeof(logs[i]), "%s/tries.log", systems[i].run_dir);
 		readers[i] = process_start((const char *[]){"tests/documents/first_screen",
-							    systems[i].run_dir, port, tries, NULL},
-					   NULL, logs[i]);
+							    systems[i].run_dir,
+							    textf("%u", (unsigned)systems[i].port),
+							    textf("%d", TRIES), NULL},
+					   NULL, system_file(&systems[i], "tries.log"));
 	}
 	for (int i = 0; i < SYSTEMS; i++) {
 		struct outcome outcome;
@@ -143,7 +132,9 @@ static void the_first_screen_shows_what_it_says(void)
 		CU_ASSERT(status == 0 || status == TOO_LATE << 8);
 		IN_TIME(status == 0);
 		if (status) {
-			run(&outcome, (const char *[]){"cat", logs[i], NULL}, NULL, -1);
+			run(&outcome,
+			    (const char *[]){"cat", system_file(&systems[i], "tries.log"), NULL},
+			    NULL, -1);
 			printf("%s", outcome.out);
 		}
 		CU_ASSERT(system_stop(&systems[i]));

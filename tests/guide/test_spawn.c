@@ -32,42 +32,42 @@ static void bad_values(void)
 		{"LANES_BACKLOG=many", "LANES_BACKLOG: 'many'"},
 	};
 	char directory[DIRECTORY_SIZE];
-	char run_dir[DIRECTORY_SIZE + 16];
-	char port[16];
+	struct system sys;
 
 	CU_ASSERT_FATAL(directory_make(directory));
-	snprintf(run_dir, sizeof(run_dir), "RUN_DIR=%s/run", directory);
-	snprintf(port, sizeof(port), "PORT=%u", (unsigned)port_free());
+	system_at(&sys, port_free(), textf("%s/run", directory));
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		pid_t left;
 
 		run_script(&outcome, "spawn/start.sh",
-			   (const char *[]){port, run_dir, "WORKERS=1", "PREFORK_WORKERS=0",
-					    "CPU_WORKERS=0", bad[i][0], NULL});
+			   (const char *[]){sys.port_variable, sys.run_dir_variable, "WORKERS=1",
+					    "PREFORK_WORKERS=0", "CPU_WORKERS=0", bad[i][0], NULL});
 		CU_ASSERT(was_refused(&outcome, bad[i][1]));
-		CU_ASSERT_EQUAL(processes_in(run_dir + 8, NULL, &left, 1), 0);
+		CU_ASSERT_EQUAL(processes_in(sys.run_dir, NULL, &left, 1), 0);
 	}
 	directory_remove(directory);
 }
 
 static void bad_directories(void)
 {
+	const struct {
+		const char *below;
+		const char *said;
+	} bad[] = {
+		{textf("%0*d", DIRECTORY_SIZE, 0), "too long"},
+		{"", "holds other files"},
+		{"LICENSE", "not a directory"},
+	};
 	char directory[DIRECTORY_SIZE];
-	char run_dir[2 * DIRECTORY_SIZE + 32];
-	char port[16];
 
 	CU_ASSERT_FATAL(directory_make(directory));
-	snprintf(port, sizeof(port), "PORT=%u", (unsigned)port_free());
-	snprintf(run_dir, sizeof(run_dir), "RUN_DIR=%s/%0*d", directory, DIRECTORY_SIZE, 0);
-	run_script(&outcome, "spawn/start.sh", (const char *[]){port, run_dir, NULL});
-	CU_ASSERT(was_refused(&outcome, "too long"));
-	snprintf(run_dir, sizeof(run_dir), "RUN_DIR=%s", directory);
 	run(&outcome, (const char *[]){"cp", "LICENSE", directory, NULL}, NULL, -1);
-	run_script(&outcome, "spawn/start.sh", (const char *[]){port, run_dir, NULL});
-	CU_ASSERT(was_refused(&outcome, "holds other files"));
-	snprintf(run_dir, sizeof(run_dir), "RUN_DIR=%s/LICENSE", directory);
-	run_script(&outcome, "spawn/start.sh", (const char *[]){port, run_dir, NULL});
-	CU_ASSERT(was_refused(&outcome, "not a directory"));
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		run_script(&outcome, "spawn/start.sh",
+			   (const char *[]){textf("PORT=%u", (unsigned)port_free()),
+					    textf("RUN_DIR=%s/%s", directory, bad[i].below), NULL});
+		CU_ASSERT(was_refused(&outcome, bad[i].said));
+	}
 	directory_remove(directory);
 }
 
@@ -75,18 +75,13 @@ static void ports_and_directories_in_use(void)
 {
 	struct system sys;
 	char other[DIRECTORY_SIZE];
-	char run_dir[DIRECTORY_SIZE + 16];
-	char port[16];
 
 	CU_ASSERT_FATAL(system_start(&sys, &(struct system_options){.workers = 1}));
 	CU_ASSERT_FATAL(directory_make(other));
-	snprintf(run_dir, sizeof(run_dir), "RUN_DIR=%s/run", other);
-	snprintf(port, sizeof(port), "PORT=%u", (unsigned)port_free());
-	run_script(&outcome, "spawn/start.sh", (const char *[]){sys.port_variable, run_dir, NULL});
-	CU_ASSERT(was_refused(&outcome, "in use"));
-	CU_ASSERT_NOT_EQUAL(access(run_dir + 8, F_OK), 0);
-	run_script(&outcome, "spawn/start.sh", (const char *[]){port, sys.run_dir_variable, NULL});
-	CU_ASSERT(was_refused(&outcome, "already running"));
+	CU_ASSERT(was_refused(script(&sys, "start.sh", textf("RUN_DIR=%s/run", other)), "in use"));
+	CU_ASSERT_NOT_EQUAL(access(textf("%s/run", other), F_OK), 0);
+	CU_ASSERT(was_refused(script(&sys, "start.sh", textf("PORT=%u", (unsigned)port_free())),
+			      "already running"));
 	CU_ASSERT_EQUAL(get(&sys, "/")->status, 200);
 	directory_remove(other);
 	CU_ASSERT(system_stop(&sys));
@@ -94,52 +89,35 @@ static void ports_and_directories_in_use(void)
 
 static void status_and_stop(void)
 {
-	const char *const *environment;
+	static const char *const runs[] = {"loop-1", "loop-2", "nginx"};
+	const struct outcome *status;
 	struct system sys;
 	struct stat file;
-	char path[DIRECTORY_SIZE + 32];
 
 	CU_ASSERT_FATAL(system_start(&sys, &(struct system_options){.workers = 2}));
-	environment = (const char *[]){sys.run_dir_variable, NULL};
-	run_script(&outcome, "spawn/status.sh", environment);
-	CU_ASSERT_EQUAL(outcome.status, 0);
-	CU_ASSERT_PTR_NOT_NULL(strstr(outcome.out, "loop-1"));
-	CU_ASSERT_PTR_NOT_NULL(strstr(outcome.out, "loop-2"));
-	CU_ASSERT_PTR_NOT_NULL(strstr(outcome.out, "nginx"));
-	run_script(&outcome, "spawn/stop.sh", environment);
-	CU_ASSERT_EQUAL(outcome.status, 0);
-	run_script(&outcome, "spawn/status.sh", environment);
-	CU_ASSERT_EQUAL(outcome.status, 3);
-	CU_ASSERT_PTR_NOT_NULL(strstr(outcome.out, "nothing is running"));
-	run_script(&outcome, "spawn/stop.sh", environment);
-	CU_ASSERT_EQUAL(outcome.status, 0);
-	snprintf(path, sizeof(path), "%s/worker.log", sys.run_dir);
-	CU_ASSERT(stat(path, &file) == 0 && file.st_size > 0);
+	status = script(&sys, "status.sh", NULL);
+	CU_ASSERT_EQUAL(status->status, 0);
+	for (size_t i = 0; i < sizeof(runs) / sizeof(runs[0]); i++)
+		CU_ASSERT_PTR_NOT_NULL(strstr(status->out, runs[i]));
+	CU_ASSERT(script_works(&sys, "stop.sh", NULL));
+	status = script(&sys, "status.sh", NULL);
+	CU_ASSERT_EQUAL(status->status, 3);
+	CU_ASSERT_PTR_NOT_NULL(strstr(status->out, "nothing is running"));
+	CU_ASSERT(script_works(&sys, "stop.sh", NULL));
+	CU_ASSERT(stat(system_file(&sys, "worker.log"), &file) == 0 && file.st_size > 0);
 	CU_ASSERT(system_stop(&sys));
 }
 
 /* ---- any number of cores ---- */
 
-/* A program of that name that says the number, whatever it is asked. */
-static void stand_in(const char *directory, const char *name, unsigned number)
-{
-	char path[DIRECTORY_SIZE + 16];
-	FILE *file;
-
-	snprintf(path, sizeof(path), "%s/%s", directory, name);
-	file = fopen(path, "we");
-	CU_ASSERT_PTR_NOT_NULL_FATAL(file);
-	fprintf(file, "#!/bin/sh\necho %u\n", number);
-	CU_ASSERT_EQUAL(fclose(file), 0);
-	CU_ASSERT_EQUAL(chmod(path, 0755), 0);
-}
-
-/* A directory with an nproc that says so many, and PATH with that first. */
-static void stand_in_nproc(unsigned cores, char *directory, char *path, size_t size)
+/* A directory with a program of that name, which says the number whatever it is asked; and PATH
+ * with that first. */
+static const char *path_with(const char *name, unsigned number, char *directory)
 {
 	CU_ASSERT_FATAL(directory_make(directory));
-	snprintf(path, size, "PATH=%s:%s", directory, getenv("PATH"));
-	stand_in(directory, "nproc", cores);
+	CU_ASSERT(
+		file_write(textf("%s/%s", directory, name), textf("#!/bin/sh\necho %u\n", number)));
+	return textf("PATH=%s:%s", directory, getenv("PATH"));
 }
 
 static unsigned times_in(const char *text, const char *sought)
@@ -156,25 +134,20 @@ static unsigned times_in(const char *text, const char *sought)
 static void starts_with_defaults_on(unsigned cores)
 {
 	char directory[DIRECTORY_SIZE];
-	char path[4096];
-	char names[3][32];
+	const char *path = path_with("nproc", cores, directory);
 	struct system sys;
 	const char *status;
 
-	stand_in_nproc(cores, directory, path, sizeof(path));
-	snprintf(names[0], 32, "\"name\":\"loop-%u\"", cores);
-	snprintf(names[1], 32, "\"name\":\"prefork-%u\"", cores);
-	snprintf(names[2], 32, "cpu_threads=%u", cores);
 	CU_ASSERT_FATAL(system_start(
 		&sys, &(struct system_options){.environment = (const char *[]){
 						       path, "WORKERS", "PREFORK_WORKERS",
 						       "CPU_WORKERS", "CPU_THREADS", NULL}}));
 	status = get(&sys, "/status")->body;
-	CU_ASSERT_PTR_NOT_NULL(strstr(status, names[0]));
-	CU_ASSERT_PTR_NOT_NULL(strstr(status, names[1]));
+	CU_ASSERT_PTR_NOT_NULL(strstr(status, textf("\"name\":\"loop-%u\"", cores)));
+	CU_ASSERT_PTR_NOT_NULL(strstr(status, textf("\"name\":\"prefork-%u\"", cores)));
 	/* cpu, exercises, admin, health */
 	CU_ASSERT_EQUAL(times_in(status, "\"name\":"), 2 * cores + 6);
-	CU_ASSERT(system_log_has(&sys, names[2]));
+	CU_ASSERT(system_log_has(&sys, textf("cpu_threads=%u", cores)));
 	CU_ASSERT_EQUAL(get(&sys, "/")->status, 200);
 	CU_ASSERT(system_stop(&sys));
 	directory_remove(directory);
@@ -189,11 +162,9 @@ static void defaults_on_many_cores(void)
 static void defaults_on_more_cores_than_workers(void)
 {
 	char directory[DIRECTORY_SIZE];
-	char path[4096];
-	char run_dir[DIRECTORY_SIZE + 16];
+	const char *path = path_with("nproc", 1000, directory);
+	const char *run_dir = textf("RUN_DIR=%s/run", directory);
 
-	stand_in_nproc(1000, directory, path, sizeof(path));
-	snprintf(run_dir, sizeof(run_dir), "RUN_DIR=%s/run", directory);
 	/* Only once the settings are all right. */
 	run_script(&outcome, "spawn/start.sh",
 		   (const char *[]){path, run_dir, "PROGRAM=/nowhere/lanes", "WORKERS",
@@ -208,14 +179,13 @@ static void defaults_on_more_cores_than_workers(void)
 static void compiler_for_32_bits(void)
 {
 	char directory[DIRECTORY_SIZE];
-	char build[DIRECTORY_SIZE + 16];
-	char path[4096];
+	/* What it makes of __SIZEOF_POINTER__. */
+	const char *path = path_with("cc", 4, directory);
 
-	CU_ASSERT_FATAL(directory_make(directory));
-	snprintf(build, sizeof(build), "BUILD=%s/build", path_from_here(directory));
-	snprintf(path, sizeof(path), "PATH=%s:%s", directory, getenv("PATH"));
-	stand_in(directory, "cc", 4); /* what it makes of __SIZEOF_POINTER__ */
-	run(&outcome, (const char *[]){"make", "--no-print-directory", build, "CC=cc", "all", NULL},
+	run(&outcome,
+	    (const char *[]){"make", "--no-print-directory",
+			     textf("BUILD=%s/build", path_from_here(directory)), "CC=cc", "all",
+			     NULL},
 	    (const char *[]){path, "MAKEFLAGS", "SANITIZER", "CFLAGS", NULL}, -1);
 	CU_ASSERT(outcome.status > 0);
 	CU_ASSERT_STRING_EQUAL(outcome.out, "");
@@ -243,31 +213,23 @@ static void stop_answers_what_is_in_flight(void)
  * its input and output go. */
 static void foreground_ends_with(int number, const char *redirections)
 {
-	char directory[DIRECTORY_SIZE];
-	char pids[DIRECTORY_SIZE + 16];
-	char log[DIRECTORY_SIZE + 16];
-	char command[64];
-	char variables[2][DIRECTORY_SIZE + 16];
-	struct system sys = {.port = port_free()};
+	struct system sys;
 	pid_t pid;
 	pid_t left;
 
-	CU_ASSERT_FATAL(directory_make(directory));
-	snprintf(pids, sizeof(pids), "%s/pids", directory);
-	snprintf(variables[0], sizeof(variables[0]), "RUN_DIR=%s", directory);
-	snprintf(variables[1], sizeof(variables[1]), "PORT=%u", (unsigned)sys.port);
-	snprintf(sys.url, sizeof(sys.url), "http://127.0.0.1:%u", (unsigned)sys.port);
-	snprintf(log, sizeof(log), "%s/run.log", directory);
-	snprintf(command, sizeof(command), "exec spawn/run.sh %s", redirections);
-	pid = process_start((const char *[]){"sh", "-c", command, NULL},
-			    (const char *[]){variables[0], variables[1], "WORKERS=1", NULL}, log);
+	CU_ASSERT_FATAL(directory_make(sys.run_dir));
+	system_at(&sys, port_free(), sys.run_dir);
+	pid = process_start(
+		(const char *[]){"sh", "-c", textf("exec spawn/run.sh %s", redirections), NULL},
+		(const char *[]){sys.run_dir_variable, sys.port_variable, "WORKERS=1", NULL},
+		system_file(&sys, "run.log"));
 	CU_ASSERT(EVENTUALLY(get(&sys, "/")->status == 200));
 	CU_ASSERT_EQUAL(waitpid(pid, NULL, WNOHANG), 0);
 	kill(pid, number);
 	waitpid(pid, NULL, 0);
-	CU_ASSERT(EVENTUALLY(processes_in(directory, NULL, &left, 1) == 0));
-	CU_ASSERT(EVENTUALLY(access(pids, F_OK) != 0));
-	directory_remove(directory);
+	CU_ASSERT(EVENTUALLY(processes_in(sys.run_dir, NULL, &left, 1) == 0));
+	CU_ASSERT(EVENTUALLY(access(system_file(&sys, "pids"), F_OK) != 0));
+	directory_remove(sys.run_dir);
 }
 
 static void foreground_ends_with_a_signal(void)
@@ -293,13 +255,11 @@ static void foreground_needs_no_terminal(void)
 static void cdpath(void)
 {
 	char directory[DIRECTORY_SIZE];
-	char variable[DIRECTORY_SIZE + 16];
 
 	CU_ASSERT_FATAL(directory_make(directory));
-	snprintf(variable, sizeof(variable), "CDPATH=%s", directory);
 	run(&outcome, (const char *[]){"cp", "-r", "spawn", directory, NULL}, NULL, -1);
 	run_script(&outcome, "spawn/status.sh",
-		   (const char *[]){variable, "RUN_DIR=run/none", NULL});
+		   (const char *[]){textf("CDPATH=%s", directory), "RUN_DIR=run/none", NULL});
 	CU_ASSERT_EQUAL(outcome.status, 3);
 	CU_ASSERT_PTR_NULL(strstr(outcome.out, directory));
 	directory_remove(directory);
@@ -312,11 +272,8 @@ static void scaling_below_a_parent_that_does_not_reap(void)
 
 	CU_ASSERT_FATAL(prctl(PR_SET_CHILD_SUBREAPER, 1) == 0);
 	CU_ASSERT_FATAL(system_start(&sys, &(struct system_options){.workers = 2}));
-	run_script(&outcome, "spawn/scale.sh",
-		   (const char *[]){sys.run_dir_variable, "WORKERS=1", NULL});
-	CU_ASSERT_EQUAL(outcome.status, 0);
-	run_script(&outcome, "spawn/restart.sh", (const char *[]){sys.run_dir_variable, NULL});
-	CU_ASSERT_EQUAL(outcome.status, 0);
+	CU_ASSERT(script_works(&sys, "scale.sh", "WORKERS=1"));
+	CU_ASSERT(script_works(&sys, "restart.sh", NULL));
 	CU_ASSERT(system_stop(&sys));
 	prctl(PR_SET_CHILD_SUBREAPER, 0);
 	while (waitpid(-1, NULL, WNOHANG) > 0)
@@ -332,9 +289,7 @@ static void scaling_to_what_there_is(void)
 
 	CU_ASSERT_FATAL(system_start(&sys, &(struct system_options){.workers = 2}));
 	processes_in(sys.run_dir, "nginx", before, 8);
-	run_script(&outcome, "spawn/scale.sh",
-		   (const char *[]){sys.run_dir_variable, "WORKERS=2", NULL});
-	CU_ASSERT_EQUAL(outcome.status, 0);
+	CU_ASSERT(script_works(&sys, "scale.sh", "WORKERS=2"));
 	processes_in(sys.run_dir, "nginx", after, 8);
 	CU_ASSERT(before[0] && !memcmp(before, after, sizeof(before)));
 	CU_ASSERT(system_stop(&sys));
@@ -344,21 +299,26 @@ static void nginx_has_nothing_to_complain_of(void)
 {
 	struct system sys;
 	struct stat file;
-	char path[DIRECTORY_SIZE + 32];
 
 	CU_ASSERT_FATAL(system_start(&sys, &(struct system_options){.workers = 1, .cpu = 1}));
-	snprintf(path, sizeof(path), "%s/error.log", sys.run_dir);
-	CU_ASSERT(stat(path, &file) == 0 && file.st_size == 0);
+	CU_ASSERT(stat(system_file(&sys, "error.log"), &file) == 0 && file.st_size == 0);
 	CU_ASSERT(system_stop(&sys));
+}
+
+/* Runs a command as a third one. */
+static void as_third(const struct system *sys, const char *command, const char *option,
+		     const char *path)
+{
+	run(&outcome,
+	    (const char *[]){"setpriv", "--reuid=daemon", "--regid=daemon", "--clear-groups",
+			     command, option, path, NULL},
+	    (const char *[]){sys->run_dir_variable, NULL}, -1);
 }
 
 /* As root: a user whose group has another name, and what a third one sees of the system. */
 static void other_users(void)
 {
 	static const char *const environment[] = {"RUN_USER=nobody", NULL};
-	static const char *const third[] = {"setpriv", "--reuid=daemon", "--regid=daemon",
-					    "--clear-groups", NULL};
-	const char *command[8] = {0};
 	struct system sys;
 
 	if (geteuid()) {
@@ -367,21 +327,13 @@ static void other_users(void)
 	}
 	CU_ASSERT_FATAL(system_start(
 		&sys, &(struct system_options){.workers = 1, .environment = environment}));
-	memcpy(command, third, sizeof(third));
-	command[4] = "test";
-	command[5] = "-x";
-	command[6] = sys.run_dir;
-	run(&outcome, command, NULL, -1);
+	as_third(&sys, "test", "-x", sys.run_dir);
 	if (outcome.status == 0) {
-		memset(command, 0, sizeof(command));
-		memcpy(command, third, sizeof(third));
-		command[4] = "spawn/status.sh";
-		run(&outcome, command, (const char *[]){sys.run_dir_variable, NULL}, -1);
+		as_third(&sys, "spawn/status.sh", NULL, NULL);
 		CU_ASSERT_EQUAL(outcome.status, 0);
 		CU_ASSERT_PTR_NOT_NULL(strstr(outcome.out, "another user's system: root's"));
 		CU_ASSERT_PTR_NOT_NULL(strstr(outcome.out, "loop-1"));
-		command[4] = "spawn/stop.sh";
-		run(&outcome, command, (const char *[]){sys.run_dir_variable, NULL}, -1);
+		as_third(&sys, "spawn/stop.sh", NULL, NULL);
 		CU_ASSERT(was_refused(&outcome, "belongs to another user, root"));
 	}
 	CU_ASSERT(system_stop(&sys));
@@ -407,17 +359,15 @@ static const char PLAIN_WAY[] =
 
 static void the_plain_way(void)
 {
-	struct system sys = {.port = port_free()};
+	struct system sys;
 	struct load_result result;
-	char port[8];
 	pid_t pids[8];
 
-	sys.front_port = sys.port;
-	snprintf(port, sizeof(port), "%u", (unsigned)sys.port);
-	snprintf(sys.url, sizeof(sys.url), "http://127.0.0.1:%s", port);
 	CU_ASSERT_FATAL(directory_make(sys.run_dir));
+	system_at(&sys, port_free(), sys.run_dir);
 	run(&outcome,
-	    (const char *[]){"sh", "-ec", PLAIN_WAY, "sh", sys.run_dir, port, program(), NULL},
+	    (const char *[]){"sh", "-ec", PLAIN_WAY, "sh", sys.run_dir,
+			     textf("%u", (unsigned)sys.port), program(), NULL},
 	    NULL, -1);
 	CU_ASSERT_EQUAL(outcome.status, 0);
 	CU_ASSERT_PTR_NOT_NULL(strstr(outcome.out, "async_io_task(0.5s) done"));

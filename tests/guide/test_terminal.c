@@ -57,13 +57,11 @@ static const char *table_at(int width, double bare)
 {
 	static struct contrast c;
 	static char *text;
-	char columns[16];
 	size_t len;
 	FILE *out;
 
 	free(text);
-	snprintf(columns, sizeof(columns), "%d", width);
-	setenv("COLUMNS", columns, 1);
+	setenv("COLUMNS", textf("%d", width), 1);
 	fill(&c, bare);
 	out = open_memstream(&text, &len);
 	table_print(&c, out);
@@ -119,17 +117,14 @@ static void the_exercises_fit(void)
 		const char *columns;
 		const char *workers;
 	} runs[] = {{60, "COLUMNS=60", "WORKERS=2"}, {80, "COLUMNS=80", "WORKERS=8"}};
-	const char *built = program();
+	const char *path = built("tests/demonstrations/exercises");
 	char directory[DIRECTORY_SIZE];
-	char path[512];
-	char logs[2][DIRECTORY_SIZE + 16];
+	const char *logs[2];
 	pid_t pids[2];
 
 	CU_ASSERT_FATAL(directory_make(directory));
-	snprintf(path, sizeof(path), "%.*s/tests/demonstrations/exercises",
-		 (int)(strrchr(built, '/') - built), built);
 	for (int i = 0; i < 2; i++) {
-		snprintf(logs[i], sizeof(logs[i]), "%s/%d.log", directory, i);
+		logs[i] = textf("%s/%d.log", directory, i);
 		pids[i] = process_start(
 			(const char *[]){path, NULL},
 			(const char *[]){runs[i].columns, runs[i].workers, "LC_ALL=C.UTF-8", NULL},
@@ -156,10 +151,8 @@ static void type(const struct system *lanes, const char *commands, struct outcom
 				  "    curl -so /dev/null -w \"%{time_total} s  $1\\n\" \\\n"
 				  "      \"localhost:${PORT:-8080}/exercise$1\"\n"
 				  "}\n";
-	char script[512];
 
-	snprintf(script, sizeof(script), "%s%s\n", get, commands);
-	run(outcome, (const char *[]){"sh", "-c", script, NULL},
+	run(outcome, (const char *[]){"sh", "-c", textf("%s%s\n", get, commands), NULL},
 	    (const char *[]){lanes->port_variable, NULL}, -1);
 	CU_ASSERT_EQUAL(outcome->status, 0);
 }
@@ -167,11 +160,8 @@ static void type(const struct system *lanes, const char *commands, struct outcom
 /* What it says "/" took, in seconds; -1 if it says nothing of it. */
 static double took(const struct outcome *outcome, const char *path)
 {
-	char line[64];
-	const char *at;
+	const char *at = strstr(outcome->out, textf(" s  %s\n", path));
 
-	snprintf(line, sizeof(line), " s  %s\n", path);
-	at = strstr(outcome->out, line);
 	while (at && at > outcome->out && at[-1] != '\n')
 		at--;
 	return at ? atof(at) : -1;
@@ -201,17 +191,13 @@ static void typed_with_any_number_of_workers(void)
 
 /* ---- a running system ---- */
 
-static bool fits(const char *script, const struct system *lanes, int width, const char *says)
+static bool fits(const char *name, const struct system *lanes, int width, const char *says)
 {
-	char columns[16];
-	struct outcome outcome;
+	const struct outcome *outcome = script(lanes, name, textf("COLUMNS=%d", width));
 
-	snprintf(columns, sizeof(columns), "COLUMNS=%d", width);
-	run(&outcome, (const char *[]){script, NULL},
-	    (const char *[]){lanes->port_variable, lanes->run_dir_variable, columns, NULL}, -1);
-	if (longest_line(outcome.out) > width)
-		printf("    %s at %d: %s\n", script, width, outcome.out);
-	return longest_line(outcome.out) <= width && strstr(outcome.out, says);
+	if (longest_line(outcome->out) > width)
+		printf("    %s at %d: %s\n", name, width, outcome->out);
+	return longest_line(outcome->out) <= width && strstr(outcome->out, says);
 }
 
 /* … of which a loop is held, and two more wait for it. */
@@ -225,15 +211,14 @@ static void a_running_system_fits(void)
 
 	CU_ASSERT_FATAL(system_start(
 		&lanes, &(struct system_options){.workers = 1, .prefork = 20, .cpu = 1}));
-	CU_ASSERT(fits("spawn/status.sh", &lanes, 80, "exercise-prefork"));
+	CU_ASSERT(fits("status.sh", &lanes, 80, "exercise-prefork"));
 	burst = load_system(&lanes, &options);
 	for (size_t i = 0; i < 2; i++) {
-		IN_TIME(WITHIN(
-			2, fits("spawn/top.sh", &lanes, widths[i], "loop-1             HELD ")));
+		IN_TIME(WITHIN(2, fits("top.sh", &lanes, widths[i], "loop-1             HELD ")));
 		CU_ASSERT(longest_line(get(&lanes, "/status?text")->body) <= 80);
 		IN_TIME(strstr(get(&lanes, "/status?text")->body, " /async/bad-blocking") != NULL);
 	}
-	IN_TIME(fits("spawn/status.sh", &lanes, 60, "loop-1             HELD "));
+	IN_TIME(fits("status.sh", &lanes, 60, "loop-1             HELD "));
 	load_wait(burst, &result);
 	CU_ASSERT(system_stop(&lanes));
 }

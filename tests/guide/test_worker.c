@@ -92,24 +92,27 @@ static void descriptor_0_is_no_listening_socket(void)
 
 static void addresses_that_are_none(void)
 {
-	static char path[200] = "/tmp/";
+	const struct {
+		const char *address;
+		const char *said;
+	} bad[] = {
+		{textf("/tmp/%0200d", 0), "too long"},
+		{"/nowhere/at/all.sock", "/nowhere/at/all.sock"},
+		{"example.com:80", "not an IP address and port"},
+		{"127.0.0.1:http", "not an IP address and port"},
+	};
 
-	memset(path + 5, 'x', sizeof(path) - 6);
-	lanes((const char *[]){"--listen", path, NULL}, NULL);
-	CU_ASSERT(was_refused(&outcome, "too long"));
-	lanes((const char *[]){"--listen", "/nowhere/at/all.sock", NULL}, NULL);
-	CU_ASSERT(was_refused(&outcome, "/nowhere/at/all.sock"));
-	lanes((const char *[]){"--listen", "example.com:80", NULL}, NULL);
-	CU_ASSERT(was_refused(&outcome, "not an IP address and port"));
-	lanes((const char *[]){"--listen", "127.0.0.1:http", NULL}, NULL);
-	CU_ASSERT(was_refused(&outcome, "not an IP address and port"));
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		lanes((const char *[]){"--listen", bad[i].address, NULL}, NULL);
+		CU_ASSERT(was_refused(&outcome, bad[i].said));
+	}
 }
 
 static void files_in_the_way(void)
 {
 	struct worker worker;
 	struct worker second;
-	char path[DIRECTORY_SIZE + 32];
+	const char *path;
 	struct raw raw;
 
 	CU_ASSERT_FATAL(worker_start(&worker, NULL, NULL));
@@ -129,7 +132,7 @@ static void files_in_the_way(void)
 	CU_ASSERT_NOT_EQUAL(access(worker.socket, F_OK), 0);
 	worker_stop(&second);
 	/* Any other file is somebody's. */
-	snprintf(path, sizeof(path), "%s/precious", worker.directory);
+	path = textf("%s/precious", worker.directory);
 	close(open(path, O_WRONLY | O_CREAT, 0600));
 	lanes((const char *[]){"--listen", path, NULL}, NULL);
 	CU_ASSERT(was_refused(&outcome, "precious"));
@@ -137,24 +140,14 @@ static void files_in_the_way(void)
 	worker_stop(&worker);
 }
 
-/* True if who connects there is answered. */
-static bool is_welcome(const struct sockaddr *address, socklen_t len)
+/* True if who is connected there is answered. */
+static bool is_welcome(int fd)
 {
-	struct raw raw = {.fd = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0)};
-	bool welcome = connect(raw.fd, address, len) == 0 && raw_get(&raw, 1, "/", "") &&
-		       raw_answers(&raw, "END 1 0 COMPLETE");
+	struct raw raw = {.fd = fd};
+	bool welcome = raw_get(&raw, 1, "/", "") && raw_answers(&raw, "END 1 0 COMPLETE");
 
 	raw_close(&raw);
 	return welcome;
-}
-
-static bool tcp_is_welcome(uint16_t port)
-{
-	struct sockaddr_in address = {.sin_family = AF_INET,
-				      .sin_port = htons(port),
-				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-
-	return is_welcome((struct sockaddr *)&address, sizeof(address));
 }
 
 /* libfcgi looks at the list for IPv4 only. */
@@ -180,16 +173,17 @@ static void ipv6_peers_have_to_be_listed(void)
 	for (int i = 0; i < 4; i++) {
 		const bool welcome = lists[i % 2].welcome;
 		uint16_t port = port_free();
-		char listen[32];
 		struct worker worker;
 
 		address.sin6_port = htons(port);
-		snprintf(listen, sizeof(listen), "[::1]:%u", (unsigned)port);
-		CU_ASSERT_FATAL(worker_start(
-			&worker,
-			(const char *[]){"--listen", listen, "--engine", engines[i / 2], NULL},
-			(const char *[]){lists[i % 2].allowed, NULL}));
-		CU_ASSERT_EQUAL(is_welcome((struct sockaddr *)&address, sizeof(address)), welcome);
+		CU_ASSERT_FATAL(
+			worker_start(&worker,
+				     (const char *[]){"--listen", textf("[::1]:%u", (unsigned)port),
+						      "--engine", engines[i / 2], NULL},
+				     (const char *[]){lists[i % 2].allowed, NULL}));
+		fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		CU_ASSERT_EQUAL(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+		CU_ASSERT_EQUAL(is_welcome(fd), welcome);
 		CU_ASSERT_EQUAL(file_has(worker.log, "event=peer-refused"), !welcome);
 		worker_stop(&worker);
 	}
@@ -205,7 +199,6 @@ static void tcp_needs_to_know_its_peers(void)
 		{"FCGI_WEB_SERVER_ADDRS=10.0.0.1,127.0.0.1", true},
 		{"FCGI_WEB_SERVER_ADDRS=127.0.0.2", false},
 	};
-	char address[32];
 	struct worker worker;
 
 	lanes((const char *[]){"--listen", "0.0.0.0:0", NULL}, NULL);
@@ -216,10 +209,11 @@ static void tcp_needs_to_know_its_peers(void)
 	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
 		uint16_t port = port_free();
 
-		snprintf(address, sizeof(address), "127.0.0.1:%u", (unsigned)port);
-		CU_ASSERT_FATAL(worker_start(&worker, (const char *[]){"--listen", address, NULL},
-					     (const char *[]){lists[i].allowed, NULL}));
-		CU_ASSERT_EQUAL(tcp_is_welcome(port), lists[i].welcome);
+		CU_ASSERT_FATAL(worker_start(
+			&worker,
+			(const char *[]){"--listen", textf("127.0.0.1:%u", (unsigned)port), NULL},
+			(const char *[]){lists[i].allowed, NULL}));
+		CU_ASSERT_EQUAL(is_welcome(tcp_open(port)), lists[i].welcome);
 		CU_ASSERT_EQUAL(file_has(worker.log, "event=peer-refused"), !lists[i].welcome);
 		worker_stop(&worker);
 	}
@@ -231,11 +225,11 @@ static void a_locked_scoreboard(void)
 	struct flock all = {.l_type = F_RDLCK};
 	struct worker worker;
 	char directory[DIRECTORY_SIZE];
-	char path[DIRECTORY_SIZE + 16];
+	const char *path;
 	int fd;
 
 	CU_ASSERT_FATAL(directory_make(directory));
-	snprintf(path, sizeof(path), "%s/scoreboard", directory);
+	path = textf("%s/scoreboard", directory);
 	CU_ASSERT_FATAL(worker_start(&worker, (const char *[]){"--scoreboard", path, NULL}, NULL));
 	worker_stop(&worker);
 	fd = open(path, O_RDONLY | O_CLOEXEC);

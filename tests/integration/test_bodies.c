@@ -1,8 +1,6 @@
 /* Bodies, from a client or a web server to the handlers of tests/bodies/app.c. */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -29,15 +27,6 @@ static pid_t nginx;
 static bool keeps;	  /* nginx, its connections to the worker */
 static uint16_t ports[2]; /* with request buffering, and without */
 
-static const char *app(void)
-{
-	static char path[PATH_MAX];
-
-	snprintf(path, sizeof(path), "%s", program());
-	strcpy(strrchr(path, '/'), "/bodies-app");
-	return path;
-}
-
 static bool small_disk; /* the spool is on one of its own */
 
 /* A further option and its value; NULL: none. */
@@ -52,7 +41,7 @@ static void begin(const char *engine, const char *option, const char *value)
 		small_disk = false;
 	}
 	CU_ASSERT_FATAL(worker_start_program(
-		&worker, app(),
+		&worker, built("bodies-app"),
 		(const char *[]){"--engine", engine, "--spool", spool, option, value, NULL}, NULL));
 }
 
@@ -192,38 +181,15 @@ static void an_upload_that_stops_is_a_408(void)
 	}
 }
 
-static long spooled_files(void)
-{
-	char path[64];
-	char target[PATH_MAX];
-	struct dirent *entry;
-	DIR *dir;
-	long count = 0;
-
-	snprintf(path, sizeof(path), "/proc/%d/fd", (int)worker.pid);
-	dir = opendir(path);
-	while (dir && (entry = readdir(dir))) {
-		ssize_t n = readlinkat(dirfd(dir), entry->d_name, target, sizeof(target) - 1);
-
-		target[n > 0 ? n : 0] = '\0';
-		count += strstr(target, "/spool/") != NULL;
-	}
-	if (dir)
-		closedir(dir);
-	return count;
-}
-
 static struct raw asking;
 
 static bool have_left(const char *text)
 {
 	static int id;
-	char end[32];
 
 	id = id % 1000 + 1;
-	snprintf(end, sizeof(end), "END %d 0 COMPLETE", id);
 	buffer_free(&asking.in);
-	return raw_get(&asking, id, "/left", "") && raw_answers(&asking, end) &&
+	return raw_gets(&asking, id, "/left", "", textf("END %d 0 COMPLETE", id)) &&
 	       strstr(asking.text.data, text);
 }
 
@@ -257,14 +223,14 @@ static void neighbours_of_an_upload_do_not_suffer(void)
 		CU_ASSERT(EVENTUALLY(raw_answers(&raw, "0 left")));
 	}
 	CU_ASSERT(raw_tells(&raw, "stdin-end 2", "1000000 bytes, sum 0"));
-	CU_ASSERT(EVENTUALLY(spooled_files() == 0));
+	CU_ASSERT(EVENTUALLY(process_open(worker.pid, "/spool/") == 0));
 	raw_close(&raw);
 	end();
 }
 
 static void a_neighbour_that_has_no_room_is_refused_alone(void)
 {
-	CU_ASSERT_FATAL(worker_start_program(&worker, app(), NULL, NULL));
+	CU_ASSERT_FATAL(worker_start_program(&worker, built("bodies-app"), NULL, NULL));
 	CU_ASSERT_FATAL(raw_open(&raw, worker.socket));
 	CU_ASSERT(raw_send(&raw, GET("1", "/asleep")));
 	CU_ASSERT(raw_send(&raw, "begin 2 keep, params 2 REQUEST_METHOD=POST&PATH_INFO=/slow&"
@@ -306,31 +272,25 @@ static void write_configuration(const char *path)
 /* Commands know the addresses, with request buffering and without, as $ON and $OFF. */
 static void choose_ports(void)
 {
-	char url[48];
-
 	for (int i = 0; i < 2; i++) {
 		ports[i] = port_free();
-		snprintf(url, sizeof(url), "http://127.0.0.1:%d", ports[i]);
-		setenv(i ? "OFF" : "ON", url, 1);
+		setenv(i ? "OFF" : "ON", textf("http://127.0.0.1:%d", ports[i]), 1);
 	}
 }
 
 static void begin_behind_nginx(const char *engine)
 {
-	char path[DIRECTORY_SIZE + 16];
-	char prefix[DIRECTORY_SIZE + 1];
-	char log[DIRECTORY_SIZE + 16];
+	const char *path, *log;
 
 	begin(engine, NULL, NULL);
 	keeps = !strcmp(engine, "loop");
 	choose_ports();
-	snprintf(path, sizeof(path), "%s/nginx.conf", folder);
-	snprintf(prefix, sizeof(prefix), "%s/", folder);
-	snprintf(log, sizeof(log), "%s/error.log", folder);
+	path = textf("%s/nginx.conf", folder);
+	log = textf("%s/error.log", folder);
 	write_configuration(path);
-	nginx = process_start(
-		(const char *[]){"/usr/sbin/nginx", "-p", prefix, "-c", path, "-e", log, NULL},
-		NULL, log);
+	nginx = process_start((const char *[]){"/usr/sbin/nginx", "-p", textf("%s/", folder), "-c",
+					       path, "-e", log, NULL},
+			      NULL, log);
 	CU_ASSERT_FATAL(EVENTUALLY(!shell("curl -sS $ON/left && curl -sS $OFF/left")->status));
 }
 
@@ -355,7 +315,7 @@ static void nginx_brings_bodies(void)
 		CU_ASSERT(says("for to in $ON $OFF; do for path in small ignore; do "
 			       "yes | head -c 3000000 | curl -s -T - $to/$path; done; done",
 			       "Large"));
-		CU_ASSERT(EVENTUALLY(spooled_files() == 0));
+		CU_ASSERT(EVENTUALLY(process_open(worker.pid, "/spool/") == 0));
 		end_nginx();
 	}
 }
@@ -364,21 +324,15 @@ static void nginx_brings_bodies(void)
  * own (tests/haproxy/README.md), and asked again. */
 static void HAProxy_brings_many_at_once(void)
 {
-	char path[DIRECTORY_SIZE + 16];
-	char log[DIRECTORY_SIZE + 16];
-	char port[8];
 	pid_t haproxy;
 
 	begin("loop", NULL, NULL);
-	snprintf(path, sizeof(path), "%s/pids", folder);
-	CU_ASSERT_EQUAL(mkdir(path, 0700), 0);
-	snprintf(path, sizeof(path), "%s/worker-1.sock", folder);
-	CU_ASSERT_EQUAL(symlink(worker.socket, path), 0);
-	snprintf(log, sizeof(log), "%s/haproxy.log", folder);
+	CU_ASSERT_EQUAL(mkdir(textf("%s/pids", folder), 0700), 0);
+	CU_ASSERT_EQUAL(symlink(worker.socket, textf("%s/worker-1.sock", folder)), 0);
 	choose_ports();
-	snprintf(port, sizeof(port), "%u", (unsigned)ports[0]);
-	haproxy =
-		process_start((const char *[]){"tests/haproxy/run", port, folder, NULL}, NULL, log);
+	haproxy = process_start((const char *[]){"tests/haproxy/run",
+						 textf("%u", (unsigned)ports[0]), folder, NULL},
+				NULL, textf("%s/haproxy.log", folder));
 	CU_ASSERT_FATAL(EVENTUALLY(!shell("curl -sS $ON/left")->status));
 	CU_ASSERT(
 		says("again='curl -sf --retry 20 --retry-delay 1'; head -c 3000000 /dev/zero "
@@ -390,7 +344,7 @@ static void HAProxy_brings_many_at_once(void)
 	CU_ASSERT_FATAL(raw_open(&asking, worker.socket));
 	shell("curl -s --limit-rate 1M --max-time 0.5 --data-binary @body $ON/whole");
 	CU_ASSERT(EVENTUALLY(!have_left("0 left")));
-	CU_ASSERT(EVENTUALLY(spooled_files() == 0));
+	CU_ASSERT(EVENTUALLY(process_open(worker.pid, "/spool/") == 0));
 	raw_close(&asking);
 	kill(haproxy, SIGTERM);
 	waitpid(haproxy, NULL, 0);
@@ -414,7 +368,7 @@ static void a_client_that_leaves_takes_its_upload_along(void)
 	CU_ASSERT_FATAL(raw_open(&asking, worker.socket));
 	shell("yes | head -c 2000000 | curl -s --limit-rate 200K --max-time 2 -T - $OFF/whole");
 	CU_ASSERT(EVENTUALLY(have_left("1 left")));
-	CU_ASSERT(EVENTUALLY(spooled_files() == 0));
+	CU_ASSERT(EVENTUALLY(process_open(worker.pid, "/spool/") == 0));
 	raw_close(&asking);
 	end_nginx();
 }
@@ -431,7 +385,7 @@ static void a_full_disk_is_a_507(void)
 			CU_ASSERT(says("yes | head -c 900000 | "
 				       "curl -s -w '%{http_code}' -T - $ON/whole",
 				       "200"));
-			CU_ASSERT(EVENTUALLY(spooled_files() == 0));
+			CU_ASSERT(EVENTUALLY(process_open(worker.pid, "/spool/") == 0));
 		}
 		end_nginx();
 		small_disk = false;
@@ -441,12 +395,10 @@ static void a_full_disk_is_a_507(void)
 /* A gigabyte in chunks, of which no length is known. */
 static void the_memory_stays_flat(const char *to, const char *path)
 {
-	char command[128];
 	long before = process_status(worker.pid, "VmRSS");
 
-	snprintf(command, sizeof(command), "head -c 1000000000 /dev/zero | curl -sS -T - %s/%s", to,
-		 path);
-	CU_ASSERT(says(command, "1000000000 bytes, sum 0"));
+	CU_ASSERT(says(textf("head -c 1000000000 /dev/zero | curl -sS -T - %s/%s", to, path),
+		       "1000000000 bytes, sum 0"));
 	printf("    %s/%s: %ld KB before, %ld KB at most\n", to, path, before,
 	       process_status(worker.pid, "VmHWM"));
 #ifndef __SANITIZE_ADDRESS__

@@ -15,15 +15,6 @@
 
 static struct worker worker;
 
-static const char *built(const char *name)
-{
-	static char path[PATH_MAX];
-
-	snprintf(path, sizeof(path), "%s", program());
-	strcpy(strrchr(path, '/') + 1, name);
-	return path;
-}
-
 /* What the worker answers, without the head; "" if it does not. */
 static const char *body(const char *path)
 {
@@ -54,9 +45,8 @@ static int count_named(void)
 
 static void start_blocking(const char *sandbox)
 {
-	char preload[PATH_MAX + 16];
+	const char *preload = textf("LD_PRELOAD=%s", built("blocking.so"));
 
-	snprintf(preload, sizeof(preload), "LD_PRELOAD=%s", built("blocking.so"));
 	CU_ASSERT_FATAL(worker_start_program(&worker, built("blocking-app"), NULL,
 					     (const char *[]){preload, sandbox, NULL}));
 }
@@ -74,17 +64,14 @@ static void each_call_is_named(void)
 	CU_ASSERT_PTR_NOT_NULL(strstr(names, "system"));
 	CU_ASSERT_EQUAL(count_named(), 1);
 	for (const char *name; (name = strtok_r(rest, " ", &rest));) {
-		char path[64];
-		char line[128];
+		const char *line;
 
 		before = count_named();
-		snprintf(path, sizeof(path), "/thread/%s", name);
-		CU_ASSERT(atoi(body(path)) > 0);
+		CU_ASSERT(atoi(body(textf("/thread/%s", name))) > 0);
 		CU_ASSERT_EQUAL(count_named(), before);
-		snprintf(path, sizeof(path), "/loop/%s", name);
-		snprintf(line, sizeof(line),
-			 " at=tests/blocking/app.c:%s call=%s in=\"GET /loop/{call}\" use=\"AWAIT(",
-			 body(path), name);
+		line = textf(
+			" at=tests/blocking/app.c:%s call=%s in=\"GET /loop/{call}\" use=\"AWAIT(",
+			body(textf("/loop/%s", name)), name);
 		CU_ASSERT(file_has(worker.log, line));
 		CU_ASSERT_EQUAL(count_named(), before + 1);
 		if (!file_has(worker.log, line))
@@ -167,22 +154,17 @@ static bool stock_is(const char *text)
 
 static pid_t start_dev(void)
 {
-	char dir[DIRECTORY_SIZE + 16];
-	char project[DIRECTORY_SIZE + 16];
+	const char *project;
 	struct outcome outcome;
 
 	CU_ASSERT_FATAL(directory_make(directory));
-	snprintf(dir, sizeof(dir), "DIR=%s/shop", directory);
-	snprintf(project, sizeof(project), "%s/shop", directory);
+	project = textf("%s/shop", directory);
 	snprintf(terminal, sizeof(terminal), "%s/terminal", directory);
-	run(&outcome, (const char *[]){"app/new/new.sh", NULL}, (const char *[]){dir, "NAME", NULL},
-	    -1);
+	run_script(&outcome, "app/new/new.sh",
+		   (const char *[]){textf("DIR=%s", project), "NAME", NULL});
 	CU_ASSERT_EQUAL_FATAL(outcome.status, 0);
 	CU_ASSERT(save("s/{id}/{it}/"));
-	sys.port = sys.front_port = port_free();
-	snprintf(sys.url, sizeof(sys.url), "http://127.0.0.1:%u", sys.port);
-	snprintf(sys.port_variable, sizeof(sys.port_variable), "PORT=%u", sys.port);
-	snprintf(sys.run_dir, sizeof(sys.run_dir), "%.80s/shop/run", directory);
+	system_at(&sys, port_free(), textf("%s/run", project));
 	return process_start((const char *[]){"setsid", "make", "-C", project, "dev", NULL},
 			     (const char *[]){sys.port_variable, "RUN_DIR", "PROGRAM", "MAKEFLAGS",
 					      "MFLAGS", "MAKELEVEL", "CFLAGS", "LANES_THREADS=1",

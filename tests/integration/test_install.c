@@ -11,10 +11,9 @@ static char directory[DIRECTORY_SIZE];
 
 static bool step(const char *name)
 {
+	const char *port = textf("%u", (unsigned)port_free());
 	struct outcome outcome;
-	char port[8];
 
-	snprintf(port, sizeof(port), "%u", (unsigned)port_free());
 	run(&outcome, (const char *[]){"tests/integration/install.sh", name, directory, port, NULL},
 	    NULL, -1);
 	if (outcome.status)
@@ -35,24 +34,10 @@ static int cleanup(void)
 	return gone ? 0 : -1;
 }
 
-static void the_library_exports_what_is_recorded(void)
+/* Takes the step that the test names. */
+static void one_step(void)
 {
-	CU_ASSERT(step("exports"));
-}
-
-static void a_package_has_it_where_debian_expects_it(void)
-{
-	CU_ASSERT(step("package"));
-}
-
-static void a_service_is_built_with_pkg_config_alone(void)
-{
-	CU_ASSERT(step("build"));
-}
-
-static void manual_pages_say_what_there_is(void)
-{
-	CU_ASSERT(step("manual"));
+	CU_ASSERT(step(harness_test()->data));
 }
 
 static void a_system_runs_from_what_is_installed(void)
@@ -70,10 +55,10 @@ static void a_plain_user_runs_what_root_has_installed(void)
 }
 
 static const struct test tests[] = {
-	{"the library exports what is recorded", the_library_exports_what_is_recorded},
-	{"a package has it where Debian expects it", a_package_has_it_where_debian_expects_it},
-	{"a service is built with pkg-config alone", a_service_is_built_with_pkg_config_alone},
-	{"manual pages say what there is", manual_pages_say_what_there_is},
+	{"the library exports what is recorded", one_step, "exports"},
+	{"a package has it where Debian expects it", one_step, "package"},
+	{"a service is built with pkg-config alone", one_step, "build"},
+	{"manual pages say what there is", one_step, "manual"},
 	{"a system runs from what is installed", a_system_runs_from_what_is_installed},
 	{"a plain user runs what root has installed", a_plain_user_runs_what_root_has_installed},
 };

@@ -1,5 +1,4 @@
 /* What a route may take, and that it takes nothing of others: with tests/bodies/app.c. */
-#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,20 +13,11 @@ static struct raw raw;
 static char board_path[DIRECTORY_SIZE + 16];
 static char folder[DIRECTORY_SIZE];
 
-static const char *app(void)
-{
-	static char path[PATH_MAX];
-
-	snprintf(path, sizeof(path), "%s", program());
-	strcpy(strrchr(path, '/'), "/bodies-app");
-	return path;
-}
-
 static void begin(const char *engine)
 {
 	CU_ASSERT_FATAL(directory_make(folder));
 	snprintf(board_path, sizeof(board_path), "%s/scoreboard", folder);
-	CU_ASSERT_FATAL(worker_start_program(&worker, app(),
+	CU_ASSERT_FATAL(worker_start_program(&worker, built("bodies-app"),
 					     (const char *[]){"--engine", engine, "--threads", "2",
 							      "--scoreboard", board_path, NULL},
 					     NULL));
@@ -44,10 +34,7 @@ static void end(void)
 /* The answer to this request. */
 static bool answers(int id, const char *status)
 {
-	char text[64];
-
-	snprintf(text, sizeof(text), "STDOUT %d Status: %s", id, status);
-	return raw_answers(&raw, text);
+	return raw_answers(&raw, textf("STDOUT %d Status: %s", id, status));
 }
 
 /* The worker's pool of this name, as those see it who watch. */

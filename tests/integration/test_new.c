@@ -27,20 +27,11 @@ static int end(void)
 	return 0;
 }
 
-/* Puts "DIR=directory/folder" into the variable. */
-static const char *place(char variable[DIRECTORY_SIZE + 32], const char *folder)
-{
-	snprintf(variable, DIRECTORY_SIZE + 32, "DIR=%s/%s", directory, folder);
-	return variable;
-}
-
 static void make_new(const char *folder, const char *name)
 {
-	char dir[DIRECTORY_SIZE + 32];
-
-	run(&outcome, (const char *[]){"make", "-s", "new", place(dir, folder), name, NULL},
-	    (const char *[]){OWN, NULL}, -1);
 	snprintf(project, sizeof(project), "%s/%s", directory, folder);
+	run(&outcome, (const char *[]){"make", "-s", "new", textf("DIR=%s", project), name, NULL},
+	    (const char *[]){OWN, NULL}, -1);
 }
 
 /* make in the project, with up to three arguments; false, with what it said, if it fails. */
@@ -87,27 +78,20 @@ static void what_cannot_be_is_refused(void)
 		{"full/file/below", NULL, "cannot make a folder in"},
 		{"../../app/mine", NULL, "is inside Lanes"},
 	};
-	char path[DIRECTORY_SIZE + 32];
-	FILE *file;
+	const char *full = textf("%s/full", directory);
 
-	snprintf(path, sizeof(path), "%s/full", directory);
-	mkdir(path, 0755);
-	snprintf(path, sizeof(path), "%s/full/file", directory);
-	file = fopen(path, "w");
-	fclose(file);
+	mkdir(full, 0755);
+	CU_ASSERT(file_write(textf("%s/file", full), ""));
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		char dir[DIRECTORY_SIZE + 32];
-
-		run(&outcome, (const char *[]){"app/new/new.sh", NULL},
-		    (const char *[]){place(dir, bad[i][0]), bad[i][1] ? bad[i][1] : "NAME", NULL},
-		    -1);
+		run_script(&outcome, "app/new/new.sh",
+			   (const char *[]){textf("DIR=%s/%s", directory, bad[i][0]),
+					    bad[i][1] ? bad[i][1] : "NAME", NULL});
 		CU_ASSERT(was_refused(&outcome, bad[i][2]));
 	}
-	run(&outcome, (const char *[]){"app/new/new.sh", NULL}, (const char *[]){"DIR", NULL}, -1);
+	run_script(&outcome, "app/new/new.sh", (const char *[]){"DIR", NULL});
 	CU_ASSERT(was_refused(&outcome, "where to?"));
 	run(&outcome, (const char *[]){"find", directory, "-mindepth", "1", NULL}, NULL, -1);
-	snprintf(path, sizeof(path), "%.50s/full\n%.50s/full/file\n", directory, directory);
-	CU_ASSERT_STRING_EQUAL(outcome.out, path);
+	CU_ASSERT_STRING_EQUAL(outcome.out, textf("%s\n%s/file\n", full, full));
 }
 
 /* In an empty folder, which stays the same one; its name has a character of make and of shells. */
@@ -171,12 +155,7 @@ static void systems_run_under_its_name(void)
 	for (int i = 0; i < 2; i++) {
 		struct system *s = &systems[i];
 
-		s->port = s->front_port = port_free();
-		snprintf(s->run_dir, sizeof(s->run_dir), "%.80s/run-%d", directory, i);
-		snprintf(s->port_variable, sizeof(s->port_variable), "PORT=%u", s->port);
-		snprintf(s->run_dir_variable, sizeof(s->run_dir_variable), "RUN_DIR=%.80s/run-%d",
-			 directory, i);
-		snprintf(s->url, sizeof(s->url), "http://127.0.0.1:%u", s->port);
+		system_at(s, port_free(), textf("%s/run-%d", directory, i));
 		CU_ASSERT_FATAL(make("start", s->port_variable, s->run_dir_variable));
 		CU_ASSERT(said("shop: http://localhost:"));
 	}
@@ -233,10 +212,9 @@ static void another_user_builds_it(void)
 /* What Lanes' README tells to type. */
 static void it_begins_as_the_readme_says(void)
 {
-	char port[8];
-
-	snprintf(port, sizeof(port), "%u", (unsigned)port_free());
-	run(&outcome, (const char *[]){"tests/documents/own", directory, port, NULL},
+	run(&outcome,
+	    (const char *[]){"tests/documents/own", directory, textf("%u", (unsigned)port_free()),
+			     NULL},
 	    (const char *[]){OWN, NULL}, -1);
 	CU_ASSERT_EQUAL(outcome.status, 0);
 	CU_ASSERT(said("{\"id\":7,\"stock\":5}"));

@@ -1,5 +1,4 @@
 /* The example of app/examples, as its clients see it. */
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -12,20 +11,12 @@
 static struct worker worker;
 static struct raw raw;
 
-static const char *orders(void)
-{
-	static char path[PATH_MAX];
-
-	snprintf(path, sizeof(path), "%s", program());
-	strcpy(strrchr(path, '/'), "/orders");
-	return path;
-}
-
 /* A further option; NULL: none. */
 static void begin_with(const char *engine, const char *option)
 {
-	CU_ASSERT_FATAL(worker_start_program(
-		&worker, orders(), (const char *[]){"--engine", engine, option, NULL}, NULL));
+	CU_ASSERT_FATAL(worker_start_program(&worker, built("orders"),
+					     (const char *[]){"--engine", engine, option, NULL},
+					     NULL));
 	CU_ASSERT_FATAL(raw_open(&raw, worker.socket));
 }
 
@@ -43,15 +34,12 @@ static void end(void)
 /* A POST with a body; token NULL: without one. */
 static bool post(int id, const char *path, const char *token, const char *body)
 {
-	char script[1024];
-
-	snprintf(script, sizeof(script),
-		 "begin %d keep, params %d "
-		 "REQUEST_METHOD=POST&PATH_INFO=%s&CONTENT_TYPE=application/json"
-		 "&CONTENT_LENGTH=%zu%s%s, params-end %d, stdin %d %s, stdin-end %d",
-		 id, id, path, strlen(body), token ? "&HTTP_AUTHORIZATION=" : "",
-		 token ? token : "", id, id, body, id);
-	return raw_send(&raw, script);
+	return raw_send(&raw,
+			textf("begin %d keep, params %d "
+			      "REQUEST_METHOD=POST&PATH_INFO=%s&CONTENT_TYPE=application/json"
+			      "&CONTENT_LENGTH=%zu%s%s, params-end %d, stdin %d %s, stdin-end %d",
+			      id, id, path, strlen(body), token ? "&HTTP_AUTHORIZATION=" : "",
+			      token ? token : "", id, id, body, id));
 }
 
 static void create(int id)
@@ -153,9 +141,9 @@ static void it_has_an_option_of_its_own(void)
 		takes_one("Bearer secret");
 		end();
 	}
-	run(&outcome, (const char *[]){orders(), "--orders-max", "0", NULL}, NULL, -1);
+	run(&outcome, (const char *[]){built("orders"), "--orders-max", "0", NULL}, NULL, -1);
 	CU_ASSERT(was_refused(&outcome, "--orders-max: '0' is not a whole number from 1 to 1000"));
-	run(&outcome, (const char *[]){orders(), "--help", NULL}, NULL, -1);
+	run(&outcome, (const char *[]){built("orders"), "--help", NULL}, NULL, -1);
 	CU_ASSERT_PTR_NOT_NULL(strstr(outcome.out, "\nOptions of orders:\n  --orders-max N "));
 }
 
@@ -166,10 +154,7 @@ static struct system shop;
 /* The worker has the token, and the option, that the system was started with. */
 static void serves_as_told(int worker_slot)
 {
-	char socket[DIRECTORY_SIZE + 32];
-
-	snprintf(socket, sizeof(socket), "%s/worker-%d.sock", shop.run_dir, worker_slot);
-	CU_ASSERT_FATAL(raw_open(&raw, socket));
+	CU_ASSERT_FATAL(raw_open(&raw, textf("%s/worker-%d.sock", shop.run_dir, worker_slot)));
 	takes_one("Bearer hush  hush");
 	CU_ASSERT(post(3, "/orders", "Bearer secret", tea));
 	CU_ASSERT(raw_answers(&raw, "STDOUT 3 Status: 401 "));
@@ -177,11 +162,11 @@ static void serves_as_told(int worker_slot)
 }
 
 /* A script, called by somebody who knows only where the system is. */
-static void changed_by(const char *script, const char *variable)
+static void changed_by(const char *name, const char *variable)
 {
 	struct outcome outcome;
 
-	run_script(&outcome, script,
+	run_script(&outcome, name,
 		   (const char *[]){shop.run_dir_variable, "PROGRAM", "LANES_ORDERS_MAX=7",
 				    variable, NULL});
 	CU_ASSERT_EQUAL(outcome.status, 0);
@@ -190,34 +175,29 @@ static void changed_by(const char *script, const char *variable)
 /* What a POST with so long a body gets through nginx. */
 static void posting_is(size_t body, const char *status)
 {
-	char data[4096];
-	char url[64];
+	const char *data = textf("%s%*s", tea, (int)(body - strlen(tea)), "");
 	struct outcome outcome;
 
-	snprintf(data, sizeof(data), "%s%*s", tea, (int)(body - strlen(tea)), "");
-	snprintf(url, sizeof(url), "%s/orders", shop.url);
 	run(&outcome,
 	    (const char *[]){"curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "-d", data,
 			     "-H", "Content-Type: application/json", "-H",
-			     "Authorization: Bearer hush  hush", url, NULL},
+			     "Authorization: Bearer hush  hush", textf("%s/orders", shop.url),
+			     NULL},
 	    NULL, -1);
 	CU_ASSERT_STRING_EQUAL(outcome.out, status);
 }
 
 static void a_system_keeps_what_it_was_started_with(void)
 {
-	char variable[PATH_MAX + 16];
-	char path[DIRECTORY_SIZE + 48];
 	struct stat file;
 
-	snprintf(variable, sizeof(variable), "PROGRAM=%s", orders());
 	CU_ASSERT_FATAL(system_start(
 		&shop, &(struct system_options){.environment = (const char *[]){
-							variable, "ENVIRONMENT=ORDERS_TOKEN",
-							"BODY_KB=1", "ORDERS_TOKEN=hush  hush",
+							textf("PROGRAM=%s", built("orders")),
+							"ENVIRONMENT=ORDERS_TOKEN", "BODY_KB=1",
+							"ORDERS_TOKEN=hush  hush",
 							"LANES_ORDERS_MAX=1", NULL}}));
-	snprintf(path, sizeof(path), "%s/pids/environment/ORDERS_TOKEN", shop.run_dir);
-	CU_ASSERT_EQUAL_FATAL(stat(path, &file), 0);
+	CU_ASSERT_EQUAL_FATAL(stat(system_file(&shop, "pids/environment/ORDERS_TOKEN"), &file), 0);
 	CU_ASSERT_EQUAL(file.st_mode & 0777, 0600);
 	serves_as_told(1);
 	posting_is(1024, "507");

@@ -1,5 +1,4 @@
 /* What is told of an application that has very many routes. */
-#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,12 +16,8 @@ static struct raw raw;
 /* A worker of the pool on the board. */
 static void start(struct worker *worker, const char *pool, const char *routes, const char *engine)
 {
-	char path[PATH_MAX];
-
-	snprintf(path, sizeof(path), "%s", program());
-	strcpy(strrchr(path, '/'), "/routes-app");
 	CU_ASSERT_FATAL(worker_start_program(
-		worker, path,
+		worker, built("routes-app"),
 		(const char *[]){"--pool", pool, "--routes", routes, "--engine", engine,
 				 "--scoreboard", board, "--ready-pools", "prefork", NULL},
 		NULL));
@@ -40,15 +35,10 @@ static bool answers(const struct worker *worker, const char *path, const char *t
 
 static bool takes_a_post(const struct worker *worker, const char *path)
 {
-	char script[256];
-	bool taken;
+	const char *post = textf("request 1 keep REQUEST_METHOD=POST&PATH_INFO=%s", path);
+	bool taken =
+		raw_open(&raw, worker->socket) && raw_tells(&raw, post, "STDOUT 1 Status: 200 OK");
 
-	snprintf(script, sizeof(script),
-		 "begin 1 keep, params 1 REQUEST_METHOD=POST&PATH_INFO=%s, params-end 1, "
-		 "stdin-end 1",
-		 path);
-	taken = raw_open(&raw, worker->socket) && raw_send(&raw, script) &&
-		raw_answers(&raw, "STDOUT 1 Status: 200 OK");
 	raw_close(&raw);
 	return taken;
 }

@@ -1,5 +1,4 @@
 /* The example of app/examples behind its own nginx.conf, with curl, on both engines. */
-#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,43 +18,27 @@ static pid_t nginx;
 
 static void begin_nginx(void)
 {
-	char on[48];
-	char command[600];
-	char path[DIRECTORY_SIZE + 16];
-	char log[DIRECTORY_SIZE + 16];
+	const char *log = textf("%s/error.log", folder);
+	const char *command;
 	int port = port_free();
 
-	snprintf(on, sizeof(on), "http://127.0.0.1:%d", port);
-	setenv("ON", on, 1);
-	snprintf(command, sizeof(command),
-		 "{ %s sed 's|@PORT@|%d|; s|@SOCKET@|%s|; s|@PAPERS@|%s/papers|' "
-		 "\"$OLDPWD\"/app/examples/nginx.conf; } >nginx.conf && mkdir temp",
-		 geteuid() ? "" : "echo 'user root;';", port, worker.socket, folder);
+	setenv("ON", textf("http://127.0.0.1:%d", port), 1);
+	command = textf("{ %s sed 's|@PORT@|%d|; s|@SOCKET@|%s|; s|@PAPERS@|%s/papers|' "
+			"\"$OLDPWD\"/app/examples/nginx.conf; } >nginx.conf && mkdir temp",
+			geteuid() ? "" : "echo 'user root;';", port, worker.socket, folder);
 	CU_ASSERT_EQUAL_FATAL(shell(command)->status, 0);
-	snprintf(path, sizeof(path), "%s/nginx.conf", folder);
-	snprintf(log, sizeof(log), "%s/error.log", folder);
-	nginx = process_start(
-		(const char *[]){"/usr/sbin/nginx", "-p", folder, "-c", path, "-e", log, NULL},
-		NULL, log);
+	nginx = process_start((const char *[]){"/usr/sbin/nginx", "-p", folder, "-c",
+					       textf("%s/nginx.conf", folder), "-e", log, NULL},
+			      NULL, log);
 	CU_ASSERT_FATAL(EVENTUALLY(!shell("curl -sS $ON/orders/1")->status));
 }
 
 /* accel: nginx sends the papers. */
 static void begin(const char *engine, bool accel)
 {
-	static char path[PATH_MAX];
-	char spool[DIRECTORY_SIZE + 8];
-	char board[DIRECTORY_SIZE + 8];
-	char papers[DIRECTORY_SIZE + 24];
-
 	CU_ASSERT_FATAL(directory_make(folder));
 	setenv("F", folder, 1);
 	setenv("T", "Authorization: Bearer secret", 1);
-	snprintf(path, sizeof(path), "%s", program());
-	strcpy(strrchr(path, '/'), "/orders");
-	snprintf(spool, sizeof(spool), "%s/spool", folder);
-	snprintf(board, sizeof(board), "%s/board", folder);
-	snprintf(papers, sizeof(papers), "ORDERS_PAPERS=%s/papers", folder);
 	CU_ASSERT_EQUAL_FATAL(shell("mkdir spool papers papers/old && "
 				    "echo 'these are the terms' >papers/terms && "
 				    "echo 'those were' >'papers/old/terms?' && "
@@ -63,9 +46,11 @@ static void begin(const char *engine, bool accel)
 				      ->status,
 			      0);
 	CU_ASSERT_FATAL(worker_start_program(
-		&worker, path,
-		(const char *[]){"--engine", engine, "--spool", spool, "--scoreboard", board, NULL},
-		(const char *[]){papers, accel ? "ORDERS_ACCEL=/accel/" : "ORDERS_ACCEL", NULL}));
+		&worker, built("orders"),
+		(const char *[]){"--engine", engine, "--spool", textf("%s/spool", folder),
+				 "--scoreboard", textf("%s/board", folder), NULL},
+		(const char *[]){textf("ORDERS_PAPERS=%s/papers", folder),
+				 accel ? "ORDERS_ACCEL=/accel/" : "ORDERS_ACCEL", NULL}));
 	begin_nginx();
 }
 
@@ -97,6 +82,16 @@ static bool create(void)
 		    "HTTP/1.1 201 Created");
 }
 
+/* A test of what is the same on both engines. */
+struct both {
+	void (*check)(void);
+};
+
+static void the_same_on_both(void)
+{
+	on_both(((const struct both *)harness_test()->data)->check, false);
+}
+
 /* ---- the handlers ---- */
 
 static void check_handlers(void)
@@ -114,33 +109,22 @@ static void check_handlers(void)
 		       "id,item,quantity,confirmed\r\n1,\"a \"\"tea\"\"\",3,true\r\n"));
 }
 
-static void every_handler_answers(void)
-{
-	on_both(check_handlers, false);
-}
-
 static void check_metric(void)
 {
 	struct worker admin;
 	struct raw raw;
-	char board[DIRECTORY_SIZE + 8];
 
-	snprintf(board, sizeof(board), "%s/board", folder);
 	CU_ASSERT(create());
-	CU_ASSERT_FATAL(worker_start(&admin,
-				     (const char *[]){"--routes", "admin", "--pool", "admin",
-						      "--scoreboard", board, NULL},
-				     NULL));
+	CU_ASSERT_FATAL(
+		worker_start(&admin,
+			     (const char *[]){"--routes", "admin", "--pool", "admin",
+					      "--scoreboard", textf("%s/board", folder), NULL},
+			     NULL));
 	CU_ASSERT_FATAL(raw_open(&raw, admin.socket));
 	CU_ASSERT(raw_gets(&raw, 1, "/metrics", "", "END 1 "));
 	CU_ASSERT_PTR_NOT_NULL(strstr(raw.text.data, "orders_created_total{"));
 	raw_close(&raw);
 	worker_stop(&admin);
-}
-
-static void what_happened_is_counted(void)
-{
-	on_both(check_metric, false);
 }
 
 /* ---- files ---- */
@@ -165,11 +149,6 @@ static void check_upload(void)
 	CU_ASSERT(says("curl -sS $ON/orders/1/attachment", "other"));
 }
 
-static void an_upload_is_served_back(void)
-{
-	on_both(check_upload, false);
-}
-
 static void check_tag(void)
 {
 	CU_ASSERT(create());
@@ -183,11 +162,6 @@ static void check_tag(void)
 	CU_ASSERT(says("cd $F && curl -sS --etag-compare tag -w '%{http_code}' "
 		       "$ON/orders/1/attachment",
 		       "two\n200"));
-}
-
-static void who_has_it_is_told_so(void)
-{
-	on_both(check_tag, false);
 }
 
 static void check_papers(void)
@@ -226,10 +200,7 @@ static void or_by_nginx(void)
 /* The order's own stays open. */
 static bool one_is_open(void)
 {
-	char command[80];
-
-	snprintf(command, sizeof(command), "ls -l /proc/%d/fd | grep -c /spool/", worker.pid);
-	return !strcmp(shell(command)->out, "1\n");
+	return process_open(worker.pid, "/spool/") == 1;
 }
 
 static void who_leaves_leaves_nothing(void)
@@ -266,12 +237,8 @@ static void what_nobody_reads_is_not_read(void)
 	CU_ASSERT_FATAL(raw_open(&reader, worker.socket));
 	CU_ASSERT_FATAL(raw_open(&other, worker.socket));
 	CU_ASSERT(raw_gets(&reader, 1, "/orders/1/attachment", "", "Content-Length: 16000000"));
-	for (int i = 1; i <= 50; i++) {
-		char end[16];
-
-		snprintf(end, sizeof(end), "END %d ", i);
-		CU_ASSERT(raw_gets(&other, i, "/orders/1", "", end));
-	}
+	for (int i = 1; i <= 50; i++)
+		CU_ASSERT(raw_gets(&other, i, "/orders/1", "", textf("END %d ", i)));
 	if (MEMORY_COUNTS)
 		CU_ASSERT(process_status(worker.pid, "VmHWM") < before + 4096);
 	while (rest > 0 && (n = recv(reader.fd, bytes, sizeof(bytes), 0)) > 0)
@@ -310,11 +277,6 @@ static void check_cors(void)
 	CU_ASSERT(says("curl -sS -i $ON/orders/1 | grep -c Access-Control", "0\n"));
 }
 
-static void pages_of_another_site_may_ask(void)
-{
-	on_both(check_cors, false);
-}
-
 /* 21 at once, and then ten in a second. */
 static void who_asks_too_often_is_slowed_down(void)
 {
@@ -332,15 +294,16 @@ static void who_asks_too_often_is_slowed_down(void)
 }
 
 static const struct test tests[] = {
-	{"every handler answers, on both engines", every_handler_answers},
-	{"what happened is counted", what_happened_is_counted},
-	{"an upload of 8 MB is served back", an_upload_is_served_back},
-	{"who has it is told so", who_has_it_is_told_so},
+	{"every handler answers, on both engines", the_same_on_both,
+	 &(const struct both){check_handlers}},
+	{"what happened is counted", the_same_on_both, &(const struct both){check_metric}},
+	{"an upload of 8 MB is served back", the_same_on_both, &(const struct both){check_upload}},
+	{"who has it is told so", the_same_on_both, &(const struct both){check_tag}},
 	{"a folder is served from here", a_folder_is_served_from_here},
 	{"or by nginx, with ranges", or_by_nginx},
 	{"who leaves leaves nothing", who_leaves_leaves_nothing},
 	{"what nobody reads is not read", what_nobody_reads_is_not_read},
-	{"pages of another site may ask", pages_of_another_site_may_ask},
+	{"pages of another site may ask", the_same_on_both, &(const struct both){check_cors}},
 	{"who asks too often is slowed down", who_asks_too_often_is_slowed_down},
 };
 

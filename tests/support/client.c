@@ -74,6 +74,20 @@ const struct response *get(const struct system *system, const char *target)
 	return request(system, NULL, target);
 }
 
+pid_t worker_pid(const struct system *system, const char *name)
+{
+	const char *at = strstr(get(system, "/status")->body, textf("\"name\":\"%s\"", name));
+
+	at = at ? strstr(at, "\"pid\":") : NULL;
+	return at ? atoi(at + 6) : 0;
+}
+
+bool events_open(struct raw *raw, const struct system *system)
+{
+	return raw_open(raw, system_file(system, "admin.sock")) && raw_get(raw, 1, "/events", "") &&
+	       raw_answers(raw, "text/event-stream") && raw_answers(raw, "\"lost\":0}");
+}
+
 size_t exchange(const struct system *system, const char *from, const char *bytes, size_t len,
 		char *answer, size_t size)
 {

@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include "load.h"
+#include "raw.h"
 #include "system.h"
 
 struct response {
@@ -27,6 +28,12 @@ const struct response *request(const struct system *system, const char *method, 
  * comes back until it closes, terminated. Returns its length. */
 size_t exchange(const struct system *system, const char *from, const char *bytes, size_t len,
 		char *answer, size_t size);
+
+/* The process of a worker ("admin-1"), as /status tells it; 0 if it does not. */
+pid_t worker_pid(const struct system *system, const char *name);
+
+/* Listens to /events, by hand, and waits for the first message. */
+bool events_open(struct raw *raw, const struct system *system);
 
 /* The value of a header, or "" if there is none. Lives until the next call. */
 const char *header(const struct response *response, const char *name);

@@ -6,11 +6,13 @@
 #include <limits.h>
 #include <linux/close_range.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -52,6 +54,24 @@ const char *program(void)
 		exit(2);
 	}
 	return path;
+}
+
+const char *textf(const char *format, ...)
+{
+	static char texts[32][8192];
+	static unsigned turn;
+	char *text = texts[turn++ % 32];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(text, sizeof(texts[0]), format, arguments);
+	va_end(arguments);
+	return text;
+}
+
+const char *built(const char *name)
+{
+	return textf("%.*s%s", (int)(strrchr(program(), '/') + 1 - program()), program(), name);
 }
 
 const char *path_from_here(const char *path)
@@ -316,6 +336,16 @@ bool file_has(const char *path, const char *text)
 	return found;
 }
 
+bool file_write(const char *path, const char *text)
+{
+	FILE *file = fopen(path, "we");
+	bool written = file && fputs(text, file) >= 0;
+
+	if (file && !strncmp(text, "#!", 2))
+		fchmod(fileno(file), 0755);
+	return file && !fclose(file) && written;
+}
+
 bool worker_start(struct worker *worker, const char *const *options, const char *const *environment)
 {
 	return worker_start_program(worker, program(), options, environment);
@@ -358,39 +388,58 @@ void worker_stop(struct worker *worker)
 	directory_remove(worker->directory);
 }
 
+int worker_end(struct worker *worker)
+{
+	int status;
+
+	kill(worker->pid, SIGTERM);
+	status = worker_wait(worker);
+	worker_stop(worker);
+	return status;
+}
+
 /* ---- /proc ---- */
 
-long process_sockets(pid_t pid)
+/* In a buffer of its own, not textf()'s: who waits for something asks often. */
+static const char *in_proc(pid_t pid, const char *name)
 {
-	char path[64];
-	char target[32];
+	static char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
+	return path;
+}
+
+long process_open(pid_t pid, const char *text)
+{
+	DIR *dir = opendir(in_proc(pid, "fd"));
+	char target[PATH_MAX];
 	struct dirent *entry;
 	long count = 0;
-	DIR *dir;
 
-	snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
-	dir = opendir(path);
 	if (!dir)
 		return -1;
 	while ((entry = readdir(dir))) {
-		ssize_t n = readlinkat(dirfd(dir), entry->d_name, target, sizeof(target));
+		ssize_t n = readlinkat(dirfd(dir), entry->d_name, target, sizeof(target) - 1);
 
-		count += n > 7 && !memcmp(target, "socket:", 7);
+		target[n > 0 ? n : 0] = '\0';
+		count += n > 0 && strstr(target, text);
 	}
 	closedir(dir);
 	return count;
 }
 
+long process_sockets(pid_t pid)
+{
+	return process_open(pid, "socket:");
+}
+
 static long read_field(pid_t pid, const char *name, const char *field)
 {
-	char path[64];
-	char line[256];
+	FILE *file = fopen(in_proc(pid, name), "r");
 	size_t len = strlen(field);
+	char line[256];
 	long value = -1;
-	FILE *file;
 
-	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
-	file = fopen(path, "r");
 	while (file && value < 0 && fgets(line, sizeof(line), file))
 		if (!strncmp(line, field, len) && line[len] == ':')
 			value = atol(line + len + 1);
@@ -406,13 +455,10 @@ long process_status(pid_t pid, const char *field)
 
 double process_seconds(pid_t pid)
 {
-	char path[64];
+	FILE *file = fopen(in_proc(pid, "stat"), "r");
 	unsigned long user = 0;
 	unsigned long system = 0;
-	FILE *file;
 
-	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	file = fopen(path, "r");
 	if (!file)
 		return 0;
 	if (fscanf(file, "%*d (%*[^)]) %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user,
@@ -427,31 +473,30 @@ long process_private_kb(pid_t pid)
 	return read_field(pid, "smaps_rollup", "Anonymous");
 }
 
-static bool lives_in(const char *pid, const char *directory, const char *name)
+bool process_is(pid_t pid, const char *name)
 {
-	char path[64];
-	char target[PATH_MAX];
+	FILE *file = fopen(in_proc(pid, "comm"), "r");
 	char comm[32] = "";
-	size_t len = strlen(directory);
-	ssize_t n;
-	FILE *file;
+	bool is = file && fgets(comm, sizeof(comm), file);
 
-	snprintf(path, sizeof(path), "/proc/%.16s/cwd", pid);
-	n = readlink(path, target, sizeof(target) - 1);
+	if (file)
+		fclose(file);
+	comm[strcspn(comm, "\n")] = '\0';
+	return is && !strcmp(name, comm);
+}
+
+static bool lives_in(pid_t pid, const char *directory, const char *name)
+{
+	char target[PATH_MAX];
+	size_t len = strlen(directory);
+	ssize_t n = readlink(in_proc(pid, "cwd"), target, sizeof(target) - 1);
+
 	if (n < 0)
 		return false;
 	target[n] = '\0';
-	if (strncmp(target, directory, len) || (target[len] && strcmp(target + len, " (deleted)")))
-		return false;
-	snprintf(path, sizeof(path), "/proc/%.16s/comm", pid);
-	file = fopen(path, "r");
-	if (!file)
-		return false;
-	if (!fgets(comm, sizeof(comm), file))
-		comm[0] = '\0';
-	fclose(file);
-	comm[strcspn(comm, "\n")] = '\0';
-	return !name || !strcmp(name, comm);
+	return !strncmp(target, directory, len) &&
+	       (!target[len] || !strcmp(target + len, " (deleted)")) &&
+	       (!name || process_is(pid, name));
 }
 
 int processes_in(const char *directory, const char *name, pid_t *pids, int max)
@@ -461,10 +506,12 @@ int processes_in(const char *directory, const char *name, pid_t *pids, int max)
 	int count = 0;
 
 	while (dir && (entry = readdir(dir))) {
-		if (atoi(entry->d_name) <= 0 || !lives_in(entry->d_name, directory, name))
+		pid_t pid = atoi(entry->d_name);
+
+		if (pid <= 0 || !lives_in(pid, directory, name))
 			continue;
 		if (count < max)
-			pids[count] = atoi(entry->d_name);
+			pids[count] = pid;
 		count++;
 	}
 	if (dir)

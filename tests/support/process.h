@@ -44,8 +44,14 @@ bool poll_again(double deadline);
 		came_;                                                                             \
 	})
 
+/* A text as printf() writes it, of less than 8 KB. It lives until 31 others were made. */
+const char *textf(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
 /* The program under test: PROGRAM in the environment, or build/lanes; absolute. */
 const char *program(void);
+
+/* What was built beside it. Lives as textf(). */
+const char *built(const char *name);
 
 /* The path as it is called from the working directory ("./build/lanes") if it is below that, for
  * those who take a blank for its end; or as it is. Lives until the next call. */
@@ -112,14 +118,24 @@ int worker_wait(struct worker *worker);
 /* Kills it if it still runs, and removes its directory. */
 void worker_stop(struct worker *worker);
 
+/* The same, but it may drain; its exit status. */
+int worker_end(struct worker *worker);
+
+/* Makes a file, which may be run if it begins with "#!". */
+bool file_write(const char *path, const char *text);
+
 /* True once the file holds the text. */
 bool file_has(const char *path, const char *text);
 
 /* What /proc says about a process. */
-long process_sockets(pid_t pid);		   /* open descriptors that are sockets */
+long process_open(pid_t pid, const char *text);	   /* descriptors whose file is called so, or -1 */
+long process_sockets(pid_t pid);		   /* those that are sockets */
 long process_status(pid_t pid, const char *field); /* "VmRSS" (KB), "Threads"; -1 if it is gone */
 double process_seconds(pid_t pid);		   /* of computing, so far; 0 if it is gone */
 long process_private_kb(pid_t pid);		   /* memory that is its own, no file's */
+
+/* Whether it lives, and is called so. */
+bool process_is(pid_t pid, const char *name);
 
 /* Living processes whose working directory is this (also if removed since) and whose name is this
  * (NULL: any); at most max of them are stored. */

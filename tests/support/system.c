@@ -32,22 +32,36 @@ uint16_t port_free(void)
 	return port;
 }
 
-static void choose_port(struct system *s)
-{
-	s->port = port_free();
-	snprintf(s->port_variable, sizeof(s->port_variable), "PORT=%u", (unsigned)s->port);
-}
-
-static bool is_served(uint16_t port)
+int tcp_open(uint16_t port)
 {
 	struct sockaddr_in address = {.sin_family = AF_INET,
 				      .sin_port = htons(port),
 				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	bool served = connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0;
 
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
+		return fd;
 	close(fd);
-	return served;
+	return -1;
+}
+
+void system_at(struct system *s, uint16_t port, const char *run_dir)
+{
+	s->port = s->front_port = port;
+	snprintf(s->url, sizeof(s->url), "http://127.0.0.1:%u", (unsigned)port);
+	snprintf(s->port_variable, sizeof(s->port_variable), "PORT=%u", (unsigned)port);
+	if (run_dir != s->run_dir)
+		snprintf(s->run_dir, sizeof(s->run_dir), "%s", run_dir);
+	snprintf(s->run_dir_variable, sizeof(s->run_dir_variable), "RUN_DIR=%s", run_dir);
+}
+
+static bool is_served(uint16_t port)
+{
+	int fd = tcp_open(port);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
 }
 
 static void stop_front(struct system *s)
@@ -62,17 +76,16 @@ static void stop_front(struct system *s)
 /* In front of the workers: HAProxy beside nginx. */
 static bool start_haproxy(struct system *s)
 {
-	char port[16];
-	char log[DIRECTORY_SIZE + 16];
+	const char *log = system_file(s, "haproxy.log");
 	struct outcome last;
 
-	snprintf(log, sizeof(log), "%s/haproxy.log", s->run_dir);
 	for (int i = 0; i < TRIES; i++) {
 		s->front_port = port_free();
-		snprintf(port, sizeof(port), "%u", (unsigned)s->front_port);
 		unlink(log);
-		s->front = process_start(
-			(const char *[]){"tests/haproxy/run", port, s->run_dir, NULL}, NULL, log);
+		s->front = process_start((const char *[]){"tests/haproxy/run",
+							  textf("%u", (unsigned)s->front_port),
+							  s->run_dir, NULL},
+					 NULL, log);
 		if (WITHIN(SLOW_START, is_served(s->front_port) || process_ended(s->front)) &&
 		    !process_ended(s->front))
 			return true;
@@ -91,7 +104,6 @@ static bool start_front(struct system *s)
 	bool started = true;
 
 	s->front = 0;
-	s->front_port = s->port;
 	if (wanted && !strcmp(wanted, "haproxy"))
 		started = start_haproxy(s);
 	snprintf(s->url, sizeof(s->url), "http://127.0.0.1:%u", (unsigned)s->front_port);
@@ -102,23 +114,19 @@ bool system_start(struct system *s, const struct system_options *options)
 {
 	const char *environment[VARIABLES] = {s->port_variable, s->run_dir_variable};
 	const char *const *more = options->environment;
-	char numbers[4][32];
 	struct outcome outcome;
 	int count = 2;
 
 	if (!directory_make(s->run_dir) || (options->prepare && !options->prepare(s->run_dir)))
 		return false;
-	snprintf(s->run_dir_variable, sizeof(s->run_dir_variable), "RUN_DIR=%s", s->run_dir);
-	snprintf(numbers[0], 32, "WORKERS=%d", options->workers ? options->workers : 1);
-	snprintf(numbers[1], 32, "THREADS=%d", options->threads ? options->threads : 40);
-	snprintf(numbers[2], 32, "PREFORK_WORKERS=%d", options->prefork);
-	snprintf(numbers[3], 32, "CPU_WORKERS=%d", options->cpu);
-	for (int i = 0; i < 4; i++)
-		environment[count++] = numbers[i];
+	environment[count++] = textf("WORKERS=%d", options->workers ? options->workers : 1);
+	environment[count++] = textf("THREADS=%d", options->threads ? options->threads : 40);
+	environment[count++] = textf("PREFORK_WORKERS=%d", options->prefork);
+	environment[count++] = textf("CPU_WORKERS=%d", options->cpu);
 	while (more && *more && count < VARIABLES - 1)
 		environment[count++] = *more++;
 	for (int i = 0; i < TRIES; i++) {
-		choose_port(s);
+		system_at(s, port_free(), s->run_dir);
 		run_script(&outcome, "spawn/start.sh", environment);
 		if (outcome.status == 0 && start_front(s))
 			return true;
@@ -131,6 +139,17 @@ bool system_start(struct system *s, const struct system_options *options)
 	/* A start that took too long was killed, and could not clean up. */
 	run_script(&outcome, "spawn/stop.sh", environment);
 	directory_remove(s->run_dir);
+	return false;
+}
+
+bool systems_start(struct system *first, const struct system_options *options,
+		   struct system *second, const struct system_options *second_options)
+{
+	if (!system_start(first, options))
+		return false;
+	if (system_start(second, second_options))
+		return true;
+	system_stop(first);
 	return false;
 }
 
@@ -153,17 +172,11 @@ static bool only_logs_in(const char *path)
 
 bool system_stop(struct system *s)
 {
-	struct outcome outcome;
 	pid_t left;
-	bool clean = true;
+	bool clean;
 
 	stop_front(s);
-	run_script(&outcome, "spawn/stop.sh",
-		   (const char *[]){s->port_variable, s->run_dir_variable, NULL});
-	if (outcome.status) {
-		fprintf(stderr, "spawn/stop.sh: status %d: %s\n", outcome.status, outcome.errors);
-		clean = false;
-	}
+	clean = script_works(s, "stop.sh", NULL);
 	if (processes_in(s->run_dir, NULL, &left, 1)) {
 		fprintf(stderr, "still running in %s: %d\n", s->run_dir, (int)left);
 		clean = false;
@@ -173,45 +186,73 @@ bool system_stop(struct system *s)
 	return clean;
 }
 
-/* multiwatch is noted in pids/; its child is the worker. */
-pid_t system_worker(const struct system *s, int slot)
+bool systems_stop(struct system *first, struct system *second)
+{
+	bool clean = system_stop(first);
+
+	return system_stop(second) && clean;
+}
+
+const struct outcome *script(const struct system *s, const char *name, const char *setting)
+{
+	static struct outcome outcome;
+
+	run_script(&outcome, textf("spawn/%s", name),
+		   (const char *[]){s->port_variable, s->run_dir_variable, setting, NULL});
+	return &outcome;
+}
+
+bool script_works(const struct system *s, const char *name, const char *setting)
+{
+	const struct outcome *outcome = script(s, name, setting);
+
+	if (outcome->status)
+		fprintf(stderr, "%s: status %d: %s\n", name, outcome->status, outcome->errors);
+	return outcome->status == 0;
+}
+
+const char *system_file(const struct system *s, const char *name)
+{
+	return textf("%s/%s", s->run_dir, name);
+}
+
+static int number_in(const char *path)
+{
+	FILE *file = fopen(path, "r");
+	int number = 0;
+
+	if (file && fscanf(file, "%d", &number) != 1)
+		number = 0;
+	if (file)
+		fclose(file);
+	return number;
+}
+
+pid_t system_noted(const struct system *s, const char *name)
 {
 	char path[DIRECTORY_SIZE + 32];
-	char name[32] = "";
-	int parent = 0;
-	int pid = 0;
-	FILE *file;
 
-	snprintf(path, sizeof(path), "%s/pids/loop-%d.pid", s->run_dir, slot);
-	file = fopen(path, "r");
-	if (!file)
-		return 0;
-	if (fscanf(file, "%d", &parent) == 1)
-		snprintf(path, sizeof(path), "/proc/%d/task/%d/children", parent, parent);
-	fclose(file);
-	file = parent ? fopen(path, "r") : NULL;
-	if (!file)
-		return 0;
-	if (fscanf(file, "%d", &pid) != 1)
-		pid = 0;
-	fclose(file);
-	/* It may be on its way still, as setpriv. */
-	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
-	file = pid ? fopen(path, "r") : NULL;
-	if (file) {
-		if (!fgets(name, sizeof(name), file))
-			name[0] = '\0';
-		fclose(file);
-	}
-	return strcmp(name, "lanes\n") ? 0 : pid;
+	snprintf(path, sizeof(path), "%s/pids/%.16s.pid", s->run_dir, name);
+	return number_in(path);
+}
+
+/* multiwatch is noted in pids/; its child is the worker, or on its way still, as setpriv. */
+pid_t system_worker(const struct system *s, int slot)
+{
+	char path[64];
+	int parent;
+	int pid;
+
+	snprintf(path, sizeof(path), "loop-%d", slot);
+	parent = system_noted(s, path);
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", parent, parent);
+	pid = number_in(path);
+	return process_is(pid, "lanes") ? pid : 0;
 }
 
 bool system_log_has(const struct system *s, const char *text)
 {
-	char path[DIRECTORY_SIZE + 32];
-
-	snprintf(path, sizeof(path), "%s/worker.log", s->run_dir);
-	return file_has(path, text);
+	return system_log_count(s, "worker.log", text) > 0;
 }
 
 size_t system_log_count(const struct system *s, const char *log, const char *text)

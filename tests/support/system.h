@@ -35,11 +35,35 @@ struct system {
  * below those that connections get. */
 uint16_t port_free(void);
 
+/* A socket that is connected to a port of 127.0.0.1, or -1. */
+int tcp_open(uint16_t port);
+
+/* Says where a system is that a test starts by itself: on this port, in that directory. */
+void system_at(struct system *system, uint16_t port, const char *run_dir);
+
 /* Starts it and waits until it answers; false, after a message, if it does not. */
 bool system_start(struct system *system, const struct system_options *options);
 
+/* Starts two side by side, for suites that compare; false if one of them does not start. */
+bool systems_start(struct system *first, const struct system_options *options,
+		   struct system *second, const struct system_options *second_options);
+
 /* Stops it. True if all went well and nothing is left: no process, no file but the logs. */
 bool system_stop(struct system *system);
+bool systems_stop(struct system *first, struct system *second);
+
+/* Runs spawn/NAME on it, with a further "NAME=value" or NULL. What it said lives until the next
+ * call. */
+const struct outcome *script(const struct system *system, const char *name, const char *setting);
+
+/* Whether its status is 0; prints what it said if not. */
+bool script_works(const struct system *system, const char *name, const char *setting);
+
+/* The path of a file in its directory. Lives as textf(). */
+const char *system_file(const struct system *system, const char *name);
+
+/* The process that pids/NAME.pid notes, or 0. */
+pid_t system_noted(const struct system *system, const char *name);
 
 /* The process of worker SLOT (from 1), or 0 if there is none at the moment. */
 pid_t system_worker(const struct system *system, int slot);
