@@ -87,7 +87,9 @@ undo() {
 }
 
 last_words() {
-	grep -av -e '^Child\[' -e '^Spawning child' -e ' level=info ' -e event=start-delayed "$1" |
+	# "Terminated" is what a shell says of a worker that waited to be started again.
+	grep -av -e '^Child\[' -e '^Spawning child' -e '^Terminated' -e ' level=info ' \
+		-e event=start-delayed "$1" |
 		grep -a "$2" | tail -n 1 |
 		sed -e 's/^[0-9/]* [0-9:]* //' -e 's/^\(nginx: \)\{0,1\}\[[a-z]*\] [0-9#: ]*//'
 }
