@@ -24,7 +24,7 @@ bool script_step(const char **script, struct step *step)
 		return false;
 	take(script, " ,", step->word, sizeof(step->word));
 	*script += **script == ' ';
-	if (islower((unsigned char)**script)) {
+	if (isalpha((unsigned char)**script)) {
 		CU_ASSERT_FATAL(strlen(step->word) < sizeof(step->how));
 		strcpy(step->how, step->word);
 		take(script, " ,", step->word, sizeof(step->word));
