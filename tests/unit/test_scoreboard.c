@@ -138,7 +138,6 @@ static void claimed(void)
 	CU_ASSERT(workers.list[0].memory > 0);
 	CU_ASSERT(workers.list[0].process_threads >= 1);
 	CU_ASSERT_FALSE(workers.list[0].is_held);
-	end();
 }
 
 /* SIGSTOP has come when waitpid() says so. */
@@ -154,7 +153,6 @@ static void stopped_process(void)
 	CU_ASSERT_EQUAL(waitpid(other->pid, NULL, WUNTRACED), other->pid);
 	CU_ASSERT(worker_read(&board, 0, &worker));
 	CU_ASSERT_TRUE(worker.stopped);
-	end();
 }
 
 static void numbers_differ(void)
@@ -166,7 +164,6 @@ static void numbers_differ(void)
 	CU_ASSERT_EQUAL(one->number, 1);
 	CU_ASSERT_EQUAL(two->number, 2);
 	CU_ASSERT_EQUAL(cpu->number, 1);
-	end();
 }
 
 static void dead_slot_is_free(void)
@@ -183,7 +180,6 @@ static void dead_slot_is_free(void)
 	CU_ASSERT_EQUAL(board_get(&slot->head), 0);
 	read_workers();
 	CU_ASSERT_EQUAL(workers.count, 2);
-	end();
 }
 
 static void many_workers(void)
@@ -204,7 +200,6 @@ static void many_workers(void)
 	/* The file is as large as those who are there need. */
 	CU_ASSERT_EQUAL(stat(path, &file), 0);
 	CU_ASSERT_EQUAL(file.st_size, size_of_one + (MANY - 1) * (off_t)sizeof(struct board_slot));
-	end();
 }
 
 /* Holds a lock on the file, as long as it lives: whoever may read it can have one of F_RDLCK. */
@@ -236,7 +231,6 @@ static void no_slot_left(void)
 	CU_ASSERT_PTR_NULL(claim("loop"));
 	other_end(all_others);
 	CU_ASSERT_PTR_NOT_NULL(scoreboard_claim(&board, "loop", 0, "loop", "/"));
-	end();
 }
 
 static void siblings(void)
@@ -251,7 +245,6 @@ static void siblings(void)
 	CU_ASSERT(scoreboard_has_sibling(&board));
 	other_end(sibling);
 	CU_ASSERT_FALSE(scoreboard_has_sibling(&board));
-	end();
 }
 
 static void write_file(const char *bytes, size_t len, off_t size)
@@ -327,7 +320,6 @@ static void full_disk(void)
 	/* Without a file there is a slot of our own. */
 	CU_ASSERT_EQUAL(scoreboard_open(&board, NULL), 0);
 	CU_ASSERT_PTR_NOT_NULL(scoreboard_claim(&board, "loop", 0, "loop", "/"));
-	end();
 }
 
 static void no_directory(void)
@@ -386,7 +378,6 @@ static void written_over(void)
 	expect_fit_to_show(0xff, other->pid);
 	expect_fit_to_show('\033', other->pid);
 	expect_fit_to_show('A', other->pid);
-	end();
 }
 
 static uint64_t answers_of(const struct board_slot *slot, unsigned route)
@@ -431,7 +422,6 @@ static void many_routes(void)
 	CU_ASSERT_EQUAL(answers_of(slot, 0), 1);
 	CU_ASSERT_EQUAL(answers_of(slot, 2), 1);
 	CU_ASSERT_STRING_EQUAL(board_route_name(slot, BOARD_ROUTES - 1, name), "");
-	end();
 }
 
 static void locked_by_a_stranger(void)
@@ -451,7 +441,6 @@ static void locked_by_a_stranger(void)
 	CU_ASSERT_EQUAL_FATAL(scoreboard_open_to_read(&board, path), 0);
 	read_workers();
 	CU_ASSERT_EQUAL(workers.count, 0);
-	end();
 }
 
 static void links_are_not_followed(void)
@@ -523,7 +512,6 @@ static void a_file_that_is_taken_away_is_not_used(void)
 	CU_ASSERT_EQUAL(fstat(board.fd, &used), 0);
 	CU_ASSERT_EQUAL(stat(path, &there), 0);
 	CU_ASSERT_EQUAL(used.st_ino, there.st_ino);
-	end();
 }
 
 /* ---- what a worker notes ---- */
@@ -563,7 +551,6 @@ static void the_longest_turn_of_a_second_is_kept(void)
 	hold = board_get(&slot->holds[second % BOARD_SECONDS]);
 	CU_ASSERT_EQUAL(hold >> 32, second);
 	CU_ASSERT_TRUE((uint32_t)hold >= 1000 && (uint32_t)hold < 60000000);
-	end();
 }
 
 /* At any moment, also in the middle of a turn. */
@@ -602,7 +589,6 @@ static void a_duration_belongs_to_the_bound_that_it_reaches(void)
 	}
 	CU_ASSERT_EQUAL(board_get(&slot->routes[3].nanoseconds), sum);
 	CU_ASSERT_EQUAL(board_get(&slot->classes[4]), 2 * (BOARD_BUCKETS - 1));
-	end();
 }
 
 /* ---- the ring ---- */
@@ -646,7 +632,6 @@ static void spans(void)
 	CU_ASSERT_EQUAL(first, 1000 + BOARD_SPANS + 1);
 	CU_ASSERT_EQUAL(lost, BOARD_SPANS + 1);
 	CU_ASSERT_EQUAL(next, 1000 + 2 * BOARD_SPANS);
-	end();
 }
 
 /* A writer in another process that never stops: what is read is whole nevertheless. */
@@ -677,7 +662,6 @@ static void spans_being_written(void)
 	}
 	kill(writer, SIGKILL);
 	waitpid(writer, NULL, 0);
-	end();
 }
 
 static const struct test tests[] = {
@@ -706,5 +690,5 @@ static const struct test tests[] = {
 	{"a span that is written over while it is read is left out", spans_being_written},
 };
 
-const struct suite scoreboard_suite = {"scoreboard", tests, sizeof(tests) / sizeof(tests[0]),
-				       make_path, remove_path};
+const struct suite scoreboard_suite = {"scoreboard", tests,	  sizeof(tests) / sizeof(tests[0]),
+				       make_path,    remove_path, .after = end};
