@@ -210,6 +210,8 @@ static struct {
 	const char *script;
 	struct step step;
 	int rests;
+	const char *waits; /* the step that does, for its number … */
+	bool falls;	   /* … to become as small as it says */
 } plot;
 
 static unsigned lines_with(const char *text)
@@ -233,7 +235,7 @@ static uint64_t answers_of(const char *route)
 
 static bool has_heard(int i, const char *text)
 {
-	return memmem(heard[i].data, heard[i].len, text, strlen(text)) != NULL;
+	return heard[i].len && memmem(heard[i].data, heard[i].len, text, strlen(text)) != NULL;
 }
 
 /* Numbers, the last of a step: "requests 2" is asserted, "until requests 2" waited for, and
@@ -315,9 +317,9 @@ static bool act(const struct step *step)
 		client_read(n[0]);
 	else if (step_is(step, "read-all")) /* up to the end of a request */
 		return heard_end_of(n[0], (char)n[1]) || !client_read(n[0]);
-	else if (step_is(step, "closed"))
-		return !client_read(n[0]);
-	else if (step_is(step, "deaf"))
+	else if (step_is(step, "closed")) {
+		CU_ASSERT_FALSE(client_read(n[0]));
+	} else if (step_is(step, "deaf"))
 		shutdown(clients[n[0]], SHUT_RD);
 	else if (step_is(step, "close"))
 		close(clients[n[0]]);
@@ -344,6 +346,15 @@ static bool act(const struct step *step)
 	return true;
 }
 
+/* From wherever it was when the step was first looked at. */
+static bool has_come_to(uint64_t value, uint64_t expected)
+{
+	if (plot.waits != plot.step.begun)
+		plot.falls = value > expected;
+	plot.waits = plot.step.begun;
+	return plot.falls ? value <= expected : value >= expected;
+}
+
 static bool step_done(void)
 {
 	const struct step *step = &plot.step;
@@ -354,8 +365,8 @@ static bool step_done(void)
 
 	if (!look_up(step, &value))
 		done = act(step);
-	else if (!strcmp(step->how, "until"))
-		done = value == expected;
+	else if (!strcmp(step->how, "until") && !has_come_to(value, expected))
+		done = false;
 	else if (!strcmp(step->how, "in-time"))
 		IN_TIME(value == expected);
 	else
@@ -954,6 +965,7 @@ static void set_plot(const char *script)
 {
 	plot.script = script ? script : "";
 	plot.rests = 0;
+	plot.waits = NULL;
 }
 
 static void play(const struct scene *scene)
