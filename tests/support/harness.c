@@ -174,7 +174,8 @@ static enum verdict run_test(CU_pSuite registry, const struct suite *suite, cons
  * the list. */
 static void run_suite(const struct suite *suite, int argc, char **argv, int *counts, FILE *list)
 {
-	CU_pSuite registry = CU_add_suite(suite->name, NULL, NULL);
+	CU_pSuite registry = CU_add_suite_with_setup_and_teardown(suite->name, NULL, NULL,
+								  suite->before, suite->after);
 	bool ready = false;
 
 	for (int t = 0; t < suite->count; t++) {

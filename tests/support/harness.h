@@ -25,6 +25,8 @@ struct suite {
 	int count;
 	int (*setup)(void);   /* may be NULL; non-zero fails the suite */
 	int (*cleanup)(void); /* may be NULL; non-zero fails the suite */
+	void (*before)(void); /* each test, and … */
+	void (*after)(void);  /* … each, however it ended; may be NULL */
 };
 
 /* Says that the running test cannot be judged on this machine, whatever Lanes does: the reason,

@@ -150,29 +150,43 @@ static void expect_taken(size_t n)
 	buffer_free(&bytes);
 }
 
+static void end_answered(int status)
+{
+	turn_until(&finished, 1);
+	CU_ASSERT_EQUAL(answered, status);
+	end_bodies();
+}
+
+static void end_taken(size_t n)
+{
+	turn_until(&finished, 1);
+	expect_taken(n);
+	end_answered(200);
+}
+
+/* What waits at the gate, so many times. */
+static void let_go(int times)
+{
+	while (times--)
+		sem_post(&work.gate);
+}
+
 /* ---- handlers ---- */
 
+static const struct route slow;
+static const struct route both;
+
+/* Piece by piece: slowly, or when all of it is there, or as it comes. */
 static void take_pieces(struct request *req)
 {
 	struct slice *piece = FRAME(req, struct slice);
 
 	ASYNC_BEGIN(req);
+	if (req->route == &both)
+		AWAIT(req, request_body(req));
 	do {
-		AWAIT(req, request_read(req, piece));
-		buffer_append(&taken, piece->data, piece->len);
-		pieces++;
-	} while (piece->len);
-	reply_bytes(req, 200, "text/plain", slice_of("taken"));
-	ASYNC_END(req);
-}
-
-static void take_slowly(struct request *req)
-{
-	struct slice *piece = FRAME(req, struct slice);
-
-	ASYNC_BEGIN(req);
-	do {
-		AWAIT(req, run_in_threadpool(req, wait_at_gate, &work));
+		if (req->route == &slow)
+			AWAIT(req, run_in_threadpool(req, wait_at_gate, &work));
 		AWAIT(req, request_read(req, piece));
 		buffer_append(&taken, piece->data, piece->len);
 	} while (piece->len);
@@ -219,21 +233,6 @@ static void take_whole_on_thread(struct request *req)
 	reply_bytes(req, 200, "text/plain", slice_of("taken"));
 }
 
-/* All of it is there, and then it is read piece by piece. */
-static void take_both(struct request *req)
-{
-	struct slice *piece = FRAME(req, struct slice);
-
-	ASYNC_BEGIN(req);
-	AWAIT(req, request_body(req));
-	do {
-		AWAIT(req, request_read(req, piece));
-		buffer_append(&taken, piece->data, piece->len);
-	} while (piece->len);
-	reply_bytes(req, 200, "text/plain", slice_of("taken"));
-	ASYNC_END(req);
-}
-
 /* When the gate is open, a piece, and the rest whole. */
 static void take_piece_and_rest(struct request *req)
 {
@@ -259,10 +258,10 @@ static void try_to_take(struct request *req)
 }
 
 static const struct route piecewise = POST("/", ASYNC, take_pieces);
-static const struct route slow = POST("/", ASYNC, take_slowly);
+static const struct route slow = POST("/", ASYNC, take_pieces);
 static const struct route whole = POST("/", ASYNC, take_whole);
 static const struct route on_thread = POST("/", SYNC, take_whole_on_thread);
-static const struct route both = POST("/", ASYNC, take_both);
+static const struct route both = POST("/", ASYNC, take_pieces);
 static const struct route rest = POST("/", ASYNC, take_piece_and_rest);
 static const struct route tries = POST("/", ASYNC, try_to_take);
 
@@ -282,10 +281,7 @@ static void a_body_comes_as_it_was_sent(void)
 			continue;
 		begin_bodies();
 		bring_all(start_one(routes[i / 28]), n, step);
-		turn_until(&finished, 1);
-		CU_ASSERT_EQUAL(answered, 200);
-		expect_taken(n);
-		end_bodies();
+		end_taken(n);
 	}
 }
 
@@ -300,16 +296,13 @@ static void who_takes_nothing_lets_so_much_come_and_no_more(void)
 	for (; !body_is_full(req); at += 10000)
 		bring(req, at, 10000);
 	CU_ASSERT(at > 65536 && at < 65536 + 20000);
-	for (int i = 0; i < 2; i++)
-		sem_post(&work.gate);
+	let_go(2);
 	turn_until(&wanted, 2);
 	CU_ASSERT_FALSE(body_is_full(req));
 	CU_ASSERT_TRUE(body_is_wanted(req));
 	CU_ASSERT_EQUAL(taken.len, at);
 	bring_end(req);
-	turn_until(&finished, 1);
-	expect_taken(at);
-	end_bodies();
+	end_taken(at);
 }
 
 /* As where others are on the connection: it cannot be stopped, and goes to the disk. */
@@ -322,14 +315,10 @@ static void what_comes_nevertheless_goes_to_the_disk(void)
 	entered();
 	for (int i = 0; i < 6; i++)
 		bring(req, (size_t)i * 65536, 65536);
-	for (int i = 0; i < 20; i++)
-		sem_post(&work.gate);
+	let_go(20);
 	turn_until(&wanted, 4);
 	bring_end(req);
-	turn_until(&finished, 1);
-	CU_ASSERT_EQUAL(answered, 200);
-	expect_taken((size_t)6 * 65536);
-	end_bodies();
+	end_taken((size_t)6 * 65536);
 }
 
 /* What is read whole is gone: no part of what goes to the disk after it. */
@@ -341,18 +330,13 @@ static void what_goes_to_the_disk_again_is_that_alone(void)
 	req = start_one(&slow);
 	entered();
 	bring(req, 0, 6 * 65536);
-	for (int i = 0; i < 6; i++)
-		sem_post(&work.gate);
+	let_go(6);
 	while (taken.len < 6 * 65536)
 		turn();
 	bring(req, taken.len, BOUND + 1);
-	for (int i = 0; i < 20; i++)
-		sem_post(&work.gate);
+	let_go(20);
 	bring_end(req);
-	turn_until(&finished, 1);
-	CU_ASSERT_EQUAL(answered, 200);
-	expect_taken(6 * 65536 + BOUND + 1);
-	end_bodies();
+	end_taken(6 * 65536 + BOUND + 1);
 }
 
 static void the_rest_is_what_was_not_read(void)
@@ -373,10 +357,7 @@ static void the_rest_is_what_was_not_read(void)
 		if (rests[i % 5])
 			bring(req, firsts[i / 5], rests[i % 5]);
 		bring_end(req);
-		turn_until(&finished, 1);
-		CU_ASSERT_EQUAL(answered, 200);
-		expect_taken(firsts[i / 5] + rests[i % 5]);
-		end_bodies();
+		end_taken(firsts[i / 5] + rests[i % 5]);
 	}
 }
 
@@ -390,9 +371,7 @@ static void what_comes_faster_than_the_disk_is_a_503(void)
 	for (size_t i = 0; i < 8 * BOUND / 65536 + 4; i++)
 		bring(req, i * 65536, 65536);
 	sem_post(&work.gate);
-	turn_until(&finished, 1);
-	CU_ASSERT_EQUAL(answered, 503);
-	end_bodies();
+	end_answered(503);
 }
 
 static void without_a_spool_a_longer_body_is_a_413(void)
@@ -400,25 +379,18 @@ static void without_a_spool_a_longer_body_is_a_413(void)
 	begin_bodies();
 	bodies.spool = NULL;
 	bring_all(start_one(&whole), BOUND + 1, 65536);
-	turn_until(&finished, 1);
-	CU_ASSERT_EQUAL(answered, 413);
-	end_bodies();
+	end_answered(413);
 
 	begin_bodies(); /* before any of it has come */
 	bodies.spool = NULL;
 	content_length = "131073";
 	start_one(&whole);
-	turn_until(&finished, 1);
-	CU_ASSERT_EQUAL(answered, 413);
-	end_bodies();
+	end_answered(413);
 
 	begin_bodies(); /* but piece by piece it can be had */
 	bodies.spool = NULL;
 	bring_all(start_one(&piecewise), 1 << 20, 65536);
-	turn_until(&finished, 1);
-	CU_ASSERT_EQUAL(answered, 200);
-	expect_taken(1 << 20);
-	end_bodies();
+	end_taken(1 << 20);
 }
 
 static void a_body_has_its_routes_limit(void)
@@ -460,9 +432,7 @@ static void a_body_has_its_routes_limit(void)
 	begin_bodies(); /* without one of its own it has everybody's */
 	bodies.limit = 7;
 	bring_all(start_one(&whole), 8, 1);
-	turn_until(&finished, 1);
-	CU_ASSERT_EQUAL(answered, 413);
-	end_bodies();
+	end_answered(413);
 }
 
 static void an_upload_that_stops_is_a_408(void)
@@ -470,9 +440,7 @@ static void an_upload_that_stops_is_a_408(void)
 	begin_bodies();
 	bodies.timeout = SECOND / 100;
 	bring(start_one(&whole), 0, 10);
-	turn_until(&finished, 1);
-	CU_ASSERT_EQUAL(answered, 408);
-	end_bodies();
+	end_answered(408);
 }
 
 /* Nobody waits for it. */
@@ -489,11 +457,8 @@ static void who_does_not_take_has_no_timeout(void)
 	turn();
 	CU_ASSERT_EQUAL(finished, 0);
 	bring_end(req);
-	for (int i = 0; i < 2; i++)
-		sem_post(&work.gate);
-	turn_until(&finished, 1);
-	CU_ASSERT_EQUAL(answered, 200);
-	end_bodies();
+	let_go(2);
+	end_answered(200);
 }
 
 static void a_failure_can_be_tried(void)
@@ -510,58 +475,46 @@ static void a_failure_can_be_tried(void)
 	}
 }
 
-static void the_spool_has_a_limit(void)
+/* A body that does not fit into memory ends so, and the log says why. */
+static void end_failed(int status, const char *event)
 {
 	struct caught caught;
 
-	begin_bodies();
 	log_init("lanes");
-	bodies.spooled.limit = BOUND + 65536;
 	caught_begin();
 	bring_all(start_one(&whole), (size_t)4 * BOUND, 65536);
 	turn_until(&finished, 1);
 	caught_end(&caught);
-	CU_ASSERT_EQUAL(answered, 507);
-	CU_ASSERT_PTR_NOT_NULL(strstr(caught.text, "event=memory-limit of=spool"));
-	end_bodies();
+	CU_ASSERT_PTR_NOT_NULL(strstr(caught.text, event));
+	end_answered(status);
+}
+
+static void the_spool_has_a_limit(void)
+{
+	begin_bodies();
+	bodies.spooled.limit = BOUND + 65536;
+	end_failed(507, "event=memory-limit of=spool");
 }
 
 /* Which here is that of a file's size. */
 static void a_full_disk_is_a_507(void)
 {
-	struct caught caught;
 	struct rlimit before;
 
 	begin_bodies();
 	CU_ASSERT_EQUAL(getrlimit(RLIMIT_FSIZE, &before), 0);
 	signal(SIGXFSZ, SIG_IGN);
 	setrlimit(RLIMIT_FSIZE, &(struct rlimit){100000, before.rlim_max});
-	log_init("lanes");
-	caught_begin();
-	bring_all(start_one(&whole), 4 * BOUND, 65536);
-	turn_until(&finished, 1);
-	caught_end(&caught);
+	end_failed(507, "event=spool-failed");
 	setrlimit(RLIMIT_FSIZE, &before);
 	signal(SIGXFSZ, SIG_DFL);
-	CU_ASSERT_EQUAL(answered, 507);
-	CU_ASSERT_PTR_NOT_NULL(strstr(caught.text, "event=spool-failed"));
-	end_bodies();
 }
 
 static void a_spool_that_is_not_there_is_a_503(void)
 {
-	struct caught caught;
-
 	begin_bodies();
 	bodies.spool = "/nowhere";
-	log_init("lanes");
-	caught_begin();
-	bring_all(start_one(&whole), 4 * BOUND, 65536);
-	turn_until(&finished, 1);
-	caught_end(&caught);
-	CU_ASSERT_EQUAL(answered, 503);
-	CU_ASSERT_PTR_NOT_NULL(strstr(caught.text, "event=spool-failed"));
-	end_bodies();
+	end_failed(503, "event=spool-failed");
 }
 
 /* At every moment of it. */
@@ -596,9 +549,7 @@ static void a_body_is_of_its_requests_budget(void)
 	req->budget = &budget;
 	request_resume(req, uv_hrtime());
 	bring_all(req, 4 * BOUND, 65536);
-	turn_until(&finished, 1);
-	CU_ASSERT_EQUAL(answered, 503);
-	end_bodies();
+	end_answered(503);
 	CU_ASSERT_EQUAL(budget.used, 0);
 	CU_ASSERT(budget.most < 300000);
 }
@@ -646,7 +597,6 @@ static const struct test tests[] = {
 	{"what comes nevertheless goes to the disk", what_comes_nevertheless_goes_to_the_disk},
 	{"what goes to the disk again is that alone", what_goes_to_the_disk_again_is_that_alone},
 	{"the rest is what was not read", the_rest_is_what_was_not_read},
-
 	{"what comes faster than the disk is a 503", what_comes_faster_than_the_disk_is_a_503},
 	{"without a spool a longer body is a 413", without_a_spool_a_longer_body_is_a_413},
 	{"a body has its route's limit, and the length that was said", a_body_has_its_routes_limit},

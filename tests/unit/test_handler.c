@@ -23,6 +23,46 @@ static void run(void (*handler)(struct request *req), unsigned threads, size_t q
 	turn();
 }
 
+/* A test that is nothing but that, with jobs that it may leave behind, and the letters it leaves.
+ */
+struct run {
+	void (*handler)(struct request *req);
+	unsigned threads;
+	size_t queue;
+	int status;
+	const char *letters;
+};
+
+static void run_it(void)
+{
+	const struct run *it = harness_test()->data;
+
+	run(it->handler, it->threads, it->queue);
+	CU_ASSERT_EQUAL(answered, it->status);
+	sem_post(&work.gate);
+	turn_until(&released, 1);
+	CU_ASSERT_STRING_EQUAL(trail, it->letters);
+	end(1);
+}
+
+#define RUN(...)                                                                                   \
+	run_it, &(const struct run)                                                                \
+	{                                                                                          \
+		__VA_ARGS__                                                                        \
+	}
+
+/* Starts it with so many bytes of its own taken already. */
+static void start_without_memory(const struct route *route, size_t taken)
+{
+	struct request *req = request_new(route);
+
+	request_alloc(req, taken);
+	memory_fail_after(0);
+	request_resume(req, uv_hrtime());
+	memory_restore();
+	CU_ASSERT_EQUAL(answered, 503);
+}
+
 static void answer(struct request *req)
 {
 	reply_bytes(req, 200, "text/plain", slice_of("done"));
@@ -50,23 +90,10 @@ static void fill_a_large_frame(struct request *req)
 	ASYNC_END(req);
 }
 
-static void a_frame_of_any_size_is_zeroed_and_kept(void)
-{
-	run(fill_a_large_frame, 0, 0);
-	CU_ASSERT_EQUAL(answered, 200);
-	end(1);
-}
-
 static void without_memory_for_its_frame_a_handler_is_a_503(void)
 {
-	struct request *req;
-
 	begin(0, 0);
-	req = request_new(HANDLER(fill_a_large_frame));
-	memory_fail_after(0);
-	request_resume(req, uv_hrtime());
-	memory_restore();
-	CU_ASSERT_EQUAL(answered, 503);
+	start_without_memory(HANDLER(fill_a_large_frame), 0);
 	end(1);
 }
 
@@ -97,13 +124,6 @@ static void try_a_full_pool(struct request *req)
 	ASYNC_END(req);
 }
 
-static void who_tries_is_told_what_failed_and_goes_on(void)
-{
-	run(try_a_full_pool, 1, 0);
-	CU_ASSERT_EQUAL(answered, 200);
-	end(1);
-}
-
 static void wait_for_two(struct request *req, struct attempt *f)
 {
 	gather_add_thread(req, wait_at_gate, &work, &f->outcomes[0]);
@@ -132,14 +152,6 @@ static void try_what_is_late(struct request *req)
 	ASYNC_END(req);
 }
 
-static void what_is_late_is_dropped(void)
-{
-	run(try_what_is_late, 2, 1);
-	CU_ASSERT_EQUAL(answered, 200);
-	turn_until(&released, 1);
-	end(1);
-}
-
 static void do_not_try_what_is_late(struct request *req)
 {
 	struct attempt *f = FRAME(req, struct attempt);
@@ -148,16 +160,6 @@ static void do_not_try_what_is_late(struct request *req)
 	AWAIT(req, wait_for_two(req, f));
 	leave('!');
 	ASYNC_END(req);
-}
-
-static void who_does_not_try_what_is_late_is_a_504(void)
-{
-	run(do_not_try_what_is_late, 2, 1);
-	CU_ASSERT_EQUAL(answered, 504);
-	CU_ASSERT_STRING_EQUAL(trail, "");
-	sem_post(&work.gate);
-	turn_until(&released, 1);
-	end(1);
 }
 
 static atomic_int unwanted;
@@ -234,14 +236,6 @@ static void call_twice(struct request *req)
 	ASYNC_END(req);
 }
 
-static void what_is_called_may_wait_and_call(void)
-{
-	run(call_twice, 0, 0);
-	CU_ASSERT_EQUAL(answered, 200);
-	CU_ASSERT_STRING_EQUAL(trail, "<nn><>.");
-	end(1);
-}
-
 static void call_for_ever(struct request *req)
 {
 	struct steps *s = FRAME(req, struct steps);
@@ -256,13 +250,6 @@ static void call_for_ever(struct request *req)
 	CU_ASSERT_TRUE(used < 400);
 	answer(req);
 	ASYNC_END(req);
-}
-
-static void calls_take_no_more_memory_the_more_there_are(void)
-{
-	run(call_for_ever, 0, 0);
-	CU_ASSERT_EQUAL(answered, 200);
-	end(1);
 }
 
 static void be_late(struct request *req, void *frame)
@@ -298,28 +285,12 @@ static void try_a_call(struct request *req)
 	ASYNC_END(req);
 }
 
-static void a_failure_goes_to_the_last_caller_that_tries(void)
-{
-	run(try_a_call, 0, 0);
-	CU_ASSERT_EQUAL(answered, 200);
-	CU_ASSERT_STRING_EQUAL(trail, "()<>");
-	end(1);
-}
-
 static void do_not_try_a_call(struct request *req)
 {
 	ASYNC_BEGIN(req);
 	AWAIT(req, call(req, call_who_is_late, NULL));
 	leave('!');
 	ASYNC_END(req);
-}
-
-static void a_failure_that_nobody_tries_is_the_requests(void)
-{
-	run(do_not_try_a_call, 0, 0);
-	CU_ASSERT_EQUAL(answered, 504);
-	CU_ASSERT_STRING_EQUAL(trail, "(");
-	end(1);
 }
 
 /* ---- what is deferred ---- */
@@ -342,13 +313,11 @@ static void defer_three(struct request *req)
 
 static void what_was_deferred_last_runs_first(void)
 {
-	sem_t *gate = &work.gate;
-
 	begin(1, 1);
 	start(HANDLER(defer_three));
 	entered();
 	CU_ASSERT_STRING_EQUAL(trail, "");
-	sem_post(gate);
+	sem_post(&work.gate);
 	turn_until(&finished, 1);
 	CU_ASSERT_STRING_EQUAL(trail, "cba");
 	end(1);
@@ -372,15 +341,9 @@ static void it_runs_when_the_client_has_gone_and_the_jobs_are_done(void)
 
 static void without_memory_it_runs_at_once(void)
 {
-	struct request *req;
-
 	begin(1, 1);
-	req = request_new(HANDLER(defer_three));
-	request_alloc(req, REQUEST_INLINE - 112); /* there is room for one */
-	memory_fail_after(0);
-	request_resume(req, uv_hrtime());
-	memory_restore();
-	CU_ASSERT_EQUAL(answered, 503);
+	start_without_memory(HANDLER(defer_three),
+			     REQUEST_INLINE - 112); /* there is room for one */
 	CU_ASSERT_STRING_EQUAL(trail, "ba");
 	end(1);
 }
@@ -440,15 +403,6 @@ static void fail_and_work(struct request *req)
 	gather_add_sleep(req, 60);
 	AWAIT(req, gather_within(req, 0.001));
 	ASYNC_END(req);
-}
-
-static void an_error_has_no_work_after_it(void)
-{
-	run(fail_and_work, 1, 1);
-	CU_ASSERT_EQUAL(answered, 504);
-	CU_ASSERT_EQUAL(released, 1);
-	CU_ASSERT_STRING_EQUAL(trail, "");
-	end(1);
 }
 
 /* ---- before and after ---- */
@@ -619,15 +573,8 @@ static void one_that_leaves_before_its_deadline_leaves_no_timer(void)
 static void one_that_has_no_memory_for_its_deadline_is_a_503(void)
 {
 	static const struct route route = GET("/", ASYNC, between, .deadline = 60);
-	struct request *req;
-
 	begin(0, 0);
-	req = request_new(&route);
-	request_alloc(req, REQUEST_INLINE);
-	memory_fail_after(0);
-	request_resume(req, uv_hrtime());
-	memory_restore();
-	CU_ASSERT_EQUAL(answered, 503);
+	start_without_memory(&route, REQUEST_INLINE);
 	end(1);
 }
 
@@ -769,26 +716,23 @@ static void a_frame_is_not_written_by_who_is_late(void)
 
 static const struct test tests[] = {
 	{"a frame is not written by who is late", a_frame_is_not_written_by_who_is_late},
-	{"a frame of any size is zeroed, and kept", a_frame_of_any_size_is_zeroed_and_kept},
+	{"a frame of any size is zeroed, and kept", RUN(fill_a_large_frame, 0, 0, 200, "")},
 	{"without memory for its frame a handler is a 503",
 	 without_memory_for_its_frame_a_handler_is_a_503},
-	{"who tries is told what failed, and goes on", who_tries_is_told_what_failed_and_goes_on},
-	{"what is late is dropped", what_is_late_is_dropped},
-	{"who does not try what is late is a 504", who_does_not_try_what_is_late_is_a_504},
+	{"who tries is told what failed, and goes on", RUN(try_a_full_pool, 1, 0, 200, "")},
+	{"what is late is dropped", RUN(try_what_is_late, 2, 1, 200, "")},
+	{"who does not try what is late is a 504", RUN(do_not_try_what_is_late, 2, 1, 504, "")},
 	{"a job can ask whether it is still wanted", a_job_can_ask_whether_it_is_still_wanted},
-	{"what is called may wait, and call", what_is_called_may_wait_and_call},
-	{"calls take no more memory the more there are",
-	 calls_take_no_more_memory_the_more_there_are},
-	{"a failure goes to the last caller that tries",
-	 a_failure_goes_to_the_last_caller_that_tries},
-	{"a failure that nobody tries is the request's",
-	 a_failure_that_nobody_tries_is_the_requests},
+	{"what is called may wait, and call", RUN(call_twice, 0, 0, 200, "<nn><>.")},
+	{"calls take no more memory the more there are", RUN(call_for_ever, 0, 0, 200, "")},
+	{"a failure goes to the last caller that tries", RUN(try_a_call, 0, 0, 200, "()<>")},
+	{"a failure that nobody tries is the request's", RUN(do_not_try_a_call, 0, 0, 504, "(")},
 	{"what was deferred last runs first", what_was_deferred_last_runs_first},
 	{"it runs when the client has gone and the jobs are done",
 	 it_runs_when_the_client_has_gone_and_the_jobs_are_done},
 	{"without memory it runs at once", without_memory_it_runs_at_once},
 	{"it works on when the answer has been sent", it_works_on_when_the_answer_has_been_sent},
-	{"an error has no work after it", an_error_has_no_work_after_it},
+	{"an error has no work after it", RUN(fail_and_work, 1, 1, 504, "")},
 	{"what is before and after runs in its order", what_is_before_and_after_runs_in_its_order},
 	{"who replies before replies instead", who_replies_before_replies_instead},
 	{"the last may reply anew", the_last_may_reply_anew},

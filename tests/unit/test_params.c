@@ -13,6 +13,18 @@ enum { NO_LIMIT = 1 << 20 };
 /* Bytes given as a literal, NULs included. */
 #define BYTES(literal) ((struct slice){literal, sizeof(literal) - 1})
 
+static struct fcgi_params p; /* of the test */
+
+static void open_params(void)
+{
+	fcgi_params_init(&p, NULL, 0);
+}
+
+static void close_params(void)
+{
+	fcgi_params_free(&p);
+}
+
 static bool well_formed(const struct fcgi_params *p)
 {
 	struct slice name, value;
@@ -37,11 +49,9 @@ static bool check(struct slice stream)
 
 static void pairs_are_found_in_order(void)
 {
-	struct fcgi_params p;
 	struct slice name, value;
 	size_t at = 0;
 
-	fcgi_params_init(&p, NULL, 0);
 	fcgi_params_append(&p, "\1\2abc\0\1d\1\0e", 11, NO_LIMIT);
 	CU_ASSERT_TRUE(well_formed(&p));
 	CU_ASSERT_TRUE(fcgi_params_next(&p, &at, &name, &value));
@@ -52,47 +62,36 @@ static void pairs_are_found_in_order(void)
 	CU_ASSERT_TRUE(slice_is(name, "e") && slice_is(value, ""));
 	CU_ASSERT_FALSE(fcgi_params_next(&p, &at, &name, &value));
 	CU_ASSERT_EQUAL(at, p.len);
-	fcgi_params_free(&p);
 }
 
 static void get_returns_the_first_of_a_repeated_name(void)
 {
-	struct fcgi_params p;
 	struct slice value;
 
-	fcgi_params_init(&p, NULL, 0);
 	fcgi_params_append(&p, "\2\1AAx\1\1Ay\1\1Az\1\0B", 16, NO_LIMIT);
 	CU_ASSERT_TRUE(slice_is(fcgi_params_get(&p, "A"), "y"));
 	value = fcgi_params_get(&p, "B");
 	CU_ASSERT_TRUE(value.data != NULL && value.len == 0);
 	value = fcgi_params_get(&p, "a");
 	CU_ASSERT_TRUE(value.data == NULL && value.len == 0);
-	fcgi_params_free(&p);
 }
 
 static void an_empty_stream_has_no_pairs(void)
 {
-	struct fcgi_params p;
 	struct slice name, value;
 	size_t at = 0;
 
-	fcgi_params_init(&p, NULL, 0);
 	CU_ASSERT_EQUAL(fcgi_params_append(&p, NULL, 0, 0), 0);
 	CU_ASSERT_TRUE(well_formed(&p));
 	CU_ASSERT_FALSE(fcgi_params_next(&p, &at, &name, &value));
 	CU_ASSERT_PTR_NULL(fcgi_params_get(&p, "A").data);
-	fcgi_params_free(&p);
 }
 
 static void four_byte_lengths_may_be_small(void)
 {
-	struct fcgi_params p;
-
-	fcgi_params_init(&p, NULL, 0);
 	fcgi_params_append(&p, "\x80\0\0\1\x80\0\0\2abc", 11, NO_LIMIT);
 	CU_ASSERT_TRUE(well_formed(&p));
 	CU_ASSERT_TRUE(slice_is(fcgi_params_get(&p, "a"), "bc"));
-	fcgi_params_free(&p);
 	/* A pair of nothing, at the very end. */
 	CU_ASSERT_TRUE(check(BYTES("\0\x80\0\0\0")));
 	CU_ASSERT_FALSE(check(BYTES("\0\x80\0\0")));
@@ -101,15 +100,12 @@ static void four_byte_lengths_may_be_small(void)
 static void lengths_have_31_bits_in_order(void)
 {
 	static char value[0x010203];
-	struct fcgi_params p;
 	size_t n = sizeof(value);
 
-	fcgi_params_init(&p, NULL, 0);
 	fcgi_params_append(&p, "\1\x80\1\2\3a", 6, NO_LIMIT);
 	CU_ASSERT_EQUAL(fcgi_params_append(&p, value, n, NO_LIMIT), 0);
 	CU_ASSERT_TRUE(well_formed(&p));
 	CU_ASSERT_EQUAL(fcgi_params_get(&p, "a").len, n);
-	fcgi_params_free(&p);
 }
 
 static void lengths_must_fit_the_stream_exactly(void)
@@ -140,13 +136,9 @@ static void huge_lengths_do_not_overflow(void)
 
 static void a_malformed_pair_hides_no_earlier_one(void)
 {
-	struct fcgi_params p;
-
-	fcgi_params_init(&p, NULL, 0);
 	fcgi_params_append(&p, "\1\1Ax\1\7By", 8, NO_LIMIT);
 	CU_ASSERT_TRUE(slice_is(fcgi_params_get(&p, "A"), "x"));
 	CU_ASSERT_PTR_NULL(fcgi_params_get(&p, "B").data);
-	fcgi_params_free(&p);
 }
 
 static void the_owners_storage_is_used_until_it_is_full(void)
@@ -170,10 +162,8 @@ static void the_owners_storage_is_used_until_it_is_full(void)
 static void growing_doubles_and_stops_at_the_limit(void)
 {
 	enum { LIMIT = 1000 };
-	struct fcgi_params p;
 	long before = memory_allocations();
 
-	fcgi_params_init(&p, NULL, 0);
 	for (int i = 0; i < LIMIT; i++)
 		CU_ASSERT_EQUAL(fcgi_params_append(&p, "x", 1, LIMIT), 0);
 	CU_ASSERT_EQUAL(p.len, LIMIT);
@@ -181,15 +171,12 @@ static void growing_doubles_and_stops_at_the_limit(void)
 	CU_ASSERT_TRUE(memory_allocations() - before <= 11);
 	CU_ASSERT_EQUAL(fcgi_params_append(&p, "x", 1, LIMIT), -E2BIG);
 	CU_ASSERT_EQUAL(p.len, LIMIT);
-	fcgi_params_free(&p);
 }
 
 static void the_limit_counts_bytes_as_sent(void)
 {
 	volatile size_t most = SIZE_MAX; /* or gcc warns of what is not copied */
-	struct fcgi_params p;
 
-	fcgi_params_init(&p, NULL, 0);
 	CU_ASSERT_EQUAL(fcgi_params_append(&p, "abcde", 5, 4), -E2BIG);
 	CU_ASSERT_EQUAL(p.len, 0);
 	CU_ASSERT_EQUAL(fcgi_params_append(&p, "abcd", 4, 4), 0);
@@ -197,7 +184,6 @@ static void the_limit_counts_bytes_as_sent(void)
 	CU_ASSERT_EQUAL(fcgi_params_append(&p, "e", most, most), -E2BIG);
 	CU_ASSERT_EQUAL(fcgi_params_append(&p, "e", most / 2, most), -E2BIG);
 	CU_ASSERT_EQUAL(p.len, 4);
-	fcgi_params_free(&p);
 }
 
 static void without_memory_nothing_changes(void)
@@ -273,9 +259,6 @@ static void what_lies_behind_the_stream_is_no_part_of_it(void)
 
 static void free_may_be_called_twice(void)
 {
-	struct fcgi_params p;
-
-	fcgi_params_init(&p, NULL, 0);
 	fcgi_params_append(&p, "abc", 3, NO_LIMIT);
 	fcgi_params_free(&p);
 	CU_ASSERT_EQUAL(p.len, 0);
@@ -283,7 +266,6 @@ static void free_may_be_called_twice(void)
 	for (int i = 0; i < 3; i++)
 		CU_ASSERT_EQUAL(fcgi_params_append(&p, &"abc"[i], 1, NO_LIMIT), 0);
 	CU_ASSERT_EQUAL(memcmp(p.data, "abc", 3), 0);
-	fcgi_params_free(&p);
 }
 
 static void encoded_pairs_are_as_short_as_can_be(void)
@@ -329,6 +311,5 @@ static const struct test tests[] = {
 	{"encoded pairs are as short as can be", encoded_pairs_are_as_short_as_can_be},
 };
 
-const struct suite params_suite = {
-	"params", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL,
-};
+const struct suite params_suite = {"params", tests, sizeof(tests) / sizeof(tests[0]),
+				   .before = open_params, .after = close_params};

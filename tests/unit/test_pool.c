@@ -19,6 +19,7 @@
 #include "../support/memory.h"
 #include "await/thread_pool.h"
 #include "scoreboard/board_reader.h"
+#include "script.h"
 
 enum { MOST = BOARD_THREADS + 1 };
 
@@ -127,7 +128,7 @@ static void end(void)
 	close(wake_fd);
 }
 
-/* ---- Scripts: words with numbers, in the order in which they are done ---- */
+/* ---- The words of scripts ---- */
 
 static void submit(int i)
 {
@@ -289,36 +290,23 @@ static const struct word {
 	{"woken", woken},
 };
 
-/* Words with numbers: "run 0, queue 1-15". */
 static void play(const char *script)
 {
-	while (*script) {
+	struct step step;
+
+	while (script_step(&script, &step)) {
 		unsigned failures = CU_get_number_of_failures();
-		size_t len = strcspn(script, " ");
-		const char *begun = script;
 		const struct word *word = words;
-		int numbers[MOST];
-		int count = 0;
 
-		while (strlen(word->word) != len || memcmp(word->word, script, len))
+		while (strcmp(word->word, step.word))
 			CU_ASSERT_FATAL(++word < words + sizeof(words) / sizeof(words[0]));
-		for (script += len; *script == ' ';) {
-			int from = (int)strtol(script, (char **)&script, 10);
-			int to = *script == '-' ? (int)strtol(script + 1, (char **)&script, 10)
-						: from;
-
-			while (from <= to)
-				numbers[count++] = from++;
-		}
-		for (int i = 0; word->each && i < count; i++)
-			word->each(numbers[i]);
+		for (int i = 0; word->each && i < step.count; i++)
+			word->each(step.numbers[i]);
 		if (word->all)
-			word->all(numbers, count);
-		for (int i = 0; word->shown && i < count; i++)
-			CU_ASSERT_EQUAL(board_get(word->shown), (uint64_t)numbers[i]);
-		if (CU_get_number_of_failures() > failures)
-			printf("    at: %s\n", begun);
-		script += strspn(script, ", ");
+			word->all(step.numbers, step.count);
+		for (int i = 0; word->shown && i < step.count; i++)
+			CU_ASSERT_EQUAL(board_get(word->shown), (uint64_t)step.numbers[i]);
+		step_blame(&step, failures);
 	}
 }
 

@@ -9,6 +9,16 @@
 static const struct request_ops ops = MOCK_OPS(mock_no_param);
 static struct request req; /* of the test */
 
+static void open_request(void)
+{
+	request_init(&req, &ops, NULL);
+}
+
+static void close_request(void)
+{
+	request_unref(&req);
+}
+
 static void head_is(const struct request *req, const char *expected)
 {
 	struct buffer head = {0};
@@ -38,32 +48,26 @@ static bool head_has(const struct request *req, const char *text)
 
 static void the_head_is_a_cgi_response(void)
 {
-	request_init(&req, &ops, NULL);
 	reply_bytes(&req, 200, "text/html", slice_of("<p>"));
 	head_is(&req,
 		"Status: 200 OK\r\nContent-Type: text/html\r\nContent-Length: 3\r\n" REST "\r\n");
 	CU_ASSERT_TRUE(slice_is(reply_body(&req), "<p>"));
-	request_unref(&req);
 }
 
 static void without_a_type_there_is_no_type_line(void)
 {
-	request_init(&req, &ops, NULL);
 	reply_bytes(&req, 307, NULL, (struct slice){"", 0});
 	reply_header(&req, "Location", slice_of("/x"));
 	head_is(&req, "Status: 307 Temporary Redirect\r\nContent-Length: 0\r\n" REST
 		      "Location: /x\r\n\r\n");
-	request_unref(&req);
 }
 
 static void head_has_the_length_but_no_body(void)
 {
-	request_init(&req, &ops, NULL);
 	req.method = slice_of("HEAD");
 	reply_error(&req, 404);
 	CU_ASSERT_TRUE(head_has(&req, "\r\nContent-Length: 22\r\n"));
 	CU_ASSERT_EQUAL(reply_body(&req).len, 0);
-	request_unref(&req);
 }
 
 /* Whatever is in it, and as long as it likes to be. */
@@ -74,7 +78,6 @@ static void the_head_has_room_for_all(void)
 	struct buffer head = {0};
 
 	memset(long_text, 'x', sizeof(long_text) - 1);
-	request_init(&req, &ops, NULL);
 	reply_bytes(&req, 200, long_text, (struct slice){"", 0});
 	reply_header(&req, "A", slice_of(long_text));
 	reply_head(&req, slice_of(long_text), &head);
@@ -91,7 +94,6 @@ static void the_head_has_room_for_all(void)
 	CU_ASSERT_TRUE(slice_equal(buffer_slice(&head), buffer_slice(&expected)));
 	buffer_free(&head);
 	buffer_free(&expected);
-	request_unref(&req);
 }
 
 static void lengths_are_whole_numbers(void)
@@ -121,7 +123,6 @@ static void a_text_is_taken_over(void)
 {
 	struct buffer text = {0};
 
-	request_init(&req, &ops, NULL);
 	buffer_append_text(&text, "a text");
 	reply_text(&req, 201, "text/plain", &text);
 	CU_ASSERT_PTR_NULL(text.data);
@@ -135,29 +136,24 @@ static void a_text_is_taken_over(void)
 	CU_ASSERT_PTR_NULL(text.data);
 	CU_ASSERT_EQUAL(req.reply.status, 503);
 	CU_ASSERT_TRUE(slice_is(req.reply.body, "{\"detail\":\"Service Unavailable\"}"));
-	request_unref(&req);
 }
 
 static void json_has_no_spaces_and_no_escaped_slashes(void)
 {
 	struct json_object *json = json_object_new_object();
 
-	request_init(&req, &ops, NULL);
 	json_object_object_add(json, "a/b", json_object_new_string("c/d"));
 	json_object_object_add(json, "n", json_object_new_int(1));
 	reply_json(&req, 200, json);
 	CU_ASSERT_TRUE(slice_is(req.reply.body, "{\"a/b\":\"c/d\",\"n\":1}"));
 	CU_ASSERT_STRING_EQUAL(req.reply.type, "application/json");
-	request_unref(&req);
 }
 
 static void no_json_is_503(void)
 {
-	request_init(&req, &ops, NULL);
 	reply_json(&req, 200, NULL);
 	CU_ASSERT_EQUAL(req.reply.status, 503);
 	CU_ASSERT_TRUE(slice_is(req.reply.body, "{\"detail\":\"Service Unavailable\"}"));
-	request_unref(&req);
 }
 
 static void json_that_was_cut_is_503(void)
@@ -165,13 +161,11 @@ static void json_that_was_cut_is_503(void)
 	struct json_object *json = json_object_new_object();
 
 	json_object_object_add(json, "a", json_object_new_string("some text"));
-	request_init(&req, &ops, NULL);
 	memory_fail_after(0);
 	reply_json(&req, 200, json);
 	memory_restore();
 	CU_ASSERT_EQUAL(req.reply.status, 503);
 	CU_ASSERT_TRUE(slice_is(req.reply.body, "{\"detail\":\"Service Unavailable\"}"));
-	request_unref(&req);
 }
 
 static void an_error_tells_its_reason(void)
@@ -241,16 +235,13 @@ static void some_have_no_body(void)
 
 static void every_error_has_a_body(void)
 {
-	request_init(&req, &ops, NULL);
 	reply_error(&req, 403);
 	CU_ASSERT_TRUE(slice_is(req.reply.body, "{\"detail\":\"Forbidden\"}"));
 	CU_ASSERT_TRUE(head_has(&req, "Status: 403 Forbidden\r\n"));
-	request_unref(&req);
 }
 
 static void headers_are_of_whichever_answer_comes(void)
 {
-	request_init(&req, &ops, NULL);
 	reply_header(&req, "X-First", slice_of("1"));
 	reply_json(&req, 200, json_object_new_int(7));
 	reply_header(&req, "X-Second", slice_of("2"));
@@ -258,12 +249,10 @@ static void headers_are_of_whichever_answer_comes(void)
 	reply_error(&req, 404);
 	CU_ASSERT_TRUE(slice_is(req.reply.headers, "X-First: 1\r\nX-Second: 2\r\nX-Second: 3\r\n"));
 	CU_ASSERT_TRUE(slice_is(req.reply.body, "{\"detail\":\"Not Found\"}"));
-	request_unref(&req);
 }
 
 static void nothing_is_left_of_whose_place_is_taken(void)
 {
-	request_init(&req, &ops, NULL);
 	reply_header(&req, "Content-Type", slice_of("text/csv"));
 	reply_header(&req, "Set-Cookie", slice_of("a=b"));
 	reply_bytes(&req, 200, NULL, slice_of("a,b"));
@@ -271,12 +260,10 @@ static void nothing_is_left_of_whose_place_is_taken(void)
 	head_is(&req,
 		"Status: 503 Service Unavailable\r\nContent-Type: application/json\r\n"
 		"Content-Length: 32\r\nCache-Control: no-store\r\nRetry-After: 1\r\n" LANES "\r\n");
-	request_unref(&req);
 }
 
 static void some_headers_replace_our_own(void)
 {
-	request_init(&req, &ops, NULL);
 	reply_header(&req, "content-type", slice_of("application/problem+json"));
 	reply_header(&req, "Cache-Control", slice_of("max-age=60"));
 	reply_header(&req, "Retry-After", slice_of("30"));
@@ -284,7 +271,6 @@ static void some_headers_replace_our_own(void)
 	head_is(&req, "Status: 503 Service Unavailable\r\nContent-Length: 32\r\n" LANES
 		      "content-type: application/problem+json\r\n"
 		      "Cache-Control: max-age=60\r\nRetry-After: 30\r\n\r\n");
-	request_unref(&req);
 }
 
 /* What would end a line, or the head, or say another length. */
@@ -311,7 +297,6 @@ static void a_name_that_is_none_is_500(void)
 /* The expected are FastAPI's, with its set_cookie(). */
 static void cookies_are_python_s(void)
 {
-	request_init(&req, &ops, NULL);
 	reply_cookie(&req, &(struct cookie){.name = "plain", .value = slice_of("a.b-c|~")});
 	reply_cookie(&req, &(struct cookie){.name = "id",
 					    .value = slice_of("a \"b\",\\;=\n"),
@@ -329,7 +314,6 @@ static void cookies_are_python_s(void)
 			 "Set-Cookie: id=\"a \\\"b\\\"\\054\\\\\\073=\\012\"; Domain=example.org; "
 			 "HttpOnly; Max-Age=60; Path=/x; SameSite=strict; Secure\r\n"
 			 "Set-Cookie: gone=; Max-Age=0; Path=/; SameSite=lax\r\n"));
-	request_unref(&req);
 }
 
 static void a_cookie_cannot_be_two(void)
@@ -355,19 +339,16 @@ static void a_cookie_cannot_be_two(void)
 
 static void a_begun_stream_is_not_replaced(void)
 {
-	request_init(&req, &ops, NULL);
 	reply_bytes(&req, 200, "text/plain", slice_of(""));
 	req.reply.begun = true;
 	reply_error(&req, 500);
 	CU_ASSERT_EQUAL(req.reply.status, 200);
 	CU_ASSERT_TRUE(req.reply.begun);
 	CU_ASSERT_EQUAL(req.reply.body.len, 0);
-	request_unref(&req);
 }
 
 static void a_second_reply_replaces_the_first(void)
 {
-	request_init(&req, &ops, NULL);
 	reply_error(&req, 503);
 	reply_json(&req, 200, json_object_new_int(7));
 	reply_json(&req, 200, json_object_new_int(8));
@@ -375,21 +356,17 @@ static void a_second_reply_replaces_the_first(void)
 	CU_ASSERT_FALSE(head_has(&req, "Retry-After"));
 	reply_error(&req, 404);
 	CU_ASSERT_EQUAL(req.reply.status, 404);
-	request_unref(&req);
 }
 
 static void a_header_value_cannot_end_its_line(void)
 {
-	request_init(&req, &ops, NULL);
 	reply_bytes(&req, 200, NULL, (struct slice){"", 0});
 	reply_header(&req, "A", (struct slice){"a\r\nB: c\0d\x7f\x80 ~", 13});
 	CU_ASSERT_TRUE(slice_is(req.reply.headers, "A: a??B: c?d?\x80 ~\r\n"));
-	request_unref(&req);
 }
 
 static void a_header_without_memory_is_503(void)
 {
-	request_init(&req, &ops, NULL);
 	request_alloc(&req, REQUEST_INLINE);
 	reply_bytes(&req, 307, NULL, (struct slice){"", 0});
 	memory_fail_after(0);
@@ -398,12 +375,10 @@ static void a_header_without_memory_is_503(void)
 	CU_ASSERT_EQUAL(req.reply.status, 503);
 	reply_bytes(&req, 307, NULL, (struct slice){"", 0});
 	CU_ASSERT_EQUAL(req.reply.status, 503);
-	request_unref(&req);
 }
 
 static void durations_are_milliseconds_with_three_decimals(void)
 {
-	request_init(&req, &ops, NULL);
 	reply_error(&req, 404);
 	req.times = (struct request_times){.queue_known = true, .queue = 1234567};
 	req.co.times = (struct coroutine_times){
@@ -411,12 +386,10 @@ static void durations_are_milliseconds_with_three_decimals(void)
 	CU_ASSERT_TRUE(head_has(&req, "Server-Timing: queue;dur=1.235, loop;dur=0.000, "
 				      "await;dur=1.000, pool-queue;dur=0.001, "
 				      "pool;dur=1999.000\r\n"));
-	request_unref(&req);
 }
 
 static void waiting_for_the_loop_is_no_awaiting(void)
 {
-	request_init(&req, &ops, NULL);
 	req.serial = (UINT64_C(1) << 32) + 17;
 	reply_error(&req, 404);
 	CU_ASSERT_FALSE(head_has(&req, "ready"));
@@ -425,31 +398,25 @@ static void waiting_for_the_loop_is_no_awaiting(void)
 	CU_ASSERT_TRUE(head_has(&req, "X-Lanes-Request: 17\r\n"));
 	CU_ASSERT_TRUE(head_has(&req, "await;dur=5.000, pool-queue;dur=0.000, pool;dur=5.000, "
 				      "ready;dur=20.000\r\n"));
-	request_unref(&req);
 }
 
 static void what_is_not_known_is_not_said(void)
 {
-	request_init(&req, &ops, NULL);
 	reply_error(&req, 404);
 	CU_ASSERT_TRUE(head_has(&req, "Server-Timing: loop;dur="));
 	req.times.queue_known = true;
 	CU_ASSERT_TRUE(head_has(&req, "Server-Timing: queue;dur=0.000, loop;dur="));
-	request_unref(&req);
 }
 
 static void waiting_is_never_negative(void)
 {
-	request_init(&req, &ops, NULL);
 	reply_error(&req, 404);
 	req.co.times = (struct coroutine_times){.suspended = 1000000, .pool = 3000000};
 	CU_ASSERT_TRUE(head_has(&req, "await;dur=0.000,"));
-	request_unref(&req);
 }
 
 static void a_stream_has_no_length(void)
 {
-	request_init(&req, &ops, NULL);
 	mock_streams = 0;
 	reply_header(&req, "X-First", slice_of("1"));
 	CU_ASSERT_TRUE(reply_stream(&req, 201, "text/event-stream"));
@@ -465,12 +432,10 @@ static void a_stream_has_no_length(void)
 	CU_ASSERT_FALSE(reply_stream(&req, 200, "text/event-stream"));
 	CU_ASSERT_EQUAL(mock_streams, 1);
 	CU_ASSERT_TRUE(head_has(&req, "X-Accel-Buffering: no\r\n"));
-	request_unref(&req);
 }
 
 static void a_stream_may_have_one(void)
 {
-	request_init(&req, &ops, NULL);
 	req.method = slice_of("HEAD");
 	CU_ASSERT_FALSE(reply_stream_of(&req, 200, "text/plain", 7));
 	head_is(&req, "Status: 200 OK\r\nContent-Type: text/plain\r\n"
@@ -479,17 +444,14 @@ static void a_stream_may_have_one(void)
 	req.method = slice_of("GET");
 	CU_ASSERT_TRUE(reply_stream_of(&req, 200, "text/plain", 7));
 	CU_ASSERT_EQUAL(reply_body(&req).len, 0); /* at its end */
-	request_unref(&req);
 }
 
 static void free_twice_does_no_harm(void)
 {
-	request_init(&req, &ops, NULL);
 	reply_json(&req, 200, json_object_new_int(1));
 	reply_free(&req);
 	reply_free(&req);
 	CU_ASSERT_PTR_NULL(req.reply.owned);
-	request_unref(&req);
 }
 
 static const struct test tests[] = {
@@ -527,4 +489,5 @@ static const struct test tests[] = {
 	{"free twice does no harm", free_twice_does_no_harm},
 };
 
-const struct suite reply_suite = {"reply", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL};
+const struct suite reply_suite = {"reply", tests, sizeof(tests) / sizeof(tests[0]),
+				  .before = open_request, .after = close_request};

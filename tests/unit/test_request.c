@@ -5,14 +5,12 @@
 #include <time.h>
 
 #include "../support/harness.h"
+#include "../support/memory.h"
 #include "../support/mock.h"
 #include "base/budget.h"
 #include "caught.h"
 #include "http/reply.h"
 #include "http/request.h"
-
-#include "../support/memory.h"
-#include <ctype.h>
 
 static struct slice param(const struct request *req, const char *name)
 {
@@ -23,6 +21,16 @@ static struct slice param(const struct request *req, const char *name)
 static const struct request_ops ops = MOCK_OPS(param);
 static struct request req; /* of the test */
 
+static void open_request(void)
+{
+	request_init(&req, &ops, NULL);
+}
+
+static void close_request(void)
+{
+	request_unref(&req);
+}
+
 static void take(struct request *req, const char *name, const char *value)
 {
 	request_take_param(req, slice_of(name), slice_of(value));
@@ -30,7 +38,6 @@ static void take(struct request *req, const char *name, const char *value)
 
 static void params_say_what_was_asked(void)
 {
-	request_init(&req, &ops, NULL);
 	take(&req, "REQUEST_METHOD", "GET");
 	take(&req, "SCRIPT_NAME", "/prefork");
 	take(&req, "PATH_INFO", "/sync/noawait");
@@ -43,23 +50,19 @@ static void params_say_what_was_asked(void)
 	CU_ASSERT_TRUE(slice_is(req.prefix, "/prefork"));
 	CU_ASSERT_TRUE(slice_is(req.path, "/sync/noawait"));
 	CU_ASSERT_TRUE(slice_is(req.query, "seconds=0"));
-	request_unref(&req);
 }
 
 static void without_path_info_script_name_is_the_path(void)
 {
-	request_init(&req, &ops, NULL);
 	take(&req, "PATH_INFO", "");
 	take(&req, "SCRIPT_NAME", "/sync/noawait");
 	request_params_done(&req, 0);
 	CU_ASSERT_TRUE(slice_is(req.path, "/sync/noawait"));
 	CU_ASSERT_TRUE(slice_is(req.prefix, ""));
-	request_unref(&req);
 }
 
 static void the_path_as_it_was_sent_wins(void)
 {
-	request_init(&req, &ops, NULL);
 	take(&req, "LANES_PATH", "/sync/no%61wait");
 	take(&req, "PATH_INFO", "/sync/noawait");
 	take(&req, "SCRIPT_NAME", "/prefork");
@@ -74,18 +77,16 @@ static void the_path_as_it_was_sent_wins(void)
 	request_params_done(&req, 0);
 	CU_ASSERT_TRUE(slice_is(req.path, "/sync/no%61wait"));
 	CU_ASSERT_TRUE(slice_is(req.prefix, ""));
-	request_unref(&req);
 }
 
 static void without_params_everything_is_empty(void)
 {
 	memset(&req, 0xa5, sizeof(req));
-	request_init(&req, &ops, NULL);
+	open_request();
 	request_params_done(&req, 0);
 	CU_ASSERT_EQUAL(req.method.len + req.prefix.len + req.path.len + req.query.len, 0);
 	CU_ASSERT_EQUAL(req.reply.status, 0);
 	CU_ASSERT_EQUAL(req.refs, 1);
-	request_unref(&req);
 }
 
 enum { NOT_TOLD = -1, SECOND = 1000 };
@@ -101,6 +102,8 @@ static int64_t wall_clock(void)
 /* Milliseconds in the queue, of a worker that was busy for so many. */
 static int64_t queue_time(const char *name, const char *sent, int64_t busy)
 {
+	struct request req;
+
 	request_init(&req, &ops, NULL);
 	take(&req, name, sent);
 	request_params_done(&req, (uint64_t)busy * 1000000);
@@ -209,30 +212,25 @@ static void seconds_have_ten_digits(void)
 
 static void what_nginx_says_comes_first(void)
 {
-	request_init(&req, &ops, NULL);
 	take(&req, "LANES_SENT", "nothing");
 	take(&req, "HTTP_X_REQUEST_START", "t=1700000000.5");
 	request_params_done(&req, INT64_MAX);
 	CU_ASSERT_FALSE(req.times.queue_known);
-	request_unref(&req);
 }
 
 static void a_request_can_be_late(void)
 {
-	request_init(&req, &ops, NULL);
 	CU_ASSERT_FALSE(request_is_late(&req, 1));
 	req.times.queue = 2000000;
 	CU_ASSERT_TRUE(request_is_late(&req, 1));
 	CU_ASSERT_FALSE(request_is_late(&req, 2));
 	CU_ASSERT_FALSE(request_is_late(&req, 0));
-	request_unref(&req);
 }
 
 static void allocations_are_aligned_and_apart(void)
 {
 	unsigned char *blocks[40];
 
-	request_init(&req, &ops, NULL);
 	for (size_t i = 0; i < 40; i++) {
 		blocks[i] = request_alloc(&req, i * 3 + 1);
 		CU_ASSERT_PTR_NOT_NULL_FATAL(blocks[i]);
@@ -242,36 +240,32 @@ static void allocations_are_aligned_and_apart(void)
 	for (size_t i = 0; i < 40; i++)
 		for (size_t at = 0; at < i * 3 + 1; at++)
 			CU_ASSERT_EQUAL_FATAL(blocks[i][at], i);
-	request_unref(&req);
 }
 
 static void small_requests_need_no_malloc(void)
 {
 	long before = memory_allocations();
 
-	request_init(&req, &ops, NULL);
 	CU_ASSERT_PTR_NOT_NULL(request_alloc(&req, REQUEST_INLINE));
 	CU_ASSERT_EQUAL(memory_allocations(), before);
 	CU_ASSERT_PTR_NOT_NULL(request_alloc(&req, 1));
 	CU_ASSERT_EQUAL(memory_allocations(), before + 1);
-	request_unref(&req);
 }
 
 static void memory_out_is_no_allocation(void)
 {
-	request_init(&req, &ops, NULL);
 	memory_fail_after(0);
 	CU_ASSERT_PTR_NULL(request_alloc(&req, REQUEST_INLINE + 1));
 	CU_ASSERT_PTR_NOT_NULL(request_alloc(&req, 16));
 	memory_restore();
 	CU_ASSERT_PTR_NOT_NULL(request_alloc(&req, REQUEST_INLINE + 1));
-	request_unref(&req);
 }
 
 static void what_does_not_fit_the_block_is_of_the_budget(void)
 {
 	static struct caught caught;
 	struct budget budget = {.name = "test", .limit = 4096};
+	struct request req;
 
 	caught_begin();
 	request_init(&req, &ops, NULL);
@@ -297,18 +291,19 @@ static void the_frame_is_zeroed_and_stays(void)
 	unsigned char *frame;
 
 	memset(&req, 0xa5, sizeof(req));
-	request_init(&req, &ops, NULL);
+	open_request();
 	frame = request_frame(&req, REQUEST_FRAME_SIZE);
 	for (int i = 0; i < REQUEST_FRAME_SIZE; i++)
 		CU_ASSERT_EQUAL_FATAL(frame[i], 0);
 	frame[0] = 1;
 	CU_ASSERT_PTR_EQUAL(request_frame(&req, 8), frame);
 	CU_ASSERT_EQUAL(frame[0], 1);
-	request_unref(&req);
 }
 
 static void the_last_reference_releases(void)
 {
+	struct request req;
+
 	mock_released = 0;
 	request_init(&req, &ops, NULL);
 	request_ref(&req);
@@ -324,10 +319,8 @@ static void the_last_reference_releases(void)
 
 static void other_params_are_asked_of_the_engine(void)
 {
-	request_init(&req, &ops, NULL);
 	CU_ASSERT_TRUE(slice_is(request_param(&req, "HTTP_ACCEPT"), "text/html"));
 	CU_ASSERT_PTR_NULL(request_param(&req, "HTTP_COOKIE").data);
-	request_unref(&req);
 }
 
 static const struct test tests[] = {
@@ -353,4 +346,5 @@ static const struct test tests[] = {
 	{"other params are asked of the engine", other_params_are_asked_of_the_engine},
 };
 
-const struct suite request_suite = {"request", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL};
+const struct suite request_suite = {"request", tests, sizeof(tests) / sizeof(tests[0]),
+				    .before = open_request, .after = close_request};

@@ -198,6 +198,16 @@ static void close_connection(struct connection *c)
 	buffer_free(&c->log);
 }
 
+static void open_usual(void)
+{
+	open_connection(&c, &DEFAULTS);
+}
+
+static void close_it(void)
+{
+	close_connection(&c);
+}
+
 static int feed_script(struct connection *c, const char *script)
 {
 	struct stream s = {0};
@@ -362,25 +372,21 @@ static void a_request_is_let_alone_once_it_has_ended(void)
 	CU_ASSERT_EQUAL(fcgi_responder_feed(&c.responder, "and more of", 11), 0);
 	CU_ASSERT_EQUAL(memcmp(c.last, &zeros, sizeof(zeros)), 0);
 	free(c.last);
-	close_connection(&c);
 }
 
 /* ---- STDIN that somebody takes ---- */
 
 static void what_came_before_the_end_of_params_cannot_be_taken(void)
 {
-	open_connection(&c, &DEFAULTS);
 	CU_ASSERT_EQUAL(feed_script(&c, "begin 1 keep, stdin 1 a, params-end 1"), 0);
 	CU_ASSERT_FALSE(fcgi_responder_take_stdin(&c.responder, c.last));
 	CU_ASSERT_EQUAL(feed_script(&c, "stdin 1 b, stdin-end 1"), 0);
 	expect_events(&c, "begin\nready 1 ok\n");
-	close_connection(&c);
 }
 
 /* It is its owner, too, who may be slow; all others owe what they have begun. */
 static void who_sends_what_is_taken_owes_nothing(void)
 {
-	open_connection(&c, &DEFAULTS);
 	c.takes_stdin = true;
 	CU_ASSERT_EQUAL(feed_script(&c, "begin 1 keep, params-end 1, stdin 1 a"), 0);
 	CU_ASSERT_EQUAL(fcgi_responder_feed(&c.responder, "\1\5\0\1\0\4\0\0ab", 10), 0);
@@ -392,12 +398,10 @@ static void who_sends_what_is_taken_owes_nothing(void)
 	CU_ASSERT_FALSE(fcgi_responder_partial(&c.responder));
 	CU_ASSERT_EQUAL(fcgi_responder_feed(&c.responder, "\1", 1), 0);
 	CU_ASSERT_TRUE(fcgi_responder_partial(&c.responder));
-	close_connection(&c);
 }
 
 static void an_answer_before_the_end_ends_the_taking(void)
 {
-	open_connection(&c, &DEFAULTS);
 	c.takes_stdin = true;
 	CU_ASSERT_EQUAL(feed_script(&c, "begin 1 keep, params-end 1, stdin 1 a"), 0);
 	CU_ASSERT_EQUAL(fcgi_responder_feed(&c.responder, "\1\5\0\1\0\4\0\0ab", 10), 0);
@@ -405,14 +409,12 @@ static void an_answer_before_the_end_ends_the_taking(void)
 	CU_ASSERT_TRUE(fcgi_responder_partial(&c.responder));
 	CU_ASSERT_EQUAL(fcgi_responder_feed(&c.responder, "cd", 2), 0);
 	expect_events(&c, "begin\nready 1 ok\nstdin 1 aab");
-	close_connection(&c);
 }
 
 /* ---- Closing ---- */
 
 static void requests_begun_before_the_end_of_a_closing_one_are_answered(void)
 {
-	open_connection(&c, &DEFAULTS);
 	c.answer = ALWAYS;
 	CU_ASSERT_EQUAL(feed_script(&c, "begin 1, begin 2 keep, params-end 1, stdin-end 1"), 0);
 	expect_out(&c, ANSWER("1"));
@@ -420,7 +422,6 @@ static void requests_begun_before_the_end_of_a_closing_one_are_answered(void)
 	CU_ASSERT_EQUAL(feed_script(&c, "params-end 2, stdin-end 2"), 0);
 	expect_out(&c, ANSWER("2"));
 	CU_ASSERT_TRUE(fcgi_responder_should_close(&c.responder));
-	close_connection(&c);
 }
 
 static void closing_gives_back_every_request_once(void)
@@ -434,7 +435,6 @@ static void closing_gives_back_every_request_once(void)
 	fcgi_responder_close(&c.responder);
 	CU_ASSERT_EQUAL(feed_script(&c, "request 3 keep A=x"), 0);
 	expect_events(&c, "");
-	close_connection(&c);
 }
 
 /* ---- Refusing ---- */
@@ -443,8 +443,6 @@ static void add_role_257(struct stream *s)
 {
 	stream_begin(s, 3, 0x101, FCGI_FLAG_KEEP_CONN);
 }
-
-/* ---- Aborting ---- */
 
 /* ---- What is ignored, and what is an error ---- */
 
@@ -469,7 +467,6 @@ static void add_flags_without_keep_conn(struct stream *s)
 
 static void part_of_a_record_is_owed(void)
 {
-	open_connection(&c, &DEFAULTS);
 	CU_ASSERT_FALSE(fcgi_responder_partial(&c.responder));
 	fcgi_responder_feed(&c.responder, "\1\5\0", 3);
 	CU_ASSERT_TRUE(fcgi_responder_partial(&c.responder));
@@ -481,7 +478,6 @@ static void part_of_a_record_is_owed(void)
 	CU_ASSERT_FALSE(fcgi_responder_partial(&c.responder));
 	fcgi_responder_feed(&c.responder, "\1\x09\0\0\0\2\0\0a", 9); /* its memory is freed */
 	CU_ASSERT_TRUE(fcgi_responder_partial(&c.responder));
-	close_connection(&c);
 }
 
 /* ---- Management records ---- */
@@ -554,14 +550,12 @@ static void a_thousand_requests_have_short_chains(void)
 	fcgi_responder_close(&c.responder);
 	CU_ASSERT_EQUAL(fcgi_responder_active(&c.responder), 0);
 	CU_ASSERT_EQUAL(feed_script(&c, "stdin 1 abc, abort 2"), 0); /* all are forgotten */
-	close_connection(&c);
 }
 
 static void every_id_can_be_active_at_once(void)
 {
 	open_connection(&c, &(struct fcgi_limits){1, 1, UINT32_MAX, 8, 8});
 	serve_many(&c, 65535);
-	close_connection(&c);
 }
 
 static void a_usual_request_costs_no_allocation(void)
@@ -569,7 +563,6 @@ static void a_usual_request_costs_no_allocation(void)
 	struct stream s = {0};
 	long before;
 
-	open_connection(&c, &DEFAULTS);
 	c.answer = ALWAYS;
 	stream_script(&s, "request 1 keep REQUEST_METHOD=GET&QUERY_STRING=seconds=1.5");
 	fcgi_responder_feed(&c.responder, s.bytes.data, s.bytes.len);
@@ -579,14 +572,12 @@ static void a_usual_request_costs_no_allocation(void)
 	CU_ASSERT_EQUAL(fcgi_responder_feed(&c.responder, s.bytes.data, s.bytes.len), 0);
 	CU_ASSERT_EQUAL(memory_allocations() - before, 1); /* the owner's own, in on_begin() */
 	stream_free(&s);
-	close_connection(&c);
 }
 
 /* ---- Answering ---- */
 
 static void an_answer_may_come_later(void)
 {
-	open_connection(&c, &DEFAULTS);
 	CU_ASSERT_EQUAL(feed_script(&c, "request 1 A=x"), 0);
 	expect_out(&c, "");
 	CU_ASSERT_EQUAL(fcgi_responder_active(&c.responder), 1);
@@ -595,12 +586,10 @@ static void an_answer_may_come_later(void)
 	CU_ASSERT_EQUAL(fcgi_responder_active(&c.responder), 0);
 	CU_ASSERT_TRUE(fcgi_responder_should_close(&c.responder));
 	CU_ASSERT_FALSE(fcgi_responder_linger(&c.responder));
-	close_connection(&c);
 }
 
 static void an_answer_may_come_within_a_record_of_the_request(void)
 {
-	open_connection(&c, &DEFAULTS);
 	CU_ASSERT_EQUAL(feed_script(&c, "begin 1, params-end 1"), 0);
 	CU_ASSERT_EQUAL(fcgi_responder_feed(&c.responder, "\1\5\0\1\0\4\0\0ab", 10), 0);
 	answer(&c, c.last);
@@ -609,19 +598,16 @@ static void an_answer_may_come_within_a_record_of_the_request(void)
 	CU_ASSERT_TRUE(fcgi_responder_linger(&c.responder));
 	CU_ASSERT_EQUAL(feed_script(&c, "stdin-end 1"), 0);
 	CU_ASSERT_FALSE(fcgi_responder_linger(&c.responder));
-	close_connection(&c);
 }
 
 static void an_empty_stdout_is_sent_at_the_end_only(void)
 {
-	open_connection(&c, &DEFAULTS);
 	CU_ASSERT_EQUAL(feed_script(&c, "request 1 keep A=x"), 0);
 	fcgi_responder_stdout(&c.responder, c.last, "", 0);
 	expect_out(&c, "");
 	fcgi_responder_end(&c.responder, c.last, 0xfedcba98);
 	expect_out(&c, "STDOUT 1 end\nEND 1 4275878552 COMPLETE\n");
 	release(c.last);
-	close_connection(&c);
 }
 
 static void expect_pieces(struct connection *c, const char *bytes, size_t n)
@@ -666,12 +652,10 @@ static void long_output_grows_the_buffer_at_most_twice(void)
 	static char bytes[200000];
 	long before;
 
-	open_connection(&c, &DEFAULTS);
 	CU_ASSERT_EQUAL(feed_script(&c, "request 1 keep A=x"), 0);
 	before = memory_allocations();
 	fcgi_responder_stdout(&c.responder, c.last, bytes, sizeof(bytes));
 	CU_ASSERT_TRUE(memory_allocations() - before <= 2);
-	close_connection(&c);
 }
 
 /* ---- Memory running out ---- */
@@ -681,7 +665,6 @@ static void output_that_cannot_be_split_fails(void)
 {
 	static char bytes[131064];
 
-	open_connection(&c, &DEFAULTS);
 	CU_ASSERT_EQUAL(feed_script(&c, "request 1 keep A=x"), 0);
 	buffer_reserve(&c.responder.out, sizeof(bytes) + FCGI_HEADER_SIZE);
 	CU_ASSERT_EQUAL(c.responder.out.size, sizeof(bytes) + FCGI_HEADER_SIZE);
@@ -689,7 +672,6 @@ static void output_that_cannot_be_split_fails(void)
 	fcgi_responder_stdout(&c.responder, c.last, bytes, sizeof(bytes));
 	memory_restore();
 	CU_ASSERT_TRUE(c.responder.out.failed);
-	close_connection(&c);
 }
 
 static int feed_without_memory(struct connection *c, const char *script)
@@ -708,31 +690,26 @@ static int feed_without_memory(struct connection *c, const char *script)
 
 static void params_that_cannot_be_stored_are_handed_over_as_such(void)
 {
-	open_connection(&c, &DEFAULTS);
 	CU_ASSERT_EQUAL(feed_script(&c, "begin 1 keep"), 0);
 	CU_ASSERT_EQUAL(feed_without_memory(&c, "params 1 *513, params 1 A=x, params-end 1"), 0);
 	expect_events(&c, "begin\nready 1 no memory\n");
 	CU_ASSERT_EQUAL(feed_script(&c, "stdin-end 1"), 0);
 	answer(&c, c.last);
 	expect_out(&c, ANSWER("1"));
-	close_connection(&c);
 }
 
 static void a_request_that_cannot_be_begun_is_overloaded(void)
 {
-	open_connection(&c, &DEFAULTS);
 	buffer_reserve(&c.responder.out, 100);
 	CU_ASSERT_EQUAL(feed_without_memory(&c, "request 1 keep A=x"), 0);
 	expect_out(&c, "END 1 0 OVERLOADED\n");
 	expect_events(&c, "begin\n");
 	CU_ASSERT_EQUAL(feed_script(&c, "request 1 keep A=x"), 0);
 	expect_events(&c, "begin\nready 1 ok A=x\n");
-	close_connection(&c);
 }
 
 static void answers_that_cannot_be_stored_end_the_connection(void)
 {
-	open_connection(&c, &DEFAULTS);
 	CU_ASSERT_EQUAL(feed_without_memory(&c, "record 12 0 abc"), -ENOMEM);
 	CU_ASSERT_TRUE(c.responder.out.failed);
 	close_connection(&c);
@@ -746,7 +723,6 @@ static void answers_that_cannot_be_stored_end_the_connection(void)
 	CU_ASSERT_EQUAL(fcgi_responder_active(&c.responder), 0);
 	CU_ASSERT_EQUAL(c.responder.out.len, 0);
 	CU_ASSERT_EQUAL(feed_script(&c, "get"), -ENOMEM);
-	close_connection(&c);
 }
 
 static void get_values_that_cannot_be_stored_ends_the_connection(void)
@@ -804,7 +780,6 @@ static void a_table_that_cannot_grow_only_has_longer_chains(void)
 	CU_ASSERT_TRUE(longest_chain(&c.responder) <= 2);
 	CU_ASSERT_EQUAL(fcgi_responder_active(&c.responder), 65);
 	stream_free(&s);
-	close_connection(&c);
 }
 
 /* Seconds that we computed. */
@@ -1166,6 +1141,5 @@ static const struct test tests[] = {
 	 a_table_that_cannot_grow_only_has_longer_chains},
 };
 
-const struct suite responder_suite = {
-	"responder", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL,
-};
+const struct suite responder_suite = {"responder", tests, sizeof(tests) / sizeof(tests[0]),
+				      .before = open_usual, .after = close_it};

@@ -14,7 +14,11 @@
 #include "scoreboard/board_reader.h"
 #include "scoreboard/scoreboard.h"
 
+enum { MANY = 256 }; /* as many as two pools have on a machine with 128 cores */
+
 static char path[64];
+static struct scoreboard board = {.fd = -1}; /* of the test */
+static struct workers workers;		     /* that are on it */
 static bool disk_is_full;
 
 /* Instead of the C library's. */
@@ -25,11 +29,11 @@ int posix_fallocate(int fd, off_t offset, off_t len)
 	return fallocate(fd, 0, offset, len) ? errno : 0;
 }
 
-struct other {
-	pid_t pid;
-	int ready;
+static struct other {
+	pid_t pid;	 /* 0: it has ended */
 	uint64_t number; /* that it claimed; 0: none */
-};
+} others[MANY];
+static int other_count;
 
 static int make_path(void)
 {
@@ -50,7 +54,6 @@ static int remove_path(void)
 
 static void be_other(int ready, const char *pool, bool draining)
 {
-	struct scoreboard board;
 	struct board_slot *slot = NULL;
 	uint64_t number;
 
@@ -65,183 +68,183 @@ static void be_other(int ready, const char *pool, bool draining)
 	_exit(0);
 }
 
-static struct other other_start(const char *pool, bool draining)
+static struct other *other_of(pid_t pid)
 {
-	struct other other = {0};
+	struct other *other = &others[other_count++];
+
+	CU_ASSERT_FATAL(pid > 0);
+	*other = (struct other){.pid = pid};
+	return other;
+}
+
+static struct other *other_start(const char *pool, bool draining)
+{
+	struct other *other;
 	int ends[2];
+	pid_t pid;
 
 	CU_ASSERT_FATAL(pipe(ends) == 0);
-	other.pid = fork();
-	CU_ASSERT_FATAL(other.pid >= 0);
-	if (other.pid == 0)
+	pid = fork();
+	if (pid == 0)
 		be_other(ends[1], pool, draining);
+	other = other_of(pid);
 	close(ends[1]);
-	CU_ASSERT_EQUAL(read(ends[0], &other.number, sizeof(other.number)),
-			(ssize_t)sizeof(other.number));
+	CU_ASSERT_EQUAL(read(ends[0], &other->number, sizeof(other->number)),
+			(ssize_t)sizeof(other->number));
 	close(ends[0]);
 	return other;
 }
 
-static void other_end(const struct other *other)
+static void other_end(struct other *other)
 {
-	kill(other->pid, SIGKILL);
-	waitpid(other->pid, NULL, 0);
+	if (other->pid) {
+		kill(other->pid, SIGKILL);
+		waitpid(other->pid, NULL, 0);
+	}
+	other->pid = 0;
 }
 
-static struct board_slot *claim(struct scoreboard *board, const char *pool)
+/* Of every test: nothing is left for the next. */
+static void end(void)
 {
-	CU_ASSERT_EQUAL_FATAL(scoreboard_open(board, path), 0);
-	return scoreboard_claim(board, pool, 0, "loop", "/");
+	scoreboard_close(&board);
+	workers_free(&workers);
+	while (other_count)
+		other_end(&others[--other_count]);
+	unlink(path);
+}
+
+static void read_workers(void)
+{
+	workers_free(&workers);
+	CU_ASSERT_EQUAL_FATAL(workers_read(&board, &workers), 0);
+}
+
+static struct board_slot *claim(const char *pool)
+{
+	CU_ASSERT_EQUAL_FATAL(scoreboard_open(&board, path), 0);
+	return scoreboard_claim(&board, pool, 0, "loop", "/");
 }
 
 static void claimed(void)
 {
-	struct scoreboard board;
-	struct board_slot *slot = claim(&board, "loop");
-	struct workers workers;
+	struct board_slot *slot = claim("loop");
 
 	CU_ASSERT_PTR_NOT_NULL_FATAL(slot);
-	CU_ASSERT_EQUAL(workers_read(&board, &workers), 0);
+	read_workers();
 	CU_ASSERT_EQUAL_FATAL(workers.count, 1);
 	CU_ASSERT_STRING_EQUAL(workers.list[0].name, "loop-1");
 	CU_ASSERT_EQUAL(workers.list[0].pid, (uint64_t)getpid());
 	CU_ASSERT(workers.list[0].memory > 0);
 	CU_ASSERT(workers.list[0].process_threads >= 1);
 	CU_ASSERT_FALSE(workers.list[0].is_held);
-	workers_free(&workers);
-	scoreboard_close(&board);
-	unlink(path);
 }
 
 /* SIGSTOP has come when waitpid() says so. */
 static void stopped_process(void)
 {
-	struct other other = other_start("loop", false);
-	struct scoreboard board;
+	struct other *other = other_start("loop", false);
 	struct worker_state worker;
 
 	CU_ASSERT_EQUAL_FATAL(scoreboard_open(&board, path), 0);
 	CU_ASSERT(worker_read(&board, 0, &worker));
 	CU_ASSERT_FALSE(worker.stopped);
-	CU_ASSERT_EQUAL(kill(other.pid, SIGSTOP), 0);
-	CU_ASSERT_EQUAL(waitpid(other.pid, NULL, WUNTRACED), other.pid);
+	CU_ASSERT_EQUAL(kill(other->pid, SIGSTOP), 0);
+	CU_ASSERT_EQUAL(waitpid(other->pid, NULL, WUNTRACED), other->pid);
 	CU_ASSERT(worker_read(&board, 0, &worker));
 	CU_ASSERT_TRUE(worker.stopped);
-	other_end(&other);
-	scoreboard_close(&board);
-	unlink(path);
 }
 
 static void numbers_differ(void)
 {
-	struct other one = other_start("loop", false);
-	struct other two = other_start("loop", false);
-	struct other cpu = other_start("cpu", false);
+	struct other *one = other_start("loop", false);
+	struct other *two = other_start("loop", false);
+	struct other *cpu = other_start("cpu", false);
 
-	CU_ASSERT_EQUAL(one.number, 1);
-	CU_ASSERT_EQUAL(two.number, 2);
-	CU_ASSERT_EQUAL(cpu.number, 1);
-	other_end(&one);
-	other_end(&two);
-	other_end(&cpu);
-	unlink(path);
+	CU_ASSERT_EQUAL(one->number, 1);
+	CU_ASSERT_EQUAL(two->number, 2);
+	CU_ASSERT_EQUAL(cpu->number, 1);
 }
 
 static void dead_slot_is_free(void)
 {
-	struct other dead = other_start("loop", false);
-	struct other living = other_start("loop", false);
-	struct scoreboard board;
+	struct other *dead = other_start("loop", false);
 	struct board_slot *slot;
-	struct workers workers;
 
-	other_end(&dead);
-	slot = claim(&board, "loop");
+	other_start("loop", false);
+	other_end(dead);
+	slot = claim("loop");
 	CU_ASSERT_PTR_NOT_NULL_FATAL(slot);
 	CU_ASSERT_PTR_EQUAL(slot, &board.slots[0]);
 	CU_ASSERT_EQUAL(board_get(&slot->number), 1);
 	CU_ASSERT_EQUAL(board_get(&slot->head), 0);
-	CU_ASSERT_EQUAL(workers_read(&board, &workers), 0);
+	read_workers();
 	CU_ASSERT_EQUAL(workers.count, 2);
-	workers_free(&workers);
-	other_end(&living);
-	scoreboard_close(&board);
-	unlink(path);
 }
 
-/* As many as two pools have on a machine with 128 cores. */
 static void many_workers(void)
 {
-	enum { MANY = 256 };
-
-	struct other others[MANY];
-	struct scoreboard board;
-	struct workers workers;
 	struct stat file;
 	off_t size_of_one;
 
-	others[0] = other_start("loop", false);
+	other_start("loop", false);
 	CU_ASSERT_EQUAL(stat(path, &file), 0);
 	size_of_one = file.st_size;
-	for (unsigned i = 1; i < MANY; i++) {
-		others[i] = other_start("loop", false);
-		CU_ASSERT_EQUAL(others[i].number, i + 1);
-	}
+	for (unsigned i = 1; i < MANY; i++)
+		CU_ASSERT_EQUAL(other_start("loop", false)->number, i + 1);
 	CU_ASSERT_EQUAL_FATAL(scoreboard_open_to_read(&board, path), 0);
-	CU_ASSERT_EQUAL(workers_read(&board, &workers), 0);
+	read_workers();
 	CU_ASSERT_EQUAL_FATAL(workers.count, MANY);
 	CU_ASSERT_STRING_EQUAL(workers.list[MANY - 1].name, "loop-256");
-	workers_free(&workers);
 	scoreboard_close(&board);
 	/* The file is as large as those who are there need. */
 	CU_ASSERT_EQUAL(stat(path, &file), 0);
 	CU_ASSERT_EQUAL(file.st_size, size_of_one + (MANY - 1) * (off_t)sizeof(struct board_slot));
-	for (unsigned i = 0; i < MANY; i++)
-		other_end(&others[i]);
-	unlink(path);
 }
 
-static void no_slot_left(void)
+/* Holds a lock on the file, as long as it lives: whoever may read it can have one of F_RDLCK. */
+static struct other *locker_start(struct flock lock)
 {
-	struct other first = other_start("loop", false);
-	struct scoreboard board;
+	struct other *other;
 	pid_t pid = fork();
+	int fd;
 
-	CU_ASSERT_FATAL(pid >= 0);
-	if (pid == 0) { /* all the others */
-		struct flock all = {.l_type = F_WRLCK, .l_start = 1, .l_len = BOARD_SLOTS - 1};
-
-		if (scoreboard_open(&board, path) || fcntl(board.fd, F_SETLK, &all))
+	if (pid == 0) {
+		fd = open(path, lock.l_type == F_RDLCK ? O_RDONLY : O_RDWR);
+		if (fd < 0 || fcntl(fd, F_SETLK, &lock))
 			_exit(1);
 		raise(SIGSTOP);
 		_exit(0);
 	}
+	other = other_of(pid);
 	CU_ASSERT_EQUAL(waitpid(pid, NULL, WUNTRACED), pid);
-	CU_ASSERT_PTR_NULL(claim(&board, "loop"));
-	other_end(&(struct other){.pid = pid});
+	return other;
+}
+
+static void no_slot_left(void)
+{
+	struct other *all_others;
+
+	other_start("loop", false);
+	all_others = locker_start(
+		(struct flock){.l_type = F_WRLCK, .l_start = 1, .l_len = BOARD_SLOTS - 1});
+	CU_ASSERT_PTR_NULL(claim("loop"));
+	other_end(all_others);
 	CU_ASSERT_PTR_NOT_NULL(scoreboard_claim(&board, "loop", 0, "loop", "/"));
-	scoreboard_close(&board);
-	other_end(&first);
-	unlink(path);
 }
 
 static void siblings(void)
 {
-	struct other cpu = other_start("cpu", false);
-	struct other draining = other_start("loop", true);
-	struct other sibling;
-	struct scoreboard board;
+	struct other *sibling;
 
-	CU_ASSERT_PTR_NOT_NULL_FATAL(claim(&board, "loop"));
+	other_start("cpu", false);
+	other_start("loop", true); /* drains */
+	CU_ASSERT_PTR_NOT_NULL_FATAL(claim("loop"));
 	CU_ASSERT_FALSE(scoreboard_has_sibling(&board));
 	sibling = other_start("loop", false);
 	CU_ASSERT(scoreboard_has_sibling(&board));
-	other_end(&sibling);
+	other_end(sibling);
 	CU_ASSERT_FALSE(scoreboard_has_sibling(&board));
-	other_end(&draining);
-	other_end(&cpu);
-	scoreboard_close(&board);
-	unlink(path);
 }
 
 static void write_file(const char *bytes, size_t len, off_t size)
@@ -258,26 +261,24 @@ static void write_file(const char *bytes, size_t len, off_t size)
 static void expect_replaced(void)
 {
 	struct scoreboard reader;
-	struct scoreboard board;
 	struct stat before;
 	struct stat after;
 	int kept = open(path, O_RDONLY | O_CLOEXEC); /* or its inode could be used again */
 
 	CU_ASSERT_EQUAL(fstat(kept, &before), 0);
 	CU_ASSERT_EQUAL(scoreboard_open_to_read(&reader, path), -EPROTO);
-	CU_ASSERT_PTR_NOT_NULL(claim(&board, "loop"));
+	CU_ASSERT_PTR_NOT_NULL(claim("loop"));
 	CU_ASSERT_EQUAL(stat(path, &after), 0);
 	CU_ASSERT_NOT_EQUAL(before.st_ino, after.st_ino);
 	close(kept);
 	scoreboard_close(&board);
 	CU_ASSERT_EQUAL(scoreboard_open_to_read(&reader, path), 0);
 	scoreboard_close(&reader);
-	unlink(path);
+	end();
 }
 
 static void wrong_files_are_replaced(void)
 {
-	struct scoreboard board;
 	struct stat file;
 	char header[24];
 
@@ -287,11 +288,10 @@ static void wrong_files_are_replaced(void)
 	expect_replaced();
 
 	/* All but the version right. */
-	CU_ASSERT_PTR_NOT_NULL(claim(&board, "loop"));
+	CU_ASSERT_PTR_NOT_NULL(claim("loop"));
 	CU_ASSERT_EQUAL(stat(path, &file), 0);
 	CU_ASSERT_EQUAL(pread(board.fd, header, sizeof(header), 0), (ssize_t)sizeof(header));
-	scoreboard_close(&board);
-	unlink(path);
+	end();
 	header[8]++;
 	write_file(header, sizeof(header), file.st_size);
 	expect_replaced();
@@ -305,11 +305,10 @@ static void wrong_files_are_replaced(void)
 static void full_disk(void)
 {
 	struct board_slot *slot;
-	struct scoreboard board;
 
-	CU_ASSERT_PTR_NOT_NULL(claim(&board, "loop"));
+	CU_ASSERT_PTR_NOT_NULL(claim("loop"));
 	scoreboard_close(&board);
-	slot = claim(&board, "loop");
+	slot = claim("loop");
 	disk_is_full = true;
 	CU_ASSERT_EQUAL(scoreboard_add_routes(&board, 1), 0);
 	CU_ASSERT_EQUAL(board_routes(slot), 1);
@@ -317,18 +316,14 @@ static void full_disk(void)
 	CU_ASSERT_EQUAL(scoreboard_open(&board, path), 0);
 	CU_ASSERT_PTR_NULL(scoreboard_claim(&board, "loop", 0, "loop", "/"));
 	disk_is_full = false;
-	scoreboard_close(&board);
-	unlink(path);
+	end();
 	/* Without a file there is a slot of our own. */
 	CU_ASSERT_EQUAL(scoreboard_open(&board, NULL), 0);
 	CU_ASSERT_PTR_NOT_NULL(scoreboard_claim(&board, "loop", 0, "loop", "/"));
-	scoreboard_close(&board);
 }
 
 static void no_directory(void)
 {
-	struct scoreboard board;
-
 	CU_ASSERT_EQUAL(scoreboard_open(&board, "/nowhere/at/all"), -ENOENT);
 	CU_ASSERT_EQUAL(scoreboard_open_to_read(&board, "/nowhere/at/all"), -ENOENT);
 }
@@ -346,17 +341,16 @@ static bool printable(const char *text, size_t room)
 }
 
 /* A worker's slot with one byte everywhere, and the kernel's word for who it is. */
-static void expect_fit_to_show(const struct scoreboard *board, unsigned char byte, pid_t pid)
+static void expect_fit_to_show(unsigned char byte, pid_t pid)
 {
-	struct board_slot *slot = &board->slots[0];
-	struct workers workers;
+	struct board_slot *slot = &board.slots[0];
 	char name[BOARD_ROUTE];
 	struct span spans[64];
 	uint64_t next = 0;
 	size_t sound = 0;
 
 	memset(slot, byte, sizeof(*slot));
-	CU_ASSERT_EQUAL(workers_read(board, &workers), 0);
+	read_workers();
 	CU_ASSERT_EQUAL_FATAL(workers.count, 1);
 	CU_ASSERT_EQUAL(workers.list[0].pid, (uint64_t)pid);
 	CU_ASSERT(printable(workers.list[0].name, sizeof(workers.list[0].name)));
@@ -374,21 +368,16 @@ static void expect_fit_to_show(const struct scoreboard *board, unsigned char byt
 	for (int i = 0; i < 64; i++)
 		sound += span_is_sound(&spans[i]);
 	CU_ASSERT_EQUAL(sound, 0);
-	workers_free(&workers);
 }
 
 static void written_over(void)
 {
-	struct other other = other_start("loop", false);
-	struct scoreboard board;
+	struct other *other = other_start("loop", false);
 
 	CU_ASSERT_EQUAL_FATAL(scoreboard_open(&board, path), 0);
-	expect_fit_to_show(&board, 0xff, other.pid);
-	expect_fit_to_show(&board, '\033', other.pid);
-	expect_fit_to_show(&board, 'A', other.pid);
-	scoreboard_close(&board);
-	other_end(&other);
-	unlink(path);
+	expect_fit_to_show(0xff, other->pid);
+	expect_fit_to_show('\033', other->pid);
+	expect_fit_to_show('A', other->pid);
 }
 
 static uint64_t answers_of(const struct board_slot *slot, unsigned route)
@@ -402,13 +391,12 @@ static uint64_t answers_of(const struct board_slot *slot, unsigned route)
 /* Of a file with two slots: what the first has too much would be the second's. */
 static void many_routes(void)
 {
-	struct other other = other_start("loop", false);
-	struct other second = other_start("loop", false);
-	struct scoreboard board;
+	struct other *other = other_start("loop", false);
+	struct other *second = other_start("loop", false);
 	struct board_slot *slot;
 	char name[BOARD_ROUTE];
 
-	other_end(&other);
+	other_end(other);
 	CU_ASSERT_EQUAL_FATAL(scoreboard_open(&board, path), 0);
 	slot = scoreboard_claim(&board, "loop", 1, "loop", "/");
 	CU_ASSERT_PTR_EQUAL_FATAL(slot, &board.slots[0]);
@@ -421,7 +409,7 @@ static void many_routes(void)
 	CU_ASSERT_EQUAL(answers_of(slot, 0), 2 * BOARD_ROUTES);
 	for (unsigned i = 1; i < BOARD_ROUTES; i++)
 		CU_ASSERT_EQUAL(answers_of(slot, i), 1);
-	CU_ASSERT_EQUAL(board_get(&board.slots[1].pid), (uint64_t)second.pid);
+	CU_ASSERT_EQUAL(board_get(&board.slots[1].pid), (uint64_t)second->pid);
 	CU_ASSERT_STRING_EQUAL(board_route_name(slot, BOARD_ROUTES - 1, name), "/last");
 	scoreboard_close(&board);
 
@@ -434,58 +422,29 @@ static void many_routes(void)
 	CU_ASSERT_EQUAL(answers_of(slot, 0), 1);
 	CU_ASSERT_EQUAL(answers_of(slot, 2), 1);
 	CU_ASSERT_STRING_EQUAL(board_route_name(slot, BOARD_ROUTES - 1, name), "");
-	scoreboard_close(&board);
-	other_end(&second);
-	unlink(path);
-}
-
-/* Whoever may read the file holds a lock on all of it, as long as it lives. */
-static struct other locker_start(short type)
-{
-	struct flock all = {.l_type = type};
-	struct other other = {.pid = fork()};
-	int fd;
-
-	CU_ASSERT_FATAL(other.pid >= 0);
-	if (other.pid == 0) {
-		fd = open(path, type == F_RDLCK ? O_RDONLY : O_RDWR);
-		if (fd < 0 || fcntl(fd, F_SETLK, &all))
-			_exit(1);
-		raise(SIGSTOP);
-		_exit(0);
-	}
-	CU_ASSERT_EQUAL(waitpid(other.pid, NULL, WUNTRACED), other.pid);
-	return other;
 }
 
 static void locked_by_a_stranger(void)
 {
 	struct scoreboard open_before;
-	struct scoreboard board;
-	struct workers workers;
-	struct other other;
+	struct other *other;
 
 	CU_ASSERT_EQUAL_FATAL(scoreboard_open(&open_before, path), 0);
-	other = locker_start(F_RDLCK);
+	other = locker_start((struct flock){.l_type = F_RDLCK});
 	CU_ASSERT_EQUAL(scoreboard_open(&board, path), -ETIMEDOUT);
 	CU_ASSERT_PTR_NULL(scoreboard_claim(&open_before, "loop", 0, "loop", "/"));
-	other_end(&other);
+	other_end(other);
 	CU_ASSERT_PTR_NOT_NULL(scoreboard_claim(&open_before, "loop", 0, "loop", "/"));
 	scoreboard_close(&open_before);
 	/* Its slots are nobody's, whoever reads the file. */
-	other = locker_start(F_RDLCK);
+	other = locker_start((struct flock){.l_type = F_RDLCK});
 	CU_ASSERT_EQUAL_FATAL(scoreboard_open_to_read(&board, path), 0);
-	CU_ASSERT_EQUAL(workers_read(&board, &workers), 0);
+	read_workers();
 	CU_ASSERT_EQUAL(workers.count, 0);
-	workers_free(&workers);
-	scoreboard_close(&board);
-	other_end(&other);
-	unlink(path);
 }
 
 static void links_are_not_followed(void)
 {
-	struct scoreboard board;
 	char elsewhere[80];
 
 	snprintf(elsewhere, sizeof(elsewhere), "%s-elsewhere", path);
@@ -531,7 +490,6 @@ static void take_away(int ready)
 
 static void a_file_that_is_taken_away_is_not_used(void)
 {
-	struct scoreboard board;
 	struct stat used;
 	struct stat there;
 	int status;
@@ -539,7 +497,7 @@ static void a_file_that_is_taken_away_is_not_used(void)
 	char byte;
 	pid_t pid;
 
-	CU_ASSERT_PTR_NOT_NULL(claim(&board, "loop"));
+	CU_ASSERT_PTR_NOT_NULL(claim("loop"));
 	scoreboard_close(&board);
 	CU_ASSERT_FATAL(pipe(ends) == 0);
 	pid = fork();
@@ -554,8 +512,6 @@ static void a_file_that_is_taken_away_is_not_used(void)
 	CU_ASSERT_EQUAL(fstat(board.fd, &used), 0);
 	CU_ASSERT_EQUAL(stat(path, &there), 0);
 	CU_ASSERT_EQUAL(used.st_ino, there.st_ino);
-	scoreboard_close(&board);
-	unlink(path);
 }
 
 /* ---- what a worker notes ---- */
@@ -569,7 +525,6 @@ static void turn(struct board_slot *slot, uint64_t nanoseconds)
 
 static void the_longest_turn_of_a_second_is_kept(void)
 {
-	struct scoreboard board;
 	struct board_slot *slot;
 	uint64_t second;
 	uint64_t hold;
@@ -596,7 +551,6 @@ static void the_longest_turn_of_a_second_is_kept(void)
 	hold = board_get(&slot->holds[second % BOARD_SECONDS]);
 	CU_ASSERT_EQUAL(hold >> 32, second);
 	CU_ASSERT_TRUE((uint32_t)hold >= 1000 && (uint32_t)hold < 60000000);
-	scoreboard_close(&board);
 }
 
 /* At any moment, also in the middle of a turn. */
@@ -620,7 +574,6 @@ static void the_time_that_a_loop_was_busy_adds_up(void)
 static void a_duration_belongs_to_the_bound_that_it_reaches(void)
 {
 	const uint64_t owner = span_owner_pack((struct span_owner){1, 3, 404});
-	struct scoreboard board;
 	struct board_slot *slot;
 	uint64_t sum = 0;
 
@@ -636,7 +589,6 @@ static void a_duration_belongs_to_the_bound_that_it_reaches(void)
 	}
 	CU_ASSERT_EQUAL(board_get(&slot->routes[3].nanoseconds), sum);
 	CU_ASSERT_EQUAL(board_get(&slot->classes[4]), 2 * (BOARD_BUCKETS - 1));
-	scoreboard_close(&board);
 }
 
 /* ---- the ring ---- */
@@ -662,7 +614,6 @@ static size_t read_spans(const struct board_slot *slot, uint64_t *next, uint64_t
 
 static void spans(void)
 {
-	struct scoreboard board;
 	struct board_slot *slot;
 	uint64_t first = 0;
 	uint64_t next = 0;
@@ -681,19 +632,17 @@ static void spans(void)
 	CU_ASSERT_EQUAL(first, 1000 + BOARD_SPANS + 1);
 	CU_ASSERT_EQUAL(lost, BOARD_SPANS + 1);
 	CU_ASSERT_EQUAL(next, 1000 + 2 * BOARD_SPANS);
-	scoreboard_close(&board);
 }
 
 /* A writer in another process that never stops: what is read is whole nevertheless. */
 static void spans_being_written(void)
 {
-	struct scoreboard board;
 	struct span spans[CHUNK];
 	uint64_t next = 0;
 	uint64_t read = 0;
 	pid_t writer;
 
-	CU_ASSERT_PTR_NOT_NULL_FATAL(claim(&board, "loop"));
+	CU_ASSERT_PTR_NOT_NULL_FATAL(claim("loop"));
 	writer = fork();
 	if (writer == 0)
 		for (uint64_t i = 1;; i++)
@@ -713,8 +662,6 @@ static void spans_being_written(void)
 	}
 	kill(writer, SIGKILL);
 	waitpid(writer, NULL, 0);
-	scoreboard_close(&board);
-	unlink(path);
 }
 
 static const struct test tests[] = {
@@ -743,5 +690,5 @@ static const struct test tests[] = {
 	{"a span that is written over while it is read is left out", spans_being_written},
 };
 
-const struct suite scoreboard_suite = {"scoreboard", tests, sizeof(tests) / sizeof(tests[0]),
-				       make_path, remove_path};
+const struct suite scoreboard_suite = {"scoreboard", tests,	  sizeof(tests) / sizeof(tests[0]),
+				       make_path,    remove_path, .after = end};

@@ -1,6 +1,7 @@
 /* What a handler can wait for, and what becomes of its request. */
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
@@ -19,6 +20,237 @@
 #include "engine/observer.h"
 #include "http/reply.h"
 #include "scoreboard/board_reader.h"
+#include "script.h"
+
+/* ---- requests, and what becomes of them, told in words ---- */
+
+static struct request *reqs[4];
+static int req_count;
+static struct board_slot board;
+
+enum { NAP_MS = 5, HOLD_MS = 60 };
+
+static void nap(void *unused)
+{
+	(void)unused;
+	poll(NULL, 0, NAP_MS);
+}
+
+static void look_at_a_hold(const struct request *req)
+{
+	CU_ASSERT_TRUE(req->co.times.ready >= HOLD_MS * UINT64_C(1000000));
+	CU_ASSERT_TRUE(req->co.times.ready <= req->co.times.suspended);
+}
+
+/* Does what its query says. It has no frame but this, and so the step does not survive an AWAIT. */
+static void act(struct request *req)
+{
+	const char **script = request_frame(req, sizeof(*script));
+	struct step step;
+
+	ASYNC_BEGIN(req);
+	*script = req->query.data;
+	while (script_step(script, &step)) {
+		if (step_is(&step, "sleep")) /* for milliseconds */
+			AWAIT(req, sleep_for(req, step.numbers[0] / 1e3));
+		else if (step_is(&step, "hold"))
+			AWAIT(req, run_in_threadpool(req, wait_at_gate, &work));
+		else if (step_is(&step, "work"))
+			AWAIT(req, run_in_threadpool(req, just_run, &work));
+		else if (step_is(&step, "nap-on-a-thread"))
+			AWAIT(req, run_in_threadpool(req, nap, NULL));
+		else if (step_is(&step, "compute"))
+			AWAIT(req, run_in_cpu_pool(req, just_run, &work));
+		else if (step_is(&step, "gather"))
+			AWAIT(req, gather(req));
+		else if (step_is(&step, "add-sleep"))
+			gather_add_sleep(req, step.numbers[0] / 1e3);
+		else if (step_is(&step, "begin-sleep")) /* not to be waited for */
+			sleep_for(req, step.numbers[0] / 1e3);
+		else if (step_is(&step, "begin-work"))
+			run_in_threadpool(req, just_run, &work);
+		else if (step_is(&step, "hold-loop"))
+			poll(NULL, 0, HOLD_MS);
+		else if (step_is(&step, "was-held"))
+			look_at_a_hold(req);
+		else if (step_is(&step, "stream"))
+			reply_stream(req, 200, "text/event-stream");
+		else if (step_is(&step, "reply"))
+			reply_bytes(req, step.numbers[0], NULL, slice_of(""));
+		else
+			leave(step.word[0]);
+	}
+	/* The n-th of a batch as the first. */
+	CU_ASSERT_TRUE(req->co.times.suspended < 60000000000);
+	ASYNC_END(req);
+}
+
+static void act_on_a_thread(struct request *req)
+{
+	const char *script = req->query.data;
+	struct step step;
+
+	while (script_step(&script, &step))
+		if (step_is(&step, "reply"))
+			reply_error(req, step.numbers[0]);
+		else
+			(step_is(&step, "hold") ? wait_at_gate : just_run)(&work);
+}
+
+/* With the script, which is copied. */
+static struct request *actor(const char *script, bool sync)
+{
+	static const struct route route = GET("/", ASYNC, act);
+	static const struct route sync_route = GET("/", SYNC, act_on_a_thread);
+	static char scripts[sizeof(reqs) / sizeof(reqs[0])][128];
+	struct request *req = request_new(sync ? &sync_route : &route);
+
+	CU_ASSERT_FATAL(req_count < (int)(sizeof(reqs) / sizeof(reqs[0])));
+	req->query = slice_of(strcpy(scripts[req_count], script));
+	req->serial = (uint32_t)req_count + 1;
+	request_frame(req, sizeof(const char *));
+	return reqs[req_count++] = req;
+}
+
+/* In words: "start", "start-sync", or "start-full", which has no room in its own block. */
+static void start_actor(const struct step *step)
+{
+	struct request *req = actor(step->text, step_is(step, "start-sync"));
+
+	if (step_is(step, "start-full"))
+		req->arena_used = sizeof(req->arena);
+	request_resume(req, uv_hrtime());
+	memory_restore();
+}
+
+/* Numbers: "finished 2" is asserted, and "until finished 2" the loop turns. */
+static bool look_up(const struct step *step)
+{
+	const struct {
+		const char *name;
+		int value;
+		const int *counter;
+	} numbers[] = {
+		{"finished", finished, &finished},
+		{"released", released, &released},
+		{"answered", answered},
+		{"retry-after", retry_after},
+		{"ran", work.ran}, /* of jobs */
+		{"timers", (int)sched.timers.count},
+		{"elsewhere", !pthread_equal(work.thread, pthread_self())}, /* it ran */
+	};
+
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+		if (step_is(step, numbers[i].name)) {
+			if (*step->how)
+				turn_until(numbers[i].counter, step->numbers[0]);
+			else
+				CU_ASSERT_EQUAL(numbers[i].value, step->numbers[0]);
+			return true;
+		}
+	return false;
+}
+
+static void do_step(const struct step *step)
+{
+	int n = step->numbers[0]; /* a request's, from 0, in the order in which they start */
+
+	if (look_up(step))
+		return;
+	if (!strncmp(step->word, "start", 5))
+		start_actor(step);
+	else if (step_is(step, "memory-out")) /* when so many have been allocated, by who starts */
+		memory_fail_after(n);
+	else if (step_is(step, "entered")) /* what is held */
+		entered();
+	else if (step_is(step, "let-go"))
+		sem_post(&work.gate);
+	else if (step_is(step, "done")) /* a thread, which the loop has not seen yet */
+		poll(&(struct pollfd){.fd = sched.wake_fd, .events = POLLIN}, 1, -1);
+	else if (step_is(step, "turn"))
+		turn();
+	else if (step_is(step, "settle"))
+		turn_until(&settled, settled + 1);
+	else if (step_is(step, "cancel"))
+		cancel(reqs[n]);
+	else if (step_is(step, "cancel-it")) /* and it is referred to */
+		coroutine_cancel(&reqs[n]->co);
+	else if (step_is(step, "trail")) {
+		CU_ASSERT_STRING_EQUAL(trail, step->text);
+	} else {
+		CU_FAIL_FATAL("no such word");
+	}
+}
+
+static void play(const char *script)
+{
+	struct step step;
+
+	while (script_step(&script, &step)) {
+		unsigned failures = CU_get_number_of_failures();
+
+		do_step(&step);
+		step_blame(&step, failures);
+	}
+}
+
+static void set_up(unsigned threads, size_t queue)
+{
+	begin(threads, queue);
+	memset(&board, 0, sizeof(board));
+	sched.options.board = &board;
+	req_count = 0;
+}
+
+struct script {
+	unsigned threads;
+	size_t queue;
+	const char *words;
+};
+
+/* A test that is nothing but scripts: it has their list, which ends with none. */
+static void play_scripts(void)
+{
+	for (const struct script *script = harness_test()->data; script->words; script++) {
+		set_up(script->threads, script->queue);
+		play(script->words);
+		end(req_count);
+	}
+}
+
+#define SCRIPTS(...)                                                                               \
+	play_scripts, (const struct script[])                                                      \
+	{                                                                                          \
+		__VA_ARGS__,                                                                       \
+		{                                                                                  \
+			0                                                                          \
+		}                                                                                  \
+	}
+
+#define A_THEN_B "start [a, sleep 0, b, reply 404]"
+#define HOLD	 "start [h, hold, H, reply 200]"
+#define BEHIND	 "start [q, work, Q, reply 200]"
+
+/* What the board has of the first request's spans of a kind. */
+struct spans {
+	int count;
+	double sum; /* ms */
+};
+
+static struct spans spans_of(enum span_kind kind)
+{
+	struct span spans[32];
+	struct spans seen = {0};
+	uint64_t next = 0;
+	size_t count = board_spans(&board, &next, spans, sizeof(spans) / sizeof(spans[0]), NULL);
+
+	for (size_t i = 0; i < count; i++)
+		if (spans[i].owner.serial == 1 && spans[i].kind == kind) {
+			seen.count++;
+			seen.sum += (double)spans[i].duration / 1e6;
+		}
+	return seen;
+}
 
 /* ---- sleeping ---- */
 
@@ -86,53 +318,33 @@ static void gather_resumes_once_after_the_longest(void)
 
 static bool inside;
 
-static void from_inside(struct request *req, void (*awaitable)(struct request *req))
+enum { AWAITABLES = 6 };
+
+static void from_inside(struct request *req, int awaitable)
 {
+	static const double seconds[AWAITABLES - 3] = {0, -1, NAN};
+
 	inside = true;
-	awaitable(req);
+	if (awaitable == 0)
+		gather(req);
+	else if (awaitable == 1)
+		run_in_threadpool(req, just_run, &work);
+	else if (awaitable == 2)
+		run_in_cpu_pool(req, just_run, &work);
+	else
+		sleep_for(req, seconds[awaitable - 3]);
 	inside = false;
-}
-
-static void await_zero(struct request *req)
-{
-	sleep_for(req, 0);
-}
-
-static void await_negative(struct request *req)
-{
-	sleep_for(req, -1);
-}
-
-static void await_nan(struct request *req)
-{
-	sleep_for(req, 0.0 / 0.0);
-}
-
-static void await_thread(struct request *req)
-{
-	run_in_threadpool(req, just_run, &work);
-}
-
-static void await_cpu(struct request *req)
-{
-	run_in_cpu_pool(req, just_run, &work);
 }
 
 static void await_everything(struct request *req)
 {
+	int *count = request_frame(req, sizeof(*count));
+
 	ASYNC_BEGIN(req);
-	AWAIT(req, from_inside(req, gather));
-	CU_ASSERT_FALSE(inside);
-	AWAIT(req, from_inside(req, await_zero));
-	CU_ASSERT_FALSE(inside);
-	AWAIT(req, from_inside(req, await_negative));
-	CU_ASSERT_FALSE(inside);
-	AWAIT(req, from_inside(req, await_nan));
-	CU_ASSERT_FALSE(inside);
-	AWAIT(req, from_inside(req, await_thread));
-	CU_ASSERT_FALSE(inside);
-	AWAIT(req, from_inside(req, await_cpu));
-	CU_ASSERT_FALSE(inside);
+	for (; *count < AWAITABLES; ++*count) {
+		AWAIT(req, from_inside(req, *count));
+		CU_ASSERT_FALSE(inside);
+	}
 	leave('e');
 	reply_error(req, 404);
 	ASYNC_END(req);
@@ -149,57 +361,6 @@ static void an_awaitable_never_resumes_from_inside(void)
 		CU_ASSERT_EQUAL(work.ran, 2);
 		end(1);
 	}
-}
-
-static void a_then_b(struct request *req)
-{
-	ASYNC_BEGIN(req);
-	leave('a');
-	AWAIT(req, sleep_for(req, 0));
-	CU_ASSERT_TRUE(req->co.times.suspended <
-		       60000000000); /* the n-th of a batch as the first */
-	leave('b');
-	reply_error(req, 404);
-	ASYNC_END(req);
-}
-
-static void sleep_0_lets_others_run_first(void)
-{
-	begin(0, 0);
-	for (int i = 0; i < 3; i++)
-		start(HANDLER(a_then_b));
-	CU_ASSERT_STRING_EQUAL(trail, "aaa");
-	turn_until(&finished, 3);
-	CU_ASSERT_STRING_EQUAL(trail, "aaabbb");
-	end(3);
-}
-
-/* Both are ready once, and then one of them sleeps. */
-static void one_of_two(struct request *req)
-{
-	ASYNC_BEGIN(req);
-	AWAIT(req, sleep_for(req, 0));
-	AWAIT(req, sleep_for(req, req->serial == 2 ? 1000 : 0));
-	leave(req->serial == 2 ? '2' : '1');
-	reply_error(req, 404);
-	ASYNC_END(req);
-}
-
-static void who_sleeps_is_not_woken_beside_another(void)
-{
-	struct request *reqs[2];
-
-	begin(0, 0);
-	for (uint32_t i = 0; i < 2; i++) {
-		reqs[i] = request_new(HANDLER(one_of_two));
-		reqs[i]->serial = i + 1;
-		request_resume(reqs[i], uv_hrtime());
-	}
-	turn_until(&finished, 1);
-	turn();
-	CU_ASSERT_STRING_EQUAL(trail, "1");
-	cancel(reqs[1]);
-	end(2);
 }
 
 /* On a thread: ends when the loop is seen to wait. */
@@ -264,19 +425,6 @@ static void sleep_0_for_ever_does_not_starve_the_sockets(void)
 	close(fd);
 }
 
-static void ready_requests_settle_in_one_batch(void)
-{
-	int before;
-
-	begin(0, 0);
-	for (int i = 0; i < 3; i++)
-		start(HANDLER(a_then_b));
-	before = settled;
-	turn_until(&settled, before + 1);
-	CU_ASSERT_EQUAL(finished, 3);
-	end(3);
-}
-
 static uint64_t begun_at;
 
 static void the_frame_survives_and_times_add_up(struct request *req)
@@ -325,18 +473,6 @@ static void sleep_a_thousand_times(struct request *req)
 	ASYNC_END(req);
 }
 
-static void sleep_after_sleep_needs_no_more_memory(void)
-{
-	long before;
-
-	begin(0, 0);
-	before = memory_allocations();
-	start(HANDLER(sleep_a_thousand_times));
-	turn_until(&finished, 1);
-	CU_ASSERT_EQUAL(memory_allocations() - before, 2); /* the request, the heap of timers */
-	end(1);
-}
-
 static void gather_three_again_and_again(struct request *req)
 {
 	int *count = request_frame(req, sizeof(*count));
@@ -352,16 +488,27 @@ static void gather_three_again_and_again(struct request *req)
 	ASYNC_END(req);
 }
 
-static void gather_after_gather_needs_no_more_memory(void)
+static void needs_two_allocations(void (*handler)(struct request *req))
 {
+	const struct route route = GET("/", ASYNC, handler);
 	long before;
 
 	begin(0, 0);
 	before = memory_allocations();
-	start(HANDLER(gather_three_again_and_again));
+	start(&route);
 	turn_until(&finished, 1);
-	CU_ASSERT_EQUAL(memory_allocations() - before, 2);
+	CU_ASSERT_EQUAL(memory_allocations() - before, 2); /* the request, the heap of timers */
 	end(1);
+}
+
+static void sleep_after_sleep_needs_no_more_memory(void)
+{
+	needs_two_allocations(sleep_a_thousand_times);
+}
+
+static void gather_after_gather_needs_no_more_memory(void)
+{
+	needs_two_allocations(gather_three_again_and_again);
 }
 
 static void count_up(void *count)
@@ -397,297 +544,76 @@ static void job_after_job_needs_no_more_memory(void)
 
 /* ---- threads ---- */
 
-static void hold_thread(struct request *req)
-{
-	ASYNC_BEGIN(req);
-	leave('h');
-	AWAIT(req, run_in_threadpool(req, wait_at_gate, &work));
-	leave('H');
-	reply_bytes(req, 200, NULL, slice_of(""));
-	ASYNC_END(req);
-}
-
-static void queue_behind(struct request *req)
-{
-	ASYNC_BEGIN(req);
-	leave('q');
-	AWAIT(req, run_in_threadpool(req, just_run, &work));
-	leave('Q');
-	reply_bytes(req, 200, NULL, slice_of(""));
-	ASYNC_END(req);
-}
-
-static const struct route hold = GET("/", ASYNC, hold_thread);
-static const struct route behind = GET("/", ASYNC, queue_behind);
-
-static void a_job_runs_on_a_thread_and_the_loop_goes_on(void)
-{
-	static const struct route other = GET("/", ASYNC, a_then_b);
-
-	begin(1, 1);
-	start(&hold);
-	entered();
-	CU_ASSERT_FALSE(pthread_equal(work.thread, pthread_self()));
-	start(&other);
-	turn_until(&finished, 1); /* while the thread is held */
-	CU_ASSERT_STRING_EQUAL(trail, "hab");
-	sem_post(&work.gate);
-	turn_until(&finished, 2);
-	CU_ASSERT_STRING_EQUAL(trail, "habH");
-	CU_ASSERT_EQUAL(answered, 200);
-	end(2);
-}
-
-static void on_cpu_pool(struct request *req)
-{
-	ASYNC_BEGIN(req);
-	AWAIT(req, run_in_cpu_pool(req, just_run, &work));
-	reply_bytes(req, 200, NULL, slice_of(""));
-	ASYNC_END(req);
-}
-
 static void the_cpu_pool_is_another_of_lower_priority(void)
 {
 	int own = getpriority(PRIO_PROCESS, 0);
 
-	begin(1, 0);
-	start(&hold);
-	entered();
+	set_up(1, 0);
+	play(HOLD ", entered");
 	CU_ASSERT_EQUAL(work.nice, own);
-	start(HANDLER(on_cpu_pool)); /* the blocking pool is full */
-	turn_until(&finished, 1);
-	CU_ASSERT_EQUAL(answered, 200);
+	play("start [compute, reply 200], until finished 1, answered 200"); /* the other is full */
 	CU_ASSERT_EQUAL(work.nice, own < 19 ? own + 1 : own);
-	sem_post(&work.gate);
-	turn_until(&finished, 2);
+	play("let-go, until finished 2");
 	end(2);
-}
-
-static void a_full_queue_answers_503(void)
-{
-	begin(1, 1);
-	start(&hold);
-	entered();
-	start(&behind);
-	CU_ASSERT_EQUAL(finished, 0);
-	start(&behind);
-	CU_ASSERT_EQUAL(finished, 1);
-	CU_ASSERT_EQUAL(answered, 503);
-	CU_ASSERT_TRUE(retry_after);
-	sem_post(&work.gate);
-	turn_until(&finished, 3);
-	CU_ASSERT_EQUAL(answered, 200);
-	CU_ASSERT_STRING_EQUAL(trail, "hqqHQ");
-	end(3);
-}
-
-static void stream_and_wait_for_a_thread(struct request *req)
-{
-	ASYNC_BEGIN(req);
-	CU_ASSERT_TRUE(reply_stream(req, 200, "text/event-stream"));
-	AWAIT(req, run_in_threadpool(req, just_run, &work));
-	leave('!');
-	ASYNC_END(req);
-}
-
-static void a_stream_that_was_begun_gets_no_other_head(void)
-{
-	struct request *req;
-
-	begin(1, 0);
-	start(&hold);
-	entered();
-	req = request_new(HANDLER(stream_and_wait_for_a_thread));
-	request_resume(req, uv_hrtime());
-	CU_ASSERT_EQUAL(finished, 1);
-	CU_ASSERT_EQUAL(answered, 200);
-	CU_ASSERT_FALSE(retry_after);
-	sem_post(&work.gate);
-	turn_until(&finished, 2);
-	CU_ASSERT_STRING_EQUAL(trail, "hH");
-	end(2);
-}
-
-static void work_then_sleep(struct request *req)
-{
-	ASYNC_BEGIN(req);
-	AWAIT(req, run_in_threadpool(req, just_run, &work));
-	AWAIT(req, sleep_for(req, 0.001));
-	reply_error(req, 404);
-	ASYNC_END(req);
-}
-
-static void the_board_tells_work_from_sleep(void)
-{
-	static struct board_slot board;
-	struct span spans[16];
-	uint64_t next = 0;
-	int counts[SPAN_GONE + 1] = {0};
-	size_t count;
-
-	begin(1, 1);
-	sched.options.board = &board;
-	start(HANDLER(work_then_sleep));
-	turn_until(&finished, 1);
-	count = board_spans(&board, &next, spans, sizeof(spans) / sizeof(spans[0]), NULL);
-	for (size_t i = 0; i < count; i++)
-		counts[spans[i].kind]++;
-	CU_ASSERT_EQUAL(counts[SPAN_LOOP], 3);
-	CU_ASSERT_EQUAL(counts[SPAN_POOL_QUEUE], 1);
-	CU_ASSERT_EQUAL(counts[SPAN_POOL], 1);
-	CU_ASSERT_EQUAL(counts[SPAN_AWAIT], 1); /* the sleep, and not the work */
-	end(1);
 }
 
 /* ---- woken, and not run yet ---- */
 
-enum { NAP_MS = 5, HOLD_MS = 60 };
-
-static void hold_the_loop(struct request *req)
+/* One that naps, and perhaps another that then holds the loop for longer. */
+static void take_a_nap(const char *script, bool beside_a_hold)
 {
-	poll(NULL, 0, HOLD_MS);
-	reply_error(req, 404);
+	set_up(1, 1);
+	observer_picked_up(actor(script, false));
+	request_resume(reqs[0], uv_hrtime());
+	if (beside_a_hold)
+		play("start [hold-loop, reply 404]");
+	turn_until(&finished, req_count);
+	end(req_count);
 }
 
-static void work_for_a_nap(void *unused)
+static void the_board_tells_work_from_sleep(void)
 {
-	(void)unused;
-	poll(NULL, 0, NAP_MS);
-}
-
-static void nap_on_a_thread(struct request *req)
-{
-	ASYNC_BEGIN(req);
-	AWAIT(req, run_in_threadpool(req, work_for_a_nap, NULL));
-	reply_error(req, 404);
-	ASYNC_END(req);
-}
-
-static void nap_on_the_loop(struct request *req)
-{
-	ASYNC_BEGIN(req);
-	AWAIT(req, sleep_for(req, NAP_MS / 1e3));
-	reply_error(req, 404);
-	ASYNC_END(req);
-}
-
-static void let_others_run(struct request *req)
-{
-	ASYNC_BEGIN(req);
-	AWAIT(req, sleep_for(req, 0));
-	CU_ASSERT_TRUE(req->co.times.ready >= HOLD_MS * UINT64_C(1000000));
-	CU_ASSERT_TRUE(req->co.times.ready <= req->co.times.suspended);
-	reply_error(req, 404);
-	ASYNC_END(req);
-}
-
-/* The milliseconds of the request's spans of a kind. */
-static double spans_of(struct board_slot *board, uint32_t serial, enum span_kind kind)
-{
-	struct span spans[32];
-	uint64_t next = 0;
-	double sum = 0;
-	size_t count = board_spans(board, &next, spans, sizeof(spans) / sizeof(spans[0]), NULL);
-
-	for (size_t i = 0; i < count; i++)
-		if (spans[i].owner.serial == serial && spans[i].kind == kind)
-			sum += (double)spans[i].duration / 1e6;
-	return sum;
-}
-
-/* Whether it has any, be it of no length. */
-static bool has_span(struct board_slot *board, uint32_t serial, enum span_kind kind)
-{
-	struct span spans[32];
-	uint64_t next = 0;
-	size_t count = board_spans(board, &next, spans, sizeof(spans) / sizeof(spans[0]), NULL);
-
-	for (size_t i = 0; i < count; i++)
-		if (spans[i].owner.serial == serial && spans[i].kind == kind)
-			return true;
-	return false;
-}
-
-/* Begins with one that naps, and one that then holds the loop for longer. */
-static void nap_beside_a_hold(void (*handler)(struct request *req), struct board_slot *board)
-{
-	static const struct route holder = GET("/", ASYNC, hold_the_loop);
-	const struct route napper = GET("/", ASYNC, handler);
-	struct request *req;
-
-	begin(1, 1);
-	memset(board, 0, sizeof(*board));
-	sched.options.board = board;
-	req = request_new(&napper);
-	req->serial = 1;
-	observer_picked_up(req);
-	request_resume(req, uv_hrtime());
-	start(&holder);
-	turn_until(&finished, 2);
-	end(2);
+	take_a_nap("work, sleep 1, reply 404", false);
+	CU_ASSERT_EQUAL(spans_of(SPAN_LOOP).count, 3);
+	CU_ASSERT_EQUAL(spans_of(SPAN_POOL_QUEUE).count, 1);
+	CU_ASSERT_EQUAL(spans_of(SPAN_POOL).count, 1);
+	CU_ASSERT_EQUAL(spans_of(SPAN_AWAIT).count, 1); /* the sleep, and not the work */
 }
 
 static void who_waits_for_a_held_loop_is_ready(void)
 {
-	static struct board_slot board;
-
-	nap_beside_a_hold(nap_on_the_loop, &board);
-	CU_ASSERT_TRUE(spans_of(&board, 1, SPAN_READY) >= HOLD_MS - NAP_MS - 1);
-	CU_ASSERT_TRUE(spans_of(&board, 1, SPAN_AWAIT) >= NAP_MS - 1);
-	CU_ASSERT_TRUE(spans_of(&board, 1, SPAN_AWAIT) < HOLD_MS);
-	nap_beside_a_hold(nap_on_a_thread, &board);
-	CU_ASSERT_TRUE(spans_of(&board, 1, SPAN_POOL) >= NAP_MS - 1);
-	CU_ASSERT_TRUE(spans_of(&board, 1, SPAN_READY) + spans_of(&board, 1, SPAN_POOL_QUEUE) +
-			       spans_of(&board, 1, SPAN_POOL) >=
+	take_a_nap("sleep 5, reply 404", true);
+	CU_ASSERT_TRUE(spans_of(SPAN_READY).sum >= HOLD_MS - NAP_MS - 1);
+	CU_ASSERT_TRUE(spans_of(SPAN_AWAIT).sum >= NAP_MS - 1);
+	CU_ASSERT_TRUE(spans_of(SPAN_AWAIT).sum < HOLD_MS);
+	take_a_nap("nap-on-a-thread, reply 404", true);
+	CU_ASSERT_TRUE(spans_of(SPAN_POOL).sum >= NAP_MS - 1);
+	CU_ASSERT_TRUE(spans_of(SPAN_READY).sum + spans_of(SPAN_POOL_QUEUE).sum +
+			       spans_of(SPAN_POOL).sum >=
 		       HOLD_MS - 1);
-	CU_ASSERT_EQUAL(spans_of(&board, 1, SPAN_AWAIT), 0);
-	nap_beside_a_hold(let_others_run, &board);
-	CU_ASSERT_TRUE(spans_of(&board, 1, SPAN_READY) >= HOLD_MS);
-	CU_ASSERT_FALSE(has_span(&board, 1, SPAN_AWAIT));
+	CU_ASSERT_EQUAL(spans_of(SPAN_AWAIT).sum, 0);
+	take_a_nap("sleep 0, was-held, reply 404", true);
+	CU_ASSERT_TRUE(spans_of(SPAN_READY).sum >= HOLD_MS);
+	CU_ASSERT_EQUAL(spans_of(SPAN_AWAIT).count, 0);
 }
 
 static void who_waits_for_nothing_but_its_sleep_awaits(void)
 {
-	static const struct route napper = GET("/", ASYNC, nap_on_the_loop);
-	static struct board_slot board;
-	struct request *req;
-
-	begin(1, 1);
-	memset(&board, 0, sizeof(board));
-	sched.options.board = &board;
-	req = request_new(&napper);
-	req->serial = 1;
-	observer_picked_up(req);
-	request_resume(req, uv_hrtime());
-	turn_until(&finished, 1);
-	CU_ASSERT_TRUE(spans_of(&board, 1, SPAN_AWAIT) >= NAP_MS - 1);
-	CU_ASSERT_TRUE(!has_span(&board, 1, SPAN_READY) || spans_of(&board, 1, SPAN_READY) >= 1);
-	IN_TIME(spans_of(&board, 1, SPAN_READY) == 0);
-	end(1);
-}
-
-static void work_on_either(struct request *req)
-{
-	ASYNC_BEGIN(req);
-	AWAIT(req, run_in_threadpool(req, just_run, &work));
-	AWAIT(req, run_in_cpu_pool(req, just_run, &work));
-	reply_error(req, 404);
-	ASYNC_END(req);
+	take_a_nap("sleep 5, reply 404", false);
+	CU_ASSERT_TRUE(spans_of(SPAN_AWAIT).sum >= NAP_MS - 1);
+	CU_ASSERT_TRUE(!spans_of(SPAN_READY).count || spans_of(SPAN_READY).sum >= 1);
+	IN_TIME(spans_of(SPAN_READY).sum == 0);
 }
 
 static void the_board_tells_which_pool_it_was(void)
 {
-	static struct board_slot board;
 	struct span spans[32];
 	uint64_t next = 0;
 	int count[BOARD_POOLS][2] = {0};
 	size_t n;
 
-	begin(1, 1);
-	memset(&board, 0, sizeof(board));
-	sched.options.board = &board;
-	start(HANDLER(work_on_either));
-	turn_until(&finished, 1);
+	set_up(1, 1);
+	play("start [work, compute, reply 404], until finished 1");
 	n = board_spans(&board, &next, spans, sizeof(spans) / sizeof(spans[0]), NULL);
 	for (size_t i = 0; i < n; i++) {
 		if (spans[i].kind == SPAN_POOL)
@@ -724,211 +650,18 @@ static void a_loop_is_busy_from_its_last_rest_on(void)
 	end(1);
 }
 
-static void sync_handler(struct request *req)
-{
-	just_run(&work);
-	reply_error(req, 404);
-}
-
-static const struct route sync_route = GET("/", SYNC, sync_handler);
-
-static void a_sync_handler_runs_on_a_thread(void)
-{
-	begin(1, 1);
-	start(&sync_route);
-	CU_ASSERT_EQUAL(finished, 0);
-	turn_until(&finished, 1);
-	CU_ASSERT_EQUAL(answered, 404);
-	CU_ASSERT_FALSE(pthread_equal(work.thread, pthread_self()));
-	end(1);
-}
-
-static void without_pools_everything_runs_here(void)
-{
-	begin(0, 0);
-	start(&sync_route);
-	CU_ASSERT_TRUE(pthread_equal(work.thread, pthread_self()));
-	start(&behind);
-	CU_ASSERT_EQUAL(finished, 0);
-	turn_until(&finished, 2);
-	CU_ASSERT_STRING_EQUAL(trail, "qQ");
-	CU_ASSERT_EQUAL(work.ran, 2);
-	end(2);
-}
-
-/* ---- cancelling ---- */
-
-static void sleep_a_minute(struct request *req)
-{
-	ASYNC_BEGIN(req);
-	leave('s');
-	AWAIT(req, sleep_for(req, 60));
-	leave('S');
-	ASYNC_END(req);
-}
-
-static const struct route minute = GET("/", ASYNC, sleep_a_minute);
-
-static void a_cancelled_sleeper_is_never_resumed(void)
-{
-	begin(0, 0);
-	cancel(start(&minute));
-	CU_ASSERT_EQUAL(released, 1);
-	CU_ASSERT_EQUAL(sched.timers.count, 0);
-	turn();
-	CU_ASSERT_EQUAL(finished, 0);
-	CU_ASSERT_STRING_EQUAL(trail, "s");
-	end(1);
-}
-
-static void a_cancelled_ready_request_is_only_released(void)
-{
-	begin(0, 0);
-	cancel(start(HANDLER(a_then_b)));
-	CU_ASSERT_EQUAL(released, 1);
-	turn();
-	CU_ASSERT_EQUAL(finished, 0);
-	CU_ASSERT_STRING_EQUAL(trail, "a");
-	end(1);
-}
-
-static void a_queued_job_of_a_cancelled_request_is_dropped(void)
-{
-	struct request *queued;
-
-	begin(1, 5);
-	start(&hold);
-	entered();
-	queued = start(&behind);
-	cancel(queued);
-	CU_ASSERT_EQUAL(released, 1);
-	sem_post(&work.gate);
-	turn_until(&finished, 1);
-	start(&behind);
-	turn_until(&finished, 2); /* the thread has been through the queue */
-	CU_ASSERT_EQUAL(work.ran, 2);
-	CU_ASSERT_STRING_EQUAL(trail, "hqHqQ");
-	end(3);
-}
-
-static void a_running_job_of_a_cancelled_request_ends_unheard(void)
-{
-	struct request *running;
-
-	begin(1, 5);
-	running = start(&hold);
-	entered();
-	cancel(running);
-	turn();
-	CU_ASSERT_EQUAL(released, 0); /* the thread may be using its memory */
-	sem_post(&work.gate);
-	turn_until(&released, 1);
-	CU_ASSERT_EQUAL(finished, 0);
-	CU_ASSERT_STRING_EQUAL(trail, "h");
-	end(1);
-}
-
-static void sync_at_gate(struct request *req)
-{
-	wait_at_gate(&work);
-	reply_error(req, 404);
-}
-
-static void a_cancelled_sync_handler_ends_unheard(void)
-{
-	static const struct route route = GET("/", SYNC, sync_at_gate);
-	struct request *running;
-
-	begin(1, 5);
-	running = start(&route);
-	entered();
-	cancel(running);
-	sem_post(&work.gate);
-	turn_until(&released, 1);
-	CU_ASSERT_EQUAL(finished, 0);
-	end(1);
-}
-
-static void cancelling_twice_does_no_harm(void)
-{
-	struct request *req;
-
-	begin(0, 0);
-	req = start(&minute);
-	coroutine_cancel(&req->co);
-	cancel(req);
-	end(1);
-}
-
 /* ---- how handlers end ---- */
-
-static void say_nothing(struct request *req)
-{
-	(void)req;
-}
-
-static void no_reply_is_500(void)
-{
-	static const struct route async = GET("/", ASYNC, say_nothing);
-	static const struct route sync = GET("/", SYNC, say_nothing);
-
-	begin(1, 1);
-	start(&async);
-	CU_ASSERT_EQUAL(finished, 1);
-	CU_ASSERT_EQUAL(answered, 500);
-	answered = 0;
-	start(&sync);
-	turn_until(&finished, 2);
-	CU_ASSERT_EQUAL(answered, 500);
-	end(2);
-}
-
-static void leave_tasks_behind(struct request *req)
-{
-	gather_add_sleep(req, 60);
-	gather_add_sleep(req, 30);
-	run_in_threadpool(req, just_run, &work); /* queued behind another */
-	reply_bytes(req, 200, NULL, slice_of(""));
-}
-
-static void sleep_and_do_not_wait(struct request *req)
-{
-	leave('z');
-	sleep_for(req, 0);
-	sleep_for(req, 0);
-	reply_bytes(req, 200, NULL, slice_of(""));
-}
-
-static void tasks_left_behind_are_cancelled(void)
-{
-	begin(1, 5);
-	start(&hold);
-	entered();
-	start(HANDLER(leave_tasks_behind));
-	CU_ASSERT_EQUAL(finished, 1);
-	CU_ASSERT_EQUAL(answered, 200);
-	CU_ASSERT_EQUAL(released, 1);
-	CU_ASSERT_EQUAL(sched.timers.count, 0);
-	sem_post(&work.gate);
-	turn_until(&finished, 2);
-	CU_ASSERT_EQUAL(work.ran, 1);
-	end(2);
-}
 
 static void a_running_job_left_behind_keeps_its_memory(void)
 {
 	struct request *req;
 
-	begin(1, 5);
-	req = request_new(HANDLER(hold_thread));
+	set_up(1, 5);
+	req = actor("", false);
 	run_in_threadpool(req, wait_at_gate, &work);
 	entered();
-	req->route = &(struct route)GET("/", ASYNC, say_nothing);
 	request_resume(req, uv_hrtime());
-	CU_ASSERT_EQUAL(finished, 1);
-	CU_ASSERT_EQUAL(released, 0);
-	sem_post(&work.gate);
-	turn_until(&released, 1);
+	play("finished 1, released 0, let-go, until released 1");
 	end(1);
 }
 
@@ -936,29 +669,10 @@ static void a_running_job_left_behind_keeps_its_memory(void)
 
 static void close_releases_what_is_ready(void)
 {
-	begin(0, 0);
-	cancel(start(HANDLER(a_then_b)));
+	set_up(0, 0);
+	play(A_THEN_B ", cancel 0");
 	end(1);
 	CU_ASSERT_EQUAL(finished, 0);
-}
-
-/* The thread has told the loop that it is done, and the loop has not looked. */
-static void close_releases_what_is_done(void)
-{
-	static const struct route routes[] = {GET("/", ASYNC, queue_behind),
-					      GET("/", ASYNC, on_cpu_pool)};
-
-	for (int i = 0; i < 2; i++) {
-		struct request *req;
-
-		begin(1, 1);
-		req = start(&routes[i]);
-		while (poll(&(struct pollfd){.fd = sched.wake_fd, .events = POLLIN}, 1, -1) != 1)
-			;
-		cancel(req);
-		CU_ASSERT_EQUAL(released, 0);
-		end(1);
-	}
 }
 
 static struct work_data forever;
@@ -994,109 +708,7 @@ static void a_running_job_outlives_its_loop(void)
 	CU_ASSERT_EQUAL(released, 0);
 }
 
-static void what_is_not_awaited_does_not_resume(void)
-{
-	begin(0, 0);
-	start(HANDLER(sleep_and_do_not_wait));
-	CU_ASSERT_EQUAL(finished, 1);
-	turn();
-	CU_ASSERT_EQUAL(finished, 1);
-	CU_ASSERT_EQUAL(released, 1);
-	CU_ASSERT_STRING_EQUAL(trail, "z");
-	end(1);
-}
-
 /* ---- memory ---- */
-
-static void sleep_and_reply(struct request *req)
-{
-	ASYNC_BEGIN(req);
-	AWAIT(req, sleep_for(req, 0.001));
-	leave('!');
-	reply_bytes(req, 200, NULL, slice_of(""));
-	ASYNC_END(req);
-}
-
-static void gather_and_reply(struct request *req)
-{
-	ASYNC_BEGIN(req);
-	gather_add_sleep(req, 0.001);
-	gather_add_sleep(req, 0.002);
-	AWAIT(req, gather(req));
-	leave('!');
-	reply_bytes(req, 200, NULL, slice_of(""));
-	ASYNC_END(req);
-}
-
-/* Starts the handler with no room in the request's block, and memory out. */
-static void refused_without_memory(void (*handler)(struct request *req), unsigned threads)
-{
-	const struct route route = GET("/", ASYNC, handler);
-	struct request *req;
-
-	begin(threads, 5);
-	req = request_new(&route);
-	request_alloc(req, REQUEST_INLINE);
-	memory_fail_after(0);
-	request_resume(req, uv_hrtime());
-	memory_restore();
-	CU_ASSERT_EQUAL(finished, 1);
-	CU_ASSERT_EQUAL(answered, 503);
-	CU_ASSERT_TRUE(retry_after);
-	turn();
-	CU_ASSERT_EQUAL(finished, 1);
-	CU_ASSERT_STRING_EQUAL(trail, "");
-	end(1);
-}
-
-static void memory_out_in_a_sleep_answers_503(void)
-{
-	refused_without_memory(sleep_and_reply, 0);
-}
-
-static void memory_out_in_a_gather_answers_503(void)
-{
-	refused_without_memory(gather_and_reply, 0);
-}
-
-static void memory_out_for_a_job_answers_503(void)
-{
-	refused_without_memory(on_cpu_pool, 1);
-	CU_ASSERT_EQUAL(work.ran, 0);
-}
-
-static void memory_out_for_the_heap_of_timers_answers_503(void)
-{
-	begin(0, 0);
-	memory_fail_after(1); /* the request itself */
-	start(HANDLER(sleep_and_reply));
-	memory_restore();
-	CU_ASSERT_EQUAL(finished, 1);
-	CU_ASSERT_EQUAL(answered, 503);
-	turn();
-	start(HANDLER(sleep_and_reply));
-	turn_until(&finished, 2);
-	CU_ASSERT_EQUAL(answered, 200);
-	end(2);
-}
-
-static void half_a_gather_is_cancelled(void)
-{
-	struct request *req;
-
-	begin(0, 0);
-	req = request_new(HANDLER(gather_and_reply));
-	request_alloc(req, REQUEST_INLINE);
-	memory_fail_after(2); /* the first sleep and the heap */
-	request_resume(req, uv_hrtime());
-	memory_restore();
-	CU_ASSERT_EQUAL(answered, 503);
-	CU_ASSERT_EQUAL(sched.timers.count, 0);
-	CU_ASSERT_EQUAL(released, 1);
-	turn();
-	CU_ASSERT_STRING_EQUAL(trail, "");
-	end(1);
-}
 
 static void without_a_descriptor_sched_open_leaves_nothing(void)
 {
@@ -1221,54 +833,121 @@ static const struct test tests[] = {
 	{"gather resumes once, after the longest", gather_resumes_once_after_the_longest},
 	{"an awaitable never resumes its handler from inside the call that started it",
 	 an_awaitable_never_resumes_from_inside},
-	{"sleep_for(0) lets others run first", sleep_0_lets_others_run_first},
-	{"who sleeps is not woken beside another", who_sleeps_is_not_woken_beside_another},
+	{"sleep_for(0) lets others run first",
+	 SCRIPTS({0, 0,
+		  A_THEN_B ", " A_THEN_B ", " A_THEN_B
+			   ", trail [aaa], until finished 3, trail [aaabbb]"})},
+	/* Both are ready once, and then one of them sleeps. */
+	{"who sleeps is not woken beside another",
+	 SCRIPTS({0, 0,
+		  "start [sleep 0, sleep 0, 1, reply 404], start [sleep 0, sleep 1000000, 2, reply "
+		  "404], "
+		  "until finished 1, turn, trail [1], cancel 1"})},
 	{"a loop that waits is not held", a_loop_that_waits_is_not_held},
 	{"sleep_for(0) for ever does not starve the sockets",
 	 sleep_0_for_ever_does_not_starve_the_sockets},
-	{"requests ready at the same time settle in one batch", ready_requests_settle_in_one_batch},
+	{"requests ready at the same time settle in one batch",
+	 SCRIPTS({0, 0, A_THEN_B ", " A_THEN_B ", " A_THEN_B ", settle, finished 3"})},
 	{"frames survive and times add up", frames_survive_and_times_add_up},
 	{"sleep after sleep needs no more memory", sleep_after_sleep_needs_no_more_memory},
 	{"gather after gather needs no more memory", gather_after_gather_needs_no_more_memory},
 	{"job after job needs no more memory", job_after_job_needs_no_more_memory},
 	{"a stream that was begun gets no other head, whatever is refused",
-	 a_stream_that_was_begun_gets_no_other_head},
+	 SCRIPTS({1, 0,
+		  HOLD
+		  ", entered, start [stream, work, !], finished 1, answered 200, retry-after 0, "
+		  "let-go, until finished 2, trail [hH]"})},
 	{"the board tells work from sleep", the_board_tells_work_from_sleep},
 	{"who waits for a held loop is ready, and does not await",
 	 who_waits_for_a_held_loop_is_ready},
 	{"a job runs on a thread and the loop goes on",
-	 a_job_runs_on_a_thread_and_the_loop_goes_on},
+	 SCRIPTS({1, 1,
+		  HOLD ", entered, elsewhere 1, " A_THEN_B
+		       ", until finished 1, trail [hab], " /* while it is held */
+		       "let-go, until finished 2, trail [habH], answered 200"})},
 	{"the CPU pool is another, of lower priority", the_cpu_pool_is_another_of_lower_priority},
-	{"a full queue answers 503 with Retry-After", a_full_queue_answers_503},
-	{"a SYNC handler runs on a thread", a_sync_handler_runs_on_a_thread},
-	{"without pools everything runs here", without_pools_everything_runs_here},
+	{"a full queue answers 503 with Retry-After",
+	 SCRIPTS({1, 1,
+		  HOLD ", entered, " BEHIND ", finished 0, " BEHIND
+		       ", finished 1, answered 503, retry-after 1, "
+		       "let-go, until finished 3, answered 200, trail [hqqHQ]"})},
+	{"a SYNC handler runs on a thread",
+	 SCRIPTS({1, 1,
+		  "start-sync [work, reply 404], finished 0, until finished 1, answered 404, "
+		  "elsewhere 1"})},
+	{"without pools everything runs here",
+	 SCRIPTS({0, 0,
+		  "start-sync [work, reply 404], elsewhere 0, " BEHIND
+		  ", finished 0, until finished 2, trail [qQ], ran 2"})},
 	{"a cancelled sleeper is never resumed, only released",
-	 a_cancelled_sleeper_is_never_resumed},
+	 SCRIPTS({0, 0,
+		  "start [s, sleep 60000, S], cancel 0, released 1, timers 0, turn, finished 0, "
+		  "trail [s]"})},
 	{"who waits for nothing but its sleep awaits", who_waits_for_nothing_but_its_sleep_awaits},
 	{"the board tells which pool it was", the_board_tells_which_pool_it_was},
 	{"a loop is busy from its last rest on", a_loop_is_busy_from_its_last_rest_on},
 	{"a cancelled ready request is never resumed, only released",
-	 a_cancelled_ready_request_is_only_released},
+	 SCRIPTS({0, 0, A_THEN_B ", cancel 0, released 1, turn, finished 0, trail [a]"})},
+	/* In the end the thread has been through the queue. */
 	{"a queued job of a cancelled request is dropped unrun",
-	 a_queued_job_of_a_cancelled_request_is_dropped},
+	 SCRIPTS({1, 5,
+		  HOLD ", entered, " BEHIND
+		       ", cancel 1, released 1, let-go, until finished 1, " BEHIND
+		       ", until finished 2, ran 2, trail [hqHqQ]"})},
+	/* The thread may be using its memory. */
 	{"a running job of a cancelled request ends unheard and then the request is released",
-	 a_running_job_of_a_cancelled_request_ends_unheard},
-	{"a cancelled SYNC handler ends unheard", a_cancelled_sync_handler_ends_unheard},
-	{"cancelling twice does no harm", cancelling_twice_does_no_harm},
-	{"a handler that returns without a reply answers 500", no_reply_is_500},
-	{"tasks that a handler leaves behind are cancelled", tasks_left_behind_are_cancelled},
+	 SCRIPTS({1, 5,
+		  HOLD ", entered, cancel 0, turn, released 0, let-go, until released 1, finished "
+		       "0, trail [h]"})},
+	{"a cancelled SYNC handler ends unheard",
+	 SCRIPTS({1, 5,
+		  "start-sync [hold, reply 404], entered, cancel 0, let-go, until released 1, "
+		  "finished 0"})},
+	{"cancelling twice does no harm",
+	 SCRIPTS({0, 0, "start [s, sleep 60000, S], cancel-it 0, cancel 0"})},
+	{"a handler that returns without a reply answers 500",
+	 SCRIPTS({1, 1, "start [], finished 1, answered 500"},
+		 {1, 1, "start-sync [], until finished 1, answered 500"})},
+	/* Its job is queued behind another. */
+	{"tasks that a handler leaves behind are cancelled",
+	 SCRIPTS({1, 5,
+		  HOLD
+		  ", entered, start [add-sleep 60000, add-sleep 30000, begin-work, reply 200], "
+		  "finished 1, answered 200, released 1, timers 0, let-go, until finished 2, ran "
+		  "1"})},
 	{"a running job that is left behind keeps its memory",
 	 a_running_job_left_behind_keeps_its_memory},
 	{"close releases what is ready", close_releases_what_is_ready},
-	{"close releases what is done", close_releases_what_is_done},
+	/* The thread has told the loop that it is done, and the loop has not looked. */
+	{"close releases what is done",
+	 SCRIPTS({1, 1, BEHIND ", done, cancel 0, released 0"},
+		 {1, 1, "start [compute, reply 200], done, cancel 0, released 0"})},
 	{"a running job outlives its loop", a_running_job_outlives_its_loop},
-	{"what is not awaited does not resume", what_is_not_awaited_does_not_resume},
-	{"memory out in a sleep answers 503", memory_out_in_a_sleep_answers_503},
-	{"memory out in a gather answers 503", memory_out_in_a_gather_answers_503},
-	{"memory out for a job answers 503", memory_out_for_a_job_answers_503},
+	{"what is not awaited does not resume",
+	 SCRIPTS({0, 0,
+		  "start [z, begin-sleep 0, begin-sleep 0, reply 200], finished 1, turn, finished "
+		  "1, released 1, trail [z]"})},
+	{"memory out in a sleep answers 503",
+	 SCRIPTS({0, 5,
+		  "memory-out 1, start-full [sleep 1, !, reply 200], finished 1, answered 503, "
+		  "retry-after 1, turn, finished 1, trail []"})},
+	{"memory out in a gather answers 503",
+	 SCRIPTS({0, 5,
+		  "memory-out 1, start-full [add-sleep 1, add-sleep 2, gather, !, reply 200], "
+		  "finished 1, answered 503, retry-after 1, turn, finished 1, trail []"})},
+	{"memory out for a job answers 503",
+	 SCRIPTS({1, 5,
+		  "memory-out 1, start-full [compute, reply 200], finished 1, answered 503, "
+		  "retry-after 1, turn, finished 1, trail [], ran 0"})},
 	{"memory out for the heap of timers answers 503",
-	 memory_out_for_the_heap_of_timers_answers_503},
-	{"half a gather is cancelled", half_a_gather_is_cancelled},
+	 SCRIPTS({0, 0,
+		  "memory-out 1, start [sleep 1, !, reply 200], finished 1, answered 503, turn, "
+		  "start [sleep 1, !, reply 200], until finished 2, answered 200"})},
+	/* The request, its first sleep and the heap. */
+	{"half a gather is cancelled",
+	 SCRIPTS({0, 0,
+		  "memory-out 3, start-full [add-sleep 1, add-sleep 2, gather, !, reply 200], "
+		  "answered 503, timers 0, released 1, turn, trail []"})},
 	{"without a descriptor sched_open leaves nothing",
 	 without_a_descriptor_sched_open_leaves_nothing},
 	{"memory out in sched_open leaves nothing", memory_out_in_sched_open_leaves_nothing},
