@@ -9,6 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../support/harness.h"
+
 enum { FULL_SECONDS = 60 };
 
 double fault_seconds(double full)
@@ -49,9 +51,14 @@ void tell(const char *what, const struct load_result *r)
 	putchar('\n');
 }
 
-bool all_answered(const struct load_result *r)
+const struct load_result *all_answered(struct load *load, const char *what)
 {
-	return r->sent && r->answered == r->sent && !r->failed && !r->refused && !r->starved;
+	const struct load_result *r = load_wait(load);
+
+	tell(what, r);
+	CU_ASSERT(r->sent && r->answered == r->sent);
+	CU_ASSERT(!r->failed && !r->refused && !r->starved);
+	return r;
 }
 
 bool board_open(struct scoreboard *board, const struct system *system)

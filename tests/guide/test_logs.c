@@ -17,7 +17,7 @@ static int start_system(void)
 {
 	static const char *const small[] = {"LOG_MB=1", NULL};
 
-	return !system_start(&lanes, &(struct system_options){.prefork = 1, .environment = small});
+	return !system_start(&lanes, SYSTEM(.prefork = 1, .environment = small));
 }
 
 static int stop_system(void)
@@ -59,8 +59,7 @@ static void long_urls_are_cut(void)
 {
 	static char request[8192];
 	static char answer[16384];
-	char line[2048] = "";
-	FILE *log;
+	const char *line;
 
 	memset(request, 'M', 4000);
 	request[4000] = ' ';
@@ -69,11 +68,9 @@ static void long_urls_are_cut(void)
 	exchange(&lanes, "127.0.0.3", request, strlen(request), answer, sizeof(answer));
 	CU_ASSERT_PTR_NOT_NULL(strstr(answer, " 404 "));
 	CU_ASSERT(EVENTUALLY(lines_with("access.log", "127.0.0.3") == 1));
-	log = fopen(in_run_dir("access.log"), "re");
-	while (fgets(line, sizeof(line), log) && !strstr(line, "127.0.0.3"))
-		;
-	fclose(log);
-	CU_ASSERT(strlen(line) < 1000 && line[strlen(line) - 1] == '\n');
+	line = strstr(file_text(in_run_dir("access.log")), "127.0.0.3");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(line);
+	CU_ASSERT(strcspn(line, "\n") < 1000 && strchr(line, '\n'));
 	CU_ASSERT_PTR_NOT_NULL(strstr(line, "\"method\":\"MMMMMMMMMMMMMMMM...\",\"uri\":\"////"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(line, "////...\","));
 }
@@ -84,15 +81,14 @@ enum { REQUESTS = 2200 };
 static void access_log_is_bounded(void)
 {
 	char target[300] = "/?turned-over";
-	struct load_result result;
 
 	if (!needs_connections(REQUESTS))
 		return;
 	memset(target + strlen(target), 'x', 200);
-	load_wait(
-		load_system(&lanes, &(struct load_plan){.target = target, .connections = REQUESTS}),
-		&result);
-	CU_ASSERT_EQUAL(result.answered, REQUESTS);
+	CU_ASSERT_EQUAL(
+		load_wait(load_system(&lanes, PLAN(.target = target, .connections = REQUESTS)))
+			->answered,
+		REQUESTS);
 	CU_ASSERT(EVENTUALLY(size_of("access.log.old") > 1000000));
 	CU_ASSERT(EVENTUALLY(size_of("access.log") >= 0));
 	CU_ASSERT(size_of("access.log") < 1000000);
@@ -190,7 +186,7 @@ static void a_stop_writes_all_there_is(void)
 {
 	struct system s;
 
-	CU_ASSERT_FATAL(system_start(&s, &(struct system_options){.workers = 2, .prefork = 2}));
+	CU_ASSERT_FATAL(system_start(&s, SYSTEM(.workers = 2, .prefork = 2)));
 	CU_ASSERT(script_works(&s, "stop.sh", NULL));
 	/* Exercises, admin, health, too. */
 	CU_ASSERT_EQUAL(system_log_count(&s, "worker.log", "event=drained"), 9);
@@ -210,5 +206,4 @@ static const struct test tests[] = {
 	{"what was said last is in the log after a stop", a_stop_writes_all_there_is},
 };
 
-const struct suite logs_suite = {"logs", tests, sizeof(tests) / sizeof(tests[0]), start_system,
-				 stop_system};
+const struct suite logs_suite = {"logs", tests, COUNT(tests), start_system, stop_system};

@@ -6,14 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../support/client.h"
 #include "../support/harness.h"
-#include "../support/process.h"
-#include "../support/raw.h"
-#include "../support/system.h"
 #include "scoreboard/scoreboard.h"
 
 enum { LISTENERS = 1000, TRIES = 20 };
@@ -25,7 +21,7 @@ static int set_up(void)
 	const char *const environment[] = {"LANES_READY_HELD=0.5", "LANES_OUTPUT_LIMIT=65536",
 					   NULL};
 
-	return !system_start(&lanes, &(struct system_options){.environment = environment});
+	return !system_start(&lanes, SYSTEM(.environment = environment));
 }
 
 static int tear_down(void)
@@ -68,25 +64,13 @@ static double seconds_of_status(const char *text)
 	})
 
 /* True if a line of the log, from byte start on, has both. */
-static bool log_tells(long start, const char *event, const char *of)
+static bool log_tells(size_t start, const char *event, const char *of)
 {
-	FILE *file = fopen(system_file(&lanes, "worker.log"), "r");
-	char line[4096];
-	bool found = false;
+	const char *at = file_text(system_file(&lanes, "worker.log")) + start;
 
-	CU_ASSERT_FATAL(file && fseek(file, start, SEEK_SET) == 0);
-	while (!found && fgets(line, sizeof(line), file))
-		found = strstr(line, event) && strstr(line, of);
-	fclose(file);
-	return found;
-}
-
-static long log_size(void)
-{
-	struct stat file;
-
-	CU_ASSERT_FATAL(stat(system_file(&lanes, "worker.log"), &file) == 0);
-	return file.st_size;
+	while ((at = strstr(at, event)) && memmem(at, strcspn(at, "\n"), of, strlen(of)) == NULL)
+		at += strlen(event);
+	return at != NULL;
 }
 
 static void held_loop(void)
@@ -96,8 +80,7 @@ static void held_loop(void)
 	static const char ended[] = "event=slow-callback-ended ";
 	static const char route[] = "route=/async/bad-blocking ";
 	struct load_plan options = {.target = "/async/bad-blocking?seconds=3", .connections = 1};
-	struct load_result result;
-	long start = log_size();
+	size_t start = strlen(file_text(system_file(&lanes, "worker.log")));
 	struct load *burst = load_system(&lanes, &options);
 
 	IN_TIME(MEANWHILE(burst, shows("/status", held)));
@@ -108,8 +91,7 @@ static void held_loop(void)
 	CU_ASSERT_EQUAL(status_of("/healthz"), 200);
 	IN_TIME(!log_tells(start, ended, route));
 	IN_TIME(load_answered(burst) == 0);
-	load_wait(burst, &result);
-	CU_ASSERT_EQUAL(result.answered, 1);
+	CU_ASSERT_EQUAL(load_wait(burst)->answered, 1);
 	CU_ASSERT(EVENTUALLY(log_tells(start, ended, route)));
 	IN_TIME(log_tells(start, ended, "route=/async/bad-blocking seconds=3.0"));
 	CU_ASSERT(EVENTUALLY(status_of("/readyz") == 200));
@@ -119,13 +101,11 @@ static void held_loop(void)
 static void busy_thread(void)
 {
 	struct load_plan options = {.target = "/async/wrap-blocking?seconds=1", .connections = 1};
-	struct load_result result;
 	struct load *burst = load_system(&lanes, &options);
 
 	IN_TIME(MEANWHILE(burst, shows("/status", "\"busy\":[{\"thread\":0,\"serial\":")));
 	IN_TIME(load_answered(burst) == 0);
-	load_wait(burst, &result);
-	CU_ASSERT_EQUAL(result.answered, 1);
+	CU_ASSERT_EQUAL(load_wait(burst)->answered, 1);
 }
 
 static void head_and_errors(void)
@@ -151,9 +131,7 @@ static void metrics(void)
 	CU_ASSERT(strstr(response->body, "lanes_requests_total{worker=\"admin-1\"") != NULL);
 	CU_ASSERT_FATAL(file_write(path, response->body));
 	fd = open(path, O_RDONLY | O_CLOEXEC);
-	run(&outcome,
-	    (const char *[]){"/usr/bin/python3", "-B", "tests/integration/metrics.py", NULL}, NULL,
-	    fd);
+	run(&outcome, STRINGS("/usr/bin/python3", "-B", "tests/integration/metrics.py"), NULL, fd);
 	close(fd);
 	if (outcome.status)
 		printf("%s%s", outcome.out, outcome.errors);
@@ -313,7 +291,6 @@ static void silent_listeners(void)
 
 	static struct raw raws[SILENT];
 	struct load_plan options = {.target = "/", .connections = 8, .repeat = true};
-	struct load_result result;
 	struct load *burst = load_system(&lanes, &options);
 	pid_t admin = worker_pid(&lanes, "admin-1");
 	long before = process_private_kb(admin);
@@ -326,8 +303,7 @@ static void silent_listeners(void)
 	CU_ASSERT(hear(&reader, MESSAGES));
 	raw_close(&reader);
 	each = (process_private_kb(admin) - before) * 1024 / SILENT;
-	load_wait(burst, &result);
-	CU_ASSERT_EQUAL(result.failed, 0);
+	CU_ASSERT_EQUAL(load_wait(burst)->failed, 0);
 	printf("     %ld bytes of worker memory for each silent listener\n", each);
 	if (MEMORY_COUNTS)
 		CU_ASSERT(each < 512 * 1024);
@@ -392,14 +368,13 @@ static void slow_readers_of_a_trace(void)
 
 	static struct raw raws[READERS];
 	struct load_plan options = {.target = "/", .connections = 8, .repeat = true};
-	struct load_result result;
 	struct load *burst = load_system(&lanes, &options);
 	pid_t admin = worker_pid(&lanes, "admin-1");
 	long before;
 	long each;
 
-	CU_ASSERT(EVENTUALLY(load_answered(burst) >= SPANS / 2));
-	load_wait(burst, &result);
+	CU_ASSERT(load_goes_on(burst, SPANS / 2));
+	load_wait(burst);
 	before = process_private_kb(admin);
 	for (int i = 0; i < READERS; i++)
 		CU_ASSERT_FATAL(raw_open(&raws[i], system_file(&lanes, "admin.sock")) &&
@@ -463,7 +438,7 @@ static void scoreboard_written_into(void)
 	struct raw raw;
 
 	CU_ASSERT_FATAL(scribble());
-	for (size_t i = 0; i < sizeof(targets) / sizeof(targets[0]); i++) {
+	for (size_t i = 0; i < COUNT(targets); i++) {
 		const struct response *response = get(&lanes, targets[i]);
 
 		CU_ASSERT_EQUAL(response->status, 200);
@@ -503,5 +478,4 @@ static const struct test tests[] = {
 	 scoreboard_written_into},
 };
 
-const struct suite observe_suite = {"observe", tests, sizeof(tests) / sizeof(tests[0]), set_up,
-				    tear_down};
+const struct suite observe_suite = {"observe", tests, COUNT(tests), set_up, tear_down};

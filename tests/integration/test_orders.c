@@ -1,10 +1,8 @@
 /* The example of app/examples, as its clients see it. */
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "../support/harness.h"
-#include "../support/process.h"
 #include "../support/raw.h"
 #include "../support/system.h"
 
@@ -15,8 +13,7 @@ static struct raw raw;
 static void begin_with(const char *engine, const char *option)
 {
 	CU_ASSERT_FATAL(worker_start_program(&worker, built("orders"),
-					     (const char *[]){"--engine", engine, option, NULL},
-					     NULL));
+					     STRINGS("--engine", engine, option), NULL));
 	CU_ASSERT_FATAL(raw_open(&raw, worker.socket));
 }
 
@@ -141,9 +138,9 @@ static void it_has_an_option_of_its_own(void)
 		takes_one("Bearer secret");
 		end();
 	}
-	run(&outcome, (const char *[]){built("orders"), "--orders-max", "0", NULL}, NULL, -1);
+	run(&outcome, STRINGS(built("orders"), "--orders-max", "0"), NULL, -1);
 	CU_ASSERT(was_refused(&outcome, "--orders-max: '0' is not a whole number from 1 to 1000"));
-	run(&outcome, (const char *[]){built("orders"), "--help", NULL}, NULL, -1);
+	run(&outcome, STRINGS(built("orders"), "--help"), NULL, -1);
 	CU_ASSERT_PTR_NOT_NULL(strstr(outcome.out, "\nOptions of orders:\n  --orders-max N "));
 }
 
@@ -167,8 +164,7 @@ static void changed_by(const char *name, const char *variable)
 	struct outcome outcome;
 
 	run_script(&outcome, name,
-		   (const char *[]){shop.run_dir_variable, "PROGRAM", "LANES_ORDERS_MAX=7",
-				    variable, NULL});
+		   STRINGS(shop.run_dir_variable, "PROGRAM", "LANES_ORDERS_MAX=7", variable));
 	CU_ASSERT_EQUAL(outcome.status, 0);
 }
 
@@ -179,10 +175,9 @@ static void posting_is(size_t body, const char *status)
 	struct outcome outcome;
 
 	run(&outcome,
-	    (const char *[]){"curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "-d", data,
-			     "-H", "Content-Type: application/json", "-H",
-			     "Authorization: Bearer hush  hush", textf("%s/orders", shop.url),
-			     NULL},
+	    STRINGS("curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "-d", data, "-H",
+		    "Content-Type: application/json", "-H", "Authorization: Bearer hush  hush",
+		    textf("%s/orders", shop.url)),
 	    NULL, -1);
 	CU_ASSERT_STRING_EQUAL(outcome.out, status);
 }
@@ -192,11 +187,10 @@ static void a_system_keeps_what_it_was_started_with(void)
 	struct stat file;
 
 	CU_ASSERT_FATAL(system_start(
-		&shop, &(struct system_options){.environment = (const char *[]){
-							textf("PROGRAM=%s", built("orders")),
-							"ENVIRONMENT=ORDERS_TOKEN", "BODY_KB=1",
-							"ORDERS_TOKEN=hush  hush",
-							"LANES_ORDERS_MAX=1", NULL}}));
+		&shop,
+		SYSTEM(.environment = STRINGS(textf("PROGRAM=%s", built("orders")),
+					      "ENVIRONMENT=ORDERS_TOKEN", "BODY_KB=1",
+					      "ORDERS_TOKEN=hush  hush", "LANES_ORDERS_MAX=1"))));
 	CU_ASSERT_EQUAL_FATAL(stat(system_file(&shop, "pids/environment/ORDERS_TOKEN"), &file), 0);
 	CU_ASSERT_EQUAL(file.st_mode & 0777, 0600);
 	serves_as_told(1);
@@ -222,4 +216,4 @@ static const struct test tests[] = {
 	{"a letter is written after the answer", a_letter_is_written_after_the_answer},
 };
 
-const struct suite orders_suite = {"orders", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL};
+const struct suite orders_suite = {"orders", tests, COUNT(tests)};

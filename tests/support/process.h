@@ -9,6 +9,7 @@
 #define TESTS_SUPPORT_PROCESS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <sys/types.h>
 
 /* Seconds to wait, on a machine that does more than this: for what should come at once, and for
@@ -44,6 +45,9 @@ bool poll_again(double deadline);
 		came_;                                                                             \
 	})
 
+/* A list of strings, as arguments and environments are. */
+#define STRINGS(...) ((const char *[]){__VA_ARGS__, NULL})
+
 /* A text as printf() writes it, of less than 8 KB. It lives until 31 others were made. */
 const char *textf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
@@ -57,10 +61,10 @@ const char *built(const char *name);
  * those who take a blank for its end; or as it is. Lives until the next call. */
 const char *path_from_here(const char *path);
 
-/* Makes an empty directory below the program's, which the guard will remove; path has room for
- * DIRECTORY_SIZE bytes. False, after a message, if it cannot be made. */
+/* Makes an empty directory below the program's, which the guard will remove. Its path, of less than
+ * DIRECTORY_SIZE bytes, lives until 511 others were made. */
 enum { DIRECTORY_SIZE = 96 };
-bool directory_make(char *path);
+const char *directory_make(void);
 void directory_remove(const char *path);
 
 struct outcome {
@@ -98,7 +102,7 @@ bool process_ended(pid_t pid);
 /* A worker on its own socket, without nginx. */
 struct worker {
 	pid_t pid;
-	char directory[DIRECTORY_SIZE];
+	const char *directory;
 	char socket[DIRECTORY_SIZE + 16];
 	char log[DIRECTORY_SIZE + 16];
 };
@@ -124,8 +128,12 @@ int worker_end(struct worker *worker);
 /* Makes a file, which may be run if it begins with "#!". */
 bool file_write(const char *path, const char *text);
 
-/* True once the file holds the text. */
+/* What a file holds; "" if it is not there. Lives until the next call. */
+const char *file_text(const char *path);
+
+/* True once it holds the text; how many of its lines do. */
 bool file_has(const char *path, const char *text);
+size_t file_lines(const char *path, const char *text);
 
 /* What /proc says about a process. */
 long process_open(pid_t pid, const char *text);	   /* descriptors whose file is called so, or -1 */

@@ -9,7 +9,6 @@
 
 #include "fcgi/record.h"
 #include "process.h"
-#include "stream.h"
 
 bool raw_open(struct raw *raw, const char *path)
 {
@@ -20,7 +19,7 @@ bool raw_open(struct raw *raw, const char *path)
 	return connect(raw->fd, (struct sockaddr *)&address, sizeof(address)) == 0;
 }
 
-static bool send_all(struct raw *raw, struct stream *stream)
+bool raw_stream(struct raw *raw, struct stream *stream)
 {
 	ssize_t n = send(raw->fd, stream->bytes.data, stream->bytes.len, MSG_NOSIGNAL);
 	bool all = n == (ssize_t)stream->bytes.len;
@@ -34,7 +33,7 @@ bool raw_send(struct raw *raw, const char *script)
 	struct stream stream = {0};
 
 	stream_script(&stream, script);
-	return send_all(raw, &stream);
+	return raw_stream(raw, &stream);
 }
 
 bool raw_get(struct raw *raw, int id, const char *path, const char *query)
@@ -50,7 +49,7 @@ bool raw_get(struct raw *raw, int id, const char *path, const char *query)
 	stream_params_end(&stream, (uint16_t)id);
 	stream_stdin_end(&stream, (uint16_t)id);
 	buffer_free(&pairs);
-	return send_all(raw, &stream);
+	return raw_stream(raw, &stream);
 }
 
 /* Waits for input and takes it. 1: some, 0: the end, -1: none came. */

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #include "base/buffer.h"
+#include "stream.h"
 
 struct raw {
 	int fd;
@@ -19,7 +20,9 @@ struct raw {
 /* Connects to a socket; false if nobody listens. */
 bool raw_open(struct raw *raw, const char *path);
 
-/* Sends what a stream_script() says. False if the peer does not take it. */
+/* Sends a stream and frees it, or what a stream_script() says. False if the peer does not take it.
+ */
+bool raw_stream(struct raw *raw, struct stream *stream);
 bool raw_send(struct raw *raw, const char *script);
 
 /* Sends one GET on request ID, the connection kept. */
