@@ -6,7 +6,6 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "../support/harness.h"
@@ -28,14 +27,6 @@ size_t scaled(size_t full)
 bool in_full(void)
 {
 	return fault_seconds(FULL_SECONDS) >= FULL_SECONDS;
-}
-
-void pause_for(double seconds)
-{
-	struct timespec time = {.tv_sec = (time_t)seconds,
-				.tv_nsec = (long)((seconds - (double)(time_t)seconds) * 1e9)};
-
-	nanosleep(&time, NULL);
 }
 
 void tell(const char *what, const struct load_result *r)

@@ -18,9 +18,6 @@ double fault_seconds(double full);
 size_t scaled(size_t full);
 bool in_full(void);
 
-/* Waits, while other threads work. */
-void pause_for(double seconds);
-
 /* Prints one line: sent, answered, refused, failed, sent again, and times. */
 void tell(const char *what, const struct load_result *result);
 

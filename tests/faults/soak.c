@@ -90,7 +90,7 @@ static void clients_go_away(void)
 	struct load *burst =
 		load_system(&sys, PLAN(.target = targets[rand() % 3], .connections = GONE_CLIENTS));
 
-	pause_for(0.05);
+	block(0.05);
 	load_hang_up(burst);
 	gone += GONE_CLIENTS;
 }
@@ -142,7 +142,7 @@ static void a_minute(double end)
 		bursts[i] = load_system(&sys, &traffic[i]);
 	while (now() < end) {
 		something_happens();
-		pause_for(0.5 + rand() % 1000 * 0.002);
+		block(0.5 + rand() % 1000 * 0.002);
 	}
 	for (int i = 0; i < STREAMS; i++) {
 		load_add(&sum, load_wait(bursts[i]));

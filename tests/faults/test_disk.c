@@ -152,16 +152,6 @@ static void a_read_only_run_dir(void)
 
 /* ---- a log that takes nothing ---- */
 
-static bool answers(struct worker *worker)
-{
-	struct raw raw;
-	bool answered = raw_open(&raw, worker->socket) && raw_get(&raw, 1, "/", "") &&
-			raw_answers(&raw, "END 1 0 COMPLETE");
-
-	raw_close(&raw);
-	return answered;
-}
-
 static void a_log_that_takes_nothing(void)
 {
 	struct worker worker;
@@ -170,7 +160,7 @@ static void a_log_that_takes_nothing(void)
 	snprintf(worker.socket, sizeof(worker.socket), "%s/worker.sock", worker.directory);
 	worker.pid =
 		process_start(STRINGS(program(), "--listen", worker.socket), NULL, "/dev/full");
-	CU_ASSERT(EVENTUALLY(answers(&worker)));
+	CU_ASSERT(EVENTUALLY(raw_asked(worker.socket, "/", "END 1 0 COMPLETE")));
 	kill(worker.pid, SIGTERM);
 	CU_ASSERT_EQUAL(worker_wait(&worker), 0); /* served, drained, ended: all without a word */
 	worker_stop(&worker);

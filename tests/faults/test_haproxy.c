@@ -28,7 +28,7 @@ static void many_on_few_connections(void)
 		uint64_t n = board_get(&slot->connections);
 
 		connections = n > connections ? n : connections;
-		pause_for(0.02);
+		block(0.02);
 	}
 	all_answered(burst, "256 clients of HAProxy");
 	printf("    %lu connections to the worker at most\n", (unsigned long)connections);

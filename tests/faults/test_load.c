@@ -34,7 +34,7 @@ static void overload(struct load_result *sum, double seconds)
 		bursts[count++] =
 			load_system(&sys, PLAN(.target = "/sync/noawait?seconds=0.1",
 					       .connections = AT_ONCE, .may_refuse = true));
-		pause_for(start + (double)count / TICKS_A_SECOND - now());
+		block(start + (double)count / TICKS_A_SECOND - now());
 	}
 	*sum = (struct load_result){0};
 	for (int i = 0; i < count; i++) {
@@ -56,7 +56,7 @@ static void overload_is_borne(void)
 	CU_ASSERT_EQUAL(result.answered + result.refused, result.sent);
 	CU_ASSERT(result.answered > 0 && result.refused > result.answered);
 	CU_ASSERT(after < before + 1024 || !MEMORY_COUNTS);
-	pause_for(1);
+	block(1);
 	r = get(&sys, "/sync/noawait?seconds=0.1");
 	printf("    memory of a worker: %ld KB before, %ld KB after; a second later: %d in %.3f "
 	       "s\n",
@@ -125,7 +125,7 @@ static void clients_go_away(void)
 	cut = now();
 	load_hang_up(burst);
 	while (board_get(&slot->in_flight) && now() < cut + PATIENCE)
-		pause_for(0.0005);
+		block(0.0005);
 	took = now() - cut;
 	printf("    %s: 1,000 requests gone %.0f ms after the cut\n", target, took * 1e3);
 	IN_TIME(board_get(&slot->aborted) == aborted + SLEEPERS);
@@ -135,7 +135,7 @@ static void clients_go_away(void)
 	IN_TIME(now() - cut < 3);
 	/* No timer fires: nobody is resumed, which would be on record. */
 	head = board_get(&slot->head);
-	pause_for(2.1);
+	block(2.1);
 	CU_ASSERT_EQUAL(board_get(&slot->head), head);
 	CU_ASSERT_EQUAL(get(&sys, "/")->status, 200);
 	IN_TIME(took < 0.1);
@@ -173,7 +173,7 @@ static void no_descriptors(void)
 				       .connections = 200, .repeat = true));
 	CU_ASSERT(EVENTUALLY(system_log_has(&sys, "event=accept-failed")));
 	CU_ASSERT(load_goes_on(burst, 500));
-	pause_for(fault_seconds(5));
+	block(fault_seconds(5));
 	CU_ASSERT(limit_descriptors(pid, MANY));
 	CU_ASSERT(load_goes_on(burst, 500));
 	all_answered(burst, "40 descriptors for 200 clients");

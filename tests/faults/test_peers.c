@@ -87,7 +87,7 @@ static double p99_of_others(double seconds, bool with_peers)
 	while (now() < end) {
 		if (with_peers)
 			look_at_peers();
-		pause_for(0.25);
+		block(0.25);
 	}
 	result = all_answered(burst, with_peers ? "beside 5,000 peers" : "alone");
 	return latency_quantile(&result->answers, 0.99);
@@ -130,7 +130,7 @@ static void nobody_notices(void)
 	CU_ASSERT(each < MOST_BYTES || !MEMORY_COUNTS);
 	deadline = now() + PATIENCE;
 	while (look_at_peers() && now() < deadline)
-		pause_for(0.05);
+		block(0.05);
 	check_times();
 	stream_free(&slow_request);
 	CU_ASSERT_EQUAL(get(&sys, "/")->status, 200);

@@ -44,7 +44,7 @@ static void a_kill_every_second(void)
 		CU_ASSERT_FATAL(EVENTUALLY((pid = system_worker(&sys, 1 + rand() % WORKERS)) > 0));
 		kill(pid, SIGKILL);
 		kills++;
-		pause_for(1);
+		block(1);
 	}
 	printf("    %d workers killed\n", kills);
 	CU_ASSERT_EQUAL(end(burst, "kill -9 every second")->resent, 0);
@@ -65,9 +65,9 @@ static void a_stop_of_three_seconds(void)
 	pid = system_worker(&sys, 2);
 	CU_ASSERT_FATAL(pid > 0);
 	kill(pid, SIGSTOP);
-	pause_for(0.5); /* by then, who is stuck is stuck */
+	block(0.5); /* by then, who is stuck is stuck */
 	before = load_answered(burst);
-	pause_for(2.5);
+	block(2.5);
 	meanwhile = load_answered(burst) - before;
 	kill(pid, SIGCONT);
 	CU_ASSERT(load_goes_on(burst, SHORTEST / 2));

@@ -1,7 +1,6 @@
 /* What the guide is about: who waits for whom, on one worker and on two. */
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "../support/client.h"
 #include "../support/harness.h"
@@ -168,7 +167,7 @@ static void nothing_to_do_takes_nothing(void)
 
 	CU_ASSERT_EQUAL(get(&two, "/")->status, 200);
 	before = computed(&two);
-	nanosleep(&(struct timespec){.tv_sec = 2}, NULL);
+	block(2);
 	before = computed(&two) - before;
 	printf("    two idle workers, nginx and admin, 2 s: %.2f s of computing\n", before);
 	CU_ASSERT(before < 0.2);

@@ -22,17 +22,7 @@ struct example {
 	const char *body;
 };
 
-static struct system sys;
-
-static int setup(void)
-{
-	return system_start(&sys, SYSTEM(.workers = 1)) ? 0 : -1;
-}
-
-static int cleanup(void)
-{
-	return system_stop(&sys) ? 0 : -1;
-}
+SUITE_SYSTEM(sys, .workers = 1)
 
 static void check(const struct example *examples, size_t count)
 {
@@ -234,4 +224,4 @@ static const struct test tests[] = {
 	{"errors of nginx look like ours", errors_of_nginx_look_like_ours},
 };
 
-const struct suite endpoints_suite = {"endpoints", tests, COUNT(tests), setup, cleanup};
+const struct suite endpoints_suite = {"endpoints", tests, COUNT(tests), set_up, tear_down};

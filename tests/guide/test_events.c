@@ -13,17 +13,7 @@
 
 enum { MESSAGE_MAX = 400000 };
 
-static struct system lanes;
-
-static int set_up(void)
-{
-	return !system_start(&lanes, SYSTEM(.workers = 2));
-}
-
-static int tear_down(void)
-{
-	return !system_stop(&lanes);
-}
+SUITE_SYSTEM(lanes, .workers = 2)
 
 /* More requests than anybody could look at, until load_wait(). */
 static struct load *load(void)
@@ -105,14 +95,11 @@ static void what_nobody_recorded(void)
 static void what_is_long_over(void)
 {
 	struct load *burst = load();
-	double ended;
 	struct raw raw;
 
 	CU_ASSERT(load_goes_on(burst, 30000));
 	load_wait(burst);
-	ended = now();
-	while (now() - ended < 10.5)
-		usleep(100000);
+	block(10.5);
 	CU_ASSERT_FATAL(events_open(&raw, &lanes));
 	CU_ASSERT_PTR_EQUAL(strstr(raw.text.data, "\"unrecorded\":["),
 			    strstr(raw.text.data, "\"unrecorded\":[]"));

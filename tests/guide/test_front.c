@@ -10,19 +10,8 @@
 #include "../support/client.h"
 #include "../support/harness.h"
 
-static struct system lanes;
-
-static int start_system(void)
-{
-	static const char *const names[] = {"SERVER_NAMES=lanes.example *.lanes.example", NULL};
-
-	return !system_start(&lanes, SYSTEM(.prefork = 1, .cpu = 1, .environment = names));
-}
-
-static int stop_system(void)
-{
-	return !system_stop(&lanes);
-}
+SUITE_SYSTEM(lanes, .prefork = 1, .cpu = 1,
+	     .environment = STRINGS("SERVER_NAMES=lanes.example *.lanes.example"))
 
 static char answer[65536];
 
@@ -242,4 +231,4 @@ static const struct test tests[] = {
 	{"one address leaves connections for others", one_address_leaves_room_for_others},
 };
 
-const struct suite front_suite = {"front", tests, COUNT(tests), start_system, stop_system};
+const struct suite front_suite = {"front", tests, COUNT(tests), set_up, tear_down};

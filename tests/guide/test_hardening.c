@@ -250,17 +250,7 @@ static void warns_of_root(void)
 
 /* ---- a system ---- */
 
-static struct system lanes;
-
-static int start_system(void)
-{
-	return !system_start(&lanes, SYSTEM(.prefork = 1, .cpu = 1));
-}
-
-static int stop_system(void)
-{
-	return !system_stop(&lanes);
-}
+SUITE_SYSTEM(lanes, .prefork = 1, .cpu = 1)
 
 static void sockets_have_an_owner(void)
 {
@@ -487,5 +477,5 @@ static const struct test system_tests[] = {
 };
 
 const struct suite hardening_suite = {"hardening", tests, COUNT(tests)};
-const struct suite bad_input_suite = {"bad input", system_tests, COUNT(system_tests), start_system,
-				      stop_system};
+const struct suite bad_input_suite = {"bad input", system_tests, COUNT(system_tests), set_up,
+				      tear_down};

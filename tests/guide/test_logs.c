@@ -11,19 +11,7 @@
 #include "../support/client.h"
 #include "../support/harness.h"
 
-static struct system lanes;
-
-static int start_system(void)
-{
-	static const char *const small[] = {"LOG_MB=1", NULL};
-
-	return !system_start(&lanes, SYSTEM(.prefork = 1, .environment = small));
-}
-
-static int stop_system(void)
-{
-	return !system_stop(&lanes);
-}
+SUITE_SYSTEM(lanes, .prefork = 1, .environment = STRINGS("LOG_MB=1"))
 
 static const char *in_run_dir(const char *name)
 {
@@ -40,10 +28,8 @@ static off_t size_of(const char *name)
 /* Lines that have the text in a log and the part of it that was put aside. */
 static size_t lines_with(const char *log, const char *text)
 {
-	setenv("F", lanes.run_dir, 1);
-	return strtoul(
-		shell(textf("cat %s %s.old 2>/dev/null | grep -acF '%s'", log, log, text))->out,
-		NULL, 10);
+	return system_log_count(&lanes, log, text) +
+	       system_log_count(&lanes, textf("%s.old", log), text);
 }
 
 static bool is_private(const char *name)
@@ -206,4 +192,4 @@ static const struct test tests[] = {
 	{"what was said last is in the log after a stop", a_stop_writes_all_there_is},
 };
 
-const struct suite logs_suite = {"logs", tests, COUNT(tests), start_system, stop_system};
+const struct suite logs_suite = {"logs", tests, COUNT(tests), set_up, tear_down};

@@ -1,5 +1,4 @@
 /* What the admin worker shows of a system whose only loop worker may be held. */
-#include <fcntl.h>
 #include <json-c/json.h>
 #include <poll.h>
 #include <stdio.h>
@@ -14,20 +13,7 @@
 
 enum { LISTENERS = 1000, TRIES = 20 };
 
-static struct system lanes;
-
-static int set_up(void)
-{
-	const char *const environment[] = {"LANES_READY_HELD=0.5", "LANES_OUTPUT_LIMIT=65536",
-					   NULL};
-
-	return !system_start(&lanes, SYSTEM(.environment = environment));
-}
-
-static int tear_down(void)
-{
-	return !system_stop(&lanes);
-}
+SUITE_SYSTEM(lanes, .environment = STRINGS("LANES_READY_HELD=0.5", "LANES_OUTPUT_LIMIT=65536"))
 
 static bool shows(const char *target, const char *text)
 {
@@ -121,21 +107,12 @@ static void head_and_errors(void)
 
 static void metrics(void)
 {
-	const char *path = system_file(&lanes, "metrics.log");
 	const struct response *response = get(&lanes, "/metrics");
-	struct outcome outcome;
-	int fd;
 
 	CU_ASSERT(strstr(header(response, "Content-Type"), "version=0.0.4") != NULL);
 	CU_ASSERT(strstr(response->body, "lanes_requests_total{worker=\"loop-1\"") != NULL);
 	CU_ASSERT(strstr(response->body, "lanes_requests_total{worker=\"admin-1\"") != NULL);
-	CU_ASSERT_FATAL(file_write(path, response->body));
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	run(&outcome, STRINGS("/usr/bin/python3", "-B", "tests/integration/metrics.py"), NULL, fd);
-	close(fd);
-	if (outcome.status)
-		printf("%s%s", outcome.out, outcome.errors);
-	CU_ASSERT_EQUAL(outcome.status, 0);
+	CU_ASSERT(accepts("/usr/bin/python3 -B tests/integration/metrics.py", response->body));
 }
 
 /* ---- trace ---- */
@@ -284,6 +261,15 @@ static bool hear(const struct raw *raw, int messages)
 	return true;
 }
 
+/* What each of so many takes of the worker's memory, in bytes, and may take. */
+static void takes_at_most(pid_t admin, long before, long count, long most)
+{
+	long each = (process_private_kb(admin) - before) * 1024 / count;
+
+	printf("     %ld bytes of worker memory for each of %ld\n", each, count);
+	CU_ASSERT(each < most || !MEMORY_COUNTS);
+}
+
 /* They have read the first message, and nothing of what a busy system says afterwards. */
 static void silent_listeners(void)
 {
@@ -295,18 +281,14 @@ static void silent_listeners(void)
 	pid_t admin = worker_pid(&lanes, "admin-1");
 	long before = process_private_kb(admin);
 	struct raw reader;
-	long each;
 
 	for (int i = 0; i < SILENT; i++)
 		CU_ASSERT_FATAL(events_open(&raws[i], &lanes));
 	CU_ASSERT_FATAL(events_open(&reader, &lanes));
 	CU_ASSERT(hear(&reader, MESSAGES));
 	raw_close(&reader);
-	each = (process_private_kb(admin) - before) * 1024 / SILENT;
+	takes_at_most(admin, before, SILENT, 512 * 1024);
 	CU_ASSERT_EQUAL(load_wait(burst)->failed, 0);
-	printf("     %ld bytes of worker memory for each silent listener\n", each);
-	if (MEMORY_COUNTS)
-		CU_ASSERT(each < 512 * 1024);
 	CU_ASSERT_FALSE(system_log_has(&lanes, "event=stream-unread"));
 	for (int i = 0; i < SILENT; i++)
 		raw_close(&raws[i]);
@@ -339,7 +321,6 @@ static void thousand_listeners(void)
 	static int fds[LISTENERS];
 	pid_t admin = worker_pid(&lanes, "admin-1");
 	long before = process_private_kb(admin);
-	long each;
 
 	if (!needs_connections(LISTENERS))
 		return;
@@ -351,10 +332,7 @@ static void thousand_listeners(void)
 	CU_ASSERT(EVENTUALLY(all_hear(fds)));
 	CU_ASSERT(shows("/status?text", "admin-1"));
 	IN_TIME(seconds_of_status("\"admin-1\"") < 0.05);
-	each = (process_private_kb(admin) - before) * 1024 / LISTENERS;
-	printf("     %ld bytes of worker memory for each listener\n", each);
-	if (MEMORY_COUNTS)
-		CU_ASSERT(each < 5 * 1024);
+	takes_at_most(admin, before, LISTENERS, 5 * 1024);
 	for (int i = 0; i < LISTENERS; i++)
 		close(fds[i]);
 	CU_ASSERT(EVENTUALLY(shows("/metrics", "lanes_requests_in_flight{worker=\"admin-1\","
@@ -371,7 +349,6 @@ static void slow_readers_of_a_trace(void)
 	struct load *burst = load_system(&lanes, &options);
 	pid_t admin = worker_pid(&lanes, "admin-1");
 	long before;
-	long each;
 
 	CU_ASSERT(load_goes_on(burst, SPANS / 2));
 	load_wait(burst);
@@ -381,10 +358,7 @@ static void slow_readers_of_a_trace(void)
 				raw_get(&raws[i], 1, "/trace", "seconds=60") &&
 				raw_answers(&raws[i], "traceEvents"));
 	CU_ASSERT(shows("/status?text", "admin-1"));
-	each = (process_private_kb(admin) - before) * 1024 / READERS;
-	printf("     %ld bytes of worker memory for each reader\n", each);
-	if (MEMORY_COUNTS)
-		CU_ASSERT(each < 256 * 1024);
+	takes_at_most(admin, before, READERS, 256 * 1024);
 	CU_ASSERT(raw_answers(&raws[0], "END 1 0 COMPLETE"));
 	CU_ASSERT(raws[0].in.len > 100 * SPANS);
 	for (int i = 0; i < READERS; i++)

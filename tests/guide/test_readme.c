@@ -10,27 +10,18 @@
 
 enum { SYSTEMS = 5, TRIES = 10, TOO_LATE = 2 };
 
-/* Runs it, and shows what it says if it fails. */
-static bool succeeds(const char *const *arguments)
-{
-	struct outcome outcome;
-
-	run(&outcome, arguments, NULL, -1);
-	if (outcome.status)
-		printf("%s%s\n", outcome.out, outcome.errors);
-	return outcome.status == 0;
-}
+static struct outcome outcome;
 
 static void what_they_name_is_there(void)
 {
-	CU_ASSERT(succeeds(STRINGS("tests/documents/check")));
+	CU_ASSERT(succeeds(&outcome, STRINGS("tests/documents/check"), NULL));
 }
 
 static void their_c_compiles(void)
 {
 	const char *directory = directory_make();
 
-	CU_ASSERT(succeeds(STRINGS("tests/documents/compile", directory)));
+	CU_ASSERT(succeeds(&outcome, STRINGS("tests/documents/compile", directory), NULL));
 	directory_remove(directory);
 }
 
@@ -47,8 +38,11 @@ static void what_is_typed_answers_so(void)
 
 	CU_ASSERT_FATAL(system_start(&sys, SYSTEM(.workers = 1)));
 	CU_ASSERT(succeeds(
-		STRINGS("tests/documents/check", "console", program(), textf("%d", sys.port))));
-	CU_ASSERT(succeeds(STRINGS("sh", "-ec", TYPED, "sh", "trace", sys.url, sys.run_dir)));
+		&outcome,
+		STRINGS("tests/documents/check", "console", program(), textf("%d", sys.port)),
+		NULL));
+	CU_ASSERT(succeeds(&outcome,
+			   STRINGS("sh", "-ec", TYPED, "sh", "trace", sys.url, sys.run_dir), NULL));
 	trace = system_file(&sys, "trace.json");
 	CU_ASSERT(file_has(trace, "traceEvents"));
 	unlink(trace);
@@ -59,8 +53,10 @@ static void a_system_is_operated_as_they_say(void)
 {
 	const char *directory = directory_make();
 
-	CU_ASSERT(succeeds(STRINGS("tests/documents/operate", directory, textf("%d", port_free()),
-				   textf("%d", port_free()))));
+	CU_ASSERT(succeeds(&outcome,
+			   STRINGS("tests/documents/operate", directory, textf("%d", port_free()),
+				   textf("%d", port_free())),
+			   NULL));
 	directory_remove(directory);
 }
 
@@ -68,7 +64,7 @@ static void a_worker_is_loaded_as_they_say(void)
 {
 	const char *directory = directory_make();
 
-	CU_ASSERT(succeeds(STRINGS("tests/documents/in_flight", directory)));
+	CU_ASSERT(succeeds(&outcome, STRINGS("tests/documents/in_flight", directory), NULL));
 	directory_remove(directory);
 }
 
@@ -78,7 +74,7 @@ static void the_example_endpoint_works(void)
 	struct worker worker;
 	struct raw raw;
 
-	CU_ASSERT(succeeds(STRINGS("tests/documents/endpoint", directory)));
+	CU_ASSERT(succeeds(&outcome, STRINGS("tests/documents/endpoint", directory), NULL));
 	CU_ASSERT_FATAL(
 		worker_start_program(&worker, textf("%s/build/lanes", directory), NULL, NULL));
 	CU_ASSERT(raw_open(&raw, worker.socket));
@@ -93,7 +89,6 @@ static void the_example_endpoint_works(void)
 static void a_local_does_not_survive_an_await(void)
 {
 	const char *directory = directory_make();
-	struct outcome outcome;
 
 	run(&outcome, STRINGS("tests/documents/endpoint", directory, "spoilt"), NULL, -1);
 	CU_ASSERT_NOT_EQUAL(outcome.status, 0);
@@ -116,16 +111,11 @@ static void the_first_screen_shows_what_it_says(void)
 			NULL, system_file(&systems[i], "tries.log"));
 	}
 	for (int i = 0; i < SYSTEMS; i++) {
-		struct outcome outcome;
-
 		waitpid(readers[i], &status, 0);
 		CU_ASSERT(status == 0 || status == TOO_LATE << 8);
 		IN_TIME(status == 0);
-		if (status) {
-			run(&outcome, STRINGS("cat", system_file(&systems[i], "tries.log")), NULL,
-			    -1);
-			printf("%s", outcome.out);
-		}
+		if (status)
+			printf("%s", file_text(system_file(&systems[i], "tries.log")));
 		CU_ASSERT(system_stop(&systems[i]));
 	}
 }

@@ -111,20 +111,17 @@ static void files_in_the_way(void)
 	struct worker worker;
 	struct worker second;
 	const char *path;
-	struct raw raw;
 
 	CU_ASSERT_FATAL(worker_start(&worker, NULL, NULL));
 	lanes(STRINGS("--listen", worker.socket), NULL);
 	CU_ASSERT(was_refused(&outcome, "in use"));
-	CU_ASSERT(raw_open(&raw, worker.socket)); /* and the first one lives */
-	raw_close(&raw);
+	CU_ASSERT(raw_asked(worker.socket, "/", "END 1 ")); /* and the first one lives */
 	/* A killed worker leaves its socket behind: the next one may take the place. */
 	kill(worker.pid, SIGKILL);
 	CU_ASSERT_EQUAL(worker_wait(&worker), 128 + SIGKILL);
 	CU_ASSERT_EQUAL(access(worker.socket, F_OK), 0);
 	CU_ASSERT(worker_start(&second, STRINGS("--listen", worker.socket), NULL));
-	CU_ASSERT(raw_open(&raw, worker.socket));
-	raw_close(&raw);
+	CU_ASSERT(raw_asked(worker.socket, "/", "END 1 "));
 	kill(second.pid, SIGTERM);
 	CU_ASSERT_EQUAL(worker_wait(&second), 0);
 	CU_ASSERT_NOT_EQUAL(access(worker.socket, F_OK), 0);

@@ -31,12 +31,9 @@ static const char *body(const char *path)
 	return text;
 }
 
-static int count_named(void)
+static size_t count_named(void)
 {
-	struct outcome outcome;
-
-	run(&outcome, STRINGS("grep", "-c", "event=blocking-call", worker.log), NULL, -1);
-	return atoi(outcome.out);
+	return file_lines(worker.log, "event=blocking-call");
 }
 
 static void start_blocking(const char *sandbox)
@@ -52,7 +49,7 @@ static void each_call_is_named(void)
 {
 	char names[1024];
 	char *rest = names;
-	int before;
+	size_t before;
 
 	start_blocking("LANES_SANDBOX=off");
 	CU_ASSERT(EVENTUALLY(file_has(worker.log, " call=usleep in=background use=")));
@@ -131,12 +128,9 @@ static bool save(const char *edit)
 	return save_dated(edit, "now");
 }
 
-static int count_served(void)
+static size_t count_served(void)
 {
-	struct outcome outcome;
-
-	run(&outcome, STRINGS("grep", "-c", "serves what was saved", terminal), NULL, -1);
-	return atoi(outcome.out);
+	return file_lines(terminal, "serves what was saved");
 }
 
 static bool stock_is(const char *text)

@@ -13,10 +13,8 @@ static bool step(const char *name)
 	const char *port = textf("%d", port_free());
 	struct outcome outcome;
 
-	run(&outcome, STRINGS("tests/integration/install.sh", name, directory, port), NULL, -1);
-	if (outcome.status)
-		printf("%s%s\n", outcome.out, outcome.errors);
-	return outcome.status == 0;
+	return succeeds(&outcome, STRINGS("tests/integration/install.sh", name, directory, port),
+			NULL);
 }
 
 static int setup(void)

@@ -27,20 +27,21 @@ static int end(void)
 	return 0;
 }
 
-static void make_new(const char *folder, const char *name)
+static bool does(const char *const *arguments)
+{
+	return succeeds(&outcome, arguments, STRINGS(OWN));
+}
+
+static bool make_new(const char *folder, const char *name)
 {
 	snprintf(project, sizeof(project), "%s/%s", directory, folder);
-	run(&outcome, STRINGS("make", "-s", "new", textf("DIR=%s", project), name), STRINGS(OWN),
-	    -1);
+	return does(STRINGS("make", "-s", "new", textf("DIR=%s", project), name));
 }
 
 /* make in the project, with up to three arguments; false, with what it said, if it fails. */
 static bool make(const char *what, const char *second, const char *third)
 {
-	run(&outcome, STRINGS("make", "-C", project, what, second, third), STRINGS(OWN), -1);
-	if (outcome.status)
-		printf("%s\n%s\n", outcome.out, outcome.errors);
-	return outcome.status == 0;
+	return does(STRINGS("make", "-C", project, what, second, third));
 }
 
 /* make test in the project fails, and says that in a line of its own. */
@@ -52,10 +53,7 @@ static bool test_says(const char *only, const char *line)
 
 static bool change(const char *how)
 {
-	run(&outcome, STRINGS("tests/integration/new_project.sh", project, how), NULL, -1);
-	if (outcome.status)
-		printf("%s%s\n", outcome.out, outcome.errors);
-	return outcome.status == 0;
+	return does(STRINGS("tests/integration/new_project.sh", project, how));
 }
 
 static bool said(const char *text)
@@ -99,8 +97,7 @@ static void it_is_built_tested_and_changed(void)
 
 	snprintf(project, sizeof(project), "%s/a $shop", directory);
 	CU_ASSERT_FATAL(mkdir(project, 0755) == 0 && stat(project, &before) == 0);
-	make_new("a $shop", "NAME=shop");
-	CU_ASSERT_EQUAL_FATAL(outcome.status, 0);
+	CU_ASSERT_FATAL(make_new("a $shop", "NAME=shop"));
 	CU_ASSERT(stat(project, &after) == 0 && after.st_ino == before.st_ino);
 	CU_ASSERT(change("links"));
 	CU_ASSERT(make("help", NULL, NULL) && said("\ntest "));
@@ -132,9 +129,8 @@ static void an_installed_library_does(void)
 	CU_ASSERT_NOT_EQUAL(outcome.status, 0);
 	CU_ASSERT_PTR_NOT_NULL(
 		strstr(outcome.errors, "Lanes is neither in /nowhere nor installed"));
-	run(&outcome, STRINGS("sh", "-c", package, "sh", directory), NULL, -1);
-	run(&outcome, STRINGS("sh", "-c", command, "sh", project, directory), STRINGS(OWN), -1);
-	CU_ASSERT_EQUAL(outcome.status, 0);
+	CU_ASSERT(does(STRINGS("sh", "-c", package, "sh", directory)));
+	CU_ASSERT(does(STRINGS("sh", "-c", command, "sh", project, directory)));
 	CU_ASSERT(said("LD build/shop"));
 }
 
@@ -183,36 +179,25 @@ static void another_user_builds_it(void)
 {
 	static const char command[] = "setpriv --reuid=61234 --regid=61234 --clear-groups "
 				      "make -C \"$1\" test start stop PORT=$2";
-	char port[8];
 
 	if (geteuid()) {
 		not_judged("only root can become other users");
 		return;
 	}
-	make_new("theirs", NULL);
-	CU_ASSERT_EQUAL_FATAL(outcome.status, 0);
-	run(&outcome, STRINGS("sh", "-c", AS_BUILT, "sh", project), NULL, -1);
-	CU_ASSERT_EQUAL_FATAL(outcome.status, 0);
+	CU_ASSERT_FATAL(make_new("theirs", NULL));
+	CU_ASSERT_FATAL(does(STRINGS("sh", "-c", AS_BUILT, "sh", project)));
 	chmod(directory, 0755);
-	snprintf(port, sizeof(port), "%u", (unsigned)port_free());
-	run(&outcome, STRINGS("sh", "-c", command, "sh", project, port), STRINGS(OWN), -1);
-	CU_ASSERT_EQUAL(outcome.status, 0);
+	CU_ASSERT(does(STRINGS("sh", "-c", command, "sh", project, textf("%d", port_free()))));
 	CU_ASSERT(said("POST /quotes: a quote is made ...passed"));
 	CU_ASSERT_PTR_NULL(strstr(outcome.errors, "id: "));
-	if (outcome.status)
-		printf("%s\n%s\n", outcome.out, outcome.errors);
 }
 
 /* What Lanes' README tells to type. */
 static void it_begins_as_the_readme_says(void)
 {
-	run(&outcome, STRINGS("tests/documents/own", directory, textf("%d", port_free())),
-	    STRINGS(OWN), -1);
-	CU_ASSERT_EQUAL(outcome.status, 0);
+	CU_ASSERT(does(STRINGS("tests/documents/own", directory, textf("%d", port_free()))));
 	CU_ASSERT(said("{\"id\":7,\"stock\":5}"));
 	CU_ASSERT(said("a delivery is stored ...passed"));
-	if (outcome.status)
-		printf("%s\n%s\n", outcome.out, outcome.errors);
 }
 
 static const struct test tests[] = {

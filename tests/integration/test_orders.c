@@ -6,20 +6,16 @@
 #include "../support/raw.h"
 #include "../support/system.h"
 
+static const char *const engines[] = {"loop", "prefork"};
 static struct worker worker;
 static struct raw raw;
 
 /* A further option; NULL: none. */
-static void begin_with(const char *engine, const char *option)
+static void begin(const char *engine, const char *option)
 {
 	CU_ASSERT_FATAL(worker_start_program(&worker, built("orders"),
 					     STRINGS("--engine", engine, option), NULL));
 	CU_ASSERT_FATAL(raw_open(&raw, worker.socket));
-}
-
-static void begin(const char *engine)
-{
-	begin_with(engine, NULL);
 }
 
 static void end(void)
@@ -50,10 +46,8 @@ static void create(int id)
 
 static void an_order_is_created_and_read(void)
 {
-	static const char *const engines[] = {"loop", "prefork"};
-
 	for (int i = 0; i < 2; i++) {
-		begin(engines[i]);
+		begin(engines[i], NULL);
 		create(1);
 		CU_ASSERT(raw_gets(&raw, 2, "/orders/1", "", "STDOUT 2 Status: 200 OK"));
 		CU_ASSERT(raw_gets(&raw, 3, "/orders/2", "", "STDOUT 3 Status: 404 "));
@@ -63,7 +57,7 @@ static void an_order_is_created_and_read(void)
 
 static void what_is_wrong_with_it_is_a_422(void)
 {
-	begin("loop");
+	begin("loop", NULL);
 	CU_ASSERT(post(1, "/orders", "Bearer secret", "{\"quantity\":0}"));
 	CU_ASSERT(raw_answers(
 		&raw, "{\"detail\":[{\"loc\":[\"body\",\"item\"],\"msg\":\"field required\","
@@ -76,7 +70,7 @@ static void what_is_wrong_with_it_is_a_422(void)
 
 static void who_has_no_token_changes_nothing(void)
 {
-	begin("loop");
+	begin("loop", NULL);
 	CU_ASSERT(post(1, "/orders", NULL, "{\"item\":\"tea\",\"quantity\":3}"));
 	CU_ASSERT(raw_answers(&raw, "STDOUT 1 Status: 401 Unauthorized"));
 	CU_ASSERT(raw_answers(&raw, "WWW-Authenticate: Bearer\r\n"));
@@ -88,7 +82,7 @@ static void who_has_no_token_changes_nothing(void)
 
 static void orders_are_listed_by_what_is_asked(void)
 {
-	begin("loop");
+	begin("loop", NULL);
 	create(1);
 	CU_ASSERT(post(2, "/orders", "Bearer secret", "{\"item\":\"salt\",\"quantity\":30}"));
 	CU_ASSERT(raw_answers(&raw, "Location: /orders/2\r\n"));
@@ -99,7 +93,7 @@ static void orders_are_listed_by_what_is_asked(void)
 
 static void an_estimate_asks_two_at_the_same_time(void)
 {
-	begin("loop");
+	begin("loop", NULL);
 	create(1);
 	CU_ASSERT(raw_gets(&raw, 2, "/orders/1/estimate", "", "{\"price\":28.50,\"days\":2}"));
 	end();
@@ -107,7 +101,7 @@ static void an_estimate_asks_two_at_the_same_time(void)
 
 static void a_letter_is_written_after_the_answer(void)
 {
-	begin("loop");
+	begin("loop", NULL);
 	create(1);
 	CU_ASSERT(post(2, "/orders/1/confirm", "Bearer secret", ""));
 	CU_ASSERT(raw_answers(&raw, "\"confirmed\":true}"));
@@ -130,11 +124,10 @@ static void takes_one(const char *token)
 
 static void it_has_an_option_of_its_own(void)
 {
-	static const char *const engines[] = {"loop", "prefork"};
 	struct outcome outcome;
 
 	for (int i = 0; i < 2; i++) {
-		begin_with(engines[i], "--orders-max=1");
+		begin(engines[i], "--orders-max=1");
 		takes_one("Bearer secret");
 		end();
 	}

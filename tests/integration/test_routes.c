@@ -25,11 +25,7 @@ static void start(struct worker *worker, const char *pool, const char *routes, c
 /* Asks the worker, and reads until its answer holds the text. */
 static bool answers(const struct worker *worker, const char *path, const char *text)
 {
-	bool found = raw_open(&raw, worker->socket) && raw_get(&raw, 1, path, "") &&
-		     raw_answers(&raw, text);
-
-	raw_close(&raw);
-	return found;
+	return raw_asked(worker->socket, path, text);
 }
 
 static bool takes_a_post(const struct worker *worker, const char *path)

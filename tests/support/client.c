@@ -12,6 +12,7 @@
 
 #include "harness.h"
 #include "machine.h"
+#include "wire.h"
 
 /* ---- one request ---- */
 
@@ -130,16 +131,7 @@ const char *header(const struct response *r, const char *name)
 
 double timing(const struct response *r, const char *part)
 {
-	char sought[64];
-	const char *value = header(r, "Server-Timing");
-	size_t len = (size_t)snprintf(sought, sizeof(sought), "%s;dur=", part);
-
-	for (; value; value = strchr(value, ',')) {
-		value += strspn(value, ", ");
-		if (!strncmp(value, sought, len))
-			return strtod(value + len, NULL);
-	}
-	return -1;
+	return wire_timing(header(r, "Server-Timing"), part);
 }
 
 /* ---- thousands of requests ---- */

@@ -44,7 +44,6 @@ static bool allowed(void)
 /* A function that is called instead of another (--wrap), which it calls where that may succeed. */
 #define WRAP(type, name, parameters, arguments, failed)                                            \
 	type __real_##name parameters;                                                             \
-	type __wrap_##name parameters;                                                             \
 	type __wrap_##name parameters                                                              \
 	{                                                                                          \
 		return allowed() ? __real_##name arguments : (failed);                             \
@@ -65,8 +64,6 @@ WRAP(int, json_object_array_add, (struct json_object * to, struct json_object *v
 
 /* What does not fit is left out, and only errno tells. */
 const char *__real_json_object_to_json_string_length(struct json_object *json, int flags,
-						     size_t *length);
-const char *__wrap_json_object_to_json_string_length(struct json_object *json, int flags,
 						     size_t *length);
 const char *__wrap_json_object_to_json_string_length(struct json_object *json, int flags,
 						     size_t *length)

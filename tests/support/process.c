@@ -17,7 +17,6 @@
 #include <unistd.h>
 
 #include "base/buffer.h"
-#include "machine.h"
 
 enum { LONGEST_DIRECTORY = 80, DIRECTORIES = 512 };
 
@@ -28,14 +27,6 @@ void process_prepare(void)
 	machine_files();
 	snprintf(seconds, sizeof(seconds), "%d", SLOW_START / 2);
 	setenv("START_TIMEOUT", seconds, 1);
-}
-
-double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
 bool poll_again(double deadline)
@@ -267,6 +258,22 @@ void run(struct outcome *outcome, const char *const *arguments, const char *cons
 	outcome->status = pid < 0 ? -1 : wait_for_end(pid, SLOW_START);
 	read_back(out, outcome->out, sizeof(outcome->out));
 	read_back(errors, outcome->errors, sizeof(outcome->errors));
+}
+
+bool succeeds(struct outcome *outcome, const char *const *arguments, const char *const *environment)
+{
+	run(outcome, arguments, environment, -1);
+	if (outcome->status)
+		printf("    status %d: %s%s\n", outcome->status, outcome->out, outcome->errors);
+	return outcome->status == 0;
+}
+
+bool accepts(const char *command, const char *input)
+{
+	FILE *to = popen(command, "we");
+	bool taken = to && fputs(input, to) >= 0;
+
+	return to && !pclose(to) && taken;
 }
 
 void run_script(struct outcome *outcome, const char *name, const char *const *environment)

@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "machine.h"
+
 /* Seconds to wait, on a machine that does more than this: for what should come at once, and for
  * the end of commands and the start of programs, which are given up sooner if they die. */
 enum { PATIENCE = 60, SLOW_START = 600 };
@@ -25,9 +27,6 @@ enum { MEMORY_COUNTS = 0 };
 #else
 enum { MEMORY_COUNTS = 1 };
 #endif
-
-/* Seconds of a clock that is never set. */
-double now(void);
 
 /* Sleeps for some milliseconds, and is false when the deadline (of now()) has passed: the body of
  * a loop that waits for something to become visible. */
@@ -79,7 +78,14 @@ struct outcome {
 void run(struct outcome *outcome, const char *const *arguments, const char *const *environment,
 	 int input);
 
-/* The same for one without arguments and input. */
+/* The same without input: whether its status is 0; prints what it said if not. */
+bool succeeds(struct outcome *outcome, const char *const *arguments,
+	      const char *const *environment);
+
+/* Whether a command of the shell takes this on stdin, and ends with status 0. */
+bool accepts(const char *command, const char *input);
+
+/* run() for one without arguments and input. */
 void run_script(struct outcome *outcome, const char *name, const char *const *environment);
 
 /* Runs a shell command in the directory $F of the environment. Lives until the next call. */

@@ -36,6 +36,10 @@ bool raw_answers(struct raw *raw, const char *text);
 bool raw_tells(struct raw *raw, const char *script, const char *text);
 bool raw_gets(struct raw *raw, int id, const char *path, const char *query, const char *text);
 
+/* Connects to the socket, asks for the path, reads until the answer holds the text, and hangs up.
+ */
+bool raw_asked(const char *socket, const char *path, const char *text);
+
 /* Reads until the peer closes; false if it does not. */
 bool raw_closed(struct raw *raw);
 

@@ -94,7 +94,6 @@ static void stop_front(struct system *s)
 static bool start_haproxy(struct system *s)
 {
 	const char *log = system_file(s, "haproxy.log");
-	struct outcome last;
 
 	for (int i = 0; i < TRIES; i++) {
 		s->front_port = port_free();
@@ -109,8 +108,7 @@ static bool start_haproxy(struct system *s)
 		if (!file_has(log, "in use"))
 			break;
 	}
-	run(&last, STRINGS("tail", "-n", "5", log), NULL, -1);
-	fprintf(stderr, "HAProxy does not start: %s\n", last.out);
+	fprintf(stderr, "HAProxy does not start: %s\n", file_text(log));
 	return false;
 }
 

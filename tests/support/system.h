@@ -48,6 +48,20 @@ void system_at(struct system *system, uint16_t port, const char *run_dir);
 /* Starts it and waits until it answers; false, after a message, if it does not. */
 bool system_start(struct system *system, const struct system_options *options);
 
+/* The system of a suite, by name, with its options; set_up() and tear_down() are the suite's. */
+#define SUITE_SYSTEM(name, ...)                                                                    \
+	static struct system name;                                                                 \
+                                                                                                   \
+	static int set_up(void)                                                                    \
+	{                                                                                          \
+		return !system_start(&name, SYSTEM(__VA_ARGS__));                                  \
+	}                                                                                          \
+                                                                                                   \
+	static int tear_down(void)                                                                 \
+	{                                                                                          \
+		return !system_stop(&name);                                                        \
+	}
+
 /* Starts two side by side, for suites that compare; false if one of them does not start. */
 bool systems_start(struct system *first, const struct system_options *options,
 		   struct system *second, const struct system_options *second_options);
