@@ -66,7 +66,7 @@ $(OBJ)/preload.so: tests/faults/preload.c tests/faults/preload.h
 		-o $@ $< -ldl
 
 # Applications: one whose routes take bodies, one that has very many, and one whose handlers wait.
-$(OBJ)/waits-app: $(OBJ)/tests/support/waits.o
+$(OBJ)/waits-app: $(addprefix $(OBJ)/tests/support/,waits.o machine.o)
 $(OBJ)/bodies-app $(OBJ)/routes-app $(OBJ)/waits-app: $(OBJ)/%-app: $(OBJ)/tests/%/app.o $(OBJ)/liblanes.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)
 

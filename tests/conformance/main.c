@@ -173,16 +173,13 @@ static bool learn(struct settings *s)
 	s->body_varies = true;
 	for (size_t i = 0; i < 2; i++) {
 		struct peer *p = trial_peer(&t);
-		const char *body;
+		struct slice body;
 
 		say(&t, p, "ask 1");
 		if (!expect_normal(&t, p, 1))
 			break;
-		body = memmem(p->answers[0].out.data, p->answers[0].out.len, "\n\r\n", 3);
-		if (body)
-			buffer_append(&bodies[i], body + 3,
-				      p->answers[0].out.len -
-					      (size_t)(body + 3 - p->answers[0].out.data));
+		body = answer_body(&p->answers[0]);
+		buffer_append(&bodies[i], body.data, body.len);
 	}
 	if (t.failure[0])
 		fprintf(stderr, "conformance: %s does not answer %s with status 200: %s\n",

@@ -1,6 +1,5 @@
 /* Cases that are written as steps: what the steps expect, and how they are played. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "fcgi/record.h"

@@ -4,7 +4,6 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "../support/stream.h"
 #include "fcgi/record.h"
@@ -58,14 +57,6 @@ static void write_pairs(const struct settings *s, struct buffer *to, const char 
 	}
 }
 
-static void write_request(struct stream *s, uint16_t id, uint8_t flags, struct slice pairs)
-{
-	stream_begin(s, id, FCGI_ROLE_RESPONDER, flags);
-	stream_params(s, id, pairs);
-	stream_params_end(s, id);
-	stream_stdin_end(s, id);
-}
-
 static void write_hex(struct buffer *to, const char *text)
 {
 	unsigned int byte;
@@ -98,15 +89,15 @@ static bool write_own(const struct settings *settings, struct stream *s, const c
 	if (own && strstr(verb, "pairs"))
 		stream_params(s, (uint16_t)id, buffer_slice(&pairs));
 	else if (own)
-		write_request(s, (uint16_t)id, strcmp(keep, "keep") ? 0 : FCGI_FLAG_KEEP_CONN,
-			      buffer_slice(&pairs));
+		stream_asked(s, (uint16_t)id, strcmp(keep, "keep") ? 0 : FCGI_FLAG_KEEP_CONN,
+			     buffer_slice(&pairs));
 	buffer_free(&pairs);
 	return own;
 }
 
 static void write_command(const struct trial *t, struct stream *s, const char *command)
 {
-	char verb[16], one[512];
+	char verb[16], one[COMMAND_SIZE];
 	unsigned int id, last;
 	int used;
 
@@ -125,16 +116,10 @@ static void write_command(const struct trial *t, struct stream *s, const char *c
 void write_padded(const struct trial *t, struct buffer *to, const char *script, uint32_t seed)
 {
 	struct stream s = {.bytes = *to, .seed = seed};
+	char command[COMMAND_SIZE];
 
-	while (*script) {
-		const char *comma = strstr(script, ", ");
-		size_t n = comma ? (size_t)(comma - script) : strlen(script);
-		char command[512];
-
-		snprintf(command, sizeof(command), "%.*s", (int)n, script);
+	while (script_next(&script, command))
 		write_command(t, &s, command);
-		script += n + (comma ? 2 : 0);
-	}
 	*to = s.bytes;
 }
 
@@ -192,8 +177,7 @@ bool needs(struct trial *t, const char *setting, const char *option)
 	return true;
 }
 
-/* The body behind the head, or {NULL, 0} if there is no head. */
-static struct slice answer_body(const struct answer *answer)
+struct slice answer_body(const struct answer *answer)
 {
 	const char *data = answer->out.data;
 	size_t len = answer->out.len;

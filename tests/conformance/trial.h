@@ -131,6 +131,8 @@ void cut_everywhere(struct trial *t, struct peer *p, const char *script, uint32_
 		    bool (*expect)(struct trial *t, struct peer *p, size_t n), size_t each);
 
 bool is_normal(const struct trial *t, const struct answer *answer);
+/* The body behind the head, or {NULL, 0} if there is no head. */
+struct slice answer_body(const struct answer *answer);
 /* The HTTP status of an answer: 200 unless its head says otherwise, 0 if it has no head. */
 int answer_status(const struct answer *answer);
 /* Waits until the connection has so many ended requests or is closed, and notes what came: each

@@ -6,8 +6,9 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "../support/harness.h"
 
 enum { FULL_SECONDS = 60 };
 
@@ -28,14 +29,6 @@ bool in_full(void)
 	return fault_seconds(FULL_SECONDS) >= FULL_SECONDS;
 }
 
-void pause_for(double seconds)
-{
-	struct timespec time = {.tv_sec = (time_t)seconds,
-				.tv_nsec = (long)((seconds - (double)(time_t)seconds) * 1e9)};
-
-	nanosleep(&time, NULL);
-}
-
 void tell(const char *what, const struct load_result *r)
 {
 	printf("    %s: %zu sent, %zu answered, %zu refused, %zu failed, %zu sent again; "
@@ -49,9 +42,14 @@ void tell(const char *what, const struct load_result *r)
 	putchar('\n');
 }
 
-bool all_answered(const struct load_result *r)
+const struct load_result *all_answered(struct load *load, const char *what)
 {
-	return r->sent && r->answered == r->sent && !r->failed && !r->refused && !r->starved;
+	const struct load_result *r = load_wait(load);
+
+	tell(what, r);
+	CU_ASSERT(r->sent && r->answered == r->sent);
+	CU_ASSERT(!r->failed && !r->refused && !r->starved);
+	return r;
 }
 
 bool board_open(struct scoreboard *board, const struct system *system)

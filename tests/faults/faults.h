@@ -18,14 +18,12 @@ double fault_seconds(double full);
 size_t scaled(size_t full);
 bool in_full(void);
 
-/* Waits, while other threads work. */
-void pause_for(double seconds);
-
 /* Prints one line: sent, answered, refused, failed, sent again, and times. */
 void tell(const char *what, const struct load_result *result);
 
-/* Every request was answered, and every connection at least once. */
-bool all_answered(const struct load_result *result);
+/* Waits for a load and tells of it: every request was answered, and every connection at least once.
+ */
+const struct load_result *all_answered(struct load *load, const char *what);
 
 /* Opens a system's scoreboard to read; false if there is none. */
 bool board_open(struct scoreboard *board, const struct system *system);

@@ -23,8 +23,7 @@ bool injected_prepare(struct injected *in)
 	int fd;
 
 	*in = (struct injected){0};
-	if (!directory_make(in->directory))
-		return false;
+	in->directory = directory_make();
 	snprintf(path, sizeof(path), "%s/control", in->directory);
 	snprintf(in->scoreboard, sizeof(in->scoreboard), "%s/scoreboard", in->directory);
 	snprintf(in->file, sizeof(in->file), "FAULTS_CONTROL=%s", path);
@@ -42,10 +41,10 @@ bool injected_prepare(struct injected *in)
 
 bool injected_start(struct injected *in)
 {
-	return worker_start(&in->worker,
-			    (const char *[]){"--threads", "4", "--scoreboard", in->scoreboard,
-					     "--slot", "1", NULL},
-			    (const char *[]){in->preload, in->file, NULL});
+	return worker_start(
+		&in->worker,
+		STRINGS("--threads", "4", "--scoreboard", in->scoreboard, "--slot", "1"),
+		STRINGS(in->preload, in->file));
 }
 
 void injected_remove(struct injected *in)

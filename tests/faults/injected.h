@@ -14,7 +14,7 @@
 struct injected {
 	struct worker worker;
 	struct control *control;
-	char directory[DIRECTORY_SIZE]; /* of the control file and the scoreboard */
+	const char *directory; /* of the control file and the scoreboard */
 	char scoreboard[DIRECTORY_SIZE + 16];
 	char preload[4096 + 16]; /* "LD_PRELOAD=…" */
 	char file[DIRECTORY_SIZE + 32];

@@ -7,14 +7,8 @@
 #include "../support/harness.h"
 #include "../support/process.h"
 
-extern const struct suite workers_suite;
-extern const struct suite load_faults_suite;
-extern const struct suite peers_suite;
-extern const struct suite disk_suite;
-extern const struct suite calls_suite;
-extern const struct suite memory_suite;
-extern const struct suite haproxy_suite;
-extern const struct suite soak_suite;
+extern const struct suite workers_suite, load_faults_suite, peers_suite, disk_suite, calls_suite,
+	memory_suite, haproxy_suite, soak_suite;
 
 /* Small disks are mounted where nobody else sees them, and vanish with the last process of this
  * test. Without the right to do so, the tests that need it say so. */
@@ -37,5 +31,5 @@ int main(int argc, char **argv)
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 	if (getenv("SOAK_MINUTES"))
 		return harness_main(argc, argv, soak, 1, 0);
-	return harness_main(argc, argv, faults, sizeof(faults) / sizeof(faults[0]), 0);
+	return harness_main(argc, argv, faults, COUNT(faults), 0);
 }

@@ -81,19 +81,24 @@ static bool event_fd(int fd)
 	return fd >= 0 && fd < EVENT_FDS && is_eventfd[fd];
 }
 
-#define ERRORS(...) ((const int[]){__VA_ARGS__, 0})
+#define FATE(name, ...) fate(name, __builtin_return_address(0), (const int[]){__VA_ARGS__, 0})
+
+static bool fails(int error)
+{
+	if (error > 0)
+		errno = error;
+	return error > 0;
+}
 
 /* A function that fails, or is what it was. */
 #define WRAP(type, name, parameters, arguments, ...)                                               \
 	type name parameters                                                                       \
 	{                                                                                          \
 		type(*real) parameters = dlsym(RTLD_NEXT, #name);                                  \
-		int error = fate(#name, __builtin_return_address(0), ERRORS(__VA_ARGS__));         \
+		int error = FATE(#name, __VA_ARGS__);                                              \
                                                                                                    \
-		if (error) {                                                                       \
-			errno = error;                                                             \
+		if (fails(error))                                                                  \
 			return (type)(-1);                                                         \
-		}                                                                                  \
 		return real arguments;                                                             \
 	}
 
@@ -118,12 +123,10 @@ WRAP(int, link, (const char *from, const char *to), (from, to), EMLINK, EACCES)
 int eventfd(unsigned initial, int flags)
 {
 	int (*real)(unsigned, int) = dlsym(RTLD_NEXT, "eventfd");
-	int error = fate("eventfd", __builtin_return_address(0), ERRORS(EMFILE, ENOMEM));
+	int error = FATE("eventfd", EMFILE, ENOMEM);
 	int fd = -1;
 
-	if (error)
-		errno = error;
-	else
+	if (!fails(error))
 		fd = real(initial, flags);
 	if (fd >= 0 && fd < EVENT_FDS)
 		is_eventfd[fd] = true;
@@ -132,19 +135,17 @@ int eventfd(unsigned initial, int flags)
 
 void *mmap(void *at, size_t n, int protection, int flags, int fd, off_t offset)
 {
-	int error = fate("mmap", __builtin_return_address(0), ERRORS(ENOMEM));
+	int error = FATE("mmap", ENOMEM);
 
-	if (error) {
-		errno = error;
+	if (fails(error))
 		return MAP_FAILED;
-	}
 	return (void *)syscall(SYS_mmap, at, n, protection, flags, fd, offset);
 }
 
 int posix_fallocate(int fd, off_t at, off_t n)
 {
 	int (*real)(int, off_t, off_t) = dlsym(RTLD_NEXT, "posix_fallocate");
-	int error = fate("posix_fallocate", __builtin_return_address(0), ERRORS(ENOSPC, EINTR));
+	int error = FATE("posix_fallocate", ENOSPC, EINTR);
 
 	return error ? error : real(fd, at, n);
 }
@@ -153,14 +154,14 @@ int pthread_create(pthread_t *id, const pthread_attr_t *attr, void *(*run)(void 
 {
 	int (*real)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *) =
 		dlsym(RTLD_NEXT, "pthread_create");
-	int error = fate("pthread_create", __builtin_return_address(0), ERRORS(EAGAIN));
+	int error = FATE("pthread_create", EAGAIN);
 
 	return error ? error : real(id, attr, run, arg);
 }
 
 int open(const char *path, int flags, ...)
 {
-	int error = fate("open", __builtin_return_address(0), ERRORS(EMFILE, ENOMEM, EINTR));
+	int error = FATE("open", EMFILE, ENOMEM, EINTR);
 	va_list more;
 	int mode = 0;
 
@@ -168,17 +169,15 @@ int open(const char *path, int flags, ...)
 	if (flags & (O_CREAT | O_TMPFILE))
 		mode = va_arg(more, int);
 	va_end(more);
-	if (error) {
-		errno = error;
+	if (fails(error))
 		return -1;
-	}
 	return (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
 }
 
 /* A closed descriptor stays closed: EINTR says that on Linux, too. */
 int close(int fd)
 {
-	int error = fate("close", __builtin_return_address(0), ERRORS(EINTR));
+	int error = FATE("close", EINTR);
 
 	if (fd >= 0 && fd < EVENT_FDS)
 		is_eventfd[fd] = false;
@@ -192,49 +191,37 @@ int close(int fd)
 
 ssize_t read(int fd, void *to, size_t n)
 {
-	int error = event_fd(fd) ? fate("read", __builtin_return_address(0), ERRORS(EINTR, EAGAIN))
-				 : fate("read", __builtin_return_address(0), ERRORS(EINTR, SHORT));
+	int error = event_fd(fd) ? FATE("read", EINTR, EAGAIN) : FATE("read", EINTR, SHORT);
 
-	if (error > 0) {
-		errno = error;
+	if (fails(error))
 		return -1;
-	}
 	return syscall(SYS_read, fd, to, error == SHORT && n > 1 ? 1 : n);
 }
 
 ssize_t write(int fd, const void *from, size_t n)
 {
-	int error = event_fd(fd) ? fate("write", __builtin_return_address(0), ERRORS(EINTR))
-				 : fate("write", __builtin_return_address(0), ERRORS(EINTR, SHORT));
+	int error = event_fd(fd) ? FATE("write", EINTR) : FATE("write", EINTR, SHORT);
 
-	if (error > 0) {
-		errno = error;
+	if (fails(error))
 		return -1;
-	}
 	return syscall(SYS_write, fd, from, error == SHORT && n > 1 ? n / 2 : n);
 }
 
 ssize_t recv(int fd, void *to, size_t n, int flags)
 {
-	int error = fate("recv", __builtin_return_address(0),
-			 ERRORS(EINTR, SHORT, EAGAIN, ENOMEM, ECONNRESET));
+	int error = FATE("recv", EINTR, SHORT, EAGAIN, ENOMEM, ECONNRESET);
 
-	if (error > 0) {
-		errno = error;
+	if (fails(error))
 		return -1;
-	}
 	return syscall(SYS_recvfrom, fd, to, error == SHORT && n > 1 ? 1 : n, flags, NULL, NULL);
 }
 
 ssize_t send(int fd, const void *from, size_t n, int flags)
 {
-	int error = fate("send", __builtin_return_address(0),
-			 ERRORS(EINTR, SHORT, EAGAIN, ENOBUFS, ENOMEM, EPIPE));
+	int error = FATE("send", EINTR, SHORT, EAGAIN, ENOBUFS, ENOMEM, EPIPE);
 
-	if (error > 0) {
-		errno = error;
+	if (fails(error))
 		return -1;
-	}
 	return syscall(SYS_sendto, fd, from, error == SHORT && n > 1 ? n / 2 : n, flags, NULL, 0);
 }
 

@@ -37,7 +37,7 @@ static const struct load_plan traffic[] = {
 	{.target = "/prefork/async/await-one?seconds=0.05", .connections = 2, .repeat = true},
 };
 
-enum { STREAMS = sizeof(traffic) / sizeof(traffic[0]) };
+enum { STREAMS = COUNT(traffic) };
 
 static struct system sys;
 static int workers = WORKERS;
@@ -87,10 +87,10 @@ static void clients_go_away(void)
 	static const char *const targets[] = {"/async/await-one?seconds=20",
 					      "/sync/noawait?seconds=0.2",
 					      "/async/wrap-blocking?seconds=0.2"};
-	struct load *burst = load_system(&sys, &(struct load_plan){.target = targets[rand() % 3],
-								   .connections = GONE_CLIENTS});
+	struct load *burst =
+		load_system(&sys, PLAN(.target = targets[rand() % 3], .connections = GONE_CLIENTS));
 
-	pause_for(0.05);
+	block(0.05);
 	load_hang_up(burst);
 	gone += GONE_CLIENTS;
 }
@@ -137,17 +137,15 @@ static void something_happens(void)
 static void a_minute(double end)
 {
 	struct load *bursts[STREAMS];
-	struct load_result result;
 
 	for (int i = 0; i < STREAMS; i++)
 		bursts[i] = load_system(&sys, &traffic[i]);
 	while (now() < end) {
 		something_happens();
-		pause_for(0.5 + rand() % 1000 * 0.002);
+		block(0.5 + rand() % 1000 * 0.002);
 	}
 	for (int i = 0; i < STREAMS; i++) {
-		load_wait(bursts[i], &result);
-		load_add(&sum, &result);
+		load_add(&sum, load_wait(bursts[i]));
 	}
 	change_workers(WORKERS);
 }
@@ -204,12 +202,8 @@ static void all_is_flat(void)
 	int number = 0;
 
 	srand(1);
-	CU_ASSERT_FATAL(system_start(
-		&sys,
-		&(struct system_options){.workers = WORKERS,
-					 .prefork = 2,
-					 .cpu = 1,
-					 .environment = (const char *[]){"CPU_THREADS=2", NULL}}));
+	CU_ASSERT_FATAL(system_start(&sys, SYSTEM(.workers = WORKERS, .prefork = 2, .cpu = 1,
+						  .environment = STRINGS("CPU_THREADS=2"))));
 	first = system_worker(&sys, 1);
 	do {
 		double end = start + 60.0 * ++number;
@@ -239,4 +233,4 @@ static const struct test tests[] = {
 	{"memory, descriptors and threads are flat, nothing is lost", all_is_flat},
 };
 
-const struct suite soak_suite = {"soak", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL};
+const struct suite soak_suite = {"soak", tests, COUNT(tests)};

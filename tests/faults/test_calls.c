@@ -21,7 +21,7 @@ static const struct {
 	{"/async/cpu-bound", "n=10", "{\"sum_sq\":285}"},
 };
 
-enum { KINDS = sizeof(kinds) / sizeof(kinds[0]) };
+enum { KINDS = COUNT(kinds) };
 
 static struct injected in;
 static struct raw links[LINKS];
@@ -87,7 +87,7 @@ static void tell_sites(void)
 static void calls_fail_under_load(void)
 {
 	static const unsigned every[] = {50, 11, 5, 3};
-	enum { RATES = sizeof(every) / sizeof(every[0]) };
+	enum { RATES = COUNT(every) };
 	long before;
 	long after;
 
@@ -183,4 +183,4 @@ static const struct test tests[] = {
 	 any_call_of_a_life_fails},
 };
 
-const struct suite calls_suite = {"calls", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL};
+const struct suite calls_suite = {"calls", tests, COUNT(tests)};

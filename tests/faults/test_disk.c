@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "../support/harness.h"
-#include "../support/raw.h"
 #include "faults.h"
 
 enum { CLIENTS = 16, PROCESSES_MAX = 64 };
@@ -78,19 +77,12 @@ static void refuses(const char *name, const char *setting)
 /* Under load, whatever happens: it is answered. */
 static void serves_while(void (*happens)(void), const char *what)
 {
-	struct load *burst =
-		load_system(&sys, &(struct load_plan){.target = "/async/await-one?seconds=0.005",
-						      .connections = CLIENTS,
-						      .repeat = true});
-	struct load_result result;
-	size_t answered;
+	struct load *burst = load_system(&sys, PLAN(.target = "/async/await-one?seconds=0.005",
+						    .connections = CLIENTS, .repeat = true));
 
 	happens();
-	answered = load_answered(burst);
-	CU_ASSERT(EVENTUALLY(load_answered(burst) > answered + 200));
-	load_wait(burst, &result);
-	tell(what, &result);
-	CU_ASSERT(all_answered(&result));
+	CU_ASSERT(load_goes_on(burst, 200));
+	all_answered(burst, what);
 }
 
 static pid_t replace_worker_1(void)
@@ -121,7 +113,7 @@ static void disk_is_full(void)
 
 static void a_full_disk(void)
 {
-	if (!system_start(&sys, &(struct system_options){.workers = 2, .prepare = mount_small})) {
+	if (!system_start(&sys, SYSTEM(.workers = 2, .prepare = mount_small))) {
 		CU_ASSERT(!mounted);
 		return;
 	}
@@ -145,7 +137,7 @@ static void a_full_disk(void)
 
 static void a_read_only_run_dir(void)
 {
-	if (!system_start(&sys, &(struct system_options){.workers = 1, .prepare = mount_small})) {
+	if (!system_start(&sys, SYSTEM(.workers = 1, .prepare = mount_small))) {
 		CU_ASSERT(!mounted);
 		return;
 	}
@@ -160,25 +152,15 @@ static void a_read_only_run_dir(void)
 
 /* ---- a log that takes nothing ---- */
 
-static bool answers(struct worker *worker)
-{
-	struct raw raw;
-	bool answered = raw_open(&raw, worker->socket) && raw_get(&raw, 1, "/", "") &&
-			raw_answers(&raw, "END 1 0 COMPLETE");
-
-	raw_close(&raw);
-	return answered;
-}
-
 static void a_log_that_takes_nothing(void)
 {
 	struct worker worker;
 
-	CU_ASSERT_FATAL(directory_make(worker.directory));
+	worker.directory = directory_make();
 	snprintf(worker.socket, sizeof(worker.socket), "%s/worker.sock", worker.directory);
-	worker.pid = process_start((const char *[]){program(), "--listen", worker.socket, NULL},
-				   NULL, "/dev/full");
-	CU_ASSERT(EVENTUALLY(answers(&worker)));
+	worker.pid =
+		process_start(STRINGS(program(), "--listen", worker.socket), NULL, "/dev/full");
+	CU_ASSERT(EVENTUALLY(raw_asked(worker.socket, "/", "END 1 0 COMPLETE")));
 	kill(worker.pid, SIGTERM);
 	CU_ASSERT_EQUAL(worker_wait(&worker), 0); /* served, drained, ended: all without a word */
 	worker_stop(&worker);
@@ -231,7 +213,7 @@ static void truncate_board(void)
 
 static void a_broken_scoreboard(void)
 {
-	CU_ASSERT_FATAL(system_start(&sys, &(struct system_options){.workers = 2}));
+	CU_ASSERT_FATAL(system_start(&sys, SYSTEM(.workers = 2)));
 	serves_while(overwrite_board, "scoreboard overwritten");
 	serves_while(remove_board, "scoreboard removed");
 	serves_while(block_board, "scoreboard impossible");
@@ -247,7 +229,7 @@ static void stale_files(void)
 	pid_t pids[PROCESSES_MAX];
 	int count;
 
-	CU_ASSERT_FATAL(system_start(&sys, &(struct system_options){.workers = 2}));
+	CU_ASSERT_FATAL(system_start(&sys, SYSTEM(.workers = 2)));
 	while ((count = processes_in(sys.run_dir, NULL, pids, PROCESSES_MAX)))
 		for (int i = 0; i < count && i < PROCESSES_MAX; i++)
 			kill(pids[i], SIGKILL);
@@ -265,4 +247,4 @@ static const struct test tests[] = {
 	{"the files of a killed system do not keep the next from starting", stale_files},
 };
 
-const struct suite disk_suite = {"disk", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL};
+const struct suite disk_suite = {"disk", tests, COUNT(tests)};

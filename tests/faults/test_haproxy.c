@@ -12,30 +12,26 @@ static void many_on_few_connections(void)
 	struct system sys;
 	struct scoreboard board;
 	struct load *burst;
-	struct load_result result;
 	const struct board_slot *slot;
 	uint64_t connections = 0;
 	double end;
 
 	setenv("FRONT", "haproxy", 1);
-	CU_ASSERT_FATAL(system_start(&sys, &(struct system_options){.workers = 1}));
+	CU_ASSERT_FATAL(system_start(&sys, SYSTEM(.workers = 1)));
 	unsetenv("FRONT");
 	CU_ASSERT_FATAL(board_open(&board, &sys));
 	slot = board_find(&board, "loop", 1);
-	burst = load_system(&sys, &(struct load_plan){.target = "/async/await-one?seconds=0.05",
-						      .connections = CLIENTS,
-						      .repeat = true});
+	burst = load_system(&sys, PLAN(.target = "/async/await-one?seconds=0.05",
+				       .connections = CLIENTS, .repeat = true));
 	end = now() + fault_seconds(30);
 	while (now() < end) {
 		uint64_t n = board_get(&slot->connections);
 
 		connections = n > connections ? n : connections;
-		pause_for(0.02);
+		block(0.02);
 	}
-	load_wait(burst, &result);
-	tell("256 clients of HAProxy", &result);
+	all_answered(burst, "256 clients of HAProxy");
 	printf("    %lu connections to the worker at most\n", (unsigned long)connections);
-	CU_ASSERT(all_answered(&result));
 	CU_ASSERT(connections <= 4 * CLIENTS / REQUESTS_OF_A_CONNECTION);
 	CU_ASSERT_EQUAL(board_get(&slot->aborted), 0);
 	scoreboard_close(&board);
@@ -46,4 +42,4 @@ static const struct test tests[] = {
 	{"HAProxy, multiplexing: no request fails", many_on_few_connections},
 };
 
-const struct suite haproxy_suite = {"haproxy", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL};
+const struct suite haproxy_suite = {"haproxy", tests, COUNT(tests)};

@@ -27,21 +27,18 @@ static const double ACCEPTED_TAKE = 0.2;
 static void overload(struct load_result *sum, double seconds)
 {
 	static struct load *bursts[TICKS_MAX];
-	struct load_result one;
 	double start = now();
 	int count = 0;
 
 	while (now() - start < seconds && count < TICKS_MAX) {
 		bursts[count++] =
-			load_system(&sys, &(struct load_plan){.target = "/sync/noawait?seconds=0.1",
-							      .connections = AT_ONCE,
-							      .may_refuse = true});
-		pause_for(start + (double)count / TICKS_A_SECOND - now());
+			load_system(&sys, PLAN(.target = "/sync/noawait?seconds=0.1",
+					       .connections = AT_ONCE, .may_refuse = true));
+		block(start + (double)count / TICKS_A_SECOND - now());
 	}
 	*sum = (struct load_result){0};
 	for (int i = 0; i < count; i++) {
-		load_wait(bursts[i], &one);
-		load_add(sum, &one);
+		load_add(sum, load_wait(bursts[i]));
 	}
 }
 
@@ -59,7 +56,7 @@ static void overload_is_borne(void)
 	CU_ASSERT_EQUAL(result.answered + result.refused, result.sent);
 	CU_ASSERT(result.answered > 0 && result.refused > result.answered);
 	CU_ASSERT(after < before + 1024 || !MEMORY_COUNTS);
-	pause_for(1);
+	block(1);
 	r = get(&sys, "/sync/noawait?seconds=0.1");
 	printf("    memory of a worker: %ld KB before, %ld KB after; a second later: %d in %.3f "
 	       "s\n",
@@ -75,7 +72,7 @@ static void ten_times_the_load(void)
 	static const char *const environment[] = {"LANES_THREAD_QUEUE=2", NULL};
 	struct load_result unmeasured;
 
-	begin(&(struct system_options){.workers = 2, .threads = 2, .environment = environment});
+	begin(SYSTEM(.workers = 2, .threads = 2, .environment = environment));
 	overload(&unmeasured, 0.5); /* all threads are there */
 	overload_is_borne();
 	end();
@@ -88,25 +85,21 @@ enum { WAITING = 2000 };
 static void two_thousand_wait_for_a_held_loop(void)
 {
 	struct load *holder;
-	struct load_result result;
 	struct scoreboard board;
 	const struct board_slot *held;
 
 	if (!needs_connections(WAITING))
 		return;
-	begin(&(struct system_options){.workers = 1});
+	begin(SYSTEM(.workers = 1));
 	CU_ASSERT_FATAL(board_open(&board, &sys));
 	held = board_find(&board, "loop", 1);
-	holder = load_system(&sys, &(struct load_plan){.target = "/async/bad-blocking?seconds=3",
-						       .connections = 1});
+	holder = load_system(&sys,
+			     PLAN(.target = "/async/bad-blocking?seconds=3", .connections = 1));
 	CU_ASSERT(EVENTUALLY(board_get(&held->turn_since)));
-	load_wait(load_system(&sys, &(struct load_plan){.target = "/async/await-one?seconds=0.001",
-							.connections = WAITING}),
-		  &result);
-	tell("2,000 clients of a loop held for 3 s", &result);
-	CU_ASSERT(all_answered(&result));
-	load_wait(holder, &result);
-	CU_ASSERT(all_answered(&result));
+	all_answered(load_system(&sys, PLAN(.target = "/async/await-one?seconds=0.001",
+					    .connections = WAITING)),
+		     "2,000 clients of a loop held for 3 s");
+	all_answered(holder, "who holds it");
 	scoreboard_close(&board);
 	end();
 }
@@ -122,8 +115,7 @@ static const char *target;
 static void clients_go_away(void)
 {
 	uint64_t aborted = board_get(&slot->aborted);
-	struct load *burst =
-		load_system(&sys, &(struct load_plan){.target = target, .connections = SLEEPERS});
+	struct load *burst = load_system(&sys, PLAN(.target = target, .connections = SLEEPERS));
 	uint64_t head;
 	double cut;
 	double took;
@@ -133,7 +125,7 @@ static void clients_go_away(void)
 	cut = now();
 	load_hang_up(burst);
 	while (board_get(&slot->in_flight) && now() < cut + PATIENCE)
-		pause_for(0.0005);
+		block(0.0005);
 	took = now() - cut;
 	printf("    %s: 1,000 requests gone %.0f ms after the cut\n", target, took * 1e3);
 	IN_TIME(board_get(&slot->aborted) == aborted + SLEEPERS);
@@ -143,7 +135,7 @@ static void clients_go_away(void)
 	IN_TIME(now() - cut < 3);
 	/* No timer fires: nobody is resumed, which would be on record. */
 	head = board_get(&slot->head);
-	pause_for(2.1);
+	block(2.1);
 	CU_ASSERT_EQUAL(board_get(&slot->head), head);
 	CU_ASSERT_EQUAL(get(&sys, "/")->status, 200);
 	IN_TIME(took < 0.1);
@@ -155,7 +147,7 @@ static void gone_clients_leave_nothing(void)
 
 	if (!needs_connections(SLEEPERS))
 		return;
-	begin(&(struct system_options){.workers = 1, .threads = 4});
+	begin(SYSTEM(.workers = 1, .threads = 4));
 	CU_ASSERT_FATAL(board_open(&board, &sys));
 	slot = board_find(&board, "loop", 1);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(slot);
@@ -172,26 +164,19 @@ enum { FEW = 40, MANY = 4096 };
 static void no_descriptors(void)
 {
 	struct load *burst;
-	struct load_result result;
-	size_t answered;
 	pid_t pid;
 
-	begin(&(struct system_options){.workers = 1});
+	begin(SYSTEM(.workers = 1));
 	pid = system_worker(&sys, 1);
 	CU_ASSERT_FATAL(limit_descriptors(pid, FEW));
-	burst = load_system(&sys, &(struct load_plan){.target = "/async/await-one?seconds=0.05",
-						      .connections = 200,
-						      .repeat = true});
+	burst = load_system(&sys, PLAN(.target = "/async/await-one?seconds=0.05",
+				       .connections = 200, .repeat = true));
 	CU_ASSERT(EVENTUALLY(system_log_has(&sys, "event=accept-failed")));
-	answered = load_answered(burst);
-	CU_ASSERT(EVENTUALLY(load_answered(burst) > answered + 500)); /* it goes on meanwhile */
-	pause_for(fault_seconds(5));
+	CU_ASSERT(load_goes_on(burst, 500));
+	block(fault_seconds(5));
 	CU_ASSERT(limit_descriptors(pid, MANY));
-	answered = load_answered(burst);
-	CU_ASSERT(EVENTUALLY(load_answered(burst) > answered + 500));
-	load_wait(burst, &result);
-	tell("40 descriptors for 200 clients", &result);
-	CU_ASSERT(all_answered(&result));
+	CU_ASSERT(load_goes_on(burst, 500));
+	all_answered(burst, "40 descriptors for 200 clients");
 	CU_ASSERT_EQUAL(system_worker(&sys, 1), pid);
 	end();
 }
@@ -206,5 +191,4 @@ static const struct test tests[] = {
 	{"descriptors run out: the worker serves those it has, and recovers", no_descriptors},
 };
 
-const struct suite load_faults_suite = {"overload", tests, sizeof(tests) / sizeof(tests[0]), NULL,
-					NULL};
+const struct suite load_faults_suite = {"overload", tests, COUNT(tests)};

@@ -1,7 +1,6 @@
 /* Allocations that fail: the k-th one of a request, for every k there is. */
 #include <signal.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "../support/harness.h"
 #include "injected.h"
@@ -80,4 +79,4 @@ static const struct test tests[] = {
 	 any_allocation_may_fail},
 };
 
-const struct suite memory_suite = {"memory", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL};
+const struct suite memory_suite = {"memory", tests, COUNT(tests)};

@@ -2,11 +2,9 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 
 #include "../support/harness.h"
-#include "../support/raw.h"
 #include "../support/stream.h"
 #include "faults.h"
 #include "fcgi/record.h"
@@ -81,22 +79,18 @@ static int look_at_peers(void)
 
 static double p99_of_others(double seconds, bool with_peers)
 {
-	struct load_result result;
-	struct load *burst =
-		load_system(&sys, &(struct load_plan){.target = "/async/await-one?seconds=0.005",
-						      .connections = CLIENTS,
-						      .repeat = true});
+	const struct load_result *result;
+	struct load *burst = load_system(&sys, PLAN(.target = "/async/await-one?seconds=0.005",
+						    .connections = CLIENTS, .repeat = true));
 	double end = now() + seconds;
 
 	while (now() < end) {
 		if (with_peers)
 			look_at_peers();
-		pause_for(0.25);
+		block(0.25);
 	}
-	load_wait(burst, &result);
-	tell(with_peers ? "beside 5,000 peers" : "alone", &result);
-	CU_ASSERT(all_answered(&result));
-	return latency_quantile(&result.answers, 0.99);
+	result = all_answered(burst, with_peers ? "beside 5,000 peers" : "alone");
+	return latency_quantile(&result->answers, 0.99);
 }
 
 static void check_times(void)
@@ -136,7 +130,7 @@ static void nobody_notices(void)
 	CU_ASSERT(each < MOST_BYTES || !MEMORY_COUNTS);
 	deadline = now() + PATIENCE;
 	while (look_at_peers() && now() < deadline)
-		pause_for(0.05);
+		block(0.05);
 	check_times();
 	stream_free(&slow_request);
 	CU_ASSERT_EQUAL(get(&sys, "/")->status, 200);
@@ -149,8 +143,7 @@ static void half_open_and_slow_peers(void)
 
 	if (!needs_files(PEERS + 100))
 		return;
-	CU_ASSERT_FATAL(system_start(
-		&sys, &(struct system_options){.workers = 1, .environment = environment}));
+	CU_ASSERT_FATAL(system_start(&sys, SYSTEM(.workers = 1, .environment = environment)));
 	nobody_notices();
 	CU_ASSERT(system_stop(&sys));
 }
@@ -160,4 +153,4 @@ static const struct test tests[] = {
 	 half_open_and_slow_peers},
 };
 
-const struct suite peers_suite = {"peers", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL};
+const struct suite peers_suite = {"peers", tests, COUNT(tests)};

@@ -12,26 +12,24 @@ static struct system sys;
 
 static void begin(int workers)
 {
-	CU_ASSERT_FATAL(system_start(&sys, &(struct system_options){.workers = workers}));
+	CU_ASSERT_FATAL(system_start(&sys, SYSTEM(.workers = workers)));
 }
 
 static struct load *load(const char *target)
 {
-	return load_system(&sys, &(struct load_plan){
-					 .target = target, .connections = CLIENTS, .repeat = true});
+	return load_system(&sys, PLAN(.target = target, .connections = CLIENTS, .repeat = true));
 }
 
-static void end(struct load *burst, const char *what, struct load_result *result)
+static const struct load_result *end(struct load *burst, const char *what)
 {
-	load_wait(burst, result);
-	tell(what, result);
-	CU_ASSERT(all_answered(result));
+	const struct load_result *result = all_answered(burst, what);
+
 	CU_ASSERT(system_stop(&sys));
+	return result;
 }
 
 static void a_kill_every_second(void)
 {
-	struct load_result result;
 	struct load *burst;
 	double end_at;
 	int kills = 0;
@@ -46,17 +44,16 @@ static void a_kill_every_second(void)
 		CU_ASSERT_FATAL(EVENTUALLY((pid = system_worker(&sys, 1 + rand() % WORKERS)) > 0));
 		kill(pid, SIGKILL);
 		kills++;
-		pause_for(1);
+		block(1);
 	}
 	printf("    %d workers killed\n", kills);
-	end(burst, "kill -9 every second", &result);
-	CU_ASSERT_EQUAL(result.resent, 0);
+	CU_ASSERT_EQUAL(end(burst, "kill -9 every second")->resent, 0);
 }
 
 /* What the stopped worker has waits for it; what comes goes to the others. */
 static void a_stop_of_three_seconds(void)
 {
-	struct load_result result;
+	const struct load_result *result;
 	struct load *burst;
 	size_t before;
 	size_t meanwhile;
@@ -64,27 +61,25 @@ static void a_stop_of_three_seconds(void)
 
 	begin(WORKERS);
 	burst = load("/async/await-one?seconds=0.005");
-	CU_ASSERT(EVENTUALLY(load_answered(burst) > SHORTEST / 2));
+	CU_ASSERT(load_goes_on(burst, SHORTEST / 2));
 	pid = system_worker(&sys, 2);
 	CU_ASSERT_FATAL(pid > 0);
 	kill(pid, SIGSTOP);
-	pause_for(0.5); /* by then, who is stuck is stuck */
+	block(0.5); /* by then, who is stuck is stuck */
 	before = load_answered(burst);
-	pause_for(2.5);
+	block(2.5);
 	meanwhile = load_answered(burst) - before;
 	kill(pid, SIGCONT);
-	before = load_answered(burst);
-	CU_ASSERT(EVENTUALLY(load_answered(burst) > before + SHORTEST / 2));
+	CU_ASSERT(load_goes_on(burst, SHORTEST / 2));
 	printf("    %zu answered in 2.5 s by the three others\n", meanwhile);
 	IN_TIME(meanwhile > SHORTEST / 4);
-	end(burst, "SIGSTOP for 3 s", &result);
-	CU_ASSERT_EQUAL(result.workers, WORKERS);
-	CU_ASSERT_EQUAL(result.resent, 0);
+	result = end(burst, "SIGSTOP for 3 s");
+	CU_ASSERT_EQUAL(result->workers, WORKERS);
+	CU_ASSERT_EQUAL(result->resent, 0);
 }
 
 static void restarts(void)
 {
-	struct load_result result;
 	struct load *burst;
 	size_t requests = scaled(RESTART_REQUESTS);
 	int count = 0;
@@ -96,8 +91,7 @@ static void restarts(void)
 		count++;
 	}
 	printf("    %d restarts of %d workers\n", count, WORKERS);
-	end(burst, "make restart in a loop", &result);
-	CU_ASSERT_EQUAL(result.resent, 0);
+	CU_ASSERT_EQUAL(end(burst, "make restart in a loop")->resent, 0);
 }
 
 /* A reload of nginx closes idle connections of clients, and one that is just sending goes again: to
@@ -112,7 +106,6 @@ static size_t most_resent(int reloads)
 
 static void scaling(void)
 {
-	struct load_result result;
 	struct load *burst;
 	size_t requests = scaled(RESTART_REQUESTS);
 	const char *more = in_full() ? "WORKERS=8" : "WORKERS=3";
@@ -130,8 +123,7 @@ static void scaling(void)
 	most = most_resent(2 * count);
 	printf("    %d times from 1 worker to %s and back; %zu may be sent again\n", count, more,
 	       most);
-	end(burst, "make scale and make restart in a loop", &result);
-	CU_ASSERT(result.resent <= most);
+	CU_ASSERT(end(burst, "make scale and make restart in a loop")->resent <= most);
 }
 
 static const struct test tests[] = {
@@ -141,4 +133,4 @@ static const struct test tests[] = {
 	{"make scale 1, 8, 1 and make restart in a loop: no request fails", scaling},
 };
 
-const struct suite workers_suite = {"workers", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL};
+const struct suite workers_suite = {"workers", tests, COUNT(tests)};

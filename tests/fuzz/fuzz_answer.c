@@ -29,7 +29,6 @@ static void check_texts(const struct answer *answer)
 	assert(answer->status == 0 || (answer->status >= 100 && answer->status <= 999));
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct answer whole;

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../support/machine.h"
 #include "../support/memory.h"
 #include "../support/waits.h"
 #include "admin/admin.h"
@@ -356,7 +357,6 @@ static void begin(void)
 	signal(SIGUSR1, SIG_DFL);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct sigaction hangup;

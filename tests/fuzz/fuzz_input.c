@@ -105,7 +105,6 @@ static struct slice take_until(struct slice *text, char byte)
 	return part;
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static bool prepared;

@@ -51,7 +51,6 @@ static void check_again(const struct fcgi_params *p)
 	buffer_free(&encoded);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct fcgi_params p;

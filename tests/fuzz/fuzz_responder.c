@@ -229,7 +229,6 @@ static void compare(const uint8_t *stream, size_t n, const struct model *with)
 	free(ones);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	size_t steps;

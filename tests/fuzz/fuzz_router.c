@@ -41,7 +41,6 @@ static void check_head(const struct request *req)
 	buffer_free(&head);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct router router;

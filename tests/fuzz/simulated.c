@@ -101,8 +101,6 @@ int clock_gettime(clockid_t clock, struct timespec *time)
 }
 
 int __wrap_clock_nanosleep(clockid_t clock, int flags, const struct timespec *wanted,
-			   struct timespec *left);
-int __wrap_clock_nanosleep(clockid_t clock, int flags, const struct timespec *wanted,
 			   struct timespec *left)
 {
 	uint64_t ns = (uint64_t)wanted->tv_sec * 1000000000 + (uint64_t)wanted->tv_nsec;
@@ -187,7 +185,6 @@ static void note_pools(void)
 
 /* The first after the engine has opened is the one that serves. */
 int __real_uv_run(uv_loop_t *loop, uv_run_mode mode);
-int __wrap_uv_run(uv_loop_t *loop, uv_run_mode mode);
 int __wrap_uv_run(uv_loop_t *loop, uv_run_mode mode)
 {
 	int more;
@@ -212,8 +209,6 @@ int __wrap_uv_run(uv_loop_t *loop, uv_run_mode mode)
 int __real_pthread_create(pthread_t *id, const pthread_attr_t *attr, void *(*run)(void *),
 			  void *argument);
 int __wrap_pthread_create(pthread_t *id, const pthread_attr_t *attr, void *(*run)(void *),
-			  void *argument);
-int __wrap_pthread_create(pthread_t *id, const pthread_attr_t *attr, void *(*run)(void *),
 			  void *argument)
 {
 	int err;
@@ -230,7 +225,6 @@ int __wrap_pthread_create(pthread_t *id, const pthread_attr_t *attr, void *(*run
 }
 
 int __real_pthread_join(pthread_t id, void **result);
-int __wrap_pthread_join(pthread_t id, void **result);
 int __wrap_pthread_join(pthread_t id, void **result)
 {
 	for (size_t i = 0; i < thread_count; i++)
@@ -240,7 +234,6 @@ int __wrap_pthread_join(pthread_t id, void **result)
 }
 
 /* A thread of low priority would only make the run slow. */
-int __wrap_setpriority(int which, id_t who, int priority);
 int __wrap_setpriority(int which, id_t who, int priority)
 {
 	(void)which;
@@ -283,7 +276,6 @@ void simulated_settle(void)
 /* ---- what can fail ---- */
 
 int __real_accept4(int fd, struct sockaddr *address, socklen_t *len, int flags);
-int __wrap_accept4(int fd, struct sockaddr *address, socklen_t *len, int flags);
 int __wrap_accept4(int fd, struct sockaddr *address, socklen_t *len, int flags)
 {
 	int accepted;
@@ -299,7 +291,6 @@ int __wrap_accept4(int fd, struct sockaddr *address, socklen_t *len, int flags)
 	return accepted;
 }
 
-ssize_t __wrap_send(int fd, const void *bytes, size_t n, int flags);
 ssize_t __wrap_send(int fd, const void *bytes, size_t n, int flags)
 {
 	if (sim.send_fails) {
@@ -312,7 +303,6 @@ ssize_t __wrap_send(int fd, const void *bytes, size_t n, int flags)
 	return sendto(fd, bytes, n, flags, NULL, 0);
 }
 
-ssize_t __wrap_recv(int fd, void *bytes, size_t n, int flags);
 ssize_t __wrap_recv(int fd, void *bytes, size_t n, int flags)
 {
 	if (sim.recv_fails && !flags) {
@@ -325,7 +315,6 @@ ssize_t __wrap_recv(int fd, void *bytes, size_t n, int flags)
 
 /* SIGINT and SIGTERM are for the fuzzer: the engine finds them ignored, and leaves them alone. */
 int __real_sigaction(int number, const struct sigaction *to, struct sigaction *from);
-int __wrap_sigaction(int number, const struct sigaction *to, struct sigaction *from);
 int __wrap_sigaction(int number, const struct sigaction *to, struct sigaction *from)
 {
 	int err = __real_sigaction(number, to, from);
@@ -337,7 +326,6 @@ int __wrap_sigaction(int number, const struct sigaction *to, struct sigaction *f
 
 /* ---- what happens ---- */
 
-void __wrap_log_event(enum log_level level, const char *event, ...);
 void __wrap_log_event(enum log_level level, const char *event, ...)
 {
 	(void)level;
@@ -348,7 +336,6 @@ void __wrap_log_event(enum log_level level, const char *event, ...)
 }
 
 void __real_conns_sweep(struct engine *engine);
-void __wrap_conns_sweep(struct engine *engine);
 void __wrap_conns_sweep(struct engine *engine)
 {
 	uint64_t before = board_get(&sim.board->connections);
@@ -360,7 +347,6 @@ void __wrap_conns_sweep(struct engine *engine)
 
 /* The last that happens before the engine's memory is freed: all that was taken was given back. */
 void __real_exchange_free_spares(struct engine *engine);
-void __wrap_exchange_free_spares(struct engine *engine);
 void __wrap_exchange_free_spares(struct engine *engine)
 {
 	assert(left_wake_fd >= 0 || !engine->budget.used);

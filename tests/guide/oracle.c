@@ -1,6 +1,5 @@
 #include "oracle.h"
 
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -12,6 +11,8 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "../support/system.h"
 
 #define PYTHON "/usr/bin/python3"
 
@@ -35,13 +36,12 @@ static void run_uvicorn(int listener)
 }
 
 /* A socket that nobody serves any more hangs up. */
-static bool answers(const struct sockaddr_in *address)
+static bool answers(uint16_t port)
 {
 	static const char request[] = "GET / HTTP/1.0\r\n\r\n";
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = tcp_open(port);
 	char byte;
-	bool answered = connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 &&
-			send(fd, request, sizeof(request) - 1, MSG_NOSIGNAL) > 0 &&
+	bool answered = send(fd, request, sizeof(request) - 1, MSG_NOSIGNAL) > 0 &&
 			recv(fd, &byte, 1, 0) == 1;
 
 	close(fd);
@@ -51,24 +51,16 @@ static bool answers(const struct sockaddr_in *address)
 const char *oracle_start(void)
 {
 	static char url[64];
-	struct sockaddr_in address = {
-		.sin_family = AF_INET,
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-	};
-	socklen_t len = sizeof(address);
-	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	uint16_t port;
+	int listener = tcp_listen(&port);
 
-	if (listener < 0 ||
-	    setsockopt(listener, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int)) ||
-	    bind(listener, (struct sockaddr *)&address, len) || listen(listener, 16) ||
-	    getsockname(listener, (struct sockaddr *)&address, &len))
-		return NULL;
-	snprintf(url, sizeof(url), "http://127.0.0.1:%u", (unsigned int)ntohs(address.sin_port));
+	setsockopt(listener, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+	snprintf(url, sizeof(url), "http://127.0.0.1:%d", port);
 	uvicorn = fork();
 	if (uvicorn == 0)
 		run_uvicorn(listener);
 	close(listener);
-	if (uvicorn > 0 && answers(&address))
+	if (uvicorn > 0 && answers(port))
 		return url;
 	oracle_stop();
 	return NULL;

@@ -1,7 +1,6 @@
 /* The benchmark: a run reaches its end, or says why not, and leaves nothing. */
 #include <signal.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/wait.h>
 
 #include "../support/harness.h"
@@ -9,39 +8,27 @@
 
 struct bench {
 	pid_t pid;
-	char directory[DIRECTORY_SIZE];
+	const char *directory;
 	char run[DIRECTORY_SIZE + 16]; /* where its contenders are */
 	char log[DIRECTORY_SIZE + 16];
 };
 
 /* With copies of the programs, for it writes to where it is. */
-static bool bench_prepare(struct bench *b)
-{
-	struct outcome outcome;
-	const char *const copy[] = {"sh",
-				    "-c",
-				    "cp -- \"$1\" \"$2/lanes\" && cd \"$(dirname -- \"$1\")\" && "
-				    "cp -- benchmark loadgen \"$2\" && mkdir -p \"$2/bench/run\"",
-				    "sh",
-				    program(),
-				    b->directory,
-				    NULL};
-
-	if (!directory_make(b->directory))
-		return false;
-	snprintf(b->run, sizeof(b->run), "%s/bench/run", b->directory);
-	snprintf(b->log, sizeof(b->log), "%s/log", b->directory);
-	run(&outcome, copy, NULL, -1);
-	return outcome.status == 0;
-}
-
 static void bench_start(struct bench *b, const char *const *environment)
 {
-	CU_ASSERT_FATAL(bench_prepare(b));
+	static const char copy[] = "cp -- \"$1\" \"$2/lanes\" && cd \"$(dirname -- \"$1\")\" && "
+				   "cp -- benchmark loadgen \"$2\" && mkdir -p \"$2/bench/run\"";
+	struct outcome outcome;
+
+	b->directory = directory_make();
+	snprintf(b->run, sizeof(b->run), "%s/bench/run", b->directory);
+	snprintf(b->log, sizeof(b->log), "%s/log", b->directory);
+	run(&outcome, STRINGS("sh", "-c", copy, "sh", program(), b->directory), NULL, -1);
+	CU_ASSERT_EQUAL_FATAL(outcome.status, 0);
 	/* Killed, it could end nothing. */
-	b->pid = process_start((const char *[]){"setpriv", "--pdeathsig", "TERM",
-						textf("%s/benchmark", b->directory), NULL},
-			       environment, b->log);
+	b->pid = process_start(
+		STRINGS("setpriv", "--pdeathsig", "TERM", textf("%s/benchmark", b->directory)),
+		environment, b->log);
 }
 
 /* Waits for its end, which nothing of it may outlive; its status as waitpid() has it. */
@@ -62,7 +49,7 @@ static void contenders_are_replaced(void)
 {
 	struct bench b;
 
-	bench_start(&b, (const char *[]){"ROUNDS=2", "DURATION=1", "ONLY=hold-100000", NULL});
+	bench_start(&b, STRINGS("ROUNDS=2", "DURATION=1", "ONLY=hold-100000"));
 	CU_ASSERT_EQUAL(bench_end(&b), 0);
 	CU_ASSERT(file_has(b.log, "2/2 hold-100000"));
 	CU_ASSERT(file_has(textf("%s/bench/results.md", b.directory), "### hold-100000"));
@@ -74,7 +61,7 @@ static void interrupted_leaves_nothing(void)
 	struct bench b;
 	int status;
 
-	bench_start(&b, (const char *[]){"ROUNDS=25", "DURATION=1", "ONLY=grow-100000", NULL});
+	bench_start(&b, STRINGS("ROUNDS=25", "DURATION=1", "ONLY=grow-100000"));
 	CU_ASSERT(EVENTUALLY(file_has(b.log, "1/25 grow-100000")));
 	CU_ASSERT(processes_in(b.run, "lanes", NULL, 0) >= 7);
 	kill(b.pid, SIGINT);
@@ -87,7 +74,7 @@ static void last_words_are_shown(void)
 {
 	struct bench b;
 
-	bench_start(&b, (const char *[]){"ONLY=hold", "LANES_THREADS=none", NULL});
+	bench_start(&b, STRINGS("ONLY=hold", "LANES_THREADS=none"));
 	CU_ASSERT_EQUAL(bench_end(&b), 1 << 8);
 	CU_ASSERT(file_has(b.log, "bench: lanes-1 does not answer"));
 	CU_ASSERT(file_has(b.log, "LANES_THREADS: 'none'"));
@@ -100,4 +87,4 @@ static const struct test tests[] = {
 	{"last words of a contender are shown", last_words_are_shown},
 };
 
-const struct suite bench_suite = {"bench", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL};
+const struct suite bench_suite = {"bench", tests, COUNT(tests)};

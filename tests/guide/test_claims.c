@@ -7,7 +7,6 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -42,9 +41,8 @@ static const char *const single[] = {"CPU_THREADS=1", NULL};
 static int setup(void)
 {
 	return !systems_start(
-		&one, &(struct system_options){.workers = 1, .prefork = 1, .cpu = 1}, &two,
-		&(struct system_options){
-			.workers = 2, .prefork = 2, .threads = 2, .environment = single});
+		&one, SYSTEM(.workers = 1, .prefork = 1, .cpu = 1), &two,
+		SYSTEM(.workers = 2, .prefork = 2, .threads = 2, .environment = single));
 }
 
 static int cleanup(void)
@@ -338,8 +336,7 @@ static void threads_use_the_cores_in_C(void)
 
 	if (!needs_two_cores())
 		return;
-	CU_ASSERT_FATAL(system_start(
-		&narrow, &(struct system_options){.workers = 1, .environment = single}));
+	CU_ASSERT_FATAL(system_start(&narrow, SYSTEM(.workers = 1, .environment = single)));
 	check_cores(narrow.url, one.url, SUM, cores, 1.8);
 	CU_ASSERT(system_stop(&narrow));
 }
@@ -427,5 +424,4 @@ static const struct test tests[] = {
 	 &(const struct p99){"", 0.1}},
 };
 
-const struct suite claims_suite = {"claims", tests, sizeof(tests) / sizeof(tests[0]), setup,
-				   cleanup};
+const struct suite claims_suite = {"claims", tests, COUNT(tests), setup, cleanup};

@@ -1,8 +1,6 @@
 /* What the guide is about: who waits for whom, on one worker and on two. */
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "../support/client.h"
 #include "../support/harness.h"
@@ -16,8 +14,7 @@ static struct system two; /* two of them */
 
 static int setup(void)
 {
-	return !systems_start(&one, &(struct system_options){.workers = 1}, &two,
-			      &(struct system_options){.workers = 2});
+	return !systems_start(&one, SYSTEM(.workers = 1), &two, SYSTEM(.workers = 2));
 }
 
 static int cleanup(void)
@@ -28,8 +25,7 @@ static int cleanup(void)
 /* Starts requests and waits until the worker has as many connections. */
 static struct load *in_flight(const char *target, size_t count)
 {
-	struct load *burst =
-		load_system(&one, &(struct load_plan){.target = target, .connections = count});
+	struct load *burst = load_system(&one, PLAN(.target = target, .connections = count));
 	pid_t pid = system_worker(&one, 1);
 
 	CU_ASSERT(EVENTUALLY(process_sockets(pid) > (long)count));
@@ -38,19 +34,18 @@ static struct load *in_flight(const char *target, size_t count)
 
 static void a_thousand_await_together(void)
 {
-	struct load_result r;
+	const struct load_result *r;
 
 	if (!needs_connections(1000))
 		return;
-	load_wait(load_system(&one, &(struct load_plan){.target = "/async/await-one?seconds=1",
-							.body = AWAITED "1.0s) done\"}",
-							.connections = 1000}),
-		  &r);
-	CU_ASSERT_EQUAL(r.answered, 1000);
-	CU_ASSERT_EQUAL(r.workers, 1);
-	CU_ASSERT(r.first >= 0.99);
-	IN_TIME(r.last < 1.5);
-	printf("    1,000 x 1 s by one process: %.3f s\n", r.last);
+	r = load_wait(
+		load_system(&one, PLAN(.target = "/async/await-one?seconds=1",
+				       .body = AWAITED "1.0s) done\"}", .connections = 1000)));
+	CU_ASSERT_EQUAL(r->answered, 1000);
+	CU_ASSERT_EQUAL(r->workers, 1);
+	CU_ASSERT(r->first >= 0.99);
+	IN_TIME(r->last < 1.5);
+	printf("    1,000 x 1 s by one process: %.3f s\n", r->last);
 }
 
 static void gather_takes_the_longest(void)
@@ -67,7 +62,7 @@ static void threads_are_limited_and_the_loop_is_free(void)
 {
 	struct load *forty = in_flight("/sync/noawait?seconds=2", 40);
 	const struct response *r = get(&one, "/async/await-one?seconds=0");
-	struct load_result result;
+	const struct load_result *result;
 
 	CU_ASSERT_EQUAL(r->status, 200);
 	IN_TIME(r->seconds < 0.5);
@@ -75,19 +70,17 @@ static void threads_are_limited_and_the_loop_is_free(void)
 	CU_ASSERT_EQUAL(r->status, 200);
 	IN_TIME(timing(r, "pool-queue") > 500); /* until one of the forty was done */
 	CU_ASSERT(process_status(system_worker(&one, 1), "Threads") <= 41);
-	load_wait(forty, &result);
-	CU_ASSERT_EQUAL(result.answered, 40);
-	IN_TIME(result.last < 3.5); /* all at once, not in turns */
+	result = load_wait(forty);
+	CU_ASSERT_EQUAL(result->answered, 40);
+	IN_TIME(result->last < 3.5); /* all at once, not in turns */
 }
 
 /* The longest that "/" took while one worker was being blocked for two seconds; and the longest
  * it lay unread. */
 static void watch_bad_blocking(const struct system *system, double *longest, double *queue)
 {
-	struct load *bad =
-		load_system(system, &(struct load_plan){.target = "/async/bad-blocking?seconds=2",
-							.connections = 1});
-	struct load_result result;
+	struct load *bad = load_system(
+		system, PLAN(.target = "/async/bad-blocking?seconds=2", .connections = 1));
 
 	*longest = *queue = 0;
 	while (!load_answered(bad)) {
@@ -99,8 +92,7 @@ static void watch_bad_blocking(const struct system *system, double *longest, dou
 		*longest = r->seconds > *longest ? r->seconds : *longest;
 		*queue = timing(r, "queue") > *queue ? timing(r, "queue") : *queue;
 	}
-	load_wait(bad, &result);
-	CU_ASSERT_EQUAL(result.answered, 1);
+	CU_ASSERT_EQUAL(load_wait(bad)->answered, 1);
 }
 
 static void bad_blocking_holds_the_only_worker(void)
@@ -129,34 +121,29 @@ static void work_of_clients_that_went_is_dropped(void)
 	struct system narrow;
 	struct load *first;
 	struct load *gone;
-	struct load_result result;
+	const struct load_result *result;
 	const struct response *r;
 	pid_t pid;
 
-	CU_ASSERT_FATAL(system_start(
-		&narrow, &(struct system_options){.threads = 1, .environment = environment}));
+	CU_ASSERT_FATAL(system_start(&narrow, SYSTEM(.threads = 1, .environment = environment)));
 	pid = system_worker(&narrow, 1);
-	first = load_system(&narrow, &(struct load_plan){.target = "/sync/noawait?seconds=2",
-							 .connections = 1});
+	first = load_system(&narrow, PLAN(.target = "/sync/noawait?seconds=2", .connections = 1));
 	CU_ASSERT(EVENTUALLY(process_status(pid, "Threads") == 2));
-	gone = load_system(&narrow, &(struct load_plan){.target = "/sync/noawait?seconds=9",
-							.connections = 10});
+	gone = load_system(&narrow, PLAN(.target = "/sync/noawait?seconds=9", .connections = 10));
 	CU_ASSERT(EVENTUALLY(process_sockets(pid) > 11));
 	load_hang_up(gone);
 	CU_ASSERT(EVENTUALLY(process_sockets(pid) < 11));
 	r = get(&narrow, "/sync/noawait?seconds=0");
 	CU_ASSERT_EQUAL(r->status, 200);
 	IN_TIME(r->seconds < 6); /* any of the ten would have taken nine */
-	load_wait(first, &result);
-	CU_ASSERT_EQUAL(result.answered, 1);
+	result = load_wait(first);
+	CU_ASSERT_EQUAL(result->answered, 1);
 	/* One runs, ten may wait, and the rest is refused. */
-	load_wait(load_system(&narrow, &(struct load_plan){.target = "/sync/noawait?seconds=0.1",
-							   .connections = 30,
-							   .may_fail = true}),
-		  &result);
-	CU_ASSERT(result.answered >= 11);
-	CU_ASSERT(result.failed > 0);
-	CU_ASSERT_PTR_NOT_NULL(strstr(result.failure, "HTTP/1.1 503 "));
+	result = load_wait(load_system(&narrow, PLAN(.target = "/sync/noawait?seconds=0.1",
+						     .connections = 30, .may_fail = true)));
+	CU_ASSERT(result->answered >= 11);
+	CU_ASSERT(result->failed > 0);
+	CU_ASSERT_PTR_NOT_NULL(strstr(result->failure, "HTTP/1.1 503 "));
 	CU_ASSERT(system_stop(&narrow));
 }
 
@@ -180,7 +167,7 @@ static void nothing_to_do_takes_nothing(void)
 
 	CU_ASSERT_EQUAL(get(&two, "/")->status, 200);
 	before = computed(&two);
-	nanosleep(&(struct timespec){.tv_sec = 2}, NULL);
+	block(2);
 	before = computed(&two) - before;
 	printf("    two idle workers, nginx and admin, 2 s: %.2f s of computing\n", before);
 	CU_ASSERT(before < 0.2);
@@ -198,5 +185,4 @@ static const struct test tests[] = {
 	{"a system that has nothing to do computes nothing", nothing_to_do_takes_nothing},
 };
 
-const struct suite concurrency_suite = {"concurrency", tests, sizeof(tests) / sizeof(tests[0]),
-					setup, cleanup};
+const struct suite concurrency_suite = {"concurrency", tests, COUNT(tests), setup, cleanup};

@@ -1,7 +1,5 @@
 /* How a worker ends. */
 #include <signal.h>
-#include <stdio.h>
-#include <string.h>
 
 #include "../support/harness.h"
 #include "../support/process.h"
@@ -45,11 +43,9 @@ static void requests_in_flight_finish(void)
 
 static void hup_is_ignored_where_it_was(void)
 {
-	char directory[DIRECTORY_SIZE];
-	const char *path;
+	const char *directory = directory_make();
+	const char *path = textf("%s/nohup", directory);
 
-	CU_ASSERT_FATAL(directory_make(directory));
-	path = textf("%s/nohup", directory);
 	CU_ASSERT_FATAL(
 		file_write(path, textf("#!/bin/sh\ntrap '' HUP\nexec '%s' \"$@\"\n", program())));
 	CU_ASSERT_FATAL(worker_start_program(&worker, path, NULL, NULL));
@@ -83,7 +79,7 @@ static void new_requests_are_refused(void)
 {
 	struct raw fresh;
 
-	begin((const char *[]){"--drain", "refuse", NULL}, "seconds=1.5");
+	begin(STRINGS("--drain", "refuse"), "seconds=1.5");
 	tell(SIGTERM);
 	CU_ASSERT(raw_gets(&raw, 3, "/", "", "STDOUT 3 Status: 503 "));
 	CU_ASSERT(raw_answers(&raw, "Retry-After: 1\r\n"));
@@ -104,7 +100,7 @@ static void new_requests_are_refused(void)
 
 static void nobody_is_refused(void)
 {
-	begin((const char *[]){"--drain", "wait", NULL}, "seconds=1");
+	begin(STRINGS("--drain", "wait"), "seconds=1");
 	tell(SIGTERM);
 	CU_ASSERT(raw_gets(&raw, 3, "/", "", "STDOUT 3 Status: 200 "));
 	CU_ASSERT(raw_answers(&raw, "END 1 0 COMPLETE"));
@@ -121,7 +117,7 @@ static void a_second_signal_ends_it_at_once(void)
 
 static void the_timeout_ends_it(void)
 {
-	begin((const char *[]){"--drain-timeout", "0.2", NULL}, "seconds=60");
+	begin(STRINGS("--drain-timeout", "0.2"), "seconds=60");
 	tell(SIGUSR1);
 	end(3);
 }
@@ -151,4 +147,4 @@ static const struct test tests[] = {
 	 work_of_a_lost_connection_holds_nothing_up},
 };
 
-const struct suite drain_suite = {"drain", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL};
+const struct suite drain_suite = {"drain", tests, COUNT(tests)};

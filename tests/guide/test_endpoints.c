@@ -22,17 +22,7 @@ struct example {
 	const char *body;
 };
 
-static struct system sys;
-
-static int setup(void)
-{
-	return system_start(&sys, &(struct system_options){.workers = 1}) ? 0 : -1;
-}
-
-static int cleanup(void)
-{
-	return system_stop(&sys) ? 0 : -1;
-}
+SUITE_SYSTEM(sys, .workers = 1)
 
 static void check(const struct example *examples, size_t count)
 {
@@ -67,7 +57,7 @@ static void answers_as_the_guide(void)
 		 .body = "{\"mode\":\"async_bad\",\"detail\":\"blocked event loop for 1.5s\"}",
 		 .connections = 1},
 	};
-	enum { COUNT = sizeof(sleeping) / sizeof(sleeping[0]) };
+	enum { COUNT = COUNT(sleeping) };
 	static const struct example quick[] = {
 		{"/", 200,
 		 "{\"sync\":\"/sync/noawait\",\"async_one\":\"/async/await-one\","
@@ -76,16 +66,16 @@ static void answers_as_the_guide(void)
 		{"/async/cpu-bound", 200, "{\"sum_sq\":333328333350000}"},
 	};
 	struct load *bursts[COUNT];
-	struct load_result result;
+	const struct load_result *result;
 
 	for (size_t i = 0; i < COUNT; i++)
 		bursts[i] = load_system(&sys, &sleeping[i]);
 	for (size_t i = 0; i < COUNT; i++) {
-		load_wait(bursts[i], &result);
-		CU_ASSERT_EQUAL(result.answered, 1);
-		CU_ASSERT(result.first >= 1.49);
+		result = load_wait(bursts[i]);
+		CU_ASSERT_EQUAL(result->answered, 1);
+		CU_ASSERT(result->first >= 1.49);
 	}
-	check(quick, sizeof(quick) / sizeof(quick[0]));
+	check(quick, COUNT(quick));
 }
 
 static void answers_with_parameters(void)
@@ -108,7 +98,7 @@ static void answers_with_parameters(void)
 		{"/async/cpu-bound?n=4000000", 200, "{\"sum_sq\":21333325333334000000}"},
 	};
 
-	check(examples, sizeof(examples) / sizeof(examples[0]));
+	check(examples, COUNT(examples));
 }
 
 static void refuses_as_the_guide(void)
@@ -127,14 +117,14 @@ static void refuses_as_the_guide(void)
 		{"/async/cpu-bound?n=1000000001", 422, INVALID("\"n\"", TOO_HIGH("1000000000"))},
 	};
 
-	check(examples, sizeof(examples) / sizeof(examples[0]));
+	check(examples, COUNT(examples));
 }
 
 static void other_methods_are_not_allowed(void)
 {
 	static const char *const methods[] = {"POST", "PUT", "DELETE", "PATCH"};
 
-	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
+	for (size_t i = 0; i < COUNT(methods); i++) {
 		const struct response *r = request(&sys, methods[i], "/async/await-one");
 
 		CU_ASSERT_EQUAL(r->status, 405);
@@ -178,14 +168,14 @@ static void every_answer_carries_our_headers(void)
 					      "/async/await-one?seconds=x"};
 	static const char *const parts[] = {"queue", "loop", "await", "pool-queue", "pool"};
 
-	for (size_t i = 0; i < sizeof(targets) / sizeof(targets[0]); i++) {
+	for (size_t i = 0; i < COUNT(targets); i++) {
 		const struct response *r = get(&sys, targets[i]);
 
 		CU_ASSERT_STRING_EQUAL(header(r, "Content-Type"), "application/json");
 		CU_ASSERT_STRING_EQUAL(header(r, "Cache-Control"), "no-store");
 		CU_ASSERT_STRING_EQUAL(header(r, "X-Lanes-Worker"), "loop-1");
 		CU_ASSERT_STRING_EQUAL(header(r, "Server"), sys.front ? "" : "nginx");
-		for (size_t p = 0; p < sizeof(parts) / sizeof(parts[0]); p++)
+		for (size_t p = 0; p < COUNT(parts); p++)
 			CU_ASSERT(timing(r, parts[p]) >= 0);
 	}
 }
@@ -234,5 +224,4 @@ static const struct test tests[] = {
 	{"errors of nginx look like ours", errors_of_nginx_look_like_ours},
 };
 
-const struct suite endpoints_suite = {"endpoints", tests, sizeof(tests) / sizeof(tests[0]), setup,
-				      cleanup};
+const struct suite endpoints_suite = {"endpoints", tests, COUNT(tests), set_up, tear_down};

@@ -10,34 +10,19 @@
 
 #include "../support/client.h"
 #include "../support/harness.h"
-#include "../support/process.h"
-#include "../support/raw.h"
-#include "../support/system.h"
 
 enum { MESSAGE_MAX = 400000 };
 
-static struct system lanes;
-
-static int set_up(void)
-{
-	return !system_start(&lanes, &(struct system_options){.workers = 2});
-}
-
-static int tear_down(void)
-{
-	return !system_stop(&lanes);
-}
+SUITE_SYSTEM(lanes, .workers = 2)
 
 /* More requests than anybody could look at, until load_wait(). */
 static struct load *load(void)
 {
-	return load_system(&lanes,
-			   &(struct load_plan){.target = "/", .connections = 8, .repeat = true});
+	return load_system(&lanes, PLAN(.target = "/", .connections = 8, .repeat = true));
 }
 
 static void buckets_above_a_rate(void)
 {
-	struct load_result result;
 	struct load *burst = load();
 	const char *dense;
 	struct raw raw;
@@ -54,8 +39,7 @@ static void buckets_above_a_rate(void)
 	/* A culprit is named all the same. */
 	CU_ASSERT_EQUAL(get(&lanes, "/async/bad-blocking?seconds=0.3")->status, 200);
 	CU_ASSERT(raw_answers(&raw, "\"p\":\"/async/bad-blocking\",\"c\":200}"));
-	load_wait(burst, &result);
-	CU_ASSERT_EQUAL(result.failed, 0);
+	CU_ASSERT_EQUAL(load_wait(burst)->failed, 0);
 	raw_close(&newcomer);
 	raw_close(&raw);
 }
@@ -96,12 +80,11 @@ static void at_rest_it_says_so_once_a_second(void)
 /* Nobody listened, and the rings are shorter than ten seconds. */
 static void what_nobody_recorded(void)
 {
-	struct load_result result;
 	struct load *burst = load();
 	struct raw raw;
 
-	CU_ASSERT(EVENTUALLY(load_answered(burst) > 30000));
-	load_wait(burst, &result);
+	CU_ASSERT(load_goes_on(burst, 30000));
+	load_wait(burst);
 	CU_ASSERT_FATAL(events_open(&raw, &lanes));
 	IN_TIME(strstr(raw.text.data, "\"unrecorded\":[{\"w\":\"loop-1\",\"from\":") != NULL);
 	IN_TIME(raw.text.len < MESSAGE_MAX);
@@ -111,16 +94,12 @@ static void what_nobody_recorded(void)
 /* Ten seconds after a load there is nothing of it left to tell, nor to be missed. */
 static void what_is_long_over(void)
 {
-	struct load_result result;
 	struct load *burst = load();
-	double ended;
 	struct raw raw;
 
-	CU_ASSERT(EVENTUALLY(load_answered(burst) > 30000));
-	load_wait(burst, &result);
-	ended = now();
-	while (now() - ended < 10.5)
-		usleep(100000);
+	CU_ASSERT(load_goes_on(burst, 30000));
+	load_wait(burst);
+	block(10.5);
 	CU_ASSERT_FATAL(events_open(&raw, &lanes));
 	CU_ASSERT_PTR_EQUAL(strstr(raw.text.data, "\"unrecorded\":["),
 			    strstr(raw.text.data, "\"unrecorded\":[]"));
@@ -128,19 +107,6 @@ static void what_is_long_over(void)
 }
 
 /* ---- through nginx ---- */
-
-static size_t messages_in(const char *path)
-{
-	char buffer[65536];
-	size_t count = 0;
-	FILE *file = fopen(path, "re");
-
-	while (file && fgets(buffer, sizeof(buffer), file))
-		count += !strncmp(buffer, "data: {", 7);
-	if (file)
-		fclose(file);
-	return count;
-}
 
 static char head[DIRECTORY_SIZE + 16];
 static char text[DIRECTORY_SIZE + 16];
@@ -152,8 +118,7 @@ static pid_t start_curl(void)
 
 	snprintf(head, sizeof(head), "%s/head.log", lanes.run_dir);
 	snprintf(text, sizeof(text), "%s/text.log", lanes.run_dir);
-	return process_start((const char *[]){"curl", "-sN", "--compressed", "-D", head, url, NULL},
-			     NULL, text);
+	return process_start(STRINGS("curl", "-sN", "--compressed", "-D", head, url), NULL, text);
 }
 
 static void end_curl(pid_t curl)
@@ -183,7 +148,7 @@ static void compressed_and_at_once(void)
 
 	CU_ASSERT(EVENTUALLY(file_has(text, "data: {")));
 	IN_TIME(now() - began < 1);
-	CU_ASSERT(EVENTUALLY(messages_in(text) >= 3));
+	CU_ASSERT(EVENTUALLY(file_lines(text, "data: {") >= 3));
 	IN_TIME(now() - began < 4);
 	CU_ASSERT(file_has(head, "Content-Encoding: gzip\r\n"));
 	CU_ASSERT(file_has(head, "Vary: Accept-Encoding\r\n"));
@@ -200,5 +165,4 @@ static const struct test tests[] = {
 	{"nginx compresses it, and passes each message on at once", compressed_and_at_once},
 };
 
-const struct suite events_suite = {"events", tests, sizeof(tests) / sizeof(tests[0]), set_up,
-				   tear_down};
+const struct suite events_suite = {"events", tests, COUNT(tests), set_up, tear_down};

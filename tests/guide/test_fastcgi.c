@@ -1,10 +1,8 @@
 /* A worker's socket, without nginx: what only another web server or an enemy does. */
 #include <errno.h>
 #include <poll.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "../support/harness.h"
 #include "../support/process.h"
@@ -37,7 +35,7 @@ static void all_arrived(struct raw *on)
 
 static void values_are_told(void)
 {
-	begin((const char *[]){"--max-conns", "7", "--max-reqs", "9", NULL});
+	begin(STRINGS("--max-conns", "7", "--max-reqs", "9"));
 	CU_ASSERT(raw_tells(&raw, "get FCGI_MAX_CONNS FCGI_MAX_REQS FCGI_MPXS_CONNS",
 			    "FCGI_MAX_CONNS=7"));
 	CU_ASSERT(raw_answers(&raw, "FCGI_MAX_REQS=9"));
@@ -80,7 +78,7 @@ static void a_hundred_share_a_connection(void)
 
 static void one_request_too_many(void)
 {
-	begin((const char *[]){"--conn-requests", "2", NULL});
+	begin(STRINGS("--conn-requests", "2"));
 	for (int id = 1; id <= 3; id++)
 		CU_ASSERT(raw_get(&raw, id, "/async/await-one", "seconds=60"));
 	CU_ASSERT(raw_answers(&raw, "END 3 0 OVERLOADED"));
@@ -89,7 +87,7 @@ static void one_request_too_many(void)
 
 static void the_worker_is_full(void)
 {
-	begin((const char *[]){"--max-reqs", "2", NULL});
+	begin(STRINGS("--max-reqs", "2"));
 	for (int id = 1; id <= 3; id++)
 		CU_ASSERT(raw_get(&raw, id, "/async/await-one", "seconds=60"));
 	CU_ASSERT(raw_answers(&raw, "STDOUT 3 Status: 503 "));
@@ -105,7 +103,7 @@ static void the_worker_is_full(void)
 /* Requests that have begun and send nothing: 16, an eighth more, and eight. */
 static void the_worker_is_full_of_beginnings(void)
 {
-	begin((const char *[]){"--max-reqs", "16", NULL});
+	begin(STRINGS("--max-reqs", "16"));
 	for (int id = 1; id <= 26; id++)
 		CU_ASSERT(raw_send(&raw, textf("begin %d keep", id)));
 	CU_ASSERT(raw_tells(&raw, "params 26 REQUEST_METHOD=GET&PATH_INFO=/, params-end 26",
@@ -120,7 +118,7 @@ static void the_worker_is_full_of_beginnings(void)
 /* One thread, room for two: the fourth is refused at once, not when its turn comes. */
 static void the_queue_is_full(void)
 {
-	begin((const char *[]){"--threads", "1", "--thread-queue", "2", NULL});
+	begin(STRINGS("--threads", "1", "--thread-queue", "2"));
 	for (int id = 1; id <= 4; id++)
 		CU_ASSERT(raw_get(&raw, id, "/sync/noawait", "seconds=0.5"));
 	CU_ASSERT(raw_answers(&raw, "STDOUT 4 Status: 503 "));
@@ -134,7 +132,7 @@ static void queued_work_of_a_lost_connection_never_runs(void)
 {
 	double start;
 
-	begin((const char *[]){"--threads", "1", NULL});
+	begin(STRINGS("--threads", "1"));
 	CU_ASSERT(raw_get(&raw, 1, "/sync/noawait", "seconds=1"));
 	all_arrived(&raw);
 	CU_ASSERT(raw_open(&other, worker.socket));
@@ -151,7 +149,7 @@ static void queued_work_of_a_lost_connection_never_runs(void)
 
 static void half_a_request_times_out(void)
 {
-	begin((const char *[]){"--header-timeout", "0.3", NULL});
+	begin(STRINGS("--header-timeout", "0.3"));
 	CU_ASSERT(raw_send(&raw, "begin 1 keep, params 1 REQUEST_METHOD=GET"));
 	CU_ASSERT(raw_closed(&raw));
 	raw_close(&raw);
@@ -163,7 +161,7 @@ static void half_a_request_times_out(void)
 
 static void an_idle_connection_times_out_a_busy_one_does_not(void)
 {
-	begin((const char *[]){"--idle-timeout", "0.3", NULL});
+	begin(STRINGS("--idle-timeout", "0.3"));
 	CU_ASSERT(raw_gets(&raw, 1, "/async/await-one", "seconds=1", "END 1 0 COMPLETE"));
 	CU_ASSERT(raw_closed(&raw));
 	end();
@@ -175,7 +173,7 @@ static void a_slow_body_is_waited_for(void)
 	static const char header[] = {1, FCGI_TYPE_STDIN, 0, 1, 0, 100, 0, 0};
 	double enough;
 
-	begin((const char *[]){"--header-timeout", "0.5", NULL});
+	begin(STRINGS("--header-timeout", "0.5"));
 	CU_ASSERT(raw_send(&raw, "begin 1 keep, params 1 REQUEST_METHOD=GET&PATH_INFO="
 				 "/async/await-one&QUERY_STRING=seconds=60, params-end 1"));
 	CU_ASSERT(send(raw.fd, header, sizeof(header), MSG_NOSIGNAL) == sizeof(header));
@@ -200,7 +198,7 @@ static void slow_params_time_out(void)
 {
 	double deadline = now() + PATIENCE;
 
-	begin((const char *[]){"--header-timeout", "0.3", NULL});
+	begin(STRINGS("--header-timeout", "0.3"));
 	CU_ASSERT(raw_send(&raw, "begin 1 keep"));
 	while (raw_send(&raw, "params 1 A=x") && poll_again(deadline))
 		;
@@ -212,7 +210,7 @@ static void slow_params_time_out(void)
  * longer than the header timeout. */
 static void who_never_ends_its_body_is_cut_off(void)
 {
-	begin((const char *[]){"--header-timeout", "0.3", "--idle-timeout", "600", NULL});
+	begin(STRINGS("--header-timeout", "0.3", "--idle-timeout", "600"));
 	CU_ASSERT(raw_tells(&raw,
 			    "begin 1, params 1 REQUEST_METHOD=POST&PATH_INFO=/, params-end 1, "
 			    "stdin 1 abc",
@@ -225,7 +223,7 @@ static void who_never_ends_its_body_is_cut_off(void)
 /* After its answer a connection has all of the idle time, however long the request took. */
 static void an_answer_begins_the_idle_time(void)
 {
-	begin((const char *[]){"--idle-timeout", "1", NULL});
+	begin(STRINGS("--idle-timeout", "1"));
 	CU_ASSERT(raw_gets(&raw, 1, "/async/await-one", "seconds=1.2", "END 1 0 COMPLETE"));
 	IN_TIME(poll(&(struct pollfd){.fd = raw.fd, .events = POLLIN}, 1, 600) == 0);
 	CU_ASSERT(raw_closed(&raw));
@@ -238,7 +236,7 @@ static void memory_comes_back_after_a_rush(void)
 	enum { REQUESTS = 20000, MOST_KB = 6144 };
 	long before;
 
-	begin((const char *[]){"--conn-requests", "20001", "--max-reqs", "20001", NULL});
+	begin(STRINGS("--conn-requests", "20001", "--max-reqs", "20001"));
 	all_arrived(&raw);
 	before = process_status(worker.pid, "VmRSS");
 	CU_ASSERT(raw_open(&other, worker.socket));
@@ -279,7 +277,7 @@ static void who_does_not_read_is_bounded_and_cut_off(void)
 {
 	long before;
 
-	begin((const char *[]){"--output-limit", "65536", "--send-timeout", "0.5", NULL});
+	begin(STRINGS("--output-limit", "65536", "--send-timeout", "0.5"));
 	all_arrived(&raw);
 	before = process_status(worker.pid, "VmRSS");
 	CU_ASSERT(flood() < 16 << 20);
@@ -295,7 +293,7 @@ static void a_late_reader_gets_every_byte(void)
 	enum { REQUESTS = 3000 };
 	const char *at;
 
-	begin((const char *[]){"--output-limit", "16777216", NULL});
+	begin(STRINGS("--output-limit", "16777216"));
 	for (int id = 1; id <= REQUESTS; id++)
 		CU_ASSERT_FATAL(raw_get(&raw, id, "/", ""));
 	CU_ASSERT_FATAL(raw_answers(&raw, "END 3000 0 COMPLETE"));
@@ -311,7 +309,7 @@ static void a_late_reader_gets_every_byte(void)
 
 static void connections_over_the_limit_wait(void)
 {
-	begin((const char *[]){"--max-conns", "1", NULL});
+	begin(STRINGS("--max-conns", "1"));
 	all_arrived(&raw);
 	CU_ASSERT(raw_open(&other, worker.socket));
 	CU_ASSERT(raw_get(&other, 1, "/", ""));
@@ -328,7 +326,7 @@ static void a_begun_stream_gets_no_second_head(void)
 {
 	const char *head;
 
-	begin((const char *[]){"--routes", "admin", "--stdin-limit", "4096", NULL});
+	begin(STRINGS("--routes", "admin", "--stdin-limit", "4096"));
 	CU_ASSERT(raw_tells(&raw,
 			    "begin 1 keep, params 1 REQUEST_METHOD=GET&PATH_INFO=/events, "
 			    "params-end 1",
@@ -379,4 +377,4 @@ static const struct test tests[] = {
 	{"garbage ends the connection, not the worker", garbage_ends_the_connection_only},
 };
 
-const struct suite fastcgi_suite = {"fastcgi", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL};
+const struct suite fastcgi_suite = {"fastcgi", tests, COUNT(tests)};

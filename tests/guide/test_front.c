@@ -10,20 +10,8 @@
 #include "../support/client.h"
 #include "../support/harness.h"
 
-static struct system lanes;
-
-static int start_system(void)
-{
-	static const char *const names[] = {"SERVER_NAMES=lanes.example *.lanes.example", NULL};
-
-	return !system_start(
-		&lanes, &(struct system_options){.prefork = 1, .cpu = 1, .environment = names});
-}
-
-static int stop_system(void)
-{
-	return !system_stop(&lanes);
-}
+SUITE_SYSTEM(lanes, .prefork = 1, .cpu = 1,
+	     .environment = STRINGS("SERVER_NAMES=lanes.example *.lanes.example"))
 
 static char answer[65536];
 
@@ -62,9 +50,9 @@ static void answers_to_its_names_only(void)
 	static const char *const targets[] = {"/",	 "/status",  "/prefork/",
 					      "/lanes/", "/healthz", "/nowhere"};
 
-	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
+	for (size_t i = 0; i < COUNT(ours); i++)
 		CU_ASSERT_EQUAL(ask("GET", "/status", textf("Host: %s\r\n", ours[i]), ""), 200);
-	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+	for (size_t i = 0; i < COUNT(others); i++)
 		CU_ASSERT(refused(ask("GET", targets[i], textf("Host: %s\r\n", others[i]), ""), 421,
 				  "\r\n\r\n{\"detail\":\"Misdirected Request\"}"));
 	CU_ASSERT(refused(ask("GET", "http://evil.example/status", "Host: localhost\r\n", ""), 421,
@@ -89,7 +77,7 @@ static void other_sites_reach_the_page_only(void)
 					       "/lanesx"};
 	static const char *const sites[] = {FROM("same-origin"), FROM("same-site"), FROM("none")};
 
-	for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++)
+	for (size_t i = 0; i < COUNT(refusals); i++)
 		CU_ASSERT(refused(ask("GET", refusals[i], FROM("cross-site"), ""), 403,
 				  "\r\n\r\n{\"detail\":\"Forbidden\"}"));
 	CU_ASSERT_EQUAL(ask("GET", "/", FROM("cross-site") "Accept: text/html\r\n", ""), 200);
@@ -97,7 +85,7 @@ static void other_sites_reach_the_page_only(void)
 	CU_ASSERT_EQUAL(ask("GET", "/lanes/app.js", FROM("cross-site"), ""), 200);
 	CU_ASSERT_EQUAL(ask("GET", "/docs", FROM("cross-site"), ""), 302);
 	CU_ASSERT_PTR_NOT_NULL(strstr(answer, "Location: /lanes/#docs\r\n"));
-	for (size_t i = 0; i < sizeof(sites) / sizeof(sites[0]); i++)
+	for (size_t i = 0; i < COUNT(sites); i++)
 		CU_ASSERT_EQUAL(ask("GET", "/async/await-one?seconds=0", sites[i], ""), 200);
 }
 
@@ -113,8 +101,8 @@ static void takes_no_body(void)
 		"Host: localhost\r\nTransfer-Encoding: chunked\r\n",
 	};
 
-	for (size_t i = 0; i < sizeof(targets) / sizeof(targets[0]); i++)
-		for (size_t j = 0; j < sizeof(lines) / sizeof(lines[0]); j++)
+	for (size_t i = 0; i < COUNT(targets); i++)
+		for (size_t j = 0; j < COUNT(lines); j++)
 			CU_ASSERT(refused(ask("POST", targets[i], lines[j], "2\r\nab\r\n0\r\n\r\n"),
 					  413,
 					  "\r\n\r\n{\"detail\":\"Request Entity Too Large\"}"));
@@ -140,7 +128,7 @@ static void q_0_is_no_wish_for_the_page(void)
 		      {"xtext/html", false},
 		      {"*/*", false}};
 
-	for (size_t i = 0; i < sizeof(wishes) / sizeof(wishes[0]); i++) {
+	for (size_t i = 0; i < COUNT(wishes); i++) {
 		CU_ASSERT_EQUAL(ask("GET", "/",
 				    textf("Host: localhost\r\nAccept: %s\r\n", wishes[i].accept),
 				    ""),
@@ -175,13 +163,10 @@ static bool start_small(struct system *s)
 	struct outcome outcome;
 
 	*s = (struct system){0};
-	if (!directory_make(s->run_dir))
-		return false;
-	system_at(s, port_free(), s->run_dir);
-	run(&outcome,
-	    (const char *[]){"sh", "-c", textf("ulimit -n %d && exec spawn/start.sh", FILES), NULL},
-	    (const char *[]){s->port_variable, s->run_dir_variable, "WORKERS=1",
-			     "PREFORK_WORKERS=0", "CPU_WORKERS=0", NULL},
+	system_at(s, port_free(), directory_make());
+	run(&outcome, STRINGS("sh", "-c", textf("ulimit -n %d && exec spawn/start.sh", FILES)),
+	    STRINGS(s->port_variable, s->run_dir_variable, "WORKERS=1", "PREFORK_WORKERS=0",
+		    "CPU_WORKERS=0"),
 	    -1);
 	CU_ASSERT_EQUAL(outcome.status, 0);
 	return outcome.status == 0;
@@ -217,21 +202,20 @@ static void one_address_leaves_room_for_others(void)
 				      "Connection: close\r\n\r\n";
 	struct system s;
 	struct load *burst;
-	struct load_result result;
+	const struct load_result *result;
 
 	if (!needs_files(ROOM_FOR_ALL + 100) || !start_small(&s))
 		return;
-	burst = load_system(&s, &(struct load_plan){.target = "/async/await-one?seconds=8",
-						    .connections = ROOM_FOR_ALL / 2,
-						    .may_fail = true});
+	burst = load_system(&s, PLAN(.target = "/async/await-one?seconds=8",
+				     .connections = ROOM_FOR_ALL / 2, .may_fail = true));
 	CU_ASSERT(EVENTUALLY(get(&s, "/")->status == 429 || load_answered(burst)));
 	CU_ASSERT_STRING_EQUAL(get(&s, "/")->body, "{\"detail\":\"Too Many Requests\"}");
 	exchange(&s, "127.0.0.2", request, sizeof(request) - 1, answer, sizeof(answer));
 	CU_ASSERT_PTR_NOT_NULL(strstr(answer, " 200 OK\r\n"));
 	CU_ASSERT_EQUAL(get(&s, "/healthz")->status, 200);
 	IN_TIME(!load_answered(burst));
-	load_wait(burst, &result);
-	CU_ASSERT(result.answered > 0 && result.failed > 0);
+	result = load_wait(burst);
+	CU_ASSERT(result->answered > 0 && result->failed > 0);
 	CU_ASSERT_EQUAL(get(&s, "/")->status, 200);
 	CU_ASSERT(system_stop(&s));
 }
@@ -247,5 +231,4 @@ static const struct test tests[] = {
 	{"one address leaves connections for others", one_address_leaves_room_for_others},
 };
 
-const struct suite front_suite = {"front", tests, sizeof(tests) / sizeof(tests[0]), start_system,
-				  stop_system};
+const struct suite front_suite = {"front", tests, COUNT(tests), set_up, tear_down};

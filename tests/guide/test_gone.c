@@ -3,7 +3,6 @@
  * seconds each and leave before it can look, and the next one does not wait for any of them.
  */
 #include <linux/sockios.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <time.h>
@@ -35,8 +34,7 @@ static void begin(void)
 {
 	const char *engine = harness_test()->data;
 
-	begin_free((const char *[]){"--engine", engine, "--threads", "1", "--queue-timeout", "0.5",
-				    NULL});
+	begin_free(STRINGS("--engine", engine, "--threads", "1", "--queue-timeout", "0.5"));
 	CU_ASSERT(raw_send(&holder, "request 1 REQUEST_METHOD=GET&PATH_INFO=/async/bad-blocking&"
 				    "QUERY_STRING=seconds=1"));
 	CU_ASSERT(EVENTUALLY(is_read(&holder)));
@@ -147,7 +145,7 @@ static void queued_jobs_beside_a_held_loop(void)
 {
 	struct raw other;
 
-	begin_free((const char *[]){"--threads", "1", NULL});
+	begin_free(STRINGS("--threads", "1"));
 	CU_ASSERT_FATAL(raw_open(&other, worker.socket));
 	CU_ASSERT(raw_get(&holder, 1, "/sync/noawait", "seconds=0.5"));
 	CU_ASSERT(EVENTUALLY(is_read(&holder)));
@@ -164,7 +162,7 @@ static void queued_jobs_beside_a_held_loop(void)
 /* What a thread does already cannot be stopped; another takes its place. */
 static void a_thread_that_works_for_nobody(void)
 {
-	begin_free((const char *[]){"--threads", "1", NULL});
+	begin_free(STRINGS("--threads", "1"));
 	CU_ASSERT(raw_get(&holder, 1, "/sync/noawait", "seconds=0"));
 	CU_ASSERT(raw_answers(&holder, "END 1 0 COMPLETE")); /* the thread is there */
 	CU_ASSERT(raw_get(&holder, 1, "/sync/noawait", "seconds=30"));
@@ -245,4 +243,4 @@ static const struct test tests[] = {
 	{"nor does a prefork worker that was", no_clock_that_is_off_is_believed, "prefork"},
 };
 
-const struct suite gone_suite = {"gone", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL};
+const struct suite gone_suite = {"gone", tests, COUNT(tests)};

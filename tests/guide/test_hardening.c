@@ -17,8 +17,6 @@
 
 #include "../support/client.h"
 #include "../support/harness.h"
-#include "../support/process.h"
-#include "../support/system.h"
 
 /* ---- the program ---- */
 
@@ -26,7 +24,7 @@ static struct outcome elf;
 
 static bool elf_says(const char *option, const char *text)
 {
-	run(&elf, (const char *[]){"readelf", "-W", option, program(), NULL}, NULL, -1);
+	run(&elf, STRINGS("readelf", "-W", option, program()), NULL, -1);
 	CU_ASSERT_EQUAL(elf.status, 0);
 	return strstr(elf.out, text) != NULL;
 }
@@ -44,7 +42,7 @@ static void built_hard(void)
 	CU_ASSERT(elf_says("-l", "GNU_RELRO"));
 	stack = strstr(elf.out, "GNU_STACK");
 	CU_ASSERT(stack && !strncmp(stack + strcspn(stack, "R"), "RW ", 3));
-	run(&elf, (const char *[]){"sh", "-c", symbols, "sh", program(), NULL}, NULL, -1);
+	run(&elf, STRINGS("sh", "-c", symbols, "sh", program()), NULL, -1);
 	CU_ASSERT(strstr(elf.out, "__stack_chk_fail") != NULL);
 	/* A sanitizer sees more than FORTIFY, which would only hide it; and that needs -O. */
 	if (!strstr(elf.out, "_init"))
@@ -71,7 +69,7 @@ static int foreign_descriptors(pid_t pid)
 		bool ours = atoi(entry->d_name) <= 2;
 
 		target[n > 0 ? n : 0] = '\0';
-		for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
+		for (size_t i = 0; i < COUNT(own); i++)
 			ours = ours || !strncmp(target, own[i], strlen(own[i]));
 		if (ours || strstr(target, "/scoreboard"))
 			continue;
@@ -88,8 +86,7 @@ static void inherits_nothing(void)
 	struct worker worker;
 
 	for (size_t i = 0; i < 2; i++) {
-		CU_ASSERT_FATAL(worker_start(&worker,
-					     (const char *[]){"--engine", engines[i], NULL}, NULL));
+		CU_ASSERT_FATAL(worker_start(&worker, STRINGS("--engine", engines[i]), NULL));
 		CU_ASSERT_EQUAL(foreign_descriptors(worker.pid), 0);
 		CU_ASSERT_EQUAL(process_status(worker.pid, "NoNewPrivs"), 1);
 		worker_stop(&worker);
@@ -109,8 +106,7 @@ static void dumps_no_core(void)
 	}
 	setrlimit(RLIMIT_CORE, &(struct rlimit){.rlim_cur = 1, .rlim_max = before.rlim_max});
 	for (int core = 0; core < 2; core++) {
-		CU_ASSERT_FATAL(worker_start(&worker,
-					     (const char *[]){core ? "--core" : NULL, NULL}, NULL));
+		CU_ASSERT_FATAL(worker_start(&worker, STRINGS(core ? "--core" : NULL), NULL));
 		CU_ASSERT(file_has(textf("/proc/%d/limits", (int)worker.pid),
 				   textf("Max core file size        %d ", core)));
 		worker_stop(&worker);
@@ -124,19 +120,18 @@ static void socket_mode(void)
 	struct worker worker;
 	struct stat file;
 
-	for (size_t i = 0; i < sizeof(masks) / sizeof(masks[0]); i++) {
+	for (size_t i = 0; i < COUNT(masks); i++) {
 		struct outcome outcome;
 
 		/* The test's own files keep their modes: a shell has the odd umask. */
-		CU_ASSERT_FATAL(directory_make(worker.directory));
+		worker.directory = directory_make();
 		snprintf(worker.socket, sizeof(worker.socket), "%s/s", worker.directory);
 		run(&outcome,
-		    (const char *[]){"sh", "-c",
-				     "exec 2>\"$3.log\"; umask $1; \"$2\" --listen \"$3\" & "
-				     "until grep -q event=started \"$3.log\"; do sleep 0.01; done; "
-				     "stat -c %a \"$3\"; kill $!; wait $!",
-				     "sh", textf("%03o", (unsigned)masks[i]), program(),
-				     worker.socket, NULL},
+		    STRINGS("sh", "-c",
+			    "exec 2>\"$3.log\"; umask $1; \"$2\" --listen \"$3\" & "
+			    "until grep -q event=started \"$3.log\"; do sleep 0.01; done; "
+			    "stat -c %a \"$3\"; kill $!; wait $!",
+			    "sh", textf("%03o", (unsigned)masks[i]), program(), worker.socket),
 		    NULL, -1);
 		CU_ASSERT_STRING_EQUAL(outcome.out, "660\n");
 		CU_ASSERT(stat(worker.socket, &file) != 0);
@@ -161,7 +156,7 @@ static void is_in_a_sandbox(void)
 					       {"--routes", "health", NULL}};
 	struct worker worker;
 
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+	for (size_t i = 0; i < COUNT(kinds); i++) {
 		CU_ASSERT_FATAL(worker_start(&worker, kinds[i], NULL));
 		if (sandboxed(worker.log)) {
 			CU_ASSERT_EQUAL(process_status(worker.pid, "Seccomp"), 2);
@@ -173,7 +168,7 @@ static void is_in_a_sandbox(void)
 		CU_ASSERT_EQUAL(access(worker.socket, F_OK), -1);
 		worker_stop(&worker);
 	}
-	CU_ASSERT_FATAL(worker_start(&worker, (const char *[]){"--sandbox", "off", NULL}, NULL));
+	CU_ASSERT_FATAL(worker_start(&worker, STRINGS("--sandbox", "off"), NULL));
 	CU_ASSERT_EQUAL(process_status(worker.pid, "Seccomp"), 0);
 	worker_stop(&worker);
 }
@@ -192,8 +187,7 @@ static void limits_memory(void)
 	if (!address_space_is_ours())
 		return;
 	CU_ASSERT_FATAL(worker_start(
-		&worker,
-		(const char *[]){"--address-space", "1024", "--oom-score-adj", "321", NULL}, NULL));
+		&worker, STRINGS("--address-space", "1024", "--oom-score-adj", "321"), NULL));
 	CU_ASSERT(file_has(textf("/proc/%d/limits", (int)worker.pid),
 			   "Max address space         1073741824           1073741824 "));
 	CU_ASSERT(file_has(textf("/proc/%d/oom_score_adj", (int)worker.pid), "321\n"));
@@ -210,8 +204,8 @@ static void tells_of_a_limit_it_cannot_have(void)
 	if (!address_space_is_ours())
 		return;
 	run(&outcome,
-	    (const char *[]){"sh", "-c", script, "sh", program(),
-			     geteuid() ? "--no-new-privs" : "--bounding-set=-sys_resource", NULL},
+	    STRINGS("sh", "-c", script, "sh", program(),
+		    geteuid() ? "--no-new-privs" : "--bounding-set=-sys_resource"),
 	    NULL, -1);
 	CU_ASSERT_EQUAL(outcome.status, 1);
 	CU_ASSERT(strstr(outcome.errors, "lanes: address-space: Operation not permitted\n"
@@ -222,22 +216,22 @@ static void tells_of_a_limit_it_cannot_have(void)
 static void tells_of_a_limit_that_is_too_little(void)
 {
 	static const char said[] = "out of memory: --address-space is too little for it\n";
-	char directory[DIRECTORY_SIZE];
+	const char *directory;
 	struct worker worker;
 	struct outcome outcome;
 
 	if (!address_space_is_ours())
 		return;
-	CU_ASSERT_FATAL(directory_make(directory));
+	directory = directory_make();
 	run(&outcome,
-	    (const char *[]){program(), "--address-space", "1", "--listen",
-			     textf("%s/worker.sock", directory), NULL},
+	    STRINGS(program(), "--address-space", "1", "--listen",
+		    textf("%s/worker.sock", directory)),
 	    NULL, -1);
 	CU_ASSERT_EQUAL(outcome.status, 1);
 	CU_ASSERT_PTR_NOT_NULL(strstr(outcome.errors, said));
 	CU_ASSERT(worker_start(&worker,
-			       (const char *[]){"--address-space", "100", "--scoreboard",
-						textf("%s/scoreboard", directory), NULL},
+			       STRINGS("--address-space", "100", "--scoreboard",
+				       textf("%s/scoreboard", directory)),
 			       NULL));
 	CU_ASSERT(file_has(worker.log, "/scoreboard: no scoreboard: "));
 	CU_ASSERT(file_has(worker.log, said));
@@ -256,17 +250,7 @@ static void warns_of_root(void)
 
 /* ---- a system ---- */
 
-static struct system lanes;
-
-static int start_system(void)
-{
-	return !system_start(&lanes, &(struct system_options){.prefork = 1, .cpu = 1});
-}
-
-static int stop_system(void)
-{
-	return !system_stop(&lanes);
-}
+SUITE_SYSTEM(lanes, .prefork = 1, .cpu = 1)
 
 static void sockets_have_an_owner(void)
 {
@@ -274,7 +258,7 @@ static void sockets_have_an_owner(void)
 	static const char *const names[] = {"worker-1", "prefork", "cpu-1"};
 
 	CU_ASSERT_FATAL(user != NULL);
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+	for (size_t i = 0; i < COUNT(names); i++) {
 		struct stat file;
 
 		CU_ASSERT_FATAL(stat(textf("%s/%s.sock", lanes.run_dir, names[i]), &file) == 0);
@@ -387,7 +371,7 @@ static const struct bytes requests[] = {
 	      "Connection: close\r\n\r\n"),
 };
 
-enum { REQUESTS = sizeof(requests) / sizeof(requests[0]) };
+enum { REQUESTS = COUNT(requests) };
 
 static void answers_repeat_nothing(void)
 {
@@ -492,8 +476,6 @@ static const struct test system_tests[] = {
 	{"each request is one line of valid JSON, each event one of logfmt", logs_keep_their_form},
 };
 
-const struct suite hardening_suite = {"hardening", tests, sizeof(tests) / sizeof(tests[0]), NULL,
-				      NULL};
-const struct suite bad_input_suite = {"bad input", system_tests,
-				      sizeof(system_tests) / sizeof(system_tests[0]), start_system,
-				      stop_system};
+const struct suite hardening_suite = {"hardening", tests, COUNT(tests)};
+const struct suite bad_input_suite = {"bad input", system_tests, COUNT(system_tests), set_up,
+				      tear_down};

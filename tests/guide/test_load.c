@@ -4,7 +4,6 @@
 
 #include "../support/client.h"
 #include "../support/harness.h"
-#include "../support/raw.h"
 
 enum {
 	SLEEPERS = 10000,
@@ -19,29 +18,29 @@ static void ten_thousand_sleep_in_one_worker(void)
 {
 	struct system sys;
 	struct load *burst;
-	struct load_result r;
+	const struct load_result *r;
 	pid_t pid;
 	long before;
 	long each;
 
 	if (!needs_connections(SLEEPERS))
 		return;
-	CU_ASSERT_FATAL(system_start(&sys, &(struct system_options){.workers = 1}));
+	CU_ASSERT_FATAL(system_start(&sys, SYSTEM(.workers = 1)));
 	pid = system_worker(&sys, 1);
 	get(&sys, "/async/await-one?seconds=0");
 	before = process_private_kb(pid);
-	burst = load_system(&sys, &(struct load_plan){.target = "/async/await-one?seconds=8",
-						      .connections = SLEEPERS});
+	burst = load_system(&sys,
+			    PLAN(.target = "/async/await-one?seconds=8", .connections = SLEEPERS));
 	CU_ASSERT(EVENTUALLY(process_sockets(pid) > SLEEPERS));
 	IN_TIME(load_answered(burst) == 0); /* so all of them are asleep */
 	each = (process_private_kb(pid) - before) * 1024 / SLEEPERS;
-	load_wait(burst, &r);
-	CU_ASSERT_EQUAL(r.answered, SLEEPERS);
-	CU_ASSERT_EQUAL(r.workers, 1);
+	r = load_wait(burst);
+	CU_ASSERT_EQUAL(r->answered, SLEEPERS);
+	CU_ASSERT_EQUAL(r->workers, 1);
 	CU_ASSERT(each < MOST_BYTES || !MEMORY_COUNTS);
 	/* What the rush took is given back; connections that nginx keeps are 1 MB at most. */
 	CU_ASSERT(!MEMORY_COUNTS || EVENTUALLY(process_private_kb(pid) < before + LEFT_KB));
-	printf("    10,000 x 8 s by one process: %.3f s, %ld bytes each\n", r.last, each);
+	printf("    10,000 x 8 s by one process: %.3f s, %ld bytes each\n", r->last, each);
 	CU_ASSERT(system_stop(&sys));
 }
 
@@ -106,27 +105,24 @@ static void replace_under_load(void)
 	const struct replacement *how = harness_test()->data;
 	struct system sys;
 	struct load *load;
-	struct load_result r;
+	const struct load_result *r;
 
-	CU_ASSERT_FATAL(system_start(&sys, &(struct system_options){.workers = how->workers}));
-	load = load_system(&sys, &(struct load_plan){
-					 .target = how->target, .connections = 24, .repeat = true});
+	CU_ASSERT_FATAL(system_start(&sys, SYSTEM(.workers = how->workers)));
+	load = load_system(&sys, PLAN(.target = how->target, .connections = 24, .repeat = true));
 	for (int i = 0; i < ROUNDS; i++) {
 		pid_t old = system_worker(&sys, 1);
 		pid_t fresh = 0;
-		size_t answered = load_answered(load);
 
-		CU_ASSERT_FATAL(EVENTUALLY(load_answered(load) > answered + 500));
+		CU_ASSERT_FATAL(load_goes_on(load, 500));
 		CU_ASSERT_FATAL(old > 0);
 		kill(old, how->number);
 		CU_ASSERT(EVENTUALLY((fresh = system_worker(&sys, 1)) > 0 && fresh != old));
-		answered = load_answered(load);
 		CU_ASSERT(EVENTUALLY(process_sockets(fresh) > 1));
-		CU_ASSERT(EVENTUALLY(load_answered(load) > answered + 500));
+		CU_ASSERT(load_goes_on(load, 500));
 	}
-	load_wait(load, &r);
-	CU_ASSERT_EQUAL(r.failed, 0);
-	CU_ASSERT_EQUAL(r.resent, 0);
+	r = load_wait(load);
+	CU_ASSERT_EQUAL(r->failed, 0);
+	CU_ASSERT_EQUAL(r->resent, 0);
 	if (how->number != SIGKILL)
 		CU_ASSERT(system_log_has(&sys, "event=drained"));
 	CU_ASSERT(system_stop(&sys));
@@ -146,4 +142,4 @@ static const struct test tests[] = {
 	 &(const struct replacement){1, "/async/await-one?seconds=0.01", SIGTERM}},
 };
 
-const struct suite load_suite = {"load", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL};
+const struct suite load_suite = {"load", tests, COUNT(tests)};

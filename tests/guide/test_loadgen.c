@@ -30,16 +30,13 @@ static void answers_and_other_statuses_are_told_apart(void)
 {
 	struct worker worker;
 
-	CU_ASSERT_FATAL(worker_start(&worker, (const char *[]){NULL}, NULL));
-	load(worker.socket,
-	     (const char *[]){"--connections", "4", "--depth", "8", "--requests", "5", NULL},
+	CU_ASSERT_FATAL(worker_start(&worker, STRINGS(NULL), NULL));
+	load(worker.socket, STRINGS("--connections", "4", "--depth", "8", "--requests", "5"),
 	     "{\"answers\":160,\"errors\":0,\"unanswered\":0,\"bad_connections\":0,\"connects\":4,"
 	     "\"peak_in_flight\":32,");
-	load(worker.socket,
-	     (const char *[]){"--connections", "3", "--requests", "2", "--fresh", NULL},
+	load(worker.socket, STRINGS("--connections", "3", "--requests", "2", "--fresh"),
 	     "{\"answers\":6,\"errors\":0,\"unanswered\":0,\"bad_connections\":0,\"connects\":6,");
-	load(worker.socket,
-	     (const char *[]){"--connections", "3", "--requests", "2", "--path", "/none", NULL},
+	load(worker.socket, STRINGS("--connections", "3", "--requests", "2", "--path", "/none"),
 	     "{\"answers\":0,\"errors\":6,\"unanswered\":0,\"bad_connections\":3,\"connects\":3,");
 	worker_stop(&worker);
 }
@@ -48,17 +45,16 @@ static void answers_and_other_statuses_are_told_apart(void)
 static void silence_and_refusal_are_counted(void)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	char directory[DIRECTORY_SIZE];
+	const char *directory = directory_make();
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	CU_ASSERT_FATAL(directory_make(directory));
 	snprintf(address.sun_path, sizeof(address.sun_path), "%s/s", directory);
 	CU_ASSERT_FATAL(!bind(fd, (struct sockaddr *)&address, sizeof(address)) && !listen(fd, 8));
 	load(address.sun_path,
-	     (const char *[]){"--connections", "2", "--requests", "1", "--patience", "0.1", NULL},
+	     STRINGS("--connections", "2", "--requests", "1", "--patience", "0.1"),
 	     "{\"answers\":0,\"errors\":0,\"unanswered\":2,\"bad_connections\":2,\"connects\":2,");
 	close(fd);
-	load(address.sun_path, (const char *[]){"--connections", "2", "--requests", "3", NULL},
+	load(address.sun_path, STRINGS("--connections", "2", "--requests", "3"),
 	     "{\"answers\":0,\"errors\":6,\"unanswered\":0,\"bad_connections\":2,\"connects\":0,");
 	directory_remove(directory);
 }
@@ -68,4 +64,4 @@ static const struct test tests[] = {
 	{"silence and refusal are counted", silence_and_refusal_are_counted},
 };
 
-const struct suite loadgen_suite = {"loadgen", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL};
+const struct suite loadgen_suite = {"loadgen", tests, COUNT(tests)};

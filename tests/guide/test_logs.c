@@ -11,19 +11,7 @@
 #include "../support/client.h"
 #include "../support/harness.h"
 
-static struct system lanes;
-
-static int start_system(void)
-{
-	static const char *const small[] = {"LOG_MB=1", NULL};
-
-	return !system_start(&lanes, &(struct system_options){.prefork = 1, .environment = small});
-}
-
-static int stop_system(void)
-{
-	return !system_stop(&lanes);
-}
+SUITE_SYSTEM(lanes, .prefork = 1, .environment = STRINGS("LOG_MB=1"))
 
 static const char *in_run_dir(const char *name)
 {
@@ -40,10 +28,8 @@ static off_t size_of(const char *name)
 /* Lines that have the text in a log and the part of it that was put aside. */
 static size_t lines_with(const char *log, const char *text)
 {
-	setenv("F", lanes.run_dir, 1);
-	return strtoul(
-		shell(textf("cat %s %s.old 2>/dev/null | grep -acF '%s'", log, log, text))->out,
-		NULL, 10);
+	return system_log_count(&lanes, log, text) +
+	       system_log_count(&lanes, textf("%s.old", log), text);
 }
 
 static bool is_private(const char *name)
@@ -59,8 +45,7 @@ static void long_urls_are_cut(void)
 {
 	static char request[8192];
 	static char answer[16384];
-	char line[2048] = "";
-	FILE *log;
+	const char *line;
 
 	memset(request, 'M', 4000);
 	request[4000] = ' ';
@@ -69,11 +54,9 @@ static void long_urls_are_cut(void)
 	exchange(&lanes, "127.0.0.3", request, strlen(request), answer, sizeof(answer));
 	CU_ASSERT_PTR_NOT_NULL(strstr(answer, " 404 "));
 	CU_ASSERT(EVENTUALLY(lines_with("access.log", "127.0.0.3") == 1));
-	log = fopen(in_run_dir("access.log"), "re");
-	while (fgets(line, sizeof(line), log) && !strstr(line, "127.0.0.3"))
-		;
-	fclose(log);
-	CU_ASSERT(strlen(line) < 1000 && line[strlen(line) - 1] == '\n');
+	line = strstr(file_text(in_run_dir("access.log")), "127.0.0.3");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(line);
+	CU_ASSERT(strcspn(line, "\n") < 1000 && strchr(line, '\n'));
 	CU_ASSERT_PTR_NOT_NULL(strstr(line, "\"method\":\"MMMMMMMMMMMMMMMM...\",\"uri\":\"////"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(line, "////...\","));
 }
@@ -84,15 +67,14 @@ enum { REQUESTS = 2200 };
 static void access_log_is_bounded(void)
 {
 	char target[300] = "/?turned-over";
-	struct load_result result;
 
 	if (!needs_connections(REQUESTS))
 		return;
 	memset(target + strlen(target), 'x', 200);
-	load_wait(
-		load_system(&lanes, &(struct load_plan){.target = target, .connections = REQUESTS}),
-		&result);
-	CU_ASSERT_EQUAL(result.answered, REQUESTS);
+	CU_ASSERT_EQUAL(
+		load_wait(load_system(&lanes, PLAN(.target = target, .connections = REQUESTS)))
+			->answered,
+		REQUESTS);
 	CU_ASSERT(EVENTUALLY(size_of("access.log.old") > 1000000));
 	CU_ASSERT(EVENTUALLY(size_of("access.log") >= 0));
 	CU_ASSERT(size_of("access.log") < 1000000);
@@ -190,7 +172,7 @@ static void a_stop_writes_all_there_is(void)
 {
 	struct system s;
 
-	CU_ASSERT_FATAL(system_start(&s, &(struct system_options){.workers = 2, .prefork = 2}));
+	CU_ASSERT_FATAL(system_start(&s, SYSTEM(.workers = 2, .prefork = 2)));
 	CU_ASSERT(script_works(&s, "stop.sh", NULL));
 	/* Exercises, admin, health, too. */
 	CU_ASSERT_EQUAL(system_log_count(&s, "worker.log", "event=drained"), 9);
@@ -210,5 +192,4 @@ static const struct test tests[] = {
 	{"what was said last is in the log after a stop", a_stop_writes_all_there_is},
 };
 
-const struct suite logs_suite = {"logs", tests, sizeof(tests) / sizeof(tests[0]), start_system,
-				 stop_system};
+const struct suite logs_suite = {"logs", tests, COUNT(tests), set_up, tear_down};

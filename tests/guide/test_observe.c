@@ -1,37 +1,19 @@
 /* What the admin worker shows of a system whose only loop worker may be held. */
-#include <fcntl.h>
 #include <json-c/json.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../support/client.h"
 #include "../support/harness.h"
-#include "../support/process.h"
-#include "../support/raw.h"
-#include "../support/system.h"
 #include "scoreboard/scoreboard.h"
 
 enum { LISTENERS = 1000, TRIES = 20 };
 
-static struct system lanes;
-
-static int set_up(void)
-{
-	const char *const environment[] = {"LANES_READY_HELD=0.5", "LANES_OUTPUT_LIMIT=65536",
-					   NULL};
-
-	return !system_start(&lanes, &(struct system_options){.environment = environment});
-}
-
-static int tear_down(void)
-{
-	return !system_stop(&lanes);
-}
+SUITE_SYSTEM(lanes, .environment = STRINGS("LANES_READY_HELD=0.5", "LANES_OUTPUT_LIMIT=65536"))
 
 static bool shows(const char *target, const char *text)
 {
@@ -68,25 +50,13 @@ static double seconds_of_status(const char *text)
 	})
 
 /* True if a line of the log, from byte start on, has both. */
-static bool log_tells(long start, const char *event, const char *of)
+static bool log_tells(size_t start, const char *event, const char *of)
 {
-	FILE *file = fopen(system_file(&lanes, "worker.log"), "r");
-	char line[4096];
-	bool found = false;
+	const char *at = file_text(system_file(&lanes, "worker.log")) + start;
 
-	CU_ASSERT_FATAL(file && fseek(file, start, SEEK_SET) == 0);
-	while (!found && fgets(line, sizeof(line), file))
-		found = strstr(line, event) && strstr(line, of);
-	fclose(file);
-	return found;
-}
-
-static long log_size(void)
-{
-	struct stat file;
-
-	CU_ASSERT_FATAL(stat(system_file(&lanes, "worker.log"), &file) == 0);
-	return file.st_size;
+	while ((at = strstr(at, event)) && memmem(at, strcspn(at, "\n"), of, strlen(of)) == NULL)
+		at += strlen(event);
+	return at != NULL;
 }
 
 static void held_loop(void)
@@ -96,8 +66,7 @@ static void held_loop(void)
 	static const char ended[] = "event=slow-callback-ended ";
 	static const char route[] = "route=/async/bad-blocking ";
 	struct load_plan options = {.target = "/async/bad-blocking?seconds=3", .connections = 1};
-	struct load_result result;
-	long start = log_size();
+	size_t start = strlen(file_text(system_file(&lanes, "worker.log")));
 	struct load *burst = load_system(&lanes, &options);
 
 	IN_TIME(MEANWHILE(burst, shows("/status", held)));
@@ -108,8 +77,7 @@ static void held_loop(void)
 	CU_ASSERT_EQUAL(status_of("/healthz"), 200);
 	IN_TIME(!log_tells(start, ended, route));
 	IN_TIME(load_answered(burst) == 0);
-	load_wait(burst, &result);
-	CU_ASSERT_EQUAL(result.answered, 1);
+	CU_ASSERT_EQUAL(load_wait(burst)->answered, 1);
 	CU_ASSERT(EVENTUALLY(log_tells(start, ended, route)));
 	IN_TIME(log_tells(start, ended, "route=/async/bad-blocking seconds=3.0"));
 	CU_ASSERT(EVENTUALLY(status_of("/readyz") == 200));
@@ -119,13 +87,11 @@ static void held_loop(void)
 static void busy_thread(void)
 {
 	struct load_plan options = {.target = "/async/wrap-blocking?seconds=1", .connections = 1};
-	struct load_result result;
 	struct load *burst = load_system(&lanes, &options);
 
 	IN_TIME(MEANWHILE(burst, shows("/status", "\"busy\":[{\"thread\":0,\"serial\":")));
 	IN_TIME(load_answered(burst) == 0);
-	load_wait(burst, &result);
-	CU_ASSERT_EQUAL(result.answered, 1);
+	CU_ASSERT_EQUAL(load_wait(burst)->answered, 1);
 }
 
 static void head_and_errors(void)
@@ -141,23 +107,12 @@ static void head_and_errors(void)
 
 static void metrics(void)
 {
-	const char *path = system_file(&lanes, "metrics.log");
 	const struct response *response = get(&lanes, "/metrics");
-	struct outcome outcome;
-	int fd;
 
 	CU_ASSERT(strstr(header(response, "Content-Type"), "version=0.0.4") != NULL);
 	CU_ASSERT(strstr(response->body, "lanes_requests_total{worker=\"loop-1\"") != NULL);
 	CU_ASSERT(strstr(response->body, "lanes_requests_total{worker=\"admin-1\"") != NULL);
-	CU_ASSERT_FATAL(file_write(path, response->body));
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	run(&outcome,
-	    (const char *[]){"/usr/bin/python3", "-B", "tests/integration/metrics.py", NULL}, NULL,
-	    fd);
-	close(fd);
-	if (outcome.status)
-		printf("%s%s", outcome.out, outcome.errors);
-	CU_ASSERT_EQUAL(outcome.status, 0);
+	CU_ASSERT(accepts("/usr/bin/python3 -B tests/integration/metrics.py", response->body));
 }
 
 /* ---- trace ---- */
@@ -306,6 +261,15 @@ static bool hear(const struct raw *raw, int messages)
 	return true;
 }
 
+/* What each of so many takes of the worker's memory, in bytes, and may take. */
+static void takes_at_most(pid_t admin, long before, long count, long most)
+{
+	long each = (process_private_kb(admin) - before) * 1024 / count;
+
+	printf("     %ld bytes of worker memory for each of %ld\n", each, count);
+	CU_ASSERT(each < most || !MEMORY_COUNTS);
+}
+
 /* They have read the first message, and nothing of what a busy system says afterwards. */
 static void silent_listeners(void)
 {
@@ -313,24 +277,18 @@ static void silent_listeners(void)
 
 	static struct raw raws[SILENT];
 	struct load_plan options = {.target = "/", .connections = 8, .repeat = true};
-	struct load_result result;
 	struct load *burst = load_system(&lanes, &options);
 	pid_t admin = worker_pid(&lanes, "admin-1");
 	long before = process_private_kb(admin);
 	struct raw reader;
-	long each;
 
 	for (int i = 0; i < SILENT; i++)
 		CU_ASSERT_FATAL(events_open(&raws[i], &lanes));
 	CU_ASSERT_FATAL(events_open(&reader, &lanes));
 	CU_ASSERT(hear(&reader, MESSAGES));
 	raw_close(&reader);
-	each = (process_private_kb(admin) - before) * 1024 / SILENT;
-	load_wait(burst, &result);
-	CU_ASSERT_EQUAL(result.failed, 0);
-	printf("     %ld bytes of worker memory for each silent listener\n", each);
-	if (MEMORY_COUNTS)
-		CU_ASSERT(each < 512 * 1024);
+	takes_at_most(admin, before, SILENT, 512 * 1024);
+	CU_ASSERT_EQUAL(load_wait(burst)->failed, 0);
 	CU_ASSERT_FALSE(system_log_has(&lanes, "event=stream-unread"));
 	for (int i = 0; i < SILENT; i++)
 		raw_close(&raws[i]);
@@ -363,7 +321,6 @@ static void thousand_listeners(void)
 	static int fds[LISTENERS];
 	pid_t admin = worker_pid(&lanes, "admin-1");
 	long before = process_private_kb(admin);
-	long each;
 
 	if (!needs_connections(LISTENERS))
 		return;
@@ -375,10 +332,7 @@ static void thousand_listeners(void)
 	CU_ASSERT(EVENTUALLY(all_hear(fds)));
 	CU_ASSERT(shows("/status?text", "admin-1"));
 	IN_TIME(seconds_of_status("\"admin-1\"") < 0.05);
-	each = (process_private_kb(admin) - before) * 1024 / LISTENERS;
-	printf("     %ld bytes of worker memory for each listener\n", each);
-	if (MEMORY_COUNTS)
-		CU_ASSERT(each < 5 * 1024);
+	takes_at_most(admin, before, LISTENERS, 5 * 1024);
 	for (int i = 0; i < LISTENERS; i++)
 		close(fds[i]);
 	CU_ASSERT(EVENTUALLY(shows("/metrics", "lanes_requests_in_flight{worker=\"admin-1\","
@@ -392,24 +346,19 @@ static void slow_readers_of_a_trace(void)
 
 	static struct raw raws[READERS];
 	struct load_plan options = {.target = "/", .connections = 8, .repeat = true};
-	struct load_result result;
 	struct load *burst = load_system(&lanes, &options);
 	pid_t admin = worker_pid(&lanes, "admin-1");
 	long before;
-	long each;
 
-	CU_ASSERT(EVENTUALLY(load_answered(burst) >= SPANS / 2));
-	load_wait(burst, &result);
+	CU_ASSERT(load_goes_on(burst, SPANS / 2));
+	load_wait(burst);
 	before = process_private_kb(admin);
 	for (int i = 0; i < READERS; i++)
 		CU_ASSERT_FATAL(raw_open(&raws[i], system_file(&lanes, "admin.sock")) &&
 				raw_get(&raws[i], 1, "/trace", "seconds=60") &&
 				raw_answers(&raws[i], "traceEvents"));
 	CU_ASSERT(shows("/status?text", "admin-1"));
-	each = (process_private_kb(admin) - before) * 1024 / READERS;
-	printf("     %ld bytes of worker memory for each reader\n", each);
-	if (MEMORY_COUNTS)
-		CU_ASSERT(each < 256 * 1024);
+	takes_at_most(admin, before, READERS, 256 * 1024);
 	CU_ASSERT(raw_answers(&raws[0], "END 1 0 COMPLETE"));
 	CU_ASSERT(raws[0].in.len > 100 * SPANS);
 	for (int i = 0; i < READERS; i++)
@@ -463,7 +412,7 @@ static void scoreboard_written_into(void)
 	struct raw raw;
 
 	CU_ASSERT_FATAL(scribble());
-	for (size_t i = 0; i < sizeof(targets) / sizeof(targets[0]); i++) {
+	for (size_t i = 0; i < COUNT(targets); i++) {
 		const struct response *response = get(&lanes, targets[i]);
 
 		CU_ASSERT_EQUAL(response->status, 200);
@@ -503,5 +452,4 @@ static const struct test tests[] = {
 	 scoreboard_written_into},
 };
 
-const struct suite observe_suite = {"observe", tests, sizeof(tests) / sizeof(tests[0]), set_up,
-				    tear_down};
+const struct suite observe_suite = {"observe", tests, COUNT(tests), set_up, tear_down};

@@ -9,14 +9,13 @@
  * Runs in the root of the tree.
  */
 #include <ctype.h>
-#include <curl/curl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "../support/client.h"
 #include "../support/harness.h"
-#include "../support/system.h"
 #include "base/buffer.h"
 #include "oracle.h"
 
@@ -25,94 +24,47 @@
 
 enum { LONG_BODY = 2000, BEGINNING = 100, SHOWN = 400, NOT_HERE = 77 };
 
-static const char *oracle_url; /* NULL: the one here is another version */
-static const char *lanes_url;
-static const char *lanes_prefix;
-static struct system own;
-static CURL *curl;
-
-static size_t take_body(char *bytes, size_t size, size_t n, void *body)
-{
-	buffer_append(body, bytes, size * n);
-	return size * n;
-}
-
-static void add_header(struct buffer *answer, const char *name, const char *value)
-{
-	buffer_append_text(answer, " ");
-	buffer_append_text(answer, name);
-	buffer_append_text(answer, ": ");
-	buffer_append_text(answer, value);
-}
+static struct system ours;
+static struct system original; /* its url: "" where the one here is another version */
+static const char *prefix;     /* at which ours is mounted */
 
 /* Ours may be relative, the original's is absolute: only what follows the host is compared, and
- * without the prefix that ours is mounted at. */
-static const char *location_of(const char *value, const char *prefix)
+ * without the prefix that it is mounted at. */
+static const char *location_of(const char *value, const char *at)
 {
 	const char *path = strstr(value, "://");
 
 	path = path ? strchr(path + 3, '/') : value;
-	return path && !strncmp(path, prefix, strlen(prefix)) ? path + strlen(prefix) : value;
+	return path && !strncmp(path, at, strlen(at)) ? path + strlen(at) : value;
 }
 
-static void add_headers(struct buffer *answer, const char *prefix)
+static void add_headers(struct buffer *answer, const struct response *response, const char *at)
 {
 	static const char *const names[] = {"Content-Type", "Allow", "Location"};
-	struct curl_header *header;
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (curl_easy_header(curl, names[i], 0, CURLH_HEADER, -1, &header) == CURLHE_OK)
-			add_header(answer, names[i],
-				   strcmp(names[i], "Location")
-					   ? header->value
-					   : location_of(header->value, prefix));
+	for (size_t i = 0; i < COUNT(names); i++) {
+		const char *value = header(response, names[i]);
+
+		if (*value)
+			buffer_append_text(answer, textf(" %s: %s", names[i],
+							 i < 2 ? value : location_of(value, at)));
+	}
 }
 
-static void add_body(struct buffer *answer, const struct buffer *body)
+static void add_body(struct buffer *answer, const char *body)
 {
 	uint64_t hash = 14695981039346656037U;
+	size_t len = strlen(body);
 
-	if (body->len)
-		buffer_append_text(answer, " ");
-	if (body->len < LONG_BODY) {
-		buffer_append(answer, body->data, body->len);
+	buffer_append_text(answer, len ? " " : "");
+	if (len < LONG_BODY) {
+		buffer_append(answer, body, len);
 		return;
 	}
-	for (size_t i = 0; i < body->len; i++)
-		hash = (hash ^ (unsigned char)body->data[i]) * 1099511628211U;
-	buffer_append(answer, body->data, BEGINNING);
-	buffer_format(answer, "... %zu bytes, FNV-1a %016" PRIx64, body->len, hash);
-}
-
-/* Makes the line of the answer, with a NUL at the end. The target goes out as it is: no part of it
- * is taken for a URL by curl. */
-static bool ask(const char *base, const char *prefix, const char *method, const char *target,
-		struct buffer *answer)
-{
-	struct buffer body = {0};
-	char *whole = NULL;
-	long status = 0;
-	CURLcode code;
-
-	if (asprintf(&whole, "%s%s", prefix, target) < 0)
-		return false;
-	curl_easy_setopt(curl, CURLOPT_URL, base);
-	curl_easy_setopt(curl, CURLOPT_REQUEST_TARGET, whole);
-	curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
-	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body);
-	curl_easy_setopt(curl, CURLOPT_WRITEDATA, &body);
-	curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)PATIENCE);
-	code = curl_easy_perform(curl);
-	if (code != CURLE_OK)
-		printf("    %s %s: %s\n", base, target, curl_easy_strerror(code));
-	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
-	buffer_format(answer, "%ld", status);
-	add_headers(answer, prefix);
-	add_body(answer, &body);
-	buffer_append(answer, "", 1);
-	buffer_free(&body);
-	free(whole);
-	return code == CURLE_OK;
+	for (size_t i = 0; i < len; i++)
+		hash = (hash ^ (unsigned char)body[i]) * 1099511628211U;
+	buffer_append(answer, body, BEGINNING);
+	buffer_format(answer, "... %zu bytes, FNV-1a %016" PRIx64, len, hash);
 }
 
 /* Appends the line with every {text*n} written out. */
@@ -136,31 +88,37 @@ static void expand(const char *line, struct buffer *out)
 	buffer_append(out, "", 1);
 }
 
-/* Asks what a line of the file says, a method and a target. */
-static bool ask_line(const char *base, const char *prefix, const char *line, struct buffer *answer)
+/* Asks what a line of the file says, a method and a target; makes the line of the answer, with a
+ * NUL at the end. */
+static bool ask(const struct system *whom, const char *line, struct buffer *answer)
 {
+	const char *at = whom == &ours ? prefix : "";
+	const struct response *response;
 	struct buffer target = {0};
 	char method[16];
 	int len = 0;
-	bool asked;
 
 	if (sscanf(line, "%15s %n", method, &len) != 1 || !len)
 		return false;
+	buffer_append_text(&target, at);
 	expand(line + len, &target);
-	asked = ask(base, prefix, method, target.data, answer);
+	response = request(whom, method, target.data);
 	buffer_free(&target);
-	return asked;
+	buffer_format(answer, "%d", response->status);
+	add_headers(answer, response, at);
+	add_body(answer, response->body);
+	buffer_append(answer, "", 1);
+	return response->status;
 }
 
-static bool matches(const char *who, const char *base, const char *prefix, const char *request,
-		    const char *recorded)
+static bool matches(const struct system *whom, const char *line, const char *recorded)
 {
 	struct buffer answer = {0};
-	bool same = ask_line(base, prefix, request, &answer) && !strcmp(answer.data, recorded);
+	bool same = ask(whom, line, &answer) && !strcmp(answer.data, recorded);
 
 	if (!same)
-		printf("    %.300s\n      recorded %.*s\n      %-8s %.*s\n", request, SHOWN,
-		       recorded, who, SHOWN, answer.data ? answer.data : "");
+		printf("    %.300s\n      recorded %.*s\n      %-8s %.*s\n", line, SHOWN, recorded,
+		       whom == &ours ? "ours" : "original", SHOWN, answer.data ? answer.data : "");
 	buffer_free(&answer);
 	return same;
 }
@@ -188,9 +146,8 @@ static void compare_group(void)
 			recorded = strdup(line);
 		} else if (inside && line[0] == '\t' && ++count) {
 			CU_ASSERT_PTR_NOT_NULL_FATAL(recorded);
-			different += !matches("ours", lanes_url, lanes_prefix, line + 1, recorded);
-			different += oracle_url &&
-				     !matches("original", oracle_url, "", line + 1, recorded);
+			different += !matches(&ours, line + 1, recorded);
+			different += *original.url && !matches(&original, line + 1, recorded);
 		}
 	}
 	free(line);
@@ -215,7 +172,7 @@ static bool record_to(FILE *from, FILE *to)
 			fprintf(to, ORIGINAL "%s\n", oracle_version());
 		} else if (line[0] == '\t') {
 			line[strcspn(line, "\n")] = '\0';
-			fine = ask_line(oracle_url, "", line + 1, &answer);
+			fine = ask(&original, line + 1, &answer);
 			if (!last.data || strcmp(last.data, answer.data))
 				fprintf(to, "%s\n", answer.data);
 			fprintf(to, "%s\n", line);
@@ -247,43 +204,36 @@ static bool record(void)
 /* Which original the file was written from. */
 static const char *recorded_version(void)
 {
-	static char line[128];
-	FILE *file = fopen(EXCHANGES, "re");
+	const char *line = strstr(file_text(EXCHANGES), "\n" ORIGINAL);
 
-	while (file && fgets(line, sizeof(line), file))
-		if (!strncmp(line, ORIGINAL, strlen(ORIGINAL)))
-			break;
-	if (file)
-		fclose(file);
-	line[strcspn(line, "\n")] = '\0';
-	return line + strlen(ORIGINAL);
+	return line ? textf("%.*s", (int)strcspn(line + 1, "\n"), line + 1) + strlen(ORIGINAL) : "";
 }
 
 static int setup_original(void)
 {
 	bool wanted = getenv("ORACLE_RECORD");
+	const char *url = getenv("ORACLE_URL");
 
-	oracle_url = getenv("ORACLE_URL");
-	if (!wanted && !oracle_url && strcmp(oracle_version(), recorded_version())) {
+	original.url[0] = '\0';
+	if (!wanted && !url && strcmp(oracle_version(), recorded_version())) {
 		printf("    compared with what %s answered; here is %s\n", recorded_version(),
 		       oracle_version());
 		return 0;
 	}
-	if (!oracle_url)
-		oracle_url = oracle_start();
-	return oracle_url && (!wanted || record()) ? 0 : -1;
+	url = url ? url : oracle_start();
+	snprintf(original.url, sizeof(original.url), "%s", url ? url : "");
+	return url && (!wanted || record()) ? 0 : -1;
 }
 
-static int setup(const char *prefix)
+static int setup(const char *at)
 {
-	lanes_url = getenv("LANES_URL");
-	lanes_prefix = prefix;
-	if (!lanes_url) {
-		if (!system_start(&own, &(struct system_options){.workers = 1, .prefork = 2}))
-			return -1;
-		lanes_url = own.url;
-	}
-	curl = curl_easy_init();
+	const char *url = getenv("LANES_URL");
+
+	prefix = at;
+	if (url)
+		snprintf(ours.url, sizeof(ours.url), "%s", url);
+	else if (!system_start(&ours, SYSTEM(.workers = 1, .prefork = 2)))
+		return -1;
 	return setup_original();
 }
 
@@ -299,9 +249,8 @@ static int setup_prefork(void)
 
 static int cleanup(void)
 {
-	curl_easy_cleanup(curl);
 	oracle_stop();
-	return lanes_url != own.url || system_stop(&own) ? 0 : -1;
+	return !ours.port || system_stop(&ours) ? 0 : -1;
 }
 
 /* What the unit tests compare with is still what the original says. */
@@ -310,7 +259,7 @@ static void is_as_recorded(void)
 	const char *script = harness_test()->data;
 	struct outcome outcome;
 
-	run(&outcome, (const char *[]){"/usr/bin/python3", "-B", script, "check", NULL}, NULL, -1);
+	run(&outcome, STRINGS("/usr/bin/python3", "-B", script, "check"), NULL, -1);
 	if (outcome.status == NOT_HERE)
 		not_judged("FastAPI 0.92 with python-multipart is not here");
 	else
@@ -322,19 +271,8 @@ static void is_as_recorded(void)
 /* tests/oracle/openapi.py says what is not compared. */
 static void document_as_fastapi_has_it(void)
 {
-	struct buffer body = {0};
-	FILE *original;
-
-	curl_easy_reset(curl);
-	curl_easy_setopt(curl, CURLOPT_URL, textf("%s/openapi.json", lanes_url));
-	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body);
-	curl_easy_setopt(curl, CURLOPT_WRITEDATA, &body);
-	CU_ASSERT_EQUAL(curl_easy_perform(curl), CURLE_OK);
-	original = popen("/usr/bin/python3 -B tests/oracle/openapi.py compare guide", "we");
-	CU_ASSERT_PTR_NOT_NULL_FATAL(original);
-	fwrite(body.data, 1, body.len, original);
-	CU_ASSERT_EQUAL(pclose(original), 0);
-	buffer_free(&body);
+	CU_ASSERT(accepts("/usr/bin/python3 -B tests/oracle/openapi.py compare guide",
+			  get(&ours, "/openapi.json")->body));
 }
 
 static const struct test tests[] = {
@@ -354,9 +292,9 @@ static const struct test tests[] = {
 };
 
 const struct suite oracle_suite = {
-	"oracle", tests, sizeof(tests) / sizeof(tests[0]), setup_loop, cleanup,
+	"oracle", tests, COUNT(tests), setup_loop, cleanup,
 };
 
 const struct suite oracle_prefork_suite = {
-	"oracle-prefork", tests, sizeof(tests) / sizeof(tests[0]) - 3, setup_prefork, cleanup,
+	"oracle-prefork", tests, COUNT(tests) - 3, setup_prefork, cleanup,
 };

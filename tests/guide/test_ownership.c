@@ -1,5 +1,4 @@
 /* What the scripts believe, of the files that they find and of the processes that they meet. */
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +20,7 @@ static void settings_are_not_executed(void)
 	const char *settings;
 	const char *made;
 
-	CU_ASSERT_FATAL(system_start(&sys, &(struct system_options){.workers = 1}));
+	CU_ASSERT_FATAL(system_start(&sys, SYSTEM(.workers = 1)));
 	settings = system_file(&sys, "pids/settings");
 	made = system_file(&sys, "executed.log");
 	CU_ASSERT(file_write(settings, textf("PORT=$(touch %s)\n", made)));
@@ -36,26 +35,24 @@ static const char *const all[] = {"spawn/start.sh", "spawn/status.sh", "spawn/st
 
 static void all_refuse(const char *run_dir, const char *why)
 {
-	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
-		run_script(&outcome, all[i], (const char *[]){textf("RUN_DIR=%s", run_dir), NULL});
+	for (size_t i = 0; i < COUNT(all); i++) {
+		run_script(&outcome, all[i], STRINGS(textf("RUN_DIR=%s", run_dir)));
 		CU_ASSERT(was_refused(&outcome, why));
 	}
 }
 
 static void what_others_may_write(void)
 {
-	char directory[DIRECTORY_SIZE];
-	const char *below;
+	const char *directory = directory_make();
+	const char *below = textf("%s/run", directory);
 
-	CU_ASSERT_FATAL(directory_make(directory));
-	below = textf("%s/run", directory);
 	CU_ASSERT_FATAL(chmod(directory, 0777) == 0);
 	all_refuse(directory, "others may write");
 	all_refuse(below, "others may write");
 	/* Whoever may write to it can only make new names there. */
 	CU_ASSERT_FATAL(chmod(directory, 01777) == 0 && mkdir(below, 0755) == 0);
 	CU_ASSERT(file_write(textf("%s/old.log", below), ""));
-	run_script(&outcome, "spawn/stop.sh", (const char *[]){textf("RUN_DIR=%s", below), NULL});
+	run_script(&outcome, "spawn/stop.sh", STRINGS(textf("RUN_DIR=%s", below)));
 	CU_ASSERT_EQUAL(outcome.status, 0);
 	directory_remove(directory);
 }
@@ -63,14 +60,15 @@ static void what_others_may_write(void)
 /* As root: somebody who is not trusted made it. */
 static void what_others_own(void)
 {
-	char directory[DIRECTORY_SIZE];
+	const char *directory;
 	const char *below;
 
 	if (geteuid()) {
 		not_judged("only root can change the owner of a file");
 		return;
 	}
-	CU_ASSERT_FATAL(directory_make(directory) && chown(directory, 1, 1) == 0);
+	directory = directory_make();
+	CU_ASSERT_FATAL(chown(directory, 1, 1) == 0);
 	below = textf("%s/run", directory);
 	all_refuse(directory, "belongs to another user");
 	all_refuse(below, "is not safe");
@@ -84,18 +82,17 @@ static void what_others_make_meanwhile(void)
 {
 	static const char mkdir_for_another[] =
 		"#!/bin/sh\n/bin/mkdir \"$@\" && chown daemon \"$2\"\n";
-	char directory[DIRECTORY_SIZE];
+	const char *directory;
 
 	if (geteuid()) {
 		not_judged("only root can change the owner of a file");
 		return;
 	}
-	CU_ASSERT_FATAL(directory_make(directory));
+	directory = directory_make();
 	CU_ASSERT(file_write(textf("%s/mkdir", directory), mkdir_for_another));
 	run_script(&outcome, "spawn/start.sh",
-		   (const char *[]){textf("PATH=%s:%s", directory, getenv("PATH")),
-				    textf("RUN_DIR=%s/run", directory),
-				    textf("PORT=%u", (unsigned)port_free()), NULL});
+		   STRINGS(textf("PATH=%s:%s", directory, getenv("PATH")),
+			   textf("RUN_DIR=%s/run", directory), textf("PORT=%d", port_free())));
 	CU_ASSERT(was_refused(&outcome, "belongs to another user"));
 	CU_ASSERT_EQUAL(rmdir(textf("%s/run", directory)), 0); /* nothing was put there */
 	directory_remove(directory);
@@ -109,7 +106,7 @@ static pid_t stranger(const char *directory)
 	const char *program_path = textf("%s/nginx", directory);
 	pid_t pid;
 
-	run(&outcome, (const char *[]){"cp", "/bin/sleep", program_path, NULL}, NULL, -1);
+	run(&outcome, STRINGS("cp", "/bin/sleep", program_path), NULL, -1);
 	pid = fork();
 	if (pid == 0) {
 		setsid();
@@ -134,8 +131,7 @@ static void a_name_proves_nothing(void)
 	struct system sys;
 	pid_t pid;
 
-	CU_ASSERT_FATAL(directory_make(sys.run_dir));
-	system_at(&sys, port_free(), sys.run_dir);
+	system_at(&sys, port_free(), directory_make());
 	pid = stranger(sys.run_dir);
 	CU_ASSERT_EQUAL(script(&sys, "status.sh", NULL)->status, 3);
 	CU_ASSERT(script_works(&sys, "start.sh", "WORKERS=1"));
@@ -147,20 +143,11 @@ static void a_name_proves_nothing(void)
 /* When the process started, as its note says it. */
 static unsigned long long started(pid_t pid)
 {
-	FILE *file = fopen(textf("/proc/%d/stat", (int)pid), "r");
-	unsigned long long ticks = 0;
-	char text[512];
+	const char *at = strrchr(file_text(textf("/proc/%d/stat", (int)pid)), ')');
 
-	if (file && fgets(text, sizeof(text), file)) {
-		const char *at = strrchr(text, ')');
-
-		for (int i = 0; at && i < 20; i++) /* the 22nd, of which the name is the second */
-			at = strchr(at + 1, ' ');
-		ticks = at ? strtoull(at, NULL, 10) : 0;
-	}
-	if (file)
-		fclose(file);
-	return ticks;
+	for (int i = 0; at && i < 20; i++) /* the 22nd, of which the name is the second */
+		at = strchr(at + 1, ' ');
+	return at ? strtoull(at, NULL, 10) : 0;
 }
 
 /* Leaves a RUN_DIR as a crash does, and what stop does then ends nobody. */
@@ -171,12 +158,12 @@ static void stop_ends_no_stranger(const struct system *sys, const char *boot, co
 	mkdir(sys->run_dir, 0755); /* unless it is there */
 	CU_ASSERT_FATAL(mkdir(system_file(sys, "pids"), 0755) == 0);
 	CU_ASSERT(file_write(system_file(sys, "pids/boot"), boot));
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+	for (size_t i = 0; i < COUNT(names); i++)
 		CU_ASSERT(file_write(textf("%s/pids/%s.pid", sys->run_dir, names[i]), note));
 	CU_ASSERT_EQUAL(script(sys, "status.sh", NULL)->status, 3);
 	/* It would wait for a stranger without end. */
-	run(&outcome, (const char *[]){"timeout", "-s", "KILL", "60", "spawn/stop.sh", NULL},
-	    (const char *[]){sys->run_dir_variable, NULL}, -1);
+	run(&outcome, STRINGS("timeout", "-s", "KILL", "60", "spawn/stop.sh"),
+	    STRINGS(sys->run_dir_variable), -1);
 	CU_ASSERT_EQUAL(outcome.status, 0);
 }
 
@@ -185,15 +172,12 @@ static void stop_ends_no_stranger(const struct system *sys, const char *boot, co
 static void a_number_proves_nothing(void)
 {
 	struct system sys;
-	char boot[64] = "";
-	FILE *file;
+	char boot[64];
 	pid_t pid;
 
-	CU_ASSERT_FATAL(system_start(&sys, &(struct system_options){.workers = 1}));
-	file = fopen(system_file(&sys, "pids/boot"), "r");
-	CU_ASSERT_PTR_NOT_NULL_FATAL(file);
-	CU_ASSERT_PTR_NOT_NULL(fgets(boot, sizeof(boot), file));
-	fclose(file);
+	CU_ASSERT_FATAL(system_start(&sys, SYSTEM(.workers = 1)));
+	snprintf(boot, sizeof(boot), "%s", file_text(system_file(&sys, "pids/boot")));
+	CU_ASSERT_STRING_NOT_EQUAL_FATAL(boot, "");
 	CU_ASSERT_FATAL(system_stop(&sys));
 
 	CU_ASSERT_FATAL(mkdir(sys.run_dir, 0755) == 0);
@@ -212,13 +196,13 @@ static void what_is_ours_is_found(void)
 	pid_t left;
 	pid_t nginx[4] = {0};
 
-	CU_ASSERT_FATAL(system_start(&sys, &(struct system_options){.workers = 1}));
+	CU_ASSERT_FATAL(system_start(&sys, SYSTEM(.workers = 1)));
 	CU_ASSERT(processes_in(sys.run_dir, "nginx", nginx, 4) > 1);
 	kill(nginx[0], SIGKILL); /* the first is the oldest: the master */
 	CU_ASSERT(EVENTUALLY(kill(nginx[0], 0) != 0));
 	CU_ASSERT(system_stop(&sys));
 
-	CU_ASSERT_FATAL(system_start(&sys, &(struct system_options){.workers = 1}));
+	CU_ASSERT_FATAL(system_start(&sys, SYSTEM(.workers = 1)));
 	directory_remove(sys.run_dir);
 	CU_ASSERT(script_works(&sys, "stop.sh", NULL));
 	CU_ASSERT_EQUAL(processes_in(sys.run_dir, NULL, &left, 1), 0);
@@ -233,10 +217,9 @@ static void nothing_is_inherited(void)
 	pid_t pids[32];
 	int count;
 
-	CU_ASSERT_FATAL(directory_make(sys.run_dir));
-	system_at(&sys, port_free(), sys.run_dir);
-	run(&outcome, (const char *[]){"bash", "-c", command, NULL},
-	    (const char *[]){sys.run_dir_variable, sys.port_variable, "WORKERS=1", NULL}, -1);
+	system_at(&sys, port_free(), directory_make());
+	run(&outcome, STRINGS("bash", "-c", command),
+	    STRINGS(sys.run_dir_variable, sys.port_variable, "WORKERS=1"), -1);
 	CU_ASSERT_EQUAL(outcome.status, 0);
 	count = processes_in(sys.run_dir, NULL, pids, 32);
 	CU_ASSERT(count > 8); /* four masters, their workers, and nginx's */
@@ -262,5 +245,4 @@ static const struct test tests[] = {
 	 nothing_is_inherited},
 };
 
-const struct suite ownership_suite = {"ownership", tests, sizeof(tests) / sizeof(tests[0]), NULL,
-				      NULL};
+const struct suite ownership_suite = {"ownership", tests, COUNT(tests)};

@@ -5,12 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "../support/client.h"
 #include "../support/harness.h"
-#include "../support/process.h"
-#include "../support/system.h"
 
 static struct system lanes;
 
@@ -25,7 +22,7 @@ static void replace_program(const char *path)
 	const char *new = system_file(&lanes, "lanes.new");
 	struct outcome outcome;
 
-	run(&outcome, (const char *[]){"cp", path, new, NULL}, NULL, -1);
+	run(&outcome, STRINGS("cp", path, new), NULL, -1);
 	CU_ASSERT_EQUAL(outcome.status, 0);
 	CU_ASSERT_EQUAL(rename(new, system_file(&lanes, "lanes")), 0);
 }
@@ -84,7 +81,7 @@ static void a_pool_dies(void)
 /* A system that is stopped while its workers cannot start. */
 static void stopped_while_dying(void)
 {
-	CU_ASSERT_FATAL(system_start(&lanes, &(struct system_options){.workers = 1}));
+	CU_ASSERT_FATAL(system_start(&lanes, SYSTEM(.workers = 1)));
 	replace_program("/bin/false");
 	kill(system_worker(&lanes, 1), SIGKILL);
 	CU_ASSERT(EVENTUALLY(log_count("event=start-delayed") >= 1));
@@ -95,21 +92,18 @@ static void stopped_while_dying(void)
 
 static size_t workers_that_answer(const char *target, size_t requests)
 {
-	struct load_result result;
+	const struct load_result *result;
 
-	load_wait(
-		load_system(&lanes, &(struct load_plan){.target = target, .connections = requests}),
-		&result);
-	CU_ASSERT_EQUAL(result.answered, requests);
-	return result.workers;
+	result = load_wait(load_system(&lanes, PLAN(.target = target, .connections = requests)));
+	CU_ASSERT_EQUAL(result->answered, requests);
+	return result->workers;
 }
 
 static void exercises_with(int workers)
 {
 	pid_t before;
 
-	CU_ASSERT_FATAL(system_start(
-		&lanes, &(struct system_options){.workers = workers, .prefork = workers}));
+	CU_ASSERT_FATAL(system_start(&lanes, SYSTEM(.workers = workers, .prefork = workers)));
 	CU_ASSERT_EQUAL(workers_that_answer("/exercise/async/await-one?seconds=0.1", 20), 1);
 	CU_ASSERT_EQUAL(workers_that_answer("/exercise/prefork/async/await-one?seconds=0.1", 10),
 			2);
@@ -137,7 +131,7 @@ static void exercises(void)
 /* No application is less ready for it. */
 static void an_exercise_pool_dies(void)
 {
-	CU_ASSERT_FATAL(system_start(&lanes, &(struct system_options){.workers = 1}));
+	CU_ASSERT_FATAL(system_start(&lanes, SYSTEM(.workers = 1)));
 	replace_program("/bin/false");
 	kill(worker_pid(&lanes, "exercise-1"), SIGKILL);
 	CU_ASSERT(EVENTUALLY(log_count("event=start-delayed") >= 1));
@@ -175,8 +169,7 @@ static void prefixes(void)
 	size_t led_to = 0;
 	size_t not_led_to = 0;
 
-	CU_ASSERT_FATAL(system_start(
-		&lanes, &(struct system_options){.workers = 1, .prefork = 1, .cpu = 1}));
+	CU_ASSERT_FATAL(system_start(&lanes, SYSTEM(.workers = 1, .prefork = 1, .cpu = 1)));
 	document = json_tokener_parse(get(&lanes, "/status")->body);
 	CU_ASSERT_FATAL(json_object_object_get_ex(document, "workers", &workers));
 	for (size_t i = 0; i < json_object_array_length(workers); i++) {
@@ -210,4 +203,4 @@ static const struct test tests[] = {
 	{"below the prefix that /status tells of a worker, its pool answers", prefixes},
 };
 
-const struct suite pools_suite = {"pools", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL};
+const struct suite pools_suite = {"pools", tests, COUNT(tests)};

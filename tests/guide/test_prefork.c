@@ -8,7 +8,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -23,54 +22,67 @@
 #include "scoreboard/scoreboard.h"
 
 static struct worker worker;
-static char directory[DIRECTORY_SIZE];
+static struct raw raw = {.fd = -1};
+static const char *directory;
 static struct scoreboard board;
+static const struct board_slot *slot; /* the worker's */
 
-static bool start(struct worker *w, const char *engine, const char *option, const char *value)
+static void start(struct worker *w, const char *engine, const char *option, const char *value)
 {
-	const char *const options[] = {"--engine", engine, "--pool", "p", "--slot",
-				       "1",	   option, value,    NULL};
-
-	return worker_start(w, options, NULL);
+	CU_ASSERT_FATAL(worker_start(
+		w, STRINGS("--engine", engine, "--pool", "p", "--slot", "1", option, value), NULL));
 }
 
-static bool connect_and_ask(struct raw *raw)
+static void begin(const char *option, const char *value)
 {
-	return raw_open(raw, worker.socket) && raw_gets(raw, 1, "/", "", "END 1 0 COMPLETE");
+	start(&worker, "prefork", option, value);
 }
 
-/* A prefork worker, and a connection to it that has carried a request and is kept. */
-static bool start_with_connection(struct raw *raw, const char *option, const char *value)
+/* … and a connection to it that has carried a request and is kept. */
+static void begin_kept(const char *option, const char *value)
 {
-	return start(&worker, "prefork", option, value) && connect_and_ask(raw);
+	begin(option, value);
+	CU_ASSERT_FATAL(raw_open(&raw, worker.socket));
+	CU_ASSERT_FATAL(raw_gets(&raw, 1, "/", "", "END 1 0 COMPLETE"));
 }
 
-/* A prefork worker with a scoreboard. */
-static bool start_with_board(void)
+static void end(void)
+{
+	raw_close(&raw);
+	worker_stop(&worker);
+}
+
+static void end_with(int status)
+{
+	CU_ASSERT_EQUAL(worker_wait(&worker), status);
+	end();
+}
+
+/* With a scoreboard, and perhaps such a connection. The board tells how many requests it has: none,
+ * since one is answered a moment before it is no longer counted. */
+static void begin_on_board(bool kept)
 {
 	const char *path;
 
-	if (!directory_make(directory))
-		return false;
+	directory = directory_make();
 	path = textf("%s/scoreboard", directory);
-	return start(&worker, "prefork", "--scoreboard", path) &&
-	       !scoreboard_open_to_read(&board, path);
+	kept ? begin_kept("--scoreboard", path) : begin("--scoreboard", path);
+	CU_ASSERT_FATAL(!scoreboard_open_to_read(&board, path));
+	slot = &board.slots[0];
+	CU_ASSERT(EVENTUALLY(!board_get(&slot->in_flight)));
 }
 
-/* … and a connection as above. The board tells how many requests it has: none, since one is
- * answered a moment before it is no longer counted. */
-static bool start_on_board(struct raw *raw)
+static void end_on_board(void)
 {
-	return start_with_board() && connect_and_ask(raw) &&
-	       EVENTUALLY(!board_get(&board.slots[0].in_flight));
-}
-
-static void stop_on_board(struct raw *raw)
-{
-	raw_close(raw);
+	end();
 	scoreboard_close(&board);
-	worker_stop(&worker);
 	directory_remove(directory);
+}
+
+/* Connects, and sends that. */
+static void say(struct raw *on, const char *script)
+{
+	CU_ASSERT(raw_open(on, worker.socket) && raw_send(on, script));
 }
 
 /* ---- answers ---- */
@@ -95,15 +107,24 @@ static struct buffer response_in(const struct buffer *records)
 	return all;
 }
 
-static struct buffer ask(const struct worker *w, const char *script)
+/* Sends the stream, and frees it; the answer to it, or nothing if there is none. */
+static struct buffer answer_to(const struct worker *w, struct stream *stream)
 {
 	struct buffer response = {0};
-	struct raw raw;
+	struct raw asking;
 
-	if (raw_open(&raw, w->socket) && raw_send(&raw, script) && raw_closed(&raw))
-		response = response_in(&raw.in);
-	raw_close(&raw);
+	if (raw_open(&asking, w->socket) && raw_stream(&asking, stream) && raw_closed(&asking))
+		response = response_in(&asking.in);
+	raw_close(&asking);
 	return response;
+}
+
+static struct buffer ask(const struct worker *w, const char *script)
+{
+	struct stream stream = {0};
+
+	stream_script(&stream, script);
+	return answer_to(w, &stream);
 }
 
 static void compare(const struct worker *loop, const char *script, const char *status)
@@ -154,9 +175,9 @@ static void same_answers(void)
 	};
 	struct worker loop;
 
-	CU_ASSERT_FATAL(start(&loop, "loop", "--stdin-limit", "8192"));
-	CU_ASSERT_FATAL(start(&worker, "prefork", "--stdin-limit", "8192"));
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	start(&loop, "loop", "--stdin-limit", "8192");
+	begin("--stdin-limit", "8192");
+	for (size_t i = 0; i < COUNT(cases); i++)
 		compare(&loop, cases[i].script, cases[i].status);
 	worker_stop(&loop);
 	worker_stop(&worker);
@@ -167,7 +188,7 @@ static void streams(void)
 {
 	struct buffer got;
 
-	CU_ASSERT_FATAL(start(&worker, "prefork", "--routes", "admin"));
+	begin("--routes", "admin");
 	got = ask(&worker, GET "/trace");
 	CU_ASSERT_FATAL(got.data != NULL);
 	CU_ASSERT_PTR_NOT_NULL(strstr(got.data, "Status: 200 OK\r\n"));
@@ -194,8 +215,8 @@ static void params_limit(void)
 	const char *fits = textf(format, 0, 101, 0);
 	struct worker loop;
 
-	CU_ASSERT_FATAL(start(&loop, "loop", "--params-limit", "256"));
-	CU_ASSERT_FATAL(start(&worker, "prefork", "--params-limit", "276"));
+	start(&loop, "loop", "--params-limit", "256");
+	begin("--params-limit", "276");
 	expect(&loop, fits, "Status: 200 OK");
 	expect(&worker, fits, "Status: 200 OK");
 	compare(&loop, textf(format, 0, 102, 0), "Status: 431 Request Header Fields Too Large");
@@ -203,27 +224,19 @@ static void params_limit(void)
 	worker_stop(&worker);
 }
 
-/* The answer to a request with this pair in front of its params, or nothing if there is none. */
+/* The answer to a request with this pair in front of its params. */
 static struct buffer ask_with(struct slice name, struct slice value)
 {
 	struct buffer params = {0};
-	struct buffer response = {0};
 	struct stream stream = {0};
-	struct raw raw;
 
 	pair_append(&params, name, value);
 	stream_script(&stream, "begin 1");
 	stream_params(&stream, 1, buffer_slice(&params));
 	stream_script(&stream,
 		      "params 1 REQUEST_METHOD=GET&PATH_INFO=/, params-end 1, stdin-end 1");
-	if (raw_open(&raw, worker.socket) &&
-	    write(raw.fd, stream.bytes.data, stream.bytes.len) == (ssize_t)stream.bytes.len &&
-	    raw_closed(&raw))
-		response = response_in(&raw.in);
-	raw_close(&raw);
-	stream_free(&stream);
 	buffer_free(&params);
-	return response;
+	return answer_to(&worker, &stream);
 }
 
 static void nul_bytes(void)
@@ -241,8 +254,8 @@ static void nul_bytes(void)
 		{{"REQUEST_METHOD", 14}, {"\0", 1}, "Status: 200 OK"}, /* the second one counts */
 	};
 
-	CU_ASSERT_FATAL(start(&worker, "prefork", NULL, NULL));
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	begin(NULL, NULL);
+	for (size_t i = 0; i < COUNT(cases); i++) {
 		struct buffer response = ask_with(cases[i].name, cases[i].value);
 
 		CU_ASSERT_PTR_NOT_NULL_FATAL(response.data);
@@ -261,8 +274,8 @@ static void queue_timeout(void)
 		const char *status;
 	} cases[] = {{0, "Status: 200 OK"}, {5, "Status: 503 "}, {60, "Status: 200 OK"}};
 
-	CU_ASSERT_FATAL(start(&worker, "prefork", "--queue-timeout", "2"));
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	begin("--queue-timeout", "2");
+	for (size_t i = 0; i < COUNT(cases); i++) {
 		poll(NULL, 0, 20); /* it has nothing to do for so long */
 		expect(&worker,
 		       textf(GET "/&LANES_SENT=%lld.000", (long long)time(NULL) - cases[i].ago),
@@ -276,38 +289,31 @@ static void queue_of_a_busy_worker(void)
 {
 	struct timespec sent;
 	const char *script;
-	struct raw first;
 	struct raw second;
 
-	CU_ASSERT_FATAL(start(&worker, "prefork", "--queue-timeout", "2"));
+	begin("--queue-timeout", "2");
 	clock_gettime(CLOCK_REALTIME, &sent);
 	script = textf(GET "/&LANES_SENT=%lld.%03ld", (long long)sent.tv_sec - 9,
 		       sent.tv_nsec / 1000000);
-	CU_ASSERT(raw_open(&first, worker.socket));
-	CU_ASSERT(raw_send(&first, GET "/sync/noawait&QUERY_STRING=seconds=1.5"));
-	CU_ASSERT(raw_open(&second, worker.socket) && raw_send(&second, script));
-	CU_ASSERT(raw_closed(&first));
-	raw_close(&first);
+	say(&raw, GET "/sync/noawait&QUERY_STRING=seconds=1.5");
+	say(&second, script);
+	CU_ASSERT(raw_closed(&raw));
 	IN_TIME(raw_answers(&second, "STDOUT 1 Status: 503 "));
 	raw_close(&second);
-	worker_stop(&worker);
+	end();
 }
 
-static void peer_that_has_left(void)
+static void say_and_leave(const char *script)
 {
-	struct raw raw;
+	struct raw leaving;
 
-	CU_ASSERT(raw_open(&raw, worker.socket) && raw_send(&raw, GET "/"));
-	raw_close(&raw);
+	say(&leaving, script);
+	raw_close(&leaving);
 }
 
 static void what_the_board_counts(void)
 {
-	const struct board_slot *slot;
-	struct raw raw;
-
-	CU_ASSERT_FATAL(start_with_board());
-	slot = &board.slots[0];
+	begin_on_board(false);
 	CU_ASSERT_EQUAL(board_get(&slot->pid), (uint64_t)worker.pid);
 	expect(&worker, GET "/", "Status: 200 OK");
 	expect(&worker, GET "/nowhere", "Status: 404 Not Found");
@@ -318,12 +324,10 @@ static void what_the_board_counts(void)
 	CU_ASSERT_EQUAL(board_get(&slot->classes[4]), 1);
 	CU_ASSERT_EQUAL(board_get(&slot->aborted), 0);
 	/* While it is busy with one, another comes and goes. */
-	CU_ASSERT(raw_open(&raw, worker.socket) &&
-		  raw_send(&raw, GET "/sync/noawait&QUERY_STRING=seconds=0.3"));
-	CU_ASSERT(EVENTUALLY(board_get(&slot->in_flight) == 1));
-	CU_ASSERT(board_get(&slot->running.since) != 0);
-	CU_ASSERT(board_get(&slot->occupied) & 1); /* the watch runs */
-	peer_that_has_left();
+	say(&raw, GET "/sync/noawait&QUERY_STRING=seconds=0.3");
+	CU_ASSERT(EVENTUALLY(board_get(&slot->in_flight) == 1 && board_get(&slot->running.since) &&
+			     board_get(&slot->occupied) & 1)); /* the watch runs */
+	say_and_leave(GET "/");
 	CU_ASSERT(raw_closed(&raw));
 	raw_close(&raw);
 	CU_ASSERT(EVENTUALLY(board_get(&slot->aborted) == 1));
@@ -336,24 +340,22 @@ static void what_the_board_counts(void)
 	CU_ASSERT(board_watch_read(&slot->occupied, 0) < 60000000000);
 	CU_ASSERT_EQUAL(board_get(&slot->turn_since), 0);
 	CU_ASSERT_EQUAL(board_get(&slot->draining), 0);
-	CU_ASSERT(raw_open(&raw, worker.socket) &&
-		  raw_send(&raw, GET "/sync/noawait&QUERY_STRING=seconds=0.3"));
+	say(&raw, GET "/sync/noawait&QUERY_STRING=seconds=0.3");
 	CU_ASSERT(EVENTUALLY(board_get(&slot->in_flight) == 1));
 	kill(worker.pid, SIGTERM);
 	CU_ASSERT(EVENTUALLY(board_get(&slot->draining) == 1));
 	CU_ASSERT_EQUAL(worker_wait(&worker), 0);
 	CU_ASSERT(file_has(worker.log, "event=draining in_flight=1"));
-	stop_on_board(&raw);
+	end_on_board();
 }
 
 /* The connection is taken when a descriptor is free again. */
 static void no_descriptors(void)
 {
 	struct rlimit before;
-	struct raw raw;
 	double seconds;
 
-	CU_ASSERT_FATAL(start(&worker, "prefork", NULL, NULL));
+	begin(NULL, NULL);
 	CU_ASSERT_EQUAL(prlimit(worker.pid, RLIMIT_NOFILE, NULL, &before), 0);
 	CU_ASSERT_EQUAL(
 		prlimit(worker.pid, RLIMIT_NOFILE, &(struct rlimit){3, before.rlim_max}, NULL), 0);
@@ -366,25 +368,20 @@ static void no_descriptors(void)
 	CU_ASSERT(process_seconds(worker.pid) - seconds < 0.25);
 	CU_ASSERT_EQUAL(prlimit(worker.pid, RLIMIT_NOFILE, &before, NULL), 0);
 	CU_ASSERT(raw_answers(&raw, "END 1 0 COMPLETE"));
-	raw_close(&raw);
-	worker_stop(&worker);
+	end();
 }
 
 /* Neither for a connection, nor for the next request on one. */
 static void waiting(void)
 {
-	struct raw raw = {.fd = -1};
 	double seconds;
 
 	for (int kept = 0; kept < 2; kept++) {
-		CU_ASSERT_FATAL(kept ? start_with_connection(&raw, NULL, NULL)
-				     : start(&worker, "prefork", NULL, NULL));
+		kept ? begin_kept(NULL, NULL) : begin(NULL, NULL);
 		seconds = process_seconds(worker.pid);
 		poll(NULL, 0, 300);
 		CU_ASSERT(process_seconds(worker.pid) - seconds < 0.15);
-		if (kept)
-			raw_close(&raw);
-		worker_stop(&worker);
+		end();
 	}
 }
 
@@ -395,11 +392,10 @@ static void memory(void)
 	char query[300 * 10 + 1] = "";
 	long before = 0;
 	double begun = 0;
-	struct raw raw;
 
 	for (int i = 0; i < 300; i++)
 		memcpy(query + (size_t)i * 10, "seconds=0&", 11);
-	CU_ASSERT_FATAL(start(&worker, "prefork", NULL, NULL));
+	begin(NULL, NULL);
 	for (int i = 0; i < 220; i++) {
 		if (i == 20) {
 			before = process_private_kb(worker.pid);
@@ -423,10 +419,9 @@ static void without_descriptors(void)
 
 	for (int i = 0; i < 2; i++) {
 		run(&outcome,
-		    (const char *[]){
-			    "sh", "-c",
+		    STRINGS("sh", "-c",
 			    "ulimit -n $1; exec \"$0\" --engine prefork --listen /tmp/lanes-$$",
-			    program(), limits[i], NULL},
+			    program(), limits[i]),
 		    NULL, -1);
 		CU_ASSERT_EQUAL(outcome.status, 1);
 		CU_ASSERT_PTR_NOT_NULL(strstr(outcome.errors, "event=start-failed"));
@@ -435,34 +430,27 @@ static void without_descriptors(void)
 
 static void kept_connection(void)
 {
-	struct raw raw;
-
-	CU_ASSERT_FATAL(start_with_connection(&raw, NULL, NULL));
+	begin_kept(NULL, NULL);
 	CU_ASSERT(raw_tells(&raw,
 			    "begin 2 keep, params 2 REQUEST_METHOD=POST&PATH_INFO=/, "
 			    "params-end 2, stdin 2 *9000, stdin-end 2",
 			    "END 2 0 COMPLETE"));
 	CU_ASSERT(raw_gets(&raw, 3, "/async/await-one", "seconds=0.01", "END 3 0 COMPLETE"));
-	raw_close(&raw);
-	worker_stop(&worker);
+	end();
 }
 
 static void one_at_a_time(void)
 {
-	struct raw first;
 	struct raw second;
 	double begun = now();
 
-	CU_ASSERT_FATAL(start(&worker, "prefork", NULL, NULL));
-	CU_ASSERT(raw_open(&first, worker.socket) && raw_open(&second, worker.socket));
-	CU_ASSERT(raw_send(&first, GET "/async/await-one&QUERY_STRING=seconds=0.3"));
-	CU_ASSERT(raw_send(&second, GET "/async/await-one&QUERY_STRING=seconds=0.3"));
-	CU_ASSERT(raw_closed(&first));
-	raw_close(&first);
-	CU_ASSERT(raw_closed(&second));
-	raw_close(&second);
+	begin(NULL, NULL);
+	say(&raw, GET "/async/await-one&QUERY_STRING=seconds=0.3");
+	say(&second, GET "/async/await-one&QUERY_STRING=seconds=0.3");
+	CU_ASSERT(raw_closed(&raw) && raw_closed(&second));
 	CU_ASSERT(now() - begun >= 0.6);
-	worker_stop(&worker);
+	raw_close(&second);
+	end();
 }
 
 static void peers_that_leave(void)
@@ -474,13 +462,10 @@ static void peers_that_leave(void)
 		"begin 1, params 1 REQUEST_METHOD=POST&PATH_INFO=/, params-end 1, abort 1",
 		GET "/async/await-one&QUERY_STRING=seconds=0.05",
 	};
-	struct raw raw;
 
-	CU_ASSERT_FATAL(start(&worker, "prefork", NULL, NULL));
-	for (size_t i = 0; i < sizeof(scripts) / sizeof(scripts[0]); i++) {
-		CU_ASSERT(raw_open(&raw, worker.socket) && raw_send(&raw, scripts[i]));
-		raw_close(&raw);
-	}
+	begin(NULL, NULL);
+	for (size_t i = 0; i < COUNT(scripts); i++)
+		say_and_leave(scripts[i]);
 	expect(&worker, GET "/", "Status: 200 OK");
 	worker_stop(&worker);
 }
@@ -494,7 +479,7 @@ static void idle_worker(void)
 	struct stat file;
 
 	for (int i = 0; i < 4; i++) {
-		CU_ASSERT_FATAL(start(&worker, "prefork", NULL, NULL));
+		begin(NULL, NULL);
 		kill(worker.pid, numbers[i]);
 		CU_ASSERT_EQUAL(worker_wait(&worker), 0);
 		CU_ASSERT(file_has(worker.log, "event=draining in_flight=0"));
@@ -507,46 +492,36 @@ static void idle_worker(void)
 
 static void idle_kept_connection(void)
 {
-	struct raw raw;
-
-	CU_ASSERT_FATAL(start_on_board(&raw));
+	begin_on_board(true);
 	kill(worker.pid, SIGTERM);
 	CU_ASSERT_EQUAL(worker_wait(&worker), 0);
 	CU_ASSERT(file_has(worker.log, "event=draining in_flight=0"));
 	CU_ASSERT(raw_closed(&raw));
-	stop_on_board(&raw);
+	end_on_board();
 }
 
 static void busy_worker(void)
 {
-	struct raw raw;
-
-	CU_ASSERT_FATAL(start_with_connection(&raw, NULL, NULL));
+	begin_kept(NULL, NULL);
 	CU_ASSERT(raw_get(&raw, 2, "/async/await-one", "seconds=0.4"));
 	kill(worker.pid, SIGTERM);
 	CU_ASSERT(raw_answers(&raw, "async_io_task(0.4s) done"));
 	CU_ASSERT(raw_answers(&raw, "END 2 0 COMPLETE"));
 	CU_ASSERT(raw_closed(&raw));
-	CU_ASSERT_EQUAL(worker_wait(&worker), 0);
-	raw_close(&raw);
-	worker_stop(&worker);
+	end_with(0);
 }
 
 /* Sent before the web server could see that we go. */
 static void kept_request(void)
 {
-	struct raw raw;
-
-	CU_ASSERT_FATAL(start_with_connection(&raw, NULL, NULL));
+	begin_kept(NULL, NULL);
 	CU_ASSERT(raw_get(&raw, 2, "/sync/noawait", "seconds=1"));
 	kill(worker.pid, SIGTERM);
 	CU_ASSERT(EVENTUALLY(file_has(worker.log, "event=draining")));
 	IN_TIME(raw_get(&raw, 3, "/", ""));
 	IN_TIME(raw_answers(&raw, "END 3 0 COMPLETE"));
 	CU_ASSERT(raw_closed(&raw));
-	CU_ASSERT_EQUAL(worker_wait(&worker), 0);
-	raw_close(&raw);
-	worker_stop(&worker);
+	end_with(0);
 }
 
 static void second_signal(void)
@@ -559,12 +534,11 @@ static void second_signal(void)
 		"begin 2 keep",
 	};
 	struct stat file;
-	struct raw raw;
 
 	for (int i = 0; i < 3; i++) {
-		CU_ASSERT_FATAL(start_on_board(&raw));
+		begin_on_board(true);
 		CU_ASSERT(raw_send(&raw, scripts[i]));
-		CU_ASSERT(i == 2 || EVENTUALLY(board_get(&board.slots[0].in_flight)));
+		CU_ASSERT(i == 2 || EVENTUALLY(board_get(&slot->in_flight)));
 		kill(worker.pid, SIGTERM);
 		CU_ASSERT(EVENTUALLY(file_has(worker.log, "event=draining")));
 		kill(worker.pid, SIGTERM);
@@ -572,21 +546,17 @@ static void second_signal(void)
 		CU_ASSERT(file_has(worker.log,
 				   i < 2 ? "why=second-signal in_flight=1" : "why=second-signal"));
 		CU_ASSERT(stat(worker.socket, &file) != 0);
-		stop_on_board(&raw);
+		end_on_board();
 	}
 }
 
 static void drain_timeout(void)
 {
-	struct raw raw;
-
-	CU_ASSERT_FATAL(start_with_connection(&raw, "--drain-timeout", "0.2"));
+	begin_kept("--drain-timeout", "0.2");
 	CU_ASSERT(raw_get(&raw, 2, "/sync/noawait", "seconds=50"));
 	kill(worker.pid, SIGTERM);
-	CU_ASSERT_EQUAL(worker_wait(&worker), 3);
-	CU_ASSERT(file_has(worker.log, "why=drain-timeout in_flight=1"));
-	raw_close(&raw);
-	worker_stop(&worker);
+	CU_ASSERT(EVENTUALLY(file_has(worker.log, "why=drain-timeout in_flight=1")));
+	end_with(3);
 }
 
 static const struct test tests[] = {
@@ -612,4 +582,4 @@ static const struct test tests[] = {
 	{"so does the drain timeout", drain_timeout},
 };
 
-const struct suite prefork_suite = {"prefork", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL};
+const struct suite prefork_suite = {"prefork", tests, COUNT(tests)};

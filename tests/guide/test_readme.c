@@ -5,34 +5,23 @@
 #include <unistd.h>
 
 #include "../support/harness.h"
-#include "../support/process.h"
 #include "../support/raw.h"
 #include "../support/system.h"
 
 enum { SYSTEMS = 5, TRIES = 10, TOO_LATE = 2 };
 
-/* Runs it, and shows what it says if it fails. */
-static bool succeeds(const char *const *arguments)
-{
-	struct outcome outcome;
-
-	run(&outcome, arguments, NULL, -1);
-	if (outcome.status)
-		printf("%s%s\n", outcome.out, outcome.errors);
-	return outcome.status == 0;
-}
+static struct outcome outcome;
 
 static void what_they_name_is_there(void)
 {
-	CU_ASSERT(succeeds((const char *[]){"tests/documents/check", NULL}));
+	CU_ASSERT(succeeds(&outcome, STRINGS("tests/documents/check"), NULL));
 }
 
 static void their_c_compiles(void)
 {
-	char directory[DIRECTORY_SIZE];
+	const char *directory = directory_make();
 
-	CU_ASSERT_FATAL(directory_make(directory));
-	CU_ASSERT(succeeds((const char *[]){"tests/documents/compile", directory, NULL}));
+	CU_ASSERT(succeeds(&outcome, STRINGS("tests/documents/compile", directory), NULL));
 	directory_remove(directory);
 }
 
@@ -47,11 +36,13 @@ static void what_is_typed_answers_so(void)
 	static struct system sys;
 	const char *trace;
 
-	CU_ASSERT_FATAL(system_start(&sys, &(struct system_options){.workers = 1}));
-	CU_ASSERT(succeeds((const char *[]){"tests/documents/check", "console", program(),
-					    textf("%u", (unsigned)sys.port), NULL}));
+	CU_ASSERT_FATAL(system_start(&sys, SYSTEM(.workers = 1)));
 	CU_ASSERT(succeeds(
-		(const char *[]){"sh", "-ec", TYPED, "sh", "trace", sys.url, sys.run_dir, NULL}));
+		&outcome,
+		STRINGS("tests/documents/check", "console", program(), textf("%d", sys.port)),
+		NULL));
+	CU_ASSERT(succeeds(&outcome,
+			   STRINGS("sh", "-ec", TYPED, "sh", "trace", sys.url, sys.run_dir), NULL));
 	trace = system_file(&sys, "trace.json");
 	CU_ASSERT(file_has(trace, "traceEvents"));
 	unlink(trace);
@@ -60,32 +51,30 @@ static void what_is_typed_answers_so(void)
 
 static void a_system_is_operated_as_they_say(void)
 {
-	char directory[DIRECTORY_SIZE];
+	const char *directory = directory_make();
 
-	CU_ASSERT_FATAL(directory_make(directory));
-	CU_ASSERT(succeeds((const char *[]){"tests/documents/operate", directory,
-					    textf("%u", (unsigned)port_free()),
-					    textf("%u", (unsigned)port_free()), NULL}));
+	CU_ASSERT(succeeds(&outcome,
+			   STRINGS("tests/documents/operate", directory, textf("%d", port_free()),
+				   textf("%d", port_free())),
+			   NULL));
 	directory_remove(directory);
 }
 
 static void a_worker_is_loaded_as_they_say(void)
 {
-	char directory[DIRECTORY_SIZE];
+	const char *directory = directory_make();
 
-	CU_ASSERT_FATAL(directory_make(directory));
-	CU_ASSERT(succeeds((const char *[]){"tests/documents/in_flight", directory, NULL}));
+	CU_ASSERT(succeeds(&outcome, STRINGS("tests/documents/in_flight", directory), NULL));
 	directory_remove(directory);
 }
 
 static void the_example_endpoint_works(void)
 {
-	char directory[DIRECTORY_SIZE];
+	const char *directory = directory_make();
 	struct worker worker;
 	struct raw raw;
 
-	CU_ASSERT_FATAL(directory_make(directory));
-	CU_ASSERT(succeeds((const char *[]){"tests/documents/endpoint", directory, NULL}));
+	CU_ASSERT(succeeds(&outcome, STRINGS("tests/documents/endpoint", directory), NULL));
 	CU_ASSERT_FATAL(
 		worker_start_program(&worker, textf("%s/build/lanes", directory), NULL, NULL));
 	CU_ASSERT(raw_open(&raw, worker.socket));
@@ -99,12 +88,9 @@ static void the_example_endpoint_works(void)
 
 static void a_local_does_not_survive_an_await(void)
 {
-	char directory[DIRECTORY_SIZE];
-	struct outcome outcome;
+	const char *directory = directory_make();
 
-	CU_ASSERT_FATAL(directory_make(directory));
-	run(&outcome, (const char *[]){"tests/documents/endpoint", directory, "spoilt", NULL}, NULL,
-	    -1);
+	run(&outcome, STRINGS("tests/documents/endpoint", directory, "spoilt"), NULL, -1);
 	CU_ASSERT_NOT_EQUAL(outcome.status, 0);
 	CU_ASSERT_PTR_NOT_NULL(strstr(outcome.errors, "may be used uninitialized"));
 	directory_remove(directory);
@@ -118,25 +104,18 @@ static void the_first_screen_shows_what_it_says(void)
 	int status;
 
 	for (int i = 0; i < SYSTEMS; i++) {
-		CU_ASSERT_FATAL(system_start(&systems[i], &(struct system_options){.workers = 2}));
-		readers[i] = process_start((const char *[]){"tests/documents/first_screen",
-							    systems[i].run_dir,
-							    textf("%u", (unsigned)systems[i].port),
-							    textf("%d", TRIES), NULL},
-					   NULL, system_file(&systems[i], "tries.log"));
+		CU_ASSERT_FATAL(system_start(&systems[i], SYSTEM(.workers = 2)));
+		readers[i] = process_start(
+			STRINGS("tests/documents/first_screen", systems[i].run_dir,
+				textf("%u", (unsigned)systems[i].port), textf("%d", TRIES)),
+			NULL, system_file(&systems[i], "tries.log"));
 	}
 	for (int i = 0; i < SYSTEMS; i++) {
-		struct outcome outcome;
-
 		waitpid(readers[i], &status, 0);
 		CU_ASSERT(status == 0 || status == TOO_LATE << 8);
 		IN_TIME(status == 0);
-		if (status) {
-			run(&outcome,
-			    (const char *[]){"cat", system_file(&systems[i], "tries.log"), NULL},
-			    NULL, -1);
-			printf("%s", outcome.out);
-		}
+		if (status)
+			printf("%s", file_text(system_file(&systems[i], "tries.log")));
 		CU_ASSERT(system_stop(&systems[i]));
 	}
 }
@@ -155,4 +134,4 @@ static const struct test tests[] = {
 	{"a local that is to survive an AWAIT does not build", a_local_does_not_survive_an_await},
 };
 
-const struct suite readme_suite = {"readme", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL};
+const struct suite readme_suite = {"readme", tests, COUNT(tests)};

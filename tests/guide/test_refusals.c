@@ -1,12 +1,8 @@
 /* What nginx makes of a worker's refusal: whether another one is asked. */
 #include <signal.h>
-#include <stdio.h>
-#include <string.h>
 
 #include "../support/client.h"
 #include "../support/harness.h"
-#include "../support/process.h"
-#include "../support/system.h"
 
 enum { REQUESTS = 20 };
 
@@ -21,31 +17,26 @@ static size_t logged(const char *text)
 static void overload_stays_where_it_is(void)
 {
 	static const char *const environment[] = {"LANES_THREAD_QUEUE=1", NULL};
-	struct load_result result;
+	const struct load_result *result;
 
-	CU_ASSERT_FATAL(system_start(
-		&sys,
-		&(struct system_options){.workers = 3, .threads = 1, .environment = environment}));
-	load_wait(load_system(&sys, &(struct load_plan){.target = "/sync/noawait?seconds=1",
-							.connections = 40,
-							.may_refuse = true}),
-		  &result);
-	CU_ASSERT_EQUAL(result.failed, 0);
-	CU_ASSERT(result.refused >= 40 - 3 * 2);
-	CU_ASSERT(EVENTUALLY(logged("\"upstream_status\":\"503\"") == result.refused));
+	CU_ASSERT_FATAL(
+		system_start(&sys, SYSTEM(.workers = 3, .threads = 1, .environment = environment)));
+	result = load_wait(load_system(&sys, PLAN(.target = "/sync/noawait?seconds=1",
+						  .connections = 40, .may_refuse = true)));
+	CU_ASSERT_EQUAL(result->failed, 0);
+	CU_ASSERT(result->refused >= 40 - 3 * 2);
+	CU_ASSERT(EVENTUALLY(logged("\"upstream_status\":\"503\"") == result->refused));
 	CU_ASSERT_EQUAL(logged("503, "), 0);
 	CU_ASSERT(system_stop(&sys));
 }
 
 static void a_draining_worker_is_passed_by(void)
 {
-	struct load_result result;
 	struct load *burst;
 	int refused = 0;
 
-	CU_ASSERT_FATAL(system_start(&sys, &(struct system_options){.workers = 2}));
-	burst = load_system(&sys, &(struct load_plan){.target = "/async/await-one?seconds=5",
-						      .connections = 20});
+	CU_ASSERT_FATAL(system_start(&sys, SYSTEM(.workers = 2)));
+	burst = load_system(&sys, PLAN(.target = "/async/await-one?seconds=5", .connections = 20));
 	CU_ASSERT(EVENTUALLY(process_sockets(system_worker(&sys, 1)) > 5));
 	kill(system_worker(&sys, 1), SIGTERM);
 	CU_ASSERT(EVENTUALLY(system_log_has(&sys, "event=draining")));
@@ -60,8 +51,7 @@ static void a_draining_worker_is_passed_by(void)
 		CU_ASSERT_EQUAL(get(&sys, "/")->status, 200);
 	IN_TIME(refused > 0);
 	IN_TIME(EVENTUALLY(logged("\"upstream_status\":\"429, 200\"") > 0));
-	load_wait(burst, &result);
-	CU_ASSERT_EQUAL(result.answered, 20);
+	CU_ASSERT_EQUAL(load_wait(burst)->answered, 20);
 	CU_ASSERT(system_stop(&sys));
 }
 
@@ -72,5 +62,4 @@ static const struct test tests[] = {
 	 a_draining_worker_is_passed_by},
 };
 
-const struct suite refusals_suite = {"refusals", tests, sizeof(tests) / sizeof(tests[0]), NULL,
-				     NULL};
+const struct suite refusals_suite = {"refusals", tests, COUNT(tests)};

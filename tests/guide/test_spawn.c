@@ -1,6 +1,4 @@
 /* The scripts that start and stop a system, and the way without them. */
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,17 +29,16 @@ static void bad_values(void)
 		/* Only the worker knows this one. */
 		{"LANES_BACKLOG=many", "LANES_BACKLOG: 'many'"},
 	};
-	char directory[DIRECTORY_SIZE];
+	const char *directory = directory_make();
 	struct system sys;
 
-	CU_ASSERT_FATAL(directory_make(directory));
 	system_at(&sys, port_free(), textf("%s/run", directory));
-	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+	for (size_t i = 0; i < COUNT(bad); i++) {
 		pid_t left;
 
 		run_script(&outcome, "spawn/start.sh",
-			   (const char *[]){sys.port_variable, sys.run_dir_variable, "WORKERS=1",
-					    "PREFORK_WORKERS=0", "CPU_WORKERS=0", bad[i][0], NULL});
+			   STRINGS(sys.port_variable, sys.run_dir_variable, "WORKERS=1",
+				   "PREFORK_WORKERS=0", "CPU_WORKERS=0", bad[i][0]));
 		CU_ASSERT(was_refused(&outcome, bad[i][1]));
 		CU_ASSERT_EQUAL(processes_in(sys.run_dir, NULL, &left, 1), 0);
 	}
@@ -58,14 +55,13 @@ static void bad_directories(void)
 		{"", "holds other files"},
 		{"LICENSE", "not a directory"},
 	};
-	char directory[DIRECTORY_SIZE];
+	const char *directory = directory_make();
 
-	CU_ASSERT_FATAL(directory_make(directory));
-	run(&outcome, (const char *[]){"cp", "LICENSE", directory, NULL}, NULL, -1);
-	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+	run(&outcome, STRINGS("cp", "LICENSE", directory), NULL, -1);
+	for (size_t i = 0; i < COUNT(bad); i++) {
 		run_script(&outcome, "spawn/start.sh",
-			   (const char *[]){textf("PORT=%u", (unsigned)port_free()),
-					    textf("RUN_DIR=%s/%s", directory, bad[i].below), NULL});
+			   STRINGS(textf("PORT=%d", port_free()),
+				   textf("RUN_DIR=%s/%s", directory, bad[i].below)));
 		CU_ASSERT(was_refused(&outcome, bad[i].said));
 	}
 	directory_remove(directory);
@@ -74,13 +70,13 @@ static void bad_directories(void)
 static void ports_and_directories_in_use(void)
 {
 	struct system sys;
-	char other[DIRECTORY_SIZE];
+	const char *other;
 
-	CU_ASSERT_FATAL(system_start(&sys, &(struct system_options){.workers = 1}));
-	CU_ASSERT_FATAL(directory_make(other));
+	CU_ASSERT_FATAL(system_start(&sys, SYSTEM(.workers = 1)));
+	other = directory_make();
 	CU_ASSERT(was_refused(script(&sys, "start.sh", textf("RUN_DIR=%s/run", other)), "in use"));
 	CU_ASSERT_NOT_EQUAL(access(textf("%s/run", other), F_OK), 0);
-	CU_ASSERT(was_refused(script(&sys, "start.sh", textf("PORT=%u", (unsigned)port_free())),
+	CU_ASSERT(was_refused(script(&sys, "start.sh", textf("PORT=%d", port_free())),
 			      "already running"));
 	CU_ASSERT_EQUAL(get(&sys, "/")->status, 200);
 	directory_remove(other);
@@ -94,10 +90,10 @@ static void status_and_stop(void)
 	struct system sys;
 	struct stat file;
 
-	CU_ASSERT_FATAL(system_start(&sys, &(struct system_options){.workers = 2}));
+	CU_ASSERT_FATAL(system_start(&sys, SYSTEM(.workers = 2)));
 	status = script(&sys, "status.sh", NULL);
 	CU_ASSERT_EQUAL(status->status, 0);
-	for (size_t i = 0; i < sizeof(runs) / sizeof(runs[0]); i++)
+	for (size_t i = 0; i < COUNT(runs); i++)
 		CU_ASSERT_PTR_NOT_NULL(strstr(status->out, runs[i]));
 	CU_ASSERT(script_works(&sys, "stop.sh", NULL));
 	status = script(&sys, "status.sh", NULL);
@@ -110,11 +106,10 @@ static void status_and_stop(void)
 
 /* ---- any number of cores ---- */
 
-/* A directory with a program of that name, which says the number whatever it is asked; and PATH
+/* Puts a program of that name, which says the number whatever it is asked, into the directory. PATH
  * with that first. */
-static const char *path_with(const char *name, unsigned number, char *directory)
+static const char *path_with(const char *name, unsigned number, const char *directory)
 {
-	CU_ASSERT_FATAL(directory_make(directory));
 	CU_ASSERT(
 		file_write(textf("%s/%s", directory, name), textf("#!/bin/sh\necho %u\n", number)));
 	return textf("PATH=%s:%s", directory, getenv("PATH"));
@@ -133,15 +128,14 @@ static unsigned times_in(const char *text, const char *sought)
 
 static void starts_with_defaults_on(unsigned cores)
 {
-	char directory[DIRECTORY_SIZE];
+	const char *directory = directory_make();
 	const char *path = path_with("nproc", cores, directory);
 	struct system sys;
 	const char *status;
 
-	CU_ASSERT_FATAL(system_start(
-		&sys, &(struct system_options){.environment = (const char *[]){
-						       path, "WORKERS", "PREFORK_WORKERS",
-						       "CPU_WORKERS", "CPU_THREADS", NULL}}));
+	CU_ASSERT_FATAL(
+		system_start(&sys, SYSTEM(.environment = STRINGS(path, "WORKERS", "PREFORK_WORKERS",
+								 "CPU_WORKERS", "CPU_THREADS"))));
 	status = get(&sys, "/status")->body;
 	CU_ASSERT_PTR_NOT_NULL(strstr(status, textf("\"name\":\"loop-%u\"", cores)));
 	CU_ASSERT_PTR_NOT_NULL(strstr(status, textf("\"name\":\"prefork-%u\"", cores)));
@@ -161,32 +155,30 @@ static void defaults_on_many_cores(void)
 
 static void defaults_on_more_cores_than_workers(void)
 {
-	char directory[DIRECTORY_SIZE];
+	const char *directory = directory_make();
 	const char *path = path_with("nproc", 1000, directory);
 	const char *run_dir = textf("RUN_DIR=%s/run", directory);
 
 	/* Only once the settings are all right. */
 	run_script(&outcome, "spawn/start.sh",
-		   (const char *[]){path, run_dir, "PROGRAM=/nowhere/lanes", "WORKERS",
-				    "PREFORK_WORKERS", "CPU_WORKERS", "CPU_THREADS", NULL});
+		   STRINGS(path, run_dir, "PROGRAM=/nowhere/lanes", "WORKERS", "PREFORK_WORKERS",
+			   "CPU_WORKERS", "CPU_THREADS"));
 	CU_ASSERT(was_refused(&outcome, "/nowhere/lanes is missing"));
-	run_script(&outcome, "spawn/start.sh",
-		   (const char *[]){path, run_dir, "WORKERS=257", NULL});
+	run_script(&outcome, "spawn/start.sh", STRINGS(path, run_dir, "WORKERS=257"));
 	CU_ASSERT(was_refused(&outcome, "WORKERS=257: a whole number from 1 to 256 is wanted"));
 	directory_remove(directory);
 }
 
 static void compiler_for_32_bits(void)
 {
-	char directory[DIRECTORY_SIZE];
 	/* What it makes of __SIZEOF_POINTER__. */
+	const char *directory = directory_make();
 	const char *path = path_with("cc", 4, directory);
 
 	run(&outcome,
-	    (const char *[]){"make", "--no-print-directory",
-			     textf("BUILD=%s/build", path_from_here(directory)), "CC=cc", "all",
-			     NULL},
-	    (const char *[]){path, "MAKEFLAGS", "SANITIZER", "CFLAGS", NULL}, -1);
+	    STRINGS("make", "--no-print-directory",
+		    textf("BUILD=%s/build", path_from_here(directory)), "CC=cc", "all"),
+	    STRINGS(path, "MAKEFLAGS", "SANITIZER", "CFLAGS"), -1);
 	CU_ASSERT(outcome.status > 0);
 	CU_ASSERT_STRING_EQUAL(outcome.out, "");
 	CU_ASSERT_EQUAL(strncmp(outcome.errors, "Lanes needs a 64-bit machine\n", 29), 0);
@@ -198,15 +190,12 @@ static void stop_answers_what_is_in_flight(void)
 {
 	struct system sys;
 	struct load *burst;
-	struct load_result result;
 
-	CU_ASSERT_FATAL(system_start(&sys, &(struct system_options){.workers = 1}));
-	burst = load_system(&sys, &(struct load_plan){.target = "/async/await-one?seconds=1",
-						      .connections = 50});
+	CU_ASSERT_FATAL(system_start(&sys, SYSTEM(.workers = 1)));
+	burst = load_system(&sys, PLAN(.target = "/async/await-one?seconds=1", .connections = 50));
 	CU_ASSERT(EVENTUALLY(process_sockets(system_worker(&sys, 1)) > 50));
 	CU_ASSERT(system_stop(&sys));
-	load_wait(burst, &result);
-	CU_ASSERT_EQUAL(result.answered, 50);
+	CU_ASSERT_EQUAL(load_wait(burst)->answered, 50);
 }
 
 /* make run, ended by a signal that it can handle, and by one that it cannot; the shell says where
@@ -217,12 +206,10 @@ static void foreground_ends_with(int number, const char *redirections)
 	pid_t pid;
 	pid_t left;
 
-	CU_ASSERT_FATAL(directory_make(sys.run_dir));
-	system_at(&sys, port_free(), sys.run_dir);
-	pid = process_start(
-		(const char *[]){"sh", "-c", textf("exec spawn/run.sh %s", redirections), NULL},
-		(const char *[]){sys.run_dir_variable, sys.port_variable, "WORKERS=1", NULL},
-		system_file(&sys, "run.log"));
+	system_at(&sys, port_free(), directory_make());
+	pid = process_start(STRINGS("sh", "-c", textf("exec spawn/run.sh %s", redirections)),
+			    STRINGS(sys.run_dir_variable, sys.port_variable, "WORKERS=1"),
+			    system_file(&sys, "run.log"));
 	CU_ASSERT(EVENTUALLY(get(&sys, "/")->status == 200));
 	CU_ASSERT_EQUAL(waitpid(pid, NULL, WNOHANG), 0);
 	kill(pid, number);
@@ -254,12 +241,11 @@ static void foreground_needs_no_terminal(void)
 /* A folder of the same name elsewhere must not be taken for the project's. */
 static void cdpath(void)
 {
-	char directory[DIRECTORY_SIZE];
+	const char *directory = directory_make();
 
-	CU_ASSERT_FATAL(directory_make(directory));
-	run(&outcome, (const char *[]){"cp", "-r", "spawn", directory, NULL}, NULL, -1);
+	run(&outcome, STRINGS("cp", "-r", "spawn", directory), NULL, -1);
 	run_script(&outcome, "spawn/status.sh",
-		   (const char *[]){textf("CDPATH=%s", directory), "RUN_DIR=run/none", NULL});
+		   STRINGS(textf("CDPATH=%s", directory), "RUN_DIR=run/none"));
 	CU_ASSERT_EQUAL(outcome.status, 3);
 	CU_ASSERT_PTR_NULL(strstr(outcome.out, directory));
 	directory_remove(directory);
@@ -271,7 +257,7 @@ static void scaling_below_a_parent_that_does_not_reap(void)
 	struct system sys;
 
 	CU_ASSERT_FATAL(prctl(PR_SET_CHILD_SUBREAPER, 1) == 0);
-	CU_ASSERT_FATAL(system_start(&sys, &(struct system_options){.workers = 2}));
+	CU_ASSERT_FATAL(system_start(&sys, SYSTEM(.workers = 2)));
 	CU_ASSERT(script_works(&sys, "scale.sh", "WORKERS=1"));
 	CU_ASSERT(script_works(&sys, "restart.sh", NULL));
 	CU_ASSERT(system_stop(&sys));
@@ -287,7 +273,7 @@ static void scaling_to_what_there_is(void)
 	pid_t before[8] = {0};
 	pid_t after[8] = {0};
 
-	CU_ASSERT_FATAL(system_start(&sys, &(struct system_options){.workers = 2}));
+	CU_ASSERT_FATAL(system_start(&sys, SYSTEM(.workers = 2)));
 	processes_in(sys.run_dir, "nginx", before, 8);
 	CU_ASSERT(script_works(&sys, "scale.sh", "WORKERS=2"));
 	processes_in(sys.run_dir, "nginx", after, 8);
@@ -300,7 +286,7 @@ static void nginx_has_nothing_to_complain_of(void)
 	struct system sys;
 	struct stat file;
 
-	CU_ASSERT_FATAL(system_start(&sys, &(struct system_options){.workers = 1, .cpu = 1}));
+	CU_ASSERT_FATAL(system_start(&sys, SYSTEM(.workers = 1, .cpu = 1)));
 	CU_ASSERT(stat(system_file(&sys, "error.log"), &file) == 0 && file.st_size == 0);
 	CU_ASSERT(system_stop(&sys));
 }
@@ -310,9 +296,9 @@ static void as_third(const struct system *sys, const char *command, const char *
 		     const char *path)
 {
 	run(&outcome,
-	    (const char *[]){"setpriv", "--reuid=daemon", "--regid=daemon", "--clear-groups",
-			     command, option, path, NULL},
-	    (const char *[]){sys->run_dir_variable, NULL}, -1);
+	    STRINGS("setpriv", "--reuid=daemon", "--regid=daemon", "--clear-groups", command,
+		    option, path),
+	    STRINGS(sys->run_dir_variable), -1);
 }
 
 /* As root: a user whose group has another name, and what a third one sees of the system. */
@@ -325,8 +311,7 @@ static void other_users(void)
 		not_judged("only root can become other users");
 		return;
 	}
-	CU_ASSERT_FATAL(system_start(
-		&sys, &(struct system_options){.workers = 1, .environment = environment}));
+	CU_ASSERT_FATAL(system_start(&sys, SYSTEM(.workers = 1, .environment = environment)));
 	as_third(&sys, "test", "-x", sys.run_dir);
 	if (outcome.status == 0) {
 		as_third(&sys, "spawn/status.sh", NULL, NULL);
@@ -360,14 +345,11 @@ static const char PLAIN_WAY[] =
 static void the_plain_way(void)
 {
 	struct system sys;
-	struct load_result result;
 	pid_t pids[8];
 
-	CU_ASSERT_FATAL(directory_make(sys.run_dir));
-	system_at(&sys, port_free(), sys.run_dir);
+	system_at(&sys, port_free(), directory_make());
 	run(&outcome,
-	    (const char *[]){"sh", "-ec", PLAIN_WAY, "sh", sys.run_dir,
-			     textf("%u", (unsigned)sys.port), program(), NULL},
+	    STRINGS("sh", "-ec", PLAIN_WAY, "sh", sys.run_dir, textf("%d", sys.port), program()),
 	    NULL, -1);
 	CU_ASSERT_EQUAL(outcome.status, 0);
 	CU_ASSERT_PTR_NOT_NULL(strstr(outcome.out, "async_io_task(0.5s) done"));
@@ -379,17 +361,16 @@ static void the_plain_way(void)
 	CU_ASSERT_EQUAL(get(&sys, "/async/await%2Done?seconds=0")->status, 200);
 	CU_ASSERT_EQUAL(get(&sys, "/async/%62ad-blocking?seconds=0")->status, 403);
 	CU_ASSERT_EQUAL(get(&sys, "/async/%2562ad-blocking?seconds=0")->status, 404);
-	load_wait(load_system(&sys, &(struct load_plan){.target = "/sync/noawait?seconds=0.2",
-							.connections = 160}),
-		  &result);
-	CU_ASSERT_EQUAL(result.answered, 160);
+	CU_ASSERT_EQUAL(load_wait(load_system(&sys, PLAN(.target = "/sync/noawait?seconds=0.2",
+							 .connections = 160)))
+				->answered,
+			160);
 	CU_ASSERT_EQUAL(processes_in(sys.run_dir, "lanes", pids, 8), 4);
 	for (int i = 0; i < 4; i++)
 		kill(pids[i], SIGTERM);
 	CU_ASSERT(EVENTUALLY(processes_in(sys.run_dir, "lanes", pids, 8) == 0));
-	run(&outcome,
-	    (const char *[]){"sh", "-c", "kill $(cat \"$1/nginx.pid\")", "sh", sys.run_dir, NULL},
-	    NULL, -1);
+	run(&outcome, STRINGS("sh", "-c", "kill $(cat \"$1/nginx.pid\")", "sh", sys.run_dir), NULL,
+	    -1);
 	CU_ASSERT(EVENTUALLY(processes_in(sys.run_dir, NULL, pids, 8) == 0));
 	directory_remove(sys.run_dir);
 }
@@ -419,4 +400,4 @@ static const struct test tests[] = {
 	{"without the scripts, as the README says", the_plain_way},
 };
 
-const struct suite spawn_suite = {"spawn", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL};
+const struct suite spawn_suite = {"spawn", tests, COUNT(tests)};

@@ -3,13 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include "../demonstrations/table.h"
 #include "../support/client.h"
 #include "../support/harness.h"
-#include "../support/process.h"
-#include "../support/system.h"
 
 /* Characters of UTF-8 in the longest line. */
 static int longest_line(const char *text)
@@ -75,7 +72,7 @@ static void the_contrast_fits(void)
 {
 	static const int widths[] = {60, 80, 132};
 
-	for (size_t i = 0; i < sizeof(widths) / sizeof(widths[0]); i++) {
+	for (size_t i = 0; i < COUNT(widths); i++) {
 		const char *text = table_at(widths[i], 1.9);
 
 		CU_ASSERT(longest_line(text) <= widths[i]);
@@ -97,18 +94,6 @@ static void a_busy_machine_is_named(void)
 
 /* ---- the exercises ---- */
 
-static const char *read_all(const char *path)
-{
-	static char text[65536];
-	FILE *file = fopen(path, "re");
-	size_t len = file ? fread(text, 1, sizeof(text) - 1, file) : 0;
-
-	text[len] = '\0';
-	if (file)
-		fclose(file);
-	return text;
-}
-
 /* Most of it is waiting: both widths and numbers of workers side by side. */
 static void the_exercises_fit(void)
 {
@@ -118,24 +103,22 @@ static void the_exercises_fit(void)
 		const char *workers;
 	} runs[] = {{60, "COLUMNS=60", "WORKERS=2"}, {80, "COLUMNS=80", "WORKERS=8"}};
 	const char *path = built("tests/demonstrations/exercises");
-	char directory[DIRECTORY_SIZE];
+	const char *directory = directory_make();
 	const char *logs[2];
 	pid_t pids[2];
 
-	CU_ASSERT_FATAL(directory_make(directory));
 	for (int i = 0; i < 2; i++) {
 		logs[i] = textf("%s/%d.log", directory, i);
-		pids[i] = process_start(
-			(const char *[]){path, NULL},
-			(const char *[]){runs[i].columns, runs[i].workers, "LC_ALL=C.UTF-8", NULL},
-			logs[i]);
+		pids[i] = process_start(STRINGS(path),
+					STRINGS(runs[i].columns, runs[i].workers, "LC_ALL=C.UTF-8"),
+					logs[i]);
 	}
 	for (int i = 0; i < 2; i++) {
 		const char *text;
 		int status;
 
 		CU_ASSERT_EQUAL(waitpid(pids[i], &status, 0), pids[i]);
-		text = read_all(logs[i]);
+		text = file_text(logs[i]);
 		CU_ASSERT(strlen(text) > 4000);
 		CU_ASSERT(longest_line(text) <= runs[i].width);
 		IN_TIME(status == 0 && !strstr(text, "NOT AS EXPECTED"));
@@ -152,8 +135,8 @@ static void type(const struct system *lanes, const char *commands, struct outcom
 				  "      \"localhost:${PORT:-8080}/exercise$1\"\n"
 				  "}\n";
 
-	run(outcome, (const char *[]){"sh", "-c", textf("%s%s\n", get, commands), NULL},
-	    (const char *[]){lanes->port_variable, NULL}, -1);
+	run(outcome, STRINGS("sh", "-c", textf("%s%s\n", get, commands)),
+	    STRINGS(lanes->port_variable), -1);
 	CU_ASSERT_EQUAL(outcome->status, 0);
 }
 
@@ -172,7 +155,7 @@ static void what_may_be_typed_is_true(int workers)
 	struct outcome outcome;
 	struct system lanes;
 
-	CU_ASSERT_FATAL(system_start(&lanes, &(struct system_options){.workers = workers}));
+	CU_ASSERT_FATAL(system_start(&lanes, SYSTEM(.workers = workers)));
 	type(&lanes, "get /async/wrap-blocking & sleep 0.2; get /; wait", &outcome);
 	IN_TIME(took(&outcome, "/") >= 0 && took(&outcome, "/") < 0.5);
 	CU_ASSERT(took(&outcome, "/async/wrap-blocking") >= 1.5);
@@ -205,12 +188,10 @@ static void a_running_system_fits(void)
 {
 	static const int widths[] = {60, 80};
 	struct load_plan options = {.target = "/async/bad-blocking?seconds=3", .connections = 1};
-	struct load_result result;
 	struct system lanes;
 	struct load *burst;
 
-	CU_ASSERT_FATAL(system_start(
-		&lanes, &(struct system_options){.workers = 1, .prefork = 20, .cpu = 1}));
+	CU_ASSERT_FATAL(system_start(&lanes, SYSTEM(.workers = 1, .prefork = 20, .cpu = 1)));
 	CU_ASSERT(fits("status.sh", &lanes, 80, "exercise-prefork"));
 	burst = load_system(&lanes, &options);
 	for (size_t i = 0; i < 2; i++) {
@@ -219,7 +200,7 @@ static void a_running_system_fits(void)
 		IN_TIME(strstr(get(&lanes, "/status?text")->body, " /async/bad-blocking") != NULL);
 	}
 	IN_TIME(fits("status.sh", &lanes, 60, "loop-1             HELD "));
-	load_wait(burst, &result);
+	load_wait(burst);
 	CU_ASSERT(system_stop(&lanes));
 }
 
@@ -235,5 +216,4 @@ static const struct test tests[] = {
 	 a_running_system_fits},
 };
 
-const struct suite terminal_suite = {"terminal", tests, sizeof(tests) / sizeof(tests[0]), NULL,
-				     NULL};
+const struct suite terminal_suite = {"terminal", tests, COUNT(tests)};

@@ -3,14 +3,12 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "../support/harness.h"
-#include "../support/process.h"
 #include "../support/raw.h"
 #include "../support/system.h"
 
@@ -30,12 +28,12 @@ static void help_and_version(void)
 {
 	static const char *const names[] = {"--listen", "--threads", "--drain-timeout", "--slot"};
 
-	lanes((const char *[]){"--help", NULL}, NULL);
+	lanes(STRINGS("--help"), NULL);
 	CU_ASSERT_EQUAL(outcome.status, 0);
 	CU_ASSERT_STRING_EQUAL(outcome.errors, "");
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+	for (size_t i = 0; i < COUNT(names); i++)
 		CU_ASSERT_PTR_NOT_NULL(strstr(outcome.out, names[i]));
-	lanes((const char *[]){"--version", NULL}, NULL);
+	lanes(STRINGS("--version"), NULL);
 	CU_ASSERT_EQUAL(outcome.status, 0);
 	CU_ASSERT_EQUAL(strncmp(outcome.out, "lanes ", 6), 0);
 }
@@ -58,11 +56,11 @@ static void bad_options(void)
 		{"--help=1", NULL, "--help=1"},
 	};
 
-	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		lanes((const char *[]){bad[i].option, bad[i].value, NULL}, NULL);
+	for (size_t i = 0; i < COUNT(bad); i++) {
+		lanes(STRINGS(bad[i].option, bad[i].value), NULL);
 		CU_ASSERT(was_refused(&outcome, bad[i].said));
 	}
-	lanes((const char *[]){"--version", NULL}, (const char *[]){"LANES_THREADS=many", NULL});
+	lanes(STRINGS("--version"), STRINGS("LANES_THREADS=many"));
 	CU_ASSERT(was_refused(&outcome, "LANES_THREADS"));
 }
 
@@ -71,8 +69,8 @@ static void environment_and_flags(void)
 {
 	struct worker worker;
 
-	CU_ASSERT(worker_start(&worker, (const char *[]){"--threads", "3", NULL},
-			       (const char *[]){"LANES_THREADS=7", "LANES_CPU_THREADS=5", NULL}));
+	CU_ASSERT(worker_start(&worker, STRINGS("--threads", "3"),
+			       STRINGS("LANES_THREADS=7", "LANES_CPU_THREADS=5")));
 	CU_ASSERT(file_has(worker.log, " threads=3 cpu_threads=5"));
 	worker_stop(&worker);
 }
@@ -82,10 +80,10 @@ static void descriptor_0_is_no_listening_socket(void)
 	struct sockaddr_un address = {.sun_family = AF_UNIX}; /* any name will do */
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	lanes((const char *[]){NULL}, NULL);
+	lanes(STRINGS(NULL), NULL);
 	CU_ASSERT(was_refused(&outcome, "descriptor 0: no listening socket"));
 	CU_ASSERT_EQUAL(bind(fd, (struct sockaddr *)&address, sizeof(sa_family_t)), 0);
-	run(&outcome, (const char *[]){program(), NULL}, NULL, fd);
+	run(&outcome, STRINGS(program()), NULL, fd);
 	CU_ASSERT(was_refused(&outcome, "descriptor 0: no listening socket"));
 	close(fd);
 }
@@ -102,8 +100,8 @@ static void addresses_that_are_none(void)
 		{"127.0.0.1:http", "not an IP address and port"},
 	};
 
-	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		lanes((const char *[]){"--listen", bad[i].address, NULL}, NULL);
+	for (size_t i = 0; i < COUNT(bad); i++) {
+		lanes(STRINGS("--listen", bad[i].address), NULL);
 		CU_ASSERT(was_refused(&outcome, bad[i].said));
 	}
 }
@@ -113,20 +111,17 @@ static void files_in_the_way(void)
 	struct worker worker;
 	struct worker second;
 	const char *path;
-	struct raw raw;
 
 	CU_ASSERT_FATAL(worker_start(&worker, NULL, NULL));
-	lanes((const char *[]){"--listen", worker.socket, NULL}, NULL);
+	lanes(STRINGS("--listen", worker.socket), NULL);
 	CU_ASSERT(was_refused(&outcome, "in use"));
-	CU_ASSERT(raw_open(&raw, worker.socket)); /* and the first one lives */
-	raw_close(&raw);
+	CU_ASSERT(raw_asked(worker.socket, "/", "END 1 ")); /* and the first one lives */
 	/* A killed worker leaves its socket behind: the next one may take the place. */
 	kill(worker.pid, SIGKILL);
 	CU_ASSERT_EQUAL(worker_wait(&worker), 128 + SIGKILL);
 	CU_ASSERT_EQUAL(access(worker.socket, F_OK), 0);
-	CU_ASSERT(worker_start(&second, (const char *[]){"--listen", worker.socket, NULL}, NULL));
-	CU_ASSERT(raw_open(&raw, worker.socket));
-	raw_close(&raw);
+	CU_ASSERT(worker_start(&second, STRINGS("--listen", worker.socket), NULL));
+	CU_ASSERT(raw_asked(worker.socket, "/", "END 1 "));
 	kill(second.pid, SIGTERM);
 	CU_ASSERT_EQUAL(worker_wait(&second), 0);
 	CU_ASSERT_NOT_EQUAL(access(worker.socket, F_OK), 0);
@@ -134,7 +129,7 @@ static void files_in_the_way(void)
 	/* Any other file is somebody's. */
 	path = textf("%s/precious", worker.directory);
 	close(open(path, O_WRONLY | O_CREAT, 0600));
-	lanes((const char *[]){"--listen", path, NULL}, NULL);
+	lanes(STRINGS("--listen", path), NULL);
 	CU_ASSERT(was_refused(&outcome, "precious"));
 	CU_ASSERT_EQUAL(access(path, F_OK), 0);
 	worker_stop(&worker);
@@ -176,11 +171,10 @@ static void ipv6_peers_have_to_be_listed(void)
 		struct worker worker;
 
 		address.sin6_port = htons(port);
-		CU_ASSERT_FATAL(
-			worker_start(&worker,
-				     (const char *[]){"--listen", textf("[::1]:%u", (unsigned)port),
-						      "--engine", engines[i / 2], NULL},
-				     (const char *[]){lists[i % 2].allowed, NULL}));
+		CU_ASSERT_FATAL(worker_start(&worker,
+					     STRINGS("--listen", textf("[::1]:%u", (unsigned)port),
+						     "--engine", engines[i / 2]),
+					     STRINGS(lists[i % 2].allowed)));
 		fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
 		CU_ASSERT_EQUAL(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
 		CU_ASSERT_EQUAL(is_welcome(fd), welcome);
@@ -201,18 +195,16 @@ static void tcp_needs_to_know_its_peers(void)
 	};
 	struct worker worker;
 
-	lanes((const char *[]){"--listen", "0.0.0.0:0", NULL}, NULL);
+	lanes(STRINGS("--listen", "0.0.0.0:0"), NULL);
 	CU_ASSERT(was_refused(&outcome, "FCGI_WEB_SERVER_ADDRS"));
-	lanes((const char *[]){"--listen", "127.0.0.1:0", NULL},
-	      (const char *[]){"FCGI_WEB_SERVER_ADDRS=localhost", NULL});
+	lanes(STRINGS("--listen", "127.0.0.1:0"), STRINGS("FCGI_WEB_SERVER_ADDRS=localhost"));
 	CU_ASSERT(was_refused(&outcome, "FCGI_WEB_SERVER_ADDRS"));
-	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+	for (size_t i = 0; i < COUNT(lists); i++) {
 		uint16_t port = port_free();
 
 		CU_ASSERT_FATAL(worker_start(
-			&worker,
-			(const char *[]){"--listen", textf("127.0.0.1:%u", (unsigned)port), NULL},
-			(const char *[]){lists[i].allowed, NULL}));
+			&worker, STRINGS("--listen", textf("127.0.0.1:%u", (unsigned)port)),
+			STRINGS(lists[i].allowed)));
 		CU_ASSERT_EQUAL(is_welcome(tcp_open(port)), lists[i].welcome);
 		CU_ASSERT_EQUAL(file_has(worker.log, "event=peer-refused"), !lists[i].welcome);
 		worker_stop(&worker);
@@ -224,17 +216,15 @@ static void a_locked_scoreboard(void)
 {
 	struct flock all = {.l_type = F_RDLCK};
 	struct worker worker;
-	char directory[DIRECTORY_SIZE];
-	const char *path;
+	const char *directory = directory_make();
 	int fd;
+	const char *path = textf("%s/scoreboard", directory);
 
-	CU_ASSERT_FATAL(directory_make(directory));
-	path = textf("%s/scoreboard", directory);
-	CU_ASSERT_FATAL(worker_start(&worker, (const char *[]){"--scoreboard", path, NULL}, NULL));
+	CU_ASSERT_FATAL(worker_start(&worker, STRINGS("--scoreboard", path), NULL));
 	worker_stop(&worker);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	CU_ASSERT_EQUAL_FATAL(fcntl(fd, F_SETLK, &all), 0);
-	CU_ASSERT(worker_start(&worker, (const char *[]){"--scoreboard", path, NULL}, NULL));
+	CU_ASSERT(worker_start(&worker, STRINGS("--scoreboard", path), NULL));
 	CU_ASSERT(file_has(worker.log, "no scoreboard: its lock is held"));
 	worker_stop(&worker);
 	close(fd);
@@ -256,4 +246,4 @@ static const struct test tests[] = {
 	 ipv6_peers_have_to_be_listed},
 };
 
-const struct suite worker_suite = {"worker", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL};
+const struct suite worker_suite = {"worker", tests, COUNT(tests)};

@@ -3,15 +3,8 @@
 #include "../support/harness.h"
 #include "../support/process.h"
 
-extern const struct suite bodies_suite;
-extern const struct suite install_suite;
-extern const struct suite library_suite;
-extern const struct suite limits_suite;
-extern const struct suite dev_suite;
-extern const struct suite new_suite;
-extern const struct suite orders_suite;
-extern const struct suite routes_suite;
-extern const struct suite shop_suite;
+extern const struct suite bodies_suite, install_suite, library_suite, limits_suite, dev_suite,
+	new_suite, orders_suite, routes_suite, shop_suite;
 
 /* The demonstration's (tests/guide), up to NULL. There are none in a tree without it. */
 extern const struct suite *const guide_suites[] __attribute__((weak));

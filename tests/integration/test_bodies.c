@@ -1,6 +1,5 @@
 /* Bodies, from a client or a web server to the handlers of tests/bodies/app.c. */
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -14,14 +13,13 @@
 #include <unistd.h>
 
 #include "../support/harness.h"
-#include "../support/process.h"
 #include "../support/raw.h"
 #include "../support/stream.h"
 #include "../support/system.h"
 
 static struct worker worker;
 static struct raw raw;
-static char folder[DIRECTORY_SIZE]; /* of nginx and the spool */
+static const char *folder; /* of nginx and the spool */
 static char spool[DIRECTORY_SIZE + 8];
 static pid_t nginx;
 static bool keeps;	  /* nginx, its connections to the worker */
@@ -32,7 +30,7 @@ static bool small_disk; /* the spool is on one of its own */
 /* A further option and its value; NULL: none. */
 static void begin(const char *engine, const char *option, const char *value)
 {
-	CU_ASSERT_FATAL(directory_make(folder));
+	folder = directory_make();
 	setenv("F", folder, 1);
 	snprintf(spool, sizeof(spool), "%s/spool", folder);
 	CU_ASSERT_EQUAL_FATAL(mkdir(spool, 0700), 0);
@@ -42,7 +40,7 @@ static void begin(const char *engine, const char *option, const char *value)
 	}
 	CU_ASSERT_FATAL(worker_start_program(
 		&worker, built("bodies-app"),
-		(const char *[]){"--engine", engine, "--spool", spool, option, value, NULL}, NULL));
+		STRINGS("--engine", engine, "--spool", spool, option, value), NULL));
 }
 
 static void end(void)
@@ -288,9 +286,9 @@ static void begin_behind_nginx(const char *engine)
 	path = textf("%s/nginx.conf", folder);
 	log = textf("%s/error.log", folder);
 	write_configuration(path);
-	nginx = process_start((const char *[]){"/usr/sbin/nginx", "-p", textf("%s/", folder), "-c",
-					       path, "-e", log, NULL},
-			      NULL, log);
+	nginx = process_start(
+		STRINGS("/usr/sbin/nginx", "-p", textf("%s/", folder), "-c", path, "-e", log), NULL,
+		log);
 	CU_ASSERT_FATAL(EVENTUALLY(!shell("curl -sS $ON/left && curl -sS $OFF/left")->status));
 }
 
@@ -330,9 +328,9 @@ static void HAProxy_brings_many_at_once(void)
 	CU_ASSERT_EQUAL(mkdir(textf("%s/pids", folder), 0700), 0);
 	CU_ASSERT_EQUAL(symlink(worker.socket, textf("%s/worker-1.sock", folder)), 0);
 	choose_ports();
-	haproxy = process_start((const char *[]){"tests/haproxy/run",
-						 textf("%u", (unsigned)ports[0]), folder, NULL},
-				NULL, textf("%s/haproxy.log", folder));
+	haproxy =
+		process_start(STRINGS("tests/haproxy/run", textf("%u", (unsigned)ports[0]), folder),
+			      NULL, textf("%s/haproxy.log", folder));
 	CU_ASSERT_FATAL(EVENTUALLY(!shell("curl -sS $ON/left")->status));
 	CU_ASSERT(
 		says("again='curl -sf --retry 20 --retry-delay 1'; head -c 3000000 /dev/zero "
@@ -440,4 +438,4 @@ static const struct test tests[] = {
 	{"a gigabyte leaves the memory flat", a_gigabyte_leaves_the_memory_flat},
 };
 
-const struct suite bodies_suite = {"bodies", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL};
+const struct suite bodies_suite = {"bodies", tests, COUNT(tests)};

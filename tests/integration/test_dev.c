@@ -1,15 +1,12 @@
 /* make dev: what is saved is served, and calls that hold the loop are named. */
-#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include "../support/client.h"
 #include "../support/harness.h"
-#include "../support/raw.h"
 
 /* ---- calls that hold the loop ---- */
 
@@ -34,13 +31,9 @@ static const char *body(const char *path)
 	return text;
 }
 
-static int count_named(void)
+static size_t count_named(void)
 {
-	struct outcome outcome;
-
-	run(&outcome, (const char *[]){"grep", "-c", "event=blocking-call", worker.log, NULL}, NULL,
-	    -1);
-	return atoi(outcome.out);
+	return file_lines(worker.log, "event=blocking-call");
 }
 
 static void start_blocking(const char *sandbox)
@@ -48,7 +41,7 @@ static void start_blocking(const char *sandbox)
 	const char *preload = textf("LD_PRELOAD=%s", built("blocking.so"));
 
 	CU_ASSERT_FATAL(worker_start_program(&worker, built("blocking-app"), NULL,
-					     (const char *[]){preload, sandbox, NULL}));
+					     STRINGS(preload, sandbox)));
 }
 
 /* The same calls on a thread, or before the first request, are fine. */
@@ -56,7 +49,7 @@ static void each_call_is_named(void)
 {
 	char names[1024];
 	char *rest = names;
-	int before;
+	size_t before;
 
 	start_blocking("LANES_SANDBOX=off");
 	CU_ASSERT(EVENTUALLY(file_has(worker.log, " call=usleep in=background use=")));
@@ -97,7 +90,7 @@ static void what_the_sandbox_ends_is_named(void)
 		{"/thread/popen", " call=popen in=\"a thread\"\n"},
 	};
 
-	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+	for (size_t i = 0; i < COUNT(calls); i++) {
 		start_blocking(NULL);
 		body(calls[i][0]);
 		CU_ASSERT(file_has(worker.log, calls[i][1]));
@@ -109,7 +102,7 @@ static void what_the_sandbox_ends_is_named(void)
 
 /* ---- what is saved ---- */
 
-static char directory[DIRECTORY_SIZE];
+static const char *directory;
 static struct system sys;
 static char terminal[DIRECTORY_SIZE + 16]; /* what is seen there */
 
@@ -118,8 +111,7 @@ static bool does(const char *command, const char *first, const char *second)
 {
 	struct outcome outcome;
 
-	run(&outcome, (const char *[]){"sh", "-c", command, directory, first, second, NULL}, NULL,
-	    -1);
+	run(&outcome, STRINGS("sh", "-c", command, directory, first, second), NULL, -1);
 	return outcome.status == 0;
 }
 
@@ -136,13 +128,9 @@ static bool save(const char *edit)
 	return save_dated(edit, "now");
 }
 
-static int count_served(void)
+static size_t count_served(void)
 {
-	struct outcome outcome;
-
-	run(&outcome, (const char *[]){"grep", "-c", "serves what was saved", terminal, NULL}, NULL,
-	    -1);
-	return atoi(outcome.out);
+	return file_lines(terminal, "serves what was saved");
 }
 
 static bool stock_is(const char *text)
@@ -157,18 +145,16 @@ static pid_t start_dev(void)
 	const char *project;
 	struct outcome outcome;
 
-	CU_ASSERT_FATAL(directory_make(directory));
+	directory = directory_make();
 	project = textf("%s/shop", directory);
 	snprintf(terminal, sizeof(terminal), "%s/terminal", directory);
-	run_script(&outcome, "app/new/new.sh",
-		   (const char *[]){textf("DIR=%s", project), "NAME", NULL});
+	run_script(&outcome, "app/new/new.sh", STRINGS(textf("DIR=%s", project), "NAME"));
 	CU_ASSERT_EQUAL_FATAL(outcome.status, 0);
 	CU_ASSERT(save("s/{id}/{it}/"));
 	system_at(&sys, port_free(), textf("%s/run", project));
-	return process_start((const char *[]){"setsid", "make", "-C", project, "dev", NULL},
-			     (const char *[]){sys.port_variable, "RUN_DIR", "PROGRAM", "MAKEFLAGS",
-					      "MFLAGS", "MAKELEVEL", "CFLAGS", "LANES_THREADS=1",
-					      NULL},
+	return process_start(STRINGS("setsid", "make", "-C", project, "dev"),
+			     STRINGS(sys.port_variable, "RUN_DIR", "PROGRAM", "MAKEFLAGS", "MFLAGS",
+				     "MAKELEVEL", "CFLAGS", "LANES_THREADS=1"),
 			     terminal);
 }
 
@@ -231,4 +217,4 @@ static const struct test tests[] = {
 	{"what is saved is served, once it builds", what_is_saved_is_served},
 };
 
-const struct suite dev_suite = {"dev", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL};
+const struct suite dev_suite = {"dev", tests, COUNT(tests)};

@@ -1,29 +1,26 @@
 /* What "make install" puts: a library with no other names than its own, from which services are
  * built and run. */
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "../support/harness.h"
 #include "../support/system.h"
 
-static char directory[DIRECTORY_SIZE];
+static const char *directory;
 
 static bool step(const char *name)
 {
-	const char *port = textf("%u", (unsigned)port_free());
+	const char *port = textf("%d", port_free());
 	struct outcome outcome;
 
-	run(&outcome, (const char *[]){"tests/integration/install.sh", name, directory, port, NULL},
-	    NULL, -1);
-	if (outcome.status)
-		printf("%s%s\n", outcome.out, outcome.errors);
-	return outcome.status == 0;
+	return succeeds(&outcome, STRINGS("tests/integration/install.sh", name, directory, port),
+			NULL);
 }
 
 static int setup(void)
 {
-	return directory_make(directory) && step("install") ? 0 : -1;
+	directory = directory_make();
+	return step("install") ? 0 : -1;
 }
 
 static int cleanup(void)
@@ -63,5 +60,4 @@ static const struct test tests[] = {
 	{"a plain user runs what root has installed", a_plain_user_runs_what_root_has_installed},
 };
 
-const struct suite install_suite = {"install", tests, sizeof(tests) / sizeof(tests[0]), setup,
-				    cleanup};
+const struct suite install_suite = {"install", tests, COUNT(tests), setup, cleanup};

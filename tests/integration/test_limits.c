@@ -11,16 +11,15 @@
 static struct worker worker;
 static struct raw raw;
 static char board_path[DIRECTORY_SIZE + 16];
-static char folder[DIRECTORY_SIZE];
+static const char *folder;
 
 static void begin(const char *engine)
 {
-	CU_ASSERT_FATAL(directory_make(folder));
+	folder = directory_make();
 	snprintf(board_path, sizeof(board_path), "%s/scoreboard", folder);
-	CU_ASSERT_FATAL(worker_start_program(&worker, built("bodies-app"),
-					     (const char *[]){"--engine", engine, "--threads", "2",
-							      "--scoreboard", board_path, NULL},
-					     NULL));
+	CU_ASSERT_FATAL(worker_start_program(
+		&worker, built("bodies-app"),
+		STRINGS("--engine", engine, "--threads", "2", "--scoreboard", board_path), NULL));
 	CU_ASSERT_FATAL(raw_open(&raw, worker.socket));
 }
 
@@ -115,8 +114,7 @@ static void it_is_told_by_its_name(void)
 
 	saturate("/held");
 	CU_ASSERT_FATAL(worker_start(
-		&admin, (const char *[]){"--routes", "admin", "--scoreboard", board_path, NULL},
-		NULL));
+		&admin, STRINGS("--routes", "admin", "--scoreboard", board_path), NULL));
 	CU_ASSERT_FATAL(raw_open(&asked, admin.socket));
 	CU_ASSERT(raw_gets(&asked, 1, "/metrics", "", "END 1 "));
 	CU_ASSERT(raw_answers(&asked, "pool=\"loop\",threads=\"reports\"} 2\n"));
@@ -230,4 +228,4 @@ static const struct test tests[] = {
 	 a_route_takes_so_many_requests_and_others_go_on},
 };
 
-const struct suite limits_suite = {"limits", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL};
+const struct suite limits_suite = {"limits", tests, COUNT(tests)};

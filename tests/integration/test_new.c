@@ -1,5 +1,4 @@
 /* make new: a project of one's own, as who begins one sees it. */
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +8,7 @@
 #include "../support/client.h"
 #include "../support/harness.h"
 
-static char directory[DIRECTORY_SIZE]; /* in which projects are made */
+static const char *directory; /* in which projects are made */
 static char project[DIRECTORY_SIZE + 32];
 static struct outcome outcome;
 
@@ -18,7 +17,8 @@ static struct outcome outcome;
 
 static int begin(void)
 {
-	return !directory_make(directory);
+	directory = directory_make();
+	return 0;
 }
 
 static int end(void)
@@ -27,38 +27,33 @@ static int end(void)
 	return 0;
 }
 
-static void make_new(const char *folder, const char *name)
+static bool does(const char *const *arguments)
+{
+	return succeeds(&outcome, arguments, STRINGS(OWN));
+}
+
+static bool make_new(const char *folder, const char *name)
 {
 	snprintf(project, sizeof(project), "%s/%s", directory, folder);
-	run(&outcome, (const char *[]){"make", "-s", "new", textf("DIR=%s", project), name, NULL},
-	    (const char *[]){OWN, NULL}, -1);
+	return does(STRINGS("make", "-s", "new", textf("DIR=%s", project), name));
 }
 
 /* make in the project, with up to three arguments; false, with what it said, if it fails. */
 static bool make(const char *what, const char *second, const char *third)
 {
-	run(&outcome, (const char *[]){"make", "-C", project, what, second, third, NULL},
-	    (const char *[]){OWN, NULL}, -1);
-	if (outcome.status)
-		printf("%s\n%s\n", outcome.out, outcome.errors);
-	return outcome.status == 0;
+	return does(STRINGS("make", "-C", project, what, second, third));
 }
 
 /* make test in the project fails, and says that in a line of its own. */
 static bool test_says(const char *only, const char *line)
 {
-	run(&outcome, (const char *[]){"make", "-sC", project, "test", only, NULL},
-	    (const char *[]){OWN, NULL}, -1);
+	run(&outcome, STRINGS("make", "-sC", project, "test", only), STRINGS(OWN), -1);
 	return outcome.status && strstr(outcome.errors, line) == outcome.errors;
 }
 
 static bool change(const char *how)
 {
-	run(&outcome, (const char *[]){"tests/integration/new_project.sh", project, how, NULL},
-	    NULL, -1);
-	if (outcome.status)
-		printf("%s%s\n", outcome.out, outcome.errors);
-	return outcome.status == 0;
+	return does(STRINGS("tests/integration/new_project.sh", project, how));
 }
 
 static bool said(const char *text)
@@ -82,15 +77,15 @@ static void what_cannot_be_is_refused(void)
 
 	mkdir(full, 0755);
 	CU_ASSERT(file_write(textf("%s/file", full), ""));
-	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+	for (size_t i = 0; i < COUNT(bad); i++) {
 		run_script(&outcome, "app/new/new.sh",
-			   (const char *[]){textf("DIR=%s/%s", directory, bad[i][0]),
-					    bad[i][1] ? bad[i][1] : "NAME", NULL});
+			   STRINGS(textf("DIR=%s/%s", directory, bad[i][0]),
+				   bad[i][1] ? bad[i][1] : "NAME"));
 		CU_ASSERT(was_refused(&outcome, bad[i][2]));
 	}
-	run_script(&outcome, "app/new/new.sh", (const char *[]){"DIR", NULL});
+	run_script(&outcome, "app/new/new.sh", STRINGS("DIR"));
 	CU_ASSERT(was_refused(&outcome, "where to?"));
-	run(&outcome, (const char *[]){"find", directory, "-mindepth", "1", NULL}, NULL, -1);
+	run(&outcome, STRINGS("find", directory, "-mindepth", "1"), NULL, -1);
 	CU_ASSERT_STRING_EQUAL(outcome.out, textf("%s\n%s/file\n", full, full));
 }
 
@@ -102,8 +97,7 @@ static void it_is_built_tested_and_changed(void)
 
 	snprintf(project, sizeof(project), "%s/a $shop", directory);
 	CU_ASSERT_FATAL(mkdir(project, 0755) == 0 && stat(project, &before) == 0);
-	make_new("a $shop", "NAME=shop");
-	CU_ASSERT_EQUAL_FATAL(outcome.status, 0);
+	CU_ASSERT_FATAL(make_new("a $shop", "NAME=shop"));
 	CU_ASSERT(stat(project, &after) == 0 && after.st_ino == before.st_ino);
 	CU_ASSERT(change("links"));
 	CU_ASSERT(make("help", NULL, NULL) && said("\ntest "));
@@ -131,15 +125,12 @@ static void an_installed_library_does(void)
 				      "Libs: -L$PWD/build -llanes -lm\nEOF";
 	static const char command[] = "PKG_CONFIG_PATH=$2 make -C \"$1\" LANES=/nowhere all";
 
-	run(&outcome, (const char *[]){"sh", "-c", command, "sh", project, "/nowhere", NULL},
-	    (const char *[]){OWN, NULL}, -1);
+	run(&outcome, STRINGS("sh", "-c", command, "sh", project, "/nowhere"), STRINGS(OWN), -1);
 	CU_ASSERT_NOT_EQUAL(outcome.status, 0);
 	CU_ASSERT_PTR_NOT_NULL(
 		strstr(outcome.errors, "Lanes is neither in /nowhere nor installed"));
-	run(&outcome, (const char *[]){"sh", "-c", package, "sh", directory, NULL}, NULL, -1);
-	run(&outcome, (const char *[]){"sh", "-c", command, "sh", project, directory, NULL},
-	    (const char *[]){OWN, NULL}, -1);
-	CU_ASSERT_EQUAL(outcome.status, 0);
+	CU_ASSERT(does(STRINGS("sh", "-c", package, "sh", directory)));
+	CU_ASSERT(does(STRINGS("sh", "-c", command, "sh", project, directory)));
 	CU_ASSERT(said("LD build/shop"));
 }
 
@@ -188,39 +179,25 @@ static void another_user_builds_it(void)
 {
 	static const char command[] = "setpriv --reuid=61234 --regid=61234 --clear-groups "
 				      "make -C \"$1\" test start stop PORT=$2";
-	char port[8];
 
 	if (geteuid()) {
 		not_judged("only root can become other users");
 		return;
 	}
-	make_new("theirs", NULL);
-	CU_ASSERT_EQUAL_FATAL(outcome.status, 0);
-	run(&outcome, (const char *[]){"sh", "-c", AS_BUILT, "sh", project, NULL}, NULL, -1);
-	CU_ASSERT_EQUAL_FATAL(outcome.status, 0);
+	CU_ASSERT_FATAL(make_new("theirs", NULL));
+	CU_ASSERT_FATAL(does(STRINGS("sh", "-c", AS_BUILT, "sh", project)));
 	chmod(directory, 0755);
-	snprintf(port, sizeof(port), "%u", (unsigned)port_free());
-	run(&outcome, (const char *[]){"sh", "-c", command, "sh", project, port, NULL},
-	    (const char *[]){OWN, NULL}, -1);
-	CU_ASSERT_EQUAL(outcome.status, 0);
+	CU_ASSERT(does(STRINGS("sh", "-c", command, "sh", project, textf("%d", port_free()))));
 	CU_ASSERT(said("POST /quotes: a quote is made ...passed"));
 	CU_ASSERT_PTR_NULL(strstr(outcome.errors, "id: "));
-	if (outcome.status)
-		printf("%s\n%s\n", outcome.out, outcome.errors);
 }
 
 /* What Lanes' README tells to type. */
 static void it_begins_as_the_readme_says(void)
 {
-	run(&outcome,
-	    (const char *[]){"tests/documents/own", directory, textf("%u", (unsigned)port_free()),
-			     NULL},
-	    (const char *[]){OWN, NULL}, -1);
-	CU_ASSERT_EQUAL(outcome.status, 0);
+	CU_ASSERT(does(STRINGS("tests/documents/own", directory, textf("%d", port_free()))));
 	CU_ASSERT(said("{\"id\":7,\"stock\":5}"));
 	CU_ASSERT(said("a delivery is stored ...passed"));
-	if (outcome.status)
-		printf("%s\n%s\n", outcome.out, outcome.errors);
 }
 
 static const struct test tests[] = {
@@ -233,4 +210,4 @@ static const struct test tests[] = {
 	{"it begins as the README says", it_begins_as_the_readme_says},
 };
 
-const struct suite new_suite = {"new", tests, sizeof(tests) / sizeof(tests[0]), begin, end};
+const struct suite new_suite = {"new", tests, COUNT(tests), begin, end};

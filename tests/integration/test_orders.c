@@ -1,28 +1,21 @@
 /* The example of app/examples, as its clients see it. */
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "../support/harness.h"
-#include "../support/process.h"
 #include "../support/raw.h"
 #include "../support/system.h"
 
+static const char *const engines[] = {"loop", "prefork"};
 static struct worker worker;
 static struct raw raw;
 
 /* A further option; NULL: none. */
-static void begin_with(const char *engine, const char *option)
+static void begin(const char *engine, const char *option)
 {
 	CU_ASSERT_FATAL(worker_start_program(&worker, built("orders"),
-					     (const char *[]){"--engine", engine, option, NULL},
-					     NULL));
+					     STRINGS("--engine", engine, option), NULL));
 	CU_ASSERT_FATAL(raw_open(&raw, worker.socket));
-}
-
-static void begin(const char *engine)
-{
-	begin_with(engine, NULL);
 }
 
 static void end(void)
@@ -53,10 +46,8 @@ static void create(int id)
 
 static void an_order_is_created_and_read(void)
 {
-	static const char *const engines[] = {"loop", "prefork"};
-
 	for (int i = 0; i < 2; i++) {
-		begin(engines[i]);
+		begin(engines[i], NULL);
 		create(1);
 		CU_ASSERT(raw_gets(&raw, 2, "/orders/1", "", "STDOUT 2 Status: 200 OK"));
 		CU_ASSERT(raw_gets(&raw, 3, "/orders/2", "", "STDOUT 3 Status: 404 "));
@@ -66,7 +57,7 @@ static void an_order_is_created_and_read(void)
 
 static void what_is_wrong_with_it_is_a_422(void)
 {
-	begin("loop");
+	begin("loop", NULL);
 	CU_ASSERT(post(1, "/orders", "Bearer secret", "{\"quantity\":0}"));
 	CU_ASSERT(raw_answers(
 		&raw, "{\"detail\":[{\"loc\":[\"body\",\"item\"],\"msg\":\"field required\","
@@ -79,7 +70,7 @@ static void what_is_wrong_with_it_is_a_422(void)
 
 static void who_has_no_token_changes_nothing(void)
 {
-	begin("loop");
+	begin("loop", NULL);
 	CU_ASSERT(post(1, "/orders", NULL, "{\"item\":\"tea\",\"quantity\":3}"));
 	CU_ASSERT(raw_answers(&raw, "STDOUT 1 Status: 401 Unauthorized"));
 	CU_ASSERT(raw_answers(&raw, "WWW-Authenticate: Bearer\r\n"));
@@ -91,7 +82,7 @@ static void who_has_no_token_changes_nothing(void)
 
 static void orders_are_listed_by_what_is_asked(void)
 {
-	begin("loop");
+	begin("loop", NULL);
 	create(1);
 	CU_ASSERT(post(2, "/orders", "Bearer secret", "{\"item\":\"salt\",\"quantity\":30}"));
 	CU_ASSERT(raw_answers(&raw, "Location: /orders/2\r\n"));
@@ -102,7 +93,7 @@ static void orders_are_listed_by_what_is_asked(void)
 
 static void an_estimate_asks_two_at_the_same_time(void)
 {
-	begin("loop");
+	begin("loop", NULL);
 	create(1);
 	CU_ASSERT(raw_gets(&raw, 2, "/orders/1/estimate", "", "{\"price\":28.50,\"days\":2}"));
 	end();
@@ -110,7 +101,7 @@ static void an_estimate_asks_two_at_the_same_time(void)
 
 static void a_letter_is_written_after_the_answer(void)
 {
-	begin("loop");
+	begin("loop", NULL);
 	create(1);
 	CU_ASSERT(post(2, "/orders/1/confirm", "Bearer secret", ""));
 	CU_ASSERT(raw_answers(&raw, "\"confirmed\":true}"));
@@ -133,17 +124,16 @@ static void takes_one(const char *token)
 
 static void it_has_an_option_of_its_own(void)
 {
-	static const char *const engines[] = {"loop", "prefork"};
 	struct outcome outcome;
 
 	for (int i = 0; i < 2; i++) {
-		begin_with(engines[i], "--orders-max=1");
+		begin(engines[i], "--orders-max=1");
 		takes_one("Bearer secret");
 		end();
 	}
-	run(&outcome, (const char *[]){built("orders"), "--orders-max", "0", NULL}, NULL, -1);
+	run(&outcome, STRINGS(built("orders"), "--orders-max", "0"), NULL, -1);
 	CU_ASSERT(was_refused(&outcome, "--orders-max: '0' is not a whole number from 1 to 1000"));
-	run(&outcome, (const char *[]){built("orders"), "--help", NULL}, NULL, -1);
+	run(&outcome, STRINGS(built("orders"), "--help"), NULL, -1);
 	CU_ASSERT_PTR_NOT_NULL(strstr(outcome.out, "\nOptions of orders:\n  --orders-max N "));
 }
 
@@ -167,8 +157,7 @@ static void changed_by(const char *name, const char *variable)
 	struct outcome outcome;
 
 	run_script(&outcome, name,
-		   (const char *[]){shop.run_dir_variable, "PROGRAM", "LANES_ORDERS_MAX=7",
-				    variable, NULL});
+		   STRINGS(shop.run_dir_variable, "PROGRAM", "LANES_ORDERS_MAX=7", variable));
 	CU_ASSERT_EQUAL(outcome.status, 0);
 }
 
@@ -179,10 +168,9 @@ static void posting_is(size_t body, const char *status)
 	struct outcome outcome;
 
 	run(&outcome,
-	    (const char *[]){"curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "-d", data,
-			     "-H", "Content-Type: application/json", "-H",
-			     "Authorization: Bearer hush  hush", textf("%s/orders", shop.url),
-			     NULL},
+	    STRINGS("curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "-d", data, "-H",
+		    "Content-Type: application/json", "-H", "Authorization: Bearer hush  hush",
+		    textf("%s/orders", shop.url)),
 	    NULL, -1);
 	CU_ASSERT_STRING_EQUAL(outcome.out, status);
 }
@@ -192,11 +180,10 @@ static void a_system_keeps_what_it_was_started_with(void)
 	struct stat file;
 
 	CU_ASSERT_FATAL(system_start(
-		&shop, &(struct system_options){.environment = (const char *[]){
-							textf("PROGRAM=%s", built("orders")),
-							"ENVIRONMENT=ORDERS_TOKEN", "BODY_KB=1",
-							"ORDERS_TOKEN=hush  hush",
-							"LANES_ORDERS_MAX=1", NULL}}));
+		&shop,
+		SYSTEM(.environment = STRINGS(textf("PROGRAM=%s", built("orders")),
+					      "ENVIRONMENT=ORDERS_TOKEN", "BODY_KB=1",
+					      "ORDERS_TOKEN=hush  hush", "LANES_ORDERS_MAX=1"))));
 	CU_ASSERT_EQUAL_FATAL(stat(system_file(&shop, "pids/environment/ORDERS_TOKEN"), &file), 0);
 	CU_ASSERT_EQUAL(file.st_mode & 0777, 0600);
 	serves_as_told(1);
@@ -222,4 +209,4 @@ static const struct test tests[] = {
 	{"a letter is written after the answer", a_letter_is_written_after_the_answer},
 };
 
-const struct suite orders_suite = {"orders", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL};
+const struct suite orders_suite = {"orders", tests, COUNT(tests)};

@@ -1,7 +1,6 @@
 /* What is told of an application that has very many routes. */
 #include <signal.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "../support/harness.h"
 #include "../support/process.h"
@@ -16,21 +15,17 @@ static struct raw raw;
 /* A worker of the pool on the board. */
 static void start(struct worker *worker, const char *pool, const char *routes, const char *engine)
 {
-	CU_ASSERT_FATAL(worker_start_program(
-		worker, built("routes-app"),
-		(const char *[]){"--pool", pool, "--routes", routes, "--engine", engine,
-				 "--scoreboard", board, "--ready-pools", "prefork", NULL},
-		NULL));
+	CU_ASSERT_FATAL(
+		worker_start_program(worker, built("routes-app"),
+				     STRINGS("--pool", pool, "--routes", routes, "--engine", engine,
+					     "--scoreboard", board, "--ready-pools", "prefork"),
+				     NULL));
 }
 
 /* Asks the worker, and reads until its answer holds the text. */
 static bool answers(const struct worker *worker, const char *path, const char *text)
 {
-	bool found = raw_open(&raw, worker->socket) && raw_get(&raw, 1, path, "") &&
-		     raw_answers(&raw, text);
-
-	raw_close(&raw);
-	return found;
+	return raw_asked(worker->socket, path, text);
 }
 
 static bool takes_a_post(const struct worker *worker, const char *path)
@@ -45,8 +40,9 @@ static bool takes_a_post(const struct worker *worker, const char *path)
 
 static void the_last_of_a_thousand_is_told_of(void)
 {
-	CU_ASSERT_FATAL(directory_make(board));
-	strcat(board, "/board");
+	const char *folder = directory_make();
+
+	snprintf(board, sizeof(board), "%s/board", folder);
 	start(&admin, "admin", "admin", "loop");
 	start(&loop, "loop", "app", "loop");
 	start(&prefork, "prefork", "app", "prefork");
@@ -78,12 +74,11 @@ static void the_last_of_a_thousand_is_told_of(void)
 	worker_stop(&prefork);
 	worker_stop(&loop);
 	worker_stop(&admin);
-	*strrchr(board, '/') = '\0';
-	directory_remove(board);
+	directory_remove(folder);
 }
 
 static const struct test tests[] = {
 	{"the last of a thousand is told of", the_last_of_a_thousand_is_told_of},
 };
 
-const struct suite routes_suite = {"routes", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL};
+const struct suite routes_suite = {"routes", tests, COUNT(tests)};

@@ -1,6 +1,5 @@
 /* The example of app/examples behind its own nginx.conf, with curl, on both engines. */
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -8,12 +7,11 @@
 #include <unistd.h>
 
 #include "../support/harness.h"
-#include "../support/process.h"
 #include "../support/raw.h"
 #include "../support/system.h"
 
 static struct worker worker;
-static char folder[DIRECTORY_SIZE];
+static const char *folder;
 static pid_t nginx;
 
 static void begin_nginx(void)
@@ -27,8 +25,8 @@ static void begin_nginx(void)
 			"\"$OLDPWD\"/app/examples/nginx.conf; } >nginx.conf && mkdir temp",
 			geteuid() ? "" : "echo 'user root;';", port, worker.socket, folder);
 	CU_ASSERT_EQUAL_FATAL(shell(command)->status, 0);
-	nginx = process_start((const char *[]){"/usr/sbin/nginx", "-p", folder, "-c",
-					       textf("%s/nginx.conf", folder), "-e", log, NULL},
+	nginx = process_start(STRINGS("/usr/sbin/nginx", "-p", folder, "-c",
+				      textf("%s/nginx.conf", folder), "-e", log),
 			      NULL, log);
 	CU_ASSERT_FATAL(EVENTUALLY(!shell("curl -sS $ON/orders/1")->status));
 }
@@ -36,7 +34,7 @@ static void begin_nginx(void)
 /* accel: nginx sends the papers. */
 static void begin(const char *engine, bool accel)
 {
-	CU_ASSERT_FATAL(directory_make(folder));
+	folder = directory_make();
 	setenv("F", folder, 1);
 	setenv("T", "Authorization: Bearer secret", 1);
 	CU_ASSERT_EQUAL_FATAL(shell("mkdir spool papers papers/old && "
@@ -47,10 +45,10 @@ static void begin(const char *engine, bool accel)
 			      0);
 	CU_ASSERT_FATAL(worker_start_program(
 		&worker, built("orders"),
-		(const char *[]){"--engine", engine, "--spool", textf("%s/spool", folder),
-				 "--scoreboard", textf("%s/board", folder), NULL},
-		(const char *[]){textf("ORDERS_PAPERS=%s/papers", folder),
-				 accel ? "ORDERS_ACCEL=/accel/" : "ORDERS_ACCEL", NULL}));
+		STRINGS("--engine", engine, "--spool", textf("%s/spool", folder), "--scoreboard",
+			textf("%s/board", folder)),
+		STRINGS(textf("ORDERS_PAPERS=%s/papers", folder),
+			accel ? "ORDERS_ACCEL=/accel/" : "ORDERS_ACCEL")));
 	begin_nginx();
 }
 
@@ -112,18 +110,13 @@ static void check_handlers(void)
 static void check_metric(void)
 {
 	struct worker admin;
-	struct raw raw;
 
 	CU_ASSERT(create());
-	CU_ASSERT_FATAL(
-		worker_start(&admin,
-			     (const char *[]){"--routes", "admin", "--pool", "admin",
-					      "--scoreboard", textf("%s/board", folder), NULL},
-			     NULL));
-	CU_ASSERT_FATAL(raw_open(&raw, admin.socket));
-	CU_ASSERT(raw_gets(&raw, 1, "/metrics", "", "END 1 "));
-	CU_ASSERT_PTR_NOT_NULL(strstr(raw.text.data, "orders_created_total{"));
-	raw_close(&raw);
+	CU_ASSERT_FATAL(worker_start(&admin,
+				     STRINGS("--routes", "admin", "--pool", "admin", "--scoreboard",
+					     textf("%s/board", folder)),
+				     NULL));
+	CU_ASSERT(raw_asked(admin.socket, "/metrics", "orders_created_total{"));
 	worker_stop(&admin);
 }
 
@@ -271,7 +264,7 @@ static void check_cors(void)
 	CU_ASSERT(says("curl -sS -i -X OPTIONS $ON/orders/1", "Allow: GET, HEAD, OPTIONS\r\n"));
 	CU_ASSERT(says("curl -sS -i -H 'Origin: https://example.org' $ON/orders/1",
 		       "Access-Control-Allow-Origin: https://example.org\r\n"));
-	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++)
+	for (size_t i = 0; i < COUNT(errors); i++)
 		CU_ASSERT(says(errors[i], "Access-Control-Allow-Origin: https://example.org\r\n"));
 	CU_ASSERT(says("curl -sS -i $ON/orders/1", "Vary: Origin\r\n"));
 	CU_ASSERT(says("curl -sS -i $ON/orders/1 | grep -c Access-Control", "0\n"));
@@ -307,4 +300,4 @@ static const struct test tests[] = {
 	{"who asks too often is slowed down", who_asks_too_often_is_slowed_down},
 };
 
-const struct suite shop_suite = {"shop", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL};
+const struct suite shop_suite = {"shop", tests, COUNT(tests)};

@@ -12,6 +12,7 @@
 
 #include "harness.h"
 #include "machine.h"
+#include "wire.h"
 
 /* ---- one request ---- */
 
@@ -39,17 +40,15 @@ const struct response *request(const struct system *system, const char *method, 
 	static CURL *curl;
 	struct part head = {response.head, sizeof(response.head), 0};
 	struct part body = {response.body, sizeof(response.body), 0};
-	char url[32768];
 	long status = 0;
 	curl_off_t us = 0;
 
 	if (!curl)
 		curl = curl_easy_init();
 	curl_easy_reset(curl);
-	snprintf(url, sizeof(url), "%s%s", system->url, target);
 	response.head[0] = response.body[0] = '\0';
-	curl_easy_setopt(curl, CURLOPT_URL, url);
-	curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L);
+	curl_easy_setopt(curl, CURLOPT_URL, system->url);
+	curl_easy_setopt(curl, CURLOPT_REQUEST_TARGET, target);
 	curl_easy_setopt(curl, CURLOPT_PROXY, "");
 	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)PATIENCE);
@@ -114,7 +113,7 @@ size_t exchange(const struct system *system, const char *from, const char *bytes
 
 const char *header(const struct response *r, const char *name)
 {
-	static char value[2048];
+	static char value[4096];
 	size_t len = strlen(name);
 
 	value[0] = '\0';
@@ -132,16 +131,7 @@ const char *header(const struct response *r, const char *name)
 
 double timing(const struct response *r, const char *part)
 {
-	char sought[64];
-	const char *value = header(r, "Server-Timing");
-	size_t len = (size_t)snprintf(sought, sizeof(sought), "%s;dur=", part);
-
-	for (; value; value = strchr(value, ',')) {
-		value += strspn(value, ", ");
-		if (!strncmp(value, sought, len))
-			return strtod(value + len, NULL);
-	}
-	return -1;
+	return wire_timing(header(r, "Server-Timing"), part);
 }
 
 /* ---- thousands of requests ---- */
@@ -168,4 +158,11 @@ struct load *load_system(const struct system *system, const struct load_plan *pl
 	through.http = through.together = through.may_resend = true;
 	through.patience = PATIENCE * UINT64_C(1000000000);
 	return load_start(&through);
+}
+
+bool load_goes_on(struct load *load, size_t more)
+{
+	size_t before = load_answered(load);
+
+	return EVENTUALLY(load_answered(load) > before + more);
 }

@@ -49,4 +49,7 @@ bool needs_connections(size_t count);
  * many, the rest of it is filled in. */
 struct load *load_system(const struct system *system, const struct load_plan *plan);
 
+/* Waits until as many more requests are answered; false if they are not. */
+bool load_goes_on(struct load *load, size_t more);
+
 #endif

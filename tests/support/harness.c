@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "machine.h"
@@ -28,14 +27,6 @@ static char reason[256];  /* why it is not judged, or "" */
 static char missed[1024]; /* the limits that it missed, a line for each */
 static char hung[256];	  /* what to say if it does not end */
 static unsigned most;	  /* seconds that it may take; 0: any */
-
-static double now_seconds(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
 
 static bool chosen(const char *suite, const char *test, int argc, char **argv)
 {
@@ -80,12 +71,12 @@ bool needs_files(long count)
 
 bool needs_cores(double wanted)
 {
-	double deadline = now_seconds() + LOST_MOST;
+	double deadline = now() + LOST_MOST;
 	double share;
 
 	do
 		share = machine_share();
-	while (share < wanted && now_seconds() < deadline);
+	while (share < wanted && now() < deadline);
 	if (share < wanted)
 		not_judged("this machine gave %.2f of a core", share);
 	return share >= wanted;
@@ -121,7 +112,7 @@ static enum verdict judge(CU_pSuite suite, CU_pTest test)
 	int late = 0;
 
 	while (verdict == LATE && late < LATE_MOST && lost < LOST_MOST) {
-		double begin = now_seconds();
+		double begin = now();
 		double share = machine_share();
 		double then;
 
@@ -134,7 +125,7 @@ static enum verdict judge(CU_pSuite suite, CU_pTest test)
 			late++;
 			continue;
 		}
-		lost += now_seconds() - begin;
+		lost += now() - begin;
 		not_judged("this machine gave %.2f of a core", share);
 	}
 	if (verdict != LATE)
@@ -152,7 +143,7 @@ static void on_alarm(int number)
 static enum verdict run_test(CU_pSuite registry, const struct suite *suite, const struct test *test)
 {
 	CU_pTest registered = CU_add_test(registry, test->name, test->run);
-	double start = now_seconds();
+	double start = now();
 	enum verdict verdict;
 
 	snprintf(hung, sizeof(hung), "FAIL %s: %s (not done after %u s)\n", suite->name, test->name,
@@ -161,8 +152,7 @@ static enum verdict run_test(CU_pSuite registry, const struct suite *suite, cons
 	alarm(most);
 	verdict = judge(registry, registered);
 	alarm(0);
-	printf("%s %s: %s (%.2f s)\n", words[verdict], suite->name, test->name,
-	       now_seconds() - start);
+	printf("%s %s: %s (%.2f s)\n", words[verdict], suite->name, test->name, now() - start);
 	print_failures(CU_get_failure_list());
 	if (verdict != PASSED)
 		fputs(missed, stdout);

@@ -16,7 +16,10 @@ struct test {
 	const void *data; /* for a run that serves many: harness_test()->data */
 };
 
-/* A test without data need not say so. */
+/* How many elements an array has. */
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* A test without data need not say so, nor a suite without set-up. */
 #pragma GCC diagnostic ignored "-Wmissing-field-initializers"
 
 struct suite {

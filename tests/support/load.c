@@ -644,24 +644,24 @@ size_t load_answered(struct load *load)
 	return atomic_load(&load->answered);
 }
 
-void load_wait(struct load *load, struct load_result *result)
+const struct load_result *load_wait(struct load *load)
 {
+	static struct load_result result;
+
 	atomic_store(&load->finish, true);
 	pthread_join(load->thread, NULL);
-	*result = *load->result;
-	if (result->failed && !load->plan.may_fail)
+	result = *load->result;
+	if (result.failed && !load->plan.may_fail)
 		fprintf(stderr, "%s: %zu answered, %zu failed: %s\n", load->plan.target,
-			result->answered, result->failed, result->failure);
+			result.answered, result.failed, result.failure);
 	free(load->result);
 	free(load);
+	return &result;
 }
 
 void load_hang_up(struct load *load)
 {
-	struct load_result *result = load->result;
-
 	atomic_store(&load->hang_up, true);
-	pthread_join(load->thread, NULL);
-	free(result);
-	free(load);
+	load->plan.may_fail = true;
+	load_wait(load);
 }

@@ -35,6 +35,8 @@ struct load_plan {
 	uint64_t patience; /* to wait for answers once nothing more is sent */
 };
 
+#define PLAN(...) (&(struct load_plan){__VA_ARGS__})
+
 /* How long answers took, in nanoseconds: counts of them in steps that grow with the time. */
 enum {
 	LATENCY_FINE = 256, /* steps per doubling: known to 0.4 % */
@@ -80,8 +82,9 @@ struct load *load_start(const struct load_plan *plan);
 /* How many were answered well so far. */
 size_t load_answered(struct load *load);
 
-/* Waits for the answers (repeat: to those under way), prints failures, and frees the load. */
-void load_wait(struct load *load, struct load_result *result);
+/* Waits for the answers (repeat: to those under way), prints failures, and frees the load. The
+ * result lives until the next call. */
+const struct load_result *load_wait(struct load *load);
 
 /* Closes every connection at once, answered or not, and frees the load. */
 void load_hang_up(struct load *load);

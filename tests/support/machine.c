@@ -1,5 +1,6 @@
 #include "machine.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <pthread.h>
 #include <sched.h>
@@ -17,6 +18,21 @@ static double seconds_of(clockid_t clock)
 
 	clock_gettime(clock, &t);
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+double now(void)
+{
+	return seconds_of(CLOCK_MONOTONIC);
+}
+
+void block(double seconds)
+{
+	struct timespec left = {.tv_sec = (time_t)seconds,
+				.tv_nsec = (long)((seconds - (double)(time_t)seconds) * 1e9)};
+
+	while ((left.tv_sec || left.tv_nsec) &&
+	       clock_nanosleep(CLOCK_MONOTONIC, 0, &left, &left) == EINTR)
+		;
 }
 
 int machine_cores(void)
@@ -41,12 +57,12 @@ long machine_files(void)
 /* At the lowest priority: the threads that compute for Lanes have it, too. */
 static void *compute(void *share)
 {
-	double begin = seconds_of(CLOCK_MONOTONIC);
+	double begin = now();
 	double took;
 
 	setpriority(PRIO_PROCESS, (id_t)gettid(), 19);
 	do
-		took = seconds_of(CLOCK_MONOTONIC) - begin;
+		took = now() - begin;
 	while (took < SECONDS);
 	*(double *)share = seconds_of(CLOCK_THREAD_CPUTIME_ID) / took;
 	return NULL;

@@ -5,6 +5,12 @@
 #ifndef TESTS_SUPPORT_MACHINE_H
 #define TESTS_SUPPORT_MACHINE_H
 
+/* Seconds of a clock that is never set. */
+double now(void);
+
+/* Holds its thread. */
+void block(double seconds);
+
 /* How many cores this process may use. */
 int machine_cores(void);
 

@@ -3,6 +3,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* A callback has the parameters that all of them have. */
+#pragma GCC diagnostic ignored "-Wunused-parameter"
+
 int mock_released;
 int mock_streams;
 
@@ -15,8 +18,6 @@ static _Noreturn void unexpected(const struct request *req, const char *callback
 
 struct slice mock_no_param(const struct request *req, const char *name)
 {
-	(void)req;
-	(void)name;
 	return (struct slice){NULL, 0};
 }
 
@@ -30,52 +31,21 @@ bool mock_stream(struct request *req)
 
 void mock_release(struct request *req)
 {
-	(void)req;
 	mock_released++;
 }
 
-void mock_ran(struct request *req, uint64_t begun, uint64_t ended, bool over)
-{
-	(void)begun;
-	(void)ended;
-	(void)over;
-	unexpected(req, "ran");
-}
+/* The others. */
+#define UNEXPECTED(type, name, ...)                                                                \
+	type mock_##name(__VA_ARGS__)                                                              \
+	{                                                                                          \
+		unexpected(req, #name);                                                            \
+	}
 
-void mock_finished(struct request *req)
-{
-	unexpected(req, "finished");
-}
-
-void mock_stream_write(struct request *req, struct slice bytes)
-{
-	(void)bytes;
-	unexpected(req, "stream_write");
-}
-
-bool mock_stream_room(const struct request *req)
-{
-	unexpected(req, "stream_room");
-}
-
-bool mock_stream_wanted(const struct request *req)
-{
-	unexpected(req, "stream_wanted");
-}
-
-void mock_body_wanted(struct request *req)
-{
-	unexpected(req, "body_wanted");
-}
-
-void mock_stays(struct request *req, bool stays)
-{
-	(void)stays;
-	unexpected(req, "stays");
-}
-
-void mock_instead(struct request *req, int status)
-{
-	(void)status;
-	unexpected(req, "instead");
-}
+UNEXPECTED(void, ran, struct request *req, uint64_t begun, uint64_t ended, bool over)
+UNEXPECTED(void, finished, struct request *req)
+UNEXPECTED(void, stream_write, struct request *req, struct slice bytes)
+UNEXPECTED(bool, stream_room, const struct request *req)
+UNEXPECTED(bool, stream_wanted, const struct request *req)
+UNEXPECTED(void, body_wanted, struct request *req)
+UNEXPECTED(void, stays, struct request *req, bool stays)
+UNEXPECTED(void, instead, struct request *req, int status)

@@ -21,8 +21,8 @@ static const struct list empty = {nothing, 0};
 	{                                                                                          \
 		SMALL                                                                              \
 	}
-#define EMPTY	     .fallback = &empty
-#define OPTIONAL(of) .optional = true, .given = GIVEN(of)
+#define EMPTY		    .fallback = &empty
+#define OPTIONAL(type, has) .optional = true, .given = GIVEN(type, has)
 #define TEXT(text)                                                                                 \
 	&(const struct slice)                                                                      \
 	{                                                                                          \
@@ -60,8 +60,8 @@ static const struct field search_fields[] = {
 	      .fallback = &(const int64_t){10}),
 	QUERY(INT, struct search, offset, .ge = LIMIT(0), .lt = LIMIT(1000),
 	      .fallback = &(const int64_t){0}),
-	QUERY(NUMBER, struct search, price, .gt = LIMIT(0), .lt = LIMIT(1000.5), .optional = true,
-	      .given = GIVEN(struct search, has_price)),
+	QUERY(NUMBER, struct search, price, .gt = LIMIT(0), .lt = LIMIT(1000.5),
+	      OPTIONAL(struct search, has_price)),
 	QUERY(BOOL, struct search, exact, .fallback = &(const bool){false}),
 	QUERY(ENUM, struct search, size, SIZES, SMALL_ONE),
 	QUERY(LIST, struct search, tags, .name = "tag", .max_items = 3, EMPTY,
@@ -78,16 +78,12 @@ struct limited {
 };
 
 static const struct field limited_fields[] = {
-	QUERY(INT, struct limited, above, .gt = LIMIT(-5), .optional = true,
-	      .given = GIVEN(struct limited, has_above)),
-	QUERY(INT, struct limited, below, .lt = LIMIT(5), .optional = true,
-	      .given = GIVEN(struct limited, has_below)),
-	QUERY(NUMBER, struct limited, over, .gt = LIMIT(0.5), .optional = true,
-	      .given = GIVEN(struct limited, has_over)),
-	QUERY(NUMBER, struct limited, under, .le = LIMIT(0.25), .optional = true,
-	      .given = GIVEN(struct limited, has_under)),
-	QUERY(NUMBER, struct limited, any, .optional = true,
-	      .given = GIVEN(struct limited, has_any)),
+	QUERY(INT, struct limited, above, .gt = LIMIT(-5), OPTIONAL(struct limited, has_above)),
+	QUERY(INT, struct limited, below, .lt = LIMIT(5), OPTIONAL(struct limited, has_below)),
+	QUERY(NUMBER, struct limited, over, .gt = LIMIT(0.5), OPTIONAL(struct limited, has_over)),
+	QUERY(NUMBER, struct limited, under, .le = LIMIT(0.25),
+	      OPTIONAL(struct limited, has_under)),
+	QUERY(NUMBER, struct limited, any, OPTIONAL(struct limited, has_any)),
 };
 
 struct lists {
@@ -119,8 +115,7 @@ struct order_at {
 static const struct field order_at_fields[] = {
 	PATH(UUID, struct order_at, order),
 	PATH(DATETIME, struct order_at, at),
-	QUERY(ENUM, struct order_at, size, SIZES, .optional = true,
-	      .given = GIVEN(struct order_at, has_size)),
+	QUERY(ENUM, struct order_at, size, SIZES, OPTIONAL(struct order_at, has_size)),
 };
 
 struct when {
@@ -131,8 +126,7 @@ struct when {
 
 static const struct field when_fields[] = {
 	QUERY(DATETIME, struct when, at),
-	QUERY(DATETIME, struct when, until, .optional = true,
-	      .given = GIVEN(struct when, has_until)),
+	QUERY(DATETIME, struct when, until, OPTIONAL(struct when, has_until)),
 };
 
 struct who {
@@ -160,10 +154,9 @@ static const struct field header_fields[] = {
 	HEADER(STRING, struct headers, x_token, .min_length = 4, .max_length = 16),
 	HEADER(INT, struct headers, x_count, .ge = LIMIT(0), .le = LIMIT(9),
 	       .fallback = &(const int64_t){0}),
-	HEADER(BOOL, struct headers, x_flag, .optional = true,
-	       .given = GIVEN(struct headers, has_x_flag)),
-	HEADER(UUID, struct headers, trace, .name = "x-trace-id", .optional = true,
-	       .given = GIVEN(struct headers, has_trace)),
+	HEADER(BOOL, struct headers, x_flag, OPTIONAL(struct headers, has_x_flag)),
+	HEADER(UUID, struct headers, trace, .name = "x-trace-id",
+	       OPTIONAL(struct headers, has_trace)),
 	HEADER(STRING, struct headers, user_agent, .fallback = TEXT("none")),
 	HEADER(STRING, struct headers, content_type, .optional = true),
 };
@@ -178,8 +171,7 @@ struct cookies {
 static const struct field cookie_fields[] = {
 	COOKIE(STRING, struct cookies, session, .min_length = 2),
 	COOKIE(INT, struct cookies, visits, .ge = LIMIT(0), .fallback = &(const int64_t){0}),
-	COOKIE(DATETIME, struct cookies, since, .optional = true,
-	       .given = GIVEN(struct cookies, has_since)),
+	COOKIE(DATETIME, struct cookies, since, OPTIONAL(struct cookies, has_since)),
 };
 
 struct order {
@@ -202,8 +194,8 @@ static const struct field order_fields[] = {
 	BODY(BOOL, struct order, gift, .fallback = &(const bool){false}),
 	BODY(ENUM, struct order, size, SIZES, SMALL_ONE),
 	BODY(STRING, struct order, note, .max_length = 5, .optional = true),
-	BODY(DATETIME, struct order, at, .optional = true, .given = GIVEN(struct order, has_at)),
-	BODY(UUID, struct order, id, .optional = true, .given = GIVEN(struct order, has_id)),
+	BODY(DATETIME, struct order, at, OPTIONAL(struct order, has_at)),
+	BODY(UUID, struct order, id, OPTIONAL(struct order, has_id)),
 };
 
 struct members {
@@ -220,14 +212,13 @@ struct members {
 };
 
 static const struct field member_fields[] = {
-	BODY(INT, struct members, i, .optional = true, .given = GIVEN(struct members, has_i)),
-	BODY(NUMBER, struct members, f, .optional = true, .given = GIVEN(struct members, has_f)),
-	BODY(BOOL, struct members, b, .optional = true, .given = GIVEN(struct members, has_b)),
+	BODY(INT, struct members, i, OPTIONAL(struct members, has_i)),
+	BODY(NUMBER, struct members, f, OPTIONAL(struct members, has_f)),
+	BODY(BOOL, struct members, b, OPTIONAL(struct members, has_b)),
 	BODY(STRING, struct members, s, .optional = true),
-	BODY(ENUM, struct members, e, SIZES, .optional = true,
-	     .given = GIVEN(struct members, has_e)),
-	BODY(DATETIME, struct members, t, .optional = true, .given = GIVEN(struct members, has_t)),
-	BODY(UUID, struct members, u, .optional = true, .given = GIVEN(struct members, has_u)),
+	BODY(ENUM, struct members, e, SIZES, OPTIONAL(struct members, has_e)),
+	BODY(DATETIME, struct members, t, OPTIONAL(struct members, has_t)),
+	BODY(UUID, struct members, u, OPTIONAL(struct members, has_u)),
 	BODY(LIST, struct members, l, .item = ITEM_INT(), .optional = true),
 	BODY(INT, struct members, plain, .fallback = &(const int64_t){7}),
 };
@@ -254,8 +245,8 @@ struct customer {
 static const struct field customer_fields[] = {
 	BODY(STRING, struct customer, name, .pattern = PATTERN("[A-Z]")),
 	BODY(STRING, struct customer, mail, .pattern = PATTERN(MAIL), .fallback = TEXT("none")),
-	BODY(OBJECT, struct customer, address, FIELDS(address_fields), .optional = true,
-	     .given = GIVEN(struct customer, has_address)),
+	BODY(OBJECT, struct customer, address, FIELDS(address_fields),
+	     OPTIONAL(struct customer, has_address)),
 };
 
 struct line {
@@ -303,8 +294,8 @@ static const struct field shop_cart_fields[] = {
 	COOKIE(STRING, struct shop_cart, session, .optional = true),
 	BODY(STRING, struct shop_cart, name, .pattern = PATTERN("[A-Z]")),
 	BODY(STRING, struct shop_cart, mail, .pattern = PATTERN(MAIL), .fallback = TEXT("none")),
-	BODY(OBJECT, struct shop_cart, address, FIELDS(address_fields), .optional = true,
-	     .given = GIVEN(struct shop_cart, has_address)),
+	BODY(OBJECT, struct shop_cart, address, FIELDS(address_fields),
+	     OPTIONAL(struct shop_cart, has_address)),
 };
 
 struct form {
@@ -326,7 +317,7 @@ static const struct field form_fields[] = {
 	FORM(ENUM, struct form, size, SIZES, SMALL_ONE),
 	FORM(BOOL, struct form, agree, .fallback = &(const bool){false}),
 	FORM(LIST, struct form, tags, .max_items = 3, .item = ITEM_STRING(), .fallback = &one_tag),
-	FORM(DATETIME, struct form, at, .optional = true, .given = GIVEN(struct form, has_at)),
+	FORM(DATETIME, struct form, at, OPTIONAL(struct form, has_at)),
 };
 
 struct picture {

@@ -1,7 +1,6 @@
 #include "process.h"
 
 #include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/close_range.h>
@@ -17,9 +16,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "machine.h"
+#include "base/buffer.h"
 
-enum { LONGEST_DIRECTORY = 80 };
+enum { LONGEST_DIRECTORY = 80, DIRECTORIES = 512 };
 
 void process_prepare(void)
 {
@@ -28,14 +27,6 @@ void process_prepare(void)
 	machine_files();
 	snprintf(seconds, sizeof(seconds), "%d", SLOW_START / 2);
 	setenv("START_TIMEOUT", seconds, 1);
-}
-
-double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
 bool poll_again(double deadline)
@@ -105,7 +96,7 @@ static void clean_up(const char *directory)
 /* Learns the directories through a pipe, and acts at its end. A signal is not meant for it. */
 static void guard(int names)
 {
-	static char seen[512][DIRECTORY_SIZE];
+	static char seen[DIRECTORIES][DIRECTORY_SIZE];
 	FILE *list = fdopen(names, "r");
 	int null = open("/dev/null", O_RDWR);
 	int count = 0;
@@ -113,7 +104,7 @@ static void guard(int names)
 	setsid();
 	for (int fd = 0; fd < 3; fd++)
 		dup2(null, fd);
-	while (count < 512 && fgets(seen[count], DIRECTORY_SIZE, list)) {
+	while (count < DIRECTORIES && fgets(seen[count], DIRECTORY_SIZE, list)) {
 		seen[count][strcspn(seen[count], "\n")] = '\0';
 		count++;
 	}
@@ -146,8 +137,11 @@ static void guard_tell(const char *directory)
 
 /* The sockets in it may have 107 bytes: below a program with a long path there is no room for them.
  */
-bool directory_make(char *path)
+const char *directory_make(void)
 {
+	static char paths[DIRECTORIES][DIRECTORY_SIZE];
+	static unsigned turn;
+	char *path = paths[turn++ % DIRECTORIES];
 	const char *slash = strrchr(program(), '/');
 	int len = snprintf(path, DIRECTORY_SIZE, "%.*s/test.XXXXXX", (int)(slash - program()),
 			   program());
@@ -156,17 +150,17 @@ bool directory_make(char *path)
 		snprintf(path, DIRECTORY_SIZE, "/tmp/lanes-test.XXXXXX");
 	if (!mkdtemp(path)) {
 		perror(path);
-		return false;
+		exit(2);
 	}
 	guard_tell(path);
-	return true;
+	return path;
 }
 
 void directory_remove(const char *path)
 {
 	struct outcome outcome;
 
-	run(&outcome, (const char *[]){"rm", "-rf", "--", path, NULL}, NULL, -1);
+	run(&outcome, STRINGS("rm", "-rf", "--", path), NULL, -1);
 }
 
 /* ---- commands ---- */
@@ -266,17 +260,32 @@ void run(struct outcome *outcome, const char *const *arguments, const char *cons
 	read_back(errors, outcome->errors, sizeof(outcome->errors));
 }
 
+bool succeeds(struct outcome *outcome, const char *const *arguments, const char *const *environment)
+{
+	run(outcome, arguments, environment, -1);
+	if (outcome->status)
+		printf("    status %d: %s%s\n", outcome->status, outcome->out, outcome->errors);
+	return outcome->status == 0;
+}
+
+bool accepts(const char *command, const char *input)
+{
+	FILE *to = popen(command, "we");
+	bool taken = to && fputs(input, to) >= 0;
+
+	return to && !pclose(to) && taken;
+}
+
 void run_script(struct outcome *outcome, const char *name, const char *const *environment)
 {
-	run(outcome, (const char *[]){name, NULL}, environment, -1);
+	run(outcome, STRINGS(name), environment, -1);
 }
 
 const struct outcome *shell(const char *command)
 {
 	static struct outcome outcome;
 
-	run(&outcome, (const char *[]){"/bin/sh", "-c", "cd \"$F\" && eval \"$0\"", command, NULL},
-	    NULL, -1);
+	run(&outcome, STRINGS("/bin/sh", "-c", "cd \"$F\" && eval \"$0\"", command), NULL, -1);
 	return &outcome;
 }
 
@@ -323,17 +332,34 @@ bool process_ended(pid_t pid)
 
 /* ---- workers without nginx ---- */
 
+const char *file_text(const char *path)
+{
+	static struct buffer text;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = 0;
+	char *to;
+
+	text.len = 0;
+	while (fd >= 0 && (to = buffer_reserve(&text, 65536)) && (n = read(fd, to, 65536)) > 0)
+		text.len += (size_t)n;
+	if (fd >= 0)
+		close(fd);
+	buffer_append(&text, "", 1);
+	return text.data;
+}
+
 bool file_has(const char *path, const char *text)
 {
-	FILE *file = fopen(path, "r");
-	char line[4096];
-	bool found = false;
+	return strstr(file_text(path), text) != NULL;
+}
 
-	while (file && !found && fgets(line, sizeof(line), file))
-		found = strstr(line, text) != NULL;
-	if (file)
-		fclose(file);
-	return found;
+size_t file_lines(const char *path, const char *text)
+{
+	size_t count = 0;
+
+	for (const char *at = file_text(path); (at = strstr(at, text)); at += strcspn(at, "\n"))
+		count++;
+	return count;
 }
 
 bool file_write(const char *path, const char *text)
@@ -358,8 +384,7 @@ bool worker_start_program(struct worker *worker, const char *path, const char *c
 	int count = 3;
 
 	worker->pid = 0;
-	if (!directory_make(worker->directory))
-		return false;
+	worker->directory = directory_make();
 	snprintf(worker->socket, sizeof(worker->socket), "%s/worker.sock", worker->directory);
 	snprintf(worker->log, sizeof(worker->log), "%s/worker.log", worker->directory);
 	while (options && *options && count < 31)
@@ -435,54 +460,42 @@ long process_sockets(pid_t pid)
 
 static long read_field(pid_t pid, const char *name, const char *field)
 {
-	FILE *file = fopen(in_proc(pid, name), "r");
-	size_t len = strlen(field);
-	char line[256];
-	long value = -1;
+	const char *at = strstr(file_text(in_proc(pid, name)), field);
 
-	while (file && value < 0 && fgets(line, sizeof(line), file))
-		if (!strncmp(line, field, len) && line[len] == ':')
-			value = atol(line + len + 1);
-	if (file)
-		fclose(file);
-	return value;
+	return at ? atol(at + strlen(field)) : -1;
 }
 
 long process_status(pid_t pid, const char *field)
 {
-	return read_field(pid, "status", field);
+	char line[32];
+
+	snprintf(line, sizeof(line), "\n%s:", field);
+	return read_field(pid, "status", line);
 }
 
 double process_seconds(pid_t pid)
 {
-	FILE *file = fopen(in_proc(pid, "stat"), "r");
-	unsigned long user = 0;
-	unsigned long system = 0;
+	unsigned long user;
+	unsigned long system;
 
-	if (!file)
-		return 0;
-	if (fscanf(file, "%*d (%*[^)]) %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user,
+	if (sscanf(file_text(in_proc(pid, "stat")),
+		   "%*d (%*[^)]) %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user,
 		   &system) != 2)
-		user = system = 0;
-	fclose(file);
+		return 0;
 	return (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
 }
 
 long process_private_kb(pid_t pid)
 {
-	return read_field(pid, "smaps_rollup", "Anonymous");
+	return read_field(pid, "smaps_rollup", "\nAnonymous:");
 }
 
 bool process_is(pid_t pid, const char *name)
 {
-	FILE *file = fopen(in_proc(pid, "comm"), "r");
-	char comm[32] = "";
-	bool is = file && fgets(comm, sizeof(comm), file);
+	const char *comm = file_text(in_proc(pid, "comm"));
+	size_t len = strlen(name);
 
-	if (file)
-		fclose(file);
-	comm[strcspn(comm, "\n")] = '\0';
-	return is && !strcmp(name, comm);
+	return !strncmp(comm, name, len) && !strcmp(comm + len, "\n");
 }
 
 static bool lives_in(pid_t pid, const char *directory, const char *name)

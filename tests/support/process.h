@@ -9,7 +9,10 @@
 #define TESTS_SUPPORT_PROCESS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <sys/types.h>
+
+#include "machine.h"
 
 /* Seconds to wait, on a machine that does more than this: for what should come at once, and for
  * the end of commands and the start of programs, which are given up sooner if they die. */
@@ -24,9 +27,6 @@ enum { MEMORY_COUNTS = 0 };
 #else
 enum { MEMORY_COUNTS = 1 };
 #endif
-
-/* Seconds of a clock that is never set. */
-double now(void);
 
 /* Sleeps for some milliseconds, and is false when the deadline (of now()) has passed: the body of
  * a loop that waits for something to become visible. */
@@ -44,6 +44,9 @@ bool poll_again(double deadline);
 		came_;                                                                             \
 	})
 
+/* A list of strings, as arguments and environments are. */
+#define STRINGS(...) ((const char *[]){__VA_ARGS__, NULL})
+
 /* A text as printf() writes it, of less than 8 KB. It lives until 31 others were made. */
 const char *textf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
@@ -57,10 +60,10 @@ const char *built(const char *name);
  * those who take a blank for its end; or as it is. Lives until the next call. */
 const char *path_from_here(const char *path);
 
-/* Makes an empty directory below the program's, which the guard will remove; path has room for
- * DIRECTORY_SIZE bytes. False, after a message, if it cannot be made. */
+/* Makes an empty directory below the program's, which the guard will remove. Its path, of less than
+ * DIRECTORY_SIZE bytes, lives until 511 others were made. */
 enum { DIRECTORY_SIZE = 96 };
-bool directory_make(char *path);
+const char *directory_make(void);
 void directory_remove(const char *path);
 
 struct outcome {
@@ -75,7 +78,14 @@ struct outcome {
 void run(struct outcome *outcome, const char *const *arguments, const char *const *environment,
 	 int input);
 
-/* The same for one without arguments and input. */
+/* The same without input: whether its status is 0; prints what it said if not. */
+bool succeeds(struct outcome *outcome, const char *const *arguments,
+	      const char *const *environment);
+
+/* Whether a command of the shell takes this on stdin, and ends with status 0. */
+bool accepts(const char *command, const char *input);
+
+/* run() for one without arguments and input. */
 void run_script(struct outcome *outcome, const char *name, const char *const *environment);
 
 /* Runs a shell command in the directory $F of the environment. Lives until the next call. */
@@ -98,7 +108,7 @@ bool process_ended(pid_t pid);
 /* A worker on its own socket, without nginx. */
 struct worker {
 	pid_t pid;
-	char directory[DIRECTORY_SIZE];
+	const char *directory;
 	char socket[DIRECTORY_SIZE + 16];
 	char log[DIRECTORY_SIZE + 16];
 };
@@ -124,8 +134,12 @@ int worker_end(struct worker *worker);
 /* Makes a file, which may be run if it begins with "#!". */
 bool file_write(const char *path, const char *text);
 
-/* True once the file holds the text. */
+/* What a file holds; "" if it is not there. Lives until the next call. */
+const char *file_text(const char *path);
+
+/* True once it holds the text; how many of its lines do. */
 bool file_has(const char *path, const char *text);
+size_t file_lines(const char *path, const char *text);
 
 /* What /proc says about a process. */
 long process_open(pid_t pid, const char *text);	   /* descriptors whose file is called so, or -1 */

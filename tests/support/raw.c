@@ -9,7 +9,6 @@
 
 #include "fcgi/record.h"
 #include "process.h"
-#include "stream.h"
 
 bool raw_open(struct raw *raw, const char *path)
 {
@@ -20,7 +19,7 @@ bool raw_open(struct raw *raw, const char *path)
 	return connect(raw->fd, (struct sockaddr *)&address, sizeof(address)) == 0;
 }
 
-static bool send_all(struct raw *raw, struct stream *stream)
+bool raw_stream(struct raw *raw, struct stream *stream)
 {
 	ssize_t n = send(raw->fd, stream->bytes.data, stream->bytes.len, MSG_NOSIGNAL);
 	bool all = n == (ssize_t)stream->bytes.len;
@@ -34,7 +33,7 @@ bool raw_send(struct raw *raw, const char *script)
 	struct stream stream = {0};
 
 	stream_script(&stream, script);
-	return send_all(raw, &stream);
+	return raw_stream(raw, &stream);
 }
 
 bool raw_get(struct raw *raw, int id, const char *path, const char *query)
@@ -45,12 +44,9 @@ bool raw_get(struct raw *raw, int id, const char *path, const char *query)
 	pair_append(&pairs, slice_of("REQUEST_METHOD"), slice_of("GET"));
 	pair_append(&pairs, slice_of("PATH_INFO"), slice_of(path));
 	pair_append(&pairs, slice_of("QUERY_STRING"), slice_of(query));
-	stream_begin(&stream, (uint16_t)id, FCGI_ROLE_RESPONDER, FCGI_FLAG_KEEP_CONN);
-	stream_params(&stream, (uint16_t)id, buffer_slice(&pairs));
-	stream_params_end(&stream, (uint16_t)id);
-	stream_stdin_end(&stream, (uint16_t)id);
+	stream_asked(&stream, (uint16_t)id, FCGI_FLAG_KEEP_CONN, buffer_slice(&pairs));
 	buffer_free(&pairs);
-	return send_all(raw, &stream);
+	return raw_stream(raw, &stream);
 }
 
 /* Waits for input and takes it. 1: some, 0: the end, -1: none came. */
@@ -97,6 +93,15 @@ bool raw_tells(struct raw *raw, const char *script, const char *text)
 bool raw_gets(struct raw *raw, int id, const char *path, const char *query, const char *text)
 {
 	return raw_get(raw, id, path, query) && raw_answers(raw, text);
+}
+
+bool raw_asked(const char *socket, const char *path, const char *text)
+{
+	struct raw raw;
+	bool answered = raw_open(&raw, socket) && raw_gets(&raw, 1, path, "", text);
+
+	raw_close(&raw);
+	return answered;
 }
 
 bool raw_closed(struct raw *raw)

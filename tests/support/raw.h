@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #include "base/buffer.h"
+#include "stream.h"
 
 struct raw {
 	int fd;
@@ -19,7 +20,9 @@ struct raw {
 /* Connects to a socket; false if nobody listens. */
 bool raw_open(struct raw *raw, const char *path);
 
-/* Sends what a stream_script() says. False if the peer does not take it. */
+/* Sends a stream and frees it, or what a stream_script() says. False if the peer does not take it.
+ */
+bool raw_stream(struct raw *raw, struct stream *stream);
 bool raw_send(struct raw *raw, const char *script);
 
 /* Sends one GET on request ID, the connection kept. */
@@ -32,6 +35,10 @@ bool raw_answers(struct raw *raw, const char *text);
 /* Sends, and waits for that answer. */
 bool raw_tells(struct raw *raw, const char *script, const char *text);
 bool raw_gets(struct raw *raw, int id, const char *path, const char *query, const char *text);
+
+/* Connects to the socket, asks for the path, reads until the answer holds the text, and hangs up.
+ */
+bool raw_asked(const char *socket, const char *path, const char *text);
 
 /* Reads until the peer closes; false if it does not. */
 bool raw_closed(struct raw *raw);

@@ -134,15 +134,20 @@ void stream_get_values(struct stream *s, const char *names)
 	buffer_free(&content);
 }
 
+void stream_asked(struct stream *s, uint16_t id, uint8_t flags, struct slice pairs)
+{
+	stream_begin(s, id, FCGI_ROLE_RESPONDER, flags);
+	stream_params(s, id, pairs);
+	stream_params_end(s, id);
+	stream_stdin_end(s, id);
+}
+
 void stream_request(struct stream *s, uint16_t id, uint8_t flags, const char *pairs)
 {
 	struct buffer content = {0};
 
 	pairs_append(&content, pairs);
-	stream_begin(s, id, FCGI_ROLE_RESPONDER, flags);
-	stream_params(s, id, buffer_slice(&content));
-	stream_params_end(s, id);
-	stream_stdin_end(s, id);
+	stream_asked(s, id, flags, buffer_slice(&content));
 	buffer_free(&content);
 }
 
@@ -215,20 +220,25 @@ static bool script_command(struct stream *s, const char *command)
 	       script_request(s, verb, (uint16_t)id, command + used);
 }
 
+bool script_next(const char **script, char command[COMMAND_SIZE])
+{
+	const char *comma = strstr(*script, ", ");
+	size_t n = comma ? (size_t)(comma - *script) : strlen(*script);
+
+	snprintf(command, COMMAND_SIZE, "%.*s", (int)n, *script);
+	*script += n + (comma ? 2 : 0);
+	return n > 0;
+}
+
 void stream_script(struct stream *s, const char *script)
 {
-	while (*script) {
-		const char *comma = strstr(script, ", ");
-		size_t n = comma ? (size_t)(comma - script) : strlen(script);
-		char command[512];
+	char command[COMMAND_SIZE];
 
-		snprintf(command, sizeof(command), "%.*s", (int)n, script);
+	while (script_next(&script, command))
 		if (!script_command(s, command)) {
 			fprintf(stderr, "stream_script: %s?\n", command);
 			abort();
 		}
-		script += n + (comma ? 2 : 0);
-	}
 }
 
 void stream_free(struct stream *s)

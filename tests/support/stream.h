@@ -62,6 +62,8 @@ void stream_get_values(struct stream *s, const char *names);
 /* A whole request as nginx sends it: BEGIN, PARAMS, their end, the end of STDIN. pairs is
  * "NAME=value&NAME=value". */
 void stream_request(struct stream *s, uint16_t id, uint8_t flags, const char *pairs);
+/* The same, of pairs as they are sent. */
+void stream_asked(struct stream *s, uint16_t id, uint8_t flags, struct slice pairs);
 
 /* Appends what a script says: commands separated by ", ", words by one space.
  *
@@ -72,6 +74,10 @@ void stream_request(struct stream *s, uint16_t id, uint8_t flags, const char *pa
  * TEXT is sent as it is, except that *N stands for N bytes 'x'. Where PAIRS has no '=' it is TEXT.
  * A command that is not understood ends the program. */
 void stream_script(struct stream *s, const char *script);
+
+/* Takes the next command off the front of a script; false if there is none. */
+enum { COMMAND_SIZE = 512 };
+bool script_next(const char **script, char command[COMMAND_SIZE]);
 
 void stream_free(struct stream *s);
 

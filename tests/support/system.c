@@ -15,10 +15,16 @@
 
 enum { TRIES = 5, VARIABLES = 16, LOWEST_PORT = 10240, HIGHEST_PORT = 32767 };
 
+static struct sockaddr_in loopback(uint16_t port)
+{
+	return (struct sockaddr_in){.sin_family = AF_INET,
+				    .sin_port = htons(port),
+				    .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+}
+
 uint16_t port_free(void)
 {
-	struct sockaddr_in address = {.sin_family = AF_INET,
-				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in address;
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	uint16_t port;
 
@@ -26,7 +32,7 @@ uint16_t port_free(void)
 		if (getrandom(&port, sizeof(port), 0) != sizeof(port))
 			abort();
 		port = (uint16_t)(LOWEST_PORT + port % (HIGHEST_PORT + 1 - LOWEST_PORT));
-		address.sin_port = htons(port);
+		address = loopback(port);
 	} while (bind(fd, (struct sockaddr *)&address, sizeof(address)) && errno == EADDRINUSE);
 	close(fd);
 	return port;
@@ -34,15 +40,26 @@ uint16_t port_free(void)
 
 int tcp_open(uint16_t port)
 {
-	struct sockaddr_in address = {.sin_family = AF_INET,
-				      .sin_port = htons(port),
-				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in address = loopback(port);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
 		return fd;
 	close(fd);
 	return -1;
+}
+
+int tcp_listen(uint16_t *port)
+{
+	struct sockaddr_in address = loopback(0);
+	socklen_t len = sizeof(address);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (bind(fd, (struct sockaddr *)&address, len) || listen(fd, 512) ||
+	    getsockname(fd, (struct sockaddr *)&address, &len))
+		abort();
+	*port = ntohs(address.sin_port);
+	return fd;
 }
 
 void system_at(struct system *s, uint16_t port, const char *run_dir)
@@ -77,14 +94,12 @@ static void stop_front(struct system *s)
 static bool start_haproxy(struct system *s)
 {
 	const char *log = system_file(s, "haproxy.log");
-	struct outcome last;
 
 	for (int i = 0; i < TRIES; i++) {
 		s->front_port = port_free();
 		unlink(log);
-		s->front = process_start((const char *[]){"tests/haproxy/run",
-							  textf("%u", (unsigned)s->front_port),
-							  s->run_dir, NULL},
+		s->front = process_start(STRINGS("tests/haproxy/run",
+						 textf("%u", (unsigned)s->front_port), s->run_dir),
 					 NULL, log);
 		if (WITHIN(SLOW_START, is_served(s->front_port) || process_ended(s->front)) &&
 		    !process_ended(s->front))
@@ -93,8 +108,7 @@ static bool start_haproxy(struct system *s)
 		if (!file_has(log, "in use"))
 			break;
 	}
-	run(&last, (const char *[]){"tail", "-n", "5", log, NULL}, NULL, -1);
-	fprintf(stderr, "HAProxy does not start: %s\n", last.out);
+	fprintf(stderr, "HAProxy does not start: %s\n", file_text(log));
 	return false;
 }
 
@@ -117,7 +131,8 @@ bool system_start(struct system *s, const struct system_options *options)
 	struct outcome outcome;
 	int count = 2;
 
-	if (!directory_make(s->run_dir) || (options->prepare && !options->prepare(s->run_dir)))
+	system_at(s, port_free(), directory_make());
+	if (options->prepare && !options->prepare(s->run_dir))
 		return false;
 	environment[count++] = textf("WORKERS=%d", options->workers ? options->workers : 1);
 	environment[count++] = textf("THREADS=%d", options->threads ? options->threads : 40);
@@ -198,7 +213,7 @@ const struct outcome *script(const struct system *s, const char *name, const cha
 	static struct outcome outcome;
 
 	run_script(&outcome, textf("spawn/%s", name),
-		   (const char *[]){s->port_variable, s->run_dir_variable, setting, NULL});
+		   STRINGS(s->port_variable, s->run_dir_variable, setting));
 	return &outcome;
 }
 
@@ -216,37 +231,25 @@ const char *system_file(const struct system *s, const char *name)
 	return textf("%s/%s", s->run_dir, name);
 }
 
-static int number_in(const char *path)
-{
-	FILE *file = fopen(path, "r");
-	int number = 0;
-
-	if (file && fscanf(file, "%d", &number) != 1)
-		number = 0;
-	if (file)
-		fclose(file);
-	return number;
-}
-
 pid_t system_noted(const struct system *s, const char *name)
 {
 	char path[DIRECTORY_SIZE + 32];
 
 	snprintf(path, sizeof(path), "%s/pids/%.16s.pid", s->run_dir, name);
-	return number_in(path);
+	return atoi(file_text(path));
 }
 
 /* multiwatch is noted in pids/; its child is the worker, or on its way still, as setpriv. */
 pid_t system_worker(const struct system *s, int slot)
 {
 	char path[64];
-	int parent;
-	int pid;
+	pid_t parent;
+	pid_t pid;
 
 	snprintf(path, sizeof(path), "loop-%d", slot);
 	parent = system_noted(s, path);
 	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", parent, parent);
-	pid = number_in(path);
+	pid = atoi(file_text(path));
 	return process_is(pid, "lanes") ? pid : 0;
 }
 
@@ -258,15 +261,7 @@ bool system_log_has(const struct system *s, const char *text)
 size_t system_log_count(const struct system *s, const char *log, const char *text)
 {
 	char path[DIRECTORY_SIZE + 32];
-	char line[4096];
-	size_t count = 0;
-	FILE *file;
 
 	snprintf(path, sizeof(path), "%s/%s", s->run_dir, log);
-	file = fopen(path, "re");
-	while (file && fgets(line, sizeof(line), file))
-		count += strstr(line, text) != NULL;
-	if (file)
-		fclose(file);
-	return count;
+	return file_lines(path, text);
 }

@@ -21,6 +21,9 @@ struct system_options {
 	bool (*prepare)(const char *run_dir); /* called when that is made; or NULL */
 };
 
+/* Some of them: SYSTEM(.workers = 2, .cpu = 1). */
+#define SYSTEM(...) (&(struct system_options){__VA_ARGS__})
+
 struct system {
 	uint16_t port;	     /* nginx's */
 	pid_t front;	     /* HAProxy, if FRONT=haproxy is in the environment; or 0 */
@@ -35,14 +38,29 @@ struct system {
  * below those that connections get. */
 uint16_t port_free(void);
 
-/* A socket that is connected to a port of 127.0.0.1, or -1. */
+/* A socket that is connected to a port of 127.0.0.1, or -1; one that listens to a port. */
 int tcp_open(uint16_t port);
+int tcp_listen(uint16_t *port);
 
 /* Says where a system is that a test starts by itself: on this port, in that directory. */
 void system_at(struct system *system, uint16_t port, const char *run_dir);
 
 /* Starts it and waits until it answers; false, after a message, if it does not. */
 bool system_start(struct system *system, const struct system_options *options);
+
+/* The system of a suite, by name, with its options; set_up() and tear_down() are the suite's. */
+#define SUITE_SYSTEM(name, ...)                                                                    \
+	static struct system name;                                                                 \
+                                                                                                   \
+	static int set_up(void)                                                                    \
+	{                                                                                          \
+		return !system_start(&name, SYSTEM(__VA_ARGS__));                                  \
+	}                                                                                          \
+                                                                                                   \
+	static int tear_down(void)                                                                 \
+	{                                                                                          \
+		return !system_stop(&name);                                                        \
+	}
 
 /* Starts two side by side, for suites that compare; false if one of them does not start. */
 bool systems_start(struct system *first, const struct system_options *options,

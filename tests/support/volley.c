@@ -1,6 +1,7 @@
 #include "volley.h"
 
 #include <curl/curl.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -8,6 +9,7 @@
 #include <string.h>
 
 #include "process.h"
+#include "wire.h"
 
 enum { TICK_MS = 50 };
 
@@ -50,17 +52,10 @@ static CURL *prepare(const char *url, struct shot *shot)
 	return easy;
 }
 
-/* A part of Server-Timing, "pool-queue;dur=12.5", in seconds. */
-static double timing(const char *value, const char *part)
+/* Seconds that it lay in this queue, if in any. */
+static double queued(const char *timing, const char *queue)
 {
-	size_t len = strlen(part);
-
-	for (; value; value = strchr(value, ',')) {
-		value += strspn(value, ", ");
-		if (!strncmp(value, part, len) && !strncmp(value + len, ";dur=", 5))
-			return strtod(value + len + 5, NULL) / 1000;
-	}
-	return 0;
+	return fmax(wire_timing(timing, queue), 0) / 1000;
 }
 
 static void note_answer(CURL *easy, struct shot *shot)
@@ -73,7 +68,7 @@ static void note_answer(CURL *easy, struct shot *shot)
 	if (curl_easy_header(easy, "X-Lanes-Worker", 0, CURLH_HEADER, -1, &header) == CURLHE_OK)
 		snprintf(shot->worker, sizeof(shot->worker), "%s", header->value);
 	if (curl_easy_header(easy, "Server-Timing", 0, CURLH_HEADER, -1, &header) == CURLHE_OK)
-		shot->waited = timing(header->value, "queue") + timing(header->value, "pool-queue");
+		shot->waited = queued(header->value, "queue") + queued(header->value, "pool-queue");
 }
 
 /* Takes what has been answered; returns how many. */

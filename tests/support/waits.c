@@ -1,13 +1,11 @@
 #include "waits.h"
 
-#include <errno.h>
-#include <time.h>
-
 #include "await/await.h"
 #include "base/buffer.h"
 #include "http/input.h"
 #include "http/number.h"
 #include "http/reply.h"
+#include "machine.h"
 
 struct wait {
 	double seconds;
@@ -20,16 +18,6 @@ struct number {
 struct several {
 	struct list seconds; /* of double */
 };
-
-void block(double seconds)
-{
-	struct timespec left = {.tv_sec = (time_t)seconds,
-				.tv_nsec = (long)((seconds - (double)(time_t)seconds) * 1e9)};
-
-	while ((left.tv_sec || left.tv_nsec) &&
-	       clock_nanosleep(CLOCK_MONOTONIC, 0, &left, &left) == EINTR)
-		;
-}
 
 static void block_for(void *seconds)
 {

@@ -17,7 +17,4 @@ void sleep_together(struct request *req);
 void lend_thread(struct request *req);
 void hold_loop(struct request *req);
 
-/* Holds its thread. */
-void block(double seconds);
-
 #endif

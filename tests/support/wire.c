@@ -32,10 +32,7 @@ static void append_fastcgi(struct buffer *out, struct slice path, struct slice q
 
 	for (size_t i = 0; i < sizeof(params) / sizeof(params[0]); i++)
 		pair_append(&content, slice_of(params[i].name), params[i].value);
-	stream_begin(&stream, 1, FCGI_ROLE_RESPONDER, keep ? FCGI_FLAG_KEEP_CONN : 0);
-	stream_params(&stream, 1, buffer_slice(&content));
-	stream_params_end(&stream, 1);
-	stream_stdin_end(&stream, 1);
+	stream_asked(&stream, 1, keep ? FCGI_FLAG_KEEP_CONN : 0, buffer_slice(&content));
 	buffer_free(&content);
 	*out = stream.bytes;
 }
@@ -110,6 +107,18 @@ struct slice wire_header(const char *bytes, size_t head, const char *name)
 		}
 	}
 	return (struct slice){NULL, 0};
+}
+
+double wire_timing(const char *value, const char *part)
+{
+	size_t len = strlen(part);
+
+	for (; value; value = strchr(value, ',')) {
+		value += strspn(value, ", ");
+		if (!strncmp(value, part, len) && !strncmp(value + len, ";dur=", 5))
+			return strtod(value + len + 5, NULL);
+	}
+	return -1;
 }
 
 struct wire_piece wire_http(const char *bytes, size_t n)

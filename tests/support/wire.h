@@ -37,6 +37,9 @@ struct wire_piece {
  * "Content-Length: ". */
 struct slice wire_header(const char *bytes, size_t head, const char *name);
 
+/* A part ("pool-queue") of a value of Server-Timing, in milliseconds; -1 if it is not there. */
+double wire_timing(const char *value, const char *part);
+
 /* What the n bytes begin with. */
 struct wire_piece wire_fastcgi(const char *bytes, size_t n);
 struct wire_piece wire_http(const char *bytes, size_t n);
