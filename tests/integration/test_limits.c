@@ -1,6 +1,7 @@
 /* What a route may take, and that it takes nothing of others: with tests/bodies/app.c. */
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "../support/harness.h"
@@ -245,6 +246,63 @@ static void a_route_takes_so_many_requests_and_others_go_on(void)
 	end();
 }
 
+static int by_size(const void *a, const void *b)
+{
+	const double *one = a;
+	const double *other = b;
+
+	return (*one > *other) - (*one < *other);
+}
+
+/* How long ASKED of them take, one after another: the p99, in seconds. Before each, the route that
+ * is jammed is asked once more. */
+static double p99_of(const char *path, bool jammed)
+{
+	enum { ASKED = 300 };
+
+	double seconds[ASKED];
+	struct raw asking;
+
+	CU_ASSERT_FATAL(raw_open(&asking, worker.socket));
+	for (int i = 0; i < ASKED; i++) {
+		double begun;
+
+		if (jammed)
+			CU_ASSERT(raw_get(&raw, 4 + i, "/jammed", ""));
+		begun = now();
+		CU_ASSERT_FATAL(raw_gets(&asking, 1 + i, path, "", textf("END %d ", 1 + i)));
+		seconds[i] = now() - begun;
+	}
+	raw_close(&asking);
+	qsort(seconds, ASKED, sizeof(seconds[0]), by_size);
+	return seconds[ASKED * 99 / 100 - 1];
+}
+
+/* Its requests do not end until they are let go: who had to wait for one would wait for ever. */
+static void a_jammed_route_leaves_the_p99_of_others(void)
+{
+	static const char *const neighbours[] = {"/free", "/left"}; /* SYNC, ASYNC */
+	double before[2];
+
+	begin("loop");
+	for (int i = 0; i < 2; i++)
+		before[i] = p99_of(neighbours[i], false);
+	for (int id = 1; id <= 3; id++)
+		CU_ASSERT(raw_get(&raw, id, "/jammed", ""));
+	CU_ASSERT(EVENTUALLY(pool("reports").running == 2 && pool("reports").queued == 1));
+	for (int i = 0; i < 2; i++) {
+		double p99 = p99_of(neighbours[i], true);
+
+		printf("     %s: p99 %.2f ms, %.2f ms before\n", neighbours[i], p99 * 1000,
+		       before[i] * 1000);
+		IN_TIME(p99 < before[i] + 0.05);
+		CU_ASSERT(answers(303, "503 "));
+	}
+	CU_ASSERT_EQUAL(pool("reports").queued, 1);
+	let_them_go();
+	end();
+}
+
 static const struct test tests[] = {
 	{"a full pool of a route's own leaves others theirs",
 	 a_full_pool_of_its_own_leaves_others_theirs},
@@ -260,6 +318,8 @@ static const struct test tests[] = {
 	{"who left is known by its id", who_left_is_known_by_its_id},
 	{"a route takes so many requests, and others go on",
 	 a_route_takes_so_many_requests_and_others_go_on},
+	{"a route that is jammed leaves the p99 of others where it was",
+	 a_jammed_route_leaves_the_p99_of_others},
 };
 
 const struct suite limits_suite = {"limits", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL};
