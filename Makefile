@@ -126,7 +126,7 @@ check: ## formatter, linters, sanitizers, valgrind, short fuzzing, coverage: STE
 coverage: ## how many lines of app/ the tests reach
 	@spawn/deps.sh check && exec tests/coverage
 
-instructions: all $(OBJ)/loadgen ## counts a request's instructions; fails when they grew by over 3 %
+instructions: all $(OBJ)/loadgen $(OBJ)/routes-app ## counts a request's instructions; fails when they grew by over 3 %
 	@tests/bench/instructions
 
 BENCH_PROGRAMS := $(addprefix $(OBJ)/,benchmark loadgen null-responder libfcgi-app)

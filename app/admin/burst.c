@@ -144,7 +144,7 @@ static struct volley *read_volley(struct request *req)
 	if (!state->has_front)
 		reply_error(req, 503);
 	else if (read_groups(req, NULL, &requests, &bytes)) {
-		if (volley_open(&volley, req->co.sched, requests, bytes))
+		if (volley_open(&volley, req->co.sched, requests, bytes, request_traceparent(req)))
 			reply_error(req, 503);
 		else
 			read_groups(req, volley, &requests, &bytes);
@@ -199,9 +199,11 @@ static void append_result(struct buffer *out, const struct shot_result *shot)
 
 static void reply_volley(struct request *req, const struct volley *volley)
 {
+	struct slice trace = request_traceparent(req);
 	struct buffer out = {0};
 
-	buffer_format(&out, "{\"t\":%.3f,\"answers\":[", (double)board_now() / 1e6);
+	buffer_format(&out, "{\"t\":%.3f,\"trace\":\"%.32s\",\"answers\":[",
+		      (double)board_now() / 1e6, trace.len ? trace.data + 3 : "");
 	for (size_t i = 0; i < volley_count(volley); i++) {
 		struct shot_result shot = volley_result(volley, i);
 

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "admin/admin.h"
+#include "admin/status.h"
 
 enum {
 	SPANS_AT_ONCE = 64,
@@ -113,6 +114,13 @@ static void append_flow(struct trace *trace, const struct place *from, unsigned 
 		      microseconds(start + 1), trace->worker.pid, trace->flows);
 }
 
+/* … and what logs call it, if that is known. */
+static void append_request(struct trace *trace, uint32_t serial)
+{
+	buffer_format(&trace->out, ",\"args\":{\"request\":%" PRIu32, serial);
+	ids_json(&trace->out, trace->worker.slot, serial);
+}
+
 static void append_run(struct trace *trace, const struct span *span)
 {
 	unsigned thread = span->kind == SPAN_POOL ? pool_thread(span->pool, span->thread) : 0;
@@ -123,8 +131,9 @@ static void append_run(struct trace *trace, const struct span *span)
 	begin_event(trace, "X", thread);
 	buffer_append_text(&trace->out, ",\"cat\":\"run\",\"name\":");
 	json_string(&trace->out, slice_of(*route ? route : "no route"));
-	buffer_format(&trace->out, ",\"ts\":%.3f,\"dur\":%.3f,\"args\":{\"request\":%" PRIu32,
-		      microseconds(span->start), microseconds(span->duration), span->owner.serial);
+	buffer_format(&trace->out, ",\"ts\":%.3f,\"dur\":%.3f", microseconds(span->start),
+		      microseconds(span->duration));
+	append_request(trace, span->owner.serial);
 	if (span->owner.status)
 		buffer_format(&trace->out, ",\"status\":%u", span->owner.status);
 	buffer_append_text(&trace->out, "}}");
@@ -143,8 +152,10 @@ static void append_wait(struct trace *trace, const struct span *span, const char
 		begin_event(trace, i ? "e" : "b", 0);
 		buffer_format(&trace->out,
 			      ",\"cat\":\"wait\",\"name\":\"%s\",\"id2\":{\"local\":\"%" PRIu32
-			      "\"},\"ts\":%.3f,\"args\":{\"request\":%" PRIu32 ",\"route\":",
-			      name, span->owner.serial, microseconds(times[i]), span->owner.serial);
+			      "\"},\"ts\":%.3f",
+			      name, span->owner.serial, microseconds(times[i]));
+		append_request(trace, span->owner.serial);
+		buffer_append_text(&trace->out, ",\"route\":");
 		json_string(&trace->out, slice_of(board_route_name(trace->worker.slot,
 								   span->owner.route, route)));
 		buffer_append_text(&trace->out, "}}");

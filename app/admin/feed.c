@@ -15,7 +15,7 @@ enum {
 
 	DENSE_ABOVE = 500, /* answers a second of all workers, from which on they are counted … */
 	SINGLE_BELOW = 400,
-	SLOW = NS_PER_S / 10, /* … but for spans of this length, … */
+	SLOW = BOARD_SLOW_NS, /* … but for spans of this length, … */
 	SLOW_MAX = 20,	      /* of each worker and message so many; and all that held a loop */
 };
 
@@ -78,9 +78,11 @@ static void append_span(struct buffer *out, const struct worker_state *worker,
 
 	buffer_format(out, "%s{\"w\":", out->data[out->len - 1] == '[' ? "" : ",");
 	json_string(out, slice_of(worker->name));
-	buffer_format(out, ",\"k\":\"%s\",\"s\":%.3f,\"d\":%.3f,\"r\":%" PRIu32 ",\"p\":",
-		      kinds[span->kind], milliseconds(span->start), milliseconds(span->duration),
-		      span->owner.serial);
+	buffer_format(out, ",\"k\":\"%s\",\"s\":%.3f,\"d\":%.3f,\"r\":%" PRIu32, kinds[span->kind],
+		      milliseconds(span->start), milliseconds(span->duration), span->owner.serial);
+	if (span->owner.status || span->kind == SPAN_GONE)
+		ids_json(out, worker->slot, span->owner.serial);
+	buffer_append_text(out, ",\"p\":");
 	json_string(out, slice_of(board_route_name(worker->slot, span->owner.route, name)));
 	buffer_format(out, ",\"c\":%u", span->owner.status);
 	if (span->kind == SPAN_POOL || span->kind == SPAN_POOL_QUEUE)

@@ -17,6 +17,18 @@ static void append_running(struct buffer *out, const struct worker_state *worker
 	buffer_format(out, ",\"for\":%.6f}", running->seconds);
 }
 
+void ids_json(struct buffer *out, const struct board_slot *slot, uint32_t serial)
+{
+	struct request_ids ids = board_ids(slot, serial);
+
+	if (*ids.id) {
+		buffer_append_text(out, ",\"id\":");
+		json_string(out, slice_of(ids.id));
+	}
+	if (*ids.trace)
+		buffer_format(out, ",\"trace\":\"%s\"", ids.trace);
+}
+
 static void append_loop(struct buffer *out, const struct worker_state *worker)
 {
 	buffer_append_text(out, ",\"loop\":{\"held\":");

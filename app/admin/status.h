@@ -9,4 +9,7 @@
 /* Appends the JSON array of workers; with_routes: their histograms, too. */
 void status_json(struct buffer *out, const struct workers *workers, bool with_routes);
 
+/* Appends ,"id":…,"trace":… of a request: what logs call it, as far as that is known. */
+void ids_json(struct buffer *out, const struct board_slot *slot, uint32_t serial);
+
 #endif

@@ -231,6 +231,7 @@ static const struct route list[] = {
 	GET("/held", SYNC, held, .pool = &reports),
 	GET("/held/beside", ASYNC, held_beside, .pool = &reports),
 	GET("/held/here", SYNC, held),
+	GET("/jammed", SYNC, held, .pool = &reports, .most = 3),
 	GET("/let-go", ASYNC, let_go),
 	GET("/free", SYNC, ignore),
 	GET("/late", SYNC, late, .deadline = 1),

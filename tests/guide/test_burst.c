@@ -105,10 +105,15 @@ static void each_at_its_time(const struct system *lanes)
 	json_object_put(document);
 }
 
+/* The burst's trace is in nginx's lines of both. */
 static void misses_are_answers(const struct system *lanes)
 {
 	struct json_object *document;
 	struct json_object *answers = fire(lanes, "path=/nowhere&path=/prefork/", 2, &document);
+	const char *trace = textf("\"trace\":\"%s\"", text(document, "trace"));
+
+	CU_ASSERT_EQUAL(strlen(text(document, "trace")), 32);
+	CU_ASSERT(EVENTUALLY(system_log_count(lanes, "access.log", trace) == 2));
 
 	CU_ASSERT_EQUAL(number(json_object_array_get_idx(answers, 0), "status"), 404);
 	CU_ASSERT_STRING_EQUAL(text(json_object_array_get_idx(answers, 0), "error"), "");
@@ -225,8 +230,8 @@ static int take_request(struct raw *raw, const char *query)
 			break;
 		len += (size_t)n;
 	}
-	CU_ASSERT_STRING_EQUAL(request,
-			       "GET /x HTTP/1.0\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+	CU_ASSERT(strstr(request, "GET /x HTTP/1.0\r\nHost: localhost\r\nConnection: close\r\n"
+				  "traceparent: 00-") == request);
 	return fd;
 }
 

@@ -212,6 +212,37 @@ static void a_request_by_number(void)
 	raw_close(&raw);
 }
 
+/* Of a slow request what its spans say leads to its line of nginx's log, and to its client. */
+static void a_slow_request_by_its_ids(void)
+{
+	static const char asked[] = "GET /sync/noawait?seconds=0.1 HTTP/1.0\r\ntraceparent: "
+				    "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n"
+				    "\r\n";
+	static const char trace[] = "\"trace\":\"0af7651916cd43dd8448eb211c80319c\"";
+	char answer[1024];
+	char id[64] = "";
+	struct json_object *document;
+	struct json_object *events = NULL;
+	const char *at;
+	struct raw raw;
+
+	CU_ASSERT_FATAL(events_open(&raw, &lanes));
+	CU_ASSERT(exchange(&lanes, "127.0.0.1", asked, sizeof(asked) - 1, answer, sizeof(answer)));
+	CU_ASSERT(raw_answers(&raw, trace));
+	raw_close(&raw);
+	document = json_tokener_parse(get(&lanes, "/trace?seconds=60")->body);
+	json_object_object_get_ex(document, "traceEvents", &events);
+	CU_ASSERT_EQUAL(count_events(events, "X", trace), 3); /* loop, thread, loop */
+	CU_ASSERT(count_events(events, "b", trace) >= 1);
+	json_object_put(document);
+	at = strstr(get(&lanes, "/trace?seconds=60")->body, trace);
+	while (at && strncmp(at, "\"id\":\"", 6) != 0)
+		at--;
+	CU_ASSERT_EQUAL_FATAL(at && sscanf(at, "\"id\":\"%63[0-9-]\"", id), 1);
+	CU_ASSERT(EVENTUALLY(system_log_count(&lanes, "access.log", textf("\"id\":\"%s\"", id)) ==
+			     1));
+}
+
 /* What somebody waits for is there, but the loop is held. */
 static void ready(void)
 {
@@ -391,6 +422,7 @@ static bool scribble(void)
 		if (strcmp(slot->pool, "loop") != 0)
 			continue;
 		memset(slot->spans, 0x7f, sizeof(slot->spans));
+		memset(slot->ids, '\033', sizeof(slot->ids));
 		memset(slot->pools, 0x7f, sizeof(slot->pools));
 		memset(slot->holds, 0x7f, sizeof(slot->holds));
 		board_set(&slot->head, UINT64_MAX / 2);
@@ -442,6 +474,8 @@ static const struct test tests[] = {
 	{"/events tells the spans of requests made", events},
 	{"a newcomer hears what happened before", history},
 	{"X-Lanes-Request is the number by which /events calls a request", a_request_by_number},
+	{"a slow request's spans have its id of nginx's log, and its trace",
+	 a_slow_request_by_its_ids},
 	{"who waits for a held loop is ready, in Server-Timing and /events", ready},
 	{"listeners that do not read cost a message each, and are not hung up on",
 	 silent_listeners},

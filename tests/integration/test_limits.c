@@ -1,6 +1,7 @@
 /* What a route may take, and that it takes nothing of others: with tests/bodies/app.c. */
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "../support/harness.h"
@@ -36,10 +37,13 @@ static bool answers(int id, const char *status)
 	return raw_answers(&raw, textf("STDOUT %d Status: %s", id, status));
 }
 
-/* The worker's pool of this name, as those see it who watch. */
-static struct pool_state pool(const char *name)
+/* What those see who watch: the worker's pool of this name, or what it calls this request. */
+static struct seen {
+	struct pool_state pool;
+	struct request_ids ids;
+} look(const char *name, uint32_t serial)
 {
-	struct pool_state found = {0};
+	struct seen seen = {0};
 	struct scoreboard board;
 	struct workers workers = {0};
 
@@ -47,10 +51,22 @@ static struct pool_state pool(const char *name)
 	CU_ASSERT_EQUAL_FATAL(workers_read(&board, &workers), 0);
 	for (int p = 0; workers.count && p < BOARD_POOLS; p++)
 		if (!strcmp(workers.list[0].pools[p].name, name))
-			found = workers.list[0].pools[p];
+			seen.pool = workers.list[0].pools[p];
+	if (workers.count)
+		seen.ids = board_ids(workers.list[0].slot, serial);
 	workers_free(&workers);
 	scoreboard_close(&board);
-	return found;
+	return seen;
+}
+
+static struct pool_state pool(const char *name)
+{
+	return look(name, 0).pool;
+}
+
+static bool is_called(uint32_t serial, const char *id)
+{
+	return !strcmp(look("", serial).ids.id, id);
 }
 
 /* Two that run, one that waits, one too many: and the others' threads are free. */
@@ -150,10 +166,14 @@ static void the_deadline_is_kept_while_a_thread_is_not_done(void)
 {
 	begin("loop");
 	for (int id = 1; id <= 4; id += 2) {
-		CU_ASSERT(raw_get(&raw, id, "/late", ""));
+		CU_ASSERT(
+			raw_send(&raw, textf("request %d keep "
+					     "PATH_INFO=/late&REQUEST_METHOD=GET&REQUEST_ID=1-2-%d",
+					     id, id)));
 		CU_ASSERT(EVENTUALLY(pool("blocking").running ==
 				     1)); /* and not dropped in the queue */
 		CU_ASSERT(answers(id, "504 "));
+		CU_ASSERT(is_called((uint32_t)id, textf("1-2-%d", id)));
 		CU_ASSERT(raw_get(&raw, id + 1, "/let-go", ""));
 		CU_ASSERT(answers(id + 1, "200 OK"));
 		/* It, and not the next round's thread, is the one that was let go. */
@@ -197,6 +217,18 @@ static void work_after_the_answer_has_its_trace(void)
 	}
 }
 
+static void who_left_is_known_by_its_id(void)
+{
+	begin("loop");
+	CU_ASSERT(raw_send(&raw,
+			   "request 1 keep PATH_INFO=/asleep&REQUEST_METHOD=GET&REQUEST_ID=1-2-3"));
+	CU_ASSERT(raw_send(&raw, "abort 1"));
+	CU_ASSERT(EVENTUALLY(is_called(1, "1-2-3")));
+	CU_ASSERT(raw_gets(&raw, 2, "/free", "", "END 2 "));
+	CU_ASSERT(is_called(2, ""));
+	end();
+}
+
 static void a_route_takes_so_many_requests_and_others_go_on(void)
 {
 	begin("loop");
@@ -212,6 +244,63 @@ static void a_route_takes_so_many_requests_and_others_go_on(void)
 	end();
 }
 
+static int by_size(const void *a, const void *b)
+{
+	const double *one = a;
+	const double *other = b;
+
+	return (*one > *other) - (*one < *other);
+}
+
+/* How long ASKED of them take, one after another: the p99, in seconds. Before each, the route that
+ * is jammed is asked once more. */
+static double p99_of(const char *path, bool jammed)
+{
+	enum { ASKED = 300 };
+
+	double seconds[ASKED];
+	struct raw asking;
+
+	CU_ASSERT_FATAL(raw_open(&asking, worker.socket));
+	for (int i = 0; i < ASKED; i++) {
+		double begun;
+
+		if (jammed)
+			CU_ASSERT(raw_get(&raw, 4 + i, "/jammed", ""));
+		begun = now();
+		CU_ASSERT_FATAL(raw_gets(&asking, 1 + i, path, "", textf("END %d ", 1 + i)));
+		seconds[i] = now() - begun;
+	}
+	raw_close(&asking);
+	qsort(seconds, ASKED, sizeof(seconds[0]), by_size);
+	return seconds[ASKED * 99 / 100 - 1];
+}
+
+/* Its requests do not end until they are let go: who had to wait for one would wait for ever. */
+static void a_jammed_route_leaves_the_p99_of_others(void)
+{
+	static const char *const neighbours[] = {"/free", "/left"}; /* SYNC, ASYNC */
+	double before[2];
+
+	begin("loop");
+	for (int i = 0; i < 2; i++)
+		before[i] = p99_of(neighbours[i], false);
+	for (int id = 1; id <= 3; id++)
+		CU_ASSERT(raw_get(&raw, id, "/jammed", ""));
+	CU_ASSERT(EVENTUALLY(pool("reports").running == 2 && pool("reports").queued == 1));
+	for (int i = 0; i < 2; i++) {
+		double p99 = p99_of(neighbours[i], true);
+
+		printf("     %s: p99 %.2f ms, %.2f ms before\n", neighbours[i], p99 * 1000,
+		       before[i] * 1000);
+		IN_TIME(p99 < before[i] + 0.05);
+		CU_ASSERT(answers(303, "503 "));
+	}
+	CU_ASSERT_EQUAL(pool("reports").queued, 1);
+	let_them_go();
+	end();
+}
+
 static const struct test tests[] = {
 	{"a full pool of a route's own leaves others theirs",
 	 a_full_pool_of_its_own_leaves_others_theirs},
@@ -224,8 +313,11 @@ static const struct test tests[] = {
 	 the_deadline_is_kept_while_a_thread_is_not_done},
 	{"a stream that breaks looks like it", a_stream_that_breaks_looks_like_it},
 	{"work after the answer has its trace", work_after_the_answer_has_its_trace},
+	{"who left is known by its id", who_left_is_known_by_its_id},
 	{"a route takes so many requests, and others go on",
 	 a_route_takes_so_many_requests_and_others_go_on},
+	{"a route that is jammed leaves the p99 of others where it was",
+	 a_jammed_route_leaves_the_p99_of_others},
 };
 
 const struct suite limits_suite = {"limits", tests, COUNT(tests)};

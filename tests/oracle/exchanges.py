@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""exchanges.py record|check|generate: what the application of orders.py answers, in orders.txt.
+"""exchanges.py record|check|generate|covers: what the application of orders.py answers, in orders.txt.
 
 The file has answers (status, body), below each the requests that get it, each a method and the raw
 target, and below that its headers and, after "=", its body; {text*n} is the text n times, and %XX in
@@ -7,25 +7,32 @@ a body a byte. "record" writes all answers anew, "check" compares, "generate" ad
 follow from the application's schema: every value of the pools below for every parameter and member.
 A new request may stand below any answer. The status is 77 where that version, with python-multipart,
 is not installed.
+
+"covers" takes our /openapi.json from stdin, and prints what follows from that and is not in the file.
 """
 
 import asyncio
+import json
 import re
 import sys
 from pathlib import Path
 from urllib.parse import quote, unquote, unquote_to_bytes
 
-import fastapi
-import pydantic
-
 FILE = Path(__file__).with_name("orders.txt")
-VERSION = f"original: FastAPI {fastapi.__version__}, pydantic {pydantic.VERSION}"
-if sys.argv[1] == "check" and VERSION not in FILE.read_text():
-    sys.exit(77)
-try:
-    from orders import app
-except RuntimeError:  # python-multipart is missing
-    sys.exit(77)
+if sys.argv[1] == "covers":
+    document = json.load(sys.stdin)
+else:
+    import fastapi
+    import pydantic
+
+    VERSION = f"original: FastAPI {fastapi.__version__}, pydantic {pydantic.VERSION}"
+    if sys.argv[1] == "check" and VERSION not in FILE.read_text():
+        sys.exit(77)
+    try:
+        from orders import app
+    except RuntimeError:  # python-multipart is missing
+        sys.exit(77)
+    document = app.openapi()
 
 
 def expand(text):
@@ -151,7 +158,7 @@ def resolve(schema):
     if "allOf" in schema:
         schema = schema["allOf"][0]
     if "$ref" in schema:
-        schema = app.openapi()["components"]["schemas"][schema["$ref"].rsplit("/")[-1]]
+        schema = document["components"]["schemas"][schema["$ref"].rsplit("/")[-1]]
     return schema
 
 
@@ -212,7 +219,7 @@ def good_json(schema, name=None, value=None):
 
 
 def generated():
-    for path, operations in app.openapi()["paths"].items():
+    for path, operations in document["paths"].items():
         for method, operation in operations.items():
             body = operation.get("requestBody", {}).get("content", {})
             tail = []
@@ -246,5 +253,11 @@ def generate():
     record()
 
 
+def covers():
+    known = {tuple(r) for _, x in read() for _, r in x}
+    missing = [r for r in generated() if tuple(r) not in known]
+    sys.exit("\n".join("\t" + "\n\t\t".join(r) for r in missing) or 0)
+
+
 if __name__ == "__main__":
-    {"record": record, "check": check, "generate": generate}[sys.argv[1]]()
+    {"record": record, "check": check, "generate": generate, "covers": covers}[sys.argv[1]]()

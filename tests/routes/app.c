@@ -1,6 +1,8 @@
-/* An application of 1,000 routes, for tests/integration/test_routes.c. */
+/* An application of 1,000 routes, for tests/integration/test_routes.c, or of as many as ROUTES in
+ * the environment says, for tests/bench/instructions. */
 #include <lanes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 enum { COUNT = 1000 };
 
@@ -36,12 +38,16 @@ int main(int argc, char **argv)
 	static struct route list[COUNT + 1];
 	static struct application many;
 
-	for (int i = 0; i < COUNT; i++) {
+	const char *wanted = getenv("ROUTES");
+	int count = wanted ? atoi(wanted) : COUNT;
+
+	for (int i = 0; i < count && i < COUNT; i++) {
 		snprintf(paths[i], sizeof(paths[i]), "/of/%d", i + 1);
 		list[i] = (struct route)GET(paths[i], ASYNC, hello);
 	}
-	list[COUNT] = (struct route)POST(paths[COUNT - 1], ASYNC, hello);
+	list[count] = (struct route)POST(paths[count - 1], ASYNC, hello);
 	many.routes = (struct routes)ROUTES(list);
+	many.routes.count = (size_t)count + 1;
 	many.start = start;
 	many.stop = stop;
 	many.ready = is_ready;

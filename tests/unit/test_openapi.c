@@ -13,13 +13,13 @@
 #include "http/openapi.h"
 #include "http/reply.h"
 
-#define DIFFERENT "/usr/bin/python3 -B tests/oracle/openapi.py compare orders"
+#define ORACLE "/usr/bin/python3 -B tests/oracle/"
 
-/* tests/oracle/openapi.py says what is not compared. */
-static void inputs_of_every_kind_as_fastapi_has_them(void)
+/* What a script of tests/oracle says of the document: it says itself what that is. */
+static void inputs_of_every_kind_suit_fastapi(void)
 {
 	struct buffer out = {0};
-	FILE *original = popen(DIFFERENT, "we");
+	FILE *original = popen(harness_test()->data, "we");
 
 	CU_ASSERT_PTR_NOT_NULL_FATAL(original);
 	openapi_write(&out, &orders_routes, slice_of(""));
@@ -247,7 +247,10 @@ static void without_memory_it_is_a_503(void)
 }
 
 static const struct test tests[] = {
-	{"inputs of every kind, as FastAPI has them", inputs_of_every_kind_as_fastapi_has_them},
+	{"inputs of every kind, as FastAPI has them", inputs_of_every_kind_suit_fastapi,
+	 ORACLE "openapi.py compare orders"},
+	{"what follows from them is among the requests that are compared",
+	 inputs_of_every_kind_suit_fastapi, ORACLE "exchanges.py covers"},
 	{"a route says more of itself", a_route_says_more_of_itself},
 	{"names of a path need no field", names_of_a_path_need_no_field},
 	{"a path is told once, whatever its name may hold",

@@ -16,6 +16,9 @@
 
 enum { MANY = 256 }; /* as many as two pools have on a machine with 128 cores */
 
+#define TRACE  "0af7651916cd43dd8448eb211c80319c"
+#define DIGITS "123456789012345678901234567890"
+
 static char path[64];
 static struct scoreboard board = {.fd = -1}; /* of the test */
 static struct workers workers;		     /* that are on it */
@@ -591,6 +594,36 @@ static void a_duration_belongs_to_the_bound_that_it_reaches(void)
 	CU_ASSERT_EQUAL(board_get(&slot->classes[4]), 2 * (BOARD_BUCKETS - 1));
 }
 
+/* What is written there may be anything: it becomes text of so many bytes. */
+static void a_request_has_the_ids_of_the_logs(void)
+{
+	static const struct {
+		const char *id, *trace;
+		const char *shown, *shown_trace;
+	} cases[] = {
+		{"25567-17-1", TRACE, "25567-17-1", TRACE},
+		{"", "", "", ""},
+		{DIGITS "-" DIGITS, TRACE "0", DIGITS "-12345678", TRACE},
+		{"\n\xff\"", "0AF7651916CD43DD8448EB211C80319C", "??\"", ""},
+	};
+	struct board_slot *slot;
+
+	CU_ASSERT_EQUAL_FATAL(scoreboard_open(&board, NULL), 0);
+	slot = scoreboard_claim(&board, "loop", 1, "loop", "/");
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		board_identify(slot, 7, cases[i].id, cases[i].trace);
+		CU_ASSERT_STRING_EQUAL(board_ids(slot, 7).id, cases[i].shown);
+		CU_ASSERT_STRING_EQUAL(board_ids(slot, 7).trace, cases[i].shown_trace);
+	}
+	memset(slot->ids[7].id, 'x', sizeof(slot->ids[7]) - offsetof(struct board_id, id));
+	CU_ASSERT_EQUAL(strlen(board_ids(slot, 7).id), BOARD_ID - 1);
+	CU_ASSERT_STRING_EQUAL(board_ids(slot, 7).trace, "");
+	/* Another request at its place, and another process's of the same number. */
+	CU_ASSERT_STRING_EQUAL(board_ids(slot, 7 + BOARD_IDS).id, "");
+	board_set(&slot->pid, 1);
+	CU_ASSERT_STRING_EQUAL(board_ids(slot, 7).id, "");
+}
+
 /* ---- the ring ---- */
 
 enum { CHUNK = 100 };
@@ -686,6 +719,8 @@ static const struct test tests[] = {
 	{"the time that a loop was busy adds up", the_time_that_a_loop_was_busy_adds_up},
 	{"a duration belongs to the bound that it reaches",
 	 a_duration_belongs_to_the_bound_that_it_reaches},
+	{"a request has the ids of the logs, whatever is written there",
+	 a_request_has_the_ids_of_the_logs},
 	{"spans are read once, in order; those written over are counted", spans},
 	{"a span that is written over while it is read is left out", spans_being_written},
 };

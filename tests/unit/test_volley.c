@@ -14,8 +14,12 @@
 
 #include "../support/harness.h"
 #include "../support/memory.h"
+#include "../support/process.h"
 #include "await/sched.h"
 #include "client/volley.h"
+
+#define NO_TRACE ((struct slice){NULL, 0})
+#define TRACE	 "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902"
 
 static uv_loop_t loop;
 static struct sched sched;
@@ -52,21 +56,21 @@ static struct peer {
 	struct slice answer;  /* to each of them; then it closes */
 	bool waits;	      /* … when the other side has */
 	bool resets;	      /* … or instead, the hard way */
-	char asked[4][128];   /* by each */
+	char asked[4][256];   /* by each */
 	size_t lens[4];	      /* … so many bytes */
 	struct front front;   /* where it is */
 	struct volley *fired; /* at it */
 } peer;
 
-static void peer_serve(int fd, char asked[128], size_t *asked_len)
+static void peer_serve(int fd, char asked[256], size_t *asked_len)
 {
 	struct linger hard = {.l_onoff = 1};
 	char rest[128];
 	size_t len = 0;
 	ssize_t n;
 
-	while (len < 127 && !strstr(asked, "\r\n\r\n") &&
-	       (n = recv(fd, asked + len, 127 - len, 0)) > 0)
+	while (len < 255 && !strstr(asked, "\r\n\r\n") &&
+	       (n = recv(fd, asked + len, 255 - len, 0)) > 0)
 		len += (size_t)n;
 	*asked_len = len;
 	for (size_t sent = 0; sent < peer.answer.len; sent += (size_t)n) {
@@ -147,23 +151,23 @@ static void none_is_left(void)
 	struct volley *volleys[VOLLEYS_MAX];
 
 	for (int i = 0; i < VOLLEYS_MAX; i++)
-		CU_ASSERT_EQUAL_FATAL(volley_open(&volleys[i], &sched, 1, 1), 0);
+		CU_ASSERT_EQUAL_FATAL(volley_open(&volleys[i], &sched, 1, 1, NO_TRACE), 0);
 	for (int i = 0; i < VOLLEYS_MAX; i++)
 		volley_drop(volleys[i]);
 }
 
 static void every_shot_is_answered(void)
 {
-	static const char first[] =
-		"GET /a HTTP/1.0\r\nHost: localhost\r\nConnection: close\r\n\r\n";
-	static const char last[] =
-		"GET /b?x=1 HTTP/1.0\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+	/* In the order in which they are sent: what is asked, and as which span. */
+	static const char *const sent[][2] = {
+		{"/a", "b9"}, {"/a", "bb"}, {"/a", "bf"}, {"/b?x=1", "bd"}};
 	uint64_t begun = uv_hrtime();
 	struct volley *volley;
 
 	peer_begin(4, slice_of("HTTP/1.1 200 OK\r\nX-Lanes-Request: 7\r\n\r\nhello"), false);
 	ended = 0;
-	CU_ASSERT_EQUAL_FATAL(volley_open(&volley, &sched, 4, 2 + 6 + 2), 0);
+	CU_ASSERT_EQUAL_FATAL(volley_open(&volley, &sched, 4, 2 + 6 + 2, slice_of(TRACE "b7-01")),
+			      0);
 	volley_add(volley, 0, 2, slice_of("/a"));
 	volley_add(volley, 100, 1, slice_of("/b?x=1"));
 	volley_add(volley, 50, 1, slice_of("/a"));
@@ -190,8 +194,12 @@ static void every_shot_is_answered(void)
 	volley_drop(volley);
 	peer_end();
 	for (int i = 0; i < 4; i++) {
-		CU_ASSERT_STRING_EQUAL(peer.asked[i], i == 3 ? last : first);
-		CU_ASSERT_EQUAL(peer.lens[i], strlen(i == 3 ? last : first));
+		const char *text = textf("GET %s HTTP/1.0\r\nHost: localhost\r\nConnection: "
+					 "close\r\ntraceparent: " TRACE "%s-01\r\n\r\n",
+					 sent[i][0], sent[i][1]);
+
+		CU_ASSERT_STRING_EQUAL(peer.asked[i], text);
+		CU_ASSERT_EQUAL(peer.lens[i], strlen(text));
 	}
 	none_is_left();
 }
@@ -202,7 +210,7 @@ static void fails(struct slice answer, const char *error)
 
 	peer_begin(1, answer, !*error);
 	ended = 0;
-	CU_ASSERT_EQUAL_FATAL(volley_open(&volley, &sched, 1, 1), 0);
+	CU_ASSERT_EQUAL_FATAL(volley_open(&volley, &sched, 1, 1, NO_TRACE), 0);
 	volley_add(volley, 0, 1, slice_of("/"));
 	CU_ASSERT_EQUAL(volley_fire(volley, &peer.front, on_end, &peer), 0);
 	turn_until_ended();
@@ -235,7 +243,7 @@ static void where_nobody_listens_is_an_error(void)
 	peer_begin(0, slice_of(""), false);
 	peer_end();
 	ended = 0;
-	CU_ASSERT_EQUAL_FATAL(volley_open(&volley, &sched, 2, 1), 0);
+	CU_ASSERT_EQUAL_FATAL(volley_open(&volley, &sched, 2, 1, NO_TRACE), 0);
 	volley_add(volley, 0, 2, slice_of("/"));
 	CU_ASSERT_EQUAL(volley_fire(volley, &peer.front, on_end, &peer), 0);
 	turn_until_ended();
@@ -254,7 +262,7 @@ static void without_a_descriptor_there_is_an_error(void)
 
 	peer_begin(0, slice_of(""), false);
 	ended = 0;
-	CU_ASSERT_EQUAL_FATAL(volley_open(&volley, &sched, 1, 1), 0);
+	CU_ASSERT_EQUAL_FATAL(volley_open(&volley, &sched, 1, 1, NO_TRACE), 0);
 	volley_add(volley, 0, 1, slice_of("/"));
 	CU_ASSERT_EQUAL(volley_fire(volley, &peer.front, on_end, &peer), 0);
 	getrlimit(RLIMIT_NOFILE, &before);
@@ -274,7 +282,7 @@ static void who_is_not_answered_in_time_is_an_error(void)
 
 	peer_begin(1, slice_of("HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n"), true);
 	ended = 0;
-	CU_ASSERT_EQUAL_FATAL(volley_open(&volley, &sched, 3, 2), 0);
+	CU_ASSERT_EQUAL_FATAL(volley_open(&volley, &sched, 3, 2, NO_TRACE), 0);
 	volley_add(volley, 0, 2, slice_of("/"));
 	volley_add(volley, 100, 1, slice_of("/"));
 	CU_ASSERT_EQUAL(volley_fire(volley, &peer.front, on_end, &peer), 0);
@@ -300,7 +308,7 @@ static void who_hears_of_the_end_may_drop_it(void)
 {
 	peer_begin(1, slice_of("HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n"), true);
 	ended = 0;
-	CU_ASSERT_EQUAL_FATAL(volley_open(&peer.fired, &sched, 1, 1), 0);
+	CU_ASSERT_EQUAL_FATAL(volley_open(&peer.fired, &sched, 1, 1, NO_TRACE), 0);
 	volley_add(peer.fired, 0, 1, slice_of("/"));
 	CU_ASSERT_EQUAL(volley_fire(peer.fired, &peer.front, on_end_drop, &peer), 0);
 	turn_until_ended();
@@ -315,7 +323,7 @@ static void what_is_dropped_is_not_heard_of(void)
 
 	peer_begin(0, slice_of(""), false);
 	ended = 0;
-	CU_ASSERT_EQUAL_FATAL(volley_open(&volley, &sched, 2, 2), 0);
+	CU_ASSERT_EQUAL_FATAL(volley_open(&volley, &sched, 2, 2, NO_TRACE), 0);
 	volley_add(volley, 0, 1, slice_of("/"));
 	volley_add(volley, 1, 1, slice_of("/"));
 	CU_ASSERT_EQUAL(volley_fire(volley, &peer.front, on_end, &peer), 0);
@@ -380,9 +388,9 @@ static void memory_may_be_out(void)
 	CU_ASSERT_EQUAL(tear_down() || set_up(), 0); /* timers have none yet */
 	CU_ASSERT_EQUAL(front_parse(&front, "127.0.0.1:8080"), 0);
 	memory_fail_after(0);
-	CU_ASSERT_EQUAL(volley_open(&volley, &sched, 1, 1), -ENOMEM);
+	CU_ASSERT_EQUAL(volley_open(&volley, &sched, 1, 1, NO_TRACE), -ENOMEM);
 	memory_restore();
-	CU_ASSERT_EQUAL_FATAL(volley_open(&volley, &sched, 1, 1), 0);
+	CU_ASSERT_EQUAL_FATAL(volley_open(&volley, &sched, 1, 1, NO_TRACE), 0);
 	volley_add(volley, 0, 1, slice_of("/"));
 	memory_fail_after(0);
 	CU_ASSERT_EQUAL(volley_fire(volley, &front, done, NULL), -ENOMEM);
@@ -396,11 +404,11 @@ static void there_are_only_so_many(void)
 	struct volley *one_more;
 
 	for (int i = 0; i < VOLLEYS_MAX; i++)
-		CU_ASSERT_EQUAL_FATAL(volley_open(&volleys[i], &sched, 1, 1), 0);
-	CU_ASSERT_EQUAL(volley_open(&one_more, &sched, 1, 1), -EAGAIN);
+		CU_ASSERT_EQUAL_FATAL(volley_open(&volleys[i], &sched, 1, 1, NO_TRACE), 0);
+	CU_ASSERT_EQUAL(volley_open(&one_more, &sched, 1, 1, NO_TRACE), -EAGAIN);
 	for (int i = 0; i < VOLLEYS_MAX; i++)
 		volley_drop(volleys[i]);
-	CU_ASSERT_EQUAL_FATAL(volley_open(&one_more, &sched, 1, 1), 0);
+	CU_ASSERT_EQUAL_FATAL(volley_open(&one_more, &sched, 1, 1, NO_TRACE), 0);
 	volley_drop(one_more);
 }
 

@@ -2,6 +2,8 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <uv.h>
@@ -12,9 +14,14 @@
 enum { NS_PER_MS = 1000000, READ_SIZE = 65536 };
 
 static const char BEFORE[] = "GET ";
-static const char AFTER[] = " HTTP/1.0\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+static const char AFTER[] = " HTTP/1.0\r\nHost: localhost\r\nConnection: close\r\n";
 
-enum { AROUND = sizeof(BEFORE) - 1 + sizeof(AFTER) - 1 };
+enum {
+	AROUND = sizeof(BEFORE) - 1 + sizeof(AFTER) - 1,
+	SPAN_AT = 36, /* in a traceparent */
+	FLAGS_AT = 52,
+	TRACEPARENT = 55,
+};
 
 enum state { WAITS, FLIES, ENDED };
 
@@ -22,6 +29,7 @@ struct shot {
 	struct volley *volley;
 	uint64_t delay; /* nanoseconds */
 	struct slice text;
+	char own[80]; /* … and what comes behind it */
 	enum state state;
 	uv_tcp_t tcp;
 	uv_connect_t connect;
@@ -42,7 +50,8 @@ struct volley {
 	size_t left; /* not ended */
 	size_t refs; /* handles that are not closed, and the owner */
 	size_t count;
-	size_t bytes; /* of texts */
+	char traceparent[TRACEPARENT + 1]; /* of who fires it; "": none */
+	size_t bytes;			   /* of texts */
 	char *texts;
 	struct shot shots[];
 };
@@ -86,7 +95,8 @@ uint16_t front_port(const struct front *front)
 
 /* ---- its life ---- */
 
-int volley_open(struct volley **volley, struct sched *sched, size_t shots, size_t bytes)
+int volley_open(struct volley **volley, struct sched *sched, size_t shots, size_t bytes,
+		struct slice traceparent)
 {
 	size_t size = sizeof(**volley) + shots * sizeof(struct shot) + bytes + shots * AROUND;
 
@@ -99,6 +109,8 @@ int volley_open(struct volley **volley, struct sched *sched, size_t shots, size_
 	(*volley)->sched = sched;
 	(*volley)->refs = 1;
 	(*volley)->texts = (char *)&(*volley)->shots[shots];
+	if (traceparent.len == TRACEPARENT)
+		memcpy((*volley)->traceparent, traceparent.data, TRACEPARENT);
 	volleys++;
 	return 0;
 }
@@ -109,6 +121,17 @@ static void unref(struct volley *volley)
 		return;
 	volleys--;
 	free(volley);
+}
+
+/* It belongs to the trace of who fires it, and is a span of its own. That span's number is odd, and
+ * so never 0. */
+static void own_headers(struct shot *shot, size_t number)
+{
+	const char *trace = shot->volley->traceparent;
+	uint64_t span = strtoull(trace + SPAN_AT, NULL, 16) + 2 * (number + 1);
+
+	snprintf(shot->own, sizeof(shot->own), "traceparent: %.*s%016" PRIx64 "%s\r\n\r\n", SPAN_AT,
+		 trace, span | 1, trace + FLAGS_AT);
 }
 
 /* The text is the same for all of them. */
@@ -125,9 +148,14 @@ void volley_add(struct volley *volley, uint64_t delay, size_t times, struct slic
 	volley->bytes += AROUND + target.len;
 	volley->left += times;
 	for (size_t i = 0; i < times; i++) {
-		struct shot *shot = &volley->shots[volley->count++];
+		struct shot *shot = &volley->shots[volley->count];
 
 		shot->volley = volley;
+		if (volley->traceparent[0])
+			own_headers(shot, volley->count);
+		else
+			strcpy(shot->own, "\r\n");
+		volley->count++;
 		shot->delay = delay * NS_PER_MS;
 		shot->text = (struct slice){text, AROUND + target.len};
 		shot->error = "";
@@ -198,10 +226,11 @@ static void on_connected(uv_connect_t *connect, int status)
 {
 	struct shot *shot = container_of(connect, struct shot, connect);
 	uv_stream_t *stream = (uv_stream_t *)&shot->tcp;
-	uv_buf_t text = uv_buf_init((char *)shot->text.data, (unsigned)shot->text.len);
+	uv_buf_t texts[] = {uv_buf_init((char *)shot->text.data, (unsigned)shot->text.len),
+			    uv_buf_init(shot->own, (unsigned)strlen(shot->own))};
 
 	if (!status)
-		status = uv_write(&shot->write, stream, &text, 1, NULL);
+		status = uv_write(&shot->write, stream, texts, 2, NULL);
 	if (!status)
 		status = uv_read_start(stream, on_alloc, on_read);
 	if (status)

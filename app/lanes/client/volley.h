@@ -41,8 +41,10 @@ uint16_t front_port(const struct front *front);
 struct volley;
 
 /* Makes room for so many shots, with so many bytes of targets in all, on the loop of a request
- * (req->co.sched). 0; -ENOMEM; or -EAGAIN if there are VOLLEYS_MAX already. */
-int volley_open(struct volley **volley, struct sched *sched, size_t shots, size_t bytes);
+ * (req->co.sched), whose request_traceparent() they get, each with a parent-id of its own; {NULL,
+ * 0}: none. 0; -ENOMEM; or -EAGAIN if there are VOLLEYS_MAX already. */
+int volley_open(struct volley **volley, struct sched *sched, size_t shots, size_t bytes,
+		struct slice traceparent);
 
 /* Adds so many requests for a target, to be sent so many milliseconds after volley_fire(). */
 void volley_add(struct volley *volley, uint64_t delay, size_t times, struct slice target);

@@ -349,7 +349,7 @@ static void answer_instead(struct exchange *exchange, int status)
 		answer.reply.begun = true;
 		answer.reply.body = (struct slice){"", 0};
 	}
-	observer_ran(&answer, now, now, true);
+	observer_answered_instead(&exchange->req, answer.reply.status, now);
 	exchange_reply(exchange, &answer);
 	request_unref(&exchange->req);
 }

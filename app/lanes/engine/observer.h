@@ -16,6 +16,9 @@ void observer_picked_up(struct request *req);
  * the many times in between. */
 void observer_ran(struct request *req, uint64_t begun, uint64_t ended, bool over);
 
+/* It was answered with that status, in place of its own answer. */
+void observer_answered_instead(const struct request *req, int status, uint64_t now);
+
 /* The client went away. */
 void observer_gone(const struct request *req, uint64_t now);
 

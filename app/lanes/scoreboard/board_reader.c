@@ -68,6 +68,22 @@ const char *board_route_name(const struct board_slot *slot, unsigned route, char
 	return name;
 }
 
+struct request_ids board_ids(const struct board_slot *slot, uint32_t serial)
+{
+	const struct board_id *from = &slot->ids[serial % BOARD_IDS];
+	uint64_t owner = board_get(&slot->pid) << 32 | serial;
+	struct request_ids ids;
+
+	if (atomic_load_explicit(&from->owner, memory_order_acquire) != owner)
+		return (struct request_ids){"", ""};
+	board_text(ids.id, from->id, sizeof(ids.id));
+	board_text(ids.trace, from->trace, sizeof(ids.trace));
+	if (strspn(ids.trace, "0123456789abcdef") != BOARD_TRACE - 1)
+		ids.trace[0] = '\0';
+	atomic_thread_fence(memory_order_acquire);
+	return board_get(&from->owner) == owner ? ids : (struct request_ids){"", ""};
+}
+
 static bool read_running(const struct board_doing *doing, uint64_t now, struct running *running)
 {
 	uint64_t since;

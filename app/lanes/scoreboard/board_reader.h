@@ -111,6 +111,15 @@ bool board_route(const struct board_slot *slot, unsigned route, struct route_sta
  * bytes, and is returned. */
 const char *board_route_name(const struct board_slot *slot, unsigned route, char *name);
 
+/* What logs call a request, "" where that is unknown. */
+struct request_ids {
+	char id[BOARD_ID];
+	char trace[BOARD_TRACE];
+};
+
+/* Those of this request of the slot's, if it is one of which they are kept. */
+struct request_ids board_ids(const struct board_slot *slot, uint32_t serial);
+
 /* Copies a text of the scoreboard that has so much room there, and here: up to its end or that of
  * the room. What is not printable ASCII becomes '?'. */
 void board_text(char *text, const char *from, size_t room);

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 enum {
-	VERSION = 7,
+	VERSION = 8,
 	PAGE = 4096,
 	CLAIM_LOCK = BOARD_SLOTS, /* the byte that is locked while a slot is chosen */
 	ATTEMPTS = 100,
@@ -406,6 +406,18 @@ void board_answered(struct board_slot *slot, uint64_t owner, uint64_t nanosecond
 	board_add(&route->buckets[bucket], 1);
 	board_add(&route->nanoseconds, nanoseconds);
 	board_add(&slot->classes[who.status / 100 % 6], 1);
+}
+
+void board_identify(struct board_slot *slot, uint32_t serial, const char *id, const char *trace)
+{
+	struct board_id *to = &slot->ids[serial % BOARD_IDS];
+
+	board_set(&to->owner, 0);
+	atomic_thread_fence(memory_order_release);
+	snprintf(to->id, sizeof(to->id), "%s", id);
+	snprintf(to->trace, sizeof(to->trace), "%s", trace);
+	atomic_store_explicit(&to->owner, board_get(&slot->pid) << 32 | serial,
+			      memory_order_release);
 }
 
 uint64_t board_turn_ends(struct board_slot *slot)

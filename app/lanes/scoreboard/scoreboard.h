@@ -30,7 +30,11 @@ enum {
 	BOARD_THREADS_MAX = 2048, /* of each pool, with those that run abandoned jobs */
 	BOARD_SECONDS = 64,	  /* of loop history */
 	BOARD_SPANS = 16384,	  /* a power of two */
-	BOARD_METRICS = 32,	  /* of the application */
+	BOARD_IDS = 1024,	  /* a power of two */
+	BOARD_ID = 40,		  /* bytes of what the web server calls a request, and its end */
+	BOARD_TRACE = 33,	  /* … of a trace-id, all of them digits of base 16 */
+	BOARD_SLOW_NS = 100000000,
+	BOARD_METRICS = 32, /* of the application */
 	BOARD_METRIC_NAME = 48,
 	BOARD_METRIC_HELP = 96,
 };
@@ -71,6 +75,13 @@ struct board_span {
 	word duration;
 	word owner; /* struct span_owner, packed */
 	word what;  /* kind, pool << 8, thread << 16 */
+};
+
+/* What logs call a request that was slow (BOARD_SLOW_NS), or whose client left. */
+struct board_id {
+	word owner; /* pid << 32 | serial; 0: being written */
+	char id[BOARD_ID];
+	char trace[BOARD_TRACE + 7]; /* "": none */
 };
 
 struct board_route {
@@ -139,6 +150,7 @@ struct board_slot {
 
 	word head; /* spans ever written; the next goes to spans[head % BOARD_SPANS] */
 	struct board_span spans[BOARD_SPANS];
+	struct board_id ids[BOARD_IDS]; /* at serial % BOARD_IDS: of the latest such request */
 
 	/* The disk has blocks for those that there are; behind them the file has a hole. */
 	struct board_route routes[BOARD_ROUTES];
@@ -283,6 +295,9 @@ static inline void board_span(struct board_slot *slot, uint64_t what, uint64_t s
 
 /* A request was answered: counts it. nanoseconds from being sent to now. */
 void board_answered(struct board_slot *slot, uint64_t owner, uint64_t nanoseconds);
+
+/* What logs call this request of the slot's: texts are cut to fit. */
+void board_identify(struct board_slot *slot, uint32_t serial, const char *id, const char *trace);
 
 /* The loop has something to do since now, if it had nothing before. */
 static inline void board_turn_begins(struct board_slot *slot, uint64_t now)
