@@ -24,18 +24,19 @@ test('real load is measured', () => withPage({}, async (page) => {
 
 // Plays messages as the server sends them at 2,000 requests/s to eight workers, as they are due.
 const playLive = (page, seconds) => page.evaluate((length) => new Promise((resolve) => {
-	const {feed} = window.lanes;
+	const {feed, history} = window.lanes;
 	const names = Array.from({length: 8}, (_, i) => `loop-${i + 1}`);
 	const begin = performance.now();
+	const first = (history.now || 1e7) + 100;
 	let made = 0;
 	const timer = setInterval(() => {
 		for (; made * 100 < performance.now() - begin; made++) {
-			const t = 1e7 + made * 100;
+			const t = first + made * 100;
 			const text = JSON.stringify({t, lost: 0, unrecorded: [],
 				workers: names.map((name, i) => ({name, pool: 'loop', engine: 'loop', pid: i + 1, in_flight: 12, loop: {held: 0.002, request: null},
-					pools: {blocking: {limit: 40, threads: 3, running: 3, queued: 0, busy: [0, 1, 2].map((thread) => ({thread, serial: made, route: '/sync/noawait', for: 0.03}))}}})),
-				spans: names.flatMap((w, i) => (made % 10 === i ? [{w, k: 'await', s: t - 150, d: 120, r: made, p: '/async/await-one', c: 200}] : [])),
-				buckets: names.map((w) => ({w, from: t - 100, to: t, answers: 25, busy: 0.2 + 0.1 * Math.sin(made / 9), in_flight: 12, p50: 1, p99: 10, aborted: 0, holds: []}))});
+					pools: {blocking: {limit: 40, threads: 3, running: 3, queued: 0, busy: [0, 1, 2].map((thread) => ({thread, serial: t / 100, route: '/sync/noawait', for: 0.03}))}}})),
+				spans: names.flatMap((w, i) => (made % 10 === i ? [{w, k: 'await', s: t - 150, d: 120, r: t / 100, p: '/async/await-one', c: 200}] : [])),
+				buckets: names.map((w) => ({w, from: t - 100, to: t, answers: 25, busy: 0.2 + 0.1 * Math.sin(t / 900), in_flight: 12, p50: 1, p99: 10, aborted: 0, holds: []}))});
 			feed.accept(JSON.parse(text));
 		}
 		if (performance.now() - begin > length * 1000) {
@@ -45,11 +46,12 @@ const playLive = (page, seconds) => page.evaluate((length) => new Promise((resol
 	}, 20);
 }), seconds);
 
+// The browser says which CPU time its process for the tab has used: what others do meanwhile is not in it,
+// but makes it more, as they share caches and the core's two threads. So the least of three is asked for.
 test('2,000 requests/s at 8 workers cost the tab under a fifth of a core, at 30 pictures a second', () => withPage({}, async (page) => {
 	await mute(page);
 	const devtools = await page.context().newCDPSession(page);
 	await devtools.send('Performance.enable');
-	const metrics = async () => Object.fromEntries((await devtools.send('Performance.getMetrics')).metrics.map(({name, value}) => [name, value]));
 	await page.evaluate(() => {
 		const clear = CanvasRenderingContext2D.prototype.clearRect;
 		window.pictures = 0;
@@ -58,16 +60,22 @@ test('2,000 requests/s at 8 workers cost the tab under a fifth of a core, at 30 
 			return clear.apply(this, box);
 		};
 	});
-	await playLive(page, 3);
-	const [before, drawn] = [await metrics(), await page.evaluate(() => window.pictures)];
-	await playLive(page, 10);
-	const now = await metrics();
-	const seconds = now.Timestamp - before.Timestamp;
-	const share = (now.TaskDuration - before.TaskDuration) / seconds;
-	const rate = (await page.evaluate(() => window.pictures) - drawn) / seconds;
-	console.log(`     ${(share * 100).toFixed(1)} % of a core, ${rate.toFixed(1)} pictures a second`);
-	assert.ok(share < 0.4, `${share} of a core`); // it is under 0.2 where nobody else uses the machine
-	assert.ok(rate > 20, `${rate} pictures a second`);
+	const count = async () => {
+		const {metrics} = await devtools.send('Performance.getMetrics');
+		const [seconds, used] = ['Timestamp', 'ProcessTime'].map((wanted) => metrics.find(({name}) => name === wanted).value);
+		return {seconds, used, pictures: await page.evaluate(() => window.pictures)};
+	};
+	await playLive(page, 10); // the picture is full
+	let [share, rate] = [1, 0];
+	for (let i = 0; i < 3 && !(share < 0.2 && rate > 27); i++) {
+		const before = await count();
+		await playLive(page, 10);
+		const now = await count();
+		[share, rate] = [(now.used - before.used) / (now.seconds - before.seconds), (now.pictures - before.pictures) / (now.seconds - before.seconds)];
+		console.log(`     ${(share * 100).toFixed(1)} % of a core, ${rate.toFixed(1)} pictures a second`);
+	}
+	assert.ok(share < 0.2, `${share} of a core`);
+	assert.ok(rate > 27, `${rate} pictures a second`);
 }), alone);
 
 test('60 minutes of feed at 1,000 requests/s do not grow the page', () => withPage({}, async (page) => {

@@ -370,6 +370,51 @@ static void thousand_listeners(void)
 					       "pool=\"admin\"} 1\n")));
 }
 
+/* As many pages as a class has, which read what browsers do, while eight workers have 2,000
+ * requests a second between them. The time that the admin worker computes is its own, whatever else
+ * runs. */
+static void forty_readers(void)
+{
+	enum { READERS = 40, CONNECTIONS = 50, REQUESTS = 8000 };
+
+	static const char text[] = "GET /events HTTP/1.1\r\nHost: localhost\r\n"
+				   "Accept-Encoding: gzip\r\n\r\n";
+	static char bytes[1 << 16];
+	const struct load_plan plan = {.target = "/",
+				       .http = true,
+				       .connections = CONNECTIONS,
+				       .repeat = true,
+				       .pause = CONNECTIONS * 1000000000ull / 2000};
+	struct pollfd readers[READERS];
+	struct load_result result;
+	struct system eight;
+	struct load *load;
+	double computed;
+	pid_t admin;
+
+	CU_ASSERT_FATAL(system_start(&eight, &(struct system_options){.workers = 8}));
+	admin = worker_pid(&eight, "admin-1");
+	for (int i = 0; i < READERS; i++) {
+		readers[i] = (struct pollfd){.fd = tcp_open(eight.port), .events = POLLIN};
+		send(readers[i].fd, text, sizeof(text) - 1, 0);
+	}
+	computed = process_seconds(admin);
+	load = load_system(&eight, &plan);
+	while (load_answered(load) < REQUESTS && poll(readers, READERS, PATIENCE * 1000) > 0)
+		for (int i = 0; i < READERS; i++)
+			if (readers[i].revents)
+				CU_ASSERT_FATAL(recv(readers[i].fd, bytes, sizeof(bytes), 0) > 0);
+	load_wait(load, &result);
+	computed = process_seconds(admin) - computed;
+	printf("     %.1f %% of a core for %d readers at %.0f requests/s\n",
+	       100 * computed / result.elapsed, READERS, REQUESTS / result.elapsed);
+	CU_ASSERT_EQUAL(result.failed, 0);
+	CU_ASSERT(computed < 0.05 * result.elapsed);
+	for (int i = 0; i < READERS; i++)
+		close(readers[i].fd);
+	system_stop(&eight);
+}
+
 /* Each has seen the beginning and reads no further. The trace is some megabytes by then. */
 static void slow_readers_of_a_trace(void)
 {
@@ -480,6 +525,7 @@ static const struct test tests[] = {
 	{"listeners that do not read cost a message each, and are not hung up on",
 	 silent_listeners},
 	{"1,000 idle listeners cost little, and /status answers", thousand_listeners},
+	{"forty pages cost the admin worker less than a twentieth of a core", forty_readers},
 	{"a reader of /trace who is slow costs a piece of it, not all", slow_readers_of_a_trace},
 	{"make top prints once where there is no terminal", top},
 	{"whoever writes into the scoreboard changes what is shown, and ends nobody",

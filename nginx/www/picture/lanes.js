@@ -72,7 +72,8 @@ export class Lanes {
 		const labels = [...layout.groups.map(({lanes: [{label}]}) => label), ...(layout.labels ?? [])];
 		const gutter = this.#gutter = 10 + labels.reduce((widest, label) => Math.max(widest, context.measureText(label).width), 64 * size);
 		const perMs = (this.#width - gutter - 10) / (layout.to - layout.from);
-		const x = (t) => gutter + (t - layout.from) * perMs;
+		const {density} = paint;
+		const x = (t) => Math.round((gutter + (t - layout.from) * perMs) * density) / density; // whole pixels are painted faster
 		this.#bars = [];
 		context.font = this.#fonts.plain;
 		context.textBaseline = 'middle';

@@ -13,7 +13,7 @@ import {measuredTable, requestTable} from './table.js';
 const LAG = 150;
 const SPANS = [1000, 2000, 5000, 10_000, 20_000, 40_000, 80_000];
 const FRAME = 30; // milliseconds between pictures, at least: smooth enough, and the machine is also the server
-const REST = 12; // of them the browser need not even ask whether there is a picture to draw
+const REST = 18; // of them the browser need not even ask whether there is a picture to draw
 const EFFORT = 5; // of this many parts of the time, drawing takes one at most
 const CALM = 1000; // milliseconds between pictures for those who want less motion
 const TABLE_EVERY = 1000;
@@ -116,7 +116,6 @@ export class LiveLanes {
 	}
 
 	#frame(time) {
-		setTimeout(() => requestAnimationFrame((next) => this.#frame(next)), REST);
 		const moving = this.#stopped === null && time - this.#drawn >= (this.#calm.matches ? CALM : this.#pause);
 		if (this.clock.known && (moving || this.#dirty)) {
 			const to = this.#stopped ?? this.#edge();
@@ -132,6 +131,9 @@ export class LiveLanes {
 			this.#tabled = time;
 			this.#fill();
 		}
+		// A picture that is due soon is not to come a whole picture of the browser late.
+		const isSoon = this.#stopped === null && time - this.#drawn > 0 && this.#drawn + this.#pause - time < REST;
+		setTimeout(() => requestAnimationFrame((next) => this.#frame(next)), isSoon ? 0 : REST);
 	}
 
 	// While time stands still: what is in the picture.

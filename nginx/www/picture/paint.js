@@ -65,6 +65,7 @@ export class Paint {
 	#patterns = new Map();
 	#style = getComputedStyle(document.documentElement);
 	#colors = new Map();
+	density = 1; // pixels of the display in a CSS pixel
 
 	constructor() {
 		for (const query of ['(prefers-color-scheme: dark)', '(forced-colors: active)'])
@@ -72,6 +73,14 @@ export class Paint {
 				this.#patterns.clear();
 				this.#colors.clear();
 			});
+	}
+
+	// Takes the display as it is now, which the page may have been moved to. Returns its density.
+	look() {
+		const density = window.devicePixelRatio || 1;
+		if (density !== this.density)
+			this.#patterns.clear();
+		return this.density = density;
 	}
 
 	// A custom property: color('ink') is --ink.
@@ -83,7 +92,7 @@ export class Paint {
 
 	fill(kind, context) {
 		if (!this.#patterns.has(kind)) {
-			const scale = 2; // sharp on dense displays, fine on others
+			const scale = Math.round(TILE * this.density) / TILE; // pixel for pixel: sharp, and cheap to repeat
 			const tile = document.createElement('canvas');
 			tile.width = tile.height = TILE * scale;
 			const c = tile.getContext('2d');
@@ -126,7 +135,7 @@ export function textScale() {
 
 // Gives a canvas its size in CSS pixels and a context that draws in them.
 export function sized(canvas, width, height) {
-	const density = window.devicePixelRatio || 1;
+	const density = paint.look();
 	const [w, h] = [Math.round(width * density), Math.round(height * density)];
 	if (canvas.width !== w || canvas.height !== h) {
 		canvas.width = w;
