@@ -31,7 +31,7 @@ static void answer(struct request *req)
 /* ---- the frame ---- */
 
 struct large {
-	char bytes[4000];
+	char bytes[100000];
 	int count;
 };
 

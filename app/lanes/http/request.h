@@ -172,19 +172,17 @@ void *request_alloc(struct request *req, size_t size);
 /* Its rare part, made if it has none; NULL if memory is out. */
 struct request_rare *request_rare(struct request *req);
 
-/* A handler's frame, what it keeps across AWAIT: zeroed when it begins, the same at every call.
- * Where there is no memory for it the handler returns, and the answer is a 503. */
+/* A handler's frame, what it keeps across AWAIT: zeroed when it begins, the same at every call. It
+ * may have any size; what is beyond REQUEST_FRAME_SIZE is allocated. Where there is no memory for
+ * it the handler returns, and the answer is a 503. */
 #define FRAME(req, type)                                                                           \
 	__extension__({                                                                            \
-		void *frame_;                                                                      \
-		_Static_assert(sizeof(type) <= FRAME_MAX,                                          \
-			       "what is larger comes from request_alloc");                         \
-		frame_ = request_frame(req, sizeof(type));                                         \
+		void *frame_ = request_frame(req, sizeof(type));                                   \
+                                                                                                   \
 		if (!frame_)                                                                       \
 			return;                                                                    \
 		(type *)frame_;                                                                    \
 	})
-enum { FRAME_MAX = 16384 };
 
 /* For FRAME: NULL if memory is out. */
 void *request_frame(struct request *req, size_t size);
