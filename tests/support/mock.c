@@ -47,8 +47,9 @@ void mock_finished(struct request *req)
 	unexpected(req, "finished");
 }
 
-void mock_stream_write(struct request *req, struct slice bytes)
+void mock_stream_write(struct request *req, struct coroutine *writer, struct slice bytes)
 {
+	(void)writer;
 	(void)bytes;
 	unexpected(req, "stream_write");
 }

@@ -63,9 +63,9 @@ static void gather_three(struct request *req)
 
 	ASYNC_BEGIN(req);
 	*from = uv_hrtime();
-	gather_add_sleep(req, 0.001);
-	gather_add_sleep(req, 0.02);
-	gather_add_sleep(req, 0.01);
+	gather_add_sleep(req, 0.001, NULL);
+	gather_add_sleep(req, 0.02, NULL);
+	gather_add_sleep(req, 0.01, NULL);
 	AWAIT(req, gather(req));
 	CU_ASSERT_TRUE(uv_hrtime() - *from >= 20000000);
 	CU_ASSERT_EQUAL(req->co.pending, 0);
@@ -343,9 +343,9 @@ static void gather_three_again_and_again(struct request *req)
 
 	ASYNC_BEGIN(req);
 	for (*count = 0; *count < 100; ++*count) {
-		gather_add_sleep(req, 1e-9);
-		gather_add_sleep(req, 1e-9);
-		gather_add_sleep(req, 1e-9);
+		gather_add_sleep(req, 1e-9, NULL);
+		gather_add_sleep(req, 1e-9, NULL);
+		gather_add_sleep(req, 1e-9, NULL);
 		AWAIT(req, gather(req));
 	}
 	reply_error(req, 404);
@@ -885,8 +885,8 @@ static void no_reply_is_500(void)
 
 static void leave_tasks_behind(struct request *req)
 {
-	gather_add_sleep(req, 60);
-	gather_add_sleep(req, 30);
+	gather_add_sleep(req, 60, NULL);
+	gather_add_sleep(req, 30, NULL);
 	run_in_threadpool(req, just_run, &work); /* queued behind another */
 	reply_bytes(req, 200, NULL, slice_of(""));
 }
@@ -1020,8 +1020,8 @@ static void sleep_and_reply(struct request *req)
 static void gather_and_reply(struct request *req)
 {
 	ASYNC_BEGIN(req);
-	gather_add_sleep(req, 0.001);
-	gather_add_sleep(req, 0.002);
+	gather_add_sleep(req, 0.001, NULL);
+	gather_add_sleep(req, 0.002, NULL);
 	AWAIT(req, gather(req));
 	leave('!');
 	reply_bytes(req, 200, NULL, slice_of(""));
