@@ -46,7 +46,7 @@ void estimate_order(struct request *req)
 	f->price.quantity = f->days.quantity = order->quantity;
 	gather_add_thread(req, ask_for_price, &f->price, &f->price.failed);
 	gather_add_thread(req, ask_for_days, &f->days, &f->days.failed);
-	gather_add_sleep(req, 0.01);
+	gather_add_sleep(req, 0.01, NULL);
 	TRY_AWAIT(req, f->late, gather_within(req, 0.5));
 	if (f->price.failed) {
 		reply_error(req, f->late == -ETIMEDOUT ? 504 : 503);

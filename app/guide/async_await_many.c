@@ -9,7 +9,7 @@ void async_await_many(struct request *req)
 
 	ASYNC_BEGIN(req);
 	for (size_t i = 0; i < waits->seconds.count; i++)
-		gather_add_sleep(req, seconds[i]);
+		gather_add_sleep(req, seconds[i], NULL);
 	AWAIT(req, gather(req));
 	reply_details(req, "async_concurrent", "async_io_task(", &waits->seconds, "s) done");
 	ASYNC_END(req);

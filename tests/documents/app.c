@@ -26,7 +26,7 @@ void read_file(struct request *req);
 void write_report(struct request *req);
 void check_token(struct request *req);
 void read_one(void *one);
-void read_other(void *other);
+void read_other(struct request *beside, void *other);
 bool open_shop(struct setup *setup);
 void connect_shop(struct request *req);
 void refresh(struct request *req);

@@ -71,7 +71,7 @@ static void mixed(struct request *req)
 	static double seconds = 0.002;
 
 	ASYNC_BEGIN(req);
-	gather_add_sleep(req, 0.003);
+	gather_add_sleep(req, 0.003, NULL);
 	AWAIT(req, run_in_threadpool(req, nap_on_thread, &seconds));
 	AWAIT(req, run_in_cpu_pool(req, nap_on_thread, &seconds));
 	AWAIT(req, sleep_for(req, seconds));

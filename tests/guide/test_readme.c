@@ -96,6 +96,38 @@ static void a_local_does_not_survive_an_await(void)
 	directory_remove(directory);
 }
 
+/* Whatever the flags: no warning is asked for. */
+static void nor_does_one_with_an_initialiser(void)
+{
+	static const struct {
+		const char *compiler;
+		const char *flags;
+		const char *says;
+	} rows[] = {
+		{"gcc", "-O0", "switch jumps over variable initialization"},
+		{"gcc", "-O2", "switch jumps over variable initialization"},
+		{"gcc", "-O3 -flto", "switch jumps over variable initialization"},
+		{"clang", "-O0", "'kept' is uninitialized"},
+		{"clang", "-O3", "'kept' is uninitialized"},
+	};
+	struct outcome outcome;
+
+	for (size_t i = 0; i < 2 * sizeof(rows) / sizeof(rows[0]); i++) {
+		bool across = i % 2;
+
+		run(&outcome,
+		    (const char *[]){"sh", "-c",
+				     textf("%s %s -DACROSS=%d -std=c11 -D_GNU_SOURCE -Iapp/lanes "
+					   "$(pkg-config --cflags libuv json-c) -c -o /dev/null "
+					   "tests/documents/local.c",
+					   rows[i / 2].compiler, rows[i / 2].flags, across),
+				     NULL},
+		    NULL, -1);
+		CU_ASSERT_EQUAL(outcome.status != 0, across);
+		CU_ASSERT_EQUAL(strstr(outcome.errors, rows[i / 2].says) != NULL, across);
+	}
+}
+
 /* Fifty times in all: systems side by side, since most of it is waiting. */
 static void the_first_screen_shows_what_it_says(void)
 {
@@ -132,6 +164,8 @@ static const struct test tests[] = {
 	 the_first_screen_shows_what_it_says},
 	{"the example of an added endpoint is built and answers", the_example_endpoint_works},
 	{"a local that is to survive an AWAIT does not build", a_local_does_not_survive_an_await},
+	{"nor does one with an initialiser compile, whatever the flags",
+	 nor_does_one_with_an_initialiser},
 };
 
 const struct suite readme_suite = {"readme", tests, COUNT(tests)};

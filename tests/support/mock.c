@@ -43,7 +43,7 @@ void mock_release(struct request *req)
 
 UNEXPECTED(void, ran, struct request *req, uint64_t begun, uint64_t ended, bool over)
 UNEXPECTED(void, finished, struct request *req)
-UNEXPECTED(void, stream_write, struct request *req, struct slice bytes)
+UNEXPECTED(void, stream_write, struct request *req, struct coroutine *writer, struct slice bytes)
 UNEXPECTED(bool, stream_room, const struct request *req)
 UNEXPECTED(bool, stream_wanted, const struct request *req)
 UNEXPECTED(void, body_wanted, struct request *req)

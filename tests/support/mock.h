@@ -14,7 +14,7 @@ struct slice mock_no_param(const struct request *req, const char *name);
 void mock_ran(struct request *req, uint64_t begun, uint64_t ended, bool over);
 void mock_finished(struct request *req);
 bool mock_stream(struct request *req);
-void mock_stream_write(struct request *req, struct slice bytes);
+void mock_stream_write(struct request *req, struct coroutine *writer, struct slice bytes);
 bool mock_stream_room(const struct request *req);
 bool mock_stream_wanted(const struct request *req);
 void mock_body_wanted(struct request *req);

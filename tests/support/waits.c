@@ -66,7 +66,7 @@ void sleep_together(struct request *req)
 
 	ASYNC_BEGIN(req);
 	for (size_t i = 0; i < several->seconds.count; i++)
-		gather_add_sleep(req, seconds[i]);
+		gather_add_sleep(req, seconds[i], NULL);
 	AWAIT(req, gather(req));
 	reply_number(req, (double)several->seconds.count);
 	ASYNC_END(req);

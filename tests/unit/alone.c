@@ -73,10 +73,11 @@ static bool stream(struct request *req)
 	return true;
 }
 
-static void write_to_stream(struct request *req, struct slice bytes)
+static void write_to_stream(struct request *req, struct coroutine *writer, struct slice bytes)
 {
+	(void)req;
 	buffer_append(&streamed, bytes.data, bytes.len);
-	coroutine_gather(&req->co);
+	coroutine_gather(writer);
 }
 
 const char *const *body_pieces;

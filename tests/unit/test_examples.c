@@ -1,6 +1,7 @@
 /*
  * The plug is pulled, for every handler of app/examples: each allocation fails, and the client
- * leaves at each of its awaits. Nothing may be left of it, nor be resumed.
+ * leaves at each of its awaits. Nothing may be left of it, nor be resumed, and what it deferred
+ * runs once.
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -59,6 +60,63 @@ static int runs;
 static int leave_after; /* so many runs; 0: it stays */
 static bool has_left;
 static int resumed; /* after that */
+
+/* ---- what is deferred ---- */
+
+/* Where calls within the library are not seen, as with -flto, that of reply_file() is known by the
+ * descriptor that it closes, and no other. */
+static struct deferral {
+	void (*fn)(void *arg);
+	void *arg;
+	int ran;
+} deferrals[8]; /* of one request */
+static int deferred;
+static int ever_deferred;
+static bool counts; /* only these tests do */
+
+static atomic_int closed_in_vain;
+
+int __real_close(int fd);
+int __wrap_close(int fd);
+bool __real_request_defer(struct request *req, void (*fn)(void *arg), void *arg);
+bool __wrap_request_defer(struct request *req, void (*fn)(void *arg), void *arg);
+
+static void run_deferred(void *deferral)
+{
+	struct deferral *d = deferral;
+
+	d->ran++;
+	d->fn(d->arg);
+}
+
+bool __wrap_request_defer(struct request *req, void (*fn)(void *arg), void *arg)
+{
+	struct deferral *d = &deferrals[deferred];
+
+	if (!counts)
+		return __real_request_defer(req, fn, arg);
+	CU_ASSERT_FATAL(deferred < 8);
+	*d = (struct deferral){.fn = fn, .arg = arg};
+	deferred++;
+	return __real_request_defer(req, run_deferred, d);
+}
+
+int __wrap_close(int fd)
+{
+	int err = __real_close(fd);
+
+	closed_in_vain += err != 0;
+	return err;
+}
+
+static void each_deferred_ran_once(void)
+{
+	CU_ASSERT_EQUAL(closed_in_vain, 0);
+	for (int i = 0; i < deferred; i++)
+		CU_ASSERT_EQUAL(deferrals[i].ran, 1);
+	ever_deferred += deferred;
+	deferred = 0;
+}
 
 /* ---- the shop ---- */
 
@@ -177,6 +235,7 @@ static int ask(const struct example *example, int leave)
 		request_unref(req);
 	turn_until(&released, before + 1);
 	memory_restore();
+	each_deferred_ran_once();
 	return answered;
 }
 
@@ -187,23 +246,28 @@ static void begin_shop(void)
 	after_run = count_run;
 	restock();
 	resumed = 0;
+	closed_in_vain = 0;
+	counts = true;
 }
 
 static void end_shop(int requests)
 {
 	after_run = NULL;
 	variables = NULL;
+	counts = false;
 	empty_it();
 	end(requests);
 }
 
 static void each_answers(void)
 {
+	ever_deferred = 0;
 	for (int i = 0; i < EXAMPLES; i++) {
 		begin_shop();
 		CU_ASSERT_EQUAL(ask(&examples[i], 0), examples[i].status);
 		end_shop(1);
 	}
+	CU_ASSERT(ever_deferred == 3 || ever_deferred == 1); /* without reply_file()'s, see above */
 }
 
 /* The k-th fails, and none after it; or all after it. */

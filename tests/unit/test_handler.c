@@ -71,7 +71,7 @@ static void answer(struct request *req)
 /* ---- the frame ---- */
 
 struct large {
-	char bytes[4000];
+	char bytes[100000];
 	int count;
 };
 
@@ -128,7 +128,7 @@ static void wait_for_two(struct request *req, struct attempt *f)
 {
 	gather_add_thread(req, wait_at_gate, &work, &f->outcomes[0]);
 	gather_add_thread(req, just_run, &second, &f->outcomes[1]);
-	gather_add_sleep(req, 60);
+	gather_add_sleep(req, 60, NULL);
 	gather_within(req, 0.02);
 }
 
@@ -144,7 +144,7 @@ static void try_what_is_late(struct request *req)
 	sem_post(&work.gate);
 	TRY_AWAIT(req, f->error, gather_within(req, 60));
 	CU_ASSERT_EQUAL(f->error, 0);
-	gather_add_sleep(req, 0.001);
+	gather_add_sleep(req, 0.001, NULL);
 	TRY_AWAIT(req, f->error, gather_within(req, 60));
 	CU_ASSERT_EQUAL(f->error, 0);
 	CU_ASSERT_EQUAL(sched.timers.count, 0);
@@ -257,7 +257,7 @@ static void be_late(struct request *req, void *frame)
 	(void)frame;
 	ASYNC_BEGIN(req);
 	leave('(');
-	gather_add_sleep(req, 60);
+	gather_add_sleep(req, 60, NULL);
 	AWAIT(req, gather_within(req, 0.001));
 	leave('!');
 	ASYNC_END(req);
@@ -343,7 +343,7 @@ static void without_memory_it_runs_at_once(void)
 {
 	begin(1, 1);
 	start_without_memory(HANDLER(defer_three),
-			     REQUEST_INLINE - 112); /* there is room for one */
+			     REQUEST_INLINE - 128); /* there is room for one */
 	CU_ASSERT_STRING_EQUAL(trail, "ba");
 	end(1);
 }
@@ -364,7 +364,7 @@ static void work_later(struct request *req, void *frame)
 static void fail_later(struct request *req, void *frame)
 {
 	ASYNC_BEGIN(req);
-	gather_add_sleep(req, 60);
+	gather_add_sleep(req, 60, NULL);
 	AWAIT(req, gather_within(req, 0.001));
 	leave(*(char *)frame);
 	ASYNC_END(req);
@@ -400,7 +400,7 @@ static void fail_and_work(struct request *req)
 {
 	ASYNC_BEGIN(req);
 	request_later(req, work_later, &"abc"[0]);
-	gather_add_sleep(req, 60);
+	gather_add_sleep(req, 60, NULL);
 	AWAIT(req, gather_within(req, 0.001));
 	ASYNC_END(req);
 }
@@ -632,8 +632,8 @@ static void everything(struct request *req)
 	AWAIT(req, call(req, nap_often, &f->count));
 	gather_add_thread(req, just_run, &work, NULL);
 	gather_add_cpu(req, just_run, &second, NULL);
-	gather_add_sleep(req, 0.0001);
-	gather_add_fd(req, ends[0], UV_READABLE);
+	gather_add_sleep(req, 0.0001, NULL);
+	gather_add_fd(req, ends[0], UV_READABLE, NULL);
 	AWAIT(req, gather_within(req, 60));
 	answer(req);
 	ASYNC_END(req);

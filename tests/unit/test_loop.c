@@ -38,20 +38,20 @@ static struct options options;
 static struct listener listener;
 static struct scoreboard board;
 static struct caught caught;
-static int fails;      /* accept4() fails with this, or 0: gives what cannot be polled … */
-static int failed;     /* … and has done so this many times */
-static int left;       /* times it has yet to */
-static int accepts;    /* calls */
-static int accepted;   /* the last descriptor */
-static int reads;      /* calls of recv() */
-static int trims;      /* calls of malloc_trim() */
-static int unpollable; /* what it gave instead */
+static int fails;	 /* accept4() fails with this, or 0: gives what cannot be polled … */
+static int failed;	 /* … and has done so this many times */
+static int left;	 /* times it has yet to */
+static int accept_calls; /* calls */
+static int accepted;	 /* the last descriptor */
+static int reads;	 /* calls of recv() */
+static int trims;	 /* calls of malloc_trim() */
+static int unpollable;	 /* what it gave instead */
 static int clients[4];
 
 /* Instead of the C library's. */
 int accept4(int fd, struct sockaddr *address, socklen_t *len, int flags)
 {
-	accepts++;
+	accept_calls++;
 	if (left && !fails) {
 		left--;
 		return unpollable = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -260,7 +260,7 @@ static bool look_up(const struct step *step, uint64_t *value)
 		{"running", board_get(&own->pools[BOARD_BLOCKING].running)},
 		{"queued", board_get(&own->pools[BOARD_BLOCKING].queued)},
 		{"jobs", (uint64_t)atomic_load(&jobs)},
-		{"accepts", (uint64_t)accepts},
+		{"accepts", (uint64_t)accept_calls},
 		{"trims", (uint64_t)trims},
 		{"serial", serial},
 		{"timers", engine->sched.timers.count},
@@ -338,7 +338,7 @@ static bool act(const struct step *step)
 	else if (step_is(step, "fail"))
 		left = n[0];
 	else if (step_is(step, "count-anew"))
-		accepts = trims = 0;
+		accept_calls = trims = 0;
 	else if (step_is(step, "spans"))
 		look_at_spans();
 	else
@@ -1155,10 +1155,10 @@ static void what_was_just_read_is_not_looked_at_again(void)
 		client_send(0, script);
 	}
 	client_send(0, KEEP(21, "/drain"));
-	reads = accepts = 0;
+	reads = accept_calls = 0;
 	serve();
 	IN_TIME(reads < 10);
-	CU_ASSERT_EQUAL(accepts, 2); /* the last one says that there is nobody else */
+	CU_ASSERT_EQUAL(accept_calls, 2); /* the last one says that there is nobody else */
 	CU_ASSERT_TRUE(client_got(0, "END 21 0 COMPLETE"));
 	end();
 }

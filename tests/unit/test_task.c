@@ -64,7 +64,7 @@ static void act(struct request *req)
 		else if (step_is(&step, "gather"))
 			AWAIT(req, gather(req));
 		else if (step_is(&step, "add-sleep"))
-			gather_add_sleep(req, step.numbers[0] / 1e3);
+			gather_add_sleep(req, step.numbers[0] / 1e3, NULL);
 		else if (step_is(&step, "begin-sleep")) /* not to be waited for */
 			sleep_for(req, step.numbers[0] / 1e3);
 		else if (step_is(&step, "begin-work"))
@@ -295,9 +295,9 @@ static void gather_three(struct request *req)
 
 	ASYNC_BEGIN(req);
 	*from = uv_hrtime();
-	gather_add_sleep(req, 0.001);
-	gather_add_sleep(req, 0.02);
-	gather_add_sleep(req, 0.01);
+	gather_add_sleep(req, 0.001, NULL);
+	gather_add_sleep(req, 0.02, NULL);
+	gather_add_sleep(req, 0.01, NULL);
 	AWAIT(req, gather(req));
 	CU_ASSERT_TRUE(uv_hrtime() - *from >= 20000000);
 	CU_ASSERT_EQUAL(req->co.pending, 0);
@@ -479,9 +479,9 @@ static void gather_three_again_and_again(struct request *req)
 
 	ASYNC_BEGIN(req);
 	for (*count = 0; *count < 100; ++*count) {
-		gather_add_sleep(req, 1e-9);
-		gather_add_sleep(req, 1e-9);
-		gather_add_sleep(req, 1e-9);
+		gather_add_sleep(req, 1e-9, NULL);
+		gather_add_sleep(req, 1e-9, NULL);
+		gather_add_sleep(req, 1e-9, NULL);
 		AWAIT(req, gather(req));
 	}
 	reply_error(req, 404);

@@ -6,8 +6,10 @@
  *	ASYNC_END(req);                      // last line
  *
  * It remembers the line, starts what is to be waited for, and returns; when that is done the
- * function is called again, and goes on behind it. So locals do not survive an AWAIT: what must,
- * lives in the request's frame, and is declared before ASYNC_BEGIN.
+ * function is called again, and goes on behind it. So locals do not survive an AWAIT: one that is
+ * initialised behind ASYNC_BEGIN, with an AWAIT in its scope, does not compile; one that is
+ * initialised before has its first value again, and no compiler says so. What must survive is in
+ * the request's frame.
  *
  * Where what is waited for cannot begin, fails or is late, the request is answered with 503 or 504,
  * and the function does not go on; TRY_AWAIT says how it ended instead:
@@ -20,6 +22,15 @@
  */
 #ifndef LANES_AWAIT_AWAIT_H
 #define LANES_AWAIT_AWAIT_H
+
+/* A local whose initialiser is jumped over, whatever the flags: gcc sees it in the text, and clang
+ * also one without. */
+#if defined(__clang__)
+#pragma clang diagnostic error "-Wuninitialized"
+#pragma clang diagnostic error "-Wsometimes-uninitialized"
+#elif defined(__GNUC__) && !defined(__cplusplus)
+#pragma GCC diagnostic error "-Wjump-misses-init"
+#endif
 
 /* who->co is the struct coroutine. */
 #define ASYNC_BEGIN(who)                                                                           \

@@ -11,6 +11,7 @@
 struct sleep {
 	struct task task;
 	struct timer timer;
+	struct timers *timers; /* it is among */
 	uint64_t due;
 };
 
@@ -30,6 +31,15 @@ struct work {
 static struct board_slot *board_of(const struct coroutine *co)
 {
 	return co->sched->options.board;
+}
+
+/* It ends here, where it was to begin. */
+static void end_at_once(struct coroutine *co, int *outcome, int error)
+{
+	if (error)
+		coroutine_fail(co, error);
+	if (outcome)
+		*outcome = error;
 }
 
 /* ---- sleep ---- */
@@ -68,26 +78,31 @@ static void cancel_sleep(struct task *task)
 {
 	struct sleep *sleep = container_of(task, struct sleep, task);
 
-	timers_remove(&task->co->sched->timers, &sleep->timer);
+	timers_remove(sleep->timers, &sleep->timer);
 }
 
-void coroutine_add_sleep(struct coroutine *co, double seconds)
+void coroutine_add_sleep(struct coroutine *co, double seconds, int *outcome)
 {
 	struct sleep *sleep;
 
-	if (!(seconds > 0) || coroutine_has_failed(co))
+	if (coroutine_has_failed(co))
 		return;
+	if (!(seconds > 0)) {
+		end_at_once(co, outcome, 0);
+		return;
+	}
 	sleep = sleep_alloc(co);
 	if (!sleep) {
-		coroutine_fail(co, -ENOMEM);
+		end_at_once(co, outcome, -ENOMEM);
 		return;
 	}
 	sleep->timer = (struct timer){.fire = on_sleep_over};
+	sleep->timers = &co->sched->timers;
 	sleep->due = uv_hrtime() + (uint64_t)(seconds * 1e9);
-	if (timers_add(&co->sched->timers, &sleep->timer, sleep->due))
-		coroutine_fail(co, -ENOMEM);
+	if (timers_add(sleep->timers, &sleep->timer, sleep->due))
+		end_at_once(co, outcome, -ENOMEM);
 	else
-		task_begin(co, &sleep->task, cancel_sleep, NULL);
+		task_begin(co, &sleep->task, cancel_sleep, outcome);
 }
 
 /* ---- thread pools ---- */
@@ -188,10 +203,8 @@ void coroutine_add_job(struct coroutine *co, enum board_pool pool, void (*fn)(vo
 		err = begin_job(co, pool, fn, arg, outcome);
 	else
 		fn(arg);
-	if (err)
-		coroutine_fail(co, err);
-	if (outcome && (err || !threads))
-		*outcome = err;
+	if (err || !threads)
+		end_at_once(co, outcome, err);
 }
 
 /* ---- descriptors ---- */
@@ -227,7 +240,7 @@ static void cancel_watch(struct task *task)
 	watch_close(container_of(task, struct watch, task));
 }
 
-void coroutine_add_fd(struct coroutine *co, int fd, int events)
+void coroutine_add_fd(struct coroutine *co, int fd, int events, int *outcome)
 {
 	struct watch *watch;
 	int err;
@@ -238,14 +251,14 @@ void coroutine_add_fd(struct coroutine *co, int fd, int events)
 	err = watch ? uv_poll_init(co->sched->loop, &watch->poll, fd) : -ENOMEM;
 	if (err) {
 		free(watch);
-		coroutine_fail(co, err);
+		end_at_once(co, outcome, err);
 		return;
 	}
 	err = uv_poll_start(&watch->poll, events, on_event);
 	if (err) {
 		watch_close(watch);
-		coroutine_fail(co, err);
+		end_at_once(co, outcome, err);
 		return;
 	}
-	task_begin(co, &watch->task, cancel_watch, NULL);
+	task_begin(co, &watch->task, cancel_watch, outcome);
 }

@@ -4,13 +4,6 @@
 #include <uv.h>
 
 #include "await/sched.h"
-#include "base/util.h"
-
-/* For a gather. */
-struct deadline {
-	struct timer timer;
-	struct coroutine *co;
-};
 
 enum { READY_NS = 1000000 }; /* from being woken to being run: less than this is none */
 
@@ -73,11 +66,9 @@ void coroutine_drop_tasks(struct coroutine *co)
 	while (co->tasks) {
 		struct task *task = co->tasks;
 
-		task->cancel(task);
 		task_remove(task, co->error ? co->error : -ECANCELED);
+		task->cancel(task);
 	}
-	if (co->deadline)
-		timers_remove(&co->sched->timers, &co->deadline->timer);
 	sched_unready(co->sched, co);
 }
 
@@ -120,8 +111,6 @@ uint64_t coroutine_resume(struct coroutine *co, uint64_t now, void (*run)(struct
 
 	if (co->suspended)
 		account_suspension(co, now);
-	if (co->deadline)
-		timers_remove(&co->sched->timers, &co->deadline->timer);
 	board_turn_begins(board, now);
 	board_begin(&board->running, co->owner, now);
 	run(co);
@@ -140,32 +129,4 @@ void coroutine_gather(struct coroutine *co)
 		coroutine_woken(co, 1); /* it has been ready all the time */
 		sched_ready(co->sched, co);
 	}
-}
-
-static void on_deadline(struct timer *timer)
-{
-	struct coroutine *co = container_of(timer, struct deadline, timer)->co;
-
-	coroutine_fail(co, -ETIMEDOUT);
-	coroutine_drop_tasks(co);
-	sched_ready(co->sched, co);
-}
-
-void coroutine_gather_within(struct coroutine *co, double seconds)
-{
-	if (!co->pending || coroutine_has_failed(co)) {
-		coroutine_gather(co);
-		return;
-	}
-	if (!co->deadline)
-		co->deadline = co->ops->alloc(co, sizeof(*co->deadline));
-	if (co->deadline) {
-		*co->deadline = (struct deadline){.timer = {.fire = on_deadline}, .co = co};
-		if (!timers_add(&co->sched->timers, &co->deadline->timer,
-				uv_hrtime() + (uint64_t)(seconds > 0 ? seconds * 1e9 : 0)))
-			return;
-	}
-	coroutine_fail(co, -ENOMEM);
-	coroutine_drop_tasks(co);
-	coroutine_gather(co);
 }

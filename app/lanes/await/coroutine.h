@@ -19,7 +19,6 @@
 #include "scoreboard/scoreboard.h"
 
 struct coroutine;
-struct deadline;
 struct job;
 struct sched;
 struct task;
@@ -50,25 +49,24 @@ struct coroutine_times {
 
 struct coroutine {
 	const struct coroutine_ops *ops;
-	struct sched *sched;	   /* the loop it lives on */
-	uint64_t owner;		   /* packed struct span_owner: what the scoreboard calls it */
-	int peer;		   /* descriptor that hangs up when nobody wants it; 0: none */
-	int line;		   /* where AWAIT left it */
-	bool suspended;		   /* it waits for its tasks */
-	bool tries;		   /* it wants to know if what it waits for fails (TRY_AWAIT) */
-	bool lent;		   /* a thread still runs a job of it that nobody waits for */
-	int error;		   /* what has failed first, a negative errno; 0: nothing */
-	bool ready;		   /* it is on the ready queue */
-	bool cancelled;		   /* nobody wants it; never resumed */
-	bool pooled;		   /* what it waited for last was a thread */
-	bool untold;		   /* its waits are not shown: a stream, background work */
-	uint32_t pending;	   /* tasks begun and not ended */
-	uint64_t since;		   /* uv_hrtime() when it gave the loop back */
-	uint64_t woken;		   /* … when what it waits for was there; 0: unknown */
-	struct task *tasks;	   /* what has to be cancelled with it */
-	struct task *spare;	   /* sleeps that are over, for the next ones */
-	struct task *done;	   /* … and jobs */
-	struct deadline *deadline; /* of the gather it waits for; NULL: never had one */
+	struct sched *sched; /* the loop it lives on */
+	uint64_t owner;	     /* packed struct span_owner: what the scoreboard calls it */
+	int peer;	     /* descriptor that hangs up when nobody wants it; 0: none */
+	int line;	     /* where AWAIT left it */
+	bool suspended;	     /* it waits for its tasks */
+	bool tries;	     /* it wants to know if what it waits for fails (TRY_AWAIT) */
+	bool lent;	     /* a thread still runs a job of it that nobody waits for */
+	int error;	     /* what has failed first, a negative errno; 0: nothing */
+	bool ready;	     /* it is on the ready queue */
+	bool cancelled;	     /* nobody wants it; never resumed */
+	bool pooled;	     /* what it waited for last was a thread */
+	bool untold;	     /* its waits are not shown: a stream, background work */
+	uint32_t pending;    /* tasks begun and not ended */
+	uint64_t since;	     /* uv_hrtime() when it gave the loop back */
+	uint64_t woken;	     /* … when what it waits for was there; 0: unknown */
+	struct task *tasks;  /* what has to be cancelled with it */
+	struct task *spare;  /* sleeps that are over, for the next ones */
+	struct task *done;   /* … and jobs */
 	struct coroutine *ready_next;
 	struct coroutine *ready_prev;
 	struct coroutine_times times;
@@ -104,31 +102,30 @@ void coroutine_cancel(struct coroutine *co);
 
 /* ---- what it can wait for ---- */
 
+/* An outcome, which may be NULL, becomes what the one has come to: 0, or a negative errno; where
+ * it was given up, that of what had failed, or -ECANCELED. */
+
 /* Begins to sleep so many seconds; nothing if they are not above 0. */
-void coroutine_add_sleep(struct coroutine *co, double seconds);
+void coroutine_add_sleep(struct coroutine *co, double seconds, int *outcome);
 
 /* Has fn(arg) run on a thread of the pool; right here, if the loop has none. arg must live as long
- * as the coroutine. outcome, which may be NULL, becomes 0, or -EAGAIN if the pool is full, or
- * -ENOMEM. */
+ * as the coroutine. It fails with -EAGAIN if the pool is full. */
 void coroutine_add_job(struct coroutine *co, enum board_pool pool, void (*fn)(void *arg), void *arg,
 		       int *outcome);
 
 /* Waits until one of these events (enum uv_poll_event) is there for a descriptor of the caller's,
  * who keeps it open until then. */
-void coroutine_add_fd(struct coroutine *co, int fd, int events);
+void coroutine_add_fd(struct coroutine *co, int fd, int events, int *outcome);
 
-/* For AWAIT: goes on when all that was begun has ended, or one of it has failed … */
+/* For AWAIT: goes on when all that was begun has ended, or one of it has failed. */
 void coroutine_gather(struct coroutine *co);
-
-/* … or so many seconds have passed: then the rest is dropped, and -ETIMEDOUT is the failure. */
-void coroutine_gather_within(struct coroutine *co, double seconds);
 
 /* ---- something new to wait for ---- */
 
 /* One thing that a coroutine waits for. Its memory belongs to who began it, and stays until
- * task_end() or cancel() was called. */
+ * task_end() has returned, or cancel() is called. */
 struct task {
-	struct coroutine *co; /* NULL when nobody waits for it any more */
+	struct coroutine *co; /* NULL when nobody waits for it any more, as in cancel() */
 	struct task *next;
 	struct task *prev;
 	void (*cancel)(struct task *task);

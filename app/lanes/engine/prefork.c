@@ -146,14 +146,14 @@ static bool request_stream(struct request *req)
 }
 
 /* Blocks until it is sent. */
-static void request_stream_write(struct request *req, struct slice bytes)
+static void request_stream_write(struct request *req, struct coroutine *writer, struct slice bytes)
 {
 	struct prefork *p = container_of(req, struct prefork, req);
 
 	FCGX_PutStr(bytes.data, (int)bytes.len, p->fcgi.out);
 	if (FCGX_FFlush(p->fcgi.out))
-		coroutine_fail(&req->co, -EPIPE);
-	coroutine_gather(&req->co);
+		coroutine_fail(writer, -EPIPE);
+	coroutine_gather(writer);
 }
 
 static bool request_stream_room(const struct request *req)

@@ -98,16 +98,21 @@ static void cancel_wait(struct task *task)
 	(void)task;
 }
 
-void stream_add(struct request *req, struct slice bytes)
+void stream_add(struct request *req, struct coroutine *writer, struct slice bytes)
 {
 	struct exchange *exchange = container_of(req, struct exchange, req);
 	struct stream *stream = exchange->stream;
 	bool waited = stream_waiting(stream);
 
+	if (stream->task.co) { /* another waits for room */
+		coroutine_fail(writer, -EBUSY);
+		coroutine_gather(writer);
+		return;
+	}
 	buffer_append(&stream->bytes, bytes.data, bytes.len);
 	if (stream->bytes.failed) {
 		stream->bytes.failed = false;
-		coroutine_fail(&req->co, -ENOMEM);
+		coroutine_fail(writer, -ENOMEM);
 	}
 	if (!waited && stream_waiting(stream)) {
 		stream->since = uv_now(&exchange->conn->engine->loop);
@@ -116,8 +121,8 @@ void stream_add(struct request *req, struct slice bytes)
 	stream_charge(exchange);
 	conn_mark_dirty(exchange->conn);
 	if (stream_is_over_limit(exchange))
-		task_begin(&req->co, &stream->task, cancel_wait, NULL);
-	coroutine_gather(&req->co);
+		task_begin(writer, &stream->task, cancel_wait, NULL);
+	coroutine_gather(writer);
 }
 
 bool stream_has_room(const struct request *req)

@@ -15,7 +15,7 @@ static inline size_t stream_waiting(const struct stream *stream)
 
 /* For request_ops; what they do, reply.h says. */
 bool stream_open(struct request *req);
-void stream_add(struct request *req, struct slice bytes);
+void stream_add(struct request *req, struct coroutine *writer, struct slice bytes);
 bool stream_has_room(const struct request *req);
 bool stream_is_wanted(const struct request *req);
 

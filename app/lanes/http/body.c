@@ -144,22 +144,33 @@ static void on_patience_over(struct timer *timer)
 		body_fail(body->req, -ENOMEM);
 }
 
-static void begin_wait(struct body *body, struct slice *piece)
+/* Who waits is the request, or one beside it (gather_add_call), of which one may at a time. */
+static void begin_wait(struct request *who, struct slice *piece)
 {
-	struct request *req = body->req;
+	struct body *body = who->body;
 
+	if (!body || waits(body)) {
+		if (body)
+			coroutine_fail(&who->co, -EBUSY);
+		coroutine_gather(&who->co);
+		return;
+	}
 	body->piece = piece;
+	body->whole = !piece;
 	body->heard = timers_now();
-	task_begin(&req->co, &body->wait, cancel_wait, NULL);
+	if (body->whole && !body->bodies->spool && body->declared != UINT64_MAX &&
+	    body->declared > body->bodies->memory)
+		body_fail(body->req, -EMSGSIZE);
+	task_begin(&who->co, &body->wait, cancel_wait, NULL);
 	if (body->error)
 		end_wait(body, body->error);
 	else
 		next(body);
 	if (waits(body) && timers_add(&body->co.sched->timers, &body->patience,
 				      body->heard + body->bodies->timeout))
-		body_fail(req, -ENOMEM);
-	req->ops->body_wanted(req);
-	coroutine_gather(&req->co);
+		body_fail(body->req, -ENOMEM);
+	body->req->ops->body_wanted(body->req);
+	coroutine_gather(&who->co);
 }
 
 /* ---- the file ---- */
@@ -386,27 +397,12 @@ void body_came(struct request *req, struct slice bytes)
 void request_read(struct request *req, struct slice *piece)
 {
 	*piece = (struct slice){"", 0};
-	if (!req->body) {
-		coroutine_gather(&req->co);
-		return;
-	}
-	req->body->whole = false;
-	begin_wait(req->body, piece);
+	begin_wait(req, piece);
 }
 
 void request_body(struct request *req)
 {
-	struct body *body = req->body;
-
-	if (!body) {
-		coroutine_gather(&req->co);
-		return;
-	}
-	body->whole = true;
-	if (!body->bodies->spool && body->declared != UINT64_MAX &&
-	    body->declared > body->bodies->memory)
-		body_fail(req, -EMSGSIZE);
-	begin_wait(body, NULL);
+	begin_wait(req, NULL);
 }
 
 struct slice request_body_bytes(const struct request *req)

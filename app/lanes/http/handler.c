@@ -1,8 +1,4 @@
-/*
- * A request's handler, as a coroutine: what is called when, and what is answered where it does not.
- *
- * A handler may wait for a function that waits itself (call). Then there is a chain of calls, of
- * which the last one is what the coroutine goes on with.
+/* A request's handler, as a coroutine: what is called when, and what is answered where it does not.
  */
 #include <errno.h>
 #include <string.h>
@@ -16,15 +12,7 @@
 #include "http/reply.h"
 #include "http/router.h"
 #include "http/trace_context.h"
-
-/* A function that is waited for, and where its caller is to go on. */
-struct call {
-	void (*fn)(struct request *req, void *frame);
-	void *frame;
-	struct call *caller; /* NULL: the handler */
-	int line;	     /* of the caller */
-	bool tries;	     /* … and whether it does */
-};
+#include "http/waiting.h"
 
 /* Work for when the answer has been sent. */
 struct later {
@@ -68,90 +56,6 @@ const struct coroutine_ops request_coroutine = {.resume = co_resume,
 						.ref = co_ref,
 						.unref = co_unref,
 						.subject = co_subject};
-
-/* ---- calls ---- */
-
-void call(struct request *req, void (*fn)(struct request *req, void *frame), void *frame)
-{
-	struct request_rare *rare = request_rare(req);
-	struct call *made = rare ? rare->spare_calls : NULL;
-
-	if (made)
-		rare->spare_calls = made->caller;
-	else if (rare)
-		made = request_alloc(req, sizeof(*made));
-	if (!made) {
-		coroutine_fail(&req->co, -ENOMEM);
-		coroutine_gather(&req->co); /* for who tries */
-		return;
-	}
-	*made = (struct call){fn, frame, req->call, req->co.line, req->co.tries};
-	req->call = made;
-	req->co.line = 0;
-	req->co.tries = false;
-}
-
-/* The caller goes on. */
-static void end_call(struct request *req)
-{
-	struct call *ended = req->call;
-
-	coroutine_drop_tasks(&req->co);
-	req->call = ended->caller;
-	req->co.line = ended->line;
-	req->co.tries = ended->tries;
-	ended->caller = req->rare->spare_calls;
-	req->rare->spare_calls = ended;
-}
-
-/* ---- the route's deadline ---- */
-
-struct overdue {
-	struct timer timer;
-	struct request *req;
-};
-
-static void on_overdue(struct timer *timer)
-{
-	struct request *req = container_of(timer, struct overdue, timer)->req;
-
-	if (req->answered || req->co.cancelled)
-		return;
-	if (req->on_thread) { /* which has its reply, and everything */
-		req->ops->instead(req, 504);
-		return;
-	}
-	while (req->call)
-		end_call(req);
-	req->co.tries = false;
-	req->co.error = -ETIMEDOUT;
-	coroutine_drop_tasks(&req->co);
-	sched_ready(req->co.sched, &req->co);
-}
-
-static void set_deadline(struct request *req, double seconds)
-{
-	struct sched *sched = req->co.sched;
-	uint64_t due = uv_hrtime() + (uint64_t)(seconds * 1e9);
-
-	struct request_rare *rare = request_rare(req);
-	struct overdue *overdue = request_alloc(req, sizeof(*overdue));
-
-	if (!rare || !overdue) {
-		coroutine_fail(&req->co, -ENOMEM);
-		return;
-	}
-	*overdue = (struct overdue){.timer = {.fire = on_overdue}, .req = req};
-	rare->overdue = overdue;
-	if (timers_add(&sched->timers, &overdue->timer, due))
-		coroutine_fail(&req->co, -ENOMEM);
-}
-
-void request_forget_deadline(struct request *req)
-{
-	if (req->rare && req->rare->overdue)
-		timers_remove(&req->co.sched->timers, &req->rare->overdue->timer);
-}
 
 /* ---- stages ---- */
 
@@ -265,8 +169,10 @@ static void next_stage(struct request *req)
 	req->frame_lent = req->co.lent;
 	if (!req->frame_lent)
 		memset(req->frame, 0, sizeof(req->frame));
-	if (req->rare)
-		req->rare->large_frame = NULL;
+	if (!req->rare)
+		return;
+	request_end_waits(req);
+	req->rare->large_frame = NULL;
 }
 
 /* Of the answer to what has failed. */
@@ -283,6 +189,8 @@ static int status_of(int error)
 		return 400;
 	case -ENOSPC:
 		return 507;
+	case -EPERM: /* it has replied where it cannot */
+		return 500;
 	default:
 		return 503;
 	}
@@ -310,7 +218,7 @@ static void run_call(struct request *req)
 }
 
 /* Until somebody waits, or all have returned. A failure goes to the last caller that tries. */
-static void run(struct coroutine *co)
+void request_run(struct coroutine *co)
 {
 	struct request *req = request_of(co);
 	struct call *running;
@@ -320,15 +228,17 @@ static void run(struct coroutine *co)
 		req->stages = stages_of(req);
 		go_to_stage(req, FOR_ALL_BEFORE);
 		if (req->route->deadline > 0)
-			set_deadline(req, req->route->deadline);
+			request_set_deadline(req, req->route->deadline);
 	}
 	while (req->stages || req->call) { /* later, there are calls only */
 		while (coroutine_has_failed(co) && req->call)
-			end_call(req);
+			request_end_call(req);
 		if (!req->call && !req->stages)
 			break;
 		running = req->call;
 		if (!coroutine_has_failed(co)) {
+			if (req->rare)
+				request_goes_on(req);
 			co->suspended = false;
 			run_call(req);
 			if (req->call != running || (coroutine_has_failed(co) && running))
@@ -337,7 +247,7 @@ static void run(struct coroutine *co)
 				return;
 		}
 		if (running) {
-			end_call(req);
+			request_end_call(req);
 			continue;
 		}
 		if (stage_of(req) >= HANDLER || coroutine_has_failed(co))
@@ -351,7 +261,7 @@ static void run(struct coroutine *co)
 
 bool request_later(struct request *req, void (*fn)(struct request *req, void *frame), void *frame)
 {
-	struct request_rare *rare = request_rare(req);
+	struct request_rare *rare = request_rare(request_root(req));
 	struct later *later = request_alloc(req, sizeof(*later));
 	struct later **last;
 
@@ -388,9 +298,10 @@ static void begin_later(struct request *req)
 static void finish(struct request *req)
 {
 	coroutine_drop_tasks(&req->co);
-	request_forget_deadline(req);
 	if (req->body)
 		body_drop(req);
+	if (req->rare)
+		request_forget_deadlines(req);
 	if (!req->rare || !req->rare->later) {
 		req->ops->finished(req);
 		return;
@@ -418,7 +329,7 @@ uint64_t request_resume(struct request *req, uint64_t now)
 	bool over;
 
 	log_subject = req;
-	ended = coroutine_resume(&req->co, now, run);
+	ended = coroutine_resume(&req->co, now, request_run);
 	log_subject = NULL;
 	over = !req->co.suspended;
 
@@ -436,63 +347,4 @@ uint64_t request_resume(struct request *req, uint64_t now)
 void *request_state(const struct request *req)
 {
 	return req->routes->state;
-}
-
-/* ---- what a handler can wait for ---- */
-
-void gather_add_sleep(struct request *req, double seconds)
-{
-	coroutine_add_sleep(&req->co, seconds);
-}
-
-void gather_add_thread(struct request *req, void (*fn)(void *arg), void *arg, int *outcome)
-{
-	const struct thread_pool_options *own = req->route->pool;
-
-	coroutine_add_job(&req->co, own ? sched_own_pool(req->co.sched, own) : BOARD_BLOCKING, fn,
-			  arg, outcome);
-}
-
-void gather_add_cpu(struct request *req, void (*fn)(void *arg), void *arg, int *outcome)
-{
-	coroutine_add_job(&req->co, BOARD_CPU, fn, arg, outcome);
-}
-
-void gather_add_fd(struct request *req, int fd, int events)
-{
-	coroutine_add_fd(&req->co, fd, events);
-}
-
-void gather(struct request *req)
-{
-	coroutine_gather(&req->co);
-}
-
-void gather_within(struct request *req, double seconds)
-{
-	coroutine_gather_within(&req->co, seconds);
-}
-
-void sleep_for(struct request *req, double seconds)
-{
-	gather_add_sleep(req, seconds);
-	gather(req);
-}
-
-void run_in_threadpool(struct request *req, void (*fn)(void *arg), void *arg)
-{
-	gather_add_thread(req, fn, arg, NULL);
-	gather(req);
-}
-
-void run_in_cpu_pool(struct request *req, void (*fn)(void *arg), void *arg)
-{
-	gather_add_cpu(req, fn, arg, NULL);
-	gather(req);
-}
-
-void await_fd(struct request *req, int fd, int events)
-{
-	gather_add_fd(req, fd, events);
-	gather(req);
 }

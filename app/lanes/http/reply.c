@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "http/http_status.h"
+#include "http/waiting.h"
 
 static const char TYPE_JSON[] = "application/json";
 
@@ -144,8 +145,10 @@ bool reply_stream_of(struct request *req, int status, const char *type, size_t l
 
 void stream_write(struct request *req, struct slice bytes)
 {
-	if (req->reply.streams && req->reply.begun && !req->answered) {
-		req->ops->stream_write(req, bytes);
+	struct request *root = request_root(req);
+
+	if (root->reply.streams && root->reply.begun && !root->answered) {
+		root->ops->stream_write(root, &req->co, bytes);
 		return;
 	}
 	coroutine_fail(&req->co, -EPIPE);
@@ -154,12 +157,16 @@ void stream_write(struct request *req, struct slice bytes)
 
 bool stream_room(const struct request *req)
 {
-	return req->ops->stream_room(req);
+	const struct request *root = request_root(req);
+
+	return root->ops->stream_room(root);
 }
 
 bool stream_wanted(const struct request *req)
 {
-	return req->ops->stream_wanted(req);
+	const struct request *root = request_root(req);
+
+	return root->ops->stream_wanted(root);
 }
 
 /* Not through json-c: these must work when memory is out. */

@@ -9,6 +9,7 @@
 #include "base/budget.h"
 #include "http/body.h"
 #include "http/reply.h"
+#include "http/waiting.h"
 
 enum {
 	U64_DIGITS = 19,      /* that always fit */
@@ -212,17 +213,10 @@ bool request_is_late(const struct request *req, int64_t timeout)
 	return timeout && req->times.queue > (uint64_t)timeout * 1000000;
 }
 
-void *request_alloc(struct request *req, size_t size)
+__attribute__((noinline)) void *request_chunk(struct request *req, size_t size)
 {
-	const size_t align = _Alignof(max_align_t);
 	struct arena_chunk *chunk;
-	size_t at = (req->arena_used + align - 1) / align * align;
 
-	_Static_assert(sizeof(req->arena) % _Alignof(max_align_t) == 0, "at is within the arena");
-	if (size <= sizeof(req->arena) - at) {
-		req->arena_used = at + size;
-		return memset(req->arena + at, 0, size);
-	}
 	if (size > SIZE_MAX - sizeof(*chunk) || !budget_take(req->budget, sizeof(*chunk) + size))
 		return NULL;
 	chunk = calloc(1, sizeof(*chunk) + size);
@@ -234,6 +228,21 @@ void *request_alloc(struct request *req, size_t size)
 	chunk->next = req->chunks;
 	req->chunks = chunk;
 	return chunk->bytes;
+}
+
+void *request_alloc(struct request *req, size_t size)
+{
+	const size_t align = _Alignof(max_align_t);
+	struct request *root;
+	size_t at = (req->arena_used + align - 1) / align * align;
+
+	_Static_assert(sizeof(req->arena) % _Alignof(max_align_t) == 0, "at is within the arena");
+	if (size <= sizeof(req->arena) - at) {
+		req->arena_used = at + size;
+		return memset(req->arena + at, 0, size);
+	}
+	root = request_root(req);
+	return root == req ? request_chunk(req, size) : request_alloc(root, size);
 }
 
 struct request_rare *request_rare(struct request *req)
@@ -251,7 +260,7 @@ void *request_frame(struct request *req, size_t size)
 		return req->frame;
 	rare = request_rare(req);
 	if (rare && !rare->large_frame)
-		rare->large_frame = request_alloc(req, size);
+		rare->large_frame = req->co.ops->alloc(&req->co, size);
 	if (rare && rare->large_frame)
 		return rare->large_frame;
 	coroutine_fail(&req->co, -ENOMEM);
@@ -260,7 +269,7 @@ void *request_frame(struct request *req, size_t size)
 
 bool request_defer(struct request *req, void (*fn)(void *arg), void *arg)
 {
-	struct request_rare *rare = request_rare(req);
+	struct request_rare *rare = request_rare(request_root(req));
 	struct deferred *deferred = request_alloc(req, sizeof(*deferred));
 
 	if (!rare || !deferred) {
@@ -289,7 +298,7 @@ static void end_rare(struct request *req)
 
 	for (struct deferred *deferred = rare->deferred; deferred; deferred = deferred->next)
 		deferred->fn(deferred->arg);
-	request_forget_deadline(req);
+	request_forget_deadlines(req);
 	if (rare->counted)
 		--*rare->counted;
 }

@@ -19,9 +19,9 @@
 struct body;
 struct budget;
 struct call;
+struct deadline;
 struct deferred;
 struct later;
-struct overdue;
 struct json_object;
 struct request;
 struct route;
@@ -45,7 +45,7 @@ struct request_ops {
 	/* Sends the head of a reply that has no end yet; false after another answer. Loop thread,
 	 * as are these: what they do, reply.h says. */
 	bool (*stream)(struct request *req);
-	void (*stream_write)(struct request *req, struct slice bytes);
+	void (*stream_write)(struct request *req, struct coroutine *writer, struct slice bytes);
 	bool (*stream_room)(const struct request *req);
 	bool (*stream_wanted)(const struct request *req);
 	/* Its handler waits for more of its body, or there is room for more. Loop thread. */
@@ -98,10 +98,12 @@ struct request_rare {
 	struct call *spare_calls; /* that are over, for the next ones */
 	struct later *later;	  /* for when the answer has been sent */
 	struct deferred *deferred;
-	struct overdue *overdue; /* the route's deadline; NULL: it has none */
-	char *traceparent;	 /* request_traceparent()'s, once it was asked for */
-	char *log_id;		 /* the web server's number, for log lines after the answer */
-	uint32_t *counted;	 /* where the route's requests are counted; NULL: nowhere */
+	struct deadline *overdue;   /* the route's; NULL: it has none */
+	struct deadline *deadlines; /* of what is waited for, innermost first */
+	struct deadline *spare_deadlines;
+	char *traceparent; /* request_traceparent()'s, once it was asked for */
+	char *log_id;	   /* the web server's number, for log lines after the answer */
+	uint32_t *counted; /* where the route's requests are counted; NULL: nowhere */
 	void *large_frame;
 	struct unrouted *unrouted; /* its answer; NULL: it has a route, or another answer */
 };
@@ -172,19 +174,17 @@ void *request_alloc(struct request *req, size_t size);
 /* Its rare part, made if it has none; NULL if memory is out. */
 struct request_rare *request_rare(struct request *req);
 
-/* A handler's frame, what it keeps across AWAIT: zeroed when it begins, the same at every call.
- * Where there is no memory for it the handler returns, and the answer is a 503. */
+/* A handler's frame, what it keeps across AWAIT: zeroed when it begins, the same at every call. It
+ * may have any size; what is beyond REQUEST_FRAME_SIZE is allocated. Where there is no memory for
+ * it the handler returns, and the answer is a 503. */
 #define FRAME(req, type)                                                                           \
 	__extension__({                                                                            \
-		void *frame_;                                                                      \
-		_Static_assert(sizeof(type) <= FRAME_MAX,                                          \
-			       "what is larger comes from request_alloc");                         \
-		frame_ = request_frame(req, sizeof(type));                                         \
+		void *frame_ = request_frame(req, sizeof(type));                                   \
+                                                                                                   \
 		if (!frame_)                                                                       \
 			return;                                                                    \
 		(type *)frame_;                                                                    \
 	})
-enum { FRAME_MAX = 16384 };
 
 /* For FRAME: NULL if memory is out. */
 void *request_frame(struct request *req, size_t size);
@@ -205,9 +205,6 @@ struct slice request_param(const struct request *req, const char *name);
  * possibly before this returns. now is uv_hrtime(), or when the handler before this one gave the
  * loop back; returns when this one did. */
 uint64_t request_resume(struct request *req, uint64_t now);
-
-/* Turns the route's deadline off; for request_unref(). */
-void request_forget_deadline(struct request *req);
 
 /* Call it before request_resume(): neither .before nor .after runs, even if there is a reply
  * already. */
@@ -234,16 +231,31 @@ void await_fd(struct request *req, int fd, int events);
  * returned the handler goes on. frame is what it keeps, and lives as long. */
 void call(struct request *req, void (*fn)(struct request *req, void *frame), void *frame);
 
+/* AWAIT(req, wait_within(req, 5, request_read(req, &f->piece))): waits for what can be waited for,
+ * whatever it is, for so many seconds at most; then that is given up, with all that it waits for,
+ * and fails with -ETIMEDOUT. */
+#define wait_within(req, seconds, start) ((start), request_within(req, seconds))
+void request_within(struct request *req, double seconds);
+
 /* The gather_add_… functions begin something without waiting for it, and AWAIT(req, gather(req))
- * then waits for all of it; gather_within() for so many seconds at most, and then fails with
- * -ETIMEDOUT. A job may go on after that, and keeps its arg until the request is no more. outcome,
- * which may be NULL, becomes what the one has come to: 0, or a negative errno. */
-void gather_add_sleep(struct request *req, double seconds);
+ * then waits for all of it; gather_within() for so many seconds at most. It fails when one of them
+ * does, and with TRY_AWAIT when all have ended. A job may go on after that, and keeps its arg until
+ * the request is no more. outcome, which may be NULL, becomes what the one has come to: 0, or a
+ * negative errno; if it was given up, -ETIMEDOUT or -ECANCELED. */
+void gather_add_sleep(struct request *req, double seconds, int *outcome);
 void gather_add_thread(struct request *req, void (*fn)(void *arg), void *arg, int *outcome);
 void gather_add_cpu(struct request *req, void (*fn)(void *arg), void *arg, int *outcome);
-void gather_add_fd(struct request *req, int fd, int events);
+void gather_add_fd(struct request *req, int fd, int events, int *outcome);
 void gather(struct request *req);
 void gather_within(struct request *req, double seconds);
+
+/* fn(beside, frame) runs beside the others that were added, and may AWAIT itself, with beside in
+ * place of req: it is asked what req is asked, and can wait for the same. frame lives until fn has
+ * returned, as one of req does. It cannot answer: what it replies goes nowhere, and its outcome
+ * becomes -EPERM (500). One of several at a time may wait for the body, and for a stream: another's
+ * fails with -EBUSY. What it allocates, defers or does later is the request's. */
+void gather_add_call(struct request *req, void (*fn)(struct request *beside, void *frame),
+		     void *frame, int *outcome);
 
 /* Has fn(req, frame) run when the answer has been sent, after what was added before. It may AWAIT,
  * and a worker that drains waits for it. What was asked is gone by then, and so is the handler's

@@ -6,6 +6,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "http/waiting.h"
+
 enum { TRACE_AT = 3, SPAN_AT = 36, FLAGS_AT = 53 };
 
 /* Small digits of base 16, not all 0. */
@@ -47,8 +49,9 @@ static uint64_t new_id(const struct request *req, uint64_t salt)
 	return (h ^ h >> 31) | 1;
 }
 
-struct slice request_traceparent(struct request *req)
+struct slice request_traceparent(struct request *of)
 {
+	struct request *req = request_root(of);
 	struct slice from = request_param(req, "HTTP_TRACEPARENT");
 	struct request_rare *rare = request_rare(req);
 	char *text;
