@@ -302,7 +302,10 @@ static int look_at_itself(void)
 {
 	struct rlimit limit;
 
-	return prctl(PR_SET_NAME, "lanes") || getrlimit(RLIMIT_CORE, &limit) ? errno : 0;
+	return prctl(PR_SET_NAME, "lanes") || getrlimit(RLIMIT_CORE, &limit) ||
+			       ioctl(1, FIONBIO, &(int){0})
+		       ? errno
+		       : 0;
 }
 
 static int limit_the_parent(void)
@@ -420,6 +423,19 @@ static int abort_it(void)
 	abort();
 }
 
+static void *abort_on_thread(void *unused)
+{
+	(void)unused;
+	abort();
+}
+
+static int abort_it_on_a_thread(void)
+{
+	pthread_t thread;
+
+	return pthread_create(&thread, NULL, abort_on_thread, NULL) || pthread_join(thread, NULL);
+}
+
 static void *open_on_thread(void *came)
 {
 	*(int *)came = read_it();
@@ -442,6 +458,8 @@ static void threads_and_aborts_remain(void)
 		return;
 	CU_ASSERT(!MAY_START_THREADS || outcome(&nothing, start_thread) == EACCES);
 	CU_ASSERT_EQUAL(outcome(&nothing, abort_it), KILLED + SIGABRT);
+	CU_ASSERT(!MAY_START_THREADS ||
+		  outcome(&nothing, abort_it_on_a_thread) == KILLED + SIGABRT);
 }
 
 /* ---- what is missing ---- */
