@@ -154,6 +154,13 @@ static void large(struct request *req)
 	reply_bytes(req, 200, "text/plain", (struct slice){bytes, sizeof(bytes)});
 }
 
+/* For longer than what was read is taken to be all. */
+static void hold(struct request *req)
+{
+	usleep(20000);
+	hello(req);
+}
+
 /* Another comes when the worker drains. */
 static void drain_and_wait(struct request *req)
 {
@@ -189,6 +196,7 @@ static const struct route list[] = {
 	GET("/", ASYNC, hello),
 	GET("/full", ASYNC, fill_up),
 	GET("/large", ASYNC, large),
+	GET("/held", ASYNC, hold),
 	GET("/drain", ASYNC, drain_and_wait),
 	GET("/count", ASYNC, count_allocations),
 	GET("/later", ASYNC, work_later),
@@ -293,6 +301,21 @@ static void who_cannot_be_told_of_the_end_is_closed(void)
 	options.header_timeout = options.idle_timeout = 1000000;
 	cannot_shut_down = true;
 	serve(does_not_say_all, 0);
+}
+
+/* More than is read at once is there when the loop has been held. */
+static void asks_much(void)
+{
+	say(KEEP(1, "/held") ", " KEEP(
+		5, "/") ", begin 2 keep, params 2 *60000, begin 3 keep, params 3 *60000, "
+			"begin 4 keep, params 4 *60000, abort 2, abort 3, abort 4");
+	CU_ASSERT_TRUE(hears("END 4 0 COMPLETE"));
+}
+
+static void what_came_meanwhile_is_read_in_parts(void)
+{
+	begin(NULL);
+	serve(asks_much, 0);
 }
 
 /* ---- a drain ---- */
@@ -426,6 +449,8 @@ static const struct test tests[] = {
 	 a_peer_has_its_time_from_when_it_takes_nothing},
 	{"who asks on and does not read is late all the same", to_ask_is_not_to_read},
 	{"who cannot be told of the end is closed", who_cannot_be_told_of_the_end_is_closed},
+	{"what came while the loop was held is read in parts",
+	 what_came_meanwhile_is_read_in_parts},
 	{"who is asked while it drains refuses for a sibling's sake",
 	 who_is_asked_while_it_drains_refuses_for_a_sibling},
 	{"blocks of requests are used again and again", blocks_are_used_again_and_again},
