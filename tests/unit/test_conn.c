@@ -42,6 +42,7 @@ static uint64_t full_until;	   /* uv_hrtime(): so long a socket takes nothing */
 static bool cannot_shut_down;	   /* a socket */
 static atomic_int turn;		   /* whose later work may end, of order */
 static const char *volatile order; /* numbers of requests */
+static const struct step *step;	   /* the next */
 static long allocations[2];	   /* until the tenth request, and the last */
 
 /* Instead of the C library's. */
@@ -154,6 +155,14 @@ static void large(struct request *req)
 	reply_bytes(req, 200, "text/plain", (struct slice){bytes, sizeof(bytes)});
 }
 
+static void sleep_through_it(struct request *req)
+{
+	ASYNC_BEGIN(req);
+	AWAIT(req, sleep_for(req, 0.7));
+	hello(req);
+	ASYNC_END(req);
+}
+
 /* For longer than what was read is taken to be all. */
 static void hold(struct request *req)
 {
@@ -196,12 +205,13 @@ static const struct route list[] = {
 	GET("/", ASYNC, hello),
 	GET("/full", ASYNC, fill_up),
 	GET("/large", ASYNC, large),
+	GET("/sleep", ASYNC, sleep_through_it),
 	GET("/held", ASYNC, hold),
 	GET("/drain", ASYNC, drain_and_wait),
 	GET("/count", ASYNC, count_allocations),
 	GET("/later", ASYNC, work_later),
 };
-static const struct application application = {.routes = ROUTES(list)};
+static struct application application = {.routes = ROUTES(list)};
 
 /* ---- a worker ---- */
 
@@ -254,7 +264,7 @@ static void a_file_that_is_too_long_is_an_error(void)
 static void asks_what_is_not_taken(void)
 {
 	say(KEEP(1, "/full"));
-	IN_TIME(hears("END 1 0 COMPLETE"));
+	CU_ASSERT_TRUE(hears("END 1 0 COMPLETE"));
 }
 
 static void a_peer_has_its_time_from_when_it_takes_nothing(void)
@@ -316,6 +326,86 @@ static void what_came_meanwhile_is_read_in_parts(void)
 {
 	begin(NULL);
 	serve(asks_much, 0);
+}
+
+/* ---- the header timeout ---- */
+
+/* What the peer says so many seconds later, by the loop's own clock: if the machine stands still,
+ * so do both. */
+struct step {
+	double after;
+	const char *script;
+	struct slice part; /* of a record */
+};
+
+/* Nobody takes this body. */
+static const struct step slow_body[] = {
+	{0, "begin 1 keep, params 1 " ASK("/sleep") ", params-end 1"},
+	{0.01, NULL, {"\1\5\0\1\0\4\0\0", 8}},
+	{0.15, NULL, {"s", 1}},
+	{0.15, NULL, {"l", 1}},
+	{0.15, NULL, {"o", 1}},
+	{0.15, NULL, {"w", 1}},
+	{0.01, "stdin-end 1"},
+	{0},
+};
+
+/* Silent for longer than it may be within a request, and then within one. */
+static const struct step after_a_rest[] = {
+	{0, KEEP(2, "/")},
+	{0.4, "begin 1 keep"},
+	{0.15, "params 1 " ASK("/") ", params-end 1, stdin-end 1"},
+	{0},
+};
+
+/* A record's header that does not come to its end. */
+static const struct step slow_header[] = {
+	{0, NULL, {"\1", 1}},	 {0.15, NULL, {"\1", 1}}, {0.15, NULL, {"\0", 1}},
+	{0.15, NULL, {"\1", 1}}, {0.15, NULL, {"\0", 1}}, {60},
+};
+
+static void take_steps(struct request *req)
+{
+	ASYNC_BEGIN(req);
+	SLEEP_WHILE(!board_get(&board.own->accepted));
+	for (; step->script || step->part.len; step++) {
+		AWAIT(req, sleep_for(req, step->after));
+		if (step->script)
+			say(step->script);
+		else if (write(connection, step->part.data, step->part.len) < 0)
+			break;
+	}
+	ASYNC_END(req);
+}
+
+static void hears_an_answer(void)
+{
+	CU_ASSERT_TRUE(hears("END 1 0 COMPLETE"));
+}
+
+static void is_hung_up_on(void)
+{
+	CU_ASSERT_EQUAL(read(connection, &(char){0}, 1), 0);
+	CU_ASSERT_TRUE(step->after < 1);
+}
+
+static void the_header_timeout_is_for_headers(void)
+{
+	static const struct {
+		const struct step *steps;
+		void (*peer)(void);
+	} cases[] = {{slow_body, hears_an_answer},
+		     {after_a_rest, hears_an_answer},
+		     {slow_header, is_hung_up_on}};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		begin(NULL);
+		options.header_timeout = 300;
+		step = cases[i].steps;
+		application.background = take_steps;
+		serve(cases[i].peer, 0);
+		application.background = NULL;
+	}
 }
 
 /* ---- a drain ---- */
@@ -451,6 +541,8 @@ static const struct test tests[] = {
 	{"who cannot be told of the end is closed", who_cannot_be_told_of_the_end_is_closed},
 	{"what came while the loop was held is read in parts",
 	 what_came_meanwhile_is_read_in_parts},
+	{"the header timeout is for headers, from when they begin",
+	 the_header_timeout_is_for_headers},
 	{"who is asked while it drains refuses for a sibling's sake",
 	 who_is_asked_while_it_drains_refuses_for_a_sibling},
 	{"blocks of requests are used again and again", blocks_are_used_again_and_again},
