@@ -266,6 +266,7 @@ static void a_bad_word_is_refused(void)
 
 static void an_empty_text_is_refused(void)
 {
+	REFUSED("lanes: --pool: '' is not 1 to 23 letters, digits, '-' and '_'\n", "--pool=");
 	REFUSED("lanes: --listen: '' is not a text\n", "--listen=");
 }
 
