@@ -180,6 +180,7 @@ static void breaks(struct request *req)
 		return;
 	AWAIT(req, stream_write(req, slice_of("some")));
 	AWAIT(req, sleep_for(req, 0.01));
+	AWAIT(req, stream_write(req, slice_of(" more")));
 	AWAIT(req, await_fd(req, -1, 1));
 	ASYNC_END(req);
 }
