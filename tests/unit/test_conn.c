@@ -23,6 +23,7 @@
 #include "await/await.h"
 #include "base/log.h"
 #include "caught.h"
+#include "engine/engine.h"
 #include "engine/loop.h"
 #include "fcgi/record.h"
 #include "http/reply.h"
@@ -201,7 +202,38 @@ static void work_later(struct request *req)
 	hello(req);
 }
 
+static void flood(struct request *req)
+{
+	static char bytes[200];
+
+	ASYNC_BEGIN(req);
+	reply_stream(req, 200, "text/plain");
+	for (;;)
+		AWAIT(req, stream_write(req, (struct slice){bytes, sizeof(bytes)}));
+	ASYNC_END(req);
+}
+
+/* Drains the worker when the stream has come to rest. */
+static void see_what_it_holds(struct request *req)
+{
+	const struct engine *engine = container_of(req->co.sched, struct engine, sched);
+	size_t *held = request_frame(req, sizeof(*held));
+
+	ASYNC_BEGIN(req);
+	SLEEP_WHILE(!engine->stream_count);
+	do {
+		*held = engine->budget.used;
+		AWAIT(req, sleep_for(req, 0.1));
+	} while (engine->budget.used != *held);
+	CU_ASSERT_TRUE(*held > 0);
+	CU_ASSERT_TRUE(engine->budget.most <=
+		       2 * (size_t)(options.output_limit + options.stream_limit));
+	kill(getpid(), SIGTERM);
+	ASYNC_END(req);
+}
+
 static const struct route list[] = {
+	GET("/flood", ASYNC, flood),
 	GET("/", ASYNC, hello),
 	GET("/full", ASYNC, fill_up),
 	GET("/large", ASYNC, large),
@@ -326,6 +358,30 @@ static void what_came_meanwhile_is_read_in_parts(void)
 {
 	begin(NULL);
 	serve(asks_much, 0);
+}
+
+/* A stream of this client's has what its limit allows, and what the connection's does, in memory
+ * that grows by doubling. */
+static void reads_nothing(void)
+{
+	say(KEEP(1, "/flood"));
+	while (!board_get(&board.own->draining))
+		usleep(1000);
+}
+
+static void who_reads_nothing_of_a_stream_holds_little(void)
+{
+	static const int64_t limits[][2] = {{4096, 4096}, {4096, 65536}, {65536, 4096}};
+
+	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+		begin(NULL);
+		options.output_limit = limits[i][0];
+		options.stream_limit = limits[i][1];
+		options.drain_timeout = 20;
+		application.background = see_what_it_holds;
+		serve(reads_nothing, EXIT_FORCED);
+		application.background = NULL;
+	}
 }
 
 /* ---- the header timeout ---- */
@@ -541,6 +597,8 @@ static const struct test tests[] = {
 	{"who cannot be told of the end is closed", who_cannot_be_told_of_the_end_is_closed},
 	{"what came while the loop was held is read in parts",
 	 what_came_meanwhile_is_read_in_parts},
+	{"who reads nothing of a stream holds twice its limits at most",
+	 who_reads_nothing_of_a_stream_holds_little},
 	{"the header timeout is for headers, from when they begin",
 	 the_header_timeout_is_for_headers},
 	{"who is asked while it drains refuses for a sibling's sake",
