@@ -185,6 +185,17 @@ static void breaks(struct request *req)
 	ASYNC_END(req);
 }
 
+static void endless(struct request *req)
+{
+	ASYNC_BEGIN(req);
+	reply_stream(req, 200, "text/plain");
+	while (stream_wanted(req)) {
+		AWAIT(req, stream_write(req, slice_of("on ")));
+		AWAIT(req, sleep_for(req, 0.01));
+	}
+	ASYNC_END(req);
+}
+
 /* What was asked is asked for when the answer has been sent. */
 static void tell_later(struct request *req, void *unused)
 {
@@ -236,6 +247,7 @@ static const struct route list[] = {
 	GET("/free", SYNC, ignore),
 	GET("/late", SYNC, late, .deadline = 1),
 	GET("/breaks", ASYNC, breaks),
+	GET("/endless", ASYNC, endless),
 	GET("/later", ASYNC, answer_and_tell),
 	GET("/two", ASYNC, asleep, .most = 2),
 	GET("/own", SYNC, ignore, .pool = &reports),

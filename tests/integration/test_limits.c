@@ -184,6 +184,20 @@ static void a_stream_that_breaks_looks_like_it(void)
 	end();
 }
 
+static void a_stream_ends_when_its_worker_drains(void)
+{
+	static const char *const engines[] = {"loop", "prefork"};
+
+	for (int i = 0; i < 2; i++) {
+		begin(engines[i]);
+		CU_ASSERT(raw_gets(&raw, 1, "/endless", "", "on "));
+		kill(worker.pid, SIGTERM);
+		CU_ASSERT(raw_answers(&raw, "END 1 0 COMPLETE"));
+		CU_ASSERT_EQUAL(worker_wait(&worker), 0);
+		end();
+	}
+}
+
 static void work_after_the_answer_has_its_trace(void)
 {
 	static const char *const engines[] = {"loop", "prefork"};
@@ -228,6 +242,7 @@ static const struct test tests[] = {
 	{"the deadline is kept while a thread is not done",
 	 the_deadline_is_kept_while_a_thread_is_not_done},
 	{"a stream that breaks looks like it", a_stream_that_breaks_looks_like_it},
+	{"a stream ends when its worker drains", a_stream_ends_when_its_worker_drains},
 	{"work after the answer has its trace", work_after_the_answer_has_its_trace},
 	{"a route takes so many requests, and others go on",
 	 a_route_takes_so_many_requests_and_others_go_on},
