@@ -180,7 +180,19 @@ static void breaks(struct request *req)
 		return;
 	AWAIT(req, stream_write(req, slice_of("some")));
 	AWAIT(req, sleep_for(req, 0.01));
+	AWAIT(req, stream_write(req, slice_of(" more")));
 	AWAIT(req, await_fd(req, -1, 1));
+	ASYNC_END(req);
+}
+
+static void endless(struct request *req)
+{
+	ASYNC_BEGIN(req);
+	reply_stream(req, 200, "text/plain");
+	while (stream_wanted(req)) {
+		AWAIT(req, stream_write(req, slice_of("on ")));
+		AWAIT(req, sleep_for(req, 0.01));
+	}
 	ASYNC_END(req);
 }
 
@@ -236,6 +248,7 @@ static const struct route list[] = {
 	GET("/free", SYNC, ignore),
 	GET("/late", SYNC, late, .deadline = 1),
 	GET("/breaks", ASYNC, breaks),
+	GET("/endless", ASYNC, endless),
 	GET("/later", ASYNC, answer_and_tell),
 	GET("/two", ASYNC, asleep, .most = 2),
 	GET("/own", SYNC, ignore, .pool = &reports),

@@ -193,10 +193,27 @@ static void a_stream_that_breaks_looks_like_it(void)
 	CU_ASSERT(raw_gets(&raw, 2, "/breaks", "", "END 2 0 COMPLETE"));
 	raw_close(&raw);
 	CU_ASSERT_FATAL(raw_open(&raw, worker.socket));
-	CU_ASSERT(raw_gets(&raw, 1, "/breaks", "", "some"));
+	CU_ASSERT(raw_gets(&raw, 1, "/breaks", "", " more"));
 	CU_ASSERT_FALSE(raw_answers(&raw, "END 1")); /* before it is closed */
 	CU_ASSERT(raw_closed(&raw));
 	end();
+	begin("prefork");
+	CU_ASSERT(raw_gets(&raw, 1, "/breaks", "", " more"));
+	end();
+}
+
+static void a_stream_ends_when_its_worker_drains(void)
+{
+	static const char *const engines[] = {"loop", "prefork"};
+
+	for (int i = 0; i < 2; i++) {
+		begin(engines[i]);
+		CU_ASSERT(raw_gets(&raw, 1, "/endless", "", "on "));
+		kill(worker.pid, SIGTERM);
+		CU_ASSERT(raw_answers(&raw, "END 1 0 COMPLETE"));
+		CU_ASSERT_EQUAL(worker_wait(&worker), 0);
+		end();
+	}
 }
 
 static void work_after_the_answer_has_its_trace(void)
@@ -312,6 +329,7 @@ static const struct test tests[] = {
 	{"the deadline is kept while a thread is not done",
 	 the_deadline_is_kept_while_a_thread_is_not_done},
 	{"a stream that breaks looks like it", a_stream_that_breaks_looks_like_it},
+	{"a stream ends when its worker drains", a_stream_ends_when_its_worker_drains},
 	{"work after the answer has its trace", work_after_the_answer_has_its_trace},
 	{"who left is known by its id", who_left_is_known_by_its_id},
 	{"a route takes so many requests, and others go on",

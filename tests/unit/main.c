@@ -10,6 +10,7 @@ extern const struct suite application_suite;
 extern const struct suite budget_suite;
 extern const struct suite buffer_suite;
 extern const struct suite condition_suite;
+extern const struct suite conn_suite;
 extern const struct suite examples_suite;
 extern const struct suite file_suite;
 extern const struct suite gather_suite;
@@ -46,16 +47,16 @@ int main(int argc, char **argv)
 {
 	/* The last two take a while. */
 	static const struct suite *const suites[] = {
-		&answer_suite,	   &application_suite, &body_suite,	     &budget_suite,
-		&buffer_suite,	   &listen_suite,      &log_suite,	     &number_suite,
-		&options_suite,	   &params_suite,      &percent_suite,	     &pool_suite,
-		&record_suite,	   &reply_suite,       &request_suite,	     &responder_suite,
-		&router_suite,	   &sandbox_suite,     &table_suite,	     &task_suite,
-		&handler_suite,	   &timers_suite,      &volley_suite,	     &json_suite,
-		&exchanges_suite,  &openapi_suite,     &input_suite,	     &metric_suite,
-		&pattern_suite,	   &utf8_suite,	       &trace_context_suite, &condition_suite,
-		&file_suite,	   &gather_suite,      &examples_suite,	     &loop_suite,
-		&scoreboard_suite,
+		&answer_suite,	  &application_suite, &body_suite,	    &budget_suite,
+		&buffer_suite,	  &listen_suite,      &log_suite,	    &number_suite,
+		&options_suite,	  &params_suite,      &percent_suite,	    &pool_suite,
+		&record_suite,	  &reply_suite,	      &request_suite,	    &responder_suite,
+		&router_suite,	  &sandbox_suite,     &table_suite,	    &task_suite,
+		&handler_suite,	  &timers_suite,      &volley_suite,	    &json_suite,
+		&exchanges_suite, &openapi_suite,     &input_suite,	    &metric_suite,
+		&pattern_suite,	  &utf8_suite,	      &trace_context_suite, &condition_suite,
+		&file_suite,	  &conn_suite,	      &gather_suite,	    &examples_suite,
+		&loop_suite,	  &scoreboard_suite,
 	};
 
 	program_invocation_short_name = (char[]){"lanes"}; /* who complains */

@@ -77,7 +77,45 @@ static void pools_that_are_none_are_refused(void)
 	CU_ASSERT_STRING_EQUAL(caught.text, "lanes: /pools: there may be 4 pools besides\n");
 }
 
+static int show(const char *scoreboard)
+{
+	CU_ASSERT_STRING_EQUAL(scoreboard, "board");
+	return 7;
+}
+
+/* Of what a program has none it says so. */
+static void a_program_is_what_it_has(void)
+{
+	static const struct {
+		const char *option;
+		int (*top)(const char *scoreboard);
+		int status;
+		const char *says;
+	} cases[] = {
+		{"--top", show, 7, ""},
+		{"--top", NULL, 2, "lanes: --top: this program has none\n"},
+		{"--routes=admin", show, 2,
+		 "lanes: --routes: this program has none of that kind\n"},
+		{"--routes=app", show, 2, "lanes: --routes: this program has none of that kind\n"},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char option[32];
+		char *arguments[] = {"lanes", "--scoreboard=board", option, NULL};
+		struct caught caught;
+
+		strcpy(option, cases[i].option);
+		caught_begin();
+		CU_ASSERT_EQUAL(
+			worker_main(3, arguments, &(struct applications){.top = cases[i].top}),
+			cases[i].status);
+		caught_end(&caught);
+		CU_ASSERT_STRING_EQUAL(caught.text, cases[i].says);
+	}
+}
+
 static const struct test tests[] = {
+	{"a program is what it has", a_program_is_what_it_has},
 	{"pools of its own are found once", pools_are_found_once},
 	{"pools that are none are refused", pools_that_are_none_are_refused},
 };

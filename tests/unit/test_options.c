@@ -115,14 +115,68 @@ static void seconds_become_milliseconds(void)
 	CU_ASSERT_EQUAL(o.drain_timeout, 0);
 }
 
-static void the_limits_themselves_are_allowed(void)
+/* Of every number: the least and the most, of seconds in thousandths. */
+static const struct limits {
+	const char *name;
+	int64_t min, max;
+	bool seconds;
+} all_limits[] = {
+	{"slot", 0, 1000000},
+	{"nice", 0, 19},
+	{"address-space", 0, 1048576},
+	{"oom-score-adj", 0, 1000},
+	{"threads", 1, 1024},
+	{"spare-threads", 0, 1024},
+	{"thread-queue", 0, 10000000},
+	{"cpu-threads", 0, 1024},
+	{"cpu-queue", 0, 10000000},
+	{"backlog", 1, 65535},
+	{"max-conns", 1, 1000000},
+	{"max-reqs", 1, 10000000},
+	{"conn-requests", 1, 65535},
+	{"params-limit", 256, 16777216},
+	{"stdin-limit", 0, INT64_MAX},
+	{"body-memory", 131072, 1073741824},
+	{"spool-limit", 0, INT64_MAX},
+	{"output-limit", 4096, 1073741824},
+	{"stream-limit", 4096, 1073741824},
+	{"max-streams", 1, 1000000},
+	{"memory-limit", 1048576, INT64_MAX},
+	{"conn-memory-limit", 65536, INT64_MAX},
+	{"header-timeout", 50, 3600000, true},
+	{"queue-timeout", 0, 86400000, true},
+	{"idle-timeout", 50, 86400000, true},
+	{"send-timeout", 50, 3600000, true},
+	{"body-timeout", 50, 3600000, true},
+	{"drain-timeout", 0, 86400000, true},
+	{"slow-callback", 10, 3600000, true},
+	{"ready-held", 10, 3600000, true},
+};
+
+static bool is_allowed(const struct limits *limits, uint64_t number)
 {
-	PARSE(&o, "--threads=1", "--backlog=65535", "--header-timeout=0.05",
-	      "--stdin-limit=9223372036854775807");
-	CU_ASSERT_EQUAL(o.threads, 1);
-	CU_ASSERT_EQUAL(o.backlog, 65535);
-	CU_ASSERT_EQUAL(o.header_timeout, 50);
-	CU_ASSERT_EQUAL(o.stdin_limit, INT64_MAX);
+	struct options options;
+	struct caught caught;
+	char flag[64];
+
+	if (limits->seconds)
+		snprintf(flag, sizeof(flag), "--%s=%d.%03d", limits->name, (int)number / 1000,
+			 (int)number % 1000);
+	else
+		snprintf(flag, sizeof(flag), "--%s=%llu", limits->name, (unsigned long long)number);
+	return parse(&options, (const char *const[]){flag, NULL}, &caught) == 0;
+}
+
+static void every_number_has_limits_that_are_allowed(void)
+{
+	for (size_t i = 0; i < sizeof(all_limits) / sizeof(all_limits[0]); i++) {
+		const struct limits *limits = &all_limits[i];
+
+		CU_ASSERT_TRUE(is_allowed(limits, (uint64_t)limits->min));
+		CU_ASSERT_TRUE(is_allowed(limits, (uint64_t)limits->max));
+		CU_ASSERT_FALSE(limits->min && is_allowed(limits, (uint64_t)limits->min - 1));
+		CU_ASSERT_FALSE(is_allowed(limits, (uint64_t)limits->max + 1));
+	}
 }
 
 static void the_environment_overrides_the_defaults(void)
@@ -212,6 +266,7 @@ static void a_bad_word_is_refused(void)
 
 static void an_empty_text_is_refused(void)
 {
+	REFUSED("lanes: --pool: '' is not 1 to 23 letters, digits, '-' and '_'\n", "--pool=");
 	REFUSED("lanes: --listen: '' is not a text\n", "--listen=");
 }
 
@@ -378,7 +433,7 @@ static const struct test tests[] = {
 	{"the last flag counts", the_last_flag_counts},
 	{"words choose", words_choose},
 	{"seconds become milliseconds", seconds_become_milliseconds},
-	{"the limits themselves are allowed", the_limits_themselves_are_allowed},
+	{"every number has limits, which are allowed", every_number_has_limits_that_are_allowed},
 	{"the environment overrides the defaults", the_environment_overrides_the_defaults},
 	{"flags override the environment", flags_override_the_environment},
 	{"a long value leaves room for what is wrong", a_long_value_leaves_room_for_what_is_wrong},

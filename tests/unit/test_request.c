@@ -38,14 +38,20 @@ static void take(struct request *req, const char *name, const char *value)
 
 static void params_say_what_was_asked(void)
 {
+	/* Others, some of which are as long as one of them. */
+	static const char *const others[] = {
+		"request_method", "PATH",	  "",
+		"PATH_INF_",	  "LANES_SEN_",	  "LANES_PAT_",
+		"SCRIPT_NAM_",	  "QUERY_STRIN_", "HTTP_X_REQUEST_STAR_"};
+
 	take(&req, "REQUEST_METHOD", "GET");
 	take(&req, "SCRIPT_NAME", "/prefork");
 	take(&req, "PATH_INFO", "/sync/noawait");
 	take(&req, "QUERY_STRING", "seconds=0");
-	take(&req, "request_method", "POST");
-	take(&req, "PATH", "/bin");
-	take(&req, "", "x");
-	request_params_done(&req, 0);
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		take(&req, others[i], "1700000000.5");
+	request_params_done(&req, INT64_MAX);
+	CU_ASSERT_FALSE(req.times.queue_known);
 	CU_ASSERT_TRUE(slice_is(req.method, "GET"));
 	CU_ASSERT_TRUE(slice_is(req.prefix, "/prefork"));
 	CU_ASSERT_TRUE(slice_is(req.path, "/sync/noawait"));

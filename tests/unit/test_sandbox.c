@@ -302,7 +302,10 @@ static int look_at_itself(void)
 {
 	struct rlimit limit;
 
-	return prctl(PR_SET_NAME, "lanes") || getrlimit(RLIMIT_CORE, &limit) ? errno : 0;
+	return prctl(PR_SET_NAME, "lanes") || getrlimit(RLIMIT_CORE, &limit) ||
+			       ioctl(1, FIONBIO, &(int){0})
+		       ? errno
+		       : 0;
 }
 
 static int limit_the_parent(void)
@@ -420,6 +423,19 @@ static int abort_it(void)
 	abort();
 }
 
+static void *abort_on_thread(void *unused)
+{
+	(void)unused;
+	abort();
+}
+
+static int abort_it_on_a_thread(void)
+{
+	pthread_t thread;
+
+	return pthread_create(&thread, NULL, abort_on_thread, NULL) || pthread_join(thread, NULL);
+}
+
 static void *open_on_thread(void *came)
 {
 	*(int *)came = read_it();
@@ -442,6 +458,8 @@ static void threads_and_aborts_remain(void)
 		return;
 	CU_ASSERT(!MAY_START_THREADS || outcome(&nothing, start_thread) == EACCES);
 	CU_ASSERT_EQUAL(outcome(&nothing, abort_it), KILLED + SIGABRT);
+	CU_ASSERT(!MAY_START_THREADS ||
+		  outcome(&nothing, abort_it_on_a_thread) == KILLED + SIGABRT);
 }
 
 /* ---- what is missing ---- */
@@ -485,6 +503,48 @@ static void what_is_missing_is_left(void)
 	CU_ASSERT_EQUAL(status, 0);
 }
 
+static const struct sandbox missing = {.reads = "/proc/missing"};
+static const struct sandbox unspooled = {.spool = "/proc/missing"};
+static struct sandbox far_off; /* its path is too long */
+
+static void what_cannot_be_had_is_told(void)
+{
+	static char path[8192];
+	static const struct {
+		const struct sandbox *needs;
+		rlim_t files;
+		const char *why;
+	} cases[] = {
+		{&missing, 1024, "landlock=\"No such file or directory\" seccomp=on"},
+		{&unspooled, 1024, "landlock=\"No such file or directory\" seccomp=on"},
+		{&far_off, 1024, "landlock=\"File name too long\" seccomp=on"},
+		{&nothing, 0, "landlock=\"Too many open files\" seccomp=on"},
+	};
+
+	far_off.removes = memset(path, '/', sizeof(path) - 1);
+	for (size_t i = 0; i < COUNT(cases) && judged(); i++) {
+		char line[512] = "";
+		int ends[2];
+		pid_t pid;
+
+		CU_ASSERT_FATAL(pipe(ends) == 0);
+		pid = fork();
+		if (pid == 0) {
+			dup2(ends[1], STDERR_FILENO);
+			log_init("test");
+			prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+			setrlimit(RLIMIT_NOFILE, &(struct rlimit){cases[i].files, cases[i].files});
+			sandbox_enter(cases[i].needs);
+			_exit(0);
+		}
+		close(ends[1]);
+		CU_ASSERT(read(ends[0], line, sizeof(line) - 1) > 0);
+		CU_ASSERT_PTR_NOT_NULL(strstr(line, cases[i].why));
+		close(ends[0]);
+		waitpid(pid, NULL, 0);
+	}
+}
+
 static int make_folder(void)
 {
 	if (!mkdtemp(folder))
@@ -508,6 +568,7 @@ static const struct test tests[] = {
 	{"of some calls the arguments decide", arguments_decide},
 	{"what is named may be connected to, by TCP", connects_to_what_is_named},
 	{"threads are bound as well, and a worker may abort", threads_and_aborts_remain},
+	{"what cannot be had is told", what_cannot_be_had_is_told},
 	{"what the kernel lacks is left, and told", what_is_missing_is_left},
 };
 

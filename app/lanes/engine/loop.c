@@ -183,8 +183,7 @@ static int open_engine(struct engine *engine)
 		.stdin_bytes = (size_t)o->stdin_limit,
 	};
 	options_of_bodies(o, &engine->bodies);
-	if (!application_pools(engine->application, threads.own))
-		return UV_EINVAL;
+	application_pools(engine->application, threads.own); /* work() has had them checked */
 	err = sched_open(&engine->sched, &engine->loop, &threads);
 	if (!err)
 		err = open_signals(engine);

@@ -15,27 +15,27 @@
 #define AT(field) offsetof(struct options, field)
 
 static const struct option_spec list[] = {
-	{"engine", OPTION_CHOICE, AT(engine), "loop", 0, 0, "loop|prefork",
-	 "loop: one multiplexed event loop; prefork: libfcgi, one request at a time"},
-	{"listen", OPTION_TEXT, AT(listen), NULL, 0, 0, NULL,
-	 "PATH or HOST:PORT to open; without it, descriptor 0 is the socket (spawn-fcgi)"},
-	{"pool", OPTION_NAME, AT(pool), "loop", 0, 0, NULL, "name of the pool, for X-Lanes-Worker"},
-	{"prefix", OPTION_PATH, AT(prefix), "/", 0, 0, NULL,
-	 "below which the web server leads to the pool, for /status and /events"},
+	{"engine", OPTION_CHOICE, AT(engine), "loop", .choices = "loop|prefork",
+	 .help = "loop: one multiplexed event loop; prefork: libfcgi, one request at a time"},
+	{"listen", OPTION_TEXT, AT(listen),
+	 .help = "PATH or HOST:PORT to open; without it, descriptor 0 is the socket (spawn-fcgi)"},
+	{"pool", OPTION_NAME, AT(pool), "loop", .help = "name of the pool, for X-Lanes-Worker"},
+	{"prefix", OPTION_PATH, AT(prefix), "/",
+	 .help = "below which the web server leads to the pool, for /status and /events"},
 	{"slot", OPTION_INT, AT(slot), "0", 0, 1000000, NULL,
 	 "number in the pool; 0: the lowest one free on the scoreboard, or the process id"},
-	{"scoreboard", OPTION_TEXT, AT(scoreboard), NULL, 0, 0, NULL,
-	 "file in which the workers of a system show what they do"},
-	{"routes", OPTION_CHOICE, AT(routes), "app", 0, 0, "app|admin|health",
-	 "app: the endpoints; admin: status, metrics, trace and events of the whole system; "
-	 "health: healthz and readyz"},
-	{"drain", OPTION_CHOICE, AT(drain), "auto", 0, 0, "auto|refuse|wait",
-	 "new requests while draining: refuse (503, or the status that LANES_DRAIN_STATUS "
-	 "names: nginx asks a sibling), wait (in the socket's queue)"},
+	{"scoreboard", OPTION_TEXT, AT(scoreboard),
+	 .help = "file in which the workers of a system show what they do"},
+	{"routes", OPTION_CHOICE, AT(routes), "app", .choices = "app|admin|health",
+	 .help = "app: the endpoints; admin: status, metrics, trace and events of the whole "
+		 "system; health: healthz and readyz"},
+	{"drain", OPTION_CHOICE, AT(drain), "auto", .choices = "auto|refuse|wait",
+	 .help = "new requests while draining: refuse (503, or the status that LANES_DRAIN_STATUS "
+		 "names: nginx asks a sibling), wait (in the socket's queue)"},
 	{"nice", OPTION_INT, AT(nice), "0", 0, 19, NULL, "added to the process's nice value"},
-	{"sandbox", OPTION_CHOICE, AT(sandbox), "on", 0, 0, "on|off",
-	 "on: a worker that has started opens no more files or sockets, and starts no program; "
-	 "off: for valgrind, and handlers that need more"},
+	{"sandbox", OPTION_CHOICE, AT(sandbox), "on", .choices = "on|off",
+	 .help = "on: a worker that has started opens no more files or sockets, and starts no "
+		 "program; off: for valgrind, and handlers that need more"},
 	{"address-space", OPTION_INT, AT(address_space), "0", 0, 1048576, NULL,
 	 "MB that the process may map, the scoreboard's 840 included; 0: as it is"},
 	{"oom-score-adj", OPTION_INT, AT(oom_score_adj), "0", 0, 1000, NULL,
@@ -63,8 +63,8 @@ static const struct option_spec list[] = {
 	 "bytes of body of one request whose route sets no limit; more is a 413"},
 	{"body-memory", OPTION_INT, AT(body_memory), "262144", 131072, 1073741824, NULL,
 	 "bytes of a body that are held in memory; the rest goes to the spool"},
-	{"spool", OPTION_TEXT, AT(spool), NULL, 0, 0, NULL,
-	 "folder for bodies, in files without names; without it a longer one is a 413"},
+	{"spool", OPTION_TEXT, AT(spool),
+	 .help = "folder for bodies, in files without names; without it a longer one is a 413"},
 	{"spool-limit", OPTION_INT, AT(spool_limit), "1073741824", 0, INT64_MAX, NULL,
 	 "bytes of bodies in the spool; more is a 507"},
 	{"output-limit", OPTION_INT, AT(output_limit), "1048576", 4096, 1073741824, NULL,
@@ -94,16 +94,18 @@ static const struct option_spec list[] = {
 	 "seconds a loop may be held before the admin worker logs who holds it"},
 	{"ready-held", OPTION_SECONDS, AT(ready_held), "5", 10, 3600000, NULL,
 	 "seconds a loop may be held before its worker no longer counts for /readyz"},
-	{"ready-pools", OPTION_TEXT, AT(ready_pools), "loop", 0, 0, NULL,
-	 "pools that must serve for /readyz, with commas between them"},
-	{"front", OPTION_TEXT, AT(front), NULL, 0, 0, NULL,
-	 "HOST:PORT where the whole system is asked from outside: to there /burst sends requests"},
-	{"top", OPTION_FLAG, AT(top), NULL, 0, 0, NULL,
-	 "show what the workers on the scoreboard do, live, and serve nothing"},
-	{"core", OPTION_FLAG, AT(core), NULL, 0, 0, NULL,
-	 "dump core as the limits allow; without it, never: the requests would be in the file"},
-	{"help", OPTION_FLAG, AT(help), NULL, 0, 0, NULL, "print this and exit"},
-	{"version", OPTION_FLAG, AT(version), NULL, 0, 0, NULL, "print the version and exit"},
+	{"ready-pools", OPTION_TEXT, AT(ready_pools), "loop",
+	 .help = "pools that must serve for /readyz, with commas between them"},
+	{"front", OPTION_TEXT, AT(front),
+	 .help = "HOST:PORT where the whole system is asked from outside: to there /burst sends "
+		 "requests"},
+	{"top", OPTION_FLAG, AT(top),
+	 .help = "show what the workers on the scoreboard do, live, and serve nothing"},
+	{"core", OPTION_FLAG, AT(core),
+	 .help = "dump core as the limits allow; without it, never: the requests would be in the "
+		 "file"},
+	{"help", OPTION_FLAG, AT(help), .help = "print this and exit"},
+	{"version", OPTION_FLAG, AT(version), .help = "print the version and exit"},
 };
 
 static int complain(const char *name, const char *value, const char *wanted)

@@ -5,8 +5,8 @@
 #include "engine/conn.h"
 #include "http/reply.h"
 
-/* Bytes: streams add to what waits on a connection until it is so much, and each so many in turn.
- */
+/* Bytes: streams add to what waits on a connection until it is so much, or --output-limit, and each
+ * so many in turn. */
 enum { POUR_UP_TO = 65536, POUR_AT_ONCE = 16384 };
 
 /* Last in turn. */
@@ -143,14 +143,16 @@ void stream_over(struct exchange *exchange)
 	request_unref(&exchange->req);
 }
 
-/* Puts some of the first in turn onto the connection. */
-static void pour(struct exchange *exchange)
+/* Puts some of the first in turn onto the connection, which has room for so much. */
+static void pour(struct exchange *exchange, size_t room)
 {
 	struct stream *stream = exchange->stream;
 	size_t n = stream_waiting(stream);
 
 	if (n > POUR_AT_ONCE)
 		n = POUR_AT_ONCE;
+	if (n > room)
+		n = room;
 	fcgi_responder_stdout(&exchange->conn->fcgi, &exchange->fcgi,
 			      stream->bytes.data + stream->poured, n);
 	stream_delist(exchange);
@@ -170,6 +172,10 @@ static void pour(struct exchange *exchange)
 
 void streams_pour(struct conn *conn)
 {
-	while (conn->streams && conn_waiting(conn) < POUR_UP_TO && !conn->fcgi.out.failed)
-		pour(conn->streams);
+	size_t most = (size_t)conn->engine->options->output_limit;
+
+	if (most > POUR_UP_TO)
+		most = POUR_UP_TO;
+	while (conn->streams && conn_waiting(conn) < most && !conn->fcgi.out.failed)
+		pour(conn->streams, most - conn_waiting(conn));
 }
