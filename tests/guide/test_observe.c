@@ -404,7 +404,7 @@ static void forty_readers(void)
 		for (int i = 0; i < READERS; i++)
 			if (readers[i].revents)
 				CU_ASSERT_FATAL(recv(readers[i].fd, bytes, sizeof(bytes), 0) > 0);
-	load_wait(load, &result);
+	result = *load_wait(load);
 	computed = process_seconds(admin) - computed;
 	printf("     %.1f %% of a core for %d readers at %.0f requests/s\n",
 	       100 * computed / result.elapsed, READERS, REQUESTS / result.elapsed);
