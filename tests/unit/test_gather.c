@@ -15,7 +15,8 @@
 static int ends[2]; /* of a pipe in which nothing is */
 static struct slice piece;
 static int tried;
-static struct task unread; /* the stream's */
+static struct work_data second; /* for a thread beside another */
+static struct task unread;	/* the stream's */
 static struct bodies bodies = {.limit = 100, .memory = 100, .timeout = UINT64_C(60000000000)};
 static struct request_ops ops; /* those of alone.c, of a client that neither reads nor sends */
 static struct budget budget = {.limit = 1 << 20};
@@ -43,6 +44,9 @@ static struct request *new_one(const struct route *route, size_t queue)
 	struct request *req;
 
 	begin(1, queue);
+	second.ran = 0;
+	sem_init(&second.entered, 0, 0);
+	sem_init(&second.gate, 0, 0);
 	CU_ASSERT_EQUAL_FATAL(pipe(ends), 0);
 	req = request_new(route);
 	ops = *req->ops;
@@ -63,8 +67,8 @@ static int status_with(void (*handler)(struct request *req), size_t queue)
 	route = (struct route)GET("/", ASYNC, handler);
 	request_resume(new_one(&route, queue), uv_hrtime());
 	turn_until(&finished, 1);
-	for (int i = 0; i < 4; i++)
-		sem_post(&work.gate);
+	sem_post(&work.gate);
+	sem_post(&second.gate);
 	turn_until(&released, 1);
 	CU_ASSERT_EQUAL(sched.timers.count, 0);
 	CU_ASSERT_EQUAL(budget.used, 0);
@@ -236,7 +240,7 @@ static void begin_all(struct request *req, struct outcomes *f, bool for_long)
 {
 	gather_add_sleep(req, for_long ? 60 : 1e-9, &f->of[SLEEP]);
 	gather_add_thread(req, for_long ? wait_at_gate : just_run, &work, &f->of[THREAD]);
-	gather_add_cpu(req, for_long ? wait_at_gate : just_run, &work, &f->of[CPU]);
+	gather_add_cpu(req, for_long ? wait_at_gate : just_run, &second, &f->of[CPU]);
 	gather_add_fd(req, ends[!for_long], for_long ? UV_READABLE : UV_WRITABLE, &f->of[FD]);
 	gather_add_call(req, for_long ? hold_on : nap, NULL, &f->of[CALL]);
 }
@@ -286,13 +290,14 @@ static void each_has_an_outcome(void)
 	req = new_one(HANDLER(leave_all), 1);
 	request_resume(req, uv_hrtime());
 	entered();
-	entered();
+	while (sem_wait(&second.entered))
+		;
 	turn(); /* what is called has begun, too */
 	cancel(req);
 	expect(&outlived, -ECANCELED);
 	CU_ASSERT_EQUAL(released, 0); /* for the threads */
 	sem_post(&work.gate);
-	sem_post(&work.gate);
+	sem_post(&second.gate);
 	turn_until(&released, 1);
 	CU_ASSERT_STRING_EQUAL(trail, "");
 	CU_ASSERT_EQUAL(budget.used, 0);
