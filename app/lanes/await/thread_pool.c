@@ -37,8 +37,7 @@ struct thread_pool {
 	bool waking;	    /* one of them has been woken and does not run yet */
 	unsigned born;	    /* threads that have begun to run */
 	bool closing;
-	struct board_threads unseen; /* the board of a pool that has none */
-	pthread_t ids[];	     /* [options.threads + options.spares] */
+	pthread_t ids[]; /* [options.threads + options.spares] */
 };
 
 static void list_append(struct job_list *list, struct job *job)
@@ -72,8 +71,6 @@ struct thread_pool *thread_pool_open(const struct thread_pool_options *options)
 	if (!pool)
 		return NULL;
 	pool->options = *options;
-	if (!options->board)
-		pool->options.board = &pool->unseen;
 	snprintf(pool->options.board->name, sizeof(pool->options.board->name), "%s", options->name);
 	board_set(&pool->options.board->limit, options->threads);
 	pthread_mutex_init(&pool->lock, NULL);

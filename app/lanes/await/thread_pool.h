@@ -49,7 +49,7 @@ struct thread_pool_options {
 	size_t queue;		     /* jobs that may wait for a thread */
 	int nice;		     /* of the threads, added to the process's */
 	int wake_fd;		     /* an eventfd of the caller, written when jobs are done */
-	struct board_threads *board; /* where the pool shows itself; NULL: nowhere */
+	struct board_threads *board; /* where the pool shows itself */
 };
 
 struct thread_pool;

@@ -295,12 +295,7 @@ static uint64_t start(struct exchange *exchange, uint64_t now)
 	if (!req->reply.status && exchange->fcgi.failed)
 		reply_error(req, refusal(exchange->conn->engine, FCGI_INPUT_STDIN_TOO_LARGE));
 	observer_picked_up(req);
-	if (!req->reply.status)
-		return request_resume(req, now);
-	now = uv_hrtime();
-	observer_ran(req, req->times.received, now, true);
-	exchange_finished(req);
-	return now;
+	return req->reply.status ? request_is_answered(req) : request_resume(req, now);
 }
 
 uint64_t exchange_start(struct engine *engine, uint64_t now)

@@ -321,8 +321,7 @@ static void handle(struct prefork *p)
 		observer_gone(&p->req, uv_hrtime());
 		p->finished = true;
 	} else if (answered) {
-		observer_ran(&p->req, p->req.times.received, uv_hrtime(), true);
-		request_finished(&p->req);
+		request_is_answered(&p->req);
 	} else {
 		request_resume(&p->req, uv_hrtime());
 	}

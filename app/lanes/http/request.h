@@ -206,6 +206,9 @@ struct slice request_param(const struct request *req, const char *name);
  * loop back; returns when this one did. */
 uint64_t request_resume(struct request *req, uint64_t now);
 
+/* In its place, if there is a reply already: that is the answer. Returns when that was. */
+uint64_t request_is_answered(struct request *req);
+
 /* Call it before request_resume(): neither .before nor .after runs, even if there is a reply
  * already. */
 void request_only(struct request *req);
