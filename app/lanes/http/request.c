@@ -230,19 +230,30 @@ __attribute__((noinline)) void *request_chunk(struct request *req, size_t size)
 	return chunk->bytes;
 }
 
-void *request_alloc(struct request *req, size_t size)
+/* NULL if there is no room. */
+static inline void *from_arena(struct request *req, size_t size)
 {
 	const size_t align = _Alignof(max_align_t);
-	struct request *root;
 	size_t at = (req->arena_used + align - 1) / align * align;
 
 	_Static_assert(sizeof(req->arena) % _Alignof(max_align_t) == 0, "at is within the arena");
-	if (size <= sizeof(req->arena) - at) {
-		req->arena_used = at + size;
-		return memset(req->arena + at, 0, size);
-	}
+	if (size > sizeof(req->arena) - at)
+		return NULL;
+	req->arena_used = at + size;
+	return memset(req->arena + at, 0, size);
+}
+
+void *request_alloc(struct request *req, size_t size)
+{
+	void *bytes = from_arena(req, size);
+	struct request *root;
+
+	if (bytes)
+		return bytes;
 	root = request_root(req);
-	return root == req ? request_chunk(req, size) : request_alloc(root, size);
+	if (root != req)
+		bytes = from_arena(root, size);
+	return bytes ? bytes : request_chunk(root, size);
 }
 
 struct request_rare *request_rare(struct request *req)
