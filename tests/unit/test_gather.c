@@ -461,6 +461,7 @@ static void take_no_thread(struct request *beside, void *frame)
 	(void)frame;
 	ASYNC_BEGIN(beside);
 	gather_add_thread(beside, wait_at_gate, &work, NULL);
+	entered();
 	gather_add_thread(beside, just_run, &work, NULL);
 	gather_add_thread(beside, just_run, &work, NULL);
 	AWAIT(beside, gather(beside));
@@ -495,6 +496,7 @@ static void try_ending(struct request *req)
 	CU_ASSERT_EQUAL(f->error, ending->outcome);
 	CU_ASSERT_EQUAL(f->of[0], ending->outcome);
 	CU_ASSERT_EQUAL(f->of[1], 0);
+	CU_ASSERT_EQUAL(req->co.lent, ending->fn == take_no_thread); /* its frame is */
 	answer(req);
 	ASYNC_END(req);
 }
