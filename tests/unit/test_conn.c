@@ -112,7 +112,7 @@ static bool hears(const char *text)
 	return found;
 }
 
-static void *be_the_peer(void *unused)
+static void peer_connect(void)
 {
 	const struct timeval patience = {.tv_sec = PATIENCE_S};
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -121,6 +121,10 @@ static void *be_the_peer(void *unused)
 	setsockopt(connection, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 	strcpy(address.sun_path, path);
 	CU_ASSERT_EQUAL(connect(connection, (struct sockaddr *)&address, sizeof(address)), 0);
+}
+
+static void *be_the_peer(void *unused)
+{
 	peer();
 	if (!board_get(&board.own->draining))
 		kill(getpid(), SIGTERM);
@@ -266,6 +270,7 @@ static void serve(void (*does)(void), int status)
 	pthread_t thread;
 
 	peer = does;
+	peer_connect();
 	CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, be_the_peer, NULL), 0);
 	caught_begin();
 	CU_ASSERT_EQUAL(loop_run(&options, &listener, "loop-1", &application, &board), status);
