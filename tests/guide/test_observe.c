@@ -386,13 +386,13 @@ static void forty_readers(void)
 				       .repeat = true,
 				       .pause = CONNECTIONS * 1000000000ull / 2000};
 	struct pollfd readers[READERS];
-	struct load_result result;
+	const struct load_result *result;
 	struct system eight;
 	struct load *load;
 	double computed;
 	pid_t admin;
 
-	CU_ASSERT_FATAL(system_start(&eight, &(struct system_options){.workers = 8}));
+	CU_ASSERT_FATAL(system_start(&eight, SYSTEM(.workers = 8)));
 	admin = worker_pid(&eight, "admin-1");
 	for (int i = 0; i < READERS; i++) {
 		readers[i] = (struct pollfd){.fd = tcp_open(eight.port), .events = POLLIN};
@@ -404,12 +404,12 @@ static void forty_readers(void)
 		for (int i = 0; i < READERS; i++)
 			if (readers[i].revents)
 				CU_ASSERT_FATAL(recv(readers[i].fd, bytes, sizeof(bytes), 0) > 0);
-	result = *load_wait(load);
+	result = load_wait(load);
 	computed = process_seconds(admin) - computed;
 	printf("     %.1f %% of a core for %d readers at %.0f requests/s\n",
-	       100 * computed / result.elapsed, READERS, REQUESTS / result.elapsed);
-	CU_ASSERT_EQUAL(result.failed, 0);
-	CU_ASSERT(computed < 0.05 * result.elapsed);
+	       100 * computed / result->elapsed, READERS, REQUESTS / result->elapsed);
+	CU_ASSERT_EQUAL(result->failed, 0);
+	CU_ASSERT(computed < 0.05 * result->elapsed);
 	for (int i = 0; i < READERS; i++)
 		close(readers[i].fd);
 	system_stop(&eight);

@@ -116,12 +116,11 @@ static void nor_does_one_with_an_initialiser(void)
 		bool across = i % 2;
 
 		run(&outcome,
-		    (const char *[]){"sh", "-c",
-				     textf("%s %s -DACROSS=%d -std=c11 -D_GNU_SOURCE -Iapp/lanes "
-					   "$(pkg-config --cflags libuv json-c) -c -o /dev/null "
-					   "tests/documents/local.c",
-					   rows[i / 2].compiler, rows[i / 2].flags, across),
-				     NULL},
+		    STRINGS("sh", "-c",
+			    textf("%s %s -DACROSS=%d -std=c11 -D_GNU_SOURCE -Iapp/lanes "
+				  "$(pkg-config --cflags libuv json-c) -c -o /dev/null "
+				  "tests/documents/local.c",
+				  rows[i / 2].compiler, rows[i / 2].flags, across)),
 		    NULL, -1);
 		CU_ASSERT_EQUAL(outcome.status != 0, across);
 		CU_ASSERT_EQUAL(strstr(outcome.errors, rows[i / 2].says) != NULL, across);
