@@ -17,7 +17,7 @@ const laidOut = (page, messages) => page.evaluate(async (list) => {
 		feed.accept({spans: [], lost: 0, ...message});
 	const {groups} = layout(history, history.now - 10_000, history.now);
 	return groups.map(({worker, holds, unrecorded, lanes}) => ({name: worker.name, holds: holds.length, unrecorded,
-		lanes: lanes.map(({kind, label, beats, blocks, measured, facts, silent, text}) => ({kind, label, text, beats, measured, facts, silent,
+		lanes: lanes.map(({kind, label, beats, blocks, measured, facts, lines, silent, text}) => ({kind, label, text, beats, measured, facts, lines, silent,
 			blocks: blocks?.map(({kind: what, start, end: until, taken}) => ({kind: what, start, end: until, taken}))}))}));
 }, messages);
 
@@ -31,7 +31,8 @@ test('under load: what was measured, and what was not recorded', () => withPage(
 	const loop = lanes.find(({kind}) => kind === 'loop');
 	assert.deepEqual([loop.measured.length, loop.measured[0].busy], [20, 0.43]);
 	assert.equal(loop.blocks.length, 1, 'the hold alone is a bar');
-	const {facts} = lanes.find(({kind}) => kind === 'facts');
+	const {facts, lines} = lanes.find(({kind}) => kind === 'facts');
+	assert.deepEqual(lines, ['43 % busy · 40 in flight · 1850 requests/s', 'p50 ≤ 1.0 ms · p99 ≤ 3.0 ms'], 'in a picture of unknown width, too, nothing is cut off');
 	assert.deepEqual([facts.inFlight, Math.round(facts.rate), facts.p50, facts.p99, facts.busy.toFixed(2)], [40, 1850, 1, 3, '0.43']);
 	assert.deepEqual(unrecorded, [{from: 1e6 - 3000, to: 1e6}]);
 	assert.equal(holds, 1);
@@ -183,7 +184,7 @@ test('a process is occupied while its request awaits, as it happens', () => with
 	await page.waitForTimeout(500);
 	assert.deepEqual(await beats(), before);
 	await waits;
-}));
+}), {everywhere: true});
 
 test('ready is a phase of its own: pattern, legend, column', () => withPage({}, async (page) => {
 	assert.equal(await page.locator('.legend li', {hasText: 'ready, waiting for the loop'}).count(), 1);
@@ -199,7 +200,7 @@ test('ready is a phase of its own: pattern, legend, column', () => withPage({}, 
 	assert.ok(Number(await row.getAttribute('data-await')) < 450);
 	const fill = await page.evaluate(async () => getComputedStyle(document.documentElement).getPropertyValue('--ready-fill'));
 	assert.ok(fill.trim());
-}));
+}), {everywhere: true});
 
 test('removed workers leave no empty rows', () => withPage({}, async (page) => {
 	await mute(page);
@@ -256,20 +257,20 @@ test('heartbeats: as many are drawn as the legend says', () => withPage({}, asyn
 }));
 
 test('a loop is shown as held while it is, with the culprit and who waits', () => withPage({}, async (page) => {
-	const held = get('/async/bad-blocking?seconds=3'); // not from the page
+	const held = get('/exercise/async/bad-blocking?seconds=3'); // not from the page
 	const holds = page.locator('.holds');
-	await page.waitForSelector('.holds.now[data-held="loop-1"]', {timeout: 2500});
-	assert.match(await holds.innerText(), /loop-1 has been held for .* by request \d+ of loop-1 \/async\/bad-blocking/);
+	await page.waitForSelector('.holds.now[data-held="exercise-1"]', {timeout: 2500});
+	assert.match(await holds.innerText(), /exercise-1 has been held for .* by request \d+ of exercise-1 \/async\/bad-blocking/);
 	await showTab(page, 'try');
-	await page.locator('#try select[name="pool"]').selectOption('loop');
+	await page.locator('#try select[name="pool"]').selectOption('exercise');
 	await page.getByRole('button', {name: 'Send'}).click();
-	await page.waitForFunction(() => /Not picked up yet: \/async\/await-one/.test(document.querySelector('.holds').textContent), null, {timeout: 2000});
+	await page.waitForFunction(() => /Not picked up yet: \/exercise\/async\/await-one/.test(document.querySelector('.holds').textContent), null, {timeout: 2000});
 	await held;
-	await page.waitForFunction(() => /All loops are free.*by request \d+ of loop-1 \/async\/bad-blocking.*It kept waiting: request \d+ of loop-1 \/async\/await-one/.test(document.querySelector('.holds').textContent));
+	await page.waitForFunction(() => /All loops are free.*by request \d+ of exercise-1 \/async\/bad-blocking.*It kept waiting: request \d+ of exercise-1 \/async\/await-one/.test(document.querySelector('.holds').textContent));
 	await page.locator('.as-table summary').click();
 	const row = page.locator('.as-table tr[data-path="/async/bad-blocking"]').first();
 	assert.ok(Number(await row.getAttribute('data-loop')) >= 3000);
-}));
+}), {everywhere: true});
 
 test('while time stands still, the table has what is in the picture', () => withPage({}, async (page) => {
 	await get('/async/await-one?seconds=0.1');

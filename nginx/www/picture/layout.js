@@ -153,7 +153,8 @@ function isShown(history, worker, from, to, known) {
 		known.some((request) => request.start <= to && (request.over ? request.end : history.now) >= from);
 }
 
-const oneLine = (parts) => [parts.join(' · ')];
+// Where nobody says how wide the picture is, it may be that of a phone.
+const twoLines = (parts) => [parts.slice(0, 3), parts.slice(3)].filter(({length}) => length).map((line) => line.join(' · '));
 
 // options: {waiting: requests of this page that nobody has picked up; pools: a Set of names, without it all that
 // carry load; only: a Set of requests; workers: a Set of names; origin: the time that the axis calls 0 (without
@@ -169,7 +170,7 @@ export function layout(history, from, to, options = {}) {
 			  isShown(history, worker, from, to, known.get(worker.name))))
 		.sort((a, b) => byPool(a.pool, b.pool) || a.name.localeCompare(b.name, 'en', {numeric: true}));
 	const waiting = options.waiting?.filter((request) => request.start < to) ?? [];
-	const groups = workers.map((worker) => group(history, worker, from, to, known.get(worker.name), options.wrap ?? oneLine));
+	const groups = workers.map((worker) => group(history, worker, from, to, known.get(worker.name), options.wrap ?? twoLines));
 	if (waiting.length)
 		groups.unshift(limbo(waiting, to));
 	const scale = options.scale ?? 1;
