@@ -192,11 +192,16 @@ static void count_allocations(struct request *req)
 	hello(req);
 }
 
+static uint64_t whose_turn(void)
+{
+	return (uint64_t)(atomic_load(&order)[atomic_load(&turn)] - '0');
+}
+
 static void wait_for_its_turn(struct request *req, void *unused)
 {
 	(void)unused;
 	ASYNC_BEGIN(req);
-	SLEEP_WHILE((uint64_t)(order[turn] - '0') != (req->serial - 1) % 3 + 1);
+	SLEEP_WHILE(whose_turn() != (req->serial - 1) % 3 + 1);
 	turn++;
 	ASYNC_END(req);
 }
