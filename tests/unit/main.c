@@ -42,6 +42,7 @@ extern const struct suite handler_suite;
 extern const struct suite timers_suite;
 extern const struct suite utf8_suite;
 extern const struct suite volley_suite;
+extern const struct suite worker_suite;
 
 int main(int argc, char **argv)
 {
@@ -55,8 +56,8 @@ int main(int argc, char **argv)
 		&handler_suite,	  &timers_suite,      &volley_suite,	    &json_suite,
 		&exchanges_suite, &openapi_suite,     &input_suite,	    &metric_suite,
 		&pattern_suite,	  &utf8_suite,	      &trace_context_suite, &condition_suite,
-		&file_suite,	  &conn_suite,	      &gather_suite,	    &examples_suite,
-		&loop_suite,	  &scoreboard_suite,
+		&file_suite,	  &worker_suite,      &conn_suite,	    &gather_suite,
+		&examples_suite,  &loop_suite,	      &scoreboard_suite,
 	};
 
 	program_invocation_short_name = (char[]){"lanes"}; /* who complains */
