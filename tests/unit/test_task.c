@@ -137,7 +137,9 @@ static bool look_up(const struct step *step)
 		{"retry-after", retry_after},
 		{"ran", work.ran}, /* of jobs */
 		{"timers", (int)sched.timers.count},
-		{"elsewhere", !pthread_equal(work.thread, pthread_self())}, /* it ran */
+		/* It ran; nobody else may look, as a thread may be about to. */
+		{"elsewhere",
+		 step_is(step, "elsewhere") && !pthread_equal(work.thread, pthread_self())},
 	};
 
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
