@@ -4,6 +4,7 @@
 #include "../support/harness.h"
 #include "../support/memory.h"
 #include "../support/mock.h"
+#include "../support/process.h"
 #include "http/input.h"
 #include "http/reply.h"
 #include "http/urlencoded.h"
@@ -79,21 +80,34 @@ static void seconds_of(struct slice query, double expected)
 	request_unref(&req);
 }
 
-static void seconds_refused(struct slice query, const char *body)
+struct read {
+	double value;
+	const char *query;
+};
+
+#define SECONDS(...) seconds_of_all((const struct read[]){__VA_ARGS__, {0}})
+static void seconds_of_all(const struct read *reads)
 {
-	refused(seconds_input, query, body);
+	for (; reads->query; reads++)
+		seconds_of(slice_of(reads->query), reads->value);
 }
 
-static void n_of(const char *query, int64_t expected)
+#define NS(...) n_of_all((const struct read[]){__VA_ARGS__, {0}})
+static void n_of_all(const struct read *reads)
 {
-	CU_ASSERT_TRUE(read_query(&req, n_input, slice_of(query)));
-	CU_ASSERT_EQUAL(((const struct values *)request_input(&req))->n, expected);
-	request_unref(&req);
+	for (; reads->query; reads++) {
+		CU_ASSERT_TRUE(read_query(&req, n_input, slice_of(reads->query)));
+		CU_ASSERT_EQUAL(((const struct values *)request_input(&req))->n, reads->value);
+		request_unref(&req);
+	}
 }
 
-static void n_refused(const char *query, const char *body)
+/* All of the queries, for one reason. */
+#define REFUSED(input, body, ...) refused_all(input, body, STRINGS(__VA_ARGS__))
+static void refused_all(const struct input *input, const char *body, const char *const *queries)
 {
-	refused(n_input, slice_of(query), body);
+	for (; *queries; queries++)
+		refused(input, slice_of(*queries), body);
 }
 
 static void list_of(const char *query, const double *expected, size_t count)
@@ -108,11 +122,6 @@ static void list_of(const char *query, const double *expected, size_t count)
 	for (size_t i = 0; i < count; i++)
 		CU_ASSERT_EQUAL(items[i], expected[i]);
 	request_unref(&req);
-}
-
-static void list_refused(struct slice query, const char *body)
-{
-	refused(list_input, query, body);
 }
 
 static void pairs_are_split_as_parse_qsl_does(void)
@@ -153,13 +162,10 @@ static void what_is_decoded_is_utf8(void)
 
 static void names_are_decoded_and_case_sensitive(void)
 {
-	seconds_of(slice_of("%73econds=0.25"), 0.25);
-	seconds_of(slice_of("%73%65%63%6F%6e%64%73=0.25"), 0.25);
-	seconds_of(slice_of("Seconds=x"), 1.5);
-	seconds_of(slice_of("second=x&secondss=x&+seconds=x&%73=x&seconds%00=x"), 1.5);
-	seconds_of(slice_of("a;seconds=x"), 1.5);
-	seconds_of(slice_of("seconds%3D0"), 1.5);
-	seconds_of(slice_of("%73econds%20and%20a%20name%20that%20is%20longer%20than%20any=x"), 1.5);
+	SECONDS({0.25, "%73econds=0.25"}, {0.25, "%73%65%63%6F%6e%64%73=0.25"}, {1.5, "Seconds=x"},
+		{1.5, "second=x&secondss=x&+seconds=x&%73=x&seconds%00=x"}, {1.5, "a;seconds=x"},
+		{1.5, "seconds%3D0"},
+		{1.5, "%73econds%20and%20a%20name%20that%20is%20longer%20than%20any=x"});
 }
 
 static void without_the_parameter_the_fallback(void)
@@ -167,36 +173,27 @@ static void without_the_parameter_the_fallback(void)
 	static const double fallback[] = {1.0, 1.5, 0.5};
 
 	seconds_of((struct slice){NULL, 0}, 1.5);
-	seconds_of(slice_of("&&n=1"), 1.5);
-	n_of("", 100000);
+	SECONDS({1.5, "&&n=1"});
+	NS({100000, ""});
 	list_of("n=1", fallback, 3);
 }
 
 static void the_last_scalar_counts(void)
 {
-	seconds_of(slice_of("seconds=x&seconds=0.5"), 0.5);
-	seconds_of(slice_of("seconds=&seconds=0"), 0);
-	seconds_refused(slice_of("seconds=0&seconds"), SECONDS_REFUSED(FLOAT_ERROR));
-	n_of("n=x&n=5", 5);
+	SECONDS({0.5, "seconds=x&seconds=0.5"}, {0, "seconds=&seconds=0"});
+	REFUSED(seconds_input, SECONDS_REFUSED(FLOAT_ERROR), "seconds=0&seconds");
+	NS({5, "n=x&n=5"});
 }
 
 static void seconds_values(void)
 {
-	seconds_of(slice_of("seconds=0"), 0);
-	seconds_of(slice_of("seconds=60"), 60);
-	seconds_of(slice_of("seconds=+%35+"), 5);
-	seconds_of(slice_of("seconds=%2B5"), 5);
-	seconds_of(slice_of("seconds=%D9%A5"), 5);
-	seconds_refused(slice_of("seconds"), SECONDS_REFUSED(FLOAT_ERROR));
-	seconds_refused(slice_of("seconds="), SECONDS_REFUSED(FLOAT_ERROR));
-	seconds_refused(slice_of("seconds=0x1p3"), SECONDS_REFUSED(FLOAT_ERROR));
-	seconds_refused(slice_of("seconds=5%00"), SECONDS_REFUSED(FLOAT_ERROR));
-	seconds_refused(slice_of("seconds=5%"), SECONDS_REFUSED(FLOAT_ERROR));
-	seconds_refused(slice_of("seconds=-1e-9"), SECONDS_REFUSED(BELOW));
-	seconds_refused(slice_of("seconds=nan"), SECONDS_REFUSED(BELOW));
-	seconds_refused(slice_of("seconds=-inf"), SECONDS_REFUSED(BELOW));
-	seconds_refused(slice_of("seconds=60.0000000001"), SECONDS_REFUSED(ABOVE));
-	seconds_refused(slice_of("seconds=inf"), SECONDS_REFUSED(ABOVE));
+	SECONDS({0, "seconds=0"}, {60, "seconds=60"}, {5, "seconds=+%35+"}, {5, "seconds=%2B5"},
+		{5, "seconds=%D9%A5"});
+	REFUSED(seconds_input, SECONDS_REFUSED(FLOAT_ERROR), "seconds", "seconds=", "seconds=0x1p3",
+		"seconds=5%00", "seconds=5%");
+	REFUSED(seconds_input, SECONDS_REFUSED(BELOW), "seconds=-1e-9", "seconds=nan",
+		"seconds=-inf");
+	REFUSED(seconds_input, SECONDS_REFUSED(ABOVE), "seconds=60.0000000001", "seconds=inf");
 }
 
 static void long_values_are_values(void)
@@ -209,23 +206,15 @@ static void long_values_are_values(void)
 	query[sizeof(query) - 1] = '7';
 	seconds_of(whole, 7);
 	query[sizeof(query) - 1] = 'x';
-	seconds_refused(whole, SECONDS_REFUSED(FLOAT_ERROR));
+	refused(seconds_input, whole, SECONDS_REFUSED(FLOAT_ERROR));
 }
 
 static void n_values(void)
 {
-	n_of("n=0", 0);
-	n_of("n=-0", 0);
-	n_of("n=1_000", 1000);
-	n_of("n=007", 7);
-	n_of("n=1000000000", 1000000000);
-	n_refused("n", N_REFUSED(INT_ERROR));
-	n_refused("n=1.5", N_REFUSED(INT_ERROR));
-	n_refused("n=1e3", N_REFUSED(INT_ERROR));
-	n_refused("n=-1", N_REFUSED(BELOW));
-	n_refused("n=-99999999999999999999999", N_REFUSED(BELOW));
-	n_refused("n=1000000001", N_REFUSED(ABOVE_N));
-	n_refused("n=99999999999999999999999", N_REFUSED(ABOVE_N));
+	NS({0, "n=0"}, {0, "n=-0"}, {1000, "n=1_000"}, {7, "n=007"}, {1000000000, "n=1000000000"});
+	REFUSED(n_input, N_REFUSED(INT_ERROR), "n", "n=1.5", "n=1e3");
+	REFUSED(n_input, N_REFUSED(BELOW), "n=-1", "n=-99999999999999999999999");
+	REFUSED(n_input, N_REFUSED(ABOVE_N), "n=1000000001", "n=99999999999999999999999");
 }
 
 static void lists_keep_their_order(void)
@@ -236,12 +225,12 @@ static void lists_keep_their_order(void)
 
 static void every_bad_item_is_told(void)
 {
-	list_refused(slice_of("seconds=a&seconds=-1&seconds=0&seconds=61&seconds"),
-		     "{\"detail\":["
-		     "{\"loc\":[\"query\",\"seconds\",0]," FLOAT_ERROR "},"
-		     "{\"loc\":[\"query\",\"seconds\",1]," BELOW "},"
-		     "{\"loc\":[\"query\",\"seconds\",3]," ABOVE "},"
-		     "{\"loc\":[\"query\",\"seconds\",4]," FLOAT_ERROR "}]}");
+	refused(list_input, slice_of("seconds=a&seconds=-1&seconds=0&seconds=61&seconds"),
+		"{\"detail\":["
+		"{\"loc\":[\"query\",\"seconds\",0]," FLOAT_ERROR "},"
+		"{\"loc\":[\"query\",\"seconds\",1]," BELOW "},"
+		"{\"loc\":[\"query\",\"seconds\",3]," ABOVE "},"
+		"{\"loc\":[\"query\",\"seconds\",4]," FLOAT_ERROR "}]}");
 }
 
 static void a_list_has_at_most_1000_items(void)
@@ -251,9 +240,9 @@ static void a_list_has_at_most_1000_items(void)
 
 	for (size_t i = 0; i < 1001; i++)
 		memcpy(query + 10 * i, "seconds=0&", 10);
-	list_refused((struct slice){query, sizeof(query)}, SECONDS_REFUSED(TOO_MANY));
+	refused(list_input, (struct slice){query, sizeof(query)}, SECONDS_REFUSED(TOO_MANY));
 	query[8] = 'x'; /* the items are not looked at */
-	list_refused((struct slice){query, sizeof(query)}, SECONDS_REFUSED(TOO_MANY));
+	refused(list_input, (struct slice){query, sizeof(query)}, SECONDS_REFUSED(TOO_MANY));
 	query[8] = '0';
 	query[sizeof(query) - 10] = '\0';
 	list_of(query, zeros, 1000);
