@@ -426,100 +426,72 @@ struct sample {
 	char grey;
 };
 
-static void prepared(const struct input *input, const char *wrong)
-{
-	const char *is = input_prepare(input);
-
-	CU_ASSERT_EQUAL(!is, !wrong);
-	if (is && wrong)
-		CU_ASSERT_STRING_EQUAL(is, wrong);
-}
-
-static const struct field bad_order[] = {
-	BODY(INT, struct sample, n),
-	QUERY(STRING, struct sample, text),
-};
-static const struct field bad_bodies[] = {
-	BODY(INT, struct sample, n),
-	FORM(STRING, struct sample, text),
-};
-static const struct field bad_structs[] = {
-	QUERY(INT, struct sample, n),
-	QUERY(NUMBER, struct values, seconds),
-};
 static const struct field bad_limits[] = {QUERY(INT, struct sample, n, .ge = LIMIT(0.5))};
-static const struct field bad_pattern[] = {
-	QUERY(STRING, struct sample, text, .pattern = PATTERN("\\d")),
-};
-static const struct field bad_item[] = {QUERY(LIST, struct sample, list)};
-static const struct field bad_items[] = {
-	QUERY(LIST, struct sample, list, .item = ITEM_INT(.lt = LIMIT(1e300))),
-};
-static const struct field bad_cookies[] = {
-	COOKIE(LIST, struct sample, list, .item = ITEM_INT()),
-};
-static const struct field bad_words[] = {QUERY(ENUM, struct sample, color)};
-static const struct field bad_quoted[] = {
-	QUERY(ENUM, struct sample, color, .words = WORDS("it's")),
-};
-static const struct field bad_size[] = {
-	QUERY(ENUM, struct sample, grey, .words = WORDS("light")),
-};
-static const struct field bad_object[] = {
-	BODY(OBJECT, struct sample, values, FIELDS(bad_limits)),
-};
 static const struct field bad_inner[] = {
 	BODY(NUMBER, struct values, seconds),
 	BODY(INT, struct values, n, .gt = LIMIT(-0.5)),
 };
-static const struct field bad_outer[] = {
-	BODY(OBJECT, struct sample, values, FIELDS(bad_inner)),
-};
-static const struct field bad_placed[] = {
-	QUERY(OBJECT, struct sample, values, FIELDS(seconds_fields)),
-};
-static const struct field bad_named[] = {
-	QUERY(INT, struct sample, n, .name = "a_name_that_is_longer_than_32_bytes"),
-};
-static const struct field bad_bounds[][1] = {
-	{QUERY(STRING, struct sample, text, .ge = LIMIT(1))},
-	{QUERY(INT, struct sample, n, .min_length = 1)},
-	{BODY(OBJECT, struct sample, values, FIELDS(seconds_fields), .max_items = 1)},
-	{QUERY(STRING, struct sample, text, .words = WORDS("small"))},
-};
-static const struct field right_fields[] = {
-	QUERY(INT, struct sample, n, .le = LIMIT(9007199254740991)),
-	BODY(STRING, struct sample, text, .pattern = PATTERN("a")),
-	BODY(OBJECT, struct sample, values, FIELDS(seconds_fields)),
+
+#define WHOLE "the limits of an integer are whole, and below 2^53"
+
+static const struct {
+	const char *wrong; /* NULL: nothing */
+	struct field fields[4];
+} tables[] = {
+	{"fields stand in the order path, query, header, cookie, body or form",
+	 {BODY(INT, struct sample, n), QUERY(STRING, struct sample, text)}},
+	{"there is one body", {BODY(INT, struct sample, n), FORM(STRING, struct sample, text)}},
+	{"all are members of one struct",
+	 {QUERY(INT, struct sample, n), QUERY(NUMBER, struct values, seconds)}},
+	{"field n: " WHOLE, {QUERY(INT, struct sample, n, .ge = LIMIT(0.5))}},
+	{"field text: a backslash is before punctuation only: write [0-9] for \\d",
+	 {QUERY(STRING, struct sample, text, .pattern = PATTERN("\\d"))}},
+	{"field list: a list has an .item", {QUERY(LIST, struct sample, list)}},
+	{"field list: " WHOLE,
+	 {QUERY(LIST, struct sample, list, .item = ITEM_INT(.lt = LIMIT(1e300)))}},
+	{"a list comes from a query, a body or a form",
+	 {COOKIE(LIST, struct sample, list, .item = ITEM_INT())}},
+	{"field color: its words are printable, without quotes",
+	 {QUERY(ENUM, struct sample, color)}},
+	{"field color: its words are printable, without quotes",
+	 {QUERY(ENUM, struct sample, color, .words = WORDS("it's"))}},
+	{"field grey: an enum has the size of an int",
+	 {QUERY(ENUM, struct sample, grey, .words = WORDS("light"))}},
+	{"field values: its FIELDS are those of its struct",
+	 {BODY(OBJECT, struct sample, values, FIELDS(bad_limits))}},
+	{"field n: " WHOLE, {BODY(OBJECT, struct sample, values, FIELDS(bad_inner))}},
+	{"an object comes from a body",
+	 {QUERY(OBJECT, struct sample, values, FIELDS(seconds_fields))}},
+	{"a name has at most 32 characters",
+	 {QUERY(INT, struct sample, n, .name = "a_name_that_is_longer_than_32_bytes")}},
+	{"field text: limits are for an INT or a NUMBER",
+	 {QUERY(STRING, struct sample, text, .ge = LIMIT(1))}},
+	{"field n: lengths and patterns are for a STRING",
+	 {QUERY(INT, struct sample, n, .min_length = 1)}},
+	{"field values: items are for a LIST",
+	 {BODY(OBJECT, struct sample, values, FIELDS(seconds_fields), .max_items = 1)}},
+	{"field text: words are for an ENUM",
+	 {QUERY(STRING, struct sample, text, .words = WORDS("small"))}},
+	{NULL,
+	 {QUERY(INT, struct sample, n, .le = LIMIT(9007199254740991)),
+	  BODY(STRING, struct sample, text, .pattern = PATTERN("a")),
+	  BODY(OBJECT, struct sample, values, FIELDS(seconds_fields))}},
 };
 
 /* A table that cannot be right is told at the start. */
 static void tables_are_looked_at(void)
 {
-	prepared(INPUT(bad_order),
-		 "fields stand in the order path, query, header, cookie, body or form");
-	prepared(INPUT(bad_bodies), "there is one body");
-	prepared(INPUT(bad_structs), "all are members of one struct");
-	prepared(INPUT(bad_limits), "field n: the limits of an integer are whole, and below 2^53");
-	prepared(INPUT(bad_pattern),
-		 "field text: a backslash is before punctuation only: write [0-9] "
-		 "for \\d");
-	prepared(INPUT(bad_item), "field list: a list has an .item");
-	prepared(INPUT(bad_items),
-		 "field list: the limits of an integer are whole, and below 2^53");
-	prepared(INPUT(bad_cookies), "a list comes from a query, a body or a form");
-	prepared(INPUT(bad_words), "field color: its words are printable, without quotes");
-	prepared(INPUT(bad_quoted), "field color: its words are printable, without quotes");
-	prepared(INPUT(bad_size), "field grey: an enum has the size of an int");
-	prepared(INPUT(bad_object), "field values: its FIELDS are those of its struct");
-	prepared(INPUT(bad_outer), "field n: the limits of an integer are whole, and below 2^53");
-	prepared(INPUT(bad_placed), "an object comes from a body");
-	prepared(INPUT(bad_named), "a name has at most 32 characters");
-	prepared(INPUT(bad_bounds[0]), "field text: limits are for an INT or a NUMBER");
-	prepared(INPUT(bad_bounds[1]), "field n: lengths and patterns are for a STRING");
-	prepared(INPUT(bad_bounds[2]), "field values: items are for a LIST");
-	prepared(INPUT(bad_bounds[3]), "field text: words are for an ENUM");
-	prepared(INPUT(right_fields), NULL);
+	for (size_t i = 0; i < COUNT(tables); i++) {
+		struct input input = {.fields = tables[i].fields};
+		const char *is;
+
+		while (input.fields[input.count].member)
+			input.count++;
+		is = input_prepare(&input);
+		CU_ASSERT_EQUAL(!is, !tables[i].wrong);
+		if (is && tables[i].wrong)
+			CU_ASSERT_STRING_EQUAL(is, tables[i].wrong);
+	}
 }
 
 static const struct test tests[] = {
