@@ -133,7 +133,7 @@ static void pairs_are_split_as_parse_qsl_does(void)
 	struct slice name;
 	struct slice value;
 
-	for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++) {
+	for (size_t i = 0; i < COUNT(expected); i++) {
 		CU_ASSERT_TRUE_FATAL(urlencoded_next(&text, &name, &value));
 		CU_ASSERT_TRUE(slice_is(name, expected[i][0]));
 		CU_ASSERT_TRUE(slice_is(value, expected[i][1]));
@@ -268,7 +268,7 @@ static void memory_out_is_503(void)
 	zeros[sizeof(zeros) - 1] = '\0';
 	memset(digits, '+', sizeof(digits) - 1);
 	memcpy(digits, "seconds=", 8);
-	for (size_t i = 0; i < 2 * sizeof(bad) / sizeof(bad[0]); i++) {
+	for (size_t i = 0; i < 2 * COUNT(bad); i++) {
 		int status = 503;
 
 		for (long k = 0; status == 503 && k < 100; k++) {
@@ -519,4 +519,4 @@ static const struct test tests[] = {
 	{"tables are looked at", tables_are_looked_at},
 };
 
-const struct suite input_suite = {"input", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL};
+const struct suite input_suite = {"input", tests, COUNT(tests)};

@@ -375,7 +375,7 @@ static void tcp_on_loopback_is_open_to_local_peers(void)
 {
 	static const char *const addresses[] = {"127.0.0.1:0", "localhost:0", "127.1.2.3:0"};
 
-	for (size_t i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++) {
+	for (size_t i = 0; i < COUNT(addresses); i++) {
 		int on = 0;
 		socklen_t len = sizeof(on);
 		struct sockaddr_storage own;
@@ -462,7 +462,7 @@ static void ipv6_on_loopback_is_open_to_local_peers(void)
 		not_judged("there is no IPv6 here");
 		return;
 	}
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	for (size_t i = 0; i < COUNT(cases); i++) {
 		if (cases[i].err) {
 			refused(cases[i].address, cases[i].err, "set FCGI_WEB_SERVER_ADDRS");
 			continue;
@@ -544,5 +544,4 @@ static const struct test tests[] = {
 	{"a unix socket needs no list", a_unix_socket_needs_no_list},
 };
 
-const struct suite listen_suite = {
-	"listen", tests, sizeof(tests) / sizeof(tests[0]), setup, cleanup, before, after};
+const struct suite listen_suite = {"listen", tests, COUNT(tests), setup, cleanup, before, after};

@@ -179,7 +179,7 @@ static void int_grammar(void)
 	reads_int(TEXT(" +5\n"), 5);
 	reads_int(TEXT("-1"), -1);
 	reads_int(TEXT("\xc2\xa0\xd9\xa3\xe3\x80\x80"), 3);
-	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+	for (size_t i = 0; i < COUNT(bad); i++)
 		refuses_int(slice_of(bad[i]));
 	refuses_int(TEXT("5\0"));
 }
@@ -309,4 +309,4 @@ static const struct test tests[] = {
 	{"sums of 128 bits print exactly", sums_of_128_bits_print_exactly},
 };
 
-const struct suite number_suite = {"number", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL};
+const struct suite number_suite = {"number", tests, COUNT(tests)};

@@ -180,7 +180,7 @@ static bool is_allowed(const struct limits *limits, uint64_t number)
 
 static void every_number_has_limits_that_are_allowed(void)
 {
-	for (size_t i = 0; i < sizeof(all_limits) / sizeof(all_limits[0]); i++) {
+	for (size_t i = 0; i < COUNT(all_limits); i++) {
 		const struct limits *limits = &all_limits[i];
 
 		CU_ASSERT_TRUE(is_allowed(limits, (uint64_t)limits->min));
@@ -443,5 +443,4 @@ static int setup(void)
 	return 0;
 }
 
-const struct suite options_suite = {"options", tests, sizeof(tests) / sizeof(tests[0]), setup,
-				    NULL};
+const struct suite options_suite = {"options", tests, COUNT(tests), setup};

@@ -311,5 +311,5 @@ static const struct test tests[] = {
 	{"encoded pairs are as short as can be", encoded_pairs_are_as_short_as_can_be},
 };
 
-const struct suite params_suite = {"params", tests, sizeof(tests) / sizeof(tests[0]),
-				   .before = open_params, .after = close_params};
+const struct suite params_suite = {"params", tests, COUNT(tests), .before = open_params,
+				   .after = close_params};

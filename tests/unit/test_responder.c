@@ -911,5 +911,5 @@ static const struct test tests[] = {
 	 a_table_that_cannot_grow_only_has_longer_chains},
 };
 
-const struct suite responder_suite = {"responder", tests, sizeof(tests) / sizeof(tests[0]),
-				      .before = open_usual, .after = close_connection};
+const struct suite responder_suite = {"responder", tests, COUNT(tests), .before = open_usual,
+				      .after = close_connection};

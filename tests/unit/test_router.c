@@ -482,5 +482,4 @@ static const struct test tests[] = {
 	{"a thousand routes cost no more than ten", a_thousand_routes_cost_no_more_than_ten},
 };
 
-const struct suite router_suite = {"router", tests, sizeof(tests) / sizeof(tests[0]), set_up,
-				   tear_down};
+const struct suite router_suite = {"router", tests, COUNT(tests), set_up, tear_down};
