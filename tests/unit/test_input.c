@@ -233,39 +233,45 @@ static void every_bad_item_is_told(void)
 		"{\"loc\":[\"query\",\"seconds\",4]," FLOAT_ERROR "}]}");
 }
 
+/* The text so often; the same memory each time. */
+static char *repeated(const char *text, size_t times)
+{
+	static char all[1001 * 10 + 1];
+	size_t len = strlen(text);
+
+	for (size_t i = 0; i < times; i++)
+		memcpy(all + len * i, text, len + 1);
+	return all;
+}
+
 static void a_list_has_at_most_1000_items(void)
 {
-	static char query[1001 * 10];
 	static double zeros[1000];
+	char *query = repeated("seconds=0&", 1001);
 
-	for (size_t i = 0; i < 1001; i++)
-		memcpy(query + 10 * i, "seconds=0&", 10);
-	refused(list_input, (struct slice){query, sizeof(query)}, SECONDS_REFUSED(TOO_MANY));
+	refused(list_input, slice_of(query), SECONDS_REFUSED(TOO_MANY));
 	query[8] = 'x'; /* the items are not looked at */
-	refused(list_input, (struct slice){query, sizeof(query)}, SECONDS_REFUSED(TOO_MANY));
-	query[8] = '0';
-	query[sizeof(query) - 10] = '\0';
-	list_of(query, zeros, 1000);
+	refused(list_input, slice_of(query), SECONDS_REFUSED(TOO_MANY));
+	list_of(repeated("seconds=0&", 1000), zeros, 1000);
 }
 
 /* Memory that fails at any moment, once or from then on, leaves a 503, or what there would be
  * without it. */
 static void memory_out_is_503(void)
 {
-	static char zeros[1000 * 10];
 	static char digits[4000];
 	const struct {
 		const struct input *input;
 		const char *query;
 	} bad[] = {
-		{seconds_input, "seconds=x"}, {list_input, "seconds=-1&seconds=61&seconds=%31"},
-		{list_input, "seconds="},     {n_input, "n=-1"},
-		{list_input, zeros},	      {seconds_input, digits},
+		{seconds_input, "seconds=x"},
+		{list_input, "seconds=-1&seconds=61&seconds=%31"},
+		{list_input, "seconds="},
+		{n_input, "n=-1"},
+		{list_input, repeated("seconds=x&", 1000)},
+		{seconds_input, digits},
 	};
 
-	for (size_t i = 0; i < 1000; i++)
-		memcpy(zeros + 10 * i, "seconds=x&", 10);
-	zeros[sizeof(zeros) - 1] = '\0';
 	memset(digits, '+', sizeof(digits) - 1);
 	memcpy(digits, "seconds=", 8);
 	for (size_t i = 0; i < 2 * COUNT(bad); i++) {
@@ -289,13 +295,11 @@ static void memory_out_is_503(void)
 /* … or a list is to be kept in it. */
 static void memory_out_for_a_list_is_503(void)
 {
-	static char query[1000 * 10];
+	struct slice query = slice_of(repeated("seconds=0&", 1000));
 
-	for (size_t i = 0; i < 1000; i++)
-		memcpy(query + 10 * i, "seconds=0&", 10);
 	for (long k = 0; k < 2; k++) {
 		memory_fail_after(k);
-		CU_ASSERT_FALSE(read_query(&req, list_input, (struct slice){query, sizeof(query)}));
+		CU_ASSERT_FALSE(read_query(&req, list_input, query));
 		memory_restore();
 		CU_ASSERT_EQUAL(req.reply.status, 503);
 		request_unref(&req);
@@ -319,12 +323,9 @@ static const struct field endless[] = {
 
 static void a_thousand_problems_are_told(void)
 {
-	static char query[1001 * 5 + 1];
 	size_t told = 0;
 
-	for (size_t i = 0; i < 1001; i++)
-		memcpy(query + 5 * i, "many&", 5);
-	CU_ASSERT_FALSE(read_query(&req, INPUT(endless), slice_of(query)));
+	CU_ASSERT_FALSE(read_query(&req, INPUT(endless), slice_of(repeated("many&", 1001))));
 	for (size_t i = 0; i + 5 < req.reply.body.len; i++)
 		told += !memcmp(req.reply.body.data + i, "\"loc\"", 5);
 	CU_ASSERT_EQUAL(told, 1000);

@@ -168,9 +168,9 @@ static void float_is_correctly_rounded(void)
 
 static void int_grammar(void)
 {
-	static const char *const bad[] = {"",	  " ",	 "1.5",	 "1.",	  "10.0", "1e3",     "0x10",
-					  "_1",	  "1_",	 "1__0", "-",	  "+-1",  "1 0",     "abc",
-					  "true", "inf", "- 1",	 "5\x1c", "\xff", "\xc2\xb2"};
+	const char **bad =
+		STRINGS("", " ", "1.5", "1.", "10.0", "1e3", "0x10", "_1", "1_", "1__0", "-", "+-1",
+			"1 0", "abc", "true", "inf", "- 1", "5\x1c", "\xff", "\xc2\xb2");
 
 	reads_int(TEXT("0"), 0);
 	reads_int(TEXT("-0"), 0);
@@ -179,8 +179,8 @@ static void int_grammar(void)
 	reads_int(TEXT(" +5\n"), 5);
 	reads_int(TEXT("-1"), -1);
 	reads_int(TEXT("\xc2\xa0\xd9\xa3\xe3\x80\x80"), 3);
-	for (size_t i = 0; i < COUNT(bad); i++)
-		refuses_int(slice_of(bad[i]));
+	for (; *bad; bad++)
+		refuses_int(slice_of(*bad));
 	refuses_int(TEXT("5\0"));
 }
 

@@ -58,31 +58,30 @@ static void params_say_what_was_asked(void)
 	CU_ASSERT_TRUE(slice_is(req.query, "seconds=0"));
 }
 
+/* Of params in their order: "NAME", "value", …, NULL. */
+static void path_is(const char *path, const char *prefix, const char *const *params)
+{
+	open_request();
+	for (; *params; params += 2)
+		take(&req, params[0], params[1]);
+	request_params_done(&req, 0);
+	CU_ASSERT_TRUE(slice_is(req.path, path));
+	CU_ASSERT_TRUE(slice_is(req.prefix, prefix));
+}
+
 static void without_path_info_script_name_is_the_path(void)
 {
-	take(&req, "PATH_INFO", "");
-	take(&req, "SCRIPT_NAME", "/sync/noawait");
-	request_params_done(&req, 0);
-	CU_ASSERT_TRUE(slice_is(req.path, "/sync/noawait"));
-	CU_ASSERT_TRUE(slice_is(req.prefix, ""));
+	path_is("/sync/noawait", "", STRINGS("PATH_INFO", "", "SCRIPT_NAME", "/sync/noawait"));
 }
 
 static void the_path_as_it_was_sent_wins(void)
 {
-	take(&req, "LANES_PATH", "/sync/no%61wait");
-	take(&req, "PATH_INFO", "/sync/noawait");
-	take(&req, "SCRIPT_NAME", "/prefork");
-	request_params_done(&req, 0);
-	CU_ASSERT_TRUE(slice_is(req.path, "/sync/no%61wait"));
+	path_is("/sync/no%61wait", "/prefork",
+		STRINGS("LANES_PATH", "/sync/no%61wait", "PATH_INFO", "/sync/noawait",
+			"SCRIPT_NAME", "/prefork"));
 	CU_ASSERT_TRUE(req.raw);
-	CU_ASSERT_TRUE(slice_is(req.prefix, "/prefork"));
-	request_unref(&req);
-	request_init(&req, &ops, NULL);
-	take(&req, "SCRIPT_NAME", "/sync/noawait");
-	take(&req, "LANES_PATH", "/sync/no%61wait");
-	request_params_done(&req, 0);
-	CU_ASSERT_TRUE(slice_is(req.path, "/sync/no%61wait"));
-	CU_ASSERT_TRUE(slice_is(req.prefix, ""));
+	path_is("/sync/no%61wait", "",
+		STRINGS("SCRIPT_NAME", "/sync/noawait", "LANES_PATH", "/sync/no%61wait"));
 }
 
 static void without_params_everything_is_empty(void)

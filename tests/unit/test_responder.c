@@ -247,7 +247,7 @@ static void feed(const char *script)
 	struct stream s = {0};
 
 	add(&s, script);
-	c.error = fcgi_responder_feed(&c.responder, s.bytes.data, s.bytes.len);
+	feed_in_parts(buffer_slice(&s.bytes), ALL, ALL);
 	stream_free(&s);
 }
 
