@@ -267,13 +267,24 @@ static const struct route tries = POST("/", ASYNC, try_to_take);
 
 /* ---- the rules ---- */
 
+/* The only thread waits at the gate for who takes the body slowly. */
+static struct request *begin_slow(void)
+{
+	struct request *req;
+
+	begin_bodies();
+	req = start_one(&slow);
+	entered();
+	return req;
+}
+
 static void a_body_comes_as_it_was_sent(void)
 {
 	static const struct route *const routes[] = {&piecewise, &whole, &on_thread, &both};
 	static const size_t lengths[] = {0, 1, 1000, 65536, BOUND, BOUND + 1, 700000};
 	static const size_t steps[] = {1, 13, 1000, 65536};
 
-	for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]) * 7 * 4; i++) {
+	for (size_t i = 0; i < COUNT(routes) * 7 * 4; i++) {
 		size_t n = lengths[i / 4 % 7];
 		size_t step = steps[i % 4];
 
@@ -287,12 +298,9 @@ static void a_body_comes_as_it_was_sent(void)
 
 static void who_takes_nothing_lets_so_much_come_and_no_more(void)
 {
-	struct request *req;
+	struct request *req = begin_slow();
 	size_t at = 0;
 
-	begin_bodies();
-	req = start_one(&slow);
-	entered();
 	for (; !body_is_full(req); at += 10000)
 		bring(req, at, 10000);
 	CU_ASSERT(at > 65536 && at < 65536 + 20000);
@@ -308,11 +316,8 @@ static void who_takes_nothing_lets_so_much_come_and_no_more(void)
 /* As where others are on the connection: it cannot be stopped, and goes to the disk. */
 static void what_comes_nevertheless_goes_to_the_disk(void)
 {
-	struct request *req;
+	struct request *req = begin_slow();
 
-	begin_bodies();
-	req = start_one(&slow);
-	entered();
 	for (int i = 0; i < 6; i++)
 		bring(req, (size_t)i * 65536, 65536);
 	let_go(20);
@@ -324,11 +329,8 @@ static void what_comes_nevertheless_goes_to_the_disk(void)
 /* What is read whole is gone: no part of what goes to the disk after it. */
 static void what_goes_to_the_disk_again_is_that_alone(void)
 {
-	struct request *req;
+	struct request *req = begin_slow();
 
-	begin_bodies();
-	req = start_one(&slow);
-	entered();
 	bring(req, 0, 6 * 65536);
 	let_go(6);
 	while (taken.len < 6 * 65536)
@@ -363,11 +365,8 @@ static void the_rest_is_what_was_not_read(void)
 
 static void what_comes_faster_than_the_disk_is_a_503(void)
 {
-	struct request *req;
+	struct request *req = begin_slow();
 
-	begin_bodies();
-	req = start_one(&slow);
-	entered(); /* the only thread */
 	for (size_t i = 0; i < 8 * BOUND / 65536 + 4; i++)
 		bring(req, i * 65536, 65536);
 	sem_post(&work.gate);
@@ -415,7 +414,7 @@ static void a_body_has_its_routes_limit(void)
 		{"0", 0, 200},
 	};
 
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	for (size_t i = 0; i < COUNT(cases); i++) {
 		struct request *req;
 
 		begin_bodies();
@@ -465,7 +464,7 @@ static void a_failure_can_be_tried(void)
 {
 	static const int errors[] = {-EMSGSIZE, -ETIME, -EPROTO, -ENOSPC, -EIO};
 
-	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+	for (size_t i = 0; i < COUNT(errors); i++) {
 		begin_bodies();
 		body_fail(start_one(&tries), errors[i]);
 		turn_until(&finished, 1);
@@ -611,5 +610,4 @@ static const struct test tests[] = {
 	{"memory may run out at any moment", memory_may_run_out_at_any_moment},
 };
 
-const struct suite body_suite = {"body", tests, sizeof(tests) / sizeof(tests[0]), make_spool,
-				 remove_spool};
+const struct suite body_suite = {"body", tests, COUNT(tests), make_spool, remove_spool};

@@ -13,6 +13,7 @@
 
 #include "../support/harness.h"
 #include "../support/memory.h"
+#include "../support/process.h"
 #include "caught.h"
 #include "engine/listen.h"
 
@@ -20,6 +21,9 @@ static char directory[] = "/tmp/lanes-unit-XXXXXX";
 static char path[64];
 
 static bool listen_fails;
+
+static struct listener l; /* of the test */
+static const struct sockaddr_storage nobody = {.ss_family = AF_UNIX};
 
 /* Instead of the C library's. */
 int listen(int fd, int backlog)
@@ -43,20 +47,43 @@ static int cleanup(void)
 	return rmdir(directory);
 }
 
-static void refused(const char *address, int err, const char *why)
+static void before(void)
 {
-	struct listener l;
+	l = (struct listener){.fd = -1};
+}
+
+static void after(void)
+{
+	listener_close(&l);
+	unsetenv("FCGI_WEB_SERVER_ADDRS");
+}
+
+static void open_at(const char *address)
+{
+	CU_ASSERT_EQUAL_FATAL(listener_open(&l, address, 8), 0);
+}
+
+/* Says why in one line, and nothing is left. */
+static void refused_of(const char *address, int err, const char *why, const char *whom)
+{
+	struct listener none;
 	struct caught caught;
 
 	caught_begin();
-	CU_ASSERT_EQUAL(listener_open(&l, address, 8), err);
+	CU_ASSERT_EQUAL(listener_open(&none, address, 8), err);
+	memory_restore();
 	caught_end(&caught);
 	CU_ASSERT_TRUE(caught_one_line(&caught, why));
-	CU_ASSERT_TRUE(caught_one_line(&caught, address ? address : "descriptor 0"));
-	CU_ASSERT_EQUAL(l.fd, -1);
-	CU_ASSERT_PTR_NULL(l.unlink);
-	CU_ASSERT_PTR_NULL(l.allowed);
-	listener_close(&l);
+	CU_ASSERT_TRUE(caught_one_line(&caught, whom));
+	CU_ASSERT_EQUAL(none.fd, -1);
+	CU_ASSERT_PTR_NULL(none.unlink);
+	CU_ASSERT_PTR_NULL(none.allowed);
+	listener_close(&none);
+}
+
+static void refused(const char *address, int err, const char *why)
+{
+	refused_of(address, err, why, address ? address : "descriptor 0");
 }
 
 static int connect_unix(void)
@@ -69,6 +96,14 @@ static int connect_unix(void)
 		return fd;
 	close(fd);
 	return -1;
+}
+
+static bool can_connect(void)
+{
+	int fd = connect_unix();
+
+	close(fd);
+	return fd >= 0;
 }
 
 static struct sockaddr_storage own_address(int fd)
@@ -93,11 +128,11 @@ static struct sockaddr_storage peer(const char *text)
 	return storage;
 }
 
-static bool allows(const struct listener *l, const char *text)
+static bool allows(const char *text)
 {
 	struct sockaddr_storage address = peer(text);
 
-	return listener_allows(l, &address);
+	return listener_allows(&l, &address);
 }
 
 /* The lowest descriptor that is free. */
@@ -111,24 +146,19 @@ static int lowest(void)
 
 static void a_path_is_a_unix_socket(void)
 {
-	mode_t before = umask(022);
+	mode_t mask = umask(022);
 	int free_fd = lowest();
-	struct listener l;
 	struct stat file;
-	struct sockaddr_storage nobody = {.ss_family = AF_UNIX};
-	int fd;
 
-	CU_ASSERT_EQUAL_FATAL(listener_open(&l, path, 8), 0);
-	CU_ASSERT_EQUAL(umask(before), 022);
+	open_at(path);
+	CU_ASSERT_EQUAL(umask(mask), 022);
 	CU_ASSERT_EQUAL(lstat(path, &file), 0);
 	CU_ASSERT_EQUAL(file.st_mode & 07777, 0660);
 	CU_ASSERT_FALSE(l.tcp);
 	CU_ASSERT_TRUE(l.fd > 2);
 	CU_ASSERT_TRUE(fcntl(l.fd, F_GETFD) & FD_CLOEXEC);
 	CU_ASSERT_TRUE(listener_allows(&l, &nobody));
-	fd = connect_unix();
-	CU_ASSERT_TRUE(fd >= 0);
-	close(fd);
+	CU_ASSERT_TRUE(can_connect());
 	listener_close(&l);
 	CU_ASSERT_EQUAL(lstat(path, &file), -1);
 	CU_ASSERT_EQUAL(lowest(), free_fd);
@@ -136,28 +166,24 @@ static void a_path_is_a_unix_socket(void)
 
 static void what_has_a_slash_or_no_colon_is_a_path(void)
 {
-	struct listener l;
-	char with_colon[80];
-	char *before = getcwd(NULL, 0);
+	char *home = getcwd(NULL, 0);
 
-	snprintf(with_colon, sizeof(with_colon), "%s:1", path);
-	CU_ASSERT_EQUAL_FATAL(listener_open(&l, with_colon, 8), 0);
+	open_at(textf("%s:1", path));
 	CU_ASSERT_FALSE(l.tcp);
 	listener_close(&l);
 	CU_ASSERT_EQUAL_FATAL(chdir(directory), 0);
-	CU_ASSERT_EQUAL_FATAL(listener_open(&l, "socket", 8), 0);
+	open_at("socket");
 	CU_ASSERT_EQUAL(access(path, F_OK), 0);
 	listener_close(&l);
-	CU_ASSERT_EQUAL(chdir(before), 0);
-	free(before);
+	CU_ASSERT_EQUAL(chdir(home), 0);
+	free(home);
 }
 
 static void stop_keeps_the_file_and_close_removes_it(void)
 {
-	struct listener l;
 	struct stat file;
 
-	CU_ASSERT_EQUAL_FATAL(listener_open(&l, path, 8), 0);
+	open_at(path);
 	listener_stop(&l);
 	listener_stop(&l);
 	CU_ASSERT_EQUAL(l.fd, -1);
@@ -202,43 +228,31 @@ static void a_file_in_the_way_is_kept(void)
 static void a_stale_socket_is_replaced(void)
 {
 	struct listener dead;
-	struct listener l;
 	int free_fd = lowest();
-	int fd;
 
 	CU_ASSERT_EQUAL_FATAL(listener_open(&dead, path, 8), 0);
 	listener_stop(&dead);
-	CU_ASSERT_EQUAL_FATAL(listener_open(&l, path, 8), 0);
-	fd = connect_unix();
-	CU_ASSERT_TRUE(fd >= 0);
-	close(fd);
+	open_at(path);
+	CU_ASSERT_TRUE(can_connect());
 	listener_close(&l);
 	CU_ASSERT_EQUAL(lowest(), free_fd);
 }
 
 static void a_live_socket_is_refused(void)
 {
-	struct listener live;
-	int fd;
-
-	CU_ASSERT_EQUAL_FATAL(listener_open(&live, path, 8), 0);
+	open_at(path);
 	refused(path, -EADDRINUSE, "in use");
-	fd = connect_unix();
-	CU_ASSERT_TRUE(fd >= 0);
-	close(fd);
-	listener_close(&live);
+	CU_ASSERT_TRUE(can_connect());
 }
 
 static void a_live_socket_with_a_full_queue_is_refused(void)
 {
-	struct listener live;
 	int waiting;
 
-	CU_ASSERT_EQUAL_FATAL(listener_open(&live, path, 0), 0);
+	CU_ASSERT_EQUAL_FATAL(listener_open(&l, path, 0), 0);
 	waiting = connect_unix();
 	refused(path, -EADDRINUSE, "in use");
 	close(waiting);
-	listener_close(&live);
 }
 
 /* Runs body with fd as descriptor 0. */
@@ -258,24 +272,20 @@ static void with_stdin(int fd, void (*body)(void))
 /* Opening needs at least one, and there is none. */
 static void open_without_descriptors(const char *address)
 {
-	struct rlimit before;
-	struct rlimit limit;
-	struct listener l;
+	struct rlimit all;
 	struct caught caught;
 	int err;
 
-	getrlimit(RLIMIT_NOFILE, &before);
+	getrlimit(RLIMIT_NOFILE, &all);
 	caught_begin();
-	limit = (struct rlimit){(rlim_t)lowest(), before.rlim_max};
-	setrlimit(RLIMIT_NOFILE, &limit);
+	setrlimit(RLIMIT_NOFILE, &(struct rlimit){(rlim_t)lowest(), all.rlim_max});
 	err = listener_open(&l, address, 8);
-	setrlimit(RLIMIT_NOFILE, &before);
+	setrlimit(RLIMIT_NOFILE, &all);
 	caught_end(&caught);
 	CU_ASSERT_EQUAL(err, -EMFILE);
 	CU_ASSERT_TRUE(caught_one_line(&caught, "Too many open files"));
 	CU_ASSERT_TRUE(caught_one_line(&caught, address ? address : "descriptor 0"));
 	CU_ASSERT_EQUAL(l.fd, -1);
-	listener_close(&l);
 }
 
 static void take_over_without_descriptors(void)
@@ -315,7 +325,6 @@ static void descriptor_0_must_be_a_listening_socket(void)
 
 static void take_over(void)
 {
-	struct listener l;
 	struct stat zero;
 	struct stat null;
 	int free_fd = lowest();
@@ -325,16 +334,14 @@ static void take_over(void)
 	fd = dup(0);
 	next_fd = lowest();
 	close(fd);
-	CU_ASSERT_EQUAL_FATAL(listener_open(&l, NULL, 8), 0);
+	open_at(NULL);
 	CU_ASSERT_TRUE(l.fd > 2);
 	CU_ASSERT_FALSE(l.tcp);
 	CU_ASSERT_EQUAL(lowest(), next_fd); /* nothing else is left open */
 	CU_ASSERT_EQUAL(fstat(0, &zero), 0);
 	CU_ASSERT_EQUAL(stat("/dev/null", &null), 0);
 	CU_ASSERT_EQUAL(zero.st_rdev, null.st_rdev);
-	fd = connect_unix();
-	CU_ASSERT_TRUE(fd >= 0);
-	close(fd);
+	CU_ASSERT_TRUE(can_connect());
 	listener_close(&l);
 	CU_ASSERT_EQUAL(lowest(), free_fd);
 	CU_ASSERT_EQUAL(lstat(path, &zero), 0);
@@ -351,11 +358,8 @@ static void descriptor_0_is_taken_over_and_its_file_stays(void)
 
 static void take_over_tcp(void)
 {
-	struct listener l;
-
-	CU_ASSERT_EQUAL_FATAL(listener_open(&l, NULL, 8), 0);
+	open_at(NULL);
 	CU_ASSERT_TRUE(l.tcp);
-	listener_close(&l);
 }
 
 static void descriptor_0_may_be_tcp_on_loopback(void)
@@ -371,14 +375,13 @@ static void tcp_on_loopback_is_open_to_local_peers(void)
 {
 	static const char *const addresses[] = {"127.0.0.1:0", "localhost:0", "127.1.2.3:0"};
 
-	for (size_t i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++) {
+	for (size_t i = 0; i < COUNT(addresses); i++) {
 		int on = 0;
 		socklen_t len = sizeof(on);
-		struct listener l;
 		struct sockaddr_storage own;
 		int fd = socket(AF_INET, SOCK_STREAM, 0);
 
-		CU_ASSERT_EQUAL_FATAL(listener_open(&l, addresses[i], 8), 0);
+		open_at(addresses[i]);
 		CU_ASSERT_TRUE(l.tcp);
 		/* Connections that have just been closed do not keep the port. */
 		CU_ASSERT_EQUAL(getsockopt(l.fd, SOL_SOCKET, SO_REUSEADDR, &on, &len), 0);
@@ -387,7 +390,7 @@ static void tcp_on_loopback_is_open_to_local_peers(void)
 		own = own_address(l.fd);
 		CU_ASSERT_EQUAL(connect(fd, (struct sockaddr *)&own, sizeof(struct sockaddr_in)),
 				0);
-		CU_ASSERT_TRUE(allows(&l, "127.0.0.1"));
+		CU_ASSERT_TRUE(allows("127.0.0.1"));
 		close(fd);
 		listener_close(&l);
 	}
@@ -395,16 +398,12 @@ static void tcp_on_loopback_is_open_to_local_peers(void)
 
 static void a_port_in_use_is_refused(void)
 {
-	struct listener l;
 	struct sockaddr_storage own;
-	char address[32];
 
-	CU_ASSERT_EQUAL_FATAL(listener_open(&l, "127.0.0.1:0", 8), 0);
+	open_at("127.0.0.1:0");
 	own = own_address(l.fd);
-	snprintf(address, sizeof(address), "127.0.0.1:%d",
-		 ntohs(((struct sockaddr_in *)&own)->sin_port));
-	refused(address, -EADDRINUSE, "in use");
-	listener_close(&l);
+	refused(textf("127.0.0.1:%d", ntohs(((struct sockaddr_in *)&own)->sin_port)), -EADDRINUSE,
+		"in use");
 }
 
 /* Nobody else can listen where one is bound, though others were bound there, too. */
@@ -419,7 +418,6 @@ static void who_cannot_listen_says_so(void)
 
 static void the_last_port_is_one(void)
 {
-	struct listener l;
 	struct caught caught;
 	int err;
 
@@ -427,28 +425,18 @@ static void the_last_port_is_one(void)
 	err = listener_open(&l, "127.0.0.1:65535", 8);
 	caught_end(&caught);
 	CU_ASSERT_TRUE(err == 0 || err == -EADDRINUSE);
-	listener_close(&l);
 }
 
 static void an_address_that_is_none_is_refused(void)
 {
-	static const char *const wrong[] = {
-		":9000",
-		"example.org:9000",
-		"127.0.0.1:http",
-		"127.0.0.1:",
-		"127.0.0.1:99999",
-		"127.0.0.1:-1",
-		"127.0.0.1:65536",
-		"127.0.0.1:+1",
-		"127.0.0.256:1",
-		"[::1:1",
-		"127.0.0.1: 1",
-		"0000000000000000000000000000000000000000000000:1", /* no room for one more */
-	};
+	const char **wrong = STRINGS(":9000", "example.org:9000", "127.0.0.1:http",
+				     "127.0.0.1:", "127.0.0.1:99999", "127.0.0.1:-1",
+				     "127.0.0.1:65536", "127.0.0.1:+1", "127.0.0.256:1", "[::1:1",
+				     "127.0.0.1: 1", /* and one for which there is no room */
+				     "0000000000000000000000000000000000000000000000:1");
 
-	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
-		refused(wrong[i], -EINVAL, "not an IP address and port");
+	for (; *wrong; wrong++)
+		refused(*wrong, -EINVAL, "not an IP address and port");
 }
 
 static void other_addresses_need_a_list(void)
@@ -474,14 +462,12 @@ static void ipv6_on_loopback_is_open_to_local_peers(void)
 		not_judged("there is no IPv6 here");
 		return;
 	}
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct listener l;
-
+	for (size_t i = 0; i < COUNT(cases); i++) {
 		if (cases[i].err) {
 			refused(cases[i].address, cases[i].err, "set FCGI_WEB_SERVER_ADDRS");
 			continue;
 		}
-		CU_ASSERT_EQUAL_FATAL(listener_open(&l, cases[i].address, 8), 0);
+		open_at(cases[i].address);
 		CU_ASSERT_TRUE(l.tcp);
 		listener_close(&l);
 	}
@@ -489,80 +475,45 @@ static void ipv6_on_loopback_is_open_to_local_peers(void)
 
 static void a_list_names_who_may_connect(void)
 {
-	struct listener l;
-
 	setenv("FCGI_WEB_SERVER_ADDRS", "127.0.0.1,192.0.2.7,2001:db8::1", 1);
-	CU_ASSERT_EQUAL_FATAL(listener_open(&l, "127.0.0.1:0", 8), 0);
-	unsetenv("FCGI_WEB_SERVER_ADDRS");
-	CU_ASSERT_TRUE(allows(&l, "127.0.0.1"));
-	CU_ASSERT_TRUE(allows(&l, "192.0.2.7"));
-	CU_ASSERT_TRUE(allows(&l, "2001:db8::1"));
-	CU_ASSERT_TRUE(allows(&l, "::ffff:192.0.2.7"));
-	CU_ASSERT_FALSE(allows(&l, "127.0.0.2"));
-	CU_ASSERT_FALSE(allows(&l, "::1"));
-	CU_ASSERT_FALSE(allows(&l, "2001:db8::2"));
-	CU_ASSERT_FALSE(allows(&l, "::192.0.2.7"));
-	listener_close(&l);
-	listener_close(&l);
+	open_at("127.0.0.1:0");
+	CU_ASSERT_TRUE(allows("127.0.0.1"));
+	CU_ASSERT_TRUE(allows("192.0.2.7"));
+	CU_ASSERT_TRUE(allows("2001:db8::1"));
+	CU_ASSERT_TRUE(allows("::ffff:192.0.2.7"));
+	CU_ASSERT_FALSE(allows("127.0.0.2"));
+	CU_ASSERT_FALSE(allows("::1"));
+	CU_ASSERT_FALSE(allows("2001:db8::2"));
+	CU_ASSERT_FALSE(allows("::192.0.2.7"));
+	listener_close(&l); /* and once more after the test */
 }
 
 static void a_bad_list_is_refused(void)
 {
-	static const char *const wrong[] = {
-		"",
-		",",
-		"127.0.0.1,",
-		"127.0.0.1 192.0.2.1",
-		"localhost",
-		"10.0.0.0/8",
-		"0000:0000:0000:0000:0000:ffff:127.100.100.1009",
-	};
+	const char **wrong =
+		STRINGS("", ",", "127.0.0.1,", "127.0.0.1 192.0.2.1", "localhost", "10.0.0.0/8",
+			"0000:0000:0000:0000:0000:ffff:127.100.100.1009");
 
-	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
-		struct listener l;
-		struct caught caught;
-
-		setenv("FCGI_WEB_SERVER_ADDRS", wrong[i], 1);
-		caught_begin();
-		CU_ASSERT_EQUAL(listener_open(&l, "127.0.0.1:0", 8), -EINVAL);
-		caught_end(&caught);
-		unsetenv("FCGI_WEB_SERVER_ADDRS");
-		CU_ASSERT_TRUE(caught_one_line(&caught, "FCGI_WEB_SERVER_ADDRS: not a "
-							"comma-separated list of IP addresses"));
-		CU_ASSERT_EQUAL(l.fd, -1);
-		CU_ASSERT_PTR_NULL(l.allowed);
-		listener_close(&l);
+	for (; *wrong; wrong++) {
+		setenv("FCGI_WEB_SERVER_ADDRS", *wrong, 1);
+		refused_of("127.0.0.1:0", -EINVAL, "not a comma-separated list of IP addresses",
+			   "FCGI_WEB_SERVER_ADDRS: ");
 	}
 }
 
 /* A list that cannot be kept is not no list. */
 static void a_list_needs_memory(void)
 {
-	struct listener l;
-	struct caught caught;
-
 	setenv("FCGI_WEB_SERVER_ADDRS", "127.0.0.1", 1);
-	caught_begin();
 	memory_fail_after(0);
-	CU_ASSERT_EQUAL(listener_open(&l, "127.0.0.1:0", 8), -ENOMEM);
-	memory_restore();
-	caught_end(&caught);
-	unsetenv("FCGI_WEB_SERVER_ADDRS");
-	CU_ASSERT_TRUE(caught_one_line(&caught, "FCGI_WEB_SERVER_ADDRS: Cannot allocate memory"));
-	CU_ASSERT_EQUAL(l.fd, -1);
-	listener_close(&l);
+	refused_of("127.0.0.1:0", -ENOMEM, "Cannot allocate memory", "FCGI_WEB_SERVER_ADDRS: ");
 }
 
 static void a_unix_socket_needs_no_list(void)
 {
-	struct listener l;
-	struct sockaddr_storage nobody = {.ss_family = AF_UNIX};
-
 	setenv("FCGI_WEB_SERVER_ADDRS", "192.0.2.7", 1);
-	CU_ASSERT_EQUAL_FATAL(listener_open(&l, path, 8), 0);
-	unsetenv("FCGI_WEB_SERVER_ADDRS");
+	open_at(path);
 	CU_ASSERT_TRUE(listener_allows(&l, &nobody));
-	listener_close(&l);
 }
 
 static const struct test tests[] = {
@@ -593,5 +544,4 @@ static const struct test tests[] = {
 	{"a unix socket needs no list", a_unix_socket_needs_no_list},
 };
 
-const struct suite listen_suite = {"listen", tests, sizeof(tests) / sizeof(tests[0]), setup,
-				   cleanup};
+const struct suite listen_suite = {"listen", tests, COUNT(tests), setup, cleanup, before, after};

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "../support/harness.h"
+#include "../support/process.h"
 #include "http/number.h"
 
 #define TEXT(literal) ((struct slice){literal, sizeof(literal) - 1})
@@ -49,64 +50,62 @@ static void refuses_int(struct slice text)
 	CU_ASSERT_EQUAL(python_int(text, &value), -EINVAL);
 }
 
+/* Of each in the list, which ends with NULL. */
+static void refuses_all(const char *const *texts)
+{
+	for (; *texts; texts++)
+		refuses(slice_of(*texts));
+}
+
+struct number {
+	double value;
+	const char *text;
+};
+
+static void reads_all(const struct number *rows)
+{
+	for (; rows->text; rows++)
+		reads(slice_of(rows->text), rows->value);
+}
+
+#define REFUSES(...) refuses_all(STRINGS(__VA_ARGS__))
+#define READS(...)   reads_all((const struct number[]){__VA_ARGS__, {0}})
+
 static void float_grammar(void)
 {
-	static const char *const bad[] = {
-		"",	 " ",	 ".",	   "e5",      "1e",	   "1e+",   "+",     "+-1",
-		"0x1p3", "0x10", "abc",	   "1,5",     "1 5",	   "1..5",  "1.5.2", "1e5.0",
-		"--1",	 "1f",	 "nan(1)", "infin",   "infinityx", "in",    "nano",  "i nf",
-		". 5",	 "1e 5", "1e5e5",  "inf inf", "\x7f",	   "1\x7f", "1.5s",
-	};
-
-	reads(TEXT("0"), 0);
-	reads(TEXT("-0"), -0.0);
-	reads(TEXT("60"), 60);
-	reads(TEXT(".5"), 0.5);
-	reads(TEXT("1."), 1);
-	reads(TEXT("+5"), 5);
-	reads(TEXT("007.250"), 7.25);
-	reads(TEXT("1e-5"), 1e-5);
-	reads(TEXT("1E+2"), 100);
-	reads(TEXT("1.e1"), 10);
-	reads(TEXT("0e99999999999999999999"), 0);
-	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		refuses(slice_of(bad[i]));
+	READS({0, "0"}, {-0.0, "-0"}, {60, "60"}, {0.5, ".5"}, {1, "1."}, {5, "+5"},
+	      {7.25, "007.250"}, {1e-5, "1e-5"}, {100, "1E+2"}, {10, "1.e1"},
+	      {0, "0e99999999999999999999"});
+	REFUSES("", " ", ".", "e5", "1e", "1e+", "+", "+-1", "0x1p3", "0x10", "abc", "1,5", "1 5",
+		"1..5", "1.5.2", "1e5.0", "--1", "1f", "nan(1)", "infin", "infinityx", "in", "nano",
+		"i nf", ". 5", "1e 5", "1e5e5", "inf inf", "\x7f", "1\x7f", "1.5s");
 	refuses((struct slice){NULL, 0});
 }
 
 static void float_underscores_stand_between_digits(void)
 {
-	static const char *const bad[] = {"_1",	  "1_",	  "1__0", "1_.5", "1._5",
-					  "1_e5", "1e_5", "1e5_", "-_1",  "in_f"};
-
-	reads(TEXT("1_0"), 10);
-	reads(TEXT("1_0.2_5e1_0"), 10.25e10);
-	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		refuses(slice_of(bad[i]));
+	READS({10, "1_0"}, {10.25e10, "1_0.2_5e1_0"});
+	REFUSES("_1", "1_", "1__0", "1_.5", "1._5", "1_e5", "1e_5", "1e5_", "-_1", "in_f");
 }
 
 static void float_special_values(void)
 {
 	double value = 0;
 
-	reads(TEXT("inf"), INFINITY);
-	reads(TEXT("-Infinity"), -INFINITY);
-	reads(TEXT(" +iNf "), INFINITY);
-	reads(TEXT("1e400"), INFINITY);
-	reads(TEXT("-1e99999999999999999999"), -INFINITY);
+	READS({INFINITY, "inf"}, {-INFINITY, "-Infinity"}, {INFINITY, " +iNf "},
+	      {INFINITY, "1e400"}, {-INFINITY, "-1e99999999999999999999"});
 	CU_ASSERT_EQUAL(python_float(TEXT("-NaN"), &value), 0);
 	CU_ASSERT_TRUE(isnan(value));
 }
 
 static void float_white_space_is_stripped(void)
 {
-	reads(TEXT(" 5 "), 5);
-	reads(TEXT("\t\n\v\f\r5\r\n"), 5);
+	READS({5, " 5 "}, {5, "\t\n\v\f\r5\r\n"});
 	reads(TEXT("\xc2\x85\xc2\xa0\xe1\x9a\x80\xe2\x80\x80\xe2\x80\x8a"
 		   "5\xe2\x80\xa8\xe2\x80\xa9\xe2\x80\xaf\xe2\x81\x9f\xe3\x80\x80"),
 	      5);
 	/* str.strip() would take these two; float() does not. */
-	refuses(TEXT("5\x1c"));
+	REFUSES("5\x1c");
 	refuses(TEXT("\x1f"
 		     "5"));
 	refuses(TEXT("5\xe2\x80\x8b")); /* zero width space */
@@ -125,15 +124,11 @@ static void float_digits_of_every_script(void)
 
 static void invalid_utf8_is_no_number(void)
 {
-	refuses(TEXT("\xff"));
-	refuses(TEXT("\x80"));
-	refuses(TEXT("5\xd9"));
+	REFUSES("\xff", "\x80", "5\xd9");
 	refuses(TEXT("\xc0\xb5")); /* "5", overlong */
-	refuses(TEXT("\xe0\x80\xb5"));
-	refuses(TEXT("\xf0\x80\x80\xb5"));
+	REFUSES("\xe0\x80\xb5", "\xf0\x80\x80\xb5");
 	refuses(TEXT("\xf8\xaf\xb0\x80")); /* no UTF-8 since 2003 */
-	refuses(TEXT("\xe0\xd9\xa0"));
-	refuses(TEXT("\xf8\x90\x92\xa0"));
+	REFUSES("\xe0\xd9\xa0", "\xf8\x90\x92\xa0");
 	refuses(TEXT("\x99\xa1")); /* would be an Arabic 1 if it began with 0xd9 */
 	refuses(TEXT("\xd9"
 		     "a")); /* … if it went on with 0xa1 */
@@ -148,14 +143,11 @@ static void float_is_correctly_rounded(void)
 {
 	char text[2000];
 
-	reads(TEXT("0.1"), 0.1);
-	reads(TEXT("60.00000000000001"), 60.00000000000001);
-	reads(TEXT("9007199254740993"), 9007199254740992.0);
-	reads(TEXT("9007199254740993.00000000000000000000000001"), 9007199254740994.0);
-	reads(TEXT("5e-324"), 5e-324);
-	reads(TEXT("2e-324"), 0);
-	reads(TEXT("1.7976931348623158e308"), 1.7976931348623157e308);
-	reads(TEXT("1.7976931348623159e308"), INFINITY);
+	READS({0.1, "0.1"}, {60.00000000000001, "60.00000000000001"},
+	      {9007199254740992.0, "9007199254740993"},
+	      {9007199254740994.0, "9007199254740993.00000000000000000000000001"},
+	      {5e-324, "5e-324"}, {0, "2e-324"}, {1.7976931348623157e308, "1.7976931348623158e308"},
+	      {INFINITY, "1.7976931348623159e308"});
 
 	/* Digits that are not kept count all the same. */
 	memset(text, '0', sizeof(text));
@@ -176,9 +168,9 @@ static void float_is_correctly_rounded(void)
 
 static void int_grammar(void)
 {
-	static const char *const bad[] = {"",	  " ",	 "1.5",	 "1.",	  "10.0", "1e3",     "0x10",
-					  "_1",	  "1_",	 "1__0", "-",	  "+-1",  "1 0",     "abc",
-					  "true", "inf", "- 1",	 "5\x1c", "\xff", "\xc2\xb2"};
+	const char **bad =
+		STRINGS("", " ", "1.5", "1.", "10.0", "1e3", "0x10", "_1", "1_", "1__0", "-", "+-1",
+			"1 0", "abc", "true", "inf", "- 1", "5\x1c", "\xff", "\xc2\xb2");
 
 	reads_int(TEXT("0"), 0);
 	reads_int(TEXT("-0"), 0);
@@ -187,8 +179,8 @@ static void int_grammar(void)
 	reads_int(TEXT(" +5\n"), 5);
 	reads_int(TEXT("-1"), -1);
 	reads_int(TEXT("\xc2\xa0\xd9\xa3\xe3\x80\x80"), 3);
-	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		refuses_int(slice_of(bad[i]));
+	for (; *bad; bad++)
+		refuses_int(slice_of(*bad));
 	refuses_int(TEXT("5\0"));
 }
 
@@ -317,4 +309,4 @@ static const struct test tests[] = {
 	{"sums of 128 bits print exactly", sums_of_128_bits_print_exactly},
 };
 
-const struct suite number_suite = {"number", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL};
+const struct suite number_suite = {"number", tests, COUNT(tests)};

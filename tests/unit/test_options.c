@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "../support/harness.h"
+#include "../support/process.h"
 #include "caught.h"
 #include "engine/options.h"
 
@@ -30,7 +31,7 @@ static int parse(struct options *options, const char *const *words, struct caugh
 	return err;
 }
 
-#define PARSE(options, ...) accepted(options, (const char *const[]){__VA_ARGS__, NULL})
+#define PARSE(options, ...) accepted(options, STRINGS(__VA_ARGS__))
 
 static void accepted(struct options *options, const char *const *words)
 {
@@ -51,7 +52,19 @@ static void refused(const char *const *words, const char *line)
 	CU_ASSERT_EQUAL(caught.writes, 1);
 }
 
-#define REFUSED(line, ...) refused((const char *const[]){__VA_ARGS__, NULL}, line)
+#define REFUSED(line, ...) refused(STRINGS(__VA_ARGS__), line)
+
+/* Values that an option does not take, and what they are not. */
+#define NOT(option, what, ...) refused_as(option, what, STRINGS(__VA_ARGS__))
+static void refused_as(const char *option, const char *what, const char *const *values)
+{
+	for (; *values; values++) {
+		const char *line = textf("lanes: --%s: '%s' is not %s\n", option, *values, what);
+
+		REFUSED(line, textf("--%s", option), *values);
+		REFUSED(line, textf("--%s=%s", option, *values));
+	}
+}
 
 static void the_defaults(void)
 {
@@ -157,19 +170,17 @@ static bool is_allowed(const struct limits *limits, uint64_t number)
 {
 	struct options options;
 	struct caught caught;
-	char flag[64];
+	const char *flag = limits->seconds
+				   ? textf("--%s=%d.%03d", limits->name, (int)number / 1000,
+					   (int)number % 1000)
+				   : textf("--%s=%llu", limits->name, (unsigned long long)number);
 
-	if (limits->seconds)
-		snprintf(flag, sizeof(flag), "--%s=%d.%03d", limits->name, (int)number / 1000,
-			 (int)number % 1000);
-	else
-		snprintf(flag, sizeof(flag), "--%s=%llu", limits->name, (unsigned long long)number);
-	return parse(&options, (const char *const[]){flag, NULL}, &caught) == 0;
+	return parse(&options, STRINGS(flag), &caught) == 0;
 }
 
 static void every_number_has_limits_that_are_allowed(void)
 {
-	for (size_t i = 0; i < sizeof(all_limits) / sizeof(all_limits[0]); i++) {
+	for (size_t i = 0; i < COUNT(all_limits); i++) {
 		const struct limits *limits = &all_limits[i];
 
 		CU_ASSERT_TRUE(is_allowed(limits, (uint64_t)limits->min));
@@ -227,61 +238,33 @@ static void a_bad_environment_names_its_variable(void)
 
 static void a_bad_number_is_refused(void)
 {
-	static const char *const wrong[] = {"0",   "1025", "-1",  "+1",
-					    " 1",  "1 ",   "1.0", "0x10",
-					    "1e2", "",	   "x",	  "99999999999999999999"};
-
-	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
-		char line[128];
-
-		snprintf(line, sizeof(line),
-			 "lanes: --threads: '%s' is not a whole number from 1 to 1024\n", wrong[i]);
-		REFUSED(line, "--threads", wrong[i]);
-	}
+	NOT("threads", "a whole number from 1 to 1024", "0", "1025", "-1", "+1", " 1", "1 ", "1.0",
+	    "0x10", "1e2", "", "x", "99999999999999999999");
 }
 
 static void bad_seconds_are_refused(void)
 {
-	static const char *const wrong[] = {"0.01", "3601", "-1", "nan",   "inf",
-					    "1s",   "",	    " 1", "1e999", "0x10"};
-
-	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
-		char line[128];
-
-		snprintf(line, sizeof(line),
-			 "lanes: --send-timeout: '%s' is not a number of seconds from 0.05 to "
-			 "3600\n",
-			 wrong[i]);
-		REFUSED(line, "--send-timeout", wrong[i]);
-	}
+	NOT("send-timeout", "a number of seconds from 0.05 to 3600", "0.01", "3601", "-1", "nan",
+	    "inf", "1s", "", " 1", "1e999", "0x10");
 }
 
 static void a_bad_word_is_refused(void)
 {
-	REFUSED("lanes: --engine: 'nginx' is not loop|prefork\n", "--engine", "nginx");
-	REFUSED("lanes: --engine: 'loo' is not loop|prefork\n", "--engine=loo");
-	REFUSED("lanes: --engine: 'loop|prefork' is not loop|prefork\n", "--engine=loop|prefork");
-	REFUSED("lanes: --drain: '' is not auto|refuse|wait\n", "--drain=");
+	NOT("engine", "loop|prefork", "nginx", "loo", "loop|prefork");
+	NOT("drain", "auto|refuse|wait", "");
 }
 
 static void an_empty_text_is_refused(void)
 {
-	REFUSED("lanes: --pool: '' is not 1 to 23 letters, digits, '-' and '_'\n", "--pool=");
-	REFUSED("lanes: --listen: '' is not a text\n", "--listen=");
+	NOT("pool", "1 to 23 letters, digits, '-' and '_'", "");
+	NOT("listen", "a text", "");
 }
 
 static void a_bad_prefix_is_refused(void)
 {
 	PARSE(&o, "--prefix", "/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa/");
-	REFUSED("lanes: --prefix: '/a' is not a path of 1 to 47 bytes with '/' at both ends\n",
-		"--prefix=/a");
-	REFUSED("lanes: --prefix: 'a/' is not a path of 1 to 47 bytes with '/' at both ends\n",
-		"--prefix=a/");
-	REFUSED("lanes: --prefix: '' is not a path of 1 to 47 bytes with '/' at both ends\n",
-		"--prefix=");
-	REFUSED("lanes: --prefix: '/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa/' is not a path "
-		"of 1 to 47 bytes with '/' at both ends\n",
-		"--prefix=/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa/");
+	NOT("prefix", "a path of 1 to 47 bytes with '/' at both ends", "/a", "a/", "",
+	    "/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa/");
 }
 
 static void a_missing_value_is_refused(void)
@@ -292,16 +275,12 @@ static void a_missing_value_is_refused(void)
 
 static void an_unknown_option_is_refused(void)
 {
-	static const char *const wrong[] = {"--thread", "--threadss=1", "-threads", "--",
-					    "serve",	"--=1",		"",	    "--help=1"};
+	const char **wrong = STRINGS("--thread", "--threadss=1", "-threads", "--", "serve", "--=1",
+				     "", "--help=1");
 
-	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
-		char line[128];
-
-		snprintf(line, sizeof(line),
-			 "lanes: command line: '%s' is not an option; see --help\n", wrong[i]);
-		REFUSED(line, wrong[i]);
-	}
+	for (; *wrong; wrong++)
+		REFUSED(textf("lanes: command line: '%s' is not an option; see --help\n", *wrong),
+			*wrong);
 }
 
 static void flags_take_no_value(void)
@@ -330,12 +309,10 @@ static void help_lists_every_option(void)
 	options_help(out, NULL);
 	fclose(out);
 	for (char *name = strtok(names, " "); name; name = strtok(NULL, " ")) {
-		char word[64];
-		const char *at;
+		const char *word = textf("\n  --%s", name);
+		const char *at = strstr(text, word);
 
 		expected++;
-		snprintf(word, sizeof(word), "\n  --%s", name);
-		at = strstr(text, word);
 		CU_ASSERT_PTR_NOT_NULL_FATAL(at);
 		CU_ASSERT_PTR_NOT_NULL(strchr(" \n", at[strlen(word)]));
 	}
@@ -458,17 +435,12 @@ static int setup(void)
 	extern char **environ;
 
 	for (char **at = environ; *at;) {
-		char name[64];
-
-		if (strncmp(*at, "LANES_", 6)) {
+		if (strncmp(*at, "LANES_", 6))
 			at++;
-			continue;
-		}
-		snprintf(name, sizeof(name), "%.*s", (int)strcspn(*at, "="), *at);
-		unsetenv(name);
+		else
+			unsetenv(textf("%.*s", (int)strcspn(*at, "="), *at));
 	}
 	return 0;
 }
 
-const struct suite options_suite = {"options", tests, sizeof(tests) / sizeof(tests[0]), setup,
-				    NULL};
+const struct suite options_suite = {"options", tests, COUNT(tests), setup};

@@ -4,6 +4,7 @@
 #include "../support/harness.h"
 #include "../support/memory.h"
 #include "../support/mock.h"
+#include "../support/process.h"
 #include "http/reply.h"
 
 static const struct request_ops ops = MOCK_OPS(mock_no_param);
@@ -19,38 +20,52 @@ static void close_request(void)
 	request_unref(&req);
 }
 
-static void head_is(const struct request *req, const char *expected)
+/* Lives as textf(). */
+static const char *head(void)
 {
 	struct buffer head = {0};
+	const char *text;
 
-	reply_head(req, slice_of("loop-1"), &head);
-	CU_ASSERT_TRUE(slice_is(buffer_slice(&head), expected));
+	reply_head(&req, slice_of("loop-1"), &head);
+	text = textf("%.*s", (int)head.len, head.data);
 	buffer_free(&head);
+	return text;
 }
 
-static bool head_has(const struct request *req, const char *text)
+static void head_is(const char *expected)
 {
-	struct buffer head = {0};
-	bool found;
-
-	reply_head(req, slice_of("loop-1"), &head);
-	buffer_append(&head, "", 1);
-	found = strstr(head.data, text) != NULL;
-	buffer_free(&head);
-	return found;
+	CU_ASSERT_STRING_EQUAL(head(), expected);
 }
 
-#define REST "Cache-Control: no-store\r\n" LANES
-#define LANES                                                                                      \
-	"X-Lanes-Worker: loop-1\r\nX-Lanes-Request: 0\r\n"                                         \
+static bool head_has(const char *text)
+{
+	return strstr(head(), text);
+}
+
+static void refused(int status, const char *reason)
+{
+	CU_ASSERT_EQUAL(req.reply.status, status);
+	CU_ASSERT_TRUE(slice_is(req.reply.body, textf("{\"detail\":\"%s\"}", reason)));
+}
+
+/* Another in its place, where a test has several. */
+static void next_request(void)
+{
+	close_request();
+	open_request();
+}
+
+#define REST  "Cache-Control: no-store\r\n" LANES
+#define LANES "X-Lanes-Worker: loop-1\r\n" MEASURED
+#define MEASURED                                                                                   \
+	"X-Lanes-Request: 0\r\n"                                                                   \
 	"Server-Timing: loop;dur=0.000, await;dur=0.000, "                                         \
 	"pool-queue;dur=0.000, pool;dur=0.000\r\n"
 
 static void the_head_is_a_cgi_response(void)
 {
 	reply_bytes(&req, 200, "text/html", slice_of("<p>"));
-	head_is(&req,
-		"Status: 200 OK\r\nContent-Type: text/html\r\nContent-Length: 3\r\n" REST "\r\n");
+	head_is("Status: 200 OK\r\nContent-Type: text/html\r\nContent-Length: 3\r\n" REST "\r\n");
 	CU_ASSERT_TRUE(slice_is(reply_body(&req), "<p>"));
 }
 
@@ -58,15 +73,15 @@ static void without_a_type_there_is_no_type_line(void)
 {
 	reply_bytes(&req, 307, NULL, (struct slice){"", 0});
 	reply_header(&req, "Location", slice_of("/x"));
-	head_is(&req, "Status: 307 Temporary Redirect\r\nContent-Length: 0\r\n" REST
-		      "Location: /x\r\n\r\n");
+	head_is("Status: 307 Temporary Redirect\r\nContent-Length: 0\r\n" REST
+		"Location: /x\r\n\r\n");
 }
 
 static void head_has_the_length_but_no_body(void)
 {
 	req.method = slice_of("HEAD");
 	reply_error(&req, 404);
-	CU_ASSERT_TRUE(head_has(&req, "\r\nContent-Length: 22\r\n"));
+	CU_ASSERT_TRUE(head_has("\r\nContent-Length: 22\r\n"));
 	CU_ASSERT_EQUAL(reply_body(&req).len, 0);
 }
 
@@ -81,16 +96,11 @@ static void the_head_has_room_for_all(void)
 	reply_bytes(&req, 200, long_text, (struct slice){"", 0});
 	reply_header(&req, "A", slice_of(long_text));
 	reply_head(&req, slice_of(long_text), &head);
-	buffer_append_text(&expected, "Status: 200 OK\r\nContent-Type: ");
-	buffer_append_text(&expected, long_text);
-	buffer_append_text(&expected, "\r\nContent-Length: 0\r\n"
-				      "Cache-Control: no-store\r\nX-Lanes-Worker: ");
-	buffer_append_text(&expected, long_text);
-	buffer_append_text(&expected, "\r\nX-Lanes-Request: 0"
-				      "\r\nServer-Timing: loop;dur=0.000, await;dur=0.000, "
-				      "pool-queue;dur=0.000, pool;dur=0.000\r\nA: ");
-	buffer_append_text(&expected, long_text);
-	buffer_append_text(&expected, "\r\n\r\n");
+	buffer_append_text(&expected,
+			   textf("Status: 200 OK\r\nContent-Type: %s\r\nContent-Length: 0\r\n"
+				 "Cache-Control: no-store\r\nX-Lanes-Worker: %s\r\n" MEASURED,
+				 long_text, long_text));
+	buffer_append_text(&expected, textf("A: %s\r\n\r\n", long_text));
 	CU_ASSERT_TRUE(slice_equal(buffer_slice(&head), buffer_slice(&expected)));
 	buffer_free(&head);
 	buffer_free(&expected);
@@ -108,13 +118,10 @@ static void lengths_are_whole_numbers(void)
 		{SIZE_MAX, "\r\nContent-Length: 18446744073709551615\r\n"},
 	};
 
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct request req;
-
-		request_init(&req, &ops, NULL);
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		next_request();
 		reply_bytes(&req, 200, NULL, (struct slice){"", cases[i].len});
-		CU_ASSERT_TRUE(head_has(&req, cases[i].line));
-		request_unref(&req);
+		CU_ASSERT_TRUE(head_has(cases[i].line));
 	}
 }
 
@@ -128,14 +135,12 @@ static void a_text_is_taken_over(void)
 	CU_ASSERT_PTR_NULL(text.data);
 	CU_ASSERT_EQUAL(req.reply.status, 201);
 	CU_ASSERT_TRUE(slice_is(req.reply.body, "a text"));
-	request_unref(&req);
-	request_init(&req, &ops, NULL);
+	next_request();
 	buffer_append_text(&text, "a text");
 	text.failed = true;
 	reply_text(&req, 200, "text/plain", &text);
 	CU_ASSERT_PTR_NULL(text.data);
-	CU_ASSERT_EQUAL(req.reply.status, 503);
-	CU_ASSERT_TRUE(slice_is(req.reply.body, "{\"detail\":\"Service Unavailable\"}"));
+	refused(503, "Service Unavailable");
 }
 
 static void json_has_no_spaces_and_no_escaped_slashes(void)
@@ -152,8 +157,7 @@ static void json_has_no_spaces_and_no_escaped_slashes(void)
 static void no_json_is_503(void)
 {
 	reply_json(&req, 200, NULL);
-	CU_ASSERT_EQUAL(req.reply.status, 503);
-	CU_ASSERT_TRUE(slice_is(req.reply.body, "{\"detail\":\"Service Unavailable\"}"));
+	refused(503, "Service Unavailable");
 }
 
 static void json_that_was_cut_is_503(void)
@@ -164,29 +168,19 @@ static void json_that_was_cut_is_503(void)
 	memory_fail_after(0);
 	reply_json(&req, 200, json);
 	memory_restore();
-	CU_ASSERT_EQUAL(req.reply.status, 503);
-	CU_ASSERT_TRUE(slice_is(req.reply.body, "{\"detail\":\"Service Unavailable\"}"));
+	refused(503, "Service Unavailable");
 }
 
 static void an_error_tells_its_reason(void)
 {
 	static const int statuses[] = {400, 404, 405, 413, 429, 431, 500, 503};
 
-	for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
-		struct request req;
-		struct buffer expected = {0};
-
-		request_init(&req, &ops, NULL);
+	for (size_t i = 0; i < COUNT(statuses); i++) {
+		next_request();
 		reply_error(&req, statuses[i]);
-		buffer_append_text(&expected, "{\"detail\":\"");
-		buffer_append_text(&expected, reply_reason(statuses[i]));
-		buffer_append_text(&expected, "\"}");
-		CU_ASSERT_EQUAL(req.reply.status, statuses[i]);
-		CU_ASSERT_TRUE(slice_equal(req.reply.body, buffer_slice(&expected)));
-		CU_ASSERT_EQUAL(head_has(&req, "\r\nRetry-After: 1\r\n"),
+		refused(statuses[i], reply_reason(statuses[i]));
+		CU_ASSERT_EQUAL(head_has("\r\nRetry-After: 1\r\n"),
 				statuses[i] == 503 || statuses[i] == 429);
-		buffer_free(&expected);
-		request_unref(&req);
 	}
 }
 
@@ -211,7 +205,7 @@ static void no_status_is_unknown(void)
 		for (short status = (short)(hundreds * 100); status <= last[hundreds - 1]; status++)
 			CU_ASSERT_TRUE(status == 306 ||
 				       strcmp(reply_reason(status), "Unknown") != 0);
-	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+	for (size_t i = 0; i < COUNT(others); i++)
 		CU_ASSERT_STRING_NOT_EQUAL(reply_reason(others[i]), "Unknown");
 	CU_ASSERT_STRING_EQUAL(reply_reason(416), "Requested Range Not Satisfiable");
 	CU_ASSERT_STRING_EQUAL(reply_reason(425), "Too Early");
@@ -223,13 +217,10 @@ static void some_have_no_body(void)
 	static const int statuses[] = {204, 304};
 
 	for (size_t i = 0; i < 2; i++) {
-		struct request req;
-
-		request_init(&req, &ops, NULL);
+		next_request();
 		reply_error(&req, statuses[i]);
 		CU_ASSERT_EQUAL(reply_body(&req).len, 0);
-		CU_ASSERT_FALSE(head_has(&req, "\r\nContent-"));
-		request_unref(&req);
+		CU_ASSERT_FALSE(head_has("\r\nContent-"));
 	}
 }
 
@@ -237,7 +228,7 @@ static void every_error_has_a_body(void)
 {
 	reply_error(&req, 403);
 	CU_ASSERT_TRUE(slice_is(req.reply.body, "{\"detail\":\"Forbidden\"}"));
-	CU_ASSERT_TRUE(head_has(&req, "Status: 403 Forbidden\r\n"));
+	CU_ASSERT_TRUE(head_has("Status: 403 Forbidden\r\n"));
 }
 
 static void headers_are_of_whichever_answer_comes(void)
@@ -257,8 +248,7 @@ static void nothing_is_left_of_whose_place_is_taken(void)
 	reply_header(&req, "Set-Cookie", slice_of("a=b"));
 	reply_bytes(&req, 200, NULL, slice_of("a,b"));
 	reply_instead(&req, 503);
-	head_is(&req,
-		"Status: 503 Service Unavailable\r\nContent-Type: application/json\r\n"
+	head_is("Status: 503 Service Unavailable\r\nContent-Type: application/json\r\n"
 		"Content-Length: 32\r\nCache-Control: no-store\r\nRetry-After: 1\r\n" LANES "\r\n");
 }
 
@@ -268,9 +258,9 @@ static void some_headers_replace_our_own(void)
 	reply_header(&req, "Cache-Control", slice_of("max-age=60"));
 	reply_header(&req, "Retry-After", slice_of("30"));
 	reply_error(&req, 503);
-	head_is(&req, "Status: 503 Service Unavailable\r\nContent-Length: 32\r\n" LANES
-		      "content-type: application/problem+json\r\n"
-		      "Cache-Control: max-age=60\r\nRetry-After: 30\r\n\r\n");
+	head_is("Status: 503 Service Unavailable\r\nContent-Length: 32\r\n" LANES
+		"content-type: application/problem+json\r\n"
+		"Cache-Control: max-age=60\r\nRetry-After: 30\r\n\r\n");
 }
 
 /* What would end a line, or the head, or say another length. */
@@ -279,18 +269,14 @@ static void a_name_that_is_none_is_500(void)
 	static const char *const names[] = {
 		"", "A B", "A:", "A\r\nB", "Status", "content-length", "Connection", "\xc3\xbc"};
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		struct request req;
-
-		request_init(&req, &ops, NULL);
+	for (size_t i = 0; i < COUNT(names); i++) {
+		next_request();
 		reply_header(&req, "X-First", slice_of("1"));
 		reply_header(&req, names[i], slice_of("1"));
 		reply_json(&req, 200, json_object_new_int(7));
 		reply_header(&req, "X-Second", slice_of("2"));
-		CU_ASSERT_EQUAL(req.reply.status, 500);
-		CU_ASSERT_TRUE(slice_is(req.reply.body, "{\"detail\":\"Internal Server Error\"}"));
+		refused(500, "Internal Server Error");
 		CU_ASSERT_EQUAL(req.reply.headers.len, 0);
-		request_unref(&req);
 	}
 }
 
@@ -325,15 +311,12 @@ static void a_cookie_cannot_be_two(void)
 		{.name = "a", .same_site = "lax;"},
 	};
 
-	for (size_t i = 0; i < sizeof(cookies) / sizeof(cookies[0]); i++) {
-		struct request req;
-
-		request_init(&req, &ops, NULL);
+	for (size_t i = 0; i < COUNT(cookies); i++) {
+		next_request();
 		reply_cookie(&req, &cookies[i]);
 		reply_bytes(&req, 200, NULL, slice_of(""));
 		CU_ASSERT_EQUAL(req.reply.status, 500);
 		CU_ASSERT_EQUAL(req.reply.headers.len, 0);
-		request_unref(&req);
 	}
 }
 
@@ -353,7 +336,7 @@ static void a_second_reply_replaces_the_first(void)
 	reply_json(&req, 200, json_object_new_int(7));
 	reply_json(&req, 200, json_object_new_int(8));
 	CU_ASSERT_TRUE(slice_is(req.reply.body, "8"));
-	CU_ASSERT_FALSE(head_has(&req, "Retry-After"));
+	CU_ASSERT_FALSE(head_has("Retry-After"));
 	reply_error(&req, 404);
 	CU_ASSERT_EQUAL(req.reply.status, 404);
 }
@@ -383,36 +366,36 @@ static void durations_are_milliseconds_with_three_decimals(void)
 	req.times = (struct request_times){.queue_known = true, .queue = 1234567};
 	req.co.times = (struct coroutine_times){
 		.loop = 499, .suspended = 2000000000, .pool_queue = 500, .pool = 1999000000};
-	CU_ASSERT_TRUE(head_has(&req, "Server-Timing: queue;dur=1.235, loop;dur=0.000, "
-				      "await;dur=1.000, pool-queue;dur=0.001, "
-				      "pool;dur=1999.000\r\n"));
+	CU_ASSERT_TRUE(head_has("Server-Timing: queue;dur=1.235, loop;dur=0.000, "
+				"await;dur=1.000, pool-queue;dur=0.001, "
+				"pool;dur=1999.000\r\n"));
 }
 
 static void waiting_for_the_loop_is_no_awaiting(void)
 {
 	req.serial = (UINT64_C(1) << 32) + 17;
 	reply_error(&req, 404);
-	CU_ASSERT_FALSE(head_has(&req, "ready"));
+	CU_ASSERT_FALSE(head_has("ready"));
 	req.co.times =
 		(struct coroutine_times){.suspended = 30000000, .pool = 5000000, .ready = 20000000};
-	CU_ASSERT_TRUE(head_has(&req, "X-Lanes-Request: 17\r\n"));
-	CU_ASSERT_TRUE(head_has(&req, "await;dur=5.000, pool-queue;dur=0.000, pool;dur=5.000, "
-				      "ready;dur=20.000\r\n"));
+	CU_ASSERT_TRUE(head_has("X-Lanes-Request: 17\r\n"));
+	CU_ASSERT_TRUE(head_has("await;dur=5.000, pool-queue;dur=0.000, pool;dur=5.000, "
+				"ready;dur=20.000\r\n"));
 }
 
 static void what_is_not_known_is_not_said(void)
 {
 	reply_error(&req, 404);
-	CU_ASSERT_TRUE(head_has(&req, "Server-Timing: loop;dur="));
+	CU_ASSERT_TRUE(head_has("Server-Timing: loop;dur="));
 	req.times.queue_known = true;
-	CU_ASSERT_TRUE(head_has(&req, "Server-Timing: queue;dur=0.000, loop;dur="));
+	CU_ASSERT_TRUE(head_has("Server-Timing: queue;dur=0.000, loop;dur="));
 }
 
 static void waiting_is_never_negative(void)
 {
 	reply_error(&req, 404);
 	req.co.times = (struct coroutine_times){.suspended = 1000000, .pool = 3000000};
-	CU_ASSERT_TRUE(head_has(&req, "await;dur=0.000,"));
+	CU_ASSERT_TRUE(head_has("await;dur=0.000,"));
 }
 
 static void a_stream_has_no_length(void)
@@ -423,23 +406,23 @@ static void a_stream_has_no_length(void)
 	CU_ASSERT_EQUAL(mock_streams, 1);
 	/* It is too late for a header. */
 	reply_header(&req, "X-Second", slice_of("2"));
-	head_is(&req, "Status: 201 Created\r\nContent-Type: text/event-stream\r\n"
-		      "X-Accel-Buffering: no\r\n" REST "X-First: 1\r\n\r\n");
+	head_is("Status: 201 Created\r\nContent-Type: text/event-stream\r\n"
+		"X-Accel-Buffering: no\r\n" REST "X-First: 1\r\n\r\n");
 	request_unref(&req);
 	/* HEAD is told the same, and wants no more. */
 	request_init(&req, &ops, NULL);
 	req.method = slice_of("HEAD");
 	CU_ASSERT_FALSE(reply_stream(&req, 200, "text/event-stream"));
 	CU_ASSERT_EQUAL(mock_streams, 1);
-	CU_ASSERT_TRUE(head_has(&req, "X-Accel-Buffering: no\r\n"));
+	CU_ASSERT_TRUE(head_has("X-Accel-Buffering: no\r\n"));
 }
 
 static void a_stream_may_have_one(void)
 {
 	req.method = slice_of("HEAD");
 	CU_ASSERT_FALSE(reply_stream_of(&req, 200, "text/plain", 7));
-	head_is(&req, "Status: 200 OK\r\nContent-Type: text/plain\r\n"
-		      "Content-Length: 7\r\n" REST "\r\n");
+	head_is("Status: 200 OK\r\nContent-Type: text/plain\r\n"
+		"Content-Length: 7\r\n" REST "\r\n");
 	CU_ASSERT_EQUAL(reply_body(&req).len, 0);
 	req.method = slice_of("GET");
 	CU_ASSERT_TRUE(reply_stream_of(&req, 200, "text/plain", 7));
@@ -489,5 +472,5 @@ static const struct test tests[] = {
 	{"free twice does no harm", free_twice_does_no_harm},
 };
 
-const struct suite reply_suite = {"reply", tests, sizeof(tests) / sizeof(tests[0]),
-				  .before = open_request, .after = close_request};
+const struct suite reply_suite = {"reply", tests, COUNT(tests), .before = open_request,
+				  .after = close_request};

@@ -7,6 +7,7 @@
 #include "../support/harness.h"
 #include "../support/memory.h"
 #include "../support/mock.h"
+#include "../support/process.h"
 #include "base/budget.h"
 #include "caught.h"
 #include "http/reply.h"
@@ -39,17 +40,16 @@ static void take(struct request *req, const char *name, const char *value)
 static void params_say_what_was_asked(void)
 {
 	/* Others, some of which are as long as one of them. */
-	static const char *const others[] = {
-		"request_method", "PATH",	  "",
-		"PATH_INF_",	  "LANES_SEN_",	  "LANES_PAT_",
-		"SCRIPT_NAM_",	  "QUERY_STRIN_", "HTTP_X_REQUEST_STAR_"};
+	const char **others =
+		STRINGS("request_method", "PATH", "", "PATH_INF_", "LANES_SEN_", "LANES_PAT_",
+			"SCRIPT_NAM_", "QUERY_STRIN_", "HTTP_X_REQUEST_STAR_");
 
 	take(&req, "REQUEST_METHOD", "GET");
 	take(&req, "SCRIPT_NAME", "/prefork");
 	take(&req, "PATH_INFO", "/sync/noawait");
 	take(&req, "QUERY_STRING", "seconds=0");
-	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
-		take(&req, others[i], "1700000000.5");
+	for (; *others; others++)
+		take(&req, *others, "1700000000.5");
 	request_params_done(&req, INT64_MAX);
 	CU_ASSERT_FALSE(req.times.queue_known);
 	CU_ASSERT_TRUE(slice_is(req.method, "GET"));
@@ -58,31 +58,30 @@ static void params_say_what_was_asked(void)
 	CU_ASSERT_TRUE(slice_is(req.query, "seconds=0"));
 }
 
+/* Of params in their order: "NAME", "value", …, NULL. */
+static void path_is(const char *path, const char *prefix, const char *const *params)
+{
+	open_request();
+	for (; *params; params += 2)
+		take(&req, params[0], params[1]);
+	request_params_done(&req, 0);
+	CU_ASSERT_TRUE(slice_is(req.path, path));
+	CU_ASSERT_TRUE(slice_is(req.prefix, prefix));
+}
+
 static void without_path_info_script_name_is_the_path(void)
 {
-	take(&req, "PATH_INFO", "");
-	take(&req, "SCRIPT_NAME", "/sync/noawait");
-	request_params_done(&req, 0);
-	CU_ASSERT_TRUE(slice_is(req.path, "/sync/noawait"));
-	CU_ASSERT_TRUE(slice_is(req.prefix, ""));
+	path_is("/sync/noawait", "", STRINGS("PATH_INFO", "", "SCRIPT_NAME", "/sync/noawait"));
 }
 
 static void the_path_as_it_was_sent_wins(void)
 {
-	take(&req, "LANES_PATH", "/sync/no%61wait");
-	take(&req, "PATH_INFO", "/sync/noawait");
-	take(&req, "SCRIPT_NAME", "/prefork");
-	request_params_done(&req, 0);
-	CU_ASSERT_TRUE(slice_is(req.path, "/sync/no%61wait"));
+	path_is("/sync/no%61wait", "/prefork",
+		STRINGS("LANES_PATH", "/sync/no%61wait", "PATH_INFO", "/sync/noawait",
+			"SCRIPT_NAME", "/prefork"));
 	CU_ASSERT_TRUE(req.raw);
-	CU_ASSERT_TRUE(slice_is(req.prefix, "/prefork"));
-	request_unref(&req);
-	request_init(&req, &ops, NULL);
-	take(&req, "SCRIPT_NAME", "/sync/noawait");
-	take(&req, "LANES_PATH", "/sync/no%61wait");
-	request_params_done(&req, 0);
-	CU_ASSERT_TRUE(slice_is(req.path, "/sync/no%61wait"));
-	CU_ASSERT_TRUE(slice_is(req.prefix, ""));
+	path_is("/sync/no%61wait", "",
+		STRINGS("SCRIPT_NAME", "/sync/noawait", "LANES_PATH", "/sync/no%61wait"));
 }
 
 static void without_params_everything_is_empty(void)
@@ -120,11 +119,9 @@ static int64_t queue_time(const char *name, const char *sent, int64_t busy)
 /* The same, of one that was sent so many milliseconds ago. */
 static int64_t queue_time_since(int64_t ago, int64_t busy)
 {
-	char sent[64];
+	long long sent = wall_clock() - ago;
 
-	ago = wall_clock() - ago;
-	snprintf(sent, sizeof(sent), "%lld.%03lld", (long long)ago / 1000, (long long)ago % 1000);
-	return queue_time("LANES_SENT", sent, busy);
+	return queue_time("LANES_SENT", textf("%lld.%03lld", sent / 1000, sent % 1000), busy);
 }
 
 static void the_queue_time_counts_from_sending(void)
@@ -147,20 +144,11 @@ static void clocks_that_disagree_give_no_queue_time(void)
 
 static void a_sending_time_that_is_none_is_ignored(void)
 {
-	static const char *const wrong[] = {
-		"",
-		".",
-		"0",
-		"-1",
-		"abc",
-		"t=",
-		"1700000000.12x",
-		"1700000000.1234x",
-		"99999999999999999999999999999999",
-	};
+	const char **wrong = STRINGS("", ".", "0", "-1", "abc", "t=", "1700000000.12x",
+				     "1700000000.1234x", "99999999999999999999999999999999");
 
-	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
-		CU_ASSERT_EQUAL(queue_time("LANES_SENT", wrong[i], INT64_MAX / 1000000), NOT_TOLD);
+	for (; *wrong; wrong++)
+		CU_ASSERT_EQUAL(queue_time("LANES_SENT", *wrong, INT64_MAX / 1000000), NOT_TOLD);
 }
 
 /* Any byte in the place of any: only a digit makes another moment, the right one. */
@@ -199,7 +187,7 @@ static void a_start_that_others_tell_counts_too(void)
 	};
 	int64_t since = wall_clock() - 1700000000500;
 
-	for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++) {
+	for (size_t i = 0; i < COUNT(starts); i++) {
 		int64_t queue = queue_time("HTTP_X_REQUEST_START", starts[i], since);
 
 		CU_ASSERT_TRUE(queue >= since && queue <= wall_clock() - 1700000000500);
@@ -352,5 +340,5 @@ static const struct test tests[] = {
 	{"other params are asked of the engine", other_params_are_asked_of_the_engine},
 };
 
-const struct suite request_suite = {"request", tests, sizeof(tests) / sizeof(tests[0]),
-				    .before = open_request, .after = close_request};
+const struct suite request_suite = {"request", tests, COUNT(tests), .before = open_request,
+				    .after = close_request};
