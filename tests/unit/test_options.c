@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "../support/harness.h"
+#include "../support/process.h"
 #include "caught.h"
 #include "engine/options.h"
 
@@ -53,9 +54,39 @@ static void refused(const char *const *words, const char *line)
 
 #define REFUSED(line, ...) refused((const char *const[]){__VA_ARGS__, NULL}, line)
 
+/* A test that is nothing but wrong values of an option ("--name=", or "" for words that are none):
+ * what is said is that they are not that. The list ends with NULL. */
+struct wrong {
+	const char *option, *where;
+	const char *is_not;
+	const char *const *values;
+};
+
+static void wrong_values_are_refused(void)
+{
+	for (const struct wrong *wrong = harness_test()->data; wrong->option; wrong++)
+		for (const char *const *value = wrong->values; *value; value++)
+			REFUSED(textf("lanes: %s: '%s' is not %s\n", wrong->where, *value,
+				      wrong->is_not),
+				textf("%s%s", wrong->option, *value));
+}
+
+#define WRONG(option, is_not, ...)                                                                 \
+	{                                                                                          \
+		option "=", option, is_not, STRINGS(__VA_ARGS__)                                   \
+	}
+#define WRONG_VALUES(...)                                                                          \
+	wrong_values_are_refused, (const struct wrong[])                                           \
+	{                                                                                          \
+		__VA_ARGS__,                                                                       \
+		{                                                                                  \
+			0                                                                          \
+		}                                                                                  \
+	}
+
 static void the_defaults(void)
 {
-	accepted(&o, (const char *const[]){NULL});
+	PARSE(&o, NULL);
 	CU_ASSERT_EQUAL(o.engine, ENGINE_LOOP);
 	CU_ASSERT_PTR_NULL(o.listen);
 	CU_ASSERT_STRING_EQUAL(o.pool, "loop");
@@ -75,7 +106,7 @@ static void the_defaults(void)
 
 static void cpu_threads_default_to_the_cores(void)
 {
-	accepted(&o, (const char *const[]){NULL});
+	PARSE(&o, NULL);
 	CU_ASSERT_EQUAL(o.cpu_threads, sysconf(_SC_NPROCESSORS_ONLN));
 	PARSE(&o, "--cpu-threads", "3");
 	CU_ASSERT_EQUAL(o.cpu_threads, 3);
@@ -157,19 +188,17 @@ static bool is_allowed(const struct limits *limits, uint64_t number)
 {
 	struct options options;
 	struct caught caught;
-	char flag[64];
+	const char *flag = limits->seconds
+				   ? textf("--%s=%d.%03d", limits->name, (int)number / 1000,
+					   (int)number % 1000)
+				   : textf("--%s=%llu", limits->name, (unsigned long long)number);
 
-	if (limits->seconds)
-		snprintf(flag, sizeof(flag), "--%s=%d.%03d", limits->name, (int)number / 1000,
-			 (int)number % 1000);
-	else
-		snprintf(flag, sizeof(flag), "--%s=%llu", limits->name, (unsigned long long)number);
-	return parse(&options, (const char *const[]){flag, NULL}, &caught) == 0;
+	return parse(&options, STRINGS(flag), &caught) == 0;
 }
 
 static void every_number_has_limits_that_are_allowed(void)
 {
-	for (size_t i = 0; i < sizeof(all_limits) / sizeof(all_limits[0]); i++) {
+	for (size_t i = 0; i < COUNT(all_limits); i++) {
 		const struct limits *limits = &all_limits[i];
 
 		CU_ASSERT_TRUE(is_allowed(limits, (uint64_t)limits->min));
@@ -184,10 +213,7 @@ static void the_environment_overrides_the_defaults(void)
 	setenv("LANES_THREADS", "5", 1);
 	setenv("LANES_HEADER_TIMEOUT", "2", 1);
 	setenv("LANES_ENGINE", "prefork", 1);
-	accepted(&o, (const char *const[]){NULL});
-	unsetenv("LANES_THREADS");
-	unsetenv("LANES_HEADER_TIMEOUT");
-	unsetenv("LANES_ENGINE");
+	PARSE(&o, NULL);
 	CU_ASSERT_EQUAL(o.threads, 5);
 	CU_ASSERT_EQUAL(o.header_timeout, 2000);
 	CU_ASSERT_EQUAL(o.engine, ENGINE_PREFORK);
@@ -197,7 +223,6 @@ static void flags_override_the_environment(void)
 {
 	setenv("LANES_THREADS", "5", 1);
 	PARSE(&o, "--threads=6");
-	unsetenv("LANES_THREADS");
 	CU_ASSERT_EQUAL(o.threads, 6);
 }
 
@@ -209,99 +234,26 @@ static void a_long_value_leaves_room_for_what_is_wrong(void)
 	memset(value, 'x', sizeof(value) - 1);
 	value[sizeof(value) - 1] = '\0';
 	setenv("LANES_THREADS", value, 1);
-	CU_ASSERT_EQUAL(parse(&o, (const char *const[]){NULL}, &caught), -EINVAL);
-	unsetenv("LANES_THREADS");
+	CU_ASSERT_EQUAL(parse(&o, STRINGS(NULL), &caught), -EINVAL);
 	CU_ASSERT_TRUE(caught_one_line(&caught, "x' is not a whole number from 1 to 1024\n"));
 }
 
 static void a_bad_environment_names_its_variable(void)
 {
-	struct caught caught;
-
 	setenv("LANES_CPU_THREADS", "many", 1);
-	CU_ASSERT_EQUAL(parse(&o, (const char *const[]){NULL}, &caught), -EINVAL);
-	unsetenv("LANES_CPU_THREADS");
-	CU_ASSERT_STRING_EQUAL(caught.text, "lanes: LANES_CPU_THREADS: 'many' is not a whole "
-					    "number from 0 to 1024\n");
+	REFUSED("lanes: LANES_CPU_THREADS: 'many' is not a whole number from 0 to 1024\n", NULL);
 }
 
-static void a_bad_number_is_refused(void)
-{
-	static const char *const wrong[] = {"0",   "1025", "-1",  "+1",
-					    " 1",  "1 ",   "1.0", "0x10",
-					    "1e2", "",	   "x",	  "99999999999999999999"};
-
-	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
-		char line[128];
-
-		snprintf(line, sizeof(line),
-			 "lanes: --threads: '%s' is not a whole number from 1 to 1024\n", wrong[i]);
-		REFUSED(line, "--threads", wrong[i]);
-	}
-}
-
-static void bad_seconds_are_refused(void)
-{
-	static const char *const wrong[] = {"0.01", "3601", "-1", "nan",   "inf",
-					    "1s",   "",	    " 1", "1e999", "0x10"};
-
-	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
-		char line[128];
-
-		snprintf(line, sizeof(line),
-			 "lanes: --send-timeout: '%s' is not a number of seconds from 0.05 to "
-			 "3600\n",
-			 wrong[i]);
-		REFUSED(line, "--send-timeout", wrong[i]);
-	}
-}
-
-static void a_bad_word_is_refused(void)
-{
-	REFUSED("lanes: --engine: 'nginx' is not loop|prefork\n", "--engine", "nginx");
-	REFUSED("lanes: --engine: 'loo' is not loop|prefork\n", "--engine=loo");
-	REFUSED("lanes: --engine: 'loop|prefork' is not loop|prefork\n", "--engine=loop|prefork");
-	REFUSED("lanes: --drain: '' is not auto|refuse|wait\n", "--drain=");
-}
-
-static void an_empty_text_is_refused(void)
-{
-	REFUSED("lanes: --pool: '' is not 1 to 23 letters, digits, '-' and '_'\n", "--pool=");
-	REFUSED("lanes: --listen: '' is not a text\n", "--listen=");
-}
-
-static void a_bad_prefix_is_refused(void)
+static void a_prefix_has_so_many_bytes(void)
 {
 	PARSE(&o, "--prefix", "/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa/");
-	REFUSED("lanes: --prefix: '/a' is not a path of 1 to 47 bytes with '/' at both ends\n",
-		"--prefix=/a");
-	REFUSED("lanes: --prefix: 'a/' is not a path of 1 to 47 bytes with '/' at both ends\n",
-		"--prefix=a/");
-	REFUSED("lanes: --prefix: '' is not a path of 1 to 47 bytes with '/' at both ends\n",
-		"--prefix=");
-	REFUSED("lanes: --prefix: '/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa/' is not a path "
-		"of 1 to 47 bytes with '/' at both ends\n",
-		"--prefix=/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa/");
+	wrong_values_are_refused();
 }
 
 static void a_missing_value_is_refused(void)
 {
 	REFUSED("lanes: command line: '--threads' is not complete: its value is missing\n",
 		"--slot=1", "--threads");
-}
-
-static void an_unknown_option_is_refused(void)
-{
-	static const char *const wrong[] = {"--thread", "--threadss=1", "-threads", "--",
-					    "serve",	"--=1",		"",	    "--help=1"};
-
-	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
-		char line[128];
-
-		snprintf(line, sizeof(line),
-			 "lanes: command line: '%s' is not an option; see --help\n", wrong[i]);
-		REFUSED(line, wrong[i]);
-	}
 }
 
 static void flags_take_no_value(void)
@@ -330,12 +282,10 @@ static void help_lists_every_option(void)
 	options_help(out, NULL);
 	fclose(out);
 	for (char *name = strtok(names, " "); name; name = strtok(NULL, " ")) {
-		char word[64];
-		const char *at;
+		const char *word = textf("\n  --%s", name);
+		const char *at = strstr(text, word);
 
 		expected++;
-		snprintf(word, sizeof(word), "\n  --%s", name);
-		at = strstr(text, word);
 		CU_ASSERT_PTR_NOT_NULL_FATAL(at);
 		CU_ASSERT_PTR_NOT_NULL(strchr(" \n", at[strlen(word)]));
 	}
@@ -390,9 +340,6 @@ static void an_application_has_options_of_its_own(void)
 	CU_ASSERT_EQUAL(shop.rate, 2);
 	CU_ASSERT_TRUE(shop.closed);
 	CU_ASSERT_EQUAL(shop.sells, SALT);
-	unsetenv("LANES_SHOP_MOST");
-	unsetenv("LANES_SHOP_RATE");
-	own = NULL;
 }
 
 static void they_are_refused_as_the_others_are(void)
@@ -406,7 +353,6 @@ static void they_are_refused_as_the_others_are(void)
 	REFUSED("lanes: --shop-sells: 'pepper' is not tea|salt\n", "--shop-sells=pepper");
 	own = &takes;
 	REFUSED("lanes: shop: 'threads' is not a name that no other option has\n", NULL);
-	own = NULL;
 }
 
 static void help_lists_them_below_its_name(void)
@@ -438,13 +384,28 @@ static const struct test tests[] = {
 	{"flags override the environment", flags_override_the_environment},
 	{"a long value leaves room for what is wrong", a_long_value_leaves_room_for_what_is_wrong},
 	{"a bad environment names its variable", a_bad_environment_names_its_variable},
-	{"a bad number is refused", a_bad_number_is_refused},
-	{"bad seconds are refused", bad_seconds_are_refused},
-	{"a bad word is refused", a_bad_word_is_refused},
-	{"an empty text is refused", an_empty_text_is_refused},
-	{"a prefix begins and ends with a slash", a_bad_prefix_is_refused},
+	{"a bad number is refused",
+	 WRONG_VALUES(WRONG("--threads", "a whole number from 1 to 1024", "0", "1025", "-1", "+1",
+			    " 1", "1 ", "1.0", "0x10", "1e2", "", "x", "99999999999999999999"))},
+	{"bad seconds are refused",
+	 WRONG_VALUES(WRONG("--send-timeout", "a number of seconds from 0.05 to 3600", "0.01",
+			    "3601", "-1", "nan", "inf", "1s", "", " 1", "1e999", "0x10"))},
+	{"a bad word is refused",
+	 WRONG_VALUES(WRONG("--engine", "loop|prefork", "nginx", "loo", "loop|prefork"),
+		      WRONG("--drain", "auto|refuse|wait", ""))},
+	{"an empty text is refused",
+	 WRONG_VALUES(WRONG("--pool", "1 to 23 letters, digits, '-' and '_'", ""),
+		      WRONG("--listen", "a text", ""))},
+	{"a prefix begins and ends with a slash", a_prefix_has_so_many_bytes,
+	 (const struct wrong[]){WRONG("--prefix", "a path of 1 to 47 bytes with '/' at both ends",
+				      "/a", "a/", "",
+				      "/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa/"),
+				{0}}},
 	{"a missing value is refused", a_missing_value_is_refused},
-	{"an unknown option is refused", an_unknown_option_is_refused},
+	{"an unknown option is refused",
+	 WRONG_VALUES({"", "command line", "an option; see --help",
+		       STRINGS("--thread", "--threadss=1", "-threads", "--", "serve", "--=1", "",
+			       "--help=1")})},
 	{"flags take no value", flags_take_no_value},
 	{"help lists every option", help_lists_every_option},
 	{"an application has options of its own", an_application_has_options_of_its_own},
@@ -452,23 +413,17 @@ static const struct test tests[] = {
 	{"help lists them below its name", help_lists_them_below_its_name},
 };
 
-/* LANES_* of whoever runs the tests must not matter. */
-static int setup(void)
+/* Before each test: LANES_* of others, and of whoever runs the tests, must not matter. */
+static void begin(void)
 {
 	extern char **environ;
 
-	for (char **at = environ; *at;) {
-		char name[64];
-
-		if (strncmp(*at, "LANES_", 6)) {
+	for (char **at = environ; *at;)
+		if (strncmp(*at, "LANES_", 6))
 			at++;
-			continue;
-		}
-		snprintf(name, sizeof(name), "%.*s", (int)strcspn(*at, "="), *at);
-		unsetenv(name);
-	}
-	return 0;
+		else
+			unsetenv(textf("%.*s", (int)strcspn(*at, "="), *at));
+	own = NULL;
 }
 
-const struct suite options_suite = {"options", tests, sizeof(tests) / sizeof(tests[0]), setup,
-				    NULL};
+const struct suite options_suite = {"options", tests, COUNT(tests), .before = begin};
