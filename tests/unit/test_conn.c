@@ -32,11 +32,11 @@ enum { PATIENCE_S = 10, EXIT_FORCED = 3 };
 
 static char directory[] = "/tmp/lanes-conn-XXXXXX";
 static char path[64];
+static char board_path[64];
 static struct options options;
 static struct listener listener;
 static struct scoreboard board;
 static struct caught caught;
-static void (*peer)(void); /* what it does, before it sends the signal */
 static int connection;
 static struct buffer heard;	  /* as records, and ended by a NUL as text */
 static uint64_t full_until;	  /* uv_hrtime(): so long a socket takes nothing */
@@ -44,7 +44,6 @@ static bool cannot_shut_down;	  /* a socket */
 static atomic_int turn;		  /* whose later work may end, of order */
 static const char *_Atomic order; /* numbers of requests */
 static const struct step *step;	  /* the next */
-static size_t most_held;	  /* of the budget of the worker */
 static long allocations[2];	  /* until the tenth request, and the last */
 
 /* Instead of the C library's. */
@@ -71,6 +70,7 @@ static int make_path(void)
 	if (!mkdtemp(directory))
 		return 1;
 	snprintf(path, sizeof(path), "%s/socket", directory);
+	snprintf(board_path, sizeof(board_path), "%s/scoreboard", directory);
 	return 0;
 }
 
@@ -80,6 +80,24 @@ static int remove_path(void)
 }
 
 /* ---- the peer ---- */
+
+/* What it does, before it sends the signal, and a worker's circumstances. */
+struct talk {
+	const char *says, *hears; /* NULL: nothing */
+	bool is_hung_up_on;	  /* then */
+	void (*peer)(void);	  /* does it instead of these */
+	void (*background)(struct request *req);
+	const struct step *steps; /* that it says in the background */
+	bool sibling;		  /* there is one in the pool */
+	enum drain_mode drain;
+	int status; /* of the worker */
+
+	struct {
+		int64_t *option, value;
+	} set[3];
+};
+
+static const struct talk *talk; /* this one */
 
 static void say(const char *script)
 {
@@ -125,7 +143,16 @@ static void peer_connect(void)
 
 static void *be_the_peer(void *unused)
 {
-	peer();
+	if (talk->peer)
+		talk->peer();
+	else {
+		if (talk->says)
+			say(talk->says);
+		if (talk->hears)
+			CU_ASSERT_TRUE(hears(talk->hears));
+		if (talk->is_hung_up_on)
+			CU_ASSERT_EQUAL(read(connection, &(char){0}, 1), 0);
+	}
 	if (!board_get(&board.own->draining))
 		kill(getpid(), SIGTERM);
 	return unused;
@@ -223,11 +250,13 @@ static void flood(struct request *req)
 	ASYNC_END(req);
 }
 
-/* Drains the worker when the stream has come to rest. */
+/* A stream has what its limit allows, and what the connection's does, but no more than 64 KB of
+ * that; in memory that grows by doubling. Drains the worker when the stream has come to rest. */
 static void see_what_it_holds(struct request *req)
 {
 	const struct engine *engine = container_of(req->co.sched, struct engine, sched);
-	size_t *held = request_frame(req, sizeof(*held));
+	int64_t waits = options.output_limit < 65536 ? options.output_limit : 65536;
+	size_t *held = FRAME(req, size_t);
 
 	ASYNC_BEGIN(req);
 	SLEEP_WHILE(!engine->stream_count);
@@ -236,7 +265,7 @@ static void see_what_it_holds(struct request *req)
 		AWAIT(req, sleep_for(req, 0.1));
 	} while (engine->budget.used != *held);
 	CU_ASSERT_TRUE(*held > 0);
-	CU_ASSERT_TRUE(engine->budget.most <= most_held);
+	CU_ASSERT_TRUE(engine->budget.most <= 2 * (size_t)(waits + options.stream_limit));
 	kill(getpid(), SIGTERM);
 	ASYNC_END(req);
 }
@@ -253,149 +282,6 @@ static const struct route list[] = {
 	GET("/later", ASYNC, work_later),
 };
 static struct application application = {.routes = ROUTES(list)};
-
-/* ---- a worker ---- */
-
-static void begin(const char *scoreboard)
-{
-	char *arguments[] = {"lanes", NULL};
-
-	log_init("lanes"); /* which tells few of the same, and begins to count anew */
-	CU_ASSERT_EQUAL_FATAL(options_parse(&options, NULL, 1, arguments), 0);
-	options.threads = options.cpu_threads = 1;
-	options.output_limit = 4 << 20;
-	CU_ASSERT_EQUAL_FATAL(listener_open(&listener, path, 64), 0);
-	CU_ASSERT_EQUAL_FATAL(scoreboard_open(&board, scoreboard), 0);
-	CU_ASSERT_PTR_NOT_NULL_FATAL(scoreboard_claim(&board, "loop", 0, "loop", "/"));
-}
-
-/* Serves until the peer has done that, and closes it all. */
-static void serve(void (*does)(void), int status)
-{
-	pthread_t thread;
-
-	peer = does;
-	peer_connect();
-	CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, be_the_peer, NULL), 0);
-	caught_begin();
-	CU_ASSERT_EQUAL(loop_run(&options, &listener, "loop-1", &application, &board), status);
-	caught_end(&caught);
-	pthread_join(thread, NULL);
-	close(connection);
-	buffer_free(&heard);
-	listener_close(&listener);
-	scoreboard_close(&board);
-}
-
-/* ---- what the kernel says ---- */
-
-static void asks(void)
-{
-	say(KEEP(1, "/"));
-	CU_ASSERT_TRUE(hears("END 1 0 COMPLETE"));
-}
-
-static void a_file_that_is_too_long_is_an_error(void)
-{
-	signal(SIGXFSZ, SIG_DFL);
-	begin(NULL);
-	serve(asks, 0);
-	CU_ASSERT_PTR_EQUAL(signal(SIGXFSZ, SIG_IGN), SIG_IGN);
-}
-
-static void asks_what_is_not_taken(void)
-{
-	say(KEEP(1, "/full"));
-	CU_ASSERT_TRUE(hears("END 1 0 COMPLETE"));
-}
-
-static void a_peer_has_its_time_from_when_it_takes_nothing(void)
-{
-	begin(NULL);
-	options.send_timeout = 400;
-	serve(asks_what_is_not_taken, 0);
-}
-
-/* Reads nothing, and asks until it is hung up on. */
-static void goes_on_asking(void)
-{
-	struct stream stream = {0};
-	int times = 0;
-
-	say(KEEP(1, "/large"));
-	stream_script(&stream, KEEP(2, "/"));
-	while (times < 2000 && write(connection, stream.bytes.data, stream.bytes.len) > 0) {
-		usleep(5000);
-		times++;
-	}
-	CU_ASSERT_TRUE(times < 2000);
-	stream_free(&stream);
-}
-
-static void to_ask_is_not_to_read(void)
-{
-	begin(NULL);
-	options.send_timeout = 100;
-	serve(goes_on_asking, 0);
-}
-
-static void does_not_say_all(void)
-{
-	say("begin 1, params 1 " ASK("/") ", params-end 1");
-	CU_ASSERT_TRUE(hears("END 1 0 COMPLETE"));
-	CU_ASSERT_EQUAL(read(connection, &(char){0}, 1), 0);
-}
-
-static void who_cannot_be_told_of_the_end_is_closed(void)
-{
-	begin(NULL);
-	options.header_timeout = options.idle_timeout = 1000000;
-	cannot_shut_down = true;
-	serve(does_not_say_all, 0);
-	cannot_shut_down = false;
-}
-
-/* More than is read at once is there when the loop has been held. */
-static void asks_much(void)
-{
-	say(KEEP(1, "/held") ", " KEEP(
-		5, "/") ", begin 2 keep, params 2 *60000, begin 3 keep, params 3 *60000, "
-			"begin 4 keep, params 4 *60000, abort 2, abort 3, abort 4");
-	CU_ASSERT_TRUE(hears("END 4 0 COMPLETE"));
-}
-
-static void what_came_meanwhile_is_read_in_parts(void)
-{
-	begin(NULL);
-	serve(asks_much, 0);
-}
-
-/* A stream of this client's has what its limit allows, and what the connection's does, but no more
- * than 64 KB of that; in memory that grows by doubling. */
-static void reads_nothing(void)
-{
-	say(KEEP(1, "/flood"));
-	while (!board_get(&board.own->draining))
-		usleep(1000);
-}
-
-static void who_reads_nothing_of_a_stream_holds_little(void)
-{
-	static const int64_t limits[][2] = {
-		{4096, 4096}, {4096, 65536}, {65536, 4096}, {1 << 20, 4096}};
-
-	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
-		begin(NULL);
-		options.output_limit = limits[i][0];
-		options.stream_limit = limits[i][1];
-		options.drain_timeout = 20;
-		most_held = (size_t)(limits[i][0] < 65536 ? limits[i][0] : 65536);
-		most_held = 2 * (most_held + (size_t)limits[i][1]);
-		application.background = see_what_it_holds;
-		serve(reads_nothing, EXIT_FORCED);
-		application.background = NULL;
-	}
-}
 
 /* ---- the header timeout ---- */
 
@@ -447,57 +333,16 @@ static void take_steps(struct request *req)
 	ASYNC_END(req);
 }
 
-static void hears_an_answer(void)
-{
-	CU_ASSERT_TRUE(hears("END 1 0 COMPLETE"));
-}
+/* ---- a worker ---- */
 
-static void is_hung_up_on(void)
-{
-	CU_ASSERT_EQUAL(read(connection, &(char){0}, 1), 0);
-}
-
-static void the_header_timeout_is_for_headers(void)
-{
-	static const struct {
-		const struct step *steps;
-		void (*peer)(void);
-	} cases[] = {{slow_body, hears_an_answer},
-		     {after_a_rest, hears_an_answer},
-		     {slow_header, is_hung_up_on}};
-
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		begin(NULL);
-		options.header_timeout = 300;
-		step = cases[i].steps;
-		application.background = take_steps;
-		serve(cases[i].peer, 0);
-		CU_ASSERT_TRUE(step->after < 1);
-		application.background = NULL;
-	}
-}
-
-/* ---- a drain ---- */
-
-static const char *second; /* what it gets */
-
-static void asks_while_it_drains(void)
-{
-	say(KEEP(1, "/drain"));
-	while (!board_get(&board.own->draining))
-		usleep(1000);
-	say(KEEP(2, "/"));
-	CU_ASSERT_TRUE(hears("END 1 0 COMPLETE") && hears(second));
-}
-
-/* Another worker of the pool, on the scoreboard. */
-static pid_t sibling_start(const char *scoreboard)
+/* Another of the pool, on the scoreboard. */
+static pid_t sibling_start(void)
 {
 	pid_t pid = fork();
 
 	CU_ASSERT_FATAL(pid >= 0);
 	if (pid == 0) {
-		if (scoreboard_open(&board, scoreboard) == 0)
+		if (scoreboard_open(&board, board_path) == 0)
 			scoreboard_claim(&board, "loop", 0, "loop", "/");
 		raise(SIGSTOP);
 		_exit(0);
@@ -506,34 +351,114 @@ static pid_t sibling_start(const char *scoreboard)
 	return pid;
 }
 
-static void who_is_asked_while_it_drains_refuses_for_a_sibling(void)
+static void begin(void)
 {
-	static const struct {
-		enum drain_mode drain;
-		bool sibling;
-		const char *second;
-	} cases[] = {
-		{DRAIN_AUTO, false, "STDOUT 2 Status: 200 "},
-		{DRAIN_AUTO, true, "STDOUT 2 Status: 503 "},
-		{DRAIN_WAIT, true, "STDOUT 2 Status: 200 "},
-		{DRAIN_REFUSE, false, "STDOUT 2 Status: 503 "},
-	};
-	char file[80];
+	char *arguments[] = {"lanes", NULL};
 
-	snprintf(file, sizeof(file), "%s/scoreboard", directory);
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		pid_t sibling = cases[i].sibling ? sibling_start(file) : 0;
+	log_init("lanes"); /* which tells few of the same, and begins to count anew */
+	CU_ASSERT_EQUAL_FATAL(options_parse(&options, NULL, 1, arguments), 0);
+	options.threads = options.cpu_threads = 1;
+	options.output_limit = 4 << 20;
+	options.drain = talk->drain;
+	for (int i = 0; i < 3 && talk->set[i].option; i++)
+		*talk->set[i].option = talk->set[i].value;
+	application.background = talk->steps ? take_steps : talk->background;
+	step = talk->steps;
+	CU_ASSERT_EQUAL_FATAL(listener_open(&listener, path, 64), 0);
+	CU_ASSERT_EQUAL_FATAL(scoreboard_open(&board, board_path), 0);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(scoreboard_claim(&board, "loop", 0, "loop", "/"));
+}
 
-		begin(file);
-		options.drain = cases[i].drain;
-		second = cases[i].second;
-		serve(asks_while_it_drains, 0);
-		unlink(file);
-		if (!sibling)
-			continue;
+/* Serves until the peer has done its part, and closes it all. */
+static void play(const struct talk *this_one)
+{
+	pid_t sibling = this_one->sibling ? sibling_start() : 0;
+	pthread_t thread;
+
+	talk = this_one;
+	begin();
+	peer_connect();
+	CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, be_the_peer, NULL), 0);
+	caught_begin();
+	CU_ASSERT_EQUAL(loop_run(&options, &listener, "loop-1", &application, &board),
+			talk->status);
+	caught_end(&caught);
+	pthread_join(thread, NULL);
+	CU_ASSERT_TRUE(!step || step->after < 1);
+	close(connection);
+	buffer_free(&heard);
+	listener_close(&listener);
+	scoreboard_close(&board);
+	unlink(board_path);
+	if (sibling) {
 		kill(sibling, SIGKILL);
 		waitpid(sibling, NULL, 0);
 	}
+}
+
+/* A test that is nothing but talks: it has their list, which ends with none. */
+static void play_talks(void)
+{
+	for (const struct talk *next = harness_test()->data;
+	     next->says || next->hears || next->peer || next->steps; next++)
+		play(next);
+}
+
+#define TALKS(...)                                                                                 \
+	(const struct talk[])                                                                      \
+	{                                                                                          \
+		__VA_ARGS__,                                                                       \
+		{                                                                                  \
+			0                                                                          \
+		}                                                                                  \
+	}
+
+static void a_file_that_is_too_long_is_an_error(void)
+{
+	signal(SIGXFSZ, SIG_DFL);
+	play(&(struct talk){KEEP(1, "/"), "END 1 0 COMPLETE"});
+	CU_ASSERT_PTR_EQUAL(signal(SIGXFSZ, SIG_IGN), SIG_IGN);
+}
+
+static void who_cannot_be_told_of_the_end_is_closed(void)
+{
+	cannot_shut_down = true;
+	play_talks();
+	cannot_shut_down = false;
+}
+
+/* Reads nothing, and asks until it is hung up on. */
+static void goes_on_asking(void)
+{
+	struct stream stream = {0};
+	int times = 0;
+
+	say(KEEP(1, "/large"));
+	stream_script(&stream, KEEP(2, "/"));
+	while (times < 2000 && write(connection, stream.bytes.data, stream.bytes.len) > 0) {
+		usleep(5000);
+		times++;
+	}
+	CU_ASSERT_TRUE(times < 2000);
+	stream_free(&stream);
+}
+
+static void reads_nothing(void)
+{
+	say(KEEP(1, "/flood"));
+	while (!board_get(&board.own->draining))
+		usleep(1000);
+}
+
+/* ---- a drain ---- */
+
+static void asks_while_it_drains(void)
+{
+	say(KEEP(1, "/drain"));
+	while (!board_get(&board.own->draining))
+		usleep(1000);
+	say(KEEP(2, "/"));
+	CU_ASSERT_TRUE(hears("END 1 0 COMPLETE") && hears(talk->hears));
 }
 
 /* ---- blocks of requests ---- */
@@ -561,20 +486,21 @@ static void asks_often(void)
 
 static void blocks_are_used_again_and_again(void)
 {
-	begin(NULL);
-	serve(asks_often, 0);
+	play(&(struct talk){.peer = asks_often});
 	CU_ASSERT_EQUAL(allocations[0], allocations[1]);
 }
+
+#define THREE_LATER KEEP(1, "/later") ", " KEEP(2, "/later") ", " KEEP(3, "/later")
 
 /* Three at a time, which end in this order after their answers. */
 static void works_later(void)
 {
 	static const char *const orders[] = {"123x", "132x", "213x", "231x", "312x", "321x"};
 
-	for (size_t i = 0; i < sizeof(orders) / sizeof(orders[0]); i++) {
+	for (size_t i = 0; i < COUNT(orders); i++) {
 		order = orders[i];
 		turn = 0;
-		say(KEEP(1, "/later") ", " KEEP(2, "/later") ", " KEEP(3, "/later"));
+		say(THREE_LATER);
 		CU_ASSERT_TRUE(hears("END 3 0 COMPLETE"));
 		buffer_free(&heard);
 		heard = (struct buffer){0};
@@ -583,42 +509,61 @@ static void works_later(void)
 	}
 }
 
-static void never_ends(void)
-{
-	order = "x";
-	turn = 0;
-	say(KEEP(1, "/later") ", " KEEP(2, "/later") ", " KEEP(3, "/later"));
-	CU_ASSERT_TRUE(hears("END 3 0 COMPLETE"));
-}
-
 static void a_drain_waits_for_work_after_the_answer(void)
 {
-	begin(NULL);
-	options.drain_timeout = PATIENCE_S * 1000;
-	serve(works_later, 0);
+	play(&(struct talk){.peer = works_later,
+			    .set = {{&options.drain_timeout, PATIENCE_S * 1000}}});
 	CU_ASSERT_EQUAL(turn, 3);
-	begin(NULL);
-	options.drain_timeout = 20;
-	serve(never_ends, EXIT_FORCED);
+	order = "x"; /* it never ends */
+	turn = 0;
+	play(&(struct talk){THREE_LATER, "END 3 0 COMPLETE", .set = {{&options.drain_timeout, 20}},
+			    .status = EXIT_FORCED});
 }
+
+#define HOLDS_LITTLE(output, stream)                                                               \
+	{                                                                                          \
+		.peer = reads_nothing, .background = see_what_it_holds, .status = EXIT_FORCED,     \
+		.set = { {&options.output_limit, output},                                          \
+			 {&options.stream_limit, stream},                                          \
+			 {&options.drain_timeout, 20} }                                            \
+	}
 
 static const struct test tests[] = {
 	{"a file that is too long is an error, not the end", a_file_that_is_too_long_is_an_error},
-	{"a peer has its time from when it takes nothing",
-	 a_peer_has_its_time_from_when_it_takes_nothing},
-	{"who asks on and does not read is late all the same", to_ask_is_not_to_read},
-	{"who cannot be told of the end is closed", who_cannot_be_told_of_the_end_is_closed},
-	{"what came while the loop was held is read in parts",
-	 what_came_meanwhile_is_read_in_parts},
-	{"who reads nothing of a stream holds twice its limits at most",
-	 who_reads_nothing_of_a_stream_holds_little},
-	{"the header timeout is for headers, from when they begin",
-	 the_header_timeout_is_for_headers},
-	{"who is asked while it drains refuses for a sibling's sake",
-	 who_is_asked_while_it_drains_refuses_for_a_sibling},
+	{"a peer has its time from when it takes nothing", play_talks,
+	 TALKS({KEEP(1, "/full"), "END 1 0 COMPLETE", .set = {{&options.send_timeout, 400}}})},
+	{"who asks on and does not read is late all the same", play_talks,
+	 TALKS({.peer = goes_on_asking, .set = {{&options.send_timeout, 100}}})},
+	{"who cannot be told of the end is closed", who_cannot_be_told_of_the_end_is_closed,
+	 TALKS({"begin 1, params 1 " ASK("/") ", params-end 1", "END 1 0 COMPLETE",
+		.is_hung_up_on = true,
+		.set = {{&options.header_timeout, 1000000}, {&options.idle_timeout, 1000000}}})},
+	/* More than is read at once. */
+	{"what came while the loop was held is read in parts", play_talks,
+	 TALKS({KEEP(1, "/held") ", " KEEP(5, "/") ", begin 2 keep, params 2 *60000, begin 3 keep, "
+						   "params 3 *60000, begin 4 keep, params 4 "
+						   "*60000, abort 2, abort 3, abort 4",
+		"END 4 0 COMPLETE"})},
+	{"who reads nothing of a stream holds twice its limits at most", play_talks,
+	 TALKS(HOLDS_LITTLE(4096, 4096), HOLDS_LITTLE(4096, 65536), HOLDS_LITTLE(65536, 4096),
+	       HOLDS_LITTLE(1 << 20, 4096))},
+	{"the header timeout is for headers, from when they begin", play_talks,
+	 TALKS({NULL, "END 1 0 COMPLETE", .steps = slow_body,
+		.set = {{&options.header_timeout, 300}}},
+	       {NULL, "END 1 0 COMPLETE", .steps = after_a_rest,
+		.set = {{&options.header_timeout, 300}}},
+	       {.is_hung_up_on = true,
+		.steps = slow_header,
+		.set = {{&options.header_timeout, 300}}})},
+	{"who is asked while it drains refuses for a sibling's sake", play_talks,
+	 TALKS({NULL, "STDOUT 2 Status: 200 ", .peer = asks_while_it_drains},
+	       {NULL, "STDOUT 2 Status: 503 ", .peer = asks_while_it_drains, .sibling = true},
+	       {NULL, "STDOUT 2 Status: 200 ", .peer = asks_while_it_drains, .sibling = true,
+		.drain = DRAIN_WAIT},
+	       {NULL, "STDOUT 2 Status: 503 ", .peer = asks_while_it_drains,
+		.drain = DRAIN_REFUSE})},
 	{"blocks of requests are used again and again", blocks_are_used_again_and_again},
 	{"a drain waits for work after the answer", a_drain_waits_for_work_after_the_answer},
 };
 
-const struct suite conn_suite = {"conn", tests, sizeof(tests) / sizeof(tests[0]), make_path,
-				 remove_path};
+const struct suite conn_suite = {"conn", tests, COUNT(tests), make_path, remove_path};

@@ -276,7 +276,7 @@ static bool look_up(const struct step *step, uint64_t *value)
 		{"ended", heard_end_of(client, (char)step->numbers[1])},
 	};
 
-	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+	for (size_t i = 0; i < COUNT(numbers); i++)
 		if (step_is(step, numbers[i].name)) {
 			*value = numbers[i].value;
 			return true;
@@ -311,6 +311,8 @@ static bool act(const struct step *step)
 		client_open(n[0]);
 	else if (step_is(step, "send"))
 		client_send(n[0], step->text);
+	else if (step_is(step, "ask")) /* with an id, for a path */
+		client_send(n[0], textf("request %d keep " ASK("%s"), n[1], step->text));
 	else if (step_is(step, "begin") || step_is(step, "abort")) /* so many from an id on */
 		say_of_each(n[0], step_is(step, "begin"), n[1], n[2]);
 	else if (step_is(step, "read"))
@@ -507,19 +509,23 @@ static struct request *writer;
 static int writes;
 static int seen;
 
+static struct slice dots(size_t n)
+{
+	static char bytes[1 << 20]; /* more than the kernel keeps for a socket */
+
+	return (struct slice){memset(bytes, '.', n), n};
+}
+
 static void write_on_and_on(struct request *req)
 {
-	static char bytes[4096];
-
 	ASYNC_BEGIN(req);
-	memset(bytes, '.', sizeof(bytes));
 	writer = req;
 	writes = 0;
 	CU_ASSERT_TRUE(reply_stream(req, 200, "text/event-stream"));
 	CU_ASSERT_TRUE(stream_room(req));
 	while (stream_wanted(req)) {
 		writes++;
-		AWAIT(req, stream_write(req, (struct slice){bytes, sizeof(bytes)}));
+		AWAIT(req, stream_write(req, dots(4096)));
 	}
 	ASYNC_END(req);
 }
@@ -594,24 +600,18 @@ static void take_the_body_late(struct request *req)
 	ASYNC_END(req);
 }
 
-static char large_bytes[1 << 20];
-
 static void large(struct request *req)
 {
-	memset(large_bytes, '.', sizeof(large_bytes));
-	reply_bytes(req, 200, "text/plain", (struct slice){large_bytes, sizeof(large_bytes)});
+	reply_bytes(req, 200, "text/plain", dots(1 << 20));
 }
 
 /* More than a stream's limit, but never so much at once. */
 static void stream_piece_by_piece(struct request *req)
 {
-	static char bytes[4000];
-
 	ASYNC_BEGIN(req);
-	memset(bytes, '.', sizeof(bytes));
 	CU_ASSERT_TRUE(reply_stream(req, 200, "text/event-stream"));
 	while (!rested(req))
-		AWAIT(req, stream_write(req, (struct slice){bytes, sizeof(bytes)}));
+		AWAIT(req, stream_write(req, dots(4000)));
 	kill(getpid(), SIGTERM);
 	ASYNC_END(req);
 }
@@ -626,14 +626,6 @@ static void tcp_is_prompt(struct request *req)
 	told_to_drain(req);
 }
 
-static void sleep_in_vain(struct request *req)
-{
-	ASYNC_BEGIN(req);
-	AWAIT(req, sleep_for(req, 0.001));
-	CU_FAIL("nobody waits for this");
-	ASYNC_END(req);
-}
-
 static void stream_until_drained(struct request *req)
 {
 	ASYNC_BEGIN(req);
@@ -645,15 +637,11 @@ static void stream_until_drained(struct request *req)
 	ASYNC_END(req);
 }
 
-/* More than the kernel keeps for a socket. */
 static void stream_much(struct request *req)
 {
-	static char bytes[1 << 20];
-
 	ASYNC_BEGIN(req);
-	memset(bytes, '.', sizeof(bytes));
 	CU_ASSERT_TRUE(reply_stream(req, 200, "text/event-stream"));
-	AWAIT(req, stream_write(req, (struct slice){bytes, sizeof(bytes)}));
+	AWAIT(req, stream_write(req, dots(1 << 20)));
 	AWAIT(req, stream_write(req, slice_of("the rest")));
 	ASYNC_END(req);
 }
@@ -668,18 +656,15 @@ static void much_memory(struct request *req)
 /* What its connection has not sent is older than what waits with the stream. */
 static void write_again_later(struct request *req)
 {
-	static char bytes[4096];
-
 	ASYNC_BEGIN(req);
-	memset(bytes, '.', sizeof(bytes));
 	reply_stream(req, 200, "text/event-stream");
 	do {
-		AWAIT(req, stream_write(req, (struct slice){bytes, sizeof(bytes)}));
+		AWAIT(req, stream_write(req, dots(4096)));
 		AWAIT(req, sleep_for(req, 0));
 	} while (!conn_waiting(engine->conns));
 	AWAIT(req, sleep_for(req, 0.06));
 	for (;;)
-		AWAIT(req, stream_write(req, (struct slice){bytes, sizeof(bytes)}));
+		AWAIT(req, stream_write(req, dots(4096)));
 	ASYNC_END(req);
 }
 
@@ -838,7 +823,7 @@ static void open_another(struct request *req)
 static const struct route list[] = {
 	GET("/", ASYNC, hello),
 	GET("/asleep", ASYNC, drain_and_sleep),
-	GET("/vain", ASYNC, sleep_in_vain),
+	GET("/vain", ASYNC, sleep_for_long),
 	GET("/stream", ASYNC, stream_until_drained),
 	GET("/on", ASYNC, write_on_and_on),
 	GET("/stuck", ASYNC, write_again_later),
@@ -946,8 +931,7 @@ static void serve(void)
 /* What clients say before the loop begins, and what each has been sent at the end: the text, "!"
  * and a text that it has not, "" whatever it is; NULL: it was closed. */
 struct scene {
-	int clients;
-	const char *says[4]; /* NULL: nothing */
+	const char *says[4]; /* "": nothing; NULL: this one is not there */
 	const char *gets[4];
 
 	const char *plot; /* steps that the handler of "/plot" takes before it answers */
@@ -981,10 +965,13 @@ static void play(const struct scene *scene)
 	atomic_store(&let_go, false);
 	atomic_store(&jobs, 0);
 	set_plot(scene->plot);
-	for (int i = 0; i < scene->clients; i++)
-		client_open(i);
-	for (int i = scene->clients - 1; i >= 0; i--)
+	for (int i = 0; i < 4; i++)
 		if (scene->says[i])
+			client_open(i);
+		else
+			clients[i] = -1;
+	for (int i = 3; i >= 0; i--)
+		if (scene->says[i] && *scene->says[i])
 			client_send(i, scene->says[i]);
 	serve_until(scene->status);
 	for (set_plot(scene->then); script_step(&plot.script, &plot.step);)
@@ -1005,14 +992,22 @@ static void end(void)
 	scoreboard_close(&board);
 }
 
+/* In another worker than the one that the test began with. */
+static void play_anew(const struct scene *scene)
+{
+	end();
+	begin();
+	play(scene);
+}
+
 /* A test that is nothing but scenes: it has their list, which ends with none. */
 static void play_scenes(void)
 {
-	for (const struct scene *scene = harness_test()->data; scene->clients; scene++) {
-		begin();
-		play(scene);
-		end();
-	}
+	const struct scene *scene = harness_test()->data;
+
+	play(scene);
+	while ((++scene)->says[0])
+		play_anew(scene);
 }
 
 #define SCENES(...)                                                                                \
@@ -1020,7 +1015,7 @@ static void play_scenes(void)
 	{                                                                                          \
 		__VA_ARGS__,                                                                       \
 		{                                                                                  \
-			0                                                                          \
+			.says = { NULL }                                                           \
 		}                                                                                  \
 	}
 
@@ -1030,10 +1025,8 @@ static void who_comes_while_it_drains_is_left_to_others(void)
 {
 	int other;
 
-	begin();
 	other = dup(listener.fd);
-	play(&(struct scene){1,
-			     {PLOT},
+	play(&(struct scene){{PLOT},
 			     {"END 1 0 COMPLETE"},
 			     "drain, until draining 1, count-anew, open 1, sleep 1, sleep 1",
 			     "accepts 0",
@@ -1042,7 +1035,6 @@ static void who_comes_while_it_drains_is_left_to_others(void)
 	listener.fd = other;
 	serve();
 	CU_ASSERT_TRUE(client_got(1, "END 1 0 COMPLETE"));
-	end();
 }
 
 /* The connection that there was no room for is still in the queue. */
@@ -1050,17 +1042,14 @@ static void who_waits_for_room_in_vain_is_left_to_others(void)
 {
 	int other;
 
-	begin();
 	other = dup(listener.fd);
-	play(&(struct scene){2,
-			     {KEEP(1, "/asleep"), KEEP(1, "/drain")},
+	play(&(struct scene){{KEEP(1, "/asleep"), KEEP(1, "/drain")},
 			     {"END 1 0 COMPLETE"},
 			     .set = {{&options.max_conns, 1}},
 			     .drain = DRAIN_REFUSE});
 	listener.fd = other;
 	serve();
 	CU_ASSERT_TRUE(client_got(1, "END 1 0 COMPLETE"));
-	end();
 }
 
 /* The connection stays in the queue, and is taken when the time for the next try has come. */
@@ -1068,31 +1057,26 @@ static void accept_waits_when_something_has_run_out(void)
 {
 	static const int errors[] = {EMFILE, ENFILE, ENOBUFS, ENOMEM};
 
-	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+	for (size_t i = 0; i < COUNT(errors); i++) {
 		double begun = now();
 
-		begin();
-		play(&(struct scene){1,
-				     {"request 1 " ASK("/drain")},
-				     {"END 1 0 COMPLETE"},
-				     .then = "logged 1 [event=accept-failed]",
-				     .left = 2,
-				     .fails = errors[i]});
+		play_anew(&(struct scene){{"request 1 " ASK("/drain")},
+					  {"END 1 0 COMPLETE"},
+					  .then = "logged 1 [event=accept-failed]",
+					  .left = 2,
+					  .fails = errors[i]});
 		CU_ASSERT_EQUAL(failed, 2);
 		CU_ASSERT_TRUE(now() - begun >= 0.19); /* a tenth of a second each time */
-		end();
 	}
 }
 
 static void who_has_rested_has_kept_nobody_waiting(void)
 {
-	begin();
 	options.queue_timeout = 1000;
 	client_open(0);
 	client_send(0, KEEP(1, "/after-rest"));
 	serve();
 	IN_TIME(client_got(0, "STDOUT 2 Status: 200 "));
-	end();
 }
 
 /* However many come, those who are there have their turn, too. */
@@ -1101,7 +1085,6 @@ static void so_many_are_accepted_at_once(void)
 	enum { MANY = 100 };
 	int fds[MANY];
 
-	begin();
 	CU_ASSERT_EQUAL(listen(listener.fd, MANY), 0);
 	for (int i = 0; i < MANY; i++) {
 		client_open(0);
@@ -1115,52 +1098,20 @@ static void so_many_are_accepted_at_once(void)
 	CU_ASSERT_EQUAL(most_at_once, 64);
 	for (int i = 0; i < MANY; i++)
 		close(fds[i]);
-	end();
-}
-
-/* Whoever waits for it, if nothing can be done for them. */
-static void a_loop_that_has_nothing_to_do_sleeps(void)
-{
-	enum { CONNECTION_TOO_MANY, ACCEPT_FAILED, ACCEPT_FAILS, UNREAD, CASES };
-
-	for (int i = 0; i < CASES; i++) {
-		begin();
-		options.max_conns = i == CONNECTION_TOO_MANY ? 1 : 4;
-		fails = EMFILE;
-		left = i == ACCEPT_FAILED;
-		clients[1] = -1;
-		client_open(0);
-		if (i == UNREAD || i == CONNECTION_TOO_MANY) {
-			client_open(1);
-			client_send(1, KEEP(1, "/large"));
-		}
-		client_send(0, i == ACCEPT_FAILS ? KEEP(1, "/fails") : KEEP(1, "/turns"));
-		serve();
-		CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
-		end();
-	}
 }
 
 static void what_was_just_read_is_not_looked_at_again(void)
 {
-	char script[64];
-
-	begin();
 	client_open(0);
-	for (int id = 1; id <= 20; id++) {
-		/* The first holds the loop, after which it is looked once. */
-		snprintf(script, sizeof(script),
-			 id == 1 ? "request %d keep " ASK("/while") : "request %d keep " ASK("/"),
-			 id);
-		client_send(0, script);
-	}
+	client_send(0, KEEP(1, "/while")); /* holds the loop, after which it is looked once */
+	for (int id = 2; id <= 20; id++)
+		client_send(0, textf("request %d keep " ASK("/"), id));
 	client_send(0, KEEP(21, "/drain"));
 	reads = accept_calls = 0;
 	serve();
 	IN_TIME(reads < 10);
 	CU_ASSERT_EQUAL(accept_calls, 2); /* the last one says that there is nobody else */
 	CU_ASSERT_TRUE(client_got(0, "END 21 0 COMPLETE"));
-	end();
 }
 
 /* Also of requests that no handler has seen. */
@@ -1169,10 +1120,8 @@ static void the_board_shows_how_long_it_took(void)
 	static const unsigned statuses[] = {200, 404, 413};
 	unsigned shown[3] = {0};
 
-	begin();
 	options.stdin_limit = 8;
-	play(&(struct scene){1,
-			     {KEEP(1, "/") ", " KEEP(2, "/none") ", begin 3 keep, params 3 " ASK(
+	play(&(struct scene){{KEEP(1, "/") ", " KEEP(2, "/none") ", begin 3 keep, params 3 " ASK(
 				     "/long") ", "
 					      "params-end 3, stdin 3 "
 					      "*9, stdin-end 3, " KEEP(4, "/drain")},
@@ -1191,7 +1140,6 @@ static void the_board_shows_how_long_it_took(void)
 	CU_ASSERT_EQUAL(shown[0], 2);
 	CU_ASSERT_EQUAL(shown[1], 1);
 	CU_ASSERT_EQUAL(shown[2], 1);
-	end();
 }
 
 #define SEND_TO(path) "REQUEST_METHOD=POST&PATH_INFO=" path
@@ -1199,7 +1147,6 @@ static void the_board_shows_how_long_it_took(void)
 /* Half a record of a body is not what the header timeout is for. */
 static void a_body_that_stops_is_a_408(void)
 {
-	begin();
 	options.header_timeout = 50;
 	options.body_timeout = 400;
 	client_open(0);
@@ -1210,24 +1157,20 @@ static void a_body_that_stops_is_a_408(void)
 	serve();
 	CU_ASSERT_TRUE(client_got(0, "STDOUT 1 Status: 408 "));
 	CU_ASSERT_TRUE(client_got(1, "END 1 0 COMPLETE"));
-	end();
 }
 
 static void each_of_four_signals_drains(void)
 {
 	static const int numbers[] = {SIGTERM, SIGUSR1, SIGINT, SIGHUP};
 
-	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+	for (size_t i = 0; i < COUNT(numbers); i++) {
 		void (*before)(int) = signal(numbers[i], SIG_DFL);
 
-		begin();
-		play(&(struct scene){
-			1,
+		play_anew(&(struct scene){
 			{PLOT},
 			{"END 1 0 COMPLETE"},
 			textf("signal %d", numbers[i]),
 			"logged 1 [event=draining in_flight=], logged 1 [event=drained]"});
-		end();
 		signal(numbers[i], before);
 	}
 }
@@ -1236,12 +1179,8 @@ static void a_signal_that_was_ignored_still_is(void)
 {
 	void (*before)(int) = signal(SIGHUP, SIG_IGN);
 
-	begin();
-	play(&(struct scene){1,
-			     {PLOT},
-			     {"END 1 0 COMPLETE"},
-			     textf("signal %d, rest, draining 0, drain", SIGHUP)});
-	end();
+	play(&(struct scene){
+		{PLOT}, {"END 1 0 COMPLETE"}, textf("signal %d, rest, draining 0, drain", SIGHUP)});
 	signal(SIGHUP, before);
 }
 
@@ -1249,7 +1188,6 @@ static void a_signal_that_was_ignored_still_is(void)
  * beyond is not even begun. */
 static void a_worker_has_so_many_requests_at_once(void)
 {
-	begin();
 	options.max_reqs = 8;
 	client_open(0);
 	say_of_each(0, true, 1, 17);
@@ -1265,7 +1203,6 @@ static void a_worker_has_so_many_requests_at_once(void)
 	CU_ASSERT_TRUE(client_got(0, "END 18 0 OVERLOADED\nEND 9 0 COMPLETE"));
 	CU_ASSERT_EQUAL(board_get(&board.own->classes[5]), 1);
 	CU_ASSERT_EQUAL(board_get(&board.own->classes[2]), 2);
-	end();
 }
 
 static void answers_over_tcp_are_not_held_back(void)
@@ -1273,7 +1210,6 @@ static void answers_over_tcp_are_not_held_back(void)
 	struct sockaddr_in address = {0};
 	socklen_t len = sizeof(address);
 
-	begin();
 	listener_close(&listener);
 	CU_ASSERT_EQUAL_FATAL(listener_open(&listener, "127.0.0.1:0", 64), 0);
 	CU_ASSERT_EQUAL(getsockname(listener.fd, (struct sockaddr *)&address, &len), 0);
@@ -1282,7 +1218,6 @@ static void answers_over_tcp_are_not_held_back(void)
 	client_send(0, KEEP(1, "/prompt"));
 	serve();
 	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
-	end();
 }
 
 /* A GET of "/while" that is 16 KB long. */
@@ -1307,7 +1242,6 @@ static void client_send_long(int i, uint16_t id)
 /* Four of them fit into one read; the others stay where they are until some have been served. */
 static void slow_handlers_do_not_let_too_many_in(void)
 {
-	begin();
 	options.conn_requests = 6;
 	client_open(0);
 	for (uint16_t id = 1; id <= 10; id++)
@@ -1315,7 +1249,6 @@ static void slow_handlers_do_not_let_too_many_in(void)
 	client_send(0, KEEP(11, "/drain"));
 	serve();
 	CU_ASSERT_FALSE(client_got(0, "OVERLOADED"));
-	end();
 }
 
 static char passed[8]; /* what the application has come through */
@@ -1381,30 +1314,24 @@ static int run_application(void (*begins)(struct request *req), void (*ends)(str
 
 static void an_application_starts_and_stops(void)
 {
-	begin();
 	CU_ASSERT_EQUAL(run_application(start_application, stop_application), 0);
 	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
 	CU_ASSERT_STRING_EQUAL(passed, "1a2b");
-	end();
 }
 
 static void one_that_cannot_start_serves_nobody(void)
 {
-	begin();
 	CU_ASSERT_EQUAL(run_application(cannot_start_application, stop_application), 1);
 	CU_ASSERT_EQUAL(lines_with("event=start-failed"), 1);
 	CU_ASSERT_STRING_EQUAL(passed, "x");
-	end();
 }
 
 static void one_that_does_not_stop_is_given_up(void)
 {
-	begin();
 	options.drain_timeout = 50;
 	CU_ASSERT_EQUAL(run_application(start_application, never_stop_application), 0);
 	CU_ASSERT_EQUAL(lines_with("event=stop-failed"), 1);
 	CU_ASSERT_STRING_EQUAL(passed, "1an");
-	end();
 }
 
 /* Drains the worker when it has come round a few times. */
@@ -1438,23 +1365,19 @@ static void run_beside(void)
 
 static void work_beside_the_requests_ends_with_them(void)
 {
-	begin();
 	memset(passed, 0, sizeof(passed));
 	run_beside();
 	CU_ASSERT_STRING_EQUAL(passed, "2b");
 	CU_ASSERT_EQUAL(lines_with("event=background-failed"), 0);
-	end();
 }
 
 static void the_worker_serves_on_when_it_fails(void)
 {
-	begin();
 	memset(passed, 0, sizeof(passed));
 	pass('x');
 	run_beside();
 	CU_ASSERT_STRING_EQUAL(passed, "x!2b");
 	CU_ASSERT_EQUAL(lines_with("event=background-failed"), 1);
-	end();
 }
 
 static bool can_serve;
@@ -1490,17 +1413,14 @@ static void it_says_whether_it_is_ready(void)
 						.ready = is_ready,
 						.start = start_asking};
 
-	begin();
 	options.header_timeout = 50; /* and so often it is asked */
 	can_serve = false;
 	CU_ASSERT_EQUAL(run_loop(&application), 0);
 	CU_ASSERT_TRUE(client_got(0, "END 1 0 COMPLETE"));
-	end();
 }
 
 static void what_cannot_start_says_so(void)
 {
-	begin();
 	listener_stop(&listener);
 	listener.fd = open("/dev/null", O_RDONLY | O_CLOEXEC); /* cannot be polled */
 	caught_begin();
@@ -1521,7 +1441,6 @@ static void what_cannot_start_says_so(void)
 	caught_end(&caught);
 	CU_ASSERT_EQUAL(lines_with("event=start-failed"), 5);
 	CU_ASSERT_EQUAL(lines_with("event=start-failed error=\"bad file descriptor\""), 1);
-	end();
 }
 
 static void sweeps_are_four_times_as_frequent_as_the_shortest_timeout(void)
@@ -1534,7 +1453,7 @@ static void sweeps_are_four_times_as_frequent_as_the_shortest_timeout(void)
 		{3999, 8000, 8000, 999}, {4000, 8000, 8000, 1000}, {8000, 8000, 8000, 1000},
 	};
 
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	for (size_t i = 0; i < COUNT(cases); i++)
 		CU_ASSERT_EQUAL(
 			conns_sweep_interval(&(struct options){.header_timeout = cases[i].header,
 							       .idle_timeout = cases[i].idle,
@@ -1550,8 +1469,7 @@ static void sweeps_are_four_times_as_frequent_as_the_shortest_timeout(void)
 
 static const struct test tests[] = {
 	{"the board counts what came, and how it ended",
-	 SCENES({4,
-		 {HELLO ", " KEEP(2, "/none"),
+	 SCENES({{HELLO ", " KEEP(2, "/none"),
 		  "begin 1 keep, params 1 " ASK("/vain") ", params-end 1, stdin 1 *9, stdin-end 1",
 		  KEEP(1, "/vain") ", abort 1, begin 2 keep, abort 2", KEEP(1, "/asleep")},
 		 {"END 2 0 COMPLETE", "STDOUT 1 Status: 413 ", "END 1 0 COMPLETE",
@@ -1562,79 +1480,75 @@ static const struct test tests[] = {
 		 .set = {{&options.stdin_limit, 8}}})},
 	/* The sweep, a timer, comes before what was sent meanwhile is read. */
 	{"time in which the loop was held is not the peer's",
-	 SCENES({3,
-		 {PLOT, "begin 1 keep", HELLO_AGAIN},
+	 SCENES({{PLOT, "begin 1 keep", HELLO_AGAIN},
 		 {"END 1 0 COMPLETE", "END 1 0 COMPLETE", "END 1 0 COMPLETE"},
-		 "hold 200, send 1 [params 1 " ASK("/drain") ", params-end 1, stdin-end 1], "
-							     "send 2 [" HELLO "]",
+		 "hold 200, send 1 [params 1 " ASK(
+			 "/drain") ", params-end 1, stdin-end 1], ask 2 1 [/]",
 		 .set = {{&options.header_timeout, 100}, {&options.idle_timeout, 100}}})},
 	/* Two read only after it what they are sent. */
-	{"nor is it the reader's", SCENES({2,
-					   {PLOT, KEEP(1, "/large")},
+	{"nor is it the reader's", SCENES({{PLOT, KEEP(1, "/large")},
 					   {"END 1 0 COMPLETE", "END 1 0 COMPLETE"},
 					   "until requests 2, hold 600, read-all 1 1, drain",
 					   "logged 0 [event=stream-unread]",
 					   .set = {{&options.send_timeout, 400}}},
-					  {2,
-					   {PLOT, KEEP(1, "/much")},
+					  {{PLOT, KEEP(1, "/much")},
 					   {"END 1 0 COMPLETE", "END 1 0 COMPLETE"},
 					   "until requests 2, hold 600, read-all 1 1, drain",
 					   "logged 0 [event=stream-unread]",
 					   .set = {{&options.send_timeout, 400}}})},
 	/* Some of it is not enough. */
 	{"who does not read is not heard",
-	 SCENES({2,
-		 {PLOT, KEEP(1, "/large")},
+	 SCENES({{PLOT, KEEP(1, "/large")},
 		 {"END 1 0 COMPLETE", "END 2 0 COMPLETE"},
-		 "until requests 2, send 1 [" HELLO_AGAIN "], rest, requests 2, "
-		 "read 1, rest, requests 2, read-all 1 2, drain",
+		 "until requests 2, ask 1 2 [/], rest, requests 2, read 1, rest, requests 2, "
+		 "read-all 1 2, drain",
 		 .set = {{&options.output_limit, 4096}}})},
-	{"a loop that has nothing to do sleeps", a_loop_that_has_nothing_to_do_sleeps},
+	/* Whoever waits for it, if nothing can be done for them. */
+	{"a loop that has nothing to do sleeps",
+	 SCENES({{KEEP(1, "/turns"), KEEP(1, "/large")},
+		 {"END 1 0 COMPLETE"},
+		 .set = {{&options.max_conns, 1}}},
+		{{KEEP(1, "/turns")}, {"END 1 0 COMPLETE"}, .left = 1, .fails = EMFILE},
+		{{KEEP(1, "/fails")}, {"END 1 0 COMPLETE"}, .fails = EMFILE},
+		{{KEEP(1, "/turns"), KEEP(1, "/large")}, {"END 1 0 COMPLETE"}})},
 	/* Client 0 asks; 1 says nothing, 2 has asked, 3 has, and says half of something. */
 	{"the header timeout is for who owes a request",
-	 SCENES({4,
-		 {PLOT, NULL, HELLO, HELLO ", begin 2 keep"},
+	 SCENES({{PLOT, "", HELLO, HELLO ", begin 2 keep"},
 		 {"END 1 0 COMPLETE", "!END", "END 1 0 COMPLETE", "!END 2"},
 		 "until connections 2, rest, connections 2, drain",
 		 .set = {{&options.header_timeout, 40},
 			 {&options.idle_timeout, 1000000},
 			 {&options.send_timeout, 1000000}}})},
 	{"the idle timeout is for who has had an answer",
-	 SCENES({4,
-		 {PLOT, NULL, HELLO, HELLO ", begin 2 keep"},
+	 SCENES({{PLOT, "", HELLO, HELLO ", begin 2 keep"},
 		 {"END 1 0 COMPLETE", "", "", ""},
 		 "until connections 3, rest, connections 3, send 3 [abort 2], drain",
 		 .set = {{&options.idle_timeout, 40},
 			 {&options.header_timeout, 1000000},
 			 {&options.send_timeout, 1000000}}})},
 	{"the send timeout is for who does not read",
-	 SCENES({2,
-		 {PLOT, KEEP(1, "/large")},
+	 SCENES({{PLOT, KEEP(1, "/large")},
 		 {"END 1 0 COMPLETE", "!END 1 0 COMPLETE"},
 		 "until connections 1, rest, connections 1, drain",
 		 .set = {{&options.send_timeout, 40}}},
-		{2,
-		 {PLOT, "begin 2 keep, " KEEP(1, "/large")},
+		{{PLOT, "begin 2 keep, " KEEP(1, "/large")},
 		 {"END 1 0 COMPLETE", "!END 1 0 COMPLETE"},
 		 "until connections 1, rest, connections 1, drain",
 		 .set = {{&options.send_timeout, 40}}})},
 	{"who does not want an answer is hung up on",
-	 SCENES({1,
-		 {PLOT},
+	 SCENES({{PLOT},
 		 {"END 1 0 COMPLETE", ""},
-		 "open 1, deaf 1, send 1 [" HELLO "], "
-		 "until accepted 2, until connections 1, rest, connections 1, drain",
+		 "open 1, deaf 1, ask 1 1 [/], until accepted 2, until connections 1, rest, "
+		 "connections 1, drain",
 		 .set = {{&options.send_timeout, INT64_MAX}} /* nor by that */})},
 	/* Of eight a quarter may be there when it looks. */
 	{"what is aborted while the loop is held does not start",
-	 SCENES({1,
-		 {PLOT ", " KEEP(2, "/never") ", " KEEP(3, "/drain")},
+	 SCENES({{PLOT ", " KEEP(2, "/never") ", " KEEP(3, "/drain")},
 		 {"END 2 0 COMPLETE"},
 		 "hold 20, send 0 [abort 2]",
 		 .set = {{&options.conn_requests, 8}}})},
 	{"a connection may be reset while the loop is held",
-	 SCENES({2,
-		 {HELLO, PLOT},
+	 SCENES({{HELLO, PLOT},
 		 {NULL, "END 1 0 COMPLETE"},
 		 "until answered-2xx 1, send 0 [" KEEP(1, "/reset") ", " KEEP(
 			 2, "/never") "], "
@@ -1642,111 +1556,92 @@ static const struct test tests[] = {
 	{"what was just read is not looked at again", what_was_just_read_is_not_looked_at_again},
 	{"the board shows how long it took", the_board_shows_how_long_it_took},
 	{"requests have numbers that rise, and leave their blocks for others",
-	 SCENES({1,
-		 {KEEP(1, "/serial") ", " KEEP(2, "/serial") ", " KEEP(3, "/drain")},
+	 SCENES({{KEEP(1, "/serial") ", " KEEP(2, "/serial") ", " KEEP(3, "/drain")},
 		 {"END 3 0 COMPLETE"},
 		 .then = "serial 2"})},
 	{"a stream waits while its client does not read",
-	 SCENES({2,
-		 {KEEP(1, "/on"), KEEP(1, "/waits")},
+	 SCENES({{KEEP(1, "/on"), KEEP(1, "/waits")},
 		 {"END 1 0 COMPLETE"},
 		 .set = {{&options.stream_limit, 4096}}})},
 	{"a stream that has ended makes room for another",
-	 SCENES({1,
-		 {KEEP(1, "/moment") ", " KEEP(2, "/moment") ", " KEEP(3, "/drain")},
+	 SCENES({{KEEP(1, "/moment") ", " KEEP(2, "/moment") ", " KEEP(3, "/drain")},
 		 {"STDOUT 2 Status: 200 OK"},
 		 .set = {{&options.max_streams, 1}}})},
 	{"an answer before the end of the body keeps the connection",
-	 SCENES({2,
-		 {PLOT, "begin 1 keep, params 1 " ASK("/") ", params-end 1"},
+	 SCENES({{PLOT, "begin 1 keep, params 1 " ASK("/") ", params-end 1"},
 		 {"", "END 2 0 COMPLETE"},
 		 "read-all 1 1, send 1 [stdin 1 abc, stdin-end 1, " DRAIN_AGAIN "]"})},
 	/* So that it does not put an end to the answer. */
 	{"the rest of a body is read",
-	 SCENES({2,
-		 {PLOT, "begin 1, params 1 " ASK("/") ", params-end 1"},
+	 SCENES({{PLOT, "begin 1, params 1 " ASK("/") ", params-end 1"},
 		 {"END 1 0 COMPLETE"},
 		 "read-all 1 1, rest, connections 2, closed 1, send 1 [stdin 1 abc, stdin-end 1], "
 		 "close 1, drain"})},
 	{"a body without end is cut off",
-	 SCENES({2,
-		 {KEEP(1, "/for-ever"), "begin 1, params 1 " ASK("/") ", params-end 1"},
+	 SCENES({{KEEP(1, "/for-ever"), "begin 1, params 1 " ASK("/") ", params-end 1"},
 		 {"", "END 1 0 COMPLETE"},
 		 .set = {{&options.header_timeout, 40}}})},
-	{"too many params are a 431", SCENES({1,
-					      {"begin 1 keep, params 1 *257, " DRAIN_AGAIN},
+	{"too many params are a 431", SCENES({{"begin 1 keep, params 1 *257, " DRAIN_AGAIN},
 					      {"STDOUT 1 Status: 431 "},
 					      .set = {{&options.params_limit, 256}}})},
 	/* … for which nobody sleeps any more. */
 	{"too much of a body is a 413, also while its handler sleeps",
-	 SCENES({2,
-		 {PLOT, "begin 1 keep, params 1 REQUEST_METHOD=GET&PATH_INFO=/long, params-end 1"},
+	 SCENES({{PLOT, "begin 1 keep, params 1 REQUEST_METHOD=GET&PATH_INFO=/long, params-end 1"},
 		 {"END 1 0 COMPLETE", "STDOUT 1 Status: 413 "},
 		 "until requests 2, send 1 [stdin 1 *9], "
 		 "until in-flight 1, timers 0, send 1 [stdin-end 1], drain",
 		 "answered-4xx 1, read 1, heard 1 1 [\"detail\"]",
 		 .set = {{&options.stdin_limit, 8}}},
-		{2,
-		 {PLOT, "begin 1 keep, params 1 REQUEST_METHOD=HEAD&PATH_INFO=/long, params-end 1"},
+		{{PLOT, "begin 1 keep, params 1 REQUEST_METHOD=HEAD&PATH_INFO=/long, params-end 1"},
 		 {"END 1 0 COMPLETE", "STDOUT 1 Status: 413 "},
 		 "until requests 2, send 1 [stdin 1 *9], "
 		 "until in-flight 1, timers 0, send 1 [stdin-end 1], drain",
 		 "answered-4xx 1, read 1, heard 1 0 [\"detail\"]",
 		 .set = {{&options.stdin_limit, 8}}})},
 	{"a body is its handler's from the first byte on",
-	 SCENES({2,
-		 {DRAIN,
+	 SCENES({{DRAIN,
 		  "begin 1 keep, params 1 " SEND_TO("/take") ", params-end 1, stdin 1 first, "
 							     "stdin 1 &last, stdin-end 1"},
 		 {"END 1 0 COMPLETE", "first&last"}},
-		{2,
-		 {DRAIN, "begin 1 keep, params 1 " SEND_TO("/take") ", params-end 1, stdin-end 1"},
+		{{DRAIN, "begin 1 keep, params 1 " SEND_TO("/take") ", params-end 1, stdin-end 1"},
 		 {"END 1 0 COMPLETE", "Content-Length: 0"}})},
 	/* Nothing of it is waited for. */
 	{"a body that cannot be had is refused",
-	 SCENES({2,
-		 {DRAIN, "begin 1 keep, params 1 CONTENT_LENGTH=150001&" SEND_TO(
+	 SCENES({{DRAIN, "begin 1 keep, params 1 CONTENT_LENGTH=150001&" SEND_TO(
 				 "/take") ", params-end 1"},
 		 {"END 1 0 COMPLETE", "STDOUT 1 Status: 413 "}},
-		{2,
-		 {DRAIN,
+		{{DRAIN,
 		  "begin 1 keep, stdin 1 early, params 1 " SEND_TO("/take") ", params-end 1"},
 		 {"END 1 0 COMPLETE", "STDOUT 1 Status: 400 "}})},
 	{"a body that stops is a 408", a_body_that_stops_is_a_408},
 	{"of a body that is not taken no more is read",
-	 SCENES({1,
-		 {"begin 1 keep, params 1 " SEND_TO(
+	 SCENES({{"begin 1 keep, params 1 " SEND_TO(
 			 "/late") ", params-end 1, "
 				  "stdin 1 *50000, stdin 1 *50000, stdin 1 *50000, stdin-end 1"},
 		 {"STDOUT 1 Status: 200 "}})},
 	{"who has waited for too long is a 503",
-	 SCENES({1,
-		 {KEEP(1, "/&LANES_SENT=-5") ", " DRAIN_AGAIN},
+	 SCENES({{KEEP(1, "/&LANES_SENT=-5") ", " DRAIN_AGAIN},
 		 {"STDOUT 1 Status: 200 "},
 		 .set = {{&options.queue_timeout, 0}}},
-		{1,
-		 {KEEP(1, "/&LANES_SENT=-5") ", " DRAIN_AGAIN},
+		{{KEEP(1, "/&LANES_SENT=-5") ", " DRAIN_AGAIN},
 		 {"STDOUT 1 Status: 503 "},
 		 .set = {{&options.queue_timeout, 1000}}})},
 	/* … while another one is under way: who has said half a request is not. */
 	{"who is idle when it drains is let go",
-	 SCENES({3,
-		 {PLOT, HELLO, HELLO ", begin 2 keep"},
+	 SCENES({{PLOT, HELLO, HELLO ", begin 2 keep"},
 		 {"END 1 0 COMPLETE", "END 1 0 COMPLETE", "END 2 0 COMPLETE"},
 		 "until requests 3, drain, rest, draining 1, connections 2, "
 		 "send 2 [params 2 " ASK("/") ", params-end 2, stdin-end 2]",
 		 .drain = DRAIN_WAIT})},
 	{"a second signal ends what does not end, and so does the drain timeout",
-	 SCENES({1,
-		 {PLOT},
+	 SCENES({{PLOT},
 		 {"!END 1"},
 		 "drain, until draining 1, second-signal, sleep 1000000",
 		 "logged 1 [event=draining in_flight=1], "
 		 "logged 1 [event=ended-by-force why=second-signal in_flight=1]",
 		 .set = {{&options.drain_timeout, 1000000}},
 		 .status = 3},
-		{1,
-		 {PLOT},
+		{{PLOT},
 		 {"!END 1"},
 		 "drain, until draining 1, sleep 1000000",
 		 "logged 1 [event=draining in_flight=1], "
@@ -1755,98 +1650,80 @@ static const struct test tests[] = {
 		 .status = 3})},
 	{"each of four signals drains", each_of_four_signals_drains},
 	{"a signal that was ignored still is", a_signal_that_was_ignored_still_is},
-	{"who reads later is heard", SCENES({2,
-					     {PLOT, KEEP(1, "/large")},
-					     {"END 1 0 COMPLETE", "END 2 0 COMPLETE"},
-					     "until requests 2, send 1 [" HELLO_AGAIN
-					     "], until requests 3, read-all 1 2, drain",
-					     .set = {{&options.output_limit, 4 << 20}}})},
+	{"who reads later is heard",
+	 SCENES({{PLOT, KEEP(1, "/large")},
+		 {"END 1 0 COMPLETE", "END 2 0 COMPLETE"},
+		 "until requests 2, ask 1 2 [/], until requests 3, read-all 1 2, drain",
+		 .set = {{&options.output_limit, 4 << 20}}})},
 	{"who goes leaves no bytes behind",
-	 SCENES({1,
-		 {PLOT},
+	 SCENES({{PLOT},
 		 {"END 1 0 COMPLETE"},
-		 "open 1, send 1 [" KEEP(
-			 1, "/large") "], until answered-2xx 1, unread 1, count-anew, "
-				      "close 1, until connections 1, rest, unread 0, trims 1, "
-				      "drain", /* once, however often it is looked */
+		 "open 1, ask 1 1 [/large], until answered-2xx 1, unread 1, count-anew, close 1, "
+		 "until connections 1, rest, unread 0, trims 1, drain", /* once, however often it is
+									   looked */
 		 .set = {{&options.header_timeout, 40}} /* so there are sweeps */})},
 	{"who goes leaves no stream behind",
-	 SCENES({1,
-		 {PLOT},
+	 SCENES({{PLOT},
 		 {"END 1 0 COMPLETE"},
-		 "open 1, send 1 [" KEEP(1,
-					 "/on") "], until streams 1, "
-						"close 1, until connections 1, streams 0, drain"})},
+		 "open 1, ask 1 1 [/on], until streams 1, close 1, until connections 1, streams 0, "
+		 "drain"})},
 	{"an answer is sent whole before the connection is closed",
-	 SCENES({2, {KEEP(1, "/in-bytes")}, {"END 1 0 COMPLETE", "END 1 0 COMPLETE"}})},
-	{"params stay where they are", SCENES({1, {KEEP(1, "/params")}, {"END 1 0 COMPLETE"}})},
-	{"who reads some is not late", SCENES({2,
-					       {KEEP(1, "/slowly"), KEEP(1, "/large")},
+	 SCENES({{KEEP(1, "/in-bytes"), ""}, {"END 1 0 COMPLETE", "END 1 0 COMPLETE"}})},
+	{"params stay where they are", SCENES({{KEEP(1, "/params")}, {"END 1 0 COMPLETE"}})},
+	{"who reads some is not late", SCENES({{KEEP(1, "/slowly"), KEEP(1, "/large")},
 					       {"END 1 0 COMPLETE", ""},
 					       .set = {{&options.send_timeout, 250}}})},
-	{"a stream may be drained already", SCENES({1, {KEEP(1, "/drained")}, {"STDOUT 1 one"}})},
+	{"a stream may be drained already", SCENES({{KEEP(1, "/drained")}, {"STDOUT 1 one"}})},
 	/* Client 1, who waits for the only thread. */
 	{"who goes from the queue of a held loop is not worked for",
-	 SCENES({3,
-		 {PLOT, NULL, KEEP(1, "/hold-thread")},
+	 SCENES({{PLOT, "", KEEP(1, "/hold-thread")},
 		 {"END 1 0 COMPLETE", NULL, "END 1 0 COMPLETE"},
-		 "until running 1, send 1 [" KEEP(
-			 1, "/wait-thread") "], until queued 1, "
-					    "close 1, hold 3, let-go, jobs 0, drain"})},
+		 "until running 1, ask 1 1 [/wait-thread], until queued 1, close 1, hold 3, "
+		 "let-go, jobs 0, drain"})},
 	{"params that are none are a 400",
-	 SCENES({1,
-		 {"begin 1 keep, params 1 *3, params-end 1, stdin-end 1, " DRAIN_AGAIN},
+	 SCENES({{"begin 1 keep, params 1 *3, params-end 1, stdin-end 1, " DRAIN_AGAIN},
 		 {"STDOUT 1 Status: 400 "}})},
 	{"a connection may have two streams",
-	 SCENES({1,
-		 {KEEP(1, "/much") ", " KEEP(2, "/much") ", " KEEP(3, "/plot")},
+	 SCENES({{KEEP(1, "/much") ", " KEEP(2, "/much") ", " KEEP(3, "/plot")},
 		 {"STDOUT 2 the rest"},
 		 "read-all 0 2, ended 0 1 1, streams-that-wait 0, drain"},
-		{1,
-		 {KEEP(1, "/much") ", " KEEP(2, "/moment") ", " KEEP(3, "/plot")},
+		{{KEEP(1, "/much") ", " KEEP(2, "/moment") ", " KEEP(3, "/plot")},
 		 {"STDOUT 1 the rest"},
 		 "read-all 0 1, streams-that-wait 0, drain"})},
 	/* Half of what client 1 may be silent for has passed when the loop is held for a while. */
 	{"silence is counted without the time of a hold",
-	 SCENES({2,
-		 {PLOT},
+	 SCENES({{PLOT, ""},
 		 {"END 1 0 COMPLETE", ""},
 		 "sleep 200, hold 250, sleep 110, in-time connections 2, drain",
 		 .set = {{&options.header_timeout, 400}}})},
 	/* Always one is begun, and those before are complete, but not answered. */
 	{"whose requests keep coming is not late",
-	 SCENES({2,
-		 {PLOT, "begin 1 keep"},
+	 SCENES({{PLOT, "begin 1 keep"},
 		 {"END 1 0 COMPLETE", "END 5 0 COMPLETE"},
 		 GO_ON(1, 2) GO_ON(2, 3) GO_ON(3, 4)
 			 GO_ON(4, 5) "in-time connections 2, drain, abort 1 1 5",
 		 .set = {{&options.header_timeout, 250}}})},
 	{"a worker has so many requests at once", a_worker_has_so_many_requests_at_once},
 	{"a stream needs room in the budget",
-	 SCENES({1,
-		 {KEEP(1, "/much") ", " KEEP(2, "/no-room")},
+	 SCENES({{KEEP(1, "/much") ", " KEEP(2, "/no-room")},
 		 {"STDOUT 2 Status: 503 Service Unavailable"},
 		 .set = {{&options.conn_memory_limit, 65536}}})},
 	{"the idle timeout begins with the answer",
-	 SCENES({2,
-		 {PLOT, KEEP(1, "/longer")},
+	 SCENES({{PLOT, KEEP(1, "/longer")},
 		 {"END 1 0 COMPLETE", "END 1 0 COMPLETE"},
 		 "until answered-2xx 1, sleep 150, in-time connections 2, drain",
 		 .set = {{&options.idle_timeout, 400}}})},
 	{"who is full does not know who waits",
-	 SCENES({2,
-		 {PLOT},
+	 SCENES({{PLOT, ""},
 		 {"STDOUT 2 Status: 503 ", ""},
-		 "sleep 100, send 0 [" KEEP(2, "/&LANES_SENT=-10.050") "], until requests 2, drain",
+		 "sleep 100, ask 0 2 [/&LANES_SENT=-10.050], until requests 2, drain",
 		 .set = {{&options.max_conns, 1}, {&options.queue_timeout, 1000}}})},
 	{"who has rested has kept nobody waiting", who_has_rested_has_kept_nobody_waiting},
-	{"what cannot be polled is closed", SCENES({1,
-						    {DRAIN},
+	{"what cannot be polled is closed", SCENES({{DRAIN},
 						    {"END 1 0 COMPLETE"},
 						    .then = "accepted 1, unpollable-open 0",
 						    .left = 1})},
-	{"a stream that is read has no limit", SCENES({1,
-						       {KEEP(1, "/pieces")},
+	{"a stream that is read has no limit", SCENES({{KEEP(1, "/pieces")},
 						       {"END 1 0 COMPLETE"},
 						       .then = "logged 0 [event=stream-unread]",
 						       .set = {{&options.stream_limit, 4096}}})},
@@ -1855,8 +1732,7 @@ static const struct test tests[] = {
 	 * when a quarter is left. Of what is left then a quarter may hold on to it all. So do the
 	 * bytes that they hold. */
 	{"what a rush has needed is given back",
-	 SCENES({2,
-		 {PLOT},
+	 SCENES({{PLOT, ""},
 		 {"END 1 0 COMPLETE", ""},
 		 "count-anew, begin 1 1 818, until in-flight 819, abort 1 1 818, rest, trims 0, "
 		 "begin 1 1 819, until in-flight 820, abort 1 1 614, rest, in-flight 206, trims 0, "
@@ -1865,8 +1741,7 @@ static const struct test tests[] = {
 		 .set = {{&options.send_timeout, 4}, /* so there are sweeps */
 			 {&options.conn_requests, 1000},
 			 {&options.max_reqs, 1000}}},
-		{2,
-		 {PLOT},
+		{{PLOT, ""},
 		 {"END 1 0 COMPLETE", ""},
 		 "count-anew, begin 1 1 818, send 1 [params 1 *9000], until in-flight 819, "
 		 "abort 1 1 818, rest, trims 1, drain",
@@ -1874,71 +1749,60 @@ static const struct test tests[] = {
 			 {&options.conn_requests, 1000},
 			 {&options.max_reqs, 1000}}})},
 	{"a stream goes on until the worker drains",
-	 SCENES({1, {KEEP(1, "/stream")}, {"STDOUT 1 more"}, .then = "counted 1 [/stream]"})},
+	 SCENES({{KEEP(1, "/stream")}, {"STDOUT 1 more"}, .then = "counted 1 [/stream]"})},
 	{"a stream that is broken off is cut off where it is alone",
-	 SCENES({2,
-		 {KEEP(1, "/broken"), KEEP(1, "/asleep") ", " KEEP(2, "/broken")},
+	 SCENES({{KEEP(1, "/broken"), KEEP(1, "/asleep") ", " KEEP(2, "/broken")},
 		 {"!END 1", "END 2 0 COMPLETE"},
 		 .then = "aborted 0, answered-2xx 3"})},
 	{"a stream that has outgrown its limit is ended, its neighbours are not",
-	 SCENES({1,
-		 {KEEP(1, "/on") ", " KEEP(2, "/plot")},
+	 SCENES({{KEEP(1, "/on") ", " KEEP(2, "/plot")},
 		 {"END 1 0 COMPLETE\nSTDOUT 2 Status: 200 OK"},
 		 "until in-flight 1, read-all 0 1, drain",
 		 "logged 1 [event=stream-unread], counted 1 [/on]",
 		 .set = {{&options.stream_limit, 65536}, {&options.send_timeout, 100}}})},
 	/* … also if the connection could not be written to for longer than it. */
 	{"nor are they by a connection that is stuck for longer",
-	 SCENES({1,
-		 {KEEP(1, "/stuck") ", " KEEP(2, "/plot")},
+	 SCENES({{KEEP(1, "/stuck") ", " KEEP(2, "/plot")},
 		 {"END 1 0 COMPLETE\nSTDOUT 2 Status: 200 OK"},
 		 "until in-flight 1, read-all 0 1, drain",
 		 "logged 1 [event=stream-unread]",
 		 .set = {{&options.stream_limit, 65536}, {&options.send_timeout, 100}}})},
 	{"so is one that its handler has left",
-	 SCENES({1,
-		 {KEEP(1, "/much") ", " KEEP(2, "/plot")},
+	 SCENES({{KEEP(1, "/much") ", " KEEP(2, "/plot")},
 		 {"END 1 0 COMPLETE\nSTDOUT 2 Status: 200 OK"},
 		 "until in-flight 1, read-all 0 1, drain",
 		 "logged 1 [event=stream-unread], counted 1 [/much]",
 		 .set = {{&options.stream_limit, 1 << 21}, {&options.send_timeout, 100}}})},
-	{"what its handler has left is sent", SCENES({2,
-						      {KEEP(1, "/much"), PLOT},
+	{"what its handler has left is sent", SCENES({{KEEP(1, "/much"), PLOT},
 						      {"the rest", "END 1 0 COMPLETE"},
 						      "sleep 50, read-all 0 1, drain",
 						      "heard-mb 1",
 						      .set = {{&options.stream_limit, 1 << 21}}})},
 	{"or dropped if nobody wants it",
-	 SCENES({2,
-		 {KEEP(1, "/much"), PLOT},
+	 SCENES({{KEEP(1, "/much"), PLOT},
 		 {"!the rest", "END 1 0 COMPLETE"},
 		 "until requests 2, send 0 [abort 1], read-all 0 1, drain",
 		 "counted 1 [/much]",
 		 .set = {{&options.stream_limit, 1 << 21}}})},
 	{"others are not behind what a stream has",
-	 SCENES({2,
-		 {KEEP(1, "/much"), PLOT},
+	 SCENES({{KEEP(1, "/much"), PLOT},
 		 {"END 2 0 COMPLETE\nSTDOUT 1 .", "END 1 0 COMPLETE"},
-		 "send 0 [" HELLO_AGAIN "], until requests 3, read-all 0 1, drain"})},
+		 "ask 0 2 [/], until requests 3, read-all 0 1, drain"})},
 	{"nor are other streams",
-	 SCENES({1,
-		 {KEEP(1, "/much") ", " KEEP(2, "/much") ", " KEEP(3, "/plot")},
+	 SCENES({{KEEP(1, "/much") ", " KEEP(2, "/much") ", " KEEP(3, "/plot")},
 		 {"STDOUT 2 the rest"},
 		 "sleep 50, read-all 0 1, drain"})},
-	{"a stream waits for its reader", SCENES({1,
-						  {KEEP(1, "/much") ", " KEEP(2, "/plot")},
+	{"a stream waits for its reader", SCENES({{KEEP(1, "/much") ", " KEEP(2, "/plot")},
 						  {"STDOUT 1 the rest"},
 						  "sleep 50, read-all 0 1, drain",
 						  "logged 0 [event=stream-unread]",
 						  .set = {{&options.header_timeout, 40}}})},
-	{"one stream too many is a 503", SCENES({1,
-						 {KEEP(1, "/another")},
+	{"one stream too many is a 503", SCENES({{KEEP(1, "/another")},
 						 {"STDOUT 2 Status: 503 Service Unavailable"},
 						 .set = {{&options.max_streams, 1}}})},
 	{"slow handlers do not let too many requests in", slow_handlers_do_not_let_too_many_in},
 	{"a connection has a budget of bytes",
-	 SCENES({1,
-		 {HELLO ", begin 2 keep, params 2 *65000, begin 3 keep, params 3 *65000, "
+	 SCENES({{HELLO ", begin 2 keep, params 2 *65000, begin 3 keep, params 3 *65000, "
 			"abort 2, " KEEP(4, "/memory") ", " KEEP(5, "/drain")},
 		 {"STDOUT 3 Status: 503 Service Unavailable"},
 		 .then = "counted 1 [/memory]",
@@ -1946,11 +1810,9 @@ static const struct test tests[] = {
 	/* While a stream that nobody reads holds all there is, others are refused; then it is read.
 	 */
 	{"a worker has a budget of bytes",
-	 SCENES({1,
-		 {KEEP(1, "/much") ", " KEEP(2, "/plot")},
+	 SCENES({{KEEP(1, "/much") ", " KEEP(2, "/plot")},
 		 {"STDOUT 1 the rest", "END 1 0 COMPLETE\nSTDOUT 2 Status: 200 OK"},
-		 "open 1, send 1 [" HELLO
-		 "], until answered-5xx 1, read-all 0 1, send 1 [" DRAIN_AGAIN "]",
+		 "open 1, ask 1 1 [/], until answered-5xx 1, read-all 0 1, ask 1 2 [/drain]",
 		 .set = {{&options.memory_limit, 1 << 20}}})},
 	{"an application starts and stops", an_application_starts_and_stops},
 	{"work beside the requests ends with them", work_beside_the_requests_ends_with_them},
@@ -1963,15 +1825,13 @@ static const struct test tests[] = {
 	 sweeps_are_four_times_as_frequent_as_the_shortest_timeout},
 	/* The next turn finds the signal, and a request that holds the loop. */
 	{"a request that is there when it drains is answered",
-	 SCENES({3,
-		 {PLOT, HELLO, HELLO},
+	 SCENES({{PLOT, HELLO, HELLO},
 		 {"END 1 0 COMPLETE", "END 2 0 COMPLETE", "END 2 0 COMPLETE"},
-		 "drain, send 1 [" KEEP(2, "/then") "]"})},
+		 "drain, ask 1 2 [/then]"})},
 	{"who comes while it drains is left to others",
 	 who_comes_while_it_drains_is_left_to_others},
 	{"who says nothing is not waited for when it drains",
-	 SCENES({1,
-		 {PLOT},
+	 SCENES({{PLOT},
 		 {"END 1 0 COMPLETE", "!END"},
 		 "drain, until draining 1, open 1, until connections 2",
 		 .set = {{&options.header_timeout, 1000000}, {&options.idle_timeout, 1000000}},
@@ -1980,55 +1840,44 @@ static const struct test tests[] = {
 	 who_waits_for_room_in_vain_is_left_to_others},
 	/* … having waited for a thread, of whom poll tells: the loop does not poll once more. */
 	{"a request that came while it drains, on a connection that waits for another, is answered",
-	 SCENES({1,
-		 {PLOT},
+	 SCENES({{PLOT}, {"END 2 0 COMPLETE"}, "drain, until draining 1, ask 0 2 [/]"},
+		{{PLOT},
 		 {"END 2 0 COMPLETE"},
-		 "drain, until draining 1, send 0 [" HELLO_AGAIN "]"},
-		{1,
-		 {PLOT},
-		 {"END 2 0 COMPLETE"},
-		 "drain, until draining 1, use-a-thread, send 0 [" HELLO_AGAIN "]"})},
+		 "drain, until draining 1, use-a-thread, ask 0 2 [/]"})},
 	{"accept waits when descriptors or memory have run out, and says so once",
 	 accept_waits_when_something_has_run_out},
 	{"a failure of accept is told once, until it succeeds",
-	 SCENES({1,
-		 {"request 1 " ASK("/plot")},
+	 SCENES({{"request 1 " ASK("/plot")},
 		 {"END 1 0 COMPLETE", "END 1 0 COMPLETE"},
-		 "fail 1, open 1, send 1 [request 1 " ASK("/drain") "]",
+		 "fail 1, open 1, ask 1 1 [/drain]",
 		 "logged 2 [event=accept-failed]",
 		 .left = 2,
 		 .fails = EMFILE})},
 	{"so many are accepted at once", so_many_are_accepted_at_once},
 	{"who is too many waits for one to leave",
-	 SCENES({3,
-		 {PLOT, NULL, DRAIN},
+	 SCENES({{PLOT, "", DRAIN},
 		 {"END 1 0 COMPLETE", NULL, "END 1 0 COMPLETE"},
 		 "rest, accepted 2, connections 2, close 1",
 		 .set = {{&options.max_conns, 2}}})},
 	/* Who cannot accept does not know who waits, and believes whoever says for how long; not
 	   later. */
-	{"a pause in accepting ends",
-	 SCENES({1,
-		 {"request 1 " ASK("/plot")},
-		 {"END 1 0 COMPLETE", "STDOUT 1 Status: 200 OK"},
-		 "sleep 20, open 1, send 1 [" KEEP(1, "/drain&LANES_SENT=-20") "]",
-		 .set = {{&options.queue_timeout, 1000}},
-		 .left = 1,
-		 .fails = EMFILE})},
+	{"a pause in accepting ends", SCENES({{"request 1 " ASK("/plot")},
+					      {"END 1 0 COMPLETE", "STDOUT 1 Status: 200 OK"},
+					      "sleep 20, open 1, ask 1 1 [/drain&LANES_SENT=-20]",
+					      .set = {{&options.queue_timeout, 1000}},
+					      .left = 1,
+					      .fails = EMFILE})},
 	/* A peer that was gone before it was accepted, or a signal: others may be waiting. */
-	{"accept goes on after what passes", SCENES({1,
-						     {"request 1 " ASK("/drain")},
+	{"accept goes on after what passes", SCENES({{"request 1 " ASK("/drain")},
 						     {"END 1 0 COMPLETE"},
 						     .then = "logged 0 [event=accept-failed]",
 						     .left = 1,
 						     .fails = ECONNABORTED},
-						    {1,
-						     {"request 1 " ASK("/drain")},
+						    {{"request 1 " ASK("/drain")},
 						     {"END 1 0 COMPLETE"},
 						     .then = "logged 0 [event=accept-failed]",
 						     .left = 1,
 						     .fails = EINTR})},
 };
 
-const struct suite loop_suite = {"loop", tests, sizeof(tests) / sizeof(tests[0]), make_path,
-				 remove_path};
+const struct suite loop_suite = {"loop", tests, COUNT(tests), make_path, remove_path, begin, end};

@@ -31,7 +31,7 @@ static int parse(struct options *options, const char *const *words, struct caugh
 	return err;
 }
 
-#define PARSE(options, ...) accepted(options, STRINGS(__VA_ARGS__))
+#define PARSE(options, ...) accepted(options, (const char *const[]){__VA_ARGS__, NULL})
 
 static void accepted(struct options *options, const char *const *words)
 {
@@ -52,23 +52,41 @@ static void refused(const char *const *words, const char *line)
 	CU_ASSERT_EQUAL(caught.writes, 1);
 }
 
-#define REFUSED(line, ...) refused(STRINGS(__VA_ARGS__), line)
+#define REFUSED(line, ...) refused((const char *const[]){__VA_ARGS__, NULL}, line)
 
-/* Values that an option does not take, and what they are not. */
-#define NOT(option, what, ...) refused_as(option, what, STRINGS(__VA_ARGS__))
-static void refused_as(const char *option, const char *what, const char *const *values)
+/* A test that is nothing but wrong values of an option ("--name=", or "" for words that are none):
+ * what is said is that they are not that. The list ends with NULL. */
+struct wrong {
+	const char *option, *where;
+	const char *is_not;
+	const char *const *values;
+};
+
+static void wrong_values_are_refused(void)
 {
-	for (; *values; values++) {
-		const char *line = textf("lanes: --%s: '%s' is not %s\n", option, *values, what);
-
-		REFUSED(line, textf("--%s", option), *values);
-		REFUSED(line, textf("--%s=%s", option, *values));
-	}
+	for (const struct wrong *wrong = harness_test()->data; wrong->option; wrong++)
+		for (const char *const *value = wrong->values; *value; value++)
+			REFUSED(textf("lanes: %s: '%s' is not %s\n", wrong->where, *value,
+				      wrong->is_not),
+				textf("%s%s", wrong->option, *value));
 }
+
+#define WRONG(option, is_not, ...)                                                                 \
+	{                                                                                          \
+		option "=", option, is_not, STRINGS(__VA_ARGS__)                                   \
+	}
+#define WRONG_VALUES(...)                                                                          \
+	wrong_values_are_refused, (const struct wrong[])                                           \
+	{                                                                                          \
+		__VA_ARGS__,                                                                       \
+		{                                                                                  \
+			0                                                                          \
+		}                                                                                  \
+	}
 
 static void the_defaults(void)
 {
-	accepted(&o, (const char *const[]){NULL});
+	PARSE(&o, NULL);
 	CU_ASSERT_EQUAL(o.engine, ENGINE_LOOP);
 	CU_ASSERT_PTR_NULL(o.listen);
 	CU_ASSERT_STRING_EQUAL(o.pool, "loop");
@@ -88,7 +106,7 @@ static void the_defaults(void)
 
 static void cpu_threads_default_to_the_cores(void)
 {
-	accepted(&o, (const char *const[]){NULL});
+	PARSE(&o, NULL);
 	CU_ASSERT_EQUAL(o.cpu_threads, sysconf(_SC_NPROCESSORS_ONLN));
 	PARSE(&o, "--cpu-threads", "3");
 	CU_ASSERT_EQUAL(o.cpu_threads, 3);
@@ -195,10 +213,7 @@ static void the_environment_overrides_the_defaults(void)
 	setenv("LANES_THREADS", "5", 1);
 	setenv("LANES_HEADER_TIMEOUT", "2", 1);
 	setenv("LANES_ENGINE", "prefork", 1);
-	accepted(&o, (const char *const[]){NULL});
-	unsetenv("LANES_THREADS");
-	unsetenv("LANES_HEADER_TIMEOUT");
-	unsetenv("LANES_ENGINE");
+	PARSE(&o, NULL);
 	CU_ASSERT_EQUAL(o.threads, 5);
 	CU_ASSERT_EQUAL(o.header_timeout, 2000);
 	CU_ASSERT_EQUAL(o.engine, ENGINE_PREFORK);
@@ -208,7 +223,6 @@ static void flags_override_the_environment(void)
 {
 	setenv("LANES_THREADS", "5", 1);
 	PARSE(&o, "--threads=6");
-	unsetenv("LANES_THREADS");
 	CU_ASSERT_EQUAL(o.threads, 6);
 }
 
@@ -220,67 +234,26 @@ static void a_long_value_leaves_room_for_what_is_wrong(void)
 	memset(value, 'x', sizeof(value) - 1);
 	value[sizeof(value) - 1] = '\0';
 	setenv("LANES_THREADS", value, 1);
-	CU_ASSERT_EQUAL(parse(&o, (const char *const[]){NULL}, &caught), -EINVAL);
-	unsetenv("LANES_THREADS");
+	CU_ASSERT_EQUAL(parse(&o, STRINGS(NULL), &caught), -EINVAL);
 	CU_ASSERT_TRUE(caught_one_line(&caught, "x' is not a whole number from 1 to 1024\n"));
 }
 
 static void a_bad_environment_names_its_variable(void)
 {
-	struct caught caught;
-
 	setenv("LANES_CPU_THREADS", "many", 1);
-	CU_ASSERT_EQUAL(parse(&o, (const char *const[]){NULL}, &caught), -EINVAL);
-	unsetenv("LANES_CPU_THREADS");
-	CU_ASSERT_STRING_EQUAL(caught.text, "lanes: LANES_CPU_THREADS: 'many' is not a whole "
-					    "number from 0 to 1024\n");
+	REFUSED("lanes: LANES_CPU_THREADS: 'many' is not a whole number from 0 to 1024\n", NULL);
 }
 
-static void a_bad_number_is_refused(void)
-{
-	NOT("threads", "a whole number from 1 to 1024", "0", "1025", "-1", "+1", " 1", "1 ", "1.0",
-	    "0x10", "1e2", "", "x", "99999999999999999999");
-}
-
-static void bad_seconds_are_refused(void)
-{
-	NOT("send-timeout", "a number of seconds from 0.05 to 3600", "0.01", "3601", "-1", "nan",
-	    "inf", "1s", "", " 1", "1e999", "0x10");
-}
-
-static void a_bad_word_is_refused(void)
-{
-	NOT("engine", "loop|prefork", "nginx", "loo", "loop|prefork");
-	NOT("drain", "auto|refuse|wait", "");
-}
-
-static void an_empty_text_is_refused(void)
-{
-	NOT("pool", "1 to 23 letters, digits, '-' and '_'", "");
-	NOT("listen", "a text", "");
-}
-
-static void a_bad_prefix_is_refused(void)
+static void a_prefix_has_so_many_bytes(void)
 {
 	PARSE(&o, "--prefix", "/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa/");
-	NOT("prefix", "a path of 1 to 47 bytes with '/' at both ends", "/a", "a/", "",
-	    "/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa/");
+	wrong_values_are_refused();
 }
 
 static void a_missing_value_is_refused(void)
 {
 	REFUSED("lanes: command line: '--threads' is not complete: its value is missing\n",
 		"--slot=1", "--threads");
-}
-
-static void an_unknown_option_is_refused(void)
-{
-	const char **wrong = STRINGS("--thread", "--threadss=1", "-threads", "--", "serve", "--=1",
-				     "", "--help=1");
-
-	for (; *wrong; wrong++)
-		REFUSED(textf("lanes: command line: '%s' is not an option; see --help\n", *wrong),
-			*wrong);
 }
 
 static void flags_take_no_value(void)
@@ -367,9 +340,6 @@ static void an_application_has_options_of_its_own(void)
 	CU_ASSERT_EQUAL(shop.rate, 2);
 	CU_ASSERT_TRUE(shop.closed);
 	CU_ASSERT_EQUAL(shop.sells, SALT);
-	unsetenv("LANES_SHOP_MOST");
-	unsetenv("LANES_SHOP_RATE");
-	own = NULL;
 }
 
 static void they_are_refused_as_the_others_are(void)
@@ -383,7 +353,6 @@ static void they_are_refused_as_the_others_are(void)
 	REFUSED("lanes: --shop-sells: 'pepper' is not tea|salt\n", "--shop-sells=pepper");
 	own = &takes;
 	REFUSED("lanes: shop: 'threads' is not a name that no other option has\n", NULL);
-	own = NULL;
 }
 
 static void help_lists_them_below_its_name(void)
@@ -415,13 +384,28 @@ static const struct test tests[] = {
 	{"flags override the environment", flags_override_the_environment},
 	{"a long value leaves room for what is wrong", a_long_value_leaves_room_for_what_is_wrong},
 	{"a bad environment names its variable", a_bad_environment_names_its_variable},
-	{"a bad number is refused", a_bad_number_is_refused},
-	{"bad seconds are refused", bad_seconds_are_refused},
-	{"a bad word is refused", a_bad_word_is_refused},
-	{"an empty text is refused", an_empty_text_is_refused},
-	{"a prefix begins and ends with a slash", a_bad_prefix_is_refused},
+	{"a bad number is refused",
+	 WRONG_VALUES(WRONG("--threads", "a whole number from 1 to 1024", "0", "1025", "-1", "+1",
+			    " 1", "1 ", "1.0", "0x10", "1e2", "", "x", "99999999999999999999"))},
+	{"bad seconds are refused",
+	 WRONG_VALUES(WRONG("--send-timeout", "a number of seconds from 0.05 to 3600", "0.01",
+			    "3601", "-1", "nan", "inf", "1s", "", " 1", "1e999", "0x10"))},
+	{"a bad word is refused",
+	 WRONG_VALUES(WRONG("--engine", "loop|prefork", "nginx", "loo", "loop|prefork"),
+		      WRONG("--drain", "auto|refuse|wait", ""))},
+	{"an empty text is refused",
+	 WRONG_VALUES(WRONG("--pool", "1 to 23 letters, digits, '-' and '_'", ""),
+		      WRONG("--listen", "a text", ""))},
+	{"a prefix begins and ends with a slash", a_prefix_has_so_many_bytes,
+	 (const struct wrong[]){WRONG("--prefix", "a path of 1 to 47 bytes with '/' at both ends",
+				      "/a", "a/", "",
+				      "/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa/"),
+				{0}}},
 	{"a missing value is refused", a_missing_value_is_refused},
-	{"an unknown option is refused", an_unknown_option_is_refused},
+	{"an unknown option is refused",
+	 WRONG_VALUES({"", "command line", "an option; see --help",
+		       STRINGS("--thread", "--threadss=1", "-threads", "--", "serve", "--=1", "",
+			       "--help=1")})},
 	{"flags take no value", flags_take_no_value},
 	{"help lists every option", help_lists_every_option},
 	{"an application has options of its own", an_application_has_options_of_its_own},
@@ -429,18 +413,17 @@ static const struct test tests[] = {
 	{"help lists them below its name", help_lists_them_below_its_name},
 };
 
-/* LANES_* of whoever runs the tests must not matter. */
-static int setup(void)
+/* Before each test: LANES_* of others, and of whoever runs the tests, must not matter. */
+static void begin(void)
 {
 	extern char **environ;
 
-	for (char **at = environ; *at;) {
+	for (char **at = environ; *at;)
 		if (strncmp(*at, "LANES_", 6))
 			at++;
 		else
 			unsetenv(textf("%.*s", (int)strcspn(*at, "="), *at));
-	}
-	return 0;
+	own = NULL;
 }
 
-const struct suite options_suite = {"options", tests, COUNT(tests), setup};
+const struct suite options_suite = {"options", tests, COUNT(tests), .before = begin};

@@ -94,8 +94,18 @@ static void run(struct job *job)
 	pthread_getname_np(pthread_self(), held->name, sizeof(held->name));
 }
 
-static void begin(unsigned threads, size_t queue, int nice)
+/* A test's: its script is played when the test does so, on a pool of so many threads. */
+struct script {
+	unsigned threads;
+	size_t queue;
+	const char *words;
+	int nice;
+};
+
+static void begin(void)
 {
+	const struct script *script = harness_test()->data;
+
 	atomic_store(&started, 0);
 	atomic_store(&wakes, 0);
 	atomic_store(&sleeps, 0);
@@ -109,16 +119,17 @@ static void begin(unsigned threads, size_t queue, int nice)
 	}
 	wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	pool = thread_pool_open(&(struct thread_pool_options){.name = "test",
-							      .threads = threads,
+							      .threads = script->threads,
 							      .spares = 1,
-							      .queue = queue,
-							      .nice = nice,
+							      .queue = script->queue,
+							      .nice = script->nice,
 							      .wake_fd = wake_fd,
 							      .board = &board.threads});
 	CU_ASSERT_PTR_NOT_NULL_FATAL(pool);
-	CU_ASSERT_EQUAL(board_get(&board.threads.limit), threads);
+	CU_ASSERT_EQUAL(board_get(&board.threads.limit), script->threads);
 }
 
+/* Of a pool that a test has closed there is nothing left. */
 static void end(void)
 {
 	struct job *done;
@@ -299,7 +310,7 @@ static void play(const char *script)
 		const struct word *word = words;
 
 		while (strcmp(word->word, step.word))
-			CU_ASSERT_FATAL(++word < words + sizeof(words) / sizeof(words[0]));
+			CU_ASSERT_FATAL(++word < words + COUNT(words));
 		for (int i = 0; word->each && i < step.count; i++)
 			word->each(step.numbers[i]);
 		if (word->all)
@@ -310,24 +321,14 @@ static void play(const char *script)
 	}
 }
 
-struct script {
-	unsigned threads;
-	size_t queue;
-	const char *words;
-};
-
 /* A test that is nothing but a script. */
 static void play_script(void)
 {
-	const struct script *script = harness_test()->data;
-
-	begin(script->threads, script->queue, 0);
-	play(script->words);
-	end();
+	play(((const struct script *)harness_test()->data)->words);
 }
 
 #define SCRIPT(...)                                                                                \
-	play_script, &(const struct script)                                                        \
+	&(const struct script)                                                                     \
 	{                                                                                          \
 		__VA_ARGS__                                                                        \
 	}
@@ -338,48 +339,39 @@ static void one_wake_up_serves_many_done_jobs(void)
 {
 	uint64_t written = 0;
 
-	begin(1, MOST, 0);
 	play("queue 0-3, end 0-2, at 3"); /* so three are done, and nobody has looked yet */
 	CU_ASSERT_EQUAL(read(wake_fd, &written, sizeof(written)), sizeof(written));
 	CU_ASSERT_EQUAL(written, 1);
 	play("reap 0-2, end 3, reap 3");
 	CU_ASSERT_EQUAL(poll(&(struct pollfd){.fd = wake_fd, .events = POLLIN}, 1, -1), 1);
-	end();
 }
 
 static void no_more_threads_than_the_limit(void)
 {
-	begin(2, MOST, 0);
 	play("queue 0-5, at 0 1, end 0-5, reap-any 0-5");
 	for (int i = 2; i < 6; i++)
 		CU_ASSERT_TRUE(pthread_equal(jobs[i].thread, jobs[0].thread) ||
 			       pthread_equal(jobs[i].thread, jobs[1].thread));
 	CU_ASSERT_FALSE(pthread_equal(jobs[0].thread, jobs[1].thread));
-	end();
 }
 
 static void jobs_run_at_the_same_time(void)
 {
-	begin(3, 0, 0);
 	play("queue 0-2, at 0-2, end 0-2, reap-any 0-2"); /* all are at work, and none has ended */
 	for (unsigned i = 0; i < 3; i++)
 		CU_ASSERT_TRUE(jobs[i].job.thread < 3 &&
 			       jobs[i].job.thread != jobs[(i + 1) % 3].job.thread);
-	end();
 }
 
 /* Of threads that sleep one is woken, and wakes the next. */
 static void sleeping_threads_are_woken_for_all_there_is_to_do(void)
 {
-	begin(3, 0, 0);
 	for (int round = 0; round < 100; round++)
 		play("queue 0-2, at 0-2, end 0-2, reap-any 0-2");
-	end();
 }
 
 static void a_burst_wakes_one_thread(void)
 {
-	begin(1, MOST, 0);
 	play("queue 0, end 0, reap 0");
 	asleep(1);
 	is_held = true; /* it is not awake before the last job comes */
@@ -389,7 +381,6 @@ static void a_burst_wakes_one_thread(void)
 	__real_pthread_cond_signal(held_back);
 	play("at 1, end 1-15, reap 1-15");
 	woken(1);
-	end();
 }
 
 /* The loop has been woken often enough. */
@@ -397,16 +388,13 @@ static void a_counter_that_is_full_wakes_all_the_same(void)
 {
 	uint64_t most = UINT64_MAX - 1;
 
-	begin(1, MOST, 0);
 	CU_ASSERT_EQUAL(write(wake_fd, &most, sizeof(most)), sizeof(most));
 	play("queue 0, end 0, reap 0, queue 1, end 1, reap 1");
-	end();
 }
 
 /* The board has room for some threads, and the pool may have more. */
 static void the_board_shows_as_many_threads_as_it_has_room_for(void)
 {
-	begin(MOST, 0, 0);
 	for (int i = 0; i < MOST; i++)
 		submit_and_at(i);
 	CU_ASSERT_EQUAL(board_get(&board.threads.running), MOST);
@@ -415,7 +403,6 @@ static void the_board_shows_as_many_threads_as_it_has_room_for(void)
 	for (int i = 0; i < MOST; i++)
 		let_go(i);
 	reap_any(NULL, MOST);
-	end();
 }
 
 /* After a while in the queue it is looked whether anybody still wants it. */
@@ -426,7 +413,6 @@ static void a_job_whose_peer_has_gone_is_not_run(void)
 
 	CU_ASSERT_EQUAL_FATAL(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, gone), 0);
 	CU_ASSERT_EQUAL_FATAL(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, there), 0);
-	begin(1, MOST, 0);
 	jobs[1].job.peer = gone[0];
 	jobs[2].job.peer = there[0];
 	play("run 0, queue 1-3");
@@ -438,7 +424,6 @@ static void a_job_whose_peer_has_gone_is_not_run(void)
 	close(gone[0]);
 	close(there[0]);
 	close(there[1]);
-	end();
 }
 
 /* That somebody is there takes no time to see. */
@@ -449,7 +434,6 @@ static void a_job_whose_peer_is_there_does_not_wait(void)
 	int there[2];
 
 	CU_ASSERT_EQUAL_FATAL(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, there), 0);
-	begin(1, MOST, 0);
 	for (int i = 0; i < 16; i++)
 		jobs[i].job.peer = there[0];
 	play("queue 0-15, end 1-15, at 0");
@@ -462,19 +446,16 @@ static void a_job_whose_peer_is_there_does_not_wait(void)
 	play("reap 0-15");
 	close(there[0]);
 	close(there[1]);
-	end();
 }
 
 static void times_follow_each_other(void)
 {
-	begin(1, MOST, 0);
 	play("queue 0 1, end 0 1, reap 0 1");
 	for (int i = 0; i < 2; i++) {
 		CU_ASSERT_TRUE(jobs[i].job.queued <= jobs[i].job.started);
 		CU_ASSERT_TRUE(jobs[i].job.started <= jobs[i].job.ended);
 	}
 	CU_ASSERT_TRUE(jobs[0].job.ended <= jobs[1].job.started);
-	end();
 }
 
 static void threads_have_names_and_niceness_and_no_signals(void)
@@ -482,7 +463,6 @@ static void threads_have_names_and_niceness_and_no_signals(void)
 	int own = getpriority(PRIO_PROCESS, 0);
 	sigset_t ours;
 
-	begin(1, 0, 1);
 	play("run 0, end 0, reap 0");
 	CU_ASSERT_STRING_EQUAL(jobs[0].name, "test-1");
 	CU_ASSERT_EQUAL(jobs[0].nice, own < 19 ? own + 1 : own);
@@ -491,13 +471,10 @@ static void threads_have_names_and_niceness_and_no_signals(void)
 	pthread_sigmask(SIG_SETMASK, NULL, &ours);
 	CU_ASSERT_FALSE(sigismember(&ours, SIGTERM) || sigismember(&ours, SIGINT));
 	CU_ASSERT_EQUAL(getpriority(PRIO_PROCESS, 0), own);
-	end();
 }
 
 static void a_pool_that_was_never_used_closes(void)
 {
-	begin(40, 1000, 19);
-	end();
 	CU_ASSERT_TRUE(thread_pool_close(NULL, &(struct job *){NULL}));
 }
 
@@ -505,13 +482,12 @@ static void close_hands_back_what_nobody_reaped(void)
 {
 	struct job *done;
 
-	begin(1, MOST, 0);
 	play("queue 0, end 0");
 	CU_ASSERT_EQUAL(poll(&(struct pollfd){.fd = wake_fd, .events = POLLIN}, 1, -1), 1);
 	CU_ASSERT_TRUE(thread_pool_close(pool, &done));
 	CU_ASSERT_PTR_EQUAL(done, &jobs[0].job);
 	CU_ASSERT_PTR_NULL(done->next);
-	close(wake_fd);
+	pool = NULL;
 }
 
 /* Left as it is until the program ends, as thread_pool_close() says. */
@@ -521,15 +497,15 @@ static void a_running_job_outlives_its_pool(void)
 	static struct thread_pool *left;
 	struct job *done;
 
-	begin(1, MOST, 0);
 	left = pool;
+	pool = NULL;
 	forever.job.run = run;
 	sem_init(&forever.entered, 0, 0);
 	sem_init(&forever.gate, 0, 0);
 	CU_ASSERT_EQUAL(thread_pool_submit(left, &forever.job), 0);
 	while (sem_wait(&forever.entered))
 		;
-	submit(0);
+	CU_ASSERT_EQUAL(thread_pool_submit(left, &jobs[0].job), 0);
 	CU_ASSERT_FALSE(thread_pool_close(left, &done));
 	CU_ASSERT_PTR_NULL(done);
 	unrun(0);
@@ -544,90 +520,97 @@ static void memory_out_is_no_pool(void)
 }
 
 static const struct test tests[] = {
-	{"jobs run first in, first out",
+	{"jobs run first in, first out", play_script,
 	 SCRIPT(1, MOST, "queue 0-15, end 0-15, reap 0-15, ran 0-15")},
-	{"one wake-up serves many done jobs", one_wake_up_serves_many_done_jobs},
-	{"the pool starts no more threads than its limit", no_more_threads_than_the_limit},
-	{"an idle thread comes before a new one",
+	{"one wake-up serves many done jobs", one_wake_up_serves_many_done_jobs, SCRIPT(1, MOST)},
+	{"the pool starts no more threads than its limit", no_more_threads_than_the_limit,
+	 SCRIPT(2, MOST)},
+	{"an idle thread comes before a new one", play_script,
 	 SCRIPT(4, MOST,
 		"queue 0, end 0, reap 0, queue 1, end 1, reap 1, queue 2, end 2, reap 2, same "
 		"0-2")},
-	{"jobs run at the same time", jobs_run_at_the_same_time},
+	{"jobs run at the same time", jobs_run_at_the_same_time, SCRIPT(3, 0)},
 	{"sleeping threads are woken for all there is to do",
-	 sleeping_threads_are_woken_for_all_there_is_to_do},
-	{"the board shows what the pool does",
+	 sleeping_threads_are_woken_for_all_there_is_to_do, SCRIPT(3, 0)},
+	{"the board shows what the pool does", play_script,
 	 SCRIPT(1, 2,
 		"run 0, shown 0, shown-running 1, shown-queued 0, queue 1 2, refuse 3, "
 		"shown-started 1, shown-queued 2, shown-oldest 1, shown-refused 1, "
 		"drop 1, shown-queued 1, shown-oldest 2, "
 		"end 0 2, reap 0 2, shown-running 0, shown-queued 0, shown-idle 0")},
 	/* Who comes too late to abandon it changes nothing. */
-	{"the board tells who works for nobody",
+	{"the board tells who works for nobody", play_script,
 	 SCRIPT(1, 2,
 		"run 0, abandon 0, shown-running 0, shown-abandoned 1, "
 		"run 1, shown-started 2, shown-running 1, shown-abandoned 1, "
 		"end 0, reap 0, shown-running 1, shown-abandoned 0, "
 		"end 1, reap 1, abandon 1, shown-running 0, shown-abandoned 0")},
 	/* One thread is the limit, another is spare, and there are no more. */
-	{"a stand-in has no stand-in",
+	{"a stand-in has no stand-in", play_script,
 	 SCRIPT(1, 2,
 		"run 0, abandon 0, run 1, abandon 1, shown-abandoned 2, "
 		"queue 2, shown-started 2, shown-queued 1, end 0-2, reap-any 0-2, shown-started "
 		"2")},
 	/* A thread sleeps, another works, and what is queued may not be begun: until nobody wants
 	 * any more what that one does. */
-	{"who abandons a job wakes a thread for the next",
+	{"who abandons a job wakes a thread for the next", play_script,
 	 SCRIPT(1, MOST,
 		"run 0, abandon 0, run 1, end 0, reap 0, asleep 1, "
 		"queue 2, abandon 1, at 2, end 1 2, reap-any 1 2")},
 	/* For 0 a thread is begun, which is busy then, and has a stand-in; 3 waits as long as 1
 	 * works; and in the end both threads are asleep, one for the second time, and nothing is to
 	 * do for who comes too late. */
-	{"nobody is woken for nothing",
+	{"nobody is woken for nothing", play_script,
 	 SCRIPT(1, MOST,
 		"run 0, queue 1 2, drop 2, abandon 0, at 1, woken 0, "
 		"end 0, reap 0, asleep 1, queue 3, woken 0, abandon 1, at 3, woken 1, "
 		"end 1 3, reap-any 1 3, asleep 3, abandon 3, woken 1")},
-	{"a burst wakes one thread", a_burst_wakes_one_thread},
+	{"a burst wakes one thread", a_burst_wakes_one_thread, SCRIPT(1, MOST)},
 	/* Of two threads one sleeps, is woken, and works; the other is begun, and sleeps. */
-	{"a thread that works is not waited for",
+	{"a thread that works is not waited for", play_script,
 	 SCRIPT(2, MOST,
 		"queue 0, end 0, reap 0, asleep 1, run 1 2, end 2, reap 2, asleep 2, "
 		"run 3, end 1 3, reap-any 1 3")},
-	{"a counter that is full wakes all the same", a_counter_that_is_full_wakes_all_the_same},
+	{"a counter that is full wakes all the same", a_counter_that_is_full_wakes_all_the_same,
+	 SCRIPT(1, MOST)},
 	{"the board shows as many threads as it has room for",
-	 the_board_shows_as_many_threads_as_it_has_room_for},
-	{"a job whose peer has gone is not run", a_job_whose_peer_has_gone_is_not_run},
-	{"a job whose peer is there does not wait", a_job_whose_peer_is_there_does_not_wait},
-	{"a full queue refuses",
+	 the_board_shows_as_many_threads_as_it_has_room_for, SCRIPT(MOST, 0)},
+	{"a job whose peer has gone is not run", a_job_whose_peer_has_gone_is_not_run,
+	 SCRIPT(1, MOST)},
+	{"a job whose peer is there does not wait", a_job_whose_peer_is_there_does_not_wait,
+	 SCRIPT(1, MOST)},
+	{"a full queue refuses", play_script,
 	 SCRIPT(1, 2, "run 0, queue 1 2, refuse 3, end 0-3, reap 0-2, unrun 3, queue 3, reap 3")},
-	{"without a queue a free thread still takes a job",
+	{"without a queue a free thread still takes a job", play_script,
 	 SCRIPT(1, 0, "queue 0, refuse 1, at 0, refuse 1, end 0, reap 0")},
 	/* It may be queued again, and is as good as new. */
-	{"a queued job can be dropped",
+	{"a queued job can be dropped", play_script,
 	 SCRIPT(1, MOST,
 		"queue 0-3, at 0, drop 2, end 0-3, reap 0 1 3, unrun 2, abandon 0, "
 		"run 4, queue 0, drop 0, end 4, reap 4")},
 	/* Of one thread's limit: jobs 0 and 1 run, one of them for nobody; 2 has to wait for 1, and
 	 * is not given a third thread. */
-	{"an abandoned job has a stand-in",
+	{"an abandoned job has a stand-in", play_script,
 	 SCRIPT(1, MOST,
 		"run 0, queue 1, abandon 0, at 1, queue 2, abandon 1, queue 3, end 2 3 1, "
 		"reap 1 2 3, same 1 2, ran 0-3, end 0, reap 0")},
 	/* When the abandoned job is done there are two threads, of which one may work. */
-	{"a stand-in is not one more",
+	{"a stand-in is not one more", play_script,
 	 SCRIPT(1, 0,
 		"run 0, abandon 0, run 1, end 0, reap 0, refuse 2, end 1, reap 1, "
 		"queue 2, end 2, reap 2")},
-	{"a dropped job makes room",
+	{"a dropped job makes room", play_script,
 	 SCRIPT(1, 1, "run 0, queue 1, drop 1, queue 2, end 0 2, reap 0 2")},
-	{"times follow each other", times_follow_each_other},
+	{"times follow each other", times_follow_each_other, SCRIPT(1, MOST)},
 	{"threads have names, niceness, no signals and little stack",
-	 threads_have_names_and_niceness_and_no_signals},
-	{"a pool that was never used closes", a_pool_that_was_never_used_closes},
-	{"close hands back what nobody reaped", close_hands_back_what_nobody_reaped},
-	{"pool_close with a running job returns false", a_running_job_outlives_its_pool},
-	{"memory out is no pool", memory_out_is_no_pool},
+	 threads_have_names_and_niceness_and_no_signals, SCRIPT(1, 0, .nice = 1)},
+	{"a pool that was never used closes", a_pool_that_was_never_used_closes,
+	 SCRIPT(40, 1000, .nice = 19)},
+	{"close hands back what nobody reaped", close_hands_back_what_nobody_reaped,
+	 SCRIPT(1, MOST)},
+	{"pool_close with a running job returns false", a_running_job_outlives_its_pool,
+	 SCRIPT(1, MOST)},
+	{"memory out is no pool", memory_out_is_no_pool, SCRIPT(1, 0)},
 };
 
-const struct suite pool_suite = {"pool", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL};
+const struct suite pool_suite = {"pool", tests, COUNT(tests), .before = begin, .after = end};

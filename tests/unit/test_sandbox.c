@@ -23,8 +23,6 @@
 #include "caught.h"
 #include "engine/sandbox.h"
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
 /* ThreadSanitizer starts none in the child of a process that had some. */
 #ifdef __SANITIZE_THREAD__
 enum { MAY_START_THREADS = 0 };
@@ -32,7 +30,7 @@ enum { MAY_START_THREADS = 0 };
 enum { MAY_START_THREADS = 1 };
 #endif
 
-enum { KILLED = 1000 }; /* and the signal */
+enum { REFUSED = -1, KILLED = 1000 }; /* with any error; and the signal */
 
 static char folder[] = "/tmp/lanes-sandbox.XXXXXX";
 static char file[sizeof(folder) + 8];
@@ -42,8 +40,17 @@ static const struct sandbox reads = {.reads = folder};
 static const struct sandbox spools = {.spool = folder};
 static const struct sandbox removes = {.removes = file};
 
-/* What came of it in a process that is in the sandbox: an errno, 0, or KILLED. */
-static int outcome(const struct sandbox *needs, int (*attempt)(void))
+/* What is tried in a sandbox, and comes to an errno, 0, REFUSED or KILLED. */
+struct attempt {
+	const struct sandbox *needs; /* NULL: it is in none */
+	int outcome;
+	int (*make)(const struct attempt *attempt);
+	long args[7]; /* flags, or a system call and what it is given */
+	const char *path;
+};
+
+/* What comes of it, in a process of its own. */
+static int outcome(const struct attempt *attempt)
 {
 	pid_t pid = fork();
 	int status = 0;
@@ -51,8 +58,9 @@ static int outcome(const struct sandbox *needs, int (*attempt)(void))
 	if (pid == 0) {
 		setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
 		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-		sandbox_enter(needs);
-		_exit(attempt());
+		if (attempt->needs)
+			sandbox_enter(attempt->needs);
+		_exit(attempt->make(attempt));
 	}
 	CU_ASSERT_FATAL(pid > 0 && waitpid(pid, &status, 0) == pid);
 	return WIFSIGNALED(status) ? KILLED + WTERMSIG(status) : WEXITSTATUS(status);
@@ -73,58 +81,64 @@ static bool judged(void)
 	return false;
 }
 
+static void try_it(const struct attempt *attempt)
+{
+	int came = outcome(attempt);
+	bool right = attempt->outcome == REFUSED ? came != 0 : came == attempt->outcome;
+
+	if (!right)
+		printf("    path %s, arguments %ld %ld %ld: %d\n",
+		       attempt->path ? attempt->path : "none", attempt->args[0], attempt->args[1],
+		       attempt->args[2], came);
+	CU_ASSERT(right);
+}
+
+/* A test that is nothing but attempts: it has their list, which ends with none. */
+static void try_all(void)
+{
+	const struct attempt *attempt = harness_test()->data;
+
+	for (bool is_judged = judged(); is_judged && attempt->make; attempt++)
+		try_it(attempt);
+}
+
+#define ATTEMPTS(...)                                                                              \
+	(const struct attempt[])                                                                   \
+	{                                                                                          \
+		__VA_ARGS__,                                                                       \
+		{                                                                                  \
+			0                                                                          \
+		}                                                                                  \
+	}
+
 /* ---- files ---- */
 
-/* Both calls, which must come to the same. */
-static int try_open(const char *path, int flags)
+/* By both calls, which must come to the same. */
+static int open_it(const struct attempt *attempt)
 {
-	int err = open(path, flags, 0600) < 0 ? errno : 0;
+	int flags = (int)attempt->args[0];
+	int err = open(attempt->path, flags, 0600) < 0 ? errno : 0;
 
 #ifdef SYS_open
-	if ((syscall(SYS_open, path, flags, 0600) < 0 ? errno : 0) != err)
+	if ((syscall(SYS_open, attempt->path, flags, 0600) < 0 ? errno : 0) != err)
 		return 255;
 #endif
 	return err;
 }
 
-static int read_it(void)
+static int remove_it(const struct attempt *attempt)
 {
-	return try_open(file, O_RDONLY);
+	return unlink(attempt->path) ? errno : 0;
 }
 
-static int read_another(void)
+static int spool_it(const struct attempt *attempt)
 {
-	return try_open("/etc/passwd", O_RDONLY);
-}
+	int fd = open(attempt->path, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	char byte;
 
-static int write_it(void)
-{
-	return try_open(file, O_WRONLY);
-}
-
-static int write_and_read_it(void)
-{
-	return try_open(file, O_RDWR | O_CREAT);
-}
-
-static int empty_it(void)
-{
-	return try_open(file, O_RDONLY | O_TRUNC);
-}
-
-static int list_it(void)
-{
-	return try_open(folder, O_RDONLY | O_DIRECTORY);
-}
-
-static int remove_it(void)
-{
-	return unlink(file) ? errno : 0;
-}
-
-static int remove_another(void)
-{
-	return unlink("/proc/version") ? errno : 0;
+	if (fd < 0)
+		return errno;
+	return pwrite(fd, "x", 1, 0) == 1 && pread(fd, &byte, 1, 0) == 1 && byte == 'x' ? 0 : EIO;
 }
 
 static bool make_file(void)
@@ -136,128 +150,64 @@ static bool make_file(void)
 	return made;
 }
 
-static int spool_it(void)
-{
-	int fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	char byte;
-
-	if (fd < 0)
-		return errno;
-	return pwrite(fd, "x", 1, 0) == 1 && pread(fd, &byte, 1, 0) == 1 && byte == 'x' ? 0 : EIO;
-}
-
-static int spool_elsewhere(void)
-{
-	return try_open("/tmp", O_TMPFILE | O_RDWR);
-}
-
-static void opens_nothing(void)
-{
-	if (!judged())
-		return;
-	CU_ASSERT_EQUAL(outcome(&nothing, read_it), EACCES);
-	CU_ASSERT_EQUAL(outcome(&nothing, write_it), EACCES);
-	CU_ASSERT_EQUAL(outcome(&nothing, write_and_read_it), EACCES);
-	CU_ASSERT_EQUAL(outcome(&nothing, list_it), EACCES);
-	CU_ASSERT_EQUAL(outcome(&nothing, spool_it), EACCES);
-	CU_ASSERT_EQUAL(outcome(&nothing, remove_it), EACCES);
-}
-
-/* In the spool, files without names, and nothing else. */
-static void spools_without_names(void)
-{
-	if (!judged() || !make_file())
-		return;
-	CU_ASSERT_EQUAL(outcome(&spools, spool_it), 0);
-	CU_ASSERT_EQUAL(outcome(&spools, spool_elsewhere), EACCES);
-	CU_ASSERT_EQUAL(outcome(&spools, read_it), EACCES);
-	CU_ASSERT_EQUAL(outcome(&spools, write_it), EACCES);
-	CU_ASSERT_EQUAL(outcome(&spools, write_and_read_it), EACCES);
-	CU_ASSERT_EQUAL(outcome(&reads, spool_it), EACCES);
-}
-
-static void reads_what_is_named(void)
+/* Of every test but one, which makes it again. */
+static void expect_the_file_untouched(void)
 {
 	struct stat after;
 
-	if (!judged())
-		return;
-	CU_ASSERT_EQUAL(outcome(&reads, read_it), 0);
-	CU_ASSERT_EQUAL(outcome(&reads, read_another), EACCES);
-	CU_ASSERT_EQUAL(outcome(&reads, write_it), EACCES);
-	CU_ASSERT_EQUAL(outcome(&reads, write_and_read_it), EACCES);
-	CU_ASSERT_NOT_EQUAL(outcome(&reads, empty_it), 0);
-	CU_ASSERT_EQUAL(outcome(&reads, list_it), EACCES);
-	CU_ASSERT_EQUAL(outcome(&reads, remove_it), EACCES);
 	CU_ASSERT(stat(file, &after) == 0 && after.st_size == 4);
 }
 
 static void removes_what_is_named(void)
 {
+	try_all();
 	if (!judged())
 		return;
-	CU_ASSERT_EQUAL(outcome(&removes, read_it), EACCES);
-	CU_ASSERT_EQUAL(outcome(&removes, remove_another), EACCES);
-	CU_ASSERT_EQUAL(outcome(&removes, remove_it), 0);
 	CU_ASSERT_EQUAL(access(file, F_OK), -1);
 	CU_ASSERT(make_file());
 }
 
 /* ---- calls ---- */
 
-static long number;
-
-static int call_it(void)
+static int call_it(const struct attempt *attempt)
 {
-	/* Of three descriptors, no memory, and nobody's flags. */
-	return syscall(number, 0, 0, 0, 0, 0, 0) < 0 ? errno : 0;
+	const long *args = attempt->args;
+
+	return syscall(args[0], args[1], args[2], args[3], args[4], args[5], args[6]) < 0 ? errno
+											  : 0;
 }
 
-static int outcome_of(long call)
-{
-	number = call;
-	return outcome(&nothing, call_it);
-}
-
+/* Of three descriptors, no memory, and nobody's flags: with no flags SYS_clone is a fork. */
 static void what_no_worker_does_ends_it(void)
 {
-	static const long calls[] = {
-		SYS_execve,
-		SYS_execveat,
-		SYS_socket,
-		SYS_ptrace,
-		SYS_process_vm_readv,
-		SYS_process_vm_writev,
-		SYS_mount,
-		SYS_umount2,
-		SYS_pivot_root,
-		SYS_chroot,
-		SYS_setns,
-		SYS_unshare,
-		SYS_init_module,
-		SYS_finit_module,
-		SYS_delete_module,
-		SYS_kexec_load,
-		SYS_reboot,
-		SYS_swapon,
-		SYS_bpf,
-		SYS_perf_event_open,
-		SYS_userfaultfd,
-		SYS_add_key,
-		SYS_request_key,
-		SYS_keyctl,
-		SYS_clone, /* with no flags it is a fork */
-	};
+	static const long calls[] = {SYS_execve,
+				     SYS_execveat,
+				     SYS_socket,
+				     SYS_ptrace,
+				     SYS_process_vm_readv,
+				     SYS_process_vm_writev,
+				     SYS_mount,
+				     SYS_umount2,
+				     SYS_pivot_root,
+				     SYS_chroot,
+				     SYS_setns,
+				     SYS_unshare,
+				     SYS_init_module,
+				     SYS_finit_module,
+				     SYS_delete_module,
+				     SYS_kexec_load,
+				     SYS_reboot,
+				     SYS_swapon,
+				     SYS_bpf,
+				     SYS_perf_event_open,
+				     SYS_userfaultfd,
+				     SYS_add_key,
+				     SYS_request_key,
+				     SYS_keyctl,
+				     SYS_clone};
 
-	if (!judged())
-		return;
-	for (size_t i = 0; i < COUNT(calls); i++) {
-		int came = outcome_of(calls[i]);
-
-		if (came != KILLED + SIGSYS)
-			printf("    system call %ld: %d\n", calls[i], came);
-		CU_ASSERT_EQUAL(came, KILLED + SIGSYS);
-	}
+	for (size_t i = 0; i < COUNT(calls) && judged(); i++)
+		try_it(&(struct attempt){&nothing, KILLED + SIGSYS, call_it, {calls[i]}});
 }
 
 static void what_libc_may_try_is_missing(void)
@@ -266,71 +216,19 @@ static void what_libc_may_try_is_missing(void)
 				     SYS_close_range, SYS_memfd_create,	  SYS_kill,    SYS_connect,
 				     SYS_setuid,      SYS_fchmodat,	  SYS_tkill,   999};
 
-	if (!judged())
-		return;
-	for (size_t i = 0; i < COUNT(calls); i++)
-		CU_ASSERT_EQUAL(outcome_of(calls[i]), ENOSYS);
+	for (size_t i = 0; i < COUNT(calls) && judged(); i++)
+		try_it(&(struct attempt){&nothing, ENOSYS, call_it, {calls[i]}});
 }
 
-static int map_code(void)
-{
-	void *code = mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	return code == MAP_FAILED ? errno : 0;
-}
-
-static int make_code(void)
-{
-	void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	if (page == MAP_FAILED || mprotect(page, 4096, PROT_READ))
-		return 0;
-	return mprotect(page, 4096, PROT_READ | PROT_EXEC) ? errno : 0;
-}
-
-static int push_input(void)
-{
-	return ioctl(0, TIOCSTI, "x") ? errno : 0;
-}
-
-static int become_dumpable(void)
-{
-	return prctl(PR_SET_DUMPABLE, 1) ? errno : 0;
-}
-
-static int look_at_itself(void)
+static int look_at_itself(const struct attempt *attempt)
 {
 	struct rlimit limit;
 
+	(void)attempt;
 	return prctl(PR_SET_NAME, "lanes") || getrlimit(RLIMIT_CORE, &limit) ||
 			       ioctl(1, FIONBIO, &(int){0})
 		       ? errno
 		       : 0;
-}
-
-static int limit_the_parent(void)
-{
-	struct rlimit limit;
-
-	return prlimit(getppid(), RLIMIT_CORE, NULL, &limit) ? errno : 0;
-}
-
-static int signal_the_parent(void)
-{
-	return (int)syscall(SYS_tgkill, getppid(), getppid(), 0) ? errno : 0;
-}
-
-static void arguments_decide(void)
-{
-	if (!judged())
-		return;
-	CU_ASSERT_EQUAL(outcome(&nothing, map_code), ENOSYS);
-	CU_ASSERT_EQUAL(outcome(&nothing, make_code), ENOSYS);
-	CU_ASSERT_EQUAL(outcome(&nothing, push_input), ENOSYS);
-	CU_ASSERT_EQUAL(outcome(&nothing, become_dumpable), ENOSYS);
-	CU_ASSERT_EQUAL(outcome(&nothing, look_at_itself), 0);
-	CU_ASSERT_EQUAL(outcome(&nothing, limit_the_parent), ENOSYS);
-	CU_ASSERT_EQUAL(outcome(&nothing, signal_the_parent), ENOSYS);
 }
 
 /* ---- connections ---- */
@@ -338,58 +236,24 @@ static void arguments_decide(void)
 static struct sockaddr_in peer;
 static struct sandbox connects;
 
-static int open_socket(int family, int type, int protocol)
-{
-	int fd = socket(family, type, protocol);
-
-	return fd < 0 ? errno : 0;
-}
-
-static int open_datagrams(void)
-{
-	return open_socket(AF_INET, SOCK_DGRAM, 0);
-}
-
-static int open_multipath(void)
-{
-	return open_socket(AF_INET, SOCK_STREAM, 262);
-}
-
-static int open_unix(void)
-{
-	return open_socket(AF_UNIX, SOCK_STREAM, 0);
-}
-
-static int open_v6(void)
-{
-	return open_socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
-}
-
-static int connect_to(uint16_t port)
+/* To the peer's port, or to the one that is given. */
+static int connect_it(const struct attempt *attempt)
 {
 	struct sockaddr_in to = peer;
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
-	to.sin_port = htons(port);
+	if (attempt->args[0])
+		to.sin_port = htons((uint16_t)attempt->args[0]);
 	return fd < 0 || (connect(fd, (struct sockaddr *)&to, sizeof(to)) && errno != EINPROGRESS)
 		       ? errno
 		       : 0;
 }
 
-static int connect_there(void)
-{
-	return connect_to(connects.connects);
-}
-
-static int connect_elsewhere(void)
-{
-	return connect_to(1);
-}
-
-static int connect_by_sending(void)
+static int connect_by_sending(const struct attempt *attempt)
 {
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 
+	(void)attempt;
 	return sendto(fd, "x", 1, MSG_FASTOPEN, (struct sockaddr *)&peer, sizeof(peer)) < 0 ? errno
 											    : 0;
 }
@@ -399,73 +263,68 @@ static void connects_to_what_is_named(void)
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	socklen_t len = sizeof(peer);
 
-	if (!judged())
-		return;
 	peer = (struct sockaddr_in){.sin_family = AF_INET,
 				    .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	CU_ASSERT_FATAL(bind(fd, (struct sockaddr *)&peer, len) == 0 && listen(fd, 8) == 0 &&
 			getsockname(fd, (struct sockaddr *)&peer, &len) == 0);
 	connects = (struct sandbox){.connects = ntohs(peer.sin_port)};
-	CU_ASSERT_EQUAL(outcome(&connects, connect_there), 0);
-	CU_ASSERT_EQUAL(outcome(&connects, connect_by_sending), ENOSYS);
-	CU_ASSERT_EQUAL(outcome(&connects, open_v6), 0);
-	CU_ASSERT_EQUAL(outcome(&connects, open_datagrams), ENOSYS);
-	CU_ASSERT_EQUAL(outcome(&connects, open_multipath), ENOSYS);
-	CU_ASSERT_EQUAL(outcome(&connects, open_unix), ENOSYS);
-	CU_ASSERT_EQUAL(outcome(&nothing, connect_there), KILLED + SIGSYS);
-	if (syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION) >= 4)
-		CU_ASSERT_EQUAL(outcome(&connects, connect_elsewhere), EACCES);
+	try_all();
+	if (syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION) >= 4 &&
+	    judged())
+		try_it(&(struct attempt){&connects, EACCES, connect_it, {1}});
 	close(fd);
 }
 
-static int abort_it(void)
+/* ---- threads ---- */
+
+static int abort_it(const struct attempt *attempt)
 {
+	(void)attempt;
 	abort();
 }
 
-static void *abort_on_thread(void *unused)
+static void *abort_on_thread(void *attempt)
 {
-	(void)unused;
-	abort();
+	return (void *)(intptr_t)abort_it(attempt);
 }
 
-static int abort_it_on_a_thread(void)
+static void *open_on_thread(void *attempt)
+{
+	return (void *)(intptr_t)open_it(attempt);
+}
+
+static int run_on_thread(void *(*run)(void *attempt), const struct attempt *attempt)
 {
 	pthread_t thread;
+	void *came;
 
-	return pthread_create(&thread, NULL, abort_on_thread, NULL) || pthread_join(thread, NULL);
-}
-
-static void *open_on_thread(void *came)
-{
-	*(int *)came = read_it();
-	return NULL;
-}
-
-static int start_thread(void)
-{
-	pthread_t thread;
-	int came = 0;
-
-	if (pthread_create(&thread, NULL, open_on_thread, &came) || pthread_join(thread, NULL))
+	if (pthread_create(&thread, NULL, run, (void *)attempt) || pthread_join(thread, &came))
 		return 1;
-	return came;
+	return (int)(intptr_t)came;
 }
 
-static void threads_and_aborts_remain(void)
+static int abort_it_on_a_thread(const struct attempt *attempt)
 {
-	if (!judged())
-		return;
-	CU_ASSERT(!MAY_START_THREADS || outcome(&nothing, start_thread) == EACCES);
-	CU_ASSERT_EQUAL(outcome(&nothing, abort_it), KILLED + SIGABRT);
-	CU_ASSERT(!MAY_START_THREADS ||
-		  outcome(&nothing, abort_it_on_a_thread) == KILLED + SIGABRT);
+	return run_on_thread(abort_on_thread, attempt);
+}
+
+static int open_it_on_a_thread(const struct attempt *attempt)
+{
+	return run_on_thread(open_on_thread, attempt);
+}
+
+static void threads_are_bound(void)
+{
+	if (MAY_START_THREADS)
+		try_all();
+	if (judged())
+		try_it(&(struct attempt){&nothing, KILLED + SIGABRT, abort_it});
 }
 
 /* ---- what is missing ---- */
 
 /* A kernel that lacks both, or a container that says so. */
-static int without(void)
+static int without(const struct attempt *attempt)
 {
 	const int calls[] = {SCMP_SYS(seccomp), SCMP_SYS(landlock_create_ruleset)};
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
@@ -486,21 +345,7 @@ static int without(void)
 	told = caught_one_line(&caught, " level=warning worker=test pid=") &&
 	       caught_one_line(&caught, " event=sandbox-incomplete "
 					"landlock=\"Function not implemented\" seccomp=");
-	return told ? read_it() : 1;
-}
-
-static void what_is_missing_is_left(void)
-{
-	int status = 0;
-	pid_t pid;
-
-	if (!judged())
-		return;
-	pid = fork();
-	if (pid == 0)
-		_exit(without());
-	CU_ASSERT_EQUAL(waitpid(pid, &status, 0), pid);
-	CU_ASSERT_EQUAL(status, 0);
+	return told ? open_it(attempt) : 1;
 }
 
 static const struct sandbox missing = {.reads = "/proc/missing"};
@@ -559,17 +404,62 @@ static int remove_folder(void)
 }
 
 static const struct test tests[] = {
-	{"no file is opened or removed", opens_nothing},
-	{"in the spool it makes files without names, and nothing else", spools_without_names},
-	{"what is named may be read", reads_what_is_named},
-	{"what is named may be removed", removes_what_is_named},
+	{"no file is opened or removed", try_all,
+	 ATTEMPTS({&nothing, EACCES, open_it, {O_RDONLY}, file},
+		  {&nothing, EACCES, open_it, {O_WRONLY}, file},
+		  {&nothing, EACCES, open_it, {O_RDWR | O_CREAT}, file},
+		  {&nothing, EACCES, open_it, {O_RDONLY | O_DIRECTORY}, folder},
+		  {&nothing, EACCES, spool_it, .path = folder},
+		  {&nothing, EACCES, remove_it, .path = file})},
+	{"in the spool it makes files without names, and nothing else", try_all,
+	 ATTEMPTS({&spools, 0, spool_it, .path = folder},
+		  {&spools, EACCES, open_it, {O_TMPFILE | O_RDWR}, "/tmp"},
+		  {&spools, EACCES, open_it, {O_RDONLY}, file},
+		  {&spools, EACCES, open_it, {O_WRONLY}, file},
+		  {&spools, EACCES, open_it, {O_RDWR | O_CREAT}, file},
+		  {&reads, EACCES, spool_it, .path = folder})},
+	{"what is named may be read", try_all,
+	 ATTEMPTS({&reads, 0, open_it, {O_RDONLY}, file},
+		  {&reads, EACCES, open_it, {O_RDONLY}, "/etc/passwd"},
+		  {&reads, EACCES, open_it, {O_WRONLY}, file},
+		  {&reads, EACCES, open_it, {O_RDWR | O_CREAT}, file},
+		  {&reads, REFUSED, open_it, {O_RDONLY | O_TRUNC}, file},
+		  {&reads, EACCES, open_it, {O_RDONLY | O_DIRECTORY}, folder},
+		  {&reads, EACCES, remove_it, .path = file})},
+	{"what is named may be removed", removes_what_is_named,
+	 ATTEMPTS({&removes, EACCES, open_it, {O_RDONLY}, file},
+		  {&removes, EACCES, remove_it, .path = "/proc/version"},
+		  {&removes, 0, remove_it, .path = file})},
 	{"what no worker ever does ends it", what_no_worker_does_ends_it},
 	{"what libc may try is not there", what_libc_may_try_is_missing},
-	{"of some calls the arguments decide", arguments_decide},
-	{"what is named may be connected to, by TCP", connects_to_what_is_named},
-	{"threads are bound as well, and a worker may abort", threads_and_aborts_remain},
+	/* Memory that is not there cannot be protected; process 1 is another. */
+	{"of some calls the arguments decide", try_all,
+	 ATTEMPTS({&nothing,
+		   ENOSYS,
+		   call_it,
+		   {SYS_mmap, 0, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1}},
+		  {&nothing, ENOMEM, call_it, {SYS_mprotect, 4096, 4096, PROT_READ}},
+		  {&nothing, ENOSYS, call_it, {SYS_mprotect, 4096, 4096, PROT_READ | PROT_EXEC}},
+		  {&nothing, ENOSYS, call_it, {SYS_ioctl, 0, TIOCSTI}},
+		  {&nothing, ENOSYS, call_it, {SYS_prctl, PR_SET_DUMPABLE, 1}},
+		  {&nothing, 0, look_at_itself},
+		  {&nothing, ENOSYS, call_it, {SYS_prlimit64, 1, RLIMIT_CORE}},
+		  {&nothing, ENOSYS, call_it, {SYS_tgkill, 1, 1}})},
+	/* 262 is multipath. */
+	{"what is named may be connected to, by TCP", connects_to_what_is_named,
+	 ATTEMPTS({&connects, 0, connect_it}, {&connects, ENOSYS, connect_by_sending},
+		  {&connects, 0, call_it, {SYS_socket, AF_INET6, SOCK_STREAM | SOCK_CLOEXEC}},
+		  {&connects, ENOSYS, call_it, {SYS_socket, AF_INET, SOCK_DGRAM}},
+		  {&connects, ENOSYS, call_it, {SYS_socket, AF_INET, SOCK_STREAM, 262}},
+		  {&connects, ENOSYS, call_it, {SYS_socket, AF_UNIX, SOCK_STREAM}},
+		  {&nothing, KILLED + SIGSYS, connect_it})},
+	{"threads are bound as well, and a worker may abort", threads_are_bound,
+	 ATTEMPTS({&nothing, EACCES, open_it_on_a_thread, {O_RDONLY}, file},
+		  {&nothing, KILLED + SIGABRT, abort_it_on_a_thread})},
 	{"what cannot be had is told", what_cannot_be_had_is_told},
-	{"what the kernel lacks is left, and told", what_is_missing_is_left},
+	{"what the kernel lacks is left, and told", try_all,
+	 ATTEMPTS({NULL, 0, without, {O_RDONLY}, file})},
 };
 
-const struct suite sandbox_suite = {"sandbox", tests, COUNT(tests), make_folder, remove_folder};
+const struct suite sandbox_suite = {"sandbox",	 tests,		COUNT(tests),
+				    make_folder, remove_folder, .after = expect_the_file_untouched};
