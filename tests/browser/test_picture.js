@@ -91,7 +91,9 @@ test('a prefork process under load is occupied, not busy: how much of it waited 
 	const bucket = (w) => [{w, from: 1e6 + 1000, to: 1e6 + 6000, answers: 10, busy: 1, in_flight: 1, p50: 500, p99: 500, aborted: 0}];
 	const [loop, taken] = [await coloured(page, spans, 'loop', state, bucket('loop-1')), await coloured(page, spans, 'loop', process, bucket('prefork-1'))];
 	assert.ok(loop > 0.9 && taken < 0.1, `solid: of a loop ${loop}, of a process ${taken}`);
-	const [{lanes}] = await laidOut(page, [{t: 1e6, workers: [process]}, {t: 1e6 + 6000, workers: [process], buckets: bucket('prefork-1')}]);
+	const [{lanes}] = await laidOut(page, [{t: 1e6, workers: [process]}, {t: 1e6 + 6000, workers: [process], buckets: bucket('prefork-1'),
+		spans: [{w: 'prefork-1', k: 'await', s: 1e6 + 5600, d: 500, r: 1, p: '/async/await-one', c: 200}]}]);
+	assert.equal(lanes.find(({kind}) => kind === 'loop').blocks.length, 1, 'what is told one by one is drawn, to its end');
 	assert.match(lanes.find(({kind}) => kind === 'facts').lines[0], /^100 % occupied · /);
 }));
 

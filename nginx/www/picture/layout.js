@@ -109,7 +109,7 @@ function group(history, worker, from, to, known, wrap) {
 
 	if (loop.length || requests.length || busy.length || measured.length || unrecorded.length) {
 		lanes.push({kind: 'loop', label: worker.prefork ? 'process' : 'loop', occupied: worker.prefork, height: measured.length ? HEIGHT.measured : HEIGHT.loop,
-			    measured, blocks: measured.length ? loop.filter((block) => isHold(block) || !isMeasured(block, measured)) : loop});
+			    measured, blocks: measured.length ? loop.filter((block) => isHold(block) || (block.taken && block.end - block.start >= SLOW) || !isMeasured(block, measured)) : loop});
 		if (measured.length) {
 			const values = facts(worker, to);
 			const lines = wrap(factsParts(values));
