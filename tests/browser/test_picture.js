@@ -43,14 +43,14 @@ test('under load: what was measured, and what was not recorded', () => withPage(
 	assert.match((await row.innerText()).replace(/\s+/g, ' '), /^loop-1 43 % 40 1850 1\.0 ms 3\.0 ms/);
 }));
 
-// How much of a lane of loop-1 has its colour, of the time from the first of these spans, [start, length],
+// How much of a lane of a worker has its colour, of the time from the first of these spans, [start, length],
 // to the last; in a picture of ten seconds, a thousand pixels wide. kind: of the lane.
-const coloured = (page, spans, kind) => page.evaluate(async ({list, what, of}) => {
+const coloured = (page, spans, kind, worker = state, buckets = []) => page.evaluate(async ({list, what, of, buckets}) => {
 	const [{layout}, {Lanes}, {paint}] = await Promise.all(['layout', 'lanes', 'paint'].map((name) => import(`/lanes/picture/${name}.js`)));
 	const {feed, history} = window.lanes;
 	history.clear();
 	feed.accept({t: 1e6, lost: 0, spans: [], workers: [of]});
-	feed.accept({t: 1e6 + 9900, lost: 0, workers: [of], spans: list.map(([start, d], r) => ({w: 'loop-1', k: what === 'thread' ? 'pool' : 'loop', s: 1e6 + start, d, r, p: '/', c: 200, pool: 'blocking', th: 0}))});
+	feed.accept({t: 1e6 + 9900, lost: 0, workers: [of], buckets, spans: list.map(([start, d], r) => ({w: of.name, k: what === 'thread' ? 'pool' : 'loop', s: 1e6 + start, d, r, p: '/', c: 200, pool: 'blocking', th: 0}))});
 	const lanes = new Lanes('test', '');
 	lanes.element.style.width = '1000px';
 	document.body.append(lanes.element);
@@ -70,7 +70,7 @@ const coloured = (page, spans, kind) => page.evaluate(async ({list, what, of}) =
 		pixels += [0, 1, 2].every((c) => Math.abs(data[i + c] - colour[c]) < 30) && data[i + 3] > 200;
 	lanes.element.remove();
 	return pixels / (bars * (height - 3));
-}, {list: spans, what: kind, of: state});
+}, {list: spans, what: kind, of: worker, buckets});
 
 test('many short runs are as high as the loop was busy, not solid', () => withPage({}, async (page) => {
 	await mute(page);
@@ -83,6 +83,18 @@ test('many short runs are as high as the loop was busy, not solid', () => withPa
 	}
 	const long = await coloured(page, every(100, 90, 50), 'loop');
 	assert.ok(long > 0.6, `each of these can be seen: ${long}`);
+}));
+
+test('a prefork process under load is occupied, not busy: how much of it waited is not known', () => withPage({}, async (page) => {
+	await mute(page);
+	const spans = [[1000, 0.2], [6000, 0.2]];
+	const bucket = (w) => [{w, from: 1e6 + 1000, to: 1e6 + 6000, answers: 10, busy: 1, in_flight: 1, p50: 500, p99: 500, aborted: 0}];
+	const [loop, taken] = [await coloured(page, spans, 'loop', state, bucket('loop-1')), await coloured(page, spans, 'loop', process, bucket('prefork-1'))];
+	assert.ok(loop > 0.9 && taken < 0.1, `solid: of a loop ${loop}, of a process ${taken}`);
+	const [{lanes}] = await laidOut(page, [{t: 1e6, workers: [process]}, {t: 1e6 + 6000, workers: [process], buckets: bucket('prefork-1'),
+		spans: [{w: 'prefork-1', k: 'await', s: 1e6 + 5600, d: 500, r: 1, p: '/async/await-one', c: 200}]}]);
+	assert.equal(lanes.find(({kind}) => kind === 'loop').blocks.length, 1, 'what is told one by one is drawn, to its end');
+	assert.match(lanes.find(({kind}) => kind === 'facts').lines[0], /^100 % occupied · /);
 }));
 
 test('what was measured is not drawn over, what was told before it is there', () => withPage({}, async (page) => {

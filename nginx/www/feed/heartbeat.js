@@ -3,6 +3,8 @@
 // beats; how long exactly is known from the spans. A process that has one request at a time beats
 // while it could take one.
 
+import {firstNot} from './stretches.js';
+
 export class Heartbeat {
 	beats = []; // times, ascending
 
@@ -11,7 +13,7 @@ export class Heartbeat {
 	}
 
 	within(from, to) {
-		return this.beats.filter((t) => t >= from && t <= to);
+		return this.beats.slice(firstNot(this.beats, (t) => t < from), firstNot(this.beats, (t) => t <= to));
 	}
 
 	drop(before) {

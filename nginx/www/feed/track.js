@@ -2,12 +2,15 @@
 // short spans touch each other; they are told as one block of many, so that a track stays small
 // enough to keep and to draw. A long span always stays a block of its own.
 
+import {firstNot} from './stretches.js';
+
 const TOUCHING = 1; // milliseconds between two spans that may become one block
 const SHORT = 20; // a span that may be joined with others
 const LONGEST_BLOCK = 50;
 
 export class Track {
 	blocks = [];
+	#longest = 0; // milliseconds
 
 	// span: {kind, start, end}; request: whose it is.
 	add(span, request) {
@@ -19,6 +22,7 @@ export class Track {
 			last.busy += span.end - span.start;
 			last.count++;
 			last.request = null;
+			this.#longest = Math.max(this.#longest, last.end - last.start);
 			return;
 		}
 		const block = {kind: span.kind, start: span.start, end: span.end,
@@ -27,10 +31,12 @@ export class Track {
 		while (at > 0 && this.blocks[at - 1].start > block.start)
 			at--;
 		this.blocks.splice(at, 0, block);
+		this.#longest = Math.max(this.#longest, span.end - span.start);
 	}
 
 	within(from, to) {
-		return this.blocks.filter((block) => block.end >= from && block.start <= to);
+		return this.blocks.slice(firstNot(this.blocks, (block) => block.start < from - this.#longest), firstNot(this.blocks, (block) => block.start <= to))
+			.filter((block) => block.end >= from);
 	}
 
 	drop(before) {

@@ -2,7 +2,8 @@
 // is also in a table (table.js), for those who cannot see a canvas.
 //
 // The canvas is as large as what can be seen of it and stays in view: hundreds of workers would make
-// a picture that no canvas holds. Only what is in view is painted; where the bars are is known of all.
+// a picture that no canvas holds. Only what is in view is placed and painted; the keys place all bars
+// to find the next one.
 
 import {el, setText} from '../dom.js';
 import {capital, KINDS, named} from '../feed/kinds.js';
@@ -54,7 +55,8 @@ export class Lanes {
 		}).observe(this.#stage);
 	}
 
-	show(layout) {
+	// withAll: where the bars are is to be known of those out of view, too.
+	show(layout, withAll = false) {
 		this.#layout = layout;
 		if (!this.#width)
 			return;
@@ -79,17 +81,20 @@ export class Lanes {
 		context.textBaseline = 'middle';
 		this.#axis(context, layout, x);
 		for (const group of layout.groups) {
+			const isSeen = this.#sees(group);
+			if (!isSeen && !withAll)
+				continue;
 			this.#band(context, layout, group, x);
 			context.save();
 			context.beginPath();
 			context.rect(gutter, group.top - 4, this.#width - gutter, group.bottom - group.top + 8);
 			context.clip();
-			if (this.#sees(group))
+			if (isSeen)
 				this.#unrecorded(context, group, x);
 			for (const lane of group.lanes)
 				this.#lane(context, group, lane, x, layout);
 			context.restore();
-			if (this.#sees(group))
+			if (isSeen)
 				this.#labels(context, group);
 		}
 		this.#mark(context);
@@ -204,7 +209,8 @@ export class Lanes {
 			const [left, high] = [x(from), Math.max(Math.min(busy, 1) * full, busy > 0 ? 1 : 0)];
 			path.rect(left, bottom - high, Math.max(x(to) - left, 1), high);
 		}
-		context.fillStyle = paint.color(lane.kind === 'thread' ? 'pool-fill' : 'loop-fill');
+		// How much of the time a process only waited is not known of many requests together.
+		context.fillStyle = lane.occupied ? paint.fill('taken', context) : paint.color(lane.kind === 'thread' ? 'pool-fill' : 'loop-fill');
 		context.fill(path);
 	}
 
@@ -415,7 +421,10 @@ export class Lanes {
 			return;
 		}
 		const move = moves[event.key];
-		if (!move || !this.#bars.length)
+		if (!move || !this.#layout)
+			return;
+		this.show(this.#layout, true);
+		if (!this.#bars.length)
 			return;
 		event.preventDefault();
 		this.#byKey = true;
@@ -442,7 +451,7 @@ function held(group, part) {
 function describe({part, request, lane}) {
 	const length = duration(part.end - part.start);
 	if (!request)
-		return `${count(part.count, 'short run')}, busy ${duration(part.busy)} of ${length}`;
+		return `${count(part.count, 'short run')}, ${lane.occupied ? 'occupied' : 'busy'} ${duration(part.busy)} of ${length}`;
 	if (!request.worker)
 		return `${request.path}, sent from this page ${length} ago: no worker has picked it up.`;
 	const process = lane.kind === 'loop' && lane.label === 'process';

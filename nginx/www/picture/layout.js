@@ -55,24 +55,24 @@ function blocksOf(track, from, to, open) {
 }
 
 // What was measured of a worker in the last second before a time, or when it was measured last; null
-// if it was not.
+// if it was not. A process that has one request at a time is busy while that waits, too: occupied.
 export function facts(worker, to) {
 	const {list} = worker.measured;
 	const last = list.findLast((stretch) => stretch.from < to);
 	if (!last)
 		return null;
-	const second = list.filter((stretch) => stretch.to <= last.to && stretch.to > last.to - 1000);
+	const second = worker.measured.within(last.to - 1000, last.to);
 	const time = second.reduce((sum, stretch) => sum + stretch.to - stretch.from, 0);
 	const sum = (name) => second.reduce((total, stretch) => total + stretch[name], 0);
 	const busy = second.reduce((total, stretch) => total + stretch.busy * (stretch.to - stretch.from), 0) / time;
 	const most = (name) => second.reduce((high, stretch) => (stretch[name] > high || Number.isNaN(high) ? stretch[name] : high), NaN);
-	return {busy, old: to - last.to > OLD, inFlight: last.inFlight, rate: sum('answers') / time * 1000, p50: most('p50'), p99: most('p99')};
+	return {busy, occupied: worker.prefork, old: to - last.to > OLD, inFlight: last.inFlight, rate: sum('answers') / time * 1000, p50: most('p50'), p99: most('p99')};
 }
 
 // The same in words.
-export function factsParts({old, busy, inFlight, rate, p50, p99}) {
+export function factsParts({old, busy, occupied, inFlight, rate, p50, p99}) {
 	const times = Number.isFinite(p50) ? [`p50 ≤ ${duration(p50)}`, `p99 ≤ ${duration(p99)}`] : [];
-	return [`${old ? 'before: ' : ''}${percent(busy)} busy`, `${inFlight} in flight`, `${Math.round(rate)} requests/s`, ...times];
+	return [`${old ? 'before: ' : ''}${percent(busy)} ${occupied ? 'occupied' : 'busy'}`, `${inFlight} in flight`, `${Math.round(rate)} requests/s`, ...times];
 }
 
 // Of a process that has one request at a time: when it was taken, waiting or not.
@@ -97,7 +97,7 @@ function group(history, worker, from, to, known, wrap) {
 	// A process that has one request at a time is taken while that request waits, too.
 	const loop = worker.prefork
 		? requests.flatMap(({request, parts}) => parts.filter((part) => part.kind !== 'queue')
-			.map((part) => ({...part, request, count: 1, taken: !isHold(part) && part.kind !== 'loop'})))
+			.map((part) => ({...part, request, count: 1, busy: part.end - part.start, taken: !isHold(part) && part.kind !== 'loop'})))
 		: blocksOf(worker.loop, from, to, open.find((part) => part.kind === 'loop'));
 	const threads = new Map([...worker.threads].map(([name, track]) => [name, track.within(from, to)]));
 	for (const part of open.filter((p) => p.kind === 'pool' && p.thread !== undefined))
@@ -108,8 +108,8 @@ function group(history, worker, from, to, known, wrap) {
 	const unrecorded = worker.unrecorded.within(from, to);
 
 	if (loop.length || requests.length || busy.length || measured.length || unrecorded.length) {
-		lanes.push({kind: 'loop', label: worker.prefork ? 'process' : 'loop', height: measured.length ? HEIGHT.measured : HEIGHT.loop,
-			    measured, blocks: measured.length ? loop.filter((block) => isHold(block) || !isMeasured(block, measured)) : loop});
+		lanes.push({kind: 'loop', label: worker.prefork ? 'process' : 'loop', occupied: worker.prefork, height: measured.length ? HEIGHT.measured : HEIGHT.loop,
+			    measured, blocks: measured.length ? loop.filter((block) => isHold(block) || (block.taken && block.end - block.start >= SLOW) || !isMeasured(block, measured)) : loop});
 		if (measured.length) {
 			const values = facts(worker, to);
 			const lines = wrap(factsParts(values));

@@ -14,7 +14,7 @@ function beats(context) {
 
 export function legend() {
 	const entries = [...Object.entries(KINDS).map(([kind, {name}]) => [kind, name]), ['held', 'holding the loop, or a process'],
-		['taken', 'occupying a process, at rest'], ['unrecorded', 'not recorded'],
+		['taken', 'occupying a process'], ['unrecorded', 'not recorded'],
 		['beat', 'heartbeat: seen waiting in poll, or not long away from it, ten times a second while anything works, once at rest; drawn where there is room']];
 	const swatches = entries.map(([kind]) => ({kind, canvas: el('canvas', {class: 'swatch', 'aria-hidden': 'true'})}));
 	const draw = () => {

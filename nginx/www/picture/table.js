@@ -40,7 +40,7 @@ export function measuredTable(caption) {
 function measuredRow({worker, unrecorded}, {from, to}) {
 	const known = facts(worker, to);
 	const unknown = unrecorded.reduce((sum, each) => sum + Math.min(each.to, to) - Math.max(each.from, from), 0);
-	const values = known ? [percent(known.busy), String(known.inFlight), String(Math.round(known.rate)), duration(known.p50), duration(known.p99)]
+	const values = known ? [`${percent(known.busy)}${known.occupied ? ' occupied' : ''}`, String(known.inFlight), String(Math.round(known.rate)), duration(known.p50), duration(known.p99)]
 		: Array(5).fill('–');
 	return el('tr', {data: {worker: worker.name}}, el('th', {scope: 'row'}, worker.name),
 		[...values, unknown ? duration(unknown) : ''].map((text) => el('td', {class: 'number'}, text)));
