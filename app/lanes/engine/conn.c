@@ -21,6 +21,7 @@ enum {
 };
 
 static void conn_flush(struct conn *conn);
+static struct conn *take_dirty(struct engine *engine);
 static void on_event(uv_poll_t *poll, int status, int events);
 
 /* ---- open ---- */
@@ -143,11 +144,16 @@ static void conn_start(struct conn *conn)
 
 static void conn_read(struct conn *conn)
 {
+	struct engine *engine = conn->engine;
+
 	conn_take(conn, READ_SIZE);
 	conn_start(conn);
+	if (conn->closing)
+		return;
 	/* Now, not with the batch: the next handler of this turn may hold the loop. */
-	if (!conn->closing)
-		conn_flush(conn);
+	if (engine->dirty == conn)
+		take_dirty(engine);
+	conn_flush(conn);
 }
 
 static void on_event(uv_poll_t *poll, int status, int events)
@@ -283,13 +289,21 @@ void conn_mark_dirty(struct conn *conn)
 	engine->dirty = conn;
 }
 
+/* The one that was marked last, no longer marked. */
+static struct conn *take_dirty(struct engine *engine)
+{
+	struct conn *conn = engine->dirty;
+
+	engine->dirty = conn->next_dirty;
+	conn->dirty = false;
+	return conn;
+}
+
 void conns_flush(struct engine *engine)
 {
 	while (engine->dirty) {
-		struct conn *conn = engine->dirty;
+		struct conn *conn = take_dirty(engine);
 
-		engine->dirty = conn->next_dirty;
-		conn->dirty = false;
 		if (!conn->closing)
 			conn_flush(conn);
 	}
