@@ -5,6 +5,8 @@
 #ifndef TESTS_SUPPORT_MACHINE_H
 #define TESTS_SUPPORT_MACHINE_H
 
+#include <stdbool.h>
+
 /* Seconds of a clock that is never set. */
 double now(void);
 
@@ -20,5 +22,8 @@ long machine_files(void);
 /* Computes for a moment on all cores at once, at the lowest priority, and returns how much of a
  * core the least lucky thread got: 1 if nobody else wants one. */
 double machine_share(void);
+
+/* Whether this process runs in valgrind. */
+bool machine_is_valgrind(void);
 
 #endif

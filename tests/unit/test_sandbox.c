@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "../support/harness.h"
+#include "../support/machine.h"
 #include "base/log.h"
 #include "caught.h"
 #include "engine/sandbox.h"
@@ -68,9 +69,7 @@ static int outcome(const struct attempt *attempt)
 
 static bool judged(void)
 {
-	const char *preloaded = getenv("LD_PRELOAD");
-
-	if (preloaded && strstr(preloaded, "vgpreload"))
+	if (machine_is_valgrind())
 		not_judged("valgrind would be in the sandbox as well");
 	else if (syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION) < 1)
 		not_judged("this kernel has no landlock");
