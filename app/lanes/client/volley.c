@@ -253,27 +253,36 @@ static void launch(struct shot *shot)
 
 /* ---- all of them ---- */
 
+/* The next to be sent, in the order of their moments; NULL: all are. */
+static struct shot *next_shot(struct volley *volley)
+{
+	struct shot *next = NULL;
+
+	for (size_t i = 0; i < volley->count; i++) {
+		struct shot *shot = &volley->shots[i];
+
+		if (shot->state == WAITS && (!next || shot->delay < next->delay))
+			next = shot;
+	}
+	return next;
+}
+
 static void on_time(struct timer *timer)
 {
 	struct volley *volley = container_of(timer, struct volley, timer);
 	uint64_t now = uv_hrtime();
 	uint64_t last = volley->begun + VOLLEY_SECONDS * UINT64_C(1000000000);
-	uint64_t next = last;
+	struct shot *shot;
 
 	volley->refs++; /* whoever hears of the end lets go of it */
-	for (size_t i = 0; i < volley->count; i++) {
-		struct shot *shot = &volley->shots[i];
-		uint64_t due = volley->begun + shot->delay;
-
-		if (now >= last)
-			shot_end(shot, "no answer in time");
-		else if (shot->state == WAITS && due <= now)
-			launch(shot);
-		else if (shot->state == WAITS && due < next)
-			next = due;
-	}
+	for (size_t i = 0; i < volley->count && now >= last; i++)
+		shot_end(&volley->shots[i], "no answer in time");
+	while ((shot = next_shot(volley)) && volley->begun + shot->delay <= now)
+		launch(shot);
 	if (volley->left)
-		timers_add(&volley->sched->timers, timer, next);
+		timers_add(&volley->sched->timers, timer,
+			   shot && volley->begun + shot->delay < last ? volley->begun + shot->delay
+								      : last);
 	unref(volley);
 }
 

@@ -78,7 +78,7 @@ int uuid_read(struct slice text, struct uuid *value)
 		rest.data++;
 	while (rest.len && is_brace(rest.data[rest.len - 1]))
 		rest.len--;
-	rest = without(memmove(digits, rest.data, rest.len), rest.len, "-");
+	rest = without(digits + (rest.data - digits), rest.len, "-");
 	if (utf8_length(rest) != DIGITS || !read_hex(rest, &number))
 		return -EINVAL;
 	for (size_t i = sizeof(value->bytes); i--; number >>= 8)
