@@ -153,6 +153,8 @@ static void systems_run_under_its_name(void)
 	unsetenv("WORKERS");
 	for (int i = 0; i < 2; i++) {
 		CU_ASSERT_EQUAL(get(&systems[i], "/nowhere")->status, 404);
+		CU_ASSERT_PTR_NOT_NULL(
+			strstr(get(&systems[i], "/openapi.json")->body, "\"title\":\"shop\""));
 		CU_ASSERT_EQUAL(processes_in(systems[i].run_dir, "shop", pids, 8), 3);
 	}
 	CU_ASSERT(make("restart", systems[0].run_dir_variable, NULL) &&
