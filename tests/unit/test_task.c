@@ -459,6 +459,8 @@ static void a_running_job_outlives_its_loop(void)
 	uv_run(&loop, UV_RUN_DEFAULT);
 	CU_ASSERT_EQUAL(uv_loop_close(&loop), 0);
 	CU_ASSERT_EQUAL(released, 0);
+	close(ends[0]);
+	close(ends[1]);
 }
 
 /* ---- memory ---- */
