@@ -13,14 +13,15 @@
 #include "await/sched.h"
 #include "base/buffer.h"
 #include "http/router.h"
+#include "scoreboard/scoreboard.h"
 
 /* What a handler of these tests works on. */
 struct work_data {
 	sem_t entered;
 	sem_t gate;
 	atomic_int ran;
-	pthread_t thread;
-	int nice;
+	_Atomic pthread_t thread; /* the last that did */
+	atomic_int nice;
 };
 
 extern uv_loop_t loop;
@@ -34,11 +35,14 @@ extern int answered;	 /* of the last reply */
 extern bool retry_after; /* it had that header */
 extern char trail[256];	 /* letters that handlers leave, in order */
 extern struct work_data work;
+extern struct board_slot board; /* the loop's */
+extern int ends[2];		/* of a pipe */
 
 /* What requests ask for: "NAME=value", with NULL behind the last; NULL: nothing. */
 extern const char *const *variables;
 
-/* What comes of a body that was opened, whenever it is waited for; NULL behind the last. */
+/* What comes of a body that was opened, whenever it is waited for; NULL behind the last. NULL:
+ * nothing comes. */
 extern const char *const *body_pieces;
 
 /* Called when a handler has run, for the last time or not; NULL: is not. */
@@ -46,6 +50,7 @@ extern void (*after_run)(struct request *req, bool over);
 
 /* What the replies that are streams have sent, heads included; end() empties it. */
 extern struct buffer streamed;
+extern bool unread; /* the client reads nothing more of them */
 
 /* Opens the loop, with pools of so many threads and so long queues; 0: without. */
 void begin(unsigned threads, size_t queue);

@@ -17,20 +17,34 @@ static void take(const char **script, const char *ends, char *out, size_t size)
 	*script += len;
 }
 
+/* From the bracket on, with those inside of it. */
+static void take_text(const char **script, struct step *step)
+{
+	size_t len = 0;
+
+	step->inner = ++*script;
+	for (int depth = 1; depth; len++) {
+		CU_ASSERT_FATAL(step->inner[len] && len < sizeof(step->text));
+		depth += (step->inner[len] == '[') - (step->inner[len] == ']');
+	}
+	memcpy(step->text, step->inner, len - 1);
+	*script += len;
+}
+
 bool script_step(const char **script, struct step *step)
 {
 	*step = (struct step){.begun = *script};
-	if (!**script)
+	if (!**script || **script == ']')
 		return false;
-	take(script, " ,", step->word, sizeof(step->word));
+	take(script, " ,]", step->word, sizeof(step->word));
 	*script += **script == ' ';
 	if (isalpha((unsigned char)**script)) {
 		CU_ASSERT_FATAL(strlen(step->word) < sizeof(step->how));
 		strcpy(step->how, step->word);
-		take(script, " ,", step->word, sizeof(step->word));
+		take(script, " ,]", step->word, sizeof(step->word));
 		*script += **script == ' ';
 	}
-	while (**script && !strchr(",[", **script)) {
+	while (**script && !strchr(",[]", **script)) {
 		int from = (int)strtol(*script, (char **)script, 10);
 		int to = **script == '-' ? (int)strtol(*script + 1, (char **)script, 10) : from;
 
@@ -39,13 +53,9 @@ bool script_step(const char **script, struct step *step)
 			step->numbers[step->count++] = from++;
 		*script += **script == ' ';
 	}
-	if (**script == '[') {
-		++*script;
-		take(script, "]", step->text, sizeof(step->text));
-		CU_ASSERT_FATAL(**script == ']');
-		++*script;
-	}
-	CU_ASSERT_FATAL(!**script || !strncmp(*script, ", ", 2));
+	if (**script == '[')
+		take_text(script, step);
+	CU_ASSERT_FATAL(!**script || **script == ']' || !strncmp(*script, ", ", 2));
 	*script += strspn(*script, ", ");
 	return true;
 }

@@ -3,8 +3,6 @@
  * leaves at each of its awaits. Nothing may be left of it, nor be resumed, and what it deferred
  * runs once.
  */
-#include <dirent.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +11,7 @@
 #include "../../app/examples/orders.h"
 #include "../support/harness.h"
 #include "../support/memory.h"
+#include "../support/process.h"
 #include "alone.h"
 
 static const char *const nobody[] = {NULL};
@@ -48,8 +47,6 @@ static const struct example {
 	 {"HTTP_ORIGIN=https://example.org", "HTTP_ACCESS_CONTROL_REQUEST_METHOD=POST", NULL},
 	 204},
 };
-
-enum { EXAMPLES = sizeof(examples) / sizeof(examples[0]) };
 
 static char folder[] = "/tmp/lanes-examples.XXXXXX";
 static struct router router;
@@ -149,16 +146,10 @@ static int open_shop(void)
 	const struct options options = {.spool = folder};
 	struct sandbox needs = {0};
 	struct setup setup = {.options = &options, .needs = &needs};
-	char terms[64];
-	int file;
 
 	if (!mkdtemp(folder) || setenv("ORDERS_PAPERS", folder, 1))
 		return 1;
-	snprintf(terms, sizeof(terms), "%s/terms", folder);
-	file = open(terms, O_WRONLY | O_CREAT, 0600);
-	if (write(file, "terms", 5) != 5 || close(file))
-		return 1;
-	if (!orders.prepare(&setup))
+	if (!file_write(textf("%s/terms", folder), "terms") || !orders.prepare(&setup))
 		return 1;
 	routes = orders.routes;
 	routes.state = setup.state;
@@ -167,26 +158,17 @@ static int open_shop(void)
 
 static int close_shop(void)
 {
-	char terms[64];
-
 	router_close(&router);
 	close(shop()->papers);
 	free(shop());
-	snprintf(terms, sizeof(terms), "%s/terms", folder);
-	return unlink(terms) || rmdir(folder);
+	return unlink(textf("%s/terms", folder)) || rmdir(folder);
 }
 
 /* ---- a request ---- */
 
-static int open_descriptors(void)
+static long open_files(void)
 {
-	DIR *dir = opendir("/proc/self/fd");
-	int count = 0;
-
-	while (readdir(dir))
-		count++;
-	closedir(dir);
-	return count;
+	return process_open(getpid(), "");
 }
 
 static void count_run(struct request *req, bool over)
@@ -262,7 +244,7 @@ static void end_shop(int requests)
 static void each_answers(void)
 {
 	ever_deferred = 0;
-	for (int i = 0; i < EXAMPLES; i++) {
+	for (size_t i = 0; i < COUNT(examples); i++) {
 		begin_shop();
 		CU_ASSERT_EQUAL(ask(&examples[i], 0), examples[i].status);
 		end_shop(1);
@@ -270,59 +252,61 @@ static void each_answers(void)
 	CU_ASSERT(ever_deferred == 3 || ever_deferred == 1); /* without reply_file()'s, see above */
 }
 
+static void ask_without_memory(const struct example *example)
+{
+	long files;
+	int status;
+
+	restock();
+	files = open_files();
+	status = ask(example, 0);
+	if (status != example->status && status != 503)
+		printf("    %s %s, %ld: %d\n", example->method, example->path, fail_after, status);
+	CU_ASSERT(status == example->status || status == 503);
+	CU_ASSERT_EQUAL(open_files(), files);
+	buffer_free(&streamed);
+	empty_it();
+}
+
 /* The k-th fails, and none after it; or all after it. */
 static void fail_each(const struct example *example, void (*how)(long n))
 {
-	long before = memory_allocations();
+	long before;
 	long all;
-	int asked = 1;
 
+	begin_shop();
+	before = memory_allocations();
 	ask(example, 0);
 	all = memory_allocations() - before;
 	empty_it();
 	fail = how;
-	for (fail_after = 0; fail_after < all; fail_after++, asked++) {
-		int descriptors;
-		int status;
-
-		restock();
-		descriptors = open_descriptors();
-		status = ask(example, 0);
-		if (status != example->status && status != 503)
-			printf("    %s %s, %ld: %d\n", example->method, example->path, fail_after,
-			       status);
-		CU_ASSERT(status == example->status || status == 503);
-		CU_ASSERT_EQUAL(open_descriptors(), descriptors);
-		buffer_free(&streamed);
-		empty_it();
-	}
+	for (fail_after = 0; fail_after < all; fail_after++)
+		ask_without_memory(example);
 	fail = NULL;
 	restock();
 	CU_ASSERT_EQUAL(ask(example, 0), example->status);
-	end_shop(asked + 1);
+	end_shop((int)all + 2);
 }
 
 static void any_allocation_may_fail(void)
 {
-	for (int i = 0; i < EXAMPLES; i++) {
-		begin_shop();
+	for (size_t i = 0; i < COUNT(examples); i++) {
 		fail_each(&examples[i], memory_fail_once_after);
-		begin_shop();
 		fail_each(&examples[i], memory_fail_after);
 	}
 }
 
 static void a_client_may_leave_at_each_await(void)
 {
-	for (int i = 0; i < EXAMPLES; i++) {
-		int descriptors;
+	for (size_t i = 0; i < COUNT(examples); i++) {
+		long files;
 		int awaits = 0;
 
 		begin_shop();
-		descriptors = open_descriptors();
+		files = open_files();
 		do {
 			ask(&examples[i], ++awaits);
-			CU_ASSERT_EQUAL(open_descriptors(), descriptors);
+			CU_ASSERT_EQUAL(open_files(), files);
 		} while (has_left);
 		printf("    %s %s: %d awaits\n", examples[i].method, examples[i].path, awaits - 1);
 		CU_ASSERT_EQUAL(answered, examples[i].status);
@@ -337,5 +321,4 @@ static const struct test tests[] = {
 	{"a client may leave at each await", a_client_may_leave_at_each_await},
 };
 
-const struct suite examples_suite = {"examples", tests, sizeof(tests) / sizeof(tests[0]), open_shop,
-				     close_shop};
+const struct suite examples_suite = {"examples", tests, COUNT(tests), open_shop, close_shop};

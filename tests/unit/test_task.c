@@ -8,226 +8,17 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include "../support/harness.h"
 #include "../support/memory.h"
 #include "../support/waits.h"
-#include "alone.h"
+#include "actor.h"
 #include "engine/application.h"
 #include "engine/observer.h"
 #include "http/reply.h"
 #include "scoreboard/board_reader.h"
-#include "script.h"
-
-/* ---- requests, and what becomes of them, told in words ---- */
-
-static struct request *reqs[4];
-static int req_count;
-static struct board_slot board;
-
-enum { NAP_MS = 5, HOLD_MS = 60 };
-
-static void nap(void *unused)
-{
-	(void)unused;
-	poll(NULL, 0, NAP_MS);
-}
-
-static void look_at_a_hold(const struct request *req)
-{
-	CU_ASSERT_TRUE(req->co.times.ready >= HOLD_MS * UINT64_C(1000000));
-	CU_ASSERT_TRUE(req->co.times.ready <= req->co.times.suspended);
-}
-
-/* Does what its query says. It has no frame but this, and so the step does not survive an AWAIT. */
-static void act(struct request *req)
-{
-	const char **script = request_frame(req, sizeof(*script));
-	struct step step;
-
-	ASYNC_BEGIN(req);
-	*script = req->query.data;
-	while (script_step(script, &step)) {
-		if (step_is(&step, "sleep")) /* for milliseconds */
-			AWAIT(req, sleep_for(req, step.numbers[0] / 1e3));
-		else if (step_is(&step, "hold"))
-			AWAIT(req, run_in_threadpool(req, wait_at_gate, &work));
-		else if (step_is(&step, "work"))
-			AWAIT(req, run_in_threadpool(req, just_run, &work));
-		else if (step_is(&step, "nap-on-a-thread"))
-			AWAIT(req, run_in_threadpool(req, nap, NULL));
-		else if (step_is(&step, "compute"))
-			AWAIT(req, run_in_cpu_pool(req, just_run, &work));
-		else if (step_is(&step, "gather"))
-			AWAIT(req, gather(req));
-		else if (step_is(&step, "add-sleep"))
-			gather_add_sleep(req, step.numbers[0] / 1e3, NULL);
-		else if (step_is(&step, "begin-sleep")) /* not to be waited for */
-			sleep_for(req, step.numbers[0] / 1e3);
-		else if (step_is(&step, "begin-work"))
-			run_in_threadpool(req, just_run, &work);
-		else if (step_is(&step, "hold-loop"))
-			poll(NULL, 0, HOLD_MS);
-		else if (step_is(&step, "was-held"))
-			look_at_a_hold(req);
-		else if (step_is(&step, "stream"))
-			reply_stream(req, 200, "text/event-stream");
-		else if (step_is(&step, "reply"))
-			reply_bytes(req, step.numbers[0], NULL, slice_of(""));
-		else
-			leave(step.word[0]);
-	}
-	/* The n-th of a batch as the first. */
-	CU_ASSERT_TRUE(req->co.times.suspended < 60000000000);
-	ASYNC_END(req);
-}
-
-static void act_on_a_thread(struct request *req)
-{
-	const char *script = req->query.data;
-	struct step step;
-
-	while (script_step(&script, &step))
-		if (step_is(&step, "reply"))
-			reply_error(req, step.numbers[0]);
-		else
-			(step_is(&step, "hold") ? wait_at_gate : just_run)(&work);
-}
-
-/* With the script, which is copied. */
-static struct request *actor(const char *script, bool sync)
-{
-	static const struct route route = GET("/", ASYNC, act);
-	static const struct route sync_route = GET("/", SYNC, act_on_a_thread);
-	static char scripts[sizeof(reqs) / sizeof(reqs[0])][128];
-	struct request *req = request_new(sync ? &sync_route : &route);
-
-	CU_ASSERT_FATAL(req_count < (int)(sizeof(reqs) / sizeof(reqs[0])));
-	req->query = slice_of(strcpy(scripts[req_count], script));
-	req->serial = (uint32_t)req_count + 1;
-	request_frame(req, sizeof(const char *));
-	return reqs[req_count++] = req;
-}
-
-/* In words: "start", "start-sync", or "start-full", which has no room in its own block. */
-static void start_actor(const struct step *step)
-{
-	struct request *req = actor(step->text, step_is(step, "start-sync"));
-
-	if (step_is(step, "start-full"))
-		req->arena_used = sizeof(req->arena);
-	request_resume(req, uv_hrtime());
-	memory_restore();
-}
-
-/* Numbers: "finished 2" is asserted, and "until finished 2" the loop turns. */
-static bool look_up(const struct step *step)
-{
-	const struct {
-		const char *name;
-		int value;
-		const int *counter;
-	} numbers[] = {
-		{"finished", finished, &finished},
-		{"released", released, &released},
-		{"answered", answered},
-		{"retry-after", retry_after},
-		{"ran", work.ran}, /* of jobs */
-		{"timers", (int)sched.timers.count},
-		/* It ran; nobody else may look, as a thread may be about to. */
-		{"elsewhere",
-		 step_is(step, "elsewhere") && !pthread_equal(work.thread, pthread_self())},
-	};
-
-	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
-		if (step_is(step, numbers[i].name)) {
-			if (*step->how)
-				turn_until(numbers[i].counter, step->numbers[0]);
-			else
-				CU_ASSERT_EQUAL(numbers[i].value, step->numbers[0]);
-			return true;
-		}
-	return false;
-}
-
-static void do_step(const struct step *step)
-{
-	int n = step->numbers[0]; /* a request's, from 0, in the order in which they start */
-
-	if (look_up(step))
-		return;
-	if (!strncmp(step->word, "start", 5))
-		start_actor(step);
-	else if (step_is(step, "memory-out")) /* when so many have been allocated, by who starts */
-		memory_fail_after(n);
-	else if (step_is(step, "entered")) /* what is held */
-		entered();
-	else if (step_is(step, "let-go"))
-		sem_post(&work.gate);
-	else if (step_is(step, "done")) /* a thread, which the loop has not seen yet */
-		poll(&(struct pollfd){.fd = sched.wake_fd, .events = POLLIN}, 1, -1);
-	else if (step_is(step, "turn"))
-		turn();
-	else if (step_is(step, "settle"))
-		turn_until(&settled, settled + 1);
-	else if (step_is(step, "cancel"))
-		cancel(reqs[n]);
-	else if (step_is(step, "cancel-it")) /* and it is referred to */
-		coroutine_cancel(&reqs[n]->co);
-	else if (step_is(step, "trail")) {
-		CU_ASSERT_STRING_EQUAL(trail, step->text);
-	} else {
-		CU_FAIL_FATAL("no such word");
-	}
-}
-
-static void play(const char *script)
-{
-	struct step step;
-
-	while (script_step(&script, &step)) {
-		unsigned failures = CU_get_number_of_failures();
-
-		do_step(&step);
-		step_blame(&step, failures);
-	}
-}
-
-static void set_up(unsigned threads, size_t queue)
-{
-	begin(threads, queue);
-	memset(&board, 0, sizeof(board));
-	sched.options.board = &board;
-	req_count = 0;
-}
-
-struct script {
-	unsigned threads;
-	size_t queue;
-	const char *words;
-};
-
-/* A test that is nothing but scripts: it has their list, which ends with none. */
-static void play_scripts(void)
-{
-	for (const struct script *script = harness_test()->data; script->words; script++) {
-		set_up(script->threads, script->queue);
-		play(script->words);
-		end(req_count);
-	}
-}
-
-#define SCRIPTS(...)                                                                               \
-	play_scripts, (const struct script[])                                                      \
-	{                                                                                          \
-		__VA_ARGS__,                                                                       \
-		{                                                                                  \
-			0                                                                          \
-		}                                                                                  \
-	}
 
 #define A_THEN_B "start [a, sleep 0, b, reply 404]"
 #define HOLD	 "start [h, hold, H, reply 200]"
@@ -244,7 +35,7 @@ static struct spans spans_of(enum span_kind kind)
 	struct span spans[32];
 	struct spans seen = {0};
 	uint64_t next = 0;
-	size_t count = board_spans(&board, &next, spans, sizeof(spans) / sizeof(spans[0]), NULL);
+	size_t count = board_spans(&board, &next, spans, COUNT(spans), NULL);
 
 	for (size_t i = 0; i < count; i++)
 		if (spans[i].owner.serial == 1 && spans[i].kind == kind) {
@@ -280,7 +71,7 @@ static void take_nap(struct request *req)
 static void a_sleep_never_ends_early(void)
 {
 	static const double seconds[] = {0.03, 0.0001, 0.001, 0.0015, 0.0000001, 0.012345, 0.002};
-	int count = (int)(sizeof(seconds) / sizeof(seconds[0]));
+	int count = (int)COUNT(seconds);
 
 	begin(0, 0);
 	naps = seconds;
@@ -306,16 +97,6 @@ static void gather_three(struct request *req)
 	leave('r');
 	reply_error(req, 404);
 	ASYNC_END(req);
-}
-
-static void gather_resumes_once_after_the_longest(void)
-{
-	begin(0, 0);
-	start(HANDLER(gather_three));
-	turn_until(&finished, 1);
-	turn();
-	CU_ASSERT_STRING_EQUAL(trail, "r");
-	end(1);
 }
 
 static bool inside;
@@ -366,30 +147,20 @@ static void an_awaitable_never_resumes_from_inside(void)
 }
 
 /* On a thread: ends when the loop is seen to wait. */
-static void see_the_loop_wait(void *board)
+static void see_the_loop_wait(void *unused)
 {
-	while (board_get(&((struct board_slot *)board)->turn_since))
+	(void)unused;
+	while (board_get(&board.turn_since))
 		usleep(100);
 }
-
-static struct board_slot seen;
 
 static void have_the_loop_seen(struct request *req)
 {
 	ASYNC_BEGIN(req);
-	CU_ASSERT_TRUE(board_get(&seen.turn_since) != 0);
-	AWAIT(req, run_in_threadpool(req, see_the_loop_wait, &seen));
+	CU_ASSERT_TRUE(board_get(&board.turn_since) != 0);
+	AWAIT(req, run_in_threadpool(req, see_the_loop_wait, NULL));
 	reply_error(req, 404);
 	ASYNC_END(req);
-}
-
-static void a_loop_that_waits_is_not_held(void)
-{
-	begin(1, 1);
-	sched.options.board = &seen;
-	start(HANDLER(have_the_loop_seen));
-	turn_until(&finished, 1);
-	end(1);
 }
 
 static int heard;
@@ -414,17 +185,15 @@ static void until_heard(struct request *req)
 static void sleep_0_for_ever_does_not_starve_the_sockets(void)
 {
 	uv_poll_t poll;
-	int fd = eventfd(1, EFD_CLOEXEC);
 
 	begin(0, 0);
 	heard = 0;
-	uv_poll_init(&loop, &poll, fd);
-	uv_poll_start(&poll, UV_READABLE, on_heard);
+	uv_poll_init(&loop, &poll, ends[1]);
+	uv_poll_start(&poll, UV_WRITABLE, on_heard);
 	start(HANDLER(until_heard));
 	turn_until(&finished, 1);
 	uv_close((uv_handle_t *)&poll, NULL);
 	end(1);
-	close(fd);
 }
 
 static uint64_t begun_at;
@@ -490,27 +259,17 @@ static void gather_three_again_and_again(struct request *req)
 	ASYNC_END(req);
 }
 
-static void needs_two_allocations(void (*handler)(struct request *req))
+/* The test has its route. */
+static void needs_two_allocations(void)
 {
-	const struct route route = GET("/", ASYNC, handler);
 	long before;
 
 	begin(0, 0);
 	before = memory_allocations();
-	start(&route);
+	start(harness_test()->data);
 	turn_until(&finished, 1);
 	CU_ASSERT_EQUAL(memory_allocations() - before, 2); /* the request, the heap of timers */
 	end(1);
-}
-
-static void sleep_after_sleep_needs_no_more_memory(void)
-{
-	needs_two_allocations(sleep_a_thousand_times);
-}
-
-static void gather_after_gather_needs_no_more_memory(void)
-{
-	needs_two_allocations(gather_three_again_and_again);
 }
 
 static void count_up(void *count)
@@ -550,7 +309,7 @@ static void the_cpu_pool_is_another_of_lower_priority(void)
 {
 	int own = getpriority(PRIO_PROCESS, 0);
 
-	set_up(1, 0);
+	begin_play(1, 0);
 	play(HOLD ", entered");
 	CU_ASSERT_EQUAL(work.nice, own);
 	play("start [compute, reply 200], until finished 1, answered 200"); /* the other is full */
@@ -564,7 +323,7 @@ static void the_cpu_pool_is_another_of_lower_priority(void)
 /* One that naps, and perhaps another that then holds the loop for longer. */
 static void take_a_nap(const char *script, bool beside_a_hold)
 {
-	set_up(1, 1);
+	begin_play(1, 1);
 	observer_picked_up(actor(script, false));
 	request_resume(reqs[0], uv_hrtime());
 	if (beside_a_hold)
@@ -588,7 +347,7 @@ static void who_waits_for_a_held_loop_is_ready(void)
 	CU_ASSERT_TRUE(spans_of(SPAN_READY).sum >= HOLD_MS - NAP_MS - 1);
 	CU_ASSERT_TRUE(spans_of(SPAN_AWAIT).sum >= NAP_MS - 1);
 	CU_ASSERT_TRUE(spans_of(SPAN_AWAIT).sum < HOLD_MS);
-	take_a_nap("nap-on-a-thread, reply 404", true);
+	take_a_nap("nap, reply 404", true);
 	CU_ASSERT_TRUE(spans_of(SPAN_POOL).sum >= NAP_MS - 1);
 	CU_ASSERT_TRUE(spans_of(SPAN_READY).sum + spans_of(SPAN_POOL_QUEUE).sum +
 			       spans_of(SPAN_POOL).sum >=
@@ -614,9 +373,9 @@ static void the_board_tells_which_pool_it_was(void)
 	int count[BOARD_POOLS][2] = {0};
 	size_t n;
 
-	set_up(1, 1);
+	begin_play(1, 1);
 	play("start [work, compute, reply 404], until finished 1");
-	n = board_spans(&board, &next, spans, sizeof(spans) / sizeof(spans[0]), NULL);
+	n = board_spans(&board, &next, spans, COUNT(spans), NULL);
 	for (size_t i = 0; i < n; i++) {
 		if (spans[i].kind == SPAN_POOL)
 			CU_ASSERT_EQUAL(spans[i].pool,
@@ -644,21 +403,13 @@ static void keep_the_loop_busy(struct request *req)
 	ASYNC_END(req);
 }
 
-static void a_loop_is_busy_from_its_last_rest_on(void)
-{
-	begin(0, 0);
-	start(HANDLER(keep_the_loop_busy));
-	turn_until(&finished, 1);
-	end(1);
-}
-
 /* ---- how handlers end ---- */
 
 static void a_running_job_left_behind_keeps_its_memory(void)
 {
 	struct request *req;
 
-	set_up(1, 5);
+	begin_play(1, 5);
 	req = actor("", false);
 	run_in_threadpool(req, wait_at_gate, &work);
 	entered();
@@ -671,7 +422,7 @@ static void a_running_job_left_behind_keeps_its_memory(void)
 
 static void close_releases_what_is_ready(void)
 {
-	set_up(0, 0);
+	begin_play(0, 0);
 	play(A_THEN_B ", cancel 0");
 	end(1);
 	CU_ASSERT_EQUAL(finished, 0);
@@ -708,6 +459,8 @@ static void a_running_job_outlives_its_loop(void)
 	uv_run(&loop, UV_RUN_DEFAULT);
 	CU_ASSERT_EQUAL(uv_loop_close(&loop), 0);
 	CU_ASSERT_EQUAL(released, 0);
+	close(ends[0]);
+	close(ends[1]);
 }
 
 /* ---- memory ---- */
@@ -826,13 +579,14 @@ static void every_request_of_the_guide_survives_memory_running_out(void)
 		{"/async/cpu-bound", "n=10"},
 	};
 
-	for (size_t i = 0; &guide && i < sizeof(targets) / sizeof(targets[0]); i++)
+	for (size_t i = 0; &guide && i < COUNT(targets); i++)
 		survives_without_memory(&guide.routes, targets[i][0], targets[i][1], 200);
 }
 
 static const struct test tests[] = {
 	{"a sleep never ends early", a_sleep_never_ends_early},
-	{"gather resumes once, after the longest", gather_resumes_once_after_the_longest},
+	{"gather resumes once, after the longest",
+	 COURSES({GET("/", ASYNC, gather_three), 404, "r"})},
 	{"an awaitable never resumes its handler from inside the call that started it",
 	 an_awaitable_never_resumes_from_inside},
 	{"sleep_for(0) lets others run first",
@@ -845,14 +599,16 @@ static const struct test tests[] = {
 		  "start [sleep 0, sleep 0, 1, reply 404], start [sleep 0, sleep 1000000, 2, reply "
 		  "404], "
 		  "until finished 1, turn, trail [1], cancel 1"})},
-	{"a loop that waits is not held", a_loop_that_waits_is_not_held},
+	{"a loop that waits is not held", COURSES({GET("/", ASYNC, have_the_loop_seen), 404, ""})},
 	{"sleep_for(0) for ever does not starve the sockets",
 	 sleep_0_for_ever_does_not_starve_the_sockets},
 	{"requests ready at the same time settle in one batch",
 	 SCRIPTS({0, 0, A_THEN_B ", " A_THEN_B ", " A_THEN_B ", settle, finished 3"})},
 	{"frames survive and times add up", frames_survive_and_times_add_up},
-	{"sleep after sleep needs no more memory", sleep_after_sleep_needs_no_more_memory},
-	{"gather after gather needs no more memory", gather_after_gather_needs_no_more_memory},
+	{"sleep after sleep needs no more memory", needs_two_allocations,
+	 &(const struct route)GET("/", ASYNC, sleep_a_thousand_times)},
+	{"gather after gather needs no more memory", needs_two_allocations,
+	 &(const struct route)GET("/", ASYNC, gather_three_again_and_again)},
 	{"job after job needs no more memory", job_after_job_needs_no_more_memory},
 	{"a stream that was begun gets no other head, whatever is refused",
 	 SCRIPTS({1, 0,
@@ -887,7 +643,8 @@ static const struct test tests[] = {
 		  "trail [s]"})},
 	{"who waits for nothing but its sleep awaits", who_waits_for_nothing_but_its_sleep_awaits},
 	{"the board tells which pool it was", the_board_tells_which_pool_it_was},
-	{"a loop is busy from its last rest on", a_loop_is_busy_from_its_last_rest_on},
+	{"a loop is busy from its last rest on",
+	 COURSES({GET("/", ASYNC, keep_the_loop_busy), 404, ""})},
 	{"a cancelled ready request is never resumed, only released",
 	 SCRIPTS({0, 0, A_THEN_B ", cancel 0, released 1, turn, finished 0, trail [a]"})},
 	/* In the end the thread has been through the queue. */
@@ -914,7 +671,7 @@ static const struct test tests[] = {
 	{"tasks that a handler leaves behind are cancelled",
 	 SCRIPTS({1, 5,
 		  HOLD
-		  ", entered, start [add-sleep 60000, add-sleep 30000, begin-work, reply 200], "
+		  ", entered, start [add sleep 60000, add sleep 30000, begin work, reply 200], "
 		  "finished 1, answered 200, released 1, timers 0, let-go, until finished 2, ran "
 		  "1"})},
 	{"a running job that is left behind keeps its memory",
@@ -927,7 +684,7 @@ static const struct test tests[] = {
 	{"a running job outlives its loop", a_running_job_outlives_its_loop},
 	{"what is not awaited does not resume",
 	 SCRIPTS({0, 0,
-		  "start [z, begin-sleep 0, begin-sleep 0, reply 200], finished 1, turn, finished "
+		  "start [z, begin sleep 0, begin sleep 0, reply 200], finished 1, turn, finished "
 		  "1, released 1, trail [z]"})},
 	{"memory out in a sleep answers 503",
 	 SCRIPTS({0, 5,
@@ -935,7 +692,7 @@ static const struct test tests[] = {
 		  "retry-after 1, turn, finished 1, trail []"})},
 	{"memory out in a gather answers 503",
 	 SCRIPTS({0, 5,
-		  "memory-out 1, start-full [add-sleep 1, add-sleep 2, gather, !, reply 200], "
+		  "memory-out 1, start-full [add sleep 1, add sleep 2, gather, !, reply 200], "
 		  "finished 1, answered 503, retry-after 1, turn, finished 1, trail []"})},
 	{"memory out for a job answers 503",
 	 SCRIPTS({1, 5,
@@ -948,7 +705,7 @@ static const struct test tests[] = {
 	/* The request, its first sleep and the heap. */
 	{"half a gather is cancelled",
 	 SCRIPTS({0, 0,
-		  "memory-out 3, start-full [add-sleep 1, add-sleep 2, gather, !, reply 200], "
+		  "memory-out 3, start-full [add sleep 1, add sleep 2, gather, !, reply 200], "
 		  "answered 503, timers 0, released 1, turn, trail []"})},
 	{"without a descriptor sched_open leaves nothing",
 	 without_a_descriptor_sched_open_leaves_nothing},
@@ -958,4 +715,4 @@ static const struct test tests[] = {
 	 every_request_of_the_guide_survives_memory_running_out},
 };
 
-const struct suite task_suite = {"task", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL};
+const struct suite task_suite = {"task", tests, COUNT(tests)};
