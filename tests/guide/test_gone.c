@@ -40,7 +40,7 @@ static void begin(void)
 	CU_ASSERT(EVENTUALLY(is_read(&holder)));
 }
 
-static void end(void)
+static void after(void)
 {
 	raw_close(&holder);
 	worker_stop(&worker);
@@ -75,7 +75,6 @@ static void the_gone_are_not_served(void)
 	begin();
 	come_and_go();
 	the_next_one_is_served("/async/await-one");
-	end();
 }
 
 /* Their requests are in the worker's hands already: poll had told of them before it was held. */
@@ -98,7 +97,6 @@ static void a_request_read_before_its_client_left(void)
 	for (int i = 0; i < MANY; i++)
 		raw_close(&others[i]);
 	the_next_one_is_served("/async/await-one");
-	end();
 }
 
 /* On one connection, as HAProxy sends them: those that are aborted before they are read … */
@@ -116,7 +114,6 @@ static void aborted_before_they_are_read(void)
 	CU_ASSERT(raw_answers(&other, "END 10 0 COMPLETE"));
 	CU_ASSERT_PTR_NULL(strstr(other.text.data, "STDOUT"));
 	raw_close(&other);
-	end();
 }
 
 /* … and those that are when the first of them holds the loop. */
@@ -137,7 +134,6 @@ static void aborted_while_one_of_them_runs(void)
 	CU_ASSERT(raw_answers(&other, "END 1 0 COMPLETE"));
 	CU_ASSERT_PTR_NULL(strstr(other.text.data, "STDOUT 2"));
 	raw_close(&other);
-	end();
 }
 
 /* The loop cannot hear of their leaving, but the thread can see it. */
@@ -156,7 +152,6 @@ static void queued_jobs_beside_a_held_loop(void)
 	CU_ASSERT(EVENTUALLY(is_read(&holder)));
 	raw_close(&other);
 	the_next_one_is_served("/sync/noawait");
-	end();
 }
 
 /* What a thread does already cannot be stopped; another takes its place. */
@@ -170,7 +165,6 @@ static void a_thread_that_works_for_nobody(void)
 	CU_ASSERT(raw_answers(&holder, "END 2 0 COMPLETE")); /* and has the job by now */
 	raw_close(&holder);
 	the_next_one_is_served("/sync/noawait");
-	worker_stop(&worker);
 }
 
 /* ---- late ones ---- */
@@ -201,7 +195,6 @@ static void what_waited_for_too_long_is_refused(void)
 	raw_close(&late);
 	CU_ASSERT(raw_answers(&other, "Status: 503 Service Unavailable"));
 	raw_close(&other);
-	end();
 }
 
 static bool is_served_an_hour_late(void)
@@ -223,7 +216,6 @@ static void no_clock_that_is_off_is_believed(void)
 	begin();
 	CU_ASSERT(raw_answers(&holder, "END 1 0 COMPLETE"));
 	CU_ASSERT(EVENTUALLY(is_served_an_hour_late()));
-	end();
 }
 
 static const struct test tests[] = {
@@ -243,4 +235,4 @@ static const struct test tests[] = {
 	{"nor does a prefork worker that was", no_clock_that_is_off_is_believed, "prefork"},
 };
 
-const struct suite gone_suite = {"gone", tests, COUNT(tests)};
+const struct suite gone_suite = {"gone", tests, COUNT(tests), .after = after};
