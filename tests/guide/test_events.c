@@ -79,14 +79,21 @@ static void at_rest_it_says_so_once_a_second(void)
 	CU_ASSERT(EVENTUALLY(is_at_rest()));
 }
 
-/* Nobody listened, and the rings are shorter than ten seconds. */
-static void what_nobody_recorded(void)
+/* Nobody listens to a load, but to what comes so many seconds after it. */
+static void hear_after_load(double seconds)
 {
 	struct load *burst = load();
 
 	CU_ASSERT(load_goes_on(burst, 30000));
 	load_wait(burst);
+	block(seconds);
 	CU_ASSERT_FATAL(events_open(&raw, &lanes));
+}
+
+/* The rings are shorter than ten seconds. */
+static void what_nobody_recorded(void)
+{
+	hear_after_load(0);
 	IN_TIME(strstr(raw.text.data, "\"unrecorded\":[{\"w\":\"loop-1\",\"from\":") != NULL);
 	IN_TIME(raw.text.len < MESSAGE_MAX);
 }
@@ -94,12 +101,7 @@ static void what_nobody_recorded(void)
 /* Ten seconds after a load there is nothing of it left to tell, nor to be missed. */
 static void what_is_long_over(void)
 {
-	struct load *burst = load();
-
-	CU_ASSERT(load_goes_on(burst, 30000));
-	load_wait(burst);
-	block(10.5);
-	CU_ASSERT_FATAL(events_open(&raw, &lanes));
+	hear_after_load(10.5);
 	CU_ASSERT_PTR_EQUAL(strstr(raw.text.data, "\"unrecorded\":["),
 			    strstr(raw.text.data, "\"unrecorded\":[]"));
 }

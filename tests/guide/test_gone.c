@@ -15,6 +15,7 @@ enum { MANY = 10 };
 
 static struct worker worker;
 static struct raw holder;
+static struct raw other = {.fd = -1};
 
 static bool is_read(const struct raw *raw)
 {
@@ -43,6 +44,7 @@ static void begin(void)
 static void after(void)
 {
 	raw_close(&holder);
+	raw_close(&other);
 	worker_stop(&worker);
 }
 
@@ -102,8 +104,6 @@ static void a_request_read_before_its_client_left(void)
 /* On one connection, as HAProxy sends them: those that are aborted before they are read … */
 static void aborted_before_they_are_read(void)
 {
-	struct raw other;
-
 	begin();
 	CU_ASSERT_FATAL(raw_open(&other, worker.socket));
 	for (int id = 1; id <= MANY; id++)
@@ -113,14 +113,11 @@ static void aborted_before_they_are_read(void)
 	the_next_one_is_served("/async/await-one");
 	CU_ASSERT(raw_answers(&other, "END 10 0 COMPLETE"));
 	CU_ASSERT_PTR_NULL(strstr(other.text.data, "STDOUT"));
-	raw_close(&other);
 }
 
 /* … and those that are when the first of them holds the loop. */
 static void aborted_while_one_of_them_runs(void)
 {
-	struct raw other;
-
 	begin_free(NULL);
 	CU_ASSERT_FATAL(raw_open(&other, worker.socket));
 	CU_ASSERT(raw_send(&other,
@@ -133,14 +130,11 @@ static void aborted_while_one_of_them_runs(void)
 	the_next_one_is_served("/async/await-one");
 	CU_ASSERT(raw_answers(&other, "END 1 0 COMPLETE"));
 	CU_ASSERT_PTR_NULL(strstr(other.text.data, "STDOUT 2"));
-	raw_close(&other);
 }
 
 /* The loop cannot hear of their leaving, but the thread can see it. */
 static void queued_jobs_beside_a_held_loop(void)
 {
-	struct raw other;
-
 	begin_free(STRINGS("--threads", "1"));
 	CU_ASSERT_FATAL(raw_open(&other, worker.socket));
 	CU_ASSERT(raw_get(&holder, 1, "/sync/noawait", "seconds=0.5"));
@@ -183,7 +177,6 @@ static void ask(struct raw *raw, const char *name, int ago)
 static void what_waited_for_too_long_is_refused(void)
 {
 	struct raw late;
-	struct raw other;
 
 	begin();
 	ask(&late, "LANES_SENT", 0);
@@ -194,7 +187,6 @@ static void what_waited_for_too_long_is_refused(void)
 	CU_ASSERT(raw_answers(&late, "Server-Timing: queue;dur="));
 	raw_close(&late);
 	CU_ASSERT(raw_answers(&other, "Status: 503 Service Unavailable"));
-	raw_close(&other);
 }
 
 static bool is_served_an_hour_late(void)

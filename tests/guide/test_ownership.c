@@ -158,9 +158,8 @@ static void stop_ends_no_stranger(const struct system *sys, const char *boot, co
 		CU_ASSERT(file_write(textf("%s/pids/%s.pid", sys->run_dir, names[i]), note));
 	CU_ASSERT_EQUAL(script(sys, "status.sh", NULL)->status, 3);
 	/* It would wait for a stranger without end. */
-	run(&outcome, STRINGS("timeout", "-s", "KILL", "60", "spawn/stop.sh"),
-	    STRINGS(sys->run_dir_variable), -1);
-	CU_ASSERT_EQUAL(outcome.status, 0);
+	CU_ASSERT(succeeds(&outcome, STRINGS("timeout", "-s", "KILL", "60", "spawn/stop.sh"),
+			   STRINGS(sys->run_dir_variable)));
 }
 
 /* A crash leaves its pid files; their numbers are other processes' by now, or were before the
@@ -211,9 +210,8 @@ static void nothing_is_inherited(void)
 	int count;
 
 	system_at(&sys, port_free(), directory_make());
-	run(&outcome, STRINGS("bash", "-c", command),
-	    STRINGS(sys.run_dir_variable, sys.port_variable, "WORKERS=1"), -1);
-	CU_ASSERT_EQUAL(outcome.status, 0);
+	CU_ASSERT(succeeds(&outcome, STRINGS("bash", "-c", command),
+			   STRINGS(sys.run_dir_variable, sys.port_variable, "WORKERS=1")));
 	count = processes_in(sys.run_dir, NULL, pids, 32);
 	CU_ASSERT(count > 8); /* four masters, their workers, and nginx's */
 	for (int i = 0; i < count; i++) {

@@ -22,8 +22,7 @@ static void replace_program(const char *path)
 	const char *new = system_file(&lanes, "lanes.new");
 	struct outcome outcome;
 
-	run(&outcome, STRINGS("cp", path, new), NULL, -1);
-	CU_ASSERT_EQUAL(outcome.status, 0);
+	CU_ASSERT(succeeds(&outcome, STRINGS("cp", path, new), NULL));
 	CU_ASSERT_EQUAL(rename(new, system_file(&lanes, "lanes")), 0);
 }
 

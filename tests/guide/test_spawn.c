@@ -327,13 +327,11 @@ static void the_plain_way(void)
 	pid_t pids[8];
 
 	system_at(&sys, port_free(), directory_make());
-	run(&outcome,
-	    STRINGS("sh", "-ec", PLAIN_WAY, "sh", sys.run_dir, textf("%d", sys.port), program()),
-	    NULL, -1);
-	CU_ASSERT_EQUAL(outcome.status, 0);
+	CU_ASSERT(succeeds(&outcome,
+			   STRINGS("sh", "-ec", PLAIN_WAY, "sh", sys.run_dir, textf("%d", sys.port),
+				   program()),
+			   NULL));
 	CU_ASSERT_PTR_NOT_NULL(strstr(outcome.out, "async_io_task(0.5s) done"));
-	if (outcome.status)
-		printf("%s", outcome.errors);
 	CU_ASSERT_STRING_EQUAL(get(&sys, "/async/cpu-bound?n=10")->body, "{\"sum_sq\":285}");
 	CU_ASSERT_EQUAL(get(&sys, "/async/await-one/")->status, 307);
 	CU_ASSERT_EQUAL(get(&sys, "/nowhere")->status, 404);

@@ -179,11 +179,12 @@ static void a_system_keeps_what_it_was_started_with(void)
 
 static const struct test tests[] = {
 	{"it has an option of its own", it_has_an_option_of_its_own, STRINGS("--orders-max=1")},
-	{"so has a process of it", it_has_an_option_of_its_own,
+	{"a process of it has it, too", it_has_an_option_of_its_own,
 	 STRINGS("--orders-max=1", "--engine", "prefork")},
 	{"a system keeps what it was started with", a_system_keeps_what_it_was_started_with},
 	{"an order is created, and read", an_order_is_created_and_read},
-	{"by a process, too", an_order_is_created_and_read, STRINGS("--engine", "prefork")},
+	{"an order is created, and read, by a process, too", an_order_is_created_and_read,
+	 STRINGS("--engine", "prefork")},
 	{"what is wrong with it is a 422", what_is_wrong_with_it_is_a_422},
 	{"who has no token changes nothing", who_has_no_token_changes_nothing},
 	{"orders are listed by what is asked", orders_are_listed_by_what_is_asked},
