@@ -98,45 +98,16 @@ LINE(hundreds, TEN(TEN(usleep(0))), TEN(TEN(usleep(0))), TEN(TEN(usleep(0))))
 static const struct called {
 	const char *name;
 	long (*call)(void); /* returns its line */
-} calls[] = {
-	CALLED(sleep),
-	CALLED(usleep),
-	CALLED(nanosleep),
-	CALLED(read),
-	CALLED(clock_nanosleep),
-	CALLED(getline),
-	CALLED(getdelim),
-	CALLED(fgetc),
-	CALLED(fscanf),
-	CALLED(pread64),
-	CALLED(pwrite64),
-	CALLED(lockf64),
-	CALLED(pthread_mutex_lock),
-	CALLED(thrd_sleep),
-	CALLED(write),
-	CALLED(pread),
-	CALLED(pwrite),
-	CALLED(fread),
-	CALLED(recv),
-	CALLED(send),
-	CALLED(connect),
-	CALLED(accept),
-	CALLED(poll),
-	CALLED(select),
-	CALLED(getaddrinfo),
-	CALLED(pthread_join),
-	CALLED(sem_wait),
-	CALLED(fsync),
-	CALLED(flock),
-	CALLED(wait),
-	CALLED(waitpid),
-	CALLED(system),
-	CALLED(pthread_cond_timedwait),
-	/* which are not made all at once */
-	CALLED(socket),
-	CALLED(popen),
-	CALLED(hundreds),
-};
+} calls[] = {CALLED(sleep), CALLED(usleep), CALLED(nanosleep), CALLED(read),
+	     CALLED(clock_nanosleep), CALLED(getline), CALLED(getdelim), CALLED(fgetc),
+	     CALLED(fscanf), CALLED(pread64), CALLED(pwrite64), CALLED(lockf64),
+	     CALLED(pthread_mutex_lock), CALLED(thrd_sleep), CALLED(write), CALLED(pread),
+	     CALLED(pwrite), CALLED(fread), CALLED(recv), CALLED(send), CALLED(connect),
+	     CALLED(accept), CALLED(poll), CALLED(select), CALLED(getaddrinfo),
+	     CALLED(pthread_join), CALLED(sem_wait), CALLED(fsync), CALLED(flock), CALLED(wait),
+	     CALLED(waitpid), CALLED(system), CALLED(pthread_cond_timedwait),
+	     /* which are not made all at once */
+	     CALLED(socket), CALLED(popen), CALLED(hundreds)};
 enum { CALLS = sizeof(calls) / sizeof(calls[0]), WAITING = CALLS - 3 };
 
 static void make_all(void *unused)

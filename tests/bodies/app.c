@@ -39,6 +39,7 @@ static void on_end(void *seen)
 	left += !((struct seen *)seen)->answered;
 }
 
+/* A slow one takes nothing until it has slept. */
 static void pieces(struct request *req)
 {
 	struct seen *seen = FRAME(req, struct seen);
@@ -46,23 +47,8 @@ static void pieces(struct request *req)
 	ASYNC_BEGIN(req);
 	if (!request_defer(req, on_end, seen))
 		return;
-	do {
-		AWAIT(req, request_read(req, &seen->piece));
-		look_at(seen, seen->piece);
-	} while (seen->piece.len);
-	tell(req, seen);
-	ASYNC_END(req);
-}
-
-/* Takes nothing until it has slept. */
-static void slow(struct request *req)
-{
-	struct seen *seen = FRAME(req, struct seen);
-
-	ASYNC_BEGIN(req);
-	if (!request_defer(req, on_end, seen))
-		return;
-	AWAIT(req, sleep_for(req, slice_is(req->query, "long") ? 60 : 0.3));
+	if (slice_is(req->path, "/slow"))
+		AWAIT(req, sleep_for(req, slice_is(req->query, "long") ? 60 : 0.3));
 	do {
 		AWAIT(req, request_read(req, &seen->piece));
 		look_at(seen, seen->piece);
@@ -230,7 +216,7 @@ static const struct thread_pool_options reports = {.name = "reports", .threads =
 static const struct route list[] = {
 	POST("/pieces", ASYNC, pieces, LARGE),
 	PUT("/pieces", ASYNC, pieces, LARGE),
-	POST("/slow", ASYNC, slow, LARGE),
+	POST("/slow", ASYNC, pieces, LARGE),
 	POST("/whole", ASYNC, whole, LARGE),
 	PUT("/whole", ASYNC, whole, LARGE),
 	PUT("/thread", SYNC, on_thread, LARGE),

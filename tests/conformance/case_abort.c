@@ -25,4 +25,4 @@ static const struct conformance_case cases[] = {
 	{"a thousand at once", "5.4", "slow 1-1000 keep; abort 1-1000; ended 1000; answers 1000"},
 };
 
-const struct chapter chapter_abort = {"abort", cases, sizeof(cases) / sizeof(cases[0])};
+const struct chapter chapter_abort = {"abort", cases, COUNT(cases)};

@@ -41,4 +41,4 @@ static const struct conformance_case cases[] = {
 	 "stdin-end 1; outcome 2"},
 };
 
-const struct chapter chapter_begin = {"begin", cases, sizeof(cases) / sizeof(cases[0])};
+const struct chapter chapter_begin = {"begin", cases, COUNT(cases)};

@@ -187,4 +187,4 @@ static const struct conformance_case cases[] = {
 	 .run = types_of_requests_with_id_0_harm_nobody},
 };
 
-const struct chapter chapter_management = {"management", cases, sizeof(cases) / sizeof(cases[0])};
+const struct chapter chapter_management = {"management", cases, COUNT(cases)};

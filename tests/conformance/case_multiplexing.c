@@ -76,5 +76,4 @@ static const struct conformance_case cases[] = {
 	{"as many requests begun as there are ids", "-", "begin 1-65535 keep; served; look"},
 };
 
-const struct chapter chapter_multiplexing = {"multiplexing", cases,
-					     sizeof(cases) / sizeof(cases[0])};
+const struct chapter chapter_multiplexing = {"multiplexing", cases, COUNT(cases)};

@@ -79,7 +79,7 @@ static void lengths_around_128_are_understood(struct trial *t)
 	struct peer *p = trial_peer(t);
 
 	memset(text, 'v', sizeof(text));
-	for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+	for (size_t i = 0; i < COUNT(lengths); i++) {
 		struct buffer pairs = {0};
 
 		pair_append(&pairs, slice_of("HTTP_X"), (struct slice){text, lengths[i]});
@@ -178,4 +178,4 @@ static const struct conformance_case cases[] = {
 	 "stdin-end 1; outcome 1; served"},
 };
 
-const struct chapter chapter_params = {"params", cases, sizeof(cases) / sizeof(cases[0])};
+const struct chapter chapter_params = {"params", cases, COUNT(cases)};

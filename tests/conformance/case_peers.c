@@ -60,13 +60,10 @@ static bool flood(struct trial *t, struct peer *p, const char *format)
 	p->deaf = true;
 	p->timeout = STILL_MS;
 	while (taken && sent < FLOOD) {
-		struct buffer bytes = {0};
 		char script[64];
 
 		snprintf(script, sizeof(script), format, ++sent);
-		write_script(t, &bytes, script);
-		taken = peer_send(p, buffer_slice(&bytes));
-		buffer_free(&bytes);
+		taken = say(t, p, script);
 	}
 	p->timeout = timeout;
 	saw(t, "%s after %d of %d",
@@ -159,4 +156,4 @@ static const struct conformance_case cases[] = {
 	{"a peer that closes its half", "-", .run = a_peer_that_closes_its_half},
 };
 
-const struct chapter chapter_peers = {"peers", cases, sizeof(cases) / sizeof(cases[0])};
+const struct chapter chapter_peers = {"peers", cases, COUNT(cases)};

@@ -59,13 +59,8 @@ static void padding_behind_every_record_is_skipped(struct trial *t)
 	struct peer *p = trial_peer(t);
 
 	for (uint32_t seed = 1; seed <= 50; seed++) {
-		struct buffer bytes = {0};
-
-		write_padded(t, &bytes,
-			     "begin 1 keep, pairs 1, params-end 1, stdin 1 *300, stdin-end 1",
-			     seed * 0x9e3779b9u);
-		peer_send(p, buffer_slice(&bytes));
-		buffer_free(&bytes);
+		say_padded(t, p, "begin 1 keep, pairs 1, params-end 1, stdin 1 *300, stdin-end 1",
+			   seed * 0x9e3779b9u);
 		if (!expect_normal(t, p, seed))
 			return;
 	}
@@ -215,4 +210,4 @@ static const struct conformance_case cases[] = {
 	{"random bytes harm nobody", "-", .run = random_bytes_harm_nobody},
 };
 
-const struct chapter chapter_records = {"records", cases, sizeof(cases) / sizeof(cases[0])};
+const struct chapter chapter_records = {"records", cases, COUNT(cases)};

@@ -60,4 +60,4 @@ static const struct conformance_case cases[] = {
 	 "record 100 1 abc, pairs 1, params-end 1, stdin-end 1; outcome 1; served"},
 };
 
-const struct chapter chapter_stdin = {"stdin", cases, sizeof(cases) / sizeof(cases[0])};
+const struct chapter chapter_stdin = {"stdin", cases, COUNT(cases)};

@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../support/machine.h"
 #include "../support/stream.h"
 #include "fcgi/record.h"
 
@@ -22,10 +23,7 @@ enum { READ_MAX = 65536, SETTLE_MS = 50, SETTLE_NS = 20000 };
 
 int64_t now_ms(void)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+	return (int64_t)(now() * 1000);
 }
 
 /* ---- Open, close ---- */

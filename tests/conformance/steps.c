@@ -161,7 +161,7 @@ static bool play_step(struct trial *t, struct peer **p, const char *step)
 		*p = trial_peer(t);
 		return true;
 	}
-	for (size_t i = 0; i < sizeof(expectations) / sizeof(expectations[0]); i++)
+	for (size_t i = 0; i < COUNT(expectations); i++)
 		if (!strcmp(word, expectations[i].word))
 			return expectations[i].expect(t, *p, n);
 	say(t, *p, step);

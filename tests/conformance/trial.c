@@ -128,13 +128,20 @@ void write_script(const struct trial *t, struct buffer *to, const char *script)
 	write_padded(t, to, script, 0);
 }
 
-void say(struct trial *t, struct peer *p, const char *script)
+bool say_padded(struct trial *t, struct peer *p, const char *script, uint32_t seed)
 {
 	struct buffer bytes = {0};
+	bool taken;
 
-	write_script(t, &bytes, script);
-	peer_send(p, buffer_slice(&bytes));
+	write_padded(t, &bytes, script, seed);
+	taken = peer_send(p, buffer_slice(&bytes));
 	buffer_free(&bytes);
+	return taken;
+}
+
+bool say(struct trial *t, struct peer *p, const char *script)
+{
+	return say_padded(t, p, script, 0);
 }
 
 void say_bytes(struct peer *p, const void *bytes, size_t n)
@@ -305,7 +312,7 @@ static const char *protocol_status_name(unsigned int status)
 	static const char *const names[] = {"REQUEST_COMPLETE", "CANT_MPX_CONN", "OVERLOADED",
 					    "UNKNOWN_ROLE"};
 
-	return status < sizeof(names) / sizeof(names[0]) ? names[status] : "unknown status";
+	return status < COUNT(names) ? names[status] : "unknown status";
 }
 
 bool any_outcome(struct trial *t, struct peer *p, size_t answers)

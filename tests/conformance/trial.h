@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "../support/harness.h"
 #include "base/buffer.h"
 #include "peer.h"
 
@@ -37,9 +38,6 @@ struct trial {
 	char failure[256]; /* empty: none so far */
 	char saw[256];	   /* which of the outcomes that the specification allows */
 };
-
-/* Steps need no run(), and few of its cases a text. */
-#pragma GCC diagnostic ignored "-Wmissing-field-initializers"
 
 struct conformance_case {
 	const char *name;
@@ -98,8 +96,10 @@ void write_script(const struct trial *t, struct buffer *to, const char *script);
 /* The same with padding of random length behind every record. */
 void write_padded(const struct trial *t, struct buffer *to, const char *script, uint32_t seed);
 
-/* Sends the script. Not taking it is no failure: what follows will tell. */
-void say(struct trial *t, struct peer *p, const char *script);
+/* Sends the script, with padding if there is a seed; false if it is not taken. That is no failure:
+ * what follows will tell. */
+bool say_padded(struct trial *t, struct peer *p, const char *script, uint32_t seed);
+bool say(struct trial *t, struct peer *p, const char *script);
 void say_bytes(struct peer *p, const void *bytes, size_t n);
 
 /* ---- expecting ---- */

@@ -8,6 +8,16 @@
 
 #include "../support/harness.h"
 
+const struct kind kinds[KINDS] = {
+	{"/", "", "\"sync\":"},
+	{"/async/await-one", "seconds=0.001", "async_io_task(0.001s) done"},
+	{"/async/await-many", "seconds=0.002", "async_io_task(0.002s) done"},
+	{"/sync/noawait", "seconds=0.001", "blocking_io_task(0.001s) done"},
+	{"/async/wrap-blocking", "seconds=0", "blocking_io_task(0.0s) done"},
+	{"/async/bad-blocking", "seconds=0", "blocked event loop for 0.0s"},
+	{"/async/cpu-bound", "n=10", "{\"sum_sq\":285}"},
+};
+
 bool injected_possible(void)
 {
 	if (!MEMORY_COUNTS)

@@ -32,6 +32,14 @@ bool injected_start(struct injected *injected);
 /* Kills the worker, if it runs, and removes its files. */
 void injected_remove(struct injected *injected);
 
+/* What is asked while something fails: a request of every kind, and what its answer has in it. */
+enum { KINDS = 7 };
+extern const struct kind {
+	const char *path;
+	const char *query;
+	const char *answer;
+} kinds[KINDS];
+
 /* What became of a request. */
 enum fortune { ANSWERED, REFUSED, CLOSED, SILENT, WRONG, FORTUNES };
 

@@ -8,21 +8,6 @@
 
 enum { LINKS = 24, MEMORY_SLACK_KB = 2048, SITES_OF_A_LOOP = 7, STARTS_MAX = 400 };
 
-static const struct {
-	const char *path;
-	const char *query;
-	const char *answer;
-} kinds[] = {
-	{"/", "", "\"sync\":"},
-	{"/async/await-one", "seconds=0.001", "async_io_task(0.001s) done"},
-	{"/async/await-many", "seconds=0.002", "async_io_task(0.002s) done"},
-	{"/sync/noawait", "seconds=0.001", "blocking_io_task(0.001s) done"},
-	{"/async/wrap-blocking", "seconds=0", "blocking_io_task(0.0s) done"},
-	{"/async/cpu-bound", "n=10", "{\"sum_sq\":285}"},
-};
-
-enum { KINDS = COUNT(kinds) };
-
 static struct injected in;
 static struct raw links[LINKS];
 static size_t fortunes[FORTUNES];

@@ -5,17 +5,7 @@
 #include "../support/harness.h"
 #include "faults.h"
 
-static struct system sys;
-
-static void begin(const struct system_options *options)
-{
-	CU_ASSERT_FATAL(system_start(&sys, options));
-}
-
-static void end(void)
-{
-	CU_ASSERT(system_stop(&sys));
-}
+TEST_SYSTEM(sys)
 
 /* ---- ten times more than the pools take ---- */
 
@@ -69,13 +59,10 @@ static void overload_is_borne(void)
 
 static void ten_times_the_load(void)
 {
-	static const char *const environment[] = {"LANES_THREAD_QUEUE=2", NULL};
 	struct load_result unmeasured;
 
-	begin(SYSTEM(.workers = 2, .threads = 2, .environment = environment));
 	overload(&unmeasured, 0.5); /* all threads are there */
 	overload_is_borne();
-	end();
 }
 
 /* ---- a held loop ---- */
@@ -90,7 +77,6 @@ static void two_thousand_wait_for_a_held_loop(void)
 
 	if (!needs_connections(WAITING))
 		return;
-	begin(SYSTEM(.workers = 1));
 	CU_ASSERT_FATAL(board_open(&board, &sys));
 	held = board_find(&board, "loop", 1);
 	holder = load_system(&sys,
@@ -101,19 +87,23 @@ static void two_thousand_wait_for_a_held_loop(void)
 		     "2,000 clients of a loop held for 3 s");
 	all_answered(holder, "who holds it");
 	scoreboard_close(&board);
-	end();
 }
 
 /* ---- clients that go away ---- */
 
 enum { SLEEPERS = 1000 };
 
+struct gone {
+	struct system_options options;
+	const char *target;
+};
+
 static const struct board_slot *slot;
-static const char *target;
 
 /* Cuts 1,000 requests; nothing of them is left. */
 static void clients_go_away(void)
 {
+	const char *target = ((const struct gone *)harness_test()->data)->target;
 	uint64_t aborted = board_get(&slot->aborted);
 	struct load *burst = load_system(&sys, PLAN(.target = target, .connections = SLEEPERS));
 	uint64_t head;
@@ -147,14 +137,11 @@ static void gone_clients_leave_nothing(void)
 
 	if (!needs_connections(SLEEPERS))
 		return;
-	begin(SYSTEM(.workers = 1, .threads = 4));
 	CU_ASSERT_FATAL(board_open(&board, &sys));
 	slot = board_find(&board, "loop", 1);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(slot);
-	target = harness_test()->data;
 	clients_go_away();
 	scoreboard_close(&board);
-	end();
 }
 
 /* ---- no descriptors ---- */
@@ -163,11 +150,9 @@ enum { FEW = 40, MANY = 4096 };
 
 static void no_descriptors(void)
 {
+	pid_t pid = system_worker(&sys, 1);
 	struct load *burst;
-	pid_t pid;
 
-	begin(SYSTEM(.workers = 1));
-	pid = system_worker(&sys, 1);
 	CU_ASSERT_FATAL(limit_descriptors(pid, FEW));
 	burst = load_system(&sys, PLAN(.target = "/async/await-one?seconds=0.05",
 				       .connections = 200, .repeat = true));
@@ -178,17 +163,21 @@ static void no_descriptors(void)
 	CU_ASSERT(load_goes_on(burst, 500));
 	all_answered(burst, "40 descriptors for 200 clients");
 	CU_ASSERT_EQUAL(system_worker(&sys, 1), pid);
-	end();
 }
 
 static const struct test tests[] = {
-	{"ten times the load: 503 at once for most, the others in their time", ten_times_the_load},
-	{"2,000 clients wait 3 s for the only loop: no 502", two_thousand_wait_for_a_held_loop},
+	{"ten times the load: 503 at once for most, the others in their time", ten_times_the_load,
+	 SYSTEM(.workers = 2, .threads = 2, .environment = STRINGS("LANES_THREAD_QUEUE=2"))},
+	{"2,000 clients wait 3 s for the only loop: no 502", two_thousand_wait_for_a_held_loop,
+	 SYSTEM(.workers = 1)},
 	{"1,000 sleepers are cut: none in flight after 100 ms, no timer left",
-	 gone_clients_leave_nothing, "/async/await-one?seconds=2"},
+	 gone_clients_leave_nothing,
+	 &(const struct gone){{.threads = 4}, "/async/await-one?seconds=2"}},
 	{"1,000 jobs are cut: the queued ones never run", gone_clients_leave_nothing,
-	 "/sync/noawait?seconds=1.5"},
-	{"descriptors run out: the worker serves those it has, and recovers", no_descriptors},
+	 &(const struct gone){{.threads = 4}, "/sync/noawait?seconds=1.5"}},
+	{"descriptors run out: the worker serves those it has, and recovers", no_descriptors,
+	 SYSTEM(.workers = 1)},
 };
 
-const struct suite load_faults_suite = {"overload", tests, COUNT(tests)};
+const struct suite load_faults_suite = {"overload", tests, COUNT(tests), .before = before,
+					.after = after};

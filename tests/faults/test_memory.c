@@ -44,30 +44,19 @@ static void every_allocation_of(const char *name, const char *request, const cha
 	CU_ASSERT_EQUAL(fortunes[SILENT] + fortunes[WRONG], 0);
 }
 
-#define GET(path, query) "request 1 keep REQUEST_METHOD=GET&PATH_INFO=" path "&QUERY_STRING=" query
+#define GET "request 1 keep REQUEST_METHOD=GET&PATH_INFO=%s&QUERY_STRING=%s"
 
 static void any_allocation_may_fail(void)
 {
-	static char long_params[4096];
-
 	if (!injected_possible())
 		return;
 	CU_ASSERT_FATAL(injected_prepare(&in) && injected_start(&in));
-	snprintf(long_params, sizeof(long_params), "%s&HTTP_COOKIE=%0*d",
-		 GET("/async/await-one", "seconds=0"), 3000, 0);
-	every_allocation_of("/", GET("/", ""), "\"sync\":");
-	every_allocation_of("await-one", GET("/async/await-one", "seconds=0.001"),
-			    "async_io_task(0.001s) done");
-	every_allocation_of("await-many", GET("/async/await-many", "seconds=0.001"),
-			    "async_io_task(0.001s) done");
-	every_allocation_of("noawait", GET("/sync/noawait", "seconds=0"),
-			    "blocking_io_task(0.0s) done");
-	every_allocation_of("wrap-blocking", GET("/async/wrap-blocking", "seconds=0"),
-			    "blocking_io_task(0.0s) done");
-	every_allocation_of("bad-blocking", GET("/async/bad-blocking", "seconds=0"),
-			    "blocked event loop for 0.0s");
-	every_allocation_of("cpu-bound", GET("/async/cpu-bound", "n=10"), "{\"sum_sq\":285}");
-	every_allocation_of("params on the heap", long_params, "async_io_task(0.0s) done");
+	for (size_t i = 0; i < KINDS; i++)
+		every_allocation_of(kinds[i].path, textf(GET, kinds[i].path, kinds[i].query),
+				    kinds[i].answer);
+	every_allocation_of("params on the heap",
+			    textf(GET "&HTTP_COOKIE=%03000d", kinds[1].path, kinds[1].query, 0),
+			    kinds[1].answer);
 	CU_ASSERT(as_good_as_new(&in));
 	kill(in.worker.pid, SIGTERM);
 	CU_ASSERT_EQUAL(worker_wait(&in.worker), 0);

@@ -25,7 +25,8 @@ struct peer {
 	size_t sent;   /* of the slow ones' request */
 };
 
-static struct system sys;
+TEST_SYSTEM(sys)
+
 static struct peer peers[PEERS];
 static struct stream slow_request;
 
@@ -122,6 +123,8 @@ static void nobody_notices(void)
 	long before = process_private_kb(pid);
 	long each;
 
+	if (!needs_files(PEERS + 100))
+		return;
 	open_peers();
 	CU_ASSERT(EVENTUALLY(process_sockets(pid) > PEERS));
 	each = (process_private_kb(pid) - before) * 1024 / PEERS;
@@ -137,20 +140,9 @@ static void nobody_notices(void)
 	IN_TIME(beside < 1.5 * alone + 0.002);
 }
 
-static void half_open_and_slow_peers(void)
-{
-	static const char *const environment[] = {"LANES_HEADER_TIMEOUT=4", NULL};
-
-	if (!needs_files(PEERS + 100))
-		return;
-	CU_ASSERT_FATAL(system_start(&sys, SYSTEM(.workers = 1, .environment = environment)));
-	nobody_notices();
-	CU_ASSERT(system_stop(&sys));
-}
-
 static const struct test tests[] = {
 	{"5,000 half-open and slow peers: others' p99 stays, each is closed in time",
-	 half_open_and_slow_peers},
+	 nobody_notices, SYSTEM(.environment = STRINGS("LANES_HEADER_TIMEOUT=4"))},
 };
 
-const struct suite peers_suite = {"peers", tests, COUNT(tests)};
+const struct suite peers_suite = {"peers", tests, COUNT(tests), .before = before, .after = after};

@@ -8,34 +8,19 @@
 
 enum { CLIENTS = 64, WORKERS = 4, RESTART_REQUESTS = 50000, SHORTEST = 3000 };
 
-static struct system sys;
-
-static void begin(int workers)
-{
-	CU_ASSERT_FATAL(system_start(&sys, SYSTEM(.workers = workers)));
-}
+TEST_SYSTEM(sys)
 
 static struct load *load(const char *target)
 {
 	return load_system(&sys, PLAN(.target = target, .connections = CLIENTS, .repeat = true));
 }
 
-static const struct load_result *end(struct load *burst, const char *what)
-{
-	const struct load_result *result = all_answered(burst, what);
-
-	CU_ASSERT(system_stop(&sys));
-	return result;
-}
-
 static void a_kill_every_second(void)
 {
-	struct load *burst;
+	struct load *burst = load("/async/await-one?seconds=0.005");
 	double end_at;
 	int kills = 0;
 
-	begin(WORKERS);
-	burst = load("/async/await-one?seconds=0.005");
 	srand(1);
 	end_at = now() + fault_seconds(60);
 	while (now() < end_at) {
@@ -47,20 +32,18 @@ static void a_kill_every_second(void)
 		block(1);
 	}
 	printf("    %d workers killed\n", kills);
-	CU_ASSERT_EQUAL(end(burst, "kill -9 every second")->resent, 0);
+	CU_ASSERT_EQUAL(all_answered(burst, "kill -9 every second")->resent, 0);
 }
 
 /* What the stopped worker has waits for it; what comes goes to the others. */
 static void a_stop_of_three_seconds(void)
 {
+	struct load *burst = load("/async/await-one?seconds=0.005");
 	const struct load_result *result;
-	struct load *burst;
 	size_t before;
 	size_t meanwhile;
 	pid_t pid;
 
-	begin(WORKERS);
-	burst = load("/async/await-one?seconds=0.005");
 	CU_ASSERT(load_goes_on(burst, SHORTEST / 2));
 	pid = system_worker(&sys, 2);
 	CU_ASSERT_FATAL(pid > 0);
@@ -73,25 +56,23 @@ static void a_stop_of_three_seconds(void)
 	CU_ASSERT(load_goes_on(burst, SHORTEST / 2));
 	printf("    %zu answered in 2.5 s by the three others\n", meanwhile);
 	IN_TIME(meanwhile > SHORTEST / 4);
-	result = end(burst, "SIGSTOP for 3 s");
+	result = all_answered(burst, "SIGSTOP for 3 s");
 	CU_ASSERT_EQUAL(result->workers, WORKERS);
 	CU_ASSERT_EQUAL(result->resent, 0);
 }
 
 static void restarts(void)
 {
-	struct load *burst;
+	struct load *burst = load("/");
 	size_t requests = scaled(RESTART_REQUESTS);
 	int count = 0;
 
-	begin(WORKERS);
-	burst = load("/");
 	while (count < (in_full() ? 3 : 1) || load_answered(burst) < requests) {
 		CU_ASSERT_FATAL(script_works(&sys, "restart.sh", NULL));
 		count++;
 	}
 	printf("    %d restarts of %d workers\n", count, WORKERS);
-	CU_ASSERT_EQUAL(end(burst, "make restart in a loop")->resent, 0);
+	CU_ASSERT_EQUAL(all_answered(burst, "make restart in a loop")->resent, 0);
 }
 
 /* A reload of nginx closes idle connections of clients, and one that is just sending goes again: to
@@ -106,14 +87,12 @@ static size_t most_resent(int reloads)
 
 static void scaling(void)
 {
-	struct load *burst;
+	struct load *burst = load("/");
 	size_t requests = scaled(RESTART_REQUESTS);
 	const char *more = in_full() ? "WORKERS=8" : "WORKERS=3";
 	size_t most;
 	int count = 0;
 
-	begin(1);
-	burst = load("/");
 	while (count < (in_full() ? 3 : 1) || load_answered(burst) < requests) {
 		CU_ASSERT_FATAL(script_works(&sys, "scale.sh", more));
 		CU_ASSERT_FATAL(script_works(&sys, "restart.sh", NULL));
@@ -123,14 +102,19 @@ static void scaling(void)
 	most = most_resent(2 * count);
 	printf("    %d times from 1 worker to %s and back; %zu may be sent again\n", count, more,
 	       most);
-	CU_ASSERT(end(burst, "make scale and make restart in a loop")->resent <= most);
+	CU_ASSERT(all_answered(burst, "make scale and make restart in a loop")->resent <= most);
 }
 
 static const struct test tests[] = {
-	{"kill -9 of a random one of 4 workers every second: no GET fails", a_kill_every_second},
-	{"SIGSTOP of a worker for 3 s: nobody is lost, others go on", a_stop_of_three_seconds},
-	{"make restart in a loop: no request fails, none is sent again", restarts},
-	{"make scale 1, 8, 1 and make restart in a loop: no request fails", scaling},
+	{"kill -9 of a random one of 4 workers every second: no GET fails", a_kill_every_second,
+	 SYSTEM(.workers = WORKERS)},
+	{"SIGSTOP of a worker for 3 s: nobody is lost, others go on", a_stop_of_three_seconds,
+	 SYSTEM(.workers = WORKERS)},
+	{"make restart in a loop: no request fails, none is sent again", restarts,
+	 SYSTEM(.workers = WORKERS)},
+	{"make scale 1, 8, 1 and make restart in a loop: no request fails", scaling,
+	 SYSTEM(.workers = 1)},
 };
 
-const struct suite workers_suite = {"workers", tests, COUNT(tests)};
+const struct suite workers_suite = {"workers", tests, COUNT(tests), .before = before,
+				    .after = after};

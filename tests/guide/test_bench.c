@@ -6,85 +6,82 @@
 #include "../support/harness.h"
 #include "../support/process.h"
 
-struct bench {
+static struct bench {
 	pid_t pid;
 	const char *directory;
 	char run[DIRECTORY_SIZE + 16]; /* where its contenders are */
 	char log[DIRECTORY_SIZE + 16];
-};
+} b;
 
-/* With copies of the programs, for it writes to where it is. */
-static void bench_start(struct bench *b, const char *const *environment)
+/* With copies of the programs, for it writes to where it is; what is set is the test's data. */
+static void before(void)
 {
 	static const char copy[] = "cp -- \"$1\" \"$2/lanes\" && cd \"$(dirname -- \"$1\")\" && "
 				   "cp -- benchmark loadgen \"$2\" && mkdir -p \"$2/bench/run\"";
 	struct outcome outcome;
 
-	b->directory = directory_make();
-	snprintf(b->run, sizeof(b->run), "%s/bench/run", b->directory);
-	snprintf(b->log, sizeof(b->log), "%s/log", b->directory);
-	run(&outcome, STRINGS("sh", "-c", copy, "sh", program(), b->directory), NULL, -1);
-	CU_ASSERT_EQUAL_FATAL(outcome.status, 0);
+	b.directory = directory_make();
+	snprintf(b.run, sizeof(b.run), "%s/bench/run", b.directory);
+	snprintf(b.log, sizeof(b.log), "%s/log", b.directory);
+	CU_ASSERT_FATAL(
+		succeeds(&outcome, STRINGS("sh", "-c", copy, "sh", program(), b.directory), NULL));
 	/* Killed, it could end nothing. */
-	b->pid = process_start(
-		STRINGS("setpriv", "--pdeathsig", "TERM", textf("%s/benchmark", b->directory)),
-		environment, b->log);
+	b.pid = process_start(
+		STRINGS("setpriv", "--pdeathsig", "TERM", textf("%s/benchmark", b.directory)),
+		harness_test()->data, b.log);
+}
+
+static void after(void)
+{
+	directory_remove(b.directory);
 }
 
 /* Waits for its end, which nothing of it may outlive; its status as waitpid() has it. */
-static int bench_end(struct bench *b)
+static int bench_end(void)
 {
 	double deadline = now() + SLOW_START;
 	int status;
 
-	while (waitpid(b->pid, &status, WNOHANG) == 0)
+	while (waitpid(b.pid, &status, WNOHANG) == 0)
 		if (!poll_again(deadline))
-			kill(b->pid, SIGTERM);
-	CU_ASSERT_EQUAL(processes_in(b->run, NULL, NULL, 0), 0);
+			kill(b.pid, SIGTERM);
+	CU_ASSERT_EQUAL(processes_in(b.run, NULL, NULL, 0), 0);
 	return status;
 }
 
 /* A worker that held 100,000 requests takes its time to end, and the next needs its socket. */
 static void contenders_are_replaced(void)
 {
-	struct bench b;
-
-	bench_start(&b, STRINGS("ROUNDS=2", "DURATION=1", "ONLY=hold-100000"));
-	CU_ASSERT_EQUAL(bench_end(&b), 0);
+	CU_ASSERT_EQUAL(bench_end(), 0);
 	CU_ASSERT(file_has(b.log, "2/2 hold-100000"));
 	CU_ASSERT(file_has(textf("%s/bench/results.md", b.directory), "### hold-100000"));
-	directory_remove(b.directory);
 }
 
 static void interrupted_leaves_nothing(void)
 {
-	struct bench b;
 	int status;
 
-	bench_start(&b, STRINGS("ROUNDS=25", "DURATION=1", "ONLY=grow-100000"));
 	CU_ASSERT(EVENTUALLY(file_has(b.log, "1/25 grow-100000")));
 	CU_ASSERT(processes_in(b.run, "lanes", NULL, 0) >= 7);
 	kill(b.pid, SIGINT);
-	status = bench_end(&b);
+	status = bench_end();
 	CU_ASSERT(WIFSIGNALED(status) && WTERMSIG(status) == SIGINT);
-	directory_remove(b.directory);
 }
 
 static void last_words_are_shown(void)
 {
-	struct bench b;
-
-	bench_start(&b, STRINGS("ONLY=hold", "LANES_THREADS=none"));
-	CU_ASSERT_EQUAL(bench_end(&b), 1 << 8);
+	CU_ASSERT_EQUAL(bench_end(), 1 << 8);
 	CU_ASSERT(file_has(b.log, "bench: lanes-1 does not answer"));
 	CU_ASSERT(file_has(b.log, "LANES_THREADS: 'none'"));
-	directory_remove(b.directory);
 }
 
 static const struct test tests[] = {
-	{"contenders are replaced", contenders_are_replaced},
-	{"interrupted, it leaves nothing", interrupted_leaves_nothing},
-	{"last words of a contender are shown", last_words_are_shown},
+	{"contenders are replaced", contenders_are_replaced,
+	 STRINGS("ROUNDS=2", "DURATION=1", "ONLY=hold-100000")},
+	{"interrupted, it leaves nothing", interrupted_leaves_nothing,
+	 STRINGS("ROUNDS=25", "DURATION=1", "ONLY=grow-100000")},
+	{"last words of a contender are shown", last_words_are_shown,
+	 STRINGS("ONLY=hold", "LANES_THREADS=none")},
 };
 
-const struct suite bench_suite = {"bench", tests, COUNT(tests)};
+const struct suite bench_suite = {"bench", tests, COUNT(tests), .before = before, .after = after};

@@ -188,6 +188,8 @@ static void bad_parameters(void)
 
 static struct worker worker;
 static int front = -1;
+static struct raw raw = {.fd = -1}; /* who asks for a burst, and … */
+static int asked = -1;		    /* … what the front is asked then */
 
 /* A worker whose front is there. */
 static bool start_asking(struct worker *asking, uint16_t port)
@@ -210,7 +212,14 @@ static int tear_down(void)
 	return worker_end(&worker);
 }
 
-/* Asks for a burst; the request that comes to the front, read to its end, or -1. */
+static void hang_up(void)
+{
+	raw_close(&raw);
+	close(asked);
+	asked = -1;
+}
+
+/* Asks for a burst; the request that comes to the front, read to its end. */
 static int take_request(struct raw *raw, const char *query)
 {
 	struct pollfd input = {.fd = front, .events = POLLIN};
@@ -220,8 +229,7 @@ static int take_request(struct raw *raw, const char *query)
 
 	CU_ASSERT_FATAL(raw_open(raw, worker.socket));
 	CU_ASSERT_FATAL(raw_get(raw, 1, "/burst", query));
-	if (poll(&input, 1, PATIENCE * 1000) != 1)
-		return -1;
+	CU_ASSERT_EQUAL_FATAL(poll(&input, 1, PATIENCE * 1000), 1);
 	fd = accept(front, NULL, NULL);
 	while (!strstr(request, "\r\n\r\n") && len < sizeof(request) - 1) {
 		ssize_t n = recv(fd, request + len, sizeof(request) - 1 - len, 0);
@@ -238,17 +246,15 @@ static int take_request(struct raw *raw, const char *query)
 /* What the burst says when its request is answered with this, and the connection is closed. */
 static void answered_with(const char *bytes, const char *said)
 {
-	struct raw raw;
-	int fd = take_request(&raw, "path=/x");
-
-	CU_ASSERT_FATAL(fd >= 0);
-	CU_ASSERT_EQUAL(send(fd, bytes, strlen(bytes), MSG_NOSIGNAL), (ssize_t)strlen(bytes));
-	close(fd);
+	asked = take_request(&raw, "path=/x");
+	CU_ASSERT_EQUAL(send(asked, bytes, strlen(bytes), MSG_NOSIGNAL), (ssize_t)strlen(bytes));
+	close(asked);
 	CU_ASSERT(raw_answers(&raw, "END 1 0 COMPLETE"));
 	CU_ASSERT(strstr(raw.text.data, said) != NULL);
 	if (!strstr(raw.text.data, said))
 		printf("    %s\n", raw.text.data);
 	raw_close(&raw);
+	asked = -1;
 }
 
 static void a_front_that_misbehaves(void)
@@ -268,40 +274,32 @@ static void a_front_that_misbehaves(void)
 static void a_connection_that_stays_open(void)
 {
 	static const char text[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
-	struct raw raw;
-	int fd = take_request(&raw, "path=/x");
 
-	CU_ASSERT_FATAL(fd >= 0);
+	asked = take_request(&raw, "path=/x");
 	for (size_t i = 0; i < sizeof(text) - 1; i++)
-		CU_ASSERT_EQUAL(send(fd, &text[i], 1, MSG_NOSIGNAL), 1);
+		CU_ASSERT_EQUAL(send(asked, &text[i], 1, MSG_NOSIGNAL), 1);
 	CU_ASSERT(raw_answers(&raw, "\"body\":\"ok\",\"error\":\"\""));
-	raw_close(&raw);
-	close(fd);
 }
 
 static void an_answer_without_an_end(void)
 {
 	static const char head[] = "HTTP/1.1 200 OK\r\n\r\n";
 	static char piece[65536];
-	struct raw raw;
-	int fd = take_request(&raw, "path=/x");
 
-	CU_ASSERT_FATAL(fd >= 0);
-	send(fd, head, sizeof(head) - 1, MSG_NOSIGNAL);
-	while (send(fd, piece, sizeof(piece), MSG_NOSIGNAL) > 0)
+	asked = take_request(&raw, "path=/x");
+	send(asked, head, sizeof(head) - 1, MSG_NOSIGNAL);
+	while (send(asked, piece, sizeof(piece), MSG_NOSIGNAL) > 0)
 		;
 	CU_ASSERT(raw_answers(&raw, "\"error\":\"too long an answer\""));
-	raw_close(&raw);
-	close(fd);
 }
 
 /* Nobody listens there; and if descriptors run out, what there is for is sent, and the others say
  * why not. */
-static void asks_nobody(bool poor)
+static void asks_nobody(void)
 {
+	const bool poor = harness_test()->data;
 	const struct rlimit few = {.rlim_cur = 40, .rlim_max = 40};
 	struct worker lonely;
-	struct raw raw;
 
 	CU_ASSERT_FATAL(start_asking(&lonely, port_free()));
 	if (poor)
@@ -310,18 +308,7 @@ static void asks_nobody(bool poor)
 	CU_ASSERT(raw_gets(&raw, 1, "/burst", "n=200&path=/x", "END 1 0 COMPLETE"));
 	CU_ASSERT(strstr(raw.text.data, "\"error\":\"connection refused\"") != NULL);
 	CU_ASSERT_EQUAL(strstr(raw.text.data, "\"error\":\"too many open files\"") != NULL, poor);
-	raw_close(&raw);
 	CU_ASSERT_EQUAL(worker_end(&lonely), 0);
-}
-
-static void a_front_that_is_not_there(void)
-{
-	asks_nobody(false);
-}
-
-static void too_few_descriptors(void)
-{
-	asks_nobody(true);
 }
 
 static bool is_closed(int fd)
@@ -336,14 +323,11 @@ static bool is_closed(int fd)
 static void a_client_that_goes_away(void)
 {
 	struct raw raws[AT_ONCE];
-	struct raw raw;
 	int fds[AT_ONCE];
 
 	for (int round = 0; round < 3; round++) {
-		for (int i = 0; i < AT_ONCE; i++) {
+		for (int i = 0; i < AT_ONCE; i++)
 			fds[i] = take_request(&raws[i], "path=/x&r=60000,5,/x");
-			CU_ASSERT_FATAL(fds[i] >= 0);
-		}
 		/* One more is too many. */
 		CU_ASSERT_FATAL(raw_open(&raw, worker.socket));
 		CU_ASSERT(raw_gets(&raw, 1, "/burst", "path=/x", "Status: 503 "));
@@ -362,17 +346,12 @@ static void a_client_that_goes_away(void)
 /* A worker that ends in the middle. */
 static void a_worker_that_ends(void)
 {
-	struct raw raw;
-	int fd = take_request(&raw, "path=/x&r=60000,5,/x");
-
-	CU_ASSERT_FATAL(fd >= 0);
+	asked = take_request(&raw, "path=/x&r=60000,5,/x");
 	kill(worker.pid, SIGTERM);
 	CU_ASSERT(EVENTUALLY(file_has(worker.log, "event=draining")));
 	kill(worker.pid, SIGTERM);
 	CU_ASSERT_EQUAL(worker_wait(&worker), 3);
-	CU_ASSERT(is_closed(fd));
-	raw_close(&raw);
-	close(fd);
+	CU_ASSERT(is_closed(asked));
 	worker_stop(&worker);
 	close(front);
 	CU_ASSERT_EQUAL_FATAL(set_up(), 0);
@@ -385,11 +364,12 @@ static const struct test tests[] = {
 	{"a front that closes early, or speaks something else", a_front_that_misbehaves},
 	{"an answer is complete when its length is there", a_connection_that_stays_open},
 	{"an answer without an end is ended", an_answer_without_an_end},
-	{"a front that is not there refuses each", a_front_that_is_not_there},
-	{"descriptors run out: each says so", too_few_descriptors},
+	{"a front that is not there refuses each", asks_nobody},
+	{"descriptors run out: each says so", asks_nobody, "poor"},
 	{"a client that goes away ends its burst; a fifth at once is a 503",
 	 a_client_that_goes_away},
 	{"a worker that is ended ends its bursts", a_worker_that_ends},
 };
 
-const struct suite burst_suite = {"burst", tests, COUNT(tests), set_up, tear_down};
+const struct suite burst_suite = {"burst", tests,     COUNT(tests),
+				  set_up,  tear_down, .after = hang_up};

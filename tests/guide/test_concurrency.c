@@ -97,8 +97,7 @@ static void watch_bad_blocking(const struct system *system, double *longest, dou
 
 static void bad_blocking_holds_the_only_worker(void)
 {
-	double longest;
-	double queue;
+	double longest, queue;
 
 	watch_bad_blocking(&one, &longest, &queue);
 	IN_TIME(longest > 1);
@@ -107,8 +106,7 @@ static void bad_blocking_holds_the_only_worker(void)
 
 static void a_second_worker_takes_over(void)
 {
-	double longest;
-	double queue;
+	double longest, queue;
 
 	watch_bad_blocking(&two, &longest, &queue);
 	IN_TIME(longest < 1);
@@ -117,7 +115,6 @@ static void a_second_worker_takes_over(void)
 /* Through nginx: a client that goes takes its work with it. */
 static void work_of_clients_that_went_is_dropped(void)
 {
-	static const char *const environment[] = {"LANES_THREAD_QUEUE=10", NULL};
 	struct system narrow;
 	struct load *first;
 	struct load *gone;
@@ -125,7 +122,8 @@ static void work_of_clients_that_went_is_dropped(void)
 	const struct response *r;
 	pid_t pid;
 
-	CU_ASSERT_FATAL(system_start(&narrow, SYSTEM(.threads = 1, .environment = environment)));
+	CU_ASSERT_FATAL(system_start(
+		&narrow, SYSTEM(.threads = 1, .environment = STRINGS("LANES_THREAD_QUEUE=10"))));
 	pid = system_worker(&narrow, 1);
 	first = load_system(&narrow, PLAN(.target = "/sync/noawait?seconds=2", .connections = 1));
 	CU_ASSERT(EVENTUALLY(process_status(pid, "Threads") == 2));

@@ -23,10 +23,14 @@ static void tell(int number)
 	CU_ASSERT(EVENTUALLY(file_has(worker.log, "event=draining in_flight=")));
 }
 
-static void end(int status)
+static void ends(int status)
 {
 	CU_ASSERT_EQUAL(worker_wait(&worker), status);
 	CU_ASSERT_EQUAL(file_has(worker.log, "event=drained"), status == 0);
+}
+
+static void after(void)
+{
 	raw_close(&raw);
 	worker_stop(&worker);
 }
@@ -38,7 +42,7 @@ static void requests_in_flight_finish(void)
 	CU_ASSERT(raw_answers(&raw, "async_io_task(1.0s) done"));
 	CU_ASSERT(raw_answers(&raw, "END 1 0 COMPLETE"));
 	CU_ASSERT(raw_closed(&raw));
-	end(0);
+	ends(0);
 }
 
 static void hup_is_ignored_where_it_was(void)
@@ -55,8 +59,6 @@ static void hup_is_ignored_where_it_was(void)
 	tell(SIGTERM);
 	CU_ASSERT_EQUAL(worker_wait(&worker), 0);
 	CU_ASSERT(raw_closed(&raw));
-	raw_close(&raw);
-	worker_stop(&worker);
 	directory_remove(directory);
 }
 
@@ -72,7 +74,7 @@ static void idle_connections_are_closed(void)
 	raw_close(&idle);
 	CU_ASSERT(!process_ended(worker.pid)); /* the other one sleeps still */
 	kill(worker.pid, SIGTERM);
-	end(3);
+	ends(3);
 }
 
 static void new_requests_are_refused(void)
@@ -95,7 +97,7 @@ static void new_requests_are_refused(void)
 			    "LANES_DRAIN_STATUS=200",
 			    "STDOUT 7 Status: 503 "));
 	CU_ASSERT(raw_answers(&raw, "END 1 0 COMPLETE"));
-	end(0);
+	ends(0);
 }
 
 static void nobody_is_refused(void)
@@ -104,7 +106,7 @@ static void nobody_is_refused(void)
 	tell(SIGTERM);
 	CU_ASSERT(raw_gets(&raw, 3, "/", "", "STDOUT 3 Status: 200 "));
 	CU_ASSERT(raw_answers(&raw, "END 1 0 COMPLETE"));
-	end(0);
+	ends(0);
 }
 
 static void a_second_signal_ends_it_at_once(void)
@@ -112,14 +114,14 @@ static void a_second_signal_ends_it_at_once(void)
 	begin(NULL, "seconds=60");
 	tell(SIGTERM);
 	kill(worker.pid, SIGTERM);
-	end(3);
+	ends(3);
 }
 
 static void the_timeout_ends_it(void)
 {
 	begin(STRINGS("--drain-timeout", "0.2"), "seconds=60");
 	tell(SIGUSR1);
-	end(3);
+	ends(3);
 }
 
 static void work_of_a_lost_connection_holds_nothing_up(void)
@@ -127,7 +129,7 @@ static void work_of_a_lost_connection_holds_nothing_up(void)
 	begin(NULL, "seconds=60");
 	raw_close(&raw);
 	tell(SIGTERM);
-	end(0);
+	ends(0);
 }
 
 static const struct test tests[] = {
@@ -147,4 +149,4 @@ static const struct test tests[] = {
 	 work_of_a_lost_connection_holds_nothing_up},
 };
 
-const struct suite drain_suite = {"drain", tests, COUNT(tests)};
+const struct suite drain_suite = {"drain", tests, COUNT(tests), .after = after};

@@ -15,6 +15,13 @@ enum { MESSAGE_MAX = 400000 };
 
 SUITE_SYSTEM(lanes, .workers = 2)
 
+static struct raw raw = {.fd = -1}; /* a test's feed */
+
+static void hang_up(void)
+{
+	raw_close(&raw);
+}
+
 /* More requests than anybody could look at, until load_wait(). */
 static struct load *load(void)
 {
@@ -25,7 +32,6 @@ static void buckets_above_a_rate(void)
 {
 	struct load *burst = load();
 	const char *dense;
-	struct raw raw;
 	struct raw newcomer;
 
 	CU_ASSERT_FATAL(events_open(&raw, &lanes));
@@ -41,20 +47,19 @@ static void buckets_above_a_rate(void)
 	CU_ASSERT(raw_answers(&raw, "\"p\":\"/async/bad-blocking\",\"c\":200}"));
 	CU_ASSERT_EQUAL(load_wait(burst)->failed, 0);
 	raw_close(&newcomer);
-	raw_close(&raw);
 }
 
 /* Whether the next two messages are a second apart. */
-static bool is_at_rest(const struct raw *raw)
+static bool is_at_rest(void)
 {
 	static const char begin[] = "data: {\"t\":";
-	struct pollfd input = {.fd = raw->fd, .events = POLLIN};
+	struct pollfd input = {.fd = raw.fd, .events = POLLIN};
 	static char bytes[65536];
 	double moments[2] = {0, 0};
 
 	for (int i = 0; i < 2;) {
 		ssize_t n = poll(&input, 1, PATIENCE * 1000) > 0
-				    ? recv(raw->fd, bytes, sizeof(bytes) - 1, 0)
+				    ? recv(raw.fd, bytes, sizeof(bytes) - 1, 0)
 				    : 0;
 		const char *at;
 
@@ -70,40 +75,35 @@ static bool is_at_rest(const struct raw *raw)
 
 static void at_rest_it_says_so_once_a_second(void)
 {
-	struct raw raw;
-
 	CU_ASSERT_FATAL(events_open(&raw, &lanes));
-	CU_ASSERT(EVENTUALLY(is_at_rest(&raw)));
-	raw_close(&raw);
+	CU_ASSERT(EVENTUALLY(is_at_rest()));
 }
 
-/* Nobody listened, and the rings are shorter than ten seconds. */
-static void what_nobody_recorded(void)
+/* Nobody listens to a load, but to what comes so many seconds after it. */
+static void hear_after_load(double seconds)
 {
 	struct load *burst = load();
-	struct raw raw;
 
 	CU_ASSERT(load_goes_on(burst, 30000));
 	load_wait(burst);
+	block(seconds);
 	CU_ASSERT_FATAL(events_open(&raw, &lanes));
+}
+
+/* The rings are shorter than ten seconds. */
+static void what_nobody_recorded(void)
+{
+	hear_after_load(0);
 	IN_TIME(strstr(raw.text.data, "\"unrecorded\":[{\"w\":\"loop-1\",\"from\":") != NULL);
 	IN_TIME(raw.text.len < MESSAGE_MAX);
-	raw_close(&raw);
 }
 
 /* Ten seconds after a load there is nothing of it left to tell, nor to be missed. */
 static void what_is_long_over(void)
 {
-	struct load *burst = load();
-	struct raw raw;
-
-	CU_ASSERT(load_goes_on(burst, 30000));
-	load_wait(burst);
-	block(10.5);
-	CU_ASSERT_FATAL(events_open(&raw, &lanes));
+	hear_after_load(10.5);
 	CU_ASSERT_PTR_EQUAL(strstr(raw.text.data, "\"unrecorded\":["),
 			    strstr(raw.text.data, "\"unrecorded\":[]"));
-	raw_close(&raw);
 }
 
 /* ---- through nginx ---- */
@@ -165,4 +165,5 @@ static const struct test tests[] = {
 	{"nginx compresses it, and passes each message on at once", compressed_and_at_once},
 };
 
-const struct suite events_suite = {"events", tests, COUNT(tests), set_up, tear_down};
+const struct suite events_suite = {"events", tests,	COUNT(tests),
+				   set_up,   tear_down, .after = hang_up};

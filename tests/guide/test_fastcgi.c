@@ -12,17 +12,19 @@
 
 static struct worker worker;
 static struct raw raw;
-static struct raw other;
+static struct raw other = {.fd = -1};
 
-static void begin(const char *const *options)
+/* A worker with the options that are the test's data, and a connection to it. */
+static void before(void)
 {
-	CU_ASSERT_FATAL(worker_start(&worker, options, NULL));
+	CU_ASSERT_FATAL(worker_start(&worker, harness_test()->data, NULL));
 	CU_ASSERT_FATAL(raw_open(&raw, worker.socket));
 }
 
-static void end(void)
+static void after(void)
 {
 	raw_close(&raw);
+	raw_close(&other);
 	worker_stop(&worker);
 }
 
@@ -35,23 +37,19 @@ static void all_arrived(struct raw *on)
 
 static void values_are_told(void)
 {
-	begin(STRINGS("--max-conns", "7", "--max-reqs", "9"));
 	CU_ASSERT(raw_tells(&raw, "get FCGI_MAX_CONNS FCGI_MAX_REQS FCGI_MPXS_CONNS",
 			    "FCGI_MAX_CONNS=7"));
 	CU_ASSERT(raw_answers(&raw, "FCGI_MAX_REQS=9"));
 	CU_ASSERT(raw_answers(&raw, "FCGI_MPXS_CONNS=1"));
-	end();
 }
 
 static void an_abort_ends_a_sleep(void)
 {
-	begin(NULL);
 	CU_ASSERT(raw_get(&raw, 1, "/async/await-one", "seconds=60"));
 	all_arrived(&raw);
 	CU_ASSERT(raw_tells(&raw, "abort 1", "END 1 "));
 	/* The connection and the id are as good as new. */
 	CU_ASSERT(raw_gets(&raw, 1, "/async/await-one", "seconds=0", "async_io_task(0.0s) done"));
-	end();
 }
 
 /* The later it was sent, the sooner it is done. */
@@ -60,7 +58,6 @@ static void a_hundred_share_a_connection(void)
 	double start = now();
 	const char *last = NULL;
 
-	begin(NULL);
 	for (int id = 1; id <= 100; id++)
 		CU_ASSERT(raw_get(&raw, id, "/async/await-one",
 				  textf("seconds=%.2f", 1.5 - id * 0.01)));
@@ -73,21 +70,17 @@ static void a_hundred_share_a_connection(void)
 		IN_TIME(!last || !at || at < last);
 		last = at;
 	}
-	end();
 }
 
 static void one_request_too_many(void)
 {
-	begin(STRINGS("--conn-requests", "2"));
 	for (int id = 1; id <= 3; id++)
 		CU_ASSERT(raw_get(&raw, id, "/async/await-one", "seconds=60"));
 	CU_ASSERT(raw_answers(&raw, "END 3 0 OVERLOADED"));
-	end();
 }
 
 static void the_worker_is_full(void)
 {
-	begin(STRINGS("--max-reqs", "2"));
 	for (int id = 1; id <= 3; id++)
 		CU_ASSERT(raw_get(&raw, id, "/async/await-one", "seconds=60"));
 	CU_ASSERT(raw_answers(&raw, "STDOUT 3 Status: 503 "));
@@ -97,13 +90,11 @@ static void the_worker_is_full(void)
 	/* Those that have ended are not counted any more. */
 	CU_ASSERT(raw_send(&raw, "abort 2"));
 	CU_ASSERT(raw_gets(&raw, 4, "/", "", "STDOUT 4 Status: 200 "));
-	end();
 }
 
 /* Requests that have begun and send nothing: 16, an eighth more, and eight. */
 static void the_worker_is_full_of_beginnings(void)
 {
-	begin(STRINGS("--max-reqs", "16"));
 	for (int id = 1; id <= 26; id++)
 		CU_ASSERT(raw_send(&raw, textf("begin %d keep", id)));
 	CU_ASSERT(raw_tells(&raw, "params 26 REQUEST_METHOD=GET&PATH_INFO=/, params-end 26",
@@ -112,27 +103,23 @@ static void the_worker_is_full_of_beginnings(void)
 	CU_ASSERT(raw_send(&raw, "begin 27 keep"));
 	CU_ASSERT(raw_tells(&raw, "begin 28 keep", "END 28 0 OVERLOADED"));
 	CU_ASSERT_PTR_NULL(strstr(raw.text.data, "END 27 "));
-	end();
 }
 
 /* One thread, room for two: the fourth is refused at once, not when its turn comes. */
 static void the_queue_is_full(void)
 {
-	begin(STRINGS("--threads", "1", "--thread-queue", "2"));
 	for (int id = 1; id <= 4; id++)
 		CU_ASSERT(raw_get(&raw, id, "/sync/noawait", "seconds=0.5"));
 	CU_ASSERT(raw_answers(&raw, "STDOUT 4 Status: 503 "));
 	CU_ASSERT(raw_answers(&raw, "Retry-After: 1\r\n"));
 	IN_TIME(!strstr(raw.text.data, "END 1 "));
 	CU_ASSERT(raw_answers(&raw, "END 3 0 COMPLETE"));
-	end();
 }
 
 static void queued_work_of_a_lost_connection_never_runs(void)
 {
 	double start;
 
-	begin(STRINGS("--threads", "1"));
 	CU_ASSERT(raw_get(&raw, 1, "/sync/noawait", "seconds=1"));
 	all_arrived(&raw);
 	CU_ASSERT(raw_open(&other, worker.socket));
@@ -144,27 +131,22 @@ static void queued_work_of_a_lost_connection_never_runs(void)
 	CU_ASSERT(raw_gets(&raw, 2, "/sync/noawait", "seconds=0", "END 2 0 COMPLETE"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(raw.text.data, "END 1 0 COMPLETE"));
 	IN_TIME(now() - start < 4);
-	end();
 }
 
 static void half_a_request_times_out(void)
 {
-	begin(STRINGS("--header-timeout", "0.3"));
 	CU_ASSERT(raw_send(&raw, "begin 1 keep, params 1 REQUEST_METHOD=GET"));
 	CU_ASSERT(raw_closed(&raw));
 	raw_close(&raw);
 	/* So does one who never says anything. */
 	CU_ASSERT(raw_open(&raw, worker.socket));
 	CU_ASSERT(raw_closed(&raw));
-	end();
 }
 
 static void an_idle_connection_times_out_a_busy_one_does_not(void)
 {
-	begin(STRINGS("--idle-timeout", "0.3"));
 	CU_ASSERT(raw_gets(&raw, 1, "/async/await-one", "seconds=1", "END 1 0 COMPLETE"));
 	CU_ASSERT(raw_closed(&raw));
-	end();
 }
 
 /* A request that sleeps, and a record of its body that comes byte by byte. */
@@ -173,7 +155,6 @@ static void a_slow_body_is_waited_for(void)
 	static const char header[] = {1, FCGI_TYPE_STDIN, 0, 1, 0, 100, 0, 0};
 	double enough;
 
-	begin(STRINGS("--header-timeout", "0.5"));
 	CU_ASSERT(raw_send(&raw, "begin 1 keep, params 1 REQUEST_METHOD=GET&PATH_INFO="
 				 "/async/await-one&QUERY_STRING=seconds=60, params-end 1"));
 	CU_ASSERT(send(raw.fd, header, sizeof(header), MSG_NOSIGNAL) == sizeof(header));
@@ -190,7 +171,6 @@ static void a_slow_body_is_waited_for(void)
 		       "QUERY_STRING=seconds=60, params-end 3");
 	send(raw.fd, header, sizeof(header), MSG_NOSIGNAL);
 	CU_ASSERT(raw_closed(&raw));
-	end();
 }
 
 /* Half a request is not made whole by more of the same. */
@@ -198,36 +178,30 @@ static void slow_params_time_out(void)
 {
 	double deadline = now() + PATIENCE;
 
-	begin(STRINGS("--header-timeout", "0.3"));
 	CU_ASSERT(raw_send(&raw, "begin 1 keep"));
 	while (raw_send(&raw, "params 1 A=x") && poll_again(deadline))
 		;
 	CU_ASSERT(now() < deadline);
-	end();
 }
 
 /* The answer is there before the body: our side is closed, the other is read to its end, but no
  * longer than the header timeout. */
 static void who_never_ends_its_body_is_cut_off(void)
 {
-	begin(STRINGS("--header-timeout", "0.3", "--idle-timeout", "600"));
 	CU_ASSERT(raw_tells(&raw,
 			    "begin 1, params 1 REQUEST_METHOD=POST&PATH_INFO=/, params-end 1, "
 			    "stdin 1 abc",
 			    "END 1 0 COMPLETE"));
 	CU_ASSERT(raw_closed(&raw));
 	CU_ASSERT(EVENTUALLY(process_sockets(worker.pid) == 1)); /* the listening one */
-	end();
 }
 
 /* After its answer a connection has all of the idle time, however long the request took. */
 static void an_answer_begins_the_idle_time(void)
 {
-	begin(STRINGS("--idle-timeout", "1"));
 	CU_ASSERT(raw_gets(&raw, 1, "/async/await-one", "seconds=1.2", "END 1 0 COMPLETE"));
 	IN_TIME(poll(&(struct pollfd){.fd = raw.fd, .events = POLLIN}, 1, 600) == 0);
 	CU_ASSERT(raw_closed(&raw));
-	end();
 }
 
 /* What a rush has needed is given back: the blocks of requests that are kept for others are few. */
@@ -236,7 +210,6 @@ static void memory_comes_back_after_a_rush(void)
 	enum { REQUESTS = 20000, MOST_KB = 6144 };
 	long before;
 
-	begin(STRINGS("--conn-requests", "20001", "--max-reqs", "20001"));
 	all_arrived(&raw);
 	before = process_status(worker.pid, "VmRSS");
 	CU_ASSERT(raw_open(&other, worker.socket));
@@ -248,7 +221,6 @@ static void memory_comes_back_after_a_rush(void)
 	CU_ASSERT(!MEMORY_COUNTS ||
 		  EVENTUALLY(process_status(worker.pid, "VmRSS") - before < MOST_KB));
 	all_arrived(&raw);
-	end();
 }
 
 /* Asks until nobody takes any more questions; the worker must not keep all the answers. */
@@ -277,13 +249,11 @@ static void who_does_not_read_is_bounded_and_cut_off(void)
 {
 	long before;
 
-	begin(STRINGS("--output-limit", "65536", "--send-timeout", "0.5"));
 	all_arrived(&raw);
 	before = process_status(worker.pid, "VmRSS");
 	CU_ASSERT(flood() < 16 << 20);
 	CU_ASSERT(EVENTUALLY(process_sockets(worker.pid) == 1)); /* the listening one */
 	CU_ASSERT(process_status(worker.pid, "VmRSS") - before < 8192 || !MEMORY_COUNTS);
-	end();
 }
 
 /* Six times what the kernel keeps for a socket has to wait in the worker, and goes out piece by
@@ -293,7 +263,6 @@ static void a_late_reader_gets_every_byte(void)
 	enum { REQUESTS = 3000 };
 	const char *at;
 
-	begin(STRINGS("--output-limit", "16777216"));
 	for (int id = 1; id <= REQUESTS; id++)
 		CU_ASSERT_FATAL(raw_get(&raw, id, "/", ""));
 	CU_ASSERT_FATAL(raw_answers(&raw, "END 3000 0 COMPLETE"));
@@ -304,12 +273,10 @@ static void a_late_reader_gets_every_byte(void)
 		at = at ? strstr(at, textf("END %d 0 COMPLETE", id)) : NULL;
 	}
 	CU_ASSERT_PTR_NOT_NULL(at);
-	end();
 }
 
 static void connections_over_the_limit_wait(void)
 {
-	begin(STRINGS("--max-conns", "1"));
 	all_arrived(&raw);
 	CU_ASSERT(raw_open(&other, worker.socket));
 	CU_ASSERT(raw_get(&other, 1, "/", ""));
@@ -317,8 +284,6 @@ static void connections_over_the_limit_wait(void)
 	CU_ASSERT_EQUAL(process_sockets(worker.pid), 2);
 	raw_close(&raw);
 	CU_ASSERT(raw_answers(&other, "END 1 0 COMPLETE"));
-	raw_close(&other);
-	worker_stop(&worker);
 }
 
 /* Its body is too large, but it has an answer already. */
@@ -326,7 +291,6 @@ static void a_begun_stream_gets_no_second_head(void)
 {
 	const char *head;
 
-	begin(STRINGS("--routes", "admin", "--stdin-limit", "4096"));
 	CU_ASSERT(raw_tells(&raw,
 			    "begin 1 keep, params 1 REQUEST_METHOD=GET&PATH_INFO=/events, "
 			    "params-end 1",
@@ -336,45 +300,57 @@ static void a_begun_stream_gets_no_second_head(void)
 	CU_ASSERT_PTR_NOT_NULL_FATAL(head);
 	CU_ASSERT_PTR_NULL(strstr(head + 1, "Status: "));
 	CU_ASSERT_PTR_NULL(strstr(raw.text.data, "Too Large"));
-	end();
 }
 
 static void garbage_ends_the_connection_only(void)
 {
-	CU_ASSERT_FATAL(worker_start(&worker, NULL, NULL));
-	CU_ASSERT(raw_open(&raw, worker.socket));
 	CU_ASSERT(raw_open(&other, worker.socket));
 	CU_ASSERT(send(raw.fd, "GET / HTTP/1.1\r\n\r\n", 18, MSG_NOSIGNAL) == 18);
 	CU_ASSERT(raw_closed(&raw));
 	all_arrived(&other);
-	raw_close(&other);
-	end();
 }
 
 static const struct test tests[] = {
-	{"GET_VALUES tells the limits", values_are_told},
+	{"GET_VALUES tells the limits", values_are_told,
+	 STRINGS("--max-conns", "7", "--max-reqs", "9")},
 	{"ABORT ends a sleeping request, the connection goes on", an_abort_ends_a_sleep},
 	{"100 requests share a connection, each ends in its time", a_hundred_share_a_connection},
-	{"one request more than --conn-requests is OVERLOADED", one_request_too_many},
-	{"one request more than --max-reqs is a 503", the_worker_is_full},
-	{"requests that only begin count, too", the_worker_is_full_of_beginnings},
-	{"a job more than --thread-queue is a 503 at once", the_queue_is_full},
-	{"queued work of a lost connection never runs",
-	 queued_work_of_a_lost_connection_never_runs},
-	{"half a request, and none, time out", half_a_request_times_out},
+	{"one request more than --conn-requests is OVERLOADED", one_request_too_many,
+	 STRINGS("--conn-requests", "2")},
+	{"one request more than --max-reqs is a 503", the_worker_is_full,
+	 STRINGS("--max-reqs", "2")},
+	{"requests that only begin count, too", the_worker_is_full_of_beginnings,
+	 STRINGS("--max-reqs", "16")},
+	{"a job more than --thread-queue is a 503 at once", the_queue_is_full,
+	 STRINGS("--threads", "1", "--thread-queue", "2")},
+	{"queued work of a lost connection never runs", queued_work_of_a_lost_connection_never_runs,
+	 STRINGS("--threads", "1")},
+	{"half a request, and none, time out", half_a_request_times_out,
+	 STRINGS("--header-timeout", "0.3")},
 	{"an idle connection times out, a sleeping request does not",
-	 an_idle_connection_times_out_a_busy_one_does_not},
-	{"a body may be slow as long as it keeps coming", a_slow_body_is_waited_for},
-	{"params that keep coming do not put off the header timeout", slow_params_time_out},
-	{"who never ends its body is cut off after the answer", who_never_ends_its_body_is_cut_off},
-	{"an answer begins the idle time", an_answer_begins_the_idle_time},
-	{"memory comes back after a rush", memory_comes_back_after_a_rush},
+	 an_idle_connection_times_out_a_busy_one_does_not, STRINGS("--idle-timeout", "0.3")},
+	{"a body may be slow as long as it keeps coming", a_slow_body_is_waited_for,
+	 STRINGS("--header-timeout", "0.5")},
+	{"params that keep coming do not put off the header timeout", slow_params_time_out,
+	 STRINGS("--header-timeout", "0.3")},
+	{"who never ends its body is cut off after the answer", who_never_ends_its_body_is_cut_off,
+	 STRINGS("--header-timeout", "0.3", "--idle-timeout", "600")},
+	{"an answer begins the idle time", an_answer_begins_the_idle_time,
+	 STRINGS("--idle-timeout", "1")},
+	{"memory comes back after a rush", memory_comes_back_after_a_rush,
+	 STRINGS("--conn-requests", "20001", "--max-reqs", "20001")},
 	{"a peer that does not read is bounded, and cut off",
-	 who_does_not_read_is_bounded_and_cut_off},
-	{"a late reader gets every byte", a_late_reader_gets_every_byte},
-	{"connections over --max-conns wait", connections_over_the_limit_wait},
-	{"a stream that has begun gets no second head", a_begun_stream_gets_no_second_head},
+	 who_does_not_read_is_bounded_and_cut_off,
+	 STRINGS("--output-limit", "65536", "--send-timeout", "0.5")},
+	{"a late reader gets every byte", a_late_reader_gets_every_byte,
+	 STRINGS("--output-limit", "16777216")},
+	{"connections over --max-conns wait", connections_over_the_limit_wait,
+	 STRINGS("--max-conns", "1")},
+	{"a stream that has begun gets no second head", a_begun_stream_gets_no_second_head,
+	 STRINGS("--routes", "admin", "--stdin-limit", "4096")},
 	{"garbage ends the connection, not the worker", garbage_ends_the_connection_only},
 };
 
-const struct suite fastcgi_suite = {"fastcgi", tests, COUNT(tests)};
+const struct suite fastcgi_suite = {
+	"fastcgi", tests, COUNT(tests), .before = before, .after = after,
+};

@@ -15,6 +15,7 @@ enum { MANY = 10 };
 
 static struct worker worker;
 static struct raw holder;
+static struct raw other = {.fd = -1};
 
 static bool is_read(const struct raw *raw)
 {
@@ -40,9 +41,10 @@ static void begin(void)
 	CU_ASSERT(EVENTUALLY(is_read(&holder)));
 }
 
-static void end(void)
+static void after(void)
 {
 	raw_close(&holder);
+	raw_close(&other);
 	worker_stop(&worker);
 }
 
@@ -75,7 +77,6 @@ static void the_gone_are_not_served(void)
 	begin();
 	come_and_go();
 	the_next_one_is_served("/async/await-one");
-	end();
 }
 
 /* Their requests are in the worker's hands already: poll had told of them before it was held. */
@@ -98,14 +99,11 @@ static void a_request_read_before_its_client_left(void)
 	for (int i = 0; i < MANY; i++)
 		raw_close(&others[i]);
 	the_next_one_is_served("/async/await-one");
-	end();
 }
 
 /* On one connection, as HAProxy sends them: those that are aborted before they are read … */
 static void aborted_before_they_are_read(void)
 {
-	struct raw other;
-
 	begin();
 	CU_ASSERT_FATAL(raw_open(&other, worker.socket));
 	for (int id = 1; id <= MANY; id++)
@@ -115,15 +113,11 @@ static void aborted_before_they_are_read(void)
 	the_next_one_is_served("/async/await-one");
 	CU_ASSERT(raw_answers(&other, "END 10 0 COMPLETE"));
 	CU_ASSERT_PTR_NULL(strstr(other.text.data, "STDOUT"));
-	raw_close(&other);
-	end();
 }
 
 /* … and those that are when the first of them holds the loop. */
 static void aborted_while_one_of_them_runs(void)
 {
-	struct raw other;
-
 	begin_free(NULL);
 	CU_ASSERT_FATAL(raw_open(&other, worker.socket));
 	CU_ASSERT(raw_send(&other,
@@ -136,15 +130,11 @@ static void aborted_while_one_of_them_runs(void)
 	the_next_one_is_served("/async/await-one");
 	CU_ASSERT(raw_answers(&other, "END 1 0 COMPLETE"));
 	CU_ASSERT_PTR_NULL(strstr(other.text.data, "STDOUT 2"));
-	raw_close(&other);
-	end();
 }
 
 /* The loop cannot hear of their leaving, but the thread can see it. */
 static void queued_jobs_beside_a_held_loop(void)
 {
-	struct raw other;
-
 	begin_free(STRINGS("--threads", "1"));
 	CU_ASSERT_FATAL(raw_open(&other, worker.socket));
 	CU_ASSERT(raw_get(&holder, 1, "/sync/noawait", "seconds=0.5"));
@@ -156,7 +146,6 @@ static void queued_jobs_beside_a_held_loop(void)
 	CU_ASSERT(EVENTUALLY(is_read(&holder)));
 	raw_close(&other);
 	the_next_one_is_served("/sync/noawait");
-	end();
 }
 
 /* What a thread does already cannot be stopped; another takes its place. */
@@ -170,7 +159,6 @@ static void a_thread_that_works_for_nobody(void)
 	CU_ASSERT(raw_answers(&holder, "END 2 0 COMPLETE")); /* and has the job by now */
 	raw_close(&holder);
 	the_next_one_is_served("/sync/noawait");
-	worker_stop(&worker);
 }
 
 /* ---- late ones ---- */
@@ -189,7 +177,6 @@ static void ask(struct raw *raw, const char *name, int ago)
 static void what_waited_for_too_long_is_refused(void)
 {
 	struct raw late;
-	struct raw other;
 
 	begin();
 	ask(&late, "LANES_SENT", 0);
@@ -200,8 +187,6 @@ static void what_waited_for_too_long_is_refused(void)
 	CU_ASSERT(raw_answers(&late, "Server-Timing: queue;dur="));
 	raw_close(&late);
 	CU_ASSERT(raw_answers(&other, "Status: 503 Service Unavailable"));
-	raw_close(&other);
-	end();
 }
 
 static bool is_served_an_hour_late(void)
@@ -223,7 +208,6 @@ static void no_clock_that_is_off_is_believed(void)
 	begin();
 	CU_ASSERT(raw_answers(&holder, "END 1 0 COMPLETE"));
 	CU_ASSERT(EVENTUALLY(is_served_an_hour_late()));
-	end();
 }
 
 static const struct test tests[] = {
@@ -243,4 +227,4 @@ static const struct test tests[] = {
 	{"nor does a prefork worker that was", no_clock_that_is_off_is_believed, "prefork"},
 };
 
-const struct suite gone_suite = {"gone", tests, COUNT(tests)};
+const struct suite gone_suite = {"gone", tests, COUNT(tests), .after = after};

@@ -51,7 +51,12 @@ static void built_hard(void)
 
 /* ---- a worker ---- */
 
-static const char *const engines[] = {"loop", "prefork"};
+static struct worker worker;
+
+static void stop_worker(void)
+{
+	worker_stop(&worker);
+}
 
 /* Descriptors above 2 that the worker has not opened itself. libuv keeps one in reserve, so that it
  * can refuse a connection when there are no more. */
@@ -83,21 +88,16 @@ static int foreign_descriptors(pid_t pid)
 static void inherits_nothing(void)
 {
 	int leaked = open("/etc/passwd", O_RDONLY);
-	struct worker worker;
 
-	for (size_t i = 0; i < 2; i++) {
-		CU_ASSERT_FATAL(worker_start(&worker, STRINGS("--engine", engines[i]), NULL));
-		CU_ASSERT_EQUAL(foreign_descriptors(worker.pid), 0);
-		CU_ASSERT_EQUAL(process_status(worker.pid, "NoNewPrivs"), 1);
-		worker_stop(&worker);
-	}
+	CU_ASSERT_FATAL(worker_start(&worker, harness_test()->data, NULL));
 	close(leaked);
+	CU_ASSERT_EQUAL(foreign_descriptors(worker.pid), 0);
+	CU_ASSERT_EQUAL(process_status(worker.pid, "NoNewPrivs"), 1);
 }
 
 static void dumps_no_core(void)
 {
 	struct rlimit before;
-	struct worker worker;
 
 	getrlimit(RLIMIT_CORE, &before);
 	if (before.rlim_max == 0) {
@@ -117,25 +117,23 @@ static void dumps_no_core(void)
 static void socket_mode(void)
 {
 	static const mode_t masks[] = {0, 022, 0777};
-	struct worker worker;
-	struct stat file;
 
 	for (size_t i = 0; i < COUNT(masks); i++) {
+		const char *directory = directory_make();
+		const char *socket = textf("%s/s", directory);
 		struct outcome outcome;
 
 		/* The test's own files keep their modes: a shell has the odd umask. */
-		worker.directory = directory_make();
-		snprintf(worker.socket, sizeof(worker.socket), "%s/s", worker.directory);
 		run(&outcome,
 		    STRINGS("sh", "-c",
 			    "exec 2>\"$3.log\"; umask $1; \"$2\" --listen \"$3\" & "
 			    "until grep -q event=started \"$3.log\"; do sleep 0.01; done; "
 			    "stat -c %a \"$3\"; kill $!; wait $!",
-			    "sh", textf("%03o", (unsigned)masks[i]), program(), worker.socket),
+			    "sh", textf("%03o", (unsigned)masks[i]), program(), socket),
 		    NULL, -1);
 		CU_ASSERT_STRING_EQUAL(outcome.out, "660\n");
-		CU_ASSERT(stat(worker.socket, &file) != 0);
-		directory_remove(worker.directory);
+		CU_ASSERT(access(socket, F_OK) != 0);
+		directory_remove(directory);
 	}
 }
 
@@ -150,11 +148,10 @@ static bool sandboxed(const char *log)
 
 static void is_in_a_sandbox(void)
 {
-	static const char *const kinds[][3] = {{"--engine", "loop", NULL},
-					       {"--engine", "prefork", NULL},
-					       {"--routes", "admin", NULL},
-					       {"--routes", "health", NULL}};
-	struct worker worker;
+	static const char *const kinds[][3] = {{"--engine", "loop"},
+					       {"--engine", "prefork"},
+					       {"--routes", "admin"},
+					       {"--routes", "health"}};
 
 	for (size_t i = 0; i < COUNT(kinds); i++) {
 		CU_ASSERT_FATAL(worker_start(&worker, kinds[i], NULL));
@@ -170,7 +167,6 @@ static void is_in_a_sandbox(void)
 	}
 	CU_ASSERT_FATAL(worker_start(&worker, STRINGS("--sandbox", "off"), NULL));
 	CU_ASSERT_EQUAL(process_status(worker.pid, "Seccomp"), 0);
-	worker_stop(&worker);
 }
 
 static bool address_space_is_ours(void)
@@ -182,8 +178,6 @@ static bool address_space_is_ours(void)
 
 static void limits_memory(void)
 {
-	struct worker worker;
-
 	if (!address_space_is_ours())
 		return;
 	CU_ASSERT_FATAL(worker_start(
@@ -217,7 +211,6 @@ static void tells_of_a_limit_that_is_too_little(void)
 {
 	static const char said[] = "out of memory: --address-space is too little for it\n";
 	const char *directory;
-	struct worker worker;
 	struct outcome outcome;
 
 	if (!address_space_is_ours())
@@ -235,17 +228,13 @@ static void tells_of_a_limit_that_is_too_little(void)
 			       NULL));
 	CU_ASSERT(file_has(worker.log, "/scoreboard: no scoreboard: "));
 	CU_ASSERT(file_has(worker.log, said));
-	worker_stop(&worker);
 	directory_remove(directory);
 }
 
 static void warns_of_root(void)
 {
-	struct worker worker;
-
 	CU_ASSERT_FATAL(worker_start(&worker, NULL, NULL));
 	CU_ASSERT_EQUAL(file_has(worker.log, "event=runs-as-root"), geteuid() == 0);
-	worker_stop(&worker);
 }
 
 /* ---- a system ---- */
@@ -333,17 +322,10 @@ static void workers_have_no_rights(void)
 
 #define LINE(target) "GET " target " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 
-struct bytes {
-	const char *data;
-	size_t len;
-};
-
-/* clang-format off */
-#define BYTES(text) {text, sizeof(text) - 1}
-/* clang-format on */
+#define BYTES(text) ((struct slice){text, sizeof(text) - 1})
 
 /* All hold "<evil>", or try to add a line that says "evil:". */
-static const struct bytes requests[] = {
+static const struct slice requests[] = {
 	BYTES(LINE("/<evil>")),
 	BYTES(LINE("/%3Cevil%3E%0d%0aevil:%20yes%0d%0a%0d%0a")),
 	BYTES(LINE("/prefork/%0alevel=error%0aevil:%20yes")),
@@ -389,30 +371,22 @@ static void answers_repeat_nothing(void)
 	}
 }
 
-/* Calls check for each line of a log; returns how many lines it held to be the client's. */
-static int read_log(const char *name, int (*check)(const char *line, size_t len))
+/* Calls check for each line of a log. */
+static void read_log(const char *name, void (*check)(const char *line, size_t len))
 {
 	FILE *file = fopen(system_file(&lanes, name), "r");
 	char *line = NULL;
 	size_t size = 0;
 	ssize_t len;
-	int count = 0;
 
 	CU_ASSERT_FATAL(file != NULL);
 	while ((len = getline(&line, &size, file)) > 0)
-		count += check(line, (size_t)len);
+		check(line, (size_t)len);
 	free(line);
 	fclose(file);
-	return count;
 }
 
-static int is_clients(const char *line, size_t len)
-{
-	(void)len;
-	return strstr(line, "\"client\":\"" CLIENT "\"") != NULL;
-}
-
-static int is_json(const char *line, size_t len)
+static void is_json(const char *line, size_t len)
 {
 	struct json_tokener *tokener = json_tokener_new();
 	struct json_object *entry;
@@ -427,11 +401,10 @@ static int is_json(const char *line, size_t len)
 	}
 	json_object_put(entry);
 	json_tokener_free(tokener);
-	return 0;
 }
 
 /* multiwatch writes to the same file. */
-static int is_logfmt(const char *line, size_t len)
+static void is_logfmt(const char *line, size_t len)
 {
 	static const char pattern[] =
 		"^time=[0-9T:.-]+Z level=(info|warning|error) worker=[a-z0-9-]+ pid=[0-9]+ "
@@ -445,13 +418,14 @@ static int is_logfmt(const char *line, size_t len)
 		CU_FAIL("a line of the worker's log is not logfmt");
 	}
 	regfree(&regex);
-	return 0;
 }
 
 static void logs_keep_their_form(void)
 {
-	CU_ASSERT(EVENTUALLY(read_log("access.log", is_clients) >= REQUESTS));
-	CU_ASSERT_EQUAL(read_log("access.log", is_clients), REQUESTS);
+	static const char clients[] = "\"client\":\"" CLIENT "\"";
+
+	CU_ASSERT(EVENTUALLY(system_log_count(&lanes, "access.log", clients) >= REQUESTS));
+	CU_ASSERT_EQUAL(system_log_count(&lanes, "access.log", clients), REQUESTS);
 	read_log("access.log", is_json);
 	read_log("worker.log", is_logfmt);
 }
@@ -459,6 +433,7 @@ static void logs_keep_their_form(void)
 static const struct test tests[] = {
 	{"the program is a PIE with RELRO, stack protector and FORTIFY", built_hard},
 	{"a worker closes what it inherits and can gain no rights", inherits_nothing},
+	{"so does a process", inherits_nothing, STRINGS("--engine", "prefork")},
 	{"a worker dumps no core unless told", dumps_no_core},
 	{"its own socket has mode 0660, whatever the umask", socket_mode},
 	{"a worker is in a sandbox unless told", is_in_a_sandbox},
@@ -476,6 +451,6 @@ static const struct test system_tests[] = {
 	{"each request is one line of valid JSON, each event one of logfmt", logs_keep_their_form},
 };
 
-const struct suite hardening_suite = {"hardening", tests, COUNT(tests)};
+const struct suite hardening_suite = {"hardening", tests, COUNT(tests), .after = stop_worker};
 const struct suite bad_input_suite = {"bad input", system_tests, COUNT(system_tests), set_up,
 				      tear_down};

@@ -14,19 +14,18 @@ enum {
 	LINK_REQUESTS = 1000
 };
 
+TEST_SYSTEM(sys)
+
 static void ten_thousand_sleep_in_one_worker(void)
 {
-	struct system sys;
 	struct load *burst;
 	const struct load_result *r;
-	pid_t pid;
+	pid_t pid = system_worker(&sys, 1);
 	long before;
 	long each;
 
 	if (!needs_connections(SLEEPERS))
 		return;
-	CU_ASSERT_FATAL(system_start(&sys, SYSTEM(.workers = 1)));
-	pid = system_worker(&sys, 1);
 	get(&sys, "/async/await-one?seconds=0");
 	before = process_private_kb(pid);
 	burst = load_system(&sys,
@@ -41,7 +40,6 @@ static void ten_thousand_sleep_in_one_worker(void)
 	/* What the rush took is given back; connections that nginx keeps are 1 MB at most. */
 	CU_ASSERT(!MEMORY_COUNTS || EVENTUALLY(process_private_kb(pid) < before + LEFT_KB));
 	printf("    10,000 x 8 s by one process: %.3f s, %ld bytes each\n", r->last, each);
-	CU_ASSERT(system_stop(&sys));
 }
 
 /* One request in five outlasts the others, and keeps the pages that it shares with them. */
@@ -94,7 +92,7 @@ static void a_few_large_requests_leave_no_memory_taken(void)
 }
 
 struct replacement {
-	int workers;
+	struct system_options options;
 	const char *target;
 	int number; /* the signal */
 };
@@ -103,12 +101,10 @@ struct replacement {
 static void replace_under_load(void)
 {
 	const struct replacement *how = harness_test()->data;
-	struct system sys;
-	struct load *load;
+	struct load *load =
+		load_system(&sys, PLAN(.target = how->target, .connections = 24, .repeat = true));
 	const struct load_result *r;
 
-	CU_ASSERT_FATAL(system_start(&sys, SYSTEM(.workers = how->workers)));
-	load = load_system(&sys, PLAN(.target = how->target, .connections = 24, .repeat = true));
 	for (int i = 0; i < ROUNDS; i++) {
 		pid_t old = system_worker(&sys, 1);
 		pid_t fresh = 0;
@@ -125,21 +121,20 @@ static void replace_under_load(void)
 	CU_ASSERT_EQUAL(r->resent, 0);
 	if (how->number != SIGKILL)
 		CU_ASSERT(system_log_has(&sys, "event=drained"));
-	CU_ASSERT(system_stop(&sys));
 }
 
 static const struct test tests[] = {
 	{"10,000 requests sleep in one worker, under 2 KB each, and leave no memory taken",
-	 ten_thousand_sleep_in_one_worker},
+	 ten_thousand_sleep_in_one_worker, SYSTEM(.workers = 1)},
 	{"16,000 requests that end in two steps leave no memory taken",
 	 a_rush_in_two_steps_leaves_no_memory_taken},
 	{"nor do a few large requests", a_few_large_requests_leave_no_memory_taken},
 	{"a killed worker comes back, and no GET fails", replace_under_load,
-	 &(const struct replacement){2, "/", SIGKILL}},
+	 &(const struct replacement){{.workers = 2}, "/", SIGKILL}},
 	{"a draining worker's requests move to its sibling", replace_under_load,
-	 &(const struct replacement){2, "/async/await-one?seconds=0.01", SIGTERM}},
+	 &(const struct replacement){{.workers = 2}, "/async/await-one?seconds=0.01", SIGTERM}},
 	{"when the only worker drains, requests wait for its successor", replace_under_load,
-	 &(const struct replacement){1, "/async/await-one?seconds=0.01", SIGTERM}},
+	 &(const struct replacement){{.workers = 1}, "/async/await-one?seconds=0.01", SIGTERM}},
 };
 
-const struct suite load_suite = {"load", tests, COUNT(tests)};
+const struct suite load_suite = {"load", tests, COUNT(tests), .before = before, .after = after};

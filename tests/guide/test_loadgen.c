@@ -19,8 +19,7 @@ static void load(const char *target, const char *const *options, const char *fig
 	while (*options && count < 14)
 		arguments[count++] = *options++;
 	arguments[count] = target;
-	run(&outcome, arguments, NULL, -1);
-	CU_ASSERT_EQUAL(outcome.status, 0);
+	CU_ASSERT(succeeds(&outcome, arguments, NULL));
 	CU_ASSERT_PTR_NOT_NULL(strstr(outcome.out, figures));
 	if (!strstr(outcome.out, figures))
 		printf("    status %d: %s%s\n", outcome.status, outcome.out, outcome.errors);

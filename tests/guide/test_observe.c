@@ -15,6 +15,13 @@ enum { LISTENERS = 1000, TRIES = 20 };
 
 SUITE_SYSTEM(lanes, .environment = STRINGS("LANES_READY_HELD=0.5", "LANES_OUTPUT_LIMIT=65536"))
 
+static struct raw raw = {.fd = -1}; /* a test's feed */
+
+static void hang_up(void)
+{
+	raw_close(&raw);
+}
+
 static bool shows(const char *target, const char *text)
 {
 	return strstr(get(&lanes, target)->body, text) != NULL;
@@ -65,9 +72,9 @@ static void held_loop(void)
 	static const char began[] = "event=slow-callback ";
 	static const char ended[] = "event=slow-callback-ended ";
 	static const char route[] = "route=/async/bad-blocking ";
-	struct load_plan options = {.target = "/async/bad-blocking?seconds=3", .connections = 1};
 	size_t start = strlen(file_text(system_file(&lanes, "worker.log")));
-	struct load *burst = load_system(&lanes, &options);
+	struct load *burst = load_system(
+		&lanes, PLAN(.target = "/async/bad-blocking?seconds=3", .connections = 1));
 
 	IN_TIME(MEANWHILE(burst, shows("/status", held)));
 	IN_TIME(seconds_of_status(held) < 0.05);
@@ -86,8 +93,8 @@ static void held_loop(void)
 /* Work in the thread pool does not hold the loop, and shows on its thread. */
 static void busy_thread(void)
 {
-	struct load_plan options = {.target = "/async/wrap-blocking?seconds=1", .connections = 1};
-	struct load *burst = load_system(&lanes, &options);
+	struct load *burst = load_system(
+		&lanes, PLAN(.target = "/async/wrap-blocking?seconds=1", .connections = 1));
 
 	IN_TIME(MEANWHILE(burst, shows("/status", "\"busy\":[{\"thread\":0,\"serial\":")));
 	IN_TIME(load_answered(burst) == 0);
@@ -157,16 +164,25 @@ static size_t count_events(struct json_object *events, const char *phase, const 
 	return count;
 }
 
+/* The events of the last minute's trace; the caller puts the document. */
+static struct json_object *events_in(struct json_object **document)
+{
+	struct json_object *events = NULL;
+
+	*document = json_tokener_parse(get(&lanes, "/trace?seconds=60")->body);
+	json_object_object_get_ex(*document, "traceEvents", &events);
+	CU_ASSERT_FATAL(json_object_is_type(events, json_type_array));
+	return events;
+}
+
 static void trace(void)
 {
 	struct json_object *document;
-	struct json_object *events = NULL;
+	struct json_object *events;
 
 	CU_ASSERT_EQUAL(status_of("/sync/noawait?seconds=0.01"), 200);
 	CU_ASSERT_EQUAL(status_of("/async/await-one?seconds=0.01"), 200);
-	document = json_tokener_parse(get(&lanes, "/trace?seconds=60")->body);
-	json_object_object_get_ex(document, "traceEvents", &events);
-	CU_ASSERT_FATAL(json_object_is_type(events, json_type_array));
+	events = events_in(&document);
 	for (size_t i = 0; i < json_object_array_length(events); i++)
 		if (!is_valid(json_object_array_get_idx(events, i)))
 			CU_FAIL("an event lacks something");
@@ -186,8 +202,6 @@ static void trace(void)
 
 static void events(void)
 {
-	struct raw raw;
-
 	CU_ASSERT_FATAL(events_open(&raw, &lanes));
 	CU_ASSERT_EQUAL(status_of("/sync/noawait?seconds=0.123"), 200);
 	CU_ASSERT_EQUAL(status_of("/async/await-many?seconds=0.1"), 200);
@@ -196,20 +210,17 @@ static void events(void)
 	CU_ASSERT(strstr(raw.text.data, "\"k\":\"pool\"") != NULL);
 	CU_ASSERT(strstr(raw.text.data, "\"pool\":\"blocking\",\"th\":0}") != NULL);
 	CU_ASSERT(strstr(raw.text.data, "\"k\":\"await\"") != NULL);
-	raw_close(&raw);
 }
 
 /* The answer says by which number the feed calls its request. */
 static void a_request_by_number(void)
 {
 	const struct response *response;
-	struct raw raw;
 
 	CU_ASSERT_FATAL(events_open(&raw, &lanes));
 	response = get(&lanes, "/async/cpu-bound?n=11");
 	CU_ASSERT(raw_answers(&raw, textf("\"r\":%s,\"p\":\"/async/cpu-bound\",\"c\":200}",
 					  header(response, "X-Lanes-Request"))));
-	raw_close(&raw);
 }
 
 /* Of a slow request what its spans say leads to its line of nginx's log, and to its client. */
@@ -222,16 +233,13 @@ static void a_slow_request_by_its_ids(void)
 	char answer[1024];
 	char id[64] = "";
 	struct json_object *document;
-	struct json_object *events = NULL;
+	struct json_object *events;
 	const char *at;
-	struct raw raw;
 
 	CU_ASSERT_FATAL(events_open(&raw, &lanes));
 	CU_ASSERT(exchange(&lanes, "127.0.0.1", asked, sizeof(asked) - 1, answer, sizeof(answer)));
 	CU_ASSERT(raw_answers(&raw, trace));
-	raw_close(&raw);
-	document = json_tokener_parse(get(&lanes, "/trace?seconds=60")->body);
-	json_object_object_get_ex(document, "traceEvents", &events);
+	events = events_in(&document);
 	CU_ASSERT_EQUAL(count_events(events, "X", trace), 3); /* loop, thread, loop */
 	CU_ASSERT(count_events(events, "b", trace) >= 1);
 	json_object_put(document);
@@ -247,7 +255,6 @@ static void a_slow_request_by_its_ids(void)
 static void ready(void)
 {
 	struct raw worker;
-	struct raw raw;
 
 	CU_ASSERT_FATAL(events_open(&raw, &lanes));
 	CU_ASSERT_FATAL(raw_open(&worker, system_file(&lanes, "worker-1.sock")));
@@ -256,7 +263,6 @@ static void ready(void)
 	IN_TIME(strstr(worker.text.data, ", ready;dur=") != NULL);
 	IN_TIME(raw_answers(&raw, "\"k\":\"ready\""));
 	raw_close(&worker);
-	raw_close(&raw);
 }
 
 /* The second listener's first message has what the first one saw happen. */
@@ -307,8 +313,8 @@ static void silent_listeners(void)
 	enum { SILENT = 40, MESSAGES = 20 };
 
 	static struct raw raws[SILENT];
-	struct load_plan options = {.target = "/", .connections = 8, .repeat = true};
-	struct load *burst = load_system(&lanes, &options);
+	struct load *burst =
+		load_system(&lanes, PLAN(.target = "/", .connections = 8, .repeat = true));
 	pid_t admin = worker_pid(&lanes, "admin-1");
 	long before = process_private_kb(admin);
 	struct raw reader;
@@ -380,11 +386,6 @@ static void forty_readers(void)
 	static const char text[] = "GET /events HTTP/1.1\r\nHost: localhost\r\n"
 				   "Accept-Encoding: gzip\r\n\r\n";
 	static char bytes[1 << 16];
-	const struct load_plan plan = {.target = "/",
-				       .http = true,
-				       .connections = CONNECTIONS,
-				       .repeat = true,
-				       .pause = CONNECTIONS * 1000000000ull / 2000};
 	struct pollfd readers[READERS];
 	const struct load_result *result;
 	struct system eight;
@@ -399,7 +400,8 @@ static void forty_readers(void)
 		send(readers[i].fd, text, sizeof(text) - 1, 0);
 	}
 	computed = process_seconds(admin);
-	load = load_system(&eight, &plan);
+	load = load_system(&eight, PLAN(.target = "/", .connections = CONNECTIONS, .repeat = true,
+					.pause = CONNECTIONS * 1000000000ull / 2000));
 	while (load_answered(load) < REQUESTS && poll(readers, READERS, PATIENCE * 1000) > 0)
 		for (int i = 0; i < READERS; i++)
 			if (readers[i].revents)
@@ -421,8 +423,8 @@ static void slow_readers_of_a_trace(void)
 	enum { READERS = 40, SPANS = 8000 };
 
 	static struct raw raws[READERS];
-	struct load_plan options = {.target = "/", .connections = 8, .repeat = true};
-	struct load *burst = load_system(&lanes, &options);
+	struct load *burst =
+		load_system(&lanes, PLAN(.target = "/", .connections = 8, .repeat = true));
 	pid_t admin = worker_pid(&lanes, "admin-1");
 	long before;
 
@@ -486,7 +488,6 @@ static void scoreboard_written_into(void)
 	struct json_object *document;
 	const struct outcome *top;
 	pid_t admin = worker_pid(&lanes, "admin-1");
-	struct raw raw;
 
 	CU_ASSERT_FATAL(scribble());
 	for (size_t i = 0; i < COUNT(targets); i++) {
@@ -502,7 +503,6 @@ static void scoreboard_written_into(void)
 	}
 	CU_ASSERT_FATAL(events_open(&raw, &lanes));
 	CU_ASSERT_PTR_NULL(strchr(raw.text.data, '\033'));
-	raw_close(&raw);
 	top = script(&lanes, "top.sh", NULL);
 	CU_ASSERT_EQUAL(top->status, 0);
 	CU_ASSERT_PTR_NULL(strchr(top->out, '\033'));
@@ -532,4 +532,5 @@ static const struct test tests[] = {
 	 scoreboard_written_into},
 };
 
-const struct suite observe_suite = {"observe", tests, COUNT(tests), set_up, tear_down};
+const struct suite observe_suite = {"observe", tests,	  COUNT(tests),
+				    set_up,    tear_down, .after = hang_up};

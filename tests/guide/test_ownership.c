@@ -12,23 +12,20 @@
 
 static struct outcome outcome;
 
+TEST_SYSTEM(sys)
+
 /* ---- files ---- */
 
 static void settings_are_not_executed(void)
 {
-	struct system sys;
-	const char *settings;
-	const char *made;
+	const char *settings = system_file(&sys, "pids/settings");
+	const char *made = system_file(&sys, "executed.log");
 
-	CU_ASSERT_FATAL(system_start(&sys, SYSTEM(.workers = 1)));
-	settings = system_file(&sys, "pids/settings");
-	made = system_file(&sys, "executed.log");
 	CU_ASSERT(file_write(settings, textf("PORT=$(touch %s)\n", made)));
 	CU_ASSERT(was_refused(script(&sys, "status.sh", NULL), "PORT=$(touch "));
 	CU_ASSERT(file_write(settings, textf("touch %s\n", made)));
 	CU_ASSERT(was_refused(script(&sys, "scale.sh", "WORKERS=2"), "no setting is called touch"));
 	CU_ASSERT_NOT_EQUAL(access(made, F_OK), 0);
-	CU_ASSERT(system_stop(&sys));
 }
 
 static const char *const all[] = {"spawn/start.sh", "spawn/status.sh", "spawn/stop.sh"};
@@ -128,7 +125,6 @@ static void end_stranger(pid_t pid)
 
 static void a_name_proves_nothing(void)
 {
-	struct system sys;
 	pid_t pid;
 
 	system_at(&sys, port_free(), directory_make());
@@ -162,16 +158,14 @@ static void stop_ends_no_stranger(const struct system *sys, const char *boot, co
 		CU_ASSERT(file_write(textf("%s/pids/%s.pid", sys->run_dir, names[i]), note));
 	CU_ASSERT_EQUAL(script(sys, "status.sh", NULL)->status, 3);
 	/* It would wait for a stranger without end. */
-	run(&outcome, STRINGS("timeout", "-s", "KILL", "60", "spawn/stop.sh"),
-	    STRINGS(sys->run_dir_variable), -1);
-	CU_ASSERT_EQUAL(outcome.status, 0);
+	CU_ASSERT(succeeds(&outcome, STRINGS("timeout", "-s", "KILL", "60", "spawn/stop.sh"),
+			   STRINGS(sys->run_dir_variable)));
 }
 
 /* A crash leaves its pid files; their numbers are other processes' by now, or were before the
  * machine was started anew. */
 static void a_number_proves_nothing(void)
 {
-	struct system sys;
 	char boot[64];
 	pid_t pid;
 
@@ -192,7 +186,6 @@ static void a_number_proves_nothing(void)
 /* Even with its folder gone, and with the process that started the others. */
 static void what_is_ours_is_found(void)
 {
-	struct system sys;
 	pid_t left;
 	pid_t nginx[4] = {0};
 
@@ -213,14 +206,12 @@ static void what_is_ours_is_found(void)
 static void nothing_is_inherited(void)
 {
 	static const char command[] = "exec 37</etc/passwd; exec spawn/start.sh";
-	struct system sys;
 	pid_t pids[32];
 	int count;
 
 	system_at(&sys, port_free(), directory_make());
-	run(&outcome, STRINGS("bash", "-c", command),
-	    STRINGS(sys.run_dir_variable, sys.port_variable, "WORKERS=1"), -1);
-	CU_ASSERT_EQUAL(outcome.status, 0);
+	CU_ASSERT(succeeds(&outcome, STRINGS("bash", "-c", command),
+			   STRINGS(sys.run_dir_variable, sys.port_variable, "WORKERS=1")));
 	count = processes_in(sys.run_dir, NULL, pids, 32);
 	CU_ASSERT(count > 8); /* four masters, their workers, and nginx's */
 	for (int i = 0; i < count; i++) {
@@ -234,7 +225,7 @@ static void nothing_is_inherited(void)
 }
 
 static const struct test tests[] = {
-	{"settings are read, not executed", settings_are_not_executed},
+	{"settings are read, not executed", settings_are_not_executed, SYSTEM(.workers = 1)},
 	{"a RUN_DIR that others may write, or its place, is refused", what_others_may_write},
 	{"a RUN_DIR of another user's, or in his folder, is refused", what_others_own},
 	{"and one that another user has made meanwhile", what_others_make_meanwhile},
@@ -245,4 +236,5 @@ static const struct test tests[] = {
 	 nothing_is_inherited},
 };
 
-const struct suite ownership_suite = {"ownership", tests, COUNT(tests)};
+const struct suite ownership_suite = {"ownership", tests, COUNT(tests), .before = before,
+				      .after = after};

@@ -9,7 +9,7 @@
 #include "../support/client.h"
 #include "../support/harness.h"
 
-static struct system lanes;
+TEST_SYSTEM(lanes)
 
 static size_t log_count(const char *text)
 {
@@ -22,8 +22,7 @@ static void replace_program(const char *path)
 	const char *new = system_file(&lanes, "lanes.new");
 	struct outcome outcome;
 
-	run(&outcome, STRINGS("cp", path, new), NULL, -1);
-	CU_ASSERT_EQUAL(outcome.status, 0);
+	CU_ASSERT(succeeds(&outcome, STRINGS("cp", path, new), NULL));
 	CU_ASSERT_EQUAL(rename(new, system_file(&lanes, "lanes")), 0);
 }
 
@@ -35,8 +34,9 @@ struct dying {
 	unsigned processes;
 };
 
-static void dies(const struct dying *d)
+static void a_pool_dies(void)
 {
+	const struct dying *d = harness_test()->data;
 	const struct response *response;
 	size_t starts = log_count("Child[");
 
@@ -57,35 +57,19 @@ static void dies(const struct dying *d)
 	CU_ASSERT(EVENTUALLY(get(&lanes, "/readyz")->status == 200));
 	CU_ASSERT_EQUAL(get(&lanes, d->target)->status, 200);
 	CU_ASSERT(script_works(&lanes, "status.sh", NULL));
-}
-
-/* What belongs to a system works after that as before. */
-static void goes_on(void)
-{
+	/* What belongs to a system works after that as before. */
 	CU_ASSERT(script_works(&lanes, "scale.sh", "WORKERS=2"));
 	CU_ASSERT(script_works(&lanes, "restart.sh", NULL));
 	CU_ASSERT(script_works(&lanes, "scale.sh", "WORKERS=1"));
 	CU_ASSERT_EQUAL(get(&lanes, "/")->status, 200);
-	CU_ASSERT(system_stop(&lanes));
-}
-
-static void a_pool_dies(void)
-{
-	const struct dying *d = harness_test()->data;
-
-	CU_ASSERT_FATAL(system_start(&lanes, &d->options));
-	dies(d);
-	goes_on();
 }
 
 /* A system that is stopped while its workers cannot start. */
 static void stopped_while_dying(void)
 {
-	CU_ASSERT_FATAL(system_start(&lanes, SYSTEM(.workers = 1)));
 	replace_program("/bin/false");
 	kill(system_worker(&lanes, 1), SIGKILL);
 	CU_ASSERT(EVENTUALLY(log_count("event=start-delayed") >= 1));
-	CU_ASSERT(system_stop(&lanes));
 }
 
 /* ---- exercises ---- */
@@ -131,13 +115,11 @@ static void exercises(void)
 /* No application is less ready for it. */
 static void an_exercise_pool_dies(void)
 {
-	CU_ASSERT_FATAL(system_start(&lanes, SYSTEM(.workers = 1)));
 	replace_program("/bin/false");
 	kill(worker_pid(&lanes, "exercise-1"), SIGKILL);
 	CU_ASSERT(EVENTUALLY(log_count("event=start-delayed") >= 1));
 	CU_ASSERT_EQUAL(get(&lanes, "/readyz")->status, 200);
 	CU_ASSERT_EQUAL(script(&lanes, "status.sh", NULL)->status, 1);
-	CU_ASSERT(system_stop(&lanes));
 }
 
 /* ---- where nginx leads to each ---- */
@@ -164,13 +146,11 @@ static void answers_below_its_prefix(const char *pool, const char *prefix)
 static void prefixes(void)
 {
 	static const char *const none[] = {"admin", "health"};
-	struct json_object *document;
+	struct json_object *document = json_tokener_parse(get(&lanes, "/status")->body);
 	struct json_object *workers;
 	size_t led_to = 0;
 	size_t not_led_to = 0;
 
-	CU_ASSERT_FATAL(system_start(&lanes, SYSTEM(.workers = 1, .prefork = 1, .cpu = 1)));
-	document = json_tokener_parse(get(&lanes, "/status")->body);
 	CU_ASSERT_FATAL(json_object_object_get_ex(document, "workers", &workers));
 	for (size_t i = 0; i < json_object_array_length(workers); i++) {
 		struct json_object *worker = json_object_array_get_idx(workers, i);
@@ -188,7 +168,6 @@ static void prefixes(void)
 	CU_ASSERT_EQUAL(led_to, 6); /* two of them for exercises with processes */
 	CU_ASSERT_EQUAL(not_led_to, 2);
 	json_object_put(document);
-	CU_ASSERT(system_stop(&lanes));
 }
 
 static const struct test tests[] = {
@@ -196,11 +175,13 @@ static const struct test tests[] = {
 	 a_pool_dies, &(const struct dying){{.prefork = 2}, "prefork", "prefork", "/prefork/", 2}},
 	{"and so is the loop's", a_pool_dies,
 	 &(const struct dying){{.cpu = 1}, "loop-1", "loop", "/", 1}},
-	{"a system can be stopped while its workers die", stopped_while_dying},
+	{"a system can be stopped while its workers die", stopped_while_dying,
+	 SYSTEM(.workers = 1)},
 	{"exercises have one loop worker and two processes, however many others there are",
 	 exercises},
-	{"and are nothing that readiness waits for", an_exercise_pool_dies},
-	{"below the prefix that /status tells of a worker, its pool answers", prefixes},
+	{"and are nothing that readiness waits for", an_exercise_pool_dies, SYSTEM(.workers = 1)},
+	{"below the prefix that /status tells of a worker, its pool answers", prefixes,
+	 SYSTEM(.workers = 1, .prefork = 1, .cpu = 1)},
 };
 
-const struct suite pools_suite = {"pools", tests, COUNT(tests)};
+const struct suite pools_suite = {"pools", tests, COUNT(tests), .before = before, .after = after};

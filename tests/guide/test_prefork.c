@@ -52,12 +52,6 @@ static void end(void)
 	worker_stop(&worker);
 }
 
-static void end_with(int status)
-{
-	CU_ASSERT_EQUAL(worker_wait(&worker), status);
-	end();
-}
-
 /* With a scoreboard, and perhaps such a connection. The board tells how many requests it has: none,
  * since one is answered a moment before it is no longer counted. */
 static void begin_on_board(bool kept)
@@ -180,7 +174,6 @@ static void same_answers(void)
 	for (size_t i = 0; i < COUNT(cases); i++)
 		compare(&loop, cases[i].script, cases[i].status);
 	worker_stop(&loop);
-	worker_stop(&worker);
 }
 
 /* As it blocks anyway, it streams. */
@@ -196,7 +189,6 @@ static void streams(void)
 	CU_ASSERT_PTR_NOT_NULL(strstr(got.data, "\r\n\r\n{\"displayTimeUnit\":"));
 	CU_ASSERT(got.len > 4 && !strcmp(got.data + strlen(got.data) - 4, "\n]}\n"));
 	buffer_free(&got);
-	worker_stop(&worker);
 }
 
 static void expect(const struct worker *w, const char *script, const char *status)
@@ -221,7 +213,6 @@ static void params_limit(void)
 	expect(&worker, fits, "Status: 200 OK");
 	compare(&loop, textf(format, 0, 102, 0), "Status: 431 Request Header Fields Too Large");
 	worker_stop(&loop);
-	worker_stop(&worker);
 }
 
 /* The answer to a request with this pair in front of its params. */
@@ -281,7 +272,6 @@ static void queue_timeout(void)
 		       textf(GET "/&LANES_SENT=%lld.000", (long long)time(NULL) - cases[i].ago),
 		       cases[i].status);
 	}
-	worker_stop(&worker);
 }
 
 /* One that this worker may have kept waiting is: it has been busy for long enough. */
@@ -300,7 +290,6 @@ static void queue_of_a_busy_worker(void)
 	CU_ASSERT(raw_closed(&raw));
 	IN_TIME(raw_answers(&second, "STDOUT 1 Status: 503 "));
 	raw_close(&second);
-	end();
 }
 
 static void say_and_leave(const char *script)
@@ -368,7 +357,6 @@ static void no_descriptors(void)
 	CU_ASSERT(process_seconds(worker.pid) - seconds < 0.25);
 	CU_ASSERT_EQUAL(prlimit(worker.pid, RLIMIT_NOFILE, &before, NULL), 0);
 	CU_ASSERT(raw_answers(&raw, "END 1 0 COMPLETE"));
-	end();
 }
 
 /* Neither for a connection, nor for the next request on one. */
@@ -409,7 +397,6 @@ static void memory(void)
 	IN_TIME(now() - begun < 0.18);
 	if (MEMORY_COUNTS)
 		CU_ASSERT(process_private_kb(worker.pid) - before < 500);
-	worker_stop(&worker);
 }
 
 static void without_descriptors(void)
@@ -436,7 +423,6 @@ static void kept_connection(void)
 			    "params-end 2, stdin 2 *9000, stdin-end 2",
 			    "END 2 0 COMPLETE"));
 	CU_ASSERT(raw_gets(&raw, 3, "/async/await-one", "seconds=0.01", "END 3 0 COMPLETE"));
-	end();
 }
 
 static void one_at_a_time(void)
@@ -450,7 +436,6 @@ static void one_at_a_time(void)
 	CU_ASSERT(raw_closed(&raw) && raw_closed(&second));
 	CU_ASSERT(now() - begun >= 0.6);
 	raw_close(&second);
-	end();
 }
 
 static void peers_that_leave(void)
@@ -467,7 +452,6 @@ static void peers_that_leave(void)
 	for (size_t i = 0; i < COUNT(scripts); i++)
 		say_and_leave(scripts[i]);
 	expect(&worker, GET "/", "Status: 200 OK");
-	worker_stop(&worker);
 }
 
 /* ---- the end ---- */
@@ -508,7 +492,7 @@ static void busy_worker(void)
 	CU_ASSERT(raw_answers(&raw, "async_io_task(0.4s) done"));
 	CU_ASSERT(raw_answers(&raw, "END 2 0 COMPLETE"));
 	CU_ASSERT(raw_closed(&raw));
-	end_with(0);
+	CU_ASSERT_EQUAL(worker_wait(&worker), 0);
 }
 
 /* Sent before the web server could see that we go. */
@@ -521,7 +505,7 @@ static void kept_request(void)
 	IN_TIME(raw_get(&raw, 3, "/", ""));
 	IN_TIME(raw_answers(&raw, "END 3 0 COMPLETE"));
 	CU_ASSERT(raw_closed(&raw));
-	end_with(0);
+	CU_ASSERT_EQUAL(worker_wait(&worker), 0);
 }
 
 static void second_signal(void)
@@ -556,7 +540,7 @@ static void drain_timeout(void)
 	CU_ASSERT(raw_get(&raw, 2, "/sync/noawait", "seconds=50"));
 	kill(worker.pid, SIGTERM);
 	CU_ASSERT(EVENTUALLY(file_has(worker.log, "why=drain-timeout in_flight=1")));
-	end_with(3);
+	CU_ASSERT_EQUAL(worker_wait(&worker), 3);
 }
 
 static const struct test tests[] = {
@@ -582,4 +566,4 @@ static const struct test tests[] = {
 	{"so does the drain timeout", drain_timeout},
 };
 
-const struct suite prefork_suite = {"prefork", tests, COUNT(tests)};
+const struct suite prefork_suite = {"prefork", tests, COUNT(tests), .after = end};

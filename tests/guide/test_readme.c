@@ -11,18 +11,29 @@
 enum { SYSTEMS = 5, TRIES = 10, TOO_LATE = 2 };
 
 static struct outcome outcome;
+static const char *directory; /* of the test */
+
+static void before(void)
+{
+	directory = directory_make();
+}
+
+static void after(void)
+{
+	directory_remove(directory);
+}
+
+/* The script that is the test's data, in that directory. */
+static void a_script_succeeds(void)
+{
+	const char *path = harness_test()->data;
+
+	CU_ASSERT(succeeds(&outcome, STRINGS(path, directory), NULL));
+}
 
 static void what_they_name_is_there(void)
 {
 	CU_ASSERT(succeeds(&outcome, STRINGS("tests/documents/check"), NULL));
-}
-
-static void their_c_compiles(void)
-{
-	const char *directory = directory_make();
-
-	CU_ASSERT(succeeds(&outcome, STRINGS("tests/documents/compile", directory), NULL));
-	directory_remove(directory);
 }
 
 /* In the system's folder: a file may be written. */
@@ -51,26 +62,14 @@ static void what_is_typed_answers_so(void)
 
 static void a_system_is_operated_as_they_say(void)
 {
-	const char *directory = directory_make();
-
 	CU_ASSERT(succeeds(&outcome,
 			   STRINGS("tests/documents/operate", directory, textf("%d", port_free()),
 				   textf("%d", port_free())),
 			   NULL));
-	directory_remove(directory);
-}
-
-static void a_worker_is_loaded_as_they_say(void)
-{
-	const char *directory = directory_make();
-
-	CU_ASSERT(succeeds(&outcome, STRINGS("tests/documents/in_flight", directory), NULL));
-	directory_remove(directory);
 }
 
 static void the_example_endpoint_works(void)
 {
-	const char *directory = directory_make();
 	struct worker worker;
 	struct raw raw;
 
@@ -83,17 +82,13 @@ static void the_example_endpoint_works(void)
 	CU_ASSERT(raw_gets(&raw, 2, "/hello", "seconds=long", "STDOUT 2 Status: 422 "));
 	raw_close(&raw);
 	worker_stop(&worker);
-	directory_remove(directory);
 }
 
 static void a_local_does_not_survive_an_await(void)
 {
-	const char *directory = directory_make();
-
 	run(&outcome, STRINGS("tests/documents/endpoint", directory, "spoilt"), NULL, -1);
 	CU_ASSERT_NOT_EQUAL(outcome.status, 0);
 	CU_ASSERT_PTR_NOT_NULL(strstr(outcome.errors, "may be used uninitialized"));
-	directory_remove(directory);
 }
 
 /* Whatever the flags: no warning is asked for. */
@@ -110,9 +105,8 @@ static void nor_does_one_with_an_initialiser(void)
 		{"clang", "-O0", "'kept' is uninitialized"},
 		{"clang", "-O3", "'kept' is uninitialized"},
 	};
-	struct outcome outcome;
 
-	for (size_t i = 0; i < 2 * sizeof(rows) / sizeof(rows[0]); i++) {
+	for (size_t i = 0; i < 2 * COUNT(rows); i++) {
 		bool across = i % 2;
 
 		run(&outcome,
@@ -154,11 +148,11 @@ static void the_first_screen_shows_what_it_says(void)
 static const struct test tests[] = {
 	{"links, commands, paths, options and names are there, and a test runs each example",
 	 what_they_name_is_there},
-	{"each block of C compiles", their_c_compiles},
+	{"each block of C compiles", a_script_succeeds, "tests/documents/compile"},
 	{"what is typed is answered as shown", what_is_typed_answers_so},
 	{"a system is started, scaled, replaced and stopped as they say",
 	 a_system_is_operated_as_they_say},
-	{"a worker is loaded as they say", a_worker_is_loaded_as_they_say},
+	{"a worker is loaded as they say", a_script_succeeds, "tests/documents/in_flight"},
 	{"the first screen, tried fifty times, shows what it says",
 	 the_first_screen_shows_what_it_says},
 	{"the example of an added endpoint is built and answers", the_example_endpoint_works},
@@ -167,4 +161,4 @@ static const struct test tests[] = {
 	 nor_does_one_with_an_initialiser},
 };
 
-const struct suite readme_suite = {"readme", tests, COUNT(tests)};
+const struct suite readme_suite = {"readme", tests, COUNT(tests), .before = before, .after = after};

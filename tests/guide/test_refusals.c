@@ -6,7 +6,7 @@
 
 enum { REQUESTS = 20 };
 
-static struct system sys;
+TEST_SYSTEM(sys)
 
 /* Lines of nginx's log with this text: it writes them up to a second later. */
 static size_t logged(const char *text)
@@ -16,27 +16,22 @@ static size_t logged(const char *text)
 
 static void overload_stays_where_it_is(void)
 {
-	static const char *const environment[] = {"LANES_THREAD_QUEUE=1", NULL};
-	const struct load_result *result;
+	const struct load_result *result =
+		load_wait(load_system(&sys, PLAN(.target = "/sync/noawait?seconds=1",
+						 .connections = 40, .may_refuse = true)));
 
-	CU_ASSERT_FATAL(
-		system_start(&sys, SYSTEM(.workers = 3, .threads = 1, .environment = environment)));
-	result = load_wait(load_system(&sys, PLAN(.target = "/sync/noawait?seconds=1",
-						  .connections = 40, .may_refuse = true)));
 	CU_ASSERT_EQUAL(result->failed, 0);
 	CU_ASSERT(result->refused >= 40 - 3 * 2);
 	CU_ASSERT(EVENTUALLY(logged("\"upstream_status\":\"503\"") == result->refused));
 	CU_ASSERT_EQUAL(logged("503, "), 0);
-	CU_ASSERT(system_stop(&sys));
 }
 
 static void a_draining_worker_is_passed_by(void)
 {
-	struct load *burst;
+	struct load *burst =
+		load_system(&sys, PLAN(.target = "/async/await-one?seconds=5", .connections = 20));
 	int refused = 0;
 
-	CU_ASSERT_FATAL(system_start(&sys, SYSTEM(.workers = 2)));
-	burst = load_system(&sys, PLAN(.target = "/async/await-one?seconds=5", .connections = 20));
 	CU_ASSERT(EVENTUALLY(process_sockets(system_worker(&sys, 1)) > 5));
 	kill(system_worker(&sys, 1), SIGTERM);
 	CU_ASSERT(EVENTUALLY(system_log_has(&sys, "event=draining")));
@@ -52,14 +47,15 @@ static void a_draining_worker_is_passed_by(void)
 	IN_TIME(refused > 0);
 	IN_TIME(EVENTUALLY(logged("\"upstream_status\":\"429, 200\"") > 0));
 	CU_ASSERT_EQUAL(load_wait(burst)->answered, 20);
-	CU_ASSERT(system_stop(&sys));
 }
 
 static const struct test tests[] = {
 	{"what a worker refuses because its queue is full, no other is asked",
-	 overload_stays_where_it_is},
+	 overload_stays_where_it_is,
+	 SYSTEM(.workers = 3, .threads = 1, .environment = STRINGS("LANES_THREAD_QUEUE=1"))},
 	{"what it refuses because it drains another answers, but a POST",
-	 a_draining_worker_is_passed_by},
+	 a_draining_worker_is_passed_by, SYSTEM(.workers = 2)},
 };
 
-const struct suite refusals_suite = {"refusals", tests, COUNT(tests)};
+const struct suite refusals_suite = {"refusals", tests, COUNT(tests), .before = before,
+				     .after = after};

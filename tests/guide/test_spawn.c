@@ -13,6 +13,8 @@
 
 static struct outcome outcome;
 
+TEST_SYSTEM(sys)
+
 static void bad_values(void)
 {
 	static const char *const bad[][2] = {
@@ -30,7 +32,6 @@ static void bad_values(void)
 		{"LANES_BACKLOG=many", "LANES_BACKLOG: 'many'"},
 	};
 	const char *directory = directory_make();
-	struct system sys;
 
 	system_at(&sys, port_free(), textf("%s/run", directory));
 	for (size_t i = 0; i < COUNT(bad); i++) {
@@ -69,29 +70,22 @@ static void bad_directories(void)
 
 static void ports_and_directories_in_use(void)
 {
-	struct system sys;
-	const char *other;
+	const char *other = directory_make();
 
-	CU_ASSERT_FATAL(system_start(&sys, SYSTEM(.workers = 1)));
-	other = directory_make();
 	CU_ASSERT(was_refused(script(&sys, "start.sh", textf("RUN_DIR=%s/run", other)), "in use"));
 	CU_ASSERT_NOT_EQUAL(access(textf("%s/run", other), F_OK), 0);
 	CU_ASSERT(was_refused(script(&sys, "start.sh", textf("PORT=%d", port_free())),
 			      "already running"));
 	CU_ASSERT_EQUAL(get(&sys, "/")->status, 200);
 	directory_remove(other);
-	CU_ASSERT(system_stop(&sys));
 }
 
 static void status_and_stop(void)
 {
 	static const char *const runs[] = {"loop-1", "loop-2", "nginx"};
-	const struct outcome *status;
-	struct system sys;
+	const struct outcome *status = script(&sys, "status.sh", NULL);
 	struct stat file;
 
-	CU_ASSERT_FATAL(system_start(&sys, SYSTEM(.workers = 2)));
-	status = script(&sys, "status.sh", NULL);
 	CU_ASSERT_EQUAL(status->status, 0);
 	for (size_t i = 0; i < COUNT(runs); i++)
 		CU_ASSERT_PTR_NOT_NULL(strstr(status->out, runs[i]));
@@ -101,7 +95,6 @@ static void status_and_stop(void)
 	CU_ASSERT_PTR_NOT_NULL(strstr(status->out, "nothing is running"));
 	CU_ASSERT(script_works(&sys, "stop.sh", NULL));
 	CU_ASSERT(stat(system_file(&sys, "worker.log"), &file) == 0 && file.st_size > 0);
-	CU_ASSERT(system_stop(&sys));
 }
 
 /* ---- any number of cores ---- */
@@ -130,7 +123,6 @@ static void starts_with_defaults_on(unsigned cores)
 {
 	const char *directory = directory_make();
 	const char *path = path_with("nproc", cores, directory);
-	struct system sys;
 	const char *status;
 
 	CU_ASSERT_FATAL(
@@ -188,7 +180,6 @@ static void compiler_for_32_bits(void)
 /* Requests in flight are answered before nginx and the workers go. */
 static void stop_answers_what_is_in_flight(void)
 {
-	struct system sys;
 	struct load *burst;
 
 	CU_ASSERT_FATAL(system_start(&sys, SYSTEM(.workers = 1)));
@@ -202,7 +193,6 @@ static void stop_answers_what_is_in_flight(void)
  * its input and output go. */
 static void foreground_ends_with(int number, const char *redirections)
 {
-	struct system sys;
 	pid_t pid;
 	pid_t left;
 
@@ -254,8 +244,6 @@ static void cdpath(void)
 /* As in a container whose first process asks for no child's status: we do not, either. */
 static void scaling_below_a_parent_that_does_not_reap(void)
 {
-	struct system sys;
-
 	CU_ASSERT_FATAL(prctl(PR_SET_CHILD_SUBREAPER, 1) == 0);
 	CU_ASSERT_FATAL(system_start(&sys, SYSTEM(.workers = 2)));
 	CU_ASSERT(script_works(&sys, "scale.sh", "WORKERS=1"));
@@ -269,26 +257,20 @@ static void scaling_below_a_parent_that_does_not_reap(void)
 /* Nothing is reloaded: nginx's processes are the same as before. */
 static void scaling_to_what_there_is(void)
 {
-	struct system sys;
 	pid_t before[8] = {0};
 	pid_t after[8] = {0};
 
-	CU_ASSERT_FATAL(system_start(&sys, SYSTEM(.workers = 2)));
 	processes_in(sys.run_dir, "nginx", before, 8);
 	CU_ASSERT(script_works(&sys, "scale.sh", "WORKERS=2"));
 	processes_in(sys.run_dir, "nginx", after, 8);
 	CU_ASSERT(before[0] && !memcmp(before, after, sizeof(before)));
-	CU_ASSERT(system_stop(&sys));
 }
 
 static void nginx_has_nothing_to_complain_of(void)
 {
-	struct system sys;
 	struct stat file;
 
-	CU_ASSERT_FATAL(system_start(&sys, SYSTEM(.workers = 1, .cpu = 1)));
 	CU_ASSERT(stat(system_file(&sys, "error.log"), &file) == 0 && file.st_size == 0);
-	CU_ASSERT(system_stop(&sys));
 }
 
 /* Runs a command as a third one. */
@@ -304,14 +286,12 @@ static void as_third(const struct system *sys, const char *command, const char *
 /* As root: a user whose group has another name, and what a third one sees of the system. */
 static void other_users(void)
 {
-	static const char *const environment[] = {"RUN_USER=nobody", NULL};
-	struct system sys;
-
 	if (geteuid()) {
 		not_judged("only root can become other users");
 		return;
 	}
-	CU_ASSERT_FATAL(system_start(&sys, SYSTEM(.workers = 1, .environment = environment)));
+	CU_ASSERT_FATAL(system_start(
+		&sys, SYSTEM(.workers = 1, .environment = STRINGS("RUN_USER=nobody"))));
 	as_third(&sys, "test", "-x", sys.run_dir);
 	if (outcome.status == 0) {
 		as_third(&sys, "spawn/status.sh", NULL, NULL);
@@ -344,17 +324,14 @@ static const char PLAIN_WAY[] =
 
 static void the_plain_way(void)
 {
-	struct system sys;
 	pid_t pids[8];
 
 	system_at(&sys, port_free(), directory_make());
-	run(&outcome,
-	    STRINGS("sh", "-ec", PLAIN_WAY, "sh", sys.run_dir, textf("%d", sys.port), program()),
-	    NULL, -1);
-	CU_ASSERT_EQUAL(outcome.status, 0);
+	CU_ASSERT(succeeds(&outcome,
+			   STRINGS("sh", "-ec", PLAIN_WAY, "sh", sys.run_dir, textf("%d", sys.port),
+				   program()),
+			   NULL));
 	CU_ASSERT_PTR_NOT_NULL(strstr(outcome.out, "async_io_task(0.5s) done"));
-	if (outcome.status)
-		printf("%s", outcome.errors);
 	CU_ASSERT_STRING_EQUAL(get(&sys, "/async/cpu-bound?n=10")->body, "{\"sum_sq\":285}");
 	CU_ASSERT_EQUAL(get(&sys, "/async/await-one/")->status, 307);
 	CU_ASSERT_EQUAL(get(&sys, "/nowhere")->status, 404);
@@ -379,8 +356,9 @@ static const struct test tests[] = {
 	{"bad values: one line, and nothing is left", bad_values},
 	{"bad RUN_DIRs: one line, and nothing is touched", bad_directories},
 	{"a port or RUN_DIR in use: one line, and who was there goes on",
-	 ports_and_directories_in_use},
-	{"status says what runs, stop leaves nothing but logs", status_and_stop},
+	 ports_and_directories_in_use, SYSTEM(.workers = 1)},
+	{"status says what runs, stop leaves nothing but logs", status_and_stop,
+	 SYSTEM(.workers = 2)},
 	{"1 core and 96: as many workers by default, all on the scoreboard",
 	 defaults_on_many_cores},
 	{"1000 cores: the defaults are values that are allowed",
@@ -394,10 +372,12 @@ static const struct test tests[] = {
 	{"CDPATH leads nowhere else", cdpath},
 	{"scale and restart below a parent that does not reap",
 	 scaling_below_a_parent_that_does_not_reap},
-	{"scale to as many workers as there are touches nothing", scaling_to_what_there_is},
-	{"nginx has nothing to complain of", nginx_has_nothing_to_complain_of},
+	{"scale to as many workers as there are touches nothing", scaling_to_what_there_is,
+	 SYSTEM(.workers = 2)},
+	{"nginx has nothing to complain of", nginx_has_nothing_to_complain_of,
+	 SYSTEM(.workers = 1, .cpu = 1)},
 	{"another user's system is shown, and left alone", other_users},
 	{"without the scripts, as the README says", the_plain_way},
 };
 
-const struct suite spawn_suite = {"spawn", tests, COUNT(tests)};
+const struct suite spawn_suite = {"spawn", tests, COUNT(tests), .before = before, .after = after};

@@ -174,9 +174,11 @@ static void typed_with_any_number_of_workers(void)
 
 /* ---- a running system ---- */
 
-static bool fits(const char *name, const struct system *lanes, int width, const char *says)
+TEST_SYSTEM(lanes)
+
+static bool fits(const char *name, int width, const char *says)
 {
-	const struct outcome *outcome = script(lanes, name, textf("COLUMNS=%d", width));
+	const struct outcome *outcome = script(&lanes, name, textf("COLUMNS=%d", width));
 
 	if (longest_line(outcome->out) > width)
 		printf("    %s at %d: %s\n", name, width, outcome->out);
@@ -188,20 +190,17 @@ static void a_running_system_fits(void)
 {
 	static const int widths[] = {60, 80};
 	struct load_plan options = {.target = "/async/bad-blocking?seconds=3", .connections = 1};
-	struct system lanes;
 	struct load *burst;
 
-	CU_ASSERT_FATAL(system_start(&lanes, SYSTEM(.workers = 1, .prefork = 20, .cpu = 1)));
-	CU_ASSERT(fits("status.sh", &lanes, 80, "exercise-prefork"));
+	CU_ASSERT(fits("status.sh", 80, "exercise-prefork"));
 	burst = load_system(&lanes, &options);
 	for (size_t i = 0; i < 2; i++) {
-		IN_TIME(WITHIN(2, fits("top.sh", &lanes, widths[i], "loop-1             HELD ")));
+		IN_TIME(WITHIN(2, fits("top.sh", widths[i], "loop-1             HELD ")));
 		CU_ASSERT(longest_line(get(&lanes, "/status?text")->body) <= 80);
 		IN_TIME(strstr(get(&lanes, "/status?text")->body, " /async/bad-blocking") != NULL);
 	}
-	IN_TIME(fits("status.sh", &lanes, 60, "loop-1             HELD "));
+	IN_TIME(fits("status.sh", 60, "loop-1             HELD "));
 	load_wait(burst);
-	CU_ASSERT(system_stop(&lanes));
 }
 
 static const struct test tests[] = {
@@ -213,7 +212,8 @@ static const struct test tests[] = {
 	{"what the exercises say may be typed is true with 1, 2 and 8 workers",
 	 typed_with_any_number_of_workers},
 	{"make top, make status and /status?text fit, and show who holds a loop",
-	 a_running_system_fits},
+	 a_running_system_fits, SYSTEM(.workers = 1, .prefork = 20, .cpu = 1)},
 };
 
-const struct suite terminal_suite = {"terminal", tests, COUNT(tests)};
+const struct suite terminal_suite = {"terminal", tests, COUNT(tests), .before = before,
+				     .after = after};

@@ -18,35 +18,60 @@
 #include "../support/system.h"
 
 static struct worker worker;
-static struct raw raw;
+static struct raw raw = {.fd = -1};
 static const char *folder; /* of nginx and the spool */
 static char spool[DIRECTORY_SIZE + 8];
 static pid_t nginx;
-static bool keeps;	  /* nginx, its connections to the worker */
 static uint16_t ports[2]; /* with request buffering, and without */
 
-static bool small_disk; /* the spool is on one of its own */
+/* What a test wants; without data it is a loop, by hand. */
+struct scene {
+	bool prefork;
+	const char *option; /* a further one, and … */
+	const char *value;  /* … its value; or NULL */
+	bool behind_nginx;
+	bool no_spool;
+	bool small_disk; /* the spool is on one of its own */
+};
 
-/* A further option and its value; NULL: none. */
-static void begin(const char *engine, const char *option, const char *value)
+static struct scene scene;
+
+static void begin_nginx(void);
+
+static void before(void)
 {
+	const struct scene *wanted = harness_test()->data;
+
+	scene = wanted ? *wanted : (struct scene){0};
 	folder = directory_make();
 	setenv("F", folder, 1);
 	snprintf(spool, sizeof(spool), "%s/spool", folder);
 	CU_ASSERT_EQUAL_FATAL(mkdir(spool, 0700), 0);
-	if (small_disk && mount("none", spool, "tmpfs", 0, "size=1m,mode=0700")) {
+	if (scene.small_disk && mount("none", spool, "tmpfs", 0, "size=1m,mode=0700")) {
 		not_judged("no right to mount a small disk: %s", strerror(errno));
-		small_disk = false;
+		scene.small_disk = false;
 	}
-	CU_ASSERT_FATAL(worker_start_program(
-		&worker, built("bodies-app"),
-		STRINGS("--engine", engine, "--spool", spool, option, value), NULL));
+	CU_ASSERT_FATAL(worker_start_program(&worker, built("bodies-app"),
+					     STRINGS("--engine", scene.prefork ? "prefork" : "loop",
+						     scene.no_spool ? NULL : "--spool", spool,
+						     scene.option, scene.value),
+					     NULL));
+	if (scene.behind_nginx)
+		begin_nginx();
+	else
+		CU_ASSERT_FATAL(raw_open(&raw, worker.socket));
 }
 
-static void end(void)
+static void after(void)
 {
+	raw_close(&raw);
+	if (nginx > 0) {
+		kill(nginx, SIGQUIT);
+		waitpid(nginx, NULL, 0);
+		nginx = 0;
+	}
 	worker_stop(&worker);
-	if (small_disk)
+	if (scene.small_disk)
 		umount(spool);
 	directory_remove(folder);
 }
@@ -54,8 +79,6 @@ static void end(void)
 #define POST(id, path)                                                                             \
 	"begin " id " keep, params " id " REQUEST_METHOD=POST&PATH_INFO=" path ", params-end " id
 #define GET(id, path) "request " id " keep REQUEST_METHOD=GET&PATH_INFO=" path
-
-static const char *const engines[] = {"loop", "prefork"};
 
 /* ---- by hand ---- */
 
@@ -91,72 +114,50 @@ static void send_anew(const char *script)
 
 static void a_body_is_taken(void)
 {
-	for (int i = 0; i < 2; i++) {
-		begin(engines[i], NULL, NULL);
-		CU_ASSERT_FATAL(raw_open(&raw, worker.socket));
-		CU_ASSERT(raw_tells(&raw,
-				    POST("1", "/pieces") ", stdin 1 abc, stdin 1 d, stdin-end 1",
-				    "4 bytes, sum 394"));
-		CU_ASSERT(raw_answers(&raw, "END 1 "));
-		CU_ASSERT(raw_tells(&raw,
-				    POST("2", "/echo") ", stdin 2 over, stdin 2 out, stdin-end 2",
-				    "overout"));
-		CU_ASSERT(raw_answers(&raw, "END 2 "));
-		CU_ASSERT(raw_tells(&raw, POST("3", "/whole") ", stdin-end 3", "0 bytes, sum 0"));
-		CU_ASSERT(raw_answers(&raw, "END 3 "));
-		send_anew(POST("4", "/ignore") ", stdin 4 *60000, stdin 4 *60000, stdin-end 4");
-		CU_ASSERT(raw_answers(&raw, "ignored"));
-		CU_ASSERT(raw_answers(&raw, "END 4 "));
-		send_anew(POST("5", "/small") ", stdin 5 *1001, stdin-end 5");
-		CU_ASSERT(raw_answers(&raw, "STDOUT 5 Status: 413 "));
-		CU_ASSERT(raw_answers(&raw, "END 5 "));
-		send_anew(GET("6", "/left"));
-		CU_ASSERT(raw_answers(&raw, "1 left"));
-		raw_close(&raw);
-		end();
-	}
+	CU_ASSERT(raw_tells(&raw, POST("1", "/pieces") ", stdin 1 abc, stdin 1 d, stdin-end 1",
+			    "4 bytes, sum 394"));
+	CU_ASSERT(raw_answers(&raw, "END 1 "));
+	CU_ASSERT(raw_tells(&raw, POST("2", "/echo") ", stdin 2 over, stdin 2 out, stdin-end 2",
+			    "overout"));
+	CU_ASSERT(raw_answers(&raw, "END 2 "));
+	CU_ASSERT(raw_tells(&raw, POST("3", "/whole") ", stdin-end 3", "0 bytes, sum 0"));
+	CU_ASSERT(raw_answers(&raw, "END 3 "));
+	send_anew(POST("4", "/ignore") ", stdin 4 *60000, stdin 4 *60000, stdin-end 4");
+	CU_ASSERT(raw_answers(&raw, "ignored"));
+	CU_ASSERT(raw_answers(&raw, "END 4 "));
+	send_anew(POST("5", "/small") ", stdin 5 *1001, stdin-end 5");
+	CU_ASSERT(raw_answers(&raw, "STDOUT 5 Status: 413 "));
+	CU_ASSERT(raw_answers(&raw, "END 5 "));
+	send_anew(GET("6", "/left"));
+	CU_ASSERT(raw_answers(&raw, "1 left"));
 }
 
 /* Before a byte of it is sent. */
 static void what_is_said_to_be_too_long_is_a_413(void)
 {
-	for (int i = 0; i < 2; i++) {
-		begin(engines[i], NULL, NULL);
-		CU_ASSERT_FATAL(raw_open(&raw, worker.socket));
-		CU_ASSERT(raw_tells(&raw,
-				    "begin 1 keep, params 1 REQUEST_METHOD=POST&PATH_INFO=/"
-				    "small&CONTENT_LENGTH=1001, params-end 1",
-				    "STDOUT 1 Status: 413 "));
-		CU_ASSERT(raw_answers(&raw, "END 1 "));
-		raw_close(&raw);
-		end();
-	}
+	CU_ASSERT(raw_tells(&raw,
+			    "begin 1 keep, params 1 REQUEST_METHOD=POST&PATH_INFO=/"
+			    "small&CONTENT_LENGTH=1001, params-end 1",
+			    "STDOUT 1 Status: 413 "));
+	CU_ASSERT(raw_answers(&raw, "END 1 "));
 }
 
 /* The connection is as good as before, and what still comes is not the next request's. */
 static void what_comes_after_the_answer_is_dropped(void)
 {
-	begin("loop", NULL, NULL);
-	CU_ASSERT_FATAL(raw_open(&raw, worker.socket));
 	CU_ASSERT(raw_tells(&raw, POST("1", "/ignore"), "END 1 "));
 	CU_ASSERT(send_what_is_taken(&raw, 1, 4 << 20) >= 4 << 20);
 	CU_ASSERT(
 		raw_send(&raw, "stdin-end 1, " POST("1", "/echo") ", stdin 1 hello, stdin-end 1"));
 	CU_ASSERT(raw_answers(&raw, "hello"));
-	raw_close(&raw);
-	end();
 }
 
 static void a_body_before_its_params_is_a_400(void)
 {
-	begin("loop", NULL, NULL);
-	CU_ASSERT_FATAL(raw_open(&raw, worker.socket));
 	CU_ASSERT(raw_tells(&raw,
 			    "begin 1 keep, stdin 1 abc, params 1 REQUEST_METHOD=POST&"
 			    "PATH_INFO=/pieces, params-end 1",
 			    "STDOUT 1 Status: 400 "));
-	raw_close(&raw);
-	end();
 }
 
 /* Between two records, within one, within a header. */
@@ -164,18 +165,12 @@ static void an_upload_that_stops_is_a_408(void)
 {
 	static const struct slice starts[] = {{"", 0}, {"\1\5\0\1\0\4\0\0ab", 10}, {"\1\5\0", 3}};
 
-	for (int i = 0; i < 2; i++) {
-		begin(engines[i], "--body-timeout", "0.2");
-		for (int j = 0; j < 6; j++) {
-			CU_ASSERT_FATAL(raw_open(&raw, worker.socket));
-			CU_ASSERT(raw_send(&raw, j % 2 ? POST("1", "/pieces") ", stdin 1 abc"
-						       : POST("1", "/whole") ", stdin 1 abc"));
-			CU_ASSERT_EQUAL(send(raw.fd, starts[j / 2].data, starts[j / 2].len, 0),
-					(ssize_t)starts[j / 2].len);
-			CU_ASSERT(raw_answers(&raw, "STDOUT 1 Status: 408 "));
-			raw_close(&raw);
-		}
-		end();
+	for (int i = 0; i < 6; i++) {
+		send_anew(i % 2 ? POST("1", "/pieces") ", stdin 1 abc"
+				: POST("1", "/whole") ", stdin 1 abc");
+		CU_ASSERT_EQUAL(send(raw.fd, starts[i / 2].data, starts[i / 2].len, 0),
+				(ssize_t)starts[i / 2].len);
+		CU_ASSERT(raw_answers(&raw, "STDOUT 1 Status: 408 "));
 	}
 }
 
@@ -194,8 +189,6 @@ static bool have_left(const char *text)
 /* A handler that takes nothing is sent nothing more; that its client hangs up, is heard. */
 static void what_nobody_takes_is_not_read(void)
 {
-	begin("loop", NULL, NULL);
-	CU_ASSERT_FATAL(raw_open(&raw, worker.socket));
 	CU_ASSERT_FATAL(raw_open(&asking, worker.socket));
 	CU_ASSERT(raw_send(&raw, "begin 1 keep, params 1 REQUEST_METHOD=POST&PATH_INFO=/slow&"
 				 "QUERY_STRING=long, params-end 1"));
@@ -204,15 +197,12 @@ static void what_nobody_takes_is_not_read(void)
 	raw_close(&raw);
 	CU_ASSERT(EVENTUALLY(have_left("1 left")));
 	raw_close(&asking);
-	end();
 }
 
 /* One connection, two requests: the second is answered while the first is sent a body that it does
  * not take. Where that cannot go to a spool either, it is refused, alone. */
 static void neighbours_of_an_upload_do_not_suffer(void)
 {
-	begin("loop", NULL, NULL);
-	CU_ASSERT_FATAL(raw_open(&raw, worker.socket));
 	CU_ASSERT(raw_send(&raw, GET("1", "/asleep")));
 	CU_ASSERT(raw_send(&raw, POST("2", "/slow")));
 	for (int i = 0; i < 10; i++) {
@@ -222,14 +212,10 @@ static void neighbours_of_an_upload_do_not_suffer(void)
 	}
 	CU_ASSERT(raw_tells(&raw, "stdin-end 2", "1000000 bytes, sum 0"));
 	CU_ASSERT(EVENTUALLY(process_open(worker.pid, "/spool/") == 0));
-	raw_close(&raw);
-	end();
 }
 
 static void a_neighbour_that_has_no_room_is_refused_alone(void)
 {
-	CU_ASSERT_FATAL(worker_start_program(&worker, built("bodies-app"), NULL, NULL));
-	CU_ASSERT_FATAL(raw_open(&raw, worker.socket));
 	CU_ASSERT(raw_send(&raw, GET("1", "/asleep")));
 	CU_ASSERT(raw_send(&raw, "begin 2 keep, params 2 REQUEST_METHOD=POST&PATH_INFO=/slow&"
 				 "QUERY_STRING=long, params-end 2"));
@@ -239,8 +225,6 @@ static void a_neighbour_that_has_no_room_is_refused_alone(void)
 	CU_ASSERT(raw_send(&raw, POST("4", "/whole")));
 	CU_ASSERT(send_what_is_taken(&raw, 4, 1 << 20) >= 1 << 20);
 	CU_ASSERT(raw_answers(&raw, "STDOUT 4 Status: 413 "));
-	raw_close(&raw);
-	worker_stop(&worker);
 }
 
 /* ---- through nginx ---- */
@@ -261,7 +245,7 @@ static void write_configuration(const char *path)
 	      "fastcgi_param CONTENT_LENGTH $content_length if_not_empty;\n",
 	      file);
 	for (int i = 0; i < 2; i++)
-		fprintf(file, server, ports[i], worker.socket, keeps ? "on" : "off",
+		fprintf(file, server, ports[i], worker.socket, scene.prefork ? "off" : "on",
 			i ? "off" : "on");
 	fputs("}\n", file);
 	fclose(file);
@@ -276,12 +260,10 @@ static void choose_ports(void)
 	}
 }
 
-static void begin_behind_nginx(const char *engine)
+static void begin_nginx(void)
 {
 	const char *path, *log;
 
-	begin(engine, NULL, NULL);
-	keeps = !strcmp(engine, "loop");
 	choose_ports();
 	path = textf("%s/nginx.conf", folder);
 	log = textf("%s/error.log", folder);
@@ -292,30 +274,19 @@ static void begin_behind_nginx(const char *engine)
 	CU_ASSERT_FATAL(EVENTUALLY(!shell("curl -sS $ON/left && curl -sS $OFF/left")->status));
 }
 
-static void end_nginx(void)
-{
-	kill(nginx, SIGQUIT);
-	waitpid(nginx, NULL, 0);
-	end();
-}
-
 static void nginx_brings_bodies(void)
 {
-	for (int i = 0; i < 2; i++) {
-		begin_behind_nginx(engines[i]);
-		CU_ASSERT(says("for to in $ON $OFF; do for path in echo small; do "
-			       "curl -sS -d hello $to/$path; done; done",
-			       "hello5 bytes, sum 532\nhello5 bytes, sum 532"));
-		CU_ASSERT(says("for to in $ON $OFF; do for path in pieces whole thread; do "
-			       "yes | head -c 3000000 | curl -sS -T - $to/$path; done; done | sort "
-			       "| uniq -c",
-			       "6 3000000 bytes, sum 196500000"));
-		CU_ASSERT(says("for to in $ON $OFF; do for path in small ignore; do "
-			       "yes | head -c 3000000 | curl -s -T - $to/$path; done; done",
-			       "Large"));
-		CU_ASSERT(EVENTUALLY(process_open(worker.pid, "/spool/") == 0));
-		end_nginx();
-	}
+	CU_ASSERT(says("for to in $ON $OFF; do for path in echo small; do "
+		       "curl -sS -d hello $to/$path; done; done",
+		       "hello5 bytes, sum 532\nhello5 bytes, sum 532"));
+	CU_ASSERT(says("for to in $ON $OFF; do for path in pieces whole thread; do "
+		       "yes | head -c 3000000 | curl -sS -T - $to/$path; done; done | sort "
+		       "| uniq -c",
+		       "6 3000000 bytes, sum 196500000"));
+	CU_ASSERT(says("for to in $ON $OFF; do for path in small ignore; do "
+		       "yes | head -c 3000000 | curl -s -T - $to/$path; done; done",
+		       "Large"));
+	CU_ASSERT(EVENTUALLY(process_open(worker.pid, "/spool/") == 0));
 }
 
 /* Up to 16 requests are on one connection. One that HAProxy finds no room for there is a 500 of its
@@ -324,7 +295,6 @@ static void HAProxy_brings_many_at_once(void)
 {
 	pid_t haproxy;
 
-	begin("loop", NULL, NULL);
 	CU_ASSERT_EQUAL(mkdir(textf("%s/pids", folder), 0700), 0);
 	CU_ASSERT_EQUAL(symlink(worker.socket, textf("%s/worker-1.sock", folder)), 0);
 	choose_ports();
@@ -346,48 +316,33 @@ static void HAProxy_brings_many_at_once(void)
 	raw_close(&asking);
 	kill(haproxy, SIGTERM);
 	waitpid(haproxy, NULL, 0);
-	end();
 }
 
 /* nginx answers that itself, and the body comes. */
 static void a_client_that_expects_to_be_told_is(void)
 {
-	begin_behind_nginx("loop");
 	CU_ASSERT(says("for to in $ON $OFF; do yes | head -c 2000000 | curl -sS -i -H "
 		       "'Expect: 100-continue' -T - $to/pieces; done | grep -c '100 "
 		       "Continue\\|^2000000 b'",
 		       "4"));
-	end_nginx();
 }
 
 static void a_client_that_leaves_takes_its_upload_along(void)
 {
-	begin_behind_nginx("loop");
 	CU_ASSERT_FATAL(raw_open(&asking, worker.socket));
 	shell("yes | head -c 2000000 | curl -s --limit-rate 200K --max-time 2 -T - $OFF/whole");
 	CU_ASSERT(EVENTUALLY(have_left("1 left")));
 	CU_ASSERT(EVENTUALLY(process_open(worker.pid, "/spool/") == 0));
 	raw_close(&asking);
-	end_nginx();
 }
 
 static void a_full_disk_is_a_507(void)
 {
-	for (int i = 0; i < 2; i++) {
-		small_disk = true;
-		begin_behind_nginx(engines[i]);
-		if (small_disk) {
-			CU_ASSERT(says("yes | head -c 3000000 | "
-				       "curl -s -w '%{http_code}' -T - $ON/whole",
-				       "507"));
-			CU_ASSERT(says("yes | head -c 900000 | "
-				       "curl -s -w '%{http_code}' -T - $ON/whole",
-				       "200"));
-			CU_ASSERT(EVENTUALLY(process_open(worker.pid, "/spool/") == 0));
-		}
-		end_nginx();
-		small_disk = false;
-	}
+	if (!scene.small_disk)
+		return;
+	CU_ASSERT(says("yes | head -c 3000000 | curl -s -w '%{http_code}' -T - $ON/whole", "507"));
+	CU_ASSERT(says("yes | head -c 900000 | curl -s -w '%{http_code}' -T - $ON/whole", "200"));
+	CU_ASSERT(EVENTUALLY(process_open(worker.pid, "/spool/") == 0));
 }
 
 /* A gigabyte in chunks, of which no length is known. */
@@ -408,7 +363,6 @@ static void a_gigabyte_leaves_the_memory_flat(void)
 {
 	struct statvfs disk;
 
-	begin_behind_nginx("loop");
 	the_memory_stays_flat("$OFF", "pieces");
 	if (statvfs(folder, &disk) || disk.f_bavail * disk.f_frsize < UINT64_C(4) << 30) {
 		not_judged("no room for files of a gigabyte");
@@ -416,26 +370,43 @@ static void a_gigabyte_leaves_the_memory_flat(void)
 		the_memory_stays_flat("$ON", "pieces");
 		the_memory_stays_flat("$OFF", "whole");
 	}
-	end_nginx();
 }
 
+#define SCENE(...) (&(const struct scene){__VA_ARGS__})
+
 static const struct test tests[] = {
-	{"a body is taken, on both engines", a_body_is_taken},
+	{"a body is taken", a_body_is_taken},
+	{"a body is taken by a process, too", a_body_is_taken, SCENE(.prefork = true)},
 	{"what is said to be too long is a 413 at once", what_is_said_to_be_too_long_is_a_413},
+	{"what is said to be too long is a 413 of a process, too",
+	 what_is_said_to_be_too_long_is_a_413, SCENE(.prefork = true)},
 	{"what comes after the answer is dropped", what_comes_after_the_answer_is_dropped},
 	{"a body before its params is a 400", a_body_before_its_params_is_a_400},
-	{"an upload that stops is a 408", an_upload_that_stops_is_a_408},
+	{"an upload that stops is a 408", an_upload_that_stops_is_a_408,
+	 SCENE(false, "--body-timeout", "0.2")},
+	{"an upload to a process that stops is a 408, too", an_upload_that_stops_is_a_408,
+	 SCENE(true, "--body-timeout", "0.2")},
 	{"what nobody takes is not read", what_nobody_takes_is_not_read},
 	{"neighbours of an upload do not suffer", neighbours_of_an_upload_do_not_suffer},
 	{"a neighbour that has no room is refused alone",
-	 a_neighbour_that_has_no_room_is_refused_alone},
-	{"nginx brings bodies, with request buffering and without", nginx_brings_bodies},
+	 a_neighbour_that_has_no_room_is_refused_alone, SCENE(.no_spool = true)},
+	{"nginx brings bodies, with request buffering and without", nginx_brings_bodies,
+	 SCENE(.behind_nginx = true)},
+	{"nginx brings bodies to a process, too", nginx_brings_bodies,
+	 SCENE(.prefork = true, .behind_nginx = true)},
 	{"HAProxy brings many at once, on few connections", HAProxy_brings_many_at_once},
-	{"a client that expects to be told to continue is", a_client_that_expects_to_be_told_is},
-	{"a client that leaves takes its upload along",
-	 a_client_that_leaves_takes_its_upload_along},
-	{"a full disk is a 507", a_full_disk_is_a_507},
-	{"a gigabyte leaves the memory flat", a_gigabyte_leaves_the_memory_flat},
+	{"a client that expects to be told to continue is", a_client_that_expects_to_be_told_is,
+	 SCENE(.behind_nginx = true)},
+	{"a client that leaves takes its upload along", a_client_that_leaves_takes_its_upload_along,
+	 SCENE(.behind_nginx = true)},
+	{"a full disk is a 507", a_full_disk_is_a_507,
+	 SCENE(.behind_nginx = true, .small_disk = true)},
+	{"a full disk of a process is a 507, too", a_full_disk_is_a_507,
+	 SCENE(.prefork = true, .behind_nginx = true, .small_disk = true)},
+	{"a gigabyte leaves the memory flat", a_gigabyte_leaves_the_memory_flat,
+	 SCENE(.behind_nginx = true)},
 };
 
-const struct suite bodies_suite = {"bodies", tests, COUNT(tests)};
+const struct suite bodies_suite = {
+	"bodies", tests, COUNT(tests), .before = before, .after = after,
+};

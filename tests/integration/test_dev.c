@@ -111,8 +111,7 @@ static bool does(const char *command, const char *first, const char *second)
 {
 	struct outcome outcome;
 
-	run(&outcome, STRINGS("sh", "-c", command, directory, first, second), NULL, -1);
-	return outcome.status == 0;
+	return succeeds(&outcome, STRINGS("sh", "-c", command, directory, first, second), NULL);
 }
 
 /* Changes the source, as an editor would; with what date. */

@@ -14,17 +14,21 @@ static struct raw raw;
 static char board_path[DIRECTORY_SIZE + 16];
 static const char *folder;
 
-static void begin(const char *engine)
+/* A worker of the engine that the test's data is; without, the loop. */
+static void before(void)
 {
+	const char *engine = harness_test()->data;
+
 	folder = directory_make();
 	snprintf(board_path, sizeof(board_path), "%s/scoreboard", folder);
-	CU_ASSERT_FATAL(worker_start_program(
-		&worker, built("bodies-app"),
-		STRINGS("--engine", engine, "--threads", "2", "--scoreboard", board_path), NULL));
+	CU_ASSERT_FATAL(worker_start_program(&worker, built("bodies-app"),
+					     STRINGS("--threads", "2", "--scoreboard", board_path,
+						     engine ? "--engine" : NULL, engine),
+					     NULL));
 	CU_ASSERT_FATAL(raw_open(&raw, worker.socket));
 }
 
-static void end(void)
+static void after(void)
 {
 	raw_close(&raw);
 	worker_stop(&worker);
@@ -72,7 +76,6 @@ static bool is_called(uint32_t serial, const char *id)
 /* Two that run, one that waits, one too many: and the others' threads are free. */
 static void saturate(const char *path)
 {
-	begin("loop");
 	for (int id = 1; id <= 4; id++)
 		CU_ASSERT(raw_get(&raw, id, path, ""));
 	CU_ASSERT(answers(4, "503 "));
@@ -99,18 +102,18 @@ static void let_them_go(void)
 
 static void a_full_pool_of_its_own_leaves_others_theirs(void)
 {
-	static const char *const paths[] = {"/held", "/held/beside"};
+	saturate("/held");
+	let_them_go();
+}
 
-	for (int i = 0; i < 2; i++) {
-		saturate(paths[i]);
-		let_them_go();
-		end();
-	}
+static void and_so_does_one_beside_a_handler(void)
+{
+	saturate("/held/beside");
+	let_them_go();
 }
 
 static void full_threads_of_all_leave_those_of_its_own(void)
 {
-	begin("loop");
 	for (int id = 1; id <= 2; id++)
 		CU_ASSERT(raw_get(&raw, id, "/held/here", ""));
 	CU_ASSERT(EVENTUALLY(pool("blocking").running == 2));
@@ -120,7 +123,6 @@ static void full_threads_of_all_leave_those_of_its_own(void)
 		CU_ASSERT(raw_get(&raw, id, "/let-go", ""));
 	CU_ASSERT(answers(1, "200 OK"));
 	CU_ASSERT(answers(2, "200 OK"));
-	end();
 }
 
 static void it_is_told_by_its_name(void)
@@ -139,7 +141,6 @@ static void it_is_told_by_its_name(void)
 	raw_close(&asked);
 	worker_stop(&admin);
 	let_them_go();
-	end();
 }
 
 static void a_drain_waits_for_such_a_pool(void)
@@ -149,22 +150,18 @@ static void a_drain_waits_for_such_a_pool(void)
 	CU_ASSERT(EVENTUALLY(file_has(worker.log, "event=draining")));
 	let_them_go();
 	CU_ASSERT_EQUAL(worker_wait(&worker), 0);
-	end();
 }
 
 static void a_process_needs_no_threads_for_it(void)
 {
-	begin("prefork");
 	CU_ASSERT(raw_get(&raw, 1, "/own", ""));
 	CU_ASSERT(answers(1, "200 OK"));
 	CU_ASSERT_EQUAL(pool("reports").limit, 0);
-	end();
 }
 
 /* The thread goes on with what is its own. */
 static void the_deadline_is_kept_while_a_thread_is_not_done(void)
 {
-	begin("loop");
 	for (int id = 1; id <= 4; id += 2) {
 		CU_ASSERT(
 			raw_send(&raw, textf("request %d keep "
@@ -181,14 +178,12 @@ static void the_deadline_is_kept_while_a_thread_is_not_done(void)
 	}
 	kill(worker.pid, SIGTERM);
 	CU_ASSERT_EQUAL(worker_wait(&worker), 0);
-	end();
 }
 
 /* With others on its connection nothing tells; alone, that is closed, and the web server says so.
  */
 static void a_stream_that_breaks_looks_like_it(void)
 {
-	begin("loop");
 	CU_ASSERT(raw_get(&raw, 1, "/asleep", ""));
 	CU_ASSERT(raw_gets(&raw, 2, "/breaks", "", "END 2 0 COMPLETE"));
 	raw_close(&raw);
@@ -196,59 +191,45 @@ static void a_stream_that_breaks_looks_like_it(void)
 	CU_ASSERT(raw_gets(&raw, 1, "/breaks", "", " more"));
 	CU_ASSERT_FALSE(raw_answers(&raw, "END 1")); /* before it is closed */
 	CU_ASSERT(raw_closed(&raw));
-	end();
-	begin("prefork");
+}
+
+static void a_stream_of_a_process_that_breaks(void)
+{
 	CU_ASSERT(raw_gets(&raw, 1, "/breaks", "", " more"));
-	end();
 }
 
 static void a_stream_ends_when_its_worker_drains(void)
 {
-	static const char *const engines[] = {"loop", "prefork"};
-
-	for (int i = 0; i < 2; i++) {
-		begin(engines[i]);
-		CU_ASSERT(raw_gets(&raw, 1, "/endless", "", "on "));
-		kill(worker.pid, SIGTERM);
-		CU_ASSERT(raw_answers(&raw, "END 1 0 COMPLETE"));
-		CU_ASSERT_EQUAL(worker_wait(&worker), 0);
-		end();
-	}
+	CU_ASSERT(raw_gets(&raw, 1, "/endless", "", "on "));
+	kill(worker.pid, SIGTERM);
+	CU_ASSERT(raw_answers(&raw, "END 1 0 COMPLETE"));
+	CU_ASSERT_EQUAL(worker_wait(&worker), 0);
 }
 
 static void work_after_the_answer_has_its_trace(void)
 {
-	static const char *const engines[] = {"loop", "prefork"};
-
-	for (int i = 0; i < 2; i++) {
-		begin(engines[i]);
-		CU_ASSERT(raw_send(&raw, "request 1 PATH_INFO=/later&REQUEST_METHOD=GET&"
-					 "HTTP_USER_AGENT=me&REQUEST_ID=0123456789abcdef&"
-					 "HTTP_TRACEPARENT=00-0af7651916cd43dd8448eb211c80319c-"
-					 "b7ad6b7169203331-01"));
-		CU_ASSERT(EVENTUALLY(file_has(worker.log, "event=told-later request=1 "
-							  "id=0123456789abcdef trace="
-							  "0af7651916cd43dd8448eb211c80319c "
-							  "agent=gone parent=there")));
-		end();
-	}
+	CU_ASSERT(raw_send(&raw, "request 1 PATH_INFO=/later&REQUEST_METHOD=GET&"
+				 "HTTP_USER_AGENT=me&REQUEST_ID=0123456789abcdef&"
+				 "HTTP_TRACEPARENT=00-0af7651916cd43dd8448eb211c80319c-"
+				 "b7ad6b7169203331-01"));
+	CU_ASSERT(EVENTUALLY(file_has(worker.log, "event=told-later request=1 "
+						  "id=0123456789abcdef trace="
+						  "0af7651916cd43dd8448eb211c80319c "
+						  "agent=gone parent=there")));
 }
 
 static void who_left_is_known_by_its_id(void)
 {
-	begin("loop");
 	CU_ASSERT(raw_send(&raw,
 			   "request 1 keep PATH_INFO=/asleep&REQUEST_METHOD=GET&REQUEST_ID=1-2-3"));
 	CU_ASSERT(raw_send(&raw, "abort 1"));
 	CU_ASSERT(EVENTUALLY(is_called(1, "1-2-3")));
 	CU_ASSERT(raw_gets(&raw, 2, "/free", "", "END 2 "));
 	CU_ASSERT(is_called(2, ""));
-	end();
 }
 
 static void a_route_takes_so_many_requests_and_others_go_on(void)
 {
-	begin("loop");
 	for (int id = 1; id <= 4; id++)
 		CU_ASSERT(raw_get(&raw, id, "/two", ""));
 	CU_ASSERT(answers(3, "503 "));
@@ -258,7 +239,6 @@ static void a_route_takes_so_many_requests_and_others_go_on(void)
 		CU_ASSERT(answers(id, "200 OK"));
 	}
 	CU_ASSERT_FALSE(strstr(raw.text.data, "STDOUT 1 ") || strstr(raw.text.data, "STDOUT 2 "));
-	end();
 }
 
 static int by_size(const void *a, const void *b)
@@ -299,7 +279,6 @@ static void a_jammed_route_leaves_the_p99_of_others(void)
 	static const char *const neighbours[] = {"/free", "/left"}; /* SYNC, ASYNC */
 	double before[2];
 
-	begin("loop");
 	for (int i = 0; i < 2; i++)
 		before[i] = p99_of(neighbours[i], false);
 	for (int id = 1; id <= 3; id++)
@@ -315,22 +294,29 @@ static void a_jammed_route_leaves_the_p99_of_others(void)
 	}
 	CU_ASSERT_EQUAL(pool("reports").queued, 1);
 	let_them_go();
-	end();
 }
 
 static const struct test tests[] = {
 	{"a full pool of a route's own leaves others theirs",
 	 a_full_pool_of_its_own_leaves_others_theirs},
+	{"a full pool of what runs beside a handler leaves others theirs, too",
+	 and_so_does_one_beside_a_handler},
 	{"full threads of all leave those of a route's own",
 	 full_threads_of_all_leave_those_of_its_own},
 	{"it is told by its name", it_is_told_by_its_name},
 	{"a drain waits for such a pool", a_drain_waits_for_such_a_pool},
-	{"a process needs no threads for it", a_process_needs_no_threads_for_it},
+	{"a process needs no threads for it", a_process_needs_no_threads_for_it, "prefork"},
 	{"the deadline is kept while a thread is not done",
 	 the_deadline_is_kept_while_a_thread_is_not_done},
 	{"a stream that breaks looks like it", a_stream_that_breaks_looks_like_it},
+	{"a stream of a process that breaks looks like it, too", a_stream_of_a_process_that_breaks,
+	 "prefork"},
 	{"a stream ends when its worker drains", a_stream_ends_when_its_worker_drains},
+	{"a stream of a process ends when that drains, too", a_stream_ends_when_its_worker_drains,
+	 "prefork"},
 	{"work after the answer has its trace", work_after_the_answer_has_its_trace},
+	{"work of a process after the answer has its trace, too",
+	 work_after_the_answer_has_its_trace, "prefork"},
 	{"who left is known by its id", who_left_is_known_by_its_id},
 	{"a route takes so many requests, and others go on",
 	 a_route_takes_so_many_requests_and_others_go_on},
@@ -338,4 +324,4 @@ static const struct test tests[] = {
 	 a_jammed_route_leaves_the_p99_of_others},
 };
 
-const struct suite limits_suite = {"limits", tests, COUNT(tests)};
+const struct suite limits_suite = {"limits", tests, COUNT(tests), .before = before, .after = after};

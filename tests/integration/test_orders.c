@@ -6,19 +6,17 @@
 #include "../support/raw.h"
 #include "../support/system.h"
 
-static const char *const engines[] = {"loop", "prefork"};
 static struct worker worker;
 static struct raw raw;
 
-/* A further option; NULL: none. */
-static void begin(const char *engine, const char *option)
+/* A worker with the options that are the test's data. */
+static void before(void)
 {
-	CU_ASSERT_FATAL(worker_start_program(&worker, built("orders"),
-					     STRINGS("--engine", engine, option), NULL));
+	CU_ASSERT_FATAL(worker_start_program(&worker, built("orders"), harness_test()->data, NULL));
 	CU_ASSERT_FATAL(raw_open(&raw, worker.socket));
 }
 
-static void end(void)
+static void after(void)
 {
 	raw_close(&raw);
 	worker_stop(&worker);
@@ -46,18 +44,13 @@ static void create(int id)
 
 static void an_order_is_created_and_read(void)
 {
-	for (int i = 0; i < 2; i++) {
-		begin(engines[i], NULL);
-		create(1);
-		CU_ASSERT(raw_gets(&raw, 2, "/orders/1", "", "STDOUT 2 Status: 200 OK"));
-		CU_ASSERT(raw_gets(&raw, 3, "/orders/2", "", "STDOUT 3 Status: 404 "));
-		end();
-	}
+	create(1);
+	CU_ASSERT(raw_gets(&raw, 2, "/orders/1", "", "STDOUT 2 Status: 200 OK"));
+	CU_ASSERT(raw_gets(&raw, 3, "/orders/2", "", "STDOUT 3 Status: 404 "));
 }
 
 static void what_is_wrong_with_it_is_a_422(void)
 {
-	begin("loop", NULL);
 	CU_ASSERT(post(1, "/orders", "Bearer secret", "{\"quantity\":0}"));
 	CU_ASSERT(raw_answers(
 		&raw, "{\"detail\":[{\"loc\":[\"body\",\"item\"],\"msg\":\"field required\","
@@ -65,50 +58,40 @@ static void what_is_wrong_with_it_is_a_422(void)
 	CU_ASSERT(post(2, "/orders", "Bearer secret", "{"));
 	CU_ASSERT(raw_answers(&raw, "value_error.jsondecode"));
 	CU_ASSERT(raw_gets(&raw, 3, "/orders", "limit=0&least=x", "STDOUT 3 Status: 422 "));
-	end();
 }
 
 static void who_has_no_token_changes_nothing(void)
 {
-	begin("loop", NULL);
 	CU_ASSERT(post(1, "/orders", NULL, "{\"item\":\"tea\",\"quantity\":3}"));
 	CU_ASSERT(raw_answers(&raw, "STDOUT 1 Status: 401 Unauthorized"));
 	CU_ASSERT(raw_answers(&raw, "WWW-Authenticate: Bearer\r\n"));
 	CU_ASSERT(post(2, "/orders", "Bearer secrets", "{\"item\":\"tea\",\"quantity\":3}"));
 	CU_ASSERT(raw_answers(&raw, "STDOUT 2 Status: 401 "));
 	CU_ASSERT(raw_gets(&raw, 3, "/orders", "", "\r\n\r\n[]\n"));
-	end();
 }
 
 static void orders_are_listed_by_what_is_asked(void)
 {
-	begin("loop", NULL);
 	create(1);
 	CU_ASSERT(post(2, "/orders", "Bearer secret", "{\"item\":\"salt\",\"quantity\":30}"));
 	CU_ASSERT(raw_answers(&raw, "Location: /orders/2\r\n"));
 	CU_ASSERT(raw_gets(&raw, 3, "/orders", "least=4&limit=1",
 			   "[{\"id\":2,\"item\":\"salt\",\"quantity\":30,\"confirmed\":false}]\n"));
-	end();
 }
 
 static void an_estimate_asks_two_at_the_same_time(void)
 {
-	begin("loop", NULL);
 	create(1);
 	CU_ASSERT(raw_gets(&raw, 2, "/orders/1/estimate", "", "{\"price\":28.50,\"days\":2}"));
-	end();
 }
 
 static void a_letter_is_written_after_the_answer(void)
 {
-	begin("loop", NULL);
 	create(1);
 	CU_ASSERT(post(2, "/orders/1/confirm", "Bearer secret", ""));
 	CU_ASSERT(raw_answers(&raw, "\"confirmed\":true}"));
 	CU_ASSERT(raw_answers(&raw, "END 2 0 COMPLETE"));
 	CU_ASSERT_FALSE(file_has(worker.log, "event=confirmed"));
-	raw_close(&raw);
-	worker_stop(&worker); /* which waits for it */
 }
 
 static const char tea[] = "{\"item\":\"tea\",\"quantity\":3}";
@@ -126,11 +109,7 @@ static void it_has_an_option_of_its_own(void)
 {
 	struct outcome outcome;
 
-	for (int i = 0; i < 2; i++) {
-		begin(engines[i], "--orders-max=1");
-		takes_one("Bearer secret");
-		end();
-	}
+	takes_one("Bearer secret");
 	run(&outcome, STRINGS(built("orders"), "--orders-max", "0"), NULL, -1);
 	CU_ASSERT(was_refused(&outcome, "--orders-max: '0' is not a whole number from 1 to 1000"));
 	run(&outcome, STRINGS(built("orders"), "--help"), NULL, -1);
@@ -199,9 +178,13 @@ static void a_system_keeps_what_it_was_started_with(void)
 }
 
 static const struct test tests[] = {
-	{"it has an option of its own", it_has_an_option_of_its_own},
+	{"it has an option of its own", it_has_an_option_of_its_own, STRINGS("--orders-max=1")},
+	{"a process of it has it, too", it_has_an_option_of_its_own,
+	 STRINGS("--orders-max=1", "--engine", "prefork")},
 	{"a system keeps what it was started with", a_system_keeps_what_it_was_started_with},
 	{"an order is created, and read", an_order_is_created_and_read},
+	{"an order is created, and read, by a process, too", an_order_is_created_and_read,
+	 STRINGS("--engine", "prefork")},
 	{"what is wrong with it is a 422", what_is_wrong_with_it_is_a_422},
 	{"who has no token changes nothing", who_has_no_token_changes_nothing},
 	{"orders are listed by what is asked", orders_are_listed_by_what_is_asked},
@@ -209,4 +192,4 @@ static const struct test tests[] = {
 	{"a letter is written after the answer", a_letter_is_written_after_the_answer},
 };
 
-const struct suite orders_suite = {"orders", tests, COUNT(tests)};
+const struct suite orders_suite = {"orders", tests, COUNT(tests), .before = before, .after = after};

@@ -23,10 +23,11 @@ static const double QUIET = 0.9; /* of a core */
 
 /* About the test that runs. */
 static const struct test *running;
-static char reason[256];  /* why it is not judged, or "" */
-static char missed[1024]; /* the limits that it missed, a line for each */
-static char hung[256];	  /* what to say if it does not end */
-static unsigned most;	  /* seconds that it may take; 0: any */
+static void (*first)(void); /* of its suite's: before; or NULL */
+static char reason[256];    /* why it is not judged, or "" */
+static char missed[1024];   /* the limits that it missed, a line for each */
+static char hung[256];	    /* what to say if it does not end */
+static unsigned most;	    /* seconds that it may take; 0: any */
 
 static bool chosen(const char *suite, const char *test, int argc, char **argv)
 {
@@ -140,15 +141,24 @@ static void on_alarm(int number)
 	_exit(write(STDOUT_FILENO, hung, strlen(hung)) < 0 ? 2 : 1);
 }
 
+/* What comes before a test is a part of it: where that fails for good, the test is not begun. */
+static void run_running(void)
+{
+	if (first)
+		first();
+	running->run();
+}
+
 static enum verdict run_test(CU_pSuite registry, const struct suite *suite, const struct test *test)
 {
-	CU_pTest registered = CU_add_test(registry, test->name, test->run);
+	CU_pTest registered = CU_add_test(registry, test->name, run_running);
 	double start = now();
 	enum verdict verdict;
 
 	snprintf(hung, sizeof(hung), "FAIL %s: %s (not done after %u s)\n", suite->name, test->name,
 		 most);
 	running = test;
+	first = suite->before;
 	alarm(most);
 	verdict = judge(registry, registered);
 	alarm(0);
@@ -164,8 +174,8 @@ static enum verdict run_test(CU_pSuite registry, const struct suite *suite, cons
  * the list. */
 static void run_suite(const struct suite *suite, int argc, char **argv, int *counts, FILE *list)
 {
-	CU_pSuite registry = CU_add_suite_with_setup_and_teardown(suite->name, NULL, NULL,
-								  suite->before, suite->after);
+	CU_pSuite registry =
+		CU_add_suite_with_setup_and_teardown(suite->name, NULL, NULL, NULL, suite->after);
 	bool ready = false;
 
 	for (int t = 0; t < suite->count; t++) {

@@ -410,7 +410,9 @@ void worker_stop(struct worker *worker)
 		waitpid(worker->pid, NULL, 0);
 	}
 	worker->pid = 0;
-	directory_remove(worker->directory);
+	if (worker->directory)
+		directory_remove(worker->directory);
+	worker->directory = NULL;
 }
 
 int worker_end(struct worker *worker)

@@ -125,7 +125,7 @@ bool worker_start_program(struct worker *worker, const char *path, const char *c
 /* Waits up to PATIENCE for its end; its exit status as in struct outcome. It may be called once. */
 int worker_wait(struct worker *worker);
 
-/* Kills it if it still runs, and removes its directory. */
+/* Kills it if it still runs, and removes its directory; nothing if that was done already. */
 void worker_stop(struct worker *worker);
 
 /* The same, but it may drain; its exit status. */

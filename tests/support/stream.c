@@ -84,7 +84,7 @@ void stream_begin(struct stream *s, uint16_t id, uint16_t role, uint8_t flags)
 	stream_record(s, FCGI_TYPE_BEGIN_REQUEST, id, body, sizeof(body));
 }
 
-void stream_abort(struct stream *s, uint16_t id)
+static void stream_abort(struct stream *s, uint16_t id)
 {
 	stream_record(s, FCGI_TYPE_ABORT_REQUEST, id, NULL, 0);
 }

@@ -48,7 +48,6 @@ struct stream {
 /* One record of any kind. n is at most 65,535. */
 void stream_record(struct stream *s, uint8_t type, uint16_t id, const void *content, size_t n);
 void stream_begin(struct stream *s, uint16_t id, uint16_t role, uint8_t flags);
-void stream_abort(struct stream *s, uint16_t id);
 
 /* Content of the PARAMS or STDIN stream in records of at most 65,535 bytes, not ended. */
 void stream_params(struct stream *s, uint16_t id, struct slice content);

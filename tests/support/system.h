@@ -62,6 +62,22 @@ bool system_start(struct system *system, const struct system_options *options);
 		return !system_stop(&name);                                                        \
 	}
 
+/* The system of each test of a suite, by name: its options are the test's data, or what that begins
+ * with; a test without has none. before() and after() are the suite's. */
+#define TEST_SYSTEM(name)                                                                          \
+	static struct system name;                                                                 \
+                                                                                                   \
+	static void before(void)                                                                   \
+	{                                                                                          \
+		if (harness_test()->data)                                                          \
+			CU_ASSERT_FATAL(system_start(&name, harness_test()->data));                \
+	}                                                                                          \
+                                                                                                   \
+	static void after(void)                                                                    \
+	{                                                                                          \
+		CU_ASSERT(!harness_test()->data || system_stop(&name));                            \
+	}
+
 /* Starts two side by side, for suites that compare; false if one of them does not start. */
 bool systems_start(struct system *first, const struct system_options *options,
 		   struct system *second, const struct system_options *second_options);
