@@ -34,8 +34,9 @@ for file in "$RUN_DIR"/pids/*.pid; do
 	if ! alive "$name"; then
 		children=' dead'
 		status=1
-	fi
-	if [ -z "$children" ] && [ "$name" != logs ]; then
+	elif [ "$name" = logs ]; then
+		children=' none but this one'
+	elif [ -z "$children" ]; then
 		children=' none: see worker.log'
 		status=1
 	fi

@@ -82,7 +82,7 @@ static void ports_and_directories_in_use(void)
 
 static void status_and_stop(void)
 {
-	static const char *const runs[] = {"loop-1", "loop-2", "nginx"};
+	static const char *const runs[] = {"loop-1", "loop-2", "nginx", ": none but this one\n"};
 	const struct outcome *status = script(&sys, "status.sh", NULL);
 	struct stat file;
 
