@@ -176,6 +176,16 @@ test('docs: no document, no harm', () => withPage({}, async (page) => {
 	await page.getByText('There is no document of this application (404).').waitFor();
 }));
 
+test('docs: a link to a tab opens the page at its top, beside the lanes', () => withPage({viewport: {width: 1280, height: 800}}, async (page) => {
+	for (const [link, id] of [['docs', 'docs'], ['lanes/#exercises', 'exercises'], ['lanes/#try', 'try'], ['lanes/#contrast', 'contrast']]) {
+		await page.goto('about:blank');
+		await page.goto(`${world.system.url}/${link}`);
+		await page.locator(id === 'docs' ? '#docs .operation >> nth=0' : `#${id}`).waitFor();
+		await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
+		assert.equal(await page.evaluate(() => scrollY), 0, link);
+	}
+}));
+
 for (const [name, options] of [['light', {}], ['dark', {colorScheme: 'dark'}], ['forced colours', {forcedColors: 'active'}], ['phone', {viewport: {width: 360, height: 740}, hasTouch: true}]])
 	test(`docs: for everybody, ${name}`, () => withOrders(options, async (page) => {
 		await page.waitForFunction(() => document.querySelector('[role="tablist"]').getBoundingClientRect().top < 100); // it leads there

@@ -47,12 +47,13 @@ export function tabs(entries) {
 			show(named() ?? ids[0]);
 	}
 
-	// A link to one leads to it, also where it is below the lanes.
+	// A link to one leads to it, also where it is below the lanes; how far, the style says, to the browser, too.
 	async function follow() {
-		if (!named())
+		const at = entries.findIndex(([id]) => id === named());
+		if (at < 0)
 			return;
-		await show(named());
-		list.scrollIntoView();
+		await show(entries[at][0]);
+		panels[at].scrollIntoView();
 	}
 
 	const named = () => offered.find((id) => `#${id}` === location.hash);
