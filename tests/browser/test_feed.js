@@ -84,6 +84,24 @@ test('what came from a request is shown as text', () => withPage({}, async (page
 	assert.equal(await page.locator('img, b').count(), 0);
 }));
 
+// A path that nobody has runs on the loop, /openapi.json on a thread.
+test('what has no route is said to have none', () => withPage({}, async (page) => {
+	await mute(page);
+	await page.evaluate(() => {
+		const {feed} = window.lanes;
+		const of = (k, r) => ({w: 'loop-1', k, s: 1e6 - 500 * r, d: 30, r, p: '', c: 200, pool: 'blocking', th: 0});
+		feed.accept({t: 1e6, workers: [{name: 'loop-1', pool: 'loop', engine: 'loop', pid: 1, loop: {}}], spans: [of('pool', 1), of('loop', 2)]});
+	});
+	await page.locator('.as-table summary').click();
+	assert.deepEqual(await page.locator('.as-table td.path').allInnerTexts(), ['no route', 'no route']);
+	const said = new Set();
+	for (const key of ['ArrowLeft', 'ArrowUp', 'ArrowUp', 'ArrowUp']) {
+		await page.locator('.live .stage').press(key);
+		said.add(await page.locator('.live .details').innerText());
+	}
+	assert.deepEqual([...said], ['Request 1 of loop-1, no route: on a thread 30 ms, answered 200', 'Request 2 of loop-1, no route: on the loop 30 ms, answered 200']);
+}));
+
 test('messages with missing fields are endured', () => withPage({}, async (page) => {
 	await page.evaluate(() => {
 		const {feed, history} = window.lanes;

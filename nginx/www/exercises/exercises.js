@@ -4,7 +4,7 @@
 // of the option that the measurement agrees with, verdict, sentences}. They are for the pools "exercise"
 // (one loop) and "exercise-prefork" (two processes), so that the story is the same on every system.
 
-import {capital, named} from '../feed/kinds.js';
+import {capital, named, routeOf} from '../feed/kinds.js';
 import {count, duration, list} from '../format.js';
 import {request} from './guide.js';
 
@@ -36,7 +36,7 @@ function failures(rounds) {
 // held the loop for 2.00 s."
 function blame(answer, history) {
 	const culprits = answer.request ? history.holdsOf(answer.request).flatMap((hold) => hold.culprits) : [];
-	const who = culprits.map((part) => `${named(part.request)} (${part.request.path}) held the loop for ${duration(part.end - part.start)}`);
+	const who = culprits.map((part) => `${named(part.request)} (${routeOf(part.request)}) held the loop for ${duration(part.end - part.start)}`);
 	return `${called(answer)} (${answer.path}) waited ${duration(waited(answer))} to be picked up${who.length ? `, because ${list(who)}` : ''}.`;
 }
 

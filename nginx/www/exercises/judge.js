@@ -1,7 +1,7 @@
 // Was a round disturbed? What it measured teaches something only if nothing but its own requests was
 // there, and if the machine gave them the time they asked for. No document here.
 
-import {capital, named} from '../feed/kinds.js';
+import {capital, named, routeOf} from '../feed/kinds.js';
 import {count, duration} from '../format.js';
 
 const LATE = 250; // milliseconds: more is not an accident
@@ -30,7 +30,7 @@ function strangers(round, history, workers) {
 	const others = history.at(workers, round.from, round.to).filter((request) => !own.has(`${request.worker} ${request.serial}`));
 	const said = others.map((request) => {
 		const hold = workers.get(request.worker).holds.flatMap(({parts}) => parts).find((each) => each.request === request && each.end > round.from && each.start < round.to);
-		return `${capital(named(request))} (${request.path || 'unknown'}) ${hold ? `held the loop for ${duration(hold.end - hold.start)}` : 'was there, too'}.`;
+		return `${capital(named(request))} (${routeOf(request)}) ${hold ? `held the loop for ${duration(hold.end - hold.start)}` : 'was there, too'}.`;
 	});
 	for (const worker of workers.values()) {
 		const answered = worker.measured.within(round.from, round.to)

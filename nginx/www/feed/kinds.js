@@ -29,6 +29,11 @@ export function named(request) {
 	return `request ${request.serial} of ${request.worker}`;
 }
 
+// Its route; the feed has no name for what no route of the table answers: a 404, or /openapi.json.
+export function routeOf(request) {
+	return request.path || 'no route';
+}
+
 export function capital(text) {
 	return text[0].toUpperCase() + text.slice(1);
 }

@@ -6,7 +6,7 @@
 // to find the next one.
 
 import {el, setText} from '../dom.js';
-import {capital, KINDS, named} from '../feed/kinds.js';
+import {capital, KINDS, named, routeOf} from '../feed/kinds.js';
 import {count, duration} from '../format.js';
 import {columns} from './columns.js';
 import {HEIGHT, isHold} from './layout.js';
@@ -458,5 +458,5 @@ function describe({part, request, lane}) {
 	const what = part.holds ? `holds the ${process ? 'process' : 'loop'}`
 		: part.taken ? `occupies the process, ${KINDS[part.kind].name}` : process ? 'runs in its process' : KINDS[part.kind].name;
 	const answer = request.status ? `, answered ${request.status}` : request.gone ? ', the client went away' : '';
-	return `${capital(named(request))}, ${request.path}: ${what} ${part.open ? 'for' : ''} ${length}${part.open ? ' so far' : ''}${answer}`.replace(/ +/g, ' ');
+	return `${capital(named(request))}, ${routeOf(request)}: ${what} ${part.open ? 'for' : ''} ${length}${part.open ? ' so far' : ''}${answer}`.replace(/ +/g, ' ');
 }

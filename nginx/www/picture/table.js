@@ -1,7 +1,7 @@
 // Requests as a table: the same numbers that the lanes draw.
 
 import {el, replace, setText} from '../dom.js';
-import {capital, KINDS, named, SLOW} from '../feed/kinds.js';
+import {capital, KINDS, named, routeOf, SLOW} from '../feed/kinds.js';
 import {count, duration, percent} from '../format.js';
 import {facts} from './layout.js';
 
@@ -57,7 +57,7 @@ function row(history, request) {
 		data[kind.replace(/-(.)/, (_, c) => c.toUpperCase())] = sums[kind].toFixed(3);
 	return el('tr', {data},
 		el('th', {scope: 'row'}, capital(named(request))),
-		el('td', {class: 'path'}, request.path || 'unknown'),
+		el('td', {class: 'path'}, routeOf(request)),
 		el('td', {}, request.status ? String(request.status) : request.gone ? 'client gone' : open ? `still ${KINDS[open.kind].name}` : '–'),
 		Object.keys(KINDS).map((kind) => el('td', {class: 'number'}, sums[kind] ? duration(sums[kind]) : '')),
 		el('td', {class: 'number'}, duration(total)));
