@@ -11,7 +11,7 @@
 #include "fcgi/record.h"
 #include "simulated.h"
 
-enum { LAST_TURNS = 2000 };
+enum { LAST_TURNS = 2000, CONTENT = 2048 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -25,23 +25,13 @@ static uint8_t next(void)
 	return *script.at++;
 }
 
-static size_t pair(unsigned char *at, const char *name, const char *value)
+static void pair(struct buffer *out, const char *name, const char *value)
 {
-	size_t name_len = strlen(name);
-	size_t len = strlen(value);
-
-	at[0] = (unsigned char)name_len;
-	at[1] = (unsigned char)(0x80 | len >> 24);
-	at[2] = (unsigned char)(len >> 16);
-	at[3] = (unsigned char)(len >> 8);
-	at[4] = (unsigned char)len;
-	memcpy(at + 5, name, name_len);
-	memcpy(at + 5 + name_len, value, len);
-	return 5 + name_len + len;
+	pair_append(out, slice_of(name), slice_of(value));
 }
 
-/* The params of a request: what it asks for, and how. */
-static size_t params(unsigned char *out)
+/* The params of a request: what it asks for, and how. They fit, so memory may be out. */
+static size_t params(unsigned char content[CONTENT])
 {
 	static const char *const queries[] = {"",
 					      "seconds=0",
@@ -57,35 +47,36 @@ static size_t params(unsigned char *out)
 	uint8_t body;
 	const char *path = what & 1 ? "/one/" : "/nob%6Fdy";
 	struct timespec now;
-	size_t n = pair(out, "REQUEST_METHOD", methods[how & 3]);
+	struct buffer out = {.data = (char *)content, .size = CONTENT};
 
+	pair(&out, "REQUEST_METHOD", methods[how & 3]);
 	if (what < 200)
 		path = script.routes->list[what % script.routes->count].path;
-	n += pair(out + n, what & 64 ? "LANES_PATH" : "PATH_INFO", path);
-	n += pair(out + n, "QUERY_STRING", queries[(how >> 2) % COUNT(queries)]);
+	pair(&out, what & 64 ? "LANES_PATH" : "PATH_INFO", path);
+	pair(&out, "QUERY_STRING", queries[(how >> 2) % COUNT(queries)]);
 	if ((how & 3) == 3 && (body = next()) & 1) {
 		snprintf(text, sizeof(text), "%d", (body >> 1) * 16);
-		n += pair(out + n, "CONTENT_LENGTH", text);
+		pair(&out, "CONTENT_LENGTH", text);
 	}
 	if (how & 32) {
 		memset(text, 'x', sizeof(text));
 		text[sizeof(text) - 1] = '\0';
-		n += pair(out + n, "HTTP_LONG", text);
+		pair(&out, "HTTP_LONG", text);
 	}
 	if (how & 64)
-		n += pair(out + n, "LANES_DRAIN_STATUS", "429");
+		pair(&out, "LANES_DRAIN_STATUS", "429");
 	if (how & 128) {
 		clock_gettime(CLOCK_REALTIME, &now);
 		snprintf(text, sizeof(text), "%lld.000", (long long)now.tv_sec - (what >> 6));
-		n += pair(out + n, "LANES_SENT", text);
+		pair(&out, "LANES_SENT", text);
 	}
-	return n;
+	return out.len;
 }
 
 /* Records of one request, all or one of them. */
 static void speak(struct peer *peer, unsigned operation)
 {
-	unsigned char content[2048] = {0};
+	unsigned char content[CONTENT] = {0};
 	uint8_t what = next();
 	uint16_t id = what & 7;
 	uint8_t padding = what & 8 ? 5 : 0;
