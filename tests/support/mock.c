@@ -9,6 +9,8 @@
 int mock_released;
 int mock_streams;
 
+_Static_assert(sizeof(struct request_ops) == 11 * sizeof(void (*)(void)), "MOCK_OPS has all");
+
 static _Noreturn void unexpected(const struct request *req, const char *callback)
 {
 	fprintf(stderr, "%.*s: nobody expects %s()\n", (int)req->path.len, req->path.data,
