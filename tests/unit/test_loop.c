@@ -1269,6 +1269,7 @@ static void pass_later(struct request *req, void *what)
 static void start_application(struct request *req)
 {
 	ASYNC_BEGIN(req);
+	CU_ASSERT_FALSE(reply_stream(req, 200, NULL) || stream_room(req) || stream_wanted(req));
 	request_later(req, pass_later, &"a"[0]);
 	client_open(0);
 	client_send(0, KEEP(1, "/drain"));

@@ -63,6 +63,19 @@ static void on_stays(struct request *req, bool stays)
 		end(turn);
 }
 
+/* Nobody hears it: it cannot become a stream. */
+static bool on_stream(struct request *req)
+{
+	(void)req;
+	return false;
+}
+
+static bool no_stream(const struct request *req)
+{
+	(void)req;
+	return false;
+}
+
 static void on_release(struct request *req)
 {
 	free(container_of(req, struct turn, req));
@@ -71,6 +84,9 @@ static void on_release(struct request *req)
 static const struct request_ops ops = {.param = no_param,
 				       .ran = on_ran,
 				       .finished = on_finished,
+				       .stream = on_stream,
+				       .stream_room = no_stream,
+				       .stream_wanted = no_stream,
 				       .stays = on_stays,
 				       .release = on_release};
 
