@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "engine/accept.h"
+#include "engine/arrival.h"
 #include "engine/exchange.h"
 #include "engine/stream.h"
 #include "engine/upload.h"
@@ -21,7 +22,6 @@ enum {
 };
 
 static void conn_flush(struct conn *conn);
-static struct conn *take_dirty(struct engine *engine);
 static void on_event(uv_poll_t *poll, int status, int events);
 
 /* ---- open ---- */
@@ -76,7 +76,7 @@ void conn_new(struct engine *engine, int fd)
 	conn->engine = engine;
 	if (engine->listener->tcp)
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
-	fcgi_responder_init(&conn->fcgi, &engine->limits, &exchange_events, conn);
+	fcgi_responder_init(&conn->fcgi, &engine->limits, &arrival_events, conn);
 	conn->next = engine->conns;
 	if (conn->next)
 		conn->next->prev = conn;
@@ -138,22 +138,21 @@ static void conn_start(struct conn *conn)
 			conn_take(conn, READ_SIZE / 2);
 			looked = now;
 		}
-		now = exchange_start(engine, now);
+		now = arrival_start(engine, now);
 	}
 }
 
 static void conn_read(struct conn *conn)
 {
-	struct engine *engine = conn->engine;
+	bool enlisted = conn->dirty;
 
+	conn->dirty = true;
 	conn_take(conn, READ_SIZE);
 	conn_start(conn);
-	if (conn->closing)
-		return;
+	conn->dirty = enlisted;
 	/* Now, not with the batch: the next handler of this turn may hold the loop. */
-	if (engine->dirty == conn)
-		take_dirty(engine);
-	conn_flush(conn);
+	if (!conn->closing)
+		conn_flush(conn);
 }
 
 static void on_event(uv_poll_t *poll, int status, int events)
@@ -278,49 +277,28 @@ static void conn_flush(struct conn *conn)
 		conn_taken(conn);
 }
 
-void conn_mark_dirty(struct conn *conn)
+void conn_enlist(struct conn *conn)
 {
 	struct engine *engine = conn->engine;
 
-	if (conn->dirty)
-		return;
 	conn->dirty = true;
 	conn->next_dirty = engine->dirty;
 	engine->dirty = conn;
 }
 
-/* The one that was marked last, no longer marked. */
-static struct conn *take_dirty(struct engine *engine)
-{
-	struct conn *conn = engine->dirty;
-
-	engine->dirty = conn->next_dirty;
-	conn->dirty = false;
-	return conn;
-}
-
 void conns_flush(struct engine *engine)
 {
 	while (engine->dirty) {
-		struct conn *conn = take_dirty(engine);
+		struct conn *conn = engine->dirty;
 
+		engine->dirty = conn->next_dirty;
+		conn->dirty = false;
 		if (!conn->closing)
 			conn_flush(conn);
 	}
 }
 
 /* ---- close ---- */
-
-void conn_ref(struct conn *conn)
-{
-	conn->refs++;
-}
-
-void conn_unref(struct conn *conn)
-{
-	if (--conn->refs == 0)
-		free(conn);
-}
 
 static void on_closed(uv_handle_t *handle)
 {

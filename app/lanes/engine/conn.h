@@ -9,6 +9,8 @@
 #ifndef LANES_ENGINE_CONN_H
 #define LANES_ENGINE_CONN_H
 
+#include <stdlib.h>
+
 #include "engine/engine.h"
 
 /* Lives until it is closed and the last of its requests has been released: their memory is part of
@@ -22,7 +24,7 @@ struct conn {
 	struct conn *prev;
 	struct conn *next_dirty;
 	struct fcgi_responder fcgi;
-	struct exchange *streams; /* replies without an end that have more; exchange.c's */
+	struct exchange *streams; /* replies without an end that have more; stream.c's */
 	struct exchange *streams_last;
 	size_t sent;	       /* bytes of fcgi.out that the kernel has taken */
 	struct budget budget;  /* part of the engine's */
@@ -31,8 +33,8 @@ struct conn {
 	uint64_t unread_since; /* uv_now() when it last read something, while more waits for it */
 	uint8_t watched;       /* what we poll for: UV_READABLE, UV_WRITABLE, UV_DISCONNECT */
 	bool spoken;	       /* has sent a whole request before */
-	bool dirty;
-	bool lingering; /* answered, half-closed, reads to the end */
+	bool dirty;	       /* is flushed soon */
+	bool lingering;	       /* answered, half-closed, reads to the end */
 	bool closing;
 };
 
@@ -44,11 +46,24 @@ void conn_new(struct engine *engine, int fd);
 void conn_close(struct conn *conn);
 
 /* A request begins whose memory counts in its budget; or it is released. */
-void conn_ref(struct conn *conn);
-void conn_unref(struct conn *conn);
+static inline void conn_ref(struct conn *conn)
+{
+	conn->refs++;
+}
+
+static inline void conn_unref(struct conn *conn)
+{
+	if (--conn->refs == 0)
+		free(conn);
+}
 
 /* It has output: to be flushed with the batch. */
-void conn_mark_dirty(struct conn *conn);
+void conn_enlist(struct conn *conn);
+static inline void conn_mark_dirty(struct conn *conn)
+{
+	if (!conn->dirty)
+		conn_enlist(conn);
+}
 
 /* Nothing is asked and nothing half said. */
 bool conn_is_idle(const struct conn *conn);

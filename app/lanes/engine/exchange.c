@@ -15,11 +15,6 @@
  * block of this size. */
 enum { SPARES_MAX = 256, ROOM_TO_REFUSE = 8 };
 
-static struct exchange *exchange_of(struct fcgi_request *fcgi)
-{
-	return container_of(fcgi, struct exchange, fcgi);
-}
-
 static struct slice exchange_param(const struct request *req, const char *name)
 {
 	const struct exchange *exchange = container_of(req, struct exchange, req);
@@ -69,37 +64,42 @@ static void count_in_flight(struct engine *engine, int change)
 	board_set(&engine->board->in_flight, engine->in_flight);
 }
 
-void exchange_send(struct exchange *exchange, const struct request *req, struct slice content)
+/* ---- the answer ---- */
+
+static size_t begin_record(struct exchange *exchange)
 {
 	struct fcgi_responder *fcgi = &exchange->conn->fcgi;
 	struct buffer *spare = &exchange->conn->engine->spare_out;
-	size_t record;
 
 	if (!fcgi->out.data && !fcgi->out.failed && spare->data) {
 		fcgi->out = *spare;
 		*spare = (struct buffer){0};
 	}
-	record = fcgi_responder_stdout_begin(fcgi);
-	if (!req->reply.begun)
-		reply_head(req, exchange->conn->engine->worker, &fcgi->out);
-	buffer_append(&fcgi->out, content.data, content.len);
+	return fcgi_responder_stdout_begin(fcgi);
+}
+
+void exchange_send_head(struct exchange *exchange)
+{
+	struct fcgi_responder *fcgi = &exchange->conn->fcgi;
+	size_t record = begin_record(exchange);
+
+	reply_head(&exchange->req, exchange->conn->engine->worker, &fcgi->out);
 	fcgi_responder_stdout_end(fcgi, &exchange->fcgi, record);
 }
 
-/* ---- the answer ---- */
-
-void exchange_reply(struct exchange *exchange, const struct request *req)
+void exchange_reply(struct exchange *exchange, struct request *req)
 {
 	struct conn *conn = exchange->conn;
 	struct engine *engine = conn->engine;
+	size_t record = begin_record(exchange);
 
-	exchange_send(exchange, req, reply_body(req));
-	fcgi_responder_end(&conn->fcgi, &exchange->fcgi, 0);
-	if (exchange->stream)
-		stream_end(exchange);
 	count_in_flight(engine, -1);
 	conn->quiet_since = uv_now(&engine->loop);
 	conn_mark_dirty(conn);
+	reply_write(req, engine->worker, &conn->fcgi.out);
+	fcgi_responder_finish(&conn->fcgi, &exchange->fcgi, record, 0);
+	if (exchange->stream)
+		stream_end(exchange);
 }
 
 /* What a client has of it must not look whole. FastCGI has no word for that but the end of the
@@ -124,7 +124,8 @@ static void exchange_finished(struct request *req)
 		return;
 	}
 	exchange_reply(exchange, req);
-	request_unref(req);
+	if (request_drop(req))
+		exchange_release(req);
 }
 
 /* Those that work after their answer are a list, for the drain to wait for. */
@@ -160,7 +161,10 @@ void exchange_cancel_later(struct engine *engine)
 	}
 }
 
-static void exchange_instead(struct request *req, int status);
+static void exchange_instead(struct request *req, int status)
+{
+	exchange_answer_instead(container_of(req, struct exchange, req), status);
+}
 
 static const struct request_ops exchange_ops = {
 	.param = exchange_param,
@@ -185,7 +189,7 @@ static bool is_full(const struct engine *engine)
 	return engine->in_flight >= most + most / 8 + ROOM_TO_REFUSE;
 }
 
-static struct fcgi_request *on_begin(void *owner)
+struct fcgi_request *exchange_begin(void *owner)
 {
 	struct conn *conn = owner;
 	struct engine *engine = conn->engine;
@@ -208,124 +212,9 @@ static struct fcgi_request *on_begin(void *owner)
 	return &exchange->fcgi;
 }
 
-/* Reads the params. If they fit into the arena they are at its front, and the handler's memory
- * comes behind them. False if they are malformed. A function of its own, so that the compiler
- * inlines fcgi_params_next() here: that saves a tenth of the instructions of a request. */
-__attribute__((noinline)) static bool take_params(struct exchange *exchange)
-{
-	const struct fcgi_params *params = &exchange->fcgi.params;
-	struct slice name;
-	struct slice value;
-	size_t at = 0;
-
-	if (!params->heap)
-		exchange->req.arena_used = params->len;
-	while (fcgi_params_next(params, &at, &name, &value))
-		request_take_param(&exchange->req, name, value);
-	request_params_done(&exchange->req,
-			    sched_busy(exchange->req.co.sched, exchange->req.times.received));
-	return at == params->len;
-}
-
-static int refusal(const struct engine *engine, enum fcgi_input input)
-{
-	switch (input) {
-	case FCGI_INPUT_PARAMS_TOO_LARGE:
-		return 431;
-	case FCGI_INPUT_STDIN_TOO_LARGE:
-		return 413;
-	case FCGI_INPUT_NO_MEMORY:
-		return 503;
-	case FCGI_INPUT_OK:
-		break;
-	}
-	return engine->in_flight > (size_t)engine->options->max_reqs ||
-			       budget_is_spent(&engine->budget)
-		       ? 503
-		       : 0;
-}
-
-/* Another worker has room for what is refused because this one drains, and perhaps not for what is
- * refused because there is too much: a web server that can tell these apart names the status that
- * it takes to another worker. */
-static int drain_status(const struct request *req)
-{
-	return slice_is(request_param(req, "LANES_DRAIN_STATUS"), "429") ? 429 : 503;
-}
-
-/* Its client need not be there any more: the list has a reference of its own. */
-static void arrived(struct engine *engine, struct exchange *exchange)
-{
-	request_ref(&exchange->req);
-	exchange->next = NULL;
-	if (engine->arrived)
-		engine->arrived_last->next = exchange;
-	else
-		engine->arrived = exchange;
-	engine->arrived_last = exchange;
-}
-
-/* What is asked, and whether it is answered at once: then there is a reply. To be known before it
- * is started, or the first of its body is taken. */
-static void prepare(struct exchange *exchange, uint64_t now)
-{
-	const struct engine *engine = exchange->conn->engine;
-	struct request *req = &exchange->req;
-
-	exchange->prepared = true;
-	req->times.received = now;
-	if (!req->reply.status && !take_params(exchange))
-		reply_error(req, 400);
-	if (!req->reply.status && engine->refusing)
-		reply_error(req, drain_status(req));
-	if (!req->reply.status && request_is_late(req, engine->options->queue_timeout))
-		reply_error(req, 503);
-	if (!req->reply.status && router_route(&engine->router, req) &&
-	    route_takes_body(req->route))
-		upload_open(exchange);
-}
-
-static uint64_t start(struct exchange *exchange, uint64_t now)
-{
-	struct request *req = &exchange->req;
-
-	if (!exchange->prepared)
-		prepare(exchange, now);
-	exchange->started = true;
-	if (!req->reply.status && exchange->fcgi.failed)
-		reply_error(req, refusal(exchange->conn->engine, FCGI_INPUT_STDIN_TOO_LARGE));
-	observer_picked_up(req);
-	return req->reply.status ? request_is_answered(req) : request_resume(req, now);
-}
-
-uint64_t exchange_start(struct engine *engine, uint64_t now)
-{
-	struct exchange *exchange = engine->arrived;
-
-	engine->arrived = exchange->next;
-	if (!exchange->req.co.cancelled) /* its client has not gone */
-		now = start(exchange, now);
-	request_unref(&exchange->req);
-	return now;
-}
-
-/* Not started here: what else has been read already may say that nobody wants it any more. */
-static void on_ready(void *owner, struct fcgi_request *fcgi, enum fcgi_input input)
-{
-	struct conn *conn = owner;
-	struct exchange *exchange = exchange_of(fcgi);
-	int status = refusal(conn->engine, input);
-
-	conn->quiet_since = uv_now(&conn->engine->loop);
-	conn->spoken = true;
-	if (status)
-		reply_error(&exchange->req, status);
-	arrived(conn->engine, exchange);
-}
-
 /* Once started, the handler may be running on a thread, which then owns the request's reply: answer
  * with a request of our own. What has a head cannot become something else, and only ends. */
-static void answer_instead(struct exchange *exchange, int status)
+void exchange_answer_instead(struct exchange *exchange, int status)
 {
 	struct engine *engine = exchange->conn->engine;
 	struct request answer;
@@ -347,29 +236,6 @@ static void answer_instead(struct exchange *exchange, int status)
 	observer_answered_instead(&exchange->req, answer.reply.status, now);
 	exchange_reply(exchange, &answer);
 	request_unref(&exchange->req);
-}
-
-static void exchange_instead(struct request *req, int status)
-{
-	answer_instead(container_of(req, struct exchange, req), status);
-}
-
-static void on_input_failed(void *owner, struct fcgi_request *fcgi, enum fcgi_input input)
-{
-	struct conn *conn = owner;
-	struct exchange *exchange = exchange_of(fcgi);
-
-	if (exchange->stream && exchange->stream->over)
-		return;
-	if (exchange->started) /* or start() answers */
-		answer_instead(exchange, refusal(conn->engine, input));
-}
-
-static void on_stdin_begins(void *owner, struct fcgi_request *fcgi)
-{
-	(void)owner;
-	if (!exchange_of(fcgi)->prepared)
-		prepare(exchange_of(fcgi), uv_hrtime());
 }
 
 bool exchange_end_late(struct conn *conn, uint64_t held, uint64_t now)
@@ -396,14 +262,15 @@ bool exchange_end_late(struct conn *conn, uint64_t held, uint64_t now)
 		if (stream->over)
 			stream_over(exchange);
 		else
-			answer_instead(exchange, 200); /* as its head says */
+			exchange_answer_instead(exchange, 200); /* as its head says */
 		ended = true;
 	}
 	return ended;
 }
 
-/* Of a stream that its handler has ended only what was not sent is gone. */
-static void on_gone(void *owner, struct fcgi_request *fcgi)
+/* Of a stream that its handler has ended only what was not sent is gone. One that has arrived and
+ * was not started is freed by who would start it. */
+void exchange_gone(void *owner, struct fcgi_request *fcgi)
 {
 	struct conn *conn = owner;
 	struct exchange *exchange = exchange_of(fcgi);
@@ -421,14 +288,6 @@ static void on_gone(void *owner, struct fcgi_request *fcgi)
 		coroutine_cancel(&exchange->req.co);
 		body_drop(&exchange->req);
 	}
-	request_unref(&exchange->req);
+	if (exchange->started || !fcgi->handed_over)
+		request_unref(&exchange->req);
 }
-
-const struct fcgi_events exchange_events = {
-	.begin = on_begin,
-	.ready = on_ready,
-	.stdin_begins = on_stdin_begins,
-	.stdin_came = upload_came,
-	.input_failed = on_input_failed,
-	.gone = on_gone,
-};

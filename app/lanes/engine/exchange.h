@@ -1,6 +1,6 @@
 /*
- * A request on a FastCGI connection, from BEGIN to END: what the responder tells about it, and how
- * its answer gets onto the connection.
+ * A request on a FastCGI connection, from BEGIN to END: its memory, and how its answer gets onto
+ * the connection. arrival.h has what is in between.
  */
 #ifndef LANES_ENGINE_EXCHANGE_H
 #define LANES_ENGINE_EXCHANGE_H
@@ -9,11 +9,9 @@
 #include <stdint.h>
 
 #include "await/coroutine.h"
+#include "base/util.h"
 #include "fcgi/responder.h"
 #include "http/request.h"
-
-/* For fcgi_responder_init(); the responder's owner is a struct conn. */
-extern const struct fcgi_events exchange_events;
 
 struct conn;
 struct engine;
@@ -44,15 +42,23 @@ struct exchange {
 	struct request req;
 };
 
-/* Sends the head, if it is not sent yet, and content, in one record. */
-void exchange_send(struct exchange *exchange, const struct request *req, struct slice content);
+static inline struct exchange *exchange_of(struct fcgi_request *fcgi)
+{
+	return container_of(fcgi, struct exchange, fcgi);
+}
+
+/* For the responder: a request begins, and nobody wants it any more. */
+struct fcgi_request *exchange_begin(void *owner);
+void exchange_gone(void *owner, struct fcgi_request *fcgi);
+
+/* Sends the head of a reply that has no end yet. */
+void exchange_send_head(struct exchange *exchange);
 
 /* Sends the rest of the reply, and ends the request on its connection. */
-void exchange_reply(struct exchange *exchange, const struct request *req);
+void exchange_reply(struct exchange *exchange, struct request *req);
 
-/* Starts the oldest of engine->arrived, unless its client has gone since it was read. now is
- * uv_hrtime(); returns when the handler gave the loop back. */
-uint64_t exchange_start(struct engine *engine, uint64_t now);
+/* Answers with that status in place of the handler, which has been started. */
+void exchange_answer_instead(struct exchange *exchange, int status);
 
 /* Ends the connection's streams whose clients are too slow: for the send timeout more than the
  * limit was waiting, or nothing could be put onto the connection. now is uv_now(); held are the

@@ -1,8 +1,8 @@
 /*
  * One worker's loop: opening, draining, closing. A request lives in accept.c (its connection
- * comes), conn.c (its bytes), exchange.c (the request itself), and in conn.c again (its answer's
- * bytes): the FastCGI responder turns bytes into events and answers into bytes, libuv moves the
- * bytes.
+ * comes), conn.c (its bytes), arrival.c and exchange.c (the request itself), and in conn.c again
+ * (its answer's bytes): the FastCGI responder turns bytes into events and answers into bytes, libuv
+ * moves the bytes.
  */
 #include "engine/loop.h"
 

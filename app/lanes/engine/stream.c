@@ -88,7 +88,7 @@ bool stream_open(struct request *req)
 	}
 	exchange->stream = stream;
 	engine->stream_count++;
-	exchange_send(exchange, req, (struct slice){"", 0});
+	exchange_send_head(exchange);
 	conn_mark_dirty(conn);
 	return true;
 }

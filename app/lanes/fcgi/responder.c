@@ -393,15 +393,6 @@ int fcgi_responder_feed(struct fcgi_responder *r, const void *bytes, size_t n)
 	return !error && r->out.failed ? -ENOMEM : error;
 }
 
-size_t fcgi_responder_stdout_begin(struct fcgi_responder *r)
-{
-	size_t record = r->out.len;
-
-	if (buffer_reserve(&r->out, FCGI_HEADER_SIZE))
-		r->out.len += FCGI_HEADER_SIZE;
-	return record;
-}
-
 static void encode_stdout(struct fcgi_responder *r, uint16_t id, size_t record, size_t n)
 {
 	struct fcgi_header header = {.version = FCGI_VERSION,
@@ -459,30 +450,11 @@ void fcgi_responder_end(struct fcgi_responder *r, struct fcgi_request *request, 
 	forget(r, request);
 }
 
-bool fcgi_responder_should_close(const struct fcgi_responder *r)
+void fcgi_responder_finish(struct fcgi_responder *r, struct fcgi_request *request, size_t record,
+			   uint32_t app_status)
 {
-	return r->closing && r->active.count == 0;
-}
-
-bool fcgi_responder_linger(const struct fcgi_responder *r)
-{
-	return r->late > 0;
-}
-
-size_t fcgi_responder_active(const struct fcgi_responder *r)
-{
-	return r->active.count;
-}
-
-bool fcgi_responder_awaiting(const struct fcgi_responder *r)
-{
-	return r->awaiting > 0;
-}
-
-bool fcgi_responder_partial(const struct fcgi_responder *r)
-{
-	return r->awaiting ||
-	       (!r->uploads && (r->partial_len || r->content_left || r->padding_left));
+	fcgi_responder_stdout_end(r, request, record);
+	fcgi_responder_end(r, request, app_status);
 }
 
 void fcgi_responder_close(struct fcgi_responder *r)

@@ -127,7 +127,15 @@ void fcgi_responder_stdout(struct fcgi_responder *r, const struct fcgi_request *
 
 /* The same for content that is put together in r->out itself: begin, append to r->out, end with
  * what begin returned. Nothing else of the responder may be called in between. */
-size_t fcgi_responder_stdout_begin(struct fcgi_responder *r);
+static inline size_t fcgi_responder_stdout_begin(struct fcgi_responder *r)
+{
+	size_t record = r->out.len;
+
+	if (buffer_reserve(&r->out, FCGI_HEADER_SIZE))
+		r->out.len += FCGI_HEADER_SIZE;
+	return record;
+}
+
 void fcgi_responder_stdout_end(struct fcgi_responder *r, const struct fcgi_request *request,
 			       size_t record);
 
@@ -136,26 +144,46 @@ void fcgi_responder_stdout_end(struct fcgi_responder *r, const struct fcgi_reque
 void fcgi_responder_end(struct fcgi_responder *r, struct fcgi_request *request,
 			uint32_t app_status);
 
+/* Both in one call: the last of the content is in r->out, and the request ends. */
+void fcgi_responder_finish(struct fcgi_responder *r, struct fcgi_request *request, size_t record,
+			   uint32_t app_status);
+
 /* True when nothing more can come of this connection: a request without FCGI_KEEP_CONN has ended
  * (section 3.5), however it ended, and no request is active. Requests begun before
  * that end are still answered; a later BEGIN is ignored, or the connection might never close. Close
  * it once out is flushed; if linger() is true, half-close and read to the end first, or the peer
  * may lose the answer. */
-bool fcgi_responder_should_close(const struct fcgi_responder *r);
+static inline bool fcgi_responder_should_close(const struct fcgi_responder *r)
+{
+	return r->closing && r->active.count == 0;
+}
 
 /* True if, as far as is known, the peer is still sending a request that is no longer active: it
  * ended before its STDIN did, or its BEGIN was refused or ignored. */
-bool fcgi_responder_linger(const struct fcgi_responder *r);
+static inline bool fcgi_responder_linger(const struct fcgi_responder *r)
+{
+	return r->late > 0;
+}
 
 /* Requests begun and not yet ended. */
-size_t fcgi_responder_active(const struct fcgi_responder *r);
+static inline size_t fcgi_responder_active(const struct fcgi_responder *r)
+{
+	return r->active.count;
+}
 
 /* True if a request's params are not complete. */
-bool fcgi_responder_awaiting(const struct fcgi_responder *r);
+static inline bool fcgi_responder_awaiting(const struct fcgi_responder *r)
+{
+	return r->awaiting > 0;
+}
 
 /* True if the peer owes us something: part of a record, or a request whose params (or BEGIN) are
  * not complete. What a header timeout watches. While somebody takes STDIN, which may be slow on
  * either side, a part of a record is nothing that is owed. */
-bool fcgi_responder_partial(const struct fcgi_responder *r);
+static inline bool fcgi_responder_partial(const struct fcgi_responder *r)
+{
+	return r->awaiting ||
+	       (!r->uploads && (r->partial_len || r->content_left || r->padding_left));
+}
 
 #endif

@@ -467,3 +467,13 @@ struct slice reply_body(const struct request *req)
 {
 	return slice_is(req->method, "HEAD") ? (struct slice){"", 0} : req->reply.body;
 }
+
+void reply_write(struct request *req, struct slice worker, struct buffer *out)
+{
+	struct slice body = reply_body(req);
+
+	if (!req->reply.begun)
+		reply_head(req, worker, out);
+	buffer_append(out, body.data, body.len);
+	reply_free(req);
+}

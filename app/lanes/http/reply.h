@@ -89,6 +89,9 @@ void reply_head(const struct request *req, struct slice worker, struct buffer *o
 /* The body to send after the head: empty for HEAD. */
 struct slice reply_body(const struct request *req);
 
+/* Appends both, or without the head, if that was sent; and frees what the reply owns. */
+void reply_write(struct request *req, struct slice worker, struct buffer *out);
+
 /* Frees what the reply owns; safe to call twice. */
 void reply_free(struct request *req);
 

@@ -208,11 +208,6 @@ void request_params_done(struct request *req, uint64_t busy)
 	take_queue_time(req, busy);
 }
 
-bool request_is_late(const struct request *req, int64_t timeout)
-{
-	return timeout && req->times.queue > (uint64_t)timeout * 1000000;
-}
-
 __attribute__((noinline)) void *request_chunk(struct request *req, size_t size)
 {
 	struct arena_chunk *chunk;
@@ -314,15 +309,16 @@ static void end_rare(struct request *req)
 		--*rare->counted;
 }
 
-void request_unref(struct request *req)
+bool request_drop(struct request *req)
 {
 	if (--req->refs)
-		return;
+		return false;
 	if (req->rare)
 		end_rare(req);
 	if (req->body)
 		body_free(req);
-	reply_free(req);
+	if (req->reply.owned)
+		reply_free(req);
 	while (req->chunks) {
 		struct arena_chunk *chunk = req->chunks;
 
@@ -330,5 +326,11 @@ void request_unref(struct request *req)
 		budget_give(req->budget, chunk->size);
 		free(chunk);
 	}
-	req->ops->release(req);
+	return true;
+}
+
+void request_unref(struct request *req)
+{
+	if (request_drop(req))
+		req->ops->release(req);
 }

@@ -166,7 +166,10 @@ void request_params_done(struct request *req, uint64_t busy);
 
 /* Whether it had waited for longer than this (milliseconds; 0: for ever) when it was picked up: who
  * sent it hardly waits any more. */
-bool request_is_late(const struct request *req, int64_t timeout);
+static inline bool request_is_late(const struct request *req, int64_t timeout)
+{
+	return timeout && req->times.queue > (uint64_t)timeout * 1000000;
+}
 
 /* Bytes that live as long as the request, zeroed, or NULL if memory, or its budget, is out. */
 void *request_alloc(struct request *req, size_t size);
@@ -276,5 +279,9 @@ bool request_defer(struct request *req, void (*fn)(void *arg), void *arg);
 /* Loop thread only. */
 void request_ref(struct request *req);
 void request_unref(struct request *req);
+
+/* For the engine: unref() without ops->release(), which is left to it. True: that was the last
+ * reference. */
+bool request_drop(struct request *req);
 
 #endif
