@@ -138,6 +138,20 @@ static void it_may_wait_for_all_there_is(void)
 	end(1);
 }
 
+static void look_at_the_queue(struct request *req)
+{
+	CU_ASSERT(req->co.times.pool_queue >= HOLD_MS * UINT64_C(1000000));
+	CU_ASSERT(req->co.times.pool >= NAP_MS * UINT64_C(1000000));
+}
+
+static void its_time_is_its_caller_s(void)
+{
+	look = look_at_the_queue;
+	play_all(1, 1,
+		 "start [hold, reply 200], entered, start [add call [nap], add call [], gather, "
+		 "look, reply 200], turn, start [hold-loop, reply 200], let-go, until released 3");
+}
+
 static void how_it_ends_is_its_outcome(void)
 {
 	static const struct {
@@ -194,12 +208,23 @@ static const struct test tests[] = {
 		 {1, 1,
 		  "start [" ADD_LONG ", gather, !], entered, entered, turn, cancel 0, outcomes, "
 		  "trail [CCCCC], released 0, let-go, let-go, until released 1, trail [CCCCC]"})},
+	/* Both timers are due when the loop is let go. */
+	{"what was there in time is not late",
+	 SCRIPTS({0, 0,
+		  "start [try within 2 [sleep 1], reply 200], start [hold-loop, reply 200], "
+		  "until released 2, trail [.]"})},
+	{"what is late is no error of what it called",
+	 SCRIPTS({0, 0,
+		  "start [try within 1 [call [add sleep 60000, add no-descriptor, try gather, !]], "
+		  "within 1 [call [add sleep 60000, add no-descriptor, try gather, !]]], "
+		  "until released 1, answered 504, trail [T]"})},
 	{"what is called runs beside each other",
 	 SCRIPTS({1, 1,
 		  "start [add call [a, sleep 0, b, sleep 0, c, sleep 0], "
 		  "add call [1, sleep 0, 2, sleep 0, 3, sleep 0], <, gather, >, reply 200" ENDS
 		  "answered 200, trail [<a1b2c3>]"})},
 	{"it may wait for all there is", it_may_wait_for_all_there_is},
+	{"its time is its caller's", its_time_is_its_caller_s},
 	{"how it ends is its outcome", how_it_ends_is_its_outcome},
 	{"without memory it is a 503", without_memory_it_is_a_503},
 };
