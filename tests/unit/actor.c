@@ -64,6 +64,20 @@ static const struct duty *duty_of(const struct step *step)
 	return NULL;
 }
 
+static struct task wish;
+
+static void drop_wish(struct task *task)
+{
+	CU_ASSERT_PTR_EQUAL(task, &wish);
+	CU_ASSERT_PTR_NULL(task->co);
+	leave('c');
+}
+
+static void make_wish(struct request *req, int *outcome)
+{
+	task_begin(&req->co, &wish, drop_wish, outcome);
+}
+
 static void leave_outcome(int outcome)
 {
 	static const struct {
@@ -100,6 +114,8 @@ static void wait_for(struct request *req, const struct step *step)
 		(duty->cpu ? run_in_cpu_pool : run_in_threadpool)(req, duty->fn, &work);
 	else if (step_is(step, "input") || step_is(step, "no-descriptor"))
 		await_fd(req, step_is(step, "input") ? ends[0] : -1, UV_READABLE);
+	else if (step_is(step, "wish"))
+		make_wish(req, NULL);
 	else if (step_is(step, "call"))
 		call(req, perform, actor_new(inner));
 	else if (step_is(step, "read"))
@@ -135,6 +151,8 @@ static void add(struct request *req, struct actor *actor, const struct step *ste
 		gather_add_fd(req, ends[1], UV_WRITABLE, outcome);
 	else if (step_is(step, "no-descriptor"))
 		gather_add_fd(req, -1, UV_READABLE, outcome);
+	else if (step_is(step, "wish"))
+		make_wish(req, outcome);
 	else if (step_is(step, "call"))
 		gather_add_call(req, perform, actor_new(step->inner), outcome);
 	else
@@ -338,6 +356,8 @@ static void do_step(const struct step *step)
 		poll(&(struct pollfd){.fd = sched.wake_fd, .events = POLLIN}, 1, -1);
 	else if (step_is(step, "come")) /* what is waited for of the pipe */
 		come();
+	else if (step_is(step, "grant")) /* 0, or an errno */
+		task_end(&wish, -n);
 	else if (step_is(step, "turn"))
 		turn();
 	else if (step_is(step, "settle"))

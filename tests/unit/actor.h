@@ -5,11 +5,11 @@
  *     start [a, sleep 5, b, reply 200], trail [a], until finished 1, trail [ab], answered 200
  *
  * A handler waits: sleep N (milliseconds), hold (a thread, until it is let go), work (on one), nap
- * (so), hold-cpu, compute, input (of the pipe), no-descriptor, call [script], read and body (of its
- * body), write (to its stream, what it read last), gather, gather N (at most), and within N [one of
- * these]. If it tries (try gather) it leaves a letter for how that ended, as in leave_outcome().
- * It adds others to a gather (add work, outcomes), or begins them (begin work) and forgets. What
- * else it does, do_at_once() has. A letter alone it leaves.
+ * (so), hold-cpu, compute, input (of the pipe), no-descriptor, wish (for what is granted, below),
+ * call [script], read and body (of its body), write (to its stream, what it read last), gather,
+ * gather N (at most), and within N [one of these]. If it tries (try gather) it leaves a letter for
+ * how that ended, as in leave_outcome(). It adds others to a gather (add work, outcomes), or begins
+ * them (begin work) and forgets. What else it does, do_at_once() has. A letter alone it leaves.
  */
 #ifndef TESTS_UNIT_ACTOR_H
 #define TESTS_UNIT_ACTOR_H

@@ -347,6 +347,14 @@ static const struct test tests[] = {
 		  "start [input, p, reply 200], turn, finished 0, come, until finished 1, "
 		  "answered 200, trail [p]"},
 		 {0, 0, "start [input, p, reply 200], cancel 0, released 1, trail []"})},
+	/* 16 is EBUSY. */
+	{"what is made to be waited for is waited for",
+	 SCRIPTS({0, 0,
+		  "start [wish, w, add wish, add sleep 0, try gather, outcomes, reply 200], turn, "
+		  "trail [], grant 0, turn, trail [w], grant 16, until released 1, trail [wBB.]"},
+		 {0, 0, "start [wish, !], grant 16, until released 1, answered 503, trail []"},
+		 {0, 0, "start [try within 1 [wish], reply 200], until released 1, trail [cT]"},
+		 {0, 0, "start [wish, !], cancel 0, turn, released 1, finished 0, trail [c]"})},
 	{"a descriptor that cannot be waited for is a failure",
 	 SCRIPTS({0, 0,
 		  "start [no-descriptor, !], until released 1, answered 503, "

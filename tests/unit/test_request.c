@@ -221,7 +221,7 @@ static void a_request_can_be_late(void)
 	CU_ASSERT_FALSE(request_is_late(&req, 0));
 }
 
-static void allocations_are_aligned_and_apart(void)
+static void fill_blocks(void)
 {
 	unsigned char *blocks[40];
 
@@ -229,11 +229,22 @@ static void allocations_are_aligned_and_apart(void)
 		blocks[i] = request_alloc(&req, i * 3 + 1);
 		CU_ASSERT_PTR_NOT_NULL_FATAL(blocks[i]);
 		CU_ASSERT_EQUAL((uintptr_t)blocks[i] % _Alignof(max_align_t), 0);
+		for (size_t at = 0; at < i * 3 + 1; at++)
+			CU_ASSERT_EQUAL_FATAL(blocks[i][at], 0);
 		memset(blocks[i], (int)i, i * 3 + 1);
 	}
 	for (size_t i = 0; i < 40; i++)
 		for (size_t at = 0; at < i * 3 + 1; at++)
 			CU_ASSERT_EQUAL_FATAL(blocks[i][at], i);
+}
+
+/* Also where another request has left its own. */
+static void allocations_are_zeroed_aligned_and_apart(void)
+{
+	fill_blocks();
+	close_request();
+	open_request();
+	fill_blocks();
 }
 
 static void small_requests_need_no_malloc(void)
@@ -330,7 +341,7 @@ static const struct test tests[] = {
 	{"seconds have ten digits", seconds_have_ten_digits},
 	{"what nginx says comes first", what_nginx_says_comes_first},
 	{"a request that waited for longer than it may is late", a_request_can_be_late},
-	{"allocations are aligned and apart", allocations_are_aligned_and_apart},
+	{"allocations are zeroed, aligned and apart", allocations_are_zeroed_aligned_and_apart},
 	{"small requests need no malloc", small_requests_need_no_malloc},
 	{"memory out is no allocation", memory_out_is_no_allocation},
 	{"what does not fit the block is of the budget",
