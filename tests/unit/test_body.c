@@ -380,6 +380,11 @@ static void without_a_spool_a_longer_body_is_a_413(void)
 	bring_all(start_one(&whole), BOUND + 1, 65536);
 	end_answered(413);
 
+	begin_bodies(); /* one of just that length is not longer */
+	bodies.spool = NULL;
+	bring_all(start_one(&whole), BOUND, 65536);
+	end_taken(BOUND);
+
 	begin_bodies(); /* before any of it has come */
 	bodies.spool = NULL;
 	content_length = "131073";
