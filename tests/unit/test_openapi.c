@@ -43,6 +43,14 @@ static const struct field paper_fields[] = {
 
 static const struct field id_fields[] = {PATH(INT, struct paper, id, .description = "From 1.")};
 
+struct mark {
+	struct uuid id;
+};
+
+static const struct field mark_fields[] = {
+	BODY(UUID, struct mark, id, .fallback = &(const struct uuid){{1, 2, 3}}),
+};
+
 static void handler(struct request *req)
 {
 	(void)req;
@@ -54,6 +62,7 @@ static const struct route list[] = {
 	    .gives = "text/csv"),
 	PUT("/papers/{path:path}", ASYNC, handler, .takes = "text/plain", .status = 204),
 	GET("/papers/{path:path}", SYNC, handler, .summary = "Nobody gets here"),
+	PATCH("/papers", ASYNC, handler, .input = INPUT(mark_fields)),
 	GET("/secret", ASYNC, handler, .undocumented = true),
 	POST("/papers", ASYNC, handler, .body_limit = 9, .status = 201,
 	     .answers = ITEM_OBJECT(struct paper, paper_fields)),
@@ -116,6 +125,10 @@ static void a_route_says_more_of_itself(void)
 	     "{\"text/plain\":{\"schema\":{\"type\":\"string\"}}}");
 	says(read, FILE_PATH "/put/responses/204", "{\"description\":\"Successful Response\"}");
 	says(read, "/paths/~1secret", NULL);
+	says(read, "/paths/~1papers/patch/requestBody/content/application~1json/schema",
+	     "{\"title\":\"Mark\",\"type\":\"object\",\"properties\":{\"id\":{\"title\":\"Id\","
+	     "\"type\":\"string\",\"format\":\"uuid\","
+	     "\"default\":\"01020300-0000-0000-0000-000000000000\"}}}");
 	says(read, "/paths/~1papers/post/requestBody/content",
 	     "{\"application/"
 	     "octet-stream\":{\"schema\":{\"type\":\"string\",\"format\":\"binary\"}}"
