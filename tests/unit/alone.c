@@ -173,9 +173,12 @@ static void on_watchdog(uv_timer_t *timer)
 	timed_out = true;
 }
 
+const struct thread_pool_options own_pool = {.name = "own", .threads = 1, .queue = 1};
+
 void begin(unsigned threads, size_t queue)
 {
-	struct sched_options options = {.threads = threads,
+	struct sched_options options = {.own = {&own_pool},
+					.threads = threads,
 					.thread_queue = queue,
 					.cpu_threads = threads,
 					.cpu_queue = queue,

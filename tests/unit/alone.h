@@ -52,6 +52,9 @@ extern void (*after_run)(struct request *req, bool over);
 extern struct buffer streamed;
 extern bool unread; /* the client reads nothing more of them */
 
+/* Of a route's own, where there are threads. */
+extern const struct thread_pool_options own_pool;
+
 /* Opens the loop, with pools of so many threads and so long queues; 0: without. */
 void begin(unsigned threads, size_t queue);
 

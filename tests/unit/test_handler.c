@@ -265,7 +265,18 @@ static void any_allocation_may_fail(void)
 #define LATE	 "call [call [(, add sleep 60000, gather 1, !], !]"
 #define LATER(l) "later [" l ", sleep 1, work, " l ", reply 404]" /* to nobody */
 
+static void work_in_its_own_pool(struct request *req)
+{
+	ASYNC_BEGIN(req);
+	AWAIT(req, run_in_threadpool(req, just_run, &work));
+	CU_ASSERT_EQUAL(board_get(&board.pools[BOARD_OWN].started), 1);
+	answer(req);
+	ASYNC_END(req);
+}
+
 static const struct test tests[] = {
+	{"a route has a pool of its own",
+	 COURSES({GET("/", ASYNC, work_in_its_own_pool, .pool = &own_pool), 200, ""})},
 	{"a frame is not written by who is late",
 	 COURSES({GET("/", ASYNC, leave_it_running, .after = has_its_own_frame), 200, "0"})},
 	{"a frame of any size is zeroed, and kept",
