@@ -178,10 +178,12 @@ void *request_alloc(struct request *req, size_t size);
 struct request_rare *request_rare(struct request *req);
 
 /* A handler's frame, what it keeps across AWAIT: zeroed when it begins, the same at every call. It
- * may have any size; what is beyond REQUEST_FRAME_SIZE is allocated. Where there is no memory for
- * it the handler returns, and the answer is a 503. */
+ * may have any size; what is beyond REQUEST_FRAME_SIZE is allocated, and aligned as malloc() does:
+ * a type that wants more does not compile. Where there is no memory for it the handler returns, and
+ * the answer is a 503. */
 #define FRAME(req, type)                                                                           \
 	__extension__({                                                                            \
+		_Static_assert(_Alignof(type) <= _Alignof(max_align_t), "a frame is not aligned"); \
 		void *frame_ = request_frame(req, sizeof(type));                                   \
                                                                                                    \
 		if (!frame_)                                                                       \
