@@ -204,6 +204,10 @@ static const struct test tests[] = {
 		  "start [" ADD_BRIEF ", gather, outcomes, " ADD_LONG
 		  ", try gather 1, outcomes, add no-descriptor, try gather, outcomes, "
 		  "reply 200" ENDS "answered 200, trail [.....TTTTTTDD]"},
+		 {1, 1,
+		  "start [add sleep 60000, add no-descriptor, add sleep 1, add work, add input, "
+		  "add " NAP ", try gather 1, outcomes, reply 200" ENDS
+		  "answered 200, trail [DTDDDDD]"},
 		 /* What is called has begun when the loop has turned. */
 		 {1, 1,
 		  "start [" ADD_LONG ", gather, !], entered, entered, turn, cancel 0, outcomes, "

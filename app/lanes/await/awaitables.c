@@ -42,6 +42,16 @@ static void end_at_once(struct coroutine *co, int *outcome, int error)
 		*outcome = error;
 }
 
+/* Whether it does not begin: something before it has failed, and that is its outcome, too. */
+static bool is_given_up(const struct coroutine *co, int *outcome)
+{
+	if (!coroutine_has_failed(co))
+		return false;
+	if (outcome)
+		*outcome = co->error;
+	return true;
+}
+
 /* ---- sleep ---- */
 
 /* A loop that had nothing else to do is as late as its timers are. */
@@ -85,7 +95,7 @@ void coroutine_add_sleep(struct coroutine *co, double seconds, int *outcome)
 {
 	struct sleep *sleep;
 
-	if (coroutine_has_failed(co))
+	if (is_given_up(co, outcome))
 		return;
 	if (!(seconds > 0)) {
 		end_at_once(co, outcome, 0);
@@ -197,7 +207,7 @@ void coroutine_add_job(struct coroutine *co, enum board_pool pool, void (*fn)(vo
 	bool threads = co->sched->pool_count != 0;
 	int err = 0;
 
-	if (coroutine_has_failed(co))
+	if (is_given_up(co, outcome))
 		return;
 	if (threads)
 		err = begin_job(co, pool, fn, arg, outcome);
@@ -245,7 +255,7 @@ void coroutine_add_fd(struct coroutine *co, int fd, int events, int *outcome)
 	struct watch *watch;
 	int err;
 
-	if (coroutine_has_failed(co))
+	if (is_given_up(co, outcome))
 		return;
 	watch = malloc(sizeof(*watch));
 	err = watch ? uv_poll_init(co->sched->loop, &watch->poll, fd) : -ENOMEM;

@@ -192,13 +192,11 @@ void gather_add_call(struct request *req, void (*fn)(struct request *beside, voi
 {
 	struct beside *beside;
 
-	if (coroutine_has_failed(&req->co))
-		return;
-	beside = make(req);
+	beside = coroutine_has_failed(&req->co) ? NULL : make(req);
 	if (!beside) {
 		coroutine_fail(&req->co, -ENOMEM);
 		if (outcome)
-			*outcome = -ENOMEM;
+			*outcome = req->co.error;
 		return;
 	}
 	beside->call = (struct call){.fn = fn, .frame = frame};

@@ -249,7 +249,7 @@ void request_within(struct request *req, double seconds);
  * then waits for all of it; gather_within() for so many seconds at most. It fails when one of them
  * does, and with TRY_AWAIT when all have ended. A job may go on after that, and keeps its arg until
  * the request is no more. outcome, which may be NULL, becomes what the one has come to: 0, or a
- * negative errno; if it was given up, -ETIMEDOUT or -ECANCELED. */
+ * negative errno; if it was given up, or not begun, -ETIMEDOUT, -ECANCELED, or what had failed. */
 void gather_add_sleep(struct request *req, double seconds, int *outcome);
 void gather_add_thread(struct request *req, void (*fn)(void *arg), void *arg, int *outcome);
 void gather_add_cpu(struct request *req, void (*fn)(void *arg), void *arg, int *outcome);

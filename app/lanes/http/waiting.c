@@ -53,12 +53,16 @@ struct deadline {
 /* Calls beyond this one end, and what that waits for has failed. */
 static void give_up(struct request *req, const struct call *waiter, int error)
 {
+	int failed;
+
 	if (req->call != waiter)
 		req->co.error = 0; /* theirs */
 	while (req->call != waiter)
 		request_end_call(req);
-	coroutine_fail(&req->co, error);
+	failed = req->co.error ? req->co.error : error; /* what has failed first */
+	req->co.error = error;
 	coroutine_drop_tasks(&req->co);
+	req->co.error = failed;
 }
 
 static void on_late(struct timer *timer)
