@@ -27,4 +27,4 @@ static const struct route list[] = {
 	GET("/async/cpu-bound", ASYNC, async_cpu_bound, .input = INPUT(how_many)),
 };
 
-const struct application guide = {.routes = ROUTES(list)};
+const struct application guide = {.routes = ROUTES(list, .title = "Lanes")};

@@ -88,9 +88,10 @@ test('what came from a request is shown as text', () => withPage({}, async (page
 test('what has no route is said to have none', () => withPage({}, async (page) => {
 	await mute(page);
 	await page.evaluate(() => {
-		const {feed} = window.lanes;
-		const of = (k, r) => ({w: 'loop-1', k, s: 1e6 - 500 * r, d: 30, r, p: '', c: 200, pool: 'blocking', th: 0});
-		feed.accept({t: 1e6, workers: [{name: 'loop-1', pool: 'loop', engine: 'loop', pid: 1, loop: {}}], spans: [of('pool', 1), of('loop', 2)]});
+		const {feed, history} = window.lanes;
+		const t = history.now + 1e5; // after whatever else there was
+		const of = (k, r) => ({w: 'loop-1', k, s: t - 500 * r, d: 30, r, p: '', c: 200, pool: 'blocking', th: 0});
+		feed.accept({t, workers: [{name: 'loop-1', pool: 'loop', engine: 'loop', pid: 1, loop: {}}], spans: [of('pool', 1), of('loop', 2)]});
 	});
 	await page.locator('.as-table summary').click();
 	assert.deepEqual(await page.locator('.as-table td.path').allInnerTexts(), ['no route', 'no route']);

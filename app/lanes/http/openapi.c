@@ -1,6 +1,7 @@
 #include "http/openapi.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -315,7 +316,7 @@ void openapi_write(struct buffer *out, const struct routes *routes, struct slice
 		refuses |= routes->list[i].input && !routes->list[i].undocumented;
 	buffer_append_text(out, "{\"openapi\":\"3.0.2\"");
 	json_begin(out, "info");
-	json_add_text(out, "title", routes->title ? routes->title : "Lanes");
+	json_add_text(out, "title", routes->title ? routes->title : program_invocation_short_name);
 	json_add_text(out, "description", routes->description);
 	json_add_text(out, "version", routes->version ? routes->version : "0.1.0");
 	json_end(out);

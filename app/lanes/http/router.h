@@ -90,7 +90,7 @@ struct routes {
 	void *state; /* request_state() */
 	/* GET /openapi.json, which every application answers that has no route of just that path:
 	 * before one with names that has it, too, such as /{path:path}. */
-	const char *title;	 /* NULL: "Lanes" */
+	const char *title;	 /* NULL: the program's name */
 	const char *version;	 /* NULL: "0.1.0" */
 	const char *description; /* Markdown; NULL: none */
 	bool undocumented;	 /* there is no such answer */

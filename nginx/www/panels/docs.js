@@ -68,7 +68,8 @@ function bodyPart(whole, described) {
 		}};
 	}
 	const isJson = /json/.test(type);
-	const text = el('textarea', {name: 'body', rows: '8', spellcheck: 'false'}, isJson ? JSON.stringify(sample(whole, schema), null, 2) : '');
+	const begin = isJson ? JSON.stringify(sample(whole, schema), null, 2) : '';
+	const text = el('textarea', {name: 'body', rows: String(Math.min(begin.split('\n').length + 1, 12)), spellcheck: 'false'}, begin);
 	return {element: el('label', {class: 'field wide'}, el('span', {}, el('code', {}, 'body'), `, ${type}`), text,
 		el('span', {class: 'note'}, isJson ? '' : words(whole, schema))),
 	put(request) {
