@@ -1,3 +1,5 @@
+#include <strings.h>
+
 #include "orders.h"
 
 /* Not how long they are the same: that would tell how much of it was guessed. */
@@ -10,7 +12,8 @@ static bool same(struct slice text, struct slice secret)
 	return !differs;
 }
 
-/* Before what changes something: "Authorization: Bearer …" (RFC 6750). */
+/* Before what changes something: "Authorization: Bearer …" (RFC 6750), in whatever case (RFC 9110,
+ * 11.1). */
 void check_token(struct request *req)
 {
 	static const char scheme[] = "Bearer ";
@@ -18,7 +21,7 @@ void check_token(struct request *req)
 	const struct shop *s = request_state(req);
 	struct slice given = request_param(req, "HTTP_AUTHORIZATION");
 
-	if (given.len > len && !memcmp(given.data, scheme, len) &&
+	if (given.len > len && !strncasecmp(given.data, scheme, len) &&
 	    same((struct slice){given.data + len, given.len - len}, slice_of(s->token)))
 		return;
 	reply_error(req, 401);

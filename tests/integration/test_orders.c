@@ -73,7 +73,7 @@ static void who_has_no_token_changes_nothing(void)
 static void orders_are_listed_by_what_is_asked(void)
 {
 	create(1);
-	CU_ASSERT(post(2, "/orders", "Bearer secret", "{\"item\":\"salt\",\"quantity\":30}"));
+	CU_ASSERT(post(2, "/orders", "bearer secret", "{\"item\":\"salt\",\"quantity\":30}"));
 	CU_ASSERT(raw_answers(&raw, "Location: /orders/2\r\n"));
 	CU_ASSERT(raw_gets(&raw, 3, "/orders", "least=4&limit=1",
 			   "[{\"id\":2,\"item\":\"salt\",\"quantity\":30,\"confirmed\":false}]\n"));

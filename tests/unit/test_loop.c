@@ -1761,6 +1761,12 @@ static const struct test tests[] = {
 		 "until in-flight 1, read-all 0 1, drain",
 		 "logged 1 [event=stream-unread], counted 1 [/on]",
 		 .set = {{&options.stream_limit, 65536}, {&options.send_timeout, 100}}})},
+	{"nor are their answers, which are complete and wait behind it",
+	 SCENES({{KEEP(1, "/on") ", " KEEP(2, "/"), PLOT},
+		 {"END 2 0 COMPLETE", "END 1 0 COMPLETE"},
+		 "until in-flight 1, read-all 0 1, drain",
+		 "logged 1 [event=stream-unread], counted 1 [/on]",
+		 .set = {{&options.stream_limit, 65536}, {&options.send_timeout, 100}}})},
 	/* … also if the connection could not be written to for longer than it. */
 	{"nor are they by a connection that is stuck for longer",
 	 SCENES({{KEEP(1, "/stuck") ", " KEEP(2, "/plot")},

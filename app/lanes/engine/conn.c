@@ -363,8 +363,9 @@ void conns_sweep(struct engine *engine)
 		next = conn->next;
 		conn->quiet_since = later(conn->quiet_since, held, now);
 		conn->unread_since = later(conn->unread_since, held, now);
-		/* Others on the connection have as long again, without them. */
-		if (exchange_end_late(conn, held, now) && fcgi_responder_active(&conn->fcgi))
+		/* Others on the connection have as long again, without them, as have answers that
+		 * are complete and wait. */
+		if (exchange_end_late(conn, held, now))
 			conn->unread_since = now;
 		patience = conn_patience(conn, &since);
 		/* A stream that waits is ended first, and alone. */

@@ -33,6 +33,7 @@ struct conn {
 	uint64_t unread_since; /* uv_now() when it last read something, while more waits for it */
 	uint8_t watched;       /* what we poll for: UV_READABLE, UV_WRITABLE, UV_DISCONNECT */
 	bool spoken;	       /* has sent a whole request before */
+	bool shared;	       /* has had several requests at a time */
 	bool dirty;	       /* is flushed soon */
 	bool lingering;	       /* answered, half-closed, reads to the end */
 	bool closing;

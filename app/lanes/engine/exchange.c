@@ -205,6 +205,8 @@ struct fcgi_request *exchange_begin(void *owner)
 	exchange->conn = conn;
 	exchange->prepared = exchange->started = false;
 	exchange->stream = NULL;
+	if (fcgi_responder_active(&conn->fcgi))
+		conn->shared = true;
 	conn_ref(conn);
 	exchange->req.serial = ++engine->serial;
 	exchange->req.co.peer = conn->fd;
@@ -255,7 +257,7 @@ bool exchange_end_late(struct conn *conn, uint64_t held, uint64_t now)
 		log_event(LOG_LEVEL_WARNING, "stream-unread", NULL);
 		log_subject = NULL;
 		stream_drop(exchange);
-		if (fcgi_responder_active(&conn->fcgi) == 1) {
+		if (!conn->shared) {
 			conn_close(conn);
 			return true;
 		}
