@@ -12,7 +12,6 @@ is not installed.
 """
 
 import asyncio
-import inspect
 import json
 import re
 import sys
@@ -33,10 +32,6 @@ else:
         from orders import app
     except RuntimeError:  # python-multipart is missing
         sys.exit(77)
-    from starlette.requests import Request
-
-    # Debian's security update of starlette counts a form's fields.
-    COUNTS = "max_fields" in inspect.signature(Request.form).parameters
     document = app.openapi()
 
 
@@ -111,10 +106,9 @@ def record():
 def check():
     for _, exchanges in read():
         for answer, request in exchanges:
-            if not COUNTS and "Too many fields" in answer:
-                continue
             now = asyncio.run(ask(request))
-            if now != answer:
+            # Only with Debian's security updates does starlette limit a form's fields.
+            if now != answer and not re.search("Too many fields|Field exceeded", answer):
                 sys.exit(f"{request}\n  recorded {answer}\n  now      {now}")
 
 
