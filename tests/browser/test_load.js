@@ -49,7 +49,11 @@ const playLive = (page, seconds) => page.evaluate((length) => new Promise((resol
 }), seconds);
 
 // The browser says which CPU time its process for the tab has used: what others do meanwhile is not in it,
-// but makes it more, as they share caches and the core's two threads. So the least of three is asked for.
+// but makes it up to twice as much, as they share caches and the core's two threads. So the core is measured
+// as well, by a piece of work in the same tab: one that does it in WORK seconds is meant. The least of three
+// is asked for.
+const WORK = 0.42;
+
 test('2,000 requests/s at 8 workers cost the tab under a fifth of a core, at 30 pictures a second', () => withPage({}, async (page) => {
 	await mute(page);
 	const devtools = await page.context().newCDPSession(page);
@@ -67,14 +71,29 @@ test('2,000 requests/s at 8 workers cost the tab under a fifth of a core, at 30 
 		const [seconds, used] = ['Timestamp', 'ProcessTime'].map((wanted) => metrics.find(({name}) => name === wanted).value);
 		return {seconds, used, pictures: await page.evaluate(() => window.pictures)};
 	};
+	const work = async () => {
+		const before = await count();
+		await page.evaluate(() => {
+			let length = 0;
+			for (let i = 0; i < 10; i++) {
+				const list = Array.from({length: 100000}, (_, n) => ({n, text: String(n * 7919 % 100003)}));
+				list.sort((a, b) => (a.text < b.text ? -1 : 1));
+				length += JSON.stringify(list).length;
+			}
+			return length;
+		});
+		return (await count()).used - before.used;
+	};
 	await playLive(page, 10); // the picture is full
 	let [share, rate] = [1, 0];
 	for (let i = 0; i < 3 && !(share < 0.2 && rate > 27); i++) {
+		const first = await work();
 		const before = await count();
 		await playLive(page, 10);
 		const now = await count();
-		[share, rate] = [(now.used - before.used) / (now.seconds - before.seconds), (now.pictures - before.pictures) / (now.seconds - before.seconds)];
-		console.log(`     ${(share * 100).toFixed(1)} % of a core, ${rate.toFixed(1)} pictures a second`);
+		const slowness = (first + await work()) / 2 / WORK;
+		[share, rate] = [(now.used - before.used) / (now.seconds - before.seconds) / slowness, (now.pictures - before.pictures) / (now.seconds - before.seconds)];
+		console.log(`     ${(share * 100).toFixed(1)} % of a core (${(share * slowness * 100).toFixed(1)} % of this one), ${rate.toFixed(1)} pictures a second`);
 	}
 	assert.ok(share < 0.2, `${share} of a core`);
 	assert.ok(rate > 27, `${rate} pictures a second`);
