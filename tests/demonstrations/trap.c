@@ -60,6 +60,8 @@ static bool write_config(const char *path, uint16_t port)
 static void become_nginx(const char *directory)
 {
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	/* Where nginx is, and a plain user does not look, as in spawn/common.sh. */
+	setenv("PATH", textf("%s:/usr/local/sbin:/usr/sbin:/sbin", getenv("PATH")), 1);
 	if (chdir(directory) == 0)
 		execlp("nginx", "nginx", "-p", ".", "-e", "error.log", "-c", "trap.conf",
 		       (char *)NULL);

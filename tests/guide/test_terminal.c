@@ -109,9 +109,11 @@ static void the_exercises_fit(void)
 
 	for (int i = 0; i < 2; i++) {
 		logs[i] = textf("%s/%d.log", directory, i);
-		pids[i] = process_start(STRINGS(path),
-					STRINGS(runs[i].columns, runs[i].workers, "LC_ALL=C.UTF-8"),
-					logs[i]);
+		pids[i] = process_start(
+			STRINGS(path),
+			STRINGS(runs[i].columns, runs[i].workers, "LC_ALL=C.UTF-8",
+				"PATH=/usr/local/bin:/usr/bin:/bin"), /* a plain user's */
+			logs[i]);
 	}
 	for (int i = 0; i < 2; i++) {
 		const char *text;
