@@ -31,9 +31,11 @@ once       = $(eval $(1) := $(2))$(value $(1))
 FORTIFY    = $(call once,FORTIFY,$(if $(SAN),,$(if $(filter -O1 -O2 -O3 -Os,$(CFLAGS)),-D_FORTIFY_SOURCE=$(shell \
 	     echo '\#include <features.h>' | $(CC) -O2 -D_FORTIFY_SOURCE=3 -Werror -E - \
 	     >/dev/null 2>&1 && echo 3 || echo 2))))
-PACKAGES  := libuv json-c fcgi libseccomp
-package_flags = $(or $(shell pkg-config $(1) $(PACKAGES) 2>/dev/null), \
-	     $(error packages are missing, such as the headers of $(PACKAGES): spawn/deps.sh run installs them))
+PACKAGES  := libuv json-c fcgi libseccomp libcurl libpq
+# … and of the demonstration (app/cases).
+CASES_PACKAGES := $(if $(GUIDE),libcrypto libjpeg libpng)
+package_flags = $(or $(shell pkg-config $(1) $(PACKAGES) $(CASES_PACKAGES) 2>/dev/null), \
+	     $(error packages are missing, such as the headers of $(PACKAGES) $(CASES_PACKAGES): spawn/deps.sh run installs them))
 # Main runs no sandbox there.
 INSTRUMENTED := $(if $(SAN)$(filter --coverage,$(CFLAGS)),-DINSTRUMENTED)
 INCLUDES   = $(call once,INCLUDES,$(call package_flags,--cflags))
@@ -42,7 +44,7 @@ LIBRARIES  = $(call once,LIBRARIES,$(call package_flags,--libs))
 WARNINGS  := -Wall -Wextra -Werror
 COMPILE    = $(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) -Iapp -Iapp/lanes -pthread -fPIE \
 	     -fstack-protector-strong $(FORTIFY) $(INCLUDES) $(SAN) $(INSTRUMENTED) $(CPPFLAGS) $(CFLAGS)
-LINK       = $(CC) -pie -Wl,-z,relro,-z,now $(SAN) $(CFLAGS) $(LDFLAGS)
+LINK       = $(CC) -pie -Wl,-z,relro,-z,now,--as-needed $(SAN) $(CFLAGS) $(LDFLAGS)
 LIBS       = $(LIBRARIES) -lm -pthread $(LDLIBS)
 
 # The library: with what shows a system, which every program has.

@@ -10,12 +10,14 @@
 set -eu
 here=$(CDPATH='' cd "$(dirname "$0")" && pwd -P)
 
-run='gcc libc6-dev make pkg-config libuv1-dev libjson-c-dev libfcgi-dev libseccomp-dev nginx
-	spawn-fcgi multiwatch curl'
+run='gcc libc6-dev make pkg-config libuv1-dev libjson-c-dev libfcgi-dev libseccomp-dev
+	libcurl4-openssl-dev libpq-dev nginx spawn-fcgi multiwatch curl'
+# The demonstration's cases: digests and images.
+[ ! -d "$here/../app/guide" ] || run="$run libssl-dev libjpeg-dev libpng-dev"
 dev="$run libdw-dev"
-service="$run libcunit1-dev libcurl4-openssl-dev"
+service="$run libcunit1-dev"
 test="$service libdw-dev python3-fastapi python3-multipart uvicorn haproxy
-	python3-prometheus-client"
+	python3-prometheus-client openssl python3-httpx python3-pil python3-aiosmtpd"
 fuzz="$run clang libclang-rt-dev"
 check="$test $fuzz mandoc clang-format clang-tidy cppcheck gcovr shellcheck valgrind"
 bench="$run wrk haproxy php-fpm python3-fastapi uvicorn python3-uvloop python3-httptools valgrind strace"
