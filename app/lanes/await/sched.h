@@ -60,7 +60,7 @@ int sched_open(struct sched *sched, uv_loop_t *loop, const struct sched_options 
  * before it is closed. */
 void sched_close(struct sched *sched);
 
-/* Where one of options.own is in pools. */
+/* Where one of options.own is in pools; BOARD_POOLS: nowhere. */
 enum board_pool sched_own_pool(const struct sched *sched, const struct thread_pool_options *own);
 
 /* For how many nanoseconds before now (uv_hrtime()) input may have been left unread: the time since
