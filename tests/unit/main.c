@@ -19,6 +19,7 @@ extern const struct suite listen_suite;
 extern const struct suite log_suite;
 extern const struct suite loop_suite;
 extern const struct suite metric_suite;
+extern const struct suite names_suite;
 extern const struct suite number_suite;
 extern const struct suite openapi_suite;
 extern const struct suite options_suite;
@@ -58,7 +59,7 @@ int main(int argc, char **argv)
 		&json_suite,	  &exchanges_suite, &openapi_suite,	&input_suite,
 		&metric_suite,	  &pattern_suite,   &utf8_suite,	&trace_context_suite,
 		&condition_suite, &file_suite,	    &conn_suite,	&gather_suite,
-		&examples_suite,  &loop_suite,	    &scoreboard_suite,
+		&names_suite,	  &examples_suite,  &loop_suite,	&scoreboard_suite,
 	};
 
 	program_invocation_short_name = (char[]){"lanes"}; /* who complains */
