@@ -17,7 +17,7 @@ run='gcc libc6-dev make pkg-config libuv1-dev libjson-c-dev libfcgi-dev libsecco
 dev="$run libdw-dev"
 service="$run libcunit1-dev"
 test="$service libdw-dev python3-fastapi python3-multipart uvicorn haproxy
-	python3-prometheus-client openssl python3-httpx python3-pil python3-aiosmtpd"
+	python3-prometheus-client openssl python3-httpx python3-pil python3-aiosmtpd postgresql python3-asyncpg"
 fuzz="$run clang libclang-rt-dev"
 check="$test $fuzz mandoc clang-format clang-tidy cppcheck gcovr shellcheck valgrind"
 bench="$run wrk haproxy php-fpm python3-fastapi uvicorn python3-uvloop python3-httptools valgrind strace"
