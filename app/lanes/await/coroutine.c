@@ -113,6 +113,7 @@ void coroutine_waited(struct coroutine *co, enum span_kind kind, unsigned thing,
 	if (kind == SPAN_DB_QUEUE)
 		sum = &times->db_queue;
 	*sum += ended - begun;
+	board_waited(board_of(co), kind, thing, ended - begun);
 	board_span(board_of(co), kind | (uint64_t)thing << 16, begun, ended, co->owner);
 }
 
