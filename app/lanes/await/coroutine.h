@@ -45,6 +45,9 @@ struct coroutine_times {
 	uint64_t pool_queue; /* waiting for a thread */
 	uint64_t pool;	     /* running on a thread */
 	uint64_t ready;	     /* from being woken to being run */
+	uint64_t fetch;	     /* waiting for other services: a sum, as what follows */
+	uint64_t db_queue;   /* … for a connection to the database */
+	uint64_t db;	     /* … for the database */
 };
 
 struct coroutine {
@@ -146,6 +149,13 @@ static inline void coroutine_woken(struct coroutine *co, uint64_t when)
 	if (when > co->woken)
 		co->woken = when;
 }
+
+/* It waited for this from begun to ended (uv_hrtime()), or still waits for other things besides: a
+ * span of that kind (SPAN_FETCH, SPAN_DB_QUEUE, SPAN_DB), and part of its times. thing is
+ * sched_thing()'s. Whoever calls it at the end of what it waits for says so with coroutine_woken(),
+ * too. */
+void coroutine_waited(struct coroutine *co, enum span_kind kind, unsigned thing, uint64_t begun,
+		      uint64_t ended);
 
 /* Takes a job back that a pool has done. */
 void coroutine_job_done(struct job *job);
