@@ -194,7 +194,7 @@ enum board_pool sched_own_pool(const struct sched *sched, const struct thread_po
 {
 	unsigned i = 0;
 
-	while (i + 1 < BOARD_OWN_POOLS && sched->options.own[i] != own)
+	while (i < BOARD_OWN_POOLS && sched->options.own[i] != own)
 		i++;
 	return BOARD_OWN + i;
 }

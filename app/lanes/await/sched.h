@@ -62,7 +62,7 @@ int sched_open(struct sched *sched, uv_loop_t *loop, const struct sched_options 
  * before it is closed. */
 void sched_close(struct sched *sched);
 
-/* Where one of options.own is in pools. */
+/* Where one of options.own is in pools; BOARD_POOLS: nowhere. */
 enum board_pool sched_own_pool(const struct sched *sched, const struct thread_pool_options *own);
 
 /* The number that the scoreboard has for what is awaited (a host and port, a statement): for

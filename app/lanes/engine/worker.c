@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "client/names.h"
 #include "client/queue.h"
 #include "engine/application.h"
 #include "engine/harden.h"
@@ -216,6 +217,9 @@ static int work(struct options *options, struct application *application)
 	tell_hidden(options, &application->routes);
 	needs.removes = listener.unlink;
 	needs.spool = options->spool;
+	needs.fetches = application->fetches;
+	if (needs.fetches)
+		names_prepare();
 	if (!prepare(application, &setup))
 		return 2;
 	if (geteuid() == 0)
