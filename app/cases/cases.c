@@ -1,0 +1,58 @@
+#include "cases.h"
+
+#define FILE_NAME .min_length = 1, .max_length = 255
+
+struct case_options case_options = {.digest_limit = 1 << 30}; /* no command line: in tests */
+int case_files = -1;
+
+static const struct option_spec options[] = {
+	{"files", OPTION_TEXT, offsetof(struct case_options, files),
+	 .help = "folder of the files that /cases/digest reads"},
+	{"digest-limit", OPTION_INT, offsetof(struct case_options, digest_limit), "1073741824", 1,
+	 INT64_MAX, .help = "bytes of a file of /cases/digest; a longer one is a 413"},
+};
+
+static const struct field one_name[] = {
+	PATH(STRING, struct named, name, FILE_NAME),
+};
+
+/* What a digest looks like, for /openapi.json. */
+struct shown_digest {
+	struct slice name;
+	int64_t bytes;
+	struct slice sha256;
+};
+
+static const struct field shown_digest[] = {
+	BODY(STRING, struct shown_digest, name),
+	BODY(INT, struct shown_digest, bytes),
+	BODY(STRING, struct shown_digest, sha256),
+};
+
+#define A_DIGEST ITEM_OBJECT(struct shown_digest, shown_digest)
+
+static const struct route list[] = {
+	GET("/cases/digest/{name}", SYNC, digest, .input = INPUT(one_name), .deadline = 60,
+	    .answers = A_DIGEST),
+};
+
+void reply_missing(struct request *req, const char *what, const char *brings)
+{
+	reply_refusal(req, 503, "there is no %s: %s brings one", what, brings);
+}
+
+/* What is to be open in the sandbox. A folder that cannot be opened keeps no worker from serving
+ * all else. */
+static bool prepare(struct setup *setup)
+{
+	case_files = case_options.files ? open_folder(case_options.files) : -1;
+	if (case_files >= 0)
+		setup->needs->reads = case_options.files;
+	return open_digests();
+}
+
+const struct application cases = {
+	.routes = ROUTES(list, .title = "Cases"),
+	.options = OPTIONS("lanes", options, &case_options),
+	.prepare = prepare,
+};

@@ -1,0 +1,36 @@
+"""The guide's real-world examples (app/cases) in FastAPI: the page and app/cases/README.md show each
+beside the C, and tests compare what both answer. app.py has them."""
+
+import hashlib
+import os
+from pathlib import Path
+
+from fastapi import APIRouter, HTTPException
+from fastapi import Path as InPath
+from pydantic import BaseModel
+
+router = APIRouter(prefix="/cases")
+
+FILES = Path(os.environ.get("LANES_FILES", "/nonexistent"))
+DIGEST_LIMIT = 1 << 30
+
+
+class Digest(BaseModel):
+    name: str
+    bytes: int
+    sha256: str
+
+
+def digest_file(name):
+    path = FILES / name
+    if path.is_symlink() or not path.is_file() or "/" in name:
+        raise HTTPException(404, f"{name} is not there")
+    if path.stat().st_size > DIGEST_LIMIT:
+        raise HTTPException(413, f"{name} has more than {DIGEST_LIMIT} bytes")
+    content = path.read_bytes()
+    return {"name": name, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+
+
+@router.get("/digest/{name}", response_model=Digest)
+def digest(name: str = InPath(min_length=1, max_length=255)):
+    return digest_file(name)
