@@ -16,6 +16,11 @@ static const struct field one_name[] = {
 	PATH(STRING, struct named, name, FILE_NAME),
 };
 
+static const struct field some_names[] = {
+	QUERY(LIST, struct names, names, .name = "name", .item = ITEM_STRING(FILE_NAME),
+	      .min_items = 1, .max_items = DIGESTS_MAX),
+};
+
 /* What a digest looks like, for /openapi.json. */
 struct shown_digest {
 	struct slice name;
@@ -34,6 +39,8 @@ static const struct field shown_digest[] = {
 static const struct route list[] = {
 	GET("/cases/digest/{name}", SYNC, digest, .input = INPUT(one_name), .deadline = 60,
 	    .answers = A_DIGEST),
+	GET("/cases/digests", ASYNC, digests, .input = INPUT(some_names), .deadline = 60,
+	    .answers = ITEM_LIST(.item = A_DIGEST)),
 };
 
 void reply_missing(struct request *req, const char *what, const char *brings)

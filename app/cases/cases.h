@@ -26,12 +26,22 @@ struct named {
 	struct slice name;
 };
 
+enum { DIGESTS_MAX = 16 };
+
+struct names {
+	struct list names; /* of struct slice, 1 to DIGESTS_MAX */
+};
+
 /* Of one file. */
 struct digest {
 	struct slice name;
 	int64_t bytes;
 	char sha256[65]; /* in hex */
 	int error;	 /* 0, or a negative errno; -EFBIG: it is longer than --digest-limit */
+};
+
+struct digests {
+	struct digest list[DIGESTS_MAX];
 };
 
 /* Reads the file and fills the struct digest. On a thread; ends early when nobody waits. */
@@ -47,5 +57,6 @@ void refuse_file(struct request *req, const struct digest *digest);
 bool open_digests(void);
 
 void digest(struct request *req);
+void digests(struct request *req);
 
 #endif
