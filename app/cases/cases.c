@@ -36,11 +36,26 @@ static const struct field shown_digest[] = {
 
 #define A_DIGEST ITEM_OBJECT(struct shown_digest, shown_digest)
 
+/* What all of /cases/json-stats are. */
+struct shown_stats {
+	int64_t objects, arrays, keys, strings, integers, floats, booleans, nulls, depth;
+};
+
+static const struct field shown_stats[] = {
+	BODY(INT, struct shown_stats, objects),	 BODY(INT, struct shown_stats, arrays),
+	BODY(INT, struct shown_stats, keys),	 BODY(INT, struct shown_stats, strings),
+	BODY(INT, struct shown_stats, integers), BODY(INT, struct shown_stats, floats),
+	BODY(INT, struct shown_stats, booleans), BODY(INT, struct shown_stats, nulls),
+	BODY(INT, struct shown_stats, depth),
+};
+
 static const struct route list[] = {
 	GET("/cases/digest/{name}", SYNC, digest, .input = INPUT(one_name), .deadline = 60,
 	    .answers = A_DIGEST),
 	GET("/cases/digests", ASYNC, digests, .input = INPUT(some_names), .deadline = 60,
 	    .answers = ITEM_LIST(.item = A_DIGEST)),
+	POST("/cases/json-stats", ASYNC, json_stats, .body_limit = JSON_MAX, .deadline = 60,
+	     .takes = "application/json", .answers = ITEM_OBJECT(struct shown_stats, shown_stats)),
 };
 
 void reply_missing(struct request *req, const char *what, const char *brings)

@@ -59,4 +59,10 @@ bool open_digests(void);
 void digest(struct request *req);
 void digests(struct request *req);
 
+/* ---- CPU work ---- */
+
+enum { JSON_MAX = 8 << 20 }; /* bytes of a body of /cases/json-stats */
+
+void json_stats(struct request *req);
+
 #endif

@@ -1,8 +1,8 @@
 /*
  * JSON of any shape, off the loop: what the body of a request is, or another service's answer, is
  * read on a thread, where a large one holds nobody up. It is read as request.json() of Starlette
- * reads it, that is json.loads() of Python 3.11 (input_json.h): in UTF-8, UTF-16 or UTF-32; with NaN
- * and Infinity; and what it says of a text that is no JSON is the same, word for word.
+ * reads it, that is json.loads() of Python 3.11 (input_json.h): in UTF-8, UTF-16 or UTF-32; with
+ * NaN and Infinity; and what it says of a text that is no JSON is the same, word for word.
  */
 #ifndef LANES_HTTP_JSON_DOCUMENT_H
 #define LANES_HTTP_JSON_DOCUMENT_H
