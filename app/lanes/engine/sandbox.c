@@ -138,6 +138,8 @@ static int restrict_files(const struct sandbox *needs)
 		err = allow_removal(fd, needs->removes);
 	if (!err && needs->fetches)
 		err = allow_fetches(fd);
+	if (!err && needs->trusts)
+		err = allow_below(fd, needs->trusts, LANDLOCK_ACCESS_FS_READ_FILE);
 	if (!err && needs->connects && (rules.net & NET_CONNECT))
 		err = allow_port(fd, needs->connects);
 	if (!err && syscall(SYS_landlock_restrict_self, fd, 0))

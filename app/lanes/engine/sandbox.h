@@ -18,6 +18,7 @@ struct sandbox {
 	 * resolver's files, and whom the system trusts. Where one of these is replaced by another
 	 * file, that is read by the worker's successor. */
 	bool fetches;
+	const char *trusts; /* … beside the system, a file; NULL: nobody */
 };
 
 /* To be called while the process has one thread: those that it starts afterwards are bound, too.
