@@ -12,6 +12,7 @@ extern const struct suite buffer_suite;
 extern const struct suite condition_suite;
 extern const struct suite conn_suite;
 extern const struct suite examples_suite;
+extern const struct suite fetch_suite;
 extern const struct suite file_suite;
 extern const struct suite gather_suite;
 extern const struct suite json_suite;
@@ -19,6 +20,7 @@ extern const struct suite listen_suite;
 extern const struct suite log_suite;
 extern const struct suite loop_suite;
 extern const struct suite metric_suite;
+extern const struct suite names_suite;
 extern const struct suite number_suite;
 extern const struct suite openapi_suite;
 extern const struct suite options_suite;
@@ -49,16 +51,17 @@ int main(int argc, char **argv)
 	/* A worker closes what it did not open, and libuv needs its pipe: so the first must be
 	 * there before it has one. The last two take a while. */
 	static const struct suite *const suites[] = {
-		&worker_suite,	  &answer_suite,    &application_suite, &body_suite,
-		&budget_suite,	  &buffer_suite,    &listen_suite,	&log_suite,
-		&number_suite,	  &options_suite,   &params_suite,	&percent_suite,
-		&pool_suite,	  &record_suite,    &reply_suite,	&request_suite,
-		&responder_suite, &router_suite,    &sandbox_suite,	&table_suite,
-		&task_suite,	  &handler_suite,   &timers_suite,	&volley_suite,
-		&json_suite,	  &exchanges_suite, &openapi_suite,	&input_suite,
-		&metric_suite,	  &pattern_suite,   &utf8_suite,	&trace_context_suite,
-		&condition_suite, &file_suite,	    &conn_suite,	&gather_suite,
-		&examples_suite,  &loop_suite,	    &scoreboard_suite,
+		&worker_suite,	   &answer_suite,    &application_suite, &body_suite,
+		&budget_suite,	   &buffer_suite,    &listen_suite,	 &log_suite,
+		&number_suite,	   &options_suite,   &params_suite,	 &percent_suite,
+		&pool_suite,	   &record_suite,    &reply_suite,	 &request_suite,
+		&responder_suite,  &router_suite,    &sandbox_suite,	 &table_suite,
+		&task_suite,	   &handler_suite,   &timers_suite,	 &volley_suite,
+		&json_suite,	   &exchanges_suite, &openapi_suite,	 &input_suite,
+		&metric_suite,	   &pattern_suite,   &utf8_suite,	 &trace_context_suite,
+		&condition_suite,  &file_suite,	     &conn_suite,	 &gather_suite,
+		&names_suite,	   &fetch_suite,     &examples_suite,	 &loop_suite,
+		&scoreboard_suite,
 	};
 
 	program_invocation_short_name = (char[]){"lanes"}; /* who complains */

@@ -26,6 +26,9 @@ struct setup {
 struct application {
 	struct routes routes;
 	struct metric *const *metrics; /* of its own, with NULL behind the last */
+	/* It calls other services (client/fetch.h): there is a pool of threads for their names, one
+	 * of the four that an application may have, and the sandbox lets it connect. */
+	bool fetches;
 	/* Of its own, beside the library's. Those of what --routes app serves: a program has one
 	 * such table. */
 	struct option_table options;

@@ -103,6 +103,11 @@ struct options {
 	int64_t memory_limit;	   /* bytes */
 	int64_t conn_memory_limit; /* bytes */
 
+	const char *ca; /* NULL: the system's */
+	int64_t fetch_most;
+	int64_t fetch_host_most;
+	int64_t fetch_queue;
+
 	int64_t header_timeout; /* this and all below: milliseconds */
 	int64_t queue_timeout;	/* 0: none */
 	int64_t idle_timeout;

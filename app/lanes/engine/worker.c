@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "client/fetch.h"
 #include "engine/application.h"
 #include "engine/harden.h"
 #include "engine/listen.h"
@@ -133,6 +134,16 @@ static void enter_sandbox(const struct options *options, const struct sandbox *n
 #endif
 }
 
+static void prepare_fetches(const struct options *options, struct sandbox *needs)
+{
+	fetch_limits = (struct fetch_limits){.most = (unsigned)options->fetch_most,
+					     .host = (unsigned)options->fetch_host_most,
+					     .queue = (unsigned)options->fetch_queue,
+					     .ca = options->ca};
+	needs->trusts = options->ca;
+	fetch_prepare();
+}
+
 static bool only_tells(const struct options *options, const struct option_table *own)
 {
 	if (options->help)
@@ -215,6 +226,9 @@ static int work(struct options *options, struct application *application)
 	tell_hidden(options, &application->routes);
 	needs.removes = listener.unlink;
 	needs.spool = options->spool;
+	needs.fetches = application->fetches;
+	if (needs.fetches)
+		prepare_fetches(options, &needs);
 	if (!prepare(application, &setup))
 		return 2;
 	if (geteuid() == 0)
