@@ -27,6 +27,7 @@ extern const struct suite options_suite;
 extern const struct suite params_suite;
 extern const struct suite pattern_suite;
 extern const struct suite percent_suite;
+extern const struct suite pg_suite;
 extern const struct suite pool_suite;
 extern const struct suite exchanges_suite;
 extern const struct suite input_suite;
@@ -58,7 +59,7 @@ int main(int argc, char **argv)
 		&responder_suite,  &router_suite,    &sandbox_suite,	 &table_suite,
 		&task_suite,	   &handler_suite,   &timers_suite,	 &volley_suite,
 		&json_suite,	   &exchanges_suite, &openapi_suite,	 &input_suite,
-		&metric_suite,	   &pattern_suite,   &utf8_suite,	 &trace_context_suite,
+		&metric_suite,	   &pattern_suite, &pg_suite,   &utf8_suite,	 &trace_context_suite,
 		&condition_suite,  &file_suite,	     &conn_suite,	 &gather_suite,
 		&names_suite,	   &fetch_suite,     &examples_suite,	 &loop_suite,
 		&scoreboard_suite,

@@ -192,6 +192,8 @@ static int status_of(int error)
 	case -EPERM:   /* it has replied where it cannot */
 	case -EINVAL:  /* it has asked what nobody can be asked */
 	case -ENOTSUP: /* … and what its application does not do */
+	case -E2BIG:
+	case -EREMOTEIO: /* the database has refused a statement */
 		return 500;
 	case -ENOENT: /* these are of another service */
 	case -ECONNRESET:
