@@ -175,9 +175,6 @@ struct pg_pool {
 
 /* ---- pg_settings.c ---- */
 
-/* The host's name, whose address has to be found; NULL: that is known. */
-const char *pg_settings_name(const struct pg_settings *settings);
-
 /* Nanoseconds that connecting may take. */
 uint64_t pg_settings_patience(const struct pg_settings *settings);
 

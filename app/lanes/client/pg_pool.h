@@ -29,6 +29,9 @@ struct pg_settings *pg_settings_read(const char *url);
 /* What connecting to it takes: a TCP port; 0: a unix socket. */
 uint16_t pg_settings_port(const struct pg_settings *settings);
 
+/* The host's name, whose address has to be found; NULL: that is known. */
+const char *pg_settings_name(const struct pg_settings *settings);
+
 /* The file with the certificate of who is trusted; NULL: none is read. */
 const char *pg_settings_root_certificate(const struct pg_settings *settings);
 

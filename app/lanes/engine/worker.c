@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "client/fetch.h"
 #include "engine/application.h"
+#include "engine/database.h"
 #include "engine/harden.h"
 #include "engine/listen.h"
 #include "engine/loop.h"
@@ -210,6 +211,8 @@ static int work(struct options *options, struct application *application)
 	if (listener_open(&listener, options->listen, (int)options->backlog))
 		return 1;
 	check_spool(options);
+	if (!database_prepare(options, application, &needs))
+		return 2;
 	slot = claim_slot(options, &board);
 	if (!slot) {
 		log_complaint("%s", no_memory(options));

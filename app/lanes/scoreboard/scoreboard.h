@@ -197,7 +197,7 @@ struct board_slot {
 
 	struct board_waits waits[BOARD_WAITS]; /* by kind - SPAN_FETCH */
 	struct board_database database;
-	word thing_count;		       /* from number 1 on: they are behind the spans */
+	word thing_count; /* from number 1 on: they are behind the spans */
 
 	word head; /* spans ever written; the next goes to spans[head % BOARD_SPANS] */
 	struct board_span spans[BOARD_SPANS];
