@@ -6,11 +6,16 @@
 #include <lanes.h>
 
 extern const struct application cases;
+extern const struct application outside; /* whom they call: outside.c */
 
 /* Options of the program. */
 struct case_options {
 	const char *files;    /* folder of /cases/digest; NULL: there is none */
 	int64_t digest_limit; /* bytes of a file */
+	int64_t image_pixels;
+	int64_t image_memory; /* bytes */
+	const char *outside;  /* URL below which suppliers and gateway are; NULL: there are none */
+	int64_t payment_timeout; /* milliseconds */
 };
 
 extern struct case_options case_options;
@@ -61,8 +66,32 @@ void digests(struct request *req);
 
 /* ---- CPU work ---- */
 
-enum { JSON_MAX = 8 << 20 }; /* bytes of a body of /cases/json-stats */
+enum {
+	JSON_MAX = 8 << 20,   /* bytes of a body of /cases/json-stats */
+	IMAGE_MAX = 16 << 20, /* … and of /cases/thumbnail */
+	WIDTH_MAX = 4096,
+};
+
+struct thumbnail_query {
+	int64_t width; /* 1 to WIDTH_MAX */
+};
 
 void json_stats(struct request *req);
+void thumbnail(struct request *req);
+
+/* ---- other services ---- */
+
+enum { SUPPLIERS = 3 };
+
+struct payment_input {
+	struct slice idempotency_key;
+	struct slice order;
+	int64_t amount; /* hundredths */
+};
+
+extern const struct field payment_fields[3];
+extern const struct thread_pool_options payment_threads;
+
+void payments(struct request *req);
 
 #endif

@@ -1,7 +1,10 @@
 /* The same for app/cases/README.md. */
 #include "cases/cases.h"
 
+#include "cases/thumbnail.h"
+
 #include "digest.c"
+#include "payments.c"
 
 struct json_stats {
 	struct json_document document;
@@ -18,6 +21,20 @@ static void of_json(struct request *req)
 	ASYNC_BEGIN(req);
 /* clang-format off */
 #include "json_stats.c"
+	/* clang-format on */
+	ASYNC_END(req);
+}
+
+struct thumbnail *new_thumbnail(struct request *req);
+void make_on_thread(void *thumbnail);
+
+static void of_images(struct request *req)
+{
+	struct thumbnail **f = FRAME(req, struct thumbnail *);
+
+	ASYNC_BEGIN(req);
+/* clang-format off */
+#include "thumbnail.c"
 	/* clang-format on */
 	ASYNC_END(req);
 }

@@ -26,9 +26,10 @@ static const struct option_spec list[] = {
 	 "number in the pool; 0: the lowest one free on the scoreboard, or the process id"},
 	{"scoreboard", OPTION_TEXT, AT(scoreboard),
 	 .help = "file in which the workers of a system show what they do"},
-	{"routes", OPTION_CHOICE, AT(routes), "app", .choices = "app|admin|health",
+	{"routes", OPTION_CHOICE, AT(routes), "app", .choices = "app|admin|health|outside",
 	 .help = "app: the endpoints; admin: status, metrics, trace and events of the whole "
-		 "system; health: healthz and readyz"},
+		 "system; health: healthz and readyz; outside: stands in for services that the "
+		 "endpoints call"},
 	{"drain", OPTION_CHOICE, AT(drain), "auto", .choices = "auto|refuse|wait",
 	 .help = "new requests while draining: refuse (503, or the status that LANES_DRAIN_STATUS "
 		 "names: nginx asks a sibling), wait (in the socket's queue)"},

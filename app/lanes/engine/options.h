@@ -23,9 +23,10 @@ enum drain_mode {
 };
 
 enum routes_kind {
-	ROUTES_APP,    /* what the application serves */
-	ROUTES_ADMIN,  /* what shows the system: /status, /metrics, /trace, /events … */
-	ROUTES_HEALTH, /* /healthz and /readyz */
+	ROUTES_APP,	/* what the application serves */
+	ROUTES_ADMIN,	/* what shows the system: /status, /metrics, /trace, /events … */
+	ROUTES_HEALTH,	/* /healthz and /readyz */
+	ROUTES_OUTSIDE, /* what stands in for the services that the application calls */
 	ROUTES_KINDS,
 };
 

@@ -30,11 +30,17 @@ static const char *no_memory(const struct options *options)
 				      : "out of memory";
 }
 
+/* Whether nginx leads to it below a prefix. */
+static bool serves_below(const struct options *options)
+{
+	return options->routes == ROUTES_APP || options->routes == ROUTES_OUTSIDE;
+}
+
 /* The scoreboard is for those who watch. A worker that cannot have it says so, and serves. */
 static struct board_slot *claim_slot(const struct options *options, struct scoreboard *board)
 {
 	const char *engine = options->engine == ENGINE_PREFORK ? "prefork" : "loop";
-	const char *prefix = options->routes == ROUTES_APP ? options->prefix : "";
+	const char *prefix = serves_below(options) ? options->prefix : "";
 	struct board_slot *slot = NULL;
 	int err = scoreboard_open(board, options->scoreboard);
 
