@@ -87,6 +87,8 @@ static const struct option_spec list[] = {
 	 "the same to one host and port"},
 	{"fetch-queue", OPTION_INT, AT(fetch_queue), "1024", 0, 10000000, NULL,
 	 "calls that may wait; one more is a 503"},
+	{"fetch-idle", OPTION_SECONDS, AT(fetch_idle), "30", 50, 3600000, NULL,
+	 "seconds such connections stay open when there are no calls"},
 	{"header-timeout", OPTION_SECONDS, AT(header_timeout), "10", 50, 3600000, NULL,
 	 "seconds a peer may take to send a request's params"},
 	{"queue-timeout", OPTION_SECONDS, AT(queue_timeout), "60", 0, 86400000, NULL,
