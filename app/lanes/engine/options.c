@@ -106,6 +106,8 @@ static const struct option_spec list[] = {
 	 "bytes of a statement's result; more, and it fails"},
 	{"database-statements", OPTION_INT, AT(database_statements), "256", 0, 1024, NULL,
 	 "different ones that are prepared; 0: none, for a pooler that cannot keep them"},
+	{"fetch-idle", OPTION_SECONDS, AT(fetch_idle), "30", 50, 3600000, NULL,
+	 "seconds such connections stay open when there are no calls"},
 	{"header-timeout", OPTION_SECONDS, AT(header_timeout), "10", 50, 3600000, NULL,
 	 "seconds a peer may take to send a request's params"},
 	{"queue-timeout", OPTION_SECONDS, AT(queue_timeout), "60", 0, 86400000, NULL,
