@@ -99,12 +99,9 @@ static void a_name_is_looked_up_on_a_thread_of_its_own(void)
 
 static void without_threads_it_is_looked_up_on_the_spot(void)
 {
-	static const struct question some[] = {{"here.test", "127.0.0.1 "},
-					       {"both.test", "::1 127.0.0.1 "},
-					       {"::1", "::1 "},
-					       {"gone.test", "", -ENOENT},
-					       {"here.test", "", -ENOENT},
-					       {NULL}};
+	static const struct question some[] = {
+		{"here.test", "127.0.0.1 "}, {"both.test", "::1 127.0.0.1 "}, {"::1", "::1 "},
+		{"gone.test", "", -ENOENT},  {"here.test", "", -ENOENT},      {NULL}};
 
 	ask_and_wait(0, some);
 	CU_ASSERT_STRING_EQUAL(trail, "!");

@@ -266,6 +266,7 @@ static void flags_take_no_value(void)
 static void help_lists_every_option(void)
 {
 	char names[] = "database database-connections database-waiters database-wait "
+		       "ca fetch-most fetch-host-most fetch-queue fetch-idle "
 		       "database-limit database-lifetime database-result database-statements "
 		       "engine scoreboard listen pool slot drain nice threads thread-queue "
 		       "cpu-threads cpu-queue backlog max-conns max-reqs conn-requests "
