@@ -285,12 +285,8 @@ static void help_lists_every_option(void)
 	options_help(out, NULL);
 	fclose(out);
 	for (char *name = strtok(names, " "); name; name = strtok(NULL, " ")) {
-		const char *word = textf("\n  --%s", name);
-		const char *at = strstr(text, word);
-
 		expected++;
-		CU_ASSERT_PTR_NOT_NULL_FATAL(at);
-		CU_ASSERT_PTR_NOT_NULL(strchr(" \n", at[strlen(word)]));
+		CU_ASSERT_PTR_NOT_NULL(strstr(text, textf("\n  --%s ", name)));
 	}
 	for (const char *at = text; (at = strstr(at, "\n  --")); at++)
 		listed++;
