@@ -29,7 +29,9 @@ extern const struct suite pattern_suite;
 extern const struct suite percent_suite;
 extern const struct suite pg_suite;
 extern const struct suite pg_faults_suite;
+extern const struct suite pg_news_suite;
 extern const struct suite pg_pool_suite;
+extern const struct suite pg_tx_suite;
 extern const struct suite pool_suite;
 extern const struct suite exchanges_suite;
 extern const struct suite input_suite;
@@ -54,21 +56,18 @@ int main(int argc, char **argv)
 	/* A worker closes what it did not open, and libuv needs its pipe: so the first must be
 	 * there before it has one. The last two take a while. */
 	static const struct suite *const suites[] = {
-		&worker_suite,	&answer_suite,	      &application_suite,
-		&body_suite,	&budget_suite,	      &buffer_suite,
-		&listen_suite,	&log_suite,	      &number_suite,
-		&options_suite, &params_suite,	      &percent_suite,
-		&pool_suite,	&record_suite,	      &reply_suite,
-		&request_suite, &responder_suite,     &router_suite,
-		&sandbox_suite, &table_suite,	      &task_suite,
-		&handler_suite, &timers_suite,	      &volley_suite,
-		&json_suite,	&exchanges_suite,     &openapi_suite,
-		&input_suite,	&metric_suite,	      &pattern_suite,
-		&pg_suite,	&pg_pool_suite,	      &pg_faults_suite,
-		&utf8_suite,	&trace_context_suite, &condition_suite,
-		&file_suite,	&conn_suite,	      &gather_suite,
-		&names_suite,	&fetch_suite,	      &examples_suite,
-		&loop_suite,	&scoreboard_suite,
+		&worker_suite,	      &answer_suite,	 &application_suite, &body_suite,
+		&budget_suite,	      &buffer_suite,	 &listen_suite,	     &log_suite,
+		&number_suite,	      &options_suite,	 &params_suite,	     &percent_suite,
+		&pool_suite,	      &record_suite,	 &reply_suite,	     &request_suite,
+		&responder_suite,     &router_suite,	 &sandbox_suite,     &table_suite,
+		&task_suite,	      &handler_suite,	 &timers_suite,	     &volley_suite,
+		&json_suite,	      &exchanges_suite,	 &openapi_suite,     &input_suite,
+		&metric_suite,	      &pattern_suite,	 &pg_suite,	     &pg_pool_suite,
+		&pg_tx_suite,	      &pg_news_suite,	 &pg_faults_suite,   &utf8_suite,
+		&trace_context_suite, &condition_suite,	 &file_suite,	     &conn_suite,
+		&gather_suite,	      &names_suite,	 &fetch_suite,	     &examples_suite,
+		&loop_suite,	      &scoreboard_suite,
 	};
 
 	program_invocation_short_name = (char[]){"lanes"}; /* who complains */
