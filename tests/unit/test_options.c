@@ -275,17 +275,17 @@ static void flags_take_no_value(void)
 
 static void help_lists_every_option(void)
 {
-	char names[] =
-		"database database-connections database-waiters database-wait "
-		"database-limit database-lifetime database-result database-statements "
-		"engine scoreboard listen pool slot drain nice threads thread-queue "
-		"cpu-threads cpu-queue backlog max-conns max-reqs conn-requests "
-		"params-limit stdin-limit body-memory spool spool-limit body-timeout "
-		"output-limit idle-timeout header-timeout "
-		"queue-timeout send-timeout drain-timeout slow-callback ready-held routes "
-		"top core help version ready-pools stream-limit max-streams memory-limit "
-		"conn-memory-limit sandbox address-space oom-score-adj front spare-threads "
-		"fetch-most fetch-host-most fetch-queue ca prefix migrate jobs job-retry job-drop";
+	char names[] = "database database-connections database-waiters database-wait "
+		       "database-limit database-lifetime database-result database-statements "
+		       "engine scoreboard listen pool slot drain nice threads thread-queue "
+		       "cpu-threads cpu-queue backlog max-conns max-reqs conn-requests "
+		       "params-limit stdin-limit body-memory spool spool-limit body-timeout "
+		       "output-limit idle-timeout header-timeout "
+		       "queue-timeout send-timeout drain-timeout slow-callback ready-held routes "
+		       "top core help version ready-pools stream-limit max-streams memory-limit "
+		       "conn-memory-limit sandbox address-space oom-score-adj front spare-threads "
+		       "fetch-most fetch-host-most fetch-queue fetch-idle ca prefix migrate jobs "
+		       "job-retry job-drop";
 	char *text = NULL;
 	size_t len;
 	int expected = 0;
