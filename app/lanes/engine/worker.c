@@ -6,9 +6,10 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "client/names.h"
 #include "client/queue.h"
+#include "client/fetch.h"
 #include "engine/application.h"
+#include "engine/database.h"
 #include "engine/harden.h"
 #include "engine/listen.h"
 #include "engine/loop.h"
@@ -141,6 +142,16 @@ static void enter_sandbox(const struct options *options, const struct sandbox *n
 #endif
 }
 
+static void prepare_fetches(const struct options *options, struct sandbox *needs)
+{
+	fetch_limits = (struct fetch_limits){.most = (unsigned)options->fetch_most,
+					     .host = (unsigned)options->fetch_host_most,
+					     .queue = (unsigned)options->fetch_queue,
+					     .ca = options->ca};
+	needs->trusts = options->ca;
+	fetch_prepare();
+}
+
 static bool only_tells(const struct options *options, const struct option_table *own)
 {
 	if (options->help)
@@ -207,6 +218,8 @@ static int work(struct options *options, struct application *application)
 	if (listener_open(&listener, options->listen, (int)options->backlog))
 		return 1;
 	check_spool(options);
+	if (!database_prepare(options, application, &needs))
+		return 2;
 	slot = claim_slot(options, &board);
 	if (!slot) {
 		log_complaint("%s", no_memory(options));
@@ -225,7 +238,7 @@ static int work(struct options *options, struct application *application)
 	needs.spool = options->spool;
 	needs.fetches = application->fetches;
 	if (needs.fetches)
-		names_prepare();
+		prepare_fetches(options, &needs);
 	if (!prepare(application, &setup))
 		return 2;
 	if (geteuid() == 0)
