@@ -82,6 +82,38 @@ static const struct field shown_stats[] = {
 	BODY(INT, struct shown_stats, depth),
 };
 
+static const struct field quotes_fields[] = {
+	QUERY(STRING, struct quotes_query, item, .min_length = 1, .max_length = 64),
+	QUERY(NUMBER, struct quotes_query, within, .gt = LIMIT(0), .le = LIMIT(10),
+	      .fallback = &(const double){0.5}),
+};
+
+/* What is answered with; both lists are of suppliers. */
+struct shown_quote {
+	int64_t supplier;
+	int64_t price;
+};
+
+static const struct field shown_quote[] = {
+	BODY(INT, struct shown_quote, supplier),
+	BODY(INT, struct shown_quote, price),
+};
+
+struct shown_quotes {
+	struct slice item;
+	struct list quotes;
+	struct list late;
+	struct list failed;
+};
+
+static const struct field shown_quotes[] = {
+	BODY(STRING, struct shown_quotes, item),
+	BODY(LIST, struct shown_quotes, quotes,
+	     .item = ITEM_OBJECT(struct shown_quote, shown_quote)),
+	BODY(LIST, struct shown_quotes, late, .item = ITEM_INT()),
+	BODY(LIST, struct shown_quotes, failed, .item = ITEM_INT()),
+};
+
 const struct field payment_fields[] = {
 	HEADER(STRING, struct payment_input, idempotency_key, .min_length = 1, .max_length = 64,
 	       .pattern = PATTERN("^[A-Za-z0-9_-]+$")),
@@ -120,6 +152,8 @@ static const struct route list[] = {
 	     .takes = "application/json", .answers = ITEM_OBJECT(struct shown_stats, shown_stats)),
 	POST("/cases/thumbnail", ASYNC, thumbnail, .input = INPUT(thumbnail_fields),
 	     .body_limit = IMAGE_MAX, .deadline = 60, .gives = "image/jpeg"),
+	GET("/cases/quotes", ASYNC, quotes, .input = INPUT(quotes_fields),
+	    .answers = ITEM_OBJECT(struct shown_quotes, shown_quotes)),
 	POST("/cases/payments", SYNC, payments, .input = INPUT(payment_fields),
 	     .pool = &payment_threads, .deadline = 30, .status = 201,
 	     .answers = ITEM_OBJECT(struct shown_payment, shown_payment)),

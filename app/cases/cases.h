@@ -90,6 +90,11 @@ void thumbnail(struct request *req);
 
 enum { SUPPLIERS = 3 };
 
+struct quotes_query {
+	struct slice item;
+	double within; /* seconds */
+};
+
 struct payment_input {
 	struct slice idempotency_key;
 	struct slice order;
@@ -99,6 +104,7 @@ struct payment_input {
 extern const struct field payment_fields[3];
 extern const struct thread_pool_options payment_threads;
 
+void quotes(struct request *req);
 void payments(struct request *req);
 
 /* ---- mail ---- */

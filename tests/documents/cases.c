@@ -56,6 +56,28 @@ static void of_mail(struct request *req)
 	ASYNC_END(req);
 }
 
+struct quotes {
+	struct {
+		struct fetch call;
+		int outcome;
+	} of[SUPPLIERS];
+	int late;
+};
+
+void reply_quotes(struct request *req, struct slice item, struct quotes *f);
+
+static void of_quotes(struct request *req)
+{
+	const struct quotes_query *asked = request_input(req);
+	struct quotes *f = FRAME(req, struct quotes);
+
+	ASYNC_BEGIN(req);
+/* clang-format off */
+#include "quotes.c"
+	/* clang-format on */
+	ASYNC_END(req);
+}
+
 void all_cases(struct request *req)
 {
 	const struct names *names = request_input(req);

@@ -149,6 +149,41 @@ async def thumbnail(request: Request, width: int = Query(200, ge=1, le=4096)):
     return Response(content, media_type=f"image/{format.lower()}")
 
 
+class Quote(BaseModel):
+    supplier: int
+    price: int
+
+
+class Quotes(BaseModel):
+    item: str
+    quotes: List[Quote]
+    late: List[int]
+    failed: List[int]
+
+
+async def price(client, supplier, item):
+    answer = await client.get(f"{OUTSIDE}/suppliers/{supplier}/price", params={"item": item})
+    answer.raise_for_status()
+    return Quote(supplier=supplier, price=answer.json()["price"])
+
+
+@router.get("/quotes", response_model=Quotes)
+async def quotes(item: str = Query(min_length=1, max_length=64), within: float = Query(0.5, gt=0, le=10)):
+    if not OUTSIDE:
+        raise HTTPException(503, "there is no supplier: --outside URL brings one", RETRY)
+    async with httpx.AsyncClient() as client:
+        calls = {n: asyncio.create_task(price(client, n, item)) for n in (1, 2, 3)}
+        done, late = await asyncio.wait(calls.values(), timeout=within)
+        for call in late:
+            call.cancel()
+    return {
+        "item": item,
+        "quotes": [call.result() for call in calls.values() if call in done and not call.exception()],
+        "late": [n for n, call in calls.items() if call in late],
+        "failed": [n for n, call in calls.items() if call in done and call.exception()],
+    }
+
+
 PAYMENT_TIMEOUT = 2
 
 
