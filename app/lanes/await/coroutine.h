@@ -116,6 +116,10 @@ void coroutine_add_sleep(struct coroutine *co, double seconds, int *outcome);
 void coroutine_add_job(struct coroutine *co, enum board_pool pool, void (*fn)(void *arg), void *arg,
 		       int *outcome);
 
+/* The same of a fn that may fail: *error is then what it has come to, 0 or a negative errno. */
+void coroutine_add_trial(struct coroutine *co, enum board_pool pool, void (*fn)(void *arg),
+			 void *arg, const int *error, int *outcome);
+
 /* Waits until one of these events (enum uv_poll_event) is there for a descriptor of the caller's,
  * who keeps it open until then. */
 void coroutine_add_fd(struct coroutine *co, int fd, int events, int *outcome);
@@ -139,6 +143,10 @@ struct task {
  * no longer does. outcome may be NULL. */
 void task_begin(struct coroutine *co, struct task *task, void (*cancel)(struct task *task),
 		int *outcome);
+
+/* It has ended where it was to begin, and is no task. If something before it has failed, that is
+ * its outcome, too. */
+void coroutine_add_end(struct coroutine *co, int error, int *outcome);
 
 /* It has ended; error is 0 or a negative errno. */
 void task_end(struct task *task, int error);
