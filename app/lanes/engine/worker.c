@@ -6,8 +6,8 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "client/queue.h"
 #include "client/fetch.h"
+#include "client/queue.h"
 #include "engine/application.h"
 #include "engine/database.h"
 #include "engine/harden.h"
