@@ -28,6 +28,11 @@ write_environment() {
 		esac
 		(umask 077 && sed -zn "s/^$name=//p" "/proc/$$/environ" >"pids/environment/$name") || return
 	done
+	# The system's own is found by way of whoever looks for it, who works in RUN_DIR: also a user who may not
+	# enter the folders above it, and however long its name is.
+	[ -z "$DATABASE" ] || DATABASE_URL="postgresql://lanes@/lanes?host=/proc/self/cwd/$(database_folder)"
+	[ -z "$DATABASE_URL" ] || (umask 077 && printf %s "$DATABASE_URL" >pids/environment/LANES_DATABASE) || return
+	[ -z "$MAIL_URL" ] || (umask 077 && printf %s "$MAIL_URL" >pids/environment/LANES_MAIL)
 }
 
 # A copy: building again must not change a running system, and a user without access to the
@@ -112,6 +117,27 @@ give_up_root() {
 	group=$(id -gn "$RUN_USER")
 	owner="-U $RUN_USER -G $group"
 	drop="$(command -v setpriv) --reuid $RUN_USER --regid $group --init-groups --bounding-set -all"
+}
+
+# For each worker as many connections as it may have, and one that listens; for whoever looks, ten. Scaling has
+# some room.
+database_connections() {
+	pools | awk -v given="${LANES_DATABASE_CONNECTIONS-}" '
+		$1 ~ /^(admin|health)$/ { next }
+		{ n += $3 * (1 + (given ~ /^[0-9]+$/ ? given : $2 == "prefork" ? 1 : 8)) }
+		END { n += 10; print (n > 100 ? n : 100) }'
+}
+
+# start_database: as RUN_USER, whose cluster it is.
+start_database() {
+	folder=$(database_folder)
+	give_up_root
+	if ! { [ -d "$folder" ] || mkdir -m 700 "$folder"; } || ! install -m 755 "$PROJECT/spawn/database.sh" database.sh; then
+		undo "cannot write to $RUN_DIR"
+	fi
+	[ -z "$owner" ] || chown "$RUN_USER:$group" "$folder"
+	# shellcheck disable=SC2086 # words
+	daemon database database.log $drop ./database.sh "$folder" "$POSTGRES" "$(database_connections)"
 }
 
 # start_unit: spawn-fcgi opens the socket and becomes multiwatch, which starts the workers and
