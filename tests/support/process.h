@@ -64,6 +64,7 @@ const char *path_from_here(const char *path);
  * DIRECTORY_SIZE bytes, lives until 511 others were made. */
 enum { DIRECTORY_SIZE = 96 };
 const char *directory_make(void);
+const char *directory_make_for_all(void); /* where every user gets to, in /tmp */
 void directory_remove(const char *path);
 
 struct outcome {
