@@ -14,15 +14,15 @@ set -u
 umask 077
 export LC_ALL=C # of what is said here; the cluster has a locale of its own
 bin=$2 connections=$3
-cd "$1" || exit
-rm -f ready
+cd -P "$1" || exit # not by name
 child=0 ending=
 trap 'ending=yes; [ "$child" = 0 ] || kill -s INT "$child"' TERM
 
 # begin COMMAND...: in the background, until finish; it reads descriptor 3. It does not outlive this process,
-# and begins where everybody may be: PostgreSQL 15 goes back there by name.
+# by way of which it finds its files: it ends as in a crash then. And it begins where everybody may be:
+# PostgreSQL 15 goes back there by name.
 begin() {
-	(cd / && exec setpriv --pdeathsig INT "$@" <&3 3<&-) &
+	(cd / && exec setpriv --pdeathsig QUIT "$@" <&3 3<&-) &
 	child=$!
 	[ -z "$ending" ] || kill -s INT "$child" # it came before there was a child
 }
@@ -40,7 +40,7 @@ finish() {
 # The role of the workers owns their database, and is no superuser. Text is in the order of its characters'
 # numbers, on every machine.
 make_cluster() {
-	rm -rf data.new && mkdir data.new && cd data.new || exit
+	rm -rf data.new && mkdir data.new && cd -P data.new || exit
 	begin "$bin/initdb" -D "/proc/$$/cwd" -U postgres -A trust -E UTF8 --locale=C.UTF-8 \
 		--no-instructions "$@" 3</dev/null >/dev/null
 	finish && [ -z "$ending" ] || exit 1
@@ -51,14 +51,16 @@ make_cluster() {
 	finish && mv ../data.new ../data || exit 1
 }
 
-# Whose number is in a file of a machine that was switched off proves nothing; who works there does.
+# The numbers in the files of a PostgreSQL that was killed prove nothing, they may be others' by now. Who works
+# there does.
 working=$(find -L /proc/[0-9]*/cwd -maxdepth 0 -samefile data 2>/dev/null | tr -cs '0-9' ' ')
 if [ -n "$working" ]; then
 	echo "FATAL:  another PostgreSQL works in $1/data: process$working" >&2
 	exit 1
 fi
+rm -f data/postmaster.pid .s.PGSQL.*
 if [ -d data ]; then
-	cd data && rm -f postmaster.pid || exit
+	cd -P data || exit
 else
 	case $1 in
 	*-kept) make_cluster ;;

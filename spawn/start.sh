@@ -75,7 +75,8 @@ find_postgres() {
 	fi
 	# shellcheck disable=SC2012,SC2086 # a pattern, and plain names
 	POSTGRES=$(ls -d /usr/lib/postgresql/$version/bin/initdb 2>/dev/null | sort -V | tail -n 1)
-	[ -n "$POSTGRES" ] || POSTGRES=$(command -v initdb) ||
+	[ -n "$POSTGRES" ] ||
+		{ POSTGRES=$(command -v initdb) && { [ "$version" = '*' ] || initdb --version | grep -q " ${version}[.]"; }; } ||
 		fail "PostgreSQL$([ "$version" = '*' ] || echo " $version") is missing: $PROJECT/spawn/deps.sh database"
 	POSTGRES=$(dirname "$(realpath "$POSTGRES")")
 }
@@ -115,13 +116,14 @@ undo() {
 	trap '' INT TERM HUP
 	hurry=yes
 	stop_system
-	fail "$1${2:+$(last_words "$2" "$3")}"
+	words=${2:+$(last_words "$2" "$3")}
+	fail "$1${words:-${2:+$RUN_DIR/$2 does not say why; is the disk full?}}"
 }
 
 last_words() {
 	# "Terminated" is what a shell says of a worker that waited to be started again.
 	grep -av -e '^Child\[' -e '^Spawning child' -e '^Terminated' -e ' level=info ' \
-		-e event=start-delayed "$1" |
+		-e event=start-delayed "$1" 2>/dev/null |
 		grep -a "$2" | tail -n 1 |
 		sed -e 's/^[0-9/]* [0-9:]* //' -e 's/^\(nginx: \)\{0,1\}\[[a-z]*\] [0-9#: ]*//' \
 			-e 's/^[0-9-]* [0-9:.]* [A-Z]* \[[0-9]*\] //' -e 's|/proc/[0-9]*/cwd|the database|'
@@ -132,7 +134,7 @@ last_words() {
 await_database() {
 	begun=$(date +%s) deadline=0 lines=0 told=
 	until [ -e "$folder/ready" ]; do
-		alive database || undo 'the database did not start: ' database.log ' error: \|FATAL\|PANIC\|ERROR'
+		alive database || undo 'the database did not start: ' database.log 'error: \|could not \|FATAL\|PANIC'
 		now=$(date +%s) had=$lines lines=$(wc -l <database.log)
 		[ "$lines" = "$had" ] && [ "$deadline" != 0 ] || deadline=$((now + START_TIMEOUT))
 		[ "$now" -le "$deadline" ] || undo "no database within $START_TIMEOUT s: see $RUN_DIR/database.log"

@@ -136,6 +136,10 @@ start_database() {
 		undo "cannot write to $RUN_DIR"
 	fi
 	[ -z "$owner" ] || chown "$RUN_USER:$group" "$folder"
+	room=$(df -Pk "$folder" | awk 'NR == 2 { print int($4 / 1024) }')
+	[ -e "$folder/data" ] || [ "${room:-64}" -ge 64 ] ||
+		undo "no space left: a new database takes 64 MB, and $RUN_DIR has room for $room MB"
+	rm -f "$folder/ready"
 	# shellcheck disable=SC2086 # words
 	daemon database database.log $drop ./database.sh "$folder" "$POSTGRES" "$(database_connections)"
 }
