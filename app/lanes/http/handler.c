@@ -189,8 +189,20 @@ static int status_of(int error)
 		return 400;
 	case -ENOSPC:
 		return 507;
-	case -EPERM: /* it has replied where it cannot */
+	case -EPERM:   /* it has replied where it cannot */
+	case -EINVAL:  /* it has asked what nobody can be asked */
+	case -ENOTSUP: /* … and what its application does not do */
+	case -E2BIG:
+	case -EREMOTEIO: /* the database has refused a statement */
 		return 500;
+	case -ENOENT: /* these are of another service */
+	case -ECONNRESET:
+	case -EFBIG:
+	case -EKEYREJECTED:
+	case -EBADMSG:
+	case -ELOOP:
+	case -EACCES:
+		return 502;
 	default:
 		return 503;
 	}
@@ -328,6 +340,8 @@ void request_only(struct request *req)
 {
 	req->begun = true;
 	req->stages = 1u << HANDLER;
+	if (req->route->deadline > 0)
+		request_set_deadline(req, req->route->deadline);
 }
 
 uint64_t request_resume(struct request *req, uint64_t now)
