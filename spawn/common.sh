@@ -200,6 +200,7 @@ pools() {
 		cpu     loop    $CPU_WORKERS      cpu       10  /cpu-pool/
 		exercise loop   1                 exercise  0   /exercise/
 		exercise-prefork prefork 2 exercise-prefork 0   /exercise/prefork/
+		outside loop    1                 outside   0   /outside/
 		admin   loop    1                 admin     0   /status
 		health  loop    1                 health    0   /healthz
 	EOF
@@ -209,7 +210,8 @@ pools() {
 # niceness and path. Loop workers have a socket each, so that nginx can choose between them. Blocking workers
 # share one socket (slot 0), and the kernel gives each connection to one that is free. The admin
 # worker is always one, and so is the health worker. For exercises, which have to come out the same on
-# every machine, there are always one loop worker and two blocking ones.
+# every machine, there are always one loop worker and two blocking ones. One more stands in for services
+# elsewhere, which the demonstration calls.
 units() {
 	pools | while read -r pool engine count socket nice path; do
 		if [ "$engine" = prefork ] || [ "$pool" = admin ] || [ "$pool" = health ]; then
@@ -495,7 +497,7 @@ stop_system() {
 remove_files() (
 	cd "$RUN_DIR" || exit
 	[ -d pids ] || exit
-	rm -f worker-*.sock prefork.sock cpu-*.sock exercise-*.sock admin.sock health.sock log.pipe \
+	rm -f worker-*.sock prefork.sock cpu-*.sock exercise-*.sock outside-*.sock admin.sock health.sock log.pipe \
 		nginx.conf nginx.pid ./*.servers "$NAME" "$NAME.new" preload.so preload.new database.sh
 	rm -rf pids temp board spool www www.new database
 	for log in worker.log access.log error.log database.log; do
