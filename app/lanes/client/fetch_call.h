@@ -65,7 +65,6 @@ struct fetch_call {
 	int status;
 	int error;  /* why we want no more of it */
 	int socket; /* why it got none, a negative errno */
-	bool blind; /* its socket cannot be waited for */
 	char why[CURL_ERROR_SIZE];
 };
 
