@@ -33,7 +33,7 @@ FORTIFY    = $(call once,FORTIFY,$(if $(SAN),,$(if $(filter -O1 -O2 -O3 -Os,$(CF
 	     >/dev/null 2>&1 && echo 3 || echo 2))))
 PACKAGES  := libuv json-c fcgi libseccomp libcurl libpq
 # … and of the demonstration (app/cases).
-CASES_PACKAGES := $(if $(GUIDE),libcrypto libjpeg libpng)
+CASES_PACKAGES = $(if $(GUIDE),libcrypto libjpeg libpng)
 package_flags = $(or $(shell pkg-config $(1) $(PACKAGES) $(CASES_PACKAGES) 2>/dev/null), \
 	     $(error packages are missing, such as the headers of $(PACKAGES) $(CASES_PACKAGES): spawn/deps.sh run installs them))
 # Main runs no sandbox there.
@@ -49,8 +49,10 @@ LIBS       = $(LIBRARIES) -lm -pthread $(LDLIBS)
 
 # The library: with what shows a system, which every program has.
 LIBRARY      := $(wildcard app/lanes/*/*.c app/admin/*.c)
-GUIDE        := $(wildcard app/guide/*.c)
-object = $(patsubst %.c,$(OBJ)/%.o,$(1))
+LIBRARY_SQL  := $(wildcard app/lanes/*/*.sql)
+# The demonstration: the guide's endpoints, and its real-world examples.
+GUIDE        := $(wildcard app/guide/*.c app/cases/*.c app/demonstration.c)
+object = $(patsubst %,$(OBJ)/%.o,$(patsubst %.c,%,$(1)))
 quiet  = $(if $(V),,@echo '  $(1)';)
 
 # Scripts know which they start where nobody says: build/lanes, or what was started before.
@@ -164,7 +166,8 @@ install: all $(OBJ)/liblanes.a ## program, library, scripts and manual pages int
 	$(call filled,app/install/lanes.pc.in) | install -D -m 644 /dev/stdin "$(DESTDIR)$(LIBDIR)/pkgconfig/lanes.pc"; \
 	install -D -m 755 $(OBJ)/lanes "$(DESTDIR)$(PREFIX)/bin/lanes"; \
 	$(call copied,$$(find nginx spawn -type f ! -name '*.[ch]' ! -name '*.md' ! -name dev.sh),app,$(SHARE)/lanes); \
-	$(call copied,$(GUIDE),app/guide,$(SHARE)/lanes/nginx/www/handlers); \
+	$(call copied,$(filter app/guide/%,$(GUIDE)),app/guide,$(SHARE)/lanes/nginx/www/handlers); \
+	$(call copied,$(filter app/cases/%,$(GUIDE)),app/cases,$(SHARE)/lanes/nginx/www/handlers); \
 	app/install/lanes.1.sh $(OBJ)/lanes "$(PREFIX)" | install -D -m 644 /dev/stdin "$(SHARE)/man/man1/lanes.1"; \
 	$(call filled,app/install/lanes.3) | install -D -m 644 /dev/stdin "$(SHARE)/man/man3/lanes.3"
 
@@ -184,7 +187,7 @@ $(OBJ)/lanes: $(call object,app/main.c $(GUIDE)) $(OBJ)/inside.a
 
 # All of the library, with every name that one of its files has for another: for the program, which
 # is optimized across files, and for tests.
-$(OBJ)/inside.a: $(call object,$(LIBRARY))
+$(OBJ)/inside.a: $(call object,$(LIBRARY) $(LIBRARY_SQL))
 	$(call quiet,AR $@)rm -f $@ && ar rcs $@ $^
 
 # For services: one object, in which only the names of lanes.h are seen. Without -flto's own code,
@@ -226,6 +229,15 @@ include tests/programs.mk
 $(OBJ)/%.o: %.c $(OBJ)/flags
 	@mkdir -p $(@D)
 	$(call quiet,CC $<)$(COMPILE) -MMD -MP -c -o $@ $<
+
+# Migrations (client/migrate.h): jobs.sql becomes jobs_sql[], a text for each "-- version N", with which
+# it begins.
+$(OBJ)/%.sql.o: %.sql $(OBJ)/flags
+	@mkdir -p $(@D)
+	@{ echo '#include "client/migrate.h"'; echo 'const struct migration $(basename $(<F))_sql[] = {'; \
+		sed -e 's/[\\"?]/\\&/g' -e '1s/^-- version \([0-9]*\).*/{\1,/;t' \
+		-e 's/^-- version \([0-9]*\).*/}, {\1,/;t' -e 's/.*/"&\\n"/' $<; echo '}, {0}};'; } >$(@:.o=.c)
+	$(call quiet,CC $<)$(COMPILE) -MMD -MP -c -o $@ $(@:.o=.c)
 
 # Changes when the compiler or its options do: objects made by others are then made again.
 $(OBJ)/flags: FORCE

@@ -135,25 +135,44 @@ static void guard_tell(const char *directory)
 		abort();
 }
 
-/* The sockets in it may have 107 bytes: below a program with a long path there is no room for them.
- */
-const char *directory_make(void)
+static const char *directory_make_as(char path[DIRECTORY_SIZE])
 {
-	static char paths[DIRECTORIES][DIRECTORY_SIZE];
-	static unsigned turn;
-	char *path = paths[turn++ % DIRECTORIES];
-	const char *slash = strrchr(program(), '/');
-	int len = snprintf(path, DIRECTORY_SIZE, "%.*s/test.XXXXXX", (int)(slash - program()),
-			   program());
-
-	if (len > LONGEST_DIRECTORY)
-		snprintf(path, DIRECTORY_SIZE, "/tmp/lanes-test.XXXXXX");
 	if (!mkdtemp(path)) {
 		perror(path);
 		exit(2);
 	}
 	guard_tell(path);
 	return path;
+}
+
+static char *next_path(void)
+{
+	static char paths[DIRECTORIES][DIRECTORY_SIZE];
+	static unsigned turn;
+
+	return paths[turn++ % DIRECTORIES];
+}
+
+/* The sockets in it may have 107 bytes: below a program with a long path there is no room for them.
+ */
+const char *directory_make(void)
+{
+	char *path = next_path();
+	const char *slash = strrchr(program(), '/');
+	int len = snprintf(path, DIRECTORY_SIZE, "%.*s/test.XXXXXX", (int)(slash - program()),
+			   program());
+
+	if (len > LONGEST_DIRECTORY)
+		snprintf(path, DIRECTORY_SIZE, "/tmp/lanes-test.XXXXXX");
+	return directory_make_as(path);
+}
+
+const char *directory_make_for_all(void)
+{
+	char *path = next_path();
+
+	snprintf(path, DIRECTORY_SIZE, "/tmp/lanes-test.XXXXXX");
+	return directory_make_as(path);
 }
 
 void directory_remove(const char *path)
@@ -510,7 +529,7 @@ static bool lives_in(pid_t pid, const char *directory, const char *name)
 		return false;
 	target[n] = '\0';
 	return !strncmp(target, directory, len) &&
-	       (!target[len] || !strcmp(target + len, " (deleted)")) &&
+	       (!target[len] || target[len] == '/' || !strcmp(target + len, " (deleted)")) &&
 	       (!name || process_is(pid, name));
 }
 

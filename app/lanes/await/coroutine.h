@@ -45,6 +45,9 @@ struct coroutine_times {
 	uint64_t pool_queue; /* waiting for a thread */
 	uint64_t pool;	     /* running on a thread */
 	uint64_t ready;	     /* from being woken to being run */
+	uint64_t fetch;	     /* waiting for other services: a sum, as what follows */
+	uint64_t db_queue;   /* … for a connection to the database */
+	uint64_t db;	     /* … for the database */
 };
 
 struct coroutine {
@@ -59,14 +62,16 @@ struct coroutine {
 	int error;	     /* what has failed first, a negative errno; 0: nothing */
 	bool ready;	     /* it is on the ready queue */
 	bool cancelled;	     /* nobody wants it; never resumed */
-	bool pooled;	     /* what it waited for last was a thread */
 	bool untold;	     /* its waits are not shown: a stream, background work */
 	uint32_t pending;    /* tasks begun and not ended */
 	uint64_t since;	     /* uv_hrtime() when it gave the loop back */
 	uint64_t woken;	     /* … when what it waits for was there; 0: unknown */
-	struct task *tasks;  /* what has to be cancelled with it */
-	struct task *spare;  /* sleeps that are over, for the next ones */
-	struct task *done;   /* … and jobs */
+	uint64_t pooled;     /* … when the last thread was done that it waited for; 0: none */
+	uint64_t
+		blamed; /* what has failed that has a name: kind and thing, as in a span; 0: none */
+	struct task *tasks; /* what has to be cancelled with it */
+	struct task *spare; /* sleeps that are over, for the next ones */
+	struct task *done;  /* … and jobs */
 	struct coroutine *ready_next;
 	struct coroutine *ready_prev;
 	struct coroutine_times times;
@@ -154,6 +159,17 @@ static inline void coroutine_woken(struct coroutine *co, uint64_t when)
 	if (when > co->woken)
 		co->woken = when;
 }
+
+/* It waited for this from begun to ended (uv_hrtime()), or still waits for other things besides: a
+ * span of that kind (SPAN_FETCH, SPAN_DB_QUEUE, SPAN_DB), and part of its times. thing is
+ * sched_thing()'s. Whoever calls it at the end of what it waits for says so with coroutine_woken(),
+ * too. */
+void coroutine_waited(struct coroutine *co, enum span_kind kind, unsigned thing, uint64_t begun,
+		      uint64_t ended);
+
+/* It was this that has failed, or was not there in time: for the log, where the request can only be
+ * answered with an error. The first one is kept. */
+void coroutine_blame(struct coroutine *co, enum span_kind kind, unsigned thing);
 
 /* Takes a job back that a pool has done. */
 void coroutine_job_done(struct job *job);

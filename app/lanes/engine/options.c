@@ -26,9 +26,10 @@ static const struct option_spec list[] = {
 	 "number in the pool; 0: the lowest one free on the scoreboard, or the process id"},
 	{"scoreboard", OPTION_TEXT, AT(scoreboard),
 	 .help = "file in which the workers of a system show what they do"},
-	{"routes", OPTION_CHOICE, AT(routes), "app", .choices = "app|admin|health",
+	{"routes", OPTION_CHOICE, AT(routes), "app", .choices = "app|admin|health|outside",
 	 .help = "app: the endpoints; admin: status, metrics, trace and events of the whole "
-		 "system; health: healthz and readyz"},
+		 "system; health: healthz and readyz; outside: stands in for services that the "
+		 "endpoints call"},
 	{"drain", OPTION_CHOICE, AT(drain), "auto", .choices = "auto|refuse|wait",
 	 .help = "new requests while draining: refuse (503, or the status that LANES_DRAIN_STATUS "
 		 "names: nginx asks a sibling), wait (in the socket's queue)"},
@@ -89,6 +90,23 @@ static const struct option_spec list[] = {
 	 "calls that may wait; one more is a 503"},
 	{"fetch-idle", OPTION_SECONDS, AT(fetch_idle), "30", 50, 3600000, NULL,
 	 "seconds such connections stay open when there are no calls"},
+	{"database", OPTION_TEXT, AT(database),
+	 .help = "PostgreSQL: postgresql://USER:PASSWORD@HOST:PORT/NAME, or host=… user=…, as "
+		 "libpq takes it"},
+	{"database-connections", OPTION_INT, AT(database_connections), "0", 0, 1000, NULL,
+	 "to it, at most; 0: 8, and 1 of a prefork process"},
+	{"database-waiters", OPTION_INT, AT(database_waiters), "1000", 0, 1000000, NULL,
+	 "requests that may wait for one; one more is a 503"},
+	{"database-wait", OPTION_SECONDS, AT(database_wait), "5", 10, 3600000, NULL,
+	 "seconds a request may wait for one; then a 504"},
+	{"database-limit", OPTION_SECONDS, AT(database_limit), "60", 0, 86400000, NULL,
+	 "seconds a statement may take; then it is cancelled, and a 504; 0: any"},
+	{"database-lifetime", OPTION_SECONDS, AT(database_lifetime), "1800", 1000, 604800000, NULL,
+	 "seconds after which a connection is replaced, when nobody uses it"},
+	{"database-result", OPTION_INT, AT(database_result), "16777216", 65536, INT64_MAX, NULL,
+	 "bytes of a statement's result; more, and it fails"},
+	{"database-statements", OPTION_INT, AT(database_statements), "256", 0, 1024, NULL,
+	 "different ones that are prepared; 0: none, for a pooler that cannot keep them"},
 	{"header-timeout", OPTION_SECONDS, AT(header_timeout), "10", 50, 3600000, NULL,
 	 "seconds a peer may take to send a request's params"},
 	{"queue-timeout", OPTION_SECONDS, AT(queue_timeout), "60", 0, 86400000, NULL,
@@ -110,6 +128,16 @@ static const struct option_spec list[] = {
 	{"front", OPTION_TEXT, AT(front),
 	 .help = "HOST:PORT where the whole system is asked from outside: to there /burst sends "
 		 "requests"},
+	{"migrate", OPTION_FLAG, AT(migrate),
+	 .help = "make the tables that the program needs in the database, or bring them up to "
+		 "date, "
+		 "and serve nothing"},
+	{"jobs", OPTION_FLAG, AT(jobs),
+	 .help = "show the queue of jobs: what waits, runs and is dead; and serve nothing"},
+	{"job-retry", OPTION_ORDER, AT(job_retry),
+	 .help = "number of a job that is dead or cancelled and is to wait again; or all-dead"},
+	{"job-drop", OPTION_ORDER, AT(job_drop),
+	 .help = "number of a job that is to be deleted, whatever it is at; or all-dead"},
 	{"top", OPTION_FLAG, AT(top),
 	 .help = "show what the workers on the scoreboard do, live, and serve nothing"},
 	{"core", OPTION_FLAG, AT(core),
@@ -232,6 +260,7 @@ static int set(const struct option_table *table, const struct option_spec *optio
 					"a path of 1 to 47 bytes with '/' at both ends");
 		break;
 	case OPTION_TEXT:
+	case OPTION_ORDER:
 		break;
 	}
 	if (!*value)
@@ -297,7 +326,7 @@ static int set_defaults(const struct option_table *table)
 		const char *value;
 
 		environment_name(option, name, sizeof(name));
-		value = option->kind == OPTION_FLAG ? NULL : getenv(name);
+		value = option->kind >= OPTION_FLAG ? NULL : getenv(name);
 		if (option->fallback && set(table, option, option->name, option->fallback))
 			return -EINVAL;
 		if (value && set(table, option, name, value))
@@ -342,7 +371,8 @@ static void list_options(FILE *out, const struct option_table *table)
 		[OPTION_INT] = " N",	       [OPTION_NUMBER] = " NUMBER",
 		[OPTION_SECONDS] = " SECONDS", [OPTION_TEXT] = " TEXT",
 		[OPTION_NAME] = " NAME",       [OPTION_PATH] = " PATH",
-		[OPTION_CHOICE] = " WORD",     [OPTION_FLAG] = ""};
+		[OPTION_CHOICE] = " WORD",     [OPTION_FLAG] = "",
+		[OPTION_ORDER] = " WORD"};
 
 	for (size_t i = 0; i < table->count; i++) {
 		const struct option_spec *o = &table->list[i];

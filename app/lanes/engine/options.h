@@ -23,9 +23,10 @@ enum drain_mode {
 };
 
 enum routes_kind {
-	ROUTES_APP,    /* what the application serves */
-	ROUTES_ADMIN,  /* what shows the system: /status, /metrics, /trace, /events … */
-	ROUTES_HEALTH, /* /healthz and /readyz */
+	ROUTES_APP,	/* what the application serves */
+	ROUTES_ADMIN,	/* what shows the system: /status, /metrics, /trace, /events … */
+	ROUTES_HEALTH,	/* /healthz and /readyz */
+	ROUTES_OUTSIDE, /* what stands in for the services that the application calls */
 	ROUTES_KINDS,
 };
 
@@ -40,6 +41,7 @@ enum option_kind {
 	OPTION_PATH,	/* the same, with '/' at both ends */
 	OPTION_CHOICE,	/* an enum */
 	OPTION_FLAG,	/* bool: no value, and never of the environment */
+	OPTION_ORDER,	/* const char *; a text that is never of the environment */
 };
 
 struct option_spec {
@@ -108,6 +110,15 @@ struct options {
 	int64_t fetch_host_most;
 	int64_t fetch_queue;
 
+	const char *database; /* NULL: none */
+	int64_t database_connections;
+	int64_t database_waiters;
+	int64_t database_wait;	/* milliseconds, as the next two */
+	int64_t database_limit; /* 0: none */
+	int64_t database_lifetime;
+	int64_t database_result; /* bytes */
+	int64_t database_statements;
+
 	int64_t header_timeout; /* this and all below: milliseconds */
 	int64_t fetch_idle;
 	int64_t queue_timeout;	/* 0: none */
@@ -121,6 +132,10 @@ struct options {
 	const char *front;	 /* HOST:PORT; NULL: none */
 
 	bool top;
+	bool migrate;
+	bool jobs;
+	const char *job_retry; /* a number, or "all-dead"; NULL: nobody asks */
+	const char *job_drop;
 	bool core; /* leave core dumps as the limits allow */
 	bool help;
 	bool version;

@@ -7,7 +7,9 @@
 
 #include "base/log.h"
 #include "client/fetch.h"
+#include "client/queue.h"
 #include "engine/application.h"
+#include "engine/database.h"
 #include "engine/harden.h"
 #include "engine/listen.h"
 #include "engine/loop.h"
@@ -28,11 +30,17 @@ static const char *no_memory(const struct options *options)
 				      : "out of memory";
 }
 
+/* Whether nginx leads to it below a prefix. */
+static bool serves_below(const struct options *options)
+{
+	return options->routes == ROUTES_APP || options->routes == ROUTES_OUTSIDE;
+}
+
 /* The scoreboard is for those who watch. A worker that cannot have it says so, and serves. */
 static struct board_slot *claim_slot(const struct options *options, struct scoreboard *board)
 {
 	const char *engine = options->engine == ENGINE_PREFORK ? "prefork" : "loop";
-	const char *prefix = options->routes == ROUTES_APP ? options->prefix : "";
+	const char *prefix = serves_below(options) ? options->prefix : "";
 	struct board_slot *slot = NULL;
 	int err = scoreboard_open(board, options->scoreboard);
 
@@ -211,6 +219,8 @@ static int work(struct options *options, struct application *application)
 	if (listener_open(&listener, options->listen, (int)options->backlog))
 		return 1;
 	check_spool(options);
+	if (!database_prepare(options, application, &needs))
+		return 2;
 	slot = claim_slot(options, &board);
 	if (!slot) {
 		log_complaint("%s", no_memory(options));
@@ -248,6 +258,28 @@ static int show_top(const struct options *options, const struct applications *ap
 	return 2;
 }
 
+static bool is_command(const struct options *options)
+{
+	return options->top || options->migrate || options->jobs || options->job_retry ||
+	       options->job_drop;
+}
+
+/* What is no worker, and ends by itself. Its exit status. */
+static int command(const struct options *options, const struct applications *applications)
+{
+	const struct application *app = applications->kinds[ROUTES_APP];
+
+	if (options->top)
+		return show_top(options, applications);
+	if (options->migrate)
+		return migrate(options->database, app ? &app->migrations : NULL);
+	if (options->jobs)
+		return queue_show(options->database);
+	if (options->job_retry)
+		return queue_retry(options->database, options->job_retry);
+	return queue_drop(options->database, options->job_drop);
+}
+
 int worker_main(int argc, char **argv, const struct applications *applications)
 {
 	static struct application application; /* whose state is no leak at the end */
@@ -259,8 +291,8 @@ int worker_main(int argc, char **argv, const struct applications *applications)
 		return 2;
 	if (only_tells(&options, own))
 		return 0;
-	if (options.top)
-		return show_top(&options, applications);
+	if (is_command(&options))
+		return command(&options, applications);
 	if (!applications->kinds[options.routes]) {
 		log_complaint("--routes: this program has none of that kind");
 		return 2;

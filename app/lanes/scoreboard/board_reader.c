@@ -68,6 +68,34 @@ const char *board_route_name(const struct board_slot *slot, unsigned route, char
 	return name;
 }
 
+unsigned board_things(const struct board_slot *slot)
+{
+	uint64_t count = atomic_load_explicit(&slot->thing_count, memory_order_acquire);
+
+	return count < BOARD_THINGS ? (unsigned)count + 1 : BOARD_THINGS;
+}
+
+const char *board_thing_name(const struct board_slot *slot, unsigned thing, char *name)
+{
+	name[0] = '\0';
+	if (thing && thing < board_things(slot))
+		board_text(name, slot->things[thing].name, BOARD_THING);
+	return name;
+}
+
+bool board_thing(const struct board_slot *slot, enum span_kind kind, unsigned thing,
+		 struct waited *waited)
+{
+	const struct board_waits *waits = &slot->waits[kind - SPAN_FETCH];
+	const struct board_thing *of = &slot->things[thing];
+	bool is_such = !thing || board_get(&of->kind) == (uint64_t)kind;
+
+	waited->count = is_such ? board_get(thing ? &of->count : &waits->count) : 0;
+	waited->seconds =
+		(double)board_get(thing ? &of->nanoseconds : &waits->nanoseconds) / NS_PER_S;
+	return waited->count != 0;
+}
+
 struct request_ids board_ids(const struct board_slot *slot, uint32_t serial)
 {
 	const struct board_id *from = &slot->ids[serial % BOARD_IDS];
@@ -181,6 +209,24 @@ static void read_busy(struct worker_state *worker)
 	worker->awaiting = prefork && worker->in_flight && !worker->is_held && !worker->is_running;
 }
 
+static void read_database(const struct board_database *from, struct database_state *to)
+{
+	*to = (struct database_state){
+		.limit = board_get(&from->limit),
+		.health = (enum board_health)board_get(&from->health),
+		.connections = board_get(&from->connections),
+		.busy = board_get(&from->busy),
+		.waiting = board_get(&from->waiting),
+		.refused = board_get(&from->refused),
+		.late = board_get(&from->late),
+		.failures = board_get(&from->failures),
+		.lost = board_get(&from->lost),
+		.cancelled = board_get(&from->cancelled),
+		.statements = board_get(&from->statements),
+		.listeners = board_get(&from->listeners),
+	};
+}
+
 static void read_counters(struct worker_state *worker)
 {
 	const struct board_slot *slot = worker->slot;
@@ -188,12 +234,16 @@ static void read_counters(struct worker_state *worker)
 	worker->number = board_get(&slot->number);
 	worker->started = board_get(&slot->started_at);
 	worker->draining = board_get(&slot->draining);
-	worker->unready = board_get(&slot->unready);
+	read_database(&slot->database, &worker->database);
+	worker->unready = board_get(&slot->unready) ||
+			  (worker->database.limit && worker->database.health != BOARD_DATABASE_UP);
 	worker->requests = board_get(&slot->requests);
 	worker->in_flight = board_get(&slot->in_flight);
 	worker->connections = board_get(&slot->connections);
 	worker->accepted = board_get(&slot->accepted);
 	worker->aborted = board_get(&slot->aborted);
+	for (int i = 0; i < BOARD_WAITS; i++)
+		worker->waits[i] = board_get(&slot->waits[i].now);
 	for (int i = 0; i < 6; i++)
 		worker->answers[i] = board_get(&slot->classes[i]);
 	board_text(worker->pool, slot->pool, sizeof(slot->pool));
@@ -306,19 +356,45 @@ uint64_t board_head(const struct board_slot *slot)
 static struct span copy_span(const struct board_span *from)
 {
 	uint64_t what = board_get(&from->what);
+	bool has_thing = span_has_thing(what & 0xff);
 
 	return (struct span){.start = board_get(&from->start),
 			     .duration = board_get(&from->duration),
 			     .owner = span_owner_unpack(board_get(&from->owner)),
 			     .kind = what & 0xff,
 			     .pool = (what >> 8 & 0xff) % BOARD_POOLS,
-			     .thread = (unsigned)(what >> 16)};
+			     .thread = has_thing ? 0 : (unsigned)(what >> 16),
+			     .thing = has_thing ? (unsigned)(what >> 16) : 0};
+}
+
+const char *span_name(enum span_kind kind)
+{
+	static const char *const names[SPAN_KINDS] = {
+		[SPAN_QUEUE] = "queue",	      [SPAN_LOOP] = "loop",
+		[SPAN_AWAIT] = "await",	      [SPAN_POOL_QUEUE] = "pool-queue",
+		[SPAN_POOL] = "pool",	      [SPAN_READY] = "ready",
+		[SPAN_GONE] = "gone",	      [SPAN_FETCH] = "fetch",
+		[SPAN_DB_QUEUE] = "db-queue", [SPAN_DB] = "db",
+	};
+
+	return names[kind];
+}
+
+const char *span_thing_name(const struct board_slot *slot, enum span_kind kind, unsigned thing,
+			    char *name)
+{
+	char of[BOARD_THING];
+
+	board_thing_name(slot, thing, of);
+	snprintf(name, SPAN_NAME, "%s%s%s", span_name(kind), *of ? " " : "", of);
+	return name;
 }
 
 bool span_is_sound(const struct span *span)
 {
-	return span->kind >= SPAN_QUEUE && span->kind <= SPAN_GONE &&
-	       span->thread < BOARD_THREADS_MAX && span->start + span->duration >= span->start;
+	return span->kind >= SPAN_QUEUE && span->kind < SPAN_KINDS &&
+	       span->thread < BOARD_THREADS_MAX && span->thing < BOARD_THINGS &&
+	       span->start + span->duration >= span->start;
 }
 
 size_t board_spans(const struct board_slot *slot, uint64_t *next, struct span *spans, size_t max,

@@ -30,6 +30,8 @@ enum {
 	BOARD_THREADS_MAX = 2048, /* of each pool, with those that run abandoned jobs */
 	BOARD_SECONDS = 64,	  /* of loop history */
 	BOARD_SPANS = 16384,	  /* a power of two */
+	BOARD_THINGS = 256,	  /* that are awaited by name; number 0: none */
+	BOARD_THING = 64,	  /* bytes of such a name, and its end */
 	BOARD_IDS = 1024,	  /* a power of two */
 	BOARD_ID = 40,		  /* bytes of what the web server calls a request, and its end */
 	BOARD_TRACE = 33,	  /* … of a trace-id, all of them digits of base 16 */
@@ -59,7 +61,19 @@ enum span_kind {
 	SPAN_POOL,	 /* running on a thread */
 	SPAN_READY,	 /* what it waited for is there, and the loop does not run it yet */
 	SPAN_GONE,	 /* the client went away, after that long */
+	SPAN_FETCH,	 /* another service was called: a thing says which */
+	SPAN_DB_QUEUE,	 /* waiting for a connection to the database */
+	SPAN_DB,	 /* the database was at work: a thing says on what */
+	SPAN_KINDS,
 };
+
+/* Those that a thing is awaited in: its number is in the place of a thread's. */
+enum { BOARD_WAITS = SPAN_KINDS - SPAN_FETCH };
+
+static inline bool span_has_thing(enum span_kind kind)
+{
+	return kind >= SPAN_FETCH && kind < SPAN_KINDS;
+}
 
 /* Who a span is about: a worker's request. Together they fit one word. */
 struct span_owner {
@@ -74,7 +88,7 @@ struct board_span {
 	word start;
 	word duration;
 	word owner; /* struct span_owner, packed */
-	word what;  /* kind, pool << 8, thread << 16 */
+	word what;  /* kind, pool << 8, thread << 16; or kind, thing << 16 */
 };
 
 /* What logs call a request that was slow (BOARD_SLOW_NS), or whose client left. */
@@ -89,6 +103,39 @@ struct board_route {
 	word is_async;
 	word nanoseconds; /* of all, from being sent to being answered */
 	word buckets[BOARD_BUCKETS];
+};
+
+/* Something that is awaited: who waited for it is counted there, but for connections to the
+ * database, and for what has no name. */
+struct board_thing {
+	char name[BOARD_THING];
+	word kind; /* enum span_kind; 0: nobody has waited yet */
+	word count;
+	word nanoseconds;
+};
+
+struct board_waits {
+	word now;   /* so many wait */
+	word count; /* that are over, ever, and are counted nowhere else */
+	word nanoseconds;
+};
+
+enum board_health { BOARD_DATABASE_UNKNOWN, BOARD_DATABASE_UP, BOARD_DATABASE_DOWN };
+
+/* The worker's connections to the database. */
+struct board_database {
+	word limit; /* 0: it has no database */
+	word health;
+	word connections;
+	word busy;	 /* of these, at work for a request, or being set back */
+	word waiting;	 /* requests, for one */
+	word refused;	 /* … that were too many, ever */
+	word late;	 /* … that got none in time, ever */
+	word failures;	 /* to connect, ever */
+	word lost;	 /* connections, ever */
+	word cancelled;	 /* statements that nobody wanted any more, ever */
+	word statements; /* that were answered, ever */
+	word listeners;	 /* who wait for news */
 };
 
 /* Which request runs somewhere, since when. No two have the same since, so that works as the
@@ -148,9 +195,14 @@ struct board_slot {
 
 	struct board_metric metrics[BOARD_METRICS];
 
+	struct board_waits waits[BOARD_WAITS]; /* by kind - SPAN_FETCH */
+	struct board_database database;
+	word thing_count; /* from number 1 on: they are behind the spans */
+
 	word head; /* spans ever written; the next goes to spans[head % BOARD_SPANS] */
 	struct board_span spans[BOARD_SPANS];
 	struct board_id ids[BOARD_IDS]; /* at serial % BOARD_IDS: of the latest such request */
+	struct board_thing things[BOARD_THINGS];
 
 	/* The disk has blocks for those that there are; behind them the file has a hole. */
 	struct board_route routes[BOARD_ROUTES];
@@ -292,6 +344,20 @@ static inline void board_span(struct board_slot *slot, uint64_t what, uint64_t s
 	board_set(&span->what, what);
 	atomic_store_explicit(&slot->head, head + 1, memory_order_release);
 }
+
+/* The next thing that is awaited is called this, cut to fit: its number, or 0 if there is no room
+ * for another. */
+unsigned board_add_thing(struct board_slot *slot, const char *name, size_t len);
+
+/* So many more wait for such a thing; or fewer, if that is negative. */
+static inline void board_waits(struct board_slot *slot, enum span_kind kind, int more)
+{
+	board_add(&slot->waits[kind - SPAN_FETCH].now, (uint64_t)more);
+}
+
+/* A wait is over: counts it. */
+void board_waited(struct board_slot *slot, enum span_kind kind, unsigned thing,
+		  uint64_t nanoseconds);
 
 /* A request was answered: counts it. nanoseconds from being sent to now. */
 void board_answered(struct board_slot *slot, uint64_t owner, uint64_t nanoseconds);
