@@ -19,6 +19,7 @@
 #include "caught.h"
 #include "http/reply.h"
 #include "resolver.h"
+#include "scoreboard/board_reader.h"
 
 enum { MOST = 1024 };
 
@@ -844,13 +845,18 @@ static void a_failure_is_the_answer_of_who_does_not_try(void)
 		{"/redirect/302/ftp://x/", 502},
 		{"nonsense", 500},
 	};
+	struct caught caught;
 
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		begin_with(1);
 		add(rows[i].path)->within = 0.2;
 		calls[0].redirects = 3;
+		caught_begin();
 		start(HANDLER(just_fetch));
 		turn_until(&finished, 1);
+		caught_end(&caught);
+		if (rows[i].status > 500)
+			CU_ASSERT(caught_one_line(&caught, "event=await-failed await=\"fetch "));
 		if (answered != rows[i].status)
 			printf("    %s: %d\n", rows[i].path, answered);
 		CU_ASSERT_EQUAL(answered, rows[i].status);
@@ -921,6 +927,61 @@ static void it_is_part_of_the_request_s_trace(void)
 	variables = NULL;
 	HAS(upstream.asked, "\r\ntraceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-");
 	finish();
+}
+
+/* Of the one call there was: the name in its span, of so many nanoseconds. */
+static uint64_t its_span(char *name)
+{
+	struct span spans[16];
+	uint64_t next = 0;
+	size_t n = board_spans(&board, &next, spans, COUNT(spans), NULL);
+	uint64_t duration = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (spans[i].kind == SPAN_FETCH) {
+			CU_ASSERT_EQUAL(duration, 0);
+			duration = spans[i].duration;
+			span_thing_name(&board, SPAN_FETCH, spans[i].thing, name);
+		}
+	return duration;
+}
+
+static void what_is_called_is_seen(void)
+{
+	static const struct {
+		const char *url; /* %u: the port */
+		const char *name;
+		int error;
+	} rows[] = {
+		{"http://here.test:%u/late/5", "fetch here.test:%u"},
+		{"http://127.0.0.1:%u/silent", "fetch 127.0.0.1:%u", -ETIMEDOUT},
+		{"http://[::1]:1/", "fetch [::1]:1", -ECONNREFUSED},
+	};
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		char name[SPAN_NAME];
+		char wanted[SPAN_NAME];
+		struct buffer head = {0};
+
+		begin_with(1);
+		snprintf(urls[0], sizeof(urls[0]), rows[i].url, upstream.port);
+		snprintf(wanted, sizeof(wanted), rows[i].name, upstream.port);
+		calls[count++].url = slice_of(urls[0]);
+		within = 0.2;
+		start_asking();
+		CU_ASSERT_EQUAL(board_get(&board.waits[0].now), 1);
+		turn_until(&finished, 1);
+		CU_ASSERT_EQUAL(calls[0].error, rows[i].error);
+		CU_ASSERT_EQUAL(board_get(&board.waits[0].now), 0);
+		CU_ASSERT_EQUAL(its_span(name), asking->co.times.fetch);
+		CU_ASSERT(asking->co.times.fetch >= (i ? 0 : 5000000));
+		CU_ASSERT_STRING_EQUAL(name, wanted);
+		reply_head(asking, slice_of("loop-1"), &head);
+		buffer_append(&head, "", 1);
+		HAS(head.data, "fetch;dur=");
+		buffer_free(&head);
+		finish();
+	}
 }
 
 static void wrong_headers_and_methods_are_refused(void)
@@ -1065,6 +1126,7 @@ static const struct test tests[] = {
 	{"without threads it works as well", without_threads_it_works_as_well},
 	{"proxies of the environment are not used", proxies_of_the_environment_are_not_used},
 	{"it is part of the request's trace", it_is_part_of_the_request_s_trace},
+	{"what is called is seen", what_is_called_is_seen},
 	{"wrong headers and methods are refused", wrong_headers_and_methods_are_refused},
 	{"without a descriptor it fails", without_a_descriptor_it_fails},
 	{"without memory it fails", without_memory_it_fails},

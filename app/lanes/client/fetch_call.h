@@ -29,6 +29,7 @@ struct fetch_list {
 
 struct fetch_call {
 	struct task task;
+	struct coroutine *co; /* that waits, or has waited, for it */
 	struct fetch *asked;
 	struct fetcher *fetcher;
 	struct timer deadline;
@@ -36,7 +37,8 @@ struct fetch_call {
 	struct fetch_call **kept;     /* where that is remembered */
 	struct budget *budget;
 	size_t charged; /* bytes */
-	uint64_t owner; /* what the scoreboard calls it */
+	uint64_t begun; /* uv_hrtime() */
+	unsigned thing; /* what the scoreboard calls its host: sched_thing() */
 
 	/* Where it is: in one list, or none. */
 	struct fetch_host *host; /* NULL: at none */
