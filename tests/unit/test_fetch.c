@@ -15,107 +15,15 @@
 #include "../support/process.h"
 #include "../support/upstream.h"
 #include "alone.h"
+#include "asking.h"
 #include "base/budget.h"
 #include "caught.h"
+#include "client/fetch_limits.h"
 #include "http/reply.h"
 #include "resolver.h"
 #include "scoreboard/board_reader.h"
 
-enum { MOST = 1024 };
-
-static struct fetch calls[MOST]; /* of the one request there is */
-static char urls[MOST][128];
-static int outcomes[MOST];
-static int count;
-static double within;
-static int failed; /* what it came to */
-static struct request *asking;
-static struct budget budget;
-
 extern uint64_t clock_ahead; /* test_volley.c: nanoseconds that uv_hrtime() is */
-
-/* ---- asking ---- */
-
-static void ask(struct request *req)
-{
-	ASYNC_BEGIN(req);
-	for (int i = 0; i < count; i++) {
-		outcomes[i] = 1; /* which is none */
-		gather_add_fetch(req, &calls[i], &outcomes[i]);
-	}
-	if (within > 0)
-		TRY_AWAIT(req, failed, gather_within(req, within));
-	else
-		TRY_AWAIT(req, failed, gather(req));
-	for (int i = 0; i < count; i++)
-		CU_ASSERT_EQUAL(outcomes[i], calls[i].error);
-	leave('.');
-	reply_bytes(req, 200, "text/plain", slice_of("done"));
-	ASYNC_END(req);
-}
-
-static void begin_with(unsigned threads)
-{
-	begin(threads, 1);
-	upstream_begin();
-	budget = (struct budget){.name = "test", .limit = 1 << 28};
-	memset(calls, 0, sizeof(calls));
-	count = 0;
-	within = 0;
-}
-
-/* Its calls stay until finish(). */
-static void start_asking(void)
-{
-	asking = request_new(HANDLER(ask));
-	asking->budget = &budget;
-	request_ref(asking);
-	request_resume(asking, uv_hrtime());
-}
-
-static void ask_all(void)
-{
-	start_asking();
-	turn_until(&finished, 1);
-	CU_ASSERT_EQUAL(answered, 200);
-}
-
-static void finish(void)
-{
-	request_unref(asking);
-	CU_ASSERT_EQUAL(budget.used, 0);
-	end(1);
-	upstream_end();
-}
-
-static struct fetch *add(const char *path)
-{
-	char *url = urls[count];
-
-	snprintf(url, sizeof(urls[0]), "%s", path[0] == '/' ? upstream_url(path) : path);
-	calls[count].url = slice_of(url);
-	return &calls[count++];
-}
-
-/* Who looks up slow.test is done, if there is somebody. */
-static void let_name_go(void)
-{
-	sem_post(&work.gate);
-	CU_ASSERT(EVENTUALLY(!board_get(&board.pools[BOARD_OWN + 1].running)));
-}
-
-/* One call; finish() ends it. */
-static struct fetch *ask_one(const char *path)
-{
-	begin_with(1);
-	add(path);
-	ask_all();
-	return &calls[0];
-}
-
-#define IS(slice, text)	  CU_ASSERT(slice_is(slice, text))
-#define HAS(text, part)	  CU_ASSERT_PTR_NOT_NULL(strstr(text, part))
-#define LACKS(text, part) CU_ASSERT_PTR_NULL(strcasestr(text, part))
 
 /* ---- answers ---- */
 
@@ -392,17 +300,6 @@ static void who_is_late_is_left_out(void)
 	finish();
 }
 
-/* Another request on the same loop. */
-static void ask_again(void)
-{
-	request_unref(asking);
-	for (int i = 0; i < count; i++)
-		calls[i].call = NULL; /* which that request had */
-	released = finished = 0;
-	start_asking();
-	turn_until(&finished, 1);
-}
-
 static void connections_are_used_again(void)
 {
 	ask_one("/ok");
@@ -412,12 +309,6 @@ static void connections_are_used_again(void)
 	CU_ASSERT_EQUAL(upstream.requests, 10);
 	CU_ASSERT_EQUAL(upstream.connections, 1);
 	finish();
-}
-
-static bool after_a_turn(bool condition)
-{
-	turn();
-	return condition;
 }
 
 static void idle_ones_are_closed(void)
@@ -1038,7 +929,7 @@ static long try_without_memory(void (*how)(long n), long n)
 	begin_with(0);
 	add("/redirect/302//ok")->redirects = 1;
 	add(textf("http://here.test:%u/size/20000", upstream.port))->body = slice_of("x");
-	asking = request_new(HANDLER(ask));
+	asking = request_new(HANDLER(ask_them));
 	asking->budget = &budget;
 	request_ref(asking);
 	how(n);

@@ -17,6 +17,7 @@
 #include "await/timers.h"
 #include "base/buffer.h"
 #include "client/fetch.h"
+#include "client/fetch_limits.h"
 
 struct budget;
 struct fetcher;
