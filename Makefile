@@ -49,8 +49,9 @@ LIBS       = $(LIBRARIES) -lm -pthread $(LDLIBS)
 
 # The library: with what shows a system, which every program has.
 LIBRARY      := $(wildcard app/lanes/*/*.c app/admin/*.c)
+LIBRARY_SQL  := $(wildcard app/lanes/*/*.sql)
 GUIDE        := $(wildcard app/guide/*.c)
-object = $(patsubst %.c,$(OBJ)/%.o,$(1))
+object = $(patsubst %,$(OBJ)/%.o,$(patsubst %.c,%,$(1)))
 quiet  = $(if $(V),,@echo '  $(1)';)
 
 # Scripts know which they start where nobody says: build/lanes, or what was started before.
@@ -184,7 +185,7 @@ $(OBJ)/lanes: $(call object,app/main.c $(GUIDE)) $(OBJ)/inside.a
 
 # All of the library, with every name that one of its files has for another: for the program, which
 # is optimized across files, and for tests.
-$(OBJ)/inside.a: $(call object,$(LIBRARY))
+$(OBJ)/inside.a: $(call object,$(LIBRARY) $(LIBRARY_SQL))
 	$(call quiet,AR $@)rm -f $@ && ar rcs $@ $^
 
 # For services: one object, in which only the names of lanes.h are seen. Without -flto's own code,
@@ -226,6 +227,15 @@ include tests/programs.mk
 $(OBJ)/%.o: %.c $(OBJ)/flags
 	@mkdir -p $(@D)
 	$(call quiet,CC $<)$(COMPILE) -MMD -MP -c -o $@ $<
+
+# Migrations (client/migrate.h): jobs.sql becomes jobs_sql[], a text for each "-- version N", with which
+# it begins.
+$(OBJ)/%.sql.o: %.sql $(OBJ)/flags
+	@mkdir -p $(@D)
+	@{ echo '#include "client/migrate.h"'; echo 'const struct migration $(basename $(<F))_sql[] = {'; \
+		sed -e 's/[\\"?]/\\&/g' -e '1s/^-- version \([0-9]*\).*/{\1,/;t' \
+		-e 's/^-- version \([0-9]*\).*/}, {\1,/;t' -e 's/.*/"&\\n"/' $<; echo '}, {0}};'; } >$(@:.o=.c)
+	$(call quiet,CC $<)$(COMPILE) -MMD -MP -c -o $@ $(@:.o=.c)
 
 # Changes when the compiler or its options do: objects made by others are then made again.
 $(OBJ)/flags: FORCE

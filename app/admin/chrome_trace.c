@@ -186,6 +186,17 @@ static void append_span(struct trace *trace, const struct span *span)
 	case SPAN_GONE:
 		append_wait(trace, span, "gone");
 		break;
+	case SPAN_FETCH:
+		append_wait(trace, span, "fetch");
+		break;
+	case SPAN_DB_QUEUE:
+		append_wait(trace, span, "db-queue");
+		break;
+	case SPAN_DB:
+		append_wait(trace, span, "db");
+		break;
+	case SPAN_KINDS:
+		break;
 	}
 }
 

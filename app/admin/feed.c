@@ -69,10 +69,11 @@ static void append_span(struct buffer *out, const struct worker_state *worker,
 			const struct span *span)
 {
 	static const char *const kinds[] = {
-		[SPAN_QUEUE] = "queue", [SPAN_LOOP] = "loop",
-		[SPAN_AWAIT] = "await", [SPAN_POOL_QUEUE] = "pool-queue",
-		[SPAN_POOL] = "pool",	[SPAN_READY] = "ready",
-		[SPAN_GONE] = "gone",
+		[SPAN_QUEUE] = "queue",	      [SPAN_LOOP] = "loop",
+		[SPAN_AWAIT] = "await",	      [SPAN_POOL_QUEUE] = "pool-queue",
+		[SPAN_POOL] = "pool",	      [SPAN_READY] = "ready",
+		[SPAN_GONE] = "gone",	      [SPAN_FETCH] = "fetch",
+		[SPAN_DB_QUEUE] = "db-queue", [SPAN_DB] = "db",
 	};
 	char name[BOARD_ROUTE];
 

@@ -8,6 +8,7 @@
 
 #include "../support/harness.h"
 #include "../support/mock.h"
+#include "client/names.h"
 #include "engine/observer.h"
 #include "http/body.h"
 #include "http/reply.h"
@@ -177,7 +178,7 @@ const struct thread_pool_options own_pool = {.name = "own", .threads = 1, .queue
 
 void begin(unsigned threads, size_t queue)
 {
-	struct sched_options options = {.own = {&own_pool},
+	struct sched_options options = {.own = {&own_pool, &names_pool},
 					.threads = threads,
 					.thread_queue = queue,
 					.cpu_threads = threads,

@@ -152,6 +152,24 @@ static void its_time_is_its_caller_s(void)
 		 "look, reply 200], turn, start [hold-loop, reply 200], let-go, until released 3");
 }
 
+static void wait_for_others(struct request *beside)
+{
+	coroutine_waited(&beside->co, SPAN_FETCH, 0, 100, 101);
+	coroutine_waited(&beside->co, SPAN_DB_QUEUE, 0, 100, 120);
+	coroutine_waited(&beside->co, SPAN_DB, 0, 100, 400);
+}
+
+static void what_it_awaits_is_its_caller_s(void)
+{
+	look = wait_for_others;
+	begin_play(1, 1);
+	play("start [add call [look], add call [look], gather, reply 200" ENDS "answered 200");
+	CU_ASSERT_EQUAL(reqs[0]->co.times.fetch, 2);
+	CU_ASSERT_EQUAL(reqs[0]->co.times.db_queue, 40);
+	CU_ASSERT_EQUAL(reqs[0]->co.times.db, 600);
+	end(1);
+}
+
 static void how_it_ends_is_its_outcome(void)
 {
 	static const struct {
@@ -229,6 +247,7 @@ static const struct test tests[] = {
 		  "answered 200, trail [<a1b2c3>]"})},
 	{"it may wait for all there is", it_may_wait_for_all_there_is},
 	{"its time is its caller's", its_time_is_its_caller_s},
+	{"what it awaits is its caller's", what_it_awaits_is_its_caller_s},
 	{"how it ends is its outcome", how_it_ends_is_its_outcome},
 	{"without memory it is a 503", without_memory_it_is_a_503},
 };

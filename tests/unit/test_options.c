@@ -238,6 +238,16 @@ static void a_long_value_leaves_room_for_what_is_wrong(void)
 	CU_ASSERT_TRUE(caught_one_line(&caught, "x' is not a whole number from 1 to 1024\n"));
 }
 
+/* Nobody drops a job because of a name that was left there. */
+static void orders_are_typed(void)
+{
+	setenv("LANES_JOB_DROP", "7", 1);
+	PARSE(&o, "--job-retry", "8");
+	CU_ASSERT_PTR_NULL(o.job_drop);
+	CU_ASSERT_STRING_EQUAL(o.job_retry, "8");
+	unsetenv("LANES_JOB_DROP");
+}
+
 static void a_bad_environment_names_its_variable(void)
 {
 	setenv("LANES_CPU_THREADS", "many", 1);
@@ -272,7 +282,7 @@ static void help_lists_every_option(void)
 		       "queue-timeout send-timeout drain-timeout slow-callback ready-held routes "
 		       "top core help version ready-pools stream-limit max-streams memory-limit "
 		       "conn-memory-limit sandbox address-space oom-score-adj front spare-threads "
-		       "prefix";
+		       "prefix database migrate jobs job-retry job-drop";
 	char *text = NULL;
 	size_t len;
 	int expected = 0;
@@ -383,6 +393,7 @@ static const struct test tests[] = {
 	{"the environment overrides the defaults", the_environment_overrides_the_defaults},
 	{"flags override the environment", flags_override_the_environment},
 	{"a long value leaves room for what is wrong", a_long_value_leaves_room_for_what_is_wrong},
+	{"orders are typed", orders_are_typed},
 	{"a bad environment names its variable", a_bad_environment_names_its_variable},
 	{"a bad number is refused",
 	 WRONG_VALUES(WRONG("--threads", "a whole number from 1 to 1024", "0", "1025", "-1", "+1",

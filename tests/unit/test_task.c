@@ -13,6 +13,7 @@
 
 #include "../support/harness.h"
 #include "../support/memory.h"
+#include "../support/process.h"
 #include "../support/waits.h"
 #include "actor.h"
 #include "engine/application.h"
@@ -43,6 +44,60 @@ static struct spans spans_of(enum span_kind kind)
 			seen.sum += (double)spans[i].duration / 1e6;
 		}
 	return seen;
+}
+
+/* Stands for a call to another service, and for a statement. */
+static void wait_by_name(struct request *req)
+{
+	req->co.owner = span_owner_pack((struct span_owner){.serial = 1});
+	CU_ASSERT_EQUAL(sched_thing(&sched, slice_of("")), 0);
+	CU_ASSERT_EQUAL(sched_thing(&sched, slice_of("here:80")), 1);
+	CU_ASSERT_EQUAL(sched_thing(&sched, slice_of("here:8")), 2);
+	CU_ASSERT_EQUAL(sched_thing(&sched, slice_of("here:80")), 1);
+	coroutine_waited(&req->co, SPAN_FETCH, 1, 1000000, 3000000);
+	coroutine_waited(&req->co, SPAN_FETCH, 2, 1000000, 2000000);
+	coroutine_waited(&req->co, SPAN_DB_QUEUE, 0, 1000000, 5000000);
+	coroutine_waited(&req->co, SPAN_DB, 1, 1000000, 9000000);
+	CU_ASSERT_EQUAL(req->co.times.fetch, 3000000);
+	CU_ASSERT_EQUAL(req->co.times.db_queue, 4000000);
+	CU_ASSERT_EQUAL(req->co.times.db, 8000000);
+	CU_ASSERT_EQUAL(req->co.times.suspended, 0);
+	reply_bytes(req, 200, "text/plain", slice_of("done"));
+}
+
+static void the_board_tells_what_was_awaited(void)
+{
+	char name[BOARD_THING];
+
+	begin(0, 0);
+	start(HANDLER(wait_by_name));
+	CU_ASSERT_EQUAL(answered, 200);
+	CU_ASSERT_EQUAL(spans_of(SPAN_FETCH).count, 2);
+	CU_ASSERT_EQUAL(spans_of(SPAN_FETCH).sum, 3.0);
+	CU_ASSERT_EQUAL(spans_of(SPAN_DB_QUEUE).sum, 4.0);
+	CU_ASSERT_EQUAL(spans_of(SPAN_DB).sum, 8.0);
+	CU_ASSERT_STRING_EQUAL(board_thing_name(&board, 1, name), "here:80");
+	CU_ASSERT_STRING_EQUAL(board_thing_name(&board, 2, name), "here:8");
+	end(1);
+}
+
+/* Those that are known keep their numbers; names are compared as far as they are kept. */
+static void there_is_room_for_so_many_things(void)
+{
+	static const char lasting[] =
+		"0123456789012345678901234567890123456789012345678901234567890123";
+
+	begin(0, 0);
+	for (unsigned i = 1; i < BOARD_THINGS; i++)
+		CU_ASSERT_EQUAL(sched_thing(&sched, slice_of(i == 9 ? lasting : textf("%u", i))),
+				i);
+	CU_ASSERT_EQUAL(sched_thing(&sched, slice_of("one more")), 0);
+	for (unsigned i = 1; i < BOARD_THINGS; i++)
+		CU_ASSERT_EQUAL(
+			sched_thing(&sched, i == 9 ? (struct slice){lasting, BOARD_THING - 1}
+						   : slice_of(textf("%u", i))),
+			i);
+	end(0);
 }
 
 /* ---- sleeping ---- */
@@ -616,6 +671,8 @@ static const struct test tests[] = {
 		  ", entered, start [stream, work, !], finished 1, answered 200, retry-after 0, "
 		  "let-go, until finished 2, trail [hH]"})},
 	{"the board tells work from sleep", the_board_tells_work_from_sleep},
+	{"the board tells what was awaited", the_board_tells_what_was_awaited},
+	{"the board has room for so many names", there_is_room_for_so_many_things},
 	{"who waits for a held loop is ready, and does not await",
 	 who_waits_for_a_held_loop_is_ready},
 	{"a job runs on a thread and the loop goes on",

@@ -104,6 +104,18 @@ static void account_suspension(struct coroutine *co, uint64_t now)
 	co->woken = 0;
 }
 
+void coroutine_waited(struct coroutine *co, enum span_kind kind, unsigned thing, uint64_t begun,
+		      uint64_t ended)
+{
+	struct coroutine_times *times = &co->times;
+	uint64_t *sum = kind == SPAN_FETCH ? &times->fetch : &times->db;
+
+	if (kind == SPAN_DB_QUEUE)
+		sum = &times->db_queue;
+	*sum += ended - begun;
+	board_span(board_of(co), kind | (uint64_t)thing << 16, begun, ended, co->owner);
+}
+
 uint64_t coroutine_resume(struct coroutine *co, uint64_t now, void (*run)(struct coroutine *co))
 {
 	struct board_slot *board = board_of(co);

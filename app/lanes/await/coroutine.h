@@ -45,6 +45,9 @@ struct coroutine_times {
 	uint64_t pool_queue; /* waiting for a thread */
 	uint64_t pool;	     /* running on a thread */
 	uint64_t ready;	     /* from being woken to being run */
+	uint64_t fetch;	     /* waiting for other services: a sum, as what follows */
+	uint64_t db_queue;   /* … for a connection to the database */
+	uint64_t db;	     /* … for the database */
 };
 
 struct coroutine {
@@ -113,6 +116,10 @@ void coroutine_add_sleep(struct coroutine *co, double seconds, int *outcome);
 void coroutine_add_job(struct coroutine *co, enum board_pool pool, void (*fn)(void *arg), void *arg,
 		       int *outcome);
 
+/* The same of a fn that may fail: *error is then what it has come to, 0 or a negative errno. */
+void coroutine_add_trial(struct coroutine *co, enum board_pool pool, void (*fn)(void *arg),
+			 void *arg, const int *error, int *outcome);
+
 /* Waits until one of these events (enum uv_poll_event) is there for a descriptor of the caller's,
  * who keeps it open until then. */
 void coroutine_add_fd(struct coroutine *co, int fd, int events, int *outcome);
@@ -137,6 +144,10 @@ struct task {
 void task_begin(struct coroutine *co, struct task *task, void (*cancel)(struct task *task),
 		int *outcome);
 
+/* It has ended where it was to begin, and is no task. If something before it has failed, that is
+ * its outcome, too. */
+void coroutine_add_end(struct coroutine *co, int error, int *outcome);
+
 /* It has ended; error is 0 or a negative errno. */
 void task_end(struct task *task, int error);
 
@@ -146,6 +157,13 @@ static inline void coroutine_woken(struct coroutine *co, uint64_t when)
 	if (when > co->woken)
 		co->woken = when;
 }
+
+/* It waited for this from begun to ended (uv_hrtime()), or still waits for other things besides: a
+ * span of that kind (SPAN_FETCH, SPAN_DB_QUEUE, SPAN_DB), and part of its times. thing is
+ * sched_thing()'s. Whoever calls it at the end of what it waits for says so with coroutine_woken(),
+ * too. */
+void coroutine_waited(struct coroutine *co, enum span_kind kind, unsigned thing, uint64_t begun,
+		      uint64_t ended);
 
 /* Takes a job back that a pool has done. */
 void coroutine_job_done(struct job *job);

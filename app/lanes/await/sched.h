@@ -17,6 +17,7 @@
 
 #include "await/thread_pool.h"
 #include "await/timers.h"
+#include "base/slice.h"
 #include "scoreboard/scoreboard.h"
 
 struct coroutine;
@@ -51,6 +52,7 @@ struct sched {
 	uint64_t polled; /* uv_hrtime() when the loop last went to poll */
 	uint64_t rested; /* … and when it last found nothing to do there; 0: not yet */
 	bool deaf;	 /* new connections may be waiting that poll does not tell of */
+	uint8_t things[2 * BOARD_THINGS]; /* their numbers, by their names' hashes; 0: none */
 };
 
 /* 0 or a UV_E*; after an error nothing is left open but what uv_run() must still close. */
@@ -60,8 +62,13 @@ int sched_open(struct sched *sched, uv_loop_t *loop, const struct sched_options 
  * before it is closed. */
 void sched_close(struct sched *sched);
 
-/* Where one of options.own is in pools. */
+/* Where one of options.own is in pools; BOARD_POOLS: nowhere. */
 enum board_pool sched_own_pool(const struct sched *sched, const struct thread_pool_options *own);
+
+/* The number that the scoreboard has for what is awaited (a host and port, a statement): for
+ * coroutine_waited(). The same name has the same number, names being cut to 63 bytes. 0 when there
+ * is no room for another. */
+unsigned sched_thing(struct sched *sched, struct slice name);
 
 /* For how many nanoseconds before now (uv_hrtime()) input may have been left unread: the time since
  * the loop last slept in poll. It only sleeps when all that had come was served. */

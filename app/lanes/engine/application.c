@@ -6,6 +6,7 @@
 #include "await/sched.h"
 #include "base/log.h"
 #include "base/util.h"
+#include "client/names.h"
 #include "http/reply.h"
 
 enum { MOST_THREADS = BOARD_THREADS_MAX / 2 };
@@ -176,7 +177,8 @@ static const char *wrong_with(const struct thread_pool_options *pool,
 	for (int i = 0; i < count; i++)
 		taken = taken || !strcmp(pool->name, own[i]->name);
 	if (count == BOARD_OWN_POOLS)
-		return "there may be 4 pools besides";
+		return "there may be 4 pools besides, of which one is for names if there are "
+		       "fetches";
 	if (taken || !board_is_pool_name(pool->name))
 		return "a pool has a name of its own, of up to 10 small letters, digits, - and _";
 	if (!pool->threads || pool->threads > MOST_THREADS || pool->spares > MOST_THREADS)
@@ -190,6 +192,8 @@ bool application_pools(const struct application *application,
 	const struct routes *routes = &application->routes;
 	int count = 0;
 
+	if (application->fetches)
+		own[count++] = &names_pool;
 	for (size_t r = 0; r < routes->count; r++) {
 		const struct thread_pool_options *pool = routes->list[r].pool;
 		const char *wrong;

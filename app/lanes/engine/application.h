@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 
+#include "client/migrate.h"
 #include "engine/options.h"
 #include "engine/sandbox.h"
 #include "http/router.h"
@@ -26,9 +27,14 @@ struct setup {
 struct application {
 	struct routes routes;
 	struct metric *const *metrics; /* of its own, with NULL behind the last */
+	/* It calls other services (client/fetch.h): there is a pool of threads for their names, one
+	 * of the four that an application may have, and the sandbox lets it connect. */
+	bool fetches;
 	/* Of its own, beside the library's. Those of what --routes app serves: a program has one
 	 * such table. */
 	struct option_table options;
+	/* Of its tables: what --migrate applies, besides the library's. */
+	struct migrations migrations;
 	/* Before the sandbox, when files and sockets can be opened; adds to setup->needs what has
 	 * to be possible afterwards, and may make a state. What setup points to is there as long as
 	 * the process. False after a message: the worker does not start. */

@@ -99,6 +99,18 @@ static const struct option_spec list[] = {
 	{"front", OPTION_TEXT, AT(front),
 	 .help = "HOST:PORT where the whole system is asked from outside: to there /burst sends "
 		 "requests"},
+	{"database", OPTION_TEXT, AT(database),
+	 .help = "postgresql://USER@HOST/NAME, or what else libpq takes; without it there is none"},
+	{"migrate", OPTION_FLAG, AT(migrate),
+	 .help = "make the tables that the program needs in the database, or bring them up to "
+		 "date, "
+		 "and serve nothing"},
+	{"jobs", OPTION_FLAG, AT(jobs),
+	 .help = "show the queue of jobs: what waits, runs and is dead; and serve nothing"},
+	{"job-retry", OPTION_ORDER, AT(job_retry),
+	 .help = "number of a job that is dead or cancelled and is to wait again; or all-dead"},
+	{"job-drop", OPTION_ORDER, AT(job_drop),
+	 .help = "number of a job that is to be deleted, whatever it is at; or all-dead"},
 	{"top", OPTION_FLAG, AT(top),
 	 .help = "show what the workers on the scoreboard do, live, and serve nothing"},
 	{"core", OPTION_FLAG, AT(core),
@@ -221,6 +233,7 @@ static int set(const struct option_table *table, const struct option_spec *optio
 					"a path of 1 to 47 bytes with '/' at both ends");
 		break;
 	case OPTION_TEXT:
+	case OPTION_ORDER:
 		break;
 	}
 	if (!*value)
@@ -286,7 +299,7 @@ static int set_defaults(const struct option_table *table)
 		const char *value;
 
 		environment_name(option, name, sizeof(name));
-		value = option->kind == OPTION_FLAG ? NULL : getenv(name);
+		value = option->kind >= OPTION_FLAG ? NULL : getenv(name);
 		if (option->fallback && set(table, option, option->name, option->fallback))
 			return -EINVAL;
 		if (value && set(table, option, name, value))
@@ -331,7 +344,8 @@ static void list_options(FILE *out, const struct option_table *table)
 		[OPTION_INT] = " N",	       [OPTION_NUMBER] = " NUMBER",
 		[OPTION_SECONDS] = " SECONDS", [OPTION_TEXT] = " TEXT",
 		[OPTION_NAME] = " NAME",       [OPTION_PATH] = " PATH",
-		[OPTION_CHOICE] = " WORD",     [OPTION_FLAG] = ""};
+		[OPTION_CHOICE] = " WORD",     [OPTION_FLAG] = "",
+		[OPTION_ORDER] = " WORD"};
 
 	for (size_t i = 0; i < table->count; i++) {
 		const struct option_spec *o = &table->list[i];

@@ -40,6 +40,7 @@ enum option_kind {
 	OPTION_PATH,	/* the same, with '/' at both ends */
 	OPTION_CHOICE,	/* an enum */
 	OPTION_FLAG,	/* bool: no value, and never of the environment */
+	OPTION_ORDER,	/* const char *; a text that is never of the environment */
 };
 
 struct option_spec {
@@ -114,7 +115,13 @@ struct options {
 	const char *ready_pools; /* names with commas between them */
 	const char *front;	 /* HOST:PORT; NULL: none */
 
+	const char *database; /* URL, or what libpq takes as one; NULL: none */
+
 	bool top;
+	bool migrate;
+	bool jobs;
+	const char *job_retry; /* a number, or "all-dead"; NULL: nobody asks */
+	const char *job_drop;
 	bool core; /* leave core dumps as the limits allow */
 	bool help;
 	bool version;

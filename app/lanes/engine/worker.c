@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "client/names.h"
+#include "client/queue.h"
 #include "engine/application.h"
 #include "engine/harden.h"
 #include "engine/listen.h"
@@ -215,6 +217,9 @@ static int work(struct options *options, struct application *application)
 	tell_hidden(options, &application->routes);
 	needs.removes = listener.unlink;
 	needs.spool = options->spool;
+	needs.fetches = application->fetches;
+	if (needs.fetches)
+		names_prepare();
 	if (!prepare(application, &setup))
 		return 2;
 	if (geteuid() == 0)
@@ -233,6 +238,28 @@ static int show_top(const struct options *options, const struct applications *ap
 	return 2;
 }
 
+static bool is_command(const struct options *options)
+{
+	return options->top || options->migrate || options->jobs || options->job_retry ||
+	       options->job_drop;
+}
+
+/* What is no worker, and ends by itself. Its exit status. */
+static int command(const struct options *options, const struct applications *applications)
+{
+	const struct application *app = applications->kinds[ROUTES_APP];
+
+	if (options->top)
+		return show_top(options, applications);
+	if (options->migrate)
+		return migrate(options->database, app ? &app->migrations : NULL);
+	if (options->jobs)
+		return queue_show(options->database);
+	if (options->job_retry)
+		return queue_retry(options->database, options->job_retry);
+	return queue_drop(options->database, options->job_drop);
+}
+
 int worker_main(int argc, char **argv, const struct applications *applications)
 {
 	static struct application application; /* whose state is no leak at the end */
@@ -244,8 +271,8 @@ int worker_main(int argc, char **argv, const struct applications *applications)
 		return 2;
 	if (only_tells(&options, own))
 		return 0;
-	if (options.top)
-		return show_top(&options, applications);
+	if (is_command(&options))
+		return command(&options, applications);
 	if (!applications->kinds[options.routes]) {
 		log_complaint("--routes: this program has none of that kind");
 		return 2;

@@ -68,6 +68,21 @@ const char *board_route_name(const struct board_slot *slot, unsigned route, char
 	return name;
 }
 
+unsigned board_things(const struct board_slot *slot)
+{
+	uint64_t count = atomic_load_explicit(&slot->thing_count, memory_order_acquire);
+
+	return count < BOARD_THINGS ? (unsigned)count + 1 : BOARD_THINGS;
+}
+
+const char *board_thing_name(const struct board_slot *slot, unsigned thing, char *name)
+{
+	name[0] = '\0';
+	if (thing && thing < board_things(slot))
+		board_text(name, slot->things[thing], BOARD_THING);
+	return name;
+}
+
 struct request_ids board_ids(const struct board_slot *slot, uint32_t serial)
 {
 	const struct board_id *from = &slot->ids[serial % BOARD_IDS];
@@ -306,19 +321,22 @@ uint64_t board_head(const struct board_slot *slot)
 static struct span copy_span(const struct board_span *from)
 {
 	uint64_t what = board_get(&from->what);
+	bool has_thing = span_has_thing(what & 0xff);
 
 	return (struct span){.start = board_get(&from->start),
 			     .duration = board_get(&from->duration),
 			     .owner = span_owner_unpack(board_get(&from->owner)),
 			     .kind = what & 0xff,
 			     .pool = (what >> 8 & 0xff) % BOARD_POOLS,
-			     .thread = (unsigned)(what >> 16)};
+			     .thread = has_thing ? 0 : (unsigned)(what >> 16),
+			     .thing = has_thing ? (unsigned)(what >> 16) : 0};
 }
 
 bool span_is_sound(const struct span *span)
 {
-	return span->kind >= SPAN_QUEUE && span->kind <= SPAN_GONE &&
-	       span->thread < BOARD_THREADS_MAX && span->start + span->duration >= span->start;
+	return span->kind >= SPAN_QUEUE && span->kind < SPAN_KINDS &&
+	       span->thread < BOARD_THREADS_MAX && span->thing < BOARD_THINGS &&
+	       span->start + span->duration >= span->start;
 }
 
 size_t board_spans(const struct board_slot *slot, uint64_t *next, struct span *spans, size_t max,

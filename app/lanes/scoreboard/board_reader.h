@@ -111,6 +111,13 @@ bool board_route(const struct board_slot *slot, unsigned route, struct route_sta
  * bytes, and is returned. */
 const char *board_route_name(const struct board_slot *slot, unsigned route, char *name);
 
+/* Thing numbers of a worker are below this. */
+unsigned board_things(const struct board_slot *slot);
+
+/* The name of a span's thing, "" if it has none: copied to name, which has BOARD_THING bytes, and
+ * is returned. */
+const char *board_thing_name(const struct board_slot *slot, unsigned thing, char *name);
+
 /* What logs call a request, "" where that is unknown. */
 struct request_ids {
 	char id[BOARD_ID];
@@ -132,10 +139,11 @@ struct span {
 	enum span_kind kind;
 	enum board_pool pool;
 	unsigned thread;
+	unsigned thing; /* of the kinds that have one; 0: nobody knows */
 };
 
-/* Whether it can be one: of a kind that there is, on a thread that there may be, ending after it
- * began. */
+/* Whether it can be one: of a kind that there is, on a thread, or of a thing, that there may be,
+ * ending after it began. */
 bool span_is_sound(const struct span *span);
 
 /* Copies up to max spans, beginning with number *next, and moves *next beyond them. Those written

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 enum {
-	VERSION = 8,
+	VERSION = 9,
 	PAGE = 4096,
 	CLAIM_LOCK = BOARD_SLOTS, /* the byte that is locked while a slot is chosen */
 	ATTEMPTS = 100,
@@ -392,6 +392,20 @@ size_t scoreboard_add_routes(struct scoreboard *board, size_t count)
 	memset(&slot->routes[1], 0, count * sizeof(slot->routes[0]));
 	atomic_store_explicit(&slot->route_count, count + 1, memory_order_release);
 	return count;
+}
+
+unsigned board_add_thing(struct board_slot *slot, const char *name, size_t len)
+{
+	uint64_t number = board_get(&slot->thing_count) + 1;
+
+	if (!number || number >= BOARD_THINGS)
+		return 0;
+	if (len >= BOARD_THING)
+		len = BOARD_THING - 1;
+	memcpy(slot->things[number], name, len);
+	slot->things[number][len] = '\0';
+	atomic_store_explicit(&slot->thing_count, number, memory_order_release);
+	return (unsigned)number;
 }
 
 void board_answered(struct board_slot *slot, uint64_t owner, uint64_t nanoseconds)

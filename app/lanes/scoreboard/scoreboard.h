@@ -30,6 +30,8 @@ enum {
 	BOARD_THREADS_MAX = 2048, /* of each pool, with those that run abandoned jobs */
 	BOARD_SECONDS = 64,	  /* of loop history */
 	BOARD_SPANS = 16384,	  /* a power of two */
+	BOARD_THINGS = 256,	  /* that are awaited by name; number 0: none */
+	BOARD_THING = 64,	  /* bytes of such a name, and its end */
 	BOARD_IDS = 1024,	  /* a power of two */
 	BOARD_ID = 40,		  /* bytes of what the web server calls a request, and its end */
 	BOARD_TRACE = 33,	  /* … of a trace-id, all of them digits of base 16 */
@@ -59,7 +61,17 @@ enum span_kind {
 	SPAN_POOL,	 /* running on a thread */
 	SPAN_READY,	 /* what it waited for is there, and the loop does not run it yet */
 	SPAN_GONE,	 /* the client went away, after that long */
+	SPAN_FETCH,	 /* another service was called: a thing says which */
+	SPAN_DB_QUEUE,	 /* waiting for a connection to the database */
+	SPAN_DB,	 /* the database was at work: a thing says on what */
+	SPAN_KINDS,
 };
+
+/* Of those whose span has a thing in the place of a thread. */
+static inline bool span_has_thing(enum span_kind kind)
+{
+	return kind >= SPAN_FETCH && kind < SPAN_KINDS;
+}
 
 /* Who a span is about: a worker's request. Together they fit one word. */
 struct span_owner {
@@ -74,7 +86,7 @@ struct board_span {
 	word start;
 	word duration;
 	word owner; /* struct span_owner, packed */
-	word what;  /* kind, pool << 8, thread << 16 */
+	word what;  /* kind, pool << 8, thread << 16; or kind, thing << 16 */
 };
 
 /* What logs call a request that was slow (BOARD_SLOW_NS), or whose client left. */
@@ -148,9 +160,12 @@ struct board_slot {
 
 	struct board_metric metrics[BOARD_METRICS];
 
+	word thing_count; /* from number 1 on: their names are behind the spans */
+
 	word head; /* spans ever written; the next goes to spans[head % BOARD_SPANS] */
 	struct board_span spans[BOARD_SPANS];
 	struct board_id ids[BOARD_IDS]; /* at serial % BOARD_IDS: of the latest such request */
+	char things[BOARD_THINGS][BOARD_THING];
 
 	/* The disk has blocks for those that there are; behind them the file has a hole. */
 	struct board_route routes[BOARD_ROUTES];
@@ -292,6 +307,10 @@ static inline void board_span(struct board_slot *slot, uint64_t what, uint64_t s
 	board_set(&span->what, what);
 	atomic_store_explicit(&slot->head, head + 1, memory_order_release);
 }
+
+/* The next thing that is awaited is called this, cut to fit: its number, or 0 if there is no room
+ * for another. */
+unsigned board_add_thing(struct board_slot *slot, const char *name, size_t len);
 
 /* A request was answered: counts it. nanoseconds from being sent to now. */
 void board_answered(struct board_slot *slot, uint64_t owner, uint64_t nanoseconds);
