@@ -33,7 +33,7 @@ FORTIFY    = $(call once,FORTIFY,$(if $(SAN),,$(if $(filter -O1 -O2 -O3 -Os,$(CF
 	     >/dev/null 2>&1 && echo 3 || echo 2))))
 PACKAGES  := libuv json-c fcgi libseccomp libcurl libpq
 # … and of the demonstration (app/cases).
-CASES_PACKAGES := $(if $(GUIDE),libcrypto libjpeg libpng)
+CASES_PACKAGES = $(if $(GUIDE),libcrypto libjpeg libpng)
 package_flags = $(or $(shell pkg-config $(1) $(PACKAGES) $(CASES_PACKAGES) 2>/dev/null), \
 	     $(error packages are missing, such as the headers of $(PACKAGES) $(CASES_PACKAGES): spawn/deps.sh run installs them))
 # Main runs no sandbox there.
@@ -50,7 +50,8 @@ LIBS       = $(LIBRARIES) -lm -pthread $(LDLIBS)
 # The library: with what shows a system, which every program has.
 LIBRARY      := $(wildcard app/lanes/*/*.c app/admin/*.c)
 LIBRARY_SQL  := $(wildcard app/lanes/*/*.sql)
-GUIDE        := $(wildcard app/guide/*.c)
+# The demonstration: the guide's endpoints, and its real-world examples.
+GUIDE        := $(wildcard app/guide/*.c app/cases/*.c app/demonstration.c)
 object = $(patsubst %,$(OBJ)/%.o,$(patsubst %.c,%,$(1)))
 quiet  = $(if $(V),,@echo '  $(1)';)
 
@@ -165,7 +166,8 @@ install: all $(OBJ)/liblanes.a ## program, library, scripts and manual pages int
 	$(call filled,app/install/lanes.pc.in) | install -D -m 644 /dev/stdin "$(DESTDIR)$(LIBDIR)/pkgconfig/lanes.pc"; \
 	install -D -m 755 $(OBJ)/lanes "$(DESTDIR)$(PREFIX)/bin/lanes"; \
 	$(call copied,$$(find nginx spawn -type f ! -name '*.[ch]' ! -name '*.md' ! -name dev.sh),app,$(SHARE)/lanes); \
-	$(call copied,$(GUIDE),app/guide,$(SHARE)/lanes/nginx/www/handlers); \
+	$(call copied,$(filter app/guide/%,$(GUIDE)),app/guide,$(SHARE)/lanes/nginx/www/handlers); \
+	$(call copied,$(filter app/cases/%,$(GUIDE)),app/cases,$(SHARE)/lanes/nginx/www/handlers); \
 	app/install/lanes.1.sh $(OBJ)/lanes "$(PREFIX)" | install -D -m 644 /dev/stdin "$(SHARE)/man/man1/lanes.1"; \
 	$(call filled,app/install/lanes.3) | install -D -m 644 /dev/stdin "$(SHARE)/man/man3/lanes.3"
 

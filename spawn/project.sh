@@ -16,7 +16,7 @@ lanes) # the demonstration
 	POOLS='loop prefork cpu exercise exercise-prefork admin health'
 	PREFORK_WORKERS=${PREFORK_WORKERS:-$WORKERS}
 	CPU_WORKERS=${CPU_WORKERS:-1}
-	BODY_KB=${BODY_KB:-0}
+	BODY_KB=${BODY_KB:-16384}
 	;;
 *) # a service
 	POOLS='loop prefork cpu admin health'

@@ -42,11 +42,11 @@ copy_program() {
 		fail "cannot copy $PRELOAD to $RUN_DIR"
 }
 
-# The page, with the handlers that it shows of the guide: copied for the same reasons.
+# The page, with the handlers that it shows: copied for the same reasons.
 copy_page() {
 	rm -rf www.new && cp -R "$PROJECT"/nginx/www www.new && chmod -R u=rwX,go=rX www.new &&
 		mkdir -p www.new/handlers || return
-	set -- "$PROJECT"/app/guide/*.c
+	set -- "$PROJECT"/app/guide/*.c "$PROJECT"/app/cases/*.c
 	[ ! -e "$1" ] || install -m 644 "$@" www.new/handlers || return
 	rm -rf www && mv www.new www
 }

@@ -11,6 +11,7 @@
  * taken the last, and when the loop has been to everybody else.
  */
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "admin/admin.h"
@@ -39,6 +40,7 @@ struct trace {
 	bool done;	   /* … and the last one */
 	uint64_t since;
 	uint64_t flows;
+	uint64_t awaited;
 
 	unsigned slot; /* the next to look at */
 	bool has_worker;
@@ -143,23 +145,48 @@ static void append_run(struct trace *trace, const struct span *span)
 				span->start + span->duration};
 }
 
-static void append_wait(struct trace *trace, const struct span *span, const char *name)
+/* From its beginning to its end; id: those of one are drawn into each other. */
+static void append_wait(struct trace *trace, const struct span *span, const char *name,
+			const char *id)
 {
 	const uint64_t times[] = {span->start, span->start + span->duration};
 	char route[BOARD_ROUTE];
 
 	for (int i = 0; i < 2; i++) {
 		begin_event(trace, i ? "e" : "b", 0);
-		buffer_format(&trace->out,
-			      ",\"cat\":\"wait\",\"name\":\"%s\",\"id2\":{\"local\":\"%" PRIu32
-			      "\"},\"ts\":%.3f",
-			      name, span->owner.serial, microseconds(times[i]));
+		buffer_append_text(&trace->out, ",\"cat\":\"wait\",\"name\":");
+		json_string(&trace->out, slice_of(name));
+		buffer_format(&trace->out, ",\"id2\":{\"local\":\"%s\"},\"ts\":%.3f", id,
+			      microseconds(times[i]));
 		append_request(trace, span->owner.serial);
 		buffer_append_text(&trace->out, ",\"route\":");
 		json_string(&trace->out, slice_of(board_route_name(trace->worker.slot,
 								   span->owner.route, route)));
 		buffer_append_text(&trace->out, "}}");
 	}
+}
+
+/* One of the waits of a request that follow each other. */
+static void append_step(struct trace *trace, const struct span *span, const char *name)
+{
+	char id[16];
+
+	snprintf(id, sizeof(id), "%" PRIu32, span->owner.serial);
+	append_wait(trace, span, name, id);
+}
+
+/* One of those that a request may have several of at the same time, and that has the name of what
+ * it waits for. */
+static void append_awaited(struct trace *trace, const struct span *span, const char *kind)
+{
+	char name[BOARD_THING + 16];
+	char thing[BOARD_THING];
+	char id[40];
+
+	board_thing_name(trace->worker.slot, span->thing, thing);
+	snprintf(name, sizeof(name), "%s%s%s", kind, *thing ? " " : "", thing);
+	snprintf(id, sizeof(id), "%" PRIu32 "-%" PRIu64, span->owner.serial, ++trace->awaited);
+	append_wait(trace, span, name, id);
 }
 
 static void append_span(struct trace *trace, const struct span *span)
@@ -172,28 +199,28 @@ static void append_span(struct trace *trace, const struct span *span)
 		append_run(trace, span);
 		break;
 	case SPAN_QUEUE:
-		append_wait(trace, span, "queue");
+		append_step(trace, span, "queue");
 		break;
 	case SPAN_AWAIT:
-		append_wait(trace, span, "await");
+		append_step(trace, span, "await");
 		break;
 	case SPAN_POOL_QUEUE:
-		append_wait(trace, span, "pool-queue");
+		append_step(trace, span, "pool-queue");
 		break;
 	case SPAN_READY:
-		append_wait(trace, span, "ready");
+		append_step(trace, span, "ready");
 		break;
 	case SPAN_GONE:
-		append_wait(trace, span, "gone");
+		append_step(trace, span, "gone");
 		break;
 	case SPAN_FETCH:
-		append_wait(trace, span, "fetch");
+		append_awaited(trace, span, "fetch");
 		break;
 	case SPAN_DB_QUEUE:
-		append_wait(trace, span, "db-queue");
+		append_awaited(trace, span, "db-queue");
 		break;
 	case SPAN_DB:
-		append_wait(trace, span, "db");
+		append_awaited(trace, span, "db");
 		break;
 	case SPAN_KINDS:
 		break;

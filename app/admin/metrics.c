@@ -222,6 +222,92 @@ static void append_durations(struct buffer *out, const struct workers *workers)
 		append_routes(out, &workers->list[i]);
 }
 
+/* ---- what requests wait for ---- */
+
+/* What Prometheus calls a summary, without quantiles: a sum and a count, for each thing. */
+static const struct wait_figure {
+	enum span_kind kind;
+	const char *now, *now_help;
+	const char *past, *past_help;
+	const char *label; /* what the thing is, as a label begins; NULL: there is none */
+} of_waits[] = {
+	{SPAN_FETCH, "lanes_fetch_in_flight", "Calls to other services that are not over.",
+	 "lanes_fetch_duration_seconds", "Calls to other services.", ",to=\""},
+	{SPAN_DB_QUEUE, "lanes_db_waiting", "Those who wait for a connection to the database.",
+	 "lanes_db_wait_duration_seconds", "Waiting for a connection to the database.", NULL},
+	{SPAN_DB, "lanes_db_in_flight", "Statements that the database works on.",
+	 "lanes_db_duration_seconds", "Statements, until their results were there.",
+	 ",statement=\""},
+};
+
+/* Those that a worker's requests have waited for. What was cut, or cannot be shown, may have the
+ * name of another: they are one. */
+struct known_things {
+	char names[BOARD_THINGS][BOARD_THING];
+	struct waited waited[BOARD_THINGS];
+	unsigned count;
+};
+
+static void add_known(struct known_things *known, const char *name, const struct waited *waited)
+{
+	unsigned n = 0;
+
+	while (n < known->count && strcmp(known->names[n], name) != 0)
+		n++;
+	if (n == known->count) {
+		memcpy(known->names[n], name, BOARD_THING);
+		known->waited[known->count++] = (struct waited){0};
+	}
+	known->waited[n].count += waited->count;
+	known->waited[n].seconds += waited->seconds;
+}
+
+/* begun: the metric has a head, as it has samples. */
+static void append_waited(struct buffer *out, const struct worker_state *worker,
+			  const struct wait_figure *wait, bool *begun)
+{
+	struct known_things known = {.count = 0};
+
+	for (unsigned n = 0; n < board_things(worker->slot); n++) {
+		char name[BOARD_THING];
+		struct waited waited;
+
+		if (board_thing(worker->slot, wait->kind, n, &waited))
+			add_known(&known, board_thing_name(worker->slot, n, name), &waited);
+	}
+	if (known.count && !*begun)
+		append_head(out, wait->past, "summary", wait->past_help);
+	*begun = *begun || known.count;
+	for (unsigned n = 0; n < known.count; n++) {
+		append_sample(out, wait->past, "_sum", worker);
+		if (wait->label)
+			append_label(out, wait->label, known.names[n]);
+		buffer_format(out, "} %.6f\n", known.waited[n].seconds);
+		append_sample(out, wait->past, "_count", worker);
+		if (wait->label)
+			append_label(out, wait->label, known.names[n]);
+		buffer_format(out, "} %" PRIu64 "\n", known.waited[n].count);
+	}
+}
+
+static void append_waits(struct buffer *out, const struct workers *workers)
+{
+	for (size_t w = 0; w < LENGTH(of_waits); w++) {
+		const struct wait_figure *wait = &of_waits[w];
+		bool begun;
+
+		append_head(out, wait->now, "gauge", wait->now_help);
+		for (size_t i = 0; i < workers->count; i++) {
+			append_sample(out, wait->now, "", &workers->list[i]);
+			buffer_format(out, "} %" PRIu64 "\n",
+				      workers->list[i].waits[wait->kind - SPAN_FETCH]);
+		}
+		begun = false;
+		for (size_t i = 0; i < workers->count; i++)
+			append_waited(out, &workers->list[i], wait, &begun);
+	}
+}
+
 /* ---- an application's own ---- */
 
 static void append_own_histogram(struct buffer *out, const char *name,
@@ -338,6 +424,7 @@ void metrics(struct request *req)
 	append_of_pools(&out, &workers);
 	append_answers(&out, &workers);
 	append_durations(&out, &workers);
+	append_waits(&out, &workers);
 	append_all_own(&out, &workers);
 	workers_free(&workers);
 	reply_text(req, 200, "text/plain; version=0.0.4; charset=utf-8", &out);

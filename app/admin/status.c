@@ -49,6 +49,21 @@ static void append_loop(struct buffer *out, const struct worker_state *worker)
 		buffer_format(out, ",\"awaiting\":%s", worker->awaiting ? "true" : "false");
 }
 
+/* What its requests wait for now; always, or only where one does. */
+static void append_waits(struct buffer *out, const struct worker_state *worker, bool always)
+{
+	static const char *const names[BOARD_WAITS] = {"fetch", "db-queue", "db"};
+	bool any = always;
+
+	for (int i = 0; i < BOARD_WAITS; i++)
+		any = any || worker->waits[i];
+	for (int i = 0; any && i < BOARD_WAITS; i++)
+		buffer_format(out, "%s\"%s\":%" PRIu64, i ? "," : ",\"waits\":{", names[i],
+			      worker->waits[i]);
+	if (any)
+		buffer_append_text(out, "}");
+}
+
 static void append_pools(struct buffer *out, const struct worker_state *worker)
 {
 	buffer_append_text(out, ",\"pools\":{");
@@ -139,6 +154,7 @@ static void append_worker(struct buffer *out, const struct worker_state *worker,
 		buffer_format(out, "%s\"%dxx\":%" PRIu64, i > 1 ? "," : "", i, worker->answers[i]);
 	buffer_append_text(out, "}");
 	append_loop(out, worker);
+	append_waits(out, worker, with_routes);
 	append_pools(out, worker);
 	buffer_format(out, ",\"memory\":%" PRIu64 ",\"process_threads\":%" PRIu64, worker->memory,
 		      worker->process_threads);

@@ -24,6 +24,7 @@
 #include "http/body.h"
 #include "http/condition.h"
 #include "http/input.h"
+#include "http/json_document.h"
 #include "http/number.h"
 #include "http/percent.h"
 #include "http/reply.h"

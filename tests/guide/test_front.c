@@ -11,7 +11,7 @@
 #include "../support/harness.h"
 
 SUITE_SYSTEM(lanes, .prefork = 1, .cpu = 1,
-	     .environment = STRINGS("SERVER_NAMES=lanes.example *.lanes.example"))
+	     .environment = STRINGS("SERVER_NAMES=lanes.example *.lanes.example", "BODY_KB=0"))
 
 static char answer[65536];
 
@@ -224,7 +224,7 @@ static const struct test tests[] = {
 	{"who is called by another name answers 421 (DNS rebinding)", answers_to_its_names_only},
 	{"what other sites make a browser ask is refused, but for the page",
 	 other_sites_reach_the_page_only},
-	{"a body is a 413, whole or in chunks", takes_no_body},
+	{"where no route takes one, a body is a 413, whole or in chunks", takes_no_body},
 	{"text/html;q=0 is no wish for the page", q_0_is_no_wish_for_the_page},
 	{"/healthz and /readyz do not wait for the admin worker", probes_do_not_wait_for_traces},
 	{"half-sent headers do not lock others out", half_headers_lock_nobody_out},

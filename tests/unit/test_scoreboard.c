@@ -699,6 +699,49 @@ static void spans(void)
 	CU_ASSERT_EQUAL(next, 1000 + 2 * BOARD_SPANS);
 }
 
+static bool waited_for(enum span_kind kind, unsigned thing, uint64_t count, double seconds)
+{
+	struct waited waited;
+	bool any = board_thing(board.own, kind, thing, &waited);
+
+	return any == (count != 0) && waited.count == count &&
+	       (!count || waited.seconds == seconds);
+}
+
+static void waits_are_counted(void)
+{
+	struct board_slot *slot;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(slot = claim("loop"));
+	board_add_thing(slot, "SELECT", 6);
+	board_waits(slot, SPAN_DB, 1);
+	board_waits(slot, SPAN_DB, 1);
+	board_waits(slot, SPAN_DB_QUEUE, 1);
+	board_waits(slot, SPAN_DB, -1);
+	read_workers();
+	CU_ASSERT_EQUAL(workers.list[0].waits[SPAN_FETCH - SPAN_FETCH], 0);
+	CU_ASSERT_EQUAL(workers.list[0].waits[SPAN_DB_QUEUE - SPAN_FETCH], 1);
+	CU_ASSERT_EQUAL(workers.list[0].waits[SPAN_DB - SPAN_FETCH], 1);
+	CU_ASSERT(waited_for(SPAN_DB, 1, 0, 0));
+	board_waited(slot, SPAN_DB, 1, 500000000);
+	board_waited(slot, SPAN_DB, 1, 1000000000);
+	board_waited(slot, SPAN_DB, 0, 250000000);
+	board_waited(slot, SPAN_DB_QUEUE, 1, 2000000000);
+	CU_ASSERT(waited_for(SPAN_DB, 1, 2, 1.5));
+	CU_ASSERT(waited_for(SPAN_DB, 0, 1, 0.25));
+	CU_ASSERT(waited_for(SPAN_DB_QUEUE, 0, 1, 2));
+	CU_ASSERT(waited_for(SPAN_DB_QUEUE, 1, 0, 0));
+	CU_ASSERT(waited_for(SPAN_FETCH, 1, 0, 0));
+	CU_ASSERT(waited_for(SPAN_FETCH, 0, 0, 0));
+	end();
+
+	/* The next owner of the slot begins at nothing. */
+	slot = claim("loop");
+	board_add_thing(slot, "SELECT", 6);
+	CU_ASSERT(waited_for(SPAN_DB, 1, 0, 0));
+	CU_ASSERT(waited_for(SPAN_DB, 0, 0, 0));
+}
+
 static void some_spans_have_a_thing(void)
 {
 	struct span seen[4];
@@ -774,6 +817,7 @@ static const struct test tests[] = {
 	 a_request_has_the_ids_of_the_logs},
 	{"what is awaited has a name, and a number, as long as there is room",
 	 what_is_awaited_has_a_name},
+	{"waits are counted, by what is awaited", waits_are_counted},
 	{"a span has a thread, or a thing that is awaited", some_spans_have_a_thing},
 	{"spans are read once, in order; those written over are counted", spans},
 	{"a span that is written over while it is read is left out", spans_being_written},

@@ -28,7 +28,9 @@
 /* What the board has of the first request's spans of a kind. */
 struct spans {
 	int count;
-	double sum; /* ms */
+	double sum;	/* ms */
+	uint64_t start; /* of the last one */
+	uint64_t end;
 };
 
 static struct spans spans_of(enum span_kind kind)
@@ -42,6 +44,8 @@ static struct spans spans_of(enum span_kind kind)
 		if (spans[i].owner.serial == 1 && spans[i].kind == kind) {
 			seen.count++;
 			seen.sum += (double)spans[i].duration / 1e6;
+			seen.start = spans[i].start;
+			seen.end = spans[i].start + spans[i].duration;
 		}
 	return seen;
 }
@@ -394,6 +398,11 @@ static void the_board_tells_work_from_sleep(void)
 	CU_ASSERT_EQUAL(spans_of(SPAN_POOL_QUEUE).count, 1);
 	CU_ASSERT_EQUAL(spans_of(SPAN_POOL).count, 1);
 	CU_ASSERT_EQUAL(spans_of(SPAN_AWAIT).count, 1); /* the sleep, and not the work */
+	/* At the same time: what is left of the sleep. */
+	take_a_nap("add nap, add sleep 30, gather, reply 404", false);
+	CU_ASSERT_EQUAL(spans_of(SPAN_POOL).count, 1);
+	CU_ASSERT_EQUAL(spans_of(SPAN_AWAIT).count, 1);
+	CU_ASSERT_TRUE(spans_of(SPAN_AWAIT).start >= spans_of(SPAN_POOL).end);
 }
 
 static void who_waits_for_a_held_loop_is_ready(void)

@@ -148,7 +148,8 @@ static void account_job(struct coroutine *co, const struct work *work)
 
 	co->times.pool_queue += job->started - job->queued;
 	co->times.pool += job->ended - job->started;
-	co->pooled = true;
+	if (job->ended > co->pooled)
+		co->pooled = job->ended;
 	coroutine_woken(co, job->ended);
 	board_span(board_of(co), SPAN_POOL_QUEUE | pool << 8, job->queued, job->started,
 		   job->owner);

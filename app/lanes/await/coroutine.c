@@ -92,16 +92,16 @@ static void account_suspension(struct coroutine *co, uint64_t now)
 {
 	uint64_t ready = time_ready(co, now);
 	uint64_t woken = now - ready;
+	uint64_t from = co->pooled > co->since ? co->pooled : co->since;
 
 	co->times.suspended += now - co->since;
-	if (!co->pooled && !co->untold && woken > co->since)
-		board_span(board_of(co), SPAN_AWAIT, co->since, woken, co->owner);
+	if ((!co->pooled || co->woken > co->pooled) && !co->untold && woken > from)
+		board_span(board_of(co), SPAN_AWAIT, from, woken, co->owner);
 	if (ready && !co->untold) {
 		co->times.ready += ready;
 		board_span(board_of(co), SPAN_READY, woken, now, co->owner);
 	}
-	co->pooled = false;
-	co->woken = 0;
+	co->pooled = co->woken = 0;
 }
 
 void coroutine_waited(struct coroutine *co, enum span_kind kind, unsigned thing, uint64_t begun,
@@ -113,6 +113,7 @@ void coroutine_waited(struct coroutine *co, enum span_kind kind, unsigned thing,
 	if (kind == SPAN_DB_QUEUE)
 		sum = &times->db_queue;
 	*sum += ended - begun;
+	board_waited(board_of(co), kind, thing, ended - begun);
 	board_span(board_of(co), kind | (uint64_t)thing << 16, begun, ended, co->owner);
 }
 

@@ -62,11 +62,11 @@ struct coroutine {
 	int error;	     /* what has failed first, a negative errno; 0: nothing */
 	bool ready;	     /* it is on the ready queue */
 	bool cancelled;	     /* nobody wants it; never resumed */
-	bool pooled;	     /* what it waited for last was a thread */
 	bool untold;	     /* its waits are not shown: a stream, background work */
 	uint32_t pending;    /* tasks begun and not ended */
 	uint64_t since;	     /* uv_hrtime() when it gave the loop back */
 	uint64_t woken;	     /* … when what it waits for was there; 0: unknown */
+	uint64_t pooled;     /* … when the last thread was done that it waited for; 0: none */
 	struct task *tasks;  /* what has to be cancelled with it */
 	struct task *spare;  /* sleeps that are over, for the next ones */
 	struct task *done;   /* … and jobs */

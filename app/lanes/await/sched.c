@@ -211,7 +211,7 @@ static uint32_t hash_of(struct slice name)
 
 static bool is_called(const struct board_slot *slot, unsigned thing, struct slice name)
 {
-	const char *known = slot->things[thing];
+	const char *known = slot->things[thing].name;
 
 	return !memcmp(known, name.data, name.len) && !known[name.len];
 }

@@ -70,6 +70,13 @@ enum board_pool sched_own_pool(const struct sched *sched, const struct thread_po
  * is no room for another. */
 unsigned sched_thing(struct sched *sched, struct slice name);
 
+/* So many more wait for such a thing now, or fewer (-1): calls (SPAN_FETCH), statements (SPAN_DB),
+ * who waits for a connection (SPAN_DB_QUEUE). For the scoreboard. */
+static inline void sched_waits(struct sched *sched, enum span_kind kind, int more)
+{
+	board_waits(sched->options.board, kind, more);
+}
+
 /* For how many nanoseconds before now (uv_hrtime()) input may have been left unread: the time since
  * the loop last slept in poll. It only sleeps when all that had come was served. */
 uint64_t sched_busy(struct sched *sched, uint64_t now);

@@ -14,6 +14,7 @@
 #include "scoreboard/scoreboard.h"
 
 struct sched;
+struct turn;
 
 /* What a worker has when its application prepares itself. */
 struct setup {
@@ -85,9 +86,9 @@ bool application_run(const struct application *application, void (*fn)(struct re
 		     struct sched *sched, uint64_t patience, const bool *given_up);
 
 /* For engines: begins its background work, if there is any; NULL: nothing runs. */
-struct request *application_begin(const struct application *application, struct sched *sched);
+struct turn *application_begin(const struct application *application, struct sched *sched);
 
 /* For engines: ends that; NULL is fine. */
-void application_end(struct request *background);
+void application_end(struct turn *background);
 
 #endif

@@ -25,13 +25,14 @@ enum { READ_SIZE = 65536 };
 
 struct conn;
 struct exchange;
+struct turn;
 
 struct engine {
 	const struct options *options;
 	struct slice worker;
 	struct router router;
 	const struct application *application;
-	struct request *background; /* its work beside the requests; NULL: none */
+	struct turn *background; /* its work beside the requests; NULL: none */
 	struct listener *listener;
 	uv_loop_t loop;
 	struct sched sched;

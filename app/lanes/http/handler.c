@@ -328,6 +328,8 @@ void request_only(struct request *req)
 {
 	req->begun = true;
 	req->stages = 1u << HANDLER;
+	if (req->route->deadline > 0)
+		request_set_deadline(req, req->route->deadline);
 }
 
 uint64_t request_resume(struct request *req, uint64_t now)

@@ -79,8 +79,21 @@ const char *board_thing_name(const struct board_slot *slot, unsigned thing, char
 {
 	name[0] = '\0';
 	if (thing && thing < board_things(slot))
-		board_text(name, slot->things[thing], BOARD_THING);
+		board_text(name, slot->things[thing].name, BOARD_THING);
 	return name;
+}
+
+bool board_thing(const struct board_slot *slot, enum span_kind kind, unsigned thing,
+		 struct waited *waited)
+{
+	const struct board_waits *waits = &slot->waits[kind - SPAN_FETCH];
+	const struct board_thing *of = &slot->things[thing];
+	bool is_such = !thing || board_get(&of->kind) == (uint64_t)kind;
+
+	waited->count = is_such ? board_get(thing ? &of->count : &waits->count) : 0;
+	waited->seconds =
+		(double)board_get(thing ? &of->nanoseconds : &waits->nanoseconds) / NS_PER_S;
+	return waited->count != 0;
 }
 
 struct request_ids board_ids(const struct board_slot *slot, uint32_t serial)
@@ -209,6 +222,8 @@ static void read_counters(struct worker_state *worker)
 	worker->connections = board_get(&slot->connections);
 	worker->accepted = board_get(&slot->accepted);
 	worker->aborted = board_get(&slot->aborted);
+	for (int i = 0; i < BOARD_WAITS; i++)
+		worker->waits[i] = board_get(&slot->waits[i].now);
 	for (int i = 0; i < 6; i++)
 		worker->answers[i] = board_get(&slot->classes[i]);
 	board_text(worker->pool, slot->pool, sizeof(slot->pool));

@@ -69,6 +69,8 @@ struct worker_state {
 	uint64_t aborted;
 	uint64_t answers[6]; /* by status / 100 */
 
+	uint64_t waits[BOARD_WAITS]; /* requests that wait now, by kind - SPAN_FETCH */
+
 	bool is_held;
 	bool awaiting;	/* a prefork process has a request that waits for something */
 	double held;	/* seconds since the loop left poll */
@@ -111,12 +113,22 @@ bool board_route(const struct board_slot *slot, unsigned route, struct route_sta
  * bytes, and is returned. */
 const char *board_route_name(const struct board_slot *slot, unsigned route, char *name);
 
+struct waited {
+	uint64_t count;
+	double seconds; /* of all, summed */
+};
+
 /* Thing numbers of a worker are below this. */
 unsigned board_things(const struct board_slot *slot);
 
 /* The name of a span's thing, "" if it has none: copied to name, which has BOARD_THING bytes, and
  * is returned. */
 const char *board_thing_name(const struct board_slot *slot, unsigned thing, char *name);
+
+/* How often, and how long, there were waits of this kind for a thing below that; for 0, those that
+ * are counted for none. False if there were none. */
+bool board_thing(const struct board_slot *slot, enum span_kind kind, unsigned thing,
+		 struct waited *waited);
 
 /* What logs call a request, "" where that is unknown. */
 struct request_ids {

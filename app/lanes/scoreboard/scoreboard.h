@@ -67,7 +67,9 @@ enum span_kind {
 	SPAN_KINDS,
 };
 
-/* Of those whose span has a thing in the place of a thread. */
+/* Those that a thing is awaited in: its number is in the place of a thread's. */
+enum { BOARD_WAITS = SPAN_KINDS - SPAN_FETCH };
+
 static inline bool span_has_thing(enum span_kind kind)
 {
 	return kind >= SPAN_FETCH && kind < SPAN_KINDS;
@@ -101,6 +103,21 @@ struct board_route {
 	word is_async;
 	word nanoseconds; /* of all, from being sent to being answered */
 	word buckets[BOARD_BUCKETS];
+};
+
+/* Something that is awaited: who waited for it is counted there, but for connections to the
+ * database, and for what has no name. */
+struct board_thing {
+	char name[BOARD_THING];
+	word kind; /* enum span_kind; 0: nobody has waited yet */
+	word count;
+	word nanoseconds;
+};
+
+struct board_waits {
+	word now;   /* so many wait */
+	word count; /* that are over, ever, and are counted nowhere else */
+	word nanoseconds;
 };
 
 /* Which request runs somewhere, since when. No two have the same since, so that works as the
@@ -160,12 +177,13 @@ struct board_slot {
 
 	struct board_metric metrics[BOARD_METRICS];
 
-	word thing_count; /* from number 1 on: their names are behind the spans */
+	struct board_waits waits[BOARD_WAITS]; /* by kind - SPAN_FETCH */
+	word thing_count;		       /* from number 1 on: they are behind the spans */
 
 	word head; /* spans ever written; the next goes to spans[head % BOARD_SPANS] */
 	struct board_span spans[BOARD_SPANS];
 	struct board_id ids[BOARD_IDS]; /* at serial % BOARD_IDS: of the latest such request */
-	char things[BOARD_THINGS][BOARD_THING];
+	struct board_thing things[BOARD_THINGS];
 
 	/* The disk has blocks for those that there are; behind them the file has a hole. */
 	struct board_route routes[BOARD_ROUTES];
@@ -311,6 +329,16 @@ static inline void board_span(struct board_slot *slot, uint64_t what, uint64_t s
 /* The next thing that is awaited is called this, cut to fit: its number, or 0 if there is no room
  * for another. */
 unsigned board_add_thing(struct board_slot *slot, const char *name, size_t len);
+
+/* So many more wait for such a thing; or fewer, if that is negative. */
+static inline void board_waits(struct board_slot *slot, enum span_kind kind, int more)
+{
+	board_add(&slot->waits[kind - SPAN_FETCH].now, (uint64_t)more);
+}
+
+/* A wait is over: counts it. */
+void board_waited(struct board_slot *slot, enum span_kind kind, unsigned thing,
+		  uint64_t nanoseconds);
 
 /* A request was answered: counts it. nanoseconds from being sent to now. */
 void board_answered(struct board_slot *slot, uint64_t owner, uint64_t nanoseconds);

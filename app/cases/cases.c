@@ -1,0 +1,80 @@
+#include "cases.h"
+
+#define FILE_NAME .min_length = 1, .max_length = 255
+
+struct case_options case_options = {.digest_limit = 1 << 30}; /* no command line: in tests */
+int case_files = -1;
+
+static const struct option_spec options[] = {
+	{"files", OPTION_TEXT, offsetof(struct case_options, files),
+	 .help = "folder of the files that /cases/digest reads"},
+	{"digest-limit", OPTION_INT, offsetof(struct case_options, digest_limit), "1073741824", 1,
+	 INT64_MAX, .help = "bytes of a file of /cases/digest; a longer one is a 413"},
+};
+
+static const struct field one_name[] = {
+	PATH(STRING, struct named, name, FILE_NAME),
+};
+
+static const struct field some_names[] = {
+	QUERY(LIST, struct names, names, .name = "name", .item = ITEM_STRING(FILE_NAME),
+	      .min_items = 1, .max_items = DIGESTS_MAX),
+};
+
+/* What a digest looks like, for /openapi.json. */
+struct shown_digest {
+	struct slice name;
+	int64_t bytes;
+	struct slice sha256;
+};
+
+static const struct field shown_digest[] = {
+	BODY(STRING, struct shown_digest, name),
+	BODY(INT, struct shown_digest, bytes),
+	BODY(STRING, struct shown_digest, sha256),
+};
+
+#define A_DIGEST ITEM_OBJECT(struct shown_digest, shown_digest)
+
+/* What all of /cases/json-stats are. */
+struct shown_stats {
+	int64_t objects, arrays, keys, strings, integers, floats, booleans, nulls, depth;
+};
+
+static const struct field shown_stats[] = {
+	BODY(INT, struct shown_stats, objects),	 BODY(INT, struct shown_stats, arrays),
+	BODY(INT, struct shown_stats, keys),	 BODY(INT, struct shown_stats, strings),
+	BODY(INT, struct shown_stats, integers), BODY(INT, struct shown_stats, floats),
+	BODY(INT, struct shown_stats, booleans), BODY(INT, struct shown_stats, nulls),
+	BODY(INT, struct shown_stats, depth),
+};
+
+static const struct route list[] = {
+	GET("/cases/digest/{name}", SYNC, digest, .input = INPUT(one_name), .deadline = 60,
+	    .answers = A_DIGEST),
+	GET("/cases/digests", ASYNC, digests, .input = INPUT(some_names), .deadline = 60,
+	    .answers = ITEM_LIST(.item = A_DIGEST)),
+	POST("/cases/json-stats", ASYNC, json_stats, .body_limit = JSON_MAX, .deadline = 60,
+	     .takes = "application/json", .answers = ITEM_OBJECT(struct shown_stats, shown_stats)),
+};
+
+void reply_missing(struct request *req, const char *what, const char *brings)
+{
+	reply_refusal(req, 503, "there is no %s: %s brings one", what, brings);
+}
+
+/* What is to be open in the sandbox. A folder that cannot be opened keeps no worker from serving
+ * all else. */
+static bool prepare(struct setup *setup)
+{
+	case_files = case_options.files ? open_folder(case_options.files) : -1;
+	if (case_files >= 0)
+		setup->needs->reads = case_options.files;
+	return open_digests();
+}
+
+const struct application cases = {
+	.routes = ROUTES(list, .title = "Cases"),
+	.options = OPTIONS("lanes", options, &case_options),
+	.prepare = prepare,
+};

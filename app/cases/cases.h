@@ -1,0 +1,68 @@
+/* The guide's real-world examples, with real waits: one file each. What they are given, what they
+ * share, and the table of them (cases.c). */
+#ifndef LANES_CASES_H
+#define LANES_CASES_H
+
+#include <lanes.h>
+
+extern const struct application cases;
+
+/* Options of the program. */
+struct case_options {
+	const char *files;    /* folder of /cases/digest; NULL: there is none */
+	int64_t digest_limit; /* bytes of a file */
+};
+
+extern struct case_options case_options;
+
+extern int case_files; /* that folder, open; -1: there is none */
+
+/* Answers 503 and says which option of the program, or variable of make, brings what is missing. */
+void reply_missing(struct request *req, const char *what, const char *brings);
+
+/* ---- digests ---- */
+
+struct named {
+	struct slice name;
+};
+
+enum { DIGESTS_MAX = 16 };
+
+struct names {
+	struct list names; /* of struct slice, 1 to DIGESTS_MAX */
+};
+
+/* Of one file. */
+struct digest {
+	struct slice name;
+	int64_t bytes;
+	char sha256[65]; /* in hex */
+	int error;	 /* 0, or a negative errno; -EFBIG: it is longer than --digest-limit */
+};
+
+struct digests {
+	struct digest list[DIGESTS_MAX];
+};
+
+/* Reads the file and fills the struct digest. On a thread; ends early when nobody waits. */
+void digest_file(void *digest);
+
+/* Appends the file's JSON. */
+void append_digest(struct buffer *out, const struct digest *digest);
+
+/* Answers what came of a file in place of its digest. */
+void refuse_file(struct request *req, const struct digest *digest);
+
+/* Before the sandbox: SHA-256 is looked for where OpenSSL has its configuration. */
+bool open_digests(void);
+
+void digest(struct request *req);
+void digests(struct request *req);
+
+/* ---- CPU work ---- */
+
+enum { JSON_MAX = 8 << 20 }; /* bytes of a body of /cases/json-stats */
+
+void json_stats(struct request *req);
+
+#endif

@@ -1,0 +1,94 @@
+"""The guide's real-world examples (app/cases) in FastAPI: the page and app/cases/README.md show each
+beside the C, and tests compare what both answer. app.py has them."""
+
+import asyncio
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import List
+
+from fastapi import APIRouter, HTTPException, Query, Request
+from fastapi import Path as InPath
+from fastapi.concurrency import run_in_threadpool
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, constr
+from pydantic.error_wrappers import ErrorWrapper
+
+router = APIRouter(prefix="/cases")
+
+FILES = Path(os.environ.get("LANES_FILES", "/nonexistent"))
+DIGEST_LIMIT = 1 << 30
+
+
+def whole_body(media_type):
+    schema = {"type": "string", "format": "binary"}
+    return {"requestBody": {"content": {media_type: {"schema": schema}}}}
+
+
+class Digest(BaseModel):
+    name: str
+    bytes: int
+    sha256: str
+
+
+def digest_file(name):
+    path = FILES / name
+    if path.is_symlink() or not path.is_file() or "/" in name:
+        raise HTTPException(404, f"{name} is not there")
+    if path.stat().st_size > DIGEST_LIMIT:
+        raise HTTPException(413, f"{name} has more than {DIGEST_LIMIT} bytes")
+    content = path.read_bytes()
+    return {"name": name, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+
+
+@router.get("/digest/{name}", response_model=Digest)
+def digest(name: str = InPath(min_length=1, max_length=255)):
+    return digest_file(name)
+
+
+@router.get("/digests", response_model=List[Digest])
+async def digests(names: List[constr(min_length=1, max_length=255)] = Query(alias="name", min_items=1, max_items=16)):
+    return await asyncio.gather(*(run_in_threadpool(digest_file, name) for name in names))
+
+
+class Stats(BaseModel):
+    objects: int
+    arrays: int
+    keys: int
+    strings: int
+    integers: int
+    floats: int
+    booleans: int
+    nulls: int
+    depth: int
+
+
+KINDS = {dict: "objects", list: "arrays", str: "strings", int: "integers", float: "floats", bool: "booleans",
+         type(None): "nulls"}  # fmt: skip
+
+
+def count(value, stats, depth=0):
+    stats[KINDS[type(value)]] += 1
+    if isinstance(value, (dict, list)):
+        depth += 1
+        stats["keys"] += len(value) if isinstance(value, dict) else 0
+        for item in value.values() if isinstance(value, dict) else value:
+            count(item, stats, depth)
+    stats["depth"] = max(stats["depth"], depth)
+
+
+def count_json(body):
+    stats = dict.fromkeys(Stats.__fields__, 0)
+    try:
+        count(json.loads(body), stats)
+    except json.JSONDecodeError as error:
+        raise RequestValidationError([ErrorWrapper(error, ("body", error.pos))], body=error.doc)
+    except (ValueError, RecursionError):
+        raise HTTPException(400, "There was an error parsing the body")
+    return stats
+
+
+@router.post("/json-stats", response_model=Stats, openapi_extra=whole_body("application/json"))
+async def json_stats(request: Request):
+    return await run_in_threadpool(count_json, await request.body())
