@@ -2,7 +2,9 @@
 
 #define FILE_NAME .min_length = 1, .max_length = 255
 
-struct case_options case_options = {.digest_limit = 1 << 30}; /* no command line: in tests */
+/* Where no command line is read, in tests. */
+struct case_options case_options = {
+	.digest_limit = 1 << 30, .image_pixels = 50000000, .image_memory = 128 << 20};
 int case_files = -1;
 
 static const struct option_spec options[] = {
@@ -10,6 +12,10 @@ static const struct option_spec options[] = {
 	 .help = "folder of the files that /cases/digest reads"},
 	{"digest-limit", OPTION_INT, offsetof(struct case_options, digest_limit), "1073741824", 1,
 	 INT64_MAX, .help = "bytes of a file of /cases/digest; a longer one is a 413"},
+	{"image-pixels", OPTION_INT, offsetof(struct case_options, image_pixels), "50000000", 1,
+	 UINT32_MAX, .help = "of an image of /cases/thumbnail; more is a 413"},
+	{"image-memory", OPTION_INT, offsetof(struct case_options, image_memory), "134217728",
+	 65536, INT64_C(1) << 40, .help = "bytes that decoding one image may take; more is a 413"},
 };
 
 static const struct field one_name[] = {
@@ -36,6 +42,11 @@ static const struct field shown_digest[] = {
 
 #define A_DIGEST ITEM_OBJECT(struct shown_digest, shown_digest)
 
+static const struct field thumbnail_fields[] = {
+	QUERY(INT, struct thumbnail_query, width, .ge = LIMIT(1), .le = LIMIT(WIDTH_MAX),
+	      .fallback = &(const int64_t){200}),
+};
+
 /* What all of /cases/json-stats are. */
 struct shown_stats {
 	int64_t objects, arrays, keys, strings, integers, floats, booleans, nulls, depth;
@@ -56,6 +67,8 @@ static const struct route list[] = {
 	    .answers = ITEM_LIST(.item = A_DIGEST)),
 	POST("/cases/json-stats", ASYNC, json_stats, .body_limit = JSON_MAX, .deadline = 60,
 	     .takes = "application/json", .answers = ITEM_OBJECT(struct shown_stats, shown_stats)),
+	POST("/cases/thumbnail", ASYNC, thumbnail, .input = INPUT(thumbnail_fields),
+	     .body_limit = IMAGE_MAX, .deadline = 60, .gives = "image/jpeg"),
 };
 
 void reply_missing(struct request *req, const char *what, const char *brings)

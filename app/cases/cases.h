@@ -11,6 +11,8 @@ extern const struct application cases;
 struct case_options {
 	const char *files;    /* folder of /cases/digest; NULL: there is none */
 	int64_t digest_limit; /* bytes of a file */
+	int64_t image_pixels;
+	int64_t image_memory; /* bytes */
 };
 
 extern struct case_options case_options;
@@ -61,8 +63,17 @@ void digests(struct request *req);
 
 /* ---- CPU work ---- */
 
-enum { JSON_MAX = 8 << 20 }; /* bytes of a body of /cases/json-stats */
+enum {
+	JSON_MAX = 8 << 20,   /* bytes of a body of /cases/json-stats */
+	IMAGE_MAX = 16 << 20, /* … and of /cases/thumbnail */
+	WIDTH_MAX = 4096,
+};
+
+struct thumbnail_query {
+	int64_t width; /* 1 to WIDTH_MAX */
+};
 
 void json_stats(struct request *req);
+void thumbnail(struct request *req);
 
 #endif

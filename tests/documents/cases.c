@@ -1,6 +1,8 @@
 /* The same for app/cases/README.md. */
 #include "cases/cases.h"
 
+#include "cases/thumbnail.h"
+
 #include "digest.c"
 
 struct json_stats {
@@ -18,6 +20,20 @@ static void of_json(struct request *req)
 	ASYNC_BEGIN(req);
 /* clang-format off */
 #include "json_stats.c"
+	/* clang-format on */
+	ASYNC_END(req);
+}
+
+struct thumbnail *new_thumbnail(struct request *req);
+void make_on_thread(void *thumbnail);
+
+static void of_images(struct request *req)
+{
+	struct thumbnail **f = FRAME(req, struct thumbnail *);
+
+	ASYNC_BEGIN(req);
+/* clang-format off */
+#include "thumbnail.c"
 	/* clang-format on */
 	ASYNC_END(req);
 }

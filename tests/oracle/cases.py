@@ -3,15 +3,17 @@ beside the C, and tests compare what both answer. app.py has them."""
 
 import asyncio
 import hashlib
+import io
 import json
 import os
 from pathlib import Path
 from typing import List
 
-from fastapi import APIRouter, HTTPException, Query, Request
+from fastapi import APIRouter, HTTPException, Query, Request, Response
 from fastapi import Path as InPath
 from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
+from PIL import Image, UnidentifiedImageError
 from pydantic import BaseModel, constr
 from pydantic.error_wrappers import ErrorWrapper
 
@@ -92,3 +94,48 @@ def count_json(body):
 @router.post("/json-stats", response_model=Stats, openapi_extra=whole_body("application/json"))
 async def json_stats(request: Request):
     return await run_in_threadpool(count_json, await request.body())
+
+
+IMAGE_PIXELS = 50_000_000
+Image.MAX_IMAGE_PIXELS = None  # this limit is ours
+
+
+AN_IMAGE = {200: {"content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}}}
+
+
+def shrink(body, width):
+    if not body.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")):
+        raise HTTPException(415, "the body is neither a JPEG nor a PNG")
+    try:
+        image = Image.open(io.BytesIO(body), formats=["JPEG", "PNG"])
+    except UnidentifiedImageError:
+        raise HTTPException(422, "the image cannot be read")
+    if image.width * image.height > IMAGE_PIXELS:
+        detail = f"the image has {image.width} x {image.height} pixels, more than {IMAGE_PIXELS}"
+        raise HTTPException(413, detail)
+    if image.format == "JPEG" and image.mode not in ("L", "RGB"):
+        raise HTTPException(415, "the image has other colours than RGB")
+    format = image.format
+    width = min(width, image.width)
+    size = (width, max(1, (image.height * width + image.width // 2) // image.width))
+    try:
+        image.draft(image.mode, (2 * size[0], 2 * size[1]))
+        if image.mode in ("P", "1") or "transparency" in image.info:
+            image = image.convert("RGBA" if "transparency" in image.info else "RGB" if image.mode == "P" else "L")
+        small = image.resize(size, Image.Resampling.BOX)
+    except (OSError, SyntaxError):
+        raise HTTPException(422, "the image cannot be read")
+    out = io.BytesIO()
+    small.save(out, format, quality=85)
+    return out.getvalue(), format
+
+
+@router.post(
+    "/thumbnail",
+    response_class=Response,
+    responses=AN_IMAGE,
+    openapi_extra=whole_body("application/octet-stream"),
+)
+async def thumbnail(request: Request, width: int = Query(200, ge=1, le=4096)):
+    content, format = await run_in_threadpool(shrink, await request.body(), width)
+    return Response(content, media_type=f"image/{format.lower()}")
