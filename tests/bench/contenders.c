@@ -22,7 +22,7 @@
 	" $BUILD/lanes --listen $NAME-$i.sock --slot $i --scoreboard $NAME.board & done; wait"
 #define PREFORK(n)                                                                                 \
 	"exec spawn-fcgi -n -s $NAME-1.sock -b 4096 -- $(command -v multiwatch) -f " #n            \
-	" -- $BUILD/lanes --engine prefork --pool prefork --scoreboard $NAME.board"
+	" -- $BUILD/lanes --engine prefork --pool prefork --scoreboard $NAME.board --spool ."
 #define UVICORN_OF(app)                                                                            \
 	"exec /usr/bin/python3 -B -m uvicorn --app-dir " app " --loop uvloop"                      \
 	" --http httptools --no-access-log --log-level warning --backlog 4096"
@@ -38,7 +38,8 @@
 
 #define AN_ORDER "/cases/orders/1"
 #define CASES_LANES                                                                                \
-	"$BUILD/lanes --listen $NAME-1.sock --scoreboard $NAME.board --database \"$DATABASE\""
+	"$BUILD/lanes --listen $NAME-1.sock --scoreboard $NAME.board --spool ."                    \
+	" --database \"$DATABASE\""
 
 struct contender contenders[] = {
 	{.name = "nginx-return",

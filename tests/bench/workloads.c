@@ -110,7 +110,7 @@ const struct workload workloads[] = {
 	{"cases-thumbnail", "100 at once send a picture of 8 MB and get a small one",
 	 "cases-fastapi", .connections = 100, .path = "/cases/thumbnail", .query = "width=256",
 	 .post = "photo.jpg", .type = "image/jpeg", .same = SAME_PICTURE, .peak = true,
-	 .others = "--requests 1", .rounds = 3},
+	 .others = "--requests 1 --patience 300", .rounds = 3},
 };
 
 const size_t workload_count = sizeof(workloads) / sizeof(workloads[0]);
