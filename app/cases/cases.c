@@ -1,10 +1,14 @@
 #include "cases.h"
 
+#include <curl/curl.h>
+
 #define FILE_NAME .min_length = 1, .max_length = 255
 
 /* Where no command line is read, in tests. */
-struct case_options case_options = {
-	.digest_limit = 1 << 30, .image_pixels = 50000000, .image_memory = 128 << 20};
+struct case_options case_options = {.digest_limit = 1 << 30,
+				    .image_pixels = 50000000,
+				    .image_memory = 128 << 20,
+				    .payment_timeout = 2000};
 int case_files = -1;
 
 static const struct option_spec options[] = {
@@ -16,6 +20,11 @@ static const struct option_spec options[] = {
 	 UINT32_MAX, .help = "of an image of /cases/thumbnail; more is a 413"},
 	{"image-memory", OPTION_INT, offsetof(struct case_options, image_memory), "134217728",
 	 65536, INT64_C(1) << 40, .help = "bytes that decoding one image may take; more is a 413"},
+	{"outside", OPTION_TEXT, offsetof(struct case_options, outside),
+	 .help = "URL below which /cases/quotes and /cases/payments call others, such as a pool "
+		 "with --routes outside"},
+	{"payment-timeout", OPTION_SECONDS, offsetof(struct case_options, payment_timeout), "2", 10,
+	 60000, .help = "seconds that the gateway may take; longer is a 504"},
 };
 
 static const struct field one_name[] = {
@@ -60,6 +69,25 @@ static const struct field shown_stats[] = {
 	BODY(INT, struct shown_stats, depth),
 };
 
+const struct field payment_fields[] = {
+	HEADER(STRING, struct payment_input, idempotency_key, .min_length = 1, .max_length = 64,
+	       .pattern = PATTERN("^[A-Za-z0-9_-]+$")),
+	BODY(STRING, struct payment_input, order, .min_length = 1, .max_length = 64),
+	BODY(INT, struct payment_input, amount, .ge = LIMIT(1), .le = LIMIT(100000000)),
+};
+
+struct shown_payment {
+	struct slice payment;
+	struct slice order;
+	int64_t amount;
+};
+
+static const struct field shown_payment[] = {
+	BODY(STRING, struct shown_payment, payment),
+	BODY(STRING, struct shown_payment, order),
+	BODY(INT, struct shown_payment, amount),
+};
+
 static const struct route list[] = {
 	GET("/cases/digest/{name}", SYNC, digest, .input = INPUT(one_name), .deadline = 60,
 	    .answers = A_DIGEST),
@@ -69,6 +97,9 @@ static const struct route list[] = {
 	     .takes = "application/json", .answers = ITEM_OBJECT(struct shown_stats, shown_stats)),
 	POST("/cases/thumbnail", ASYNC, thumbnail, .input = INPUT(thumbnail_fields),
 	     .body_limit = IMAGE_MAX, .deadline = 60, .gives = "image/jpeg"),
+	POST("/cases/payments", SYNC, payments, .input = INPUT(payment_fields),
+	     .pool = &payment_threads, .deadline = 30, .status = 201,
+	     .answers = ITEM_OBJECT(struct shown_payment, shown_payment)),
 };
 
 void reply_missing(struct request *req, const char *what, const char *brings)
@@ -83,11 +114,17 @@ static bool prepare(struct setup *setup)
 	case_files = case_options.files ? open_folder(case_options.files) : -1;
 	if (case_files >= 0)
 		setup->needs->reads = case_options.files;
+	if (curl_global_init(CURL_GLOBAL_DEFAULT)) {
+		log_complaint("libcurl does not start");
+		return false;
+	}
 	return open_digests();
 }
 
 const struct application cases = {
 	.routes = ROUTES(list, .title = "Cases"),
 	.options = OPTIONS("lanes", options, &case_options),
+	.fetches = true,
+	.outside = &outside,
 	.prepare = prepare,
 };

@@ -6,6 +6,7 @@
 #include <lanes.h>
 
 extern const struct application cases;
+extern const struct application outside; /* whom they call: outside.c */
 
 /* Options of the program. */
 struct case_options {
@@ -13,6 +14,8 @@ struct case_options {
 	int64_t digest_limit; /* bytes of a file */
 	int64_t image_pixels;
 	int64_t image_memory; /* bytes */
+	const char *outside;  /* URL below which suppliers and gateway are; NULL: there are none */
+	int64_t payment_timeout; /* milliseconds */
 };
 
 extern struct case_options case_options;
@@ -75,5 +78,20 @@ struct thumbnail_query {
 
 void json_stats(struct request *req);
 void thumbnail(struct request *req);
+
+/* ---- other services ---- */
+
+enum { SUPPLIERS = 3 };
+
+struct payment_input {
+	struct slice idempotency_key;
+	struct slice order;
+	int64_t amount; /* hundredths */
+};
+
+extern const struct field payment_fields[3];
+extern const struct thread_pool_options payment_threads;
+
+void payments(struct request *req);
 
 #endif

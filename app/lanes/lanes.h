@@ -4,7 +4,8 @@
  * A handler is a function of a request. It reads what was asked (http/request.h, http/input.h,
  * http/body.h), waits without holding the loop (await/await.h), and replies (http/reply.h); routes
  * lead to it (http/router.h). An application has routes, and more (engine/application.h); what it
- * counts is a metric (scoreboard/metric.h).
+ * counts is a metric (scoreboard/metric.h). It calls other services (client/fetch.h), and
+ * has rows from PostgreSQL (client/pg.h).
  *
  * Few need the rest: what all workers do now (scoreboard/board_reader.h), requests to the system
  * itself (client/volley.h), and what is new to wait for (await/coroutine.h).
@@ -19,6 +20,8 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/slice.h"
+#include "client/fetch.h"
+#include "client/pg.h"
 #include "client/volley.h"
 #include "engine/application.h"
 #include "http/body.h"

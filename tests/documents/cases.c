@@ -4,6 +4,7 @@
 #include "cases/thumbnail.h"
 
 #include "digest.c"
+#include "payments.c"
 
 struct json_stats {
 	struct json_document document;

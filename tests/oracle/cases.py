@@ -9,18 +9,20 @@ import os
 from pathlib import Path
 from typing import List
 
-from fastapi import APIRouter, HTTPException, Query, Request, Response
+import httpx
+from fastapi import APIRouter, Header, HTTPException, Query, Request, Response
 from fastapi import Path as InPath
 from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from PIL import Image, UnidentifiedImageError
-from pydantic import BaseModel, constr
+from pydantic import BaseModel, Field, constr
 from pydantic.error_wrappers import ErrorWrapper
 
 router = APIRouter(prefix="/cases")
 
 FILES = Path(os.environ.get("LANES_FILES", "/nonexistent"))
 DIGEST_LIMIT = 1 << 30
+OUTSIDE = os.environ.get("LANES_OUTSIDE")  # URL of suppliers and gateway
 
 
 def whole_body(media_type):
@@ -139,3 +141,37 @@ def shrink(body, width):
 async def thumbnail(request: Request, width: int = Query(200, ge=1, le=4096)):
     content, format = await run_in_threadpool(shrink, await request.body(), width)
     return Response(content, media_type=f"image/{format.lower()}")
+
+
+PAYMENT_TIMEOUT = 2
+
+
+class NewPayment(BaseModel):
+    order: str = Field(min_length=1, max_length=64)
+    amount: int = Field(ge=1, le=100000000)
+
+
+class Payment(BaseModel):
+    payment: str
+    order: str
+    amount: int
+
+
+@router.post("/payments", status_code=201, response_model=Payment)
+def payments(asked: NewPayment, idempotency_key: str = Header(min_length=1, max_length=64, regex="^[A-Za-z0-9_-]+$")):
+    if not OUTSIDE:
+        raise HTTPException(503, "there is no payment gateway: --outside URL brings one", {"Retry-After": "1"})
+    headers = {"Idempotency-Key": idempotency_key}
+    try:
+        answer = httpx.post(f"{OUTSIDE}/payments", json=asked.dict(), headers=headers, timeout=PAYMENT_TIMEOUT)
+    except httpx.ConnectError:
+        raise HTTPException(503, headers={"Retry-After": "1"})
+    except httpx.TimeoutException:
+        raise HTTPException(504)
+    except httpx.HTTPError:
+        raise HTTPException(502)
+    if answer.status_code == 402:
+        raise HTTPException(402, "the payment was declined")
+    if answer.status_code != 201:
+        raise HTTPException(502)
+    return {**asked.dict(), "payment": answer.json()["payment"]}

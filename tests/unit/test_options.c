@@ -275,7 +275,9 @@ static void flags_take_no_value(void)
 
 static void help_lists_every_option(void)
 {
-	char names[] = "engine scoreboard listen pool slot drain nice threads thread-queue "
+	char names[] = "database database-connections database-waiters database-wait "
+		       "database-limit database-lifetime database-result database-statements "
+		       "engine scoreboard listen pool slot drain nice threads thread-queue "
 		       "cpu-threads cpu-queue backlog max-conns max-reqs conn-requests "
 		       "params-limit stdin-limit body-memory spool spool-limit body-timeout "
 		       "output-limit idle-timeout header-timeout "

@@ -198,8 +198,11 @@ static int begin_job(struct coroutine *co, enum board_pool pool, void (*fn)(void
 	work->arg = arg;
 	work->error = error;
 	err = thread_pool_submit(co->sched->pools[pool], &work->job);
-	if (err)
+	if (err) {
+		work->task.next = co->done;
+		co->done = &work->task;
 		return err;
+	}
 	co->ops->ref(co);
 	task_begin(co, &work->task, cancel_work, outcome);
 	return 0;

@@ -236,11 +236,32 @@ unsigned sched_thing(struct sched *sched, struct slice name)
 	return *at;
 }
 
+struct sched_guest *sched_guest(const struct sched *sched, const void *kind)
+{
+	struct sched_guest *guest = sched->guests;
+
+	while (guest && guest->kind != kind)
+		guest = guest->next;
+	return guest;
+}
+
+void sched_add_guest(struct sched *sched, struct sched_guest *guest)
+{
+	guest->next = sched->guests;
+	sched->guests = guest;
+}
+
 void sched_close(struct sched *sched)
 {
 	struct job *done;
 	bool idle = true;
 
+	while (sched->guests) {
+		struct sched_guest *guest = sched->guests;
+
+		sched->guests = guest->next;
+		guest->close(guest);
+	}
 	for (unsigned i = 0; i < sched->pool_count; i++) {
 		idle = thread_pool_close(sched->pools[i], &done) && idle;
 		take_back(done);

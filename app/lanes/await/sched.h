@@ -36,6 +36,13 @@ struct sched_options {
 	void *owner;
 };
 
+/* What else lives on a loop, from when it is first needed until the loop is closed. */
+struct sched_guest {
+	const void *kind; /* whose it is: an address of theirs */
+	void (*close)(struct sched_guest *guest); /* nothing is there for it afterwards */
+	struct sched_guest *next;
+};
+
 struct sched {
 	struct sched_options options;
 	uv_loop_t *loop;
@@ -49,6 +56,7 @@ struct sched {
 	uv_idle_t idle; /* active while something is ready: poll must not block */
 	uv_poll_t wake;
 	int wake_fd;
+	struct sched_guest *guests;
 	uint64_t polled; /* uv_hrtime() when the loop last went to poll */
 	uint64_t rested; /* … and when it last found nothing to do there; 0: not yet */
 	bool deaf;	 /* new connections may be waiting that poll does not tell of */
@@ -76,6 +84,12 @@ static inline void sched_waits(struct sched *sched, enum span_kind kind, int mor
 {
 	board_waits(sched->options.board, kind, more);
 }
+
+/* The guest of that kind; NULL: there is none. */
+struct sched_guest *sched_guest(const struct sched *sched, const void *kind);
+
+/* It lives here from now on. */
+void sched_add_guest(struct sched *sched, struct sched_guest *guest);
 
 /* For how many nanoseconds before now (uv_hrtime()) input may have been left unread: the time since
  * the loop last slept in poll. It only sleeps when all that had come was served. */

@@ -31,6 +31,9 @@ struct application {
 	/* It calls other services (client/fetch.h): there is a pool of threads for their names, one
 	 * of the four that an application may have, and the sandbox lets it connect. */
 	bool fetches;
+	/* What a pool of the same program serves with --routes outside, in place of the services
+	 * that it calls; NULL: nothing. */
+	const struct application *outside;
 	/* Of its own, beside the library's. Those of what --routes app serves: a program has one
 	 * such table. */
 	struct option_table options;

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "engine/accept.h"
 #include "engine/conn.h"
+#include "engine/database.h"
 #include "engine/engine.h"
 #include "engine/exchange.h"
 
@@ -185,6 +186,8 @@ static int open_engine(struct engine *engine)
 	options_of_bodies(o, &engine->bodies);
 	application_pools(engine->application, threads.own); /* work() has had them checked */
 	err = sched_open(&engine->sched, &engine->loop, &threads);
+	if (!err)
+		err = database_open(o, &engine->sched) ? UV_ENOMEM : 0;
 	if (!err)
 		err = open_signals(engine);
 	engine->swept = uv_now(&engine->loop);

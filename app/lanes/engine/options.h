@@ -23,9 +23,10 @@ enum drain_mode {
 };
 
 enum routes_kind {
-	ROUTES_APP,    /* what the application serves */
-	ROUTES_ADMIN,  /* what shows the system: /status, /metrics, /trace, /events … */
-	ROUTES_HEALTH, /* /healthz and /readyz */
+	ROUTES_APP,	/* what the application serves */
+	ROUTES_ADMIN,	/* what shows the system: /status, /metrics, /trace, /events … */
+	ROUTES_HEALTH,	/* /healthz and /readyz */
+	ROUTES_OUTSIDE, /* what stands in for the services that the application calls */
 	ROUTES_KINDS,
 };
 
@@ -103,6 +104,20 @@ struct options {
 	int64_t max_streams;
 	int64_t memory_limit;	   /* bytes */
 	int64_t conn_memory_limit; /* bytes */
+
+	const char *ca; /* NULL: the system's */
+	int64_t fetch_most;
+	int64_t fetch_host_most;
+	int64_t fetch_queue;
+
+	const char *database; /* NULL: none */
+	int64_t database_connections;
+	int64_t database_waiters;
+	int64_t database_wait;	/* milliseconds, as the next two */
+	int64_t database_limit; /* 0: none */
+	int64_t database_lifetime;
+	int64_t database_result; /* bytes */
+	int64_t database_statements;
 
 	int64_t header_timeout; /* this and all below: milliseconds */
 	int64_t queue_timeout;	/* 0: none */

@@ -29,6 +29,7 @@
 #include "await/sched.h"
 #include "base/log.h"
 #include "base/util.h"
+#include "engine/database.h"
 #include "engine/observer.h"
 #include "http/body.h"
 #include "http/reply.h"
@@ -63,6 +64,19 @@ struct prefork {
 
 /* ---- wait, accept ---- */
 
+/* What the loop has to do between requests: to keep its connection to the database. */
+static void turn_between(struct prefork *p)
+{
+	if (p->options->database)
+		uv_run(&p->loop, UV_RUN_NOWAIT);
+}
+
+/* Milliseconds until it has something to do by itself; -1: never. */
+static int patience(const struct prefork *p)
+{
+	return p->options->database ? uv_backend_timeout(&p->loop) : -1;
+}
+
 /* Waits for a connection or, where the web server keeps its connection, for the next request on
  * it: then nobody else is served by this process, however long that takes. False: we drain, and
  * nothing is left to answer. */
@@ -72,11 +86,13 @@ static bool wait_for_input(struct prefork *p)
 	struct pollfd fds[] = {
 		{.fd = kept ? p->fcgi.ipcFd : p->listener->fd, .events = POLLIN},
 		{.fd = p->drain_fd, .events = POLLIN},
+		{.fd = p->options->database ? uv_backend_fd(&p->loop) : -1, .events = POLLIN},
 	};
 	uint64_t polled = uv_hrtime();
 
-	while (poll(fds, 2, -1) < 0)
-		;
+	do
+		turn_between(p);
+	while (poll(fds, 3, patience(p)) <= 0 || (!fds[0].revents && !fds[1].revents));
 	if (!kept && uv_hrtime() > polled + REST_NS)
 		p->rested = uv_hrtime();
 	return !fds[1].revents || (kept && fds[0].revents);
@@ -435,8 +451,9 @@ static int open_loop(struct prefork *p)
 {
 	int err = uv_loop_init(&p->loop);
 
-	return err ? err
-		   : sched_open(&p->sched, &p->loop, &(struct sched_options){.board = p->board});
+	if (!err)
+		err = sched_open(&p->sched, &p->loop, &(struct sched_options){.board = p->board});
+	return err ? err : database_open(p->options, &p->sched);
 }
 
 int prefork_run(const struct options *options, struct listener *listener, const char *worker,

@@ -138,8 +138,14 @@ static int restrict_files(const struct sandbox *needs)
 		err = allow_removal(fd, needs->removes);
 	if (!err && needs->fetches)
 		err = allow_fetches(fd);
+	if (!err && needs->trusts)
+		err = allow_below(fd, needs->trusts, LANDLOCK_ACCESS_FS_READ_FILE);
+	if (!err && needs->database_trusts)
+		err = allow_below(fd, needs->database_trusts, LANDLOCK_ACCESS_FS_READ_FILE);
 	if (!err && needs->connects && (rules.net & NET_CONNECT))
 		err = allow_port(fd, needs->connects);
+	if (!err && needs->database_port && (rules.net & NET_CONNECT))
+		err = allow_port(fd, needs->database_port);
 	if (!err && syscall(SYS_landlock_restrict_self, fd, 0))
 		err = -errno;
 	close(fd);
@@ -354,6 +360,23 @@ static int add_fetching(scmp_filter_ctx filter, int err)
 	return add_all(filter, err, calls, COUNT(calls), SCMP_ACT_ALLOW);
 }
 
+/* libpq asks how much there is to read, and how its connection does. Landlock asks nobody who
+ * connects to a unix socket. */
+static int add_database(scmp_filter_ctx filter, int err, bool local)
+{
+	const uint64_t type = ~(uint64_t)(SOCK_NONBLOCK | SOCK_CLOEXEC);
+	static const struct rule asking[] = {{SCMP_ACT_ALLOW, SCMP_SYS(ioctl), IS(1, FIONREAD)}};
+
+	err = add(filter, err, asking, COUNT(asking));
+	if (!local)
+		return err;
+	if (!err)
+		err = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 2,
+				       SCMP_A0(SCMP_CMP_EQ, AF_UNIX, 0),
+				       SCMP_A1(SCMP_CMP_MASKED_EQ, type, SOCK_STREAM));
+	return err ? err : seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(connect), 0);
+}
+
 static int fill(scmp_filter_ctx filter, const struct sandbox *needs)
 {
 	static const int socket_call[] = {SCMP_SYS(socket)};
@@ -368,17 +391,19 @@ static int fill(scmp_filter_ctx filter, const struct sandbox *needs)
 	err = add_all(filter, err, deadly, COUNT(deadly), SCMP_ACT_KILL_PROCESS);
 	err = add(filter, err, decided, COUNT(decided));
 	err = add(filter, err, &abort_ourselves, 1);
-	if (needs->reads || needs->fetches)
+	if (needs->reads || needs->fetches || needs->database_trusts)
 		err = add(filter, err, reading, COUNT(reading));
 	else
 		err = add(filter, err, not_reading, COUNT(not_reading));
 	err = add(filter, err, &spooling, 1);
 	if (needs->fetches)
 		err = add_fetching(filter, err);
-	else if (needs->connects)
+	else if (needs->connects || needs->database_port)
 		err = add_connecting(filter, err);
-	else
+	else if (!needs->database_local)
 		err = add_all(filter, err, socket_call, 1, SCMP_ACT_KILL_PROCESS);
+	if (needs->database_port || needs->database_local)
+		err = add_database(filter, err, needs->database_local);
 	return add_all(filter, err, removing, COUNT(removing),
 		       needs->removes ? SCMP_ACT_ALLOW : REFUSE);
 }

@@ -18,6 +18,10 @@ struct sandbox {
 	 * resolver's files, and whom the system trusts. Where one of these is replaced by another
 	 * file, that is read by the worker's successor. */
 	bool fetches;
+	uint16_t database_port;	     /* the same of the database; 0: none */
+	bool database_local;	     /* … which is on a unix socket */
+	const char *database_trusts; /* whom its TLS trusts, a file; NULL: none is read */
+	const char *trusts;	     /* … beside the system, a file; NULL: nobody */
 };
 
 /* To be called while the process has one thread: those that it starts afterwards are bound, too.

@@ -6,9 +6,10 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "client/names.h"
 #include "client/queue.h"
+#include "client/fetch.h"
 #include "engine/application.h"
+#include "engine/database.h"
 #include "engine/harden.h"
 #include "engine/listen.h"
 #include "engine/loop.h"
@@ -29,11 +30,17 @@ static const char *no_memory(const struct options *options)
 				      : "out of memory";
 }
 
+/* Whether nginx leads to it below a prefix. */
+static bool serves_below(const struct options *options)
+{
+	return options->routes == ROUTES_APP || options->routes == ROUTES_OUTSIDE;
+}
+
 /* The scoreboard is for those who watch. A worker that cannot have it says so, and serves. */
 static struct board_slot *claim_slot(const struct options *options, struct scoreboard *board)
 {
 	const char *engine = options->engine == ENGINE_PREFORK ? "prefork" : "loop";
-	const char *prefix = options->routes == ROUTES_APP ? options->prefix : "";
+	const char *prefix = serves_below(options) ? options->prefix : "";
 	struct board_slot *slot = NULL;
 	int err = scoreboard_open(board, options->scoreboard);
 
@@ -135,6 +142,16 @@ static void enter_sandbox(const struct options *options, const struct sandbox *n
 #endif
 }
 
+static void prepare_fetches(const struct options *options, struct sandbox *needs)
+{
+	fetch_limits = (struct fetch_limits){.most = (unsigned)options->fetch_most,
+					     .host = (unsigned)options->fetch_host_most,
+					     .queue = (unsigned)options->fetch_queue,
+					     .ca = options->ca};
+	needs->trusts = options->ca;
+	fetch_prepare();
+}
+
 static bool only_tells(const struct options *options, const struct option_table *own)
 {
 	if (options->help)
@@ -201,6 +218,8 @@ static int work(struct options *options, struct application *application)
 	if (listener_open(&listener, options->listen, (int)options->backlog))
 		return 1;
 	check_spool(options);
+	if (!database_prepare(options, application, &needs))
+		return 2;
 	slot = claim_slot(options, &board);
 	if (!slot) {
 		log_complaint("%s", no_memory(options));
@@ -219,7 +238,7 @@ static int work(struct options *options, struct application *application)
 	needs.spool = options->spool;
 	needs.fetches = application->fetches;
 	if (needs.fetches)
-		names_prepare();
+		prepare_fetches(options, &needs);
 	if (!prepare(application, &setup))
 		return 2;
 	if (geteuid() == 0)

@@ -189,8 +189,20 @@ static int status_of(int error)
 		return 400;
 	case -ENOSPC:
 		return 507;
-	case -EPERM: /* it has replied where it cannot */
+	case -EPERM:   /* it has replied where it cannot */
+	case -EINVAL:  /* it has asked what nobody can be asked */
+	case -ENOTSUP: /* … and what its application does not do */
+	case -E2BIG:
+	case -EREMOTEIO: /* the database has refused a statement */
 		return 500;
+	case -ENOENT: /* these are of another service */
+	case -ECONNRESET:
+	case -EFBIG:
+	case -EKEYREJECTED:
+	case -EBADMSG:
+	case -ELOOP:
+	case -EACCES:
+		return 502;
 	default:
 		return 503;
 	}

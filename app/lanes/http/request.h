@@ -278,6 +278,9 @@ bool request_later(struct request *req, void (*fn)(struct request *req, void *fr
  * 503. */
 bool request_defer(struct request *req, void (*fn)(void *arg), void *arg);
 
+/* The arg that this fn was deferred with last, of the request's; NULL: it was not. */
+void *request_deferred(struct request *req, void (*fn)(void *arg));
+
 /* Loop thread only. */
 void request_ref(struct request *req);
 void request_unref(struct request *req);

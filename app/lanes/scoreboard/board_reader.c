@@ -209,6 +209,24 @@ static void read_busy(struct worker_state *worker)
 	worker->awaiting = prefork && worker->in_flight && !worker->is_held && !worker->is_running;
 }
 
+static void read_database(const struct board_database *from, struct database_state *to)
+{
+	*to = (struct database_state){
+		.limit = board_get(&from->limit),
+		.health = (enum board_health)board_get(&from->health),
+		.connections = board_get(&from->connections),
+		.busy = board_get(&from->busy),
+		.waiting = board_get(&from->waiting),
+		.refused = board_get(&from->refused),
+		.late = board_get(&from->late),
+		.failures = board_get(&from->failures),
+		.lost = board_get(&from->lost),
+		.cancelled = board_get(&from->cancelled),
+		.statements = board_get(&from->statements),
+		.listeners = board_get(&from->listeners),
+	};
+}
+
 static void read_counters(struct worker_state *worker)
 {
 	const struct board_slot *slot = worker->slot;
@@ -216,7 +234,9 @@ static void read_counters(struct worker_state *worker)
 	worker->number = board_get(&slot->number);
 	worker->started = board_get(&slot->started_at);
 	worker->draining = board_get(&slot->draining);
-	worker->unready = board_get(&slot->unready);
+	read_database(&slot->database, &worker->database);
+	worker->unready = board_get(&slot->unready) ||
+			  (worker->database.limit && worker->database.health != BOARD_DATABASE_UP);
 	worker->requests = board_get(&slot->requests);
 	worker->in_flight = board_get(&slot->in_flight);
 	worker->connections = board_get(&slot->connections);

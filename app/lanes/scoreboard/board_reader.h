@@ -51,6 +51,22 @@ struct route_state {
 	uint64_t buckets[BOARD_BUCKETS];
 };
 
+/* Its connections to the database, as struct board_database has them. */
+struct database_state {
+	uint64_t limit; /* 0: it has none */
+	enum board_health health;
+	uint64_t connections;
+	uint64_t busy;
+	uint64_t waiting;
+	uint64_t refused;
+	uint64_t late;
+	uint64_t failures;
+	uint64_t lost;
+	uint64_t cancelled;
+	uint64_t statements;
+	uint64_t listeners;
+};
+
 struct worker_state {
 	const struct board_slot *slot;
 	char name[40];
@@ -61,7 +77,7 @@ struct worker_state {
 	uint64_t pid;
 	uint64_t started; /* seconds since the epoch */
 	bool draining;
-	bool unready;
+	bool unready; /* as its application says, or its database is not there */
 	uint64_t requests;
 	uint64_t in_flight;
 	uint64_t connections;
@@ -69,6 +85,7 @@ struct worker_state {
 	uint64_t aborted;
 	uint64_t answers[6]; /* by status / 100 */
 
+	struct database_state database;
 	uint64_t waits[BOARD_WAITS]; /* requests that wait now, by kind - SPAN_FETCH */
 
 	bool is_held;

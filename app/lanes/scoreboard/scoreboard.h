@@ -120,6 +120,24 @@ struct board_waits {
 	word nanoseconds;
 };
 
+enum board_health { BOARD_DATABASE_UNKNOWN, BOARD_DATABASE_UP, BOARD_DATABASE_DOWN };
+
+/* The worker's connections to the database. */
+struct board_database {
+	word limit; /* 0: it has no database */
+	word health;
+	word connections;
+	word busy;	 /* of these, at work for a request, or being set back */
+	word waiting;	 /* requests, for one */
+	word refused;	 /* … that were too many, ever */
+	word late;	 /* … that got none in time, ever */
+	word failures;	 /* to connect, ever */
+	word lost;	 /* connections, ever */
+	word cancelled;	 /* statements that nobody wanted any more, ever */
+	word statements; /* that were answered, ever */
+	word listeners;	 /* who wait for news */
+};
+
 /* Which request runs somewhere, since when. No two have the same since, so that works as the
  * sequence counter of the pair (board_begin, board_doing). */
 struct board_doing {
@@ -178,7 +196,8 @@ struct board_slot {
 	struct board_metric metrics[BOARD_METRICS];
 
 	struct board_waits waits[BOARD_WAITS]; /* by kind - SPAN_FETCH */
-	word thing_count;		       /* from number 1 on: they are behind the spans */
+	struct board_database database;
+	word thing_count; /* from number 1 on: they are behind the spans */
 
 	word head; /* spans ever written; the next goes to spans[head % BOARD_SPANS] */
 	struct board_span spans[BOARD_SPANS];

@@ -1,0 +1,317 @@
+/* A statement of a request: its values are taken over, it is sent, and takes the results. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/util.h"
+#include "client/pg_inside.h"
+
+enum {
+	NUMBER_BYTES = 32, /* of one, as a text */
+};
+
+/* ---- values ---- */
+
+/* How many bytes they take beside the arrays, and how many there are; a negative errno. */
+static int measure(const struct pg_value *values, size_t *bytes)
+{
+	int count = 0;
+
+	for (; values->kind != PG_END; values++, count++) {
+		struct slice text = values->as.bytes;
+
+		if (count == PG_VALUES)
+			return -E2BIG;
+		if (values->kind != PG_TEXT && values->kind != PG_BYTES)
+			*bytes += NUMBER_BYTES;
+		else if (text.len >= INT32_MAX)
+			return -E2BIG;
+		else if (values->kind == PG_TEXT && text.len && memchr(text.data, 0, text.len))
+			return -EILSEQ;
+		else
+			*bytes += text.len + 1;
+	}
+	return count;
+}
+
+static size_t write_integer(char *to, int64_t number)
+{
+	char digits[NUMBER_BYTES];
+	size_t at = sizeof(digits);
+	uint64_t left = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
+	size_t len;
+
+	do
+		digits[--at] = (char)('0' + left % 10);
+	while (left /= 10);
+	if (number < 0)
+		digits[--at] = '-';
+	len = sizeof(digits) - at;
+	memcpy(to, digits + at, len);
+	return len;
+}
+
+/* Returns its length; a NUL is put behind it. */
+static size_t write_value(char *to, const struct pg_value *value)
+{
+	size_t len = 0;
+
+	switch (value->kind) {
+	case PG_INT:
+		len = write_integer(to, value->as.integer);
+		break;
+	case PG_DOUBLE:
+		len = (size_t)snprintf(to, NUMBER_BYTES, "%.17g", value->as.real);
+		break;
+	case PG_BOOL:
+		to[len++] = value->as.integer ? 't' : 'f';
+		break;
+	default:
+		len = value->as.bytes.len;
+		if (len)
+			memcpy(to, value->as.bytes.data, len);
+		break;
+	}
+	to[len] = '\0';
+	return len;
+}
+
+static void take_values(struct pg_call *call, const struct pg_value *values, char *to)
+{
+	for (int i = 0; i < call->count; i++) {
+		size_t len;
+
+		call->values[i] = NULL;
+		call->formats[i] = values[i].kind == PG_BYTES;
+		if (values[i].kind == PG_NULL)
+			continue;
+		len = write_value(to, &values[i]);
+		call->values[i] = to;
+		call->lengths[i] = (int)len;
+		to += len + 1;
+	}
+}
+
+static struct pg_call *alloc(struct pg_pool *pool)
+{
+	struct pg_call *call = pool->spare;
+
+	if (!call)
+		return malloc(sizeof(*call));
+	pool->spare = call->next;
+	pool->spares--;
+	return call;
+}
+
+void pg_call_free(struct pg_call *call)
+{
+	struct pg_pool *pool = call->pool;
+
+	if (call->works)
+		sched_waits(pool->sched, SPAN_DB, -1);
+	free(call->large);
+	if (pool->spares >= PG_SPARE_CALLS) {
+		free(call);
+		return;
+	}
+	call->next = pool->spare;
+	pool->spare = call;
+	pool->spares++;
+}
+
+struct pg_call *pg_call_make(struct pg_pool *pool, const char *sql, const struct pg_value *values,
+			     int *error)
+{
+	const struct pg_statement *statement = sql ? pg_statement_of(pool, sql) : NULL;
+	size_t text = sql && !statement ? strlen(sql) + 1 : 0;
+	size_t bytes = text;
+	int count = measure(values, &bytes);
+	size_t arrays = (size_t)(count > 0 ? count : 0) * (sizeof(char *) + 2 * sizeof(int));
+	struct pg_call *call = count < 0 ? NULL : alloc(pool);
+	unsigned char *room;
+
+	*error = count < 0 ? count : -ENOMEM;
+	if (!call)
+		return NULL;
+	memset(call, 0, offsetof(struct pg_call, bytes));
+	call->pool = pool;
+	if (arrays + bytes > sizeof(call->bytes) && !(call->large = malloc(arrays + bytes))) {
+		pg_call_free(call);
+		return NULL;
+	}
+	room = call->large ? call->large : call->bytes;
+	call->count = count;
+	call->statement = statement;
+	call->values = (const char **)room;
+	call->lengths = (int *)(call->values + count);
+	call->formats = call->lengths + count;
+	if (text)
+		call->text = memcpy(call->formats + count, sql, text);
+	take_values(call, values, (char *)(call->formats + count) + text);
+	return call;
+}
+
+/* ---- lists ---- */
+
+void pg_list_add(struct pg_list *list, struct pg_call *call)
+{
+	call->queued = true;
+	call->next = NULL;
+	call->prev = list->last;
+	if (list->last)
+		list->last->next = call;
+	else
+		list->first = call;
+	list->last = call;
+}
+
+void pg_list_remove(struct pg_list *list, struct pg_call *call)
+{
+	call->queued = false;
+	if (call->prev)
+		call->prev->next = call->next;
+	else
+		list->first = call->next;
+	if (call->next)
+		call->next->prev = call->prev;
+	else
+		list->last = call->prev;
+}
+
+/* ---- sending ---- */
+
+static bool has_prepared(const struct pg_conn *conn, const struct pg_statement *statement)
+{
+	return conn->prepared[statement->number / 64] >> statement->number % 64 & 1;
+}
+
+/* The name that it has on this connection. */
+static const char *name_of(const struct pg_conn *conn, const struct pg_statement *statement,
+			   char name[NUMBER_BYTES])
+{
+	if (!conn->generation)
+		return statement->name;
+	snprintf(name, NUMBER_BYTES, "s%u_%u", statement->number, conn->generation);
+	return name;
+}
+
+/* With what has to come before it, if anything has: all of it is sent at once. */
+static bool send_query(struct pg_conn *conn, struct pg_call *call)
+{
+	const struct pg_statement *statement = call->statement;
+	bool begins = call->block && !call->block->begun;
+	bool prepares = statement && !has_prepared(conn, statement);
+	char own[NUMBER_BYTES];
+	const char *name = statement ? name_of(conn, statement, own) : NULL;
+	bool sent = true;
+
+	conn->piped = begins || prepares;
+	conn->preparing = prepares ? statement : NULL;
+	conn->prepare_step = begins;
+	if (conn->piped)
+		sent = PQenterPipelineMode(conn->pq);
+	if (begins) {
+		call->block->begun = true;
+		sent = sent && PQsendQueryParams(conn->pq, "BEGIN", 0, NULL, NULL, NULL, NULL, 0);
+	}
+	if (prepares)
+		sent = sent && PQsendPrepare(conn->pq, name, statement->text, 0, NULL);
+	conn->steps = (uint8_t)(begins + prepares);
+	if (statement)
+		sent = sent && PQsendQueryPrepared(conn->pq, name, call->count, call->values,
+						   call->lengths, call->formats, 0);
+	else
+		sent = sent && PQsendQueryParams(conn->pq, call->text, call->count, NULL,
+						 call->values, call->lengths, call->formats, 0);
+	return sent && (!conn->piped || PQpipelineSync(conn->pq));
+}
+
+void pg_call_send(struct pg_conn *conn, struct pg_call *call)
+{
+	struct pg_pool *pool = conn->pool;
+	bool sent;
+
+	call->since = uv_hrtime();
+	if (!call->works)
+		sched_waits(pool->sched, SPAN_DB, 1);
+	call->works = true;
+	call->conn = conn;
+	conn->call = call;
+	conn->state = PG_WORKS;
+	conn->step = conn->steps = 0;
+	conn->error = 0;
+	conn->bytes = 0;
+	conn->again = false;
+	conn->due = pool->limits.statement ? call->since + pool->limits.statement : 0;
+	if (conn->due)
+		pg_pool_at(pool, conn->due);
+	if (call->kind == PG_CALL_QUERY)
+		sent = send_query(conn, call);
+	else
+		sent = PQsendQuery(conn->pq, call->kind == PG_CALL_COMMIT ? "COMMIT" : "ROLLBACK");
+	if (sent)
+		pg_conn_flush(conn);
+	else
+		pg_conn_break(conn);
+}
+
+/* ---- results ---- */
+
+int pg_error_of(const PGresult *result)
+{
+	const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+	const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
+
+	if (!state || (severity && strcmp(severity, "ERROR") != 0))
+		return -ENOLINK; /* it is about to be closed */
+	return strcmp(state, "57014") ? -EREMOTEIO : -ETIMEDOUT;
+}
+
+/* What has failed first is the result. */
+static void take_result(struct pg_conn *conn, PGresult *result)
+{
+	ExecStatusType status = PQresultStatus(result);
+	bool failed = status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK &&
+		      status != PGRES_EMPTY_QUERY;
+
+	if (!failed && conn->piped && conn->preparing && conn->step == conn->prepare_step)
+		conn->prepared[conn->preparing->number / 64] |= UINT64_C(1)
+								<< conn->preparing->number % 64;
+	if (conn->error || (!failed && conn->step < conn->steps) ||
+	    status == PGRES_PIPELINE_ABORTED) {
+		PQclear(result);
+		return;
+	}
+	PQclear(conn->result);
+	conn->result = result;
+	if (status == PGRES_FATAL_ERROR)
+		conn->error = pg_error_of(result);
+	else if (failed) { /* COPY: neither side would go on */
+		conn->error = -EREMOTEIO;
+		pg_conn_break(conn);
+	}
+}
+
+bool pg_call_take(struct pg_conn *conn)
+{
+	while (!conn->broken && !PQisBusy(conn->pq)) {
+		PGresult *result = PQgetResult(conn->pq);
+
+		if (!result && !conn->piped)
+			return true;
+		if (!result) {
+			conn->step++;
+		} else if (PQresultStatus(result) == PGRES_PIPELINE_SYNC) {
+			PQclear(result);
+			conn->piped = false;
+			if (PQexitPipelineMode(conn->pq))
+				return true;
+			pg_conn_break(conn);
+		} else {
+			take_result(conn, result);
+		}
+	}
+	return false;
+}
