@@ -94,6 +94,9 @@ $(OBJ)/null-responder: $(call bench_objects,null_responder null_front) $(OBJ)/in
 $(OBJ)/null-rows: $(call bench_objects,null_rows null_front) $(OBJ)/inside.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)
 
+$(OBJ)/cases-app: $(call bench_objects,cases_app) $(OBJ)/inside.a
+	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)
+
 $(OBJ)/upstream: $(call bench_objects,upstream)
 	$(call quiet,LD $@)$(LINK) -o $@ $^
 

@@ -38,7 +38,7 @@
 
 #define AN_ORDER "/cases/orders/1"
 #define CASES_LANES                                                                                \
-	"$BUILD/lanes --listen $NAME-1.sock --scoreboard $NAME.board --spool ."                    \
+	"$BUILD/cases-app --listen $NAME-1.sock --scoreboard $NAME.board --spool ."                \
 	" --database \"$DATABASE\""
 
 struct contender contenders[] = {
@@ -157,19 +157,20 @@ struct contender contenders[] = {
 	 .via = VIA_NGINX,
 	 .sockets = 1,
 	 .probe = AN_ORDER,
-	 .command = "exec " CASES_LANES " --database-connections 8 --outside $OUTSIDE/fast"},
+	 .command = "UPSTREAM=$OUTSIDE/fast exec " CASES_LANES},
 	{.name = "cases-lanes-slow",
 	 .what = "the same; the services that it calls take 50, 100 and 150 ms",
 	 .via = VIA_NGINX,
 	 .sockets = 1,
 	 .probe = AN_ORDER,
-	 .command = "exec " CASES_LANES " --outside $OUTSIDE/slow"},
+	 .command = "UPSTREAM=$OUTSIDE/slow exec " CASES_LANES
+		    " --fetch-most 4000 --fetch-host-most 4000 --fetch-queue 10000"},
 	{.name = "cases-lanes-sleep",
 	 .what = "Lanes, 1 loop worker, 10 connections to the database, on which statements sleep",
 	 .via = VIA_NGINX,
 	 .sockets = 1,
 	 .probe = "/cases/sleep?seconds=0",
-	 .command = "exec $BUILD/waits-app"},
+	 .command = "exec " CASES_LANES " --database-connections 10"},
 	{.name = "cases-null",
 	 .what = "a null responder that asks the database: raw epoll and libpq, 8 connections",
 	 .via = VIA_NGINX,

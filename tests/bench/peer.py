@@ -61,13 +61,22 @@ async def sleep(seconds: float):
 async def price(supplier: int, item: str):
     answer = await app.http.get(f"{OUTSIDE}/suppliers/{supplier}/price", params={"item": item})
     answer.raise_for_status()
-    return answer.json()
+    return {"supplier": supplier, "price": answer.json()["price"]}
 
 
 @app.get("/cases/quotes")
 async def quotes(item: str, within: float = 0.5):
-    return {"item": item, "quotes": await asyncio.gather(*(price(n, item) for n in (1, 2, 3))),
-            "late": []}
+    calls = {n: asyncio.create_task(price(n, item)) for n in (1, 2, 3)}
+    done, late = await asyncio.wait(calls.values(), timeout=within)
+    for call in late:
+        call.cancel()
+    return {
+        "item": item,
+        "quotes": [call.result() for call in calls.values()
+                   if call in done and not call.exception()],
+        "late": [n for n, call in calls.items() if call in late],
+        "failed": [n for n, call in calls.items() if call in done and call.exception()],
+    }
 
 
 def shrunk(image: bytes, width: int):

@@ -46,13 +46,10 @@ static uint64_t now_ms(void)
 /* The answer to what stands at the beginning of conn->request. */
 static void answer(struct conn *conn)
 {
-	const char *item = strstr(conn->request, "item=");
-	int item_len = item ? (int)strcspn(item + 5, " &") : 0;
-	char body[256];
-	char bytes[512];
-	int len = snprintf(body, sizeof(body), "{\"supplier\":%d,\"item\":\"%.*s\",\"price\":%d}",
-			   conn->supplier, item_len < 64 ? item_len : 64, item ? item + 5 : "",
-			   100 * conn->supplier + item_len);
+	char body[64];
+	char bytes[256];
+	int len = snprintf(body, sizeof(body), "{\"supplier\":%d,\"price\":%d}", conn->supplier,
+			   1000 * conn->supplier);
 
 	len = snprintf(bytes, sizeof(bytes),
 		       "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
