@@ -284,7 +284,7 @@ static void help_lists_every_option(void)
 		       "queue-timeout send-timeout drain-timeout slow-callback ready-held routes "
 		       "top core help version ready-pools stream-limit max-streams memory-limit "
 		       "conn-memory-limit sandbox address-space oom-score-adj front spare-threads "
-		       "prefix database migrate jobs job-retry job-drop";
+		       "fetch-most fetch-host-most prefix migrate jobs job-retry job-drop";
 	char *text = NULL;
 	size_t len;
 	int expected = 0;

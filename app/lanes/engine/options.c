@@ -127,8 +127,6 @@ static const struct option_spec list[] = {
 	{"front", OPTION_TEXT, AT(front),
 	 .help = "HOST:PORT where the whole system is asked from outside: to there /burst sends "
 		 "requests"},
-	{"database", OPTION_TEXT, AT(database),
-	 .help = "postgresql://USER@HOST/NAME, or what else libpq takes; without it there is none"},
 	{"migrate", OPTION_FLAG, AT(migrate),
 	 .help = "make the tables that the program needs in the database, or bring them up to "
 		 "date, "

@@ -130,7 +130,6 @@ struct options {
 	const char *ready_pools; /* names with commas between them */
 	const char *front;	 /* HOST:PORT; NULL: none */
 
-	const char *database; /* URL, or what libpq takes as one; NULL: none */
 
 	bool top;
 	bool migrate;
