@@ -94,7 +94,7 @@ $(OBJ)/null-responder: $(call bench_objects,null_responder null_front) $(OBJ)/in
 $(OBJ)/null-rows: $(call bench_objects,null_rows null_front) $(OBJ)/inside.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)
 
-$(OBJ)/cases-app: $(call bench_objects,cases_app) $(OBJ)/inside.a
+$(OBJ)/cases-app: $(call bench_objects,cases_app) $(call object,$(GUIDE)) $(OBJ)/inside.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)
 
 $(OBJ)/upstream: $(call bench_objects,upstream)

@@ -1,9 +1,11 @@
 /*
- * cases-app: the endpoints of the benchmark that app/cases has none of: a statement that sleeps,
- * and a job that does nothing.
+ * cases-app: the demonstration, and what the benchmark wants besides: orders, and a statement that
+ * sleeps.
  */
-#include <lanes.h>
 #include <stdlib.h>
+#include <string.h>
+
+#include "demonstration.h"
 
 struct order_id {
 	int64_t id;
@@ -14,10 +16,6 @@ struct page {
 struct new_order {
 	struct slice item;
 	int64_t quantity;
-};
-struct ask {
-	struct slice item;
-	double within;
 };
 struct nap {
 	double seconds;
@@ -32,10 +30,6 @@ static const struct field page_fields[] = {
 static const struct field order_fields[] = {
 	BODY(STRING, struct new_order, item, .min_length = 1, .max_length = 64),
 	BODY(INT, struct new_order, quantity, .ge = LIMIT(1), .le = LIMIT(1000)),
-};
-static const struct field ask_fields[] = {
-	QUERY(STRING, struct ask, item),
-	QUERY(NUMBER, struct ask, within, .fallback = &(const double){0.5}),
 };
 static const struct field nap_fields[] = {
 	QUERY(NUMBER, struct nap, seconds, .ge = LIMIT(0), .le = LIMIT(1))};
@@ -110,37 +104,6 @@ static void create_order(struct request *req)
 	ASYNC_END(req);
 }
 
-struct asking {
-	struct fetch calls[3];
-};
-
-static void quotes(struct request *req)
-{
-	struct asking *f = FRAME(req, struct asking);
-	const struct ask *ask = request_input(req);
-	struct buffer out = {0};
-
-	ASYNC_BEGIN(req);
-	for (int i = 0; i < 3; i++) {
-		f->calls[i].url =
-			fetch_url(req, "%s/suppliers/%d/price?item=%.*s", getenv("UPSTREAM"), i + 1,
-				  (int)ask->item.len, ask->item.data);
-		gather_add_fetch(req, &f->calls[i], NULL);
-	}
-	AWAIT(req, gather(req));
-	out = (struct buffer){0};
-	buffer_append_text(&out, "{\"item\":");
-	json_string(&out, ask->item);
-	buffer_append_text(&out, ",\"quotes\":[");
-	for (int i = 0; i < 3; i++) {
-		buffer_append_text(&out, i ? "," : "");
-		buffer_append(&out, f->calls[i].content.data, f->calls[i].content.len);
-	}
-	buffer_append_text(&out, "],\"late\":[],\"failed\":[]}");
-	reply_text(req, 200, "application/json", &out);
-	ASYNC_END(req);
-}
-
 static void nap(struct request *req)
 {
 	struct pg_rows *rows = FRAME(req, struct pg_rows);
@@ -159,12 +122,23 @@ static const struct route list[] = {
 	GET("/cases/orders/{id}", ASYNC, read_order, .input = INPUT(id_fields)),
 	GET("/cases/orders", ASYNC, list_orders, .input = INPUT(page_fields)),
 	POST("/cases/orders", ASYNC, create_order, .input = INPUT(order_fields), .status = 201),
-	GET("/cases/quotes", ASYNC, quotes, .input = INPUT(ask_fields)),
 	GET("/cases/sleep", ASYNC, nap, .input = INPUT(nap_fields)),
 };
 
+/* Those of the demonstration, and these. */
 int main(int argc, char **argv)
 {
-	return lanes_main(argc, argv,
-			  &(const struct application){.routes = ROUTES(list), .fetches = true});
+	static struct application all;
+	const struct application *shown = demonstration();
+	size_t mine = sizeof(list) / sizeof(*list);
+	struct route *routes;
+
+	if (!shown || !(routes = calloc(shown->routes.count + mine, sizeof(*routes))))
+		return 1;
+	memcpy(routes, list, sizeof(list));
+	memcpy(routes + mine, shown->routes.list, shown->routes.count * sizeof(*routes));
+	all = *shown;
+	all.routes.list = routes;
+	all.routes.count += mine;
+	return lanes_main(argc, argv, &all);
 }

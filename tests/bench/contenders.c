@@ -41,6 +41,9 @@
 	"$BUILD/cases-app --listen $NAME-1.sock --scoreboard $NAME.board --spool ."                \
 	" --database \"$DATABASE\""
 
+/* As many calls at once as there are: 1,000 clients, three for each. */
+#define FETCHES(n) " --fetch-most " #n " --fetch-host-most " #n
+
 struct contender contenders[] = {
 	{.name = "nginx-return",
 	 .what = "nginx answers by itself: `return 200`",
@@ -157,14 +160,13 @@ struct contender contenders[] = {
 	 .via = VIA_NGINX,
 	 .sockets = 1,
 	 .probe = AN_ORDER,
-	 .command = "UPSTREAM=$OUTSIDE/fast exec " CASES_LANES},
+	 .command = "exec " CASES_LANES " --outside $OUTSIDE/fast"},
 	{.name = "cases-lanes-slow",
 	 .what = "the same; the services that it calls take 50, 100 and 150 ms",
 	 .via = VIA_NGINX,
 	 .sockets = 1,
 	 .probe = AN_ORDER,
-	 .command = "UPSTREAM=$OUTSIDE/slow exec " CASES_LANES
-		    " --fetch-most 4000 --fetch-host-most 4000 --fetch-queue 10000"},
+	 .command = "exec " CASES_LANES " --outside $OUTSIDE/slow" FETCHES(4000)},
 	{.name = "cases-lanes-sleep",
 	 .what = "Lanes, 1 loop worker, 10 connections to the database, on which statements sleep",
 	 .via = VIA_NGINX,
