@@ -13,10 +13,10 @@ esac
 # request; 0: none has one.
 case $NAME in
 lanes) # the demonstration
-	POOLS='loop prefork cpu exercise exercise-prefork admin health'
+	POOLS='loop prefork cpu exercise exercise-prefork outside admin health'
 	PREFORK_WORKERS=${PREFORK_WORKERS:-$WORKERS}
 	CPU_WORKERS=${CPU_WORKERS:-1}
-	BODY_KB=${BODY_KB:-16384}
+	BODY_KB=${BODY_KB:-0} # of the guide; nginx lets what the cases take through to them
 	;;
 *) # a service
 	POOLS='loop prefork cpu admin health'

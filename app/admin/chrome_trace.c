@@ -166,26 +166,20 @@ static void append_wait(struct trace *trace, const struct span *span, const char
 	}
 }
 
-/* One of the waits of a request that follow each other. */
-static void append_step(struct trace *trace, const struct span *span, const char *name)
+/* Waits of a request follow each other; of those that have the name of what is awaited, there may
+ * be several at the same time. */
+static void append_wait_of(struct trace *trace, const struct span *span)
 {
-	char id[16];
-
-	snprintf(id, sizeof(id), "%" PRIu32, span->owner.serial);
-	append_wait(trace, span, name, id);
-}
-
-/* One of those that a request may have several of at the same time, and that has the name of what
- * it waits for. */
-static void append_awaited(struct trace *trace, const struct span *span, const char *kind)
-{
-	char name[BOARD_THING + 16];
-	char thing[BOARD_THING];
+	char name[SPAN_NAME];
 	char id[40];
 
-	board_thing_name(trace->worker.slot, span->thing, thing);
-	snprintf(name, sizeof(name), "%s%s%s", kind, *thing ? " " : "", thing);
+	if (!span_has_thing(span->kind)) {
+		snprintf(id, sizeof(id), "%" PRIu32, span->owner.serial);
+		append_wait(trace, span, span_name(span->kind), id);
+		return;
+	}
 	snprintf(id, sizeof(id), "%" PRIu32 "-%" PRIu64, span->owner.serial, ++trace->awaited);
+	span_thing_name(trace->worker.slot, span->kind, span->thing, name);
 	append_wait(trace, span, name, id);
 }
 
@@ -193,38 +187,10 @@ static void append_span(struct trace *trace, const struct span *span)
 {
 	if (!span_is_sound(span) || span->start + span->duration < trace->since)
 		return;
-	switch (span->kind) {
-	case SPAN_LOOP:
-	case SPAN_POOL:
+	if (span->kind == SPAN_LOOP || span->kind == SPAN_POOL)
 		append_run(trace, span);
-		break;
-	case SPAN_QUEUE:
-		append_step(trace, span, "queue");
-		break;
-	case SPAN_AWAIT:
-		append_step(trace, span, "await");
-		break;
-	case SPAN_POOL_QUEUE:
-		append_step(trace, span, "pool-queue");
-		break;
-	case SPAN_READY:
-		append_step(trace, span, "ready");
-		break;
-	case SPAN_GONE:
-		append_step(trace, span, "gone");
-		break;
-	case SPAN_FETCH:
-		append_awaited(trace, span, "fetch");
-		break;
-	case SPAN_DB_QUEUE:
-		append_awaited(trace, span, "db-queue");
-		break;
-	case SPAN_DB:
-		append_awaited(trace, span, "db");
-		break;
-	case SPAN_KINDS:
-		break;
-	}
+	else
+		append_wait_of(trace, span);
 }
 
 /* Goes to the next living worker; false if there is none. */

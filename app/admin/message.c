@@ -24,20 +24,14 @@ void message_begin(struct message *message, struct buffer *out, const struct wor
 void message_add_span(struct message *message, const struct worker_state *worker,
 		      const struct span *span)
 {
-	static const char *const kinds[] = {
-		[SPAN_QUEUE] = "queue",	      [SPAN_LOOP] = "loop",
-		[SPAN_AWAIT] = "await",	      [SPAN_POOL_QUEUE] = "pool-queue",
-		[SPAN_POOL] = "pool",	      [SPAN_READY] = "ready",
-		[SPAN_GONE] = "gone",	      [SPAN_FETCH] = "fetch",
-		[SPAN_DB_QUEUE] = "db-queue", [SPAN_DB] = "db",
-	};
 	struct buffer *out = message->out;
 	char name[BOARD_ROUTE];
 
 	buffer_format(out, "%s{\"w\":", out->data[out->len - 1] == '[' ? "" : ",");
 	json_string(out, slice_of(worker->name));
-	buffer_format(out, ",\"k\":\"%s\",\"s\":%.3f,\"d\":%.3f,\"r\":%" PRIu32, kinds[span->kind],
-		      milliseconds(span->start), milliseconds(span->duration), span->owner.serial);
+	buffer_format(out, ",\"k\":\"%s\",\"s\":%.3f,\"d\":%.3f,\"r\":%" PRIu32,
+		      span_name(span->kind), milliseconds(span->start),
+		      milliseconds(span->duration), span->owner.serial);
 	if (span->owner.status || span->kind == SPAN_GONE)
 		ids_json(out, worker->slot, span->owner.serial);
 	buffer_append_text(out, ",\"p\":");

@@ -52,14 +52,13 @@ static void append_loop(struct buffer *out, const struct worker_state *worker)
 /* What its requests wait for now; always, or only where one does. */
 static void append_waits(struct buffer *out, const struct worker_state *worker, bool always)
 {
-	static const char *const names[BOARD_WAITS] = {"fetch", "db-queue", "db"};
 	bool any = always;
 
 	for (int i = 0; i < BOARD_WAITS; i++)
 		any = any || worker->waits[i];
 	for (int i = 0; any && i < BOARD_WAITS; i++)
-		buffer_format(out, "%s\"%s\":%" PRIu64, i ? "," : ",\"waits\":{", names[i],
-			      worker->waits[i]);
+		buffer_format(out, "%s\"%s\":%" PRIu64, i ? "," : ",\"waits\":{",
+			      span_name(SPAN_FETCH + (enum span_kind)i), worker->waits[i]);
 	if (any)
 		buffer_append_text(out, "}");
 }

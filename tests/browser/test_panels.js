@@ -127,7 +127,7 @@ const facts = (page, timing, {spans = [], came = true} = {}) => page.evaluate(as
 	const lab = {feed, history, pools: (prefork) => [prefork ? 'prefork' : 'loop'], workers: (pool) => [worker(pool === 'prefork')],
 		picture: () => ({groups: [], from: 0, to: 1, height: 1, scale: 1}),
 		round: async () => ({wall, usage: {processes: 2, threads: NaN, memory: 1}, disturbed: [], answers: Array.from({length: 20}, () => ({status: 200,
-			worker: '', error: answered ? '' : 'gone', timing: parts, request: {serial: 1, worker: 'loop-1', path: '/', over: true, start: 0, spans: told, parts: [], status: 200}}))})};
+			worker: '', error: answered ? '' : 'gone', timing: parts, request: {serial: 1, worker: 'loop-1', path: '/', over: true, start: 0, spans: told, awaited: [], parts: [], status: 200}}))})};
 	const panel = contrastPanel(lab, system);
 	document.body.append(panel);
 	feed.dispatchEvent(new CustomEvent('message', {detail: {t: 0}}));

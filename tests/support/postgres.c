@@ -24,6 +24,11 @@ static const char *server_program(const char *name)
 	return found;
 }
 
+static const char *data_of(const struct postgres *postgres)
+{
+	return textf("%s/data", postgres->directory);
+}
+
 /* It does not run as root. Returns how many arguments that takes. */
 static int as_another(const char **arguments)
 {
@@ -43,7 +48,7 @@ static bool make_cluster(const struct postgres *postgres)
 	const char *arguments[ARGUMENTS] = {NULL};
 	const char *const command[] = {server_program("initdb"),
 				       "-D",
-				       textf("%s/data", postgres->directory),
+				       data_of(postgres),
 				       "-N",
 				       "-U",
 				       "lanes",
@@ -70,7 +75,7 @@ bool postgres_start(struct postgres *postgres)
 	int count = as_another(arguments);
 	const char *const command[] = {server_program("postgres"),
 				       "-D",
-				       textf("%s/data", postgres->directory),
+				       data_of(postgres),
 				       "-k",
 				       postgres->directory,
 				       "-p",
@@ -118,7 +123,7 @@ bool postgres_open(struct postgres *postgres, const char *const *settings)
 void postgres_signal(const struct postgres *postgres, int number)
 {
 	static pid_t pids[PROCESSES];
-	int count = processes_in(postgres->directory, NULL, pids, PROCESSES);
+	int count = processes_in(data_of(postgres), NULL, pids, PROCESSES);
 
 	for (int i = 0; i < count && i < PROCESSES; i++)
 		if (pids[i] != postgres->pid)
@@ -136,7 +141,7 @@ void postgres_end(struct postgres *postgres, int number)
 		kill(postgres->pid, number);
 	waitpid(postgres->pid, NULL, 0);
 	postgres->pid = 0;
-	EVENTUALLY(!processes_in(postgres->directory, NULL, NULL, 0));
+	EVENTUALLY(!processes_in(data_of(postgres), NULL, NULL, 0));
 }
 
 void postgres_close(struct postgres *postgres)

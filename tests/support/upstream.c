@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -147,16 +148,23 @@ static bool drip(int fd)
 	return false;
 }
 
+/* Memory is not asked for here: tests let that fail. */
 static bool send_size(int fd, const struct asked *asked, size_t size)
 {
-	char *body = malloc(size + 1);
-	bool sent;
+	char block[BLOCK];
+	char head[128];
+	bool goes;
 
-	memset(body, 'x', size);
-	body[size] = '\0';
-	sent = answer(fd, asked, "200 OK", "", body);
-	free(body);
-	return sent;
+	memset(block, 'x', sizeof(block));
+	snprintf(head, sizeof(head), "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n", size);
+	goes = say(fd, head);
+	while (goes && size && !asked->head) {
+		size_t n = size < sizeof(block) ? size : sizeof(block);
+
+		goes = put(fd, block, n);
+		size -= n;
+	}
+	return goes;
 }
 
 static bool redirect(int fd, const struct asked *asked, const char *where)
@@ -217,7 +225,7 @@ static bool misbehave(int fd, const struct asked *asked, const char *path)
 		return say(fd, "HTTP/1.1 200 OK\r\n") && repeat(fd, "X-More: of the same\r\n");
 	if (!strcmp(path, "/huge"))
 		return say(fd, "HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n") &&
-		       repeat(fd, "more and more ");
+		       (asked->head || repeat(fd, "more and more "));
 	if (!strcmp(path, "/endless"))
 		return say(fd, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n") &&
 		       repeat(fd, "5\r\nmore \r\n");
@@ -280,17 +288,16 @@ static void note(const struct asked *asked)
 static void *serve(void *argument)
 {
 	int number = (int)(intptr_t)argument;
-	struct asked *asked = malloc(sizeof(*asked));
+	struct asked asked;
 	int fd = sockets[number];
 
-	while (read_head(fd, asked)) {
-		if (strcmp(asked->path, "/early") != 0 && !read_body(fd, asked))
+	while (read_head(fd, &asked)) {
+		if (strcmp(asked.path, "/early") != 0 && !read_body(fd, &asked))
 			break;
-		note(asked);
-		if (!respond(fd, asked))
+		note(&asked);
+		if (!respond(fd, &asked))
 			break;
 	}
-	free(asked);
 	pthread_mutex_lock(&lock);
 	sockets[number] = 0;
 	close(fd);
@@ -313,6 +320,7 @@ static void *accept_all(void *argument)
 		pthread_t thread;
 		int number = 0;
 
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
 		pthread_mutex_lock(&lock);
 		while (sockets[number])
 			number++;

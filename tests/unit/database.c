@@ -1,6 +1,8 @@
 #include "database.h"
 
-#include <signal.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 
 struct postgres postgres;
 
@@ -55,6 +57,100 @@ void turn_a_while(void)
 {
 	uv_timer_start(&while_timer, on_while, 5, 0);
 	uv_run(&loop, UV_RUN_ONCE);
+}
+
+/* ---- requests that ask ---- */
+
+struct ask_frame {
+	struct pg_rows rows;
+	int err;
+};
+
+char last_text[64];
+
+static char letter_of(const struct ask_frame *f)
+{
+	switch (f->err) {
+	case 0:
+		return last_text[0] ? last_text[0] : '-';
+	case -ENOTCONN:
+		return 'D';
+	case -EAGAIN:
+		return 'W';
+	case -ETIMEDOUT:
+		return 'T';
+	case -ENOLINK:
+		return 'L';
+	case -EREMOTEIO:
+		return 'E';
+	case -EFBIG:
+		return 'B';
+	case -ENOMEM:
+		return 'M';
+	default:
+		return '?';
+	}
+}
+
+static void ask_for(struct request *req)
+{
+	struct ask_frame *f = FRAME(req, struct ask_frame);
+
+	ASYNC_BEGIN(req);
+	TRY_AWAIT(req, f->err, pg_query(req, &f->rows, req->query.data));
+	snprintf(last_text, sizeof(last_text), "%s", pg_text_at(&f->rows, 0, 0).data);
+	leave(letter_of(f));
+	reply_bytes(req, 200, NULL, slice_of(""));
+	ASYNC_END(req);
+}
+
+struct request *asker(const char *sql)
+{
+	struct request *req = request_new(HANDLER(ask_for));
+
+	req->query = slice_of(sql);
+	return req;
+}
+
+struct request *ask(const char *sql)
+{
+	struct request *req = asker(sql);
+
+	request_resume(req, uv_hrtime());
+	return req;
+}
+
+bool leaves(const char *letters)
+{
+	double until = now() + PATIENCE;
+	bool same;
+
+	while (strlen(trail) < strlen(letters) && now() < until)
+		turn_a_while();
+	same = !strcmp(trail, letters);
+	if (!same)
+		printf("    left: %s, not %s\n", trail, letters);
+	memset(trail, 0, sizeof(trail));
+	return same;
+}
+
+int at_work(const char *text)
+{
+	return atoi(
+		postgres_ask(&postgres, textf("SELECT count(*) FROM pg_stat_activity WHERE state = "
+					      "'active' AND query LIKE '%%%s%%' AND pid <> "
+					      "pg_backend_pid()",
+					      text)));
+}
+
+bool ends_within(const char *text, double seconds)
+{
+	double begun = now();
+	double until = begun + PATIENCE;
+
+	while (at_work(text) && now() < until)
+		turn_a_while();
+	return now() - begun < seconds;
 }
 
 int serve_pg(void (*handler)(struct request *req))

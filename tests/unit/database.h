@@ -39,6 +39,22 @@ void end_pg(int requests);
 /* Once, for some milliseconds at most. */
 void turn_a_while(void);
 
+/* Starts a request that asks this, and leaves the first letter of what comes; or for what has
+ * failed: Down, Waiters too many, Time is up, Lost, Error, Big, Memory, ? else. Its first text is
+ * last_text then. */
+struct request *ask(const char *sql);
+struct request *asker(const char *sql); /* that is not started yet */
+extern char last_text[64];
+
+/* Whether the letters that were left are these; turns until there are as many. */
+bool leaves(const char *letters);
+
+/* How many statements with this text the database is at work on. */
+int at_work(const char *text);
+
+/* Whether the last of them ends soon enough. */
+bool ends_within(const char *text, double seconds);
+
 /* Runs a handler to its end, with a loop and a pool of its own; the status of its answer. */
 int serve_pg(void (*handler)(struct request *req));
 

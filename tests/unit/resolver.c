@@ -24,17 +24,12 @@ struct known {
 };
 
 static const struct known all[] = {
-	{"here.test", "127.0.0.1"},
-	{"slow.test", "127.0.0.1"},
-	{"six.test", "::1"},
-	{"both.test", "::1 127.0.0.1"},
-	{"many.test", ""},
-	{"gone.test", NULL, EAI_NONAME},
-	{"silent.test", NULL, EAI_AGAIN},
-	{"memory.test", NULL, EAI_MEMORY},
-	{"files.test", NULL, EAI_SYSTEM, EMFILE},
-	{"broken.test", NULL, EAI_SYSTEM},
-	{"odd.test", "odd"},
+	{"here.test", "127.0.0.1"},	   {"here.test.", "127.0.0.1"},
+	{"slow.test", "127.0.0.1"},	   {"six.test", "::1"},
+	{"both.test", "::1 127.0.0.1"},	   {"many.test", ""},
+	{"gone.test", NULL, EAI_NONAME},   {"silent.test", NULL, EAI_AGAIN},
+	{"memory.test", NULL, EAI_MEMORY}, {"files.test", NULL, EAI_SYSTEM, EMFILE},
+	{"broken.test", NULL, EAI_SYSTEM}, {"odd.test", "odd"},
 };
 
 static resolve *libc(void)

@@ -117,6 +117,12 @@ void coroutine_waited(struct coroutine *co, enum span_kind kind, unsigned thing,
 	board_span(board_of(co), kind | (uint64_t)thing << 16, begun, ended, co->owner);
 }
 
+void coroutine_blame(struct coroutine *co, enum span_kind kind, unsigned thing)
+{
+	if (!co->blamed)
+		co->blamed = kind | (uint64_t)thing << 16;
+}
+
 uint64_t coroutine_resume(struct coroutine *co, uint64_t now, void (*run)(struct coroutine *co))
 {
 	struct board_slot *board = board_of(co);

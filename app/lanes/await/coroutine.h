@@ -67,9 +67,11 @@ struct coroutine {
 	uint64_t since;	     /* uv_hrtime() when it gave the loop back */
 	uint64_t woken;	     /* … when what it waits for was there; 0: unknown */
 	uint64_t pooled;     /* … when the last thread was done that it waited for; 0: none */
-	struct task *tasks;  /* what has to be cancelled with it */
-	struct task *spare;  /* sleeps that are over, for the next ones */
-	struct task *done;   /* … and jobs */
+	uint64_t
+		blamed; /* what has failed that has a name: kind and thing, as in a span; 0: none */
+	struct task *tasks; /* what has to be cancelled with it */
+	struct task *spare; /* sleeps that are over, for the next ones */
+	struct task *done;  /* … and jobs */
 	struct coroutine *ready_next;
 	struct coroutine *ready_prev;
 	struct coroutine_times times;
@@ -164,6 +166,10 @@ static inline void coroutine_woken(struct coroutine *co, uint64_t when)
  * too. */
 void coroutine_waited(struct coroutine *co, enum span_kind kind, unsigned thing, uint64_t begun,
 		      uint64_t ended);
+
+/* It was this that has failed, or was not there in time: for the log, where the request can only be
+ * answered with an error. The first one is kept. */
+void coroutine_blame(struct coroutine *co, enum span_kind kind, unsigned thing);
 
 /* Takes a job back that a pool has done. */
 void coroutine_job_done(struct job *job);

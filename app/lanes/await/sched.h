@@ -38,7 +38,7 @@ struct sched_options {
 
 /* What else lives on a loop, from when it is first needed until the loop is closed. */
 struct sched_guest {
-	const void *kind; /* whose it is: an address of theirs */
+	const void *kind;			  /* whose it is: an address of theirs */
 	void (*close)(struct sched_guest *guest); /* nothing is there for it afterwards */
 	struct sched_guest *next;
 };

@@ -19,7 +19,7 @@ enum { HANDLE_BYTES = 24576 }; /* of curl's, more or less, for one that is not o
 
 static const double WITHIN_MOST = 1e8; /* seconds */
 
-struct fetch_limits fetch_limits = {.most = 512, .host = 128, .queue = 1024};
+struct fetch_limits fetch_limits = {.most = 512, .host = 128, .queue = 1024, .idle = 30};
 
 static bool prepared;
 

@@ -53,7 +53,6 @@ enum {
 	FETCH_WITHIN = 10,	/* seconds */
 	FETCH_LIMIT = 1048576,	/* bytes of an answer */
 	FETCH_HEADERS = 65536,	/* … of its headers, of all hops */
-	FETCH_IDLE = 30,	/* seconds that connections stay open when there are no calls */
 	FETCH_METHOD = 16,	/* bytes of a method, and its end */
 	FETCH_URL_MOST = 65536, /* bytes of a URL */
 };
@@ -84,6 +83,7 @@ struct fetch_limits {
 	unsigned most;	/* calls, and connections, at once; more wait */
 	unsigned host;	/* … of them to one host and port */
 	unsigned queue; /* that may wait; one more is an -EAGAIN */
+	double idle;	/* seconds that connections stay open when there are no calls */
 	const char *ca; /* PEM file of who is trusted; NULL: the system's */
 };
 

@@ -142,7 +142,7 @@ static int set_addresses(struct fetch_call *call)
 	const struct fetch_host *host = call->host;
 	char line[sizeof(host->addresses) + 300];
 
-	if (fetch_host_is_address(host))
+	if (host->is_address)
 		return 0;
 	snprintf(line, sizeof(line), "+%s:%s:%s", host->name, host->port, host->addresses);
 	call->resolved = curl_slist_append(NULL, line);
@@ -219,7 +219,8 @@ int fetch_easy_error(const struct fetch_call *call, CURLcode code)
 		{CURLE_OK, 0},
 		{CURLE_OUT_OF_MEMORY, -ENOMEM},
 		{CURLE_URL_MALFORMAT, -EINVAL},
-		{CURLE_COULDNT_RESOLVE_HOST, -ENOENT},
+		{CURLE_COULDNT_RESOLVE_HOST, -ENOMEM}, /* it is told the addresses */
+		{CURLE_SETOPT_OPTION_SYNTAX, -ENOMEM}, /* … and could not keep them */
 		{CURLE_OPERATION_TIMEDOUT, -ETIMEDOUT},
 		{CURLE_PEER_FAILED_VERIFICATION, -EKEYREJECTED},
 		{CURLE_SSL_CACERT_BADFILE, -EKEYREJECTED},

@@ -160,12 +160,11 @@ static void look_up(struct fetch_host *host, uint64_t owner)
 	coroutine_gather(co);
 }
 
-bool fetch_host_is_address(const struct fetch_host *host)
+static bool is_address(const char *name)
 {
 	struct in6_addr number;
 
-	return inet_pton(AF_INET, host->name, &number) == 1 ||
-	       inet_pton(AF_INET6, host->name, &number) == 1;
+	return inet_pton(AF_INET, name, &number) == 1 || inet_pton(AF_INET6, name, &number) == 1;
 }
 
 /* ---- which it is ---- */
@@ -209,6 +208,7 @@ static struct fetch_host *make(struct fetcher *fetcher, const char *name, const 
 	host->co.ops = &coroutine;
 	host->co.sched = fetcher->sched;
 	host->lookup.host = host->name;
+	host->is_address = is_address(name);
 	return host;
 }
 
@@ -359,10 +359,11 @@ int fetch_host_enter(struct fetch_call *call)
 {
 	struct fetch_host *host = call->host;
 	uint64_t age = uv_hrtime() - host->since;
-	bool waits = !host->since || age > 2 * FRESH_NS;
+	bool fresh = host->is_address || (host->since && age <= FRESH_NS);
+	bool waits = !fresh && (!host->since || age > 2 * FRESH_NS);
 	int err = waits ? wait_in(&host->unknown, call) : 0;
 
-	if (!err && (waits || age > FRESH_NS) && !host->looking)
+	if (!err && !fresh && !host->looking)
 		look_up(host, call->owner);
 	return err || waits ? err : take_turn(call);
 }

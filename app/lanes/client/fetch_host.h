@@ -19,7 +19,8 @@ struct fetch_host {
 	struct fetch_chunk *chunks; /* … with this memory */
 	unsigned refs;
 	bool looking;
-	uint64_t since; /* uv_hrtime() when its addresses were asked for; 0: there are none */
+	bool is_address; /* and never looked up */
+	uint64_t since;	 /* uv_hrtime() when its addresses were asked for; 0: there are none */
 
 	unsigned calls;		      /* that are to go there */
 	unsigned flying;	      /* … and with curl */
@@ -41,9 +42,6 @@ int fetch_host_enter(struct fetch_call *call);
 
 /* It leaves, wherever it is; safe to call twice. */
 void fetch_host_leave(struct fetch_call *call);
-
-/* Whether it is an address, that nobody looks up. */
-bool fetch_host_is_address(const struct fetch_host *host);
 
 /* Calls whose turn it is now go. */
 void fetch_hosts_go(struct fetcher *fetcher);

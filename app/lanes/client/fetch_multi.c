@@ -236,6 +236,7 @@ static void close_multi(struct fetcher *fetcher)
 	curl_multi_cleanup(fetcher->multi);
 	fetcher->multi = NULL;
 	uv_timer_stop(&fetcher->timer);
+	uv_timer_stop(&fetcher->rest);
 }
 
 /* Who closed an idle connection is only noticed when it is to be used again: so they are closed, if
@@ -243,14 +244,11 @@ static void close_multi(struct fetcher *fetcher)
 static void on_rest(uv_timer_t *rest)
 {
 	struct fetcher *fetcher = container_of(rest, struct fetcher, rest);
+	uint64_t most = (uint64_t)(fetch_limits.idle * 1e3);
 	uint64_t idle = (uv_hrtime() - fetcher->landed) / 1000000;
 
-	if (!fetcher->multi)
-		return;
-	if (fetcher->flying_count || idle < FETCH_IDLE * 1000)
-		uv_timer_start(rest, on_rest,
-			       fetcher->flying_count ? FETCH_IDLE * 1000 : FETCH_IDLE * 1000 - idle,
-			       0);
+	if (fetcher->flying_count || idle < most)
+		uv_timer_start(rest, on_rest, fetcher->flying_count ? most : most - idle, 0);
 	else
 		close_multi(fetcher);
 }
@@ -269,7 +267,8 @@ static int open_multi(struct fetcher *fetcher)
 	curl_multi_setopt(multi, CURLMOPT_TIMERDATA, fetcher);
 	curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, (long)fetch_limits.most);
 	fetcher->multi = multi;
-	uv_timer_start(&fetcher->rest, on_rest, FETCH_IDLE * 1000, 0);
+	fetcher->landed = uv_hrtime();
+	uv_timer_start(&fetcher->rest, on_rest, (uint64_t)(fetch_limits.idle * 1e3), 0);
 	return 0;
 }
 

@@ -84,6 +84,8 @@ void pg_pool_connected(struct pg_conn *conn)
 	pool->connecting--;
 	pool->live++;
 	go_up(pool);
+	if (pool->waiters > 1)
+		pg_pool_soon(pool); /* more are wanted */
 	conn->until = uv_hrtime() + about(pool, pool->limits.lifetime);
 	pg_pool_welcome(conn);
 }

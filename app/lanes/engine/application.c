@@ -12,7 +12,7 @@
 enum { MOST_THREADS = BOARD_THREADS_MAX / 2 };
 
 /* One that somebody runs the loop for. */
-struct waited {
+struct awaited {
 	struct turn turn;
 	struct timer timer;
 	bool over;
@@ -22,40 +22,40 @@ struct waited {
 /* Who runs the loop for it must not wait for anything else. */
 static void on_over(struct turn *turn)
 {
-	container_of(turn, struct waited, turn)->over = true;
+	container_of(turn, struct awaited, turn)->over = true;
 	uv_stop(turn->req.co.sched->loop);
 }
 
 static void on_late(struct timer *timer)
 {
-	container_of(timer, struct waited, timer)->late = true;
+	container_of(timer, struct awaited, timer)->late = true;
 }
 
-static bool wait_for(struct waited *waited, struct sched *sched, const bool *given_up)
+static bool wait_for(struct awaited *awaited, struct sched *sched, const bool *given_up)
 {
 	do /* also if it is over: the loop was told to stop, and forgets it here */
-		uv_run(sched->loop, waited->late ? UV_RUN_NOWAIT : UV_RUN_ONCE);
-	while (!waited->over && !waited->late && !*given_up);
-	return waited->over && waited->turn.status < 400;
+		uv_run(sched->loop, awaited->late ? UV_RUN_NOWAIT : UV_RUN_ONCE);
+	while (!awaited->over && !awaited->late && !*given_up);
+	return awaited->over && awaited->turn.status < 400;
 }
 
 bool application_run(const struct application *application, void (*fn)(struct request *req),
 		     struct sched *sched, uint64_t patience, const bool *given_up)
 {
-	struct turn *turn = turn_new(sizeof(struct waited), sched, &application->routes, on_over);
-	struct waited *waited = container_of(turn, struct waited, turn);
+	struct turn *turn = turn_new(sizeof(struct awaited), sched, &application->routes, on_over);
+	struct awaited *awaited = container_of(turn, struct awaited, turn);
 	bool fine;
 
 	if (!turn)
 		return false;
-	waited->timer.fire = on_late;
+	awaited->timer.fire = on_late;
 	if (patience &&
-	    timers_add(&sched->timers, &waited->timer, uv_hrtime() + patience * 1000000))
-		waited->late = true;
+	    timers_add(&sched->timers, &awaited->timer, uv_hrtime() + patience * 1000000))
+		awaited->late = true;
 	else
 		turn_begin_with(turn, fn);
-	fine = wait_for(waited, sched, given_up);
-	timers_remove(&sched->timers, &waited->timer);
+	fine = wait_for(awaited, sched, given_up);
+	timers_remove(&sched->timers, &awaited->timer);
 	turn_drop(turn);
 	return fine;
 }

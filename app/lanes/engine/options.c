@@ -88,10 +88,11 @@ static const struct option_spec list[] = {
 	 "the same to one host and port"},
 	{"fetch-queue", OPTION_INT, AT(fetch_queue), "1024", 0, 10000000, NULL,
 	 "calls that may wait; one more is a 503"},
+	{"fetch-idle", OPTION_SECONDS, AT(fetch_idle), "30", 50, 3600000, NULL,
+	 "seconds such connections stay open when there are no calls"},
 	{"database", OPTION_TEXT, AT(database),
 	 .help = "PostgreSQL: postgresql://USER:PASSWORD@HOST:PORT/NAME, or host=… user=…, as "
-		 "libpq "
-		 "takes it"},
+		 "libpq takes it"},
 	{"database-connections", OPTION_INT, AT(database_connections), "0", 0, 1000, NULL,
 	 "to it, at most; 0: 8, and 1 of a prefork process"},
 	{"database-waiters", OPTION_INT, AT(database_waiters), "1000", 0, 1000000, NULL,

@@ -120,6 +120,7 @@ struct options {
 	int64_t database_statements;
 
 	int64_t header_timeout; /* this and all below: milliseconds */
+	int64_t fetch_idle;
 	int64_t queue_timeout;	/* 0: none */
 	int64_t idle_timeout;
 	int64_t send_timeout;
@@ -129,7 +130,6 @@ struct options {
 	int64_t ready_held;
 	const char *ready_pools; /* names with commas between them */
 	const char *front;	 /* HOST:PORT; NULL: none */
-
 
 	bool top;
 	bool migrate;

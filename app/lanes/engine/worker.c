@@ -6,8 +6,8 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "client/queue.h"
 #include "client/fetch.h"
+#include "client/queue.h"
 #include "engine/application.h"
 #include "engine/database.h"
 #include "engine/harden.h"
@@ -147,6 +147,7 @@ static void prepare_fetches(const struct options *options, struct sandbox *needs
 	fetch_limits = (struct fetch_limits){.most = (unsigned)options->fetch_most,
 					     .host = (unsigned)options->fetch_host_most,
 					     .queue = (unsigned)options->fetch_queue,
+					     .idle = (double)options->fetch_idle / 1e3,
 					     .ca = options->ca};
 	needs->trusts = options->ca;
 	fetch_prepare();

@@ -78,6 +78,8 @@ static void end(struct beside *beside)
 	parent->times.db_queue += co->times.db_queue;
 	parent->times.db += co->times.db;
 	parent->lent = parent->lent || co->lent;
+	if (!parent->blamed)
+		parent->blamed = co->blamed;
 	beside->req.body = NULL;
 	request_unref(&beside->req);
 }

@@ -13,6 +13,7 @@
 #include "http/router.h"
 #include "http/trace_context.h"
 #include "http/waiting.h"
+#include "scoreboard/board_reader.h"
 
 /* Work for when the answer has been sent. */
 struct later {
@@ -208,14 +209,30 @@ static int status_of(int error)
 	}
 }
 
+/* Which of what it has waited for is why. What has no name says it elsewhere: a full pool, a body.
+ */
+static void tell_blame(const struct request *req, int status)
+{
+	uint64_t blamed = req->co.blamed;
+	char name[SPAN_NAME];
+
+	if (blamed)
+		log_event(LOG_LEVEL_WARNING, "await-failed", "await",
+			  span_thing_name(req->co.sched->options.board, blamed & 0xff,
+					  (unsigned)(blamed >> 16), name),
+			  "error", strerror(-req->co.error), "status", log_number(status), NULL);
+}
+
 /* What a request gets whose handler did not answer, or could not go on. */
 static void answer_for_it(struct request *req)
 {
 	if (coroutine_has_failed(&req->co)) {
 		if (req->rare)
 			req->rare->later = NULL;
+		tell_blame(req, status_of(req->co.error));
 		reply_instead(req, status_of(req->co.error));
 		req->co.error = 0;
+		req->co.blamed = 0;
 	} else if (!req->reply.status) {
 		reply_instead(req, 500);
 	}

@@ -367,6 +367,29 @@ static struct span copy_span(const struct board_span *from)
 			     .thing = has_thing ? (unsigned)(what >> 16) : 0};
 }
 
+const char *span_name(enum span_kind kind)
+{
+	static const char *const names[SPAN_KINDS] = {
+		[SPAN_QUEUE] = "queue",	      [SPAN_LOOP] = "loop",
+		[SPAN_AWAIT] = "await",	      [SPAN_POOL_QUEUE] = "pool-queue",
+		[SPAN_POOL] = "pool",	      [SPAN_READY] = "ready",
+		[SPAN_GONE] = "gone",	      [SPAN_FETCH] = "fetch",
+		[SPAN_DB_QUEUE] = "db-queue", [SPAN_DB] = "db",
+	};
+
+	return names[kind];
+}
+
+const char *span_thing_name(const struct board_slot *slot, enum span_kind kind, unsigned thing,
+			    char *name)
+{
+	char of[BOARD_THING];
+
+	board_thing_name(slot, thing, of);
+	snprintf(name, SPAN_NAME, "%s%s%s", span_name(kind), *of ? " " : "", of);
+	return name;
+}
+
 bool span_is_sound(const struct span *span)
 {
 	return span->kind >= SPAN_QUEUE && span->kind < SPAN_KINDS &&

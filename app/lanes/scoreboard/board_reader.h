@@ -160,6 +160,8 @@ struct request_ids board_ids(const struct board_slot *slot, uint32_t serial);
  * the room. What is not printable ASCII becomes '?'. */
 void board_text(char *text, const char *from, size_t room);
 
+enum { SPAN_NAME = BOARD_THING + 16 };
+
 /* A span, copied. */
 struct span {
 	uint64_t start;
@@ -170,6 +172,15 @@ struct span {
 	unsigned thread;
 	unsigned thing; /* of the kinds that have one; 0: nobody knows */
 };
+
+/* What its kind is called: "queue", "loop", "await", "pool-queue", "pool", "ready", "gone",
+ * "fetch", "db-queue", "db". */
+const char *span_name(enum span_kind kind);
+
+/* … and, of a kind that has a thing, what that is: "db SELECT …". Copied to name, which has
+ * SPAN_NAME bytes, and is returned. */
+const char *span_thing_name(const struct board_slot *slot, enum span_kind kind, unsigned thing,
+			    char *name);
 
 /* Whether it can be one: of a kind that there is, on a thread, or of a thing, that there may be,
  * ending after it began. */

@@ -6,6 +6,7 @@
 // A worker that did nothing in that stretch is its heartbeat only. Under load the loop's lane is as
 // high as the loop was busy, and a line of text says what else was measured.
 
+import {withAwaited} from '../feed/awaited.js';
 import {HOLD, SLOW} from '../feed/kinds.js';
 import {byPool, carriesLoad} from '../feed/pools.js';
 import {duration, percent} from '../format.js';
@@ -118,7 +119,8 @@ function group(history, worker, from, to, known, wrap) {
 		// Under load only those that took long are all told.
 		const {rows, left} = pack(measured.length ? requests.filter((each) => each.to - each.from >= SLOW) : requests, MOST_ROWS);
 		rows.forEach((row, index) => lanes.push({
-			kind: 'request', height: HEIGHT.request, parts: row.requests,
+			kind: 'request', height: HEIGHT.request,
+			parts: row.requests.map(({request, parts}) => ({request, parts: withAwaited(parts, request.awaited, to)})),
 			label: index ? '' : measured.length ? 'slow ones' : 'requests',
 		}));
 		if (left)
