@@ -4,6 +4,7 @@
 #include <uv.h>
 
 #include "await/sched.h"
+#include "scoreboard/board_reader.h"
 
 enum { READY_NS = 1000000 }; /* from being woken to being run: less than this is none */
 
@@ -121,6 +122,13 @@ void coroutine_blame(struct coroutine *co, enum span_kind kind, unsigned thing)
 {
 	if (!co->blamed)
 		co->blamed = kind | (uint64_t)thing << 16;
+}
+
+const char *coroutine_blamed(const struct coroutine *co, char *name)
+{
+	return co->blamed ? span_thing_name(board_of(co), co->blamed & 0xff,
+					    (unsigned)(co->blamed >> 16), name)
+			  : NULL;
 }
 
 uint64_t coroutine_resume(struct coroutine *co, uint64_t now, void (*run)(struct coroutine *co))

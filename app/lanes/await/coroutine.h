@@ -171,6 +171,9 @@ void coroutine_waited(struct coroutine *co, enum span_kind kind, unsigned thing,
  * answered with an error. The first one is kept. */
 void coroutine_blame(struct coroutine *co, enum span_kind kind, unsigned thing);
 
+/* What that is called, in name, which has SPAN_NAME bytes; NULL: it was nothing that has a name. */
+const char *coroutine_blamed(const struct coroutine *co, char *name);
+
 /* Takes a job back that a pool has done. */
 void coroutine_job_done(struct job *job);
 
