@@ -8,7 +8,9 @@
 struct case_options case_options = {.digest_limit = 1 << 30,
 				    .image_pixels = 50000000,
 				    .image_memory = 128 << 20,
-				    .payment_timeout = 2000};
+				    .payment_timeout = 2000,
+				    .mail_from = "lanes@localhost",
+				    .mail_timeout = 10000};
 int case_files = -1;
 
 static const struct option_spec options[] = {
@@ -25,6 +27,17 @@ static const struct option_spec options[] = {
 		 "with --routes outside"},
 	{"payment-timeout", OPTION_SECONDS, offsetof(struct case_options, payment_timeout), "2", 10,
 	 60000, .help = "seconds that the gateway may take; longer is a 504"},
+	{"mail", OPTION_TEXT, offsetof(struct case_options, mail),
+	 .help = "smtp://NAME:PASSWORD@HOST:PORT or smtps://…: the server of /cases/mail"},
+	{"mail-from", OPTION_TEXT, offsetof(struct case_options, mail_from), "lanes@localhost",
+	 .help = "address of the sender"},
+	{"mail-tls", OPTION_CHOICE, offsetof(struct case_options, mail_tls), "offered",
+	 .choices = "offered|required",
+	 .help = "with smtp:, TLS where the server offers it (STARTTLS), or not without"},
+	{"mail-ca", OPTION_TEXT, offsetof(struct case_options, mail_ca),
+	 .help = "PEM file of who is trusted to know it; without it, whom the system trusts"},
+	{"mail-timeout", OPTION_SECONDS, offsetof(struct case_options, mail_timeout), "10", 10,
+	 600000, .help = "seconds that sending may take; longer is a 504"},
 };
 
 static const struct field one_name[] = {
@@ -69,6 +82,38 @@ static const struct field shown_stats[] = {
 	BODY(INT, struct shown_stats, depth),
 };
 
+static const struct field quotes_fields[] = {
+	QUERY(STRING, struct quotes_query, item, .min_length = 1, .max_length = 64),
+	QUERY(NUMBER, struct quotes_query, within, .gt = LIMIT(0), .le = LIMIT(10),
+	      .fallback = &(const double){0.5}),
+};
+
+/* What is answered with; both lists are of suppliers. */
+struct shown_quote {
+	int64_t supplier;
+	int64_t price;
+};
+
+static const struct field shown_quote[] = {
+	BODY(INT, struct shown_quote, supplier),
+	BODY(INT, struct shown_quote, price),
+};
+
+struct shown_quotes {
+	struct slice item;
+	struct list quotes;
+	struct list late;
+	struct list failed;
+};
+
+static const struct field shown_quotes[] = {
+	BODY(STRING, struct shown_quotes, item),
+	BODY(LIST, struct shown_quotes, quotes,
+	     .item = ITEM_OBJECT(struct shown_quote, shown_quote)),
+	BODY(LIST, struct shown_quotes, late, .item = ITEM_INT()),
+	BODY(LIST, struct shown_quotes, failed, .item = ITEM_INT()),
+};
+
 const struct field payment_fields[] = {
 	HEADER(STRING, struct payment_input, idempotency_key, .min_length = 1, .max_length = 64,
 	       .pattern = PATTERN("^[A-Za-z0-9_-]+$")),
@@ -88,6 +133,16 @@ static const struct field shown_payment[] = {
 	BODY(INT, struct shown_payment, amount),
 };
 
+struct shown_mail {
+	struct slice to;
+	bool sent;
+};
+
+static const struct field shown_mail[] = {
+	BODY(STRING, struct shown_mail, to),
+	BODY(BOOL, struct shown_mail, sent),
+};
+
 static const struct route list[] = {
 	GET("/cases/digest/{name}", SYNC, digest, .input = INPUT(one_name), .deadline = 60,
 	    .answers = A_DIGEST),
@@ -97,9 +152,13 @@ static const struct route list[] = {
 	     .takes = "application/json", .answers = ITEM_OBJECT(struct shown_stats, shown_stats)),
 	POST("/cases/thumbnail", ASYNC, thumbnail, .input = INPUT(thumbnail_fields),
 	     .body_limit = IMAGE_MAX, .deadline = 60, .gives = "image/jpeg"),
+	GET("/cases/quotes", ASYNC, quotes, .input = INPUT(quotes_fields),
+	    .answers = ITEM_OBJECT(struct shown_quotes, shown_quotes)),
 	POST("/cases/payments", SYNC, payments, .input = INPUT(payment_fields),
 	     .pool = &payment_threads, .deadline = 30, .status = 201,
 	     .answers = ITEM_OBJECT(struct shown_payment, shown_payment)),
+	POST("/cases/mail", ASYNC, mail, .input = INPUT(mail_fields), .deadline = 660,
+	     .answers = ITEM_OBJECT(struct shown_mail, shown_mail)),
 };
 
 void reply_missing(struct request *req, const char *what, const char *brings)
@@ -118,7 +177,7 @@ static bool prepare(struct setup *setup)
 		log_complaint("libcurl does not start");
 		return false;
 	}
-	return open_digests();
+	return open_mail() && open_digests();
 }
 
 const struct application cases = {

@@ -8,6 +8,8 @@
 extern const struct application cases;
 extern const struct application outside; /* whom they call: outside.c */
 
+enum mail_tls { MAIL_TLS_OFFERED, MAIL_TLS_REQUIRED };
+
 /* Options of the program. */
 struct case_options {
 	const char *files;    /* folder of /cases/digest; NULL: there is none */
@@ -16,6 +18,11 @@ struct case_options {
 	int64_t image_memory; /* bytes */
 	const char *outside;  /* URL below which suppliers and gateway are; NULL: there are none */
 	int64_t payment_timeout; /* milliseconds */
+	const char *mail;	 /* URL of the mail server; NULL: there is none */
+	const char *mail_from;
+	const char *mail_ca; /* PEM file; NULL: whom the system trusts */
+	enum mail_tls mail_tls;
+	int64_t mail_timeout; /* milliseconds */
 };
 
 extern struct case_options case_options;
@@ -83,6 +90,11 @@ void thumbnail(struct request *req);
 
 enum { SUPPLIERS = 3 };
 
+struct quotes_query {
+	struct slice item;
+	double within; /* seconds */
+};
+
 struct payment_input {
 	struct slice idempotency_key;
 	struct slice order;
@@ -92,6 +104,25 @@ struct payment_input {
 extern const struct field payment_fields[3];
 extern const struct thread_pool_options payment_threads;
 
+void quotes(struct request *req);
 void payments(struct request *req);
+
+/* ---- mail ---- */
+
+struct mail_input {
+	bool later;
+	struct slice to;
+	struct slice subject;
+	struct slice text;
+};
+
+enum { MAIL_FIELDS = 4 };
+
+extern const struct field mail_fields[MAIL_FIELDS];
+
+/* Before the sandbox: reads --mail-ca. */
+bool open_mail(void);
+
+void mail(struct request *req);
 
 #endif

@@ -1,6 +1,7 @@
 /* The same for app/cases/README.md. */
 #include "cases/cases.h"
 
+#include "cases/email.h"
 #include "cases/thumbnail.h"
 
 #include "digest.c"
@@ -35,6 +36,44 @@ static void of_images(struct request *req)
 	ASYNC_BEGIN(req);
 /* clang-format off */
 #include "thumbnail.c"
+	/* clang-format on */
+	ASYNC_END(req);
+}
+
+void send_later(struct request *req, void *email);
+void reply_mail(struct request *req, int status, const struct mail_input *mail);
+void refuse_email(struct request *req, const struct email *email);
+
+static void of_mail(struct request *req)
+{
+	const struct mail_input *mail = request_input(req);
+	struct email **f = FRAME(req, struct email *);
+
+	ASYNC_BEGIN(req);
+/* clang-format off */
+#include "mail.c"
+	/* clang-format on */
+	ASYNC_END(req);
+}
+
+struct quotes {
+	struct {
+		struct fetch call;
+		int outcome;
+	} of[SUPPLIERS];
+	int late;
+};
+
+void reply_quotes(struct request *req, struct slice item, struct quotes *f);
+
+static void of_quotes(struct request *req)
+{
+	const struct quotes_query *asked = request_input(req);
+	struct quotes *f = FRAME(req, struct quotes);
+
+	ASYNC_BEGIN(req);
+/* clang-format off */
+#include "quotes.c"
 	/* clang-format on */
 	ASYNC_END(req);
 }

@@ -11,7 +11,7 @@
 #include "../support/harness.h"
 
 SUITE_SYSTEM(lanes, .prefork = 1, .cpu = 1,
-	     .environment = STRINGS("SERVER_NAMES=lanes.example *.lanes.example", "BODY_KB=0"))
+	     .environment = STRINGS("SERVER_NAMES=lanes.example *.lanes.example"))
 
 static char answer[65536];
 

@@ -6,16 +6,21 @@ import hashlib
 import io
 import json
 import os
+import smtplib
+import ssl
+from email.message import EmailMessage
+from email.utils import localtime, make_msgid
 from pathlib import Path
 from typing import List
+from urllib.parse import unquote, urlsplit
 
 import httpx
-from fastapi import APIRouter, Header, HTTPException, Query, Request, Response
+from fastapi import APIRouter, BackgroundTasks, Header, HTTPException, Query, Request, Response
 from fastapi import Path as InPath
 from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from PIL import Image, UnidentifiedImageError
-from pydantic import BaseModel, Field, constr
+from pydantic import BaseModel, Field, constr, validator
 from pydantic.error_wrappers import ErrorWrapper
 
 router = APIRouter(prefix="/cases")
@@ -23,6 +28,8 @@ router = APIRouter(prefix="/cases")
 FILES = Path(os.environ.get("LANES_FILES", "/nonexistent"))
 DIGEST_LIMIT = 1 << 30
 OUTSIDE = os.environ.get("LANES_OUTSIDE")  # URL of suppliers and gateway
+MAIL = os.environ.get("LANES_MAIL")
+RETRY = {"Retry-After": "1"}
 
 
 def whole_body(media_type):
@@ -143,6 +150,41 @@ async def thumbnail(request: Request, width: int = Query(200, ge=1, le=4096)):
     return Response(content, media_type=f"image/{format.lower()}")
 
 
+class Quote(BaseModel):
+    supplier: int
+    price: int
+
+
+class Quotes(BaseModel):
+    item: str
+    quotes: List[Quote]
+    late: List[int]
+    failed: List[int]
+
+
+async def price(client, supplier, item):
+    answer = await client.get(f"{OUTSIDE}/suppliers/{supplier}/price", params={"item": item})
+    answer.raise_for_status()
+    return Quote(supplier=supplier, price=answer.json()["price"])
+
+
+@router.get("/quotes", response_model=Quotes)
+async def quotes(item: str = Query(min_length=1, max_length=64), within: float = Query(0.5, gt=0, le=10)):
+    if not OUTSIDE:
+        raise HTTPException(503, "there is no supplier: --outside URL brings one", RETRY)
+    async with httpx.AsyncClient() as client:
+        calls = {n: asyncio.create_task(price(client, n, item)) for n in (1, 2, 3)}
+        done, late = await asyncio.wait(calls.values(), timeout=within)
+        for call in late:
+            call.cancel()
+    return {
+        "item": item,
+        "quotes": [call.result() for call in calls.values() if call in done and not call.exception()],
+        "late": [n for n, call in calls.items() if call in late],
+        "failed": [n for n, call in calls.items() if call in done and call.exception()],
+    }
+
+
 PAYMENT_TIMEOUT = 2
 
 
@@ -160,12 +202,12 @@ class Payment(BaseModel):
 @router.post("/payments", status_code=201, response_model=Payment)
 def payments(asked: NewPayment, idempotency_key: str = Header(min_length=1, max_length=64, regex="^[A-Za-z0-9_-]+$")):
     if not OUTSIDE:
-        raise HTTPException(503, "there is no payment gateway: --outside URL brings one", {"Retry-After": "1"})
+        raise HTTPException(503, "there is no payment gateway: --outside URL brings one", RETRY)
     headers = {"Idempotency-Key": idempotency_key}
     try:
         answer = httpx.post(f"{OUTSIDE}/payments", json=asked.dict(), headers=headers, timeout=PAYMENT_TIMEOUT)
     except httpx.ConnectError:
-        raise HTTPException(503, headers={"Retry-After": "1"})
+        raise HTTPException(503, headers=RETRY)
     except httpx.TimeoutException:
         raise HTTPException(504)
     except httpx.HTTPError:
@@ -175,3 +217,64 @@ def payments(asked: NewPayment, idempotency_key: str = Header(min_length=1, max_
     if answer.status_code != 201:
         raise HTTPException(502)
     return {**asked.dict(), "payment": answer.json()["payment"]}
+
+
+MAIL_TIMEOUT = float(os.environ.get("LANES_MAIL_TIMEOUT", 10))
+ADDRESS = r"^[A-Za-z0-9.!#$%&'*+/=?^_{|}~-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$"
+
+
+class Mail(BaseModel):
+    to: str = Field(max_length=254, regex=ADDRESS)
+    subject: str = Field(min_length=1, max_length=200)
+    text: str = Field(max_length=50000)
+
+    @validator("to", "subject")
+    def one_line(cls, value):
+        if any(c < " " or c == "\x7f" for c in value):
+            raise ValueError("control characters are not allowed")
+        return value
+
+
+class SentMail(BaseModel):
+    to: str
+    sent: bool
+
+
+def send(mail):
+    message = EmailMessage()
+    message["From"], message["To"], message["Subject"] = "lanes@localhost", mail.to, mail.subject
+    message["Date"], message["Message-ID"] = localtime(), make_msgid()
+    message.set_content(mail.text)
+    url = urlsplit(MAIL)
+    try:
+        client = smtplib.SMTP_SSL if url.scheme == "smtps" else smtplib.SMTP
+        with client(url.hostname, url.port or 0, timeout=MAIL_TIMEOUT) as smtp:
+            smtp.ehlo()
+            if smtp.has_extn("starttls"):
+                smtp.starttls(context=ssl.create_default_context())
+            if url.username:
+                smtp.login(unquote(url.username), unquote(url.password))
+            smtp.send_message(message)
+    except (smtplib.SMTPResponseException, smtplib.SMTPRecipientsRefused) as error:
+        refused = isinstance(error, smtplib.SMTPRecipientsRefused)
+        code = error.recipients[mail.to][0] if refused else error.smtp_code
+        detail = f"the mail server said {code}"
+        raise HTTPException(502, detail) if code >= 500 else HTTPException(503, detail, RETRY)
+    except TimeoutError:
+        raise HTTPException(504)
+    except ssl.SSLError:
+        raise HTTPException(502, "there is no TLS with the mail server")
+    except OSError:
+        raise HTTPException(503, headers=RETRY)
+
+
+@router.post("/mail", response_model=SentMail)
+async def mail(mail: Mail, response: Response, background: BackgroundTasks, later: bool = False):
+    if not MAIL:
+        raise HTTPException(503, "there is no mail server: make run MAIL_URL=smtp://HOST:PORT brings one", RETRY)
+    if later:
+        background.add_task(send, mail)
+        response.status_code = 202
+    else:
+        await run_in_threadpool(send, mail)
+    return {"to": mail.to, "sent": not later}

@@ -529,7 +529,7 @@ static bool lives_in(pid_t pid, const char *directory, const char *name)
 		return false;
 	target[n] = '\0';
 	return !strncmp(target, directory, len) &&
-	       (!target[len] || !strcmp(target + len, " (deleted)")) &&
+	       (!target[len] || target[len] == '/' || !strcmp(target + len, " (deleted)")) &&
 	       (!name || process_is(pid, name));
 }
 

@@ -152,8 +152,8 @@ long process_private_kb(pid_t pid);		   /* memory that is its own, no file's */
 /* Whether it lives, and is called so. */
 bool process_is(pid_t pid, const char *name);
 
-/* Living processes whose working directory is this (also if removed since) and whose name is this
- * (NULL: any); at most max of them are stored. */
+/* Living processes whose working directory is this or below (also if removed since) and whose name
+ * is this (NULL: any); at most max of them are stored. */
 int processes_in(const char *directory, const char *name, pid_t *pids, int max);
 
 #endif

@@ -124,11 +124,14 @@ void coroutine_blame(struct coroutine *co, enum span_kind kind, unsigned thing)
 		co->blamed = kind | (uint64_t)thing << 16;
 }
 
-const char *coroutine_blamed(const struct coroutine *co, char *name)
+bool coroutine_blames(const struct coroutine *co, char *name)
 {
-	return co->blamed ? span_thing_name(board_of(co), co->blamed & 0xff,
-					    (unsigned)(co->blamed >> 16), name)
-			  : NULL;
+	_Static_assert((int)COROUTINE_BLAME == (int)SPAN_NAME, "a name of a span fits");
+	if (!co->blamed)
+		return false;
+	span_thing_name(co->sched->options.board, co->blamed & 0xff, (unsigned)(co->blamed >> 16),
+			name);
+	return true;
 }
 
 uint64_t coroutine_resume(struct coroutine *co, uint64_t now, void (*run)(struct coroutine *co))

@@ -95,6 +95,12 @@ static inline bool coroutine_is_over(const struct coroutine *co)
 	return coroutine_has_failed(co) || !co->suspended;
 }
 
+enum { COROUTINE_BLAME = BOARD_THING + 16 };
+
+/* What has failed that has a name, "db SELECT …", into name, which has COROUTINE_BLAME bytes.
+ * False: nothing that has one. */
+bool coroutine_blames(const struct coroutine *co, char *name);
+
 /* What it waits for has failed, or could not be begun. The first error is kept. */
 void coroutine_fail(struct coroutine *co, int error);
 
@@ -170,9 +176,6 @@ void coroutine_waited(struct coroutine *co, enum span_kind kind, unsigned thing,
 /* It was this that has failed, or was not there in time: for the log, where the request can only be
  * answered with an error. The first one is kept. */
 void coroutine_blame(struct coroutine *co, enum span_kind kind, unsigned thing);
-
-/* What that is called, in name, which has SPAN_NAME bytes; NULL: it was nothing that has a name. */
-const char *coroutine_blamed(const struct coroutine *co, char *name);
 
 /* Takes a job back that a pool has done. */
 void coroutine_job_done(struct job *job);

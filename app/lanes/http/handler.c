@@ -212,9 +212,9 @@ static int status_of(int error)
  */
 static void tell_blame(const struct request *req, int status)
 {
-	char name[SPAN_NAME];
+	char name[COROUTINE_BLAME];
 
-	if (coroutine_blamed(&req->co, name))
+	if (coroutine_blames(&req->co, name))
 		log_event(LOG_LEVEL_WARNING, "await-failed", "await", name, "error",
 			  strerror(-req->co.error), "status", log_number(status), NULL);
 }

@@ -160,6 +160,8 @@ struct request_ids board_ids(const struct board_slot *slot, uint32_t serial);
  * the room. What is not printable ASCII becomes '?'. */
 void board_text(char *text, const char *from, size_t room);
 
+enum { SPAN_NAME = BOARD_THING + 16 };
+
 /* A span, copied. */
 struct span {
 	uint64_t start;
