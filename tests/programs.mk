@@ -4,7 +4,7 @@ UNIT_SOURCES := $(wildcard tests/unit/*.c) $(filter-out %/orders_main.c,$(wildca
 # The suites of the demonstration, which are built where that is, and the programs that they run.
 GUIDE_SUITES := $(if $(GUIDE),$(wildcard tests/guide/*.c) \
 		$(addprefix tests/demonstrations/,bare.c measurement.c pattern.c table.c terminal.c))
-GUIDE_PROGRAMS := $(if $(GUIDE),$(addprefix $(OBJ)/,loadgen benchmark tests/demonstrations/exercises))
+GUIDE_PROGRAMS := $(if $(GUIDE),$(addprefix $(OBJ)/,loadgen benchmark null-rows upstream tests/demonstrations/exercises))
 INTEGRATION_SOURCES := $(wildcard tests/integration/*.c) $(GUIDE_SUITES)
 CONFORMANCE_SOURCES := $(filter-out %/agree.c,$(wildcard tests/conformance/*.c)) app/lanes/base/buffer.c
 AGREE_SOURCES := $(addprefix tests/conformance/,agree.c peer.c dump.c) app/lanes/base/buffer.c
@@ -81,14 +81,28 @@ bench_objects = $(patsubst %,$(OBJ)/tests/bench/%.o,$(1))
 $(OBJ)/loadgen: $(call bench_objects,loadgen) $(SUPPORT) $(OBJ)/inside.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)
 
-$(OBJ)/benchmark: $(call bench_objects,bench contenders group workloads usage report plot)
+$(OBJ)/benchmark: $(call bench_objects,bench contenders proxies surroundings equal group workloads usage report plot) \
+		$(SUPPORT) $(OBJ)/inside.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)
 
 $(OBJ)/libfcgi-app: $(call bench_objects,libfcgi_app)
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)
 
-$(OBJ)/null-responder: $(call bench_objects,null_responder) $(OBJ)/inside.a
+$(OBJ)/null-responder: $(call bench_objects,null_responder null_front) $(OBJ)/inside.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)
+
+$(OBJ)/null-rows: $(call bench_objects,null_rows null_front) $(OBJ)/inside.a
+	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)
+
+$(OBJ)/cases-app: $(call bench_objects,cases_app) $(call object,$(GUIDE)) $(OBJ)/inside.a
+	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)
+
+$(OBJ)/upstream: $(call bench_objects,upstream)
+	$(call quiet,LD $@)$(LINK) -o $@ $^
+
+# Debian's packages are where it puts them; nothing is fetched.
+$(OBJ)/peer: tests/bench/peer.go
+	$(call quiet,GO $@)GO111MODULE=off GOFLAGS= GOPATH=/usr/share/gocode GOCACHE=$(abspath $(OBJ))/go go build -o $@ $<
 
 unit: $(OBJ)/unit
 conformance: $(OBJ)/conformance $(OBJ)/agree $(OBJ)/waits-app

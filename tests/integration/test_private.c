@@ -411,9 +411,10 @@ static bool has(pid_t pid, const char *variable)
 			STRINGS("grep", "-zqxF", variable, textf("/proc/%d/environ", pid)), NULL);
 }
 
-/* What was seen of any process's command line, meanwhile and then. */
+/* What was seen of any process's command line, until the shell is killed: its loop is a process of
+ * its own, which would go on. */
 static const char WATCH[] =
-	"while :; do cat /proc/[0-9]*/cmdline; done 2>/dev/null | tr '\\0' '\\n' | "
+	"while kill -0 $$; do cat /proc/[0-9]*/cmdline; done 2>/dev/null | tr '\\0' '\\n' | "
 	"grep -a --line-buffered s3cr3[t]";
 
 static void passwords_are_for_workers_only(void)
