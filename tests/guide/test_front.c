@@ -238,11 +238,11 @@ static void the_cases_take_bodies(void)
 		run(&outcome, STRINGS("sh", "-c", send, "sh", url, textf("%d", NUMBERS - 1)), NULL,
 		    -1);
 		CU_ASSERT_PTR_NOT_NULL(strstr(outcome.out, textf("\"integers\":%d,", NUMBERS)));
-		CU_ASSERT(refused(ask("POST", textf("%s/cases/json-stats", pools[i]),
-				      textf("Host: localhost\r\nContent-Length: %d\r\n", TOO_LONG),
-				      ""),
-				  413, "Request Entity Too Large"));
 	}
+	/* One is enough: nginx waits for the rest of it for a while. */
+	CU_ASSERT(refused(ask("POST", "/cases/json-stats",
+			      textf("Host: localhost\r\nContent-Length: %d\r\n", TOO_LONG), ""),
+			  413, "Request Entity Too Large"));
 }
 
 /* What stands in for services elsewhere is for this machine. */
