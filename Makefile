@@ -87,6 +87,12 @@ scale: ## changes the number of loop workers of the running system to WORKERS=n
 restart: ## replaces every worker of the running system, one after the other
 	@$(MAKE) --no-print-directory all && exec spawn/restart.sh
 
+migrate: ## makes the tables that the program needs in the database, or brings them up to date
+	@$(MAKE) --no-print-directory all && exec spawn/migrate.sh
+
+jobs: ## shows the queue of jobs in the running system's database; RETRY=number, DROP=number or all-dead
+	@spawn/jobs.sh
+
 dev: ## serves, and builds and replaces workers when a file is saved; names calls that hold the loop
 	@spawn/deps.sh dev && exec spawn/dev.sh
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/util.h"
@@ -17,8 +18,10 @@ struct fetch_watch {
 	struct fetcher *fetcher;
 	curl_socket_t fd;
 	int events; /* that are waited for; 0: none */
+	bool ours;  /* a connection, which we open and close */
 	bool idle;  /* curl does not want to know */
-	bool failed;
+	bool failed_once;
+	bool failed; /* and is not waited for any more */
 };
 
 static void act(struct fetcher *fetcher, curl_socket_t fd, int events);
@@ -30,31 +33,29 @@ static void on_watch_closed(uv_handle_t *handle)
 
 static void on_event(uv_poll_t *poll, int status, int events);
 
-static int watch_for(struct fetch_watch *watch, int events)
+static void watch_for(struct fetch_watch *watch, int events)
 {
-	int err = events == watch->events ? 0 : uv_poll_start(&watch->poll, events, on_event);
-
 	watch->idle = false;
-	watch->events = err ? 0 : events;
-	return err;
+	if (events == watch->events || watch->failed)
+		return;
+	uv_poll_start(&watch->poll, events, on_event);
+	watch->events = events;
 }
 
-/* libuv has stopped to look at a socket that has failed. What came before that may still be read;
- * the second time curl is told of the failure alone, and gives up. */
+/* libuv has stopped to look at a socket that has failed, and does so again for what came before
+ * that. Where it fails again curl is told of that alone, and gives up. */
 static void on_failure(struct fetch_watch *watch)
 {
-	struct fetcher *fetcher = watch->fetcher;
-	curl_socket_t fd = watch->fd;
 	int events = watch->events;
-	bool again = watch->failed;
+	bool again = watch->failed_once;
 
 	watch->events = 0;
-	watch->failed = true;
+	watch->failed_once = true;
+	watch->failed = again;
 	if (watch->idle)
 		return;
-	if (!again)
-		watch_for(watch, events);
-	act(fetcher, fd,
+	watch_for(watch, events);
+	act(watch->fetcher, watch->fd,
 	    again ? CURL_CSELECT_ERR : CURL_CSELECT_IN | CURL_CSELECT_OUT | CURL_CSELECT_ERR);
 }
 
@@ -122,37 +123,56 @@ static struct fetch_call *call_of(CURL *easy)
 	return (struct fetch_call *)(void *)call;
 }
 
-/* curl's: what to wait for. An error returned from here would end all transfers. */
+static void watch_close(struct fetch_watch *watch)
+{
+	watch->fetcher->watches[watch->fd] = NULL;
+	uv_close((uv_handle_t *)&watch->poll, on_watch_closed);
+}
+
+/* curl's: what to wait for. An error returned from here would end all transfers: who cannot be
+ * waited for is late. */
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *data, void *unused)
 {
 	struct fetcher *fetcher = data;
-	int events =
-		(what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0);
+	struct fetch_watch *watch = watch_of(fetcher, fd);
+
+	(void)easy;
+	(void)unused;
+	if (!watch)
+		return 0;
+	if (what != CURL_POLL_REMOVE)
+		watch_for(watch, (what & CURL_POLL_IN ? UV_READABLE : 0) |
+					 (what & CURL_POLL_OUT ? UV_WRITABLE : 0));
+	else if (watch->ours)
+		watch->idle = true;
+	else
+		watch_close(watch); /* nobody says when curl closes it */
+	return 0;
+}
+
+curl_socket_t fetcher_open_socket(struct fetcher *fetcher, const struct curl_sockaddr *address)
+{
+	int fd = socket(address->family, address->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK,
+			address->protocol);
 	struct fetch_watch *watch;
 
-	(void)unused;
-	if (what == CURL_POLL_REMOVE) {
-		if ((size_t)fd < fetcher->watch_count && fetcher->watches[fd])
-			fetcher->watches[fd]->idle = true;
-		return 0;
-	}
+	if (fd < 0)
+		return -errno;
 	watch = watch_of(fetcher, fd);
-	if (!watch || (!watch->failed && watch_for(watch, events))) {
-		call_of(easy)->blind = fetcher->blind = true;
-		return 0;
+	if (!watch) {
+		close(fd);
+		return -ENOMEM;
 	}
-	watch->idle = false;
-	return 0;
+	watch->ours = true;
+	return fd;
 }
 
 int fetcher_close_socket(void *data, curl_socket_t fd)
 {
 	struct fetcher *fetcher = data;
 
-	if ((size_t)fd < fetcher->watch_count && fetcher->watches[fd]) {
-		uv_close((uv_handle_t *)&fetcher->watches[fd]->poll, on_watch_closed);
-		fetcher->watches[fd] = NULL;
-	}
+	if ((size_t)fd < fetcher->watch_count && fetcher->watches[fd])
+		watch_close(fetcher->watches[fd]);
 	return close(fd);
 }
 
@@ -200,33 +220,27 @@ static void on_done(struct fetch_call *call, CURLcode code)
 	fetch_end(call, error);
 }
 
-static void end_blind(struct fetcher *fetcher)
+static void end_all(struct fetcher *fetcher, int error)
 {
-	struct fetch_call *next;
+	while (fetcher->flying.first) {
+		struct fetch_call *call = fetcher->flying.first;
 
-	fetcher->blind = false;
-	for (struct fetch_call *call = fetcher->flying.first; call; call = next) {
-		next = call->next;
-		if (!call->blind)
-			continue;
 		fetch_host_leave(call);
-		fetch_end(call, -ENOMEM);
+		fetch_end(call, error);
 	}
 }
 
-/* Tells curl what has happened, and takes what it has done. */
-static void act(struct fetcher *fetcher, curl_socket_t fd, int events)
+/* Without memory curl forgets a connection now and then. */
+static void close_left_over(struct fetcher *fetcher)
 {
-	CURLMsg *message;
-	int count;
+	for (size_t fd = 0; fd < fetcher->watch_count; fd++) {
+		struct fetch_watch *watch = fetcher->watches[fd];
 
-	curl_multi_socket_action(fetcher->multi, fd, events, &count);
-	while ((message = curl_multi_info_read(fetcher->multi, &count)))
-		if (message->msg == CURLMSG_DONE)
-			on_done(call_of(message->easy_handle), message->data.result);
-	if (fetcher->blind)
-		end_blind(fetcher);
-	fetch_hosts_go(fetcher);
+		if (watch && watch->ours)
+			fetcher_close_socket(fetcher, (curl_socket_t)fd);
+		else if (watch)
+			watch_close(watch);
+	}
 }
 
 static void close_multi(struct fetcher *fetcher)
@@ -235,8 +249,27 @@ static void close_multi(struct fetcher *fetcher)
 		curl_easy_cleanup(fetcher->spares[--fetcher->spare_count]);
 	curl_multi_cleanup(fetcher->multi);
 	fetcher->multi = NULL;
+	close_left_over(fetcher);
 	uv_timer_stop(&fetcher->timer);
 	uv_timer_stop(&fetcher->rest);
+}
+
+/* Tells curl what has happened, and takes what it has done. */
+static void act(struct fetcher *fetcher, curl_socket_t fd, int events)
+{
+	CURLMsg *message;
+	CURLMcode code;
+	int count;
+
+	code = curl_multi_socket_action(fetcher->multi, fd, events, &count);
+	while ((message = curl_multi_info_read(fetcher->multi, &count)))
+		if (message->msg == CURLMSG_DONE)
+			on_done(call_of(message->easy_handle), message->data.result);
+	if (code) { /* it does not say for whom it had no memory, and is broken now */
+		end_all(fetcher, -ENOMEM);
+		close_multi(fetcher);
+	}
+	fetch_hosts_go(fetcher);
 }
 
 /* Who closed an idle connection is only noticed when it is to be used again: so they are closed, if
@@ -338,12 +371,7 @@ static void on_close(struct sched_guest *guest)
 {
 	struct fetcher *fetcher = container_of(guest, struct fetcher, guest);
 
-	while (fetcher->flying.first) {
-		struct fetch_call *call = fetcher->flying.first;
-
-		fetch_host_leave(call);
-		fetch_end(call, -ECANCELED);
-	}
+	end_all(fetcher, -ECANCELED);
 	fetch_hosts_close(fetcher);
 	close_multi(fetcher);
 	uv_close((uv_handle_t *)&fetcher->timer, on_closed);

@@ -26,7 +26,6 @@ struct fetcher {
 	unsigned handles;	      /* of these, that libuv has not closed */
 	struct fetch_watch **watches; /* by descriptor */
 	size_t watch_count;
-	bool blind; /* a call has a socket that is not watched */
 
 	struct fetch_list flying; /* calls that curl has */
 	unsigned flying_count;
@@ -44,6 +43,9 @@ struct fetcher {
 
 /* The loop's; NULL if memory is out. */
 struct fetcher *fetcher_of(struct sched *sched);
+
+/* A socket that is watched; or a negative errno. */
+curl_socket_t fetcher_open_socket(struct fetcher *fetcher, const struct curl_sockaddr *address);
 
 /* curl's: closes a socket, which is no longer watched. */
 int fetcher_close_socket(void *fetcher, curl_socket_t fd);
