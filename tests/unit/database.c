@@ -52,8 +52,18 @@ void begin_pg(unsigned threads, const char *url)
 			   board_get(&board.database.busy) == 0);
 }
 
+/* A statement may still be being cancelled: on a thread, which would keep what it wakes. */
+static bool threads_rest(void)
+{
+	for (int i = 0; i < BOARD_POOLS; i++)
+		if (board_get(&board.pools[i].running) || board_get(&board.pools[i].abandoned))
+			return false;
+	return true;
+}
+
 void end_pg(int requests)
 {
+	TURN_UNTIL(threads_rest());
 	uv_close((uv_handle_t *)&while_timer, NULL);
 	end(requests);
 	pg_settings_free(settings);
