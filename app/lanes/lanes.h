@@ -14,6 +14,7 @@
 #define LANES_H
 
 #include "await/await.h"
+#include "await/bell.h"
 #include "await/coroutine.h"
 #include "await/thread_pool.h"
 #include "base/buffer.h"
