@@ -43,7 +43,7 @@ static int failed;	 /* … and has done so this many times */
 static int left;	 /* times it has yet to */
 static int accept_calls; /* calls */
 static int accepted;	 /* the last descriptor */
-static int reads;	 /* calls of recv() */
+static _Atomic int reads;	 /* calls of recv() */
 static int trims;	 /* calls of malloc_trim() */
 static int unpollable;	 /* what it gave instead */
 static int clients[4];
