@@ -207,11 +207,10 @@ static void many_listen(void)
 		CU_ASSERT_FATAL(EVENTUALLY(counted("right") == (double)LISTENERS * i));
 	}
 	CU_ASSERT(statements() - before < LISTENERS);
-	CU_ASSERT_STRING_EQUAL(
-		postgres_ask(&postgres, "SELECT count(*) FROM pg_stat_activity WHERE query LIKE "
-					"'LISTEN%' AND pid <> pg_backend_pid()"),
-		"1");
-	CU_ASSERT_PTR_NOT_NULL(strstr(get(&sys, "/status")->body, textf("\"listeners\":")));
+	/* A connection for each worker that anybody has ever listened to. */
+	CU_ASSERT(atoi(postgres_ask(&postgres,
+				    "SELECT count(*) FROM pg_stat_activity WHERE query LIKE "
+				    "'LISTEN%' AND pid <> pg_backend_pid()")) <= 3);
 	clients_end();
 	CU_ASSERT_EQUAL(counted("wrong"), 0);
 	CU_ASSERT_EQUAL(counted("failed"), 0);
@@ -226,9 +225,11 @@ static void what_was_missed_comes(void)
 
 		setenv("F", postgres.directory, 1);
 		outcome = shell(textf(
-			"seq %d >want; curl -sN -m 20 -H 'Last-Event-ID: 0-0' %s/cases/events | "
-			"sed -u -n 's/^data: {\"id\":\\([0-9]*\\),.*/\\1/p' | "
-			"head -n %d | diff - want | wc -l",
+			"seq %d >want; : >got; "
+			"curl -sN -H 'Last-Event-ID: 0-0' %s/cases/events >got & "
+			"n=0; while [ $(grep -c ^data: got) != %d ] && [ $((n += 1)) -lt 600 ]; "
+			"do sleep 0.1; done; kill $!; "
+			"sed -n 's/^data: {\"id\":\\([0-9]*\\),.*/\\1/p' got | diff - want | wc -l",
 			ORDERS, sys.url, ORDERS));
 		CU_ASSERT_STRING_EQUAL(outcome->out, "0\n");
 	}
