@@ -63,6 +63,26 @@ static void append_waits(struct buffer *out, const struct worker_state *worker, 
 		buffer_append_text(out, "}");
 }
 
+/* Only of one that has a database. */
+static void append_database(struct buffer *out, const struct worker_state *worker)
+{
+	static const char *const states[] = {[BOARD_DATABASE_UNKNOWN] = "connecting",
+					     [BOARD_DATABASE_UP] = "up",
+					     [BOARD_DATABASE_DOWN] = "down"};
+	const struct database_state *db = &worker->database;
+
+	if (!db->limit)
+		return;
+	buffer_format(
+		out,
+		",\"database\":{\"state\":\"%s\",\"limit\":%" PRIu64 ",\"connections\":%" PRIu64
+		",\"busy\":%" PRIu64 ",\"waiting\":%" PRIu64 ",\"refused\":%" PRIu64
+		",\"late\":%" PRIu64 ",\"failures\":%" PRIu64 ",\"lost\":%" PRIu64
+		",\"cancelled\":%" PRIu64 ",\"statements\":%" PRIu64 ",\"listeners\":%" PRIu64 "}",
+		states[db->health], db->limit, db->connections, db->busy, db->waiting, db->refused,
+		db->late, db->failures, db->lost, db->cancelled, db->statements, db->listeners);
+}
+
 static void append_pools(struct buffer *out, const struct worker_state *worker)
 {
 	buffer_append_text(out, ",\"pools\":{");
@@ -154,6 +174,7 @@ static void append_worker(struct buffer *out, const struct worker_state *worker,
 	buffer_append_text(out, "}");
 	append_loop(out, worker);
 	append_waits(out, worker, with_routes);
+	append_database(out, worker);
 	append_pools(out, worker);
 	buffer_format(out, ",\"memory\":%" PRIu64 ",\"process_threads\":%" PRIu64, worker->memory,
 		      worker->process_threads);
