@@ -71,6 +71,11 @@ static void compose(const struct workload *w, const struct contender *c, char *c
 			 c->port, path, query);
 		return;
 	}
+	if (w->jobs) {
+		snprintf(command, size, "exec %s/tests/bench/jobs %.0f", root,
+			 w->jobs * factor < 1 ? 1 : w->jobs * factor);
+		return;
+	}
 	if (c->via == VIA_TOOL) {
 		snprintf(command, size, "exec %s/tests/bench/pgbench %.0f \"%s\"", root,
 			 w->seconds * factor < 1 ? 1 : w->seconds * factor, w->sql);

@@ -44,6 +44,7 @@ struct workload {
 	const char *post;  /* the file in run/ that is sent; NULL: GET */
 	const char *type;  /* of that */
 	const char *sql;   /* that pgbench is given */
+	unsigned jobs;	   /* that are done; 0: it is about requests */
 	enum same same;
 	const char *others; /* further options of loadgen, or NULL */
 	double model;	    /* seconds that it takes by a model; 0: there is none */

@@ -38,6 +38,7 @@ JSON = {"Content-Type": "application/json"}
 def files():
     os.umask(0o022)  # workers of another user read them
     FOLDER.mkdir(exist_ok=True)
+    FOLDER.chmod(0o755)
     for name, content in {
         "hello": b"hello\n",
         "empty": b"",

@@ -66,8 +66,11 @@ void ask_all(void)
 
 void finish(void)
 {
+	const struct board_threads *names = &board.pools[BOARD_OWN + 1];
+
 	request_unref(asking);
 	CU_ASSERT_EQUAL(budget.used, 0);
+	CU_ASSERT(EVENTUALLY(!board_get(&names->queued) && !board_get(&names->running)));
 	end(1);
 	upstream_end();
 }

@@ -320,8 +320,10 @@ static int begin(struct request *req, struct fetch *asked, int *outcome)
 	if (asked->call && asked->call->task.co)
 		return -EBUSY;
 	fetch_release(asked);
-	fetcher = fetcher_of(req->co.sched);
-	call = fetcher ? call_new(req, fetcher) : NULL;
+	err = fetcher_of(req->co.sched, &fetcher);
+	if (err)
+		return err;
+	call = call_new(req, fetcher);
 	if (!call)
 		return -ENOMEM;
 	asked->call = call;

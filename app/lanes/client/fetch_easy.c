@@ -130,18 +130,18 @@ static void set_method(const struct fetch_call *call)
 		curl_easy_setopt(call->easy, CURLOPT_CUSTOMREQUEST, method);
 }
 
-/* One file of all that are trusted is read once, and kept; a folder would be looked into for each
- * connection. */
+/* One file of all whom the system trusts takes 30 ms to read, in which the loop would be held; of
+ * the folder only those are read that somebody names. What else is trusted is read once, and kept.
+ */
 static void set_trust(const struct fetch_call *call)
 {
 	const char *ca = call->ca ? call->ca : fetch_limits.ca;
+	const char *folder = ca ? NULL : curl_version_info(CURLVERSION_NOW)->capath;
 
-	if (!ca)
-		ca = curl_version_info(CURLVERSION_NOW)->cainfo;
-	if (!ca)
+	if (!ca && !folder)
 		return;
 	curl_easy_setopt(call->easy, CURLOPT_CAINFO, ca);
-	curl_easy_setopt(call->easy, CURLOPT_CAPATH, NULL);
+	curl_easy_setopt(call->easy, CURLOPT_CAPATH, folder);
 }
 
 /* What curl is to know of the name, so that it never looks it up. 0 or -ENOMEM. */

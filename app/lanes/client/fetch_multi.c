@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -13,120 +14,84 @@ static const char kind; /* of guest */
 
 /* ---- sockets ---- */
 
-struct fetch_watch {
-	uv_poll_t poll;
-	struct fetcher *fetcher;
-	curl_socket_t fd;
-	int events; /* that are waited for; 0: none */
-	bool ours;  /* a connection, which we open and close */
-	bool idle;  /* curl does not want to know */
-	bool failed_once;
-	bool failed; /* and is not waited for any more */
+enum { AT_ONCE = 64 /* sockets that are served in a turn */ };
+
+/* What curl wants of a descriptor. */
+struct fetch_socket {
+	uint8_t events; /* EPOLLIN, EPOLLOUT: as the kernel was told */
+	bool idle;	/* curl does not want to know */
+	uint8_t failures;
 };
 
 static void act(struct fetcher *fetcher, curl_socket_t fd, int events);
 
-static void on_watch_closed(uv_handle_t *handle)
+/* What curl has closed without a word the kernel has forgotten: so either call may be right. */
+static void tell_kernel(struct fetcher *fetcher, curl_socket_t fd, uint32_t events)
 {
-	free(container_of((uv_poll_t *)handle, struct fetch_watch, poll));
+	struct epoll_event event = {.events = events, .data.fd = fd};
+
+	if (!events)
+		epoll_ctl(fetcher->epoll, EPOLL_CTL_DEL, fd, NULL);
+	else if (epoll_ctl(fetcher->epoll, EPOLL_CTL_MOD, fd, &event) && errno == ENOENT)
+		epoll_ctl(fetcher->epoll, EPOLL_CTL_ADD, fd, &event);
+	fetcher->sockets[fd].events = (uint8_t)events;
 }
 
-static void on_event(uv_poll_t *poll, int status, int events);
-
-static void watch_for(struct fetch_watch *watch, int events)
+/* A socket that has failed: what came before that may still be read. If it fails again curl is told
+ * of that alone, and gives up. */
+static int events_of_failure(struct fetcher *fetcher, curl_socket_t fd)
 {
-	watch->idle = false;
-	if (events == watch->events || watch->failed)
-		return;
-	uv_poll_start(&watch->poll, events, on_event);
-	watch->events = events;
+	struct fetch_socket *socket = &fetcher->sockets[fd];
+
+	if (!socket->failures++)
+		return CURL_CSELECT_IN | CURL_CSELECT_OUT | CURL_CSELECT_ERR;
+	tell_kernel(fetcher, fd, 0);
+	return CURL_CSELECT_ERR;
 }
 
-/* libuv has stopped to look at a socket that has failed, and does so again for what came before
- * that. Where it fails again curl is told of that alone, and gives up. */
-static void on_failure(struct fetch_watch *watch)
+static void on_event(struct fetcher *fetcher, const struct epoll_event *event)
 {
-	int events = watch->events;
-	bool again = watch->failed_once;
+	curl_socket_t fd = event->data.fd;
 
-	watch->events = 0;
-	watch->failed_once = true;
-	watch->failed = again;
-	if (watch->idle)
-		return;
-	watch_for(watch, events);
-	act(watch->fetcher, watch->fd,
-	    again ? CURL_CSELECT_ERR : CURL_CSELECT_IN | CURL_CSELECT_OUT | CURL_CSELECT_ERR);
+	if (fetcher->sockets[fd].idle) /* closed: curl sees that when it wants to use it */
+		tell_kernel(fetcher, fd, 0);
+	else if (event->events & EPOLLERR)
+		act(fetcher, fd, events_of_failure(fetcher, fd));
+	else
+		act(fetcher, fd,
+		    (event->events & (EPOLLIN | EPOLLHUP) ? CURL_CSELECT_IN : 0) |
+			    (event->events & (EPOLLOUT | EPOLLHUP) ? CURL_CSELECT_OUT : 0));
 }
 
-static void on_event(uv_poll_t *poll, int status, int events)
+static void on_events(uv_poll_t *poll, int status, int unused)
 {
-	struct fetch_watch *watch = container_of(poll, struct fetch_watch, poll);
+	struct fetcher *fetcher = container_of(poll, struct fetcher, poll);
+	struct epoll_event events[AT_ONCE];
+	int count = epoll_wait(fetcher->epoll, events, AT_ONCE, 0);
 
-	if (status < 0) {
-		on_failure(watch);
-	} else if (watch->idle) { /* it was closed: curl sees that when it wants to use it */
-		uv_poll_stop(poll);
-		watch->events = 0;
-	} else {
-		act(watch->fetcher, watch->fd,
-		    (events & UV_READABLE ? CURL_CSELECT_IN : 0) |
-			    (events & UV_WRITABLE ? CURL_CSELECT_OUT : 0));
-	}
+	(void)status;
+	(void)unused;
+	for (int i = 0; i < count && fetcher->multi; i++)
+		on_event(fetcher, &events[i]);
 }
 
 static bool make_room(struct fetcher *fetcher, size_t count)
 {
-	size_t size = fetcher->watch_count ? fetcher->watch_count : 64;
-	struct fetch_watch **watches;
+	size_t size = fetcher->socket_count ? fetcher->socket_count : 64;
+	struct fetch_socket *sockets;
 
-	if (count <= fetcher->watch_count)
+	if (count <= fetcher->socket_count)
 		return true;
 	while (size < count)
 		size *= 2;
-	watches = realloc(fetcher->watches, size * sizeof(*watches));
-	if (!watches)
+	sockets = realloc(fetcher->sockets, size * sizeof(*sockets));
+	if (!sockets)
 		return false;
-	for (size_t i = fetcher->watch_count; i < size; i++)
-		watches[i] = NULL;
-	fetcher->watches = watches;
-	fetcher->watch_count = size;
+	memset(sockets + fetcher->socket_count, 0,
+	       (size - fetcher->socket_count) * sizeof(*sockets));
+	fetcher->sockets = sockets;
+	fetcher->socket_count = size;
 	return true;
-}
-
-/* NULL if memory is out. */
-static struct fetch_watch *watch_of(struct fetcher *fetcher, curl_socket_t fd)
-{
-	struct fetch_watch *watch;
-
-	if (!make_room(fetcher, (size_t)fd + 1))
-		return NULL;
-	watch = fetcher->watches[fd];
-	if (watch)
-		return watch;
-	watch = calloc(1, sizeof(*watch));
-	if (!watch || uv_poll_init(fetcher->sched->loop, &watch->poll, fd)) {
-		free(watch);
-		return NULL;
-	}
-	watch->fetcher = fetcher;
-	watch->fd = fd;
-	fetcher->watches[fd] = watch;
-	return watch;
-}
-
-static struct fetch_call *call_of(CURL *easy)
-{
-	char *call = NULL;
-
-	curl_easy_getinfo(easy, CURLINFO_PRIVATE, &call);
-	return (struct fetch_call *)(void *)call;
-}
-
-static void watch_close(struct fetch_watch *watch)
-{
-	watch->fetcher->watches[watch->fd] = NULL;
-	uv_close((uv_handle_t *)&watch->poll, on_watch_closed);
 }
 
 /* curl's: what to wait for. An error returned from here would end all transfers: who cannot be
@@ -134,36 +99,38 @@ static void watch_close(struct fetch_watch *watch)
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *data, void *unused)
 {
 	struct fetcher *fetcher = data;
-	struct fetch_watch *watch = watch_of(fetcher, fd);
+	uint32_t events =
+		(what & CURL_POLL_IN ? EPOLLIN : 0) | (what & CURL_POLL_OUT ? EPOLLOUT : 0);
 
 	(void)easy;
 	(void)unused;
-	if (!watch)
+	if (!make_room(fetcher, (size_t)fd + 1))
 		return 0;
-	if (what != CURL_POLL_REMOVE)
-		watch_for(watch, (what & CURL_POLL_IN ? UV_READABLE : 0) |
-					 (what & CURL_POLL_OUT ? UV_WRITABLE : 0));
-	else if (watch->ours)
-		watch->idle = true;
-	else
-		watch_close(watch); /* nobody says when curl closes it */
+	fetcher->sockets[fd].idle = what == CURL_POLL_REMOVE;
+	if (what != CURL_POLL_REMOVE && events != fetcher->sockets[fd].events)
+		tell_kernel(fetcher, fd, events);
 	return 0;
 }
 
+/* It may have the number of one that curl has closed, and still believes to be watched. */
 curl_socket_t fetcher_open_socket(struct fetcher *fetcher, const struct curl_sockaddr *address)
 {
 	int fd = socket(address->family, address->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK,
 			address->protocol);
-	struct fetch_watch *watch;
+	struct fetch_socket *known;
 
 	if (fd < 0)
 		return -errno;
-	watch = watch_of(fetcher, fd);
-	if (!watch) {
+	if (!make_room(fetcher, (size_t)fd + 1)) {
 		close(fd);
 		return -ENOMEM;
 	}
-	watch->ours = true;
+	known = &fetcher->sockets[fd];
+	known->failures = 0;
+	if (known->events && !known->idle)
+		tell_kernel(fetcher, fd, known->events);
+	else
+		known->events = 0;
 	return fd;
 }
 
@@ -171,8 +138,8 @@ int fetcher_close_socket(void *data, curl_socket_t fd)
 {
 	struct fetcher *fetcher = data;
 
-	if ((size_t)fd < fetcher->watch_count && fetcher->watches[fd])
-		watch_close(fetcher->watches[fd]);
+	if ((size_t)fd < fetcher->socket_count)
+		fetcher->sockets[fd] = (struct fetch_socket){0};
 	return close(fd);
 }
 
@@ -203,6 +170,14 @@ static void on_turn(uv_timer_t *turn)
 
 /* ---- transfers ---- */
 
+static struct fetch_call *call_of(CURL *easy)
+{
+	char *call = NULL;
+
+	curl_easy_getinfo(easy, CURLINFO_PRIVATE, &call);
+	return (struct fetch_call *)(void *)call;
+}
+
 static void on_done(struct fetch_call *call, CURLcode code)
 {
 	int error = fetch_easy_error(call, code);
@@ -230,26 +205,12 @@ static void end_all(struct fetcher *fetcher, int error)
 	}
 }
 
-/* Without memory curl forgets a connection now and then. */
-static void close_left_over(struct fetcher *fetcher)
-{
-	for (size_t fd = 0; fd < fetcher->watch_count; fd++) {
-		struct fetch_watch *watch = fetcher->watches[fd];
-
-		if (watch && watch->ours)
-			fetcher_close_socket(fetcher, (curl_socket_t)fd);
-		else if (watch)
-			watch_close(watch);
-	}
-}
-
 static void close_multi(struct fetcher *fetcher)
 {
 	while (fetcher->spare_count)
 		curl_easy_cleanup(fetcher->spares[--fetcher->spare_count]);
 	curl_multi_cleanup(fetcher->multi);
 	fetcher->multi = NULL;
-	close_left_over(fetcher);
 	uv_timer_stop(&fetcher->timer);
 	uv_timer_stop(&fetcher->rest);
 }
@@ -363,7 +324,7 @@ static void on_closed(uv_handle_t *handle)
 
 	if (--fetcher->handles)
 		return;
-	free(fetcher->watches);
+	free(fetcher->sockets);
 	free(fetcher);
 }
 
@@ -374,29 +335,55 @@ static void on_close(struct sched_guest *guest)
 	end_all(fetcher, -ECANCELED);
 	fetch_hosts_close(fetcher);
 	close_multi(fetcher);
+	uv_close((uv_handle_t *)&fetcher->poll, on_closed);
 	uv_close((uv_handle_t *)&fetcher->timer, on_closed);
 	uv_close((uv_handle_t *)&fetcher->turn, on_closed);
 	uv_close((uv_handle_t *)&fetcher->rest, on_closed);
+	close(fetcher->epoll);
 }
 
-struct fetcher *fetcher_of(struct sched *sched)
+static void open_handles(struct fetcher *fetcher)
+{
+	uv_loop_t *loop = fetcher->sched->loop;
+
+	uv_timer_init(loop, &fetcher->timer);
+	uv_timer_init(loop, &fetcher->turn);
+	uv_timer_init(loop, &fetcher->rest);
+	fetcher->timer.data = fetcher->turn.data = fetcher->rest.data = fetcher->poll.data =
+		fetcher;
+	fetcher->handles = 4;
+	uv_poll_start(&fetcher->poll, UV_READABLE, on_events);
+}
+
+int fetcher_of(struct sched *sched, struct fetcher **fetcher)
 {
 	struct sched_guest *guest = sched_guest(sched, &kind);
-	struct fetcher *fetcher;
+	struct fetcher *made;
+	int err = 0;
 
-	if (guest)
-		return container_of(guest, struct fetcher, guest);
-	fetcher = calloc(1, sizeof(*fetcher));
-	if (!fetcher)
-		return NULL;
-	fetcher->guest = (struct sched_guest){.kind = &kind, .close = on_close};
-	fetcher->sched = sched;
-	fetcher->busy_last = &fetcher->busy;
-	fetcher->handles = 3;
-	uv_timer_init(sched->loop, &fetcher->timer);
-	uv_timer_init(sched->loop, &fetcher->turn);
-	uv_timer_init(sched->loop, &fetcher->rest);
-	fetcher->timer.data = fetcher->turn.data = fetcher->rest.data = fetcher;
-	sched_add_guest(sched, &fetcher->guest);
-	return fetcher;
+	if (guest) {
+		*fetcher = container_of(guest, struct fetcher, guest);
+		return 0;
+	}
+	made = calloc(1, sizeof(*made));
+	if (!made)
+		return -ENOMEM;
+	made->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (made->epoll < 0)
+		err = -errno;
+	if (!err)
+		err = uv_poll_init(sched->loop, &made->poll, made->epoll);
+	if (err) {
+		if (made->epoll >= 0)
+			close(made->epoll);
+		free(made);
+		return err;
+	}
+	made->guest = (struct sched_guest){.kind = &kind, .close = on_close};
+	made->sched = sched;
+	made->busy_last = &made->busy;
+	open_handles(made);
+	sched_add_guest(sched, &made->guest);
+	*fetcher = made;
+	return 0;
 }
