@@ -255,10 +255,7 @@ static int take_question(struct request *req, struct fetch_call *call, const str
 static void show_end(struct fetch_call *call, int error)
 {
 	call->asked->error = error;
-	sched_waits(call->fetcher->sched, SPAN_FETCH, -1);
-	coroutine_waited(call->co, SPAN_FETCH, call->thing, call->begun, uv_hrtime());
-	if (error)
-		coroutine_blame(call->co, SPAN_FETCH, call->thing);
+	awaited_end(&call->awaited, error, uv_hrtime());
 }
 
 void fetch_end(struct fetch_call *call, int error)
@@ -341,7 +338,7 @@ static int begin(struct request *req, struct fetch *asked, int *outcome)
 		fetch_host_leave(one);
 		free_question(one);
 	} else {
-		sched_waits(req->co.sched, SPAN_FETCH, 1);
+		awaited_begin(&one->awaited, &req->co, SPAN_FETCH, one->awaited.thing, one->begun);
 		task_begin(&req->co, &one->task, cancel, outcome);
 	}
 	return err;

@@ -13,6 +13,7 @@
 #include <curl/curl.h>
 #include <stdbool.h>
 
+#include "await/awaited.h"
 #include "await/coroutine.h"
 #include "await/timers.h"
 #include "base/buffer.h"
@@ -42,9 +43,9 @@ struct fetch_call {
 	struct fetch_call *kept_next; /* of the same request */
 	struct fetch_kept *kept;      /* where that is remembered */
 	struct budget *budget;
-	size_t charged; /* bytes */
-	uint64_t begun; /* uv_hrtime() */
-	unsigned thing; /* what the scoreboard calls its host: sched_thing() */
+	size_t charged;		/* bytes */
+	uint64_t begun;		/* uv_hrtime() */
+	struct awaited awaited; /* by what the scoreboard calls its host */
 
 	/* Where it is: in one list, or none. */
 	struct fetch_host *host; /* NULL: at none */
