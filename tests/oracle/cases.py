@@ -9,6 +9,7 @@ import os
 import smtplib
 import ssl
 from email.message import EmailMessage
+from email.utils import localtime, make_msgid
 from pathlib import Path
 from typing import List
 from urllib.parse import unquote, urlsplit
@@ -242,6 +243,7 @@ class SentMail(BaseModel):
 def send(mail):
     message = EmailMessage()
     message["From"], message["To"], message["Subject"] = "lanes@localhost", mail.to, mail.subject
+    message["Date"], message["Message-ID"] = localtime(), make_msgid()
     message.set_content(mail.text)
     url = urlsplit(MAIL)
     try:

@@ -34,6 +34,24 @@ struct asked {
 	bool head;
 };
 
+static bool put(int fd, const char *bytes, size_t n)
+{
+	while (n) {
+		ssize_t sent = send(fd, bytes, n, MSG_NOSIGNAL);
+
+		if (sent <= 0)
+			return false;
+		bytes += sent;
+		n -= (size_t)sent;
+	}
+	return true;
+}
+
+static bool say(int fd, const char *text)
+{
+	return put(fd, text, strlen(text));
+}
+
 /* ---- reading ---- */
 
 static size_t content_length(const char *head)
@@ -56,6 +74,8 @@ static bool read_head(int fd, struct asked *asked)
 			return false;
 		asked->len += (size_t)n;
 		asked->text[asked->len] = '\0';
+		if (asked->text[0] == 0x16) /* TLS */
+			return say(fd, "HTTP/1.1 400 Bad Request\r\n\r\n") && false;
 		end = strstr(asked->text, "\r\n\r\n");
 	}
 	asked->body = end ? asked->len - (size_t)(end + 4 - asked->text) : 0;
@@ -86,24 +106,6 @@ static bool read_body(int fd, struct asked *asked)
 }
 
 /* ---- answering: false, if the connection is to be closed ---- */
-
-static bool put(int fd, const char *bytes, size_t n)
-{
-	while (n) {
-		ssize_t sent = send(fd, bytes, n, MSG_NOSIGNAL);
-
-		if (sent <= 0)
-			return false;
-		bytes += sent;
-		n -= (size_t)sent;
-	}
-	return true;
-}
-
-static bool say(int fd, const char *text)
-{
-	return put(fd, text, strlen(text));
-}
 
 static bool answer(int fd, const struct asked *asked, const char *status, const char *headers,
 		   const char *body)

@@ -4,6 +4,7 @@
 #include <uv.h>
 
 #include "await/sched.h"
+#include "scoreboard/board_reader.h"
 
 enum { READY_NS = 1000000 }; /* from being woken to being run: less than this is none */
 
@@ -121,6 +122,16 @@ void coroutine_blame(struct coroutine *co, enum span_kind kind, unsigned thing)
 {
 	if (!co->blamed)
 		co->blamed = kind | (uint64_t)thing << 16;
+}
+
+bool coroutine_blames(const struct coroutine *co, char *name)
+{
+	_Static_assert((int)COROUTINE_BLAME == (int)SPAN_NAME, "a name of a span fits");
+	if (!co->blamed)
+		return false;
+	span_thing_name(co->sched->options.board, co->blamed & 0xff, (unsigned)(co->blamed >> 16),
+			name);
+	return true;
 }
 
 uint64_t coroutine_resume(struct coroutine *co, uint64_t now, void (*run)(struct coroutine *co))

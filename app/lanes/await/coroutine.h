@@ -95,6 +95,12 @@ static inline bool coroutine_is_over(const struct coroutine *co)
 	return coroutine_has_failed(co) || !co->suspended;
 }
 
+enum { COROUTINE_BLAME = BOARD_THING + 16 };
+
+/* What has failed that has a name, "db SELECT …", into name, which has COROUTINE_BLAME bytes.
+ * False: nothing that has one. */
+bool coroutine_blames(const struct coroutine *co, char *name);
+
 /* What it waits for has failed, or could not be begun. The first error is kept. */
 void coroutine_fail(struct coroutine *co, int error);
 

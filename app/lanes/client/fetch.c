@@ -139,7 +139,8 @@ static struct fetch_call *call_new(struct request *req, struct fetcher *fetcher)
 		return NULL;
 	}
 	call->fetcher = fetcher;
-	call->owner = req->co.owner;
+	call->co = &req->co;
+	call->begun = uv_hrtime();
 	call->kept = kept;
 	call->kept_next = *kept;
 	*kept = call;
@@ -250,11 +251,21 @@ static int take_question(struct request *req, struct fetch_call *call, const str
 
 /* ---- its end ---- */
 
+/* For who watches, and the log. */
+static void show_end(struct fetch_call *call, int error)
+{
+	call->asked->error = error;
+	sched_waits(call->fetcher->sched, SPAN_FETCH, -1);
+	coroutine_waited(call->co, SPAN_FETCH, call->thing, call->begun, uv_hrtime());
+	if (error)
+		coroutine_blame(call->co, SPAN_FETCH, call->thing);
+}
+
 void fetch_end(struct fetch_call *call, int error)
 {
 	struct fetch *asked = call->asked;
 
-	asked->error = error;
+	show_end(call, error);
 	if (!error) {
 		asked->status = call->status;
 		asked->content = buffer_slice(&call->content);
@@ -271,7 +282,7 @@ static void cancel(struct task *task)
 {
 	struct fetch_call *call = container_of(task, struct fetch_call, task);
 
-	call->asked->error = task->outcome ? *task->outcome : -ECANCELED;
+	show_end(call, call->co->error ? call->co->error : -ECANCELED);
 	fetch_host_leave(call);
 	free_question(call);
 	buffer_free(&call->lines);
@@ -312,8 +323,10 @@ static int begin(struct request *req, struct fetch *asked, int *outcome)
 	if (asked->call && asked->call->task.co)
 		return -EBUSY;
 	fetch_release(asked);
-	fetcher = fetcher_of(req->co.sched);
-	call = fetcher ? call_new(req, fetcher) : NULL;
+	err = fetcher_of(req->co.sched, &fetcher);
+	if (err)
+		return err;
+	call = call_new(req, fetcher);
 	if (!call)
 		return -ENOMEM;
 	asked->call = call;
@@ -328,6 +341,7 @@ static int begin(struct request *req, struct fetch *asked, int *outcome)
 		fetch_host_leave(call);
 		free_question(call);
 	} else {
+		sched_waits(req->co.sched, SPAN_FETCH, 1);
 		task_begin(&req->co, &call->task, cancel, outcome);
 	}
 	return err;

@@ -17,6 +17,7 @@
 #include "await/timers.h"
 #include "base/buffer.h"
 #include "client/fetch.h"
+#include "client/fetch_limits.h"
 
 struct budget;
 struct fetcher;
@@ -29,6 +30,7 @@ struct fetch_list {
 
 struct fetch_call {
 	struct task task;
+	struct coroutine *co; /* that waits, or has waited, for it */
 	struct fetch *asked;
 	struct fetcher *fetcher;
 	struct timer deadline;
@@ -36,7 +38,8 @@ struct fetch_call {
 	struct fetch_call **kept;     /* where that is remembered */
 	struct budget *budget;
 	size_t charged; /* bytes */
-	uint64_t owner; /* what the scoreboard calls it */
+	uint64_t begun; /* uv_hrtime() */
+	unsigned thing; /* what the scoreboard calls its host: sched_thing() */
 
 	/* Where it is: in one list, or none. */
 	struct fetch_host *host; /* NULL: at none */
@@ -65,7 +68,6 @@ struct fetch_call {
 	int status;
 	int error;  /* why we want no more of it */
 	int socket; /* why it got none, a negative errno */
-	bool blind; /* its socket cannot be waited for */
 	char why[CURL_ERROR_SIZE];
 };
 
