@@ -137,6 +137,21 @@ static void append_pools(struct buffer *out, const struct worker_state *worker)
 	buffer_append_text(out, "}");
 }
 
+/* Of a worker that takes jobs. */
+static void append_queue(struct buffer *out, const struct worker_state *worker)
+{
+	const struct board_queue *queue = &worker->slot->queue;
+
+	if (strcmp(worker->engine, "jobs") != 0)
+		return;
+	buffer_format(out,
+		      ",\"jobs\":{\"done\":%" PRIu64 ",\"failed\":%" PRIu64 ",\"lost\":%" PRIu64
+		      ",\"waiting\":%" PRIu64 ",\"running\":%" PRIu64 ",\"dead\":%" PRIu64 "}",
+		      board_get(&queue->done), board_get(&queue->failed), board_get(&queue->lost),
+		      board_get(&queue->waiting), board_get(&queue->running),
+		      board_get(&queue->dead));
+}
+
 static void append_routes(struct buffer *out, const struct worker_state *worker)
 {
 	const char *separator = "";
@@ -207,6 +222,7 @@ static void append_worker(struct buffer *out, const struct worker_state *worker,
 	append_database(out, worker);
 	append_awaits(out, worker, with_routes);
 	append_pools(out, worker);
+	append_queue(out, worker);
 	buffer_format(out, ",\"memory\":%" PRIu64 ",\"process_threads\":%" PRIu64, worker->memory,
 		      worker->process_threads);
 	if (with_routes)
