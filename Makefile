@@ -87,6 +87,12 @@ scale: ## changes the number of loop workers of the running system to WORKERS=n
 restart: ## replaces every worker of the running system, one after the other
 	@$(MAKE) --no-print-directory all && exec spawn/restart.sh
 
+migrate: ## makes the tables that the program needs in the database, or brings them up to date
+	@$(MAKE) --no-print-directory all && exec spawn/migrate.sh
+
+jobs: ## shows the queue of jobs in the running system's database; RETRY=number, DROP=number or all-dead
+	@spawn/jobs.sh
+
 dev: ## serves, and builds and replaces workers when a file is saved; names calls that hold the loop
 	@spawn/deps.sh dev && exec spawn/dev.sh
 
@@ -133,7 +139,7 @@ coverage: ## how many lines of app/ the tests reach
 instructions: all $(OBJ)/loadgen $(OBJ)/routes-app ## counts a request's instructions; fails when they grew by over 3 %
 	@tests/bench/instructions
 
-BENCH_PROGRAMS := $(addprefix $(OBJ)/,benchmark loadgen null-responder libfcgi-app)
+BENCH_PROGRAMS := $(addprefix $(OBJ)/,benchmark loadgen null-responder libfcgi-app null-rows upstream peer cases-app)
 
 bench: ## performance against peers and ceilings, into build/bench: ROUNDS=9 DURATION=1 ONLY="http"
 	@spawn/deps.sh bench && $(MAKE) --no-print-directory all $(BENCH_PROGRAMS) && \

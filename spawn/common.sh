@@ -105,6 +105,7 @@ check_settings() {
 	number WORKERS "$WORKERS" 1 "$MOST"
 	number PREFORK_WORKERS "$PREFORK_WORKERS" 0 "$MOST"
 	number CPU_WORKERS "$CPU_WORKERS" 0 "$MOST"
+	number JOB_WORKERS "$JOB_WORKERS" 0 "$MOST"
 	number THREADS "$THREADS" 1 1024
 	number CPU_THREADS "$CPU_THREADS" 1 "$MOST"
 	[ -z "$CLIENT_CONNS" ] || number CLIENT_CONNS "$CLIENT_CONNS" 1 65535
@@ -136,7 +137,7 @@ running_settings() {
 
 # The settings that are kept with a running system, the name first. They are read as numbers, names and the
 # path of the program, whatever the file says.
-SETTINGS='NAME PROGRAM POOLS PORT WORKERS PREFORK_WORKERS CPU_WORKERS THREADS CPU_THREADS CLIENT_CONNS SERVER_NAMES BODY_KB LOG_MB RUN_USER DATABASE'
+SETTINGS='NAME PROGRAM POOLS PORT WORKERS PREFORK_WORKERS CPU_WORKERS JOB_WORKERS THREADS CPU_THREADS CLIENT_CONNS SERVER_NAMES BODY_KB LOG_MB RUN_USER DATABASE'
 read_settings() {
 	# shellcheck disable=SC2034 # used by eval
 	while IFS='=' read -r name value; do
@@ -188,7 +189,7 @@ check_place() {
 
 # One line per pool: name, engine, processes, name of its sockets, niceness, and a path that nginx/lanes.conf.in
 # leads to it: all below, where it ends in "/". Everything below is made from this table: workers, sockets,
-# and nginx's upstreams.
+# and nginx's upstreams. none: it has no socket, and takes its work from the database.
 pools() {
 	while read -r pool rest; do
 		case " $POOLS " in
@@ -201,6 +202,7 @@ pools() {
 		exercise loop   1                 exercise  0   /exercise/
 		exercise-prefork prefork 2 exercise-prefork 0   /exercise/prefork/
 		outside loop    1                 outside   0   /outside/
+		jobs    jobs    $JOB_WORKERS      none      0   none
 		admin   loop    1                 admin     0   /status
 		health  loop    1                 health    0   /healthz
 	EOF
@@ -220,7 +222,10 @@ units() {
 		fi
 		slot=1
 		while [ "$slot" -le "$count" ]; do
-			echo "$pool-$slot $pool $engine $slot 1 $socket-$slot.sock $nice $path"
+			case $socket in
+			none) echo "$pool-$slot $pool $engine $slot 1 none $nice none" ;;
+			*) echo "$pool-$slot $pool $engine $slot 1 $socket-$slot.sock $nice $path" ;;
+			esac
 			slot=$((slot + 1))
 		done
 	done
@@ -415,11 +420,17 @@ signal_all() {
 	done
 }
 
-# running NAME: the system's processes with that name; with ALL, every one but those that end last; with
+# running NAME: the system's processes with that name; with ALL, every one but those that end last; with JOBS,
+# those that look after workers of jobs; with
 # DATABASE, its processes, also those that PostgreSQL has left in the cluster when it was killed.
 running() {
 	case $1 in
 	ALL) processes | grep -Ev ' (logs\.sh|database\.sh|initdb|postgres) ' ;;
+	JOBS)
+		for file in "$RUN_DIR"/pids/jobs-*.pid; do
+			! alive "$(basename "$file" .pid)" || echo "$pid"
+		done
+		;;
 	DATABASE)
 		processes | grep -E ' (database\.sh|initdb|postgres) '
 		find /proc/[0-9]*/cwd -maxdepth 0 -lname '*/database*/data*' -printf '%p %l\n' 2>/dev/null |
@@ -445,6 +456,7 @@ gone() {
 		if [ "$waited" -ge 2 ] && [ -z "$told" ]; then
 			case $1 in
 			DATABASE) say "waiting for the database" ;;
+			JOBS) say "waiting for jobs that run (at most $STOP_TIMEOUT s)" ;;
 			*) say "waiting for requests in flight (at most $STOP_TIMEOUT s)" ;;
 			esac
 			told=yes
@@ -474,13 +486,17 @@ end_database() {
 
 # Ends every process of the system and removes its files. nginx goes first: it lets go of
 # the port and ends when the requests it has are answered. Then the workers have nothing to do. The
-# admin worker is told at once, for its streams would never end. Nobody needs the database then, and when
+# admin worker is told at once, for its streams would never end, and so are those of jobs. Nobody needs the database then, and when
 # all have spoken, the log is closed.
 stop_system() {
 	rm -f "$RUN_DIR/pids/run.pid"
 	signal_all QUIT nginx
 	! alive admin || kill -s TERM "$pid" 2>/dev/null
+	for pid in $(running JOBS); do
+		kill -s TERM "$pid" 2>/dev/null
+	done
 	gone nginx "$STOP_TIMEOUT" || signal_all TERM nginx
+	gone JOBS "$STOP_TIMEOUT"
 	signal_all TERM "spawn-fcgi setsid setpriv bash multiwatch $NAME"
 	end_all
 	NAMES="$NAMES|sh|sleep" # what was about to become a worker, perhaps after a pause
@@ -499,7 +515,7 @@ remove_files() (
 	[ -d pids ] || exit
 	rm -f worker-*.sock prefork.sock cpu-*.sock exercise-*.sock outside-*.sock admin.sock health.sock log.pipe \
 		nginx.conf nginx.pid ./*.servers "$NAME" "$NAME.new" preload.so preload.new database.sh
-	rm -rf pids temp board spool www www.new database
+	rm -rf pids temp board spool www www.new new database
 	for log in worker.log access.log error.log database.log; do
 		[ -s "$log" ] || rm -f "$log"
 	done

@@ -58,6 +58,8 @@ check_urls() {
 	'' | smtp://?* | smtps://?*) ;;
 	*) fail "MAIL_URL: smtp://HOST or smtps://HOST is wanted" ;;
 	esac
+	[ "$JOB_WORKERS" = 0 ] || [ -n "$DATABASE$DATABASE_URL" ] ||
+		fail "JOB_WORKERS=$JOB_WORKERS: they want a database; DATABASE=private brings one"
 	[ -z "$DATABASE" ] || [ -z "$DATABASE_URL" ] ||
 		fail "DATABASE=$DATABASE, and DATABASE_URL is set: one of them is wanted"
 }
@@ -168,7 +170,7 @@ await_workers() {
 # Waits until every pool answers through nginx, whatever it is that it says: a service need not have a "/".
 await_answers() {
 	deadline=$(($(date +%s) + START_TIMEOUT))
-	for path in $(units | awk '{ print $8 }' | uniq); do
+	for path in $(units | awk '$8 != "none" { print $8 }' | uniq); do
 		until [ -n "$(curl -s -o /dev/null -w '%header{x-lanes-worker}' --noproxy '*' --max-time 2 \
 			"http://127.0.0.1:$PORT$path")" ]; do
 			check_alive
@@ -205,7 +207,11 @@ prepare_run_dir
 write_settings
 write_servers
 write_nginx_conf
-[ -z "$DATABASE" ] || { start_database && await_database; }
+if [ -n "$DATABASE" ]; then
+	start_database
+	await_database
+	words=$(run_program "$NAME" --migrate 2>&1) || undo "the tables cannot be made: $words"
+fi
 while read -r unit; do
 	# shellcheck disable=SC2086 # a line of words
 	start_unit $unit

@@ -155,20 +155,36 @@ start_database() {
 	daemon database database.log $drop ./database.sh "$folder" "$POSTGRES" "$(database_connections)"
 }
 
-# start_unit: spawn-fcgi opens the socket and becomes multiwatch, which starts the workers and
+has_database() {
+	[ -e pids/environment/LANES_DATABASE ] || fail "there is no database: $(typed run) DATABASE=private brings one"
+}
+
+# run_program PATH OPTION...: as a command, with a worker's user, environment and folder.
+run_program() (
+	give_up_root
+	clean_environment
+	program=$1
+	shift
+	# shellcheck disable=SC2086 # words
+	exec bash -c "$CLOSED" bash $drop "./$program" "$@"
+)
+
+# start_unit: spawn-fcgi opens the socket, if there is one, and becomes multiwatch, which starts the workers and
 # starts them again when they die: always (-t 0: no death is one too many). It ends its workers with
 # SIGUSR1, the default: multiwatch 1.0.0 has an option for another signal, but sends the wrong one
 # (SIGQUIT for TERM). A worker whose multiwatch was killed drains and ends, too.
 start_unit() {
 	unit=$1 pool=$2 engine=$3 slot=$4 processes=$5 socket=$6 nice=$7 path=$8
+	shift 8
 	forget_deaths "$unit"
 	start_logs
 	give_up_root
 	preload=
 	[ "$engine" != loop ] || [ ! -e preload.so ] || preload='env LD_PRELOAD=./preload.so'
 	# shellcheck disable=SC2086 # words
-	set -- spawn-fcgi -n -s "$socket" -M 0660 -b 4096 $owner -- \
-		$drop "$(command -v multiwatch)" -f "$processes" -t 0 -- \
+	[ "$socket" = none ] || set -- spawn-fcgi -n -s "$socket" -M 0660 -b 4096 $owner --
+	# shellcheck disable=SC2086 # words
+	set -- "$@" $drop "$(command -v multiwatch)" -f "$processes" -t 0 -- \
 		"$(command -v setpriv)" --pdeathsig TERM sh -c "$PACED" sh "$unit" "$processes" \
 		$preload "./$NAME" --engine "$engine" --pool "$pool" --threads "$THREADS" \
 		--cpu-threads "$CPU_THREADS" --scoreboard board/scoreboard --ready-pools "$(ready_pools)"
@@ -176,6 +192,7 @@ start_unit() {
 	admin) set -- "$@" --routes admin --front "127.0.0.1:$PORT" ;;
 	health) set -- "$@" --routes health ;;
 	outside) set -- "$@" --routes outside --prefix "$path" --spool spool ;;
+	jobs) set -- "$@" --drain-timeout "$STOP_TIMEOUT" ;; # then it gives back what it has
 	*) set -- "$@" --prefix "$path" --spool spool ;;
 	esac
 	[ "$slot" = 0 ] || set -- "$@" --slot "$slot"
@@ -190,7 +207,7 @@ forget_deaths() {
 
 # What has to serve, or the system is not ready.
 ready_pools() {
-	pools | awk '$1 !~ /^(exercise.*|outside|admin|health)$/ && $3 > 0 { printf "%s%s", comma, $1; comma = "," }'
+	pools | awk '$1 !~ /^(exercise.*|outside|jobs|admin|health)$/ && $3 > 0 { printf "%s%s", comma, $1; comma = "," }'
 }
 
 # The lines that name a pool's sockets in its nginx upstream, in a file of their own. A socket that
@@ -198,6 +215,7 @@ ready_pools() {
 write_servers() {
 	rm -f ./*.servers
 	units | while read -r _ pool _ _ processes socket _; do
+		[ "$pool" != jobs ] || continue
 		echo "server unix:$socket max_fails=0;" >>"$pool.servers"
 		[ "$processes" = 1 ] ||
 			echo "server unix:$socket max_fails=0;" >>"$pool.servers"

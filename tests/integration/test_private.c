@@ -320,6 +320,63 @@ static void a_full_disk(void)
 	directory_remove(sys.run_dir);
 }
 
+/* ---- tables and jobs ---- */
+
+static void tables_are_there_before_workers(void)
+{
+	const struct outcome *said;
+
+	CU_ASSERT_STRING_EQUAL(ask(&sys, "SELECT count(*) FROM lanes_jobs"), "0");
+	CU_ASSERT_PTR_NOT_NULL(strstr(script(&sys, "migrate.sh", NULL)->out, "nothing to do"));
+	CU_ASSERT_NOT_EQUAL(access(system_file(&sys, "new"), F_OK), 0);
+	CU_ASSERT_STRING_EQUAL(script(&sys, "jobs.sh", NULL)->out,
+			       "no jobs wait, run or are dead\n");
+	said = script(&sys, "jobs.sh", "RETRY=7");
+	CU_ASSERT(was_refused(said, "job 7"));
+	CU_ASSERT_EQUAL(script(&sys, "jobs.sh", "DROP=all-dead")->status, 0);
+}
+
+/* A database that another program has brought further than this one is. */
+static void tables_of_a_later_program(void)
+{
+	system_at(&sys, port_free(), directory_make());
+	CU_ASSERT_FATAL(start_kept());
+	CU_ASSERT_STRING_EQUAL(ask_kept("UPDATE lanes_migrations SET version = 1000"), "");
+	CU_ASSERT(was_refused(script(&sys, "migrate.sh", NULL), "1000"));
+	CU_ASSERT(script_works(&sys, "stop.sh", NULL));
+	run_script(&outcome, "spawn/start.sh", KEPT);
+	CU_ASSERT(was_refused(&outcome, "the tables cannot be made: "));
+	CU_ASSERT(
+		succeeds(&outcome, STRINGS("rm", "-r", system_file(&sys, "database-kept")), NULL));
+	CU_ASSERT(system_stop(&sys));
+}
+
+static void without_a_database_they_say_so(void)
+{
+	static const char *const scripts[] = {"migrate.sh", "jobs.sh"};
+
+	for (size_t i = 0; i < COUNT(scripts); i++)
+		CU_ASSERT(
+			was_refused(script(&sys, scripts[i], NULL),
+				    "there is no database: make run DATABASE=private brings one"));
+	CU_ASSERT(was_refused(script(&sys, "scale.sh", "JOB_WORKERS=1"), "there is no database"));
+}
+
+/* Where no system runs, the tables are made in the database that is named. */
+static void tables_in_a_database_of_others(void)
+{
+	struct postgres postgres;
+
+	CU_ASSERT_FATAL(postgres_open(&postgres, NULL));
+	system_at(&sys, port_free(), directory_make());
+	CU_ASSERT_EQUAL(script(&sys, "migrate.sh", textf("DATABASE_URL=%s", postgres.url))->status,
+			0);
+	CU_ASSERT_STRING_EQUAL(postgres_ask(&postgres, "SELECT count(*) FROM lanes_jobs"), "0");
+	CU_ASSERT(was_refused(script(&sys, "migrate.sh", NULL), "nothing is running"));
+	directory_remove(sys.run_dir);
+	postgres_close(&postgres);
+}
+
 /* ---- those of others ---- */
 
 static void bad_values(void)
@@ -331,6 +388,8 @@ static void bad_values(void)
 		 "one of them is wanted"},
 		{"LANES_DATABASE=postgresql://u:s3cr3t@h/x", "DATABASE=kept",
 		 "one of them is wanted"},
+		{"JOB_WORKERS=1", NULL, "JOB_WORKERS=1: they want a database"},
+		{"JOB_WORKERS=-1", "DATABASE=private", "JOB_WORKERS=-1: a whole number"},
 		{"MAIL_URL=http://u:s3cr3t@h/", NULL, "MAIL_URL: smtp://HOST or"},
 	};
 
@@ -352,9 +411,10 @@ static bool has(pid_t pid, const char *variable)
 			STRINGS("grep", "-zqxF", variable, textf("/proc/%d/environ", pid)), NULL);
 }
 
-/* What was seen of any process's command line, meanwhile and then. */
+/* What was seen of any process's command line, until the shell is killed: its loop is a process of
+ * its own, which would go on. */
 static const char WATCH[] =
-	"while :; do cat /proc/[0-9]*/cmdline; done 2>/dev/null | tr '\\0' '\\n' | "
+	"while kill -0 $$; do cat /proc/[0-9]*/cmdline; done 2>/dev/null | tr '\\0' '\\n' | "
 	"grep -a --line-buffered s3cr3[t]";
 
 static void passwords_are_for_workers_only(void)
@@ -402,6 +462,11 @@ static const struct test tests[] = {
 	{"a user has one of his own; without a name, one line", a_user_has_one_of_his_own},
 	{"a caller's locale that is missing does no harm", the_callers_locale_is_missing,
 	 SYSTEM(.environment = STRINGS("DATABASE=private", "LC_ALL=xx_YY.UTF-8"))},
+	{"its tables are there before the workers are", tables_are_there_before_workers, PRIVATE},
+	{"tables of a later program are left alone", tables_of_a_later_program},
+	{"without a database, what needs one says so", without_a_database_they_say_so,
+	 SYSTEM(.workers = 1)},
+	{"tables are made in a database of others", tables_in_a_database_of_others},
 	{"a full disk: one line, and nothing is left", a_full_disk},
 	{"bad values: one line without a password, and nothing is left", bad_values},
 	{"passwords are for workers only", passwords_are_for_workers_only},

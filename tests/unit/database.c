@@ -1,8 +1,11 @@
 #include "database.h"
 
 #include <errno.h>
+#include <libpq-fe.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "../support/memory.h"
 
 struct postgres postgres;
 
@@ -21,8 +24,14 @@ static uv_timer_t while_timer;
 
 int database_set_up(void)
 {
-	limits = usual;
 	return !postgres_open(&postgres, NULL);
+}
+
+/* Whatever became of the test before. */
+void database_before(void)
+{
+	limits = usual;
+	memory_restore();
 }
 
 int database_tear_down(void)
@@ -38,14 +47,26 @@ void begin_pg(unsigned threads, const char *url)
 	settings = pg_settings_read(url ? url : postgres.url);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(settings);
 	CU_ASSERT_EQUAL_FATAL(pg_pool_open(&sched, settings, &limits), 0);
+	if (!url)
+		TURN_UNTIL(board_get(&board.database.connections) == 1 &&
+			   board_get(&board.database.busy) == 0);
+}
+
+/* A statement may still be being cancelled: on a thread, which would keep what it wakes. */
+static bool threads_rest(void)
+{
+	for (int i = 0; i < BOARD_POOLS; i++)
+		if (board_get(&board.pools[i].running) || board_get(&board.pools[i].abandoned))
+			return false;
+	return true;
 }
 
 void end_pg(int requests)
 {
+	TURN_UNTIL(threads_rest());
 	uv_close((uv_handle_t *)&while_timer, NULL);
 	end(requests);
 	pg_settings_free(settings);
-	limits = usual;
 }
 
 static void on_while(uv_timer_t *timer)
@@ -132,6 +153,19 @@ bool leaves(const char *letters)
 		printf("    left: %s, not %s\n", trail, letters);
 	memset(trail, 0, sizeof(trail));
 	return same;
+}
+
+static PGconn *holder;
+
+void hold(void)
+{
+	holder = PQconnectdb(postgres.url);
+	PQclear(PQexec(holder, "SELECT pg_advisory_lock(7)"));
+}
+
+void let_go(void)
+{
+	PQfinish(holder);
 }
 
 int at_work(const char *text)

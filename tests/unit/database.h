@@ -16,11 +16,13 @@ extern struct postgres postgres;
 /* For suites. */
 int database_set_up(void);
 int database_tear_down(void);
+void database_before(void);
 
 /* Usual ones, to be changed. */
 extern struct pg_limits limits;
 
-/* begin(), with a pool of connections to it; another's url, if that is not NULL. */
+/* begin(), with a pool of connections to it, of which one is there; or to another's url, if that is
+ * not NULL. */
 void begin_pg(unsigned threads, const char *url);
 
 /* end(), and the limits are the usual ones again. */
@@ -48,6 +50,11 @@ extern char last_text[64];
 
 /* Whether the letters that were left are these; turns until there are as many. */
 bool leaves(const char *letters);
+
+/* Statements with HELD wait there until let_go(). */
+#define HELD "FROM pg_advisory_xact_lock_shared(7)"
+void hold(void);
+void let_go(void);
 
 /* How many statements with this text the database is at work on. */
 int at_work(const char *text);

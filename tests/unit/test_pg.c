@@ -414,5 +414,9 @@ static const struct test tests[] = {
 	{"without a database it is a 503", without_a_database},
 };
 
-const struct suite pg_suite = {"pg", tests, COUNT(tests), .setup = database_set_up,
-			       .cleanup = database_tear_down};
+const struct suite pg_suite = {"pg",
+			       tests,
+			       COUNT(tests),
+			       .setup = database_set_up,
+			       .cleanup = database_tear_down,
+			       .before = database_before};

@@ -144,6 +144,8 @@ static void it_is_silent(void)
 		ask("SELECT 'z'");
 		TURN_UNTIL(trail[0]);
 	} while (trail[0] != 'z');
+	TURN_UNTIL(!board_get(&board.pools[BOARD_BLOCKING].running) &&
+		   !board_get(&board.pools[BOARD_BLOCKING].abandoned));
 	end_pg(released);
 }
 
@@ -159,7 +161,7 @@ static void it_is_full(void)
 							 "max_wal_senders=0")));
 	while (i < 5)
 		others[i++] = PQconnectdb(postgres.url);
-	begin_pg(1, NULL);
+	begin_pg(1, postgres.url);
 	ask("SELECT 'x'");
 	CU_ASSERT(leaves("D"));
 	PQfinish(others[--i]);
@@ -206,5 +208,9 @@ static const struct test tests[] = {
 	{"a lock is held", a_lock_is_held},
 };
 
-const struct suite pg_faults_suite = {"pg-faults", tests, COUNT(tests), .setup = database_set_up,
-				      .cleanup = database_tear_down};
+const struct suite pg_faults_suite = {"pg-faults",
+				      tests,
+				      COUNT(tests),
+				      .setup = database_set_up,
+				      .cleanup = database_tear_down,
+				      .before = database_before};

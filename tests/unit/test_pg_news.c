@@ -180,5 +180,9 @@ static const struct test tests[] = {
 	{"memory runs out", memory_runs_out},
 };
 
-const struct suite pg_news_suite = {"pg-news", tests, COUNT(tests), .setup = database_set_up,
-				    .cleanup = database_tear_down};
+const struct suite pg_news_suite = {"pg-news",
+				    tests,
+				    COUNT(tests),
+				    .setup = database_set_up,
+				    .cleanup = database_tear_down,
+				    .before = database_before};

@@ -27,11 +27,15 @@ static void as_many_as_are_waited_for(void)
 {
 	limits.connections = 3;
 	begin_pg(1, NULL);
+	hold();
 	for (int i = 0; i < 5; i++)
-		ask("SELECT 'x', pg_sleep(0.5)");
-	TURN_UNTIL(board_get(&board.database.busy) == 3 && board_get(&board.database.waiting) == 2);
+		ask("SELECT 'x' " HELD);
+	TURN_UNTIL(at_work(HELD) == 3);
+	CU_ASSERT_EQUAL(board_get(&board.database.busy), 3);
+	CU_ASSERT_EQUAL(board_get(&board.database.waiting), 2);
 	CU_ASSERT_EQUAL(board_get(&board.database.connections), 3);
 	CU_ASSERT_EQUAL(board_get(&board.database.limit), 3);
+	let_go();
 	CU_ASSERT(leaves("xxxxx"));
 	end_pg(5);
 }
@@ -48,13 +52,14 @@ static void too_many_wait(void)
 {
 	limits.connections = limits.waiters = 1;
 	begin_pg(1, NULL);
-	ask("SELECT 'x', pg_sleep(1)");
-	TURN_UNTIL(at_work("pg_sleep"));
+	hold();
+	ask("SELECT 'x' " HELD);
 	ask("SELECT 'y'");
 	ask("SELECT 'z'");
 	start(HANDLER(wait_untried));
 	CU_ASSERT_EQUAL(answered, 503);
 	CU_ASSERT_TRUE(retry_after);
+	let_go();
 	CU_ASSERT(leaves("Wxy"));
 	CU_ASSERT_EQUAL(board_get(&board.database.refused), 2);
 	end_pg(4);
@@ -65,12 +70,13 @@ static void one_waits_too_long(void)
 	limits.connections = 1;
 	limits.wait = 50 * MS;
 	begin_pg(1, NULL);
-	ask("SELECT 'x', pg_sleep(1)");
-	TURN_UNTIL(at_work("pg_sleep"));
+	hold();
+	ask("SELECT 'x' " HELD);
 	ask("SELECT 'y'");
 	start(HANDLER(wait_untried));
 	TURN_UNTIL(finished == 2);
 	CU_ASSERT_EQUAL(answered, 504);
+	let_go();
 	CU_ASSERT(leaves("Tx"));
 	CU_ASSERT_EQUAL(board_get(&board.database.late), 2);
 	end_pg(3);
@@ -83,12 +89,13 @@ static void who_leaves_the_line_has_no_place(void)
 	limits.connections = 1;
 	limits.waiters = 2;
 	begin_pg(1, NULL);
-	ask("SELECT 'x', pg_sleep(0.5)");
-	TURN_UNTIL(at_work("pg_sleep"));
+	hold();
+	ask("SELECT 'x' " HELD);
 	gone = ask("SELECT 'y'");
 	ask("SELECT 'z'");
 	cancel(gone);
 	ask("SELECT 'a'");
+	let_go();
 	CU_ASSERT(leaves("xza"));
 	end_pg(4);
 }
@@ -313,7 +320,7 @@ static void memory_runs_out(void)
 static void no_memory_to_connect(void)
 {
 	for (long n = 0; n < 3; n++) {
-		begin_pg(1, NULL);
+		begin_pg(1, postgres.url);
 		memory_fail_after(n);
 		for (int i = 0; i < 4; i++)
 			turn_a_while();
@@ -331,7 +338,7 @@ static void no_descriptor_to_connect(void)
 	int next;
 
 	getrlimit(RLIMIT_NOFILE, &files);
-	begin_pg(1, NULL);
+	begin_pg(1, postgres.url);
 	next = dup(0);
 	few = (struct rlimit){(rlim_t)next, files.rlim_max};
 	close(next);
@@ -368,5 +375,9 @@ static const struct test tests[] = {
 	{"descriptors run out", no_descriptor_to_connect},
 };
 
-const struct suite pg_pool_suite = {"pg-pool", tests, COUNT(tests), .setup = database_set_up,
-				    .cleanup = database_tear_down};
+const struct suite pg_pool_suite = {"pg-pool",
+				    tests,
+				    COUNT(tests),
+				    .setup = database_set_up,
+				    .cleanup = database_tear_down,
+				    .before = database_before};

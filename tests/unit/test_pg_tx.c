@@ -344,5 +344,9 @@ static const struct test tests[] = {
 	{"the database ends a deadlock", the_database_ends_a_deadlock},
 };
 
-const struct suite pg_tx_suite = {"pg-tx", tests, COUNT(tests), .setup = set_up,
-				  .cleanup = database_tear_down};
+const struct suite pg_tx_suite = {"pg-tx",
+				  tests,
+				  COUNT(tests),
+				  .setup = set_up,
+				  .cleanup = database_tear_down,
+				  .before = database_before};

@@ -30,7 +30,7 @@
  *	-EBADMSG        what came is not HTTP; or not TLS, where that was asked for
  *	-ELOOP          more than .redirects
  *	-EACCES         a redirect that is not followed: to another protocol, or from https to http
- *	-EAGAIN         too many wait already (fetch_limits)
+ *	-EAGAIN         too many wait already (--fetch-queue)
  *	-ENOMEM, -EMFILE  of this process
  *	-EINVAL         the URL, the method or a header is none
  *	-ENOTSUP        the application does not say .fetches
@@ -66,7 +66,7 @@ struct fetch {
 	struct slice body;	    /* stays where it is until the call has ended */
 	double within;		    /* seconds for all of it: FETCH_WITHIN */
 	size_t limit;		    /* bytes of the answer's body: FETCH_LIMIT */
-	const char *ca;		    /* PEM file of who is trusted: that of fetch_limits */
+	const char *ca;		    /* PEM file of who is trusted: --ca, or the system's */
 	int redirects;		    /* that are followed, at most; without, a 302 is an answer */
 
 	/* The answer: valid as long as the request, or until fetch() is called with it again. */
@@ -77,17 +77,6 @@ struct fetch {
 
 	struct fetch_call *call; /* the library's */
 };
-
-/* Of a process: set before the first call. */
-struct fetch_limits {
-	unsigned most;	/* calls, and connections, at once; more wait */
-	unsigned host;	/* … of them to one host and port */
-	unsigned queue; /* that may wait; one more is an -EAGAIN */
-	double idle;	/* seconds that connections stay open when there are no calls */
-	const char *ca; /* PEM file of who is trusted; NULL: the system's */
-};
-
-extern struct fetch_limits fetch_limits;
 
 /* AWAIT(req, fetch(req, &f->call)): goes on when it has ended. */
 void fetch(struct request *req, struct fetch *call);
@@ -108,9 +97,5 @@ __attribute__((format(printf, 2, 3))) struct slice fetch_url(struct request *req
 /* Frees the answer now, and not when the request is no more: for who goes on for long, and fetches
  * into a struct that was cleared. */
 void fetch_release(struct fetch *call);
-
-/* Before the sandbox, and before there are threads: has loaded what cannot be later. Without it
- * nothing is fetched. */
-void fetch_prepare(void);
 
 #endif

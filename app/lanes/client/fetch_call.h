@@ -13,10 +13,12 @@
 #include <curl/curl.h>
 #include <stdbool.h>
 
+#include "await/awaited.h"
 #include "await/coroutine.h"
 #include "await/timers.h"
 #include "base/buffer.h"
 #include "client/fetch.h"
+#include "client/fetch_limits.h"
 
 struct budget;
 struct fetcher;
@@ -27,16 +29,23 @@ struct fetch_list {
 	struct fetch_call *last;
 };
 
+/* Those of a request. */
+struct fetch_kept {
+	struct fetch_call *first;
+};
+
 struct fetch_call {
 	struct task task;
+	struct coroutine *co; /* that waits, or has waited, for it */
 	struct fetch *asked;
 	struct fetcher *fetcher;
 	struct timer deadline;
 	struct fetch_call *kept_next; /* of the same request */
-	struct fetch_call **kept;     /* where that is remembered */
+	struct fetch_kept *kept;      /* where that is remembered */
 	struct budget *budget;
-	size_t charged; /* bytes */
-	uint64_t owner; /* what the scoreboard calls it */
+	size_t charged;		/* bytes */
+	uint64_t begun;		/* uv_hrtime() */
+	struct awaited awaited; /* by what the scoreboard calls its host */
 
 	/* Where it is: in one list, or none. */
 	struct fetch_host *host; /* NULL: at none */
@@ -65,7 +74,6 @@ struct fetch_call {
 	int status;
 	int error;  /* why we want no more of it */
 	int socket; /* why it got none, a negative errno */
-	bool blind; /* its socket cannot be waited for */
 	char why[CURL_ERROR_SIZE];
 };
 

@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "client/fetch_multi.h"
 
@@ -73,13 +72,22 @@ static size_t on_body(char *to, size_t one, size_t room, void *data)
 static curl_socket_t on_open(void *data, curlsocktype purpose, struct curl_sockaddr *address)
 {
 	struct fetch_call *call = data;
-	int fd = socket(address->family, address->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK,
-			address->protocol);
+	curl_socket_t fd = fetcher_open_socket(call->fetcher, address);
 
 	(void)purpose;
 	if (fd < 0)
-		call->socket = -errno;
+		call->socket = fd;
 	return fd < 0 ? CURL_SOCKET_BAD : fd;
+}
+
+/* curl would look up a name that it was not told, and would be waited for when the call is given
+ * up. */
+static int on_lookup(void *resolver, void *reserved, void *data)
+{
+	(void)resolver;
+	(void)reserved;
+	(void)data;
+	return 1; /* it does not */
 }
 
 /* ---- to set it up ---- */
@@ -122,18 +130,18 @@ static void set_method(const struct fetch_call *call)
 		curl_easy_setopt(call->easy, CURLOPT_CUSTOMREQUEST, method);
 }
 
-/* One file of all that are trusted is read once, and kept; a folder would be looked into for each
- * connection. */
+/* One file of all whom the system trusts takes 30 ms to read, in which the loop would be held; of
+ * the folder only those are read that somebody names. What else is trusted is read once, and kept.
+ */
 static void set_trust(const struct fetch_call *call)
 {
 	const char *ca = call->ca ? call->ca : fetch_limits.ca;
+	const char *folder = ca ? NULL : curl_version_info(CURLVERSION_NOW)->capath;
 
-	if (!ca)
-		ca = curl_version_info(CURLVERSION_NOW)->cainfo;
-	if (!ca)
+	if (!ca && !folder)
 		return;
 	curl_easy_setopt(call->easy, CURLOPT_CAINFO, ca);
-	curl_easy_setopt(call->easy, CURLOPT_CAPATH, NULL);
+	curl_easy_setopt(call->easy, CURLOPT_CAPATH, folder);
 }
 
 /* What curl is to know of the name, so that it never looks it up. 0 or -ENOMEM. */
@@ -142,13 +150,15 @@ static int set_addresses(struct fetch_call *call)
 	const struct fetch_host *host = call->host;
 	char line[sizeof(host->addresses) + 300];
 
-	if (host->is_address)
+	if (strchr(host->name, ':')) /* of IPv6: it cannot be told, and needs not */
 		return 0;
-	snprintf(line, sizeof(line), "+%s:%s:%s", host->name, host->port, host->addresses);
+	snprintf(line, sizeof(line), "+%s:%s:%s", host->name, host->port,
+		 host->is_address ? host->name : host->addresses);
 	call->resolved = curl_slist_append(NULL, line);
 	if (!call->resolved)
 		return -ENOMEM;
 	curl_easy_setopt(call->easy, CURLOPT_RESOLVE, call->resolved);
+	curl_easy_setopt(call->easy, CURLOPT_RESOLVER_START_FUNCTION, on_lookup);
 	return 0;
 }
 

@@ -3,9 +3,11 @@
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "await/awaited.h"
 #include "await/sched.h"
 #include "base/util.h"
 #include "client/fetch_multi.h"
@@ -195,6 +197,7 @@ static struct fetch_host *make(struct fetcher *fetcher, const char *name, const 
 {
 	size_t len = strlen(name);
 	struct fetch_host *host = calloc(1, sizeof(*host) + len + 1);
+	char label[BOARD_THING];
 
 	if (!host)
 		return NULL;
@@ -209,6 +212,8 @@ static struct fetch_host *make(struct fetcher *fetcher, const char *name, const 
 	host->co.sched = fetcher->sched;
 	host->lookup.host = host->name;
 	host->is_address = is_address(name);
+	snprintf(label, sizeof(label), strchr(name, ':') ? "[%s]:%s" : "%s:%s", name, port);
+	host->thing = sched_thing(fetcher->sched, slice_of(label));
 	return host;
 }
 
@@ -307,6 +312,7 @@ int fetch_host_aim(struct fetch_call *call, const char *url)
 		call->secure = !strcmp(parts.scheme, "https");
 		parts.url = NULL;
 		call->host = host;
+		call->awaited.thing = host->thing;
 		host->calls++;
 	}
 	free_parts(&parts);
@@ -364,7 +370,7 @@ int fetch_host_enter(struct fetch_call *call)
 	int err = waits ? wait_in(&host->unknown, call) : 0;
 
 	if (!err && !fresh && !host->looking)
-		look_up(host, call->owner);
+		look_up(host, call->co->owner);
 	return err || waits ? err : take_turn(call);
 }
 

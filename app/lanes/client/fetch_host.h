@@ -18,6 +18,7 @@ struct fetch_host {
 	struct lookup lookup;
 	struct fetch_chunk *chunks; /* … with this memory */
 	unsigned refs;
+	unsigned thing; /* sched_thing() of "name:port" */
 	bool looking;
 	bool is_address; /* and never looked up */
 	uint64_t since;	 /* uv_hrtime() when its addresses were asked for; 0: there are none */

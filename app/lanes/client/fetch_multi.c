@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/util.h"
@@ -12,147 +14,132 @@ static const char kind; /* of guest */
 
 /* ---- sockets ---- */
 
-struct fetch_watch {
-	uv_poll_t poll;
-	struct fetcher *fetcher;
-	curl_socket_t fd;
-	int events; /* that are waited for; 0: none */
-	bool idle;  /* curl does not want to know */
-	bool failed;
+enum { AT_ONCE = 64 /* sockets that are served in a turn */ };
+
+/* What curl wants of a descriptor. */
+struct fetch_socket {
+	uint8_t events; /* EPOLLIN, EPOLLOUT: as the kernel was told */
+	bool idle;	/* curl does not want to know */
+	uint8_t failures;
 };
 
 static void act(struct fetcher *fetcher, curl_socket_t fd, int events);
 
-static void on_watch_closed(uv_handle_t *handle)
+/* What curl has closed without a word the kernel has forgotten: so either call may be right. */
+static void tell_kernel(struct fetcher *fetcher, curl_socket_t fd, uint32_t events)
 {
-	free(container_of((uv_poll_t *)handle, struct fetch_watch, poll));
+	struct epoll_event event = {.events = events, .data.fd = fd};
+
+	if (!events)
+		epoll_ctl(fetcher->epoll, EPOLL_CTL_DEL, fd, NULL);
+	else if (epoll_ctl(fetcher->epoll, EPOLL_CTL_MOD, fd, &event) && errno == ENOENT)
+		epoll_ctl(fetcher->epoll, EPOLL_CTL_ADD, fd, &event);
+	fetcher->sockets[fd].events = (uint8_t)events;
 }
 
-static void on_event(uv_poll_t *poll, int status, int events);
-
-static int watch_for(struct fetch_watch *watch, int events)
+/* A socket that has failed: what came before that may still be read. If it fails again curl is told
+ * of that alone, and gives up. */
+static int events_of_failure(struct fetcher *fetcher, curl_socket_t fd)
 {
-	int err = events == watch->events ? 0 : uv_poll_start(&watch->poll, events, on_event);
+	struct fetch_socket *socket = &fetcher->sockets[fd];
 
-	watch->idle = false;
-	watch->events = err ? 0 : events;
-	return err;
+	if (!socket->failures++)
+		return CURL_CSELECT_IN | CURL_CSELECT_OUT | CURL_CSELECT_ERR;
+	tell_kernel(fetcher, fd, 0);
+	return CURL_CSELECT_ERR;
 }
 
-/* libuv has stopped to look at a socket that has failed. What came before that may still be read;
- * the second time curl is told of the failure alone, and gives up. */
-static void on_failure(struct fetch_watch *watch)
+static void on_event(struct fetcher *fetcher, const struct epoll_event *event)
 {
-	struct fetcher *fetcher = watch->fetcher;
-	curl_socket_t fd = watch->fd;
-	int events = watch->events;
-	bool again = watch->failed;
+	curl_socket_t fd = event->data.fd;
 
-	watch->events = 0;
-	watch->failed = true;
-	if (watch->idle)
-		return;
-	if (!again)
-		watch_for(watch, events);
-	act(fetcher, fd,
-	    again ? CURL_CSELECT_ERR : CURL_CSELECT_IN | CURL_CSELECT_OUT | CURL_CSELECT_ERR);
+	if (fetcher->sockets[fd].idle) /* closed: curl sees that when it wants to use it */
+		tell_kernel(fetcher, fd, 0);
+	else if (event->events & EPOLLERR)
+		act(fetcher, fd, events_of_failure(fetcher, fd));
+	else
+		act(fetcher, fd,
+		    ((event->events & (EPOLLIN | EPOLLHUP)) ? CURL_CSELECT_IN : 0) |
+			    ((event->events & (EPOLLOUT | EPOLLHUP)) ? CURL_CSELECT_OUT : 0));
 }
 
-static void on_event(uv_poll_t *poll, int status, int events)
+static void on_events(uv_poll_t *poll, int status, int unused)
 {
-	struct fetch_watch *watch = container_of(poll, struct fetch_watch, poll);
+	struct fetcher *fetcher = container_of(poll, struct fetcher, poll);
+	struct epoll_event events[AT_ONCE];
+	int count = epoll_wait(fetcher->epoll, events, AT_ONCE, 0);
 
-	if (status < 0) {
-		on_failure(watch);
-	} else if (watch->idle) { /* it was closed: curl sees that when it wants to use it */
-		uv_poll_stop(poll);
-		watch->events = 0;
-	} else {
-		act(watch->fetcher, watch->fd,
-		    (events & UV_READABLE ? CURL_CSELECT_IN : 0) |
-			    (events & UV_WRITABLE ? CURL_CSELECT_OUT : 0));
-	}
+	(void)status;
+	(void)unused;
+	for (int i = 0; i < count && fetcher->multi; i++)
+		on_event(fetcher, &events[i]);
 }
 
 static bool make_room(struct fetcher *fetcher, size_t count)
 {
-	size_t size = fetcher->watch_count ? fetcher->watch_count : 64;
-	struct fetch_watch **watches;
+	size_t size = fetcher->socket_count ? fetcher->socket_count : 64;
+	struct fetch_socket *sockets;
 
-	if (count <= fetcher->watch_count)
+	if (count <= fetcher->socket_count)
 		return true;
 	while (size < count)
 		size *= 2;
-	watches = realloc(fetcher->watches, size * sizeof(*watches));
-	if (!watches)
+	sockets = realloc(fetcher->sockets, size * sizeof(*sockets));
+	if (!sockets)
 		return false;
-	for (size_t i = fetcher->watch_count; i < size; i++)
-		watches[i] = NULL;
-	fetcher->watches = watches;
-	fetcher->watch_count = size;
+	memset(sockets + fetcher->socket_count, 0,
+	       (size - fetcher->socket_count) * sizeof(*sockets));
+	fetcher->sockets = sockets;
+	fetcher->socket_count = size;
 	return true;
 }
 
-/* NULL if memory is out. */
-static struct fetch_watch *watch_of(struct fetcher *fetcher, curl_socket_t fd)
-{
-	struct fetch_watch *watch;
-
-	if (!make_room(fetcher, (size_t)fd + 1))
-		return NULL;
-	watch = fetcher->watches[fd];
-	if (watch)
-		return watch;
-	watch = calloc(1, sizeof(*watch));
-	if (!watch || uv_poll_init(fetcher->sched->loop, &watch->poll, fd)) {
-		free(watch);
-		return NULL;
-	}
-	watch->fetcher = fetcher;
-	watch->fd = fd;
-	fetcher->watches[fd] = watch;
-	return watch;
-}
-
-static struct fetch_call *call_of(CURL *easy)
-{
-	char *call = NULL;
-
-	curl_easy_getinfo(easy, CURLINFO_PRIVATE, &call);
-	return (struct fetch_call *)(void *)call;
-}
-
-/* curl's: what to wait for. An error returned from here would end all transfers. */
+/* curl's: what to wait for. An error returned from here would end all transfers: who cannot be
+ * waited for is late. */
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *data, void *unused)
 {
 	struct fetcher *fetcher = data;
-	int events =
-		(what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0);
-	struct fetch_watch *watch;
+	uint32_t events =
+		((what & CURL_POLL_IN) ? EPOLLIN : 0) | ((what & CURL_POLL_OUT) ? EPOLLOUT : 0);
 
+	(void)easy;
 	(void)unused;
-	if (what == CURL_POLL_REMOVE) {
-		if ((size_t)fd < fetcher->watch_count && fetcher->watches[fd])
-			fetcher->watches[fd]->idle = true;
+	if (!make_room(fetcher, (size_t)fd + 1))
 		return 0;
-	}
-	watch = watch_of(fetcher, fd);
-	if (!watch || (!watch->failed && watch_for(watch, events))) {
-		call_of(easy)->blind = fetcher->blind = true;
-		return 0;
-	}
-	watch->idle = false;
+	fetcher->sockets[fd].idle = what == CURL_POLL_REMOVE;
+	if (what != CURL_POLL_REMOVE && events != fetcher->sockets[fd].events)
+		tell_kernel(fetcher, fd, events);
 	return 0;
+}
+
+/* It may have the number of one that curl has closed, and still believes to be watched. */
+curl_socket_t fetcher_open_socket(struct fetcher *fetcher, const struct curl_sockaddr *address)
+{
+	int fd = socket(address->family, address->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK,
+			address->protocol);
+	struct fetch_socket *known;
+
+	if (fd < 0)
+		return -errno;
+	if (!make_room(fetcher, (size_t)fd + 1)) {
+		close(fd);
+		return -ENOMEM;
+	}
+	known = &fetcher->sockets[fd];
+	known->failures = 0;
+	if (known->events && !known->idle)
+		tell_kernel(fetcher, fd, known->events);
+	else
+		known->events = 0;
+	return fd;
 }
 
 int fetcher_close_socket(void *data, curl_socket_t fd)
 {
 	struct fetcher *fetcher = data;
 
-	if ((size_t)fd < fetcher->watch_count && fetcher->watches[fd]) {
-		uv_close((uv_handle_t *)&fetcher->watches[fd]->poll, on_watch_closed);
-		fetcher->watches[fd] = NULL;
-	}
+	if ((size_t)fd < fetcher->socket_count)
+		fetcher->sockets[fd] = (struct fetch_socket){0};
 	return close(fd);
 }
 
@@ -183,6 +170,14 @@ static void on_turn(uv_timer_t *turn)
 
 /* ---- transfers ---- */
 
+static struct fetch_call *call_of(CURL *easy)
+{
+	char *call = NULL;
+
+	curl_easy_getinfo(easy, CURLINFO_PRIVATE, &call);
+	return (struct fetch_call *)(void *)call;
+}
+
 static void on_done(struct fetch_call *call, CURLcode code)
 {
 	int error = fetch_easy_error(call, code);
@@ -200,33 +195,14 @@ static void on_done(struct fetch_call *call, CURLcode code)
 	fetch_end(call, error);
 }
 
-static void end_blind(struct fetcher *fetcher)
+static void end_all(struct fetcher *fetcher, int error)
 {
-	struct fetch_call *next;
+	while (fetcher->flying.first) {
+		struct fetch_call *call = fetcher->flying.first;
 
-	fetcher->blind = false;
-	for (struct fetch_call *call = fetcher->flying.first; call; call = next) {
-		next = call->next;
-		if (!call->blind)
-			continue;
 		fetch_host_leave(call);
-		fetch_end(call, -ENOMEM);
+		fetch_end(call, error);
 	}
-}
-
-/* Tells curl what has happened, and takes what it has done. */
-static void act(struct fetcher *fetcher, curl_socket_t fd, int events)
-{
-	CURLMsg *message;
-	int count;
-
-	curl_multi_socket_action(fetcher->multi, fd, events, &count);
-	while ((message = curl_multi_info_read(fetcher->multi, &count)))
-		if (message->msg == CURLMSG_DONE)
-			on_done(call_of(message->easy_handle), message->data.result);
-	if (fetcher->blind)
-		end_blind(fetcher);
-	fetch_hosts_go(fetcher);
 }
 
 static void close_multi(struct fetcher *fetcher)
@@ -237,6 +213,24 @@ static void close_multi(struct fetcher *fetcher)
 	fetcher->multi = NULL;
 	uv_timer_stop(&fetcher->timer);
 	uv_timer_stop(&fetcher->rest);
+}
+
+/* Tells curl what has happened, and takes what it has done. */
+static void act(struct fetcher *fetcher, curl_socket_t fd, int events)
+{
+	CURLMsg *message;
+	CURLMcode code;
+	int count;
+
+	code = curl_multi_socket_action(fetcher->multi, fd, events, &count);
+	while ((message = curl_multi_info_read(fetcher->multi, &count)))
+		if (message->msg == CURLMSG_DONE)
+			on_done(call_of(message->easy_handle), message->data.result);
+	if (code) { /* it does not say for whom it had no memory, and is broken now */
+		end_all(fetcher, -ENOMEM);
+		close_multi(fetcher);
+	}
+	fetch_hosts_go(fetcher);
 }
 
 /* Who closed an idle connection is only noticed when it is to be used again: so they are closed, if
@@ -330,7 +324,7 @@ static void on_closed(uv_handle_t *handle)
 
 	if (--fetcher->handles)
 		return;
-	free(fetcher->watches);
+	free(fetcher->sockets);
 	free(fetcher);
 }
 
@@ -338,37 +332,58 @@ static void on_close(struct sched_guest *guest)
 {
 	struct fetcher *fetcher = container_of(guest, struct fetcher, guest);
 
-	while (fetcher->flying.first) {
-		struct fetch_call *call = fetcher->flying.first;
-
-		fetch_host_leave(call);
-		fetch_end(call, -ECANCELED);
-	}
+	end_all(fetcher, -ECANCELED);
 	fetch_hosts_close(fetcher);
 	close_multi(fetcher);
+	uv_close((uv_handle_t *)&fetcher->poll, on_closed);
 	uv_close((uv_handle_t *)&fetcher->timer, on_closed);
 	uv_close((uv_handle_t *)&fetcher->turn, on_closed);
 	uv_close((uv_handle_t *)&fetcher->rest, on_closed);
+	close(fetcher->epoll);
 }
 
-struct fetcher *fetcher_of(struct sched *sched)
+static void open_handles(struct fetcher *fetcher)
+{
+	uv_loop_t *loop = fetcher->sched->loop;
+
+	uv_timer_init(loop, &fetcher->timer);
+	uv_timer_init(loop, &fetcher->turn);
+	uv_timer_init(loop, &fetcher->rest);
+	fetcher->timer.data = fetcher->turn.data = fetcher->rest.data = fetcher->poll.data =
+		fetcher;
+	fetcher->handles = 4;
+	uv_poll_start(&fetcher->poll, UV_READABLE, on_events);
+}
+
+int fetcher_of(struct sched *sched, struct fetcher **fetcher)
 {
 	struct sched_guest *guest = sched_guest(sched, &kind);
-	struct fetcher *fetcher;
+	struct fetcher *made;
+	int err = 0;
 
-	if (guest)
-		return container_of(guest, struct fetcher, guest);
-	fetcher = calloc(1, sizeof(*fetcher));
-	if (!fetcher)
-		return NULL;
-	fetcher->guest = (struct sched_guest){.kind = &kind, .close = on_close};
-	fetcher->sched = sched;
-	fetcher->busy_last = &fetcher->busy;
-	fetcher->handles = 3;
-	uv_timer_init(sched->loop, &fetcher->timer);
-	uv_timer_init(sched->loop, &fetcher->turn);
-	uv_timer_init(sched->loop, &fetcher->rest);
-	fetcher->timer.data = fetcher->turn.data = fetcher->rest.data = fetcher;
-	sched_add_guest(sched, &fetcher->guest);
-	return fetcher;
+	if (guest) {
+		*fetcher = container_of(guest, struct fetcher, guest);
+		return 0;
+	}
+	made = calloc(1, sizeof(*made));
+	if (!made)
+		return -ENOMEM;
+	made->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (made->epoll < 0)
+		err = -errno;
+	if (!err)
+		err = uv_poll_init(sched->loop, &made->poll, made->epoll);
+	if (err) {
+		if (made->epoll >= 0)
+			close(made->epoll);
+		free(made);
+		return err;
+	}
+	made->guest = (struct sched_guest){.kind = &kind, .close = on_close};
+	made->sched = sched;
+	made->busy_last = &made->busy;
+	open_handles(made);
+	sched_add_guest(sched, &made->guest);
+	*fetcher = made;
+	return 0;
 }

@@ -2,9 +2,9 @@
  * curl on a loop: one multi handle, its sockets and its timer. Made when it is first needed, and
  * closed with the loop. For the files of fetch alone.
  *
- * curl is never called from one of its callbacks. A socket is watched from when curl asks for it
- * until it is closed: one that is idle costs nothing, and serves the next call without a system
- * call.
+ * curl is never called from one of its callbacks. It may close a socket without saying so, and
+ * libuv aborts when it is to watch one that is closed: so they are watched by an epoll of ours, and
+ * that by libuv. One that is idle stays watched, and serves the next call without a system call.
  */
 #ifndef LANES_CLIENT_FETCH_MULTI_H
 #define LANES_CLIENT_FETCH_MULTI_H
@@ -19,14 +19,15 @@ enum { FETCH_SPARES = 64 /* of curl's handles, for the next calls */ };
 struct fetcher {
 	struct sched_guest guest;
 	struct sched *sched;
-	CURLM *multi;		      /* NULL: there is none, nor a connection */
-	uv_timer_t timer;	      /* curl's */
-	uv_timer_t turn;	      /* somebody has left, and others may go */
-	uv_timer_t rest;	      /* for connections that nobody needs any more */
-	unsigned handles;	      /* of these, that libuv has not closed */
-	struct fetch_watch **watches; /* by descriptor */
-	size_t watch_count;
-	bool blind; /* a call has a socket that is not watched */
+	CURLM *multi;	  /* NULL: there is none, nor a connection */
+	uv_timer_t timer; /* curl's */
+	uv_timer_t turn;  /* somebody has left, and others may go */
+	uv_timer_t rest;  /* for connections that nobody needs any more */
+	unsigned handles; /* of these, that libuv has not closed */
+	int epoll;
+	uv_poll_t poll;		      /* of that */
+	struct fetch_socket *sockets; /* by descriptor */
+	size_t socket_count;
 
 	struct fetch_list flying; /* calls that curl has */
 	unsigned flying_count;
@@ -42,8 +43,11 @@ struct fetcher {
 	unsigned spare_count;
 };
 
-/* The loop's; NULL if memory is out. */
-struct fetcher *fetcher_of(struct sched *sched);
+/* The loop's, made if there is none yet. 0 or a negative errno. */
+int fetcher_of(struct sched *sched, struct fetcher **fetcher);
+
+/* A new socket; or a negative errno. */
+curl_socket_t fetcher_open_socket(struct fetcher *fetcher, const struct curl_sockaddr *address);
 
 /* curl's: closes a socket, which is no longer watched. */
 int fetcher_close_socket(void *fetcher, curl_socket_t fd);

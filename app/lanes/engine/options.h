@@ -121,7 +121,7 @@ struct options {
 
 	int64_t header_timeout; /* this and all below: milliseconds */
 	int64_t fetch_idle;
-	int64_t queue_timeout;	/* 0: none */
+	int64_t queue_timeout; /* 0: none */
 	int64_t idle_timeout;
 	int64_t send_timeout;
 	int64_t body_timeout;

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "client/fetch.h"
+#include "client/fetch_limits.h"
 #include "client/queue.h"
 #include "engine/application.h"
 #include "engine/database.h"

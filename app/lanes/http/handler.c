@@ -13,7 +13,6 @@
 #include "http/router.h"
 #include "http/trace_context.h"
 #include "http/waiting.h"
-#include "scoreboard/board_reader.h"
 
 /* Work for when the answer has been sent. */
 struct later {
@@ -213,14 +212,11 @@ static int status_of(int error)
  */
 static void tell_blame(const struct request *req, int status)
 {
-	uint64_t blamed = req->co.blamed;
-	char name[SPAN_NAME];
+	char name[COROUTINE_BLAME];
 
-	if (blamed)
-		log_event(LOG_LEVEL_WARNING, "await-failed", "await",
-			  span_thing_name(req->co.sched->options.board, blamed & 0xff,
-					  (unsigned)(blamed >> 16), name),
-			  "error", strerror(-req->co.error), "status", log_number(status), NULL);
+	if (coroutine_blames(&req->co, name))
+		log_event(LOG_LEVEL_WARNING, "await-failed", "await", name, "error",
+			  strerror(-req->co.error), "status", log_number(status), NULL);
 }
 
 /* What a request gets whose handler did not answer, or could not go on. */

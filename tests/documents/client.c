@@ -1,0 +1,32 @@
+/* The same for app/lanes/client/README.md. */
+#include <lanes.h>
+
+#define SHOP "http://127.0.0.1:9000"
+
+struct price {
+	struct fetch call;
+};
+
+struct prices {
+	struct fetch calls[3];
+	int outcomes[3];
+	int error;
+};
+
+static const char *const suppliers[3];
+
+void reply_prices(struct request *req, const struct prices *f);
+
+#include "price.c"
+#include "prices.c"
+
+static void place_order(struct request *req)
+{
+	struct price *f = FRAME(req, struct price);
+
+	ASYNC_BEGIN(req);
+/* clang-format off */
+#include "order.c"
+	/* clang-format on */
+	ASYNC_END(req);
+}
