@@ -82,6 +82,9 @@ bench_objects = $(patsubst %,$(OBJ)/tests/bench/%.o,$(1))
 $(OBJ)/loadgen: $(call bench_objects,loadgen) $(SUPPORT) $(OBJ)/inside.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)
 
+$(OBJ)/calls: $(call bench_objects,calls) $(SUPPORT) $(OBJ)/inside.a
+	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)
+
 $(OBJ)/benchmark: $(call bench_objects,bench contenders proxies surroundings equal group workloads usage report plot) \
 		$(SUPPORT) $(OBJ)/inside.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)

@@ -63,6 +63,34 @@ static const struct figure of_pools[] = {
 	 "How long the first job in the queue waits.", SECONDS, OF_POOL(oldest_wait)},
 };
 
+#define OF_DATABASE(field) offsetof(struct worker_state, database.field)
+
+/* Of workers that have one. */
+static const struct figure of_databases[] = {
+	{"lanes_db_up", "gauge", "Whether the database was there when it was last connected to.",
+	 FLAG, OF_DATABASE(up)},
+	{"lanes_db_connections_limit", "gauge", "Connections to the database that may be.", COUNT,
+	 OF_DATABASE(limit)},
+	{"lanes_db_connections", "gauge", "Connections to the database.", COUNT,
+	 OF_DATABASE(connections)},
+	{"lanes_db_connections_busy", "gauge", "Connections to the database that are in use.",
+	 COUNT, OF_DATABASE(busy)},
+	{"lanes_db_connect_failures_total", "counter", "Connections that could not be made.", COUNT,
+	 OF_DATABASE(failures)},
+	{"lanes_db_connections_lost_total", "counter", "Connections that were lost.", COUNT,
+	 OF_DATABASE(lost)},
+	{"lanes_db_refused_total", "counter", "Refused because too many waited for a connection.",
+	 COUNT, OF_DATABASE(refused)},
+	{"lanes_db_late_total", "counter", "Who got no connection in time.", COUNT,
+	 OF_DATABASE(late)},
+	{"lanes_db_statements_total", "counter", "Statements that were answered.", COUNT,
+	 OF_DATABASE(statements)},
+	{"lanes_db_cancelled_total", "counter", "Statements that nobody wanted any more.", COUNT,
+	 OF_DATABASE(cancelled)},
+	{"lanes_db_listeners", "gauge", "Those who wait for news of the database.", COUNT,
+	 OF_DATABASE(listeners)},
+};
+
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
 void append_head(struct buffer *out, const char *name, const char *type, const char *help)
@@ -111,6 +139,25 @@ static void append_of_workers(struct buffer *out, const struct workers *workers)
 
 		append_head(out, metric->name, metric->type, metric->help);
 		for (size_t i = 0; i < workers->count; i++) {
+			append_sample(out, metric->name, "", &workers->list[i]);
+			append_value(out, metric, &workers->list[i]);
+		}
+	}
+}
+
+/* One that no worker has has no head. */
+static void append_of_databases(struct buffer *out, const struct workers *workers)
+{
+	for (size_t m = 0; m < LENGTH(of_databases); m++) {
+		const struct figure *metric = &of_databases[m];
+		bool begun = false;
+
+		for (size_t i = 0; i < workers->count; i++) {
+			if (!workers->list[i].database.limit)
+				continue;
+			if (!begun)
+				append_head(out, metric->name, metric->type, metric->help);
+			begun = true;
 			append_sample(out, metric->name, "", &workers->list[i]);
 			append_value(out, metric, &workers->list[i]);
 		}
@@ -415,6 +462,7 @@ void metrics(struct request *req)
 	append_info(&out, &workers);
 	append_of_workers(&out, &workers);
 	append_of_pools(&out, &workers);
+	append_of_databases(&out, &workers);
 	append_answers(&out, &workers);
 	append_durations(&out, &workers);
 	append_jobs(&out, &workers);

@@ -481,9 +481,9 @@ static struct board_slot *pretend(struct scoreboard *board, uint64_t now)
 	board_waited(slot, SPAN_DB_QUEUE, 0, ms);
 	board_waited(slot, SPAN_DB, 2, 3 * ms);
 	board_waited(slot, SPAN_DB, 0, 3 * ms);
-	board_waits(slot, SPAN_FETCH, 4);
-	board_waits(slot, SPAN_DB, 5);
-	board_waits(slot, SPAN_DB_QUEUE, 2);
+	board_add(&slot->waits[SPAN_FETCH - SPAN_FETCH].now, 4);
+	board_add(&slot->waits[SPAN_DB - SPAN_FETCH].now, 5);
+	board_add(&slot->waits[SPAN_DB_QUEUE - SPAN_FETCH].now, 2);
 	return slot;
 }
 

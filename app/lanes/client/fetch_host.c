@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "await/awaited.h"
 #include "await/sched.h"
 #include "base/util.h"
 #include "client/fetch_multi.h"
@@ -311,7 +312,7 @@ int fetch_host_aim(struct fetch_call *call, const char *url)
 		call->secure = !strcmp(parts.scheme, "https");
 		parts.url = NULL;
 		call->host = host;
-		call->thing = host->thing;
+		call->awaited.thing = host->thing;
 		host->calls++;
 	}
 	free_parts(&parts);

@@ -83,9 +83,8 @@ void pg_call_end(struct pg_call *call, int error, PGresult *result)
 
 	if (call->kind == PG_CALL_COMMIT || call->kind == PG_CALL_ROLLBACK)
 		pg_block_end(call->block);
-	if (call->conn)
-		coroutine_waited(co, SPAN_DB, call->statement ? call->statement->thing : 0,
-				 call->since, now);
+	/* What the database refuses is told below. */
+	awaited_end(&call->awaited, error == -EREMOTEIO ? 0 : error, now);
 	if (error == -EREMOTEIO && result)
 		tell(call, result);
 	if (call->rows && result)
@@ -107,12 +106,13 @@ static void cancel(struct task *task)
 	struct pg_conn *conn = call->conn;
 
 	if (conn) {
+		awaited_drop(&call->awaited);
 		conn->call = NULL;
 		pg_pool_cancel(conn);
 	} else if (call->block && call->block->conn) {
 		pg_list_remove(&call->block->conn->queue, call);
 	} else {
-		pg_pool_unwait(call);
+		pg_pool_unwait(call, call->awaited.co->error);
 		pg_pool_show(pool);
 	}
 	pg_call_free(call);
