@@ -145,13 +145,10 @@ static int wait_for(struct request *req, struct pg_news *news, const char *name)
 
 void pg_wait_for_news(struct request *req, struct pg_news *news, const char *channel)
 {
-	int error;
+	int error = coroutine_has_failed(&req->co) ? req->co.error : wait_for(req, news, channel);
 
-	if (pg_is_given_up(&req->co, NULL))
-		return;
-	error = wait_for(req, news, channel);
 	if (error)
-		pg_refuse(&req->co, NULL, error);
+		coroutine_add_end(&req->co, error, NULL);
 	gather(req);
 }
 

@@ -16,6 +16,7 @@
 #include "await/coroutine.h"
 #include "base/slice.h"
 
+struct bell;
 struct body;
 struct budget;
 struct call;
@@ -237,6 +238,9 @@ void run_in_cpu_pool(struct request *req, void (*fn)(void *arg), void *arg);
  * stays open until then, however the request ends: request_defer() may close it. */
 void await_fd(struct request *req, int fd, int events);
 
+/* Waits until the bell is rung (await/bell.h): bell_ring(&bell) lets all go on who wait then. */
+void wait_for_bell(struct request *req, struct bell *bell);
+
 /* AWAIT(req, call(req, fn, frame)): fn(req, frame) runs at once, and may AWAIT itself; when it has
  * returned the handler goes on. frame is what it keeps, and lives as long. */
 void call(struct request *req, void (*fn)(struct request *req, void *frame), void *frame);
@@ -256,6 +260,7 @@ void gather_add_sleep(struct request *req, double seconds, int *outcome);
 void gather_add_thread(struct request *req, void (*fn)(void *arg), void *arg, int *outcome);
 void gather_add_cpu(struct request *req, void (*fn)(void *arg), void *arg, int *outcome);
 void gather_add_fd(struct request *req, int fd, int events, int *outcome);
+void gather_add_bell(struct request *req, struct bell *bell, int *outcome);
 void gather(struct request *req);
 void gather_within(struct request *req, double seconds);
 
