@@ -112,4 +112,4 @@ unit: $(OBJ)/unit
 conformance: $(OBJ)/conformance $(OBJ)/agree $(OBJ)/waits-app
 fuzzers: $(patsubst tests/fuzz/%.c,$(OBJ)/%,$(FUZZ_SOURCES))
 integration: $(OBJ)/integration
-faults: $(OBJ)/faults $(OBJ)/preload.so
+faults: $(OBJ)/faults $(OBJ)/preload.so $(OBJ)/jobs-app
