@@ -18,12 +18,12 @@ context.load_cert_chain(certificate, key)
 class Postbox:
     async def handle_DATA(self, server, session, envelope):
         with open(file, "a") as out:
-            out.write(f"tls={session.ssl is not None} authenticated={session.authenticated} {envelope.rcpt_tos}\n")
+            out.write(f"authenticated={session.authenticated} {envelope.rcpt_tos}\n")
         return "250 taken"
 
 
 def authenticate(server, session, envelope, mechanism, data):
-    return AuthResult(success=[data.login.decode(), data.password.decode()] == login)
+    return AuthResult(success=[data.login.decode(), data.password.decode()] == login, handled=False)
 
 
 class Server(Controller):

@@ -92,7 +92,8 @@ static const struct option_spec list[] = {
 	{"fetch-idle", OPTION_SECONDS, AT(fetch_idle), "30", 50, 3600000, NULL,
 	 "seconds such connections stay open when there are no calls"},
 	{"database", OPTION_TEXT, AT(database),
-	 .help = "PostgreSQL: postgresql://USER:PASSWORD@HOST:PORT/NAME, or host=HOST user=USER, as "
+	 .help = "PostgreSQL: postgresql://USER:PASSWORD@HOST:PORT/NAME, or host=HOST user=USER, "
+		 "as "
 		 "libpq takes it"},
 	{"database-connections", OPTION_INT, AT(database_connections), "0", 0, 1000, NULL,
 	 "to it, at most; 0: 8, and 1 of a prefork process"},
