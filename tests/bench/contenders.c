@@ -177,10 +177,10 @@ struct contender contenders[] = {
 	 .what = "Lanes, 1 worker with --engine jobs, 64 at once, of a job that does nothing",
 	 .via = VIA_TOOL,
 	 .probe = AN_ORDER,
-	 .command = "$BUILD/cases-app --migrate --database \"$DATABASE\" && exec "
-		    "$BUILD/cases-app --engine jobs --job-concurrency 64 --pool jobs --database "
-		    "\"$DATABASE\" "
-		    "--scoreboard $NAME.board"},
+	 .command =
+		 "exec $BUILD/cases-app --engine jobs --job-concurrency 64 --pool jobs --database "
+		 "\"$DATABASE\" "
+		 "--scoreboard $NAME.board"},
 	{.name = "cases-null",
 	 .what = "a null responder that asks the database: raw epoll and libpq, 8 connections",
 	 .via = VIA_NGINX,
