@@ -51,7 +51,7 @@ LIBS       = $(LIBRARIES) -lm -pthread $(LDLIBS)
 LIBRARY      := $(wildcard app/lanes/*/*.c app/admin/*.c)
 LIBRARY_SQL  := $(wildcard app/lanes/*/*.sql)
 # The demonstration: the guide's endpoints, and its real-world examples.
-GUIDE        := $(wildcard app/guide/*.c app/cases/*.c app/demonstration.c)
+GUIDE        := $(wildcard app/guide/*.c app/cases/*.c app/cases/*.sql app/demonstration.c)
 object = $(patsubst %,$(OBJ)/%.o,$(patsubst %.c,%,$(1)))
 quiet  = $(if $(V),,@echo '  $(1)';)
 
@@ -173,7 +173,7 @@ install: all $(OBJ)/liblanes.a ## program, library, scripts and manual pages int
 	install -D -m 755 $(OBJ)/lanes "$(DESTDIR)$(PREFIX)/bin/lanes"; \
 	$(call copied,$$(find nginx spawn -type f ! -name '*.[ch]' ! -name '*.md' ! -name dev.sh),app,$(SHARE)/lanes); \
 	$(call copied,$(filter app/guide/%,$(GUIDE)),app/guide,$(SHARE)/lanes/nginx/www/handlers); \
-	$(call copied,$(filter app/cases/%,$(GUIDE)),app/cases,$(SHARE)/lanes/nginx/www/handlers); \
+	$(call copied,$(filter app/cases/%.c,$(GUIDE)),app/cases,$(SHARE)/lanes/nginx/www/handlers); \
 	app/install/lanes.1.sh $(OBJ)/lanes "$(PREFIX)" | install -D -m 644 /dev/stdin "$(SHARE)/man/man1/lanes.1"; \
 	$(call filled,app/install/lanes.3) | install -D -m 644 /dev/stdin "$(SHARE)/man/man3/lanes.3"
 

@@ -93,6 +93,26 @@ static void append_waits(struct buffer *out, const struct worker_state *worker, 
 		buffer_append_text(out, "}");
 }
 
+/* Only of one that has a database. */
+static void append_database(struct buffer *out, const struct worker_state *worker)
+{
+	static const char *const states[] = {[BOARD_DATABASE_UNKNOWN] = "connecting",
+					     [BOARD_DATABASE_UP] = "up",
+					     [BOARD_DATABASE_DOWN] = "down"};
+	const struct database_state *db = &worker->database;
+
+	if (!db->limit)
+		return;
+	buffer_format(
+		out,
+		",\"database\":{\"state\":\"%s\",\"limit\":%" PRIu64 ",\"connections\":%" PRIu64
+		",\"busy\":%" PRIu64 ",\"waiting\":%" PRIu64 ",\"refused\":%" PRIu64
+		",\"late\":%" PRIu64 ",\"failures\":%" PRIu64 ",\"lost\":%" PRIu64
+		",\"cancelled\":%" PRIu64 ",\"statements\":%" PRIu64 ",\"listeners\":%" PRIu64 "}",
+		states[db->health], db->limit, db->connections, db->busy, db->waiting, db->refused,
+		db->late, db->failures, db->lost, db->cancelled, db->statements, db->listeners);
+}
+
 static void append_pools(struct buffer *out, const struct worker_state *worker)
 {
 	buffer_append_text(out, ",\"pools\":{");
@@ -115,6 +135,21 @@ static void append_pools(struct buffer *out, const struct worker_state *worker)
 		buffer_append_text(out, "]}");
 	}
 	buffer_append_text(out, "}");
+}
+
+/* Of a worker that takes jobs. */
+static void append_queue(struct buffer *out, const struct worker_state *worker)
+{
+	const struct board_queue *queue = &worker->slot->queue;
+
+	if (strcmp(worker->engine, "jobs") != 0)
+		return;
+	buffer_format(out,
+		      ",\"jobs\":{\"done\":%" PRIu64 ",\"failed\":%" PRIu64 ",\"lost\":%" PRIu64
+		      ",\"waiting\":%" PRIu64 ",\"running\":%" PRIu64 ",\"dead\":%" PRIu64 "}",
+		      board_get(&queue->done), board_get(&queue->failed), board_get(&queue->lost),
+		      board_get(&queue->waiting), board_get(&queue->running),
+		      board_get(&queue->dead));
 }
 
 static void append_routes(struct buffer *out, const struct worker_state *worker)
@@ -184,8 +219,10 @@ static void append_worker(struct buffer *out, const struct worker_state *worker,
 	buffer_append_text(out, "}");
 	append_loop(out, worker);
 	append_waits(out, worker, with_routes);
+	append_database(out, worker);
 	append_awaits(out, worker, with_routes);
 	append_pools(out, worker);
+	append_queue(out, worker);
 	buffer_format(out, ",\"memory\":%" PRIu64 ",\"process_threads\":%" PRIu64, worker->memory,
 		      worker->process_threads);
 	if (with_routes)

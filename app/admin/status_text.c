@@ -19,7 +19,7 @@ struct row {
 /* A prefork process is there to be held. */
 static bool is_held(const struct worker_state *worker)
 {
-	return worker->is_held && worker->held >= HELD && !strcmp(worker->engine, "loop");
+	return worker->is_held && worker->held >= HELD && strcmp(worker->engine, "prefork") != 0;
 }
 
 /* ---- cells ---- */
@@ -104,7 +104,8 @@ static bool has_fetched(const struct worker_state *worker)
 
 static bool has_queried(const struct worker_state *worker)
 {
-	return has_waited(worker, SPAN_DB) || has_waited(worker, SPAN_DB_QUEUE);
+	return worker->database.limit || has_waited(worker, SPAN_DB) ||
+	       has_waited(worker, SPAN_DB_QUEUE);
 }
 
 static void cell_fetch(const struct row *row, char *text)
@@ -115,14 +116,17 @@ static void cell_fetch(const struct row *row, char *text)
 		cell_none(text);
 }
 
-/* "5", with those who wait for a connection "5 +2". */
+/* "5/8", with those who wait for a connection "8/8 +2". */
 static void cell_db(const struct row *row, char *text)
 {
+	const struct database_state *db = &row->worker->database;
 	uint64_t queued = waits(row->worker, SPAN_DB_QUEUE);
-	int len = snprintf(text, CELL, "%" PRIu64, waits(row->worker, SPAN_DB));
+	int len = snprintf(text, CELL, "%" PRIu64 "/%" PRIu64, db->busy, db->limit);
 
-	if (!has_queried(row->worker))
+	if (!db->limit)
 		cell_none(text);
+	else if (db->health == BOARD_DATABASE_DOWN)
+		snprintf(text, CELL, "down");
 	else if (queued && len < CELL)
 		snprintf(text + len, CELL - (size_t)len, " +%" PRIu64, queued);
 }

@@ -28,7 +28,7 @@ static const struct option_spec options[] = {
 	{"payment-timeout", OPTION_SECONDS, offsetof(struct case_options, payment_timeout), "2", 10,
 	 60000, .help = "seconds that the gateway may take; longer is a 504"},
 	{"mail", OPTION_TEXT, offsetof(struct case_options, mail),
-	 .help = "smtp://NAME:PASSWORD@HOST:PORT or smtps://…: the server of /cases/mail"},
+	 .help = "smtp://NAME:PASSWORD@HOST:PORT or smtps: the server of /cases/mail"},
 	{"mail-from", OPTION_TEXT, offsetof(struct case_options, mail_from), "lanes@localhost",
 	 .help = "address of the sender"},
 	{"mail-tls", OPTION_CHOICE, offsetof(struct case_options, mail_tls), "offered",
@@ -133,6 +133,41 @@ static const struct field shown_payment[] = {
 	BODY(INT, struct shown_payment, amount),
 };
 
+const struct field order_fields[] = {
+	BODY(STRING, struct order_input, item, .min_length = 1, .max_length = 64),
+	BODY(INT, struct order_input, quantity, .ge = LIMIT(1), .le = LIMIT(1000)),
+};
+
+static const struct field key_fields[] = {
+	PATH(INT, struct order_key, id, .ge = LIMIT(1)),
+};
+
+static const struct field page_fields[] = {
+	QUERY(INT, struct orders_page, limit, .ge = LIMIT(1), .le = LIMIT(100),
+	      .fallback = &(const int64_t){20}),
+	QUERY(INT, struct orders_page, offset, .ge = LIMIT(0), .le = LIMIT(1000000),
+	      .fallback = &(const int64_t){0}),
+};
+
+static const struct field events_fields[] = {
+	HEADER(STRING, struct events_input, last_event_id, .optional = true,
+	       .pattern = PATTERN("^[0-9]{1,18}-[0-9]{1,18}$")),
+};
+
+struct shown_order {
+	int64_t id;
+	struct slice item;
+	int64_t quantity;
+};
+
+static const struct field shown_order[] = {
+	BODY(INT, struct shown_order, id),
+	BODY(STRING, struct shown_order, item),
+	BODY(INT, struct shown_order, quantity),
+};
+
+#define AN_ORDER ITEM_OBJECT(struct shown_order, shown_order)
+
 struct shown_mail {
 	struct slice to;
 	bool sent;
@@ -142,6 +177,8 @@ static const struct field shown_mail[] = {
 	BODY(STRING, struct shown_mail, to),
 	BODY(BOOL, struct shown_mail, sent),
 };
+
+extern const struct migration cases_sql[]; /* of cases.sql */
 
 static const struct route list[] = {
 	GET("/cases/digest/{name}", SYNC, digest, .input = INPUT(one_name), .deadline = 60,
@@ -157,6 +194,14 @@ static const struct route list[] = {
 	POST("/cases/payments", SYNC, payments, .input = INPUT(payment_fields),
 	     .pool = &payment_threads, .deadline = 30, .status = 201,
 	     .answers = ITEM_OBJECT(struct shown_payment, shown_payment)),
+	POST("/cases/orders", ASYNC, post_order, .input = INPUT(order_fields), .deadline = 30,
+	     .status = 201, .answers = AN_ORDER),
+	GET("/cases/orders", ASYNC, get_orders, .input = INPUT(page_fields), .deadline = 30,
+	    .answers = ITEM_LIST(.item = AN_ORDER)),
+	GET("/cases/orders/{id}", ASYNC, get_order, .input = INPUT(key_fields), .deadline = 30,
+	    .answers = AN_ORDER),
+	GET("/cases/events", ASYNC, order_events, .input = INPUT(events_fields),
+	    .gives = "text/event-stream"),
 	POST("/cases/mail", ASYNC, mail, .input = INPUT(mail_fields), .deadline = 660,
 	     .answers = ITEM_OBJECT(struct shown_mail, shown_mail)),
 };
@@ -184,6 +229,7 @@ const struct application cases = {
 	.routes = ROUTES(list, .title = "Cases"),
 	.options = OPTIONS("lanes", options, &case_options),
 	.fetches = true,
+	.migrations = {"cases", cases_sql},
 	.outside = &outside,
 	.prepare = prepare,
 };

@@ -107,6 +107,42 @@ extern const struct thread_pool_options payment_threads;
 void quotes(struct request *req);
 void payments(struct request *req);
 
+/* ---- the database ---- */
+
+struct order_input {
+	struct slice item;
+	int64_t quantity;
+};
+
+struct order_key {
+	int64_t id;
+};
+
+struct orders_page {
+	int64_t limit;
+	int64_t offset;
+};
+
+struct events_input {
+	struct slice last_event_id; /* "742-5"; data is NULL: there is none */
+};
+
+extern const struct field order_fields[2];
+
+/* Whether there is one; if not, the answer is a 503. */
+bool has_database(struct request *req);
+
+/* Appends the JSON of a row that has id, item and quantity first. */
+void append_order(struct buffer *out, const struct pg_rows *rows, int row);
+
+/* Has those told who listen to events, when the answer is sent. */
+void tell_of_orders(struct request *req);
+
+void post_order(struct request *req);
+void get_order(struct request *req);
+void get_orders(struct request *req);
+void order_events(struct request *req);
+
 /* ---- mail ---- */
 
 struct mail_input {

@@ -15,6 +15,7 @@
 
 #include "await/await.h"
 #include "await/awaited.h"
+#include "await/bell.h"
 #include "await/coroutine.h"
 #include "await/thread_pool.h"
 #include "base/buffer.h"

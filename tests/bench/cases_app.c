@@ -1,6 +1,6 @@
 /*
- * cases-app: the demonstration, and what the benchmark wants besides: orders, and a statement that
- * sleeps.
+ * cases-app: the demonstration, and what the benchmark wants besides: orders, a statement that
+ * sleeps, and a job that does nothing.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -125,6 +125,13 @@ static const struct route list[] = {
 	GET("/cases/sleep", ASYNC, nap, .input = INPUT(nap_fields)),
 };
 
+static void nothing(struct request *req)
+{
+	reply_bytes(req, 200, "text/plain", slice_of(""));
+}
+
+static const struct job_kind kinds[] = {JOB("nothing", ASYNC, nothing)};
+
 /* Those of the demonstration, and these. */
 int main(int argc, char **argv)
 {
@@ -140,5 +147,6 @@ int main(int argc, char **argv)
 	all = *shown;
 	all.routes.list = routes;
 	all.routes.count += mine;
+	all.jobs = (struct job_kinds)JOBS(kinds);
 	return lanes_main(argc, argv, &all);
 }

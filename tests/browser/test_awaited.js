@@ -45,6 +45,26 @@ test('awaited: a wait is what is awaited, and the rest of it', () => withPage({}
 	assert.deepEqual(await rows(page), {1: [['loop', 0, 1, 0, 1], ['await', 1, 151, 0, 1], ['loop', 151, 152, 0, 1]]});
 }));
 
+test('awaited: a worker with a database tells how many of its connections are in use', () => withPage({}, async (page) => {
+	await mute(page);
+	for (const [database, text] of [[{state: 'up', limit: 8, busy: 5, waiting: 0}, '5 of 8 connections in use'],
+		[{state: 'up', limit: 1, busy: 1, waiting: 2}, '1 of 1 connection in use, 2 wait for one'],
+		[{state: 'down', limit: 8, busy: 0, waiting: 0}, 'not there: requests that need it are refused'],
+		[{state: 'connecting', limit: 8, busy: 0, waiting: 0}, 'connecting']]) {
+		await page.evaluate(({t, list, worker}) => {
+			const {feed, history} = window.lanes;
+			history.clear();
+			feed.accept({t: t - 100, workers: [worker], spans: []});
+			feed.accept({t: t + 1000, workers: [worker], spans: list});
+		}, {t: T, list: SPANS, worker: {...state, database}});
+		assert.deepEqual(await page.evaluate(async (t) => {
+			const {layout} = await import('/lanes/picture/layout.js');
+			const {groups: [{lanes}]} = layout(window.lanes.history, t - 1000, t + 1000);
+			return lanes.filter(({kind, label}) => kind === 'more' && label === 'database').map((lane) => lane.text);
+		}, T), [text]);
+	}
+}));
+
 test('awaited: what it is called stands below the lanes, with the keyboard alone, and in the table', () => withPage({}, async (page) => {
 	await mute(page);
 	await play(page);

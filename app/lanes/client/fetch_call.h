@@ -29,6 +29,11 @@ struct fetch_list {
 	struct fetch_call *last;
 };
 
+/* Those of a request. */
+struct fetch_kept {
+	struct fetch_call *first;
+};
+
 struct fetch_call {
 	struct task task;
 	struct coroutine *co; /* that waits, or has waited, for it */
@@ -36,7 +41,7 @@ struct fetch_call {
 	struct fetcher *fetcher;
 	struct timer deadline;
 	struct fetch_call *kept_next; /* of the same request */
-	struct fetch_call **kept;     /* where that is remembered */
+	struct fetch_kept *kept;      /* where that is remembered */
 	struct budget *budget;
 	size_t charged;		/* bytes */
 	uint64_t begun;		/* uv_hrtime() */

@@ -96,6 +96,9 @@ static inline struct pg_value pg_bytes(struct slice bytes)
 
 /* ---- statements ---- */
 
+/* Whether there is one to ask: --database. */
+bool pg_has_database(const struct request *req);
+
 /* AWAIT(req, pg_query(req, &f->rows, "… $1 … $2", pg_int(a), pg_text(b))). rows may be NULL. The
  * statement is remembered by its text, so what varies belongs into values. They are copied. */
 #define pg_query(req, rows, sql, ...)                                                              \

@@ -100,7 +100,7 @@ static void ask(struct request *req, struct pg_pool *pool, enum pg_call_kind kin
 		call->block = block;
 		pg_call_begin(call, &req->co, NULL);
 	} else {
-		pg_refuse(&req->co, NULL, error);
+		coroutine_add_end(&req->co, error, NULL);
 	}
 	gather(req);
 }
@@ -132,7 +132,7 @@ static void end(struct request *req, struct pg_tx *tx, enum pg_call_kind kind)
 	if (block && block->open)
 		leave(block);
 	if (error && (kind == PG_CALL_COMMIT || error == -EINVAL))
-		pg_refuse(&req->co, NULL, error);
+		coroutine_add_end(&req->co, error, NULL);
 	gather(req);
 }
 

@@ -223,12 +223,6 @@ void pg_call_begin(struct pg_call *call, struct coroutine *co, int *outcome);
 /* What is wrong with the result: 0 or a negative errno. */
 int pg_error_of(const PGresult *result);
 
-/* It does not begin: says so, where the request wants to know. */
-void pg_refuse(struct coroutine *co, int *outcome, int error);
-
-/* Whether something before it has failed. */
-bool pg_is_given_up(const struct coroutine *co, int *outcome);
-
 void pg_list_add(struct pg_list *list, struct pg_call *call);
 void pg_list_remove(struct pg_list *list, struct pg_call *call);
 

@@ -30,6 +30,7 @@ struct pg_channel {
 	bool asked;	/* LISTEN was sent */
 	bool heard;	/* … and answered */
 	struct pg_waiter *waiters;
+	word *listeners; /* on the scoreboard */
 };
 
 struct pg_news_desk {
@@ -49,6 +50,7 @@ static void unlink_waiter(struct pg_waiter *waiter)
 		waiter->channel->waiters = waiter->next;
 	if (waiter->next)
 		waiter->next->prev = waiter->prev;
+	board_add(waiter->channel->listeners, UINT64_MAX); /* one less */
 }
 
 static void cancel(struct task *task)
@@ -104,6 +106,7 @@ static struct pg_channel *channel_of(struct pg_pool *pool, const char *name)
 		return NULL;
 	channel = &desk->channels[desk->count++];
 	snprintf(channel->name, sizeof(channel->name), "%s", name);
+	channel->listeners = &pool->board->listeners;
 	pg_pool_soon(pool);
 	return channel;
 }
@@ -136,18 +139,16 @@ static int wait_for(struct request *req, struct pg_news *news, const char *name)
 		channel->waiters->prev = waiter;
 	channel->waiters = waiter;
 	task_begin(&req->co, &waiter->task, cancel, NULL);
+	board_add(channel->listeners, 1);
 	return 0;
 }
 
 void pg_wait_for_news(struct request *req, struct pg_news *news, const char *channel)
 {
-	int error;
+	int error = coroutine_has_failed(&req->co) ? req->co.error : wait_for(req, news, channel);
 
-	if (pg_is_given_up(&req->co, NULL))
-		return;
-	error = wait_for(req, news, channel);
 	if (error)
-		pg_refuse(&req->co, NULL, error);
+		coroutine_add_end(&req->co, error, NULL);
 	gather(req);
 }
 

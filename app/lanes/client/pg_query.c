@@ -9,22 +9,6 @@
 #include "http/request.h"
 #include "http/waiting.h"
 
-void pg_refuse(struct coroutine *co, int *outcome, int error)
-{
-	coroutine_fail(co, error);
-	if (outcome)
-		*outcome = error;
-}
-
-bool pg_is_given_up(const struct coroutine *co, int *outcome)
-{
-	if (!coroutine_has_failed(co))
-		return false;
-	if (outcome)
-		*outcome = co->error;
-	return true;
-}
-
 /* ---- results ---- */
 
 static void release(void *arg)
@@ -98,6 +82,11 @@ void pg_call_end(struct pg_call *call, int error, PGresult *result)
 
 /* ---- statements ---- */
 
+bool pg_has_database(const struct request *req)
+{
+	return pg_pool_of(req->co.sched) != NULL;
+}
+
 /* Nobody wants it any more. */
 static void cancel(struct task *task)
 {
@@ -145,15 +134,13 @@ void gather_add_pg_values(struct request *req, int *outcome, struct pg_rows *row
 	struct pg_call *call = NULL;
 	int error;
 
-	if (pg_is_given_up(&req->co, outcome))
-		return;
-	error = may_begin(req, pool, block, rows);
+	error = coroutine_has_failed(&req->co) ? req->co.error : may_begin(req, pool, block, rows);
 	if (!error)
 		call = pg_call_make(pool, sql, values + 1, &error);
 	if (!call) {
 		if (error == -EILSEQ && rows)
 			strcpy(rows->state, "22021");
-		pg_refuse(&req->co, outcome, error == -EILSEQ ? -EREMOTEIO : error);
+		coroutine_add_end(&req->co, error == -EILSEQ ? -EREMOTEIO : error, outcome);
 		return;
 	}
 	call->rows = rows;

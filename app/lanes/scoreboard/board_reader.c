@@ -254,8 +254,9 @@ static void read_counters(struct worker_state *worker)
 	worker->started = board_get(&slot->started_at);
 	worker->draining = board_get(&slot->draining);
 	read_database(&slot->database, &worker->database);
-	worker->unready = board_get(&slot->unready) ||
-			  (worker->database.limit && worker->database.health != BOARD_DATABASE_UP);
+	worker->database.up = worker->database.health == BOARD_DATABASE_UP;
+	worker->unready =
+		board_get(&slot->unready) || (worker->database.limit && !worker->database.up);
 	worker->requests = board_get(&slot->requests);
 	worker->in_flight = board_get(&slot->in_flight);
 	worker->connections = board_get(&slot->connections);

@@ -62,6 +62,7 @@ struct route_state {
 struct database_state {
 	uint64_t limit; /* 0: it has none */
 	enum board_health health;
+	bool up;
 	uint64_t connections;
 	uint64_t busy;
 	uint64_t waiting;

@@ -173,6 +173,19 @@ struct board_metric {
 	word buckets[BOARD_BUCKETS];
 };
 
+/* What a worker with jobs has made of them. */
+struct board_queue {
+	word done;
+	word failed;	  /* attempts */
+	word lost;	  /* to another, or cancelled */
+	word nanoseconds; /* of all attempts */
+	word buckets[BOARD_BUCKETS];
+	/* In the whole queue, as it last was, if that was the worker to look; or 0. */
+	word waiting;
+	word running;
+	word dead;
+};
+
 struct board_slot {
 	/* Written when the slot is claimed; pid last. */
 	word pid;
@@ -201,6 +214,8 @@ struct board_slot {
 	struct board_threads pools[BOARD_POOLS];
 
 	struct board_metric metrics[BOARD_METRICS];
+
+	struct board_queue queue;
 
 	struct board_waits waits[BOARD_WAITS]; /* by kind - SPAN_FETCH */
 	struct board_await awaits[BOARD_AWAITS];
@@ -369,6 +384,9 @@ static inline void board_span(struct board_slot *slot, uint64_t what, uint64_t s
 /* The next thing that is awaited is called this, cut to fit: its number, or 0 if there is no room
  * for another. */
 unsigned board_add_thing(struct board_slot *slot, const char *name, size_t len);
+
+/* One more that took so long. */
+void board_observe(word buckets[BOARD_BUCKETS], word *sum, uint64_t nanoseconds);
 
 /* A wait is over: counts it. */
 void board_waited(struct board_slot *slot, enum span_kind kind, unsigned thing,
