@@ -84,7 +84,7 @@ static void append_names(struct trace *trace)
 	buffer_append_text(&trace->out, ",\"name\":\"process_name\",\"args\":{\"name\":");
 	json_string(&trace->out, slice_of(trace->worker.name));
 	buffer_append_text(&trace->out, "}}");
-	name_thread(trace, 0, strcmp(trace->worker.engine, "loop") ? "process" : "loop");
+	name_thread(trace, 0, strcmp(trace->worker.engine, "prefork") ? "loop" : "process");
 	for (int p = 0; p < BOARD_POOLS; p++) {
 		for (unsigned t = 0; t < trace->worker.pools[p].threads; t++) {
 			struct buffer name = {0};

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "admin/admin.h"
+#include "admin/samples.h"
 
 enum kind { COUNT, SECONDS, FLAG };
 
@@ -92,13 +93,12 @@ static const struct figure of_databases[] = {
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
-static void append_head(struct buffer *out, const char *name, const char *type, const char *help)
+void append_head(struct buffer *out, const char *name, const char *type, const char *help)
 {
 	buffer_format(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
 
-/* A label's value: a backslash, a quote and a line feed must be escaped. */
-static void append_label(struct buffer *out, const char *before, const char *value)
+void append_label(struct buffer *out, const char *before, const char *value)
 {
 	buffer_append_text(out, before);
 	for (; *value; value++) {
@@ -112,10 +112,8 @@ static void append_label(struct buffer *out, const char *before, const char *val
 	buffer_append_text(out, "\"");
 }
 
-/* Begins a sample, whose name ends with after, with the labels it has in common with all others;
- * open. */
-static void append_sample(struct buffer *out, const char *name, const char *after,
-			  const struct worker_state *worker)
+void append_sample(struct buffer *out, const char *name, const char *after,
+		   const struct worker_state *worker)
 {
 	buffer_format(out, "%s%s", name, after);
 	append_label(out, "{worker=\"", worker->name);
@@ -209,14 +207,6 @@ static void append_answers(struct buffer *out, const struct workers *workers)
 
 static const char DURATION[] = "lanes_request_duration_seconds";
 
-struct histogram {
-	const char *name;
-	const struct worker_state *worker;
-	const char *route; /* NULL: it is not one of routes */
-	double seconds;
-	uint64_t buckets[BOARD_BUCKETS];
-};
-
 static void append_part(struct buffer *out, const struct histogram *h, const char *after)
 {
 	append_sample(out, h->name, after, h->worker);
@@ -224,7 +214,7 @@ static void append_part(struct buffer *out, const struct histogram *h, const cha
 		append_label(out, ",route=\"", h->route);
 }
 
-static void append_histogram(struct buffer *out, const struct histogram *h)
+void append_histogram(struct buffer *out, const struct histogram *h)
 {
 	uint64_t count = 0;
 
@@ -271,12 +261,14 @@ static void append_durations(struct buffer *out, const struct workers *workers)
 
 /* ---- what requests wait for ---- */
 
-/* What Prometheus calls a summary, without quantiles: a sum and a count, for each thing. */
+/* What Prometheus calls a summary, without quantiles: a sum and a count, for each
+ * thing. */
 static const struct wait_figure {
 	enum span_kind kind;
 	const char *now, *now_help;
 	const char *past, *past_help;
-	const char *label; /* what the thing is, as a label begins; NULL: there is none */
+	const char *label; /* what the thing is, as a label begins; NULL: there is
+			      none */
 } of_waits[] = {
 	{SPAN_FETCH, "lanes_fetch_in_flight", "Calls to other services that are not over.",
 	 "lanes_fetch_duration_seconds", "Calls to other services.", ",to=\""},
@@ -287,8 +279,8 @@ static const struct wait_figure {
 	 ",statement=\""},
 };
 
-/* Those that a worker's requests have waited for. What was cut, or cannot be shown, may have the
- * name of another: they are one. */
+/* Those that a worker's requests have waited for. What was cut, or cannot be shown,
+ * may have the name of another: they are one. */
 struct known_things {
 	char names[BOARD_THINGS][BOARD_THING];
 	struct waited waited[BOARD_THINGS];
@@ -384,7 +376,8 @@ static const struct board_metric *own_of(const struct worker_state *worker, cons
 	return NULL;
 }
 
-/* What a slot says is not to be trusted: it may be written by whoever wrote the file. */
+/* What a slot says is not to be trusted: it may be written by whoever wrote the
+ * file. */
 static bool is_sound(const char *name)
 {
 	return name[0] && strspn(name, "abcdefghijklmnopqrstuvwxyz_0123456789") == strlen(name);
@@ -420,8 +413,8 @@ static void append_own(struct buffer *out, const struct workers *workers, size_t
 	}
 }
 
-/* Those that were told. Workers of one program have the same, and a restart goes from one program
- * to another: what is beyond that many, a slot made up. */
+/* Those that were told. Workers of one program have the same, and a restart goes
+ * from one program to another: what is beyond that many, a slot made up. */
 struct told {
 	char names[2 * BOARD_METRICS][BOARD_METRIC_NAME];
 	size_t count;
@@ -472,6 +465,8 @@ void metrics(struct request *req)
 	append_of_databases(&out, &workers);
 	append_answers(&out, &workers);
 	append_durations(&out, &workers);
+	append_jobs(&out, &workers);
+
 	append_waits(&out, &workers);
 	append_all_own(&out, &workers);
 	workers_free(&workers);

@@ -19,7 +19,7 @@ struct row {
 /* A prefork process is there to be held. */
 static bool is_held(const struct worker_state *worker)
 {
-	return worker->is_held && worker->held >= HELD && !strcmp(worker->engine, "loop");
+	return worker->is_held && worker->held >= HELD && strcmp(worker->engine, "prefork") != 0;
 }
 
 /* ---- cells ---- */

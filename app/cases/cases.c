@@ -28,7 +28,7 @@ static const struct option_spec options[] = {
 	{"payment-timeout", OPTION_SECONDS, offsetof(struct case_options, payment_timeout), "2", 10,
 	 60000, .help = "seconds that the gateway may take; longer is a 504"},
 	{"mail", OPTION_TEXT, offsetof(struct case_options, mail),
-	 .help = "smtp://NAME:PASSWORD@HOST:PORT or smtps://…: the server of /cases/mail"},
+	 .help = "smtp://NAME:PASSWORD@HOST:PORT or smtps: the server of /cases/mail"},
 	{"mail-from", OPTION_TEXT, offsetof(struct case_options, mail_from), "lanes@localhost",
 	 .help = "address of the sender"},
 	{"mail-tls", OPTION_CHOICE, offsetof(struct case_options, mail_tls), "offered",

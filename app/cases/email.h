@@ -4,6 +4,8 @@
 
 #include <lanes.h>
 
+#include <time.h>
+
 enum { ADDRESS_MAX = 254 };
 
 enum email_outcome {
@@ -20,6 +22,7 @@ struct email {
 	char to[ADDRESS_MAX + 3]; /* <a@b> */
 	struct buffer text;	  /* as it is sent, with its headers */
 	size_t sent;		  /* bytes of it */
+	struct timespec end;	  /* when it is late, by the monotonic clock */
 	enum email_outcome outcome;
 	long code; /* what the server said last; 0: nothing */
 };

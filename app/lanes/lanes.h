@@ -8,12 +8,13 @@
  * has rows from PostgreSQL (client/pg.h).
  *
  * Few need the rest: what all workers do now (scoreboard/board_reader.h), requests to the system
- * itself (client/volley.h), and what is new to wait for (await/coroutine.h).
+ * itself (client/volley.h), and what is new to wait for (await/coroutine.h, await/awaited.h).
  */
 #ifndef LANES_H
 #define LANES_H
 
 #include "await/await.h"
+#include "await/awaited.h"
 #include "await/bell.h"
 #include "await/coroutine.h"
 #include "await/thread_pool.h"

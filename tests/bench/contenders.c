@@ -173,6 +173,14 @@ struct contender contenders[] = {
 	 .sockets = 1,
 	 .probe = "/cases/sleep?seconds=0",
 	 .command = "exec " CASES_LANES " --database-connections 10"},
+	{.name = "cases-jobs",
+	 .what = "Lanes, 1 worker with --engine jobs, 64 at once, of a job that does nothing",
+	 .via = VIA_TOOL,
+	 .probe = AN_ORDER,
+	 .command =
+		 "exec $BUILD/cases-app --engine jobs --job-concurrency 64 --pool jobs --database "
+		 "\"$DATABASE\" "
+		 "--scoreboard $NAME.board"},
 	{.name = "cases-null",
 	 .what = "a null responder that asks the database: raw epoll and libpq, 8 connections",
 	 .via = VIA_NGINX,

@@ -16,9 +16,6 @@
 	"noise = Image.effect_noise(size, 25)\n"                                                   \
 	"Image.merge(\"RGB\", (noise, sky, sky)).convert(\"RGB\").save(\"photo.jpg\", "            \
 	"quality=90)'"
-#define ORDERS                                                                                     \
-	"CREATE TABLE orders (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,"                 \
-	" item text NOT NULL, quantity integer NOT NULL)"
 #define SOME_ORDERS                                                                                \
 	"INSERT INTO orders (item, quantity) SELECT 'item ' || n, n % 100 + 1 FROM "               \
 	"generate_series(1, 1000) n; ANALYZE orders"
@@ -52,18 +49,18 @@ static void make_files(void)
 		die("there is no picture; see run/photo.log");
 }
 
-/* A commit waits for the disk; all has room in memory. */
+/* A commit waits for the disk; all has room in memory. The tables are the demonstration's. */
 static void start_database(void)
 {
 	if (!postgres_open(&postgres, STRINGS("fsync=on", "max_connections=200",
-					      "shared_buffers=256MB", "autovacuum=off")) ||
-	    !postgres_do(&postgres, ORDERS))
+					      "shared_buffers=256MB", "autovacuum=off")))
 		die("no database");
 	setenv("DATABASE", postgres.url, 1);
 	setenv("DATABASE_DSN",
 	       textf("pgsql:host=%s;port=%d;dbname=postgres;user=lanes", postgres.directory,
 		     postgres.port),
 	       1);
+	run_to_end("migrate", "exec $BUILD/lanes --migrate --database \"$DATABASE\"");
 	surroundings_reset();
 }
 
@@ -81,7 +78,7 @@ void surroundings_reset(void)
 {
 	if (postgres.pid && (!postgres_do(&postgres, "TRUNCATE orders RESTART IDENTITY") ||
 			     !postgres_do(&postgres, SOME_ORDERS)))
-		die("no orders");
+		die("no orders; see run/migrate.log");
 }
 
 void surroundings_end(void)

@@ -105,6 +105,21 @@ test('awaited: the legend and the table have it when there is some', () => withP
 	}
 }));
 
+test('awaited: what lasts is told before it is over', () => withPage({}, async (page) => {
+	await mute(page);
+	await page.evaluate(({t, worker}) => {
+		const {feed, history} = window.lanes;
+		history.clear();
+		feed.accept({t: t - 100, workers: [worker], spans: []});
+		feed.accept({t: t + 500, spans: [], workers: [{...worker, in_flight: 1, awaits: [{kind: 'db', name: 'SELECT 1', serial: 4, route: '/slow', for: 0.4}, null, {}, {kind: 'odd', serial: 1}]}]});
+	}, {t: T, worker: state});
+	await page.locator('.as-table summary').click();
+	await page.waitForFunction(() => document.querySelector('.as-table td.awaited'));
+	assert.equal(await page.locator('.as-table td.awaited').innerText(), 'db SELECT 1 400 ms so far');
+	const [first] = (await rows(page))[4];
+	assert.deepEqual(first.slice(0, 2), ['db', 100]);
+}));
+
 test('awaited: whatever the names are, they are text', () => withPage({}, async (page) => {
 	await mute(page);
 	await page.locator('.as-table summary').click();

@@ -1,4 +1,5 @@
 /* The same for app/lanes/client/README.md. */
+#include <json-c/json.h>
 #include <lanes.h>
 
 #define SHOP "http://127.0.0.1:9000"
@@ -30,3 +31,17 @@ static void place_order(struct request *req)
 	/* clang-format on */
 	ASYNC_END(req);
 }
+
+/* ---- jobs ---- */
+
+struct size {
+	int64_t width;
+};
+
+void draw_row(struct buffer *png, const struct size *size, int64_t row);
+
+#include "enqueue.c"
+
+static const struct route list[] = {POST("/renders", ASYNC, create)};
+
+#include "job.c"

@@ -481,9 +481,9 @@ static struct board_slot *pretend(struct scoreboard *board, uint64_t now)
 	board_waited(slot, SPAN_DB_QUEUE, 0, ms);
 	board_waited(slot, SPAN_DB, 2, 3 * ms);
 	board_waited(slot, SPAN_DB, 0, 3 * ms);
-	board_waits(slot, SPAN_FETCH, 4);
-	board_waits(slot, SPAN_DB, 5);
-	board_waits(slot, SPAN_DB_QUEUE, 2);
+	board_add(&slot->waits[SPAN_FETCH - SPAN_FETCH].now, 4);
+	board_add(&slot->waits[SPAN_DB - SPAN_FETCH].now, 5);
+	board_add(&slot->waits[SPAN_DB_QUEUE - SPAN_FETCH].now, 2);
 	return slot;
 }
 
@@ -609,13 +609,13 @@ static const struct test tests[] = {
 	{"a slow request's spans have its id of nginx's log, and its trace",
 	 a_slow_request_by_its_ids},
 	{"who waits for a held loop is ready, in Server-Timing and /events", ready},
+	{"what is awaited is named: /trace, /events, /metrics, /status, make top", awaited},
 	{"listeners that do not read cost a message each, and are not hung up on",
 	 silent_listeners},
 	{"1,000 idle listeners cost little, and /status answers", thousand_listeners},
 	{"forty pages cost the admin worker less than a twentieth of a core", forty_readers},
 	{"a reader of /trace who is slow costs a piece of it, not all", slow_readers_of_a_trace},
 	{"make top prints once where there is no terminal", top},
-	{"what is awaited is named: /trace, /events, /metrics, /status, make top", awaited},
 	{"whoever writes into the scoreboard changes what is shown, and ends nobody",
 	 scoreboard_written_into},
 };

@@ -96,7 +96,8 @@ static void it_is_restarted_when_it_dies(void)
 	kill(died, SIGKILL);
 	CU_ASSERT(EVENTUALLY(postmaster(&sys) != died &&
 			     !strcmp(ask(&sys, "SELECT seven FROM kept"), "7")));
-	CU_ASSERT_EQUAL(script(&sys, "status.sh", NULL)->status, 0);
+	/* Workers are ready again once they have noticed. */
+	CU_ASSERT(EVENTUALLY(script(&sys, "status.sh", NULL)->status == 0));
 }
 
 /* Nobody looks after it then: it ends, and the system is not whole. */
@@ -377,6 +378,52 @@ static void tables_in_a_database_of_others(void)
 	postgres_close(&postgres);
 }
 
+static bool jobs_are(const char *state, const char *count)
+{
+	return !strcmp(
+		ask(&sys, textf("SELECT count(*) FROM lanes_jobs WHERE state = '%s'", state)),
+		count);
+}
+
+static bool enqueue(const char *kind, const char *payload, int count)
+{
+	return !fails(
+		ask(&sys, textf("SELECT lanes_job_enqueue('%s', '%s') FROM generate_series(1, %d)",
+				kind, payload, count)));
+}
+
+/* With tests/jobs/app.c. */
+static void workers_for_jobs(void)
+{
+	pid_t worker;
+
+	CU_ASSERT_FATAL(system_start(
+		&sys, SYSTEM(.environment = STRINGS("DATABASE=private", "JOB_WORKERS=1",
+						    textf("PROGRAM=%s", built("jobs-app"))))));
+	CU_ASSERT(enqueue("nothing", "{}", 10));
+	CU_ASSERT(EVENTUALLY(jobs_are("done", "10")));
+	CU_ASSERT_NOT_EQUAL(access(system_file(&sys, "none"), F_OK), 0);
+	CU_ASSERT_PTR_NOT_NULL(strstr(script(&sys, "scale.sh", "JOB_WORKERS=2")->out,
+				      "2 worker(s) for jobs, 1 before"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(script(&sys, "status.sh", NULL)->out, "\njobs-2 "));
+	worker = system_noted(&sys, "jobs-1");
+	worker = atoi(file_text(textf("/proc/%d/task/%d/children", worker, worker)));
+	CU_ASSERT_FATAL(worker > 0);
+	kill(worker, SIGKILL);
+	CU_ASSERT(script_works(&sys, "restart.sh", NULL));
+	CU_ASSERT_PTR_NOT_NULL(strstr(script(&sys, "scale.sh", "JOB_WORKERS=1")->out,
+				      "1 worker(s) for jobs, 2 before"));
+	CU_ASSERT(enqueue("nothing", "{}", 10));
+	CU_ASSERT(EVENTUALLY(jobs_are("done", "20")));
+
+	/* What runs is done before the end. */
+	CU_ASSERT(enqueue("hold", "{\"seconds\": 4}", 1));
+	CU_ASSERT(EVENTUALLY(jobs_are("running", "1")));
+	CU_ASSERT(script_works(&sys, "stop.sh", NULL));
+	CU_ASSERT(system_log_has(&sys, "event=hold-over"));
+	CU_ASSERT(system_stop(&sys));
+}
+
 /* ---- those of others ---- */
 
 static void bad_values(void)
@@ -467,6 +514,8 @@ static const struct test tests[] = {
 	{"without a database, what needs one says so", without_a_database_they_say_so,
 	 SYSTEM(.workers = 1)},
 	{"tables are made in a database of others", tables_in_a_database_of_others},
+	{"workers for jobs are started, scaled and replaced, and drain at the end",
+	 workers_for_jobs},
 	{"a full disk: one line, and nothing is left", a_full_disk},
 	{"bad values: one line without a password, and nothing is left", bad_values},
 	{"passwords are for workers only", passwords_are_for_workers_only},

@@ -27,7 +27,6 @@ struct upstream {
 	atomic_int most;	/* connections at once */
 	sem_t arrived;		/* posted for each request */
 	sem_t gate;
-	char asked[UPSTREAM_ASKED]; /* the latest request's head and body, in part */
 };
 
 extern struct upstream upstream;
@@ -36,6 +35,9 @@ void upstream_begin(void);
 
 /* Ends all of it, whatever is being answered. */
 void upstream_end(void);
+
+/* The latest request's head and body, in part. Lives until the next call. */
+const char *upstream_asked(void);
 
 /* The URL of a path; lives as textf(). */
 const char *upstream_url(const char *path);

@@ -96,10 +96,15 @@ static void write_to_stream(struct request *req, struct coroutine *writer, struc
 }
 
 const char *const *body_pieces;
+struct slice body_bytes;
 
 /* As long as more is wanted, and then its end. */
 static void on_body_wanted(struct request *req)
 {
+	while (body_bytes.data && body_is_wanted(req)) {
+		body_came(req, body_bytes.len ? body_bytes : (struct slice){NULL, 0});
+		body_bytes.len = 0;
+	}
 	while (body_pieces && body_is_wanted(req))
 		body_came(req, *body_pieces ? slice_of(*body_pieces++) : (struct slice){NULL, 0});
 }

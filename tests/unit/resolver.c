@@ -11,7 +11,7 @@
 #include "alone.h"
 
 atomic_int resolver_asked;
-char resolver_thread[16];
+atomic_bool resolver_is_ours;
 
 typedef int resolve(const char *name, const char *service, const struct addrinfo *hints,
 		    struct addrinfo **found);
@@ -76,10 +76,12 @@ static int answer(const struct known *known, const char *service, const struct a
 int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints,
 		struct addrinfo **found)
 {
+	char thread[16];
 	size_t i = 0;
 
 	resolver_asked++;
-	pthread_getname_np(pthread_self(), resolver_thread, sizeof(resolver_thread));
+	pthread_getname_np(pthread_self(), thread, sizeof(thread));
+	resolver_is_ours = !strncmp(thread, "names-", 6);
 	while (i < COUNT(all) && (!name || strcmp(all[i].name, name) != 0))
 		i++;
 	if (i == COUNT(all))

@@ -11,7 +11,7 @@
 
 #include <stdatomic.h>
 
-extern atomic_int resolver_asked; /* how often, ever */
-extern char resolver_thread[16];  /* … by whom, last */
+extern atomic_int resolver_asked;    /* how often, ever */
+extern atomic_bool resolver_is_ours; /* … the last time by a thread of names_pool */
 
 #endif

@@ -23,7 +23,7 @@
 #include "resolver.h"
 #include "scoreboard/board_reader.h"
 
-extern uint64_t clock_ahead; /* test_volley.c: nanoseconds that uv_hrtime() is */
+extern _Atomic uint64_t clock_ahead; /* test_volley.c: nanoseconds that uv_hrtime() is */
 
 /* ---- answers ---- */
 
@@ -41,11 +41,11 @@ static void an_answer_is_its_status_its_headers_and_its_content(void)
 	CU_ASSERT_PTR_NULL(fetch_header(f, "X-Tw").data);
 	CU_ASSERT_PTR_NULL(fetch_header(f, "X-None").data);
 	CU_ASSERT_STRING_EQUAL(f->why, "");
-	HAS(upstream.asked, "GET /ok HTTP/1.1\r\n");
-	HAS(upstream.asked, "\r\ntraceparent: 00-");
-	LACKS(upstream.asked, "content-type");
-	LACKS(upstream.asked, "user-agent");
-	LACKS(upstream.asked, "encoding");
+	HAS(upstream_asked(), "GET /ok HTTP/1.1\r\n");
+	HAS(upstream_asked(), "\r\ntraceparent: 00-");
+	LACKS(upstream_asked(), "content-type");
+	LACKS(upstream_asked(), "user-agent");
+	LACKS(upstream_asked(), "encoding");
 	finish();
 }
 
@@ -397,7 +397,7 @@ static void names_are_looked_up_once_and_never_by_curl(void)
 		CU_ASSERT_EQUAL(calls[i].status, 200);
 	HAS(calls[0].content.data, "\r\nHost: here.test:");
 	CU_ASSERT_EQUAL(resolver_asked, asked + 2);
-	CU_ASSERT_EQUAL(memcmp(resolver_thread, "names-", 6), 0);
+	CU_ASSERT_TRUE(resolver_is_ours);
 	finish();
 }
 
@@ -747,8 +747,8 @@ static void a_failure_is_the_answer_of_who_does_not_try(void)
 		turn_until(&finished, 1);
 		caught_end(&caught);
 		/* The log has so many such lines in a second, and no more. */
-		CU_ASSERT(!caught.writes ||
-			  caught_one_line(&caught, "event=await-failed await=\"fetch "));
+		CU_ASSERT(!strstr(caught.text, "event=await-failed await=") ||
+			  strstr(caught.text, "event=await-failed await=\"fetch "));
 		if (answered != rows[i].status)
 			printf("    %s: %d\n", rows[i].path, answered);
 		CU_ASSERT_EQUAL(answered, rows[i].status);
@@ -817,7 +817,7 @@ static void it_is_part_of_the_request_s_trace(void)
 		STRINGS("HTTP_TRACEPARENT=00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
 	ask_one("/ok");
 	variables = NULL;
-	HAS(upstream.asked, "\r\ntraceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-");
+	HAS(upstream_asked(), "\r\ntraceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-");
 	finish();
 }
 

@@ -4,6 +4,7 @@
 #include "../support/harness.h"
 #include "../support/process.h"
 #include "actor.h"
+#include "await/awaited.h"
 #include "base/budget.h"
 #include "http/body.h"
 #include "http/reply.h"
@@ -154,9 +155,16 @@ static void its_time_is_its_caller_s(void)
 
 static void wait_for_others(struct request *beside)
 {
-	coroutine_waited(&beside->co, SPAN_FETCH, 0, 100, 101);
-	coroutine_waited(&beside->co, SPAN_DB_QUEUE, 0, 100, 120);
-	coroutine_waited(&beside->co, SPAN_DB, 0, 100, 400);
+	static const struct {
+		enum span_kind kind;
+		uint64_t took;
+	} waits[] = {{SPAN_FETCH, 1}, {SPAN_DB_QUEUE, 20}, {SPAN_DB, 300}};
+	struct awaited awaited;
+
+	for (size_t i = 0; i < COUNT(waits); i++) {
+		awaited_begin(&awaited, &beside->co, waits[i].kind, 0, 100);
+		awaited_end(&awaited, 0, 100 + waits[i].took);
+	}
 }
 
 static void what_it_awaits_is_its_caller_s(void)

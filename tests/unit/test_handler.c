@@ -6,6 +6,7 @@
 #include "../support/harness.h"
 #include "../support/memory.h"
 #include "actor.h"
+#include "await/awaited.h"
 #include "base/log.h"
 #include "caught.h"
 #include "http/reply.h"
@@ -255,27 +256,33 @@ static void one_that_has_no_memory_for_its_deadline_is_a_503(void)
 /* ---- what it has waited for is why ---- */
 
 /* Calls to other services that have no end. */
-static struct task calls[2];
-static struct coroutine *caller;
+static struct call_of {
+	struct task task;
+	struct awaited awaited;
+} calls[2];
 
 static void give_up(struct task *task)
 {
-	coroutine_blame(caller, SPAN_FETCH, task == &calls[0] ? 1 : 0);
+	awaited_drop(&((struct call_of *)task)->awaited);
 }
 
 static void call_others(struct request *req)
 {
-	caller = &req->co;
-	task_begin(caller, &calls[1], give_up, NULL);
-	task_begin(caller, &calls[0], give_up, NULL);
+	for (unsigned i = 0; i < COUNT(calls); i++) {
+		awaited_begin(&calls[i].awaited, &req->co, SPAN_FETCH, i, 1);
+		task_begin(&req->co, &calls[i].task, give_up, NULL);
+	}
 	gather_within(req, 0.001);
 }
 
 static void refuse_it(struct request *beside, void *frame)
 {
+	struct awaited awaited;
+
 	(void)frame;
 	ASYNC_BEGIN(beside);
-	coroutine_blame(&beside->co, SPAN_DB, 2);
+	awaited_begin(&awaited, &beside->co, SPAN_DB, 2, 1);
+	awaited_end(&awaited, -ENOTCONN, 2);
 	coroutine_fail(&beside->co, -ENOTCONN);
 	AWAIT(beside, gather(beside));
 	ASYNC_END(beside);

@@ -284,8 +284,8 @@ static void help_lists_every_option(void)
 		       "queue-timeout send-timeout drain-timeout slow-callback ready-held routes "
 		       "top core help version ready-pools stream-limit max-streams memory-limit "
 		       "conn-memory-limit sandbox address-space oom-score-adj front spare-threads "
-		       "fetch-most fetch-host-most fetch-queue fetch-idle ca prefix migrate jobs "
-		       "job-retry job-drop";
+		       "prefix migrate jobs job-retry job-drop job-depth job-concurrency job-poll "
+		       "job-result job-keep fetch-most fetch-host-most fetch-queue fetch-idle ca";
 	char *text = NULL;
 	size_t len;
 	int expected = 0;
@@ -401,7 +401,7 @@ static const struct test tests[] = {
 	 WRONG_VALUES(WRONG("--send-timeout", "a number of seconds from 0.05 to 3600", "0.01",
 			    "3601", "-1", "nan", "inf", "1s", "", " 1", "1e999", "0x10"))},
 	{"a bad word is refused",
-	 WRONG_VALUES(WRONG("--engine", "loop|prefork", "nginx", "loo", "loop|prefork"),
+	 WRONG_VALUES(WRONG("--engine", "loop|prefork|jobs", "nginx", "loo", "loop|prefork"),
 		      WRONG("--drain", "auto|refuse|wait", ""))},
 	{"an empty text is refused",
 	 WRONG_VALUES(WRONG("--pool", "1 to 23 letters, digits, '-' and '_'", ""),

@@ -365,6 +365,10 @@ static void expect_fit_to_show(unsigned char byte, pid_t pid)
 	for (unsigned i = 0; i <= UINT16_MAX; i++)
 		if (!printable(board_thing_name(slot, i, name), BOARD_THING))
 			CU_FAIL_FATAL("a name that cannot be shown");
+	for (unsigned i = 0; i < workers.list[0].awaits_count; i++) {
+		CU_ASSERT(span_has_thing(workers.list[0].awaits[i].kind));
+		CU_ASSERT(workers.list[0].awaits[i].thing < BOARD_THINGS);
+	}
 	for (int i = 0; i < BOARD_POOLS; i++) {
 		CU_ASSERT(workers.list[0].pools[i].threads <= BOARD_THREADS_MAX);
 		CU_ASSERT(workers.list[0].pools[i].busy_count <= BOARD_THREADS);
@@ -714,14 +718,22 @@ static void waits_are_counted(void)
 
 	CU_ASSERT_PTR_NOT_NULL_FATAL(slot = claim("loop"));
 	board_add_thing(slot, "SELECT", 6);
-	board_waits(slot, SPAN_DB, 1);
-	board_waits(slot, SPAN_DB, 1);
-	board_waits(slot, SPAN_DB_QUEUE, 1);
-	board_waits(slot, SPAN_DB, -1);
+	board_add(&slot->waits[SPAN_DB - SPAN_FETCH].now, 1);
+	board_add(&slot->waits[SPAN_DB_QUEUE - SPAN_FETCH].now, 1);
+	board_awaits(&slot->awaits[9], span_thing(SPAN_DB, 1),
+		     span_owner_pack((struct span_owner){.serial = 7}), board_now());
+	board_awaits(&slot->awaits[3], SPAN_LOOP, 1, 1); /* what nobody waits for */
 	read_workers();
 	CU_ASSERT_EQUAL(workers.list[0].waits[SPAN_FETCH - SPAN_FETCH], 0);
 	CU_ASSERT_EQUAL(workers.list[0].waits[SPAN_DB_QUEUE - SPAN_FETCH], 1);
 	CU_ASSERT_EQUAL(workers.list[0].waits[SPAN_DB - SPAN_FETCH], 1);
+	CU_ASSERT_EQUAL_FATAL(workers.list[0].awaits_count, 1);
+	CU_ASSERT_EQUAL(workers.list[0].awaits[0].kind, SPAN_DB);
+	CU_ASSERT_EQUAL(workers.list[0].awaits[0].thing, 1);
+	CU_ASSERT_EQUAL(workers.list[0].awaits[0].request.serial, 7);
+	board_end(&slot->awaits[9].doing);
+	read_workers();
+	CU_ASSERT_EQUAL(workers.list[0].awaits_count, 0);
 	CU_ASSERT(waited_for(SPAN_DB, 1, 0, 0));
 	board_waited(slot, SPAN_DB, 1, 500000000);
 	board_waited(slot, SPAN_DB, 1, 1000000000);

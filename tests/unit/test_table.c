@@ -126,13 +126,13 @@ static void who_waits_for_others_is_counted(void)
 {
 	CU_ASSERT_PTR_NULL(strstr(show(&(struct table_style){.width = 200}), " db"));
 	CU_ASSERT_PTR_NULL(strstr(shown.data, " fetch"));
-	list[1].waits[SPAN_DB - SPAN_FETCH] = 5;
+	list[1].database.limit = 8;
+	list[1].database.busy = 5;
 	CU_ASSERT_PTR_NOT_NULL(strstr(show(&(struct table_style){.width = 200}), "  db "));
-	CU_ASSERT_PTR_NOT_NULL(strstr(shown.data, "+1000       5  60.000"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(shown.data, " 5/8 "));
 	CU_ASSERT_PTR_NULL(strstr(shown.data, " fetch"));
 	list[1].waits[SPAN_DB_QUEUE - SPAN_FETCH] = 2;
-	CU_ASSERT_PTR_NOT_NULL(
-		strstr(show(&(struct table_style){.width = 200}), "    5 +2  60.000"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(show(&(struct table_style){.width = 200}), " 5/8 +2 "));
 	/* It stays, when they are done. */
 	board_waited(&slot, SPAN_FETCH, 1, 1);
 	board_set(&slot.thing_count, 1);

@@ -23,7 +23,7 @@
 static uv_loop_t loop;
 static struct sched sched;
 
-uint64_t clock_ahead;
+_Atomic uint64_t clock_ahead;
 
 /* Instead of libuv's, for all of the program. */
 uint64_t uv_hrtime(void)

@@ -105,25 +105,6 @@ static void account_suspension(struct coroutine *co, uint64_t now)
 	co->pooled = co->woken = 0;
 }
 
-void coroutine_waited(struct coroutine *co, enum span_kind kind, unsigned thing, uint64_t begun,
-		      uint64_t ended)
-{
-	struct coroutine_times *times = &co->times;
-	uint64_t *sum = kind == SPAN_FETCH ? &times->fetch : &times->db;
-
-	if (kind == SPAN_DB_QUEUE)
-		sum = &times->db_queue;
-	*sum += ended - begun;
-	board_waited(board_of(co), kind, thing, ended - begun);
-	board_span(board_of(co), kind | (uint64_t)thing << 16, begun, ended, co->owner);
-}
-
-void coroutine_blame(struct coroutine *co, enum span_kind kind, unsigned thing)
-{
-	if (!co->blamed)
-		co->blamed = kind | (uint64_t)thing << 16;
-}
-
 bool coroutine_blames(const struct coroutine *co, char *name)
 {
 	_Static_assert((int)COROUTINE_BLAME == (int)SPAN_NAME, "a name of a span fits");

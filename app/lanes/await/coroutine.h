@@ -166,17 +166,6 @@ static inline void coroutine_woken(struct coroutine *co, uint64_t when)
 		co->woken = when;
 }
 
-/* It waited for this from begun to ended (uv_hrtime()), or still waits for other things besides: a
- * span of that kind (SPAN_FETCH, SPAN_DB_QUEUE, SPAN_DB), and part of its times. thing is
- * sched_thing()'s. Whoever calls it at the end of what it waits for says so with coroutine_woken(),
- * too. */
-void coroutine_waited(struct coroutine *co, enum span_kind kind, unsigned thing, uint64_t begun,
-		      uint64_t ended);
-
-/* It was this that has failed, or was not there in time: for the log, where the request can only be
- * answered with an error. The first one is kept. */
-void coroutine_blame(struct coroutine *co, enum span_kind kind, unsigned thing);
-
 /* Takes a job back that a pool has done. */
 void coroutine_job_done(struct job *job);
 

@@ -1,6 +1,5 @@
 #include "await/sched.h"
 
-#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -197,43 +196,6 @@ enum board_pool sched_own_pool(const struct sched *sched, const struct thread_po
 	while (i < BOARD_OWN_POOLS && sched->options.own[i] != own)
 		i++;
 	return BOARD_OWN + i;
-}
-
-/* FNV-1a. */
-static uint32_t hash_of(struct slice name)
-{
-	uint32_t hash = 2166136261u;
-
-	for (size_t i = 0; i < name.len; i++)
-		hash = (hash ^ (unsigned char)name.data[i]) * 16777619u;
-	return hash ^ hash >> 16;
-}
-
-static bool is_called(const struct board_slot *slot, unsigned thing, struct slice name)
-{
-	const char *known = slot->things[thing].name;
-
-	return !memcmp(known, name.data, name.len) && !known[name.len];
-}
-
-/* There are twice as many places as numbers, so one of them is free. */
-unsigned sched_thing(struct sched *sched, struct slice name)
-{
-	struct board_slot *slot = sched->options.board;
-	uint8_t *at;
-
-	if (name.len >= BOARD_THING)
-		name.len = BOARD_THING - 1;
-	if (!name.len)
-		return 0;
-	for (uint32_t hash = hash_of(name);; hash++) {
-		at = &sched->things[hash % sizeof(sched->things)];
-		if (!*at || is_called(slot, *at, name))
-			break;
-	}
-	if (!*at)
-		*at = (uint8_t)board_add_thing(slot, name.data, name.len);
-	return *at;
 }
 
 struct sched_guest *sched_guest(const struct sched *sched, const void *kind)

@@ -17,7 +17,6 @@
 
 #include "await/thread_pool.h"
 #include "await/timers.h"
-#include "base/slice.h"
 #include "scoreboard/scoreboard.h"
 
 struct coroutine;
@@ -61,6 +60,9 @@ struct sched {
 	uint64_t rested; /* … and when it last found nothing to do there; 0: not yet */
 	bool deaf;	 /* new connections may be waiting that poll does not tell of */
 	uint8_t things[2 * BOARD_THINGS]; /* their numbers, by their names' hashes; 0: none */
+	uint8_t seats[BOARD_AWAITS];	  /* of those that are seen to wait, given back: so many */
+	unsigned seats_left;
+	unsigned seats_used; /* ever */
 };
 
 /* 0 or a UV_E*; after an error nothing is left open but what uv_run() must still close. */
@@ -72,18 +74,6 @@ void sched_close(struct sched *sched);
 
 /* Where one of options.own is in pools; BOARD_POOLS: nowhere. */
 enum board_pool sched_own_pool(const struct sched *sched, const struct thread_pool_options *own);
-
-/* The number that the scoreboard has for what is awaited (a host and port, a statement): for
- * coroutine_waited(). The same name has the same number, names being cut to 63 bytes. 0 when there
- * is no room for another. */
-unsigned sched_thing(struct sched *sched, struct slice name);
-
-/* So many more wait for such a thing now, or fewer (-1): calls (SPAN_FETCH), statements (SPAN_DB),
- * who waits for a connection (SPAN_DB_QUEUE). For the scoreboard. */
-static inline void sched_waits(struct sched *sched, enum span_kind kind, int more)
-{
-	board_waits(sched->options.board, kind, more);
-}
 
 /* The guest of that kind; NULL: there is none. */
 struct sched_guest *sched_guest(const struct sched *sched, const void *kind);

@@ -89,36 +89,36 @@ static void call_free(struct fetch_call *call)
 
 static void release_all(void *kept)
 {
-	struct fetch_call **first = kept;
+	struct fetch_call **first = &((struct fetch_kept *)kept)->first;
 
 	while (*first) {
-		struct fetch_call *call = *first;
+		struct fetch_call *released = *first;
 
-		*first = call->kept_next;
-		call_free(call);
+		*first = released->kept_next;
+		call_free(released);
 	}
 }
 
 void fetch_release(struct fetch *asked)
 {
-	struct fetch_call *call = asked->call;
+	struct fetch_call *one = asked->call;
 	struct fetch_call **at;
 
-	if (!call || call->task.co)
+	if (!one || one->task.co)
 		return;
-	for (at = call->kept; *at != call;)
+	for (at = &one->kept->first; *at != one;)
 		at = &(*at)->kept_next;
-	*at = call->kept_next;
-	call_free(call);
+	*at = one->kept_next;
+	call_free(one);
 	asked->call = NULL;
 	asked->content = (struct slice){NULL, 0};
 	asked->why = "";
 }
 
 /* Where the request's are remembered; NULL if memory is out. */
-static struct fetch_call **kept_by(struct request *req)
+static struct fetch_kept *kept_by(struct request *req)
 {
-	struct fetch_call **kept = request_deferred(req, release_all);
+	struct fetch_kept *kept = request_deferred(req, release_all);
 
 	if (kept)
 		return kept;
@@ -128,23 +128,23 @@ static struct fetch_call **kept_by(struct request *req)
 
 static struct fetch_call *call_new(struct request *req, struct fetcher *fetcher)
 {
-	struct fetch_call **kept = kept_by(req);
-	struct fetch_call *call = kept ? calloc(1, sizeof(*call)) : NULL;
+	struct fetch_kept *kept = kept_by(req);
+	struct fetch_call *one = kept ? calloc(1, sizeof(*one)) : NULL;
 
-	if (!call)
+	if (!one)
 		return NULL;
-	call->budget = req->budget;
-	if (!charge(call, sizeof(*call) + HANDLE_BYTES)) {
-		free(call);
+	one->budget = req->budget;
+	if (!charge(one, sizeof(*one) + HANDLE_BYTES)) {
+		free(one);
 		return NULL;
 	}
-	call->fetcher = fetcher;
-	call->co = &req->co;
-	call->begun = uv_hrtime();
-	call->kept = kept;
-	call->kept_next = *kept;
-	*kept = call;
-	return call;
+	one->fetcher = fetcher;
+	one->co = &req->co;
+	one->begun = uv_hrtime();
+	one->kept = kept;
+	one->kept_next = kept->first;
+	kept->first = one;
+	return one;
 }
 
 /* ---- what is asked ---- */
@@ -255,10 +255,7 @@ static int take_question(struct request *req, struct fetch_call *call, const str
 static void show_end(struct fetch_call *call, int error)
 {
 	call->asked->error = error;
-	sched_waits(call->fetcher->sched, SPAN_FETCH, -1);
-	coroutine_waited(call->co, SPAN_FETCH, call->thing, call->begun, uv_hrtime());
-	if (error)
-		coroutine_blame(call->co, SPAN_FETCH, call->thing);
+	awaited_end(&call->awaited, error, uv_hrtime());
 }
 
 void fetch_end(struct fetch_call *call, int error)
@@ -280,23 +277,23 @@ void fetch_end(struct fetch_call *call, int error)
 /* Nobody waits for it any more. Its buffers may be large. */
 static void cancel(struct task *task)
 {
-	struct fetch_call *call = container_of(task, struct fetch_call, task);
+	struct fetch_call *one = container_of(task, struct fetch_call, task);
 
-	show_end(call, call->co->error ? call->co->error : -ECANCELED);
-	fetch_host_leave(call);
-	free_question(call);
-	buffer_free(&call->lines);
-	buffer_free(&call->content);
-	give_back(call, call->charged - sizeof(*call));
+	show_end(one, one->co->error ? one->co->error : -ECANCELED);
+	fetch_host_leave(one);
+	free_question(one);
+	buffer_free(&one->lines);
+	buffer_free(&one->content);
+	give_back(one, one->charged - sizeof(*one));
 }
 
 static void on_late(struct timer *timer)
 {
-	struct fetch_call *call = container_of(timer, struct fetch_call, deadline);
+	struct fetch_call *one = container_of(timer, struct fetch_call, deadline);
 
-	fetch_host_leave(call);
-	snprintf(call->why, sizeof(call->why), "not all of it in time");
-	fetch_end(call, -ETIMEDOUT);
+	fetch_host_leave(one);
+	snprintf(one->why, sizeof(one->why), "not all of it in time");
+	fetch_end(one, -ETIMEDOUT);
 }
 
 /* ---- its beginning ---- */
@@ -313,7 +310,7 @@ static int set_deadline(struct fetch_call *call, double within)
 static int begin(struct request *req, struct fetch *asked, int *outcome)
 {
 	struct fetcher *fetcher;
-	struct fetch_call *call;
+	struct fetch_call *one;
 	int err;
 
 	if (!prepared) {
@@ -326,23 +323,23 @@ static int begin(struct request *req, struct fetch *asked, int *outcome)
 	err = fetcher_of(req->co.sched, &fetcher);
 	if (err)
 		return err;
-	call = call_new(req, fetcher);
-	if (!call)
+	one = call_new(req, fetcher);
+	if (!one)
 		return -ENOMEM;
-	asked->call = call;
-	asked->why = call->why;
-	call->asked = asked;
-	err = set_deadline(call, asked->within);
+	asked->call = one;
+	asked->why = one->why;
+	one->asked = asked;
+	err = set_deadline(one, asked->within);
 	if (!err)
-		err = take_question(req, call, asked);
+		err = take_question(req, one, asked);
 	if (!err)
-		err = fetch_host_enter(call);
+		err = fetch_host_enter(one);
 	if (err) {
-		fetch_host_leave(call);
-		free_question(call);
+		fetch_host_leave(one);
+		free_question(one);
 	} else {
-		sched_waits(req->co.sched, SPAN_FETCH, 1);
-		task_begin(&req->co, &call->task, cancel, outcome);
+		awaited_begin(&one->awaited, &req->co, SPAN_FETCH, one->awaited.thing, one->begun);
+		task_begin(&req->co, &one->task, cancel, outcome);
 	}
 	return err;
 }

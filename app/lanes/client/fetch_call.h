@@ -13,6 +13,7 @@
 #include <curl/curl.h>
 #include <stdbool.h>
 
+#include "await/awaited.h"
 #include "await/coroutine.h"
 #include "await/timers.h"
 #include "base/buffer.h"
@@ -28,6 +29,11 @@ struct fetch_list {
 	struct fetch_call *last;
 };
 
+/* Those of a request. */
+struct fetch_kept {
+	struct fetch_call *first;
+};
+
 struct fetch_call {
 	struct task task;
 	struct coroutine *co; /* that waits, or has waited, for it */
@@ -35,11 +41,11 @@ struct fetch_call {
 	struct fetcher *fetcher;
 	struct timer deadline;
 	struct fetch_call *kept_next; /* of the same request */
-	struct fetch_call **kept;     /* where that is remembered */
+	struct fetch_kept *kept;      /* where that is remembered */
 	struct budget *budget;
-	size_t charged; /* bytes */
-	uint64_t begun; /* uv_hrtime() */
-	unsigned thing; /* what the scoreboard calls its host: sched_thing() */
+	size_t charged;		/* bytes */
+	uint64_t begun;		/* uv_hrtime() */
+	struct awaited awaited; /* by what the scoreboard calls its host */
 
 	/* Where it is: in one list, or none. */
 	struct fetch_host *host; /* NULL: at none */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "await/awaited.h"
 #include "await/sched.h"
 #include "base/util.h"
 #include "client/fetch_multi.h"
@@ -298,7 +299,7 @@ static int take_apart(const char *text, struct fetch_parts *parts)
 
 int fetch_host_aim(struct fetch_call *call, const char *url)
 {
-	struct fetch_parts parts = {NULL};
+	struct fetch_parts parts = {.scheme = NULL};
 	int err = take_apart(url, &parts);
 	struct fetch_host *host = err ? NULL : find(call->fetcher, parts.host, parts.port);
 
@@ -311,7 +312,7 @@ int fetch_host_aim(struct fetch_call *call, const char *url)
 		call->secure = !strcmp(parts.scheme, "https");
 		parts.url = NULL;
 		call->host = host;
-		call->thing = host->thing;
+		call->awaited.thing = host->thing;
 		host->calls++;
 	}
 	free_parts(&parts);

@@ -59,8 +59,8 @@ static void on_event(struct fetcher *fetcher, const struct epoll_event *event)
 		act(fetcher, fd, events_of_failure(fetcher, fd));
 	else
 		act(fetcher, fd,
-		    (event->events & (EPOLLIN | EPOLLHUP) ? CURL_CSELECT_IN : 0) |
-			    (event->events & (EPOLLOUT | EPOLLHUP) ? CURL_CSELECT_OUT : 0));
+		    ((event->events & (EPOLLIN | EPOLLHUP)) ? CURL_CSELECT_IN : 0) |
+			    ((event->events & (EPOLLOUT | EPOLLHUP)) ? CURL_CSELECT_OUT : 0));
 }
 
 static void on_events(uv_poll_t *poll, int status, int unused)
@@ -100,7 +100,7 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *data, void *u
 {
 	struct fetcher *fetcher = data;
 	uint32_t events =
-		(what & CURL_POLL_IN ? EPOLLIN : 0) | (what & CURL_POLL_OUT ? EPOLLOUT : 0);
+		((what & CURL_POLL_IN) ? EPOLLIN : 0) | ((what & CURL_POLL_OUT) ? EPOLLOUT : 0);
 
 	(void)easy;
 	(void)unused;

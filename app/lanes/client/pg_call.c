@@ -109,8 +109,6 @@ void pg_call_free(struct pg_call *call)
 {
 	struct pg_pool *pool = call->pool;
 
-	if (call->works)
-		sched_waits(pool->sched, SPAN_DB, -1);
 	free(call->large);
 	if (pool->spares >= PG_SPARE_CALLS) {
 		free(call);
@@ -231,12 +229,12 @@ static bool send_query(struct pg_conn *conn, struct pg_call *call)
 void pg_call_send(struct pg_conn *conn, struct pg_call *call)
 {
 	struct pg_pool *pool = conn->pool;
+	uint64_t now = uv_hrtime();
 	bool sent;
 
-	call->since = uv_hrtime();
-	if (!call->works)
-		sched_waits(pool->sched, SPAN_DB, 1);
-	call->works = true;
+	if (!call->repeated)
+		awaited_begin(&call->awaited, call->task.co, SPAN_DB,
+			      call->statement ? call->statement->thing : 0, now);
 	call->conn = conn;
 	conn->call = call;
 	conn->state = PG_WORKS;
@@ -244,7 +242,7 @@ void pg_call_send(struct pg_conn *conn, struct pg_call *call)
 	conn->error = 0;
 	conn->bytes = 0;
 	conn->again = false;
-	conn->due = pool->limits.statement ? call->since + pool->limits.statement : 0;
+	conn->due = pool->limits.statement ? now + pool->limits.statement : 0;
 	if (conn->due)
 		pg_pool_at(pool, conn->due);
 	if (call->kind == PG_CALL_QUERY)

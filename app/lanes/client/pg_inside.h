@@ -25,6 +25,7 @@
 #include <stdint.h>
 #include <uv.h>
 
+#include "await/awaited.h"
 #include "await/coroutine.h"
 #include "await/sched.h"
 #include "client/pg.h"
@@ -109,7 +110,6 @@ struct pg_call {
 	enum pg_call_kind kind;
 	struct pg_conn *conn; /* NULL: it waits for one */
 	bool queued;	      /* in a list: of the pool, or of the connection */
-	bool works;	      /* it was sent */
 	bool repeated;	      /* it was sent again, as it was to be prepared again */
 	struct pg_call *next;
 	struct pg_call *prev;
@@ -117,7 +117,7 @@ struct pg_call {
 	struct pg_rows *rows;
 	const struct pg_statement *statement; /* NULL: it is not prepared, and text is */
 	char *text;			      /* within bytes */
-	uint64_t since;			      /* it waits; or was sent */
+	struct awaited awaited;		      /* a connection, or the database */
 	uint64_t due;			      /* when it has waited too long */
 	int count;			      /* of values: */
 	const char **values;
@@ -270,8 +270,8 @@ struct pg_pool *pg_pool_of(const struct sched *sched);
 /* Whether somebody new may have a connection, or wait for one: 0 or a negative errno. */
 int pg_pool_may_wait(const struct pg_pool *pool);
 
-/* It no longer waits for a connection. */
-void pg_pool_unwait(struct pg_call *call);
+/* It no longer waits for a connection: it has one, or that has failed. */
+void pg_pool_unwait(struct pg_call *call, int error);
 
 /* Gives it a connection, now or later. */
 void pg_pool_take(struct pg_pool *pool, struct pg_call *call);

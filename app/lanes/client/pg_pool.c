@@ -24,23 +24,24 @@ static const char settings[] = "SET client_connection_check_interval = '500ms'";
 
 static void wait(struct pg_pool *pool, struct pg_call *call)
 {
-	call->since = uv_hrtime();
-	call->due = call->since + pool->limits.wait;
+	uint64_t now = uv_hrtime();
+
+	call->due = now + pool->limits.wait;
 	pg_list_add(&pool->waiting, call);
 	pool->waiters++;
-	sched_waits(pool->sched, SPAN_DB_QUEUE, 1);
+	awaited_begin(&call->awaited, call->task.co, SPAN_DB_QUEUE, 0, now);
 	pg_pool_at(pool, call->due);
 	if (pool->live + pool->connecting < pool->count)
 		pg_pool_soon(pool);
 }
 
-void pg_pool_unwait(struct pg_call *call)
+void pg_pool_unwait(struct pg_call *call, int error)
 {
 	struct pg_pool *pool = call->pool;
 
 	pg_list_remove(&pool->waiting, call);
 	pool->waiters--;
-	sched_waits(pool->sched, SPAN_DB_QUEUE, -1);
+	awaited_end(&call->awaited, error, uv_hrtime());
 }
 
 void pg_queue_fail(struct pg_list *queue, int error)
@@ -53,11 +54,9 @@ void pg_queue_fail(struct pg_list *queue, int error)
 	}
 }
 
-/* It has the connection, which it may have waited for. */
+/* It has the connection. */
 static void give(struct pg_conn *conn, struct pg_call *call)
 {
-	if (call->since)
-		coroutine_waited(call->task.co, SPAN_DB_QUEUE, 0, call->since, uv_hrtime());
 	if (call->kind == PG_CALL_BEGIN) {
 		pg_block_has(call->block, conn);
 		pg_call_end(call, 0, NULL);
@@ -128,7 +127,7 @@ void pg_pool_rest(struct pg_conn *conn)
 	} else if (conn->until <= uv_hrtime()) {
 		retire(conn);
 	} else if ((call = pool->waiting.first)) {
-		pg_pool_unwait(call);
+		pg_pool_unwait(call, 0);
 		give(conn, call);
 	} else {
 		conn->due = conn->until;

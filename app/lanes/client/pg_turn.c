@@ -29,7 +29,7 @@ static uint64_t fail_first(struct pg_pool *pool, uint64_t due, int error)
 	for (; pool->waiting.first && pool->waiting.first->due <= due; count++) {
 		struct pg_call *call = pool->waiting.first;
 
-		pg_pool_unwait(call);
+		pg_pool_unwait(call, error);
 		pg_call_end(call, error, NULL);
 	}
 	return count;

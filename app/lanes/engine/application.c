@@ -12,7 +12,7 @@
 enum { MOST_THREADS = BOARD_THREADS_MAX / 2 };
 
 /* One that somebody runs the loop for. */
-struct awaited {
+struct awaited_turn {
 	struct turn turn;
 	struct timer timer;
 	bool over;
@@ -22,16 +22,16 @@ struct awaited {
 /* Who runs the loop for it must not wait for anything else. */
 static void on_over(struct turn *turn)
 {
-	container_of(turn, struct awaited, turn)->over = true;
+	container_of(turn, struct awaited_turn, turn)->over = true;
 	uv_stop(turn->req.co.sched->loop);
 }
 
 static void on_late(struct timer *timer)
 {
-	container_of(timer, struct awaited, timer)->late = true;
+	container_of(timer, struct awaited_turn, timer)->late = true;
 }
 
-static bool wait_for(struct awaited *awaited, struct sched *sched, const bool *given_up)
+static bool wait_for(struct awaited_turn *awaited, struct sched *sched, const bool *given_up)
 {
 	do /* also if it is over: the loop was told to stop, and forgets it here */
 		uv_run(sched->loop, awaited->late ? UV_RUN_NOWAIT : UV_RUN_ONCE);
@@ -42,8 +42,9 @@ static bool wait_for(struct awaited *awaited, struct sched *sched, const bool *g
 bool application_run(const struct application *application, void (*fn)(struct request *req),
 		     struct sched *sched, uint64_t patience, const bool *given_up)
 {
-	struct turn *turn = turn_new(sizeof(struct awaited), sched, &application->routes, on_over);
-	struct awaited *awaited = container_of(turn, struct awaited, turn);
+	struct turn *turn =
+		turn_new(sizeof(struct awaited_turn), sched, &application->routes, on_over);
+	struct awaited_turn *awaited = container_of(turn, struct awaited_turn, turn);
 	bool fine;
 
 	if (!turn)

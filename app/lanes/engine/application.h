@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 
+#include "client/jobs.h"
 #include "client/migrate.h"
 #include "engine/options.h"
 #include "engine/sandbox.h"
@@ -39,6 +40,8 @@ struct application {
 	struct option_table options;
 	/* Of its tables: what --migrate applies, besides the library's. */
 	struct migrations migrations;
+	/* What workers with --engine jobs do: JOBS(list). */
+	struct job_kinds jobs;
 	/* Before the sandbox, when files and sockets can be opened; adds to setup->needs what has
 	 * to be possible afterwards, and may make a state. What setup points to is there as long as
 	 * the process. False after a message: the worker does not start. */

@@ -25,6 +25,7 @@ enum { READ_SIZE = 65536 };
 
 struct conn;
 struct exchange;
+struct job_worker;
 struct turn;
 
 struct engine {
@@ -32,8 +33,9 @@ struct engine {
 	struct slice worker;
 	struct router router;
 	const struct application *application;
-	struct turn *background; /* its work beside the requests; NULL: none */
-	struct listener *listener;
+	struct turn *background;   /* its work beside the requests; NULL: none */
+	struct listener *listener; /* of a worker with jobs none */
+	struct job_worker *jobs;   /* NULL: it has a socket */
 	uv_loop_t loop;
 	struct sched sched;
 	struct fcgi_limits limits;

@@ -15,8 +15,9 @@
 #define AT(field) offsetof(struct options, field)
 
 static const struct option_spec list[] = {
-	{"engine", OPTION_CHOICE, AT(engine), "loop", .choices = "loop|prefork",
-	 .help = "loop: one multiplexed event loop; prefork: libfcgi, one request at a time"},
+	{"engine", OPTION_CHOICE, AT(engine), "loop", .choices = "loop|prefork|jobs",
+	 .help = "loop: one multiplexed event loop; prefork: libfcgi, one request at a time; jobs: "
+		 "no socket, but the database's queue of jobs"},
 	{"listen", OPTION_TEXT, AT(listen),
 	 .help = "PATH or HOST:PORT to open; without it, descriptor 0 is the socket (spawn-fcgi)"},
 	{"pool", OPTION_NAME, AT(pool), "loop", .help = "name of the pool, for X-Lanes-Worker"},
@@ -91,7 +92,8 @@ static const struct option_spec list[] = {
 	{"fetch-idle", OPTION_SECONDS, AT(fetch_idle), "30", 50, 3600000, NULL,
 	 "seconds such connections stay open when there are no calls"},
 	{"database", OPTION_TEXT, AT(database),
-	 .help = "PostgreSQL: postgresql://USER:PASSWORD@HOST:PORT/NAME, or host=… user=…, as "
+	 .help = "PostgreSQL: postgresql://USER:PASSWORD@HOST:PORT/NAME, or host=HOST user=USER, "
+		 "as "
 		 "libpq takes it"},
 	{"database-connections", OPTION_INT, AT(database_connections), "0", 0, 1000, NULL,
 	 "to it, at most; 0: 8, and 1 of a prefork process"},
@@ -128,6 +130,16 @@ static const struct option_spec list[] = {
 	{"front", OPTION_TEXT, AT(front),
 	 .help = "HOST:PORT where the whole system is asked from outside: to there /burst sends "
 		 "requests"},
+	{"job-depth", OPTION_INT, AT(job_depth), "100000", 1, INT64_MAX, NULL,
+	 "jobs that may wait in the queue; to enqueue one more is a 503"},
+	{"job-concurrency", OPTION_INT, AT(job_concurrency), "0", 0, 10000, NULL,
+	 "jobs that a worker with --engine jobs has at once; 0: one per core"},
+	{"job-poll", OPTION_SECONDS, AT(job_poll), "5", 50, 3600000, NULL,
+	 "seconds after which it looks into the queue though nobody has told it to, and after it"},
+	{"job-result", OPTION_INT, AT(job_result), "16777216", 0, 536870912, NULL,
+	 "bytes that a job's result may have; more is a failed attempt"},
+	{"job-keep", OPTION_SECONDS, AT(job_keep), "86400", 0, INT64_MAX / 2000000, NULL,
+	 "seconds that jobs which are done or cancelled, and their results, are kept"},
 	{"migrate", OPTION_FLAG, AT(migrate),
 	 .help = "make the tables that the program needs in the database, or bring them up to "
 		 "date, "
@@ -351,6 +363,8 @@ int options_parse(struct options *options, const struct option_table *own, int a
 		return -EINVAL;
 	if (!options->cpu_threads)
 		options->cpu_threads = sysconf(_SC_NPROCESSORS_ONLN);
+	if (!options->job_concurrency)
+		options->job_concurrency = options->cpu_threads;
 	return 0;
 }
 

@@ -14,6 +14,7 @@
 enum engine_kind {
 	ENGINE_LOOP,	/* multiplexed: one event loop and thread pools */
 	ENGINE_PREFORK, /* libfcgi: one request at a time */
+	ENGINE_JOBS,	/* a loop without a socket, that takes jobs from the database's queue */
 };
 
 enum drain_mode {
@@ -130,6 +131,12 @@ struct options {
 	int64_t ready_held;
 	const char *ready_pools; /* names with commas between them */
 	const char *front;	 /* HOST:PORT; NULL: none */
+
+	int64_t job_concurrency; /* 0: one per core */
+	int64_t job_depth;
+	int64_t job_result; /* bytes */
+	int64_t job_poll;   /* milliseconds, as is */
+	int64_t job_keep;
 
 	bool top;
 	bool migrate;

@@ -61,6 +61,7 @@ static void on_instead(struct request *req, int status)
 	if (turn->is_told)
 		observer_answered_instead(req, status, uv_hrtime());
 	turn->status = status;
+	turn->instead = true;
 	end(turn);
 }
 

@@ -20,6 +20,7 @@ struct turn {
 	void (*over)(struct turn *turn);
 	int status;   /* of its reply, or of what took its place */
 	bool is_told; /* the scoreboard shows it as it does a request */
+	bool instead; /* the latter: its thread still has the reply */
 	bool stays;   /* it has work for after its reply */
 };
 

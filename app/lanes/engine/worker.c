@@ -11,6 +11,7 @@
 #include "engine/application.h"
 #include "engine/database.h"
 #include "engine/harden.h"
+#include "engine/job_worker.h"
 #include "engine/listen.h"
 #include "engine/loop.h"
 #include "engine/options.h"
@@ -33,13 +34,16 @@ static const char *no_memory(const struct options *options)
 /* Whether nginx leads to it below a prefix. */
 static bool serves_below(const struct options *options)
 {
-	return options->routes == ROUTES_APP || options->routes == ROUTES_OUTSIDE;
+	return options->engine != ENGINE_JOBS &&
+	       (options->routes == ROUTES_APP || options->routes == ROUTES_OUTSIDE);
 }
 
 /* The scoreboard is for those who watch. A worker that cannot have it says so, and serves. */
 static struct board_slot *claim_slot(const struct options *options, struct scoreboard *board)
 {
-	const char *engine = options->engine == ENGINE_PREFORK ? "prefork" : "loop";
+	static const char *const engines[] = {
+		[ENGINE_LOOP] = "loop", [ENGINE_PREFORK] = "prefork", [ENGINE_JOBS] = "jobs"};
+	const char *engine = engines[options->engine];
 	const char *prefix = serves_below(options) ? options->prefix : "";
 	struct board_slot *slot = NULL;
 	int err = scoreboard_open(board, options->scoreboard);
@@ -95,8 +99,8 @@ static void tell_hidden(const struct options *options, const struct routes *rout
 	char hidden[128] = "";
 	size_t len = 0;
 
-	if (options->routes != ROUTES_APP || !options->scoreboard || options->slot != 1 ||
-	    strcmp(options->prefix, "/") != 0)
+	if (options->routes != ROUTES_APP || options->engine == ENGINE_JOBS ||
+	    !options->scoreboard || options->slot != 1 || strcmp(options->prefix, "/") != 0)
 		return;
 	for (size_t i = 0; i < sizeof(of_nginx) / sizeof(of_nginx[0]); i++) {
 		const char *path = of_nginx[i];
@@ -198,11 +202,21 @@ static int serve(const struct options *options, struct listener *listener, const
 	if (options->engine == ENGINE_PREFORK)
 		status = prefork_run(options, listener, worker, application, board);
 	else
-		status = loop_run(options, listener, worker, application, board);
+		status = loop_run(options, options->engine == ENGINE_JOBS ? NULL : listener, worker,
+				  application, board);
 	listener_close(listener);
 	/* The scoreboard stays mapped: a thread that nothing can interrupt may still write to it.
 	 */
 	return status;
+}
+
+static bool has_jobs(const struct options *options, struct application *application)
+{
+	if (options->database)
+		return job_worker_prepare(application);
+	log_complaint(
+		"--engine jobs: there is no database: --database, or LANES_DATABASE, says which");
+	return false;
 }
 
 /* From the socket to the end. */
@@ -212,13 +226,16 @@ static int work(struct options *options, struct application *application)
 	struct scoreboard board;
 	struct sandbox needs = {0};
 	struct setup setup = {.options = options, .board = &board, .needs = &needs};
-	struct listener listener;
+	struct listener listener = {.fd = -1};
 	struct board_slot *slot;
 
 	harden(options);
-	if (listener_open(&listener, options->listen, (int)options->backlog))
+	if (options->engine == ENGINE_JOBS
+		    ? !has_jobs(options, application)
+		    : listener_open(&listener, options->listen, (int)options->backlog))
 		return 1;
 	check_spool(options);
+	jobs_limit_depth(options->job_depth);
 	if (!database_prepare(options, application, &needs))
 		return 2;
 	slot = claim_slot(options, &board);

@@ -85,6 +85,7 @@ static int open_names(int folder, struct slice path)
 {
 	int at = folder;
 
+	errno = EBADF; /* if there is no folder */
 	while (path.len && at >= 0) {
 		struct slice name = next_name(&path);
 		char text[NAME_MAX + 1];

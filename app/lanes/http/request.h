@@ -23,6 +23,7 @@ struct call;
 struct deadline;
 struct deferred;
 struct later;
+struct job_attempt;
 struct json_object;
 struct request;
 struct route;
@@ -102,9 +103,10 @@ struct request_rare {
 	struct deadline *overdue;   /* the route's; NULL: it has none */
 	struct deadline *deadlines; /* of what is waited for, innermost first */
 	struct deadline *spare_deadlines;
-	char *traceparent; /* request_traceparent()'s, once it was asked for */
-	char *log_id;	   /* the web server's number, for log lines after the answer */
-	uint32_t *counted; /* where the route's requests are counted; NULL: nowhere */
+	char *traceparent;	 /* request_traceparent()'s, once it was asked for */
+	char *log_id;		 /* the web server's number, for log lines after the answer */
+	struct job_attempt *job; /* that it is an attempt of (client/jobs.h); NULL: of none */
+	uint32_t *counted;	 /* where the route's requests are counted; NULL: nowhere */
 	void *large_frame;
 	struct unrouted *unrouted; /* its answer; NULL: it has a route, or another answer */
 };

@@ -126,6 +126,25 @@ static bool read_running(const struct board_doing *doing, uint64_t now, struct r
 	return true;
 }
 
+/* Whatever is written there, a kind and a thing that there may be. */
+static bool read_awaiting(const struct board_await *await, uint64_t now, struct awaiting *awaiting)
+{
+	uint64_t since;
+	uint64_t again;
+	uint64_t what;
+	uint64_t owner;
+
+	if (!board_doing(&await->doing, &since, &owner))
+		return false;
+	what = atomic_load_explicit(&await->what, memory_order_acquire);
+	if (!read_running(&await->doing, now, &awaiting->request) ||
+	    !board_doing(&await->doing, &again, &owner) || again != since)
+		return false;
+	awaiting->kind = what & 0xff;
+	awaiting->thing = what >> 16 < BOARD_THINGS ? (unsigned)(what >> 16) : 0;
+	return span_has_thing(awaiting->kind);
+}
+
 /* The two that all have are not asked: a process has none of their threads, and shows them. No two
  * of a worker are called the same. */
 static void name_pool(struct worker_state *worker, enum board_pool number)
@@ -243,8 +262,6 @@ static void read_counters(struct worker_state *worker)
 	worker->connections = board_get(&slot->connections);
 	worker->accepted = board_get(&slot->accepted);
 	worker->aborted = board_get(&slot->aborted);
-	for (int i = 0; i < BOARD_WAITS; i++)
-		worker->waits[i] = board_get(&slot->waits[i].now);
 	for (int i = 0; i < 6; i++)
 		worker->answers[i] = board_get(&slot->classes[i]);
 	board_text(worker->pool, slot->pool, sizeof(slot->pool));
@@ -252,6 +269,17 @@ static void read_counters(struct worker_state *worker)
 	board_text(worker->prefix, slot->prefix, sizeof(slot->prefix));
 	snprintf(worker->name, sizeof(worker->name), "%s-%llu", worker->pool,
 		 (unsigned long long)worker->number);
+}
+
+static void read_waits(struct worker_state *worker, uint64_t now)
+{
+	const struct board_slot *slot = worker->slot;
+
+	for (int i = 0; i < BOARD_WAITS; i++)
+		worker->waits[i] = board_get(&slot->waits[i].now);
+	for (int i = 0; i < BOARD_AWAITS; i++)
+		if (read_awaiting(&slot->awaits[i], now, &worker->awaits[worker->awaits_count]))
+			worker->awaits_count++;
 }
 
 /* State, threads and resident pages: fields 3, 20 and 24 of /proc/PID/stat. They are counted from
@@ -299,6 +327,7 @@ bool worker_read(const struct scoreboard *board, unsigned number, struct worker_
 	read_counters(worker);
 	read_loop(worker, now);
 	read_busy(worker);
+	read_waits(worker, now);
 	for (int i = 0; i < BOARD_POOLS; i++) {
 		name_pool(worker, (enum board_pool)i);
 		read_pool(&slot->pools[i], now, &worker->pools[i]);

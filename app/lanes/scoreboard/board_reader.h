@@ -44,6 +44,13 @@ struct pool_state {
 	unsigned busy_count;
 };
 
+/* What a request waits for. */
+struct awaiting {
+	struct running request;
+	enum span_kind kind;
+	unsigned thing; /* 0: nobody knows */
+};
+
 struct route_state {
 	bool is_async;
 	uint64_t count;
@@ -87,7 +94,9 @@ struct worker_state {
 	uint64_t answers[6]; /* by status / 100 */
 
 	struct database_state database;
-	uint64_t waits[BOARD_WAITS]; /* requests that wait now, by kind - SPAN_FETCH */
+	uint64_t waits[BOARD_WAITS];	      /* requests that wait now, by kind - SPAN_FETCH */
+	struct awaiting awaits[BOARD_AWAITS]; /* some of them */
+	unsigned awaits_count;
 
 	bool is_held;
 	bool awaiting;	/* a prefork process has a request that waits for something */

@@ -32,6 +32,7 @@ enum {
 	BOARD_SPANS = 16384,	  /* a power of two */
 	BOARD_THINGS = 256,	  /* that are awaited by name; number 0: none */
 	BOARD_THING = 64,	  /* bytes of such a name, and its end */
+	BOARD_AWAITS = 64,	  /* waits for a thing that are shown one by one */
 	BOARD_IDS = 1024,	  /* a power of two */
 	BOARD_ID = 40,		  /* bytes of what the web server calls a request, and its end */
 	BOARD_TRACE = 33,	  /* … of a trace-id, all of them digits of base 16 */
@@ -145,6 +146,12 @@ struct board_doing {
 	word owner;
 };
 
+/* A wait for a thing that lasts. */
+struct board_await {
+	struct board_doing doing;
+	word what; /* as in a span */
+};
+
 struct board_threads {
 	char name[BOARD_NAME];
 	word limit;
@@ -164,6 +171,19 @@ struct board_metric {
 	word kind;  /* enum metric_kind */
 	word value; /* of a histogram: nanoseconds in all */
 	word buckets[BOARD_BUCKETS];
+};
+
+/* What a worker with jobs has made of them. */
+struct board_queue {
+	word done;
+	word failed;	  /* attempts */
+	word lost;	  /* to another, or cancelled */
+	word nanoseconds; /* of all attempts */
+	word buckets[BOARD_BUCKETS];
+	/* In the whole queue, as it last was, if that was the worker to look; or 0. */
+	word waiting;
+	word running;
+	word dead;
 };
 
 struct board_slot {
@@ -195,7 +215,10 @@ struct board_slot {
 
 	struct board_metric metrics[BOARD_METRICS];
 
+	struct board_queue queue;
+
 	struct board_waits waits[BOARD_WAITS]; /* by kind - SPAN_FETCH */
+	struct board_await awaits[BOARD_AWAITS];
 	struct board_database database;
 	word thing_count; /* from number 1 on: they are behind the spans */
 
@@ -317,6 +340,19 @@ static inline void board_end(struct board_doing *doing)
 	board_set(&doing->since, 0);
 }
 
+static inline void board_awaits(struct board_await *await, uint64_t what, uint64_t owner,
+				uint64_t now)
+{
+	atomic_store_explicit(&await->what, what, memory_order_release);
+	board_begin(&await->doing, owner, now);
+}
+
+/* Of a kind that has one. */
+static inline uint64_t span_thing(enum span_kind kind, unsigned thing)
+{
+	return kind | (uint64_t)thing << 16;
+}
+
 static inline uint64_t span_owner_pack(struct span_owner owner)
 {
 	return (uint64_t)owner.serial << 32 | (uint64_t)owner.route << 16 | owner.status;
@@ -349,11 +385,8 @@ static inline void board_span(struct board_slot *slot, uint64_t what, uint64_t s
  * for another. */
 unsigned board_add_thing(struct board_slot *slot, const char *name, size_t len);
 
-/* So many more wait for such a thing; or fewer, if that is negative. */
-static inline void board_waits(struct board_slot *slot, enum span_kind kind, int more)
-{
-	board_add(&slot->waits[kind - SPAN_FETCH].now, (uint64_t)more);
-}
+/* One more that took so long. */
+void board_observe(word buckets[BOARD_BUCKETS], word *sum, uint64_t nanoseconds);
 
 /* A wait is over: counts it. */
 void board_waited(struct board_slot *slot, enum span_kind kind, unsigned thing,

@@ -11,6 +11,12 @@ const LEAST = 0.5; // milliseconds of an await that are worth drawing beside wha
 const MOST_TRACKS = 4;
 const MOST_TOLD = 4;
 
+// Of a worker's `awaits`, what they say of requests: [{serial, route, wait}].
+export function lasting(awaits, now) {
+	return (awaits ?? []).filter((each) => each?.kind in AWAITED && Number.isFinite(each.serial)).map(({kind, name, serial, route, for: seconds}) => (
+		{serial, route, wait: {kind, start: now - (Number.isFinite(seconds) ? seconds : 0) * 1000, end: now, thing: String(name ?? ''), open: true}}));
+}
+
 // Waits of one kind that are at the same time are one piece: {kind, start, end, waits, open}.
 function pieces(waits) {
 	const all = [];

@@ -6,6 +6,7 @@
 // was measured, in stretches of time, and of requests only the long ones. What nobody recorded is
 // known to be unknown.
 
+import {lasting} from './awaited.js';
 import {Heartbeat} from './heartbeat.js';
 import {Hold, withHold} from './hold.js';
 import {AWAITED, FULL, HOLD, KINDS, SLOW} from './kinds.js';
@@ -370,6 +371,8 @@ export class History {
 		}
 		if (worker.heldSince !== null)
 			worker.hold(worker.heldSince, this.now);
+		for (const {serial, route, wait} of lasting(state.awaits, this.now))
+			this.#awaiting(this.#request(worker, serial, route, wait.start), wait);
 		for (const [pool, threads] of Object.entries(state.pools ?? {}))
 			for (const job of threads?.busy?.filter((busy) => Number.isFinite(busy?.serial)) ?? []) {
 				const start = this.now - number(job.for) * 1000;
@@ -399,7 +402,7 @@ export class History {
 		let request = this.requests.get(key);
 		if (!request) {
 			request = {key, worker: worker.name, generation: worker.generation, serial, path: '',
-				   start, end: start, heard: this.now, status: 0, gone: false, over: false, job: null, run: null, spans: [], awaited: [], parts: null};
+				   start, end: start, heard: this.now, status: 0, gone: false, over: false, job: null, run: null, spans: [], awaited: [], awaiting: null, parts: null};
 			this.requests.set(key, request);
 		}
 		request.path = path || request.path;
@@ -448,6 +451,21 @@ export class History {
 		request.spans.push(span);
 		request.parts = null;
 		this.#spans++;
+	}
+
+	// What has a name is told as a span when it is over; of what lasts for long, the workers' state tells before.
+	#awaiting(request, wait) {
+		if (request.awaiting?.seen !== this.now)
+			request.awaiting = {seen: this.now, waits: []};
+		request.awaiting.waits.push(wait);
+		request.parts = null;
+		this.awaited.add(wait.kind);
+	}
+
+	// All that it has awaited by name, with what it awaits now.
+	waits(request) {
+		const open = !request.over && request.awaiting?.seen === this.now ? request.awaiting.waits : [];
+		return [...request.awaited, ...open];
 	}
 
 	#await(request, wait) {

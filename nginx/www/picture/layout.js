@@ -127,7 +127,7 @@ function group(history, worker, from, to, known, wrap) {
 		const {rows, left} = pack(measured.length ? requests.filter((each) => each.to - each.from >= SLOW) : requests, MOST_ROWS);
 		rows.forEach((row, index) => lanes.push({
 			kind: 'request', height: HEIGHT.request,
-			parts: row.requests.map(({request, parts}) => ({request, parts: withAwaited(parts, request.awaited, to)})),
+			parts: row.requests.map(({request, parts}) => ({request, parts: withAwaited(parts, history.waits(request), to)})),
 			label: index ? '' : measured.length ? 'slow ones' : 'requests',
 		}));
 		if (left)

@@ -24,7 +24,7 @@ export function requestTable(caption) {
 	const {body, title, table, element} = tableOf('requests', caption, COLUMNS);
 	return {element, show(history, requests, counted = 0) {
 		setText(title, counted ? `${caption} that were told one by one. ${count(counted, 'other')} answered meanwhile: under load only those of ${duration(SLOW)} and more are told` : caption);
-		table.classList.toggle('names', requests.some(({awaited}) => awaited.length));
+		table.classList.toggle('names', requests.some((request) => history.waits(request).length));
 		replace(body, requests.map((request) => row(history, request)));
 	}};
 }
@@ -64,5 +64,5 @@ function row(history, request) {
 		el('td', {}, request.status ? String(request.status) : request.gone ? 'client gone' : open ? `still ${KINDS[open.kind].name}` : '–'),
 		Object.keys(KINDS).map((kind) => el('td', {class: 'number'}, sums[kind] ? duration(sums[kind]) : '')),
 		el('td', {class: 'number'}, duration(total)),
-		el('td', {class: 'awaited'}, toldOf(request.awaited)));
+		el('td', {class: 'awaited'}, toldOf(history.waits(request))));
 }
