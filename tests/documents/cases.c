@@ -40,6 +40,24 @@ static void of_images(struct request *req)
 	ASYNC_END(req);
 }
 
+struct orders_frame {
+	struct pg_rows rows;
+};
+
+void reply_order(struct request *req, int status, const struct pg_rows *rows);
+
+static void of_orders(struct request *req)
+{
+	const struct order_key *key = request_input(req);
+	struct orders_frame *f = FRAME(req, struct orders_frame);
+
+	ASYNC_BEGIN(req);
+/* clang-format off */
+#include "order_rows.c"
+	/* clang-format on */
+	ASYNC_END(req);
+}
+
 void send_later(struct request *req, void *email);
 void reply_mail(struct request *req, int status, const struct mail_input *mail);
 void refuse_email(struct request *req, const struct email *email);

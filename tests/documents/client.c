@@ -32,6 +32,34 @@ static void place_order(struct request *req)
 	ASYNC_END(req);
 }
 
+/* ---- rows ---- */
+
+struct stock {
+	struct pg_rows rows;
+	struct pg_tx tx;
+	int err;
+};
+
+struct stock_key {
+	int64_t id;
+};
+
+void reply_stock(struct request *req, struct slice item, int64_t quantity);
+
+#include "stock.c"
+
+static void transfer(struct request *req)
+{
+	struct stock *f = FRAME(req, struct stock);
+	const int64_t from = 1, count = 2;
+
+	ASYNC_BEGIN(req);
+/* clang-format off */
+#include "transfer.c"
+	/* clang-format on */
+	ASYNC_END(req);
+}
+
 /* ---- jobs ---- */
 
 struct size {
