@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <uv.h>
 
+#include "await/awaited.h"
 #include "await/coroutine.h"
 #include "await/sched.h"
 #include "client/pg.h"
