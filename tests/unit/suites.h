@@ -4,6 +4,7 @@
 SUITE(worker)
 SUITE(answer)
 SUITE(application)
+SUITE(bell)
 SUITE(body)
 SUITE(budget)
 SUITE(buffer)

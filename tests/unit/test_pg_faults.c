@@ -196,6 +196,49 @@ static void a_lock_is_held(void)
 	end_pg(2);
 }
 
+/* Its names are resolver.c's. */
+static void it_has_a_name(void)
+{
+	static const char *const settings[] = {"port=22997", "listen_addresses=127.0.0.1", NULL};
+	static const struct {
+		const char *host;
+		const char *left;
+	} names[] = {{"here.test", "x"},   {"both.test", "x"}, {"127.0.0.1", "x"},
+		     {"gone.test", "D"},   {"six.test", "D"},  {"silent.test", "D"},
+		     {"memory.test", "D"}, {"::1", "D"}};
+	struct postgres own;
+
+	CU_ASSERT_FATAL(postgres_open(&own, settings));
+	for (unsigned threads = 0; threads < 2; threads++)
+		for (size_t i = 0; i < COUNT(names); i++) {
+			const char *left = names[i].left;
+
+			begin_pg(threads, textf("host=%s port=22997 user=lanes dbname=postgres",
+						names[i].host));
+			ask("SELECT 'x'");
+			TURN_UNTIL(trail[0]);
+			if (*left == 'x' && trail[0] == 'D') { /* by another of its addresses */
+				trail[0] = '\0';
+				TURN_UNTIL(pg_is_up(&sched));
+				ask("SELECT 'x'");
+			}
+			CU_ASSERT(leaves(left));
+			end_pg(released);
+		}
+	postgres_close(&own);
+}
+
+/* Who waits for a name waits no longer than for a connection. */
+static void its_name_takes_long(void)
+{
+	limits.wait = 100 * MS;
+	begin_pg(1, "host=slow.test user=lanes dbname=postgres");
+	ask("SELECT 'x'");
+	CU_ASSERT(leaves("T"));
+	sem_post(&work.gate);
+	end_pg(1);
+}
+
 static const struct test tests[] = {
 	{"not there at the start: a 503, from then on at once", not_there_at_the_start},
 	{"it does not let us in", it_does_not_let_us_in},
@@ -206,6 +249,8 @@ static const struct test tests[] = {
 	{"it is silent: time is up, and it goes on afterwards", it_is_silent},
 	{"it is full", it_is_full},
 	{"a lock is held", a_lock_is_held},
+	{"it has a name, or a number", it_has_a_name},
+	{"its name takes long", its_name_takes_long},
 };
 
 const struct suite pg_faults_suite = {"pg-faults",

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../support/memory.h"
 #include "database.h"
 
 struct tx_frame {
@@ -250,6 +251,22 @@ static void all_of_it_has_one_connection(void)
 	CU_ASSERT_EQUAL(rows_kept(), 2);
 }
 
+static void commit_two(struct request *req)
+{
+	struct tx_frame *f = FRAME(req, struct tx_frame);
+
+	ASYNC_BEGIN(req);
+	AWAIT(req, pg_begin(req, &f->tx));
+	AWAIT(req, pg_query(req, &f->rows,
+			    "INSERT INTO kept SELECT coalesce(max(id), 0) + 1 FROM kept"
+			    " RETURNING id"));
+	AWAIT(req, pg_query(req, NULL, "INSERT INTO kept VALUES (-$1::int)",
+			    pg_int(pg_int_at(&f->rows, 0, 0))));
+	AWAIT(req, pg_commit(req, &f->tx));
+	DONE(req);
+	ASYNC_END(req);
+}
+
 static const char terminate[] =
 	"SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE pid <> "
 	"pg_backend_pid() AND application_name = 'lanes'";
@@ -318,6 +335,31 @@ static void the_database_ends_a_deadlock(void)
 	CU_ASSERT_EQUAL(rows_kept(), 2);
 }
 
+/* It is all or nothing, whatever there was no memory for; and nothing is lost. */
+static void memory_runs_out(void)
+{
+	int kept;
+
+	limits.connections = 1;
+	begin_pg(1, NULL);
+	for (long n = 0; finished == 0 || answered != 200; n++) {
+		struct request *req = request_new(HANDLER(commit_two));
+		int before = finished;
+
+		memory_fail_after(n);
+		request_resume(req, uv_hrtime());
+		TURN_UNTIL(finished > before);
+		memory_restore();
+		TURN_UNTIL(pg_is_up(&sched));
+		CU_ASSERT_FATAL(n < 100);
+	}
+	CU_ASSERT(finished > 1);
+	end_pg(finished);
+	kept = rows_kept();
+	CU_ASSERT_EQUAL(kept % 2, 0);
+	CU_ASSERT(kept >= 2);
+}
+
 /* A test that is a handler, which asserts and answers 200. */
 static void serve(void)
 {
@@ -342,6 +384,7 @@ static const struct test tests[] = {
 	{"all of a request has one connection", all_of_it_has_one_connection},
 	{"one that is lost is over", one_that_is_lost_is_over},
 	{"the database ends a deadlock", the_database_ends_a_deadlock},
+	{"memory runs out inside", memory_runs_out},
 };
 
 const struct suite pg_tx_suite = {"pg-tx",
