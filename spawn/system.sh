@@ -63,6 +63,7 @@ copy_page() {
 	rm -rf www.new && cp -R "$PROJECT"/nginx/www www.new && chmod -R u=rwX,go=rX www.new &&
 		mkdir -p www.new/handlers || return
 	set -- "$PROJECT"/app/guide/*.c "$PROJECT"/app/cases/*.c
+	[ ! -e "$PROJECT/tests/oracle/cases.py" ] || set -- "$@" "$PROJECT/tests/oracle/cases.py"
 	[ ! -e "$1" ] || install -m 644 "$@" www.new/handlers || return
 	rm -rf www && mv www.new www
 }

@@ -2,6 +2,7 @@
 // same as a command line, what it answered and what it may answer.
 
 import {el, replace, setText} from '../dom.js';
+import {listing} from '../exercises/listing.js';
 import {bytes, duration} from '../format.js';
 import {curlBox} from './curl.js';
 import {resolve, sample, shape, words} from './openapi.js';
@@ -258,6 +259,9 @@ function schemas(whole, operation, body) {
 	return el('details', {class: 'schemas'}, el('summary', {}, 'Schemas'), body?.shape ? block('Body', body.shape) : null, answers);
 }
 
+// What operationId begins with: the handler's name, before its path and method.
+const handlerOf = (path, method, {operationId = ''}) => operationId.slice(0, -`${path.replace(/\W/g, '_')}_${method}`.length);
+
 // load() resolves to what the document says of the application, or null; it is asked for once, and again
 // if that has not worked.
 export function docsPanel() {
@@ -276,6 +280,8 @@ export function docsPanel() {
 			const form = operationForm(whole, path, shared, method, operation, headers);
 			forms.push(form);
 			body.append(form.element);
+			if (path.startsWith('/cases/'))
+				body.append(listing([handlerOf(path, method, operation)], '/lanes/handlers/cases.py'));
 		};
 		return el('details', {class: 'operation', data: {id: operation.operationId ?? `${method} ${path}`}, ontoggle: open},
 			el('summary', {}, el('span', {class: 'method'}, method.toUpperCase()), ' ', el('code', {}, path), ' ', el('span', {class: 'note'}, operation.summary ?? '')), body);
