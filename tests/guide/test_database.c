@@ -141,6 +141,8 @@ static void stopped_under_clients(void)
 	postgres_end(&postgres, SIGINT);
 	CU_ASSERT_FATAL(EVENTUALLY(counted("refused") > 200));
 	CU_ASSERT(EVENTUALLY(status_of("/readyz") == 503));
+	/* Processes that wait for a request know it, too. */
+	CU_ASSERT(EVENTUALLY(!strstr(get(&sys, "/status")->body, "\"state\":\"up\"")));
 	CU_ASSERT_PTR_NOT_NULL(
 		strstr(get(&sys, "/status")->body, "\"database\":{\"state\":\"down\""));
 	CU_ASSERT_PTR_NOT_NULL(strstr(get(&sys, "/metrics")->body,
@@ -153,6 +155,7 @@ static void stopped_under_clients(void)
 	IN_TIME(now() - back < 2);
 	CU_ASSERT(EVENTUALLY(status_of("/readyz") == 200));
 	clients_end();
+	printf("    %s", strstr(file_text(clients.log), "over "));
 	CU_ASSERT_EQUAL(counted("wrong"), 0);
 	CU_ASSERT_EQUAL(counted("failed"), 0);
 	CU_ASSERT_EQUAL(counted("other"), 0);
