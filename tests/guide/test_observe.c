@@ -484,6 +484,9 @@ static struct board_slot *pretend(struct scoreboard *board, uint64_t now)
 	board_add(&slot->waits[SPAN_FETCH - SPAN_FETCH].now, 4);
 	board_add(&slot->waits[SPAN_DB - SPAN_FETCH].now, 5);
 	board_add(&slot->waits[SPAN_DB_QUEUE - SPAN_FETCH].now, 2);
+	board_set(&slot->database.limit, 8);
+	board_set(&slot->database.busy, 5);
+	board_set(&slot->database.health, BOARD_DATABASE_UP);
 	return slot;
 }
 
@@ -532,7 +535,7 @@ static void awaited(void)
 	top = script(&lanes, "top.sh", NULL);
 	CU_ASSERT(strstr(top->out, " fetch      db\n") != NULL);
 	CU_ASSERT(strstr(top->out, "     -       -\n") != NULL);
-	CU_ASSERT(strstr(top->out, "     4    5 +2\n") != NULL);
+	CU_ASSERT(strstr(top->out, "     4  5/8 +2\n") != NULL);
 	scoreboard_close(&board);
 }
 

@@ -103,7 +103,10 @@ async def follow(db, place):
             await connection.remove_listener("orders", on_news)
 
 
-@router.get("/events", response_class=StreamingResponse)
+EVENTS = {200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}}
+
+
+@router.get("/events", response_class=StreamingResponse, responses=EVENTS)
 async def order_events(last_event_id: Optional[str] = Header(None, regex="^[0-9]{1,18}-[0-9]{1,18}$"), db=Depends(database)):
     if last_event_id:
         change, _, id = last_event_id.partition("-")
