@@ -69,7 +69,7 @@ void directory_remove(const char *path);
 
 struct outcome {
 	int status;	 /* exit status; 128 + signal; -1: still ran after SLOW_START, was killed */
-	char out[16384]; /* what it wrote to stdout */
+	char out[32768]; /* what it wrote to stdout */
 	char errors[8192]; /* and to stderr */
 };
 
