@@ -17,7 +17,7 @@
  *	-ETIMEDOUT	no connection in time, or no end of the statement (504)
  *	-ENOLINK	the connection was lost: nobody knows whether the statement was done (503)
  *	-EREMOTEIO	the database has refused the statement: pg_rows.state, pg_message() (500)
- *	-EFBIG		more bytes than --database-result (500)
+ *	-EFBIG		more bytes than --database-result (502)
  *	-ENOMEM		(503)
  *
  * Loop thread only: a SYNC handler cannot wait.

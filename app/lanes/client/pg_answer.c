@@ -48,6 +48,19 @@ static bool was_rolled_back(const struct pg_call *call, PGresult *result)
 	return call->kind == PG_CALL_COMMIT && !strcmp(PQcmdStatus(result), "ROLLBACK");
 }
 
+/* What came too fast to be counted. */
+static bool is_too_large(const PGresult *result, uint64_t limit)
+{
+	uint64_t bytes = 0;
+
+	if (PQresultMemorySize(result) <= limit)
+		return false;
+	for (int row = 0; row < PQntuples(result); row++)
+		for (int column = 0; column < PQnfields(result); column++)
+			bytes += (uint64_t)PQgetlength(result, row, column);
+	return bytes > limit;
+}
+
 static void end_work(struct pg_conn *conn)
 {
 	struct pg_call *call = conn->call;
@@ -55,10 +68,15 @@ static void end_work(struct pg_conn *conn)
 	int error = conn->error;
 
 	board_add(&conn->pool->board->statements, 1);
-	if (error)
+	if (error) {
 		conn->unsound = is_of_server(result);
-	else if (was_rolled_back(call, result))
+	} else if (was_rolled_back(call, result)) {
 		error = -EREMOTEIO;
+	} else if (is_too_large(result, conn->pool->limits.result_bytes)) {
+		PQclear(result);
+		result = NULL;
+		error = -EFBIG;
+	}
 	conn->result = NULL;
 	conn->call = NULL;
 	pg_call_end(call, error, result);
