@@ -220,7 +220,7 @@ DEV_CFLAGS := -g -O1 -fno-inline -fno-optimize-sibling-calls
 dev-build: ; @$(MAKE) -s --no-print-directory $(SAVED:%=-W %) BUILD=build/dev CFLAGS='$(DEV_CFLAGS)' \
 	CPPFLAGS='$(CPPFLAGS) -U_FORTIFY_SOURCE' LDFLAGS='$(LDFLAGS) -rdynamic' all build/dev/blocking.so
 
-$(OBJ)/blocking.so: spawn/blocking.c
+$(OBJ)/blocking.so: spawn/blocking.c $(wildcard app/lanes/*/*.h)
 	@mkdir -p $(@D)
 	$(call quiet,CC $@)$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) -Iapp/lanes $(INCLUDES) -O2 -g -fPIC -shared \
 		-pthread -o $@ $< -ldw

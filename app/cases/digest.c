@@ -45,7 +45,7 @@ static void write_hex(EVP_MD_CTX *context, struct digest *d)
 	if (!EVP_DigestFinal_ex(context, bytes, &len))
 		d->error = -ENOMEM;
 	for (unsigned i = 0; i < len && !d->error; i++)
-		snprintf(d->sha256 + 2 * i, 3, "%02x", bytes[i]);
+		snprintf(d->sha256 + (size_t)2 * i, 3, "%02x", bytes[i]);
 }
 
 void digest_file(void *digest)

@@ -43,7 +43,8 @@ struct order_listener {
 	struct buffer text; /* that is sent */
 	uint64_t sent;	    /* board_now() when something last was */
 	int err;
-	bool reads; /* for all */
+	bool has_caught_up; /* with what there was when it came */
+	bool reads;	    /* for all */
 };
 
 static bool is_before(struct event_place a, struct event_place b)
@@ -115,12 +116,12 @@ static uint64_t first_after(struct event_place place)
 	return low;
 }
 
-/* Those that it lacks, and that are kept. False: there are none. */
+/* Those that it lacks, and that are kept. False: there are none, or some before them are not. */
 static bool take_kept(struct order_listener *f)
 {
 	uint64_t n = first_after(f->at);
 
-	if (n == feed.count)
+	if (n == feed.count || !f->has_caught_up || is_before(f->at, feed.from))
 		return false;
 	for (; n < feed.count; n++) {
 		const struct buffer *text = &feed.events[n % KEPT].text;
@@ -136,7 +137,8 @@ static void take_rows(struct order_listener *f)
 {
 	for (int row = 0; row < f->rows.count; row++)
 		f->at = append_event(&f->text, &f->rows, row);
-	if (f->rows.count < AT_ONCE && is_before(f->at, feed.from))
+	f->has_caught_up = f->rows.count < AT_ONCE;
+	if (f->has_caught_up && is_before(f->at, feed.from))
 		f->at = feed.from;
 }
 
@@ -190,7 +192,7 @@ static void wait_for_events(struct request *req, void *frame)
 	while (stream_wanted(req) && !f->text.len && !take_kept(f)) {
 		if (board_now() - f->sent >= heartbeat * NS_PER_S) {
 			buffer_append_text(&f->text, ":\n\n");
-		} else if (is_before(f->at, feed.from)) {
+		} else if (!f->has_caught_up || is_before(f->at, feed.from)) {
 			TRY_AWAIT(req, f->err, read_after(req, f, f->at));
 			if (f->err)
 				AWAIT(req, sleep_for(req, look));
@@ -224,6 +226,7 @@ static void find_place(struct request *req, void *frame)
 	}
 	AWAIT(req, pg_query(req, &f->rows, "SELECT pg_snapshot_xmin(pg_current_snapshot())"));
 	f->at = (struct event_place){pg_int_at(&f->rows, 0, 0), 0};
+	f->has_caught_up = true;
 	ASYNC_END(req);
 }
 

@@ -97,23 +97,23 @@ static void reply_payment(struct request *req, const struct payment_call *call)
  * are its own. */
 void payments(struct request *req)
 {
-	struct payment_call call = {.asked = request_input(req)};
+	struct payment_call made = {.asked = request_input(req)};
 
 	if (!case_options.outside) {
 		reply_missing(req, "payment gateway", "--outside URL");
 		return;
 	}
-	call_gateway(&call);
-	if (call.error == CURLE_OPERATION_TIMEDOUT)
+	call_gateway(&made);
+	if (made.error == CURLE_OPERATION_TIMEDOUT)
 		reply_error(req, 504);
-	else if (call.error == CURLE_COULDNT_CONNECT || call.error == CURLE_COULDNT_RESOLVE_HOST ||
-		 call.error == CURLE_OUT_OF_MEMORY)
+	else if (made.error == CURLE_COULDNT_CONNECT || made.error == CURLE_COULDNT_RESOLVE_HOST ||
+		 made.error == CURLE_OUT_OF_MEMORY)
 		reply_error(req, 503);
-	else if (call.error == CURLE_OK && call.status == 402)
+	else if (made.error == CURLE_OK && made.status == 402)
 		reply_refusal(req, 402, "the payment was declined");
-	else if (call.error == CURLE_OK && call.status == 201)
-		reply_payment(req, &call);
+	else if (made.error == CURLE_OK && made.status == 201)
+		reply_payment(req, &made);
 	else
 		reply_error(req, 502);
-	buffer_free(&call.answer);
+	buffer_free(&made.answer);
 }

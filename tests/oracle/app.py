@@ -18,6 +18,10 @@ try:
     import cases
 except ImportError:  # what those stand on is not installed
     cases = None
+try:
+    import cases_orders
+except ImportError:
+    cases_orders = None
 
 app = FastAPI(title="Lanes", version="0.1.0", docs_url=None, redoc_url=None, openapi_url=None)
 
@@ -87,3 +91,5 @@ async def async_cpu_bound(n: int = Query(100_000, ge=0, le=1_000_000_000)):
 
 if cases:
     app.include_router(cases.router)
+if cases_orders:
+    app.include_router(cases_orders.router)

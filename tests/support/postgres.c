@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -61,6 +62,8 @@ static bool make_cluster(const struct postgres *postgres)
 	int count = as_another(arguments);
 	struct outcome outcome;
 
+	if (chmod(postgres->directory, 0711)) /* workers of another user connect */
+		return false;
 	if (count && (!nobody || chown(postgres->directory, nobody->pw_uid, nobody->pw_gid)))
 		return false;
 	for (size_t i = 0; i < sizeof(command) / sizeof(command[0]); i++)

@@ -50,13 +50,15 @@ void coroutine_add_bell(struct coroutine *co, struct bell *bell, int *outcome)
 void bell_ring(struct bell *bell)
 {
 	uint64_t now = uv_hrtime();
+	struct bell_waiter *waiter = bell->waiters;
 
-	while (bell->waiters) {
-		struct bell_waiter *waiter = bell->waiters;
+	bell->waiters = NULL;
+	while (waiter) {
+		struct bell_waiter *next = waiter->next;
 
-		leave(waiter);
 		coroutine_woken(waiter->task.co, now);
 		task_end(&waiter->task, 0);
 		free(waiter);
+		waiter = next;
 	}
 }

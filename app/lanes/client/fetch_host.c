@@ -299,7 +299,7 @@ static int take_apart(const char *text, struct fetch_parts *parts)
 
 int fetch_host_aim(struct fetch_call *call, const char *url)
 {
-	struct fetch_parts parts = {NULL};
+	struct fetch_parts parts = {.scheme = NULL};
 	int err = take_apart(url, &parts);
 	struct fetch_host *host = err ? NULL : find(call->fetcher, parts.host, parts.port);
 

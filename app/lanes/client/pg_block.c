@@ -93,12 +93,12 @@ static void ask(struct request *req, struct pg_pool *pool, enum pg_call_kind kin
 		struct pg_block *block, int error)
 {
 	static const struct pg_value none[] = {{.kind = PG_END}};
-	struct pg_call *call = error ? NULL : pg_call_make(pool, NULL, none, &error);
+	struct pg_call *begun = error ? NULL : pg_call_make(pool, NULL, none, &error);
 
-	if (call) {
-		call->kind = kind;
-		call->block = block;
-		pg_call_begin(call, &req->co, NULL);
+	if (begun) {
+		begun->kind = kind;
+		begun->block = block;
+		pg_call_begin(begun, &req->co, NULL);
 	} else {
 		coroutine_add_end(&req->co, error, NULL);
 	}

@@ -76,7 +76,8 @@ static struct pg_names *make(struct pg_pool *pool, const char *host)
 	names->pool = pool;
 	names->refs = 1;
 	names->lookup.host = host;
-	return pool->names = names;
+	pool->names = names;
+	return names; /* cppcheck-suppress memleak ; the pool has it */
 }
 
 bool pg_names_ready(struct pg_pool *pool, uint64_t now)

@@ -64,16 +64,19 @@ static void cancel(struct task *task)
 static void wake(struct pg_channel *channel)
 {
 	uint64_t now = uv_hrtime();
+	struct pg_waiter *waiter = channel->waiters;
 
 	channel->count++;
-	while (channel->waiters) {
-		struct pg_waiter *waiter = channel->waiters;
+	channel->waiters = NULL;
+	while (waiter) {
+		struct pg_waiter *next = waiter->next;
 
-		unlink_waiter(waiter);
+		board_add(channel->listeners, UINT64_MAX); /* one less */
 		waiter->news->seen = channel->count;
 		coroutine_woken(waiter->task.co, now);
 		task_end(&waiter->task, 0);
 		free(waiter);
+		waiter = next;
 	}
 }
 

@@ -90,21 +90,21 @@ bool pg_has_database(const struct request *req)
 /* Nobody wants it any more. */
 static void cancel(struct task *task)
 {
-	struct pg_call *call = container_of(task, struct pg_call, task);
-	struct pg_pool *pool = call->pool;
-	struct pg_conn *conn = call->conn;
+	struct pg_call *ended = container_of(task, struct pg_call, task);
+	struct pg_pool *pool = ended->pool;
+	struct pg_conn *conn = ended->conn;
 
 	if (conn) {
-		awaited_drop(&call->awaited);
+		awaited_drop(&ended->awaited);
 		conn->call = NULL;
 		pg_pool_cancel(conn);
-	} else if (call->block && call->block->conn) {
-		pg_list_remove(&call->block->conn->queue, call);
+	} else if (ended->block && ended->block->conn) {
+		pg_list_remove(&ended->block->conn->queue, ended);
 	} else {
-		pg_pool_unwait(call, call->awaited.co->error);
+		pg_pool_unwait(ended, ended->awaited.co->error);
 		pg_pool_show(pool);
 	}
-	pg_call_free(call);
+	pg_call_free(ended);
 }
 
 void pg_call_begin(struct pg_call *call, struct coroutine *co, int *outcome)
@@ -131,21 +131,21 @@ void gather_add_pg_values(struct request *req, int *outcome, struct pg_rows *row
 {
 	struct pg_pool *pool = pg_pool_of(req->co.sched);
 	struct pg_block *block = pool ? pg_block_of(pool, req) : NULL;
-	struct pg_call *call = NULL;
+	struct pg_call *begun = NULL;
 	int error;
 
 	error = coroutine_has_failed(&req->co) ? req->co.error : may_begin(req, pool, block, rows);
 	if (!error)
-		call = pg_call_make(pool, sql, values + 1, &error);
-	if (!call) {
+		begun = pg_call_make(pool, sql, values + 1, &error);
+	if (!begun) {
 		if (error == -EILSEQ && rows)
 			strcpy(rows->state, "22021");
 		coroutine_add_end(&req->co, error == -EILSEQ ? -EREMOTEIO : error, outcome);
 		return;
 	}
-	call->rows = rows;
-	call->block = block;
-	pg_call_begin(call, &req->co, outcome);
+	begun->rows = rows;
+	begun->block = block;
+	pg_call_begin(begun, &req->co, outcome);
 }
 
 void pg_query_values(struct request *req, struct pg_rows *rows, const char *sql,

@@ -406,8 +406,8 @@ static void *watch_signals(void *prefork)
 {
 	struct prefork *p = prefork;
 	sigset_t set = drain_signals();
-	struct timespec patience = {.tv_sec = p->options->drain_timeout / 1000,
-				    .tv_nsec = p->options->drain_timeout % 1000 * 1000000};
+	struct timespec most = {.tv_sec = p->options->drain_timeout / 1000,
+				.tv_nsec = p->options->drain_timeout % 1000 * 1000000};
 	int number;
 
 	sigwait(&set, &number);
@@ -416,7 +416,7 @@ static void *watch_signals(void *prefork)
 	board_set(&p->board->draining, 1);
 	FCGX_ShutdownPending(); /* libfcgi accepts nobody any more */
 	eventfd_write(p->drain_fd, 1);
-	number = sigtimedwait(&set, NULL, &patience);
+	number = sigtimedwait(&set, NULL, &most);
 	if (!p->drained)
 		end_by_force(p, number < 0 ? "drain-timeout" : "second-signal");
 	return NULL;

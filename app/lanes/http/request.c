@@ -288,6 +288,7 @@ bool request_defer(struct request *req, void (*fn)(void *arg), void *arg)
 	return true;
 }
 
+/* cppcheck-suppress constParameter ; a function */
 void *request_deferred(struct request *req, void (*fn)(void *arg))
 {
 	const struct request_rare *rare = request_root(req)->rare;

@@ -399,7 +399,7 @@ unsigned board_add_thing(struct board_slot *slot, const char *name, size_t len)
 	uint64_t number = board_get(&slot->thing_count) + 1;
 	struct board_thing *thing;
 
-	if (!number || number >= BOARD_THINGS)
+	if (number >= BOARD_THINGS)
 		return 0;
 	if (len >= BOARD_THING)
 		len = BOARD_THING - 1;
