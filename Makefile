@@ -31,24 +31,29 @@ once       = $(eval $(1) := $(2))$(value $(1))
 FORTIFY    = $(call once,FORTIFY,$(if $(SAN),,$(if $(filter -O1 -O2 -O3 -Os,$(CFLAGS)),-D_FORTIFY_SOURCE=$(shell \
 	     echo '\#include <features.h>' | $(CC) -O2 -D_FORTIFY_SOURCE=3 -Werror -E - \
 	     >/dev/null 2>&1 && echo 3 || echo 2))))
-PACKAGES  := libuv json-c fcgi libseccomp
-package_flags = $(or $(shell pkg-config $(1) $(PACKAGES) 2>/dev/null), \
-	     $(error packages are missing, such as the headers of $(PACKAGES): spawn/deps.sh run installs them))
+PACKAGES  := libuv json-c fcgi libseccomp libcurl libpq
+# … and of the demonstration (app/cases), whose headers are where all are: the library's objects are the
+# same without it.
+CASES_PACKAGES = $(if $(GUIDE),libcrypto libjpeg libpng)
+package_flags = $(or $(shell pkg-config --exists $(PACKAGES) $(CASES_PACKAGES) && pkg-config $(1) 2>/dev/null), \
+	     $(error packages are missing, such as the headers of $(PACKAGES) $(CASES_PACKAGES): spawn/deps.sh run installs them))
 # Main runs no sandbox there.
 INSTRUMENTED := $(if $(SAN)$(filter --coverage,$(CFLAGS)),-DINSTRUMENTED)
-INCLUDES   = $(call once,INCLUDES,$(call package_flags,--cflags))
-LIBRARIES  = $(call once,LIBRARIES,$(call package_flags,--libs))
+INCLUDES   = $(call once,INCLUDES,$(call package_flags,--cflags $(PACKAGES)))
+LIBRARIES  = $(call once,LIBRARIES,$(call package_flags,--libs $(PACKAGES) $(CASES_PACKAGES)))
 # Also where it links: with -flto only then gcc sees a local that was to survive an AWAIT.
 WARNINGS  := -Wall -Wextra -Werror
 COMPILE    = $(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) -Iapp -Iapp/lanes -pthread -fPIE \
 	     -fstack-protector-strong $(FORTIFY) $(INCLUDES) $(SAN) $(INSTRUMENTED) $(CPPFLAGS) $(CFLAGS)
-LINK       = $(CC) -pie -Wl,-z,relro,-z,now $(SAN) $(CFLAGS) $(LDFLAGS)
+LINK       = $(CC) -pie -Wl,-z,relro,-z,now,--as-needed $(SAN) $(CFLAGS) $(LDFLAGS)
 LIBS       = $(LIBRARIES) -lm -pthread $(LDLIBS)
 
 # The library: with what shows a system, which every program has.
 LIBRARY      := $(wildcard app/lanes/*/*.c app/admin/*.c)
-GUIDE        := $(wildcard app/guide/*.c)
-object = $(patsubst %.c,$(OBJ)/%.o,$(1))
+LIBRARY_SQL  := $(wildcard app/lanes/*/*.sql)
+# The demonstration: the guide's endpoints, and its real-world examples.
+GUIDE        := $(wildcard app/guide/*.c app/cases/*.c app/cases/*.sql app/demonstration.c)
+object = $(patsubst %,$(OBJ)/%.o,$(patsubst %.c,%,$(1)))
 quiet  = $(if $(V),,@echo '  $(1)';)
 
 # Scripts know which they start where nobody says: build/lanes, or what was started before.
@@ -82,6 +87,12 @@ scale: ## changes the number of loop workers of the running system to WORKERS=n
 
 restart: ## replaces every worker of the running system, one after the other
 	@$(MAKE) --no-print-directory all && exec spawn/restart.sh
+
+migrate: ## makes the tables that the program needs in the database, or brings them up to date
+	@$(MAKE) --no-print-directory all && exec spawn/migrate.sh
+
+jobs: ## shows the queue of jobs in the running system's database; RETRY=number, DROP=number or all-dead
+	@spawn/jobs.sh
 
 dev: ## serves, and builds and replaces workers when a file is saved; names calls that hold the loop
 	@spawn/deps.sh dev && exec spawn/dev.sh
@@ -129,7 +140,7 @@ coverage: ## how many lines of app/ the tests reach
 instructions: all $(OBJ)/loadgen $(OBJ)/routes-app ## counts a request's instructions; fails when they grew by over 3 %
 	@tests/bench/instructions
 
-BENCH_PROGRAMS := $(addprefix $(OBJ)/,benchmark loadgen null-responder libfcgi-app)
+BENCH_PROGRAMS := $(addprefix $(OBJ)/,benchmark loadgen null-responder libfcgi-app null-rows upstream peer cases-app)
 
 bench: ## performance against peers and ceilings, into build/bench: ROUNDS=9 DURATION=1 ONLY="http"
 	@spawn/deps.sh bench && $(MAKE) --no-print-directory all $(BENCH_PROGRAMS) && \
@@ -162,7 +173,9 @@ install: all $(OBJ)/liblanes.a ## program, library, scripts and manual pages int
 	$(call filled,app/install/lanes.pc.in) | install -D -m 644 /dev/stdin "$(DESTDIR)$(LIBDIR)/pkgconfig/lanes.pc"; \
 	install -D -m 755 $(OBJ)/lanes "$(DESTDIR)$(PREFIX)/bin/lanes"; \
 	$(call copied,$$(find nginx spawn -type f ! -name '*.[ch]' ! -name '*.md' ! -name dev.sh),app,$(SHARE)/lanes); \
-	$(call copied,$(GUIDE),app/guide,$(SHARE)/lanes/nginx/www/handlers); \
+	$(call copied,$(filter app/guide/%,$(GUIDE)),app/guide,$(SHARE)/lanes/nginx/www/handlers); \
+	$(call copied,$(filter app/cases/%.c,$(GUIDE)),app/cases,$(SHARE)/lanes/nginx/www/handlers); \
+	$(call copied,$(if $(GUIDE),$(addprefix tests/oracle/,cases.py cases_orders.py cases_renders.py)),tests/oracle,$(SHARE)/lanes/nginx/www/handlers); \
 	app/install/lanes.1.sh $(OBJ)/lanes "$(PREFIX)" | install -D -m 644 /dev/stdin "$(SHARE)/man/man1/lanes.1"; \
 	$(call filled,app/install/lanes.3) | install -D -m 644 /dev/stdin "$(SHARE)/man/man3/lanes.3"
 
@@ -182,7 +195,7 @@ $(OBJ)/lanes: $(call object,app/main.c $(GUIDE)) $(OBJ)/inside.a
 
 # All of the library, with every name that one of its files has for another: for the program, which
 # is optimized across files, and for tests.
-$(OBJ)/inside.a: $(call object,$(LIBRARY))
+$(OBJ)/inside.a: $(call object,$(LIBRARY) $(LIBRARY_SQL))
 	$(call quiet,AR $@)rm -f $@ && ar rcs $@ $^
 
 # For services: one object, in which only the names of lanes.h are seen. Without -flto's own code,
@@ -207,7 +220,7 @@ DEV_CFLAGS := -g -O1 -fno-inline -fno-optimize-sibling-calls
 dev-build: ; @$(MAKE) -s --no-print-directory $(SAVED:%=-W %) BUILD=build/dev CFLAGS='$(DEV_CFLAGS)' \
 	CPPFLAGS='$(CPPFLAGS) -U_FORTIFY_SOURCE' LDFLAGS='$(LDFLAGS) -rdynamic' all build/dev/blocking.so
 
-$(OBJ)/blocking.so: spawn/blocking.c
+$(OBJ)/blocking.so: spawn/blocking.c $(wildcard app/lanes/*/*.h)
 	@mkdir -p $(@D)
 	$(call quiet,CC $@)$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) -Iapp/lanes $(INCLUDES) -O2 -g -fPIC -shared \
 		-pthread -o $@ $< -ldw
@@ -224,6 +237,15 @@ include tests/programs.mk
 $(OBJ)/%.o: %.c $(OBJ)/flags
 	@mkdir -p $(@D)
 	$(call quiet,CC $<)$(COMPILE) -MMD -MP -c -o $@ $<
+
+# Migrations (client/migrate.h): jobs.sql becomes jobs_sql[], a text for each "-- version N", with which
+# it begins.
+$(OBJ)/%.sql.o: %.sql $(OBJ)/flags
+	@mkdir -p $(@D)
+	@{ echo '#include "client/migrate.h"'; echo 'const struct migration $(basename $(<F))_sql[] = {'; \
+		sed -e '1s/^-- version \([0-9]*\).*/{\1,/;t' -e 's/^-- version \([0-9]*\).*/}, {\1,/;t' \
+		-e 's/[\\"?]/\\&/g' -e 's/.*/"&\\n"/' $<; echo '}, {0}};'; } >$(@:.o=.c)
+	$(call quiet,CC $<)$(COMPILE) -MMD -MP -c -o $@ $(@:.o=.c)
 
 # Changes when the compiler or its options do: objects made by others are then made again.
 $(OBJ)/flags: FORCE

@@ -1,8 +1,9 @@
 /* The program. */
 #include <lanes.h>
 
-/* The demonstration. Without this line, and app/guide, the program shows systems of others. */
-#include "guide/endpoints.h"
+/* The demonstration. Without this line, app/demonstration.[ch], app/guide and app/cases, the
+ * program shows systems of others. */
+#include "demonstration.h"
 
 #ifndef APPLICATION
 #define APPLICATION NULL

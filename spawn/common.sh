@@ -3,7 +3,8 @@
 # Sourced, after which the working directory is the project's: the folder that has nginx and spawn.
 #
 # A system is everything that was started for one RUN_DIR: nginx, for every socket a multiwatch that
-# keeps its worker processes alive, and logs.sh, which keeps the logs. Each of them began a session of its own, and is noted in RUN_DIR/pids
+# keeps its worker processes alive, logs.sh, which keeps the logs, and database.sh, which keeps a PostgreSQL
+# alive if DATABASE says so. Each of them began a session of its own, and is noted in RUN_DIR/pids
 # with the moment at which it started. A process belongs to the system if its session began with one that
 # is noted; what it is called and where it works proves nothing. All of them have RUN_DIR as their working
 # directory and name files relative to it: workers that gave up root need no permission on the
@@ -59,6 +60,9 @@ RUN_DIR=${RUN_DIR:-run}
 RUN_USER=${RUN_USER:-www-data}     # what root's nginx and workers become
 STOP_TIMEOUT=${STOP_TIMEOUT:-10}   # seconds that requests in flight get at a stop
 START_TIMEOUT=${START_TIMEOUT:-15} # seconds until the next worker has to have started, or the URL to answer
+DATABASE=${DATABASE:-}         # private, kept: a PostgreSQL of the system's own; kept: its files stay after a stop
+DATABASE_URL=${DATABASE_URL:-${LANES_DATABASE:-}} # or whose it is
+MAIL_URL=${MAIL_URL:-${LANES_MAIL:-}}             # smtp://…, smtps://…
 ENVIRONMENT=${ENVIRONMENT:-} # names of variables, besides LANES_*, that workers are to have; blanks between them
 # shellcheck source=spawn/project.sh
 . "$PROJECT/spawn/project.sh"
@@ -101,6 +105,7 @@ check_settings() {
 	number WORKERS "$WORKERS" 1 "$MOST"
 	number PREFORK_WORKERS "$PREFORK_WORKERS" 0 "$MOST"
 	number CPU_WORKERS "$CPU_WORKERS" 0 "$MOST"
+	number JOB_WORKERS "$JOB_WORKERS" 0 "$MOST"
 	number THREADS "$THREADS" 1 1024
 	number CPU_THREADS "$CPU_THREADS" 1 "$MOST"
 	[ -z "$CLIENT_CONNS" ] || number CLIENT_CONNS "$CLIENT_CONNS" 1 65535
@@ -109,6 +114,10 @@ check_settings() {
 	esac
 	number BODY_KB "$BODY_KB" 0 999999
 	number LOG_MB "$LOG_MB" 1 999999
+	case $DATABASE in
+	'' | private | kept) ;;
+	*) fail "DATABASE=$DATABASE: private or kept is wanted" ;;
+	esac
 	case $ENVIRONMENT in
 	*[!A-Za-z0-9_\ ]*) fail "ENVIRONMENT=$ENVIRONMENT: names of variables are wanted, blanks between them" ;;
 	esac
@@ -128,7 +137,7 @@ running_settings() {
 
 # The settings that are kept with a running system, the name first. They are read as numbers, names and the
 # path of the program, whatever the file says.
-SETTINGS='NAME PROGRAM POOLS PORT WORKERS PREFORK_WORKERS CPU_WORKERS THREADS CPU_THREADS CLIENT_CONNS SERVER_NAMES BODY_KB LOG_MB RUN_USER'
+SETTINGS='NAME PROGRAM POOLS PORT WORKERS PREFORK_WORKERS CPU_WORKERS JOB_WORKERS THREADS CPU_THREADS CLIENT_CONNS SERVER_NAMES BODY_KB LOG_MB RUN_USER DATABASE'
 read_settings() {
 	# shellcheck disable=SC2034 # used by eval
 	while IFS='=' read -r name value; do
@@ -180,7 +189,7 @@ check_place() {
 
 # One line per pool: name, engine, processes, name of its sockets, niceness, and a path that nginx/lanes.conf.in
 # leads to it: all below, where it ends in "/". Everything below is made from this table: workers, sockets,
-# and nginx's upstreams.
+# and nginx's upstreams. none: it has no socket, and takes its work from the database.
 pools() {
 	while read -r pool rest; do
 		case " $POOLS " in
@@ -192,6 +201,8 @@ pools() {
 		cpu     loop    $CPU_WORKERS      cpu       10  /cpu-pool/
 		exercise loop   1                 exercise  0   /exercise/
 		exercise-prefork prefork 2 exercise-prefork 0   /exercise/prefork/
+		outside loop    1                 outside   0   /outside/
+		jobs    jobs    $JOB_WORKERS      none      0   none
 		admin   loop    1                 admin     0   /status
 		health  loop    1                 health    0   /healthz
 	EOF
@@ -201,7 +212,8 @@ pools() {
 # niceness and path. Loop workers have a socket each, so that nginx can choose between them. Blocking workers
 # share one socket (slot 0), and the kernel gives each connection to one that is free. The admin
 # worker is always one, and so is the health worker. For exercises, which have to come out the same on
-# every machine, there are always one loop worker and two blocking ones.
+# every machine, there are always one loop worker and two blocking ones. One more stands in for services
+# elsewhere, which the demonstration calls.
 units() {
 	pools | while read -r pool engine count socket nice path; do
 		if [ "$engine" = prefork ] || [ "$pool" = admin ] || [ "$pool" = health ]; then
@@ -210,7 +222,10 @@ units() {
 		fi
 		slot=1
 		while [ "$slot" -le "$count" ]; do
-			echo "$pool-$slot $pool $engine $slot 1 $socket-$slot.sock $nice $path"
+			case $socket in
+			none) echo "$pool-$slot $pool $engine $slot 1 none $nice none" ;;
+			*) echo "$pool-$slot $pool $engine $slot 1 $socket-$slot.sock $nice $path" ;;
+			esac
 			slot=$((slot + 1))
 		done
 	done
@@ -222,7 +237,15 @@ units() {
 BOOT=/proc/sys/kernel/random/boot_id
 
 # What the processes of a system are called, besides NAME; bash, setsid and setpriv become the others.
-NAMES="nginx|multiwatch|spawn-fcgi|setpriv|setsid|bash|logs[.]sh"
+NAMES="nginx|multiwatch|spawn-fcgi|setpriv|setsid|bash|logs[.]sh|database[.]sh|initdb|postgres"
+
+# Where a database of the system's own is, below RUN_DIR; what is kept has a name of its own.
+database_folder() {
+	case $DATABASE in
+	kept) echo database-kept ;;
+	*) echo database ;;
+	esac
+}
 
 # The processes of this system, one line each: pid, name, parent's pid. Those of sessions that a noted
 # process began. When that is gone, another session could have its number by now: then it takes a
@@ -267,21 +290,25 @@ processes() {
 		while read -r number name parent doubt; do
 			case $doubt in
 			'') ;;
-			orphan) works_in "$RUN_DIR" "$number" || continue ;;
-			*) works_in "$RUN_DIR (deleted)" "$number" || continue ;;
+			orphan) works_here "$number" "" || continue ;;
+			*) works_here "$number" " (deleted)" || continue ;;
 			esac
 			echo "$number $name $parent"
 		done
 }
 
-# works_in DIRECTORY PID: a process of the caller's, or of the user that root's become.
-works_in() {
-	case $(stat -c %u "/proc/$2" 2>/dev/null) in
+# works_here PID END: a process of the caller's, or of the user that root's become, in a folder of the system
+# whose name has that END.
+works_here() {
+	case $(stat -c %u "/proc/$1" 2>/dev/null) in
 	"$(id -u)") ;;
 	"$(id -u -- "$RUN_USER" 2>/dev/null)") [ "$(id -u)" = 0 ] || return 1 ;;
 	*) return 1 ;;
 	esac
-	[ "$(readlink "/proc/$2/cwd")" = "$1" ]
+	case $(readlink "/proc/$1/cwd") in
+	"$RUN_DIR$2" | "$RUN_DIR"/database*"$2") ;;
+	*) return 1 ;;
+	esac
 }
 
 # runs PID [STARTED]: false once it has ended, even if its parent never asks how (it stays a zombie
@@ -340,9 +367,9 @@ done
 for file in pids/environment/*; do
 	[ -f "$file" ] || continue
 	IFS= read -rd "" value <"$file"
-	set -- "${file##*/}=$value" "$@"
+	export "${file##*/}=$value" 2>/dev/null
 done
-exec env -- "$@"'
+exec "$@"'
 
 # daemon NAME LOG COMMAND...: starts a process of the system from inside RUN_DIR and notes it. It gets a
 # session of its own: a Ctrl-C in the terminal is not meant for it. It can gain no privileges, keeps of
@@ -372,15 +399,16 @@ daemon() {
 # --- stopping ---
 
 # signal_all SIGNAL NAMES: every process of the system with one of the names whose parent is not
-# itself part of the system (masters look after their own), or with ALL, every one but the last,
-# logs.sh.
+# itself part of the system (masters look after their own), or with ALL, every one but those that end last.
 signal_all() {
 	list=$(processes)
 	echo "$list" | while read -r number name parent; do
 		case " $2 " in
 		*" $name "*) ;;
 		*' ALL '*)
-			[ "$name" != logs.sh ] || continue
+			case $name in
+			logs.sh | database.sh | initdb | postgres) continue ;;
+			esac
 			parent=
 			;;
 		*) continue ;;
@@ -392,10 +420,27 @@ signal_all() {
 	done
 }
 
-# running NAME: the system's processes with that name; with ALL, every one but logs.sh.
+# running NAME: the system's processes with that name; with ALL, every one but those that end last; with JOBS,
+# those that look after workers of jobs; with
+# DATABASE, its processes, also those that PostgreSQL has left in the cluster when it was killed.
 running() {
 	case $1 in
-	ALL) processes | grep -v ' logs\.sh ' ;;
+	ALL) processes | grep -Ev ' (logs\.sh|database\.sh|initdb|postgres) ' ;;
+	JOBS)
+		for file in "$RUN_DIR"/pids/jobs-*.pid; do
+			! alive "$(basename "$file" .pid)" || echo "$pid"
+		done
+		;;
+	DATABASE)
+		processes | grep -E ' (database\.sh|initdb|postgres) '
+		find /proc/[0-9]*/cwd -maxdepth 0 -lname '*/database*/data*' -printf '%p %l\n' 2>/dev/null |
+			while read -r number folder; do
+				number=${number#/proc/} number=${number%/cwd}
+				case $folder/$(cat "/proc/$number/comm" 2>/dev/null) in
+				"$RUN_DIR"/database*/postgres) echo "$number postgres" ;;
+				esac
+			done
+		;;
 	*) processes | grep " $1 " ;;
 	esac
 }
@@ -409,7 +454,11 @@ gone() {
 		waited=$(($(date +%s) - since))
 		[ "$waited" -le "$2" ] && [ -z "${hurry-}" ] || return 1
 		if [ "$waited" -ge 2 ] && [ -z "$told" ]; then
-			say "waiting for requests in flight (at most $STOP_TIMEOUT s)"
+			case $1 in
+			DATABASE) say "waiting for the database" ;;
+			JOBS) say "waiting for jobs that run (at most $STOP_TIMEOUT s)" ;;
+			*) say "waiting for requests in flight (at most $STOP_TIMEOUT s)" ;;
+			esac
 			told=yes
 		fi
 		sleep 0.05
@@ -424,19 +473,36 @@ end_all() {
 	do :; done
 }
 
+# The database: fast, at once, and whatever it takes.
+end_database() {
+	[ -n "$(running DATABASE)" ] || return 0
+	signal_all TERM database.sh
+	for next in QUIT KILL KILL; do
+		! gone DATABASE 10 || break
+		# shellcheck disable=SC2046 # words
+		kill -s "$next" $(running DATABASE | cut -d ' ' -f 1) 2>/dev/null
+	done
+}
+
 # Ends every process of the system and removes its files. nginx goes first: it lets go of
 # the port and ends when the requests it has are answered. Then the workers have nothing to do. The
-# admin worker is told at once, for its streams would never end. When all have spoken, the log is closed.
+# admin worker is told at once, for its streams would never end, and so are those of jobs. Nobody needs the database then, and when
+# all have spoken, the log is closed.
 stop_system() {
 	rm -f "$RUN_DIR/pids/run.pid"
 	signal_all QUIT nginx
 	! alive admin || kill -s TERM "$pid" 2>/dev/null
+	for pid in $(running JOBS); do
+		kill -s TERM "$pid" 2>/dev/null
+	done
 	gone nginx "$STOP_TIMEOUT" || signal_all TERM nginx
+	gone JOBS "$STOP_TIMEOUT"
 	signal_all TERM "spawn-fcgi setsid setpriv bash multiwatch $NAME"
 	end_all
 	NAMES="$NAMES|sh|sleep" # what was about to become a worker, perhaps after a pause
 	end_all
 	hurry=
+	end_database
 	signal_all TERM logs.sh
 	gone logs.sh 3 || signal_all KILL logs.sh
 	gone logs.sh 3
@@ -447,10 +513,10 @@ stop_system() {
 remove_files() (
 	cd "$RUN_DIR" || exit
 	[ -d pids ] || exit
-	rm -f worker-*.sock prefork.sock cpu-*.sock exercise-*.sock admin.sock health.sock log.pipe \
-		nginx.conf nginx.pid ./*.servers "$NAME" "$NAME.new" preload.so preload.new
-	rm -rf pids temp board spool www www.new
-	for log in worker.log access.log error.log; do
+	rm -f worker-*.sock prefork.sock cpu-*.sock exercise-*.sock outside-*.sock admin.sock health.sock log.pipe \
+		nginx.conf nginx.pid ./*.servers "$NAME" "$NAME.new" preload.so preload.new database.sh
+	rm -rf pids temp board spool www www.new new database
+	for log in worker.log access.log error.log database.log; do
 		[ -s "$log" ] || rm -f "$log"
 	done
 	rmdir "$RUN_DIR" 2>/dev/null || true

@@ -1,30 +1,41 @@
 #!/bin/sh
-# deps.sh run|dev|service|test|fuzz|check|browser|bench|fresh: makes sure that the Debian packages needed for that
+# deps.sh run|database|dev|service|test|fuzz|check|browser|bench|fresh: makes sure that the Debian packages needed for that
 # are there.
 # As root, or with a sudo that asks for no password, missing ones are installed; otherwise the line
 # to type is printed. Silent and quick when nothing is missing.
 #
 # Nothing of the machine changes but its packages: dpkg runs their scripts with the stand-ins of
 # no-services first in PATH. A service that comes with one (nginx, haproxy) is neither started nor
-# enabled for the next boot, and one that runs is not touched.
+# enabled for the next boot, PostgreSQL makes no cluster, and what runs is not touched.
 set -eu
 here=$(CDPATH='' cd "$(dirname "$0")" && pwd -P)
 
-run='gcc libc6-dev make pkg-config libuv1-dev libjson-c-dev libfcgi-dev libseccomp-dev nginx
-	spawn-fcgi multiwatch curl'
+run='gcc libc6-dev make pkg-config libuv1-dev libjson-c-dev libfcgi-dev libseccomp-dev
+	libcurl4-openssl-dev libpq-dev nginx spawn-fcgi multiwatch curl'
+# The demonstration's cases: digests and images.
+[ ! -d "$here/../app/guide" ] || run="$run libssl-dev libjpeg-dev libpng-dev"
+# A database of a system's own (DATABASE). Who has PostgreSQL, of whichever version, keeps that.
+database=
+[ -n "$(ls /usr/lib/postgresql/*/bin/initdb 2>/dev/null || command -v initdb)" ] || database=postgresql
+case ${DATABASE-} in
+private | kept) run="$run $database" ;;
+esac
 dev="$run libdw-dev"
-service="$run libcunit1-dev libcurl4-openssl-dev"
+service="$run libcunit1-dev"
 test="$service libdw-dev python3-fastapi python3-multipart uvicorn haproxy
-	python3-prometheus-client"
+	python3-prometheus-client openssl python3-httpx python3-pil python3-aiosmtpd $database python3-asyncpg
+	python3-psycopg2"
 fuzz="$run clang libclang-rt-dev"
 check="$test $fuzz mandoc clang-format clang-tidy cppcheck gcovr shellcheck valgrind"
-bench="$run wrk haproxy php-fpm python3-fastapi uvicorn python3-uvloop python3-httptools valgrind strace"
+bench="$run wrk haproxy php-fpm python3-fastapi uvicorn python3-uvloop python3-httptools valgrind strace
+	postgresql php-pgsql python3-asyncpg python3-httpx python3-pil golang-go golang-github-jackc-pgx-v4-dev"
 # Who has npm from elsewhere keeps it: the packages would not fit together.
-browser="$run chromium"
+browser="$run chromium $database"
 command -v npm >/dev/null || browser="$browser nodejs npm"
 fresh='git debootstrap slirp4netns iproute2'
 case ${1-} in
 run) wanted=$run ;;
+database) wanted="$run $database" ;;
 dev) wanted=$dev ;;
 service) wanted=$service ;;
 test) wanted=$test ;;
@@ -34,7 +45,7 @@ browser) wanted=$browser ;;
 bench) wanted=$bench ;;
 fresh) wanted=$fresh ;;
 *)
-	echo "usage: spawn/deps.sh run|dev|service|test|fuzz|check|browser|bench|fresh" >&2
+	echo "usage: spawn/deps.sh run|database|dev|service|test|fuzz|check|browser|bench|fresh" >&2
 	exit 2
 	;;
 esac

@@ -20,14 +20,13 @@ nginx_does() {
 turn_over() {
 	reopen=
 	while read -r size log; do
-		if [ "${size:-0}" -le "$1" ] || ! mv -f "$log" "$log.old"; then
-			continue
-		fi
+		[ "${size:-0}" -gt "$1" ] || continue
 		case $log in
-		worker.log) : >>worker.log ;;
-		*) reopen=yes ;;
+		worker.log) mv -f "$log" "$log.old" && : >>"$log" ;;
+		database.log) cp -f "$log" "$log.old" && : >"$log" ;; # PostgreSQL writes into what it has
+		*) mv -f "$log" "$log.old" && reopen=yes ;;
 		esac
-	done <<<"$(stat -c '%s %n' worker.log access.log error.log)"
+	done <<<"$(stat -c '%s %n' worker.log access.log error.log database.log)"
 	[ -z "$reopen" ] || nginx_does USR1
 }
 

@@ -13,15 +13,17 @@ esac
 # request; 0: none has one.
 case $NAME in
 lanes) # the demonstration
-	POOLS='loop prefork cpu exercise exercise-prefork admin health'
+	POOLS='loop prefork cpu exercise exercise-prefork outside jobs admin health'
 	PREFORK_WORKERS=${PREFORK_WORKERS:-$WORKERS}
 	CPU_WORKERS=${CPU_WORKERS:-1}
-	BODY_KB=${BODY_KB:-0}
+	JOB_WORKERS=${JOB_WORKERS:-$([ -z "$DATABASE$DATABASE_URL" ] && echo 0 || echo 1)} # of /cases/renders
+	BODY_KB=${BODY_KB:-0} # of the guide; nginx lets what the cases take through to them
 	;;
 *) # a service
-	POOLS='loop prefork cpu admin health'
+	POOLS='loop prefork cpu jobs admin health'
 	PREFORK_WORKERS=${PREFORK_WORKERS:-0}
 	CPU_WORKERS=${CPU_WORKERS:-0}
+	JOB_WORKERS=${JOB_WORKERS:-0}
 	BODY_KB=${BODY_KB:-1024}
 	;;
 esac

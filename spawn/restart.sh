@@ -17,6 +17,7 @@ cd "$RUN_DIR" || exit
 copy_program
 copy_page || fail "cannot copy the page to $RUN_DIR"
 
+[ -z "$DATABASE" ] || run_program "$NAME" --migrate || fail "the workers are not replaced"
 write_settings
 start_logs
 

@@ -36,6 +36,7 @@ wanted() {
 # What has died for good, or nothing.
 loss() {
 	alive nginx || printf ' nginx'
+	[ -z "$DATABASE" ] || alive database || printf ' the database'
 	units | while read -r unit pool _; do
 		! alive "$unit" || echo "$pool"
 	done >"$RUN_DIR/pids/living"

@@ -27,7 +27,7 @@ check_run_dir() {
 		[ -d "$RUN_DIR" ] || fail "RUN_DIR is not a directory: $RUN_DIR"
 		[ -w "$RUN_DIR" ] || fail "RUN_DIR is not writable: $RUN_DIR"
 		[ -z "$(ls -A "$RUN_DIR")" ] ||
-			[ -n "$(find "$RUN_DIR" -maxdepth 1 \( -name pids -o -name '*.log' -o -name '*.log.old' \))" ] ||
+			[ -n "$(find "$RUN_DIR" -maxdepth 1 \( -name pids -o -name '*.log' -o -name '*.log.old' -o -name database-kept \))" ] ||
 			fail "RUN_DIR holds other files, name an empty or new one: $RUN_DIR"
 	fi
 }
@@ -46,6 +46,41 @@ check_environment() {
 	for name in $ENVIRONMENT; do
 		printenv "$name" >/dev/null || fail "ENVIRONMENT names $name, which is not set"
 	done
+}
+
+# URLs may hold passwords, which are for nobody's terminal.
+check_urls() {
+	case $DATABASE_URL in
+	'' | postgres://?* | postgresql://?* | *=*) ;;
+	*) fail "DATABASE_URL: postgresql://USER:PASSWORD@HOST/NAME is wanted" ;;
+	esac
+	case $MAIL_URL in
+	'' | smtp://?* | smtps://?*) ;;
+	*) fail "MAIL_URL: smtp://HOST or smtps://HOST is wanted" ;;
+	esac
+	[ "$JOB_WORKERS" = 0 ] || [ -n "$DATABASE$DATABASE_URL" ] ||
+		fail "JOB_WORKERS=$JOB_WORKERS: they want a database; DATABASE=private brings one"
+	[ -z "$DATABASE" ] || [ -z "$DATABASE_URL" ] ||
+		fail "DATABASE=$DATABASE, and DATABASE_URL is set: one of them is wanted"
+}
+
+# Where PostgreSQL is: the newest, or that of the cluster that was kept.
+find_postgres() {
+	[ -n "$DATABASE" ] || return 0
+	kept=$RUN_DIR/database-kept/data version='*'
+	if [ "$DATABASE" = kept ] && [ -e "$kept" ]; then
+		user=$RUN_USER
+		[ "$(id -u)" = 0 ] || user=$(id -un)
+		[ "$(stat -c %U "$kept")" = "$user" ] ||
+			fail "the database in $RUN_DIR belongs to $(stat -c %U "$kept"), and not to $user"
+		read -r version <"$kept/PG_VERSION" || fail "there is no database in $kept"
+	fi
+	# shellcheck disable=SC2012,SC2086 # a pattern, and plain names
+	POSTGRES=$(ls -d /usr/lib/postgresql/$version/bin/initdb 2>/dev/null | sort -V | tail -n 1)
+	[ -n "$POSTGRES" ] ||
+		{ POSTGRES=$(command -v initdb) && { [ "$version" = '*' ] || initdb --version | grep -q " ${version}[.]"; }; } ||
+		fail "PostgreSQL$([ "$version" = '*' ] || echo " $version") is missing: $PROJECT/spawn/deps.sh database"
+	POSTGRES=$(dirname "$(realpath "$POSTGRES")")
 }
 
 check_user() {
@@ -68,7 +103,7 @@ prepare_run_dir() {
 		fail "cannot write to RUN_DIR: $RUN_DIR"
 	{ chmod 755 . && cat "$BOOT" >pids/boot && write_environment; } ||
 		fail "cannot write to RUN_DIR: $RUN_DIR"
-	for log in worker.log access.log error.log; do
+	for log in worker.log access.log error.log ${DATABASE:+database.log}; do
 		[ ! -s "$log" ] || mv "$log" "$log.old"
 		{ rm -f "$log" && (umask 027 && : >"$log"); } 2>/dev/null ||
 			fail "RUN_DIR is not writable: $RUN_DIR"
@@ -83,15 +118,31 @@ undo() {
 	trap '' INT TERM HUP
 	hurry=yes
 	stop_system
-	fail "$1${2:+$(last_words "$2" "$3")}"
+	words=${2:+$(last_words "$2" "$3")}
+	fail "$1${words:-${2:+$RUN_DIR/$2 does not say why; is the disk full?}}"
 }
 
 last_words() {
 	# "Terminated" is what a shell says of a worker that waited to be started again.
 	grep -av -e '^Child\[' -e '^Spawning child' -e '^Terminated' -e ' level=info ' \
-		-e event=start-delayed "$1" |
+		-e event=start-delayed "$1" 2>/dev/null |
 		grep -a "$2" | tail -n 1 |
-		sed -e 's/^[0-9/]* [0-9:]* //' -e 's/^\(nginx: \)\{0,1\}\[[a-z]*\] [0-9#: ]*//'
+		sed -e 's/^[0-9/]* [0-9:]* //' -e 's/^\(nginx: \)\{0,1\}\[[a-z]*\] [0-9#: ]*//' \
+			-e 's/^[0-9-]* [0-9:.]* [A-Z]* \[[0-9]*\] //' -e 's|/proc/[0-9]*/cwd|the database|'
+}
+
+# Waits until the database serves. What it does first may take long; so it gets its time anew with each line of
+# its log.
+await_database() {
+	begun=$(date +%s) deadline=0 lines=0 told=
+	until [ -e "$folder/ready" ]; do
+		alive database || undo 'the database did not start: ' database.log 'error: \|could not \|FATAL\|PANIC'
+		now=$(date +%s) had=$lines lines=$(wc -l <database.log)
+		[ "$lines" = "$had" ] && [ "$deadline" != 0 ] || deadline=$((now + START_TIMEOUT))
+		[ "$now" -le "$deadline" ] || undo "no database within $START_TIMEOUT s: see $RUN_DIR/database.log"
+		[ $((now - begun)) -lt 2 ] || [ -n "$told" ] || { say "waiting for the database" && told=yes; }
+		sleep 0.02
+	done
 }
 
 # Workers that have started so far, however often.
@@ -119,7 +170,7 @@ await_workers() {
 # Waits until every pool answers through nginx, whatever it is that it says: a service need not have a "/".
 await_answers() {
 	deadline=$(($(date +%s) + START_TIMEOUT))
-	for path in $(units | awk '{ print $8 }' | uniq); do
+	for path in $(units | awk '$8 != "none" { print $8 }' | uniq); do
 		until [ -n "$(curl -s -o /dev/null -w '%header{x-lanes-worker}' --noproxy '*' --max-time 2 \
 			"http://127.0.0.1:$PORT$path")" ]; do
 			check_alive
@@ -144,6 +195,8 @@ check_programs
 check_run_dir
 check_user
 check_environment
+check_urls
+find_postgres
 [ ! -d "$RUN_DIR" ] || [ -z "$(processes)" ] ||
 	fail "already running in $RUN_DIR: $(typed status), $(typed stop), or another RUN_DIR and PORT"
 check_port
@@ -154,6 +207,11 @@ prepare_run_dir
 write_settings
 write_servers
 write_nginx_conf
+if [ -n "$DATABASE" ]; then
+	start_database
+	await_database
+	words=$(run_program "$NAME" --migrate 2>&1) || undo "the tables cannot be made: $words"
+fi
 while read -r unit; do
 	# shellcheck disable=SC2086 # a line of words
 	start_unit $unit

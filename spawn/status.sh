@@ -37,7 +37,8 @@ for file in "$RUN_DIR"/pids/*.pid; do
 	elif [ "$name" = logs ]; then
 		children=' none but this one'
 	elif [ -z "$children" ]; then
-		children=' none: see worker.log'
+		[ "$name" = database ] && log=database.log || log=worker.log
+		children=" none: see $log"
 		status=1
 	fi
 	printf '%-16s %8s  processes:%s\n' "$name" "$pid" "$children" | fold -s -w "$width"

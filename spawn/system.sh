@@ -28,6 +28,22 @@ write_environment() {
 		esac
 		(umask 077 && sed -zn "s/^$name=//p" "/proc/$$/environ" >"pids/environment/$name") || return
 	done
+	# The system's own is found by way of whoever looks for it, who works in RUN_DIR: also a user who may not
+	# enter the folders above it, and however long its name is.
+	[ -z "$DATABASE" ] || DATABASE_URL="postgresql://lanes@/lanes?host=/proc/self/cwd/$(database_folder)"
+	tell LANES_DATABASE "$DATABASE_URL" && tell LANES_MAIL "$MAIL_URL" || return
+	# The demonstration calls its own pool, and has files to read: those of the page.
+	case " $POOLS " in
+	*' outside '*)
+		tell LANES_OUTSIDE "${LANES_OUTSIDE:-http://127.0.0.1:$PORT/outside}" &&
+			tell LANES_FILES "${LANES_FILES:-www}"
+		;;
+	esac
+}
+
+# tell NAME VALUE: in the environment of its processes, if there is one.
+tell() {
+	[ -z "$2" ] || (umask 077 && printf %s "$2" >"pids/environment/$1")
 }
 
 # A copy: building again must not change a running system, and a user without access to the
@@ -42,11 +58,14 @@ copy_program() {
 		fail "cannot copy $PRELOAD to $RUN_DIR"
 }
 
-# The page, with the handlers that it shows of the guide: copied for the same reasons.
+# The page, with the handlers that it shows: copied for the same reasons.
 copy_page() {
 	rm -rf www.new && cp -R "$PROJECT"/nginx/www www.new && chmod -R u=rwX,go=rX www.new &&
 		mkdir -p www.new/handlers || return
-	set -- "$PROJECT"/app/guide/*.c
+	set -- "$PROJECT"/app/guide/*.c "$PROJECT"/app/cases/*.c
+	for file in cases cases_orders cases_renders; do
+		[ ! -e "$PROJECT/tests/oracle/$file.py" ] || set -- "$@" "$PROJECT/tests/oracle/$file.py"
+	done
 	[ ! -e "$1" ] || install -m 644 "$@" www.new/handlers || return
 	rm -rf www && mv www.new www
 }
@@ -114,26 +133,69 @@ give_up_root() {
 	drop="$(command -v setpriv) --reuid $RUN_USER --regid $group --init-groups --bounding-set -all"
 }
 
-# start_unit: spawn-fcgi opens the socket and becomes multiwatch, which starts the workers and
+# For each worker as many connections as it may have, and one that listens; for whoever looks, ten. Scaling has
+# some room.
+database_connections() {
+	pools | awk -v given="${LANES_DATABASE_CONNECTIONS-}" '
+		$1 ~ /^(outside|admin|health)$/ { next }
+		{ n += $3 * (1 + (given ~ /^[0-9]+$/ ? given : $2 == "prefork" ? 1 : 8)) }
+		END { n += 10; print (n > 100 ? n : 100) }'
+}
+
+# start_database: as RUN_USER, whose cluster it is.
+start_database() {
+	folder=$(database_folder)
+	give_up_root
+	if ! { [ -d "$folder" ] || mkdir -m 700 "$folder"; } || ! install -m 755 "$PROJECT/spawn/database.sh" database.sh; then
+		undo "cannot write to $RUN_DIR"
+	fi
+	[ -z "$owner" ] || chown "$RUN_USER:$group" "$folder"
+	room=$(df -Pk "$folder" | awk 'NR == 2 { print int($4 / 1024) }')
+	[ -e "$folder/data" ] || [ "${room:-64}" -ge 64 ] ||
+		undo "no space left: a new database takes 64 MB, and $RUN_DIR has room for $room MB"
+	rm -f "$folder/ready"
+	# shellcheck disable=SC2086 # words
+	daemon database database.log $drop ./database.sh "$folder" "$POSTGRES" "$(database_connections)"
+}
+
+has_database() {
+	[ -e pids/environment/LANES_DATABASE ] || fail "there is no database: $(typed run) DATABASE=private brings one"
+}
+
+# run_program PATH OPTION...: as a command, with a worker's user, environment and folder.
+run_program() (
+	give_up_root
+	clean_environment
+	program=$1
+	shift
+	# shellcheck disable=SC2086 # words
+	exec bash -c "$CLOSED" bash $drop "./$program" "$@"
+)
+
+# start_unit: spawn-fcgi opens the socket, if there is one, and becomes multiwatch, which starts the workers and
 # starts them again when they die: always (-t 0: no death is one too many). It ends its workers with
 # SIGUSR1, the default: multiwatch 1.0.0 has an option for another signal, but sends the wrong one
 # (SIGQUIT for TERM). A worker whose multiwatch was killed drains and ends, too.
 start_unit() {
 	unit=$1 pool=$2 engine=$3 slot=$4 processes=$5 socket=$6 nice=$7 path=$8
+	shift 8
 	forget_deaths "$unit"
 	start_logs
 	give_up_root
 	preload=
 	[ "$engine" != loop ] || [ ! -e preload.so ] || preload='env LD_PRELOAD=./preload.so'
 	# shellcheck disable=SC2086 # words
-	set -- spawn-fcgi -n -s "$socket" -M 0660 -b 4096 $owner -- \
-		$drop "$(command -v multiwatch)" -f "$processes" -t 0 -- \
+	[ "$socket" = none ] || set -- spawn-fcgi -n -s "$socket" -M 0660 -b 4096 $owner --
+	# shellcheck disable=SC2086 # words
+	set -- "$@" $drop "$(command -v multiwatch)" -f "$processes" -t 0 -- \
 		"$(command -v setpriv)" --pdeathsig TERM sh -c "$PACED" sh "$unit" "$processes" \
 		$preload "./$NAME" --engine "$engine" --pool "$pool" --threads "$THREADS" \
 		--cpu-threads "$CPU_THREADS" --scoreboard board/scoreboard --ready-pools "$(ready_pools)"
 	case $pool in
 	admin) set -- "$@" --routes admin --front "127.0.0.1:$PORT" ;;
 	health) set -- "$@" --routes health ;;
+	outside) set -- "$@" --routes outside --prefix "$path" --spool spool ;;
+	jobs) set -- "$@" --drain-timeout "$STOP_TIMEOUT" ;; # then it gives back what it has
 	*) set -- "$@" --prefix "$path" --spool spool ;;
 	esac
 	[ "$slot" = 0 ] || set -- "$@" --slot "$slot"
@@ -148,7 +210,7 @@ forget_deaths() {
 
 # What has to serve, or the system is not ready.
 ready_pools() {
-	pools | awk '$1 !~ /^(exercise.*|admin|health)$/ && $3 > 0 { printf "%s%s", comma, $1; comma = "," }'
+	pools | awk '$1 !~ /^(exercise.*|outside|jobs|admin|health)$/ && $3 > 0 { printf "%s%s", comma, $1; comma = "," }'
 }
 
 # The lines that name a pool's sockets in its nginx upstream, in a file of their own. A socket that
@@ -156,22 +218,24 @@ ready_pools() {
 write_servers() {
 	rm -f ./*.servers
 	units | while read -r _ pool _ _ processes socket _; do
+		[ "$pool" != jobs ] || continue
 		echo "server unix:$socket max_fails=0;" >>"$pool.servers"
 		[ "$processes" = 1 ] ||
 			echo "server unix:$socket max_fails=0;" >>"$pool.servers"
 	done
 }
 
-# The template's blocks between "#if NAME" and "#end" stay when NAME holds: root, ipv6, a pool.
+# The template's blocks between "#if NAME..." and "#end" stay when all of the NAMEs hold: root, ipv6, a pool;
+# cases: the demonstration.
 write_nginx_conf() {
-	holds=$(units | awk '{ print $2 }' | sort -u)
+	holds=$(units | awk '{ print $2; if ($2 == "outside") print "cases" }' | sort -u)
 	[ "$(id -u)" != 0 ] || holds="$holds root"
 	! grep -qs '^0\{31\}1 ' /proc/net/if_inet6 || holds="$holds ipv6"
 	cpus=$(nproc)
 	processes=$((cpus < 4 ? cpus : 4)) connections=$((files - 64))
 	most=$((processes * connections / 3))
 	awk -v holds=" $(echo "$holds" | tr '\n' ' ') " '
-		/^[ \t]*#if / { skip = !index(holds, " " $2 " "); next }
+		/^[ \t]*#if / { for (i = 2; i <= NF; i++) skip += !index(holds, " " $i " "); next }
 		/^[ \t]*#end$/ { skip = 0; next }
 		!skip' "$NGINX_CONF" |
 		sed -e "s/@PORT@/$PORT/g" -e "s/@FILES@/$files/g" -e "s/@USER@/$RUN_USER/g" \

@@ -4,7 +4,7 @@ UNIT_SOURCES := $(wildcard tests/unit/*.c) $(filter-out %/orders_main.c,$(wildca
 # The suites of the demonstration, which are built where that is, and the programs that they run.
 GUIDE_SUITES := $(if $(GUIDE),$(wildcard tests/guide/*.c) \
 		$(addprefix tests/demonstrations/,bare.c measurement.c pattern.c table.c terminal.c))
-GUIDE_PROGRAMS := $(if $(GUIDE),$(addprefix $(OBJ)/,loadgen benchmark tests/demonstrations/exercises))
+GUIDE_PROGRAMS := $(if $(GUIDE),$(addprefix $(OBJ)/,loadgen benchmark null-rows upstream tests/demonstrations/exercises))
 INTEGRATION_SOURCES := $(wildcard tests/integration/*.c) $(GUIDE_SUITES)
 CONFORMANCE_SOURCES := $(filter-out %/agree.c,$(wildcard tests/conformance/*.c)) app/lanes/base/buffer.c
 AGREE_SOURCES := $(addprefix tests/conformance/,agree.c peer.c dump.c) app/lanes/base/buffer.c
@@ -34,7 +34,7 @@ $(OBJ)/unit: $(call object,$(UNIT_SOURCES) $(GUIDE)) $(SUPPORT) $(OBJ)/inside.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(MEMORY_HOOKS) $(UNIT_HOOKS) $(LIBS) -lcunit
 
 $(OBJ)/integration: $(call object,$(INTEGRATION_SOURCES) $(GUIDE)) $(SUPPORT) $(OBJ)/inside.a | $(GUIDE_PROGRAMS) \
-		$(OBJ)/bodies-app $(OBJ)/routes-app $(OBJ)/orders \
+		$(OBJ)/bodies-app $(OBJ)/fetches-app $(OBJ)/routes-app $(OBJ)/jobs-app $(OBJ)/awaits-app $(OBJ)/orders \
 		$(if $(SAN),,$(OBJ)/blocking-app $(OBJ)/blocking.so)
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS) -lcunit -lcurl
 
@@ -65,9 +65,10 @@ $(OBJ)/preload.so: tests/faults/preload.c tests/faults/preload.h
 	$(call quiet,CC $@)$(CC) -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -O2 -g -fPIC -shared \
 		-o $@ $< -ldl
 
-# Applications: one whose routes take bodies, one that has very many, and one whose handlers wait.
+# Applications: one whose routes take bodies, one that calls others, one that has very many routes, one with
+# jobs, one that calls and asks the database, and one whose handlers wait.
 $(OBJ)/waits-app: $(addprefix $(OBJ)/tests/support/,waits.o machine.o)
-$(OBJ)/bodies-app $(OBJ)/routes-app $(OBJ)/waits-app: $(OBJ)/%-app: $(OBJ)/tests/%/app.o $(OBJ)/liblanes.a
+$(OBJ)/bodies-app $(OBJ)/fetches-app $(OBJ)/routes-app $(OBJ)/jobs-app $(OBJ)/awaits-app $(OBJ)/waits-app: $(OBJ)/%-app: $(OBJ)/tests/%/app.o $(OBJ)/liblanes.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)
 
 # As make dev builds a service, and what names its blocking calls. Never with a sanitizer.
@@ -81,17 +82,34 @@ bench_objects = $(patsubst %,$(OBJ)/tests/bench/%.o,$(1))
 $(OBJ)/loadgen: $(call bench_objects,loadgen) $(SUPPORT) $(OBJ)/inside.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)
 
-$(OBJ)/benchmark: $(call bench_objects,bench contenders group workloads usage report plot)
+$(OBJ)/calls: $(call bench_objects,calls) $(SUPPORT) $(OBJ)/inside.a
+	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)
+
+$(OBJ)/benchmark: $(call bench_objects,bench contenders proxies surroundings equal group workloads usage report plot) \
+		$(SUPPORT) $(OBJ)/inside.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)
 
 $(OBJ)/libfcgi-app: $(call bench_objects,libfcgi_app)
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)
 
-$(OBJ)/null-responder: $(call bench_objects,null_responder) $(OBJ)/inside.a
+$(OBJ)/null-responder: $(call bench_objects,null_responder null_front) $(OBJ)/inside.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)
+
+$(OBJ)/null-rows: $(call bench_objects,null_rows null_front) $(OBJ)/inside.a
+	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)
+
+$(OBJ)/cases-app: $(call bench_objects,cases_app) $(call object,$(GUIDE)) $(OBJ)/inside.a
+	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)
+
+$(OBJ)/upstream: $(call bench_objects,upstream)
+	$(call quiet,LD $@)$(LINK) -o $@ $^
+
+# Debian's packages are where it puts them; nothing is fetched.
+$(OBJ)/peer: tests/bench/peer.go
+	$(call quiet,GO $@)GO111MODULE=off GOFLAGS= GOPATH=/usr/share/gocode GOCACHE=$(abspath $(OBJ))/go go build -o $@ $<
 
 unit: $(OBJ)/unit
 conformance: $(OBJ)/conformance $(OBJ)/agree $(OBJ)/waits-app
 fuzzers: $(patsubst tests/fuzz/%.c,$(OBJ)/%,$(FUZZ_SOURCES))
 integration: $(OBJ)/integration
-faults: $(OBJ)/faults $(OBJ)/preload.so
+faults: $(OBJ)/faults $(OBJ)/preload.so $(OBJ)/jobs-app

@@ -63,7 +63,7 @@ static void healthz(struct request *req)
 static bool serves(const struct worker_state *worker, double held)
 {
 	return !worker->draining && !worker->unready &&
-	       (worker->held <= held || strcmp(worker->engine, "loop") != 0);
+	       (worker->held <= held || !strcmp(worker->engine, "prefork"));
 }
 
 static bool pool_serves(const struct workers *workers, struct slice pool, double held)

@@ -11,6 +11,7 @@
  * taken the last, and when the loop has been to everybody else.
  */
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "admin/admin.h"
@@ -39,6 +40,7 @@ struct trace {
 	bool done;	   /* … and the last one */
 	uint64_t since;
 	uint64_t flows;
+	uint64_t awaited;
 
 	unsigned slot; /* the next to look at */
 	bool has_worker;
@@ -82,7 +84,7 @@ static void append_names(struct trace *trace)
 	buffer_append_text(&trace->out, ",\"name\":\"process_name\",\"args\":{\"name\":");
 	json_string(&trace->out, slice_of(trace->worker.name));
 	buffer_append_text(&trace->out, "}}");
-	name_thread(trace, 0, strcmp(trace->worker.engine, "loop") ? "process" : "loop");
+	name_thread(trace, 0, strcmp(trace->worker.engine, "prefork") ? "loop" : "process");
 	for (int p = 0; p < BOARD_POOLS; p++) {
 		for (unsigned t = 0; t < trace->worker.pools[p].threads; t++) {
 			struct buffer name = {0};
@@ -143,17 +145,19 @@ static void append_run(struct trace *trace, const struct span *span)
 				span->start + span->duration};
 }
 
-static void append_wait(struct trace *trace, const struct span *span, const char *name)
+/* From its beginning to its end; id: those of one are drawn into each other. */
+static void append_wait(struct trace *trace, const struct span *span, const char *name,
+			const char *id)
 {
 	const uint64_t times[] = {span->start, span->start + span->duration};
 	char route[BOARD_ROUTE];
 
 	for (int i = 0; i < 2; i++) {
 		begin_event(trace, i ? "e" : "b", 0);
-		buffer_format(&trace->out,
-			      ",\"cat\":\"wait\",\"name\":\"%s\",\"id2\":{\"local\":\"%" PRIu32
-			      "\"},\"ts\":%.3f",
-			      name, span->owner.serial, microseconds(times[i]));
+		buffer_append_text(&trace->out, ",\"cat\":\"wait\",\"name\":");
+		json_string(&trace->out, slice_of(name));
+		buffer_format(&trace->out, ",\"id2\":{\"local\":\"%s\"},\"ts\":%.3f", id,
+			      microseconds(times[i]));
 		append_request(trace, span->owner.serial);
 		buffer_append_text(&trace->out, ",\"route\":");
 		json_string(&trace->out, slice_of(board_route_name(trace->worker.slot,
@@ -162,31 +166,31 @@ static void append_wait(struct trace *trace, const struct span *span, const char
 	}
 }
 
+/* Waits of a request follow each other; of those that have the name of what is awaited, there may
+ * be several at the same time. */
+static void append_wait_of(struct trace *trace, const struct span *span)
+{
+	char name[SPAN_NAME];
+	char id[40];
+
+	if (!span_has_thing(span->kind)) {
+		snprintf(id, sizeof(id), "%" PRIu32, span->owner.serial);
+		append_wait(trace, span, span_name(span->kind), id);
+		return;
+	}
+	snprintf(id, sizeof(id), "%" PRIu32 "-%" PRIu64, span->owner.serial, ++trace->awaited);
+	span_thing_name(trace->worker.slot, span->kind, span->thing, name);
+	append_wait(trace, span, name, id);
+}
+
 static void append_span(struct trace *trace, const struct span *span)
 {
 	if (!span_is_sound(span) || span->start + span->duration < trace->since)
 		return;
-	switch (span->kind) {
-	case SPAN_LOOP:
-	case SPAN_POOL:
+	if (span->kind == SPAN_LOOP || span->kind == SPAN_POOL)
 		append_run(trace, span);
-		break;
-	case SPAN_QUEUE:
-		append_wait(trace, span, "queue");
-		break;
-	case SPAN_AWAIT:
-		append_wait(trace, span, "await");
-		break;
-	case SPAN_POOL_QUEUE:
-		append_wait(trace, span, "pool-queue");
-		break;
-	case SPAN_READY:
-		append_wait(trace, span, "ready");
-		break;
-	case SPAN_GONE:
-		append_wait(trace, span, "gone");
-		break;
-	}
+	else
+		append_wait_of(trace, span);
 }
 
 /* Goes to the next living worker; false if there is none. */

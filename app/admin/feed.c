@@ -1,10 +1,8 @@
 #include "admin/feed.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 
-#include "admin/bucket.h"
-#include "admin/status.h"
+#include "admin/message.h"
 
 enum {
 	NS_PER_S = 1000000000,
@@ -60,37 +58,6 @@ struct feed *feed_open(const struct scoreboard *board)
 	return feed;
 }
 
-static double milliseconds(uint64_t ns)
-{
-	return (double)ns / 1e6;
-}
-
-static void append_span(struct buffer *out, const struct worker_state *worker,
-			const struct span *span)
-{
-	static const char *const kinds[] = {
-		[SPAN_QUEUE] = "queue", [SPAN_LOOP] = "loop",
-		[SPAN_AWAIT] = "await", [SPAN_POOL_QUEUE] = "pool-queue",
-		[SPAN_POOL] = "pool",	[SPAN_READY] = "ready",
-		[SPAN_GONE] = "gone",
-	};
-	char name[BOARD_ROUTE];
-
-	buffer_format(out, "%s{\"w\":", out->data[out->len - 1] == '[' ? "" : ",");
-	json_string(out, slice_of(worker->name));
-	buffer_format(out, ",\"k\":\"%s\",\"s\":%.3f,\"d\":%.3f,\"r\":%" PRIu32, kinds[span->kind],
-		      milliseconds(span->start), milliseconds(span->duration), span->owner.serial);
-	if (span->owner.status || span->kind == SPAN_GONE)
-		ids_json(out, worker->slot, span->owner.serial);
-	buffer_append_text(out, ",\"p\":");
-	json_string(out, slice_of(board_route_name(worker->slot, span->owner.route, name)));
-	buffer_format(out, ",\"c\":%u", span->owner.status);
-	if (span->kind == SPAN_POOL || span->kind == SPAN_POOL_QUEUE)
-		buffer_format(out, ",\"pool\":\"%s\",\"th\":%u", worker->pools[span->pool].name,
-			      span->thread);
-	buffer_append_text(out, "}");
-}
-
 /* What is told of the spans of a worker. */
 struct telling {
 	uint64_t since;	    /* those that ended before are left out */
@@ -124,7 +91,7 @@ static bool is_told(const struct feed *feed, const struct span *span, struct tel
 }
 
 /* The spans from number next to end. Returns where it stopped. */
-static uint64_t append_spans(const struct feed *feed, struct buffer *out,
+static uint64_t append_spans(const struct feed *feed, struct message *message,
 			     const struct worker_state *worker, uint64_t next, uint64_t end,
 			     struct telling *telling)
 {
@@ -137,7 +104,7 @@ static uint64_t append_spans(const struct feed *feed, struct buffer *out,
 		telling->lost += end - most - next;
 		next = end - most;
 	}
-	for (uint64_t budget = most; next < end && budget && !out->failed;) {
+	for (uint64_t budget = most; next < end && budget && !message->out->failed;) {
 		uint64_t left = end - next < budget ? end - next : budget;
 		size_t count = board_spans(worker->slot, &next, spans,
 					   left < SPANS_AT_ONCE ? (size_t)left : SPANS_AT_ONCE,
@@ -145,24 +112,15 @@ static uint64_t append_spans(const struct feed *feed, struct buffer *out,
 
 		if (count && telling->lost && !telling->resumes)
 			telling->resumes = spans[0].start + spans[0].duration;
-		for (size_t i = 0; i < count && !out->failed; i++)
+		for (size_t i = 0; i < count && !message->out->failed; i++)
 			if (is_told(feed, &spans[i], telling))
-				append_span(out, worker, &spans[i]);
+				message_add_span(message, worker, &spans[i]);
 		if (!count)
 			break;
 		budget -= count;
 	}
+	message_add_names(message, worker);
 	return next;
-}
-
-/* Spans were written over before anybody read them. */
-static void append_unrecorded(struct buffer *out, const struct worker_state *worker, uint64_t from,
-			      uint64_t to)
-{
-	buffer_append_text(out, out->len ? ",{\"w\":" : "{\"w\":");
-	json_string(out, slice_of(worker->name));
-	buffer_format(out, ",\"from\":%.3f,\"to\":%.3f}", milliseconds(from),
-		      milliseconds(to > from ? to : from));
 }
 
 static struct cursor *cursor_of(struct feed *feed, const struct worker_state *worker)
@@ -172,44 +130,6 @@ static struct cursor *cursor_of(struct feed *feed, const struct worker_state *wo
 	if (cursor->pid != worker->pid)
 		*cursor = (struct cursor){.pid = worker->pid};
 	return cursor;
-}
-
-/* A message in the making: spans go into it at once, and the other lists behind them. */
-struct message {
-	struct buffer *out;
-	struct buffer buckets;
-	struct buffer unrecorded;
-	uint64_t lost;
-};
-
-static void begin_message(struct message *message, struct buffer *out,
-			  const struct workers *workers, uint64_t now)
-{
-	*message = (struct message){.out = out};
-	out->len = 0;
-	out->failed = false;
-	buffer_format(out, "data: {\"t\":%.3f,\"workers\":", milliseconds(now));
-	status_json(out, workers, false);
-	buffer_append_text(out, ",\"spans\":[");
-}
-
-static void append_list(struct buffer *out, const char *before, struct buffer *list)
-{
-	buffer_append_text(out, before);
-	buffer_append(out, list->data, list->len);
-	out->failed = out->failed || list->failed;
-	buffer_free(list);
-}
-
-static void end_message(struct message *message)
-{
-	struct buffer *out = message->out;
-
-	append_list(out, "],\"buckets\":[", &message->buckets);
-	append_list(out, "],\"unrecorded\":[", &message->unrecorded);
-	buffer_format(out, "],\"lost\":%" PRIu64 "}\n\n", message->lost);
-	if (out->failed)
-		out->len = 0;
 }
 
 static bool is_shown(const struct feed *feed, const struct worker_state *worker)
@@ -296,12 +216,12 @@ static void tell_of(struct feed *feed, struct message *message, const struct wor
 	struct bucket_mark mark = bucket_mark(worker);
 	struct telling telling = {.dense = feed->dense};
 
-	cursor->next = append_spans(feed, message->out, worker, cursor->next,
-				    board_head(worker->slot), &telling);
+	cursor->next = append_spans(feed, message, worker, cursor->next, board_head(worker->slot),
+				    &telling);
 	message->lost += telling.lost;
 	if (telling.lost)
-		append_unrecorded(&message->unrecorded, worker, feed->made,
-				  telling.resumes ? telling.resumes : mark.at);
+		message_add_unrecorded(message, worker, feed->made,
+				       telling.resumes ? telling.resumes : mark.at);
 	if (cursor->message.at) {
 		feed->answers += bucket_answers(&cursor->message, &mark);
 		if (feed->dense)
@@ -315,11 +235,11 @@ static void make_message(struct feed *feed, const struct workers *workers, uint6
 {
 	struct message message;
 
-	begin_message(&message, &feed->messages[feed->count % FEED_KEPT], workers, now);
+	message_begin(&message, &feed->messages[feed->count % FEED_KEPT], workers, now);
 	for (size_t i = 0; i < workers->count; i++)
 		if (is_shown(feed, &workers->list[i]))
 			tell_of(feed, &message, &workers->list[i]);
-	end_message(&message);
+	message_end(&message);
 	if (now - feed->second_end >= NS_PER_S)
 		end_second(feed, workers, now);
 	else if (feed->answers > DENSE_ABOVE)
@@ -388,13 +308,13 @@ static void tell_history_of(struct feed *feed, struct message *message,
 	uint64_t unrecorded = 0;
 
 	telling.unknown_dense = spans_since(worker, next, cursor->next, since) > SPANS_MAX;
-	append_spans(feed, message->out, worker, next, cursor->next, &telling);
+	append_spans(feed, message, worker, next, cursor->next, &telling);
 	if (telling.lost)
 		unrecorded = telling.resumes;
 	if (telling.unknown_dense && known_since(feed) > unrecorded)
 		unrecorded = known_since(feed);
 	if (unrecorded > since)
-		append_unrecorded(&message->unrecorded, worker, since, unrecorded);
+		message_add_unrecorded(message, worker, since, unrecorded);
 	if (feed->dense && cursor->second.at && cursor->second.at < cursor->message.at)
 		bucket_append(&message->buckets, worker, &cursor->second, &cursor->message);
 }
@@ -409,12 +329,12 @@ static void make_first(struct feed *feed, uint64_t now)
 
 	if (workers_read(feed->board, &workers))
 		return;
-	begin_message(&message, &feed->first, &workers, now);
+	message_begin(&message, &feed->first, &workers, now);
 	append_seconds(feed, &message.buckets, since);
 	for (size_t i = 0; i < workers.count; i++)
 		if (is_shown(feed, &workers.list[i]))
 			tell_history_of(feed, &message, &workers.list[i], since);
-	end_message(&message);
+	message_end(&message);
 	workers_free(&workers);
 	feed->first_of = feed->count;
 }

@@ -4,10 +4,12 @@
 
 int lanes_main(int argc, char **argv, const struct application *application)
 {
-	const struct applications all = {.kinds = {[ROUTES_APP] = application,
-						   [ROUTES_ADMIN] = &admin,
-						   [ROUTES_HEALTH] = &health},
-					 .top = top_run};
+	const struct applications all = {
+		.kinds = {[ROUTES_APP] = application,
+			  [ROUTES_ADMIN] = &admin,
+			  [ROUTES_HEALTH] = &health,
+			  [ROUTES_OUTSIDE] = application ? application->outside : NULL},
+		.top = top_run};
 
 	return worker_main(argc, argv, &all);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "admin/admin.h"
+#include "admin/samples.h"
 
 enum kind { COUNT, SECONDS, FLAG };
 
@@ -62,15 +63,42 @@ static const struct figure of_pools[] = {
 	 "How long the first job in the queue waits.", SECONDS, OF_POOL(oldest_wait)},
 };
 
+#define OF_DATABASE(field) offsetof(struct worker_state, database.field)
+
+/* Of workers that have one. */
+static const struct figure of_databases[] = {
+	{"lanes_db_up", "gauge", "Whether the database was there when it was last connected to.",
+	 FLAG, OF_DATABASE(up)},
+	{"lanes_db_connections_limit", "gauge", "Connections to the database that may be.", COUNT,
+	 OF_DATABASE(limit)},
+	{"lanes_db_connections", "gauge", "Connections to the database.", COUNT,
+	 OF_DATABASE(connections)},
+	{"lanes_db_connections_busy", "gauge", "Connections to the database that are in use.",
+	 COUNT, OF_DATABASE(busy)},
+	{"lanes_db_connect_failures_total", "counter", "Connections that could not be made.", COUNT,
+	 OF_DATABASE(failures)},
+	{"lanes_db_connections_lost_total", "counter", "Connections that were lost.", COUNT,
+	 OF_DATABASE(lost)},
+	{"lanes_db_refused_total", "counter", "Refused because too many waited for a connection.",
+	 COUNT, OF_DATABASE(refused)},
+	{"lanes_db_late_total", "counter", "Who got no connection in time.", COUNT,
+	 OF_DATABASE(late)},
+	{"lanes_db_statements_total", "counter", "Statements that were answered.", COUNT,
+	 OF_DATABASE(statements)},
+	{"lanes_db_cancelled_total", "counter", "Statements that nobody wanted any more.", COUNT,
+	 OF_DATABASE(cancelled)},
+	{"lanes_db_listeners", "gauge", "Those who wait for news of the database.", COUNT,
+	 OF_DATABASE(listeners)},
+};
+
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
-static void append_head(struct buffer *out, const char *name, const char *type, const char *help)
+void append_head(struct buffer *out, const char *name, const char *type, const char *help)
 {
 	buffer_format(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
 
-/* A label's value: a backslash, a quote and a line feed must be escaped. */
-static void append_label(struct buffer *out, const char *before, const char *value)
+void append_label(struct buffer *out, const char *before, const char *value)
 {
 	buffer_append_text(out, before);
 	for (; *value; value++) {
@@ -84,10 +112,8 @@ static void append_label(struct buffer *out, const char *before, const char *val
 	buffer_append_text(out, "\"");
 }
 
-/* Begins a sample, whose name ends with after, with the labels it has in common with all others;
- * open. */
-static void append_sample(struct buffer *out, const char *name, const char *after,
-			  const struct worker_state *worker)
+void append_sample(struct buffer *out, const char *name, const char *after,
+		   const struct worker_state *worker)
 {
 	buffer_format(out, "%s%s", name, after);
 	append_label(out, "{worker=\"", worker->name);
@@ -113,6 +139,25 @@ static void append_of_workers(struct buffer *out, const struct workers *workers)
 
 		append_head(out, metric->name, metric->type, metric->help);
 		for (size_t i = 0; i < workers->count; i++) {
+			append_sample(out, metric->name, "", &workers->list[i]);
+			append_value(out, metric, &workers->list[i]);
+		}
+	}
+}
+
+/* One that no worker has has no head. */
+static void append_of_databases(struct buffer *out, const struct workers *workers)
+{
+	for (size_t m = 0; m < LENGTH(of_databases); m++) {
+		const struct figure *metric = &of_databases[m];
+		bool begun = false;
+
+		for (size_t i = 0; i < workers->count; i++) {
+			if (!workers->list[i].database.limit)
+				continue;
+			if (!begun)
+				append_head(out, metric->name, metric->type, metric->help);
+			begun = true;
 			append_sample(out, metric->name, "", &workers->list[i]);
 			append_value(out, metric, &workers->list[i]);
 		}
@@ -162,14 +207,6 @@ static void append_answers(struct buffer *out, const struct workers *workers)
 
 static const char DURATION[] = "lanes_request_duration_seconds";
 
-struct histogram {
-	const char *name;
-	const struct worker_state *worker;
-	const char *route; /* NULL: it is not one of routes */
-	double seconds;
-	uint64_t buckets[BOARD_BUCKETS];
-};
-
 static void append_part(struct buffer *out, const struct histogram *h, const char *after)
 {
 	append_sample(out, h->name, after, h->worker);
@@ -177,7 +214,7 @@ static void append_part(struct buffer *out, const struct histogram *h, const cha
 		append_label(out, ",route=\"", h->route);
 }
 
-static void append_histogram(struct buffer *out, const struct histogram *h)
+void append_histogram(struct buffer *out, const struct histogram *h)
 {
 	uint64_t count = 0;
 
@@ -222,6 +259,94 @@ static void append_durations(struct buffer *out, const struct workers *workers)
 		append_routes(out, &workers->list[i]);
 }
 
+/* ---- what requests wait for ---- */
+
+/* What Prometheus calls a summary, without quantiles: a sum and a count, for each
+ * thing. */
+static const struct wait_figure {
+	enum span_kind kind;
+	const char *now, *now_help;
+	const char *past, *past_help;
+	const char *label; /* what the thing is, as a label begins; NULL: there is
+			      none */
+} of_waits[] = {
+	{SPAN_FETCH, "lanes_fetch_in_flight", "Calls to other services that are not over.",
+	 "lanes_fetch_duration_seconds", "Calls to other services.", ",to=\""},
+	{SPAN_DB_QUEUE, "lanes_db_waiting", "Those who wait for a connection to the database.",
+	 "lanes_db_wait_duration_seconds", "Waiting for a connection to the database.", NULL},
+	{SPAN_DB, "lanes_db_in_flight", "Statements that the database works on.",
+	 "lanes_db_duration_seconds", "Statements, until their results were there.",
+	 ",statement=\""},
+};
+
+/* Those that a worker's requests have waited for. What was cut, or cannot be shown,
+ * may have the name of another: they are one. */
+struct known_things {
+	char names[BOARD_THINGS][BOARD_THING];
+	struct waited waited[BOARD_THINGS];
+	unsigned count;
+};
+
+static void add_known(struct known_things *known, const char *name, const struct waited *waited)
+{
+	unsigned n = 0;
+
+	while (n < known->count && strcmp(known->names[n], name) != 0)
+		n++;
+	if (n == known->count) {
+		memcpy(known->names[n], name, BOARD_THING);
+		known->waited[known->count++] = (struct waited){0};
+	}
+	known->waited[n].count += waited->count;
+	known->waited[n].seconds += waited->seconds;
+}
+
+/* begun: the metric has a head, as it has samples. */
+static void append_waited(struct buffer *out, const struct worker_state *worker,
+			  const struct wait_figure *wait, bool *begun)
+{
+	struct known_things known = {.count = 0};
+
+	for (unsigned n = 0; n < board_things(worker->slot); n++) {
+		char name[BOARD_THING];
+		struct waited waited;
+
+		if (board_thing(worker->slot, wait->kind, n, &waited))
+			add_known(&known, board_thing_name(worker->slot, n, name), &waited);
+	}
+	if (known.count && !*begun)
+		append_head(out, wait->past, "summary", wait->past_help);
+	*begun = *begun || known.count;
+	for (unsigned n = 0; n < known.count; n++) {
+		append_sample(out, wait->past, "_sum", worker);
+		if (wait->label)
+			append_label(out, wait->label, known.names[n]);
+		buffer_format(out, "} %.6f\n", known.waited[n].seconds);
+		append_sample(out, wait->past, "_count", worker);
+		if (wait->label)
+			append_label(out, wait->label, known.names[n]);
+		buffer_format(out, "} %" PRIu64 "\n", known.waited[n].count);
+	}
+}
+
+static void append_waits(struct buffer *out, const struct workers *workers)
+{
+	for (size_t w = 0; w < LENGTH(of_waits); w++) {
+		const struct wait_figure *wait = &of_waits[w];
+		bool begun;
+
+		append_head(out, wait->now, "gauge", wait->now_help);
+		for (size_t i = 0; i < workers->count; i++) {
+			append_sample(out, wait->now, "", &workers->list[i]);
+			buffer_format(out, "} %" PRIu64 "\n",
+				      workers->list[i].waits[wait->kind - SPAN_FETCH]);
+		}
+		begun = false;
+		for (size_t i = 0; i < workers->count; i++)
+			append_waited(out, &workers->list[i], wait, &begun);
+	}
+}
+
 /* ---- an application's own ---- */
 
 static void append_own_histogram(struct buffer *out, const char *name,
@@ -251,7 +376,8 @@ static const struct board_metric *own_of(const struct worker_state *worker, cons
 	return NULL;
 }
 
-/* What a slot says is not to be trusted: it may be written by whoever wrote the file. */
+/* What a slot says is not to be trusted: it may be written by whoever wrote the
+ * file. */
 static bool is_sound(const char *name)
 {
 	return name[0] && strspn(name, "abcdefghijklmnopqrstuvwxyz_0123456789") == strlen(name);
@@ -287,8 +413,8 @@ static void append_own(struct buffer *out, const struct workers *workers, size_t
 	}
 }
 
-/* Those that were told. Workers of one program have the same, and a restart goes from one program
- * to another: what is beyond that many, a slot made up. */
+/* Those that were told. Workers of one program have the same, and a restart goes
+ * from one program to another: what is beyond that many, a slot made up. */
 struct told {
 	char names[2 * BOARD_METRICS][BOARD_METRIC_NAME];
 	size_t count;
@@ -336,8 +462,12 @@ void metrics(struct request *req)
 	append_info(&out, &workers);
 	append_of_workers(&out, &workers);
 	append_of_pools(&out, &workers);
+	append_of_databases(&out, &workers);
 	append_answers(&out, &workers);
 	append_durations(&out, &workers);
+	append_jobs(&out, &workers);
+
+	append_waits(&out, &workers);
 	append_all_own(&out, &workers);
 	workers_free(&workers);
 	reply_text(req, 200, "text/plain; version=0.0.4; charset=utf-8", &out);

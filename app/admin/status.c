@@ -49,6 +49,70 @@ static void append_loop(struct buffer *out, const struct worker_state *worker)
 		buffer_format(out, ",\"awaiting\":%s", worker->awaiting ? "true" : "false");
 }
 
+/* Of a while that is worth telling ten times a second. */
+static bool is_long(const struct awaiting *awaiting)
+{
+	return awaiting->request.seconds >= BOARD_SLOW_NS / 1e9;
+}
+
+/* Some of those who wait, and what for; with all: also who has not for long, and if there are none.
+ */
+static void append_awaits(struct buffer *out, const struct worker_state *worker, bool all)
+{
+	bool begun = all;
+
+	buffer_append_text(out, all ? ",\"awaits\":[" : "");
+	for (unsigned i = 0, told = 0; i < worker->awaits_count; i++) {
+		const struct awaiting *awaiting = &worker->awaits[i];
+		char name[BOARD_THING];
+
+		if (!all && !is_long(awaiting))
+			continue;
+		buffer_append_text(out, begun ? "" : ",\"awaits\":[");
+		begun = true;
+		buffer_format(out, "%s{\"kind\":\"%s\",\"name\":", told++ ? "," : "",
+			      span_name(awaiting->kind));
+		json_string(out, slice_of(board_thing_name(worker->slot, awaiting->thing, name)));
+		buffer_append_text(out, ",");
+		append_running(out, worker, &awaiting->request);
+	}
+	buffer_append_text(out, begun ? "]" : "");
+}
+
+/* What its requests wait for now; always, or only where one does. */
+static void append_waits(struct buffer *out, const struct worker_state *worker, bool always)
+{
+	bool any = always;
+
+	for (int i = 0; i < BOARD_WAITS; i++)
+		any = any || worker->waits[i];
+	for (int i = 0; any && i < BOARD_WAITS; i++)
+		buffer_format(out, "%s\"%s\":%" PRIu64, i ? "," : ",\"waits\":{",
+			      span_name(SPAN_FETCH + (enum span_kind)i), worker->waits[i]);
+	if (any)
+		buffer_append_text(out, "}");
+}
+
+/* Only of one that has a database. */
+static void append_database(struct buffer *out, const struct worker_state *worker)
+{
+	static const char *const states[] = {[BOARD_DATABASE_UNKNOWN] = "connecting",
+					     [BOARD_DATABASE_UP] = "up",
+					     [BOARD_DATABASE_DOWN] = "down"};
+	const struct database_state *db = &worker->database;
+
+	if (!db->limit)
+		return;
+	buffer_format(
+		out,
+		",\"database\":{\"state\":\"%s\",\"limit\":%" PRIu64 ",\"connections\":%" PRIu64
+		",\"busy\":%" PRIu64 ",\"waiting\":%" PRIu64 ",\"refused\":%" PRIu64
+		",\"late\":%" PRIu64 ",\"failures\":%" PRIu64 ",\"lost\":%" PRIu64
+		",\"cancelled\":%" PRIu64 ",\"statements\":%" PRIu64 ",\"listeners\":%" PRIu64 "}",
+		states[db->health], db->limit, db->connections, db->busy, db->waiting, db->refused,
+		db->late, db->failures, db->lost, db->cancelled, db->statements, db->listeners);
+}
+
 static void append_pools(struct buffer *out, const struct worker_state *worker)
 {
 	buffer_append_text(out, ",\"pools\":{");
@@ -71,6 +135,21 @@ static void append_pools(struct buffer *out, const struct worker_state *worker)
 		buffer_append_text(out, "]}");
 	}
 	buffer_append_text(out, "}");
+}
+
+/* Of a worker that takes jobs. */
+static void append_queue(struct buffer *out, const struct worker_state *worker)
+{
+	const struct board_queue *queue = &worker->slot->queue;
+
+	if (strcmp(worker->engine, "jobs") != 0)
+		return;
+	buffer_format(out,
+		      ",\"jobs\":{\"done\":%" PRIu64 ",\"failed\":%" PRIu64 ",\"lost\":%" PRIu64
+		      ",\"waiting\":%" PRIu64 ",\"running\":%" PRIu64 ",\"dead\":%" PRIu64 "}",
+		      board_get(&queue->done), board_get(&queue->failed), board_get(&queue->lost),
+		      board_get(&queue->waiting), board_get(&queue->running),
+		      board_get(&queue->dead));
 }
 
 static void append_routes(struct buffer *out, const struct worker_state *worker)
@@ -139,7 +218,11 @@ static void append_worker(struct buffer *out, const struct worker_state *worker,
 		buffer_format(out, "%s\"%dxx\":%" PRIu64, i > 1 ? "," : "", i, worker->answers[i]);
 	buffer_append_text(out, "}");
 	append_loop(out, worker);
+	append_waits(out, worker, with_routes);
+	append_database(out, worker);
+	append_awaits(out, worker, with_routes);
 	append_pools(out, worker);
+	append_queue(out, worker);
 	buffer_format(out, ",\"memory\":%" PRIu64 ",\"process_threads\":%" PRIu64, worker->memory,
 		      worker->process_threads);
 	if (with_routes)

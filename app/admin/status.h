@@ -6,7 +6,7 @@
 
 #include <lanes.h>
 
-/* Appends the JSON array of workers; with_routes: their histograms, too. */
+/* Appends the JSON array of workers; with_routes: with their histograms, and with what is 0. */
 void status_json(struct buffer *out, const struct workers *workers, bool with_routes);
 
 /* Appends ,"id":…,"trace":… of a request: what logs call it, as far as that is known. */

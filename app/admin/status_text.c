@@ -19,7 +19,7 @@ struct row {
 /* A prefork process is there to be held. */
 static bool is_held(const struct worker_state *worker)
 {
-	return worker->is_held && worker->held >= HELD && !strcmp(worker->engine, "loop");
+	return worker->is_held && worker->held >= HELD && strcmp(worker->engine, "prefork") != 0;
 }
 
 /* ---- cells ---- */
@@ -43,6 +43,11 @@ static void cell_number(char *text, uint64_t number)
 	snprintf(text, CELL, "%" PRIu64, number);
 }
 
+static void cell_none(char *text)
+{
+	snprintf(text, CELL, "-");
+}
+
 static void cell_active(const struct row *row, char *text)
 {
 	cell_number(text, row->worker->in_flight);
@@ -53,7 +58,7 @@ static void cell_rate(const struct row *row, char *text)
 	if (row->rate)
 		snprintf(text, CELL, "%.0f", *row->rate);
 	else
-		snprintf(text, CELL, "-");
+		cell_none(text);
 }
 
 /* "3/40", with waiting jobs "40/40 +7"; "-" without threads. */
@@ -62,7 +67,7 @@ static void cell_pool(const struct pool_state *pool, char *text)
 	int len = snprintf(text, CELL, "%" PRIu64 "/%" PRIu64, pool->running, pool->limit);
 
 	if (!pool->limit)
-		snprintf(text, CELL, "-");
+		cell_none(text);
 	else if (pool->queued && len < CELL)
 		snprintf(text + len, CELL - (size_t)len, " +%" PRIu64, pool->queued);
 }
@@ -75,6 +80,55 @@ static void cell_blocking(const struct row *row, char *text)
 static void cell_cpu(const struct row *row, char *text)
 {
 	cell_pool(&row->worker->pools[BOARD_CPU], text);
+}
+
+static uint64_t waits(const struct worker_state *worker, enum span_kind kind)
+{
+	return worker->waits[kind - SPAN_FETCH];
+}
+
+static bool has_waited(const struct worker_state *worker, enum span_kind kind)
+{
+	struct waited waited;
+	bool any = waits(worker, kind) != 0;
+
+	for (unsigned n = 0; n < board_things(worker->slot) && !any; n++)
+		any = board_thing(worker->slot, kind, n, &waited);
+	return any;
+}
+
+static bool has_fetched(const struct worker_state *worker)
+{
+	return has_waited(worker, SPAN_FETCH);
+}
+
+static bool has_queried(const struct worker_state *worker)
+{
+	return worker->database.limit || has_waited(worker, SPAN_DB) ||
+	       has_waited(worker, SPAN_DB_QUEUE);
+}
+
+static void cell_fetch(const struct row *row, char *text)
+{
+	if (has_fetched(row->worker))
+		cell_number(text, waits(row->worker, SPAN_FETCH));
+	else
+		cell_none(text);
+}
+
+/* "5/8", with those who wait for a connection "8/8 +2". */
+static void cell_db(const struct row *row, char *text)
+{
+	const struct database_state *db = &row->worker->database;
+	uint64_t queued = waits(row->worker, SPAN_DB_QUEUE);
+	int len = snprintf(text, CELL, "%" PRIu64 "/%" PRIu64, db->busy, db->limit);
+
+	if (!db->limit)
+		cell_none(text);
+	else if (db->health == BOARD_DATABASE_DOWN)
+		snprintf(text, CELL, "down");
+	else if (queued && len < CELL)
+		snprintf(text + len, CELL - (size_t)len, " +%" PRIu64, queued);
 }
 
 static void cell_longest(const struct row *row, char *text)
@@ -122,19 +176,23 @@ static const struct column {
 	const char *title;
 	int width;
 	void (*format)(const struct row *row, char *text); /* into CELL bytes */
+	/* Only where it is true of some worker; NULL: always. */
+	bool (*wanted)(const struct worker_state *worker);
 } columns[] = {
-	{"loop", 9, cell_loop},
-	{"active", 7, cell_active},
-	{"req/s", 7, cell_rate},
-	{"blocking", 12, cell_blocking},
-	{"cpu", 7, cell_cpu},
-	{"max60s", 8, cell_longest},
-	{"5xx", 5, cell_5xx},
-	{"memory", 7, cell_memory},
-	{"requests", 11, cell_requests},
-	{"conns", 7, cell_connections},
-	{"up", 10, cell_uptime},
-	{"pid", 8, cell_pid},
+	{"loop", 9, cell_loop, NULL},
+	{"active", 7, cell_active, NULL},
+	{"req/s", 7, cell_rate, NULL},
+	{"blocking", 12, cell_blocking, NULL},
+	{"cpu", 7, cell_cpu, NULL},
+	{"fetch", 6, cell_fetch, has_fetched},
+	{"db", 8, cell_db, has_queried},
+	{"max60s", 8, cell_longest, NULL},
+	{"5xx", 5, cell_5xx, NULL},
+	{"memory", 7, cell_memory, NULL},
+	{"requests", 11, cell_requests, NULL},
+	{"conns", 7, cell_connections, NULL},
+	{"up", 10, cell_uptime, NULL},
+	{"pid", 8, cell_pid, NULL},
 };
 
 enum { COLUMNS = sizeof(columns) / sizeof(columns[0]) };
@@ -174,14 +232,19 @@ static void append_hold(struct buffer *line, const struct worker_state *worker)
 		buffer_format(line, ", %" PRIu64 " more wait", worker->in_flight - 1);
 }
 
-static void append_cells(struct buffer *line, const struct row *row, size_t width)
+static void append_cells(struct buffer *line, const struct row *row, size_t width,
+			 const bool *wanted)
 {
 	size_t used = NAME;
 
 	buffer_format(line, "%-*s", NAME, row ? row->worker->name : "worker");
-	for (size_t i = 0; i < COLUMNS && used + (size_t)columns[i].width <= width; i++) {
+	for (size_t i = 0; i < COLUMNS; i++) {
 		char text[CELL] = "";
 
+		if (!wanted[i])
+			continue;
+		if (used + (size_t)columns[i].width > width)
+			break;
 		if (row)
 			columns[i].format(row, text);
 		used += (size_t)columns[i].width;
@@ -194,6 +257,15 @@ static void append_cells(struct buffer *line, const struct row *row, size_t widt
 	}
 }
 
+static bool is_wanted(const struct column *column, const struct workers *workers)
+{
+	bool wanted = !column->wanted;
+
+	for (size_t i = 0; i < workers->count && !wanted; i++)
+		wanted = column->wanted(&workers->list[i]);
+	return wanted;
+}
+
 void table_append(struct buffer *out, const struct workers *workers,
 		  const struct table_style *style)
 {
@@ -201,10 +273,13 @@ void table_append(struct buffer *out, const struct workers *workers,
 	size_t room = style->height ? style->height - 1 : SIZE_MAX;
 	size_t held = 0;
 	struct buffer line = {0};
+	bool wanted[COLUMNS];
 
+	for (size_t i = 0; i < COLUMNS; i++)
+		wanted[i] = is_wanted(&columns[i], workers);
 	for (size_t i = 0; i < workers->count; i++)
 		held += is_held(&workers->list[i]);
-	append_cells(&line, NULL, width);
+	append_cells(&line, NULL, width, wanted);
 	append_line(out, &line, width, false);
 	for (size_t i = 0; i < workers->count && room; i++) {
 		struct row row = {&workers->list[i], style->rates ? &style->rates[i] : NULL};
@@ -216,7 +291,7 @@ void table_append(struct buffer *out, const struct workers *workers,
 		if (red)
 			append_hold(&line, row.worker);
 		else
-			append_cells(&line, &row, width);
+			append_cells(&line, &row, width, wanted);
 		append_line(out, &line, width, red && style->color);
 		room--;
 		held -= red;

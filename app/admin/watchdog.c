@@ -90,7 +90,7 @@ static void look_at_all(struct holds *holds, const struct admin *state)
 		/* A prefork process is there to be held. A lock is asked for only where it matters.
 		 */
 		if (slot != board->own && (hold->since || board_get(&slot->turn_since)) &&
-		    !strcmp(slot->engine, "loop"))
+		    strcmp(slot->engine, "prefork") != 0)
 			look(slot, hold, now, scoreboard_alive(board, i), limit);
 	}
 }

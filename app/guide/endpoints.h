@@ -5,7 +5,6 @@
 #include <lanes.h>
 
 extern const struct application guide;
-#define APPLICATION (&guide) /* of the program */
 
 struct wait {
 	double seconds; /* 0 to 60 */

@@ -25,8 +25,8 @@ case $name in
 [!a-z]* | *[!a-z0-9_-]* | ????????????????*)
 	refuse "the program cannot be called $name: a small letter, and then up to 14 small letters, digits, - and _ are wanted$other"
 	;;
-app | bash | board | dev | env | flags | library | multiwatch | nginx | pids | setpriv | setsid | sh | \
-	sleep | spawn-fcgi | spool | temp | tests | www)
+app | bash | board | database | database-kept | dev | env | flags | initdb | library | multiwatch | new | nginx | \
+	pids | postgres | setpriv | setsid | sh | sleep | spawn-fcgi | spool | temp | tests | www)
 	refuse "the program cannot be called $name, as something else is$other"
 	;;
 esac

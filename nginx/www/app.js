@@ -29,6 +29,7 @@ const sender = new Sender();
 const lab = new Lab(sender, history, feed);
 const banner = new Banner(history, sender, clock);
 const live = new LiveLanes(history, clock, sender);
+const patterns = legend();
 const find = (id) => document.getElementById(id);
 
 prefer(POOLS);
@@ -45,6 +46,7 @@ function tell() {
 		requestAnimationFrame(() => {
 			isDue = false;
 			banner.update();
+			patterns.show(history.awaited);
 			live.offer(new Set(living().map(({pool}) => pool)));
 			setText(find('running'), banner.connected ? running() : '');
 		});
@@ -68,7 +70,7 @@ setInterval(() => banner.connected || banner.update(), AGEING);
 system.addEventListener('change', () => {
 	for (const [path, kind] of system.kinds)
 		if (kind === 'sync')
-			history.pooled.add(path);
+			history.goesThrough(path, 'blocking');
 });
 
 // While a round runs, its lanes are shown, and stay in view.
@@ -94,7 +96,7 @@ function running() {
 	return [...pools].sort(([a], [b]) => byPool(a, b)).map(([pool, workers]) => `${workers} ${pool}`).join(', ');
 }
 
-find('lanes').append(banner.element, live.element, legend(), live.table, banner.past);
+find('lanes').append(banner.element, live.element, patterns.element, live.table, banner.past);
 const docs = docsPanel();
 const panels = tabs([
 	['exercises', 'Exercises', el('div', {}, EXERCISES.map((exercise, index) => exerciseSection(exercise, index, lab)))],

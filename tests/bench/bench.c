@@ -1,9 +1,10 @@
 /*
  * bench: runs every workload against its contenders, interleaved (A B C, A B C, …), so that what
  * the machine does meanwhile happens to all of them, and writes the results into build/bench.
- * ROUNDS, DURATION (a factor on all times) and ONLY (words that the names of workloads contain) in
- * the environment shorten it.
+ * ROUNDS, DURATION (a factor on all times), ONLY (words that the names of workloads contain) and
+ * WHO (those that names of contenders contain) in the environment shorten it.
  */
+#include <errno.h>
 #include <json-c/json.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,12 +14,14 @@
 #include <unistd.h>
 
 #include "contenders.h"
+#include "equal.h"
 #include "group.h"
 #include "report.h"
+#include "surroundings.h"
 #include "usage.h"
 #include "workloads.h"
 
-enum { SAMPLE_MS = 250, FILES = 32768 };
+enum { SAMPLE_MS = 100, FILES = 32768 };
 
 static char *build; /* where this program is; both are absolute */
 static char *root;
@@ -59,6 +62,7 @@ static void compose(const struct workload *w, const struct contender *c, char *c
 	const char *path = w->path ? w->path : "/async/await-one";
 	const char *query = w->query ? w->query : "seconds=0";
 	char duration[48] = "";
+	char option[96] = "";
 
 	if (w->wrk) {
 		snprintf(command, size,
@@ -68,12 +72,27 @@ static void compose(const struct workload *w, const struct contender *c, char *c
 			 c->port, path, query);
 		return;
 	}
+	if (w->jobs) {
+		snprintf(command, size, "exec %s/tests/bench/jobs %.0f", root,
+			 w->jobs * factor < 1 ? 1 : w->jobs * factor);
+		return;
+	}
+	if (c->via == VIA_TOOL) {
+		snprintf(command, size, "exec %s/tests/bench/pgbench %.0f \"%s\"", root,
+			 w->seconds * factor < 1 ? 1 : w->seconds * factor, w->sql);
+		return;
+	}
 	if (w->seconds > 0)
 		snprintf(duration, sizeof(duration), "--duration %g", w->seconds * factor);
 	snprintf(command, size,
 		 "exec %s/loadgen --connections %u --depth %u --path %s --query '%s' %s %s", build,
 		 w->connections, w->depth ? w->depth : 1, path, query, duration,
 		 w->others ? w->others : "");
+	if (w->keys)
+		snprintf(option, sizeof(option), " --keys %u", w->keys);
+	if (w->post)
+		snprintf(option, sizeof(option), " --post %s --type %s", w->post, w->type);
+	append(command, size, option);
 	append_target(w, c, command, size);
 }
 
@@ -101,11 +120,17 @@ static struct json_object *tool_finish(struct tool *tool, const char *command)
 	return json;
 }
 
-static double number(struct json_object *json, const char *name)
+static double number_or(struct json_object *json, const char *name, double otherwise)
 {
 	struct json_object *value;
 
-	return json_object_object_get_ex(json, name, &value) ? json_object_get_double(value) : 0;
+	return json_object_object_get_ex(json, name, &value) ? json_object_get_double(value)
+							     : otherwise;
+}
+
+static double number(struct json_object *json, const char *name)
+{
+	return number_or(json, name, 0);
 }
 
 /* ---- one measurement ---- */
@@ -161,10 +186,10 @@ static double not_answered(struct json_object *json)
 	return number(json, "errors") + number(json, "unanswered");
 }
 
-/* nginx appends to it, gigabytes in a whole run. */
+/* nginx appends to it, gigabytes in a whole run; where nobody is behind it, it may not be there. */
 static void empty_access_log(void)
 {
-	if (truncate("access.log", 0)) {
+	if (truncate("access.log", 0) && errno != ENOENT) {
 		perror("bench: access.log");
 		exit(1);
 	}
@@ -179,8 +204,9 @@ static void measure(const struct workload *w, struct contender *c, double value[
 	struct json_object *json;
 	struct usage before;
 	double memory = 0;
+	double most = 0;
 
-	if (w->held) {
+	if (w->held || w->peak) {
 		contender_restart(c);
 		memory = usage_memory(c->app);
 	}
@@ -188,21 +214,27 @@ static void measure(const struct workload *w, struct contender *c, double value[
 	before = usage_of(c);
 	compose(w, c, command, sizeof(command));
 	tool = tool_start(command);
-	value[MEMORY_EACH] = value[SIDE_P50] = value[SIDE_P99] = -1;
+	value[MEMORY_EACH] = value[PEAK] = value[SIDE_P50] = value[SIDE_P99] = -1;
 	if (w->side)
 		side = side_start(w, c, side_command, sizeof(side_command));
+	if (w->held || w->peak)
+		most = watch_memory(&tool, c->app);
 	if (w->held)
-		value[MEMORY_EACH] = (watch_memory(&tool, c->app) - memory) /
-				     (w->connections * (w->depth ? w->depth : 1));
+		value[MEMORY_EACH] = (most - memory) / (w->connections * (w->depth ? w->depth : 1));
+	if (w->peak)
+		value[PEAK] = most / 1e6;
 	json = tool_finish(&tool, command);
 	value[RATE] = number(json, "rate");
-	value[P50] = number(json, "p50_ms");
-	value[P99] = number(json, "p99_ms");
-	value[WORST] = number(json, "max_ms");
+	value[P50] = number_or(json, "p50_ms", -1);
+	value[P99] = number_or(json, "p99_ms", -1);
+	value[WORST] = number_or(json, "max_ms", -1);
+	value[OF_MODEL] = w->model > 0 ? number(json, "seconds") / w->model : -1;
 	value[ERRORS] = not_answered(json);
 	note_usage(w, c, &before, number(json, "answers"), value);
 	value[MEMORY] = c->app ? usage_memory(c->app) / 1e6 : -1;
 	json_object_put(json);
+	if (w->post && w->sql)
+		surroundings_reset();
 	if (!w->side)
 		return;
 	json = tool_finish(&side, side_command);
@@ -213,16 +245,6 @@ static void measure(const struct workload *w, struct contender *c, double value[
 }
 
 /* ---- the run ---- */
-
-static bool word_in(const char *words, const char *word)
-{
-	size_t len = strlen(word);
-
-	for (const char *at = words; (at = strstr(at, word)); at += len)
-		if ((at == words || at[-1] == ' ') && (!at[len] || at[len] == ' '))
-			return true;
-	return false;
-}
 
 /* ONLY is empty, or the name contains one of its words. */
 static bool wanted(const char *name, const char *only)
@@ -241,7 +263,7 @@ static bool wanted(const char *name, const char *only)
 	return !any;
 }
 
-static void run_workload(size_t workload, int round, int rounds)
+static void run_workload(size_t workload, const bool *chosen, int round, int rounds)
 {
 	const struct workload *w = &workloads[workload];
 
@@ -249,7 +271,7 @@ static void run_workload(size_t workload, int round, int rounds)
 		struct cell *cell = cell_at(workload, i);
 		double value[FIGURES];
 
-		if (!word_in(w->who, contenders[i].name))
+		if (!chosen[i] || !workload_has(w, contenders[i].name))
 			continue;
 		measure(w, &contenders[i], value);
 		for (int f = 0; f < FIGURES; f++)
@@ -261,22 +283,23 @@ static void run_workload(size_t workload, int round, int rounds)
 	}
 }
 
-static void run(int rounds, const char *only)
+static void run(int rounds, const char *only, const bool *chosen)
 {
 	for (int round = 0; round < rounds; round++)
 		for (size_t w = 0; w < workload_count; w++)
 			if (wanted(workloads[w].name, only) &&
 			    (!workloads[w].rounds || round < workloads[w].rounds))
-				run_workload(w, round, rounds);
+				run_workload(w, chosen, round, rounds);
 }
 
-static void choose(bool *chosen, const char *only)
+static void choose(bool *chosen, const char *only, const char *who)
 {
 	for (size_t w = 0; w < workload_count; w++) {
 		if (!wanted(workloads[w].name, only))
 			continue;
 		for (size_t i = 0; i < contender_count; i++)
-			chosen[i] |= word_in(workloads[w].who, contenders[i].name);
+			chosen[i] |= workload_has(&workloads[w], contenders[i].name) &&
+				     wanted(contenders[i].name, who);
 	}
 	for (size_t i = 0; i < contender_count; i++)
 		if (chosen[i] && contenders[i].of)
@@ -335,10 +358,13 @@ int main(void)
 	set_files_limit();
 	enter();
 	groups_init();
-	choose(chosen, only);
+	choose(chosen, only, getenv("WHO") ? getenv("WHO") : "");
 	contenders_start(root, build, chosen);
+	for (size_t w = 0; w < workload_count; w++)
+		if (wanted(workloads[w].name, only))
+			equal_or_die(&workloads[w], chosen);
+	run(rounds, only, chosen);
 	free(chosen);
-	run(rounds, only);
 	report_write("..", rounds, (double)(time(NULL) - start));
 	return 0;
 }

@@ -13,6 +13,8 @@
 #include <unistd.h>
 
 #include "group.h"
+#include "proxies.h"
+#include "surroundings.h"
 
 /* One process per socket, as spawn/start.sh has it, with the scoreboard and the log on. */
 #define LANES(n)                                                                                   \
@@ -20,15 +22,27 @@
 	" $BUILD/lanes --listen $NAME-$i.sock --slot $i --scoreboard $NAME.board & done; wait"
 #define PREFORK(n)                                                                                 \
 	"exec spawn-fcgi -n -s $NAME-1.sock -b 4096 -- $(command -v multiwatch) -f " #n            \
-	" -- $BUILD/lanes --engine prefork --pool prefork --scoreboard $NAME.board"
-#define UVICORN                                                                                    \
-	"exec /usr/bin/python3 -B -m uvicorn --app-dir $ROOT/tests/oracle app:app --loop uvloop"   \
+	" -- $BUILD/lanes --engine prefork --pool prefork --scoreboard $NAME.board --spool ."
+#define UVICORN_OF(app)                                                                            \
+	"exec /usr/bin/python3 -B -m uvicorn --app-dir " app " --loop uvloop"                      \
 	" --http httptools --no-access-log --log-level warning --backlog 4096"
+#define UVICORN UVICORN_OF("$ROOT/tests/oracle app:app")
+#define PEER	UVICORN_OF("$ROOT/tests/bench peer:app") " --uds $NAME-1.sock"
+/* php-fpm wants to know which of the environment's its children may have. */
 #define PHP(n)                                                                                     \
 	"printf '%s\\n' '[global]' error_log=$NAME.log '[www]' listen=$NAME-1.sock"                \
 	" listen.backlog=4096 listen.mode=0666 pm=static pm.max_children=" #n                      \
-	" user=$(id -un) >$NAME.conf; exec $(ls /usr/sbin/php-fpm* | tail -n 1) -F -R -p ."        \
+	" clear_env=no user=$(id -un) >$NAME.conf; exec $(ls /usr/sbin/php-fpm* | tail -n 1) -F "  \
+	"-R -p ."                                                                                  \
 	" -y $NAME.conf -d opcache.enable=1 -d opcache.validate_timestamps=0"
+
+#define AN_ORDER "/cases/orders/1"
+#define CASES_LANES                                                                                \
+	"$BUILD/cases-app --listen $NAME-1.sock --scoreboard $NAME.board --spool ."                \
+	" --database \"$DATABASE\""
+
+/* As many calls at once as there are: 1,000 clients, three for each. */
+#define FETCHES(n) " --fetch-most " #n " --fetch-host-most " #n
 
 struct contender contenders[] = {
 	{.name = "nginx-return",
@@ -105,11 +119,13 @@ struct contender contenders[] = {
 	 .what = "php-fpm, static, 2 children, opcache without timestamp checks",
 	 .via = VIA_NGINX_FRESH,
 	 .sockets = 1,
+	 .script = "app.php",
 	 .command = PHP(2)},
 	{.name = "php-8",
 	 .what = "php-fpm, static, 8 children, opcache without timestamp checks",
 	 .via = VIA_NGINX_FRESH,
 	 .sockets = 1,
+	 .script = "app.php",
 	 .command = PHP(8)},
 	{.name = "php-kept",
 	 .what = "php-fpm, static, 130 children: one for every connection that nginx, told to keep "
@@ -117,6 +133,7 @@ struct contender contenders[] = {
 	 .via = VIA_NGINX,
 	 .keepalive = 64,
 	 .sockets = 1,
+	 .script = "app.php",
 	 .command = PHP(130)},
 	{.name = "fastapi-1",
 	 .what = "FastAPI, uvicorn with uvloop and httptools, no access log",
@@ -136,14 +153,78 @@ struct contender contenders[] = {
 	 .what = "the same, 2 processes, no nginx",
 	 .via = VIA_NOTHING,
 	 .command = UVICORN " --workers 2 --port $PORT"},
+
+	/* With real waits. */
+	{.name = "cases-lanes",
+	 .what = "Lanes, 1 loop worker, 8 connections to the database",
+	 .via = VIA_NGINX,
+	 .sockets = 1,
+	 .probe = AN_ORDER,
+	 .command = "exec " CASES_LANES " --outside $OUTSIDE/fast"},
+	{.name = "cases-lanes-slow",
+	 .what = "the same; the services that it calls take 50, 100 and 150 ms",
+	 .via = VIA_NGINX,
+	 .sockets = 1,
+	 .probe = AN_ORDER,
+	 .command = "exec " CASES_LANES " --outside $OUTSIDE/slow" FETCHES(4000)},
+	{.name = "cases-lanes-sleep",
+	 .what = "Lanes, 1 loop worker, 10 connections to the database, on which statements sleep",
+	 .via = VIA_NGINX,
+	 .sockets = 1,
+	 .probe = "/cases/slow-query?seconds=0",
+	 .command = "exec " CASES_LANES " --database-connections 10"},
+	{.name = "cases-jobs",
+	 .what = "Lanes, 1 worker with --engine jobs, 64 at once, of a job that does nothing",
+	 .via = VIA_TOOL,
+	 .probe = AN_ORDER,
+	 .command =
+		 "exec $BUILD/cases-app --engine jobs --job-concurrency 64 --pool jobs --database "
+		 "\"$DATABASE\" "
+		 "--scoreboard $NAME.board"},
+	{.name = "cases-null",
+	 .what = "a null responder that asks the database: raw epoll and libpq, 8 connections",
+	 .via = VIA_NGINX,
+	 .sockets = 1,
+	 .probe = AN_ORDER,
+	 .command = "exec $BUILD/null-rows $NAME-1.sock \"$DATABASE\" 8"},
+	{.name = "cases-fastapi",
+	 .what = "FastAPI with asyncpg (8 connections), httpx and Pillow; uvicorn, 1 process, with "
+		 "uvloop and httptools",
+	 .via = VIA_NGINX_HTTP,
+	 .sockets = 1,
+	 .probe = AN_ORDER,
+	 .command = "export CONNECTIONS=8 OUTSIDE=$OUTSIDE/fast; " PEER},
+	{.name = "cases-fastapi-slow",
+	 .what = "the same; the services that it calls take 50, 100 and 150 ms",
+	 .via = VIA_NGINX_HTTP,
+	 .sockets = 1,
+	 .probe = AN_ORDER,
+	 .command = "export CONNECTIONS=10 OUTSIDE=$OUTSIDE/slow; " PEER},
+	{.name = "cases-php",
+	 .what = "php-fpm, static, 8 children, each with a persistent PDO connection; opcache "
+		 "without timestamp checks",
+	 .via = VIA_NGINX_FRESH,
+	 .sockets = 1,
+	 .probe = AN_ORDER,
+	 .script = "peer.php",
+	 .command = PHP(8)},
+	{.name = "cases-go",
+	 .what = "Go, net/http/fcgi and pgx with 8 connections, 1 process on all cores",
+	 .via = VIA_NGINX,
+	 .sockets = 1,
+	 .probe = AN_ORDER,
+	 .command = "exec $BUILD/peer $NAME-1.sock"},
+	{.name = "pgbench",
+	 .what = "pgbench with the same SQL, prepared, 8 connections on 1 thread: no HTTP at all",
+	 .via = VIA_TOOL,
+	 .probe = AN_ORDER},
 };
 
 const size_t contender_count = sizeof(contenders) / sizeof(contenders[0]);
 
 enum {
-	PATIENCE = 60,	 /* seconds in which a contender has to answer, on a busy machine */
-	ASK_MS = 20,	 /* between the questions whether it does */
-	KEEPALIVE = 512, /* as in nginx/lanes.conf.in */
+	PATIENCE = 60, /* seconds in which a contender has to answer, on a busy machine */
+	ASK_MS = 20,   /* between the questions whether it does */
 };
 
 static void die(const char *what, const char *detail)
@@ -200,145 +281,6 @@ static uint16_t reserve_port(void)
 	return ntohs(address.sin_port);
 }
 
-/* ---- nginx: the settings of nginx/lanes.conf.in, with a server for each contender ---- */
-
-static void copy_line(FILE *to, const char *line)
-{
-	char files[24];
-	char connections[24];
-	char client[24];
-	const struct {
-		const char *word;
-		const char *value;
-	} words[] = {{"@USER@ @GROUP@", "root"},
-		     {"@PROCESSES@", "2"},
-		     {"@BODY@", "1"},
-		     {"@FILES@", files},
-		     {"@CONNECTIONS@", connections},
-		     {"@CLIENT_CONNS@", client}};
-	struct rlimit limit;
-	long third;
-
-	getrlimit(RLIMIT_NOFILE, &limit);
-	snprintf(files, sizeof(files), "%ld", (long)limit.rlim_cur);
-	snprintf(connections, sizeof(connections), "%ld", (long)limit.rlim_cur - 64);
-	third = 2 * ((long)limit.rlim_cur - 64) / 3;
-	snprintf(client, sizeof(client), "%ld", third < 65535 ? third : 65535);
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-		const char *at = strstr(line, words[i].word);
-
-		if (!at)
-			continue;
-		fprintf(to, "%.*s%s%s", (int)(at - line), line, words[i].value,
-			at + strlen(words[i].word));
-		return;
-	}
-	fputs(line, to);
-}
-
-/* Copies all before the template's server. Its params are repeated in params, for a location that
- * has one of its own. */
-static void copy_template(const char *root, FILE *to, FILE *params)
-{
-	char path[4096];
-	char line[512];
-	bool skip = false;
-	FILE *from;
-
-	snprintf(path, sizeof(path), "%s/nginx/lanes.conf.in", root);
-	from = fopen(path, "r");
-	if (!from)
-		die(path, strerror(errno));
-	while (fgets(line, sizeof(line), from) && strcmp(line, "\tserver {\n") != 0) {
-		const char *text = line + strspn(line, " \t");
-
-		if (!strncmp(text, "#if ", 4))
-			skip = strcmp(text + 4, "root\n") != 0 || geteuid() != 0;
-		else if (!strncmp(text, "#end", 4))
-			skip = false;
-		else if (!skip)
-			copy_line(to, line);
-		if (!skip && !strncmp(text, "fastcgi_param ", 14))
-			fputs(line, params);
-	}
-	fclose(from);
-}
-
-static void write_upstream(FILE *to, const struct contender *c)
-{
-	fprintf(to, "\tupstream %s {\n\t\tzone %s 256k;\n\t\tleast_conn;\n", c->name, c->name);
-	for (unsigned i = 1; i <= c->sockets; i++)
-		fprintf(to, "\t\tserver unix:%s max_fails=0;\n", contender_socket(c, i));
-	if (c->via != VIA_NGINX_FRESH)
-		fprintf(to, "\t\tkeepalive %u;\n\t\tkeepalive_requests 1000000;\n",
-			c->keepalive ? c->keepalive : KEEPALIVE);
-	fputs("\t}\n", to);
-}
-
-static void write_server(FILE *to, const struct contender *c, const char *root)
-{
-	if (c->sockets)
-		write_upstream(to, c);
-	fprintf(to,
-		"\tserver {\n\t\tlisten 127.0.0.1:%d backlog=4096;\n\t\tmerge_slashes off;\n"
-		"\t\tset $pool_prefix \"\";\n\t\tset $pool_path $uri;\n"
-		"\t\tset $pool_raw_path $raw_path;\n\t\tlocation / {\n",
-		c->port);
-	if (c->via == VIA_NGINX_RETURN)
-		fputs("\t\t\treturn 200 '{\"mode\":\"async\",\"detail\":\"async_io_task(0.0s) "
-		      "done\"}';\n",
-		      to);
-	else if (c->via == VIA_NGINX_HTTP)
-		fprintf(to,
-			"\t\t\tproxy_pass http://%s;\n\t\t\tproxy_http_version 1.1;\n"
-			"\t\t\tproxy_set_header Connection \"\";\n",
-			c->name);
-	else
-		fprintf(to, "\t\t\tfastcgi_pass %s;\n\t\t\tfastcgi_keep_conn %s;\n", c->name,
-			c->via == VIA_NGINX ? "on" : "off");
-	if (!strncmp(c->name, "php", 3))
-		fprintf(to,
-			"\t\t\tinclude params;\n\t\t\tfastcgi_param SCRIPT_FILENAME "
-			"%s/tests/bench/app.php;\n",
-			root);
-	fputs("\t\t}\n\t}\n", to);
-}
-
-static void write_nginx(const char *root, const bool *chosen)
-{
-	FILE *to = fopen("nginx.conf", "w");
-	FILE *params = fopen("params", "w");
-
-	if (!to || !params)
-		die("nginx.conf", strerror(errno));
-	copy_template(root, to, params);
-	for (size_t i = 0; i < contender_count; i++)
-		if (chosen[i] && contenders[i].via <= VIA_NGINX_HTTP)
-			write_server(to, &contenders[i], root);
-	fputs("}\n", to);
-	fclose(to);
-	fclose(params);
-}
-
-static void write_haproxy(const struct contender *c)
-{
-	FILE *to = fopen("haproxy.cfg", "w");
-
-	if (!to)
-		die("haproxy.cfg", strerror(errno));
-	fprintf(to,
-		"global\n\tnbthread 2\n\tmaxconn 8000\n"
-		"defaults\n\tmode http\n\ttimeout connect 5s\n\ttimeout client 120s\n"
-		"\ttimeout server 120s\n\thttp-reuse always\n"
-		"fcgi-app lanes\n\tdocroot /\n\toption keep-conn\n\toption mpxs-conns\n"
-		"\toption max-reqs 1000\n"
-		"frontend http\n\tbind 127.0.0.1:%d backlog 4096\n\tdefault_backend lanes\n"
-		"backend lanes\n\tuse-fcgi-app lanes\n"
-		"\tserver lanes unix@%s proto fcgi\n",
-		c->port, contender_socket(c, 1));
-	fclose(to);
-}
-
 /* ---- start ---- */
 
 static bool takes_connections(const struct contender *c)
@@ -359,15 +301,17 @@ static bool takes_connections(const struct contender *c)
 
 static bool answers(const struct contender *c)
 {
-	static const char request[] = "GET /async/await-one?seconds=0 HTTP/1.1\r\n"
-				      "Host: 127.0.0.1\r\nConnection: close\r\n\r\n";
 	static const struct timeval patience = {.tv_sec = 5};
 	struct sockaddr_in address = loopback(c->port);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	char answer[13] = {0};
+	char request[256];
+	int len = snprintf(request, sizeof(request),
+			   "GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n",
+			   c->probe ? c->probe : "/async/await-one?seconds=0");
 	bool ok = !setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) &&
 		  !connect(fd, (struct sockaddr *)&address, sizeof(address)) &&
-		  send(fd, request, sizeof(request) - 1, MSG_NOSIGNAL) > 0 &&
+		  send(fd, request, (size_t)len, MSG_NOSIGNAL) > 0 &&
 		  recv(fd, answer, sizeof(answer) - 1, MSG_WAITALL) > 0;
 
 	close(fd);
@@ -404,9 +348,9 @@ static void start_proxies(const bool *chosen)
 		struct contender *c = &contenders[i];
 
 		if (chosen[i] && c->via == VIA_HAPROXY) {
-			write_haproxy(c);
+			haproxy_write(c);
 			c->proxy = group_start("haproxy-proxy", "exec haproxy -db -f haproxy.cfg");
-		} else if (chosen[i] && c->via != VIA_NOTHING) {
+		} else if (chosen[i] && c->via <= VIA_NGINX_HTTP) {
 			c->proxy = nginx;
 		}
 		if (c->of)
@@ -435,11 +379,21 @@ static void extend_path(void)
 	setenv("PATH", longer, 1);
 }
 
+static bool any_probes(const bool *chosen)
+{
+	for (size_t i = 0; i < contender_count; i++)
+		if (chosen[i] && contenders[i].probe)
+			return true;
+	return false;
+}
+
 void contenders_start(const char *root, const char *build, const bool *chosen)
 {
 	extend_path();
 	setenv("ROOT", root, 1);
 	setenv("BUILD", build, 1);
+	if (any_probes(chosen))
+		surroundings_start(reserve_port());
 	for (size_t i = 0; i < contender_count; i++) {
 		struct contender *c = &contenders[i];
 		char port[8];
@@ -452,9 +406,9 @@ void contenders_start(const char *root, const char *build, const bool *chosen)
 		if (c->command)
 			start_app(c);
 	}
-	write_nginx(root, chosen);
+	nginx_write(root, chosen);
 	start_proxies(chosen);
 	for (size_t i = 0; i < contender_count; i++)
-		if (chosen[i])
+		if (chosen[i] && contenders[i].via != VIA_TOOL)
 			wait_until_it_answers(&contenders[i]);
 }

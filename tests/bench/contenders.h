@@ -17,6 +17,7 @@ enum via {
 	VIA_NGINX_HTTP,	  /* HTTP to the application, connections kept */
 	VIA_HAPROXY,	  /* FastCGI, many requests on one connection */
 	VIA_NOTHING,	  /* the application speaks HTTP itself */
+	VIA_TOOL,	  /* nobody answers HTTP: a tool asks the database */
 };
 
 struct contender {
@@ -27,6 +28,9 @@ struct contender {
 	unsigned keepalive; /* connections that each nginx process keeps; 0: as many as for Lanes */
 	const char *command; /* of sh, in run/; with $NAME, $PORT, $BUILD, $ROOT; NULL: none */
 	const char *of;	     /* shares the application of this one, and has no command */
+	const char *script;  /* of PHP, in tests/bench; or NULL */
+	const char *probe;   /* a path that it answers, with what surroundings.h brings; NULL:
+			      * /async/await-one, without */
 
 	uint16_t port; /* where it answers HTTP */
 	pid_t app;     /* group, 0: none */

@@ -14,7 +14,7 @@
 
 #include "../support/load.h"
 
-enum { HTTP = 256, FRESH };
+enum { HTTP = 256, FRESH, KEYS, POST, TYPE };
 
 static const char *path = "/async/await-one";
 static const char *query = "seconds=0";
@@ -32,7 +32,10 @@ static void usage(void)
 	      "  --patience S      waits for the last answers [30]\n"
 	      "  --path PATH       [/async/await-one]\n"
 	      "  --query QUERY     [seconds=0]\n"
+	      "  --keys N          1 to N in turn, in place of {} in the path\n"
 	      "  --fresh           a new connection for each request\n"
+	      "  --post FILE       POST with what is in it; with --http\n"
+	      "  --type TYPE       of that [application/json]\n"
 	      "  --http            HTTP instead of FastCGI\n",
 	      stderr);
 	exit(2);
@@ -51,6 +54,20 @@ static double number(const char *text, double most)
 static uint64_t seconds(const char *text)
 {
 	return (uint64_t)llround(number(text, 1e6) * 1e9);
+}
+
+static struct slice content_of(const char *path)
+{
+	static char bytes[64 << 20];
+	FILE *file = fopen(path, "r");
+	size_t len = file ? fread(bytes, 1, sizeof(bytes), file) : 0;
+
+	if (!len || len == sizeof(bytes)) {
+		fprintf(stderr, "loadgen: %s: less than 64 MB are wanted\n", path);
+		exit(1);
+	}
+	fclose(file);
+	return (struct slice){bytes, len};
 }
 
 static void set(struct load_plan *plan, int option, const char *value)
@@ -92,6 +109,16 @@ static void set(struct load_plan *plan, int option, const char *value)
 	case FRESH:
 		plan->fresh = true;
 		return;
+	case KEYS:
+		plan->keys = (unsigned)number(value, 1e6);
+		return;
+	case POST:
+		plan->content = content_of(value);
+		plan->type = plan->type ? plan->type : "application/json";
+		return;
+	case TYPE:
+		plan->type = value;
+		return;
 	default:
 		usage();
 	}
@@ -112,6 +139,9 @@ static void parse(struct load_plan *plan, int argc, char **argv)
 		{"query", required_argument, NULL, 'q'},
 		{"http", no_argument, NULL, HTTP},
 		{"fresh", no_argument, NULL, FRESH},
+		{"keys", required_argument, NULL, KEYS},
+		{"post", required_argument, NULL, POST},
+		{"type", required_argument, NULL, TYPE},
 		{NULL, 0, NULL, 0},
 	};
 	static char target[4096];
@@ -126,7 +156,8 @@ static void parse(struct load_plan *plan, int argc, char **argv)
 	snprintf(target, sizeof(target), "%s%s%s", path, *query ? "?" : "", query);
 	if (!plan->server_count || !plan->connections || !plan->depth ||
 	    (!plan->requests && !plan->duration) ||
-	    (plan->depth > 1 && (plan->http || plan->fresh)))
+	    (plan->depth > 1 && (plan->http || plan->fresh)) || (plan->type && !plan->http) ||
+	    (plan->type && !plan->content.len))
 		usage();
 }
 

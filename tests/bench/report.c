@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <json-c/json.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -95,6 +96,34 @@ static const struct claim claims[] = {
 	 NULL},
 	{"HAProxy multiplexed / nginx, Lanes behind both", 1.2, false, RATE, "http-64", "haproxy",
 	 "lanes-1"},
+
+	{"one row by key: Lanes / FastAPI with asyncpg", 5, false, RATE, "cases-row", "cases-lanes",
+	 "cases-fastapi"},
+	{"… / php-fpm with persistent PDO", 1.5, false, RATE, "cases-row", "cases-lanes",
+	 "cases-php"},
+	{"… / Go, net/http/fcgi with pgx", 1.5, false, RATE, "cases-row", "cases-lanes",
+	 "cases-go"},
+	{"… CPU per request of the application: FastAPI / Lanes", 10, false, APP_US, "cases-row",
+	 "cases-fastapi", "cases-lanes"},
+	{"… Lanes / null responder with a raw libpq loop", 0.9, false, RATE, "cases-row",
+	 "cases-lanes", "cases-null"},
+	{"20 rows: Lanes / FastAPI", 6, false, RATE, "cases-rows", "cases-lanes", "cases-fastapi"},
+	{"insert: Lanes / pgbench", 0.9, false, RATE, "cases-insert", "cases-lanes", "pgbench"},
+	{"three calls gathered: Lanes / FastAPI with httpx", 12, false, RATE, "cases-gather",
+	 "cases-lanes", "cases-fastapi"},
+	{"three calls of 50–150 ms, 1,000 clients: errors", 0, true, ERRORS, "cases-slow",
+	 "cases-lanes-slow", NULL},
+	{"… p99 above the slowest, ms", 50, true, P99, "cases-slow", "cases-lanes-slow", NULL},
+	{"200 × pg_sleep(0.1) over 10 connections: time / model", 1.1, true, OF_MODEL,
+	 "cases-sleep", "cases-lanes-sleep", NULL},
+	{"jobs per second, one worker, trivial job", 1000, false, RATE, "cases-jobs", "cases-jobs",
+	 NULL},
+	{"… latency p50 from enqueued to started, ms", 10, true, P50, "cases-jobs", "cases-jobs",
+	 NULL},
+	{"100 × 8 MB thumbnails: Lanes / FastAPI with Pillow", 1.2, false, RATE, "cases-thumbnail",
+	 "cases-lanes", "cases-fastapi"},
+	{"… peak memory: FastAPI / Lanes", 5, false, PEAK, "cases-thumbnail", "cases-fastapi",
+	 "cases-lanes"},
 };
 
 /* The cell of the fastest of the contenders named. */
@@ -118,12 +147,13 @@ static const struct cell *fastest(const char *workload, const char *names)
 /* The same ratio with the null responder instead of Lanes; -1: it was not measured there. */
 static double ceiling(const struct claim *claim, double to)
 {
+	const char *name = strncmp(claim->of, "cases-", 6) != 0 ? "null" : "cases-null";
 	const struct cell *null;
 
-	if (claim->figure != RATE || !claim->to || strncmp(claim->of, "lanes", 5) != 0 ||
-	    !strcmp(claim->to, "null"))
+	if (claim->figure != RATE || !claim->to || !strstr(claim->of, "lanes") ||
+	    !strcmp(claim->to, name))
 		return -1;
-	null = cell_named(claim->workload, "null");
+	null = cell_named(claim->workload, name);
 	return null->rounds ? cell_median(null, RATE) / to : -1;
 }
 
@@ -143,8 +173,14 @@ static void print_claim(FILE *out, const struct claim *claim)
 	if (to)
 		value /= cell_median(to, claim->figure);
 	met = claim->at_most ? value <= claim->limit : value >= claim->limit;
-	fprintf(out, "| %s | %s %g | %.*f | %s |", claim->what, claim->at_most ? "≤" : "≥",
-		claim->limit, value < 100 ? 2 : 0, value, met ? "pass" : "**miss**");
+	fprintf(out, "| %s | %s %g | %.*f | ", claim->what, claim->at_most ? "≤" : "≥",
+		claim->limit, value < 100 ? 2 : 0, value);
+	if (met)
+		fputs("pass |", out);
+	else if (claim->limit > 0)
+		fprintf(out, "**miss** by %.0f %% |", fabs(value / claim->limit - 1) * 100);
+	else
+		fputs("**miss** |", out);
 	most = to ? ceiling(claim, cell_median(to, RATE)) : -1;
 	if (most < 0)
 		fputs(" |\n", out);
@@ -190,6 +226,8 @@ static void print_row(FILE *out, size_t w, size_t c, double lanes)
 	print_number(out, cell, MEMORY, 1);
 	if (workloads[w].held)
 		print_number(out, cell, MEMORY_EACH, 0);
+	if (workloads[w].peak)
+		print_number(out, cell, PEAK, 1);
 	if (workloads[w].side) {
 		print_number(out, cell, SIDE_P50, 3);
 		print_number(out, cell, SIDE_P99, 3);
@@ -200,15 +238,16 @@ static void print_row(FILE *out, size_t w, size_t c, double lanes)
 static void print_workload(FILE *out, size_t w)
 {
 	const struct workload *load = &workloads[w];
-	double lanes = cell_median(cell_named(load->name, "lanes-1"), RATE);
-	int columns = 8 + (load->held ? 1 : 0) + (load->side ? 2 : 0);
+	const char *ours = strncmp(load->name, "cases", 5) != 0 ? "lanes-1" : "cases-lanes";
+	double lanes = cell_median(cell_named(load->name, ours), RATE);
+	int columns = 8 + (load->peak ? 1 : 0) + (load->held ? 1 : 0) + (load->side ? 2 : 0);
 
 	fprintf(out, "### %s: %s\n\n![](%s.svg)\n\n", load->name, load->title, load->name);
 	fprintf(out,
-		"| | requests/s (least–most) | ÷ lanes-1 | p50 ms | p99 ms | app µs | proxy µs "
-		"| app MB |%s%s "
+		"| | requests/s (least–most) | ÷ %s | p50 ms | p99 ms | app µs | proxy µs "
+		"| app MB |%s%s%s "
 		"errors |\n| --- |",
-		load->held ? " bytes each |" : "",
+		ours, load->held ? " bytes each |" : "", load->peak ? " peak MB |" : "",
 		load->side ? " bystander p50 | bystander p99 |" : "");
 	for (int i = 0; i < columns; i++)
 		fputs(" --- |", out);
@@ -244,10 +283,12 @@ static void write_page(const char *directory, int rounds, double seconds)
 		machine.sysname, machine.release, machine.machine, sysconf(_SC_NPROCESSORS_ONLN),
 		rounds, seconds);
 	print_claims(out);
-	fputs("## Growth\n\nRequests that sleep for zero, straight to the sockets; then requests "
-	      "asleep.\n\n![](growth-rate.svg)\n\n![](growth-cpu.svg)\n\n![](growth-memory.svg)\n\n"
-	      "## Workloads\n\n",
-	      out);
+	if (cell_named("grow-1", "lanes-1")->rounds || cell_named("hold-100", "lanes-1")->rounds)
+		fputs("## Growth\n\nRequests that sleep for zero, straight to the sockets; then "
+		      "requests asleep.\n\n![](growth-rate.svg)\n\n![](growth-cpu.svg)\n\n"
+		      "![](growth-memory.svg)\n\n",
+		      out);
+	fputs("## Workloads\n\n", out);
 	for (size_t w = 0; w < workload_count; w++)
 		if (has_cells(w))
 			print_workload(out, w);
@@ -298,7 +339,8 @@ static enum plot_colour colour_of(const struct contender *c)
 {
 	const char *name = c->name;
 
-	if (!strcmp(name, "null") || !strcmp(name, "nginx-return"))
+	name += strncmp(name, "cases-", 6) ? 0 : 6;
+	if (!strcmp(name, "null") || !strcmp(name, "nginx-return") || !strcmp(name, "pgbench"))
 		return PLOT_GREY;
 	if (!strncmp(name, "lanes", 5) || !strncmp(name, "prefork", 7) || !strcmp(name, "haproxy"))
 		return PLOT_BLUE;

@@ -6,13 +6,16 @@
 #include "contenders.h"
 
 const char *const figure_names[FIGURES] = {
-	"rate",	     "p50_ms",	   "p99_ms", "max_ms",		 "app_us",	     "proxy_us",
-	"memory_mb", "bytes_each", "errors", "bystander_p50_ms", "bystander_p99_ms",
+	"rate",	    "p50_ms",		"p99_ms",	    "max_ms",  "app_us",
+	"proxy_us", "memory_mb",	"bytes_each",	    "peak_mb", "of_model",
+	"errors",   "bystander_p50_ms", "bystander_p99_ms",
 };
 
 #define FASTAPI "fastapi-1 fastapi-2"
 #define GROWERS "lanes-1 lanes-2 lanes-4"
 #define HEAVY	"n=20000000"
+
+enum { ORDERS = 1000 }; /* as in surroundings.c */
 
 const struct workload workloads[] = {
 	{"http-64", "Through nginx, a sleep of zero, 64 connections",
@@ -81,9 +84,58 @@ const struct workload workloads[] = {
 	{"hold-100000", "100,000 asleep for 4 s: 1,000 connections, 100 each", "lanes-1",
 	 .direct = true, .held = true, .connections = 1000, .depth = 100, .query = "seconds=4",
 	 .others = "--requests 1 --nominal 4", .rounds = 3},
+
+	{"cases-row", "One row by its key: 64 clients, 8 connections to the database",
+	 "cases-lanes cases-null cases-fastapi cases-php cases-go pgbench", .seconds = 1,
+	 .connections = 64, .path = "/cases/orders/{}", .query = "", .keys = ORDERS,
+	 .same = SAME_JSON,
+	 .sql = "\\set id random(1, 1000)\n"
+		"SELECT id, item, quantity FROM orders WHERE id = :id"},
+	{"cases-rows", "The same, 20 rows", "cases-lanes cases-fastapi pgbench", .seconds = 1,
+	 .connections = 64, .path = "/cases/orders", .query = "limit=20&offset=0",
+	 .same = SAME_JSON,
+	 .sql = "SELECT id, item, quantity FROM orders ORDER BY id LIMIT 20 OFFSET 0"},
+	{"cases-insert", "The same, a row is inserted, which waits for the disk",
+	 "cases-lanes cases-null cases-fastapi pgbench", .seconds = 1, .connections = 64,
+	 .path = "/cases/orders", .query = "", .post = "order.json", .type = "application/json",
+	 .same = SAME_BUT_ID,
+	 .sql = "INSERT INTO orders (item, quantity) VALUES ('book', 3) RETURNING id"},
+	{"cases-gather", "Three calls gathered: 64 clients, services that answer at once",
+	 "cases-lanes cases-fastapi", .seconds = 1, .connections = 64, .path = "/cases/quotes",
+	 .query = "item=book&within=5", .same = SAME_JSON},
+	{"cases-slow",
+	 "Three calls that take 50, 100 and 150 ms: 1,000 clients, who ask once a second",
+	 "cases-lanes-slow cases-fastapi-slow", .seconds = 3, .connections = 1000,
+	 .path = "/cases/quotes", .query = "item=book&within=5", .same = SAME_JSON,
+	 .others = "--nominal 0.15 --ramp 1 --pause 0.85", .rounds = 3},
+	{"cases-slow-all", "The same, 1,000 clients who ask again at once",
+	 "cases-lanes-slow cases-fastapi-slow", .seconds = 2, .connections = 1000,
+	 .path = "/cases/quotes", .query = "item=book&within=5", .same = SAME_JSON,
+	 .others = "--nominal 0.15", .rounds = 3},
+	{"cases-sleep", "200 at once let the database sleep for 0.1 s, over 10 connections: 2 s",
+	 "cases-lanes-sleep cases-fastapi-slow", .model = 2, .connections = 200,
+	 .path = "/cases/slow-query", .query = "seconds=0.1", .same = SAME_JSON,
+	 .others = "--requests 1", .rounds = 3},
+	{"cases-jobs",
+	 "Jobs that do nothing, of one worker; latency: from a job's INSERT to its start",
+	 "cases-jobs", .jobs = 5000, .rounds = 3},
+	{"cases-thumbnail", "100 at once send a picture of 8 MB and get a small one",
+	 "cases-lanes cases-fastapi", .connections = 100, .path = "/cases/thumbnail",
+	 .query = "width=256", .post = "photo.jpg", .type = "image/jpeg", .same = SAME_PICTURE,
+	 .peak = true, .others = "--requests 1 --patience 300", .rounds = 3},
 };
 
 const size_t workload_count = sizeof(workloads) / sizeof(workloads[0]);
+
+bool workload_has(const struct workload *w, const char *contender)
+{
+	size_t len = strlen(contender);
+
+	for (const char *at = w->who; (at = strstr(at, contender)); at += len)
+		if ((at == w->who || at[-1] == ' ') && (!at[len] || at[len] == ' '))
+			return true;
+	return false;
+}
 
 struct cell *cell_at(size_t workload, size_t contender)
 {

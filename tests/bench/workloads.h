@@ -16,6 +16,8 @@ enum figure {
 	PROXY_US,
 	MEMORY,	     /* megabytes of the application's own, after the load */
 	MEMORY_EACH, /* bytes per request in flight, of the application */
+	PEAK,	     /* megabytes, at most while the load was on */
+	OF_MODEL,    /* the time it took, in those of the model */
 	ERRORS,	     /* wrong, broken or never answered */
 	SIDE_P50,    /* milliseconds, of a bystander */
 	SIDE_P99,
@@ -24,13 +26,28 @@ enum figure {
 
 extern const char *const figure_names[FIGURES];
 
+/* How the answers of its contenders are compared before they are measured. */
+enum same {
+	SAME_NOT,
+	SAME_JSON,
+	SAME_BUT_ID,  /* the same JSON, but for its "id" */
+	SAME_PICTURE, /* JPEGs of the same size */
+};
+
 struct workload {
 	const char *name;
 	const char *title;
-	const char *who;    /* names of contenders, with blanks between */
-	const char *path;   /* NULL: /async/await-one */
-	const char *query;  /* NULL: seconds=0 */
+	const char *who;   /* names of contenders, with blanks between */
+	const char *path;  /* NULL: /async/await-one */
+	const char *query; /* NULL: seconds=0 */
+	unsigned keys;	   /* 1 to this in turn, in place of {} in the path; 0: none */
+	const char *post;  /* the file in run/ that is sent; NULL: GET */
+	const char *type;  /* of that */
+	const char *sql;   /* that pgbench is given */
+	unsigned jobs;	   /* that are done; 0: it is about requests */
+	enum same same;
 	const char *others; /* further options of loadgen, or NULL */
+	double model;	    /* seconds that it takes by a model; 0: there is none */
 	double seconds;	    /* of a measurement; 0: --requests ends it */
 	unsigned connections;
 	unsigned depth; /* 0: 1 */
@@ -38,11 +55,15 @@ struct workload {
 	bool wrk;	/* the tool; else loadgen */
 	bool direct;	/* to the application's FastCGI socket */
 	bool held;	/* requests are sent once and sleep: memory is measured */
+	bool peak;	/* of a fresh application's memory is watched */
 	bool side;	/* somebody else asks /async/await-one?seconds=0 meanwhile */
 };
 
 extern const struct workload workloads[];
 extern const size_t workload_count;
+
+/* Whether the contender of this name is one of the workload's. */
+bool workload_has(const struct workload *workload, const char *contender);
 
 enum { MAX_ROUNDS = 25 };
 

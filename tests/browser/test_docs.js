@@ -30,6 +30,12 @@ async function send(found, status) {
 
 const curl = (found) => found.locator('.curl code').innerText();
 
+// How many its document has.
+async function operations(system) {
+	const {paths} = await (await fetch(`${system.url}/openapi.json`)).json();
+	return Object.values(paths).flatMap(Object.keys).length;
+}
+
 // A system of the service in app/examples, and a page on its /docs.
 async function withOrders(options, run) {
 	const system = await System.start({PROGRAM: 'build/orders'});
@@ -48,7 +54,7 @@ test('docs: /docs leads to the guide\'s endpoints, which can be tried', () => wi
 	await page.goto(`${world.system.url}/docs`);
 	const all = page.locator('#docs .operation');
 	await all.first().waitFor();
-	assert.equal(await all.count(), 7);
+	assert.equal(await all.count(), await operations(world.system));
 	assert.ok(await page.locator('#tab-exercises').isVisible());
 	const many = await unfold(page, 'async_await_many_async_await_many_get');
 	assert.match(await many.innerText(), /array, at most 1000 items, each number, 0 to 60, default \[1,1\.5,0\.5\]/);
@@ -234,8 +240,32 @@ async function swagger(system, operations) {
 	return text;
 }
 
+test('docs: a case has its handler in Python and in C', () => withPage({}, async (page) => {
+	await page.goto(`${world.system.url}/docs`);
+	await page.locator('#docs .operation').first().waitFor();
+	for (const [id, python, c] of [
+		['quotes_cases_quotes_get', /async def quotes\([^]*asyncio\.wait\(/, /gather_add_fetch\(req/],
+		['digest_cases_digest__name__get', /def digest\(name/, /void digest\(struct request/],
+		['thumbnail_cases_thumbnail_post', /async def thumbnail\(/, /run_in_cpu_pool\(req, make_on_thread/],
+		['get_orders_cases_orders_get', /async def get_orders\(/, /void get_orders\(struct request/],
+		['slow_query_bad_cases_slow_query_bad_get', /async def slow_query_bad\(/, /void slow_query_bad\(struct request/],
+		['get_render_cases_renders__id__get', /async def get_render\(/, /job_read\(req, report, "render"/],
+		['combined_cases_combined_get', /async def combined\([^]*asyncio\.gather\(/, /gather_add_job\(req/],
+	]) {
+		const found = await unfold(page, id);
+		await found.getByText('The handlers: Python and C').click();
+		const code = found.locator('.listing pre');
+		await code.nth(1).waitFor();
+		assert.equal(await code.count(), 2);
+		assert.match(await code.nth(0).innerText(), python);
+		assert.doesNotMatch(await code.nth(0).innerText(), /@router[^]*@router/);
+		assert.match(await code.nth(1).innerText(), c);
+	}
+	assert.match(await send(await operation(page, 'quotes_cases_quotes_get').locator('input[name="item"]').fill('tea').then(() => operation(page, 'quotes_cases_quotes_get')), 200), /"supplier": 1/);
+}));
+
 test('docs: Swagger UI takes the document', async () => {
-	assert.match(await swagger(world.system, 7), /Async Await Many/);
+	assert.match(await swagger(world.system, await operations(world.system)), /Async Await Many/);
 	const system = await System.start({PROGRAM: 'build/orders'});
 	try {
 		assert.match(await swagger(system, 9), /Orders\s+1\.0[^]*Create Order/);

@@ -16,8 +16,9 @@ static struct bench {
 /* With copies of the programs, for it writes to where it is; what is set is the test's data. */
 static void before(void)
 {
-	static const char copy[] = "cp -- \"$1\" \"$2/lanes\" && cd \"$(dirname -- \"$1\")\" && "
-				   "cp -- benchmark loadgen \"$2\" && mkdir -p \"$2/bench/run\"";
+	static const char copy[] =
+		"cp -- \"$1\" \"$2/lanes\" && cd \"$(dirname -- \"$1\")\" && "
+		"cp -- benchmark loadgen null-rows upstream \"$2\" && mkdir -p \"$2/bench/run\"";
 	struct outcome outcome;
 
 	b.directory = directory_make();
@@ -36,7 +37,8 @@ static void after(void)
 	directory_remove(b.directory);
 }
 
-/* Waits for its end, which nothing of it may outlive; its status as waitpid() has it. */
+/* Waits for its end, which nothing of it may outlive, but for who removes its database; its status
+ * as waitpid() has it. */
 static int bench_end(void)
 {
 	double deadline = now() + SLOW_START;
@@ -45,7 +47,7 @@ static int bench_end(void)
 	while (waitpid(b.pid, &status, WNOHANG) == 0)
 		if (!poll_again(deadline))
 			kill(b.pid, SIGTERM);
-	CU_ASSERT_EQUAL(processes_in(b.run, NULL, NULL, 0), 0);
+	CU_ASSERT(EVENTUALLY(!processes_in(b.run, NULL, NULL, 0)));
 	return status;
 }
 
@@ -75,11 +77,25 @@ static void last_words_are_shown(void)
 	CU_ASSERT(file_has(b.log, "LANES_THREADS: 'none'"));
 }
 
+/* Who asks the database answers the same, is measured, and stands on the page with its ratio. */
+static void real_waits_are_measured(void)
+{
+	const char *page = textf("%s/bench/results.md", b.directory);
+
+	CU_ASSERT_EQUAL(bench_end(), 0);
+	CU_ASSERT(file_has(b.log, "1/1 cases-row       cases-null"));
+	CU_ASSERT(file_has(page, "### cases-row: "));
+	CU_ASSERT(file_has(page, "| pgbench | "));
+	CU_ASSERT(file_has(textf("%s/bench/results.json", b.directory), "\"pgbench\""));
+}
+
 static const struct test tests[] = {
 	{"contenders are replaced", contenders_are_replaced,
 	 STRINGS("ROUNDS=2", "DURATION=1", "ONLY=hold-100000")},
 	{"interrupted, it leaves nothing", interrupted_leaves_nothing,
 	 STRINGS("ROUNDS=25", "DURATION=1", "ONLY=grow-100000")},
+	{"real waits are measured", real_waits_are_measured,
+	 STRINGS("ROUNDS=1", "DURATION=0.1", "ONLY=cases-row", "WHO=cases-null pgbench")},
 	{"last words of a contender are shown", last_words_are_shown,
 	 STRINGS("ONLY=hold", "LANES_THREADS=none")},
 };

@@ -35,8 +35,8 @@ static void buckets_above_a_rate(void)
 	struct raw newcomer;
 
 	CU_ASSERT_FATAL(events_open(&raw, &lanes));
-	IN_TIME(raw_answers(&raw, "\"spans\":[],\"buckets\":[{\"w\":\"loop-1\","));
-	dense = strstr(raw.text.data, "\"spans\":[],\"buckets\":[{");
+	IN_TIME(raw_answers(&raw, "\"spans\":[],\"things\":[],\"buckets\":[{\"w\":\"loop-1\","));
+	dense = strstr(raw.text.data, "\"spans\":[],\"things\":[],\"buckets\":[{");
 	CU_ASSERT(dense && strstr(dense, ",\"busy\":0.") && strstr(dense, ",\"p50\":"));
 	/* Who comes now hears of what was, in a message that is no larger for it. */
 	CU_ASSERT_FATAL(events_open(&newcomer, &lanes));

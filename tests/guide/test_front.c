@@ -220,15 +220,56 @@ static void one_address_leaves_room_for_others(void)
 	CU_ASSERT(system_stop(&s));
 }
 
+/* ---- the cases ---- */
+
+/* An array of so many numbers, on every pool that answers it; and what is too long for nginx. */
+static void the_cases_take_bodies(void)
+{
+	static const char *const pools[] = {"", "/cpu-pool", "/prefork"};
+	enum { NUMBERS = 300000, TOO_LONG = 16 * 1024 * 1024 + 1 };
+	static const char send[] =
+		"{ printf '[1'; yes ,1 | head -n \"$2\" | tr -d '\\n'; echo ']'; } |"
+		"curl -sS --noproxy '*' --json @- \"$1\"";
+	struct outcome outcome;
+
+	for (size_t i = 0; i < COUNT(pools); i++) {
+		const char *url = textf("%s%s/cases/json-stats", lanes.url, pools[i]);
+
+		run(&outcome, STRINGS("sh", "-c", send, "sh", url, textf("%d", NUMBERS - 1)), NULL,
+		    -1);
+		CU_ASSERT_PTR_NOT_NULL(strstr(outcome.out, textf("\"integers\":%d,", NUMBERS)));
+	}
+	/* One is enough: nginx waits for the rest of it for a while. */
+	CU_ASSERT(refused(ask("POST", "/cases/json-stats",
+			      textf("Host: localhost\r\nContent-Length: %d\r\n", TOO_LONG), ""),
+			  413, "Request Entity Too Large"));
+}
+
+/* What stands in for services elsewhere is for this machine. */
+static void outside_is_for_this_machine(void)
+{
+	static const char of_another[] = "GET /outside/suppliers/1/price?item=tea HTTP/1.0\r\n\r\n";
+	const struct response *response = get(&lanes, "/outside/suppliers/1/price?item=tea");
+
+	CU_ASSERT_EQUAL(response->status, 200);
+	CU_ASSERT_STRING_EQUAL(header(response, "X-Lanes-Worker"), "outside-1");
+	exchange(&lanes, "127.0.0.2", of_another, sizeof(of_another) - 1, answer, sizeof(answer));
+	CU_ASSERT_EQUAL(atoi(answer + 9), 403);
+	CU_ASSERT_EQUAL(get(&lanes, "/cases/quotes?item=tea&within=5")->status, 200);
+	CU_ASSERT_EQUAL(get(&lanes, "/cases/digest/index.html")->status, 200);
+}
+
 static const struct test tests[] = {
 	{"who is called by another name answers 421 (DNS rebinding)", answers_to_its_names_only},
 	{"what other sites make a browser ask is refused, but for the page",
 	 other_sites_reach_the_page_only},
-	{"a body is a 413, whole or in chunks", takes_no_body},
+	{"where no route takes one, a body is a 413, whole or in chunks", takes_no_body},
 	{"text/html;q=0 is no wish for the page", q_0_is_no_wish_for_the_page},
 	{"/healthz and /readyz do not wait for the admin worker", probes_do_not_wait_for_traces},
 	{"half-sent headers do not lock others out", half_headers_lock_nobody_out},
 	{"one address leaves connections for others", one_address_leaves_room_for_others},
+	{"the cases take bodies, on every pool", the_cases_take_bodies},
+	{"what stands in for services elsewhere is for this machine", outside_is_for_this_machine},
 };
 
 const struct suite front_suite = {"front", tests, COUNT(tests), set_up, tear_down};

@@ -61,6 +61,25 @@ static void long_urls_are_cut(void)
 	CU_ASSERT_PTR_NOT_NULL(strstr(line, "////...\","));
 }
 
+/* The line of the access log of what this client has asked for. */
+static const char *line_of(const char *client, const char *asked)
+{
+	char answer[4096];
+
+	exchange(&lanes, client, textf("GET %s HTTP/1.0\r\n\r\n", asked),
+		 strlen(textf("GET %s HTTP/1.0\r\n\r\n", asked)), answer, sizeof(answer));
+	CU_ASSERT_FATAL(EVENTUALLY(lines_with("access.log", client) == 1));
+	return strstr(file_text(in_run_dir("access.log")), client);
+}
+
+static void slow_requests_say_where_their_time_went(void)
+{
+	const char *line = line_of("127.0.0.7", "/async/await-one?seconds=0.11");
+
+	CU_ASSERT(strstr(line, "\"timing\":\"queue;dur=") && strstr(line, ", await;dur=1"));
+	IN_TIME(strstr(line_of("127.0.0.8", "/"), "\"timing\":\"\"}") != NULL);
+}
+
 /* More requests than fit into a log, but not into two. */
 enum { REQUESTS = 2200 };
 
@@ -174,13 +193,15 @@ static void a_stop_writes_all_there_is(void)
 
 	CU_ASSERT_FATAL(system_start(&s, SYSTEM(.workers = 2, .prefork = 2)));
 	CU_ASSERT(script_works(&s, "stop.sh", NULL));
-	/* Exercises, admin, health, too. */
-	CU_ASSERT_EQUAL(system_log_count(&s, "worker.log", "event=drained"), 9);
+	/* Exercises, admin, health, and what stands in for others, too. */
+	CU_ASSERT_EQUAL(system_log_count(&s, "worker.log", "event=drained"), 10);
 	CU_ASSERT(system_stop(&s));
 }
 
 static const struct test tests[] = {
 	{"a long URL or method is cut", long_urls_are_cut},
+	{"the access log says of slow requests where their time went",
+	 slow_requests_say_where_their_time_went},
 	{"nginx's log that got too long is put aside, no line is lost", access_log_is_bounded},
 	{"a renamed log: SIGUSR1 makes nginx open its own anew", a_signal_reopens},
 	{"the workers' log that got too long is put aside, no line is lost", worker_log_is_bounded},

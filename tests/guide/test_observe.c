@@ -9,6 +9,7 @@
 
 #include "../support/client.h"
 #include "../support/harness.h"
+#include "../support/process.h"
 #include "scoreboard/scoreboard.h"
 
 enum { LISTENERS = 1000, TRIES = 20 };
@@ -452,6 +453,92 @@ static void top(void)
 	CU_ASSERT(strstr(top->out, "\033") == NULL);
 }
 
+/* ---- what is awaited ---- */
+
+/* A worker as another process sees it: one whose request 7 was called for, asked a service and the
+ * database, and was answered. Its spans come after the time. */
+static struct board_slot *pretend(struct scoreboard *board, uint64_t now)
+{
+	const uint64_t ms = 1000000;
+	struct span_owner who = {.serial = 7};
+	struct board_slot *slot;
+	uint64_t owner = span_owner_pack(who);
+
+	CU_ASSERT_FATAL(scoreboard_open(board, system_file(&lanes, "board/scoreboard")) == 0);
+	slot = scoreboard_claim(board, "pretended", 0, "loop", "/");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(slot);
+	CU_ASSERT_EQUAL(board_add_thing(slot, "127.0.0.1:9000", 14), 1);
+	CU_ASSERT_EQUAL(board_add_thing(slot, "SELECT \"a\"\n\\\033", 13), 2);
+	board_span(slot, SPAN_FETCH | 1 << 16, now + 1, now + 5 * ms, owner);
+	board_span(slot, SPAN_FETCH | 1 << 16, now + 1, now + 6 * ms, owner);
+	board_span(slot, SPAN_DB_QUEUE, now + 6 * ms, now + 7 * ms, owner);
+	board_span(slot, SPAN_DB | 2 << 16, now + 7 * ms, now + 10 * ms, owner);
+	board_span(slot, SPAN_DB, now + 7 * ms, now + 10 * ms, owner);
+	who.status = 299;
+	board_span(slot, SPAN_LOOP, now + 10 * ms, now + 11 * ms, span_owner_pack(who));
+	board_waited(slot, SPAN_FETCH, 1, 5 * ms);
+	board_waited(slot, SPAN_FETCH, 1, 6 * ms);
+	board_waited(slot, SPAN_DB_QUEUE, 0, ms);
+	board_waited(slot, SPAN_DB, 2, 3 * ms);
+	board_waited(slot, SPAN_DB, 0, 3 * ms);
+	board_add(&slot->waits[SPAN_FETCH - SPAN_FETCH].now, 4);
+	board_add(&slot->waits[SPAN_DB - SPAN_FETCH].now, 5);
+	board_add(&slot->waits[SPAN_DB_QUEUE - SPAN_FETCH].now, 2);
+	board_set(&slot->database.limit, 8);
+	board_set(&slot->database.busy, 5);
+	board_set(&slot->database.health, BOARD_DATABASE_UP);
+	return slot;
+}
+
+#define STATEMENT "SELECT \\\"a\\\"?\\\\?"
+
+static void awaited(void)
+{
+	static const char *const samples[] = {
+		"lanes_fetch_in_flight{worker=\"pretended-1\",pool=\"pretended\"} 4\n",
+		"lanes_db_waiting{worker=\"pretended-1\",pool=\"pretended\"} 2\n",
+		"lanes_db_in_flight{worker=\"pretended-1\",pool=\"pretended\"} 5\n",
+		"\"pretended\",to=\"127.0.0.1:9000\"} 0.011000\n",
+		"\"pretended\",to=\"127.0.0.1:9000\"} 2\n",
+		"lanes_db_wait_duration_seconds_sum{worker=\"pretended-1\",pool=\"pretended\"} "
+		"0.001",
+		"\"pretended\",statement=\"" STATEMENT "\"} 0.003000\n",
+		"\"pretended\",statement=\"\"} 1\n",
+	};
+	struct scoreboard board;
+	struct json_object *document;
+	struct json_object *events;
+	const struct outcome *top;
+
+	CU_ASSERT_FATAL(events_open(&raw, &lanes));
+	pretend(&board, board_now());
+	CU_ASSERT(raw_answers(&raw, "\"c\":299}"));
+	CU_ASSERT(strstr(raw.text.data, "\"k\":\"fetch\"") != NULL);
+	CU_ASSERT(strstr(raw.text.data, "\"k\":\"db-queue\"") != NULL);
+	CU_ASSERT(strstr(raw.text.data, "\"r\":7,\"p\":\"\",\"c\":0,\"n\":1}") != NULL);
+	CU_ASSERT(raw_answers(&raw, "{\"w\":\"pretended-1\",\"n\":1,\"name\":\"127.0.0.1:9000\"},"
+				    "{\"w\":\"pretended-1\",\"n\":2,\"name\":\"" STATEMENT "\"}]"));
+	CU_ASSERT(strstr(raw.text.data, "\"waits\":{\"fetch\":4,\"db-queue\":2,\"db\":5}") != NULL);
+	events = events_in(&document);
+	CU_ASSERT_EQUAL(count_events(events, "b", "\"name\":\"fetch 127.0.0.1:9000\""), 2);
+	CU_ASSERT_EQUAL(count_events(events, "e", "\"name\":\"fetch 127.0.0.1:9000\""), 2);
+	CU_ASSERT_EQUAL(count_events(events, "b", "\"name\":\"db-queue\""), 1);
+	CU_ASSERT_EQUAL(count_events(events, "b", "\"name\":\"db " STATEMENT "\""), 1);
+	CU_ASSERT_EQUAL(count_events(events, "b", "\"name\":\"db\""), 1);
+	CU_ASSERT_EQUAL(count_events(events, "b", "\"local\":\"7-2\""), 1);
+	json_object_put(document);
+	for (size_t i = 0; i < COUNT(samples); i++)
+		CU_ASSERT(shows("/metrics", samples[i]));
+	CU_ASSERT(accepts("/usr/bin/python3 -B tests/integration/metrics.py",
+			  get(&lanes, "/metrics")->body));
+	CU_ASSERT(shows("/status", "\"waits\":{\"fetch\":0,\"db-queue\":0,\"db\":0}"));
+	top = script(&lanes, "top.sh", NULL);
+	CU_ASSERT(strstr(top->out, " fetch      db\n") != NULL);
+	CU_ASSERT(strstr(top->out, "     -       -\n") != NULL);
+	CU_ASSERT(strstr(top->out, "     4  5/8 +2\n") != NULL);
+	scoreboard_close(&board);
+}
+
 /* ---- a scoreboard that somebody wrote into ---- */
 
 /* Over what the loop worker says of itself: escapes without an end where names should be, and
@@ -471,6 +558,9 @@ static bool scribble(void)
 		memset(slot->spans, 0x7f, sizeof(slot->spans));
 		memset(slot->ids, '\033', sizeof(slot->ids));
 		memset(slot->pools, 0x7f, sizeof(slot->pools));
+		memset(slot->things, '\033', sizeof(slot->things));
+		memset(slot->waits, 0x7f, sizeof(slot->waits));
+		board_set(&slot->thing_count, UINT64_MAX);
 		memset(slot->holds, 0x7f, sizeof(slot->holds));
 		board_set(&slot->head, UINT64_MAX / 2);
 		for (size_t at = offsetof(struct board_slot, pool);
@@ -522,6 +612,7 @@ static const struct test tests[] = {
 	{"a slow request's spans have its id of nginx's log, and its trace",
 	 a_slow_request_by_its_ids},
 	{"who waits for a held loop is ready, in Server-Timing and /events", ready},
+	{"what is awaited is named: /trace, /events, /metrics, /status, make top", awaited},
 	{"listeners that do not read cost a message each, and are not hung up on",
 	 silent_listeners},
 	{"1,000 idle listeners cost little, and /status answers", thousand_listeners},

@@ -131,8 +131,8 @@ static void starts_with_defaults_on(unsigned cores)
 	status = get(&sys, "/status")->body;
 	CU_ASSERT_PTR_NOT_NULL(strstr(status, textf("\"name\":\"loop-%u\"", cores)));
 	CU_ASSERT_PTR_NOT_NULL(strstr(status, textf("\"name\":\"prefork-%u\"", cores)));
-	/* cpu, exercises, admin, health */
-	CU_ASSERT_EQUAL(times_in(status, "\"name\":"), 2 * cores + 6);
+	/* cpu, exercises, outside, admin, health */
+	CU_ASSERT_EQUAL(times_in(status, "\"name\":"), 2 * cores + 7);
 	CU_ASSERT(system_log_has(&sys, textf("cpu_threads=%u", cores)));
 	CU_ASSERT_EQUAL(get(&sys, "/")->status, 200);
 	CU_ASSERT(system_stop(&sys));

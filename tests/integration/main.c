@@ -3,8 +3,9 @@
 #include "../support/harness.h"
 #include "../support/process.h"
 
-extern const struct suite bodies_suite, install_suite, library_suite, limits_suite, dev_suite,
-	new_suite, orders_suite, routes_suite, shop_suite;
+extern const struct suite awaits_suite, bodies_suite, fetches_suite, install_suite, library_suite,
+	limits_suite, dev_suite, jobs_suite, new_suite, orders_suite, private_suite, routes_suite,
+	shop_suite;
 
 /* The demonstration's (tests/guide), up to NULL. There are none in a tree without it. */
 extern const struct suite *const guide_suites[] __attribute__((weak));
@@ -14,8 +15,9 @@ enum { SUITES_MAX = 64 };
 int main(int argc, char **argv)
 {
 	static const struct suite *suites[SUITES_MAX] = {
-		&orders_suite, &shop_suite,    &bodies_suite, &routes_suite,  &limits_suite,
-		&new_suite,    &install_suite, &dev_suite,    &library_suite,
+		&orders_suite, &shop_suite,    &bodies_suite,  &fetches_suite, &routes_suite,
+		&limits_suite, &new_suite,     &install_suite, &dev_suite,     &library_suite,
+		&jobs_suite,   &private_suite, &awaits_suite,
 	};
 	int count = 0;
 

@@ -43,7 +43,7 @@ for name, kind in re.findall(r"^# TYPE (\S+) (\S+)$", text, re.MULTILINE):
     check((kind == "counter") == name.endswith("_total"), name, f"a {kind} of this name")
 for family in families:
     check(bool(family.documentation), family.name, "no HELP")
-    check(family.type in ("counter", "gauge", "histogram"), family.name, f"TYPE {family.type}")
+    check(family.type in ("counter", "gauge", "histogram", "summary"), family.name, f"TYPE {family.type}")
     check(bool(family.samples), family.name, "no samples")
     seen[family.name] += 1
     check(seen[family.name] == 1, family.name, "in two groups")
@@ -52,6 +52,9 @@ for family in families:
         check(not math.isnan(sample.value), sample.name, "no number")
     if family.type == "histogram":
         check_histogram(family)
+    if family.type == "summary":
+        names = collections.Counter(sample.name for sample in family.samples)
+        check(names[f"{family.name}_sum"] == names[f"{family.name}_count"] > 0, family.name, "no sum, or no count")
 for key, times in seen.items():
     check(times == 1, key, f"{times} times")
 print("\n".join(faults), end="\n" if faults else "")

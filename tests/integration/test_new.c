@@ -120,7 +120,7 @@ static void an_installed_library_does(void)
 {
 	static const char package[] = "cat >\"$1/lanes.pc\" <<EOF\n"
 				      "Name: lanes\nDescription: -\nVersion: 1\n"
-				      "Requires: libuv json-c fcgi libseccomp\n"
+				      "Requires: libuv json-c fcgi libseccomp libcurl libpq\n"
 				      "Cflags: -I$PWD/app/lanes\n"
 				      "Libs: -L$PWD/build -llanes -lm\nEOF";
 	static const char command[] = "PKG_CONFIG_PATH=$2 make -C \"$1\" LANES=/nowhere all";
@@ -136,7 +136,7 @@ static void an_installed_library_does(void)
 
 /* ---- a system of it ---- */
 
-/* Two of them, of the project that the test before has left. */
+/* Two of them, of the project that the test before has left; the second has a database. */
 static void systems_run_under_its_name(void)
 {
 	static struct system systems[2];
@@ -147,10 +147,15 @@ static void systems_run_under_its_name(void)
 		struct system *s = &systems[i];
 
 		system_at(s, port_free(), textf("%s/run-%d", directory, i));
+		if (i)
+			CU_ASSERT_EQUAL_FATAL(setenv("DATABASE", "private", 1), 0);
 		CU_ASSERT_FATAL(make("start", s->port_variable, s->run_dir_variable));
 		CU_ASSERT(said("shop: http://localhost:"));
 	}
+	unsetenv("DATABASE");
 	unsetenv("WORKERS");
+	CU_ASSERT(make("jobs", systems[1].run_dir_variable, NULL) &&
+		  said("no jobs wait, run or are dead"));
 	for (int i = 0; i < 2; i++) {
 		CU_ASSERT_EQUAL(get(&systems[i], "/nowhere")->status, 404);
 		CU_ASSERT_PTR_NOT_NULL(

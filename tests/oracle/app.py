@@ -14,6 +14,16 @@ from fastapi import FastAPI, Query
 from fastapi.concurrency import run_in_threadpool
 from pydantic import confloat
 
+try:
+    import cases
+except ImportError:  # what those stand on is not installed
+    cases = None
+try:
+    import cases_orders
+    import cases_renders
+except ImportError:
+    cases_orders = cases_renders = None
+
 app = FastAPI(title="Lanes", version="0.1.0", docs_url=None, redoc_url=None, openapi_url=None)
 
 Seconds = confloat(ge=0, le=60)
@@ -78,3 +88,10 @@ async def async_bad_blocking(seconds: float = Query(1.5, ge=0, le=60)):
 @app.get("/async/cpu-bound")
 async def async_cpu_bound(n: int = Query(100_000, ge=0, le=1_000_000_000)):
     return {"sum_sq": await run_in_threadpool(cpu_bound_task, n)}
+
+
+if cases:
+    app.include_router(cases.router)
+if cases_orders:
+    app.include_router(cases_orders.router)
+    app.include_router(cases_renders.router)

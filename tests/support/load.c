@@ -56,13 +56,16 @@ struct conn {
 	struct conn *next_dirty;
 	struct buffer in;  /* an answer's beginning */
 	struct buffer out; /* not yet sent */
+	size_t left;	   /* and so much of the content at its end */
 	struct slot *slots;
 };
 
 struct load {
 	struct load_plan plan;
+	const char **servers; /* its servers: the plan's own array need not last */
 	struct load_result *result;
-	struct buffer request;
+	struct buffer *requests; /* one for each key */
+	size_t request_count;
 	struct conn *conns;
 	struct conn *dirty; /* have something to send */
 	struct slot *slots;
@@ -217,7 +220,7 @@ static void disconnect(struct conn *conn)
 	if (conn->fd >= 0)
 		close(conn->fd);
 	conn->fd = -1;
-	conn->in.len = conn->out.len = 0;
+	conn->in.len = conn->out.len = conn->left = 0;
 	conn->writing = conn->kept = false;
 }
 
@@ -290,11 +293,12 @@ static int connect_to(const char *server, bool waits)
 static bool conn_open(struct load *load, struct conn *conn)
 {
 	const struct load_plan *plan = &load->plan;
+	const char *server = load->servers[conn->number % plan->server_count];
 	struct epoll_event event = {.events = EPOLLIN, .data.ptr = conn};
 
 	if (conn->fd >= 0)
 		return true;
-	conn->fd = connect_to(plan->servers[conn->number % plan->server_count], plan->together);
+	conn->fd = connect_to(server, plan->together);
 	if (conn->fd < 0)
 		return false;
 	load->result->connects++;
@@ -310,24 +314,45 @@ static void want_writable(struct load *load, struct conn *conn, bool want)
 	conn->writing = want;
 }
 
+/* The content is not copied: it may be large, and the connections many. */
+static ssize_t send_some(const struct load *load, struct conn *conn)
+{
+	const struct slice *content = &load->plan.content;
+	ssize_t n;
+
+	if (!conn->out.len) {
+		n = send(conn->fd, content->data + content->len - conn->left, conn->left,
+			 MSG_NOSIGNAL);
+		conn->left -= n > 0 ? (size_t)n : 0;
+		return n;
+	}
+	n = send(conn->fd, conn->out.data, conn->out.len,
+		 MSG_NOSIGNAL | (conn->left ? MSG_MORE : 0));
+	if (n > 0) {
+		conn->out.len -= (size_t)n;
+		memmove(conn->out.data, conn->out.data + n, conn->out.len);
+	}
+	return n;
+}
+
 static void flush(struct load *load, struct conn *conn)
 {
-	ssize_t n = send(conn->fd, conn->out.data, conn->out.len, MSG_NOSIGNAL);
+	ssize_t n;
 
+	do
+		n = send_some(load, conn);
+	while (n > 0 && !conn->out.len && conn->left);
 	if (n < 0 && errno != EAGAIN && errno != ENOTCONN) {
 		if (!send_again(load, conn))
 			hang_up(load, conn, strerror(errno));
 		return;
 	}
-	if (n > 0) {
-		conn->out.len -= (size_t)n;
-		memmove(conn->out.data, conn->out.data + n, conn->out.len);
-	}
-	want_writable(load, conn, conn->out.len > 0);
+	want_writable(load, conn, conn->out.len || conn->left);
 }
 
 static void send_request(struct load *load, struct slot *slot)
 {
+	const struct buffer *request = &load->requests[load->result->sent % load->request_count];
 	struct conn *conn = slot->conn;
 	size_t at = conn->out.len;
 
@@ -336,10 +361,10 @@ static void send_request(struct load *load, struct slot *slot)
 		wait_until(load, slot, load->now + RETRY_NS);
 		return;
 	}
-	buffer_append(&conn->out, load->request.data, load->request.len);
+	buffer_append(&conn->out, request->data, request->len);
 	if (slot != conn->slots)
-		wire_set_id(conn->out.data + at, load->request.len,
-			    (uint16_t)(slot - conn->slots + 1));
+		wire_set_id(conn->out.data + at, request->len, (uint16_t)(slot - conn->slots + 1));
+	conn->left = load->plan.content.len;
 	slot->busy = true;
 	if (slot->left != UINT64_MAX && !slot->again)
 		slot->left--;
@@ -424,7 +449,7 @@ static bool take_piece(struct load *load, struct conn *conn, const struct wire_p
 	struct slot *slot = &conn->slots[piece->id - 1];
 
 	if (piece->kind == WIRE_NONSENSE || !piece->id || piece->id > load->plan.depth ||
-	    !slot->busy)
+	    !slot->busy || conn->left)
 		return false;
 	slot->failed |= !piece->ok;
 	if (piece->kind != WIRE_END)
@@ -512,19 +537,46 @@ static void wait_for_events(struct load *load, uint64_t until)
 
 /* ---- the run ---- */
 
+static void make_request(const struct load_plan *plan, struct buffer *request, size_t key)
+{
+	const char *place = plan->keys ? strstr(plan->target, "{}") : NULL;
+	char target[4096];
+
+	snprintf(target, sizeof(target), "%s", plan->target);
+	if (place)
+		snprintf(target, sizeof(target), "%.*s%zu%s", (int)(place - plan->target),
+			 plan->target, key, place + 2);
+	if (plan->type)
+		wire_post(request, target, plan->type, plan->content.len, !plan->fresh);
+	else
+		wire_request(request, plan->http, target, !plan->fresh);
+}
+
+static int prepare_requests(struct load *load)
+{
+	bool failed = false;
+
+	load->request_count = load->plan.keys ? load->plan.keys : 1;
+	load->requests = calloc(load->request_count, sizeof(*load->requests));
+	for (size_t i = 0; load->requests && i < load->request_count; i++) {
+		make_request(&load->plan, &load->requests[i], i + 1);
+		failed |= load->requests[i].failed;
+	}
+	return load->requests && !failed ? 0 : -ENOMEM;
+}
+
 static int prepare(struct load *load)
 {
 	const struct load_plan *plan = &load->plan;
 	size_t slots = plan->connections * plan->depth;
 	uint64_t requests = plan->requests ? plan->requests : 1;
 
-	wire_request(&load->request, plan->http, plan->target, !plan->fresh);
 	load->conns = calloc(plan->connections, sizeof(*load->conns));
 	load->slots = calloc(slots, sizeof(*load->slots));
 	load->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (load->epoll < 0)
 		return -errno;
-	if (!load->conns || !load->slots || load->request.failed)
+	if (!load->conns || !load->slots || prepare_requests(load))
 		return -ENOMEM;
 	for (size_t i = 0; i < plan->connections; i++) {
 		load->conns[i].fd = -1;
@@ -584,7 +636,10 @@ static void settle(struct load *load)
 		buffer_free(&conn->in);
 		buffer_free(&conn->out);
 	}
-	buffer_free(&load->request);
+	for (size_t i = 0; load->requests && i < load->request_count; i++)
+		buffer_free(&load->requests[i]);
+	free(load->requests);
+	free(load->servers);
 	free(load->conns);
 	free(load->slots);
 	if (load->epoll >= 0)
@@ -598,6 +653,10 @@ static struct load *load_new(const struct load_plan *plan, struct load_result *r
 	if (!load || !result)
 		abort();
 	load->plan = *plan;
+	load->servers = calloc(plan->server_count, sizeof(*load->servers));
+	if (!load->servers)
+		abort();
+	memcpy(load->servers, plan->servers, plan->server_count * sizeof(*load->servers));
 	load->plan.depth += !plan->depth;
 	load->result = result;
 	load->epoll = -1;

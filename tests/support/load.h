@@ -10,11 +10,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/slice.h"
+
 struct load_plan {
 	const char *const *servers; /* paths of unix sockets, or ports of 127.0.0.1 */
 	size_t server_count;	    /* connections are dealt out to them in turn */
 	bool http;		    /* HTTP/1.1; otherwise FastCGI */
 	const char *target;	    /* "PATH?QUERY" */
+	unsigned keys;		    /* numbers from 1 on, which stand for its {} in turn; 0: none */
+	const char *type;	    /* HTTP: POST, with content of this type; NULL: GET */
+	struct slice content;	    /* and this, of less than 4 GB */
 	const char *body;	    /* HTTP: what every answer must say; NULL: anything */
 	size_t connections;
 	unsigned depth;	   /* requests in flight on each; 0: 1; over 1: multiplexed, FastCGI only */
@@ -52,7 +57,7 @@ double latency_quantile(const struct latency *latency, double part);
 
 struct load_result {
 	size_t sent;		/* requests, resent ones not counted again */
-	size_t answered;	/* with status 200 and the right body */
+	size_t answered;	/* with status 200 to 209 and the right body */
 	size_t refused;		/* with 503 and Retry-After, where they may be */
 	size_t failed;		/* another answer, a broken connection, nonsense, no answer */
 	size_t unanswered;	/* those of them that had no answer when patience was over */

@@ -93,10 +93,21 @@ static void clean_up(const char *directory)
 	waitpid(pid, NULL, 0);
 }
 
+/* Forgets those that are gone; how many there are left. */
+static int still_there(char seen[][DIRECTORY_SIZE], int count)
+{
+	int left = 0;
+
+	for (int i = 0; i < count; i++)
+		if (access(seen[i], F_OK) == 0)
+			memmove(seen[left++], seen[i], DIRECTORY_SIZE);
+	return left;
+}
+
 /* Learns the directories through a pipe, and acts at its end. A signal is not meant for it. */
 static void guard(int names)
 {
-	static char seen[DIRECTORIES][DIRECTORY_SIZE];
+	static char seen[DIRECTORIES + 1][DIRECTORY_SIZE];
 	FILE *list = fdopen(names, "r");
 	int null = open("/dev/null", O_RDWR);
 	int count = 0;
@@ -104,9 +115,10 @@ static void guard(int names)
 	setsid();
 	for (int fd = 0; fd < 3; fd++)
 		dup2(null, fd);
-	while (count < DIRECTORIES && fgets(seen[count], DIRECTORY_SIZE, list)) {
+	while (fgets(seen[count], DIRECTORY_SIZE, list)) {
 		seen[count][strcspn(seen[count], "\n")] = '\0';
-		count++;
+		if (++count > DIRECTORIES && (count = still_there(seen, count)) > DIRECTORIES)
+			count--;
 	}
 	for (int i = 0; i < count; i++)
 		clean_up(seen[i]);
@@ -135,25 +147,44 @@ static void guard_tell(const char *directory)
 		abort();
 }
 
-/* The sockets in it may have 107 bytes: below a program with a long path there is no room for them.
- */
-const char *directory_make(void)
+static const char *directory_make_as(char path[DIRECTORY_SIZE])
 {
-	static char paths[DIRECTORIES][DIRECTORY_SIZE];
-	static unsigned turn;
-	char *path = paths[turn++ % DIRECTORIES];
-	const char *slash = strrchr(program(), '/');
-	int len = snprintf(path, DIRECTORY_SIZE, "%.*s/test.XXXXXX", (int)(slash - program()),
-			   program());
-
-	if (len > LONGEST_DIRECTORY)
-		snprintf(path, DIRECTORY_SIZE, "/tmp/lanes-test.XXXXXX");
 	if (!mkdtemp(path)) {
 		perror(path);
 		exit(2);
 	}
 	guard_tell(path);
 	return path;
+}
+
+static char *next_path(void)
+{
+	static char paths[DIRECTORIES][DIRECTORY_SIZE];
+	static unsigned turn;
+
+	return paths[turn++ % DIRECTORIES];
+}
+
+/* The sockets in it may have 107 bytes: below a program with a long path there is no room for them.
+ */
+const char *directory_make(void)
+{
+	char *path = next_path();
+	const char *slash = strrchr(program(), '/');
+	int len = snprintf(path, DIRECTORY_SIZE, "%.*s/test.XXXXXX", (int)(slash - program()),
+			   program());
+
+	if (len > LONGEST_DIRECTORY)
+		snprintf(path, DIRECTORY_SIZE, "/tmp/lanes-test.XXXXXX");
+	return directory_make_as(path);
+}
+
+const char *directory_make_for_all(void)
+{
+	char *path = next_path();
+
+	snprintf(path, DIRECTORY_SIZE, "/tmp/lanes-test.XXXXXX");
+	return directory_make_as(path);
 }
 
 void directory_remove(const char *path)
@@ -510,7 +541,7 @@ static bool lives_in(pid_t pid, const char *directory, const char *name)
 		return false;
 	target[n] = '\0';
 	return !strncmp(target, directory, len) &&
-	       (!target[len] || !strcmp(target + len, " (deleted)")) &&
+	       (!target[len] || target[len] == '/' || !strcmp(target + len, " (deleted)")) &&
 	       (!name || process_is(pid, name));
 }
 

@@ -64,11 +64,12 @@ const char *path_from_here(const char *path);
  * DIRECTORY_SIZE bytes, lives until 511 others were made. */
 enum { DIRECTORY_SIZE = 96 };
 const char *directory_make(void);
+const char *directory_make_for_all(void); /* where every user gets to, in /tmp */
 void directory_remove(const char *path);
 
 struct outcome {
 	int status;	 /* exit status; 128 + signal; -1: still ran after SLOW_START, was killed */
-	char out[16384]; /* what it wrote to stdout */
+	char out[32768]; /* what it wrote to stdout */
 	char errors[8192]; /* and to stderr */
 };
 
@@ -151,8 +152,8 @@ long process_private_kb(pid_t pid);		   /* memory that is its own, no file's */
 /* Whether it lives, and is called so. */
 bool process_is(pid_t pid, const char *name);
 
-/* Living processes whose working directory is this (also if removed since) and whose name is this
- * (NULL: any); at most max of them are stored. */
+/* Living processes whose working directory is this or below (also if removed since) and whose name
+ * is this (NULL: any); at most max of them are stored. */
 int processes_in(const char *directory, const char *name, pid_t *pids, int max);
 
 #endif

@@ -37,6 +37,14 @@ static void append_fastcgi(struct buffer *out, struct slice path, struct slice q
 	*out = stream.bytes;
 }
 
+static void append_head(struct buffer *out, const char *method, const char *target, bool keep)
+{
+	buffer_append_text(out, method);
+	buffer_append_text(out, target);
+	buffer_append_text(out, " HTTP/1.1\r\nHost: 127.0.0.1\r\n");
+	buffer_append_text(out, keep ? "" : "Connection: close\r\n");
+}
+
 void wire_request(struct buffer *out, bool http, const char *target, bool keep)
 {
 	size_t path = strcspn(target, "?");
@@ -46,10 +54,14 @@ void wire_request(struct buffer *out, bool http, const char *target, bool keep)
 			       slice_of(target + path + (target[path] == '?')), keep);
 		return;
 	}
-	buffer_append_text(out, "GET ");
-	buffer_append_text(out, target);
-	buffer_append_text(out, " HTTP/1.1\r\nHost: 127.0.0.1\r\n");
-	buffer_append_text(out, keep ? "\r\n" : "Connection: close\r\n\r\n");
+	append_head(out, "GET ", target, keep);
+	buffer_append_text(out, "\r\n");
+}
+
+void wire_post(struct buffer *out, const char *target, const char *type, size_t length, bool keep)
+{
+	append_head(out, "POST ", target, keep);
+	buffer_format(out, "Content-Type: %s\r\nContent-Length: %zu\r\n\r\n", type, length);
 }
 
 void wire_set_id(char *bytes, size_t n, uint16_t id)
@@ -136,6 +148,6 @@ struct wire_piece wire_http(const char *bytes, size_t n)
 		return piece;
 	piece.used = piece.head + strtoul(length.data, NULL, 10);
 	piece.kind = n < piece.used ? WIRE_MORE : WIRE_END;
-	piece.ok = starts(bytes, n, "HTTP/1.1 200 ");
+	piece.ok = starts(bytes, n, "HTTP/1.1 20");
 	return piece;
 }

@@ -15,6 +15,9 @@
 /* Appends one GET of a "PATH?QUERY", as request 1. */
 void wire_request(struct buffer *out, bool http, const char *target, bool keep);
 
+/* The head of an HTTP request that is a POST, whose body of that many bytes follows. */
+void wire_post(struct buffer *out, const char *target, const char *type, size_t length, bool keep);
+
 /* Gives the FastCGI request at bytes (made by wire_request, n bytes) another id. */
 void wire_set_id(char *bytes, size_t n, uint16_t id);
 

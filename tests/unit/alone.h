@@ -45,6 +45,9 @@ extern const char *const *variables;
  * nothing comes. */
 extern const char *const *body_pieces;
 
+/* The same in one piece, of whichever bytes; data is NULL: body_pieces counts. */
+extern struct slice body_bytes;
+
 /* Called when a handler has run, for the last time or not; NULL: is not. */
 extern void (*after_run)(struct request *req, bool over);
 

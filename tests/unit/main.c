@@ -1,66 +1,34 @@
+#include <curl/curl.h>
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "../support/harness.h"
 
 enum { SECONDS = 120 }; /* that a test may take, also under valgrind on a busy machine */
 
-extern const struct suite answer_suite;
-extern const struct suite body_suite;
-extern const struct suite application_suite;
-extern const struct suite budget_suite;
-extern const struct suite buffer_suite;
-extern const struct suite condition_suite;
-extern const struct suite conn_suite;
-extern const struct suite examples_suite;
-extern const struct suite file_suite;
-extern const struct suite gather_suite;
-extern const struct suite json_suite;
-extern const struct suite listen_suite;
-extern const struct suite log_suite;
-extern const struct suite loop_suite;
-extern const struct suite metric_suite;
-extern const struct suite number_suite;
-extern const struct suite openapi_suite;
-extern const struct suite options_suite;
-extern const struct suite params_suite;
-extern const struct suite pattern_suite;
-extern const struct suite percent_suite;
-extern const struct suite pool_suite;
-extern const struct suite exchanges_suite;
-extern const struct suite input_suite;
-extern const struct suite record_suite;
-extern const struct suite reply_suite;
-extern const struct suite request_suite;
-extern const struct suite responder_suite;
-extern const struct suite router_suite;
-extern const struct suite sandbox_suite;
-extern const struct suite scoreboard_suite;
-extern const struct suite table_suite;
-extern const struct suite task_suite;
-extern const struct suite trace_context_suite;
-extern const struct suite handler_suite;
-extern const struct suite timers_suite;
-extern const struct suite utf8_suite;
-extern const struct suite volley_suite;
-extern const struct suite worker_suite;
+#define SUITE(name) extern const struct suite name##_suite;
+#include "suites.h"
+#undef SUITE
+
+static char *own_strdup(const char *text)
+{
+	size_t size = strlen(text) + 1;
+	char *copy = malloc(size);
+
+	return copy ? memcpy(copy, text, size) : NULL;
+}
 
 int main(int argc, char **argv)
 {
-	/* A worker closes what it did not open, and libuv needs its pipe: so the first must be
-	 * there before it has one. The last two take a while. */
+#define SUITE(name) &name##_suite,
 	static const struct suite *const suites[] = {
-		&worker_suite,	  &answer_suite,    &application_suite, &body_suite,
-		&budget_suite,	  &buffer_suite,    &listen_suite,	&log_suite,
-		&number_suite,	  &options_suite,   &params_suite,	&percent_suite,
-		&pool_suite,	  &record_suite,    &reply_suite,	&request_suite,
-		&responder_suite, &router_suite,    &sandbox_suite,	&table_suite,
-		&task_suite,	  &handler_suite,   &timers_suite,	&volley_suite,
-		&json_suite,	  &exchanges_suite, &openapi_suite,	&input_suite,
-		&metric_suite,	  &pattern_suite,   &utf8_suite,	&trace_context_suite,
-		&condition_suite, &file_suite,	    &conn_suite,	&gather_suite,
-		&examples_suite,  &loop_suite,	    &scoreboard_suite,
+#include "suites.h"
 	};
 
 	program_invocation_short_name = (char[]){"lanes"}; /* who complains */
+	/* So that libcurl's allocations can be made to fail; who initialises it again changes
+	 * nothing. */
+	curl_global_init_mem(CURL_GLOBAL_ALL, malloc, free, realloc, own_strdup, calloc);
 	return harness_main(argc, argv, suites, sizeof(suites) / sizeof(suites[0]), SECONDS);
 }

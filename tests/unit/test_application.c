@@ -5,6 +5,7 @@
 #include "../support/harness.h"
 #include "await/thread_pool.h"
 #include "caught.h"
+#include "client/names.h"
 #include "engine/application.h"
 
 static void nothing(struct request *req)
@@ -74,7 +75,26 @@ static void pools_that_are_none_are_refused(void)
 	}
 	CU_ASSERT_TRUE(taken(many, MANY - 1, own, &caught));
 	CU_ASSERT_FALSE(taken(many, MANY, own, &caught));
-	CU_ASSERT_STRING_EQUAL(caught.text, "lanes: /pools: there may be 4 pools besides\n");
+	CU_ASSERT_PTR_NOT_NULL(strstr(caught.text, "lanes: /pools: there may be 4 pools besides"));
+}
+
+static void one_that_fetches_has_a_pool_for_names(void)
+{
+	static const struct thread_pool_options one = {.name = "one", .threads = 1};
+	static const struct thread_pool_options same = {.name = "names", .threads = 1};
+	struct route list[] = {GET("/pools", SYNC, nothing, .pool = &one)};
+	const struct application application = {.routes = ROUTES(list), .fetches = true};
+	const struct thread_pool_options *own[BOARD_OWN_POOLS] = {NULL};
+	struct caught caught;
+
+	CU_ASSERT_TRUE(application_pools(&application, own));
+	CU_ASSERT_PTR_EQUAL(own[0], &names_pool);
+	CU_ASSERT_PTR_EQUAL(own[1], &one);
+	list[0].pool = &same;
+	caught_begin();
+	CU_ASSERT_FALSE(application_pools(&application, own));
+	caught_end(&caught);
+	CU_ASSERT_PTR_NOT_NULL(strstr(caught.text, "lanes: /pools: a pool has "));
 }
 
 static int show(const char *scoreboard)
@@ -118,6 +138,7 @@ static const struct test tests[] = {
 	{"a program is what it has", a_program_is_what_it_has},
 	{"pools of its own are found once", pools_are_found_once},
 	{"pools that are none are refused", pools_that_are_none_are_refused},
+	{"one that fetches has a pool for names", one_that_fetches_has_a_pool_for_names},
 };
 
 const struct suite application_suite = {"application", tests, sizeof(tests) / sizeof(tests[0]),

@@ -235,7 +235,7 @@ static void begin_shop(void)
 static void end_shop(int requests)
 {
 	after_run = NULL;
-	variables = NULL;
+	body_pieces = variables = NULL;
 	counts = false;
 	empty_it();
 	end(requests);

@@ -34,13 +34,16 @@ static void make(const char *name, size_t size)
 	free(bytes);
 }
 
+static char home[4096];
+
 static int open_files(void)
 {
 	char link[64];
 
 	strcpy(folder, "/tmp/lanes-files.XXXXXX");
-	if (!mkdtemp(folder) || chdir(folder) || mkdir("below", 0700) || mkfifo("pipe", 0600) ||
-	    symlink("/etc/passwd", "out") || symlink("short", "in") || symlink("..", "up"))
+	if (!getcwd(home, sizeof(home)) || !mkdtemp(folder) || chdir(folder) ||
+	    mkdir("below", 0700) || mkfifo("pipe", 0600) || symlink("/etc/passwd", "out") ||
+	    symlink("short", "in") || symlink("..", "up"))
 		return 1;
 	snprintf(link, sizeof(link), "%s/below", folder);
 	make("short", 5);
@@ -48,7 +51,7 @@ static int open_files(void)
 	make("long", LONG);
 	make("below/deep", 7);
 	make("below/a b?", 7);
-	return symlink(link, "folder") || chdir("/");
+	return symlink(link, "folder") || chdir(home);
 }
 
 static int remove_files(void)
@@ -60,7 +63,7 @@ static int remove_files(void)
 		return 1;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		unlink(names[i]);
-	return rmdir("below") || chdir("/") || rmdir(folder);
+	return rmdir("below") || chdir(home) || rmdir(folder);
 }
 
 static void answer_with_it(struct request *req)

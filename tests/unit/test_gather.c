@@ -4,6 +4,7 @@
 #include "../support/harness.h"
 #include "../support/process.h"
 #include "actor.h"
+#include "await/awaited.h"
 #include "base/budget.h"
 #include "http/body.h"
 #include "http/reply.h"
@@ -152,6 +153,39 @@ static void its_time_is_its_caller_s(void)
 		 "look, reply 200], turn, start [hold-loop, reply 200], let-go, until released 3");
 }
 
+static void has_the_sums(const struct request *caller)
+{
+	CU_ASSERT_EQUAL(caller->co.times.fetch, 2);
+	CU_ASSERT_EQUAL(caller->co.times.db_queue, 40);
+	CU_ASSERT_EQUAL(caller->co.times.db, 600);
+}
+
+static void wait_for_others(struct request *beside)
+{
+	static const struct {
+		enum span_kind kind;
+		uint64_t took;
+	} waits[] = {{SPAN_FETCH, 1}, {SPAN_DB_QUEUE, 20}, {SPAN_DB, 300}};
+	struct awaited awaited;
+
+	if (beside == reqs[0]) { /* which has waited for two */
+		has_the_sums(beside);
+		return;
+	}
+	for (size_t i = 0; i < COUNT(waits); i++) {
+		awaited_begin(&awaited, &beside->co, waits[i].kind, 0, 100);
+		awaited_end(&awaited, 0, 100 + waits[i].took);
+	}
+}
+
+static void what_it_awaits_is_its_caller_s(void)
+{
+	look = wait_for_others;
+	play_all(1, 1,
+		 "start [add call [look], add call [look], gather, look, reply 200" ENDS
+		 "answered 200");
+}
+
 static void how_it_ends_is_its_outcome(void)
 {
 	static const struct {
@@ -229,6 +263,7 @@ static const struct test tests[] = {
 		  "answered 200, trail [<a1b2c3>]"})},
 	{"it may wait for all there is", it_may_wait_for_all_there_is},
 	{"its time is its caller's", its_time_is_its_caller_s},
+	{"what it awaits is its caller's", what_it_awaits_is_its_caller_s},
 	{"how it ends is its outcome", how_it_ends_is_its_outcome},
 	{"without memory it is a 503", without_memory_it_is_a_503},
 };

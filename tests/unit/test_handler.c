@@ -6,6 +6,9 @@
 #include "../support/harness.h"
 #include "../support/memory.h"
 #include "actor.h"
+#include "await/awaited.h"
+#include "base/log.h"
+#include "caught.h"
 #include "http/reply.h"
 
 static void answer(struct request *req)
@@ -250,6 +253,100 @@ static void one_that_has_no_memory_for_its_deadline_is_a_503(void)
 	end(1);
 }
 
+/* ---- what it has waited for is why ---- */
+
+/* Calls to other services that have no end. */
+static struct call_of {
+	struct task task;
+	struct awaited awaited;
+} calls[2];
+
+static void give_up(struct task *task)
+{
+	awaited_drop(&((struct call_of *)task)->awaited);
+}
+
+static void call_others(struct request *req)
+{
+	for (unsigned i = 0; i < COUNT(calls); i++) {
+		awaited_begin(&calls[i].awaited, &req->co, SPAN_FETCH, i, 1);
+		task_begin(&req->co, &calls[i].task, give_up, NULL);
+	}
+	gather_within(req, 0.001);
+}
+
+static void refuse_it(struct request *beside, void *frame)
+{
+	struct awaited awaited;
+
+	(void)frame;
+	ASYNC_BEGIN(beside);
+	awaited_begin(&awaited, &beside->co, SPAN_DB, 2, 1);
+	awaited_end(&awaited, -ENOTCONN, 2);
+	coroutine_fail(&beside->co, -ENOTCONN);
+	AWAIT(beside, gather(beside));
+	ASYNC_END(beside);
+}
+
+struct attempts {
+	int error;
+};
+
+static void fail_in_the_end(struct request *req)
+{
+	struct attempts *f = FRAME(req, struct attempts);
+
+	sched_thing(&sched, slice_of("here:80"));
+	sched_thing(&sched, slice_of("SELECT \"a\""));
+	ASYNC_BEGIN(req);
+	if (slice_is(req->method, "LATE"))
+		AWAIT(req, call_others(req));
+	TRY_AWAIT(req, f->error, call_others(req));
+	CU_ASSERT_EQUAL(f->error, -ETIMEDOUT);
+	if (slice_is(req->method, "REFUSED"))
+		gather_add_call(req, refuse_it, NULL, NULL);
+	else
+		gather_add_fd(req, -1, UV_READABLE, NULL); /* that has no name */
+	AWAIT(req, gather(req));
+	ASYNC_END(req);
+}
+
+static void the_log_says_what_has_failed(void)
+{
+	static const struct {
+		const char *method;
+		int status;
+		const char *says;
+	} rows[] = {
+		{"LATE", 504,
+		 "event=await-failed await=\"fetch here:80\" error=\"Connection timed out\" "
+		 "status=504\n"},
+		{"REFUSED", 503,
+		 "event=await-failed await=\"db SELECT \\\"a\\\"\" error=\"Transport endpoint is "
+		 "not "
+		 "connected\" status=503\n"},
+		{"", 503, NULL},
+	};
+
+	log_init("told"); /* one whose warnings are not yet too many */
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct caught caught;
+		struct request *req;
+
+		begin(0, 0);
+		req = request_new(HANDLER(fail_in_the_end));
+		req->method = slice_of(rows[i].method);
+		caught_begin();
+		request_resume(req, uv_hrtime());
+		turn_until(&finished, 1);
+		caught_end(&caught);
+		CU_ASSERT(rows[i].says ? caught_one_line(&caught, rows[i].says) : !caught.len);
+		CU_ASSERT_EQUAL(answered, rows[i].status);
+		end(1);
+	}
+	log_init(program_invocation_short_name);
+}
+
 /* ---- all that it may do ---- */
 
 static void any_allocation_may_fail(void)
@@ -297,6 +394,7 @@ static const struct test tests[] = {
 	 SCRIPTS({2, 1,
 		  "start [" TWO_LATE "gather 20, !], until finished 1, answered 504, let-go, "
 		  "until released 1, trail []"})},
+	{"the log says what has failed that was awaited", the_log_says_what_has_failed},
 	{"a job can ask whether it is still wanted", a_job_can_ask_whether_it_is_still_wanted},
 	/* The last of them does not wait. */
 	{"what is called may wait, and call",

@@ -38,14 +38,14 @@ static struct options options;
 static struct listener listener;
 static struct scoreboard board;
 static struct caught caught;
-static int fails;	 /* accept4() fails with this, or 0: gives what cannot be polled … */
-static int failed;	 /* … and has done so this many times */
-static int left;	 /* times it has yet to */
-static int accept_calls; /* calls */
-static int accepted;	 /* the last descriptor */
-static int reads;	 /* calls of recv() */
-static int trims;	 /* calls of malloc_trim() */
-static int unpollable;	 /* what it gave instead */
+static int fails;	  /* accept4() fails with this, or 0: gives what cannot be polled … */
+static int failed;	  /* … and has done so this many times */
+static int left;	  /* times it has yet to */
+static int accept_calls;  /* calls */
+static int accepted;	  /* the last descriptor */
+static _Atomic int reads; /* calls of recv() */
+static int trims;	  /* calls of malloc_trim() */
+static int unpollable;	  /* what it gave instead */
 static int clients[4];
 
 /* Instead of the C library's. */

@@ -135,7 +135,8 @@ static void a_route_says_more_of_itself(void)
 	     "}");
 	says(read, "/paths/~1papers/post/responses/201/content/application~1json/schema", PAPER);
 	says(read, "/paths/~1paper~1{id}~1of~1{shop}/get/responses/200/content/application~1json",
-	     "{\"schema\":{\"type\":\"array\",\"items\":" PAPER "}}");
+	     "{\"schema\":{\"title\":\"Response Handler Paper  Id  Of  Shop  Get\","
+	     "\"type\":\"array\",\"items\":" PAPER "}}");
 	json_object_put(read);
 	read = document(&(const struct routes){0}, "");
 	says(read, "/info/title", "\"lanes\""); /* this program's name, as the tests have it */

@@ -391,6 +391,28 @@ static void what_is_not_known_is_not_said(void)
 	CU_ASSERT_TRUE(head_has("Server-Timing: queue;dur=0.000, loop;dur="));
 }
 
+static void what_was_awaited_by_name_is_said_where_it_was(void)
+{
+	reply_error(&req, 404);
+	req.co.times = (struct coroutine_times){.suspended = 60000000, .db = 20000000};
+	CU_ASSERT_TRUE(head_has("await;dur=40.000, pool-queue;dur=0.000, pool;dur=0.000, "
+				"db;dur=20.000\r\n"));
+	req.co.times.db_queue = 499;
+	CU_ASSERT_FALSE(head_has("db-queue"));
+	req.co.times = (struct coroutine_times){.suspended = 60000000, .fetch = 50000000};
+	CU_ASSERT_TRUE(head_has("await;dur=10.000, pool-queue;dur=0.000, pool;dur=0.000, "
+				"fetch;dur=50.000\r\n"));
+	/* At the same time. */
+	req.co.times = (struct coroutine_times){.suspended = 60000000,
+						.db_queue = 5000000,
+						.db = 20000000,
+						.fetch = 50000000,
+						.ready = 1000000};
+	CU_ASSERT_TRUE(head_has("await;dur=0.000, pool-queue;dur=0.000, pool;dur=0.000, "
+				"db-queue;dur=5.000, db;dur=20.000, fetch;dur=50.000, "
+				"ready;dur=1.000\r\n"));
+}
+
 static void waiting_is_never_negative(void)
 {
 	reply_error(&req, 404);
@@ -466,6 +488,8 @@ static const struct test tests[] = {
 	 durations_are_milliseconds_with_three_decimals},
 	{"the queue is left out when nobody said", what_is_not_known_is_not_said},
 	{"waiting for the loop is no awaiting", waiting_for_the_loop_is_no_awaiting},
+	{"what was awaited by name is said where it was",
+	 what_was_awaited_by_name_is_said_where_it_was},
 	{"waiting is never negative", waiting_is_never_negative},
 	{"a stream has no length", a_stream_has_no_length},
 	{"unless it says so", a_stream_may_have_one},

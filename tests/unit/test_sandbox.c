@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/landlock.h>
+#include <netdb.h>
 #include <pthread.h>
 #include <seccomp.h>
 #include <signal.h>
@@ -22,6 +23,7 @@
 #include "../support/machine.h"
 #include "base/log.h"
 #include "caught.h"
+#include "client/names.h"
 #include "engine/sandbox.h"
 
 /* ThreadSanitizer starts none in the child of a process that had some. */
@@ -39,6 +41,7 @@ static char file[sizeof(folder) + 8];
 static const struct sandbox nothing = {0};
 static const struct sandbox reads = {.reads = folder};
 static const struct sandbox spools = {.spool = folder};
+static const struct sandbox fetches = {.fetches = true};
 static const struct sandbox removes = {.removes = file};
 
 /* What is tried in a sandbox, and comes to an errno, 0, REFUSED or KILLED. */
@@ -248,6 +251,15 @@ static int connect_it(const struct attempt *attempt)
 		       : 0;
 }
 
+static int connect_and_wait(const struct attempt *attempt)
+{
+	struct sockaddr_in to = peer;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	to.sin_port = htons((uint16_t)attempt->args[0]);
+	return connect(fd, (struct sockaddr *)&to, sizeof(to)) ? errno : 0;
+}
+
 static int connect_by_sending(const struct attempt *attempt)
 {
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
@@ -257,7 +269,15 @@ static int connect_by_sending(const struct attempt *attempt)
 											    : 0;
 }
 
-static void connects_to_what_is_named(void)
+static int look_up(const struct attempt *attempt)
+{
+	struct addrinfo *found;
+	int failure = getaddrinfo(attempt->path, NULL, NULL, &found);
+
+	return failure == EAI_SYSTEM ? errno : failure ? 255 : 0;
+}
+
+static int listen_to_peer(void)
 {
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	socklen_t len = sizeof(peer);
@@ -267,6 +287,22 @@ static void connects_to_what_is_named(void)
 	CU_ASSERT_FATAL(bind(fd, (struct sockaddr *)&peer, len) == 0 && listen(fd, 8) == 0 &&
 			getsockname(fd, (struct sockaddr *)&peer, &len) == 0);
 	connects = (struct sandbox){.connects = ntohs(peer.sin_port)};
+	return fd;
+}
+
+static void fetches_from_anywhere(void)
+{
+	int fd = listen_to_peer();
+
+	names_prepare();
+	try_all();
+	close(fd);
+}
+
+static void connects_to_what_is_named(void)
+{
+	int fd = listen_to_peer();
+
 	try_all();
 	if (syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION) >= 4 &&
 	    judged())
@@ -452,6 +488,18 @@ static const struct test tests[] = {
 		  {&connects, ENOSYS, call_it, {SYS_socket, AF_INET, SOCK_STREAM, 262}},
 		  {&connects, ENOSYS, call_it, {SYS_socket, AF_UNIX, SOCK_STREAM}},
 		  {&nothing, KILLED + SIGSYS, connect_it})},
+	{"who fetches looks up names, and connects anywhere", fetches_from_anywhere,
+	 ATTEMPTS({&fetches, 0, connect_it}, {&fetches, ECONNREFUSED, connect_and_wait, {1}},
+		  {&fetches, ENOSYS, connect_by_sending},
+		  {&fetches, 0, look_up, .path = "localhost"},
+		  {&fetches, 0, call_it, {SYS_socket, AF_INET6, SOCK_STREAM, IPPROTO_TCP}},
+		  {&fetches, 0, call_it, {SYS_socket, AF_INET, SOCK_DGRAM | SOCK_NONBLOCK}},
+		  {&fetches, ENOSYS, call_it, {SYS_socket, AF_INET, SOCK_RAW}},
+		  {&fetches, ENOSYS, call_it, {SYS_socket, AF_UNIX, SOCK_STREAM}},
+		  {&fetches, ENOSYS, call_it, {SYS_socket, AF_NETLINK, SOCK_RAW}},
+		  {&fetches, 0, open_it, {O_RDONLY}, "/etc/hosts"},
+		  {&fetches, EACCES, open_it, {O_RDONLY}, "/etc/passwd"},
+		  {&fetches, EACCES, open_it, {O_RDWR}, "/etc/hosts"})},
 	{"threads are bound as well, and a worker may abort", threads_are_bound,
 	 ATTEMPTS({&nothing, EACCES, open_it_on_a_thread, {O_RDONLY}, file},
 		  {&nothing, KILLED + SIGABRT, abort_it_on_a_thread})},

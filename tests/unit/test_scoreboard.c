@@ -362,6 +362,13 @@ static void expect_fit_to_show(unsigned char byte, pid_t pid)
 	for (unsigned i = 0; i <= UINT16_MAX; i++)
 		if (!printable(board_route_name(slot, i, name), BOARD_ROUTE))
 			CU_FAIL_FATAL("a name that cannot be shown");
+	for (unsigned i = 0; i <= UINT16_MAX; i++)
+		if (!printable(board_thing_name(slot, i, name), BOARD_THING))
+			CU_FAIL_FATAL("a name that cannot be shown");
+	for (unsigned i = 0; i < workers.list[0].awaits_count; i++) {
+		CU_ASSERT(span_has_thing(workers.list[0].awaits[i].kind));
+		CU_ASSERT(workers.list[0].awaits[i].thing < BOARD_THINGS);
+	}
 	for (int i = 0; i < BOARD_POOLS; i++) {
 		CU_ASSERT(workers.list[0].pools[i].threads <= BOARD_THREADS_MAX);
 		CU_ASSERT(workers.list[0].pools[i].busy_count <= BOARD_THREADS);
@@ -624,6 +631,35 @@ static void a_request_has_the_ids_of_the_logs(void)
 	CU_ASSERT_STRING_EQUAL(board_ids(slot, 7).id, "");
 }
 
+static void what_is_awaited_has_a_name(void)
+{
+	static const char lasting[] = DIGITS "0123456789" DIGITS "!";
+	struct board_slot *slot;
+	char name[BOARD_THING];
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(slot = claim("loop"));
+	CU_ASSERT_EQUAL(board_things(slot), 1);
+	CU_ASSERT_EQUAL(board_add_thing(slot, "localhost:80", 12), 1);
+	CU_ASSERT_EQUAL(board_add_thing(slot, "SELECT\n\"\xff", 9), 2);
+	CU_ASSERT_EQUAL(board_add_thing(slot, lasting, sizeof(lasting) - 1), 3);
+	CU_ASSERT_STRING_EQUAL(board_thing_name(slot, 0, name), "");
+	CU_ASSERT_STRING_EQUAL(board_thing_name(slot, 1, name), "localhost:80");
+	CU_ASSERT_STRING_EQUAL(board_thing_name(slot, 2, name), "SELECT?\"?");
+	CU_ASSERT_EQUAL(strlen(board_thing_name(slot, 3, name)), BOARD_THING - 1);
+	CU_ASSERT_STRING_EQUAL(board_thing_name(slot, 4, name), "");
+	for (unsigned i = 4; i < BOARD_THINGS; i++)
+		CU_ASSERT_EQUAL(board_add_thing(slot, "x", 1), i);
+	CU_ASSERT_EQUAL(board_add_thing(slot, "x", 1), 0);
+	CU_ASSERT_STRING_EQUAL(board_thing_name(slot, BOARD_THINGS - 1, name), "x");
+	CU_ASSERT_STRING_EQUAL(board_thing_name(slot, BOARD_THINGS, name), "");
+	end();
+
+	/* The next owner of the slot has none of them. */
+	slot = claim("loop");
+	CU_ASSERT_EQUAL(board_things(slot), 1);
+	CU_ASSERT_STRING_EQUAL(board_thing_name(slot, 1, name), "");
+}
+
 /* ---- the ring ---- */
 
 enum { CHUNK = 100 };
@@ -665,6 +701,76 @@ static void spans(void)
 	CU_ASSERT_EQUAL(first, 1000 + BOARD_SPANS + 1);
 	CU_ASSERT_EQUAL(lost, BOARD_SPANS + 1);
 	CU_ASSERT_EQUAL(next, 1000 + 2 * BOARD_SPANS);
+}
+
+static bool waited_for(enum span_kind kind, unsigned thing, uint64_t count, double seconds)
+{
+	struct waited waited;
+	bool any = board_thing(board.own, kind, thing, &waited);
+
+	return any == (count != 0) && waited.count == count &&
+	       (!count || waited.seconds == seconds);
+}
+
+static void waits_are_counted(void)
+{
+	struct board_slot *slot;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(slot = claim("loop"));
+	board_add_thing(slot, "SELECT", 6);
+	board_add(&slot->waits[SPAN_DB - SPAN_FETCH].now, 1);
+	board_add(&slot->waits[SPAN_DB_QUEUE - SPAN_FETCH].now, 1);
+	board_awaits(&slot->awaits[9], span_thing(SPAN_DB, 1),
+		     span_owner_pack((struct span_owner){.serial = 7}), board_now());
+	board_awaits(&slot->awaits[3], SPAN_LOOP, 1, 1); /* what nobody waits for */
+	read_workers();
+	CU_ASSERT_EQUAL(workers.list[0].waits[SPAN_FETCH - SPAN_FETCH], 0);
+	CU_ASSERT_EQUAL(workers.list[0].waits[SPAN_DB_QUEUE - SPAN_FETCH], 1);
+	CU_ASSERT_EQUAL(workers.list[0].waits[SPAN_DB - SPAN_FETCH], 1);
+	CU_ASSERT_EQUAL_FATAL(workers.list[0].awaits_count, 1);
+	CU_ASSERT_EQUAL(workers.list[0].awaits[0].kind, SPAN_DB);
+	CU_ASSERT_EQUAL(workers.list[0].awaits[0].thing, 1);
+	CU_ASSERT_EQUAL(workers.list[0].awaits[0].request.serial, 7);
+	board_end(&slot->awaits[9].doing);
+	read_workers();
+	CU_ASSERT_EQUAL(workers.list[0].awaits_count, 0);
+	CU_ASSERT(waited_for(SPAN_DB, 1, 0, 0));
+	board_waited(slot, SPAN_DB, 1, 500000000);
+	board_waited(slot, SPAN_DB, 1, 1000000000);
+	board_waited(slot, SPAN_DB, 0, 250000000);
+	board_waited(slot, SPAN_DB_QUEUE, 1, 2000000000);
+	CU_ASSERT(waited_for(SPAN_DB, 1, 2, 1.5));
+	CU_ASSERT(waited_for(SPAN_DB, 0, 1, 0.25));
+	CU_ASSERT(waited_for(SPAN_DB_QUEUE, 0, 1, 2));
+	CU_ASSERT(waited_for(SPAN_DB_QUEUE, 1, 0, 0));
+	CU_ASSERT(waited_for(SPAN_FETCH, 1, 0, 0));
+	CU_ASSERT(waited_for(SPAN_FETCH, 0, 0, 0));
+	end();
+
+	/* The next owner of the slot begins at nothing. */
+	slot = claim("loop");
+	board_add_thing(slot, "SELECT", 6);
+	CU_ASSERT(waited_for(SPAN_DB, 1, 0, 0));
+	CU_ASSERT(waited_for(SPAN_DB, 0, 0, 0));
+}
+
+static void some_spans_have_a_thing(void)
+{
+	struct span seen[4];
+	struct board_slot *slot;
+	uint64_t next = 0;
+
+	CU_ASSERT_EQUAL_FATAL(scoreboard_open(&board, NULL), 0);
+	slot = scoreboard_claim(&board, "loop", 1, "loop", "/");
+	board_span(slot, SPAN_POOL | 7 << 16, 1, 2, 0);
+	board_span(slot, SPAN_FETCH | 7 << 16, 1, 2, 0);
+	board_span(slot, SPAN_DB | (uint64_t)BOARD_THINGS << 16, 1, 2, 0);
+	board_span(slot, SPAN_KINDS, 1, 2, 0);
+	CU_ASSERT_EQUAL_FATAL(board_spans(slot, &next, seen, 4, NULL), 4);
+	CU_ASSERT(seen[0].thread == 7 && seen[0].thing == 0 && span_is_sound(&seen[0]));
+	CU_ASSERT(seen[1].thread == 0 && seen[1].thing == 7 && span_is_sound(&seen[1]));
+	CU_ASSERT_FALSE(span_is_sound(&seen[2]));
+	CU_ASSERT_FALSE(span_is_sound(&seen[3]));
 }
 
 /* A writer in another process that never stops: what is read is whole nevertheless. */
@@ -721,6 +827,10 @@ static const struct test tests[] = {
 	 a_duration_belongs_to_the_bound_that_it_reaches},
 	{"a request has the ids of the logs, whatever is written there",
 	 a_request_has_the_ids_of_the_logs},
+	{"what is awaited has a name, and a number, as long as there is room",
+	 what_is_awaited_has_a_name},
+	{"waits are counted, by what is awaited", waits_are_counted},
+	{"a span has a thread, or a thing that is awaited", some_spans_have_a_thing},
 	{"spans are read once, in order; those written over are counted", spans},
 	{"a span that is written over while it is read is left out", spans_being_written},
 };

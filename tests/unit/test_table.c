@@ -121,6 +121,28 @@ static void a_process_is_occupied_and_not_held(void)
 	set_up();
 }
 
+/* What nothing waits for has no column. */
+static void who_waits_for_others_is_counted(void)
+{
+	CU_ASSERT_PTR_NULL(strstr(show(&(struct table_style){.width = 200}), " db"));
+	CU_ASSERT_PTR_NULL(strstr(shown.data, " fetch"));
+	list[1].database.limit = 8;
+	list[1].database.busy = 5;
+	CU_ASSERT_PTR_NOT_NULL(strstr(show(&(struct table_style){.width = 200}), "  db "));
+	CU_ASSERT_PTR_NOT_NULL(strstr(shown.data, " 5/8 "));
+	CU_ASSERT_PTR_NULL(strstr(shown.data, " fetch"));
+	list[1].waits[SPAN_DB_QUEUE - SPAN_FETCH] = 2;
+	CU_ASSERT_PTR_NOT_NULL(strstr(show(&(struct table_style){.width = 200}), " 5/8 +2 "));
+	/* It stays, when they are done. */
+	board_waited(&slot, SPAN_FETCH, 1, 1);
+	board_set(&slot.thing_count, 1);
+	set_up();
+	CU_ASSERT_PTR_NOT_NULL(strstr(show(&(struct table_style){.width = 200}), " fetch"));
+	CU_ASSERT_PTR_NULL(strstr(shown.data, " db"));
+	memset(&slot, 0, sizeof(slot));
+	set_up();
+}
+
 static int tear_down(void)
 {
 	buffer_free(&shown);
@@ -131,6 +153,8 @@ static const struct test tests[] = {
 	{"it fits any width, and a hold is never cut off", fits_any_width},
 	{"a hold says by whom, and how many wait", a_hold_says_by_whom_and_who_waits},
 	{"a hold is shown however low the screen is", a_hold_is_never_below_the_screen},
+	{"who waits for others is counted, where there is something to count",
+	 who_waits_for_others_is_counted},
 	{"a process is occupied, and not held", a_process_is_occupied_and_not_held},
 };
 

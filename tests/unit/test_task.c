@@ -13,8 +13,10 @@
 
 #include "../support/harness.h"
 #include "../support/memory.h"
+#include "../support/process.h"
 #include "../support/waits.h"
 #include "actor.h"
+#include "await/awaited.h"
 #include "engine/application.h"
 #include "engine/observer.h"
 #include "http/reply.h"
@@ -27,7 +29,9 @@
 /* What the board has of the first request's spans of a kind. */
 struct spans {
 	int count;
-	double sum; /* ms */
+	double sum;	/* ms */
+	uint64_t start; /* of the last one */
+	uint64_t end;
 };
 
 static struct spans spans_of(enum span_kind kind)
@@ -41,8 +45,130 @@ static struct spans spans_of(enum span_kind kind)
 		if (spans[i].owner.serial == 1 && spans[i].kind == kind) {
 			seen.count++;
 			seen.sum += (double)spans[i].duration / 1e6;
+			seen.start = spans[i].start;
+			seen.end = spans[i].start + spans[i].duration;
 		}
 	return seen;
+}
+
+/* Stand for calls to other services, for a connection and for a statement. */
+static struct awaited named[4];
+
+static void wait_by_name(struct request *req)
+{
+	static const struct {
+		enum span_kind kind;
+		unsigned thing;
+		uint64_t ms;
+	} waits[] = {
+		{SPAN_FETCH, 1, 2}, {SPAN_FETCH, 2, 1}, {SPAN_DB_QUEUE, 0, 4}, {SPAN_DB, 1, 8}};
+
+	ASYNC_BEGIN(req);
+	req->co.owner = span_owner_pack((struct span_owner){.serial = 1});
+	CU_ASSERT_EQUAL(sched_thing(&sched, slice_of("")), 0);
+	CU_ASSERT_EQUAL(sched_thing(&sched, slice_of("here:80")), 1);
+	CU_ASSERT_EQUAL(sched_thing(&sched, slice_of("here:8")), 2);
+	CU_ASSERT_EQUAL(sched_thing(&sched, slice_of("here:80")), 1);
+	for (size_t i = 0; i < COUNT(waits); i++)
+		awaited_begin(&named[i], &req->co, waits[i].kind, waits[i].thing, 1000000);
+	AWAIT(req, sleep_for(req, 0));
+	for (size_t i = 0; i < COUNT(waits); i++) {
+		awaited_end(&named[i], i ? -ECONNRESET : 0, 1000000 + waits[i].ms * 1000000);
+		awaited_end(&named[i], 0, UINT64_MAX); /* a second time does nothing */
+	}
+	CU_ASSERT_EQUAL(req->co.times.fetch, 3000000);
+	CU_ASSERT_EQUAL(req->co.times.db_queue, 4000000);
+	CU_ASSERT_EQUAL(req->co.times.db, 8000000);
+	reply_bytes(req, 200, "text/plain", slice_of("done"));
+	ASYNC_END(req);
+}
+
+static uint64_t waiting(enum span_kind kind)
+{
+	return board_get(&board.waits[kind - SPAN_FETCH].now);
+}
+
+static void the_board_tells_what_was_awaited(void)
+{
+	char name[BOARD_THING];
+	char blamed[COROUTINE_BLAME];
+	struct request *req;
+
+	begin(0, 0);
+	req = start(HANDLER(wait_by_name));
+	CU_ASSERT(waiting(SPAN_FETCH) == 2 && waiting(SPAN_DB_QUEUE) == 1 && waiting(SPAN_DB) == 1);
+	for (unsigned i = 0; i < COUNT(named); i++) {
+		uint64_t since;
+		uint64_t owner;
+
+		CU_ASSERT(board_doing(&board.awaits[i].doing, &since, &owner));
+		CU_ASSERT(since == 1000000 && owner == req->co.owner);
+		CU_ASSERT_EQUAL(board_get(&board.awaits[i].what),
+				span_thing(named[i].kind, named[i].thing));
+	}
+	CU_ASSERT_EQUAL(spans_of(SPAN_FETCH).count, 0);
+	request_ref(req);
+	turn_until(&finished, 1);
+	CU_ASSERT_EQUAL(answered, 200);
+	CU_ASSERT_EQUAL(spans_of(SPAN_FETCH).count, 2);
+	CU_ASSERT_EQUAL(spans_of(SPAN_FETCH).sum, 3.0);
+	CU_ASSERT_EQUAL(spans_of(SPAN_DB_QUEUE).sum, 4.0);
+	CU_ASSERT_EQUAL(spans_of(SPAN_DB).sum, 8.0);
+	CU_ASSERT(!waiting(SPAN_FETCH) && !waiting(SPAN_DB_QUEUE) && !waiting(SPAN_DB));
+	for (unsigned i = 0; i < COUNT(named); i++)
+		CU_ASSERT_EQUAL(board_get(&board.awaits[i].doing.since), 0);
+	CU_ASSERT_STRING_EQUAL(board_thing_name(&board, 1, name), "here:80");
+	CU_ASSERT_STRING_EQUAL(board_thing_name(&board, 2, name), "here:8");
+	CU_ASSERT(coroutine_blames(&req->co, blamed) && !strcmp(blamed, "fetch here:8"));
+	request_unref(req);
+	end(1);
+}
+
+/* More than are shown one by one; each in its place while it lasts, whoever ends first. */
+static void so_many_waits_are_shown(void)
+{
+	static struct awaited many[2 * BOARD_AWAITS];
+	struct coroutine co = {.sched = &sched};
+
+	begin(0, 0);
+	for (int round = 0; round < 3; round++) {
+		for (unsigned i = 0; i < COUNT(many); i++)
+			awaited_begin(&many[i], &co, SPAN_DB, 0, i + 1);
+		CU_ASSERT_EQUAL(waiting(SPAN_DB), COUNT(many));
+		for (unsigned i = 0; i < COUNT(many); i++) {
+			bool has_seat = many[i].seat < BOARD_AWAITS;
+
+			CU_ASSERT_EQUAL(has_seat, i < BOARD_AWAITS);
+			if (has_seat)
+				CU_ASSERT_EQUAL(board_get(&board.awaits[many[i].seat].doing.since),
+						i + 1);
+		}
+		for (unsigned i = 0; i < COUNT(many); i++)
+			awaited_end(&many[(7 * i) % COUNT(many)], 0, 1000);
+		CU_ASSERT_EQUAL(waiting(SPAN_DB), 0);
+	}
+	for (unsigned i = 0; i < BOARD_AWAITS; i++)
+		CU_ASSERT_EQUAL(board_get(&board.awaits[i].doing.since), 0);
+	end(0);
+}
+
+/* Those that are known keep their numbers; names are compared as far as they are kept. */
+static void there_is_room_for_so_many_things(void)
+{
+	static const char lasting[] =
+		"0123456789012345678901234567890123456789012345678901234567890123";
+
+	begin(0, 0);
+	for (unsigned i = 1; i < BOARD_THINGS; i++)
+		CU_ASSERT_EQUAL(sched_thing(&sched, slice_of(i == 9 ? lasting : textf("%u", i))),
+				i);
+	CU_ASSERT_EQUAL(sched_thing(&sched, slice_of("one more")), 0);
+	for (unsigned i = 1; i < BOARD_THINGS; i++)
+		CU_ASSERT_EQUAL(
+			sched_thing(&sched, i == 9 ? (struct slice){lasting, BOARD_THING - 1}
+						   : slice_of(textf("%u", i))),
+			i);
+	end(0);
 }
 
 /* ---- sleeping ---- */
@@ -339,6 +465,11 @@ static void the_board_tells_work_from_sleep(void)
 	CU_ASSERT_EQUAL(spans_of(SPAN_POOL_QUEUE).count, 1);
 	CU_ASSERT_EQUAL(spans_of(SPAN_POOL).count, 1);
 	CU_ASSERT_EQUAL(spans_of(SPAN_AWAIT).count, 1); /* the sleep, and not the work */
+	/* At the same time: what is left of the sleep. */
+	take_a_nap("add nap, add sleep 30, gather, reply 404", false);
+	CU_ASSERT_EQUAL(spans_of(SPAN_POOL).count, 1);
+	CU_ASSERT_EQUAL(spans_of(SPAN_AWAIT).count, 1);
+	CU_ASSERT_TRUE(spans_of(SPAN_AWAIT).start >= spans_of(SPAN_POOL).end);
 }
 
 static void who_waits_for_a_held_loop_is_ready(void)
@@ -616,6 +747,9 @@ static const struct test tests[] = {
 		  ", entered, start [stream, work, !], finished 1, answered 200, retry-after 0, "
 		  "let-go, until finished 2, trail [hH]"})},
 	{"the board tells work from sleep", the_board_tells_work_from_sleep},
+	{"the board tells what was awaited", the_board_tells_what_was_awaited},
+	{"the board has seats for so many who wait", so_many_waits_are_shown},
+	{"the board has room for so many names", there_is_room_for_so_many_things},
 	{"who waits for a held loop is ready, and does not await",
 	 who_waits_for_a_held_loop_is_ready},
 	{"a job runs on a thread and the loop goes on",

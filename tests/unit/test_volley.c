@@ -23,7 +23,7 @@
 static uv_loop_t loop;
 static struct sched sched;
 
-static uint64_t ahead; /* nanoseconds that the clock is */
+_Atomic uint64_t clock_ahead;
 
 /* Instead of libuv's, for all of the program. */
 uint64_t uv_hrtime(void)
@@ -31,7 +31,7 @@ uint64_t uv_hrtime(void)
 	struct timespec time;
 
 	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec + ahead;
+	return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec + clock_ahead;
 }
 
 static int set_up(void)
@@ -183,7 +183,7 @@ static void end(void)
 	volley = NULL;
 	drops_it = false;
 	ended = 0;
-	ahead = 0;
+	clock_ahead = 0;
 	uv_run(&loop, UV_RUN_NOWAIT);
 	there_are_only_so_many();
 }
@@ -282,7 +282,7 @@ static void who_is_not_answered_in_time_is_an_error(void)
 	FIRE(NO_TRACE, {0, 2, "/"}, {100, 1, "/"});
 	while (!volley_result(volley, 0).ended && !volley_result(volley, 1).ended)
 		uv_run(&loop, UV_RUN_ONCE);
-	ahead = VOLLEY_SECONDS * UINT64_C(1000000000);
+	clock_ahead = VOLLEY_SECONDS * UINT64_C(1000000000);
 	turn_until_ended();
 	for (size_t i = 0; i < 3; i++) {
 		struct shot_result result = volley_result(volley, i);

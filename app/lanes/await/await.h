@@ -56,6 +56,7 @@
 	case __LINE__:                                                                             \
 		(result) = (who)->co.error;                                                        \
 		(who)->co.error = 0;                                                               \
+		(who)->co.blamed = 0;                                                              \
 		(who)->co.tries = false;                                                           \
 	} while (0)
 

@@ -26,6 +26,7 @@ struct work {
 	enum board_pool pool;
 	void (*fn)(void *arg);
 	void *arg;
+	const int *error; /* what fn has come to; NULL: it cannot fail */
 };
 
 static struct board_slot *board_of(const struct coroutine *co)
@@ -33,9 +34,10 @@ static struct board_slot *board_of(const struct coroutine *co)
 	return co->sched->options.board;
 }
 
-/* It ends here, where it was to begin. */
-static void end_at_once(struct coroutine *co, int *outcome, int error)
+void coroutine_add_end(struct coroutine *co, int error, int *outcome)
 {
+	if (coroutine_has_failed(co))
+		error = co->error;
 	if (error)
 		coroutine_fail(co, error);
 	if (outcome)
@@ -98,19 +100,19 @@ void coroutine_add_sleep(struct coroutine *co, double seconds, int *outcome)
 	if (is_given_up(co, outcome))
 		return;
 	if (!(seconds > 0)) {
-		end_at_once(co, outcome, 0);
+		coroutine_add_end(co, 0, outcome);
 		return;
 	}
 	sleep = sleep_alloc(co);
 	if (!sleep) {
-		end_at_once(co, outcome, -ENOMEM);
+		coroutine_add_end(co, -ENOMEM, outcome);
 		return;
 	}
 	sleep->timer = (struct timer){.fire = on_sleep_over};
 	sleep->timers = &co->sched->timers;
 	sleep->due = uv_hrtime() + (uint64_t)(seconds * 1e9);
 	if (timers_add(sleep->timers, &sleep->timer, sleep->due))
-		end_at_once(co, outcome, -ENOMEM);
+		coroutine_add_end(co, -ENOMEM, outcome);
 	else
 		task_begin(co, &sleep->task, cancel_sleep, outcome);
 }
@@ -146,7 +148,8 @@ static void account_job(struct coroutine *co, const struct work *work)
 
 	co->times.pool_queue += job->started - job->queued;
 	co->times.pool += job->ended - job->started;
-	co->pooled = true;
+	if (job->ended > co->pooled)
+		co->pooled = job->ended;
 	coroutine_woken(co, job->ended);
 	board_span(board_of(co), SPAN_POOL_QUEUE | pool << 8, job->queued, job->started,
 		   job->owner);
@@ -162,7 +165,7 @@ void coroutine_job_done(struct job *job)
 	/* Whose client has gone is not resumed; the loop is about to hear of it. */
 	if (work->task.co && !job->dropped) {
 		account_job(holder, work);
-		task_end(&work->task, 0);
+		task_end(&work->task, work->error ? *work->error : 0);
 		work->task.next = holder->done;
 		holder->done = &work->task;
 	}
@@ -181,7 +184,7 @@ static struct work *work_alloc(struct coroutine *co)
 }
 
 static int begin_job(struct coroutine *co, enum board_pool pool, void (*fn)(void *arg), void *arg,
-		     int *outcome)
+		     const int *error, int *outcome)
 {
 	struct work *work = work_alloc(co);
 	int err;
@@ -193,28 +196,40 @@ static int begin_job(struct coroutine *co, enum board_pool pool, void (*fn)(void
 	work->pool = pool;
 	work->fn = fn;
 	work->arg = arg;
+	work->error = error;
 	err = thread_pool_submit(co->sched->pools[pool], &work->job);
-	if (err)
+	if (err) {
+		work->task.next = co->done;
+		co->done = &work->task;
 		return err;
+	}
 	co->ops->ref(co);
 	task_begin(co, &work->task, cancel_work, outcome);
 	return 0;
 }
 
-void coroutine_add_job(struct coroutine *co, enum board_pool pool, void (*fn)(void *arg), void *arg,
-		       int *outcome)
+void coroutine_add_trial(struct coroutine *co, enum board_pool pool, void (*fn)(void *arg),
+			 void *arg, const int *error, int *outcome)
 {
 	bool threads = co->sched->pool_count != 0;
 	int err = 0;
 
 	if (is_given_up(co, outcome))
 		return;
-	if (threads)
-		err = begin_job(co, pool, fn, arg, outcome);
-	else
+	if (threads) {
+		err = begin_job(co, pool, fn, arg, error, outcome);
+	} else {
 		fn(arg);
+		err = error ? *error : 0;
+	}
 	if (err || !threads)
-		end_at_once(co, outcome, err);
+		coroutine_add_end(co, err, outcome);
+}
+
+void coroutine_add_job(struct coroutine *co, enum board_pool pool, void (*fn)(void *arg), void *arg,
+		       int *outcome)
+{
+	coroutine_add_trial(co, pool, fn, arg, NULL, outcome);
 }
 
 /* ---- descriptors ---- */
@@ -261,13 +276,13 @@ void coroutine_add_fd(struct coroutine *co, int fd, int events, int *outcome)
 	err = watch ? uv_poll_init(co->sched->loop, &watch->poll, fd) : -ENOMEM;
 	if (err) {
 		free(watch);
-		end_at_once(co, outcome, err);
+		coroutine_add_end(co, err, outcome);
 		return;
 	}
 	err = uv_poll_start(&watch->poll, events, on_event);
 	if (err) {
 		watch_close(watch);
-		end_at_once(co, outcome, err);
+		coroutine_add_end(co, err, outcome);
 		return;
 	}
 	task_begin(co, &watch->task, cancel_watch, outcome);

@@ -4,6 +4,7 @@
 #include <uv.h>
 
 #include "await/sched.h"
+#include "scoreboard/board_reader.h"
 
 enum { READY_NS = 1000000 }; /* from being woken to being run: less than this is none */
 
@@ -92,16 +93,26 @@ static void account_suspension(struct coroutine *co, uint64_t now)
 {
 	uint64_t ready = time_ready(co, now);
 	uint64_t woken = now - ready;
+	uint64_t from = co->pooled > co->since ? co->pooled : co->since;
 
 	co->times.suspended += now - co->since;
-	if (!co->pooled && !co->untold && woken > co->since)
-		board_span(board_of(co), SPAN_AWAIT, co->since, woken, co->owner);
+	if ((!co->pooled || co->woken > co->pooled) && !co->untold && woken > from)
+		board_span(board_of(co), SPAN_AWAIT, from, woken, co->owner);
 	if (ready && !co->untold) {
 		co->times.ready += ready;
 		board_span(board_of(co), SPAN_READY, woken, now, co->owner);
 	}
-	co->pooled = false;
-	co->woken = 0;
+	co->pooled = co->woken = 0;
+}
+
+bool coroutine_blames(const struct coroutine *co, char *name)
+{
+	_Static_assert((int)COROUTINE_BLAME == (int)SPAN_NAME, "a name of a span fits");
+	if (!co->blamed)
+		return false;
+	span_thing_name(co->sched->options.board, co->blamed & 0xff, (unsigned)(co->blamed >> 16),
+			name);
+	return true;
 }
 
 uint64_t coroutine_resume(struct coroutine *co, uint64_t now, void (*run)(struct coroutine *co))

@@ -45,6 +45,9 @@ struct coroutine_times {
 	uint64_t pool_queue; /* waiting for a thread */
 	uint64_t pool;	     /* running on a thread */
 	uint64_t ready;	     /* from being woken to being run */
+	uint64_t fetch;	     /* waiting for other services: a sum, as what follows */
+	uint64_t db_queue;   /* … for a connection to the database */
+	uint64_t db;	     /* … for the database */
 };
 
 struct coroutine {
@@ -59,14 +62,16 @@ struct coroutine {
 	int error;	     /* what has failed first, a negative errno; 0: nothing */
 	bool ready;	     /* it is on the ready queue */
 	bool cancelled;	     /* nobody wants it; never resumed */
-	bool pooled;	     /* what it waited for last was a thread */
 	bool untold;	     /* its waits are not shown: a stream, background work */
 	uint32_t pending;    /* tasks begun and not ended */
 	uint64_t since;	     /* uv_hrtime() when it gave the loop back */
 	uint64_t woken;	     /* … when what it waits for was there; 0: unknown */
-	struct task *tasks;  /* what has to be cancelled with it */
-	struct task *spare;  /* sleeps that are over, for the next ones */
-	struct task *done;   /* … and jobs */
+	uint64_t pooled;     /* … when the last thread was done that it waited for; 0: none */
+	uint64_t
+		blamed; /* what has failed that has a name: kind and thing, as in a span; 0: none */
+	struct task *tasks; /* what has to be cancelled with it */
+	struct task *spare; /* sleeps that are over, for the next ones */
+	struct task *done;  /* … and jobs */
 	struct coroutine *ready_next;
 	struct coroutine *ready_prev;
 	struct coroutine_times times;
@@ -89,6 +94,12 @@ static inline bool coroutine_is_over(const struct coroutine *co)
 {
 	return coroutine_has_failed(co) || !co->suspended;
 }
+
+enum { COROUTINE_BLAME = BOARD_THING + 16 };
+
+/* What has failed that has a name, "db SELECT …", into name, which has COROUTINE_BLAME bytes.
+ * False: nothing that has one. */
+bool coroutine_blames(const struct coroutine *co, char *name);
 
 /* What it waits for has failed, or could not be begun. The first error is kept. */
 void coroutine_fail(struct coroutine *co, int error);
@@ -113,6 +124,10 @@ void coroutine_add_sleep(struct coroutine *co, double seconds, int *outcome);
 void coroutine_add_job(struct coroutine *co, enum board_pool pool, void (*fn)(void *arg), void *arg,
 		       int *outcome);
 
+/* The same of a fn that may fail: *error is then what it has come to, 0 or a negative errno. */
+void coroutine_add_trial(struct coroutine *co, enum board_pool pool, void (*fn)(void *arg),
+			 void *arg, const int *error, int *outcome);
+
 /* Waits until one of these events (enum uv_poll_event) is there for a descriptor of the caller's,
  * who keeps it open until then. */
 void coroutine_add_fd(struct coroutine *co, int fd, int events, int *outcome);
@@ -136,6 +151,10 @@ struct task {
  * no longer does. outcome may be NULL. */
 void task_begin(struct coroutine *co, struct task *task, void (*cancel)(struct task *task),
 		int *outcome);
+
+/* It has ended where it was to begin, and is no task. If something before it has failed, that is
+ * its outcome, too. */
+void coroutine_add_end(struct coroutine *co, int error, int *outcome);
 
 /* It has ended; error is 0 or a negative errno. */
 void task_end(struct task *task, int error);

@@ -173,8 +173,10 @@ int sched_open(struct sched *sched, uv_loop_t *loop, const struct sched_options 
 	int err;
 
 	*sched = (struct sched){.options = *options, .loop = loop, .wake_fd = -1};
-	if (!options->board)
+	if (!options->board) {
 		sched->options.board = &unseen;
+		board_set(&unseen.thing_count, 0);
+	}
 	uv_prepare_init(loop, &sched->prepare);
 	uv_check_init(loop, &sched->check);
 	uv_idle_init(loop, &sched->idle);
@@ -191,9 +193,24 @@ enum board_pool sched_own_pool(const struct sched *sched, const struct thread_po
 {
 	unsigned i = 0;
 
-	while (i + 1 < BOARD_OWN_POOLS && sched->options.own[i] != own)
+	while (i < BOARD_OWN_POOLS && sched->options.own[i] != own)
 		i++;
 	return BOARD_OWN + i;
+}
+
+struct sched_guest *sched_guest(const struct sched *sched, const void *kind)
+{
+	struct sched_guest *guest = sched->guests;
+
+	while (guest && guest->kind != kind)
+		guest = guest->next;
+	return guest;
+}
+
+void sched_add_guest(struct sched *sched, struct sched_guest *guest)
+{
+	guest->next = sched->guests;
+	sched->guests = guest;
 }
 
 void sched_close(struct sched *sched)
@@ -201,6 +218,12 @@ void sched_close(struct sched *sched)
 	struct job *done;
 	bool idle = true;
 
+	while (sched->guests) {
+		struct sched_guest *guest = sched->guests;
+
+		sched->guests = guest->next;
+		guest->close(guest);
+	}
 	for (unsigned i = 0; i < sched->pool_count; i++) {
 		idle = thread_pool_close(sched->pools[i], &done) && idle;
 		take_back(done);

@@ -35,6 +35,13 @@ struct sched_options {
 	void *owner;
 };
 
+/* What else lives on a loop, from when it is first needed until the loop is closed. */
+struct sched_guest {
+	const void *kind;			  /* whose it is: an address of theirs */
+	void (*close)(struct sched_guest *guest); /* nothing is there for it afterwards */
+	struct sched_guest *next;
+};
+
 struct sched {
 	struct sched_options options;
 	uv_loop_t *loop;
@@ -48,9 +55,14 @@ struct sched {
 	uv_idle_t idle; /* active while something is ready: poll must not block */
 	uv_poll_t wake;
 	int wake_fd;
+	struct sched_guest *guests;
 	uint64_t polled; /* uv_hrtime() when the loop last went to poll */
 	uint64_t rested; /* … and when it last found nothing to do there; 0: not yet */
 	bool deaf;	 /* new connections may be waiting that poll does not tell of */
+	uint8_t things[2 * BOARD_THINGS]; /* their numbers, by their names' hashes; 0: none */
+	uint8_t seats[BOARD_AWAITS];	  /* of those that are seen to wait, given back: so many */
+	unsigned seats_left;
+	unsigned seats_used; /* ever */
 };
 
 /* 0 or a UV_E*; after an error nothing is left open but what uv_run() must still close. */
@@ -60,8 +72,14 @@ int sched_open(struct sched *sched, uv_loop_t *loop, const struct sched_options 
  * before it is closed. */
 void sched_close(struct sched *sched);
 
-/* Where one of options.own is in pools. */
+/* Where one of options.own is in pools; BOARD_POOLS: nowhere. */
 enum board_pool sched_own_pool(const struct sched *sched, const struct thread_pool_options *own);
+
+/* The guest of that kind; NULL: there is none. */
+struct sched_guest *sched_guest(const struct sched *sched, const void *kind);
+
+/* It lives here from now on. */
+void sched_add_guest(struct sched *sched, struct sched_guest *guest);
 
 /* For how many nanoseconds before now (uv_hrtime()) input may have been left unread: the time since
  * the loop last slept in poll. It only sleeps when all that had come was served. */

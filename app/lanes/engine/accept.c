@@ -103,6 +103,8 @@ int accept_open(struct engine *engine)
 
 void accept_stop(struct engine *engine)
 {
+	if (!engine->listener)
+		return;
 	accept_pause(engine);
 	listener_stop(engine->listener);
 }

@@ -6,6 +6,8 @@
 
 #include <stdbool.h>
 
+#include "client/jobs.h"
+#include "client/migrate.h"
 #include "engine/options.h"
 #include "engine/sandbox.h"
 #include "http/router.h"
@@ -13,6 +15,7 @@
 #include "scoreboard/scoreboard.h"
 
 struct sched;
+struct turn;
 
 /* What a worker has when its application prepares itself. */
 struct setup {
@@ -26,9 +29,19 @@ struct setup {
 struct application {
 	struct routes routes;
 	struct metric *const *metrics; /* of its own, with NULL behind the last */
+	/* It calls other services (client/fetch.h): there is a pool of threads for their names, one
+	 * of the four that an application may have, and the sandbox lets it connect. */
+	bool fetches;
+	/* What a pool of the same program serves with --routes outside, in place of the services
+	 * that it calls; NULL: nothing. */
+	const struct application *outside;
 	/* Of its own, beside the library's. Those of what --routes app serves: a program has one
 	 * such table. */
 	struct option_table options;
+	/* Of its tables: what --migrate applies, besides the library's. */
+	struct migrations migrations;
+	/* What workers with --engine jobs do: JOBS(list). */
+	struct job_kinds jobs;
 	/* Before the sandbox, when files and sockets can be opened; adds to setup->needs what has
 	 * to be possible afterwards, and may make a state. What setup points to is there as long as
 	 * the process. False after a message: the worker does not start. */
@@ -79,9 +92,9 @@ bool application_run(const struct application *application, void (*fn)(struct re
 		     struct sched *sched, uint64_t patience, const bool *given_up);
 
 /* For engines: begins its background work, if there is any; NULL: nothing runs. */
-struct request *application_begin(const struct application *application, struct sched *sched);
+struct turn *application_begin(const struct application *application, struct sched *sched);
 
 /* For engines: ends that; NULL is fine. */
-void application_end(struct request *background);
+void application_end(struct turn *background);
 
 #endif

@@ -25,14 +25,17 @@ enum { READ_SIZE = 65536 };
 
 struct conn;
 struct exchange;
+struct job_worker;
+struct turn;
 
 struct engine {
 	const struct options *options;
 	struct slice worker;
 	struct router router;
 	const struct application *application;
-	struct request *background; /* its work beside the requests; NULL: none */
-	struct listener *listener;
+	struct turn *background;   /* its work beside the requests; NULL: none */
+	struct listener *listener; /* of a worker with jobs none */
+	struct job_worker *jobs;   /* NULL: it has a socket */
 	uv_loop_t loop;
 	struct sched sched;
 	struct fcgi_limits limits;

@@ -14,8 +14,10 @@
 #include "base/log.h"
 #include "engine/accept.h"
 #include "engine/conn.h"
+#include "engine/database.h"
 #include "engine/engine.h"
 #include "engine/exchange.h"
+#include "engine/job_worker.h"
 
 enum {
 	CPU_THREAD_NICE = 19,
@@ -40,6 +42,8 @@ static void drain_if_idle(struct engine *engine)
 {
 	if (engine->in_flight || engine->later || engine->stopped)
 		return;
+	if (engine->jobs && !job_worker_is_idle(engine))
+		return;
 	for (struct conn *conn = engine->conns; conn; conn = conn->next)
 		if (conn_waiting(conn) || (!conn->lingering && conn_has_input(conn)))
 			return;
@@ -54,9 +58,20 @@ static void drain_by_force(struct engine *engine, const char *why)
 	stop(engine, EXIT_FORCED);
 }
 
+static void drained_too_late(struct engine *engine)
+{
+	drain_by_force(engine, "drain-timeout");
+}
+
+/* Others take the jobs that it has not ended. */
 static void on_drain_timeout(uv_timer_t *timer)
 {
-	drain_by_force(timer->data, "drain-timeout");
+	struct engine *engine = timer->data;
+
+	if (engine->jobs)
+		job_worker_give_back(engine, drained_too_late);
+	else
+		drained_too_late(engine);
 }
 
 static void drain(struct engine *engine)
@@ -67,6 +82,8 @@ static void drain(struct engine *engine)
 		  NULL);
 	engine->draining = true;
 	board_set(&engine->board->draining, 1);
+	if (engine->jobs)
+		job_worker_drain(engine);
 	engine->refusing = engine->options->drain == DRAIN_REFUSE ||
 			   (engine->options->drain == DRAIN_AUTO &&
 			    scoreboard_has_sibling(engine->scoreboard));
@@ -186,6 +203,8 @@ static int open_engine(struct engine *engine)
 	application_pools(engine->application, threads.own); /* work() has had them checked */
 	err = sched_open(&engine->sched, &engine->loop, &threads);
 	if (!err)
+		err = database_open(o, &engine->sched) ? UV_ENOMEM : 0;
+	if (!err)
 		err = open_signals(engine);
 	engine->swept = uv_now(&engine->loop);
 	if (!err)
@@ -209,12 +228,21 @@ static void close_engine(struct engine *engine)
 		conn_close(engine->conns);
 	application_end(engine->background);
 	exchange_cancel_later(engine);
+	job_worker_close(engine);
 	sched_close(&engine->sched);
 	uv_walk(&engine->loop, close_handle, NULL);
 	uv_run(&engine->loop, UV_RUN_DEFAULT);
 	exchange_free_spares(engine);
 	router_close(&engine->router);
 	uv_loop_close(&engine->loop);
+	free(engine->jobs);
+}
+
+static int open_work(struct engine *engine)
+{
+	if (engine->draining)
+		return 0;
+	return engine->listener ? accept_open(engine) : job_worker_open(engine);
 }
 
 /* Requests are taken when the application has started. 0 or a UV_E*: then it has not. */
@@ -228,10 +256,11 @@ static int begin(struct engine *engine, const struct application *application)
 		return UV_ECANCELED;
 	application_ask(application, engine->board);
 	engine->background = application_begin(application, &engine->sched);
-	err = engine->draining ? 0 : accept_open(engine);
+	err = open_work(engine);
 	if (!err)
-		log_event(LOG_LEVEL_INFO, "started", "engine", "loop", "threads",
-			  log_number(o->threads), "cpu_threads", log_number(o->cpu_threads), NULL);
+		log_event(LOG_LEVEL_INFO, "started", "engine", engine->jobs ? "jobs" : "loop",
+			  "threads", log_number(o->threads), "cpu_threads",
+			  log_number(o->cpu_threads), NULL);
 	return err;
 }
 
@@ -252,9 +281,11 @@ int loop_run(const struct options *options, struct listener *listener, const cha
 	     const struct application *application, const struct scoreboard *board)
 {
 	struct engine *engine = calloc(1, sizeof(*engine));
-	int err = engine ? router_open(&engine->router, &application->routes) : UV_ENOMEM;
+	int err = engine ? 0 : UV_ENOMEM;
 	int status;
 
+	if (engine && listener)
+		err = router_open(&engine->router, &application->routes);
 	if (!err)
 		err = uv_loop_init(&engine->loop);
 	if (!engine || err) {

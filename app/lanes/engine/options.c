@@ -15,8 +15,9 @@
 #define AT(field) offsetof(struct options, field)
 
 static const struct option_spec list[] = {
-	{"engine", OPTION_CHOICE, AT(engine), "loop", .choices = "loop|prefork",
-	 .help = "loop: one multiplexed event loop; prefork: libfcgi, one request at a time"},
+	{"engine", OPTION_CHOICE, AT(engine), "loop", .choices = "loop|prefork|jobs",
+	 .help = "loop: one multiplexed event loop; prefork: libfcgi, one request at a time; jobs: "
+		 "no socket, but the database's queue of jobs"},
 	{"listen", OPTION_TEXT, AT(listen),
 	 .help = "PATH or HOST:PORT to open; without it, descriptor 0 is the socket (spawn-fcgi)"},
 	{"pool", OPTION_NAME, AT(pool), "loop", .help = "name of the pool, for X-Lanes-Worker"},
@@ -26,9 +27,10 @@ static const struct option_spec list[] = {
 	 "number in the pool; 0: the lowest one free on the scoreboard, or the process id"},
 	{"scoreboard", OPTION_TEXT, AT(scoreboard),
 	 .help = "file in which the workers of a system show what they do"},
-	{"routes", OPTION_CHOICE, AT(routes), "app", .choices = "app|admin|health",
+	{"routes", OPTION_CHOICE, AT(routes), "app", .choices = "app|admin|health|outside",
 	 .help = "app: the endpoints; admin: status, metrics, trace and events of the whole "
-		 "system; health: healthz and readyz"},
+		 "system; health: healthz and readyz; outside: stands in for services that the "
+		 "endpoints call"},
 	{"drain", OPTION_CHOICE, AT(drain), "auto", .choices = "auto|refuse|wait",
 	 .help = "new requests while draining: refuse (503, or the status that LANES_DRAIN_STATUS "
 		 "names: nginx asks a sibling), wait (in the socket's queue)"},
@@ -78,6 +80,35 @@ static const struct option_spec list[] = {
 	 "bytes that long params, handlers and unread answers may hold; more is a 503"},
 	{"conn-memory-limit", OPTION_INT, AT(conn_memory_limit), "16777216", 65536, INT64_MAX, NULL,
 	 "the same for the requests of one connection"},
+	{"ca", OPTION_TEXT, AT(ca),
+	 .help = "PEM file of who is trusted by calls to other services; without it, whom the "
+		 "system trusts"},
+	{"fetch-most", OPTION_INT, AT(fetch_most), "512", 1, 100000, NULL,
+	 "calls to other services, and connections to them, at once; more wait"},
+	{"fetch-host-most", OPTION_INT, AT(fetch_host_most), "128", 1, 100000, NULL,
+	 "the same to one host and port"},
+	{"fetch-queue", OPTION_INT, AT(fetch_queue), "1024", 0, 10000000, NULL,
+	 "calls that may wait; one more is a 503"},
+	{"fetch-idle", OPTION_SECONDS, AT(fetch_idle), "30", 50, 3600000, NULL,
+	 "seconds such connections stay open when there are no calls"},
+	{"database", OPTION_TEXT, AT(database),
+	 .help = "PostgreSQL: postgresql://USER:PASSWORD@HOST:PORT/NAME, or host=HOST user=USER, "
+		 "as "
+		 "libpq takes it"},
+	{"database-connections", OPTION_INT, AT(database_connections), "0", 0, 1000, NULL,
+	 "to it, at most; 0: 8, and 1 of a prefork process"},
+	{"database-waiters", OPTION_INT, AT(database_waiters), "1000", 0, 1000000, NULL,
+	 "requests that may wait for one; one more is a 503"},
+	{"database-wait", OPTION_SECONDS, AT(database_wait), "5", 10, 3600000, NULL,
+	 "seconds a request may wait for one; then a 504"},
+	{"database-limit", OPTION_SECONDS, AT(database_limit), "60", 0, 86400000, NULL,
+	 "seconds a statement may take; then it is cancelled, and a 504; 0: any"},
+	{"database-lifetime", OPTION_SECONDS, AT(database_lifetime), "1800", 1000, 604800000, NULL,
+	 "seconds after which a connection is replaced, when nobody uses it"},
+	{"database-result", OPTION_INT, AT(database_result), "16777216", 65536, INT64_MAX, NULL,
+	 "bytes of a statement's result; more, and it fails"},
+	{"database-statements", OPTION_INT, AT(database_statements), "256", 0, 1024, NULL,
+	 "different ones that are prepared; 0: none, for a pooler that cannot keep them"},
 	{"header-timeout", OPTION_SECONDS, AT(header_timeout), "10", 50, 3600000, NULL,
 	 "seconds a peer may take to send a request's params"},
 	{"queue-timeout", OPTION_SECONDS, AT(queue_timeout), "60", 0, 86400000, NULL,
@@ -99,6 +130,26 @@ static const struct option_spec list[] = {
 	{"front", OPTION_TEXT, AT(front),
 	 .help = "HOST:PORT where the whole system is asked from outside: to there /burst sends "
 		 "requests"},
+	{"job-depth", OPTION_INT, AT(job_depth), "100000", 1, INT64_MAX, NULL,
+	 "jobs that may wait in the queue; to enqueue one more is a 503"},
+	{"job-concurrency", OPTION_INT, AT(job_concurrency), "0", 0, 10000, NULL,
+	 "jobs that a worker with --engine jobs has at once; 0: one per core"},
+	{"job-poll", OPTION_SECONDS, AT(job_poll), "5", 50, 3600000, NULL,
+	 "seconds after which it looks into the queue though nobody has told it to, and after it"},
+	{"job-result", OPTION_INT, AT(job_result), "16777216", 0, 536870912, NULL,
+	 "bytes that a job's result may have; more is a failed attempt"},
+	{"job-keep", OPTION_SECONDS, AT(job_keep), "86400", 0, INT64_MAX / 2000000, NULL,
+	 "seconds that jobs which are done or cancelled, and their results, are kept"},
+	{"migrate", OPTION_FLAG, AT(migrate),
+	 .help = "make the tables that the program needs in the database, or bring them up to "
+		 "date, "
+		 "and serve nothing"},
+	{"jobs", OPTION_FLAG, AT(jobs),
+	 .help = "show the queue of jobs: what waits, runs and is dead; and serve nothing"},
+	{"job-retry", OPTION_ORDER, AT(job_retry),
+	 .help = "number of a job that is dead or cancelled and is to wait again; or all-dead"},
+	{"job-drop", OPTION_ORDER, AT(job_drop),
+	 .help = "number of a job that is to be deleted, whatever it is at; or all-dead"},
 	{"top", OPTION_FLAG, AT(top),
 	 .help = "show what the workers on the scoreboard do, live, and serve nothing"},
 	{"core", OPTION_FLAG, AT(core),
@@ -221,6 +272,7 @@ static int set(const struct option_table *table, const struct option_spec *optio
 					"a path of 1 to 47 bytes with '/' at both ends");
 		break;
 	case OPTION_TEXT:
+	case OPTION_ORDER:
 		break;
 	}
 	if (!*value)
@@ -286,7 +338,7 @@ static int set_defaults(const struct option_table *table)
 		const char *value;
 
 		environment_name(option, name, sizeof(name));
-		value = option->kind == OPTION_FLAG ? NULL : getenv(name);
+		value = option->kind >= OPTION_FLAG ? NULL : getenv(name);
 		if (option->fallback && set(table, option, option->name, option->fallback))
 			return -EINVAL;
 		if (value && set(table, option, name, value))
@@ -311,6 +363,8 @@ int options_parse(struct options *options, const struct option_table *own, int a
 		return -EINVAL;
 	if (!options->cpu_threads)
 		options->cpu_threads = sysconf(_SC_NPROCESSORS_ONLN);
+	if (!options->job_concurrency)
+		options->job_concurrency = options->cpu_threads;
 	return 0;
 }
 
@@ -331,7 +385,8 @@ static void list_options(FILE *out, const struct option_table *table)
 		[OPTION_INT] = " N",	       [OPTION_NUMBER] = " NUMBER",
 		[OPTION_SECONDS] = " SECONDS", [OPTION_TEXT] = " TEXT",
 		[OPTION_NAME] = " NAME",       [OPTION_PATH] = " PATH",
-		[OPTION_CHOICE] = " WORD",     [OPTION_FLAG] = ""};
+		[OPTION_CHOICE] = " WORD",     [OPTION_FLAG] = "",
+		[OPTION_ORDER] = " WORD"};
 
 	for (size_t i = 0; i < table->count; i++) {
 		const struct option_spec *o = &table->list[i];

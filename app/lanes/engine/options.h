@@ -14,6 +14,7 @@
 enum engine_kind {
 	ENGINE_LOOP,	/* multiplexed: one event loop and thread pools */
 	ENGINE_PREFORK, /* libfcgi: one request at a time */
+	ENGINE_JOBS,	/* a loop without a socket, that takes jobs from the database's queue */
 };
 
 enum drain_mode {
@@ -23,9 +24,10 @@ enum drain_mode {
 };
 
 enum routes_kind {
-	ROUTES_APP,    /* what the application serves */
-	ROUTES_ADMIN,  /* what shows the system: /status, /metrics, /trace, /events … */
-	ROUTES_HEALTH, /* /healthz and /readyz */
+	ROUTES_APP,	/* what the application serves */
+	ROUTES_ADMIN,	/* what shows the system: /status, /metrics, /trace, /events … */
+	ROUTES_HEALTH,	/* /healthz and /readyz */
+	ROUTES_OUTSIDE, /* what stands in for the services that the application calls */
 	ROUTES_KINDS,
 };
 
@@ -40,6 +42,7 @@ enum option_kind {
 	OPTION_PATH,	/* the same, with '/' at both ends */
 	OPTION_CHOICE,	/* an enum */
 	OPTION_FLAG,	/* bool: no value, and never of the environment */
+	OPTION_ORDER,	/* const char *; a text that is never of the environment */
 };
 
 struct option_spec {
@@ -103,8 +106,23 @@ struct options {
 	int64_t memory_limit;	   /* bytes */
 	int64_t conn_memory_limit; /* bytes */
 
+	const char *ca; /* NULL: the system's */
+	int64_t fetch_most;
+	int64_t fetch_host_most;
+	int64_t fetch_queue;
+
+	const char *database; /* NULL: none */
+	int64_t database_connections;
+	int64_t database_waiters;
+	int64_t database_wait;	/* milliseconds, as the next two */
+	int64_t database_limit; /* 0: none */
+	int64_t database_lifetime;
+	int64_t database_result; /* bytes */
+	int64_t database_statements;
+
 	int64_t header_timeout; /* this and all below: milliseconds */
-	int64_t queue_timeout;	/* 0: none */
+	int64_t fetch_idle;
+	int64_t queue_timeout; /* 0: none */
 	int64_t idle_timeout;
 	int64_t send_timeout;
 	int64_t body_timeout;
@@ -114,7 +132,17 @@ struct options {
 	const char *ready_pools; /* names with commas between them */
 	const char *front;	 /* HOST:PORT; NULL: none */
 
+	int64_t job_concurrency; /* 0: one per core */
+	int64_t job_depth;
+	int64_t job_result; /* bytes */
+	int64_t job_poll;   /* milliseconds, as is */
+	int64_t job_keep;
+
 	bool top;
+	bool migrate;
+	bool jobs;
+	const char *job_retry; /* a number, or "all-dead"; NULL: nobody asks */
+	const char *job_drop;
 	bool core; /* leave core dumps as the limits allow */
 	bool help;
 	bool version;

@@ -29,6 +29,7 @@
 #include "await/sched.h"
 #include "base/log.h"
 #include "base/util.h"
+#include "engine/database.h"
 #include "engine/observer.h"
 #include "http/body.h"
 #include "http/reply.h"
@@ -63,6 +64,19 @@ struct prefork {
 
 /* ---- wait, accept ---- */
 
+/* What the loop has to do between requests: to keep its connection to the database. */
+static void turn_between(struct prefork *p)
+{
+	if (p->options->database)
+		uv_run(&p->loop, UV_RUN_NOWAIT);
+}
+
+/* Milliseconds until it has something to do by itself; -1: never. */
+static int patience(const struct prefork *p)
+{
+	return p->options->database ? uv_backend_timeout(&p->loop) : -1;
+}
+
 /* Waits for a connection or, where the web server keeps its connection, for the next request on
  * it: then nobody else is served by this process, however long that takes. False: we drain, and
  * nothing is left to answer. */
@@ -72,11 +86,13 @@ static bool wait_for_input(struct prefork *p)
 	struct pollfd fds[] = {
 		{.fd = kept ? p->fcgi.ipcFd : p->listener->fd, .events = POLLIN},
 		{.fd = p->drain_fd, .events = POLLIN},
+		{.fd = p->options->database ? uv_backend_fd(&p->loop) : -1, .events = POLLIN},
 	};
 	uint64_t polled = uv_hrtime();
 
-	while (poll(fds, 2, -1) < 0)
-		;
+	do
+		turn_between(p);
+	while (poll(fds, 3, patience(p)) <= 0 || (!fds[0].revents && !fds[1].revents));
 	if (!kept && uv_hrtime() > polled + REST_NS)
 		p->rested = uv_hrtime();
 	return !fds[1].revents || (kept && fds[0].revents);
@@ -390,8 +406,8 @@ static void *watch_signals(void *prefork)
 {
 	struct prefork *p = prefork;
 	sigset_t set = drain_signals();
-	struct timespec patience = {.tv_sec = p->options->drain_timeout / 1000,
-				    .tv_nsec = p->options->drain_timeout % 1000 * 1000000};
+	struct timespec most = {.tv_sec = p->options->drain_timeout / 1000,
+				.tv_nsec = p->options->drain_timeout % 1000 * 1000000};
 	int number;
 
 	sigwait(&set, &number);
@@ -400,7 +416,7 @@ static void *watch_signals(void *prefork)
 	board_set(&p->board->draining, 1);
 	FCGX_ShutdownPending(); /* libfcgi accepts nobody any more */
 	eventfd_write(p->drain_fd, 1);
-	number = sigtimedwait(&set, NULL, &patience);
+	number = sigtimedwait(&set, NULL, &most);
 	if (!p->drained)
 		end_by_force(p, number < 0 ? "drain-timeout" : "second-signal");
 	return NULL;
@@ -435,8 +451,9 @@ static int open_loop(struct prefork *p)
 {
 	int err = uv_loop_init(&p->loop);
 
-	return err ? err
-		   : sched_open(&p->sched, &p->loop, &(struct sched_options){.board = p->board});
+	if (!err)
+		err = sched_open(&p->sched, &p->loop, &(struct sched_options){.board = p->board});
+	return err ? err : database_open(p->options, &p->sched);
 }
 
 int prefork_run(const struct options *options, struct listener *listener, const char *worker,

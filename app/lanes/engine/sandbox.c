@@ -11,6 +11,7 @@
 #include <limits.h>
 #include <linux/landlock.h>
 #include <malloc.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <stddef.h>
@@ -36,7 +37,7 @@ struct ruleset {
 	uint64_t scoped;
 };
 
-enum { NET_VERSION = 4, NET = 3 /* bind, connect */ };
+enum { NET_VERSION = 4, NET_CONNECT = 2, NET = 1 /* bind */ | NET_CONNECT };
 enum { SCOPED_VERSION = 6, SCOPED = 3 /* abstract sockets, signals */ };
 
 /* Everything that this version can forbid: a bit for each right. */
@@ -80,10 +81,36 @@ static int allow_removal(int ruleset, const char *file)
 /* As of version 4, for headers that lack it. */
 static int allow_port(int ruleset, uint16_t port)
 {
-	enum { RULE_NET_PORT = 2, CONNECT_TCP = 2 };
-	const uint64_t rule[] = {CONNECT_TCP, port};
+	enum { RULE_NET_PORT = 2 };
+	const uint64_t rule[] = {NET_CONNECT, port};
 
 	return syscall(SYS_landlock_add_rule, ruleset, RULE_NET_PORT, rule, 0) ? -errno : 0;
+}
+
+/* What looks up names, and TLS. Few machines have all of it. */
+static int allow_fetches(int ruleset)
+{
+	static const char *const paths[] = {
+		"/etc/hosts",
+		"/etc/resolv.conf",
+		"/etc/nsswitch.conf",
+		"/etc/host.conf",
+		"/etc/gai.conf",
+		"/etc/services",
+		"/run/systemd/resolve",
+		"/etc/ssl/openssl.cnf",
+		"/etc/ssl/certs",
+		"/usr/share/ca-certificates",
+		"/usr/local/share/ca-certificates",
+	};
+	int err = 0;
+
+	for (size_t i = 0; i < COUNT(paths) && !err; i++) {
+		err = allow_below(ruleset, paths[i], LANDLOCK_ACCESS_FS_READ_FILE);
+		if (err == -ENOENT || err == -EACCES)
+			err = 0;
+	}
+	return err;
 }
 
 static int restrict_files(const struct sandbox *needs)
@@ -97,6 +124,8 @@ static int restrict_files(const struct sandbox *needs)
 	if (version < 0)
 		return -errno;
 	rules = everything(version);
+	if (needs->fetches)
+		rules.net &= ~(uint64_t)NET_CONNECT;
 	fd = (int)syscall(SYS_landlock_create_ruleset, &rules, sizeof(rules), 0);
 	if (fd < 0)
 		return -errno;
@@ -107,8 +136,16 @@ static int restrict_files(const struct sandbox *needs)
 				  LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE);
 	if (!err && needs->removes)
 		err = allow_removal(fd, needs->removes);
-	if (!err && needs->connects && rules.net)
+	if (!err && needs->fetches)
+		err = allow_fetches(fd);
+	if (!err && needs->trusts)
+		err = allow_below(fd, needs->trusts, LANDLOCK_ACCESS_FS_READ_FILE);
+	if (!err && needs->database_trusts)
+		err = allow_below(fd, needs->database_trusts, LANDLOCK_ACCESS_FS_READ_FILE);
+	if (!err && needs->connects && (rules.net & NET_CONNECT))
 		err = allow_port(fd, needs->connects);
+	if (!err && needs->database_port && (rules.net & NET_CONNECT))
+		err = allow_port(fd, needs->database_port);
 	if (!err && syscall(SYS_landlock_restrict_self, fd, 0))
 		err = -errno;
 	close(fd);
@@ -288,17 +325,55 @@ static int add_all(scmp_filter_ctx filter, int err, const int *calls, size_t cou
 	return err;
 }
 
-/* TCP and nothing else: landlock knows the ports of no other. */
-static int add_connecting(scmp_filter_ctx filter, int err)
+static int add_sockets(scmp_filter_ctx filter, int err, uint64_t type, uint64_t protocol)
 {
 	static const int families[] = {AF_INET, AF_INET6};
-	const uint64_t type = ~(uint64_t)(SOCK_NONBLOCK | SOCK_CLOEXEC);
+	const uint64_t mask = ~(uint64_t)(SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 	for (size_t i = 0; i < COUNT(families) && !err; i++)
 		err = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 3,
 				       SCMP_A0(SCMP_CMP_EQ, (uint64_t)families[i], 0),
-				       SCMP_A1(SCMP_CMP_MASKED_EQ, type, SOCK_STREAM),
-				       SCMP_A2(SCMP_CMP_EQ, 0, 0));
+				       SCMP_A1(SCMP_CMP_MASKED_EQ, mask, type),
+				       SCMP_A2(SCMP_CMP_EQ, protocol, 0));
+	return err;
+}
+
+/* TCP and nothing else: landlock knows the ports of no other. */
+static int add_connecting(scmp_filter_ctx filter, int err)
+{
+	err = add_sockets(filter, err, SOCK_STREAM, 0);
+	return err ? err : seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(connect), 0);
+}
+
+/* UDP is for name servers. Other sockets that libc would have (of services of this machine, and to
+ * ask which addresses this has) it does without. */
+static int add_fetching(scmp_filter_ctx filter, int err)
+{
+	static const int calls[] = {SCMP_SYS(sendmmsg), SCMP_SYS(sendmsg), SCMP_SYS(recvmsg)};
+	static const struct rule asking[] = {{SCMP_ACT_ALLOW, SCMP_SYS(ioctl), IS(1, FIONREAD)}};
+
+	err = add_connecting(filter, err);
+	err = add_sockets(filter, err, SOCK_STREAM, IPPROTO_TCP);
+	err = add_sockets(filter, err, SOCK_DGRAM, 0);
+	err = add_sockets(filter, err, SOCK_DGRAM, IPPROTO_UDP);
+	err = add(filter, err, asking, COUNT(asking));
+	return add_all(filter, err, calls, COUNT(calls), SCMP_ACT_ALLOW);
+}
+
+/* libpq asks how much there is to read, and how its connection does. Landlock asks nobody who
+ * connects to a unix socket. */
+static int add_database(scmp_filter_ctx filter, int err, bool local)
+{
+	const uint64_t type = ~(uint64_t)(SOCK_NONBLOCK | SOCK_CLOEXEC);
+	static const struct rule asking[] = {{SCMP_ACT_ALLOW, SCMP_SYS(ioctl), IS(1, FIONREAD)}};
+
+	err = add(filter, err, asking, COUNT(asking));
+	if (!local)
+		return err;
+	if (!err)
+		err = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 2,
+				       SCMP_A0(SCMP_CMP_EQ, AF_UNIX, 0),
+				       SCMP_A1(SCMP_CMP_MASKED_EQ, type, SOCK_STREAM));
 	return err ? err : seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(connect), 0);
 }
 
@@ -316,15 +391,19 @@ static int fill(scmp_filter_ctx filter, const struct sandbox *needs)
 	err = add_all(filter, err, deadly, COUNT(deadly), SCMP_ACT_KILL_PROCESS);
 	err = add(filter, err, decided, COUNT(decided));
 	err = add(filter, err, &abort_ourselves, 1);
-	if (needs->reads)
+	if (needs->reads || needs->fetches || needs->database_trusts)
 		err = add(filter, err, reading, COUNT(reading));
 	else
 		err = add(filter, err, not_reading, COUNT(not_reading));
 	err = add(filter, err, &spooling, 1);
-	if (needs->connects)
+	if (needs->fetches)
+		err = add_fetching(filter, err);
+	else if (needs->connects || needs->database_port)
 		err = add_connecting(filter, err);
-	else
+	else if (!needs->database_local)
 		err = add_all(filter, err, socket_call, 1, SCMP_ACT_KILL_PROCESS);
+	if (needs->database_port || needs->database_local)
+		err = add_database(filter, err, needs->database_local);
 	return add_all(filter, err, removing, COUNT(removing),
 		       needs->removes ? SCMP_ACT_ALLOW : REFUSE);
 }

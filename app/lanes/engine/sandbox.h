@@ -6,6 +6,7 @@
 #ifndef LANES_ENGINE_SANDBOX_H
 #define LANES_ENGINE_SANDBOX_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct sandbox {
@@ -13,6 +14,14 @@ struct sandbox {
 	const char *spool;   /* … in which files without names are made; NULL: none are */
 	const char *removes; /* file that is removed at the end; NULL: none */
 	uint16_t connects;   /* port that TCP connections are made to; 0: none are */
+	/* Names are looked up, and TCP connections made to any port. What that takes is read: the
+	 * resolver's files, and whom the system trusts. Where one of these is replaced by another
+	 * file, that is read by the worker's successor. */
+	bool fetches;
+	uint16_t database_port;	     /* the same of the database; 0: none */
+	bool database_local;	     /* … which is on a unix socket */
+	const char *database_trusts; /* whom its TLS trusts, a file; NULL: none is read */
+	const char *trusts;	     /* … beside the system, a file; NULL: nobody */
 };
 
 /* To be called while the process has one thread: those that it starts afterwards are bound, too.

@@ -6,8 +6,12 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "client/fetch_limits.h"
+#include "client/queue.h"
 #include "engine/application.h"
+#include "engine/database.h"
 #include "engine/harden.h"
+#include "engine/job_worker.h"
 #include "engine/listen.h"
 #include "engine/loop.h"
 #include "engine/options.h"
@@ -27,11 +31,20 @@ static const char *no_memory(const struct options *options)
 				      : "out of memory";
 }
 
+/* Whether nginx leads to it below a prefix. */
+static bool serves_below(const struct options *options)
+{
+	return options->engine != ENGINE_JOBS &&
+	       (options->routes == ROUTES_APP || options->routes == ROUTES_OUTSIDE);
+}
+
 /* The scoreboard is for those who watch. A worker that cannot have it says so, and serves. */
 static struct board_slot *claim_slot(const struct options *options, struct scoreboard *board)
 {
-	const char *engine = options->engine == ENGINE_PREFORK ? "prefork" : "loop";
-	const char *prefix = options->routes == ROUTES_APP ? options->prefix : "";
+	static const char *const engines[] = {
+		[ENGINE_LOOP] = "loop", [ENGINE_PREFORK] = "prefork", [ENGINE_JOBS] = "jobs"};
+	const char *engine = engines[options->engine];
+	const char *prefix = serves_below(options) ? options->prefix : "";
 	struct board_slot *slot = NULL;
 	int err = scoreboard_open(board, options->scoreboard);
 
@@ -86,8 +99,8 @@ static void tell_hidden(const struct options *options, const struct routes *rout
 	char hidden[128] = "";
 	size_t len = 0;
 
-	if (options->routes != ROUTES_APP || !options->scoreboard || options->slot != 1 ||
-	    strcmp(options->prefix, "/") != 0)
+	if (options->routes != ROUTES_APP || options->engine == ENGINE_JOBS ||
+	    !options->scoreboard || options->slot != 1 || strcmp(options->prefix, "/") != 0)
 		return;
 	for (size_t i = 0; i < sizeof(of_nginx) / sizeof(of_nginx[0]); i++) {
 		const char *path = of_nginx[i];
@@ -131,6 +144,17 @@ static void enter_sandbox(const struct options *options, const struct sandbox *n
 #else
 	sandbox_enter(needs);
 #endif
+}
+
+static void prepare_fetches(const struct options *options, struct sandbox *needs)
+{
+	fetch_limits = (struct fetch_limits){.most = (unsigned)options->fetch_most,
+					     .host = (unsigned)options->fetch_host_most,
+					     .queue = (unsigned)options->fetch_queue,
+					     .idle = (double)options->fetch_idle / 1e3,
+					     .ca = options->ca};
+	needs->trusts = options->ca;
+	fetch_prepare();
 }
 
 static bool only_tells(const struct options *options, const struct option_table *own)
@@ -178,11 +202,21 @@ static int serve(const struct options *options, struct listener *listener, const
 	if (options->engine == ENGINE_PREFORK)
 		status = prefork_run(options, listener, worker, application, board);
 	else
-		status = loop_run(options, listener, worker, application, board);
+		status = loop_run(options, options->engine == ENGINE_JOBS ? NULL : listener, worker,
+				  application, board);
 	listener_close(listener);
 	/* The scoreboard stays mapped: a thread that nothing can interrupt may still write to it.
 	 */
 	return status;
+}
+
+static bool has_jobs(const struct options *options, struct application *application)
+{
+	if (options->database)
+		return job_worker_prepare(application);
+	log_complaint(
+		"--engine jobs: there is no database: --database, or LANES_DATABASE, says which");
+	return false;
 }
 
 /* From the socket to the end. */
@@ -192,13 +226,18 @@ static int work(struct options *options, struct application *application)
 	struct scoreboard board;
 	struct sandbox needs = {0};
 	struct setup setup = {.options = options, .board = &board, .needs = &needs};
-	struct listener listener;
+	struct listener listener = {.fd = -1};
 	struct board_slot *slot;
 
 	harden(options);
-	if (listener_open(&listener, options->listen, (int)options->backlog))
+	if (options->engine == ENGINE_JOBS
+		    ? !has_jobs(options, application)
+		    : listener_open(&listener, options->listen, (int)options->backlog))
 		return 1;
 	check_spool(options);
+	jobs_limit_depth(options->job_depth);
+	if (!database_prepare(options, application, &needs))
+		return 2;
 	slot = claim_slot(options, &board);
 	if (!slot) {
 		log_complaint("%s", no_memory(options));
@@ -215,6 +254,9 @@ static int work(struct options *options, struct application *application)
 	tell_hidden(options, &application->routes);
 	needs.removes = listener.unlink;
 	needs.spool = options->spool;
+	needs.fetches = application->fetches;
+	if (needs.fetches)
+		prepare_fetches(options, &needs);
 	if (!prepare(application, &setup))
 		return 2;
 	if (geteuid() == 0)
@@ -233,6 +275,28 @@ static int show_top(const struct options *options, const struct applications *ap
 	return 2;
 }
 
+static bool is_command(const struct options *options)
+{
+	return options->top || options->migrate || options->jobs || options->job_retry ||
+	       options->job_drop;
+}
+
+/* What is no worker, and ends by itself. Its exit status. */
+static int command(const struct options *options, const struct applications *applications)
+{
+	const struct application *app = applications->kinds[ROUTES_APP];
+
+	if (options->top)
+		return show_top(options, applications);
+	if (options->migrate)
+		return migrate(options->database, app ? &app->migrations : NULL);
+	if (options->jobs)
+		return queue_show(options->database);
+	if (options->job_retry)
+		return queue_retry(options->database, options->job_retry);
+	return queue_drop(options->database, options->job_drop);
+}
+
 int worker_main(int argc, char **argv, const struct applications *applications)
 {
 	static struct application application; /* whose state is no leak at the end */
@@ -244,8 +308,8 @@ int worker_main(int argc, char **argv, const struct applications *applications)
 		return 2;
 	if (only_tells(&options, own))
 		return 0;
-	if (options.top)
-		return show_top(&options, applications);
+	if (is_command(&options))
+		return command(&options, applications);
 	if (!applications->kinds[options.routes]) {
 		log_complaint("--routes: this program has none of that kind");
 		return 2;

@@ -280,10 +280,13 @@ static void give(struct body *body, struct buffer *from)
 	end_wait(body, 0);
 }
 
-/* A full disk is one, whoever has set its bounds. */
+/* A full disk is one, whoever has set its bounds; what else is wrong with it says nothing to who
+ * asked. */
 static int disk_error(int error)
 {
-	return error == -EFBIG || error == -EDQUOT ? -ENOSPC : error;
+	bool full = error == -ENOSPC || error == -EFBIG || error == -EDQUOT;
+
+	return full ? -ENOSPC : -EIO;
 }
 
 /* It has nothing to go on with, and so is not resumed: a thread is done, and that is all. */

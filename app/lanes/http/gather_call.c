@@ -74,7 +74,12 @@ static void end(struct beside *beside)
 	coroutine_cancel(co);
 	parent->times.pool_queue += co->times.pool_queue;
 	parent->times.pool += co->times.pool;
+	parent->times.fetch += co->times.fetch;
+	parent->times.db_queue += co->times.db_queue;
+	parent->times.db += co->times.db;
 	parent->lent = parent->lent || co->lent;
+	if (!parent->blamed)
+		parent->blamed = co->blamed;
 	beside->req.body = NULL;
 	request_unref(&beside->req);
 }

@@ -189,11 +189,34 @@ static int status_of(int error)
 		return 400;
 	case -ENOSPC:
 		return 507;
-	case -EPERM: /* it has replied where it cannot */
+	case -EPERM:   /* it has replied where it cannot */
+	case -EINVAL:  /* it has asked what nobody can be asked */
+	case -ENOTSUP: /* … and what its application does not do */
+	case -E2BIG:
+	case -EREMOTEIO: /* the database has refused a statement */
 		return 500;
+	case -ENOENT: /* these are of another service */
+	case -ECONNRESET:
+	case -EFBIG:
+	case -EKEYREJECTED:
+	case -EBADMSG:
+	case -ELOOP:
+	case -EACCES:
+		return 502;
 	default:
 		return 503;
 	}
+}
+
+/* Which of what it has waited for is why. What has no name says it elsewhere: a full pool, a body.
+ */
+static void tell_blame(const struct request *req, int status)
+{
+	char name[COROUTINE_BLAME];
+
+	if (coroutine_blames(&req->co, name))
+		log_event(LOG_LEVEL_WARNING, "await-failed", "await", name, "error",
+			  strerror(-req->co.error), "status", log_number(status), NULL);
 }
 
 /* What a request gets whose handler did not answer, or could not go on. */
@@ -202,8 +225,10 @@ static void answer_for_it(struct request *req)
 	if (coroutine_has_failed(&req->co)) {
 		if (req->rare)
 			req->rare->later = NULL;
+		tell_blame(req, status_of(req->co.error));
 		reply_instead(req, status_of(req->co.error));
 		req->co.error = 0;
+		req->co.blamed = 0;
 	} else if (!req->reply.status) {
 		reply_instead(req, 500);
 	}
@@ -328,6 +353,8 @@ void request_only(struct request *req)
 {
 	req->begun = true;
 	req->stages = 1u << HANDLER;
+	if (req->route->deadline > 0)
+		request_set_deadline(req, req->route->deadline);
 }
 
 uint64_t request_resume(struct request *req, uint64_t now)

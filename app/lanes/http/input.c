@@ -37,7 +37,7 @@ struct input_reading {
 	struct reading r;
 	struct slice body;
 	struct pairs query;
-	const struct value *form;
+	const struct json_value *form;
 	char *to; /* the struct */
 };
 
@@ -47,7 +47,7 @@ static void take_text(struct input_reading *in, const struct field *field, const
 		      struct slice text)
 {
 	struct location at = {.in = &places[field->place], .name = name};
-	struct value value = {.type = VALUE_STRING, .run = 1, .text = text};
+	struct json_value value = {.type = JSON_STRING, .run = 1, .text = text};
 
 	if (!text.data) {
 		value_missing(&in->r, field, &at, in->to + field->offset);
@@ -163,7 +163,7 @@ static void take_all(struct input_reading *in, const struct field *field, const 
 	struct location at = {.in = &places[field->place], .name = name};
 	struct slice rest = pairs->text;
 	struct slice text;
-	struct value *values;
+	struct json_value *values;
 	uint32_t run = 1;
 
 	for (; next_value(&rest, name, &text); run++)
@@ -172,14 +172,14 @@ static void take_all(struct input_reading *in, const struct field *field, const 
 		value_missing(&in->r, field, &at, in->to + field->offset);
 		return;
 	}
-	values = (struct value *)(void *)room(in, run * sizeof(*values));
+	values = (struct json_value *)(void *)room(in, run * sizeof(*values));
 	if (!values)
 		return;
-	values[0] = (struct value){.type = VALUE_ARRAY, .run = run};
+	values[0] = (struct json_value){.type = JSON_ARRAY, .run = run};
 	rest = pairs->text;
 	for (uint32_t i = 1; i < run && next_value(&rest, name, &text); i++)
-		values[i] = (struct value){
-			.type = VALUE_STRING,
+		values[i] = (struct json_value){
+			.type = JSON_STRING,
 			.run = 1,
 			.text = urlencoded_is_plain(text) ? text : decode(in, pairs, text)};
 	if (field->given)
@@ -251,13 +251,13 @@ static bool is_json(struct slice header)
 }
 
 /* The body fields are members of one object. False after an answer. */
-static bool read_body(struct input_reading *in, const struct value **value)
+static bool read_body(struct input_reading *in, const struct json_value **value)
 {
-	static const struct value no_object = {.type = VALUE_TRUE, .run = 1};
+	static const struct json_value no_object = {.type = JSON_TRUE, .run = 1};
 	struct slice body = in->body;
 	struct problems *problems = &in->r.problems;
 	struct json_error error = {0};
-	struct value *read = NULL;
+	struct json_value *read = NULL;
 	int err;
 
 	*value = NULL;
@@ -266,9 +266,9 @@ static bool read_body(struct input_reading *in, const struct value **value)
 	*value = &no_object;
 	if (!is_json(request_param(in->r.req, "CONTENT_TYPE")))
 		return true;
-	err = json_decode(in->r.req, &body);
+	err = json_decode(json_memory_of(in->r.req), &body);
 	if (!err)
-		err = json_read(in->r.req, body, &read, &error);
+		err = json_read(json_memory_of(in->r.req), body, &read, &error);
 	*value = read;
 	if (!err)
 		return true;
@@ -286,9 +286,9 @@ static bool read_body(struct input_reading *in, const struct value **value)
 }
 
 static void take_body(struct input_reading *in, const struct field *fields, size_t count,
-		      const struct value *value)
+		      const struct json_value *value)
 {
-	if (!value || value->type == VALUE_NULL)
+	if (!value || value->type == JSON_NULL)
 		problem_add(&in->r.problems, &places[IN_BODY], "field required",
 			    "value_error.missing");
 	else
@@ -300,12 +300,12 @@ static void take_form(struct input_reading *in, const struct field *field)
 {
 	const char *name = field->name ? field->name : field->member;
 	struct location at = {.in = &places[IN_FORM], .name = name};
-	const struct value *value = field->kind == FIELD_LIST
-					    ? value_members(&in->r, in->form, name)
-					    : value_member(in->form, name);
+	const struct json_value *value = field->kind == FIELD_LIST
+						 ? value_members(&in->r, in->form, name)
+						 : json_member(in->form, name);
 
-	if (!value || (value->type == VALUE_STRING && !value->text.len) ||
-	    (value->type == VALUE_ARRAY && value->run == 1)) {
+	if (!value || (value->type == JSON_STRING && !value->text.len) ||
+	    (value->type == JSON_ARRAY && value->run == 1)) {
 		value_missing(&in->r, field, &at, in->to + field->offset);
 		return;
 	}
@@ -361,7 +361,7 @@ bool input_read(struct request *req, const struct input *input, struct slice bod
 {
 	const struct field *end = input->fields + input->count;
 	const struct field *field = input->fields;
-	const struct value *value = NULL;
+	const struct json_value *value = NULL;
 	struct input_reading in = {
 		.r.req = req,
 		.body = body,

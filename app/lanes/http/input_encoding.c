@@ -64,7 +64,7 @@ static uint32_t take_character(struct slice *text, struct encoding encoding)
 	return 0x10000 + ((c & 0x3ff) << 10 | (low & 0x3ff));
 }
 
-int json_decode(struct request *req, struct slice *text)
+int json_decode(struct json_memory memory, struct slice *text)
 {
 	struct encoding encoding = detect(*text);
 	struct slice rest = {text->data + encoding.mark, text->len - encoding.mark};
@@ -78,7 +78,7 @@ int json_decode(struct request *req, struct slice *text)
 	if (rest.len % encoding.width)
 		return -EBADMSG;
 	/* Two bytes become at most three, four at most four. */
-	at = out = request_alloc(req, rest.len / 2 * 3);
+	at = out = memory.alloc(memory.of, rest.len / 2 * 3);
 	if (!out)
 		return -ENOMEM;
 	while (rest.len) {

@@ -18,20 +18,20 @@ enum {
 static const char TOO_MANY_FIELDS[] =
 	"{\"detail\":\"Too many fields. Maximum number of fields is 1000.\"}";
 
-static const struct value no_form = {.type = VALUE_OBJECT, .run = 1};
+static const struct json_value no_form = {.type = JSON_OBJECT, .run = 1};
 
 /* Room for an object with that many values in it; or NULL, which is noted. */
-static struct value *new_object(struct reading *r, size_t values)
+static struct json_value *new_object(struct reading *r, size_t values)
 {
-	struct value *object = request_alloc(r->req, (1 + values) * sizeof(*object));
+	struct json_value *object = request_alloc(r->req, (1 + values) * sizeof(*object));
 
 	r->no_memory |= !object;
 	return object;
 }
 
-static void end_object(struct value *object, const struct value *end)
+static void end_object(struct json_value *object, const struct json_value *end)
 {
-	*object = (struct value){.type = VALUE_OBJECT, .run = (uint32_t)(end - object)};
+	*object = (struct json_value){.type = JSON_OBJECT, .run = (uint32_t)(end - object)};
 }
 
 /* ---- urlencoded ---- */
@@ -60,12 +60,12 @@ static struct slice decode(struct slice text, char **room)
 	return urlencoded_decode(text, out);
 }
 
-static const char *read_pairs(struct reading *r, struct slice body, const struct value **form)
+static const char *read_pairs(struct reading *r, struct slice body, const struct json_value **form)
 {
 	size_t count;
 	const char *error = count_pairs(body, &count);
-	struct value *object = error ? NULL : new_object(r, count);
-	struct value *next = object;
+	struct json_value *object = error ? NULL : new_object(r, count);
+	struct json_value *next = object;
 	struct slice name;
 	struct slice value;
 	char *room = NULL;
@@ -77,8 +77,8 @@ static const char *read_pairs(struct reading *r, struct slice body, const struct
 	if (!object || r->no_memory)
 		return error;
 	while (urlencoded_next_of_form(&body, &name, &value))
-		*++next = (struct value){
-			.type = VALUE_STRING,
+		*++next = (struct json_value){
+			.type = JSON_STRING,
 			.run = 1,
 			.key = decode(name, &room),
 			.text = decode(value, &room),
@@ -118,19 +118,20 @@ static const char *check_part(const struct multipart_part *part, size_t *files, 
 }
 
 /* Puts it there, and returns what follows it. A file has its name and type in it. */
-static struct value *put_part(struct reading *r, const struct multipart *m,
-			      const struct multipart_part *part, struct value *at)
+static struct json_value *put_part(struct reading *r, const struct multipart *m,
+				   const struct multipart_part *part, struct json_value *at)
 {
-	*at = (struct value){.type = VALUE_STRING, .run = 1, .key = part->name, .text = part->text};
+	*at = (struct json_value){
+		.type = JSON_STRING, .run = 1, .key = part->name, .text = part->text};
 	if (!part->is_file) {
 		at->text = multipart_text(m, part->text);
 		r->no_memory |= !at->text.data;
 		return at + 1;
 	}
-	at->type = VALUE_FILE;
+	at->type = JSON_FILE;
 	at->run = 3;
-	at[1] = (struct value){.type = VALUE_STRING, .run = 1, .text = part->filename};
-	at[2] = (struct value){.type = VALUE_STRING, .run = 1, .text = part->type};
+	at[1] = (struct json_value){.type = JSON_STRING, .run = 1, .text = part->filename};
+	at[2] = (struct json_value){.type = JSON_STRING, .run = 1, .text = part->type};
 	return at + 3;
 }
 
@@ -146,12 +147,12 @@ static const char *error_of(struct reading *r, int err)
 }
 
 static const char *read_parts(struct reading *r, struct slice type, struct slice body,
-			      const struct value **form)
+			      const struct json_value **form)
 {
 	struct multipart m;
 	struct multipart_part part;
-	struct value *object;
-	struct value *next;
+	struct json_value *object;
+	struct json_value *next;
 	const char *error = NULL;
 	size_t files = 0;
 	size_t fields = 0;
@@ -194,7 +195,7 @@ static bool is_type(struct slice header, const char *type)
 }
 
 const char *form_read(struct reading *r, struct slice type, struct slice body,
-		      const struct value **form)
+		      const struct json_value **form)
 {
 	*form = &no_form;
 	if (is_type(type, "application/x-www-form-urlencoded"))

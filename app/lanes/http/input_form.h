@@ -8,6 +8,6 @@
  * is empty. Returns NULL, or the answer's body if it cannot be read: a 400. Where memory is out, r
  * says it. */
 const char *form_read(struct reading *r, struct slice type, struct slice body,
-		      const struct value **form);
+		      const struct json_value **form);
 
 #endif

@@ -7,24 +7,25 @@
 
 #include "base/utf8.h"
 #include "http/percent.h"
+#include "http/request.h"
 
 enum {
 	DIGITS_MAX = 4300, /* of an int, in Python */
 };
 
 struct json_reader {
-	struct request *req;
+	struct json_memory memory;
 	const char *start;
 	const char *at;
 	const char *end;
 	const char *msg; /* what is wrong, and where */
 	const char *wrong;
-	int err;	      /* of what has no words */
-	int depth;	      /* how many are open */
-	uint32_t open;	      /* the innermost of them */
-	char *strings;	      /* room for what has escapes; NULL: not yet needed */
-	struct value *values; /* the first */
-	struct value *next;   /* the next one to come, for which there is room */
+	int err;		   /* of what has no words */
+	int depth;		   /* how many are open */
+	uint32_t open;		   /* the innermost of them */
+	char *strings;		   /* room for what has escapes; NULL: not yet needed */
+	struct json_value *values; /* the first */
+	struct json_value *next;   /* the next one to come, for which there is room */
 };
 
 static bool fail(struct json_reader *r, const char *msg, const char *wrong)
@@ -141,7 +142,8 @@ static bool take_string(struct json_reader *r, struct slice *string)
 		}
 		if (!to) {
 			if (!r->strings)
-				r->strings = request_alloc(r->req, (size_t)(r->end - r->start));
+				r->strings =
+					r->memory.alloc(r->memory.of, (size_t)(r->end - r->start));
 			if (!r->strings)
 				return give_up(r, -ENOMEM);
 			to = r->strings;
@@ -167,7 +169,7 @@ static bool is_digit(const struct json_reader *r, const char *at)
 	return at < r->end && *at >= '0' && *at <= '9';
 }
 
-static bool take_number(struct json_reader *r, struct value *value)
+static bool take_number(struct json_reader *r, struct json_value *value)
 {
 	const char *begin = r->at;
 	const char *at = begin + (*begin == '-');
@@ -180,11 +182,11 @@ static bool take_number(struct json_reader *r, struct value *value)
 	else
 		while (is_digit(r, at))
 			at++;
-	value->type = VALUE_INTEGER;
+	value->type = JSON_INTEGER;
 	if (at - digits > DIGITS_MAX && !(r->end - at > 1 && *at == '.' && is_digit(r, at + 1)))
 		return give_up(r, -EBADMSG);
 	if (r->end - at > 1 && *at == '.' && is_digit(r, at + 1)) {
-		value->type = VALUE_FLOAT;
+		value->type = JSON_FLOAT;
 		for (at += 2; is_digit(r, at);)
 			at++;
 	}
@@ -194,7 +196,7 @@ static bool take_number(struct json_reader *r, struct value *value)
 		if (r->end - exponent > 1 && (*exponent == '-' || *exponent == '+'))
 			exponent++;
 		if (is_digit(r, exponent)) {
-			value->type = VALUE_FLOAT;
+			value->type = JSON_FLOAT;
 			for (at = exponent; is_digit(r, at);)
 				at++;
 		}
@@ -205,14 +207,14 @@ static bool take_number(struct json_reader *r, struct value *value)
 }
 
 /* One of Python's constants. */
-static bool take_constant(struct json_reader *r, struct value *value)
+static bool take_constant(struct json_reader *r, struct json_value *value)
 {
 	static const struct {
 		const char *text;
-		enum value_type type;
+		enum json_kind type;
 	} constants[] = {
-		{"null", VALUE_NULL}, {"true", VALUE_TRUE},	 {"false", VALUE_FALSE},
-		{"NaN", VALUE_FLOAT}, {"Infinity", VALUE_FLOAT}, {"-Infinity", VALUE_FLOAT},
+		{"null", JSON_NULL}, {"true", JSON_TRUE},      {"false", JSON_FALSE},
+		{"NaN", JSON_FLOAT}, {"Infinity", JSON_FLOAT}, {"-Infinity", JSON_FLOAT},
 	};
 
 	for (size_t i = 0; i < sizeof(constants) / sizeof(constants[0]); i++) {
@@ -233,12 +235,12 @@ static bool take_constant(struct json_reader *r, struct value *value)
 
 static bool is_object(const struct json_reader *r)
 {
-	return r->values[r->open].type == VALUE_OBJECT;
+	return r->values[r->open].type == JSON_OBJECT;
 }
 
 static bool close_if(struct json_reader *r)
 {
-	struct value *closed = &r->values[r->open];
+	struct json_value *closed = &r->values[r->open];
 
 	if (!next_is(r, is_object(r) ? '}' : ']'))
 		return false;
@@ -271,20 +273,20 @@ static bool take_key(struct json_reader *r, struct slice *key)
 /* Takes a value, or of an array or object its bracket. */
 static bool take_value(struct json_reader *r, struct slice key)
 {
-	struct value *value = r->next;
+	struct json_value *value = r->next;
 
 	if (r->at == r->end)
 		return fail(r, "Expecting value", r->at);
 	r->next++;
-	*value = (struct value){.run = 1, .key = key};
+	*value = (struct json_value){.run = 1, .key = key};
 	if (*r->at == '"') {
 		r->at++;
-		value->type = VALUE_STRING;
+		value->type = JSON_STRING;
 		return take_string(r, &value->text);
 	}
 	if (*r->at != '{' && *r->at != '[')
 		return take_constant(r, value) || take_number(r, value);
-	value->type = *r->at++ == '{' ? VALUE_OBJECT : VALUE_ARRAY;
+	value->type = *r->at++ == '{' ? JSON_OBJECT : JSON_ARRAY;
 	value->run = r->open;
 	r->open = (uint32_t)(value - r->values);
 	return r->depth++ < JSON_DEPTH || give_up(r, -EBADMSG);
@@ -335,15 +337,25 @@ static size_t count_values(struct slice text)
 	return count;
 }
 
-int json_read(struct request *req, struct slice text, struct value **value,
+static void *alloc_of_request(void *req, size_t size)
+{
+	return request_alloc(req, size);
+}
+
+struct json_memory json_memory_of(struct request *req)
+{
+	return (struct json_memory){alloc_of_request, req};
+}
+
+int json_read(struct json_memory memory, struct slice text, struct json_value **value,
 	      struct json_error *error)
 {
-	struct json_reader r = {.req = req, .start = text.data, .at = text.data};
+	struct json_reader r = {.memory = memory, .start = text.data, .at = text.data};
 
 	r.end = text.data + text.len;
 	if (text.len > UINT32_MAX)
 		return -EBADMSG;
-	*value = r.values = r.next = request_alloc(req, count_values(text) * sizeof(**value));
+	*value = r.values = r.next = memory.alloc(memory.of, count_values(text) * sizeof(**value));
 	if (!r.next)
 		return -ENOMEM;
 	skip_space(&r);

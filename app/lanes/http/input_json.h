@@ -8,7 +8,7 @@
 #ifndef LANES_HTTP_INPUT_JSON_H
 #define LANES_HTTP_INPUT_JSON_H
 
-#include "http/input_value.h"
+#include "http/json_document.h"
 
 enum {
 	JSON_DEPTH = 900,
@@ -19,9 +19,18 @@ struct json_error {
 	size_t position; /* characters before it */
 };
 
-/* Reads the text into the request's memory. Returns 0; -EINVAL and why it is no JSON; -EBADMSG if
+/* Where what is read gets its memory, which need not be zeroed; NULL: there is none. */
+struct json_memory {
+	void *(*alloc)(void *of, size_t size);
+	void *of;
+};
+
+/* That of a request, whose budget it is. Loop thread. */
+struct json_memory json_memory_of(struct request *req);
+
+/* Reads the text. Returns 0; -EINVAL and why it is no JSON; -EBADMSG if
  * it cannot even be looked at; or -ENOMEM. The value borrows from the text. */
-int json_read(struct request *req, struct slice text, struct value **value,
+int json_read(struct json_memory memory, struct slice text, struct json_value **value,
 	      struct json_error *error);
 
 #endif

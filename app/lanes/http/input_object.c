@@ -9,30 +9,30 @@
 
 /* A key, and a value to copy. */
 struct key_value {
-	struct value key;
-	struct value made; /* if it stands nowhere */
-	const struct value *value;
+	struct json_value key;
+	struct json_value made; /* if it stands nowhere */
+	const struct json_value *value;
 };
 
-static const struct value *after(const struct value *value)
+static const struct json_value *after(const struct json_value *value)
 {
 	return value + value->run;
 }
 
-static bool take_array(const struct value *array, struct key_value *pair)
+static bool take_array(const struct json_value *array, struct key_value *pair)
 {
-	const struct value *first = array + 1;
+	const struct json_value *first = array + 1;
 
 	if (array->run < 3 || after(first) == after(array) || after(after(first)) != after(array))
 		return false;
 	pair->key = *first;
 	pair->value = after(first);
-	return first->type != VALUE_ARRAY && first->type != VALUE_OBJECT;
+	return first->type != JSON_ARRAY && first->type != JSON_OBJECT;
 }
 
-static void make_string(struct value *value, struct slice text)
+static void make_string(struct json_value *value, struct slice text)
 {
-	*value = (struct value){.type = VALUE_STRING, .run = 1, .text = text};
+	*value = (struct json_value){.type = JSON_STRING, .run = 1, .text = text};
 }
 
 static bool take_string(struct slice text, struct key_value *pair)
@@ -49,12 +49,13 @@ static bool take_string(struct slice text, struct key_value *pair)
 }
 
 /* It has two names. */
-static bool take_object(const struct value *object, struct key_value *pair)
+static bool take_object(const struct json_value *object, struct key_value *pair)
 {
-	const struct value *first = object + 1;
-	const struct value *second = NULL;
+	const struct json_value *first = object + 1;
+	const struct json_value *second = NULL;
 
-	for (const struct value *member = first; member < after(object); member = after(member)) {
+	for (const struct json_value *member = first; member < after(object);
+	     member = after(member)) {
 		if (slice_equal(member->key, first->key))
 			continue;
 		if (second && !slice_equal(member->key, second->key))
@@ -68,15 +69,15 @@ static bool take_object(const struct value *object, struct key_value *pair)
 	return true;
 }
 
-static bool take_pair(const struct value *item, struct key_value *pair)
+static bool take_pair(const struct json_value *item, struct key_value *pair)
 {
 	pair->value = &pair->made;
 	switch (item->type) {
-	case VALUE_ARRAY:
+	case JSON_ARRAY:
 		return take_array(item, pair);
-	case VALUE_OBJECT:
+	case JSON_OBJECT:
 		return take_object(item, pair);
-	case VALUE_STRING:
+	case JSON_STRING:
 		return take_string(item->text, pair);
 	default:
 		return false;
@@ -84,11 +85,11 @@ static bool take_pair(const struct value *item, struct key_value *pair)
 }
 
 /* What is made is never more than what it is made of. */
-static const struct value *from_pairs(struct reading *r, const struct value *array,
-				      const struct location *at)
+static const struct json_value *from_pairs(struct reading *r, const struct json_value *array,
+					   const struct location *at)
 {
-	struct value *object = request_alloc(r->req, array->run * sizeof(*object));
-	struct value *next;
+	struct json_value *object = request_alloc(r->req, array->run * sizeof(*object));
+	struct json_value *next;
 	bool named = true;
 
 	if (!object) {
@@ -96,7 +97,7 @@ static const struct value *from_pairs(struct reading *r, const struct value *arr
 		return NULL;
 	}
 	next = object + 1;
-	for (const struct value *item = array + 1; item < after(array); item = after(item)) {
+	for (const struct json_value *item = array + 1; item < after(array); item = after(item)) {
 		struct key_value pair;
 
 		if (!take_pair(item, &pair)) {
@@ -107,59 +108,48 @@ static const struct value *from_pairs(struct reading *r, const struct value *arr
 		memcpy(next, pair.value, pair.value->run * sizeof(*next));
 		next->key = pair.key.text;
 		next += next->run;
-		named = named && pair.key.type == VALUE_STRING;
+		named = named && pair.key.type == JSON_STRING;
 	}
 	if (!named) {
 		problem_add(&r->problems, at, "keywords must be strings", "type_error");
 		return NULL;
 	}
-	*object = (struct value){.type = VALUE_OBJECT, .run = (uint32_t)(next - object)};
+	*object = (struct json_value){.type = JSON_OBJECT, .run = (uint32_t)(next - object)};
 	return object;
 }
 
-const struct value *value_as_object(struct reading *r, const struct value *value,
-				    const struct location *at)
+const struct json_value *value_as_object(struct reading *r, const struct json_value *value,
+					 const struct location *at)
 {
-	static const struct value empty = {.type = VALUE_OBJECT, .run = 1};
+	static const struct json_value empty = {.type = JSON_OBJECT, .run = 1};
 
-	if (value->type == VALUE_OBJECT)
+	if (value->type == JSON_OBJECT)
 		return value;
-	if (value->type == VALUE_ARRAY)
+	if (value->type == JSON_ARRAY)
 		return from_pairs(r, value, at);
-	if (value->type == VALUE_STRING && !value->text.len)
+	if (value->type == JSON_STRING && !value->text.len)
 		return &empty;
 	problem_add(&r->problems, at, "value is not a valid dict", "type_error.dict");
 	return NULL;
 }
 
-const struct value *value_member(const struct value *object, const char *name)
+const struct json_value *value_members(struct reading *r, const struct json_value *object,
+				       const char *name)
 {
-	const struct value *found = NULL;
-	struct slice wanted = slice_of(name);
-
-	for (const struct value *member = object + 1; member < after(object);
-	     member = after(member))
-		if (slice_equal(member->key, wanted))
-			found = member;
-	return found;
-}
-
-const struct value *value_members(struct reading *r, const struct value *object, const char *name)
-{
-	struct value *array = request_alloc(r->req, object->run * sizeof(*array));
-	struct value *next = array;
+	struct json_value *array = request_alloc(r->req, object->run * sizeof(*array));
+	struct json_value *next = array;
 	struct slice wanted = slice_of(name);
 
 	r->no_memory |= !array;
 	if (!array)
 		return NULL;
 	next++;
-	for (const struct value *member = object + 1; member < after(object);
+	for (const struct json_value *member = object + 1; member < after(object);
 	     member = after(member))
 		if (slice_equal(member->key, wanted)) {
 			memcpy(next, member, member->run * sizeof(*next));
 			next += next->run;
 		}
-	*array = (struct value){.type = VALUE_ARRAY, .run = (uint32_t)(next - array)};
+	*array = (struct json_value){.type = JSON_ARRAY, .run = (uint32_t)(next - array)};
 	return array;
 }

@@ -55,20 +55,20 @@ static bool is_within(struct reading *r, const struct field *field, double v,
 }
 
 /* int(value): 0, -EINVAL, or -ERANGE with the nearest one. */
-static int read_int(const struct value *value, int64_t *v)
+static int read_int(const struct json_value *value, int64_t *v)
 {
 	const double beyond = 9223372036854775808.0; /* 2^63 */
 	double number;
 
 	switch (value->type) {
-	case VALUE_STRING:
-	case VALUE_INTEGER:
+	case JSON_STRING:
+	case JSON_INTEGER:
 		return python_int(value->text, v);
-	case VALUE_FALSE:
-	case VALUE_TRUE:
-		*v = value->type == VALUE_TRUE;
+	case JSON_FALSE:
+	case JSON_TRUE:
+		*v = value->type == JSON_TRUE;
 		return 0;
-	case VALUE_FLOAT:
+	case JSON_FLOAT:
 		if (python_float(value->text, &number) || !isfinite(number))
 			return -EINVAL;
 		if (number >= beyond || number < -beyond) {
@@ -82,7 +82,7 @@ static int read_int(const struct value *value, int64_t *v)
 	}
 }
 
-static void take_int(struct reading *r, const struct field *field, const struct value *value,
+static void take_int(struct reading *r, const struct field *field, const struct json_value *value,
 		     const struct location *at, char *to)
 {
 	int64_t v;
@@ -104,28 +104,28 @@ static void take_int(struct reading *r, const struct field *field, const struct 
 }
 
 /* float(value) */
-static bool read_number(const struct value *value, double *v)
+static bool read_number(const struct json_value *value, double *v)
 {
 	switch (value->type) {
-	case VALUE_FALSE:
-	case VALUE_TRUE:
-		*v = value->type == VALUE_TRUE;
+	case JSON_FALSE:
+	case JSON_TRUE:
+		*v = value->type == JSON_TRUE;
 		return true;
-	case VALUE_INTEGER:
+	case JSON_INTEGER:
 		if (python_float(value->text, v) || !isfinite(*v))
 			return false;
 		*v += 0.0; /* an int has no -0 */
 		return true;
-	case VALUE_FLOAT:
-	case VALUE_STRING:
+	case JSON_FLOAT:
+	case JSON_STRING:
 		return python_float(value->text, v) == 0;
 	default:
 		return false;
 	}
 }
 
-static void take_number(struct reading *r, const struct field *field, const struct value *value,
-			const struct location *at, char *to)
+static void take_number(struct reading *r, const struct field *field,
+			const struct json_value *value, const struct location *at, char *to)
 {
 	double v;
 
@@ -146,7 +146,7 @@ static bool is_word(struct slice text, const char *const *words)
 	return false;
 }
 
-static void take_bool(struct reading *r, const struct value *value, const struct location *at,
+static void take_bool(struct reading *r, const struct json_value *value, const struct location *at,
 		      char *to)
 {
 	static const char *const yes[] = {"1", "on", "t", "true", "y", "yes", NULL};
@@ -154,11 +154,11 @@ static void take_bool(struct reading *r, const struct value *value, const struct
 	double number;
 	bool v;
 
-	if (value->type == VALUE_STRING && is_word(value->text, yes))
+	if (value->type == JSON_STRING && is_word(value->text, yes))
 		v = true;
-	else if (value->type == VALUE_STRING && is_word(value->text, no))
+	else if (value->type == JSON_STRING && is_word(value->text, no))
 		v = false;
-	else if (value->type != VALUE_STRING && read_number(value, &number) &&
+	else if (value->type != JSON_STRING && read_number(value, &number) &&
 		 (number == 0 || number == 1))
 		v = number == 1;
 	else {
@@ -169,10 +169,10 @@ static void take_bool(struct reading *r, const struct value *value, const struct
 	memcpy(to, &v, sizeof(v));
 }
 
-static void take_enum(struct reading *r, const struct field *field, const struct value *value,
+static void take_enum(struct reading *r, const struct field *field, const struct json_value *value,
 		      const struct location *at, char *to)
 {
-	if (value->type == VALUE_STRING)
+	if (value->type == JSON_STRING)
 		for (int i = 0; field->words[i]; i++)
 			if (slice_is(value->text, field->words[i])) {
 				memcpy(to, &i, sizeof(i));
@@ -184,21 +184,21 @@ static void take_enum(struct reading *r, const struct field *field, const struct
 /* ---- text ---- */
 
 /* str(value), or data NULL where pydantic does not do that, or memory is out. */
-static struct slice read_string(struct reading *r, const struct value *value)
+static struct slice read_string(struct reading *r, const struct json_value *value)
 {
 	double number;
 	char *text;
 
 	switch (value->type) {
-	case VALUE_STRING:
+	case JSON_STRING:
 		return value->text;
-	case VALUE_FALSE:
+	case JSON_FALSE:
 		return slice_of("False");
-	case VALUE_TRUE:
+	case JSON_TRUE:
 		return slice_of("True");
-	case VALUE_INTEGER:
+	case JSON_INTEGER:
 		return slice_is(value->text, "-0") ? slice_of("0") : value->text;
-	case VALUE_FLOAT:
+	case JSON_FLOAT:
 		text = alloc(r, FLOAT_TEXT_SIZE);
 		if (text && python_float(value->text, &number) == 0)
 			return (struct slice){text, float_text(number, text)};
@@ -208,8 +208,8 @@ static struct slice read_string(struct reading *r, const struct value *value)
 	}
 }
 
-static void take_string(struct reading *r, const struct field *field, const struct value *value,
-			const struct location *at, char *to)
+static void take_string(struct reading *r, const struct field *field,
+			const struct json_value *value, const struct location *at, char *to)
 {
 	struct slice text = read_string(r, value);
 	size_t length = field->min_length || field->max_length ? utf8_length(text) : 0;
@@ -229,20 +229,20 @@ static void take_string(struct reading *r, const struct field *field, const stru
 	r->no_text |= !utf8_is_valid(text);
 }
 
-static void take_datetime(struct reading *r, const struct value *value, const struct location *at,
-			  char *to)
+static void take_datetime(struct reading *r, const struct json_value *value,
+			  const struct location *at, char *to)
 {
 	struct datetime v;
 	double number;
 	int err;
 
-	if (value->type >= VALUE_ARRAY) {
+	if (value->type >= JSON_ARRAY) {
 		problem_add(&r->problems, at,
 			    "invalid type; expected datetime, string, bytes, int or float",
 			    "type_error");
 		return;
 	}
-	if (value->type == VALUE_STRING)
+	if (value->type == JSON_STRING)
 		err = datetime_read(value->text, &v);
 	else
 		err = read_number(value, &number) ? datetime_of_number(number, &v) : -EINVAL;
@@ -254,12 +254,12 @@ static void take_datetime(struct reading *r, const struct value *value, const st
 		memcpy(to, &v, sizeof(v));
 }
 
-static void take_file(struct reading *r, const struct value *value, const struct location *at,
+static void take_file(struct reading *r, const struct json_value *value, const struct location *at,
 		      char *to)
 {
 	struct upload v;
 
-	if (value->type != VALUE_FILE) {
+	if (value->type != JSON_FILE) {
 		problem_add(&r->problems, at, "Expected UploadFile, received: <class 'str'>",
 			    "value_error");
 		return;
@@ -268,12 +268,12 @@ static void take_file(struct reading *r, const struct value *value, const struct
 	memcpy(to, &v, sizeof(v));
 }
 
-static void take_uuid(struct reading *r, const struct value *value, const struct location *at,
+static void take_uuid(struct reading *r, const struct json_value *value, const struct location *at,
 		      char *to)
 {
 	struct uuid v;
 
-	if (value->type != VALUE_STRING || uuid_read(value->text, &v))
+	if (value->type != JSON_STRING || uuid_read(value->text, &v))
 		problem_add(&r->problems, at, "value is not a valid uuid", "type_error.uuid");
 	else
 		memcpy(to, &v, sizeof(v));
@@ -283,22 +283,23 @@ static void take_uuid(struct reading *r, const struct value *value, const struct
 
 /* NOLINTBEGIN(misc-no-recursion): no deeper than the tables of fields */
 
-static size_t item_count(const struct value *array)
+static size_t item_count(const struct json_value *array)
 {
 	size_t count = 0;
 
-	for (const struct value *item = array + 1; item < array + array->run; item += item->run)
+	for (const struct json_value *item = array + 1; item < array + array->run;
+	     item += item->run)
 		count++;
 	return count;
 }
 
-static void take_list(struct reading *r, const struct field *field, const struct value *value,
+static void take_list(struct reading *r, const struct field *field, const struct json_value *value,
 		      const struct location *at, char *to)
 {
 	struct list list;
 	struct location item_at = {.in = at};
 
-	if (value->type != VALUE_ARRAY) {
+	if (value->type != JSON_ARRAY) {
 		problem_add(&r->problems, at, "value is not a valid list", "type_error.list");
 		return;
 	}
@@ -317,7 +318,8 @@ static void take_list(struct reading *r, const struct field *field, const struct
 	list.items = alloc(r, list.count * field->item->size);
 	if (!list.items)
 		return;
-	for (const struct value *item = value + 1; item < value + value->run; item += item->run) {
+	for (const struct json_value *item = value + 1; item < value + value->run;
+	     item += item->run) {
 		value_take(r, field->item, item, &item_at,
 			   (char *)list.items + item_at.index * field->item->size);
 		item_at.index++;
@@ -326,27 +328,27 @@ static void take_list(struct reading *r, const struct field *field, const struct
 }
 
 void value_take_object(struct reading *r, const struct field *fields, size_t count,
-		       const struct value *value, const struct location *at, char *to)
+		       const struct json_value *value, const struct location *at, char *to)
 {
 	value = value_as_object(r, value, at);
 	for (const struct field *field = fields; value && field < fields + count; field++) {
 		const char *name = field->name ? field->name : field->member;
 		struct location member_at = {.in = at, .name = name};
-		const struct value *member = value_member(value, name);
+		const struct json_value *member = json_member(value, name);
 
 		if (member)
 			value_take(r, field, member, &member_at, to + field->offset);
 		else
 			value_missing(r, field, &member_at, to + field->offset);
 		if (field->given)
-			to[field->given - 1] = member && member->type != VALUE_NULL;
+			to[field->given - 1] = member && member->type != JSON_NULL;
 	}
 }
 
-void value_take(struct reading *r, const struct field *field, const struct value *value,
+void value_take(struct reading *r, const struct field *field, const struct json_value *value,
 		const struct location *at, char *to)
 {
-	if (value->type == VALUE_NULL) {
+	if (value->type == JSON_NULL) {
 		if (!field->optional)
 			problem_add(&r->problems, at, "none is not an allowed value",
 				    "type_error.none.not_allowed");

@@ -2,34 +2,14 @@
  * A value as the client gave it, and how it becomes a member: what pydantic 1 accepts for the kind
  * of its field, and its words for what it does not.
  *
- * A value with others in it is a run of them: itself, and then those, each with what is in it. A
- * text from a query or a form is a string.
+ * A text from a query or a form is a string.
  */
 #ifndef LANES_HTTP_INPUT_VALUE_H
 #define LANES_HTTP_INPUT_VALUE_H
 
 #include "http/input.h"
 #include "http/input_problems.h"
-
-enum value_type {
-	VALUE_NULL,
-	VALUE_FALSE,
-	VALUE_TRUE,
-	VALUE_INTEGER,
-	VALUE_FLOAT, /* Python's NaN and Infinity, too */
-	VALUE_STRING,
-	VALUE_ARRAY,
-	VALUE_OBJECT,
-	VALUE_FILE, /* text is what it holds; in it are two strings: its name, and its type, if any
-		     */
-};
-
-struct value {
-	enum value_type type;
-	uint32_t run;	   /* how many values it is, itself among them */
-	struct slice text; /* INTEGER, FLOAT: as written; STRING: decoded, UTF-8 */
-	struct slice key;  /* of an object's member */
-};
+#include "http/json_document.h"
 
 /* The body of a 400. */
 #define INPUT_NOT_READ "{\"detail\":\"There was an error parsing the body\"}"
@@ -43,24 +23,23 @@ struct reading {
 };
 
 /* The value becomes the member of that field in to, or a problem at that place. */
-void value_take(struct reading *r, const struct field *field, const struct value *value,
+void value_take(struct reading *r, const struct field *field, const struct json_value *value,
 		const struct location *at, char *to);
 
 /* There is no value for the field. */
 void value_missing(struct reading *r, const struct field *field, const struct location *at,
 		   char *to);
 
-/* An object's member of that name, of several the last one, or NULL; and all of them as an array,
- * or NULL if memory is out. */
-const struct value *value_member(const struct value *object, const char *name);
-const struct value *value_members(struct reading *r, const struct value *object, const char *name);
+/* An object's members of that name as an array, or NULL if memory is out. */
+const struct json_value *value_members(struct reading *r, const struct json_value *object,
+				       const char *name);
 
 /* The value as an object, or NULL after a problem. */
-const struct value *value_as_object(struct reading *r, const struct value *value,
-				    const struct location *at);
+const struct json_value *value_as_object(struct reading *r, const struct json_value *value,
+					 const struct location *at);
 
 /* An object's members become those of a struct. */
 void value_take_object(struct reading *r, const struct field *fields, size_t count,
-		       const struct value *value, const struct location *at, char *to);
+		       const struct json_value *value, const struct location *at, char *to);
 
 #endif

@@ -168,6 +168,20 @@ static void add_body(struct buffer *out, const struct route *route)
 	json_end(out);
 }
 
+/* What is no object is called after the operation. */
+static void add_answers_title(struct buffer *out, const struct route *route)
+{
+	struct buffer name = {0};
+
+	buffer_append_text(&name, "Response_");
+	append_operation_id(&name, route);
+	buffer_append(&name, "", 1);
+	out->failed |= name.failed;
+	if (!name.failed)
+		schema_title(out, "title", name.data);
+	buffer_free(&name);
+}
+
 static void add_answers(struct buffer *out, const struct route *route)
 {
 	int status = route->status ? route->status : 200;
@@ -182,6 +196,8 @@ static void add_answers(struct buffer *out, const struct route *route)
 		json_begin(out, "content");
 		json_begin(out, "application/json");
 		json_begin(out, "schema");
+		if (route->answers && route->answers->kind != FIELD_OBJECT)
+			add_answers_title(out, route);
 		if (route->answers)
 			schema_add(out, route->answers);
 		json_end(out);

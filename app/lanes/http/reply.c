@@ -15,9 +15,9 @@ static const char TYPE_JSON[] = "application/json";
 
 enum {
 	U64_DIGITS = 20,
-	/* All of the head but the type, the worker's name and further lines: 310 bytes of text, the
-	 * longest reason, and nine numbers. */
-	HEAD_FIXED_MAX = 310 + 40 + 9 * (U64_DIGITS + 4),
+	/* All of the head but the type, the worker's name and further lines: 350 bytes of text, the
+	 * longest reason, and twelve numbers. */
+	HEAD_FIXED_MAX = 350 + 40 + 12 * (U64_DIGITS + 4),
 };
 
 const char *reply_reason(int status)
@@ -402,10 +402,21 @@ static char *put_ms(char *at, uint64_t ns)
 	return at;
 }
 
+/* Waits that few requests have, each where there was one. */
+static char *put_awaited(char *at, const struct coroutine_times *times)
+{
+	if (times->db_queue >= 500)
+		at = put_ms(put(at, ", db-queue;dur="), times->db_queue);
+	if (times->db)
+		at = put_ms(put(at, ", db;dur="), times->db);
+	return times->fetch ? put_ms(put(at, ", fetch;dur="), times->fetch) : at;
+}
+
 static char *put_times(char *at, const struct request *req)
 {
 	const struct coroutine_times *times = &req->co.times;
-	uint64_t other = times->pool_queue + times->pool + times->ready;
+	uint64_t awaited = times->db_queue + times->db + times->fetch;
+	uint64_t other = times->pool_queue + times->pool + times->ready + awaited;
 	uint64_t await = times->suspended > other ? times->suspended - other : 0;
 
 	at = put(at, "\r\nServer-Timing: ");
@@ -419,6 +430,8 @@ static char *put_times(char *at, const struct request *req)
 	} else {
 		at = put(at, ", pool-queue;dur=0.000, pool;dur=0.000");
 	}
+	if (awaited)
+		at = put_awaited(at, times);
 	return times->ready ? put_ms(put(at, ", ready;dur="), times->ready) : at;
 }
 

@@ -51,6 +51,11 @@ bool stream_wanted(const struct request *req);
  * 503 and 429 bring Retry-After: 1. */
 void reply_error(struct request *req, int status);
 
+/* The same with a detail of its own, printf-like and of at most 511 bytes: what FastAPI's
+ * HTTPException(status, detail) answers. */
+void reply_refusal(struct request *req, int status, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
 /* Adds a header line, before the answer or after it; of one name there may be several. It stays,
  * whichever answer follows, but not when the library answers in the handler's place. Content-Type,
  * Cache-Control and Retry-After take the place of the library's own; without one, Cache-Control is

@@ -81,10 +81,11 @@ static int open_last(int folder, const char *name)
 
 /* One name after the other, none of them through a link: openat2() would do it at once, but the
  * sandbox cannot look at what it is to do. */
-static int open_below(int folder, struct slice path)
+static int open_names(int folder, struct slice path)
 {
 	int at = folder;
 
+	errno = EBADF; /* if there is no folder */
 	while (path.len && at >= 0) {
 		struct slice name = next_name(&path);
 		char text[NAME_MAX + 1];
@@ -103,6 +104,24 @@ static int open_below(int folder, struct slice path)
 	return at;
 }
 
+/* What became another thing since it was looked at is none, either. */
+int open_below(int folder, struct slice path)
+{
+	struct stat about;
+	int fd;
+	int error;
+
+	if (!is_below(path))
+		return -ENOENT;
+	fd = open_names(folder, path);
+	if (fd < 0)
+		return -errno;
+	error = fstat(fd, &about) ? errno : S_ISREG(about.st_mode) ? 0 : ENOENT;
+	if (error)
+		close(fd);
+	return error ? -error : fd;
+}
+
 /* ---- on a thread ---- */
 
 static void open_on_thread(void *sending)
@@ -112,7 +131,7 @@ static void open_on_thread(void *sending)
 	if (s->error)
 		return;
 	if (s->file.path.data)
-		s->fd = open_below(s->file.from, s->file.path);
+		s->fd = open_names(s->file.from, s->file.path);
 	s->error = s->fd < 0 || fstat(s->fd, &s->about) ? errno : 0;
 	if (!s->error && !S_ISREG(s->about.st_mode))
 		s->error = ENOENT;

@@ -24,6 +24,11 @@ struct file {
  * (setup->needs->reads): a descriptor, or -1 after a message. */
 int open_folder(const char *path);
 
+/* On a thread, as it may block: opens a file below such a folder, to read it. A path that leads out
+ * of it, through a symbolic link, or to anything but a file, is -ENOENT, -ENOTDIR or -ELOOP; any
+ * other error is what open() says. */
+int open_below(int folder, struct slice path);
+
 /* AWAIT(req, reply_file(req, &(struct file){…})): answers with that file, and goes on when it is
  * sent. ASYNC handlers only.
  *

@@ -288,6 +288,17 @@ bool request_defer(struct request *req, void (*fn)(void *arg), void *arg)
 	return true;
 }
 
+/* cppcheck-suppress constParameter ; a function */
+void *request_deferred(struct request *req, void (*fn)(void *arg))
+{
+	const struct request_rare *rare = request_root(req)->rare;
+	const struct deferred *deferred = rare ? rare->deferred : NULL;
+
+	while (deferred && deferred->fn != fn)
+		deferred = deferred->next;
+	return deferred ? deferred->arg : NULL;
+}
+
 struct slice request_param(const struct request *req, const char *name)
 {
 	return req->answered ? (struct slice){NULL, 0} : req->ops->param(req, name);

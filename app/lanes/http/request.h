@@ -16,12 +16,14 @@
 #include "await/coroutine.h"
 #include "base/slice.h"
 
+struct bell;
 struct body;
 struct budget;
 struct call;
 struct deadline;
 struct deferred;
 struct later;
+struct job_attempt;
 struct json_object;
 struct request;
 struct route;
@@ -101,9 +103,10 @@ struct request_rare {
 	struct deadline *overdue;   /* the route's; NULL: it has none */
 	struct deadline *deadlines; /* of what is waited for, innermost first */
 	struct deadline *spare_deadlines;
-	char *traceparent; /* request_traceparent()'s, once it was asked for */
-	char *log_id;	   /* the web server's number, for log lines after the answer */
-	uint32_t *counted; /* where the route's requests are counted; NULL: nowhere */
+	char *traceparent;	 /* request_traceparent()'s, once it was asked for */
+	char *log_id;		 /* the web server's number, for log lines after the answer */
+	struct job_attempt *job; /* that it is an attempt of (client/jobs.h); NULL: of none */
+	uint32_t *counted;	 /* where the route's requests are counted; NULL: nowhere */
 	void *large_frame;
 	struct unrouted *unrouted; /* its answer; NULL: it has a route, or another answer */
 };
@@ -235,6 +238,9 @@ void run_in_cpu_pool(struct request *req, void (*fn)(void *arg), void *arg);
  * stays open until then, however the request ends: request_defer() may close it. */
 void await_fd(struct request *req, int fd, int events);
 
+/* Waits until the bell is rung (await/bell.h): bell_ring(&bell) lets all go on who wait then. */
+void wait_for_bell(struct request *req, struct bell *bell);
+
 /* AWAIT(req, call(req, fn, frame)): fn(req, frame) runs at once, and may AWAIT itself; when it has
  * returned the handler goes on. frame is what it keeps, and lives as long. */
 void call(struct request *req, void (*fn)(struct request *req, void *frame), void *frame);
@@ -254,6 +260,7 @@ void gather_add_sleep(struct request *req, double seconds, int *outcome);
 void gather_add_thread(struct request *req, void (*fn)(void *arg), void *arg, int *outcome);
 void gather_add_cpu(struct request *req, void (*fn)(void *arg), void *arg, int *outcome);
 void gather_add_fd(struct request *req, int fd, int events, int *outcome);
+void gather_add_bell(struct request *req, struct bell *bell, int *outcome);
 void gather(struct request *req);
 void gather_within(struct request *req, double seconds);
 
@@ -277,6 +284,9 @@ bool request_later(struct request *req, void (*fn)(struct request *req, void *fr
  * False if memory is out: fn(arg) has run already, the handler should return, and the answer is a
  * 503. */
 bool request_defer(struct request *req, void (*fn)(void *arg), void *arg);
+
+/* The arg that this fn was deferred with last, of the request's; NULL: it was not. */
+void *request_deferred(struct request *req, void (*fn)(void *arg));
 
 /* Loop thread only. */
 void request_ref(struct request *req);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "await/bell.h"
 #include "await/sched.h"
 #include "base/util.h"
 #include "http/router.h"
@@ -223,6 +224,17 @@ void run_in_threadpool(struct request *req, void (*fn)(void *arg), void *arg)
 void run_in_cpu_pool(struct request *req, void (*fn)(void *arg), void *arg)
 {
 	gather_add_cpu(req, fn, arg, NULL);
+	gather(req);
+}
+
+void gather_add_bell(struct request *req, struct bell *bell, int *outcome)
+{
+	coroutine_add_bell(&req->co, bell, outcome);
+}
+
+void wait_for_bell(struct request *req, struct bell *bell)
+{
+	gather_add_bell(req, bell, NULL);
 	gather(req);
 }
 

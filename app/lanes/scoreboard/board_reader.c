@@ -68,6 +68,34 @@ const char *board_route_name(const struct board_slot *slot, unsigned route, char
 	return name;
 }
 
+unsigned board_things(const struct board_slot *slot)
+{
+	uint64_t count = atomic_load_explicit(&slot->thing_count, memory_order_acquire);
+
+	return count < BOARD_THINGS ? (unsigned)count + 1 : BOARD_THINGS;
+}
+
+const char *board_thing_name(const struct board_slot *slot, unsigned thing, char *name)
+{
+	name[0] = '\0';
+	if (thing && thing < board_things(slot))
+		board_text(name, slot->things[thing].name, BOARD_THING);
+	return name;
+}
+
+bool board_thing(const struct board_slot *slot, enum span_kind kind, unsigned thing,
+		 struct waited *waited)
+{
+	const struct board_waits *waits = &slot->waits[kind - SPAN_FETCH];
+	const struct board_thing *of = &slot->things[thing];
+	bool is_such = !thing || board_get(&of->kind) == (uint64_t)kind;
+
+	waited->count = is_such ? board_get(thing ? &of->count : &waits->count) : 0;
+	waited->seconds =
+		(double)board_get(thing ? &of->nanoseconds : &waits->nanoseconds) / NS_PER_S;
+	return waited->count != 0;
+}
+
 struct request_ids board_ids(const struct board_slot *slot, uint32_t serial)
 {
 	const struct board_id *from = &slot->ids[serial % BOARD_IDS];
@@ -96,6 +124,25 @@ static bool read_running(const struct board_doing *doing, uint64_t now, struct r
 	*running = (struct running){
 		.serial = owner.serial, .route = owner.route, .seconds = seconds_since(since, now)};
 	return true;
+}
+
+/* Whatever is written there, a kind and a thing that there may be. */
+static bool read_awaiting(const struct board_await *await, uint64_t now, struct awaiting *awaiting)
+{
+	uint64_t since;
+	uint64_t again;
+	uint64_t what;
+	uint64_t owner;
+
+	if (!board_doing(&await->doing, &since, &owner))
+		return false;
+	what = atomic_load_explicit(&await->what, memory_order_acquire);
+	if (!read_running(&await->doing, now, &awaiting->request) ||
+	    !board_doing(&await->doing, &again, &owner) || again != since)
+		return false;
+	awaiting->kind = what & 0xff;
+	awaiting->thing = what >> 16 < BOARD_THINGS ? (unsigned)(what >> 16) : 0;
+	return span_has_thing(awaiting->kind);
 }
 
 /* The two that all have are not asked: a process has none of their threads, and shows them. No two
@@ -181,6 +228,24 @@ static void read_busy(struct worker_state *worker)
 	worker->awaiting = prefork && worker->in_flight && !worker->is_held && !worker->is_running;
 }
 
+static void read_database(const struct board_database *from, struct database_state *to)
+{
+	*to = (struct database_state){
+		.limit = board_get(&from->limit),
+		.health = (enum board_health)board_get(&from->health),
+		.connections = board_get(&from->connections),
+		.busy = board_get(&from->busy),
+		.waiting = board_get(&from->waiting),
+		.refused = board_get(&from->refused),
+		.late = board_get(&from->late),
+		.failures = board_get(&from->failures),
+		.lost = board_get(&from->lost),
+		.cancelled = board_get(&from->cancelled),
+		.statements = board_get(&from->statements),
+		.listeners = board_get(&from->listeners),
+	};
+}
+
 static void read_counters(struct worker_state *worker)
 {
 	const struct board_slot *slot = worker->slot;
@@ -188,7 +253,10 @@ static void read_counters(struct worker_state *worker)
 	worker->number = board_get(&slot->number);
 	worker->started = board_get(&slot->started_at);
 	worker->draining = board_get(&slot->draining);
-	worker->unready = board_get(&slot->unready);
+	read_database(&slot->database, &worker->database);
+	worker->database.up = worker->database.health == BOARD_DATABASE_UP;
+	worker->unready =
+		board_get(&slot->unready) || (worker->database.limit && !worker->database.up);
 	worker->requests = board_get(&slot->requests);
 	worker->in_flight = board_get(&slot->in_flight);
 	worker->connections = board_get(&slot->connections);
@@ -201,6 +269,17 @@ static void read_counters(struct worker_state *worker)
 	board_text(worker->prefix, slot->prefix, sizeof(slot->prefix));
 	snprintf(worker->name, sizeof(worker->name), "%s-%llu", worker->pool,
 		 (unsigned long long)worker->number);
+}
+
+static void read_waits(struct worker_state *worker, uint64_t now)
+{
+	const struct board_slot *slot = worker->slot;
+
+	for (int i = 0; i < BOARD_WAITS; i++)
+		worker->waits[i] = board_get(&slot->waits[i].now);
+	for (int i = 0; i < BOARD_AWAITS; i++)
+		if (read_awaiting(&slot->awaits[i], now, &worker->awaits[worker->awaits_count]))
+			worker->awaits_count++;
 }
 
 /* State, threads and resident pages: fields 3, 20 and 24 of /proc/PID/stat. They are counted from
@@ -248,6 +327,7 @@ bool worker_read(const struct scoreboard *board, unsigned number, struct worker_
 	read_counters(worker);
 	read_loop(worker, now);
 	read_busy(worker);
+	read_waits(worker, now);
 	for (int i = 0; i < BOARD_POOLS; i++) {
 		name_pool(worker, (enum board_pool)i);
 		read_pool(&slot->pools[i], now, &worker->pools[i]);
@@ -306,19 +386,45 @@ uint64_t board_head(const struct board_slot *slot)
 static struct span copy_span(const struct board_span *from)
 {
 	uint64_t what = board_get(&from->what);
+	bool has_thing = span_has_thing(what & 0xff);
 
 	return (struct span){.start = board_get(&from->start),
 			     .duration = board_get(&from->duration),
 			     .owner = span_owner_unpack(board_get(&from->owner)),
 			     .kind = what & 0xff,
 			     .pool = (what >> 8 & 0xff) % BOARD_POOLS,
-			     .thread = (unsigned)(what >> 16)};
+			     .thread = has_thing ? 0 : (unsigned)(what >> 16),
+			     .thing = has_thing ? (unsigned)(what >> 16) : 0};
+}
+
+const char *span_name(enum span_kind kind)
+{
+	static const char *const names[SPAN_KINDS] = {
+		[SPAN_QUEUE] = "queue",	      [SPAN_LOOP] = "loop",
+		[SPAN_AWAIT] = "await",	      [SPAN_POOL_QUEUE] = "pool-queue",
+		[SPAN_POOL] = "pool",	      [SPAN_READY] = "ready",
+		[SPAN_GONE] = "gone",	      [SPAN_FETCH] = "fetch",
+		[SPAN_DB_QUEUE] = "db-queue", [SPAN_DB] = "db",
+	};
+
+	return names[kind];
+}
+
+const char *span_thing_name(const struct board_slot *slot, enum span_kind kind, unsigned thing,
+			    char *name)
+{
+	char of[BOARD_THING];
+
+	board_thing_name(slot, thing, of);
+	snprintf(name, SPAN_NAME, "%s%s%s", span_name(kind), *of ? " " : "", of);
+	return name;
 }
 
 bool span_is_sound(const struct span *span)
 {
-	return span->kind >= SPAN_QUEUE && span->kind <= SPAN_GONE &&
-	       span->thread < BOARD_THREADS_MAX && span->start + span->duration >= span->start;
+	return span->kind >= SPAN_QUEUE && span->kind < SPAN_KINDS &&
+	       span->thread < BOARD_THREADS_MAX && span->thing < BOARD_THINGS &&
+	       span->start + span->duration >= span->start;
 }
 
 size_t board_spans(const struct board_slot *slot, uint64_t *next, struct span *spans, size_t max,

@@ -44,11 +44,35 @@ struct pool_state {
 	unsigned busy_count;
 };
 
+/* What a request waits for. */
+struct awaiting {
+	struct running request;
+	enum span_kind kind;
+	unsigned thing; /* 0: nobody knows */
+};
+
 struct route_state {
 	bool is_async;
 	uint64_t count;
 	double seconds; /* of all, summed */
 	uint64_t buckets[BOARD_BUCKETS];
+};
+
+/* Its connections to the database, as struct board_database has them. */
+struct database_state {
+	uint64_t limit; /* 0: it has none */
+	enum board_health health;
+	bool up;
+	uint64_t connections;
+	uint64_t busy;
+	uint64_t waiting;
+	uint64_t refused;
+	uint64_t late;
+	uint64_t failures;
+	uint64_t lost;
+	uint64_t cancelled;
+	uint64_t statements;
+	uint64_t listeners;
 };
 
 struct worker_state {
@@ -61,13 +85,18 @@ struct worker_state {
 	uint64_t pid;
 	uint64_t started; /* seconds since the epoch */
 	bool draining;
-	bool unready;
+	bool unready; /* as its application says, or its database is not there */
 	uint64_t requests;
 	uint64_t in_flight;
 	uint64_t connections;
 	uint64_t accepted;
 	uint64_t aborted;
 	uint64_t answers[6]; /* by status / 100 */
+
+	struct database_state database;
+	uint64_t waits[BOARD_WAITS];	      /* requests that wait now, by kind - SPAN_FETCH */
+	struct awaiting awaits[BOARD_AWAITS]; /* some of them */
+	unsigned awaits_count;
 
 	bool is_held;
 	bool awaiting;	/* a prefork process has a request that waits for something */
@@ -111,6 +140,23 @@ bool board_route(const struct board_slot *slot, unsigned route, struct route_sta
  * bytes, and is returned. */
 const char *board_route_name(const struct board_slot *slot, unsigned route, char *name);
 
+struct waited {
+	uint64_t count;
+	double seconds; /* of all, summed */
+};
+
+/* Thing numbers of a worker are below this. */
+unsigned board_things(const struct board_slot *slot);
+
+/* The name of a span's thing, "" if it has none: copied to name, which has BOARD_THING bytes, and
+ * is returned. */
+const char *board_thing_name(const struct board_slot *slot, unsigned thing, char *name);
+
+/* How often, and how long, there were waits of this kind for a thing below that; for 0, those that
+ * are counted for none. False if there were none. */
+bool board_thing(const struct board_slot *slot, enum span_kind kind, unsigned thing,
+		 struct waited *waited);
+
 /* What logs call a request, "" where that is unknown. */
 struct request_ids {
 	char id[BOARD_ID];
@@ -124,6 +170,8 @@ struct request_ids board_ids(const struct board_slot *slot, uint32_t serial);
  * the room. What is not printable ASCII becomes '?'. */
 void board_text(char *text, const char *from, size_t room);
 
+enum { SPAN_NAME = BOARD_THING + 16 };
+
 /* A span, copied. */
 struct span {
 	uint64_t start;
@@ -132,10 +180,20 @@ struct span {
 	enum span_kind kind;
 	enum board_pool pool;
 	unsigned thread;
+	unsigned thing; /* of the kinds that have one; 0: nobody knows */
 };
 
-/* Whether it can be one: of a kind that there is, on a thread that there may be, ending after it
- * began. */
+/* What its kind is called: "queue", "loop", "await", "pool-queue", "pool", "ready", "gone",
+ * "fetch", "db-queue", "db". */
+const char *span_name(enum span_kind kind);
+
+/* … and, of a kind that has a thing, what that is: "db SELECT …". Copied to name, which has
+ * SPAN_NAME bytes, and is returned. */
+const char *span_thing_name(const struct board_slot *slot, enum span_kind kind, unsigned thing,
+			    char *name);
+
+/* Whether it can be one: of a kind that there is, on a thread, or of a thing, that there may be,
+ * ending after it began. */
 bool span_is_sound(const struct span *span);
 
 /* Copies up to max spans, beginning with number *next, and moves *next beyond them. Those written

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 enum {
-	VERSION = 8,
+	VERSION = 11,
 	PAGE = 4096,
 	CLAIM_LOCK = BOARD_SLOTS, /* the byte that is locked while a slot is chosen */
 	ATTEMPTS = 100,
@@ -394,17 +394,55 @@ size_t scoreboard_add_routes(struct scoreboard *board, size_t count)
 	return count;
 }
 
+unsigned board_add_thing(struct board_slot *slot, const char *name, size_t len)
+{
+	uint64_t number = board_get(&slot->thing_count) + 1;
+	struct board_thing *thing;
+
+	if (number >= BOARD_THINGS)
+		return 0;
+	if (len >= BOARD_THING)
+		len = BOARD_THING - 1;
+	thing = &slot->things[number];
+	memcpy(thing->name, name, len);
+	thing->name[len] = '\0';
+	board_set(&thing->kind, 0);
+	board_set(&thing->count, 0);
+	board_set(&thing->nanoseconds, 0);
+	atomic_store_explicit(&slot->thing_count, number, memory_order_release);
+	return (unsigned)number;
+}
+
+void board_observe(word buckets[BOARD_BUCKETS], word *sum, uint64_t nanoseconds)
+{
+	unsigned bucket = 0;
+
+	while (nanoseconds > board_bounds[bucket])
+		bucket++;
+	board_add(&buckets[bucket], 1);
+	board_add(sum, nanoseconds);
+}
+
+void board_waited(struct board_slot *slot, enum span_kind kind, unsigned thing,
+		  uint64_t nanoseconds)
+{
+	struct board_waits *waits = &slot->waits[kind - SPAN_FETCH];
+	struct board_thing *of = &slot->things[thing];
+	bool has_place = thing && kind != SPAN_DB_QUEUE;
+
+	if (has_place)
+		board_set(&of->kind, kind);
+	board_add(has_place ? &of->count : &waits->count, 1);
+	board_add(has_place ? &of->nanoseconds : &waits->nanoseconds, nanoseconds);
+}
+
 void board_answered(struct board_slot *slot, uint64_t owner, uint64_t nanoseconds)
 {
 	struct span_owner who = span_owner_unpack(owner);
 	bool has_place = who.route < board_get(&slot->route_count) && who.route < BOARD_ROUTES;
 	struct board_route *route = &slot->routes[has_place ? who.route : 0];
-	unsigned bucket = 0;
 
-	while (nanoseconds > board_bounds[bucket])
-		bucket++;
-	board_add(&route->buckets[bucket], 1);
-	board_add(&route->nanoseconds, nanoseconds);
+	board_observe(route->buckets, &route->nanoseconds, nanoseconds);
 	board_add(&slot->classes[who.status / 100 % 6], 1);
 }
 

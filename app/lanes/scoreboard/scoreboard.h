@@ -30,6 +30,9 @@ enum {
 	BOARD_THREADS_MAX = 2048, /* of each pool, with those that run abandoned jobs */
 	BOARD_SECONDS = 64,	  /* of loop history */
 	BOARD_SPANS = 16384,	  /* a power of two */
+	BOARD_THINGS = 256,	  /* that are awaited by name; number 0: none */
+	BOARD_THING = 64,	  /* bytes of such a name, and its end */
+	BOARD_AWAITS = 64,	  /* waits for a thing that are shown one by one */
 	BOARD_IDS = 1024,	  /* a power of two */
 	BOARD_ID = 40,		  /* bytes of what the web server calls a request, and its end */
 	BOARD_TRACE = 33,	  /* … of a trace-id, all of them digits of base 16 */
@@ -59,7 +62,19 @@ enum span_kind {
 	SPAN_POOL,	 /* running on a thread */
 	SPAN_READY,	 /* what it waited for is there, and the loop does not run it yet */
 	SPAN_GONE,	 /* the client went away, after that long */
+	SPAN_FETCH,	 /* another service was called: a thing says which */
+	SPAN_DB_QUEUE,	 /* waiting for a connection to the database */
+	SPAN_DB,	 /* the database was at work: a thing says on what */
+	SPAN_KINDS,
 };
+
+/* Those that a thing is awaited in: its number is in the place of a thread's. */
+enum { BOARD_WAITS = SPAN_KINDS - SPAN_FETCH };
+
+static inline bool span_has_thing(enum span_kind kind)
+{
+	return kind >= SPAN_FETCH && kind < SPAN_KINDS;
+}
 
 /* Who a span is about: a worker's request. Together they fit one word. */
 struct span_owner {
@@ -74,7 +89,7 @@ struct board_span {
 	word start;
 	word duration;
 	word owner; /* struct span_owner, packed */
-	word what;  /* kind, pool << 8, thread << 16 */
+	word what;  /* kind, pool << 8, thread << 16; or kind, thing << 16 */
 };
 
 /* What logs call a request that was slow (BOARD_SLOW_NS), or whose client left. */
@@ -91,11 +106,50 @@ struct board_route {
 	word buckets[BOARD_BUCKETS];
 };
 
+/* Something that is awaited: who waited for it is counted there, but for connections to the
+ * database, and for what has no name. */
+struct board_thing {
+	char name[BOARD_THING];
+	word kind; /* enum span_kind; 0: nobody has waited yet */
+	word count;
+	word nanoseconds;
+};
+
+struct board_waits {
+	word now;   /* so many wait */
+	word count; /* that are over, ever, and are counted nowhere else */
+	word nanoseconds;
+};
+
+enum board_health { BOARD_DATABASE_UNKNOWN, BOARD_DATABASE_UP, BOARD_DATABASE_DOWN };
+
+/* The worker's connections to the database. */
+struct board_database {
+	word limit; /* 0: it has no database */
+	word health;
+	word connections;
+	word busy;	 /* of these, at work for a request, or being set back */
+	word waiting;	 /* requests, for one */
+	word refused;	 /* … that were too many, ever */
+	word late;	 /* … that got none in time, ever */
+	word failures;	 /* to connect, ever */
+	word lost;	 /* connections, ever */
+	word cancelled;	 /* statements that nobody wanted any more, ever */
+	word statements; /* that were answered, ever */
+	word listeners;	 /* who wait for news */
+};
+
 /* Which request runs somewhere, since when. No two have the same since, so that works as the
  * sequence counter of the pair (board_begin, board_doing). */
 struct board_doing {
 	word since; /* 0: none */
 	word owner;
+};
+
+/* A wait for a thing that lasts. */
+struct board_await {
+	struct board_doing doing;
+	word what; /* as in a span */
 };
 
 struct board_threads {
@@ -117,6 +171,19 @@ struct board_metric {
 	word kind;  /* enum metric_kind */
 	word value; /* of a histogram: nanoseconds in all */
 	word buckets[BOARD_BUCKETS];
+};
+
+/* What a worker with jobs has made of them. */
+struct board_queue {
+	word done;
+	word failed;	  /* attempts */
+	word lost;	  /* to another, or cancelled */
+	word nanoseconds; /* of all attempts */
+	word buckets[BOARD_BUCKETS];
+	/* In the whole queue, as it last was, if that was the worker to look; or 0. */
+	word waiting;
+	word running;
+	word dead;
 };
 
 struct board_slot {
@@ -148,9 +215,17 @@ struct board_slot {
 
 	struct board_metric metrics[BOARD_METRICS];
 
+	struct board_queue queue;
+
+	struct board_waits waits[BOARD_WAITS]; /* by kind - SPAN_FETCH */
+	struct board_await awaits[BOARD_AWAITS];
+	struct board_database database;
+	word thing_count; /* from number 1 on: they are behind the spans */
+
 	word head; /* spans ever written; the next goes to spans[head % BOARD_SPANS] */
 	struct board_span spans[BOARD_SPANS];
 	struct board_id ids[BOARD_IDS]; /* at serial % BOARD_IDS: of the latest such request */
+	struct board_thing things[BOARD_THINGS];
 
 	/* The disk has blocks for those that there are; behind them the file has a hole. */
 	struct board_route routes[BOARD_ROUTES];
@@ -265,6 +340,19 @@ static inline void board_end(struct board_doing *doing)
 	board_set(&doing->since, 0);
 }
 
+static inline void board_awaits(struct board_await *await, uint64_t what, uint64_t owner,
+				uint64_t now)
+{
+	atomic_store_explicit(&await->what, what, memory_order_release);
+	board_begin(&await->doing, owner, now);
+}
+
+/* Of a kind that has one. */
+static inline uint64_t span_thing(enum span_kind kind, unsigned thing)
+{
+	return kind | (uint64_t)thing << 16;
+}
+
 static inline uint64_t span_owner_pack(struct span_owner owner)
 {
 	return (uint64_t)owner.serial << 32 | (uint64_t)owner.route << 16 | owner.status;
@@ -292,6 +380,17 @@ static inline void board_span(struct board_slot *slot, uint64_t what, uint64_t s
 	board_set(&span->what, what);
 	atomic_store_explicit(&slot->head, head + 1, memory_order_release);
 }
+
+/* The next thing that is awaited is called this, cut to fit: its number, or 0 if there is no room
+ * for another. */
+unsigned board_add_thing(struct board_slot *slot, const char *name, size_t len);
+
+/* One more that took so long. */
+void board_observe(word buckets[BOARD_BUCKETS], word *sum, uint64_t nanoseconds);
+
+/* A wait is over: counts it. */
+void board_waited(struct board_slot *slot, enum span_kind kind, unsigned thing,
+		  uint64_t nanoseconds);
 
 /* A request was answered: counts it. nanoseconds from being sent to now. */
 void board_answered(struct board_slot *slot, uint64_t owner, uint64_t nanoseconds);

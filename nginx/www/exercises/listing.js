@@ -1,23 +1,23 @@
-// Handlers beside each other: the guide's Python and the C that answers here. The C is the file the
+// Handlers beside each other: the Python and the C that answers here. The C is the file the
 // server was built from, served with the page, so it cannot grow out of date.
 
 import {el, replace} from '../dom.js';
 
-const files = new Map();
+const texts = new Map();
 
 function text(url) {
-	if (!files.has(url))
-		files.set(url, fetch(url).then((response) => {
+	if (!texts.has(url))
+		texts.set(url, fetch(url).then((response) => {
 			if (!response.ok)
 				throw new Error(`${url}: ${response.status}`);
 			return response.text();
 		}));
-	return files.get(url);
+	return texts.get(url);
 }
 
-// From the decorator to the next one.
+// From the decorator to what is no longer the function.
 function python(source, name) {
-	return source.split(/\n(?=@app)/).find((part) => part.includes(`def ${name}(`))?.trimEnd() ?? '';
+	return source.split(/\n(?=@(?:app|router)\b)/).find((part) => part.includes(`def ${name}(`))?.split('\n\n\n')[0].trimEnd() ?? '';
 }
 
 // Without the includes; the licence to start is the first comment or function after them.
@@ -34,22 +34,22 @@ function pre(label, code) {
 			code.split('\n').map((line) => el('span', {class: TELLING.test(line) ? 'line telling' : 'line'}, `${line}\n`)))));
 }
 
-// names: of the handlers, as in C and Python alike.
-export function listing(names) {
+// names: of the handlers, as in C and Python alike. url: where the Python is. files: where the C is of each.
+export function listing(names, url = '/lanes/guide.py', files = names) {
 	const body = el('div', {class: 'listing'});
 	const details = el('details', {ontoggle: () => details.open && !body.childElementCount && load()},
 		el('summary', {}, 'The handlers: Python and C'), body);
 
 	async function load() {
 		try {
-			const [guide, ...sources] = await Promise.all([text('/lanes/guide.py'),
-				...names.map((name) => text(`/lanes/handlers/${name}.c`))]);
+			const [guide, ...sources] = await Promise.all([text(url),
+				...files.map((file) => text(`/lanes/handlers/${file}.c`))]);
 			replace(body, names.flatMap((name, i) => [
-				pre(`${name}: the guide, in Python`, python(guide, name)),
+				pre(`${name}: ${url === '/lanes/guide.py' ? 'the guide' : 'FastAPI'}, in Python`, python(guide, name)),
 				pre(`${name}: this server, in C`, c(sources[i]))]));
 		} catch (error) {
 			replace(body, el('p', {class: 'note'}, `The code could not be loaded (${error.message}).`));
-			files.clear();
+			texts.clear();
 		}
 	}
 	return details;

@@ -6,9 +6,10 @@
 // was measured, in stretches of time, and of requests only the long ones. What nobody recorded is
 // known to be unknown.
 
+import {lasting} from './awaited.js';
 import {Heartbeat} from './heartbeat.js';
 import {Hold, withHold} from './hold.js';
-import {FULL, HOLD, KINDS, SLOW} from './kinds.js';
+import {AWAITED, FULL, HOLD, KINDS, SLOW} from './kinds.js';
 import {carriesLoad, learn, poolOf} from './pools.js';
 import {Stretches} from './stretches.js';
 import {Track} from './track.js';
@@ -164,7 +165,8 @@ export class History {
 	requests = new Map(); // in the order in which they were first heard of
 	now = 0; // of the last message
 	lost = 0; // spans that the server had to overwrite before they were sent
-	pooled = new Set(); // paths whose handlers go through a pool of threads
+	awaited = new Set(); // kinds of AWAITED that there were
+	pooled = new Map(); // path → names of the pools of threads that its handler goes through
 	#spans = 0;
 	#known = -Infinity; // spans that ended before this came over the last connection
 
@@ -180,8 +182,9 @@ export class History {
 			this.#seen(state);
 		this.#missed(message, before);
 		this.#known = message.first && before ? before : -Infinity;
+		const things = new Map((message.things ?? []).map((thing) => [`${thing?.w} ${thing?.n}`, String(thing?.name ?? '')]));
 		for (const span of message.spans ?? [])
-			this.#span(span);
+			this.#span(span, things);
 		this.#known = -Infinity;
 		for (const state of message.workers ?? [])
 			this.#alive(state);
@@ -192,6 +195,7 @@ export class History {
 	clear() {
 		this.workers.clear();
 		this.requests.clear();
+		this.awaited.clear();
 		this.#spans = 0;
 		this.now = 0;
 	}
@@ -221,8 +225,17 @@ export class History {
 		if (endIsUntold(worker, start))
 			return null;
 		const done = request.job && !request.spans.some((span) => span.kind === 'pool');
-		const queued = this.pooled.has(request.path) && !request.job && !worker.prefork;
+		const queued = !request.job && !worker.prefork && this.#mayQueue(worker, request.path);
 		return {kind: done ? 'ready' : queued ? 'pool-queue' : 'await', start, end: this.now};
+	}
+
+	goesThrough(path, pool) {
+		this.pooled.set(path, (this.pooled.get(path) ?? new Set()).add(pool));
+	}
+
+	// Whether one of this path may be in the queue of a pool of threads: somebody is.
+	#mayQueue(worker, path) {
+		return [...this.pooled.get(path) ?? []].some((pool) => worker.state.pools?.[pool]?.queued !== 0);
 	}
 
 	// All spans of a request, in order, with the one that lasts. A thread's span is written by the
@@ -358,11 +371,13 @@ export class History {
 		}
 		if (worker.heldSince !== null)
 			worker.hold(worker.heldSince, this.now);
+		for (const {serial, route, wait} of lasting(state.awaits, this.now))
+			this.#awaiting(this.#request(worker, serial, route, wait.start), wait);
 		for (const [pool, threads] of Object.entries(state.pools ?? {}))
 			for (const job of threads?.busy?.filter((busy) => Number.isFinite(busy?.serial)) ?? []) {
 				const start = this.now - number(job.for) * 1000;
 				const request = this.#request(worker, job.serial, job.route, start);
-				this.pooled.add(request.path);
+				this.goesThrough(request.path, pool);
 				request.parts = null;
 				request.job = {seen: this.now, span: {kind: 'pool', pool, thread: number(job.thread), start, end: this.now}};
 			}
@@ -387,7 +402,7 @@ export class History {
 		let request = this.requests.get(key);
 		if (!request) {
 			request = {key, worker: worker.name, generation: worker.generation, serial, path: '',
-				   start, end: start, heard: this.now, status: 0, gone: false, over: false, job: null, run: null, spans: [], parts: null};
+				   start, end: start, heard: this.now, status: 0, gone: false, over: false, job: null, run: null, spans: [], awaited: [], awaiting: null, parts: null};
 			this.requests.set(key, request);
 		}
 		request.path = path || request.path;
@@ -396,7 +411,8 @@ export class History {
 		return request;
 	}
 
-	#span(raw) {
+	// things: what those are called that spans have by number.
+	#span(raw, things) {
 		const start = number(raw?.s);
 		const end = start + number(raw?.d);
 		if (typeof raw?.w !== 'string' || !Number.isFinite(raw.r) || end <= this.#known)
@@ -408,13 +424,17 @@ export class History {
 			request.gone = request.over = true;
 			return;
 		}
+		if (raw.k in AWAITED) {
+			this.#await(request, {kind: raw.k, start, end, thing: things.get(`${raw.w} ${raw.n}`) ?? '', open: false});
+			return;
+		}
 		if (!(raw.k in KINDS))
 			return;
 		const span = {kind: raw.k, start, end};
 		if (raw.k === 'pool' || raw.k === 'pool-queue')
 			span.pool = String(raw.pool ?? 'blocking');
 		if (span.pool && request.path)
-			this.pooled.add(request.path);
+			this.goesThrough(request.path, span.pool);
 		if (raw.k === 'pool') {
 			span.thread = number(raw.th);
 			worker.thread(span.pool, span.thread).add(span, request);
@@ -433,6 +453,28 @@ export class History {
 		this.#spans++;
 	}
 
+	// What has a name is told as a span when it is over; of what lasts for long, the workers' state tells before.
+	#awaiting(request, wait) {
+		if (request.awaiting?.seen !== this.now)
+			request.awaiting = {seen: this.now, waits: []};
+		request.awaiting.waits.push(wait);
+		request.parts = null;
+		this.awaited.add(wait.kind);
+	}
+
+	// All that it has awaited by name, with what it awaits now.
+	waits(request) {
+		const open = !request.over && request.awaiting?.seen === this.now ? request.awaiting.waits : [];
+		return [...request.awaited, ...open];
+	}
+
+	#await(request, wait) {
+		this.awaited.add(wait.kind);
+		request.awaited.push(wait);
+		request.parts = null;
+		this.#spans++;
+	}
+
 	#drop() {
 		const before = this.now - KEEP;
 		for (const [key, request] of this.requests) {
@@ -441,8 +483,8 @@ export class History {
 			if (request.heard >= before)
 				this.workers.get(request.worker)?.forget(request);
 			this.requests.delete(key);
-			this.#spans -= request.spans.length;
-			request.spans.length = 0;
+			this.#spans -= request.spans.length + request.awaited.length;
+			request.spans.length = request.awaited.length = 0;
 			request.over = true;
 		}
 		for (const [name, worker] of this.workers) {

@@ -10,6 +10,14 @@ export const KINDS = {
 	ready: {name: 'ready, waiting for the loop', busy: false},
 };
 
+// What a request awaits that has a name: of that the feed tells besides, as spans of these kinds. In the
+// table and in sums it is part of what it awaits, or of what it waited for meanwhile.
+export const AWAITED = {
+	fetch: {name: 'calling another service', short: 'fetch'},
+	'db-queue': {name: 'waiting for a connection to the database', short: 'db-queue'},
+	db: {name: 'in the database', short: 'db'},
+};
+
 // Longer than this on the loop is a hold, in milliseconds: what the server says (--slow-callback), and
 // until then asyncio's slow_callback_duration.
 export let HOLD = 100;

@@ -2,6 +2,7 @@
 // same as a command line, what it answered and what it may answer.
 
 import {el, replace, setText} from '../dom.js';
+import {listing} from '../exercises/listing.js';
 import {bytes, duration} from '../format.js';
 import {curlBox} from './curl.js';
 import {resolve, sample, shape, words} from './openapi.js';
@@ -258,6 +259,19 @@ function schemas(whole, operation, body) {
 	return el('details', {class: 'schemas'}, el('summary', {}, 'Schemas'), body?.shape ? block('Body', body.shape) : null, answers);
 }
 
+// What operationId begins with: the handler's name, before its path and method.
+const handlerOf = (path, method, {operationId = ''}) => operationId.slice(0, -`${path.replace(/\W/g, '_')}_${method}`.length);
+
+// Of the cases: where the C is of those handlers that share a file, and the Python of those that have a database.
+const SHARED = {post_order: 'order_rows', get_orders: 'order_rows', get_order: 'order_rows', post_render: 'renders', get_render: 'renders',
+	slow_query_blocking: 'slow_query', slow_query_bad: 'slow_query'};
+const TWINS = {orders: 'cases_orders', events: 'cases_orders', 'slow-query': 'cases_orders', renders: 'cases_renders', combined: 'cases_renders'};
+
+function caseListing(path, handler) {
+	const twin = TWINS[path.split('/')[2]] ?? 'cases';
+	return listing([handler], `/lanes/handlers/${twin}.py`, [SHARED[handler] ?? handler]);
+}
+
 // load() resolves to what the document says of the application, or null; it is asked for once, and again
 // if that has not worked.
 export function docsPanel() {
@@ -276,6 +290,8 @@ export function docsPanel() {
 			const form = operationForm(whole, path, shared, method, operation, headers);
 			forms.push(form);
 			body.append(form.element);
+			if (path.startsWith('/cases/'))
+				body.append(caseListing(path, handlerOf(path, method, operation)));
 		};
 		return el('details', {class: 'operation', data: {id: operation.operationId ?? `${method} ${path}`}, ontoggle: open},
 			el('summary', {}, el('span', {class: 'method'}, method.toUpperCase()), ' ', el('code', {}, path), ' ', el('span', {class: 'note'}, operation.summary ?? '')), body);

@@ -1,8 +1,8 @@
 // Try it: any endpoint, with parameters, several at once, on a pool of choice.
 
 import {el, setText} from '../dom.js';
-import {GUIDE} from '../exercises/guide.js';
-import {HOLD, KINDS} from '../feed/kinds.js';
+import {ENDPOINTS} from '../exercises/guide.js';
+import {AWAITED, HOLD, KINDS} from '../feed/kinds.js';
 import {prefix} from '../feed/pools.js';
 import {count, duration} from '../format.js';
 import {paint, sized} from '../picture/paint.js';
@@ -13,6 +13,7 @@ const MOST_ANSWERS = 40; // that are shown
 const BODY = 300; // bytes of an answer's body that /burst tells
 const WAITED = 50; // milliseconds in line that are worth telling: a thread has to be started at first
 const FIRST = '/async/await-one';
+const PARTS = {...KINDS, ...AWAITED}; // of Server-Timing
 
 // The same from a terminal; several at once, each with a number of its own.
 export function curlLine(url, times = 1) {
@@ -56,7 +57,7 @@ export function tryPanel(sender, lab, system) {
 	}
 
 	function choose() {
-		query.value = GUIDE[endpoint.value]?.query ?? '';
+		query.value = ENDPOINTS[endpoint.value]?.query ?? '';
 		describe();
 	}
 
@@ -96,9 +97,9 @@ function summary(all) {
 	const wall = Math.max(...came.map(({ended}) => ended)) - Math.min(...came.map(({sent}) => sent));
 	const workers = new Set(came.map(({worker}) => worker).filter(Boolean)).size;
 	const failed = all.filter(({error, status}) => error || status >= 400).length;
-	const waits = ['queue', 'pool-queue', 'ready'].map((kind) => {
+	const waits = ['queue', 'pool-queue', 'db-queue', 'ready'].map((kind) => {
 		const long = came.map(({timing}) => timing[kind] ?? 0).filter((ms) => ms > WAITED);
-		return long.length ? ` ${long.length} ${long.length === 1 ? 'was' : 'were'} ${KINDS[kind].name}, the longest for ${duration(Math.max(...long))}.` : '';
+		return long.length ? ` ${long.length} ${long.length === 1 ? 'was' : 'were'} ${PARTS[kind].name}, the longest for ${duration(Math.max(...long))}.` : '';
 	});
 	const from = workers ? `, from ${count(workers, 'worker')}` : '';
 	const errors = failed ? `, ${failed} of them errors` : '';
@@ -109,12 +110,12 @@ function summary(all) {
 // An answer with its parts; more: what stands between them and the body.
 export function answerItem(answer, prefork, more = null) {
 	const total = answer.ended - answer.sent;
-	const parts = Object.keys(KINDS).filter((kind) => answer.timing[kind] > 0.0005);
+	const parts = Object.keys(PARTS).filter((kind) => answer.timing[kind] > 0.0005);
 	return el('li', {data: {status: answer.status, worker: answer.worker, serial: answer.serial}},
 		el('p', {class: 'head'}, el('strong', {class: answer.status >= 400 || answer.error ? 'bad' : ''}, answer.error || String(answer.status)),
 			` ${answer.url} `, el('span', {class: 'note'}, `${answer.worker ? `request ${answer.serial} of ${answer.worker}` : ''} · ${duration(total)}`)),
 		parts.length ? timingBar(answer, parts, total, prefork) : null,
-		parts.length ? el('p', {class: 'timing'}, parts.map((kind) => `${KINDS[kind].name} ${duration(answer.timing[kind])}`).join(' · ')) : null,
+		parts.length ? el('p', {class: 'timing'}, parts.map((kind) => `${PARTS[kind].name} ${duration(answer.timing[kind])}`).join(' · ')) : null,
 		more, answer.body ? el('pre', {tabindex: '0', role: 'group', 'aria-label': 'Answer'}, el('code', {}, answer.body)) : null);
 }
 
@@ -125,6 +126,13 @@ function look(kind, ms, prefork) {
 	return prefork && kind !== 'queue' && kind !== 'loop' ? 'taken' : kind;
 }
 
+// What has a name is told in sum, and may be awaited at the same time: how much of that the bar has room for.
+function shareOf(timing, parts, total) {
+	const sum = (kinds) => kinds.reduce((all, kind) => all + timing[kind], 0);
+	const named = sum(parts.filter((kind) => kind in AWAITED));
+	return named ? Math.min(1, Math.max(0, total - sum(parts.filter((kind) => kind in KINDS))) / named) : 1;
+}
+
 function timingBar(answer, parts, total, prefork) {
 	const canvas = el('canvas', {class: 'bar', 'aria-hidden': 'true'});
 	const draw = () => {
@@ -132,9 +140,10 @@ function timingBar(answer, parts, total, prefork) {
 		if (!width)
 			return;
 		const context = sized(canvas, width, 12);
+		const share = shareOf(answer.timing, parts, total);
 		let x = 0;
 		for (const kind of parts) {
-			const length = (answer.timing[kind] / total) * width;
+			const length = (answer.timing[kind] * (kind in AWAITED ? share : 1) / total) * width;
 			paint.bar(context, look(kind, answer.timing[kind], prefork), x, 0, Math.min(length, width - x), 12);
 			x += length;
 		}

@@ -6,6 +6,7 @@
 // to find the next one.
 
 import {el, setText} from '../dom.js';
+import {toldOf} from '../feed/awaited.js';
 import {capital, KINDS, named, routeOf} from '../feed/kinds.js';
 import {count, duration} from '../format.js';
 import {columns} from './columns.js';
@@ -327,7 +328,8 @@ export class Lanes {
 		part.holds = look === 'held';
 		const left = x(part.start);
 		const width = x(part.end) - left;
-		const [y, height] = [lane.top + inset - 1, lane.height - inset];
+		const height = (lane.height - inset) / (part.tracks ?? 1);
+		const y = lane.top + inset - 1 + height * (part.track ?? 0);
 		this.#bars.push({x: left, y, width, height, lane, part, request});
 		if (painted || !this.#sees({top: y, bottom: y + height}))
 			return;
@@ -347,11 +349,11 @@ export class Lanes {
 		if (!this.#sees({top: lane.top, bottom: lane.top + lane.height}))
 			return;
 		const ends = (part) => [Math.max(x(part.start), x(this.#layout.from)), Math.min(x(part.end), x(this.#layout.to))];
-		const [left, right] = parts.map(ends).reduce((a, b) => (b[1] - b[0] > a[1] - a[0] ? b : a));
+		const [left, right, tracks] = parts.map((part) => [...ends(part), part.tracks ?? 1]).reduce((a, b) => (b[1] - b[0] > a[1] - a[0] ? b : a));
 		if (right - left < LEAST_LABEL)
 			return;
 		const size = this.#layout.scale;
-		const texts = [`${request.serial} ${request.path.split('/').at(-1)}`, `${request.serial}`];
+		const texts = [`${request.serial} ${request.path.split('/').at(-1)}`, `${request.serial}`].slice(tracks > 1 ? 1 : 0); // they are thin
 		const text = texts.find((t) => context.measureText(t).width + 6 < (right - left) * (holds ? 1 : MOST_LABEL))?.trim();
 		if (!text)
 			return;
@@ -448,15 +450,20 @@ function held(group, part) {
 	return group.worker !== null && isHold(part);
 }
 
+function answer(request) {
+	return request.status ? `, answered ${request.status}` : request.gone ? ', the client went away' : '';
+}
+
 function describe({part, request, lane}) {
 	const length = duration(part.end - part.start);
 	if (!request)
 		return `${count(part.count, 'short run')}, ${lane.occupied ? 'occupied' : 'busy'} ${duration(part.busy)} of ${length}`;
 	if (!request.worker)
 		return `${request.path}, sent from this page ${length} ago: no worker has picked it up.`;
+	if (part.waits)
+		return `${capital(named(request))}, ${routeOf(request)}: awaits ${toldOf(part.waits)}${answer(request)}`;
 	const process = lane.kind === 'loop' && lane.label === 'process';
 	const what = part.holds ? `holds the ${process ? 'process' : 'loop'}`
 		: part.taken ? `occupies the process, ${KINDS[part.kind].name}` : process ? 'runs in its process' : KINDS[part.kind].name;
-	const answer = request.status ? `, answered ${request.status}` : request.gone ? ', the client went away' : '';
-	return `${capital(named(request))}, ${routeOf(request)}: ${what} ${part.open ? 'for' : ''} ${length}${part.open ? ' so far' : ''}${answer}`.replace(/ +/g, ' ');
+	return `${capital(named(request))}, ${routeOf(request)}: ${what} ${part.open ? 'for' : ''} ${length}${part.open ? ' so far' : ''}${answer(request)}`.replace(/ +/g, ' ');
 }

@@ -6,6 +6,7 @@
 // A worker that did nothing in that stretch is its heartbeat only. Under load the loop's lane is as
 // high as the loop was busy, and a line of text says what else was measured.
 
+import {withAwaited} from '../feed/awaited.js';
 import {HOLD, SLOW} from '../feed/kinds.js';
 import {byPool, carriesLoad} from '../feed/pools.js';
 import {duration, percent} from '../format.js';
@@ -75,6 +76,13 @@ export function factsParts({old, busy, occupied, inFlight, rate, p50, p99}) {
 	return [`${old ? 'before: ' : ''}${percent(busy)} ${occupied ? 'occupied' : 'busy'}`, `${inFlight} in flight`, `${Math.round(rate)} requests/s`, ...times];
 }
 
+// The connections to its database, as the worker has them now.
+export function databaseText({state, limit, busy, waiting}) {
+	if (state !== 'up')
+		return state === 'down' ? 'not there: requests that need it are refused' : 'connecting';
+	return `${busy} of ${limit} ${limit === 1 ? 'connection' : 'connections'} in use${waiting ? `, ${waiting} wait for one` : ''}`;
+}
+
 // Of a process that has one request at a time: when it was taken, waiting or not.
 function taken(requests) {
 	return requests.map(({parts}) => parts.filter((part) => part.kind !== 'queue'))
@@ -118,11 +126,14 @@ function group(history, worker, from, to, known, wrap) {
 		// Under load only those that took long are all told.
 		const {rows, left} = pack(measured.length ? requests.filter((each) => each.to - each.from >= SLOW) : requests, MOST_ROWS);
 		rows.forEach((row, index) => lanes.push({
-			kind: 'request', height: HEIGHT.request, parts: row.requests,
+			kind: 'request', height: HEIGHT.request,
+			parts: row.requests.map(({request, parts}) => ({request, parts: withAwaited(parts, history.waits(request), to)})),
 			label: index ? '' : measured.length ? 'slow ones' : 'requests',
 		}));
 		if (left)
 			lanes.push({kind: 'more', height: HEIGHT.request, label: '', text: `and ${left} more requests in this picture`});
+		if (worker.state?.database)
+			lanes.push({kind: 'more', height: HEIGHT.request, label: 'database', text: databaseText(worker.state.database)});
 		for (const [name, blocks] of busy.slice(0, MOST_ROWS))
 			lanes.push({kind: 'thread', height: HEIGHT.thread, blocks,
 				    label: name.replace(/^blocking/, 'thread').replace(/^cpu/, 'cpu thread')});

@@ -1,7 +1,7 @@
 // What the patterns mean, drawn by what draws the lanes.
 
 import {el} from '../dom.js';
-import {KINDS} from '../feed/kinds.js';
+import {AWAITED, KINDS} from '../feed/kinds.js';
 import {paint, sized} from './paint.js';
 
 function beats(context) {
@@ -12,8 +12,10 @@ function beats(context) {
 	context.stroke();
 }
 
+// show(kinds): those of AWAITED that there are; the others are left out.
 export function legend() {
-	const entries = [...Object.entries(KINDS).map(([kind, {name}]) => [kind, name]), ['held', 'holding the loop, or a process'],
+	const [always, sometimes] = [KINDS, AWAITED].map((kinds) => Object.entries(kinds).map(([kind, {name}]) => [kind, name]));
+	const entries = [...always, ...sometimes, ['held', 'holding the loop, or a process'],
 		['taken', 'occupying a process'], ['unrecorded', 'not recorded'],
 		['beat', 'heartbeat: seen waiting in poll, or not long away from it, ten times a second while anything works, once at rest; drawn where there is room']];
 	const swatches = entries.map(([kind]) => ({kind, canvas: el('canvas', {class: 'swatch', 'aria-hidden': 'true'})}));
@@ -24,5 +26,9 @@ export function legend() {
 	draw();
 	for (const query of ['(prefers-color-scheme: dark)', '(forced-colors: active)'])
 		matchMedia(query).addEventListener('change', () => requestAnimationFrame(draw));
-	return el('ul', {class: 'legend', 'aria-label': 'Patterns'}, entries.map(([, name], i) => el('li', {}, swatches[i].canvas, name)));
+	const items = new Map(entries.map(([kind, name], i) => [kind, el('li', {data: {kind}}, swatches[i].canvas, name)]));
+	const element = el('ul', {class: 'legend', 'aria-label': 'Patterns'}, [...items.values()]);
+	const show = (kinds) => sometimes.forEach(([kind]) => (items.get(kind).hidden = !kinds.has(kind)));
+	show(new Set());
+	return {element, show};
 }

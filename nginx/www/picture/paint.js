@@ -37,6 +37,27 @@ const PATTERNS = {
 		c.lineTo(2, 7);
 		c.stroke();
 	},
+	fetch(c) { // waves: it goes far
+		c.lineWidth = 1;
+		c.beginPath();
+		for (const y of [2, 6]) {
+			c.moveTo(-1, y + 1.25);
+			for (const [x, dy] of [[1, -1.25], [5, 1.25], [9, -1.25]])
+				c.lineTo(x, y + dy);
+		}
+		c.stroke();
+	},
+	'db-queue'(c) { // bars with gaps: in line at another gate
+		c.fillRect(1, 0, 1.2, 5);
+		c.fillRect(5, 4, 1.2, 4);
+		c.fillRect(5, 0, 1.2, 1);
+	},
+	db(c) { // bricks: stored there
+		c.fillRect(0, 0, TILE, 0.9);
+		c.fillRect(0, 4, TILE, 0.9);
+		c.fillRect(2, 0, 0.9, 4);
+		c.fillRect(6, 4, 0.9, 4);
+	},
 	taken(c) { // a grid: shut, though nothing runs
 		c.fillRect(0, 3, TILE, 1);
 		c.fillRect(3, 0, 1, TILE);

@@ -1,27 +1,30 @@
 // Requests as a table: the same numbers that the lanes draw.
 
 import {el, replace, setText} from '../dom.js';
+import {toldOf} from '../feed/awaited.js';
 import {capital, KINDS, named, routeOf, SLOW} from '../feed/kinds.js';
 import {count, duration, percent} from '../format.js';
 import {facts} from './layout.js';
 
-const COLUMNS = ['request', 'endpoint', 'answer', ...Object.values(KINDS).map((kind) => kind.name), 'in all'];
+const AWAITED = 'awaited by name'; // a column that is there when there was something
+const COLUMNS = ['request', 'endpoint', 'answer', ...Object.values(KINDS).map((kind) => kind.name), 'in all', AWAITED];
 const MEASURED = ['worker', 'busy', 'in flight', 'requests/s', 'p50 at most', 'p99 at most', 'not recorded'];
 
 function tableOf(kind, caption, columns) {
 	const body = el('tbody');
 	const title = el('caption', {}, caption);
 	const table = el('table', {class: kind}, title,
-		el('thead', {}, el('tr', {}, columns.map((name) => el('th', {scope: 'col'}, name)))),
+		el('thead', {}, el('tr', {}, columns.map((name) => el('th', {scope: 'col', class: name === AWAITED && 'awaited'}, name)))),
 		body);
-	return {body, title, element: el('div', {class: 'scroll', tabindex: '0', role: 'group', 'aria-label': caption}, table)};
+	return {body, title, table, element: el('div', {class: 'scroll', tabindex: '0', role: 'group', 'aria-label': caption}, table)};
 }
 
 // counted: how many others were answered meanwhile that were not told one by one.
 export function requestTable(caption) {
-	const {body, title, element} = tableOf('requests', caption, COLUMNS);
+	const {body, title, table, element} = tableOf('requests', caption, COLUMNS);
 	return {element, show(history, requests, counted = 0) {
 		setText(title, counted ? `${caption} that were told one by one. ${count(counted, 'other')} answered meanwhile: under load only those of ${duration(SLOW)} and more are told` : caption);
+		table.classList.toggle('names', requests.some((request) => history.waits(request).length));
 		replace(body, requests.map((request) => row(history, request)));
 	}};
 }
@@ -60,5 +63,6 @@ function row(history, request) {
 		el('td', {class: 'path'}, routeOf(request)),
 		el('td', {}, request.status ? String(request.status) : request.gone ? 'client gone' : open ? `still ${KINDS[open.kind].name}` : '–'),
 		Object.keys(KINDS).map((kind) => el('td', {class: 'number'}, sums[kind] ? duration(sums[kind]) : '')),
-		el('td', {class: 'number'}, duration(total)));
+		el('td', {class: 'number'}, duration(total)),
+		el('td', {class: 'awaited'}, toldOf(history.waits(request))));
 }

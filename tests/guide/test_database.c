@@ -1,0 +1,377 @@
+/*
+ * /cases/orders and /cases/events, through nginx, with a PostgreSQL that does what it can: is
+ * stopped under clients, locked, asked over TLS. What they answer is compared with what FastAPI
+ * answers on the same database (tests/oracle/orders_exchanges.py).
+ */
+#include <libpq-fe.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../support/client.h"
+#include "../support/harness.h"
+#include "../support/postgres.h"
+
+enum { NOT_HERE = 77, CLIENTS = 100, ORDERS = 1000 };
+
+static struct postgres postgres;
+static struct system sys;
+
+static bool has_tables(const char *url)
+{
+	struct outcome outcome;
+
+	return succeeds(&outcome, STRINGS(program(), "--migrate"),
+			STRINGS(textf("LANES_DATABASE=%s", url)));
+}
+
+static int set_up(void)
+{
+	static const char *const settings[] = {"max_connections=200", NULL};
+
+	return !postgres_open(&postgres, settings) || !has_tables(postgres.url) ||
+	       !system_start(&sys, SYSTEM(.workers = 1, .prefork = 2,
+					  .environment =
+						  STRINGS(textf("DATABASE_URL=%s", postgres.url))));
+}
+
+static int tear_down(void)
+{
+	int left = !system_stop(&sys);
+
+	postgres_close(&postgres);
+	return left;
+}
+
+/* Whatever was there before. */
+static bool has_orders(void)
+{
+	return postgres_do(&postgres, "TRUNCATE orders RESTART IDENTITY") &&
+	       postgres_do(&postgres,
+			   textf("INSERT INTO orders (item, quantity) SELECT 'item ' || n, "
+				 "n %% 1000 + 1 FROM generate_series(1, %d) n",
+				 ORDERS));
+}
+
+/* ---- beside FastAPI ---- */
+
+static void answers_are_fastapis(void)
+{
+	static struct outcome outcome;
+	const char *const prefixes[] = {"", "/prefork"};
+
+	for (size_t i = 0; i < COUNT(prefixes); i++) {
+		CU_ASSERT(postgres_do(&postgres, "TRUNCATE orders RESTART IDENTITY"));
+		run(&outcome,
+		    STRINGS("/usr/bin/python3", "-B", "tests/oracle/orders_exchanges.py",
+			    textf("%s%s", sys.url, prefixes[i])),
+		    STRINGS(postgres.variable), -1);
+		if (outcome.status == NOT_HERE) {
+			not_judged("FastAPI 0.92 is not here");
+			return;
+		}
+		CU_ASSERT_EQUAL(outcome.status, 0);
+		printf("    %s", outcome.out);
+	}
+}
+
+/* ---- clients ---- */
+
+static struct clients {
+	pid_t pid;
+	char log[DIRECTORY_SIZE + 16];
+} clients;
+
+static void clients_begin(const char *what, int count)
+{
+	snprintf(clients.log, sizeof(clients.log), "%s/clients.log", postgres.directory);
+	unlink(clients.log);
+	clients.pid =
+		process_start(STRINGS("/usr/bin/python3", "-B", "tests/guide/database_clients.py",
+				      what, sys.url, textf("%d", count)),
+			      NULL, clients.log);
+}
+
+/* How many there were until a moment ago. */
+static double counted(const char *what)
+{
+	const char *text = file_text(clients.log);
+	const char *last = NULL;
+
+	for (const char *at = text; (at = strstr(at, textf("\"%s\": ", what))); at++)
+		last = at + strlen(what) + 4;
+	return last ? strtod(last, NULL) : 0;
+}
+
+static void clients_end(void)
+{
+	kill(clients.pid, SIGTERM);
+	CU_ASSERT(EVENTUALLY(file_has(clients.log, "over ")));
+	waitpid(clients.pid, NULL, 0);
+	clients.pid = 0;
+}
+
+/* Whatever the test has come to. */
+static void after(void)
+{
+	if (clients.pid) {
+		kill(clients.pid, SIGKILL);
+		waitpid(clients.pid, NULL, 0);
+		clients.pid = 0;
+	}
+}
+
+static int status_of(const char *target)
+{
+	return get(&sys, target)->status;
+}
+
+static void stopped_under_clients(void)
+{
+	double before;
+	double back;
+
+	CU_ASSERT_FATAL(has_orders());
+	clients_begin("ask", CLIENTS);
+	CU_ASSERT_FATAL(EVENTUALLY(counted("right") > 200));
+	CU_ASSERT_EQUAL(status_of("/readyz"), 200);
+	postgres_end(&postgres, SIGINT);
+	CU_ASSERT_FATAL(EVENTUALLY(counted("refused") > 200));
+	CU_ASSERT(EVENTUALLY(status_of("/readyz") == 503));
+	/* Processes that wait for a request know it, too. */
+	CU_ASSERT(EVENTUALLY(!strstr(get(&sys, "/status")->body, "\"state\":\"up\"")));
+	CU_ASSERT_PTR_NOT_NULL(
+		strstr(get(&sys, "/status")->body, "\"database\":{\"state\":\"down\""));
+	CU_ASSERT_PTR_NOT_NULL(strstr(get(&sys, "/metrics")->body,
+				      "lanes_db_up{worker=\"loop-1\",pool=\"loop\"} 0"));
+	get(&sys, "/cases/orders/1");
+	CU_ASSERT_FATAL(postgres_start(&postgres));
+	back = now();
+	before = counted("right");
+	CU_ASSERT_FATAL(EVENTUALLY(counted("right") > before + 200));
+	IN_TIME(now() - back < 2);
+	CU_ASSERT(EVENTUALLY(status_of("/readyz") == 200));
+	clients_end();
+	printf("    %s", strstr(file_text(clients.log), "over "));
+	CU_ASSERT_EQUAL(counted("wrong"), 0);
+	CU_ASSERT_EQUAL(counted("failed"), 0);
+	CU_ASSERT_EQUAL(counted("other"), 0);
+	IN_TIME(counted("longest") < 5.5); /* --database-wait */
+}
+
+/* Statements that wait for a lock are ended when their clients leave, and nobody else's. */
+static void clients_that_leave(void)
+{
+	static const char waiting[] =
+		"SELECT count(*) FROM pg_stat_activity WHERE state = 'active' "
+		"AND query LIKE '%FROM orders WHERE id = $1%' AND pid <> "
+		"pg_backend_pid()";
+	PGconn *other = PQconnectdb(postgres.url);
+	double left;
+
+	CU_ASSERT_FATAL(has_orders());
+	PQclear(PQexec(other, "BEGIN; LOCK TABLE orders"));
+	clients_begin("ask", CLIENTS);
+	CU_ASSERT_FATAL(EVENTUALLY(atoi(postgres_ask(&postgres, waiting)) == 8));
+	after();
+	left = now();
+	CU_ASSERT(EVENTUALLY(atoi(postgres_ask(&postgres, waiting)) == 0));
+	IN_TIME(now() - left < 0.5); /* with nginx, and the end of the clients */
+	PQclear(PQexec(other, "COMMIT"));
+	PQfinish(other);
+	CU_ASSERT_EQUAL(status_of("/cases/orders/1"), 200);
+}
+
+static long statements(void)
+{
+	const char *at = strstr(get(&sys, "/status")->body, "\"statements\":");
+
+	return at ? atol(at + strlen("\"statements\":")) : 0;
+}
+
+/* All of them hear of each order, once, in their order; one of them reads. */
+static void many_listen(void)
+{
+	enum { LISTENERS = 500, NEWS = 20 };
+	long before;
+
+	if (!needs_connections(LISTENERS))
+		return;
+	CU_ASSERT_FATAL(has_orders());
+	clients_begin("listen", LISTENERS);
+	CU_ASSERT_FATAL(EVENTUALLY(counted("listening") == LISTENERS));
+	before = statements();
+	for (int i = 1; i <= NEWS; i++) {
+		postgres_ask(&postgres, "INSERT INTO orders (item, quantity) VALUES ('tea', 1)");
+		postgres_ask(&postgres, "NOTIFY orders");
+		CU_ASSERT_FATAL(EVENTUALLY(counted("right") == (double)LISTENERS * i));
+	}
+	CU_ASSERT(statements() - before < LISTENERS);
+	/* A connection for each worker that anybody has ever listened to. */
+	CU_ASSERT(atoi(postgres_ask(&postgres,
+				    "SELECT count(*) FROM pg_stat_activity WHERE query LIKE "
+				    "'LISTEN%' AND pid <> pg_backend_pid()")) <= 3);
+	clients_end();
+	CU_ASSERT_EQUAL(counted("wrong"), 0);
+	CU_ASSERT_EQUAL(counted("failed"), 0);
+}
+
+/* As many as there are, from the first on, in their order, however they are kept. */
+static void what_was_missed_comes(void)
+{
+	CU_ASSERT_FATAL(has_orders());
+	for (int i = 0; i < 3; i++) {
+		const struct outcome *outcome;
+
+		setenv("F", postgres.directory, 1);
+		outcome = shell(textf(
+			"seq %d >want; : >got; "
+			"curl -sN -H 'Last-Event-ID: 0-0' %s/cases/events >got & "
+			"n=0; while [ $(grep -c ^data: got) != %d ] && [ $((n += 1)) -lt 600 ]; "
+			"do sleep 0.1; done; kill $!; "
+			"sed -n 's/^data: {\"id\":\\([0-9]*\\),.*/\\1/p' got | diff - want | wc -l",
+			ORDERS, sys.url, ORDERS));
+		CU_ASSERT_STRING_EQUAL(outcome->out, "0\n");
+	}
+	unsetenv("F");
+}
+
+/* … or invented: it would be waited for long, and by all who listen there. */
+static void a_place_of_another_database_is_now(void)
+{
+	const struct outcome *outcome;
+
+	CU_ASSERT_FATAL(has_orders());
+	setenv("F", postgres.directory, 1);
+	outcome = shell(
+		textf("cd \"$F\"; : >far; : >near; "
+		      "curl -sN -H 'Last-Event-ID: 999999999-1' %s/cases/events >far & far=$!; "
+		      "curl -sN %s/cases/events >near & near=$!; n=0; "
+		      "until grep -q ^data: far && grep -q ^data: near; do "
+		      "[ $((n += 1)) -lt 300 ] || break; "
+		      "curl -s -H 'Content-Type: application/json' -d "
+		      "'{\"item\":\"tea\",\"quantity\":1}' "
+		      "%s/cases/orders >made; sleep 0.1; done; kill $far $near; "
+		      "grep -l ^data: far near",
+		      sys.url, sys.url, sys.url));
+	CU_ASSERT_STRING_EQUAL(outcome->out, "far\nnear\n");
+	unsetenv("F");
+}
+
+/* ---- over TCP ---- */
+
+/* The order that is asked for, of a system of its own. */
+static int status_with(const char *url)
+{
+	struct system own;
+	int status = 0;
+
+	if (system_start(&own, SYSTEM(.workers = 1,
+				      .environment = STRINGS(textf("DATABASE_URL=%s", url)))))
+		EVENTUALLY((status = get(&own, "/cases/orders/1")->status) == 200 ||
+			   system_log_has(&own, "database-down"));
+	if (status != 200)
+		status = get(&own, "/cases/orders/1")->status;
+	if (status != 200)
+		printf("    %s",
+		       shell(textf("grep -h database-down %s/worker.log", own.run_dir))->out);
+	/* The driver that blocks has a connection of its own. */
+	CU_ASSERT_EQUAL(get(&own, "/cases/slow-query/blocking?seconds=0")->status, status);
+	CU_ASSERT(system_stop(&own));
+	return status;
+}
+
+/* By name, over TLS that is looked at, with a password; in the sandbox. */
+static void over_tls(void)
+{
+	struct postgres secure;
+	uint16_t port = port_free();
+	struct outcome outcome;
+	const char *ca;
+
+	CU_ASSERT_FATAL(postgres_open(&secure, STRINGS(textf("port=%d", port))));
+	setenv("F", secure.directory, 1);
+	ca = textf("%s/ca.pem", secure.directory);
+	run(&outcome,
+	    STRINGS("/bin/sh", "-c",
+		    "cd \"$F\" && openssl req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out "
+		    "ca.pem "
+		    "-subj /CN=test -days 2 && openssl req -newkey rsa:2048 -nodes -keyout "
+		    "data/server.key -subj /CN=localhost -out server.csr && printf "
+		    "'subjectAltName=DNS:localhost\\n' >san && openssl x509 -req -in server.csr "
+		    "-CA "
+		    "ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile san -out "
+		    "data/server.crt && "
+		    "openssl req -x509 -newkey rsa:2048 -nodes -keyout o.key -out other.pem -subj "
+		    "/CN=other -days 2 && chmod 644 *.pem && chmod 600 data/server.key && chown "
+		    "--reference=data data/server.*"),
+	    NULL, -1);
+	CU_ASSERT_EQUAL_FATAL(outcome.status, 0);
+	CU_ASSERT(has_tables(secure.url) &&
+		  postgres_do(&secure,
+			      "INSERT INTO orders (item, quantity) VALUES ('tea', 1); "
+			      "CREATE ROLE app LOGIN PASSWORD 'a secret'; GRANT ALL ON orders "
+			      "TO app"));
+	CU_ASSERT(file_write(textf("%s/data/pg_hba.conf", secure.directory),
+			     "local all all trust\nhostssl all app all scram-sha-256\n"));
+	postgres_end(&secure, SIGINT);
+	secure.settings = STRINGS(textf("port=%d", port), "listen_addresses=127.0.0.1", "ssl=on");
+	CU_ASSERT_FATAL(postgres_start(&secure));
+	CU_ASSERT_EQUAL(status_with(textf("postgresql://app:a%%20secret@localhost:%d/"
+					  "postgres?sslmode=verify-full&sslrootcert=%s",
+					  port, ca)),
+			200);
+	CU_ASSERT_EQUAL(status_with(textf("postgresql://app:a%%20secret@127.0.0.1:%d/"
+					  "postgres?sslmode=require",
+					  port)),
+			200);
+	CU_ASSERT_EQUAL(status_with(textf("postgresql://app:a%%20secret@localhost:%d/"
+					  "postgres?sslmode=verify-full&sslrootcert=%s/other.pem",
+					  port, secure.directory)),
+			503);
+	CU_ASSERT_EQUAL(status_with(textf("postgresql://app:wrong@127.0.0.1:%d/postgres", port)),
+			503);
+	unsetenv("F");
+	postgres_close(&secure);
+}
+
+static void without_one(void)
+{
+	const struct response *response;
+	struct system own;
+
+	CU_ASSERT_FATAL(system_start(&own, SYSTEM(.workers = 1)));
+	response = get(&own, "/cases/orders/1");
+	CU_ASSERT_EQUAL(response->status, 503);
+	CU_ASSERT_STRING_EQUAL(
+		response->body,
+		"{\"detail\":\"no database: make run DATABASE=private brings one\"}");
+	CU_ASSERT_STRING_EQUAL(header(response, "Retry-After"), "1");
+	CU_ASSERT_EQUAL(get(&own, "/cases/events")->status, 503);
+	CU_ASSERT_EQUAL(get(&own, "/cases/slow-query")->status, 503);
+	response = get(&own, "/cases/slow-query/blocking");
+	CU_ASSERT_EQUAL(response->status, 503);
+	CU_ASSERT_STRING_EQUAL(
+		response->body,
+		"{\"detail\":\"no database: make run DATABASE=private brings one\"}");
+	CU_ASSERT_EQUAL(get(&own, "/readyz")->status, 200);
+	CU_ASSERT_PTR_NULL(strstr(get(&own, "/status")->body, "\"database\""));
+	CU_ASSERT(system_stop(&own));
+}
+
+static const struct test tests[] = {
+	{"orders and events are answered as FastAPI does", answers_are_fastapis},
+	{"stopped under 100 clients, and started again", stopped_under_clients},
+	{"statements of clients that leave are ended", clients_that_leave},
+	{"500 listen, and one reads", many_listen},
+	{"what was missed comes", what_was_missed_comes},
+	{"a place of another database is now", a_place_of_another_database_is_now},
+	{"over TLS, by name, with a password", over_tls},
+	{"without one it is a 503 that says what brings one", without_one},
+};
+
+const struct suite database_suite = {"database", tests,	    COUNT(tests),
+				     set_up,	 tear_down, .after = after};
