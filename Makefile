@@ -32,14 +32,15 @@ FORTIFY    = $(call once,FORTIFY,$(if $(SAN),,$(if $(filter -O1 -O2 -O3 -Os,$(CF
 	     echo '\#include <features.h>' | $(CC) -O2 -D_FORTIFY_SOURCE=3 -Werror -E - \
 	     >/dev/null 2>&1 && echo 3 || echo 2))))
 PACKAGES  := libuv json-c fcgi libseccomp libcurl libpq
-# … and of the demonstration (app/cases).
+# … and of the demonstration (app/cases), whose headers are where all are: the library's objects are the
+# same without it.
 CASES_PACKAGES = $(if $(GUIDE),libcrypto libjpeg libpng)
-package_flags = $(or $(shell pkg-config $(1) $(PACKAGES) $(CASES_PACKAGES) 2>/dev/null), \
+package_flags = $(or $(shell pkg-config --exists $(PACKAGES) $(CASES_PACKAGES) && pkg-config $(1) 2>/dev/null), \
 	     $(error packages are missing, such as the headers of $(PACKAGES) $(CASES_PACKAGES): spawn/deps.sh run installs them))
 # Main runs no sandbox there.
 INSTRUMENTED := $(if $(SAN)$(filter --coverage,$(CFLAGS)),-DINSTRUMENTED)
-INCLUDES   = $(call once,INCLUDES,$(call package_flags,--cflags))
-LIBRARIES  = $(call once,LIBRARIES,$(call package_flags,--libs))
+INCLUDES   = $(call once,INCLUDES,$(call package_flags,--cflags $(PACKAGES)))
+LIBRARIES  = $(call once,LIBRARIES,$(call package_flags,--libs $(PACKAGES) $(CASES_PACKAGES)))
 # Also where it links: with -flto only then gcc sees a local that was to survive an AWAIT.
 WARNINGS  := -Wall -Wextra -Werror
 COMPILE    = $(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) -Iapp -Iapp/lanes -pthread -fPIE \

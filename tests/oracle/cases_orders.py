@@ -103,14 +103,15 @@ async def follow(db, place):
             await connection.remove_listener("orders", on_news)
 
 
-EVENTS = {200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}}
+class Events(StreamingResponse):
+    media_type = "text/event-stream"
 
 
-@router.get("/events", response_class=StreamingResponse, responses=EVENTS)
+@router.get("/events", response_class=Events)
 async def order_events(last_event_id: Optional[str] = Header(None, regex="^[0-9]{1,18}-[0-9]{1,18}$"), db=Depends(database)):
     if last_event_id:
         change, _, id = last_event_id.partition("-")
         place = str(int(change)), int(id)
     else:
         place = await db.fetchval("SELECT pg_snapshot_xmin(pg_current_snapshot())::text"), 0
-    return StreamingResponse(follow(db, place), media_type="text/event-stream")
+    return Events(follow(db, place))
