@@ -50,6 +50,19 @@ export async function exercise(page, id, option, meanwhile = () => {}) {
 
 export const get = async (path) => (await fetch(world.system.url + path)).text();
 export const end = (request) => Number(request.start) + Number(request.total);
+// Resolves when so many more pictures of the lanes have been drawn.
+export const drawn = (page, pictures) => page.evaluate((left) => new Promise((resolve) => {
+	const clear = CanvasRenderingContext2D.prototype.clearRect;
+	CanvasRenderingContext2D.prototype.clearRect = function (...box) {
+		clear.apply(this, box);
+		if (--left > 0)
+			return;
+		CanvasRenderingContext2D.prototype.clearRect = clear;
+		setTimeout(resolve); // when this one is complete
+	};
+}), pictures);
+// Resolves when the page has heard of what is so many milliseconds later than all it knows.
+export const heard = async (page, ms) => page.waitForFunction((t) => window.lanes.history.now > t, ms + await page.evaluate(() => window.lanes.history.now));
 export const after = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 // Runs a line as a reader does who copies it to a terminal.

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 
-import {after, exercise, get, mute, reach, showTab, test, violations, withPage, world} from './suite.js';
+import {drawn, exercise, get, mute, reach, showTab, test, violations, withPage, world} from './suite.js';
 
 const IDS = ['together', 'gather', 'blocking', 'processes'];
 
@@ -134,10 +134,9 @@ for (const [width, height] of [[1080, 800], [1024, 768], [390, 844]])
 		});
 		for (const id of ['blocking', 'processes']) {
 			await exercise(page, id, await page.locator(`#exercise-${id} input`).first().getAttribute('value'), async () => {
-				await after(400);
+				await page.waitForFunction(() => document.querySelector('#lanes').classList.contains('round'));
+				await drawn(page, 2);
 				assert.ok(await seen() >= 100, `${id}: ${await seen()} pixels`);
-				const first = await page.evaluate(() => document.querySelector('#lanes').classList.contains('round'));
-				assert.ok(first);
 			});
 			const {y} = await page.locator(`#exercise-${id} .verdict`).boundingBox();
 			assert.ok(y > -50 && y < height + 400, `the page has not jumped: ${y}`);

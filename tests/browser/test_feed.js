@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 
 import {open} from './browser.js';
-import {after, exercise, get, mute, said, showTab, test, withPage, world} from './suite.js';
+import {after, drawn, exercise, get, heard, mute, said, showTab, test, withPage, world} from './suite.js';
 
 // Requests that the admin worker has, besides the one that asks.
 async function streams() {
@@ -54,9 +54,10 @@ test('a tab that nobody looks at is not fed, and knows what it missed', () => wi
 
 test('a later tab gets the last seconds', async () => {
 	const context = await world.browser.newContext();
-	await open(context, world.system.url);
+	const first = await open(context, world.system.url);
 	await get('/async/await-one?seconds=0.1');
-	await after(1500);
+	await first.waitForFunction(() => [...window.lanes.history.requests.values()].some((request) => request.path === '/async/await-one' && request.over));
+	await heard(first, 1000); // so that it is no news
 	const second = await open(context, world.system.url);
 	await second.waitForFunction(() => [...window.lanes.history.requests.values()].some((request) => request.path === '/async/await-one'));
 	const spans = await second.evaluate(() => [...window.lanes.history.requests.values()].map(({key, spans: list}) => [key, list.map(({kind, start}) => `${kind} ${start}`)]));
@@ -112,7 +113,7 @@ test('messages with missing fields are endured', () => withPage({}, async (page)
 			{t: t + 3, buckets: [null, {}, {w: 'bare-1'}, {w: 'bare-1', from: t, to: t + 1}], unrecorded: [{}, {w: 'bare-1'}]}])
 			feed.accept(message);
 	});
-	await page.waitForTimeout(300); // some pictures are drawn with that
+	await drawn(page, 10); // with that
 }));
 
 test('the banner: nobody waited who is known, only if nobody did', () => withPage({}, async (page) => {

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 
-import {get, mute, showTab, test, withPage, world} from './suite.js';
+import {after, drawn, get, heard, mute, showTab, test, withPage, world} from './suite.js';
 
 const state = {name: 'loop-1', pool: 'loop', engine: 'loop', pid: 1, in_flight: 0, loop: {held: null, request: null}, pools: {}};
 const process = {...state, name: 'prefork-1', pool: 'prefork', engine: 'prefork'};
@@ -193,23 +193,26 @@ test('a process is occupied while its request awaits, as it happens', () => with
 	const beats = () => page.evaluate(() => [...window.lanes.history.workers.values()].filter(({occupied}) => occupied).map(({heartbeat, name}) => [name, heartbeat.beats.length]));
 	const before = await beats();
 	assert.equal(before.length, 1);
-	await page.waitForTimeout(500);
+	await heard(page, 500);
 	assert.deepEqual(await beats(), before);
 	await waits;
 }), {everywhere: true});
 
+const exerciseWorker = async () => JSON.parse(await get('/status')).workers.find(({name}) => name === 'exercise-1');
+
 test('ready is a phase of its own: pattern, legend, column', () => withPage({}, async (page) => {
 	assert.equal(await page.locator('.legend li', {hasText: 'ready, waiting for the loop'}).count(), 1);
-	const sleeps = get('/exercise/async/await-one?seconds=0.3');
-	await page.waitForTimeout(100);
-	await get('/exercise/async/bad-blocking?seconds=1');
+	const sleeps = get('/exercise/async/await-one?seconds=1');
+	for (let i = 0; i < 100 && (await exerciseWorker()).in_flight < 1; i++)
+		await after(10);
+	await get('/exercise/async/bad-blocking?seconds=2');
 	await sleeps;
 	await page.locator('.as-table summary').click();
 	assert.ok((await page.locator('.as-table .requests th').allTextContents()).includes('ready, waiting for the loop'));
 	const row = page.locator('.as-table tr[data-path="/async/await-one"][data-worker="exercise-1"][data-status="200"]').first();
 	await row.waitFor();
 	assert.ok(Number(await row.getAttribute('data-ready')) > 600, await row.getAttribute('data-ready'));
-	assert.ok(Number(await row.getAttribute('data-await')) < 450);
+	assert.ok(Number(await row.getAttribute('data-await')) < 1500);
 	const fill = await page.evaluate(async () => getComputedStyle(document.documentElement).getPropertyValue('--ready-fill'));
 	assert.ok(fill.trim());
 }), {everywhere: true});
@@ -225,7 +228,7 @@ test('removed workers leave no empty rows', () => withPage({}, async (page) => {
 }));
 
 test('workers below the picture\'s edge are announced', () => withPage({}, async (page) => {
-	await page.waitForTimeout(300);
+	await drawn(page, 2);
 	const [said, hidden] = await page.evaluate(() => {
 		const stage = document.querySelector('.live .stage');
 		return [document.querySelector('.live .below').textContent, stage.scrollHeight - stage.clientHeight];
@@ -287,7 +290,7 @@ test('a loop is shown as held while it is, with the culprit and who waits', () =
 test('while time stands still, the table has what is in the picture', () => withPage({}, async (page) => {
 	await get('/async/await-one?seconds=0.1');
 	await page.waitForFunction(() => [...window.lanes.history.requests.values()].some((request) => request.path === '/async/await-one' && request.over));
-	await page.waitForTimeout(300);
+	await drawn(page, 2); // it is in the picture
 	await page.getByRole('button', {name: 'Pause'}).click();
 	await page.locator('.as-table summary').click();
 	await page.locator('.as-table tr[data-path="/async/await-one"]').first().waitFor({timeout: 2000});

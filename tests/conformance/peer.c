@@ -19,7 +19,7 @@
 #include "../support/stream.h"
 #include "fcgi/record.h"
 
-enum { READ_MAX = 65536, SETTLE_MS = 50, SETTLE_NS = 20000 };
+enum { READ_MAX = 65536, SETTLE_NS = 20000 };
 
 int64_t now_ms(void)
 {
@@ -245,11 +245,15 @@ bool peer_send(struct peer *p, struct slice bytes)
 
 void peer_settle(struct peer *p)
 {
-	int64_t deadline = now_ms() + SETTLE_MS;
+	int64_t deadline = now_ms() + p->timeout;
 	int unread = 0;
 
-	while (ioctl(p->fd, SIOCOUTQ, &unread) == 0 && unread && now_ms() < deadline)
+	/* No poll tells of it. */
+	while (ioctl(p->fd, SIOCOUTQ, &unread) == 0 && unread && !p->violation) {
+		if (now_ms() >= deadline)
+			violate(p, "what was sent has not been read in time");
 		nanosleep(&(struct timespec){.tv_nsec = SETTLE_NS}, NULL);
+	}
 }
 
 static bool wait_for(struct peer *p, const size_t *counter, size_t wanted)

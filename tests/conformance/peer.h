@@ -54,7 +54,7 @@ void peer_free(struct peer *p);
 bool peer_send(struct peer *p, struct slice bytes);
 
 /* Waits until the responder has read what was sent, where the system can tell (unix sockets), so
- * that what is sent next comes with its next read. Not an error if it does not. */
+ * that what is sent next comes with its next read. A violation if it does not in time. */
 void peer_settle(struct peer *p);
 
 /* Each is true once it is so, and false when the connection or the time has ended before. */

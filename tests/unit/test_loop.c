@@ -761,10 +761,13 @@ static void look_at_params(struct request *req)
 	told_to_drain(req);
 }
 
-/* On a thread: the loop has nothing to do, and is asked then. */
+/* On a thread: the loop has nothing to do, for longer than may be taken for an accident, and is
+ * asked then. */
 static void ask_after_a_rest(void *unused)
 {
 	(void)unused;
+	while (board_get(&board.own->turn_since))
+		usleep(1000);
 	usleep(100000);
 	client_send(0, KEEP(2, "/&LANES_SENT=-10.050")); /* who may have waited for a little */
 }
