@@ -203,16 +203,10 @@ static const struct field render_fields[] = {
 
 struct shown_render {
 	int64_t id;
-	struct slice state;
-	int64_t attempts;
-	struct slice error;
 };
 
 static const struct field shown_render[] = {
 	BODY(INT, struct shown_render, id),
-	BODY(STRING, struct shown_render, state),
-	BODY(INT, struct shown_render, attempts),
-	BODY(STRING, struct shown_render, error, .optional = true),
 };
 
 static const struct field combined_fields[] = {

@@ -107,6 +107,9 @@ extern const struct thread_pool_options payment_threads;
 /* Of what a supplier has answered, which is not to be trusted: false if there is no price in it. */
 bool read_price(struct slice json, int64_t *price);
 
+/* What is answered where a call through libcurl's blocking interface has failed: 502, 503, 504. */
+int status_of_curl(int error);
+
 void quotes(struct request *req);
 void payments(struct request *req);
 

@@ -1,19 +1,19 @@
-#include <curl/curl.h>
-#include <stdio.h>
-
 #include "cases.h"
 
-/* What a library that can only block asks a supplier: its price list. */
+#include <curl/curl.h>
+#include <string.h>
+
+/* Of a library that can only block: the price that a supplier lists. */
 struct price_list {
-	char url[512];
+	char *url;
 	struct buffer answer;
 	CURLcode error;
 };
 
 struct combined_frame {
 	struct fetch call;
-	struct job_ticket job;
 	struct price_list *list;
+	struct job_ticket job;
 	char payload[PICTURE_TEXT];
 };
 
@@ -39,6 +39,7 @@ static void read_list(void *price_list)
 	if (!curl)
 		return;
 	curl_easy_setopt(curl, CURLOPT_URL, list->url);
+	curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(curl, CURLOPT_PROXY, "");
 	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(curl, CURLOPT_FAILONERROR, 1L);
@@ -54,22 +55,25 @@ static void free_list(void *list)
 	buffer_free(&((struct price_list *)list)->answer);
 }
 
-/* False, and there is an answer, or will be. */
+/* False, and there is an answer, or will be: memory is out. */
 static bool prepare(struct request *req, struct combined_frame *f, struct slice item)
 {
 	struct slice url = fetch_url(req, "%s/suppliers/2/price?item=%.*s", case_options.outside,
 				     (int)item.len, item.data);
 
-	f->call.url = fetch_url(req, "%s/suppliers/1/price?item=%.*s", case_options.outside,
-				(int)item.len, item.data);
-	f->call.within = LIST_SECONDS;
-	f->call.limit = LIST_MAX;
+	f->call = (struct fetch){
+		.url = fetch_url(req, "%s/suppliers/1/price?item=%.*s", case_options.outside,
+				 (int)item.len, item.data),
+		.within = LIST_SECONDS,
+		.limit = LIST_MAX};
 	f->list = request_alloc(req, sizeof(*f->list));
-	if (!f->list || !url.data) {
+	if (f->list)
+		f->list->url = request_alloc(req, url.len + 1);
+	if (!url.data || !f->list || !f->list->url) {
 		reply_error(req, 503);
 		return false;
 	}
-	snprintf(f->list->url, sizeof(f->list->url), "%.*s", (int)url.len, url.data);
+	memcpy(f->list->url, url.data, url.len);
 	return request_defer(req, free_list, f->list);
 }
 
@@ -79,7 +83,11 @@ static void reply_combined(struct request *req, struct slice item, const struct 
 	struct buffer out = {0};
 	int64_t price, listed;
 
-	if (f->call.status != 200 || !read_price(f->call.content, &price) || f->list->error ||
+	if (f->list->error) {
+		reply_error(req, status_of_curl((int)f->list->error));
+		return;
+	}
+	if (f->call.status != 200 || !read_price(f->call.content, &price) ||
 	    !read_price(buffer_slice(&f->list->answer), &listed)) {
 		reply_error(req, 502);
 		return;

@@ -1,6 +1,4 @@
-#include <errno.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "cases.h"
 #include "mandelbrot.h"
@@ -21,23 +19,6 @@ struct slice picture_text(const struct picture *p, char text[PICTURE_TEXT])
 	return (struct slice){text, (size_t)len};
 }
 
-/* {"id":7,"state":"waiting","attempts":0,"error":null} */
-static void reply_state(struct request *req, int status, int64_t id, const char *state,
-			const struct job_report *report)
-{
-	struct buffer out = {0};
-
-	buffer_format(&out,
-		      "{\"id\":%lld,\"state\":\"%s\",\"attempts\":%d,\"error\":", (long long)id,
-		      state, report->attempts);
-	if (report->error.len)
-		json_string(&out, report->error);
-	else
-		buffer_append_text(&out, "null");
-	buffer_append_text(&out, "}");
-	reply_text(req, status, "application/json", &out);
-}
-
 /* POST /cases/renders: heavy work goes into a queue, and is done by another process. Who asks again
  * with the same Idempotency-Key is led to the same one. */
 void post_render(struct request *req)
@@ -45,23 +26,42 @@ void post_render(struct request *req)
 	const struct render_input *asked = request_input(req);
 	struct render_frame *f = FRAME(req, struct render_frame);
 	char location[BOARD_PATH + 40];
+	struct buffer out = {0};
 
 	ASYNC_BEGIN(req);
 	if (!has_database(req))
 		return;
 	AWAIT(req, job_enqueue(req, &f->job, "render", picture_text(&asked->picture, f->payload),
 			       .key = asked->idempotency_key));
-	reply_state(req, 202, f->job.id, "waiting", &(const struct job_report){0});
+	buffer_format(&out, "{\"id\":%lld}", (long long)f->job.id);
+	reply_text(req, 202, "application/json", &out);
 	snprintf(location, sizeof(location), "%.*s/cases/renders/%lld", (int)req->prefix.len,
 		 req->prefix.data, (long long)f->job.id);
 	reply_header(req, "Location", slice_of(location));
 	ASYNC_END(req);
 }
 
+/* {"id":7,"state":"waiting","attempts":0,"error":null} */
+static void reply_state(struct request *req, const struct job_report *report)
+{
+	static const char *const states[] = {"", "waiting", "running", "done", "dead", "cancelled"};
+	struct buffer out = {0};
+
+	buffer_format(&out, "{\"id\":%lld,\"state\":\"%s\",\"attempts\":%d,\"error\":",
+		      (long long)report->id, states[report->state], report->attempts);
+	if (report->error.len)
+		json_string(&out, report->error);
+	else
+		buffer_append_text(&out, "null");
+	buffer_append_text(&out, "}");
+	reply_text(req, 200, "application/json", &out);
+	if (report->state == JOB_WAITING || report->state == JOB_RUNNING)
+		reply_header(req, "Retry-After", slice_of("1"));
+}
+
 /* GET /cases/renders/{id}: the picture, or how far it is. */
 void get_render(struct request *req)
 {
-	static const char *const states[] = {"", "waiting", "running", "done", "dead", "cancelled"};
 	const struct order_key *key = request_input(req);
 	struct job_report *report = FRAME(req, struct job_report);
 
@@ -69,14 +69,12 @@ void get_render(struct request *req)
 	if (!has_database(req))
 		return;
 	AWAIT(req, job_read(req, report, "render", key->id));
-	if (report->state == JOB_UNKNOWN) {
+	if (report->state == JOB_UNKNOWN)
 		reply_refusal(req, 404, "there is no render %lld", (long long)key->id);
-	} else if (report->state == JOB_DONE) {
+	else if (report->state == JOB_DONE)
 		reply_bytes(req, 200, "image/png", report->result);
-	} else {
-		reply_state(req, 200, key->id, states[report->state], report);
-		reply_header(req, "Retry-After", slice_of("1"));
-	}
+	else
+		reply_state(req, report);
 	ASYNC_END(req);
 }
 
@@ -85,7 +83,8 @@ static void free_drawing(void *drawing)
 	buffer_free(&((struct drawing *)drawing)->png);
 }
 
-/* The job: by a worker with --engine jobs, on a thread of its CPU pool. */
+/* The job: in a worker with --engine jobs, on a thread of its CPU pool. To draw it twice does no
+ * harm. */
 static void render(struct request *req)
 {
 	struct drawing **f = FRAME(req, struct drawing *);
@@ -106,5 +105,6 @@ static void render(struct request *req)
 }
 
 const struct job_kind case_jobs[CASE_JOBS] = {
-	JOB("render", ASYNC, render, .input = INPUT(picture_fields), .deadline = 60, .attempts = 3),
+	JOB("render", ASYNC, render, .input = INPUT(picture_fields), .deadline = 60, .lease = 5,
+	    .attempts = 3),
 };
