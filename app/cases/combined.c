@@ -61,11 +61,10 @@ static bool prepare(struct request *req, struct combined_frame *f, struct slice 
 	struct slice url = fetch_url(req, "%s/suppliers/2/price?item=%.*s", case_options.outside,
 				     (int)item.len, item.data);
 
-	f->call = (struct fetch){
-		.url = fetch_url(req, "%s/suppliers/1/price?item=%.*s", case_options.outside,
-				 (int)item.len, item.data),
-		.within = LIST_SECONDS,
-		.limit = LIST_MAX};
+	f->call = (struct fetch){.url = fetch_url(req, "%s/suppliers/1/price?item=%.*s",
+						  case_options.outside, (int)item.len, item.data),
+				 .within = LIST_SECONDS,
+				 .limit = LIST_MAX};
 	f->list = request_alloc(req, sizeof(*f->list));
 	if (f->list)
 		f->list->url = request_alloc(req, url.len + 1);
