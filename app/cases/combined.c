@@ -122,11 +122,13 @@ void combined(struct request *req)
 	struct combined_frame *f = FRAME(req, struct combined_frame);
 
 	ASYNC_BEGIN(req);
+	if (!has_database(req))
+		return;
 	if (!case_options.outside) {
 		reply_missing(req, "supplier", "--outside URL");
 		return;
 	}
-	if (!has_database(req) || !prepare(req, f, asked->item))
+	if (!prepare(req, f, asked->item))
 		return;
 	gather_add_fetch(req, &f->call, NULL);
 	gather_add_thread(req, read_list, f->list, NULL);
