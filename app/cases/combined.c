@@ -39,7 +39,7 @@ static void read_list(void *price_list)
 	list->error = CURLE_OUT_OF_MEMORY;
 	if (!curl)
 		return;
-	curl_easy_setopt(curl, CURLOPT_URL, list->url);
+	list->error = curl_easy_setopt(curl, CURLOPT_URL, list->url);
 	curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(curl, CURLOPT_PROXY, "");
 	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
@@ -47,7 +47,8 @@ static void read_list(void *price_list)
 	curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)LIST_SECONDS);
 	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_list);
 	curl_easy_setopt(curl, CURLOPT_WRITEDATA, list);
-	list->error = curl_easy_perform(curl);
+	if (!list->error)
+		list->error = curl_easy_perform(curl);
 	if (list->answer.failed)
 		list->error = CURLE_OUT_OF_MEMORY;
 	curl_easy_cleanup(curl);
