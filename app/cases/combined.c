@@ -98,7 +98,8 @@ static int read_prices(const struct combined_frame *f, int64_t *price, int64_t *
 static void reply_combined(struct request *req, struct slice item, const struct combined_frame *f)
 {
 	struct buffer out = {0};
-	int64_t price, listed;
+	int64_t price = 0;
+	int64_t listed = 0;
 	int status = read_prices(f, &price, &listed);
 
 	if (status != 200) {
