@@ -108,8 +108,10 @@ static void on_readable(struct watched *watched, uint32_t events)
 	(void)events;
 	if (n < 0 && errno == EAGAIN)
 		return;
-	if (n > 0 && front_key && (key = memmem(in, (size_t)n, front_key, strlen(front_key))))
-		conn->key = strtoul(key + strlen(front_key), NULL, 10);
+	if (n > 0 && front_key) {
+		key = memmem(in, (size_t)n, front_key, strlen(front_key));
+		conn->key = key ? strtoul(key + strlen(front_key), NULL, 10) : 0;
+	}
 	len = n > 0 ? take(conn, in, (size_t)n) : 0;
 	if (n > 0 && !len)
 		return;

@@ -26,7 +26,7 @@ struct front_conn {
 	unsigned content;  /* bytes of content and padding still to come */
 	unsigned flags;	   /* bytes until the flags of a BEGIN */
 	unsigned awaited;  /* answers that come later: it is not freed before */
-	unsigned long key; /* the number behind front_key in what was read last */
+	unsigned long key; /* the number behind front_key in what was read last; 0: none */
 	unsigned char header[FCGI_HEADER_SIZE];
 };
 

@@ -1,8 +1,9 @@
 /*
  * null-rows SOCKET DATABASE CONNECTIONS: what an order by its key costs that does nothing but ask
  * for it: libpq, non-blocking, prepared, as many connections, one statement at a time on each,
- * first come, first served. The request is not parsed: the number behind "/orders/" is the key. The
- * ceiling that Lanes is measured against, not a server: it ends when the database does.
+ * first come, first served. The request is not parsed: the number behind "/orders/" is the key;
+ * where there is none, an order is made, always the same. The ceiling that Lanes is measured
+ * against, not a server: it ends when the database does.
  */
 #include <endian.h>
 #include <libpq-fe.h>
@@ -18,7 +19,8 @@
 	"Cache-Control: no-store\r\nX-Lanes-Worker: loop-1\r\n"                                    \
 	"Server-Timing: queue;dur=0.000, loop;dur=0.010, await;dur=0.010, pool-queue;dur=0.000, "  \
 	"pool;dur=0.000, db;dur=0.100\r\n\r\n"
-#define SQL "SELECT id, item, quantity FROM orders WHERE id = $1"
+#define READ "SELECT id, item, quantity FROM orders WHERE id = $1"
+#define MAKE "INSERT INTO orders (item, quantity) VALUES ('book', 3) RETURNING id, item, quantity"
 
 enum { CONNECTIONS_MAX = 64, WAITING_MAX = 4096, BODY_MAX = 1024, ANSWER_MAX = 2048 };
 
@@ -53,8 +55,8 @@ static void ask(struct database *database, const struct asker *asker)
 	int flushed = -1;
 
 	database->asker = *asker;
-	if (PQsendQueryPrepared(database->conn, "row", 1, &value, (int[]){sizeof(key)}, (int[]){1},
-				0))
+	if (PQsendQueryPrepared(database->conn, key ? "read" : "make", key ? 1 : 0, &value,
+				(int[]){sizeof(key)}, (int[]){1}, 0))
 		flushed = PQflush(database->conn);
 	if (flushed < 0)
 		die(database->conn);
@@ -125,15 +127,22 @@ size_t front_request(struct front_conn *conn, const unsigned char id[2], unsigne
 	return 0;
 }
 
+static void prepare(PGconn *conn, const char *name, const char *sql)
+{
+	PGresult *prepared = PQprepare(conn, name, sql, 0, NULL);
+
+	if (PQresultStatus(prepared) != PGRES_COMMAND_OK)
+		die(conn);
+	PQclear(prepared);
+}
+
 static void connect_to(struct database *database, const char *url)
 {
-	PGresult *prepared;
-
 	database->conn = PQconnectdb(url);
-	prepared = PQprepare(database->conn, "row", SQL, 0, NULL);
-	if (PQresultStatus(prepared) != PGRES_COMMAND_OK || PQsetnonblocking(database->conn, 1))
+	prepare(database->conn, "read", READ);
+	prepare(database->conn, "make", MAKE);
+	if (PQsetnonblocking(database->conn, 1))
 		die(database->conn);
-	PQclear(prepared);
 	database->watched.ready = on_database;
 	database->next = idle;
 	idle = database;

@@ -96,7 +96,7 @@ const struct workload workloads[] = {
 	 .same = SAME_JSON,
 	 .sql = "SELECT id, item, quantity FROM orders ORDER BY id LIMIT 20 OFFSET 0"},
 	{"cases-insert", "The same, a row is inserted, which waits for the disk",
-	 "cases-lanes cases-fastapi pgbench", .seconds = 1, .connections = 64,
+	 "cases-lanes cases-null cases-fastapi pgbench", .seconds = 1, .connections = 64,
 	 .path = "/cases/orders", .query = "", .post = "order.json", .type = "application/json",
 	 .same = SAME_BUT_ID,
 	 .sql = "INSERT INTO orders (item, quantity) VALUES ('book', 3) RETURNING id"},
