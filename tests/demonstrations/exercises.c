@@ -1,7 +1,8 @@
 /*
- * make exercises: the guide's three practical exercises, and a fourth about blocking workers, run
- * for real. Each says what to expect and why, shows every request on a timeline, and ends with a
- * verdict from what was measured. The system they run on goes with this program.
+ * make exercises: the guide's three practical exercises, a fourth about blocking workers, and two
+ * with real waits, run for real. Each says what to expect and why, shows every request on a
+ * timeline, and ends with a verdict from what was measured. The system they run on goes with this
+ * program.
  */
 #include <curl/curl.h>
 #include <stdarg.h>
@@ -230,6 +231,69 @@ static void kept_connections(const struct system *system)
 		unkept, stuck, CLIENTS, STUCK_AFTER, volley_seconds(&v));
 }
 
+/* ---- 5 ---- */
+
+/* Four that want an answer of the database in half a second, and somebody who wants nothing of it.
+ */
+static void aim_queries(struct shot *shots, const char *pool, const char *driver)
+{
+	for (int i = 0; i < 4; i++)
+		shot_aim(&shots[i], 0, "%s/cases/slow-query%s?seconds=0.5", pool, driver);
+	shot_aim(&shots[4], 0.1, "%s/", pool);
+}
+
+static void blocking_driver_against_async_driver(const struct system *system)
+{
+	static const struct {
+		const char *title;
+		const char *pool;
+		const char *driver;
+		double least, most; /* seconds of all, and … */
+		bool waits;	    /* … whether the bystander does */
+	} ways[] = {
+		{"The async driver, awaited on the loop:", "/exercise", "", 0.49, 1, false},
+		{"The blocking driver, on threads:", "/exercise", "/blocking", 0.49, 1, false},
+		{"The blocking driver, on the loop:", "/exercise", "/bad", 1.99, 20, true},
+		{"Two blocking processes:", "/exercise/prefork", "/blocking", 0.99, 20, true},
+	};
+	enum { WAYS = sizeof(ways) / sizeof(ways[0]) };
+	struct shot shots[WAYS][5];
+	double took[WAYS];
+	bool as_expected = true;
+
+	terminal_say(
+		stdout, 0, 0,
+		"5. The blocking driver against the async driver\n\nA real database (PostgreSQL) "
+		"needs 0.5 s for each of four queries. The same libpq can be awaited, or block. "
+		"Expect 0.5 s for all four if they are awaited, and 0.5 s from a blocking driver, "
+		"if each has a thread. On the loop it holds everybody, the database or not: 2.0 s, "
+		"one after the other, and the last line, \"/\", has not even asked for it. A "
+		"blocking "
+		"process is held in any case: two of them take 1.0 s.\n");
+	for (int i = 0; i < WAYS; i++) {
+		struct volley v = volley_at(system->url, shots[i], 5, 20);
+		double bystander;
+
+		aim_queries(shots[i], ways[i].pool, ways[i].driver);
+		fire(&v, ways[i].title);
+		took[i] = volley_seconds(&v);
+		bystander = shot_seconds(&shots[i][4]);
+		as_expected = as_expected && !volley_failed(&v) && took[i] >= ways[i].least &&
+			      took[i] < ways[i].most &&
+			      (ways[i].waits ? bystander > 0.35 : bystander < 0.25);
+	}
+	verdict(as_expected,
+		"awaited %.2f s, and \"/\" in %.0f ms; on threads %.2f s and %.0f ms; on the loop "
+		"%.2f s and %.0f ms; in two processes %.2f s and %.0f ms. What is awaited costs a "
+		"connection, what blocks costs a thread besides.",
+		took[0], shot_seconds(&shots[0][4]) * 1000, took[1],
+		shot_seconds(&shots[1][4]) * 1000, took[2], shot_seconds(&shots[2][4]) * 1000,
+		took[3], shot_seconds(&shots[3][4]) * 1000);
+	from_a_terminal("  (make run DATABASE=private)\n"
+			"  get /cases/slow-query & sleep 0.2; get /; wait\n"
+			"  get /cases/slow-query/bad & sleep 0.2; get /; wait\n");
+}
+
 /* As many as somebody wants to see that it makes no difference. */
 static int workers_wanted(void)
 {
@@ -257,9 +321,11 @@ int main(void)
 	wrapped_against_bad(&system);
 	stopped = system_stop(&system);
 	if (!system_start(&system,
-			  &(struct system_options){.workers = workers, .prefork = PROCESSES}))
+			  SYSTEM(.workers = workers, .prefork = PROCESSES,
+				 .environment = STRINGS("DATABASE=private", "JOB_WORKERS=0"))))
 		return 1;
 	kept_connections(&system);
+	blocking_driver_against_async_driver(&system);
 	stopped = system_stop(&system) && stopped;
 	return stopped && all_as_expected ? 0 : 1;
 }
