@@ -16,7 +16,7 @@ lanes) # the demonstration
 	POOLS='loop prefork cpu exercise exercise-prefork outside jobs admin health'
 	PREFORK_WORKERS=${PREFORK_WORKERS:-$WORKERS}
 	CPU_WORKERS=${CPU_WORKERS:-1}
-	JOB_WORKERS=${JOB_WORKERS:-0}
+	JOB_WORKERS=${JOB_WORKERS:-$([ -z "$DATABASE$DATABASE_URL" ] && echo 0 || echo 1)} # of /cases/renders
 	BODY_KB=${BODY_KB:-0} # of the guide; nginx lets what the cases take through to them
 	;;
 *) # a service

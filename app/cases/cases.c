@@ -198,6 +198,55 @@ static const struct field shown_mail[] = {
 	BODY(BOOL, struct shown_mail, sent),
 };
 
+/* Of a picture, which is a struct or the member of one. */
+#define PICTURE_INT(type, at, name_, from, to, otherwise)                                          \
+	BODY(INT, type, at, .name = (name_), .ge = LIMIT(from), .le = LIMIT(to),                   \
+	     .fallback = &(const int64_t){otherwise})
+#define PICTURE_NUMBER(type, at, name_, from, to, otherwise)                                       \
+	BODY(NUMBER, type, at, .name = (name_), .ge = LIMIT(from), .le = LIMIT(to),                \
+	     .fallback = &(const double){otherwise})
+#define PICTURE(type, of)                                                                          \
+	PICTURE_INT(type, of width, "width", 16, PICTURE_MAX, 320),                                \
+		PICTURE_INT(type, of height, "height", 16, PICTURE_MAX, 240),                      \
+		PICTURE_INT(type, of iterations, "iterations", 1, 2000, 200),                      \
+		PICTURE_NUMBER(type, of x, "x", -2, 2, -0.5),                                      \
+		PICTURE_NUMBER(type, of y, "y", -2, 2, 0),                                         \
+		PICTURE_NUMBER(type, of zoom, "zoom", 1, 1e12, 1)
+
+const struct field picture_fields[PICTURE_FIELDS] = {PICTURE(struct picture, )};
+
+static const struct field render_fields[] = {
+	HEADER(STRING, struct render_input, idempotency_key, .optional = true, .min_length = 1,
+	       .max_length = 64, .pattern = PATTERN("^[A-Za-z0-9_-]+$")),
+	PICTURE(struct render_input, picture.),
+};
+
+struct shown_render {
+	int64_t id;
+};
+
+static const struct field shown_render[] = {
+	BODY(INT, struct shown_render, id),
+};
+
+static const struct field combined_fields[] = {
+	QUERY(STRING, struct combined_query, item, .min_length = 1, .max_length = 64),
+};
+
+struct shown_combined {
+	struct slice item;
+	int64_t price;
+	int64_t listed;
+	int64_t render;
+};
+
+static const struct field shown_combined[] = {
+	BODY(STRING, struct shown_combined, item),
+	BODY(INT, struct shown_combined, price),
+	BODY(INT, struct shown_combined, listed),
+	BODY(INT, struct shown_combined, render),
+};
+
 extern const struct migration cases_sql[]; /* of cases.sql */
 
 static const struct route list[] = {
@@ -225,6 +274,12 @@ static const struct route list[] = {
 	GET("/cases/slow-query", ASYNC, slow_query, .deadline = 115, A_SLOW_QUERY),
 	GET("/cases/slow-query/blocking", SYNC, slow_query_blocking, .deadline = 115, A_SLOW_QUERY),
 	GET("/cases/slow-query/bad", ASYNC, slow_query_bad, A_SLOW_QUERY),
+	POST("/cases/renders", ASYNC, post_render, .input = INPUT(render_fields), .deadline = 30,
+	     .status = 202, .answers = ITEM_OBJECT(struct shown_render, shown_render)),
+	GET("/cases/renders/{id}", ASYNC, get_render, .input = INPUT(key_fields), .deadline = 30,
+	    .gives = "image/png"),
+	GET("/cases/combined", ASYNC, combined, .input = INPUT(combined_fields), .deadline = 30,
+	    .answers = ITEM_OBJECT(struct shown_combined, shown_combined)),
 	POST("/cases/mail", ASYNC, mail, .input = INPUT(mail_fields), .deadline = 660,
 	     .answers = ITEM_OBJECT(struct shown_mail, shown_mail)),
 };
@@ -254,6 +309,7 @@ const struct application cases = {
 	.options = OPTIONS("lanes", options, &case_options),
 	.fetches = true,
 	.migrations = {"cases", cases_sql},
+	.jobs = JOBS(case_jobs),
 	.outside = &outside,
 	.prepare = prepare,
 };

@@ -105,6 +105,12 @@ struct payment_input {
 extern const struct field payment_fields[3];
 extern const struct thread_pool_options payment_threads;
 
+/* Of what a supplier has answered, which is not to be trusted: false if there is no price in it. */
+bool read_price(struct slice json, int64_t *price);
+
+/* What is answered where a call through libcurl's blocking interface has failed: 502, 503, 504. */
+int status_of_curl(int error);
+
 void quotes(struct request *req);
 void payments(struct request *req);
 
@@ -151,6 +157,42 @@ struct slow_query {
 void slow_query(struct request *req);
 void slow_query_blocking(struct request *req);
 void slow_query_bad(struct request *req);
+
+/* ---- jobs ---- */
+
+enum {
+	PICTURE_MAX = 1024, /* points in a row, and rows */
+	PICTURE_TEXT = 192, /* bytes of its JSON */
+};
+
+struct picture {
+	int64_t width, height; /* 16 to PICTURE_MAX */
+	int64_t iterations;    /* 1 to 2000 */
+	double x, y;	       /* of its middle */
+	double zoom;	       /* 1: it is 4 wide */
+};
+
+/* What POST /cases/renders is given: first what the job is. */
+struct render_input {
+	struct picture picture;
+	struct slice idempotency_key; /* data is NULL: there is none */
+};
+
+struct combined_query {
+	struct slice item;
+};
+
+enum { PICTURE_FIELDS = 6, CASE_JOBS = 1 };
+
+extern const struct field picture_fields[PICTURE_FIELDS];
+extern const struct job_kind case_jobs[CASE_JOBS];
+
+/* As JSON. */
+struct slice picture_text(const struct picture *picture, char text[PICTURE_TEXT]);
+
+void post_render(struct request *req);
+void get_render(struct request *req);
+void combined(struct request *req);
 
 /* ---- mail ---- */
 

@@ -46,6 +46,20 @@ static void pay(CURL *curl, const char *url, struct curl_slist *headers, struct 
 	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &call->status);
 }
 
+int status_of_curl(int error)
+{
+	switch (error) {
+	case CURLE_OPERATION_TIMEDOUT:
+		return 504;
+	case CURLE_COULDNT_CONNECT:
+	case CURLE_COULDNT_RESOLVE_HOST:
+	case CURLE_OUT_OF_MEMORY:
+		return 503;
+	default:
+		return 502;
+	}
+}
+
 static void call_gateway(struct payment_call *call)
 {
 	const struct payment_input *asked = call->asked;
@@ -104,14 +118,11 @@ void payments(struct request *req)
 		return;
 	}
 	call_gateway(&made);
-	if (made.error == CURLE_OPERATION_TIMEDOUT)
-		reply_error(req, 504);
-	else if (made.error == CURLE_COULDNT_CONNECT || made.error == CURLE_COULDNT_RESOLVE_HOST ||
-		 made.error == CURLE_OUT_OF_MEMORY)
-		reply_error(req, 503);
-	else if (made.error == CURLE_OK && made.status == 402)
+	if (made.error)
+		reply_error(req, status_of_curl(made.error));
+	else if (made.status == 402)
 		reply_refusal(req, 402, "the payment was declined");
-	else if (made.error == CURLE_OK && made.status == 201)
+	else if (made.status == 201)
 		reply_payment(req, &made);
 	else
 		reply_error(req, 502);

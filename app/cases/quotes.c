@@ -15,19 +15,16 @@ struct quotes {
 	int late;
 };
 
-/* What a supplier says is not to be trusted: false if there is no price in it. */
-static bool read_price(struct quote *quote)
+bool read_price(struct slice json, int64_t *price)
 {
-	const struct json_value *price;
+	const struct json_value *value;
 	struct json_document document;
 	bool read = false;
 
-	if (quote->outcome || quote->call.status != 200)
-		return false;
-	json_document_read(&document, quote->call.content);
-	price = document.root ? json_member(document.root, "price") : NULL;
-	if (price && price->type == JSON_INTEGER && price->text.len <= 9) {
-		quote->price = strtoll(price->text.data, NULL, 10);
+	json_document_read(&document, json);
+	value = document.root ? json_member(document.root, "price") : NULL;
+	if (value && value->type == JSON_INTEGER && value->text.len <= 9) {
+		*price = strtoll(value->text.data, NULL, 10);
 		read = true;
 	}
 	json_document_free(&document);
@@ -59,7 +56,8 @@ static void reply_quotes(struct request *req, struct slice item, struct quotes *
 	buffer_append_text(&out, ",\"quotes\":[");
 	for (int i = 0; i < SUPPLIERS; i++) {
 		struct quote *quote = &f->of[i];
-		bool has_price = read_price(quote);
+		bool has_price = !quote->outcome && quote->call.status == 200 &&
+				 read_price(quote->call.content, &quote->price);
 
 		late[i] = quote->outcome == -ETIMEDOUT;
 		failed[i] = !has_price && !late[i];

@@ -50,12 +50,13 @@ static void ask(struct database *database, const struct asker *asker)
 {
 	uint64_t key = htobe64(asker->key);
 	const char *value = (const char *)&key;
-	int flushed;
+	int flushed = -1;
 
 	database->asker = *asker;
-	if (!PQsendQueryPrepared(database->conn, "row", 1, &value, (int[]){sizeof(key)}, (int[]){1},
-				 0) ||
-	    (flushed = PQflush(database->conn)) < 0)
+	if (PQsendQueryPrepared(database->conn, "row", 1, &value, (int[]){sizeof(key)}, (int[]){1},
+				0))
+		flushed = PQflush(database->conn);
+	if (flushed < 0)
 		die(database->conn);
 	if (flushed)
 		front_watch(PQsocket(database->conn), &database->watched, EPOLLIN | EPOLLOUT);

@@ -220,9 +220,8 @@ static void mail_goes_through_tls_and_a_login(void)
 		pid_t server = postbox(port, rows[i].kind, "ann", "se cret");
 		const char *url = textf("%s://%s127.0.0.1:%d", rows[i].kind, rows[i].login, port);
 
-		begin(engines[i % 2],
-		      rows[i].trusts ? STRINGS("--mail", url, "--mail-ca", textf("%s/cert", files))
-				     : STRINGS("--mail", url));
+		begin(engines[i % 2], STRINGS("--mail", url, rows[i].trusts ? "--mail-ca" : NULL,
+					      textf("%s/cert", files)));
 		tells(MAIL(""), rows[i].status, rows[i].body);
 		CU_ASSERT_EQUAL(file_has(textf("%s/mails", files), "authenticated=True"),
 				!strcmp(rows[i].status, "200"));
