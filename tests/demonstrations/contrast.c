@@ -173,9 +173,11 @@ static bool start(struct system *system, const struct contrast *c, int workers)
 {
 	int calls = CALLS * c->settings.clients;
 	const char *const environment[] = {textf("DATABASE_URL=%s", c->database),
+					   "JOB_WORKERS=0",
 					   "LANES_DATABASE_WAIT=110",
 					   textf("LANES_FETCH_MOST=%d", calls),
-					   textf("LANES_FETCH_HOST_MOST=%d", calls), NULL};
+					   textf("LANES_FETCH_HOST_MOST=%d", calls),
+					   NULL};
 
 	return system_start(system, SYSTEM(.workers = workers, .threads = c->settings.threads,
 					   .prefork = workers, .environment = environment));

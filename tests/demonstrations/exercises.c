@@ -5,9 +5,11 @@
  * program.
  */
 #include <curl/curl.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "../support/system.h"
 #include "../support/volley.h"
@@ -294,6 +296,113 @@ static void blocking_driver_against_async_driver(const struct system *system)
 			"  get /cases/slow-query/bad & sleep 0.2; get /; wait\n");
 }
 
+/* ---- 6 ---- */
+
+enum { HEAVY = 6, SUMS_MAX = 1000000000, CALIBRATION = 100000000 };
+static const double HEAVY_SECONDS = 0.4;
+
+/* How much to compute, so that it takes that long: by the fastest of a few. */
+static long heavy_work(const struct system *system)
+{
+	double fastest = 10;
+
+	for (int i = 0; i < 3; i++) {
+		struct shot shot;
+		struct volley v = volley_at(system->url, &shot, 1, 20);
+
+		shot_aim(&shot, 0, "/exercise/async/cpu-bound?n=%d", CALIBRATION);
+		volley_send(&v);
+		if (shot_seconds(&shot) < fastest)
+			fastest = shot_seconds(&shot);
+	}
+	return (long)fmin(CALIBRATION / fastest * HEAVY_SECONDS, SUMS_MAX);
+}
+
+static void aim_heavy(struct shot *shots, const char *pool, long n)
+{
+	for (int i = 0; i < HEAVY; i++)
+		shot_aim(&shots[i], 0, "%s/async/cpu-bound?n=%ld", pool, n);
+	shot_aim(&shots[HEAVY], 0.1, "%s/", pool);
+}
+
+static void aim_renders(struct shot *shots)
+{
+	for (int i = 0; i < HEAVY; i++) {
+		shot_aim(&shots[i], 0, "/cases/renders");
+		shots[i].json = "{\"width\":1024,\"height\":768,\"iterations\":800}";
+	}
+	shot_aim(&shots[HEAVY], 0.1, "/");
+}
+
+static bool is_drawn(const struct system *system, const struct shot *shot)
+{
+	struct shot look;
+	struct volley v = volley_at(system->url, &look, 1, 20);
+
+	shot_aim(&look, 0, "%s", shot->location);
+	volley_send(&v);
+	return !strcmp(look.type, "image/png");
+}
+
+/* How many of them there are in the end. */
+static int await_pictures(const struct system *system, const struct shot *shots)
+{
+	int drawn = 0;
+
+	for (int i = 0; i < HEAVY; i++)
+		drawn += *shots[i].location && WITHIN(60, is_drawn(system, &shots[i]));
+	return drawn;
+}
+
+static void queue_it(const struct system *system)
+{
+	struct shot held[HEAVY + 1];
+	struct shot threads[HEAVY + 1];
+	struct shot queued[HEAVY + 1];
+	struct volley processes = volley_at(system->url, held, HEAVY + 1, 60);
+	struct volley loop = volley_at(system->url, threads, HEAVY + 1, 60);
+	struct volley queue = volley_at(system->url, queued, HEAVY + 1, 60);
+	long n = heavy_work(system);
+	double begun;
+	int drawn;
+
+	terminal_say(
+		stdout, 0, 0,
+		"6. Queue it: heavy work in a process of its own\n\nSix requests, each with %.1f s "
+		"of computing. Two blocking processes have time for nothing else, so \"/\" waits. "
+		"A "
+		"loop gives them to its CPU threads, and \"/\" does not wait, but who asked does, "
+		"and "
+		"loses all if the worker ends. Queued (POST /cases/renders), each is a row of the "
+		"database: expect 202 at once. A worker for jobs draws the pictures, whatever "
+		"becomes "
+		"of the loop, and who asked comes back for them.\n",
+		HEAVY_SECONDS);
+	aim_heavy(held, "/exercise/prefork", n);
+	fire(&processes, "Two blocking processes:");
+	aim_heavy(threads, "/exercise", n);
+	fire(&loop, "One loop worker, on its CPU threads:");
+	aim_renders(queued);
+	begun = now();
+	fire(&queue, "Queued:");
+	drawn = await_pictures(system, queued);
+	verdict(!volley_failed(&processes) && !volley_failed(&loop) && !volley_failed(&queue) &&
+			drawn == HEAVY && shot_seconds(&held[HEAVY]) > 0.35 &&
+			shot_seconds(&threads[HEAVY]) < 0.25 &&
+			shot_seconds(&queued[HEAVY]) < 0.25 && slowest(queued, HEAVY) < 0.25,
+		"\"/\" waited %.0f ms for the processes, %.0f ms beside the threads and %.0f ms "
+		"beside the queue. Who asked waited up to %.2f s, %.2f s and %.2f s; all %d "
+		"pictures "
+		"were there after %.2f s.",
+		shot_seconds(&held[HEAVY]) * 1000, shot_seconds(&threads[HEAVY]) * 1000,
+		shot_seconds(&queued[HEAVY]) * 1000, slowest(held, HEAVY), slowest(threads, HEAVY),
+		slowest(queued, HEAVY), drawn, now() - begun);
+	from_a_terminal("  curl -sH 'Content-Type: application/json' -d '{}' \\\n"
+			"    \"localhost:${PORT:-8080}/cases/renders\"\n"
+			"  curl -so picture.png \\\n"
+			"    \"localhost:${PORT:-8080}/cases/renders/1\"\n");
+}
+
 /* As many as somebody wants to see that it makes no difference. */
 static int workers_wanted(void)
 {
@@ -322,10 +431,11 @@ int main(void)
 	stopped = system_stop(&system);
 	if (!system_start(&system,
 			  SYSTEM(.workers = workers, .prefork = PROCESSES,
-				 .environment = STRINGS("DATABASE=private", "JOB_WORKERS=0"))))
+				 .environment = STRINGS("DATABASE=private", "JOB_WORKERS=1"))))
 		return 1;
 	kept_connections(&system);
 	blocking_driver_against_async_driver(&system);
+	queue_it(&system);
 	stopped = system_stop(&system) && stopped;
 	return stopped && all_as_expected ? 0 : 1;
 }

@@ -90,7 +90,7 @@ static const char *short_name(const struct shot *s)
 		size_t len = strlen(prefixes[i]);
 
 		if (!strncmp(name, prefixes[i], len) &&
-		    (i < 2 || (int)strlen(s->target) > terminal.name))
+		    (i < 2 || (int)strlen(s->target) >= terminal.name))
 			name += len;
 	}
 	return name;

@@ -82,6 +82,7 @@ static void note_answer(CURL *easy, struct shot *shot)
 	shot->status = (int)status;
 	note_header(easy, "X-Lanes-Worker", shot->worker, sizeof(shot->worker));
 	note_header(easy, "Location", shot->location, sizeof(shot->location));
+	note_header(easy, "Content-Type", shot->type, sizeof(shot->type));
 	note_header(easy, "Server-Timing", timing, sizeof(timing));
 	shot->waited = queued(timing, "queue") + queued(timing, "pool-queue");
 }

@@ -20,6 +20,7 @@ struct shot {
 	int status;	   /* 0: no answer within the limit */
 	char worker[32];   /* X-Lanes-Worker, or "" */
 	char location[64]; /* Location, or "" */
+	char type[32];	   /* Content-Type, or "" */
 };
 
 struct volley {
