@@ -175,7 +175,7 @@ install: all $(OBJ)/liblanes.a ## program, library, scripts and manual pages int
 	$(call copied,$$(find nginx spawn -type f ! -name '*.[ch]' ! -name '*.md' ! -name dev.sh),app,$(SHARE)/lanes); \
 	$(call copied,$(filter app/guide/%,$(GUIDE)),app/guide,$(SHARE)/lanes/nginx/www/handlers); \
 	$(call copied,$(filter app/cases/%.c,$(GUIDE)),app/cases,$(SHARE)/lanes/nginx/www/handlers); \
-	$(call copied,$(if $(GUIDE),tests/oracle/cases.py),tests/oracle,$(SHARE)/lanes/nginx/www/handlers); \
+	$(call copied,$(if $(GUIDE),$(addprefix tests/oracle/,cases.py cases_orders.py cases_renders.py)),tests/oracle,$(SHARE)/lanes/nginx/www/handlers); \
 	app/install/lanes.1.sh $(OBJ)/lanes "$(PREFIX)" | install -D -m 644 /dev/stdin "$(SHARE)/man/man1/lanes.1"; \
 	$(call filled,app/install/lanes.3) | install -D -m 644 /dev/stdin "$(SHARE)/man/man3/lanes.3"
 

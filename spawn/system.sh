@@ -63,7 +63,9 @@ copy_page() {
 	rm -rf www.new && cp -R "$PROJECT"/nginx/www www.new && chmod -R u=rwX,go=rX www.new &&
 		mkdir -p www.new/handlers || return
 	set -- "$PROJECT"/app/guide/*.c "$PROJECT"/app/cases/*.c
-	[ ! -e "$PROJECT/tests/oracle/cases.py" ] || set -- "$@" "$PROJECT/tests/oracle/cases.py"
+	for file in cases cases_orders cases_renders; do
+		[ ! -e "$PROJECT/tests/oracle/$file.py" ] || set -- "$@" "$PROJECT/tests/oracle/$file.py"
+	done
 	[ ! -e "$1" ] || install -m 644 "$@" www.new/handlers || return
 	rm -rf www && mv www.new www
 }

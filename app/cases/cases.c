@@ -24,8 +24,8 @@ static const struct option_spec options[] = {
 	{"image-memory", OPTION_INT, offsetof(struct case_options, image_memory), "134217728",
 	 65536, INT64_C(1) << 40, .help = "bytes that decoding one image may take; more is a 413"},
 	{"outside", OPTION_TEXT, offsetof(struct case_options, outside),
-	 .help = "URL below which /cases/quotes and /cases/payments call others, such as a pool "
-		 "with --routes outside"},
+	 .help = "URL below which quotes, payments and combined of /cases call others, such as a "
+		 "pool with --routes outside"},
 	{"payment-timeout", OPTION_SECONDS, offsetof(struct case_options, payment_timeout), "2", 10,
 	 60000, .help = "seconds that the gateway may take; longer is a 504"},
 	{"mail", OPTION_TEXT, offsetof(struct case_options, mail),

@@ -105,8 +105,9 @@ struct payment_input {
 extern const struct field payment_fields[3];
 extern const struct thread_pool_options payment_threads;
 
-/* Of what a supplier has answered, which is not to be trusted: false if there is no price in it. */
-bool read_price(struct slice json, int64_t *price);
+/* Of what a supplier has answered, which is not to be trusted. 0, -EBADMSG if there is no price in
+ * it, or -ENOMEM. */
+int read_price(struct slice json, int64_t *price);
 
 /* What is answered where a call through libcurl's blocking interface has failed: 502, 503, 504. */
 int status_of_curl(int error);

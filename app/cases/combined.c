@@ -1,6 +1,7 @@
 #include "cases.h"
 
 #include <curl/curl.h>
+#include <errno.h>
 #include <string.h>
 
 /* Of a library that can only block: the price that a supplier lists. */
@@ -47,6 +48,8 @@ static void read_list(void *price_list)
 	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_list);
 	curl_easy_setopt(curl, CURLOPT_WRITEDATA, list);
 	list->error = curl_easy_perform(curl);
+	if (list->answer.failed)
+		list->error = CURLE_OUT_OF_MEMORY;
 	curl_easy_cleanup(curl);
 }
 
@@ -68,7 +71,7 @@ static bool prepare(struct request *req, struct combined_frame *f, struct slice 
 	f->list = request_alloc(req, sizeof(*f->list));
 	if (f->list)
 		f->list->url = request_alloc(req, url.len + 1);
-	if (!url.data || !f->list || !f->list->url) {
+	if (!f->call.url.data || !url.data || !f->list || !f->list->url) {
 		reply_error(req, 503);
 		return false;
 	}
@@ -76,19 +79,29 @@ static bool prepare(struct request *req, struct combined_frame *f, struct slice 
 	return request_defer(req, free_list, f->list);
 }
 
+/* Both prices; or the status that says why there are none. */
+static int read_prices(const struct combined_frame *f, int64_t *price, int64_t *listed)
+{
+	int err;
+
+	if (f->list->error)
+		return status_of_curl((int)f->list->error);
+	if (f->call.status != 200)
+		return 502;
+	err = read_price(f->call.content, price);
+	err = err ? err : read_price(buffer_slice(&f->list->answer), listed);
+	return !err ? 200 : err == -ENOMEM ? 503 : 502;
+}
+
 /* {"item":"tea","price":950,"listed":1020,"render":7} */
 static void reply_combined(struct request *req, struct slice item, const struct combined_frame *f)
 {
 	struct buffer out = {0};
 	int64_t price, listed;
+	int status = read_prices(f, &price, &listed);
 
-	if (f->list->error) {
-		reply_error(req, status_of_curl((int)f->list->error));
-		return;
-	}
-	if (f->call.status != 200 || !read_price(f->call.content, &price) ||
-	    !read_price(buffer_slice(&f->list->answer), &listed)) {
-		reply_error(req, 502);
+	if (status != 200) {
+		reply_error(req, status);
 		return;
 	}
 	buffer_append_text(&out, "{\"item\":");
@@ -109,11 +122,13 @@ void combined(struct request *req)
 	struct combined_frame *f = FRAME(req, struct combined_frame);
 
 	ASYNC_BEGIN(req);
+	if (!has_database(req))
+		return;
 	if (!case_options.outside) {
 		reply_missing(req, "supplier", "--outside URL");
 		return;
 	}
-	if (!has_database(req) || !prepare(req, f, asked->item))
+	if (!prepare(req, f, asked->item))
 		return;
 	gather_add_fetch(req, &f->call, NULL);
 	gather_add_thread(req, read_list, f->list, NULL);

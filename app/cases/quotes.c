@@ -15,20 +15,21 @@ struct quotes {
 	int late;
 };
 
-bool read_price(struct slice json, int64_t *price)
+int read_price(struct slice json, int64_t *price)
 {
 	const struct json_value *value;
 	struct json_document document;
-	bool read = false;
+	int err;
 
 	json_document_read(&document, json);
+	err = document.error == -ENOMEM ? -ENOMEM : -EBADMSG;
 	value = document.root ? json_member(document.root, "price") : NULL;
 	if (value && value->type == JSON_INTEGER && value->text.len <= 9) {
 		*price = strtoll(value->text.data, NULL, 10);
-		read = true;
+		err = 0;
 	}
 	json_document_free(&document);
-	return read;
+	return err;
 }
 
 static void append_numbers(struct buffer *out, const char *name, const bool *is)
@@ -57,7 +58,7 @@ static void reply_quotes(struct request *req, struct slice item, struct quotes *
 	for (int i = 0; i < SUPPLIERS; i++) {
 		struct quote *quote = &f->of[i];
 		bool has_price = !quote->outcome && quote->call.status == 200 &&
-				 read_price(quote->call.content, &quote->price);
+				 !read_price(quote->call.content, &quote->price);
 
 		late[i] = quote->outcome == -ETIMEDOUT;
 		failed[i] = !has_price && !late[i];

@@ -83,6 +83,19 @@ static void free_drawing(void *drawing)
 	buffer_free(&((struct drawing *)drawing)->png);
 }
 
+/* NULL, and its answer is there or will be: memory is out. */
+static struct drawing *new_drawing(struct request *req)
+{
+	struct drawing *d = request_alloc(req, sizeof(*d));
+
+	if (!d) {
+		reply_error(req, 503);
+		return NULL;
+	}
+	d->picture = request_input(req);
+	return request_defer(req, free_drawing, d) ? d : NULL;
+}
+
 /* The job: in a worker with --engine jobs, on a thread of its CPU pool. To draw it twice does no
  * harm. */
 static void render(struct request *req)
@@ -90,12 +103,9 @@ static void render(struct request *req)
 	struct drawing **f = FRAME(req, struct drawing *);
 
 	ASYNC_BEGIN(req);
-	*f = request_alloc(req, sizeof(**f));
-	if (!*f || !request_defer(req, free_drawing, *f)) {
-		reply_error(req, 503);
+	*f = new_drawing(req);
+	if (!*f)
 		return;
-	}
-	(*f)->picture = request_input(req);
 	AWAIT(req, run_in_cpu_pool(req, draw, *f));
 	if ((*f)->error)
 		reply_error(req, 503);

@@ -295,7 +295,7 @@ test('the page knows the application from the server alone', () => withPage({}, 
 	assert.ok(await page.evaluate(() => ['/yours', 'POST /mine'].every((route) => window.lanes.history.pooled.has(route))));
 	const pool = page.locator('#try select[name="pool"]');
 	await page.waitForFunction(() => document.querySelector('#try select[name="pool"] option[value="far"]'));
-	assert.deepEqual(await pool.locator('option').allTextContents(), ['exercise', 'exercise-prefork', 'loop', 'cpu', 'far', 'prefork'], 'by the path that leads to them');
+	assert.deepEqual(await pool.locator('option').allTextContents(), ['exercise', 'exercise-prefork', 'loop', 'cpu', 'far', 'outside', 'prefork'], 'by the path that leads to them');
 	await pool.selectOption('far');
 	assert.deepEqual(await page.locator('#try select[name="endpoint"] option').allTextContents(), ['/theirs']);
 	assert.match(await page.locator('#try .curl code').innerText(), /^curl -i 'http:\S+\d\/far\/away\/theirs'$/);

@@ -2,6 +2,7 @@
 #include "cases/cases.h"
 
 #include "cases/email.h"
+#include "cases/mandelbrot.h"
 #include "cases/thumbnail.h"
 
 #include "digest.c"
@@ -107,6 +108,51 @@ static void of_quotes(struct request *req)
 	ASYNC_BEGIN(req);
 /* clang-format off */
 #include "quotes.c"
+	/* clang-format on */
+	ASYNC_END(req);
+}
+
+struct render_frame {
+	struct job_ticket job;
+	char payload[PICTURE_TEXT];
+};
+
+static void of_renders(struct request *req)
+{
+	const struct render_input *asked = request_input(req);
+	struct render_frame *f = FRAME(req, struct render_frame);
+	struct buffer out = {0};
+
+	ASYNC_BEGIN(req);
+/* clang-format off */
+#include "renders.c"
+	/* clang-format on */
+	ASYNC_END(req);
+}
+
+struct drawing *new_drawing(struct request *req);
+
+#include "render_job.c"
+
+struct combined_frame {
+	struct fetch call;
+	struct price_list *list;
+	struct job_ticket job;
+	char payload[PICTURE_TEXT];
+};
+
+void read_list(void *price_list);
+void reply_combined(struct request *req, struct slice item, const struct combined_frame *f);
+
+static void of_combined(struct request *req)
+{
+	static const struct picture picture = {.width = 64, .height = 64};
+	const struct combined_query *asked = request_input(req);
+	struct combined_frame *f = FRAME(req, struct combined_frame);
+
+	ASYNC_BEGIN(req);
+/* clang-format off */
+#include "combined.c"
 	/* clang-format on */
 	ASYNC_END(req);
 }

@@ -21,7 +21,9 @@ double fault_seconds(double full)
 
 size_t scaled(size_t full)
 {
-	return (size_t)((double)full * fault_seconds(FULL_SECONDS) / FULL_SECONDS);
+	size_t part = (size_t)((double)full * fault_seconds(FULL_SECONDS) / FULL_SECONDS);
+
+	return part ? part : 1;
 }
 
 bool in_full(void)

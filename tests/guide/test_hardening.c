@@ -58,6 +58,14 @@ static void stop_worker(void)
 	worker_stop(&worker);
 }
 
+/* The folder of a system whose files are served. */
+static bool is_served(const char *path)
+{
+	size_t len = strlen(path);
+
+	return len > 4 && !strcmp(path + len - 4, "/www");
+}
+
 /* Descriptors above 2 that the worker has not opened itself. libuv keeps one in reserve, so that it
  * can refuse a connection when there are no more. */
 static int foreign_descriptors(pid_t pid)
@@ -76,7 +84,7 @@ static int foreign_descriptors(pid_t pid)
 		target[n > 0 ? n : 0] = '\0';
 		for (size_t i = 0; i < COUNT(own); i++)
 			ours = ours || !strncmp(target, own[i], strlen(own[i]));
-		if (ours || strstr(target, "/scoreboard"))
+		if (ours || strstr(target, "/scoreboard") || is_served(target))
 			continue;
 		printf("    %s\n", target);
 		count++;
@@ -289,7 +297,7 @@ static void workers_are_in_a_sandbox(void)
 		return;
 	CU_ASSERT_EQUAL(get(&lanes, "/sync/noawait?seconds=0")->status, 200);
 	CU_ASSERT_EQUAL(get(&lanes, "/cpu-pool/async/cpu-bound?n=1")->status, 200);
-	CU_ASSERT_EQUAL(count, 8); /* three of them for exercises */
+	CU_ASSERT_EQUAL(count, 9); /* three of them for exercises, one stands in for others */
 	for (int i = 0; i < count && i < 16; i++) {
 		int inside = sandboxed_threads(workers[i]);
 

@@ -60,6 +60,24 @@ static void what_is_typed_answers_so(void)
 	CU_ASSERT(system_stop(&sys));
 }
 
+/* Until the picture is drawn. */
+static void a_render_is_made_as_they_say(void)
+{
+	static struct system sys;
+	const char *picture;
+
+	CU_ASSERT_FATAL(system_start(
+		&sys, SYSTEM(.workers = 1, .environment = STRINGS("DATABASE=private"))));
+	picture = textf("%s/set.png", sys.run_dir);
+	CU_ASSERT(EVENTUALLY(
+		succeeds(&outcome,
+			 STRINGS("sh", "-ec", TYPED, "sh", "a render", sys.url, sys.run_dir),
+			 NULL) &&
+		file_has(picture, "PNG")));
+	unlink(picture);
+	CU_ASSERT(system_stop(&sys));
+}
+
 static void a_system_is_operated_as_they_say(void)
 {
 	CU_ASSERT(succeeds(&outcome,
@@ -158,6 +176,7 @@ static const struct test tests[] = {
 	 what_they_name_is_there},
 	{"each block of C compiles", a_script_succeeds, "tests/documents/compile"},
 	{"what is typed is answered as shown", what_is_typed_answers_so},
+	{"a render is made as they say", a_render_is_made_as_they_say},
 	{"a system is started, scaled, replaced and stopped as they say",
 	 a_system_is_operated_as_they_say},
 	{"a worker is loaded as they say", a_script_succeeds, "tests/documents/in_flight"},

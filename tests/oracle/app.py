@@ -20,8 +20,9 @@ except ImportError:  # what those stand on is not installed
     cases = None
 try:
     import cases_orders
+    import cases_renders
 except ImportError:
-    cases_orders = None
+    cases_orders = cases_renders = None
 
 app = FastAPI(title="Lanes", version="0.1.0", docs_url=None, redoc_url=None, openapi_url=None)
 
@@ -93,3 +94,4 @@ if cases:
     app.include_router(cases.router)
 if cases_orders:
     app.include_router(cases_orders.router)
+    app.include_router(cases_renders.router)

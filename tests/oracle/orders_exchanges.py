@@ -134,20 +134,31 @@ def told(answer):
     return status, head, location, text
 
 
-def main():
+def both():
+    """Whom to ask, if the recorded one is here."""
     import fastapi
     import pydantic
 
     if (fastapi.__version__, pydantic.VERSION) != ("0.92.0", "1.10.4"):
         sys.exit(77)
-    ours, theirs = Ours(sys.argv[1]), Theirs()
+    return Ours(sys.argv[1]), Theirs()
+
+
+def compare(ours, theirs, requests, told):
+    """How many there are, and how many were answered in another way."""
     asked = wrong = 0
-    for request in requests():
+    for request in requests:
         answers = [told(whom.ask(*request)) for whom in (ours, theirs)]
         asked += 1
         if answers[0] != answers[1]:
             wrong += 1
             print(*request, "\n  ours:  ", answers[0], "\n  theirs:", answers[1])
+    return asked, wrong
+
+
+def main():
+    ours, theirs = both()
+    asked, wrong = compare(ours, theirs, requests(), told)
     # What either of them made, both have, and tell in the same order.
     count = len(json.loads(ours.ask("GET", "/cases/orders?limit=100", {}, b"")[2]))
     events = [whom.follow("0-0", count).split(b"\n\n")[:count] for whom in (ours, theirs)]
@@ -159,4 +170,5 @@ def main():
     sys.exit(wrong > 0)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -62,6 +62,7 @@ struct conn {
 
 struct load {
 	struct load_plan plan;
+	const char **servers; /* its servers: the plan's own array need not last */
 	struct load_result *result;
 	struct buffer *requests; /* one for each key */
 	size_t request_count;
@@ -292,11 +293,12 @@ static int connect_to(const char *server, bool waits)
 static bool conn_open(struct load *load, struct conn *conn)
 {
 	const struct load_plan *plan = &load->plan;
+	const char *server = load->servers[conn->number % plan->server_count];
 	struct epoll_event event = {.events = EPOLLIN, .data.ptr = conn};
 
 	if (conn->fd >= 0)
 		return true;
-	conn->fd = connect_to(plan->servers[conn->number % plan->server_count], plan->together);
+	conn->fd = connect_to(server, plan->together);
 	if (conn->fd < 0)
 		return false;
 	load->result->connects++;
@@ -637,6 +639,7 @@ static void settle(struct load *load)
 	for (size_t i = 0; load->requests && i < load->request_count; i++)
 		buffer_free(&load->requests[i]);
 	free(load->requests);
+	free(load->servers);
 	free(load->conns);
 	free(load->slots);
 	if (load->epoll >= 0)
@@ -650,6 +653,10 @@ static struct load *load_new(const struct load_plan *plan, struct load_result *r
 	if (!load || !result)
 		abort();
 	load->plan = *plan;
+	load->servers = calloc(plan->server_count, sizeof(*load->servers));
+	if (!load->servers)
+		abort();
+	memcpy(load->servers, plan->servers, plan->server_count * sizeof(*load->servers));
 	load->plan.depth += !plan->depth;
 	load->result = result;
 	load->epoll = -1;

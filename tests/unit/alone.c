@@ -8,6 +8,7 @@
 
 #include "../support/harness.h"
 #include "../support/mock.h"
+#include "../support/process.h"
 #include "client/names.h"
 #include "engine/observer.h"
 #include "http/body.h"
@@ -220,6 +221,15 @@ void turn(void)
 	uv_run(&loop, UV_RUN_NOWAIT);
 }
 
+/* Another thread of the test, an upstream's, may have got the number of one that was closed. */
+static bool is_eventfd(int fd)
+{
+	char target[64] = "";
+
+	return readlink(textf("/proc/self/fd/%d", fd), target, sizeof(target) - 1) > 0 &&
+	       strstr(target, "eventfd");
+}
+
 /* Whatever the test did, nothing may be left: neither handles nor references. */
 void end(int requests)
 {
@@ -227,8 +237,7 @@ void end(int requests)
 	buffer_free(&streamed);
 	close(ends[0]);
 	close(ends[1]);
-	if (sched.wake_fd >= 0)
-		CU_ASSERT_EQUAL(fcntl(sched.wake_fd, F_GETFD), -1);
+	CU_ASSERT(!is_eventfd(sched.wake_fd));
 	uv_close((uv_handle_t *)&watchdog, NULL);
 	uv_run(&loop, UV_RUN_DEFAULT);
 	CU_ASSERT_EQUAL(uv_loop_close(&loop), 0);

@@ -10,7 +10,10 @@
 #include "../support/harness.h"
 #include "../support/memory.h"
 #include "../support/process.h"
-#include "alone.h"
+#include "../support/scripted.h"
+#include "client/fetch_limits.h"
+#include "client/queue.h"
+#include "database.h"
 #include "engine/application.h"
 #include "http/body.h"
 #include "http/reply.h"
@@ -80,8 +83,36 @@ static const struct plugged {
 	 TEXT("{\"to\":\"a@b.c\",\"subject\":\"s\",\"text\":\"t\"}"), 202},
 };
 
+/* Of those that need a database; and /job is what a worker for jobs runs. Of the renders, 1 is done
+ * and 2 is dead. */
+static const struct plugged stored[] = {
+	{"POST", "/cases/renders", "", TEXT("{\"width\":16,\"x\":0.1}"), 202},
+	{"POST", "/cases/renders", "", TEXT("{\"width\":15}"), 422},
+	{"GET", "/cases/renders/1", "", {NULL, 0}, 200},
+	{"GET", "/cases/renders/2", "", {NULL, 0}, 200},
+	{"GET", "/cases/renders/999999", "", {NULL, 0}, 404},
+	{"GET", "/cases/combined", "item=tea", {NULL, 0}, 200},
+	{"POST", "/job", "", TEXT("{\"width\":16,\"height\":16}"), 200},
+};
+
+static const char supplier[] = "|HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 13\r\n\r\n"
+			       "{\"price\":950}";
+
+static const struct requests {
+	const struct plugged *list;
+	size_t count;
+	bool database;
+} all[] = {
+	{requests, COUNT(requests), false},
+	{stored, COUNT(stored), true},
+};
+
 static char folder[] = "/tmp/lanes-cases.XXXXXX";
 static char port_1[] = "smtp://127.0.0.1:1"; /* where nobody is */
+static char outside[64];
+static struct scripted suppliers;
+static struct route list[32];
+static struct routes with_job = {.list = list};
 static struct router router;
 static struct bodies bodies = {.limit = 1 << 20, .memory = 65536, .timeout = 1000000000};
 static void (*fail)(long n); /* NULL: nothing does */
@@ -91,9 +122,20 @@ static int leave_after; /* so many runs; 0: it stays */
 static bool has_left;
 static int resumed; /* after that */
 
+/* As the program does, and the queue has something. */
+static bool has_tables(void)
+{
+	return postgres_do(&postgres, jobs_sql[0].sql) &&
+	       postgres_do(&postgres,
+			   "SELECT lanes_job_enqueue('render', '{}') FROM generate_series(1, 2);"
+			   "UPDATE lanes_jobs SET state = 'done', result = 'PNG' WHERE id = 1;"
+			   "UPDATE lanes_jobs SET state = 'dead', error = 'no ink' WHERE id = 2");
+}
+
 static int open_cases(void)
 {
-	static char *arguments[] = {"lanes", "--files", folder, "--mail", port_1, NULL};
+	static char *arguments[] = {"lanes", "--files",	  folder,  "--mail",
+				    port_1,  "--outside", outside, NULL};
 	static struct options options;
 	struct sandbox needs = {0};
 	struct setup setup = {.options = &options, .needs = &needs};
@@ -102,14 +144,27 @@ static int open_cases(void)
 		return 1;
 	if (!&cases)
 		return 0;
-	if (options_parse(&options, &cases.options, 5, arguments) || !cases.prepare(&setup))
+	scripted_start(&suppliers, supplier);
+	snprintf(outside, sizeof(outside), "http://127.0.0.1:%d", suppliers.port);
+	fetch_prepare();
+	if (database_set_up() || !has_tables())
 		return 1;
-	return router_open(&router, &cases.routes);
+	if (options_parse(&options, &cases.options, COUNT(arguments) - 1, arguments) ||
+	    !cases.prepare(&setup))
+		return 1;
+	with_job.count = cases.routes.count;
+	memcpy(list, cases.routes.list, with_job.count * sizeof(*list));
+	list[with_job.count++] = (struct route)POST("/job", ASYNC, cases.jobs.list[0].handler,
+						    .input = cases.jobs.list[0].input);
+	return router_open(&router, &with_job);
 }
 
 static int close_cases(void)
 {
 	router_close(&router);
+	scripted_stop(&suppliers);
+	if (&cases)
+		database_tear_down();
 	return unlink(textf("%s/hello", folder)) || rmdir(folder);
 }
 
@@ -126,7 +181,7 @@ static void count_run(struct request *req, bool over)
 
 /* Asks, and waits until all of it is over. Allocations are needed: the arena is full. Returns the
  * status; 0: the client has left. */
-static int ask(const struct plugged *asked, int leave)
+static int serve(const struct plugged *asked, int leave)
 {
 	static const char *const types[] = {JSON, NULL};
 	struct request *req = request_new(NULL);
@@ -165,76 +220,113 @@ static int ask(const struct plugged *asked, int leave)
 	return answered;
 }
 
-static void begin_asking(void)
+static void begin_asking(const struct requests *these)
 {
-	begin(2, 20);
+	if (these->database)
+		begin_pg(2, NULL);
+	else
+		begin(2, 20);
 	after_run = count_run;
 	resumed = 0;
 }
 
-static void end_asking(int requests_made)
+static void end_asking(const struct requests *these, int requests_made)
 {
 	after_run = NULL;
-	end(requests_made);
+	if (these->database)
+		end_pg(requests_made);
+	else
+		end(requests_made);
+}
+
+/* Whatever the request before did to a connection. */
+static void await_database(const struct requests *these)
+{
+	if (these->database)
+		TURN_UNTIL(board_get(&board.database.connections) > 0 &&
+			   board_get(&board.database.busy) == 0);
+}
+
+/* Runs it for each, where app/cases is. */
+static void for_each(void (*run)(const struct requests *these, const struct plugged *asked))
+{
+	for (size_t t = 0; &cases && t < COUNT(all); t++)
+		for (size_t i = 0; i < all[t].count; i++)
+			run(&all[t], &all[t].list[i]);
+}
+
+static void answers(const struct requests *these, const struct plugged *asked)
+{
+	begin_asking(these);
+	CU_ASSERT_EQUAL(serve(asked, 0), asked->status);
+	end_asking(these, 1);
 }
 
 static void each_answers(void)
 {
-	for (size_t i = 0; &cases && i < COUNT(requests); i++) {
-		begin_asking();
-		CU_ASSERT_EQUAL(ask(&requests[i], 0), requests[i].status);
-		end_asking(1);
-	}
+	for_each(answers);
 }
 
 /* The k-th fails, and none after it; or all after it. */
-static void fail_each(const struct plugged *asked, void (*how)(long n))
+static void fail_each(const struct requests *these, const struct plugged *asked,
+		      void (*how)(long n))
 {
-	long all;
+	long count;
 
-	begin_asking();
-	all = memory_allocations();
-	ask(asked, 0);
-	all = memory_allocations() - all;
-	fail = how;
-	for (fail_after = 0; fail_after < all; fail_after++) {
+	begin_asking(these);
+	count = memory_allocations();
+	serve(asked, 0);
+	count = memory_allocations() - count;
+	for (fail_after = 0; fail_after < count; fail_after++) {
 		long files = process_open(getpid(), "");
-		int status = ask(asked, 0);
+		int status;
 
+		fail = how;
+		status = serve(asked, 0);
+		fail = NULL;
 		if (status != asked->status && status != 503)
 			printf("    %s, %ld: %d\n", asked->path, fail_after, status);
 		CU_ASSERT(status == asked->status || status == 503);
-		CU_ASSERT_EQUAL(process_open(getpid(), ""), files);
+		await_database(these);
+		if (!these->database) /* whose connections are opened and closed */
+			CU_ASSERT_EQUAL(process_open(getpid(), ""), files);
 	}
-	fail = NULL;
-	CU_ASSERT_EQUAL(ask(asked, 0), asked->status);
-	end_asking((int)all + 2);
+	CU_ASSERT_EQUAL(serve(asked, 0), asked->status);
+	end_asking(these, (int)count + 2);
+}
+
+static void fails_each(const struct requests *these, const struct plugged *asked)
+{
+	fail_each(these, asked, memory_fail_once_after);
+	fail_each(these, asked, memory_fail_after);
 }
 
 static void any_allocation_may_fail(void)
 {
-	for (size_t i = 0; &cases && i < COUNT(requests); i++) {
-		fail_each(&requests[i], memory_fail_once_after);
-		fail_each(&requests[i], memory_fail_after);
-	}
+	for_each(fails_each);
+}
+
+static void leaves_at_each(const struct requests *these, const struct plugged *asked)
+{
+	int awaits = 0;
+
+	begin_asking(these);
+	do {
+		long files = process_open(getpid(), "");
+
+		serve(asked, ++awaits);
+		await_database(these);
+		if (!these->database)
+			CU_ASSERT_EQUAL(process_open(getpid(), ""), files);
+	} while (has_left);
+	CU_ASSERT_EQUAL(answered, asked->status);
+	CU_ASSERT_EQUAL(resumed, 0);
+	end_asking(these, awaits);
 }
 
 static void a_client_may_leave_at_each_await(void)
 {
-	for (size_t i = 0; &cases && i < COUNT(requests); i++) {
-		int awaits = 0;
-
-		begin_asking();
-		do {
-			long files = process_open(getpid(), "");
-
-			ask(&requests[i], ++awaits);
-			CU_ASSERT_EQUAL(process_open(getpid(), ""), files);
-		} while (has_left);
-		CU_ASSERT_EQUAL(answered, requests[i].status);
-		CU_ASSERT_EQUAL(resumed, 0);
-		end_asking(awaits);
-	}
+	for_each(leaves_at_each);
 }
 
 static const struct test tests[] = {
@@ -243,4 +335,5 @@ static const struct test tests[] = {
 	{"a client may leave at each await", a_client_may_leave_at_each_await},
 };
 
-const struct suite cases_suite = {"cases", tests, COUNT(tests), open_cases, close_cases};
+const struct suite cases_suite = {"cases",    tests,	   COUNT(tests),
+				  open_cases, close_cases, database_before};

@@ -1025,18 +1025,8 @@ static const struct test tests[] = {
 	{"a url is made of what was sent", a_url_is_made_of_what_was_sent},
 };
 
-static char *own_strdup(const char *text)
-{
-	size_t size = strlen(text) + 1;
-	char *copy = malloc(size);
-
-	return copy ? memcpy(copy, text, size) : NULL;
-}
-
 static int set_up(void)
 {
-	/* Its allocations can be made to fail. */
-	curl_global_init_mem(CURL_GLOBAL_ALL, malloc, free, realloc, own_strdup, calloc);
 	fetch_prepare();
 	return 0;
 }

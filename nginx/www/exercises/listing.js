@@ -3,16 +3,16 @@
 
 import {el, replace} from '../dom.js';
 
-const files = new Map();
+const texts = new Map();
 
 function text(url) {
-	if (!files.has(url))
-		files.set(url, fetch(url).then((response) => {
+	if (!texts.has(url))
+		texts.set(url, fetch(url).then((response) => {
 			if (!response.ok)
 				throw new Error(`${url}: ${response.status}`);
 			return response.text();
 		}));
-	return files.get(url);
+	return texts.get(url);
 }
 
 // From the decorator to what is no longer the function.
@@ -34,8 +34,8 @@ function pre(label, code) {
 			code.split('\n').map((line) => el('span', {class: TELLING.test(line) ? 'line telling' : 'line'}, `${line}\n`)))));
 }
 
-// names: of the handlers, as in C and Python alike. url: where the Python is.
-export function listing(names, url = '/lanes/guide.py') {
+// names: of the handlers, as in C and Python alike. url: where the Python is. files: where the C is of each.
+export function listing(names, url = '/lanes/guide.py', files = names) {
 	const body = el('div', {class: 'listing'});
 	const details = el('details', {ontoggle: () => details.open && !body.childElementCount && load()},
 		el('summary', {}, 'The handlers: Python and C'), body);
@@ -43,13 +43,13 @@ export function listing(names, url = '/lanes/guide.py') {
 	async function load() {
 		try {
 			const [guide, ...sources] = await Promise.all([text(url),
-				...names.map((name) => text(`/lanes/handlers/${name}.c`))]);
+				...files.map((file) => text(`/lanes/handlers/${file}.c`))]);
 			replace(body, names.flatMap((name, i) => [
 				pre(`${name}: ${url === '/lanes/guide.py' ? 'the guide' : 'FastAPI'}, in Python`, python(guide, name)),
 				pre(`${name}: this server, in C`, c(sources[i]))]));
 		} catch (error) {
 			replace(body, el('p', {class: 'note'}, `The code could not be loaded (${error.message}).`));
-			files.clear();
+			texts.clear();
 		}
 	}
 	return details;

@@ -262,6 +262,16 @@ function schemas(whole, operation, body) {
 // What operationId begins with: the handler's name, before its path and method.
 const handlerOf = (path, method, {operationId = ''}) => operationId.slice(0, -`${path.replace(/\W/g, '_')}_${method}`.length);
 
+// Of the cases: where the C is of those handlers that share a file, and the Python of those that have a database.
+const SHARED = {post_order: 'order_rows', get_orders: 'order_rows', get_order: 'order_rows', post_render: 'renders', get_render: 'renders',
+	slow_query_blocking: 'slow_query', slow_query_bad: 'slow_query'};
+const TWINS = {orders: 'cases_orders', events: 'cases_orders', 'slow-query': 'cases_orders', renders: 'cases_renders', combined: 'cases_renders'};
+
+function caseListing(path, handler) {
+	const twin = TWINS[path.split('/')[2]] ?? 'cases';
+	return listing([handler], `/lanes/handlers/${twin}.py`, [SHARED[handler] ?? handler]);
+}
+
 // load() resolves to what the document says of the application, or null; it is asked for once, and again
 // if that has not worked.
 export function docsPanel() {
@@ -281,7 +291,7 @@ export function docsPanel() {
 			forms.push(form);
 			body.append(form.element);
 			if (path.startsWith('/cases/'))
-				body.append(listing([handlerOf(path, method, operation)], '/lanes/handlers/cases.py'));
+				body.append(caseListing(path, handlerOf(path, method, operation)));
 		};
 		return el('details', {class: 'operation', data: {id: operation.operationId ?? `${method} ${path}`}, ontoggle: open},
 			el('summary', {}, el('span', {class: 'method'}, method.toUpperCase()), ' ', el('code', {}, path), ' ', el('span', {class: 'note'}, operation.summary ?? '')), body);
