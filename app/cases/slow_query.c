@@ -1,5 +1,6 @@
 #include <libpq-fe.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "cases.h"
 
@@ -40,14 +41,20 @@ static bool ask_and_block(double seconds)
 	char text[FLOAT_TEXT_SIZE + 1] = "";
 	const char *const values[] = {text};
 	PGconn *conn = PQconnectdbParams(keys, settings, 1);
-	PGresult *result;
+	PGresult *result = NULL;
+	const char *why;
+	char line[200];
 	bool asked;
 
 	float_text(seconds, text);
-	result = PQexecParams(conn, SQL, 1, NULL, values, NULL, NULL, 0);
+	if (PQstatus(conn) == CONNECTION_OK)
+		result = PQexecParams(conn, SQL, 1, NULL, values, NULL, NULL, 0);
 	asked = PQresultStatus(result) == PGRES_TUPLES_OK;
-	if (!asked)
-		log_event(LOG_LEVEL_WARNING, "query-failed", "error", PQerrorMessage(conn), NULL);
+	if (!asked) {
+		why = PQerrorMessage(conn);
+		snprintf(line, sizeof(line), "%.*s", (int)strcspn(why, "\n"), why);
+		log_event(LOG_LEVEL_WARNING, "query-failed", "error", line, NULL);
+	}
 	PQclear(result);
 	PQfinish(conn);
 	return asked;
