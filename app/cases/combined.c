@@ -39,7 +39,7 @@ static void read_list(void *price_list)
 	list->error = CURLE_OUT_OF_MEMORY;
 	if (!curl)
 		return;
-	curl_easy_setopt(curl, CURLOPT_URL, list->url);
+	list->error = curl_easy_setopt(curl, CURLOPT_URL, list->url);
 	curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(curl, CURLOPT_PROXY, "");
 	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
@@ -47,7 +47,8 @@ static void read_list(void *price_list)
 	curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)LIST_SECONDS);
 	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_list);
 	curl_easy_setopt(curl, CURLOPT_WRITEDATA, list);
-	list->error = curl_easy_perform(curl);
+	if (!list->error)
+		list->error = curl_easy_perform(curl);
 	if (list->answer.failed)
 		list->error = CURLE_OUT_OF_MEMORY;
 	curl_easy_cleanup(curl);
@@ -97,7 +98,8 @@ static int read_prices(const struct combined_frame *f, int64_t *price, int64_t *
 static void reply_combined(struct request *req, struct slice item, const struct combined_frame *f)
 {
 	struct buffer out = {0};
-	int64_t price, listed;
+	int64_t price = 0;
+	int64_t listed = 0;
 	int status = read_prices(f, &price, &listed);
 
 	if (status != 200) {
