@@ -321,7 +321,8 @@ static void nothing_is_prepared(void)
 
 /* ---- large results ---- */
 
-static long most; /* KB of memory that many rows took; one row is read as a whole, if it comes fast */
+static long
+	most; /* KB of memory that many rows took; one row is read as a whole, if it comes fast */
 
 static void ask_for_much(struct request *req)
 {
@@ -340,7 +341,7 @@ static void ask_for_much(struct request *req)
 	CU_ASSERT_EQUAL(f->err, -EFBIG);
 	CU_ASSERT_EQUAL(f->rows.count, 0);
 	most = process_status(getpid(), "VmHWM");
-	TRY_AWAIT(req, f->err, pg_query(req, &f->rows, "SELECT repeat('x', 100000000)"));
+	TRY_AWAIT(req, f->err, pg_query(req, &f->rows, "SELECT repeat('x', 10000000)"));
 	CU_ASSERT_EQUAL(f->err, -EFBIG);
 	AWAIT(req, pg_query(req, &f->rows, "SELECT 1"));
 	CU_ASSERT_EQUAL(pg_int_at(&f->rows, 0, 0), 1);

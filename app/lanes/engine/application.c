@@ -44,11 +44,12 @@ bool application_run(const struct application *application, void (*fn)(struct re
 {
 	struct turn *turn =
 		turn_new(sizeof(struct awaited_turn), sched, &application->routes, on_over);
-	struct awaited_turn *awaited = container_of(turn, struct awaited_turn, turn);
+	struct awaited_turn *awaited;
 	bool fine;
 
 	if (!turn)
 		return false;
+	awaited = container_of(turn, struct awaited_turn, turn);
 	awaited->timer.fire = on_late;
 	if (patience &&
 	    timers_add(&sched->timers, &awaited->timer, uv_hrtime() + patience * 1000000))
