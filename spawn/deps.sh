@@ -23,13 +23,14 @@ esac
 dev="$run libdw-dev"
 service="$run libcunit1-dev"
 test="$service libdw-dev python3-fastapi python3-multipart uvicorn haproxy
-	python3-prometheus-client openssl python3-httpx python3-pil python3-aiosmtpd $database python3-asyncpg"
+	python3-prometheus-client openssl python3-httpx python3-pil python3-aiosmtpd $database python3-asyncpg
+	python3-psycopg2"
 fuzz="$run clang libclang-rt-dev"
 check="$test $fuzz mandoc clang-format clang-tidy cppcheck gcovr shellcheck valgrind"
 bench="$run wrk haproxy php-fpm python3-fastapi uvicorn python3-uvloop python3-httptools valgrind strace
 	postgresql php-pgsql python3-asyncpg python3-httpx python3-pil golang-go golang-github-jackc-pgx-v4-dev"
 # Who has npm from elsewhere keeps it: the packages would not fit together.
-browser="$run chromium"
+browser="$run chromium $database"
 command -v npm >/dev/null || browser="$browser nodejs npm"
 fresh='git debootstrap slirp4netns iproute2'
 case ${1-} in

@@ -12,6 +12,7 @@ struct case_options case_options = {.digest_limit = 1 << 30,
 				    .mail_from = "lanes@localhost",
 				    .mail_timeout = 10000};
 int case_files = -1;
+const char *case_database;
 
 static const struct option_spec options[] = {
 	{"files", OPTION_TEXT, offsetof(struct case_options, files),
@@ -168,6 +169,25 @@ static const struct field shown_order[] = {
 
 #define AN_ORDER ITEM_OBJECT(struct shown_order, shown_order)
 
+static const struct field slow_fields[] = {
+	QUERY(NUMBER, struct slow_query, seconds, .ge = LIMIT(0), .le = LIMIT(10),
+	      .fallback = &(const double){0.5}),
+};
+
+/* What all three answer. */
+struct shown_query {
+	struct slice driver;
+	double seconds;
+};
+
+static const struct field shown_query[] = {
+	BODY(STRING, struct shown_query, driver),
+	BODY(NUMBER, struct shown_query, seconds),
+};
+
+#define A_SLOW_QUERY                                                                               \
+	.input = INPUT(slow_fields), .answers = ITEM_OBJECT(struct shown_query, shown_query)
+
 struct shown_mail {
 	struct slice to;
 	bool sent;
@@ -251,6 +271,9 @@ static const struct route list[] = {
 	    .answers = AN_ORDER),
 	GET("/cases/events", ASYNC, order_events, .input = INPUT(events_fields),
 	    .gives = "text/event-stream"),
+	GET("/cases/slow-query", ASYNC, slow_query, .deadline = 115, A_SLOW_QUERY),
+	GET("/cases/slow-query/blocking", SYNC, slow_query_blocking, .deadline = 115, A_SLOW_QUERY),
+	GET("/cases/slow-query/bad", ASYNC, slow_query_bad, A_SLOW_QUERY),
 	POST("/cases/renders", ASYNC, post_render, .input = INPUT(render_fields), .deadline = 30,
 	     .status = 202, .answers = ITEM_OBJECT(struct shown_render, shown_render)),
 	GET("/cases/renders/{id}", ASYNC, get_render, .input = INPUT(key_fields), .deadline = 30,
@@ -270,6 +293,7 @@ void reply_missing(struct request *req, const char *what, const char *brings)
  * all else. */
 static bool prepare(struct setup *setup)
 {
+	case_database = setup->options->database;
 	case_files = case_options.files ? open_folder(case_options.files) : -1;
 	if (case_files >= 0)
 		setup->needs->reads = case_options.files;

@@ -27,7 +27,8 @@ struct case_options {
 
 extern struct case_options case_options;
 
-extern int case_files; /* that folder, open; -1: there is none */
+extern int case_files;		  /* that folder, open; -1: there is none */
+extern const char *case_database; /* what --database says; NULL: there is none */
 
 /* Answers 503 and says which option of the program, or variable of make, brings what is missing. */
 void reply_missing(struct request *req, const char *what, const char *brings);
@@ -149,6 +150,14 @@ void post_order(struct request *req);
 void get_order(struct request *req);
 void get_orders(struct request *req);
 void order_events(struct request *req);
+
+struct slow_query {
+	double seconds; /* 0 to 10 */
+};
+
+void slow_query(struct request *req);
+void slow_query_blocking(struct request *req);
+void slow_query_bad(struct request *req);
 
 /* ---- jobs ---- */
 

@@ -2,7 +2,9 @@
 
 import assert from 'node:assert/strict';
 
+import {open} from './browser.js';
 import {get, showTab, test, withPage, world} from './suite.js';
+import {System} from './system.js';
 
 test('try it: answers with their parts, errors, and nothing but text', () => withPage({}, async (page) => {
 	await showTab(page, 'try');
@@ -123,7 +125,7 @@ const facts = (page, timing, {spans = [], came = true} = {}) => page.evaluate(as
 	const {contrastPanel} = await import('/lanes/panels/contrast.js');
 	const {feed, history, system} = window.lanes;
 	const wall = answered ? 10 : -Infinity;
-	const worker = (prefork) => ({prefork, state: {pools: prefork ? {} : {blocking: {limit: 40}, cpu: {limit: 2}}}});
+	const worker = (prefork) => ({prefork, state: {database: {limit: prefork ? 1 : 8}, pools: prefork ? {} : {blocking: {limit: 40}, cpu: {limit: 2}}}});
 	const lab = {feed, history, pools: (prefork) => [prefork ? 'prefork' : 'loop'], workers: (pool) => [worker(pool === 'prefork')],
 		picture: () => ({groups: [], from: 0, to: 1, height: 1, scale: 1}),
 		round: async () => ({wall, usage: {processes: 2, threads: NaN, memory: 1}, disturbed: [], answers: Array.from({length: 20}, () => ({status: 200,
@@ -145,9 +147,35 @@ test('contrast: the model of what computes, and what is not known', () => withPa
 	const [prefork, loop] = await facts(page, {loop: 0.002, await: 0.001, pool: 0.5}, {spans: cpu});
 	assert.equal(loop[1], 'The model says 5.0 ms', 'ten rounds of two threads, however many workers');
 	assert.deepEqual([prefork[1], prefork[4]], ['The model says 5.0 ms', 'Threads –: too short to be seen']);
+	const [rows, database] = await facts(page, {loop: 0.1, db: 500});
+	assert.equal(database[1], 'The model says 1.00 s', 'two rounds of two times eight connections');
+	assert.equal(rows[1], 'The model says 5.00 s', 'ten of two processes');
+	const [held, called] = await facts(page, {loop: 0.1, fetch: 150});
+	assert.equal(called[1], 'The model says 150 ms', 'as many calls as one wants');
+	assert.equal(held[1], 'The model says 1.50 s');
 	const [, gone] = await facts(page, {}, {came: false});
 	assert.deepEqual(gone.slice(0, 6), ['Measured –', 'The model says –', 'Ratio –', 'Processes –', 'Threads –', 'Memory –']);
 }));
+
+test('contrast: real waits, on connections to a database', async () => {
+	const system = await System.start({DATABASE: 'private', JOB_WORKERS: '0'});
+	try {
+		const page = await open(world.browser, system.url);
+		await showTab(page, 'contrast');
+		await page.locator('#contrast select[name="endpoint"]').selectOption('/cases/slow-query');
+		await page.locator('#contrast input[name="times"]').fill('12');
+		await page.locator('#contrast input[name="seconds"]').fill('0.5');
+		await page.locator('#contrast select[name="processes"]').selectOption('prefork');
+		await page.getByRole('button', {name: 'Run at both'}).click();
+		await page.waitForFunction(() => document.querySelectorAll('#contrast section').length === 2);
+		const [processes, loop] = await page.locator('#contrast section').evaluateAll((sections) => sections.map((section) => ({...section.dataset})));
+		assert.deepEqual([processes.model, loop.model], ['3000.0', '1000.0'], 'two processes, eight connections');
+		assert.ok(Number(processes.wall) >= 2950 && Number(loop.wall) >= 950);
+		await page.context().close();
+	} finally {
+		await system.remove();
+	}
+});
 
 test('contrast: disturbed is said', () => withPage({}, async (page) => {
 	await showTab(page, 'contrast');

@@ -4,7 +4,8 @@
  * what the model says.
  *
  * One system after the other, each with as many workers of both kinds: it runs on a free port in a
- * directory of its own, and goes with this program, however that ends. Progress goes to stderr, the
+ * directory of its own, and goes with this program, however that ends; so does the PostgreSQL that
+ * all of them have. Progress goes to stderr, the
  * tables to stdout, JSON and a picture to build/contrast/.
  */
 #include <curl/curl.h>
@@ -15,6 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../support/postgres.h"
 #include "../support/system.h"
 #include "../support/volley.h"
 #include "bare.h"
@@ -44,6 +46,13 @@ static void plan(struct contrast *c, const struct burst *burst)
 	c->all[c->count++] = (struct measurement){.burst = *burst};
 }
 
+/* A pattern at so many workers; what really waits is shown at the most processes only. */
+static bool is_fired(const struct settings *s, const struct burst *b)
+{
+	return !b->prefork || b->pattern->waits_for == WAITS_FOR_A_CLOCK ||
+	       b->workers == s->workers[s->sweep - 1];
+}
+
 static void plan_all(struct contrast *c)
 {
 	const struct settings *s = &c->settings;
@@ -63,12 +72,14 @@ static void plan_all(struct contrast *c)
 	for (int p = 0; p < PATTERNS; p++) {
 		b.pattern = &patterns[p];
 		b.clients = s->clients;
-		b.seconds = b.pattern->holds == HOLDS_CORE ? CPU_SECONDS / b.clients : s->seconds;
+		b.seconds = b.pattern->holds == HOLDS_CORE ? CPU_SECONDS / b.clients
+							   : pattern_seconds(b.pattern, s->seconds);
 		for (int engine = 0; engine < 2; engine++) {
 			b.prefork = engine == 0;
 			for (int i = 0; i < s->sweep; i++) {
 				b.workers = s->workers[i];
-				plan(c, &b);
+				if (is_fired(s, &b))
+					plan(c, &b);
 			}
 		}
 	}
@@ -102,7 +113,7 @@ struct watch {
 
 static void show_progress(const struct watch *w, size_t answered)
 {
-	fprintf(stderr, "%s[%s] %-20s %-7s × %-2d  %3zu of %d%s", isatty(2) ? "\r" : "", w->step,
+	fprintf(stderr, "%s[%s] %-26s %-7s × %-2d  %3zu of %d%s", isatty(2) ? "\r" : "", w->step,
 		w->m->burst.pattern->path, measurement_pool(w->m), w->m->burst.workers, answered,
 		w->m->burst.clients, isatty(2) ? "" : "\n");
 }
@@ -157,13 +168,26 @@ static void fire(struct watch *w)
 	free(v.shots);
 }
 
+/* Calls and their connections are as many as one wants: it is not they that a burst waits for. */
+static bool start(struct system *system, const struct contrast *c, int workers)
+{
+	int calls = CALLS * c->settings.clients;
+	const char *const environment[] = {textf("DATABASE_URL=%s", c->database),
+					   "JOB_WORKERS=0",
+					   "LANES_DATABASE_WAIT=110",
+					   textf("LANES_FETCH_MOST=%d", calls),
+					   textf("LANES_FETCH_HOST_MOST=%d", calls),
+					   NULL};
+
+	return system_start(system, SYSTEM(.workers = workers, .threads = c->settings.threads,
+					   .prefork = workers, .environment = environment));
+}
+
 static bool fire_with(struct contrast *c, int workers, size_t *done)
 {
 	struct system system;
 
-	if (!system_start(&system, &(struct system_options){.workers = workers,
-							    .threads = c->settings.threads,
-							    .prefork = workers}))
+	if (!start(&system, c, workers))
 		return false;
 	for (size_t i = 0; i < c->count; i++) {
 		char step[48];
@@ -177,6 +201,18 @@ static bool fire_with(struct contrast *c, int workers, size_t *done)
 		fire(&watch);
 	}
 	return system_stop(&system);
+}
+
+/* For the pools' connections, and those of threads, which have one each. */
+static bool open_database(struct postgres *postgres, const struct settings *s)
+{
+	int workers = s->workers[s->sweep - 1];
+	int threads = workers * s->threads;
+
+	return postgres_open(postgres,
+			     STRINGS(textf("max_connections=%d",
+					   (CONNECTIONS + 3) * workers + 50 +
+						   (threads < s->clients ? threads : s->clients))));
 }
 
 static double expected_seconds(const struct contrast *c)
@@ -200,6 +236,7 @@ static bool make_directory(const char *path)
 int main(void)
 {
 	static struct contrast c;
+	static struct postgres postgres;
 	size_t failed = 0;
 	size_t done = 0;
 
@@ -211,9 +248,13 @@ int main(void)
 	c.bare = bare_gain();
 	table_print_machine(&c, stderr);
 	fprintf(stderr, "contrast: about %.0f s\n", expected_seconds(&c));
+	if (!open_database(&postgres, &c.settings))
+		return 1;
+	c.database = postgres.url;
 	for (int i = 0; i < c.settings.sweep; i++)
 		if (!fire_with(&c, c.settings.workers[i], &done))
 			return 1;
+	postgres_close(&postgres);
 	if (isatty(2))
 		fputc('\n', stderr);
 	table_print(&c, stdout);

@@ -1,12 +1,15 @@
 /*
- * make exercises: the guide's three practical exercises, and a fourth about blocking workers, run
- * for real. Each says what to expect and why, shows every request on a timeline, and ends with a
- * verdict from what was measured. The system they run on goes with this program.
+ * make exercises: the guide's three practical exercises, a fourth about blocking workers, and two
+ * with real waits, run for real. Each says what to expect and why, shows every request on a
+ * timeline, and ends with a verdict from what was measured. The system they run on goes with this
+ * program.
  */
 #include <curl/curl.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "../support/system.h"
 #include "../support/volley.h"
@@ -230,6 +233,176 @@ static void kept_connections(const struct system *system)
 		unkept, stuck, CLIENTS, STUCK_AFTER, volley_seconds(&v));
 }
 
+/* ---- 5 ---- */
+
+/* Four that want an answer of the database in half a second, and somebody who wants nothing of it.
+ */
+static void aim_queries(struct shot *shots, const char *pool, const char *driver)
+{
+	for (int i = 0; i < 4; i++)
+		shot_aim(&shots[i], 0, "%s/cases/slow-query%s?seconds=0.5", pool, driver);
+	shot_aim(&shots[4], 0.1, "%s/", pool);
+}
+
+static void blocking_driver_against_async_driver(const struct system *system)
+{
+	static const struct {
+		const char *title;
+		const char *pool;
+		const char *driver;
+		double least, most; /* seconds of all, and … */
+		bool waits;	    /* … whether the bystander does */
+	} ways[] = {
+		{"The async driver, awaited on the loop:", "/exercise", "", 0.49, 1, false},
+		{"The blocking driver, on threads:", "/exercise", "/blocking", 0.49, 1, false},
+		{"The blocking driver, on the loop:", "/exercise", "/bad", 1.99, 20, true},
+		{"Two blocking processes:", "/exercise/prefork", "/blocking", 0.99, 20, true},
+	};
+	enum { WAYS = sizeof(ways) / sizeof(ways[0]) };
+	struct shot shots[WAYS][5];
+	double took[WAYS];
+	bool as_expected = true;
+
+	terminal_say(
+		stdout, 0, 0,
+		"5. The blocking driver against the async driver\n\nA real database (PostgreSQL) "
+		"needs 0.5 s for each of four queries. The same libpq can be awaited, or block. "
+		"Expect 0.5 s for all four if they are awaited, and 0.5 s from a blocking driver, "
+		"if each has a thread. On the loop it holds everybody, the database or not: 2.0 s, "
+		"one after the other, and the last line, \"/\", has not even asked for it. A "
+		"blocking "
+		"process is held in any case: two of them take 1.0 s.\n");
+	for (int i = 0; i < WAYS; i++) {
+		struct volley v = volley_at(system->url, shots[i], 5, 20);
+		double bystander;
+
+		aim_queries(shots[i], ways[i].pool, ways[i].driver);
+		fire(&v, ways[i].title);
+		took[i] = volley_seconds(&v);
+		bystander = shot_seconds(&shots[i][4]);
+		as_expected = as_expected && !volley_failed(&v) && took[i] >= ways[i].least &&
+			      took[i] < ways[i].most &&
+			      (ways[i].waits ? bystander > 0.35 : bystander < 0.25);
+	}
+	verdict(as_expected,
+		"awaited %.2f s, and \"/\" in %.0f ms; on threads %.2f s and %.0f ms; on the loop "
+		"%.2f s and %.0f ms; in two processes %.2f s and %.0f ms. What is awaited costs a "
+		"connection, what blocks costs a thread besides.",
+		took[0], shot_seconds(&shots[0][4]) * 1000, took[1],
+		shot_seconds(&shots[1][4]) * 1000, took[2], shot_seconds(&shots[2][4]) * 1000,
+		took[3], shot_seconds(&shots[3][4]) * 1000);
+	from_a_terminal("  (make run DATABASE=private)\n"
+			"  get /cases/slow-query & sleep 0.2; get /; wait\n"
+			"  get /cases/slow-query/bad & sleep 0.2; get /; wait\n");
+}
+
+/* ---- 6 ---- */
+
+enum { HEAVY = 6, SUMS_MAX = 1000000000, CALIBRATION = 100000000 };
+static const double HEAVY_SECONDS = 0.4;
+
+/* How much to compute, so that it takes that long: by the fastest of a few. */
+static long heavy_work(const struct system *system)
+{
+	double fastest = 10;
+
+	for (int i = 0; i < 3; i++) {
+		struct shot shot;
+		struct volley v = volley_at(system->url, &shot, 1, 20);
+
+		shot_aim(&shot, 0, "/exercise/async/cpu-bound?n=%d", CALIBRATION);
+		volley_send(&v);
+		if (shot_seconds(&shot) < fastest)
+			fastest = shot_seconds(&shot);
+	}
+	return (long)fmin(CALIBRATION / fastest * HEAVY_SECONDS, SUMS_MAX);
+}
+
+static void aim_heavy(struct shot *shots, const char *pool, long n)
+{
+	for (int i = 0; i < HEAVY; i++)
+		shot_aim(&shots[i], 0, "%s/async/cpu-bound?n=%ld", pool, n);
+	shot_aim(&shots[HEAVY], 0.1, "%s/", pool);
+}
+
+static void aim_renders(struct shot *shots)
+{
+	for (int i = 0; i < HEAVY; i++) {
+		shot_aim(&shots[i], 0, "/cases/renders");
+		shots[i].json = "{\"width\":1024,\"height\":768,\"iterations\":800}";
+	}
+	shot_aim(&shots[HEAVY], 0.1, "/");
+}
+
+static bool is_drawn(const struct system *system, const struct shot *shot)
+{
+	struct shot look;
+	struct volley v = volley_at(system->url, &look, 1, 20);
+
+	shot_aim(&look, 0, "%s", shot->location);
+	volley_send(&v);
+	return !strcmp(look.type, "image/png");
+}
+
+/* How many of them there are in the end. */
+static int await_pictures(const struct system *system, const struct shot *shots)
+{
+	int drawn = 0;
+
+	for (int i = 0; i < HEAVY; i++)
+		drawn += *shots[i].location && WITHIN(60, is_drawn(system, &shots[i]));
+	return drawn;
+}
+
+static void queue_it(const struct system *system)
+{
+	struct shot held[HEAVY + 1];
+	struct shot threads[HEAVY + 1];
+	struct shot queued[HEAVY + 1];
+	struct volley processes = volley_at(system->url, held, HEAVY + 1, 60);
+	struct volley loop = volley_at(system->url, threads, HEAVY + 1, 60);
+	struct volley queue = volley_at(system->url, queued, HEAVY + 1, 60);
+	long n = heavy_work(system);
+	double begun;
+	int drawn;
+
+	terminal_say(
+		stdout, 0, 0,
+		"6. Queue it: heavy work in a process of its own\n\nSix requests, each with %.1f s "
+		"of computing. Two blocking processes have time for nothing else, so \"/\" waits. "
+		"A "
+		"loop gives them to its CPU threads, and \"/\" does not wait, but who asked does, "
+		"and "
+		"loses all if the worker ends. Queued (POST /cases/renders), each is a row of the "
+		"database: expect 202 at once. A worker for jobs draws the pictures, whatever "
+		"becomes "
+		"of the loop, and who asked comes back for them.\n",
+		HEAVY_SECONDS);
+	aim_heavy(held, "/exercise/prefork", n);
+	fire(&processes, "Two blocking processes:");
+	aim_heavy(threads, "/exercise", n);
+	fire(&loop, "One loop worker, on its CPU threads:");
+	aim_renders(queued);
+	begun = now();
+	fire(&queue, "Queued:");
+	drawn = await_pictures(system, queued);
+	verdict(!volley_failed(&processes) && !volley_failed(&loop) && !volley_failed(&queue) &&
+			drawn == HEAVY && shot_seconds(&held[HEAVY]) > 0.35 &&
+			shot_seconds(&threads[HEAVY]) < 0.25 &&
+			shot_seconds(&queued[HEAVY]) < 0.25 && slowest(queued, HEAVY) < 0.25,
+		"\"/\" waited %.0f ms for the processes, %.0f ms beside the threads and %.0f ms "
+		"beside the queue. Who asked waited up to %.2f s, %.2f s and %.2f s; all %d "
+		"pictures "
+		"were there after %.2f s.",
+		shot_seconds(&held[HEAVY]) * 1000, shot_seconds(&threads[HEAVY]) * 1000,
+		shot_seconds(&queued[HEAVY]) * 1000, slowest(held, HEAVY), slowest(threads, HEAVY),
+		slowest(queued, HEAVY), drawn, now() - begun);
+	from_a_terminal("  curl -sH 'Content-Type: application/json' -d '{}' \\\n"
+			"    \"localhost:${PORT:-8080}/cases/renders\"\n"
+			"  curl -so picture.png \\\n"
+			"    \"localhost:${PORT:-8080}/cases/renders/1\"\n");
+}
+
 /* As many as somebody wants to see that it makes no difference. */
 static int workers_wanted(void)
 {
@@ -257,9 +430,12 @@ int main(void)
 	wrapped_against_bad(&system);
 	stopped = system_stop(&system);
 	if (!system_start(&system,
-			  &(struct system_options){.workers = workers, .prefork = PROCESSES}))
+			  SYSTEM(.workers = workers, .prefork = PROCESSES,
+				 .environment = STRINGS("DATABASE=private", "JOB_WORKERS=1"))))
 		return 1;
 	kept_connections(&system);
+	blocking_driver_against_async_driver(&system);
+	queue_it(&system);
 	stopped = system_stop(&system) && stopped;
 	return stopped && all_as_expected ? 0 : 1;
 }

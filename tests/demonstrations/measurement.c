@@ -86,6 +86,7 @@ bool contrast_write_json(const struct contrast *c, const char *path)
 	add_count(object, "cores", c->settings.cores);
 	add_number(object, "bare_loops_gain", c->bare);
 	add_count(object, "threads_per_loop_worker", c->settings.threads);
+	add_count(object, "database_connections_per_loop_worker", CONNECTIONS);
 	for (size_t i = 0; i < c->count; i++)
 		json_object_array_add(rows, as_json(&c->all[i]));
 	json_object_object_add(object, "rows", rows);

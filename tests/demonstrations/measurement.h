@@ -27,7 +27,8 @@ enum { MEASUREMENTS_MAX = PATTERNS * 2 * SWEEP_MAX + 2 };
 
 struct contrast {
 	struct settings settings;
-	double bare; /* bare_gain() of this machine, before all */
+	const char *database; /* its URL */
+	double bare;	      /* bare_gain() of this machine, before all */
 	struct measurement all[MEASUREMENTS_MAX];
 	size_t count;
 };

@@ -1,6 +1,7 @@
 /*
- * The patterns that are contrasted, one per endpoint of the guide, and the model: what a burst has
- * to take, from nothing but counting who can wait for whom at the same time.
+ * The patterns that are contrasted, one per endpoint of the guide, and some that wait for a
+ * database and for other services; and the model: what a burst has to take, from nothing but
+ * counting who can wait for whom at the same time.
  */
 #ifndef TESTS_DEMONSTRATIONS_PATTERN_H
 #define TESTS_DEMONSTRATIONS_PATTERN_H
@@ -10,22 +11,33 @@
 
 /* What a request holds on to while it takes its time. */
 enum holds {
-	HOLDS_NOTHING, /* it awaits */
-	HOLDS_LOOP,    /* it blocks where it must not */
-	HOLDS_CORE,    /* it computes */
-	HOLDS_THREAD,  /* it blocks a thread of the pool */
+	HOLDS_NOTHING,	  /* it awaits */
+	HOLDS_LOOP,	  /* it blocks where it must not */
+	HOLDS_CORE,	  /* it computes */
+	HOLDS_THREAD,	  /* it blocks a thread of the pool */
+	HOLDS_CONNECTION, /* it awaits an answer of the database */
 };
 
 struct pattern {
 	const char *path;
 	enum holds holds;
+	/* What it waits for is real, and is fired at the most processes only. */
+	enum waits_for { WAITS_FOR_A_CLOCK, WAITS_FOR_THE_DATABASE, WAITS_FOR_OTHERS } waits_for;
 };
 
-enum { PATTERNS = 6 };
+enum {
+	PATTERNS = 9,
+	CONNECTIONS = 8,    /* of a loop worker to the database, if nobody says otherwise */
+	CALLS = 3,	    /* of a request that waits for others */
+	LONGEST_QUERY = 10, /* seconds */
+};
 
 /* Those that need no thread come first: a pool's threads stay, and their memory would be counted
  * with whatever came later. */
 extern const struct pattern patterns[PATTERNS];
+
+/* What one request of it takes by itself, where so many seconds are asked for. */
+double pattern_seconds(const struct pattern *pattern, double asked);
 
 struct burst {
 	const struct pattern *pattern;

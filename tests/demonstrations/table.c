@@ -16,7 +16,9 @@ static void print_row(const struct measurement *m, FILE *out)
 	fputc('\n', out);
 	if (m->failed)
 		fprintf(out, "    %zu FAILED\n", m->failed);
-	if (m->burst.pattern->holds == HOLDS_LOOP && !m->burst.prefork && m->burst.workers > 1)
+	if ((m->burst.pattern->holds == HOLDS_LOOP ||
+	     m->burst.pattern->holds == HOLDS_CONNECTION) &&
+	    !m->burst.prefork && m->burst.workers > 1)
 		fprintf(out, "    the fullest worker had %zu\n", m->fullest);
 	if (m->fired > 1 && m->burst.pattern->holds != HOLDS_CORE)
 		fprintf(out, "    the fastest of %d\n", m->fired);
@@ -45,9 +47,10 @@ void table_print(const struct contrast *c, FILE *out)
 	table_print_machine(c, out);
 	terminal_say(out, 0, 0,
 		     "\nBursts of requests at the same moment, on %d core(s); a loop worker has %d "
-		     "threads for blocking calls. ratio is model / measured. CPU: the fastest of "
+		     "threads for blocking calls and %d connections to the database, a process "
+		     "has one. ratio is model / measured. CPU: the fastest of "
 		     "three. At work: threads. Resident: memory.\n",
-		     c->settings.cores, c->settings.threads);
+		     c->settings.cores, c->settings.threads, CONNECTIONS);
 	fprintf(out, "  pool        measured     model  ratio   req/s%s\n",
 		terminal_width() >= NARROW ? "  procs at work  resident" : "");
 	for (size_t i = 0; i < c->count; i++) {
@@ -86,7 +89,9 @@ static const char *lesson(const struct contrast *c, const struct measurement *fe
 	if (many->burst.pattern->holds == HOLDS_CORE)
 		return "processes help, up to the cores";
 	if (!many->burst.prefork)
-		return "more processes, more threads";
+		return many->burst.pattern->holds == HOLDS_CONNECTION
+			       ? "more processes, more connections"
+			       : "more processes, more threads";
 	return gain < 0.7 * model ? "processes help a little" : "processes help";
 }
 
@@ -108,6 +113,7 @@ static void print_line(const struct contrast *c, const struct measurement *m, si
 void table_print_scaling(const struct contrast *c, FILE *out)
 {
 	const struct settings *s = &c->settings;
+	const struct pattern *shown = NULL;
 
 	if (s->sweep < 2)
 		return;
@@ -121,8 +127,9 @@ void table_print_scaling(const struct contrast *c, FILE *out)
 				break;
 		if (next - i < 2)
 			continue;
-		if (m->burst.prefork)
+		if (m->burst.pattern != shown)
 			fprintf(out, "%s\n", m->burst.pattern->path);
+		shown = m->burst.pattern;
 		print_line(c, m, next - i, out);
 	}
 }

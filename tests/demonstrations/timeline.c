@@ -82,14 +82,15 @@ static void print_bar(double from, double to, double end, double whole)
  * what the guide calls it. */
 static const char *short_name(const struct shot *s)
 {
-	static const char *const prefixes[] = {"/exercise", "/prefork", "/async/", "/sync/"};
+	static const char *const prefixes[] = {"/exercise", "/prefork", "/async/", "/sync/",
+					       "/cases/"};
 	const char *name = s->target;
 
 	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
 		size_t len = strlen(prefixes[i]);
 
 		if (!strncmp(name, prefixes[i], len) &&
-		    (i < 2 || (int)strlen(s->target) > terminal.name))
+		    (i < 2 || (int)strlen(s->target) >= terminal.name))
 			name += len;
 	}
 	return name;

@@ -59,6 +59,21 @@ static void of_orders(struct request *req)
 	ASYNC_END(req);
 }
 
+#define SQL "SELECT pg_sleep($1)"
+void reply_query(struct request *req, const char *driver, double seconds);
+
+static void of_drivers(struct request *req)
+{
+	const struct slow_query *asked = request_input(req);
+	struct pg_rows *rows = FRAME(req, struct pg_rows);
+
+	ASYNC_BEGIN(req);
+/* clang-format off */
+#include "slow_query.c"
+	/* clang-format on */
+	ASYNC_END(req);
+}
+
 void send_later(struct request *req, void *email);
 void reply_mail(struct request *req, int status, const struct mail_input *mail);
 void refuse_email(struct request *req, const struct email *email);

@@ -256,6 +256,8 @@ static int status_with(const char *url)
 	if (status != 200)
 		printf("    %s",
 		       shell(textf("grep -h database-down %s/worker.log", own.run_dir))->out);
+	/* The driver that blocks has a connection of its own. */
+	CU_ASSERT_EQUAL(get(&own, "/cases/slow-query/blocking?seconds=0")->status, status);
 	CU_ASSERT(system_stop(&own));
 	return status;
 }
@@ -327,6 +329,12 @@ static void without_one(void)
 		"{\"detail\":\"no database: make run DATABASE=private brings one\"}");
 	CU_ASSERT_STRING_EQUAL(header(response, "Retry-After"), "1");
 	CU_ASSERT_EQUAL(get(&own, "/cases/events")->status, 503);
+	CU_ASSERT_EQUAL(get(&own, "/cases/slow-query")->status, 503);
+	response = get(&own, "/cases/slow-query/blocking");
+	CU_ASSERT_EQUAL(response->status, 503);
+	CU_ASSERT_STRING_EQUAL(
+		response->body,
+		"{\"detail\":\"no database: make run DATABASE=private brings one\"}");
 	CU_ASSERT_EQUAL(get(&own, "/readyz")->status, 200);
 	CU_ASSERT_PTR_NULL(strstr(get(&own, "/status")->body, "\"database\""));
 	CU_ASSERT(system_stop(&own));

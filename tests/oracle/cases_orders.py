@@ -1,5 +1,5 @@
-"""Orders in PostgreSQL, and the news of them (app/cases/order_rows.c, order_events.c) in FastAPI with
-asyncpg: cases.py is about the cases that need no database. app.py has both."""
+"""Orders in PostgreSQL, the news of them, and a slow query (app/cases/order_rows.c, order_events.c,
+slow_query.c) in FastAPI with asyncpg, and psycopg2, which blocks: cases.py is about the cases that need no database. app.py has both."""
 
 import asyncio
 import json
@@ -7,6 +7,7 @@ import os
 from typing import List, Optional
 
 import asyncpg
+import psycopg2
 from fastapi import APIRouter, BackgroundTasks, Depends, Header, HTTPException, Path, Query, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field, validator
@@ -115,3 +116,39 @@ async def order_events(last_event_id: Optional[str] = Header(None, regex="^[0-9]
     else:
         place = await db.fetchval("SELECT pg_snapshot_xmin(pg_current_snapshot())::text"), 0
     return Events(follow(db, place))
+
+
+class SlowQuery(BaseModel):
+    driver: str
+    seconds: float
+
+
+Slow = Query(0.5, ge=0, le=10)
+
+
+def ask_and_block(seconds):
+    if not DATABASE:
+        raise HTTPException(503, "no database: make run DATABASE=private brings one", {"Retry-After": "1"})
+    connection = psycopg2.connect(DATABASE)
+    try:
+        connection.cursor().execute("SELECT pg_sleep(%s)", [seconds])
+    finally:
+        connection.close()
+
+
+@router.get("/slow-query", response_model=SlowQuery)
+async def slow_query(seconds: float = Slow, db=Depends(database)):
+    await db.fetchval("SELECT pg_sleep($1)", seconds)
+    return {"driver": "async", "seconds": seconds}
+
+
+@router.get("/slow-query/blocking", response_model=SlowQuery)
+def slow_query_blocking(seconds: float = Slow):
+    ask_and_block(seconds)
+    return {"driver": "blocking", "seconds": seconds}
+
+
+@router.get("/slow-query/bad", response_model=SlowQuery)
+async def slow_query_bad(seconds: float = Slow):
+    ask_and_block(seconds)
+    return {"driver": "bad", "seconds": seconds}

@@ -46,6 +46,11 @@ def requests():
     for place in ("", "x", "1", "1-", "-1", "1-1-1", "9" * 19 + "-1", "1.0-1"):
         yield "GET", "/cases/events", {"Last-Event-ID": place}, b""
     yield "POST", "/cases/events", {}, b""
+    for driver in ("", "/blocking", "/bad"):
+        for seconds in ("0", "0.0", "-0.0", "0.01", "1e-3", "1e-05", "1E-2", " .01 ", "-1", "10.1", "nan", "inf", "x", ""):
+            yield "GET", f"/cases/slow-query{driver}?seconds={quote(seconds)}", {}, b""
+        yield "GET", f"/cases/slow-query{driver}", {}, b""
+        yield "POST", f"/cases/slow-query{driver}", {}, b""
 
 
 class Ours:

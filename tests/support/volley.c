@@ -35,6 +35,9 @@ static size_t ignore_body(char *bytes, size_t one, size_t n, void *nothing)
 	return one * n;
 }
 
+/* What a POST is sent as. */
+static struct curl_slist *headers;
+
 static CURL *prepare(const char *url, struct shot *shot)
 {
 	CURL *easy = curl_easy_init();
@@ -49,6 +52,10 @@ static CURL *prepare(const char *url, struct shot *shot)
 	curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, ignore_body);
 	curl_easy_setopt(easy, CURLOPT_PRIVATE, shot);
+	if (shot->json) {
+		curl_easy_setopt(easy, CURLOPT_POSTFIELDS, shot->json);
+		curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
+	}
 	return easy;
 }
 
@@ -58,17 +65,26 @@ static double queued(const char *timing, const char *queue)
 	return fmax(wire_timing(timing, queue), 0) / 1000;
 }
 
-static void note_answer(CURL *easy, struct shot *shot)
+static void note_header(CURL *easy, const char *name, char *text, size_t size)
 {
 	struct curl_header *header;
+
+	if (curl_easy_header(easy, name, 0, CURLH_HEADER, -1, &header) == CURLHE_OK)
+		snprintf(text, size, "%s", header->value);
+}
+
+static void note_answer(CURL *easy, struct shot *shot)
+{
+	char timing[256] = "";
 	long status = 0;
 
 	curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
 	shot->status = (int)status;
-	if (curl_easy_header(easy, "X-Lanes-Worker", 0, CURLH_HEADER, -1, &header) == CURLHE_OK)
-		snprintf(shot->worker, sizeof(shot->worker), "%s", header->value);
-	if (curl_easy_header(easy, "Server-Timing", 0, CURLH_HEADER, -1, &header) == CURLHE_OK)
-		shot->waited = queued(header->value, "queue") + queued(header->value, "pool-queue");
+	note_header(easy, "X-Lanes-Worker", shot->worker, sizeof(shot->worker));
+	note_header(easy, "Location", shot->location, sizeof(shot->location));
+	note_header(easy, "Content-Type", shot->type, sizeof(shot->type));
+	note_header(easy, "Server-Timing", timing, sizeof(timing));
+	shot->waited = queued(timing, "queue") + queued(timing, "pool-queue");
 }
 
 /* Takes what has been answered; returns how many. */
@@ -143,6 +159,7 @@ void volley_send(const struct volley *v)
 
 	if (!multi || !easy || !sent)
 		abort();
+	headers = curl_slist_append(NULL, "Content-Type: application/json");
 	for (size_t i = 0; i < v->count; i++)
 		easy[i] = prepare(v->url, &v->shots[i]);
 	fly(v, multi, easy, sent);
@@ -151,6 +168,7 @@ void volley_send(const struct volley *v)
 		curl_easy_cleanup(easy[i]);
 	}
 	curl_multi_cleanup(multi);
+	curl_slist_free_all(headers);
 	free(easy);
 	free(sent);
 }
@@ -170,7 +188,7 @@ size_t volley_failed(const struct volley *v)
 	size_t count = 0;
 
 	for (size_t i = 0; i < v->count; i++)
-		count += v->shots[i].status != 200;
+		count += v->shots[i].status / 100 != 2;
 	return count;
 }
 

@@ -11,13 +11,16 @@
 struct shot {
 	char target[128];
 	double at; /* when to send it; this and all below: seconds after the volley's begin */
+	const char *json; /* to POST, which lives as long; NULL: a GET */
 
 	/* filled in by volley_send() */
 	double sent;
-	double ended;	 /* the answer was complete, or there was none */
-	double waited;	 /* seconds it lay in a queue, for a worker or for one of its threads */
-	int status;	 /* 0: no answer within the limit */
-	char worker[32]; /* X-Lanes-Worker, or "" */
+	double ended;	   /* the answer was complete, or there was none */
+	double waited;	   /* seconds it lay in a queue, for a worker or for one of its threads */
+	int status;	   /* 0: no answer within the limit */
+	char worker[32];   /* X-Lanes-Worker, or "" */
+	char location[64]; /* Location, or "" */
+	char type[32];	   /* Content-Type, or "" */
 };
 
 struct volley {
@@ -31,7 +34,7 @@ struct volley {
 	void *arg;
 };
 
-/* Sets what to send and when; the rest is cleared. */
+/* Sets what to send and when; the rest is cleared. It is a GET. */
 __attribute__((format(printf, 3, 4))) void shot_aim(struct shot *shot, double at,
 						    const char *format, ...);
 
@@ -44,7 +47,7 @@ void volley_send(const struct volley *volley);
 /* When the last answer came. */
 double volley_seconds(const struct volley *volley);
 
-/* How many were not answered with 200. */
+/* How many were not answered with 200, or another success. */
 size_t volley_failed(const struct volley *volley);
 
 /* How many were answered by the worker that answered most. */

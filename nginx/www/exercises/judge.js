@@ -6,7 +6,7 @@ import {count, duration} from '../format.js';
 
 const LATE = 250; // milliseconds: more is not an accident
 const SHOWN = 4;
-const WORDS = {loop: 'run on the loop', await: 'await', pool: 'run on a thread'};
+const WORDS = {loop: 'run on the loop', await: 'await', pool: 'run on a thread', db: 'ask the database'};
 
 // What disturbed a round, as sentences; none: nothing did.
 export function disturbances(round, history) {

@@ -2,7 +2,7 @@
 // other.
 
 import {el, replace, setText} from '../dom.js';
-import {GUIDE, request} from '../exercises/guide.js';
+import {ENDPOINTS, request} from '../exercises/guide.js';
 import {bytes, duration} from '../format.js';
 import {Lanes} from '../picture/lanes.js';
 import {requestTable} from '../picture/table.js';
@@ -13,20 +13,20 @@ const HINT = 'Point at a bar, or use the arrow keys, for details.';
 const FIRST = '/async/await-one';
 
 // Whether it takes as long as its query says.
-const isTimed = (path) => /^seconds=[\d.]+$/.test(GUIDE[path]?.query);
+const isTimed = (path) => /^seconds=[\d.]+$/.test(ENDPOINTS[path]?.query);
 
 // What the model says a burst of n requests of d milliseconds takes, if that is what they spend them on;
-// threads: of all workers.
-export function predicted(spends, prefork, n, d, workers, threads) {
+// atOnce: threads of all workers, or connections to the database.
+export function predicted(spends, prefork, n, d, workers, atOnce) {
 	if (prefork || spends === 'loop')
 		return Math.ceil(n / workers) * d;
-	return spends === 'await' ? d : Math.ceil(n / threads) * d;
+	return spends === 'await' || spends === 'fetch' ? d : Math.ceil(n / atOnce) * d;
 }
 
-// How many threads of a pool work at once. Those that compute share the cores, as many as one worker has
-// threads for it.
-function threadsAtOnce(kind, [worker], workers) {
-	const limit = worker?.state.pools?.[kind]?.limit || 1;
+// How many threads of a pool work at once, or how many connections to the database. Threads that compute
+// share the cores, as many as one worker has threads for it.
+function limitOf(kind, [worker], workers) {
+	const limit = (kind === 'db' ? worker?.state.database : worker?.state.pools?.[kind])?.limit || 1;
 	return kind === 'cpu' ? limit : workers * limit;
 }
 
@@ -71,7 +71,7 @@ export function contrastPanel(lab, system) {
 		for (const pool of [processes.value, loops.value]) {
 			setText(status, `Running at ${pool} …`);
 			const prefork = lab.workers(pool)[0]?.prefork;
-			const asked = isTimed(path) ? request(path, d, pool, prefork) : {path: [path, GUIDE[path]?.query].filter(Boolean).join('?'), pool};
+			const asked = isTimed(path) ? request(path, d, pool, prefork) : {path: [path, ENDPOINTS[path]?.query].filter(Boolean).join('?'), pool};
 			columns.push({pool, prefork, n, ...await lab.round(pool, [{...asked, times: n}])});
 		}
 		const longest = Math.max(...columns.map(({wall}) => wall).filter(Number.isFinite));
@@ -86,9 +86,9 @@ export function contrastPanel(lab, system) {
 		const {pool, usage, disturbed} = column;
 		const workers = usage.processes || 1;
 		const {spends, took, threads: kind} = spent(column.answers);
-		const threads = threadsAtOnce(kind, lab.workers(pool), workers);
+		const atOnce = limitOf(spends === 'db' ? 'db' : kind, lab.workers(pool), workers);
 		const came = Number.isFinite(column.wall);
-		const model = predicted(spends, column.prefork, column.n, Number.isFinite(d) ? d : came ? took : NaN, workers, threads);
+		const model = predicted(spends, column.prefork, column.n, Number.isFinite(d) ? d : came ? took : NaN, workers, atOnce);
 		const number = (value, none = '–') => (came && Number.isFinite(value) ? String(value) : none);
 		const failed = column.answers.filter((answer) => answer.status !== 200).length;
 		const lanes = new Lanes(`Lanes of the burst at ${pool}`, HINT);
@@ -121,7 +121,7 @@ export function contrastPanel(lab, system) {
 // On what an answer spent most of its time, how long, both of the median one, and on the threads of which pool.
 function spent(answers) {
 	const median = (kind) => answers.map(({timing}) => timing[kind] ?? 0).sort((a, b) => a - b)[Math.floor(answers.length / 2)];
-	const spends = ['await', 'pool', 'loop'].reduce((most, kind) => (median(kind) > median(most) ? kind : most));
+	const spends = ['await', 'fetch', 'db', 'pool', 'loop'].reduce((most, kind) => (median(kind) > median(most) ? kind : most));
 	const span = answers.flatMap(({request: known}) => known?.spans ?? []).find(({kind}) => kind === 'pool');
 	return {spends, took: median(spends), threads: span?.pool ?? 'blocking'};
 }

@@ -1,7 +1,7 @@
 // Try it: any endpoint, with parameters, several at once, on a pool of choice.
 
 import {el, setText} from '../dom.js';
-import {GUIDE} from '../exercises/guide.js';
+import {ENDPOINTS} from '../exercises/guide.js';
 import {AWAITED, HOLD, KINDS} from '../feed/kinds.js';
 import {prefix} from '../feed/pools.js';
 import {count, duration} from '../format.js';
@@ -57,7 +57,7 @@ export function tryPanel(sender, lab, system) {
 	}
 
 	function choose() {
-		query.value = GUIDE[endpoint.value]?.query ?? '';
+		query.value = ENDPOINTS[endpoint.value]?.query ?? '';
 		describe();
 	}
 
