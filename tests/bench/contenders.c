@@ -171,7 +171,7 @@ struct contender contenders[] = {
 	 .what = "Lanes, 1 loop worker, 10 connections to the database, on which statements sleep",
 	 .via = VIA_NGINX,
 	 .sockets = 1,
-	 .probe = "/cases/sleep?seconds=0",
+	 .probe = "/cases/slow-query?seconds=0",
 	 .command = "exec " CASES_LANES " --database-connections 10"},
 	{.name = "cases-jobs",
 	 .what = "Lanes, 1 worker with --engine jobs, 64 at once, of a job that does nothing",

@@ -52,10 +52,10 @@ async def create_order(order: Order, response: Response):
     return {"id": id, **order.dict()}
 
 
-@app.get("/cases/sleep")
-async def sleep(seconds: float):
+@app.get("/cases/slow-query")
+async def slow_query(seconds: float):
     await app.pool.execute("SELECT pg_sleep($1)", seconds)
-    return {"slept": seconds}
+    return {"driver": "async", "seconds": seconds}
 
 
 async def price(supplier: int, item: str):

@@ -114,7 +114,7 @@ const struct workload workloads[] = {
 	 .others = "--nominal 0.15", .rounds = 3},
 	{"cases-sleep", "200 at once let the database sleep for 0.1 s, over 10 connections: 2 s",
 	 "cases-lanes-sleep cases-fastapi-slow", .model = 2, .connections = 200,
-	 .path = "/cases/sleep", .query = "seconds=0.1", .same = SAME_JSON,
+	 .path = "/cases/slow-query", .query = "seconds=0.1", .same = SAME_JSON,
 	 .others = "--requests 1", .rounds = 3},
 	{"cases-jobs",
 	 "Jobs that do nothing, of one worker; latency: from a job's INSERT to its start",
