@@ -210,23 +210,26 @@ static void wait_for_events(struct request *req, void *frame)
 	ASYNC_END(req);
 }
 
-/* From where it left off; or from now on. */
+/* From where it left off; or from now on, also where that is a place that this database has not
+ * come to: of another database, or made up. A table that is missing is a failure here already. */
 static void find_place(struct request *req, void *frame)
 {
 	const struct events_input *asked = request_input(req);
 	struct order_listener *f = frame;
+	struct event_place left = {0};
 	char id[48];
 
 	ASYNC_BEGIN(req);
-	if (asked->last_event_id.data) {
-		snprintf(id, sizeof(id), "%.*s", (int)asked->last_event_id.len,
-			 asked->last_event_id.data);
-		sscanf(id, "%" SCNd64 "-%" SCNd64, &f->at.change, &f->at.id);
-		return;
-	}
-	AWAIT(req, pg_query(req, &f->rows, "SELECT pg_snapshot_xmin(pg_current_snapshot())"));
-	f->at = (struct event_place){pg_int_at(&f->rows, 0, 0), 0};
-	f->has_caught_up = true;
+	AWAIT(req, pg_query(req, &f->rows,
+			    "SELECT pg_snapshot_xmin(pg_current_snapshot())"
+			    " WHERE NOT EXISTS (SELECT FROM orders WHERE id < 0)"));
+	f->at.change = pg_int_at(&f->rows, 0, 0);
+	snprintf(id, sizeof(id), "%.*s", (int)asked->last_event_id.len, asked->last_event_id.data);
+	if (sscanf(id, "%" SCNd64 "-%" SCNd64, &left.change, &left.id) == 2 &&
+	    is_before(left, f->at))
+		f->at = left;
+	else
+		f->has_caught_up = true;
 	ASYNC_END(req);
 }
 

@@ -239,6 +239,28 @@ static void what_was_missed_comes(void)
 	unsetenv("F");
 }
 
+/* … or invented: it would be waited for long, and by all who listen there. */
+static void a_place_of_another_database_is_now(void)
+{
+	const struct outcome *outcome;
+
+	CU_ASSERT_FATAL(has_orders());
+	setenv("F", postgres.directory, 1);
+	outcome = shell(
+		textf("cd \"$F\"; : >far; : >near; "
+		      "curl -sN -H 'Last-Event-ID: 999999999-1' %s/cases/events >far & far=$!; "
+		      "curl -sN %s/cases/events >near & near=$!; n=0; "
+		      "until grep -q ^data: far && grep -q ^data: near; do "
+		      "[ $((n += 1)) -lt 300 ] || break; "
+		      "curl -s -H 'Content-Type: application/json' -d "
+		      "'{\"item\":\"tea\",\"quantity\":1}' "
+		      "%s/cases/orders >made; sleep 0.1; done; kill $far $near; "
+		      "grep -l ^data: far near",
+		      sys.url, sys.url, sys.url));
+	CU_ASSERT_STRING_EQUAL(outcome->out, "far\nnear\n");
+	unsetenv("F");
+}
+
 /* ---- over TCP ---- */
 
 /* The order that is asked for, of a system of its own. */
@@ -346,6 +368,7 @@ static const struct test tests[] = {
 	{"statements of clients that leave are ended", clients_that_leave},
 	{"500 listen, and one reads", many_listen},
 	{"what was missed comes", what_was_missed_comes},
+	{"a place of another database is now", a_place_of_another_database_is_now},
 	{"over TLS, by name, with a password", over_tls},
 	{"without one it is a 503 that says what brings one", without_one},
 };

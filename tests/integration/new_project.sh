@@ -1,6 +1,6 @@
 #!/bin/sh
 # new_project.sh PROJECT STEP: changes a project that make new has made, as its user would. add: puts the
-# endpoint in that its README shows. empty: deletes the routes, and their tests. untested: all tests. links:
+# endpoint in that its README shows, and migrations. empty: deletes the routes, and their tests. untested: all tests. links:
 # follows every link of its documents.
 set -eu
 check=$PWD/tests/documents/check block=$PWD/tests/documents/block
@@ -30,6 +30,11 @@ add)
 	insert app/main.c route '	GET("/items'
 	insert tests/test_routes.c test 'static void nothing_is_elsewhere'
 	insert tests/test_routes.c line '	{"elsewhere'
+	printf '%s\n' '-- version 1' "CREATE TABLE notes (text text DEFAULT 'a \"b\" \\ ?');" \
+		'-- version 2' 'DROP TABLE notes;' >app/notes.sql
+	printf '%s\n' '#include "lanes.h"' 'extern const struct migration notes_sql[];' \
+		'const struct migration *newest_notes(void);' \
+		'const struct migration *newest_notes(void) { return &notes_sql[1]; }' >app/notes.c
 	;;
 empty)
 	edit app/main.c '/What POST \/quotes/ { skip = 1 } /^static const struct route / { skip = 0 }

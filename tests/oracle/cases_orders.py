@@ -110,11 +110,9 @@ class Events(StreamingResponse):
 
 @router.get("/events", response_class=Events)
 async def order_events(last_event_id: Optional[str] = Header(None, regex="^[0-9]{1,18}-[0-9]{1,18}$"), db=Depends(database)):
-    if last_event_id:
-        change, _, id = last_event_id.partition("-")
-        place = str(int(change)), int(id)
-    else:
-        place = await db.fetchval("SELECT pg_snapshot_xmin(pg_current_snapshot())::text"), 0
+    now = int(await db.fetchval("SELECT pg_snapshot_xmin(pg_current_snapshot())::text"))
+    change, _, id = (last_event_id or f"{now}-0").partition("-")
+    place = (str(int(change)), int(id)) if int(change) < now else (str(now), 0)  # not of another database
     return Events(follow(db, place))
 
 

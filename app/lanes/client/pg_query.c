@@ -54,10 +54,11 @@ static void tell(const struct pg_call *call, const PGresult *result)
 	const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
 	const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
 
-	if (!call->task.co->tries)
-		log_event(LOG_LEVEL_ERROR, "statement-failed", "state", state ? state : "",
-			  "message", message ? message : "", "statement",
-			  call->statement ? call->statement->text : "", NULL);
+	if (call->task.co->tries)
+		return;
+	log_event(LOG_LEVEL_ERROR, "statement-failed", "state", state ? state : "", "message",
+		  message ? message : "", "statement", call->statement ? call->statement->text : "",
+		  state && !strcmp(state, "42P01") ? "instead" : NULL, "--migrate", NULL);
 }
 
 void pg_call_end(struct pg_call *call, int error, PGresult *result)
