@@ -243,8 +243,8 @@ $(OBJ)/%.o: %.c $(OBJ)/flags
 $(OBJ)/%.sql.o: %.sql $(OBJ)/flags
 	@mkdir -p $(@D)
 	@{ echo '#include "client/migrate.h"'; echo 'const struct migration $(basename $(<F))_sql[] = {'; \
-		sed -e 's/[\\"?]/\\&/g' -e '1s/^-- version \([0-9]*\).*/{\1,/;t' \
-		-e 's/^-- version \([0-9]*\).*/}, {\1,/;t' -e 's/.*/"&\\n"/' $<; echo '}, {0}};'; } >$(@:.o=.c)
+		sed -e '1s/^-- version \([0-9]*\).*/{\1,/;t' -e 's/^-- version \([0-9]*\).*/}, {\1,/;t' \
+		-e 's/[\\"?]/\\&/g' -e 's/.*/"&\\n"/' $<; echo '}, {0}};'; } >$(@:.o=.c)
 	$(call quiet,CC $<)$(COMPILE) -MMD -MP -c -o $@ $(@:.o=.c)
 
 # Changes when the compiler or its options do: objects made by others are then made again.
