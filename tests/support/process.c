@@ -93,10 +93,21 @@ static void clean_up(const char *directory)
 	waitpid(pid, NULL, 0);
 }
 
+/* Forgets those that are gone; how many there are left. */
+static int still_there(char seen[][DIRECTORY_SIZE], int count)
+{
+	int left = 0;
+
+	for (int i = 0; i < count; i++)
+		if (access(seen[i], F_OK) == 0)
+			memmove(seen[left++], seen[i], DIRECTORY_SIZE);
+	return left;
+}
+
 /* Learns the directories through a pipe, and acts at its end. A signal is not meant for it. */
 static void guard(int names)
 {
-	static char seen[DIRECTORIES][DIRECTORY_SIZE];
+	static char seen[DIRECTORIES + 1][DIRECTORY_SIZE];
 	FILE *list = fdopen(names, "r");
 	int null = open("/dev/null", O_RDWR);
 	int count = 0;
@@ -104,9 +115,10 @@ static void guard(int names)
 	setsid();
 	for (int fd = 0; fd < 3; fd++)
 		dup2(null, fd);
-	while (count < DIRECTORIES && fgets(seen[count], DIRECTORY_SIZE, list)) {
+	while (fgets(seen[count], DIRECTORY_SIZE, list)) {
 		seen[count][strcspn(seen[count], "\n")] = '\0';
-		count++;
+		if (++count > DIRECTORIES && (count = still_there(seen, count)) > DIRECTORIES)
+			count--;
 	}
 	for (int i = 0; i < count; i++)
 		clean_up(seen[i]);
