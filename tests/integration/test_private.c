@@ -410,7 +410,7 @@ static void workers_for_jobs(void)
 	worker = atoi(file_text(textf("/proc/%d/task/%d/children", worker, worker)));
 	CU_ASSERT_FATAL(worker > 0);
 	kill(worker, SIGKILL);
-	CU_ASSERT(script_works(&sys, "restart.sh", NULL));
+	CU_ASSERT(script_works(&sys, "restart.sh", textf("PROGRAM=%s", built("jobs-app"))));
 	CU_ASSERT_PTR_NOT_NULL(strstr(script(&sys, "scale.sh", "JOB_WORKERS=1")->out,
 				      "1 worker(s) for jobs, 2 before"));
 	CU_ASSERT(enqueue("nothing", "{}", 10));
