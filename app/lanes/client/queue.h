@@ -10,6 +10,10 @@
 
 /* The library's: the queue of jobs. */
 extern const struct migration jobs_sql[];
+extern const struct migrations jobs_migrations;
+
+/* The version that is wanted of them. */
+int migrations_latest(const struct migrations *migrations);
 
 /* Applies what the database lacks, of the library's and these (or NULL). Of two at once one waits
  * for the other. What fails, or finds a database that is newer than the program, leaves nothing of

@@ -72,7 +72,8 @@ static void take(struct request *req)
 /* Whether the statement was not begun, for sure. */
 static bool was_refused(int error)
 {
-	return error == -ENOTCONN || error == -ENODEV || error == -EAGAIN || error == -EREMOTEIO;
+	return error == -ENOTCONN || error == -ENODEV || error == -EAGAIN || error == -EREMOTEIO ||
+	       error == -ESTALE;
 }
 
 /* Where nobody knows whether it was done, there may be some in our name that we do not have; as
