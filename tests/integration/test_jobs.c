@@ -363,6 +363,23 @@ static void one_waits_for_its_tables(void)
 	CU_ASSERT(becomes("done 1"));
 }
 
+/* Of each kind once: when another one is warned of, the worker has looked again and again. */
+static void kinds_that_nobody_takes(void)
+{
+	static const char warned[] = "event=job-kind-unknown kind=";
+
+	start(&one, NULL, NULL);
+	enqueue("'mail,\"x', '{}'");
+	enqueue("'mail,\"x', '{}'");
+	enqueue("'later', '{}', delay => 3600");
+	CU_ASSERT(EVENTUALLY(file_has(one.log, textf("%s\"mail,\\\"x\"", warned))));
+	enqueue("'fax', '{}'");
+	CU_ASSERT(EVENTUALLY(file_has(one.log, textf("%sfax", warned))));
+	enqueue("'note', '{}'");
+	CU_ASSERT(becomes("done 1 waiting 4"));
+	CU_ASSERT_STRING_EQUAL(shell(textf("grep -c job-kind-unknown %s", one.log))->out, "2\n");
+}
+
 static void what_cannot_be_a_worker_says_so(void)
 {
 	struct outcome outcome;
@@ -466,6 +483,7 @@ static const struct test tests[] = {
 	{"nothing is lost while the database is away", nothing_is_lost_while_the_database_is_away},
 	{"one that drains without its database ends", one_that_drains_without_its_database_ends},
 	{"one waits for its tables", one_waits_for_its_tables},
+	{"a kind that nobody takes is warned of, once", kinds_that_nobody_takes},
 	{"what cannot be a worker says so", what_cannot_be_a_worker_says_so},
 	{"it is shown what they do", it_is_shown_what_they_do},
 	{"a worker does a thousand in a second", a_worker_does_a_thousand_in_a_second},

@@ -267,4 +267,5 @@ void job_worker_close(struct engine *engine)
 	buffer_free(&worker->kinds);
 	buffer_free(&worker->attempts);
 	buffer_free(&worker->leases);
+	buffer_free(&worker->strangers);
 }
