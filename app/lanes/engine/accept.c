@@ -56,10 +56,13 @@ static bool accept_one(struct engine *engine)
 			 SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 	if (fd < 0) {
-		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-			accept_failed(engine, strerror(errno));
-		}
-		return errno == ECONNABORTED || errno == EINTR;
+		int err = errno;
+
+		if (err == EMFILE || err == ENFILE || err == ENOBUFS || err == ENOMEM)
+			accept_failed(engine, strerror(err));
+		else if (engine->leaving && (err == EAGAIN || err == EINVAL))
+			accept_stop(engine);
+		return err == ECONNABORTED || err == EINTR;
 	}
 	engine->accept_failing = false;
 	if (listener_allows(engine->listener, &peer)) {
@@ -99,6 +102,21 @@ int accept_open(struct engine *engine)
 		return err;
 	accept_resume(engine);
 	return engine->accepting ? 0 : UV_EIO;
+}
+
+void accept_leave(struct engine *engine)
+{
+	if (!engine->listener)
+		return;
+	engine->leaving = engine->accept.data && listener_leave(engine->listener);
+	if (engine->leaving) {
+		on_connections(&engine->accept, 0, UV_READABLE);
+		return;
+	}
+	while (engine->accepting && engine->conn_count < (size_t)engine->options->max_conns &&
+	       accept_one(engine))
+		;
+	accept_stop(engine);
 }
 
 void accept_stop(struct engine *engine)

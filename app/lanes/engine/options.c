@@ -32,8 +32,9 @@ static const struct option_spec list[] = {
 		 "system; health: healthz and readyz; outside: stands in for services that the "
 		 "endpoints call"},
 	{"drain", OPTION_CHOICE, AT(drain), "auto", .choices = "auto|refuse|wait",
-	 .help = "new requests while draining: refuse (503, or the status that LANES_DRAIN_STATUS "
-		 "names: nginx asks a sibling), wait (in the socket's queue)"},
+	 .help = "new connections while draining: auto (those that wait are served, and the socket "
+		 "is let go of), wait (in its queue, for who has it besides or next), refuse (none "
+		 "waits: each new request is a 503, or the status that LANES_DRAIN_STATUS names)"},
 	{"nice", OPTION_INT, AT(nice), "0", 0, 19, NULL, "added to the process's nice value"},
 	{"sandbox", OPTION_CHOICE, AT(sandbox), "on", .choices = "on|off",
 	 .help = "on: a worker that has started opens no more files or sockets, and starts no "
@@ -121,6 +122,9 @@ static const struct option_spec list[] = {
 	 "seconds a peer may send nothing of a body that is waited for; then a 408"},
 	{"drain-timeout", OPTION_SECONDS, AT(drain_timeout), "30", 0, 86400000, NULL,
 	 "seconds requests in flight may take to end after SIGTERM or SIGUSR1"},
+	{"drain-idle", OPTION_SECONDS, AT(drain_idle), "30", 0, 86400000, NULL,
+	 "of these, seconds that kept connections are left to the peer to end, which may just be "
+	 "sending; then those that are idle are closed"},
 	{"slow-callback", OPTION_SECONDS, AT(slow_callback), "0.1", 10, 3600000, NULL,
 	 "seconds a loop may be held before the admin worker logs who holds it"},
 	{"ready-held", OPTION_SECONDS, AT(ready_held), "5", 10, 3600000, NULL,

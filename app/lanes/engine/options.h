@@ -18,7 +18,7 @@ enum engine_kind {
 };
 
 enum drain_mode {
-	DRAIN_AUTO,   /* refuse if the scoreboard shows a sibling that serves, else wait */
+	DRAIN_AUTO,   /* takes those that wait in the socket's queue, and lets go of it */
 	DRAIN_REFUSE, /* siblings take over: new requests get a status that nginx moves */
 	DRAIN_WAIT,   /* new connections wait in the socket's queue, for whoever accepts next */
 };
@@ -127,6 +127,7 @@ struct options {
 	int64_t send_timeout;
 	int64_t body_timeout;
 	int64_t drain_timeout;
+	int64_t drain_idle;
 	int64_t slow_callback;
 	int64_t ready_held;
 	const char *ready_pools; /* names with commas between them */
