@@ -21,8 +21,11 @@ static const struct option_spec list[] = {
 	{"listen", OPTION_TEXT, AT(listen),
 	 .help = "PATH or HOST:PORT to open; without it, descriptor 0 is the socket (spawn-fcgi)"},
 	{"pool", OPTION_NAME, AT(pool), "loop", .help = "name of the pool, for X-Lanes-Worker"},
-	{"prefix", OPTION_PATH, AT(prefix), "/",
-	 .help = "below which the web server leads to the pool, for /status and /events"},
+	{"mount", OPTION_PATH, AT(mount),
+	 .help = "path below which the web server leads here, decoded: what comes after it is "
+		 "routed, what is outside is a 404, and redirects keep it; /: all is routed; "
+		 "without it, PATH_INFO is routed, and SCRIPT_NAME before it where no route has "
+		 "that"},
 	{"slot", OPTION_INT, AT(slot), "0", 0, 1000000, NULL,
 	 "number in the pool; 0: the lowest one free on the scoreboard, or the process id"},
 	{"scoreboard", OPTION_TEXT, AT(scoreboard),
@@ -237,12 +240,19 @@ static bool is_name(const char *value)
 	return len >= 1 && len <= 23;
 }
 
-/* It is shown whole on the scoreboard. */
-static bool is_prefix(const char *value)
+/* It is shown whole on the scoreboard, with a '/' behind it. */
+enum { MOUNT_MAX = BOARD_PATH - 2 };
+
+/* Not what a URL would have after it, or in its place. */
+static bool is_mount(const char *value)
 {
 	size_t len = strlen(value);
 
-	return len >= 1 && len < BOARD_PATH && value[0] == '/' && value[len - 1] == '/';
+	for (size_t i = 0; i < len; i++)
+		if (iscntrl((unsigned char)value[i]) || strchr("%?#", value[i]))
+			return false;
+	return value[0] == '/' && len <= MOUNT_MAX && !strstr(value, "//") &&
+	       (len == 1 || value[len - 1] != '/');
 }
 
 static int set(const struct option_table *table, const struct option_spec *option, const char *name,
@@ -267,9 +277,10 @@ static int set(const struct option_table *table, const struct option_spec *optio
 			return complain(name, value, "1 to 23 letters, digits, '-' and '_'");
 		break;
 	case OPTION_PATH:
-		if (!is_prefix(value))
+		if (!is_mount(value))
 			return complain(name, value,
-					"a path of 1 to 47 bytes with '/' at both ends");
+					"a path of 1 to 46 bytes with a '/' before each of its "
+					"names, none at its end, and no '%', '?' or '#'");
 		break;
 	case OPTION_TEXT:
 	case OPTION_ORDER:

@@ -39,7 +39,7 @@ enum option_kind {
 	OPTION_SECONDS, /* int64_t, milliseconds, as min and max are */
 	OPTION_TEXT,	/* const char *; NULL where it has no fallback, and nobody said */
 	OPTION_NAME,	/* the same, of letters, digits, '-' and '_' */
-	OPTION_PATH,	/* the same, with '/' at both ends */
+	OPTION_PATH,	/* the same, of a URL, decoded: "/", or "/a/b" without a '/' at its end */
 	OPTION_CHOICE,	/* an enum */
 	OPTION_FLAG,	/* bool: no value, and never of the environment */
 	OPTION_ORDER,	/* const char *; a text that is never of the environment */
@@ -75,7 +75,7 @@ struct options {
 	enum engine_kind engine;
 	const char *listen; /* NULL: file descriptor 0 */
 	const char *pool;
-	const char *prefix;	/* "/", "/prefork/" … */
+	const char *mount;	/* "/", "/prefork" …; NULL: not known */
 	int64_t slot;		/* 0: the lowest free one on the scoreboard, or the process id */
 	const char *scoreboard; /* NULL: none */
 	enum routes_kind routes;

@@ -32,6 +32,7 @@
 #include "engine/database.h"
 #include "engine/observer.h"
 #include "http/body.h"
+#include "http/mount.h"
 #include "http/reply.h"
 
 enum {
@@ -470,6 +471,7 @@ int prefork_run(const struct options *options, struct listener *listener, const 
 			     .application = application};
 	options_of_bodies(options, &p.bodies);
 	err = router_open(&p.router, &application->routes);
+	p.router.mount = mount_of(options->mount);
 	if (!err)
 		err = open_loop(&p);
 	if (!err)
