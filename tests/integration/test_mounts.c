@@ -130,18 +130,29 @@ static void paths_lead_to_the_same(void)
 				   "(--mount)\"}"));
 }
 
-static void a_worker_without_a_path_says_so_once(void)
+/* The worker itself, at the root. */
+static bool raw_asks(const char *request, const char *status)
 {
 	struct raw raw;
+	bool told = raw_open(&raw, at_root.socket) &&
+		    raw_tells(&raw, request, textf("STDOUT 1 Status: %s", status));
 
-	for (int i = 0; i < 3; i++) {
-		CU_ASSERT_FATAL(raw_open(&raw, at_root.socket));
-		CU_ASSERT(raw_tells(
-			&raw, "request 1 REQUEST_METHOD=GET&PATH_INFO=", "STDOUT 1 Status: 404 "));
-		raw_close(&raw);
-	}
+	raw_close(&raw);
+	return told;
+}
+
+static void a_worker_without_a_path_says_so_once(void)
+{
+	for (int i = 0; i < 3; i++)
+		CU_ASSERT(raw_asks("request 1 REQUEST_METHOD=GET&PATH_INFO=", "404 "));
 	CU_ASSERT_EQUAL(file_lines(at_root.log, "event=no-path"), 1);
 	CU_ASSERT_EQUAL(file_lines(at_app.log, "event=no-path"), 0);
+}
+
+static void without_a_method_there_is_no_handler(void)
+{
+	CU_ASSERT(raw_asks("request 1 PATH_INFO=/of/1", "405 "));
+	CU_ASSERT(raw_asks("request 1 PATH_INFO=/nowhere", "404 "));
 }
 
 static const struct test tests[] = {
@@ -149,6 +160,7 @@ static const struct test tests[] = {
 	{"… for a process, too", paths_lead_to_the_same, "prefork"},
 	{"a worker that is told no path says so, once", a_worker_without_a_path_says_so_once,
 	 "loop"},
+	{"without a method there is no handler", without_a_method_there_is_no_handler, "loop"},
 };
 
 const struct suite mounts_suite = {"mounts", tests, COUNT(tests), .before = before, .after = after};

@@ -99,6 +99,8 @@ static void the_defaults(void)
 	CU_ASSERT_EQUAL(o.header_timeout, 10000);
 	CU_ASSERT_EQUAL(o.drain_timeout, 30000);
 	CU_ASSERT_EQUAL(o.sandbox, SANDBOX_ON);
+	CU_ASSERT_EQUAL(o.listen_mode, 0660);
+	CU_ASSERT_EQUAL(o.stream_age, 3600000);
 	CU_ASSERT_EQUAL(o.address_space, 0);
 	CU_ASSERT_EQUAL(o.oom_score_adj, 0);
 	CU_ASSERT_FALSE(o.help || o.version);
@@ -266,6 +268,15 @@ static void a_mount_is_a_path_without_a_slash_at_its_end(void)
 	wrong_values_are_refused();
 }
 
+static void a_mode_is_what_chmod_takes(void)
+{
+	PARSE(&o, "--listen-mode=600");
+	CU_ASSERT_EQUAL(o.listen_mode, 0600);
+	PARSE(&o, "--listen-mode", "0777");
+	CU_ASSERT_EQUAL(o.listen_mode, 0777);
+	wrong_values_are_refused();
+}
+
 static void a_missing_value_is_refused(void)
 {
 	REFUSED("lanes: command line: '--threads' is not complete: its value is missing\n",
@@ -290,7 +301,8 @@ static void help_lists_every_option(void)
 		       "queue-timeout send-timeout drain-timeout slow-callback ready-held routes "
 		       "top core help version ready-pools stream-limit max-streams memory-limit "
 		       "conn-memory-limit sandbox address-space oom-score-adj front spare-threads "
-		       "mount migrate jobs job-retry job-drop job-depth job-concurrency job-poll "
+		       "mount listen-mode listen-owner listen-group stream-age migrate jobs "
+		       "job-retry job-drop job-depth job-concurrency job-poll "
 		       "job-result job-keep fetch-most fetch-host-most fetch-queue fetch-idle ca";
 	char *text = NULL;
 	size_t len;
@@ -420,6 +432,11 @@ static const struct test tests[] = {
 		       "end, and no '%', '?' or '#'",
 		       "/a/", "a", "", "//", "/a//b", "/a%20b", "/a?", "/a#b", "/a\n", "http://a",
 		       "/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
+		 {0}}},
+	{"a mode is what chmod takes", a_mode_is_what_chmod_takes,
+	 (const struct wrong[]){
+		 WRONG("--listen-mode", "an octal number of permissions, such as 0660", "0o660",
+		       "999", "66", "01660", "1777", "00660", "u=rw", "", "-660", " 660", "660 "),
 		 {0}}},
 	{"a missing value is refused", a_missing_value_is_refused},
 	{"an unknown option is refused",

@@ -31,6 +31,7 @@
 #include "base/util.h"
 #include "engine/database.h"
 #include "engine/observer.h"
+#include "engine/peers.h"
 #include "http/body.h"
 #include "http/mount.h"
 #include "http/reply.h"
@@ -39,6 +40,7 @@ enum {
 	ACCEPT_RETRY_MS = 100, /* when descriptors or memory have run out */
 	REST_NS = 1000000,     /* who waited for so long in poll, found nothing to do there */
 	EXIT_FORCED = 3,
+	STDIN_PIECE = 8192,
 };
 
 struct prefork {
@@ -99,7 +101,7 @@ static bool wait_for_input(struct prefork *p)
 	return !fds[1].revents || (kept && fds[0].revents);
 }
 
-/* libfcgi looks at FCGI_WEB_SERVER_ADDRS only for IPv4. */
+/* libfcgi knows no networks and no IPv6, and looks at no FCGI_WEB_SERVER_ADDRS. */
 static bool peer_allowed(const struct prefork *p)
 {
 	struct sockaddr_storage peer;
@@ -115,7 +117,8 @@ static bool accept_request(struct prefork *p)
 	int err = FCGX_Accept_r(&p->fcgi);
 
 	if (!err && !peer_allowed(p)) {
-		log_event(LOG_LEVEL_WARNING, "peer-refused", NULL);
+		log_event(LOG_LEVEL_WARNING, "peer-refused", "peer",
+			  peer_name(p->fcgi.ipcFd, (char[PEER_SIZE]){0}), NULL);
 		FCGX_Free(&p->fcgi, 1);
 		return false;
 	}
@@ -181,7 +184,9 @@ static bool request_stream_room(const struct request *req)
 
 static bool request_stream_wanted(const struct request *req)
 {
-	return !container_of(req, struct prefork, req)->draining;
+	const struct prefork *p = container_of(req, struct prefork, req);
+
+	return !p->draining && !request_is_old(req, uv_hrtime(), p->options->stream_age);
 }
 
 static void request_finished(struct request *req)
@@ -208,10 +213,7 @@ static void request_release(struct request *req)
 	(void)req;
 }
 
-enum { STDIN_PIECE = 8192 };
-
-/* Some of STDIN; less than a piece at its end, or if the peer is late, or gone: then error becomes
- * a negative errno. */
+/* Less than a piece at STDIN's end, or if the peer is late, or gone: error is a negative errno. */
 static size_t read_stdin(struct prefork *p, char *bytes, int *error)
 {
 	int n = FCGX_GetStr(bytes, STDIN_PIECE, p->fcgi.in);
@@ -443,6 +445,7 @@ static int open_fcgi(struct prefork *p)
 
 	if (fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0)
 		return -errno;
+	unsetenv("FCGI_WEB_SERVER_ADDRS");
 	return FCGX_Init() || FCGX_InitRequest(&p->fcgi, fd, FCGI_FAIL_ACCEPT_ON_INTR) ? -ENOMEM
 										       : 0;
 }

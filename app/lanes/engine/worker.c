@@ -234,12 +234,16 @@ static int work(struct options *options, struct application *application)
 	struct sandbox needs = {0};
 	struct setup setup = {.options = options, .board = &board, .needs = &needs};
 	struct listener listener = {.fd = -1};
+	const struct socket_file file = {(mode_t)options->listen_mode, options->listen_owner,
+					 options->listen_group};
 	struct board_slot *slot;
 
+	if (options->engine != ENGINE_JOBS && listener_adopt(options->listen))
+		return 1;
 	harden(options);
 	if (options->engine == ENGINE_JOBS
 		    ? !has_jobs(options, application)
-		    : listener_open(&listener, options->listen, (int)options->backlog))
+		    : listener_open_as(&listener, options->listen, (int)options->backlog, &file))
 		return 1;
 	check_spool(options);
 	jobs_limit_depth(options->job_depth);

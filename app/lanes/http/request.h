@@ -175,6 +175,12 @@ static inline bool request_is_late(const struct request *req, int64_t timeout)
 	return timeout && req->times.queue > (uint64_t)timeout * 1000000;
 }
 
+/* Whether it came longer ago than this (milliseconds; 0: for ever). now is uv_hrtime(). */
+static inline bool request_is_old(const struct request *req, uint64_t now, int64_t age)
+{
+	return age && now - req->times.received >= (uint64_t)age * 1000000;
+}
+
 /* Bytes that live as long as the request, zeroed, or NULL if memory, or its budget, is out. */
 void *request_alloc(struct request *req, size_t size);
 
