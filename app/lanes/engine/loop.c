@@ -19,6 +19,7 @@
 #include "engine/engine.h"
 #include "engine/exchange.h"
 #include "engine/job_worker.h"
+#include "http/mount.h"
 
 enum {
 	CPU_THREAD_NICE = 19,
@@ -333,6 +334,8 @@ int loop_run(const struct options *options, struct listener *listener, const cha
 
 	if (engine && listener)
 		err = router_open(&engine->router, &application->routes);
+	if (engine)
+		engine->router.mount = mount_of(options->mount);
 	if (!err)
 		err = uv_loop_init(&engine->loop);
 	if (!engine || err) {

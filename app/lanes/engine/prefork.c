@@ -23,7 +23,10 @@
 #include "engine/door.h"
 #include "engine/observer.h"
 #include "http/body.h"
+#include "http/mount.h"
 #include "http/reply.h"
+
+enum { STDIN_PIECE = 8192 };
 
 struct prefork {
 	const struct options *options;
@@ -106,7 +109,9 @@ static bool request_stream_room(const struct request *req)
 
 static bool request_stream_wanted(const struct request *req)
 {
-	return !container_of(req, struct prefork, req)->door.draining;
+	const struct prefork *p = container_of(req, struct prefork, req);
+
+	return !p->door.draining && !request_is_old(req, uv_hrtime(), p->options->stream_age);
 }
 
 static void request_finished(struct request *req)
@@ -133,10 +138,7 @@ static void request_release(struct request *req)
 	(void)req;
 }
 
-enum { STDIN_PIECE = 8192 };
-
-/* Some of STDIN; less than a piece at its end, or if the peer is late, or gone: then error becomes
- * a negative errno. */
+/* Less than a piece at STDIN's end, or if the peer is late, or gone: error is a negative errno. */
 static size_t read_stdin(struct prefork *p, char *bytes, int *error)
 {
 	int n = FCGX_GetStr(bytes, STDIN_PIECE, p->fcgi.in);
@@ -338,6 +340,7 @@ int prefork_run(const struct options *options, struct listener *listener, const 
 			     .application = application};
 	options_of_bodies(options, &p.bodies);
 	err = router_open(&p.router, &application->routes);
+	p.router.mount = mount_of(options->mount);
 	if (!err)
 		err = open_loop(&p);
 	if (!err)
