@@ -46,6 +46,7 @@ const struct front fronts[] = {
 		.file = "proxypass-apache.conf",
 		.command = APACHE("proxypass-apache.conf"),
 		.hears_late = true,
+		.moves_nothing = true,
 		.long_query = 414,
 	},
 	{
@@ -54,6 +55,7 @@ const struct front fronts[] = {
 		.command = APACHE("proxypass-apache.conf"),
 		.tcp = true,
 		.hears_late = true,
+		.moves_nothing = true,
 		.long_query = 414,
 	},
 	{
@@ -112,6 +114,7 @@ const struct front fronts[] = {
 		.name = "HAProxy",
 		.file = "haproxy.cfg",
 		.command = STRINGS("/usr/sbin/haproxy", "-db", "-f", "{}/haproxy.cfg"),
+		.hears_late = true,
 		.chunked = 400,
 	},
 };
@@ -136,6 +139,8 @@ static uint16_t unit_ports[UNITS];
 static uint16_t ports[2]; /* of HTTP, and of HTTPS */
 static struct scoreboard board;
 static bool board_is_open;
+static int outside = -1;
+static uint16_t outside_port;
 
 /* Who runs all of it: not root, who is refused by some, and gives up what it is by itself in
  * others. */
@@ -171,6 +176,7 @@ static bool make_folder(const char *name)
  * themselves when they are. */
 static pid_t start(const char *const *arguments, const char *log)
 {
+	const char *where = textf("LANES_OUTSIDE=http://127.0.0.1:%d", outside_port);
 	const char *all[ARGUMENTS] = {"setpriv"};
 	int count = 1;
 
@@ -183,7 +189,9 @@ static pid_t start(const char *const *arguments, const char *log)
 	all[count++] = "--";
 	while (*arguments && count < ARGUMENTS - 1)
 		all[count++] = *arguments++;
-	return process_start(all, STRINGS(textf("HOME=%s", stage.run_dir)), in_stage(log));
+	return process_start(
+		all, STRINGS(textf("HOME=%s", stage.run_dir), where, "LANES_PAYMENT_TIMEOUT=60"),
+		in_stage(log));
 }
 
 static void end(pid_t *pid, int number)
@@ -318,6 +326,13 @@ static bool is_there(pid_t pid, const char *mount)
 	       !process_ended(pid);
 }
 
+static bool workers_are_there(size_t wanted)
+{
+	const char *log = in_stage("worker.log");
+
+	return WITHIN(SLOW_START, file_lines(log, "event=started") >= wanted);
+}
+
 static bool start_front(void)
 {
 	const char *arguments[ARGUMENTS] = {0};
@@ -337,6 +352,8 @@ static bool prepare(void)
 	struct outcome outcome;
 
 	system_at(&stage, port_free(), directory_make_for_all());
+	if (outside < 0)
+		outside = tcp_listen(&outside_port);
 	for (int i = 0; i < UNITS; i++)
 		unit_ports[i] = port_free();
 	ports[0] = stage.port;
@@ -361,7 +378,8 @@ static bool start_all(void)
 		if (running->workers == TWO_SOCKETS ||
 		    (running->workers == ONE_SOCKET && i % 2 == 0))
 			start_unit(i);
-	started = started && start_front();
+	started = started && (running->workers == OWN_WORKERS || workers_are_there(UNITS)) &&
+		  start_front();
 	board_is_open =
 		started && scoreboard_open_to_read(&board, in_stage("board/scoreboard")) == 0;
 	return board_is_open;
@@ -452,4 +470,19 @@ int stage_workers(pid_t *pids, int max)
 		if (is_at_mount(&board.slots[i]) && !board_get(&board.slots[i].draining))
 			pids[found++] = (pid_t)board_get(&board.slots[i].pid);
 	return found;
+}
+
+pid_t stage_busy(void)
+{
+	unsigned count = scoreboard_slots(&board);
+
+	for (unsigned i = 0; i < count; i++)
+		if (is_at_mount(&board.slots[i]) && board_get(&board.slots[i].in_flight))
+			return (pid_t)board_get(&board.slots[i].pid);
+	return 0;
+}
+
+int stage_outside(void)
+{
+	return outside;
 }

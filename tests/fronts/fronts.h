@@ -73,4 +73,11 @@ struct sums stage_sums(void);
 /* The workers of the mount that live, at most max of them. */
 int stage_workers(pid_t *pids, int max);
 
+/* One that has a request in flight, or 0. */
+pid_t stage_busy(void);
+
+/* A socket that listens, where workers find the services that they call: who asks waits for as long
+ * as nobody answers. */
+int stage_outside(void);
+
 #endif
