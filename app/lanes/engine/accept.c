@@ -8,10 +8,12 @@
 
 #include "base/log.h"
 #include "engine/conn.h"
+#include "engine/parent.h"
 #include "engine/peers.h"
 
 enum {
-	ACCEPTS_AT_ONCE = 64,
+	ACCEPTS_AT_ONCE =
+		64, /* one where a master may have others at the same socket: each its share */
 	ACCEPT_RETRY_MS = 100, /* when descriptors or memory have run out */
 };
 
@@ -84,7 +86,7 @@ static void on_connections(uv_poll_t *handle, int status, int readable)
 	(void)readable;
 	if (status < 0)
 		accept_failed(engine, uv_strerror(status));
-	for (int i = 0; engine->accepting && i < ACCEPTS_AT_ONCE; i++) {
+	for (int i = 0; engine->accepting && i < (parent_is_there() ? 1 : ACCEPTS_AT_ONCE); i++) {
 		if (engine->conn_count >= (size_t)engine->options->max_conns)
 			accept_pause(engine);
 		else if (!accept_one(engine))

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "engine/parent.h"
 #include "engine/peers.h"
 
 enum {
@@ -153,12 +154,22 @@ static void end_by_force(struct door *door, const char *why)
 	_exit(EXIT_FORCED);
 }
 
-/* False if another signal comes in so many milliseconds. */
+/* False if another signal comes in so many milliseconds. Where there is a master, that is none of
+ * ours: it may well be that both of us were told to end. */
 static bool is_let_be(const sigset_t *set, int64_t ms)
 {
-	const struct timespec most = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+	uint64_t end = uv_hrtime() + (uint64_t)ms * 1000000;
+	int number = -1;
 
-	return sigtimedwait(set, NULL, &most) < 0;
+	do {
+		uint64_t now = uv_hrtime();
+		uint64_t left = end > now ? end - now : 0;
+		const struct timespec most = {.tv_sec = (time_t)(left / 1000000000),
+					      .tv_nsec = (long)(left % 1000000000)};
+
+		number = sigtimedwait(set, NULL, &most);
+	} while (number >= 0 && parent_is_there());
+	return number < 0;
 }
 
 static void *watch_signals(void *watched)
@@ -175,6 +186,7 @@ static void *watch_signals(void *watched)
 	log_event(LOG_LEVEL_INFO, "draining", "in_flight", in_flight(door), "signal",
 		  sigabbrev_np(number), NULL);
 	board_set(&door->board->draining, 1);
+	parent_leave();
 	door->draining = true;
 	eventfd_write(door->told, 1);
 	in_time = is_let_be(&set, idle);

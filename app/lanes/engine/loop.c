@@ -19,6 +19,7 @@
 #include "engine/engine.h"
 #include "engine/exchange.h"
 #include "engine/job_worker.h"
+#include "engine/parent.h"
 #include "http/mount.h"
 
 enum {
@@ -134,6 +135,7 @@ static void drain(struct engine *engine, int number)
 		  "signal", sigabbrev_np(number), NULL);
 	engine->draining = true;
 	board_set(&engine->board->draining, 1);
+	parent_leave();
 	if (engine->jobs)
 		job_worker_drain(engine);
 	engine->refusing = o->drain == DRAIN_REFUSE;
@@ -151,10 +153,10 @@ static void on_signal(uv_signal_t *handle, int number)
 {
 	struct engine *engine = handle->data;
 
-	if (engine->draining)
-		drain_by_force(engine, "second-signal");
-	else
+	if (!engine->draining)
 		drain(engine, number);
+	else if (!parent_is_there())
+		drain_by_force(engine, "second-signal");
 }
 
 /* ---- the loop ---- */
@@ -305,6 +307,8 @@ static int begin(struct engine *engine, const struct application *application)
 	application_ask(application, engine->board);
 	engine->background = application_begin(application, &engine->sched);
 	err = open_work(engine);
+	if (!err && !engine->draining)
+		parent_accepts(o->slot);
 	if (!err)
 		log_event(LOG_LEVEL_INFO, "started", "engine", engine->jobs ? "jobs" : "loop",
 			  "threads", log_number(o->threads), "cpu_threads",

@@ -70,14 +70,18 @@ struct option_table {
 	{.name = (n), .list = (array), .count = sizeof(array) / sizeof((array)[0]), .values = (into)}
 /* clang-format on */
 
+enum { MASTER_PROCESSES = 256 }; /* that a master looks after, at most */
+
 struct bodies;
 
 struct options {
 	enum engine_kind engine;
+	int64_t processes;	  /* that a master looks after; 0: this is a worker */
 	const char *listen;	  /* NULL: file descriptor 0 */
 	int64_t listen_mode;	  /* of the file that it makes */
 	const char *listen_owner; /* … and whose it is; NULL: ours */
 	const char *listen_group;
+	const char *log; /* NULL: stderr as it is */
 	const char *pool;
 	const char *mount;	/* "/", "/prefork" …; NULL: not known */
 	int64_t slot;		/* 0: the lowest free one on the scoreboard, or the process id */
@@ -133,6 +137,7 @@ struct options {
 	int64_t body_timeout;
 	int64_t drain_timeout;
 	int64_t drain_idle;
+	int64_t start_timeout;
 	int64_t slow_callback;
 	int64_t ready_held;
 	const char *ready_pools; /* names with commas between them */

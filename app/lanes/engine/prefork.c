@@ -22,6 +22,7 @@
 #include "engine/database.h"
 #include "engine/door.h"
 #include "engine/observer.h"
+#include "engine/parent.h"
 #include "http/body.h"
 #include "http/mount.h"
 #include "http/reply.h"
@@ -356,6 +357,7 @@ int prefork_run(const struct options *options, struct listener *listener, const 
 		log_event(LOG_LEVEL_ERROR, "start-failed", "error", "the application's", NULL);
 		return 1;
 	}
+	parent_accepts(options->slot);
 	log_event(LOG_LEVEL_INFO, "started", "engine", "prefork", NULL);
 	serve(&p);
 	if (application->stop &&
