@@ -104,6 +104,9 @@ test: ## installs what tests need, builds, and runs all of them
 test-faults: ## kills, stops, overloads, starves and fills up a system, each for as long as promised
 	@spawn/deps.sh test && $(MAKE) --no-print-directory all faults && exec $(OBJ)/faults $(ONLY)
 
+test-fronts: ## behind nginx, Apache, lighttpd, Caddy, h2o and HAProxy, at the root and at /app; ONLY=words
+	@spawn/deps.sh fronts && $(MAKE) --no-print-directory all integration fronts && exec $(OBJ)/fronts $(ONLY)
+
 test-fresh: ## as a new user on new Debian systems: RELEASES="bookworm trixie" USERS="root user"
 	@spawn/deps.sh fresh && exec tests/fresh/run
 
@@ -260,4 +263,4 @@ FORCE:
 .DELETE_ON_ERROR:
 # Every target with a help line, and:
 .PHONY: $(shell sed -n 's/^\([a-z-]*\):[^\#]*\#\#.*/\1/p' $(firstword $(MAKEFILE_LIST)))
-.PHONY: unit integration conformance faults fuzzers dev-build FORCE
+.PHONY: unit integration conformance faults fronts fuzzers dev-build FORCE

@@ -1,5 +1,5 @@
 #!/bin/sh
-# deps.sh run|database|dev|service|test|fuzz|check|browser|bench|fresh: makes sure that the Debian packages needed for that
+# deps.sh run|database|dev|service|test|fronts|fuzz|check|browser|bench|fresh: makes sure that the Debian packages needed for that
 # are there.
 # As root, or with a sudo that asks for no password, missing ones are installed; otherwise the line
 # to type is printed. Silent and quick when nothing is missing.
@@ -11,7 +11,7 @@ set -eu
 here=$(CDPATH='' cd "$(dirname "$0")" && pwd -P)
 
 run='gcc libc6-dev make pkg-config libuv1-dev libjson-c-dev libfcgi-dev libseccomp-dev
-	libcurl4-openssl-dev libpq-dev nginx spawn-fcgi multiwatch curl'
+	libcurl4-openssl-dev libpq-dev nginx spawn-fcgi curl'
 # The demonstration's cases: digests and images.
 [ ! -d "$here/../app/guide" ] || run="$run libssl-dev libjpeg-dev libpng-dev"
 # A database of a system's own (DATABASE). Who has PostgreSQL, of whichever version, keeps that.
@@ -25,6 +25,7 @@ service="$run libcunit1-dev"
 test="$service libdw-dev python3-fastapi python3-multipart uvicorn haproxy
 	python3-prometheus-client openssl python3-httpx python3-pil python3-aiosmtpd $database python3-asyncpg
 	python3-psycopg2"
+fronts="$test apache2-bin lighttpd caddy h2o"
 fuzz="$run clang libclang-rt-dev"
 check="$test $fuzz mandoc clang-format clang-tidy cppcheck gcovr shellcheck valgrind"
 bench="$run wrk haproxy php-fpm python3-fastapi uvicorn python3-uvloop python3-httptools valgrind strace
@@ -39,13 +40,14 @@ database) wanted="$run $database" ;;
 dev) wanted=$dev ;;
 service) wanted=$service ;;
 test) wanted=$test ;;
+fronts) wanted=$fronts ;;
 fuzz) wanted=$fuzz ;;
 check) wanted=$check ;;
 browser) wanted=$browser ;;
 bench) wanted=$bench ;;
 fresh) wanted=$fresh ;;
 *)
-	echo "usage: spawn/deps.sh run|database|dev|service|test|fuzz|check|browser|bench|fresh" >&2
+	echo "usage: spawn/deps.sh run|database|dev|service|test|fronts|fuzz|check|browser|bench|fresh" >&2
 	exit 2
 	;;
 esac

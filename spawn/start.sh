@@ -10,7 +10,7 @@
 # --- before anything is touched ---
 
 check_programs() {
-	for program in nginx spawn-fcgi multiwatch setpriv setsid flock curl realpath; do
+	for program in nginx spawn-fcgi setpriv setsid flock curl realpath; do
 		command -v "$program" >/dev/null || fail "$program is missing: $PROJECT/spawn/deps.sh run"
 	done
 	[ -x "$PROGRAM" ] || fail "$PROGRAM is missing: build it first"
@@ -123,9 +123,7 @@ undo() {
 }
 
 last_words() {
-	# "Terminated" is what a shell says of a worker that waited to be started again.
-	grep -av -e '^Child\[' -e '^Spawning child' -e '^Terminated' -e ' level=info ' \
-		-e event=start-delayed "$1" 2>/dev/null |
+	grep -av -e ' level=info ' -e event=worker-ended -e event=start-delayed "$1" 2>/dev/null |
 		grep -a "$2" | tail -n 1 |
 		sed -e 's/^[0-9/]* [0-9:]* //' -e 's/^\(nginx: \)\{0,1\}\[[a-z]*\] [0-9#: ]*//' \
 			-e 's/^[0-9-]* [0-9:.]* [A-Z]* \[[0-9]*\] //' -e 's|/proc/[0-9]*/cwd|the database|'
@@ -202,8 +200,7 @@ tell_of_database() {
 check_alive() {
 	alive nginx || undo 'nginx did not start: ' error.log emerg
 	for unit in $(units | awk '{ print $1 }'); do
-		{ alive "$unit" && [ ! -e "board/$unit.dies" ]; } ||
-			undo "worker $unit did not start: " worker.log .
+		alive "$unit" || undo "worker $unit did not start: " worker.log .
 	done
 }
 
@@ -221,6 +218,7 @@ raise_files_limit
 prepare_run_dir
 # A system in the foreground belongs to this process (run.sh).
 [ -z "${RUN_PID-}" ] || echo "$RUN_PID" >pids/run.pid
+SOCKETS=$WORKERS
 write_settings
 write_servers
 write_nginx_conf

@@ -59,6 +59,9 @@ $(CONTRAST_MAINS:%.c=$(OBJ)/%): %: %.o $(call object,$(CONTRAST_SOURCES)) $(SUPP
 $(OBJ)/faults: $(call object,$(FAULTS_SOURCES)) $(SUPPORT) $(OBJ)/inside.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS) -lcunit -lcurl
 
+$(OBJ)/fronts: $(call object,$(wildcard tests/fronts/*.c)) $(SUPPORT) $(OBJ)/inside.a
+	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS) -lcunit -lcurl
+
 # Never with a sanitizer, nor checked by FORTIFY: it stands in for the C library.
 $(OBJ)/preload.so: tests/faults/preload.c tests/faults/preload.h
 	@mkdir -p $(@D)
@@ -112,4 +115,5 @@ unit: $(OBJ)/unit
 conformance: $(OBJ)/conformance $(OBJ)/agree $(OBJ)/waits-app
 fuzzers: $(patsubst tests/fuzz/%.c,$(OBJ)/%,$(FUZZ_SOURCES))
 integration: $(OBJ)/integration
+fronts: $(OBJ)/fronts
 faults: $(OBJ)/faults $(OBJ)/preload.so $(OBJ)/jobs-app

@@ -65,12 +65,17 @@ static void answers_as_the_guide(void)
 		 "\"bad_blocking\":\"/async/bad-blocking\",\"cpu_bound\":\"/async/cpu-bound\"}"},
 		{"/async/cpu-bound", 200, "{\"sum_sq\":333328333350000}"},
 	};
+	const bool secure = !strncmp(sys.url, "https", 5); /* one after the other then */
 	struct load *bursts[COUNT];
 	const struct load_result *result;
 
-	for (size_t i = 0; i < COUNT; i++)
+	for (size_t i = 0; i < COUNT && !secure; i++)
 		bursts[i] = load_system(&sys, &sleeping[i]);
 	for (size_t i = 0; i < COUNT; i++) {
+		if (secure) {
+			check(&(struct example){sleeping[i].target, 200, sleeping[i].body}, 1);
+			continue;
+		}
 		result = load_wait(bursts[i]);
 		CU_ASSERT_EQUAL(result->answered, 1);
 		CU_ASSERT(result->first >= 1.49);
@@ -173,10 +178,14 @@ static void every_answer_carries_our_headers(void)
 
 		CU_ASSERT_STRING_EQUAL(header(r, "Content-Type"), "application/json");
 		CU_ASSERT_STRING_EQUAL(header(r, "Cache-Control"), "no-store");
-		CU_ASSERT_STRING_EQUAL(header(r, "X-Lanes-Worker"), "loop-1");
-		CU_ASSERT_STRING_EQUAL(header(r, "Server"), sys.front ? "" : "nginx");
+		if (sys.foreign) {
+			CU_ASSERT_STRING_NOT_EQUAL(header(r, "X-Lanes-Worker"), "");
+		} else {
+			CU_ASSERT_STRING_EQUAL(header(r, "X-Lanes-Worker"), "loop-1");
+			CU_ASSERT_STRING_EQUAL(header(r, "Server"), sys.front ? "" : "nginx");
+		}
 		for (size_t p = 0; p < COUNT(parts); p++)
-			CU_ASSERT(timing(r, parts[p]) >= 0);
+			CU_ASSERT(timing(r, parts[p]) >= 0 || system_differs(parts[p]));
 	}
 }
 
@@ -202,7 +211,7 @@ static void errors_of_nginx_look_like_ours(void)
 	static char target[30000] = "/?";
 	const struct response *r;
 
-	if (sys.front)
+	if (sys.front || sys.foreign)
 		return;
 	memset(target + 2, 'x', sizeof(target) - 3);
 	r = get(&sys, target);

@@ -19,8 +19,8 @@ struct response {
 	double seconds;
 };
 
-/* GETs a path with query; method may be NULL (GET), "HEAD" or any other. The response lives until
- * the next call. Main thread. */
+/* GETs a path with query, below the system's mount; method may be NULL (GET), "HEAD" or any other.
+ * The response lives until the next call. Main thread. */
 const struct response *get(const struct system *system, const char *target);
 const struct response *request(const struct system *system, const char *method, const char *target);
 
@@ -45,8 +45,8 @@ double timing(const struct response *response, const char *part);
  * otherwise the running test is not judged. */
 bool needs_connections(size_t count);
 
-/* Starts a load on the system's front, which is sent when this returns: the plan says what and how
- * many, the rest of it is filled in. */
+/* Starts a load on the system's front, which speaks no TLS; it is sent when this returns: the plan
+ * says what and how many, the rest of it is filled in. */
 struct load *load_system(const struct system *system, const struct load_plan *plan);
 
 /* Waits until as many more requests are answered; false if they are not. */

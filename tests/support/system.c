@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
+#include <fnmatch.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
@@ -65,6 +66,8 @@ int tcp_listen(uint16_t *port)
 void system_at(struct system *s, uint16_t port, const char *run_dir)
 {
 	s->port = s->front_port = port;
+	s->foreign = false;
+	s->mount[0] = '\0';
 	snprintf(s->url, sizeof(s->url), "http://127.0.0.1:%u", (unsigned)port);
 	snprintf(s->port_variable, sizeof(s->port_variable), "PORT=%u", (unsigned)port);
 	if (run_dir != s->run_dir)
@@ -124,6 +127,34 @@ static bool start_front(struct system *s)
 	return started;
 }
 
+/* Which runs already. */
+static bool find_foreign(struct system *s, const char *url)
+{
+	const char *host = strstr(url, "://");
+	size_t len = host ? strcspn(host + 3, "/") + (size_t)(host + 3 - url) : sizeof(s->url);
+
+	if (len >= sizeof(s->url) || strlen(url + len) >= sizeof(s->mount)) {
+		fprintf(stderr,
+			"LANES_URL=%s: http://HOST:PORT or http://HOST:PORT/MOUNT is wanted\n",
+			url);
+		return false;
+	}
+	*s = (struct system){.foreign = true};
+	memcpy(s->url, url, len);
+	strcpy(s->mount, url + len);
+	return true;
+}
+
+bool system_differs(const char *what)
+{
+	const char *line = getenv("LANES_DIFFERS");
+	bool found = false;
+
+	for (; line && *line && !found; line += strcspn(line, "\n"), line += *line == '\n')
+		found = !fnmatch(textf("%.*s", (int)strcspn(line, "\n"), line), what, 0);
+	return found;
+}
+
 bool system_start(struct system *s, const struct system_options *options)
 {
 	const char *environment[VARIABLES] = {s->port_variable, s->run_dir_variable};
@@ -131,6 +162,8 @@ bool system_start(struct system *s, const struct system_options *options)
 	struct outcome outcome;
 	int count = 2;
 
+	if (getenv("LANES_URL"))
+		return find_foreign(s, getenv("LANES_URL"));
 	system_at(s, port_free(), directory_make());
 	if (options->prepare && !options->prepare(s->run_dir))
 		return false;
@@ -190,6 +223,8 @@ bool system_stop(struct system *s)
 	pid_t left;
 	bool clean;
 
+	if (s->foreign)
+		return true;
 	stop_front(s);
 	clean = script_works(s, "stop.sh", NULL);
 	if (processes_in(s->run_dir, NULL, &left, 1)) {
@@ -239,17 +274,20 @@ pid_t system_noted(const struct system *s, const char *name)
 	return atoi(file_text(path));
 }
 
-/* multiwatch is noted in pids/; its child is the worker, or on its way still, as setpriv. */
+/* The master is noted in pids/; its youngest child is the worker: older ones drain. */
 pid_t system_worker(const struct system *s, int slot)
 {
 	char path[64];
+	const char *children;
 	pid_t parent;
-	pid_t pid;
+	pid_t pid = 0;
+	int n = 0;
 
 	snprintf(path, sizeof(path), "loop-%d", slot);
 	parent = system_noted(s, path);
 	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", parent, parent);
-	pid = atoi(file_text(path));
+	for (children = file_text(path); sscanf(children, "%d%n", &pid, &n) == 1; children += n)
+		;
 	return process_is(pid, "lanes") ? pid : 0;
 }
 

@@ -29,7 +29,9 @@ struct system {
 	pid_t front;	     /* HAProxy, if FRONT=haproxy is in the environment; or 0 */
 	uint16_t front_port; /* where requests go: HAProxy's, or nginx's */
 	char run_dir[DIRECTORY_SIZE];
-	char url[40];		/* "http://127.0.0.1:FRONT_PORT" */
+	bool foreign;	/* LANES_URL named it: others start and stop it, behind a front of theirs */
+	char url[40];	/* "http://127.0.0.1:FRONT_PORT" */
+	char mount[16]; /* where the application is there: "" or "/app" */
 	char port_variable[16]; /* "PORT=…" and "RUN_DIR=…" for scripts */
 	char run_dir_variable[DIRECTORY_SIZE + 16];
 };
@@ -45,8 +47,14 @@ int tcp_listen(uint16_t *port);
 /* Says where a system is that a test starts by itself: on this port, in that directory. */
 void system_at(struct system *system, uint16_t port, const char *run_dir);
 
-/* Starts it and waits until it answers; false, after a message, if it does not. */
+/* Starts it and waits until it answers; false, after a message, if it does not. With LANES_URL in
+ * the environment ("http://127.0.0.1:8080/app", "https://NAME:PASSWORD@127.0.0.1:8443") it is that
+ * one, which runs, and which system_stop() leaves alone. */
 bool system_start(struct system *system, const struct system_options *options);
+
+/* Whether the front of a foreign one is known to do this ("GET //") in its own way: it fits one
+ * of the lines of LANES_DIFFERS in the environment, which are patterns (fnmatch). */
+bool system_differs(const char *what);
 
 /* The system of a suite, by name, with its options; set_up() and tear_down() are the suite's. */
 #define SUITE_SYSTEM(name, ...)                                                                    \

@@ -18,11 +18,28 @@ static const struct option_spec list[] = {
 	{"engine", OPTION_CHOICE, AT(engine), "loop", .choices = "loop|prefork|jobs",
 	 .help = "loop: one multiplexed event loop; prefork: libfcgi, one request at a time; jobs: "
 		 "no socket, but the database's queue of jobs"},
+	{"processes", OPTION_INT, AT(processes), "0", 0, MASTER_PROCESSES, NULL,
+	 "be a master: start so many workers behind the socket, keep them alive, and replace them; "
+	 "0: be a worker"},
 	{"listen", OPTION_TEXT, AT(listen),
-	 .help = "PATH or HOST:PORT to open; without it, descriptor 0 is the socket (spawn-fcgi)"},
+	 .help = "PATH, unix:PATH or HOST:PORT to open (:PORT is all of IPv4), or fd:NAME, which "
+		 "systemd passes; without it, the one that systemd passes, or descriptor 0 "
+		 "(spawn-fcgi)"},
+	{"listen-mode", OPTION_MODE, AT(listen_mode), "0660",
+	 .help = "permissions of the file that --listen makes"},
+	{"listen-owner", OPTION_TEXT, AT(listen_owner),
+	 .help = "user to whom it is given, a name or a number; without it, ours"},
+	{"listen-group", OPTION_TEXT, AT(listen_group),
+	 .help = "group to which it is given; without it, ours"},
+	{"log", OPTION_TEXT, AT(log),
+	 .help = "file that the log is appended to, in place of stderr; a master opens it anew at "
+		 "HUP"},
 	{"pool", OPTION_NAME, AT(pool), "loop", .help = "name of the pool, for X-Lanes-Worker"},
-	{"prefix", OPTION_PATH, AT(prefix), "/",
-	 .help = "below which the web server leads to the pool, for /status and /events"},
+	{"mount", OPTION_PATH, AT(mount),
+	 .help = "path below which the web server leads here, decoded: what comes after it is "
+		 "routed, what is outside is a 404, and redirects keep it; /: all is routed; "
+		 "without it, PATH_INFO is routed, and SCRIPT_NAME before it where no route has "
+		 "that"},
 	{"slot", OPTION_INT, AT(slot), "0", 0, 1000000, NULL,
 	 "number in the pool; 0: the lowest one free on the scoreboard, or the process id"},
 	{"scoreboard", OPTION_TEXT, AT(scoreboard),
@@ -32,8 +49,9 @@ static const struct option_spec list[] = {
 		 "system; health: healthz and readyz; outside: stands in for services that the "
 		 "endpoints call"},
 	{"drain", OPTION_CHOICE, AT(drain), "auto", .choices = "auto|refuse|wait",
-	 .help = "new requests while draining: refuse (503, or the status that LANES_DRAIN_STATUS "
-		 "names: nginx asks a sibling), wait (in the socket's queue)"},
+	 .help = "new connections while draining: auto (those that wait are served, and the socket "
+		 "is let go of), wait (in its queue, for who has it besides or next), refuse (none "
+		 "waits: each new request is a 503, or the status that LANES_DRAIN_STATUS names)"},
 	{"nice", OPTION_INT, AT(nice), "0", 0, 19, NULL, "added to the process's nice value"},
 	{"sandbox", OPTION_CHOICE, AT(sandbox), "on", .choices = "on|off",
 	 .help = "on: a worker that has started opens no more files or sockets, and starts no "
@@ -74,6 +92,9 @@ static const struct option_spec list[] = {
 	{"stream-limit", OPTION_INT, AT(stream_limit), "65536", 4096, 1073741824, NULL,
 	 "bytes a stream (/events, /trace) may have waiting to be sent before it has to wait "
 	 "itself"},
+	{"stream-age", OPTION_SECONDS, AT(stream_age), "3600", 0, INT64_MAX / 2000000, NULL,
+	 "seconds after which a stream without an end of its own is to end (its client comes "
+	 "again), as not every web server tells that a client has gone; 0: any"},
 	{"max-streams", OPTION_INT, AT(max_streams), "2048", 1, 1000000, NULL,
 	 "streams at once; one more is a 503"},
 	{"memory-limit", OPTION_INT, AT(memory_limit), "268435456", 1048576, INT64_MAX, NULL,
@@ -121,6 +142,11 @@ static const struct option_spec list[] = {
 	 "seconds a peer may send nothing of a body that is waited for; then a 408"},
 	{"drain-timeout", OPTION_SECONDS, AT(drain_timeout), "30", 0, 86400000, NULL,
 	 "seconds requests in flight may take to end after SIGTERM or SIGUSR1"},
+	{"drain-idle", OPTION_SECONDS, AT(drain_idle), "30", 0, 86400000, NULL,
+	 "of these, seconds that kept connections are left to the peer to end, which may just be "
+	 "sending; then those that are idle are closed"},
+	{"start-timeout", OPTION_SECONDS, AT(start_timeout), "60", 100, 86400000, NULL,
+	 "seconds after which a master kills a worker that does not accept yet"},
 	{"slow-callback", OPTION_SECONDS, AT(slow_callback), "0.1", 10, 3600000, NULL,
 	 "seconds a loop may be held before the admin worker logs who holds it"},
 	{"ready-held", OPTION_SECONDS, AT(ready_held), "5", 10, 3600000, NULL,
@@ -208,6 +234,16 @@ static int set_seconds(const struct option_spec *option, const char *name, const
 	return 0;
 }
 
+static int set_mode(const char *name, const char *value, int64_t *mode)
+{
+	size_t digits = strspn(value, "01234567");
+
+	*mode = strtol(value, NULL, 8);
+	return digits < 3 || digits > 4 || value[digits] || *mode > 0777
+		       ? complain(name, value, "an octal number of permissions, such as 0660")
+		       : 0;
+}
+
 static int set_choice(const struct option_spec *option, const char *name, const char *value,
 		      void *choice)
 {
@@ -237,12 +273,19 @@ static bool is_name(const char *value)
 	return len >= 1 && len <= 23;
 }
 
-/* It is shown whole on the scoreboard. */
-static bool is_prefix(const char *value)
+/* It is shown whole on the scoreboard, with a '/' behind it. */
+enum { MOUNT_MAX = BOARD_PATH - 2 };
+
+/* Not what a URL would have after it, or in its place. */
+static bool is_mount(const char *value)
 {
 	size_t len = strlen(value);
 
-	return len >= 1 && len < BOARD_PATH && value[0] == '/' && value[len - 1] == '/';
+	for (size_t i = 0; i < len; i++)
+		if (iscntrl((unsigned char)value[i]) || strchr("%?#", value[i]))
+			return false;
+	return value[0] == '/' && len <= MOUNT_MAX && !strstr(value, "//") &&
+	       (len == 1 || value[len - 1] != '/');
 }
 
 static int set(const struct option_table *table, const struct option_spec *option, const char *name,
@@ -257,6 +300,8 @@ static int set(const struct option_table *table, const struct option_spec *optio
 		return set_real(name, value, (double)option->min, (double)option->max, "", field);
 	case OPTION_SECONDS:
 		return set_seconds(option, name, value, field);
+	case OPTION_MODE:
+		return set_mode(name, value, field);
 	case OPTION_CHOICE:
 		return set_choice(option, name, value, field);
 	case OPTION_FLAG:
@@ -267,9 +312,10 @@ static int set(const struct option_table *table, const struct option_spec *optio
 			return complain(name, value, "1 to 23 letters, digits, '-' and '_'");
 		break;
 	case OPTION_PATH:
-		if (!is_prefix(value))
+		if (!is_mount(value))
 			return complain(name, value,
-					"a path of 1 to 47 bytes with '/' at both ends");
+					"a path of 1 to 46 bytes with a '/' before each of its "
+					"names, none at its end, and no '%', '?' or '#'");
 		break;
 	case OPTION_TEXT:
 	case OPTION_ORDER:
@@ -382,10 +428,9 @@ void options_of_bodies(const struct options *options, struct bodies *bodies)
 static void list_options(FILE *out, const struct option_table *table)
 {
 	static const char *const arguments[] = {
-		[OPTION_INT] = " N",	       [OPTION_NUMBER] = " NUMBER",
-		[OPTION_SECONDS] = " SECONDS", [OPTION_TEXT] = " TEXT",
-		[OPTION_NAME] = " NAME",       [OPTION_PATH] = " PATH",
-		[OPTION_CHOICE] = " WORD",     [OPTION_FLAG] = "",
+		[OPTION_INT] = " N",	 [OPTION_NUMBER] = " NUMBER", [OPTION_SECONDS] = " SECONDS",
+		[OPTION_MODE] = " MODE", [OPTION_TEXT] = " TEXT",     [OPTION_NAME] = " NAME",
+		[OPTION_PATH] = " PATH", [OPTION_CHOICE] = " WORD",   [OPTION_FLAG] = "",
 		[OPTION_ORDER] = " WORD"};
 
 	for (size_t i = 0; i < table->count; i++) {
@@ -408,7 +453,8 @@ void options_help(FILE *out, const struct option_table *own)
 		"Usage: %s [options]\n\n"
 		"A FastCGI worker. The listening socket is descriptor 0, as spawn-fcgi gives it:\n"
 		"    spawn-fcgi -n -s /tmp/%s.sock -M 0600 -- build/%s\n"
-		"or --listen opens one. Each option is also LANES_<NAME> in the environment.\n\n",
+		"or --listen opens one; with --processes N a master that keeps N workers. Each "
+		"option is also LANES_<NAME> in the environment.\n\n",
 		name, name, name);
 	if (own && own->count) {
 		fprintf(out, "Options of %s:\n", name);
@@ -419,7 +465,13 @@ void options_help(FILE *out, const struct option_table *own)
 	fputs("\nSignals: TERM, INT, HUP and USR1 drain: requests in flight finish, then exit "
 	      "status 0;\n"
 	      "a second one, or the drain timeout, ends at once with status 3.\n"
+	      "A master: TERM, INT, QUIT and USR1 drain its workers, and it ends with the worst "
+	      "of\n"
+	      "their statuses; a second one kills them. HUP replaces each by a successor, of the\n"
+	      "program as it is now, that accepts before the old one drains. TTIN: one worker "
+	      "more,\n"
+	      "TTOU: one less.\n"
 	      "A TCP address that is not loopback needs FCGI_WEB_SERVER_ADDRS, the list of peers\n"
-	      "that may connect (FastCGI specification 3.2).\n",
+	      "and networks (10.0.0.0/8) that may connect (FastCGI specification 3.2).\n",
 	      out);
 }

@@ -18,7 +18,7 @@ enum engine_kind {
 };
 
 enum drain_mode {
-	DRAIN_AUTO,   /* refuse if the scoreboard shows a sibling that serves, else wait */
+	DRAIN_AUTO,   /* takes those that wait in the socket's queue, and lets go of it */
 	DRAIN_REFUSE, /* siblings take over: new requests get a status that nginx moves */
 	DRAIN_WAIT,   /* new connections wait in the socket's queue, for whoever accepts next */
 };
@@ -37,9 +37,10 @@ enum option_kind {
 	OPTION_INT,	/* int64_t, from min to max */
 	OPTION_NUMBER,	/* double, from min to max, which are not below 0 */
 	OPTION_SECONDS, /* int64_t, milliseconds, as min and max are */
+	OPTION_MODE,	/* int64_t, typed as chmod(1) takes it: 0660 */
 	OPTION_TEXT,	/* const char *; NULL where it has no fallback, and nobody said */
 	OPTION_NAME,	/* the same, of letters, digits, '-' and '_' */
-	OPTION_PATH,	/* the same, with '/' at both ends */
+	OPTION_PATH,	/* the same, of a URL, decoded: "/", or "/a/b" without a '/' at its end */
 	OPTION_CHOICE,	/* an enum */
 	OPTION_FLAG,	/* bool: no value, and never of the environment */
 	OPTION_ORDER,	/* const char *; a text that is never of the environment */
@@ -69,13 +70,20 @@ struct option_table {
 	{.name = (n), .list = (array), .count = sizeof(array) / sizeof((array)[0]), .values = (into)}
 /* clang-format on */
 
+enum { MASTER_PROCESSES = 256 }; /* that a master looks after, at most */
+
 struct bodies;
 
 struct options {
 	enum engine_kind engine;
-	const char *listen; /* NULL: file descriptor 0 */
+	int64_t processes;	  /* that a master looks after; 0: this is a worker */
+	const char *listen;	  /* NULL: file descriptor 0 */
+	int64_t listen_mode;	  /* of the file that it makes */
+	const char *listen_owner; /* … and whose it is; NULL: ours */
+	const char *listen_group;
+	const char *log; /* NULL: stderr as it is */
 	const char *pool;
-	const char *prefix;	/* "/", "/prefork/" … */
+	const char *mount;	/* "/", "/prefork" …; NULL: not known */
 	int64_t slot;		/* 0: the lowest free one on the scoreboard, or the process id */
 	const char *scoreboard; /* NULL: none */
 	enum routes_kind routes;
@@ -103,6 +111,7 @@ struct options {
 	int64_t output_limit; /* bytes */
 	int64_t stream_limit; /* bytes */
 	int64_t max_streams;
+	int64_t stream_age;	   /* milliseconds; 0: any */
 	int64_t memory_limit;	   /* bytes */
 	int64_t conn_memory_limit; /* bytes */
 
@@ -127,6 +136,8 @@ struct options {
 	int64_t send_timeout;
 	int64_t body_timeout;
 	int64_t drain_timeout;
+	int64_t drain_idle;
+	int64_t start_timeout;
 	int64_t slow_callback;
 	int64_t ready_held;
 	const char *ready_pools; /* names with commas between them */

@@ -432,12 +432,15 @@ uint64_t request_body_length(const struct request *req)
 
 /* ---- for engines ---- */
 
-/* Digits and nothing else; false if that is no number. No text is a length that is not known. */
+/* Digits and nothing else; false if that is no number. No text is a length that is not known, and
+ * so is -1: Caddy says that of a body that comes in chunks. */
 static bool parse_length(struct slice text, uint64_t *length)
 {
 	uint64_t number = 0;
 
 	*length = UINT64_MAX;
+	if (slice_is(text, "-1"))
+		return true;
 	for (size_t i = 0; i < text.len; i++) {
 		unsigned digit = (unsigned char)text.data[i] - (unsigned)'0';
 

@@ -281,9 +281,6 @@ bool scoreboard_alive(const struct scoreboard *board, unsigned slot);
 /* Whether a pool of threads can be called this: 1 to 10 small letters, digits, '-' and '_'. */
 bool board_is_pool_name(const char *name);
 
-/* Whether another living worker of our own slot's pool is there and not draining. */
-bool scoreboard_has_sibling(const struct scoreboard *board);
-
 void scoreboard_close(struct scoreboard *board);
 
 /* ---- writing: the slot's owner only, on its loop's thread ---- */

@@ -1,0 +1,332 @@
+#include "cases.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../support/client.h"
+#include "../support/harness.h"
+#include "../support/volley.h"
+
+char case_said[64];
+
+static void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+static void say(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(case_said, sizeof(case_said), format, arguments);
+	va_end(arguments);
+}
+
+/* ---- the suites of the demonstration, which find the front in their environment ---- */
+
+static void suites(const char *const *words, const struct front *front)
+{
+	static struct outcome outcome;
+	const char *arguments[16] = {built("integration")};
+	struct buffer differs = {0};
+	int count = 1;
+
+	for (const char *const *one = front->differs; one && *one; one++)
+		buffer_append_text(&differs, textf("%s\n", *one));
+	buffer_append(&differs, "", 1);
+	while (*words)
+		arguments[count++] = *words++;
+	run(&outcome, arguments,
+	    STRINGS(textf("LANES_URL=%s%s", stage.url, stage.mount),
+		    textf("LANES_DIFFERS=%s", differs.data)),
+	    -1);
+	CU_ASSERT_EQUAL(outcome.status, 0);
+	if (outcome.status)
+		printf("%s%s\n", outcome.out, outcome.errors);
+	buffer_free(&differs);
+}
+
+static void endpoints(const struct front *front)
+{
+	suites(STRINGS("endpoints/"), front);
+}
+
+/* What was recorded: whether that is so still is not a question to ask each front. */
+static void oracle(const struct front *front)
+{
+	suites(STRINGS("oracle/paths", "oracle/redirects", "oracle/methods", "oracle/seconds",
+		       "oracle/n:", "oracle/lists"),
+	       front);
+	if (front->but)
+		say("yes, but for %s", front->but);
+}
+
+/* ---- clients that leave ---- */
+
+static const char *url(const char *target)
+{
+	return textf("%s%s%s", stage.url, stage.mount, target);
+}
+
+/* One asks for a sleep and leaves. Either the worker hears of it, or it has answered nobody. */
+static void leaving(const struct front *front)
+{
+	struct sums before = stage_sums();
+	const char *seconds = front->hears_late ? "1.5" : "60";
+	pid_t client = process_start(STRINGS("curl", "-sSk", "--noproxy", "*",
+					     url(textf("/async/await-one?seconds=%s", seconds))),
+				     NULL, textf("%s/curl.log", stage.run_dir));
+
+	CU_ASSERT(EVENTUALLY(stage_sums().in_flight > before.in_flight));
+	kill(client, SIGKILL);
+	waitpid(client, NULL, 0);
+	CU_ASSERT(EVENTUALLY(stage_sums().in_flight == before.in_flight));
+	CU_ASSERT_EQUAL(stage_sums().aborted > before.aborted, !front->hears_late);
+	CU_ASSERT_EQUAL(stage_sums().answered > before.answered, front->hears_late);
+	say(front->hears_late ? "heard when it answers" : "heard at once");
+}
+
+/* ---- many at once ---- */
+
+enum { SLEEPERS = 200 };
+
+/* Each has a sleep of its own: behind the same front, none waits for another. */
+static void sleepers(const struct front *front)
+{
+	static struct shot shots[SLEEPERS];
+	struct volley volley = {stage.url, shots, SLEEPERS, PATIENCE, NULL, NULL};
+
+	(void)front;
+	for (size_t i = 0; i < SLEEPERS; i++)
+		shot_aim(&shots[i], 0, "%s/async/await-one?seconds=1", stage.mount);
+	volley_send(&volley);
+	CU_ASSERT_EQUAL(volley_failed(&volley), 0);
+	IN_TIME(volley_seconds(&volley) < 4);
+	printf("    %d sleeps of 1 s: %.2f s\n", SLEEPERS, volley_seconds(&volley));
+}
+
+/* ---- bodies ---- */
+
+enum { NUMBERS = 1000000 };
+
+/* 2 MB of JSON, which is counted; curl's options say how it is sent, and what it wrote besides is
+ * the outcome. */
+static const struct outcome *upload(const char *options)
+{
+	static struct outcome outcome;
+	static const char send[] = "{ printf '[1'; yes ,1 | head -n \"$2\" | tr -d '\\n'; echo "
+				   "']'; } >\"$3\" && exec curl -sSki --noproxy '*' --max-time 60 "
+				   "-H 'Content-Type: application/json' $4 \"$1\" <\"$3\"";
+
+	run(&outcome,
+	    STRINGS("sh", "-c", send, "sh", url("/cases/json-stats"), textf("%d", NUMBERS - 1),
+		    textf("%s/body.json", stage.run_dir), options),
+	    NULL, -1);
+	return &outcome;
+}
+
+static bool was_counted(const struct outcome *outcome)
+{
+	bool counted = strstr(outcome->out, textf("\"integers\":%d,", NUMBERS)) != NULL;
+
+	if (!counted)
+		printf("    %.600s%s\n", outcome->out, outcome->errors);
+	return counted;
+}
+
+static void length(const struct front *front)
+{
+	(void)front;
+	CU_ASSERT(was_counted(upload("-H Expect: -X POST --data-binary @-")));
+}
+
+static void chunked(const struct front *front)
+{
+	const struct outcome *outcome = upload("-H Expect: -X POST -T -");
+
+	if (!front->chunked) {
+		CU_ASSERT(was_counted(outcome));
+		return;
+	}
+	CU_ASSERT_PTR_NOT_NULL(strstr(outcome->out, textf(" %d", front->chunked)));
+	say("%d of its own", front->chunked);
+}
+
+static void expecting(const struct front *front)
+{
+	const struct outcome *outcome =
+		upload("--http1.1 --expect100-timeout 30 -H Expect:100-continue -X POST "
+		       "--data-binary @-");
+
+	(void)front;
+	CU_ASSERT(was_counted(outcome));
+	CU_ASSERT(!strncmp(outcome->out, "HTTP/1.1 100", 12));
+}
+
+/* ---- a long query ---- */
+
+/* What counts comes last: a front that cuts it off, or drops it, shows. */
+static void long_query(const struct front *front)
+{
+	static const char first[] = "/async/await-one?x=";
+	static const char last[] = "&seconds=0.01";
+	static char target[20000 + sizeof(last)];
+	const struct response *response;
+
+	memset(target, 'x', 20000);
+	memcpy(target, first, sizeof(first) - 1);
+	memcpy(target + 20000, last, sizeof(last));
+	response = get(&stage, target);
+	if (front->long_query) {
+		CU_ASSERT_EQUAL(response->status, front->long_query);
+		say("%d of its own", front->long_query);
+		return;
+	}
+	CU_ASSERT_EQUAL(response->status, 200);
+	CU_ASSERT_PTR_NOT_NULL(strstr(response->body, "async_io_task(0.01s) done"));
+}
+
+/* ---- workers that end under load ---- */
+
+/* So many of each kind come while a front may not have seen that a kept connection is closed. */
+enum { SHOTS = 400, EVERY_MS = 6, MOMENT = 50 / EVERY_MS };
+
+static const char body[] = "[1,2]";
+
+/* Requests that come at a steady rate, every other one a POST; when a third of them is answered one
+ * worker ends, and when two thirds are, and that has a successor, another one. */
+struct ending {
+	int signal;
+	struct shot *shots;
+	pid_t ended[2];
+	int count;
+	size_t at_work[2]; /* GETs and POSTs without an answer when one ended */
+};
+
+static void end_one(struct ending *ending, pid_t pid)
+{
+	ending->ended[ending->count++] = pid;
+	for (size_t i = 0; i < SHOTS; i++)
+		ending->at_work[i % 2] += ending->shots[i].sent > 0 && !ending->shots[i].status;
+	kill(pid, ending->signal);
+}
+
+static void end_some(void *arg, size_t answered)
+{
+	struct ending *ending = arg;
+	pid_t pids[8];
+	int found = stage_workers(pids, 8);
+
+	if (ending->count == 2 || answered < SHOTS / 3 * (size_t)(ending->count + 1) || found < 2)
+		return;
+	if (!ending->count)
+		end_one(ending, pids[0]);
+	else if (kill(ending->ended[0], 0))
+		end_one(ending, pids[0] == ending->ended[0] ? pids[1] : pids[0]);
+}
+
+/* Sends them; how many failed, by GETs and POSTs. Each is answered in some way. */
+static void send_under_load(struct ending *ending, size_t failed[2])
+{
+	static struct shot shots[SHOTS];
+	struct volley volley = {stage.url, shots, SHOTS, PATIENCE, end_some, ending};
+	pid_t pids[8];
+
+	ending->shots = shots;
+	for (size_t i = 0; i < SHOTS; i++) {
+		shot_aim(&shots[i], (double)i * EVERY_MS / 1000,
+			 i % 2 ? "%s/cases/json-stats" : "%s/async/await-one?seconds=0.05",
+			 stage.mount);
+		shots[i].json = i % 2 ? body : NULL;
+	}
+	volley_send(&volley);
+	for (size_t i = 0; i < SHOTS; i++) {
+		failed[i % 2] += shots[i].status != 200;
+		CU_ASSERT_NOT_EQUAL(shots[i].status, 0);
+		if (shots[i].status != 200)
+			printf("    %s: %d after %.3f s\n", shots[i].target, shots[i].status,
+			       shot_seconds(&shots[i]));
+	}
+	CU_ASSERT(ending->count > 0);
+	CU_ASSERT(EVENTUALLY(stage_workers(pids, 8) == 2));
+	if (failed[0] || failed[1])
+		say("%zu GETs, %zu POSTs lost", failed[0], failed[1]);
+}
+
+/* Who waited for the worker that is killed may get an error of the front's own: a POST, and a GET
+ * where the front does not give it to another worker. Nobody else. */
+static void killed(const struct front *front)
+{
+	struct ending ending = {.signal = SIGKILL};
+	size_t failed[2] = {0};
+
+	send_under_load(&ending, failed);
+	CU_ASSERT(failed[0] <= (front->moves_nothing ? ending.at_work[0] + MOMENT : 0));
+	CU_ASSERT(failed[1] <= ending.at_work[1] + MOMENT);
+}
+
+static void replaced(const struct front *front)
+{
+	struct ending ending = {.signal = SIGTERM};
+	size_t failed[2] = {0};
+
+	(void)front;
+	send_under_load(&ending, failed);
+	CU_ASSERT_EQUAL(failed[0], 0);
+	CU_ASSERT_EQUAL(failed[1], 0);
+}
+
+/* A payment waits for its gateway, and the worker is killed. Whoever pays is told so, and does not
+ * pay twice: the gateway hears of one. */
+static void killed_with_a_post(const struct front *front)
+{
+	const char *log = textf("%s/paid.log", stage.run_dir);
+	struct pollfd gateway = {.fd = stage_outside(), .events = POLLIN};
+	int asked[8];
+	int count = 0;
+	int status;
+	pid_t client;
+
+	unlink(log);
+	client =
+		process_start(STRINGS("curl", "-sSk", "--noproxy", "*", "-o", "/dev/null", "-w",
+				      "status %{http_code}\n", "-H", "Idempotency-Key: a", "--json",
+				      "{\"order\":\"a\",\"amount\":5}", url("/cases/payments")),
+			      NULL, log);
+	while (!process_ended(client) && count < 8)
+		if (poll(&gateway, 1, 5) == 1) {
+			asked[count++] = accept(gateway.fd, NULL, NULL);
+			if (count == 1)
+				kill(stage_busy(), SIGKILL);
+			else
+				close(asked[count - 1]);
+		}
+	waitpid(client, NULL, 0);
+	close(asked[0]);
+	status = atoi(strstr(file_text(log), "status ") ? strstr(file_text(log), "status ") + 7
+							: "");
+	CU_ASSERT_EQUAL(count, 1);
+	CU_ASSERT(status >= 500 && status < 600);
+	(void)front;
+	say("%d, once", status);
+}
+
+const struct case_ cases[] = {
+	{"the endpoint tests", "endpoints", endpoints},
+	{"the answers are those that FastAPI gave", "oracle", oracle},
+	{"a client that leaves", "a client leaves", leaving},
+	{"200 sleep at once", "200 sleepers", sleepers},
+	{"an upload with a length", "2 MB, a length", length},
+	{"an upload in chunks", "2 MB, chunked", chunked},
+	{"an upload that expects to be told", "2 MB, 100-continue", expecting},
+	{"a query of 20 KB", "20 KB query", long_query},
+	{"workers are killed under load", "`kill -9`", killed},
+	{"a worker is killed that has a POST", "… with a POST", killed_with_a_post},
+	{"workers are replaced under load", "replaced", replaced},
+};
+const size_t case_count = COUNT(cases);

@@ -1,0 +1,22 @@
+/*
+ * What is tried with each front, at each mount: a column of the matrix for each. A case asserts
+ * what is expected of that front; what it finds worth telling stands in the matrix.
+ */
+#ifndef TESTS_FRONTS_CASES_H
+#define TESTS_FRONTS_CASES_H
+
+#include "fronts.h"
+
+struct case_ {
+	const char *name;  /* of the test */
+	const char *title; /* of the column */
+	void (*run)(const struct front *front);
+};
+
+extern const struct case_ cases[];
+extern const size_t case_count;
+
+/* What the last case said, or "". */
+extern char case_said[64];
+
+#endif
