@@ -316,6 +316,49 @@ static void killed_with_a_post(const struct front *front)
 	say("%d, once", status);
 }
 
+/* ---- what nginx can do besides ---- */
+
+static const struct outcome *curl(const char *options, const char *whole_url)
+{
+	static struct outcome outcome;
+
+	run(&outcome,
+	    STRINGS("sh", "-c", "exec curl -sSk --noproxy '*' $1 \"$2\"", "sh", options, whole_url),
+	    NULL, -1);
+	return &outcome;
+}
+
+static bool curl_says(const char *options, const char *whole_url, const char *what)
+{
+	const struct outcome *outcome = curl(options, whole_url);
+	bool says = strstr(outcome->out, what) != NULL;
+
+	if (!says)
+		printf("    %s %s: %.600s%s\n", options, whole_url, outcome->out, outcome->errors);
+	return says;
+}
+
+enum { TOO_MANY = 800 };
+
+static void everything(const struct front *front)
+{
+	const char *plain = textf("http://127.0.0.1:%d%s/?a", stage.port, stage.mount);
+	const char *nobody = textf("https://%s%s/", strchr(stage.url, '@') + 1, stage.mount);
+	const char *dear = url("/async/cpu-bound?n=12345");
+
+	(void)front;
+	CU_ASSERT(curl_says("-i --http1.1", nobody, "HTTP/1.1 401"));
+	CU_ASSERT(curl_says("-i", url("/"), "HTTP/2 200"));
+	CU_ASSERT(curl_says("-i", plain, "HTTP/1.1 307"));
+	CU_ASSERT(curl_says("-i", plain, textf("%s/?a\r\n", stage.mount)));
+	CU_ASSERT(curl_says("-i --raw --compressed -o /dev/null -D -", url("/openapi.json"),
+			    "content-encoding: gzip"));
+	CU_ASSERT(EVENTUALLY(strstr(curl("-i", dear)->out, "x-cache: HIT")));
+	CU_ASSERT(strstr(curl("-i", dear)->out, "{\"sum_sq\":") != NULL);
+	CU_ASSERT(curl_says("-w %{http_code}\\n -o /dev/null -Z",
+			    url(textf("/async/cpu-bound?n=[1-%d]", TOO_MANY)), "429"));
+}
+
 const struct case_ cases[] = {
 	{"the endpoint tests", "endpoints", endpoints},
 	{"the answers are those that FastAPI gave", "oracle", oracle},
@@ -328,5 +371,6 @@ const struct case_ cases[] = {
 	{"workers are killed under load", "`kill -9`", killed},
 	{"a worker is killed that has a POST", "… with a POST", killed_with_a_post},
 	{"workers are replaced under load", "replaced", replaced},
+	{"TLS, HTTP/2, a password, a cache, compression, a limit", NULL, everything},
 };
 const size_t case_count = COUNT(cases);
