@@ -175,8 +175,7 @@ static void systems_run_under_its_name(void)
 	CU_ASSERT(make("restart", systems[0].run_dir_variable, NULL) &&
 		  said("shop: loop-1 replaced"));
 	CU_ASSERT(make("scale", "WORKERS=2", systems[0].run_dir_variable));
-	CU_ASSERT(make("status", systems[0].run_dir_variable, NULL) && said(": ready\n") &&
-		  said("loop-2"));
+	CU_ASSERT(make("status", systems[0].run_dir_variable, NULL) && said(": ready\n"));
 	CU_ASSERT_EQUAL(processes_in(systems[0].run_dir, "shop", pids, 8), 7);
 	for (int i = 0; i < 2; i++) {
 		CU_ASSERT(make("stop", systems[i].run_dir_variable, NULL));
