@@ -275,10 +275,9 @@ static void replaced(const struct front *front)
 	struct ending ending = {.signal = SIGTERM};
 	size_t failed[2] = {0};
 
-	(void)front;
 	send_under_load(&ending, failed);
 	CU_ASSERT_EQUAL(failed[0], 0);
-	CU_ASSERT_EQUAL(failed[1], 0);
+	CU_ASSERT(failed[1] <= (front->meets_closing ? MOMENT : 0));
 }
 
 /* A payment waits for its gateway, and the worker is killed. Whoever pays is told so, and does not

@@ -115,6 +115,7 @@ const struct front fronts[] = {
 		.file = "haproxy.cfg",
 		.command = STRINGS("/usr/sbin/haproxy", "-db", "-f", "{}/haproxy.cfg"),
 		.hears_late = true,
+		.meets_closing = true,
 		.chunked = 400,
 	},
 };

@@ -38,6 +38,7 @@ struct front {
 	const char *but;    /* the same for the matrix */
 	bool hears_late;    /* of a client's leaving: when the worker answers */
 	bool moves_nothing; /* what a killed worker had fails, GETs as well */
+	bool meets_closing; /* a POST may go to a connection that a draining worker closes */
 	int long_query;	    /* status for one of 20 KB, with which no worker is asked */
 	int chunked;	    /* the same for a body without a length */
 };
