@@ -2,7 +2,7 @@
 # Shared by the scripts that start, stop and watch a system: settings, pools, processes, stopping.
 # Sourced, after which the working directory is the project's: the folder that has nginx and spawn.
 #
-# A system is everything that was started for one RUN_DIR: nginx, for every socket a multiwatch that
+# A system is everything that was started for one RUN_DIR: nginx, for every socket a master that
 # keeps its worker processes alive, logs.sh, which keeps the logs, and database.sh, which keeps a PostgreSQL
 # alive if DATABASE says so. Each of them began a session of its own, and is noted in RUN_DIR/pids
 # with the moment at which it started. A process belongs to the system if its session began with one that
@@ -51,6 +51,7 @@ cores=$(nproc)
 
 PORT=${PORT:-8080}
 WORKERS=${WORKERS:-$cores}
+SOCKETS=$WORKERS # of loop workers, that nginx knows
 THREADS=${THREADS:-40}
 CPU_THREADS=${CPU_THREADS:-$cores}
 CLIENT_CONNS=${CLIENT_CONNS:-} # requests in flight from one address; empty: a part of what nginx can have
@@ -103,6 +104,7 @@ number() {
 check_settings() {
 	number PORT "$PORT" 1 65535
 	number WORKERS "$WORKERS" 1 "$MOST"
+	number SOCKETS "$SOCKETS" 1 "$MOST"
 	number PREFORK_WORKERS "$PREFORK_WORKERS" 0 "$MOST"
 	number CPU_WORKERS "$CPU_WORKERS" 0 "$MOST"
 	number JOB_WORKERS "$JOB_WORKERS" 0 "$MOST"
@@ -137,7 +139,7 @@ running_settings() {
 
 # The settings that are kept with a running system, the name first. They are read as numbers, names and the
 # path of the program, whatever the file says.
-SETTINGS='NAME PROGRAM POOLS PORT WORKERS PREFORK_WORKERS CPU_WORKERS JOB_WORKERS THREADS CPU_THREADS CLIENT_CONNS SERVER_NAMES BODY_KB LOG_MB RUN_USER DATABASE'
+SETTINGS='NAME PROGRAM POOLS PORT WORKERS SOCKETS PREFORK_WORKERS CPU_WORKERS JOB_WORKERS THREADS CPU_THREADS CLIENT_CONNS SERVER_NAMES BODY_KB LOG_MB RUN_USER DATABASE'
 read_settings() {
 	# shellcheck disable=SC2034 # used by eval
 	while IFS='=' read -r name value; do
@@ -208,8 +210,9 @@ pools() {
 	EOF
 }
 
-# One line per socket, which is one multiwatch: its name, pool, engine, slot, processes, socket,
-# niceness and path. Loop workers have a socket each, so that nginx can choose between them. Blocking workers
+# One line per socket, which is one master: its name, pool, engine, slot, processes, socket,
+# niceness and path. Loop workers have a socket each, so that nginx can choose between them; those that were
+# added to more than nginx knows sockets share these in turn. Blocking workers
 # share one socket (slot 0), and the kernel gives each connection to one that is free. The admin
 # worker is always one, and so is the health worker. For exercises, which have to come out the same on
 # every machine, there are always one loop worker and two blocking ones. One more stands in for services
@@ -220,11 +223,12 @@ units() {
 			[ "$count" = 0 ] || echo "$pool $pool $engine 0 $count $socket.sock $nice $path"
 			continue
 		fi
-		slot=1
-		while [ "$slot" -le "$count" ]; do
+		slot=1 sockets=$count
+		[ "$pool" != loop ] || [ "$count" -le "$SOCKETS" ] || sockets=$SOCKETS
+		while [ "$slot" -le "$sockets" ]; do
 			case $socket in
 			none) echo "$pool-$slot $pool $engine $slot 1 none $nice none" ;;
-			*) echo "$pool-$slot $pool $engine $slot 1 $socket-$slot.sock $nice $path" ;;
+			*) echo "$pool-$slot $pool $engine $slot $(((count - slot) / sockets + 1)) $socket-$slot.sock $nice $path" ;;
 			esac
 			slot=$((slot + 1))
 		done
@@ -237,7 +241,7 @@ units() {
 BOOT=/proc/sys/kernel/random/boot_id
 
 # What the processes of a system are called, besides NAME; bash, setsid and setpriv become the others.
-NAMES="nginx|multiwatch|spawn-fcgi|setpriv|setsid|bash|logs[.]sh|database[.]sh|initdb|postgres"
+NAMES="nginx|spawn-fcgi|setpriv|setsid|bash|logs[.]sh|database[.]sh|initdb|postgres"
 
 # Where a database of the system's own is, below RUN_DIR; what is kept has a name of its own.
 database_folder() {
@@ -497,9 +501,9 @@ stop_system() {
 	done
 	gone nginx "$STOP_TIMEOUT" || signal_all TERM nginx
 	gone JOBS "$STOP_TIMEOUT"
-	signal_all TERM "spawn-fcgi setsid setpriv bash multiwatch $NAME"
+	signal_all TERM "spawn-fcgi setsid setpriv bash $NAME"
 	end_all
-	NAMES="$NAMES|sh|sleep" # what was about to become a worker, perhaps after a pause
+	NAMES="$NAMES|env" # what was about to become a master
 	end_all
 	hurry=
 	end_database
@@ -513,7 +517,7 @@ stop_system() {
 remove_files() (
 	cd "$RUN_DIR" || exit
 	[ -d pids ] || exit
-	rm -f worker-*.sock prefork.sock cpu-*.sock exercise-*.sock outside-*.sock admin.sock health.sock log.pipe \
+	rm -f worker-*.sock worker-*.new prefork.sock cpu-*.sock exercise-*.sock outside-*.sock admin.sock health.sock log.pipe \
 		nginx.conf nginx.pid ./*.servers "$NAME" "$NAME.new" preload.so preload.new database.sh
 	rm -rf pids temp board spool www www.new new database
 	for log in worker.log access.log error.log database.log; do

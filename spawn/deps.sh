@@ -11,7 +11,7 @@ set -eu
 here=$(CDPATH='' cd "$(dirname "$0")" && pwd -P)
 
 run='gcc libc6-dev make pkg-config libuv1-dev libjson-c-dev libfcgi-dev libseccomp-dev
-	libcurl4-openssl-dev libpq-dev nginx spawn-fcgi multiwatch curl'
+	libcurl4-openssl-dev libpq-dev nginx spawn-fcgi curl'
 # The demonstration's cases: digests and images.
 [ ! -d "$here/../app/guide" ] || run="$run libssl-dev libjpeg-dev libpng-dev"
 # A database of a system's own (DATABASE). Who has PostgreSQL, of whichever version, keeps that.

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Replaces every worker of the running system by a fresh one, of the program as it is built now: the one
-# that was started, or PROGRAM. One after the other: a worker is asked to drain, and when its successor has
-# started, it is the next one's turn. nginx is not touched, and the sockets stay open all the time.
+# that was started, or PROGRAM. One after the other: its master starts a successor on the same socket, and
+# when that accepts, the worker drains. nginx is not touched.
 given=${PROGRAM:-}
 # shellcheck source=spawn/common.sh
 . "$(dirname "$0")/common.sh"
@@ -21,14 +21,12 @@ copy_page || fail "cannot copy the page to $RUN_DIR"
 write_settings
 start_logs
 
-# multiwatch's own signal would end it, too; each worker is signalled itself.
-units | while read -r unit _; do
-	for worker in $(workers_of "$unit"); do
-		forget_deaths "$unit"
-		before=$(workers_of "$unit")
-		kill -s TERM "$worker"
-		await_end "$worker"
-		started "$unit" "$before" || fail "$unit has no successor: see $RUN_DIR/worker.log"
-		say "$unit replaced"
-	done
+units | while read -r unit _ _ _ processes _; do
+	since=$(moment)
+	alive "$unit" || fail "$unit is dead: $(typed stop), $(typed start)"
+	kill -s HUP "$pid"
+	hears "$unit" "$since" 'replaced|replace-failed' $((processes * START_TIMEOUT + 5)) ||
+		fail "$unit has no successor: see $RUN_DIR/worker.log"
+	[ "$heard" = replaced ] || fail "$unit has no successor, and serves on as it was: see $RUN_DIR/worker.log"
+	say "$unit replaced"
 done

@@ -1,7 +1,10 @@
 #!/bin/sh
 # Changes the number of loop workers of the running system to WORKERS, and of workers for jobs to JOB_WORKERS; of
-# those only, if no WORKERS is given. A new worker is started before nginx hears of it, and nginx has forgotten
-# an old one before it is asked to drain. As many as there are: nothing is touched.
+# those only, if no WORKERS is given. As many as there are: nothing is touched.
+#
+# nginx is never reloaded: that closes connections of clients, on which a POST may be on its way. It knows as many
+# sockets as there were workers when it was started. Of those, one whose worker is gone leads to the socket of
+# another; more workers than that share sockets.
 given=${WORKERS:-} jobs_given=${JOB_WORKERS:-}
 # shellcheck source=spawn/common.sh
 . "$(dirname "$0")/common.sh"
@@ -18,55 +21,78 @@ jobs_wanted=${jobs_given:-$jobs_had}
 cd "$RUN_DIR" || exit
 [ "$jobs_wanted" = 0 ] || has_database
 
-# The processes of nginx that take new connections.
-nginx_workers() {
-	for pid in $(processes | awk -v master="$master" '$3 == master { print $1 }'); do
-		grep -qs 'shutting down' "/proc/$pid/cmdline" || echo "$pid"
-	done
-}
-
-# nginx reads its configuration anew: new processes take over, the old ones finish what they have.
-reload_nginx() {
-	read -r master _ <pids/nginx.pid
-	write_servers
-	write_nginx_conf
-	old=" $(nginx_workers | tr '\n' ' ') "
-	kill -s HUP "$master"
-	deadline=$(($(date +%s) + START_TIMEOUT))
-	while :; do
-		new=$(nginx_workers)
-		kept=
-		for pid in $new; do
-			case $old in
-			*" $pid "*) kept=yes ;;
-			esac
-		done
-		[ -z "$new" ] || [ -n "$kept" ] || return 0
-		[ "$(date +%s)" -le "$deadline" ] || fail "nginx did not reload: see $RUN_DIR/error.log"
-		sleep 0.02
-	done
-}
-
-# start_more POOL HAD: those that the settings have, and that are not there.
+# start_more POOL HAD: those that the settings have, and that are not there. A socket of a worker that was there
+# before is made beside its name, and takes that when somebody accepts on it.
 start_more() {
-	units | awk -v pool="$1" -v had="$2" '$2 == pool && $4 > had' | while read -r unit; do
-		# shellcheck disable=SC2086 # a line of words
-		start_unit $unit
-		started "${unit%% *}" "" || fail "${unit%% *} did not start: see $RUN_DIR/worker.log"
-	done
+	units | awk -v pool="$1" -v had="$2" '$2 == pool && $4 > had' |
+		while read -r unit pool engine slot _ file nice path; do
+			since=$(moment)
+			new=none
+			[ "$file" = none ] || { new=worker-$slot.new && rm -f "$new"; }
+			start_unit "$unit" "$pool" "$engine" "$slot" 1 "$new" "$nice" "$path"
+			hears "$unit" "$since" ready "$START_TIMEOUT" || fail "$unit did not start: see $RUN_DIR/worker.log"
+			[ "$file" = none ] || mv -T "$new" "$file" || exit
+		done
 }
 
-# retire POOL WANTED HAD: those that are too many.
+# retire POOL WANTED HAD: those that are too many. The name of a loop worker's socket leads to another's first:
+# so all who come go there, and who is in its queue is served before it ends.
 retire() {
 	retired=$(seq "$(($2 + 1))" "$3")
 	for slot in $retired; do
+		[ "$1" != loop ] || {
+			ln -sfn "worker-$(((slot - 1) % $2 + 1)).sock" "worker-$slot.new" &&
+				mv -T "worker-$slot.new" "worker-$slot.sock"
+		} || fail "cannot write to $RUN_DIR"
 		! alive "$1-$slot" || kill -s TERM "$pid"
 	done
 	for slot in $retired; do
 		! alive "$1-$slot" || await_end "$pid"
 		rm -f "pids/$1-$slot.pid"
-		[ "$1" != loop ] || rm -f "worker-$slot.sock"
 	done
+}
+
+# share SIGNAL SLOT: one process more (TTIN) or less (TTOU) at the socket that worker SLOT shares.
+share() {
+	unit=loop-$((($2 - 1) % SOCKETS + 1))
+	alive "$unit" || fail "$unit is dead: $(typed stop), $(typed start)"
+	since=$(moment)
+	before=$(workers_of "$unit")
+	kill -s "$1" "$pid"
+	hears "$unit" "$since" scaling "$START_TIMEOUT" || fail "$unit does not scale: see $RUN_DIR/worker.log"
+	deadline=$(($(date +%s) + START_TIMEOUT))
+	while [ "$1" = TTIN ] && ! successor "$unit" "$before"; do
+		[ "$(date +%s)" -le "$deadline" ] || fail "$unit has no worker more: see $RUN_DIR/worker.log"
+		sleep 0.02
+	done
+}
+
+# Whether the unit has a worker that was not there before and has logged its start.
+successor() {
+	for worker in $(workers_of "$1"); do
+		case " $2" in
+		*" $worker "*) ;;
+		*) ! cat worker.log* 2>/dev/null | grep -aq " pid=$worker event=started " || return 0 ;;
+		esac
+	done
+	return 1
+}
+
+# Waits until each master has as many workers as it is to have: the others have drained.
+await_shares() {
+	units | awk '$2 == "loop" { print $1, $5 }' | while read -r unit processes; do
+		while
+			# shellcheck disable=SC2046 # words
+			set -- $(workers_of "$unit")
+			[ $# -gt "$processes" ] && alive "$unit"
+		do
+			sleep 0.05
+		done
+	done
+}
+
+least() {
+	echo $(($1 < $2 ? $1 : $2))
 }
 
 if [ "$wanted" = "$had" ]; then
@@ -75,8 +101,14 @@ else
 	WORKERS=$wanted
 	raise_files_limit
 	start_more loop "$had" || exit 1
-	reload_nginx
-	retire loop "$wanted" "$had"
+	for slot in $(seq "$(((had > SOCKETS ? had : SOCKETS) + 1))" "$wanted"); do
+		share TTIN "$slot"
+	done
+	for slot in $(seq "$had" -1 "$(((wanted > SOCKETS ? wanted : SOCKETS) + 1))"); do
+		share TTOU "$slot"
+	done
+	retire loop "$(least "$wanted" "$SOCKETS")" "$(least "$had" "$SOCKETS")"
+	await_shares
 	write_settings
 	say "$wanted loop worker(s), $had before"
 fi

@@ -10,7 +10,7 @@
 # --- before anything is touched ---
 
 check_programs() {
-	for program in nginx spawn-fcgi multiwatch setpriv setsid flock curl realpath; do
+	for program in nginx spawn-fcgi setpriv setsid flock curl realpath; do
 		command -v "$program" >/dev/null || fail "$program is missing: $PROJECT/spawn/deps.sh run"
 	done
 	[ -x "$PROGRAM" ] || fail "$PROGRAM is missing: build it first"
@@ -123,9 +123,7 @@ undo() {
 }
 
 last_words() {
-	# "Terminated" is what a shell says of a worker that waited to be started again.
-	grep -av -e '^Child\[' -e '^Spawning child' -e '^Terminated' -e ' level=info ' \
-		-e event=start-delayed "$1" 2>/dev/null |
+	grep -av -e ' level=info ' -e event=worker-ended -e event=start-delayed "$1" 2>/dev/null |
 		grep -a "$2" | tail -n 1 |
 		sed -e 's/^[0-9/]* [0-9:]* //' -e 's/^\(nginx: \)\{0,1\}\[[a-z]*\] [0-9#: ]*//' \
 			-e 's/^[0-9-]* [0-9:.]* [A-Z]* \[[0-9]*\] //' -e 's|/proc/[0-9]*/cwd|the database|'
@@ -182,11 +180,27 @@ await_answers() {
 	check_alive
 }
 
+# A system whose database is away, or has no tables, serves; what needs those is a 503. A worker that hears
+# nothing gives up after five seconds.
+tell_of_database() {
+	deadline=$(($(date +%s) + 7))
+	while answer=$(curl -s --noproxy '*' --max-time 2 "http://127.0.0.1:$PORT/readyz"); do
+		case $answer in
+		*'has not answered yet)') [ "$(date +%s)" -lt "$deadline" ] || break ;;
+		*) break ;;
+		esac
+		sleep 0.02
+	done
+	case $answer in
+	*'(tables are missing '*) echo "$NAME: tables are missing in the database: $(typed migrate) makes them" ;;
+	*'(the database '*) echo "$NAME: the database does not answer, and what needs it is a 503: see $RUN_DIR/worker.log" ;;
+	esac >&2
+}
+
 check_alive() {
 	alive nginx || undo 'nginx did not start: ' error.log emerg
 	for unit in $(units | awk '{ print $1 }'); do
-		{ alive "$unit" && [ ! -e "board/$unit.dies" ]; } ||
-			undo "worker $unit did not start: " worker.log .
+		alive "$unit" || undo "worker $unit did not start: " worker.log .
 	done
 }
 
@@ -204,6 +218,7 @@ raise_files_limit
 prepare_run_dir
 # A system in the foreground belongs to this process (run.sh).
 [ -z "${RUN_PID-}" ] || echo "$RUN_PID" >pids/run.pid
+SOCKETS=$WORKERS
 write_settings
 write_servers
 write_nginx_conf
@@ -221,4 +236,5 @@ EOF
 start_nginx
 await_workers
 await_answers
+[ -z "$DATABASE$DATABASE_URL" ] || tell_of_database
 say "http://localhost:$PORT ($(pools | awk '$3 { printf "%s%d %s", s, $3, $1; s = ", " }'); logs in $RUN_DIR)"

@@ -93,29 +93,6 @@ raise_files_limit() {
 		say "only $files open files are allowed: about $((files / 2)) requests at once"
 }
 
-# paced UNIT PROCESSES COMMAND...: becomes the command. Workers that die again and again are started again
-# without end, but not as fast as they die: ten more starts than the unit has processes, no two of them
-# over two seconds apart, and each further one waits for a second. UNIT.starts holds the last start and
-# how many there were; where it cannot be written, every start waits. UNIT.dies is there once one waited.
-# shellcheck disable=SC2016 # expanded by the shell that becomes the worker
-PACED='
-unit=$1 most=$(($2 + 10)) file=board/$1 now=$(date +%s 2>/dev/null)
-shift 2
-read -r last count 2>/dev/null <"$file.starts"
-case $last$count in
-"" | *[!0-9]*) last=0 count=0 ;;
-esac
-[ $((now - last)) -le 2 ] || count=0
-count=$((count + 1))
-{ echo "$now $count" >"$file.$$" && mv -f "$file.$$" "$file.starts"; } 2>/dev/null || most=0
-if [ "$count" -gt "$most" ]; then
-	{ : >"$file.dies"; } 2>/dev/null
-	time=$(date -u +%Y-%m-%dT%H:%M:%S.%3NZ 2>/dev/null)
-	echo "time=$time level=warning worker=$unit pid=$$ event=start-delayed starts=$count" >&2
-	setpriv --pdeathsig TERM sleep 1
-fi
-exec "$@"'
-
 # logs.sh has to be there before anybody who writes into its pipe: they would wait for it.
 start_logs() {
 	! alive logs || return 0
@@ -172,25 +149,22 @@ run_program() (
 	exec bash -c "$CLOSED" bash $drop "./$program" "$@"
 )
 
-# start_unit: spawn-fcgi opens the socket, if there is one, and becomes multiwatch, which starts the workers and
-# starts them again when they die: always (-t 0: no death is one too many). It ends its workers with
-# SIGUSR1, the default: multiwatch 1.0.0 has an option for another signal, but sends the wrong one
-# (SIGQUIT for TERM). A worker whose multiwatch was killed drains and ends, too.
+# start_unit: spawn-fcgi opens the socket, if there is one, and becomes the master, which starts the workers
+# and starts them again when they die: always, but where the first never starts. A worker whose master was
+# killed drains and ends, too.
 start_unit() {
 	unit=$1 pool=$2 engine=$3 slot=$4 processes=$5 socket=$6 nice=$7 path=$8
 	shift 8
-	forget_deaths "$unit"
 	start_logs
 	give_up_root
 	preload=
-	[ "$engine" != loop ] || [ ! -e preload.so ] || preload='env LD_PRELOAD=./preload.so'
+	[ "$engine" != loop ] || [ ! -e preload.so ] || preload="$(command -v env) LD_PRELOAD=./preload.so"
 	# shellcheck disable=SC2086 # words
 	[ "$socket" = none ] || set -- spawn-fcgi -n -s "$socket" -M 0660 -b 4096 $owner --
 	# shellcheck disable=SC2086 # words
-	set -- "$@" $drop "$(command -v multiwatch)" -f "$processes" -t 0 -- \
-		"$(command -v setpriv)" --pdeathsig TERM sh -c "$PACED" sh "$unit" "$processes" \
-		$preload "./$NAME" --engine "$engine" --pool "$pool" --threads "$THREADS" \
-		--cpu-threads "$CPU_THREADS" --scoreboard board/scoreboard --ready-pools "$(ready_pools)"
+	set -- "$@" $drop $preload "./$NAME" --processes "$processes" --start-timeout "$START_TIMEOUT" \
+		--engine "$engine" --pool "$pool" --threads "$THREADS" --cpu-threads "$CPU_THREADS" \
+		--scoreboard board/scoreboard --ready-pools "$(ready_pools)"
 	case $pool in
 	admin) set -- "$@" --routes admin --front "127.0.0.1:$PORT" ;;
 	health) set -- "$@" --routes health ;;
@@ -204,11 +178,6 @@ start_unit() {
 	[ "$slot" = 0 ] || set -- "$@" --slot "$slot"
 	[ "$nice" = 0 ] || set -- "$@" --nice "$nice"
 	daemon "$unit" log.pipe "$@"
-}
-
-# What is started anew because it is replaced, does not die.
-forget_deaths() {
-	rm -f "board/$1.starts" "board/$1.dies"
 }
 
 # What has to serve, or the system is not ready.
@@ -252,29 +221,28 @@ start_nginx() {
 	daemon nginx error.log nginx -p . -c nginx.conf
 }
 
-# The workers of a multiwatch.
+# The workers of a master.
 workers_of() {
 	[ ! -e "pids/$1.pid" ] || processes | awk -v parent="$(cut -d ' ' -f 1 "pids/$1.pid")" \
 		'$3 == parent { printf "%s ", $1 }'
 }
 
-# started UNIT BEFORE: waits until a worker of the unit that was not there before has logged its start, in
-# the log or in one that was renamed; false if that does not happen within START_TIMEOUT, or they die again
-# and again.
-started() {
-	deadline=$(($(date +%s) + START_TIMEOUT))
-	until successor "$1" "$2"; do
-		[ "$(date +%s)" -le "$deadline" ] && alive "$1" && [ ! -e "board/$1.dies" ] || return 1
-		sleep 0.02
-	done
+# What a log says of times.
+moment() {
+	date -u +%Y-%m-%dT%H:%M:%S.%3NZ
 }
 
-successor() {
-	for worker in $(workers_of "$1"); do
-		case " $2" in
-		*" $worker "*) ;;
-		*) ! cat worker.log* 2>/dev/null | grep -aq " pid=$worker event=started " || return 0 ;;
-		esac
+# hears UNIT MOMENT EVENT SECONDS: waits until the unit's master has logged the event (a pattern), at that moment
+# or later, in the log or in one that was renamed; $heard is the event. False if it has not within that time.
+hears() {
+	read -r master _ <"pids/$1.pid"
+	deadline=$(($(date +%s) + $4))
+	while
+		heard=$(cat worker.log* 2>/dev/null | grep -a " pid=$master event=" |
+			awk -v since="time=$2" -v event="^event=($3)\$" '$1 >= since && $5 ~ event { print substr($5, 7); exit }')
+		[ -z "$heard" ]
+	do
+		[ "$(date +%s)" -le "$deadline" ] && alive "$1" || return 1
+		sleep 0.02
 	done
-	return 1
 }

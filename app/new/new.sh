@@ -25,7 +25,7 @@ case $name in
 [!a-z]* | *[!a-z0-9_-]* | ????????????????*)
 	refuse "the program cannot be called $name: a small letter, and then up to 14 small letters, digits, - and _ are wanted$other"
 	;;
-app | bash | board | database | database-kept | dev | env | flags | initdb | library | multiwatch | new | nginx | \
+app | bash | board | database | database-kept | dev | env | flags | initdb | library | new | nginx | \
 	pids | postgres | setpriv | setsid | sh | sleep | spawn-fcgi | spool | temp | tests | www)
 	refuse "the program cannot be called $name, as something else is$other"
 	;;

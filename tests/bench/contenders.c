@@ -21,8 +21,8 @@
 	"for i in $(seq " #n "); do"                                                               \
 	" $BUILD/lanes --listen $NAME-$i.sock --slot $i --scoreboard $NAME.board & done; wait"
 #define PREFORK(n)                                                                                 \
-	"exec spawn-fcgi -n -s $NAME-1.sock -b 4096 -- $(command -v multiwatch) -f " #n            \
-	" -- $BUILD/lanes --engine prefork --pool prefork --scoreboard $NAME.board --spool ."
+	"exec spawn-fcgi -n -s $NAME-1.sock -b 4096 -- $BUILD/lanes --processes " #n               \
+	" --engine prefork --pool prefork --scoreboard $NAME.board --spool ."
 #define UVICORN_OF(app)                                                                            \
 	"exec /usr/bin/python3 -B -m uvicorn --app-dir " app " --loop uvloop"                      \
 	" --http httptools --no-access-log --log-level warning --backlog 4096"

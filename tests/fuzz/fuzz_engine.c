@@ -195,6 +195,7 @@ static void choose(const uint8_t *head)
 	options.idle_timeout = ms[head[5] >> 2 & 3];
 	options.send_timeout = ms[head[5] >> 4 & 3];
 	options.drain_timeout = drain_ms[head[5] >> 6];
+	options.drain_idle = drain_ms[head[3] >> 6];
 	options.body_memory = head[4] & 32 ? 700 : 16384;
 	options.spool = head[4] & 64 ? NULL : "/tmp";
 	options.spool_limit = head[4] & 128 ? 1000 : 1 << 20;

@@ -1,5 +1,6 @@
 /* How a worker ends. */
 #include <signal.h>
+#include <unistd.h>
 
 #include "../support/harness.h"
 #include "../support/process.h"
@@ -132,6 +133,73 @@ static void work_of_a_lost_connection_holds_nothing_up(void)
 	ends(0);
 }
 
+/* With both engines, and half a minute in which kept connections are the peer's to end. */
+static void begin_kept(struct raw *kept)
+{
+	CU_ASSERT_FATAL(worker_start(
+		&worker, STRINGS("--drain-idle", "30", "--engine", harness_test()->data), NULL));
+	CU_ASSERT_FATAL(raw_open(kept, worker.socket));
+}
+
+static void kept_connections_are_the_peers_to_end(void)
+{
+	begin_kept(&raw);
+	CU_ASSERT(raw_gets(&raw, 1, "/", "", "END 1 0 COMPLETE"));
+	tell(SIGHUP);
+	CU_ASSERT(file_has(worker.log, "event=draining in_flight=0 signal=HUP"));
+	for (uint16_t id = 2; id < 5; id++)
+		CU_ASSERT(raw_gets(&raw, id, "/", "", textf("END %d 0 COMPLETE", id)));
+	CU_ASSERT(!process_ended(worker.pid));
+	raw_close(&raw);
+	ends(0);
+}
+
+static void who_has_not_spoken_yet_is_answered(void)
+{
+	begin_kept(&raw);
+	block(0.05); /* by then it has been accepted, mostly */
+	tell(SIGTERM);
+	CU_ASSERT(raw_tells(&raw, "request 1 REQUEST_METHOD=GET&PATH_INFO=/", "END 1 0 COMPLETE"));
+	CU_ASSERT(raw_closed(&raw));
+	ends(0);
+}
+
+static void who_is_idle_for_too_long_is_closed(void)
+{
+	CU_ASSERT_FATAL(worker_start(
+		&worker, STRINGS("--drain-idle", harness_test()->data, "--drain-timeout", "0.3"),
+		NULL));
+	CU_ASSERT_FATAL(raw_open(&raw, worker.socket));
+	CU_ASSERT(raw_gets(&raw, 1, "/", "", "END 1 0 COMPLETE"));
+	tell(SIGINT);
+	CU_ASSERT(raw_closed(&raw));
+	ends(0);
+}
+
+/* Nobody can connect any more, and who has is served: nobody else could. */
+static void who_waits_in_its_own_socket_is_answered(void)
+{
+	enum { MANY = 100 };
+	struct raw waiting[MANY];
+
+	begin_kept(&raw);
+	raw_close(&raw);
+	kill(worker.pid, SIGSTOP);
+	for (int i = 0; i < MANY; i++) {
+		CU_ASSERT_FATAL(raw_open(&waiting[i], worker.socket));
+		CU_ASSERT(raw_send(&waiting[i], "request 1 REQUEST_METHOD=GET&PATH_INFO=/"));
+	}
+	kill(worker.pid, SIGTERM);
+	kill(worker.pid, SIGCONT);
+	for (int i = 0; i < MANY; i++) {
+		CU_ASSERT(raw_answers(&waiting[i], "END 1 0 COMPLETE"));
+		CU_ASSERT(raw_closed(&waiting[i]));
+		raw_close(&waiting[i]);
+	}
+	ends(0);
+	CU_ASSERT_EQUAL(access(worker.socket, F_OK), -1);
+}
+
 static const struct test tests[] = {
 	{"SIGTERM: requests in flight finish, then status 0", requests_in_flight_finish,
 	 &(const int){SIGTERM}},
@@ -147,6 +215,18 @@ static const struct test tests[] = {
 	{"--drain-timeout ends it, with status 3", the_timeout_ends_it},
 	{"a request nobody waits for does not hold it up",
 	 work_of_a_lost_connection_holds_nothing_up},
+	{"a kept connection is served until its peer ends it",
+	 kept_connections_are_the_peers_to_end, "loop"},
+	{"so it is by a prefork process", kept_connections_are_the_peers_to_end, "prefork"},
+	{"who has connected and said nothing yet is not cut", who_has_not_spoken_yet_is_answered,
+	 "loop"},
+	{"nor is he by a prefork process", who_has_not_spoken_yet_is_answered, "prefork"},
+	{"after --drain-idle idle connections are closed", who_is_idle_for_too_long_is_closed,
+	 "0.1"},
+	{"and after --drain-timeout, with status 0", who_is_idle_for_too_long_is_closed, "30"},
+	{"who waits in the queue of a worker's own socket is answered",
+	 who_waits_in_its_own_socket_is_answered, "loop"},
+	{"also by a prefork process", who_waits_in_its_own_socket_is_answered, "prefork"},
 };
 
 const struct suite drain_suite = {"drain", tests, COUNT(tests), .after = after};

@@ -54,7 +54,8 @@ static const struct test tests[] = {
 	 overload_stays_where_it_is,
 	 SYSTEM(.workers = 3, .threads = 1, .environment = STRINGS("LANES_THREAD_QUEUE=1"))},
 	{"what it refuses because it drains another answers, but a POST",
-	 a_draining_worker_is_passed_by, SYSTEM(.workers = 2)},
+	 a_draining_worker_is_passed_by,
+	 SYSTEM(.workers = 2, .environment = STRINGS("LANES_DRAIN=refuse"))},
 };
 
 const struct suite refusals_suite = {"refusals", tests, COUNT(tests), .before = before,

@@ -411,8 +411,8 @@ bool worker_start(struct worker *worker, const char *const *options, const char 
 bool worker_start_program(struct worker *worker, const char *path, const char *const *options,
 			  const char *const *environment)
 {
-	const char *arguments[32] = {path, "--listen", worker->socket};
-	int count = 3;
+	const char *arguments[32] = {path, "--drain-idle", "0", "--listen", worker->socket};
+	int count = 5;
 
 	worker->pid = 0;
 	worker->directory = directory_make();

@@ -114,8 +114,8 @@ struct worker {
 	char log[DIRECTORY_SIZE + 16];
 };
 
-/* Starts the program with --listen and further options ("--threads", "1", NULL), and waits until
- * it says that it has started; false if it does not, or has ended. */
+/* Starts the program with --listen, --drain-idle 0 and further options ("--threads", "1", NULL),
+ * and waits until it says that it has started; false if it does not, or has ended. */
 bool worker_start(struct worker *worker, const char *const *options,
 		  const char *const *environment);
 

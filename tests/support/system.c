@@ -274,17 +274,20 @@ pid_t system_noted(const struct system *s, const char *name)
 	return atoi(file_text(path));
 }
 
-/* multiwatch is noted in pids/; its child is the worker, or on its way still, as setpriv. */
+/* The master is noted in pids/; its youngest child is the worker: older ones drain. */
 pid_t system_worker(const struct system *s, int slot)
 {
 	char path[64];
+	const char *children;
 	pid_t parent;
-	pid_t pid;
+	pid_t pid = 0;
+	int n = 0;
 
 	snprintf(path, sizeof(path), "loop-%d", slot);
 	parent = system_noted(s, path);
 	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", parent, parent);
-	pid = atoi(file_text(path));
+	for (children = file_text(path); sscanf(children, "%d%n", &pid, &n) == 1; children += n)
+		;
 	return process_is(pid, "lanes") ? pid : 0;
 }
 

@@ -88,7 +88,6 @@ struct talk {
 	void (*peer)(void);	  /* does it instead of these */
 	void (*background)(struct request *req);
 	const struct step *steps; /* that it says in the background */
-	bool sibling;		  /* there is one in the pool */
 	enum drain_mode drain;
 	int status; /* of the worker */
 
@@ -335,22 +334,6 @@ static void take_steps(struct request *req)
 
 /* ---- a worker ---- */
 
-/* Another of the pool, on the scoreboard. */
-static pid_t sibling_start(void)
-{
-	pid_t pid = fork();
-
-	CU_ASSERT_FATAL(pid >= 0);
-	if (pid == 0) {
-		if (scoreboard_open(&board, board_path) == 0)
-			scoreboard_claim(&board, "loop", 0, "loop", "/");
-		raise(SIGSTOP);
-		_exit(0);
-	}
-	CU_ASSERT_EQUAL(waitpid(pid, NULL, WUNTRACED), pid);
-	return pid;
-}
-
 static void begin(void)
 {
 	char *arguments[] = {"lanes", NULL};
@@ -358,6 +341,7 @@ static void begin(void)
 	log_init("lanes"); /* which tells few of the same, and begins to count anew */
 	CU_ASSERT_EQUAL_FATAL(options_parse(&options, NULL, 1, arguments), 0);
 	options.threads = options.cpu_threads = 1;
+	options.drain_idle = 0;
 	options.output_limit = 4 << 20;
 	options.drain = talk->drain;
 	for (int i = 0; i < 3 && talk->set[i].option; i++)
@@ -372,7 +356,6 @@ static void begin(void)
 /* Serves until the peer has done its part, and closes it all. */
 static void play(const struct talk *this_one)
 {
-	pid_t sibling = this_one->sibling ? sibling_start() : 0;
 	pthread_t thread;
 
 	talk = this_one;
@@ -390,10 +373,6 @@ static void play(const struct talk *this_one)
 	listener_close(&listener);
 	scoreboard_close(&board);
 	unlink(board_path);
-	if (sibling) {
-		kill(sibling, SIGKILL);
-		waitpid(sibling, NULL, 0);
-	}
 }
 
 /* A test that is nothing but talks: it has their list, which ends with none. */
@@ -555,11 +534,9 @@ static const struct test tests[] = {
 	       {.is_hung_up_on = true,
 		.steps = slow_header,
 		.set = {{&options.header_timeout, 300}}})},
-	{"who is asked while it drains refuses for a sibling's sake", play_talks,
+	{"who is asked while it drains refuses where that is wanted", play_talks,
 	 TALKS({NULL, "STDOUT 2 Status: 200 ", .peer = asks_while_it_drains},
-	       {NULL, "STDOUT 2 Status: 503 ", .peer = asks_while_it_drains, .sibling = true},
-	       {NULL, "STDOUT 2 Status: 200 ", .peer = asks_while_it_drains, .sibling = true,
-		.drain = DRAIN_WAIT},
+	       {NULL, "STDOUT 2 Status: 200 ", .peer = asks_while_it_drains, .drain = DRAIN_WAIT},
 	       {NULL, "STDOUT 2 Status: 503 ", .peer = asks_while_it_drains,
 		.drain = DRAIN_REFUSE})},
 	{"blocks of requests are used again and again", blocks_are_used_again_and_again},

@@ -98,6 +98,7 @@ static void the_defaults(void)
 	CU_ASSERT_EQUAL(o.params_limit, 65536);
 	CU_ASSERT_EQUAL(o.header_timeout, 10000);
 	CU_ASSERT_EQUAL(o.drain_timeout, 30000);
+	CU_ASSERT_EQUAL(o.drain_idle, 30000);
 	CU_ASSERT_EQUAL(o.sandbox, SANDBOX_ON);
 	CU_ASSERT_EQUAL(o.listen_mode, 0660);
 	CU_ASSERT_EQUAL(o.stream_age, 3600000);
@@ -298,7 +299,9 @@ static void help_lists_every_option(void)
 		       "cpu-threads cpu-queue backlog max-conns max-reqs conn-requests "
 		       "params-limit stdin-limit body-memory spool spool-limit body-timeout "
 		       "output-limit idle-timeout header-timeout "
-		       "queue-timeout send-timeout drain-timeout slow-callback ready-held routes "
+		       "queue-timeout send-timeout drain-timeout drain-idle "
+		       "start-timeout processes log slow-callback "
+		       "ready-held routes "
 		       "top core help version ready-pools stream-limit max-streams memory-limit "
 		       "conn-memory-limit sandbox address-space oom-score-adj front spare-threads "
 		       "mount listen-mode listen-owner listen-group stream-age migrate jobs "

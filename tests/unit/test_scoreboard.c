@@ -55,7 +55,7 @@ static int remove_path(void)
 	return rmdir(path);
 }
 
-static void be_other(int ready, const char *pool, bool draining)
+static void be_other(int ready, const char *pool)
 {
 	struct board_slot *slot = NULL;
 	uint64_t number;
@@ -63,8 +63,7 @@ static void be_other(int ready, const char *pool, bool draining)
 	if (scoreboard_open(&board, path) == 0)
 		slot = scoreboard_claim(&board, pool, 0, "loop", "/");
 	if (slot)
-		board_set(&slot->draining, draining);
-	number = slot ? board_get(&slot->number) : 0;
+		number = slot ? board_get(&slot->number) : 0;
 	if (write(ready, &number, sizeof(number)) < 0)
 		_exit(1);
 	pause();
@@ -80,7 +79,7 @@ static struct other *other_of(pid_t pid)
 	return other;
 }
 
-static struct other *other_start(const char *pool, bool draining)
+static struct other *other_start(const char *pool)
 {
 	struct other *other;
 	int ends[2];
@@ -89,7 +88,7 @@ static struct other *other_start(const char *pool, bool draining)
 	CU_ASSERT_FATAL(pipe(ends) == 0);
 	pid = fork();
 	if (pid == 0)
-		be_other(ends[1], pool, draining);
+		be_other(ends[1], pool);
 	other = other_of(pid);
 	close(ends[1]);
 	CU_ASSERT_EQUAL(read(ends[0], &other->number, sizeof(other->number)),
@@ -146,7 +145,7 @@ static void claimed(void)
 /* SIGSTOP has come when waitpid() says so. */
 static void stopped_process(void)
 {
-	struct other *other = other_start("loop", false);
+	struct other *other = other_start("loop");
 	struct worker_state worker;
 
 	CU_ASSERT_EQUAL_FATAL(scoreboard_open(&board, path), 0);
@@ -160,9 +159,9 @@ static void stopped_process(void)
 
 static void numbers_differ(void)
 {
-	struct other *one = other_start("loop", false);
-	struct other *two = other_start("loop", false);
-	struct other *cpu = other_start("cpu", false);
+	struct other *one = other_start("loop");
+	struct other *two = other_start("loop");
+	struct other *cpu = other_start("cpu");
 
 	CU_ASSERT_EQUAL(one->number, 1);
 	CU_ASSERT_EQUAL(two->number, 2);
@@ -171,10 +170,10 @@ static void numbers_differ(void)
 
 static void dead_slot_is_free(void)
 {
-	struct other *dead = other_start("loop", false);
+	struct other *dead = other_start("loop");
 	struct board_slot *slot;
 
-	other_start("loop", false);
+	other_start("loop");
 	other_end(dead);
 	slot = claim("loop");
 	CU_ASSERT_PTR_NOT_NULL_FATAL(slot);
@@ -190,11 +189,11 @@ static void many_workers(void)
 	struct stat file;
 	off_t size_of_one;
 
-	other_start("loop", false);
+	other_start("loop");
 	CU_ASSERT_EQUAL(stat(path, &file), 0);
 	size_of_one = file.st_size;
 	for (unsigned i = 1; i < MANY; i++)
-		CU_ASSERT_EQUAL(other_start("loop", false)->number, i + 1);
+		CU_ASSERT_EQUAL(other_start("loop")->number, i + 1);
 	CU_ASSERT_EQUAL_FATAL(scoreboard_open_to_read(&board, path), 0);
 	read_workers();
 	CU_ASSERT_EQUAL_FATAL(workers.count, MANY);
@@ -228,26 +227,12 @@ static void no_slot_left(void)
 {
 	struct other *all_others;
 
-	other_start("loop", false);
+	other_start("loop");
 	all_others = locker_start(
 		(struct flock){.l_type = F_WRLCK, .l_start = 1, .l_len = BOARD_SLOTS - 1});
 	CU_ASSERT_PTR_NULL(claim("loop"));
 	other_end(all_others);
 	CU_ASSERT_PTR_NOT_NULL(scoreboard_claim(&board, "loop", 0, "loop", "/"));
-}
-
-static void siblings(void)
-{
-	struct other *sibling;
-
-	other_start("cpu", false);
-	other_start("loop", true); /* drains */
-	CU_ASSERT_PTR_NOT_NULL_FATAL(claim("loop"));
-	CU_ASSERT_FALSE(scoreboard_has_sibling(&board));
-	sibling = other_start("loop", false);
-	CU_ASSERT(scoreboard_has_sibling(&board));
-	other_end(sibling);
-	CU_ASSERT_FALSE(scoreboard_has_sibling(&board));
 }
 
 static void write_file(const char *bytes, size_t len, off_t size)
@@ -382,7 +367,7 @@ static void expect_fit_to_show(unsigned char byte, pid_t pid)
 
 static void written_over(void)
 {
-	struct other *other = other_start("loop", false);
+	struct other *other = other_start("loop");
 
 	CU_ASSERT_EQUAL_FATAL(scoreboard_open(&board, path), 0);
 	expect_fit_to_show(0xff, other->pid);
@@ -401,8 +386,8 @@ static uint64_t answers_of(const struct board_slot *slot, unsigned route)
 /* Of a file with two slots: what the first has too much would be the second's. */
 static void many_routes(void)
 {
-	struct other *other = other_start("loop", false);
-	struct other *second = other_start("loop", false);
+	struct other *other = other_start("loop");
+	struct other *second = other_start("loop");
 	struct board_slot *slot;
 	char name[BOARD_ROUTE];
 
@@ -810,7 +795,6 @@ static const struct test tests[] = {
 	{"a dead worker's slot and number are free again", dead_slot_is_free},
 	{"256 workers of a pool have slots, in a file that grows with them", many_workers},
 	{"when all slots are taken there is none", no_slot_left},
-	{"a sibling is a living worker of the pool that does not drain", siblings},
 	{"a file that is empty, foreign, cut or of another version is replaced",
 	 wrong_files_are_replaced},
 	{"a full disk gives no slot, and no SIGBUS", full_disk},

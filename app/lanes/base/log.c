@@ -1,6 +1,7 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
@@ -32,6 +33,16 @@ struct line {
 	char text[LINE_SIZE]; /* the last byte is kept for the newline */
 	size_t len;
 };
+
+int log_to(const char *path)
+{
+	int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_NOCTTY | O_CLOEXEC, 0640);
+	int err = fd < 0 || dup2(fd, STDERR_FILENO) < 0 ? -errno : 0;
+
+	if (fd >= 0)
+		close(fd);
+	return err;
+}
 
 void log_init(const char *worker)
 {

@@ -19,6 +19,10 @@ enum log_level { LOG_LEVEL_INFO, LOG_LEVEL_WARNING, LOG_LEVEL_ERROR };
 /* Sets the worker's name (borrowed). Call once, before the threads start. */
 void log_init(const char *worker);
 
+/* stderr is appended to this file from now on, which is made with mode 0640. 0 or a negative errno:
+ * then it is what it was. */
+int log_to(const char *path);
+
 /* Logs event=<event> (borrowed for ever: a literal) and then key=value pairs: keys are
  * NULL-terminated arguments, each followed by its value as a C string: log_event(LOG_LEVEL_INFO,
  * "drained", "reason", "signal", NULL). Any thread; a log that cannot be written is given up

@@ -8,10 +8,12 @@
 
 #include "base/log.h"
 #include "engine/conn.h"
+#include "engine/parent.h"
 #include "engine/peers.h"
 
 enum {
-	ACCEPTS_AT_ONCE = 64,
+	ACCEPTS_AT_ONCE =
+		64, /* one where a master may have others at the same socket: each its share */
 	ACCEPT_RETRY_MS = 100, /* when descriptors or memory have run out */
 };
 
@@ -57,10 +59,13 @@ static bool accept_one(struct engine *engine)
 			 SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 	if (fd < 0) {
-		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-			accept_failed(engine, strerror(errno));
-		}
-		return errno == ECONNABORTED || errno == EINTR;
+		int err = errno;
+
+		if (err == EMFILE || err == ENFILE || err == ENOBUFS || err == ENOMEM)
+			accept_failed(engine, strerror(err));
+		else if (engine->leaving && (err == EAGAIN || err == EINVAL))
+			accept_stop(engine);
+		return err == ECONNABORTED || err == EINTR;
 	}
 	engine->accept_failing = false;
 	if (listener_allows(engine->listener, &peer)) {
@@ -81,7 +86,7 @@ static void on_connections(uv_poll_t *handle, int status, int readable)
 	(void)readable;
 	if (status < 0)
 		accept_failed(engine, uv_strerror(status));
-	for (int i = 0; engine->accepting && i < ACCEPTS_AT_ONCE; i++) {
+	for (int i = 0; engine->accepting && i < (parent_is_there() ? 1 : ACCEPTS_AT_ONCE); i++) {
 		if (engine->conn_count >= (size_t)engine->options->max_conns)
 			accept_pause(engine);
 		else if (!accept_one(engine))
@@ -102,6 +107,21 @@ int accept_open(struct engine *engine)
 		return err;
 	accept_resume(engine);
 	return engine->accepting ? 0 : UV_EIO;
+}
+
+void accept_leave(struct engine *engine)
+{
+	if (!engine->listener)
+		return;
+	engine->leaving = engine->accept.data && listener_leave(engine->listener);
+	if (engine->leaving) {
+		on_connections(&engine->accept, 0, UV_READABLE);
+		return;
+	}
+	while (engine->accepting && engine->conn_count < (size_t)engine->options->max_conns &&
+	       accept_one(engine))
+		;
+	accept_stop(engine);
 }
 
 void accept_stop(struct engine *engine)

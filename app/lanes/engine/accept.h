@@ -15,6 +15,11 @@ int accept_open(struct engine *engine);
 /* Leaves new connections in the queue, for good (drain) … */
 void accept_stop(struct engine *engine);
 
+/* … or takes those that are there first. Whoever else has the socket takes what comes then; where
+ * it is nobody's but ours, who comes then is refused at once, and goes elsewhere, with a POST, too.
+ * Of our own unix socket none is lost, though it may take until there is room for the last. */
+void accept_leave(struct engine *engine);
+
 /* … or takes them again, if there is room and nothing speaks against it: a connection has gone. */
 void accept_resume(struct engine *engine);
 

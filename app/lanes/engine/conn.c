@@ -269,7 +269,7 @@ static void conn_taken(struct conn *conn)
 
 	if (ends && fcgi_responder_linger(&conn->fcgi))
 		conn_linger(conn);
-	else if (ends || (conn->engine->draining && conn->spoken && conn_is_idle(conn) &&
+	else if (ends || (conn->engine->parting && conn->spoken && conn_is_idle(conn) &&
 			  !conn_has_input(conn)))
 		conn_close(conn);
 }

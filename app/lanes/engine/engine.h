@@ -34,6 +34,7 @@ struct engine {
 	struct router router;
 	const struct application *application;
 	struct turn *background;   /* its work beside the requests; NULL: none */
+	struct turn *tables;	   /* looks for those of its database; NULL: nothing does */
 	struct listener *listener; /* of a worker with jobs none */
 	struct job_worker *jobs;   /* NULL: it has a socket */
 	uv_loop_t loop;
@@ -52,6 +53,8 @@ struct engine {
 	bool accept_failing; /* said in the log, and not over yet */
 	bool draining;
 	bool refusing; /* siblings take what comes while we drain */
+	bool leaving;  /* takes what waits in the socket's queue, and no more */
+	bool parting;  /* closes connections that are idle, and does not leave that to the peer */
 	bool stopped;
 	int status;
 

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "engine/parent.h"
 
 /* The requests of all clients would be in the file. The hard limit stays, so that prlimit can allow
  * a running worker to leave one. */
@@ -50,7 +51,7 @@ void harden(const struct options *options)
 	/* A descriptor below 3 that is missing would be given to a socket. */
 	for (int fd = open("/dev/null", O_RDWR); fd >= 0 && fd <= STDERR_FILENO;)
 		fd = open("/dev/null", O_RDWR);
-	closefrom(STDERR_FILENO + 1);
+	closefrom(parent_is_there() ? PARENT_FD + 1 : STDERR_FILENO + 1);
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	if (!options->core)
 		leave_no_core();

@@ -316,6 +316,15 @@ bool listener_allows(const struct listener *l, const struct sockaddr_storage *pe
 	return !l->allowed || peers_allow(l->allowed, peer);
 }
 
+bool listener_leave(struct listener *l)
+{
+	if (!l->unlink)
+		return false;
+	unlink(l->unlink); /* first: whoever finds it refused may put his own in its place */
+	l->unlink = NULL;
+	return shutdown(l->fd, SHUT_RD) == 0;
+}
+
 void listener_stop(struct listener *l)
 {
 	if (l->fd >= 0)

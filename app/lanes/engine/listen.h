@@ -46,6 +46,11 @@ int listener_open_as(struct listener *listener, const char *address, int backlog
  * FCGI_WEB_SERVER_ADDRS is set, only from an address or a network of that list. */
 bool listener_allows(const struct listener *listener, const struct sockaddr_storage *peer);
 
+/* Nobody connects any more to a unix socket that was opened here: its file is gone. True if so;
+ * what waits in its queue can still be accepted, and when nothing is left, accept() fails with
+ * EINVAL. */
+bool listener_leave(struct listener *listener);
+
 /* Stops listening (idempotent); the socket file stays. */
 void listener_stop(struct listener *listener);
 

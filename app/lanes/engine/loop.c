@@ -9,6 +9,7 @@
 #include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <uv.h>
 
 #include "base/log.h"
@@ -18,12 +19,15 @@
 #include "engine/engine.h"
 #include "engine/exchange.h"
 #include "engine/job_worker.h"
+#include "engine/parent.h"
+#include "engine/tables.h"
 #include "http/mount.h"
 
 enum {
 	CPU_THREAD_NICE = 19,
 	RUSH = 1 << 20,	      /* bytes that were needed at once, and are worth giving back */
 	REQUEST_BYTES = 1280, /* a request's block, more or less */
+	LAST_MS = 1000,	      /* for what came when the time to drain was over */
 	EXIT_FORCED = 3,
 };
 
@@ -39,15 +43,32 @@ static void stop(struct engine *engine, int status)
 	uv_stop(&engine->loop);
 }
 
-static void drain_if_idle(struct engine *engine)
+static bool has_requests(const struct engine *engine)
 {
-	if (engine->in_flight || engine->later || engine->stopped)
-		return;
-	if (engine->jobs && !job_worker_is_idle(engine))
-		return;
+	return engine->in_flight || engine->later;
+}
+
+/* While the peers are left to end their connections, each of these may bring another request. */
+static bool is_drained(const struct engine *engine)
+{
+	bool listens = engine->listener && engine->listener->fd >= 0;
+
+	if (has_requests(engine) || (engine->jobs && !job_worker_is_idle(engine)))
+		return false;
+	if (!engine->parting)
+		return !engine->conns && !listens;
+	if (listens && engine->leaving)
+		return false;
 	for (struct conn *conn = engine->conns; conn; conn = conn->next)
 		if (conn_waiting(conn) || (!conn->lingering && conn_has_input(conn)))
-			return;
+			return false;
+	return true;
+}
+
+static void drain_if_idle(struct engine *engine)
+{
+	if (engine->stopped || !is_drained(engine))
+		return;
 	log_event(LOG_LEVEL_INFO, "drained", NULL);
 	stop(engine, 0);
 }
@@ -75,39 +96,68 @@ static void on_drain_timeout(uv_timer_t *timer)
 		drained_too_late(engine);
 }
 
-static void drain(struct engine *engine)
+/* Ends connections that are idle: the peer has not, or has not been given the time to. What has
+ * arrived is answered first. */
+static void part(struct engine *engine, int64_t patience)
 {
 	struct conn *next;
 
-	log_event(LOG_LEVEL_INFO, "draining", "in_flight", log_number((long long)engine->in_flight),
-		  NULL);
-	engine->draining = true;
-	board_set(&engine->board->draining, 1);
-	if (engine->jobs)
-		job_worker_drain(engine);
-	engine->refusing = engine->options->drain == DRAIN_REFUSE ||
-			   (engine->options->drain == DRAIN_AUTO &&
-			    scoreboard_has_sibling(engine->scoreboard));
-	if (!engine->refusing)
-		accept_stop(engine);
+	engine->parting = true;
 	for (struct conn *conn = engine->conns; conn; conn = next) {
 		next = conn->next;
 		if (conn_is_idle(conn) && !conn_waiting(conn) && !conn_has_input(conn))
 			conn_close(conn);
 	}
-	uv_timer_start(&engine->drain_timer, on_drain_timeout,
-		       (uint64_t)engine->options->drain_timeout, 0);
+	uv_timer_start(&engine->drain_timer, on_drain_timeout, (uint64_t)patience, 0);
+}
+
+static void on_drain_idle(uv_timer_t *timer)
+{
+	struct engine *engine = timer->data;
+	int64_t left = engine->options->drain_timeout - engine->options->drain_idle;
+
+	if (left <= 0 && has_requests(engine))
+		drained_too_late(engine);
+	else
+		part(engine, left > 0 ? left : LAST_MS);
+}
+
+static int64_t least(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+static void drain(struct engine *engine, int number)
+{
+	const struct options *o = engine->options;
+	int64_t idle = least(o->drain_idle, o->drain_timeout);
+
+	log_event(LOG_LEVEL_INFO, "draining", "in_flight", log_number((long long)engine->in_flight),
+		  "signal", sigabbrev_np(number), NULL);
+	engine->draining = true;
+	board_set(&engine->board->draining, 1);
+	parent_leave();
+	if (engine->jobs)
+		job_worker_drain(engine);
+	engine->refusing = o->drain == DRAIN_REFUSE;
+	if (o->drain == DRAIN_WAIT && !o->listen)
+		accept_stop(engine);
+	else if (!engine->refusing)
+		accept_leave(engine);
+	if (engine->refusing || engine->jobs || !idle)
+		part(engine, o->drain_timeout);
+	else
+		uv_timer_start(&engine->drain_timer, on_drain_idle, (uint64_t)idle, 0);
 }
 
 static void on_signal(uv_signal_t *handle, int number)
 {
 	struct engine *engine = handle->data;
 
-	(void)number;
-	if (engine->draining)
+	if (!engine->draining)
+		drain(engine, number);
+	else if (!parent_is_there())
 		drain_by_force(engine, "second-signal");
-	else
-		drain(engine);
 }
 
 /* ---- the loop ---- */
@@ -228,6 +278,7 @@ static void close_engine(struct engine *engine)
 	while (engine->conns)
 		conn_close(engine->conns);
 	application_end(engine->background);
+	application_end(engine->tables);
 	exchange_cancel_later(engine);
 	job_worker_close(engine);
 	sched_close(&engine->sched);
@@ -252,12 +303,15 @@ static int begin(struct engine *engine, const struct application *application)
 	const struct options *o = engine->options;
 	int err;
 
+	engine->tables = tables_begin(application, &engine->sched);
 	if (application->start &&
 	    !application_run(application, application->start, &engine->sched, 0, &engine->stopped))
 		return UV_ECANCELED;
 	application_ask(application, engine->board);
 	engine->background = application_begin(application, &engine->sched);
 	err = open_work(engine);
+	if (!err && !engine->draining)
+		parent_accepts(o->slot);
 	if (!err)
 		log_event(LOG_LEVEL_INFO, "started", "engine", engine->jobs ? "jobs" : "loop",
 			  "threads", log_number(o->threads), "cpu_threads",

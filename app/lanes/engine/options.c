@@ -18,6 +18,9 @@ static const struct option_spec list[] = {
 	{"engine", OPTION_CHOICE, AT(engine), "loop", .choices = "loop|prefork|jobs",
 	 .help = "loop: one multiplexed event loop; prefork: libfcgi, one request at a time; jobs: "
 		 "no socket, but the database's queue of jobs"},
+	{"processes", OPTION_INT, AT(processes), "0", 0, MASTER_PROCESSES, NULL,
+	 "be a master: start so many workers behind the socket, keep them alive, and replace them; "
+	 "0: be a worker"},
 	{"listen", OPTION_TEXT, AT(listen),
 	 .help = "PATH, unix:PATH or HOST:PORT to open (:PORT is all of IPv4), or fd:NAME, which "
 		 "systemd passes; without it, the one that systemd passes, or descriptor 0 "
@@ -28,6 +31,9 @@ static const struct option_spec list[] = {
 	 .help = "user to whom it is given, a name or a number; without it, ours"},
 	{"listen-group", OPTION_TEXT, AT(listen_group),
 	 .help = "group to which it is given; without it, ours"},
+	{"log", OPTION_TEXT, AT(log),
+	 .help = "file that the log is appended to, in place of stderr; a master opens it anew at "
+		 "HUP"},
 	{"pool", OPTION_NAME, AT(pool), "loop", .help = "name of the pool, for X-Lanes-Worker"},
 	{"mount", OPTION_PATH, AT(mount),
 	 .help = "path below which the web server leads here, decoded: what comes after it is "
@@ -43,8 +49,9 @@ static const struct option_spec list[] = {
 		 "system; health: healthz and readyz; outside: stands in for services that the "
 		 "endpoints call"},
 	{"drain", OPTION_CHOICE, AT(drain), "auto", .choices = "auto|refuse|wait",
-	 .help = "new requests while draining: refuse (503, or the status that LANES_DRAIN_STATUS "
-		 "names: nginx asks a sibling), wait (in the socket's queue)"},
+	 .help = "new connections while draining: auto (those that wait are served, and the socket "
+		 "is let go of), wait (in its queue, for who has it besides or next), refuse (none "
+		 "waits: each new request is a 503, or the status that LANES_DRAIN_STATUS names)"},
 	{"nice", OPTION_INT, AT(nice), "0", 0, 19, NULL, "added to the process's nice value"},
 	{"sandbox", OPTION_CHOICE, AT(sandbox), "on", .choices = "on|off",
 	 .help = "on: a worker that has started opens no more files or sockets, and starts no "
@@ -135,6 +142,11 @@ static const struct option_spec list[] = {
 	 "seconds a peer may send nothing of a body that is waited for; then a 408"},
 	{"drain-timeout", OPTION_SECONDS, AT(drain_timeout), "30", 0, 86400000, NULL,
 	 "seconds requests in flight may take to end after SIGTERM or SIGUSR1"},
+	{"drain-idle", OPTION_SECONDS, AT(drain_idle), "30", 0, 86400000, NULL,
+	 "of these, seconds that kept connections are left to the peer to end, which may just be "
+	 "sending; then those that are idle are closed"},
+	{"start-timeout", OPTION_SECONDS, AT(start_timeout), "60", 100, 86400000, NULL,
+	 "seconds after which a master kills a worker that does not accept yet"},
 	{"slow-callback", OPTION_SECONDS, AT(slow_callback), "0.1", 10, 3600000, NULL,
 	 "seconds a loop may be held before the admin worker logs who holds it"},
 	{"ready-held", OPTION_SECONDS, AT(ready_held), "5", 10, 3600000, NULL,
@@ -441,7 +453,8 @@ void options_help(FILE *out, const struct option_table *own)
 		"Usage: %s [options]\n\n"
 		"A FastCGI worker. The listening socket is descriptor 0, as spawn-fcgi gives it:\n"
 		"    spawn-fcgi -n -s /tmp/%s.sock -M 0600 -- build/%s\n"
-		"or --listen opens one. Each option is also LANES_<NAME> in the environment.\n\n",
+		"or --listen opens one; with --processes N a master that keeps N workers. Each "
+		"option is also LANES_<NAME> in the environment.\n\n",
 		name, name, name);
 	if (own && own->count) {
 		fprintf(out, "Options of %s:\n", name);
@@ -452,6 +465,12 @@ void options_help(FILE *out, const struct option_table *own)
 	fputs("\nSignals: TERM, INT, HUP and USR1 drain: requests in flight finish, then exit "
 	      "status 0;\n"
 	      "a second one, or the drain timeout, ends at once with status 3.\n"
+	      "A master: TERM, INT, QUIT and USR1 drain its workers, and it ends with the worst "
+	      "of\n"
+	      "their statuses; a second one kills them. HUP replaces each by a successor, of the\n"
+	      "program as it is now, that accepts before the old one drains. TTIN: one worker "
+	      "more,\n"
+	      "TTOU: one less.\n"
 	      "A TCP address that is not loopback needs FCGI_WEB_SERVER_ADDRS, the list of peers\n"
 	      "and networks (10.0.0.0/8) that may connect (FastCGI specification 3.2).\n",
 	      out);

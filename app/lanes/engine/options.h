@@ -18,7 +18,7 @@ enum engine_kind {
 };
 
 enum drain_mode {
-	DRAIN_AUTO,   /* refuse if the scoreboard shows a sibling that serves, else wait */
+	DRAIN_AUTO,   /* takes those that wait in the socket's queue, and lets go of it */
 	DRAIN_REFUSE, /* siblings take over: new requests get a status that nginx moves */
 	DRAIN_WAIT,   /* new connections wait in the socket's queue, for whoever accepts next */
 };
@@ -70,14 +70,18 @@ struct option_table {
 	{.name = (n), .list = (array), .count = sizeof(array) / sizeof((array)[0]), .values = (into)}
 /* clang-format on */
 
+enum { MASTER_PROCESSES = 256 }; /* that a master looks after, at most */
+
 struct bodies;
 
 struct options {
 	enum engine_kind engine;
+	int64_t processes;	  /* that a master looks after; 0: this is a worker */
 	const char *listen;	  /* NULL: file descriptor 0 */
 	int64_t listen_mode;	  /* of the file that it makes */
 	const char *listen_owner; /* … and whose it is; NULL: ours */
 	const char *listen_group;
+	const char *log; /* NULL: stderr as it is */
 	const char *pool;
 	const char *mount;	/* "/", "/prefork" …; NULL: not known */
 	int64_t slot;		/* 0: the lowest free one on the scoreboard, or the process id */
@@ -132,6 +136,8 @@ struct options {
 	int64_t send_timeout;
 	int64_t body_timeout;
 	int64_t drain_timeout;
+	int64_t drain_idle;
+	int64_t start_timeout;
 	int64_t slow_callback;
 	int64_t ready_held;
 	const char *ready_pools; /* names with commas between them */

@@ -2,12 +2,7 @@
  * One worker process, in the order in which a request lives: wait, accept, handle, answer, finish;
  * then signals, and the process itself.
  *
- * Everything blocks: that is what this engine is there to show. Only one thing must not be left
- * to libfcgi: to wait. Its accept and its read cannot be interrupted without a moment in which
- * the signal comes just before the call (and sleeps on), or comes in mid-request (and loses it).
- * So no signal interrupts anything: a thread of their own takes them, and we wait in poll, for
- * input or for that thread's word, before libfcgi is called. Then it finds something to do; or,
- * if another process was faster, a listening socket that does not block.
+ * Everything blocks: that is what this engine is there to show; but for waiting (engine/door.h).
  */
 #include "engine/prefork.h"
 
@@ -15,118 +10,51 @@
 #include <fcgiapp.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <pthread.h>
-#include <signal.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/time.h>
-#include <unistd.h>
 #include <uv.h>
 
 #include "await/sched.h"
 #include "base/log.h"
 #include "base/util.h"
 #include "engine/database.h"
+#include "engine/door.h"
 #include "engine/observer.h"
-#include "engine/peers.h"
+#include "engine/parent.h"
+#include "engine/tables.h"
 #include "http/body.h"
 #include "http/mount.h"
 #include "http/reply.h"
 
-enum {
-	ACCEPT_RETRY_MS = 100, /* when descriptors or memory have run out */
-	REST_NS = 1000000,     /* who waited for so long in poll, found nothing to do there */
-	EXIT_FORCED = 3,
-	STDIN_PIECE = 8192,
-};
+enum { STDIN_PIECE = 8192 };
 
 struct prefork {
 	const struct options *options;
 	struct slice worker;
 	struct router router;
 	const struct application *application;
+	struct turn *tables; /* looks for those of the database; NULL: nothing does */
 	struct bodies bodies;
-	struct listener *listener;
-	uv_loop_t loop; /* where the one request waits for its timers */
+	struct door door; /* where it waits for connections */
+	uv_loop_t loop;	  /* where the one request waits for its timers */
 	struct sched sched;
 	FCGX_Request fcgi;
 	struct request req; /* the same block for every request */
 	struct board_slot *board;
 	uint64_t serial;
-	uint64_t rested; /* uv_hrtime() when nobody was waiting to be accepted */
 	bool finished;
 	bool stays; /* the request has work for after its answer */
-
-	int drain_fd; /* an eventfd, readable from the first signal on */
-	atomic_bool draining;
-	atomic_bool drained;
 };
 
-/* ---- wait, accept ---- */
+/* ---- accept ---- */
 
-/* What the loop has to do between requests: to keep its connection to the database. */
-static void turn_between(struct prefork *p)
-{
-	if (p->options->database)
-		uv_run(&p->loop, UV_RUN_NOWAIT);
-}
-
-/* Milliseconds until it has something to do by itself; -1: never. */
-static int patience(const struct prefork *p)
-{
-	return p->options->database ? uv_backend_timeout(&p->loop) : -1;
-}
-
-/* Waits for a connection or, where the web server keeps its connection, for the next request on
- * it: then nobody else is served by this process, however long that takes. False: we drain, and
- * nothing is left to answer. */
-static bool wait_for_input(struct prefork *p)
-{
-	bool kept = p->fcgi.ipcFd >= 0;
-	struct pollfd fds[] = {
-		{.fd = kept ? p->fcgi.ipcFd : p->listener->fd, .events = POLLIN},
-		{.fd = p->drain_fd, .events = POLLIN},
-		{.fd = p->options->database ? uv_backend_fd(&p->loop) : -1, .events = POLLIN},
-	};
-	uint64_t polled = uv_hrtime();
-
-	do
-		turn_between(p);
-	while (poll(fds, 3, patience(p)) <= 0 || (!fds[0].revents && !fds[1].revents));
-	if (!kept && uv_hrtime() > polled + REST_NS)
-		p->rested = uv_hrtime();
-	return !fds[1].revents || (kept && fds[0].revents);
-}
-
-/* libfcgi knows no networks and no IPv6, and looks at no FCGI_WEB_SERVER_ADDRS. */
-static bool peer_allowed(const struct prefork *p)
-{
-	struct sockaddr_storage peer;
-	socklen_t len = sizeof(peer);
-
-	return !p->listener->allowed ||
-	       (getpeername(p->fcgi.ipcFd, (struct sockaddr *)&peer, &len) == 0 &&
-		listener_allows(p->listener, &peer));
-}
-
+/* There is input. False: not a request's; the peer has gone. */
 static bool accept_request(struct prefork *p)
 {
-	int err = FCGX_Accept_r(&p->fcgi);
-
-	if (!err && !peer_allowed(p)) {
-		log_event(LOG_LEVEL_WARNING, "peer-refused", "peer",
-			  peer_name(p->fcgi.ipcFd, (char[PEER_SIZE]){0}), NULL);
-		FCGX_Free(&p->fcgi, 1);
-		return false;
-	}
-	if (err && err != -EAGAIN && !p->draining) {
-		log_event(LOG_LEVEL_WARNING, "accept-failed", "error", strerror(-err), NULL);
-		uv_sleep(ACCEPT_RETRY_MS);
-	}
-	return !err;
+	p->door.silent_since = 0;
+	return FCGX_Accept_r(&p->fcgi) == 0;
 }
 
 /* ---- handle, answer, finish ---- */
@@ -186,7 +114,7 @@ static bool request_stream_wanted(const struct request *req)
 {
 	const struct prefork *p = container_of(req, struct prefork, req);
 
-	return !p->draining && !request_is_old(req, uv_hrtime(), p->options->stream_age);
+	return !p->door.draining && !request_is_old(req, uv_hrtime(), p->options->stream_age);
 }
 
 static void request_finished(struct request *req)
@@ -270,7 +198,7 @@ static int take_params(struct prefork *p)
 		request_take_param(&p->req, (struct slice){*pair, (size_t)(equals - *pair)},
 				   slice_of(equals + 1));
 	}
-	request_params_done(&p->req, p->req.times.received - p->rested);
+	request_params_done(&p->req, p->req.times.received - p->door.rested);
 	return bytes > (size_t)p->options->params_limit ? 431 : 0;
 }
 
@@ -353,16 +281,11 @@ static void handle(struct prefork *p)
 	request_unref(&p->req);
 }
 
-/* A kept connection may hold a request that was sent before the web server could see that we go:
- * when we drain, one more is taken. */
 static void serve(struct prefork *p)
 {
-	bool last;
-
-	do {
+	for (;;) {
 		application_ask(p->application, p->board);
-		last = p->draining;
-		if (!wait_for_input(p))
+		if (!door_wait(&p->door))
 			break;
 		if (!accept_request(p))
 			continue;
@@ -374,80 +297,22 @@ static void serve(struct prefork *p)
 			uv_run(&p->loop, UV_RUN_DEFAULT);
 		board_watch_stop(&p->board->occupied, uv_hrtime());
 		board_set(&p->board->in_flight, 0);
-	} while (!last);
+	}
 	log_event(LOG_LEVEL_INFO, "drained", NULL);
-}
-
-/* ---- signals ---- */
-
-static sigset_t drain_signals(void)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGUSR1);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGHUP);
-	return set;
-}
-
-static const char *in_flight(const struct prefork *p)
-{
-	return log_number((long long)board_get(&p->board->in_flight));
-}
-
-static void end_by_force(struct prefork *p, const char *why)
-{
-	log_event(LOG_LEVEL_WARNING, "ended-by-force", "why", why, "in_flight", in_flight(p), NULL);
-	if (p->listener->unlink)
-		unlink(p->listener->unlink);
-	_exit(EXIT_FORCED);
-}
-
-static void *watch_signals(void *prefork)
-{
-	struct prefork *p = prefork;
-	sigset_t set = drain_signals();
-	struct timespec most = {.tv_sec = p->options->drain_timeout / 1000,
-				.tv_nsec = p->options->drain_timeout % 1000 * 1000000};
-	int number;
-
-	sigwait(&set, &number);
-	log_event(LOG_LEVEL_INFO, "draining", "in_flight", in_flight(p), NULL);
-	p->draining = true;
-	board_set(&p->board->draining, 1);
-	FCGX_ShutdownPending(); /* libfcgi accepts nobody any more */
-	eventfd_write(p->drain_fd, 1);
-	number = sigtimedwait(&set, NULL, &most);
-	if (!p->drained)
-		end_by_force(p, number < 0 ? "drain-timeout" : "second-signal");
-	return NULL;
 }
 
 /* ---- the process ---- */
 
-static int open_signals(struct prefork *p)
-{
-	sigset_t set = drain_signals();
-	pthread_t thread;
-
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGXFSZ, SIG_IGN); /* for the spool, an error like any other */
-	pthread_sigmask(SIG_BLOCK, &set, NULL);
-	p->drain_fd = eventfd(0, EFD_CLOEXEC);
-	return p->drain_fd < 0 ? -errno : -pthread_create(&thread, NULL, watch_signals, p);
-}
-
 static int open_fcgi(struct prefork *p)
 {
-	int fd = p->listener->fd;
+	int fd = p->door.listener->fd;
 
 	if (fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0)
 		return -errno;
-	unsetenv("FCGI_WEB_SERVER_ADDRS");
-	return FCGX_Init() || FCGX_InitRequest(&p->fcgi, fd, FCGI_FAIL_ACCEPT_ON_INTR) ? -ENOMEM
-										       : 0;
+	if (FCGX_Init() || FCGX_InitRequest(&p->fcgi, fd, FCGI_FAIL_ACCEPT_ON_INTR))
+		return -ENOMEM;
+	FCGX_ShutdownPending(); /* libfcgi accepts nobody: we do */
+	return 0;
 }
 
 /* No threads: what would run in a pool runs here and blocks. */
@@ -469,7 +334,11 @@ int prefork_run(const struct options *options, struct listener *listener, const 
 
 	p = (struct prefork){.options = options,
 			     .worker = slice_of(worker),
-			     .listener = listener,
+			     .door = {.options = options,
+				      .listener = listener,
+				      .board = board->own,
+				      .fcgi = &p.fcgi,
+				      .loop = options->database ? &p.loop : NULL},
 			     .board = board->own,
 			     .application = application};
 	options_of_bodies(options, &p.bodies);
@@ -480,21 +349,23 @@ int prefork_run(const struct options *options, struct listener *listener, const 
 	if (!err)
 		err = open_fcgi(&p);
 	if (!err)
-		err = open_signals(&p);
+		err = door_open(&p.door);
 	if (err) {
 		log_event(LOG_LEVEL_ERROR, "start-failed", "error", uv_strerror(err), NULL);
 		return 1;
 	}
+	p.tables = tables_begin(application, &p.sched);
 	if (application->start &&
 	    !application_run(application, application->start, &p.sched, 0, &never)) {
 		log_event(LOG_LEVEL_ERROR, "start-failed", "error", "the application's", NULL);
 		return 1;
 	}
+	parent_accepts(options->slot);
 	log_event(LOG_LEVEL_INFO, "started", "engine", "prefork", NULL);
 	serve(&p);
 	if (application->stop &&
 	    !application_run(application, application->stop, &p.sched, 0, &never))
 		log_event(LOG_LEVEL_WARNING, "stop-failed", NULL);
-	p.drained = true; /* the loop, and the thread for the signals, end with the process */
+	p.door.drained = true; /* the loop, and the thread for the signals, end with the process */
 	return 0;
 }

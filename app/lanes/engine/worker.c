@@ -14,7 +14,9 @@
 #include "engine/job_worker.h"
 #include "engine/listen.h"
 #include "engine/loop.h"
+#include "engine/master.h"
 #include "engine/options.h"
+#include "engine/parent.h"
 #include "engine/prefork.h"
 #include "engine/sandbox.h"
 #include "http/body.h"
@@ -302,7 +304,11 @@ static int command(const struct options *options, const struct applications *app
 	if (options->migrate)
 		return migrate(options->database, app ? &app->migrations : NULL);
 	if (options->jobs)
-		return queue_show(options->database);
+		return queue_show(options->database, app ? &app->jobs : NULL);
+	if (options->job_retry && options->job_drop) {
+		log_complaint("--job-retry and --job-drop: one of them is wanted");
+		return 2;
+	}
 	if (options->job_retry)
 		return queue_retry(options->database, options->job_retry);
 	return queue_drop(options->database, options->job_drop);
@@ -314,6 +320,7 @@ int worker_main(int argc, char **argv, const struct applications *applications)
 	const struct application *app = applications->kinds[ROUTES_APP];
 	const struct option_table *own = app ? &app->options : NULL;
 	struct options options;
+	int err;
 
 	if (options_parse(&options, own, argc, argv))
 		return 2;
@@ -321,10 +328,19 @@ int worker_main(int argc, char **argv, const struct applications *applications)
 		return 0;
 	if (is_command(&options))
 		return command(&options, applications);
+	parent_find();
+	if (parent_is_there()) /* it has opened these */
+		options.listen = options.log = NULL;
+	if (options.log && (err = log_to(options.log))) {
+		log_complaint("%.1000s: %s", options.log, strerror(-err));
+		return 1;
+	}
 	if (!applications->kinds[options.routes]) {
 		log_complaint("--routes: this program has none of that kind");
 		return 2;
 	}
+	if (options.processes)
+		return master_run(&options, argc, argv);
 	application = *applications->kinds[options.routes];
 	return work(&options, &application);
 }

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 enum {
-	VERSION = 11,
+	VERSION = 12,
 	PAGE = 4096,
 	CLAIM_LOCK = BOARD_SLOTS, /* the byte that is locked while a slot is chosen */
 	ATTEMPTS = 100,
@@ -254,30 +254,11 @@ bool scoreboard_alive(const struct scoreboard *board, unsigned slot)
 	return scoreboard_holder(board, slot) != 0;
 }
 
-static bool in_pool(const struct board_slot *slot, const char *pool)
-{
-	return !strncmp(slot->pool, pool, sizeof(slot->pool) - 1);
-}
-
 bool board_is_pool_name(const char *name)
 {
 	size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-_");
 
 	return len >= 1 && len <= 10 && !name[len];
-}
-
-bool scoreboard_has_sibling(const struct scoreboard *board)
-{
-	unsigned count = scoreboard_slots(board);
-
-	for (unsigned i = 0; i < count; i++) {
-		const struct board_slot *slot = &board->slots[i];
-
-		if (slot != board->own && scoreboard_alive(board, i) &&
-		    in_pool(slot, board->own->pool) && !board_get(&slot->draining))
-			return true;
-	}
-	return false;
 }
 
 static off_t slot_at(unsigned slot)

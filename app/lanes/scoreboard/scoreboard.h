@@ -123,10 +123,14 @@ struct board_waits {
 
 enum board_health { BOARD_DATABASE_UNKNOWN, BOARD_DATABASE_UP, BOARD_DATABASE_DOWN };
 
+/* Those that its program needs. */
+enum board_tables { BOARD_TABLES_FINE, BOARD_TABLES_UNKNOWN, BOARD_TABLES_MISSING };
+
 /* The worker's connections to the database. */
 struct board_database {
 	word limit; /* 0: it has no database */
 	word health;
+	word tables;
 	word connections;
 	word busy;	 /* of these, at work for a request, or being set back */
 	word waiting;	 /* requests, for one */
@@ -276,9 +280,6 @@ bool scoreboard_alive(const struct scoreboard *board, unsigned slot);
 
 /* Whether a pool of threads can be called this: 1 to 10 small letters, digits, '-' and '_'. */
 bool board_is_pool_name(const char *name);
-
-/* Whether another living worker of our own slot's pool is there and not draining. */
-bool scoreboard_has_sibling(const struct scoreboard *board);
 
 void scoreboard_close(struct scoreboard *board);
 

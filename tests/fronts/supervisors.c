@@ -1,0 +1,193 @@
+#include "supervisors.h"
+
+#include <libgen.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../support/client.h"
+#include "../support/harness.h"
+#include "base/buffer.h"
+
+/* "{}" in a daemon's argument is the stage. */
+#define ROW(title, ...)                                                                            \
+	{                                                                                          \
+		.name = (title), DEBIAN_NGINX, .workers = SUPERVISED,                              \
+		.supervisor = &(const struct supervisor){__VA_ARGS__},                             \
+	}
+#define SPAWN	   .program = "/usr/bin/spawn-fcgi", .example = "spawn-fcgi", .forgets = true
+#define MULTIWATCH .program = "/usr/bin/multiwatch", .example = "multiwatch"
+#define RUNIT                                                                                      \
+	.program = "/usr/bin/runsvdir", .example = "runit", .file = "run",                         \
+	.path = "/etc/sv/worker-1/run", .daemon = STRINGS("runsvdir", "etc/service")
+#define S6                                                                                         \
+	.program = "/usr/bin/s6-svscan", .example = "s6", .file = "run",                           \
+	.path = "/etc/s6/worker-1/run", .daemon = STRINGS("s6-svscan", "run/service"),             \
+	.running = "run/service/.s6-svscan/control"
+#define SUPERVISORD                                                                                \
+	.program = "/usr/bin/supervisord", .example = "supervisord", .file = "worker-1.conf",      \
+	.path = "/etc/supervisor/conf.d/worker-1.conf",                                            \
+	.daemon = STRINGS("supervisord", "-n", "-c", "supervisord.conf"),                          \
+	.running = "supervisor.sock"
+#define CONTAINER                                                                                  \
+	.program = "/usr/bin/unshare", .example = "container", .file = "Dockerfile",               \
+	.path = "/run/lanes/worker-1.Dockerfile"
+
+const struct front supervised[] = {
+	ROW("spawn-fcgi", SPAWN, .services = 2),
+	ROW("spawn-fcgi, the master", SPAWN, .services = 1, .master = true),
+	ROW("spawn-fcgi, multiwatch", MULTIWATCH, .services = 1),
+	ROW("runit", RUNIT, .services = 2),
+	ROW("runit, the master", RUNIT, .services = 1, .master = true),
+	ROW("s6", S6, .services = 2),
+	ROW("s6, the master", S6, .services = 1, .master = true),
+	ROW("supervisord", SUPERVISORD, .services = 1),
+	ROW("supervisord, the master", SUPERVISORD, .services = 1, .master = true),
+	ROW("pid 1", CONTAINER, .services = 2),
+	ROW("pid 1, the master", CONTAINER, .services = 1, .master = true),
+};
+const size_t supervised_count = COUNT(supervised);
+
+/* ---- the README ---- */
+
+static const char *example(const char *name)
+{
+	static struct outcome outcome;
+
+	return succeeds(&outcome, STRINGS("tests/documents/block", name, "spawn/README.md"), NULL)
+		       ? outcome.out
+		       : "";
+}
+
+/* Those of a block's lines that end with "# WHAT": they begin after the one that says something
+ * else. Lives as textf(); NULL: there are none. */
+static const char *lines_for(const char *block, const char *what)
+{
+	const char *begin = block;
+
+	for (const char *line = block; *line; line = strchr(line, '\n') + 1) {
+		size_t len = strcspn(line, "\n");
+		const char *mark = memmem(line, len, " # ", 3);
+
+		if (!mark)
+			continue;
+		if (len == (size_t)(mark + 3 - line) + strlen(what) &&
+		    !memcmp(mark + 3, what, strlen(what)))
+			return textf("%.*s", (int)(mark - begin), begin);
+		begin = line + len + 1;
+	}
+	return NULL;
+}
+
+/* ---- typing ---- */
+
+static pid_t start_in_stage(const char *command)
+{
+	static const char script[] = "cd \"$0\"\n"
+				     "export SVDIR=\"$0/etc/service\" PATH=\"$2:$PATH\"\n"
+				     "eval \"$1\"\n";
+
+	return stage_start(STRINGS("sh", "-ec", script, stage.run_dir, command,
+				   stage_file("stand-ins")),
+			   "supervisor.log");
+}
+
+pid_t supervisor_type(const struct supervisor *s, const char *what, int service)
+{
+	const char *block = example(s->example);
+	const char *lines = lines_for(block, what);
+
+	if (!lines && !strcmp(what, "restart"))
+		lines = textf("%s\ntail --pid=\"$(cat worker-1.pid)\" -f /dev/null\n%s",
+			      lines_for(block, "stop"), lines_for(block, "start"));
+	return lines ? start_in_stage(stage_text(lines, service)) : 0;
+}
+
+bool supervisor_typed(pid_t pid)
+{
+	int status = -1;
+
+	if (pid <= 0 || !EVENTUALLY(process_ended(pid)))
+		return false;
+	waitpid(pid, &status, 0);
+	return status == 0;
+}
+
+/* ---- start, end ---- */
+
+static bool make_folders(void)
+{
+	static const char *const folders[] = {
+		"etc",	       "etc/sv",       "etc/sv/worker-1", "etc/sv/worker-2", "etc/service",
+		"etc/s6",      "etc/s6/worker-1", "etc/s6/worker-2", "run",	     "run/service",
+		"etc/supervisor", "etc/supervisor/conf.d", "stand-ins"};
+	bool made = true;
+
+	for (size_t i = 0; i < COUNT(folders); i++)
+		made = made && stage_folder(folders[i]);
+	return made;
+}
+
+/* A container is made by what stands in for docker. */
+static bool write_files(const struct supervisor *s)
+{
+	struct outcome outcome;
+	bool written = succeeds(&outcome,
+				STRINGS("install", "-m", "755", "tests/fronts/docker",
+					stage_file("stand-ins/docker")),
+				NULL);
+
+	for (int service = 1; s->file && service <= s->services; service++) {
+		const char *path = stage_text(s->path, service) + strlen(stage.run_dir) + 1;
+
+		written = written && stage_write(example(s->file), service, textf("%s", path));
+	}
+	if (!strcmp(s->example, "supervisord"))
+		written = written &&
+			  stage_write(file_text("/etc/supervisor/supervisord.conf"), 1,
+				      "supervisord.conf");
+	return written;
+}
+
+static bool start_daemon(const struct supervisor *s)
+{
+	const char *command = "exec";
+
+	if (!s->daemon)
+		return true;
+	for (const char *const *word = s->daemon; *word; word++)
+		command = textf("%s %s", command, *word);
+	start_in_stage(command);
+	return !s->running || EVENTUALLY(access(stage_file(s->running), F_OK) == 0);
+}
+
+bool supervisor_start(const struct supervisor *s)
+{
+	bool started = make_folders() && write_files(s) && start_daemon(s);
+
+	for (int service = 1; started && service <= s->services; service++)
+		started = supervisor_typed(supervisor_type(s, "start", service));
+	return started && WITHIN(PATIENCE / 3,
+				 access(stage_file(textf("worker-%d.sock", s->services)), F_OK) ==
+					 0);
+}
+
+static bool kill_all(void)
+{
+	pid_t pids[64];
+	int count = processes_in(stage.run_dir, NULL, pids, 64);
+
+	for (int i = 0; i < count && i < 64; i++)
+		kill(pids[i], SIGKILL);
+	while (waitpid(-1, NULL, WNOHANG) > 0)
+		;
+	return count == 0;
+}
+
+void supervisor_end(void)
+{
+	CU_ASSERT(EVENTUALLY(kill_all()));
+}

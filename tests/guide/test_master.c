@@ -1,0 +1,383 @@
+/* A master: its workers are kept, replaced, and ended. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "../support/harness.h"
+#include "../support/process.h"
+#include "../support/raw.h"
+
+enum { REPLACEMENTS = 5 };
+
+static struct worker master;
+static struct raw raw;
+static const char *directory; /* of a program that tests change */
+
+static size_t lines(const char *text)
+{
+	return file_lines(master.log, text);
+}
+
+static void begin(const char *const *options)
+{
+	CU_ASSERT_FATAL(worker_start(&master, options, NULL));
+	CU_ASSERT_FATAL(EVENTUALLY(lines(" event=ready ") == 1));
+}
+
+/* Of a program that can be replaced: what this says, or a copy of the one under test. */
+static const char *program_is(const char *text)
+{
+	const char *path;
+	struct outcome outcome;
+
+	if (!directory)
+		directory = directory_make();
+	path = textf("%s/program", directory);
+	if (text) {
+		unlink(path);
+		CU_ASSERT_FATAL(file_write(path, text));
+	} else {
+		CU_ASSERT_FATAL(
+			succeeds(&outcome, STRINGS("install", "-m", "755", program(), path), NULL));
+	}
+	return path;
+}
+
+static void begin_changing(const char *const *options)
+{
+	CU_ASSERT_FATAL(worker_start_program(&master, program_is(NULL), options, NULL));
+	CU_ASSERT_FATAL(EVENTUALLY(lines(" event=ready ") == 1));
+}
+
+static void ends(int status)
+{
+	CU_ASSERT_EQUAL(worker_wait(&master), status);
+	CU_ASSERT_EQUAL(lines(textf(" event=stopped status=%d", status)), 1);
+}
+
+static void after(void)
+{
+	raw_close(&raw);
+	worker_stop(&master);
+	if (directory)
+		directory_remove(directory);
+	directory = NULL;
+}
+
+/* Answers on a connection of its own. */
+static void asked(void)
+{
+	CU_ASSERT_FATAL(raw_open(&raw, master.socket));
+	CU_ASSERT(raw_tells(&raw, "request 1 REQUEST_METHOD=GET&PATH_INFO=/", "END 1 0 COMPLETE"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(raw.text.data, "X-Lanes-Worker: loop-"));
+	raw_close(&raw);
+}
+
+/* The master's only process; 0: it has none. */
+static pid_t child(void)
+{
+	char path[64];
+	pid_t pid = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)master.pid, (int)master.pid);
+	file = fopen(path, "r");
+	if (file && fscanf(file, "%d", &pid) != 1)
+		pid = 0;
+	if (file)
+		fclose(file);
+	return pid;
+}
+
+static void replaced(size_t times)
+{
+	CU_ASSERT(EVENTUALLY(lines(" event=replaced ") == times));
+}
+
+/* On connections that come and go, and on one that is kept, which its peer ends. */
+static void nobody_is_refused(void)
+{
+	struct raw kept;
+	uint16_t id = 1;
+
+	begin(STRINGS("--processes", "2", "--drain-idle", "60", "--engine", harness_test()->data));
+	for (size_t i = 1; i <= REPLACEMENTS; i++) {
+		CU_ASSERT_FATAL(raw_open(&kept, master.socket));
+		CU_ASSERT(raw_gets(&kept, id, "/", "", textf("END %d 0 COMPLETE", id)));
+		kill(master.pid, SIGHUP);
+		while (lines(" event=replaced ") < i)
+			asked();
+		for (id++; id < 10 * i; id++)
+			CU_ASSERT(raw_gets(&kept, id, "/", "", textf("END %d 0 COMPLETE", id)));
+		raw_close(&kept);
+	}
+	CU_ASSERT(EVENTUALLY(lines(" event=drained") == 2 * REPLACEMENTS));
+	kill(master.pid, SIGTERM);
+	ends(0);
+	CU_ASSERT_EQUAL(lines("ended-by-force"), 0);
+	CU_ASSERT_EQUAL(access(master.socket, F_OK), -1);
+}
+
+static void successors_have_the_numbers(void)
+{
+	int slot = atoi(harness_test()->data);
+	int first = slot ? slot : 1;
+	const char *board;
+
+	directory = directory_make();
+	board = textf("%s/scoreboard", directory);
+	begin(STRINGS("--processes", "3", "--scoreboard", board, "--slot", harness_test()->data));
+	kill(master.pid, SIGHUP);
+	replaced(1);
+	CU_ASSERT(EVENTUALLY(lines(" event=started ") == 6));
+	for (int i = 0; i < 3; i++)
+		CU_ASSERT(lines(textf(" worker=loop-%d pid=", first + i)) >= 2);
+	kill(master.pid, SIGTTIN);
+	CU_ASSERT(EVENTUALLY(lines(" event=started ") == 7));
+	kill(master.pid, SIGTTOU);
+	CU_ASSERT(EVENTUALLY(lines(" event=drained") == 4));
+	for (size_t ended = 5; ended <= 6; ended++) {
+		kill(master.pid, SIGTTOU);
+		CU_ASSERT(EVENTUALLY(lines(" event=drained") == ended));
+	}
+	kill(master.pid, SIGTTOU); /* but not the last */
+	CU_ASSERT(EVENTUALLY(lines(" event=scaling workers=1") >= 1));
+	asked();
+	kill(master.pid, SIGTERM);
+	ends(0);
+}
+
+static void the_dead_have_successors(void)
+{
+	begin(STRINGS("--processes", "1"));
+	for (size_t i = 1; i <= 3; i++) {
+		pid_t pid = child();
+
+		CU_ASSERT_FATAL(pid > 0);
+		kill(pid, SIGKILL);
+		CU_ASSERT(EVENTUALLY(lines(" event=started ") == i + 1));
+		CU_ASSERT_EQUAL(
+			lines(textf(" event=worker-ended worker_pid=%d status=137", (int)pid)), 1);
+		asked();
+	}
+	CU_ASSERT_EQUAL(lines(" worker=loop-1 "),
+			lines(" worker=loop-") - lines(" worker=loop-master "));
+}
+
+/* A successor is there before it has ended. */
+static void who_drains_of_his_own_accord_has_one(void)
+{
+	struct raw kept;
+	pid_t pid;
+
+	begin(STRINGS("--processes", "1", "--drain-idle", "60"));
+	pid = child();
+	CU_ASSERT_FATAL(raw_open(&kept, master.socket));
+	CU_ASSERT(raw_gets(&kept, 1, "/", "", "END 1 0 COMPLETE"));
+	kill(pid, SIGTERM);
+	CU_ASSERT(EVENTUALLY(lines(" event=started ") == 2));
+	kill(pid,
+	     SIGTERM); /* does not force him: it may be that all were told to end, and he twice */
+	asked();
+	CU_ASSERT(raw_gets(&kept, 2, "/", "", "END 2 0 COMPLETE"));
+	raw_close(&kept);
+	CU_ASSERT(EVENTUALLY(lines(" event=drained") == 1));
+}
+
+static void who_does_not_start_replaces_nobody(void)
+{
+	begin_changing(STRINGS("--processes", "2", "--start-timeout", "0.3"));
+	program_is("#!/bin/sh\nexit 5\n");
+	kill(master.pid, SIGHUP);
+	CU_ASSERT(EVENTUALLY(lines(" event=replace-failed workers=2") == 1));
+	program_is("#!/bin/sh\nexec sleep 1000\n");
+	kill(master.pid, SIGHUP);
+	CU_ASSERT(EVENTUALLY(lines(" event=replace-failed workers=2") == 2));
+	CU_ASSERT_EQUAL(lines(" why=start-timeout"), 1);
+	unlink(textf("%s/program", directory));
+	kill(master.pid, SIGHUP);
+	CU_ASSERT(EVENTUALLY(lines(" event=replace-failed workers=2") == 3));
+	CU_ASSERT_EQUAL(lines("No such file or directory"), 1);
+	asked();
+	program_is(NULL);
+	kill(master.pid, SIGHUP);
+	replaced(1);
+	CU_ASSERT_EQUAL(lines(" event=draining "), 2);
+	kill(master.pid, SIGTERM);
+	ends(0);
+}
+
+static void who_dies_again_and_again_is_waited_for(void)
+{
+	begin_changing(STRINGS("--processes", "1"));
+	program_is("#!/bin/sh\nexit 5\n");
+	kill(child(), SIGKILL);
+	CU_ASSERT(EVENTUALLY(lines(" event=start-delayed ") >= 1));
+	CU_ASSERT(lines(" status=5") >= 1);
+	program_is(NULL);
+	CU_ASSERT(EVENTUALLY(lines(" event=started ") == 2));
+	asked();
+}
+
+static void who_never_starts_ends_it(void)
+{
+	struct outcome outcome;
+
+	directory = directory_make();
+	run(&outcome, STRINGS(program(), "--processes", "2", "--engine", "jobs"), NULL, -1);
+	CU_ASSERT_EQUAL(outcome.status, 1);
+	CU_ASSERT_PTR_NOT_NULL(strstr(outcome.errors, "there is no database"));
+	run(&outcome,
+	    STRINGS(program(), "--processes", "2", "--listen", textf("%s/no/socket", directory)),
+	    NULL, -1);
+	CU_ASSERT_EQUAL(outcome.status, 1);
+	CU_ASSERT_PTR_NOT_NULL(strstr(outcome.errors, "No such file or directory"));
+}
+
+static void requests_in_flight_finish(void)
+{
+	static const int numbers[] = {SIGTERM, SIGINT, SIGQUIT, SIGUSR1};
+
+	for (int i = 0; i < 4; i++) {
+		begin(STRINGS("--processes", "2"));
+		CU_ASSERT_FATAL(raw_open(&raw, master.socket));
+		CU_ASSERT(raw_get(&raw, 1, "/async/await-one", "seconds=0.5"));
+		CU_ASSERT(raw_gets(&raw, 2, "/", "", "END 2 0 COMPLETE"));
+		kill(master.pid, numbers[i]);
+		CU_ASSERT(raw_answers(&raw, "END 1 0 COMPLETE"));
+		ends(0);
+		raw_close(&raw);
+		worker_stop(&master);
+	}
+}
+
+static void a_second_signal_does_not_wait(void)
+{
+	begin(STRINGS("--processes", "2"));
+	CU_ASSERT_FATAL(raw_open(&raw, master.socket));
+	CU_ASSERT(raw_get(&raw, 1, "/sync/noawait", "seconds=60"));
+	kill(master.pid, SIGTERM);
+	CU_ASSERT(EVENTUALLY(lines(" event=drained") == 1));
+	kill(master.pid, SIGTERM);
+	ends(3);
+}
+
+static void a_killed_master_leaves_nobody(void)
+{
+	begin(STRINGS("--processes", "2"));
+	CU_ASSERT_FATAL(raw_open(&raw, master.socket));
+	CU_ASSERT(raw_get(&raw, 1, "/async/await-one", "seconds=0.5"));
+	CU_ASSERT(raw_gets(&raw, 2, "/", "", "END 2 0 COMPLETE"));
+	kill(master.pid, SIGKILL);
+	CU_ASSERT(raw_answers(&raw, "END 1 0 COMPLETE"));
+	CU_ASSERT(EVENTUALLY(lines(" event=drained") == 2));
+	CU_ASSERT_EQUAL(worker_wait(&master), 128 + SIGKILL);
+}
+
+static void its_log_is_opened_anew(void)
+{
+	const char *log;
+	const char *old;
+
+	directory = directory_make();
+	log = textf("%s/log", directory);
+	old = textf("%s/old", directory);
+	master.directory = directory_make();
+	snprintf(master.socket, sizeof(master.socket), "%s/worker.sock", master.directory);
+	master.pid = process_start(
+		STRINGS(program(), "--processes", "1", "--listen", master.socket, "--log", log),
+		NULL, textf("%s/stderr", directory));
+	CU_ASSERT(EVENTUALLY(file_has(log, " event=ready ")));
+	rename(log, old);
+	kill(master.pid, SIGHUP);
+	CU_ASSERT(EVENTUALLY(file_has(log, " event=replaced ")));
+	CU_ASSERT(file_has(log, " event=started "));
+	CU_ASSERT(!file_has(old, " event=replaced "));
+	kill(master.pid, SIGTERM);
+	CU_ASSERT_EQUAL(worker_wait(&master), 0);
+}
+
+static bool is_told(int fd, const char *text)
+{
+	char got[512];
+	ssize_t n = recv(fd, got, sizeof(got) - 1, 0);
+
+	got[n > 0 ? n : 0] = '\0';
+	return strstr(got, text) != NULL;
+}
+
+static void systemd_is_told(void)
+{
+	const struct timeval patience = {.tv_sec = PATIENCE};
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	const char *variable;
+
+	directory = directory_make();
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s/notify", directory);
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	CU_ASSERT_EQUAL_FATAL(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	variable = textf("NOTIFY_SOCKET=%s", address.sun_path);
+	CU_ASSERT_FATAL(worker_start(&master, STRINGS("--processes", "2"), STRINGS(variable)));
+	CU_ASSERT(is_told(fd, textf("READY=1\nMAINPID=%d\nSTATUS=2 workers", (int)master.pid)));
+	kill(master.pid, SIGHUP);
+	CU_ASSERT(is_told(fd, "RELOADING=1\nMONOTONIC_USEC="));
+	CU_ASSERT(is_told(fd, "READY=1\n"));
+	kill(master.pid, SIGTERM);
+	CU_ASSERT(is_told(fd, "STOPPING=1"));
+	ends(0);
+	close(fd);
+}
+
+/* What has lost its parents is its child, as it is of process 1, which it may be. */
+static void orphans_are_reaped(void)
+{
+	struct outcome outcome;
+	const char *script =
+		"unshare -Urpf --mount-proc sh -c '"
+		"(sleep 0.1 & exec sleep 0.05) & exec \"$0\" --processes 1 --listen \"$1\"' "
+		"\"$0\" \"$1\" 2>\"$2\" & sleep 0.01; "
+		"until grep -q event=ready \"$2\"; do sleep 0.05; done; sleep 0.3; "
+		"pid=$(pgrep -P $!); children=$(pgrep -c -P $pid); kill -TERM $pid; wait $!; "
+		"echo \"$children $?\"";
+
+	directory = directory_make();
+	run(&outcome, STRINGS("unshare", "-Urpf", "true"), NULL, -1);
+	if (outcome.status) {
+		not_judged("no namespace of processes");
+		return;
+	}
+	run(&outcome,
+	    STRINGS("sh", "-c", script, program(), textf("%s/socket", directory),
+		    textf("%s/log", directory)),
+	    NULL, -1);
+	CU_ASSERT_STRING_EQUAL(outcome.out, "1 0\n");
+}
+
+static const struct test tests[] = {
+	{"while it replaces its workers nobody is refused, and no connection closed",
+	 nobody_is_refused, "loop"},
+	{"nor by prefork processes", nobody_is_refused, "prefork"},
+	{"successors have the numbers of those that they replace", successors_have_the_numbers,
+	 "0"},
+	{"which begin with --slot", successors_have_the_numbers, "5"},
+	{"a worker that is killed has a successor at once", the_dead_have_successors},
+	{"one that drains of its own accord has one before it ends",
+	 who_drains_of_his_own_accord_has_one},
+	{"a program that does not start replaces nobody", who_does_not_start_replaces_nobody},
+	{"workers that die again and again are waited for", who_dies_again_and_again_is_waited_for},
+	{"where none ever starts, it ends with their status", who_never_starts_ends_it},
+	{"TERM, INT, QUIT, USR1: requests in flight finish, then status 0",
+	 requests_in_flight_finish},
+	{"a second signal kills what still runs: status 3", a_second_signal_does_not_wait},
+	{"when it is killed, its workers drain", a_killed_master_leaves_nobody},
+	{"HUP opens its log anew", its_log_is_opened_anew},
+	{"systemd is told what it does", systemd_is_told},
+	{"as process 1 it reaps orphans, and drains", orphans_are_reaped},
+};
+
+const struct suite master_suite = {"master", tests, COUNT(tests), .after = after};
