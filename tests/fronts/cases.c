@@ -16,9 +16,7 @@
 
 char case_said[64];
 
-static void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-static void say(const char *format, ...)
+void case_say(const char *format, ...)
 {
 	va_list arguments;
 
@@ -63,7 +61,7 @@ static void oracle(const struct front *front)
 		       "oracle/n:", "oracle/lists"),
 	       front);
 	if (front->but)
-		say("yes, but for %s", front->but);
+		case_say("yes, but for %s", front->but);
 }
 
 /* ---- clients that leave ---- */
@@ -88,7 +86,7 @@ static void leaving(const struct front *front)
 	CU_ASSERT(EVENTUALLY(stage_sums().in_flight == before.in_flight));
 	CU_ASSERT_EQUAL(stage_sums().aborted > before.aborted, !front->hears_late);
 	CU_ASSERT_EQUAL(stage_sums().answered > before.answered, front->hears_late);
-	say(front->hears_late ? "heard when it answers" : "heard at once");
+	case_say(front->hears_late ? "heard when it answers" : "heard at once");
 }
 
 /* ---- many at once ---- */
@@ -154,7 +152,7 @@ static void chunked(const struct front *front)
 		return;
 	}
 	CU_ASSERT_PTR_NOT_NULL(strstr(outcome->out, textf(" %d", front->chunked)));
-	say("%d of its own", front->chunked);
+	case_say("%d of its own", front->chunked);
 }
 
 static void expecting(const struct front *front)
@@ -184,7 +182,7 @@ static void long_query(const struct front *front)
 	response = get(&stage, target);
 	if (front->long_query) {
 		CU_ASSERT_EQUAL(response->status, front->long_query);
-		say("%d of its own", front->long_query);
+		case_say("%d of its own", front->long_query);
 		return;
 	}
 	CU_ASSERT_EQUAL(response->status, 200);
@@ -255,7 +253,7 @@ static void send_under_load(struct ending *ending, size_t failed[2])
 	CU_ASSERT(ending->count > 0);
 	CU_ASSERT(EVENTUALLY(stage_workers(pids, 8) == 2));
 	if (failed[0] || failed[1])
-		say("%zu GETs, %zu POSTs lost", failed[0], failed[1]);
+		case_say("%zu GETs, %zu POSTs lost", failed[0], failed[1]);
 }
 
 /* Who waited for the worker that is killed may get an error of the front's own: a POST, and a GET
@@ -313,7 +311,7 @@ static void killed_with_a_post(const struct front *front)
 	CU_ASSERT_EQUAL(count, 1);
 	CU_ASSERT(status >= 500 && status < 600);
 	(void)front;
-	say("%d, once", status);
+	case_say("%d, once", status);
 }
 
 const struct case_ cases[] = {
