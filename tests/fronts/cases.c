@@ -294,7 +294,7 @@ static void replaced(const struct front *front)
 	struct ending ending = {.tick = replace_some};
 	size_t failed[2] = {0};
 
-	CU_ASSERT_EQUAL(stage_workers(old, 2), 2);
+	CU_ASSERT(EVENTUALLY(stage_workers(old, 2) == 2));
 	send_under_load(&ending, failed);
 	CU_ASSERT(EVENTUALLY(stay(old, 2) <= left));
 	CU_ASSERT_EQUAL(failed[0], 0);
