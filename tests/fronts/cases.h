@@ -17,7 +17,12 @@ struct case_ {
 extern const struct case_ cases[];
 extern const size_t case_count;
 
+/* With each supervisor. */
+extern const struct case_ supervisor_cases[];
+extern const size_t supervisor_case_count;
+
 /* What the last case said, or "". */
 extern char case_said[64];
+void case_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

@@ -15,9 +15,8 @@
 #include "../support/harness.h"
 #include "base/buffer.h"
 #include "scoreboard/scoreboard.h"
+#include "supervisors.h"
 
-#define NGINX(conf)                                                                                \
-	STRINGS("/usr/sbin/nginx", "-e", "stderr", "-c", "{}/" conf, "-g", "daemon off;")
 #define APACHE(conf)   STRINGS("/usr/sbin/apache2", "-D", "FOREGROUND", "-f", "{}/" conf)
 #define LIGHTTPD(conf) STRINGS("/usr/sbin/lighttpd", "-D", "-f", "{}/" conf)
 
@@ -31,9 +30,7 @@
 const struct front fronts[] = {
 	{
 		.name = "nginx as Debian ships it",
-		.file = "debian-nginx.conf",
-		.base = "/etc/nginx/nginx.conf",
-		.command = NGINX("nginx.conf"),
+		DEBIAN_NGINX,
 	},
 	{
 		.name = "nginx with everything",
@@ -153,7 +150,14 @@ static const struct passwd *user(void)
 	return found;
 }
 
-static const char *in_stage(const char *name)
+static const char *user_name(void)
+{
+	const struct passwd *found = user() ? user() : getpwuid(getuid());
+
+	return found ? found->pw_name : "nobody";
+}
+
+const char *stage_file(const char *name)
 {
 	return textf("%s/%s", stage.run_dir, name);
 }
@@ -165,16 +169,16 @@ static bool give(const char *path)
 	return !to || !chown(path, to->pw_uid, to->pw_gid);
 }
 
-static bool make_folder(const char *name)
+bool stage_folder(const char *name)
 {
-	const char *path = in_stage(name);
+	const char *path = stage_file(name);
 
 	return mkdir(path, 0700) == 0 && give(path);
 }
 
 /* Starts a command as that user, who is told when this process ends. Servers end what they started
  * themselves when they are. */
-static pid_t start(const char *const *arguments, const char *log)
+pid_t stage_start(const char *const *arguments, const char *log)
 {
 	const char *where = textf("LANES_OUTSIDE=http://127.0.0.1:%d", outside_port);
 	const char *all[ARGUMENTS] = {"setpriv"};
@@ -189,9 +193,11 @@ static pid_t start(const char *const *arguments, const char *log)
 	all[count++] = "--";
 	while (*arguments && count < ARGUMENTS - 1)
 		all[count++] = *arguments++;
-	return process_start(
-		all, STRINGS(textf("HOME=%s", stage.run_dir), where, "LANES_PAYMENT_TIMEOUT=60"),
-		in_stage(log));
+	return process_start(all,
+			     STRINGS(textf("HOME=%s", stage.run_dir), where,
+				     textf("LANES_SCOREBOARD=%s", stage_file("board/scoreboard")),
+				     "LANES_PAYMENT_TIMEOUT=60"),
+			     stage_file(log));
 }
 
 static void end(pid_t *pid, int number)
@@ -228,43 +234,87 @@ static void change(struct buffer *out, const char *text, const struct change *ch
 }
 
 /* What stands in the configurations, and what is here instead. */
-static bool configure(const char *from, const char *name)
+static int list_changes(struct change *changes)
 {
-	struct change changes[32] = {
-		{"/run/nginx.pid", in_stage("nginx.pid")},
+	const struct change always[] = {
+		{"/run/nginx.pid", stage_file("nginx.pid")},
 		{"/var/log/nginx", stage.run_dir},
-		{"/etc/nginx/sites-enabled/*", in_stage(running->file)},
-		{"/etc/nginx/conf.d/*.conf", in_stage("folders.conf")},
-		{"/usr/local/bin/lanes", in_stage("lanes")},
+		{"/etc/nginx/sites-enabled/*", stage_file(running->file)},
+		{"/etc/nginx/conf.d/*.conf", stage_file("folders.conf")},
+		{"/usr/local/bin/lanes", stage_file("lanes")},
 		{"/var/log/lanes", stage.run_dir},
-		{"/var/cache/lanes", in_stage("cache")},
+		{"/var/cache/lanes", stage_file("cache")},
 		{"/etc/lanes", stage.run_dir},
 		{"8080", textf("%d", ports[0])},
 		{"8443", textf("%d", ports[1])},
 	};
-	struct buffer out = {0};
-	int count = 10;
-	bool written;
+	int count = COUNT(always);
 
+	memcpy(changes, always, sizeof(always));
 	for (int i = 0; running->tcp && i < UNITS; i++)
 		changes[count++] = (struct change){
 			textf("unix:/run/lanes/%s.sock|fcgi://%s", units[i], units[i]),
 			textf("fcgi://127.0.0.1:%d", unit_ports[i]),
 		};
 	changes[count++] = (struct change){"/run/lanes", stage.run_dir};
-	change(&out, file_text(from), changes);
-	buffer_append(&out, "", 1);
-	written = *out.data && file_write(in_stage(name), out.data);
+	return count;
+}
+
+/* The same for supervisors. Folders that are theirs are below the stage's. */
+static int list_changes_supervised(struct change *changes, int worker)
+{
+	static const char *const folders[] = {"/etc/sv/", "/etc/service/", "/etc/s6/",
+					      "/run/service", "/etc/supervisor/"};
+	const struct supervisor *supervisor = running->supervisor;
+	int count = 0;
+
+	for (size_t i = 0; i < COUNT(folders); i++)
+		changes[count++] = (struct change){folders[i], stage_file(folders[i] + 1)};
+	changes[count++] = (struct change){"/var/run", stage.run_dir};
+	changes[count++] = (struct change){"/var/log/supervisor", stage.run_dir};
+	changes[count++] = (struct change){"www-data", user_name()};
+	if (!supervisor->master) {
+		changes[count++] = (struct change){" --processes 2", ""};
+		changes[count++] = (struct change){"\"--processes\", \"2\", ", ""};
+		changes[count++] = (struct change){"numprocs=1", "numprocs=2"};
+	}
+	if (supervisor->services == 1)
+		changes[count++] = (struct change){"worker-2.sock", "worker-1.sock"};
+	changes[count++] = (struct change){"worker-1", textf("worker-%d", worker)};
+	return count;
+}
+
+const char *stage_text(const char *text, int worker)
+{
+	static struct buffer out;
+	struct change changes[48] = {0};
+	int count = list_changes(changes);
+
+	if (running->supervisor)
+		list_changes_supervised(changes + count, worker);
 	buffer_free(&out);
-	return written;
+	out = (struct buffer){0};
+	change(&out, text, changes);
+	buffer_append(&out, "", 1);
+	return out.data;
+}
+
+bool stage_write(const char *text, int worker, const char *name)
+{
+	return *text && file_write(stage_file(name), stage_text(text, worker));
+}
+
+static bool configure(const char *from, const char *name)
+{
+	return stage_write(file_text(from), 1, name);
 }
 
 /* nginx's folders are /var/lib/nginx's otherwise, which are not ours. */
 static bool write_folders(void)
 {
-	const char *cache = in_stage("cache");
+	const char *cache = stage_file("cache");
 
-	return file_write(in_stage("folders.conf"),
+	return file_write(stage_file("folders.conf"),
 			  textf("client_body_temp_path %s/body; fastcgi_temp_path %s/fastcgi;\n"
 				"proxy_temp_path %s/proxy; uwsgi_temp_path %s/uwsgi;\n"
 				"scgi_temp_path %s/scgi;\n",
@@ -279,16 +329,16 @@ static bool write_secrets(void)
 			STRINGS("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
 				"ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj",
 				"/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1",
-				"-keyout", in_stage("key.pem"), "-out",
-				in_stage("certificate.pem")),
+				"-keyout", stage_file("key.pem"), "-out",
+				stage_file("certificate.pem")),
 			NULL) &&
-	       chmod(in_stage("key.pem"), 0600) == 0 && give(in_stage("key.pem")) &&
-	       file_write(in_stage("passwords"), "lanes:{PLAIN}secret\n");
+	       chmod(stage_file("key.pem"), 0600) == 0 && give(stage_file("key.pem")) &&
+	       file_write(stage_file("passwords"), "lanes:{PLAIN}secret\n");
 }
 
 /* ---- starting ---- */
 
-/* As spawn/start.sh does it: spawn-fcgi opens the socket and becomes multiwatch, which starts the
+/* As spawn/start.sh does it: spawn-fcgi opens the socket and becomes a master, which starts the
  * workers, and starts them again. */
 static void start_unit(int i)
 {
@@ -303,20 +353,19 @@ static void start_unit(int i)
 		arguments[count++] = textf("%d", unit_ports[i]);
 	} else {
 		arguments[count++] = "-s";
-		arguments[count++] = in_stage(textf("%s.sock", units[i]));
+		arguments[count++] = stage_file(textf("%s.sock", units[i]));
 	}
 	for (const char *const *words = STRINGS(
-		     "--", "/usr/bin/multiwatch", "-t", "0", "-f",
-		     running->workers == ONE_SOCKET ? "2" : "1", "--", "/usr/bin/setpriv",
-		     "--pdeathsig=TERM", in_stage("lanes"), "--pool", pool, "--scoreboard",
-		     in_stage("board/scoreboard"), "--spool", in_stage("spool"), "--drain", "wait");
+		     "--", stage_file("lanes"), "--processes",
+		     running->workers == ONE_SOCKET ? "2" : "1", "--pool", pool, "--scoreboard",
+		     stage_file("board/scoreboard"), "--spool", stage_file("spool"));
 	     *words; words++)
 		arguments[count++] = *words;
 	if (i >= UNITS / 2) {
 		arguments[count++] = "--mount";
 		arguments[count++] = mounts[1];
 	}
-	unit_pids[i] = start(arguments, "worker.log");
+	unit_pids[i] = stage_start(arguments, "worker.log");
 }
 
 static bool is_there(pid_t pid, const char *mount)
@@ -328,7 +377,7 @@ static bool is_there(pid_t pid, const char *mount)
 
 static bool workers_are_there(size_t wanted)
 {
-	const char *log = in_stage("worker.log");
+	const char *log = stage_file("worker.log");
 
 	return WITHIN(SLOW_START, file_lines(log, "event=started") >= wanted);
 }
@@ -341,10 +390,11 @@ static bool start_front(void)
 		const char *word = running->command[i];
 		const char *place = strstr(word, "{}");
 
-		arguments[i] = place ? in_stage(place + 3) : word;
+		arguments[i] = place ? stage_file(place + 3) : word;
 	}
-	front_pid = start(arguments, "front.log");
-	return is_there(front_pid, mounts[0]) && is_there(front_pid, mounts[1]);
+	front_pid = stage_start(arguments, "front.log");
+	return is_there(front_pid, mounts[0]) &&
+	       (running->supervisor || is_there(front_pid, mounts[1]));
 }
 
 static bool prepare(void)
@@ -361,9 +411,9 @@ static bool prepare(void)
 	if (running->tls)
 		snprintf(stage.url, sizeof(stage.url), "https://lanes:secret@127.0.0.1:%d",
 			 ports[1]);
-	return chmod(stage.run_dir, 0755) == 0 && give(stage.run_dir) && make_folder("cache") &&
-	       make_folder("empty") && make_folder("board") && make_folder("spool") &&
-	       succeeds(&outcome, STRINGS("install", "-m", "755", program(), in_stage("lanes")),
+	return chmod(stage.run_dir, 0755) == 0 && give(stage.run_dir) && stage_folder("cache") &&
+	       stage_folder("empty") && stage_folder("board") && stage_folder("spool") &&
+	       succeeds(&outcome, STRINGS("install", "-m", "755", program(), stage_file("lanes")),
 			NULL) &&
 	       (!running->tls || write_secrets()) && write_folders() &&
 	       configure(textf("nginx/fronts/%s", running->file), running->file) &&
@@ -378,10 +428,13 @@ static bool start_all(void)
 		if (running->workers == TWO_SOCKETS ||
 		    (running->workers == ONE_SOCKET && i % 2 == 0))
 			start_unit(i);
-	started = started && (running->workers == OWN_WORKERS || workers_are_there(UNITS)) &&
-		  start_front();
+	if (started && running->supervisor)
+		started = supervisor_start(running->supervisor);
+	else if (started && running->workers != OWN_WORKERS)
+		started = workers_are_there(UNITS);
+	started = started && start_front();
 	board_is_open =
-		started && scoreboard_open_to_read(&board, in_stage("board/scoreboard")) == 0;
+		started && scoreboard_open_to_read(&board, stage_file("board/scoreboard")) == 0;
 	return board_is_open;
 }
 
@@ -397,12 +450,14 @@ bool stage_on(const struct front *front, const char *mount)
 		started = start_all();
 		if (started)
 			break;
-		taken = file_has(in_stage("front.log"), "in use") ||
-			file_has(in_stage("worker.log"), "in use");
+		taken = file_has(stage_file("front.log"), "in use") ||
+			file_has(stage_file("worker.log"), "in use");
 		printf("    %s does not start, / is %d:\n%s", front->name, get(&stage, "/")->status,
-		       file_text(in_stage("front.log")));
-		printf("%s", file_text(in_stage("error.log")));
-		printf("%s", file_text(in_stage("worker.log")));
+		       file_text(stage_file("front.log")));
+		printf("%s", file_text(stage_file("error.log")));
+		printf("%s", file_text(stage_file("worker.log")));
+		if (front->supervisor)
+			printf("%s", file_text(stage_file("supervisor.log")));
 		stage_off();
 		if (!taken)
 			hopeless = front;
@@ -421,26 +476,32 @@ void stage_off(void)
 	end(&front_pid, SIGTERM);
 	for (int i = 0; i < UNITS; i++)
 		end(&unit_pids[i], SIGTERM);
+	if (running->supervisor)
+		supervisor_end();
 	directory_remove(stage.run_dir);
 	running = NULL;
 }
 
 bool stage_possible(const struct front *front)
 {
-	bool there = access(front->command[0], X_OK) == 0;
+	const char *needed = front->command[0];
 
-	if (!there)
-		not_judged("%s is not here", front->command[0]);
-	return there;
+	if (access(needed, X_OK) == 0 && front->supervisor)
+		needed = front->supervisor->program;
+	if (access(needed, X_OK) == 0)
+		return true;
+	not_judged("%s is not here", needed);
+	return false;
 }
 
 /* ---- the workers ---- */
 
-static bool is_at_mount(const struct board_slot *slot)
+/* The process of a slot, if it is a worker of the mount; or 0. */
+static pid_t at_mount(unsigned slot)
 {
-	pid_t pid = (pid_t)board_get(&slot->pid);
+	const char *pool = *stage.mount ? "app" : "loop";
 
-	return pid > 0 && kill(pid, 0) == 0 && !strcmp(slot->pool, *stage.mount ? "app" : "loop");
+	return strcmp(board.slots[slot].pool, pool) ? 0 : scoreboard_holder(&board, slot);
 }
 
 struct sums stage_sums(void)
@@ -451,7 +512,7 @@ struct sums stage_sums(void)
 	for (unsigned i = 0; i < count; i++) {
 		const struct board_slot *slot = &board.slots[i];
 
-		if (!is_at_mount(slot))
+		if (!at_mount(i))
 			continue;
 		sums.in_flight += board_get(&slot->in_flight);
 		sums.aborted += board_get(&slot->aborted);
@@ -467,8 +528,8 @@ int stage_workers(pid_t *pids, int max)
 	int found = 0;
 
 	for (unsigned i = 0; i < count && found < max; i++)
-		if (is_at_mount(&board.slots[i]) && !board_get(&board.slots[i].draining))
-			pids[found++] = (pid_t)board_get(&board.slots[i].pid);
+		if (at_mount(i) && !board_get(&board.slots[i].draining))
+			pids[found++] = at_mount(i);
 	return found;
 }
 
@@ -477,12 +538,25 @@ pid_t stage_busy(void)
 	unsigned count = scoreboard_slots(&board);
 
 	for (unsigned i = 0; i < count; i++)
-		if (is_at_mount(&board.slots[i]) && board_get(&board.slots[i].in_flight))
-			return (pid_t)board_get(&board.slots[i].pid);
+		if (at_mount(i) && board_get(&board.slots[i].in_flight))
+			return at_mount(i);
 	return 0;
 }
 
 int stage_outside(void)
 {
 	return outside;
+}
+
+void stage_replace(int which)
+{
+	int first = *stage.mount ? UNITS / 2 : 0;
+	pid_t pids[2];
+
+	if (running->workers == TWO_SOCKETS)
+		kill(unit_pids[first + which], SIGHUP);
+	else if (running->workers == ONE_SOCKET)
+		kill(unit_pids[first], SIGHUP);
+	else if (stage_workers(pids, 2) == 2)
+		kill(pids[which], SIGTERM);
 }

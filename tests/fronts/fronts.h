@@ -17,6 +17,7 @@ enum workers {
 	TWO_SOCKETS, /* two workers at each mount, each on a socket of its own */
 	ONE_SOCKET,  /* two that share one */
 	OWN_WORKERS, /* the front starts them */
+	SUPERVISED,  /* a supervisor does (supervisors.h) */
 };
 
 enum { FRONT_FILES = 2 };
@@ -28,6 +29,7 @@ struct front {
 	/* The program and its arguments, and NULL; "{}" in one is the directory that it runs in. */
 	const char *const *command;
 	enum workers workers;
+	const struct supervisor *supervisor;
 	bool tcp; /* the sockets are ports */
 	bool tls; /* and so is HTTP: with a password, on another port */
 
@@ -41,6 +43,11 @@ struct front {
 	int long_query;	    /* status for one of 20 KB, with which no worker is asked */
 	int chunked;	    /* the same for a body without a length */
 };
+
+#define NGINX(conf)                                                                                \
+	STRINGS("/usr/sbin/nginx", "-e", "stderr", "-c", "{}/" conf, "-g", "daemon off;")
+#define DEBIAN_NGINX                                                                               \
+	.file = "debian-nginx.conf", .base = "/etc/nginx/nginx.conf", .command = NGINX("nginx.conf")
 
 extern const struct front fronts[];
 extern const size_t front_count;
@@ -73,11 +80,31 @@ struct sums stage_sums(void);
 /* The workers of the mount that live, at most max of them. */
 int stage_workers(pid_t *pids, int max);
 
+/* Has the first or the second of them replaced (0, 1), or both where they share a master; where the
+ * front starts them itself, that one drains. */
+void stage_replace(int which);
+
 /* One that has a request in flight, or 0. */
 pid_t stage_busy(void);
 
 /* A socket that listens, where workers find the services that they call: who asks waits for as long
  * as nobody answers. */
 int stage_outside(void);
+
+/* ---- for who starts workers there ---- */
+
+/* A file of the stage's, a folder; lives as textf(). */
+const char *stage_file(const char *name);
+bool stage_folder(const char *name);
+
+/* Makes a file of the stage's: a text with the paths, ports and users that are there, and with what
+ * worker-N stands in it for worker-1. */
+bool stage_write(const char *text, int worker, const char *name);
+
+/* The same as a text. Lives until the next call. */
+const char *stage_text(const char *text, int worker);
+
+/* Starts a command as the stage's user. What it says is in a file of the stage's. */
+pid_t stage_start(const char *const *arguments, const char *log);
 
 #endif

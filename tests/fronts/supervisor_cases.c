@@ -141,7 +141,8 @@ enum { IN_FLIGHT = 8 };
 static pid_t ask(const char *log, const char *target, const char *const *options)
 {
 	const char *arguments[16 + IN_FLIGHT] = {
-		"curl", "-sSZ", "--no-progress-meter", "--noproxy", "*", "-w", "status %{http_code}\n"};
+		"curl", "-sSZ", "--parallel-immediate", "--noproxy",
+		"*",	"-w",	"status %{http_code}\n"};
 	int count = 7;
 
 	while (*options)
@@ -157,7 +158,7 @@ static void drained(const struct front *front)
 	static const char paid[] = "HTTP/1.1 201 Created\r\nContent-Length: 17\r\n"
 				   "Connection: close\r\n\r\n{\"payment\":\"p-1\"}";
 	const struct supervisor *s = front->supervisor;
-	const char *log = stage_file("drained.log");
+	const char *log = strdup(stage_file("drained.log")); /* it is used for long */
 	struct pollfd gateway = {.fd = stage_outside(), .events = POLLIN};
 	int payments[IN_FLIGHT];
 	pid_t before[PIDS], clients[2], stops[2] = {0};
@@ -165,9 +166,9 @@ static void drained(const struct front *front)
 
 	CU_ASSERT_FATAL(EVENTUALLY(serving() == WORKERS));
 	count = stage_workers(before, PIDS);
-	clients[0] = ask(log, "/cases/payments",
-			 STRINGS("-H", "Idempotency-Key: a", "--json",
-				 "{\"order\":\"a\",\"amount\":5}"));
+	clients[0] = ask(
+		log, "/cases/payments",
+		STRINGS("-H", "Idempotency-Key: a", "--json", "{\"order\":\"a\",\"amount\":5}"));
 	for (int i = 0; i < IN_FLIGHT; i++) {
 		CU_ASSERT_FATAL(poll(&gateway, 1, PATIENCE * 1000) == 1);
 		payments[i] = accept(gateway.fd, NULL, NULL);
