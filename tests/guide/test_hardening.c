@@ -411,13 +411,11 @@ static void is_json(const char *line, size_t len)
 	json_tokener_free(tokener);
 }
 
-/* multiwatch writes to the same file. */
 static void is_logfmt(const char *line, size_t len)
 {
 	static const char pattern[] =
 		"^time=[0-9T:.-]+Z level=(info|warning|error) worker=[a-z0-9-]+ pid=[0-9]+ "
-		"event=[a-z-]+( [a-z_]+=([!-~]+|\"([ -!#-[]|]|[\\^-~]|\\\\.)*\"))*\n$|"
-		"^Child\\[|^Spawning child|^\\[multiwatch";
+		"event=[a-z-]+( [a-z_]+=([!-~]+|\"([ -!#-[]|]|[\\^-~]|\\\\.)*\"))*\n$";
 	regex_t regex;
 
 	if (regcomp(&regex, pattern, REG_EXTENDED | REG_NOSUB) || strlen(line) != len ||
