@@ -35,7 +35,7 @@ PACKAGES  := libuv json-c fcgi libseccomp libcurl libpq
 # … and of the demonstration (app/cases), whose headers are where all are: the library's objects are the
 # same without it.
 CASES_PACKAGES = $(if $(GUIDE),libcrypto libjpeg libpng)
-package_flags = $(or $(shell pkg-config --exists $(PACKAGES) $(CASES_PACKAGES) && pkg-config $(1) 2>/dev/null), \
+package_flags = $(or $(shell pkg-config --exists $(PACKAGES) $(CASES_PACKAGES) 2>/dev/null && pkg-config $(1) 2>/dev/null), \
 	     $(error packages are missing, such as the headers of $(PACKAGES) $(CASES_PACKAGES): spawn/deps.sh run installs them))
 # Main runs no sandbox there.
 INSTRUMENTED := $(if $(SAN)$(filter --coverage,$(CFLAGS)),-DINSTRUMENTED)

@@ -116,8 +116,11 @@ static void write_server(FILE *to, const struct contender *c, const char *root)
 			"\t\t\tinclude params;\n\t\t\tfastcgi_param SCRIPT_FILENAME "
 			"%s/tests/bench/%s;\n",
 			root, c->script);
-	if (c->probe)
-		fputs("\t\t\tclient_max_body_size 8m;\n", to);
+	if (c->probe) /* as in /cases/ of the template */
+		fputs("\t\t\tclient_max_body_size 16m;\n\t\t\tclient_body_buffer_size 16k;\n"
+		      "\t\t\tfastcgi_request_buffering off;\n"
+		      "\t\t\tproxy_request_buffering off;\n",
+		      to);
 	fputs("\t\t}\n\t}\n", to);
 }
 

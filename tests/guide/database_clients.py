@@ -51,7 +51,8 @@ async def keep_asking():
 
 async def listen():
     try:
-        reader, _, status, _ = await connected("/cases/events")
+        # The writer is kept: newer Pythons close what nobody has.
+        reader, writer, status, _ = await connected("/cases/events")
         counts["refused" if status != 200 else "listening"] += 1
         last = None
         while True:

@@ -295,7 +295,9 @@ static void a_user_has_one_of_his_own(void)
 /* The language of whoever starts it need not be there. */
 static void the_callers_locale_is_missing(void)
 {
-	CU_ASSERT_STRING_EQUAL(ask(&sys, "SHOW lc_ctype"), "C.UTF-8");
+	CU_ASSERT_STRING_EQUAL(ask(&sys, "SELECT datctype FROM pg_database "
+					 "WHERE datname = current_database()"),
+			       "C.UTF-8");
 }
 
 /* Starts it on a disk of so many MB, that nobody else sees, and which is gone afterwards. */
@@ -334,6 +336,14 @@ static void tables_are_there_before_workers(void)
 			       "no jobs wait, run or are dead\n");
 	said = script(&sys, "jobs.sh", "RETRY=7");
 	CU_ASSERT(was_refused(said, "job 7"));
+	CU_ASSERT_STRING_EQUAL(ask(&sys, "SELECT id FROM lanes_job_enqueue('x', '{}')"), "1");
+	run_script(&outcome, "spawn/jobs.sh",
+		   STRINGS(sys.port_variable, sys.run_dir_variable, "RETRY=1", "DROP=1"));
+	CU_ASSERT(was_refused(&outcome, "RETRY=1, and DROP=1: one of them is wanted"));
+	CU_ASSERT_STRING_EQUAL(ask(&sys, "SELECT state FROM lanes_jobs"), "waiting");
+	CU_ASSERT_PTR_NOT_NULL(strstr(script(&sys, "jobs.sh", NULL)->out,
+				      "\nx: no worker of this program takes jobs of this kind\n"));
+	CU_ASSERT_EQUAL(script(&sys, "jobs.sh", "DROP=1")->status, 0);
 	CU_ASSERT_EQUAL(script(&sys, "jobs.sh", "DROP=all-dead")->status, 0);
 }
 
@@ -475,14 +485,14 @@ static void passwords_are_for_workers_only(void)
 	CU_ASSERT_FATAL(system_start(&sys, SYSTEM(.environment = STRINGS(url, mail))));
 	CU_ASSERT(script_works(&sys, "restart.sh", NULL));
 	CU_ASSERT(script_works(&sys, "scale.sh", "WORKERS=2"));
+	kill(watcher, SIGKILL);
+	waitpid(watcher, NULL, 0);
+	CU_ASSERT_STRING_EQUAL(file_text(seen), "");
 	for (int slot = 1; slot <= 2; slot++) {
 		CU_ASSERT(has(system_worker(&sys, slot),
 			      "LANES_DATABASE=postgresql://u:s3cr3t@127.0.0.1:9/x"));
 		CU_ASSERT(has(system_worker(&sys, slot), "LANES_MAIL=smtp://u:s3cr3t@127.0.0.1:9"));
 	}
-	kill(watcher, SIGKILL);
-	waitpid(watcher, NULL, 0);
-	CU_ASSERT_STRING_EQUAL(file_text(seen), "");
 	run(&outcome,
 	    STRINGS("grep", "-rID", "skip", "s3cr3t", sys.run_dir, "--exclude-dir=environment"),
 	    NULL, -1);

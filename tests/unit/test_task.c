@@ -475,7 +475,8 @@ static void the_board_tells_work_from_sleep(void)
 static void who_waits_for_a_held_loop_is_ready(void)
 {
 	take_a_nap("sleep 5, reply 404", true);
-	CU_ASSERT_TRUE(spans_of(SPAN_READY).sum >= HOLD_MS - NAP_MS - 1);
+	/* From libuv 1.45 on, 2 ms may be taken for what its clock makes of a timer. */
+	CU_ASSERT_TRUE(spans_of(SPAN_READY).sum >= HOLD_MS - NAP_MS - 3);
 	CU_ASSERT_TRUE(spans_of(SPAN_AWAIT).sum >= NAP_MS - 1);
 	CU_ASSERT_TRUE(spans_of(SPAN_AWAIT).sum < HOLD_MS);
 	take_a_nap("nap, reply 404", true);

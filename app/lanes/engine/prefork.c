@@ -24,6 +24,7 @@
 #include "engine/observer.h"
 #include "engine/parent.h"
 #include "engine/prefork_door.h"
+#include "engine/tables.h"
 #include "http/body.h"
 #include "http/reply.h"
 
@@ -32,6 +33,7 @@ struct prefork {
 	struct slice worker;
 	struct router router;
 	const struct application *application;
+	struct turn *tables; /* looks for those of the database; NULL: nothing does */
 	struct bodies bodies;
 	struct door door; /* where it waits for connections */
 	uv_loop_t loop;	  /* where the one request waits for its timers */
@@ -350,6 +352,7 @@ int prefork_run(const struct options *options, struct listener *listener, const 
 		log_event(LOG_LEVEL_ERROR, "start-failed", "error", uv_strerror(err), NULL);
 		return 1;
 	}
+	p.tables = tables_begin(application, &p.sched);
 	if (application->start &&
 	    !application_run(application, application->start, &p.sched, 0, &never)) {
 		log_event(LOG_LEVEL_ERROR, "start-failed", "error", "the application's", NULL);
