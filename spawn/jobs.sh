@@ -6,6 +6,7 @@
 # shellcheck source=spawn/system.sh
 . "$PWD/spawn/system.sh"
 
+[ -z "${RETRY-}" ] || [ -z "${DROP-}" ] || fail "RETRY=$RETRY, and DROP=$DROP: one of them is wanted"
 check_owner ""
 running_settings
 cd "$RUN_DIR" || exit

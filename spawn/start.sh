@@ -180,6 +180,23 @@ await_answers() {
 	check_alive
 }
 
+# A system whose database is away, or has no tables, serves; what needs those is a 503. A worker that hears
+# nothing gives up after five seconds.
+tell_of_database() {
+	deadline=$(($(date +%s) + 7))
+	while answer=$(curl -s --noproxy '*' --max-time 2 "http://127.0.0.1:$PORT/readyz"); do
+		case $answer in
+		*'has not answered yet)') [ "$(date +%s)" -lt "$deadline" ] || break ;;
+		*) break ;;
+		esac
+		sleep 0.02
+	done
+	case $answer in
+	*'(tables are missing '*) echo "$NAME: tables are missing in the database: $(typed migrate) makes them" ;;
+	*'(the database '*) echo "$NAME: the database does not answer, and what needs it is a 503: see $RUN_DIR/worker.log" ;;
+	esac >&2
+}
+
 check_alive() {
 	alive nginx || undo 'nginx did not start: ' error.log emerg
 	for unit in $(units | awk '{ print $1 }'); do
@@ -219,4 +236,5 @@ EOF
 start_nginx
 await_workers
 await_answers
+[ -z "$DATABASE$DATABASE_URL" ] || tell_of_database
 say "http://localhost:$PORT ($(pools | awk '$3 { printf "%s%d %s", s, $3, $1; s = ", " }'); logs in $RUN_DIR)"

@@ -66,11 +66,35 @@ static bool serves(const struct worker_state *worker, double held)
 	       (worker->held <= held || !strcmp(worker->engine, "prefork"));
 }
 
-static bool pool_serves(const struct workers *workers, struct slice pool, double held)
+/* Why it does not, as far as that is its database; NULL: it is not. */
+static const char *lack_of(const struct worker_state *worker)
 {
-	for (size_t i = 0; i < workers->count; i++)
-		if (slice_is(pool, workers->list[i].pool) && serves(&workers->list[i], held))
+	const struct database_state *db = &worker->database;
+
+	if (!db->limit || worker->draining)
+		return NULL;
+	if (db->health == BOARD_DATABASE_DOWN)
+		return "the database does not answer";
+	if (!db->up || db->tables == BOARD_TABLES_UNKNOWN)
+		return "the database has not answered yet";
+	return db->tables == BOARD_TABLES_MISSING
+		       ? "tables are missing in the database: make migrate makes them"
+		       : NULL;
+}
+
+/* If not, why may become a reason. */
+static bool pool_serves(const struct workers *workers, struct slice pool, double held,
+			const char **why)
+{
+	for (size_t i = 0; i < workers->count; i++) {
+		const struct worker_state *worker = &workers->list[i];
+
+		if (!slice_is(pool, worker->pool))
+			continue;
+		if (serves(worker, held))
 			return true;
+		*why = *why ? *why : lack_of(worker);
+	}
 	return false;
 }
 
@@ -88,6 +112,7 @@ static void readyz(struct request *req)
 {
 	const struct admin *state = request_state(req);
 	const char *pools = state->ready_pools;
+	const char *why = NULL;
 	struct buffer missing = {0};
 	struct workers workers;
 	struct slice pool;
@@ -97,7 +122,7 @@ static void readyz(struct request *req)
 		return;
 	}
 	while (next_name(&pools, &pool)) {
-		if (pool_serves(&workers, pool, state->ready_held))
+		if (pool_serves(&workers, pool, state->ready_held, &why))
 			continue;
 		buffer_append_text(&missing, missing.len ? " " : "not ready: ");
 		buffer_append(&missing, pool.data, pool.len);
@@ -107,6 +132,8 @@ static void readyz(struct request *req)
 		reply_bytes(req, 200, TEXT, slice_of("ready\n"));
 		return;
 	}
+	if (why)
+		buffer_format(&missing, " (%s)", why);
 	buffer_append_text(&missing, "\n");
 	reply_text(req, 503, TEXT, &missing);
 	reply_header(req, "Retry-After", slice_of("1"));

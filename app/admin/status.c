@@ -100,17 +100,19 @@ static void append_database(struct buffer *out, const struct worker_state *worke
 					     [BOARD_DATABASE_UP] = "up",
 					     [BOARD_DATABASE_DOWN] = "down"};
 	const struct database_state *db = &worker->database;
+	bool lacks = db->up && db->tables == BOARD_TABLES_MISSING;
 
 	if (!db->limit)
 		return;
-	buffer_format(
-		out,
-		",\"database\":{\"state\":\"%s\",\"limit\":%" PRIu64 ",\"connections\":%" PRIu64
-		",\"busy\":%" PRIu64 ",\"waiting\":%" PRIu64 ",\"refused\":%" PRIu64
-		",\"late\":%" PRIu64 ",\"failures\":%" PRIu64 ",\"lost\":%" PRIu64
-		",\"cancelled\":%" PRIu64 ",\"statements\":%" PRIu64 ",\"listeners\":%" PRIu64 "}",
-		states[db->health], db->limit, db->connections, db->busy, db->waiting, db->refused,
-		db->late, db->failures, db->lost, db->cancelled, db->statements, db->listeners);
+	buffer_format(out,
+		      ",\"database\":{\"state\":\"%s\",\"limit\":%" PRIu64
+		      ",\"connections\":%" PRIu64 ",\"busy\":%" PRIu64 ",\"waiting\":%" PRIu64
+		      ",\"refused\":%" PRIu64 ",\"late\":%" PRIu64 ",\"failures\":%" PRIu64
+		      ",\"lost\":%" PRIu64 ",\"cancelled\":%" PRIu64 ",\"statements\":%" PRIu64
+		      ",\"listeners\":%" PRIu64 "}",
+		      lacks ? "no-tables" : states[db->health], db->limit, db->connections,
+		      db->busy, db->waiting, db->refused, db->late, db->failures, db->lost,
+		      db->cancelled, db->statements, db->listeners);
 }
 
 static void append_pools(struct buffer *out, const struct worker_state *worker)

@@ -127,6 +127,8 @@ static void cell_db(const struct row *row, char *text)
 		cell_none(text);
 	else if (db->health == BOARD_DATABASE_DOWN)
 		snprintf(text, CELL, "down");
+	else if (db->tables == BOARD_TABLES_MISSING)
+		snprintf(text, CELL, "no tables");
 	else if (queued && len < CELL)
 		snprintf(text + len, CELL - (size_t)len, " +%" PRIu64, queued);
 }

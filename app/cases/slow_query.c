@@ -69,7 +69,7 @@ static void block(struct request *req, const char *driver)
 	if (ask_and_block(asked->seconds))
 		reply_query(req, driver, asked->seconds);
 	else
-		reply_error(req, 503);
+		reply_refusal(req, 503, "the database does not answer");
 }
 
 /* GET /cases/slow-query/blocking: the same from a SYNC handler, as `def`: a thread waits, and as

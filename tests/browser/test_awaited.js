@@ -50,6 +50,7 @@ test('awaited: a worker with a database tells how many of its connections are in
 	for (const [database, text] of [[{state: 'up', limit: 8, busy: 5, waiting: 0}, '5 of 8 connections in use'],
 		[{state: 'up', limit: 1, busy: 1, waiting: 2}, '1 of 1 connection in use, 2 wait for one'],
 		[{state: 'down', limit: 8, busy: 0, waiting: 0}, 'not there: requests that need it are refused'],
+		[{state: 'no-tables', limit: 8, busy: 0, waiting: 0}, 'has not the tables that are needed: make migrate makes them'],
 		[{state: 'connecting', limit: 8, busy: 0, waiting: 0}, 'connecting']]) {
 		await page.evaluate(({t, list, worker}) => {
 			const {feed, history} = window.lanes;

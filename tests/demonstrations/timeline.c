@@ -79,20 +79,30 @@ static void print_bar(double from, double to, double end, double whole)
 }
 
 /* Without the pool's prefix, which the worker's name says; and where there is little room, only
- * what the guide calls it. */
-static const char *short_name(const struct shot *s)
+ * what the guide calls it, without its query, or of that the last word: so many characters. */
+static const char *short_name(const struct shot *s, int *len)
 {
 	static const char *const prefixes[] = {"/exercise", "/prefork", "/async/", "/sync/",
 					       "/cases/"};
 	const char *name = s->target;
+	int room = terminal.name - 1;
+	const char *slash;
 
 	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
-		size_t len = strlen(prefixes[i]);
+		size_t prefix = strlen(prefixes[i]);
 
-		if (!strncmp(name, prefixes[i], len) &&
-		    (i < 2 || (int)strlen(s->target) >= terminal.name))
-			name += len;
+		if (!strncmp(name, prefixes[i], prefix) && (i < 2 || (int)strlen(name) > room))
+			name += prefix;
 	}
+	*len = (int)strlen(name);
+	if (*len > room)
+		*len = (int)strcspn(name, "?");
+	slash = *len > room ? memrchr(name, '/', (size_t)*len) : NULL;
+	if (slash) {
+		*len -= (int)(slash + 1 - name);
+		name = slash + 1;
+	}
+	*len = *len < room ? *len : room;
 	return name;
 }
 
@@ -103,8 +113,10 @@ void timeline_print(const struct volley *v)
 	for (size_t i = 0; i < v->count; i++) {
 		const struct shot *s = &v->shots[i];
 		bool answered = s->status != 0;
+		int len;
+		const char *name = short_name(s, &len);
 
-		printf("  %-*.*s ", terminal.name - 1, terminal.name - 1, short_name(s));
+		printf("  %-*.*s ", terminal.name - 1, len, name);
 		print_bar(s->sent, answered ? s->sent + s->waited : s->ended, s->ended, whole);
 		if (!answered)
 			printf(" no answer\n");

@@ -199,22 +199,20 @@ static const char body[] = "[1,2]";
 /* Requests that come at a steady rate, every other one a POST; when a third of them is answered one
  * worker ends, and when two thirds are, and that has a successor, another one. */
 struct ending {
-	int signal;
+	void (*tick)(void *ending, size_t answered);
 	struct shot *shots;
-	pid_t ended[2];
 	int count;
-	size_t at_work[2]; /* GETs and POSTs without an answer when one ended */
+	pid_t last;	   /* that was killed */
+	size_t at_work[2]; /* GETs and POSTs without an answer when one was */
 };
 
-static void end_one(struct ending *ending, pid_t pid)
+static void note_at_work(struct ending *ending)
 {
-	ending->ended[ending->count++] = pid;
 	for (size_t i = 0; i < SHOTS; i++)
 		ending->at_work[i % 2] += ending->shots[i].sent > 0 && !ending->shots[i].status;
-	kill(pid, ending->signal);
 }
 
-static void end_some(void *arg, size_t answered)
+static void kill_some(void *arg, size_t answered)
 {
 	struct ending *ending = arg;
 	pid_t pids[8];
@@ -222,17 +220,25 @@ static void end_some(void *arg, size_t answered)
 
 	if (ending->count == 2 || answered < SHOTS / 3 * (size_t)(ending->count + 1) || found < 2)
 		return;
-	if (!ending->count)
-		end_one(ending, pids[0]);
-	else if (kill(ending->ended[0], 0))
-		end_one(ending, pids[0] == ending->ended[0] ? pids[1] : pids[0]);
+	note_at_work(ending);
+	ending->last = pids[pids[0] == ending->last];
+	ending->count++;
+	kill(ending->last, SIGKILL);
+}
+
+static void replace_some(void *arg, size_t answered)
+{
+	struct ending *ending = arg;
+
+	if (ending->count < 2 && answered >= SHOTS / 3 * (size_t)(ending->count + 1))
+		stage_replace(ending->count++);
 }
 
 /* Sends them; how many failed, by GETs and POSTs. Each is answered in some way. */
 static void send_under_load(struct ending *ending, size_t failed[2])
 {
 	static struct shot shots[SHOTS];
-	struct volley volley = {stage.url, shots, SHOTS, PATIENCE, end_some, ending};
+	struct volley volley = {stage.url, shots, SHOTS, PATIENCE, ending->tick, ending};
 	pid_t pids[8];
 
 	ending->shots = shots;
@@ -260,7 +266,7 @@ static void send_under_load(struct ending *ending, size_t failed[2])
  * where the front does not give it to another worker. Nobody else. */
 static void killed(const struct front *front)
 {
-	struct ending ending = {.signal = SIGKILL};
+	struct ending ending = {.tick = kill_some};
 	size_t failed[2] = {0};
 
 	send_under_load(&ending, failed);
@@ -268,13 +274,29 @@ static void killed(const struct front *front)
 	CU_ASSERT(failed[1] <= ending.at_work[1] + MOMENT);
 }
 
+/* How many of them still serve. */
+static int stay(const pid_t *old, int count)
+{
+	pid_t pids[8];
+	int found = stage_workers(pids, 8);
+	int staying = 0;
+
+	for (int i = 0; i < found; i++)
+		for (int j = 0; j < count; j++)
+			staying += pids[i] == old[j];
+	return staying;
+}
+
 static void replaced(const struct front *front)
 {
-	struct ending ending = {.signal = SIGTERM};
+	int left = front->workers == OWN_WORKERS; /* one drains at a time */
+	pid_t old[2];
+	struct ending ending = {.tick = replace_some};
 	size_t failed[2] = {0};
 
-	(void)front;
+	CU_ASSERT(EVENTUALLY(stage_workers(old, 2) == 2));
 	send_under_load(&ending, failed);
+	CU_ASSERT(EVENTUALLY(stay(old, 2) <= left));
 	CU_ASSERT_EQUAL(failed[0], 0);
 	CU_ASSERT_EQUAL(failed[1], 0);
 }
@@ -314,6 +336,49 @@ static void killed_with_a_post(const struct front *front)
 	case_say("%d, once", status);
 }
 
+/* ---- what nginx can do besides ---- */
+
+static const struct outcome *curl(const char *options, const char *whole_url)
+{
+	static struct outcome outcome;
+
+	run(&outcome,
+	    STRINGS("sh", "-c", "exec curl -sSk --noproxy '*' $1 \"$2\"", "sh", options, whole_url),
+	    NULL, -1);
+	return &outcome;
+}
+
+static bool curl_says(const char *options, const char *whole_url, const char *what)
+{
+	const struct outcome *outcome = curl(options, whole_url);
+	bool says = strstr(outcome->out, what) != NULL;
+
+	if (!says)
+		printf("    %s %s: %.600s%s\n", options, whole_url, outcome->out, outcome->errors);
+	return says;
+}
+
+enum { TOO_MANY = 800 };
+
+static void everything(const struct front *front)
+{
+	const char *plain = textf("http://127.0.0.1:%d%s/?a", stage.port, stage.mount);
+	const char *nobody = textf("https://%s%s/", strchr(stage.url, '@') + 1, stage.mount);
+	const char *dear = url("/async/cpu-bound?n=12345");
+
+	(void)front;
+	CU_ASSERT(curl_says("-i --http1.1", nobody, "HTTP/1.1 401"));
+	CU_ASSERT(curl_says("-i", url("/"), "HTTP/2 200"));
+	CU_ASSERT(curl_says("-i", plain, "HTTP/1.1 307"));
+	CU_ASSERT(curl_says("-i", plain, textf("%s/?a\r\n", stage.mount)));
+	CU_ASSERT(curl_says("-i --raw --compressed -o /dev/null -D -", url("/openapi.json"),
+			    "content-encoding: gzip"));
+	CU_ASSERT(EVENTUALLY(strstr(curl("-i", dear)->out, "x-cache: HIT")));
+	CU_ASSERT(strstr(curl("-i", dear)->out, "{\"sum_sq\":") != NULL);
+	CU_ASSERT(curl_says("-w %{http_code}\\n -o /dev/null -Z",
+			    url(textf("/async/cpu-bound?n=[1-%d]", TOO_MANY)), "429"));
+}
+
 const struct case_ cases[] = {
 	{"the endpoint tests", "endpoints", endpoints},
 	{"the answers are those that FastAPI gave", "oracle", oracle},
@@ -326,5 +391,6 @@ const struct case_ cases[] = {
 	{"workers are killed under load", "`kill -9`", killed},
 	{"a worker is killed that has a POST", "… with a POST", killed_with_a_post},
 	{"workers are replaced under load", "replaced", replaced},
+	{"TLS, HTTP/2, a password, a cache, compression, a limit", NULL, everything},
 };
 const size_t case_count = COUNT(cases);

@@ -8,8 +8,9 @@
 #include "fronts.h"
 
 struct case_ {
-	const char *name;  /* of the test */
-	const char *title; /* of the column */
+	const char *name; /* of the test */
+	const char
+		*title; /* of the column; NULL: it has none, and only fronts with TLS are tried */
 	void (*run)(const struct front *front);
 };
 

@@ -336,7 +336,7 @@ static bool write_secrets(void)
 
 /* ---- starting ---- */
 
-/* As spawn/start.sh does it: spawn-fcgi opens the socket and becomes multiwatch, which starts the
+/* As spawn/start.sh does it: spawn-fcgi opens the socket and becomes a master, which starts the
  * workers, and starts them again. */
 static void start_unit(int i)
 {
@@ -353,12 +353,10 @@ static void start_unit(int i)
 		arguments[count++] = "-s";
 		arguments[count++] = stage_file(textf("%s.sock", units[i]));
 	}
-	for (const char *const *words =
-		     STRINGS("--", "/usr/bin/multiwatch", "-t", "0", "-f",
-			     running->workers == ONE_SOCKET ? "2" : "1", "--", "/usr/bin/setpriv",
-			     "--pdeathsig=TERM", stage_file("lanes"), "--pool", pool,
-			     "--scoreboard", stage_file("board/scoreboard"), "--spool",
-			     stage_file("spool"), "--drain", "wait");
+	for (const char *const *words = STRINGS(
+		     "--", stage_file("lanes"), "--processes",
+		     running->workers == ONE_SOCKET ? "2" : "1", "--pool", pool, "--scoreboard",
+		     stage_file("board/scoreboard"), "--spool", stage_file("spool"));
 	     *words; words++)
 		arguments[count++] = *words;
 	if (i >= UNITS / 2) {
@@ -546,4 +544,17 @@ pid_t stage_busy(void)
 int stage_outside(void)
 {
 	return outside;
+}
+
+void stage_replace(int which)
+{
+	int first = *stage.mount ? UNITS / 2 : 0;
+	pid_t pids[2];
+
+	if (running->workers == TWO_SOCKETS)
+		kill(unit_pids[first + which], SIGHUP);
+	else if (running->workers == ONE_SOCKET)
+		kill(unit_pids[first], SIGHUP);
+	else if (stage_workers(pids, 2) == 2)
+		kill(pids[which], SIGTERM);
 }

@@ -80,6 +80,10 @@ struct sums stage_sums(void);
 /* The workers of the mount that live, at most max of them. */
 int stage_workers(pid_t *pids, int max);
 
+/* Has the first or the second of them replaced (0, 1), or both where they share a master; where the
+ * front starts them itself, that one drains. */
+void stage_replace(int which);
+
 /* One that has a request in flight, or 0. */
 pid_t stage_busy(void);
 

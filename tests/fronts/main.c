@@ -64,6 +64,21 @@ static void run_case(void)
 		snprintf(cell->text, sizeof(cell->text), "%s", *case_said ? case_said : "yes");
 }
 
+/* Those that all have, which are first; and how many this one has. */
+static size_t columns(const struct table *t)
+{
+	size_t count = 0;
+
+	while (count < *t->columns && t->cases[count].title)
+		count++;
+	return count;
+}
+
+static size_t cases_of(const struct table *t, const struct front *front)
+{
+	return front->tls ? *t->columns : columns(t);
+}
+
 static void fill_in(struct table *t, size_t row, size_t mount)
 {
 	const struct front *front = &t->fronts[row];
@@ -77,7 +92,7 @@ static void fill_in(struct table *t, size_t row, size_t mount)
 	t->suites[row][mount] = (struct suite){
 		.name = strdup(textf("%s%s", front->name, place)),
 		.tests = t->tests[row][mount],
-		.count = (int)*t->columns,
+		.count = (int)cases_of(t, front),
 		.before = before,
 	};
 }
@@ -94,7 +109,7 @@ static size_t ran(const struct table *t, size_t row)
 	size_t count = 0;
 
 	for (size_t m = 0; m < t->mounts; m++)
-		for (size_t c = 0; c < *t->columns; c++)
+		for (size_t c = 0; c < columns(t); c++)
 			count += t->cells[row][m][c].ran;
 	return count;
 }
@@ -109,7 +124,7 @@ static void add_row(struct buffer *out, const struct table *t, size_t row)
 	else
 		buffer_append_text(out,
 				   textf("| [%s](../nginx/fronts/%s) |", front->name, front->file));
-	for (size_t c = 0; c < *t->columns; c++) {
+	for (size_t c = 0; c < columns(t); c++) {
 		const char *root = text_of(&t->cells[row][0][c]);
 		const char *last = text_of(&t->cells[row][t->mounts - 1][c]);
 
@@ -148,10 +163,10 @@ static void write_matrix(const struct table *t)
 	size_t all = 0;
 
 	buffer_append_text(&out, textf("| %s |", t->name));
-	for (size_t c = 0; c < *t->columns; c++)
+	for (size_t c = 0; c < columns(t); c++)
 		buffer_append_text(&out, textf(" %s |", t->cases[c].title));
 	buffer_append_text(&out, "\n| --- |");
-	for (size_t c = 0; c < *t->columns; c++)
+	for (size_t c = 0; c < columns(t); c++)
 		buffer_append_text(&out, " --- |");
 	buffer_append_text(&out, "\n");
 	for (size_t row = 0; row < *t->rows; row++) {
@@ -162,7 +177,7 @@ static void write_matrix(const struct table *t)
 	buffer_append(&out, "", 1);
 	if (all)
 		printf("%s\n", out.data);
-	if (all == *t->rows * t->mounts * *t->columns)
+	if (all == *t->rows * t->mounts * columns(t))
 		put_in_readme(t, out.data);
 	buffer_free(&out);
 }

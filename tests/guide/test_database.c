@@ -58,23 +58,32 @@ static bool has_orders(void)
 
 /* ---- beside FastAPI ---- */
 
-static void answers_are_fastapis(void)
+/* What both answer; which: NULL, or what the script knows besides. False: it cannot be judged. */
+static bool answers_as_fastapi(const char *url, const char *variable, const char *which)
 {
 	static struct outcome outcome;
+
+	run(&outcome,
+	    STRINGS("/usr/bin/python3", "-B", "tests/oracle/orders_exchanges.py", url, which),
+	    STRINGS(variable), -1);
+	if (outcome.status == NOT_HERE) {
+		not_judged("FastAPI 0.92 is not here");
+		return false;
+	}
+	CU_ASSERT_EQUAL(outcome.status, 0);
+	printf("    %s", outcome.out);
+	return true;
+}
+
+static void answers_are_fastapis(void)
+{
 	const char *const prefixes[] = {"", "/prefork"};
 
 	for (size_t i = 0; i < COUNT(prefixes); i++) {
 		CU_ASSERT(postgres_do(&postgres, "TRUNCATE orders RESTART IDENTITY"));
-		run(&outcome,
-		    STRINGS("/usr/bin/python3", "-B", "tests/oracle/orders_exchanges.py",
-			    textf("%s%s", sys.url, prefixes[i])),
-		    STRINGS(postgres.variable), -1);
-		if (outcome.status == NOT_HERE) {
-			not_judged("FastAPI 0.92 is not here");
+		if (!answers_as_fastapi(textf("%s%s", sys.url, prefixes[i]), postgres.variable,
+					NULL))
 			return;
-		}
-		CU_ASSERT_EQUAL(outcome.status, 0);
-		printf("    %s", outcome.out);
 	}
 }
 
@@ -362,6 +371,87 @@ static void without_one(void)
 	CU_ASSERT(system_stop(&own));
 }
 
+/* A system with this database that starts: what it says on stderr, in one line at most. */
+static const char *start_with(struct system *own, const char *url)
+{
+	static struct outcome outcome;
+
+	system_at(own, port_free(), directory_make());
+	run_script(&outcome, "spawn/start.sh",
+		   STRINGS(own->port_variable, own->run_dir_variable, "WORKERS=1",
+			   "PREFORK_WORKERS=1", "CPU_WORKERS=0", textf("DATABASE_URL=%s", url)));
+	CU_ASSERT_EQUAL(outcome.status, 0);
+	return outcome.errors;
+}
+
+static void answers(struct system *own, const char *target, int status, const char *body)
+{
+	const struct response *response = get(own, target);
+
+	CU_ASSERT_EQUAL(response->status, status);
+	CU_ASSERT_STRING_EQUAL(response->body, body);
+	if (status == 503)
+		CU_ASSERT_STRING_EQUAL(header(response, "Retry-After"), "1");
+}
+
+static void tables_that_are_missing(void)
+{
+	static const char missing[] = "tables are missing in the database: make migrate makes them";
+	static const char *const targets[] = {"/cases/orders/1", "/cases/renders/1",
+					      "/prefork/cases/orders/1"};
+	struct postgres empty;
+	struct system own;
+
+	CU_ASSERT_FATAL(postgres_open(&empty, NULL));
+	CU_ASSERT_STRING_EQUAL(start_with(&own, empty.url), textf("lanes: %s\n", missing));
+	answers(&own, "/readyz", 503, textf("not ready: loop prefork (%s)\n", missing));
+	for (size_t i = 0; i < COUNT(targets); i++)
+		answers(&own, targets[i], 503, textf("{\"detail\":\"%s\"}", missing));
+	CU_ASSERT_PTR_NOT_NULL(strstr(get(&own, "/status")->body, "\"state\":\"no-tables\""));
+	CU_ASSERT_EQUAL(get(&own, "/")->status, 200);
+	CU_ASSERT_EQUAL(get(&own, "/cases/slow-query?seconds=0")->status, 200);
+	answers_as_fastapi(own.url, empty.variable, "missing");
+
+	/* It is said until they are there, and no worker is started anew. */
+	CU_ASSERT(script_works(&own, "migrate.sh", NULL));
+	CU_ASSERT(EVENTUALLY(get(&own, "/readyz")->status == 200));
+	for (size_t i = 0; i < COUNT(targets); i++)
+		CU_ASSERT_EQUAL(get(&own, targets[i])->status, 404);
+	CU_ASSERT(system_log_has(&own, "event=tables-there"));
+
+	/* Some of an older program's are not all. */
+	CU_ASSERT(postgres_do(&empty, "DELETE FROM lanes_migrations WHERE component = 'cases'; "
+				      "DROP TABLE orders"));
+	CU_ASSERT(script_works(&own, "restart.sh", NULL));
+	CU_ASSERT(EVENTUALLY(!strcmp(get(&own, "/readyz")->body,
+				     textf("not ready: loop prefork (%s)\n", missing))));
+	CU_ASSERT_EQUAL(get(&own, "/cases/renders/1")->status, 404);
+	CU_ASSERT(system_stop(&own));
+	postgres_close(&empty);
+}
+
+static void a_database_that_does_not_answer(void)
+{
+	static const char body[] = "{\"detail\":\"the database does not answer\"}";
+	static const char *const targets[] = {
+		"/cases/orders/1", "/cases/events", "/cases/slow-query?seconds=0",
+		"/cases/slow-query/blocking?seconds=0", "/prefork/cases/orders/1"};
+	const char *url = textf("postgresql://u:s3cr3t@127.0.0.1:%d/x", port_free());
+	const char *said;
+	struct system own;
+
+	said = start_with(&own, url);
+	CU_ASSERT_STRING_EQUAL(said, textf("lanes: the database does not answer, and what needs "
+					   "it is a 503: see %s/worker.log\n",
+					   own.run_dir));
+	answers(&own, "/readyz", 503, "not ready: loop prefork (the database does not answer)\n");
+	for (size_t i = 0; i < COUNT(targets); i++)
+		answers(&own, targets[i], 503, body);
+	CU_ASSERT_EQUAL(get(&own, "/")->status, 200);
+	answers_as_fastapi(own.url, textf("LANES_DATABASE=%s", url), "missing");
+	CU_ASSERT(system_stop(&own));
+}
+
 static const struct test tests[] = {
 	{"orders and events are answered as FastAPI does", answers_are_fastapis},
 	{"stopped under 100 clients, and started again", stopped_under_clients},
@@ -370,6 +460,8 @@ static const struct test tests[] = {
 	{"what was missed comes", what_was_missed_comes},
 	{"a place of another database is now", a_place_of_another_database_is_now},
 	{"over TLS, by name, with a password", over_tls},
+	{"tables that are missing: who starts it is told, and who asks", tables_that_are_missing},
+	{"one that does not answer: the same", a_database_that_does_not_answer},
 	{"without one it is a 503 that says what brings one", without_one},
 };
 

@@ -38,6 +38,21 @@ static bool refused(int status, int wanted, const char *detail)
 	return ok;
 }
 
+/* ---- paths ---- */
+
+static void what_has_no_route_is_the_applications(void)
+{
+	static const char *const targets[] = {"/cases", "/prefork/cases", "/cpu-pool/cases",
+					      "/cases/", "/casesx"};
+
+	for (size_t i = 0; i < COUNT(targets); i++) {
+		CU_ASSERT_EQUAL(ask("GET", targets[i], "Host: localhost\r\n", ""), 404);
+		CU_ASSERT_PTR_NOT_NULL(strstr(answer, "\r\nX-Lanes-Worker: "));
+		CU_ASSERT_PTR_NOT_NULL(strstr(answer, "{\"detail\":\"Not Found\"}"));
+		CU_ASSERT_PTR_NULL(strstr(answer, "\r\nLocation: "));
+	}
+}
+
 /* ---- names ---- */
 
 static void answers_to_its_names_only(void)
@@ -260,6 +275,7 @@ static void outside_is_for_this_machine(void)
 }
 
 static const struct test tests[] = {
+	{"what has no route is the application's to answer", what_has_no_route_is_the_applications},
 	{"who is called by another name answers 421 (DNS rebinding)", answers_to_its_names_only},
 	{"what other sites make a browser ask is refused, but for the page",
 	 other_sites_reach_the_page_only},

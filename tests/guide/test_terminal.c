@@ -101,7 +101,10 @@ static void the_exercises_fit(void)
 		int width;
 		const char *columns;
 		const char *workers;
-	} runs[] = {{60, "COLUMNS=60", "WORKERS=2"}, {80, "COLUMNS=80", "WORKERS=8"}};
+		const char *names[2]; /* of requests, which are whole words */
+	} runs[] = {
+		{60, "COLUMNS=60", "WORKERS=2", {"await-one", "blocking"}},
+		{80, "COLUMNS=80", "WORKERS=8", {"await-one?seconds=1.5", "slow-query/blocking"}}};
 	const char *path = built("tests/demonstrations/exercises");
 	const char *directory = directory_make();
 	const char *logs[2];
@@ -129,6 +132,8 @@ static void the_exercises_fit(void)
 		if (!expected)
 			printf("%s\n", text);
 		CU_ASSERT_PTR_NOT_NULL(strstr(text, " s  exercise-1\n"));
+		for (int n = 0; n < 2; n++)
+			CU_ASSERT_PTR_NOT_NULL(strstr(text, textf("\n  %s  ", runs[i].names[n])));
 	}
 	directory_remove(directory);
 }

@@ -290,7 +290,7 @@ static void nginx_brings_bodies(void)
 }
 
 /* Up to 16 requests are on one connection. One that HAProxy finds no room for there is a 500 of its
- * own (tests/haproxy/README.md), and asked again. */
+ * own (nginx/fronts/README.md), and asked again. */
 static void HAProxy_brings_many_at_once(void)
 {
 	pid_t haproxy;

@@ -338,6 +338,21 @@ static void nothing_is_lost_while_the_database_is_away(void)
 	CU_ASSERT(becomes("done 2"));
 }
 
+/* Or a job that takes the database with it would be tried for ever. */
+static void an_attempt_counts_before_it_begins(void)
+{
+	enqueue("'note', '{}'");
+	for (int attempt = 1; attempt <= 3; attempt++) {
+		CU_ASSERT(postgres_do(&postgres,
+				      "UPDATE lanes_jobs SET state = 'waiting';"
+				      "SELECT lanes_job_take('one', '{note}', '{9}', '{30}', 1)"));
+		postgres_end(&postgres, SIGKILL);
+		CU_ASSERT_FATAL(postgres_start(&postgres));
+		CU_ASSERT_STRING_EQUAL(ask("SELECT state || attempts FROM lanes_jobs"),
+				       textf("running%d", attempt));
+	}
+}
+
 static void one_that_drains_without_its_database_ends(void)
 {
 	start(&one, "--drain-timeout", "0.5");
@@ -361,6 +376,23 @@ static void one_waits_for_its_tables(void)
 	CU_ASSERT(postgres_do(&postgres, "ALTER TABLE elsewhere RENAME TO lanes_jobs"));
 	enqueue("'note', '{}'");
 	CU_ASSERT(becomes("done 1"));
+}
+
+/* Of each kind once: when another one is warned of, the worker has looked again and again. */
+static void kinds_that_nobody_takes(void)
+{
+	static const char warned[] = "event=job-kind-unknown kind=";
+
+	start(&one, NULL, NULL);
+	enqueue("'mail,\"x', '{}'");
+	enqueue("'mail,\"x', '{}'");
+	enqueue("'later', '{}', delay => 3600");
+	CU_ASSERT(EVENTUALLY(file_has(one.log, textf("%s\"mail,\\\"x\"", warned))));
+	enqueue("'fax', '{}'");
+	CU_ASSERT(EVENTUALLY(file_has(one.log, textf("%sfax", warned))));
+	enqueue("'note', '{}'");
+	CU_ASSERT(becomes("done 1 waiting 4"));
+	CU_ASSERT_STRING_EQUAL(shell(textf("grep -c job-kind-unknown %s", one.log))->out, "2\n");
 }
 
 static void what_cannot_be_a_worker_says_so(void)
@@ -464,8 +496,11 @@ static const struct test tests[] = {
 	{"one that drains ends what it has", one_that_drains_ends_what_it_has},
 	{"what it does not end is given back", what_it_does_not_end_is_given_back},
 	{"nothing is lost while the database is away", nothing_is_lost_while_the_database_is_away},
+	{"an attempt counts before it begins, though the database is killed then",
+	 an_attempt_counts_before_it_begins},
 	{"one that drains without its database ends", one_that_drains_without_its_database_ends},
 	{"one waits for its tables", one_waits_for_its_tables},
+	{"a kind that nobody takes is warned of, once", kinds_that_nobody_takes},
 	{"what cannot be a worker says so", what_cannot_be_a_worker_says_so},
 	{"it is shown what they do", it_is_shown_what_they_do},
 	{"a worker does a thousand in a second", a_worker_does_a_thousand_in_a_second},

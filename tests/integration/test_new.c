@@ -115,6 +115,13 @@ static void it_is_built_tested_and_changed(void)
 	CU_ASSERT(test_says(NULL, "there are no tests: "));
 }
 
+/* A project that nobody has changed: made by the first test that needs one. */
+static bool has_shop(void)
+{
+	snprintf(project, sizeof(project), "%s/shop", directory);
+	return access(project, F_OK) == 0 || make_new("shop", NULL);
+}
+
 /* Where its source is gone, an installed library does. */
 static void an_installed_library_does(void)
 {
@@ -125,6 +132,7 @@ static void an_installed_library_does(void)
 				      "Libs: -L$PWD/build -llanes -lm\nEOF";
 	static const char command[] = "PKG_CONFIG_PATH=$2 make -C \"$1\" LANES=/nowhere all";
 
+	CU_ASSERT_FATAL(has_shop());
 	run(&outcome, STRINGS("sh", "-c", command, "sh", project, "/nowhere"), STRINGS(OWN), -1);
 	CU_ASSERT_NOT_EQUAL(outcome.status, 0);
 	CU_ASSERT_PTR_NOT_NULL(
@@ -136,12 +144,13 @@ static void an_installed_library_does(void)
 
 /* ---- a system of it ---- */
 
-/* Two of them, of the project that the test before has left; the second has a database. */
+/* Two of them; the second has a database. */
 static void systems_run_under_its_name(void)
 {
 	static struct system systems[2];
 	pid_t pids[8];
 
+	CU_ASSERT_FATAL(has_shop());
 	CU_ASSERT_EQUAL_FATAL(setenv("WORKERS", "1", 1), 0);
 	for (int i = 0; i < 2; i++) {
 		struct system *s = &systems[i];

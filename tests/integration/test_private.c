@@ -336,6 +336,14 @@ static void tables_are_there_before_workers(void)
 			       "no jobs wait, run or are dead\n");
 	said = script(&sys, "jobs.sh", "RETRY=7");
 	CU_ASSERT(was_refused(said, "job 7"));
+	CU_ASSERT_STRING_EQUAL(ask(&sys, "SELECT id FROM lanes_job_enqueue('x', '{}')"), "1");
+	run_script(&outcome, "spawn/jobs.sh",
+		   STRINGS(sys.port_variable, sys.run_dir_variable, "RETRY=1", "DROP=1"));
+	CU_ASSERT(was_refused(&outcome, "RETRY=1, and DROP=1: one of them is wanted"));
+	CU_ASSERT_STRING_EQUAL(ask(&sys, "SELECT state FROM lanes_jobs"), "waiting");
+	CU_ASSERT_PTR_NOT_NULL(strstr(script(&sys, "jobs.sh", NULL)->out,
+				      "\nx: no worker of this program takes jobs of this kind\n"));
+	CU_ASSERT_EQUAL(script(&sys, "jobs.sh", "DROP=1")->status, 0);
 	CU_ASSERT_EQUAL(script(&sys, "jobs.sh", "DROP=all-dead")->status, 0);
 }
 

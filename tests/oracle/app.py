@@ -95,3 +95,5 @@ if cases:
 if cases_orders:
     app.include_router(cases_orders.router)
     app.include_router(cases_renders.router)
+    for error, answer in cases_orders.failures.items():
+        app.add_exception_handler(error, answer)

@@ -9,7 +9,7 @@ from typing import List, Optional
 import asyncpg
 import psycopg2
 from fastapi import APIRouter, BackgroundTasks, Depends, Header, HTTPException, Path, Query, Response
-from fastapi.responses import StreamingResponse
+from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel, Field, validator
 
 router = APIRouter(prefix="/cases")
@@ -23,9 +23,21 @@ async def database():
     if not DATABASE:
         raise HTTPException(503, "no database: make run DATABASE=private brings one", {"Retry-After": "1"})
     loop = asyncio.get_running_loop()
-    if loop not in pools:
+    if loop not in pools or (pools[loop].done() and pools[loop].exception()):
         pools[loop] = asyncio.ensure_future(asyncpg.create_pool(DATABASE, min_size=1, max_size=8))
     return await pools[loop]
+
+
+async def is_away(request, error):
+    return JSONResponse({"detail": "the database does not answer"}, 503, {"Retry-After": "1"})
+
+
+async def has_no_tables(request, error):
+    return JSONResponse({"detail": "tables are missing in the database: make migrate makes them"}, 503, {"Retry-After": "1"})
+
+
+failures = {OSError: is_away, asyncpg.PostgresConnectionError: is_away, psycopg2.OperationalError: is_away,
+            asyncpg.UndefinedTableError: has_no_tables, asyncpg.UndefinedFunctionError: has_no_tables}  # fmt: skip
 
 
 class NewOrder(BaseModel):

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
-"""orders_exchanges.py URL: a few hundred good and bad requests for orders, asked of ours at that URL and of
-FastAPI (cases_orders.py), which have the same database (LANES_DATABASE), and what both answer. Exit status
-77: another FastAPI than that of the record is here.
+"""orders_exchanges.py URL [missing]: a few hundred good and bad requests for orders, asked of ours at that URL and of
+FastAPI (cases_orders.py), which have the same database (LANES_DATABASE), and what both answer. missing: a few
+of a database that is away, or has no tables. Exit status 77: another FastAPI than that of the record is here.
 """
 
 import asyncio
@@ -51,6 +51,14 @@ def requests():
             yield "GET", f"/cases/slow-query{driver}?seconds={quote(seconds)}", {}, b""
         yield "GET", f"/cases/slow-query{driver}", {}, b""
         yield "POST", f"/cases/slow-query{driver}", {}, b""
+
+
+def missing():
+    """Good ones: of others FastAPI says so only when it has its database."""
+    yield "POST", "/cases/orders", JSON, b'{"item":"tea","quantity":2}'
+    yield "POST", "/cases/renders", JSON, b"{}"
+    for target in ("orders", "orders/1", "renders/1", "slow-query?seconds=0", "slow-query/blocking?seconds=0"):
+        yield "GET", "/cases/" + target, {}, b""
 
 
 class Ours:
@@ -158,6 +166,10 @@ def compare(ours, theirs, requests, told):
 
 def main():
     ours, theirs = both()
+    if sys.argv[2:]:
+        asked, wrong = compare(ours, theirs, missing(), told)
+        print(f"{asked} requests, {wrong} answered in another way")
+        sys.exit(wrong > 0)
     asked, wrong = compare(ours, theirs, requests(), told)
     # What either of them made, both have, and tell in the same order.
     count = len(json.loads(ours.ask("GET", "/cases/orders?limit=100", {}, b"")[2]))

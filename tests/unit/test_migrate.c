@@ -158,6 +158,9 @@ static void what_is_not_there_is_said(void)
 	CU_ASSERT_STRING_EQUAL(said.text, no_tables);
 	CU_ASSERT_EQUAL(COMMAND("--job-retry", "1"), 1);
 	CU_ASSERT_STRING_EQUAL(said.text, no_tables);
+	CU_ASSERT_EQUAL(COMMAND("--job-retry", "1", "--job-drop", "1"), 2);
+	CU_ASSERT_STRING_EQUAL(said.text,
+			       "lanes: --job-retry and --job-drop: one of them is wanted\n");
 	CU_ASSERT_EQUAL(COMMAND("--database", nowhere, "--migrate"), 1);
 	CU_ASSERT_TRUE(caught_one_line(&said, "no connection to the database: "));
 	CU_ASSERT_EQUAL(COMMAND("--database", nowhere, "--job-drop", "1"), 1);

@@ -163,6 +163,16 @@ static void fail_and_go_on(struct request *req)
 	CU_ASSERT_EQUAL(f->err, -EREMOTEIO);
 	TRY_AWAIT(req, f->err, pg_query(req, &f->rows, "SELECT 1; SELECT 2"));
 	CU_ASSERT_STRING_EQUAL(f->rows.state, "42601");
+	TRY_AWAIT(req, f->err, pg_query(req, &f->rows, "SELECT FROM none"));
+	CU_ASSERT_EQUAL(f->err, -EREMOTEIO);
+	CU_ASSERT_STRING_EQUAL(f->rows.state, "42P01");
+	pg_note_tables(req->co.sched, BOARD_TABLES_MISSING);
+	TRY_AWAIT(req, f->err, pg_query(req, &f->rows, "SELECT FROM none"));
+	CU_ASSERT_EQUAL(f->err, -ESTALE);
+	CU_ASSERT_STRING_EQUAL(f->rows.state, "42P01");
+	TRY_AWAIT(req, f->err, pg_query(req, &f->rows, "SELECT 1 / $1::int", pg_int(0)));
+	CU_ASSERT_EQUAL(f->err, -EREMOTEIO);
+	pg_note_tables(req->co.sched, BOARD_TABLES_FINE);
 	TRY_AWAIT(req, f->err, pg_query(req, &f->rows, ""));
 	CU_ASSERT_EQUAL(f->err, 0);
 	CU_ASSERT_EQUAL(f->rows.count, 0);

@@ -76,7 +76,10 @@ BEGIN
 END $$;
 
 -- Gives a worker at most so many jobs of these kinds, whose attempts and leases are beside them. Each
--- priority is an index scan of its own: what is to run later is not read.
+-- priority is an index scan of its own: what is to run later is not read. The commit waits for the disk
+-- (no synchronous_commit = off): before a job begins, its attempt is counted for good. A job that takes the
+-- database down with it, by eating all memory of the machine, would else wait again as if it had never been
+-- tried, and do so for ever.
 CREATE FUNCTION lanes_job_take(who text, kinds text[], attempts_ integer[],
 	leases double precision[], most integer)
 RETURNS TABLE (id bigint, kind text, attempt integer, payload text, late double precision)

@@ -46,7 +46,9 @@ static int version_of(PGconn *conn, const struct migrations *migrations)
 	return version;
 }
 
-static int latest_of(const struct migrations *migrations)
+const struct migrations jobs_migrations = {"jobs", jobs_sql};
+
+int migrations_latest(const struct migrations *migrations)
 {
 	int latest = 0;
 
@@ -59,7 +61,7 @@ static int latest_of(const struct migrations *migrations)
 static bool is_known(PGconn *conn, const struct migrations *migrations)
 {
 	int version = version_of(conn, migrations);
-	int latest = latest_of(migrations);
+	int latest = migrations_latest(migrations);
 
 	if (version > latest)
 		log_complaint("%s: the database is at version %d, and this program knows %d: "
@@ -96,7 +98,7 @@ static bool apply_all(PGconn *conn, const struct migrations *migrations)
 
 	if (version < 0)
 		return false;
-	if (version == latest_of(migrations))
+	if (version == migrations_latest(migrations))
 		printf("%s: at version %d, nothing to do\n", migrations->component, version);
 	for (const struct migration *m = migrations->list; m->version; m++)
 		if (m->version > version && !apply(conn, migrations->component, m))
@@ -106,7 +108,6 @@ static bool apply_all(PGconn *conn, const struct migrations *migrations)
 
 int migrate(const char *database, const struct migrations *own)
 {
-	static const struct migrations library = {"jobs", jobs_sql};
 	bool both = own && own->component;
 	PGconn *conn = command_connect(database);
 	bool done;
@@ -119,8 +120,8 @@ int migrate(const char *database, const struct migrations *own)
 		   "CREATE TABLE IF NOT EXISTS lanes_migrations (component text, version integer,"
 		   " applied_at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (component, "
 		   "version))") &&
-	       is_known(conn, &library) && (!both || is_known(conn, own)) &&
-	       apply_all(conn, &library) && (!both || apply_all(conn, own));
+	       is_known(conn, &jobs_migrations) && (!both || is_known(conn, own)) &&
+	       apply_all(conn, &jobs_migrations) && (!both || apply_all(conn, own));
 	PQfinish(conn);
 	return !done;
 }

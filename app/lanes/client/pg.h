@@ -17,6 +17,7 @@
  *	-ETIMEDOUT	no connection in time, or no end of the statement (504)
  *	-ENOLINK	the connection was lost: nobody knows whether the statement was done (503)
  *	-EREMOTEIO	the database has refused the statement: pg_rows.state, pg_message() (500)
+ *	-ESTALE		the same, of a table or function that --migrate has not made yet (503)
  *	-EFBIG		more bytes than --database-result (502)
  *	-ENOMEM		(503)
  *

@@ -217,6 +217,17 @@ bool pg_is_up(const struct sched *sched)
 	return !pool || pool->health == PG_UP;
 }
 
+bool pg_note_tables(const struct sched *sched, enum board_tables tables)
+{
+	struct pg_pool *pool = pg_pool_of(sched);
+
+	if (!pool)
+		return false;
+	pool->tables = tables;
+	board_set(&pool->board->tables, tables);
+	return true;
+}
+
 static void on_closed(uv_handle_t *timer)
 {
 	free(container_of((uv_timer_t *)timer, struct pg_pool, timer));

@@ -8,8 +8,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "await/sched.h"
+
 struct pg_settings;
-struct sched;
 
 struct pg_limits {
 	unsigned connections; /* at most; at least 1 */
@@ -41,6 +42,10 @@ void pg_settings_free(struct pg_settings *settings);
  * is closed with the scheduler: nobody may wait any more. 0 or -ENOMEM. */
 int pg_pool_open(struct sched *sched, const struct pg_settings *settings,
 		 const struct pg_limits *limits);
+
+/* What is known of the tables that the program needs: while they are not known to be there, a
+ * statement that misses one fails with -ESTALE. False: there is no pool. */
+bool pg_note_tables(const struct sched *sched, enum board_tables tables);
 
 /* Whether there is none, or its database is there. */
 bool pg_is_up(const struct sched *sched);

@@ -61,6 +61,18 @@ static void tell(const struct pg_call *call, const PGresult *result)
 		  state && !strcmp(state, "42P01") ? "instead" : NULL, "--migrate", NULL);
 }
 
+/* What the statement names is not there, and the tables are not known to be. */
+static bool misses_tables(const struct pg_call *call, const PGresult *result)
+{
+	static const char *const missing[] = {"42P01", "42883", "42703"};
+	const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+
+	for (size_t i = 0; state && i < sizeof(missing) / sizeof(missing[0]); i++)
+		if (!strcmp(state, missing[i]))
+			return call->pool->tables != BOARD_TABLES_FINE;
+	return false;
+}
+
 void pg_call_end(struct pg_call *call, int error, PGresult *result)
 {
 	uint64_t now = uv_hrtime();
@@ -72,6 +84,8 @@ void pg_call_end(struct pg_call *call, int error, PGresult *result)
 	awaited_end(&call->awaited, error == -EREMOTEIO ? 0 : error, now);
 	if (error == -EREMOTEIO && result)
 		tell(call, result);
+	if (error == -EREMOTEIO && misses_tables(call, result))
+		error = -ESTALE;
 	if (call->rows && result)
 		fill(call->rows, result);
 	else

@@ -135,6 +135,7 @@ struct pg_pool {
 	uint64_t armed; /* when it fires; 0: it does not */
 	bool closed;
 	enum pg_health health;
+	enum board_tables tables;
 	unsigned live; /* connections that are connected */
 	unsigned connecting;
 	unsigned failures; /* to connect, one after the other */

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "client/command.h"
+#include "client/jobs.h"
 
 /* What others have written comes to a terminal. */
 #define LINE(column, most) "left(regexp_replace(" column ", '[[:cntrl:]]+', ' ', 'g'), " most ")"
@@ -52,16 +53,39 @@ static bool show_some(PGconn *conn, const char *sql)
 	return result != NULL;
 }
 
-int queue_show(const char *database)
+static bool has_kind(const struct job_kinds *kinds, const char *name)
+{
+	for (size_t i = 0; kinds && i < kinds->count; i++)
+		if (!strcmp(kinds->list[i].kind, name))
+			return true;
+	return false;
+}
+
+/* Which workers there are the database does not know, but the program knows what its own would
+ * take.
+ */
+static void show_strangers(const PGresult *result, const struct job_kinds *kinds)
+{
+	for (int row = 0; row < PQntuples(result); row++) {
+		const char *kind = PQgetvalue(result, row, 0);
+
+		if (strcmp(PQgetvalue(result, row, 1), "0") != 0 && !has_kind(kinds, kind))
+			printf("%s: no worker of this program takes jobs of this kind\n", kind);
+	}
+}
+
+int queue_show(const char *database, const struct job_kinds *kinds)
 {
 	PGconn *conn = command_connect(database);
 	PGresult *result = conn ? command_ask(conn, "jobs", counts, 0, NULL) : NULL;
 	bool shown = result;
 
-	if (result && PQntuples(result))
+	if (result && PQntuples(result)) {
 		command_show(result);
-	else if (result)
+		show_strangers(result, kinds);
+	} else if (result) {
 		puts("no jobs wait, run or are dead");
+	}
 	PQclear(result);
 	shown = shown && show_some(conn, running) && show_some(conn, dead);
 	PQfinish(conn);

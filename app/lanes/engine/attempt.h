@@ -25,6 +25,7 @@ struct job_worker {
 	struct attempt *running; /* taken, and not reported yet */
 	size_t count;		 /* of them */
 	struct errand *errands;	 /* that are under way */
+	struct buffer strangers; /* md5 of kinds that were warned of, with commas between them */
 	uint64_t sweep_after;	 /* uv_now() */
 	uint64_t longest_beat;	 /* milliseconds: after so many all workers were heard of */
 	bool awake;		 /* there may be something to take */
@@ -32,6 +33,7 @@ struct job_worker {
 	bool taking;
 	bool beating;
 	bool sweeping;
+	bool searching;
 	bool returning;
 	bool given_up; /* what runs no longer counts */
 	void (*then)(struct engine *engine);

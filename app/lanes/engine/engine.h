@@ -34,6 +34,7 @@ struct engine {
 	struct router router;
 	const struct application *application;
 	struct turn *background;   /* its work beside the requests; NULL: none */
+	struct turn *tables;	   /* looks for those of its database; NULL: nothing does */
 	struct listener *listener; /* of a worker with jobs none */
 	struct job_worker *jobs;   /* NULL: it has a socket */
 	uv_loop_t loop;

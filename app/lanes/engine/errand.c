@@ -54,7 +54,7 @@ bool errand_may_try_again(const struct errand *errand, const char *what)
 	static const char passing[][3] = {"53", "57", "40", "25"};
 	const char *state = errand->rows.state;
 
-	if (errand->error != -EREMOTEIO)
+	if (errand->error != -EREMOTEIO && errand->error != -ESTALE)
 		return true;
 	for (size_t i = 0; i < sizeof(passing) / sizeof(passing[0]); i++)
 		if (!memcmp(state, passing[i], 2))

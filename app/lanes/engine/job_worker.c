@@ -72,7 +72,8 @@ static void take(struct request *req)
 /* Whether the statement was not begun, for sure. */
 static bool was_refused(int error)
 {
-	return error == -ENOTCONN || error == -ENODEV || error == -EAGAIN || error == -EREMOTEIO;
+	return error == -ENOTCONN || error == -ENODEV || error == -EAGAIN || error == -EREMOTEIO ||
+	       error == -ESTALE;
 }
 
 /* Where nobody knows whether it was done, there may be some in our name that we do not have; as
@@ -266,4 +267,5 @@ void job_worker_close(struct engine *engine)
 	buffer_free(&worker->kinds);
 	buffer_free(&worker->attempts);
 	buffer_free(&worker->leases);
+	buffer_free(&worker->strangers);
 }

@@ -5,7 +5,7 @@
  *	take	as many as it has room for, when it was told that there are some, and now and then
  *	report	what one has come to; again and again while the database is away
  *	beat	says that it is alive, and hears what it has lost
- *	sweep	looks after the queue, if no other worker has
+ *	sweep	looks after the queue, if no other worker has; and for kinds that nobody takes
  *	news	waits for who enqueues
  *	return	gives back what it does not run
  *

@@ -20,6 +20,7 @@
 #include "engine/exchange.h"
 #include "engine/job_worker.h"
 #include "engine/parent.h"
+#include "engine/tables.h"
 #include "http/mount.h"
 
 enum {
@@ -277,6 +278,7 @@ static void close_engine(struct engine *engine)
 	while (engine->conns)
 		conn_close(engine->conns);
 	application_end(engine->background);
+	application_end(engine->tables);
 	exchange_cancel_later(engine);
 	job_worker_close(engine);
 	sched_close(&engine->sched);
@@ -301,6 +303,7 @@ static int begin(struct engine *engine, const struct application *application)
 	const struct options *o = engine->options;
 	int err;
 
+	engine->tables = tables_begin(application, &engine->sched);
 	if (application->start &&
 	    !application_run(application, application->start, &engine->sched, 0, &engine->stopped))
 		return UV_ECANCELED;

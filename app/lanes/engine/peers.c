@@ -45,32 +45,30 @@ bool address_is_loopback(const struct sockaddr_storage *address)
 	return IN6_IS_ADDR_LOOPBACK(&v6) || (IN6_IS_ADDR_V4MAPPED(&v6) && v6.s6_addr[12] == 127);
 }
 
-/* "/8", of an address that has so many bits; nothing: all of them. */
+/* "8", of an address that has so many bits; NULL: all of them. */
 static int parse_bits(const char *text, unsigned most, unsigned *bits)
 {
 	size_t digits;
 
 	*bits = most;
-	if (!*text)
+	if (!text)
 		return 0;
-	digits = strspn(text + 1, "0123456789");
-	if (!digits || digits > 3 || text[1 + digits])
+	digits = strspn(text, "0123456789");
+	if (!digits || digits > 3 || text[digits])
 		return -EINVAL;
-	*bits = (unsigned)atoi(text + 1);
+	*bits = (unsigned)atoi(text);
 	return *bits <= most ? 0 : -EINVAL;
 }
 
 static int parse_network(char *text, struct network *network)
 {
-	char *slash = text + strcspn(text, "/");
-	char bits[8] = "";
+	char *slash = strchr(text, '/');
+	const char *bits = slash ? slash + 1 : NULL;
 	struct in_addr v4;
 	int err;
 
-	if (strlen(slash) >= sizeof(bits))
-		return -EINVAL;
-	strcpy(bits, slash);
-	*slash = '\0';
+	if (slash)
+		*slash = '\0';
 	if (inet_pton(AF_INET, text, &v4) == 1) {
 		network->address = mapped(&v4);
 		err = parse_bits(bits, BITS - V4_AT, &network->bits);

@@ -23,6 +23,7 @@
 #include "engine/door.h"
 #include "engine/observer.h"
 #include "engine/parent.h"
+#include "engine/tables.h"
 #include "http/body.h"
 #include "http/mount.h"
 #include "http/reply.h"
@@ -34,6 +35,7 @@ struct prefork {
 	struct slice worker;
 	struct router router;
 	const struct application *application;
+	struct turn *tables; /* looks for those of the database; NULL: nothing does */
 	struct bodies bodies;
 	struct door door; /* where it waits for connections */
 	uv_loop_t loop;	  /* where the one request waits for its timers */
@@ -352,6 +354,7 @@ int prefork_run(const struct options *options, struct listener *listener, const 
 		log_event(LOG_LEVEL_ERROR, "start-failed", "error", uv_strerror(err), NULL);
 		return 1;
 	}
+	p.tables = tables_begin(application, &p.sched);
 	if (application->start &&
 	    !application_run(application, application->start, &p.sched, 0, &never)) {
 		log_event(LOG_LEVEL_ERROR, "start-failed", "error", "the application's", NULL);

@@ -304,7 +304,11 @@ static int command(const struct options *options, const struct applications *app
 	if (options->migrate)
 		return migrate(options->database, app ? &app->migrations : NULL);
 	if (options->jobs)
-		return queue_show(options->database);
+		return queue_show(options->database, app ? &app->jobs : NULL);
+	if (options->job_retry && options->job_drop) {
+		log_complaint("--job-retry and --job-drop: one of them is wanted");
+		return 2;
+	}
 	if (options->job_retry)
 		return queue_retry(options->database, options->job_retry);
 	return queue_drop(options->database, options->job_drop);

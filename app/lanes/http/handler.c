@@ -208,6 +208,21 @@ static int status_of(int error)
 	}
 }
 
+/* What a client may know of it; NULL: no more than its status says. */
+static const char *detail_of(int error)
+{
+	switch (error) {
+	case -ENOTCONN:
+		return "the database does not answer";
+	case -ENOLINK:
+		return "the connection to the database was lost";
+	case -ESTALE:
+		return "tables are missing in the database: make migrate makes them";
+	default:
+		return NULL;
+	}
+}
+
 /* Which of what it has waited for is why. What has no name says it elsewhere: a full pool, a body.
  */
 static void tell_blame(const struct request *req, int status)
@@ -223,10 +238,15 @@ static void tell_blame(const struct request *req, int status)
 static void answer_for_it(struct request *req)
 {
 	if (coroutine_has_failed(&req->co)) {
+		int status = status_of(req->co.error);
+		const char *detail = detail_of(req->co.error);
+
 		if (req->rare)
 			req->rare->later = NULL;
-		tell_blame(req, status_of(req->co.error));
-		reply_instead(req, status_of(req->co.error));
+		tell_blame(req, status);
+		reply_instead(req, status);
+		if (detail && !req->reply.begun)
+			reply_refusal(req, status, "%s", detail);
 		req->co.error = 0;
 		req->co.blamed = 0;
 	} else if (!req->reply.status) {

@@ -23,7 +23,7 @@ static void look_elsewhere(struct request *req)
 	while (req->path.len < uri.len && !strchr("?#", uri.data[req->path.len]))
 		req->path.len++;
 	req->path.data = uri.data;
-	req->raw = true;
+	req->raw = req->path.len != 0;
 	if (!req->path.len && !told) {
 		told = true;
 		log_event(LOG_LEVEL_WARNING, "no-path", "wanted",

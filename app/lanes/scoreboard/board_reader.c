@@ -233,6 +233,7 @@ static void read_database(const struct board_database *from, struct database_sta
 	*to = (struct database_state){
 		.limit = board_get(&from->limit),
 		.health = (enum board_health)board_get(&from->health),
+		.tables = (enum board_tables)board_get(&from->tables),
 		.connections = board_get(&from->connections),
 		.busy = board_get(&from->busy),
 		.waiting = board_get(&from->waiting),
@@ -255,8 +256,9 @@ static void read_counters(struct worker_state *worker)
 	worker->draining = board_get(&slot->draining);
 	read_database(&slot->database, &worker->database);
 	worker->database.up = worker->database.health == BOARD_DATABASE_UP;
-	worker->unready =
-		board_get(&slot->unready) || (worker->database.limit && !worker->database.up);
+	worker->unready = board_get(&slot->unready) ||
+			  (worker->database.limit && !worker->database.up) ||
+			  worker->database.tables != BOARD_TABLES_FINE;
 	worker->requests = board_get(&slot->requests);
 	worker->in_flight = board_get(&slot->in_flight);
 	worker->connections = board_get(&slot->connections);

@@ -62,6 +62,7 @@ struct route_state {
 struct database_state {
 	uint64_t limit; /* 0: it has none */
 	enum board_health health;
+	enum board_tables tables;
 	bool up;
 	uint64_t connections;
 	uint64_t busy;
@@ -85,7 +86,7 @@ struct worker_state {
 	uint64_t pid;
 	uint64_t started; /* seconds since the epoch */
 	bool draining;
-	bool unready; /* as its application says, or its database is not there */
+	bool unready; /* as its application says, or its database or tables are not there */
 	uint64_t requests;
 	uint64_t in_flight;
 	uint64_t connections;

@@ -123,10 +123,14 @@ struct board_waits {
 
 enum board_health { BOARD_DATABASE_UNKNOWN, BOARD_DATABASE_UP, BOARD_DATABASE_DOWN };
 
+/* Those that its program needs. */
+enum board_tables { BOARD_TABLES_FINE, BOARD_TABLES_UNKNOWN, BOARD_TABLES_MISSING };
+
 /* The worker's connections to the database. */
 struct board_database {
 	word limit; /* 0: it has no database */
 	word health;
+	word tables;
 	word connections;
 	word busy;	 /* of these, at work for a request, or being set back */
 	word waiting;	 /* requests, for one */

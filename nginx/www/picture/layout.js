@@ -78,6 +78,8 @@ export function factsParts({old, busy, occupied, inFlight, rate, p50, p99}) {
 
 // The connections to its database, as the worker has them now.
 export function databaseText({state, limit, busy, waiting}) {
+	if (state === 'no-tables')
+		return 'has not the tables that are needed: make migrate makes them';
 	if (state !== 'up')
 		return state === 'down' ? 'not there: requests that need it are refused' : 'connecting';
 	return `${busy} of ${limit} ${limit === 1 ? 'connection' : 'connections'} in use${waiting ? `, ${waiting} wait for one` : ''}`;
