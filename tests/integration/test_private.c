@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../support/client.h"
 #include "../support/harness.h"
 #include "../support/postgres.h"
 #include "../support/system.h"
@@ -192,6 +193,30 @@ static void what_is_kept_is_there_again(void)
 	CU_ASSERT(
 		succeeds(&outcome, STRINGS("rm", "-r", system_file(&sys, "database-kept")), NULL));
 	CU_ASSERT(system_stop(&sys));
+}
+
+static bool has_listener(void)
+{
+	for (const char *at = get(&sys, "/metrics")->body;
+	     (at = strstr(at, "\nlanes_db_listeners{")); at++)
+		if (strstr(at, "} 1\n") && strstr(at, "} 1\n") < strchr(at + 1, '\n'))
+			return true;
+	return false;
+}
+
+/* A stream has no end by itself: a second after nginx was told to stop, its worker ends it. */
+static void a_stop_ends_streams(void)
+{
+	const char *got = system_file(&sys, "got");
+	pid_t client = process_start(
+		STRINGS("curl", "-sNi", "--noproxy", "*", textf("%s/cases/events", sys.url)), NULL,
+		got);
+	int status;
+
+	CU_ASSERT_FATAL(EVENTUALLY(has_listener()));
+	CU_ASSERT(script_works(&sys, "stop.sh", NULL));
+	CU_ASSERT(waitpid(client, &status, 0) == client && status == 0);
+	unlink(got);
 }
 
 /* Everything was killed, as when the machine is switched off; and the number that PostgreSQL noted
@@ -512,6 +537,7 @@ static const struct test tests[] = {
 	{"it does not outlive its script", it_does_not_outlive_its_script, PRIVATE},
 	{"two side by side", two_side_by_side, PRIVATE},
 	{"a stop waits for nobody's transaction", a_stop_waits_for_nobody, PRIVATE},
+	{"a stop ends streams whole", a_stop_ends_streams, PRIVATE},
 	{"what is kept is there again", what_is_kept_is_there_again},
 	{"kept, and everything killed: it recovers; two in one are refused",
 	 it_recovers_what_was_killed},
