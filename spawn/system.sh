@@ -168,9 +168,12 @@ start_unit() {
 	case $pool in
 	admin) set -- "$@" --routes admin --front "127.0.0.1:$PORT" ;;
 	health) set -- "$@" --routes health ;;
-	outside) set -- "$@" --routes outside --prefix "$path" --spool spool ;;
+	outside) set -- "$@" --routes outside --spool spool ;;
 	jobs) set -- "$@" --drain-timeout "$STOP_TIMEOUT" ;; # then it gives back what it has
-	*) set -- "$@" --prefix "$path" --spool spool ;;
+	*) set -- "$@" --spool spool ;;
+	esac
+	case $path in
+	/?*/) set -- "$@" --mount "${path%/}" ;;
 	esac
 	[ "$slot" = 0 ] || set -- "$@" --slot "$slot"
 	[ "$nice" = 0 ] || set -- "$@" --nice "$nice"

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "../support/harness.h"
@@ -16,6 +17,7 @@
 #include "../support/process.h"
 #include "caught.h"
 #include "engine/listen.h"
+#include "engine/peers.h"
 
 static char directory[] = "/tmp/lanes-unit-XXXXXX";
 static char path[64];
@@ -177,6 +179,173 @@ static void what_has_a_slash_or_no_colon_is_a_path(void)
 	listener_close(&l);
 	CU_ASSERT_EQUAL(chdir(home), 0);
 	free(home);
+}
+
+static void unix_says_that_it_is_a_path(void)
+{
+	open_at(textf("unix:%s", path));
+	CU_ASSERT_FALSE(l.tcp);
+	CU_ASSERT_STRING_EQUAL(l.unlink, path);
+	CU_ASSERT_TRUE(can_connect());
+	listener_close(&l);
+	refused("unix:", -EINVAL, "no path follows");
+	refused_of(textf("unix:/%0200d", 0), -ENAMETOOLONG, "too long for a unix socket", "/0000");
+}
+
+/* Whoever may be given it. */
+static void a_file_is_whose_it_is_to_be(void)
+{
+	const char *us = textf("%u", (unsigned)geteuid());
+	const char *them = geteuid() ? us : "65534";
+	const struct socket_file files[] = {{0600, NULL, NULL},
+					    {0666, them, NULL},
+					    {0, NULL, textf("%u", (unsigned)getegid())},
+					    {0777, geteuid() ? us : "root", NULL},
+					    {0660, "65534", "65534"}};
+	mode_t mask = umask(0777);
+	struct stat file;
+
+	for (size_t i = 0; i < COUNT(files); i++) {
+		struct caught caught;
+		int err;
+
+		caught_begin();
+		err = listener_open_as(&l, path, 8, &files[i]);
+		caught_end(&caught);
+		if (i == 4 && geteuid()) {
+			CU_ASSERT_EQUAL(err, -EPERM);
+			CU_ASSERT_TRUE(
+				caught_one_line(&caught, "may not give it to --listen-owner"));
+			CU_ASSERT_EQUAL(lstat(path, &file), -1);
+			continue;
+		}
+		CU_ASSERT_EQUAL(err, 0);
+		CU_ASSERT_EQUAL(lstat(path, &file), 0);
+		CU_ASSERT_EQUAL(file.st_mode & 07777, files[i].mode);
+		CU_ASSERT_EQUAL(file.st_uid, i == 1 || i == 4 ? (uid_t)atoi(them) : geteuid());
+		CU_ASSERT_EQUAL(file.st_gid, i == 4 ? 65534 : getegid());
+		listener_close(&l);
+	}
+	umask(mask);
+}
+
+static void names_that_nobody_has_are_refused(void)
+{
+	const struct socket_file files[] = {{0660, "nobody-at-all", NULL},
+					    {0660, NULL, "nobody-at-all"},
+					    {0660, "-1", NULL},
+					    {0660, "99999999999", NULL}};
+
+	for (size_t i = 0; i < COUNT(files); i++) {
+		struct caught caught;
+
+		caught_begin();
+		CU_ASSERT_EQUAL(listener_open_as(&l, path, 8, &files[i]), -ENOENT);
+		caught_end(&caught);
+		CU_ASSERT_TRUE(caught_one_line(&caught, i == 1 ? "no group is called so"
+							       : "no user is called so"));
+		CU_ASSERT_EQUAL(access(path, F_OK), -1);
+	}
+}
+
+/* ---- what systemd passes ---- */
+
+enum { ADOPTED = 0, REFUSED = 1, NOTHING = 2 };
+
+/* In a process of its own, which has three sockets from 3 on: what of them becomes descriptor 0?
+ * The number is added to ADOPTED; it listens to path with that number behind it. */
+static int adopts(const char *address, const char *pid, const char *fds, const char *names)
+{
+	int status = -1;
+	pid_t child = fork();
+
+	if (!child) {
+		struct listener passed[3];
+		int kept[3];
+		struct sockaddr_un own = {0};
+		socklen_t len = sizeof(own);
+
+		for (int i = 0; i < 3; i++) {
+			listener_open(&passed[i], textf("%s%d", path, i), 8);
+			kept[i] = fcntl(passed[i].fd, F_DUPFD, 64);
+		}
+		close(STDERR_FILENO);
+		for (int i = 0; i < 3; i++)
+			dup2(kept[i], 3 + i);
+		setenv("LISTEN_PID", pid ? pid : textf("%d", (int)getpid()), 1);
+		setenv("LISTEN_FDS", fds, 1);
+		names ? setenv("LISTEN_FDNAMES", names, 1) : unsetenv("LISTEN_FDNAMES");
+		if (listener_adopt(address))
+			_exit(REFUSED);
+		if (getsockname(0, (struct sockaddr *)&own, &len) || own.sun_family != AF_UNIX ||
+		    getenv("LISTEN_PID") || getenv("LISTEN_FDS") || getenv("LISTEN_FDNAMES"))
+			_exit(NOTHING);
+		_exit(10 + own.sun_path[strlen(own.sun_path) - 1] - '0');
+	}
+	waitpid(child, &status, 0);
+	for (int i = 0; i < 3; i++)
+		unlink(textf("%s%d", path, i));
+	return WEXITSTATUS(status);
+}
+
+static void systemd_passes_a_socket(void)
+{
+	CU_ASSERT_EQUAL(adopts(NULL, NULL, "1", NULL), 10);
+	CU_ASSERT_EQUAL(adopts(NULL, NULL, "1", "web"), 10);
+	CU_ASSERT_EQUAL(adopts("fd:web", NULL, "1", "web"), 10);
+}
+
+static void of_several_one_has_to_be_named(void)
+{
+	CU_ASSERT_EQUAL(adopts(NULL, NULL, "2", "web:admin"), REFUSED);
+	CU_ASSERT_EQUAL(adopts("fd:web", NULL, "2", "web:admin"), 10);
+	CU_ASSERT_EQUAL(adopts("fd:admin", NULL, "2", "web:admin"), 11);
+	CU_ASSERT_EQUAL(adopts("fd:c", NULL, "3", "aa:b:c"), 12);
+	CU_ASSERT_EQUAL(adopts("fd:", NULL, "2", ":b"), 10);
+	CU_ASSERT_EQUAL(adopts("fd:we", NULL, "2", "web:admin"), REFUSED);
+	CU_ASSERT_EQUAL(adopts("fd:web", NULL, "2", "web:web"), REFUSED);
+	CU_ASSERT_EQUAL(adopts("fd:web", NULL, "2", NULL), REFUSED);
+	CU_ASSERT_EQUAL(adopts("fd:c", NULL, "2", "a:b:c"), REFUSED);
+}
+
+static void what_it_passes_to_others_is_left_alone(void)
+{
+	CU_ASSERT_EQUAL(adopts(NULL, "1", "1", NULL), NOTHING);
+	CU_ASSERT_EQUAL(adopts(NULL, NULL, "0", NULL), NOTHING);
+	CU_ASSERT_EQUAL(adopts(NULL, "", "1", NULL), NOTHING);
+	CU_ASSERT_EQUAL(adopts(path, NULL, "1", NULL), NOTHING);
+	CU_ASSERT_EQUAL(adopts("fd:web", "1", "1", "web"), NOTHING);
+}
+
+/* ---- peers ---- */
+
+static void a_peer_has_a_name(void)
+{
+	char text[PEER_SIZE];
+	struct sockaddr_storage own;
+	int client, accepted;
+	int port;
+
+	open_at(path);
+	client = connect_unix();
+	accepted = accept4(l.fd, NULL, NULL, SOCK_CLOEXEC);
+	CU_ASSERT_STRING_EQUAL(peer_name(accepted, text),
+			       textf("unix pid=%d uid=%u", (int)getpid(), (unsigned)geteuid()));
+	close(client);
+	close(accepted);
+	listener_close(&l);
+	open_at("127.0.0.1:0");
+	own = own_address(l.fd);
+	client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	CU_ASSERT_EQUAL(connect(client, (struct sockaddr *)&own, sizeof(struct sockaddr_in)), 0);
+	accepted = accept4(l.fd, NULL, NULL, SOCK_CLOEXEC);
+	own = own_address(client);
+	port = ntohs(((struct sockaddr_in *)&own)->sin_port);
+	CU_ASSERT_STRING_EQUAL(peer_name(accepted, text), textf("127.0.0.1:%d", port));
+	close(client);
+	close(accepted);
+	CU_ASSERT_STRING_EQUAL(peer_name(-1, text), "unknown");
+	CU_ASSERT_STRING_EQUAL(peer_name(l.fd, text), "unknown");
 }
 
 static void stop_keeps_the_file_and_close_removes_it(void)
@@ -429,11 +598,11 @@ static void the_last_port_is_one(void)
 
 static void an_address_that_is_none_is_refused(void)
 {
-	const char **wrong = STRINGS(":9000", "example.org:9000", "127.0.0.1:http",
-				     "127.0.0.1:", "127.0.0.1:99999", "127.0.0.1:-1",
-				     "127.0.0.1:65536", "127.0.0.1:+1", "127.0.0.256:1", "[::1:1",
-				     "127.0.0.1: 1", /* and one for which there is no room */
-				     "0000000000000000000000000000000000000000000000:1");
+	const char **wrong =
+		STRINGS(":", "example.org:9000", "127.0.0.1:http", "127.0.0.1:", "127.0.0.1:99999",
+			"127.0.0.1:-1", "127.0.0.1:65536", "127.0.0.1:+1", "127.0.0.256:1",
+			"[::1:1", "127.0.0.1: 1", /* and one for which there is no room */
+			"0000000000000000000000000000000000000000000000:1");
 
 	for (; *wrong; wrong++)
 		refused(*wrong, -EINVAL, "not an IP address and port");
@@ -441,7 +610,20 @@ static void an_address_that_is_none_is_refused(void)
 
 static void other_addresses_need_a_list(void)
 {
+	struct sockaddr_storage own;
+
 	refused("0.0.0.0:0", -EACCES, "set FCGI_WEB_SERVER_ADDRS");
+	refused(":0", -EACCES, "set FCGI_WEB_SERVER_ADDRS");
+	setenv("FCGI_WEB_SERVER_ADDRS", "127.0.0.1", 1);
+	open_at(":0");
+	own = own_address(l.fd);
+	CU_ASSERT_EQUAL(own.ss_family, AF_INET);
+	CU_ASSERT_EQUAL(((struct sockaddr_in *)&own)->sin_addr.s_addr, INADDR_ANY);
+}
+
+static void a_number_may_be_a_port_or_a_file(void)
+{
+	refused("9000", -EINVAL, "a port, or a file? :9000 or 127.0.0.1:9000 is a port");
 }
 
 static void ipv6_on_loopback_is_open_to_local_peers(void)
@@ -488,15 +670,52 @@ static void a_list_names_who_may_connect(void)
 	listener_close(&l); /* and once more after the test */
 }
 
+static void a_list_names_networks(void)
+{
+	static const struct {
+		const char *list;
+		const char *in, *out; /* with blanks between them */
+	} lists[] = {
+		{"10.0.0.0/8", "10.0.0.0 10.255.255.255 ::ffff:10.1.2.3",
+		 "11.0.0.0 9.255.255.255 a::"},
+		{"192.0.2.77/28", "192.0.2.64 192.0.2.79", "192.0.2.63 192.0.2.80"},
+		{"192.0.2.7/32", "192.0.2.7", "192.0.2.6 192.0.2.8"},
+		{"0.0.0.0/0", "1.2.3.4 255.255.255.255 0.0.0.0", "::1 fe80::1"},
+		{"fe80::/10", "fe80::1 febf::1", "fec0::1 fe7f::1 127.0.0.1"},
+		{"2001:db8::/33", "2001:db8:7fff::1", "2001:db8:8000::1"},
+		{"2001:db8::7/128", "2001:db8::7", "2001:db8::6"},
+		{"::/0", "::1 fe80::1 10.0.0.1", ""},
+		{"127.0.0.1, 10.0.0.0/8,  fe80::/10", "127.0.0.1 10.1.1.1 fe80::2", "127.0.0.2"},
+	};
+
+	for (size_t i = 0; i < COUNT(lists); i++) {
+		char in[64], out[64];
+
+		strcpy(in, lists[i].in);
+		strcpy(out, lists[i].out);
+		setenv("FCGI_WEB_SERVER_ADDRS", lists[i].list, 1);
+		open_at("127.0.0.1:0");
+		for (char *at = strtok(in, " "); at; at = strtok(NULL, " "))
+			CU_ASSERT_TRUE(allows(at));
+		for (char *at = strtok(out, " "); at; at = strtok(NULL, " "))
+			CU_ASSERT_FALSE(allows(at));
+		listener_close(&l);
+	}
+}
+
 static void a_bad_list_is_refused(void)
 {
 	const char **wrong =
-		STRINGS("", ",", "127.0.0.1,", "127.0.0.1 192.0.2.1", "localhost", "10.0.0.0/8",
-			"0000:0000:0000:0000:0000:ffff:127.100.100.1009");
+		STRINGS("", ",", "127.0.0.1,", "127.0.0.1 192.0.2.1", "localhost", "10.0.0.0/33",
+			"10.0.0.0/", "10.0.0.0/-1", "10.0.0.0/8/8", "10.0.0.0/0x8", "10.0.0.0/8 ",
+			"10/8", "::/129", "fe80::/1000", "fe80::/00000000010", "/8", "fe80:::/10",
+			"0000:0000:0000:0000:0000:ffff:127.100.100.1009",
+			"0000:0000:0000:0000:0000:ffff:127.100.100.100/1288");
 
 	for (; *wrong; wrong++) {
 		setenv("FCGI_WEB_SERVER_ADDRS", *wrong, 1);
-		refused_of("127.0.0.1:0", -EINVAL, "not a comma-separated list of IP addresses",
+		refused_of("127.0.0.1:0", -EINVAL,
+			   "not a comma-separated list of IP addresses and networks",
 			   "FCGI_WEB_SERVER_ADDRS: ");
 	}
 }
@@ -519,6 +738,13 @@ static void a_unix_socket_needs_no_list(void)
 static const struct test tests[] = {
 	{"a path is a unix socket", a_path_is_a_unix_socket},
 	{"what has a slash or no colon is a path", what_has_a_slash_or_no_colon_is_a_path},
+	{"unix: says that it is a path", unix_says_that_it_is_a_path},
+	{"a file is whose it is to be", a_file_is_whose_it_is_to_be},
+	{"names that nobody has are refused", names_that_nobody_has_are_refused},
+	{"systemd passes a socket", systemd_passes_a_socket},
+	{"of several one has to be named", of_several_one_has_to_be_named},
+	{"what it passes to others is left alone", what_it_passes_to_others_is_left_alone},
+	{"a peer has a name", a_peer_has_a_name},
 	{"stop keeps the file and close removes it", stop_keeps_the_file_and_close_removes_it},
 	{"a path too long is refused", a_path_too_long_is_refused},
 	{"a missing directory is refused", a_missing_directory_is_refused},
@@ -537,8 +763,10 @@ static const struct test tests[] = {
 	{"the last port is one", the_last_port_is_one},
 	{"an address that is none is refused", an_address_that_is_none_is_refused},
 	{"other addresses need a list", other_addresses_need_a_list},
+	{"a number may be a port or a file", a_number_may_be_a_port_or_a_file},
 	{"IPv6 on loopback is open to local peers", ipv6_on_loopback_is_open_to_local_peers},
 	{"a list names who may connect", a_list_names_who_may_connect},
+	{"a list names networks", a_list_names_networks},
 	{"a bad list is refused", a_bad_list_is_refused},
 	{"a list needs memory", a_list_needs_memory},
 	{"a unix socket needs no list", a_unix_socket_needs_no_list},

@@ -90,7 +90,7 @@ static void the_defaults(void)
 	CU_ASSERT_EQUAL(o.engine, ENGINE_LOOP);
 	CU_ASSERT_PTR_NULL(o.listen);
 	CU_ASSERT_STRING_EQUAL(o.pool, "loop");
-	CU_ASSERT_STRING_EQUAL(o.prefix, "/");
+	CU_ASSERT_PTR_NULL(o.mount);
 	CU_ASSERT_EQUAL(o.slot, 0);
 	CU_ASSERT_EQUAL(o.drain, DRAIN_AUTO);
 	CU_ASSERT_EQUAL(o.threads, 40);
@@ -100,6 +100,8 @@ static void the_defaults(void)
 	CU_ASSERT_EQUAL(o.drain_timeout, 30000);
 	CU_ASSERT_EQUAL(o.drain_idle, 30000);
 	CU_ASSERT_EQUAL(o.sandbox, SANDBOX_ON);
+	CU_ASSERT_EQUAL(o.listen_mode, 0660);
+	CU_ASSERT_EQUAL(o.stream_age, 3600000);
 	CU_ASSERT_EQUAL(o.address_space, 0);
 	CU_ASSERT_EQUAL(o.oom_score_adj, 0);
 	CU_ASSERT_FALSE(o.help || o.version);
@@ -255,9 +257,24 @@ static void a_bad_environment_names_its_variable(void)
 	REFUSED("lanes: LANES_CPU_THREADS: 'many' is not a whole number from 0 to 1024\n", NULL);
 }
 
-static void a_prefix_has_so_many_bytes(void)
+static void a_mount_is_a_path_without_a_slash_at_its_end(void)
 {
-	PARSE(&o, "--prefix", "/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa/");
+	static const char *const sound[] = {"/", "/a", "/a b/\xc3\xa9",
+					    "/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"};
+
+	for (size_t i = 0; i < COUNT(sound); i++) {
+		PARSE(&o, "--mount", sound[i]);
+		CU_ASSERT_STRING_EQUAL(o.mount, sound[i]);
+	}
+	wrong_values_are_refused();
+}
+
+static void a_mode_is_what_chmod_takes(void)
+{
+	PARSE(&o, "--listen-mode=600");
+	CU_ASSERT_EQUAL(o.listen_mode, 0600);
+	PARSE(&o, "--listen-mode", "0777");
+	CU_ASSERT_EQUAL(o.listen_mode, 0777);
 	wrong_values_are_refused();
 }
 
@@ -287,7 +304,8 @@ static void help_lists_every_option(void)
 		       "ready-held routes "
 		       "top core help version ready-pools stream-limit max-streams memory-limit "
 		       "conn-memory-limit sandbox address-space oom-score-adj front spare-threads "
-		       "prefix migrate jobs job-retry job-drop job-depth job-concurrency job-poll "
+		       "mount listen-mode listen-owner listen-group stream-age migrate jobs "
+		       "job-retry job-drop job-depth job-concurrency job-poll "
 		       "job-result job-keep fetch-most fetch-host-most fetch-queue fetch-idle ca";
 	char *text = NULL;
 	size_t len;
@@ -409,11 +427,20 @@ static const struct test tests[] = {
 	{"an empty text is refused",
 	 WRONG_VALUES(WRONG("--pool", "1 to 23 letters, digits, '-' and '_'", ""),
 		      WRONG("--listen", "a text", ""))},
-	{"a prefix begins and ends with a slash", a_prefix_has_so_many_bytes,
-	 (const struct wrong[]){WRONG("--prefix", "a path of 1 to 47 bytes with '/' at both ends",
-				      "/a", "a/", "",
-				      "/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa/"),
-				{0}}},
+	{"a mount is a path without a slash at its end",
+	 a_mount_is_a_path_without_a_slash_at_its_end,
+	 (const struct wrong[]){
+		 WRONG("--mount",
+		       "a path of 1 to 46 bytes with a '/' before each of its names, none at its "
+		       "end, and no '%', '?' or '#'",
+		       "/a/", "a", "", "//", "/a//b", "/a%20b", "/a?", "/a#b", "/a\n", "http://a",
+		       "/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
+		 {0}}},
+	{"a mode is what chmod takes", a_mode_is_what_chmod_takes,
+	 (const struct wrong[]){
+		 WRONG("--listen-mode", "an octal number of permissions, such as 0660", "0o660",
+		       "999", "66", "01660", "1777", "00660", "u=rw", "", "-660", " 660", "660 "),
+		 {0}}},
 	{"a missing value is refused", a_missing_value_is_refused},
 	{"an unknown option is refused",
 	 WRONG_VALUES({"", "command line", "an option; see --help",

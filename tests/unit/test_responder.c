@@ -6,9 +6,9 @@
  *
  * What happens are the commands of stream_script(), "bytes HEX", and what the owner does: "answer"
  * and "take" (in vain), on the last request that is ready, and "close", each alone. What comes of
- * it are events, answers and, at last, the state: "broken" or "no memory", or "closes", "lingers"
- * and "partial". Every stream is fed whole, in two parts split at every byte, byte by byte, and
- * with several random paddings; always the same must come of it.
+ * it are events, answers and, at last, the state: "broken since WHY" or "no memory", or "closes",
+ * "lingers" and "partial". Every stream is fed whole, in two parts split at every byte, byte by
+ * byte, and with several random paddings; always the same must come of it.
  */
 #include <errno.h>
 #include <stdint.h>
@@ -267,8 +267,12 @@ static void log_answers(void)
 
 static void log_state(void)
 {
-	if (c.error)
-		buffer_append_text(&c.log, c.error == -EPROTO ? "broken, " : "no memory, ");
+	const char *fault = c.error ? fcgi_responder_fault(&c.responder) : "";
+
+	if (c.error == -EPROTO)
+		buffer_format(&c.log, "broken since %s, ", fault);
+	else if (c.error)
+		buffer_append_text(&c.log, strcmp(fault, "memory is out") ? fault : "no memory, ");
 	else
 		buffer_format(&c.log, "%s%s%s",
 			      fcgi_responder_should_close(&c.responder) ? "closes, " : "",
@@ -842,14 +846,17 @@ static const struct test tests[] = {
 	       "255 2 , record 9 1 abc, record 6 1 abc, record 3 1 abcdefgh, params-end 1 -> "
 	       "begin, ready 1 ok")},
 	{"another version is an error",
-	 RULES("begin 1 keep, bytes 02050001 00000000 -> begin, broken",
-	       "bytes 02050001 00000000 -> broken")},
+	 RULES("begin 1 keep, bytes 02050001 00000000 -> begin, broken since what came is not "
+	       "FastCGI",
+	       "bytes 02050001 00000000 -> broken since what came is not FastCGI")},
 	{"BEGIN on an active id is an error",
-	 RULES("begin 1 keep, begin 1 keep -> begin, broken",
+	 RULES("begin 1 keep, begin 1 keep -> begin, broken since a request begins whose id is in "
+	       "use",
 	       "begin 2 keep, request 1 keep A=x, begin 1 keep -> begin, begin, ready 1 ok A=x, "
-	       "broken")},
+	       "broken since a request begins whose id is in use")},
 	{"a short BEGIN body is an error",
-	 RULES("record 1 1  -> broken", "record 1 1 abcdefg -> broken")},
+	 RULES("record 1 1  -> broken since the begin of a request is cut",
+	       "record 1 1 abcdefg -> broken since the begin of a request is cut")},
 	{"a long BEGIN body is taken by its first eight bytes",
 	 RULES("always: bytes 01010001 00120000 0001ff0102030405 6d6f7265206f66206974, params-end "
 	       "1, stdin-end 1 -> begin, ready 1 ok, answered 1")},

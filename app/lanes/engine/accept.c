@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "engine/conn.h"
 #include "engine/parent.h"
+#include "engine/peers.h"
 
 enum {
 	ACCEPTS_AT_ONCE =
@@ -70,7 +71,9 @@ static bool accept_one(struct engine *engine)
 	if (listener_allows(engine->listener, &peer)) {
 		conn_new(engine, fd);
 	} else {
-		log_event(LOG_LEVEL_WARNING, "peer-refused", NULL);
+		char name[PEER_SIZE];
+
+		log_event(LOG_LEVEL_WARNING, "peer-refused", "peer", peer_name(fd, name), NULL);
 		close(fd);
 	}
 	return true;

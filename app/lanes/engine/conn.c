@@ -12,6 +12,7 @@
 #include "engine/accept.h"
 #include "engine/arrival.h"
 #include "engine/exchange.h"
+#include "engine/peers.h"
 #include "engine/stream.h"
 #include "engine/upload.h"
 
@@ -101,7 +102,11 @@ static void conn_feed(struct conn *conn, const char *bytes, size_t n)
 	if (!owed || uploading)
 		conn->quiet_since = uv_now(&conn->engine->loop);
 	if (fcgi_responder_feed(&conn->fcgi, bytes, n)) {
-		log_event(LOG_LEVEL_WARNING, "protocol-error", NULL);
+		char peer[PEER_SIZE];
+
+		log_event(LOG_LEVEL_WARNING, "protocol-error", "reason",
+			  fcgi_responder_fault(&conn->fcgi), "peer", peer_name(conn->fd, peer),
+			  NULL);
 		conn_close(conn);
 	}
 }

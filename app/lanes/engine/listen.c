@@ -1,11 +1,12 @@
 #include "engine/listen.h"
 
-#include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <pwd.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,11 +15,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
-
-struct allowed_peers {
-	size_t count;
-	struct in6_addr list[]; /* IPv4 as v4-mapped */
-};
+#include "engine/peers.h"
 
 static int fail(int err, const char *what, const char *why)
 {
@@ -37,62 +34,6 @@ static int copy(char *to, size_t size, const char *text, size_t len)
 	return 0;
 }
 
-static struct in6_addr mapped(const struct in_addr *v4)
-{
-	struct in6_addr v6 = {.s6_addr = {[10] = 0xff, [11] = 0xff}};
-
-	memcpy(&v6.s6_addr[12], v4, sizeof(*v4));
-	return v6;
-}
-
-static struct in6_addr address_of(const struct sockaddr_storage *peer)
-{
-	if (peer->ss_family == AF_INET)
-		return mapped(&((const struct sockaddr_in *)peer)->sin_addr);
-	return ((const struct sockaddr_in6 *)peer)->sin6_addr;
-}
-
-static bool is_loopback(const struct sockaddr_storage *address)
-{
-	struct in6_addr v6 = address_of(address);
-
-	return IN6_IS_ADDR_LOOPBACK(&v6) || (IN6_IS_ADDR_V4MAPPED(&v6) && v6.s6_addr[12] == 127);
-}
-
-static int parse_address(const char *text, struct in6_addr *address)
-{
-	struct in_addr v4;
-
-	if (inet_pton(AF_INET, text, &v4) == 1) {
-		*address = mapped(&v4);
-		return 0;
-	}
-	return inet_pton(AF_INET6, text, address) == 1 ? 0 : -EINVAL;
-}
-
-/* "A comma-separated list of valid IP addresses" (3.2). */
-static int parse_allowed(const char *list, struct allowed_peers **allowed)
-{
-	size_t most = 1;
-	char one[INET6_ADDRSTRLEN];
-
-	for (const char *c = list; *c; c++)
-		most += *c == ',';
-	*allowed = calloc(1, sizeof(**allowed) + most * sizeof((*allowed)->list[0]));
-	if (!*allowed)
-		return fail(ENOMEM, "FCGI_WEB_SERVER_ADDRS", strerror(ENOMEM));
-	for (const char *at = list; at;) {
-		size_t len = strcspn(at, ",");
-
-		if (copy(one, sizeof(one), at, len) ||
-		    parse_address(one, &(*allowed)->list[(*allowed)->count++]))
-			return fail(EINVAL, "FCGI_WEB_SERVER_ADDRS",
-				    "not a comma-separated list of IP addresses");
-		at = at[len] ? at + len + 1 : NULL;
-	}
-	return 0;
-}
-
 static int set_access(struct listener *l, const struct sockaddr_storage *own, const char *what)
 {
 	const char *list = getenv("FCGI_WEB_SERVER_ADDRS");
@@ -100,13 +41,75 @@ static int set_access(struct listener *l, const struct sockaddr_storage *own, co
 	l->tcp = own->ss_family != AF_UNIX;
 	if (!l->tcp)
 		return 0;
-	if (list)
-		return parse_allowed(list, &l->allowed);
-	if (is_loopback(own))
+	if (list) {
+		int err = peers_parse(list, &l->allowed);
+
+		return !err ? 0
+			    : fail(-err, "FCGI_WEB_SERVER_ADDRS",
+				   err == -ENOMEM ? strerror(ENOMEM)
+						  : "not a comma-separated list of IP addresses "
+						    "and networks, such as 10.0.0.0/8");
+	}
+	if (address_is_loopback(own))
 		return 0;
 	return fail(EACCES, what,
 		    "not a loopback address: anyone could send requests; set "
 		    "FCGI_WEB_SERVER_ADDRS to the web servers' IP addresses");
+}
+
+static bool begins(const char *text, const char *with)
+{
+	return !strncmp(text, with, strlen(with));
+}
+
+/* ---- sockets that systemd passes: sd_listen_fds(3) ---- */
+
+enum { FIRST_PASSED = 3 };
+
+/* Which of the names, with colons between them, is this; negative if none is, or several are. */
+static int find_name(const char *names, const char *name)
+{
+	int found = -ENOENT;
+	int number = 0;
+
+	for (const char *at = names; at; number++) {
+		size_t len = strcspn(at, ":");
+
+		if (len == strlen(name) && !memcmp(at, name, len))
+			found = found < 0 ? number : -EEXIST;
+		at = at[len] ? at + len + 1 : NULL;
+	}
+	return found == -EEXIST ? -ENOENT : found;
+}
+
+int listener_adopt(const char *address)
+{
+	const char *pid = getenv("LISTEN_PID");
+	const char *fds = getenv("LISTEN_FDS");
+	const char *names = getenv("LISTEN_FDNAMES");
+	int count = pid && fds && atoll(pid) == getpid() ? atoi(fds) : 0;
+	int number = 0;
+
+	if (count < 1 || (address && !begins(address, "fd:")))
+		return 0;
+	if (address)
+		number = find_name(names, address + strlen("fd:"));
+	if (number < 0 || number >= count)
+		return fail(ENOENT, address,
+			    "not one, and only one, of the names in LISTEN_FDNAMES");
+	if (!address && count > 1) {
+		log_complaint("LISTEN_FDS: %d sockets (%.1000s), and a worker has one: --listen "
+			      "fd:NAME says which, FileDescriptorName= of a socket unit names it",
+			      count, names ? names : "without names");
+		return -E2BIG;
+	}
+	if (dup2(FIRST_PASSED + number, 0) < 0)
+		return fail(errno, "LISTEN_FDS", strerror(errno));
+	/* As the others are closed, nobody whom we start is to look for them. */
+	unsetenv("LISTEN_PID");
+	unsetenv("LISTEN_FDS");
+	unsetenv("LISTEN_FDNAMES");
+	return 0;
 }
 
 /* Descriptor 0 is shared with whoever started us, and libuv closes no descriptor below 3. */
@@ -118,8 +121,8 @@ static int take_over_stdin(struct listener *l)
 
 	if (getsockopt(0, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) || !listening)
 		return fail(ENOTSOCK, "descriptor 0",
-			    "no listening socket: start me through spawn-fcgi, or use --listen "
-			    "PATH or HOST:PORT");
+			    "no listening socket: start me through spawn-fcgi or a systemd socket, "
+			    "or use --listen PATH or HOST:PORT");
 	l->fd = fcntl(0, F_DUPFD_CLOEXEC, 3);
 	if (l->fd < 0)
 		return fail(errno, "descriptor 0", strerror(errno));
@@ -150,12 +153,66 @@ static int remove_stale(const struct sockaddr_un *address)
 	return err == ECONNREFUSED && unlink(address->sun_path) ? -errno : 0;
 }
 
-static int open_unix(struct listener *l, const char *path)
+/* The number of a user or a group, which may be said as such; else find() knows the name. */
+static int number_of(const char *name, const char *what, int (*find)(const char *name, id_t *id),
+		     id_t *id)
+{
+	size_t digits = name ? strspn(name, "0123456789") : 0;
+
+	*id = (id_t)-1; /* as it is */
+	if (!name)
+		return 0;
+	if (digits && digits < 10 && !name[digits])
+		*id = (id_t)atoi(name);
+	else if (find(name, id))
+		return fail(ENOENT, name, what);
+	return 0;
+}
+
+static int find_user(const char *name, id_t *id)
+{
+	const struct passwd *user = getpwnam(name);
+
+	if (user)
+		*id = user->pw_uid;
+	return user ? 0 : -ENOENT;
+}
+
+static int find_group(const char *name, id_t *id)
+{
+	const struct group *group = getgrnam(name);
+
+	if (group)
+		*id = group->gr_gid;
+	return group ? 0 : -ENOENT;
+}
+
+/* Nobody can connect yet. */
+static int give_away(const char *path, const struct socket_file *file)
+{
+	id_t owner;
+	id_t group;
+	int err =
+		number_of(file->owner, "no user is called so (--listen-owner)", find_user, &owner);
+
+	if (!err)
+		err = number_of(file->group, "no group is called so (--listen-group)", find_group,
+				&group);
+	if (!err && (file->owner || file->group) && lchown(path, owner, group))
+		return fail(errno, path,
+			    "this user may not give it to --listen-owner or "
+			    "--listen-group");
+	return err;
+}
+
+static int open_unix(struct listener *l, const char *path, const struct socket_file *file)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	mode_t mask;
 	int err;
 
+	if (!*path)
+		return fail(EINVAL, "unix:", "no path follows");
 	if (strlen(path) >= sizeof(address.sun_path))
 		return fail(ENAMETOOLONG, path, "too long for a unix socket (107 bytes at most)");
 	memcpy(address.sun_path, path, strlen(path) + 1);
@@ -165,13 +222,13 @@ static int open_unix(struct listener *l, const char *path)
 	l->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (l->fd < 0)
 		return fail(errno, path, strerror(errno));
-	mask = umask(0117); /* 0660 whatever ours is, and from the first moment */
+	mask = umask(~file->mode & 0777); /* whatever ours is, and from the first moment */
 	err = bind(l->fd, (struct sockaddr *)&address, sizeof(address)) ? errno : 0;
 	umask(mask);
 	if (err)
 		return fail(err, path, strerror(err));
 	l->unlink = path;
-	return 0;
+	return give_away(path, file);
 }
 
 /* getaddrinfo() takes any number, and what is left of it in 16 bits. */
@@ -180,6 +237,12 @@ static bool is_port(const char *text)
 	size_t digits = strspn(text, "0123456789");
 
 	return digits && digits <= 5 && !text[digits] && atoi(text) <= UINT16_MAX;
+}
+
+/* Two hosts that are no IP addresses: "localhost", and "", which is all of IPv4. */
+static const char *numeric(const char *host)
+{
+	return !*host ? "0.0.0.0" : !strcmp(host, "localhost") ? "127.0.0.1" : host;
 }
 
 static int open_tcp(struct listener *l, const char *address)
@@ -198,7 +261,7 @@ static int open_tcp(struct listener *l, const char *address)
 		len -= 2;
 	}
 	if (!is_port(colon + 1) || copy(host, sizeof(host), host_text, len) ||
-	    getaddrinfo(!strcmp(host, "localhost") ? "127.0.0.1" : host, colon + 1, &hints, &found))
+	    getaddrinfo(numeric(host), colon + 1, &hints, &found))
 		return fail(EINVAL, address, "not an IP address and port");
 	l->fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (l->fd < 0 || setsockopt(l->fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int)) ||
@@ -208,16 +271,22 @@ static int open_tcp(struct listener *l, const char *address)
 	return err ? fail(err, address, strerror(err)) : 0;
 }
 
-static int open_socket(struct listener *l, const char *address)
+static int open_socket(struct listener *l, const char *address, const struct socket_file *file)
 {
-	if (!address)
+	if (!address || begins(address, "fd:"))
 		return take_over_stdin(l);
+	if (begins(address, "unix:"))
+		return open_unix(l, address + strlen("unix:"), file);
+	if (!address[strspn(address, "0123456789")])
+		return fail(EINVAL, address,
+			    "a port, or a file? :9000 or 127.0.0.1:9000 is a port, ./9000 a file");
 	if (strchr(address, '/') || !strchr(address, ':'))
-		return open_unix(l, address);
+		return open_unix(l, address, file);
 	return open_tcp(l, address);
 }
 
-int listener_open(struct listener *l, const char *address, int backlog)
+int listener_open_as(struct listener *l, const char *address, int backlog,
+		     const struct socket_file *file)
 {
 	struct sockaddr_storage own = {0};
 	socklen_t len = sizeof(own);
@@ -225,7 +294,7 @@ int listener_open(struct listener *l, const char *address, int backlog)
 	int err;
 
 	*l = (struct listener){.fd = -1};
-	err = open_socket(l, address);
+	err = open_socket(l, address, file);
 	if (!err) {
 		getsockname(l->fd, (struct sockaddr *)&own, &len);
 		err = set_access(l, &own, what);
@@ -237,17 +306,14 @@ int listener_open(struct listener *l, const char *address, int backlog)
 	return err;
 }
 
+int listener_open(struct listener *l, const char *address, int backlog)
+{
+	return listener_open_as(l, address, backlog, &(struct socket_file){.mode = 0660});
+}
+
 bool listener_allows(const struct listener *l, const struct sockaddr_storage *peer)
 {
-	struct in6_addr address;
-
-	if (!l->allowed)
-		return true;
-	address = address_of(peer);
-	for (size_t i = 0; i < l->allowed->count; i++)
-		if (IN6_ARE_ADDR_EQUAL(&address, &l->allowed->list[i]))
-			return true;
-	return false;
+	return !l->allowed || peers_allow(l->allowed, peer);
 }
 
 bool listener_leave(struct listener *l)

@@ -21,6 +21,7 @@
 #include "engine/job_worker.h"
 #include "engine/parent.h"
 #include "engine/tables.h"
+#include "http/mount.h"
 
 enum {
 	CPU_THREAD_NICE = 19,
@@ -126,6 +127,12 @@ static int64_t least(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
+/* Not one that was opened here, whose queue ends with us. */
+static bool is_passed(const char *socket)
+{
+	return !socket || !strncmp(socket, "fd:", 3);
+}
+
 static void drain(struct engine *engine, int number)
 {
 	const struct options *o = engine->options;
@@ -139,7 +146,7 @@ static void drain(struct engine *engine, int number)
 	if (engine->jobs)
 		job_worker_drain(engine);
 	engine->refusing = o->drain == DRAIN_REFUSE;
-	if (o->drain == DRAIN_WAIT && !o->listen)
+	if (o->drain == DRAIN_WAIT && is_passed(o->listen))
 		accept_stop(engine);
 	else if (!engine->refusing)
 		accept_leave(engine);
@@ -340,6 +347,8 @@ int loop_run(const struct options *options, struct listener *listener, const cha
 
 	if (engine && listener)
 		err = router_open(&engine->router, &application->routes);
+	if (engine)
+		engine->router.mount = mount_of(options->mount);
 	if (!err)
 		err = uv_loop_init(&engine->loop);
 	if (!engine || err) {

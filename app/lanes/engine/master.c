@@ -363,11 +363,13 @@ static void wait_for_news(struct master *m)
 static bool open_socket(struct master *m)
 {
 	const struct options *o = m->options;
+	const struct socket_file file = {(mode_t)o->listen_mode, o->listen_owner, o->listen_group};
 
 	m->listener.fd = -1;
 	if (o->engine == ENGINE_JOBS)
 		return true;
-	if (listener_open(&m->listener, o->listen, (int)o->backlog))
+	if (listener_adopt(o->listen) ||
+	    listener_open_as(&m->listener, o->listen, (int)o->backlog, &file))
 		return false;
 	dup2(m->listener.fd, 0);
 	listener_stop(&m->listener);

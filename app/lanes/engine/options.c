@@ -22,13 +22,24 @@ static const struct option_spec list[] = {
 	 "be a master: start so many workers behind the socket, keep them alive, and replace them; "
 	 "0: be a worker"},
 	{"listen", OPTION_TEXT, AT(listen),
-	 .help = "PATH or HOST:PORT to open; without it, descriptor 0 is the socket (spawn-fcgi)"},
+	 .help = "PATH, unix:PATH or HOST:PORT to open (:PORT is all of IPv4), or fd:NAME, which "
+		 "systemd passes; without it, the one that systemd passes, or descriptor 0 "
+		 "(spawn-fcgi)"},
+	{"listen-mode", OPTION_MODE, AT(listen_mode), "0660",
+	 .help = "permissions of the file that --listen makes"},
+	{"listen-owner", OPTION_TEXT, AT(listen_owner),
+	 .help = "user to whom it is given, a name or a number; without it, ours"},
+	{"listen-group", OPTION_TEXT, AT(listen_group),
+	 .help = "group to which it is given; without it, ours"},
 	{"log", OPTION_TEXT, AT(log),
 	 .help = "file that the log is appended to, in place of stderr; a master opens it anew at "
 		 "HUP"},
 	{"pool", OPTION_NAME, AT(pool), "loop", .help = "name of the pool, for X-Lanes-Worker"},
-	{"prefix", OPTION_PATH, AT(prefix), "/",
-	 .help = "below which the web server leads to the pool, for /status and /events"},
+	{"mount", OPTION_PATH, AT(mount),
+	 .help = "path below which the web server leads here, decoded: what comes after it is "
+		 "routed, what is outside is a 404, and redirects keep it; /: all is routed; "
+		 "without it, PATH_INFO is routed, and SCRIPT_NAME before it where no route has "
+		 "that"},
 	{"slot", OPTION_INT, AT(slot), "0", 0, 1000000, NULL,
 	 "number in the pool; 0: the lowest one free on the scoreboard, or the process id"},
 	{"scoreboard", OPTION_TEXT, AT(scoreboard),
@@ -81,6 +92,9 @@ static const struct option_spec list[] = {
 	{"stream-limit", OPTION_INT, AT(stream_limit), "65536", 4096, 1073741824, NULL,
 	 "bytes a stream (/events, /trace) may have waiting to be sent before it has to wait "
 	 "itself"},
+	{"stream-age", OPTION_SECONDS, AT(stream_age), "3600", 0, INT64_MAX / 2000000, NULL,
+	 "seconds after which a stream without an end of its own is to end (its client comes "
+	 "again), as not every web server tells that a client has gone; 0: any"},
 	{"max-streams", OPTION_INT, AT(max_streams), "2048", 1, 1000000, NULL,
 	 "streams at once; one more is a 503"},
 	{"memory-limit", OPTION_INT, AT(memory_limit), "268435456", 1048576, INT64_MAX, NULL,
@@ -220,6 +234,16 @@ static int set_seconds(const struct option_spec *option, const char *name, const
 	return 0;
 }
 
+static int set_mode(const char *name, const char *value, int64_t *mode)
+{
+	size_t digits = strspn(value, "01234567");
+
+	*mode = strtol(value, NULL, 8);
+	return digits < 3 || digits > 4 || value[digits] || *mode > 0777
+		       ? complain(name, value, "an octal number of permissions, such as 0660")
+		       : 0;
+}
+
 static int set_choice(const struct option_spec *option, const char *name, const char *value,
 		      void *choice)
 {
@@ -249,12 +273,19 @@ static bool is_name(const char *value)
 	return len >= 1 && len <= 23;
 }
 
-/* It is shown whole on the scoreboard. */
-static bool is_prefix(const char *value)
+/* It is shown whole on the scoreboard, with a '/' behind it. */
+enum { MOUNT_MAX = BOARD_PATH - 2 };
+
+/* Not what a URL would have after it, or in its place. */
+static bool is_mount(const char *value)
 {
 	size_t len = strlen(value);
 
-	return len >= 1 && len < BOARD_PATH && value[0] == '/' && value[len - 1] == '/';
+	for (size_t i = 0; i < len; i++)
+		if (iscntrl((unsigned char)value[i]) || strchr("%?#", value[i]))
+			return false;
+	return value[0] == '/' && len <= MOUNT_MAX && !strstr(value, "//") &&
+	       (len == 1 || value[len - 1] != '/');
 }
 
 static int set(const struct option_table *table, const struct option_spec *option, const char *name,
@@ -269,6 +300,8 @@ static int set(const struct option_table *table, const struct option_spec *optio
 		return set_real(name, value, (double)option->min, (double)option->max, "", field);
 	case OPTION_SECONDS:
 		return set_seconds(option, name, value, field);
+	case OPTION_MODE:
+		return set_mode(name, value, field);
 	case OPTION_CHOICE:
 		return set_choice(option, name, value, field);
 	case OPTION_FLAG:
@@ -279,9 +312,10 @@ static int set(const struct option_table *table, const struct option_spec *optio
 			return complain(name, value, "1 to 23 letters, digits, '-' and '_'");
 		break;
 	case OPTION_PATH:
-		if (!is_prefix(value))
+		if (!is_mount(value))
 			return complain(name, value,
-					"a path of 1 to 47 bytes with '/' at both ends");
+					"a path of 1 to 46 bytes with a '/' before each of its "
+					"names, none at its end, and no '%', '?' or '#'");
 		break;
 	case OPTION_TEXT:
 	case OPTION_ORDER:
@@ -394,10 +428,9 @@ void options_of_bodies(const struct options *options, struct bodies *bodies)
 static void list_options(FILE *out, const struct option_table *table)
 {
 	static const char *const arguments[] = {
-		[OPTION_INT] = " N",	       [OPTION_NUMBER] = " NUMBER",
-		[OPTION_SECONDS] = " SECONDS", [OPTION_TEXT] = " TEXT",
-		[OPTION_NAME] = " NAME",       [OPTION_PATH] = " PATH",
-		[OPTION_CHOICE] = " WORD",     [OPTION_FLAG] = "",
+		[OPTION_INT] = " N",	 [OPTION_NUMBER] = " NUMBER", [OPTION_SECONDS] = " SECONDS",
+		[OPTION_MODE] = " MODE", [OPTION_TEXT] = " TEXT",     [OPTION_NAME] = " NAME",
+		[OPTION_PATH] = " PATH", [OPTION_CHOICE] = " WORD",   [OPTION_FLAG] = "",
 		[OPTION_ORDER] = " WORD"};
 
 	for (size_t i = 0; i < table->count; i++) {
@@ -439,6 +472,6 @@ void options_help(FILE *out, const struct option_table *own)
 	      "more,\n"
 	      "TTOU: one less.\n"
 	      "A TCP address that is not loopback needs FCGI_WEB_SERVER_ADDRS, the list of peers\n"
-	      "that may connect (FastCGI specification 3.2).\n",
+	      "and networks (10.0.0.0/8) that may connect (FastCGI specification 3.2).\n",
 	      out);
 }

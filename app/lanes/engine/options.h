@@ -37,9 +37,10 @@ enum option_kind {
 	OPTION_INT,	/* int64_t, from min to max */
 	OPTION_NUMBER,	/* double, from min to max, which are not below 0 */
 	OPTION_SECONDS, /* int64_t, milliseconds, as min and max are */
+	OPTION_MODE,	/* int64_t, typed as chmod(1) takes it: 0660 */
 	OPTION_TEXT,	/* const char *; NULL where it has no fallback, and nobody said */
 	OPTION_NAME,	/* the same, of letters, digits, '-' and '_' */
-	OPTION_PATH,	/* the same, with '/' at both ends */
+	OPTION_PATH,	/* the same, of a URL, decoded: "/", or "/a/b" without a '/' at its end */
 	OPTION_CHOICE,	/* an enum */
 	OPTION_FLAG,	/* bool: no value, and never of the environment */
 	OPTION_ORDER,	/* const char *; a text that is never of the environment */
@@ -75,11 +76,14 @@ struct bodies;
 
 struct options {
 	enum engine_kind engine;
-	int64_t processes;  /* that a master looks after; 0: this is a worker */
-	const char *listen; /* NULL: file descriptor 0 */
-	const char *log;    /* NULL: stderr as it is */
+	int64_t processes;	  /* that a master looks after; 0: this is a worker */
+	const char *listen;	  /* NULL: file descriptor 0 */
+	int64_t listen_mode;	  /* of the file that it makes */
+	const char *listen_owner; /* … and whose it is; NULL: ours */
+	const char *listen_group;
+	const char *log; /* NULL: stderr as it is */
 	const char *pool;
-	const char *prefix;	/* "/", "/prefork/" … */
+	const char *mount;	/* "/", "/prefork" …; NULL: not known */
 	int64_t slot;		/* 0: the lowest free one on the scoreboard, or the process id */
 	const char *scoreboard; /* NULL: none */
 	enum routes_kind routes;
@@ -107,6 +111,7 @@ struct options {
 	int64_t output_limit; /* bytes */
 	int64_t stream_limit; /* bytes */
 	int64_t max_streams;
+	int64_t stream_age;	   /* milliseconds; 0: any */
 	int64_t memory_limit;	   /* bytes */
 	int64_t conn_memory_limit; /* bytes */
 

@@ -26,7 +26,10 @@
 #include "engine/prefork_door.h"
 #include "engine/tables.h"
 #include "http/body.h"
+#include "http/mount.h"
 #include "http/reply.h"
+
+enum { STDIN_PIECE = 8192 };
 
 struct prefork {
 	const struct options *options;
@@ -110,7 +113,9 @@ static bool request_stream_room(const struct request *req)
 
 static bool request_stream_wanted(const struct request *req)
 {
-	return !container_of(req, struct prefork, req)->door.draining;
+	const struct prefork *p = container_of(req, struct prefork, req);
+
+	return !p->door.draining && !request_is_old(req, uv_hrtime(), p->options->stream_age);
 }
 
 static void request_finished(struct request *req)
@@ -137,10 +142,7 @@ static void request_release(struct request *req)
 	(void)req;
 }
 
-enum { STDIN_PIECE = 8192 };
-
-/* Some of STDIN; less than a piece at its end, or if the peer is late, or gone: then error becomes
- * a negative errno. */
+/* Less than a piece at STDIN's end, or if the peer is late, or gone: error is a negative errno. */
 static size_t read_stdin(struct prefork *p, char *bytes, int *error)
 {
 	int n = FCGX_GetStr(bytes, STDIN_PIECE, p->fcgi.in);
@@ -308,6 +310,7 @@ static int open_fcgi(struct prefork *p)
 
 	if (fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0)
 		return -errno;
+	unsetenv("FCGI_WEB_SERVER_ADDRS"); /* which is read already, with networks and IPv6 */
 	if (FCGX_Init() || FCGX_InitRequest(&p->fcgi, fd, FCGI_FAIL_ACCEPT_ON_INTR))
 		return -ENOMEM;
 	FCGX_ShutdownPending(); /* libfcgi accepts nobody: we do */
@@ -342,6 +345,7 @@ int prefork_run(const struct options *options, struct listener *listener, const 
 			     .application = application};
 	options_of_bodies(options, &p.bodies);
 	err = router_open(&p.router, &application->routes);
+	p.router.mount = mount_of(options->mount);
 	if (!err)
 		err = open_loop(&p);
 	if (!err)

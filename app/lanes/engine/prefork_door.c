@@ -14,6 +14,7 @@
 
 #include "base/log.h"
 #include "engine/parent.h"
+#include "engine/peers.h"
 
 enum {
 	ACCEPT_RETRY_MS = 100, /* when descriptors or memory have run out */
@@ -72,7 +73,8 @@ static void take_connection(struct door *door)
 		log_event(LOG_LEVEL_WARNING, "accept-failed", "error", strerror(errno), NULL);
 		uv_sleep(ACCEPT_RETRY_MS);
 	} else if (fd >= 0 && !listener_allows(door->listener, &peer)) {
-		log_event(LOG_LEVEL_WARNING, "peer-refused", NULL);
+		log_event(LOG_LEVEL_WARNING, "peer-refused", "peer",
+			  peer_name(fd, (char[PEER_SIZE]){0}), NULL);
 		close(fd);
 	} else if (fd >= 0) {
 		if (door->listener->tcp)

@@ -134,7 +134,9 @@ bool stream_has_room(const struct request *req)
 
 bool stream_is_wanted(const struct request *req)
 {
-	return !container_of(req, struct exchange, req)->conn->engine->draining;
+	const struct engine *engine = container_of(req, struct exchange, req)->conn->engine;
+
+	return !engine->draining && !request_is_old(req, uv_hrtime(), engine->options->stream_age);
 }
 
 void stream_over(struct exchange *exchange)

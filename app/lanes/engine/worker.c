@@ -40,16 +40,23 @@ static bool serves_below(const struct options *options)
 	       (options->routes == ROUTES_APP || options->routes == ROUTES_OUTSIDE);
 }
 
+static bool is_at_root(const struct options *options)
+{
+	return !options->mount || !options->mount[1];
+}
+
 /* The scoreboard is for those who watch. A worker that cannot have it says so, and serves. */
 static struct board_slot *claim_slot(const struct options *options, struct scoreboard *board)
 {
 	static const char *const engines[] = {
 		[ENGINE_LOOP] = "loop", [ENGINE_PREFORK] = "prefork", [ENGINE_JOBS] = "jobs"};
 	const char *engine = engines[options->engine];
-	const char *prefix = serves_below(options) ? options->prefix : "";
+	char prefix[BOARD_PATH] = "";
 	struct board_slot *slot = NULL;
 	int err = scoreboard_open(board, options->scoreboard);
 
+	if (serves_below(options))
+		snprintf(prefix, sizeof(prefix), "%s/", is_at_root(options) ? "" : options->mount);
 	if (!err)
 		slot = scoreboard_claim(board, options->pool, (uint32_t)options->slot, engine,
 					prefix);
@@ -95,14 +102,14 @@ static const char *const of_nginx[] = {"/status", "/metrics", "/trace",	     "/b
 				       "/events", "/healthz", "/readyz",     "/docs",
 				       "/lanes",  "/lanes/",  "/nginx-error"};
 
-/* Routes that no request will reach, but below another pool's prefix: said once in a system. */
+/* Routes that no request will reach, but below another pool's mount: said once in a system. */
 static void tell_hidden(const struct options *options, const struct routes *routes)
 {
 	char hidden[128] = "";
 	size_t len = 0;
 
 	if (options->routes != ROUTES_APP || options->engine == ENGINE_JOBS ||
-	    !options->scoreboard || options->slot != 1 || strcmp(options->prefix, "/") != 0)
+	    !options->scoreboard || options->slot != 1 || !is_at_root(options))
 		return;
 	for (size_t i = 0; i < sizeof(of_nginx) / sizeof(of_nginx[0]); i++) {
 		const char *path = of_nginx[i];
@@ -229,12 +236,16 @@ static int work(struct options *options, struct application *application)
 	struct sandbox needs = {0};
 	struct setup setup = {.options = options, .board = &board, .needs = &needs};
 	struct listener listener = {.fd = -1};
+	const struct socket_file file = {(mode_t)options->listen_mode, options->listen_owner,
+					 options->listen_group};
 	struct board_slot *slot;
 
+	if (options->engine != ENGINE_JOBS && listener_adopt(options->listen))
+		return 1;
 	harden(options);
 	if (options->engine == ENGINE_JOBS
 		    ? !has_jobs(options, application)
-		    : listener_open(&listener, options->listen, (int)options->backlog))
+		    : listener_open_as(&listener, options->listen, (int)options->backlog, &file))
 		return 1;
 	check_spool(options);
 	jobs_limit_depth(options->job_depth);

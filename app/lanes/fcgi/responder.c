@@ -393,6 +393,16 @@ int fcgi_responder_feed(struct fcgi_responder *r, const void *bytes, size_t n)
 	return !error && r->out.failed ? -ENOMEM : error;
 }
 
+/* The record at which it stopped is still the current one. */
+const char *fcgi_responder_fault(const struct fcgi_responder *r)
+{
+	if (r->record.version != FCGI_VERSION)
+		return "what came is not FastCGI";
+	if (r->record.type != FCGI_TYPE_BEGIN_REQUEST || r->out.failed)
+		return "memory is out";
+	return r->current ? "a request begins whose id is in use" : "the begin of a request is cut";
+}
+
 static void encode_stdout(struct fcgi_responder *r, uint16_t id, size_t record, size_t n)
 {
 	struct fcgi_header header = {.version = FCGI_VERSION,

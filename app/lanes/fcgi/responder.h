@@ -115,6 +115,9 @@ void fcgi_responder_close(struct fcgi_responder *r);
  * is too short), -ENOMEM. */
 int fcgi_responder_feed(struct fcgi_responder *r, const void *bytes, size_t n);
 
+/* Why it returned an error, for a log. */
+const char *fcgi_responder_fault(const struct fcgi_responder *r);
+
 /* STDIN of this request, which is ready and still active, goes to its owner from now on. False if
  * some of it has come before, and is gone: before its params were complete, or before
  * stdin_begins() has returned. */

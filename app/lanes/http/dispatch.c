@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "http/input.h"
+#include "http/mount.h"
 #include "http/openapi.h"
 #include "http/percent.h"
 #include "http/reply.h"
@@ -85,19 +86,44 @@ static bool other_path(struct request *req, struct slice path, struct slice *oth
 	return true;
 }
 
+/* Whether SCRIPT_NAME may be the beginning of what the application knows, and not the mount. */
+static bool may_join(const struct router *router, const struct request *req)
+{
+	return !router->mount.data && req->prefix.len;
+}
+
+/* SCRIPT_NAME and the path. It may be answered then: memory is out. */
+static struct slice join(struct request *req, struct slice path)
+{
+	struct slice whole = mount_join(req, path);
+
+	if (!whole.data)
+		reply_error(req, 503);
+	return whole;
+}
+
+/* Whether there is something, whatever the method. */
+static bool is_known(const struct router *router, struct request *req, struct slice path)
+{
+	struct router_match match;
+
+	router_find(router, METHODS, path, &match);
+	if (!match.allowed && !is_document(router, path) && may_join(router, req))
+		router_find(router, METHODS, join(req, path), &match);
+	return match.allowed || is_document(router, path);
+}
+
 /* The status of a path that no route has, and where that leads. */
 static int miss(const struct router *router, struct request *req, struct slice path,
 		struct slice *location)
 {
 	struct slice other;
-	struct router_match match;
 
-	if (!path.len)
+	if (!path.len && !req->prefix.len)
 		return 404;
 	if (!other_path(req, path, &other))
 		return 503;
-	router_find(router, METHODS, other, &match);
-	if (!match.allowed && !is_document(router, other))
+	if (!is_known(router, req, other))
 		return 404;
 	*location = location_of(req, other);
 	return location->data ? 307 : 503;
@@ -121,6 +147,10 @@ static void answer(struct request *req, int status, struct slice location)
 {
 	if (status < 400)
 		reply_bytes(req, status, NULL, (struct slice){"", 0});
+	else if (location.len)
+		reply_refusal(req, status,
+			      "%.*s, where this is mounted, has no such path (--mount)",
+			      (int)location.len, location.data);
 	else
 		reply_error(req, status);
 	if (status == 307)
@@ -143,23 +173,14 @@ static const struct route unrouted_route = GET("", ASYNC, answer_in_handler);
 /* On a thread: it is made anew for each request. */
 static const struct route document = GET("", SYNC, openapi_answer);
 
-/* True: it has a route all the same. */
-static bool route_unrouted(const struct router *router, struct request *req, struct slice path,
-			   unsigned allowed)
+/* It is answered with this, but by who sees everything, if there is somebody. True: it has a route
+ * all the same. */
+static bool route_answer(const struct router *router, struct request *req, int status,
+			 struct slice location)
 {
-	bool options = slice_is(req->method, "OPTIONS");
-	struct slice location = {NULL, 0};
-	int status = !allowed ? miss(router, req, path, &location) : options ? 204 : 405;
 	struct request_rare *rare;
 	struct unrouted *what;
 
-	if (allowed)
-		add_allow(req, allowed,
-			  !options		       ? ""
-			  : allowed & 1u << METHOD_GET ? ", HEAD, OPTIONS"
-						       : ", OPTIONS");
-	if (req->reply.status)
-		return false; /* memory is out */
 	if (!router->routes->before && !router->routes->after) {
 		answer(req, status, location);
 		return false;
@@ -175,6 +196,22 @@ static bool route_unrouted(const struct router *router, struct request *req, str
 	req->routes = router->routes;
 	req->route = &unrouted_route;
 	return true;
+}
+
+static bool route_unrouted(const struct router *router, struct request *req, struct slice path,
+			   unsigned allowed)
+{
+	bool options = slice_is(req->method, "OPTIONS");
+	struct slice location = {NULL, 0};
+	int status = !allowed ? miss(router, req, path, &location) : options ? 204 : 405;
+
+	if (allowed)
+		add_allow(req, allowed,
+			  !options		       ? ""
+			  : allowed & 1u << METHOD_GET ? ", HEAD, OPTIONS"
+						       : ", OPTIONS");
+	/* If there is an answer, memory is out. */
+	return !req->reply.status && route_answer(router, req, status, location);
 }
 
 /* Nothing has the path and the method, or it is the document's. True: it has a route all the same.
@@ -253,18 +290,49 @@ static bool reads_later(const struct request *req)
 	       (route_takes_body(route) && input_takes_body(route->input));
 }
 
+/* The path becomes the whole one, if there is a route that has that. */
+static bool find_joined(const struct router *router, struct request *req, struct slice *path,
+			struct router_match *match)
+{
+	struct slice whole = join(req, *path);
+	bool found = router_find(router, match->method, whole, match);
+
+	if (match->allowed) {
+		*path = req->path = whole;
+		req->prefix = (struct slice){"", 0};
+		req->raw = false;
+	}
+	return found;
+}
+
+/* What is below the mount becomes req->path, and that, decoded, the path. Returns 0, 404 or 503. */
+static int find_path(const struct router *router, struct request *req, char usual[USUAL_PATH],
+		     struct slice *path)
+{
+	bool usually = req->path.len && !req->prefix.len && !router->mount.data;
+	int status = usually ? 0 : mount_enter(router->mount, req);
+
+	return status ? status : decode_path(req, usual, path) ? 0 : 503;
+}
+
 bool router_route(const struct router *router, struct request *req)
 {
 	char usual[USUAL_PATH];
 	struct slice path;
 	struct router_match match;
+	int status = find_path(router, req, usual, &path);
+	bool found;
 
-	if (!decode_path(req, usual, &path)) {
-		reply_error(req, 503);
+	if (status == 404)
+		return route_answer(router, req, status, router->mount);
+	if (status) {
+		reply_error(req, status);
 		return false;
 	}
-	if (!router_find(router, method_of(req->method), path, &match) ||
-	    (match.count && match.method == METHOD_GET && is_document(router, path)))
+	found = router_find(router, method_of(req->method), path, &match);
+	if (!match.allowed && may_join(router, req) && !is_document(router, path))
+		found = find_joined(router, req, &path, &match);
+	if (!found || (match.count && match.method == METHOD_GET && is_document(router, path)))
 		return route_miss(router, req, path, &match);
 	req->routes = router->routes;
 	req->route = &router->routes->list[match.route];

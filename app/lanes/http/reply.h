@@ -44,7 +44,9 @@ void stream_write(struct request *req, struct slice bytes);
 /* Whether nothing waits for the client, for a stream that would rather leave something out. */
 bool stream_room(const struct request *req);
 
-/* False: the worker drains, and a stream that has no end of its own should end. */
+/* False: the worker drains, or the stream is older than --stream-age, and one that has no end of
+ * its own should end. Not every web server tells that a client has gone; one that is there comes
+ * again. */
 bool stream_wanted(const struct request *req);
 
 /* Answers {"detail":"<the status's reason>"}, the form of every error FastAPI makes itself;

@@ -91,7 +91,8 @@ struct request_times {
 /* The answer to what has no route. */
 struct unrouted {
 	int status;
-	struct slice location;	  /* where it leads, if that is a 307 */
+	struct slice
+		location; /* where it leads, if that is a 307; of a 404, what it is outside of */
 	size_t line_at, line_len; /* that line in reply.headers, for this answer alone */
 };
 
@@ -124,7 +125,7 @@ struct request {
 	bool frame_lent;       /* a thread may still write to frame */
 	bool begun;	       /* its handler has been, or what comes before it */
 	uint8_t stages;	       /* functions of its route that are not over, a bit each: handler.c */
-	bool raw;	       /* path is LANES_PATH: as it was sent, for the router to decode */
+	bool raw;	       /* path is as it was sent (LANES_PATH), for the router to decode */
 	bool reads_later;      /* its route's fields, when the handler is to run */
 	bool has_path;	       /* there is a PATH_INFO */
 	bool has_sent;	       /* there is a LANES_SENT: when nginx sent it */
@@ -133,7 +134,7 @@ struct request {
 	/* What was asked. Borrowed from the params. */
 	struct slice method;
 	struct slice prefix;	   /* where the application is mounted: "/prefork", often "" */
-	struct slice path;	   /* below the prefix: decoded, but if it is raw */
+	struct slice path;	   /* below the prefix: decoded, but if it is raw (http/mount.h) */
 	struct slice query;	   /* without '?', still encoded */
 	struct slice *path_values; /* of the {names} of its route's path, in their order */
 
@@ -172,6 +173,12 @@ void request_params_done(struct request *req, uint64_t busy);
 static inline bool request_is_late(const struct request *req, int64_t timeout)
 {
 	return timeout && req->times.queue > (uint64_t)timeout * 1000000;
+}
+
+/* Whether it came longer ago than this (milliseconds; 0: for ever). now is uv_hrtime(). */
+static inline bool request_is_old(const struct request *req, uint64_t now, int64_t age)
+{
+	return age && now - req->times.received >= (uint64_t)age * 1000000;
 }
 
 /* Bytes that live as long as the request, zeroed, or NULL if memory, or its budget, is out. */

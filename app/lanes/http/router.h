@@ -5,6 +5,9 @@
  * case-sensitively, by the first route that has it. "{name}" stands for a segment, "{name:path}",
  * at the end, for the rest. HEAD is answered by GET's handler, OPTIONS with what there is; another
  * method is a 405. A path that has a slash too many or too few at its end is redirected (307).
+ *
+ * Where the mount is not known, SCRIPT_NAME is taken for it, unless the path below is of no route
+ * and the whole of one.
  */
 #ifndef LANES_HTTP_ROUTER_H
 #define LANES_HTTP_ROUTER_H
@@ -106,6 +109,7 @@ struct routes {
  * those that have names, are in one hash table. */
 struct router {
 	const struct routes *routes;
+	struct slice mount;	   /* http/mount.h; to be set after router_open(), if it is known */
 	struct router_node *nodes; /* of the tree; number 0 is its root */
 	uint32_t node_count;
 	struct router_edge *edges; /* open addressing */
