@@ -278,8 +278,6 @@ static int list_changes_supervised(struct change *changes, int worker)
 		changes[count++] = (struct change){"\"--processes\", \"2\", ", ""};
 		changes[count++] = (struct change){"numprocs=1", "numprocs=2"};
 	}
-	if (supervisor->services == 1)
-		changes[count++] = (struct change){"worker-2.sock", "worker-1.sock"};
 	changes[count++] = (struct change){"worker-1", textf("worker-%d", worker)};
 	return count;
 }

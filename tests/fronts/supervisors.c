@@ -18,8 +18,8 @@
 		.name = (title), DEBIAN_NGINX, .workers = SUPERVISED,                              \
 		.supervisor = &(const struct supervisor){__VA_ARGS__},                             \
 	}
-#define SPAWN	   .program = "/usr/bin/spawn-fcgi", .example = "spawn-fcgi", .forgets = true
-#define MULTIWATCH .program = "/usr/bin/multiwatch", .example = "multiwatch"
+#define SPAWN	   .program = "/usr/bin/spawn-fcgi", .example = "spawn-fcgi"
+#define MULTIWATCH .program = "/usr/bin/multiwatch", .example = "multiwatch", .holds = true
 #define RUNIT                                                                                      \
 	.program = "/usr/bin/runsvdir", .example = "runit", .file = "run",                         \
 	.path = "/etc/sv/worker-1/run", .daemon = STRINGS("runsvdir", "etc/service")
@@ -31,23 +31,25 @@
 	.program = "/usr/bin/supervisord", .example = "supervisord", .file = "worker-1.conf",      \
 	.path = "/etc/supervisor/conf.d/worker-1.conf",                                            \
 	.daemon = STRINGS("supervisord", "-n", "-c", "supervisord.conf"),                          \
-	.running = "supervisor.sock"
+	.running = "supervisor.sock", .holds = true
+#define ALONE  .workers = 1
+#define MASTER .workers = 2, .master = true, .replaces = "replace"
 #define CONTAINER                                                                                  \
 	.program = "/usr/bin/unshare", .example = "container", .file = "Dockerfile",               \
 	.path = "/run/lanes/worker-1.Dockerfile"
 
 const struct front supervised[] = {
-	ROW("spawn-fcgi", SPAWN, .services = 2),
-	ROW("spawn-fcgi, the master", SPAWN, .services = 1, .master = true),
-	ROW("spawn-fcgi, multiwatch", MULTIWATCH, .services = 1),
-	ROW("runit", RUNIT, .services = 2),
-	ROW("runit, the master", RUNIT, .services = 1, .master = true),
-	ROW("s6", S6, .services = 2),
-	ROW("s6, the master", S6, .services = 1, .master = true),
-	ROW("supervisord", SUPERVISORD, .services = 1),
-	ROW("supervisord, the master", SUPERVISORD, .services = 1, .master = true),
-	ROW("pid 1", CONTAINER, .services = 2),
-	ROW("pid 1, the master", CONTAINER, .services = 1, .master = true),
+	ROW("spawn-fcgi", SPAWN, ALONE, .forgets = true),
+	ROW("spawn-fcgi, the master", SPAWN, MASTER),
+	ROW("spawn-fcgi, multiwatch", MULTIWATCH, .workers = 2, .replaces = "replace"),
+	ROW("runit", RUNIT, ALONE),
+	ROW("runit, the master", RUNIT, MASTER),
+	ROW("s6", S6, ALONE),
+	ROW("s6, the master", S6, MASTER),
+	ROW("supervisord", SUPERVISORD, .workers = 2, .replaces = "replace without a master"),
+	ROW("supervisord, the master", SUPERVISORD, MASTER),
+	ROW("pid 1", CONTAINER, ALONE),
+	ROW("pid 1, the master", CONTAINER, MASTER),
 };
 const size_t supervised_count = COUNT(supervised);
 
@@ -141,7 +143,7 @@ static bool write_files(const struct supervisor *s)
 					stage_file("stand-ins/docker")),
 				NULL);
 
-	for (int service = 1; s->file && service <= s->services; service++) {
+	for (int service = 1; s->file && service <= SERVICES; service++) {
 		const char *path = stage_text(s->path, service) + strlen(stage.run_dir) + 1;
 
 		written = written && stage_write(example(s->file), service, textf("%s", path));
@@ -168,11 +170,10 @@ bool supervisor_start(const struct supervisor *s)
 {
 	bool started = make_folders() && write_files(s) && start_daemon(s);
 
-	for (int service = 1; started && service <= s->services; service++)
+	for (int service = 1; started && service <= SERVICES; service++)
 		started = supervisor_typed(supervisor_type(s, "start", service));
-	return started &&
-	       WITHIN(PATIENCE / 3,
-		      access(stage_file(textf("worker-%d.sock", s->services)), F_OK) == 0);
+	return started && WITHIN(PATIENCE / 3,
+				 access(stage_file(textf("worker-%d.sock", SERVICES)), F_OK) == 0);
 }
 
 static bool kill_all(void)

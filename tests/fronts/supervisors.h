@@ -14,12 +14,16 @@ struct supervisor {
 	const char *path;	   /* … and where that is, for worker-1 */
 	const char *const *daemon; /* what has to run before; or NULL */
 	const char *running;	   /* the file that is there when it does; or NULL */
-	bool master;		   /* the workers have one */
-	int services;		   /* each with a socket of its own */
+	int workers;		   /* of each of its two services, which have a socket each */
+	bool master;		   /* they have one */
+	const char *replaces;	   /* what replaces them in a service; NULL: nothing does */
 
 	/* What is expected. False: what is right. */
 	bool forgets; /* who dies stays dead */
+	bool holds;   /* the socket, while nobody accepts there any more: who connects is lost */
 };
+
+enum { SERVICES = 2 };
 
 /* Its rows: the front is the same, and has a supervisor. */
 extern const struct front supervised[];
