@@ -69,9 +69,10 @@ $(OBJ)/preload.so: tests/faults/preload.c tests/faults/preload.h
 		-o $@ $< -ldl
 
 # Applications: one whose routes take bodies, one that calls others, one that has very many routes, one with
-# jobs, one that calls and asks the database, and one whose handlers wait.
+# jobs, one that calls and asks the database, one whose handlers wait, and one that must do nothing twice.
 $(OBJ)/waits-app: $(addprefix $(OBJ)/tests/support/,waits.o machine.o)
-$(OBJ)/bodies-app $(OBJ)/fetches-app $(OBJ)/routes-app $(OBJ)/jobs-app $(OBJ)/awaits-app $(OBJ)/waits-app: $(OBJ)/%-app: $(OBJ)/tests/%/app.o $(OBJ)/liblanes.a
+$(OBJ)/bodies-app $(OBJ)/fetches-app $(OBJ)/routes-app $(OBJ)/jobs-app $(OBJ)/awaits-app $(OBJ)/waits-app \
+		$(OBJ)/once-app: $(OBJ)/%-app: $(OBJ)/tests/%/app.o $(OBJ)/liblanes.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)
 
 # As make dev builds a service, and what names its blocking calls. Never with a sanitizer.
@@ -116,4 +117,4 @@ conformance: $(OBJ)/conformance $(OBJ)/agree $(OBJ)/waits-app
 fuzzers: $(patsubst tests/fuzz/%.c,$(OBJ)/%,$(FUZZ_SOURCES))
 integration: $(OBJ)/integration
 fronts: $(OBJ)/fronts
-faults: $(OBJ)/faults $(OBJ)/preload.so $(OBJ)/jobs-app
+faults: $(OBJ)/faults $(OBJ)/preload.so $(OBJ)/jobs-app $(OBJ)/once-app

@@ -37,8 +37,8 @@ opens one.
 .PP
 The scripts in
 .I $2/share/lanes/spawn
-run a whole system of it: nginx in front, and pools of workers, each kept alive by
-.BR multiwatch (1).
+run a whole system of it: nginx in front, and pools of workers, each kept alive by a master
+.RB ( \\-\\-processes ).
 .TP
 .B run.sh
 starts one in the foreground; Ctrl\\-C stops it.
@@ -101,6 +101,5 @@ PORT=8081 RUN_DIR=/srv/orders PROGRAM=build/orders \\e
 .SH SEE ALSO
 .BR lanes (3),
 .BR nginx (8),
-.BR spawn\\-fcgi (1),
-.BR multiwatch (1)
+.BR spawn\\-fcgi (1)
 EOF

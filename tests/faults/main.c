@@ -8,7 +8,7 @@
 #include "../support/process.h"
 
 extern const struct suite workers_suite, load_faults_suite, peers_suite, disk_suite, calls_suite,
-	memory_suite, haproxy_suite, job_faults_suite, listeners_suite, soak_suite;
+	memory_suite, haproxy_suite, job_faults_suite, listeners_suite, posts_suite, soak_suite;
 
 /* Small disks are mounted where nobody else sees them, and vanish with the last process of this
  * test. Without the right to do so, the tests that need it say so. */
@@ -21,9 +21,9 @@ static void own_mounts(void)
 int main(int argc, char **argv)
 {
 	static const struct suite *const faults[] = {
-		&workers_suite, &load_faults_suite, &peers_suite,
-		&disk_suite,	&calls_suite,	    &memory_suite,
-		&haproxy_suite, &job_faults_suite,  &listeners_suite,
+		&workers_suite,	  &load_faults_suite, &peers_suite,   &disk_suite,
+		&calls_suite,	  &memory_suite,      &haproxy_suite, &job_faults_suite,
+		&listeners_suite, &posts_suite,
 	};
 	static const struct suite *const soak[] = {&soak_suite};
 

@@ -160,11 +160,13 @@ static void a_system_keeps_what_it_was_started_with(void)
 
 	CU_ASSERT_FATAL(system_start(
 		&shop,
-		SYSTEM(.environment = STRINGS(textf("PROGRAM=%s", built("orders")),
+		SYSTEM(.workers = 2,
+		       .environment = STRINGS(textf("PROGRAM=%s", built("orders")),
 					      "ENVIRONMENT=ORDERS_TOKEN", "BODY_KB=1",
 					      "ORDERS_TOKEN=hush  hush", "LANES_ORDERS_MAX=1"))));
 	CU_ASSERT_EQUAL_FATAL(stat(system_file(&shop, "pids/environment/ORDERS_TOKEN"), &file), 0);
 	CU_ASSERT_EQUAL(file.st_mode & 0777, 0600);
+	changed_by("spawn/scale.sh", "WORKERS=1");
 	serves_as_told(1);
 	posting_is(1024, "507");
 	posting_is(1025, "413");

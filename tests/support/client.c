@@ -89,10 +89,14 @@ const struct response *get(const struct system *system, const char *target)
 
 pid_t worker_pid(const struct system *system, const char *name)
 {
-	const char *at = strstr(get(system, "/status")->body, textf("\"name\":\"%s\"", name));
+	const char *at = get(system, "/status")->body;
+	const char *worker = textf("\"name\":\"%s\"", name);
+	pid_t pid = 0;
 
-	at = at ? strstr(at, "\"pid\":") : NULL;
-	return at ? atoi(at + 6) : 0;
+	while (!pid && (at = strstr(at, worker)) && (at = strstr(at, "\"pid\":")))
+		if (!strncmp(strstr(at, "\"draining\":"), "\"draining\":false", 16))
+			pid = atoi(at + 6);
+	return pid;
 }
 
 bool events_open(struct raw *raw, const struct system *system)

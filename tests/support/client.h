@@ -29,7 +29,8 @@ const struct response *request(const struct system *system, const char *method, 
 size_t exchange(const struct system *system, const char *from, const char *bytes, size_t len,
 		char *answer, size_t size);
 
-/* The process of a worker ("admin-1"), as /status tells it; 0 if it does not. */
+/* The process of a worker ("admin-1"), as /status tells it; 0 if it does not. Not one that drains.
+ */
 pid_t worker_pid(const struct system *system, const char *name);
 
 /* Listens to /events, by hand, and waits for the first message. */

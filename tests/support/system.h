@@ -1,5 +1,5 @@
 /*
- * A whole system of its own: nginx, spawn-fcgi, multiwatch and workers, on a free port of
+ * A whole system of its own: nginx, spawn-fcgi, masters and workers, on a free port of
  * 127.0.0.1 and in a RUN_DIR of its own, so that any number of them run side by side. Main thread.
  */
 #ifndef TESTS_SUPPORT_SYSTEM_H

@@ -44,8 +44,7 @@ static void become_worker(const struct crew *crew, int pipe_end, int64_t number)
 	memcpy(arguments, crew->argv, (size_t)count * sizeof(*arguments));
 	arguments[count++] = "--processes=0";
 	snprintf(slot, sizeof(slot), "--slot=%lld", (long long)number);
-	if (number)
-		arguments[count++] = slot;
+	arguments[count++] = slot; /* also 0, which is none of the master's own */
 	arguments[count] = NULL;
 	dup2(pipe_end, PARENT_FD);
 	unsetenv("NOTIFY_SOCKET");

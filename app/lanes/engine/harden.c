@@ -1,6 +1,6 @@
 /*
  * A worker needs its socket (descriptor 0), its log (2), and nothing else of whoever started it:
- * spawn-fcgi and multiwatch leave what they inherited open, a lock or another worker's socket
+ * spawn-fcgi and others leave what they inherited open, a lock or another worker's socket
  * included.
  *
  * PR_SET_DUMPABLE stays as it is. Without it, nobody but root could look at /proc/PID: the scripts

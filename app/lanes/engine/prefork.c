@@ -2,7 +2,8 @@
  * One worker process, in the order in which a request lives: wait, accept, handle, answer, finish;
  * then signals, and the process itself.
  *
- * Everything blocks: that is what this engine is there to show; but for waiting (engine/door.h).
+ * Everything blocks: that is what this engine is there to show; but for waiting
+ * (engine/prefork_door.h).
  */
 #include "engine/prefork.h"
 
@@ -20,9 +21,9 @@
 #include "base/log.h"
 #include "base/util.h"
 #include "engine/database.h"
-#include "engine/door.h"
 #include "engine/observer.h"
 #include "engine/parent.h"
+#include "engine/prefork_door.h"
 #include "engine/tables.h"
 #include "http/body.h"
 #include "http/mount.h"

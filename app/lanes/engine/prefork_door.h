@@ -9,8 +9,8 @@
  * would also close a unix socket that says nothing for two seconds, and look at
  * FCGI_WEB_SERVER_ADDRS only for IPv4.
  */
-#ifndef LANES_ENGINE_DOOR_H
-#define LANES_ENGINE_DOOR_H
+#ifndef LANES_ENGINE_PREFORK_DOOR_H
+#define LANES_ENGINE_PREFORK_DOOR_H
 
 #include <fcgiapp.h>
 #include <stdatomic.h>

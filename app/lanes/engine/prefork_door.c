@@ -1,4 +1,4 @@
-#include "engine/door.h"
+#include "engine/prefork_door.h"
 
 #include <errno.h>
 #include <limits.h>
