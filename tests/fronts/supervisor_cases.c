@@ -239,7 +239,7 @@ static void some_may_be_lost(struct lost lost)
 static void replaced(const struct front *front)
 {
 	if (front->supervisor->replaces)
-		none_is_lost(change_all(front->supervisor, front->supervisor->replaces, false));
+		none_is_lost(change_all(front->supervisor, "replace", false));
 	else
 		case_say("–");
 }
