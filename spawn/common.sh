@@ -488,10 +488,23 @@ end_database() {
 	done
 }
 
+# The masters that serve requests, in a stop: each once, as a second signal would end them by force.
+drain_masters() {
+	for file in "$RUN_DIR"/pids/*.pid; do
+		unit=$(basename "$file" .pid)
+		case $unit in
+		nginx | admin | jobs-* | logs | database | run) continue ;;
+		esac
+		! alive "$unit" || kill -s TERM "$pid" 2>/dev/null
+	done
+	true
+}
+
 # Ends every process of the system and removes its files. nginx goes first: it lets go of
 # the port and ends when the requests it has are answered. Then the workers have nothing to do. The
-# admin worker is told at once, for its streams would never end, and so are those of jobs. Nobody needs the database then, and when
-# all have spoken, the log is closed.
+# admin worker is told at once, for its streams would never end, and so are those of jobs. Where nginx stays, there
+# may be a stream of another worker, which ends when that drains: by then it has what nginx had to pass on. Nobody
+# needs the database then, and when all have spoken, the log is closed.
 stop_system() {
 	rm -f "$RUN_DIR/pids/run.pid"
 	signal_all QUIT nginx
@@ -499,9 +512,13 @@ stop_system() {
 	for pid in $(running JOBS); do
 		kill -s TERM "$pid" 2>/dev/null
 	done
-	gone nginx "$STOP_TIMEOUT" || signal_all TERM nginx
+	masters=$NAME
+	gone nginx 1 || {
+		drain_masters && masters=
+		gone nginx "$STOP_TIMEOUT" || signal_all TERM nginx
+	}
 	gone JOBS "$STOP_TIMEOUT"
-	signal_all TERM "spawn-fcgi setsid setpriv bash $NAME"
+	signal_all TERM "spawn-fcgi setsid setpriv bash $masters"
 	end_all
 	NAMES="$NAMES|env" # what was about to become a master
 	end_all

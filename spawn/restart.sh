@@ -21,6 +21,7 @@ copy_page || fail "cannot copy the page to $RUN_DIR"
 write_settings
 start_logs
 
+before=$(units | while read -r unit _; do workers_of "$unit"; done)
 units | while read -r unit _ _ _ processes _; do
 	since=$(moment)
 	alive "$unit" || fail "$unit is dead: $(typed stop), $(typed start)"
@@ -29,4 +30,8 @@ units | while read -r unit _ _ _ processes _; do
 		fail "$unit has no successor: see $RUN_DIR/worker.log"
 	[ "$heard" = replaced ] || fail "$unit has no successor, and serves on as it was: see $RUN_DIR/worker.log"
 	say "$unit replaced"
+done || exit
+# Those before serve what comes on connections that nginx keeps, until it has ended them.
+for worker in $before; do
+	await_end "$worker"
 done

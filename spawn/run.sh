@@ -45,11 +45,13 @@ loss() {
 	done
 }
 
-# What to type for the first routes that need no body, as a worker says that they are: {id} becomes 1.
+# What to type for the first routes that need no body, as a worker says that they are: {id} becomes 1, and for a
+# name there is no example.
 examples() {
 	curl -s --noproxy '*' --max-time 5 "http://127.0.0.1:$PORT/status" | sed 's/{"name"/\n&/g' |
-		sed -n '/"pool":"loop"/ { p; q }' | grep -o '"/[^"]*":{"kind"' | head -n 8 |
-		sed -e 's/":{"kind"$//' -e 's/{[^}]*}/1/g' -e "s|^\"\(.*\)|  curl -i 'http://localhost:$PORT\1'|"
+		sed -n '/"pool":"loop"/ { p; q }' | grep -o '"/[^"]*":{"kind"' |
+		sed -e 's/":{"kind"$//' -e 's/{[a-z_]*id}/1/g' -e '/{/d' | head -n 8 |
+		sed -e "s|^\"\(.*\)|  curl -i 'http://localhost:$PORT\1'|"
 }
 
 signal=

@@ -58,8 +58,20 @@ static void reply_mail(struct request *req, int status, const struct mail_input 
 	reply_text(req, status, "application/json", &out);
 }
 
+static void log_failure(const struct email *email)
+{
+	static const char *const words[] = {
+		[EMAIL_SENT] = "none",	     [EMAIL_LATE] = "late",
+		[EMAIL_DOWN] = "no server",  [EMAIL_DEFERRED] = "deferred",
+		[EMAIL_REFUSED] = "refused", [EMAIL_UNSAFE] = "no TLS"};
+
+	log_event(LOG_LEVEL_WARNING, "mail-failed", "error", words[email->outcome], "code",
+		  log_number(email->code), NULL);
+}
+
 static void refuse_email(struct request *req, const struct email *email)
 {
+	log_failure(email);
 	switch (email->outcome) {
 	case EMAIL_LATE:
 		reply_error(req, 504);
@@ -86,7 +98,7 @@ static void send_later(struct request *req, void *email)
 	ASYNC_BEGIN(req);
 	AWAIT(req, run_in_threadpool(req, email_send, e));
 	if (e->outcome != EMAIL_SENT)
-		log_event(LOG_LEVEL_WARNING, "mail-failed", "code", log_number(e->code), NULL);
+		log_failure(e);
 	ASYNC_END(req);
 }
 

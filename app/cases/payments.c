@@ -118,6 +118,10 @@ void payments(struct request *req)
 		return;
 	}
 	call_gateway(&made);
+	if (made.error || (made.status != 201 && made.status != 402))
+		log_event(LOG_LEVEL_WARNING, "payment-failed", "error",
+			  curl_easy_strerror(made.error), "gateway_status", log_number(made.status),
+			  NULL);
 	if (made.error)
 		reply_error(req, status_of_curl(made.error));
 	else if (made.status == 402)

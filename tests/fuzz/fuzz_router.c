@@ -1,7 +1,7 @@
 /*
- * A path and a query (one byte with the path's length, the path, the query) through the router.
- * Whatever was asked, the head of the answer has the lines it should have and no other: nothing of
- * the request breaks out of the one header that repeats it.
+ * A path and a query (one byte with the path's length, the path, the query) through the router,
+ * with and without a mount. Whatever was asked, the head of the answer has the lines it should have
+ * and no other: nothing of the request breaks out of the one header that repeats it.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -9,6 +9,7 @@
 
 #include "../support/mock.h"
 #include "../support/waits.h"
+#include "http/mount.h"
 #include "http/reply.h"
 #include "http/router.h"
 
@@ -43,6 +44,8 @@ static void check_head(const struct request *req)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	static const char *const prefixes[] = {"/prefork", "", "/prefork/", "/sync", "/prefork"};
+	static const char *const mounts[] = {NULL, "/", "/prefork", NULL};
 	static struct router router;
 	struct request req;
 	size_t path;
@@ -55,13 +58,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(text, data + 1, size - 1);
 	request_init(&req, &OPS, NULL);
 	req.method = slice_of(path % 2 ? "GET" : "POST");
-	req.prefix = slice_of("/prefork");
+	req.prefix = slice_of(path ? prefixes[path % 5] : "");
 	req.path = (struct slice){text, path};
 	if (path % 3)
 		req.raw = req.path.len != 0;
 	req.query = (struct slice){text + path, size - 1 - path};
 	if (!router.routes)
 		assert(router_open(&router, &waits) == 0);
+	router.mount = mount_of(mounts[path % 4]);
 	if (!router_route(&router, &req))
 		check_head(&req);
 	request_unref(&req);

@@ -261,6 +261,31 @@ static void the_cases_take_bodies(void)
 }
 
 /* What stands in for services elsewhere is for this machine. */
+/* Its body is on the way. Whoever gets a 413 gives up for good; a 502 may be tried again. */
+static void a_post_whose_worker_dies_is_a_502(void)
+{
+	static const char request[] =
+		"POST /cases/json-stats HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+		"Content-Type: application/json\r\nContent-Length: 24\r\n\r\n[1";
+	int fd = tcp_open(lanes.port);
+	size_t len = 0;
+	ssize_t n;
+
+	CU_ASSERT_FATAL(send(fd, request, sizeof(request) - 1, MSG_NOSIGNAL) > 0);
+	CU_ASSERT_FATAL(
+		EVENTUALLY(strstr(get(&lanes, "/status")->body, "\"in_flight\":1") != NULL));
+	kill(system_worker(&lanes, 1), SIGKILL);
+	while (len < sizeof(answer) - 1 &&
+	       (n = recv(fd, answer + len, sizeof(answer) - 1 - len, 0)) > 0)
+		len += (size_t)n;
+	answer[len] = '\0';
+	close(fd);
+	CU_ASSERT(refused(atoi(answer + 9), 502, "{\"detail\":\"Bad Gateway\"}"));
+	CU_ASSERT(EVENTUALLY(
+		file_has(system_file(&lanes, "access.log"),
+			 "\"method\":\"POST\",\"uri\":\"/cases/json-stats\",\"status\":502,")));
+}
+
 static void outside_is_for_this_machine(void)
 {
 	static const char of_another[] = "GET /outside/suppliers/1/price?item=tea HTTP/1.0\r\n\r\n";
@@ -284,6 +309,7 @@ static const struct test tests[] = {
 	{"/healthz and /readyz do not wait for the admin worker", probes_do_not_wait_for_traces},
 	{"half-sent headers do not lock others out", half_headers_lock_nobody_out},
 	{"one address leaves connections for others", one_address_leaves_room_for_others},
+	{"a POST whose worker dies is a 502", a_post_whose_worker_dies_is_a_502},
 	{"the cases take bodies, on every pool", the_cases_take_bodies},
 	{"what stands in for services elsewhere is for this machine", outside_is_for_this_machine},
 };

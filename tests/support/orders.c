@@ -538,6 +538,8 @@ const struct input *orders_answer(struct request *req, const struct orders_reque
 	if (!router_route(&router, req))
 		return req->route ? req->route->input : NULL;
 	input = req->route->input;
+	if (!input) /* the document's */
+		return NULL;
 	if (!input_takes_body(input) || input_read(req, input, asked->body))
 		echo(req);
 	return input;

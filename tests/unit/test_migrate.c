@@ -152,7 +152,8 @@ static void two_at_once_wait_for_each_other(void)
 static void what_is_not_there_is_said(void)
 {
 	char nowhere[] = "host=/nowhere dbname=lanes";
-	const char *no_tables = "lanes: jobs: a table is missing: --migrate makes it\n";
+	const char *no_tables =
+		"lanes: jobs: a table is missing: make migrate, or --migrate, makes it\n";
 
 	CU_ASSERT_EQUAL(COMMAND("--jobs"), 1);
 	CU_ASSERT_STRING_EQUAL(said.text, no_tables);

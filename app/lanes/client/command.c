@@ -67,8 +67,9 @@ PGresult *command_ask(PGconn *conn, const char *what, const char *sql, int count
 
 	if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK)
 		return result;
-	complain(what, is_missing(result) ? "a table is missing: --migrate makes it"
-					  : PQerrorMessage(conn));
+	complain(what, is_missing(result)
+			       ? "a table is missing: make migrate, or --migrate, makes it"
+			       : PQerrorMessage(conn));
 	PQclear(result);
 	return NULL;
 }

@@ -48,19 +48,6 @@ static void fill(struct pg_rows *rows, PGresult *result)
 		strncpy(rows->state, state, sizeof(rows->state) - 1);
 }
 
-/* Whoever tries looks at it himself. */
-static void tell(const struct pg_call *call, const PGresult *result)
-{
-	const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-	const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-
-	if (call->task.co->tries)
-		return;
-	log_event(LOG_LEVEL_ERROR, "statement-failed", "state", state ? state : "", "message",
-		  message ? message : "", "statement", call->statement ? call->statement->text : "",
-		  state && !strcmp(state, "42P01") ? "instead" : NULL, "--migrate", NULL);
-}
-
 /* What the statement names is not there, and the tables are not known to be. */
 static bool misses_tables(const struct pg_call *call, const PGresult *result)
 {
@@ -71,6 +58,20 @@ static bool misses_tables(const struct pg_call *call, const PGresult *result)
 		if (!strcmp(state, missing[i]))
 			return call->pool->tables != BOARD_TABLES_FINE;
 	return false;
+}
+
+/* Whoever tries looks at it himself. */
+static void tell(const struct pg_call *call, const PGresult *result)
+{
+	const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+	const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+	bool hints = misses_tables(call, result) || (state && !strcmp(state, "42P01"));
+
+	if (call->task.co->tries)
+		return;
+	log_event(LOG_LEVEL_ERROR, "statement-failed", "state", state ? state : "", "message",
+		  message ? message : "", "statement", call->statement ? call->statement->text : "",
+		  hints ? "instead" : NULL, "--migrate", NULL);
 }
 
 void pg_call_end(struct pg_call *call, int error, PGresult *result)

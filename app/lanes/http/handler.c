@@ -223,6 +223,23 @@ static const char *detail_of(int error)
 	}
 }
 
+/* The same for the log, where strerror() would mislead. */
+static const char *words_of(int error)
+{
+	const char *detail = detail_of(error);
+
+	switch (error) {
+	case -EFBIG:
+		return "more than its limit";
+	case -EKEYREJECTED:
+		return "TLS: it is not trusted";
+	case -EBADMSG:
+		return "it does not speak the protocol";
+	default:
+		return detail ? detail : strerror(-error);
+	}
+}
+
 /* Which of what it has waited for is why. What has no name says it elsewhere: a full pool, a body.
  */
 static void tell_blame(const struct request *req, int status)
@@ -231,7 +248,7 @@ static void tell_blame(const struct request *req, int status)
 
 	if (coroutine_blames(&req->co, name))
 		log_event(LOG_LEVEL_WARNING, "await-failed", "await", name, "error",
-			  strerror(-req->co.error), "status", log_number(status), NULL);
+			  words_of(req->co.error), "status", log_number(status), NULL);
 }
 
 /* What a request gets whose handler did not answer, or could not go on. */

@@ -6,7 +6,8 @@
 
 static bool ends_with(struct slice text, struct slice end)
 {
-	return text.len >= end.len && !memcmp(text.data + text.len - end.len, end.data, end.len);
+	return end.len && text.len >= end.len &&
+	       !memcmp(text.data + text.len - end.len, end.data, end.len);
 }
 
 /* Neither SCRIPT_NAME nor PATH_INFO came, or both are empty. DOCUMENT_URI is decoded, REQUEST_URI
