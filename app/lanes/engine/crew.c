@@ -25,7 +25,7 @@ struct child *crew_at(struct crew *crew, int place, bool successor)
 	return NULL;
 }
 
-int crew_count(const struct crew *crew, enum state state)
+int crew_count(const struct crew *crew, enum child_state state)
 {
 	int count = 0;
 

@@ -19,7 +19,7 @@ enum {
 	CREW_ARGUMENTS = 512,	     /* that a program may have, at most */
 };
 
-enum state {
+enum child_state {
 	NOBODY,
 	STARTING,
 	SERVING,
@@ -28,7 +28,7 @@ enum state {
 
 struct child {
 	pid_t pid;
-	enum state state;
+	enum child_state state;
 	int place;
 	int pipe;	     /* -1: it has nothing more to say */
 	unsigned generation; /* of the program: the master's when it was started */
@@ -54,7 +54,7 @@ static inline uint64_t now_ms(void)
  */
 struct child *crew_at(struct crew *crew, int place, bool successor);
 
-int crew_count(const struct crew *crew, enum state state);
+int crew_count(const struct crew *crew, enum child_state state);
 
 /* Starts one: the program as it is now, with a number in the pool (0: the scoreboard gives it one).
  * False after a message. */

@@ -127,6 +127,12 @@ static int64_t least(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
+/* Not one that was opened here, whose queue ends with us. */
+static bool is_passed(const char *socket)
+{
+	return !socket || !strncmp(socket, "fd:", 3);
+}
+
 static void drain(struct engine *engine, int number)
 {
 	const struct options *o = engine->options;
@@ -140,7 +146,7 @@ static void drain(struct engine *engine, int number)
 	if (engine->jobs)
 		job_worker_drain(engine);
 	engine->refusing = o->drain == DRAIN_REFUSE;
-	if (o->drain == DRAIN_WAIT && !o->listen)
+	if (o->drain == DRAIN_WAIT && is_passed(o->listen))
 		accept_stop(engine);
 	else if (!engine->refusing)
 		accept_leave(engine);

@@ -310,6 +310,7 @@ static int open_fcgi(struct prefork *p)
 
 	if (fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) < 0)
 		return -errno;
+	unsetenv("FCGI_WEB_SERVER_ADDRS"); /* which is read already, with networks and IPv6 */
 	if (FCGX_Init() || FCGX_InitRequest(&p->fcgi, fd, FCGI_FAIL_ACCEPT_ON_INTR))
 		return -ENOMEM;
 	FCGX_ShutdownPending(); /* libfcgi accepts nobody: we do */
