@@ -1,7 +1,7 @@
 /*
  * build/fronts [WORD...]: each front with each case, at the root and at /app, and each supervisor
- * with each of its cases. Prints the matrices; those of which all was tried replace what
- * tests/README.md has.
+ * with each of its cases. Prints the matrices; those of which all was tried, and
+ * nothing failed, replace what tests/README.md has.
  */
 #include <curl/curl.h>
 #include <stdio.h>
@@ -157,7 +157,7 @@ static void put_in_readme(const struct table *t, const char *matrix)
 	free(text);
 }
 
-static void write_matrix(const struct table *t)
+static void write_matrix(const struct table *t, bool good)
 {
 	struct buffer out = {0};
 	size_t all = 0;
@@ -177,7 +177,7 @@ static void write_matrix(const struct table *t)
 	buffer_append(&out, "", 1);
 	if (all)
 		printf("%s\n", out.data);
-	if (all == *t->rows * t->mounts * columns(t))
+	if (good && all == *t->rows * t->mounts * columns(t))
 		put_in_readme(t, out.data);
 	buffer_free(&out);
 }
@@ -199,6 +199,6 @@ int main(int argc, char **argv)
 	status = harness_main(argc, argv, all, count, 0);
 	stage_off();
 	for (struct table *t = tables; t < tables + TABLES; t++)
-		write_matrix(t);
+		write_matrix(t, status == 0);
 	return status;
 }

@@ -18,35 +18,35 @@
 		.name = (title), DEBIAN_NGINX, .workers = SUPERVISED,                              \
 		.supervisor = &(const struct supervisor){__VA_ARGS__},                             \
 	}
-#define SPAWN	   .program = "/usr/bin/spawn-fcgi", .example = "spawn-fcgi"
-#define MULTIWATCH .program = "/usr/bin/multiwatch", .example = "multiwatch", .holds = true
+#define SPAWN	   .program = "/usr/bin/spawn-fcgi", .row = "spawn-fcgi"
+#define MULTIWATCH .program = "/usr/bin/multiwatch", .row = "multiwatch", .holds = true
 #define RUNIT                                                                                      \
-	.program = "/usr/bin/runsvdir", .example = "runit", .file = "run",                         \
+	.program = "/usr/bin/runsvdir", .row = "runit", .file = "run",                             \
 	.path = "/etc/sv/worker-1/run", .daemon = STRINGS("runsvdir", "etc/service")
 #define S6                                                                                         \
-	.program = "/usr/bin/s6-svscan", .example = "s6", .file = "run",                           \
+	.program = "/usr/bin/s6-svscan", .row = "s6", .file = "run",                               \
 	.path = "/etc/s6/worker-1/run", .daemon = STRINGS("s6-svscan", "run/service"),             \
 	.running = "run/service/.s6-svscan/control"
 #define SUPERVISORD                                                                                \
-	.program = "/usr/bin/supervisord", .example = "supervisord", .file = "worker-1.conf",      \
+	.program = "/usr/bin/supervisord", .row = "supervisord", .file = "worker-1.conf",          \
 	.path = "/etc/supervisor/conf.d/worker-1.conf",                                            \
 	.daemon = STRINGS("supervisord", "-n", "-c", "supervisord.conf"),                          \
 	.running = "supervisor.sock", .holds = true
 #define ALONE  .workers = 1
-#define MASTER .workers = 2, .master = true, .replaces = "replace"
+#define MASTER .workers = 2, .master = true, .replaces = true
 #define CONTAINER                                                                                  \
-	.program = "/usr/bin/unshare", .example = "container", .file = "Dockerfile",               \
+	.program = "/usr/bin/unshare", .row = "pid 1", .file = "Dockerfile",                       \
 	.path = "/run/lanes/worker-1.Dockerfile"
 
 const struct front supervised[] = {
 	ROW("spawn-fcgi", SPAWN, ALONE, .forgets = true),
 	ROW("spawn-fcgi, the master", SPAWN, MASTER),
-	ROW("spawn-fcgi, multiwatch", MULTIWATCH, .workers = 2, .replaces = "replace"),
+	ROW("spawn-fcgi, multiwatch", MULTIWATCH, .workers = 2, .replaces = true),
 	ROW("runit", RUNIT, ALONE),
 	ROW("runit, the master", RUNIT, MASTER),
 	ROW("s6", S6, ALONE),
 	ROW("s6, the master", S6, MASTER),
-	ROW("supervisord", SUPERVISORD, .workers = 2, .replaces = "replace without a master"),
+	ROW("supervisord", SUPERVISORD, .workers = 2, .replaces = true),
 	ROW("supervisord, the master", SUPERVISORD, MASTER),
 	ROW("pid 1", CONTAINER, ALONE),
 	ROW("pid 1, the master", CONTAINER, MASTER),
@@ -64,24 +64,26 @@ static const char *example(const char *name)
 		       : "";
 }
 
-/* Those of a block's lines that end with "# WHAT": they begin after the one that says something
- * else. Lives as textf(); NULL: there are none. */
-static const char *lines_for(const char *block, const char *what)
+/* The commands of a supervisor are a row of a table: start, replace, restart, stop. */
+static const char *const columns[] = {"start", "replace", "restart", "stop"};
+
+/* The command in a column of its row, or the second one there. Lives as textf(); NULL: there is
+ * none. */
+static const char *command_of(const struct supervisor *s, const char *what, bool second)
 {
-	const char *begin = block;
+	const char *cell = strstr(file_text("spawn/README.md"), textf("\n| %s |", s->row));
+	const char *end;
 
-	for (const char *line = block; *line; line = strchr(line, '\n') + 1) {
-		size_t len = strcspn(line, "\n");
-		const char *mark = memmem(line, len, " # ", 3);
-
-		if (!mark)
-			continue;
-		if (len == (size_t)(mark + 3 - line) + strlen(what) &&
-		    !memcmp(mark + 3, what, strlen(what)))
-			return textf("%.*s", (int)(mark - begin), begin);
-		begin = line + len + 1;
-	}
-	return NULL;
+	if (!cell)
+		return NULL;
+	cell += strlen(s->row) + 5;
+	for (size_t i = 0; i < COUNT(columns) && strcmp(columns[i], what); i++)
+		cell = strstr(cell, " | ") + 3;
+	end = cell + strcspn(cell, "|\n");
+	cell = strchr(cell, '`');
+	for (int marks = 0; second && marks < 2; marks++)
+		cell = strchr(cell + 1, '`');
+	return cell && cell < end ? textf("%.*s", (int)strcspn(cell + 1, "`"), cell + 1) : NULL;
 }
 
 /* ---- typing ---- */
@@ -99,13 +101,13 @@ static pid_t start_in_stage(const char *command)
 
 pid_t supervisor_type(const struct supervisor *s, const char *what, int service)
 {
-	const char *block = example(s->example);
-	const char *lines = lines_for(block, what);
+	const char *command = command_of(
+		s, what, !s->master && !strcmp(what, "replace") && command_of(s, what, true));
 
-	if (!lines && !strcmp(what, "restart"))
-		lines = textf("%s\ntail --pid=\"$(cat worker-1.pid)\" -f /dev/null\n%s",
-			      lines_for(block, "stop"), lines_for(block, "start"));
-	return lines ? start_in_stage(stage_text(lines, service)) : 0;
+	if (!command)
+		command = textf("%s; tail --pid=$(cat worker-1.pid) -f /dev/null; %s",
+				command_of(s, "stop", false), command_of(s, "start", false));
+	return start_in_stage(stage_text(command, service));
 }
 
 bool supervisor_typed(pid_t pid)
@@ -148,7 +150,7 @@ static bool write_files(const struct supervisor *s)
 
 		written = written && stage_write(example(s->file), service, textf("%s", path));
 	}
-	if (!strcmp(s->example, "supervisord"))
+	if (!strcmp(s->row, "supervisord"))
 		written = written && stage_write(file_text("/etc/supervisor/supervisord.conf"), 1,
 						 "supervisord.conf");
 	return written;

@@ -9,14 +9,14 @@
 
 struct supervisor {
 	const char *program;	   /* which has to be installed */
-	const char *example;	   /* its commands in the README */
+	const char *row;	   /* of its commands in the README */
 	const char *file;	   /* the example that is a file of its; or NULL */
 	const char *path;	   /* … and where that is, for worker-1 */
 	const char *const *daemon; /* what has to run before; or NULL */
 	const char *running;	   /* the file that is there when it does; or NULL */
 	int workers;		   /* of each of its two services, which have a socket each */
 	bool master;		   /* they have one */
-	const char *replaces;	   /* what replaces them in a service; NULL: nothing does */
+	bool replaces;		   /* something replaces them in a service */
 
 	/* What is expected. False: what is right. */
 	bool forgets; /* who dies stays dead */
