@@ -432,8 +432,7 @@ uint64_t request_body_length(const struct request *req)
 
 /* ---- for engines ---- */
 
-/* Digits and nothing else; false if that is no number. No text is a length that is not known, and
- * so is -1: Caddy says that of a body that comes in chunks. */
+/* Digits and nothing else, or false. No text, and Caddy's -1, is a length that is not known. */
 static bool parse_length(struct slice text, uint64_t *length)
 {
 	uint64_t number = 0;
