@@ -438,7 +438,7 @@ static bool parse_length(struct slice text, uint64_t *length)
 	uint64_t number = 0;
 
 	*length = UINT64_MAX;
-	if (slice_is(text, "-1"))
+	if (!text.len || slice_is(text, "-1"))
 		return true;
 	for (size_t i = 0; i < text.len; i++) {
 		unsigned digit = (unsigned char)text.data[i] - (unsigned)'0';
@@ -447,8 +447,7 @@ static bool parse_length(struct slice text, uint64_t *length)
 			return false;
 		number = number * 10 + digit;
 	}
-	if (text.len)
-		*length = number;
+	*length = number;
 	return true;
 }
 
