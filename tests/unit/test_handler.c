@@ -322,9 +322,8 @@ static void the_log_says_what_has_failed(void)
 		 "event=await-failed await=\"fetch here:80\" error=\"Connection timed out\" "
 		 "status=504\n"},
 		{"REFUSED", 503,
-		 "event=await-failed await=\"db SELECT \\\"a\\\"\" error=\"Transport endpoint is "
-		 "not "
-		 "connected\" status=503\n"},
+		 "event=await-failed await=\"db SELECT \\\"a\\\"\" error=\"the database "
+		 "does not answer\" status=503\n"},
 		{"", 503, NULL},
 	};
 
