@@ -236,7 +236,7 @@ static void replaced(const struct front *front)
 	if (front->supervisor->replaces)
 		none_is_lost(change_all(front->supervisor, "replace", false));
 	else
-		case_say("–");
+		case_say("only in turn");
 }
 
 /* A worker that drains lets go of the socket, so that who connects is told, and asks the other one;

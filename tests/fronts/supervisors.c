@@ -1,6 +1,5 @@
 #include "supervisors.h"
 
-#include <libgen.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +11,6 @@
 #include "../support/harness.h"
 #include "base/buffer.h"
 
-/* "{}" in a daemon's argument is the stage. */
 #define ROW(title, ...)                                                                            \
 	{                                                                                          \
 		.name = (title), DEBIAN_NGINX, .workers = SUPERVISED,                              \

@@ -36,8 +36,7 @@ bool supervisor_start(const struct supervisor *supervisor);
 void supervisor_end(void);
 
 /* Types what the README says for that ("stop") of service N; the caller waits for the process that
- * does. 0: it says nothing for it. Where no line restarts, it is stopped, and when it has gone it
- * is started. */
+ * does. Where no command restarts, it is stopped, and when it has gone it is started. */
 pid_t supervisor_type(const struct supervisor *supervisor, const char *what, int service);
 
 /* Waits for it; whether its status is 0. */

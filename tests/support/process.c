@@ -79,6 +79,16 @@ const char *path_from_here(const char *path)
 
 /* ---- the guard ---- */
 
+/* Those that others started there, such as supervisors. */
+static void end_all(const char *directory)
+{
+	pid_t pids[64];
+	int count = processes_in(directory, NULL, pids, 64);
+
+	for (int i = 0; i < count && i < 64; i++)
+		kill(pids[i], SIGKILL);
+}
+
 static void clean_up(const char *directory)
 {
 	static const char script[] = "export STOP_TIMEOUT=0 RUN_DIR=\"$1\"; [ ! -d \"$1\" ] || { [ "
@@ -91,6 +101,7 @@ static void clean_up(const char *directory)
 		_exit(127);
 	}
 	waitpid(pid, NULL, 0);
+	end_all(directory);
 }
 
 /* Forgets those that are gone; how many there are left. */
