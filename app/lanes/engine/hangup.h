@@ -2,8 +2,8 @@
  * That the peer of a process's one connection hangs up while a handler waits.
  *
  * What libuv polls does not block any more, and libfcgi's connection must. So libuv polls an epoll
- * descriptor, which has the connection for as long as somebody wants to know. Nothing is read: input
- * that is there stays for libfcgi, and is no reason to wake up.
+ * descriptor, which has the connection for as long as somebody wants to know. Nothing is read:
+ * input that is there stays for libfcgi, and is no reason to wake up.
  *
  * All functions belong to the loop's thread.
  */

@@ -153,8 +153,8 @@ static size_t read_stdin(struct prefork *p, char *bytes, int *error)
 	return (size_t)n;
 }
 
-/* Reads, and waits for it, for as long as the handler does. Who has left in the middle of it is seen
- * by wait_for_answer(). */
+/* Reads, and waits for it, for as long as the handler does. Who has left in the middle of it is
+ * seen by wait_for_answer(). */
 static void request_body_wanted(struct request *req)
 {
 	struct prefork *p = container_of(req, struct prefork, req);
