@@ -394,20 +394,24 @@ static void files_change_while_they_are_read(void)
 	}
 }
 
-/* With one thread and no spare one, who comes next is answered when the thread has stopped. */
+/* With one thread and no spare one, who comes next is answered when the thread has stopped; or the
+ * process. */
 static void who_leaves_is_read_for_no_more(void)
 {
 	struct raw raw;
 
 	make_large(textf("%s/endless", files), (off_t)1 << 40);
 	make_large(textf("%s/short", files), 5);
-	begin("loop",
-	      STRINGS("--digest-limit", "9000000000000", "--threads", "1", "--spare-threads", "0"));
-	CU_ASSERT_FATAL(raw_open(&raw, worker.socket));
-	CU_ASSERT(raw_send(&raw, DIGEST("endless")));
-	CU_ASSERT(EVENTUALLY(is_read("endless")));
-	raw_close(&raw);
-	tells(DIGEST("short"), "200", "\"bytes\":5");
+	for (size_t e = 0; e < COUNT(engines); e++) {
+		begin(engines[e], STRINGS("--digest-limit", "9000000000000", "--threads", "1",
+					  "--spare-threads", "0"));
+		CU_ASSERT_FATAL(raw_open(&raw, worker.socket));
+		CU_ASSERT(raw_send(&raw, DIGEST("endless")));
+		CU_ASSERT(EVENTUALLY(is_read("endless")));
+		raw_close(&raw);
+		tells(DIGEST("short"), "200", "\"bytes\":5");
+		worker_stop(&worker);
+	}
 }
 
 static void without_a_folder_it_says_what_brings_one(void)

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -192,6 +193,67 @@ static void clients_that_leave(void)
 	PQclear(PQexec(other, "COMMIT"));
 	PQfinish(other);
 	CU_ASSERT_EQUAL(status_of("/cases/orders/1"), 200);
+}
+
+/* A client of a prefork process; its socket. */
+static int ask_prefork(const char *target)
+{
+	const char *text =
+		textf("GET %s/prefork%s HTTP/1.1\r\nHost: localhost\r\n\r\n", sys.mount, target);
+	int fd = tcp_open(sys.port);
+
+	CU_ASSERT_FATAL(fd >= 0);
+	CU_ASSERT_EQUAL(send(fd, text, strlen(text), MSG_NOSIGNAL), (ssize_t)strlen(text));
+	return fd;
+}
+
+static int sleeping(void)
+{
+	return atoi(postgres_ask(&postgres, "SELECT count(*) FROM pg_stat_activity WHERE state = "
+					    "'active' AND query LIKE 'SELECT pg_sleep%'"));
+}
+
+/* Both processes wait for the database, as long as they may. */
+static void clients_of_processes_that_leave(void)
+{
+	int fds[2];
+	double left;
+
+	for (int i = 0; i < 2; i++)
+		fds[i] = ask_prefork("/cases/slow-query?seconds=10");
+	CU_ASSERT_FATAL(EVENTUALLY(sleeping() == 2));
+	left = now();
+	for (int i = 0; i < 2; i++)
+		close(fds[i]);
+	CU_ASSERT(EVENTUALLY(sleeping() == 0));
+	CU_ASSERT(now() - left < 8);
+	IN_TIME(now() - left < 0.5); /* with PostgreSQL's look at its connection, each 0.1 s */
+	CU_ASSERT_EQUAL(status_of("/prefork/cases/slow-query?seconds=0"), 200);
+}
+
+static bool is_occupied(int process)
+{
+	return strstr(get(&sys, "/metrics")->body,
+		      textf("lanes_requests_in_flight{worker=\"prefork-%d\",pool=\"prefork\"} 1\n",
+			    process)) != NULL;
+}
+
+/* Both processes have somebody who listens, and no event for as long as the heartbeat. */
+static void listeners_of_processes_that_leave(void)
+{
+	int fds[2];
+	double left;
+
+	CU_ASSERT_FATAL(has_orders());
+	for (int i = 0; i < 2; i++)
+		fds[i] = ask_prefork("/cases/events");
+	CU_ASSERT_FATAL(EVENTUALLY(is_occupied(1) && is_occupied(2)));
+	left = now();
+	for (int i = 0; i < 2; i++)
+		close(fds[i]);
+	CU_ASSERT_EQUAL(status_of("/prefork/cases/orders/1"), 200);
+	CU_ASSERT(now() - left < 10);
+	IN_TIME(now() - left < 2);
 }
 
 static long statements(void)
@@ -456,6 +518,8 @@ static const struct test tests[] = {
 	{"orders and events are answered as FastAPI does", answers_are_fastapis},
 	{"stopped under 100 clients, and started again", stopped_under_clients},
 	{"statements of clients that leave are ended", clients_that_leave},
+	{"so are those that a process waits for", clients_of_processes_that_leave},
+	{"processes are free when their listeners leave", listeners_of_processes_that_leave},
 	{"500 listen, and one reads", many_listen},
 	{"what was missed comes", what_was_missed_comes},
 	{"a place of another database is now", a_place_of_another_database_is_now},

@@ -454,6 +454,79 @@ static void peers_that_leave(void)
 	expect(&worker, GET "/", "Status: 200 OK");
 }
 
+/* It has the request. */
+static bool is_at_it(void)
+{
+	return EVENTUALLY(board_get(&slot->in_flight) == 1);
+}
+
+/* … gives it up, and has answered nothing but this. */
+static void is_free_of(struct raw *leaving, uint64_t left)
+{
+	uint64_t answered = board_get(&slot->classes[2]);
+
+	raw_close(leaving);
+	CU_ASSERT(EVENTUALLY(board_get(&slot->aborted) == left));
+	CU_ASSERT(EVENTUALLY(!board_get(&slot->in_flight)));
+	expect(&worker, GET "/", "Status: 200 OK");
+	CU_ASSERT(EVENTUALLY(board_get(&slot->classes[2]) == answered + 1));
+	CU_ASSERT_EQUAL(board_get(&slot->classes[5]), 0);
+	CU_ASSERT_EQUAL(board_get(&slot->aborted), left);
+}
+
+/* Who awaits, who awaits several, who has sent a part of its body. */
+static void peers_that_leave_while_it_waits(void)
+{
+	static const char *const scripts[] = {
+		GET "/async/await-one&QUERY_STRING=seconds=50",
+		"request 1 keep REQUEST_METHOD=GET&PATH_INFO=/async/await-many&"
+		"QUERY_STRING=seconds=50&seconds=40",
+		"begin 1, params 1 REQUEST_METHOD=POST&PATH_INFO=/cases/json-stats, params-end 1, "
+		"stdin 1 [1",
+	};
+
+	begin_on_board(false);
+	for (size_t i = 0; i < COUNT(scripts); i++) {
+		say(&raw, scripts[i]);
+		CU_ASSERT(is_at_it());
+		is_free_of(&raw, i + 1);
+	}
+	end_on_board();
+}
+
+/* It answers nobody then, and does not see it before. */
+static void a_peer_that_leaves_while_it_blocks(void)
+{
+	begin_on_board(false);
+	say(&raw, GET "/sync/noawait&QUERY_STRING=seconds=0.3");
+	CU_ASSERT(is_at_it());
+	is_free_of(&raw, 1);
+	end_on_board();
+}
+
+/* … but sends what is not to be read yet: the next request. */
+static void a_peer_that_has_not_left(void)
+{
+	double seconds;
+
+	begin_on_board(true);
+	CU_ASSERT(raw_get(&raw, 2, "/async/await-one", "seconds=0.5"));
+	CU_ASSERT(is_at_it());
+	seconds = process_seconds(worker.pid);
+	CU_ASSERT(raw_get(&raw, 3, "/", ""));
+	CU_ASSERT(raw_answers(&raw, "END 2 0 COMPLETE"));
+	CU_ASSERT(raw_answers(&raw, "END 3 0 COMPLETE"));
+	CU_ASSERT(process_seconds(worker.pid) - seconds < 0.25); /* it does not spin */
+	CU_ASSERT(raw_gets(&raw, 4, "/async/await-one", "seconds=0.01", "END 4 0 COMPLETE"));
+	CU_ASSERT_EQUAL(board_get(&slot->aborted), 0);
+	CU_ASSERT(EVENTUALLY(board_get(&slot->classes[2]) == 4));
+	/* And that which is kept hears of its end, too. */
+	CU_ASSERT(raw_get(&raw, 5, "/async/await-one", "seconds=50"));
+	CU_ASSERT(is_at_it());
+	is_free_of(&raw, 1);
+	end_on_board();
+}
+
 /* ---- the end ---- */
 
 static void idle_worker(void)
@@ -558,6 +631,11 @@ static const struct test tests[] = {
 	{"a kept connection carries one request after the other", kept_connection},
 	{"requests run one at a time, also where the handler awaits", one_at_a_time},
 	{"a peer that leaves costs its own request only", peers_that_leave},
+	{"one that leaves while its handler awaits frees the process at once",
+	 peers_that_leave_while_it_waits},
+	{"one that leaves while its handler blocks is answered no more",
+	 a_peer_that_leaves_while_it_blocks},
+	{"one that sends more meanwhile has not left", a_peer_that_has_not_left},
 	{"an idle worker ends at the first signal", idle_worker},
 	{"an idle kept connection does not delay the end", idle_kept_connection},
 	{"a busy worker answers, then ends", busy_worker},

@@ -219,7 +219,7 @@ void coroutine_add_trial(struct coroutine *co, enum board_pool pool, void (*fn)(
 	if (threads) {
 		err = begin_job(co, pool, fn, arg, error, outcome);
 	} else {
-		fn(arg);
+		thread_pool_run_here(fn, arg, co->peer);
 		err = error ? *error : 0;
 	}
 	if (err || !threads)

@@ -17,6 +17,7 @@ enum {
 
 /* What this thread runs. */
 static _Thread_local const struct job *current;
+static _Thread_local int peer_here; /* … without a pool: who waits for it; 0: nobody */
 
 struct job_list {
 	struct job *first;
@@ -133,14 +134,19 @@ static bool wants_wake(struct thread_pool *pool)
 	return wanted;
 }
 
+static bool has_left(int peer)
+{
+	struct pollfd fd = {.fd = peer, .events = POLLRDHUP};
+
+	return poll(&fd, 1, 0) == 1;
+}
+
 /* Whether the job's client has gone, which a held loop cannot notice. Call with the lock held: a
  * queued job is taken out under it before its connection is closed (thread_pool_cancel), so that
  * peer is open here. */
 static bool is_pointless(const struct job *job)
 {
-	struct pollfd peer = {.fd = job->peer, .events = POLLRDHUP};
-
-	return job->peer && job->started - job->queued > PROMPT_NS && poll(&peer, 1, 0) == 1;
+	return job->peer && job->started - job->queued > PROMPT_NS && has_left(job->peer);
 }
 
 static void run_job(struct thread_pool *pool, struct job *job, unsigned thread)
@@ -292,9 +298,18 @@ bool thread_pool_cancel(struct thread_pool *pool, struct job *job)
 	return dropped;
 }
 
+void thread_pool_run_here(void (*fn)(void *arg), void *arg, int peer)
+{
+	int outer = peer_here;
+
+	peer_here = peer;
+	fn(arg);
+	peer_here = outer;
+}
+
 bool still_wanted(void)
 {
-	return !current || !current->abandoned;
+	return current ? !current->abandoned : !peer_here || !has_left(peer_here);
 }
 
 struct job *thread_pool_reap(struct thread_pool *pool)

@@ -64,7 +64,10 @@ int thread_pool_submit(struct thread_pool *pool, struct job *job);
  * abandoned, or has run; it comes back through thread_pool_reap(). */
 bool thread_pool_cancel(struct thread_pool *pool, struct job *job);
 
-/* On a pool's thread, in run(): whether somebody still waits for it. */
+/* Calls fn(arg) where there is no pool; peer as a job's. */
+void thread_pool_run_here(void (*fn)(void *arg), void *arg, int peer);
+
+/* On a pool's thread, in run(), or in such a fn: whether somebody still waits for it. */
 bool still_wanted(void);
 
 /* All jobs done since the last call, oldest first, linked by next; NULL if none. */

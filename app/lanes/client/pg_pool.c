@@ -17,8 +17,10 @@
 
 enum { TIDY_MS = 2000 }; /* for what no request waits for */
 
-/* A server that does not know it, refuses it, and nothing else. */
+/* A server that does not know it, refuses it, and nothing else. Where no statement is cancelled, it
+ * is all that ends one. */
 static const char settings[] = "SET client_connection_check_interval = '500ms'";
+static const char settings_alone[] = "SET client_connection_check_interval = '100ms'";
 
 /* ---- the line ---- */
 
@@ -164,7 +166,7 @@ void pg_pool_tidy(struct pg_conn *conn)
 
 void pg_pool_welcome(struct pg_conn *conn)
 {
-	tidy_with(conn, settings);
+	tidy_with(conn, conn->pool->limits.alone ? settings_alone : settings);
 }
 
 void pg_pool_cancel(struct pg_conn *conn)

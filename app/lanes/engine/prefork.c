@@ -3,14 +3,13 @@
  * then signals, and the process itself.
  *
  * Everything blocks: that is what this engine is there to show; but for waiting
- * (engine/prefork_door.h).
+ * (engine/prefork_door.h), also of a handler, whose client may leave (engine/hangup.h).
  */
 #include "engine/prefork.h"
 
 #include <errno.h>
 #include <fcgiapp.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -21,6 +20,7 @@
 #include "base/log.h"
 #include "base/util.h"
 #include "engine/database.h"
+#include "engine/hangup.h"
 #include "engine/observer.h"
 #include "engine/parent.h"
 #include "engine/prefork_door.h"
@@ -41,6 +41,7 @@ struct prefork {
 	struct door door; /* where it waits for connections */
 	uv_loop_t loop;	  /* where the one request waits for its timers */
 	struct sched sched;
+	struct hangup hangup; /* of who waits for it */
 	FCGX_Request fcgi;
 	struct request req; /* the same block for every request */
 	struct board_slot *board;
@@ -152,7 +153,8 @@ static size_t read_stdin(struct prefork *p, char *bytes, int *error)
 	return (size_t)n;
 }
 
-/* Reads, and waits for it, for as long as the handler does. */
+/* Reads, and waits for it, for as long as the handler does. Who has left in the middle of it is
+ * seen by wait_for_answer(). */
 static void request_body_wanted(struct request *req)
 {
 	struct prefork *p = container_of(req, struct prefork, req);
@@ -162,6 +164,8 @@ static void request_body_wanted(struct request *req)
 	while (body_is_wanted(req) && !error) {
 		size_t n = read_stdin(p, bytes, &error);
 
+		if (error && hangup_is_there(p->fcgi.ipcFd))
+			return;
 		if (n)
 			body_came(req, (struct slice){bytes, n});
 		if (error)
@@ -247,12 +251,40 @@ static bool refused(struct prefork *p)
 	return req->reply.status != 0;
 }
 
-/* Who gave up while other requests were served has hung up since, and left its request here. */
-static bool is_gone(const struct prefork *p)
+/* Nobody wants it any more, and the handler is not resumed. */
+static void give_up(struct prefork *p)
 {
-	struct pollfd peer = {.fd = p->fcgi.ipcFd, .events = POLLRDHUP};
+	struct request *req = &p->req;
 
-	return poll(&peer, 1, 0) == 1;
+	observer_gone(req, uv_hrtime());
+	coroutine_cancel(&req->co);
+	body_drop(req);
+	p->fcgi.keepConnection = 0;
+	p->finished = true;
+	uv_stop(&p->loop);
+}
+
+static void on_hangup(struct hangup *hangup)
+{
+	struct prefork *p = container_of(hangup, struct prefork, hangup);
+
+	if (!p->finished)
+		give_up(p);
+}
+
+/* Until it is answered, or its client has left: it may have, while the handler blocked. */
+static void wait_for_answer(struct prefork *p)
+{
+	int fd = p->fcgi.ipcFd;
+
+	if (hangup_is_there(fd)) {
+		give_up(p);
+		return;
+	}
+	hangup_listen(&p->hangup, fd);
+	while (!p->finished)
+		uv_run(&p->loop, UV_RUN_DEFAULT);
+	hangup_ignore(&p->hangup, fd);
 }
 
 static void handle(struct prefork *p)
@@ -262,19 +294,19 @@ static void handle(struct prefork *p)
 	request_init(&p->req, &ops, &p->sched);
 	p->req.serial = ++p->serial;
 	p->req.times.received = uv_hrtime();
+	p->req.co.peer = p->fcgi.ipcFd;
 	p->finished = false;
 	answered = refused(p);
 	observer_picked_up(&p->req);
-	if (is_gone(p)) {
-		observer_gone(&p->req, uv_hrtime());
-		p->finished = true;
-	} else if (answered) {
+	/* Who gave up while others were served has hung up since, and left its request here. */
+	if (hangup_is_there(p->fcgi.ipcFd))
+		give_up(p);
+	else if (answered)
 		request_is_answered(&p->req);
-	} else {
+	else
 		request_resume(&p->req, uv_hrtime());
-	}
-	while (!p->finished)
-		uv_run(&p->loop, UV_RUN_DEFAULT);
+	if (!p->finished)
+		wait_for_answer(p);
 	/* What the handler has not taken would be taken for the beginning of the next request. */
 	if (p->req.route && route_takes_body(p->req.route) && !body_is_whole(&p->req))
 		p->fcgi.keepConnection = 0;
@@ -323,6 +355,8 @@ static int open_loop(struct prefork *p)
 
 	if (!err)
 		err = sched_open(&p->sched, &p->loop, &(struct sched_options){.board = p->board});
+	if (!err)
+		err = hangup_open(&p->hangup, &p->loop, on_hangup);
 	return err ? err : database_open(p->options, &p->sched);
 }
 
