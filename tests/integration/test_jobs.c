@@ -382,6 +382,7 @@ static void one_waits_for_its_tables(void)
 static void kinds_that_nobody_takes(void)
 {
 	static const char warned[] = "event=job-kind-unknown kind=";
+	int count = 0;
 
 	start(&one, NULL, NULL);
 	enqueue("'mail,\"x', '{}'");
@@ -392,7 +393,9 @@ static void kinds_that_nobody_takes(void)
 	CU_ASSERT(EVENTUALLY(file_has(one.log, textf("%sfax", warned))));
 	enqueue("'note', '{}'");
 	CU_ASSERT(becomes("done 1 waiting 4"));
-	CU_ASSERT_STRING_EQUAL(shell(textf("grep -c job-kind-unknown %s", one.log))->out, "2\n");
+	for (const char *at = file_text(one.log); (at = strstr(at, warned)); at++)
+		count++;
+	CU_ASSERT_EQUAL(count, 2);
 }
 
 static void what_cannot_be_a_worker_says_so(void)
