@@ -1,10 +1,12 @@
 /* Bodies, from a client or a web server to the handlers of tests/bodies/app.c. */
 #include <errno.h>
+#include <linux/sockios.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -16,6 +18,7 @@
 #include "../support/raw.h"
 #include "../support/stream.h"
 #include "../support/system.h"
+#include "scoreboard/scoreboard.h"
 
 static struct worker worker;
 static struct raw raw = {.fd = -1};
@@ -176,6 +179,13 @@ static void an_upload_that_stops_is_a_408(void)
 
 static struct raw asking;
 
+static bool is_read(const struct raw *from)
+{
+	int unread;
+
+	return ioctl(from->fd, SIOCOUTQ, &unread) == 0 && unread == 0;
+}
+
 static bool have_left(const char *text)
 {
 	static int id;
@@ -197,6 +207,44 @@ static void what_nobody_takes_is_not_read(void)
 	raw_close(&raw);
 	CU_ASSERT(EVENTUALLY(have_left("1 left")));
 	raw_close(&asking);
+}
+
+/* A process reads nothing while its handler waits for something else, takes who pauses for nobody
+ * who has left, and hears of who has: before his body is read, and in the middle of it. */
+static void a_process_hears_who_leaves_his_upload(void)
+{
+	const char *path = textf("%s/board", folder);
+	struct scoreboard board;
+	const struct board_slot *slot;
+
+	worker_stop(&worker);
+	CU_ASSERT_FATAL(worker_start_program(
+		&worker, built("bodies-app"),
+		STRINGS("--engine", "prefork", "--spool", spool, "--scoreboard", path), NULL));
+	CU_ASSERT_FATAL(!scoreboard_open_to_read(&board, path));
+	slot = &board.slots[0];
+	send_anew(POST("1", "/slow") ", stdin 1 abc");
+	CU_ASSERT(EVENTUALLY(board_get(&slot->in_flight)));
+	CU_ASSERT(raw_tells(&raw, "stdin 1 d, stdin-end 1", "4 bytes, sum 394"));
+	CU_ASSERT(raw_answers(&raw, "END 1 "));
+	CU_ASSERT(EVENTUALLY(!board_get(&slot->in_flight)));
+	CU_ASSERT(raw_send(&raw, "begin 2 keep, params 2 REQUEST_METHOD=POST&PATH_INFO=/slow&"
+				 "QUERY_STRING=long, params-end 2, stdin 2 *5000"));
+	CU_ASSERT(EVENTUALLY(board_get(&slot->in_flight)));
+	raw_close(&raw);
+	CU_ASSERT(EVENTUALLY(board_get(&slot->aborted) == 1 && !board_get(&slot->in_flight)));
+	for (unsigned pieces = 1; pieces < 4; pieces++) { /* of 8192 bytes each: then he pauses */
+		send_anew(textf(POST("3", "/pieces") ", stdin 3 *%u", pieces * 8192));
+		CU_ASSERT(EVENTUALLY(board_get(&slot->in_flight) && is_read(&raw)));
+		raw_close(&raw);
+		CU_ASSERT(EVENTUALLY(board_get(&slot->aborted) == 1 + pieces));
+		CU_ASSERT(EVENTUALLY(!board_get(&slot->in_flight)));
+	}
+	CU_ASSERT_EQUAL(board_get(&slot->classes[5]), 0);
+	CU_ASSERT_FATAL(raw_open(&asking, worker.socket));
+	CU_ASSERT(have_left("4 left"));
+	raw_close(&asking);
+	scoreboard_close(&board);
 }
 
 /* One connection, two requests: the second is answered while the first is sent a body that it does
@@ -387,6 +435,8 @@ static const struct test tests[] = {
 	{"an upload to a process that stops is a 408, too", an_upload_that_stops_is_a_408,
 	 SCENE(true, "--body-timeout", "0.2")},
 	{"what nobody takes is not read", what_nobody_takes_is_not_read},
+	{"a process hears who leaves his upload", a_process_hears_who_leaves_his_upload,
+	 SCENE(.prefork = true)},
 	{"neighbours of an upload do not suffer", neighbours_of_an_upload_do_not_suffer},
 	{"a neighbour that has no room is refused alone",
 	 a_neighbour_that_has_no_room_is_refused_alone, SCENE(.no_spool = true)},
