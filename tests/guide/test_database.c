@@ -241,13 +241,20 @@ static bool is_occupied(int process)
 /* Both processes have somebody who listens, and no event for as long as the heartbeat. */
 static void listeners_of_processes_that_leave(void)
 {
+	char head[12];
 	int fds[2];
 	double left;
 
 	CU_ASSERT_FATAL(has_orders());
+	left = now();
 	for (int i = 0; i < 2; i++)
 		fds[i] = ask_prefork("/cases/events");
 	CU_ASSERT_FATAL(EVENTUALLY(is_occupied(1) && is_occupied(2)));
+	/* Their heads do not wait for what comes next, a heartbeat after 15 s. */
+	for (int i = 0; i < 2; i++)
+		CU_ASSERT(recv(fds[i], head, sizeof(head), 0) == sizeof(head));
+	CU_ASSERT(now() - left < 12);
+	CU_ASSERT(!memcmp(head, "HTTP/1.1 200", sizeof(head)));
 	left = now();
 	for (int i = 0; i < 2; i++)
 		close(fds[i]);

@@ -69,6 +69,19 @@ static struct slice request_variable(const struct request *req, const char *name
 	return value ? slice_of(value) : (struct slice){NULL, 0};
 }
 
+/* libfcgi pads records to 8 bytes, and an nginx that finds padding behind the head of a stream
+ * sends that on only with what comes next. So blanks before its last line ends make it as long. */
+static void fill_up(struct buffer *head)
+{
+	static const char end[] = "       \r\n\r\n";
+	size_t missing = -head->len & 7;
+
+	if (head->failed)
+		return;
+	head->len -= 4;
+	buffer_append(head, end + 7 - missing, missing + 4);
+}
+
 /* False if memory is out. */
 static bool put_head(struct prefork *p)
 {
@@ -76,6 +89,8 @@ static bool put_head(struct prefork *p)
 	bool made;
 
 	reply_head(&p->req, p->worker, &head);
+	if (p->req.reply.streams)
+		fill_up(&head);
 	made = !head.failed;
 	if (made)
 		FCGX_PutStr(head.data, (int)head.len, p->fcgi.out);
