@@ -94,7 +94,7 @@ static void on_found(struct errand *errand)
 static void search_strangers(struct job_worker *worker)
 {
 	if (worker->searching || worker->strangers.failed ||
-	    worker->strangers.len >= STRANGERS_MAX * (MD5 + 1))
+	    worker->strangers.len >= (size_t)STRANGERS_MAX * (MD5 + 1))
 		return;
 	worker->searching = true;
 	worker->searching = errand_begin(worker, search, on_found, NULL);
