@@ -21,7 +21,7 @@ copy_page || fail "cannot copy the page to $RUN_DIR"
 write_settings
 start_logs
 
-before=$(units | while read -r unit _; do workers_of "$unit"; done)
+had=$(units | while read -r unit _; do workers_of "$unit"; done)
 units | while read -r unit _ _ _ processes _; do
 	since=$(moment)
 	alive "$unit" || fail "$unit is dead: $(typed stop), $(typed start)"
@@ -32,6 +32,6 @@ units | while read -r unit _ _ _ processes _; do
 	say "$unit replaced"
 done || exit
 # Those before serve what comes on connections that nginx keeps, until it has ended them.
-for worker in $before; do
+for worker in $had; do
 	await_end "$worker"
 done

@@ -21,6 +21,11 @@ jobs_wanted=${jobs_given:-$jobs_had}
 cd "$RUN_DIR" || exit
 [ "$jobs_wanted" = 0 ] || has_database
 
+# Whose master is dead has nobody to start workers: scaling would hide that.
+for unit in $(units | awk '$2 == "loop" || $2 == "jobs" { print $1 }'); do
+	alive "$unit" || fail "$unit is dead: $(typed stop), $(typed start)"
+done
+
 # start_more POOL HAD: those that the settings have, and that are not there. A socket of a worker that was there
 # before is made beside its name, and takes that when somebody accepts on it.
 start_more() {

@@ -266,6 +266,15 @@ static void scaling_to_what_there_is(void)
 	CU_ASSERT(before[0] && !memcmp(before, after, sizeof(before)));
 }
 
+/* Its worker has gone with it; there is nobody who could start another. */
+static void a_master_that_is_dead(void)
+{
+	CU_ASSERT_FATAL(kill(system_noted(&sys, "loop-2"), SIGKILL) == 0);
+	CU_ASSERT(was_refused(script(&sys, "scale.sh", "WORKERS=3"), "loop-2 is dead: "));
+	CU_ASSERT(was_refused(script(&sys, "restart.sh", NULL),
+			      "loop-2 is dead: make stop, make start"));
+}
+
 static void nginx_has_nothing_to_complain_of(void)
 {
 	struct stat file;
@@ -374,6 +383,7 @@ static const struct test tests[] = {
 	 scaling_below_a_parent_that_does_not_reap},
 	{"scale to as many workers as there are touches nothing", scaling_to_what_there_is,
 	 SYSTEM(.workers = 2)},
+	{"a master that is dead is told of", a_master_that_is_dead, SYSTEM(.workers = 2)},
 	{"nginx has nothing to complain of", nginx_has_nothing_to_complain_of,
 	 SYSTEM(.workers = 1, .cpu = 1)},
 	{"another user's system is shown, and left alone", other_users},

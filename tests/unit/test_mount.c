@@ -118,7 +118,7 @@ static void a_request_without_a_path_is_told_of_once(void)
 
 	caught_begin();
 	for (size_t i = 0; i < 6; i++) {
-		begin("QUERY_STRING=a PATH_INFO= REQUEST_URI=?", 39);
+		begin("QUERY_STRING=a PATH_INFO= REQUEST_URI=?", i < 3 ? 39 : 14);
 		router.mount = mount_of(mounts[i % 3]);
 		CU_ASSERT_FALSE(router_route(&router, &req));
 		CU_ASSERT_EQUAL(req.reply.status, 404);

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -52,6 +53,10 @@ void harden(const struct options *options)
 	for (int fd = open("/dev/null", O_RDWR); fd >= 0 && fd <= STDERR_FILENO;)
 		fd = open("/dev/null", O_RDWR);
 	closefrom(parent_is_there() ? PARENT_FD + 1 : STDERR_FILENO + 1);
+	/* In a container it inherits who has lost his parent: the kernel forgets them at their end.
+	 */
+	if (getpid() == 1)
+		signal(SIGCHLD, SIG_IGN);
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	if (!options->core)
 		leave_no_core();

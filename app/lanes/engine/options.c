@@ -50,8 +50,12 @@ static const struct option_spec list[] = {
 		 "endpoints call"},
 	{"drain", OPTION_CHOICE, AT(drain), "auto", .choices = "auto|refuse|wait",
 	 .help = "new connections while draining: auto (those that wait are served, and the socket "
-		 "is let go of), wait (in its queue, for who has it besides or next), refuse (none "
-		 "waits: each new request is a 503, or the status that LANES_DRAIN_STATUS names)"},
+		 "is let go of), wait (in its queue, for who has it besides or next), refuse "
+		 "(each new request is a 503, or the status that LANES_DRAIN_STATUS names, and "
+		 "idle "
+		 "connections are closed: quick, for web servers that ask another, which they do "
+		 "not "
+		 "for a POST)"},
 	{"nice", OPTION_INT, AT(nice), "0", 0, 19, NULL, "added to the process's nice value"},
 	{"sandbox", OPTION_CHOICE, AT(sandbox), "on", .choices = "on|off",
 	 .help = "on: a worker that has started opens no more files or sockets, and starts no "

@@ -25,6 +25,8 @@ static void look_elsewhere(struct request *req)
 		req->path.len++;
 	req->path.data = uri.data;
 	req->raw = req->path.len != 0;
+	if (!req->path.len)
+		req->path.data = "";
 	if (!req->path.len && !told) {
 		told = true;
 		log_event(LOG_LEVEL_WARNING, "no-path", "wanted",
