@@ -91,7 +91,7 @@ static void hear(struct door *door)
 	eventfd_t count;
 
 	eventfd_read(door->told, &count);
-	if (!door->heard)
+	if (!door->heard && !atomic_exchange(&door->left, true))
 		door->leaving = listener_leave(door->listener);
 	door->heard = true;
 }
@@ -149,8 +149,8 @@ static void end_by_force(struct door *door, const char *why)
 {
 	log_event(LOG_LEVEL_WARNING, "ended-by-force", "why", why, "in_flight", in_flight(door),
 		  NULL);
-	if (door->listener->unlink)
-		unlink(door->listener->unlink);
+	if (door->file && !atomic_exchange(&door->left, true))
+		unlink(door->file);
 	_exit(EXIT_FORCED);
 }
 
@@ -208,6 +208,7 @@ int door_open(struct door *door)
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN); /* for the spool, an error like any other */
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	door->file = door->listener->unlink;
 	door->told = eventfd(0, EFD_CLOEXEC);
 	return door->told < 0 ? -errno : -pthread_create(&thread, NULL, watch_signals, door);
 }

@@ -37,8 +37,10 @@ struct door {
 	atomic_bool draining;
 	atomic_bool parting; /* a kept connection that is idle is closed */
 	atomic_bool drained;
-	bool heard;   /* that it drains, by who serves */
-	bool leaving; /* the socket is ours alone, and who waits in its queue is served */
+	atomic_bool left; /* who sets it removes the socket's file */
+	const char *file; /* that; NULL: none. The same from door_open() on */
+	bool heard;	  /* that it drains, by who serves */
+	bool leaving;	  /* the socket is ours alone, and who waits in its queue is served */
 };
 
 /* Takes signals from now on. 0 or a negative errno. Where the last request does not end in time, or
