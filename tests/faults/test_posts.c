@@ -131,7 +131,7 @@ static void replacements(void)
 
 		begin_load(false);
 		CU_ASSERT(load_goes_on(posts, share / 8));
-		CU_ASSERT(script_works(&sys, "restart.sh", NULL));
+		CU_ASSERT(script_works(&sys, "restart.sh", textf("PROGRAM=%s", built("once-app"))));
 		CU_ASSERT(load_goes_on(posts, share / 8));
 		p99 = end_load("while all workers are replaced");
 		busy = p99 > busy ? p99 : busy;
