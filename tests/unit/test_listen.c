@@ -684,7 +684,10 @@ static void a_list_names_networks(void)
 		{"fe80::/10", "fe80::1 febf::1", "fec0::1 fe7f::1 127.0.0.1"},
 		{"2001:db8::/33", "2001:db8:7fff::1", "2001:db8:8000::1"},
 		{"2001:db8::7/128", "2001:db8::7", "2001:db8::6"},
-		{"::/0", "::1 fe80::1 10.0.0.1", ""},
+		{"::/0", "::1 fe80::1 ::192.0.2.7", "10.0.0.1 ::ffff:10.0.0.1"},
+		{"::/80", "::1", "10.0.0.1"},
+		{"::ffff:0:0/96", "10.0.0.1 ::ffff:10.0.0.1", "::1"},
+		{"::ffff:10.0.0.0/104", "10.1.2.3", "11.0.0.0"},
 		{"127.0.0.1, 10.0.0.0/8,  fe80::/10", "127.0.0.1 10.1.1.1 fe80::2", "127.0.0.2"},
 	};
 
@@ -705,17 +708,21 @@ static void a_list_names_networks(void)
 
 static void a_bad_list_is_refused(void)
 {
+	/* The last of each is the wrong one. */
 	const char **wrong =
-		STRINGS("", ",", "127.0.0.1,", "127.0.0.1 192.0.2.1", "localhost", "10.0.0.0/33",
+		STRINGS("", "127.0.0.1,", "127.0.0.1, 10.0.0.1x", "127.0.0.1 192.0.2.1", "localhost", "10.0.0.0/33",
 			"10.0.0.0/", "10.0.0.0/-1", "10.0.0.0/8/8", "10.0.0.0/0x8", "10.0.0.0/8 ",
 			"10/8", "::/129", "fe80::/1000", "fe80::/00000000010", "/8", "fe80:::/10",
 			"0000:0000:0000:0000:0000:ffff:127.100.100.1009",
 			"0000:0000:0000:0000:0000:ffff:127.100.100.100/1288");
 
 	for (; *wrong; wrong++) {
+		const char *last = strrchr(*wrong, ',');
+
+		last = last ? last + 1 + strspn(last + 1, " ") : *wrong;
 		setenv("FCGI_WEB_SERVER_ADDRS", *wrong, 1);
 		refused_of("127.0.0.1:0", -EINVAL,
-			   "not a comma-separated list of IP addresses and networks",
+			   textf("\"%s\" is no IP address, and no network", last),
 			   "FCGI_WEB_SERVER_ADDRS: ");
 	}
 }

@@ -1050,7 +1050,7 @@ static void who_waits_for_room_in_vain_is_left_to_others(void)
 	play(&(struct scene){{KEEP(1, "/asleep"), KEEP(1, "/drain")},
 			     {"END 1 0 COMPLETE"},
 			     .set = {{&options.max_conns, 1}},
-			     .drain = DRAIN_REFUSE});
+			     .drain = DRAIN_WAIT});
 	listener.fd = other;
 	serve();
 	CU_ASSERT_TRUE(client_got(1, "END 1 0 COMPLETE"));
@@ -1844,9 +1844,8 @@ static const struct test tests[] = {
 	{"who says nothing is not waited for when it drains",
 	 SCENES({{PLOT},
 		 {"END 1 0 COMPLETE", "!END"},
-		 "drain, until draining 1, open 1, until connections 2",
-		 .set = {{&options.header_timeout, 1000000}, {&options.idle_timeout, 1000000}},
-		 .drain = DRAIN_REFUSE})},
+		 "open 1, until connections 2, drain",
+		 .set = {{&options.header_timeout, 1000000}, {&options.idle_timeout, 1000000}}})},
 	{"who waits for room in vain is left to others, too",
 	 who_waits_for_room_in_vain_is_left_to_others},
 	/* … having waited for a thread, of whom poll tells: the loop does not poll once more. */

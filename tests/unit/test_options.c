@@ -426,7 +426,7 @@ static const struct test tests[] = {
 		      WRONG("--drain", "auto|refuse|wait", ""))},
 	{"an empty text is refused",
 	 WRONG_VALUES(WRONG("--pool", "1 to 23 letters, digits, '-' and '_'", ""),
-		      WRONG("--listen", "a text", ""))},
+		      WRONG("--listen", "a text: it is empty", ""))},
 	{"a mount is a path without a slash at its end",
 	 a_mount_is_a_path_without_a_slash_at_its_end,
 	 (const struct wrong[]){

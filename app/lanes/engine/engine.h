@@ -52,7 +52,7 @@ struct engine {
 	bool accepting;
 	bool accept_failing; /* said in the log, and not over yet */
 	bool draining;
-	bool refusing; /* siblings take what comes while we drain */
+	bool refusing; /* siblings take the requests that come while we drain */
 	bool leaving;  /* takes what waits in the socket's queue, and no more */
 	bool parting;  /* closes connections that are idle, and does not leave that to the peer */
 	bool stopped;

@@ -17,6 +17,8 @@
 #include "base/log.h"
 #include "engine/peers.h"
 
+enum { SHOWN = 1000 }; /* bytes, of what is wrong */
+
 static int fail(int err, const char *what, const char *why)
 {
 	assert(err > 0);
@@ -42,13 +44,16 @@ static int set_access(struct listener *l, const struct sockaddr_storage *own, co
 	if (!l->tcp)
 		return 0;
 	if (list) {
-		int err = peers_parse(list, &l->allowed);
+		struct slice wrong = {NULL, 0};
+		int err = peers_parse(list, &l->allowed, &wrong);
 
-		return !err ? 0
-			    : fail(-err, "FCGI_WEB_SERVER_ADDRS",
-				   err == -ENOMEM ? strerror(ENOMEM)
-						  : "not a comma-separated list of IP addresses "
-						    "and networks, such as 10.0.0.0/8");
+		if (err == -EINVAL)
+			log_complaint("FCGI_WEB_SERVER_ADDRS: \"%.*s\" is no IP address, and no "
+				      "network such as 10.0.0.0/8; commas separate them",
+				      (int)(wrong.len < SHOWN ? wrong.len : SHOWN), wrong.data);
+		else if (err)
+			fail(-err, "FCGI_WEB_SERVER_ADDRS", strerror(-err));
+		return err;
 	}
 	if (address_is_loopback(own))
 		return 0;
@@ -113,13 +118,19 @@ int listener_adopt(const char *address)
 }
 
 /* Descriptor 0 is shared with whoever started us, and libuv closes no descriptor below 3. */
-static int take_over_stdin(struct listener *l)
+static int take_over_stdin(struct listener *l, const char *passed)
 {
 	int listening = 0;
 	socklen_t len = sizeof(listening);
 	int null;
 
-	if (getsockopt(0, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) || !listening)
+	if (getsockopt(0, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len))
+		listening = 0;
+	if (!listening && passed)
+		return fail(ENOTSOCK, passed,
+			    "no socket was passed (LISTEN_FDS, LISTEN_PID): start me through a "
+			    "systemd socket, or use --listen PATH or HOST:PORT");
+	if (!listening)
 		return fail(ENOTSOCK, "descriptor 0",
 			    "no listening socket: start me through spawn-fcgi or a systemd socket, "
 			    "or use --listen PATH or HOST:PORT");
@@ -274,7 +285,7 @@ static int open_tcp(struct listener *l, const char *address)
 static int open_socket(struct listener *l, const char *address, const struct socket_file *file)
 {
 	if (!address || begins(address, "fd:"))
-		return take_over_stdin(l);
+		return take_over_stdin(l, address);
 	if (begins(address, "unix:"))
 		return open_unix(l, address + strlen("unix:"), file);
 	if (!address[strspn(address, "0123456789")])

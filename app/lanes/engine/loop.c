@@ -145,12 +145,13 @@ static void drain(struct engine *engine, int number)
 	parent_leave();
 	if (engine->jobs)
 		job_worker_drain(engine);
-	engine->refusing = o->drain == DRAIN_REFUSE;
+	/* A master has others take what comes: nobody needs to be sent to them. */
+	engine->refusing = o->drain == DRAIN_REFUSE && !parent_is_there();
 	if (o->drain == DRAIN_WAIT && is_passed(o->listen))
 		accept_stop(engine);
-	else if (!engine->refusing)
+	else
 		accept_leave(engine);
-	if (engine->refusing || engine->jobs || !idle)
+	if (engine->jobs || !idle)
 		part(engine, o->drain_timeout);
 	else
 		uv_timer_start(&engine->drain_timer, on_drain_idle, (uint64_t)idle, 0);

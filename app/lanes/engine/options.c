@@ -51,11 +51,9 @@ static const struct option_spec list[] = {
 	{"drain", OPTION_CHOICE, AT(drain), "auto", .choices = "auto|refuse|wait",
 	 .help = "new connections while draining: auto (those that wait are served, and the socket "
 		 "is let go of), wait (in its queue, for who has it besides or next), refuse "
-		 "(each new request is a 503, or the status that LANES_DRAIN_STATUS names, and "
-		 "idle "
-		 "connections are closed: quick, for web servers that ask another, which they do "
-		 "not "
-		 "for a POST)"},
+		 "(auto, but a request that comes is a 503, or the status that LANES_DRAIN_STATUS "
+		 "names, for web servers that ask another then, which they do not for a POST; "
+		 "below --processes, and in a prefork process, it is auto)"},
 	{"nice", OPTION_INT, AT(nice), "0", 0, 19, NULL, "added to the process's nice value"},
 	{"sandbox", OPTION_CHOICE, AT(sandbox), "on", .choices = "on|off",
 	 .help = "on: a worker that has started opens no more files or sockets, and starts no "
@@ -326,7 +324,7 @@ static int set(const struct option_table *table, const struct option_spec *optio
 		break;
 	}
 	if (!*value)
-		return complain(name, value, "a text");
+		return complain(name, value, "a text: it is empty");
 	*(const char **)field = value;
 	return 0;
 }

@@ -19,7 +19,7 @@ enum engine_kind {
 
 enum drain_mode {
 	DRAIN_AUTO,   /* takes those that wait in the socket's queue, and lets go of it */
-	DRAIN_REFUSE, /* siblings take over: new requests get a status that nginx moves */
+	DRAIN_REFUSE, /* so too, and requests that come get a status that nginx moves */
 	DRAIN_WAIT,   /* new connections wait in the socket's queue, for whoever accepts next */
 };
 

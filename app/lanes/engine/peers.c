@@ -79,7 +79,7 @@ static int parse_network(char *text, struct network *network)
 	return inet_pton(AF_INET6, text, &network->address) == 1 ? err : -EINVAL;
 }
 
-int peers_parse(const char *list, struct allowed_peers **allowed)
+int peers_parse(const char *list, struct allowed_peers **allowed, struct slice *wrong)
 {
 	size_t most = 1;
 	char one[INET6_ADDRSTRLEN + 4];
@@ -94,6 +94,7 @@ int peers_parse(const char *list, struct allowed_peers **allowed)
 
 		at += strspn(at, " ");
 		len = strcspn(at, ",");
+		*wrong = (struct slice){at, len};
 		if (len >= sizeof(one))
 			return -EINVAL;
 		memcpy(one, at, len);
@@ -112,6 +113,8 @@ static bool has(const struct network *network, const struct in6_addr *address)
 	unsigned bytes = network->bits / 8;
 	unsigned rest = network->bits % 8;
 
+	if (IN6_IS_ADDR_V4MAPPED(address) && network->bits < V4_AT)
+		return false;
 	return !memcmp(a, b, bytes) && (!rest || (a[bytes] ^ b[bytes]) >> (8 - rest) == 0);
 }
 

@@ -7,11 +7,14 @@
 #include <stdbool.h>
 #include <sys/socket.h>
 
+#include "base/slice.h"
+
 struct allowed_peers;
 
 /* Reads a list of IP addresses and networks: "192.0.2.7, 10.0.0.0/8, fe80::/10". It is the
- * caller's, to be freed. Returns 0, -EINVAL or -ENOMEM. */
-int peers_parse(const char *list, struct allowed_peers **allowed);
+ * caller's, to be freed. An IPv6 network has no IPv4 addresses, unless it says so (::ffff:0:0/96).
+ * Returns 0, -ENOMEM or, with the entry that is neither, -EINVAL. */
+int peers_parse(const char *list, struct allowed_peers **allowed, struct slice *wrong);
 
 /* Whether that IP address is in the list; an IPv4 address may be written as an IPv6 one. */
 bool peers_allow(const struct allowed_peers *allowed, const struct sockaddr_storage *peer);
