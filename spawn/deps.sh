@@ -1,6 +1,7 @@
 #!/bin/sh
-# deps.sh run|database|dev|service|test|fronts|fuzz|check|browser|bench|fresh: makes sure that the Debian packages needed for that
-# are there.
+# deps.sh run|database|dev|service|test|fronts|fuzz|check|browser|bench|fresh: makes sure that the
+# Debian packages needed for that are there.
+#
 # As root, or with a sudo that asks for no password, missing ones are installed; otherwise the line
 # to type is printed. Silent and quick when nothing is missing.
 #

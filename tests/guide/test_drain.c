@@ -166,10 +166,10 @@ static void who_has_not_spoken_yet_is_answered(void)
 	const char *status = silent->is_refused ? "STDOUT 1 Status: 503 " : "STDOUT 1 Status: 200 ";
 	long sockets;
 
-	CU_ASSERT_FATAL(worker_start(&worker,
-				     STRINGS("--drain-idle", "30", "--engine", silent->engine,
-					     "--drain", silent->drain),
-				     NULL));
+	CU_ASSERT_FATAL(worker_start(
+		&worker,
+		STRINGS("--drain-idle", "30", "--engine", silent->engine, "--drain", silent->drain),
+		NULL));
 	sockets = process_sockets(worker.pid);
 	CU_ASSERT_FATAL(raw_open(&raw, worker.socket));
 	CU_ASSERT(EVENTUALLY(process_sockets(worker.pid) > sockets));

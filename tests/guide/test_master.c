@@ -116,8 +116,8 @@ static void nobody_is_refused(void)
 	struct raw kept;
 	uint16_t id = 1;
 
-	begin(STRINGS("--processes", "2", "--drain-idle", "60", "--engine", kind->engine,
-		      "--drain", kind->drain));
+	begin(STRINGS("--processes", "2", "--drain-idle", "60", "--engine", kind->engine, "--drain",
+		      kind->drain));
 	for (size_t i = 1; i <= REPLACEMENTS; i++) {
 		CU_ASSERT_FATAL(raw_open(&kept, master.socket));
 		CU_ASSERT(raw_gets(&kept, id, "/", "", served(id)));

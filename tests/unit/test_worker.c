@@ -69,9 +69,9 @@ static bool refuse(struct setup *setup)
 /* The last that it does. */
 static void start(struct request *req)
 {
-	dprintf(STDERR_FILENO, "nice=%d state=%d gains=%d\n",
-		getpriority(PRIO_PROCESS, 0) - niceness, request_state(req) == &unnamed,
-		!prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0));
+	dprintf(STDERR_FILENO, "nicer=%d state=%d gains=%d\n",
+		getpriority(PRIO_PROCESS, 0) == (niceness > 16 ? 19 : niceness + 3),
+		request_state(req) == &unnamed, !prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0));
 	reply_error(req, 500);
 }
 
@@ -92,7 +92,7 @@ static const struct worker_case {
 	 1,
 	 {"--nice=3", "--spool=."},
 	 {"spool=. slot=-1 removes=1 spools=1 /status POST /lanes/x! PUT /statuses prefix=/\n",
-	  "nice=3 state=1 gains=0\n", "!event=routes-hidden"}},
+	  "nicer=1 state=1 gains=0\n", "!event=routes-hidden"}},
 	{&plain,
 	 1,
 	 {"--spool=missing", "--engine=prefork"},

@@ -292,7 +292,8 @@ static void on_signal(struct master *m, int number)
 	else
 		number == SIGTTIN ? add_place(m, false) : remove_place(m);
 	if (number == SIGTTIN || number == SIGTTOU)
-		log_event(LOG_LEVEL_INFO, m->wanted == before ? "not-scaling" : "scaling", "workers", log_number(m->wanted), NULL);
+		log_event(LOG_LEVEL_INFO, m->wanted == before ? "not-scaling" : "scaling",
+			  "workers", log_number(m->wanted), NULL);
 }
 
 /* Whoever started us in the background does not want us to end with its terminal; but a HUP ends
