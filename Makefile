@@ -104,7 +104,7 @@ test: ## installs what tests need, builds, and runs all of them
 test-faults: ## kills, stops, overloads, starves and fills up a system, each for as long as promised
 	@spawn/deps.sh test && $(MAKE) --no-print-directory all faults && exec $(OBJ)/faults $(ONLY)
 
-test-fronts: ## behind nginx, Apache, lighttpd, Caddy, h2o and HAProxy, and under six supervisors; ONLY=words
+test-fronts: ## behind nginx, Apache, lighttpd, Caddy, h2o and HAProxy, under six supervisors, and systemd booted; ONLY=words
 	@spawn/deps.sh fronts && $(MAKE) --no-print-directory all integration fronts && exec $(OBJ)/fronts $(ONLY)
 
 test-fresh: ## as a new user on new Debian systems: RELEASES="bookworm trixie" USERS="root user"
