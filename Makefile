@@ -104,7 +104,7 @@ test: ## installs what tests need, builds, and runs all of them
 test-faults: ## kills, stops, overloads, starves and fills up a system, each for as long as promised
 	@spawn/deps.sh test && $(MAKE) --no-print-directory all faults && exec $(OBJ)/faults $(ONLY)
 
-test-fronts: ## behind nginx, Apache, lighttpd, Caddy, h2o and HAProxy, and under six supervisors; ONLY=words
+test-fronts: ## behind nginx, Apache, lighttpd, Caddy, h2o and HAProxy, under six supervisors, and systemd booted; ONLY=words
 	@spawn/deps.sh fronts && $(MAKE) --no-print-directory all integration fronts && exec $(OBJ)/fronts $(ONLY)
 
 test-fresh: ## as a new user on new Debian systems: RELEASES="bookworm trixie" USERS="root user"
@@ -165,9 +165,11 @@ copied   = for file in $(1); do mode=644; [ ! -x $$file ] || mode=755; \
 filled   = sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@PACKAGES@|$(PACKAGES)|' \
 	   -e "s/@VERSION@/$$($(OBJ)/lanes --version | sed 's/.* //')/" \
 	   -e "s/@DATE@/$$(date -u -r $(OBJ)/lanes +%F)/" $(1)
+UNITS    = $(addprefix spawn/systemd/,$(notdir $(wildcard spawn/systemd/*.service spawn/systemd/*.socket \
+	   spawn/systemd/*.target spawn/systemd/*.slice)) lanes-.service.d/00-sandbox.conf)
 HEADERS  = $$($(AS_LANES_H) -MM | grep -o 'app/lanes/[^ ]*' | sort -u)
 
-install: all $(OBJ)/liblanes.a ## program, library, scripts and manual pages into PREFIX=/usr/local, below DESTDIR=
+install: all $(OBJ)/liblanes.a ## program, library, scripts, manual pages and systemd units into PREFIX=/usr/local, below DESTDIR=
 	@case '$(PREFIX)$(LIBDIR)' in *[!A-Za-z0-9._/+~-]*) \
 		echo 'PREFIX and LIBDIR: letters, digits and ._/+~- are wanted' >&2; exit 2 ;; esac
 	@set -e; umask 022; rm -rf "$(DESTDIR)$(PREFIX)/include/lanes" "$(SHARE)/lanes"; \
@@ -175,7 +177,11 @@ install: all $(OBJ)/liblanes.a ## program, library, scripts and manual pages int
 	install -D -m 644 $(OBJ)/liblanes.a "$(DESTDIR)$(LIBDIR)/liblanes.a"; \
 	$(call filled,app/install/lanes.pc.in) | install -D -m 644 /dev/stdin "$(DESTDIR)$(LIBDIR)/pkgconfig/lanes.pc"; \
 	install -D -m 755 $(OBJ)/lanes "$(DESTDIR)$(PREFIX)/bin/lanes"; \
-	$(call copied,$$(find nginx spawn -type f ! -name '*.[ch]' ! -name '*.md' ! -name dev.sh),app,$(SHARE)/lanes); \
+	$(call copied,$$(find nginx spawn -type f ! -name '*.[ch]' ! -name '*.md' ! -name dev.sh ! -path 'spawn/systemd/*'),app,$(SHARE)/lanes); \
+	for unit in $(UNITS); do sed 's|@PREFIX@|$(PREFIX)|' $$unit | \
+		install -D -m 644 /dev/stdin "$(DESTDIR)$(PREFIX)/lib/systemd/system/$${unit#spawn/systemd/}"; done; \
+	install -D -m 644 spawn/systemd/lanes.sysusers "$(DESTDIR)$(PREFIX)/lib/sysusers.d/lanes.conf"; \
+	install -D -m 644 spawn/systemd/lanes.tmpfiles "$(DESTDIR)$(PREFIX)/lib/tmpfiles.d/lanes.conf"; \
 	$(call copied,$(filter app/guide/%,$(GUIDE)),app/guide,$(SHARE)/lanes/nginx/www/handlers); \
 	$(call copied,$(filter app/cases/%.c,$(GUIDE)),app/cases,$(SHARE)/lanes/nginx/www/handlers); \
 	$(call copied,$(if $(GUIDE),$(addprefix tests/oracle/,cases.py cases_orders.py cases_renders.py)),tests/oracle,$(SHARE)/lanes/nginx/www/handlers); \
@@ -185,7 +191,9 @@ install: all $(OBJ)/liblanes.a ## program, library, scripts and manual pages int
 uninstall: ## removes that
 	@rm -rf "$(DESTDIR)$(PREFIX)/include/lanes" "$(SHARE)/lanes"
 	@rm -f "$(DESTDIR)$(LIBDIR)/liblanes.a" "$(DESTDIR)$(LIBDIR)/pkgconfig/lanes.pc" "$(DESTDIR)$(PREFIX)/bin/lanes" \
-		"$(SHARE)/man/man1/lanes.1" "$(SHARE)/man/man3/lanes.3"
+		"$(SHARE)/man/man1/lanes.1" "$(SHARE)/man/man3/lanes.3" "$(DESTDIR)$(PREFIX)/lib/sysusers.d/lanes.conf" \
+		"$(DESTDIR)$(PREFIX)/lib/tmpfiles.d/lanes.conf"
+	@cd "$(DESTDIR)$(PREFIX)/lib/systemd/system" 2>/dev/null && rm -rf $(UNITS:spawn/systemd/%=%) lanes-.service.d || :
 
 clean: ## removes what was built
 	@rm -rf $(BUILD)
