@@ -97,6 +97,9 @@ jobs: ## shows the queue of jobs in the running system's database; RETRY=number,
 dev: ## serves, and builds and replaces workers when a file is saved; names calls that hold the loop
 	@spawn/deps.sh dev && exec spawn/dev.sh
 
+cluster: ## HOSTS=3 with workers, HAProxy or FRONT=nginx, PostgreSQL, in network namespaces; Ctrl-C stops it
+	@spawn/deps.sh cluster && $(MAKE) --no-print-directory all && exec spawn/cluster.sh
+
 test: ## installs what tests need, builds, and runs all of them
 	@spawn/deps.sh test && $(MAKE) --no-print-directory all unit integration conformance \
 		$(if $(GUIDE),faults) && exec tests/run
