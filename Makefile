@@ -110,6 +110,9 @@ test-faults: ## kills, stops, overloads, starves and fills up a system, each for
 test-fronts: ## behind nginx, Apache, lighttpd, Caddy, h2o and HAProxy, and under six supervisors; ONLY=words
 	@spawn/deps.sh fronts && $(MAKE) --no-print-directory all integration fronts && exec $(OBJ)/fronts $(ONLY)
 
+test-cluster: ## three hosts in network namespaces: unplugged, slow, stopped, added, upgraded under load; ONLY=words
+	@spawn/deps.sh cluster && $(MAKE) --no-print-directory all hosts && exec $(OBJ)/cluster $(ONLY)
+
 test-fresh: ## as a new user on new Debian systems: RELEASES="bookworm trixie" USERS="root user"
 	@spawn/deps.sh fresh && exec tests/fresh/run
 
@@ -266,4 +269,4 @@ FORCE:
 .DELETE_ON_ERROR:
 # Every target with a help line, and:
 .PHONY: $(shell sed -n 's/^\([a-z-]*\):[^\#]*\#\#.*/\1/p' $(firstword $(MAKEFILE_LIST)))
-.PHONY: unit integration conformance faults fronts fuzzers dev-build FORCE
+.PHONY: unit integration conformance faults fronts hosts fuzzers dev-build FORCE

@@ -1,6 +1,10 @@
 #!/bin/sh
 # The first process of a cluster's namespaces (cluster.sh): makes its network, starts what runs in it, and says
 # so. Everything ends with it. Descriptor 0 listens on the port of the machine that leads here.
+#
+# The cluster's folder is /mnt in here: folders above it, as /root, may be closed to who runs this, and HAProxy and
+# PostgreSQL go back by name to where they began.
+mount --no-canonicalize --rbind . /mnt && cd /mnt || exit
 # shellcheck source=spawn/cluster/nodes.sh
 . ./sh/nodes.sh
 

@@ -168,7 +168,7 @@ hosts() {
 
 # The superuser asks by its socket.
 sql() {
-	psql -qAt -h "$PWD/database/data-folder" -U postgres -d lanes -v ON_ERROR_STOP=1 -f -
+	"$POSTGRES/psql" -qAt -h "$PWD/database/data-folder" -U postgres -d lanes -v ON_ERROR_STOP=1 -f -
 }
 
 # As spawn/database.sh has it, and on the network with a password. A host that is gone leaves connections, whose
@@ -213,9 +213,9 @@ write_front() {
 	haproxy)
 		{
 			sed -e '/^backend health/,$d' -e '/^	server /d' sh/haproxy.cfg
-			echo "$servers" | sed 's/^/	server /'
+			echo "$servers" | sed 's/.*/	server & tcp-ut 1s/'
 			sed -e '1,/^backend health/{/^backend health/!d}' -e '/^	server /d' sh/haproxy.cfg
-			for host in $(hosts); do echo "	server $host $(address_of "$host"):9000"; done
+			for host in $(hosts); do echo "	server $host $(address_of "$host"):9000 tcp-ut 1s"; done
 		} | sed -e "s/maxconn 512/maxconn $MAXCONN/" -e 's|/run/haproxy/admin.sock|unix@haproxy.sock|' >"$1/haproxy.cfg"
 		;;
 	nginx)
