@@ -62,8 +62,11 @@ $(OBJ)/faults: $(call object,$(FAULTS_SOURCES)) $(SUPPORT) $(OBJ)/inside.a
 $(OBJ)/fronts: $(call object,$(wildcard tests/fronts/*.c)) $(SUPPORT) $(OBJ)/inside.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS) -lcunit -lcurl
 
-$(OBJ)/cluster: $(call object,$(filter-out %/app.c,$(wildcard tests/cluster/*.c))) $(SUPPORT) $(OBJ)/inside.a
+$(OBJ)/cluster: $(call object,$(filter-out %/app.c %/link.c,$(wildcard tests/cluster/*.c))) $(SUPPORT) $(OBJ)/inside.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS) -lcunit -lcurl
+
+$(OBJ)/link: $(OBJ)/tests/cluster/link.o
+	$(call quiet,LD $@)$(LINK) -o $@ $^
 
 # Never with a sanitizer, nor checked by FORTIFY: it stands in for the C library.
 $(OBJ)/preload.so: tests/faults/preload.c tests/faults/preload.h
@@ -121,5 +124,5 @@ conformance: $(OBJ)/conformance $(OBJ)/agree $(OBJ)/waits-app
 fuzzers: $(patsubst tests/fuzz/%.c,$(OBJ)/%,$(FUZZ_SOURCES))
 integration: $(OBJ)/integration
 fronts: $(OBJ)/fronts
-hosts: $(OBJ)/cluster $(OBJ)/cluster-app
+hosts: $(OBJ)/cluster $(OBJ)/cluster-app $(OBJ)/link
 faults: $(OBJ)/faults $(OBJ)/preload.so $(OBJ)/jobs-app $(OBJ)/once-app

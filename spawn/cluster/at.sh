@@ -156,6 +156,13 @@ is_up() {
 	[ "$(ups "$1" "$2")" = "$WORKERS" ]
 }
 
+# slow MACHINE replace|delete WORDS...: on both ends of its cable.
+slow() {
+	node=$1 what=$2
+	shift 2
+	tc qdisc "$what" dev "$node" root "$@" && on "$node" tc qdisc "$what" dev eth0 root "$@"
+}
+
 # --- what there is ---
 
 state() {
@@ -186,16 +193,17 @@ upgrade) upgrade ;;
 hup) for host in $(hosts); do replace "$host"; done ;;
 slow)
 	is_node "${1-}"
-	tc qdisc replace dev "$1" root netem delay "${2}ms" loss "${3}%" && on "$1" tc qdisc replace dev eth0 root netem delay "${2}ms" loss "${3}%"
+	[ $# = 3 ] || fail "slow MACHINE MILLISECONDS PERCENT"
+	slow "$1" replace netem delay "${2}ms" loss "${3}%"
 	;;
 fast)
 	is_node "${1-}"
-	tc qdisc del dev "$1" root && on "$1" tc qdisc del dev eth0 root
+	slow "$1" delete
 	;;
 sql) sql ;;
 haproxy) haproxy_says "${1-front1}" "$2" ;;
 on)
-	is_node "${1-}"
+	[ "${1-}" = client ] || is_node "${1-}"
 	at "$@"
 	;;
 '' | state) state ;;

@@ -31,8 +31,12 @@ address_of() {
 	esac
 }
 
-# at NODE COMMAND...: becomes the command, on that machine.
+# at NODE COMMAND...: becomes the command, on that machine. The clients' is where the bridge is.
 at() {
+	[ "$1" != client ] || {
+		shift
+		exec "$@"
+	}
 	read -r node_pid <"$1/node.pid"
 	shift
 	exec nsenter --target "$node_pid" --net --uts "$@"

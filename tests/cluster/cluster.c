@@ -69,7 +69,7 @@ bool cluster_start(const char *const *settings)
 	return false;
 }
 
-/* Processes in its namespaces, which are below one; they end with the first of them. */
+/* Processes that see its files as it does, as all of its do; they end with the first of them. */
 static int inside(const char *namespace)
 {
 	DIR *all = opendir("/proc");
@@ -78,7 +78,7 @@ static int inside(const char *namespace)
 
 	for (struct dirent *one; all && (one = readdir(all));) {
 		ssize_t len =
-			readlink(textf("/proc/%s/ns/pid", one->d_name), link, sizeof(link) - 1);
+			readlink(textf("/proc/%s/ns/mnt", one->d_name), link, sizeof(link) - 1);
 
 		link[len > 0 ? len : 0] = '\0';
 		count += len > 0 && !strcmp(link, namespace);
@@ -98,7 +98,7 @@ bool cluster_stop(void)
 		return true;
 	worker = cluster_worker("host1", 1);
 	if (worker &&
-	    readlink(textf("/proc/%d/ns/pid", (int)worker), namespace, sizeof(namespace) - 1) < 0)
+	    readlink(textf("/proc/%d/ns/mnt", (int)worker), namespace, sizeof(namespace) - 1) < 0)
 	namespace[0] = '\0';
 	kill(runner, SIGINT);
 	if (!EVENTUALLY(process_ended(runner)))
@@ -109,7 +109,7 @@ bool cluster_stop(void)
 	if (status == 0 && nothing)
 		directory_remove(cluster.run_dir);
 	else
-		printf("    status %d, %sleft: %s\n", status, nothing ? "nothing " : "",
+		printf("    status %d, %d left in %s: %s\n", status, inside(namespace), namespace,
 		       file_text(log_file));
 	return status == 0 && nothing;
 }
@@ -124,6 +124,56 @@ bool cluster_does(const char *const *command)
 	for (int i = 1; *command; i++)
 		arguments[i] = *command++;
 	return succeeds(&outcome, arguments, STRINGS(cluster.run_dir_variable));
+}
+
+/* ---- a slow cable ---- */
+
+static pid_t link_program;
+
+/* In the place of the cable there are two, and the program between them. */
+static bool link_start(const char *host, int milliseconds, int percent)
+{
+	struct outcome outcome;
+	const char *numbers = textf("%d %d", milliseconds, percent);
+	bool made =
+		succeeds(&outcome,
+			 STRINGS("install", built("link"), textf("%s/cluster/", cluster.run_dir)),
+			 NULL) &&
+		cluster_does(STRINGS(
+			"on", "client", "sh", "-c",
+			textf("ip link set %s nomaster; ip link add slow type veth peer name "
+			      "slow-end &&"
+			      "ip link set slow up && ip link set slow-end master bridge up",
+			      host)));
+
+	if (made)
+		link_program = process_start(
+			STRINGS("spawn/cluster.sh", "on", "client", "sh", "-c",
+				textf("exec ./link %s slow %s", host, numbers)),
+			STRINGS(cluster.run_dir_variable), textf("%s/link.log", cluster.run_dir));
+	return made;
+}
+
+bool cluster_slow(const char *host, int milliseconds, int percent)
+{
+	struct outcome outcome;
+
+	run(&outcome,
+	    STRINGS("spawn/cluster.sh", "slow", host, textf("%d", milliseconds),
+		    textf("%d", percent)),
+	    STRINGS(cluster.run_dir_variable), -1);
+	return outcome.status == 0 || link_start(host, milliseconds, percent);
+}
+
+bool cluster_fast(const char *host)
+{
+	if (!link_program)
+		return cluster_does(STRINGS("fast", host));
+	cluster_does(STRINGS("on", "client", "pkill", "link"));
+	waitpid(link_program, NULL, 0);
+	link_program = 0;
+	return cluster_does(STRINGS("on", "client", "sh", "-c",
+				    textf("ip link del slow; ip link set %s master bridge", host)));
 }
 
 const char *cluster_sql(const char *statement)
@@ -281,7 +331,7 @@ static void come_again(size_t sent)
 	const struct load_result *result;
 	const char *port = strrchr(cluster.url, ':') + 1;
 	const char *target = textf("/once/%d-{}", phase);
-	/* Connections take keys in turn, so each is sent once. */
+	/* Connections take keys in turn, and some twice. */
 	struct load *again =
 		load_start(PLAN(.servers = &port, .server_count = 1, .http = true, .target = target,
 				.type = "text/plain", .keys = (unsigned)sent, .connections = 1,
@@ -290,7 +340,7 @@ static void come_again(size_t sent)
 
 	result = load_wait(again);
 	printf("    %zu came again, %zu were answered\n", result->sent, result->answered);
-	CU_ASSERT_EQUAL(result->answered, sent);
+	CU_ASSERT(result->answered >= sent && result->answered == result->sent);
 }
 
 struct lost traffic_end(void)

@@ -27,6 +27,12 @@ bool cluster_stop(void);
 /* spawn/cluster.sh COMMAND...: whether its status is 0; prints what it said if not. */
 bool cluster_does(const char *const *command);
 
+/* Has a host's cable carry everything so much later, in both directions, and lose some of it: by
+ * the kernel, or by a program (link.c) where that has no netem. False, after a message, if it
+ * cannot. */
+bool cluster_slow(const char *host, int milliseconds, int percent);
+bool cluster_fast(const char *host);
+
 /* The first line that the database answers. Lives as textf(). */
 const char *cluster_sql(const char *statement);
 

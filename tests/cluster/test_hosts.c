@@ -185,6 +185,26 @@ static void upgraded(void)
 	CU_ASSERT_EQUAL(lost.gets_lost + lost.posts_lost, 0);
 }
 
+/* 50 ms each way, and one frame of twenty is lost: what is sent comes after all. A check that loses
+ * its first frame has failed; two in a row, and others get the requests for a moment. */
+static void slow_cable(void)
+{
+	struct lost lost;
+
+	if (!running())
+		return;
+	CU_ASSERT_FATAL(cluster_slow("host3", 50, 5));
+	traffic_begin();
+	for (int i = 0; i < 5; i++)
+		CU_ASSERT(traffic_goes_on());
+	block(10);
+	CU_ASSERT(cluster_fast("host3"));
+	lost = traffic_end();
+	CU_ASSERT(EVENTUALLY(counts_up("host3", WORKERS)));
+	result("a cable with 50 ms each way and 5 % loss", &lost, "", "");
+	CU_ASSERT_EQUAL(lost.gets_lost, 0);
+}
+
 /* Its connections end with it; who comes anew finds the other one. */
 static void front_unplugged(void)
 {
@@ -215,6 +235,7 @@ static const struct test tests[] = {
 	{"a host is unplugged: no GET is lost, it is noticed within 1 s, and serves within 2 s of "
 	 "its return",
 	 unplugged},
+	{"a slow cable that loses frames: no GET is lost", slow_cable},
 	{"a worker is stopped: others go on, and when it does, nothing was lost", frozen},
 	{"a stopped worker is killed: no GET is lost", frozen_and_killed},
 	{"a host is added, and removed: nothing is lost", comes_and_goes},
