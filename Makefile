@@ -97,6 +97,9 @@ jobs: ## shows the queue of jobs in the running system's database; RETRY=number,
 dev: ## serves, and builds and replaces workers when a file is saved; names calls that hold the loop
 	@spawn/deps.sh dev && exec spawn/dev.sh
 
+cluster: ## HOSTS=3 with workers, HAProxy or FRONT=nginx, PostgreSQL, in network namespaces; Ctrl-C stops it
+	@spawn/deps.sh cluster && $(MAKE) --no-print-directory all && exec spawn/cluster.sh
+
 test: ## installs what tests need, builds, and runs all of them
 	@spawn/deps.sh test && $(MAKE) --no-print-directory all unit integration conformance \
 		$(if $(GUIDE),faults) && exec tests/run
@@ -106,6 +109,9 @@ test-faults: ## kills, stops, overloads, starves and fills up a system, each for
 
 test-fronts: ## behind nginx, Apache, lighttpd, Caddy, h2o and HAProxy, under six supervisors, and systemd booted; ONLY=words
 	@spawn/deps.sh fronts && $(MAKE) --no-print-directory all integration fronts && exec $(OBJ)/fronts $(ONLY)
+
+test-cluster: ## three hosts in network namespaces: unplugged, slow, stopped, added, upgraded under load; ONLY=words
+	@spawn/deps.sh cluster && $(MAKE) --no-print-directory all hosts && exec $(OBJ)/cluster $(ONLY)
 
 test-fresh: ## as a new user on new Debian systems: RELEASES="bookworm trixie" USERS="root user"
 	@spawn/deps.sh fresh && exec tests/fresh/run
@@ -271,4 +277,4 @@ FORCE:
 .DELETE_ON_ERROR:
 # Every target with a help line, and:
 .PHONY: $(shell sed -n 's/^\([a-z-]*\):[^\#]*\#\#.*/\1/p' $(firstword $(MAKEFILE_LIST)))
-.PHONY: unit integration conformance faults fronts fuzzers dev-build FORCE
+.PHONY: unit integration conformance faults fronts hosts fuzzers dev-build FORCE

@@ -1,9 +1,9 @@
 #!/bin/sh
-# database.sh FOLDER BIN CONNECTIONS: keeps a PostgreSQL alive that is a system's own. start.sh puts a copy
+# database.sh FOLDER BIN CONNECTIONS [OPTION...]: keeps a PostgreSQL alive that is a system's own. start.sh puts a copy
 # into RUN_DIR and runs it there, as the user whom workers run as: PostgreSQL refuses root. FOLDER, below
 # RUN_DIR, is that user's, and nobody else may enter: whoever reaches the socket in it is let in. The cluster
 # is FOLDER/data; where there is none, it is made in data.new, so that it is there as a whole or not at all.
-# BIN has PostgreSQL's programs. FOLDER/ready is there once it has begun to serve.
+# BIN has PostgreSQL's programs, which gets the options. FOLDER/ready is there once it has begun to serve.
 #
 # RUN_DIR may be below a folder that this user may not enter, like /root. So whatever starts names the
 # cluster by way of this process, which works in it.
@@ -13,8 +13,9 @@
 set -u
 umask 077
 export LC_ALL=C # of what is said here; the cluster has a locale of its own
-bin=$2 connections=$3
-cd -P "$1" || exit # not by name
+folder=$1 bin=$2 connections=$3
+shift 3
+cd -P "$folder" || exit # not by name
 child=0 ending=
 trap 'ending=yes; [ "$child" = 0 ] || kill -s INT "$child"' TERM
 
@@ -55,14 +56,14 @@ make_cluster() {
 # there does.
 working=$(find -L /proc/[0-9]*/cwd -maxdepth 0 -samefile data 2>/dev/null | tr -cs '0-9' ' ')
 if [ -n "$working" ]; then
-	echo "FATAL:  another PostgreSQL works in $1/data: process$working" >&2
+	echo "FATAL:  another PostgreSQL works in $folder/data: process$working" >&2
 	exit 1
 fi
 rm -f data/postmaster.pid .s.PGSQL.*
 if [ -d data ]; then
 	cd -P data || exit
 else
-	case $1 in
+	case $folder in
 	*-kept) make_cluster ;;
 	*) make_cluster --no-sync ;; # it is made anew if the machine stops
 	esac
@@ -72,7 +73,7 @@ served=
 while [ -z "$ending" ]; do
 	begun=$(date +%s)
 	begin "$bin/postgres" -D "/proc/$$/cwd" -p 5432 -c listen_addresses= -c unix_socket_directories=.. \
-		-c "max_connections=$connections" 3</dev/null
+		-c "max_connections=$connections" "$@" 3</dev/null
 	while [ -z "$served" ] && kill -s 0 "$child" 2>/dev/null; do
 		case $(sed -n 8p postmaster.pid 2>/dev/null) in
 		ready*) : >../ready && served=yes ;;

@@ -1,5 +1,5 @@
 #!/bin/sh
-# deps.sh run|database|dev|service|test|fronts|fuzz|check|browser|bench|fresh: makes sure that the
+# deps.sh run|database|dev|service|cluster|test|fronts|fuzz|check|browser|bench|fresh: makes sure that the
 # Debian packages needed for that are there.
 #
 # As root, or with a sudo that asks for no password, missing ones are installed; otherwise the line
@@ -23,6 +23,7 @@ private | kept) run="$run $database" ;;
 esac
 dev="$run libdw-dev"
 service="$run libcunit1-dev"
+cluster="$run $database haproxy keepalived socat iproute2 util-linux"
 test="$service libdw-dev python3-fastapi python3-multipart uvicorn haproxy
 	python3-prometheus-client openssl python3-httpx python3-pil python3-aiosmtpd $database python3-asyncpg
 	python3-psycopg2"
@@ -40,6 +41,7 @@ run) wanted=$run ;;
 database) wanted="$run $database" ;;
 dev) wanted=$dev ;;
 service) wanted=$service ;;
+cluster) wanted=$cluster ;;
 test) wanted=$test ;;
 fronts) wanted=$fronts ;;
 fuzz) wanted=$fuzz ;;
@@ -48,7 +50,7 @@ browser) wanted=$browser ;;
 bench) wanted=$bench ;;
 fresh) wanted=$fresh ;;
 *)
-	echo "usage: spawn/deps.sh run|database|dev|service|test|fronts|fuzz|check|browser|bench|fresh" >&2
+	echo "usage: spawn/deps.sh run|database|dev|service|cluster|test|fronts|fuzz|check|browser|bench|fresh" >&2
 	exit 2
 	;;
 esac

@@ -32,15 +32,6 @@ check_run_dir() {
 	fi
 }
 
-# A listener on the port, on loopback or on all addresses, as the kernel lists them.
-check_port() {
-	hex=$(printf %04X "$PORT")
-	if cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk '$4 == "0A" { print $2 }' |
-		grep -qxE "(00000000|0100007F|0{32}|0{24}01000000):$hex"; then
-		fail "port $PORT is in use; choose another, for example PORT=8081"
-	fi
-}
-
 # What is named has to be there: a worker without it might serve, and be wrong.
 check_environment() {
 	for name in $ENVIRONMENT; do
@@ -62,25 +53,6 @@ check_urls() {
 		fail "JOB_WORKERS=$JOB_WORKERS: they want a database; DATABASE=private brings one"
 	[ -z "$DATABASE" ] || [ -z "$DATABASE_URL" ] ||
 		fail "DATABASE=$DATABASE, and DATABASE_URL is set: one of them is wanted"
-}
-
-# Where PostgreSQL is: the newest, or that of the cluster that was kept.
-find_postgres() {
-	[ -n "$DATABASE" ] || return 0
-	kept=$RUN_DIR/database-kept/data version='*'
-	if [ "$DATABASE" = kept ] && [ -e "$kept" ]; then
-		user=$RUN_USER
-		[ "$(id -u)" = 0 ] || user=$(id -un)
-		[ "$(stat -c %U "$kept")" = "$user" ] ||
-			fail "the database in $RUN_DIR belongs to $(stat -c %U "$kept"), and not to $user"
-		read -r version <"$kept/PG_VERSION" || fail "there is no database in $kept"
-	fi
-	# shellcheck disable=SC2012,SC2086 # a pattern, and plain names
-	POSTGRES=$(ls -d /usr/lib/postgresql/$version/bin/initdb 2>/dev/null | sort -V | tail -n 1)
-	[ -n "$POSTGRES" ] ||
-		{ POSTGRES=$(command -v initdb) && { [ "$version" = '*' ] || initdb --version | grep -q " ${version}[.]"; }; } ||
-		fail "PostgreSQL$([ "$version" = '*' ] || echo " $version") is missing: $PROJECT/spawn/deps.sh database"
-	POSTGRES=$(dirname "$(realpath "$POSTGRES")")
 }
 
 check_user() {

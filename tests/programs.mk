@@ -62,6 +62,12 @@ $(OBJ)/faults: $(call object,$(FAULTS_SOURCES)) $(SUPPORT) $(OBJ)/inside.a
 $(OBJ)/fronts: $(call object,$(wildcard tests/fronts/*.c)) $(SUPPORT) $(OBJ)/inside.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS) -lcunit -lcurl
 
+$(OBJ)/cluster: $(call object,$(filter-out %/app.c %/link.c,$(wildcard tests/cluster/*.c))) $(SUPPORT) $(OBJ)/inside.a
+	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS) -lcunit -lcurl
+
+$(OBJ)/link: $(OBJ)/tests/cluster/link.o
+	$(call quiet,LD $@)$(LINK) -o $@ $^
+
 # Never with a sanitizer, nor checked by FORTIFY: it stands in for the C library.
 $(OBJ)/preload.so: tests/faults/preload.c tests/faults/preload.h
 	@mkdir -p $(@D)
@@ -69,10 +75,11 @@ $(OBJ)/preload.so: tests/faults/preload.c tests/faults/preload.h
 		-o $@ $< -ldl
 
 # Applications: one whose routes take bodies, one that calls others, one that has very many routes, one with
-# jobs, one that calls and asks the database, one whose handlers wait, and one that must do nothing twice.
+# jobs, one that calls and asks the database, one whose handlers wait, one that must do nothing twice, and one for
+# several hosts.
 $(OBJ)/waits-app: $(addprefix $(OBJ)/tests/support/,waits.o machine.o)
 $(OBJ)/bodies-app $(OBJ)/fetches-app $(OBJ)/routes-app $(OBJ)/jobs-app $(OBJ)/awaits-app $(OBJ)/waits-app \
-		$(OBJ)/once-app: $(OBJ)/%-app: $(OBJ)/tests/%/app.o $(OBJ)/liblanes.a
+		$(OBJ)/once-app $(OBJ)/cluster-app: $(OBJ)/%-app: $(OBJ)/tests/%/app.o $(OBJ)/liblanes.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)
 
 # As make dev builds a service, and what names its blocking calls. Never with a sanitizer.
@@ -117,4 +124,5 @@ conformance: $(OBJ)/conformance $(OBJ)/agree $(OBJ)/waits-app
 fuzzers: $(patsubst tests/fuzz/%.c,$(OBJ)/%,$(FUZZ_SOURCES))
 integration: $(OBJ)/integration
 fronts: $(OBJ)/fronts
+hosts: $(OBJ)/cluster $(OBJ)/cluster-app $(OBJ)/link
 faults: $(OBJ)/faults $(OBJ)/preload.so $(OBJ)/jobs-app $(OBJ)/once-app

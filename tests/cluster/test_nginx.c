@@ -1,0 +1,77 @@
+/* The same hosts behind nginx, which asks nobody how he is. */
+#include "../support/harness.h"
+#include "cluster.h"
+
+static int tear_down(void)
+{
+	return !cluster_stop();
+}
+
+static bool running(void)
+{
+	static bool tried, runs;
+
+	if (!tried) {
+		tried = true;
+		runs = cluster_start(STRINGS("FRONT=nginx"));
+	} else if (!runs) {
+		not_judged("there is no cluster");
+	}
+	return runs;
+}
+
+/* A GET is what notices. */
+static void unplugged(void)
+{
+	struct lost lost;
+
+	if (!running())
+		return;
+	traffic_begin();
+	CU_ASSERT(cluster_does(STRINGS("unplug", "host2")));
+	block(6);
+	CU_ASSERT(traffic_goes_on());
+	CU_ASSERT(cluster_does(STRINGS("plug", "host2")));
+	CU_ASSERT(traffic_goes_on());
+	lost = traffic_end();
+	result("nginx: a host is unplugged", &lost, "by requests", "");
+	CU_ASSERT_EQUAL(lost.gets_lost, 0);
+}
+
+static void upgraded(void)
+{
+	struct lost lost;
+
+	if (!running())
+		return;
+	traffic_begin();
+	CU_ASSERT(cluster_does(STRINGS("upgrade")));
+	CU_ASSERT(traffic_goes_on());
+	lost = traffic_end();
+	result("nginx: an upgrade of all hosts", &lost, "", "");
+	CU_ASSERT_EQUAL(lost.gets_lost + lost.posts_lost, 0);
+}
+
+static void comes_and_goes(void)
+{
+	struct lost lost;
+
+	if (!running())
+		return;
+	traffic_begin();
+	CU_ASSERT(cluster_does(STRINGS("add", "4")));
+	CU_ASSERT(traffic_goes_on());
+	CU_ASSERT(cluster_does(STRINGS("remove", "4")));
+	CU_ASSERT(traffic_goes_on());
+	lost = traffic_end();
+	result("nginx: a host is added, and removed", &lost, "", "");
+	CU_ASSERT_EQUAL(lost.posts_lost, 0);
+}
+
+static const struct test tests[] = {
+	{"a host is unplugged: no GET is lost", unplugged},
+	{"all hosts are upgraded, one after the other: nothing is lost", upgraded},
+	{"a host is added, and removed", comes_and_goes},
+};
+
+const struct suite nginx_suite = {"nginx", tests, COUNT(tests), NULL, tear_down};
