@@ -88,6 +88,9 @@ scale: ## changes the number of loop workers of the running system to WORKERS=n
 restart: ## replaces every worker of the running system, one after the other
 	@$(MAKE) --no-print-directory all && exec spawn/restart.sh
 
+check-config: ## says what is wrong with CONFIG=lanes.conf and other variables; starts nothing
+	@spawn/check-config.sh
+
 migrate: ## makes the tables that the program needs in the database, or brings them up to date
 	@$(MAKE) --no-print-directory all && exec spawn/migrate.sh
 
