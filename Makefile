@@ -110,6 +110,9 @@ test-faults: ## kills, stops, overloads, starves and fills up a system, each for
 test-fronts: ## behind nginx, Apache, lighttpd, Caddy, h2o and HAProxy, and under six supervisors; ONLY=words
 	@spawn/deps.sh fronts && $(MAKE) --no-print-directory all integration fronts && exec $(OBJ)/fronts $(ONLY)
 
+test-monitoring: ## has promtool try the alerts, and a system asked for what they and the dashboard name
+	@spawn/deps.sh monitoring && $(MAKE) --no-print-directory all integration && exec $(OBJ)/integration monitoring/ otlp/
+
 test-fresh: ## as a new user on new Debian systems: RELEASES="bookworm trixie" USERS="root user"
 	@spawn/deps.sh fresh && exec tests/fresh/run
 
@@ -194,7 +197,7 @@ clean: ## removes what was built
 	@rm -rf $(BUILD)
 
 help: ## lists these
-	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
+	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 17
 
 $(OBJ)/lanes: $(call object,app/main.c $(GUIDE)) $(OBJ)/inside.a
 	$(call quiet,LD $@)$(LINK) $(WARNINGS) -o $@ $^ $(LIBS)
