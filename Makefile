@@ -88,6 +88,9 @@ scale: ## changes the number of loop workers of the running system to WORKERS=n
 restart: ## replaces every worker of the running system, one after the other
 	@$(MAKE) --no-print-directory all && exec spawn/restart.sh
 
+check-config: ## says what is wrong with CONFIG=lanes.conf and other variables; starts nothing
+	@spawn/check-config.sh
+
 migrate: ## makes the tables that the program needs in the database, or brings them up to date
 	@$(MAKE) --no-print-directory all && exec spawn/migrate.sh
 
@@ -112,6 +115,9 @@ test-fronts: ## behind nginx, Apache, lighttpd, Caddy, h2o and HAProxy, under si
 
 test-cluster: ## three hosts in network namespaces: unplugged, slow, stopped, added, upgraded under load; ONLY=words
 	@spawn/deps.sh cluster && $(MAKE) --no-print-directory all hosts && exec $(OBJ)/cluster $(ONLY)
+
+test-monitoring: ## has promtool try the alerts, and a system asked for what they and the dashboard name
+	@spawn/deps.sh monitoring && $(MAKE) --no-print-directory all integration && exec $(OBJ)/integration monitoring/ otlp/
 
 test-fresh: ## as a new user on new Debian systems: RELEASES="bookworm trixie" USERS="root user"
 	@spawn/deps.sh fresh && exec tests/fresh/run
@@ -205,7 +211,7 @@ clean: ## removes what was built
 	@rm -rf $(BUILD)
 
 help: ## lists these
-	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
+	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 17
 
 $(OBJ)/lanes: $(call object,app/main.c $(GUIDE)) $(OBJ)/inside.a
 	$(call quiet,LD $@)$(LINK) $(WARNINGS) -o $@ $^ $(LIBS)

@@ -33,6 +33,11 @@ typed() {
 	printf %s "$before$1$after"
 }
 
+# absolute PATH: as the caller means it.
+absolute() {
+	CDPATH='' cd -- "$base" && realpath -m -- "$1"
+}
+
 fail() {
 	echo "$NAME: $*" >&2
 	exit 1
@@ -43,28 +48,28 @@ say() {
 	echo "$NAME: $*" 2>/dev/null || :
 }
 
-# --- settings: make variables or environment, the same names everywhere ---
+# --- settings ---
 
 MOST=256 # workers of a pool, and CPU threads of a worker
 cores=$(nproc)
 [ "$cores" -le "$MOST" ] || cores=$MOST
 
-PORT=${PORT:-8080}
-WORKERS=${WORKERS:-$cores}
-SOCKETS=$WORKERS # of loop workers, that nginx knows
-THREADS=${THREADS:-40}
-CPU_THREADS=${CPU_THREADS:-$cores}
-CLIENT_CONNS=${CLIENT_CONNS:-} # requests in flight from one address; empty: a part of what nginx can have
-SERVER_NAMES=${SERVER_NAMES:-} # besides localhost, blanks between them
-LOG_MB=${LOG_MB:-64}           # a log's size, from which on it becomes .old
 RUN_DIR=${RUN_DIR:-run}
-RUN_USER=${RUN_USER:-www-data}     # what root's nginx and workers become
-STOP_TIMEOUT=${STOP_TIMEOUT:-10}   # seconds that requests in flight get at a stop
-START_TIMEOUT=${START_TIMEOUT:-15} # seconds until the next worker has to have started, or the URL to answer
-DATABASE=${DATABASE:-}         # private, kept: a PostgreSQL of the system's own; kept: its files stay after a stop
-DATABASE_URL=${DATABASE_URL:-${LANES_DATABASE:-}} # or whose it is
-MAIL_URL=${MAIL_URL:-${LANES_MAIL:-}}             # smtp://…, smtps://…
-ENVIRONMENT=${ENVIRONMENT:-} # names of variables, besides LANES_*, that workers are to have; blanks between them
+# shellcheck source=spawn/settings.sh
+. "$PROJECT/spawn/settings.sh"
+NAME=${0##*/} # as long as nobody knows what the program is called
+CONFIG=${CONFIG:-${LANES_CONFIG:-}}
+[ -z "$CONFIG" ] || CONFIG=$(absolute "$CONFIG") || exit 1
+GIVEN=$(given_variables)
+# Those that start a system read it, as restart.sh does later. Another works with what the system was started with,
+# whatever the file says by now.
+# shellcheck disable=SC2034 # check-config.sh has it
+case ${0##*/} in
+start.sh | run.sh | dev.sh | migrate.sh) read_config "$VARIABLES" || exit 1 ;;
+check-config.sh) read_config "$VARIABLES" || bad=yes ;;
+esac
+set_defaults
+SOCKETS=$WORKERS # of loop workers, that nginx knows
 # shellcheck source=spawn/project.sh
 . "$PROJECT/spawn/project.sh"
 PROGRAM=${PROGRAM:-$built/$NAME}
@@ -77,9 +82,6 @@ esac
 case $PROGRAM in
 *"$newline"* | *[=\ ]) fail "PROGRAM must not hold a line break, or end in a blank or =" ;;
 esac
-absolute() {
-	CDPATH='' cd -- "$base" && realpath -m -- "$1"
-}
 RUN_DIR=$(absolute "$RUN_DIR") || exit 1
 PROGRAM=$(absolute "$PROGRAM") || exit 1
 
@@ -92,44 +94,6 @@ case $name in
 *) NAME=$name ;;
 esac
 
-# number NAME VALUE LEAST MOST
-number() {
-	case $2 in
-	'' | *[!0-9]* | 0?* | ???????*) ;;
-	*) [ "$2" -lt "$3" ] || [ "$2" -gt "$4" ] || return 0 ;;
-	esac
-	fail "$1=$2: a whole number from $3 to $4 is wanted"
-}
-
-check_settings() {
-	number PORT "$PORT" 1 65535
-	number WORKERS "$WORKERS" 1 "$MOST"
-	number SOCKETS "$SOCKETS" 1 "$MOST"
-	number PREFORK_WORKERS "$PREFORK_WORKERS" 0 "$MOST"
-	number CPU_WORKERS "$CPU_WORKERS" 0 "$MOST"
-	number JOB_WORKERS "$JOB_WORKERS" 0 "$MOST"
-	number THREADS "$THREADS" 1 1024
-	number CPU_THREADS "$CPU_THREADS" 1 "$MOST"
-	[ -z "$CLIENT_CONNS" ] || number CLIENT_CONNS "$CLIENT_CONNS" 1 65535
-	case $SERVER_NAMES in
-	*[!A-Za-z0-9.*_\ -]*) fail "SERVER_NAMES=$SERVER_NAMES: names of hosts are wanted, blanks between them" ;;
-	esac
-	number BODY_KB "$BODY_KB" 0 999999
-	number LOG_MB "$LOG_MB" 1 999999
-	case $DATABASE in
-	'' | private | kept) ;;
-	*) fail "DATABASE=$DATABASE: private or kept is wanted" ;;
-	esac
-	case $ENVIRONMENT in
-	*[!A-Za-z0-9_\ ]*) fail "ENVIRONMENT=$ENVIRONMENT: names of variables are wanted, blanks between them" ;;
-	esac
-	number STOP_TIMEOUT "$STOP_TIMEOUT" 0 3600
-	number START_TIMEOUT "$START_TIMEOUT" 1 3600
-	case $RUN_USER in
-	'' | -* | *[!A-Za-z0-9_.-]*) fail "RUN_USER=$RUN_USER: no name of a user" ;;
-	esac
-}
-
 # The system must be running. What it was started with becomes the settings.
 running_settings() {
 	[ -n "$(processes)" ] || fail "nothing is running in $RUN_DIR"
@@ -139,10 +103,14 @@ running_settings() {
 
 # The settings that are kept with a running system, the name first. They are read as numbers, names and the
 # path of the program, whatever the file says.
-SETTINGS='NAME PROGRAM POOLS PORT WORKERS SOCKETS PREFORK_WORKERS CPU_WORKERS JOB_WORKERS THREADS CPU_THREADS CLIENT_CONNS SERVER_NAMES BODY_KB LOG_MB RUN_USER DATABASE'
+SETTINGS='NAME PROGRAM POOLS PORT WORKERS SOCKETS PREFORK_WORKERS CPU_WORKERS JOB_WORKERS THREADS CPU_THREADS CLIENT_CONNS SERVER_NAMES BODY_KB TLS_LISTEN TLS_CERTIFICATE TLS_KEY LOG_MB RUN_USER DATABASE STOP_TIMEOUT START_TIMEOUT ENVIRONMENT CONFIG GIVEN'
 read_settings() {
+	mine=$GIVEN # how patient a command is, is up to who gives it
 	# shellcheck disable=SC2034 # used by eval
 	while IFS='=' read -r name value; do
+		case "$name in $mine" in
+		*_TIMEOUT\ in*" $name "*) continue ;;
+		esac
 		case " $SETTINGS " in
 		*" $name "*) eval "$name=\$value" ;;
 		*) fail "$RUN_DIR/pids/settings: no setting is called $name" ;;
@@ -535,7 +503,7 @@ remove_files() (
 	cd "$RUN_DIR" || exit
 	[ -d pids ] || exit
 	rm -f worker-*.sock worker-*.new prefork.sock cpu-*.sock exercise-*.sock outside-*.sock admin.sock health.sock log.pipe \
-		nginx.conf nginx.pid ./*.servers "$NAME" "$NAME.new" preload.so preload.new database.sh
+		nginx.conf nginx.conf.new nginx.conf.old nginx.pid options options.new options.old ./*.servers "$NAME" preload.so preload.new database.sh
 	rm -rf pids temp board spool www www.new new database
 	for log in worker.log access.log error.log database.log; do
 		[ -s "$log" ] || rm -f "$log"

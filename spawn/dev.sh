@@ -29,9 +29,6 @@ await_saved() {
 build() {
 	seen=$(listing)
 	saved=$(printf '%s\n' "$built" "$seen" | sort | uniq -u | cut -d ' ' -f 3- | sort -u)
-	case $newline$saved$newline in
-	*"${newline}nginx/lanes.conf.in$newline"*) say "nginx/lanes.conf.in is read when make dev starts" ;;
-	esac
 	rm -f "$PROGRAM" "$DEV"/*.a
 	make --no-print-directory dev-build SAVED="$(echo "$saved" | grep -x '[A-Za-z0-9._/+-]*\.[ch]' | tr '\n' ' ')" &&
 		built=$seen
@@ -49,10 +46,11 @@ complaints() {
 trial() (
 	rm -rf "$DEV/trial" && mkdir -p "$DEV/trial/pids" && cd "$DEV/trial" && write_environment && make_folders || exit
 	copy_program
+	write_options options
 	give_up_root
 	# shellcheck disable=SC2086 # words
 	daemon trial log setpriv --pdeathsig TERM timeout "$START_TIMEOUT" $drop env LD_PRELOAD=./preload.so \
-		"./$NAME" --listen board/socket --spool spool
+		"./$NAME" --config options --listen board/socket --spool spool
 	until grep -aqs ' event=started ' log; do
 		runs "$!" || {
 			wait "$!"

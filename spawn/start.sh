@@ -32,33 +32,6 @@ check_run_dir() {
 	fi
 }
 
-# What is named has to be there: a worker without it might serve, and be wrong.
-check_environment() {
-	for name in $ENVIRONMENT; do
-		printenv "$name" >/dev/null || fail "ENVIRONMENT names $name, which is not set"
-	done
-}
-
-# URLs may hold passwords, which are for nobody's terminal.
-check_urls() {
-	case $DATABASE_URL in
-	'' | postgres://?* | postgresql://?* | *=*) ;;
-	*) fail "DATABASE_URL: postgresql://USER:PASSWORD@HOST/NAME is wanted" ;;
-	esac
-	case $MAIL_URL in
-	'' | smtp://?* | smtps://?*) ;;
-	*) fail "MAIL_URL: smtp://HOST or smtps://HOST is wanted" ;;
-	esac
-	[ "$JOB_WORKERS" = 0 ] || [ -n "$DATABASE$DATABASE_URL" ] ||
-		fail "JOB_WORKERS=$JOB_WORKERS: they want a database; DATABASE=private brings one"
-	[ -z "$DATABASE" ] || [ -z "$DATABASE_URL" ] ||
-		fail "DATABASE=$DATABASE, and DATABASE_URL is set: one of them is wanted"
-}
-
-check_user() {
-	[ "$(id -u)" = 0 ] || return 0
-	id -u "$RUN_USER" >/dev/null 2>&1 || fail "RUN_USER=$RUN_USER: no such user"
-	[ "$(id -u "$RUN_USER")" != 0 ] || fail "RUN_USER=$RUN_USER: the system gives up root"
 }
 
 # --- starting ---
@@ -80,6 +53,9 @@ prepare_run_dir() {
 		{ rm -f "$log" && (umask 027 && : >"$log"); } 2>/dev/null ||
 			fail "RUN_DIR is not writable: $RUN_DIR"
 	done
+	stage_program
+	write_options options
+	wrong=$(check_options options) || undo "$wrong"
 	copy_program
 	{ copy_page && make_folders; } || fail "cannot write to $RUN_DIR"
 }
@@ -193,7 +169,7 @@ prepare_run_dir
 SOCKETS=$WORKERS
 write_settings
 write_servers
-write_nginx_conf
+write_nginx_conf nginx.conf
 if [ -n "$DATABASE" ]; then
 	start_database
 	await_database
@@ -209,4 +185,4 @@ start_nginx
 await_workers
 await_answers
 [ -z "$DATABASE$DATABASE_URL" ] || tell_of_database
-say "http://localhost:$PORT ($(pools | awk '$3 { printf "%s%d %s", s, $3, $1; s = ", " }'); logs in $RUN_DIR)"
+say "http://localhost:$PORT${TLS_LISTEN:+, TLS on $TLS_LISTEN} ($(pools | awk '$3 { printf "%s%d %s", s, $3, $1; s = ", " }'); logs in $RUN_DIR)"

@@ -18,6 +18,7 @@ write_environment() {
 	mkdir -m 700 pids/environment || return
 	for name in $(sed -zn 's/^\([A-Za-z_][A-Za-z0-9_]*\)=.*/\1/p' "/proc/$$/environ" | tr '\0' '\n'); do
 		case $name in
+		LANES_CONFIG) continue ;; # it is RUN_DIR's: options
 		LANG | LC_* | TZ | LANES_* | *SAN_OPTIONS) ;;
 		*)
 			case " $ENVIRONMENT " in
@@ -46,14 +47,20 @@ tell() {
 	[ -z "$2" ] || (umask 077 && printf %s "$2" >"pids/environment/$1")
 }
 
+# The copy, where nobody starts it yet.
+stage_program() {
+	# shellcheck disable=SC2153 # project.sh has it
+	if ! why=$(mkdir -p new 2>&1 && install -m 755 "$PROGRAM" "new/$NAME" 2>&1); then
+		rm -rf new
+		fail "cannot copy $PROGRAM to $RUN_DIR: ${why##*: }"
+	fi
+}
+
 # A copy: building again must not change a running system, and a user without access to the
 # project must be able to execute it. PRELOAD, which loop workers load then, is make dev's.
 copy_program() {
-	# shellcheck disable=SC2153 # project.sh has it
-	if ! why=$(install -m 755 "$PROGRAM" "$NAME.new" 2>&1 && mv "$NAME.new" "$NAME" 2>&1); then
-		rm -f "$NAME.new"
-		fail "cannot copy $PROGRAM to $RUN_DIR: ${why##*: }"
-	fi
+	[ -e "new/$NAME" ] || stage_program
+	{ mv "new/$NAME" "$NAME" && rmdir new; } || fail "cannot write to $RUN_DIR"
 	[ -z "${PRELOAD-}" ] || { cp "$PRELOAD" preload.new && mv preload.new preload.so; } ||
 		fail "cannot copy $PRELOAD to $RUN_DIR"
 }
@@ -75,6 +82,23 @@ copy_page() {
 make_folders() {
 	mkdir -p board spool && chmod 700 spool || return
 	[ "$(id -u)" != 0 ] || chown "$RUN_USER:$(id -gn "$RUN_USER")" board spool
+}
+
+# write_options FILE: what its workers read (--config), which may be secret: CONFIG's lines, without those that are
+# not the program's, and what this system says. In a file of their own, so that one that is being edited, or is
+# wrong, meets no worker that has to be started again.
+write_options() {
+	lines=$([ -z "$CONFIG" ] || config_options && printf 'threads = %s\ncpu-threads = %s' "$THREADS" "$CPU_THREADS")
+	rm -f "$1"
+	(umask 077 && printf '%s\n' "$lines" >"$1") 2>/dev/null || fail "cannot write to $RUN_DIR"
+	[ "$(id -u)" != 0 ] || { chgrp "$(id -gn "$RUN_USER")" "$1" && chmod 640 "$1"; }
+}
+
+# check_options FILE: whether the program that is staged finds no error in them; or says each of them.
+check_options() {
+	words=$(run_program "new/$NAME" --config "$1" --check-config 2>&1) && return
+	printf '%s\n' "$words" | as_of_config "$1"
+	return 1
 }
 
 # nginx needs two descriptors for a request in flight, a worker one. 32768 is enough for 10,000
@@ -191,7 +215,7 @@ start_unit() {
 	[ "$socket" = none ] || set -- spawn-fcgi -n -s "$socket" -M 0660 -b 4096 $owner --
 	# shellcheck disable=SC2086 # words
 	set -- "$@" $drop $preload "./$NAME" --processes "$processes" --start-timeout "$START_TIMEOUT" \
-		--engine "$engine" --pool "$pool" --threads "$THREADS" --cpu-threads "$CPU_THREADS" \
+		--engine "$engine" --pool "$pool" --config options \
 		--scoreboard board/scoreboard --ready-pools "$(ready_pools)"
 	case $pool in
 	admin) set -- "$@" --routes admin --front "127.0.0.1:$PORT" ;;
@@ -225,8 +249,27 @@ write_servers() {
 	done
 }
 
+# What nginx's TLS is made of: which of its blocks hold, where it listens, and what its certificate is now.
+prepare_tls() {
+	listen='' sum='' http2='' resolver=''
+	[ -n "$TLS_LISTEN" ] || return 0
+	holds="$holds tls"
+	case $TLS_LISTEN in
+	*:*) listen=$TLS_LISTEN ;;
+	*) listen=127.0.0.1:$TLS_LISTEN ;;
+	esac
+	sum=$(sha256sum <"$TLS_CERTIFICATE" | cut -c 1-16)
+	# 1.22.1 as 1022001
+	version=$(nginx -v 2>&1 | sed 's|.*/\([0-9.]*\).*|\1|' | awk -F. '{ print $1 * 1000000 + $2 * 1000 + $3 }')
+	if [ "$version" -ge 1025001 ]; then holds="$holds http2"; else http2=' http2'; fi
+	if [ "$version" -ge 1023002 ]; then holds="$holds tickets"; else holds="$holds no-tickets"; fi
+	resolver=$(awk '$1 == "nameserver" { print $2 ~ /:/ ? "[" $2 "]" : $2; exit }' /etc/resolv.conf 2>/dev/null)
+	resolver=${resolver:-127.0.0.1}
+	[ -z "$(openssl x509 -in "$TLS_CERTIFICATE" -noout -ocsp_uri 2>/dev/null)" ] || holds="$holds ocsp"
+}
+
 # The template's blocks between "#if NAME..." and "#end" stay when all of the NAMEs hold: root, ipv6, a pool;
-# cases: the demonstration.
+# cases: the demonstration. write_nginx_conf FILE.
 write_nginx_conf() {
 	holds=$(units | awk '{ print $2; if ($2 == "outside") print "cases" }' | sort -u)
 	[ "$(id -u)" != 0 ] || holds="$holds root"
@@ -234,19 +277,59 @@ write_nginx_conf() {
 	cpus=$(nproc)
 	processes=$((cpus < 4 ? cpus : 4)) connections=$((files - 64))
 	most=$((processes * connections / 3))
-	awk -v holds=" $(echo "$holds" | tr '\n' ' ') " '
-		/^[ \t]*#if / { for (i = 2; i <= NF; i++) skip += !index(holds, " " $i " "); next }
-		/^[ \t]*#end$/ { skip = 0; next }
-		!skip' "$NGINX_CONF" |
+	prepare_tls
+	awk -v holds=" $(echo "$holds" | tr '\n' ' ') " -v folder="${NGINX_CONF%/*}" '
+		function emit(file,  line, word, n, i, skip) {
+			while ((getline line <file) > 0) {
+				n = split(line, word, " ")
+				if (word[1] == "#if")
+					for (i = 2; i <= n; i++)
+						skip += !index(holds, " " word[i] " ")
+				else if (word[1] == "#end")
+					skip = 0
+				else if (!skip && word[1] == "#include")
+					emit(folder "/" word[2])
+				else if (!skip)
+					print line
+			}
+			close(file)
+		}
+		BEGIN { emit(ARGV[1]) }' "$NGINX_CONF" |
 		sed -e "s/@PORT@/$PORT/g" -e "s/@FILES@/$files/g" -e "s/@USER@/$RUN_USER/g" \
 			-e "s/@GROUP@/$(id -gn "$RUN_USER" 2>/dev/null)/g" -e "s/@CONNECTIONS@/$connections/g" \
 			-e "s/@PROCESSES@/$processes/g" -e "s/@SERVER_NAMES@/$SERVER_NAMES/g" \
 			-e "s/@BODY@/$([ "$BODY_KB" = 0 ] && echo 1 || echo "${BODY_KB}k")/g" \
-			-e "s/@CLIENT_CONNS@/${CLIENT_CONNS:-$((most < 65535 ? most : 65535))}/g" >nginx.conf
+			-e "s|@TLS_CERTIFICATE@|$TLS_CERTIFICATE|g" -e "s|@TLS_KEY@|$TLS_KEY|g" -e "s/@TLS_SUM@/$sum/g" \
+			-e "s/@TLS_LISTEN@/$listen/g" -e "s/@HTTP2@/$http2/g" -e "s/@RESOLVER@/$resolver/g" \
+			-e "s/@CLIENT_CONNS@/${CLIENT_CONNS:-$((most < 65535 ? most : 65535))}/g" >"$1"
 }
 
 start_nginx() {
 	daemon nginx error.log nginx -p . -c nginx.conf
+}
+
+# Has nginx read its configuration anew, and waits until it has.
+reload_nginx() {
+	those=$(workers_of nginx)
+	deadline=$(($(date +%s) + START_TIMEOUT))
+	alive nginx || return
+	# shellcheck disable=SC2154 # alive's
+	kill -s HUP "$pid"
+	until newcomer nginx "$those"; do
+		[ "$(date +%s)" -le "$deadline" ] || return
+		sleep 0.05
+	done
+}
+
+# newcomer UNIT WORKERS: whether it has one that is none of those.
+newcomer() {
+	for worker in $(workers_of "$1"); do
+		case " $2" in
+		*" $worker "*) ;;
+		*) return 0 ;;
+		esac
+	done
+	return 1
 }
 
 # The workers of a master.

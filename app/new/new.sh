@@ -26,7 +26,7 @@ case $name in
 	refuse "the program cannot be called $name: a small letter, and then up to 14 small letters, digits, - and _ are wanted$other"
 	;;
 app | bash | board | database | database-kept | dev | env | flags | initdb | library | new | nginx | \
-	pids | postgres | setpriv | setsid | sh | sleep | spawn-fcgi | spool | temp | tests | www)
+	options | pids | postgres | setpriv | setsid | sh | sleep | spawn-fcgi | spool | temp | tests | www)
 	refuse "the program cannot be called $name, as something else is$other"
 	;;
 esac

@@ -306,7 +306,8 @@ static void help_lists_every_option(void)
 		       "conn-memory-limit sandbox address-space oom-score-adj front spare-threads "
 		       "mount listen-mode listen-owner listen-group stream-age migrate jobs "
 		       "job-retry job-drop job-depth job-concurrency job-poll "
-		       "job-result job-keep fetch-most fetch-host-most fetch-queue fetch-idle ca";
+		       "job-result job-keep fetch-most fetch-host-most fetch-queue fetch-idle ca "
+		       "config check-config";
 	char *text = NULL;
 	size_t len;
 	int expected = 0;

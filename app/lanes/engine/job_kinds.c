@@ -59,12 +59,19 @@ static struct route route_of(const struct job_kind *kind)
 }
 
 /* What it makes is there as long as the process. */
-bool job_worker_prepare(struct application *application)
+bool job_worker_prepare(const struct options *options, struct application *application)
 {
 	struct job_kinds *kinds = &application->jobs;
-	struct job_kind *list = calloc(kinds->count + 1, sizeof(*list));
-	struct route *routes = calloc(kinds->count + 1, sizeof(*routes));
+	struct job_kind *list;
+	struct route *routes;
 
+	if (!options->database) {
+		log_complaint("--engine jobs: there is no database: --database, or LANES_DATABASE, "
+			      "says which");
+		return false;
+	}
+	list = calloc(kinds->count + 1, sizeof(*list));
+	routes = calloc(kinds->count + 1, sizeof(*routes));
 	if (!kinds->count || !list || !routes) {
 		log_complaint(kinds->count ? "out of memory"
 					   : "--engine jobs: this program has no jobs");

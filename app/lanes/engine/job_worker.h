@@ -18,10 +18,11 @@
 
 struct application;
 struct engine;
+struct options;
 
 /* In place of the routes of an application the kinds of its jobs, as routes: for the scoreboard,
- * and to run them. False after a message: it has none, or one is none. */
-bool job_worker_prepare(struct application *application);
+ * and to run them. False after a message: there is no database, it has none, or one is none. */
+bool job_worker_prepare(const struct options *options, struct application *application);
 
 /* Begins to take jobs. 0 or a UV_E*. */
 int job_worker_open(struct engine *engine);

@@ -36,25 +36,31 @@ static int copy(char *to, size_t size, const char *text, size_t len)
 	return 0;
 }
 
-static int set_access(struct listener *l, const struct sockaddr_storage *own, const char *what)
+int listener_read_peers(struct allowed_peers **allowed)
 {
 	const char *list = getenv("FCGI_WEB_SERVER_ADDRS");
+	struct slice wrong = {NULL, 0};
+	int err;
 
+	*allowed = NULL;
+	err = list ? peers_parse(list, allowed, &wrong) : 0;
+	if (err == -EINVAL)
+		log_complaint(
+			"FCGI_WEB_SERVER_ADDRS: \"%.*s\" is no IP address, and no network such "
+			"as 10.0.0.0/8; commas separate them",
+			(int)(wrong.len < SHOWN ? wrong.len : SHOWN), wrong.data);
+	else if (err)
+		fail(-err, "FCGI_WEB_SERVER_ADDRS", strerror(-err));
+	return err;
+}
+
+static int set_access(struct listener *l, const struct sockaddr_storage *own, const char *what)
+{
 	l->tcp = own->ss_family != AF_UNIX;
 	if (!l->tcp)
 		return 0;
-	if (list) {
-		struct slice wrong = {NULL, 0};
-		int err = peers_parse(list, &l->allowed, &wrong);
-
-		if (err == -EINVAL)
-			log_complaint("FCGI_WEB_SERVER_ADDRS: \"%.*s\" is no IP address, and no "
-				      "network such as 10.0.0.0/8; commas separate them",
-				      (int)(wrong.len < SHOWN ? wrong.len : SHOWN), wrong.data);
-		else if (err)
-			fail(-err, "FCGI_WEB_SERVER_ADDRS", strerror(-err));
-		return err;
-	}
+	if (getenv("FCGI_WEB_SERVER_ADDRS"))
+		return listener_read_peers(&l->allowed);
 	if (address_is_loopback(own))
 		return 0;
 	return fail(EACCES, what,

@@ -45,6 +45,10 @@ int listener_open(struct listener *listener, const char *address, int backlog);
 int listener_open_as(struct listener *listener, const char *address, int backlog,
 		     const struct socket_file *file);
 
+/* Reads FCGI_WEB_SERVER_ADDRS into a list that is the caller's, to be freed; NULL if it is not set.
+ * Returns 0, or a negative errno after one line on stderr. */
+int listener_read_peers(struct allowed_peers **allowed);
+
 /* Whether this peer may speak to us: always for a unix socket; for TCP, if
  * FCGI_WEB_SERVER_ADDRS is set, only from an address or a network of that list. */
 bool listener_allows(const struct listener *listener, const struct sockaddr_storage *peer);

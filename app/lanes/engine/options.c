@@ -2,15 +2,14 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <math.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "base/log.h"
+#include "engine/option_file.h"
+#include "engine/option_value.h"
 #include "http/body.h"
-#include "scoreboard/scoreboard.h"
 
 #define AT(field) offsetof(struct options, field)
 
@@ -185,154 +184,19 @@ static const struct option_spec list[] = {
 	 .help = "number of a job that is to be deleted, whatever it is at; or all-dead"},
 	{"top", OPTION_FLAG, AT(top),
 	 .help = "show what the workers on the scoreboard do, live, and serve nothing"},
+	{"config", OPTION_TEXT, AT(config),
+	 .help = "file of these options, a line \"NAME = VALUE\" for each; # begins a comment. The "
+		 "environment wins over it, as flags do over that. A master's HUP has its workers "
+		 "read it anew"},
+	{"check-config", OPTION_FLAG, AT(check_config),
+	 .help = "say each error of the options, of --config's file with its line, and serve "
+		 "nothing; status 0: there is none, 2: there are"},
 	{"core", OPTION_FLAG, AT(core),
 	 .help = "dump core as the limits allow; without it, never: the requests would be in the "
 		 "file"},
 	{"help", OPTION_FLAG, AT(help), .help = "print this and exit"},
 	{"version", OPTION_FLAG, AT(version), .help = "print the version and exit"},
 };
-
-static int complain(const char *name, const char *value, const char *wanted)
-{
-	log_complaint("%s: '%.1000s' is not %s", name, value, wanted);
-	return -EINVAL;
-}
-
-static int set_integer(const struct option_spec *option, const char *name, const char *value,
-		       int64_t *number)
-{
-	char wanted[96];
-	char *end;
-
-	snprintf(wanted, sizeof(wanted), "a whole number from %lld to %lld", (long long)option->min,
-		 (long long)option->max);
-	errno = 0;
-	*number = strtoll(value, &end, 10);
-	if (!isdigit((unsigned char)value[0]) || *end || errno || *number < option->min ||
-	    *number > option->max)
-		return complain(name, value, wanted);
-	return 0;
-}
-
-/* From min to max of them. */
-static int set_real(const char *name, const char *value, double min, double max, const char *what,
-		    double *real)
-{
-	char wanted[96];
-	char *end;
-
-	snprintf(wanted, sizeof(wanted), "a number %sfrom %g to %g", what, min, max);
-	*real = strtod(value, &end);
-	if (!isdigit((unsigned char)value[0]) || strpbrk(value, "xX") || *end ||
-	    !(*real >= min && *real <= max))
-		return complain(name, value, wanted);
-	return 0;
-}
-
-static int set_seconds(const struct option_spec *option, const char *name, const char *value,
-		       int64_t *milliseconds)
-{
-	double seconds;
-
-	if (set_real(name, value, (double)option->min / 1000, (double)option->max / 1000,
-		     "of seconds ", &seconds))
-		return -EINVAL;
-	*milliseconds = llround(seconds * 1000);
-	return 0;
-}
-
-static int set_mode(const char *name, const char *value, int64_t *mode)
-{
-	size_t digits = strspn(value, "01234567");
-
-	*mode = strtol(value, NULL, 8);
-	return digits < 3 || digits > 4 || value[digits] || *mode > 0777
-		       ? complain(name, value, "an octal number of permissions, such as 0660")
-		       : 0;
-}
-
-static int set_choice(const struct option_spec *option, const char *name, const char *value,
-		      void *choice)
-{
-	size_t len = strlen(value);
-	int number = 0;
-
-	for (const char *at = option->choices; at; number++) {
-		size_t n = strcspn(at, "|");
-
-		if (n == len && !memcmp(at, value, len)) {
-			memcpy(choice, &number, sizeof(number)); /* an enum */
-			return 0;
-		}
-		at = at[n] ? at + n + 1 : NULL;
-	}
-	return complain(name, value, option->choices);
-}
-
-/* It goes into a header and onto the scoreboard. */
-static bool is_name(const char *value)
-{
-	size_t len = strlen(value);
-
-	for (size_t i = 0; i < len; i++)
-		if (!isalnum((unsigned char)value[i]) && value[i] != '-' && value[i] != '_')
-			return false;
-	return len >= 1 && len <= 23;
-}
-
-/* It is shown whole on the scoreboard, with a '/' behind it. */
-enum { MOUNT_MAX = BOARD_PATH - 2 };
-
-/* Not what a URL would have after it, or in its place. */
-static bool is_mount(const char *value)
-{
-	size_t len = strlen(value);
-
-	for (size_t i = 0; i < len; i++)
-		if (iscntrl((unsigned char)value[i]) || strchr("%?#", value[i]))
-			return false;
-	return value[0] == '/' && len <= MOUNT_MAX && !strstr(value, "//") &&
-	       (len == 1 || value[len - 1] != '/');
-}
-
-static int set(const struct option_table *table, const struct option_spec *option, const char *name,
-	       const char *value)
-{
-	void *field = (char *)table->values + option->at;
-
-	switch (option->kind) {
-	case OPTION_INT:
-		return set_integer(option, name, value, field);
-	case OPTION_NUMBER:
-		return set_real(name, value, (double)option->min, (double)option->max, "", field);
-	case OPTION_SECONDS:
-		return set_seconds(option, name, value, field);
-	case OPTION_MODE:
-		return set_mode(name, value, field);
-	case OPTION_CHOICE:
-		return set_choice(option, name, value, field);
-	case OPTION_FLAG:
-		*(bool *)field = true;
-		return 0;
-	case OPTION_NAME:
-		if (!is_name(value))
-			return complain(name, value, "1 to 23 letters, digits, '-' and '_'");
-		break;
-	case OPTION_PATH:
-		if (!is_mount(value))
-			return complain(name, value,
-					"a path of 1 to 46 bytes with a '/' before each of its "
-					"names, none at its end, and no '%', '?' or '#'");
-		break;
-	case OPTION_TEXT:
-	case OPTION_ORDER:
-		break;
-	}
-	if (!*value)
-		return complain(name, value, "a text: it is empty");
-	*(const char **)field = value;
-	return 0;
-}
 
 static void environment_name(const struct option_spec *option, char *name, size_t size)
 {
@@ -341,63 +205,128 @@ static void environment_name(const struct option_spec *option, char *name, size_
 		*c = *c == '-' ? '_' : (char)toupper((unsigned char)*c);
 }
 
-static const struct option_spec *find(const struct option_table *table, const char *name,
-				      size_t len)
-{
-	for (size_t i = 0; i < table->count; i++)
-		if (strlen(table->list[i].name) == len && !memcmp(table->list[i].name, name, len))
-			return &table->list[i];
-	return NULL;
-}
-
 /* The library's, and the application's. */
 enum { TABLES = 2 };
 
-static int parse_flags(const struct option_table tables[TABLES], int argc, char **argv)
+/* A word of the command line, and maybe its value. */
+struct flag {
+	const char *word;
+	const struct option_table *table;
+	const struct option_spec *option;
+	const char *value;
+	const char *is_not; /* NULL: nothing is wrong with it */
+};
+
+/* The one at *at, which then is the next. */
+static struct flag read_flag(const struct option_table tables[TABLES], int argc, char **argv,
+			     int *at)
 {
-	for (int i = 1; i < argc; i++) {
-		const char *flag = argv[i];
-		size_t len = strcspn(flag, "=");
-		const struct option_table *table = tables;
-		const struct option_spec *option = NULL;
-		const char *value = flag[len] ? flag + len + 1 : NULL;
+	const char *word = argv[(*at)++];
+	size_t len = strcspn(word, "=");
+	struct flag flag = {
+		.word = word, .table = tables, .value = word[len] ? word + len + 1 : NULL};
+
+	if (len > 2 && !strncmp(word, "--", 2)) {
+		flag.option = option_find(flag.table, word + 2, len - 2);
+		if (!flag.option)
+			flag.option = option_find(++flag.table, word + 2, len - 2);
+	}
+	if (!flag.option || (flag.option->kind == OPTION_FLAG && flag.value))
+		flag.is_not = "an option; see --help";
+	else if (flag.option->kind == OPTION_FLAG)
+		flag.value = "";
+	else if (!flag.value && *at < argc)
+		flag.value = argv[(*at)++];
+	else if (!flag.value)
+		flag.is_not = "complete: its value is missing";
+	return flag;
+}
+
+/* What has to be known before all else: the file, and whether each error is to be told. */
+static void look_ahead(const struct option_table tables[TABLES], int argc, char **argv)
+{
+	struct options *options = tables[0].values;
+
+	options->config = getenv("LANES_CONFIG");
+	for (int i = 1; i < argc;) {
+		struct flag flag = read_flag(tables, argc, argv, &i);
+
+		if (flag.is_not || flag.table != tables)
+			continue;
+		if (!strcmp(flag.option->name, "config"))
+			options->config = flag.value;
+		if (!strcmp(flag.option->name, "check-config"))
+			options->check_config = true;
+	}
+}
+
+static int parse_flags(const struct option_table tables[TABLES], int argc, char **argv, bool all)
+{
+	int err = 0;
+
+	for (int i = 1; i < argc && (all || !err);) {
+		struct flag flag = read_flag(tables, argc, argv, &i);
 		char name[64];
 
-		if (len > 2 && !strncmp(flag, "--", 2)) {
-			option = find(table, flag + 2, len - 2);
-			if (!option)
-				option = find(++table, flag + 2, len - 2);
+		if (flag.is_not) {
+			err = option_complain("command line", flag.word, flag.is_not);
+			continue;
 		}
-		if (!option || (option->kind == OPTION_FLAG && value))
-			return complain("command line", flag, "an option; see --help");
-		snprintf(name, sizeof(name), "--%s", option->name);
-		if (option->kind == OPTION_FLAG)
-			value = "";
-		else if (!value && i + 1 < argc)
-			value = argv[++i];
-		else if (!value)
-			return complain("command line", flag, "complete: its value is missing");
-		if (set(table, option, name, value))
-			return -EINVAL;
+		snprintf(name, sizeof(name), "--%s", flag.option->name);
+		if (option_set(flag.table, flag.option, name, flag.value))
+			err = -EINVAL;
 	}
-	return 0;
+	return err;
 }
 
 static int set_defaults(const struct option_table *table)
 {
 	for (size_t i = 0; i < table->count; i++) {
 		const struct option_spec *option = &table->list[i];
+
+		if (option->fallback && option_set(table, option, option->name, option->fallback))
+			return -EINVAL;
+	}
+	return 0;
+}
+
+static int parse_environment(const struct option_table *table, bool all)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < table->count && (all || !err); i++) {
+		const struct option_spec *option = &table->list[i];
 		char name[64];
 		const char *value;
 
 		environment_name(option, name, sizeof(name));
 		value = option->kind >= OPTION_FLAG ? NULL : getenv(name);
-		if (option->fallback && set(table, option, option->name, option->fallback))
-			return -EINVAL;
-		if (value && set(table, option, name, value))
-			return -EINVAL;
+		if (value && option_set(table, option, name, value))
+			err = -EINVAL;
 	}
-	return 0;
+	return err;
+}
+
+/* From who counts least to who counts most. */
+static int parse_all(const struct option_table tables[TABLES], int argc, char **argv)
+{
+	struct options *options = tables[0].values;
+	bool all;
+	int err;
+
+	look_ahead(tables, argc, argv);
+	all = options->check_config;
+	if (set_defaults(&tables[0]) || set_defaults(&tables[1]))
+		return -EINVAL;
+	err = options->config && *options->config
+		      ? option_file_read(tables, TABLES, options->config, all)
+		      : 0;
+	for (size_t t = 0; t < TABLES && (all || !err); t++)
+		if (parse_environment(&tables[t], all))
+			err = -EINVAL;
+	if ((all || !err) && parse_flags(tables, argc, argv, all))
+		err = -EINVAL;
+	return err;
 }
 
 int options_parse(struct options *options, const struct option_table *own, int argc, char **argv)
@@ -409,10 +338,11 @@ int options_parse(struct options *options, const struct option_table *own, int a
 	for (size_t i = 0; i < tables[1].count; i++) {
 		const char *name = tables[1].list[i].name;
 
-		if (find(tables, name, strlen(name)))
-			return complain(tables[1].name, name, "a name that no other option has");
+		if (option_find(tables, name, strlen(name)))
+			return option_complain(tables[1].name, name,
+					       "a name that no other option has");
 	}
-	if (set_defaults(&tables[0]) || set_defaults(&tables[1]) || parse_flags(tables, argc, argv))
+	if (parse_all(tables, argc, argv))
 		return -EINVAL;
 	if (!options->cpu_threads)
 		options->cpu_threads = sysconf(_SC_NPROCESSORS_ONLN);
@@ -461,7 +391,8 @@ void options_help(FILE *out, const struct option_table *own)
 		"A FastCGI worker. The listening socket is descriptor 0, as spawn-fcgi gives it:\n"
 		"    spawn-fcgi -n -s /tmp/%s.sock -M 0600 -- build/%s\n"
 		"or --listen opens one; with --processes N a master that keeps N workers. Each "
-		"option is also LANES_<NAME> in the environment.\n\n",
+		"option is also LANES_<NAME> in the environment, and a line of the file that "
+		"--config names.\n\n",
 		name, name, name);
 	if (own && own->count) {
 		fprintf(out, "Options of %s:\n", name);

@@ -1,7 +1,8 @@
 /*
- * Every setting of a worker, in one struct. Defaults, overridden by LANES_* in the environment,
- * overridden by flags: --header-timeout 5 and LANES_HEADER_TIMEOUT=5 are the same option. An
- * application may have further ones, in a table and a struct of its own.
+ * Every setting of a worker, in one struct. Defaults, overridden by a file (--config),
+ * overridden by LANES_* in the environment, overridden by flags: "header-timeout = 5",
+ * LANES_HEADER_TIMEOUT=5 and --header-timeout 5 are the same option. An application may have
+ * further ones, in a table and a struct of its own.
  */
 #ifndef LANES_ENGINE_OPTIONS_H
 #define LANES_ENGINE_OPTIONS_H
@@ -42,8 +43,8 @@ enum option_kind {
 	OPTION_NAME,	/* the same, of letters, digits, '-' and '_' */
 	OPTION_PATH,	/* the same, of a URL, decoded: "/", or "/a/b" without a '/' at its end */
 	OPTION_CHOICE,	/* an enum */
-	OPTION_FLAG,	/* bool: no value, and never of the environment */
-	OPTION_ORDER,	/* const char *; a text that is never of the environment */
+	OPTION_FLAG,	/* bool: no value, and of the command line only */
+	OPTION_ORDER,	/* const char *; a text that is of the command line only */
 };
 
 struct option_spec {
@@ -150,6 +151,8 @@ struct options {
 	int64_t job_poll;   /* milliseconds, as is */
 	int64_t job_keep;
 
+	const char *config; /* file that options were read from; NULL: none */
+	bool check_config;
 	bool top;
 	bool migrate;
 	bool jobs;
@@ -160,9 +163,9 @@ struct options {
 	bool version;
 };
 
-/* Fills options, and the application's own (NULL: none), from defaults, environ and argv (strings
- * are borrowed). Returns 0, or -EINVAL after one line on stderr that names the option, what was
- * given and what is allowed. */
+/* Fills options, and the application's own (NULL: none), from defaults, the file, environ and argv
+ * (strings are borrowed). Returns 0, or -EINVAL after one line on stderr that names the option,
+ * what was given and what is allowed; with --check-config, a line for each error. */
 int options_parse(struct options *options, const struct option_table *own, int argc, char **argv);
 
 /* What they say about bodies. */

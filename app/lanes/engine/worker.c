@@ -9,6 +9,7 @@
 #include "client/fetch_limits.h"
 #include "client/queue.h"
 #include "engine/application.h"
+#include "engine/config_check.h"
 #include "engine/database.h"
 #include "engine/harden.h"
 #include "engine/job_worker.h"
@@ -219,15 +220,6 @@ static int serve(const struct options *options, struct listener *listener, const
 	return status;
 }
 
-static bool has_jobs(const struct options *options, struct application *application)
-{
-	if (options->database)
-		return job_worker_prepare(application);
-	log_complaint(
-		"--engine jobs: there is no database: --database, or LANES_DATABASE, says which");
-	return false;
-}
-
 /* From the socket to the end. */
 static int work(struct options *options, struct application *application)
 {
@@ -244,7 +236,7 @@ static int work(struct options *options, struct application *application)
 		return 1;
 	harden(options);
 	if (options->engine == ENGINE_JOBS
-		    ? !has_jobs(options, application)
+		    ? !job_worker_prepare(options, application)
 		    : listener_open_as(&listener, options->listen, (int)options->backlog, &file))
 		return 1;
 	check_spool(options);
@@ -336,6 +328,8 @@ int worker_main(int argc, char **argv, const struct applications *applications)
 		return 2;
 	if (only_tells(&options, own))
 		return 0;
+	if (options.check_config)
+		return config_check(&options, applications);
 	if (is_command(&options))
 		return command(&options, applications);
 	parent_find();
