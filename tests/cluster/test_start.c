@@ -12,7 +12,7 @@ static void of_a_user(void)
 {
 	if (!cluster_start_as("nobody", STRINGS("HOSTS=1")))
 		return;
-	CU_ASSERT_STRING_EQUAL(cluster_answerer(), "host1-1");
+	CU_ASSERT(!strncmp(cluster_answerer(), "host1-", 6));
 	CU_ASSERT_EQUAL(get(&cluster, "/readyz")->status, 200);
 	CU_ASSERT(cluster_stop());
 	CU_ASSERT_EQUAL(get(&cluster, "/")->status, 0);
@@ -62,7 +62,8 @@ static void on_paper(void)
 	while (*line) {
 		size_t len = strcspn(line, "\n");
 
-		CU_ASSERT(strstr(readme, textf("\n%.*s\n", (int)len, line)) || !len);
+		if (len && !strstr(readme, textf("\n%.*s\n", (int)len, line)))
+			CU_FAIL_FATAL("tests/cluster/README.md does not quote it");
 		line += len + (line[len] != 0);
 	}
 }
