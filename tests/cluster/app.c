@@ -11,6 +11,10 @@ struct once {
 	struct slice key;
 };
 
+struct pause {
+	double seconds;
+};
+
 struct once_frame {
 	struct job_ticket job;
 	char payload[96];
@@ -18,6 +22,8 @@ struct once_frame {
 };
 
 static const struct field path[] = {PATH(STRING, struct once, key, .max_length = 64)};
+static const struct field query[] = {QUERY(NUMBER, struct pause, seconds, .ge = LIMIT(0),
+					   .le = LIMIT(60), .fallback = &(const double){0.3})};
 static const struct field body[] = {BODY(STRING, struct once, key, .max_length = 64)};
 
 static void does_nothing(struct request *req)
@@ -28,8 +34,10 @@ static void does_nothing(struct request *req)
 /* In flight when something happens. */
 static void waits(struct request *req)
 {
+	const struct pause *pause = request_input(req);
+
 	ASYNC_BEGIN(req);
-	AWAIT(req, sleep_for(req, 0.3));
+	AWAIT(req, sleep_for(req, pause->seconds));
 	reply_bytes(req, 200, "text/plain", slice_of("waited"));
 	ASYNC_END(req);
 }
@@ -74,7 +82,7 @@ static bool knows_host(struct setup *setup)
 
 static const struct route routes[] = {
 	GET("/", ASYNC, does_nothing),
-	GET("/wait", ASYNC, waits),
+	GET("/wait", ASYNC, waits, .input = INPUT(query)),
 	POST("/once/{key}", ASYNC, does_it, .input = INPUT(path)),
 };
 

@@ -45,7 +45,19 @@ static bool ready(void)
 	return file_has(log_file, "Ctrl-C stops it");
 }
 
-bool cluster_start(const char *const *settings)
+/* The program that runs it: the script, as whoever it is to be. */
+static pid_t start_as(const char *user, const char *const *environment)
+{
+	if (!user || geteuid() != 0)
+		return process_start(STRINGS("spawn/cluster.sh"), environment, log_file);
+	if (shell(textf("chown %s '%s'", user, cluster.run_dir))->status)
+		return -1;
+	return process_start(STRINGS("setpriv", "--reuid", user, "--regid", "nogroup",
+				     "--clear-groups", "spawn/cluster.sh"),
+			     environment, log_file);
+}
+
+bool cluster_start_as(const char *user, const char *const *settings)
 {
 	const char *environment[16] = {textf("PROGRAM=%s", built("cluster-app")),
 				       textf("HOSTS=%d", HOSTS), textf("WORKERS=%d", WORKERS),
@@ -60,13 +72,18 @@ bool cluster_start(const char *const *settings)
 	while (settings && *settings)
 		environment[count++] = *settings++;
 	log_file = strdup(textf("%s/start.log", cluster.run_dir));
-	runner = process_start(STRINGS("spawn/cluster.sh"), environment, log_file);
+	runner = start_as(user, environment);
 	if (runner > 0 && EVENTUALLY(ready() || process_ended(runner)) && ready())
 		return true;
 	printf("    the cluster does not start: %s\n", file_text(log_file));
 	CU_FAIL("the cluster starts");
 	cluster_stop();
 	return false;
+}
+
+bool cluster_start(const char *const *settings)
+{
+	return cluster_start_as(NULL, settings);
 }
 
 /* Processes that see its files as it does, as all of its do; they end with the first of them. */
@@ -112,6 +129,13 @@ bool cluster_stop(void)
 		printf("    status %d, %d left in %s: %s\n", status, inside(namespace), namespace,
 		       file_text(log_file));
 	return status == 0 && nothing;
+}
+
+void cluster_kill(void)
+{
+	kill(runner, SIGKILL);
+	waitpid(runner, NULL, 0);
+	runner = 0;
 }
 
 /* ---- what is done to it ---- */
@@ -334,9 +358,9 @@ static void come_again(size_t sent)
 	/* Connections take keys in turn, and some twice. */
 	struct load *again =
 		load_start(PLAN(.servers = &port, .server_count = 1, .http = true, .target = target,
-				.type = "text/plain", .keys = (unsigned)sent, .connections = 1,
-				.requests = sent, .may_resend = true,
-				.patience = PATIENCE * UINT64_C(1000000000)));
+				.type = "text/plain", .keys = (unsigned)sent,
+				.connections = CLIENTS, .requests = sent / CLIENTS + 1,
+				.may_resend = true, .patience = PATIENCE * UINT64_C(1000000000)));
 
 	result = load_wait(again);
 	printf("    %zu came again, %zu were answered\n", result->sent, result->answered);

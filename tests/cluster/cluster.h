@@ -21,8 +21,14 @@ extern struct system cluster; /* its url is the port that leads into it */
  * where namespaces or packages are missing, the running test is not judged. */
 bool cluster_start(const char *const *settings);
 
+/* The same as another user, if this one is root. */
+bool cluster_start_as(const char *user, const char *const *settings);
+
 /* Ends it as Ctrl-C does; true if nothing is left of it. Nothing if none runs. */
 bool cluster_stop(void);
+
+/* Kills what runs it, without a word. */
+void cluster_kill(void);
 
 /* spawn/cluster.sh COMMAND...: whether its status is 0; prints what it said if not. */
 bool cluster_does(const char *const *command);

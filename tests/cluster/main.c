@@ -6,11 +6,11 @@
 #include "../support/harness.h"
 #include "cluster.h"
 
-extern const struct suite hosts_suite, nginx_suite;
+extern const struct suite start_suite, hosts_suite, nginx_suite;
 
 int main(int argc, char **argv)
 {
-	static const struct suite *const all[] = {&hosts_suite, &nginx_suite};
+	static const struct suite *const all[] = {&start_suite, &hosts_suite, &nginx_suite};
 	int status;
 
 	process_prepare();
