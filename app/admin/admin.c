@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "admin/feed.h"
+#include "admin/otlp.h"
 
 static const char TEXT[] = "text/plain; charset=utf-8";
 
@@ -42,6 +43,8 @@ static bool prepare_admin(struct setup *setup)
 		log_complaint("out of memory");
 		return false;
 	}
+	if (setup->options->otlp && !(state->otlp = otlp_open(setup->board, setup->options->otlp)))
+		return false;
 	if (!front)
 		return true;
 	if (front_parse(&state->front, front)) {
@@ -148,6 +151,18 @@ static const struct field trace_fields[] = {
 	      .fallback = &(const double){10}),
 };
 
+static void background(struct request *req)
+{
+	struct admin *state = request_state(req);
+
+	ASYNC_BEGIN(req);
+	gather_add_call(req, watchdog, state, NULL);
+	if (state->otlp)
+		gather_add_call(req, otlp_send, state->otlp, NULL);
+	AWAIT(req, gather(req));
+	ASYNC_END(req);
+}
+
 enum { PROBES = 2 }; /* the first of the list */
 
 static const struct route list[] = {
@@ -163,7 +178,7 @@ static const struct route list[] = {
 const struct application admin = {
 	.routes = ROUTES(list, .undocumented = true),
 	.prepare = prepare_admin,
-	.background = watchdog,
+	.background = background,
 };
 const struct application health = {.routes = {.list = list, .count = PROBES, .undocumented = true},
 				   .prepare = prepare_health};
