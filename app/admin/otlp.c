@@ -73,12 +73,12 @@ static bool is_passing(int status)
 /* Whether it has ended with the batch: it was taken, or is not wanted. Else it is tried again. */
 static bool is_over(struct otlp *otlp, int err)
 {
-	int status = otlp->call.status;
+	int answer = otlp->call.status;
 
-	if (err || is_passing(status)) {
+	if (err || is_passing(answer)) {
 		if (!otlp->pause)
 			log_event(LOG_LEVEL_WARNING, "otlp-away", "url", otlp->url, "status",
-				  log_number(status), "error",
+				  log_number(answer), "error",
 				  err ? strerror(-err) : "it takes none now", NULL);
 		otlp->pause = otlp->pause ? 2 * otlp->pause : 1;
 		if (otlp->pause > PAUSE_MOST)
@@ -88,12 +88,12 @@ static bool is_over(struct otlp *otlp, int err)
 	if (otlp->pause)
 		log_event(LOG_LEVEL_INFO, "otlp-back", "url", otlp->url, NULL);
 	otlp->pause = 0;
-	if (status >= 200 && status < 300) {
+	if (answer >= 200 && answer < 300) {
 		otlp->sent += otlp->batch.spans;
 		return true;
 	}
 	otlp->refused += otlp->batch.spans;
-	log_event(LOG_LEVEL_WARNING, "otlp-refused", "url", otlp->url, "status", log_number(status),
+	log_event(LOG_LEVEL_WARNING, "otlp-refused", "url", otlp->url, "status", log_number(answer),
 		  "spans", log_number((long long)otlp->batch.spans), NULL);
 	return true;
 }
