@@ -1,21 +1,18 @@
 #include "admin/admin.h"
 
-#include <stdlib.h>
-
 #include "admin/feed.h"
+#include "admin/otlp.h"
 
 static const char TEXT[] = "text/plain; charset=utf-8";
 
-/* What both keep; NULL after a message. */
+/* What both keep: a process has one. */
 static struct admin *prepare(struct setup *setup)
 {
+	static struct admin kept;
 	const struct options *options = setup->options;
-	struct admin *state = calloc(1, sizeof(*state));
+	struct admin *state = &kept;
 
-	if (!state) {
-		log_complaint("out of memory");
-		return NULL;
-	}
+	kept = (struct admin){0};
 	state->board = setup->board;
 	state->ready_held = (double)options->ready_held / 1000;
 	state->ready_pools = options->ready_pools;
@@ -27,7 +24,8 @@ static struct admin *prepare(struct setup *setup)
 
 static bool prepare_health(struct setup *setup)
 {
-	return prepare(setup) != NULL;
+	prepare(setup);
+	return true;
 }
 
 static bool prepare_admin(struct setup *setup)
@@ -35,13 +33,13 @@ static bool prepare_admin(struct setup *setup)
 	const char *front = setup->options->front;
 	struct admin *state = prepare(setup);
 
-	if (!state)
-		return false;
 	state->feed = feed_open(setup->board);
 	if (!state->feed) {
 		log_complaint("out of memory");
 		return false;
 	}
+	if (setup->options->otlp && !(state->otlp = otlp_open(setup->board, setup->options->otlp)))
+		return false;
 	if (!front)
 		return true;
 	if (front_parse(&state->front, front)) {
@@ -148,6 +146,18 @@ static const struct field trace_fields[] = {
 	      .fallback = &(const double){10}),
 };
 
+static void background(struct request *req)
+{
+	struct admin *state = request_state(req);
+
+	ASYNC_BEGIN(req);
+	gather_add_call(req, watchdog, state, NULL);
+	if (state->otlp)
+		gather_add_call(req, otlp_send, state->otlp, NULL);
+	AWAIT(req, gather(req));
+	ASYNC_END(req);
+}
+
 enum { PROBES = 2 }; /* the first of the list */
 
 static const struct route list[] = {
@@ -163,7 +173,7 @@ static const struct route list[] = {
 const struct application admin = {
 	.routes = ROUTES(list, .undocumented = true),
 	.prepare = prepare_admin,
-	.background = watchdog,
+	.background = background,
 };
 const struct application health = {.routes = {.list = list, .count = PROBES, .undocumented = true},
 				   .prepare = prepare_health};

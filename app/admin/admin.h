@@ -25,6 +25,7 @@ struct admin {
 	bool has_front;
 	struct front front; /* where the system is asked from outside */
 	struct feed *feed;
+	struct otlp *otlp; /* NULL: traces are for nobody */
 };
 
 /* Whether a path, decoded, is one of the admin worker's. */
@@ -46,8 +47,8 @@ struct burst_groups {
 
 extern const struct field burst_fields[3];
 
-/* The admin worker's background: logs who holds a loop for too long. */
-void watchdog(struct request *req);
+/* In the admin worker's background: logs who holds a loop for too long. */
+void watchdog(struct request *req, void *state);
 
 void status(struct request *req);
 void metrics(struct request *req);

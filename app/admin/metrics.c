@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "admin/admin.h"
+#include "admin/otlp.h"
 #include "admin/samples.h"
 
 enum kind { COUNT, SECONDS, FLAG };
@@ -469,6 +470,7 @@ void metrics(struct request *req)
 
 	append_waits(&out, &workers);
 	append_all_own(&out, &workers);
+	append_otlp(&out, state->otlp);
 	workers_free(&workers);
 	reply_text(req, 200, "text/plain; version=0.0.4; charset=utf-8", &out);
 }

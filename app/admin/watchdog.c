@@ -95,17 +95,15 @@ static void look_at_all(struct holds *holds, const struct admin *state)
 	}
 }
 
-void watchdog(struct request *req)
+void watchdog(struct request *req, void *frame)
 {
-	struct holds **holds = FRAME(req, struct holds *);
-	const struct admin *state = request_state(req);
+	static struct holds holds;
+	const struct admin *state = frame;
 
 	ASYNC_BEGIN(req);
-	*holds = request_alloc(req, sizeof(**holds));
-	while (*holds) {
-		look_at_all(*holds, state);
+	for (;;) {
+		look_at_all(&holds, state);
 		AWAIT(req, sleep_for(req, state->slow / LOOKS));
 	}
-	reply_error(req, 503);
 	ASYNC_END(req);
 }

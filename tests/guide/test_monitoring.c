@@ -57,7 +57,8 @@ static void every_metric_they_name_is_printed(void)
 
 	CU_ASSERT_FATAL(system_start(
 		&sys,
-		SYSTEM(.prefork = 1, .environment = STRINGS("DATABASE=private", "JOB_WORKERS=1"))));
+		SYSTEM(.prefork = 1, .environment = STRINGS("DATABASE=private", "JOB_WORKERS=1",
+							    "LANES_OTLP=http://127.0.0.1:1"))));
 	CU_ASSERT_EQUAL(get(&sys, "/cases/quotes?item=tea")->status, 200);
 	CU_ASSERT_EQUAL(get(&sys, "/cases/orders")->status, 200);
 	CU_ASSERT(EVENTUALLY(strstr(get(&sys, "/metrics")->body, "\nlanes_jobs{")));

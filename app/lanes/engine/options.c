@@ -162,6 +162,9 @@ static const struct option_spec list[] = {
 	{"front", OPTION_TEXT, AT(front),
 	 .help = "HOST:PORT where the whole system is asked from outside: to there /burst sends "
 		 "requests"},
+	{"otlp", OPTION_TEXT, AT(otlp),
+	 .help = "http://HOST:PORT of a collector, whom the admin worker sends what requests did "
+		 "(OpenTelemetry, OTLP over HTTP in JSON, POST /v1/traces); without it nobody"},
 	{"job-depth", OPTION_INT, AT(job_depth), "100000", 1, INT64_MAX, NULL,
 	 "jobs that may wait in the queue; to enqueue one more is a 503"},
 	{"job-concurrency", OPTION_INT, AT(job_concurrency), "0", 0, 10000, NULL,

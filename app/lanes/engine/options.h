@@ -144,6 +144,7 @@ struct options {
 	int64_t ready_held;
 	const char *ready_pools; /* names with commas between them */
 	const char *front;	 /* HOST:PORT; NULL: none */
+	const char *otlp;	 /* URL of a collector; NULL: none */
 
 	int64_t job_concurrency; /* 0: one per core */
 	int64_t job_depth;

@@ -259,7 +259,8 @@ static int work(struct options *options, struct application *application)
 	tell_hidden(options, &application->routes);
 	needs.removes = listener.unlink;
 	needs.spool = options->spool;
-	needs.fetches = application->fetches;
+	needs.fetches = application->fetches =
+		application->fetches || (options->otlp && options->routes == ROUTES_ADMIN);
 	if (needs.fetches)
 		prepare_fetches(options, &needs);
 	if (!prepare(application, &setup))
