@@ -32,8 +32,6 @@ check_run_dir() {
 	fi
 }
 
-}
-
 # --- starting ---
 
 prepare_run_dir() {

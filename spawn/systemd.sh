@@ -29,7 +29,7 @@ raise_files_limit
 umask 027
 { mkdir -p "$RUN_DIR/new" && cd "$RUN_DIR/new"; } || fail "cannot write to $RUN_DIR"
 write_servers
-write_nginx_conf
+write_nginx_conf nginx.conf
 # What it says goes to the journal; who asked for what, to a file, which is too much for that.
 sed -i -e 's|^error_log .*|error_log stderr warn;|' -e "s|alias www/;|alias $PROJECT/nginx/www/;|" \
 	-e "s|access_log access.log|access_log $LOGS_DIRECTORY/access.log|" nginx.conf

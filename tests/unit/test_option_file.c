@@ -189,7 +189,7 @@ static const struct test tests[] = {
 	{"a check tells of each", a_check_tells_of_each},
 };
 
-static void begin(void)
+static void forget_the_environment(void)
 {
 	extern char **environ;
 
@@ -198,6 +198,11 @@ static void begin(void)
 			at++;
 		else
 			unsetenv(textf("%.*s", (int)strcspn(*at, "="), *at));
+}
+
+static void begin(void)
+{
+	forget_the_environment();
 	folder = directory_make();
 	snprintf(file, sizeof(file), "%s/a.conf", folder);
 }
@@ -205,6 +210,7 @@ static void begin(void)
 static void end(void)
 {
 	directory_remove(folder);
+	forget_the_environment();
 }
 
 const struct suite option_file_suite = {"option-file", tests, COUNT(tests), .before = begin,
