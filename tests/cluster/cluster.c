@@ -315,7 +315,7 @@ const char *cluster_answerer(void)
 
 /* ---- load ---- */
 
-enum { CLIENTS = 8, KEYS = 1000000, SOME = 60 };
+enum { CLIENTS = CONNECTIONS / 3, KEYS = 1000000, SOME = 60 };
 
 static struct load *quick, *slow, *posts;
 static int phase;

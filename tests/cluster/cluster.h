@@ -13,7 +13,7 @@
 #include "../support/process.h"
 #include "../support/system.h"
 
-enum { HOSTS = 3, WORKERS = 2 };
+enum { HOSTS = 3, WORKERS = 2, CONNECTIONS = 24 /* of the load */ };
 
 extern struct system cluster; /* its url is the port that leads into it */
 

@@ -80,6 +80,8 @@ static void unplugged(void)
 	CU_ASSERT_EQUAL(lost.gets_lost, 0);
 	IN_TIME(noticed < 1);
 	IN_TIME(returned < 2);
+	/* Who waited for it does not wait for its return. */
+	IN_TIME(lost.longest < 4);
 }
 
 /* What it has waits for it; a watchdog would kill it. */
