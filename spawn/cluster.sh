@@ -83,7 +83,7 @@ write_folder() {
 	cat >welcome <<-END
 		In a browser: http://localhost:$PORT/
 		  curl -i http://localhost:$PORT/
-		  $again unplug host2     # its cable; plug host2 puts it back
+		  $again unplug host$HOSTS     # its cable; plug host$HOSTS puts it back
 		  $again add $((HOSTS + 1))           # a host more; remove $((HOSTS + 1))
 		  $again upgrade          # replaces all workers, one host after the other
 		  $again state            # what there is

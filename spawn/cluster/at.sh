@@ -181,8 +181,11 @@ state() {
 command=${1-}
 shift
 case $command in
-unplug) is_node "${1-}" && ip link set "$1" down ;;
-plug) is_node "${1-}" && ip link set "$1" up ;;
+unplug | plug)
+	is_node "${1-}"
+	date '+%s.%N' # for who measures
+	ip link set "$1" "$([ "$command" = plug ] && echo up || echo down)"
+	;;
 add | remove)
 	case ${1-} in
 	'' | *[!0-9]* | 0* | ????*) fail "$command N: the number of a host is wanted" ;;

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../support/client.h"
@@ -148,6 +149,27 @@ bool cluster_does(const char *const *command)
 	for (int i = 1; *command; i++)
 		arguments[i] = *command++;
 	return succeeds(&outcome, arguments, STRINGS(cluster.run_dir_variable));
+}
+
+static double plugging(const char *command, const char *machine)
+{
+	static struct outcome outcome;
+	struct timespec t;
+
+	CU_ASSERT(succeeds(&outcome, STRINGS("spawn/cluster.sh", command, machine),
+			   STRINGS(cluster.run_dir_variable)));
+	clock_gettime(CLOCK_REALTIME, &t);
+	return now() - ((double)t.tv_sec + (double)t.tv_nsec / 1e9 - atof(outcome.out));
+}
+
+double cluster_unplug(const char *machine)
+{
+	return plugging("unplug", machine);
+}
+
+double cluster_plug(const char *machine)
+{
+	return plugging("plug", machine);
 }
 
 /* ---- a slow cable ---- */
@@ -293,7 +315,7 @@ const char *cluster_answerer(void)
 
 /* ---- load ---- */
 
-enum { CLIENTS = 8, KEYS = 1000000, SOME = 60 };
+enum { CLIENTS = CONNECTIONS / 3, KEYS = 1000000, SOME = 60 };
 
 static struct load *quick, *slow, *posts;
 static int phase;

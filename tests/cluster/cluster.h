@@ -13,7 +13,7 @@
 #include "../support/process.h"
 #include "../support/system.h"
 
-enum { HOSTS = 3, WORKERS = 2 };
+enum { HOSTS = 3, WORKERS = 2, CONNECTIONS = 24 /* of the load */ };
 
 extern struct system cluster; /* its url is the port that leads into it */
 
@@ -32,6 +32,10 @@ void cluster_kill(void);
 
 /* spawn/cluster.sh COMMAND...: whether its status is 0; prints what it said if not. */
 bool cluster_does(const char *const *command);
+
+/* Pulls a machine's cable, or puts it back; the moment, of now(), just before that. */
+double cluster_unplug(const char *machine);
+double cluster_plug(const char *machine);
 
 /* Has a host's cable carry everything so much later, in both directions, and lose some of it: by
  * the kernel, or by a program (link.c) where that has no netem. False, after a message, if it

@@ -57,7 +57,7 @@ def limits(fronts):
     print(f'{"":26} {"3 hosts":>9} {"100 hosts":>9} {"there is":>9}  too many hosts')
     for reached, what, few, many, there, why in sorted(rows, key=lambda row: row[0]):
         print(f'{what:26} {number(few):>9} {number(many):>9} {number(there):>9}  '
-              f'{"never" if reached == 9999 else reached:<5} {why}')
+              f'{"never" if reached == 9999 else reached:<5} {why}'.rstrip())
 
 
 class Cluster:
@@ -146,7 +146,7 @@ class Cluster:
 def unplugged():
     print('\na host is unplugged         GETs moved  POSTs told  longest more  the others have')
     for hosts in 3, 10, 30, 100:
-        scale = max(1, hosts // 10)
+        scale = hosts // 3  # one stands for so many
         one = Cluster(hosts, scale)
         one.run()
         print(f'{hosts:3} hosts, {hosts * EACH:9,} in flight {one.moved * scale:8,} {one.told * scale:11,} '

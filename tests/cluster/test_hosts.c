@@ -61,8 +61,7 @@ static void unplugged(void)
 	if (!running())
 		return;
 	traffic_begin();
-	at = now();
-	CU_ASSERT(cluster_does(STRINGS("unplug", "host2")));
+	at = cluster_unplug("host2");
 	CU_ASSERT(EVENTUALLY(counts_up("host2", 0)));
 	noticed = now() - at;
 	detection = seconds_since(at);
@@ -70,8 +69,7 @@ static void unplugged(void)
 	/* Until the last that waited for it has found another one. */
 	block(5);
 	CU_ASSERT(traffic_goes_on());
-	at = now();
-	CU_ASSERT(cluster_does(STRINGS("plug", "host2")));
+	at = cluster_plug("host2");
 	CU_ASSERT(EVENTUALLY(counts_up("host2", WORKERS)));
 	CU_ASSERT(EVENTUALLY(answers("host2")));
 	returned = now() - at;
@@ -82,6 +80,8 @@ static void unplugged(void)
 	CU_ASSERT_EQUAL(lost.gets_lost, 0);
 	IN_TIME(noticed < 1);
 	IN_TIME(returned < 2);
+	/* Who waited for it does not wait for its return. */
+	IN_TIME(lost.longest < 4);
 }
 
 /* What it has waits for it; a watchdog would kill it. */
@@ -160,29 +160,72 @@ static void comes_and_goes(void)
 	CU_ASSERT_EQUAL(lost.gets_lost + lost.posts_lost, 0);
 }
 
+struct workers {
+	pid_t pids[HOSTS][WORKERS];
+};
+
+static struct workers all_workers(void)
+{
+	struct workers all;
+
+	for (int h = 0; h < HOSTS; h++)
+		for (int w = 0; w < WORKERS; w++)
+			all.pids[h][w] = cluster_worker(textf("host%d", h + 1), w + 1);
+	return all;
+}
+
+static bool all_gone(const struct workers *all)
+{
+	bool gone = true;
+
+	for (int h = 0; h < HOSTS; h++)
+		for (int w = 0; w < WORKERS; w++)
+			gone = gone && kill(all->pids[h][w], 0) != 0;
+	return gone;
+}
+
 static void upgraded(void)
 {
-	pid_t before[HOSTS][WORKERS];
+	struct workers before;
 	struct lost lost;
 	const char *took;
 	double at;
 
 	if (!running())
 		return;
-	for (int h = 0; h < HOSTS; h++)
-		for (int w = 0; w < WORKERS; w++)
-			before[h][w] = cluster_worker(textf("host%d", h + 1), w + 1);
+	before = all_workers();
 	traffic_begin();
 	at = now();
 	CU_ASSERT(cluster_does(STRINGS("upgrade")));
 	took = strdup(textf("all after %s", seconds_since(at)));
+	CU_ASSERT(EVENTUALLY(all_gone(&before)));
 	CU_ASSERT(traffic_goes_on());
 	lost = traffic_end();
-	for (int h = 0; h < HOSTS; h++)
-		for (int w = 0; w < WORKERS; w++)
-			CU_ASSERT(EVENTUALLY(kill(before[h][w], 0) != 0));
 	result("an upgrade of all hosts", &lost, "", took);
 	CU_ASSERT_EQUAL(lost.gets_lost + lost.posts_lost, 0);
+}
+
+/* The old ones are asked on, on connections that HAProxy does not end under load, until they end
+ * these. */
+static void replaced(void)
+{
+	struct workers before;
+	struct lost lost;
+	const char *took;
+	double at;
+
+	if (!running())
+		return;
+	before = all_workers();
+	traffic_begin();
+	at = now();
+	CU_ASSERT(cluster_does(STRINGS("hup")));
+	CU_ASSERT(EVENTUALLY(all_gone(&before)));
+	took = strdup(textf("all after %s", seconds_since(at)));
+	CU_ASSERT(traffic_goes_on());
+	lost = traffic_end();
+	result("… by a HUP for each master alone", &lost, "", took);
+	CU_ASSERT_EQUAL(lost.gets_lost, 0);
 }
 
 /* 50 ms each way, and one frame of twenty is lost: what is sent comes after all. A check that loses
@@ -219,13 +262,12 @@ static void front_unplugged(void)
 		return;
 	}
 	traffic_begin();
-	at = now();
-	CU_ASSERT(cluster_does(STRINGS("unplug", "front1")));
+	at = cluster_unplug("front1");
 	CU_ASSERT(EVENTUALLY(*cluster_answerer()));
 	detection = seconds_since(at);
 	CU_ASSERT(traffic_goes_on());
 	block(3);
-	CU_ASSERT(cluster_does(STRINGS("plug", "front1")));
+	cluster_plug("front1");
 	CU_ASSERT(traffic_goes_on());
 	lost = traffic_end();
 	result("the front that has the address is unplugged", &lost, detection, "");
@@ -240,6 +282,7 @@ static const struct test tests[] = {
 	{"a stopped worker is killed: no GET is lost", frozen_and_killed},
 	{"a host is added, and removed: nothing is lost", comes_and_goes},
 	{"all hosts are upgraded, one after the other: nothing is lost", upgraded},
+	{"a HUP for each master, of which HAProxy is not told: no GET is lost", replaced},
 	{"a front is unplugged: the other one has its address", front_unplugged},
 };
 
