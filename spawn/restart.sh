@@ -25,7 +25,7 @@ same_as_before() {
 
 # changed_options: the names of those that are not as they were.
 changed_options() {
-	diff options options.new | sed -n 's/^[<>][ \t]*\([a-z][a-z0-9-]*\)[ \t]*=.*/\1/p' | sort -u | tr '\n' ' ' | sed 's/ $//'
+	diff options options.new 2>/dev/null | sed -n 's/^[<>][ \t]*\([a-z][a-z0-9-]*\)[ \t]*=.*/\1/p' | sort -u | tr '\n' ' ' | sed 's/ $//'
 }
 
 # --- before anything is touched ---
@@ -46,7 +46,7 @@ names=$(changed_options)
 
 copy_program
 copy_page || fail "cannot copy the page to $RUN_DIR"
-[ -z "$DATABASE" ] || run_program "$NAME" --migrate || fail "the workers are not replaced"
+[ -z "$DATABASE" ] || run_program "$NAME" --migrate || same_as_before "the workers are not replaced"
 cp -p options options.old 2>/dev/null
 mv options.new options || fail "cannot write to $RUN_DIR"
 write_settings

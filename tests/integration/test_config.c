@@ -57,12 +57,15 @@ static void a_check_says_what_is_wrong(void)
 
 static void it_says_what_a_start_would_stumble_over(void)
 {
-	holds(textf("ca = %s/ca.pem\nspool = %s/spool\ndatabase = host=\n", folder, folder));
+	holds(textf("ca = %s/ca.pem\nspool = %s/spool\ndatabase = host=\nlisten = 127.0.0.1:http\n",
+		    folder, folder));
 	check(STRINGS("FCGI_WEB_SERVER_ADDRS=10.0.0.0/8, nobody"));
 	CU_ASSERT_EQUAL(outcome.status, 2);
 	CU_ASSERT_PTR_NOT_NULL(strstr(outcome.errors, "\"nobody\" is no IP address"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(outcome.errors, "ca.pem: No such file"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(outcome.errors, "spool: No such file"));
+	CU_ASSERT_PTR_NOT_NULL(
+		strstr(outcome.errors, "127.0.0.1:http: not an IP address and port"));
 	holds("engine = jobs\n");
 	check(NULL);
 	CU_ASSERT_EQUAL(outcome.status, 2);

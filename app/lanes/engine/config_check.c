@@ -61,6 +61,7 @@ int config_check(const struct options *options, const struct applications *appli
 {
 	int errors = check_peers();
 
+	errors += listener_check(options->listen) != 0;
 	errors += check_file("--ca", options->ca, R_OK);
 	errors += check_file("--spool", options->spool, W_OK | X_OK);
 	errors += check_database(options->database);

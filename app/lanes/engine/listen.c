@@ -267,24 +267,33 @@ static const char *numeric(const char *host)
 	return !*host ? "0.0.0.0" : !strcmp(host, "localhost") ? "127.0.0.1" : host;
 }
 
-static int open_tcp(struct listener *l, const char *address)
+/* To be freed with freeaddrinfo(). */
+static int parse_tcp(const char *address, struct addrinfo **found)
 {
 	const char *colon = strrchr(address, ':');
 	struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE,
 				 .ai_socktype = SOCK_STREAM};
-	struct addrinfo *found;
 	const char *host_text = address;
 	char host[INET6_ADDRSTRLEN];
 	size_t len = (size_t)(colon - address);
-	int err = 0;
 
 	if (address[0] == '[' && colon[-1] == ']') {
 		host_text++;
 		len -= 2;
 	}
 	if (!is_port(colon + 1) || copy(host, sizeof(host), host_text, len) ||
-	    getaddrinfo(numeric(host), colon + 1, &hints, &found))
+	    getaddrinfo(numeric(host), colon + 1, &hints, found))
 		return fail(EINVAL, address, "not an IP address and port");
+	return 0;
+}
+
+static int open_tcp(struct listener *l, const char *address)
+{
+	struct addrinfo *found;
+	int err = parse_tcp(address, &found);
+
+	if (err)
+		return err;
 	l->fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (l->fd < 0 || setsockopt(l->fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int)) ||
 	    bind(l->fd, found->ai_addr, found->ai_addrlen))
@@ -293,18 +302,56 @@ static int open_tcp(struct listener *l, const char *address)
 	return err ? fail(err, address, strerror(err)) : 0;
 }
 
+enum address_kind { ADDRESS_PASSED, ADDRESS_FILE, ADDRESS_TCP, ADDRESS_NONE };
+
+/* *path is that of a file. ADDRESS_NONE after a message. */
+static enum address_kind kind_of(const char *address, const char **path)
+{
+	*path = address;
+	if (listener_is_passed(address))
+		return ADDRESS_PASSED;
+	if (begins(address, "unix:")) {
+		*path = address + strlen("unix:");
+		return ADDRESS_FILE;
+	}
+	if (!address[strspn(address, "0123456789")]) {
+		fail(EINVAL, address,
+		     "a port, or a file? :9000 or 127.0.0.1:9000 is a port, ./9000 a file");
+		return ADDRESS_NONE;
+	}
+	return strchr(address, '/') || !strchr(address, ':') ? ADDRESS_FILE : ADDRESS_TCP;
+}
+
 static int open_socket(struct listener *l, const char *address, const struct socket_file *file)
 {
-	if (listener_is_passed(address))
+	const char *path;
+
+	switch (kind_of(address, &path)) {
+	case ADDRESS_PASSED:
 		return take_over_stdin(l, address);
-	if (begins(address, "unix:"))
-		return open_unix(l, address + strlen("unix:"), file);
-	if (!address[strspn(address, "0123456789")])
-		return fail(EINVAL, address,
-			    "a port, or a file? :9000 or 127.0.0.1:9000 is a port, ./9000 a file");
-	if (strchr(address, '/') || !strchr(address, ':'))
-		return open_unix(l, address, file);
-	return open_tcp(l, address);
+	case ADDRESS_FILE:
+		return open_unix(l, path, file);
+	case ADDRESS_TCP:
+		return open_tcp(l, address);
+	case ADDRESS_NONE:
+		break;
+	}
+	return -EINVAL;
+}
+
+int listener_check(const char *address)
+{
+	const char *path;
+	struct addrinfo *found;
+	enum address_kind kind = kind_of(address, &path);
+	int err;
+
+	if (kind != ADDRESS_TCP)
+		return kind == ADDRESS_NONE ? -EINVAL : 0;
+	err = parse_tcp(address, &found);
+	if (!err)
+		freeaddrinfo(found);
+	return err;
 }
 
 int listener_open_as(struct listener *l, const char *address, int backlog,

@@ -45,6 +45,10 @@ int listener_open(struct listener *listener, const char *address, int backlog);
 int listener_open_as(struct listener *listener, const char *address, int backlog,
 		     const struct socket_file *file);
 
+/* Whether that can be an address (NULL can): 0, or a negative errno after one line on stderr. Opens
+ * nothing. */
+int listener_check(const char *address);
+
 /* Reads FCGI_WEB_SERVER_ADDRS into a list that is the caller's, to be freed; NULL if it is not set.
  * Returns 0, or a negative errno after one line on stderr. */
 int listener_read_peers(struct allowed_peers **allowed);
