@@ -50,6 +50,7 @@ cores=$(nproc)
 [ "$cores" -le "$MOST" ] || cores=$MOST
 
 PORT=${PORT:-8080}
+ADDRESS=${ADDRESS:-loopback} # where nginx listens; any: also to other machines
 WORKERS=${WORKERS:-$cores}
 SOCKETS=$WORKERS # of loop workers, that nginx knows
 THREADS=${THREADS:-40}
@@ -103,6 +104,10 @@ number() {
 
 check_settings() {
 	number PORT "$PORT" 1 65535
+	case $ADDRESS in
+	loopback | any) ;;
+	*) fail "ADDRESS=$ADDRESS: loopback or any is wanted" ;;
+	esac
 	number WORKERS "$WORKERS" 1 "$MOST"
 	number SOCKETS "$SOCKETS" 1 "$MOST"
 	number PREFORK_WORKERS "$PREFORK_WORKERS" 0 "$MOST"
@@ -139,7 +144,7 @@ running_settings() {
 
 # The settings that are kept with a running system, the name first. They are read as numbers, names and the
 # path of the program, whatever the file says.
-SETTINGS='NAME PROGRAM POOLS PORT WORKERS SOCKETS PREFORK_WORKERS CPU_WORKERS JOB_WORKERS THREADS CPU_THREADS CLIENT_CONNS SERVER_NAMES BODY_KB LOG_MB RUN_USER DATABASE'
+SETTINGS='NAME PROGRAM POOLS PORT ADDRESS WORKERS SOCKETS PREFORK_WORKERS CPU_WORKERS JOB_WORKERS THREADS CPU_THREADS CLIENT_CONNS SERVER_NAMES BODY_KB LOG_MB RUN_USER DATABASE'
 read_settings() {
 	# shellcheck disable=SC2034 # used by eval
 	while IFS='=' read -r name value; do

@@ -197,10 +197,11 @@ write_servers() {
 	done
 }
 
-# The template's blocks between "#if NAME..." and "#end" stay when all of the NAMEs hold: root, ipv6, a pool;
-# cases: the demonstration.
+# The template's blocks between "#if NAME..." and "#end" stay when all of the NAMEs hold: root, ipv6, ADDRESS, a
+# pool; cases: the demonstration.
 write_nginx_conf() {
 	holds=$(units | awk '{ print $2; if ($2 == "outside") print "cases" }' | sort -u)
+	holds="$holds $ADDRESS"
 	[ "$(id -u)" != 0 ] || holds="$holds root"
 	! grep -qs '^0\{31\}1 ' /proc/net/if_inet6 || holds="$holds ipv6"
 	cpus=$(nproc)
