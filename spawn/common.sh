@@ -51,6 +51,7 @@ cores=$(nproc)
 
 PORT=${PORT:-8080}
 ADDRESS=${ADDRESS:-loopback} # where nginx listens; any: also to other machines
+ADMIN_FROM=${ADMIN_FROM:-}   # who may ask for /status, /metrics …, besides this machine: addresses, networks
 WORKERS=${WORKERS:-$cores}
 SOCKETS=$WORKERS # of loop workers, that nginx knows
 THREADS=${THREADS:-40}
@@ -108,6 +109,9 @@ check_settings() {
 	loopback | any) ;;
 	*) fail "ADDRESS=$ADDRESS: loopback or any is wanted" ;;
 	esac
+	case $ADMIN_FROM in
+	*[!0-9A-Fa-f.:/\ ]*) fail "ADMIN_FROM=$ADMIN_FROM: addresses and networks are wanted, blanks between them" ;;
+	esac
 	number WORKERS "$WORKERS" 1 "$MOST"
 	number SOCKETS "$SOCKETS" 1 "$MOST"
 	number PREFORK_WORKERS "$PREFORK_WORKERS" 0 "$MOST"
@@ -144,7 +148,7 @@ running_settings() {
 
 # The settings that are kept with a running system, the name first. They are read as numbers, names and the
 # path of the program, whatever the file says.
-SETTINGS='NAME PROGRAM POOLS PORT ADDRESS WORKERS SOCKETS PREFORK_WORKERS CPU_WORKERS JOB_WORKERS THREADS CPU_THREADS CLIENT_CONNS SERVER_NAMES BODY_KB LOG_MB RUN_USER DATABASE'
+SETTINGS='NAME PROGRAM POOLS PORT ADDRESS ADMIN_FROM WORKERS SOCKETS PREFORK_WORKERS CPU_WORKERS JOB_WORKERS THREADS CPU_THREADS CLIENT_CONNS SERVER_NAMES BODY_KB LOG_MB RUN_USER DATABASE'
 read_settings() {
 	# shellcheck disable=SC2034 # used by eval
 	while IFS='=' read -r name value; do

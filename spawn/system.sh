@@ -214,6 +214,7 @@ write_nginx_conf() {
 		sed -e "s/@PORT@/$PORT/g" -e "s/@FILES@/$files/g" -e "s/@USER@/$RUN_USER/g" \
 			-e "s/@GROUP@/$(id -gn "$RUN_USER" 2>/dev/null)/g" -e "s/@CONNECTIONS@/$connections/g" \
 			-e "s/@PROCESSES@/$processes/g" -e "s/@SERVER_NAMES@/$SERVER_NAMES/g" \
+			-e "s|@ADMIN_FROM@|$(for from in $ADMIN_FROM; do printf ' allow %s;' "$from"; done)|g" \
 			-e "s/@BODY@/$([ "$BODY_KB" = 0 ] && echo 1 || echo "${BODY_KB}k")/g" \
 			-e "s/@CLIENT_CONNS@/${CLIENT_CONNS:-$((most < 65535 ? most : 65535))}/g" >nginx.conf
 }
