@@ -107,6 +107,12 @@ test-faults: ## kills, stops, overloads, starves and fills up a system, each for
 test-fronts: ## behind nginx, Apache, lighttpd, Caddy, h2o and HAProxy, and under six supervisors; ONLY=words
 	@spawn/deps.sh fronts && $(MAKE) --no-print-directory all integration fronts && exec $(OBJ)/fronts $(ONLY)
 
+image: ## an image of it, with podman or docker: IMAGE=lanes BASE=debian:bookworm-slim
+	@spawn/image.sh
+
+test-container: ## builds the image from a Debian of its own, and runs it, and the pods of spawn/kubernetes, with podman
+	@spawn/deps.sh container && $(MAKE) --no-print-directory all containers && exec $(OBJ)/containers $(ONLY)
+
 test-fresh: ## as a new user on new Debian systems: RELEASES="bookworm trixie" USERS="root user"
 	@spawn/deps.sh fresh && exec tests/fresh/run
 
@@ -175,7 +181,7 @@ install: all $(OBJ)/liblanes.a ## program, library, scripts and manual pages int
 	install -D -m 644 $(OBJ)/liblanes.a "$(DESTDIR)$(LIBDIR)/liblanes.a"; \
 	$(call filled,app/install/lanes.pc.in) | install -D -m 644 /dev/stdin "$(DESTDIR)$(LIBDIR)/pkgconfig/lanes.pc"; \
 	install -D -m 755 $(OBJ)/lanes "$(DESTDIR)$(PREFIX)/bin/lanes"; \
-	$(call copied,$$(find nginx spawn -type f ! -name '*.[ch]' ! -name '*.md' ! -name dev.sh),app,$(SHARE)/lanes); \
+	$(call copied,$$(find nginx spawn -type f ! -name '*.[ch]' ! -name '*.md' ! -name dev.sh ! -name 'Containerfile*' ! -name image.sh),app,$(SHARE)/lanes); \
 	$(call copied,$(filter app/guide/%,$(GUIDE)),app/guide,$(SHARE)/lanes/nginx/www/handlers); \
 	$(call copied,$(filter app/cases/%.c,$(GUIDE)),app/cases,$(SHARE)/lanes/nginx/www/handlers); \
 	$(call copied,$(if $(GUIDE),$(addprefix tests/oracle/,cases.py cases_orders.py cases_renders.py)),tests/oracle,$(SHARE)/lanes/nginx/www/handlers); \
@@ -263,4 +269,4 @@ FORCE:
 .DELETE_ON_ERROR:
 # Every target with a help line, and:
 .PHONY: $(shell sed -n 's/^\([a-z-]*\):[^\#]*\#\#.*/\1/p' $(firstword $(MAKEFILE_LIST)))
-.PHONY: unit integration conformance faults fronts fuzzers dev-build FORCE
+.PHONY: unit integration conformance faults fronts containers fuzzers dev-build FORCE

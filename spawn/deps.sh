@@ -1,5 +1,5 @@
 #!/bin/sh
-# deps.sh run|database|dev|service|test|fronts|fuzz|check|browser|bench|fresh: makes sure that the
+# deps.sh run|database|dev|service|test|fronts|container|fuzz|check|browser|bench|fresh: makes sure that the
 # Debian packages needed for that are there.
 #
 # As root, or with a sudo that asks for no password, missing ones are installed; otherwise the line
@@ -28,6 +28,7 @@ test="$service libdw-dev python3-fastapi python3-multipart uvicorn haproxy
 	python3-psycopg2"
 fronts="$test apache2-bin lighttpd caddy h2o multiwatch runit s6 supervisor procps"
 fuzz="$run clang libclang-rt-dev"
+container="$test podman buildah runc catatonit debootstrap python3-kubernetes"
 check="$test $fuzz mandoc clang-format clang-tidy cppcheck gcovr shellcheck valgrind"
 bench="$run wrk haproxy php-fpm python3-fastapi uvicorn python3-uvloop python3-httptools valgrind strace
 	postgresql php-pgsql python3-asyncpg python3-httpx python3-pil golang-go golang-github-jackc-pgx-v4-dev"
@@ -42,13 +43,14 @@ dev) wanted=$dev ;;
 service) wanted=$service ;;
 test) wanted=$test ;;
 fronts) wanted=$fronts ;;
+container) wanted=$container ;;
 fuzz) wanted=$fuzz ;;
 check) wanted=$check ;;
 browser) wanted=$browser ;;
 bench) wanted=$bench ;;
 fresh) wanted=$fresh ;;
 *)
-	echo "usage: spawn/deps.sh run|database|dev|service|test|fronts|fuzz|check|browser|bench|fresh" >&2
+	echo "usage: spawn/deps.sh run|database|dev|service|test|fronts|container|fuzz|check|browser|bench|fresh" >&2
 	exit 2
 	;;
 esac
