@@ -28,7 +28,7 @@ test="$service libdw-dev python3-fastapi python3-multipart uvicorn haproxy
 	python3-psycopg2"
 fronts="$test apache2-bin lighttpd caddy h2o multiwatch runit s6 supervisor procps"
 fuzz="$run clang libclang-rt-dev"
-container="$test podman buildah runc catatonit debootstrap python3-kubernetes"
+container="$test podman runc catatonit debootstrap python3-kubernetes"
 check="$test $fuzz mandoc clang-format clang-tidy cppcheck gcovr shellcheck valgrind"
 bench="$run wrk haproxy php-fpm python3-fastapi uvicorn python3-uvloop python3-httptools valgrind strace
 	postgresql php-pgsql python3-asyncpg python3-httpx python3-pil golang-go golang-github-jackc-pgx-v4-dev"

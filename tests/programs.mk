@@ -120,5 +120,5 @@ conformance: $(OBJ)/conformance $(OBJ)/agree $(OBJ)/waits-app
 fuzzers: $(patsubst tests/fuzz/%.c,$(OBJ)/%,$(FUZZ_SOURCES))
 integration: $(OBJ)/integration
 fronts: $(OBJ)/fronts
-containers: $(OBJ)/containers
+containers: $(OBJ)/containers $(OBJ)/orders
 faults: $(OBJ)/faults $(OBJ)/preload.so $(OBJ)/jobs-app $(OBJ)/once-app

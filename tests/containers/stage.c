@@ -117,6 +117,11 @@ static void publish(void)
 
 bool stage_run(const char *name, const char *const *options)
 {
+	return stage_run_image("lanes", name, options);
+}
+
+bool stage_run_image(const char *image, const char *name, const char *const *options)
+{
 	const char *words[32] = {"run",
 				 "-d",
 				 "--name",
@@ -132,7 +137,7 @@ bool stage_run(const char *name, const char *const *options)
 	words[count++] = textf("127.0.0.1:%u:8080", (unsigned)front.port);
 	for (int i = 0; options[i] && count < 29; i++)
 		words[count++] = options[i];
-	words[count++] = "localhost/lanes";
+	words[count++] = textf("localhost/%s", image);
 	if (podman_does(words))
 		return true;
 	printf("    %s\n", podman(STRINGS("logs", name))->errors);

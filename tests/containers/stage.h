@@ -35,9 +35,10 @@ bool stage_on(const struct place *place);
 /* Ends all there is. */
 void stage_off(void);
 
-/* Starts a container as its users are told to, with further options and a command (or NULL), and
- * its port published at front's; inside is the same. It need not be ready. */
+/* Starts a container as its users are told to, with further options, and its port published at
+ * front's; inside is the same. It need not be ready. The image is Lanes', or another. */
 bool stage_run(const char *name, const char *const *options);
+bool stage_run_image(const char *image, const char *name, const char *const *options);
 
 /* podman with these arguments; what it said lives until the next call. */
 const struct outcome *podman(const char *const *arguments);

@@ -88,7 +88,7 @@ static bool does(const char *command)
 static void the_readme_is_right(void)
 {
 	static const char prepare[] =
-		"tests/documents/block container spawn/README.md |"
+		"tests/documents/block container spawn/kubernetes/README.md |"
 		" sed -e '/^make /d' -e 's/logs -f/logs/' -e 's/ *#.*//' -e 's/:8080:/:'$PORT':/'"
 		" -e ':a' -e '/\\\\$/{N;s/\\\\\\n//;ta' -e '}'";
 	struct outcome outcome;
@@ -110,6 +110,33 @@ static void the_readme_is_right(void)
 	CU_ASSERT(count >= 5);
 	CU_ASSERT_STRING_EQUAL(inspected("lanes", "{{.State.ExitCode}}"), "0");
 	stage_off();
+}
+
+/* What was built on this machine runs in the image only where that is the same Debian. */
+static bool is_same_debian(void)
+{
+	bool same = file_has("/etc/os-release", "VERSION_CODENAME=bookworm");
+
+	if (!same)
+		not_judged("this machine is another Debian than the image");
+	return same;
+}
+
+static void another_service_stands_on_it(void)
+{
+	static const char build[] = "mkdir -p \"$0/build\" && cp \"$1\" \"$0/build\" &&"
+				    " tests/documents/block 'another service' |"
+				    " podman build -q --tag orders -f - \"$0\"";
+	struct outcome outcome;
+
+	if (!stage_possible() || !is_same_debian())
+		return;
+	CU_ASSERT_FATAL(succeeds(
+		&outcome, STRINGS("sh", "-c", build, directory_make(), built("orders")), NULL));
+	stage_off();
+	CU_ASSERT_FATAL(stage_run_image("orders", name, STRINGS(NULL)));
+	CU_ASSERT(WITHIN(SLOW_START, get(&front, "/openapi.json")->status == 200));
+	CU_ASSERT_PTR_NOT_NULL(strstr(get(&front, "/openapi.json")->body, "\"/orders"));
 }
 
 /* ---- the manifests ---- */
@@ -152,6 +179,7 @@ static const struct test of_limits[] = {
 	{"others are not shown what is inside", others_are_not_shown_what_is_inside},
 	{"who takes more memory than it may is ended, and it goes on", memory_is_limited},
 	{"what the README types", the_readme_is_right},
+	{"another service stands on it", another_service_stands_on_it},
 };
 static const struct test of_manifests[] = {
 	{"they fit the schema, each other, the options, and the time to end", they_fit},
