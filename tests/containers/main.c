@@ -9,7 +9,7 @@
 int main(int argc, char **argv)
 {
 	static const struct suite *const all[] = {&manifests_suite, &container_suite, &pod_suite,
-						  &limits_suite};
+						  &jobs_suite, &limits_suite};
 	int status;
 
 	process_prepare();

@@ -7,6 +7,7 @@
 extern const struct suite manifests_suite;
 extern const struct suite container_suite;
 extern const struct suite pod_suite;
+extern const struct suite jobs_suite;
 extern const struct suite limits_suite;
 
 #endif
