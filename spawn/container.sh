@@ -10,7 +10,7 @@ cores() {
 	set -- "$(nproc)" "$(cat /sys/fs/cgroup/cpu.max 2>/dev/null || # version 1 has two files
 		cat /sys/fs/cgroup/cpu/cpu.cfs_quota_us /sys/fs/cgroup/cpu/cpu.cfs_period_us 2>/dev/null)"
 	echo "$2" | tr '\n' ' ' | awk -v cores="$1" '
-		$1 > 0 && $2 > 0 && $1 <= cores * $2 { cores = int(($1 + $2 - 1) / $2) }
+		$1 + 0 > 0 && $2 + 0 > 0 && $1 <= cores * $2 { cores = int(($1 + $2 - 1) / $2) }
 		END { print (cores < 256 ? cores : 256) }'
 }
 export WORKERS="${WORKERS:-$(cores)}" CPU_THREADS="${CPU_THREADS:-$(cores)}"
