@@ -46,10 +46,11 @@ static void orphans_are_reaped(void)
 
 	if (!stage_on(place_of_test()))
 		return;
-	pid = atoi(in_container(name, "(sleep 0.5 >/dev/null & echo $!)"));
+	pid = atoi(in_container(name, "(sleep 600 >/dev/null 2>&1 & echo $!)"));
 	CU_ASSERT_FATAL(pid > 1);
 	CU_ASSERT_STRING_EQUAL(in_container(name, textf("cut -d' ' -f 4 /proc/%d/stat", pid)),
 			       "1\n");
+	in_container(name, textf("kill %d", pid));
 	CU_ASSERT(EVENTUALLY(PODMAN("exec", name, "sh", "-c", textf("! [ -e /proc/%d ]", pid))));
 }
 
