@@ -119,6 +119,12 @@ test-cluster: ## three hosts in network namespaces: unplugged, slow, stopped, ad
 test-monitoring: ## has promtool try the alerts, and a system asked for what they and the dashboard name
 	@spawn/deps.sh monitoring && $(MAKE) --no-print-directory all integration && exec $(OBJ)/integration monitoring/ otlp/
 
+image: ## an image of it, with podman or docker: IMAGE=lanes BASE=debian:bookworm-slim
+	@spawn/image.sh
+
+test-container: ## builds the image from a Debian of its own, and runs it, and the pods of spawn/kubernetes, with podman
+	@spawn/deps.sh container && $(MAKE) --no-print-directory all containers && exec $(OBJ)/containers $(ONLY)
+
 test-fresh: ## as a new user on new Debian systems: RELEASES="bookworm trixie" USERS="root user"
 	@spawn/deps.sh fresh && exec tests/fresh/run
 
@@ -189,7 +195,7 @@ install: all $(OBJ)/liblanes.a ## program, library, scripts, manual pages and sy
 	install -D -m 644 $(OBJ)/liblanes.a "$(DESTDIR)$(LIBDIR)/liblanes.a"; \
 	$(call filled,app/install/lanes.pc.in) | install -D -m 644 /dev/stdin "$(DESTDIR)$(LIBDIR)/pkgconfig/lanes.pc"; \
 	install -D -m 755 $(OBJ)/lanes "$(DESTDIR)$(PREFIX)/bin/lanes"; \
-	$(call copied,$$(find nginx spawn -type f ! -name '*.[ch]' ! -name '*.md' ! -name dev.sh ! -path 'spawn/systemd/*'),app,$(SHARE)/lanes); \
+	$(call copied,$$(find nginx spawn -type f ! -name '*.[ch]' ! -name '*.md' ! -name dev.sh ! -path 'spawn/systemd/*' ! -name 'Containerfile*' ! -name image.sh),app,$(SHARE)/lanes); \
 	for unit in $(UNITS); do sed 's|@PREFIX@|$(PREFIX)|' $$unit | \
 		install -D -m 644 /dev/stdin "$(DESTDIR)$(PREFIX)/lib/systemd/system/$${unit#spawn/systemd/}"; done; \
 	install -D -m 644 spawn/systemd/lanes.sysusers "$(DESTDIR)$(PREFIX)/lib/sysusers.d/lanes.conf"; \
@@ -283,4 +289,4 @@ FORCE:
 .DELETE_ON_ERROR:
 # Every target with a help line, and:
 .PHONY: $(shell sed -n 's/^\([a-z-]*\):[^\#]*\#\#.*/\1/p' $(firstword $(MAKEFILE_LIST)))
-.PHONY: unit integration conformance faults fronts hosts fuzzers dev-build FORCE
+.PHONY: unit integration conformance faults fronts hosts containers fuzzers dev-build FORCE

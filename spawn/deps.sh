@@ -1,6 +1,6 @@
 #!/bin/sh
-# deps.sh run|database|dev|service|cluster|test|monitoring|fronts|fuzz|check|browser|bench|fresh: makes sure that
-# the Debian packages needed for that are there.
+# deps.sh run|database|dev|service|cluster|test|monitoring|fronts|container|fuzz|check|browser|bench|fresh:
+# makes sure that the Debian packages needed for that are there.
 #
 # As root, or with a sudo that asks for no password, missing ones are installed; otherwise the line
 # to type is printed. Silent and quick when nothing is missing.
@@ -30,6 +30,7 @@ test="$service libdw-dev python3-fastapi python3-multipart uvicorn haproxy
 fronts="$test apache2-bin lighttpd caddy h2o multiwatch runit s6 supervisor procps systemd iproute2"
 monitoring="$test prometheus"
 fuzz="$run clang libclang-rt-dev"
+container="$test podman runc catatonit debootstrap python3-kubernetes"
 check="$test $fuzz mandoc clang-format clang-tidy cppcheck gcovr shellcheck valgrind"
 bench="$run wrk haproxy php-fpm python3-fastapi uvicorn python3-uvloop python3-httptools valgrind strace
 	postgresql php-pgsql python3-asyncpg python3-httpx python3-pil golang-go golang-github-jackc-pgx-v4-dev"
@@ -46,13 +47,14 @@ cluster) wanted=$cluster ;;
 test) wanted=$test ;;
 monitoring) wanted=$monitoring ;;
 fronts) wanted=$fronts ;;
+container) wanted=$container ;;
 fuzz) wanted=$fuzz ;;
 check) wanted=$check ;;
 browser) wanted=$browser ;;
 bench) wanted=$bench ;;
 fresh) wanted=$fresh ;;
 *)
-	echo "usage: spawn/deps.sh run|database|dev|service|cluster|test|monitoring|fronts|fuzz|check|browser|bench|fresh" >&2
+	echo "usage: spawn/deps.sh run|database|dev|service|cluster|test|monitoring|fronts|container|fuzz|check|browser|bench|fresh" >&2
 	exit 2
 	;;
 esac

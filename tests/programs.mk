@@ -65,6 +65,9 @@ $(OBJ)/fronts: $(call object,$(wildcard tests/fronts/*.c)) $(SUPPORT) $(OBJ)/ins
 $(OBJ)/cluster: $(call object,$(filter-out %/app.c %/link.c,$(wildcard tests/cluster/*.c))) $(SUPPORT) $(OBJ)/inside.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS) -lcunit -lcurl
 
+$(OBJ)/containers: $(call object,$(wildcard tests/containers/*.c)) $(SUPPORT) $(OBJ)/inside.a
+	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS) -lcunit -lcurl
+
 $(OBJ)/link: $(OBJ)/tests/cluster/link.o
 	$(call quiet,LD $@)$(LINK) -o $@ $^
 
@@ -125,4 +128,5 @@ fuzzers: $(patsubst tests/fuzz/%.c,$(OBJ)/%,$(FUZZ_SOURCES))
 integration: $(OBJ)/integration
 fronts: $(OBJ)/fronts
 hosts: $(OBJ)/cluster $(OBJ)/cluster-app $(OBJ)/link
+containers: $(OBJ)/containers $(OBJ)/orders
 faults: $(OBJ)/faults $(OBJ)/preload.so $(OBJ)/jobs-app $(OBJ)/once-app

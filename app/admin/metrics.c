@@ -10,7 +10,8 @@
 #include "admin/otlp.h"
 #include "admin/samples.h"
 
-enum kind { COUNT, SECONDS, FLAG };
+/* KNOWN: a count, of which 0 says that nobody knows; there is no sample then. */
+enum kind { COUNT, SECONDS, FLAG, KNOWN };
 
 struct figure {
 	const char *name;
@@ -28,9 +29,9 @@ static const struct figure of_workers[] = {
 	 COUNT, OF_WORKER(started)},
 	{"lanes_worker_draining", "gauge", "Whether the worker takes no new requests.", FLAG,
 	 OF_WORKER(draining)},
-	{"lanes_worker_memory_bytes", "gauge", "Resident memory of the process.", COUNT,
+	{"lanes_worker_memory_bytes", "gauge", "Resident memory of the process.", KNOWN,
 	 OF_WORKER(memory)},
-	{"lanes_worker_threads", "gauge", "Threads of the process.", COUNT,
+	{"lanes_worker_threads", "gauge", "Threads of the process.", KNOWN,
 	 OF_WORKER(process_threads)},
 	{"lanes_requests_total", "counter", "Requests begun.", COUNT, OF_WORKER(requests)},
 	{"lanes_requests_in_flight", "gauge", "Requests not answered yet.", COUNT,
@@ -133,6 +134,11 @@ static void append_value(struct buffer *out, const struct figure *metric, const 
 		buffer_format(out, "} %" PRIu64 "\n", *(const uint64_t *)field);
 }
 
+static bool is_unknown(const struct figure *metric, const void *state)
+{
+	return metric->kind == KNOWN && *(const uint64_t *)((const char *)state + metric->at) == 0;
+}
+
 static void append_of_workers(struct buffer *out, const struct workers *workers)
 {
 	for (size_t m = 0; m < LENGTH(of_workers); m++) {
@@ -140,6 +146,8 @@ static void append_of_workers(struct buffer *out, const struct workers *workers)
 
 		append_head(out, metric->name, metric->type, metric->help);
 		for (size_t i = 0; i < workers->count; i++) {
+			if (is_unknown(metric, &workers->list[i]))
+				continue;
 			append_sample(out, metric->name, "", &workers->list[i]);
 			append_value(out, metric, &workers->list[i]);
 		}

@@ -145,7 +145,10 @@ static void cell_5xx(const struct row *row, char *text)
 
 static void cell_memory(const struct row *row, char *text)
 {
-	snprintf(text, CELL, "%.1fM", (double)row->worker->memory / (1 << 20));
+	if (row->worker->memory)
+		snprintf(text, CELL, "%.1fM", (double)row->worker->memory / (1 << 20));
+	else
+		snprintf(text, CELL, "-");
 }
 
 static void cell_requests(const struct row *row, char *text)

@@ -62,7 +62,8 @@ fill() {
 
 # What Lanes' documents say of nginx and spawn is of Lanes: the project has a README.md of its own.
 cp -R app/new/template/. nginx spawn "$new" && mv "$new/gitignore" "$new/.gitignore" &&
-	rm -rf "$new"/*/README.md "$new"/spawn/*/README.md "$new/nginx/fronts" "$new"/spawn/systemd* &&
+	rm -rf "$new"/*/README.md "$new"/spawn/*/README.md "$new/nginx/fronts" "$new"/spawn/systemd* \
+		"$new"/spawn/Containerfile* "$new/spawn/image.sh" "$new/spawn/container.sh" "$new/spawn/kubernetes" &&
 	cp app/new/template/spawn/project.sh "$new/spawn" &&
 	fill Makefile && fill README.md && fill app/main.c && fill spawn/project.sh && chmod 755 "$new" || exit 1
 if [ "$parent" = "$place" ]; then

@@ -275,7 +275,6 @@ static int list_changes_supervised(struct change *changes, int worker)
 	changes[count++] = (struct change){"www-data", user_name()};
 	if (!supervisor->master) {
 		changes[count++] = (struct change){" --processes 2", ""};
-		changes[count++] = (struct change){"\"--processes\", \"2\", ", ""};
 		changes[count++] = (struct change){"numprocs=1", "numprocs=2"};
 	}
 	changes[count++] = (struct change){"worker-1", textf("worker-%d", worker)};

@@ -30,11 +30,9 @@
 	.path = "/etc/supervisor/conf.d/worker-1.conf",                                            \
 	.daemon = STRINGS("supervisord", "-n", "-c", "supervisord.conf"),                          \
 	.running = "supervisor.sock", .holds = true
-#define ALONE  .workers = 1
-#define MASTER .workers = 2, .master = true, .replaces = true
-#define CONTAINER                                                                                  \
-	.program = "/usr/bin/unshare", .row = "pid 1", .file = "Dockerfile",                       \
-	.path = "/run/lanes/worker-1.Dockerfile"
+#define ALONE	  .workers = 1
+#define MASTER	  .workers = 2, .master = true, .replaces = true
+#define CONTAINER .program = "/usr/bin/unshare", .row = "pid 1"
 
 const struct front supervised[] = {
 	ROW("spawn-fcgi", SPAWN, ALONE, .forgets = true),

@@ -11,7 +11,8 @@
 #include "../support/harness.h"
 
 SUITE_SYSTEM(lanes, .prefork = 1, .cpu = 1,
-	     .environment = STRINGS("SERVER_NAMES=lanes.example *.lanes.example"))
+	     .environment = STRINGS("SERVER_NAMES=lanes.example *.lanes.example",
+				    "ADMIN_FROM=127.0.0.2 127.0.3.0/24"))
 
 static char answer[65536];
 
@@ -299,6 +300,23 @@ static void outside_is_for_this_machine(void)
 	CU_ASSERT_EQUAL(get(&lanes, "/cases/digest/index.html")->status, 200);
 }
 
+/* Of those who are not 127.0.0.1, as whom this machine comes. */
+static void what_goes_on_is_shown_to_those_named(void)
+{
+	static const char request[] = "GET /status?text HTTP/1.0\r\n\r\n";
+	static const struct {
+		const char *from;
+		int status;
+	} askers[] = {
+		{"127.0.0.1", 200}, {"127.0.0.2", 200}, {"127.0.3.9", 200}, {"127.0.4.9", 403}};
+
+	for (size_t i = 0; i < COUNT(askers); i++) {
+		exchange(&lanes, askers[i].from, request, sizeof(request) - 1, answer,
+			 sizeof(answer));
+		CU_ASSERT_EQUAL(atoi(answer + 9), askers[i].status);
+	}
+}
+
 static const struct test tests[] = {
 	{"what has no route is the application's to answer", what_has_no_route_is_the_applications},
 	{"who is called by another name answers 421 (DNS rebinding)", answers_to_its_names_only},
@@ -312,6 +330,8 @@ static const struct test tests[] = {
 	{"a POST whose worker dies is a 502", a_post_whose_worker_dies_is_a_502},
 	{"the cases take bodies, on every pool", the_cases_take_bodies},
 	{"what stands in for services elsewhere is for this machine", outside_is_for_this_machine},
+	{"what goes on is shown to those whom ADMIN_FROM names",
+	 what_goes_on_is_shown_to_those_named},
 };
 
 const struct suite front_suite = {"front", tests, COUNT(tests), set_up, tear_down};

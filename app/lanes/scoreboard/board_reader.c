@@ -334,7 +334,8 @@ bool worker_read(const struct scoreboard *board, unsigned number, struct worker_
 		name_pool(worker, (enum board_pool)i);
 		read_pool(&slot->pools[i], now, &worker->pools[i]);
 	}
-	read_process(worker);
+	if (holder > 0)
+		read_process(worker);
 	atomic_thread_fence(memory_order_acquire);
 	return board_get(&slot->pid) == pid;
 }
