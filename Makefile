@@ -164,7 +164,7 @@ copied   = for file in $(1); do mode=644; [ ! -x $$file ] || mode=755; \
 	   install -D -m $$mode $$file "$(3)/$${file\#$(2)/}" || exit; done
 filled   = sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@PACKAGES@|$(PACKAGES)|' \
 	   -e "s/@VERSION@/$$($(OBJ)/lanes --version | sed 's/.* //')/" \
-	   -e "s/@DATE@/$$(date -u -r $(OBJ)/lanes +%F)/" $(1)
+	   -e "s/@DATE@/$$(date -u -d @$${SOURCE_DATE_EPOCH:-$$(stat -c %Y $(OBJ)/lanes)} +%F)/" $(1)
 HEADERS  = $$($(AS_LANES_H) -MM | grep -o 'app/lanes/[^ ]*' | sort -u)
 
 install: all $(OBJ)/liblanes.a ## program, library, scripts and manual pages into PREFIX=/usr/local, below DESTDIR=
@@ -175,17 +175,25 @@ install: all $(OBJ)/liblanes.a ## program, library, scripts and manual pages int
 	install -D -m 644 $(OBJ)/liblanes.a "$(DESTDIR)$(LIBDIR)/liblanes.a"; \
 	$(call filled,app/install/lanes.pc.in) | install -D -m 644 /dev/stdin "$(DESTDIR)$(LIBDIR)/pkgconfig/lanes.pc"; \
 	install -D -m 755 $(OBJ)/lanes "$(DESTDIR)$(PREFIX)/bin/lanes"; \
-	$(call copied,$$(find nginx spawn -type f ! -name '*.[ch]' ! -name '*.md' ! -name dev.sh),app,$(SHARE)/lanes); \
+	$(call copied,$$(find nginx spawn app/new -type f ! -name '*.md' ! -path 'spawn/debian/*') app/new/template/README.md,.,$(SHARE)/lanes); \
 	$(call copied,$(filter app/guide/%,$(GUIDE)),app/guide,$(SHARE)/lanes/nginx/www/handlers); \
 	$(call copied,$(filter app/cases/%.c,$(GUIDE)),app/cases,$(SHARE)/lanes/nginx/www/handlers); \
 	$(call copied,$(if $(GUIDE),$(addprefix tests/oracle/,cases.py cases_orders.py cases_renders.py)),tests/oracle,$(SHARE)/lanes/nginx/www/handlers); \
 	app/install/lanes.1.sh $(OBJ)/lanes "$(PREFIX)" | install -D -m 644 /dev/stdin "$(SHARE)/man/man1/lanes.1"; \
+	$(call filled,app/install/lanes-new) | install -D -m 755 /dev/stdin "$(DESTDIR)$(PREFIX)/bin/lanes-new"; \
+	$(call filled,app/install/lanes-new.1) | install -D -m 644 /dev/stdin "$(SHARE)/man/man1/lanes-new.1"; \
 	$(call filled,app/install/lanes.3) | install -D -m 644 /dev/stdin "$(SHARE)/man/man3/lanes.3"
 
 uninstall: ## removes that
 	@rm -rf "$(DESTDIR)$(PREFIX)/include/lanes" "$(SHARE)/lanes"
 	@rm -f "$(DESTDIR)$(LIBDIR)/liblanes.a" "$(DESTDIR)$(LIBDIR)/pkgconfig/lanes.pc" "$(DESTDIR)$(PREFIX)/bin/lanes" \
-		"$(SHARE)/man/man1/lanes.1" "$(SHARE)/man/man3/lanes.3"
+		"$(DESTDIR)$(PREFIX)/bin/lanes-new" "$(SHARE)/man/man1/lanes.1" "$(SHARE)/man/man1/lanes-new.1" \
+		"$(SHARE)/man/man3/lanes.3"
+
+# Of the packages: as "build/lanes --version" has it.
+VERSION ?= $(shell sed -n 's/^.define LANES_VERSION "\(.*\)"/\1/p' app/lanes/engine/worker.c)
+deb: ## Debian packages, into build/deb: lanes, liblanes-dev, lanes-doc; VERSION=0.1.1
+	@spawn/deps.sh deb && exec spawn/deb.sh '$(VERSION)'
 
 clean: ## removes what was built
 	@rm -rf $(BUILD)

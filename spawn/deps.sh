@@ -1,5 +1,5 @@
 #!/bin/sh
-# deps.sh run|database|dev|service|test|fronts|fuzz|check|browser|bench|fresh: makes sure that the
+# deps.sh run|database|dev|service|test|fronts|fuzz|check|browser|bench|deb|fresh: makes sure that the
 # Debian packages needed for that are there.
 #
 # As root, or with a sudo that asks for no password, missing ones are installed; otherwise the line
@@ -34,6 +34,7 @@ bench="$run wrk haproxy php-fpm python3-fastapi uvicorn python3-uvloop python3-h
 # Who has npm from elsewhere keeps it: the packages would not fit together.
 browser="$run chromium $database"
 command -v npm >/dev/null || browser="$browser nodejs npm"
+deb="$run debhelper dpkg-dev"
 fresh='git debootstrap slirp4netns iproute2'
 case ${1-} in
 run) wanted=$run ;;
@@ -46,9 +47,10 @@ fuzz) wanted=$fuzz ;;
 check) wanted=$check ;;
 browser) wanted=$browser ;;
 bench) wanted=$bench ;;
+deb) wanted=$deb ;;
 fresh) wanted=$fresh ;;
 *)
-	echo "usage: spawn/deps.sh run|database|dev|service|test|fronts|fuzz|check|browser|bench|fresh" >&2
+	echo "usage: spawn/deps.sh run|database|dev|service|test|fronts|fuzz|check|browser|bench|deb|fresh" >&2
 	exit 2
 	;;
 esac

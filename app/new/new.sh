@@ -60,9 +60,11 @@ fill() {
 		{ gsub(/@NAME@/, name); print }' "app/new/template/$1" >"$new/$1"
 }
 
-# What Lanes' documents say of nginx and spawn is of Lanes: the project has a README.md of its own.
+# What Lanes' documents say of nginx and spawn is of Lanes: the project has a README.md of its own. So are its
+# packages, and handlers that the page shows.
 cp -R app/new/template/. nginx spawn "$new" && mv "$new/gitignore" "$new/.gitignore" &&
-	rm -r "$new"/*/README.md "$new/nginx/fronts" && cp app/new/template/spawn/project.sh "$new/spawn" &&
+	rm -rf "$new"/*/README.md "$new/nginx/fronts" "$new/nginx/www/handlers" "$new/spawn/debian" &&
+	cp -R app/new/template/spawn "$new" &&
 	fill Makefile && fill README.md && fill app/main.c && fill spawn/project.sh && chmod 755 "$new" || exit 1
 if [ "$parent" = "$place" ]; then
 	mv -- "$new"/.[!.]* "$new"/* "$place" && rmdir -- "$new"
