@@ -165,9 +165,11 @@ copied   = for file in $(1); do mode=644; [ ! -x $$file ] || mode=755; \
 filled   = sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@PACKAGES@|$(PACKAGES)|' \
 	   -e "s/@VERSION@/$$($(OBJ)/lanes --version | sed 's/.* //')/" \
 	   -e "s/@DATE@/$$(date -u -d @$${SOURCE_DATE_EPOCH:-$$(stat -c %Y $(OBJ)/lanes)} +%F)/" $(1)
+UNITS    = $(addprefix spawn/systemd/,$(notdir $(wildcard spawn/systemd/*.service spawn/systemd/*.socket \
+	   spawn/systemd/*.target spawn/systemd/*.slice)) lanes-.service.d/sandbox.conf)
 HEADERS  = $$($(AS_LANES_H) -MM | grep -o 'app/lanes/[^ ]*' | sort -u)
 
-install: all $(OBJ)/liblanes.a ## program, library, scripts and manual pages into PREFIX=/usr/local, below DESTDIR=
+install: all $(OBJ)/liblanes.a ## program, library, scripts, manual pages and systemd units into PREFIX=/usr/local, below DESTDIR=
 	@case '$(PREFIX)$(LIBDIR)' in *[!A-Za-z0-9._/+~-]*) \
 		echo 'PREFIX and LIBDIR: letters, digits and ._/+~- are wanted' >&2; exit 2 ;; esac
 	@set -e; umask 022; rm -rf "$(DESTDIR)$(PREFIX)/include/lanes" "$(SHARE)/lanes"; \
@@ -176,6 +178,10 @@ install: all $(OBJ)/liblanes.a ## program, library, scripts and manual pages int
 	$(call filled,app/install/lanes.pc.in) | install -D -m 644 /dev/stdin "$(DESTDIR)$(LIBDIR)/pkgconfig/lanes.pc"; \
 	install -D -m 755 $(OBJ)/lanes "$(DESTDIR)$(PREFIX)/bin/lanes"; \
 	$(call copied,$$(find nginx spawn app/new -type f ! -name '*.md' ! -path 'spawn/debian/*') app/new/template/README.md,.,$(SHARE)/lanes); \
+	for unit in $(UNITS); do sed 's|@PREFIX@|$(PREFIX)|' $$unit | \
+		install -D -m 644 /dev/stdin "$(DESTDIR)$(PREFIX)/lib/systemd/system/$${unit#spawn/systemd/}"; done; \
+	install -D -m 644 spawn/systemd/lanes.sysusers "$(DESTDIR)$(PREFIX)/lib/sysusers.d/lanes.conf"; \
+	install -D -m 644 spawn/systemd/lanes.tmpfiles "$(DESTDIR)$(PREFIX)/lib/tmpfiles.d/lanes.conf"; \
 	$(call copied,$(filter app/guide/%,$(GUIDE)),app/guide,$(SHARE)/lanes/nginx/www/handlers); \
 	$(call copied,$(filter app/cases/%.c,$(GUIDE)),app/cases,$(SHARE)/lanes/nginx/www/handlers); \
 	$(call copied,$(if $(GUIDE),$(addprefix tests/oracle/,cases.py cases_orders.py cases_renders.py)),tests/oracle,$(SHARE)/lanes/nginx/www/handlers); \
@@ -188,7 +194,9 @@ uninstall: ## removes that
 	@rm -rf "$(DESTDIR)$(PREFIX)/include/lanes" "$(SHARE)/lanes"
 	@rm -f "$(DESTDIR)$(LIBDIR)/liblanes.a" "$(DESTDIR)$(LIBDIR)/pkgconfig/lanes.pc" "$(DESTDIR)$(PREFIX)/bin/lanes" \
 		"$(DESTDIR)$(PREFIX)/bin/lanes-new" "$(SHARE)/man/man1/lanes.1" "$(SHARE)/man/man1/lanes-new.1" \
-		"$(SHARE)/man/man3/lanes.3"
+		"$(SHARE)/man/man3/lanes.3" "$(DESTDIR)$(PREFIX)/lib/sysusers.d/lanes.conf" \
+		"$(DESTDIR)$(PREFIX)/lib/tmpfiles.d/lanes.conf"
+	@cd "$(DESTDIR)$(PREFIX)/lib/systemd/system" 2>/dev/null && rm -rf $(UNITS:spawn/systemd/%=%) lanes-.service.d || :
 
 # Of the packages: as "build/lanes --version" has it.
 VERSION ?= $(shell sed -n 's/^.define LANES_VERSION "\(.*\)"/\1/p' app/lanes/engine/worker.c)

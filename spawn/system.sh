@@ -202,7 +202,7 @@ write_servers() {
 write_nginx_conf() {
 	holds=$(units | awk '{ print $2; if ($2 == "outside") print "cases" }' | sort -u)
 	[ "$(id -u)" != 0 ] || holds="$holds root"
-	! grep -qs '^0\{31\}1 ' /proc/net/if_inet6 || holds="$holds ipv6"
+	! grep -qs '^0\{31\}1 ' /proc/self/net/if_inet6 || holds="$holds ipv6"
 	cpus=$(nproc)
 	processes=$((cpus < 4 ? cpus : 4)) connections=$((files - 64))
 	most=$((processes * connections / 3))

@@ -1,10 +1,16 @@
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "../support/harness.h"
+#include "../support/process.h"
+#include "base/journal.h"
 #include "base/log.h"
 #include "caught.h"
 
@@ -254,6 +260,132 @@ static void eight_numbers_fit_one_event(void)
 	CU_ASSERT_STRING_EQUAL(log_number(-9223372036854775807LL - 1), "-9223372036854775808");
 }
 
+/* ---- the journal ---- */
+
+/* What it gets: a socket of ours in its place. */
+struct journal_end {
+	const char *directory;
+	int fd;
+	char entry[8192];
+	size_t len;
+};
+
+static void journal_begin(struct journal_end *end)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+	end->directory = directory_make();
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s/journal", end->directory);
+	end->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	CU_ASSERT_EQUAL_FATAL(bind(end->fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	CU_ASSERT_TRUE_FATAL(journal_open(address.sun_path));
+}
+
+static bool journal_gets(struct journal_end *end)
+{
+	ssize_t n = recv(end->fd, end->entry, sizeof(end->entry) - 1, 0);
+
+	end->len = n > 0 ? (size_t)n : 0;
+	end->entry[end->len] = '\0';
+	return n > 0;
+}
+
+static void journal_end(struct journal_end *end)
+{
+	CU_ASSERT_FALSE(journal_gets(end));
+	journal_close();
+	close(end->fd);
+	directory_remove(end->directory);
+}
+
+static void the_journal_gets_fields(void)
+{
+	struct journal_end end;
+	struct caught caught;
+	char expected[512];
+
+	journal_begin(&end);
+	caught_begin();
+	log_event(LOG_LEVEL_WARNING, "drained", "a-b", "two words", "c", "2", NULL);
+	caught_end(&caught);
+	CU_ASSERT_EQUAL(caught.len, 0);
+	CU_ASSERT_TRUE(journal_gets(&end));
+	snprintf(expected, sizeof(expected),
+		 "LANES_WORKER=lanes\nLANES_PID=%d\nLANES_EVENT=drained\nLANES_A_B=two words\n"
+		 "LANES_C=2\n"
+		 "MESSAGE=worker=lanes pid=%d event=drained a-b=\"two words\" c=2\nPRIORITY=4\n"
+		 "SYSLOG_IDENTIFIER=%s\n",
+		 (int)getpid(), (int)getpid(), program_invocation_short_name);
+	CU_ASSERT_STRING_EQUAL(end.entry, expected);
+	log_event(LOG_LEVEL_ERROR, "x", NULL);
+	CU_ASSERT_TRUE(journal_gets(&end));
+	CU_ASSERT_PTR_NOT_NULL(strstr(end.entry, "\nPRIORITY=3\n"));
+	log_complaint("no %s", "socket");
+	CU_ASSERT_TRUE(journal_gets(&end));
+	CU_ASSERT_EQUAL(strncmp(end.entry, "MESSAGE=no socket\nPRIORITY=3\n", 28), 0);
+	journal_end(&end);
+}
+
+/* A value with a newline is told with its length; and one that is too long is no field. */
+static void nobody_can_forge_a_field(void)
+{
+	static const char wrong[] = "1\nPRIORITY=0";
+	static const char field[] = "LANES_KEY\n\14\0\0\0\0\0\0\0001\nPRIORITY=0\nMESSAGE=";
+	static char endless[9000];
+	struct journal_end end;
+	char expected[64];
+
+	journal_begin(&end);
+	log_event(LOG_LEVEL_INFO, "test", "key", wrong, NULL);
+	CU_ASSERT_TRUE(journal_gets(&end));
+	CU_ASSERT_PTR_NOT_NULL(memmem(end.entry, end.len, field, sizeof(field) - 1));
+	memset(endless, 'a', sizeof(endless) - 1);
+	log_event(LOG_LEVEL_INFO, "test", "key", endless, "last", "1", NULL);
+	CU_ASSERT_TRUE(journal_gets(&end));
+	snprintf(expected, sizeof(expected), "LANES_EVENT=test\nLANES_LAST=1\nMESSAGE=");
+	CU_ASSERT_PTR_NOT_NULL(strstr(end.entry, expected));
+	CU_ASSERT_TRUE(end.len < 4096);
+	journal_end(&end);
+}
+
+/* A journal whose queue is full holds nobody up, and one that is gone ends nobody. */
+static void a_journal_that_takes_nothing_is_given_up(void)
+{
+	struct journal_end end;
+
+	journal_begin(&end);
+	for (int i = 0; i < 5000; i++)
+		log_event(LOG_LEVEL_INFO, "test", NULL);
+	while (journal_gets(&end))
+		;
+	shutdown(end.fd, SHUT_RD);
+	log_event(LOG_LEVEL_INFO, "test", NULL);
+	close(end.fd);
+	end.fd = -1;
+	log_event(LOG_LEVEL_INFO, "test", NULL);
+	journal_end(&end);
+}
+
+/* systemd says which file it is; whoever has put another in its place has no journal there. */
+static void only_what_systemd_has_named_is_the_journal(void)
+{
+	struct stat file;
+	char stream[64];
+
+	CU_ASSERT_EQUAL(fstat(STDERR_FILENO, &file), 0);
+	unsetenv("JOURNAL_STREAM");
+	CU_ASSERT_FALSE(journal_is_stderr());
+	snprintf(stream, sizeof(stream), "%llu:%llu", (unsigned long long)file.st_dev,
+		 (unsigned long long)file.st_ino);
+	setenv("JOURNAL_STREAM", stream, 1);
+	CU_ASSERT_TRUE(journal_is_stderr());
+	setenv("JOURNAL_STREAM", "1:2", 1);
+	CU_ASSERT_FALSE(journal_is_stderr());
+	unsetenv("JOURNAL_STREAM");
+	CU_ASSERT_FALSE(journal_open("/nowhere/journal"));
+	CU_ASSERT_FALSE(journal_is_open());
+}
+
 static const struct test tests[] = {
 	{"a line says when, how bad, who and what", a_line_says_when_how_bad_who_and_what},
 	{"the three levels have names", the_three_levels_have_names},
@@ -271,6 +403,10 @@ static const struct test tests[] = {
 	{"nothing else is left out", nothing_else_is_left_out},
 	{"a full pipe that nobody reads holds nobody up", a_full_pipe_holds_nobody_up},
 	{"eight numbers fit one event", eight_numbers_fit_one_event},
+	{"the journal gets a field for each pair", the_journal_gets_fields},
+	{"where nobody can forge one", nobody_can_forge_a_field},
+	{"a journal that takes nothing is given up", a_journal_that_takes_nothing_is_given_up},
+	{"only what systemd has named is the journal", only_what_systemd_has_named_is_the_journal},
 };
 
 const struct suite log_suite = {"log", tests, sizeof(tests) / sizeof(tests[0]), NULL, NULL};

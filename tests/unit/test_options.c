@@ -300,7 +300,7 @@ static void help_lists_every_option(void)
 		       "params-limit stdin-limit body-memory spool spool-limit body-timeout "
 		       "output-limit idle-timeout header-timeout "
 		       "queue-timeout send-timeout drain-timeout drain-idle "
-		       "start-timeout processes log slow-callback "
+		       "start-timeout processes log slow-callback watchdog "
 		       "ready-held routes "
 		       "top core help version ready-pools stream-limit max-streams memory-limit "
 		       "conn-memory-limit sandbox address-space oom-score-adj front spare-threads "

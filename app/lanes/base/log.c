@@ -11,6 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/journal.h"
+
 enum { LINE_SIZE = 2048, NUMBERS = 8, KINDS = 32, WORKER_SIZE = 40 };
 
 static const char *log_worker = "lanes";
@@ -32,6 +34,8 @@ static struct kind kinds[KINDS];
 struct line {
 	char text[LINE_SIZE]; /* the last byte is kept for the newline */
 	size_t len;
+	size_t message;		    /* where that begins which the journal does not know itself */
+	struct journal_entry entry; /* the same for the journal, if that is open */
 };
 
 int log_to(const char *path)
@@ -49,6 +53,8 @@ void log_init(const char *worker)
 	tzset(); /* or gmtime_r() would open a file with the first line */
 	log_worker = worker;
 	memset(kinds, 0, sizeof(kinds));
+	if (journal_is_stderr())
+		journal_open(JOURNAL_SOCKET);
 }
 
 void log_tell_with(void (*tell)(const void *subject, struct log_about *about))
@@ -115,12 +121,37 @@ static void put_time(struct line *line)
 	put_text(line, text);
 }
 
+/* A pair: what comes from outside, as the value does, is no more in the journal than a field's. */
+static void put_field(struct line *line, const char *key, const char *value)
+{
+	put(line, ' ');
+	put_text(line, key);
+	put(line, '=');
+	put_value(line, value);
+	if (journal_is_open())
+		journal_field(&line->entry, "LANES_", key, value);
+}
+
+static void send_to_journal(struct line *line, const char *priority)
+{
+	line->text[line->len] = '\0';
+	journal_field(&line->entry, "", "MESSAGE", line->text + line->message);
+	journal_field(&line->entry, "", "PRIORITY", priority);
+	journal_field(&line->entry, "", "SYSLOG_IDENTIFIER", program_invocation_short_name);
+	journal_send(&line->entry);
+}
+
 /* Nobody can be told of a failure. A pipe that is full, because nobody reads it, holds nobody up.
  */
-static void end_line(struct line *line)
+static void end_line(struct line *line, enum log_level level)
 {
+	static const char *const priorities[] = {"6", "4", "3"}; /* of syslog(3) */
 	struct pollfd log = {.fd = STDERR_FILENO, .events = POLLOUT};
 
+	if (journal_is_open()) {
+		send_to_journal(line, priorities[level]);
+		return;
+	}
 	if (poll(&log, 1, 0) == 0)
 		return;
 	line->text[line->len++] = '\n';
@@ -135,25 +166,24 @@ static void begin_line(struct line *line, const char *worker, long pid, enum log
 
 	put_time(line);
 	put_text(line, levels[level]);
-	put_text(line, " worker=");
-	put_value(line, worker);
-	put_text(line, " pid=");
-	put_text(line, log_number(pid));
-	put_text(line, " event=");
-	put_text(line, event);
+	line->entry.len = 0;
+	line->message = line->len + 1;
+	put_field(line, "worker", worker);
+	put_field(line, "pid", log_number(pid));
+	put_field(line, "event", event);
 }
 
 /* Logs how often an event came besides the times that it was logged, and forgets it. */
 static void tell_count(struct kind *kind)
 {
-	struct line line = {.len = 0};
+	struct line line;
 
 	if (kind->count <= LOG_FEW)
 		return;
+	line.len = 0;
 	begin_line(&line, kind->worker, kind->pid, LOG_LEVEL_WARNING, kind->event);
-	put_text(&line, " repeated=");
-	put_text(&line, log_number(kind->count - LOG_FEW));
-	end_line(&line);
+	put_field(&line, "repeated", log_number(kind->count - LOG_FEW));
+	end_line(&line, LOG_LEVEL_WARNING);
 	kind->count = LOG_FEW;
 }
 
@@ -203,10 +233,8 @@ static bool is_logged(const char *worker, long pid, enum log_level level, const 
 
 static void put_pair(struct line *line, const char *key, const char *value)
 {
-	if (!*value)
-		return;
-	put_text(line, key);
-	put_value(line, value);
+	if (*value)
+		put_field(line, key, value);
 }
 
 static void put_subject(struct line *line)
@@ -214,28 +242,25 @@ static void put_subject(struct line *line)
 	struct log_about about = {0};
 
 	log_tell(log_subject, &about);
-	put_pair(line, " request=", about.request);
-	put_pair(line, " id=", about.id);
-	put_pair(line, " trace=", about.trace);
+	put_pair(line, "request", about.request);
+	put_pair(line, "id", about.id);
+	put_pair(line, "trace", about.trace);
 }
 
 static void write_line(const char *worker, long pid, enum log_level level, const char *event,
 		       va_list pairs)
 {
-	struct line line = {.len = 0};
+	struct line line;
 
 	if (!is_logged(worker, pid, level, event))
 		return;
+	line.len = 0;
 	begin_line(&line, worker, pid, level, event);
 	if (log_subject && log_tell && worker == log_worker)
 		put_subject(&line);
-	for (const char *key; (key = va_arg(pairs, const char *));) {
-		put(&line, ' ');
-		put_text(&line, key);
-		put(&line, '=');
-		put_value(&line, va_arg(pairs, const char *));
-	}
-	end_line(&line);
+	for (const char *key; (key = va_arg(pairs, const char *));)
+		put_field(&line, key, va_arg(pairs, const char *));
+	end_line(&line, level);
 }
 
 void log_event(enum log_level level, const char *event, ...)
@@ -258,17 +283,19 @@ void log_event_of(const char *worker, long pid, enum log_level level, const char
 
 void log_complaint(const char *format, ...)
 {
-	struct line line = {.len = 0};
+	struct line line;
 	char text[LINE_SIZE];
 	va_list args;
 
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
+	line.len = line.entry.len = 0;
 	put_text(&line, program_invocation_short_name);
 	put_text(&line, ": ");
+	line.message = line.len;
 	put_text(&line, text);
-	end_line(&line);
+	end_line(&line, LOG_LEVEL_ERROR);
 }
 
 const char *log_number(long long number)

@@ -8,6 +8,9 @@
  * escapes, so that nobody can forge a line. What is longer than 2047 bytes is cut. A warning that
  * repeats is logged LOG_FEW times in LOG_WHILE seconds; then it is counted, and the sum is a line
  * with repeated=<how often>.
+ *
+ * Where stderr is systemd's journal, it is an entry there: the line from the worker on as MESSAGE,
+ * the level as PRIORITY, and a field for each pair: LANES_WORKER, LANES_EVENT, LANES_THREADS.
  */
 #ifndef LANES_BASE_LOG_H
 #define LANES_BASE_LOG_H

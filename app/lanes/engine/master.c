@@ -23,6 +23,7 @@
 
 #include "base/log.h"
 #include "engine/crew.h"
+#include "engine/held.h"
 #include "engine/listen.h"
 #include "engine/notify.h"
 #include "engine/parent.h"
@@ -45,6 +46,7 @@ struct master {
 		uint64_t start_at;
 	} places[MASTER_PROCESSES];
 	struct crew crew;
+	struct held held;
 	unsigned generation;
 	bool replacing;
 	bool was_ready;
@@ -331,7 +333,7 @@ static void take_signals(struct master *m)
 /* Milliseconds until something is due; -1: nothing is. */
 static int patience(const struct master *m, uint64_t now)
 {
-	uint64_t next = UINT64_MAX;
+	uint64_t next = m->held.next;
 
 	for (int i = 0; i < CREW; i++) {
 		const struct child *child = &m->crew.children[i];
@@ -390,10 +392,11 @@ int master_run(const struct options *options, int argc, char **argv)
 		.crew = {.options = options, .argc = argc, .argv = argv, .master = getpid()}};
 	snprintf(name, sizeof(name), options->slot ? "%.40s-%lld-master" : "%.40s-master",
 		 options->pool, (long long)options->slot);
-	log_init(name);
 	if (argc > CREW_ARGUMENTS || !open_socket(&m))
 		return 1;
 	closefrom(STDERR_FILENO + 1);
+	log_init(name);
+	held_begin(&m.held, options);
 	setenv(PARENT_VARIABLE, "3", 1);
 	if (!open_signals(&m)) {
 		log_complaint("signalfd: %s", strerror(errno));
@@ -409,6 +412,7 @@ int master_run(const struct options *options, int argc, char **argv)
 			replace_next(&m);
 		}
 		crew_kill_late(&m.crew, now);
+		held_look(&m.held, &m.crew, now);
 		wait_for_news(&m);
 	}
 	log_event(LOG_LEVEL_INFO, "stopped", "status", log_number(m.status), NULL);

@@ -149,6 +149,10 @@ static const struct option_spec list[] = {
 	 "sending; then those that are idle are closed"},
 	{"start-timeout", OPTION_SECONDS, AT(start_timeout), "60", 100, 86400000, NULL,
 	 "seconds after which a master kills a worker that does not accept yet"},
+	{"watchdog", OPTION_SECONDS, AT(watchdog), NULL, 0, 86400000, NULL,
+	 "seconds a loop may be held before its master, which needs --scoreboard for that, kills "
+	 "it, starts another and logs by which request; 0: any; without it, WatchdogSec= of "
+	 "systemd"},
 	{"slow-callback", OPTION_SECONDS, AT(slow_callback), "0.1", 10, 3600000, NULL,
 	 "seconds a loop may be held before the admin worker logs who holds it"},
 	{"ready-held", OPTION_SECONDS, AT(ready_held), "5", 10, 3600000, NULL,
@@ -400,7 +404,7 @@ int options_parse(struct options *options, const struct option_table *own, int a
 	const struct option_table tables[TABLES] = {OPTIONS("lanes", list, options),
 						    own ? *own : (struct option_table){0}};
 
-	*options = (struct options){0};
+	*options = (struct options){.watchdog = -1};
 	for (size_t i = 0; i < tables[1].count; i++) {
 		const char *name = tables[1].list[i].name;
 

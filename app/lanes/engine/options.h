@@ -138,6 +138,7 @@ struct options {
 	int64_t drain_timeout;
 	int64_t drain_idle;
 	int64_t start_timeout;
+	int64_t watchdog; /* 0: none; negative: what WATCHDOG_USEC says */
 	int64_t slow_callback;
 	int64_t ready_held;
 	const char *ready_pools; /* names with commas between them */

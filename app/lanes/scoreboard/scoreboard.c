@@ -105,7 +105,7 @@ static int make_file(const char *path)
 	    (int)sizeof(temporary))
 		return -ENAMETOOLONG;
 	unlink(temporary);
-	fd = open(temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
+	fd = open(temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0660);
 	if (fd < 0)
 		return -errno;
 	if (pwrite(fd, &header, sizeof(header), 0) != (ssize_t)sizeof(header))
@@ -266,6 +266,12 @@ static off_t slot_at(unsigned slot)
 	return PAGE + (off_t)slot * (off_t)sizeof(struct board_slot);
 }
 
+bool scoreboard_read(const struct scoreboard *board, unsigned slot, size_t at, void *to,
+		     size_t size)
+{
+	return pread(board->fd, to, size, slot_at(slot) + (off_t)at) == (ssize_t)size;
+}
+
 /* The number of a worker of the pool, 0 for one of another. Not through the map, where looking at
  * all slots would make pages of all of them ours. */
 static uint64_t number_in_pool(const struct scoreboard *board, unsigned slot, const char *pool)
@@ -273,13 +279,10 @@ static uint64_t number_in_pool(const struct scoreboard *board, unsigned slot, co
 	char name[sizeof(board->slots->pool)];
 	uint64_t number;
 
-	if (pread(board->fd, name, sizeof(name),
-		  slot_at(slot) + (off_t)offsetof(struct board_slot, pool)) !=
-		    (ssize_t)sizeof(name) ||
+	if (!scoreboard_read(board, slot, offsetof(struct board_slot, pool), name, sizeof(name)) ||
 	    strncmp(name, pool, sizeof(name) - 1) != 0 ||
-	    pread(board->fd, &number, sizeof(number),
-		  slot_at(slot) + (off_t)offsetof(struct board_slot, number)) !=
-		    (ssize_t)sizeof(number))
+	    !scoreboard_read(board, slot, offsetof(struct board_slot, number), &number,
+			     sizeof(number)))
 		return 0;
 	return number;
 }

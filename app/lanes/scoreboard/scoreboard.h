@@ -246,10 +246,10 @@ struct scoreboard {
 /* Upper bounds of the histogram's buckets in nanoseconds; the last is UINT64_MAX. */
 extern const uint64_t board_bounds[BOARD_BUCKETS];
 
-/* Maps the file, making it if it is missing, replacing it if it is none of ours or of another
- * version. path NULL maps private memory with a single slot, so that writers need no case for
- * it. The file's last name must be no link. Returns 0 or a negative errno: -ETIMEDOUT if somebody
- * holds its lock. */
+/* Maps the file, making it if it is missing (which the group may write, if the umask says so),
+ * replacing it if it is none of ours or of another version. path NULL maps private memory with a
+ * single slot, so that writers need no case for it. The file's last name must be no link. Returns 0
+ * or a negative errno: -ETIMEDOUT if somebody holds its lock. */
 int scoreboard_open(struct scoreboard *board, const char *path);
 
 /* Claims a slot that no living process holds, cleared, for a worker of the pool. number 0 takes
@@ -274,6 +274,11 @@ unsigned scoreboard_slots(const struct scoreboard *board);
 /* The process that holds the slot, as the kernel says; 0: none, -1: one that cannot be named here
  * (of another pid namespace). Our own slot's is us. */
 pid_t scoreboard_holder(const struct scoreboard *board, unsigned slot);
+
+/* Copies so many bytes from that offset in a slot, not through the map: where the file was cut
+ * short meanwhile, it is false, and no SIGBUS. */
+bool scoreboard_read(const struct scoreboard *board, unsigned slot, size_t at, void *to,
+		     size_t size);
 
 /* Whether a living process holds the slot. */
 bool scoreboard_alive(const struct scoreboard *board, unsigned slot);
