@@ -166,7 +166,7 @@ filled   = sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@PACK
 	   -e "s/@VERSION@/$$($(OBJ)/lanes --version | sed 's/.* //')/" \
 	   -e "s/@DATE@/$$(date -u -d @$${SOURCE_DATE_EPOCH:-$$(stat -c %Y $(OBJ)/lanes)} +%F)/" $(1)
 UNITS    = $(addprefix spawn/systemd/,$(notdir $(wildcard spawn/systemd/*.service spawn/systemd/*.socket \
-	   spawn/systemd/*.target spawn/systemd/*.slice)) lanes-.service.d/sandbox.conf)
+	   spawn/systemd/*.target spawn/systemd/*.slice)) lanes-.service.d/00-sandbox.conf)
 HEADERS  = $$($(AS_LANES_H) -MM | grep -o 'app/lanes/[^ ]*' | sort -u)
 
 install: all $(OBJ)/liblanes.a ## program, library, scripts, manual pages and systemd units into PREFIX=/usr/local, below DESTDIR=
