@@ -1,6 +1,6 @@
 /*
- * build/fronts [WORD...]: each front with each case, at the root and at /app, and each supervisor
- * with each of its cases. Prints the matrices; those of which all was tried, and
+ * build/fronts [WORD...]: each front with each case, at the root and at /app, each supervisor with
+ * each of its cases, and the units of systemd. Prints the matrices; those of which all was tried, and
  * nothing failed, replace what tests/README.md has.
  */
 #include <curl/curl.h>
@@ -12,6 +12,8 @@
 #include "base/buffer.h"
 #include "cases.h"
 #include "supervisors.h"
+
+extern const struct suite systemd_suite;
 
 enum { ROWS = 16, COLUMNS = 16, TABLES = 2 };
 
@@ -184,7 +186,7 @@ static void write_matrix(const struct table *t, bool good)
 
 int main(int argc, char **argv)
 {
-	const struct suite *all[TABLES * ROWS * MOUNTS];
+	const struct suite *all[TABLES * ROWS * MOUNTS + 1];
 	int count = 0;
 	int status;
 
@@ -194,6 +196,7 @@ int main(int argc, char **argv)
 				fill_in(t, row, m);
 				all[count++] = &t->suites[row][m];
 			}
+	all[count++] = &systemd_suite;
 	process_prepare();
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 	status = harness_main(argc, argv, all, count, 0);
