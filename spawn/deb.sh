@@ -30,7 +30,7 @@ else
 fi >"$out/files"
 grep -zxv '' "$out/files" | tar -c --null --files-from=- --ignore-failed-read --no-recursion 2>/dev/null | tar -x -C "$tree"
 rm "$out/files"
-mv "$tree/spawn/debian" "$tree/debian"
+cp -R "$tree/spawn/debian" "$tree/debian"
 cat >"$tree/debian/changelog" <<END
 $name ($version) unstable; urgency=medium
 
