@@ -107,6 +107,9 @@ test-faults: ## kills, stops, overloads, starves and fills up a system, each for
 test-fronts: ## behind nginx, Apache, lighttpd, Caddy, h2o and HAProxy, and under six supervisors; ONLY=words
 	@spawn/deps.sh fronts && $(MAKE) --no-print-directory all integration fronts && exec $(OBJ)/fronts $(ONLY)
 
+test-deb: ## the packages: clean, reproducible, installed, upgraded under load and purged, on a machine in namespaces
+	@spawn/deps.sh test-deb && $(MAKE) --no-print-directory packages && exec $(OBJ)/packages $(ONLY)
+
 test-fresh: ## as a new user on new Debian systems: RELEASES="bookworm trixie" USERS="root user"
 	@spawn/deps.sh fresh && exec tests/fresh/run
 
@@ -279,4 +282,4 @@ FORCE:
 .DELETE_ON_ERROR:
 # Every target with a help line, and:
 .PHONY: $(shell sed -n 's/^\([a-z-]*\):[^\#]*\#\#.*/\1/p' $(firstword $(MAKEFILE_LIST)))
-.PHONY: unit integration conformance faults fronts fuzzers dev-build FORCE
+.PHONY: unit integration conformance faults fronts packages fuzzers dev-build FORCE

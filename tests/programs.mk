@@ -62,6 +62,9 @@ $(OBJ)/faults: $(call object,$(FAULTS_SOURCES)) $(SUPPORT) $(OBJ)/inside.a
 $(OBJ)/fronts: $(call object,$(wildcard tests/fronts/*.c)) $(SUPPORT) $(OBJ)/inside.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS) -lcunit -lcurl
 
+$(OBJ)/packages: $(call object,$(wildcard tests/packages/*.c)) $(SUPPORT) $(OBJ)/inside.a
+	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS) -lcunit -lcurl
+
 # Never with a sanitizer, nor checked by FORTIFY: it stands in for the C library.
 $(OBJ)/preload.so: tests/faults/preload.c tests/faults/preload.h
 	@mkdir -p $(@D)
@@ -117,4 +120,5 @@ conformance: $(OBJ)/conformance $(OBJ)/agree $(OBJ)/waits-app
 fuzzers: $(patsubst tests/fuzz/%.c,$(OBJ)/%,$(FUZZ_SOURCES))
 integration: $(OBJ)/integration
 fronts: $(OBJ)/fronts
+packages: $(OBJ)/packages
 faults: $(OBJ)/faults $(OBJ)/preload.so $(OBJ)/jobs-app $(OBJ)/once-app
