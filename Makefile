@@ -104,7 +104,7 @@ test: ## installs what tests need, builds, and runs all of them
 test-faults: ## kills, stops, overloads, starves and fills up a system, each for as long as promised
 	@spawn/deps.sh test && $(MAKE) --no-print-directory all faults && exec $(OBJ)/faults $(ONLY)
 
-test-fronts: ## behind nginx, Apache, lighttpd, Caddy, h2o and HAProxy, and under six supervisors; ONLY=words
+test-fronts: ## behind nginx, Apache, lighttpd, Caddy, h2o and HAProxy, under six supervisors, and systemd booted; ONLY=words
 	@spawn/deps.sh fronts && $(MAKE) --no-print-directory all integration fronts && exec $(OBJ)/fronts $(ONLY)
 
 test-deb: ## the packages: clean, reproducible, installed, upgraded under load and purged, on a machine in namespaces
@@ -180,7 +180,9 @@ install: all $(OBJ)/liblanes.a ## program, library, scripts, manual pages and sy
 	install -D -m 644 $(OBJ)/liblanes.a "$(DESTDIR)$(LIBDIR)/liblanes.a"; \
 	$(call filled,app/install/lanes.pc.in) | install -D -m 644 /dev/stdin "$(DESTDIR)$(LIBDIR)/pkgconfig/lanes.pc"; \
 	install -D -m 755 $(OBJ)/lanes "$(DESTDIR)$(PREFIX)/bin/lanes"; \
-	$(call copied,$$(find nginx spawn app/new -type f ! -name '*.md') app/new/template/README.md,.,$(SHARE)/lanes); \
+	$(call copied,$$(find nginx spawn app/new -type f ! -name '*.md' ! -path 'spawn/debian/*') \
+		$(addprefix spawn/debian/,lanes.postinst lanes.prerm lanes.postrm lanes.logrotate lanes.env nginx.env source/format) \
+		app/new/template/README.md,.,$(SHARE)/lanes); \
 	for unit in $(UNITS); do sed 's|@PREFIX@|$(PREFIX)|' $$unit | \
 		install -D -m 644 /dev/stdin "$(DESTDIR)$(PREFIX)/lib/systemd/system/$${unit#spawn/systemd/}"; done; \
 	install -D -m 644 spawn/systemd/lanes.sysusers "$(DESTDIR)$(PREFIX)/lib/sysusers.d/lanes.conf"; \

@@ -34,7 +34,7 @@ cp -R "$tree/spawn/debian" "$tree/debian"
 cat >"$tree/debian/changelog" <<END
 $name ($version) unstable; urgency=medium
 
-  * As of $(git log -1 --format='%h: %s' 2>/dev/null || echo now).
+  * As of $(git log -1 --format='commit %h' 2>/dev/null || echo now).
 
  -- $(sed -n 's/^Maintainer: //p' spawn/debian/control)  $(date -u -R -d "@$date")
 END

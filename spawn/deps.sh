@@ -26,7 +26,7 @@ service="$run libcunit1-dev"
 test="$service libdw-dev python3-fastapi python3-multipart uvicorn haproxy
 	python3-prometheus-client openssl python3-httpx python3-pil python3-aiosmtpd $database python3-asyncpg
 	python3-psycopg2"
-fronts="$test apache2-bin lighttpd caddy h2o multiwatch runit s6 supervisor procps"
+fronts="$test apache2-bin lighttpd caddy h2o multiwatch runit s6 supervisor procps systemd iproute2"
 fuzz="$run clang libclang-rt-dev"
 check="$test $fuzz mandoc clang-format clang-tidy cppcheck gcovr shellcheck valgrind"
 bench="$run wrk haproxy php-fpm python3-fastapi uvicorn python3-uvloop python3-httptools valgrind strace

@@ -27,7 +27,7 @@ units() {
 check_settings
 raise_files_limit
 umask 027
-mkdir -p "$RUN_DIR/new" && cd "$RUN_DIR/new" || fail "cannot write to $RUN_DIR"
+{ mkdir -p "$RUN_DIR/new" && cd "$RUN_DIR/new"; } || fail "cannot write to $RUN_DIR"
 write_servers
 write_nginx_conf
 # What it says goes to the journal; who asked for what, to a file, which is too much for that.

@@ -70,7 +70,7 @@ renamed() {
 
 # units FROM TO: files and folders of files, with their names.
 units() {
-	find "$1" -type f ! -name 'lanes-outside.*' | while read -r file; do
+	find "$1" -type f ! -name 'lanes-outside.*' ! -name README.md | while read -r file; do
 		to=$2/$(echo "${file#"$1"/}" | sed "s/\blanes\b/$name/g")
 		mkdir -p "$(dirname "$to")" && renamed "$file" >"$to" || exit
 	done

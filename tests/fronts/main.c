@@ -1,7 +1,7 @@
 /*
  * build/fronts [WORD...]: each front with each case, at the root and at /app, each supervisor with
- * each of its cases, and the units of systemd. Prints the matrices; those of which all was tried, and
- * nothing failed, replace what tests/README.md has.
+ * each of its cases, and the units of systemd. Prints the matrices; those of which all was tried,
+ * and nothing failed, replace what tests/README.md has.
  */
 #include <curl/curl.h>
 #include <stdio.h>

@@ -51,11 +51,25 @@ static void a_plain_user_runs_what_root_has_installed(void)
 	CU_ASSERT(step("build") && step("serve-plain"));
 }
 
+static void units_are_closed(void)
+{
+	struct outcome outcome;
+
+	run(&outcome, STRINGS("sh", "-c", "systemd-analyze security --help | grep -e --offline"),
+	    NULL, -1);
+	if (outcome.status) {
+		not_judged("no systemd-analyze that judges files");
+		return;
+	}
+	CU_ASSERT(step("units"));
+}
+
 static const struct test tests[] = {
 	{"the library exports what is recorded", one_step, "exports"},
 	{"a package has it where Debian expects it", one_step, "package"},
 	{"a service is built with pkg-config alone", one_step, "build"},
 	{"manual pages say what there is", one_step, "manual"},
+	{"systemd finds its units right, and closed to 1.5 of 10", units_are_closed},
 	{"a system runs from what is installed", a_system_runs_from_what_is_installed},
 	{"a plain user runs what root has installed", a_plain_user_runs_what_root_has_installed},
 };

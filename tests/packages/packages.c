@@ -30,7 +30,7 @@ const char *packages(void)
 		return folder;
 	folder = directory_make();
 	failed = !build("old", OLD_VERSION, "UTC") || !build("new", NEW_VERSION, "UTC") ||
-		 !build("a further/again", NEW_VERSION, "Pacific/Kiritimati");
+		 !build("somewhere/else/again", NEW_VERSION, "Pacific/Kiritimati");
 	if (failed)
 		folder = NULL;
 	return folder;

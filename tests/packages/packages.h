@@ -14,7 +14,7 @@
 #define NEW_VERSION "0.1.0"
 
 /* Where the packages are: of both versions, and of the newer one built again elsewhere. The
- * first call builds them; NULL if that failed. Folders "old", "new" and "a further/again" in it. */
+ * first call builds them; NULL if that failed. Folders "old", "new" and "somewhere/else/again" in it. */
 const char *packages(void);
 
 /* Boots a machine, which has them in /srv/packages; if that cannot be, the running test is not
