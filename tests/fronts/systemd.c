@@ -35,7 +35,7 @@ static bool typed(const char *what)
 
 static int boot(void)
 {
-	const char *tree = directory_make_for_all();
+	const char *tree = textf("%s/tree", directory_make_for_all());
 	struct outcome outcome;
 
 	why_not = "make install fails";

@@ -28,6 +28,9 @@ const char *packages(void)
 
 	if (folder || failed)
 		return folder;
+	folder = getenv("DEB_DIR");
+	if (folder)
+		return folder;
 	folder = directory_make();
 	failed = !build("old", OLD_VERSION, "UTC") || !build("new", NEW_VERSION, "UTC") ||
 		 !build("somewhere/else/again", NEW_VERSION, "Pacific/Kiritimati");

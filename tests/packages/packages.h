@@ -13,8 +13,9 @@
 #define OLD_VERSION "0.0.9"
 #define NEW_VERSION "0.1.0"
 
-/* Where the packages are: of both versions, and of the newer one built again elsewhere. The
- * first call builds them; NULL if that failed. Folders "old", "new" and "somewhere/else/again" in it. */
+/* Where the packages are: of both versions, and of the newer one built again elsewhere, in "old",
+ * "new" and "somewhere/else/again" of it. The first call builds them, if DEB_DIR does not say where
+ * there are some; NULL if that failed. */
 const char *packages(void);
 
 /* Boots a machine, which has them in /srv/packages; if that cannot be, the running test is not

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -114,9 +115,10 @@ const char *machine_boot(const char *tree)
 	if (access("/lib/systemd/systemd", X_OK))
 		return "systemd is not installed";
 	folder = directory_make_for_all();
-	script = process_start(
-		STRINGS("tests/support/boot", folder, tree ? tree : directory_make_for_all()), NULL,
-		textf("%s/machine.log", folder));
+	if (!tree)
+		mkdir(tree = textf("%s/tree", folder), 0755);
+	script = process_start(STRINGS("tests/support/boot", folder, tree), NULL,
+			       textf("%s/machine.log", folder));
 	if (!WITHIN(PATIENCE, read_number() || process_ended(script)) || !*number ||
 	    !EVENTUALLY(is_up() || process_ended(script)) || process_ended(script)) {
 		printf("    %s\n", file_text(textf("%s/machine.log", folder)));
