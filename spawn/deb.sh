@@ -18,7 +18,7 @@ case $version in
 [!0-9]* | *[!A-Za-z0-9.+~]*) fail "VERSION=$version: digits, letters, and .+~ are wanted, a digit first" ;;
 esac
 umask 022
-rm -rf "$out" && mkdir -p "$tree" || fail "cannot write to $out"
+{ rm -rf "$out" && mkdir -p "$tree"; } || fail "cannot write to $out"
 
 # Those of this folder, wherever the repository begins; what was removed since is not there to be copied.
 if [ -n "$(git ls-files 2>/dev/null)" ]; then

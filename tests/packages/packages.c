@@ -51,6 +51,24 @@ bool packages_machine(void)
 			NULL);
 }
 
+bool packages_typed(const char *version, const char *what)
+{
+	struct outcome outcome;
+	char *line;
+	char *end;
+
+	if (!succeeds(&outcome,
+		      STRINGS("tests/documents/block", "packages", "spawn/debian/README.md"), NULL))
+		return false;
+	for (line = strtok_r(outcome.out, "\n", &end); line; line = strtok_r(NULL, "\n", &end))
+		if (strstr(line, what))
+			return machine_did(textf("cd /srv/packages/%s && "
+						 "export DEBIAN_FRONTEND=noninteractive; %s",
+						 version, line));
+	printf("    no line of spawn/debian/README.md has: %s\n", what);
+	return false;
+}
+
 bool packages_install(const char *files)
 {
 	return machine_did(textf("DEBIAN_FRONTEND=noninteractive dpkg -i %s", files));

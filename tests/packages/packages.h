@@ -22,6 +22,9 @@ const char *packages(void);
  * judged. */
 bool packages_machine(void);
 
+/* Types the line of spawn/debian/README.md that has this, where the packages of a version are. */
+bool packages_typed(const char *version, const char *what);
+
 /* Installs these files, which may be patterns; says what dpkg said if that fails. */
 bool packages_install(const char *files);
 

@@ -76,24 +76,27 @@ static bool on_machine(void)
 static bool has_database(void)
 {
 	return machine_did(
-		"set -e; bin=$(ls -d /usr/lib/postgresql/*/bin | tail -n 1); mkdir /run/database; "
-		"chown postgres /run/database; cd /run/database; "
-		"setpriv --reuid postgres --regid postgres --clear-groups sh -ec \""
-		"$bin/initdb -A trust -D data; $bin/pg_ctl -D data -l log -w "
-		"-o '-k /run/database -c listen_addresses=' start\" >/dev/null; "
-		"psql -q -h /run/database -U postgres postgres -c 'CREATE ROLE lanes LOGIN' "
-		"-c 'CREATE DATABASE lanes OWNER lanes'; "
-		"echo 'LANES_DATABASE=postgresql://lanes@/lanes?host=/run/database' "
-		">>/etc/lanes/lanes.env; "
-		"env $(grep ^LANES /etc/lanes/lanes.env) lanes --migrate; "
-		"systemctl restart lanes.target");
+		       "set -e; bin=$(ls -d /usr/lib/postgresql/*/bin | tail -n 1); mkdir "
+		       "/run/database; "
+		       "chown postgres /run/database; cd /run/database; "
+		       "setpriv --reuid postgres --regid postgres --clear-groups sh -ec \""
+		       "$bin/initdb -A trust -D data; $bin/pg_ctl -D data -l log -w "
+		       "-o '-k /run/database -c listen_addresses=' start\" >/dev/null; "
+		       "psql -q -h /run/database -U postgres postgres -c 'CREATE ROLE lanes LOGIN' "
+		       "-c 'CREATE DATABASE lanes OWNER lanes'; "
+		       "echo 'LANES_DATABASE=postgresql://lanes@/lanes?host=/run/database' "
+		       ">>/etc/lanes/lanes.env") &&
+	       packages_typed("old", "lanes --migrate") &&
+	       packages_typed("old", "systemctl restart lanes.target");
 }
 
 static void what_is_installed_serves(void)
 {
 	if (!on_machine())
 		return;
+	CU_ASSERT_FATAL(packages_typed("old", "apt-get install"));
 	CU_ASSERT_FATAL(packages_install("/srv/packages/old/*.deb"));
+	CU_ASSERT(packages_typed("old", "systemctl status"));
 	CU_ASSERT(machine_says("systemctl is-active lanes.target", "active\n"));
 	CU_ASSERT(machine_says("systemctl is-enabled lanes.target lanes-loop@2.service",
 			       "enabled\nenabled\n"));
