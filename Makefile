@@ -125,6 +125,9 @@ image: ## an image of it, with podman or docker: IMAGE=lanes BASE=debian:bookwor
 test-container: ## builds the image from a Debian of its own, and runs it, and the pods of spawn/kubernetes, with podman
 	@spawn/deps.sh container && $(MAKE) --no-print-directory all containers && exec $(OBJ)/containers $(ONLY)
 
+test-deb: ## the packages: clean, reproducible, installed, upgraded under load and purged, on a machine in namespaces
+	@spawn/deps.sh test-deb && $(MAKE) --no-print-directory packages && exec $(OBJ)/packages $(ONLY)
+
 test-fresh: ## as a new user on new Debian systems: RELEASES="bookworm trixie" USERS="root user"
 	@spawn/deps.sh fresh && exec tests/fresh/run
 
@@ -182,7 +185,7 @@ copied   = for file in $(1); do mode=644; [ ! -x $$file ] || mode=755; \
 	   install -D -m $$mode $$file "$(3)/$${file\#$(2)/}" || exit; done
 filled   = sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@PACKAGES@|$(PACKAGES)|' \
 	   -e "s/@VERSION@/$$($(OBJ)/lanes --version | sed 's/.* //')/" \
-	   -e "s/@DATE@/$$(date -u -r $(OBJ)/lanes +%F)/" $(1)
+	   -e "s/@DATE@/$$(date -u -d @$${SOURCE_DATE_EPOCH:-$$(stat -c %Y $(OBJ)/lanes)} +%F)/" $(1)
 UNITS    = $(addprefix spawn/systemd/,$(notdir $(wildcard spawn/systemd/*.service spawn/systemd/*.socket \
 	   spawn/systemd/*.target spawn/systemd/*.slice)) lanes-.service.d/00-sandbox.conf)
 HEADERS  = $$($(AS_LANES_H) -MM | grep -o 'app/lanes/[^ ]*' | sort -u)
@@ -195,7 +198,9 @@ install: all $(OBJ)/liblanes.a ## program, library, scripts, manual pages and sy
 	install -D -m 644 $(OBJ)/liblanes.a "$(DESTDIR)$(LIBDIR)/liblanes.a"; \
 	$(call filled,app/install/lanes.pc.in) | install -D -m 644 /dev/stdin "$(DESTDIR)$(LIBDIR)/pkgconfig/lanes.pc"; \
 	install -D -m 755 $(OBJ)/lanes "$(DESTDIR)$(PREFIX)/bin/lanes"; \
-	$(call copied,$$(find nginx spawn -type f ! -name '*.[ch]' ! -name '*.md' ! -name dev.sh ! -path 'spawn/systemd/*' ! -name 'Containerfile*' ! -name image.sh),app,$(SHARE)/lanes); \
+	$(call copied,$$(find nginx spawn app/new -type f ! -name '*.md' ! -path 'spawn/debian/*' ! -name 'Containerfile*' ! -name image.sh) \
+		$(addprefix spawn/debian/,lanes.postinst lanes.prerm lanes.postrm lanes.logrotate lanes.env nginx.env source/format) \
+		app/new/template/README.md,.,$(SHARE)/lanes); \
 	for unit in $(UNITS); do sed 's|@PREFIX@|$(PREFIX)|' $$unit | \
 		install -D -m 644 /dev/stdin "$(DESTDIR)$(PREFIX)/lib/systemd/system/$${unit#spawn/systemd/}"; done; \
 	install -D -m 644 spawn/systemd/lanes.sysusers "$(DESTDIR)$(PREFIX)/lib/sysusers.d/lanes.conf"; \
@@ -204,14 +209,22 @@ install: all $(OBJ)/liblanes.a ## program, library, scripts, manual pages and sy
 	$(call copied,$(filter app/cases/%.c,$(GUIDE)),app/cases,$(SHARE)/lanes/nginx/www/handlers); \
 	$(call copied,$(if $(GUIDE),$(addprefix tests/oracle/,cases.py cases_orders.py cases_renders.py)),tests/oracle,$(SHARE)/lanes/nginx/www/handlers); \
 	app/install/lanes.1.sh $(OBJ)/lanes "$(PREFIX)" | install -D -m 644 /dev/stdin "$(SHARE)/man/man1/lanes.1"; \
+	$(call filled,app/install/lanes-new) | install -D -m 755 /dev/stdin "$(DESTDIR)$(PREFIX)/bin/lanes-new"; \
+	$(call filled,app/install/lanes-new.1) | install -D -m 644 /dev/stdin "$(SHARE)/man/man1/lanes-new.1"; \
 	$(call filled,app/install/lanes.3) | install -D -m 644 /dev/stdin "$(SHARE)/man/man3/lanes.3"
 
 uninstall: ## removes that
 	@rm -rf "$(DESTDIR)$(PREFIX)/include/lanes" "$(SHARE)/lanes"
 	@rm -f "$(DESTDIR)$(LIBDIR)/liblanes.a" "$(DESTDIR)$(LIBDIR)/pkgconfig/lanes.pc" "$(DESTDIR)$(PREFIX)/bin/lanes" \
-		"$(SHARE)/man/man1/lanes.1" "$(SHARE)/man/man3/lanes.3" "$(DESTDIR)$(PREFIX)/lib/sysusers.d/lanes.conf" \
+		"$(DESTDIR)$(PREFIX)/bin/lanes-new" "$(SHARE)/man/man1/lanes.1" "$(SHARE)/man/man1/lanes-new.1" \
+		"$(SHARE)/man/man3/lanes.3" "$(DESTDIR)$(PREFIX)/lib/sysusers.d/lanes.conf" \
 		"$(DESTDIR)$(PREFIX)/lib/tmpfiles.d/lanes.conf"
 	@cd "$(DESTDIR)$(PREFIX)/lib/systemd/system" 2>/dev/null && rm -rf $(UNITS:spawn/systemd/%=%) lanes-.service.d || :
+
+# Of the packages: as "build/lanes --version" has it.
+VERSION ?= $(shell sed -n 's/^.define LANES_VERSION "\(.*\)"/\1/p' app/lanes/engine/worker.c)
+deb: ## Debian packages, into build/deb: lanes, liblanes-dev, lanes-doc; VERSION=0.1.1
+	@spawn/deps.sh deb && exec spawn/deb.sh '$(VERSION)'
 
 clean: ## removes what was built
 	@rm -rf $(BUILD)
@@ -289,4 +302,4 @@ FORCE:
 .DELETE_ON_ERROR:
 # Every target with a help line, and:
 .PHONY: $(shell sed -n 's/^\([a-z-]*\):[^\#]*\#\#.*/\1/p' $(firstword $(MAKEFILE_LIST)))
-.PHONY: unit integration conformance faults fronts hosts containers fuzzers dev-build FORCE
+.PHONY: unit integration conformance faults fronts hosts containers packages fuzzers dev-build FORCE

@@ -1,5 +1,5 @@
 #!/bin/sh
-# deps.sh run|database|dev|service|cluster|test|monitoring|fronts|container|fuzz|check|browser|bench|fresh:
+# deps.sh run|database|dev|service|cluster|test|monitoring|fronts|container|fuzz|check|browser|bench|deb|test-deb|fresh:
 # makes sure that the Debian packages needed for that are there.
 #
 # As root, or with a sudo that asks for no password, missing ones are installed; otherwise the line
@@ -37,6 +37,8 @@ bench="$run wrk haproxy php-fpm python3-fastapi uvicorn python3-uvloop python3-h
 # Who has npm from elsewhere keeps it: the packages would not fit together.
 browser="$run chromium $database"
 command -v npm >/dev/null || browser="$browser nodejs npm"
+deb="$run debhelper dpkg-dev"
+test_deb="$deb libcunit1-dev lintian systemd init-system-helpers logrotate man-db $database"
 fresh='git debootstrap slirp4netns iproute2'
 case ${1-} in
 run) wanted=$run ;;
@@ -52,9 +54,11 @@ fuzz) wanted=$fuzz ;;
 check) wanted=$check ;;
 browser) wanted=$browser ;;
 bench) wanted=$bench ;;
+deb) wanted=$deb ;;
+test-deb) wanted=$test_deb ;;
 fresh) wanted=$fresh ;;
 *)
-	echo "usage: spawn/deps.sh run|database|dev|service|cluster|test|monitoring|fronts|container|fuzz|check|browser|bench|fresh" >&2
+	echo "usage: spawn/deps.sh run|database|dev|service|cluster|test|monitoring|fronts|container|fuzz|check|browser|bench|deb|test-deb|fresh" >&2
 	exit 2
 	;;
 esac

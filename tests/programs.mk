@@ -71,6 +71,9 @@ $(OBJ)/containers: $(call object,$(wildcard tests/containers/*.c)) $(SUPPORT) $(
 $(OBJ)/link: $(OBJ)/tests/cluster/link.o
 	$(call quiet,LD $@)$(LINK) -o $@ $^
 
+$(OBJ)/packages: $(call object,$(wildcard tests/packages/*.c)) $(SUPPORT) $(OBJ)/inside.a
+	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS) -lcunit -lcurl
+
 # Never with a sanitizer, nor checked by FORTIFY: it stands in for the C library.
 $(OBJ)/preload.so: tests/faults/preload.c tests/faults/preload.h
 	@mkdir -p $(@D)
@@ -129,4 +132,5 @@ integration: $(OBJ)/integration
 fronts: $(OBJ)/fronts
 hosts: $(OBJ)/cluster $(OBJ)/cluster-app $(OBJ)/link
 containers: $(OBJ)/containers $(OBJ)/orders
+packages: $(OBJ)/packages
 faults: $(OBJ)/faults $(OBJ)/preload.so $(OBJ)/jobs-app $(OBJ)/once-app

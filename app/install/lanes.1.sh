@@ -16,7 +16,7 @@ options() {
 
 cat <<EOF
 .\\" Made by app/install/lanes.1.sh.
-.TH LANES 1 "$(date -u -r "$1" +%F)" "$("$1" --version)" "Lanes"
+.TH LANES 1 "$(date -u -d "@${SOURCE_DATE_EPOCH:-$(stat -c %Y "$1")}" +%F)" "$("$1" --version)" "Lanes"
 .SH NAME
 lanes \\- a FastCGI worker behind nginx
 .SH SYNOPSIS
@@ -99,6 +99,7 @@ PORT=8081 RUN_DIR=/srv/orders PROGRAM=build/orders \\e
     $2/share/lanes/spawn/run.sh
 .EE
 .SH SEE ALSO
+.BR lanes\\-new (1),
 .BR lanes (3),
 .BR nginx (8),
 .BR spawn\\-fcgi (1)

@@ -60,11 +60,45 @@ fill() {
 		{ gsub(/@NAME@/, name); print }' "app/new/template/$1" >"$new/$1"
 }
 
-# What Lanes' documents say of nginx and spawn is of Lanes: the project has a README.md of its own.
+# renamed: what is called lanes, in units and in scripts of the package, is the service's; what only the
+# demonstration has is left out.
+renamed() {
+	sed -E -e 's/ ?LANES_(FILES|OUTSIDE)=[^ ]*//g' -e '/^Environment=$/d' -e 's/\blanes-outside\.service ?//' \
+		-e "s/ 'lanes-outside\.\*'//" -e 's/ lanes-cpu@1\.service( lanes-prefork\.service)?//' \
+		-e 's/, one cpu worker and two prefork$/;/' -e 's/^# ones; /# /' -e "s/\b[Ll]anes\b/$name/g" "$1"
+}
+
+# units FROM TO: files and folders of files, with their names.
+units() {
+	find "$1" -type f ! -name 'lanes-outside.*' ! -name README.md | while read -r file; do
+		to=$2/$(echo "${file#"$1"/}" | sed "s/\blanes\b/$name/g")
+		mkdir -p "$(dirname "$to")" && renamed "$file" >"$to" || exit
+	done
+}
+
+# In spawn/debian of the project are its own files, and those of Lanes that are the same but for names. Debian's
+# names have no underscore.
+packaging() {
+	package=$(echo "$name" | tr _ -)
+	rm -rf "$new/spawn/debian" "$new/spawn/systemd" && units spawn/systemd "$new/spawn/systemd" &&
+		renamed spawn/systemd.sh >"$new/spawn/systemd.sh" && cp -R app/new/template/spawn "$new" || return
+	debian=$new/spawn/debian
+	for file in postinst prerm postrm logrotate; do
+		renamed "spawn/debian/lanes.$file" >"$debian/$file" || return
+	done
+	renamed spawn/debian/lanes.env >"$debian/@NAME@.env" && renamed spawn/debian/nginx.env >"$debian/nginx.env" &&
+		mkdir "$debian/source" && cp spawn/debian/source/format "$debian/source" || return
+	for file in "$debian"/*; do
+		[ ! -f "$file" ] || sed -i -e "s/@NAME@/$name/g" -e "s/@PACKAGE@/$package/g" "$file" || return
+	done
+	mv "$debian/@NAME@.1" "$debian/$name.1" && mv "$debian/@NAME@.env" "$debian/$name.env"
+}
+
+# What Lanes' documents say of nginx and spawn is of Lanes: the project has a README.md of its own. So are
+# handlers that the page shows.
 cp -R app/new/template/. nginx spawn "$new" && mv "$new/gitignore" "$new/.gitignore" &&
-	rm -rf "$new"/*/README.md "$new"/spawn/*/README.md "$new/nginx/fronts" "$new"/spawn/systemd* \
-		"$new"/spawn/Containerfile* "$new/spawn/image.sh" "$new/spawn/container.sh" "$new/spawn/kubernetes" &&
-	cp app/new/template/spawn/project.sh "$new/spawn" &&
+	rm -rf "$new"/*/README.md "$new"/spawn/*/README.md "$new/nginx/fronts" "$new/nginx/www/handlers" \
+		"$new"/spawn/Containerfile* "$new/spawn/image.sh" "$new/spawn/container.sh" "$new/spawn/kubernetes" && packaging &&
 	fill Makefile && fill README.md && fill app/main.c && fill spawn/project.sh && chmod 755 "$new" || exit 1
 if [ "$parent" = "$place" ]; then
 	mv -- "$new"/.[!.]* "$new"/* "$place" && rmdir -- "$new"

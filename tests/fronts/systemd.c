@@ -7,9 +7,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../support/booted.h"
 #include "../support/client.h"
 #include "../support/harness.h"
-#include "machine.h"
 
 enum { PORT = 8080, CLIENTS = 16, SOME = 200 };
 
@@ -35,7 +35,15 @@ static bool typed(const char *what)
 
 static int boot(void)
 {
-	why_not = machine_boot();
+	const char *tree = textf("%s/tree", directory_make_for_all());
+	struct outcome outcome;
+
+	why_not = "make install fails";
+	if (succeeds(&outcome,
+		     STRINGS("make", "-s", "--no-print-directory", textf("DESTDIR=%s", tree),
+			     "PREFIX=/usr/local", "install"),
+		     NULL))
+		why_not = machine_boot(tree);
 	if (!why_not)
 		system_at(&site, PORT, directory_make());
 	return 0;

@@ -1,22 +1,23 @@
 /*
- * A machine: systemd as process 1 of namespaces on this machine's root, with what "make install"
- * puts (tests/fronts/machine boots it). Main thread. One at a time.
+ * A machine: systemd as process 1 of namespaces on this machine's root, with a tree of
+ * files over it (tests/support/boot boots it). Main thread. One at a time.
  */
-#ifndef TESTS_FRONTS_MACHINE_H
-#define TESTS_FRONTS_MACHINE_H
+#ifndef TESTS_SUPPORT_BOOTED_H
+#define TESTS_SUPPORT_BOOTED_H
 
 #include <stdbool.h>
 
-#include "../support/process.h"
+#include "process.h"
 
-/* Boots it; NULL, or why that cannot be here. From then on this thread, and those that it starts,
+/* Boots it with the files of a tree, or with none (NULL); NULL, or why that cannot be here. From
+ * then on this thread, and those that it starts,
  * have the network of the machine: its 127.0.0.1 is ours. */
-const char *machine_boot(void);
+const char *machine_boot(const char *tree);
 
 /* Ends it, and all that runs there. */
 void machine_end(void);
 
-/* What a shell's command there says, and its status; for at most a minute. Lives until the next
+/* What a shell's command there says, and its status; for at most ten minutes. Lives until the next
  * call. */
 const struct outcome *machine_does(const char *command);
 

@@ -1,4 +1,4 @@
-#include "machine.h"
+#include "booted.h"
 
 #include <fcntl.h>
 #include <sched.h>
@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -28,7 +29,7 @@ static void enter(const char **words, const char *command)
 	words[count++] = "--target";
 	words[count++] = number;
 	words[count++] = "timeout";
-	words[count++] = "60";
+	words[count++] = "600";
 	words[count++] = "sh";
 	words[count++] = "-c";
 	words[count++] = command;
@@ -80,16 +81,6 @@ pid_t machine_begins(const char *command)
 
 /* ---- boot and end ---- */
 
-static bool install(const char *tree)
-{
-	struct outcome outcome;
-
-	return succeeds(&outcome,
-			STRINGS("make", "-s", "--no-print-directory", textf("DESTDIR=%s", tree),
-				"PREFIX=/usr/local", "install"),
-			NULL);
-}
-
 static bool read_number(void)
 {
 	snprintf(number, sizeof(number), "%.15s", file_text(textf("%s/pid", folder)));
@@ -117,19 +108,16 @@ static bool take_network(void)
 	return taken;
 }
 
-const char *machine_boot(void)
+const char *machine_boot(const char *tree)
 {
-	const char *tree;
-
 	if (getuid())
 		return "root boots a machine in namespaces";
 	if (access("/lib/systemd/systemd", X_OK))
 		return "systemd is not installed";
 	folder = directory_make_for_all();
-	tree = textf("%s/tree", folder);
-	if (!install(tree))
-		return "make install fails";
-	script = process_start(STRINGS("tests/fronts/machine", folder, tree), NULL,
+	if (!tree)
+		mkdir(tree = textf("%s/tree", folder), 0755);
+	script = process_start(STRINGS("tests/support/boot", folder, tree), NULL,
 			       textf("%s/machine.log", folder));
 	if (!WITHIN(PATIENCE, read_number() || process_ended(script)) || !*number ||
 	    !EVENTUALLY(is_up() || process_ended(script)) || process_ended(script)) {
