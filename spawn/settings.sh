@@ -4,7 +4,7 @@
 # options of the program (--config), which gets them in RUN_DIR/options. Sourced by common.sh.
 
 # What such a line may say; the last one counts.
-VARIABLES='PORT ADDRESS ADMIN_FROM WORKERS PREFORK_WORKERS CPU_WORKERS JOB_WORKERS THREADS CPU_THREADS CLIENT_CONNS SERVER_NAMES BODY_KB LOG_MB RUN_USER STOP_TIMEOUT START_TIMEOUT TLS_LISTEN TLS_CERTIFICATE TLS_KEY DATABASE DATABASE_URL MAIL_URL PROGRAM ENVIRONMENT'
+VARIABLES='PORT LISTEN ADMIN_FROM WORKERS PREFORK_WORKERS CPU_WORKERS JOB_WORKERS THREADS CPU_THREADS CLIENT_CONNS SERVER_NAMES BODY_KB LOG_MB RUN_USER STOP_TIMEOUT START_TIMEOUT TLS_LISTEN TLS_CERTIFICATE TLS_KEY DATABASE DATABASE_URL MAIL_URL PROGRAM ENVIRONMENT'
 # Of these a running system takes on what restart.sh reads anew.
 REREAD='THREADS CPU_THREADS CLIENT_CONNS SERVER_NAMES BODY_KB TLS_LISTEN TLS_CERTIFICATE TLS_KEY STOP_TIMEOUT'
 # Options that are a variable of the system's, in pairs.
@@ -114,7 +114,7 @@ file_of() {
 # What nobody has said. Those of the project, too (project.sh).
 set_defaults() {
 	PORT=${PORT:-8080}
-	ADDRESS=${ADDRESS:-loopback} # where nginx listens; any: also to other machines
+	LISTEN=${LISTEN:-127.0.0.1} # an address where nginx listens, besides loopback; 0.0.0.0: everywhere
 	ADMIN_FROM=${ADMIN_FROM:-}   # who may ask for /status, /metrics …, besides this machine: addresses, networks
 	WORKERS=${WORKERS:-$cores}
 	THREADS=${THREADS:-40}
@@ -162,10 +162,8 @@ number() {
 # shellcheck disable=SC2031 # what is read in a subshell is only compared
 check_settings() {
 	number PORT "$PORT" 1 65535
-	case $ADDRESS in
-	loopback | any) ;;
-	*) fail "$(origin ADDRESS)ADDRESS=$ADDRESS: loopback or any is wanted" ;;
-	esac
+	echo "$LISTEN" | grep -qxE '([0-9]{1,3}[.]){3}[0-9]{1,3}|localhost|[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*' ||
+		fail "$(origin LISTEN)LISTEN=$LISTEN: an address is wanted, or 0.0.0.0, all of this machine's"
 	case $ADMIN_FROM in
 	*[!0-9A-Fa-f.:/\ ]*) fail "$(origin ADMIN_FROM)ADMIN_FROM=$ADMIN_FROM: addresses and networks are wanted, blanks between them" ;;
 	esac

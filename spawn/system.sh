@@ -268,11 +268,21 @@ prepare_tls() {
 	[ -z "$(openssl x509 -in "$TLS_CERTIFICATE" -noout -ocsp_uri 2>/dev/null)" ] || holds="$holds ocsp"
 }
 
-# The template's blocks between "#if NAME..." and "#end" stay when all of the NAMEs hold: root, ipv6, ADDRESS, a pool;
+# What LISTEN is to the template.
+# shellcheck disable=SC2153 # of settings.sh
+listens() {
+	case $LISTEN in
+	127.* | ::1 | localhost) echo loopback ;;
+	0.0.0.0 | ::) echo any ;;
+	*) echo loopback address ;;
+	esac
+}
+
+# The template's blocks between "#if NAME..." and "#end" stay when all of the NAMEs hold: root, ipv6, what LISTEN is, a pool;
 # cases: the demonstration. write_nginx_conf FILE.
 write_nginx_conf() {
 	holds=$(units | awk '{ print $2; if ($2 == "outside") print "cases" }' | sort -u)
-	holds="$holds $ADDRESS"
+	holds="$holds $(listens)"
 	[ "$(id -u)" != 0 ] || holds="$holds root"
 	! grep -qs '^0\{31\}1 ' /proc/self/net/if_inet6 || holds="$holds ipv6"
 	cpus=$(nproc)
@@ -299,6 +309,7 @@ write_nginx_conf() {
 		sed -e "s/@PORT@/$PORT/g" -e "s/@FILES@/$files/g" -e "s/@USER@/$RUN_USER/g" \
 			-e "s/@GROUP@/$(id -gn "$RUN_USER" 2>/dev/null)/g" -e "s/@CONNECTIONS@/$connections/g" \
 			-e "s/@PROCESSES@/$processes/g" -e "s/@SERVER_NAMES@/$SERVER_NAMES/g" \
+			-e "s/@LISTEN@/$(case $LISTEN in *:*) echo "[$LISTEN]" ;; *) echo "$LISTEN" ;; esac)/g" \
 			-e "s|@ADMIN_FROM@|$(for from in $ADMIN_FROM; do printf ' allow %s;' "$from"; done)|g" \
 			-e "s/@BODY@/$([ "$BODY_KB" = 0 ] && echo 1 || echo "${BODY_KB}k")/g" \
 			-e "s|@TLS_CERTIFICATE@|$TLS_CERTIFICATE|g" -e "s|@TLS_KEY@|$TLS_KEY|g" -e "s/@TLS_SUM@/$sum/g" \
