@@ -94,7 +94,7 @@ write_folder() {
 }
 
 # What is said to be typed.
-again=${PROJECT##*/}/spawn/cluster.sh
+again=$PROJECT/spawn/cluster.sh
 [ "$base" != "$PROJECT" ] || again=spawn/cluster.sh
 [ "$RUN_DIR" = "$base/run-cluster" ] || again="RUN_DIR=$RUN_DIR $again"
 
