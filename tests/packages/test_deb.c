@@ -170,7 +170,8 @@ static void a_purge_leaves_nothing(void)
 		machine_did("dpkg --purge lanes lanes-dbgsym lanes-common liblanes-dev lanes-doc"));
 	CU_ASSERT(machine_says("systemctl list-units --all --no-legend 'lanes*' | wc -l", "0\n"));
 	CU_ASSERT(machine_says("pgrep -xc lanes", "0\n"));
-	CU_ASSERT(packages_list("/tmp/after") && machine_did("diff /tmp/before /tmp/after"));
+	CU_ASSERT(packages_list("/tmp/after") &&
+		  machine_did("! comm -13 /tmp/before /tmp/after | grep ."));
 	CU_ASSERT(machine_did("! ls -d /run/lanes*"));
 }
 
