@@ -82,6 +82,8 @@ bool packages_list(const char *into)
 	return machine_did(
 		textf("find /etc /usr /opt /srv /var/lib /var/cache /var/log /run/lanes* "
 		      "\\( -path /var/lib/dpkg -o -path /var/cache/man -o -path /var/lib/logrotate "
+		      "-o -path /var/lib/systemd/linger -o -path /var/lib/PackageKit -o -path "
+		      "/var/lib/containers "
 		      "\\) -prune -o "
 		      "-print 2>/dev/null | sort >%s",
 		      into));

@@ -40,9 +40,9 @@ static void lintian_finds_nothing(void)
 /* In another folder, and as if at another place. */
 static void a_second_build_is_the_same(void)
 {
-	CU_ASSERT(does("cd $F/new; [ $(ls *.deb | wc -l) = 5 ]; "
-		       "for file in *.deb *.dsc *.tar.*; do cmp $file \"../a "
-		       "further/again/$file\"; done"));
+	CU_ASSERT(
+		does("cd $F/new; [ $(ls *.deb | wc -l) = 5 ]; for file in *.deb *.dsc *.tar.*; do "
+		     "cmp $file ../somewhere/else/again/$file; done"));
 }
 
 static void versions_are_the_programs(void)
@@ -166,10 +166,12 @@ static void a_purge_leaves_nothing(void)
 {
 	if (!on_machine())
 		return;
-	CU_ASSERT(machine_did("dpkg --purge lanes lanes-common liblanes-dev lanes-doc"));
+	CU_ASSERT(
+		machine_did("dpkg --purge lanes lanes-dbgsym lanes-common liblanes-dev lanes-doc"));
 	CU_ASSERT(machine_says("systemctl list-units --all --no-legend 'lanes*' | wc -l", "0\n"));
 	CU_ASSERT(machine_says("pgrep -xc lanes", "0\n"));
-	CU_ASSERT(packages_list("/tmp/after") && machine_did("diff /tmp/before /tmp/after"));
+	CU_ASSERT(packages_list("/tmp/after") &&
+		  machine_did("! comm -13 /tmp/before /tmp/after | grep ."));
 	CU_ASSERT(machine_did("! ls -d /run/lanes*"));
 }
 

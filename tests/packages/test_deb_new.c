@@ -64,7 +64,8 @@ static void it_serves_where_it_is_installed(void)
 	CU_ASSERT(machine_says("curl -s 'localhost:8080/status?text'", "loop-2 "));
 	CU_ASSERT(machine_says("systemctl is-enabled my_shop-prefork.service", "disabled\n"));
 	CU_ASSERT(machine_did("dpkg --purge my-shop"));
-	CU_ASSERT(packages_list("/tmp/after") && machine_did("diff /tmp/before /tmp/after"));
+	CU_ASSERT(packages_list("/tmp/after") &&
+		  machine_did("! comm -13 /tmp/before /tmp/after | grep ."));
 }
 
 static void its_upgrade_loses_nothing(void)
