@@ -384,9 +384,20 @@ static void everything(const struct front *front)
 			    url(textf("/async/cpu-bound?n=[1-%d]", TOO_MANY)), "429"));
 }
 
+/* Whoever answers: it leads to the service's root. */
+static void bare_mount(const struct front *front)
+{
+	const char *where = textf("%s%s?a=1", stage.url, stage.mount);
+	const char *what = *stage.mount ? textf("%s/?a=1\r\n", stage.mount) : " 200";
+
+	CU_ASSERT(curl_says("-ik", where, what));
+	(void)front;
+}
+
 const struct case_ cases[] = {
 	{"the endpoint tests", "endpoints", endpoints},
 	{"the answers are those that FastAPI gave", "oracle", oracle},
+	{"its path without a slash leads to it", "`/app`", bare_mount},
 	{"a client that leaves", "a client leaves", leaving},
 	{"200 sleep at once", "200 sleepers", sleepers},
 	{"an upload with a length", "2 MB, a length", length},

@@ -234,6 +234,23 @@ static void reload_replaces_workers(void)
 	CU_ASSERT_EQUAL(lost.posts, 0);
 }
 
+/* While a service has nobody, who connects waits for the next: systemd keeps the socket. */
+static void restart_in_turn_loses_nothing(void)
+{
+	struct traffic traffic;
+	struct lost lost;
+
+	IN_MACHINE
+	traffic = begin();
+	for (int i = 1; i <= 2; i++) {
+		CU_ASSERT(machine_did(textf("systemctl restart lanes-loop@%d.service", i)));
+		CU_ASSERT(goes_on(&traffic));
+	}
+	lost = end(&traffic);
+	CU_ASSERT_EQUAL(lost.gets, 0);
+	CU_ASSERT_EQUAL(lost.posts, 0);
+}
+
 /* A worker, whose master starts another; and a master, whom systemd starts anew. Who waited for it
  * gets an error, if it was a POST. */
 static void the_killed_come_back(void)
@@ -313,6 +330,45 @@ static void a_silent_master_is_replaced(void)
 	CU_ASSERT(answers("/", "200 loop-"));
 }
 
+/* ---- jobs ---- */
+
+/* A database in the machine, on a unix socket, which workers and those for jobs get to. */
+static bool has_database(void)
+{
+	return machine_did("install -d -o postgres /var/lib/pg && setpriv --reuid postgres "
+			   "--clear-groups /usr/lib/postgresql/*/bin/initdb -A trust -U lanes -D "
+			   "/var/lib/pg >/dev/null && systemd-run -q --unit=pg -p User=postgres "
+			   "-p RuntimeDirectory=pg sh -c 'exec /usr/lib/postgresql/*/bin/postgres "
+			   "-D /var/lib/pg -k /run/pg -c listen_addresses='") &&
+	       machine_did("mkdir -p /etc/lanes && echo 'LANES_DATABASE=host=/run/pg user=lanes "
+			   "dbname=postgres' >/etc/lanes/lanes.env");
+}
+
+static void jobs_are_done(void)
+{
+	static const char migrate[] = "LANES_DATABASE=$(cut -d = -f 2- /etc/lanes/lanes.env) "
+				      "/usr/local/bin/lanes --migrate";
+
+	IN_MACHINE
+	if (machine_does("ls /usr/lib/postgresql/*/bin/initdb")->status) {
+		not_judged("PostgreSQL is not installed");
+		return;
+	}
+	CU_ASSERT_FATAL(has_database());
+	CU_ASSERT_FATAL(EVENTUALLY(machine_does(migrate)->status == 0));
+	CU_ASSERT(machine_did("systemctl restart 'lanes-loop@*.service' && "
+			      "systemctl enable --now lanes-jobs@1.service"));
+	CU_ASSERT(EVENTUALLY(machine_does("curl -sS -f --json '{\"width\":64,\"height\":64}' "
+					  "http://localhost:8080/cases/renders")
+				     ->status == 0));
+	CU_ASSERT(EVENTUALLY(machine_does("curl -sS -o /dev/null -w '%{content_type}' "
+					  "http://localhost:8080/cases/renders/1 | grep image/png")
+				     ->status == 0));
+	CU_ASSERT(machine_says("ps -o user:20= -p $(systemctl show -P MainPID lanes-jobs@1)",
+			       "lanes-jobs"));
+	CU_ASSERT(machine_says("journalctl -q LANES_EVENT=sandbox-incomplete | wc -l", "0\n"));
+}
+
 /* ---- nginx ---- */
 
 static void nginx_hears_of_another_worker(void)
@@ -346,16 +402,16 @@ static void stop_waits_for_answers(void)
 		      "-o /dev/null 'http://localhost:%d/async/await-one?seconds=3' "
 		      ">>%s & done; wait",
 		      PORT, log));
-	CU_ASSERT(EVENTUALLY(strstr(machine_does("curl -sS http://localhost:8080/status")->out,
-				    "\"/async/await-one\"") != NULL));
-	CU_ASSERT(EVENTUALLY(atoi(machine_does("ss -Htn state established "
-					       "'sport = :8080' | wc -l")
-					  ->out) >= 8));
-	CU_ASSERT(typed("systemctl stop lanes.target"));
+	CU_ASSERT(EVENTUALLY(atoi(machine_does("curl -sS http://localhost:8080/metrics | awk "
+					       "'/^lanes_requests_in_flight.*loop/ { n += $2 } "
+					       "END { print n }'")
+					  ->out) == 8));
+	CU_ASSERT(typed("systemctl stop lanes.target lanes.slice"));
 	waitpid(client, &status, 0);
 	CU_ASSERT(machine_says(textf("grep -c 200 %s", log), "8\n"));
 	CU_ASSERT(machine_says("systemctl list-units --no-legend 'lanes-*' | wc -l", "0\n"));
-	CU_ASSERT(machine_says("ls /run/lanes | tr '\\n' ' '", "board "));
+	CU_ASSERT(machine_says("ls /run/lanes", "board\n") &&
+		  !strstr(machine_does("ls /run/lanes")->out, "sock"));
 	CU_ASSERT(machine_says("pgrep -c -x 'lanes|nginx'", "0\n"));
 }
 
@@ -364,10 +420,12 @@ static const struct test tests[] = {
 	{"nobody is root, or has a privilege, and everybody is in a sandbox", nobody_is_root},
 	{"the journal has fields", the_journal_has_fields},
 	{"reload replaces workers, and no request is lost", reload_replaces_workers},
+	{"restarted one after the other, nothing is lost either", restart_in_turn_loses_nothing},
 	{"a killed worker and a killed master come back", the_killed_come_back},
 	{"a held loop is replaced: the journal says by which request, and siblings lose nothing",
 	 a_held_loop_is_replaced},
 	{"a master that is silent is replaced", a_silent_master_is_replaced},
+	{"workers for jobs do what others enqueue", jobs_are_done},
 	{"nginx hears of another worker, and takes no wrong configuration",
 	 nginx_hears_of_another_worker},
 	{"stop waits for answers, and leaves nothing", stop_waits_for_answers},

@@ -7,7 +7,7 @@
 #include "../support/raw.h"
 
 static struct worker worker;
-static struct raw raw;
+static struct raw raw = {.fd = -1};
 
 /* Who has connected to such a worker, and what becomes of what he says when it drains. */
 struct silent {

@@ -11,7 +11,7 @@
 #include "fcgi/record.h"
 
 static struct worker worker;
-static struct raw raw;
+static struct raw raw = {.fd = -1};
 static struct raw other = {.fd = -1};
 
 /* A worker with the options that are the test's data, and a connection to it. */

@@ -14,7 +14,7 @@
 enum { REPLACEMENTS = 5 };
 
 static struct worker master;
-static struct raw raw;
+static struct raw raw = {.fd = -1};
 static const char *directory; /* of a program that tests change */
 
 static size_t lines(const char *text)
@@ -268,6 +268,38 @@ static void requests_in_flight_finish(void)
 	}
 }
 
+/* Nobody else has that socket: whom --drain wait left in its queue would be cut. */
+static void the_queue_of_its_own_socket_is_served(void)
+{
+	enum { MANY = 20 };
+	struct raw waiting[MANY];
+
+	begin(STRINGS("--processes", "1", "--drain", harness_test()->data));
+	kill(child(), SIGSTOP);
+	for (int i = 0; i < MANY; i++) {
+		CU_ASSERT_FATAL(raw_open(&waiting[i], master.socket));
+		CU_ASSERT(raw_send(&waiting[i], "request 1 REQUEST_METHOD=GET&PATH_INFO=/"));
+	}
+	kill(master.pid, SIGTERM);
+	CU_ASSERT(EVENTUALLY(lines(" event=stopping ") == 1));
+	kill(child(), SIGCONT);
+	for (int i = 0; i < MANY; i++) {
+		CU_ASSERT(raw_answers(&waiting[i], "END 1 0 COMPLETE"));
+		raw_close(&waiting[i]);
+	}
+	ends(0);
+}
+
+static void usr2_is_not_known(void)
+{
+	begin(STRINGS("--processes", "1"));
+	kill(master.pid, SIGUSR2);
+	CU_ASSERT(EVENTUALLY(lines(" event=signal-unknown signal=USR2 instead=HUP") == 1));
+	asked();
+	kill(master.pid, SIGTERM);
+	ends(0);
+}
+
 static void a_second_signal_does_not_wait(void)
 {
 	begin(STRINGS("--processes", "2"));
@@ -308,7 +340,7 @@ static void its_log_is_opened_anew(void)
 	rename(log, old);
 	kill(master.pid, SIGHUP);
 	CU_ASSERT(EVENTUALLY(file_has(log, " event=replaced ")));
-	CU_ASSERT(file_has(log, " event=started "));
+	CU_ASSERT(EVENTUALLY(file_has(log, " event=started ")));
 	CU_ASSERT(!file_has(old, " event=replaced "));
 	kill(master.pid, SIGTERM);
 	CU_ASSERT_EQUAL(worker_wait(&master), 0);
@@ -390,6 +422,10 @@ static const struct test tests[] = {
 	{"where none ever starts, it ends with their status", who_never_starts_ends_it},
 	{"TERM, INT, QUIT, USR1: requests in flight finish, then status 0",
 	 requests_in_flight_finish},
+	{"who waits in the queue of its own socket is served",
+	 the_queue_of_its_own_socket_is_served, "auto"},
+	{"with --drain wait, too", the_queue_of_its_own_socket_is_served, "wait"},
+	{"USR2 is not known, and does nothing", usr2_is_not_known},
 	{"a second signal kills what still runs: status 3", a_second_signal_does_not_wait},
 	{"when it is killed, its workers drain", a_killed_master_leaves_nobody},
 	{"HUP opens its log anew", its_log_is_opened_anew},

@@ -70,7 +70,7 @@ static void siblings_lose_nothing(void)
 	size_t answered = 0;
 	size_t asked = 0;
 
-	begin(STRINGS("--processes", "2", "--scoreboard", board(), "--watchdog", "1"), NULL);
+	begin(STRINGS("--processes", "2", "--scoreboard", board(), "--watchdog", "2"), NULL);
 	hold();
 	for (size_t i = 0; i < COUNT(kept); i++)
 		CU_ASSERT_FATAL(raw_open(&kept[i], master.socket));
@@ -118,10 +118,10 @@ static void the_log_says_by_which_request(void)
 /* Whoever computes in a thread, or sleeps on the loop's own terms, holds nothing. */
 static void who_waits_is_left_alone(void)
 {
-	begin(STRINGS("--processes", "1", "--scoreboard", board(), "--watchdog", "0.3"), NULL);
+	begin(STRINGS("--processes", "1", "--scoreboard", board(), "--watchdog", "1"), NULL);
 	CU_ASSERT_FATAL(raw_open(&held, master.socket));
-	CU_ASSERT(raw_gets(&held, 1, "/async/await-one", "seconds=1.5", "END 1 0 COMPLETE"));
-	CU_ASSERT(raw_gets(&held, 2, "/sync/noawait", "seconds=1.5", "END 2 0 COMPLETE"));
+	CU_ASSERT(raw_gets(&held, 1, "/async/await-one", "seconds=2", "END 1 0 COMPLETE"));
+	CU_ASSERT(raw_gets(&held, 2, "/sync/noawait", "seconds=2", "END 2 0 COMPLETE"));
 	CU_ASSERT_EQUAL(lines(killed), 0);
 }
 

@@ -10,7 +10,7 @@
 #include "scoreboard/board_reader.h"
 
 static struct worker worker;
-static struct raw raw;
+static struct raw raw = {.fd = -1};
 static char board_path[DIRECTORY_SIZE + 16];
 static const char *folder;
 

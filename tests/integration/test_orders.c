@@ -7,7 +7,7 @@
 #include "../support/system.h"
 
 static struct worker worker;
-static struct raw raw;
+static struct raw raw = {.fd = -1};
 
 /* A worker with the options that are the test's data. */
 static void before(void)

@@ -10,7 +10,7 @@ static struct worker loop;
 static struct worker prefork;
 static struct worker admin;
 static char board[DIRECTORY_SIZE + 16];
-static struct raw raw;
+static struct raw raw = {.fd = -1};
 
 /* A worker of the pool on the board. */
 static void start(struct worker *worker, const char *pool, const char *routes, const char *engine)

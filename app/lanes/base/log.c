@@ -283,14 +283,13 @@ void log_event_of(const char *worker, long pid, enum log_level level, const char
 
 void log_complaint(const char *format, ...)
 {
-	struct line line;
+	struct line line = {.len = 0};
 	char text[LINE_SIZE];
 	va_list args;
 
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	line.len = line.entry.len = 0;
 	put_text(&line, program_invocation_short_name);
 	put_text(&line, ": ");
 	line.message = line.len;

@@ -44,31 +44,23 @@ void held_begin(struct held *held, const struct options *options)
 	held->next = 0;
 }
 
-/* Part of a slot, as it is in the file. */
-struct turn_words {
-	uint64_t since;
-	uint64_t busy;
-	uint64_t occupied;
-	uint64_t request_since;
-	uint64_t owner;
-};
-
-_Static_assert(offsetof(struct board_slot, running) - offsetof(struct board_slot, turn_since) ==
-		       offsetof(struct turn_words, request_since),
-	       "they follow one another");
-
-static void kill_held(const struct scoreboard *board, unsigned slot, pid_t pid,
-		      const struct turn_words *turn, uint64_t ms)
+/* ms: how long it has been held. */
+static void kill_held(const struct scoreboard *board, unsigned slot, pid_t pid, uint64_t ms)
 {
-	struct span_owner owner = span_owner_unpack(turn->request_since ? turn->owner : 0);
-	size_t at = offsetof(struct board_slot, routes) +
-		    owner.route % BOARD_ROUTES * sizeof(struct board_route);
+	uint64_t running[2] = {0, 0}; /* as struct board_doing: since when, and whose */
+	struct span_owner owner;
 	char name[BOARD_ROUTE] = "";
 	char route[BOARD_ROUTE];
 	char seconds[24];
 
-	if (turn->request_since)
-		scoreboard_read(board, slot, at, name, sizeof(name));
+	scoreboard_read(board, slot, offsetof(struct board_slot, running), running,
+			sizeof(running));
+	owner = span_owner_unpack(running[0] ? running[1] : 0);
+	if (running[0])
+		scoreboard_read(board, slot,
+				offsetof(struct board_slot, routes) +
+					owner.route % BOARD_ROUTES * sizeof(struct board_route),
+				name, sizeof(name));
 	board_text(route, name, sizeof(route));
 	snprintf(seconds, sizeof(seconds), "%.3f", (double)ms / MS_PER_S);
 	log_event(LOG_LEVEL_ERROR, "worker-killed", "worker_pid", log_number(pid), "why",
@@ -96,14 +88,14 @@ static void look_at_loops(const struct held *held, const struct crew *crew)
 	count = scoreboard_slots(&board);
 	for (unsigned slot = 0; slot < count; slot++) {
 		pid_t pid = scoreboard_holder(&board, slot);
-		struct turn_words turn;
+		uint64_t since;
 		uint64_t now = board_now();
 
 		if (pid > 0 && is_of(crew, pid) &&
-		    scoreboard_read(&board, slot, offsetof(struct board_slot, turn_since), &turn,
-				    sizeof(turn)) &&
-		    turn.since && turn.since < now && (now - turn.since) / NS_PER_MS >= held->limit)
-			kill_held(&board, slot, pid, &turn, (now - turn.since) / NS_PER_MS);
+		    scoreboard_read(&board, slot, offsetof(struct board_slot, turn_since), &since,
+				    sizeof(since)) &&
+		    since && since < now && (now - since) / NS_PER_MS >= held->limit)
+			kill_held(&board, slot, pid, (now - since) / NS_PER_MS);
 	}
 	scoreboard_close(&board);
 }

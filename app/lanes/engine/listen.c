@@ -59,7 +59,7 @@ static int set_access(struct listener *l, const struct sockaddr_storage *own, co
 		return 0;
 	return fail(EACCES, what,
 		    "not a loopback address: anyone could send requests; set "
-		    "FCGI_WEB_SERVER_ADDRS to the web servers' IP addresses");
+		    "FCGI_WEB_SERVER_ADDRS to the web servers' IP addresses or networks");
 }
 
 static bool begins(const char *text, const char *with)
@@ -87,6 +87,11 @@ static int find_name(const char *names, const char *name)
 	return found == -EEXIST ? -ENOENT : found;
 }
 
+bool listener_is_passed(const char *address)
+{
+	return !address || begins(address, "fd:");
+}
+
 int listener_adopt(const char *address)
 {
 	const char *pid = getenv("LISTEN_PID");
@@ -95,7 +100,7 @@ int listener_adopt(const char *address)
 	int count = pid && fds && atoll(pid) == getpid() ? atoi(fds) : 0;
 	int number = 0;
 
-	if (count < 1 || (address && !begins(address, "fd:")))
+	if (count < 1 || !listener_is_passed(address))
 		return 0;
 	if (address)
 		number = find_name(names, address + strlen("fd:"));
@@ -284,7 +289,7 @@ static int open_tcp(struct listener *l, const char *address)
 
 static int open_socket(struct listener *l, const char *address, const struct socket_file *file)
 {
-	if (!address || begins(address, "fd:"))
+	if (listener_is_passed(address))
 		return take_over_stdin(l, address);
 	if (begins(address, "unix:"))
 		return open_unix(l, address + strlen("unix:"), file);

@@ -31,6 +31,9 @@ struct socket_file {
  * negative errno after one line on stderr. */
 int listener_adopt(const char *address);
 
+/* Whether somebody else has opened that one, and may have it besides us, and after us. */
+bool listener_is_passed(const char *address);
+
 /* Opens address (PATH, unix:PATH, or HOST:PORT; borrowed), or takes over descriptor 0 if it is NULL
  * or fd:NAME, and listens with the backlog. A file gets mode 0660; one that nobody listens on any
  * more is replaced. To be called before there are threads (it changes the umask for a moment).

@@ -127,12 +127,6 @@ static int64_t least(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
-/* Not one that was opened here, whose queue ends with us. */
-static bool is_passed(const char *socket)
-{
-	return !socket || !strncmp(socket, "fd:", 3);
-}
-
 static void drain(struct engine *engine, int number)
 {
 	const struct options *o = engine->options;
@@ -147,7 +141,7 @@ static void drain(struct engine *engine, int number)
 		job_worker_drain(engine);
 	/* A master has others take what comes: nobody needs to be sent to them. */
 	engine->refusing = o->drain == DRAIN_REFUSE && !parent_is_there();
-	if (o->drain == DRAIN_WAIT && is_passed(o->listen))
+	if (o->drain == DRAIN_WAIT && listener_is_passed(o->listen))
 		accept_stop(engine);
 	else
 		accept_leave(engine);

@@ -285,6 +285,9 @@ static void on_signal(struct master *m, int number)
 
 	if (number == SIGCHLD)
 		reap(m);
+	else if (number == SIGUSR2) /* others know it, and by itself it would be our end */
+		log_event(LOG_LEVEL_WARNING, "signal-unknown", "signal", "USR2", "instead", "HUP",
+			  NULL);
 	else if (number != SIGHUP && number != SIGTTIN && number != SIGTTOU)
 		m->stopping ? stop_by_force(m) : stop(m, sigabbrev_np(number));
 	else if (m->stopping)
@@ -302,7 +305,7 @@ static void on_signal(struct master *m, int number)
  * nothing here. */
 static bool open_signals(struct master *m)
 {
-	static const int numbers[] = {SIGTERM, SIGINT,	SIGQUIT, SIGUSR1,
+	static const int numbers[] = {SIGTERM, SIGINT,	SIGQUIT, SIGUSR1, SIGUSR2,
 				      SIGHUP,  SIGTTIN, SIGTTOU, SIGCHLD};
 	struct sigaction before;
 	sigset_t set;

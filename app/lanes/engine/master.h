@@ -11,7 +11,8 @@
  *
  * A worker that dies has a successor at once, or, when they die again and again, after a second.
  *One that drains though nobody here told it has one at once, too. A worker whose master was killed
- * drains. What is not its child, and has no other parent any more, is reaped as well (pid 1).
+ * drains. One whose loop is held is killed (engine/held.h). What is not its child, and has no other
+ *parent any more, is reaped as well (pid 1).
  */
 #ifndef LANES_ENGINE_MASTER_H
 #define LANES_ENGINE_MASTER_H

@@ -50,7 +50,8 @@ static const struct option_spec list[] = {
 		 "endpoints call"},
 	{"drain", OPTION_CHOICE, AT(drain), "auto", .choices = "auto|refuse|wait",
 	 .help = "new connections while draining: auto (those that wait are served, and the socket "
-		 "is let go of), wait (in its queue, for who has it besides or next), refuse "
+		 "is let go of), wait (in its queue, for who has it besides or next, where it was "
+		 "passed to us), refuse "
 		 "(auto, but a request that comes is a 503, or the status that LANES_DRAIN_STATUS "
 		 "names, for web servers that ask another then, which they do not for a POST; "
 		 "below --processes, and in a prefork process, it is auto)"},

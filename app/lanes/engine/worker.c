@@ -273,7 +273,8 @@ static int work(struct options *options, struct application *application)
 	if (!prepare(application, &setup))
 		return 2;
 	if (geteuid() == 0)
-		log_event(LOG_LEVEL_WARNING, "runs-as-root", "instead", "spawn-fcgi -u USER", NULL);
+		log_event(LOG_LEVEL_WARNING, "runs-as-root", "instead",
+			  "a user of its own: spawn-fcgi -u, User=", NULL);
 	if (options->nice && nice((int)options->nice) < 0)
 		log_complaint("nice: %s", strerror(errno));
 	enter_sandbox(options, &needs);
@@ -314,6 +315,15 @@ static int command(const struct options *options, const struct applications *app
 	return queue_drop(options->database, options->job_drop);
 }
 
+/* What it has opened. The queue of a socket that is its own ends with it, so nobody is left there.
+ */
+static void leave_to_master(struct options *options)
+{
+	if (options->drain == DRAIN_WAIT && !listener_is_passed(options->listen))
+		options->drain = DRAIN_AUTO;
+	options->listen = options->log = NULL;
+}
+
 int worker_main(int argc, char **argv, const struct applications *applications)
 {
 	static struct application application; /* whose state is no leak at the end */
@@ -329,8 +339,8 @@ int worker_main(int argc, char **argv, const struct applications *applications)
 	if (is_command(&options))
 		return command(&options, applications);
 	parent_find();
-	if (parent_is_there()) /* it has opened these */
-		options.listen = options.log = NULL;
+	if (parent_is_there())
+		leave_to_master(&options);
 	if (options.log && (err = log_to(options.log))) {
 		log_complaint("%.1000s: %s", options.log, strerror(-err));
 		return 1;
