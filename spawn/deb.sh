@@ -25,10 +25,10 @@ if [ -n "$(git ls-files 2>/dev/null)" ]; then
 	git ls-files -z --cached --others --exclude-standard
 	date=$(git log -1 --format=%ct)
 else
-	find . \( -path ./build -o -path ./run -o -name '.git*' -prune \) -o -type f -print0
+	find . \( -path ./build -o -path ./run -o -path ./.git \) -prune -o -type f -print0
 	date=$(stat -c %Y spawn/debian/control)
 fi >"$out/files"
-grep -zxv '' "$out/files" | tar -c --null --files-from=- --ignore-failed-read --no-recursion 2>/dev/null | tar -x -C "$tree"
+tar -c --null --files-from="$out/files" --ignore-failed-read --no-recursion 2>/dev/null | tar -x -C "$tree"
 rm "$out/files"
 cp -R "$tree/spawn/debian" "$tree/debian"
 cat >"$tree/debian/changelog" <<END
