@@ -26,7 +26,7 @@ static void bad_values(void)
 		{"CPU_THREADS=1.5", "CPU_THREADS=1.5"},
 		{"PROGRAM=/nowhere/lanes", "/nowhere/lanes is missing"},
 		{"BODY_KB=1M", "BODY_KB=1M"},
-		{"ADDRESS=10.0.0.1", "loopback or any is wanted"},
+		{"LISTEN=everywhere", "LISTEN=everywhere: an address is wanted"},
 		{"ADMIN_FROM=all;", "addresses and networks are wanted"},
 		{"ENVIRONMENT=A;B", "names of variables are wanted"},
 		{"ENVIRONMENT=NOWHERE_SET", "ENVIRONMENT names NOWHERE_SET, which is not set"},
