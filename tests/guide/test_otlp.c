@@ -200,7 +200,7 @@ static void who_it_is_has_to_be_a_url(void)
 	struct outcome outcome;
 
 	run(&outcome,
-	    STRINGS(program(), "--routes", "admin", "--listen", "otlp.sock", "--otlp", "nobody"),
+	    STRINGS(program(), "--routes", "admin", "--listen", "127.0.0.1:0", "--otlp", "nobody"),
 	    NULL, -1);
 	CU_ASSERT_EQUAL(outcome.status, 2);
 	CU_ASSERT_PTR_NOT_NULL(
