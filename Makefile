@@ -158,8 +158,8 @@ exercises: ## the guide's exercises and the prefork trap, run for real
 check: ## formatter, linters, sanitizers, valgrind, short fuzzing, coverage: STEPS="format tidy"
 	@spawn/deps.sh check && exec tests/check $(STEPS)
 
-coverage: ## how many lines of app/ the tests reach
-	@spawn/deps.sh check && exec tests/coverage
+coverage: ## how many lines of app/ the tests reach, under address and undefined
+	@spawn/deps.sh check && exec tests/check address
 
 instructions: all $(OBJ)/loadgen $(OBJ)/routes-app ## counts a request's instructions; fails when they grew by over 3 %
 	@tests/bench/instructions
