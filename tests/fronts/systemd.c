@@ -251,6 +251,16 @@ static void restart_in_turn_loses_nothing(void)
 	CU_ASSERT_EQUAL(lost.posts, 0);
 }
 
+/* All of it, one time after the other: no unit has enough of that, and the port is there again. */
+static void restarts_of_all_in_a_row(void)
+{
+	IN_MACHINE
+	for (int i = 0; i < 8; i++)
+		CU_ASSERT(machine_did("systemctl restart lanes.target"));
+	CU_ASSERT(EVENTUALLY(all_run()));
+	CU_ASSERT(EVENTUALLY(answers("/", "200 loop-")));
+}
+
 /* A worker, whose master starts another; and a master, whom systemd starts anew. Who waited for it
  * gets an error, if it was a POST. */
 static void the_killed_come_back(void)
@@ -421,6 +431,7 @@ static const struct test tests[] = {
 	{"the journal has fields", the_journal_has_fields},
 	{"reload replaces workers, and no request is lost", reload_replaces_workers},
 	{"restarted one after the other, nothing is lost either", restart_in_turn_loses_nothing},
+	{"all of it may be restarted again and again", restarts_of_all_in_a_row},
 	{"a killed worker and a killed master come back", the_killed_come_back},
 	{"a held loop is replaced: the journal says by which request, and siblings lose nothing",
 	 a_held_loop_is_replaced},

@@ -120,6 +120,7 @@ static void an_upgrade_loses_nothing(void)
 	CU_ASSERT_FATAL(EVENTUALLY(
 		strstr(machine_does("curl -s localhost:8080/readyz")->out, "ready") != NULL));
 	CU_ASSERT_FATAL(packages_upgrade("/srv/packages/new/*.deb", "lanes",
+					 "/async/await-one?seconds=0.01",
 					 PLAN(.target = "/cases/orders", .type = "application/json",
 					      .content = {order, sizeof(order) - 1}, .body = NULL),
 					 &posted));

@@ -90,7 +90,7 @@ static void its_upgrade_loses_nothing(void)
 	CU_ASSERT_FATAL(EVENTUALLY(
 		strstr(machine_does("curl -s localhost:8080/readyz")->out, "ready") != NULL));
 	CU_ASSERT_FATAL(packages_upgrade(
-		"/srv/1.2/my-shop_*.deb", "my_shop",
+		"/srv/1.2/my-shop_*.deb", "my_shop", "/",
 		PLAN(.target = "/once/{}", .keys = KEYS, .type = "text/plain"), &posted));
 	CU_ASSERT(posted < KEYS);
 	CU_ASSERT(machine_says("sort /var/cache/my_shop/executed | uniq -d | wc -l; "
