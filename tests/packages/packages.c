@@ -119,7 +119,7 @@ bool packages_upgrade(const char *files, const char *program, const char *get,
 	static struct load_result sum;
 	const char *const ports[] = {textf("%d", PORT)};
 	struct load_plan plan = *post;
-	struct load *gets, *posts;
+	struct load *gets, *posts, *probes;
 	bool installed;
 
 	plan.servers = ports;
@@ -133,6 +133,10 @@ bool packages_upgrade(const char *files, const char *program, const char *get,
 	plan.type = NULL;
 	plan.content = (struct slice){0};
 	gets = load_start(&plan);
+	plan.target = "/readyz";
+	plan.connections = 2;
+	plan.pause = 5000000;
+	probes = load_start(&plan);
 	CU_ASSERT(load_goes_on(gets, SOME) && load_goes_on(posts, SOME));
 	installed = packages_install(files);
 	CU_ASSERT(EVENTUALLY(all_are_new(program)));
@@ -140,6 +144,7 @@ bool packages_upgrade(const char *files, const char *program, const char *get,
 	sum = *load_wait(posts);
 	*posted = sum.sent;
 	load_add(&sum, load_wait(gets));
+	load_add(&sum, load_wait(probes));
 	printf("    %zu requests, %zu failed, %zu refused; %zu of them POSTs\n", sum.sent,
 	       sum.failed, sum.refused, *posted);
 	if (sum.answered != sum.sent)
