@@ -74,7 +74,7 @@ units() {
 		to=$2/$(echo "${file#"$1"/}" | sed "s/\blanes\b/$name/g")
 		mkdir -p "$(dirname "$to")" && renamed "$file" >"$to" || exit
 		# Who asks nginx for nothing, need not know its port.
-		grep -qF '${PORT}' "$to" || sed -i '/^Environment=PORT=/,/^EnvironmentFile=/d' "$to"
+		grep -qF '{PORT}' "$to" || sed -i '/^Environment=PORT=/,/^EnvironmentFile=/d' "$to"
 	done
 }
 
