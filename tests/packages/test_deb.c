@@ -86,7 +86,7 @@ static bool has_database(void)
 		       "-c 'CREATE DATABASE lanes OWNER lanes'; "
 		       "echo 'database = postgresql://lanes@/lanes?host=/run/database' "
 		       ">>/etc/lanes/lanes.conf") &&
-	       packages_typed("old", "lanes --migrate") &&
+	       packages_typed("old", "--migrate") &&
 	       packages_typed("old", "systemctl reload");
 }
 
