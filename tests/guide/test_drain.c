@@ -87,7 +87,7 @@ static void idle_connections_are_closed(void)
 
 static void new_requests_are_refused(void)
 {
-	begin(STRINGS("--drain", "refuse"), "seconds=1.5");
+	begin(STRINGS("--drain", "refuse", "--drain-idle", "60"), "seconds=1.5");
 	tell(SIGTERM);
 	CU_ASSERT(raw_gets(&raw, 3, "/", "", "STDOUT 3 Status: 503 "));
 	CU_ASSERT(raw_answers(&raw, "Retry-After: 1\r\n"));
