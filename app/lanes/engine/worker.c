@@ -11,6 +11,7 @@
 #include "engine/application.h"
 #include "engine/config_check.h"
 #include "engine/database.h"
+#include "engine/doctor.h"
 #include "engine/harden.h"
 #include "engine/job_worker.h"
 #include "engine/listen.h"
@@ -270,6 +271,7 @@ static int work(struct options *options, struct application *application)
 			  "a user of its own: spawn-fcgi -u, User=", NULL);
 	if (options->nice && nice((int)options->nice) < 0)
 		log_complaint("nice: %s", strerror(errno));
+	doctor_prepare(options);
 	enter_sandbox(options, &needs);
 	return serve(options, &listener, worker, application, &board);
 }
