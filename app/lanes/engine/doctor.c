@@ -178,8 +178,8 @@ static void say(const struct held_by *held, const char *lack, uint64_t duration)
 	else
 		log_event(LOG_LEVEL_WARNING, "loop-held", "request",
 			  log_number(held->request.serial), "route", route, "seconds", seconds,
-			  "function", held->function, "at", held->at, "from", held->from, "call",
-			  held->call, "cure", held->cure, NULL);
+			  "function", held->function, "at", held->at, "call", held->call, "cure",
+			  held->cure, held->from[0] ? "from" : NULL, held->from, NULL);
 }
 
 static bool lasts(uint64_t turn)
