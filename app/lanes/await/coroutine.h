@@ -56,7 +56,8 @@ struct await_place {
 	const char *file;
 	const char *function;
 	int line;
-	unsigned number; /* on the scoreboard, from 1; 0: nobody has waited there yet */
+	unsigned number;		/* on the scoreboard, from 1; 0: none */
+	const struct board_slot *board; /* the last that was given its number; NULL: none */
 };
 
 struct coroutine {
@@ -65,8 +66,8 @@ struct coroutine {
 	uint64_t owner;	     /* packed struct span_owner: what the scoreboard calls it */
 	int peer;	     /* descriptor that hangs up when nobody wants it; 0: none */
 	int line;	     /* where AWAIT left it */
-	unsigned seat;	     /* among those that are seen to wait, from 1; 0: it has none */
 	struct await_place *place; /* that AWAIT; NULL: none yet */
+	struct board_await *seat;  /* where it is seen to wait; NULL: it is not */
 	bool suspended;	     /* it waits for its tasks */
 	bool tries;	     /* it wants to know if what it waits for fails (TRY_AWAIT) */
 	bool lent;	     /* a thread still runs a job of it that nobody waits for */

@@ -87,7 +87,7 @@ bool board_task(const struct board_slot *slot, unsigned seat, uint64_t now, stru
 	who = span_owner_unpack(owner);
 	*task = (struct board_task){
 		.request = {who.serial, who.route, seconds_since(since, now)},
-		.things = (unsigned)(what >> 16 & 0xffff)};
+		.things = (unsigned)(what >> 16)};
 	read_place(slot, (unsigned)(what & 0xffff), task);
 	return true;
 }
