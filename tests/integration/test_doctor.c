@@ -420,5 +420,4 @@ static const struct test tests[] = {
 	{"--ps needs a scoreboard", ps_needs_a_scoreboard},
 };
 
-const struct suite doctor_suite = {
-	"doctor", tests, COUNT(tests), .before = before, .after = after};
+const struct suite doctor_suite = {"doctor", tests, COUNT(tests), .before = before, .after = after};

@@ -249,10 +249,11 @@ static bool read_head(struct reader *from, struct unit *unit)
 static void path_of(const struct unit *unit, uint64_t file, char to[SOURCE_TEXT])
 {
 	const struct name *name = file < unit->files->count ? &unit->files->list[file] : NULL;
-	const char *base = unit->version == 5 && unit->folders->count
-				   ? unit->folders->list[0].text : "";
+	const char *base =
+		unit->version == 5 && unit->folders->count ? unit->folders->list[0].text : "";
 	const char *folder = name && name->folder && name->folder < unit->folders->count
-				     ? unit->folders->list[name->folder].text : "";
+				     ? unit->folders->list[name->folder].text
+				     : "";
 	size_t len = strlen(base);
 
 	if (!name)
@@ -363,8 +364,8 @@ static void run_standard(struct unit *unit, uint8_t op, struct row *row, struct 
 		row->file = leb(code, false);
 		break;
 	case 0x08: /* const_add_pc */
-		row->address +=
-			(uint64_t)((255 - unit->opcode_base) / unit->line_range) * unit->instruction;
+		row->address += (uint64_t)((255 - unit->opcode_base) / unit->line_range) *
+				unit->instruction;
 		break;
 	case 0x09: /* fixed_advance_pc */
 		row->address += fixed(code, 2);
@@ -407,8 +408,7 @@ bool source_lines(const struct source_image *image, struct source *list, size_t 
 			    .line_texts = source_part(image, ".debug_line_str"),
 			    .folders = &folders,
 			    .files = &files};
-	struct search search = {.list = list,
-				.count = count < SOURCE_ASKED ? count : SOURCE_ASKED};
+	struct search search = {.list = list, .count = count < SOURCE_ASKED ? count : SOURCE_ASKED};
 
 	while (from.at < from.end)
 		if (read_head(&from, &unit))

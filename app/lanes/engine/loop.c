@@ -335,8 +335,9 @@ static void finish(struct engine *engine, const struct application *application)
 		log_event(LOG_LEVEL_WARNING, "stop-failed", NULL);
 }
 
-/* Nobody cancels this thread. Where a process has others, libc changes a thread's cancel type before
- * and behind every call that may wait, unless it is that already: fifty instructions a request. */
+/* Nobody cancels this thread. Where a process has others, libc changes a thread's cancel type
+ * before and behind every call that may wait, unless it is that already: fifty instructions a
+ * request. */
 static void never_cancel(void)
 {
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);

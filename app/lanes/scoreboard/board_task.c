@@ -85,9 +85,8 @@ bool board_task(const struct board_slot *slot, unsigned seat, uint64_t now, stru
 	if (!board_doing(&await->doing, &again, &owner) || again != since)
 		return false;
 	who = span_owner_unpack(owner);
-	*task = (struct board_task){
-		.request = {who.serial, who.route, seconds_since(since, now)},
-		.things = (unsigned)(what >> 16)};
+	*task = (struct board_task){.request = {who.serial, who.route, seconds_since(since, now)},
+				    .things = (unsigned)(what >> 16)};
 	read_place(slot, (unsigned)(what & 0xffff), task);
 	return true;
 }

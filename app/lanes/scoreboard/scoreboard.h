@@ -170,14 +170,14 @@ struct board_place {
 /* What held the loop for long, as was seen on its stack meanwhile. The doctor's thread is the
  * writer (engine/doctor.h), of texts that are "" where it does not know. */
 struct board_hold {
-	word turn;			/* as turn_since was; 0: there was none yet, or it is being written */
-	word owner;			/* of the request that ran; 0: none */
-	word taken;			/* when it was seen */
-	word many;			/* one after another that ran for a short time each */
-	char function[BOARD_SOURCE];	/* the service's own that was innermost */
-	char at[BOARD_SOURCE];		/* … where in its source: "app/orders.c:17" */
-	char from[BOARD_SOURCE];	/* where the handler has called it; "": it is the handler */
-	char call[BOARD_NAME * 2];	/* what it has called, and not come back from */
+	word turn;  /* as turn_since was; 0: there was none yet, or it is being written */
+	word owner; /* of the request that ran; 0: none */
+	word taken; /* when it was seen */
+	word many;  /* one after another that ran for a short time each */
+	char function[BOARD_SOURCE]; /* the service's own that was innermost */
+	char at[BOARD_SOURCE];	     /* … where in its source: "app/orders.c:17" */
+	char from[BOARD_SOURCE];     /* where the handler has called it; "": it is the handler */
+	char call[BOARD_NAME * 2];   /* what it has called, and not come back from */
 	char cure[BOARD_SOURCE];
 };
 
@@ -251,7 +251,7 @@ struct board_slot {
 	struct board_database database;
 	struct board_await waiters[BOARD_WAITERS]; /* what: a place, and << 16 of how many things */
 	word place_count;
-	struct board_hold hold;	     /* the last */
+	struct board_hold hold;	      /* the last */
 	_Atomic uint32_t watch_rests; /* nobody looks at turn_since until board_wake(): a futex */
 	uint32_t watch_unused;
 	word thing_count; /* from number 1 on: they are behind the spans */
