@@ -15,6 +15,7 @@ import {Banner} from './panels/banner.js';
 import {contrastPanel} from './panels/contrast.js';
 import {docsPanel} from './panels/docs.js';
 import {tabs} from './panels/tabs.js';
+import {Tasks} from './panels/tasks.js';
 import {tryPanel} from './panels/try.js';
 import {legend} from './picture/legend.js';
 import {LiveLanes} from './picture/live.js';
@@ -28,6 +29,7 @@ const system = new System();
 const sender = new Sender();
 const lab = new Lab(sender, history, feed);
 const banner = new Banner(history, sender, clock);
+const tasks = new Tasks(history);
 const live = new LiveLanes(history, clock, sender);
 const patterns = legend();
 const find = (id) => document.getElementById(id);
@@ -46,6 +48,7 @@ function tell() {
 		requestAnimationFrame(() => {
 			isDue = false;
 			banner.update();
+			tasks.update();
 			patterns.show(history.awaited);
 			live.offer(new Set(living().map(({pool}) => pool)));
 			setText(find('running'), banner.connected ? running() : '');
@@ -96,7 +99,7 @@ function running() {
 	return [...pools].sort(([a], [b]) => byPool(a, b)).map(([pool, workers]) => `${workers} ${pool}`).join(', ');
 }
 
-find('lanes').append(banner.element, live.element, patterns.element, live.table, banner.past);
+find('lanes').append(banner.element, live.element, patterns.element, live.table, tasks.element, banner.past);
 const docs = docsPanel();
 const panels = tabs([
 	['exercises', 'Exercises', el('div', {}, EXERCISES.map((exercise, index) => exerciseSection(exercise, index, lab)))],
