@@ -62,9 +62,9 @@ static void read_place(const struct board_slot *slot, unsigned number, struct bo
 	task->known = number && number <= count && number < BOARD_PLACES;
 	if (!task->known)
 		return;
-	board_text(task->what, place->what, BOARD_SOURCE);
-	board_text(task->file, place->file, BOARD_SOURCE);
-	board_text(task->function, place->function, BOARD_SOURCE);
+	board_text(task->what, place->what, sizeof(task->what));
+	board_text(task->file, place->file, sizeof(task->file));
+	board_text(task->function, place->function, sizeof(task->function));
 	task->line = (unsigned)board_get(&place->line);
 	task->kind = kind_of(task->what);
 	task->own = !begins(task->file, "app/lanes/");

@@ -14,8 +14,8 @@ struct board_task {
 	unsigned things;  /* so many are awaited there, of which the last is enough to go on */
 	bool known;	  /* … what follows is */
 	bool own;	  /* it is the service's source, not the library's */
-	char what[BOARD_SOURCE]; /* as it is written in AWAIT(req, …) */
-	char function[BOARD_SOURCE];
+	char what[BOARD_THING]; /* as it is written in AWAIT(req, …) */
+	char function[BOARD_PATH];
 	char file[BOARD_SOURCE];
 	unsigned line;
 };

@@ -34,7 +34,7 @@ enum {
 	BOARD_THING = 64,	  /* bytes of such a name, and its end */
 	BOARD_AWAITS = 64,	  /* waits for a thing that are shown one by one */
 	BOARD_PLACES = 256,	  /* of the source, where is awaited; number 0: one beyond */
-	BOARD_SOURCE = 96,	  /* bytes of what one is called, and its end */
+	BOARD_SOURCE = 80,	  /* bytes of what is said of one, and its end */
 	BOARD_WAITERS = 256,	  /* coroutines that are shown one by one where they wait */
 	BOARD_IDS = 1024,	  /* a power of two */
 	BOARD_ID = 40,		  /* bytes of what the web server calls a request, and its end */
@@ -161,9 +161,9 @@ struct board_await {
 
 /* An AWAIT of the source. */
 struct board_place {
-	char what[BOARD_SOURCE]; /* it waits for, as written there */
+	char what[BOARD_THING]; /* it waits for, as written there */
 	char file[BOARD_SOURCE];
-	char function[BOARD_SOURCE];
+	char function[BOARD_PATH];
 	word line;
 };
 
