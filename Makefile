@@ -31,7 +31,7 @@ once       = $(eval $(1) := $(2))$(value $(1))
 FORTIFY    = $(call once,FORTIFY,$(if $(SAN),,$(if $(filter -O1 -O2 -O3 -Os,$(CFLAGS)),-D_FORTIFY_SOURCE=$(shell \
 	     echo '\#include <features.h>' | $(CC) -O2 -D_FORTIFY_SOURCE=3 -Werror -E - \
 	     >/dev/null 2>&1 && echo 3 || echo 2))))
-PACKAGES  := libuv json-c fcgi libseccomp libcurl libpq
+PACKAGES  := libuv json-c fcgi libseccomp libcurl libpq libunwind-generic libdw
 # … and of the demonstration (app/cases), whose headers are where all are: the library's objects are the
 # same without it.
 CASES_PACKAGES = $(if $(GUIDE),libcrypto libjpeg libpng)

@@ -66,10 +66,10 @@ static bool is_served(const char *path)
 	return len > 4 && !strcmp(path + len - 4, "/www");
 }
 
-/* What its doctor looks at: what its first thread does, and the program's symbols. */
+/* What its doctor looks at: what its first thread does, its memory, and the program's symbols. */
 static bool is_doctors(pid_t pid, const char *path)
 {
-	return !strcmp(path, program()) ||
+	return !strcmp(path, program()) || !strcmp(path, textf("/proc/%d/mem", (int)pid)) ||
 	       !strcmp(path, textf("/proc/%d/task/%d/syscall", (int)pid, (int)pid));
 }
 

@@ -270,34 +270,68 @@ static void it_rests_where_nobody_asks(void)
 
 /* ---- with less than that ---- */
 
-static void without_symbols(void)
+/* A program whose file was made of held-app by this command is held, and says so. */
+static void hold_changed(const char *change, struct held_by *held)
 {
-	struct held_by held;
-	const char *path = textf("%s/stripped", directory);
+	const char *path = textf("%s/changed", directory);
 
-	CU_ASSERT_FATAL(shell(textf("strip -o %s %s", path, built("held-app")))->status == 0);
+	CU_ASSERT_FATAL(
+		shell(textf("cd %s && cp %s changed && %s", directory, built("held-app"), change))
+			->status == 0);
 	begin_program(path, STRINGS("--pool", "loop"));
 	requests = 0;
 	ask("/sleeps", "0.4");
-	answered();
-	CU_ASSERT(is_named(&held));
+	CU_ASSERT_EQUAL(answered().result, 0);
+	CU_ASSERT(is_named(held));
+	CU_ASSERT(strstr(held->call, "nanosleep") != NULL);
+}
+
+static void without_symbols(void)
+{
+	struct held_by held;
+
+	hold_changed("strip changed", &held);
 	CU_ASSERT_STRING_EQUAL(held.function, "");
 	CU_ASSERT(!strncmp(held.at, "program+0x", strlen("program+0x")));
-	CU_ASSERT(strstr(held.call, "nanosleep") != NULL);
 }
 
 static void without_lines(void)
 {
 	struct held_by held;
-	const char *path = textf("%s/stripped", directory);
 
-	CU_ASSERT_FATAL(shell(textf("strip -g -o %s %s", path, built("held-app")))->status == 0);
-	begin_program(path, STRINGS("--pool", "loop"));
-	requests = 0;
-	ask("/sleeps", "0.4");
-	answered();
-	CU_ASSERT(is_named(&held));
+	hold_changed("strip -g changed", &held);
 	CU_ASSERT_STRING_EQUAL(held.function, "sleeps");
+	CU_ASSERT(!strncmp(held.at, "program+0x", strlen("program+0x")));
+}
+
+static void with_noise_for_lines(void)
+{
+	struct held_by held;
+
+	hold_changed("head -c 100000 changed >noise && objcopy --update-section .debug_line=noise "
+		     "--update-section .debug_info=noise changed",
+		     &held);
+	CU_ASSERT_STRING_EQUAL(held.function, "sleeps");
+	CU_ASSERT(!strncmp(held.at, "program+0x", strlen("program+0x")));
+}
+
+/* Its sections cannot be found: they are listed at the end. */
+static void of_a_file_that_is_cut(void)
+{
+	struct held_by held;
+
+	hold_changed("truncate -s -1000 changed", &held);
+	CU_ASSERT_STRING_EQUAL(held.function, "");
+	CU_ASSERT(!strncmp(held.at, "program+0x", strlen("program+0x")));
+}
+
+static void with_compressed_lines(void)
+{
+	struct held_by held;
+
+	hold_changed("objcopy --compress-debug-sections changed", &held);
+	CU_ASSERT_STRING_EQUAL(held.function, "sleeps");
+	CU_ASSERT(!strncmp(held.at, "tests/held/app.c:", strlen("tests/held/app.c:")));
 }
 
 /* As in a container that hides it: the route is known all the same. */
@@ -413,6 +447,10 @@ static const struct test tests[] = {
 	{"it rests where nobody asks", it_rests_where_nobody_asks},
 	{"without symbols the call and the place in the program are named", without_symbols},
 	{"without lines the function is named", without_lines},
+	{"with noise for lines the function is named", with_noise_for_lines},
+	{"of a file that is cut the call and the place in the program are named",
+	 of_a_file_that_is_cut},
+	{"lines may be compressed", with_compressed_lines},
 	{"without /proc the route is named, and what is missing", without_proc},
 	{"--ps shows who awaits what, at which line", ps_shows_who_awaits_what},
 	{"--ps shows who holds the loop, now and last", ps_shows_who_holds},

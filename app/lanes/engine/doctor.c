@@ -35,34 +35,22 @@ static struct {
 	_Atomic bool ends;
 	/* The rest is its thread's. */
 	struct stack stack;
-	struct source sources[STACK_FRAMES]; /* of those frames that are in the program, in order */
-	size_t source_of[STACK_FRAMES];	     /* of each frame; STACK_FRAMES: none */
-	size_t source_count;
+	struct source sources[STACK_FRAMES]; /* of each frame */
 } doctor;
 
 /* ---- which of the frames ---- */
 
 static void find_sources(void)
 {
-	doctor.source_count = 0;
-	for (size_t i = 0; i < doctor.stack.count; i++) {
-		const struct stack_frame *frame = &doctor.stack.frames[i];
-		struct source *source = &doctor.sources[doctor.source_count];
-
-		doctor.source_of[i] = STACK_FRAMES;
-		if (!stack_is_program(frame->at))
-			continue;
-		doctor.source_of[i] = doctor.source_count++;
-		source->at = frame->at - stack_program();
-		source->function = frame->function ? frame->function - stack_program() : 0;
-	}
-	source_find(doctor.sources, doctor.source_count);
+	for (size_t i = 0; i < doctor.stack.count; i++)
+		if (stack_is_program(doctor.stack.frames[i]))
+			source_find(doctor.stack.frames[i], &doctor.sources[i]);
 }
 
+/* NULL: it is in a library. */
 static const struct source *source_of(size_t frame)
 {
-	return doctor.source_of[frame] < STACK_FRAMES ? &doctor.sources[doctor.source_of[frame]]
-						      : NULL;
+	return stack_is_program(doctor.stack.frames[frame]) ? &doctor.sources[frame] : NULL;
 }
 
 static bool begins(const char *text, const char *with)
@@ -116,7 +104,7 @@ static void tell_place(const struct source *source, char to[BOARD_SOURCE])
 	const char *end = text;
 
 	if (source->file[0])
-		snprintf(text, sizeof(text), "%s:%u", source->file, source->line);
+		snprintf(text, sizeof(text), "%s:%d", source->file, source->line);
 	else
 		snprintf(text, sizeof(text), "program+0x%llx", (unsigned long long)source->at);
 	if (strlen(text) >= BOARD_SOURCE)
@@ -133,7 +121,7 @@ static void tell_call(size_t frame, char to[BOARD_HOLD_CALL])
 
 	if (source)
 		name = source->name;
-	else if (dladdr((void *)doctor.stack.frames[frame].at, &known) && known.dli_sname)
+	else if (dladdr((void *)doctor.stack.frames[frame], &known) && known.dli_sname)
 		name = known.dli_sname;
 	snprintf(to, BOARD_HOLD_CALL, "%s", name + strspn(name, "_"));
 }

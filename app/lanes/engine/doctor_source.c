@@ -1,17 +1,16 @@
 #include "engine/doctor_source.h"
 
-#include <elf.h>
+#include <dwarf.h>
+#include <elfutils/libdwfl.h>
 #include <fcntl.h>
 #include <link.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-enum { PROGRAM, SYMBOLS, FILES };
-
-static int files[FILES] = {-1, -1};
+static int program_file = -1, symbol_file = -1; /* until libdw has them */
+static Dwfl *dwfl;
 
 /* ---- the files ---- */
 
@@ -47,136 +46,148 @@ void source_prepare(void)
 
 	source_close();
 	dl_iterate_phdr(note_build_id, path + len);
-	files[PROGRAM] = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	program_file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 	if (!path[len])
 		return;
 	strcat(path, ".debug");
-	files[SYMBOLS] = open(path, O_RDONLY | O_CLOEXEC);
+	symbol_file = open(path, O_RDONLY | O_CLOEXEC);
+}
+
+static int give_symbols(Dwfl_Module *module, void **own, const char *name, Dwarf_Addr base,
+			const char *file, const char *link, GElf_Word checksum, char **found)
+{
+	int given = symbol_file;
+
+	(void)module, (void)own, (void)name, (void)base, (void)file, (void)link, (void)checksum;
+	(void)found;
+	symbol_file = -1;
+	return given;
+}
+
+static uintptr_t where_loaded(void)
+{
+	return _r_debug.r_map->l_addr; /* the program is the first */
+}
+
+static Dwfl_Module *read_program(void)
+{
+	static const Dwfl_Callbacks callbacks = {.find_debuginfo = give_symbols};
+
+	if (!dwfl && program_file >= 0 && (dwfl = dwfl_begin(&callbacks))) {
+		dwfl_report_begin(dwfl);
+		if (dwfl_report_elf(dwfl, "", "", program_file, where_loaded(), true))
+			program_file = -1;
+		dwfl_report_end(dwfl, NULL, NULL);
+	}
+	return dwfl ? dwfl_addrmodule(dwfl, (uintptr_t)read_program) : NULL;
 }
 
 void source_close(void)
 {
-	for (int i = 0; i < FILES; i++) {
-		if (files[i] >= 0)
-			close(files[i]);
-		files[i] = -1;
-	}
+	dwfl_end(dwfl);
+	dwfl = NULL;
+	if (program_file >= 0)
+		close(program_file);
+	if (symbol_file >= 0)
+		close(symbol_file);
+	program_file = symbol_file = -1;
 }
 
-static bool map(int fd, struct source_image *image)
-{
-	struct stat file;
-	void *bytes;
+/* ---- what they say ---- */
 
-	if (fd < 0 || fstat(fd, &file) || file.st_size < (off_t)sizeof(Elf64_Ehdr))
-		return false;
-	bytes = mmap(NULL, (size_t)file.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-	if (bytes == MAP_FAILED)
-		return false;
-	*image = (struct source_image){bytes, (size_t)file.st_size};
-	return true;
+/* Compilers add to a name what a part of a function is: ".part.0", ".constprop.0". Where the
+ * function begins; without a name, where the address is. */
+static uintptr_t find_name(Dwfl_Module *module, uintptr_t address, char name[SOURCE_TEXT])
+{
+	GElf_Off offset;
+	GElf_Sym symbol;
+	const char *found =
+		dwfl_module_addrinfo(module, address, &offset, &symbol, NULL, NULL, NULL);
+
+	if (!found || GELF_ST_TYPE(symbol.st_info) != STT_FUNC || offset >= symbol.st_size)
+		return address;
+	snprintf(name, SOURCE_TEXT, "%.*s", (int)strcspn(found, "."), found);
+	return address - offset;
 }
 
-bool source_find(struct source *list, size_t count)
+/* Not by .debug_aranges, which not every compiler writes. */
+static bool find_unit(Dwarf *dwarf, Dwarf_Addr at, Dwarf_Die *die)
 {
-	bool found = false;
+	Dwarf_CU *unit = NULL;
 
-	for (size_t i = 0; i < count; i++)
-		list[i].name[0] = list[i].file[0] = '\0';
-	for (int i = 0; i < FILES && !found; i++) {
-		struct source_image image;
-
-		if (!map(files[i], &image))
-			continue;
-		found = source_symbols(&image, list, count);
-		found = source_lines(&image, list, count) || found;
-		munmap((void *)image.bytes, image.size);
-	}
-	return found;
+	while (dwarf_get_units(dwarf, unit, &unit, NULL, NULL, die, NULL) == 0)
+		if (dwarf_haspc(die, at) == 1)
+			return true;
+	return false;
 }
 
-/* ---- sections ---- */
-
-static bool is_within(const struct source_image *image, uint64_t at, uint64_t size)
+/* As the compiler was given it, where that is known: "app/main.c". */
+static void tell_path(const char *path, Dwarf_Die *unit, char to[SOURCE_TEXT])
 {
-	return at <= image->size && size <= image->size - at;
+	Dwarf_Attribute attribute;
+	const char *folder = dwarf_formstring(dwarf_attr(unit, DW_AT_comp_dir, &attribute));
+	size_t len = folder ? strlen(folder) : 0;
+
+	if (len && !strncmp(path, folder, len) && path[len] == '/')
+		path += len + 1;
+	while (!strncmp(path, "./", 2))
+		path += 2;
+	snprintf(to, SOURCE_TEXT, "%s", path);
 }
 
-static const Elf64_Shdr *section(const struct source_image *image, unsigned number)
+/* The function's file is that of its first row. Behind what was put into it from others (a header,
+ * a small function of another file), the line is the last of its own. */
+static const char *find_line(Dwarf_Die *unit, Dwarf_Addr function, Dwarf_Addr at, int *line)
 {
-	const Elf64_Ehdr *head = (const void *)image->bytes;
+	Dwarf_Lines *lines;
+	size_t count;
+	const char *own = NULL;
+	bool begun = false; /* by a row exactly where it begins */
 
-	if (number >= head->e_shnum || head->e_shentsize != sizeof(Elf64_Shdr) ||
-	    head->e_shoff % _Alignof(Elf64_Shdr) ||
-	    !is_within(image, head->e_shoff, (uint64_t)head->e_shnum * sizeof(Elf64_Shdr)))
+	if (dwarf_getsrclines(unit, &lines, &count))
 		return NULL;
-	return (const Elf64_Shdr *)(image->bytes + head->e_shoff) + number;
-}
+	for (size_t i = 0; i < count; i++) {
+		Dwarf_Line *row = dwarf_onesrcline(lines, i);
+		Dwarf_Addr address;
+		const char *file;
+		bool ends;
+		int number;
 
-/* It has an end within its part, or it is "". */
-static const char *text_at(const struct source_part *part, uint64_t at)
-{
-	size_t room = (size_t)(part->end - part->begin);
-
-	if (!part->begin || at >= room || !memchr(part->begin + at, 0, room - at))
-		return "";
-	return (const char *)part->begin + at;
-}
-
-static struct source_part part_of(const struct source_image *image, const Elf64_Shdr *of)
-{
-	if (!of || of->sh_type == SHT_NOBITS || of->sh_flags & SHF_COMPRESSED ||
-	    !is_within(image, of->sh_offset, of->sh_size))
-		return (struct source_part){NULL, NULL};
-	return (struct source_part){image->bytes + of->sh_offset,
-				    image->bytes + of->sh_offset + of->sh_size};
-}
-
-struct source_part source_part(const struct source_image *image, const char *name)
-{
-	const Elf64_Ehdr *head = (const void *)image->bytes;
-	struct source_part names;
-
-	if (image->size < sizeof(*head) || memcmp(head->e_ident, ELFMAG, SELFMAG) != 0 ||
-	    head->e_ident[EI_CLASS] != ELFCLASS64)
-		return (struct source_part){NULL, NULL};
-	names = part_of(image, section(image, head->e_shstrndx));
-	for (unsigned i = 0; i < head->e_shnum && names.begin; i++) {
-		const Elf64_Shdr *of = section(image, i);
-
-		if (of && !strcmp(text_at(&names, of->sh_name), name))
-			return part_of(image, of);
-	}
-	return (struct source_part){NULL, NULL};
-}
-
-/* Compilers add to a name what a part of a function is: ".part.0", ".constprop.0". */
-bool source_symbols(const struct source_image *image, struct source *list, size_t count)
-{
-	struct source_part symbols = source_part(image, ".symtab");
-	struct source_part names = source_part(image, ".strtab");
-	size_t most = (size_t)(symbols.end - symbols.begin) / sizeof(Elf64_Sym);
-	bool found = false;
-
-	for (size_t s = 0; s < most; s++) {
-		Elf64_Sym symbol;
-
-		memcpy(&symbol, symbols.begin + s * sizeof(symbol), sizeof(symbol));
-		if (ELF64_ST_TYPE(symbol.st_info) != STT_FUNC)
+		if (dwarf_lineaddr(row, &address) || address > at)
+			break;
+		if (dwarf_lineendsequence(row, &ends) || dwarf_lineno(row, &number) ||
+		    !(file = dwarf_linesrc(row, NULL, NULL)))
 			continue;
-		for (size_t i = 0; i < count; i++) {
-			const char *name;
-
-			if (list[i].at < symbol.st_value ||
-			    list[i].at - symbol.st_value >= symbol.st_size)
-				continue;
-			name = text_at(&names, symbol.st_name);
-			snprintf(list[i].name, sizeof(list[i].name), "%.*s",
-				 (int)strcspn(name, "."), name);
-			if (!list[i].function)
-				list[i].function = symbol.st_value;
-			found = true;
+		if (ends) {
+			own = NULL;
+		} else if (address <= function && !begun) {
+			own = file;
+			begun = address == function;
+			*line = number;
+		} else if (own && number && !strcmp(file, own)) {
+			*line = number;
 		}
 	}
-	return found;
+	return own;
+}
+
+void source_find(uintptr_t address, struct source *source)
+{
+	Dwfl_Module *module = read_program();
+	Dwarf_Addr bias;
+	Dwarf *dwarf;
+	Dwarf_Die unit;
+	uintptr_t function;
+	const char *path;
+
+	*source = (struct source){.at = address - where_loaded()};
+	if (!module)
+		return;
+	function = find_name(module, address, source->name);
+	dwarf = dwfl_module_getdwarf(module, &bias);
+	if (!dwarf || !find_unit(dwarf, address - bias, &unit))
+		return;
+	path = find_line(&unit, function - bias, address - bias, &source->line);
+	if (path)
+		tell_path(path, &unit, source->file);
 }

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -25,25 +24,35 @@ enum {
 enum asked { NOTHING, ASKED, TAKING, TAKEN };
 
 static pid_t thread;
-static uintptr_t stack_low, stack_top;
-static int state_file = -1; /* /proc/self/task/TID/syscall */
+static int state_file = -1;  /* /proc/self/task/TID/syscall */
+static int memory_file = -1; /* /proc/self/mem */
 static bool takes_signal;
 static _Atomic enum asked asked;
-static struct stack *asked_stack;
+static struct stack_copy copy;
 static _Alignas(16) char signal_stack[SIGNAL_STACK];
 
 /* ---- on the thread itself ---- */
 
+/* What is not there any more, the kernel leaves out. */
+static void copy_stack(void)
+{
+	ssize_t len;
+
+	copy.begin = copy.registers[UNW_REG_SP];
+	len = pread(copy.memory, copy.bytes, sizeof(copy.bytes), (off_t)copy.begin);
+	copy.len = len > 0 ? (size_t)len : 0;
+}
+
 #ifdef __x86_64__
-static void read_registers(const ucontext_t *context, struct stack_registers *registers)
+static void read_registers(const ucontext_t *context)
 {
 	static const int numbers[STACK_REGISTERS] = {
 		REG_RAX, REG_RDX, REG_RCX, REG_RBX, REG_RSI, REG_RDI, REG_RBP, REG_RSP, REG_R8,
 		REG_R9,	 REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15, REG_RIP};
 
-	registers->known = (1u << STACK_REGISTERS) - 1;
+	copy.few = false;
 	for (int i = 0; i < STACK_REGISTERS; i++)
-		registers->at[i] = (uint64_t)context->uc_mcontext.gregs[numbers[i]];
+		copy.registers[i] = (unw_word_t)context->uc_mcontext.gregs[numbers[i]];
 }
 
 /* It computed when it was looked at. Where it has begun to sleep since, our signal has ended that:
@@ -62,10 +71,9 @@ static void mend_call(ucontext_t *context)
 	registers[REG_RIP] -= 2;
 }
 #else
-static void read_registers(const ucontext_t *context, struct stack_registers *registers)
+static void read_registers(const ucontext_t *context)
 {
 	(void)context;
-	registers->known = 0;
 }
 
 static void mend_call(ucontext_t *context)
@@ -74,26 +82,16 @@ static void mend_call(ucontext_t *context)
 }
 #endif
 
-static size_t unwind(struct stack_registers *registers, struct stack_frame *frames)
-{
-	uintptr_t sp = registers->at[STACK_SP];
-
-	if (sp < stack_low || sp >= stack_top)
-		return 0; /* it is on another stack */
-	return stack_unwind(registers, stack_top, frames, STACK_FRAMES);
-}
-
 static void on_signal(int number, siginfo_t *info, void *context)
 {
 	enum asked expected = ASKED;
 	int saved = errno;
-	struct stack_registers registers;
 
 	(void)number;
 	(void)info;
 	if (atomic_compare_exchange_strong(&asked, &expected, TAKING)) {
-		read_registers(context, &registers);
-		asked_stack->count = unwind(&registers, asked_stack->frames);
+		read_registers(context);
+		copy_stack();
 		atomic_store(&asked, TAKEN);
 		mend_call(context);
 	}
@@ -101,21 +99,6 @@ static void on_signal(int number, siginfo_t *info, void *context)
 }
 
 /* ---- at the start and the end ---- */
-
-static bool find_stack(void)
-{
-	pthread_attr_t attributes;
-	void *low = NULL;
-	size_t size = 0;
-
-	if (pthread_getattr_np(pthread_self(), &attributes))
-		return false;
-	pthread_attr_getstack(&attributes, &low, &size);
-	pthread_attr_destroy(&attributes);
-	stack_low = (uintptr_t)low;
-	stack_top = stack_low + size;
-	return true;
-}
 
 /* False: the application has its own use for it. */
 static bool take_signal(void)
@@ -147,9 +130,9 @@ const char *stack_prepare(void)
 	state_file = open(path, O_RDONLY | O_CLOEXEC);
 	if (state_file < 0)
 		return "no /proc/self/task/TID/syscall";
-	if (!find_stack())
-		return "its place is unknown";
-	stack_find_tables();
+	copy.memory = memory_file = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
+	if (memory_file < 0)
+		return "no /proc/self/mem";
 	takes_signal = take_signal();
 	return takes_signal ? NULL : "SIGURG is taken: what computes is not seen";
 }
@@ -161,7 +144,9 @@ void stack_close(void)
 
 	if (state_file >= 0)
 		close(state_file);
-	state_file = -1;
+	if (memory_file >= 0)
+		close(memory_file);
+	state_file = memory_file = -1;
 	if (!takes_signal)
 		return;
 	takes_signal = false;
@@ -178,11 +163,10 @@ static void pause_a_little(void)
 }
 
 /* Where a signal comes late, nobody waits for it any more, and its handler finds that. */
-static bool ask(struct stack *stack)
+static bool ask(void)
 {
 	enum asked now = ASKED;
 
-	asked_stack = stack;
 	atomic_store(&asked, ASKED);
 	if (syscall(SYS_tgkill, getpid(), thread, SIGNAL)) {
 		atomic_store(&asked, NOTHING);
@@ -195,7 +179,7 @@ static bool ask(struct stack *stack)
 	while (atomic_load(&asked) != TAKEN)
 		pause_a_little();
 	atomic_store(&asked, NOTHING);
-	return stack->count != 0;
+	return true;
 }
 
 static bool read_state(char state[STATE_SIZE])
@@ -207,7 +191,7 @@ static bool read_state(char state[STATE_SIZE])
 }
 
 /* "35 0x1 … 0x6 SP PC", or "-1 SP PC". */
-static bool read_where(const char *state, struct stack *stack, struct stack_registers *registers)
+static bool read_where(const char *state, struct stack *stack)
 {
 	unsigned long long numbers[2] = {0, 0}; /* the last two */
 	char *end;
@@ -219,46 +203,46 @@ static bool read_where(const char *state, struct stack *stack, struct stack_regi
 		numbers[0] = numbers[1];
 		numbers[1] = strtoull(at, &end, 16);
 	}
-	*registers = (struct stack_registers){.known = 1u << STACK_SP | 1u << STACK_RETURN};
-	registers->at[STACK_SP] = numbers[0];
-	registers->at[STACK_RETURN] = numbers[1];
+	copy.few = true;
+	copy.registers[UNW_REG_SP] = numbers[0];
+	copy.registers[UNW_REG_IP] = numbers[1];
 	return numbers[0] != 0;
 }
 
 /* What it says twice was so in between. */
 static bool look(struct stack *stack, const char *state)
 {
-	struct stack_registers registers;
 	char again[STATE_SIZE];
 
-	if (!read_where(state, stack, &registers))
+	if (!read_where(state, stack))
 		return false;
+	copy_stack();
 	stack->waits = true;
-	stack->count = unwind(&registers, stack->frames);
-	return read_state(again) && !strcmp(state, again) && stack->count;
+	return read_state(again) && !strcmp(state, again);
 }
 
 bool stack_take(struct stack *stack)
 {
 	char state[STATE_SIZE];
+	bool seen = false;
 
 	*stack = (struct stack){.lack = "it moves too fast"};
-	for (int i = 0; i < TRIES && state_file >= 0; i++) {
-		if (!read_state(state))
-			break;
+	for (int i = 0; i < TRIES && memory_file >= 0 && !seen && read_state(state); i++) {
 		stack->waits = false;
 		if (strncmp(state, "running", strlen("running")) != 0) {
-			if (look(stack, state))
-				return true;
-		} else if (!takes_signal) {
+			seen = look(stack, state);
+		} else if (takes_signal) {
+			seen = ask();
+		} else {
 			stack->lack = "SIGURG is taken";
 			break;
-		} else if (ask(stack)) {
-			return true;
 		}
 	}
 	if (state_file < 0)
 		stack->lack = "no /proc/self/task/TID/syscall";
-	stack->count = 0;
-	return false;
+	else if (memory_file < 0)
+		stack->lack = "no /proc/self/mem";
+	if (seen)
+		stack->count = stack_unwind(&copy, stack->frames, STACK_FRAMES);
+	return stack->count != 0;
 }

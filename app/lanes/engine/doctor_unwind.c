@@ -1,208 +1,130 @@
-/*
- * Unwinding, frame by frame, by the tables; where they do not lead on, by what looks like a return
- * address. Called from a signal handler, as doctor_tables.c is; from the stack nothing is read
- * beyond its end.
- */
-#include "engine/doctor_tables.h"
+#include <string.h>
+#include <unistd.h>
 
-enum { EXPRESSION = 16 };
+#include "engine/doctor_stack.h"
 
-struct unwinding {
-	struct stack_registers *registers;
-	uintptr_t low, top; /* of the stack that may be read */
-};
+/* Of the program itself; the linker says where. */
+extern const char __executable_start[], etext[];
 
-UNCHECKED static bool word_at(const struct unwinding *of, uint64_t address, uint64_t *value)
+bool stack_is_program(uintptr_t at)
 {
-	if (address < of->low || address > of->top - sizeof(*value) || address % sizeof(*value))
-		return false;
-	*value = *(const volatile uint64_t *)address;
-	return true;
+	return at >= (uintptr_t)__executable_start && at < (uintptr_t)etext;
 }
 
-UNCHECKED static bool known(const struct unwinding *of, uint64_t reg)
+/* ---- what libunwind reads ---- */
+
+static const char *copied(const struct stack_copy *copy, uint64_t address)
 {
-	return reg < STACK_REGISTERS && of->registers->known >> reg & 1;
+	uint64_t offset = address - copy->begin;
+
+	return offset < copy->len && copy->len - offset >= sizeof(unw_word_t) ? copy->bytes + offset
+									      : NULL;
 }
 
-UNCHECKED static bool operate(uint8_t op, uint64_t *stack, size_t *depth)
+/* Tables and code: the kernel refuses what is not there. */
+static int read_memory(unw_addr_space_t space, unw_word_t address, unw_word_t *value, int writes,
+		       void *arg)
 {
-	uint64_t b = stack[*depth - 1];
-	uint64_t *a = &stack[*depth - 2];
+	const struct stack_copy *copy = arg;
+	const char *bytes = copied(copy, address);
 
-	if (*depth < 2)
-		return false;
-	(*depth)--;
-	switch (op) {
-	case 0x1a: /* DW_OP_and */
-		*a &= b;
-		return true;
-	case 0x1c: /* minus */
-		*a -= b;
-		return true;
-	case 0x22: /* plus */
-		*a += b;
-		return true;
-	case 0x24: /* shl */
-		*a <<= b & 63;
-		return true;
-	case 0x2a: /* ge */
-		*a = (int64_t)*a >= (int64_t)b;
-		return true;
-	default:
-		return false;
+	(void)space;
+	if (writes)
+		return -UNW_EINVAL;
+	if (bytes)
+		memcpy(value, bytes, sizeof(*value));
+	else if (pread(copy->memory, value, sizeof(*value), (off_t)address) != sizeof(*value))
+		return -UNW_EINVAL;
+	return 0;
+}
+
+static int read_register(unw_addr_space_t space, unw_regnum_t number, unw_word_t *value, int writes,
+			 void *arg)
+{
+	const struct stack_copy *copy = arg;
+
+	(void)space;
+	if (writes || number < 0 || number >= STACK_REGISTERS ||
+	    (copy->few && number != UNW_REG_IP && number != UNW_REG_SP))
+		return -UNW_EBADREG;
+	*value = copy->registers[number];
+	return 0;
+}
+
+/* ---- frames ---- */
+
+/* From its registers on. They become those of the last frame, as far as scan() wants them. */
+static size_t walk(unw_addr_space_t space, struct stack_copy *copy, uintptr_t *frames, size_t most)
+{
+	unw_cursor_t cursor;
+	unw_proc_info_t function;
+	unw_word_t at;
+	unw_word_t sp = copy->registers[UNW_REG_SP];
+	bool interrupted = true; /* it is at that instruction, not behind a call */
+	size_t count = 0;
+
+	if (unw_init_remote(&cursor, space, copy))
+		return 0;
+	while (count < most && !unw_get_reg(&cursor, UNW_REG_IP, &at) &&
+	       !unw_get_reg(&cursor, UNW_REG_SP, &sp)) {
+		frames[count++] = at - !interrupted;
+		interrupted = unw_is_signal_frame(&cursor) > 0;
+		if (unw_get_proc_info(&cursor, &function) || unw_step(&cursor) <= 0)
+			break;
 	}
+	copy->registers[UNW_REG_SP] = sp;
+	return count;
 }
-
-/* What compilers and linkers write there; false: it is more than that. */
-UNCHECKED static bool evaluate(const struct unwinding *of, const struct table_rule *rule,
-			       const uint64_t *cfa, uint64_t *value)
-{
-	const uint8_t *at = rule->expression;
-	const uint8_t *end = at + rule->len;
-	uint64_t stack[EXPRESSION] = {0};
-	size_t depth = 0;
-
-	if (cfa)
-		stack[depth++] = *cfa;
-	while (at < end && depth < EXPRESSION) {
-		uint8_t op = *at++;
-
-		if (op >= 0x30 && op <= 0x4f) { /* DW_OP_lit0 … */
-			stack[depth++] = op - 0x30u;
-		} else if (op >= 0x70 && op <= 0x8f) { /* DW_OP_breg0 … */
-			if (!known(of, op - 0x70u))
-				return false;
-			stack[depth++] = of->registers->at[op - 0x70] + (uint64_t)table_sleb(&at);
-		} else if (op == 0x08 || op == 0x0a) { /* DW_OP_const1u, 2u */
-			stack[depth++] = table_fixed(&at, op == 0x08 ? 1 : 2);
-		} else if (!depth) {
-			return false;
-		} else if (op == 0x23) { /* DW_OP_plus_uconst */
-			stack[depth - 1] += table_uleb(&at);
-		} else if (op == 0x06) { /* DW_OP_deref */
-			if (!word_at(of, stack[depth - 1], &stack[depth - 1]))
-				return false;
-		} else if (depth < 2 || !operate(op, stack, &depth)) {
-			return false;
-		}
-	}
-	*value = stack[depth ? depth - 1 : 0];
-	return depth != 0;
-}
-
-UNCHECKED static bool find_cfa(const struct unwinding *of, const struct table_rule *rule,
-			       uint64_t *cfa)
-{
-	if (rule->how == BY_EXPRESSION)
-		return evaluate(of, rule, NULL, cfa);
-	*cfa = known(of, rule->reg) ? of->registers->at[rule->reg] + (uint64_t)rule->offset : 0;
-	return *cfa != 0;
-}
-
-UNCHECKED static bool value_of(const struct unwinding *of, const struct table_rule *rule,
-			       unsigned reg, uint64_t cfa, uint64_t *value)
-{
-	switch (rule->how) {
-	case SAME:
-		*value = of->registers->at[reg];
-		return known(of, reg);
-	case AT_OFFSET:
-		return word_at(of, cfa + (uint64_t)rule->offset, value);
-	case IS_OFFSET:
-		*value = cfa + (uint64_t)rule->offset;
-		return true;
-	case IN_REGISTER:
-		if (!known(of, rule->reg))
-			return false;
-		*value = of->registers->at[rule->reg];
-		return true;
-	case BY_EXPRESSION:
-		return evaluate(of, rule, &cfa, value) && word_at(of, *value, value);
-	case IS_EXPRESSION:
-		return evaluate(of, rule, &cfa, value);
-	case UNDEFINED:
-		break;
-	}
-	return false;
-}
-
-/* The registers of who called the function that is at this address. */
-UNCHECKED static bool step(struct unwinding *of, const struct table_function *function,
-			   uintptr_t address)
-{
-	struct table_row row;
-	struct stack_registers next = {0};
-	uint64_t cfa;
-
-	if (!table_row(function, address, &row) || !find_cfa(of, &row.cfa, &cfa) ||
-	    cfa <= of->registers->at[STACK_SP])
-		return false;
-	for (unsigned reg = 0; reg < STACK_REGISTERS; reg++)
-		if (reg != STACK_SP && (reg != STACK_RETURN || row.regs[reg].how != SAME) &&
-		    value_of(of, &row.regs[reg], reg, cfa, &next.at[reg]))
-			next.known |= 1u << reg;
-	next.at[STACK_SP] = cfa;
-	next.known |= 1u << STACK_SP;
-	*of->registers = next;
-	return next.known >> STACK_RETURN & 1 && next.at[STACK_RETURN];
-}
-
-/* ---- where tables do not lead on ---- */
-
-enum { SCANNED = 1 << 16, CALL_NEAR = 0xe8, CALL_FAR = 0xff };
 
 /* Whether what is before it is a call: then it may be where one returns to. */
-UNCHECKED static bool is_return(uintptr_t address)
+static bool is_return(const struct stack_copy *copy, uintptr_t address)
 {
-	const uint8_t *at = (const uint8_t *)address;
+	enum { CALL_NEAR = 0xe8, CALL_FAR = 0xff, LONGEST = 7 };
+	uint8_t code[LONGEST];
 
-	if (!stack_is_program(address - 8) || !stack_is_program(address))
+	if (!stack_is_program(address) ||
+	    pread(copy->memory, code, LONGEST, (off_t)address - LONGEST) != LONGEST)
 		return false;
-	if (at[-5] == CALL_NEAR)
-		return true;
-	for (int len = 2; len <= 7; len++)
-		if (at[-len] == CALL_FAR && (at[1 - len] & 0x38) == 0x10)
+	for (int i = 0; i <= LONGEST - 2; i++)
+		if (code[i] == CALL_FAR && (code[i + 1] & 0x38) == 0x10)
 			return true;
-	return false;
+	return code[LONGEST - 5] == CALL_NEAR;
 }
 
 /* The next word of the stack that looks like a return into the program: a function that keeps its
  * frame's address in a register, which nobody knows while it waits, is left that way. */
-UNCHECKED static bool scan(struct unwinding *of)
+static bool scan(struct stack_copy *copy)
 {
-	uint64_t sp = of->registers->at[STACK_SP];
-	uint64_t value;
+	const char *bytes;
+	unw_word_t value;
 
-	for (uint64_t end = sp + SCANNED; sp < end && word_at(of, sp, &value);
+	for (unw_word_t sp = copy->registers[UNW_REG_SP]; (bytes = copied(copy, sp));
 	     sp += sizeof(value)) {
-		if (!is_return(value))
+		memcpy(&value, bytes, sizeof(value));
+		if (!is_return(copy, value))
 			continue;
-		*of->registers =
-			(struct stack_registers){.known = 1u << STACK_SP | 1u << STACK_RETURN};
-		of->registers->at[STACK_SP] = sp + sizeof(value);
-		of->registers->at[STACK_RETURN] = value;
+		copy->few = true;
+		copy->registers[UNW_REG_IP] = value - 1;
+		copy->registers[UNW_REG_SP] = sp + sizeof(value);
 		return true;
 	}
 	return false;
 }
 
-UNCHECKED size_t stack_unwind(struct stack_registers *registers, uintptr_t top,
-			      struct stack_frame *frames, size_t most)
+size_t stack_unwind(struct stack_copy *copy, uintptr_t *frames, size_t most)
 {
-	struct unwinding of = {registers, registers->at[STACK_SP], top};
+	unw_accessors_t accessors = *unw_get_accessors(unw_local_addr_space);
+	unw_addr_space_t space;
 	size_t count = 0;
-	bool interrupted = true; /* it is at that instruction, not behind a call */
 
-	while (count < most) {
-		struct table_function function;
-		uintptr_t at = registers->at[STACK_RETURN] - !interrupted;
-		bool has_table = table_find(at, &function);
-
-		frames[count++] = (struct stack_frame){at, has_table ? function.begin : 0};
-		if ((!has_table || !step(&of, &function, at)) && !scan(&of))
-			break;
-		interrupted = has_table && function.is_signal;
-	}
+	accessors.access_mem = read_memory;
+	accessors.access_reg = read_register;
+	space = unw_create_addr_space(&accessors, 0);
+	if (!space)
+		return 0;
+	do
+		count += walk(space, copy, frames + count, most - count);
+	while (count < most && scan(copy));
+	unw_destroy_addr_space(space);
 	return count;
 }
