@@ -9,7 +9,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "admin/tasks.h"
+#include "admin/task_list.h"
 
 enum { WIDTH = 80, SHOWN = 20 /* requests of a worker */ };
 
