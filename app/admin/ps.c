@@ -190,7 +190,7 @@ static int by_hold(const void *a, const void *b)
 {
 	const struct worker_state *one = *(const struct worker_state *const *)a;
 	const struct worker_state *other = *(const struct worker_state *const *)b;
-	double hold[] = {is_held(one) ? one->held : 0, is_held(other) ? other->held : 0};
+	const double hold[] = {is_held(one) ? one->held : 0, is_held(other) ? other->held : 0};
 
 	if (hold[0] < hold[1] || hold[0] > hold[1])
 		return hold[0] < hold[1] ? 1 : -1;
