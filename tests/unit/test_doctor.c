@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -17,6 +18,20 @@
 
 static struct stack seen;
 static _Atomic bool asked, done, there;
+
+/* Instead of the C library's: what the kernel says of this thread may be that it computes. Memory
+ * is read elsewhere than at 0. */
+static _Atomic bool lies;
+
+ssize_t pread(int fd, void *to, size_t size, off_t at)
+{
+	static const char state[] = "running\n";
+
+	if (!lies || at)
+		return syscall(SYS_pread64, fd, to, size, at);
+	memcpy(to, state, sizeof(state));
+	return sizeof(state) - 1;
+}
 
 /* ---- another thread looks at this one ---- */
 
@@ -158,6 +173,27 @@ static void who_sleeps(void)
 	CU_ASSERT(is_behind("who_sleeps"));
 }
 
+/* It has begun to sleep behind the back of who looks: the signal comes, and it sleeps all the same.
+ */
+static void who_falls_asleep(void)
+{
+	pthread_t thread;
+
+#ifdef __SANITIZE_THREAD__
+	not_judged("a sanitizer keeps signals from who computes");
+	return;
+#endif
+	if (!is_possible(stack_prepare()))
+		return;
+	lies = true;
+	thread = begin_look();
+	CU_ASSERT_EQUAL(sleep_once(), 0);
+	pthread_join(thread, NULL);
+	lies = false;
+	CU_ASSERT(there);
+	CU_ASSERT(!seen.waits);
+}
+
 static void nobody_is_prepared(void)
 {
 	stack_close();
@@ -249,6 +285,7 @@ static void after(void)
 static const struct test tests[] = {
 	{"who computes is seen where it does", who_computes},
 	{"who sleeps is seen where it does, and sleeps on", who_sleeps},
+	{"who falls asleep meanwhile sleeps on", who_falls_asleep},
 	{"nobody is seen where nothing is prepared", nobody_is_prepared},
 	{"a signal that the application uses is left to it", a_signal_that_is_taken},
 	{"a stack of noise is read to no harm", a_stack_of_noise},

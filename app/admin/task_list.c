@@ -1,4 +1,4 @@
-#include "admin/tasks.h"
+#include "admin/task_list.h"
 
 #include <inttypes.h>
 #include <stdio.h>
