@@ -86,8 +86,7 @@ static bool has_database(void)
 		       "-c 'CREATE DATABASE lanes OWNER lanes'; "
 		       "echo 'database = postgresql://lanes@/lanes?host=/run/database' "
 		       ">>/etc/lanes/lanes.conf") &&
-	       packages_typed("old", "--migrate") &&
-	       packages_typed("old", "systemctl reload");
+	       packages_typed("old", "--migrate") && packages_typed("old", "systemctl reload");
 }
 
 /* A password is nobody else's, nginx' neither. */
