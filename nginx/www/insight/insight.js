@@ -20,7 +20,7 @@ const LAG = 150; // milliseconds that the feed gets to tell
 const FRAME = 30; // milliseconds between pictures …
 const CALM = 1000; // … for those who want less motion
 const HASTE = 100; // milliseconds in line that nobody notices
-const WIDE = 520; // pixels of a picture whose text may be larger
+const WIDE = matchMedia('(min-width: 1140px)'); // there is room for larger text
 const HINT = 'Point at a bar, or use the arrow keys, for details.';
 
 const ACTS = [
@@ -55,7 +55,7 @@ export function insightPanel(lab, clock, onward) {
 	const acts = ACTS.map((act) => actOf(act));
 	const further = el('button', {type: 'button', class: 'further', onclick: onward}, 'Now predict: the exercises ▶');
 	const element = el('div', {class: 'insight'},
-		el('h3', {}, `One loop. Five visitors. One time.sleep(${SLEEP}).`),
+		el('h3', {}, `One loop, five visitors, one time.sleep(${SLEEP})`),
 		el('div', {class: 'acts'}, acts.map((act) => act.element)),
 		el('div', {class: 'actions'}, sum, further));
 
@@ -84,7 +84,7 @@ export function insightPanel(lab, clock, onward) {
 			el('div', {class: 'actions'}, run), lanes.element, cause, asTable);
 		const self = {element: section, run, running: false};
 		const worker = () => lab.workers(LOOP)[0]?.name;
-		const scale = () => textScale() * (lanes.element.clientWidth < WIDE ? 1 : 1.3);
+		const scale = () => textScale() * (WIDE.matches ? 1.3 : 1);
 
 		function draw(all, origin, now) {
 			lanes.show(visitorsPicture(lab.history, worker(), all, {from: origin - MARGIN, to: origin + LENGTH + MARGIN, now, origin, scale: scale()}));
