@@ -11,6 +11,7 @@ import {History} from './feed/history.js';
 import {byPool, prefer} from './feed/pools.js';
 import {Sender} from './feed/sender.js';
 import {System} from './feed/system.js';
+import {guidePanel} from './guide/panel.js';
 import {insightPanel} from './insight/insight.js';
 import {Banner} from './panels/banner.js';
 import {contrastPanel} from './panels/contrast.js';
@@ -27,7 +28,7 @@ const feed = new Feed();
 const history = new History();
 const clock = new Clock();
 const system = new System();
-const sender = new Sender();
+const sender = new Sender(clock);
 const lab = new Lab(sender, history, feed);
 const banner = new Banner(history, sender, clock);
 const live = new LiveLanes(history, clock, sender);
@@ -105,6 +106,11 @@ const course = steps('Exercises', EXERCISES.map((exercise, index) => ({id: exerc
 const panels = tabs([
 	['start', 'Start', insightPanel(lab, clock, () => panels.show('exercises', true))],
 	['exercises', 'Exercises', course.element],
+	['guide', 'The guide', guidePanel(lab, (tab, exercise) => {
+		if (exercise)
+			course.open(exercise);
+		panels.show(tab, true);
+	}).element],
 	['try', 'Try it', tryPanel(sender, lab, system)],
 	['contrast', 'Contrast', contrastPanel(lab, system)],
 	['docs', 'API', docs.element, docs.load],

@@ -68,6 +68,20 @@ test('no accessibility violation, in any look', () => withPage({}, async (page) 
 	await openAll(page);
 	await page.locator('#exercises .listing pre').first().waitFor({state: 'attached'});
 	await fine('exercises, all open');
+	await showTab(page, 'guide');
+	for (const run of ['bad', 'slow-query']) {
+		await page.locator('#guide').locator(`.guide-section:not([hidden]) [data-runs="${run}"]`).or(page.locator(`#guide-which [data-runs="${run}"]`)).first().click();
+		await page.locator(`.outcome[data-demonstration="${run}"]`).first().waitFor();
+		await page.locator('#guide select').selectOption('which');
+	}
+	await page.locator('[data-answer="computes"]').click();
+	await page.locator('[data-answer="little"]').click();
+	await page.evaluate(() => document.querySelectorAll('.guide-section').forEach((section) => {
+		section.hidden = false;
+	}));
+	await openAll(page);
+	await page.locator('#guide .listing pre').first().waitFor({state: 'attached'});
+	await fine('the guide');
 	await showTab(page, 'try');
 	await page.locator('#try input[name="query"]').fill('seconds=0.1');
 	await page.getByRole('button', {name: 'Send'}).click();
@@ -129,6 +143,18 @@ test('the keyboard does it all', () => withPage({}, async (page) => {
 	}
 	await reach(page, '#tab-exercises', 'Shift+Tab');
 	await page.keyboard.press('ArrowRight');
+	await reach(page, '#guide [data-runs="bad"]');
+	await page.keyboard.press('Enter');
+	await page.locator('.outcome[data-holds="true"]').waitFor();
+	await reach(page, '#guide select', 'Shift+Tab');
+	await page.keyboard.type('When to use async');
+	await reach(page, '#guide [data-answer="computes"]');
+	await page.keyboard.press('Enter');
+	await reach(page, '#guide [data-answer="little"]');
+	await page.keyboard.press('Enter');
+	await reach(page, '#guide .decision [data-runs="cpu-thread"]');
+	await reach(page, '#tab-guide', 'Shift+Tab');
+	await page.keyboard.press('ArrowRight');
 	assert.ok(await page.locator('#try').isVisible());
 	await reach(page, '#try input[name="query"]');
 	await page.keyboard.press('Control+a');
@@ -146,7 +172,7 @@ for (const width of [360, 390])
 	test(`phone width ${width}: nothing to scroll sideways`, () => withPage({viewport: {width, height: 740}, hasTouch: true}, async (page) => {
 		await exercise(page, 'processes', 'loop');
 		await openAll(page);
-		for (const tab of ['start', 'exercises', 'try', 'contrast', 'docs']) {
+		for (const tab of ['start', 'exercises', 'guide', 'try', 'contrast', 'docs']) {
 			await showTab(page, tab);
 			assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), width, tab);
 		}

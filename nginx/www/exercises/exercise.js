@@ -1,15 +1,12 @@
 // One exercise on the page: predict, run, look, read the cause.
 
 import {el, replace} from '../dom.js';
-import {duration} from '../format.js';
 import {curlBox} from '../panels/curl.js';
-import {Lanes} from '../picture/lanes.js';
-import {requestTable} from '../picture/table.js';
 import {judged} from './exercises.js';
+import {roundFigure} from './figure.js';
 import {listing} from './listing.js';
 
 const LEFT = 200; // pixels below the verdict that are to be seen
-const HINT = 'Point at a bar, or use the arrow keys, for details.';
 
 // done(): it has been run, and told something.
 export function exerciseSection(exercise, index, lab, done) {
@@ -53,22 +50,9 @@ export function exerciseSection(exercise, index, lab, done) {
 			disturbed && el('p', {}, 'What was measured is not what your prediction was about. All who are on this page have the same loop and processes for their exercises: run it again when nobody else does, or each on a system of their own (PORT=8081 RUN_DIR=/tmp/lanes make run). What disturbed it:'),
 			right && el('p', {class: `prediction ${met ? 'met' : 'missed'}`, data: {met}},
 				met ? 'You predicted it.' : `You predicted “${text(predicted)}”. Measured was: “${text(right)}”.`),
-			right ? [el('p', {class: 'cause'}, cause), ...rounds.map((round) => picture(round))] : [],
+			right ? [el('p', {class: 'cause'}, cause), ...rounds.map((round) => roundFigure(lab, round, exercise.title))] : [],
 			el('ul', {class: 'sentences'}, others.map((sentence) => el('li', {}, sentence))),
-			right ? [] : rounds.map((round) => picture(round)));
-	}
-
-	function picture(round) {
-		const name = `${round.name}, ${duration(round.wall)}`;
-		if (!Number.isFinite(round.wall))
-			return null;
-		const lanes = new Lanes(`Lanes of ${exercise.title}: ${name}`, HINT);
-		const table = requestTable(`Requests of ${name}`);
-		lanes.show(lab.picture(round));
-		table.show(lab.history, round.answers.map((answer) => answer.request).filter(Boolean));
-		return el('figure', {class: 'picture', data: {round: round.name, wall: round.wall.toFixed(1), silence: lab.silence(round).toFixed(1)}},
-			el('figcaption', {}, name), lanes.element,
-			el('details', {}, el('summary', {}, 'The same as a table'), table.element));
+			right ? [] : rounds.map((round) => roundFigure(lab, round, exercise.title)));
 	}
 
 	return el('section', {class: 'exercise', id: `exercise-${exercise.id}`, 'aria-labelledby': `title-${exercise.id}`},

@@ -26,11 +26,11 @@ const alone = (url) => `curl -s ${TIMES} 'ORIGIN${url}'`;
 const together = (...urls) => `curl -Z --no-progress-meter --parallel-immediate ${TIMES} ${urls.map((url) => `'ORIGIN${url}'`).join(' ')}`;
 const later = (first, second) => `${alone(first)} & sleep 0.3; ${alone(second)}; wait`;
 
-// What did not work, as sentences.
-export function failures(rounds) {
+// What did not work, as sentences; fine: the statuses that are no failure.
+export function failures(rounds, fine = [200]) {
 	return rounds.flatMap((round) => round.answers)
-		.filter((answer) => answer.error || answer.status !== 200)
-		.map((answer) => `${answer.url} failed: ${answer.error || answer.status}.`);
+		.filter((answer) => answer.error || !fine.includes(answer.status))
+		.map((answer) => `${answer.url} failed: ${answer.error || answer.status}${/"detail":"(.+)"/.test(answer.body) ? `, ${/"detail":"(.+)"/.exec(answer.body)[1]}` : ''}.`);
 }
 
 // "Request 7 of exercise-1 (/async/await-one) waited 1.98 s to be picked up, because request 3 of …
