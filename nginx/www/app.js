@@ -3,6 +3,7 @@
 import {el, setText} from './dom.js';
 import {exerciseSection} from './exercises/exercise.js';
 import {EXERCISES, POOLS} from './exercises/exercises.js';
+import {FURTHER} from './exercises/further.js';
 import {GUIDE} from './exercises/guide.js';
 import {Lab} from './exercises/lab.js';
 import {Clock} from './feed/clock.js';
@@ -101,7 +102,7 @@ function running() {
 
 find('lanes').append(banner.element, live.element, patterns.element, live.table, banner.past);
 const docs = docsPanel();
-const course = steps('Exercises', EXERCISES.map((exercise, index) => ({id: exercise.id, title: exercise.title,
+const course = steps('Exercises', [...EXERCISES, ...FURTHER].map((exercise, index) => ({id: exercise.id, title: exercise.title,
 	element: exerciseSection(exercise, index, lab, () => course.done(exercise.id))})));
 const panels = tabs([
 	['start', 'Start', insightPanel(lab, clock, () => panels.show('exercises', true))],

@@ -4,7 +4,8 @@ import assert from 'node:assert/strict';
 
 import {drawn, exercise, get, mute, openExercise, reach, showTab, test, violations, withPage, world} from './suite.js';
 
-const IDS = ['together', 'gather', 'blocking', 'processes'];
+const IDS = ['together', 'gather', 'blocking', 'processes', 'threads', 'order', 'cpu'];
+const WITH_DATABASE = ['combine', 'queue'];
 
 const openAll = (page) => page.evaluate(() => document.querySelectorAll('details').forEach((details) => {
 	details.open = true;
@@ -61,6 +62,12 @@ test('no accessibility violation, in any look', () => withPage({}, async (page) 
 			release();
 		});
 		await fine(`${id}, done`);
+	}
+	for (const id of WITH_DATABASE) {
+		await openExercise(page, id);
+		await page.locator(`#exercise-${id} input`).first().check();
+		await page.locator(`#exercise-${id} button.primary`).click();
+		await fine(`${id}, without a database`);
 	}
 	await page.evaluate(() => document.querySelectorAll('.exercise').forEach((section) => {
 		section.hidden = false;

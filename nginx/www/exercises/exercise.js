@@ -5,6 +5,7 @@ import {curlBox} from '../panels/curl.js';
 import {judged} from './exercises.js';
 import {roundFigure} from './figure.js';
 import {listing} from './listing.js';
+import {hasDatabase, missing} from './needs.js';
 
 const LEFT = 200; // pixels below the verdict that are to be seen
 
@@ -25,6 +26,11 @@ export function exerciseSection(exercise, index, lab, done) {
 	async function start(event) {
 		event.preventDefault();
 		const predicted = new FormData(form).get(exercise.id);
+		if (exercise.needs && !hasDatabase(lab)) {
+			const {sentence, command} = missing(exercise.needs);
+			replace(result, el('p', {class: 'verdict', data: {right: '', missing: exercise.needs}}, sentence), curlBox(command).element);
+			return;
+		}
 		run.disabled = true;
 		replace(result);
 		status.textContent = 'Running: watch the lanes.';
@@ -50,9 +56,10 @@ export function exerciseSection(exercise, index, lab, done) {
 			disturbed && el('p', {}, 'What was measured is not what your prediction was about. All who are on this page have the same loop and processes for their exercises: run it again when nobody else does, or each on a system of their own (PORT=8081 RUN_DIR=/tmp/lanes make run). What disturbed it:'),
 			right && el('p', {class: `prediction ${met ? 'met' : 'missed'}`, data: {met}},
 				met ? 'You predicted it.' : `You predicted “${text(predicted)}”. Measured was: “${text(right)}”.`),
-			right ? [el('p', {class: 'cause'}, cause), ...rounds.map((round) => roundFigure(lab, round, exercise.title))] : [],
+			right ? [el('p', {class: 'cause'}, cause), ...rounds.map((round) => roundFigure(lab, round, exercise.title, rounds))] : [],
+			rounds[0].later?.status === 200 ? el('img', {class: 'made', src: rounds[0].later.url, alt: 'What the job has drawn', width: '320', height: '240'}) : null,
 			el('ul', {class: 'sentences'}, others.map((sentence) => el('li', {}, sentence))),
-			right ? [] : rounds.map((round) => roundFigure(lab, round, exercise.title)));
+			right ? [] : rounds.map((round) => roundFigure(lab, round, exercise.title, rounds)));
 	}
 
 	return el('section', {class: 'exercise', id: `exercise-${exercise.id}`, 'aria-labelledby': `title-${exercise.id}`},
@@ -60,7 +67,7 @@ export function exerciseSection(exercise, index, lab, done) {
 		el('p', {}, exercise.task),
 		form, result,
 		exercise.note && el('p', {class: 'note'}, exercise.note),
-		listing(exercise.handlers),
+		listing(exercise.handlers, exercise.python, exercise.files),
 		el('details', {}, el('summary', {}, 'From a terminal'),
 			exercise.commands.map((line) => curlBox(line.replaceAll('ORIGIN', location.origin)).element)));
 }

@@ -10,20 +10,20 @@ import {request} from './guide.js';
 
 const BLOCK = 2; // seconds
 const MANY = 6; // requests, more than there are processes
-const WAITED = 250; // milliseconds: more is not an accident
+export const WAITED = 250; // milliseconds: more is not an accident
 export const LOOP = 'exercise';
 export const PROCESSES = 'exercise-prefork';
 export const POOLS = [LOOP, PROCESSES];
 
-const total = (answer) => answer.ended - answer.sent;
-const called = (answer) => capital(named(answer));
-const waited = (answer) => answer.timing.queue ?? 0;
-const onLoop = (answer) => answer.timing.loop ?? 0;
+export const total = (answer) => answer.ended - answer.sent;
+export const called = (answer) => capital(named(answer));
+export const waited = (answer) => answer.timing.queue ?? 0;
+export const onLoop = (answer) => answer.timing.loop ?? 0;
 
 // Command lines, in which each answer is followed by its time. In a URL, "[1-6]" is six of them.
 const TIMES = "-w '  %{time_total} s\\n'";
-const alone = (url) => `curl -s ${TIMES} 'ORIGIN${url}'`;
-const together = (...urls) => `curl -Z --no-progress-meter --parallel-immediate ${TIMES} ${urls.map((url) => `'ORIGIN${url}'`).join(' ')}`;
+export const alone = (url) => `curl -s ${TIMES} 'ORIGIN${url}'`;
+export const together = (...urls) => `curl -Z --no-progress-meter --parallel-immediate ${TIMES} ${urls.map((url) => `'ORIGIN${url}'`).join(' ')}`;
 const later = (first, second) => `${alone(first)} & sleep 0.3; ${alone(second)}; wait`;
 
 // What did not work, as sentences; fine: the statuses that are no failure.
@@ -170,7 +170,7 @@ export const EXERCISES = [
 ];
 
 export function judged(exercise, rounds, lab) {
-	const failed = failures(rounds);
+	const failed = failures(rounds, exercise.fine);
 	if (failed.length)
 		return {right: null, verdict: 'That did not work.', sentences: failed};
 	const disturbed = rounds.flatMap((round) => round.disturbed.map((what) => (rounds.length > 1 ? `${round.name}: ${what}` : what)));

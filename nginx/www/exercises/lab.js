@@ -35,13 +35,16 @@ export class Lab extends EventTarget {
 	}
 
 	// requests: as Sender.send takes them, with `takes` (the milliseconds of each kind that a request
-	// asks for) and `role`. Resolves to {name, answers, wall, from, to, usage, disturbed}; an answer has
+	// asks for) and `role`; inTurn: each is sent when the one before is answered. Resolves to {name, answers, wall, from, to, usage, disturbed}; an answer has
 	// `request`, which is null if the feed did not tell. Times are the server's.
-	async round(name, requests) {
+	async round(name, requests, {inTurn = false} = {}) {
 		const pools = new Set(requests.map(({pool}) => pool));
 		const usage = new Usage(this, pools);
 		this.#say('begin', pools);
-		const answers = (await this.sender.send(requests)).map((answer) => ({...answer, request: null}));
+		const sent = [];
+		for (const part of inTurn ? requests.map((request) => [request]) : [requests])
+			sent.push(...await this.sender.send(part));
+		const answers = sent.map((answer) => ({...answer, request: null}));
 		usage.stop();
 		const came = answers.filter((answer) => answer.worker);
 		const from = Math.min(...came.map((answer) => answer.sent));

@@ -3,17 +3,13 @@
 import {el, replace, setText} from '../dom.js';
 import {roundFigure} from '../exercises/figure.js';
 import {listing} from '../exercises/listing.js';
+import {hasDatabase, missing} from '../exercises/needs.js';
 import {curlBox} from '../panels/curl.js';
 import {steps} from '../steps.js';
 import {SECTIONS} from './claims.js';
 import {decision} from './decision.js';
 import {DEMONSTRATIONS, toldBy} from './demonstrations.js';
 import {marked} from './marked.js';
-
-const MISSING = {
-	database: ['There is no database in this system. This brings one:', 'make run DATABASE=private'],
-	mail: ['This system knows no mail server. This tells it one:', 'make run MAIL_URL=smtp://localhost:25'],
-};
 
 // Buttons that run demonstrations, and the place for what comes of them: one at a time.
 export function runner(lab, ids, words = []) {
@@ -42,7 +38,7 @@ export function runner(lab, ids, words = []) {
 		replace(outcome, el('h4', {}, demonstration.title),
 			el('p', {class: 'cause'}, holds === null ? '' : el('strong', {class: holds ? 'agrees' : 'fails'}, holds ? '✓ So it is. ' : '✗ Not this time. '), sentence),
 			command ? curlBox(command).element : null,
-			rounds.map((round) => roundFigure(lab, round, demonstration.title)),
+			rounds.map((round) => roundFigure(lab, round, demonstration.title, rounds)),
 			rounds.some(({later}) => later?.status === 200) ? el('img', {class: 'made', src: rounds[0].later.url, alt: 'What the job has drawn', width: '320', height: '240'}) : null,
 			note ? el('p', {class: 'note'}, note) : null,
 			handlers.length ? listing(handlers, python, files) : null);
@@ -51,15 +47,6 @@ export function runner(lab, ids, words = []) {
 	}
 
 	return {element: el('div', {class: 'runner'}, el('div', {class: 'actions'}, buttons, said), outcome), run};
-}
-
-export function hasDatabase(lab) {
-	return lab.workers('loop').concat(lab.workers('exercise')).some(({state}) => state.database);
-}
-
-export function missing(what) {
-	const [sentence, command] = MISSING[what];
-	return {sentence, command};
 }
 
 // to(tab, exercise): shows another tab.
