@@ -14,6 +14,7 @@ import {Sender} from './feed/sender.js';
 import {System} from './feed/system.js';
 import {guidePanel} from './guide/panel.js';
 import {insightPanel} from './insight/insight.js';
+import {knobsPanel} from './knobs/panel.js';
 import {Banner} from './panels/banner.js';
 import {contrastPanel} from './panels/contrast.js';
 import {docsPanel} from './panels/docs.js';
@@ -107,11 +108,12 @@ const course = steps('Exercises', [...EXERCISES, ...FURTHER].map((exercise, inde
 const panels = tabs([
 	['start', 'Start', insightPanel(lab, clock, () => panels.show('exercises', true))],
 	['exercises', 'Exercises', course.element],
-	['guide', 'The guide', guidePanel(lab, (tab, exercise) => {
+	['guide', 'Guide', guidePanel(lab, (tab, exercise) => {
 		if (exercise)
 			course.open(exercise);
 		panels.show(tab, true);
 	}).element],
+	['knobs', 'Knobs', knobsPanel(lab)],
 	['try', 'Try it', tryPanel(sender, lab, system)],
 	['contrast', 'Contrast', contrastPanel(lab, system)],
 	['docs', 'API', docs.element, docs.load],

@@ -89,6 +89,12 @@ test('no accessibility violation, in any look', () => withPage({}, async (page) 
 	await openAll(page);
 	await page.locator('#guide .listing pre').first().waitFor({state: 'attached'});
 	await fine('the guide');
+	await showTab(page, 'knobs');
+	await page.locator('#knobs input[name="workers"]').fill('3');
+	await page.getByRole('button', {name: 'Measure', exact: true}).click();
+	await page.locator('#knobs .picture').waitFor();
+	await openAll(page);
+	await fine('knobs');
 	await showTab(page, 'try');
 	await page.locator('#try input[name="query"]').fill('seconds=0.1');
 	await page.getByRole('button', {name: 'Send'}).click();
@@ -162,6 +168,13 @@ test('the keyboard does it all', () => withPage({}, async (page) => {
 	await reach(page, '#guide .decision [data-runs="cpu-thread"]');
 	await reach(page, '#tab-guide', 'Shift+Tab');
 	await page.keyboard.press('ArrowRight');
+	await reach(page, '#knobs input[name="rate"]');
+	await page.keyboard.press('ArrowLeft');
+	await reach(page, '#knobs button.primary');
+	await page.keyboard.press('Enter');
+	await page.locator('#knobs .picture').waitFor();
+	await reach(page, '#tab-knobs', 'Shift+Tab');
+	await page.keyboard.press('ArrowRight');
 	assert.ok(await page.locator('#try').isVisible());
 	await reach(page, '#try input[name="query"]');
 	await page.keyboard.press('Control+a');
@@ -179,7 +192,7 @@ for (const width of [360, 390])
 	test(`phone width ${width}: nothing to scroll sideways`, () => withPage({viewport: {width, height: 740}, hasTouch: true}, async (page) => {
 		await exercise(page, 'processes', 'loop');
 		await openAll(page);
-		for (const tab of ['start', 'exercises', 'guide', 'try', 'contrast', 'docs']) {
+		for (const tab of ['start', 'exercises', 'guide', 'knobs', 'try', 'contrast', 'docs']) {
 			await showTab(page, tab);
 			assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), width, tab);
 		}
