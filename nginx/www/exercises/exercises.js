@@ -24,7 +24,7 @@ export const onLoop = (answer) => answer.timing.loop ?? 0;
 const TIMES = "-w '  %{time_total} s\\n'";
 export const alone = (url) => `curl -s ${TIMES} 'ORIGIN${url}'`;
 export const together = (...urls) => `curl -Z --no-progress-meter --parallel-immediate ${TIMES} ${urls.map((url) => `'ORIGIN${url}'`).join(' ')}`;
-const later = (first, second) => `${alone(first)} & sleep 0.3; ${alone(second)}; wait`;
+export const later = (first, second) => `${alone(first)} & sleep 0.3; ${alone(second)}; wait`;
 
 // What did not work, as sentences; fine: the statuses that are no failure.
 export function failures(rounds, fine = [200]) {

@@ -1,16 +1,15 @@
 // Exercises beyond the guide's: where threads end, what gather saves, where to compute, and what is done later.
 
 import {count, duration, list} from '../format.js';
-import {alone, called, LOOP, onLoop, PROCESSES, together, total, WAITED, waited} from './exercises.js';
+import {alone, called, later, LOOP, onLoop, together, total, WAITED, waited} from './exercises.js';
 import {request} from './guide.js';
 
 const CASES = '/lanes/handlers/cases.py';
 const RENDERS = '/lanes/handlers/cases_renders.py';
 const SLEEPS = [0.4, 0.6, 0.2]; // seconds
-const HEAVY = 900_000_000; // squares to add: about half a second of a core
+const ROUNDS = 2_000_000; // of deriving a key: a good half second of a core
 
 const longest = (answers, kind) => answers.reduce((a, b) => ((a.timing[kind] ?? 0) > (b.timing[kind] ?? 0) ? a : b));
-const bystander = (pool) => ({...request('/async/await-one', 0, pool), delay: 150, role: 'bystander'});
 const many = `/async/await-many?${SLEEPS.map((s) => `seconds=${s}`).join('&')}`;
 const limitOf = (lab) => lab.workers(LOOP)[0]?.state.pools?.blocking?.limit ?? 40;
 
@@ -78,34 +77,35 @@ export const FURTHER = [
 	{
 		id: 'cpu',
 		title: 'Where to compute',
-		task: 'Two requests compute for half a second and more (/async/cpu-bound), and 0.15 s later a bystander asks the same worker for nothing: on threads of a loop; in another process (the pool “cpu”); and in two processes that compute themselves, as a loop would without a thread.',
+		task: 'A key is derived from a password, which takes a core for half a second and more; 0.15 s later a bystander asks the loop for nothing. The key is derived on the loop (/cases/derive/bad), on a thread (/cases/derive), and in another process (the pool “cpu”).',
 		question: 'Where does the bystander wait?',
 		options: [
-			['itself', 'Only where who answers computes itself'],
-			['threads', 'On the threads, too: they compute in the same process'],
-			['none', 'Nowhere: handlers are async'],
+			['loop', 'On the loop only'],
+			['same', 'On the loop and beside the thread: they are one process'],
+			['none', 'Nowhere: all three handlers are async'],
 		],
-		handlers: ['async_cpu_bound'],
-		note: 'Here threads compute at the same time, one for each core. In FastAPI the GIL lets one compute at a time: four threads were 1.00 times as fast as one. Where FastAPI is installed, “tests/run claims” measures that; “make contrast” shows processes and loops beside each other.',
-		commands: [together(`/exercise/async/cpu-bound?n=${HEAVY}&_=[1-2]`), together(`/exercise/prefork/async/cpu-bound?n=${HEAVY}&_=[1-2]`)],
+		handlers: ['derive_bad', 'derive'],
+		files: ['derive', 'derive'],
+		python: CASES,
+		note: 'Here threads compute at the same time, one for each core. In FastAPI the GIL lets one compute Python at a time: four threads were 1.00 times as fast as one. Where FastAPI is installed, “tests/run claims” measures that; “make contrast” shows processes and loops beside each other.',
+		commands: [later(`/exercise/cases/derive/bad?rounds=${ROUNDS}`, '/exercise/async/await-one?seconds=0'), later(`/exercise/cases/derive?rounds=${ROUNDS}`, '/exercise/async/await-one?seconds=0'),
+			   later(`/cpu-pool/cases/derive?rounds=${ROUNDS}`, '/exercise/async/await-one?seconds=0')],
 		async rounds(lab) {
-			const computing = (pool) => ({path: `/async/cpu-bound?n=${HEAVY}`, pool, times: 2, role: 'computes'});
-			const rounds = [await lab.round('On threads', [computing(LOOP), bystander(LOOP)])];
-			if (lab.workers('cpu').length)
-				rounds.push(await lab.round('In another process', [computing('cpu'), bystander(LOOP)]));
-			return [...rounds, await lab.round('By who answers', [computing(PROCESSES), bystander(PROCESSES)])];
+			const beside = (name, path, pool) => lab.round(name, [{path: `${path}?rounds=${ROUNDS}`, pool, role: 'computes'}, {...request('/async/await-one', 0, LOOP), delay: 150, role: 'bystander'}]);
+			const rounds = [await beside('On the loop', '/cases/derive/bad', LOOP), await beside('On a thread', '/cases/derive', LOOP)];
+			return lab.workers('cpu').length ? [...rounds, await beside('In another process', '/cases/derive', 'cpu')] : rounds;
 		},
 		judge(rounds) {
 			const waits = rounds.map((round) => waited(round.answers.find(({role}) => role === 'bystander')));
-			const [threads, itself] = [waits[0], waits.at(-1)];
-			const working = rounds.map((round) => Math.max(...round.answers.filter(({role}) => role === 'computes').map(({timing}) => Math.max(timing.pool ?? 0, onLoop({timing})))));
-			const long = Math.min(WAITED, working.at(-1) / 4);
-			const right = itself > long ? (threads > long ? 'threads' : 'itself') : 'none';
+			const working = rounds.map((round) => round.answers.find(({role}) => role === 'computes')).map((answer) => Math.max(answer.timing.pool ?? 0, onLoop(answer)));
+			const [onIt, beside] = waits;
+			const long = Math.min(WAITED, working[0] / 4);
+			const right = onIt > long ? (beside > long ? 'same' : 'loop') : 'none';
 			return {right,
-				verdict: right === 'itself' ? 'Who computes serves nobody meanwhile. So the loop lets others compute.' : 'Not as usual: look at who had the cores.',
+				verdict: right === 'loop' ? 'Async computes nothing faster: somebody else has to compute, a thread or a process.' : 'Not as usual: look at who had the loop.',
 				sentences: [
-					`The bystander waited ${list(rounds.map(({name}, i) => `${duration(waits[i])} where it was done ${name[0].toLowerCase()}${name.slice(1)}`))}.`,
-					`The longest of the two computed for ${list(working.map((ms) => duration(ms)))}. An async handler computes nothing faster: what helps is another core, of a thread or a process.`,
+					`The bystander waited ${list(rounds.map(({name}, i) => `${duration(waits[i])} while the key was derived ${name[0].toLowerCase()}${name.slice(1)}`))}.`,
+					`Deriving took ${list(working.map((ms) => duration(ms)))}: the same work, wherever it is done.`,
 				]};
 		},
 	},

@@ -49,7 +49,7 @@ export function listing(names, urls = GUIDE, files = names) {
 			const sources = await Promise.all(names.map((_, i) => Promise.all([text(urlOf(i)), text(`/lanes/handlers/${files[i]}.c`)])));
 			replace(body, names.flatMap((name, i) => [
 				pre(`${name}: ${urlOf(i) === GUIDE ? 'the guide' : 'FastAPI'}, in Python`, python(sources[i][0], name)),
-				pre(`${name}: this server, in C`, c(sources[i][1]))]));
+				files.indexOf(files[i]) === i ? pre(`${files[i]}: this server, in C`, c(sources[i][1])) : null]));
 		} catch (error) {
 			replace(body, el('p', {class: 'note'}, `The code could not be loaded (${error.message}).`));
 			texts.clear();

@@ -78,14 +78,14 @@ export const SECTIONS = [
 	]},
 	{id: 'versus', title: 'Threading vs Async vs Processing', says: [
 		{text: '**Async** excels at I/O concurrency with low overhead.', runs: ['awaits']},
-		{text: '**Threading** is useful when you must use blocking APIs or have light CPU work; it keeps the event loop unblocked.', runs: ['wrap', 'cpu-thread']},
+		{text: '**Threading** is useful when you must use blocking APIs or have light CPU work; it keeps the event loop unblocked.', runs: ['wrap', 'cpu-loop', 'cpu-thread']},
 		{text: '**Processing** is best for heavy CPU work to gain real parallelism.', runs: ['cpu-processes']},
 		{text: 'Combine approaches: `async def` handlers that offload blocking segments to a threadpool and heavy CPU to a process pool.', runs: ['combined']},
 	]},
 	{id: 'pitfalls', title: 'Common Pitfalls', says: [
 		{text: 'Calling blocking functions inside `async def` without offloading.', runs: ['bad', 'wrap'], words: ['Break it', 'Mend it']},
 		{text: 'Mixing `time.sleep` and `await` incorrectly.', runs: ['mixed', 'sleep'], words: ['Break it', 'Mend it']},
-		{text: 'Assuming `async` makes CPU work faster — it doesn’t; use processes for real parallelism.', runs: ['cpu-async', 'cpu-processes'], words: ['Break it', 'Mend it']},
+		{text: 'Assuming `async` makes CPU work faster — it doesn’t; use processes for real parallelism.', runs: ['cpu-loop', 'cpu-async', 'cpu-processes'], words: ['Break it', 'Compare it', 'Mend it']},
 	]},
 	{id: 'practice', title: 'Practical Exercises', says: [
 		{text: 'Hit `/async/await-one` and `/sync/noawait` simultaneously. Observe responsiveness.', does: EXERCISES, exercise: 'together'},

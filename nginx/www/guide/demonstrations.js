@@ -78,6 +78,7 @@ export const DEMONSTRATIONS = {
 	'mix': {title: 'def and async def beside each other', handlers: ['sync_noawait', 'async_await_one', 'async_wrap_blocking'],
 		rounds: once('Three patterns at once', ...['/sync/noawait', '/async/await-one', '/async/wrap-blocking'].map((path) => request(path, 0.5, LOOP))),
 		told: ([round]) => ({holds: round.wall < 1000, sentence: `On one worker a def, an await and a wrapped call of 0.50 s each were all answered after ${duration(round.wall)}.`})},
+	'cpu-loop': {title: 'Computing on the loop', handlers: ['derive_bad'], files: ['derive'], python: CASES, rounds: beside({path: '/cases/derive/bad?rounds=2000000', pool: LOOP}), told: stood},
 	'cpu-thread': {title: 'Computing on a thread', handlers: ['async_cpu_bound'], note: GIL, rounds: beside(computes(LOOP)), told: free('pool', 'computed on a thread')},
 	'cpu-pool': {title: 'Computing in another process', handlers: ['async_cpu_bound'],
 		rounds: async (lab) => [await lab.round('With a bystander', [{...computes('cpu')}, {...bystander, delay: 100}])], told: free('pool', 'computed in a process of the pool “cpu”')},

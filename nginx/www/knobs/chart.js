@@ -3,7 +3,7 @@
 import {duration} from '../format.js';
 
 const [WIDTH, HEIGHT] = [560, 300];
-const [LEFT, RIGHT, TOP, BOTTOM] = [58, 12, 14, 40];
+const [LEFT, RIGHT, TOP, BOTTOM] = [74, 14, 16, 46];
 
 function svg(tag, properties = {}, ...children) {
 	const element = document.createElementNS('http://www.w3.org/2000/svg', tag);

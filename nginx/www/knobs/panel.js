@@ -162,8 +162,9 @@ export function knobsPanel(lab) {
 	return el('div', {class: 'knobs'},
 		el('h3', {}, 'How long does it take, when many come?'),
 		form, picture, facts, change,
-		el('details', {}, el('summary', {}, 'The same as a table'), el('table', {}, el('caption', {}, 'What was measured, and what the model says of the same arrivals'),
-			el('thead', {}, el('tr', {}, ['arrivals/s', 'requests', 'measured', 'model', 'model / measured'].map((text) => el('th', {scope: 'col'}, text)))), rows)),
+		el('details', {}, el('summary', {}, 'The same as a table'), el('div', {class: 'scroll', tabindex: '0', role: 'group', 'aria-label': 'What was measured'},
+			el('table', {}, el('caption', {}, 'What was measured, and what the model says of the same arrivals'),
+				el('thead', {}, el('tr', {}, ['arrivals/s', 'requests', 'measured', 'model', 'model / measured'].map((text) => el('th', {scope: 'col'}, text)))), rows))),
 		el('p', {class: 'note'}, `Requests arrive at random for ${SPAN} s. The line is the mean of many runs of a model that only counts who can be served at once; the band is where 9 of 10 runs are; a dot is measured here. Hollow dots are of other workers or threads.`),
 		last);
 }

@@ -265,7 +265,7 @@ const handlerOf = (path, method, {operationId = ''}) => operationId.slice(0, -`$
 
 // Of the cases: where the C is of those handlers that share a file, and the Python of those that have a database.
 const SHARED = {post_order: 'order_rows', get_orders: 'order_rows', get_order: 'order_rows', post_render: 'renders', get_render: 'renders',
-	slow_query_blocking: 'slow_query', slow_query_bad: 'slow_query'};
+	slow_query_blocking: 'slow_query', slow_query_bad: 'slow_query', derive_bad: 'derive'};
 const TWINS = {orders: 'cases_orders', events: 'cases_orders', 'slow-query': 'cases_orders', renders: 'cases_renders', combined: 'cases_renders'};
 
 function caseListing(path, handler) {
