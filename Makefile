@@ -158,8 +158,8 @@ exercises: ## the guide's exercises and the prefork trap, run for real
 check: ## formatter, linters, sanitizers, valgrind, short fuzzing, coverage: STEPS="format tidy"
 	@spawn/deps.sh check && exec tests/check $(STEPS)
 
-coverage: ## how many lines of app/ the tests reach
-	@spawn/deps.sh check && exec tests/coverage
+coverage: ## how many lines of app/ the tests reach, under address and undefined
+	@spawn/deps.sh check && exec tests/check address
 
 instructions: all $(OBJ)/loadgen $(OBJ)/routes-app ## counts a request's instructions; fails when they grew by over 3 %
 	@tests/bench/instructions
@@ -199,7 +199,7 @@ install: all $(OBJ)/liblanes.a ## program, library, scripts, manual pages and sy
 	$(call filled,app/install/lanes.pc.in) | install -D -m 644 /dev/stdin "$(DESTDIR)$(LIBDIR)/pkgconfig/lanes.pc"; \
 	install -D -m 755 $(OBJ)/lanes "$(DESTDIR)$(PREFIX)/bin/lanes"; \
 	$(call copied,$$(find nginx spawn app/new -type f ! -name '*.md' ! -path 'spawn/debian/*' ! -name 'Containerfile*' ! -name image.sh) \
-		$(addprefix spawn/debian/,lanes.postinst lanes.prerm lanes.postrm lanes.logrotate lanes.env nginx.env source/format) \
+		$(addprefix spawn/debian/,lanes.postinst lanes.prerm lanes.postrm lanes.logrotate lanes.conf nginx.env source/format) \
 		app/new/template/README.md,.,$(SHARE)/lanes); \
 	for unit in $(UNITS); do sed 's|@PREFIX@|$(PREFIX)|' $$unit | \
 		install -D -m 644 /dev/stdin "$(DESTDIR)$(PREFIX)/lib/systemd/system/$${unit#spawn/systemd/}"; done; \

@@ -346,8 +346,8 @@ exec "$@"'
 # daemon NAME LOG COMMAND...: starts a process of the system from inside RUN_DIR and notes it. It gets a
 # session of its own: a Ctrl-C in the terminal is not meant for it. It can gain no privileges, keeps of
 # root's those that nginx and setpriv need to give them up, and leaves no core, which would hold
-# everybody's requests (LANES_CORE: workers may). A pipe as its log may have no reader any more: that ends
-# nobody.
+# everybody's requests; workers see to that themselves (--core). A pipe as its log may have no reader any
+# more: that ends nobody.
 daemon() {
 	daemon=$1 log=$2
 	shift 2
@@ -356,7 +356,9 @@ daemon() {
 		[ "$daemon" != nginx ] || umask 027 # it makes logs itself
 		clean_environment
 		# shellcheck disable=SC3045 # dash and bash both have it
-		[ -s pids/environment/LANES_CORE ] || ulimit -Sc 0
+		case $daemon in
+		nginx | logs | database) ulimit -Sc 0 ;;
+		esac
 		set -- --no-new-privs "$@"
 		[ "$(id -u)" != 0 ] || set -- --bounding-set \
 			-all,+setuid,+setgid,+setpcap,+chown,+kill,+dac_override,+net_bind_service,+sys_resource "$@"

@@ -1,8 +1,11 @@
 #include "stage.h"
 
+#include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -14,13 +17,17 @@ struct system inside;
 
 /* ---- podman ---- */
 
+/* Its images, containers and settings; made by prepare. Podman runs there: conmon leaves a file
+ * where it was when a container has reached its limit of memory. */
+static char folder[PATH_MAX];
+
 const struct outcome *podman(const char *const *arguments)
 {
 	static struct outcome outcome;
-	const char *words[48] = {"podman"};
+	const char *words[48] = {"env", "-C", folder, "podman"};
 
-	for (int i = 0; arguments[i] && i < 46; i++)
-		words[i + 1] = arguments[i];
+	for (int i = 0; arguments[i] && i < 43; i++)
+		words[i + 4] = arguments[i];
 	run(&outcome, words, NULL, -1);
 	return &outcome;
 }
@@ -49,7 +56,7 @@ const char *inspected(const char *name, const char *format)
 /* A Debian is fetched, and Lanes is built with all that optimizes it. */
 enum { MOST = 3600, NOT_HERE = 3 };
 
-static int build_image(const char *folder, const char *log)
+static int build_image(const char *log)
 {
 	pid_t pid = process_start(STRINGS("tests/containers/prepare", folder), NULL, log);
 	int status = -1;
@@ -62,17 +69,21 @@ static int build_image(const char *folder, const char *log)
 
 static bool prepare(void)
 {
-	const char *folder = built("podman");
 	const char *log = textf("%s/log", directory_make());
 	int status;
 
+	if ((mkdir(built("podman"), 0777) && errno != EEXIST) ||
+	    !realpath(built("podman"), folder)) {
+		perror(built("podman"));
+		return false;
+	}
 	setenv("CONTAINERS_CONF", textf("%s/containers.conf", folder), 1);
 	setenv("CONTAINERS_STORAGE_CONF", textf("%s/storage.conf", folder), 1);
 	if (access("/run/systemd/system", F_OK))
 		setenv("DISABLE_HC_SYSTEMD", "true", 1); /* it asks for health by timers of its */
 	printf("    building the image …\n");
 	fflush(stdout);
-	status = build_image(folder, log);
+	status = build_image(log);
 	if (status)
 		printf("    %s\n", file_text(log));
 	if (status == NOT_HERE)
@@ -211,7 +222,7 @@ static bool start_pod(void)
 		      NULL) ||
 	    !file_write(path, outcome.out))
 		return false;
-	if (!podman_does(STRINGS("kube", "play", path))) {
+	if (!podman_does(STRINGS("kube", "play", "pod.yaml"))) {
 		printf("    podman kube play %s does not do\n", path);
 		return false;
 	}

@@ -114,7 +114,8 @@ static void dumps_no_core(void)
 	}
 	setrlimit(RLIMIT_CORE, &(struct rlimit){.rlim_cur = 1, .rlim_max = before.rlim_max});
 	for (int core = 0; core < 2; core++) {
-		CU_ASSERT_FATAL(worker_start(&worker, STRINGS(core ? "--core" : NULL), NULL));
+		CU_ASSERT_FATAL(
+			worker_start(&worker, STRINGS("--core", core ? "on" : "off"), NULL));
 		CU_ASSERT(file_has(textf("/proc/%d/limits", (int)worker.pid),
 				   textf("Max core file size        %d ", core)));
 		worker_stop(&worker);

@@ -32,12 +32,17 @@ static unsigned most;	    /* seconds that it may take; 0: any */
 static bool chosen(const char *suite, const char *test, int argc, char **argv)
 {
 	char whole[256];
+	bool all = true;
+	bool named = false;
 
 	snprintf(whole, sizeof(whole), "%s/%s", suite, test);
-	for (int i = 1; i < argc; i++)
-		if (strstr(whole, argv[i]))
-			return true;
-	return argc < 2;
+	for (int i = 1; i < argc; i++) {
+		if (*argv[i] != '-')
+			all = false, named = named || strstr(whole, argv[i]);
+		else if (strstr(whole, argv[i] + 1))
+			return false;
+	}
+	return all || named;
 }
 
 static void print_failures(CU_pFailureRecord failure)

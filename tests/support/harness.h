@@ -1,8 +1,9 @@
 /*
  * What every test program shares: a registry of CUnit suites, one per module, and a main() that
- * runs all of them, or those whose "suite" or "suite/test" contains a word given as argument, and
- * prints one line per test and the closing "N passed, N failed". If some could not be judged, the
- * closing line is "N passed, N failed, N skipped", and above it a line for each says why.
+ * runs all of them, or those whose "suite/test" contains a word given as argument, and none that
+ * contains one given with a - before it. It prints one line per test and the closing "N passed,
+ * N failed". If some could not be judged, the closing line is "N passed, N failed, N skipped", and
+ * above it a line for each says why.
  */
 #ifndef TESTS_SUPPORT_HARNESS_H
 #define TESTS_SUPPORT_HARNESS_H

@@ -103,6 +103,7 @@ static void takers_do_not_wait_for_each_other(void)
 	enqueue("'a', '{}'");
 	PQclear(PQexec(slow, "BEGIN; SELECT lanes_job_take('slow', '{a}', '{3}', '{30}', 1)"));
 	CU_ASSERT_STRING_EQUAL(take("w", 5), "2");
+	PQclear(PQexec(slow, "ROLLBACK"));
 	PQfinish(slow);
 	CU_ASSERT_STRING_EQUAL(take("w", 5), "1");
 }

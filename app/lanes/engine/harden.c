@@ -58,7 +58,7 @@ void harden(const struct options *options)
 	if (getpid() == 1)
 		signal(SIGCHLD, SIG_IGN);
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	if (!options->core)
+	if (options->core == CORE_OFF)
 		leave_no_core();
 	if (options->address_space)
 		limit_address_space((rlim_t)options->address_space << 20);

@@ -58,6 +58,9 @@ static const struct option_spec list[] = {
 	{"sandbox", OPTION_CHOICE, AT(sandbox), "on", .choices = "on|off",
 	 .help = "on: a worker that has started opens no more files or sockets, and starts no "
 		 "program; off: for valgrind, and handlers that need more"},
+	{"core", OPTION_CHOICE, AT(core), "off", .choices = "off|on",
+	 .help = "on: it dumps core as the limits allow; off: never, as requests would be in the "
+		 "file"},
 	{"address-space", OPTION_INT, AT(address_space), "0", 0, 1048576, NULL,
 	 "MB that the process may map, the scoreboard's 840 included; 0: as it is"},
 	{"oom-score-adj", OPTION_INT, AT(oom_score_adj), "0", 0, 1000, NULL,
@@ -194,9 +197,6 @@ static const struct option_spec list[] = {
 	{"check-config", OPTION_FLAG, AT(check_config),
 	 .help = "say each error of the options, of --config's file with its line, and serve "
 		 "nothing; status 0: there is none, 2: there are"},
-	{"core", OPTION_FLAG, AT(core),
-	 .help = "dump core as the limits allow; without it, never: the requests would be in the "
-		 "file"},
 	{"help", OPTION_FLAG, AT(help), .help = "print this and exit"},
 	{"version", OPTION_FLAG, AT(version), .help = "print the version and exit"},
 };

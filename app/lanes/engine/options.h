@@ -34,6 +34,8 @@ enum routes_kind {
 
 enum sandbox_mode { SANDBOX_ON, SANDBOX_OFF };
 
+enum core_mode { CORE_OFF, CORE_ON };
+
 enum option_kind {
 	OPTION_INT,	/* int64_t, from min to max */
 	OPTION_NUMBER,	/* double, from min to max, which are not below 0 */
@@ -91,6 +93,7 @@ struct options {
 	enum drain_mode drain;
 	int64_t nice;
 	enum sandbox_mode sandbox;
+	enum core_mode core;
 	int64_t address_space; /* MB; 0: as it is */
 	int64_t oom_score_adj; /* 0: as it is */
 
@@ -159,7 +162,6 @@ struct options {
 	bool jobs;
 	const char *job_retry; /* a number, or "all-dead"; NULL: nobody asks */
 	const char *job_drop;
-	bool core; /* leave core dumps as the limits allow */
 	bool help;
 	bool version;
 };
