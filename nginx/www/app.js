@@ -107,15 +107,17 @@ find('lanes').append(banner.element, live.element, patterns.element, live.table,
 const docs = docsPanel();
 const course = steps('Exercises', [...EXERCISES, ...FURTHER].map((exercise, index) => ({id: exercise.id, title: exercise.title,
 	element: exerciseSection(exercise, index, lab, () => course.done(exercise.id))})));
+const guide = guidePanel(lab, (tab, exercise) => {
+	if (exercise)
+		course.open(exercise);
+	panels.show(tab, true);
+});
+const knobs = knobsPanel(lab);
 const panels = tabs([
 	['start', 'Start', insightPanel(lab, clock, () => panels.show('exercises', true))],
 	['exercises', 'Exercises', course.element],
-	['guide', 'Guide', guidePanel(lab, (tab, exercise) => {
-		if (exercise)
-			course.open(exercise);
-		panels.show(tab, true);
-	}).element],
-	['knobs', 'Knobs', knobsPanel(lab)],
+	['guide', 'Guide', guide.element, guide.show],
+	['knobs', 'Knobs', knobs.element, knobs.show],
 	['try', 'Try it', tryPanel(sender, lab, system)],
 	['contrast', 'Contrast', contrastPanel(lab, system)],
 	['docs', 'API', docs.element, docs.load],

@@ -49,16 +49,17 @@ export function runner(lab, ids, words = []) {
 	return {element: el('div', {class: 'runner'}, el('div', {class: 'actions'}, buttons, said), outcome), run};
 }
 
-// to(tab, exercise): shows another tab.
+// to(tab, exercise): shows another tab. show() makes what is in it, the first time.
 export function guidePanel(lab, to) {
+	const element = el('div');
 	const claim = ({text, heading, code, runs, words, does, exercise}) => el('li', {class: heading ? 'heading' : 'claim'},
 		heading ? el('h4', {}, marked(heading)) : el('p', {class: 'says'}, marked(text)),
 		code ? el('pre', {tabindex: '0', role: 'group', 'aria-label': 'In Python'}, el('code', {}, code)) : null,
 		runs?.[0] === 'run' ? curlBox('make run').element : runs ? runner(lab, runs, words).element : null,
 		does ? el('div', {class: 'actions'}, does.map(([word, tab]) => el('button', {type: 'button', onclick: () => to(tab, exercise)}, word))) : null);
-	const entries = SECTIONS.map(({id, title, says}) => ({id, title: title.replaceAll('`', ''), element: el('section', {class: 'guide-section', id: `guide-${id}`, 'aria-labelledby': `guide-title-${id}`},
+	const make = () => steps('Sections of the guide', SECTIONS.map(({id, title, says}) => ({id, title: title.replaceAll('`', ''), element: el('section', {class: 'guide-section', id: `guide-${id}`, 'aria-labelledby': `guide-title-${id}`},
 		el('h3', {id: `guide-title-${id}`}, marked(title)),
 		id === 'which' ? decision(lab, runner).element : null,
-		el('ul', {class: 'claims'}, says.map(claim)))}));
-	return steps('Sections of the guide', entries, {asList: true});
+		el('ul', {class: 'claims'}, says.map(claim)))})), {asList: true}).element;
+	return {element, show: () => element.childElementCount || element.append(make())};
 }

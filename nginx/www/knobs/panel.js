@@ -37,6 +37,7 @@ export function measuredOf({answers}, service, servers) {
 		expected: meanTime(times.map((time) => time - begin), service, servers)};
 }
 
+// show(): it is there to be seen now.
 export function knobsPanel(lab) {
 	const number = (name, min, max, step, value) => el('input', {name, type: 'number', min, max, step, value, required: true});
 	const pattern = el('select', {name: 'pattern', onchange: () => offerPools()}, Object.entries(PATTERNS).map(([id, {title}]) => el('option', {value: id}, title)));
@@ -93,6 +94,8 @@ export function knobsPanel(lab) {
 	}
 
 	function show() {
+		if (form.closest('[hidden]'))
+			return; // it is reckoned when it is looked at
 		const [set, most] = [knobs(), mostOf(knobs())];
 		rate.max = String(Math.max(4, Math.min(100, Number.isFinite(most) ? Math.ceil(most * 1.6) : UNBOUND)));
 		const at = Number(rate.value);
@@ -159,12 +162,12 @@ export function knobsPanel(lab) {
 			adopt(); // it was scaled
 	});
 
-	return el('div', {class: 'knobs'},
+	return {show, element: el('div', {class: 'knobs'},
 		el('h3', {}, 'How long does it take, when many come?'),
 		form, picture, facts, change,
 		el('details', {}, el('summary', {}, 'The same as a table'), el('div', {class: 'scroll', tabindex: '0', role: 'group', 'aria-label': 'What was measured'},
 			el('table', {}, el('caption', {}, 'What was measured, and what the model says of the same arrivals'),
 				el('thead', {}, el('tr', {}, ['arrivals/s', 'requests', 'measured', 'model', 'model / measured'].map((text) => el('th', {scope: 'col'}, text)))), rows))),
 		el('p', {class: 'note'}, `Requests arrive at random for ${SPAN} s. The line is the mean of many runs of a model that only counts who can be served at once; the band is where 9 of 10 runs are; a dot is measured here. Hollow dots are of other workers or threads.`),
-		last);
+		last)};
 }
