@@ -52,10 +52,10 @@ function tell() {
 		requestAnimationFrame(() => {
 			isDue = false;
 			banner.update();
-			lightLines(living());
 			patterns.show(history.awaited);
 			live.offer(new Set(living().map(({pool}) => pool)));
 			setText(find('running'), banner.connected ? running() : '');
+			lightLines(living());
 		});
 	isDue = true;
 }
