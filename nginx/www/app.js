@@ -3,14 +3,19 @@
 import {el, setText} from './dom.js';
 import {exerciseSection} from './exercises/exercise.js';
 import {EXERCISES, POOLS} from './exercises/exercises.js';
+import {FURTHER} from './exercises/further.js';
 import {GUIDE} from './exercises/guide.js';
 import {Lab} from './exercises/lab.js';
+import {lightLines} from './exercises/listing.js';
 import {Clock} from './feed/clock.js';
 import {Feed} from './feed/feed.js';
 import {History} from './feed/history.js';
 import {byPool, prefer} from './feed/pools.js';
 import {Sender} from './feed/sender.js';
 import {System} from './feed/system.js';
+import {guidePanel} from './guide/panel.js';
+import {insightPanel} from './insight/insight.js';
+import {knobsPanel} from './knobs/panel.js';
 import {Banner} from './panels/banner.js';
 import {contrastPanel} from './panels/contrast.js';
 import {docsPanel} from './panels/docs.js';
@@ -19,6 +24,7 @@ import {Tasks} from './panels/tasks.js';
 import {tryPanel} from './panels/try.js';
 import {legend} from './picture/legend.js';
 import {LiveLanes} from './picture/live.js';
+import {steps} from './steps.js';
 
 const AGEING = 1000; // how often the banner says how old it is
 
@@ -26,7 +32,7 @@ const feed = new Feed();
 const history = new History();
 const clock = new Clock();
 const system = new System();
-const sender = new Sender();
+const sender = new Sender(clock);
 const lab = new Lab(sender, history, feed);
 const banner = new Banner(history, sender, clock);
 const tasks = new Tasks(history);
@@ -52,6 +58,7 @@ function tell() {
 			patterns.show(history.awaited);
 			live.offer(new Set(living().map(({pool}) => pool)));
 			setText(find('running'), banner.connected ? running() : '');
+			lightLines(living());
 		});
 	isDue = true;
 }
@@ -101,12 +108,23 @@ function running() {
 
 find('lanes').append(banner.element, live.element, patterns.element, live.table, tasks.element, banner.past);
 const docs = docsPanel();
+const course = steps('Exercises', [...EXERCISES, ...FURTHER].map((exercise, index) => ({id: exercise.id, title: exercise.title,
+	element: exerciseSection(exercise, index, lab, () => course.done(exercise.id))})));
+const guide = guidePanel(lab, (tab, exercise) => {
+	if (exercise)
+		course.open(exercise);
+	panels.show(tab, true);
+});
+const knobs = knobsPanel(lab);
 const panels = tabs([
-	['exercises', 'Exercises', el('div', {}, EXERCISES.map((exercise, index) => exerciseSection(exercise, index, lab)))],
+	['start', 'Start', insightPanel(lab, clock, () => panels.show('exercises', true))],
+	['exercises', 'Exercises', course.element],
+	['guide', 'Guide', guide.element, guide.show],
+	['knobs', 'Knobs', knobs.element, knobs.show],
 	['try', 'Try it', tryPanel(sender, lab, system)],
 	['contrast', 'Contrast', contrastPanel(lab, system)],
 	['docs', 'API', docs.element, docs.load],
-]);
+], (id) => document.querySelector('main').classList.toggle('opening', id === 'start')); // which has the page to itself
 find('panels').append(panels.element);
 
 // The exercises are about the guide's endpoints; another service has others. Contrast needs processes.

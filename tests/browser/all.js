@@ -1,6 +1,10 @@
 // Every test of the page.
 
+import './test_start.js';
 import './test_exercises.js';
+import './test_further.js';
+import './test_guide.js';
+import './test_knobs.js';
 import './test_judge.js';
 import './test_feed.js';
 import './test_picture.js';
