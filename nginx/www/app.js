@@ -11,6 +11,7 @@ import {History} from './feed/history.js';
 import {byPool, prefer} from './feed/pools.js';
 import {Sender} from './feed/sender.js';
 import {System} from './feed/system.js';
+import {insightPanel} from './insight/insight.js';
 import {Banner} from './panels/banner.js';
 import {contrastPanel} from './panels/contrast.js';
 import {docsPanel} from './panels/docs.js';
@@ -18,6 +19,7 @@ import {tabs} from './panels/tabs.js';
 import {tryPanel} from './panels/try.js';
 import {legend} from './picture/legend.js';
 import {LiveLanes} from './picture/live.js';
+import {steps} from './steps.js';
 
 const AGEING = 1000; // how often the banner says how old it is
 
@@ -98,12 +100,15 @@ function running() {
 
 find('lanes').append(banner.element, live.element, patterns.element, live.table, banner.past);
 const docs = docsPanel();
+const course = steps('Exercises', EXERCISES.map((exercise, index) => ({id: exercise.id, title: exercise.title,
+	element: exerciseSection(exercise, index, lab, () => course.done(exercise.id))})));
 const panels = tabs([
-	['exercises', 'Exercises', el('div', {}, EXERCISES.map((exercise, index) => exerciseSection(exercise, index, lab)))],
+	['start', 'Start', insightPanel(lab, clock, () => panels.show('exercises', true))],
+	['exercises', 'Exercises', course.element],
 	['try', 'Try it', tryPanel(sender, lab, system)],
 	['contrast', 'Contrast', contrastPanel(lab, system)],
 	['docs', 'API', docs.element, docs.load],
-]);
+], (id) => document.querySelector('main').classList.toggle('opening', id === 'start')); // which has the page to itself
 find('panels').append(panels.element);
 
 // The exercises are about the guide's endpoints; another service has others. Contrast needs processes.

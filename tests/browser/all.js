@@ -1,5 +1,6 @@
 // Every test of the page.
 
+import './test_start.js';
 import './test_exercises.js';
 import './test_judge.js';
 import './test_feed.js';

@@ -31,6 +31,8 @@ try {
 	await page.close();
 
 	const exercise = await open(browser, system.url, {viewport: {width: 1280, height: 900}, colorScheme: 'light'});
+	await exercise.locator('#tab-exercises').click();
+	await exercise.locator('[data-step="blocking"]').click();
 	const section = exercise.locator('#exercise-blocking');
 	await section.locator('input[value="both"]').check();
 	await section.getByRole('button', {name: 'Run'}).click();

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 
-import {drawn, exercise, get, mute, reach, showTab, test, violations, withPage, world} from './suite.js';
+import {drawn, exercise, get, mute, openExercise, reach, showTab, test, violations, withPage, world} from './suite.js';
 
 const IDS = ['together', 'gather', 'blocking', 'processes'];
 
@@ -40,7 +40,15 @@ test('no accessibility violation, in any look', () => withPage({}, async (page) 
 		await route.fulfill({response});
 	});
 	await fine('at first');
+	for (const act of ['loop', 'thread']) {
+		const section = page.locator(`.act[data-act="${act}"]`);
+		await section.getByRole('button').first().click();
+		await fine(`start, ${act}, while it runs`);
+		await page.locator(`.act[data-act="${act}"][data-stood]`).waitFor();
+	}
+	await fine('start, done');
 	for (const id of IDS) {
+		await openExercise(page, id);
 		const first = page.locator(`#exercise-${id} input`).first();
 		await first.check();
 		await fine(`${id}, predicted`);
@@ -54,6 +62,9 @@ test('no accessibility violation, in any look', () => withPage({}, async (page) 
 		});
 		await fine(`${id}, done`);
 	}
+	await page.evaluate(() => document.querySelectorAll('.exercise').forEach((section) => {
+		section.hidden = false;
+	}));
 	await openAll(page);
 	await page.locator('#exercises .listing pre').first().waitFor({state: 'attached'});
 	await fine('exercises, all open');
@@ -89,7 +100,22 @@ test('the keyboard does it all', () => withPage({}, async (page) => {
 	assert.match(await page.locator('.live .details').innerText(), /^Point at a bar/);
 	await page.keyboard.press('-');
 	await page.keyboard.press(' ');
+	for (const act of ['loop', 'thread']) {
+		await reach(page, `.act[data-act="${act}"] button`);
+		await page.keyboard.press('Enter');
+		await page.locator(`.act[data-act="${act}"][data-stood]`).waitFor();
+		await reach(page, `.act[data-act="${act}"] .stage`);
+		await page.keyboard.press('ArrowLeft');
+		assert.match(await page.locator(`.act[data-act="${act}"] .details`).innerText(), /^(Request \d|\d+ short)/, act);
+	}
+	await reach(page, '.insight .further');
+	await page.keyboard.press('Enter');
 	for (const [i, id] of IDS.entries()) {
+		if (i) {
+			await reach(page, '#exercises .next');
+			await page.keyboard.press('Enter');
+			assert.equal(await page.evaluate(() => document.activeElement.id), `title-${id}`, 'the next one\'s title has the focus');
+		}
 		await reach(page, `#exercise-${id} input`);
 		await page.keyboard.press('ArrowDown');
 		await reach(page, `#exercise-${id} button.primary`);
@@ -120,7 +146,7 @@ for (const width of [360, 390])
 	test(`phone width ${width}: nothing to scroll sideways`, () => withPage({viewport: {width, height: 740}, hasTouch: true}, async (page) => {
 		await exercise(page, 'processes', 'loop');
 		await openAll(page);
-		for (const tab of ['exercises', 'try', 'contrast', 'docs']) {
+		for (const tab of ['start', 'exercises', 'try', 'contrast', 'docs']) {
 			await showTab(page, tab);
 			assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), width, tab);
 		}
@@ -133,6 +159,7 @@ for (const [width, height] of [[1080, 800], [1024, 768], [390, 844]])
 			return Math.min(bottom, innerHeight) - Math.max(top, 0);
 		});
 		for (const id of ['blocking', 'processes']) {
+			await openExercise(page, id);
 			await exercise(page, id, await page.locator(`#exercise-${id} input`).first().getAttribute('value'), async () => {
 				await page.waitForFunction(() => document.querySelector('#lanes').classList.contains('round'));
 				await drawn(page, 2);
@@ -181,12 +208,13 @@ test('forced colours: one tab looks selected', () => withPage({forcedColors: 'ac
 		const {backgroundColor, borderBottomColor} = getComputedStyle(tab);
 		return `${backgroundColor} ${borderBottomColor}`;
 	});
-	const [exercises, tryIt, contrast] = await Promise.all(['exercises', 'try', 'contrast'].map(looksOf));
-	assert.notEqual(exercises, tryIt);
+	const [start, tryIt, contrast] = await Promise.all(['start', 'try', 'contrast'].map(looksOf));
+	assert.notEqual(start, tryIt);
 	assert.equal(tryIt, contrast);
 }));
 
 test('forced colours in the dark: a button under the pointer can be read', () => withPage({forcedColors: 'active', colorScheme: 'dark'}, async (page) => {
+	await openExercise(page, 'together');
 	await page.locator('#exercise-together input').first().check();
 	await page.locator('#exercise-together button[type="submit"]').hover();
 	assert.deepEqual(await violations(page), []);

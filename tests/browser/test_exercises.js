@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 
-import {end, exercise, get, shell, showTab, test, withPage, world} from './suite.js';
+import {end, exercise, get, openExercise, shell, showTab, test, withPage, world} from './suite.js';
 
 const everywhere = {everywhere: true};
 
@@ -125,6 +125,7 @@ test('the server sends: a browser without connections left measures the same', (
 
 test('the handlers stand beside each other, in Python and in C', () => withPage({}, async (page) => {
 	const section = page.locator('#exercise-blocking');
+	await openExercise(page, 'blocking');
 	await section.getByText('The handlers: Python and C').click();
 	await section.getByText('time.sleep(seconds)').waitFor();
 	assert.match(await section.locator('.listing').innerText(), /AWAIT\(req, run_in_threadpool/);
@@ -134,6 +135,7 @@ test('the handlers stand beside each other, in Python and in C', () => withPage(
 test('a round that fails says how', () => withPage({}, async (page) => {
 	await page.route('**/burst?*', (route) => route.fulfill({status: 503, contentType: 'application/json', body: '{"detail":"Service Unavailable"}'}));
 	const section = page.locator('#exercise-gather');
+	await openExercise(page, 'gather');
 	await section.locator('input[value="max"]').check();
 	await section.getByRole('button', {name: /^Run/}).click();
 	await section.locator('.verdict').waitFor();

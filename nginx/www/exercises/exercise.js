@@ -1,4 +1,4 @@
-// One exercise on the page: predict, run, look, read.
+// One exercise on the page: predict, run, look, read the cause.
 
 import {el, replace} from '../dom.js';
 import {duration} from '../format.js';
@@ -8,9 +8,11 @@ import {requestTable} from '../picture/table.js';
 import {judged} from './exercises.js';
 import {listing} from './listing.js';
 
+const LEFT = 200; // pixels below the verdict that are to be seen
 const HINT = 'Point at a bar, or use the arrow keys, for details.';
 
-export function exerciseSection(exercise, index, lab) {
+// done(): it has been run, and told something.
+export function exerciseSection(exercise, index, lab, done) {
 	const result = el('div', {class: 'result'});
 	const status = el('p', {class: 'note', role: 'status'}, 'Predict first, then run.');
 	const run = el('button', {type: 'submit', class: 'primary', disabled: true}, 'Run');
@@ -34,19 +36,26 @@ export function exerciseSection(exercise, index, lab) {
 		run.textContent = 'Run again';
 		status.textContent = rounds.some((round) => round.disturbed.length) ? 'Disturbed.' : 'Done.';
 		show(rounds, predicted);
+		const verdict = result.querySelector('.verdict');
+		if (verdict.getBoundingClientRect().bottom > innerHeight - LEFT)
+			verdict.scrollIntoView();
+		if (verdict.dataset.right)
+			done();
 	}
 
 	function show(rounds, predicted) {
 		const {right, disturbed, verdict, sentences} = judged(exercise, rounds, lab);
 		const text = (id) => exercise.options.find(([option]) => option === id)?.[1];
 		const met = right === predicted;
+		const [cause, ...others] = right ? sentences : ['', ...sentences];
 		replace(result,
 			el('p', {class: 'verdict', data: {right: right ?? '', disturbed: Boolean(disturbed)}}, verdict),
 			disturbed && el('p', {}, 'What was measured is not what your prediction was about. All who are on this page have the same loop and processes for their exercises: run it again when nobody else does, or each on a system of their own (PORT=8081 RUN_DIR=/tmp/lanes make run). What disturbed it:'),
 			right && el('p', {class: `prediction ${met ? 'met' : 'missed'}`, data: {met}},
 				met ? 'You predicted it.' : `You predicted “${text(predicted)}”. Measured was: “${text(right)}”.`),
-			el('ul', {class: 'sentences'}, sentences.map((sentence) => el('li', {}, sentence))),
-			rounds.map((round) => picture(round)));
+			right ? [el('p', {class: 'cause'}, cause), ...rounds.map((round) => picture(round))] : [],
+			el('ul', {class: 'sentences'}, others.map((sentence) => el('li', {}, sentence))),
+			right ? [] : rounds.map((round) => picture(round)));
 	}
 
 	function picture(round) {

@@ -11,8 +11,8 @@ import {request} from './guide.js';
 const BLOCK = 2; // seconds
 const MANY = 6; // requests, more than there are processes
 const WAITED = 250; // milliseconds: more is not an accident
-const LOOP = 'exercise';
-const PROCESSES = 'exercise-prefork';
+export const LOOP = 'exercise';
+export const PROCESSES = 'exercise-prefork';
 export const POOLS = [LOOP, PROCESSES];
 
 const total = (answer) => answer.ended - answer.sent;
@@ -26,7 +26,8 @@ const alone = (url) => `curl -s ${TIMES} 'ORIGIN${url}'`;
 const together = (...urls) => `curl -Z --no-progress-meter --parallel-immediate ${TIMES} ${urls.map((url) => `'ORIGIN${url}'`).join(' ')}`;
 const later = (first, second) => `${alone(first)} & sleep 0.3; ${alone(second)}; wait`;
 
-function failures(rounds) {
+// What did not work, as sentences.
+export function failures(rounds) {
 	return rounds.flatMap((round) => round.answers)
 		.filter((answer) => answer.error || answer.status !== 200)
 		.map((answer) => `${answer.url} failed: ${answer.error || answer.status}.`);

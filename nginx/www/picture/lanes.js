@@ -353,7 +353,7 @@ export class Lanes {
 		if (right - left < LEAST_LABEL)
 			return;
 		const size = this.#layout.scale;
-		const texts = [`${request.serial} ${request.path.split('/').at(-1)}`, `${request.serial}`].slice(tracks > 1 ? 1 : 0); // they are thin
+		const texts = lane.caption ?? [`${request.serial} ${request.path.split('/').at(-1)}`, `${request.serial}`].slice(tracks > 1 ? 1 : 0); // they are thin
 		const text = texts.find((t) => context.measureText(t).width + 6 < (right - left) * (holds ? 1 : MOST_LABEL))?.trim();
 		if (!text)
 			return;

@@ -92,7 +92,7 @@ function taken(requests) {
 		.map((parts) => ({start: parts[0].start, end: parts.at(-1).end}));
 }
 
-function group(history, worker, from, to, known, wrap) {
+function group(history, worker, from, to, known, {wrap = twoLines, only}) {
 	const requests = requestsOf(history, known, from, to);
 	for (const part of requests.flatMap(({parts}) => parts).filter((p) => p.open))
 		part.end = Math.max(part.start, to);
@@ -134,7 +134,7 @@ function group(history, worker, from, to, known, wrap) {
 		}));
 		if (left)
 			lanes.push({kind: 'more', height: HEIGHT.request, label: '', text: `and ${left} more requests in this picture`});
-		if (worker.state?.database)
+		if (worker.state?.database && !only)
 			lanes.push({kind: 'more', height: HEIGHT.request, label: 'database', text: databaseText(worker.state.database)});
 		for (const [name, blocks] of busy.slice(0, MOST_ROWS))
 			lanes.push({kind: 'thread', height: HEIGHT.thread, blocks,
@@ -183,10 +183,14 @@ export function layout(history, from, to, options = {}) {
 			  isShown(history, worker, from, to, known.get(worker.name))))
 		.sort((a, b) => byPool(a.pool, b.pool) || a.name.localeCompare(b.name, 'en', {numeric: true}));
 	const waiting = options.waiting?.filter((request) => request.start < to) ?? [];
-	const groups = workers.map((worker) => group(history, worker, from, to, known.get(worker.name), options.wrap ?? twoLines));
+	const groups = workers.map((worker) => group(history, worker, from, to, known.get(worker.name), options));
 	if (waiting.length)
 		groups.unshift(limbo(waiting, to));
-	const scale = options.scale ?? 1;
+	return placed(groups, {from, to, ...options});
+}
+
+// A picture of groups, one below the other; options as layout() has them.
+export function placed(groups, {from, to, origin = null, edge = '', scale = 1}) {
 	let top = HEIGHT.axis * scale;
 	for (const g of groups) {
 		g.top = top;
@@ -198,7 +202,7 @@ export function layout(history, from, to, options = {}) {
 		g.bottom = top;
 		top += HEIGHT.gap * scale;
 	}
-	return {from, to, origin: options.origin ?? null, edge: options.edge ?? '', groups, scale, height: Math.max(top, (HEIGHT.axis + 20) * scale)};
+	return {from, to, origin, edge, groups, scale, height: Math.max(top, (HEIGHT.axis + 20) * scale)};
 }
 
 export function isHold(block) {
