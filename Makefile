@@ -82,6 +82,9 @@ status: ## shows what runs
 top: ## shows the running system live in the terminal; q ends it
 	@spawn/top.sh
 
+ps: ## shows which request awaits what, at which line of the source; and who holds a loop
+	@spawn/ps.sh
+
 scale: ## changes the number of loop workers of the running system to WORKERS=n
 	@spawn/scale.sh
 

@@ -6,6 +6,7 @@
 
 #include "admin/admin.h"
 #include "admin/status_text.h"
+#include "admin/tasks.h"
 
 static void append_running(struct buffer *out, const struct worker_state *worker,
 			   const struct running *running)
@@ -29,7 +30,7 @@ void ids_json(struct buffer *out, const struct board_slot *slot, uint32_t serial
 		buffer_format(out, ",\"trace\":\"%s\"", ids.trace);
 }
 
-static void append_loop(struct buffer *out, const struct worker_state *worker)
+static void append_loop(struct buffer *out, const struct worker_state *worker, bool all)
 {
 	buffer_append_text(out, ",\"loop\":{\"held\":");
 	if (worker->is_held)
@@ -43,6 +44,7 @@ static void append_loop(struct buffer *out, const struct worker_state *worker)
 	} else {
 		buffer_append_text(out, "null");
 	}
+	held_by_json(out, worker, all);
 	buffer_format(out, ",\"longest_1s\":%.6f,\"longest_60s\":%.6f,\"busy\":%.6f}",
 		      worker->longest_1s, worker->longest_60s, worker->busy);
 	if (!strcmp(worker->engine, "prefork"))
@@ -219,10 +221,11 @@ static void append_worker(struct buffer *out, const struct worker_state *worker,
 	for (int i = 1; i < 6; i++)
 		buffer_format(out, "%s\"%dxx\":%" PRIu64, i > 1 ? "," : "", i, worker->answers[i]);
 	buffer_append_text(out, "}");
-	append_loop(out, worker);
+	append_loop(out, worker, with_routes);
 	append_waits(out, worker, with_routes);
 	append_database(out, worker);
 	append_awaits(out, worker, with_routes);
+	tasks_json(out, worker, with_routes);
 	append_pools(out, worker);
 	append_queue(out, worker);
 	buffer_format(out, ",\"memory\":%" PRIu64 ",\"process_threads\":%" PRIu64, worker->memory,

@@ -50,12 +50,23 @@ struct coroutine_times {
 	uint64_t db;	     /* … for the database */
 };
 
+/* An AWAIT, as it stands in the source. */
+struct await_place {
+	const char *what; /* it waits for */
+	const char *file;
+	const char *function;
+	int line;
+	unsigned number; /* on the scoreboard, from 1; 0: nobody has waited there yet */
+};
+
 struct coroutine {
 	const struct coroutine_ops *ops;
 	struct sched *sched; /* the loop it lives on */
 	uint64_t owner;	     /* packed struct span_owner: what the scoreboard calls it */
 	int peer;	     /* descriptor that hangs up when nobody wants it; 0: none */
 	int line;	     /* where AWAIT left it */
+	unsigned seat;	     /* among those that are seen to wait, from 1; 0: it has none */
+	struct await_place *place; /* that AWAIT; NULL: none yet */
 	bool suspended;	     /* it waits for its tasks */
 	bool tries;	     /* it wants to know if what it waits for fails (TRY_AWAIT) */
 	bool lent;	     /* a thread still runs a job of it that nobody waits for */

@@ -63,6 +63,9 @@ struct sched {
 	uint8_t seats[BOARD_AWAITS];	  /* of those that are seen to wait, given back: so many */
 	unsigned seats_left;
 	unsigned seats_used; /* ever */
+	uint16_t places[BOARD_WAITERS]; /* the same of those that are seen where they wait */
+	unsigned places_left;
+	unsigned places_used;
 };
 
 /* 0 or a UV_E*; after an error nothing is left open but what uv_run() must still close. */

@@ -16,6 +16,7 @@
 #include "engine/accept.h"
 #include "engine/conn.h"
 #include "engine/database.h"
+#include "engine/doctor.h"
 #include "engine/engine.h"
 #include "engine/exchange.h"
 #include "engine/job_worker.h"
@@ -361,6 +362,7 @@ int loop_run(const struct options *options, struct listener *listener, const cha
 	engine->board = board->own;
 	engine->budget = (struct budget){.name = "worker", .limit = (size_t)options->memory_limit};
 	err = open_engine(engine);
+	doctor_begin(engine->board, options);
 	if (!err)
 		err = begin(engine, application);
 	if (err) {
@@ -371,6 +373,7 @@ int loop_run(const struct options *options, struct listener *listener, const cha
 			uv_run(&engine->loop, UV_RUN_DEFAULT);
 		finish(engine, application);
 	}
+	doctor_end();
 	close_engine(engine);
 	status = engine->status;
 	free(engine);

@@ -157,7 +157,10 @@ static const struct option_spec list[] = {
 	 "it, starts another and logs by which request; 0: any; without it, WatchdogSec= of "
 	 "systemd"},
 	{"slow-callback", OPTION_SECONDS, AT(slow_callback), "0.1", 10, 3600000, NULL,
-	 "seconds a loop may be held before the admin worker logs who holds it"},
+	 "seconds a loop may be held before the log says who holds it"},
+	{"doctor", OPTION_CHOICE, AT(doctor), "on", .choices = "on|off",
+	 .help = "on: look at the stack of a loop that is held so long, and say which line of the "
+		 "source holds it, and what cures that"},
 	{"ready-held", OPTION_SECONDS, AT(ready_held), "5", 10, 3600000, NULL,
 	 "seconds a loop may be held before its worker no longer counts for /readyz"},
 	{"ready-pools", OPTION_TEXT, AT(ready_pools), "loop",
@@ -190,6 +193,9 @@ static const struct option_spec list[] = {
 	 .help = "number of a job that is to be deleted, whatever it is at; or all-dead"},
 	{"top", OPTION_FLAG, AT(top),
 	 .help = "show what the workers on the scoreboard do, live, and serve nothing"},
+	{"ps", OPTION_FLAG, AT(ps),
+	 .help = "show which request of which worker awaits what, at which line of the source, and "
+		 "serve nothing"},
 	{"config", OPTION_TEXT, AT(config),
 	 .help = "file of these options, a line \"NAME = VALUE\" for each; # begins a comment. The "
 		 "environment wins over it, as flags do over that. A master's HUP has its workers "
