@@ -19,6 +19,7 @@ import {tabs} from './panels/tabs.js';
 import {tryPanel} from './panels/try.js';
 import {legend} from './picture/legend.js';
 import {LiveLanes} from './picture/live.js';
+import {replayPanel} from './replay/replay.js';
 import {steps} from './steps.js';
 
 const AGEING = 1000; // how often the banner says how old it is
@@ -100,15 +101,22 @@ function running() {
 
 find('lanes').append(banner.element, live.element, patterns.element, live.table, banner.past);
 const docs = docsPanel();
+const replay = replayPanel(lab);
+lab.addEventListener('replay', ({detail: {round}}) => {
+	panels.show('replay', true);
+	replay.takeRound(round);
+	replay.focus();
+});
 const course = steps('Exercises', EXERCISES.map((exercise, index) => ({id: exercise.id, title: exercise.title,
 	element: exerciseSection(exercise, index, lab, () => course.done(exercise.id))})));
 const panels = tabs([
 	['start', 'Start', insightPanel(lab, clock, () => panels.show('exercises', true))],
 	['exercises', 'Exercises', course.element],
+	['replay', 'Step by step', replay.element],
 	['try', 'Try it', tryPanel(sender, lab, system)],
 	['contrast', 'Contrast', contrastPanel(lab, system)],
 	['docs', 'API', docs.element, docs.load],
-], (id) => document.querySelector('main').classList.toggle('opening', id === 'start')); // which has the page to itself
+], (id) => document.querySelector('main').classList.toggle('opening', id === 'start' || id === 'replay')); // which have the page to themselves
 find('panels').append(panels.element);
 
 // The exercises are about the guide's endpoints; another service has others. Contrast needs processes.

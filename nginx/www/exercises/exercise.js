@@ -5,6 +5,7 @@ import {duration} from '../format.js';
 import {curlBox} from '../panels/curl.js';
 import {Lanes} from '../picture/lanes.js';
 import {requestTable} from '../picture/table.js';
+import {isReplayable} from '../replay/replay.js';
 import {judged} from './exercises.js';
 import {listing} from './listing.js';
 
@@ -68,6 +69,7 @@ export function exerciseSection(exercise, index, lab, done) {
 		table.show(lab.history, round.answers.map((answer) => answer.request).filter(Boolean));
 		return el('figure', {class: 'picture', data: {round: round.name, wall: round.wall.toFixed(1), silence: lab.silence(round).toFixed(1)}},
 			el('figcaption', {}, name), lanes.element,
+			isReplayable(round, lab.history) ? el('button', {type: 'button', class: 'replay-round', onclick: () => lab.replay(round)}, 'Step by step ▶') : null,
 			el('details', {}, el('summary', {}, 'The same as a table'), table.element));
 	}
 

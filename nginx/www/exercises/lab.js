@@ -1,7 +1,7 @@
 // A round of requests and what became of them: has them sent, waits until the feed has told the whole
 // story, and brings answers and history together.
 //
-// Events: "begin" and "end" of a round (detail: {pools}).
+// Events: "begin" and "end" of a round (detail: {pools}); "replay": one is to be shown step by step (detail: {round}).
 
 import {byPool, isReachable} from '../feed/pools.js';
 import {layout} from '../picture/layout.js';
@@ -68,6 +68,10 @@ export class Lab extends EventTarget {
 				if (hold.end > round.from && hold.start < round.to)
 					longest = Math.max(longest, hold.end - hold.start);
 		return longest;
+	}
+
+	replay(round) {
+		this.dispatchEvent(new CustomEvent('replay', {detail: {round}}));
 	}
 
 	async #told(answers, to) {
