@@ -1,6 +1,7 @@
 // The page: the feed goes into the history, the history is drawn; the panels have requests sent.
 
 import {el, setText} from './dom.js';
+import {editorPanel} from './editor/editor.js';
 import {exerciseSection} from './exercises/exercise.js';
 import {EXERCISES, POOLS} from './exercises/exercises.js';
 import {GUIDE} from './exercises/guide.js';
@@ -113,6 +114,7 @@ const panels = tabs([
 	['start', 'Start', insightPanel(lab, clock, () => panels.show('exercises', true))],
 	['exercises', 'Exercises', course.element],
 	['replay', 'Step by step', replay.element],
+	['editor', 'Change it', editorPanel(lab)],
 	['try', 'Try it', tryPanel(sender, lab, system)],
 	['contrast', 'Contrast', contrastPanel(lab, system)],
 	['docs', 'API', docs.element, docs.load],

@@ -152,6 +152,8 @@ test('the keyboard does it all', () => withPage({}, async (page) => {
 	assert.match(await page.locator('#replay output.at').innerText(), /^1 of /);
 	await reach(page, '#tab-replay', 'Shift+Tab');
 	await page.keyboard.press('ArrowRight');
+	assert.ok(await page.locator('#editor').isVisible());
+	await page.keyboard.press('ArrowRight');
 	assert.ok(await page.locator('#try').isVisible());
 	await reach(page, '#try input[name="query"]');
 	await page.keyboard.press('Control+a');
@@ -169,7 +171,7 @@ for (const width of [360, 390])
 	test(`phone width ${width}: nothing to scroll sideways`, () => withPage({viewport: {width, height: 740}, hasTouch: true}, async (page) => {
 		await exercise(page, 'processes', 'loop');
 		await openAll(page);
-		for (const tab of ['start', 'exercises', 'replay', 'try', 'contrast', 'docs']) {
+		for (const tab of ['start', 'exercises', 'replay', 'editor', 'try', 'contrast', 'docs']) {
 			await showTab(page, tab);
 			assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), width, tab);
 		}
