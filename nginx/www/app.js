@@ -1,6 +1,8 @@
 // The page: the feed goes into the history, the history is drawn; the panels have requests sent.
 
 import {el, setText} from './dom.js';
+import {Classroom} from './class/classroom.js';
+import {controlBox} from './class/control.js';
 import {editorPanel} from './editor/editor.js';
 import {exerciseSection} from './exercises/exercise.js';
 import {EXERCISES, POOLS} from './exercises/exercises.js';
@@ -31,6 +33,7 @@ const clock = new Clock();
 const system = new System();
 const sender = new Sender();
 const lab = new Lab(sender, history, feed);
+lab.classroom = new Classroom();
 const banner = new Banner(history, sender, clock);
 const live = new LiveLanes(history, clock, sender);
 const patterns = legend();
@@ -100,7 +103,7 @@ function running() {
 	return [...pools].sort(([a], [b]) => byPool(a, b)).map(([pool, workers]) => `${workers} ${pool}`).join(', ');
 }
 
-find('lanes').append(banner.element, live.element, patterns.element, live.table, banner.past);
+find('lanes').append(banner.element, live.element, patterns.element, live.table, controlBox(lab, system), banner.past);
 const docs = docsPanel();
 const replay = replayPanel(lab);
 lab.addEventListener('replay', ({detail: {round}}) => {
@@ -112,7 +115,7 @@ const course = steps('Exercises', EXERCISES.map((exercise, index) => ({id: exerc
 	element: exerciseSection(exercise, index, lab, () => course.done(exercise.id))})));
 const panels = tabs([
 	['start', 'Start', insightPanel(lab, clock, () => panels.show('exercises', true))],
-	['exercises', 'Exercises', course.element],
+	['exercises', 'Exercises', el('div', {}, lab.classroom.element, course.element)],
 	['replay', 'Step by step', replay.element],
 	['editor', 'Change it', editorPanel(lab)],
 	['try', 'Try it', tryPanel(sender, lab, system)],

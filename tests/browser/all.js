@@ -4,6 +4,8 @@ import './test_start.js';
 import './test_exercises.js';
 import './test_replay.js';
 import './test_editor.js';
+import './test_control.js';
+import './test_class.js';
 import './test_judge.js';
 import './test_feed.js';
 import './test_picture.js';

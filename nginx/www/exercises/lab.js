@@ -14,6 +14,8 @@ const MARGIN = 0.03; // of a picture's length, on both sides
 const after = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 export class Lab extends EventTarget {
+	classroom = null; // who predicts what
+
 	constructor(sender, history, feed) {
 		super();
 		Object.assign(this, {sender, history, feed});
