@@ -202,7 +202,7 @@ install: all $(OBJ)/liblanes.a ## program, library, scripts, manual pages and sy
 	$(call filled,app/install/lanes.pc.in) | install -D -m 644 /dev/stdin "$(DESTDIR)$(LIBDIR)/pkgconfig/lanes.pc"; \
 	install -D -m 755 $(OBJ)/lanes "$(DESTDIR)$(PREFIX)/bin/lanes"; \
 	$(call copied,$$(find nginx spawn app/new -type f ! -name '*.md' ! -path 'spawn/debian/*' ! -name 'Containerfile*' ! -name image.sh) \
-		$(addprefix spawn/debian/,lanes.postinst lanes.prerm lanes.postrm lanes.logrotate lanes.env nginx.env source/format) \
+		$(addprefix spawn/debian/,lanes.postinst lanes.prerm lanes.postrm lanes.logrotate lanes.conf nginx.env source/format) \
 		app/new/template/README.md,.,$(SHARE)/lanes); \
 	for unit in $(UNITS); do sed 's|@PREFIX@|$(PREFIX)|' $$unit | \
 		install -D -m 644 /dev/stdin "$(DESTDIR)$(PREFIX)/lib/systemd/system/$${unit#spawn/systemd/}"; done; \

@@ -63,7 +63,7 @@ fill() {
 # renamed: what is called lanes, in units and in scripts of the package, is the service's; what only the
 # demonstration has is left out.
 renamed() {
-	sed -E -e 's/ ?LANES_(FILES|OUTSIDE)=[^ ]*//g' -e '/^Environment=$/d' -e 's/\blanes-outside\.service ?//' \
+	sed -E -e 's/ --(files|outside) [^ ]*//g' -e '/^# mail = /d' -e 's/\blanes-outside\.service ?//' \
 		-e "s/ 'lanes-outside\.\*'//" -e 's/ lanes-cpu@1\.service( lanes-prefork\.service)?//' \
 		-e 's/, one cpu worker and two prefork$/;/' -e 's/^# ones; /# /' -e "s/\b[Ll]anes\b/$name/g" "$1"
 }
@@ -73,6 +73,8 @@ units() {
 	find "$1" -type f ! -name 'lanes-outside.*' ! -name README.md | while read -r file; do
 		to=$2/$(echo "${file#"$1"/}" | sed "s/\blanes\b/$name/g")
 		mkdir -p "$(dirname "$to")" && renamed "$file" >"$to" || exit
+		# Who asks nginx for nothing, need not know its port.
+		grep -qF '{PORT}' "$to" || sed -i '/^Environment=PORT=/,/^EnvironmentFile=/d' "$to"
 	done
 }
 
@@ -86,12 +88,12 @@ packaging() {
 	for file in postinst prerm postrm logrotate; do
 		renamed "spawn/debian/lanes.$file" >"$debian/$file" || return
 	done
-	renamed spawn/debian/lanes.env >"$debian/@NAME@.env" && renamed spawn/debian/nginx.env >"$debian/nginx.env" &&
+	renamed spawn/debian/lanes.conf >"$debian/@NAME@.conf" && renamed spawn/debian/nginx.env >"$debian/nginx.env" &&
 		mkdir "$debian/source" && cp spawn/debian/source/format "$debian/source" || return
 	for file in "$debian"/*; do
 		[ ! -f "$file" ] || sed -i -e "s/@NAME@/$name/g" -e "s/@PACKAGE@/$package/g" "$file" || return
 	done
-	mv "$debian/@NAME@.1" "$debian/$name.1" && mv "$debian/@NAME@.env" "$debian/$name.env"
+	mv "$debian/@NAME@.1" "$debian/$name.1" && mv "$debian/@NAME@.conf" "$debian/$name.conf"
 }
 
 # What Lanes' documents say of nginx and spawn is of Lanes: the project has a README.md of its own. So are

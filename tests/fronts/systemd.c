@@ -225,10 +225,50 @@ static void reload_replaces_workers(void)
 	traffic = begin();
 	for (int i = 0; i < 3; i++) {
 		snprintf(before, sizeof(before), "%s", worker_of("lanes-loop@2"));
-		CU_ASSERT(typed("systemctl reload 'lanes-loop@*.service'"));
+		CU_ASSERT(typed("systemctl reload lanes.target"));
 		CU_ASSERT(EVENTUALLY(is_another("lanes-loop@2", before)));
 		CU_ASSERT(goes_on(&traffic));
 	}
+	lost = end(&traffic);
+	CU_ASSERT_EQUAL(lost.gets, 0);
+	CU_ASSERT_EQUAL(lost.posts, 0);
+}
+
+/* ---- what workers read ---- */
+
+static bool loop_has(const char *field)
+{
+	return strstr(machine_does("journalctl -q -n 1 -o json -u lanes-loop@1 "
+				   "LANES_EVENT=started LANES_WORKER=loop-1")
+			      ->out,
+		      field) != NULL;
+}
+
+/* Changed lines are those of successors; and where one is wrong there are none, and it is said why.
+ */
+static void reload_reads_the_configuration(void)
+{
+	struct traffic traffic;
+	struct lost lost;
+	char before[16];
+
+	IN_MACHINE
+	CU_ASSERT(machine_says("stat -c '%a %U %G' /etc/lanes/lanes.conf", "640 root lanes\n"));
+	traffic = begin();
+	CU_ASSERT(machine_did("echo 'threads = 7' >/etc/lanes/lanes.conf"));
+	CU_ASSERT(machine_did("systemctl reload lanes.target"));
+	CU_ASSERT(EVENTUALLY(loop_has("\"LANES_THREADS\":\"7\"")));
+	CU_ASSERT(goes_on(&traffic));
+	snprintf(before, sizeof(before), "%s", worker_of("lanes-loop@1"));
+	CU_ASSERT(machine_did("echo 'threads = many' >/etc/lanes/lanes.conf"));
+	CU_ASSERT(machine_did("systemctl reload lanes-loop@1.service; [ $? != 0 ]"));
+	CU_ASSERT(machine_says("journalctl -q -n 20 -u lanes-loop@1",
+			       "/etc/lanes/lanes.conf:1: threads"));
+	CU_ASSERT(goes_on(&traffic));
+	CU_ASSERT_STRING_EQUAL(worker_of("lanes-loop@1"), before);
+	CU_ASSERT(machine_did(": >/etc/lanes/lanes.conf"));
+	CU_ASSERT(machine_did("systemctl reload lanes-loop@1.service"));
+	CU_ASSERT(EVENTUALLY(loop_has("\"LANES_THREADS\":\"40\"")));
 	lost = end(&traffic);
 	CU_ASSERT_EQUAL(lost.gets, 0);
 	CU_ASSERT_EQUAL(lost.posts, 0);
@@ -249,6 +289,16 @@ static void restart_in_turn_loses_nothing(void)
 	lost = end(&traffic);
 	CU_ASSERT_EQUAL(lost.gets, 0);
 	CU_ASSERT_EQUAL(lost.posts, 0);
+}
+
+/* All of it, one time after the other: no unit has enough of that, and the port is there again. */
+static void restarts_of_all_in_a_row(void)
+{
+	IN_MACHINE
+	for (int i = 0; i < 8; i++)
+		CU_ASSERT(machine_did("systemctl restart lanes.target"));
+	CU_ASSERT(EVENTUALLY(all_run()));
+	CU_ASSERT(EVENTUALLY(answers("/", "200 loop-")));
 }
 
 /* A worker, whose master starts another; and a master, whom systemd starts anew. Who waited for it
@@ -340,23 +390,26 @@ static bool has_database(void)
 			   "/var/lib/pg >/dev/null && systemd-run -q --unit=pg -p User=postgres "
 			   "-p RuntimeDirectory=pg sh -c 'exec /usr/lib/postgresql/*/bin/postgres "
 			   "-D /var/lib/pg -k /run/pg -c listen_addresses='") &&
-	       machine_did("mkdir -p /etc/lanes && echo 'LANES_DATABASE=host=/run/pg user=lanes "
-			   "dbname=postgres' >/etc/lanes/lanes.env");
+	       machine_did("mkdir -p /etc/lanes && echo 'database = host=/run/pg user=lanes "
+			   "dbname=postgres' >/etc/lanes/lanes.conf");
 }
 
 static void jobs_are_done(void)
 {
-	static const char migrate[] = "LANES_DATABASE=$(cut -d = -f 2- /etc/lanes/lanes.env) "
-				      "/usr/local/bin/lanes --migrate";
+	static const char migrate[] =
+		"/usr/local/bin/lanes --config /etc/lanes/lanes.conf --migrate";
 
 	IN_MACHINE
 	if (machine_does("ls /usr/lib/postgresql/*/bin/initdb")->status) {
 		not_judged("PostgreSQL is not installed");
 		return;
 	}
+	/* Without a database there is nothing to do. */
+	CU_ASSERT(machine_did("systemctl start lanes-jobs@1.service"));
+	CU_ASSERT(machine_says("systemctl is-active lanes-jobs@1.service", "inactive\n"));
 	CU_ASSERT_FATAL(has_database());
 	CU_ASSERT_FATAL(EVENTUALLY(machine_does(migrate)->status == 0));
-	CU_ASSERT(machine_did("systemctl restart 'lanes-loop@*.service' && "
+	CU_ASSERT(machine_did("systemctl reload 'lanes-loop@*.service' && "
 			      "systemctl enable --now lanes-jobs@1.service"));
 	CU_ASSERT(EVENTUALLY(machine_does("curl -sS -f --json '{\"width\":64,\"height\":64}' "
 					  "http://localhost:8080/cases/renders")
@@ -420,7 +473,9 @@ static const struct test tests[] = {
 	{"nobody is root, or has a privilege, and everybody is in a sandbox", nobody_is_root},
 	{"the journal has fields", the_journal_has_fields},
 	{"reload replaces workers, and no request is lost", reload_replaces_workers},
+	{"reload reads the configuration, and refuses a wrong one", reload_reads_the_configuration},
 	{"restarted one after the other, nothing is lost either", restart_in_turn_loses_nothing},
+	{"all of it may be restarted again and again", restarts_of_all_in_a_row},
 	{"a killed worker and a killed master come back", the_killed_come_back},
 	{"a held loop is replaced: the journal says by which request, and siblings lose nothing",
 	 a_held_loop_is_replaced},

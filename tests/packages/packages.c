@@ -103,13 +103,23 @@ static bool all_are_new(const char *program)
 		       ->status == 0;
 }
 
-bool packages_upgrade(const char *files, const char *program, const struct load_plan *post,
-		      size_t *posted)
+/* What went wrong, for who reads the test's output: requests, as nginx has noted them, and what it
+ * and the workers complained of. */
+static void show_failures(void)
+{
+	printf("%s", machine_does("cd /var/log/*-nginx && cat access.log | "
+				  "grep -v '\"status\":20[0-9]' | head -n 60; "
+				  "journalctl -q --no-pager -p warning | tail -n 60")
+			     ->out);
+}
+
+bool packages_upgrade(const char *files, const char *program, const char *get,
+		      const struct load_plan *post, size_t *posted)
 {
 	static struct load_result sum;
 	const char *const ports[] = {textf("%d", PORT)};
 	struct load_plan plan = *post;
-	struct load *gets, *posts;
+	struct load *gets, *posts, *probes;
 	bool installed;
 
 	plan.servers = ports;
@@ -118,11 +128,15 @@ bool packages_upgrade(const char *files, const char *program, const struct load_
 	plan.connections = CLIENTS;
 	plan.patience = PATIENCE * UINT64_C(1000000000);
 	posts = load_start(&plan);
-	plan.target = "/readyz";
+	plan.target = get;
 	plan.keys = 0;
 	plan.type = NULL;
 	plan.content = (struct slice){0};
 	gets = load_start(&plan);
+	plan.target = "/readyz";
+	plan.connections = 2;
+	plan.pause = 5000000;
+	probes = load_start(&plan);
 	CU_ASSERT(load_goes_on(gets, SOME) && load_goes_on(posts, SOME));
 	installed = packages_install(files);
 	CU_ASSERT(EVENTUALLY(all_are_new(program)));
@@ -130,8 +144,11 @@ bool packages_upgrade(const char *files, const char *program, const struct load_
 	sum = *load_wait(posts);
 	*posted = sum.sent;
 	load_add(&sum, load_wait(gets));
+	load_add(&sum, load_wait(probes));
 	printf("    %zu requests, %zu failed, %zu refused; %zu of them POSTs\n", sum.sent,
 	       sum.failed, sum.refused, *posted);
+	if (sum.answered != sum.sent)
+		show_failures();
 	CU_ASSERT_EQUAL(sum.answered, sum.sent);
 	CU_ASSERT_EQUAL(sum.failed + sum.refused + sum.resent, 0);
 	return installed;

@@ -31,10 +31,10 @@ bool packages_install(const char *files);
 /* What the machine has of files: a list, in a file there. */
 bool packages_list(const char *into);
 
-/* These are installed over others while 32 clients GET and 32 POST what the plan has, up to a while
- * after the moment at which every worker runs the new program. Nothing may fail; posted is how many
- * POSTs there were. */
-bool packages_upgrade(const char *files, const char *program, const struct load_plan *post,
-		      size_t *posted);
+/* These are installed over others while 32 clients GET this, two ask /readyz, and 32 POST what the
+ * plan has, up to a while after the moment at which every worker runs the new program. Nothing may
+ * fail; posted is how many POSTs there were. */
+bool packages_upgrade(const char *files, const char *program, const char *get,
+		      const struct load_plan *post, size_t *posted);
 
 #endif

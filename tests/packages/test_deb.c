@@ -72,7 +72,7 @@ static bool on_machine(void)
 	return booted;
 }
 
-/* The environment of workers has a database, which is not Lanes' own. */
+/* The configuration of workers has a database, which is not Lanes' own. */
 static bool has_database(void)
 {
 	return machine_did(
@@ -84,10 +84,17 @@ static bool has_database(void)
 		       "-o '-k /run/database -c listen_addresses=' start\" >/dev/null; "
 		       "psql -q -h /run/database -U postgres postgres -c 'CREATE ROLE lanes LOGIN' "
 		       "-c 'CREATE DATABASE lanes OWNER lanes'; "
-		       "echo 'LANES_DATABASE=postgresql://lanes@/lanes?host=/run/database' "
-		       ">>/etc/lanes/lanes.env") &&
-	       packages_typed("old", "lanes --migrate") &&
-	       packages_typed("old", "systemctl restart lanes.target");
+		       "echo 'database = postgresql://lanes@/lanes?host=/run/database' "
+		       ">>/etc/lanes/lanes.conf") &&
+	       packages_typed("old", "--migrate") && packages_typed("old", "systemctl reload");
+}
+
+/* A password is nobody else's, nginx' neither. */
+static bool is_of_workers(void)
+{
+	return machine_says("stat -c '%a %U %G' /etc/lanes/lanes.conf", "640 root lanes\n") &&
+	       machine_did("! setpriv --reuid lanes-nginx --regid lanes-nginx --clear-groups "
+			   "cat /etc/lanes/lanes.conf 2>/dev/null");
 }
 
 static void what_is_installed_serves(void)
@@ -104,8 +111,7 @@ static void what_is_installed_serves(void)
 			     NULL));
 	CU_ASSERT(machine_says("curl -s 'localhost:8080/status?text'", "loop-2 "));
 	CU_ASSERT(machine_says("curl -s localhost:8080/prefork/", "{"));
-	/* A password is nobody else's. */
-	CU_ASSERT(machine_says("stat -c '%a %U' /etc/lanes/lanes.env", "640 root\n"));
+	CU_ASSERT(is_of_workers());
 	CU_ASSERT(machine_did("man -w lanes && man -w 3 lanes && man -w lanes-new"));
 }
 
@@ -120,6 +126,7 @@ static void an_upgrade_loses_nothing(void)
 	CU_ASSERT_FATAL(EVENTUALLY(
 		strstr(machine_does("curl -s localhost:8080/readyz")->out, "ready") != NULL));
 	CU_ASSERT_FATAL(packages_upgrade("/srv/packages/new/*.deb", "lanes",
+					 "/async/await-one?seconds=0.01",
 					 PLAN(.target = "/cases/orders", .type = "application/json",
 					      .content = {order, sizeof(order) - 1}, .body = NULL),
 					 &posted));
@@ -129,7 +136,7 @@ static void an_upgrade_loses_nothing(void)
 			       "'SELECT count(*), count(DISTINCT id) FROM orders'",
 			       textf("%zu|%zu\n", posted, posted)));
 	/* What was changed in the configuration is as it was. */
-	CU_ASSERT(machine_did("grep -q ^LANES_DATABASE /etc/lanes/lanes.env"));
+	CU_ASSERT(machine_did("grep -q ^database /etc/lanes/lanes.conf") && is_of_workers());
 	CU_ASSERT(
 		machine_says("systemctl list-units --failed --no-legend 'lanes*' | wc -l", "0\n"));
 }
@@ -166,6 +173,9 @@ static void a_purge_leaves_nothing(void)
 {
 	if (!on_machine())
 		return;
+	/* One that has failed is a unit, too. */
+	CU_ASSERT(machine_did("sed -i '$ a nonsense' /etc/lanes/lanes.conf; "
+			      "! systemctl restart lanes-loop@1.service"));
 	CU_ASSERT(
 		machine_did("dpkg --purge lanes lanes-dbgsym lanes-common liblanes-dev lanes-doc"));
 	CU_ASSERT(machine_says("systemctl list-units --all --no-legend 'lanes*' | wc -l", "0\n"));

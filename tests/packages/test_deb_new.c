@@ -85,12 +85,14 @@ static void its_upgrade_loses_nothing(void)
 		packages_install("/srv/1.1/my-shop_*.deb") &&
 		machine_did("install -d -o my_shop /var/cache/my_shop; cd /var/cache/my_shop; "
 			    "install -m 644 -o my_shop /dev/null executed; "
-			    "echo LANES_ONCE=$PWD/executed >>/etc/my_shop/my_shop.env; "
+			    "drop=/etc/systemd/system/my_shop-.service.d; mkdir $drop; "
+			    "printf '[Service]\\nEnvironment=LANES_ONCE='$PWD'/executed\\n' "
+			    ">$drop/once.conf; systemctl daemon-reload; "
 			    "systemctl unmask my_shop.target; systemctl start my_shop.target"));
 	CU_ASSERT_FATAL(EVENTUALLY(
 		strstr(machine_does("curl -s localhost:8080/readyz")->out, "ready") != NULL));
 	CU_ASSERT_FATAL(packages_upgrade(
-		"/srv/1.2/my-shop_*.deb", "my_shop",
+		"/srv/1.2/my-shop_*.deb", "my_shop", "/",
 		PLAN(.target = "/once/{}", .keys = KEYS, .type = "text/plain"), &posted));
 	CU_ASSERT(posted < KEYS);
 	CU_ASSERT(machine_says("sort /var/cache/my_shop/executed | uniq -d | wc -l; "

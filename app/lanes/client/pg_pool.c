@@ -219,6 +219,14 @@ bool pg_is_up(const struct sched *sched)
 	return !pool || pool->health == PG_UP;
 }
 
+bool pg_is_known(const struct sched *sched)
+{
+	const struct pg_pool *pool = pg_pool_of(sched);
+
+	return !pool || pool->health == PG_DOWN ||
+	       (pool->health == PG_UP && pool->tables != BOARD_TABLES_UNKNOWN);
+}
+
 bool pg_note_tables(const struct sched *sched, enum board_tables tables)
 {
 	struct pg_pool *pool = pg_pool_of(sched);

@@ -50,4 +50,7 @@ bool pg_note_tables(const struct sched *sched, enum board_tables tables);
 /* Whether there is none, or its database is there. */
 bool pg_is_up(const struct sched *sched);
 
+/* Whether that is known, and of its tables too, if they are looked for. */
+bool pg_is_known(const struct sched *sched);
+
 #endif

@@ -312,6 +312,8 @@ static int begin(struct engine *engine, const struct application *application)
 	application_ask(application, engine->board);
 	engine->background = application_begin(application, &engine->sched);
 	err = open_work(engine);
+	if (!err && parent_is_there())
+		tables_await(&engine->sched, &engine->draining);
 	if (!err && !engine->draining)
 		parent_accepts(o->slot);
 	if (!err)

@@ -410,6 +410,8 @@ int prefork_run(const struct options *options, struct listener *listener, const 
 		log_event(LOG_LEVEL_ERROR, "start-failed", "error", "the application's", NULL);
 		return 1;
 	}
+	if (parent_is_there())
+		tables_await(&p.sched, &never);
 	parent_accepts(options->slot);
 	log_event(LOG_LEVEL_INFO, "started", "engine", "prefork", NULL);
 	serve(&p);

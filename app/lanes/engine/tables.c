@@ -11,7 +11,8 @@
 #include "engine/application.h"
 #include "engine/turn.h"
 
-#define PERIOD 1 /* seconds */
+#define PERIOD	 1 /* seconds */
+#define KNOWN_NS (2 * UINT64_C(1000000000))
 
 struct tables {
 	struct turn turn;
@@ -110,4 +111,21 @@ struct turn *tables_begin(const struct application *application, struct sched *s
 	turn->req.co.untold = true;
 	turn_begin_with(turn, look);
 	return turn;
+}
+
+static void on_late(struct timer *timer)
+{
+	(void)timer;
+}
+
+void tables_await(struct sched *sched, const bool *given_up)
+{
+	uint64_t until = uv_hrtime() + KNOWN_NS;
+	struct timer timer = {.fire = on_late};
+
+	if (timers_add(&sched->timers, &timer, until))
+		return;
+	while (!*given_up && !pg_is_known(sched) && uv_hrtime() < until)
+		uv_run(sched->loop, UV_RUN_ONCE);
+	timers_remove(&sched->timers, &timer);
 }
