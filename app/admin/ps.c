@@ -9,7 +9,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "admin/tasks.h"
+#include "admin/task_list.h"
 
 enum { WIDTH = 80, SHOWN = 20 /* requests of a worker */ };
 
@@ -74,8 +74,7 @@ static void add_place(struct tree *tree, const struct held_by *held)
 {
 	if (held->at[0])
 		add(tree, "|     %s%s%s%s%s%s", held->function, held->function[0] ? "() " : "",
-		    held->at, held->call[0] ? ", in " : "", held->call,
-		    held->call[0] ? "()" : "");
+		    held->at, held->call[0] ? ", in " : "", held->call, held->call[0] ? "()" : "");
 	if (held->from[0])
 		add(tree, "|     called at %s", held->from);
 	add(tree, "|     cure: %s", held->cure);
@@ -89,7 +88,7 @@ static void add_runs(struct tree *tree, const struct worker_state *worker, bool 
 	if (worker->is_running)
 		add(tree, "+- %" PRIu32 " %s %s %.1f s", running->serial,
 		    route_of(worker, running->route, name),
-		    !is_held					   ? "runs on the loop,"
+		    !is_held				  ? "runs on the loop,"
 		    : running->seconds > worker->held / 2 ? "holds the loop,"
 							  : "is one of many that run,",
 		    running->seconds);
@@ -106,8 +105,8 @@ static void add_hold(struct tree *tree, const struct worker_state *worker)
 	if (lasts) {
 		add_place(tree, &held);
 	} else if (is_known && held.ago < LATELY) {
-		add(tree, "+- was held %.0f s ago by %" PRIu32 " %s", held.ago,
-		    held.request.serial, route_of(worker, held.request.route, name));
+		add(tree, "+- was held %.0f s ago by %" PRIu32 " %s", held.ago, held.request.serial,
+		    route_of(worker, held.request.route, name));
 		add_place(tree, &held);
 	}
 }
@@ -158,8 +157,7 @@ static void add_tasks(struct tree *tree, const struct worker_state *worker)
 		add_task(tree, worker, task, beside);
 	}
 	if (tasks.requests + tasks.more > shown)
-		add(tree, "+- and %s more",
-		    grouped(tasks.requests + tasks.more - shown, text));
+		add(tree, "+- and %s more", grouped(tasks.requests + tasks.more - shown, text));
 	tasks_free(&tasks);
 }
 
@@ -177,8 +175,8 @@ static void add_worker(struct tree *tree, const struct worker_state *worker)
 	else
 		snprintf(state, sizeof(state), "%s", worker->is_held ? "busy" : "idle");
 	if (held && others)
-		snprintf(state + strlen(state), sizeof(state) - strlen(state),
-			 ": %s wait for it", grouped(others, text));
+		snprintf(state + strlen(state), sizeof(state) - strlen(state), ": %s wait for it",
+			 grouped(others, text));
 	else if (worker->in_flight)
 		snprintf(state + strlen(state), sizeof(state) - strlen(state), ", %s in flight",
 			 grouped(worker->in_flight, text));
@@ -192,7 +190,7 @@ static int by_hold(const void *a, const void *b)
 {
 	const struct worker_state *one = *(const struct worker_state *const *)a;
 	const struct worker_state *other = *(const struct worker_state *const *)b;
-	double hold[] = {is_held(one) ? one->held : 0, is_held(other) ? other->held : 0};
+	const double hold[] = {is_held(one) ? one->held : 0, is_held(other) ? other->held : 0};
 
 	if (hold[0] < hold[1] || hold[0] > hold[1])
 		return hold[0] < hold[1] ? 1 : -1;

@@ -7,7 +7,7 @@
 #include "admin/admin.h"
 #include "admin/control.h"
 #include "admin/status_text.h"
-#include "admin/tasks.h"
+#include "admin/task_list.h"
 
 static void append_running(struct buffer *out, const struct worker_state *worker,
 			   const struct running *running)

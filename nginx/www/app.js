@@ -19,6 +19,7 @@ import {Banner} from './panels/banner.js';
 import {contrastPanel} from './panels/contrast.js';
 import {docsPanel} from './panels/docs.js';
 import {tabs} from './panels/tabs.js';
+import {Tasks} from './panels/tasks.js';
 import {tryPanel} from './panels/try.js';
 import {legend} from './picture/legend.js';
 import {LiveLanes} from './picture/live.js';
@@ -35,6 +36,7 @@ const sender = new Sender();
 const lab = new Lab(sender, history, feed);
 lab.classroom = new Classroom();
 const banner = new Banner(history, sender, clock);
+const tasks = new Tasks(history);
 const live = new LiveLanes(history, clock, sender);
 const patterns = legend();
 const find = (id) => document.getElementById(id);
@@ -53,6 +55,7 @@ function tell() {
 		requestAnimationFrame(() => {
 			isDue = false;
 			banner.update();
+			tasks.update();
 			patterns.show(history.awaited);
 			live.offer(new Set(living().map(({pool}) => pool)));
 			setText(find('running'), banner.connected ? running() : '');
@@ -103,7 +106,7 @@ function running() {
 	return [...pools].sort(([a], [b]) => byPool(a, b)).map(([pool, workers]) => `${workers} ${pool}`).join(', ');
 }
 
-find('lanes').append(banner.element, live.element, patterns.element, live.table, controlBox(lab, system), banner.past);
+find('lanes').append(banner.element, live.element, patterns.element, live.table, tasks.element, controlBox(lab, system), banner.past);
 const docs = docsPanel();
 const replay = replayPanel(lab);
 lab.addEventListener('replay', ({detail: {round}}) => {

@@ -10,6 +10,7 @@ import './test_judge.js';
 import './test_feed.js';
 import './test_picture.js';
 import './test_awaited.js';
+import './test_tasks.js';
 import './test_panels.js';
 import './test_docs.js';
 import './test_access.js';

@@ -39,7 +39,7 @@
 
 /* Where it waits is shown to who asks what all wait for. */
 #define AWAIT_PLACE(who, text)                                                                     \
-	static struct await_place here_ = {text, __FILE__, __func__, __LINE__, 0};                 \
+	static struct await_place here_ = {text, __FILE__, __func__, __LINE__, 0, NULL};           \
 	(who)->co.place = &here_
 
 #define AWAIT(who, start)                                                                          \

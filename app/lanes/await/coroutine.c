@@ -78,8 +78,7 @@ void coroutine_cancel(struct coroutine *co)
 {
 	co->cancelled = true;
 	coroutine_drop_tasks(co);
-	if (co->seat)
-		place_leave(co);
+	place_leave(co);
 }
 
 /* ---- to run ---- */
@@ -134,7 +133,7 @@ uint64_t coroutine_resume(struct coroutine *co, uint64_t now, void (*run)(struct
 	co->times.loop += ended - now;
 	if (co->suspended)
 		place_show(co, ended);
-	else if (co->seat)
+	else
 		place_leave(co);
 	return ended;
 }

@@ -214,10 +214,10 @@ static void diagnose(uint64_t turn)
 	held.many = held.is_request && now - since < (now - turn) / 2;
 	if (seen)
 		tell_stack(&held);
-	set_cure(&held, held.many	      ? cure_many
-			: !seen		      ? cure_unknown
+	set_cure(&held, held.many	     ? cure_many
+			: !seen		     ? cure_unknown
 			: doctor.stack.waits ? cure_waits(doctor.stack.call)
-					      : cure_computes);
+					     : cure_computes);
 	board_tell_hold(doctor.slot, &held, owner, now);
 	say(&held, seen ? NULL : lack, now - turn);
 }
@@ -227,7 +227,8 @@ static void diagnose(uint64_t turn)
 /* Until that is over, or the word is no longer that; ns 0: it has no end. */
 static void wait_while(uint32_t value, uint64_t ns)
 {
-	struct timespec time = {.tv_sec = (time_t)(ns / NS_PER_S), .tv_nsec = (long)(ns % NS_PER_S)};
+	struct timespec time = {.tv_sec = (time_t)(ns / NS_PER_S),
+				.tv_nsec = (long)(ns % NS_PER_S)};
 
 	syscall(SYS_futex, &doctor.slot->watch_rests, FUTEX_WAIT_PRIVATE, value, ns ? &time : NULL,
 		NULL, 0);

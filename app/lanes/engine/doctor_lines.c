@@ -11,31 +11,31 @@
 enum { FORMATS = 16, NAMES = 4096, OPCODES = 256 };
 
 /* What is left to read. Beyond its end there are zeros, and it is broken. */
-struct reader {
+struct line_reader {
 	const uint8_t *at, *end;
 	bool broken;
 };
 
 /* A file, or a folder: the text's place, and the folder's number. */
-struct name {
+struct line_name {
 	const char *text;
 	uint64_t folder;
 };
 
-struct names {
-	struct name list[NAMES];
+struct line_names {
+	struct line_name list[NAMES];
 	size_t count;
 };
 
 struct unit {
-	struct reader code;
+	struct line_reader code;
 	struct source_part texts, line_texts;
 	unsigned version;
 	size_t offset_size;
 	uint8_t instruction, line_range, opcode_base;
 	int8_t line_base;
 	uint8_t lengths[OPCODES];
-	struct names *folders, *files;
+	struct line_names *folders, *files;
 };
 
 /* What is known of one that is asked, in the sequence that is run. */
@@ -46,14 +46,14 @@ struct candidate {
 	bool begun; /* by a row exactly where it begins */
 };
 
-struct row {
+struct line_row {
 	uint64_t address, file;
 	unsigned line;
 };
 
 /* ---- reading ---- */
 
-static uint64_t fixed(struct reader *from, size_t size)
+static uint64_t fixed(struct line_reader *from, size_t size)
 {
 	uint64_t value = 0;
 
@@ -68,7 +68,7 @@ static uint64_t fixed(struct reader *from, size_t size)
 	return value;
 }
 
-static uint64_t leb(struct reader *from, bool is_signed)
+static uint64_t leb(struct line_reader *from, bool is_signed)
 {
 	uint64_t value = 0;
 	uint64_t byte;
@@ -85,7 +85,7 @@ static uint64_t leb(struct reader *from, bool is_signed)
 	return value;
 }
 
-static const char *text(struct reader *from)
+static const char *text(struct line_reader *from)
 {
 	const char *begin = (const char *)from->at;
 	const uint8_t *end = memchr(from->at, 0, (size_t)(from->end - from->at));
@@ -100,7 +100,7 @@ static const char *text(struct reader *from)
 
 static const char *text_in(const struct source_part *part, uint64_t at)
 {
-	struct reader from = {part->begin, part->end, false};
+	struct line_reader from = {part->begin, part->end, false};
 
 	if (!part->begin || at >= (uint64_t)(part->end - part->begin))
 		return "";
@@ -110,14 +110,15 @@ static const char *text_in(const struct source_part *part, uint64_t at)
 
 /* ---- heads ---- */
 
-static void add(struct names *names, const char *of, uint64_t folder)
+static void add(struct line_names *names, const char *of, uint64_t folder)
 {
 	if (names->count < NAMES)
-		names->list[names->count++] = (struct name){of, folder};
+		names->list[names->count++] = (struct line_name){of, folder};
 }
 
 /* A value of one of DWARF's forms that such tables have. */
-static uint64_t value_of(struct unit *unit, struct reader *from, uint64_t form, const char **of)
+static uint64_t value_of(struct unit *unit, struct line_reader *from, uint64_t form,
+			 const char **of)
 {
 	enum { BLOCK = 0x09, STRING = 0x08, STRP = 0x0e, LINE_STRP = 0x1f, UDATA = 0x0f };
 	enum { DATA1 = 0x0b, DATA2 = 0x05, DATA4 = 0x06, DATA8 = 0x07, DATA16 = 0x1e };
@@ -153,7 +154,7 @@ static uint64_t value_of(struct unit *unit, struct reader *from, uint64_t form, 
 }
 
 /* Of version 5. */
-static void read_names(struct unit *unit, struct reader *from, struct names *names)
+static void read_names(struct unit *unit, struct line_reader *from, struct line_names *names)
 {
 	enum { PATH = 1, FOLDER = 2 };
 	uint64_t formats[FORMATS][2];
@@ -185,7 +186,7 @@ static void read_names(struct unit *unit, struct reader *from, struct names *nam
 }
 
 /* Of version 4: number 0 is not among them. */
-static void read_old_names(struct unit *unit, struct reader *from)
+static void read_old_names(struct unit *unit, struct line_reader *from)
 {
 	const char *of;
 
@@ -201,16 +202,16 @@ static void read_old_names(struct unit *unit, struct reader *from)
 }
 
 /* The next unit, and its head. False: it is none that we know. *from is behind it. */
-static bool read_head(struct reader *from, struct unit *unit)
+static bool read_head(struct line_reader *from, struct unit *unit)
 {
 	uint64_t len = fixed(from, 4);
-	struct reader own;
+	struct line_reader own;
 	uint64_t head;
 
 	unit->offset_size = len == UINT32_MAX ? 8 : 4;
 	if (len == UINT32_MAX)
 		len = fixed(from, 8);
-	own = (struct reader){from->at, from->end, len > (uint64_t)(from->end - from->at)};
+	own = (struct line_reader){from->at, from->end, len > (uint64_t)(from->end - from->at)};
 	if (own.broken) {
 		from->at = from->end;
 		return false;
@@ -224,7 +225,7 @@ static bool read_head(struct reader *from, struct unit *unit)
 	head = fixed(&own, unit->offset_size);
 	if (head > (uint64_t)(own.end - own.at))
 		return false;
-	unit->code = (struct reader){own.at + head, own.end, false};
+	unit->code = (struct line_reader){own.at + head, own.end, false};
 	own.end = own.at + head;
 	unit->instruction = (uint8_t)fixed(&own, 1);
 	fixed(&own, 2); /* operations of an instruction, and what is a statement at first */
@@ -248,11 +249,12 @@ static bool read_head(struct reader *from, struct unit *unit)
 /* As the compiler was given it, where that is known: "app/main.c". */
 static void path_of(const struct unit *unit, uint64_t file, char to[SOURCE_TEXT])
 {
-	const struct name *name = file < unit->files->count ? &unit->files->list[file] : NULL;
-	const char *base = unit->version == 5 && unit->folders->count
-				   ? unit->folders->list[0].text : "";
+	const struct line_name *name = file < unit->files->count ? &unit->files->list[file] : NULL;
+	const char *base =
+		unit->version == 5 && unit->folders->count ? unit->folders->list[0].text : "";
 	const char *folder = name && name->folder && name->folder < unit->folders->count
-				     ? unit->folders->list[name->folder].text : "";
+				     ? unit->folders->list[name->folder].text
+				     : "";
 	size_t len = strlen(base);
 
 	if (!name)
@@ -271,7 +273,7 @@ static void path_of(const struct unit *unit, uint64_t file, char to[SOURCE_TEXT]
 
 /* The function's file is that of its first row. Behind what was put into it from others (a header,
  * a small function of another file), the line is the last of its own. */
-static void take_row(const struct row *row, const struct source *asked, struct candidate *of)
+static void take_row(const struct line_row *row, const struct source *asked, struct candidate *of)
 {
 	if (row->address > asked->at)
 		return;
@@ -295,7 +297,7 @@ struct search {
 	bool found;
 };
 
-static void on_row(struct search *search, const struct row *row)
+static void on_row(struct search *search, const struct line_row *row)
 {
 	if (!search->begun)
 		search->low = row->address;
@@ -323,12 +325,12 @@ static void on_end(struct search *search, const struct unit *unit, uint64_t end)
 
 /* ---- code ---- */
 
-static void run_extended(struct unit *unit, struct row *row, struct search *search)
+static void run_extended(struct unit *unit, struct line_row *row, struct search *search)
 {
 	enum { END_SEQUENCE = 1, SET_ADDRESS = 2 };
-	struct reader *code = &unit->code;
+	struct line_reader *code = &unit->code;
 	uint64_t len = leb(code, false);
-	struct reader own = {code->at, code->end, len > (uint64_t)(code->end - code->at)};
+	struct line_reader own = {code->at, code->end, len > (uint64_t)(code->end - code->at)};
 	uint64_t op;
 
 	if (own.broken || !len) {
@@ -339,15 +341,15 @@ static void run_extended(struct unit *unit, struct row *row, struct search *sear
 	op = fixed(&own, 1);
 	if (op == END_SEQUENCE) {
 		on_end(search, unit, row->address);
-		*row = (struct row){.file = 1, .line = 1};
+		*row = (struct line_row){.file = 1, .line = 1};
 	} else if (op == SET_ADDRESS) {
 		row->address = fixed(&own, (size_t)(own.end - own.at));
 	}
 }
 
-static void run_standard(struct unit *unit, uint8_t op, struct row *row, struct search *search)
+static void run_standard(struct unit *unit, uint8_t op, struct line_row *row, struct search *search)
 {
-	struct reader *code = &unit->code;
+	struct line_reader *code = &unit->code;
 
 	switch (op) {
 	case 0x01: /* DW_LNS_copy */
@@ -363,8 +365,8 @@ static void run_standard(struct unit *unit, uint8_t op, struct row *row, struct 
 		row->file = leb(code, false);
 		break;
 	case 0x08: /* const_add_pc */
-		row->address +=
-			(uint64_t)((255 - unit->opcode_base) / unit->line_range) * unit->instruction;
+		row->address += (uint64_t)((255 - unit->opcode_base) / unit->line_range) *
+				unit->instruction;
 		break;
 	case 0x09: /* fixed_advance_pc */
 		row->address += fixed(code, 2);
@@ -377,7 +379,7 @@ static void run_standard(struct unit *unit, uint8_t op, struct row *row, struct 
 
 static void run(struct unit *unit, struct search *search)
 {
-	struct row row = {.file = 1, .line = 1};
+	struct line_row row = {.file = 1, .line = 1};
 
 	memset(search->candidates, 0, sizeof(search->candidates));
 	search->begun = false;
@@ -400,15 +402,14 @@ static void run(struct unit *unit, struct search *search)
 
 bool source_lines(const struct source_image *image, struct source *list, size_t count)
 {
-	static struct names folders, files; /* one at a time asks, on one thread */
+	static struct line_names folders, files; /* one at a time asks, on one thread */
 	struct source_part lines = source_part(image, ".debug_line");
-	struct reader from = {lines.begin, lines.end, false};
+	struct line_reader from = {lines.begin, lines.end, false};
 	struct unit unit = {.texts = source_part(image, ".debug_str"),
 			    .line_texts = source_part(image, ".debug_line_str"),
 			    .folders = &folders,
 			    .files = &files};
-	struct search search = {.list = list,
-				.count = count < SOURCE_ASKED ? count : SOURCE_ASKED};
+	struct search search = {.list = list, .count = count < SOURCE_ASKED ? count : SOURCE_ASKED};
 
 	while (from.at < from.end)
 		if (read_head(&from, &unit))

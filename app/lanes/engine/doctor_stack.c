@@ -14,11 +14,11 @@
 #include <unistd.h>
 
 enum {
-	SIGNAL = SIGURG,	   /* nobody sends it, and who gets it for nothing is not harmed */
-	SIGNAL_STACK = 64 << 10,   /* for a thread whose own is used up */
-	TRIES = 10,		   /* to see a thread twice at the same place */
-	PATIENCE = 100,		   /* looks whether the handler has run … */
-	PAUSE_NS = 300000,	   /* … and so long from one to the next */
+	SIGNAL = SIGURG,	 /* nobody sends it, and who gets it for nothing is not harmed */
+	SIGNAL_STACK = 64 << 10, /* for a thread whose own is used up */
+	TRIES = 10,		 /* to see a thread twice at the same place */
+	PATIENCE = 100,		 /* looks whether the handler has run … */
+	PAUSE_NS = 300000,	 /* … and so long from one to the next */
 	STATE_SIZE = 256,
 };
 
@@ -143,12 +143,12 @@ const char *stack_prepare(void)
 
 	stack_close();
 	thread = (pid_t)syscall(SYS_gettid);
-	if (!find_stack())
-		return "the stack is unknown";
 	snprintf(path, sizeof(path), "/proc/self/task/%d/syscall", (int)thread);
 	state_file = open(path, O_RDONLY | O_CLOEXEC);
 	if (state_file < 0)
 		return "no /proc/self/task/TID/syscall";
+	if (!find_stack())
+		return "its place is unknown";
 	stack_find_tables();
 	takes_signal = take_signal();
 	return takes_signal ? NULL : "SIGURG is taken: what computes is not seen";

@@ -62,7 +62,7 @@ static const struct option_spec list[] = {
 	 .help = "on: it dumps core as the limits allow; off: never, as requests would be in the "
 		 "file"},
 	{"address-space", OPTION_INT, AT(address_space), "0", 0, 1048576, NULL,
-	 "MB that the process may map, the scoreboard's 840 included; 0: as it is"},
+	 "MB that the process may map, the scoreboard's 920 included; 0: as it is"},
 	{"oom-score-adj", OPTION_INT, AT(oom_score_adj), "0", 0, 1000, NULL,
 	 "how much sooner the kernel ends this process when memory runs out; 0: as it is"},
 	{"threads", OPTION_INT, AT(threads), "40", 1, 1024, NULL, "of the blocking pool, at most"},

@@ -287,8 +287,8 @@ static int show(const char *option, int (*shown)(const char *scoreboard),
 
 static bool is_command(const struct options *options)
 {
-	return options->top || options->ps || options->migrate || options->jobs || options->job_retry ||
-	       options->job_drop;
+	return options->top || options->ps || options->migrate || options->jobs ||
+	       options->job_retry || options->job_drop;
 }
 
 /* What is no worker, and ends by itself. Its exit status. */

@@ -62,9 +62,9 @@ static void read_place(const struct board_slot *slot, unsigned number, struct bo
 	task->known = number && number <= count && number < BOARD_PLACES;
 	if (!task->known)
 		return;
-	board_text(task->what, place->what, BOARD_SOURCE);
-	board_text(task->file, place->file, BOARD_SOURCE);
-	board_text(task->function, place->function, BOARD_SOURCE);
+	board_text(task->what, place->what, sizeof(task->what));
+	board_text(task->file, place->file, sizeof(task->file));
+	board_text(task->function, place->function, sizeof(task->function));
 	task->line = (unsigned)board_get(&place->line);
 	task->kind = kind_of(task->what);
 	task->own = !begins(task->file, "app/lanes/");
@@ -85,9 +85,8 @@ bool board_task(const struct board_slot *slot, unsigned seat, uint64_t now, stru
 	if (!board_doing(&await->doing, &again, &owner) || again != since)
 		return false;
 	who = span_owner_unpack(owner);
-	*task = (struct board_task){
-		.request = {who.serial, who.route, seconds_since(since, now)},
-		.things = (unsigned)(what >> 16 & 0xffff)};
+	*task = (struct board_task){.request = {who.serial, who.route, seconds_since(since, now)},
+				    .things = (unsigned)(what >> 16)};
 	read_place(slot, (unsigned)(what & 0xffff), task);
 	return true;
 }

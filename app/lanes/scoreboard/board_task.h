@@ -10,12 +10,12 @@
 /* What a request awaits, or one of its functions that run beside each other. */
 struct board_task {
 	struct running request; /* and for how long it has been awaiting that */
-	const char *kind;	/* "sleep", "thread", "fetch", "db", "body", "gather" …; "await" */
-	unsigned things;	/* so many are awaited there, of which the last is enough to go on */
-	bool known;		/* … what follows is */
-	bool own;		/* it is the service's source, not the library's */
-	char what[BOARD_SOURCE]; /* as it is written in AWAIT(req, …) */
-	char function[BOARD_SOURCE];
+	const char *kind; /* "sleep", "thread", "fetch", "db", "body", "gather" …; "await" */
+	unsigned things;  /* so many are awaited there, of which the last is enough to go on */
+	bool known;	  /* … what follows is */
+	bool own;	  /* it is the service's source, not the library's */
+	char what[BOARD_THING]; /* as it is written in AWAIT(req, …) */
+	char function[BOARD_PATH];
 	char file[BOARD_SOURCE];
 	unsigned line;
 };

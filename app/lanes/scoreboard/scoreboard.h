@@ -34,7 +34,7 @@ enum {
 	BOARD_THING = 64,	  /* bytes of such a name, and its end */
 	BOARD_AWAITS = 64,	  /* waits for a thing that are shown one by one */
 	BOARD_PLACES = 256,	  /* of the source, where is awaited; number 0: one beyond */
-	BOARD_SOURCE = 96,	  /* bytes of what one is called, and its end */
+	BOARD_SOURCE = 80,	  /* bytes of what is said of one, and its end */
 	BOARD_WAITERS = 256,	  /* coroutines that are shown one by one where they wait */
 	BOARD_IDS = 1024,	  /* a power of two */
 	BOARD_ID = 40,		  /* bytes of what the web server calls a request, and its end */
@@ -161,23 +161,23 @@ struct board_await {
 
 /* An AWAIT of the source. */
 struct board_place {
-	char what[BOARD_SOURCE]; /* it waits for, as written there */
+	char what[BOARD_THING]; /* it waits for, as written there */
 	char file[BOARD_SOURCE];
-	char function[BOARD_SOURCE];
+	char function[BOARD_PATH];
 	word line;
 };
 
 /* What held the loop for long, as was seen on its stack meanwhile. The doctor's thread is the
  * writer (engine/doctor.h), of texts that are "" where it does not know. */
 struct board_hold {
-	word turn;			/* as turn_since was; 0: there was none yet, or it is being written */
-	word owner;			/* of the request that ran; 0: none */
-	word taken;			/* when it was seen */
-	word many;			/* one after another that ran for a short time each */
-	char function[BOARD_SOURCE];	/* the service's own that was innermost */
-	char at[BOARD_SOURCE];		/* … where in its source: "app/orders.c:17" */
-	char from[BOARD_SOURCE];	/* where the handler has called it; "": it is the handler */
-	char call[BOARD_NAME * 2];	/* what it has called, and not come back from */
+	word turn;  /* as turn_since was; 0: there was none yet, or it is being written */
+	word owner; /* of the request that ran; 0: none */
+	word taken; /* when it was seen */
+	word many;  /* one after another that ran for a short time each */
+	char function[BOARD_SOURCE]; /* the service's own that was innermost */
+	char at[BOARD_SOURCE];	     /* … where in its source: "app/orders.c:17" */
+	char from[BOARD_SOURCE];     /* where the handler has called it; "": it is the handler */
+	char call[BOARD_NAME * 2];   /* what it has called, and not come back from */
 	char cure[BOARD_SOURCE];
 };
 
@@ -251,7 +251,7 @@ struct board_slot {
 	struct board_database database;
 	struct board_await waiters[BOARD_WAITERS]; /* what: a place, and << 16 of how many things */
 	word place_count;
-	struct board_hold hold;	     /* the last */
+	struct board_hold hold;	      /* the last */
 	_Atomic uint32_t watch_rests; /* nobody looks at turn_since until board_wake(): a futex */
 	uint32_t watch_unused;
 	word thing_count; /* from number 1 on: they are behind the spans */

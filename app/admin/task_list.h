@@ -1,8 +1,8 @@
 /*
  * Who awaits what, where, in a worker: as the scoreboard has it, also while the loop is held.
  */
-#ifndef LANES_ADMIN_TASKS_H
-#define LANES_ADMIN_TASKS_H
+#ifndef LANES_ADMIN_TASK_LIST_H
+#define LANES_ADMIN_TASK_LIST_H
 
 #include <lanes.h>
 

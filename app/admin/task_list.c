@@ -1,4 +1,4 @@
-#include "admin/tasks.h"
+#include "admin/task_list.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -95,7 +95,8 @@ void task_name(const struct board_task *task, const struct worker_state *worker,
 		snprintf(name, TASK_NAME, "gather of %u", task->things);
 	else if (!strcmp(kind, "thread") || !strcmp(kind, "cpu")) {
 		if (!name_thread(worker, task->request.serial, name))
-			snprintf(name, TASK_NAME, "a %s", !strcmp(kind, "cpu") ? "cpu thread" : kind);
+			snprintf(name, TASK_NAME, "a %s",
+				 !strcmp(kind, "cpu") ? "cpu thread" : kind);
 	} else if (!strcmp(kind, "sleep") || !strcmp(kind, "body") ||
 		   !name_thing(worker, task->request.serial, name)) {
 		snprintf(name, TASK_NAME, "%s", !strcmp(kind, "await") ? "something" : kind);
