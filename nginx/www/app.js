@@ -6,6 +6,7 @@ import {controlBox} from './class/control.js';
 import {editorPanel} from './editor/editor.js';
 import {exerciseSection} from './exercises/exercise.js';
 import {EXERCISES, POOLS} from './exercises/exercises.js';
+import {FURTHER} from './exercises/further.js';
 import {GUIDE} from './exercises/guide.js';
 import {Lab} from './exercises/lab.js';
 import {Clock} from './feed/clock.js';
@@ -14,7 +15,9 @@ import {History} from './feed/history.js';
 import {byPool, prefer} from './feed/pools.js';
 import {Sender} from './feed/sender.js';
 import {System} from './feed/system.js';
+import {guidePanel} from './guide/panel.js';
 import {insightPanel} from './insight/insight.js';
+import {knobsPanel} from './knobs/panel.js';
 import {Banner} from './panels/banner.js';
 import {contrastPanel} from './panels/contrast.js';
 import {docsPanel} from './panels/docs.js';
@@ -32,7 +35,7 @@ const feed = new Feed();
 const history = new History();
 const clock = new Clock();
 const system = new System();
-const sender = new Sender();
+const sender = new Sender(clock);
 const lab = new Lab(sender, history, feed);
 lab.classroom = new Classroom();
 const banner = new Banner(history, sender, clock);
@@ -114,11 +117,17 @@ lab.addEventListener('replay', ({detail: {round}}) => {
 	replay.takeRound(round);
 	replay.focus();
 });
-const course = steps('Exercises', EXERCISES.map((exercise, index) => ({id: exercise.id, title: exercise.title,
+const course = steps('Exercises', [...EXERCISES, ...FURTHER].map((exercise, index) => ({id: exercise.id, title: exercise.title,
 	element: exerciseSection(exercise, index, lab, () => course.done(exercise.id))})));
 const panels = tabs([
 	['start', 'Start', insightPanel(lab, clock, () => panels.show('exercises', true))],
 	['exercises', 'Exercises', el('div', {}, lab.classroom.element, course.element)],
+	['guide', 'Guide', guidePanel(lab, (tab, exercise) => {
+		if (exercise)
+			course.open(exercise);
+		panels.show(tab, true);
+	}).element],
+	['knobs', 'Knobs', knobsPanel(lab)],
 	['replay', 'Step by step', replay.element],
 	['editor', 'Change it', editorPanel(lab)],
 	['try', 'Try it', tryPanel(sender, lab, system)],

@@ -2,6 +2,9 @@
 
 import './test_start.js';
 import './test_exercises.js';
+import './test_further.js';
+import './test_guide.js';
+import './test_knobs.js';
 import './test_replay.js';
 import './test_editor.js';
 import './test_control.js';

@@ -4,7 +4,8 @@ import assert from 'node:assert/strict';
 
 import {drawn, exercise, get, mute, openExercise, reach, showTab, test, violations, withPage, world} from './suite.js';
 
-const IDS = ['together', 'gather', 'blocking', 'processes'];
+const IDS = ['together', 'gather', 'blocking', 'processes', 'threads', 'order', 'cpu'];
+const WITH_DATABASE = ['combine', 'queue'];
 
 const openAll = (page) => page.evaluate(() => document.querySelectorAll('details').forEach((details) => {
 	details.open = true;
@@ -62,12 +63,38 @@ test('no accessibility violation, in any look', () => withPage({}, async (page) 
 		});
 		await fine(`${id}, done`);
 	}
+	for (const id of WITH_DATABASE) {
+		await openExercise(page, id);
+		await page.locator(`#exercise-${id} input`).first().check();
+		await page.locator(`#exercise-${id} button.primary`).click();
+		await fine(`${id}, without a database`);
+	}
 	await page.evaluate(() => document.querySelectorAll('.exercise').forEach((section) => {
 		section.hidden = false;
 	}));
 	await openAll(page);
 	await page.locator('#exercises .listing pre').first().waitFor({state: 'attached'});
 	await fine('exercises, all open');
+	await showTab(page, 'guide');
+	for (const run of ['bad', 'slow-query']) {
+		await page.locator('#guide').locator(`.guide-section:not([hidden]) [data-runs="${run}"]`).or(page.locator(`#guide-which [data-runs="${run}"]`)).first().click();
+		await page.locator(`.outcome[data-demonstration="${run}"]`).first().waitFor();
+		await page.locator('#guide select').selectOption('which');
+	}
+	await page.locator('[data-answer="computes"]').click();
+	await page.locator('[data-answer="little"]').click();
+	await page.evaluate(() => document.querySelectorAll('.guide-section').forEach((section) => {
+		section.hidden = false;
+	}));
+	await openAll(page);
+	await page.locator('#guide .listing pre').first().waitFor({state: 'attached'});
+	await fine('the guide');
+	await showTab(page, 'knobs');
+	await page.locator('#knobs input[name="workers"]').fill('3');
+	await page.getByRole('button', {name: 'Measure', exact: true}).click();
+	await page.locator('#knobs .picture').waitFor();
+	await openAll(page);
+	await fine('knobs');
 	await showTab(page, 'replay');
 	await fine('step by step, nothing yet');
 	await page.getByRole('button', {name: 'Record five visitors'}).click();
@@ -137,6 +164,25 @@ test('the keyboard does it all', () => withPage({}, async (page) => {
 	}
 	await reach(page, '#tab-exercises', 'Shift+Tab');
 	await page.keyboard.press('ArrowRight');
+	await reach(page, '#guide [data-runs="bad"]');
+	await page.keyboard.press('Enter');
+	await page.locator('.outcome[data-holds="true"]').waitFor();
+	await reach(page, '#guide select', 'Shift+Tab');
+	await page.keyboard.type('When to use async');
+	await reach(page, '#guide [data-answer="computes"]');
+	await page.keyboard.press('Enter');
+	await reach(page, '#guide [data-answer="little"]');
+	await page.keyboard.press('Enter');
+	await reach(page, '#guide .decision [data-runs="cpu-thread"]');
+	await reach(page, '#tab-guide', 'Shift+Tab');
+	await page.keyboard.press('ArrowRight');
+	await reach(page, '#knobs input[name="rate"]');
+	await page.keyboard.press('ArrowLeft');
+	await reach(page, '#knobs button.primary');
+	await page.keyboard.press('Enter');
+	await page.locator('#knobs .picture').waitFor();
+	await reach(page, '#tab-knobs', 'Shift+Tab');
+	await page.keyboard.press('ArrowRight');
 	await reach(page, '#replay button.primary');
 	await page.keyboard.press('Enter');
 	await page.locator('.replayed').waitFor();
@@ -171,7 +217,7 @@ for (const width of [360, 390])
 	test(`phone width ${width}: nothing to scroll sideways`, () => withPage({viewport: {width, height: 740}, hasTouch: true}, async (page) => {
 		await exercise(page, 'processes', 'loop');
 		await openAll(page);
-		for (const tab of ['start', 'exercises', 'replay', 'editor', 'try', 'contrast', 'docs']) {
+		for (const tab of ['start', 'exercises', 'guide', 'knobs', 'replay', 'editor', 'try', 'contrast', 'docs']) {
 			await showTab(page, tab);
 			assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), width, tab);
 		}

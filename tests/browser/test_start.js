@@ -40,8 +40,8 @@ test('start: while the loop is held, who stands is seen to stand', () => withPag
 		paint.bar = (context, kind, x, y, width) => context.canvas.closest('.act') && window.seen.push([kind, Math.round(y), width]);
 	});
 	await act(page, 'loop').getByRole('button').first().click();
-	// Four rows of dots beside a held loop, each longer than it was, before any answer is there.
-	await page.waitForFunction(() => new Set(window.seen.filter(([kind, , width]) => kind === 'queue' && width > 20).map(([, y]) => y)).size === 4);
+	// Four rows of dots while the loop is held, so before any worker has told of who stands.
+	await page.waitForFunction(() => window.lanes.history.workers.get('exercise-1').heldSince !== null && new Set(window.seen.filter(([kind, , width]) => kind === 'queue' && width > 20).map(([, y]) => y)).size === 4);
 	assert.equal(await page.locator('.act[data-stood]').count(), 0, 'it is not over');
 	assert.ok(await page.evaluate(() => window.seen.some(([kind, , width]) => kind === 'held' && width > 20)));
 	await page.locator('.act[data-stood]').waitFor();

@@ -1,16 +1,13 @@
 // One exercise on the page: predict, run, look, read the cause.
 
 import {el, replace} from '../dom.js';
-import {duration} from '../format.js';
 import {curlBox} from '../panels/curl.js';
-import {Lanes} from '../picture/lanes.js';
-import {requestTable} from '../picture/table.js';
-import {isReplayable} from '../replay/replay.js';
 import {judged} from './exercises.js';
+import {roundFigure} from './figure.js';
 import {listing} from './listing.js';
+import {hasDatabase, missing} from './needs.js';
 
 const LEFT = 200; // pixels below the verdict that are to be seen
-const HINT = 'Point at a bar, or use the arrow keys, for details.';
 
 // done(): it has been run, and told something.
 export function exerciseSection(exercise, index, lab, done) {
@@ -31,6 +28,11 @@ export function exerciseSection(exercise, index, lab, done) {
 	async function start(event) {
 		event.preventDefault();
 		const predicted = new FormData(form).get(exercise.id);
+		if (exercise.needs && !hasDatabase(lab)) {
+			const {sentence, command} = missing(exercise.needs);
+			replace(result, el('p', {class: 'verdict', data: {right: '', missing: exercise.needs}}, sentence), curlBox(command).element);
+			return;
+		}
 		run.disabled = true;
 		replace(result);
 		status.textContent = 'Running: watch the lanes.';
@@ -58,23 +60,10 @@ export function exerciseSection(exercise, index, lab, done) {
 			disturbed && el('p', {}, 'What was measured is not what your prediction was about. All who are on this page have the same loop and processes for their exercises: run it again when nobody else does, or each on a system of their own (PORT=8081 RUN_DIR=/tmp/lanes make run). What disturbed it:'),
 			right && el('p', {class: `prediction ${met ? 'met' : 'missed'}`, data: {met}},
 				met ? 'You predicted it.' : `You predicted “${text(predicted)}”. Measured was: “${text(right)}”.`),
-			right ? [el('p', {class: 'cause'}, cause), ...rounds.map((round) => picture(round))] : [],
+			right ? [el('p', {class: 'cause'}, cause), ...rounds.map((round) => roundFigure(lab, round, exercise.title, rounds))] : [],
+			rounds[0].later?.status === 200 ? el('img', {class: 'made', src: rounds[0].later.url, alt: 'What the job has drawn', width: '320', height: '240'}) : null,
 			el('ul', {class: 'sentences'}, others.map((sentence) => el('li', {}, sentence))),
-			right ? [] : rounds.map((round) => picture(round)));
-	}
-
-	function picture(round) {
-		const name = `${round.name}, ${duration(round.wall)}`;
-		if (!Number.isFinite(round.wall))
-			return null;
-		const lanes = new Lanes(`Lanes of ${exercise.title}: ${name}`, HINT);
-		const table = requestTable(`Requests of ${name}`);
-		lanes.show(lab.picture(round));
-		table.show(lab.history, round.answers.map((answer) => answer.request).filter(Boolean));
-		return el('figure', {class: 'picture', data: {round: round.name, wall: round.wall.toFixed(1), silence: lab.silence(round).toFixed(1)}},
-			el('figcaption', {}, name), lanes.element,
-			isReplayable(round, lab.history) ? el('button', {type: 'button', class: 'replay-round', onclick: () => lab.replay(round)}, 'Step by step ▶') : null,
-			el('details', {}, el('summary', {}, 'The same as a table'), table.element));
+			right ? [] : rounds.map((round) => roundFigure(lab, round, exercise.title, rounds)));
 	}
 
 	return el('section', {class: 'exercise', id: `exercise-${exercise.id}`, 'aria-labelledby': `title-${exercise.id}`},
@@ -82,7 +71,7 @@ export function exerciseSection(exercise, index, lab, done) {
 		el('p', {}, exercise.task),
 		form, votes, result,
 		exercise.note && el('p', {class: 'note'}, exercise.note),
-		listing(exercise.handlers),
+		listing(exercise.handlers, exercise.python, exercise.files),
 		el('details', {}, el('summary', {}, 'From a terminal'),
 			exercise.commands.map((line) => curlBox(line.replaceAll('ORIGIN', location.origin)).element)));
 }

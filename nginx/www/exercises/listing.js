@@ -34,19 +34,22 @@ function pre(label, code) {
 			code.split('\n').map((line) => el('span', {class: TELLING.test(line) ? 'line telling' : 'line'}, `${line}\n`)))));
 }
 
-// names: of the handlers, as in C and Python alike. url: where the Python is. files: where the C is of each.
-export function listing(names, url = '/lanes/guide.py', files = names) {
+const GUIDE = '/lanes/guide.py';
+
+// names: of the handlers, as in C and Python alike. urls: where the Python is, of each or of all. files: where the C is
+// of each.
+export function listing(names, urls = GUIDE, files = names) {
+	const urlOf = (i) => (Array.isArray(urls) ? urls[i] : urls);
 	const body = el('div', {class: 'listing'});
 	const details = el('details', {ontoggle: () => details.open && !body.childElementCount && load()},
 		el('summary', {}, 'The handlers: Python and C'), body);
 
 	async function load() {
 		try {
-			const [guide, ...sources] = await Promise.all([text(url),
-				...files.map((file) => text(`/lanes/handlers/${file}.c`))]);
+			const sources = await Promise.all(names.map((_, i) => Promise.all([text(urlOf(i)), text(`/lanes/handlers/${files[i]}.c`)])));
 			replace(body, names.flatMap((name, i) => [
-				pre(`${name}: ${url === '/lanes/guide.py' ? 'the guide' : 'FastAPI'}, in Python`, python(guide, name)),
-				pre(`${name}: this server, in C`, c(sources[i]))]));
+				pre(`${name}: ${urlOf(i) === GUIDE ? 'the guide' : 'FastAPI'}, in Python`, python(sources[i][0], name)),
+				files.indexOf(files[i]) === i ? pre(`${files[i]}: this server, in C`, c(sources[i][1])) : null]));
 		} catch (error) {
 			replace(body, el('p', {class: 'note'}, `The code could not be loaded (${error.message}).`));
 			texts.clear();

@@ -14,7 +14,9 @@ export function visitorsPicture(history, worker, visitors, {from, to, now, origi
 	if (!group)
 		return placed([], {from, to, origin, scale});
 	const [beat, loop = {kind: 'loop', label: 'loop', height: HEIGHT.loop, measured: [], blocks: []}] = group.lanes.filter(({kind}) => kind === 'beat' || kind === 'loop');
-	group.lanes = [{...beat, height: HEIGHT.beat}, {...loop, label: 'its loop', height: HEIGHT.loop},
+	const until = ({start, end}) => ({start, end: Math.min(end, now), lasts: end >= group.worker.seen}); // what is known of it may be newer
+	group.holds = group.holds.map(until);
+	group.lanes = [{...beat, silent: beat.silent.map(until), height: HEIGHT.beat}, {...loop, label: 'its loop', height: HEIGHT.loop},
 		...visitors.map((visitor) => rowOf(history, visitor, now))];
 	return placed([group], {from, to, origin, scale});
 }

@@ -94,6 +94,8 @@ function taken(requests) {
 
 function group(history, worker, from, to, known, {wrap = twoLines, only}) {
 	const requests = requestsOf(history, known, from, to);
+	if (only && requests.length > MOST_ROWS) // who took longest is among those that are drawn
+		requests.unshift(requests.splice(requests.indexOf(requests.reduce((a, b) => (b.to > a.to ? b : a))), 1)[0]);
 	for (const part of requests.flatMap(({parts}) => parts).filter((p) => p.open))
 		part.end = Math.max(part.start, to);
 	// What no track has yet: it lasts, or the loop has not come to write it down.
@@ -127,11 +129,12 @@ function group(history, worker, from, to, known, {wrap = twoLines, only}) {
 		}
 		// Under load only those that took long are all told.
 		const {rows, left} = pack(measured.length ? requests.filter((each) => each.to - each.from >= SLOW) : requests, MOST_ROWS);
-		rows.forEach((row, index) => lanes.push({
-			kind: 'request', height: HEIGHT.request,
-			parts: row.requests.map(({request, parts}) => ({request, parts: withAwaited(parts, history.waits(request), to)})),
-			label: index ? '' : measured.length ? 'slow ones' : 'requests',
-		}));
+		rows.forEach((row, index) => {
+			const all = row.requests.map(({request, parts}) => ({request, parts: withAwaited(parts, history.waits(request), to, Boolean(only))}));
+			// Of a few there is room for what each awaits at the same time.
+			const tracks = only ? Math.max(...all.flatMap(({parts}) => parts.map((part) => part.tracks ?? 1))) : 1;
+			lanes.push({kind: 'request', height: HEIGHT.request * tracks, parts: all, label: index ? '' : measured.length ? 'slow ones' : 'requests'});
+		});
 		if (left)
 			lanes.push({kind: 'more', height: HEIGHT.request, label: '', text: `and ${left} more requests in this picture`});
 		if (worker.state?.database && !only)
