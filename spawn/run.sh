@@ -65,6 +65,7 @@ warn() {
 		WARNING: LISTEN=$LISTEN: whoever reaches this machine may ask, and hold its loops. Nobody is asked who he is,
 		and nothing is encrypted: for a class in a network that you trust, and no longer than it lasts.
 		The lanes, exercises and votes are for ${ADMIN_FROM:-this machine only: ADMIN_FROM=NETWORK shows them to others}.
+		Its names are localhost ${SERVER_NAMES:-only: SERVER_NAMES=ADDRESS lets others in by that}.
 	EOF
 }
 

@@ -52,7 +52,7 @@ const current = (page) => page.locator('.mending [aria-current]').getAttribute('
 async function runIt(page) {
 	await page.locator('.editor').getByRole('button', {name: 'Run it'}).click();
 	await page.locator('.editor button.primary:not([disabled])').waitFor();
-	return page.locator('.editor .moral').innerText();
+	return page.locator('.editor .effect').innerText();
 }
 
 test('change it: mended, broken again, refused by the compiler, and whole: the page says what came of each save', () => withDev(async ({url, save, read}) => {

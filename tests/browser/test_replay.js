@@ -62,7 +62,7 @@ test('step by step: another order, and what it does to everybody', () => withPag
 	assert.equal(sums.length, 5);
 	assert.ok(sums.slice(3).every(([was, is]) => was > 1700 && is < 700), JSON.stringify(sums));
 	assert.ok(after < before, `${before} ${after}`);
-	assert.match(await page.locator('#replay .moral').innerText(), /^Request \d+ \/async\/await-one stands for .* instead of .*\. Together they stand for .*; recorded were .*\.$/);
+	assert.match(await page.locator('#replay .effect').innerText(), /^Request \d+ \/async\/await-one stands for .* instead of .*\. Together they stand for .*; recorded were .*\.$/);
 	assert.match(await page.locator('.yours').innerText(), /it is a model: one loop, which runs each until it gives the loop back/);
 	await step(page, 'Back to what was recorded').click();
 	assert.ok(!await page.locator('.yours').isVisible());

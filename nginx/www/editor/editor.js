@@ -24,7 +24,7 @@ export function editorPanel(lab) {
 	const list = el('ol', {class: 'mending'}, STEPS.map(({id, text, code}) => el('li', {data: {step: id}}, text,
 		code ? el('pre', {tabindex: '0', role: 'group', 'aria-label': `What to write: ${id}`}, el('code', {}, code.join('\n'))) : null)));
 	const run = el('button', {type: 'button', class: 'primary', onclick: start}, 'Run it');
-	const outcome = el('p', {class: 'moral', role: 'status'});
+	const outcome = el('p', {class: 'effect', role: 'status'});
 	const lanes = new Lanes('Lanes of the handler and a bystander', 'Point at a bar, or use the arrow keys, for details.');
 	const words = el('pre', {tabindex: '0', role: 'group', 'aria-label': 'What the compiler says'});
 	const said = el('figure', {class: 'code compiler', hidden: true}, el('figcaption', {}, 'The compiler'), words);

@@ -42,7 +42,7 @@ export function replayPanel(lab) {
 	const away = el('ul', {class: 'away'});
 	const others = el('p', {class: 'note'});
 	const model = el('p', {class: 'note model'}, MODEL);
-	const effect = el('p', {class: 'moral', role: 'status'});
+	const effect = el('p', {class: 'effect', role: 'status'});
 	const rows = el('tbody');
 	const table = el('div', {class: 'scroll', tabindex: '0', role: 'group', 'aria-label': 'What your order does to each'}, el('table', {},
 		el('caption', {}, 'What your order does to each'),
