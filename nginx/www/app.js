@@ -9,6 +9,7 @@ import {EXERCISES, POOLS} from './exercises/exercises.js';
 import {FURTHER} from './exercises/further.js';
 import {GUIDE} from './exercises/guide.js';
 import {Lab} from './exercises/lab.js';
+import {lightLines} from './exercises/listing.js';
 import {Clock} from './feed/clock.js';
 import {Feed} from './feed/feed.js';
 import {History} from './feed/history.js';
@@ -59,6 +60,7 @@ function tell() {
 			isDue = false;
 			banner.update();
 			tasks.update();
+			lightLines(living());
 			patterns.show(history.awaited);
 			live.offer(new Set(living().map(({pool}) => pool)));
 			setText(find('running'), banner.connected ? running() : '');

@@ -116,7 +116,7 @@ export const DEMONSTRATIONS = {
 		rounds: once('One letter', {path: '/cases/mail', pool: 'loop', body: () => ({to: 'reader@localhost', subject: 'Lanes', text: 'From the page.'})}),
 		told: ([{answers: [answer]}]) => ({holds: answer.timing.pool > 0, sentence: `The mail server took ${duration(answer.timing.pool)}, on a thread; the loop was busy for ${duration(answer.timing.loop)}.`})},
 	'json': {title: 'Large JSON, counted in another process', handlers: ['json_stats'], python: CASES,
-		rounds: once('Two megabytes', {path: '/cases/json-stats', pool: 'cpu', body: () => Array.from({length: 40_000}, (_, i) => ({id: i, name: `number ${i}`, values: [i, i / 2]}))}),
+		rounds: once('Half a megabyte', {path: '/cases/json-stats', pool: 'cpu', body: () => Array.from({length: 10_000}, (_, i) => ({id: i, name: `number ${i}`, values: [i, i / 2]}))}),
 		told: ([{answers: [answer]}]) => ({holds: answer.timing.pool > 0, sentence: `${answer.worker}, of the pool of processes for heavy work, counted what is in the JSON for ${duration(answer.timing.pool)}, on a thread; no loop of the pool “loop” was asked.`})},
 	'thumbnail': {title: 'An image, made smaller in another process', handlers: ['thumbnail'], python: CASES,
 		rounds: once('One image', {path: '/cases/thumbnail?width=64', pool: 'cpu', type: 'image/png', body: () => drawn(1200, 900)}),
