@@ -61,9 +61,10 @@ struct class_form {
 	struct slice name;
 	struct slice exercise; /* these two: "" if they predict nothing */
 	struct slice option;
+	bool running; /* that exercise, now */
 };
 
-extern const struct field class_fields[4];
+extern const struct field class_fields[5];
 
 /* In the admin worker's background: logs who holds a loop for too long. */
 void watchdog(struct request *req, void *state);

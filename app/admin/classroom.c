@@ -15,6 +15,7 @@ struct visitor {
 	char name[4 * CLASS_NAME + 1];
 	char exercise[CLASS_WORD + 1];
 	char option[CLASS_WORD + 1];
+	bool running;	/* that exercise */
 	uint64_t came;	/* board_now() */
 	uint64_t heard; /* the same */
 };
@@ -23,7 +24,7 @@ struct classroom {
 	struct visitor seats[CLASS_MOST];
 };
 
-const struct field class_fields[4] = {
+const struct field class_fields[5] = {
 	BODY(STRING, struct class_form, who, .pattern = PATTERN("^[0-9a-f]{16}$"),
 	     .max_length = WHO),
 	BODY(STRING, struct class_form, name, .min_length = 1, .max_length = CLASS_NAME),
@@ -31,6 +32,7 @@ const struct field class_fields[4] = {
 	     .max_length = CLASS_WORD, .optional = true),
 	BODY(STRING, struct class_form, option, .pattern = PATTERN("^[a-z0-9-]+$"),
 	     .max_length = CLASS_WORD, .optional = true),
+	BODY(BOOL, struct class_form, running, .optional = true),
 };
 
 struct classroom *classroom_open(void)
@@ -38,11 +40,17 @@ struct classroom *classroom_open(void)
 	return calloc(1, sizeof(struct classroom));
 }
 
+/* A page that was closed does not say so. */
 static void forget_the_silent(struct classroom *room, uint64_t now)
 {
-	for (size_t i = 0; i < CLASS_MOST; i++)
-		if (*room->seats[i].who && now - room->seats[i].heard > CLASS_SILENT * NS_PER_S)
-			room->seats[i] = (struct visitor){0};
+	for (size_t i = 0; i < CLASS_MOST; i++) {
+		struct visitor *seat = &room->seats[i];
+		uint64_t silent = now - seat->heard;
+
+		if (*seat->who && silent > CLASS_SILENT * NS_PER_S)
+			*seat = (struct visitor){0};
+		seat->running = seat->running && silent < CLASS_RUN * NS_PER_S;
+	}
 }
 
 /* Theirs, or one that is free, or that of who was silent for longest. */
@@ -98,7 +106,7 @@ static void reply_room(struct request *req, struct classroom *room)
 		append_text(&out, i ? ",{\"name\":" : "{\"name\":", there[i]->name);
 		append_text(&out, ",\"exercise\":", there[i]->exercise);
 		append_text(&out, ",\"option\":", there[i]->option);
-		buffer_append_text(&out, "}");
+		buffer_append_text(&out, there[i]->running ? ",\"running\":true}" : "}");
 	}
 	buffer_append_text(&out, "]}");
 	reply_text(req, 200, "application/json", &out);
@@ -137,5 +145,6 @@ void class_join(struct request *req)
 	take(visitor->name, form->name);
 	take(visitor->exercise, form->exercise);
 	take(visitor->option, form->option);
+	visitor->running = form->running;
 	reply_room(req, state->room);
 }

@@ -12,6 +12,7 @@ enum {
 	CLASS_NAME = 24,    /* characters */
 	CLASS_WORD = 24,    /* of an exercise, and an option */
 	CLASS_SILENT = 600, /* seconds after which a visitor is gone */
+	CLASS_RUN = 60,	    /* … and nobody believes any more that he runs an exercise */
 };
 
 struct classroom;
@@ -19,11 +20,13 @@ struct classroom;
 /* As long as the process; NULL if memory is out. */
 struct classroom *classroom_open(void);
 
-/* GET /class: {"visitors":[{"name":…,"exercise":…,"option":…}]}, in the order in which they came.
+/* GET /class: {"visitors":[{"name":…,"exercise":…,"option":…,"running":true}]}, in the order in
+ * which they came.
  */
 void class_list(struct request *req);
 
-/* POST /class: somebody is there, has a name, and predicts an option. The same answer. */
+/* POST /class: somebody is there, has a name, and predicts an option, or runs the exercise. The
+ * same answer. */
 void class_join(struct request *req);
 
 #endif

@@ -3,7 +3,6 @@
 import {el, setText} from './dom.js';
 import {Classroom} from './class/classroom.js';
 import {controlBox} from './class/control.js';
-import {editorPanel} from './editor/editor.js';
 import {exerciseSection} from './exercises/exercise.js';
 import {EXERCISES, POOLS} from './exercises/exercises.js';
 import {FURTHER} from './exercises/further.js';
@@ -27,7 +26,6 @@ import {Tasks} from './panels/tasks.js';
 import {tryPanel} from './panels/try.js';
 import {legend} from './picture/legend.js';
 import {LiveLanes} from './picture/live.js';
-import {replayPanel} from './replay/replay.js';
 import {steps} from './steps.js';
 
 const AGEING = 1000; // how often the banner says how old it is
@@ -113,12 +111,36 @@ function running() {
 
 find('lanes').append(banner.element, live.element, patterns.element, live.table, tasks.element, controlBox(lab, system), banner.past);
 const docs = docsPanel();
-const replay = replayPanel(lab);
-lab.addEventListener('replay', ({detail: {round}}) => {
-	panels.show('replay', true);
-	replay.takeRound(round);
-	replay.focus();
+// Not all of the page is looked at by everybody: these are loaded when they are.
+const replay = later(async () => (await import('./replay/replay.js')).replayPanel(lab));
+const editor = later(async () => (await import('./editor/editor.js')).editorPanel(lab));
+lab.addEventListener('replay', async ({detail: {round}}) => {
+	await panels.show('replay', true);
+	const panel = await replay.load();
+	panel?.takeRound(round);
+	panel?.focus();
 });
+
+function later(make) {
+	const element = el('div', {});
+	let made = null;
+	// Resolves to the panel; null: the server was away.
+	async function load() {
+		try {
+			made ??= make();
+			const panel = await made;
+			if (!panel.element.isConnected)
+				element.replaceChildren(panel.element);
+			return panel;
+		} catch (error) {
+			made = null;
+			element.replaceChildren(el('p', {class: 'note'}, `This could not be loaded (${error.message}).`));
+			return null;
+		}
+	}
+	return {element, load};
+}
+
 const course = steps('Exercises', [...EXERCISES, ...FURTHER].map((exercise, index) => ({id: exercise.id, title: exercise.title,
 	element: exerciseSection(exercise, index, lab, () => course.done(exercise.id))})));
 const panels = tabs([
@@ -130,8 +152,8 @@ const panels = tabs([
 		panels.show(tab, true);
 	}).element],
 	['knobs', 'Knobs', knobsPanel(lab)],
-	['replay', 'Step by step', replay.element],
-	['editor', 'Change it', editorPanel(lab)],
+	['replay', 'Step by step', replay.element, replay.load],
+	['editor', 'Change it', editor.element, editor.load],
 	['try', 'Try it', tryPanel(sender, lab, system)],
 	['contrast', 'Contrast', contrastPanel(lab, system)],
 	['docs', 'API', docs.element, docs.load],

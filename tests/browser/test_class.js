@@ -27,7 +27,11 @@ test('class: names, and votes that are shown when a run begins', () => withPage(
 		await other.locator('#exercise-gather input[value="sum"]').check();
 		await other.locator('.visitor', {hasText: '<b>Grace</b> ✓'}).waitFor();
 		assert.equal(await other.locator('#exercise-gather .votes').innerText(), '', 'not before the run');
-		const {section} = await exercise(page, 'gather', 'max', () => page.locator('#exercise-gather .votes', {hasText: /./}).waitFor());
+		const {section} = await exercise(page, 'gather', 'max', async () => {
+			await page.locator('#exercise-gather .votes', {hasText: /./}).waitFor();
+			await other.locator('.visitor', {hasText: 'Ada runs an exercise'}).waitFor();
+		});
+		await other.locator('.visitor', {hasText: 'Ada ✓'}).waitFor();
 		assert.equal(await section.locator('.votes').innerText(), 'The class predicts: “3.0 s: the sum”: 1 (<b>Grace</b>); “1.5 s: the longest”: 1 (Ada).');
 		assert.deepEqual(await violations(page), []);
 		await page.getByRole('button', {name: 'Large type'}).click();
@@ -60,6 +64,8 @@ test('class: what is kept has bounds', async () => {
 	assert.equal(visitors.length, 64);
 	assert.deepEqual(visitors.at(-1), {name: 'visitor 69', exercise: 'gather', option: 'max'}, 'and nothing of who they are');
 	assert.ok(!visitors.some(({name}) => name === 'visitor 5'), 'those that were silent for longest made room');
+	await join({who: who(69), name: 'visitor 69', exercise: 'gather', option: 'max', running: true});
+	assert.equal((await (await fetch(`${world.system.url}/class`)).json()).visitors.at(-1).running, true);
 	// Another name and another vote, in the same seat.
 	await join({who: who(69), name: 'é 69', exercise: 'blocking', option: 'bad'});
 	const after = (await (await fetch(`${world.system.url}/class`)).json()).visitors;

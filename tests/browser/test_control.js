@@ -1,7 +1,7 @@
 // The number of workers, changed from the page: with the password that make run prints, and not without.
 
 import assert from 'node:assert/strict';
-import {spawn} from 'node:child_process';
+import {execFileSync, spawn} from 'node:child_process';
 import {mkdtempSync, openSync, readFileSync, rmSync, statSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
@@ -25,18 +25,21 @@ async function withRun(settings, run) {
 			await new Promise((resolve) => setTimeout(resolve, 50));
 		}
 		const [, password] = /^The password for changing the number of workers on the page: (\S+)$/m.exec(text());
-		await run({url: `http://127.0.0.1:${port}`, password, text, directory: env.RUN_DIR});
+		await run({url: `http://127.0.0.1:${port}`, password, text, env, directory: env.RUN_DIR});
 	} finally {
 		process.kill(-system.pid, 'SIGINT');
 		await ended;
 	}
+	const left = () => execFileSync('ps', ['-eo', 'args'], {encoding: 'utf8'}).split('\n').filter((line) => line.endsWith(`spawn/control.sh ${system.pid}`));
+	while (left().length) // it looks once a second
+		await new Promise((resolve) => setTimeout(resolve, 50));
 	assert.throws(() => statSync(join(env.RUN_DIR, 'control')), /ENOENT/, 'nothing is left of it');
 	rmSync(directory, {recursive: true, force: true});
 }
 
 const ask = (url, body, headers = {}) => fetch(`${url}/control`, {method: 'POST', headers: {'Content-Type': 'application/json', ...headers}, body: JSON.stringify(body)});
 
-test('control: with the password the page changes the number of workers', () => withRun({}, async ({url, password, text, directory}) => {
+test('control: with the password the page changes the number of workers', () => withRun({}, async ({url, password, text, env, directory}) => {
 	assert.equal(readFileSync(join(directory, 'control/password'), 'utf8').trim(), password);
 	assert.equal((statSync(join(directory, 'control/password')).mode & 0o777).toString(8), '600', 'its owner reads it');
 	assert.ok(!text().includes('WARNING'), 'loopback only');
@@ -69,6 +72,8 @@ test('control: with the password the page changes the number of workers', () => 
 	assert.equal(await status({workers: 2}), 422);
 	assert.equal(await status({password, workers: 2}, {'Sec-Fetch-Site': 'cross-site'}), 403);
 	assert.equal((await fetch(`${url}/control`)).status, 405);
+	execFileSync('spawn/restart.sh', {env, stdio: 'ignore'});
+	assert.equal(await status({password: 'wrong', workers: 2}), 403, 'the next admin worker asks, too');
 	// Two at once: one of them is told to come again.
 	const both = await Promise.all([status({password: 'wrong', workers: 2}), status({password: 'wrong', workers: 2})]);
 	assert.ok(both.includes(403) && both.every((code) => code === 403 || code === 503), both.join());

@@ -9,7 +9,8 @@ const EVERY = 2000; // milliseconds between two looks, while somebody looks
 const COLOURS = 8; // of the style sheet
 
 export class Classroom {
-	visitors = []; // {name, exercise, option}
+	visitors = []; // {name, exercise, option, running}
+	#runs = {}; // the exercise and the option that this one has run last
 	#who = [...crypto.getRandomValues(new Uint8Array(8))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 	#name = '';
 	#timer = 0;
@@ -34,7 +35,19 @@ export class Classroom {
 
 	// What this visitor predicts, if they have a name.
 	predict(exercise, option) {
-		return this.#name ? this.#tell({exercise, option}) : undefined;
+		return this.#tell({exercise, option});
+	}
+
+	// This visitor runs an exercise. All share its loop, so others are told, until end(). Resolves to what the class
+	// predicts of it, and who else runs one, as sentences.
+	async begin(exercise, option) {
+		this.#runs = {exercise: exercise.id, option};
+		await this.#tell({...this.#runs, running: true});
+		return this.votes(exercise);
+	}
+
+	end() {
+		return this.#tell(this.#runs);
 	}
 
 	// What the class predicts of an exercise, as a sentence; '': nobody predicts anything.
@@ -43,11 +56,13 @@ export class Classroom {
 		const votes = this.visitors.filter(({exercise}) => exercise === id);
 		const said = options.map(([option, text]) => [text, votes.filter((vote) => vote.option === option)]).filter(([, who]) => who.length)
 			.sort(([, a], [, b]) => b.length - a.length).map(([text, who]) => `“${text}”: ${who.length} (${list(who.map(({name}) => name))})`);
-		return said.length ? `The class predicts: ${said.join('; ')}.` : '';
+		const busy = this.visitors.filter(({running, name}) => running && name !== this.#name).map(({name}) => name);
+		return [said.length ? `The class predicts: ${said.join('; ')}.` : '', busy.length ? `${list(busy)} ${busy.length > 1 ? 'run' : 'runs'} an exercise on the same loop just now: that may disturb this.` : ''].filter(Boolean).join(' ');
 	}
 
-	#tell(prediction) {
-		return this.#ask('/class', {method: 'POST', headers: {'Content-Type': 'application/json'}, body: JSON.stringify({who: this.#who, name: this.#name, ...prediction})});
+	async #tell(prediction) {
+		if (this.#name)
+			await this.#ask('/class', {method: 'POST', headers: {'Content-Type': 'application/json'}, body: JSON.stringify({who: this.#who, name: this.#name, ...prediction})});
 	}
 
 	async #ask(path, options = {}) {
@@ -60,7 +75,7 @@ export class Classroom {
 		} catch (error) {
 			setText(this.#said, `That did not work: ${error.message}.`);
 		}
-		replace(this.#list, this.visitors.map(({name, exercise}, i) => el('li', {class: `visitor colour-${i % COLOURS}`}, exercise ? `${name} ✓` : name)));
+		replace(this.#list, this.visitors.map(({name, exercise, running}, i) => el('li', {class: `visitor colour-${i % COLOURS}`}, running ? `${name} runs an exercise` : exercise ? `${name} ✓` : name)));
 	}
 
 	// While it is open.

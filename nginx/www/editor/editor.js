@@ -88,5 +88,5 @@ export function editorPanel(lab) {
 		show();
 	});
 	new IntersectionObserver(([{isIntersecting}]) => saved.look(isIntersecting)).observe(element);
-	return element;
+	return {element};
 }

@@ -37,8 +37,9 @@ export function exerciseSection(exercise, index, lab, done) {
 		replace(result);
 		status.textContent = 'Running: watch the lanes.';
 		votes.textContent = '';
-		lab.classroom?.votes(exercise).then((said) => (votes.textContent = said));
+		lab.classroom?.begin(exercise, predicted).then((said) => (votes.textContent = said));
 		const rounds = await exercise.rounds(lab);
+		lab.classroom?.end();
 		run.disabled = false;
 		run.textContent = 'Run again';
 		status.textContent = rounds.some((round) => round.disturbed.length) ? 'Disturbed.' : 'Done.';

@@ -4,7 +4,6 @@ import {el} from '../dom.js';
 import {duration} from '../format.js';
 import {Lanes} from '../picture/lanes.js';
 import {requestTable} from '../picture/table.js';
-import {isReplayable} from '../replay/replay.js';
 
 const HINT = 'Point at a bar, or use the arrow keys, for details.';
 
@@ -22,6 +21,6 @@ export function roundFigure(lab, round, title, rounds = []) {
 	table.show(lab.history, [...round.answers.map((answer) => answer.request).filter(Boolean), ...round.also ?? []]);
 	return el('figure', {class: 'picture', data: {round: round.name, wall: round.wall.toFixed(1), silence: lab.silence(round).toFixed(1)}},
 		el('figcaption', {}, name), lanes.element,
-		isReplayable(round, lab.history) ? el('button', {type: 'button', class: 'replay-round', onclick: () => lab.replay(round)}, 'Step by step ▶') : null,
+		lab.isReplayable(round) ? el('button', {type: 'button', class: 'replay-round', onclick: () => lab.replay(round)}, 'Step by step ▶') : null,
 		el('details', {}, el('summary', {}, 'The same as a table'), table.element));
 }

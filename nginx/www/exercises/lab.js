@@ -105,6 +105,12 @@ export class Lab extends EventTarget {
 		return longest;
 	}
 
+	// Whether a round can be shown step by step: one loop had all of it.
+	isReplayable({answers}) {
+		const worker = this.history.workers.get(answers[0]?.worker);
+		return Boolean(worker && !worker.prefork && answers.every((answer) => answer.worker === worker.name && answer.request?.over));
+	}
+
 	replay(round) {
 		this.dispatchEvent(new CustomEvent('replay', {detail: {round}}));
 	}

@@ -8,7 +8,6 @@ import {duration, list} from '../format.js';
 import {Lanes} from '../picture/lanes.js';
 import {textScale} from '../picture/paint.js';
 import {requestTable} from '../picture/table.js';
-import {isReplayable} from '../replay/replay.js';
 import {matched, visitorsPicture} from './visitors.js';
 
 const SLEEP = 2; // seconds
@@ -123,7 +122,7 @@ export function insightPanel(lab, clock, onward) {
 				asTable.hidden = false;
 			}
 			last = round;
-			steps.hidden = !isReplayable(round, lab.history);
+			steps.hidden = !lab.isReplayable(round);
 			section.dataset.stood = stood.toFixed(1);
 			setText(cause, sentence);
 			setText(run, 'Again');

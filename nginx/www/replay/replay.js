@@ -141,9 +141,3 @@ export function replayPanel(lab) {
 	});
 	return {element, takeRound, focus: () => element.querySelector('h3').focus()};
 }
-
-// Whether a round can be shown: one loop had all of it.
-export const isReplayable = ({answers}, history) => {
-	const worker = history.workers.get(answers[0]?.worker);
-	return Boolean(worker && !worker.prefork && answers.every((answer) => answer.worker === worker.name && answer.request?.over));
-};
