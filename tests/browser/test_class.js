@@ -27,9 +27,20 @@ test('class: names, and votes that are shown when a run begins', () => withPage(
 		await other.locator('#exercise-gather input[value="sum"]').check();
 		await other.locator('.visitor', {hasText: '<b>Grace</b> ✓'}).waitFor();
 		assert.equal(await other.locator('#exercise-gather .votes').innerText(), '', 'not before the run');
+		// It runs until the other has seen it.
+		let release;
+		const seen = new Promise((resolve) => {
+			release = resolve;
+		});
+		await page.route('**/burst?*', async (route) => {
+			const response = await route.fetch();
+			await seen;
+			await route.fulfill({response});
+		});
 		const {section} = await exercise(page, 'gather', 'max', async () => {
 			await page.locator('#exercise-gather .votes', {hasText: /./}).waitFor();
 			await other.locator('.visitor', {hasText: 'Ada runs an exercise'}).waitFor();
+			release();
 		});
 		await other.locator('.visitor', {hasText: 'Ada ✓'}).waitFor();
 		assert.equal(await section.locator('.votes').innerText(), 'The class predicts: “3.0 s: the sum”: 1 (<b>Grace</b>); “1.5 s: the longest”: 1 (Ada).');
