@@ -39,7 +39,7 @@ export function causeOf({answers, disturbed}) {
 	const [sleeper, ...others] = answers;
 	const waits = others.map(({timing}) => timing.queue ?? 0);
 	const stood = waits.filter((ms) => ms > HASTE).reduce((sum, ms) => sum + ms, 0);
-	const longest = Math.max(...waits);
+	const longest = Math.max(1, ...waits); // as exact as nginx says it
 	if (sleeper.timing.loop > HASTE)
 		return {stood, sentence: stood
 			? `Visitor 1 held the loop for ${duration(sleeper.timing.loop)}, so the others stood: ${list(waits.map((ms, i) => (`visitor ${i + 2} for ${duration(ms)}`)))}.`
