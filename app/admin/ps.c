@@ -40,10 +40,15 @@ __attribute__((format(printf, 2, 3))) static void add(struct tree *tree, const c
 	buffer_append_text(tree->out, "\n");
 }
 
+static bool is_prefork(const struct worker_state *worker)
+{
+	return !strcmp(worker->engine, "prefork");
+}
+
 /* A prefork process is there to be held. */
 static bool is_held(const struct worker_state *worker)
 {
-	return worker->is_held && worker->held >= HELD && strcmp(worker->engine, "prefork") != 0;
+	return worker->is_held && worker->held >= HELD && !is_prefork(worker);
 }
 
 /* "9,988". */
@@ -80,18 +85,25 @@ static void add_place(struct tree *tree, const struct held_by *held)
 	add(tree, "|     cure: %s", held->cure);
 }
 
-static void add_runs(struct tree *tree, const struct worker_state *worker, bool is_held)
+/* The request that runs: of a loop that is held, one of many may run for a moment only. */
+static const char *how_it_runs(const struct worker_state *worker)
+{
+	if (is_prefork(worker))
+		return "runs";
+	if (!is_held(worker))
+		return "runs on the loop";
+	return worker->running.seconds > worker->held / 2 ? "holds the loop"
+							  : "is one of many that run";
+}
+
+static void add_runs(struct tree *tree, const struct worker_state *worker)
 {
 	const struct running *running = &worker->running;
 	char name[BOARD_ROUTE];
 
 	if (worker->is_running)
-		add(tree, "+- %" PRIu32 " %s %s %.1f s", running->serial,
-		    route_of(worker, running->route, name),
-		    !is_held				  ? "runs on the loop,"
-		    : running->seconds > worker->held / 2 ? "holds the loop,"
-							  : "is one of many that run,",
-		    running->seconds);
+		add(tree, "+- %" PRIu32 " %s %s, %.1f s", running->serial,
+		    route_of(worker, running->route, name), how_it_runs(worker), running->seconds);
 }
 
 static void add_hold(struct tree *tree, const struct worker_state *worker)
@@ -101,7 +113,7 @@ static void add_hold(struct tree *tree, const struct worker_state *worker)
 	bool lasts = is_known && held.turn == board_get(&worker->slot->turn_since);
 	char name[BOARD_ROUTE];
 
-	add_runs(tree, worker, is_held(worker));
+	add_runs(tree, worker);
 	if (lasts) {
 		add_place(tree, &held);
 	} else if (is_known && held.ago < LATELY) {
@@ -173,7 +185,10 @@ static void add_worker(struct tree *tree, const struct worker_state *worker)
 	else if (held)
 		snprintf(state, sizeof(state), "HELD %.1f s", worker->held);
 	else
-		snprintf(state, sizeof(state), "%s", worker->is_held ? "busy" : "idle");
+		snprintf(state, sizeof(state), "%s",
+			 worker->awaiting  ? "awaits"
+			 : worker->is_held ? "busy"
+					   : "idle");
 	if (held && others)
 		snprintf(state + strlen(state), sizeof(state) - strlen(state), ": %s wait for it",
 			 grouped(others, text));

@@ -81,6 +81,23 @@ static void computes(struct request *req)
 	reply_held(req, compute(wanted(req)), 0, begun);
 }
 
+/* Nearly all of the time in the library. */
+static void formats(struct request *req)
+{
+	double begun = seconds_now();
+	double end = begun + wanted(req);
+	int line = __LINE__ + 6;
+
+	while (seconds_now() < end)
+		for (int i = 0; i < 1000; i++) {
+			struct buffer text = {0};
+
+			buffer_format(&text, "%s %d %f", "a long text to be formatted", i, end);
+			buffer_free(&text);
+		}
+	reply_held(req, line, 0, begun);
+}
+
 static int channel[2];
 
 static void *write_later(void *arg)
@@ -194,6 +211,7 @@ static const struct route routes[] = {
 	GET("/sleeps", ASYNC, sleeps, .input = INPUT(fields)),
 	GET("/polls", ASYNC, polls, .input = INPUT(fields)),
 	GET("/computes", ASYNC, computes, .input = INPUT(fields)),
+	GET("/formats", ASYNC, formats, .input = INPUT(fields)),
 	GET("/reads", ASYNC, reads, .input = INPUT(fields)),
 	GET("/recurses", ASYNC, recurses, .input = INPUT(fields)),
 	GET("/sorts", ASYNC, sorts, .input = INPUT(fields)),

@@ -112,6 +112,7 @@ static const struct way {
 	{"/polls", "polls", "poll", "await_fd", false},
 	{"/reads", "reads", "read", "await_fd", false},
 	{"/computes", "compute", "", "run_in_cpu_pool", true},
+	{"/formats", "formats", "", "run_in_cpu_pool", true},
 	{"/recurses", "compute", "", "run_in_cpu_pool", true},
 };
 
@@ -133,7 +134,7 @@ static void is_described(const struct way *way, const struct held_by *held, int 
 	CU_ASSERT(strstr(held->cure, way->cure) != NULL);
 }
 
-/* Fifty, by ten of each. */
+/* Fifty, by eight of each or nine. */
 static void every_hold_is_named(void)
 {
 	begin(STRINGS("--pool", "loop"));
@@ -149,7 +150,7 @@ static void every_hold_is_named(void)
 		}
 		ask(way->path, "0.4");
 		answer = answered();
-		CU_ASSERT(is_named(&held));
+		CU_ASSERT(EVENTUALLY(is_named(&held)));
 		is_described(way, &held, answer.line);
 		CU_ASSERT_EQUAL(answer.result, 0);
 	}
@@ -157,6 +158,7 @@ static void every_hold_is_named(void)
 
 static void it_is_named_while_it_lasts(void)
 {
+	struct answer answer;
 	struct held_by held;
 
 	begin(STRINGS("--pool", "loop"));
@@ -165,7 +167,9 @@ static void it_is_named_while_it_lasts(void)
 	CU_ASSERT(EVENTUALLY(is_named(&held)));
 	CU_ASSERT(board_get(&board.slots[0].turn_since) != 0);
 	CU_ASSERT_EQUAL(held.turn, board_get(&board.slots[0].turn_since));
-	CU_ASSERT(answered().took >= 2);
+	answer = answered();
+	CU_ASSERT(answer.took >= 2);
+	IN_TIME(answer.took < 2.08); /* nor was it begun anew */
 }
 
 /* Where a callback of libc's is to blame, that is named. */
@@ -177,7 +181,7 @@ static void what_libc_calls_is_named(void)
 	requests = 0;
 	ask("/sorts", "0");
 	answered();
-	CU_ASSERT(is_named(&held));
+	CU_ASSERT(EVENTUALLY(is_named(&held)));
 	CU_ASSERT_STRING_EQUAL(held.function, "order");
 	CU_ASSERT_STRING_EQUAL(held.call, "nanosleep");
 }
@@ -264,7 +268,7 @@ static void it_rests_where_nobody_asks(void)
 	CU_ASSERT(EVENTUALLY(rests()));
 	ask("/sleeps", "0.4");
 	answered();
-	CU_ASSERT(is_named(&held));
+	CU_ASSERT(EVENTUALLY(is_named(&held)));
 	CU_ASSERT(EVENTUALLY(rests()));
 }
 
@@ -280,7 +284,7 @@ static void without_symbols(void)
 	requests = 0;
 	ask("/sleeps", "0.4");
 	answered();
-	CU_ASSERT(is_named(&held));
+	CU_ASSERT(EVENTUALLY(is_named(&held)));
 	CU_ASSERT_STRING_EQUAL(held.function, "");
 	CU_ASSERT(!strncmp(held.at, "program+0x", strlen("program+0x")));
 	CU_ASSERT(strstr(held.call, "nanosleep") != NULL);
@@ -296,7 +300,7 @@ static void without_lines(void)
 	requests = 0;
 	ask("/sleeps", "0.4");
 	answered();
-	CU_ASSERT(is_named(&held));
+	CU_ASSERT(EVENTUALLY(is_named(&held)));
 	CU_ASSERT_STRING_EQUAL(held.function, "sleeps");
 }
 
@@ -364,7 +368,7 @@ static void ps_shows_who_holds(void)
 {
 	begin(STRINGS("--pool", "loop"));
 	requests = 0;
-	CU_ASSERT(raw_get(&raw, 1, "/waits", "seconds=0.2"));
+	CU_ASSERT(raw_get(&raw, 1, "/waits", "seconds=60"));
 	CU_ASSERT(EVENTUALLY(shows("+- 1 /waits awaits sleep, ")));
 	requests = 1;
 	ask("/sleeps", "3");
@@ -372,22 +376,22 @@ static void ps_shows_who_holds(void)
 	CU_ASSERT(shows(" s: 1 wait for it\n+- 2 /sleeps holds the loop, "));
 	CU_ASSERT(shows(", in nanosleep()\n|     cure: AWAIT(req, sleep_for("));
 	answered();
-	CU_ASSERT(EVENTUALLY(shows(" idle\n+- was held ")));
+	CU_ASSERT(EVENTUALLY(shows(" idle, 1 in flight\n+- was held ")));
 	CU_ASSERT(shows(" s ago by 2 /sleeps\n"));
 }
 
 /* More than the scoreboard can tell of. */
 static void ps_says_how_many_more(void)
 {
-	enum { MANY = 2000 };
+	enum { MANY = 10000 };
 
-	begin(STRINGS("--max-reqs", "4000", "--conn-requests", "4000"));
+	begin(STRINGS("--max-reqs", "20000", "--conn-requests", "20000"));
 	for (int id = 1; id <= MANY; id++)
 		CU_ASSERT_FATAL(raw_get(&raw, id, "/waits", "seconds=20"));
-	CU_ASSERT(EVENTUALLY(shows(" idle, 2,000 in flight\n")));
+	CU_ASSERT(EVENTUALLY(shows(" idle, 10,000 in flight\n")));
 	CU_ASSERT(shows("+- 20 /waits awaits sleep, "));
 	CU_ASSERT(!shows("+- 21 /waits"));
-	CU_ASSERT(shows("+- and 1,980 more\n"));
+	CU_ASSERT(shows("+- and 9,980 more\n"));
 }
 
 static void ps_needs_a_scoreboard(void)

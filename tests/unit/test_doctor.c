@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -19,6 +20,19 @@
 
 static struct stack seen;
 static _Atomic bool asked, done, there;
+
+/* Instead of the C library's: what the kernel says of this thread may be that it computes. */
+static _Atomic bool lies;
+
+ssize_t pread(int fd, void *to, size_t size, off_t at)
+{
+	static const char state[] = "running\n";
+
+	if (!lies)
+		return syscall(SYS_pread64, fd, to, size, at);
+	memcpy(to, state, sizeof(state));
+	return sizeof(state) - 1;
+}
 
 /* ---- another thread looks at this one ---- */
 
@@ -133,6 +147,27 @@ static void who_sleeps(void)
 	CU_ASSERT_FATAL(source_of_it(&found));
 	CU_ASSERT_STRING_EQUAL(found.name, "sleep_once");
 	CU_ASSERT_EQUAL(found.line, line);
+}
+
+/* It has begun to sleep behind the back of who looks: the signal comes, and it sleeps all the same.
+ */
+static void who_falls_asleep(void)
+{
+	pthread_t thread;
+
+#ifdef __SANITIZE_THREAD__
+	not_judged("a sanitizer keeps signals from who computes");
+	return;
+#endif
+	if (!is_possible(stack_prepare()))
+		return;
+	lies = true;
+	thread = begin_look();
+	CU_ASSERT_EQUAL(sleep_once(), 0);
+	pthread_join(thread, NULL);
+	lies = false;
+	CU_ASSERT(there);
+	CU_ASSERT(!seen.waits);
 }
 
 static void nobody_is_prepared(void)
@@ -275,6 +310,7 @@ static void after(void)
 static const struct test tests[] = {
 	{"who computes is seen where it does", who_computes},
 	{"who sleeps is seen where it does, and sleeps on", who_sleeps},
+	{"who falls asleep meanwhile sleeps on", who_falls_asleep},
 	{"nobody is seen where nothing is prepared", nobody_is_prepared},
 	{"a signal that the application uses is left to it", a_signal_that_is_taken},
 	{"a function, file and line are found", a_line_is_found},

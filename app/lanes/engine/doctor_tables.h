@@ -8,7 +8,7 @@
 #include "engine/doctor_stack.h"
 
 /* It looks at memory that a sanitizer knows to be nobody's, or another thread's. */
-#define UNCHECKED __attribute__((no_sanitize_address, no_sanitize_thread, no_sanitize_undefined))
+#define UNCHECKED __attribute__((no_sanitize_address, no_sanitize_thread))
 
 /* How a register, or the frame's address (CFA), is found. */
 enum table_how { SAME, AT_OFFSET, IS_OFFSET, IN_REGISTER, BY_EXPRESSION, IS_EXPRESSION, UNDEFINED };
