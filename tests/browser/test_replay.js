@@ -95,6 +95,18 @@ test('step by step: the last seconds of a loop, and one that did nothing', () =>
 	await page.getByText('Nothing was recorded of cpu-1 that could be shown.').waitFor();
 }));
 
+for (const [width, height] of [[1024, 768], [390, 844]])
+	test(`step by step: what matters is in view, ${width}×${height}`, () => withPage({viewport: {width, height}}, async (page) => {
+		await record(page);
+		await seek(page, /bad-blocking: it runs for 1\.5/);
+		await page.evaluate(() => scrollTo(0, 0));
+		for (const part of ['[type="range"]', '.cause', '.stage', '.ready li'])
+			assert.ok(await page.locator(`#replay ${part}`).first().evaluate((element) => {
+				const {top, bottom} = element.getBoundingClientRect();
+				return top >= 0 && bottom <= innerHeight;
+			}), part);
+	}));
+
 // A schedule of one loop and a thread, in milliseconds.
 const modelled = (page, tasks, {threads = 1, k = 0, take}) => page.evaluate(async (given) => {
 	const [{branch}, {decisionsOf}] = await Promise.all(['model', 'schedule'].map((name) => import(`/lanes/replay/${name}.js`)));
