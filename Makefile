@@ -204,7 +204,7 @@ install: all $(OBJ)/liblanes.a ## program, library, scripts, manual pages and sy
 	$(call copied,$$(find nginx spawn app/new -type f ! -name '*.md' ! -path 'spawn/debian/*' ! -name 'Containerfile*' ! -name image.sh) \
 		$(addprefix spawn/debian/,lanes.postinst lanes.prerm lanes.postrm lanes.logrotate lanes.conf nginx.env source/format) \
 		app/new/template/README.md,.,$(SHARE)/lanes); \
-	for unit in $(UNITS); do sed 's|@PREFIX@|$(PREFIX)|' $$unit | \
+	for unit in $(UNITS); do sed 's|@PREFIX@|$(PREFIX)|g' $$unit | \
 		install -D -m 644 /dev/stdin "$(DESTDIR)$(PREFIX)/lib/systemd/system/$${unit#spawn/systemd/}"; done; \
 	install -D -m 644 spawn/systemd/lanes.sysusers "$(DESTDIR)$(PREFIX)/lib/sysusers.d/lanes.conf"; \
 	install -D -m 644 spawn/systemd/lanes.tmpfiles "$(DESTDIR)$(PREFIX)/lib/tmpfiles.d/lanes.conf"; \

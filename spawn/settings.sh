@@ -40,7 +40,7 @@ config_options() {
 		name = $0
 		sub(/[=#].*/, "", name)
 		gsub(/[ \t\r]/, "", name)
-		print name ~ /^[A-Z][A-Z0-9_]*$/ || index(same, " " name "=") ? "" : $0
+		print (name ~ /^[A-Z][A-Z0-9_]*$/ && name !~ /^(LANES|FCGI)_/) || index(same, " " name "=") ? "" : $0
 	}' "$CONFIG"
 }
 

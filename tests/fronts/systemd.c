@@ -146,7 +146,8 @@ static void the_journal_has_fields(void)
 	CU_ASSERT(machine_says(entry, "\"SYSLOG_IDENTIFIER\":\"lanes\""));
 	CU_ASSERT(machine_says(entry, "\"LANES_THREADS\":\"40\""));
 	CU_ASSERT(machine_says(entry, "\"MESSAGE\":\"worker=loop-1 pid="));
-	CU_ASSERT(machine_says("systemctl status lanes-loop@1", "Status: \"1 workers serve\""));
+	CU_ASSERT(
+		machine_says("systemctl status lanes-loop@1", "Status: \"workers that serve: 1\""));
 }
 
 /* ---- traffic ---- */
@@ -437,6 +438,11 @@ static void nginx_hears_of_another_worker(void)
 	CU_ASSERT(machine_did("rm /etc/lanes/nginx.env && systemctl reload lanes-nginx.service"));
 	CU_ASSERT(answers("/", "200 loop-"));
 	CU_ASSERT(machine_says("wc -l </var/log/lanes-nginx/access.log", "\n"));
+	/* Without its socket, nothing starts it again. */
+	CU_ASSERT(machine_did("systemctl disable --now lanes-loop@3.service && "
+			      "systemctl stop lanes-loop@3.socket && "
+			      "systemctl reload lanes-nginx.service"));
+	CU_ASSERT(machine_did("[ ! -e /run/lanes/worker-3.sock ]"));
 }
 
 /* ---- the end ---- */

@@ -179,7 +179,7 @@ static void tell_ready(struct master *m)
 		return;
 	m->was_ready = true;
 	log_event(LOG_LEVEL_INFO, "ready", "workers", log_number(serving), NULL);
-	notify("READY=1\nMAINPID=%d\nSTATUS=%d workers serve", (int)m->crew.master, serving);
+	notify("READY=1\nMAINPID=%d\nSTATUS=workers that serve: %d", (int)m->crew.master, serving);
 }
 
 static void accepts(struct master *m, struct child *child, int64_t number)
@@ -235,7 +235,7 @@ static void replace_next(struct master *m)
 	m->replacing = false;
 	log_event(LOG_LEVEL_INFO, "replaced", "workers", log_number(crew_count(&m->crew, SERVING)),
 		  NULL);
-	notify("READY=1\nSTATUS=%d workers serve", crew_count(&m->crew, SERVING));
+	notify("READY=1\nSTATUS=workers that serve: %d", crew_count(&m->crew, SERVING));
 }
 
 static void replace(struct master *m)
