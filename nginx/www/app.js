@@ -29,6 +29,7 @@ import {LiveLanes} from './picture/live.js';
 import {steps} from './steps.js';
 
 const AGEING = 1000; // how often the banner says how old it is
+const ALONE = new Set(['start', 'replay', 'editor']); // tabs that have the page to themselves
 
 const feed = new Feed();
 const history = new History();
@@ -157,7 +158,7 @@ const panels = tabs([
 	['try', 'Try it', tryPanel(sender, lab, system)],
 	['contrast', 'Contrast', contrastPanel(lab, system)],
 	['docs', 'API', docs.element, docs.load],
-], (id) => document.querySelector('main').classList.toggle('opening', id === 'start' || id === 'replay')); // which have the page to themselves
+], (id) => document.querySelector('main').classList.toggle('opening', ALONE.has(id)));
 find('panels').append(panels.element);
 
 // The exercises are about the guide's endpoints; another service has others. Contrast needs processes.
