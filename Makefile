@@ -67,7 +67,7 @@ new: override export DIR := $(value DIR)
 new: ## makes a project for a service of one's own: DIR=../orders NAME=orders
 	@DIR="$$DIR" NAME="$(if $(filter command,$(origin NAME)),$$NAME)" app/new/new.sh
 
-run: ## installs what is missing, builds, and serves in the foreground; Ctrl-C stops it
+run: ## installs what is missing, builds, and serves in the foreground; Ctrl-C stops it. LISTEN=0.0.0.0: a class
 	@spawn/deps.sh run && $(MAKE) --no-print-directory all && exec spawn/run.sh
 
 start: ## the same in the background
@@ -100,7 +100,7 @@ migrate: ## makes the tables that the program needs in the database, or brings t
 jobs: ## shows the queue of jobs in the running system's database; RETRY=number, DROP=number or all-dead
 	@spawn/jobs.sh
 
-dev: ## serves, and builds and replaces workers when a file is saved; names calls that hold the loop
+dev: ## serves, and builds and replaces workers when a file is saved; names calls that hold the loop, here and on the page
 	@spawn/deps.sh dev && exec spawn/dev.sh
 
 cluster: ## HOSTS=3 with workers, HAProxy or FRONT=nginx, PostgreSQL, in network namespaces; Ctrl-C stops it

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "admin/admin.h"
+#include "admin/control.h"
 #include "admin/status_text.h"
 #include "admin/task_list.h"
 
@@ -263,10 +264,11 @@ void status(struct request *req)
 		reply_text(req, 200, "text/plain; charset=utf-8", &out);
 	} else {
 		clock_gettime(CLOCK_REALTIME, &now);
-		buffer_format(
-			&out,
-			"{\"now\":%lld.%06ld,\"slow_callback\":%.3f,\"burst\":%d,\"workers\":",
-			(long long)now.tv_sec, now.tv_nsec / 1000, state->slow, BURST_MAX);
+		buffer_format(&out,
+			      "{\"now\":%lld.%06ld,\"slow_callback\":%.3f,\"burst\":%d,\"control\":"
+			      "%d,\"workers\":",
+			      (long long)now.tv_sec, now.tv_nsec / 1000, state->slow, BURST_MAX,
+			      state->control ? CONTROL_MOST : 0);
 		status_json(&out, &workers, true);
 		buffer_append_text(&out, "}");
 		reply_text(req, 200, "application/json", &out);

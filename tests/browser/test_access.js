@@ -95,6 +95,14 @@ test('no accessibility violation, in any look', () => withPage({}, async (page) 
 	await page.locator('#knobs .picture').waitFor();
 	await openAll(page);
 	await fine('knobs');
+	await showTab(page, 'replay');
+	await fine('step by step, nothing yet');
+	await page.getByRole('button', {name: 'Record five visitors'}).click();
+	await page.locator('.replayed').waitFor();
+	while (!await page.locator('.ready button').count())
+		await page.getByRole('button', {name: 'The next decision'}).click();
+	await page.locator('.ready button').last().click();
+	await fine('step by step, another order');
 	await showTab(page, 'try');
 	await page.locator('#try input[name="query"]').fill('seconds=0.1');
 	await page.getByRole('button', {name: 'Send'}).click();
@@ -175,6 +183,23 @@ test('the keyboard does it all', () => withPage({}, async (page) => {
 	await page.locator('#knobs .picture').waitFor();
 	await reach(page, '#tab-knobs', 'Shift+Tab');
 	await page.keyboard.press('ArrowRight');
+	await reach(page, '#replay button.primary');
+	await page.keyboard.press('Enter');
+	await page.locator('.replayed').waitFor();
+	await reach(page, '#replay input[type="range"]');
+	for (let i = 0; i < 20 && !await page.locator('.ready button').count(); i++)
+		await page.keyboard.press('ArrowRight');
+	const told = await page.locator('#replay .cause').innerText();
+	await reach(page, '#replay .ready button');
+	await page.keyboard.press('Enter');
+	assert.notEqual(await page.locator('#replay .cause').innerText(), told, 'another one is taken');
+	assert.ok(await page.evaluate(() => document.activeElement.matches('#replay input[type="range"]')), 'the focus is not lost');
+	await page.keyboard.press('Home');
+	assert.match(await page.locator('#replay output.at').innerText(), /^1 of /);
+	await reach(page, '#tab-replay', 'Shift+Tab');
+	await page.keyboard.press('ArrowRight');
+	assert.ok(await page.locator('#editor').isVisible());
+	await page.keyboard.press('ArrowRight');
 	assert.ok(await page.locator('#try').isVisible());
 	await reach(page, '#try input[name="query"]');
 	await page.keyboard.press('Control+a');
@@ -192,7 +217,7 @@ for (const width of [360, 390])
 	test(`phone width ${width}: nothing to scroll sideways`, () => withPage({viewport: {width, height: 740}, hasTouch: true}, async (page) => {
 		await exercise(page, 'processes', 'loop');
 		await openAll(page);
-		for (const tab of ['start', 'exercises', 'guide', 'knobs', 'try', 'contrast', 'docs']) {
+		for (const tab of ['start', 'exercises', 'guide', 'knobs', 'replay', 'editor', 'try', 'contrast', 'docs']) {
 			await showTab(page, tab);
 			assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), width, tab);
 		}

@@ -171,6 +171,9 @@ static const struct option_spec list[] = {
 	{"otlp", OPTION_TEXT, AT(otlp),
 	 .help = "http://HOST:PORT of a collector, whom the admin worker sends what requests did "
 		 "(OpenTelemetry, OTLP over HTTP in JSON, POST /v1/traces); without it nobody"},
+	{"control", OPTION_TEXT, AT(control),
+	 .help = "folder of spawn/control.sh, whom the admin worker asks, for who has its "
+		 "password, for more or fewer loop workers; without it nobody"},
 	{"job-depth", OPTION_INT, AT(job_depth), "100000", 1, INT64_MAX, NULL,
 	 "jobs that may wait in the queue; to enqueue one more is a 503"},
 	{"job-concurrency", OPTION_INT, AT(job_concurrency), "0", 0, 10000, NULL,

@@ -150,6 +150,7 @@ struct options {
 	const char *ready_pools; /* names with commas between them */
 	const char *front;	 /* HOST:PORT; NULL: none */
 	const char *otlp;	 /* URL of a collector; NULL: none */
+	const char *control;	 /* folder of who changes the number of workers; NULL: nobody */
 
 	int64_t job_concurrency; /* 0: one per core */
 	int64_t job_depth;

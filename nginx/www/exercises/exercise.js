@@ -18,7 +18,9 @@ export function exerciseSection(exercise, index, lab, done) {
 		el('input', {type: 'radio', name: exercise.id, value: id, onchange: () => {
 			run.disabled = false;
 			status.textContent = 'Ready.';
+			lab.classroom?.predict(exercise.id, id);
 		}}), text));
+	const votes = el('p', {class: 'votes', role: 'status'});
 	const form = el('form', {onsubmit: start},
 		el('fieldset', {}, el('legend', {}, exercise.question), options),
 		el('div', {class: 'actions'}, run, status));
@@ -34,7 +36,10 @@ export function exerciseSection(exercise, index, lab, done) {
 		run.disabled = true;
 		replace(result);
 		status.textContent = 'Running: watch the lanes.';
+		votes.textContent = '';
+		lab.classroom?.begin(exercise, predicted).then((said) => (votes.textContent = said));
 		const rounds = await exercise.rounds(lab);
+		lab.classroom?.end();
 		run.disabled = false;
 		run.textContent = 'Run again';
 		status.textContent = rounds.some((round) => round.disturbed.length) ? 'Disturbed.' : 'Done.';
@@ -65,7 +70,7 @@ export function exerciseSection(exercise, index, lab, done) {
 	return el('section', {class: 'exercise', id: `exercise-${exercise.id}`, 'aria-labelledby': `title-${exercise.id}`},
 		el('h3', {id: `title-${exercise.id}`}, el('span', {class: 'step'}, String(index + 1)), ` ${exercise.title}`),
 		el('p', {}, exercise.task),
-		form, result,
+		form, votes, result,
 		exercise.note && el('p', {class: 'note'}, exercise.note),
 		listing(exercise.handlers, exercise.python, exercise.files),
 		el('details', {}, el('summary', {}, 'From a terminal'),

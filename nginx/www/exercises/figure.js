@@ -21,5 +21,6 @@ export function roundFigure(lab, round, title, rounds = []) {
 	table.show(lab.history, [...round.answers.map((answer) => answer.request).filter(Boolean), ...round.also ?? []]);
 	return el('figure', {class: 'picture', data: {round: round.name, wall: round.wall.toFixed(1), silence: lab.silence(round).toFixed(1)}},
 		el('figcaption', {}, name), lanes.element,
+		lab.isReplayable(round) ? el('button', {type: 'button', class: 'replay-round', onclick: () => lab.replay(round)}, 'Step by step ▶') : null,
 		el('details', {}, el('summary', {}, 'The same as a table'), table.element));
 }

@@ -1,7 +1,7 @@
 // A round of requests and what became of them: has them sent, waits until the feed has told the whole
 // story, and brings answers and history together.
 //
-// Events: "begin" and "end" of a round (detail: {pools}).
+// Events: "begin" and "end" of a round (detail: {pools}); "replay": one is to be shown step by step (detail: {round}).
 
 import {byPool, isReachable} from '../feed/pools.js';
 import {layout} from '../picture/layout.js';
@@ -16,6 +16,8 @@ const MARGIN = 0.03; // of a picture's length, on both sides
 const after = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 export class Lab extends EventTarget {
+	classroom = null; // who predicts what
+
 	constructor(sender, history, feed) {
 		super();
 		Object.assign(this, {sender, history, feed});
@@ -101,6 +103,16 @@ export class Lab extends EventTarget {
 				if (hold.end > round.from && hold.start < round.to)
 					longest = Math.max(longest, hold.end - hold.start);
 		return longest;
+	}
+
+	// Whether a round can be shown step by step: one loop had all of it.
+	isReplayable({answers}) {
+		const worker = this.history.workers.get(answers[0]?.worker);
+		return Boolean(worker && !worker.prefork && answers.every((answer) => answer.worker === worker.name && answer.request?.over));
+	}
+
+	replay(round) {
+		this.dispatchEvent(new CustomEvent('replay', {detail: {round}}));
 	}
 
 	async #told(answers, to) {

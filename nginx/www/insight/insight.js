@@ -78,10 +78,12 @@ export function insightPanel(lab, clock, onward) {
 		const cause = el('p', {class: 'cause', role: 'status'});
 		const run = el('button', {type: 'button', onclick: play}, start);
 		const asTable = el('details', {hidden: true}, el('summary', {}, 'The same as a table'), table.element);
+		let last = null; // round
+		const steps = el('button', {type: 'button', class: 'replay-round', hidden: true, onclick: () => lab.replay(last)}, 'Step by step ▶');
 		const section = el('section', {class: 'act', data: {act: id}, 'aria-labelledby': `act-${id}`},
 			el('h4', {id: `act-${id}`}, title),
 			el('pre', {tabindex: '0', role: 'group', 'aria-label': 'Visitor 1 in Python'}, el('code', {}, python.join('\n'))),
-			el('div', {class: 'actions'}, run), lanes.element, cause, asTable);
+			el('div', {class: 'actions'}, run, steps), lanes.element, cause, asTable);
 		const self = {element: section, run, running: false};
 		const worker = () => lab.workers(LOOP)[0]?.name;
 		const scale = () => textScale() * (WIDE.matches ? 1.3 : 1);
@@ -96,7 +98,7 @@ export function insightPanel(lab, clock, onward) {
 			self.running = true;
 			turn();
 			setText(cause, '');
-			asTable.hidden = true;
+			asTable.hidden = steps.hidden = true;
 			section.scrollIntoView({block: 'nearest'});
 			const origin = clock.at(performance.now());
 			let drawn = -Infinity;
@@ -119,6 +121,8 @@ export function insightPanel(lab, clock, onward) {
 				table.show(lab.history, round.answers.map((answer) => answer.request).filter(Boolean));
 				asTable.hidden = false;
 			}
+			last = round;
+			steps.hidden = !lab.isReplayable(round);
 			section.dataset.stood = stood.toFixed(1);
 			setText(cause, sentence);
 			setText(run, 'Again');
