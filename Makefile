@@ -31,7 +31,7 @@ once       = $(eval $(1) := $(2))$(value $(1))
 FORTIFY    = $(call once,FORTIFY,$(if $(SAN),,$(if $(filter -O1 -O2 -O3 -Os,$(CFLAGS)),-D_FORTIFY_SOURCE=$(shell \
 	     echo '\#include <features.h>' | $(CC) -O2 -D_FORTIFY_SOURCE=3 -Werror -E - \
 	     >/dev/null 2>&1 && echo 3 || echo 2))))
-PACKAGES  := libuv json-c fcgi libseccomp libcurl libpq
+PACKAGES  := libuv json-c fcgi libseccomp libcurl libpq libunwind-generic libdw
 # … and of the demonstration (app/cases), whose headers are where all are: the library's objects are the
 # same without it.
 CASES_PACKAGES = $(if $(GUIDE),libcrypto libjpeg libpng)
@@ -67,7 +67,7 @@ new: override export DIR := $(value DIR)
 new: ## makes a project for a service of one's own: DIR=../orders NAME=orders
 	@DIR="$$DIR" NAME="$(if $(filter command,$(origin NAME)),$$NAME)" app/new/new.sh
 
-run: ## installs what is missing, builds, and serves in the foreground; Ctrl-C stops it
+run: ## installs what is missing, builds, and serves in the foreground; Ctrl-C stops it. LISTEN=0.0.0.0: a class
 	@spawn/deps.sh run && $(MAKE) --no-print-directory all && exec spawn/run.sh
 
 start: ## the same in the background
@@ -81,6 +81,9 @@ status: ## shows what runs
 
 top: ## shows the running system live in the terminal; q ends it
 	@spawn/top.sh
+
+ps: ## shows which request awaits what, at which line of the source; and who holds a loop
+	@spawn/ps.sh
 
 scale: ## changes the number of loop workers of the running system to WORKERS=n
 	@spawn/scale.sh
@@ -97,7 +100,7 @@ migrate: ## makes the tables that the program needs in the database, or brings t
 jobs: ## shows the queue of jobs in the running system's database; RETRY=number, DROP=number or all-dead
 	@spawn/jobs.sh
 
-dev: ## serves, and builds and replaces workers when a file is saved; names calls that hold the loop
+dev: ## serves, and builds and replaces workers when a file is saved; names calls that hold the loop, here and on the page
 	@spawn/deps.sh dev && exec spawn/dev.sh
 
 cluster: ## HOSTS=3 with workers, HAProxy or FRONT=nginx, PostgreSQL, in network namespaces; Ctrl-C stops it

@@ -506,7 +506,7 @@ remove_files() (
 	[ -d pids ] || exit
 	rm -f worker-*.sock worker-*.new prefork.sock cpu-*.sock exercise-*.sock outside-*.sock admin.sock health.sock log.pipe \
 		nginx.conf nginx.conf.new nginx.conf.old nginx.pid options options.new options.old ./*.servers "$NAME" preload.so preload.new database.sh
-	rm -rf pids temp board spool www www.new new database
+	rm -rf pids temp board spool control www www.new dev new database
 	for log in worker.log access.log error.log database.log; do
 		[ -s "$log" ] || rm -f "$log"
 	done

@@ -12,7 +12,7 @@ set -eu
 here=$(CDPATH='' cd "$(dirname "$0")" && pwd -P)
 
 run='gcc libc6-dev make pkg-config libuv1-dev libjson-c-dev libfcgi-dev libseccomp-dev
-	libcurl4-openssl-dev libpq-dev nginx spawn-fcgi curl'
+	libcurl4-openssl-dev libpq-dev libunwind-dev libdw-dev nginx spawn-fcgi curl'
 # The demonstration's cases: digests and images.
 [ ! -d "$here/../app/guide" ] || run="$run libssl-dev libjpeg-dev libpng-dev"
 # A database of a system's own (DATABASE). Who has PostgreSQL, of whichever version, keeps that.
@@ -21,10 +21,9 @@ database=
 case ${DATABASE-} in
 private | kept) run="$run $database" ;;
 esac
-dev="$run libdw-dev"
 service="$run libcunit1-dev"
 cluster="$run $database haproxy keepalived socat iproute2 util-linux"
-test="$service libdw-dev python3-fastapi python3-multipart uvicorn haproxy
+test="$service python3-fastapi python3-multipart uvicorn haproxy
 	python3-prometheus-client openssl python3-httpx python3-pil python3-aiosmtpd $database python3-asyncpg
 	python3-psycopg2"
 fronts="$test apache2-bin lighttpd caddy h2o multiwatch runit s6 supervisor procps systemd iproute2"
@@ -43,7 +42,7 @@ fresh='git debootstrap slirp4netns iproute2'
 case ${1-} in
 run) wanted=$run ;;
 database) wanted="$run $database" ;;
-dev) wanted=$dev ;;
+dev) wanted=$run ;;
 service) wanted=$service ;;
 cluster) wanted=$cluster ;;
 test) wanted=$test ;;

@@ -21,17 +21,29 @@ listing() {
 await_saved() {
 	while [ "$(listing)" = "$seen" ]; do
 		sleep 0.3
-		[ $# = 0 ] || runs "$1" || exit
+		[ $# = 0 ] || { runs "$1" && { [ -d "$RUN_DIR/dev" ] || publish serves; }; } || exit
 	done
 }
+
+# publish STATE [FILE]: for the page: what came of what was saved, which a FILE has the words for, and the guide's
+# handlers as they are on disk. A first line, and the words. As long as the page is there, which is the system's.
+publish() {
+	[ -d "$RUN_DIR/www" ] && { [ -d "$RUN_DIR/dev" ] || mkdir "$RUN_DIR/dev"; } || return 0
+	told=$((told + 1))
+	{ echo "$1 $told"; [ $# = 1 ] || head -c 8000 "$2"; } >"$RUN_DIR/dev/new" &&
+		mv "$RUN_DIR/dev/new" "$RUN_DIR/dev/state" &&
+		{ [ ! -d app/guide ] || install -m 644 app/guide/*.c "$RUN_DIR/dev"; }
+} 2>/dev/null
 
 # What was linked may hold a file that is gone.
 build() {
 	seen=$(listing)
 	saved=$(printf '%s\n' "$built" "$seen" | sort | uniq -u | cut -d ' ' -f 3- | sort -u)
-	rm -f "$PROGRAM" "$DEV"/*.a
-	make --no-print-directory dev-build SAVED="$(echo "$saved" | grep -x '[A-Za-z0-9._/+-]*\.[ch]' | tr '\n' ' ')" &&
-		built=$seen
+	rm -f "$PROGRAM" "$DEV"/*.a "$DEV/built"
+	publish builds
+	{ make --no-print-directory dev-build SAVED="$(echo "$saved" | grep -x '[A-Za-z0-9._/+-]*\.[ch]' | tr '\n' ' ')" &&
+		: >"$DEV/built"; } 2>&1 | tee "$DEV/words"
+	[ -e "$DEV/built" ] && built=$seen
 }
 
 # What a worker complains of.
@@ -70,11 +82,14 @@ trial() (
 follow() {
 	while await_saved "$1"; do
 		if ! build; then
+			publish fails "$DEV/words"
 			say "serves the last that could be built"
-		elif ! trial; then
+		elif ! trial >"$DEV/words" 2>&1; then
+			cat "$DEV/words"
+			publish starts-not "$DEV/words"
 			say "serves the last that starts"
 		else
-			spawn/restart.sh >/dev/null && say "serves what was saved"
+			spawn/restart.sh >/dev/null && publish serves && say "serves what was saved"
 		fi
 	done
 }
@@ -85,7 +100,7 @@ show() {
 }
 
 mkdir -p "$DEV" || exit
-built=$(listing)
+built=$(listing) told=0
 until build && trial; do
 	say "waits until a file is saved"
 	await_saved

@@ -16,6 +16,7 @@ start_guard() {
 
 finish() {
 	kill -s TERM -- "-$guard" 2>/dev/null # with its sleep
+	[ -z "$control" ] || kill -s TERM "$control" 2>/dev/null
 	exit "$1"
 }
 
@@ -54,16 +55,34 @@ examples() {
 		sed -e "s|^\"\(.*\)|  curl -i 'http://localhost:$PORT\1'|"
 }
 
-signal=
+# Who may do what, where nginx listens to others, too.
+warn() {
+	case $LISTEN in
+	127.* | ::1 | localhost) return ;;
+	esac
+	cat <<-EOF
+
+		WARNING: LISTEN=$LISTEN: whoever reaches this machine may ask, and hold its loops. Nobody is asked who he is,
+		and nothing is encrypted: for a class in a network that you trust, and no longer than it lasts.
+		The lanes, exercises and votes are for ${ADMIN_FROM:-this machine only: ADMIN_FROM=NETWORK shows them to others}.
+		Its names are localhost ${SERVER_NAMES:-only: SERVER_NAMES=ADDRESS lets others in by that}.
+	EOF
+}
+
+signal="" control=""
 trap 'signal=yes' INT TERM HUP
 start_guard
 RUN_PID=$$ spawn/start.sh || finish $?
 NAME=$own_name
 
+spawn/control.sh $$ </dev/null &
+control=$!
 if wanted; then
 	{
 		echo "In a browser: http://localhost:$PORT/ and http://localhost:$PORT/docs"
 		examples
+		warn
+		echo "The password for changing the number of workers on the page: $(cat "$RUN_DIR/control/password")"
 		echo "Ctrl-C stops it."
 	} 2>/dev/null
 fi

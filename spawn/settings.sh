@@ -10,7 +10,7 @@ REREAD='THREADS CPU_THREADS CLIENT_CONNS SERVER_NAMES BODY_KB TLS_LISTEN TLS_CER
 # Options that are a variable of the system's, in pairs.
 SAME='threads=THREADS cpu-threads=CPU_THREADS start-timeout=START_TIMEOUT database=DATABASE_URL mail=MAIL_URL'
 # … and those that differ from pool to pool: a system gives them to its workers itself.
-OWN='engine processes listen listen-mode listen-owner listen-group log pool mount slot scoreboard routes front ready-pools spool nice'
+OWN='engine processes listen listen-mode listen-owner listen-group log pool mount slot scoreboard routes front control ready-pools spool nice'
 
 # The variables that were given: these win.
 given_variables() {

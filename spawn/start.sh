@@ -55,7 +55,7 @@ prepare_run_dir() {
 	write_options options
 	wrong=$(check_options options) || undo "$wrong"
 	copy_program
-	{ copy_page && make_folders; } || fail "cannot write to $RUN_DIR"
+	{ copy_page && make_folders && { [ -z "${RUN_PID-}" ] || make_control; }; } || fail "cannot write to $RUN_DIR"
 }
 
 # undo MESSAGE [LOG PATTERN]: a failed start. Why a process ended is told by the log it wrote to, which is

@@ -84,6 +84,14 @@ make_folders() {
 	[ "$(id -u)" != 0 ] || chown "$RUN_USER:$(id -gn "$RUN_USER")" board spool
 }
 
+# What control.sh and the admin worker have between them. The password is for its owner: somebody who can read it
+# may change the number of workers.
+make_control() {
+	mkdir -m 711 control && mkfifo -m 660 control/pipe && (umask 027 && : >control/outcome) &&
+		(umask 077 && od -An -N 8 -tx8 /dev/urandom | tr -d ' ' >control/password) || return
+	[ "$(id -u)" != 0 ] || chgrp "$(id -gn "$RUN_USER")" control/pipe control/outcome
+}
+
 # write_options FILE: what its workers read (--config), which may be secret: CONFIG's lines, without those that are
 # not the program's, and what this system says. In a file of their own, so that one that is being edited, or is
 # wrong, meets no worker that has to be started again.
@@ -218,7 +226,10 @@ start_unit() {
 		--engine "$engine" --pool "$pool" --config options \
 		--scoreboard board/scoreboard --ready-pools "$(ready_pools)"
 	case $pool in
-	admin) set -- "$@" --routes admin --front "127.0.0.1:$PORT" ;;
+	admin)
+		set -- "$@" --routes admin --front "127.0.0.1:$PORT"
+		[ ! -p control/pipe ] || set -- "$@" --control control
+		;;
 	health) set -- "$@" --routes health ;;
 	outside) set -- "$@" --routes outside --spool spool ;;
 	jobs) set -- "$@" --drain-timeout "$STOP_TIMEOUT" ;; # then it gives back what it has

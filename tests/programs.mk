@@ -34,7 +34,7 @@ $(OBJ)/unit: $(call object,$(UNIT_SOURCES) $(GUIDE)) $(SUPPORT) $(OBJ)/inside.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(MEMORY_HOOKS) $(UNIT_HOOKS) $(LIBS) -lcunit
 
 $(OBJ)/integration: $(call object,$(INTEGRATION_SOURCES) $(GUIDE)) $(SUPPORT) $(OBJ)/inside.a | $(GUIDE_PROGRAMS) \
-		$(OBJ)/bodies-app $(OBJ)/fetches-app $(OBJ)/routes-app $(OBJ)/jobs-app $(OBJ)/awaits-app $(OBJ)/orders \
+		$(OBJ)/bodies-app $(OBJ)/fetches-app $(OBJ)/routes-app $(OBJ)/jobs-app $(OBJ)/awaits-app $(OBJ)/held-app $(OBJ)/orders \
 		$(if $(SAN),,$(OBJ)/blocking-app $(OBJ)/blocking.so)
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS) -lcunit -lcurl
 
@@ -81,11 +81,11 @@ $(OBJ)/preload.so: tests/faults/preload.c tests/faults/preload.h
 		-o $@ $< -ldl
 
 # Applications: one whose routes take bodies, one that calls others, one that has very many routes, one with
-# jobs, one that calls and asks the database, one whose handlers wait, one that must do nothing twice, and one for
-# several hosts.
+# jobs, one that calls and asks the database, one whose handlers wait, one whose handlers hold the loop, one that must
+# do nothing twice, and one for several hosts.
 $(OBJ)/waits-app: $(addprefix $(OBJ)/tests/support/,waits.o machine.o)
 $(OBJ)/bodies-app $(OBJ)/fetches-app $(OBJ)/routes-app $(OBJ)/jobs-app $(OBJ)/awaits-app $(OBJ)/waits-app \
-		$(OBJ)/once-app $(OBJ)/cluster-app: $(OBJ)/%-app: $(OBJ)/tests/%/app.o $(OBJ)/liblanes.a
+		$(OBJ)/once-app $(OBJ)/held-app $(OBJ)/cluster-app: $(OBJ)/%-app: $(OBJ)/tests/%/app.o $(OBJ)/liblanes.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)
 
 # As make dev builds a service, and what names its blocking calls. Never with a sanitizer.

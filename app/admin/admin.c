@@ -1,5 +1,7 @@
 #include "admin/admin.h"
 
+#include "admin/classroom.h"
+#include "admin/control.h"
 #include "admin/feed.h"
 #include "admin/otlp.h"
 
@@ -34,11 +36,14 @@ static bool prepare_admin(struct setup *setup)
 	struct admin *state = prepare(setup);
 
 	state->feed = feed_open(setup->board);
-	if (!state->feed) {
+	state->room = classroom_open();
+	if (!state->feed || !state->room) {
 		log_complaint("out of memory");
 		return false;
 	}
 	if (setup->options->otlp && !(state->otlp = otlp_open(setup->board, setup->options->otlp)))
+		return false;
+	if (setup->options->control && !(state->control = control_open(setup->options->control)))
 		return false;
 	if (!front)
 		return true;
@@ -168,6 +173,9 @@ static const struct route list[] = {
 	GET("/trace", ASYNC, chrome_trace, .input = INPUT(trace_fields)),
 	GET("/events", ASYNC, events),
 	GET("/burst", ASYNC, burst, .input = INPUT(burst_fields)),
+	GET("/class", ASYNC, class_list),
+	POST("/class", ASYNC, class_join, .input = INPUT(class_fields), .body_limit = 1024),
+	POST("/control", ASYNC, control, .input = INPUT(control_fields), .body_limit = 1024),
 };
 
 const struct application admin = {

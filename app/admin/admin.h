@@ -25,7 +25,9 @@ struct admin {
 	bool has_front;
 	struct front front; /* where the system is asked from outside */
 	struct feed *feed;
-	struct otlp *otlp; /* NULL: traces are for nobody */
+	struct otlp *otlp;	 /* NULL: traces are for nobody */
+	struct control *control; /* NULL: nobody changes the number of workers */
+	struct classroom *room;
 };
 
 /* Whether a path, decoded, is one of the admin worker's. */
@@ -46,6 +48,23 @@ struct burst_groups {
 };
 
 extern const struct field burst_fields[3];
+
+struct control_form {
+	struct slice password;
+	int64_t workers;
+};
+
+extern const struct field control_fields[2];
+
+struct class_form {
+	struct slice who; /* a number that the page has thought of */
+	struct slice name;
+	struct slice exercise; /* these two: "" if they predict nothing */
+	struct slice option;
+	bool running; /* that exercise, now */
+};
+
+extern const struct field class_fields[5];
 
 /* In the admin worker's background: logs who holds a loop for too long. */
 void watchdog(struct request *req, void *state);

@@ -5,7 +5,9 @@
 #include <time.h>
 
 #include "admin/admin.h"
+#include "admin/control.h"
 #include "admin/status_text.h"
+#include "admin/task_list.h"
 
 static void append_running(struct buffer *out, const struct worker_state *worker,
 			   const struct running *running)
@@ -29,7 +31,7 @@ void ids_json(struct buffer *out, const struct board_slot *slot, uint32_t serial
 		buffer_format(out, ",\"trace\":\"%s\"", ids.trace);
 }
 
-static void append_loop(struct buffer *out, const struct worker_state *worker)
+static void append_loop(struct buffer *out, const struct worker_state *worker, bool all)
 {
 	buffer_append_text(out, ",\"loop\":{\"held\":");
 	if (worker->is_held)
@@ -43,6 +45,7 @@ static void append_loop(struct buffer *out, const struct worker_state *worker)
 	} else {
 		buffer_append_text(out, "null");
 	}
+	held_by_json(out, worker, all);
 	buffer_format(out, ",\"longest_1s\":%.6f,\"longest_60s\":%.6f,\"busy\":%.6f}",
 		      worker->longest_1s, worker->longest_60s, worker->busy);
 	if (!strcmp(worker->engine, "prefork"))
@@ -219,10 +222,11 @@ static void append_worker(struct buffer *out, const struct worker_state *worker,
 	for (int i = 1; i < 6; i++)
 		buffer_format(out, "%s\"%dxx\":%" PRIu64, i > 1 ? "," : "", i, worker->answers[i]);
 	buffer_append_text(out, "}");
-	append_loop(out, worker);
+	append_loop(out, worker, with_routes);
 	append_waits(out, worker, with_routes);
 	append_database(out, worker);
 	append_awaits(out, worker, with_routes);
+	tasks_json(out, worker, with_routes);
 	append_pools(out, worker);
 	append_queue(out, worker);
 	buffer_format(out, ",\"memory\":%" PRIu64 ",\"process_threads\":%" PRIu64, worker->memory,
@@ -260,10 +264,11 @@ void status(struct request *req)
 		reply_text(req, 200, "text/plain; charset=utf-8", &out);
 	} else {
 		clock_gettime(CLOCK_REALTIME, &now);
-		buffer_format(
-			&out,
-			"{\"now\":%lld.%06ld,\"slow_callback\":%.3f,\"burst\":%d,\"workers\":",
-			(long long)now.tv_sec, now.tv_nsec / 1000, state->slow, BURST_MAX);
+		buffer_format(&out,
+			      "{\"now\":%lld.%06ld,\"slow_callback\":%.3f,\"burst\":%d,\"control\":"
+			      "%d,\"workers\":",
+			      (long long)now.tv_sec, now.tv_nsec / 1000, state->slow, BURST_MAX,
+			      state->control ? CONTROL_MOST : 0);
 		status_json(&out, &workers, true);
 		buffer_append_text(&out, "}");
 		reply_text(req, 200, "application/json", &out);

@@ -188,6 +188,23 @@ static const struct field shown_query[] = {
 #define A_SLOW_QUERY                                                                               \
 	.input = INPUT(slow_fields), .answers = ITEM_OBJECT(struct shown_query, shown_query)
 
+static const struct field derive_fields[] = {
+	QUERY(INT, struct derive_query, rounds, .ge = LIMIT(1), .le = LIMIT(10000000),
+	      .fallback = &(const int64_t){100000}),
+};
+
+struct shown_key {
+	int64_t rounds;
+	struct slice key;
+};
+
+static const struct field shown_key[] = {
+	BODY(INT, struct shown_key, rounds),
+	BODY(STRING, struct shown_key, key),
+};
+
+#define A_KEY .input = INPUT(derive_fields), .answers = ITEM_OBJECT(struct shown_key, shown_key)
+
 struct shown_mail {
 	struct slice to;
 	bool sent;
@@ -258,6 +275,8 @@ static const struct route list[] = {
 	     .takes = "application/json", .answers = ITEM_OBJECT(struct shown_stats, shown_stats)),
 	POST("/cases/thumbnail", ASYNC, thumbnail, .input = INPUT(thumbnail_fields),
 	     .body_limit = IMAGE_MAX, .deadline = 60, .gives = "image/jpeg"),
+	GET("/cases/derive", ASYNC, derive, .deadline = 60, A_KEY),
+	GET("/cases/derive/bad", ASYNC, derive_bad, A_KEY),
 	GET("/cases/quotes", ASYNC, quotes, .input = INPUT(quotes_fields),
 	    .answers = ITEM_OBJECT(struct shown_quotes, shown_quotes)),
 	POST("/cases/payments", SYNC, payments, .input = INPUT(payment_fields),

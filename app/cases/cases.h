@@ -159,6 +159,15 @@ void slow_query(struct request *req);
 void slow_query_blocking(struct request *req);
 void slow_query_bad(struct request *req);
 
+/* ---- a key from a password ---- */
+
+struct derive_query {
+	int64_t rounds; /* 1 to 10,000,000 */
+};
+
+void derive(struct request *req);
+void derive_bad(struct request *req);
+
 /* ---- jobs ---- */
 
 enum {

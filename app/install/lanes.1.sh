@@ -46,7 +46,7 @@ starts one in the foreground; Ctrl\\-C stops it.
 .BR start.sh ", " stop.sh
 start one in the background, and stop it, when requests in flight are answered.
 .TP
-.BR status.sh ", " top.sh
+.BR status.sh ", " top.sh ", " ps.sh
 show what runs.
 .TP
 .B scale.sh

@@ -38,6 +38,7 @@
 #include "http/router.h"
 #include "http/trace_context.h"
 #include "scoreboard/board_reader.h"
+#include "scoreboard/board_task.h"
 #include "scoreboard/metric.h"
 #include "scoreboard/scoreboard.h"
 

@@ -1,33 +1,45 @@
 // The page: the feed goes into the history, the history is drawn; the panels have requests sent.
 
 import {el, setText} from './dom.js';
+import {Classroom} from './class/classroom.js';
+import {controlBox} from './class/control.js';
 import {exerciseSection} from './exercises/exercise.js';
 import {EXERCISES, POOLS} from './exercises/exercises.js';
+import {FURTHER} from './exercises/further.js';
 import {GUIDE} from './exercises/guide.js';
 import {Lab} from './exercises/lab.js';
+import {lightLines} from './exercises/listing.js';
 import {Clock} from './feed/clock.js';
 import {Feed} from './feed/feed.js';
 import {History} from './feed/history.js';
 import {byPool, prefer} from './feed/pools.js';
 import {Sender} from './feed/sender.js';
 import {System} from './feed/system.js';
+import {guidePanel} from './guide/panel.js';
+import {insightPanel} from './insight/insight.js';
+import {knobsPanel} from './knobs/panel.js';
 import {Banner} from './panels/banner.js';
 import {contrastPanel} from './panels/contrast.js';
 import {docsPanel} from './panels/docs.js';
 import {tabs} from './panels/tabs.js';
+import {Tasks} from './panels/tasks.js';
 import {tryPanel} from './panels/try.js';
 import {legend} from './picture/legend.js';
 import {LiveLanes} from './picture/live.js';
+import {steps} from './steps.js';
 
 const AGEING = 1000; // how often the banner says how old it is
+const ALONE = new Set(['start', 'replay', 'editor']); // tabs that have the page to themselves
 
 const feed = new Feed();
 const history = new History();
 const clock = new Clock();
 const system = new System();
-const sender = new Sender();
+const sender = new Sender(clock);
 const lab = new Lab(sender, history, feed);
+lab.classroom = new Classroom();
 const banner = new Banner(history, sender, clock);
+const tasks = new Tasks(history);
 const live = new LiveLanes(history, clock, sender);
 const patterns = legend();
 const find = (id) => document.getElementById(id);
@@ -46,9 +58,11 @@ function tell() {
 		requestAnimationFrame(() => {
 			isDue = false;
 			banner.update();
+			tasks.update();
 			patterns.show(history.awaited);
 			live.offer(new Set(living().map(({pool}) => pool)));
 			setText(find('running'), banner.connected ? running() : '');
+			lightLines(living());
 		});
 	isDue = true;
 }
@@ -96,14 +110,57 @@ function running() {
 	return [...pools].sort(([a], [b]) => byPool(a, b)).map(([pool, workers]) => `${workers} ${pool}`).join(', ');
 }
 
-find('lanes').append(banner.element, live.element, patterns.element, live.table, banner.past);
+find('lanes').append(banner.element, live.element, patterns.element, live.table, tasks.element, controlBox(lab, system), banner.past);
 const docs = docsPanel();
+// Not all of the page is looked at by everybody: these are loaded when they are.
+const replay = later(async () => (await import('./replay/replay.js')).replayPanel(lab));
+const editor = later(async () => (await import('./editor/editor.js')).editorPanel(lab));
+lab.addEventListener('replay', async ({detail: {round}}) => {
+	await panels.show('replay', true);
+	const panel = await replay.load();
+	panel?.takeRound(round);
+	panel?.focus();
+});
+
+function later(make) {
+	const element = el('div', {});
+	let made = null;
+	// Resolves to the panel; null: the server was away.
+	async function load() {
+		try {
+			made ??= make();
+			const panel = await made;
+			if (!panel.element.isConnected)
+				element.replaceChildren(panel.element);
+			return panel;
+		} catch (error) {
+			made = null;
+			element.replaceChildren(el('p', {class: 'note'}, `This could not be loaded (${error.message}).`));
+			return null;
+		}
+	}
+	return {element, load};
+}
+
+const course = steps('Exercises', [...EXERCISES, ...FURTHER].map((exercise, index) => ({id: exercise.id, title: exercise.title,
+	element: exerciseSection(exercise, index, lab, () => course.done(exercise.id))})));
+const guide = guidePanel(lab, (tab, exercise) => {
+	if (exercise)
+		course.open(exercise);
+	panels.show(tab, true);
+});
+const knobs = knobsPanel(lab);
 const panels = tabs([
-	['exercises', 'Exercises', el('div', {}, EXERCISES.map((exercise, index) => exerciseSection(exercise, index, lab)))],
+	['start', 'Start', insightPanel(lab, clock, () => panels.show('exercises', true))],
+	['exercises', 'Exercises', el('div', {}, lab.classroom.element, course.element)],
+	['guide', 'Guide', guide.element, guide.show],
+	['knobs', 'Knobs', knobs.element, knobs.show],
+	['replay', 'Step by step', replay.element, replay.load],
+	['editor', 'Change it', editor.element, editor.load],
 	['try', 'Try it', tryPanel(sender, lab, system)],
 	['contrast', 'Contrast', contrastPanel(lab, system)],
 	['docs', 'API', docs.element, docs.load],
-]);
+], (id) => document.querySelector('main').classList.toggle('opening', ALONE.has(id)));
 find('panels').append(panels.element);
 
 // The exercises are about the guide's endpoints; another service has others. Contrast needs processes.

@@ -29,3 +29,8 @@ async def async_wrap_blocking(seconds: float = 1.5):
 async def async_bad_blocking(seconds: float = 1.5):
     time.sleep(seconds)  # BAD: blocks the event loop
     return {"mode": "async_bad", ...}
+
+
+@app.get("/async/cpu-bound")
+async def async_cpu_bound(n: int = 100_000):
+    return {"sum_sq": await run_in_threadpool(cpu_bound_task, n)}

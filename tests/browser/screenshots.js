@@ -1,4 +1,4 @@
-// Makes the pictures of the README: tests/browser/screenshots/{live,exercise}.png.
+// Makes the pictures of the READMEs: tests/browser/screenshots/{start,live,exercise}.png.
 
 import {mkdir} from 'node:fs/promises';
 import {join} from 'node:path';
@@ -30,7 +30,19 @@ try {
 	await Promise.all(traffic);
 	await page.close();
 
+	const start = await open(browser, system.url, {viewport: {width: 1280, height: 790}, colorScheme: 'light'});
+	for (const act of ['loop', 'thread']) {
+		const section = start.locator(`.act[data-act="${act}"]`);
+		await section.getByRole('button').first().click();
+		await section.and(start.locator('[data-stood]')).waitFor();
+	}
+	await start.mouse.move(0, 0);
+	await start.screenshot({path: join(folder, 'start.png')});
+	await start.close();
+
 	const exercise = await open(browser, system.url, {viewport: {width: 1280, height: 900}, colorScheme: 'light'});
+	await exercise.locator('#tab-exercises').click();
+	await exercise.locator('[data-step="blocking"]').click();
 	const section = exercise.locator('#exercise-blocking');
 	await section.locator('input[value="both"]').check();
 	await section.getByRole('button', {name: 'Run'}).click();

@@ -26,9 +26,17 @@ export async function withPage(options, run) {
 	}
 }
 
+// Brings an exercise to the page: there is one at a time.
+export async function openExercise(page, id) {
+	await showTab(page, 'exercises');
+	await page.locator(`#exercises [data-step="${id}"]`).click();
+	await page.locator(`#exercise-${id}`).waitFor();
+}
+
 // Predicts, runs, and reads what came out. meanwhile: what to do while it runs.
 export async function exercise(page, id, option, meanwhile = () => {}) {
 	const section = page.locator(`#exercise-${id}`);
+	await openExercise(page, id);
 	await section.locator(`input[value="${option}"]`).check();
 	const begun = page.locator('#lanes.round').waitFor();
 	await section.getByRole('button', {name: /^Run/}).click();

@@ -2,9 +2,10 @@
 
 import assert from 'node:assert/strict';
 
-import {drawn, exercise, get, mute, reach, showTab, test, violations, withPage, world} from './suite.js';
+import {drawn, exercise, get, mute, openExercise, reach, showTab, test, violations, withPage, world} from './suite.js';
 
-const IDS = ['together', 'gather', 'blocking', 'processes'];
+const IDS = ['together', 'gather', 'blocking', 'processes', 'threads', 'order', 'cpu'];
+const WITH_DATABASE = ['combine', 'queue'];
 
 const openAll = (page) => page.evaluate(() => document.querySelectorAll('details').forEach((details) => {
 	details.open = true;
@@ -40,7 +41,15 @@ test('no accessibility violation, in any look', () => withPage({}, async (page) 
 		await route.fulfill({response});
 	});
 	await fine('at first');
+	for (const act of ['loop', 'thread']) {
+		const section = page.locator(`.act[data-act="${act}"]`);
+		await section.getByRole('button').first().click();
+		await fine(`start, ${act}, while it runs`);
+		await page.locator(`.act[data-act="${act}"][data-stood]`).waitFor();
+	}
+	await fine('start, done');
 	for (const id of IDS) {
+		await openExercise(page, id);
 		const first = page.locator(`#exercise-${id} input`).first();
 		await first.check();
 		await fine(`${id}, predicted`);
@@ -54,9 +63,46 @@ test('no accessibility violation, in any look', () => withPage({}, async (page) 
 		});
 		await fine(`${id}, done`);
 	}
+	for (const id of WITH_DATABASE) {
+		await openExercise(page, id);
+		await page.locator(`#exercise-${id} input`).first().check();
+		await page.locator(`#exercise-${id} button.primary`).click();
+		await fine(`${id}, without a database`);
+	}
+	await page.evaluate(() => document.querySelectorAll('.exercise').forEach((section) => {
+		section.hidden = false;
+	}));
 	await openAll(page);
 	await page.locator('#exercises .listing pre').first().waitFor({state: 'attached'});
 	await fine('exercises, all open');
+	await showTab(page, 'guide');
+	for (const run of ['bad', 'slow-query']) {
+		await page.locator('#guide').locator(`.guide-section:not([hidden]) [data-runs="${run}"]`).or(page.locator(`#guide-which [data-runs="${run}"]`)).first().click();
+		await page.locator(`.outcome[data-demonstration="${run}"]`).first().waitFor();
+		await page.locator('#guide select').selectOption('which');
+	}
+	await page.locator('[data-answer="computes"]').click();
+	await page.locator('[data-answer="little"]').click();
+	await page.evaluate(() => document.querySelectorAll('.guide-section').forEach((section) => {
+		section.hidden = false;
+	}));
+	await openAll(page);
+	await page.locator('#guide .listing pre').first().waitFor({state: 'attached'});
+	await fine('the guide');
+	await showTab(page, 'knobs');
+	await page.locator('#knobs input[name="workers"]').fill('3');
+	await page.getByRole('button', {name: 'Measure', exact: true}).click();
+	await page.locator('#knobs .picture').waitFor();
+	await openAll(page);
+	await fine('knobs');
+	await showTab(page, 'replay');
+	await fine('step by step, nothing yet');
+	await page.getByRole('button', {name: 'Record five visitors'}).click();
+	await page.locator('.replayed').waitFor();
+	while (!await page.locator('.ready button').count())
+		await page.getByRole('button', {name: 'The next decision'}).click();
+	await page.locator('.ready button').last().click();
+	await fine('step by step, another order');
 	await showTab(page, 'try');
 	await page.locator('#try input[name="query"]').fill('seconds=0.1');
 	await page.getByRole('button', {name: 'Send'}).click();
@@ -89,7 +135,22 @@ test('the keyboard does it all', () => withPage({}, async (page) => {
 	assert.match(await page.locator('.live .details').innerText(), /^Point at a bar/);
 	await page.keyboard.press('-');
 	await page.keyboard.press(' ');
+	for (const act of ['loop', 'thread']) {
+		await reach(page, `.act[data-act="${act}"] button`);
+		await page.keyboard.press('Enter');
+		await page.locator(`.act[data-act="${act}"][data-stood]`).waitFor();
+		await reach(page, `.act[data-act="${act}"] .stage`);
+		await page.keyboard.press('ArrowLeft');
+		assert.match(await page.locator(`.act[data-act="${act}"] .details`).innerText(), /^(Request \d|\d+ short)/, act);
+	}
+	await reach(page, '.insight .further');
+	await page.keyboard.press('Enter');
 	for (const [i, id] of IDS.entries()) {
+		if (i) {
+			await reach(page, '#exercises .next');
+			await page.keyboard.press('Enter');
+			assert.equal(await page.evaluate(() => document.activeElement.id), `title-${id}`, 'the next one\'s title has the focus');
+		}
 		await reach(page, `#exercise-${id} input`);
 		await page.keyboard.press('ArrowDown');
 		await reach(page, `#exercise-${id} button.primary`);
@@ -102,6 +163,42 @@ test('the keyboard does it all', () => withPage({}, async (page) => {
 		await page.keyboard.press('Enter');
 	}
 	await reach(page, '#tab-exercises', 'Shift+Tab');
+	await page.keyboard.press('ArrowRight');
+	await reach(page, '#guide [data-runs="bad"]');
+	await page.keyboard.press('Enter');
+	await page.locator('.outcome[data-holds="true"]').waitFor();
+	await reach(page, '#guide select', 'Shift+Tab');
+	await page.keyboard.type('When to use async');
+	await reach(page, '#guide [data-answer="computes"]');
+	await page.keyboard.press('Enter');
+	await reach(page, '#guide [data-answer="little"]');
+	await page.keyboard.press('Enter');
+	await reach(page, '#guide .decision [data-runs="cpu-thread"]');
+	await reach(page, '#tab-guide', 'Shift+Tab');
+	await page.keyboard.press('ArrowRight');
+	await reach(page, '#knobs input[name="rate"]');
+	await page.keyboard.press('ArrowLeft');
+	await reach(page, '#knobs button.primary');
+	await page.keyboard.press('Enter');
+	await page.locator('#knobs .picture').waitFor();
+	await reach(page, '#tab-knobs', 'Shift+Tab');
+	await page.keyboard.press('ArrowRight');
+	await reach(page, '#replay button.primary');
+	await page.keyboard.press('Enter');
+	await page.locator('.replayed').waitFor();
+	await reach(page, '#replay input[type="range"]');
+	for (let i = 0; i < 20 && !await page.locator('.ready button').count(); i++)
+		await page.keyboard.press('ArrowRight');
+	const told = await page.locator('#replay .cause').innerText();
+	await reach(page, '#replay .ready button');
+	await page.keyboard.press('Enter');
+	assert.notEqual(await page.locator('#replay .cause').innerText(), told, 'another one is taken');
+	assert.ok(await page.evaluate(() => document.activeElement.matches('#replay input[type="range"]')), 'the focus is not lost');
+	await page.keyboard.press('Home');
+	assert.match(await page.locator('#replay output.at').innerText(), /^1 of /);
+	await reach(page, '#tab-replay', 'Shift+Tab');
+	await page.keyboard.press('ArrowRight');
+	assert.ok(await page.locator('#editor').isVisible());
 	await page.keyboard.press('ArrowRight');
 	assert.ok(await page.locator('#try').isVisible());
 	await reach(page, '#try input[name="query"]');
@@ -120,7 +217,7 @@ for (const width of [360, 390])
 	test(`phone width ${width}: nothing to scroll sideways`, () => withPage({viewport: {width, height: 740}, hasTouch: true}, async (page) => {
 		await exercise(page, 'processes', 'loop');
 		await openAll(page);
-		for (const tab of ['exercises', 'try', 'contrast', 'docs']) {
+		for (const tab of ['start', 'exercises', 'guide', 'knobs', 'replay', 'editor', 'try', 'contrast', 'docs']) {
 			await showTab(page, tab);
 			assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), width, tab);
 		}
@@ -133,6 +230,7 @@ for (const [width, height] of [[1080, 800], [1024, 768], [390, 844]])
 			return Math.min(bottom, innerHeight) - Math.max(top, 0);
 		});
 		for (const id of ['blocking', 'processes']) {
+			await openExercise(page, id);
 			await exercise(page, id, await page.locator(`#exercise-${id} input`).first().getAttribute('value'), async () => {
 				await page.waitForFunction(() => document.querySelector('#lanes').classList.contains('round'));
 				await drawn(page, 2);
@@ -181,12 +279,13 @@ test('forced colours: one tab looks selected', () => withPage({forcedColors: 'ac
 		const {backgroundColor, borderBottomColor} = getComputedStyle(tab);
 		return `${backgroundColor} ${borderBottomColor}`;
 	});
-	const [exercises, tryIt, contrast] = await Promise.all(['exercises', 'try', 'contrast'].map(looksOf));
-	assert.notEqual(exercises, tryIt);
+	const [start, tryIt, contrast] = await Promise.all(['start', 'try', 'contrast'].map(looksOf));
+	assert.notEqual(start, tryIt);
 	assert.equal(tryIt, contrast);
 }));
 
 test('forced colours in the dark: a button under the pointer can be read', () => withPage({forcedColors: 'active', colorScheme: 'dark'}, async (page) => {
+	await openExercise(page, 'together');
 	await page.locator('#exercise-together input').first().check();
 	await page.locator('#exercise-together button[type="submit"]').hover();
 	assert.deepEqual(await violations(page), []);

@@ -248,6 +248,7 @@ test('docs: a case has its handler in Python and in C', () => withPage({}, async
 		['digest_cases_digest__name__get', /def digest\(name/, /void digest\(struct request/],
 		['thumbnail_cases_thumbnail_post', /async def thumbnail\(/, /run_in_cpu_pool\(req, make_on_thread/],
 		['get_orders_cases_orders_get', /async def get_orders\(/, /void get_orders\(struct request/],
+		['derive_bad_cases_derive_bad_get', /async def derive_bad\(/, /void derive_bad\(struct request/],
 		['slow_query_bad_cases_slow_query_bad_get', /async def slow_query_bad\(/, /void slow_query_bad\(struct request/],
 		['get_render_cases_renders__id__get', /async def get_render\(/, /job_read\(req, report, "render"/],
 		['combined_cases_combined_get', /async def combined\([^]*asyncio\.gather\(/, /gather_add_job\(req/],

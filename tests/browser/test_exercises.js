@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 
-import {end, exercise, get, shell, showTab, test, withPage, world} from './suite.js';
+import {end, exercise, get, mute, openExercise, shell, showTab, test, withPage, world} from './suite.js';
 
 const everywhere = {everywhere: true};
 
@@ -125,15 +125,45 @@ test('the server sends: a browser without connections left measures the same', (
 
 test('the handlers stand beside each other, in Python and in C', () => withPage({}, async (page) => {
 	const section = page.locator('#exercise-blocking');
+	await openExercise(page, 'blocking');
 	await section.getByText('The handlers: Python and C').click();
 	await section.getByText('time.sleep(seconds)').waitFor();
 	assert.match(await section.locator('.listing').innerText(), /AWAIT\(req, run_in_threadpool/);
 	assert.equal(await section.locator('.listing pre').count(), 4);
 }));
 
+test('the line that a request waits at, or that holds a loop, is lit in both', () => withPage({}, async (page) => {
+	const section = page.locator('#exercise-blocking');
+	await openExercise(page, 'blocking');
+	await section.getByText('The handlers: Python and C').click();
+	await section.locator('.listing .telling').first().waitFor();
+	await mute(page);
+	const lit = async (worker) => {
+		await page.evaluate(async (of) => {
+			window.lanes.feed.accept({t: (window.lanes.history.now || 5e6) + 100, spans: [], workers: [{name: 'exercise-1', pool: 'exercise', engine: 'loop', pid: 1, in_flight: 1, loop: {held: null, request: null}, pools: {}, ...of}]});
+			await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
+		}, worker);
+		return (await section.locator('.line.running').allTextContents()).map((line) => line.trim());
+	};
+	const number = async (file, text) => 1 + (await get(`/lanes/handlers/${file}.c`)).split('\n').findIndex((line) => line.includes(text));
+	const waits = await number('async_wrap_blocking', 'AWAIT(req, run_in_threadpool');
+	const task = {serial: 1, route: '/async/wrap-blocking', own: true, function: 'async_wrap_blocking', file: 'app/guide/async_wrap_blocking.c', line: waits};
+	assert.deepEqual((await lit({tasks: [task, null, {own: false, file: 'x.c', line: 1}]})).map((line) => line.replace(/\(.*/, '')), ['detail = await run_in_threadpool', 'AWAIT']);
+	const holds = await number('async_bad_blocking', 'blocking_io_task(');
+	const held = (lasts) => ({loop: {held: 0.5, request: null, held_by: {lasts, at: 'app/guide/tasks.c:13', from: `app/guide/async_bad_blocking.c:${holds}`}}});
+	assert.deepEqual((await lit(held(true))).map((line) => line.replace(/\(.*/, '')), ['time.sleep', 'blocking_io_task']);
+	assert.deepEqual(await lit(held(false)), [], 'that is over');
+	assert.deepEqual(await lit({tasks: 'none'}), []);
+	// Without a word of where, the route tells of what blocks.
+	const by = (route) => ({serial: 1, route, for: 0.5});
+	assert.deepEqual((await lit({loop: {held: 0.5, request: by('/async/bad-blocking')}})).map((line) => line.replace(/\(.*/, '')), ['time.sleep', 'blocking_io_task']);
+	assert.deepEqual((await lit({pools: {blocking: {limit: 40, busy: [{...by('/async/wrap-blocking'), thread: 0}, null]}}})).map((line) => line.replace(/\(.*/, '')), ['detail = await run_in_threadpool', 'blocking_io_task']);
+}));
+
 test('a round that fails says how', () => withPage({}, async (page) => {
 	await page.route('**/burst?*', (route) => route.fulfill({status: 503, contentType: 'application/json', body: '{"detail":"Service Unavailable"}'}));
 	const section = page.locator('#exercise-gather');
+	await openExercise(page, 'gather');
 	await section.locator('input[value="max"]').check();
 	await section.getByRole('button', {name: /^Run/}).click();
 	await section.locator('.verdict').waitFor();

@@ -96,6 +96,7 @@ test('what has no route is said to have none', () => withPage({}, async (page) =
 	});
 	await page.locator('.as-table summary').click();
 	assert.deepEqual(await page.locator('.as-table td.path').allInnerTexts(), ['no route', 'no route']);
+	await drawn(page, 3);
 	const said = new Set();
 	for (const key of ['ArrowLeft', 'ArrowUp', 'ArrowUp', 'ArrowUp']) {
 		await page.locator('.live .stage').press(key);

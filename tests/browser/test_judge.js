@@ -28,6 +28,7 @@ test('the judge: nothing but the round\'s own', () => withPage({}, async (page) 
 	assert.deepEqual(await judged(page, []), []);
 	assert.deepEqual(await judged(page, [{k: 'loop', s: 100, d: 900, w: 'loop-1'}]), [], 'another pool');
 	assert.deepEqual(await judged(page, [{k: 'loop', s: -900, d: 800}]), [], 'before it began');
+	assert.deepEqual(await judged(page, [{k: 'pool', s: 100, d: 30, r: 0, p: ''}]), [], 'what the worker does for itself');
 }));
 
 test('the judge: others on the same worker', () => withPage({}, async (page) => {

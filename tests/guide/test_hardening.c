@@ -66,6 +66,13 @@ static bool is_served(const char *path)
 	return len > 4 && !strcmp(path + len - 4, "/www");
 }
 
+/* What its doctor looks at: what its first thread does, its memory, and the program's symbols. */
+static bool is_doctors(pid_t pid, const char *path)
+{
+	return !strcmp(path, program()) || !strcmp(path, textf("/proc/%d/mem", (int)pid)) ||
+	       !strcmp(path, textf("/proc/%d/task/%d/syscall", (int)pid, (int)pid));
+}
+
 /* Descriptors above 2 that the worker has not opened itself. libuv keeps one in reserve, so that it
  * can refuse a connection when there are no more. */
 static int foreign_descriptors(pid_t pid)
@@ -84,7 +91,8 @@ static int foreign_descriptors(pid_t pid)
 		target[n > 0 ? n : 0] = '\0';
 		for (size_t i = 0; i < COUNT(own); i++)
 			ours = ours || !strncmp(target, own[i], strlen(own[i]));
-		if (ours || strstr(target, "/scoreboard") || is_served(target))
+		if (ours || strstr(target, "/scoreboard") || is_served(target) ||
+		    is_doctors(pid, target))
 			continue;
 		printf("    %s\n", target);
 		count++;

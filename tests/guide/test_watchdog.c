@@ -110,6 +110,7 @@ static void the_log_says_by_which_request(void)
 			       &pid, &request, &seconds),
 			3);
 	CU_ASSERT_EQUAL(request, 2);
+	CU_ASSERT(strstr(line, " at=app/guide/") != NULL);
 	CU_ASSERT(seconds >= 0.5 && seconds < 60);
 	CU_ASSERT_EQUAL(lines(textf(" event=worker-ended worker_pid=%d ", pid)), 1);
 	CU_ASSERT(EVENTUALLY(raw_asked(master.socket, "/", "END 1 0 COMPLETE")));

@@ -5,7 +5,8 @@
 
 extern const struct suite awaits_suite, bodies_suite, fetches_suite, install_suite, library_suite,
 	limits_suite, dev_suite, jobs_suite, mounts_suite, sockets_suite, new_suite, orders_suite,
-	private_suite, routes_suite, shop_suite, config_suite, tls_suite;
+	private_suite, routes_suite, shop_suite, config_suite, tls_suite, doctor_suite,
+	control_suite;
 
 /* The demonstration's (tests/guide), up to NULL. There are none in a tree without it. */
 extern const struct suite *const guide_suites[] __attribute__((weak));
@@ -18,7 +19,7 @@ int main(int argc, char **argv)
 		&orders_suite, &shop_suite,    &bodies_suite,  &fetches_suite, &routes_suite,
 		&limits_suite, &new_suite,     &install_suite, &dev_suite,     &library_suite,
 		&jobs_suite,   &private_suite, &awaits_suite,  &mounts_suite,  &sockets_suite,
-		&config_suite, &tls_suite,
+		&config_suite, &tls_suite,     &doctor_suite,  &control_suite,
 	};
 	int count = 0;
 

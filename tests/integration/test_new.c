@@ -127,7 +127,8 @@ static void an_installed_library_does(void)
 {
 	static const char package[] = "cat >\"$1/lanes.pc\" <<EOF\n"
 				      "Name: lanes\nDescription: -\nVersion: 1\n"
-				      "Requires: libuv json-c fcgi libseccomp libcurl libpq\n"
+				      "Requires: libuv json-c fcgi libseccomp libcurl libpq "
+				      "libunwind-generic libdw\n"
 				      "Cflags: -I$PWD/app/lanes\n"
 				      "Libs: -L$PWD/build -llanes -lm\nEOF";
 	static const char command[] = "PKG_CONFIG_PATH=$2 make -C \"$1\" LANES=/nowhere all";

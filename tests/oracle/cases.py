@@ -150,6 +150,29 @@ async def thumbnail(request: Request, width: int = Query(200, ge=1, le=4096)):
     return Response(content, media_type=f"image/{format.lower()}")
 
 
+class Key(BaseModel):
+    rounds: int
+    key: str
+
+
+Rounds = Query(100000, ge=1, le=10000000)
+
+
+def derive_key(rounds):
+    key = hashlib.pbkdf2_hmac("sha256", b"correct horse", b"battery staple", rounds)
+    return {"rounds": rounds, "key": key.hex()}
+
+
+@router.get("/derive", response_model=Key)
+async def derive(rounds: int = Rounds):
+    return await run_in_threadpool(derive_key, rounds)
+
+
+@router.get("/derive/bad", response_model=Key)
+async def derive_bad(rounds: int = Rounds):
+    return derive_key(rounds)  # BAD: computes on the event loop
+
+
 class Quote(BaseModel):
     supplier: int
     price: int

@@ -133,6 +133,13 @@ def of_json():
     yield "json got", "GET", "/cases/json-stats", {}, b""
 
 
+def of_keys():
+    for path in ("/cases/derive", "/cases/derive/bad"):
+        for query in ("", "?rounds=1", "?rounds=1000", "?rounds=0", "?rounds=-1", "?rounds=10000001", "?rounds=1.5", "?rounds=x", "?rounds="):
+            yield path + query, "GET", path + query, {}, b""
+        yield f"{path} posted", "POST", path, {}, b""
+
+
 def picture(width, height, mode):
     bands = [Image.effect_mandelbrot((width, height), (-2 + i / 10, -1.5, 1, 1.5), 50 + i) for i in range(4)]
     if mode in ("L", "1"):
@@ -261,7 +268,7 @@ def of_mail():
 
 
 def requests():
-    for group in (of_files, of_json, of_images, of_outside, of_mail):
+    for group in (of_files, of_json, of_keys, of_images, of_outside, of_mail):
         yield from group()
 
 

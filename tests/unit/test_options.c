@@ -307,7 +307,7 @@ static void help_lists_every_option(void)
 		       "mount listen-mode listen-owner listen-group stream-age migrate jobs "
 		       "job-retry job-drop job-depth job-concurrency job-poll "
 		       "job-result job-keep fetch-most fetch-host-most fetch-queue fetch-idle ca "
-		       "config check-config otlp";
+		       "config check-config otlp ps doctor control";
 	char *text = NULL;
 	size_t len;
 	int expected = 0;

@@ -37,8 +37,14 @@
 	switch ((who)->co.line) {                                                                  \
 	case 0:
 
+/* Where it waits is shown to who asks what all wait for. */
+#define AWAIT_PLACE(who, text)                                                                     \
+	static struct await_place here_ = {text, __FILE__, __func__, __LINE__, 0, NULL};           \
+	(who)->co.place = &here_
+
 #define AWAIT(who, start)                                                                          \
 	do {                                                                                       \
+		AWAIT_PLACE(who, #start);                                                          \
 		(who)->co.line = __LINE__;                                                         \
 		(who)->co.suspended = true;                                                        \
 		start;                                                                             \
@@ -49,6 +55,7 @@
 /* The same, but if it fails the function goes on, too, and result is not 0: a negative errno. */
 #define TRY_AWAIT(who, result, start)                                                              \
 	do {                                                                                       \
+		AWAIT_PLACE(who, #start);                                                          \
 		(who)->co.line = __LINE__;                                                         \
 		(who)->co.suspended = (who)->co.tries = true;                                      \
 		start;                                                                             \

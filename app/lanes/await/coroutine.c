@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <uv.h>
 
+#include "await/place.h"
 #include "await/sched.h"
 #include "scoreboard/board_reader.h"
 
@@ -77,6 +78,7 @@ void coroutine_cancel(struct coroutine *co)
 {
 	co->cancelled = true;
 	coroutine_drop_tasks(co);
+	place_leave(co);
 }
 
 /* ---- to run ---- */
@@ -129,6 +131,10 @@ uint64_t coroutine_resume(struct coroutine *co, uint64_t now, void (*run)(struct
 	ended = uv_hrtime();
 	co->since = ended;
 	co->times.loop += ended - now;
+	if (co->suspended)
+		place_show(co, ended);
+	else
+		place_leave(co);
 	return ended;
 }
 

@@ -50,23 +50,35 @@ struct coroutine_times {
 	uint64_t db;	     /* … for the database */
 };
 
+/* An AWAIT, as it stands in the source. */
+struct await_place {
+	const char *what; /* it waits for */
+	const char *file;
+	const char *function;
+	int line;
+	unsigned number;		/* on the scoreboard, from 1; 0: none */
+	const struct board_slot *board; /* the last that was given its number; NULL: none */
+};
+
 struct coroutine {
 	const struct coroutine_ops *ops;
-	struct sched *sched; /* the loop it lives on */
-	uint64_t owner;	     /* packed struct span_owner: what the scoreboard calls it */
-	int peer;	     /* descriptor that hangs up when nobody wants it; 0: none */
-	int line;	     /* where AWAIT left it */
-	bool suspended;	     /* it waits for its tasks */
-	bool tries;	     /* it wants to know if what it waits for fails (TRY_AWAIT) */
-	bool lent;	     /* a thread still runs a job of it that nobody waits for */
-	int error;	     /* what has failed first, a negative errno; 0: nothing */
-	bool ready;	     /* it is on the ready queue */
-	bool cancelled;	     /* nobody wants it; never resumed */
-	bool untold;	     /* its waits are not shown: a stream, background work */
-	uint32_t pending;    /* tasks begun and not ended */
-	uint64_t since;	     /* uv_hrtime() when it gave the loop back */
-	uint64_t woken;	     /* … when what it waits for was there; 0: unknown */
-	uint64_t pooled;     /* … when the last thread was done that it waited for; 0: none */
+	struct sched *sched;	   /* the loop it lives on */
+	uint64_t owner;		   /* packed struct span_owner: what the scoreboard calls it */
+	int peer;		   /* descriptor that hangs up when nobody wants it; 0: none */
+	int line;		   /* where AWAIT left it */
+	struct await_place *place; /* that AWAIT; NULL: none yet */
+	struct board_await *seat;  /* where it is seen to wait; NULL: it is not */
+	bool suspended;		   /* it waits for its tasks */
+	bool tries;		   /* it wants to know if what it waits for fails (TRY_AWAIT) */
+	bool lent;		   /* a thread still runs a job of it that nobody waits for */
+	int error;		   /* what has failed first, a negative errno; 0: nothing */
+	bool ready;		   /* it is on the ready queue */
+	bool cancelled;		   /* nobody wants it; never resumed */
+	bool untold;		   /* its waits are not shown: a stream, background work */
+	uint32_t pending;	   /* tasks begun and not ended */
+	uint64_t since;		   /* uv_hrtime() when it gave the loop back */
+	uint64_t woken;		   /* … when what it waits for was there; 0: unknown */
+	uint64_t pooled; /* … when the last thread was done that it waited for; 0: none */
 	uint64_t
 		blamed; /* what has failed that has a name: kind and thing, as in a span; 0: none */
 	struct task *tasks; /* what has to be cancelled with it */

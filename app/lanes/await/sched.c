@@ -177,6 +177,8 @@ int sched_open(struct sched *sched, uv_loop_t *loop, const struct sched_options 
 		sched->options.board = &unseen;
 		board_set(&unseen.thing_count, 0);
 	}
+	for (unsigned i = BOARD_WAITERS; i;)
+		sched->places[sched->places_left++] = &sched->options.board->waiters[--i];
 	uv_prepare_init(loop, &sched->prepare);
 	uv_check_init(loop, &sched->check);
 	uv_idle_init(loop, &sched->idle);

@@ -62,7 +62,9 @@ struct sched {
 	uint8_t things[2 * BOARD_THINGS]; /* their numbers, by their names' hashes; 0: none */
 	uint8_t seats[BOARD_AWAITS];	  /* of those that are seen to wait, given back: so many */
 	unsigned seats_left;
-	unsigned seats_used; /* ever */
+	unsigned seats_used;			   /* ever */
+	struct board_await *places[BOARD_WAITERS]; /* that are free, to be seen at: so many */
+	unsigned places_left;
 };
 
 /* 0 or a UV_E*; after an error nothing is left open but what uv_run() must still close. */

@@ -64,7 +64,8 @@ struct application {
 
 /* The program: parses the options, opens the socket, and serves the application until a signal
  * drains it. Returns its exit status. Every program also has what shows the system (--routes admin
- * and health, --top). application is borrowed; NULL: there is nothing but that. Call it once. */
+ * and health, --top, --ps). application is borrowed; NULL: there is nothing but that. Call it
+ * once. */
 int lanes_main(int argc, char **argv, const struct application *application);
 
 /* What a worker may be told to serve (--routes), in the order of enum routes_kind. */
@@ -73,6 +74,8 @@ struct applications {
 	/* --top: shows what the workers on this scoreboard do, and returns the exit status. NULL:
 	 * the program has none. */
 	int (*top)(const char *scoreboard);
+	/* --ps: … which request awaits what, once. */
+	int (*ps)(const char *scoreboard);
 };
 
 /* The same with another set of applications. */

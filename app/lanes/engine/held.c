@@ -44,15 +44,29 @@ void held_begin(struct held *held, const struct options *options)
 	held->next = 0;
 }
 
-/* ms: how long it has been held. */
-static void kill_held(const struct scoreboard *board, unsigned slot, pid_t pid, uint64_t ms)
+/* What its own doctor has seen of the turn since then; "": nothing. */
+static void read_place(const struct scoreboard *board, unsigned slot, uint64_t since,
+		       char at[BOARD_SOURCE])
+{
+	struct board_hold hold;
+
+	at[0] = '\0';
+	if (scoreboard_read(board, slot, offsetof(struct board_slot, hold), &hold, sizeof(hold)) &&
+	    board_get(&hold.turn) == since)
+		board_text(at, hold.at, BOARD_SOURCE);
+}
+
+static void kill_held(const struct scoreboard *board, unsigned slot, pid_t pid, uint64_t since,
+		      uint64_t now)
 {
 	uint64_t running[2] = {0, 0}; /* as struct board_doing: since when, and whose */
 	struct span_owner owner;
 	char name[BOARD_ROUTE] = "";
 	char route[BOARD_ROUTE];
 	char seconds[24];
+	char at[BOARD_SOURCE];
 
+	read_place(board, slot, since, at);
 	scoreboard_read(board, slot, offsetof(struct board_slot, running), running,
 			sizeof(running));
 	owner = span_owner_unpack(running[0] ? running[1] : 0);
@@ -62,10 +76,10 @@ static void kill_held(const struct scoreboard *board, unsigned slot, pid_t pid, 
 					owner.route % BOARD_ROUTES * sizeof(struct board_route),
 				name, sizeof(name));
 	board_text(route, name, sizeof(route));
-	snprintf(seconds, sizeof(seconds), "%.3f", (double)ms / MS_PER_S);
+	snprintf(seconds, sizeof(seconds), "%.3f", (double)(now - since) / NS_PER_MS / MS_PER_S);
 	log_event(LOG_LEVEL_ERROR, "worker-killed", "worker_pid", log_number(pid), "why",
 		  "watchdog", "request", log_number(owner.serial), "route", route, "seconds",
-		  seconds, NULL);
+		  seconds, at[0] ? "at" : NULL, at, NULL);
 	kill(pid, SIGKILL);
 }
 
@@ -95,7 +109,7 @@ static void look_at_loops(const struct held *held, const struct crew *crew)
 		    scoreboard_read(&board, slot, offsetof(struct board_slot, turn_since), &since,
 				    sizeof(since)) &&
 		    since && since < now && (now - since) / NS_PER_MS >= held->limit)
-			kill_held(&board, slot, pid, (now - since) / NS_PER_MS);
+			kill_held(&board, slot, pid, since, now);
 	}
 	scoreboard_close(&board);
 }

@@ -7,6 +7,7 @@
 #include "engine/loop.h"
 
 #include <malloc.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@
 #include "engine/accept.h"
 #include "engine/conn.h"
 #include "engine/database.h"
+#include "engine/doctor.h"
 #include "engine/engine.h"
 #include "engine/exchange.h"
 #include "engine/job_worker.h"
@@ -335,6 +337,15 @@ static void finish(struct engine *engine, const struct application *application)
 		log_event(LOG_LEVEL_WARNING, "stop-failed", NULL);
 }
 
+/* Nobody cancels this thread. Where a process has others, libc changes a thread's cancel type
+ * before and behind every call that may wait, unless it is that already: fifty instructions a
+ * request. */
+static void never_cancel(void)
+{
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+	pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, NULL);
+}
+
 int loop_run(const struct options *options, struct listener *listener, const char *worker,
 	     const struct application *application, const struct scoreboard *board)
 {
@@ -362,7 +373,9 @@ int loop_run(const struct options *options, struct listener *listener, const cha
 	engine->application = application;
 	engine->board = board->own;
 	engine->budget = (struct budget){.name = "worker", .limit = (size_t)options->memory_limit};
+	never_cancel();
 	err = open_engine(engine);
+	doctor_begin(engine->board, options);
 	if (!err)
 		err = begin(engine, application);
 	if (err) {
@@ -373,6 +386,7 @@ int loop_run(const struct options *options, struct listener *listener, const cha
 			uv_run(&engine->loop, UV_RUN_DEFAULT);
 		finish(engine, application);
 	}
+	doctor_end();
 	close_engine(engine);
 	status = engine->status;
 	free(engine);

@@ -62,7 +62,7 @@ static const struct option_spec list[] = {
 	 .help = "on: it dumps core as the limits allow; off: never, as requests would be in the "
 		 "file"},
 	{"address-space", OPTION_INT, AT(address_space), "0", 0, 1048576, NULL,
-	 "MB that the process may map, the scoreboard's 840 included; 0: as it is"},
+	 "MB that the process may map, the scoreboard's 920 included; 0: as it is"},
 	{"oom-score-adj", OPTION_INT, AT(oom_score_adj), "0", 0, 1000, NULL,
 	 "how much sooner the kernel ends this process when memory runs out; 0: as it is"},
 	{"threads", OPTION_INT, AT(threads), "40", 1, 1024, NULL, "of the blocking pool, at most"},
@@ -157,7 +157,10 @@ static const struct option_spec list[] = {
 	 "it, starts another and logs by which request; 0: any; without it, WatchdogSec= of "
 	 "systemd"},
 	{"slow-callback", OPTION_SECONDS, AT(slow_callback), "0.1", 10, 3600000, NULL,
-	 "seconds a loop may be held before the admin worker logs who holds it"},
+	 "seconds a loop may be held before the log says who holds it"},
+	{"doctor", OPTION_CHOICE, AT(doctor), "on", .choices = "on|off",
+	 .help = "on: look at the stack of a loop that is held so long, and say which line of the "
+		 "source holds it, and what cures that"},
 	{"ready-held", OPTION_SECONDS, AT(ready_held), "5", 10, 3600000, NULL,
 	 "seconds a loop may be held before its worker no longer counts for /readyz"},
 	{"ready-pools", OPTION_TEXT, AT(ready_pools), "loop",
@@ -168,6 +171,9 @@ static const struct option_spec list[] = {
 	{"otlp", OPTION_TEXT, AT(otlp),
 	 .help = "http://HOST:PORT of a collector, whom the admin worker sends what requests did "
 		 "(OpenTelemetry, OTLP over HTTP in JSON, POST /v1/traces); without it nobody"},
+	{"control", OPTION_TEXT, AT(control),
+	 .help = "folder of spawn/control.sh, whom the admin worker asks, for who has its "
+		 "password, for more or fewer loop workers; without it nobody"},
 	{"job-depth", OPTION_INT, AT(job_depth), "100000", 1, INT64_MAX, NULL,
 	 "jobs that may wait in the queue; to enqueue one more is a 503"},
 	{"job-concurrency", OPTION_INT, AT(job_concurrency), "0", 0, 10000, NULL,
@@ -190,6 +196,9 @@ static const struct option_spec list[] = {
 	 .help = "number of a job that is to be deleted, whatever it is at; or all-dead"},
 	{"top", OPTION_FLAG, AT(top),
 	 .help = "show what the workers on the scoreboard do, live, and serve nothing"},
+	{"ps", OPTION_FLAG, AT(ps),
+	 .help = "show which request of which worker awaits what, at which line of the source, and "
+		 "serve nothing"},
 	{"config", OPTION_TEXT, AT(config),
 	 .help = "file of these options, a line \"NAME = VALUE\" for each; # begins a comment. The "
 		 "environment wins over it, as flags do over that. A master's HUP has its workers "

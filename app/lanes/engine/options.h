@@ -33,6 +33,7 @@ enum routes_kind {
 };
 
 enum sandbox_mode { SANDBOX_ON, SANDBOX_OFF };
+enum doctor_mode { DOCTOR_ON, DOCTOR_OFF };
 
 enum core_mode { CORE_OFF, CORE_ON };
 
@@ -144,10 +145,12 @@ struct options {
 	int64_t start_timeout;
 	int64_t watchdog; /* 0: none; negative: what WATCHDOG_USEC says */
 	int64_t slow_callback;
+	enum doctor_mode doctor;
 	int64_t ready_held;
 	const char *ready_pools; /* names with commas between them */
 	const char *front;	 /* HOST:PORT; NULL: none */
 	const char *otlp;	 /* URL of a collector; NULL: none */
+	const char *control;	 /* folder of who changes the number of workers; NULL: nobody */
 
 	int64_t job_concurrency; /* 0: one per core */
 	int64_t job_depth;
@@ -158,6 +161,7 @@ struct options {
 	const char *config; /* file that options were read from; NULL: none */
 	bool check_config;
 	bool top;
+	bool ps;
 	bool migrate;
 	bool jobs;
 	const char *job_retry; /* a number, or "all-dead"; NULL: nobody asks */

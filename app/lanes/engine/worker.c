@@ -11,6 +11,7 @@
 #include "engine/application.h"
 #include "engine/config_check.h"
 #include "engine/database.h"
+#include "engine/doctor.h"
 #include "engine/harden.h"
 #include "engine/job_worker.h"
 #include "engine/listen.h"
@@ -270,22 +271,24 @@ static int work(struct options *options, struct application *application)
 			  "a user of its own: spawn-fcgi -u, User=", NULL);
 	if (options->nice && nice((int)options->nice) < 0)
 		log_complaint("nice: %s", strerror(errno));
+	doctor_prepare(options);
 	enter_sandbox(options, &needs);
 	return serve(options, &listener, worker, application, &board);
 }
 
-static int show_top(const struct options *options, const struct applications *applications)
+static int show(const char *option, int (*shown)(const char *scoreboard),
+		const struct options *options)
 {
-	if (applications->top)
-		return applications->top(options->scoreboard);
-	log_complaint("--top: this program has none");
+	if (shown)
+		return shown(options->scoreboard);
+	log_complaint("%s: this program has none", option);
 	return 2;
 }
 
 static bool is_command(const struct options *options)
 {
-	return options->top || options->migrate || options->jobs || options->job_retry ||
-	       options->job_drop;
+	return options->top || options->ps || options->migrate || options->jobs ||
+	       options->job_retry || options->job_drop;
 }
 
 /* What is no worker, and ends by itself. Its exit status. */
@@ -294,7 +297,9 @@ static int command(const struct options *options, const struct applications *app
 	const struct application *app = applications->kinds[ROUTES_APP];
 
 	if (options->top)
-		return show_top(options, applications);
+		return show("--top", applications->top, options);
+	if (options->ps)
+		return show("--ps", applications->ps, options);
 	if (options->migrate)
 		return migrate(options->database, app ? &app->migrations : NULL);
 	if (options->jobs)

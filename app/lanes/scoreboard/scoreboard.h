@@ -33,6 +33,9 @@ enum {
 	BOARD_THINGS = 256,	  /* that are awaited by name; number 0: none */
 	BOARD_THING = 64,	  /* bytes of such a name, and its end */
 	BOARD_AWAITS = 64,	  /* waits for a thing that are shown one by one */
+	BOARD_PLACES = 256,	  /* of the source, where is awaited; number 0: one beyond */
+	BOARD_SOURCE = 80,	  /* bytes of what is said of one, and its end */
+	BOARD_WAITERS = 256,	  /* coroutines that are shown one by one where they wait */
 	BOARD_IDS = 1024,	  /* a power of two */
 	BOARD_ID = 40,		  /* bytes of what the web server calls a request, and its end */
 	BOARD_TRACE = 33,	  /* … of a trace-id, all of them digits of base 16 */
@@ -156,6 +159,28 @@ struct board_await {
 	word what; /* as in a span */
 };
 
+/* An AWAIT of the source. */
+struct board_place {
+	char what[BOARD_THING]; /* it waits for, as written there */
+	char file[BOARD_SOURCE];
+	char function[BOARD_PATH];
+	word line;
+};
+
+/* What held the loop for long, as was seen on its stack meanwhile. The doctor's thread is the
+ * writer (engine/doctor.h), of texts that are "" where it does not know. */
+struct board_hold {
+	word turn;  /* as turn_since was; 0: there was none yet, or it is being written */
+	word owner; /* of the request that ran; 0: none */
+	word taken; /* when it was seen */
+	word many;  /* one after another that ran for a short time each */
+	char function[BOARD_SOURCE]; /* the service's own that was innermost */
+	char at[BOARD_SOURCE];	     /* … where in its source: "app/orders.c:17" */
+	char from[BOARD_SOURCE];     /* where the handler has called it; "": it is the handler */
+	char call[BOARD_NAME * 2];   /* what it has called, and not come back from */
+	char cure[BOARD_SOURCE];
+};
+
 struct board_threads {
 	char name[BOARD_NAME];
 	word limit;
@@ -224,12 +249,18 @@ struct board_slot {
 	struct board_waits waits[BOARD_WAITS]; /* by kind - SPAN_FETCH */
 	struct board_await awaits[BOARD_AWAITS];
 	struct board_database database;
+	struct board_await waiters[BOARD_WAITERS]; /* what: a place, and << 16 of how many things */
+	word place_count;
+	struct board_hold hold;	      /* the last */
+	_Atomic uint32_t watch_rests; /* nobody looks at turn_since until board_wake(): a futex */
+	uint32_t watch_unused;
 	word thing_count; /* from number 1 on: they are behind the spans */
 
 	word head; /* spans ever written; the next goes to spans[head % BOARD_SPANS] */
 	struct board_span spans[BOARD_SPANS];
 	struct board_id ids[BOARD_IDS]; /* at serial % BOARD_IDS: of the latest such request */
 	struct board_thing things[BOARD_THINGS];
+	struct board_place places[BOARD_PLACES];
 
 	/* The disk has blocks for those that there are; behind them the file has a hole. */
 	struct board_route routes[BOARD_ROUTES];
@@ -404,6 +435,9 @@ void board_answered(struct board_slot *slot, uint64_t owner, uint64_t nanosecond
 /* What logs call this request of the slot's: texts are cut to fit. */
 void board_identify(struct board_slot *slot, uint32_t serial, const char *id, const char *trace);
 
+/* Ends the rest of who looks at turn_since. */
+void board_wake(struct board_slot *slot);
+
 /* The loop has something to do since now, if it had nothing before. */
 static inline void board_turn_begins(struct board_slot *slot, uint64_t now)
 {
@@ -411,6 +445,8 @@ static inline void board_turn_begins(struct board_slot *slot, uint64_t now)
 		return;
 	board_set(&slot->turn_since, now);
 	board_watch_start(&slot->busy, now);
+	if (atomic_load_explicit(&slot->watch_rests, memory_order_relaxed))
+		board_wake(slot);
 }
 
 /* The loop goes back to poll now, which is returned; nothing happens, and 0 is, if it had nothing

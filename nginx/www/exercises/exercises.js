@@ -10,26 +10,27 @@ import {request} from './guide.js';
 
 const BLOCK = 2; // seconds
 const MANY = 6; // requests, more than there are processes
-const WAITED = 250; // milliseconds: more is not an accident
-const LOOP = 'exercise';
-const PROCESSES = 'exercise-prefork';
+export const WAITED = 250; // milliseconds: more is not an accident
+export const LOOP = 'exercise';
+export const PROCESSES = 'exercise-prefork';
 export const POOLS = [LOOP, PROCESSES];
 
-const total = (answer) => answer.ended - answer.sent;
-const called = (answer) => capital(named(answer));
-const waited = (answer) => answer.timing.queue ?? 0;
-const onLoop = (answer) => answer.timing.loop ?? 0;
+export const total = (answer) => answer.ended - answer.sent;
+export const called = (answer) => capital(named(answer));
+export const waited = (answer) => answer.timing.queue ?? 0;
+export const onLoop = (answer) => answer.timing.loop ?? 0;
 
 // Command lines, in which each answer is followed by its time. In a URL, "[1-6]" is six of them.
 const TIMES = "-w '  %{time_total} s\\n'";
-const alone = (url) => `curl -s ${TIMES} 'ORIGIN${url}'`;
-const together = (...urls) => `curl -Z --no-progress-meter --parallel-immediate ${TIMES} ${urls.map((url) => `'ORIGIN${url}'`).join(' ')}`;
-const later = (first, second) => `${alone(first)} & sleep 0.3; ${alone(second)}; wait`;
+export const alone = (url) => `curl -s ${TIMES} 'ORIGIN${url}'`;
+export const together = (...urls) => `curl -Z --no-progress-meter --parallel-immediate ${TIMES} ${urls.map((url) => `'ORIGIN${url}'`).join(' ')}`;
+export const later = (first, second) => `${alone(first)} & sleep 0.3; ${alone(second)}; wait`;
 
-function failures(rounds) {
+// What did not work, as sentences; fine: the statuses that are no failure.
+export function failures(rounds, fine = [200]) {
 	return rounds.flatMap((round) => round.answers)
-		.filter((answer) => answer.error || answer.status !== 200)
-		.map((answer) => `${answer.url} failed: ${answer.error || answer.status}.`);
+		.filter((answer) => answer.error || !fine.includes(answer.status))
+		.map((answer) => `${answer.url} failed: ${answer.error || answer.status}${/"detail":"(.+)"/.test(answer.body) ? `, ${/"detail":"(.+)"/.exec(answer.body)[1]}` : ''}.`);
 }
 
 // "Request 7 of exercise-1 (/async/await-one) waited 1.98 s to be picked up, because request 3 of …
@@ -169,7 +170,7 @@ export const EXERCISES = [
 ];
 
 export function judged(exercise, rounds, lab) {
-	const failed = failures(rounds);
+	const failed = failures(rounds, exercise.fine);
 	if (failed.length)
 		return {right: null, verdict: 'That did not work.', sentences: failed};
 	const disturbed = rounds.flatMap((round) => round.disturbed.map((what) => (rounds.length > 1 ? `${round.name}: ${what}` : what)));

@@ -24,10 +24,10 @@ function unseen(round, history, workers) {
 		.map((worker) => `Not all that ${worker.name} did was recorded.`);
 }
 
-// Requests that are not this round's, on the workers that it asked.
+// Requests that are not this round's, on the workers that it asked. 0 is what a worker does for itself: it connects.
 function strangers(round, history, workers) {
 	const own = new Set(round.answers.map((answer) => `${answer.worker} ${answer.serial}`));
-	const others = history.at(workers, round.from, round.to).filter((request) => !own.has(`${request.worker} ${request.serial}`));
+	const others = history.at(workers, round.from, round.to).filter((request) => request.serial && !own.has(`${request.worker} ${request.serial}`));
 	const said = others.map((request) => {
 		const hold = workers.get(request.worker).holds.flatMap(({parts}) => parts).find((each) => each.request === request && each.end > round.from && each.start < round.to);
 		return `${capital(named(request))} (${routeOf(request)}) ${hold ? `held the loop for ${duration(hold.end - hold.start)}` : 'was there, too'}.`;

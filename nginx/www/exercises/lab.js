@@ -1,7 +1,7 @@
 // A round of requests and what became of them: has them sent, waits until the feed has told the whole
 // story, and brings answers and history together.
 //
-// Events: "begin" and "end" of a round (detail: {pools}).
+// Events: "begin" and "end" of a round (detail: {pools}); "replay": one is to be shown step by step (detail: {round}).
 
 import {byPool, isReachable} from '../feed/pools.js';
 import {layout} from '../picture/layout.js';
@@ -9,11 +9,15 @@ import {textScale} from '../picture/paint.js';
 import {disturbances} from './judge.js';
 
 const TOLD = 2500; // milliseconds that the feed gets to tell of the last answer
+const QUEUED = 20_000; // milliseconds that a job gets to be done
+const A_PICTURE = {width: 640, height: 480, zoom: 200, x: -0.745, y: 0.11};
 const MARGIN = 0.03; // of a picture's length, on both sides
 
 const after = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 export class Lab extends EventTarget {
+	classroom = null; // who predicts what
+
 	constructor(sender, history, feed) {
 		super();
 		Object.assign(this, {sender, history, feed});
@@ -33,13 +37,16 @@ export class Lab extends EventTarget {
 	}
 
 	// requests: as Sender.send takes them, with `takes` (the milliseconds of each kind that a request
-	// asks for) and `role`. Resolves to {name, answers, wall, from, to, usage, disturbed}; an answer has
+	// asks for) and `role`; inTurn: each is sent when the one before is answered. Resolves to {name, answers, wall, from, to, usage, disturbed}; an answer has
 	// `request`, which is null if the feed did not tell. Times are the server's.
-	async round(name, requests) {
+	async round(name, requests, {inTurn = false} = {}) {
 		const pools = new Set(requests.map(({pool}) => pool));
 		const usage = new Usage(this, pools);
 		this.#say('begin', pools);
-		const answers = (await this.sender.send(requests)).map((answer) => ({...answer, request: null}));
+		const sent = [];
+		for (const part of inTurn ? requests.map((request) => [request]) : [requests])
+			sent.push(...await this.sender.send(part));
+		const answers = sent.map((answer) => ({...answer, request: null}));
 		usage.stop();
 		const came = answers.filter((answer) => answer.worker);
 		const from = Math.min(...came.map((answer) => answer.sent));
@@ -50,11 +57,39 @@ export class Lab extends EventTarget {
 		return {...round, disturbed: disturbances(round, this.history)};
 	}
 
+	// A round of one request whose work is queued, and its result once it is there: `later` is {status, after: milliseconds,
+	// by: who did it, url}, `also` the requests that are part of the story.
+	async queued() {
+		const round = await this.round('Asked for, and done', [{path: '/cases/renders', pool: 'loop', body: () => A_PICTURE}]);
+		const [asked] = round.answers;
+		if (asked.status !== 202)
+			return round;
+		const url = `/cases/renders/${JSON.parse(asked.body).id}`;
+		for (const deadline = performance.now() + QUEUED; performance.now() < deadline; await after(100)) {
+			const {status, headers} = await fetch(url, {cache: 'no-store'});
+			if (status === 200 && !/^image/.test(headers.get('Content-Type')))
+				continue;
+			const ended = this.sender.clock.now();
+			await this.#told([], ended);
+			const also = [...this.history.requests.values()].filter((request) => request.start >= asked.sent && this.history.workers.get(request.worker)?.pool === 'jobs');
+			return {...round, also, to: ended, wall: ended - round.from, later: {status, after: ended - asked.sent, by: also[0]?.worker, url}};
+		}
+		return round;
+	}
+
+	// Listens to the feed for so many messages.
+	async listen(messages) {
+		const begin = performance.now();
+		for (let heard = 0; heard < messages; heard++)
+			await new Promise((resolve) => this.feed.addEventListener('message', resolve, {once: true}));
+		return {messages, seconds: (performance.now() - begin) / 1000, state: [...this.history.workers.values()].find(({pool}) => pool === 'admin')?.state};
+	}
+
 	// The picture of a round: its requests only, on the workers that had them. length: of the time that
 	// it shows, if it is to have the scale of another.
 	picture(round, length = round.to - round.from) {
-		const requests = new Set(round.answers.map((answer) => answer.request).filter(Boolean));
-		const names = new Set(round.answers.map((answer) => answer.worker).filter(Boolean));
+		const requests = new Set([...round.answers.map((answer) => answer.request).filter(Boolean), ...round.also ?? []]);
+		const names = new Set([...round.answers.map((answer) => answer.worker).filter(Boolean), ...(round.also ?? []).map(({worker}) => worker)]);
 		const margin = length * MARGIN;
 		return layout(this.history, round.from - margin, round.from + length + margin, {only: requests, workers: names, origin: round.from, scale: textScale()});
 	}
@@ -68,6 +103,16 @@ export class Lab extends EventTarget {
 				if (hold.end > round.from && hold.start < round.to)
 					longest = Math.max(longest, hold.end - hold.start);
 		return longest;
+	}
+
+	// Whether a round can be shown step by step: one loop had all of it.
+	isReplayable({answers}) {
+		const worker = this.history.workers.get(answers[0]?.worker);
+		return Boolean(worker && !worker.prefork && answers.every((answer) => answer.worker === worker.name && answer.request?.over));
+	}
+
+	replay(round) {
+		this.dispatchEvent(new CustomEvent('replay', {detail: {round}}));
 	}
 
 	async #told(answers, to) {

@@ -17,8 +17,10 @@ export function lasting(awaits, now) {
 		{serial, route, wait: {kind, start: now - (Number.isFinite(seconds) ? seconds : 0) * 1000, end: now, thing: String(name ?? ''), open: true}}));
 }
 
-// Waits of one kind that are at the same time are one piece: {kind, start, end, waits, open}.
-function pieces(waits) {
+// Waits of one kind that are at the same time are one piece: {kind, start, end, waits, open}; apart: each is one.
+function pieces(waits, apart) {
+	if (apart)
+		return waits.map((wait) => ({kind: wait.kind, start: wait.start, end: wait.end, waits: [wait], open: wait.open})).sort((a, b) => a.start - b.start);
 	const all = [];
 	for (const kind of Object.keys(AWAITED)) {
 		let last = null;
@@ -72,11 +74,11 @@ function layTracks(parts) {
 }
 
 // A request's parts as they are drawn: what has a name in the place of awaiting it, beside what threads do for
-// the request meanwhile.
-export function withAwaited(parts, waits, to) {
+// the request meanwhile. apart: with a bar for each that is at the same time.
+export function withAwaited(parts, waits, to, apart = false) {
 	if (!waits.length)
 		return parts;
-	const named = pieces(waits.map((wait) => (wait.open ? {...wait, end: Math.max(wait.start, to)} : wait)));
+	const named = pieces(waits.map((wait) => (wait.open ? {...wait, end: Math.max(wait.start, to)} : wait)), apart);
 	const rest = parts.flatMap((part) => (IDLE.has(part.kind) ? without(part, named) : [{...part}]));
 	const beside = [...named, ...rest.filter(({kind}) => kind === 'pool' || kind === 'pool-queue')].sort((a, b) => a.start - b.start);
 	layTracks(beside);

@@ -1,21 +1,26 @@
 // Sends requests, by asking the server to (/burst): a browser has six connections for all its tabs, and
-// what waits for one would look like the server's fault. Knows which rounds are not over.
+// what waits for one would look like the server's fault. Only what has a body it sends from here, as /burst sends
+// none. Knows which rounds are not over.
 
 import {prefix} from './pools.js';
 
 export class Sender {
 	rounds = new Set(); // {sent: when, on this page's clock; requests}
 
-	// requests: [{path, pool, delay, times, …}]: path with its query, delay in milliseconds. Resolves to
-	// one answer for each time, with what its request had besides; never rejects, an answer has `error`
+	constructor(clock = null) {
+		this.clock = clock;
+	}
+
+	// requests: [{path, pool, delay, times, …}]: path with its query, delay in milliseconds; all or none of them with
+	// `body`: a function that makes it (what is no Blob becomes JSON), `type` and `headers()`. Resolves to one answer for each time, with what its request had besides; never rejects, an answer has `error`
 	// then. Its times are the server's.
 	async send(requests) {
 		const all = requests.flatMap((request) => Array.from({length: request.times ?? 1}, () => ({delay: 0, ...request})));
 		const round = {sent: performance.now(), requests: all};
 		this.rounds.add(round);
-		const {answers = [], error = ''} = await ask(requests);
+		const {answers = [], error = ''} = requests.some(({body}) => body) ? {answers: await Promise.all(all.map((request) => post(request, this.clock)))} : await ask(requests);
 		this.rounds.delete(round);
-		return all.map((request, i) => ({status: 0, worker: '', serial: 0, timing: {}, body: '', error, sent: NaN, ended: NaN,
+		return all.map(({body: _, type, headers, ...request}, i) => ({status: 0, worker: '', serial: 0, timing: {}, body: '', error, sent: NaN, ended: NaN,
 			...answers[i], ...request, url: prefix(request.pool) + request.path, path: request.path.split('?')[0]}));
 	}
 }
@@ -31,4 +36,22 @@ async function ask(requests) {
 	} catch (error) {
 		return {error: String(error.message ?? error)};
 	}
+}
+
+async function post({path, pool, body, type = 'application/json', headers = () => ({})}, clock) {
+	const made = await body();
+	const sent = clock.now();
+	try {
+		const response = await fetch(prefix(pool) + path, {method: 'POST', headers: {'Content-Type': type, ...headers()}, cache: 'no-store', body: made instanceof Blob ? made : JSON.stringify(made)});
+		const text = await response.text();
+		return {status: response.status, worker: response.headers.get('X-Lanes-Worker') ?? '', serial: Number(response.headers.get('X-Lanes-Request')), error: '',
+			timing: timingOf(response.headers), body: /json/.test(response.headers.get('Content-Type')) ? text : '', sent, ended: clock.now()};
+	} catch (error) {
+		return {error: String(error.message ?? error)};
+	}
+}
+
+// Server-Timing: {kind: milliseconds}.
+export function timingOf(headers) {
+	return Object.fromEntries((headers.get('Server-Timing') ?? '').split(', ').filter(Boolean).map((part) => [part.split(';')[0], Number(/dur=([\d.]+)/.exec(part)?.[1])]));
 }

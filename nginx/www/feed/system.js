@@ -6,6 +6,7 @@ import {carriesLoad, learn} from './pools.js';
 
 export class System extends EventTarget {
 	most = 1; // requests of a burst
+	control = 0; // workers that there may be at most, where they can be changed from here; 0: they cannot
 	#routes = new Map(); // pool → path → "sync" or "async"
 
 	// Of a pool, those that a GET asks for, and that have no names in their path: what the others are
@@ -27,10 +28,11 @@ export class System extends EventTarget {
 		}
 	}
 
-	accept({workers = [], slow_callback: hold, burst}) {
+	accept({workers = [], slow_callback: hold, burst, control}) {
 		workers.forEach(learn);
 		this.#routes = new Map(workers.filter(({pool}) => carriesLoad(pool))
 			.map(({pool, routes = {}}) => [pool, new Map(Object.entries(routes).map(([path, {kind}]) => [path, kind]))]));
+		this.control = Number.isInteger(control) ? control : 0;
 		if (burst > 0)
 			this.most = burst;
 		if (hold > 0)

@@ -6,6 +6,7 @@ import {Hold} from '../feed/hold.js';
 import {HOLD, named} from '../feed/kinds.js';
 import {notPickedUp} from '../feed/waiting.js';
 import {count, duration, list} from '../format.js';
+import {whereHeld} from './tasks.js';
 
 const SHOWN = 5; // holds
 const NAMED = 3; // of those who wait
@@ -60,7 +61,12 @@ export class Banner {
 		const what = who && !alone ? `has had no time for anybody else for ${duration(held)}: many requests after one another, now ${who}`
 			: `has been held for ${duration(held)}${who && ` by ${who}`}`;
 		const others = (worker.state.in_flight ?? 1) - 1;
-		return `${worker.name} ${what}${others > 0 ? `, with ${count(others, 'other')} in flight; who is not read yet is not counted` : ''}.`;
+		return `${worker.name} ${what}${others > 0 ? `, with ${count(others, 'other')} in flight; who is not read yet is not counted` : ''}. ${this.#doctor(worker.state.loop?.held_by, true)}`.trim();
+	}
+
+	// What was seen on the loop's stack: of the hold that lasts, or of the last one.
+	#doctor(held, lasts) {
+		return held?.lasts === lasts && whereHeld(held) ? `It is ${whereHeld(held)}. Cure: ${held.cure}.` : '';
 	}
 
 	// Whom it keeps waiting can be told from the server only when it picks them up; of what this

@@ -3,6 +3,7 @@
 
 import {el, replace, setText} from '../dom.js';
 import {listing} from '../exercises/listing.js';
+import {timingOf} from '../feed/sender.js';
 import {bytes, duration} from '../format.js';
 import {curlBox} from './curl.js';
 import {resolve, sample, shape, words} from './openapi.js';
@@ -160,7 +161,7 @@ async function ask(method, request, signal, show) {
 		const response = await fetchWith(request.cookies, request.url, {method: method.toUpperCase(), headers: request.headers, cache: 'no-store', body: request.body, signal});
 		const headers = [...response.headers].filter(([name]) => !/^(server-timing|x-lanes-.*|date|server|connection)$/.test(name)).map(([name, value]) => `${name}: ${value}`);
 		Object.assign(answer, {status: response.status, worker: response.headers.get('X-Lanes-Worker') ?? '', serial: response.headers.get('X-Lanes-Request') ?? 0,
-			timing: Object.fromEntries((response.headers.get('Server-Timing') ?? '').split(', ').filter(Boolean).map((part) => [part.split(';')[0], Number(/dur=([\d.]+)/.exec(part)?.[1])]))});
+			timing: timingOf(response.headers)});
 		await read(response, signal, (body, ended) => show(Object.assign(answer, {body, ended: performance.now()}), [...headers, ended].filter(Boolean)));
 	} catch (error) {
 		show(Object.assign(answer, {error: signal.aborted ? 'stopped' : String(error.message ?? error), ended: performance.now()}), []);
@@ -264,7 +265,7 @@ const handlerOf = (path, method, {operationId = ''}) => operationId.slice(0, -`$
 
 // Of the cases: where the C is of those handlers that share a file, and the Python of those that have a database.
 const SHARED = {post_order: 'order_rows', get_orders: 'order_rows', get_order: 'order_rows', post_render: 'renders', get_render: 'renders',
-	slow_query_blocking: 'slow_query', slow_query_bad: 'slow_query'};
+	slow_query_blocking: 'slow_query', slow_query_bad: 'slow_query', derive_bad: 'derive'};
 const TWINS = {orders: 'cases_orders', events: 'cases_orders', 'slow-query': 'cases_orders', renders: 'cases_renders', combined: 'cases_renders'};
 
 function caseListing(path, handler) {

@@ -3,9 +3,9 @@
 import {el} from '../dom.js';
 
 // entries: [[id, title, element, shown], …]; shown() is called whenever that one is shown, and resolves
-// when all of it is there. offer(ids): there are only these, the first of which is shown in place of one
+// when all of it is there; chosen(id) is called with each that is shown. show(id) shows one. offer(ids): there are only these, the first of which is shown in place of one
 // that is no more.
-export function tabs(entries) {
+export function tabs(entries, chosen = () => {}) {
 	const buttons = entries.map(([id, title]) => el('button', {type: 'button', role: 'tab', id: `tab-${id}`, 'aria-controls': id,
 		onclick: () => show(id), onkeydown: key}, title));
 	const panels = entries.map(([id, , element]) => el('div', {role: 'tabpanel', id, 'aria-labelledby': `tab-${id}`, class: 'panel'}, element));
@@ -23,6 +23,7 @@ export function tabs(entries) {
 			if (focus && other === id)
 				buttons[i].focus();
 		});
+		chosen(id);
 		return entries.find(([other]) => other === id)[3]?.();
 	}
 
@@ -60,5 +61,5 @@ export function tabs(entries) {
 	addEventListener('hashchange', follow);
 	show(named() ?? offered[0]);
 	requestAnimationFrame(follow); // when it is part of the page
-	return {element, offer};
+	return {element, offer, show};
 }

@@ -353,7 +353,7 @@ export class Lanes {
 		if (right - left < LEAST_LABEL)
 			return;
 		const size = this.#layout.scale;
-		const texts = [`${request.serial} ${request.path.split('/').at(-1)}`, `${request.serial}`].slice(tracks > 1 ? 1 : 0); // they are thin
+		const texts = lane.caption ?? [`${request.serial} ${request.path.split('/').at(-1)}`, `${request.serial}`].slice(tracks > 1 ? 1 : 0); // they are thin
 		const text = texts.find((t) => context.measureText(t).width + 6 < (right - left) * (holds ? 1 : MOST_LABEL))?.trim();
 		if (!text)
 			return;
@@ -370,7 +370,7 @@ export class Lanes {
 		context.textAlign = 'left';
 		for (const lane of group.lanes) {
 			const first = lane.kind === 'beat';
-			const holds = first && group.holds.some((hold) => hold.end >= group.worker.seen); // it lasts
+			const holds = first && group.holds.some((hold) => hold.lasts ?? hold.end >= group.worker.seen);
 			context.font = first || lane.kind === 'title' ? this.#fonts.bold : this.#fonts.plain;
 			context.fillStyle = paint.color(holds ? 'held-text' : first || lane.kind === 'title' ? 'ink' : 'muted');
 			context.fillText(lane.label, first || lane.kind === 'title' ? 0 : 8, lane.top + lane.height / 2);

@@ -92,8 +92,10 @@ function taken(requests) {
 		.map((parts) => ({start: parts[0].start, end: parts.at(-1).end}));
 }
 
-function group(history, worker, from, to, known, wrap) {
+function group(history, worker, from, to, known, {wrap = twoLines, only}) {
 	const requests = requestsOf(history, known, from, to);
+	if (only && requests.length > MOST_ROWS) // who took longest is among those that are drawn
+		requests.unshift(requests.splice(requests.indexOf(requests.reduce((a, b) => (b.to > a.to ? b : a))), 1)[0]);
 	for (const part of requests.flatMap(({parts}) => parts).filter((p) => p.open))
 		part.end = Math.max(part.start, to);
 	// What no track has yet: it lasts, or the loop has not come to write it down.
@@ -127,14 +129,15 @@ function group(history, worker, from, to, known, wrap) {
 		}
 		// Under load only those that took long are all told.
 		const {rows, left} = pack(measured.length ? requests.filter((each) => each.to - each.from >= SLOW) : requests, MOST_ROWS);
-		rows.forEach((row, index) => lanes.push({
-			kind: 'request', height: HEIGHT.request,
-			parts: row.requests.map(({request, parts}) => ({request, parts: withAwaited(parts, history.waits(request), to)})),
-			label: index ? '' : measured.length ? 'slow ones' : 'requests',
-		}));
+		rows.forEach((row, index) => {
+			const all = row.requests.map(({request, parts}) => ({request, parts: withAwaited(parts, history.waits(request), to, Boolean(only))}));
+			// Of a few there is room for what each awaits at the same time.
+			const tracks = only ? Math.max(...all.flatMap(({parts}) => parts.map((part) => part.tracks ?? 1))) : 1;
+			lanes.push({kind: 'request', height: HEIGHT.request * tracks, parts: all, label: index ? '' : measured.length ? 'slow ones' : 'requests'});
+		});
 		if (left)
 			lanes.push({kind: 'more', height: HEIGHT.request, label: '', text: `and ${left} more requests in this picture`});
-		if (worker.state?.database)
+		if (worker.state?.database && !only)
 			lanes.push({kind: 'more', height: HEIGHT.request, label: 'database', text: databaseText(worker.state.database)});
 		for (const [name, blocks] of busy.slice(0, MOST_ROWS))
 			lanes.push({kind: 'thread', height: HEIGHT.thread, blocks,
@@ -183,10 +186,14 @@ export function layout(history, from, to, options = {}) {
 			  isShown(history, worker, from, to, known.get(worker.name))))
 		.sort((a, b) => byPool(a.pool, b.pool) || a.name.localeCompare(b.name, 'en', {numeric: true}));
 	const waiting = options.waiting?.filter((request) => request.start < to) ?? [];
-	const groups = workers.map((worker) => group(history, worker, from, to, known.get(worker.name), options.wrap ?? twoLines));
+	const groups = workers.map((worker) => group(history, worker, from, to, known.get(worker.name), options));
 	if (waiting.length)
 		groups.unshift(limbo(waiting, to));
-	const scale = options.scale ?? 1;
+	return placed(groups, {from, to, ...options});
+}
+
+// A picture of groups, one below the other; options as layout() has them.
+export function placed(groups, {from, to, origin = null, edge = '', scale = 1}) {
 	let top = HEIGHT.axis * scale;
 	for (const g of groups) {
 		g.top = top;
@@ -198,7 +205,7 @@ export function layout(history, from, to, options = {}) {
 		g.bottom = top;
 		top += HEIGHT.gap * scale;
 	}
-	return {from, to, origin: options.origin ?? null, edge: options.edge ?? '', groups, scale, height: Math.max(top, (HEIGHT.axis + 20) * scale)};
+	return {from, to, origin, edge, groups, scale, height: Math.max(top, (HEIGHT.axis + 20) * scale)};
 }
 
 export function isHold(block) {
