@@ -135,14 +135,54 @@ static void tell_path(const char *path, Dwarf_Die *unit, char to[SOURCE_TEXT])
 	snprintf(to, SOURCE_TEXT, "%s", path);
 }
 
-/* The function's file is that of its first row. Behind what was put into it from others (a header,
- * a small function of another file), the line is the last of its own. */
+/* Into the child that has the address. (dwarf_getscopes() finds none behind -flto.) */
+static bool descend(Dwarf_Die *die, Dwarf_Addr at)
+{
+	Dwarf_Die child;
+	int none = dwarf_child(die, &child);
+
+	while (none == 0 && dwarf_haspc(&child, at) != 1)
+		none = dwarf_siblingof(&child, &child);
+	if (none == 0)
+		*die = child;
+	return none == 0;
+}
+
+/* The line that calls what was put into a function of this file from another file (a header, a
+ * small function). 0: it is not known. */
+static int find_call(const Dwarf_Die *unit, Dwarf_Addr at, const char *own)
+{
+	Dwarf_Die die = *unit;
+	Dwarf_Files *files;
+	Dwarf_Word line = 0;
+
+	if (dwarf_getsrcfiles(&die, &files, NULL))
+		return 0;
+	while (descend(&die, at)) {
+		Dwarf_Attribute attribute;
+		Dwarf_Word file;
+		const char *path;
+
+		if (dwarf_tag(&die) != DW_TAG_inlined_subroutine ||
+		    dwarf_formudata(dwarf_attr(&die, DW_AT_call_file, &attribute), &file))
+			continue;
+		path = dwarf_filesrc(files, file, NULL, NULL);
+		if (path && !strcmp(path, own))
+			dwarf_formudata(dwarf_attr(&die, DW_AT_call_line, &attribute), &line);
+	}
+	return (int)line;
+}
+
+/* The function's file is that of its first row. In what was put into it from other files, the line
+ * is that of the call, or else the last of its own. */
 static const char *find_line(Dwarf_Die *unit, Dwarf_Addr function, Dwarf_Addr at, int *line)
 {
 	Dwarf_Lines *lines;
 	size_t count;
 	const char *own = NULL;
 	bool begun = false; /* by a row exactly where it begins */
+	bool inside = true; /* its own file */
+	int call;
 
 	if (dwarf_getsrclines(unit, &lines, &count))
 		return NULL;
@@ -164,10 +204,14 @@ static const char *find_line(Dwarf_Die *unit, Dwarf_Addr function, Dwarf_Addr at
 			own = file;
 			begun = address == function;
 			*line = number;
-		} else if (own && number && !strcmp(file, own)) {
-			*line = number;
+		} else if (own && number) {
+			inside = !strcmp(file, own);
+			if (inside)
+				*line = number;
 		}
 	}
+	if (own && !inside && (call = find_call(unit, at, own)) != 0)
+		*line = call;
 	return own;
 }
 
