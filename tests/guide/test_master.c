@@ -360,7 +360,7 @@ static void systemd_is_told(void)
 	const struct timeval patience = {.tv_sec = PATIENCE};
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	const char *variable;
+	const char *variable, *ready;
 
 	directory = directory_make();
 	snprintf(address.sun_path, sizeof(address.sun_path), "%s/notify", directory);
@@ -368,7 +368,8 @@ static void systemd_is_told(void)
 	CU_ASSERT_EQUAL_FATAL(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
 	variable = textf("NOTIFY_SOCKET=%s", address.sun_path);
 	CU_ASSERT_FATAL(worker_start(&master, STRINGS("--processes", "2"), STRINGS(variable)));
-	CU_ASSERT(is_told(fd, textf("READY=1\nMAINPID=%d\nSTATUS=workers that serve: 2", (int)master.pid)));
+	ready = textf("READY=1\nMAINPID=%d\nSTATUS=workers that serve: 2", (int)master.pid);
+	CU_ASSERT(is_told(fd, ready));
 	kill(master.pid, SIGHUP);
 	CU_ASSERT(is_told(fd, "RELOADING=1\nMONOTONIC_USEC="));
 	CU_ASSERT(is_told(fd, "READY=1\n"));
