@@ -1,4 +1,5 @@
-// Debian's chromium, and pages that take note of everything that must not happen.
+// Debian's chromium, without a window's frame (which took it a quarter of the CPU), and pages that take note of
+// everything that must not happen.
 
 import {createRequire} from 'node:module';
 import {pathToFileURL} from 'node:url';
@@ -18,9 +19,9 @@ export async function lighthouse() {
 // port: where Lighthouse reaches it.
 export function launch(home, port = 0) {
 	return chromium.launch({
-		executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+		executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium-headless-shell',
 		env: {...process.env, HOME: home, TMPDIR: home}, // nothing is left elsewhere
-		args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
+		args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
 		       '--disable-background-networking', ...(port ? [`--remote-debugging-port=${port}`] : []), '--disable-component-update', '--disable-sync'],
 	});
 }

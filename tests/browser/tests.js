@@ -1,5 +1,5 @@
 // The page, clicked through: what it says, and the lanes as its tables have them. Cases wait most of the
-// time, so one for each core runs at a time (side.js), the slowest of the last run first; those that
+// time, so two for each core run at a time (side.js), the slowest of the last run first; those that
 // measure the machine come last and alone. A test that says so is a case with each number of workers.
 // All of it shares a few cores, which may come too late for what a case waits for: one that fails is run
 // again at the end, alone, twice at most, and counts if it always does. Where many fail, none is.
@@ -65,7 +65,7 @@ const end = (side) => new Promise((resolve) => {
 });
 
 const together = cases.filter(({alone}) => !alone);
-const sides = Array.from({length: Math.max(1, Math.min(availableParallelism(), together.length))},
+const sides = Array.from({length: Math.max(1, Math.min(2 * availableParallelism(), together.length))},
 	() => fork(fileURLToPath(new URL('side.js', import.meta.url))));
 const begin = Date.now();
 await Promise.all(sides.map((side) => work(side, together)));
