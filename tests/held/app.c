@@ -6,6 +6,7 @@
 #include <lanes.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
@@ -221,7 +222,17 @@ static const struct route routes[] = {
 	GET("/blocks", SYNC, blocks, .input = INPUT(fields)),
 };
 
+static void on_news(int number)
+{
+	ssize_t told = write(STDERR_FILENO, "news\n", 5);
+
+	(void)number;
+	(void)told;
+}
+
 int main(int argc, char **argv)
 {
+	if (getenv("HELD_TAKES_SIGURG"))
+		signal(SIGURG, on_news);
 	return lanes_main(argc, argv, &(const struct application){.routes = ROUTES(routes)});
 }

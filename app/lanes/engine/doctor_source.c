@@ -7,10 +7,15 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+enum { ROOM = 16 << 20 }; /* beside the files, which are mapped */
 
 static int program_file = -1, symbol_file = -1; /* until libdw has them */
 static Dwfl *dwfl;
+static size_t room = ROOM; /* that reading may take */
 
 /* ---- the files ---- */
 
@@ -39,6 +44,16 @@ static int note_build_id(struct dl_phdr_info *info, size_t size, void *to)
 	return 1; /* the program is the first */
 }
 
+static int open_to_read(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct stat file;
+
+	if (fd >= 0 && !fstat(fd, &file))
+		room += (size_t)file.st_size;
+	return fd;
+}
+
 void source_prepare(void)
 {
 	char path[128] = "/usr/lib/debug/.build-id/";
@@ -46,11 +61,12 @@ void source_prepare(void)
 
 	source_close();
 	dl_iterate_phdr(note_build_id, path + len);
-	program_file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	room = ROOM;
+	program_file = open_to_read("/proc/self/exe");
 	if (!path[len])
 		return;
 	strcat(path, ".debug");
-	symbol_file = open(path, O_RDONLY | O_CLOEXEC);
+	symbol_file = open_to_read(path);
 }
 
 static int give_symbols(Dwfl_Module *module, void **own, const char *name, Dwarf_Addr base,
@@ -62,6 +78,14 @@ static int give_symbols(Dwfl_Module *module, void **own, const char *name, Dwarf
 	(void)found;
 	symbol_file = -1;
 	return given;
+}
+
+/* libdw ends the process where it gets no memory. */
+static bool has_room(void)
+{
+	void *all = mmap(NULL, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return all != MAP_FAILED && !munmap(all, room);
 }
 
 static uintptr_t where_loaded(void)
@@ -215,23 +239,30 @@ static const char *find_line(Dwarf_Die *unit, Dwarf_Addr function, Dwarf_Addr at
 	return own;
 }
 
-void source_find(uintptr_t address, struct source *source)
+static const char *find(Dwfl_Module *module, uintptr_t address, struct source *source)
 {
-	Dwfl_Module *module = read_program();
+	uintptr_t function = find_name(module, address, source->name);
+	const char *path = NULL;
 	Dwarf_Addr bias;
-	Dwarf *dwarf;
+	Dwarf *dwarf = dwfl_module_getdwarf(module, &bias);
 	Dwarf_Die unit;
-	uintptr_t function;
-	const char *path;
 
-	*source = (struct source){.at = address - where_loaded()};
-	if (!module)
-		return;
-	function = find_name(module, address, source->name);
-	dwarf = dwfl_module_getdwarf(module, &bias);
-	if (!dwarf || !find_unit(dwarf, address - bias, &unit))
-		return;
-	path = find_line(&unit, function - bias, address - bias, &source->line);
+	if (!dwarf)
+		return dwfl_errmsg(-1);
+	if (find_unit(dwarf, address - bias, &unit))
+		path = find_line(&unit, function - bias, address - bias, &source->line);
 	if (path)
 		tell_path(path, &unit, source->file);
+	return path ? NULL : "its file says nothing of this line";
+}
+
+void source_find(uintptr_t address, struct source *source)
+{
+	Dwfl_Module *module;
+
+	*source = (struct source){.at = address - where_loaded(), .lack = "memory is short"};
+	if (!has_room())
+		return;
+	module = read_program();
+	source->lack = module ? find(module, address, source) : "the program's file cannot be read";
 }

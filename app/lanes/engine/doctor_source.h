@@ -17,6 +17,7 @@ struct source {
 	char name[SOURCE_TEXT]; /* of the function; "": unknown */
 	char file[SOURCE_TEXT]; /* that the function is in, "": unknown */
 	int line;		/* of that file, the last at or before at */
+	const char *lack;	/* why the file is unknown; NULL: it is not, or nothing says of it */
 };
 
 /* Opens the files. */
