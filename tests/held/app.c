@@ -87,7 +87,7 @@ static void formats(struct request *req)
 {
 	double begun = seconds_now();
 	double end = begun + wanted(req);
-	int line = __LINE__ + 6;
+	int line = __LINE__ + 7;
 
 	while (seconds_now() < end)
 		for (int i = 0; i < 1000; i++) {

@@ -141,7 +141,7 @@ static void without_descriptors(void)
 	CU_ASSERT(!stack_take(&seen));
 	CU_ASSERT_STRING_EQUAL(seen.lack, "/proc/self/mem: Too many open files");
 	setrlimit(RLIMIT_NOFILE, &before);
-	source_find((uintptr_t)compute + 1, &found);
+	source_find((uintptr_t)compute + 1, &found, 1);
 	CU_ASSERT_STRING_EQUAL(found.name, "");
 	CU_ASSERT_STRING_EQUAL(found.lack, "the program's file cannot be read");
 }
@@ -359,7 +359,7 @@ static int read_source(long left)
 	source_prepare();
 	limit_memory((rlim_t)left);
 	for (int i = 0; i < 2; i++)
-		source_find((uintptr_t)compute + 1, &found);
+		source_find((uintptr_t)compute + 1, &found, 1);
 	if (!strcmp(found.file, "tests/unit/test_doctor_faults.c"))
 		return RIGHT;
 	return found.lack && !strcmp(found.lack, "memory is short") ? WITHOUT : 0;
@@ -368,7 +368,7 @@ static int read_source(long left)
 /* libdw has a way of its own to say that: it ends the process. */
 static void a_program_that_is_too_large_to_read(void)
 {
-	enum { STEP = 256 << 10, MOST = 256 << 20 };
+	enum { STEP = 1 << 20, MOST = 256 << 20 };
 	int came;
 	long left = 0;
 

@@ -24,6 +24,7 @@ enum {
 	NS_PER_MS = 1000000,
 	IDLE_LOOKS = 10,	/* without a request between them: then it rests */
 	STACK_SIZE = 256 << 10, /* of its thread */
+	SOURCES = STACK_FRAMES * 2,
 };
 
 static struct {
@@ -34,22 +35,41 @@ static struct {
 	_Atomic bool ends;
 	/* The rest is its thread's. */
 	struct stack stack;
-	struct source sources[STACK_FRAMES]; /* of each frame */
+	struct source sources[SOURCES]; /* of its frames: a compiler makes one of several */
+	size_t count;
 } doctor;
 
-/* ---- which of the frames ---- */
+/* ---- which of the functions ---- */
+
+static void find_library(uintptr_t at, struct source *source)
+{
+	Dl_info known;
+	bool is_known = dladdr((void *)at, &known) && known.dli_sname;
+
+	*source = (struct source){.outside = true};
+	snprintf(source->name, sizeof(source->name), "%s", is_known ? known.dli_sname : "");
+}
 
 static void find_sources(void)
 {
-	for (size_t i = 0; i < doctor.stack.count; i++)
-		if (stack_is_program(doctor.stack.frames[i]))
-			source_find(doctor.stack.frames[i], &doctor.sources[i]);
+	doctor.count = 0;
+	for (size_t i = 0; i < doctor.stack.count && doctor.count < SOURCES; i++) {
+		struct source *next = &doctor.sources[doctor.count];
+		uintptr_t at = doctor.stack.frames[i];
+
+		if (stack_is_program(at)) {
+			doctor.count += source_find(at, next, SOURCES - doctor.count);
+		} else {
+			find_library(at, next);
+			doctor.count++;
+		}
+	}
 }
 
 /* NULL: it is in a library. */
-static const struct source *source_of(size_t frame)
+static const struct source *source_of(size_t i)
 {
-	return stack_is_program(doctor.stack.frames[frame]) ? &doctor.sources[frame] : NULL;
+	return doctor.sources[i].outside ? NULL : &doctor.sources[i];
 }
 
 static bool begins(const char *text, const char *with)
@@ -65,16 +85,16 @@ static bool is_own(const struct source *source)
 	       strcmp(source->name, "main") != 0;
 }
 
-/* The service's own that is innermost; where nobody knows which are, the program's. STACK_FRAMES:
- * there is none. */
+/* The service's own that is innermost; where nobody knows which are, the program's. SOURCES: there
+ * is none. */
 static size_t innermost(void)
 {
-	size_t first = STACK_FRAMES;
+	size_t first = SOURCES;
 
-	for (size_t i = 0; i < doctor.stack.count; i++) {
+	for (size_t i = 0; i < doctor.count; i++) {
 		if (is_own(source_of(i)))
 			return i;
-		if (source_of(i) && first == STACK_FRAMES)
+		if (source_of(i) && first == SOURCES)
 			first = i;
 	}
 	return first;
@@ -86,7 +106,7 @@ static size_t outermost(size_t from)
 {
 	size_t own = from;
 
-	for (size_t i = from; i < doctor.stack.count; i++) {
+	for (size_t i = from; i < doctor.count; i++) {
 		if (is_own(source_of(i)))
 			own = i;
 		else if (source_of(i))
@@ -112,20 +132,6 @@ static void tell_place(const struct source *source, char to[BOARD_SOURCE])
 	memcpy(to, end, strlen(end) + 1);
 }
 
-/* What the frame outside of this one has called. */
-static void tell_call(size_t frame, char to[BOARD_HOLD_CALL])
-{
-	const struct source *source = source_of(frame);
-	Dl_info known;
-	const char *name = "";
-
-	if (source)
-		name = source->name;
-	else if (dladdr((void *)doctor.stack.frames[frame], &known) && known.dli_sname)
-		name = known.dli_sname;
-	snprintf(to, BOARD_HOLD_CALL, "%s", name + strspn(name, "_"));
-}
-
 /* NULL, or why there is no line. */
 static const char *tell_stack(struct held_by *held)
 {
@@ -135,7 +141,7 @@ static const char *tell_stack(struct held_by *held)
 
 	find_sources();
 	inner = innermost();
-	if (inner < STACK_FRAMES) {
+	if (inner < SOURCES) {
 		snprintf(held->function, sizeof(held->function), "%.*s", BOARD_SOURCE - 1,
 			 source_of(inner)->name);
 		lack = source_of(inner)->lack;
@@ -143,8 +149,12 @@ static const char *tell_stack(struct held_by *held)
 		outer = outermost(inner);
 		if (outer != inner)
 			tell_place(source_of(outer), held->from);
-		if (inner)
-			tell_call(inner - 1, held->call);
+		if (inner) {
+			const char *call = doctor.sources[inner - 1].name;
+
+			snprintf(held->call, sizeof(held->call), "%.*s", BOARD_HOLD_CALL - 1,
+				 call + strspn(call, "_"));
+		}
 	}
 	if (doctor.stack.waits && !held->call[0])
 		cure_call(doctor.stack.call, held->call, sizeof(held->call));

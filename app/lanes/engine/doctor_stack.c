@@ -16,7 +16,7 @@ enum {
 	SIGNAL = SIGURG,	 /* nobody sends it, and who gets it for nothing is not harmed */
 	SIGNAL_STACK = 64 << 10, /* for a thread whose own is used up */
 	TRIES = 10,		 /* to see a thread twice at the same place */
-	PATIENCE = 100,		 /* looks whether the handler has run … */
+	PATIENCE = 300,		 /* looks whether the handler has run … */
 	PAUSE_NS = 300000,	 /* … and so long from one to the next */
 	STATE_SIZE = 256,
 };
