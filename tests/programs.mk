@@ -20,8 +20,8 @@ SUPPORT := $(OBJ)/support.a
 MEMORY_HOOKS := $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc \
 		$(addprefix json_object_,new_object new_array new_array_ext new_string new_int \
 		object_add array_add to_json_string_length))
-# tests/unit/test_pool.c counts who is woken, test_examples.c what is deferred.
-UNIT_HOOKS   := $(addprefix -Wl$(comma)--wrap=,pthread_cond_signal pthread_cond_wait request_defer close)
+# tests/unit/test_pool.c counts who is woken, test_examples.c what is deferred; test_doctor_faults.c gives no thread.
+UNIT_HOOKS   := $(addprefix -Wl$(comma)--wrap=,pthread_cond_signal pthread_cond_wait request_defer close pthread_create)
 # tests/fuzz/simulated.c stands between the engine and the kernel.
 FUZZ_ENGINE_SOURCES := $(addprefix tests/fuzz/,fuzz_engine.c script.c peer.c simulated.c)
 SIMULATED    := $(addprefix -Wl$(comma)--wrap=,accept4 send recv clock_nanosleep uv_run \

@@ -6,6 +6,7 @@
 #include <lanes.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
@@ -86,7 +87,7 @@ static void formats(struct request *req)
 {
 	double begun = seconds_now();
 	double end = begun + wanted(req);
-	int line = __LINE__ + 6;
+	int line = __LINE__ + 7;
 
 	while (seconds_now() < end)
 		for (int i = 0; i < 1000; i++) {
@@ -221,7 +222,17 @@ static const struct route routes[] = {
 	GET("/blocks", SYNC, blocks, .input = INPUT(fields)),
 };
 
+static void on_news(int number)
+{
+	ssize_t told = write(STDERR_FILENO, "news\n", 5);
+
+	(void)number;
+	(void)told;
+}
+
 int main(int argc, char **argv)
 {
+	if (getenv("HELD_TAKES_SIGURG"))
+		signal(SIGURG, on_news);
 	return lanes_main(argc, argv, &(const struct application){.routes = ROUTES(routes)});
 }

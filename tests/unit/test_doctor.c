@@ -88,7 +88,7 @@ static bool is_ours(uintptr_t frame, struct source *found)
 {
 	if (!stack_is_program(frame))
 		return false;
-	source_find(frame, found);
+	source_find(frame, found, 1);
 	return !strcmp(found->file, "tests/unit/test_doctor.c");
 }
 
@@ -255,11 +255,49 @@ static void a_line_is_found(void)
 
 	source_prepare();
 	for (int i = 0; i < 2; i++) {
-		source_find((uintptr_t)compute + 1, &found);
+		source_find((uintptr_t)compute + 1, &found, 1);
 		CU_ASSERT_STRING_EQUAL(found.name, "compute");
 		CU_ASSERT_STRING_EQUAL(found.file, "tests/unit/test_doctor.c");
 		CU_ASSERT(found.line >= COMPUTE_AT && found.line < COMPUTE_AT + COMPUTE_LINES);
 	}
+}
+
+static __attribute__((noinline)) uintptr_t here(void)
+{
+	return (uintptr_t)__builtin_return_address(0);
+}
+
+static uintptr_t within_at;
+static int within_line;
+
+static inline __attribute__((always_inline)) void within(void)
+{
+	within_at = here() - 1, within_line = __LINE__;
+	turns++;
+}
+
+static __attribute__((noinline)) int around(void)
+{
+	within();
+	turns++;
+	return __LINE__ - 2;
+}
+
+/* They are as if they had been called. */
+static void functions_in_functions_are_found(void)
+{
+	struct source found[3];
+	int around_line = around();
+
+	source_prepare();
+	CU_ASSERT_EQUAL_FATAL(source_find(within_at, found, COUNT(found)), 2);
+	CU_ASSERT_STRING_EQUAL(found[0].name, "within");
+	CU_ASSERT_EQUAL(found[0].line, within_line);
+	CU_ASSERT_STRING_EQUAL(found[1].name, "around");
+	CU_ASSERT_EQUAL(found[1].line, around_line);
+	CU_ASSERT_STRING_EQUAL(found[1].file, "tests/unit/test_doctor.c");
+	CU_ASSERT_EQUAL(source_find(within_at, found, 1), 1);
+	CU_ASSERT_STRING_EQUAL(found[0].name, "within");
 }
 
 static void no_line_is_found(void)
@@ -267,11 +305,11 @@ static void no_line_is_found(void)
 	struct source found;
 
 	source_prepare();
-	source_find((uintptr_t)&seen, &found);
+	source_find((uintptr_t)&seen, &found, 1);
 	CU_ASSERT_STRING_EQUAL(found.name, "");
 	CU_ASSERT_STRING_EQUAL(found.file, "");
 	source_close();
-	source_find((uintptr_t)compute + 1, &found);
+	source_find((uintptr_t)compute + 1, &found, 1);
 	CU_ASSERT_STRING_EQUAL(found.name, "");
 	CU_ASSERT_STRING_EQUAL(found.file, "");
 }
@@ -290,6 +328,8 @@ static const struct test tests[] = {
 	{"a signal that the application uses is left to it", a_signal_that_is_taken},
 	{"a stack of noise is read to no harm", a_stack_of_noise},
 	{"a function, file and line are found", a_line_is_found},
+	{"functions that the compiler has put into others are found",
+	 functions_in_functions_are_found},
 	{"of what is none, and of a file that is not open, nothing is found", no_line_is_found},
 };
 

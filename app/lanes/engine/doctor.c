@@ -24,33 +24,52 @@ enum {
 	NS_PER_MS = 1000000,
 	IDLE_LOOKS = 10,	/* without a request between them: then it rests */
 	STACK_SIZE = 256 << 10, /* of its thread */
+	SOURCES = STACK_FRAMES * 2,
 };
 
 static struct {
 	struct board_slot *slot; /* NULL: it does not run */
 	uint64_t limit;		 /* nanoseconds that a turn may last */
-	const char *lack;	 /* why it sees no stacks; NULL: it does */
 	bool is_off;
 	pthread_t thread;
 	_Atomic bool ends;
 	/* The rest is its thread's. */
 	struct stack stack;
-	struct source sources[STACK_FRAMES]; /* of each frame */
+	struct source sources[SOURCES]; /* of its frames: a compiler makes one of several */
+	size_t count;
 } doctor;
 
-/* ---- which of the frames ---- */
+/* ---- which of the functions ---- */
+
+static void find_library(uintptr_t at, struct source *source)
+{
+	Dl_info known;
+	bool is_known = dladdr((void *)at, &known) && known.dli_sname;
+
+	*source = (struct source){.outside = true};
+	snprintf(source->name, sizeof(source->name), "%s", is_known ? known.dli_sname : "");
+}
 
 static void find_sources(void)
 {
-	for (size_t i = 0; i < doctor.stack.count; i++)
-		if (stack_is_program(doctor.stack.frames[i]))
-			source_find(doctor.stack.frames[i], &doctor.sources[i]);
+	doctor.count = 0;
+	for (size_t i = 0; i < doctor.stack.count && doctor.count < SOURCES; i++) {
+		struct source *next = &doctor.sources[doctor.count];
+		uintptr_t at = doctor.stack.frames[i];
+
+		if (stack_is_program(at)) {
+			doctor.count += source_find(at, next, SOURCES - doctor.count);
+		} else {
+			find_library(at, next);
+			doctor.count++;
+		}
+	}
 }
 
 /* NULL: it is in a library. */
-static const struct source *source_of(size_t frame)
+static const struct source *source_of(size_t i)
 {
-	return stack_is_program(doctor.stack.frames[frame]) ? &doctor.sources[frame] : NULL;
+	return doctor.sources[i].outside ? NULL : &doctor.sources[i];
 }
 
 static bool begins(const char *text, const char *with)
@@ -58,23 +77,24 @@ static bool begins(const char *text, const char *with)
 	return !strncmp(text, with, strlen(with));
 }
 
-/* Not the library's, nor a header of the system's. */
+/* Not the library's, nor a header of the system's; nor main(), which has called all there is. */
 static bool is_own(const struct source *source)
 {
 	return source && source->file[0] && !begins(source->file, "app/lanes/") &&
-	       !begins(source->file, "app/admin/") && !begins(source->file, "/usr/");
+	       !begins(source->file, "app/admin/") && !begins(source->file, "/usr/") &&
+	       strcmp(source->name, "main") != 0;
 }
 
-/* The service's own that is innermost; where nobody knows which are, the program's. STACK_FRAMES:
- * there is none. */
+/* The service's own that is innermost; where nobody knows which are, the program's. SOURCES: there
+ * is none. */
 static size_t innermost(void)
 {
-	size_t first = STACK_FRAMES;
+	size_t first = SOURCES;
 
-	for (size_t i = 0; i < doctor.stack.count; i++) {
+	for (size_t i = 0; i < doctor.count; i++) {
 		if (is_own(source_of(i)))
 			return i;
-		if (source_of(i) && first == STACK_FRAMES)
+		if (source_of(i) && first == SOURCES)
 			first = i;
 	}
 	return first;
@@ -86,7 +106,7 @@ static size_t outermost(size_t from)
 {
 	size_t own = from;
 
-	for (size_t i = from; i < doctor.stack.count; i++) {
+	for (size_t i = from; i < doctor.count; i++) {
 		if (is_own(source_of(i)))
 			own = i;
 		else if (source_of(i))
@@ -112,39 +132,33 @@ static void tell_place(const struct source *source, char to[BOARD_SOURCE])
 	memcpy(to, end, strlen(end) + 1);
 }
 
-/* What the frame outside of this one has called. */
-static void tell_call(size_t frame, char to[BOARD_HOLD_CALL])
+/* NULL, or why there is no line. */
+static const char *tell_stack(struct held_by *held)
 {
-	const struct source *source = source_of(frame);
-	Dl_info known;
-	const char *name = "";
-
-	if (source)
-		name = source->name;
-	else if (dladdr((void *)doctor.stack.frames[frame], &known) && known.dli_sname)
-		name = known.dli_sname;
-	snprintf(to, BOARD_HOLD_CALL, "%s", name + strspn(name, "_"));
-}
-
-static void tell_stack(struct held_by *held)
-{
+	const char *lack = "its stack does not lead to the program";
 	size_t inner;
 	size_t outer;
 
 	find_sources();
 	inner = innermost();
-	if (inner < STACK_FRAMES) {
+	if (inner < SOURCES) {
 		snprintf(held->function, sizeof(held->function), "%.*s", BOARD_SOURCE - 1,
 			 source_of(inner)->name);
+		lack = source_of(inner)->lack;
 		tell_place(source_of(inner), held->at);
 		outer = outermost(inner);
 		if (outer != inner)
 			tell_place(source_of(outer), held->from);
-		if (inner)
-			tell_call(inner - 1, held->call);
+		if (inner) {
+			const char *call = doctor.sources[inner - 1].name;
+
+			snprintf(held->call, sizeof(held->call), "%.*s", BOARD_HOLD_CALL - 1,
+				 call + strspn(call, "_"));
+		}
 	}
 	if (doctor.stack.waits && !held->call[0])
 		cure_call(doctor.stack.call, held->call, sizeof(held->call));
+	return lack;
 }
 
 static void set_cure(struct held_by *held, const char *cure)
@@ -152,22 +166,27 @@ static void set_cure(struct held_by *held, const char *cure)
 	snprintf(held->cure, sizeof(held->cure), "%s", cure);
 }
 
-static void say(const struct held_by *held, const char *lack, uint64_t duration)
+/* Of what was not seen there is no function; of what was, maybe no line. */
+static void say(const struct held_by *held, bool seen, const char *lack, uint64_t duration)
 {
 	char route[BOARD_ROUTE];
 	char seconds[24];
 
 	board_route_name(doctor.slot, held->request.route, route);
 	snprintf(seconds, sizeof(seconds), "%.3f", (double)duration / NS_PER_S);
-	if (lack)
-		log_event(LOG_LEVEL_WARNING, "loop-held", "request",
-			  log_number(held->request.serial), "route", route, "seconds", seconds,
-			  "unseen", lack, "cure", held->cure, NULL);
-	else
+	if (seen)
 		log_event(LOG_LEVEL_WARNING, "loop-held", "request",
 			  log_number(held->request.serial), "route", route, "seconds", seconds,
 			  "function", held->function, "at", held->at, "call", held->call, "cure",
-			  held->cure, held->from[0] ? "from" : NULL, held->from, NULL);
+			  held->cure,
+			  lack		  ? "unseen"
+			  : held->from[0] ? "from"
+					  : NULL,
+			  lack ? lack : held->from, NULL);
+	else
+		log_event(LOG_LEVEL_WARNING, "loop-held", "request",
+			  log_number(held->request.serial), "route", route, "seconds", seconds,
+			  "unseen", lack, "cure", held->cure, NULL);
 }
 
 static bool lasts(uint64_t turn)
@@ -183,14 +202,13 @@ static void diagnose(uint64_t turn)
 	uint64_t owner = 0;
 	uint64_t since = 0;
 	uint64_t now;
-	const char *lack = doctor.lack;
+	const char *lack;
 	bool seen;
 
 	held.is_request = board_doing(&doctor.slot->running, &since, &owner);
 	seen = stack_take(&doctor.stack);
 	now = board_now();
-	if (!seen && !lack)
-		lack = doctor.stack.lack;
+	lack = seen ? NULL : doctor.stack.lack;
 	if (!lasts(turn)) {
 		seen = false;
 		lack = "it was over too soon";
@@ -201,13 +219,13 @@ static void diagnose(uint64_t turn)
 	held.request.route = span_owner_unpack(owner).route;
 	held.many = held.is_request && now - since < (now - turn) / 2;
 	if (seen)
-		tell_stack(&held);
+		lack = tell_stack(&held);
 	set_cure(&held, held.many	     ? cure_many
 			: !seen		     ? cure_unknown
 			: doctor.stack.waits ? cure_waits(doctor.stack.call)
 					     : cure_computes);
 	board_tell_hold(doctor.slot, &held, owner, now);
-	say(&held, seen ? NULL : lack, now - turn);
+	say(&held, seen, lack, now - turn);
 }
 
 /* ---- its thread ---- */
@@ -293,7 +311,7 @@ void doctor_prepare(const struct options *options)
 	doctor.is_off = options->doctor == DOCTOR_OFF || options->engine == ENGINE_PREFORK;
 	if (doctor.is_off)
 		return;
-	doctor.lack = stack_prepare();
+	stack_prepare();
 	source_prepare();
 }
 
@@ -310,6 +328,8 @@ void doctor_begin(struct board_slot *slot, const struct options *options)
 	if (!err)
 		return;
 	doctor.slot = NULL;
+	stack_close();
+	source_close();
 	log_event(LOG_LEVEL_WARNING, "no-doctor", "why", strerror(err), NULL);
 }
 

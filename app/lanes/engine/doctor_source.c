@@ -7,10 +7,21 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+enum {
+	ROOM = 16 << 20, /* of memory, and … */
+	TIMES = 12,	 /* … so much of a file: it is mapped, and what is read of it is larger */
+	DEPTH = 16,	 /* of functions in functions */
+};
+
+static const char SAYS_NOTHING[] = "its file says nothing of this line";
 
 static int program_file = -1, symbol_file = -1; /* until libdw has them */
 static Dwfl *dwfl;
+static size_t room = ROOM; /* that reading may take */
 
 /* ---- the files ---- */
 
@@ -39,6 +50,16 @@ static int note_build_id(struct dl_phdr_info *info, size_t size, void *to)
 	return 1; /* the program is the first */
 }
 
+static int open_to_read(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct stat file;
+
+	if (fd >= 0 && !fstat(fd, &file))
+		room += (size_t)file.st_size * TIMES;
+	return fd;
+}
+
 void source_prepare(void)
 {
 	char path[128] = "/usr/lib/debug/.build-id/";
@@ -46,11 +67,12 @@ void source_prepare(void)
 
 	source_close();
 	dl_iterate_phdr(note_build_id, path + len);
-	program_file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	room = ROOM;
+	program_file = open_to_read("/proc/self/exe");
 	if (!path[len])
 		return;
 	strcat(path, ".debug");
-	symbol_file = open(path, O_RDONLY | O_CLOEXEC);
+	symbol_file = open_to_read(path);
 }
 
 static int give_symbols(Dwfl_Module *module, void **own, const char *name, Dwarf_Addr base,
@@ -62,6 +84,14 @@ static int give_symbols(Dwfl_Module *module, void **own, const char *name, Dwarf
 	(void)found;
 	symbol_file = -1;
 	return given;
+}
+
+/* libdw ends the process where it gets no memory. */
+static bool has_room(void)
+{
+	void *all = mmap(NULL, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return all != MAP_FAILED && !munmap(all, room);
 }
 
 static uintptr_t where_loaded(void)
@@ -95,19 +125,16 @@ void source_close(void)
 
 /* ---- what they say ---- */
 
-/* Compilers add to a name what a part of a function is: ".part.0", ".constprop.0". Where the
- * function begins; without a name, where the address is. */
-static uintptr_t find_name(Dwfl_Module *module, uintptr_t address, char name[SOURCE_TEXT])
+/* Compilers add to a name what a part of a function is: ".part.0", ".constprop.0". */
+static void find_name(Dwfl_Module *module, uintptr_t address, char name[SOURCE_TEXT])
 {
 	GElf_Off offset;
 	GElf_Sym symbol;
 	const char *found =
 		dwfl_module_addrinfo(module, address, &offset, &symbol, NULL, NULL, NULL);
 
-	if (!found || GELF_ST_TYPE(symbol.st_info) != STT_FUNC || offset >= symbol.st_size)
-		return address;
-	snprintf(name, SOURCE_TEXT, "%.*s", (int)strcspn(found, "."), found);
-	return address - offset;
+	if (found && GELF_ST_TYPE(symbol.st_info) == STT_FUNC && offset < symbol.st_size)
+		snprintf(name, SOURCE_TEXT, "%.*s", (int)strcspn(found, "."), found);
 }
 
 /* Not by .debug_aranges, which not every compiler writes. */
@@ -135,54 +162,55 @@ static void tell_path(const char *path, Dwarf_Die *unit, char to[SOURCE_TEXT])
 	snprintf(to, SOURCE_TEXT, "%s", path);
 }
 
-/* Into the child that has the address. (dwarf_getscopes() finds none behind -flto.) */
+/* ---- functions within functions ---- */
+
+/* Into the part of it that has the address. (dwarf_getscopes() finds none behind -flto.) */
 static bool descend(Dwarf_Die *die, Dwarf_Addr at)
 {
 	Dwarf_Die child;
 	int none = dwarf_child(die, &child);
 
-	while (none == 0 && dwarf_haspc(&child, at) != 1)
-		none = dwarf_siblingof(&child, &child);
+	for (; none == 0; none = dwarf_siblingof(&child, &child)) {
+		int tag = dwarf_tag(&child);
+
+		if ((tag == DW_TAG_subprogram || tag == DW_TAG_inlined_subroutine ||
+		     tag == DW_TAG_lexical_block) &&
+		    dwarf_haspc(&child, at) == 1)
+			break;
+	}
 	if (none == 0)
 		*die = child;
 	return none == 0;
 }
 
-/* The line that calls what was put into a function of this file from another file (a header, a
- * small function). 0: it is not known. */
-static int find_call(const Dwarf_Die *unit, Dwarf_Addr at, const char *own)
+/* The function that has the address, and in it those that the compiler has put into the one before.
+ * How many. */
+static size_t find_functions(const Dwarf_Die *unit, Dwarf_Addr at, Dwarf_Die found[DEPTH])
 {
 	Dwarf_Die die = *unit;
-	Dwarf_Files *files;
-	Dwarf_Word line = 0;
+	size_t count = 0;
 
-	if (dwarf_getsrcfiles(&die, &files, NULL))
-		return 0;
-	while (descend(&die, at)) {
-		Dwarf_Attribute attribute;
-		Dwarf_Word file;
-		const char *path;
-
-		if (dwarf_tag(&die) != DW_TAG_inlined_subroutine ||
-		    dwarf_formudata(dwarf_attr(&die, DW_AT_call_file, &attribute), &file))
-			continue;
-		path = dwarf_filesrc(files, file, NULL, NULL);
-		if (path && !strcmp(path, own))
-			dwarf_formudata(dwarf_attr(&die, DW_AT_call_line, &attribute), &line);
-	}
-	return (int)line;
+	while (count < DEPTH && descend(&die, at))
+		if (dwarf_tag(&die) != DW_TAG_lexical_block)
+			found[count++] = die;
+	return count;
 }
 
-/* The function's file is that of its first row. In what was put into it from other files, the line
- * is that of the call, or else the last of its own. */
-static const char *find_line(Dwarf_Die *unit, Dwarf_Addr function, Dwarf_Addr at, int *line)
+static bool is_same(const char *path, const char *other)
 {
+	return !strcmp(strrchr(path, '/') ? strrchr(path, '/') : path,
+		       strrchr(other, '/') ? strrchr(other, '/') : other);
+}
+
+/* Where the innermost function is: at the last row that is of its file, as what was a macro, or was
+ * forgotten, may be of another. */
+static const char *find_line(Dwarf_Die *unit, Dwarf_Die *function, Dwarf_Addr at, int *line)
+{
+	const char *own = dwarf_decl_file(function);
+	const char *path = NULL;
+	bool is_own = false;
 	Dwarf_Lines *lines;
 	size_t count;
-	const char *own = NULL;
-	bool begun = false; /* by a row exactly where it begins */
-	bool inside = true; /* its own file */
-	int call;
 
 	if (dwarf_getsrclines(unit, &lines, &count))
 		return NULL;
@@ -195,43 +223,79 @@ static const char *find_line(Dwarf_Die *unit, Dwarf_Addr function, Dwarf_Addr at
 
 		if (dwarf_lineaddr(row, &address) || address > at)
 			break;
-		if (dwarf_lineendsequence(row, &ends) || dwarf_lineno(row, &number) ||
-		    !(file = dwarf_linesrc(row, NULL, NULL)))
+		if (dwarf_lineendsequence(row, &ends) || ends || dwarf_lineno(row, &number) ||
+		    !number || !(file = dwarf_linesrc(row, NULL, NULL)))
 			continue;
-		if (ends) {
-			own = NULL;
-		} else if (address <= function && !begun) {
-			own = file;
-			begun = address == function;
-			*line = number;
-		} else if (own && number) {
-			inside = !strcmp(file, own);
-			if (inside)
-				*line = number;
-		}
+		if (is_own && !is_same(file, own))
+			continue;
+		is_own = own && is_same(file, own);
+		path = file;
+		*line = number;
 	}
-	if (own && !inside && (call = find_call(unit, at, own)) != 0)
-		*line = call;
-	return own;
+	return path;
 }
 
-void source_find(uintptr_t address, struct source *source)
+/* Where what was put into a function would have been called. */
+static const char *find_call(Dwarf_Die *unit, Dwarf_Die *inlined, int *line)
 {
-	Dwfl_Module *module = read_program();
+	Dwarf_Attribute attribute;
+	Dwarf_Files *files;
+	Dwarf_Word file;
+	Dwarf_Word number;
+
+	if (dwarf_getsrcfiles(unit, &files, NULL) ||
+	    dwarf_formudata(dwarf_attr(inlined, DW_AT_call_file, &attribute), &file) ||
+	    dwarf_formudata(dwarf_attr(inlined, DW_AT_call_line, &attribute), &number))
+		return NULL;
+	*line = (int)number;
+	return dwarf_filesrc(files, file, NULL, NULL);
+}
+
+/* Innermost first. */
+static size_t find_places(Dwarf_Die *unit, Dwarf_Addr at, struct source *list, size_t most)
+{
+	Dwarf_Die functions[DEPTH];
+	size_t count = find_functions(unit, at, functions);
+	size_t found = 0;
+
+	for (size_t i = count; i > 0 && found < most; i--, found++) {
+		struct source *source = &list[found];
+		Dwarf_Die *function = &functions[i - 1];
+		const char *name = dwarf_diename(function);
+		const char *path = i == count ? find_line(unit, function, at, &source->line)
+					      : find_call(unit, function + 1, &source->line);
+
+		if (found)
+			*source = (struct source){.at = list->at, .line = source->line};
+		if (name)
+			snprintf(source->name, SOURCE_TEXT, "%s", name);
+		if (path)
+			tell_path(path, unit, source->file);
+		source->lack = path ? NULL : SAYS_NOTHING;
+	}
+	return found;
+}
+
+size_t source_find(uintptr_t address, struct source *list, size_t most)
+{
+	Dwfl_Module *module;
 	Dwarf_Addr bias;
 	Dwarf *dwarf;
 	Dwarf_Die unit;
-	uintptr_t function;
-	const char *path;
+	size_t found;
 
-	*source = (struct source){.at = address - where_loaded()};
+	*list = (struct source){.at = address - where_loaded(), .lack = "memory is short"};
+	if (!has_room())
+		return 1;
+	list->lack = "the program's file cannot be read";
+	module = read_program();
 	if (!module)
-		return;
-	function = find_name(module, address, source->name);
+		return 1;
+	find_name(module, address, list->name);
 	dwarf = dwfl_module_getdwarf(module, &bias);
+	list->lack = dwarf ? SAYS_NOTHING : dwfl_errmsg(-1);
 	if (!dwarf || !find_unit(dwarf, address - bias, &unit))
-		return;
-	path = find_line(&unit, function - bias, address - bias, &source->line);
-	if (path)
-		tell_path(path, &unit, source->file);
+		return 1;
+	found = find_places(&unit, address - bias, list, most);
+	return found ? found : 1;
 }

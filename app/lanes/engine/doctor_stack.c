@@ -16,7 +16,7 @@ enum {
 	SIGNAL = SIGURG,	 /* nobody sends it, and who gets it for nothing is not harmed */
 	SIGNAL_STACK = 64 << 10, /* for a thread whose own is used up */
 	TRIES = 10,		 /* to see a thread twice at the same place */
-	PATIENCE = 100,		 /* looks whether the handler has run … */
+	PATIENCE = 300,		 /* looks whether the handler has run … */
 	PAUSE_NS = 300000,	 /* … and so long from one to the next */
 	STATE_SIZE = 256,
 };
@@ -28,8 +28,20 @@ static int state_file = -1;  /* /proc/self/task/TID/syscall */
 static int memory_file = -1; /* /proc/self/mem */
 static bool takes_signal;
 static _Atomic enum asked asked;
+static const char *unprepared = "nothing is prepared";
+static char why[64]; /* it cannot, of who was asked last */
 static struct stack_copy copy;
 static _Alignas(16) char signal_stack[SIGNAL_STACK];
+
+static const char STATE_PATH[] = "/proc/self/task/TID/syscall";
+static const char MEMORY_PATH[] = "/proc/self/mem";
+static const char IS_TAKEN[] = "SIGURG is taken: what computes is not seen";
+
+static const char *cannot(const char *what)
+{
+	snprintf(why, sizeof(why), "%s: %s", what, strerror(errno));
+	return why;
+}
 
 /* ---- on the thread itself ---- */
 
@@ -100,6 +112,15 @@ static void on_signal(int number, siginfo_t *info, void *context)
 
 /* ---- at the start and the end ---- */
 
+/* The application may have taken it since. */
+static bool has_signal(void)
+{
+	struct sigaction now;
+
+	return takes_signal && !sigaction(SIGNAL, NULL, &now) && now.sa_flags & SA_SIGINFO &&
+	       now.sa_sigaction == on_signal;
+}
+
 /* False: the application has its own use for it. */
 static bool take_signal(void)
 {
@@ -117,31 +138,39 @@ static bool take_signal(void)
 	return sigaction(SIGNAL, &action, NULL) == 0;
 }
 
-const char *stack_prepare(void)
+static const char *prepare(void)
 {
 #ifndef __x86_64__
 	return "it is not known how on this machine";
 #endif
 	char path[64];
 
-	stack_close();
 	thread = (pid_t)syscall(SYS_gettid);
 	snprintf(path, sizeof(path), "/proc/self/task/%d/syscall", (int)thread);
 	state_file = open(path, O_RDONLY | O_CLOEXEC);
 	if (state_file < 0)
-		return "no /proc/self/task/TID/syscall";
-	copy.memory = memory_file = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
+		return cannot(STATE_PATH);
+	copy.memory = memory_file = open(MEMORY_PATH, O_RDONLY | O_CLOEXEC);
 	if (memory_file < 0)
-		return "no /proc/self/mem";
+		return cannot(MEMORY_PATH);
 	takes_signal = take_signal();
-	return takes_signal ? NULL : "SIGURG is taken: what computes is not seen";
+	return takes_signal ? NULL : IS_TAKEN;
+}
+
+const char *stack_prepare(void)
+{
+	stack_close();
+	unprepared = prepare();
+	return unprepared;
 }
 
 void stack_close(void)
 {
 	const stack_t none = {.ss_flags = SS_DISABLE};
+	bool ours = has_signal();
 	stack_t now;
 
+	unprepared = "nothing is prepared";
 	if (state_file >= 0)
 		close(state_file);
 	if (memory_file >= 0)
@@ -150,7 +179,8 @@ void stack_close(void)
 	if (!takes_signal)
 		return;
 	takes_signal = false;
-	signal(SIGNAL, SIG_DFL);
+	if (ours)
+		signal(SIGNAL, SIG_DFL);
 	if (!sigaltstack(NULL, &now) && now.ss_sp == signal_stack)
 		sigaltstack(&none, NULL);
 }
@@ -163,15 +193,17 @@ static void pause_a_little(void)
 }
 
 /* Where a signal comes late, nobody waits for it any more, and its handler finds that. */
-static bool ask(void)
+static bool ask(struct stack *stack)
 {
 	enum asked now = ASKED;
 
 	atomic_store(&asked, ASKED);
 	if (syscall(SYS_tgkill, getpid(), thread, SIGNAL)) {
+		stack->lack = cannot("SIGURG");
 		atomic_store(&asked, NOTHING);
 		return false;
 	}
+	stack->lack = "it computes, and takes no SIGURG";
 	for (int i = 0; i < PATIENCE && atomic_load(&asked) != TAKEN; i++)
 		pause_a_little();
 	if (atomic_compare_exchange_strong(&asked, &now, NOTHING))
@@ -187,6 +219,8 @@ static bool read_state(char state[STATE_SIZE])
 	ssize_t len = pread(state_file, state, STATE_SIZE - 1, 0);
 
 	state[len > 0 ? len : 0] = '\0';
+	if (!len)
+		errno = ENODATA;
 	return len > 0;
 }
 
@@ -221,28 +255,35 @@ static bool look(struct stack *stack, const char *state)
 	return read_state(again) && !strcmp(state, again);
 }
 
-bool stack_take(struct stack *stack)
+/* Once. False: not seen, and maybe another time. */
+static bool try_once(struct stack *stack)
 {
 	char state[STATE_SIZE];
+
+	if (!read_state(state)) {
+		stack->lack = cannot(STATE_PATH);
+		return false;
+	}
+	stack->waits = false;
+	if (!strncmp(state, "running", strlen("running"))) {
+		stack->lack = IS_TAKEN;
+		return has_signal() && ask(stack);
+	}
+	stack->lack = "it moves too fast";
+	return look(stack, state);
+}
+
+bool stack_take(struct stack *stack)
+{
 	bool seen = false;
 
-	*stack = (struct stack){.lack = "it moves too fast"};
-	for (int i = 0; i < TRIES && memory_file >= 0 && !seen && read_state(state); i++) {
-		stack->waits = false;
-		if (strncmp(state, "running", strlen("running")) != 0) {
-			seen = look(stack, state);
-		} else if (takes_signal) {
-			seen = ask();
-		} else {
-			stack->lack = "SIGURG is taken";
-			break;
-		}
-	}
-	if (state_file < 0)
-		stack->lack = "no /proc/self/task/TID/syscall";
-	else if (memory_file < 0)
-		stack->lack = "no /proc/self/mem";
-	if (seen)
-		stack->count = stack_unwind(&copy, stack->frames, STACK_FRAMES);
+	*stack = (struct stack){.lack = unprepared};
+	for (int i = 0; i < TRIES && memory_file >= 0 && !seen; i++)
+		seen = try_once(stack);
+	if (!seen)
+		return false;
+	stack->count = stack_unwind(&copy, stack->frames, STACK_FRAMES);
+	if (!stack->count)
+		stack->lack = "out of memory";
 	return stack->count != 0;
 }
