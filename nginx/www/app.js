@@ -37,7 +37,7 @@ const clock = new Clock();
 const system = new System();
 const sender = new Sender(clock);
 const lab = new Lab(sender, history, feed);
-lab.classroom = new Classroom();
+lab.classroom = new Classroom(sender);
 const banner = new Banner(history, sender, clock);
 const tasks = new Tasks(history);
 const live = new LiveLanes(history, clock, sender);
@@ -48,6 +48,7 @@ prefer(POOLS);
 feed.addEventListener('message', ({detail}) => {
 	clock.heard(detail.t);
 	history.apply(detail);
+	lab.classroom.heard(detail.spans);
 	tell();
 });
 

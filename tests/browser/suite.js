@@ -56,6 +56,9 @@ export async function exercise(page, id, option, meanwhile = () => {}) {
 	};
 }
 
+// Where a figure would be the machine's and not the page's, or what it needs is missing.
+export const notJudged = (why) => console.log(`     not judged: ${why}`);
+
 export const get = async (path) => (await fetch(world.system.url + path)).text();
 export const end = (request) => Number(request.start) + Number(request.total);
 // Resolves when so many more pictures of the lanes have been drawn.

@@ -132,6 +132,11 @@ static void names_and_predictions_have_bounds(void)
 	CU_ASSERT_STRING_EQUAL(answer,
 			       "{\"visitors\":[{\"name\":\"\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\","
 			       "\"exercise\":\"gather\",\"option\":\"max\",\"running\":true}]}");
+	CU_ASSERT_EQUAL(join(1, "\"name\":\"Ada\",\"mark\":\"0123456\""), 422);
+	CU_ASSERT_EQUAL(join(1, "\"name\":\"Ada\",\"mark\":\"0123456g\""), 422);
+	CU_ASSERT_EQUAL(join(1, "\"name\":\"Ada\",\"mark\":\"0123beef\""), 200);
+	CU_ASSERT_STRING_EQUAL(answer, "{\"visitors\":[{\"name\":\"Ada\",\"exercise\":\"\","
+				       "\"option\":\"\",\"mark\":\"0123beef\"}]}");
 	CU_ASSERT_EQUAL(join(1, "\"name\":\"Ada\""), 200);
 	CU_ASSERT_STRING_EQUAL(
 		answer, "{\"visitors\":[{\"name\":\"Ada\",\"exercise\":\"\",\"option\":\"\"}]}");
