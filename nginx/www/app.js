@@ -153,7 +153,7 @@ const guide = guidePanel(lab, (tab, exercise) => {
 const knobs = knobsPanel(lab);
 const panels = tabs([
 	['start', 'Start', insightPanel(lab, clock, () => panels.show('exercises', true))],
-	['exercises', 'Exercises', el('div', {}, lab.classroom.element, course.element)],
+	['exercises', 'Exercises', el('div', {}, lab.classroom.element, course.element), course.open],
 	['guide', 'Guide', guide.element, guide.show],
 	['knobs', 'Knobs', knobs.element, knobs.show],
 	['replay', 'Step by step', replay.element, replay.load],
