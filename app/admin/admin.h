@@ -61,7 +61,7 @@ struct class_form {
 	struct slice name;
 	struct slice exercise; /* these two: "" if they predict nothing */
 	struct slice option;
-	bool running; /* that exercise, now */
+	bool running;	   /* that exercise, now */
 	struct slice mark; /* in the trace of what the page sends; "": none */
 };
 

@@ -16,9 +16,9 @@ struct visitor {
 	char exercise[CLASS_WORD + 1];
 	char option[CLASS_WORD + 1];
 	char mark[CLASS_MARK + 1]; /* "": none */
-	bool running;	/* that exercise */
-	uint64_t came;	/* board_now() */
-	uint64_t heard; /* the same */
+	bool running;		   /* that exercise */
+	uint64_t came;		   /* board_now() */
+	uint64_t heard;		   /* the same */
 };
 
 struct classroom {
