@@ -14,7 +14,7 @@ export function steps(name, entries, {asList = false} = {}) {
 	const next = el('button', {type: 'button', class: 'next', onclick: () => move(1, true)});
 	const list = el('select', {'aria-label': name, onchange: () => open(list.value)}, choices(entries.map(({id, title}) => [id, title])));
 	const element = el('div', {class: 'steps'},
-		el('nav', {'aria-label': name}, before, asList ? list : el('ol', {}, numbers.map((number) => el('li', {}, number))), after, where),
+		el('nav', {'aria-label': name}, before, asList ? list : el('ol', {}, numbers.map((number) => el('li', {}, number))), after, asList ? where : null),
 		entries.map((entry) => entry.element), next);
 	let shown = 0;
 

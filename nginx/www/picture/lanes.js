@@ -356,9 +356,9 @@ export class Lanes {
 		if (right - left < LEAST_LABEL)
 			return;
 		const size = this.#layout.scale;
-		const visitor = visitorOf(request);
+		const visitor = lane.caption ? null : visitorOf(request);
 		const strip = visitor ? STRIP * size : 0;
-		const named = visitor ? [`${visitor.name}: ${request.serial} ${request.path.split('/').at(-1)}`, visitor.name] : [];
+		const named = visitor ? [`${visitor.name}: ${request.serial} ${request.path.split('/').at(-1)}`, `${visitor.name}: ${request.serial}`, visitor.name] : [];
 		const texts = lane.caption ?? [...named, `${request.serial} ${request.path.split('/').at(-1)}`, `${request.serial}`].slice(tracks > 1 ? 1 : 0); // they are thin
 		const text = texts.find((t) => context.measureText(t).width + 6 + strip < (right - left) * (holds ? 1 : MOST_LABEL))?.trim();
 		if (!text)
@@ -368,6 +368,8 @@ export class Lanes {
 		context.fillStyle = paint.color(holds ? 'held-ground' : 'label-ground');
 		context.fillRect(left + 3, middle - 6.5 * size, width + 6 + strip, 12 * size);
 		if (visitor) {
+			context.fillStyle = paint.color('panel'); // its colour may be that of the bar
+			context.fillRect(left + 2, middle - 6.5 * size, strip + 2, 12 * size);
 			context.fillStyle = paint.color(visitor.colour);
 			context.fillRect(left + 3, middle - 6.5 * size, strip, 12 * size);
 		}
