@@ -198,7 +198,7 @@ test('the keyboard does it all', () => withPage({}, async (page) => {
 	assert.match(await page.locator('#replay output.at').innerText(), /^1 of /);
 	await reach(page, '#tab-replay', 'Shift+Tab');
 	await page.keyboard.press('ArrowRight');
-	assert.ok(await page.locator('#editor').isVisible());
+	await page.locator('#editor').waitFor();
 	await page.keyboard.press('ArrowRight');
 	assert.ok(await page.locator('#try').isVisible());
 	await reach(page, '#try input[name="query"]');
