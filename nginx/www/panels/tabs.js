@@ -3,7 +3,7 @@
 import {el} from '../dom.js';
 
 // entries: [[id, title, element, shown], …]; shown(part) is called whenever that one is shown, and resolves
-// when all of it is there, to what is to be in view, if that is not all; part: what a link has behind its name, "" if nothing.
+// when all of it is there, to the element that is to be in view, if that is not all; part: what a link has behind its name, "" if nothing.
 // chosen(id) is called with each that is shown. show(id) shows one. offer(ids): there are only these, the first of which is shown in place of one
 // that is no more.
 export function tabs(entries, chosen = () => {}) {
@@ -57,7 +57,7 @@ export function tabs(entries, chosen = () => {}) {
 			return;
 		const [id] = entries[at];
 		const place = await show(id, false, location.hash.slice(id.length + 2));
-		(place ?? panels[at]).scrollIntoView();
+		(place instanceof Element ? place : panels[at]).scrollIntoView();
 	}
 
 	const named = () => offered.find((id) => `${location.hash}-`.startsWith(`#${id}-`));
