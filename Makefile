@@ -67,7 +67,7 @@ new: override export DIR := $(value DIR)
 new: ## makes a project for a service of one's own: DIR=../orders NAME=orders
 	@DIR="$$DIR" NAME="$(if $(filter command,$(origin NAME)),$$NAME)" app/new/new.sh
 
-run: ## installs what is missing, builds, and serves in the foreground; Ctrl-C stops it. LISTEN=0.0.0.0: a class
+run: ## installs what is missing, builds, and serves in the foreground; Ctrl-C stops it. LISTEN=0.0.0.0: a class. FASTAPI=1: the original beside it
 	@spawn/deps.sh run && $(MAKE) --no-print-directory all && exec spawn/run.sh
 
 start: ## the same in the background

@@ -103,7 +103,7 @@ running_settings() {
 
 # The settings that are kept with a running system, the name first. They are read as numbers, names and the
 # path of the program, whatever the file says.
-SETTINGS='NAME PROGRAM POOLS PORT LISTEN ADMIN_FROM WORKERS SOCKETS PREFORK_WORKERS CPU_WORKERS JOB_WORKERS THREADS CPU_THREADS CLIENT_CONNS SERVER_NAMES BODY_KB TLS_LISTEN TLS_CERTIFICATE TLS_KEY LOG_MB RUN_USER DATABASE STOP_TIMEOUT START_TIMEOUT ENVIRONMENT CONFIG GIVEN'
+SETTINGS='NAME PROGRAM POOLS PORT LISTEN ADMIN_FROM WORKERS SOCKETS PREFORK_WORKERS CPU_WORKERS JOB_WORKERS THREADS CPU_THREADS CLIENT_CONNS SERVER_NAMES BODY_KB TLS_LISTEN TLS_CERTIFICATE TLS_KEY LOG_MB RUN_USER DATABASE FASTAPI STOP_TIMEOUT START_TIMEOUT ENVIRONMENT CONFIG GIVEN'
 read_settings() {
 	mine=$GIVEN # how patient a command is, is up to who gives it
 	# shellcheck disable=SC2034 # used by eval
@@ -504,7 +504,7 @@ stop_system() {
 remove_files() (
 	cd "$RUN_DIR" || exit
 	[ -d pids ] || exit
-	rm -f worker-*.sock worker-*.new prefork.sock cpu-*.sock exercise-*.sock outside-*.sock admin.sock health.sock log.pipe \
+	rm -f worker-*.sock worker-*.new prefork.sock cpu-*.sock exercise-*.sock outside-*.sock admin.sock health.sock fastapi.sock log.pipe \
 		nginx.conf nginx.conf.new nginx.conf.old nginx.pid options options.new options.old ./*.servers "$NAME" preload.so preload.new database.sh
 	rm -rf pids temp board spool control www www.new dev new database
 	for log in worker.log access.log error.log database.log; do

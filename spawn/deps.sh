@@ -21,6 +21,7 @@ database=
 case ${DATABASE-} in
 private | kept) run="$run $database" ;;
 esac
+[ -z "${FASTAPI-}" ] || run="$run python3-fastapi uvicorn"
 service="$run libcunit1-dev"
 cluster="$run $database haproxy keepalived socat iproute2 util-linux"
 test="$service python3-fastapi python3-multipart uvicorn haproxy
@@ -34,7 +35,7 @@ check="$test $fuzz mandoc clang-format clang-tidy cppcheck gcovr shellcheck valg
 bench="$run wrk haproxy php-fpm python3-fastapi uvicorn python3-uvloop python3-httptools valgrind strace
 	postgresql php-pgsql python3-asyncpg python3-httpx python3-pil golang-go golang-github-jackc-pgx-v4-dev"
 # Who has npm from elsewhere keeps it: the packages would not fit together.
-browser="$run chromium-headless-shell $database"
+browser="$run chromium-headless-shell python3-fastapi uvicorn $database"
 command -v npm >/dev/null || browser="$browser nodejs npm"
 deb="$run debhelper dpkg-dev"
 test_deb="$deb libcunit1-dev lintian systemd init-system-helpers logrotate man-db $database"

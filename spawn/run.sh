@@ -16,7 +16,9 @@ start_guard() {
 
 finish() {
 	kill -s TERM -- "-$guard" 2>/dev/null # with its sleep
-	[ -z "$control" ] || kill -s TERM "$control" 2>/dev/null
+	for helper in $control $fastapi; do
+		kill -s TERM "$helper" 2>/dev/null
+	done
 	exit "$1"
 }
 
@@ -69,7 +71,7 @@ warn() {
 	EOF
 }
 
-signal="" control=""
+signal="" control="" fastapi=""
 trap 'signal=yes' INT TERM HUP
 start_guard
 RUN_PID=$$ spawn/start.sh || finish $?
@@ -77,6 +79,13 @@ NAME=$own_name
 
 spawn/control.sh $$ </dev/null &
 control=$!
+if [ -n "$FASTAPI" ]; then
+	spawn/fastapi.sh </dev/null &
+	fastapi=$!
+	while runs "$fastapi" && [ ! -S "$RUN_DIR/fastapi.sock" ]; do
+		sleep 0.05
+	done
+fi
 if wanted; then
 	{
 		echo "In a browser: http://localhost:$PORT/ and http://localhost:$PORT/docs"

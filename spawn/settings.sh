@@ -4,7 +4,7 @@
 # options of the program (--config), which gets them in RUN_DIR/options. Sourced by common.sh.
 
 # What such a line may say; the last one counts.
-VARIABLES='PORT LISTEN ADMIN_FROM WORKERS PREFORK_WORKERS CPU_WORKERS JOB_WORKERS THREADS CPU_THREADS CLIENT_CONNS SERVER_NAMES BODY_KB LOG_MB RUN_USER STOP_TIMEOUT START_TIMEOUT TLS_LISTEN TLS_CERTIFICATE TLS_KEY DATABASE DATABASE_URL MAIL_URL PROGRAM ENVIRONMENT'
+VARIABLES='PORT LISTEN ADMIN_FROM WORKERS PREFORK_WORKERS CPU_WORKERS JOB_WORKERS THREADS CPU_THREADS CLIENT_CONNS SERVER_NAMES BODY_KB LOG_MB RUN_USER STOP_TIMEOUT START_TIMEOUT TLS_LISTEN TLS_CERTIFICATE TLS_KEY DATABASE DATABASE_URL MAIL_URL FASTAPI PROGRAM ENVIRONMENT'
 # Of these a running system takes on what restart.sh reads anew.
 REREAD='THREADS CPU_THREADS CLIENT_CONNS SERVER_NAMES BODY_KB TLS_LISTEN TLS_CERTIFICATE TLS_KEY STOP_TIMEOUT'
 # Options that are a variable of the system's, in pairs.
@@ -131,6 +131,7 @@ set_defaults() {
 	DATABASE=${DATABASE:-}         # private, kept: a PostgreSQL of the system's own; kept: its files stay after a stop
 	DATABASE_URL=${DATABASE_URL:-${LANES_DATABASE:-}} # or whose it is
 	MAIL_URL=${MAIL_URL:-${LANES_MAIL:-}}             # smtp://…, smtps://…
+	FASTAPI=${FASTAPI:-}         # 1: the guide's own application beside it, as long as make run runs
 	ENVIRONMENT=${ENVIRONMENT:-} # names of variables, besides LANES_*, that workers are to have; blanks between them
 }
 
@@ -184,6 +185,10 @@ check_settings() {
 	case $DATABASE in
 	'' | private | kept) ;;
 	*) fail "$(origin DATABASE)DATABASE=$DATABASE: private or kept is wanted" ;;
+	esac
+	case $FASTAPI in
+	'' | 1) ;;
+	*) fail "$(origin FASTAPI)FASTAPI=$FASTAPI: 1 is wanted, or nothing" ;;
 	esac
 	case $ENVIRONMENT in
 	*[!A-Za-z0-9_\ ]*) fail "$(origin ENVIRONMENT)ENVIRONMENT=$ENVIRONMENT: names of variables are wanted, blanks between them" ;;

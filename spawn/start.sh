@@ -16,6 +16,14 @@ check_programs() {
 	[ -x "$PROGRAM" ] || fail "$PROGRAM is missing: build it first"
 }
 
+check_fastapi() {
+	[ -n "$FASTAPI" ] || return 0
+	[ -n "${RUN_PID-}" ] || fail "$(origin FASTAPI)FASTAPI=$FASTAPI is for $(typed run), with which it ends"
+	[ -e tests/oracle/app.py ] || fail "$(origin FASTAPI)FASTAPI=$FASTAPI: the guide's own application is in the project's folder only"
+	/usr/bin/python3 -I -c 'import fastapi, uvicorn' 2>/dev/null ||
+		fail "FASTAPI=$FASTAPI: python3-fastapi and uvicorn are missing: FASTAPI=1 $PROJECT/spawn/deps.sh run"
+}
+
 # Unix sockets have room for 107 bytes. The system itself uses relative paths; curl, debuggers and
 # people want to be able to name the sockets from elsewhere.
 check_run_dir() {
@@ -152,6 +160,7 @@ check_alive() {
 
 check_settings
 check_programs
+check_fastapi
 check_run_dir
 check_user
 check_environment

@@ -295,6 +295,7 @@ write_nginx_conf() {
 	holds=$(units | awk '{ print $2; if ($2 == "outside") print "cases" }' | sort -u)
 	holds="$holds $(listens)"
 	[ ! -e "$PROJECT/nginx/www/handlers/cases.py" ] || holds="$holds cases" # installed
+	[ -z "$FASTAPI" ] || holds="$holds fastapi"
 	[ "$(id -u)" != 0 ] || holds="$holds root"
 	! grep -qs '^0\{31\}1 ' /proc/self/net/if_inet6 || holds="$holds ipv6"
 	cpus=$(nproc)

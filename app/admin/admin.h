@@ -61,10 +61,11 @@ struct class_form {
 	struct slice name;
 	struct slice exercise; /* these two: "" if they predict nothing */
 	struct slice option;
-	bool running; /* that exercise, now */
+	bool running;	   /* that exercise, now */
+	struct slice mark; /* in the trace of what the page sends; "": none */
 };
 
-extern const struct field class_fields[5];
+extern const struct field class_fields[6];
 
 /* In the admin worker's background: logs who holds a loop for too long. */
 void watchdog(struct request *req, void *state);

@@ -15,16 +15,17 @@ struct visitor {
 	char name[4 * CLASS_NAME + 1];
 	char exercise[CLASS_WORD + 1];
 	char option[CLASS_WORD + 1];
-	bool running;	/* that exercise */
-	uint64_t came;	/* board_now() */
-	uint64_t heard; /* the same */
+	char mark[CLASS_MARK + 1]; /* "": none */
+	bool running;		   /* that exercise */
+	uint64_t came;		   /* board_now() */
+	uint64_t heard;		   /* the same */
 };
 
 struct classroom {
 	struct visitor seats[CLASS_MOST];
 };
 
-const struct field class_fields[5] = {
+const struct field class_fields[6] = {
 	BODY(STRING, struct class_form, who, .pattern = PATTERN("^[0-9a-f]{16}$"),
 	     .max_length = WHO),
 	BODY(STRING, struct class_form, name, .min_length = 1, .max_length = CLASS_NAME),
@@ -33,6 +34,8 @@ const struct field class_fields[5] = {
 	BODY(STRING, struct class_form, option, .pattern = PATTERN("^[a-z0-9-]+$"),
 	     .max_length = CLASS_WORD, .optional = true),
 	BODY(BOOL, struct class_form, running, .optional = true),
+	BODY(STRING, struct class_form, mark, .pattern = PATTERN("^[0-9a-f]{8}$"),
+	     .max_length = CLASS_MARK, .optional = true),
 };
 
 struct classroom *classroom_open(void)
@@ -106,6 +109,8 @@ static void reply_room(struct request *req, struct classroom *room)
 		append_text(&out, i ? ",{\"name\":" : "{\"name\":", there[i]->name);
 		append_text(&out, ",\"exercise\":", there[i]->exercise);
 		append_text(&out, ",\"option\":", there[i]->option);
+		if (*there[i]->mark)
+			append_text(&out, ",\"mark\":", there[i]->mark);
 		buffer_append_text(&out, there[i]->running ? ",\"running\":true}" : "}");
 	}
 	buffer_append_text(&out, "]}");
@@ -145,6 +150,7 @@ void class_join(struct request *req)
 	take(visitor->name, form->name);
 	take(visitor->exercise, form->exercise);
 	take(visitor->option, form->option);
+	take(visitor->mark, form->mark);
 	visitor->running = form->running;
 	reply_room(req, state->room);
 }

@@ -37,7 +37,7 @@ const clock = new Clock();
 const system = new System();
 const sender = new Sender(clock);
 const lab = new Lab(sender, history, feed);
-lab.classroom = new Classroom();
+lab.classroom = new Classroom(sender);
 const banner = new Banner(history, sender, clock);
 const tasks = new Tasks(history);
 const live = new LiveLanes(history, clock, sender);
@@ -48,6 +48,7 @@ prefer(POOLS);
 feed.addEventListener('message', ({detail}) => {
 	clock.heard(detail.t);
 	history.apply(detail);
+	lab.classroom.heard(detail.spans);
 	tell();
 });
 
@@ -152,7 +153,7 @@ const guide = guidePanel(lab, (tab, exercise) => {
 const knobs = knobsPanel(lab);
 const panels = tabs([
 	['start', 'Start', insightPanel(lab, clock, () => panels.show('exercises', true))],
-	['exercises', 'Exercises', el('div', {}, lab.classroom.element, course.element)],
+	['exercises', 'Exercises', el('div', {}, lab.classroom.element, course.element), course.open],
 	['guide', 'Guide', guide.element, guide.show],
 	['knobs', 'Knobs', knobs.element, knobs.show],
 	['replay', 'Step by step', replay.element, replay.load],

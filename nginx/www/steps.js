@@ -3,23 +3,26 @@
 import {el, setText} from './dom.js';
 import {choices} from './form.js';
 
-// entries: [{id, title, element}, …]. open(id) shows one, with the focus on its heading, if it is told so;
+// entries: [{id, title, element}, …]. open(id) shows one, if there is one, with the focus on its heading, if it is told so;
 // done(id) marks it.
 export function steps(name, entries, {asList = false} = {}) {
 	const numbers = entries.map(({id, title}, i) => el('button', {type: 'button', class: 'number-step', title, 'aria-label': `${i + 1}: ${title}`,
 		data: {step: id}, onclick: () => open(id)}, String(i + 1)));
-	const at = el('p', {class: 'note at'});
+	const where = el('p', {class: 'note at'});
 	const before = el('button', {type: 'button', class: 'before', 'aria-label': `${name}: the one before`, onclick: () => move(-1)}, '◀');
 	const after = el('button', {type: 'button', class: 'after', 'aria-label': `${name}: the next`, onclick: () => move(1)}, '▶');
 	const next = el('button', {type: 'button', class: 'next', onclick: () => move(1, true)});
 	const list = el('select', {'aria-label': name, onchange: () => open(list.value)}, choices(entries.map(({id, title}) => [id, title])));
 	const element = el('div', {class: 'steps'},
-		el('nav', {'aria-label': name}, before, asList ? list : el('ol', {}, numbers.map((number) => el('li', {}, number))), after, at),
+		el('nav', {'aria-label': name}, before, asList ? list : el('ol', {}, numbers.map((number) => el('li', {}, number))), after, asList ? where : null),
 		entries.map((entry) => entry.element), next);
 	let shown = 0;
 
 	function open(id, focus = false) {
-		shown = entries.findIndex((entry) => entry.id === id);
+		const at = entries.findIndex((entry) => entry.id === id);
+		if (at < 0)
+			return;
+		shown = at;
 		entries.forEach((entry, i) => {
 			entry.element.hidden = i !== shown;
 			i === shown ? numbers[i].setAttribute('aria-current', 'step') : numbers[i].removeAttribute('aria-current');
@@ -27,7 +30,7 @@ export function steps(name, entries, {asList = false} = {}) {
 		list.value = id;
 		before.disabled = shown === 0;
 		after.disabled = next.hidden = shown === entries.length - 1;
-		setText(at, `${shown + 1} of ${entries.length}`);
+		setText(where, `${shown + 1} of ${entries.length}`);
 		setText(next, `Next: ${entries[shown + 1]?.title ?? ''} ▶`);
 		if (!focus)
 			return;

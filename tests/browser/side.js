@@ -1,5 +1,5 @@
 // One of the processes that run tests (tests.js): it has a system and a browser of its own, so that what
-// others do disturbs nothing. It is sent {name, workers} for each case, sends {seconds, error} when that
+// others do disturbs nothing. It is sent {name, workers} for each case, sends {seconds, error, unjudged} when that
 // is over, and ends when it is disconnected.
 
 import {mkdir} from 'node:fs/promises';
@@ -28,6 +28,7 @@ async function prepare(workers) {
 async function run({name, workers}) {
 	const begin = Date.now();
 	let error = null;
+	world.unjudged = '';
 	try {
 		await prepare(workers);
 		await tests.find((test) => test.name === name).run();
@@ -36,7 +37,7 @@ async function run({name, workers}) {
 		world.workers = 0; // who knows how it left the system: the next case gets it anew
 	}
 	if (process.connected)
-		process.send({seconds: (Date.now() - begin) / 1000, error});
+		process.send({seconds: (Date.now() - begin) / 1000, error, unjudged: world.unjudged});
 }
 
 process.on('message', run);

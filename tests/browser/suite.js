@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import {execFile} from 'node:child_process';
+import {availableParallelism} from 'node:os';
 import {promisify} from 'node:util';
 
 import {axeSource, open} from './browser.js';
@@ -9,7 +10,7 @@ import {axeSource, open} from './browser.js';
 const execute = promisify(execFile);
 
 export const tests = [];
-export const world = {system: null, browser: null, debugging: 0, workers: 1};
+export const world = {system: null, browser: null, debugging: 0, workers: 1, unjudged: ''};
 
 // everywhere: with each number of workers, not only with one; alone: nothing else may use the machine.
 export function test(name, run, {everywhere = false, alone = false} = {}) {
@@ -54,6 +55,28 @@ export async function exercise(page, id, option, meanwhile = () => {}) {
 			requests: [...figure.querySelectorAll('tbody tr')].map((row) => ({...row.dataset})),
 		}))),
 	};
+}
+
+// Where a figure would be the machine's and not the page's, or what it needs is missing: the case counts as skipped, unless
+// something else of it fails.
+export function notJudged(why) {
+	world.unjudged = why;
+}
+
+const QUIET = 0.6; // of a core: the page, and what draws it, want some
+const COMPUTE = `require('os').setPriority(19);
+	const begin = performance.now();
+	let took = 0;
+	const {user} = process.cpuUsage();
+	while (took < 300)
+		took = performance.now() - begin;
+	console.log((process.cpuUsage().user - user) / 1000 / took);`;
+
+// Whether nobody else wants the cores at this moment: at the lowest priority all of them can be had, as
+// tests/support/machine.h has it.
+export async function isQuiet() {
+	const shares = await Promise.all(Array.from({length: availableParallelism()}, () => execute(process.execPath, ['-e', COMPUTE])));
+	return shares.every(({stdout}) => Number(stdout) > QUIET);
 }
 
 export const get = async (path) => (await fetch(world.system.url + path)).text();

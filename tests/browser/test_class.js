@@ -82,3 +82,133 @@ test('class: what is kept has bounds', async () => {
 	const after = (await (await fetch(`${world.system.url}/class`)).json()).visitors;
 	assert.deepEqual([after.length, after.at(-1)], [64, {name: 'é 69', exercise: 'blocking', option: 'bad'}]);
 });
+
+// Notes what is written into the lanes, and in which colours.
+const noteTexts = (page) => page.evaluate(() => {
+	window.written = new Set();
+	window.strips = new Set();
+	const {fillText: text, fillRect: rect} = CanvasRenderingContext2D.prototype;
+	CanvasRenderingContext2D.prototype.fillText = function (what, ...at) {
+		window.written.add(what);
+		text.call(this, what, ...at);
+	};
+	CanvasRenderingContext2D.prototype.fillRect = function (x, y, width, height) {
+		if (width === 4)
+			window.strips.add(this.fillStyle);
+		rect.call(this, x, y, width, height);
+	};
+});
+
+test('class: the lanes of all have the name and the colour of who sent it', async () => {
+	const lengths = {Ada: 0.6, Grace: 1, '<i>Linus</i>': 1.4}; // seconds that each asks for
+	const names = Object.keys(lengths);
+	const pages = await Promise.all(names.map(() => open(world.browser, world.system.url)));
+	const all = (run) => Promise.all(pages.map((page, i) => run(page, names[i])));
+	try {
+		for (const [i, page] of pages.entries())
+			await arrive(page, names[i]);
+		await all(noteTexts);
+		await all(async (page, name) => {
+			await showTab(page, 'try');
+			await page.locator('#try input[name="query"]').fill(`seconds=${lengths[name]}`);
+			while (await page.locator('.toolbar output').innerText() !== '2 s') // there is room for names
+				await page.getByRole('button', {name: 'Zoom in'}).click();
+		});
+		await all((page) => page.getByRole('button', {name: 'Send'}).click());
+		await all(async (page) => {
+			await page.waitForFunction((who) => who.every((name) => [...window.written].some((text) => text.startsWith(`${name}: `) && text.endsWith(' await-one'))), names);
+			const colours = await page.evaluate(async (who) => {
+				const [{visitors}, {paint}] = [await import('/lanes/feed/visitors.js'), await import('/lanes/picture/paint.js')];
+				return [...visitors.values()].filter(({name}) => who.includes(name)).map(({colour}) => paint.color(colour));
+			}, names);
+			assert.equal(new Set(colours).size, 3);
+			await page.waitForFunction((three) => three.every((colour) => window.strips.has(colour)), colours);
+			await page.locator('.as-table summary').click();
+			for (const name of names) {
+				const row = page.locator('.as-table .requests tr', {hasText: `${name}’s request `});
+				const {total, path} = await row.evaluate(({dataset}) => dataset);
+				assert.equal(path, '/async/await-one');
+				assert.ok(Math.abs(total - lengths[name] * 1000) < 200, `${name}: ${total} ms`);
+			}
+		});
+		for (const page of pages)
+			assert.deepEqual(page.faults, []);
+	} finally {
+		for (const page of pages)
+			await page.context().close();
+	}
+});
+
+test('class: who finds the server busy with others waits for his turn', () => withPage({}, async (page) => {
+	await arrive(page, 'Ada');
+	let refused = 0;
+	await page.route('**/burst?*', (route) => (refused++ < 3 ? route.fulfill({status: 503, contentType: 'application/json', body: '{"detail":"Service Unavailable"}'}) : route.continue()));
+	assert.equal((await exercise(page, 'gather', 'max')).right, 'max');
+	assert.equal(refused, 4);
+}));
+
+// What one of thirty laptops does, as the page does it.
+class Laptop {
+	marks = new Set(); // of whose requests it has heard
+	#listening = new AbortController();
+
+	constructor(number) {
+		Object.assign(this, {who: who(number + 1000), name: `laptop ${number}`, mark: `00${number.toString(16).padStart(6, '0')}`, option: ['sum', 'max', 'min'][number % 3]});
+	}
+
+	// Resolves when it has heard of as many marks as that.
+	async listen(marks) {
+		const response = await fetch(`${world.system.url}/events`, {signal: this.#listening.signal});
+		assert.equal(response.status, 200);
+		let text = '';
+		for await (const bytes of response.body.pipeThrough(new TextDecoderStream())) {
+			text += bytes;
+			for (const [, mark] of text.matchAll(/"trace":"c1a55([0-9a-f]{8})/g))
+				this.marks.add(mark);
+			text = text.slice(-60); // a trace may be cut in two
+			if (this.marks.size === marks)
+				return;
+		}
+	}
+
+	async say(more = {}) {
+		const response = await join({who: this.who, name: this.name, mark: this.mark, ...more});
+		assert.equal(response.status, 200);
+		return (await response.json()).visitors;
+	}
+
+	// Has a request sent as soon as the server has time for that.
+	async run() {
+		const headers = {traceparent: `00-c1a55${this.mark}${'1'.repeat(19)}-${'1'.repeat(16)}-01`};
+		for (;;) {
+			const response = await fetch(`${world.system.url}/burst?r=0,1,${encodeURIComponent('/exercise/async/await-one?seconds=0.15')}`, {headers});
+			if (response.status === 200)
+				return (await response.json()).answers[0].status;
+			assert.equal(response.status, 503);
+		}
+	}
+
+	leave() {
+		this.#listening.abort();
+	}
+}
+
+test('class: thirty laptops see the same names, the same votes, and whose requests are whose', async () => {
+	const laptops = Array.from({length: 30}, (_, i) => new Laptop(i));
+	try {
+		const heard = laptops.map((laptop) => laptop.listen(laptops.length));
+		await Promise.all(laptops.map((laptop) => laptop.say()));
+		await Promise.all(laptops.map((laptop) => laptop.say({exercise: 'gather', option: laptop.option})));
+		const seen = await Promise.all(laptops.map(async () => (await (await fetch(`${world.system.url}/class`)).json()).visitors.filter(({name}) => name.startsWith('laptop '))));
+		for (const visitors of seen) {
+			assert.deepEqual(visitors, seen[0]);
+			assert.deepEqual(new Set(visitors.map(({name, mark}) => `${name} ${mark}`)), new Set(laptops.map(({name, mark}) => `${name} ${mark}`)));
+			for (const option of ['sum', 'max', 'min'])
+				assert.equal(visitors.filter((vote) => vote.exercise === 'gather' && vote.option === option).length, 10, option);
+		}
+		assert.deepEqual(new Set(await Promise.all(laptops.map((laptop) => laptop.run()))), new Set([200]));
+		await Promise.all(heard);
+	} finally {
+		laptops.forEach((laptop) => laptop.leave());
+	}
+});

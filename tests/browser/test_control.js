@@ -1,42 +1,13 @@
 // The number of workers, changed from the page: with the password that make run prints, and not without.
 
 import assert from 'node:assert/strict';
-import {execFileSync, spawn} from 'node:child_process';
-import {existsSync, mkdtempSync, openSync, readFileSync, rmSync, statSync} from 'node:fs';
-import {tmpdir} from 'node:os';
+import {execFileSync} from 'node:child_process';
+import {readFileSync, statSync} from 'node:fs';
 import {join} from 'node:path';
 
 import {open} from './browser.js';
 import {test, violations, withPage, world} from './suite.js';
-import {freePort} from './system.js';
-
-// A system in the foreground, while run({url, password, text, directory}).
-async function withRun(settings, run) {
-	const directory = mkdtempSync(join(tmpdir(), 'lanes-run-'));
-	const terminal = join(directory, 'terminal');
-	const port = await freePort();
-	const env = {...process.env, WORKERS: '1', PREFORK_WORKERS: '0', CPU_WORKERS: '0', ...settings, PORT: String(port), RUN_DIR: join(directory, 'run')};
-	const system = spawn('spawn/run.sh', {env, detached: true, stdio: ['ignore', openSync(terminal, 'a'), openSync(terminal, 'a')]});
-	const ended = new Promise((resolve) => system.on('exit', resolve));
-	const text = () => readFileSync(terminal, 'utf8');
-	try {
-		while (!text().includes('Ctrl-C stops it')) {
-			assert.equal(system.exitCode, null, text());
-			await new Promise((resolve) => setTimeout(resolve, 50));
-		}
-		const [, password] = /^The password for changing the number of workers on the page: (\S+)$/m.exec(text());
-		await run({url: `http://127.0.0.1:${port}`, password, text, env, directory: env.RUN_DIR});
-	} finally {
-		process.kill(-system.pid, 'SIGINT');
-		await ended;
-		const left = () => execFileSync('ps', ['-eo', 'args'], {encoding: 'utf8'}).split('\n').filter((line) => line.endsWith(`spawn/control.sh ${system.pid}`));
-		while (left().length) // it looks once a second
-			await new Promise((resolve) => setTimeout(resolve, 50));
-		const isThere = existsSync(join(env.RUN_DIR, 'control'));
-		rmSync(directory, {recursive: true, force: true});
-		assert.ok(!isThere, 'nothing is left of it');
-	}
-}
+import {withRun} from './system.js';
 
 const ask = (url, body, headers = {}) => fetch(`${url}/control`, {method: 'POST', headers: {'Content-Type': 'application/json', ...headers}, body: JSON.stringify(body)});
 

@@ -1,50 +1,12 @@
 // The learner changes a handler: a copy of the project, its make dev, files that are saved, and the page.
 
 import assert from 'node:assert/strict';
-import {execFileSync, spawn} from 'node:child_process';
-import {cpSync, existsSync, mkdtempSync, openSync, readFileSync, renameSync, rmSync, writeFileSync} from 'node:fs';
-import {tmpdir} from 'node:os';
-import {join} from 'node:path';
 
 import {open} from './browser.js';
+import {between, withDev} from './dev.js';
 import {showTab, test, violations, withPage, world} from './suite.js';
-import {freePort} from './system.js';
 
-const START = 240_000; // milliseconds: all of the library is built where nothing of it was
 const SLOW = {timeout: 90_000};
-const HANDLER = 'app/guide/async_bad_blocking.c';
-
-// A project of its own in which make dev runs, while run({url, save, read, project}).
-async function withDev(run) {
-	const project = mkdtempSync(join(tmpdir(), 'lanes-dev-'));
-	for (const name of ['Makefile', 'app', 'nginx', 'spawn', 'tests/programs.mk', 'build/dev'])
-		if (existsSync(name))
-			cpSync(name, join(project, name), {recursive: true, preserveTimestamps: true});
-	const port = await freePort();
-	const terminal = join(project, 'terminal');
-	const env = {PATH: process.env.PATH, HOME: project, PORT: String(port), RUN_DIR: join(project, 'run')};
-	const dev = spawn('make', ['dev'], {cwd: project, env, detached: true, stdio: ['ignore', openSync(terminal, 'a'), openSync(terminal, 'a')]});
-	const ended = new Promise((resolve) => dev.on('exit', resolve));
-	try {
-		const begun = Date.now();
-		while (!readFileSync(terminal, 'utf8').includes('Ctrl-C stops it')) {
-			assert.ok(dev.exitCode === null && Date.now() - begun < START, readFileSync(terminal, 'utf8'));
-			await new Promise((resolve) => setTimeout(resolve, 100));
-		}
-		const read = () => readFileSync(join(project, HANDLER), 'utf8');
-		// As an editor does: another file takes the name.
-		const save = (change) => {
-			writeFileSync(join(project, 'saved'), change(read()));
-			renameSync(join(project, 'saved'), join(project, HANDLER));
-		};
-		await run({url: `http://127.0.0.1:${port}`, save, read, project});
-	} finally {
-		process.kill(-dev.pid, 'SIGINT');
-		await ended;
-		execFileSync('spawn/stop.sh', {cwd: project, env: {...env, PATH: `${env.PATH}:/usr/sbin`}, stdio: 'ignore'});
-		rmSync(project, {recursive: true, force: true});
-	}
-}
 
 const state = (page, name) => page.locator(`.editor[data-state="${name}"]`).waitFor(SLOW);
 const current = (page) => page.locator('.mending [aria-current]').getAttribute('data-step');
@@ -68,7 +30,6 @@ test('change it: mended, broken again, refused by the compiler, and whole: the p
 		assert.equal(await current(page), 'mend');
 
 		const body = async (step) => (await page.locator(`.mending [data-step="${step}"] code`).innerText()).replace(/\s+$/, '');
-		const between = (text) => (was) => was.replace(/(request_input\(req\);\n\n)[\s\S]*(\n\}\n)/, (_, head, tail) => head + text + tail);
 		const mended = await body('mend');
 		const old = await page.evaluate(() => window.lanes.history.workers.get('exercise-1').state.pid);
 		save(between(mended));

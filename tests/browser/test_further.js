@@ -1,10 +1,11 @@
 // The exercises beyond the guide's: where threads end, what gather saves, where to compute, and what is done later.
 
 import assert from 'node:assert/strict';
+import {execFileSync} from 'node:child_process';
 
 import {open} from './browser.js';
-import {exercise, openExercise, test, withPage, world} from './suite.js';
-import {System} from './system.js';
+import {exercise, notJudged, openExercise, test, withPage, world} from './suite.js';
+import {System, withRun} from './system.js';
 
 const everywhere = {everywhere: true};
 const sum = (rows, kind) => rows.reduce((all, row) => all + Number(row[kind]), 0);
@@ -65,6 +66,39 @@ test('exercise 7: where to compute', () => withPage({}, async (page) => {
 	assert.ok(Number(other.pool) > 200 && other.worker === 'cpu-1', 'in another process');
 	assert.ok(Number(rounds[0].silence) > 200 && Number(rounds[1].silence) === 0, 'the heartbeat');
 }), everywhere);
+
+const hasFastapi = () => {
+	try {
+		execFileSync('/usr/bin/python3', ['-I', '-c', 'import fastapi, uvicorn'], {stdio: 'ignore'});
+		return true;
+	} catch {
+		return false;
+	}
+};
+
+test('exercise 7: beside the guide\'s FastAPI, whose threads the GIL lets compute one at a time', async () => {
+	if (!hasFastapi())
+		return notJudged('no FastAPI');
+	await withRun({FASTAPI: '1'}, async ({url}) => {
+		const page = await open(world.browser, url);
+		page.setDefaultTimeout(90_000); // forty requests compute
+		try {
+			const {right, text, section} = await exercise(page, 'cpu', 'loop');
+			assert.equal(right, 'loop');
+			const [, theirs] = /The guide's FastAPI, in Python: four sums took \S+ m?s one after the other and \S+ m?s at once, each on a thread, ([\d.]+) times as fast\. The GIL lets one thread compute at a time\./.exec(text) ?? assert.fail(text);
+			const [, ours] = /Here four keys took \S+ m?s one after the other and \S+ m?s at once, each on a thread, ([\d.]+) times as fast: /.exec(text) ?? assert.fail(text);
+			if (/Others used this machine/.test(text))
+				notJudged(`the machine was busy: ${theirs} times as fast`);
+			else
+				assert.ok(theirs > 0.6 && theirs < 1.4, `four threads of Python: ${theirs} times as fast`);
+			console.log(`     four threads: ${theirs} times as fast as one in Python, ${ours} times here`);
+			assert.equal(await section.locator('.picture').count(), 2, 'no lanes of it: it tells of none');
+			assert.deepEqual(page.faults, []);
+		} finally {
+			await page.context().close();
+		}
+	});
+}, {alone: true});
 
 test('exercises 8 and 9: without a database the page says what brings one', () => withPage({}, async (page) => {
 	for (const id of ['combine', 'queue']) {

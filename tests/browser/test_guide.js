@@ -145,3 +145,30 @@ test('the guide: an exercise of it leads there', () => withPage({}, async (page)
 	await page.locator('#guide-practice .claim', {hasText: 'wrap-blocking'}).getByRole('button').click();
 	await page.locator('#exercise-blocking').waitFor();
 }));
+
+// The table of claims, in app/guide/README.md: [the sentence, its place], of each.
+const LINKED = [...(await readFile(new URL('../../app/guide/README.md', import.meta.url), 'utf8')).matchAll(/^\| (\(?\[.*?\])\(http:\/\/localhost:8080\/(#.*?)\)\)? \|/gm)].map(([, text, hash]) => [text, hash]);
+
+test('the guide: each claim of the table leads to its place', async () => {
+	assert.equal(LINKED.length, 16);
+	const first = await open(world.browser, `${world.system.url}/#guide-model-4`); // as one comes from elsewhere
+	await first.locator('#guide-model-4.linked', {hasText: 'Multiprocessing'}).waitFor();
+	for (const [text, hash] of LINKED) {
+		await first.evaluate((to) => {
+			location.hash = to;
+		}, hash);
+		const place = first.locator(hash.startsWith('#guide') ? `${hash}.linked` : hash.replace('exercises', 'exercise'));
+		await place.waitFor();
+		if (hash.startsWith('#guide') && !text.startsWith('(')) { // the guide's words, more or less
+			const said = (await place.innerText()).toLowerCase();
+			assert.ok(text.toLowerCase().match(/[a-z_]{5,}/g).some((word) => said.includes(word)), `${text}: ${said}`);
+		}
+		assert.ok(await place.locator('button').count(), `${text}: nothing to run`);
+		await first.waitForFunction((of) => {
+			const {top} = document.querySelector(of).getBoundingClientRect();
+			return top >= 0 && top < innerHeight;
+		}, hash.replace('exercises', 'exercise'));
+	}
+	assert.deepEqual(first.faults, []);
+	await first.context().close();
+});

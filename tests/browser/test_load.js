@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 
-import {get, mute, test, withPage, world} from './suite.js';
+import {get, isQuiet, mute, notJudged, test, withPage, world} from './suite.js';
 
 const alone = {alone: true};
 
@@ -50,8 +50,8 @@ const playLive = (page, seconds) => page.evaluate((length) => new Promise((resol
 
 // The browser says which CPU time its process for the tab has used: what others do meanwhile is not in it,
 // but makes it up to twice as much, as they share caches and the core's two threads. So the core is measured
-// as well, by a piece of work in the same tab: one that does it in WORK seconds is meant. The least of three
-// is asked for.
+// as well, by a piece of work in the same tab: one that does it in WORK seconds is meant. One of three has to be as it
+// should; where the machine was never quiet before and after, it is not judged.
 const WORK = 0.42;
 
 test('2,000 requests/s at 8 workers cost the tab under a fifth of a core, at 30 pictures a second', () => withPage({}, async (page) => {
@@ -85,8 +85,9 @@ test('2,000 requests/s at 8 workers cost the tab under a fifth of a core, at 30 
 		return (await count()).used - before.used;
 	};
 	await playLive(page, 10); // the picture is full
-	let [share, rate] = [1, 0];
+	let [share, rate, quiet] = [1, 0, 0];
 	for (let i = 0; i < 3 && !(share < 0.2 && rate > 27); i++) {
+		const wasQuiet = await isQuiet();
 		const first = await work();
 		const before = await count();
 		await playLive(page, 10);
@@ -94,7 +95,10 @@ test('2,000 requests/s at 8 workers cost the tab under a fifth of a core, at 30 
 		const slowness = (first + await work()) / 2 / WORK;
 		[share, rate] = [(now.used - before.used) / (now.seconds - before.seconds) / slowness, (now.pictures - before.pictures) / (now.seconds - before.seconds)];
 		console.log(`     ${(share * 100).toFixed(1)} % of a core (${(share * slowness * 100).toFixed(1)} % of this one), ${rate.toFixed(1)} pictures a second`);
+		quiet += wasQuiet && await isQuiet();
 	}
+	if (!quiet && !(share < 0.2 && rate > 27))
+		return notJudged(`others used the machine: ${(share * 100).toFixed(1)} % of a core, ${rate.toFixed(1)} pictures a second`);
 	assert.ok(share < 0.2, `${share} of a core`);
 	assert.ok(rate > 27, `${rate} pictures a second`);
 }), alone);

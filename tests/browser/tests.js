@@ -24,16 +24,19 @@ const cases = tests.filter(({name}) => !words.length || words.some((word) => nam
 	.sort((a, b) => (times[key(b)] ?? Infinity) - (times[key(a)] ?? Infinity) || 0);
 let passed = 0;
 let failed = 0;
+const unjudged = [];
 const again = [];
 
 // Runs a case there.
 function run(side, each) {
 	return new Promise((resolve) => {
-		const over = ({seconds = 0, error}) => {
+		const over = ({seconds = 0, error, unjudged: why}) => {
 			side.off('message', over).off('exit', died);
 			times[key(each)] = seconds;
 			resolve();
-			if (!error) {
+			if (!error && why) {
+				unjudged.push(`not judged  browser/${key(each)}: ${why}`);
+			} else if (!error) {
 				passed++;
 				console.log(`ok   browser/${key(each)} (${seconds.toFixed(1)} s)`);
 			} else if (each.tried === AGAIN || again.length === FEW) {
@@ -77,5 +80,6 @@ while (again.length)
 await end(first);
 await writeFile(TIMES, JSON.stringify(times));
 console.log(`${((Date.now() - begin) / 1000).toFixed(0)} s`);
-console.log(`${passed} passed, ${failed} failed`);
+unjudged.forEach((line) => console.log(line));
+console.log(`${passed} passed, ${failed} failed${unjudged.length ? `, ${unjudged.length} skipped` : ''}`);
 process.exit(failed === 0 && passed > 0 ? 0 : 1);

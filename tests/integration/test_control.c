@@ -38,19 +38,25 @@ static int control_with(const char *password, int workers)
 	return post("/control", textf("{\"password\":\"%s\",\"workers\":%d}", password, workers));
 }
 
-static pid_t foreground(void)
+/* with: one more variable, or NULL. */
+static pid_t foreground_with(const char *with)
 {
 	pid_t pid;
 
 	system_at(&sys, port_free(), directory_make());
 	pid = process_start(STRINGS("spawn/run.sh"),
 			    STRINGS(sys.run_dir_variable, sys.port_variable, "WORKERS=1",
-				    "PREFORK_WORKERS=0", "CPU_WORKERS=0", "JOB_WORKERS=0"),
+				    "PREFORK_WORKERS=0", "CPU_WORKERS=0", "JOB_WORKERS=0", with),
 			    system_file(&sys, "run.log"));
 	CU_ASSERT_FATAL(
 		WITHIN(SLOW_START, get(&sys, "/status")->status == 200 &&
 					   strstr(get(&sys, "/status")->body, "\"control\":16")));
 	return pid;
+}
+
+static pid_t foreground(void)
+{
+	return foreground_with(NULL);
 }
 
 /* Also when nobody could stop anything. */
@@ -110,6 +116,33 @@ static void in_the_background_nobody_does(void)
 	CU_ASSERT(system_stop(&sys));
 }
 
+/* ---- the guide's own application beside it ---- */
+
+static void fastapi_ends_with_the_foreground(void)
+{
+	static struct outcome python;
+	pid_t pid;
+
+	run(&python, STRINGS("/usr/bin/python3", "-I", "-c", "import fastapi, uvicorn"), NULL, -1);
+	if (python.status) {
+		not_judged("no FastAPI");
+		return;
+	}
+	pid = foreground_with("FASTAPI=1");
+	CU_ASSERT(EVENTUALLY(get(&sys, "/fastapi/")->status == 200));
+	CU_ASSERT_STRING_EQUAL(get(&sys, "/fastapi/async/cpu-bound?n=4")->body, "{\"sum_sq\":14}");
+	CU_ASSERT_PTR_NOT_NULL(strstr(get(&sys, "/fastapi/nothing")->body, "Not Found"));
+	CU_ASSERT(script_works(&sys, "restart.sh", NULL));
+	CU_ASSERT_EQUAL(get(&sys, "/fastapi/")->status, 200);
+	leaves_nothing(pid, SIGKILL);
+	system_at(&sys, port_free(), directory_make());
+	CU_ASSERT_PTR_NOT_NULL(strstr(script(&sys, "start.sh", "FASTAPI=1")->errors,
+				      "FASTAPI=1 is for make run, with which it ends"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(script(&sys, "start.sh", "FASTAPI=yes")->errors,
+				      "FASTAPI=yes: 1 is wanted, or nothing"));
+	directory_remove(sys.run_dir);
+}
+
 /* ---- a class ---- */
 
 static int join(int who, const char *more)
@@ -132,6 +165,11 @@ static void names_and_predictions_have_bounds(void)
 	CU_ASSERT_STRING_EQUAL(answer,
 			       "{\"visitors\":[{\"name\":\"\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\","
 			       "\"exercise\":\"gather\",\"option\":\"max\",\"running\":true}]}");
+	CU_ASSERT_EQUAL(join(1, "\"name\":\"Ada\",\"mark\":\"0123456\""), 422);
+	CU_ASSERT_EQUAL(join(1, "\"name\":\"Ada\",\"mark\":\"0123456g\""), 422);
+	CU_ASSERT_EQUAL(join(1, "\"name\":\"Ada\",\"mark\":\"0123beef\""), 200);
+	CU_ASSERT_STRING_EQUAL(answer, "{\"visitors\":[{\"name\":\"Ada\",\"exercise\":\"\","
+				       "\"option\":\"\",\"mark\":\"0123beef\"}]}");
 	CU_ASSERT_EQUAL(join(1, "\"name\":\"Ada\""), 200);
 	CU_ASSERT_STRING_EQUAL(
 		answer, "{\"visitors\":[{\"name\":\"Ada\",\"exercise\":\"\",\"option\":\"\"}]}");
@@ -148,6 +186,8 @@ static const struct test tests[] = {
 	{"who has the password changes the number of workers", who_has_the_password_changes_it},
 	{"what changes it ends with the foreground", it_ends_with_the_foreground},
 	{"in the background nobody changes it", in_the_background_nobody_does},
+	{"the guide's FastAPI is beside it, and ends with the foreground",
+	 fastapi_ends_with_the_foreground},
 	{"a class has bounds", names_and_predictions_have_bounds},
 };
 

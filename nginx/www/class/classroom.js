@@ -3,22 +3,26 @@
 
 import {el, replace, setText} from '../dom.js';
 import {field} from '../form.js';
+import {COLOURS, digits, markOf, newMark, setVisitors} from '../feed/visitors.js';
 import {list} from '../format.js';
 
-const EVERY = 2000; // milliseconds between two looks, while somebody looks
-const COLOURS = 8; // of the style sheet
+const EVERY = 2000; // milliseconds between two looks, while somebody looks or one of the class asks for something
 
 export class Classroom {
-	visitors = []; // {name, exercise, option, running}
+	visitors = []; // {name, exercise, option, running, mark}
 	#runs = {}; // the exercise and the option that this one has run last
-	#who = [...crypto.getRandomValues(new Uint8Array(8))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+	#who = digits(16);
+	#mark = newMark();
 	#name = '';
 	#timer = 0;
+	#asked = -Infinity;
+	#sender;
 	#list = el('ul', {class: 'visitors', 'aria-label': 'Who is there'});
 	#said = el('p', {class: 'note', role: 'status'});
 	element;
 
-	constructor() {
+	constructor(sender) {
+		this.#sender = sender;
 		const name = el('input', {name: 'name', maxlength: 24, required: true, autocomplete: 'off'});
 		const large = el('button', {type: 'button', 'aria-pressed': 'false', onclick: () => {
 			const isLarge = document.documentElement.classList.toggle('large');
@@ -28,6 +32,7 @@ export class Classroom {
 		const form = el('form', {class: 'fields', onsubmit: (event) => {
 			event.preventDefault();
 			this.#name = name.value.trim();
+			this.#sender.mark = this.#name && this.#mark;
 			this.#tell({});
 		}}, field('Your name', name), el('button', {type: 'submit'}, 'I am here'), large);
 		this.element = el('details', {class: 'classroom', ontoggle: () => this.#look()}, el('summary', {}, 'In a class'), form, this.#said, this.#list);
@@ -50,6 +55,12 @@ export class Classroom {
 		return this.#tell(this.#runs);
 	}
 
+	// Some of what the feed tells is of the class: who that is, is asked now and then.
+	heard(spans = []) {
+		if (spans.some((span) => markOf(span?.trace)) && performance.now() - this.#asked > EVERY)
+			this.#ask('/class');
+	}
+
 	// What the class predicts of an exercise, as a sentence; '': nobody predicts anything.
 	async votes({id, options}) {
 		await this.#ask('/class');
@@ -62,20 +73,22 @@ export class Classroom {
 
 	async #tell(prediction) {
 		if (this.#name)
-			await this.#ask('/class', {method: 'POST', headers: {'Content-Type': 'application/json'}, body: JSON.stringify({who: this.#who, name: this.#name, ...prediction})});
+			await this.#ask('/class', {method: 'POST', headers: {'Content-Type': 'application/json'}, body: JSON.stringify({who: this.#who, name: this.#name, mark: this.#mark, ...prediction})});
 	}
 
 	async #ask(path, options = {}) {
+		this.#asked = performance.now();
 		try {
 			const response = await fetch(path, {cache: 'no-store', ...options});
 			if (!response.ok)
 				throw new Error(response.status === 422 ? 'a name has 1 to 24 characters' : `${response.status}`);
 			this.visitors = (await response.json()).visitors;
-			setText(this.#said, this.#name ? `You are ${this.#name}. Choose an answer below: it counts as your vote, and is shown when somebody runs it.` : '');
+			setVisitors(this.visitors);
+			setText(this.#said, this.#name ? `You are ${this.#name}. Your name stands at your requests in everybody’s lanes. Choose an answer below: it counts as your vote, and is shown when somebody runs it.` : '');
 		} catch (error) {
 			setText(this.#said, `That did not work: ${error.message}.`);
 		}
-		replace(this.#list, this.visitors.map(({name, exercise, running}, i) => el('li', {class: `visitor colour-${i % COLOURS}`}, running ? `${name} runs an exercise` : exercise ? `${name} ✓` : name)));
+		replace(this.#list, this.visitors.map(({name, exercise, running}, i) => el('li', {class: `visitor colour-${i % COLOURS.length}`}, running ? `${name} runs an exercise` : exercise ? `${name} ✓` : name)));
 	}
 
 	// While it is open.

@@ -53,7 +53,7 @@ export function editorPanel(lab) {
 		const places = new Map(saved.places.map((place) => [place.line, place]));
 		replace(source, el('code', {}, saved.source.replace(/\n$/, '').split('\n').map((line, i) => {
 			const place = places.get(i + 1);
-			return el('span', {class: place ? `line ${place.kind}` : /\bAWAIT\b|\bblocking_io_task\(/.test(line) ? 'line telling' : 'line', title: place?.text},
+			return el('span', {class: place ? `line ${place.kind}` : /\b(AWAIT|blocking_io_task)\(/.test(line) ? 'line telling' : 'line', title: place?.text},
 				`${String(i + 1).padStart(3)}  ${line}\n`);
 		})));
 		run.disabled = isRunning || state !== 'serves';

@@ -2,6 +2,7 @@
 
 import {count, duration, list} from '../format.js';
 import {alone, called, later, LOOP, onLoop, together, total, WAITED, waited} from './exercises.js';
+import {besideFastapi} from './fastapi.js';
 import {request} from './guide.js';
 
 const CASES = '/lanes/handlers/cases.py';
@@ -87,13 +88,16 @@ export const FURTHER = [
 		handlers: ['derive_bad', 'derive'],
 		files: ['derive', 'derive'],
 		python: CASES,
-		note: 'Here threads compute at the same time, one for each core. In FastAPI the GIL lets one compute Python at a time: four threads were 1.00 times as fast as one. Where FastAPI is installed, “tests/run claims” measures that; “make contrast” shows processes and loops beside each other.',
+		note: 'Here threads compute at the same time, one for each core. In FastAPI the GIL lets one compute Python at a time: “make run FASTAPI=1” has the guide’s own application beside this one, and measures that here. “make contrast” shows processes and loops beside each other.',
 		commands: [later(`/exercise/cases/derive/bad?rounds=${ROUNDS}`, '/exercise/async/await-one?seconds=0'), later(`/exercise/cases/derive?rounds=${ROUNDS}`, '/exercise/async/await-one?seconds=0'),
 			   later(`/cpu-pool/cases/derive?rounds=${ROUNDS}`, '/exercise/async/await-one?seconds=0')],
 		async rounds(lab) {
 			const beside = (name, path, pool) => lab.round(name, [{path: `${path}?rounds=${ROUNDS}`, pool, role: 'computes'}, {...request('/async/await-one', 0, LOOP), delay: 150, role: 'bystander'}]);
 			const rounds = [await beside('On the loop', '/cases/derive/bad', LOOP), await beside('On a thread', '/cases/derive', LOOP)];
-			return lab.workers('cpu').length ? [...rounds, await beside('In another process', '/cases/derive', 'cpu')] : rounds;
+			if (lab.workers('cpu').length)
+				rounds.push(await beside('In another process', '/cases/derive', 'cpu'));
+			rounds[0].fastapi = await besideFastapi(lab);
+			return rounds;
 		},
 		judge(rounds) {
 			const waits = rounds.map((round) => waited(round.answers.find(({role}) => role === 'bystander')));
@@ -106,6 +110,7 @@ export const FURTHER = [
 				sentences: [
 					`The bystander waited ${list(rounds.map(({name}, i) => `${duration(waits[i])} while the key was derived ${name[0].toLowerCase()}${name.slice(1)}`))}.`,
 					`Deriving took ${list(working.map((ms) => duration(ms)))}: the same work, wherever it is done.`,
+					...rounds[0].fastapi,
 				]};
 		},
 	},

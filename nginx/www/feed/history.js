@@ -9,6 +9,7 @@
 import {lasting} from './awaited.js';
 import {AWAITED, HOLD, KINDS, SLOW} from './kinds.js';
 import {carriesLoad, learn} from './pools.js';
+import {markOf} from './visitors.js';
 import {number, Worker} from './worker.js';
 
 const KEEP = 120_000; // milliseconds
@@ -281,7 +282,7 @@ export class History {
 		let request = this.requests.get(key);
 		if (!request) {
 			request = {key, worker: worker.name, generation: worker.generation, serial, path: '',
-				   start, end: start, heard: this.now, status: 0, gone: false, over: false, job: null, run: null, spans: [], awaited: [], awaiting: null, parts: null};
+				   start, end: start, heard: this.now, status: 0, mark: '', gone: false, over: false, job: null, run: null, spans: [], awaited: [], awaiting: null, parts: null};
 			this.requests.set(key, request);
 		}
 		request.path = path || request.path;
@@ -299,6 +300,7 @@ export class History {
 		const worker = this.#worker(raw.w);
 		const request = this.#request(worker, raw.r, String(raw.p ?? ''), start);
 		request.end = Math.max(request.end, end);
+		request.mark ||= markOf(raw.trace);
 		if (raw.k === 'gone') {
 			request.gone = request.over = true;
 			return;

@@ -1,3 +1,5 @@
+import {visitorOf} from './visitors.js';
+
 // What a request can be doing: one entry for each kind of span in the feed, in the order in which
 // they usually happen. `busy` kinds occupy somebody (the loop, a thread); in the others a request
 // waits and costs nothing.
@@ -32,9 +34,11 @@ export const FULL = 0.95;
 // What takes so long is told of one by one under load, too, in milliseconds.
 export const SLOW = 100;
 
-// What a request is called on the page: a number alone would be another request on each worker.
+// What a request is called on the page: a number alone would be another request on each worker. In a class it is
+// somebody's.
 export function named(request) {
-	return `request ${request.serial} of ${request.worker}`;
+	const visitor = visitorOf(request);
+	return `${visitor ? `${visitor.name}’s ` : ''}request ${request.serial} of ${request.worker}`;
 }
 
 // Its route; the feed has no name for what no route of the table answers: a 404, or /openapi.json.

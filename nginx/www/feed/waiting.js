@@ -7,10 +7,11 @@ const PATIENCE = 300; // milliseconds after which an unknown request is not mere
 
 export function notPickedUp(sender, history, clock) {
 	const waiting = [];
+	const known = new Set([...history.workers.values()].map(({pool}) => pool)); // of others nobody tells
 	for (const {sent, requests} of sender.rounds) {
 		const begin = clock.at(sent);
 		const heard = [...history.requests.values()].filter((request) => request.start >= begin - PATIENCE);
-		for (const {path, pool, delay} of requests) {
+		for (const {path, pool, delay} of requests.filter((request) => known.has(request.pool))) {
 			const [start, name] = [begin + delay, path.split('?')[0]];
 			const at = heard.findIndex((request) => request.path === name && history.workers.get(request.worker)?.pool === pool);
 			if (at >= 0)

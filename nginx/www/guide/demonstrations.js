@@ -16,7 +16,7 @@ const CASES = '/lanes/handlers/cases.py';
 const ORDERS = '/lanes/handlers/cases_orders.py';
 const RENDERS = '/lanes/handlers/cases_renders.py';
 
-const GIL = 'Here threads compute at the same time, as C has no GIL. In FastAPI one at a time does: four threads were 1.00 times as fast as one (tests/run claims measures that, where FastAPI is installed).';
+const GIL = 'Here threads compute at the same time, as C has no GIL. In FastAPI one at a time does: four threads were 1.00 times as fast as one (exercise 7 measures it here, after make run FASTAPI=1).';
 
 const total = (answer) => answer.ended - answer.sent;
 const waited = (answer) => answer.timing.queue ?? 0;

@@ -49,10 +49,11 @@ export function runner(lab, ids, words = []) {
 	return {element: el('div', {class: 'runner'}, el('div', {class: 'actions'}, buttons, said), outcome), run};
 }
 
-// to(tab, exercise): shows another tab. show() makes what is in it, the first time.
+// to(tab, exercise): shows another tab. show(part) makes what is in it, the first time, and opens a section, "model", with
+// one of its sentences, "model-2": to which it resolves.
 export function guidePanel(lab, to) {
 	const element = el('div');
-	const claim = ({text, heading, code, runs, words, does, exercise}) => el('li', {class: heading ? 'heading' : 'claim'},
+	const claim = (section) => ({text, heading, code, runs, words, does, exercise}, i) => el('li', {class: heading ? 'heading' : 'claim', id: `guide-${section}-${i + 1}`},
 		heading ? el('h4', {}, marked(heading)) : el('p', {class: 'says'}, marked(text)),
 		code ? el('pre', {tabindex: '0', role: 'group', 'aria-label': 'In Python'}, el('code', {}, code)) : null,
 		runs?.[0] === 'run' ? curlBox('make run').element : runs ? runner(lab, runs, words).element : null,
@@ -60,6 +61,23 @@ export function guidePanel(lab, to) {
 	const make = () => steps('Sections of the guide', SECTIONS.map(({id, title, says}) => ({id, title: title.replaceAll('`', ''), element: el('section', {class: 'guide-section', id: `guide-${id}`, 'aria-labelledby': `guide-title-${id}`},
 		el('h3', {id: `guide-title-${id}`}, marked(title)),
 		id === 'which' ? decision(lab, runner).element : null,
-		el('ul', {class: 'claims'}, says.map(claim)))})), {asList: true}).element;
-	return {element, show: () => element.childElementCount || element.append(make())};
+		el('ul', {class: 'claims'}, says.map(claim(id))))})), {asList: true});
+	let sections = null;
+
+	function show(part = '') {
+		if (!sections) {
+			sections = make();
+			element.append(sections.element);
+		}
+		const section = SECTIONS.find(({id}) => `${part}-`.startsWith(`${id}-`));
+		if (!section)
+			return null;
+		sections.open(section.id);
+		element.querySelector('.linked')?.classList.remove('linked');
+		const place = document.getElementById(`guide-${part}`);
+		place?.classList.add('linked');
+		return place;
+	}
+
+	return {element, show};
 }

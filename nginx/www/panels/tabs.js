@@ -2,8 +2,9 @@
 
 import {el} from '../dom.js';
 
-// entries: [[id, title, element, shown], …]; shown() is called whenever that one is shown, and resolves
-// when all of it is there; chosen(id) is called with each that is shown. show(id) shows one. offer(ids): there are only these, the first of which is shown in place of one
+// entries: [[id, title, element, shown], …]; shown(part) is called whenever that one is shown, and resolves
+// when all of it is there, to the element that is to be in view, if that is not all; part: what a link has behind its name, "" if nothing.
+// chosen(id) is called with each that is shown. show(id) shows one. offer(ids): there are only these, the first of which is shown in place of one
 // that is no more.
 export function tabs(entries, chosen = () => {}) {
 	const buttons = entries.map(([id, title]) => el('button', {type: 'button', role: 'tab', id: `tab-${id}`, 'aria-controls': id,
@@ -14,7 +15,7 @@ export function tabs(entries, chosen = () => {}) {
 	let offered = entries.map(([id]) => id);
 	let shown = '';
 
-	function show(id, focus = false) {
+	function show(id, focus = false, part = '') {
 		shown = id;
 		entries.forEach(([other], i) => {
 			buttons[i].setAttribute('aria-selected', String(other === id));
@@ -24,7 +25,7 @@ export function tabs(entries, chosen = () => {}) {
 				buttons[i].focus();
 		});
 		chosen(id);
-		return entries.find(([other]) => other === id)[3]?.();
+		return entries.find(([other]) => other === id)[3]?.(part);
 	}
 
 	function key(event) {
@@ -48,16 +49,18 @@ export function tabs(entries, chosen = () => {}) {
 			show(named() ?? ids[0]);
 	}
 
-	// A link to one leads to it, also where it is below the lanes; how far, the style says, to the browser, too.
+	// A link to one, "#guide", or to a part of it, "#guide-model", leads to it, also where it is below the lanes; how far,
+	// the style says, to the browser, too.
 	async function follow() {
 		const at = entries.findIndex(([id]) => id === named());
 		if (at < 0)
 			return;
-		await show(entries[at][0]);
-		panels[at].scrollIntoView();
+		const [id] = entries[at];
+		const place = await show(id, false, location.hash.slice(id.length + 2));
+		(place instanceof Element ? place : panels[at]).scrollIntoView();
 	}
 
-	const named = () => offered.find((id) => `#${id}` === location.hash);
+	const named = () => offered.find((id) => `${location.hash}-`.startsWith(`#${id}-`));
 	addEventListener('hashchange', follow);
 	show(named() ?? offered[0]);
 	requestAnimationFrame(follow); // when it is part of the page

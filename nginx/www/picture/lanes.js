@@ -8,6 +8,7 @@
 import {el, setText} from '../dom.js';
 import {toldOf} from '../feed/awaited.js';
 import {capital, KINDS, named, routeOf} from '../feed/kinds.js';
+import {visitorOf} from '../feed/visitors.js';
 import {count, duration} from '../format.js';
 import {columns} from './columns.js';
 import {HEIGHT, isHold} from './layout.js';
@@ -22,6 +23,7 @@ const NEWS = 1500; // milliseconds: an idle system says something once a second,
 const BEAT = 5; // pixels between heartbeats that are drawn
 const COLUMN = 3; // pixels, in which …
 const MANY = 4; // … so many runs cannot be told apart
+const STRIP = 4; // pixels of a visitor's colour
 
 export class Lanes {
 	element;
@@ -344,7 +346,8 @@ export class Lanes {
 		}
 	}
 
-	// Whose bar it is, in its longest part, on a ground that every pattern can be read through.
+	// Whose bar it is, in its longest part, on a ground that every pattern can be read through; in a class with the
+	// visitor's name and colour.
 	#name(context, lane, request, parts, x, holds = false) {
 		if (!this.#sees({top: lane.top, bottom: lane.top + lane.height}))
 			return;
@@ -353,17 +356,26 @@ export class Lanes {
 		if (right - left < LEAST_LABEL)
 			return;
 		const size = this.#layout.scale;
-		const texts = lane.caption ?? [`${request.serial} ${request.path.split('/').at(-1)}`, `${request.serial}`].slice(tracks > 1 ? 1 : 0); // they are thin
-		const text = texts.find((t) => context.measureText(t).width + 6 < (right - left) * (holds ? 1 : MOST_LABEL))?.trim();
+		const visitor = lane.caption ? null : visitorOf(request);
+		const strip = visitor ? STRIP * size : 0;
+		const named = visitor ? [`${visitor.name}: ${request.serial} ${request.path.split('/').at(-1)}`, `${visitor.name}: ${request.serial}`, visitor.name] : [];
+		const texts = lane.caption ?? [...named, `${request.serial} ${request.path.split('/').at(-1)}`, `${request.serial}`].slice(tracks > 1 ? 1 : 0); // they are thin
+		const text = texts.find((t) => context.measureText(t).width + 6 + strip < (right - left) * (holds ? 1 : MOST_LABEL))?.trim();
 		if (!text)
 			return;
 		const width = context.measureText(text).width;
 		const middle = lane.top + lane.height / 2;
 		context.fillStyle = paint.color(holds ? 'held-ground' : 'label-ground');
-		context.fillRect(left + 3, middle - 6.5 * size, width + 6, 12 * size);
+		context.fillRect(left + 3, middle - 6.5 * size, width + 6 + strip, 12 * size);
+		if (visitor) {
+			context.fillStyle = paint.color('panel'); // its colour may be that of the bar
+			context.fillRect(left + 2, middle - 6.5 * size, strip + 2, 12 * size);
+			context.fillStyle = paint.color(visitor.colour);
+			context.fillRect(left + 3, middle - 6.5 * size, strip, 12 * size);
+		}
 		context.fillStyle = paint.color(holds ? 'held-label' : 'ink');
 		context.textAlign = 'left';
-		context.fillText(text, left + 6, middle);
+		context.fillText(text, left + 6 + strip, middle);
 	}
 
 	#labels(context, group) {

@@ -1,6 +1,6 @@
 // One decision of a schedule: the picture up to its end, and what there is to say of it. No document here.
 
-import {capital, KINDS, named, routeOf} from '../feed/kinds.js';
+import {capital, KINDS, routeOf} from '../feed/kinds.js';
 import {count, duration} from '../format.js';
 import {HEIGHT, isHold, placed} from '../picture/layout.js';
 import {stateAt, stood} from './schedule.js';
@@ -9,7 +9,7 @@ const ROW = 20; // pixels
 const WORTH = 1; // milliseconds that are worth telling
 const MARGIN = 0.02; // of the picture's length, on both sides
 
-export const nameOf = ({request}) => `${named(request).replace(/ of .*/, '')} ${routeOf(request)}`;
+export const nameOf = ({request}) => `request ${request.serial} ${routeOf(request)}`;
 
 const clipped = (parts, until) => parts.filter(({start}) => start < until).map((part) => ({...part, end: Math.min(part.end, until), open: part.end > until}));
 
