@@ -95,7 +95,7 @@ static void append_text(struct buffer *out, const char *before, const char *text
 
 static void reply_room(struct request *req, struct classroom *room)
 {
-	const struct visitor *there[CLASS_MOST];
+	const struct visitor *there[CLASS_MOST] = {NULL};
 	struct buffer out = {0};
 	size_t count = 0;
 
