@@ -385,15 +385,20 @@ static void where_the_service_takes_the_signal(void)
 
 /* ---- below a master ---- */
 
-/* Who replaces one has another slot while both are there. */
+/* It is there alone: who replaces one has another slot while both are there, and either may accept.
+ */
 static bool is_another(pid_t before, pid_t *pid)
 {
+	*pid = 0;
 	for (unsigned slot = 0; slot < scoreboard_slots(&board); slot++) {
-		*pid = scoreboard_holder(&board, slot);
-		if (*pid > 0 && *pid != before)
-			return true;
+		pid_t holder = scoreboard_holder(&board, slot);
+
+		if (holder > 0 && holder == before)
+			return false;
+		if (holder > 0)
+			*pid = holder;
 	}
-	return false;
+	return *pid > 0;
 }
 
 /* Its worker, which is another one than before, and named when it is held. */
