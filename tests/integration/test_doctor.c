@@ -9,6 +9,7 @@
 #include "../support/harness.h"
 #include "../support/process.h"
 #include "../support/raw.h"
+#include "../support/stream.h"
 #include "scoreboard/board_task.h"
 
 static struct worker worker;
@@ -369,6 +370,42 @@ static void without_proc(void)
 				       "directory\" cure="));
 }
 
+static void post_numbers(int id, size_t count)
+{
+	struct buffer numbers = {0};
+	struct stream stream = {0};
+
+	buffer_append_text(&numbers, "{\"numbers\":[1");
+	for (size_t i = 1; i < count; i++)
+		buffer_append_text(&numbers, ",1");
+	buffer_append_text(&numbers, "]}");
+	stream_stdin(&stream, (uint16_t)id, buffer_slice(&numbers));
+	stream_stdin_end(&stream, (uint16_t)id);
+	CU_ASSERT(raw_send(&raw, textf("begin %d keep, params %d REQUEST_METHOD=POST&"
+				       "PATH_INFO=/takes&CONTENT_TYPE=application/json, "
+				       "params-end %d",
+				       id, id, id)));
+	CU_ASSERT(raw_stream(&raw, &stream));
+	buffer_free(&numbers);
+	requests++;
+	CU_ASSERT(raw_answers(&raw, textf("END %d 0 COMPLETE", id)));
+	CU_ASSERT_PTR_NOT_NULL_FATAL(strstr(raw.text.data, "Status: 200 OK"));
+}
+
+/* Not main(), nor anybody else who has only called it. */
+static void the_library_itself_is_named(void)
+{
+	struct held_by held;
+
+	begin(STRINGS("--slow-callback", "0.01", "--body-memory", "1000000"));
+	for (int id = 1; id <= 200 && !(last_hold(&held) && held.at[0]); id++)
+		post_numbers(id, 250000);
+	CU_ASSERT_FATAL(EVENTUALLY(last_hold(&held) && held.at[0]));
+	CU_ASSERT_STRING_NOT_EQUAL(held.function, "main");
+	CU_ASSERT(!strncmp(held.at, "app/lanes/", strlen("app/lanes/")));
+	CU_ASSERT_STRING_EQUAL(held.from, "");
+}
+
 /* Such a service has the signal for something else. */
 static void where_the_service_takes_the_signal(void)
 {
@@ -523,6 +560,7 @@ static const struct test tests[] = {
 	 of_a_file_that_is_cut},
 	{"lines may be compressed", with_compressed_lines},
 	{"without /proc the route is named, and what is missing", without_proc},
+	{"where the library computes, it is named itself", the_library_itself_is_named},
 	{"where the service takes the signal, who sleeps is named",
 	 where_the_service_takes_the_signal},
 	{"each worker of a master has a doctor, also who replaces another",

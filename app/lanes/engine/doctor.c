@@ -85,16 +85,18 @@ static bool is_own(const struct source *source)
 	       strcmp(source->name, "main") != 0;
 }
 
-/* The service's own that is innermost; where nobody knows which are, the program's. SOURCES: there
- * is none. */
+/* The service's own that is innermost; where nobody knows which are, the program's that has a name,
+ * or else any. SOURCES: there is none. */
 static size_t innermost(void)
 {
 	size_t first = SOURCES;
 
 	for (size_t i = 0; i < doctor.count; i++) {
-		if (is_own(source_of(i)))
+		const struct source *source = source_of(i);
+
+		if (is_own(source))
 			return i;
-		if (source_of(i) && first == SOURCES)
+		if (source && (first == SOURCES || (source->name[0] && !source_of(first)->name[0])))
 			first = i;
 	}
 	return first;
