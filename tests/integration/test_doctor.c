@@ -511,7 +511,7 @@ static void ps_shows_who_holds(void)
 	requests = 1;
 	ask("/sleeps", "3");
 	CU_ASSERT(EVENTUALLY(shows("|     sleeps() tests/held/app.c:")));
-	CU_ASSERT(shows(" s: 1 wait for it\n+- 2 /sleeps holds the loop, "));
+	CU_ASSERT(shows(" s: 1 waits for it\n+- 2 /sleeps holds the loop, "));
 	CU_ASSERT(shows(", in nanosleep()\n|     cure: AWAIT(req, sleep_for("));
 	answered();
 	CU_ASSERT(EVENTUALLY(shows(" idle, 1 in flight\n+- was held ")));
