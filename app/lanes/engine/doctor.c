@@ -77,12 +77,18 @@ static bool begins(const char *text, const char *with)
 	return !strncmp(text, with, strlen(with));
 }
 
+/* Wherever that was built. */
+static bool is_librarys(const char *file)
+{
+	return begins(file, "app/lanes/") || begins(file, "app/admin/") ||
+	       strstr(file, "/app/lanes/") || strstr(file, "/app/admin/");
+}
+
 /* Not the library's, nor a header of the system's; nor main(), which has called all there is. */
 static bool is_own(const struct source *source)
 {
-	return source && source->file[0] && !begins(source->file, "app/lanes/") &&
-	       !begins(source->file, "app/admin/") && !begins(source->file, "/usr/") &&
-	       strcmp(source->name, "main") != 0;
+	return source && source->file[0] && !is_librarys(source->file) &&
+	       !begins(source->file, "/usr/") && strcmp(source->name, "main") != 0;
 }
 
 /* The service's own that is innermost; where nobody knows which are, the program's that has a name,
