@@ -22,8 +22,8 @@
 enum {
 	NS_PER_S = 1000000000,
 	NS_PER_MS = 1000000,
-	IDLE_LOOKS = 10,	/* without a request between them: then it rests */
-	STACK_SIZE = 256 << 10, /* of its thread */
+	IDLE_LOOKS = 10,      /* without a request between them: then it rests */
+	STACK_SIZE = 1 << 20, /* of its thread: libdw needs a sixth of it at once */
 	SOURCES = STACK_FRAMES * 2,
 };
 
