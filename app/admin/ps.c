@@ -190,8 +190,8 @@ static void add_worker(struct tree *tree, const struct worker_state *worker)
 			 : worker->is_held ? "busy"
 					   : "idle");
 	if (held && others)
-		snprintf(state + strlen(state), sizeof(state) - strlen(state), ": %s wait for it",
-			 grouped(others, text));
+		snprintf(state + strlen(state), sizeof(state) - strlen(state), ": %s wait%s for it",
+			 grouped(others, text), others == 1 ? "s" : "");
 	else if (worker->in_flight)
 		snprintf(state + strlen(state), sizeof(state) - strlen(state), ", %s in flight",
 			 grouped(worker->in_flight, text));

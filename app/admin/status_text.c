@@ -234,7 +234,8 @@ static void append_hold(struct buffer *line, const struct worker_state *worker)
 			      worker->running.serial,
 			      board_route_name(worker->slot, worker->running.route, name));
 	if (worker->in_flight > 1)
-		buffer_format(line, ", %" PRIu64 " more wait", worker->in_flight - 1);
+		buffer_format(line, ", %" PRIu64 " more wait%s", worker->in_flight - 1,
+			      worker->in_flight == 2 ? "s" : "");
 }
 
 static void append_cells(struct buffer *line, const struct row *row, size_t width,

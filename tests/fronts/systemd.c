@@ -361,6 +361,9 @@ static void a_held_loop_is_replaced(void)
 	CU_ASSERT(machine_says(held_entries, "\"LANES_ROUTE\":\"/async/bad-blocking\""));
 	CU_ASSERT(machine_says(held_entries, "\"PRIORITY\":\"3\""));
 	CU_ASSERT(machine_says(held_entries, "\"LANES_SECONDS\":\"2."));
+	CU_ASSERT(machine_says(held_entries, "\"LANES_AT\":\"app/guide/tasks.c:"));
+	CU_ASSERT(machine_says("journalctl -q -o json -u lanes-loop@2 LANES_EVENT=loop-held",
+			       "\"LANES_FROM\":\"app/guide/async_bad_blocking.c:"));
 	CU_ASSERT(typed("journalctl LANES_WHY=watchdog"));
 	/* systemd was told in time: it has killed nobody. */
 	CU_ASSERT(

@@ -208,7 +208,22 @@ static void blocks(struct request *req)
 	sleeps(req);
 }
 
+struct numbers {
+	struct list numbers;
+};
+
+static const struct field many_numbers[] = {
+	BODY(LIST, struct numbers, numbers, .item = ITEM_INT(.ge = LIMIT(0))),
+};
+
+/* What takes long is reading them, which the library does. */
+static void takes(struct request *req)
+{
+	reply_held(req, 0, 0, seconds_now());
+}
+
 static const struct route routes[] = {
+	POST("/takes", ASYNC, takes, .input = INPUT(many_numbers)),
 	GET("/sleeps", ASYNC, sleeps, .input = INPUT(fields)),
 	GET("/polls", ASYNC, polls, .input = INPUT(fields)),
 	GET("/computes", ASYNC, computes, .input = INPUT(fields)),

@@ -9,6 +9,7 @@
 #include "../support/harness.h"
 #include "../support/process.h"
 #include "../support/raw.h"
+#include "../support/stream.h"
 #include "scoreboard/board_task.h"
 
 static struct worker worker;
@@ -347,26 +348,88 @@ static void with_compressed_lines(void)
 	CU_ASSERT(!strncmp(held.at, "tests/held/app.c:", strlen("tests/held/app.c:")));
 }
 
-/* As in a container that hides it: the route is known all the same. */
-static void without_proc(void)
+/* A program that runs behind these commands, in a namespace of mounts of its own; false: there are
+ * none. */
+static bool begin_behind(const char *commands, const char *name)
 {
-	const char *path = textf("%s/no-proc", directory);
+	const char *path = textf("%s/behind", directory);
 
 	if (geteuid() != 0 || shell("unshare -m true")->status != 0) {
 		not_judged("no namespaces of mounts, which root makes");
-		return;
+		return false;
 	}
 	CU_ASSERT_FATAL(file_write(path, textf("#!/bin/sh\n[ \"$1\" = within ] || exec unshare -m "
-					       "\"$0\" within \"$@\"\nshift\n"
-					       "mount -t tmpfs none /proc\nexec %s \"$@\"\n",
-					       built("held-app"))));
+					       "\"$0\" within \"$@\"\nshift\n%s\nexec %s \"$@\"\n",
+					       commands, name)));
 	begin_program(path, STRINGS("--pool", "loop"));
 	requests = 0;
 	ask("/sleeps", "0.4");
 	CU_ASSERT_EQUAL(answered().result, 0);
 	CU_ASSERT(EVENTUALLY(file_has(worker.log, " event=loop-held request=1 route=/sleeps ")));
-	CU_ASSERT(file_has(worker.log, " unseen=\"/proc/self/task/TID/syscall: No such file or "
-				       "directory\" cure="));
+	return true;
+}
+
+/* As in a container that hides it: the route is known all the same. */
+static void without_proc(void)
+{
+	if (begin_behind("mount -t tmpfs none /proc", built("held-app")))
+		CU_ASSERT(file_has(worker.log, " unseen=\"/proc/self/task/TID/syscall: No such "
+					       "file or directory\" cure="));
+}
+
+/* As a package of debug symbols brings them. */
+static void with_symbols_that_are_installed(void)
+{
+	static const char commands[] =
+		"mount -t tmpfs none /usr/lib/debug && cd %s && cp %s whole &&\n"
+		"id=$(readelf -n whole | sed -n 's/.*Build ID: //p') && end=${id#??} &&\n"
+		"place=/usr/lib/debug/.build-id/${id%%\"$end\"} && mkdir -p \"$place\" &&\n"
+		"objcopy --only-keep-debug whole \"$place/$end.debug\" && "
+		"strip -o stripped whole && cd / || exit\n";
+
+	if (access("/usr/lib/debug", F_OK) != 0) {
+		not_judged("no /usr/lib/debug");
+		return;
+	}
+	if (begin_behind(textf(commands, directory, built("held-app")),
+			 textf("%s/stripped", directory)))
+		CU_ASSERT(file_has(worker.log, " function=sleeps at=tests/held/app.c:"));
+}
+
+static void post_numbers(int id, size_t count)
+{
+	struct buffer numbers = {0};
+	struct stream stream = {0};
+
+	buffer_append_text(&numbers, "{\"numbers\":[1");
+	for (size_t i = 1; i < count; i++)
+		buffer_append_text(&numbers, ",1");
+	buffer_append_text(&numbers, "]}");
+	stream_stdin(&stream, (uint16_t)id, buffer_slice(&numbers));
+	stream_stdin_end(&stream, (uint16_t)id);
+	CU_ASSERT(raw_send(&raw, textf("begin %d keep, params %d REQUEST_METHOD=POST&"
+				       "PATH_INFO=/takes&CONTENT_TYPE=application/json, "
+				       "params-end %d",
+				       id, id, id)));
+	CU_ASSERT(raw_stream(&raw, &stream));
+	buffer_free(&numbers);
+	requests++;
+	CU_ASSERT(raw_answers(&raw, textf("END %d 0 COMPLETE", id)));
+	CU_ASSERT_PTR_NOT_NULL_FATAL(strstr(raw.text.data, "Status: 200 OK"));
+}
+
+/* Not main(), nor anybody else who has only called it. */
+static void the_library_itself_is_named(void)
+{
+	struct held_by held;
+
+	begin(STRINGS("--slow-callback", "0.01", "--body-memory", "1000000"));
+	for (int id = 1; id <= 200 && !(last_hold(&held) && held.at[0]); id++)
+		post_numbers(id, 250000);
+	CU_ASSERT_FATAL(EVENTUALLY(last_hold(&held) && held.at[0]));
+	CU_ASSERT_STRING_NOT_EQUAL(held.function, "main");
+	CU_ASSERT(!strncmp(held.at, "app/lanes/", strlen("app/lanes/")));
+	CU_ASSERT_STRING_EQUAL(held.from, "");
 }
 
 /* Such a service has the signal for something else. */
@@ -479,7 +542,7 @@ static void ps_shows_who_holds(void)
 	requests = 1;
 	ask("/sleeps", "3");
 	CU_ASSERT(EVENTUALLY(shows("|     sleeps() tests/held/app.c:")));
-	CU_ASSERT(shows(" s: 1 wait for it\n+- 2 /sleeps holds the loop, "));
+	CU_ASSERT(shows(" s: 1 waits for it\n+- 2 /sleeps holds the loop, "));
 	CU_ASSERT(shows(", in nanosleep()\n|     cure: AWAIT(req, sleep_for("));
 	answered();
 	CU_ASSERT(EVENTUALLY(shows(" idle, 1 in flight\n+- was held ")));
@@ -528,6 +591,8 @@ static const struct test tests[] = {
 	 of_a_file_that_is_cut},
 	{"lines may be compressed", with_compressed_lines},
 	{"without /proc the route is named, and what is missing", without_proc},
+	{"with symbols that are installed beside it all is named", with_symbols_that_are_installed},
+	{"where the library computes, it is named itself", the_library_itself_is_named},
 	{"where the service takes the signal, who sleeps is named",
 	 where_the_service_takes_the_signal},
 	{"each worker of a master has a doctor, also who replaces another",

@@ -22,8 +22,8 @@
 enum {
 	NS_PER_S = 1000000000,
 	NS_PER_MS = 1000000,
-	IDLE_LOOKS = 10,	/* without a request between them: then it rests */
-	STACK_SIZE = 256 << 10, /* of its thread */
+	IDLE_LOOKS = 10,      /* without a request between them: then it rests */
+	STACK_SIZE = 1 << 20, /* of its thread: libdw needs a sixth of it at once */
 	SOURCES = STACK_FRAMES * 2,
 };
 
@@ -77,24 +77,32 @@ static bool begins(const char *text, const char *with)
 	return !strncmp(text, with, strlen(with));
 }
 
+/* Wherever that was built. */
+static bool is_librarys(const char *file)
+{
+	return begins(file, "app/lanes/") || begins(file, "app/admin/") ||
+	       strstr(file, "/app/lanes/") || strstr(file, "/app/admin/");
+}
+
 /* Not the library's, nor a header of the system's; nor main(), which has called all there is. */
 static bool is_own(const struct source *source)
 {
-	return source && source->file[0] && !begins(source->file, "app/lanes/") &&
-	       !begins(source->file, "app/admin/") && !begins(source->file, "/usr/") &&
-	       strcmp(source->name, "main") != 0;
+	return source && source->file[0] && !is_librarys(source->file) &&
+	       !begins(source->file, "/usr/") && strcmp(source->name, "main") != 0;
 }
 
-/* The service's own that is innermost; where nobody knows which are, the program's. SOURCES: there
- * is none. */
+/* The service's own that is innermost; where nobody knows which are, the program's that has a name,
+ * or else any. SOURCES: there is none. */
 static size_t innermost(void)
 {
 	size_t first = SOURCES;
 
 	for (size_t i = 0; i < doctor.count; i++) {
-		if (is_own(source_of(i)))
+		const struct source *source = source_of(i);
+
+		if (is_own(source))
 			return i;
-		if (source_of(i) && first == SOURCES)
+		if (source && (first == SOURCES || (source->name[0] && !source_of(first)->name[0])))
 			first = i;
 	}
 	return first;
