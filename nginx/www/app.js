@@ -15,12 +15,9 @@ import {History} from './feed/history.js';
 import {byPool, prefer} from './feed/pools.js';
 import {Sender} from './feed/sender.js';
 import {System} from './feed/system.js';
-import {guidePanel} from './guide/panel.js';
 import {insightPanel} from './insight/insight.js';
-import {knobsPanel} from './knobs/panel.js';
 import {Banner} from './panels/banner.js';
 import {contrastPanel} from './panels/contrast.js';
-import {docsPanel} from './panels/docs.js';
 import {tabs} from './panels/tabs.js';
 import {Tasks} from './panels/tasks.js';
 import {tryPanel} from './panels/try.js';
@@ -112,10 +109,16 @@ function running() {
 }
 
 find('lanes').append(banner.element, live.element, patterns.element, live.table, tasks.element, controlBox(lab, system), banner.past);
-const docs = docsPanel();
 // Not all of the page is looked at by everybody: these are loaded when they are.
 const replay = later(async () => (await import('./replay/replay.js')).replayPanel(lab));
 const editor = later(async () => (await import('./editor/editor.js')).editorPanel(lab));
+const knobs = later(async () => (await import('./knobs/panel.js')).knobsPanel(lab));
+const docs = later(async () => (await import('./panels/docs.js')).docsPanel());
+const guide = later(async () => (await import('./guide/panel.js')).guidePanel(lab, (tab, exercise) => {
+	if (exercise)
+		course.open(exercise);
+	panels.show(tab, true);
+}));
 lab.addEventListener('replay', async ({detail: {round}}) => {
 	await panels.show('replay', true);
 	const panel = await replay.load();
@@ -145,22 +148,17 @@ function later(make) {
 
 const course = steps('Exercises', [...EXERCISES, ...FURTHER].map((exercise, index) => ({id: exercise.id, title: exercise.title,
 	element: exerciseSection(exercise, index, lab, () => course.done(exercise.id))})));
-const guide = guidePanel(lab, (tab, exercise) => {
-	if (exercise)
-		course.open(exercise);
-	panels.show(tab, true);
-});
-const knobs = knobsPanel(lab);
+const loadDocs = async () => (await docs.load())?.load();
 const panels = tabs([
 	['start', 'Start', insightPanel(lab, clock, () => panels.show('exercises', true))],
 	['exercises', 'Exercises', el('div', {}, lab.classroom.element, course.element), course.open],
-	['guide', 'Guide', guide.element, guide.show],
-	['knobs', 'Knobs', knobs.element, knobs.show],
+	['guide', 'Guide', guide.element, async (part) => (await guide.load())?.show(part)],
+	['knobs', 'Knobs', knobs.element, async () => (await knobs.load())?.show()],
 	['replay', 'Step by step', replay.element, replay.load],
 	['editor', 'Change it', editor.element, editor.load],
 	['try', 'Try it', tryPanel(sender, lab, system)],
 	['contrast', 'Contrast', contrastPanel(lab, system)],
-	['docs', 'API', docs.element, docs.load],
+	['docs', 'API', docs.element, loadDocs],
 ], (id) => document.querySelector('main').classList.toggle('opening', ALONE.has(id)));
 find('panels').append(panels.element);
 
@@ -172,7 +170,7 @@ system.addEventListener('change', async () => {
 	if (!isOther())
 		return;
 	offerPanels();
-	const info = await docs.load();
+	const info = await loadDocs();
 	if (!info)
 		return;
 	document.title = info.title;

@@ -110,7 +110,7 @@ export async function violations(page) {
 
 export async function showTab(page, id) {
 	await page.locator(`#tab-${id}`).click();
-	await page.locator(`#${id}`).waitFor();
+	await page.locator(`#${id} *:not(:empty)`).first().waitFor({state: 'attached'}); // it may be loaded now
 }
 
 // Presses a key until the focus is there.

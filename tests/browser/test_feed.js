@@ -95,6 +95,7 @@ test('what has no route is said to have none', () => withPage({}, async (page) =
 		feed.accept({t, workers: [{name: 'loop-1', pool: 'loop', engine: 'loop', pid: 1, loop: {}}], spans: [of('pool', 1), of('loop', 2)]});
 	});
 	await page.locator('.as-table summary').click();
+	await page.locator('.as-table td.path').nth(1).waitFor(); // it opens, and then it is filled
 	assert.deepEqual(await page.locator('.as-table td.path').allInnerTexts(), ['no route', 'no route']);
 	await drawn(page, 3);
 	const said = new Set();

@@ -2,7 +2,6 @@
 
 import {count, duration, list} from '../format.js';
 import {alone, called, later, LOOP, onLoop, together, total, WAITED, waited} from './exercises.js';
-import {besideFastapi} from './fastapi.js';
 import {request} from './guide.js';
 
 const CASES = '/lanes/handlers/cases.py';
@@ -96,7 +95,7 @@ export const FURTHER = [
 			const rounds = [await beside('On the loop', '/cases/derive/bad', LOOP), await beside('On a thread', '/cases/derive', LOOP)];
 			if (lab.workers('cpu').length)
 				rounds.push(await beside('In another process', '/cases/derive', 'cpu'));
-			rounds[0].fastapi = await besideFastapi(lab);
+			rounds[0].fastapi = await (await import('./fastapi.js')).besideFastapi(lab); // few have it
 			return rounds;
 		},
 		judge(rounds) {
