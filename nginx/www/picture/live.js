@@ -14,7 +14,8 @@ const LAG = 150;
 const SPANS = [1000, 2000, 5000, 10_000, 20_000, 40_000, 80_000];
 const FRAME = 30; // milliseconds between pictures, at least: smooth enough, and the machine is also the server
 const REST = 18; // of them the browser need not even ask whether there is a picture to draw
-const EFFORT = 5; // of this many parts of the time, drawing takes one at most
+const EFFORT = 5; // of this many parts of the time, drawing takes about one at most …
+const HALF = 8; // … as the browser's own pictures have it: the nearest, not the next, is taken
 const CALM = 1000; // milliseconds between pictures for those who want less motion
 const TABLE_EVERY = 1000;
 const TABLE_ROWS = 40;
@@ -125,7 +126,7 @@ export class LiveLanes {
 				wrap: (parts) => this.#lanes.wrap(parts),
 				waiting: this.#stopped === null ? notPickedUp(this.sender, this.history, this.clock) : []});
 			this.#lanes.show(this.#layout);
-			this.#pause = Math.max(FRAME, (performance.now() - time) * EFFORT);
+			this.#pause = Math.max(FRAME, (performance.now() - time) * EFFORT - HALF);
 		}
 		if (time - this.#tabled >= TABLE_EVERY) {
 			this.#tabled = time;
