@@ -335,6 +335,8 @@ static bool can_limit_memory(void)
 	return MEMORY_COUNTS && !machine_is_valgrind();
 }
 
+static void *volatile taken;
+
 /* There are so many bytes from the kernel, and none that were free. */
 static void limit_memory(rlim_t left)
 {
@@ -345,7 +347,7 @@ static void limit_memory(rlim_t left)
 	limit.rlim_cur = (rlim_t)atol(file_text("/proc/self/statm")) * page;
 	setrlimit(RLIMIT_AS, &limit);
 	for (size_t size = 1 << 20; size >= 8; size /= 2)
-		while (malloc(size))
+		while ((taken = malloc(size)))
 			;
 	limit.rlim_cur += left;
 	setrlimit(RLIMIT_AS, &limit);
