@@ -65,7 +65,7 @@ share() {
 	since=$(moment)
 	before=$(workers_of "$unit")
 	kill -s "$1" "$pid"
-	hears "$unit" "$since" 'scaling|not-scaling' "$START_TIMEOUT" && [ "$1$heard" != TTINnot-scaling ] ||
+	{ hears "$unit" "$since" 'scaling|not-scaling' "$START_TIMEOUT" && [ "$1$heard" != TTINnot-scaling ]; } ||
 		fail "$unit does not scale: see $RUN_DIR/worker.log"
 	deadline=$(($(date +%s) + START_TIMEOUT))
 	while [ "$1" = TTIN ] && ! successor "$unit" "$before"; do
