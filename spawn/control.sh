@@ -18,7 +18,9 @@ outcome() {
 }
 
 while runs "$1" && [ -p "$folder/pipe" ]; do
-	IFS=' ' read -r -t 1 -u 8 asked seconds workers given || continue
+	# Where the clock cuts a line, the rest of it is there.
+	IFS= read -r -t 1 -u 8 line || { [ -n "$line" ] && IFS= read -r -u 8 rest && line=$line$rest; } || continue
+	IFS=' ' read -r asked seconds workers given <<<"$line"
 	case $seconds in
 	'' | *[!0-9]*) continue ;;
 	esac

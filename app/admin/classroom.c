@@ -103,6 +103,7 @@ static void reply_room(struct request *req, struct classroom *room)
 	for (size_t i = 0; i < CLASS_MOST; i++)
 		if (*room->seats[i].who)
 			there[count++] = &room->seats[i];
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression): pointers are what it sorts */
 	qsort(there, count, sizeof(there[0]), by_coming);
 	buffer_append_text(&out, "{\"visitors\":[");
 	for (size_t i = 0; i < count; i++) {

@@ -214,6 +214,7 @@ static int by_hold(const void *a, const void *b)
 
 void ps_append(struct buffer *out, const struct workers *workers, size_t width)
 {
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression): pointers are what it sorts */
 	const struct worker_state **order = calloc(workers->count + 1, sizeof(*order));
 	struct tree tree = {out, width};
 
@@ -223,6 +224,7 @@ void ps_append(struct buffer *out, const struct workers *workers, size_t width)
 	}
 	for (size_t i = 0; i < workers->count; i++)
 		order[i] = &workers->list[i];
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression): pointers are what it sorts */
 	qsort(order, workers->count, sizeof(*order), by_hold);
 	for (size_t i = 0; i < workers->count; i++)
 		add_worker(&tree, order[i]);

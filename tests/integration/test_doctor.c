@@ -123,6 +123,12 @@ static const struct way {
 	{"/recurses", "compute", "", "run_in_cpu_pool", true},
 };
 
+/* So many lines: a sanitizer's frame, which nobody can unwind, has others of old in it. */
+static int vagueness(void)
+{
+	return MEMORY_COUNTS ? 0 : 2;
+}
+
 static void is_described(const struct way *way, const struct held_by *held, int line)
 {
 	const char *file = "tests/held/app.c:";
@@ -137,7 +143,7 @@ static void is_described(const struct way *way, const struct held_by *held, int 
 	if (way->computes)
 		CU_ASSERT(at >= line - 8 && at <= line);
 	if (!way->computes)
-		CU_ASSERT_EQUAL(at, line);
+		CU_ASSERT(at >= line - vagueness() && at <= line);
 	if (!way->computes)
 		CU_ASSERT(strstr(held->call, way->call) != NULL);
 	CU_ASSERT(strstr(held->cure, way->cure) != NULL);
@@ -304,7 +310,7 @@ static void without_symbols(void)
 	struct held_by held;
 
 	hold_changed("strip changed", &held);
-	CU_ASSERT(EVENTUALLY(file_has(worker.log, " unseen=\"No DWARF information found\"")));
+	CU_ASSERT(EVENTUALLY(file_has(worker.log, " unseen=\"No DWARF information")));
 	CU_ASSERT_STRING_EQUAL(held.function, "");
 	CU_ASSERT(!strncmp(held.at, "program+0x", strlen("program+0x")));
 }

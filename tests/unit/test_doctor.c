@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "../support/harness.h"
+#include "../support/machine.h"
 #include "../support/process.h"
 #include "engine/doctor_cure.h"
 #include "engine/doctor_source.h"
@@ -156,6 +157,10 @@ static void who_sleeps(void)
 	struct source found;
 	pthread_t thread;
 
+	if (machine_is_valgrind()) {
+		not_judged("the stack that the kernel knows is valgrind's");
+		return;
+	}
 	source_prepare();
 	if (!is_possible(stack_prepare()))
 		return;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <seccomp.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -242,6 +243,38 @@ static void a_thread_that_takes_no_signal(void)
 	CU_ASSERT(was_seen);
 }
 
+/* As a container, or a unit's SystemCallFilter=, may have it. */
+static int forbidden_signal(long unused)
+{
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+
+	(void)unused;
+	stack_close();
+	if (!filter || stack_prepare() ||
+	    seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(tgkill), 0) ||
+	    seccomp_load(filter))
+		return NOT_HERE;
+	look_at(compute);
+	return !was_seen && !strcmp(seen.lack, "SIGURG: Operation not permitted") ? RIGHT : 0;
+}
+
+static void a_signal_that_may_not_be_sent(void)
+{
+	int came;
+
+	if (machine_is_valgrind()) {
+		not_judged("valgrind sends signals itself");
+		return;
+	}
+	if (!can_see_who_computes())
+		return;
+	came = apart(forbidden_signal, 0);
+	if (came == NOT_HERE)
+		not_judged("no seccomp here");
+	else
+		CU_ASSERT_EQUAL(came, RIGHT);
+}
+
 static volatile sig_atomic_t urgent_news;
 
 static void on_urgent(int number)
@@ -335,6 +368,8 @@ static bool can_limit_memory(void)
 	return MEMORY_COUNTS && !machine_is_valgrind();
 }
 
+static void *volatile taken;
+
 /* There are so many bytes from the kernel, and none that were free. */
 static void limit_memory(rlim_t left)
 {
@@ -345,7 +380,7 @@ static void limit_memory(rlim_t left)
 	limit.rlim_cur = (rlim_t)atol(file_text("/proc/self/statm")) * page;
 	setrlimit(RLIMIT_AS, &limit);
 	for (size_t size = 1 << 20; size >= 8; size /= 2)
-		while (malloc(size))
+		while ((taken = malloc(size)))
 			;
 	limit.rlim_cur += left;
 	setrlimit(RLIMIT_AS, &limit);
@@ -423,6 +458,7 @@ static const struct test tests[] = {
 	{"what the kernel does not say any more", a_state_that_cannot_be_read},
 	{"of memory that cannot be read the call is known", memory_that_cannot_be_read},
 	{"a thread that takes no signal is not seen", a_thread_that_takes_no_signal},
+	{"a signal that may not be sent is said to be that", a_signal_that_may_not_be_sent},
 	{"an application that takes the signal later keeps it", a_signal_that_is_taken_later},
 	{"beside such an application who sleeps is seen", who_sleeps_beside_such_a_signal},
 	{"an application keeps its stack for signals", a_stack_for_signals_that_is_taken},

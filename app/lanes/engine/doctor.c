@@ -44,6 +44,7 @@ static struct {
 static void find_library(uintptr_t at, struct source *source)
 {
 	Dl_info known;
+	/* NOLINTNEXTLINE(performance-no-int-to-ptr): an address on the stack */
 	bool is_known = dladdr((void *)at, &known) && known.dli_sname;
 
 	*source = (struct source){.outside = true};

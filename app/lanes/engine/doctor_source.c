@@ -30,6 +30,7 @@ static int note_build_id(struct dl_phdr_info *info, size_t size, void *to)
 	(void)size;
 	for (int i = 0; i < info->dlpi_phnum; i++) {
 		const ElfW(Phdr) *part = &info->dlpi_phdr[i];
+		/* NOLINTNEXTLINE(performance-no-int-to-ptr): the linker has it so */
 		const char *at = (const char *)(info->dlpi_addr + part->p_vaddr);
 		const char *end = at + part->p_memsz;
 
@@ -71,7 +72,7 @@ void source_prepare(void)
 	program_file = open_to_read("/proc/self/exe");
 	if (!path[len])
 		return;
-	strcat(path, ".debug");
+	memcpy(path + strlen(path), ".debug", sizeof(".debug"));
 	symbol_file = open_to_read(path);
 }
 

@@ -72,6 +72,7 @@ static void read_registers(const ucontext_t *context)
 static void mend_call(ucontext_t *context)
 {
 	greg_t *registers = context->uc_mcontext.gregs;
+	/* NOLINTNEXTLINE(performance-no-int-to-ptr): a register */
 	const uint8_t *at = (const uint8_t *)registers[REG_RIP];
 	uint32_t call;
 

@@ -343,6 +343,7 @@ static void finish(struct engine *engine, const struct application *application)
 static void never_cancel(void)
 {
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+	/* NOLINTNEXTLINE(cert-pos47-c): it is disabled */
 	pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, NULL);
 }
 
