@@ -203,6 +203,8 @@ void directory_remove(const char *path)
 	struct outcome outcome;
 
 	run(&outcome, STRINGS("rm", "-rf", "--", path), NULL, -1);
+	if (getenv("F") && !strcmp(getenv("F"), path))
+		unsetenv("F");
 }
 
 /* ---- commands ---- */

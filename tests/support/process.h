@@ -89,7 +89,8 @@ bool accepts(const char *command, const char *input);
 /* run() for one without arguments and input. */
 void run_script(struct outcome *outcome, const char *name, const char *const *environment);
 
-/* Runs a shell command in the directory $F of the environment. Lives until the next call. */
+/* Runs a shell command in the directory $F of the environment, if it is set. Lives until the next
+ * call. */
 const struct outcome *shell(const char *command);
 
 /* Whether it then says this on stdout; prints what it said if not. */
