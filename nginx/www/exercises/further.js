@@ -87,7 +87,7 @@ export const FURTHER = [
 		handlers: ['derive_bad', 'derive'],
 		files: ['derive', 'derive'],
 		python: CASES,
-		note: 'Here threads compute at the same time, one for each core. In FastAPI the GIL lets one compute Python at a time: “make run FASTAPI=1” has the guide’s own application beside this one, and measures that here. “make contrast” shows processes and loops beside each other.',
+		note: 'Python’s GIL is to let one thread compute at a time; C has none. Whether that shows on this machine is measured here, by this exercise, when the guide’s own application is beside it: “make run FASTAPI=1”. “make contrast” shows processes and loops beside each other.',
 		commands: [later(`/exercise/cases/derive/bad?rounds=${ROUNDS}`, '/exercise/async/await-one?seconds=0'), later(`/exercise/cases/derive?rounds=${ROUNDS}`, '/exercise/async/await-one?seconds=0'),
 			   later(`/cpu-pool/cases/derive?rounds=${ROUNDS}`, '/exercise/async/await-one?seconds=0')],
 		async rounds(lab) {
