@@ -1,5 +1,6 @@
 // One exercise on the page: predict, run, look, read the cause.
 
+import {votesBox} from '../class/votes.js';
 import {el, replace} from '../dom.js';
 import {curlBox} from '../panels/curl.js';
 import {judged} from './exercises.js';
@@ -20,7 +21,7 @@ export function exerciseSection(exercise, index, lab, done) {
 			status.textContent = 'Ready.';
 			lab.classroom?.predict(exercise.id, id);
 		}}), text));
-	const votes = el('p', {class: 'votes', role: 'status'});
+	const votes = votesBox();
 	const form = el('form', {onsubmit: start},
 		el('fieldset', {}, el('legend', {}, exercise.question), options),
 		el('div', {class: 'actions'}, run, status));
@@ -36,8 +37,8 @@ export function exerciseSection(exercise, index, lab, done) {
 		run.disabled = true;
 		replace(result);
 		status.textContent = 'Running: watch the lanes.';
-		votes.textContent = '';
-		lab.classroom?.begin(exercise, predicted).then((said) => (votes.textContent = said));
+		votes.show(null);
+		lab.classroom?.begin(exercise, predicted).then(votes.show);
 		const rounds = await exercise.rounds(lab);
 		lab.classroom?.end();
 		run.disabled = false;
@@ -70,7 +71,7 @@ export function exerciseSection(exercise, index, lab, done) {
 	return el('section', {class: 'exercise', id: `exercise-${exercise.id}`, 'aria-labelledby': `title-${exercise.id}`},
 		el('h3', {id: `title-${exercise.id}`}, el('span', {class: 'step'}, String(index + 1)), ` ${exercise.title}`),
 		el('p', {}, exercise.task),
-		form, votes, result,
+		form, votes.element, result,
 		exercise.note && el('p', {class: 'note'}, exercise.note),
 		listing(exercise.handlers, exercise.python, exercise.files),
 		el('details', {}, el('summary', {}, 'From a terminal'),

@@ -46,7 +46,7 @@ export class Lab extends EventTarget {
 		const sent = [];
 		for (const part of inTurn ? requests.map((request) => [request]) : [requests])
 			sent.push(...await this.sender.send(part));
-		const answers = sent.map((answer) => ({...answer, request: null}));
+		const answers = sent.map((answer) => ({...answer, request: null, mark: this.sender.mark}));
 		usage.stop();
 		const came = answers.filter((answer) => answer.worker);
 		const from = Math.min(...came.map((answer) => answer.sent));
