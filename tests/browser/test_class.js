@@ -66,6 +66,7 @@ test('class: names, and votes that are shown when a run begins', () => withPage(
 
 test('class: on a phone, all of it is there', () => withPage({viewport: {width: 390, height: 844}}, async (page) => {
 	await arrive(page, 'A name of 24 characters!');
+	await openNames(page);
 	await page.getByRole('button', {name: 'Large type'}).click();
 	await exercise(page, 'together', 'together');
 	assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 390);
@@ -164,6 +165,21 @@ test('class: the lanes of all have the name and the colour of who sent it', asyn
 			assert.equal(new Set(colours).size, 3);
 			await page.waitForFunction((three) => three.every((colour) => window.strips.has(colour)), colours);
 			await page.locator('.as-table summary').click();
+			// Lanes by visitor: a row for each, with what they have sent.
+			const by = page.getByRole('combobox', {name: 'Lanes'});
+			assert.deepEqual(await by.locator('option').allTextContents(), ['by worker', 'by visitor']);
+			await by.selectOption('visitor');
+			await page.waitForFunction(() => window.written.has('visitors'));
+			const rows = await page.evaluate(async (who) => {
+				const {layout} = await import('/lanes/picture/layout.js');
+				const {history} = window.lanes;
+				const [{lanes: [title, ...visitors]}, ...workers] = layout(history, history.now - 60_000, history.now, {byVisitor: true}).groups;
+				const left = workers.flatMap(({lanes}) => lanes.filter(({kind}) => kind === 'request').flatMap(({parts}) => parts.map(({request}) => request.path)));
+				return {title: title.label, rows: visitors.filter(({label}) => who.includes(label)).map(({label, parts}) => [label, parts.map(({request}) => request.path)]), left};
+			}, names);
+			assert.deepEqual([rows.title, rows.rows], ['visitors', names.map((name) => [name, ['/async/await-one']])]);
+			assert.ok(!rows.left.includes('/async/await-one'), 'and is not there twice');
+			await by.selectOption('');
 			for (const name of names) {
 				const row = page.locator('.as-table .requests tr', {hasText: `${name}’s request `});
 				const {total, path} = await row.evaluate(({dataset}) => dataset);

@@ -9,11 +9,13 @@
 import {withAwaited} from '../feed/awaited.js';
 import {HOLD, SLOW} from '../feed/kinds.js';
 import {byPool, carriesLoad} from '../feed/pools.js';
+import {visitorOf, visitors} from '../feed/visitors.js';
 import {duration, percent} from '../format.js';
 
 export const HEIGHT = {axis: 22, beat: 20, loop: 24, measured: 36, facts: 16, request: 15, thread: 15, gap: 12};
 const MOST_ROWS = 12; // requests, and threads, that are drawn for each worker
 const OLD = 1500; // milliseconds after which what was measured is no longer so
+const LETTERS = 14; // of a visitor's name
 const JITTER = 2; // milliseconds that requests may overlap and still share a row
 
 // Shares rows among requests: each takes the first one that is free at its start.
@@ -163,6 +165,20 @@ function limbo(waiting, to) {
 	]};
 }
 
+// A row for each of a class, with all that they have sent, whoever had it: of that it is known when it was answered.
+function classGroup(history, from, to) {
+	const known = requestsOf(history, [...history.requests.values()].filter(visitorOf), from, to);
+	return {worker: null, visitors: true, holds: [], unrecorded: [], lanes: [{kind: 'title', label: 'visitors', height: HEIGHT.request},
+		...[...visitors].map(([mark, {name}]) => ({kind: 'request', height: HEIGHT.request, label: name.length > LETTERS ? `${name.slice(0, LETTERS - 1)}…` : name,
+			parts: known.filter(({request}) => request.mark === mark)}))]};
+}
+
+// What is left for a worker then: its loop, and requests of which it is not known whose they are.
+function withoutVisitors(lanes) {
+	return lanes.map((lane) => (lane.kind === 'request' ? {...lane, parts: lane.parts.filter(({request}) => !visitorOf(request))} : lane))
+		.filter(({kind, parts}) => kind !== 'thread' && kind !== 'more' && parts?.length !== 0);
+}
+
 // Whether a worker has a place in the picture: not when it is gone and did nothing there.
 function isShown(history, worker, from, to, known) {
 	return worker.seen >= history.now || worker.measured.within(from, to).length > 0 ||
@@ -174,7 +190,7 @@ const twoLines = (parts) => [parts.slice(0, 3), parts.slice(3)].filter(({length}
 
 // options: {waiting: requests of this page that nobody has picked up; pools: a Set of names, without it all that
 // carry load; only: a Set of requests; workers: a Set of names; origin: the time that the axis calls 0 (without
-// it, that is `to`); edge: what it calls `to`; scale: how large text is, 1 for 16 pixels; wrap: parts of a
+// it, that is `to`); byVisitor: with a row for each of a class; edge: what it calls `to`; scale: how large text is, 1 for 16 pixels; wrap: parts of a
 // text as lines that fit}.
 export function layout(history, from, to, options = {}) {
 	const known = new Map([...history.workers.keys()].map((name) => [name, []]));
@@ -187,13 +203,18 @@ export function layout(history, from, to, options = {}) {
 		.sort((a, b) => byPool(a.pool, b.pool) || a.name.localeCompare(b.name, 'en', {numeric: true}));
 	const waiting = options.waiting?.filter((request) => request.start < to) ?? [];
 	const groups = workers.map((worker) => group(history, worker, from, to, known.get(worker.name), options));
+	if (options.byVisitor) {
+		groups.forEach((each) => (each.lanes = withoutVisitors(each.lanes)));
+		groups.unshift(classGroup(history, from, to));
+		options = {...options, labels: groups[0].lanes.map(({label}) => label)};
+	}
 	if (waiting.length)
 		groups.unshift(limbo(waiting, to));
 	return placed(groups, {from, to, ...options});
 }
 
 // A picture of groups, one below the other; options as layout() has them.
-export function placed(groups, {from, to, origin = null, edge = '', scale = 1}) {
+export function placed(groups, {from, to, origin = null, edge = '', scale = 1, labels}) {
 	let top = HEIGHT.axis * scale;
 	for (const g of groups) {
 		g.top = top;
@@ -205,7 +226,7 @@ export function placed(groups, {from, to, origin = null, edge = '', scale = 1}) 
 		g.bottom = top;
 		top += HEIGHT.gap * scale;
 	}
-	return {from, to, origin, edge, groups, scale, height: Math.max(top, (HEIGHT.axis + 20) * scale)};
+	return {from, to, origin, edge, groups, scale, labels, height: Math.max(top, (HEIGHT.axis + 20) * scale)};
 }
 
 export function isHold(block) {
