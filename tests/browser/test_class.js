@@ -86,6 +86,8 @@ test('class: with thirty names the question and Run are in view, on all screens'
 				const id = await section.evaluate(({id: of}) => of.slice('exercise-'.length));
 				await page.locator(`#exercises [data-step="${id}"]`).click();
 				await page.evaluate(() => scrollTo(0, 0));
+				if (await section.locator('form').isHidden())
+					continue; // it has no database
 				const {bottom} = await section.locator('button[type="submit"]').evaluate((button) => button.getBoundingClientRect().toJSON());
 				assert.ok(bottom < height, `${id} at ${width}×${height}: Run ends at ${bottom}`);
 			}

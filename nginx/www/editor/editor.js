@@ -1,7 +1,7 @@
 // The learner changes a handler, in an editor of their own: the page shows it as it is on disk, and what came of a
 // save. It sends no code anywhere.
 
-import {el, replace, setText} from '../dom.js';
+import {el, handFocus, replace, setText} from '../dom.js';
 import {LOOP} from '../exercises/exercises.js';
 import {Lanes} from '../picture/lanes.js';
 import {FILE, measured, PLACE, round, STEPS, whole} from './mend.js';
@@ -74,6 +74,7 @@ export function editorPanel(lab) {
 
 	async function start() {
 		isRunning = true;
+		handFocus(run, outcome);
 		show();
 		const sent = saved.number;
 		const told = await round(lab);
@@ -84,6 +85,7 @@ export function editorPanel(lab) {
 		if (Number.isFinite(told.wall))
 			lanes.show(lab.picture(told));
 		show();
+		handFocus(outcome, run);
 	}
 
 	// What was measured before is not of what is saved now.

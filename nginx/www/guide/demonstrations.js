@@ -112,7 +112,7 @@ export const DEMONSTRATIONS = {
 	'cpu-pool': {title: 'Computing in another process', handlers: ['async_cpu_bound'],
 		rounds: async (lab) => [await lab.round('With a bystander', [{...computes('cpu')}, {...bystander, delay: 100}])], told: free('pool', 'computed in a process of the pool “cpu”')},
 	'cpu-processes': {title: 'Two processes compute', handlers: ['async_cpu_bound'], note: GIL,
-		rounds: async (lab) => [...await bestOf(lab, 2, ['One alone', computes(PROCESSES), 'loop']), await lab.round('Two at once', [computes(PROCESSES, 2)])], told: parallel},
+		rounds: async (lab) => [...await bestOf(lab, 2, ['One alone', computes(PROCESSES), 'loop']), await lab.round('Two at once', [computes(PROCESSES, 2)])].map((round) => ({...round, meant: true})), told: parallel},
 	'cpu-async': {title: 'The same sum, sync and async', handlers: ['async_cpu_bound'],
 		rounds: (lab) => bestOf(lab, 3, ['A sync process', computes(PROCESSES), 'loop'], ['An async handler', computes(LOOP), 'pool']), told: sameSum},
 	'quotes': {title: 'Three calls of other services, gathered', handlers: ['quotes'], python: CASES,

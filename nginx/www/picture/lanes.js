@@ -459,7 +459,7 @@ export class Lanes {
 }
 
 function held(group, part) {
-	return (group.worker !== null || group.visitors === true) && isHold(part);
+	return (group.worker !== null || group.visitors === true) && !group.meant && isHold(part);
 }
 
 function answer(request) {

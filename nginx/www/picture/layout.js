@@ -94,7 +94,7 @@ function taken(requests) {
 		.map((parts) => ({start: parts[0].start, end: parts.at(-1).end}));
 }
 
-function group(history, worker, from, to, known, {wrap = twoLines, only}) {
+function group(history, worker, from, to, known, {wrap = twoLines, only, until = Infinity, meant = false}) {
 	const requests = requestsOf(history, known, from, to);
 	if (only && requests.length > MOST_ROWS) // who took longest is among those that are drawn
 		requests.unshift(requests.splice(requests.indexOf(requests.reduce((a, b) => (b.to > a.to ? b : a))), 1)[0]);
@@ -112,8 +112,8 @@ function group(history, worker, from, to, known, {wrap = twoLines, only}) {
 	const loop = worker.prefork
 		? requests.flatMap(({request, parts}) => parts.filter((part) => part.kind !== 'queue')
 			.map((part) => ({...part, request, count: 1, busy: part.end - part.start, taken: !isHold(part) && part.kind !== 'loop'})))
-		: blocksOf(worker.loop, from, to, open.find((part) => part.kind === 'loop'));
-	const threads = new Map([...worker.threads].map(([name, track]) => [name, track.within(from, to)]));
+		: blocksOf(worker.loop, from, Math.min(to, until), open.find((part) => part.kind === 'loop'));
+	const threads = new Map([...worker.threads].map(([name, track]) => [name, track.within(from, Math.min(to, until))]));
 	for (const part of open.filter((p) => p.kind === 'pool' && p.thread !== undefined))
 		threads.set(`${part.pool} ${part.thread}`, blocksOf(worker.threads.get(`${part.pool} ${part.thread}`), from, to, part));
 	const busy = [...threads].filter(([, blocks]) => blocks.length)
@@ -147,7 +147,7 @@ function group(history, worker, from, to, known, {wrap = twoLines, only}) {
 		if (busy.length > MOST_ROWS)
 			lanes.push({kind: 'more', height: HEIGHT.request, label: '', text: `and ${busy.length - MOST_ROWS} more threads`});
 	}
-	return {worker, holds, unrecorded, lanes};
+	return {worker, holds, unrecorded, lanes, meant: meant && worker.prefork};
 }
 
 // Whether what was measured tells of a block.
@@ -190,7 +190,8 @@ const twoLines = (parts) => [parts.slice(0, 3), parts.slice(3)].filter(({length}
 
 // options: {waiting: requests of this page that nobody has picked up; pools: a Set of names, without it all that
 // carry load; only: a Set of requests; workers: a Set of names; origin: the time that the axis calls 0 (without
-// it, that is `to`); byVisitor: with a row for each of a class; edge: what it calls `to`; scale: how large text is, 1 for 16 pixels; wrap: parts of a
+// it, that is `to`); until: when the last of `only` was over; meant: processes are to be
+// occupied, that is no mistake; byVisitor: with a row for each of a class; edge: what it calls `to`; scale: how large text is, 1 for 16 pixels; wrap: parts of a
 // text as lines that fit}.
 export function layout(history, from, to, options = {}) {
 	const known = new Map([...history.workers.keys()].map((name) => [name, []]));
