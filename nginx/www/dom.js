@@ -21,6 +21,16 @@ export function replace(parent, ...children) {
 	parent.replaceChildren(...children.flat().filter((child) => child !== null && child !== undefined));
 }
 
+// Before a button is disabled: where it has the focus, this has it; and back, or to another, when that is over. Who goes
+// elsewhere meanwhile stays there.
+export function handFocus(from, to) {
+	if (document.activeElement !== from)
+		return;
+	if (to.tabIndex < 0)
+		to.tabIndex = -1;
+	to.focus({preventScroll: true});
+}
+
 // Texts are set ten times a second; only those that changed touch the document.
 export function setText(element, text) {
 	if (element.textContent !== text)

@@ -17,16 +17,21 @@ async function arrive(page, name) {
 	await page.getByText(`You are ${name}.`).waitFor();
 }
 
+const openNames = (page) => page.locator('.classroom summary').click();
+
 test('class: names, and votes that are shown when a run begins', () => withPage({}, async (page) => {
 	const other = await open(world.browser, world.system.url);
 	try {
 		await arrive(page, 'Ada');
 		await arrive(other, '<b>Grace</b>');
+		await page.locator('.classroom summary', {hasText: /^You are Ada\. \d+ here: .*<b>Grace<\/b>/}).waitFor();
+		await openNames(page);
+		await openNames(other);
 		await page.locator('.visitor', {hasText: '<b>Grace</b>'}).waitFor();
 		await openExercise(other, 'gather');
 		await other.locator('#exercise-gather input[value="sum"]').check();
 		await other.locator('.visitor', {hasText: '<b>Grace</b> ✓'}).waitFor();
-		assert.equal(await other.locator('#exercise-gather .votes').innerText(), '', 'not before the run');
+		assert.ok(await other.locator('#exercise-gather .votes').isHidden(), 'not before the run');
 		// It runs until the other has seen it.
 		let release;
 		const seen = new Promise((resolve) => {
@@ -43,7 +48,12 @@ test('class: names, and votes that are shown when a run begins', () => withPage(
 			release();
 		});
 		await other.locator('.visitor', {hasText: 'Ada ✓'}).waitFor();
-		assert.equal(await section.locator('.votes').innerText(), 'The class predicts: “3.0 s: the sum”: 1 (<b>Grace</b>); “1.5 s: the longest”: 1 (Ada).');
+		assert.equal(await section.locator('.votes p').first().innerText(), 'The class predicts, with 2 votes:');
+		assert.deepEqual(await section.locator('.votes [data-votes]').evaluateAll((bars) => bars.map((bar) => [bar.querySelector('span').textContent, bar.querySelector('meter').value, bar.textContent.slice(-1)])),
+			[['0.5 s: the shortest', 0, '0'], ['3.0 s: the sum', 1, '1'], ['1.5 s: the longest', 1, '1']]);
+		await section.locator('.votes summary').click();
+		assert.deepEqual(await section.locator('.votes details li').allInnerTexts(), ['“3.0 s: the sum”: <b>Grace</b>', '“1.5 s: the longest”: Ada']);
+		assert.match(await section.locator('.result').innerText(), /Ada’s request \d+ of exercise-1 took 1\.\d+ s/);
 		assert.deepEqual(await violations(page), []);
 		await page.getByRole('button', {name: 'Large type'}).click();
 		assert.equal(await page.evaluate(() => getComputedStyle(document.documentElement).fontSize), '20px');
@@ -56,10 +66,43 @@ test('class: names, and votes that are shown when a run begins', () => withPage(
 
 test('class: on a phone, all of it is there', () => withPage({viewport: {width: 390, height: 844}}, async (page) => {
 	await arrive(page, 'A name of 24 characters!');
+	await openNames(page);
 	await page.getByRole('button', {name: 'Large type'}).click();
 	await exercise(page, 'together', 'together');
 	assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 390);
 }));
+
+const NAMES = 'Ada Grace Linus Barbara Edsger Donald Margaret Dennis Ken Alan Radia Tim Vint Frances Niklaus Tony John Leslie Guido Bjarne James Brian Rob Rasmus Yukihiro Larry Anders Ivan Hedy Katherine'.split(' ');
+
+test('class: with thirty names the question and Run are in view, on all screens', async () => {
+	for (const [i, name] of NAMES.entries())
+		await join({who: who(i + 500), name, exercise: 'blocking', option: ['bad', 'both', 'neither'][i % 3]});
+	for (const [width, height] of [[1280, 800], [1024, 768], [390, 844]])
+		await withPage({viewport: {width, height}}, async (page) => {
+			await arrive(page, 'Zoe');
+			await page.locator('.classroom summary', {hasText: /^You are Zoe\. \d+ here: .*, .* and \d+ more\./}).waitFor();
+			assert.ok(await page.evaluate(() => document.activeElement.matches('.classroom summary')), 'the focus is somewhere');
+			for (const section of await page.locator('#exercises .exercise').all()) {
+				const id = await section.evaluate(({id: of}) => of.slice('exercise-'.length));
+				await page.locator(`#exercises [data-step="${id}"]`).click();
+				await page.evaluate(() => scrollTo(0, 0));
+				if (await section.locator('form').isHidden())
+					continue; // it has no database
+				const {bottom} = await section.locator('button[type="submit"]').evaluate((button) => button.getBoundingClientRect().toJSON());
+				assert.ok(bottom < height, `${id} at ${width}×${height}: Run ends at ${bottom}`);
+			}
+			await openExercise(page, 'blocking');
+			await page.locator('#exercise-blocking input').first().check();
+			await page.locator('#exercise-blocking button[type="submit"]').click();
+			const votes = page.locator('#exercise-blocking .votes');
+			await votes.getByText(/^The class predicts, with 3\d votes:$/).waitFor();
+			assert.equal(await votes.locator('[data-votes]').count(), 3);
+			assert.ok(await votes.getByText('Katherine').isHidden());
+			await page.locator('#exercise-blocking .verdict').waitFor();
+			assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), width);
+			assert.deepEqual(await violations(page), []);
+		});
+});
 
 test('class: what is kept has bounds', async () => {
 	const status = async (body) => (await join(body)).status;
@@ -124,6 +167,21 @@ test('class: the lanes of all have the name and the colour of who sent it', asyn
 			assert.equal(new Set(colours).size, 3);
 			await page.waitForFunction((three) => three.every((colour) => window.strips.has(colour)), colours);
 			await page.locator('.as-table summary').click();
+			// Lanes by visitor: a row for each, with what they have sent.
+			const by = page.getByRole('combobox', {name: 'Lanes'});
+			assert.deepEqual(await by.locator('option').allTextContents(), ['by worker', 'by visitor']);
+			await by.selectOption('visitor');
+			await page.waitForFunction(() => window.written.has('visitors'));
+			const rows = await page.evaluate(async (who) => {
+				const {layout} = await import('/lanes/picture/layout.js');
+				const {history} = window.lanes;
+				const [{lanes: [title, ...visitors]}, ...workers] = layout(history, history.now - 60_000, history.now, {byVisitor: true}).groups;
+				const left = workers.flatMap(({lanes}) => lanes.filter(({kind}) => kind === 'request').flatMap(({parts}) => parts.map(({request}) => request.path)));
+				return {title: title.label, rows: visitors.filter(({label}) => who.includes(label)).map(({label, parts}) => [label, parts.map(({request}) => request.path)]), left};
+			}, names);
+			assert.deepEqual([rows.title, rows.rows], ['visitors', names.map((name) => [name, ['/async/await-one']])]);
+			assert.ok(!rows.left.includes('/async/await-one'), 'and is not there twice');
+			await by.selectOption('');
 			for (const name of names) {
 				const row = page.locator('.as-table .requests tr', {hasText: `${name}’s request `});
 				const {total, path} = await row.evaluate(({dataset}) => dataset);

@@ -6,7 +6,7 @@ import {readFileSync, statSync} from 'node:fs';
 import {join} from 'node:path';
 
 import {open} from './browser.js';
-import {test, violations, withPage, world} from './suite.js';
+import {heard, test, violations, withPage, world} from './suite.js';
 import {withRun} from './system.js';
 
 const ask = (url, body, headers = {}) => fetch(`${url}/control`, {method: 'POST', headers: {'Content-Type': 'application/json', ...headers}, body: JSON.stringify(body)});
@@ -54,6 +54,31 @@ test('control: with the password the page changes the number of workers', () => 
 test('control: a system that others reach says so, and to whom it shows the lanes', () => withRun({LISTEN: '0.0.0.0', ADMIN_FROM: '192.0.2.0/24'}, ({text}) => {
 	assert.match(text(), /WARNING: LISTEN=0\.0\.0\.0: whoever reaches this machine may ask, and hold its loops\./);
 	assert.match(text(), /are for 192\.0\.2\.0\/24\.\n/);
+}));
+
+test('control: a change that fails is said to have failed, at once where that is known', () => withPage({}, async (page) => {
+	await page.clock.install();
+	let status;
+	await page.route('**/control', (route) => route.fulfill({status, contentType: 'application/json', body: '{}'}));
+	await page.evaluate(() => window.lanes.system.accept({control: 16}));
+	await page.getByText('More or fewer workers').click();
+	const form = page.locator('.control form');
+	const said = page.locator('.control [role="status"]');
+	await form.locator('[name="workers"]').fill('2');
+	await form.locator('[name="password"]').fill('x');
+	for (status of [409, 500]) {
+		await page.evaluate(() => (document.querySelector('.control [role="status"]').textContent = ''));
+		await form.getByRole('button').click();
+		await said.getByText(/^The system did not come to 2 workers: worker\.log/).waitFor();
+	}
+	status = 202; // and then nothing comes of it
+	await form.getByRole('button').click();
+	await said.getByText('Changing to 2 workers: watch the lanes.').waitFor();
+	await page.clock.fastForward(19_000);
+	await heard(page, 300);
+	assert.equal(await said.innerText(), 'Changing to 2 workers: watch the lanes.');
+	await page.clock.fastForward(2000);
+	await said.getByText(/^The system did not come to 2 workers/).waitFor();
 }));
 
 test('control: in the background nobody changes it, and the page shows the command', () => withPage({}, async (page) => {

@@ -37,6 +37,8 @@ test('change it: mended, broken again, refused by the compiler, and whole: the p
 		await state(page, 'serves');
 		await page.getByText(/^The lanes run what is on disk: exercise-1 is process \d+ now\.$/).waitFor(SLOW);
 		assert.match(await source.innerText(), /AWAIT\(req, sleep_for/);
+		assert.equal(await page.locator('.editor .effect').innerText(), '', 'what was measured before is not of this');
+		assert.ok(await page.locator('.editor .stage').isHidden());
 		assert.match(await runIt(page), /^It had the loop for [\d.]+ ms only, and the bystander stood for [\d.]+ ms\.$/);
 		assert.equal(await current(page), 'break');
 
@@ -57,7 +59,11 @@ test('change it: mended, broken again, refused by the compiler, and whole: the p
 
 		save(between(mended));
 		await state(page, 'serves');
-		await page.getByText(/^Mended, broken, refused by the compiler, and whole again/).waitFor();
+		await page.locator('.editor button.primary:not([disabled])').waitFor(SLOW);
+		assert.equal(await page.locator('.editor .effect').innerText(), '', 'nothing was run');
+		assert.equal(await current(page), 'whole');
+		assert.match(await runIt(page), /^It had the loop for [\d.]+ ms only, .* So it had the loop for 1\.\d+ s at first, mended for [\d.]+ ms, broken for 1\.\d+ s; the compiler refused it; and it is whole again, with [\d.]+ ms\.$/);
+		assert.equal(await page.locator('.mending .done').count(), 5);
 		assert.ok(await page.locator('.compiler').isHidden());
 		assert.deepEqual(page.faults, []);
 

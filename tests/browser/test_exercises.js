@@ -130,6 +130,14 @@ test('the handlers stand beside each other, in Python and in C', () => withPage(
 	await section.getByText('time.sleep(seconds)').waitFor();
 	assert.match(await section.locator('.listing').innerText(), /AWAIT\(req, run_in_threadpool/);
 	assert.equal(await section.locator('.listing pre').count(), 4);
+	// What a path is called is no line that waits.
+	await openExercise(page, 'together');
+	const together = page.locator('#exercise-together');
+	await together.getByText('The handlers: Python and C').click();
+	await together.locator('.listing .telling').first().waitFor();
+	const telling = (await together.locator('.listing .line:is(.telling, [data-beside])').allInnerTexts()).map((line) => line.trim());
+	assert.ok(telling.includes('await asyncio.sleep(seconds)'), telling.join('\n'));
+	assert.deepEqual(telling.filter((line) => line.startsWith('@')), []);
 }));
 
 test('the line that a request waits at, or that holds a loop, is lit in both', () => withPage({}, async (page) => {

@@ -133,7 +133,7 @@ test('the banner: nobody waited who is known, only if nobody did', () => withPag
 		}, {others: spans, ended: free, more: message});
 		return said(page, '.holding');
 	};
-	assert.match(await says([]), /All loops are free\. Last held: exercise-1 for 2\.00 s by request 1 of exercise-1 .* Nobody who is known waited; who gave up before being picked up is not\.$/);
+	assert.match(await says([]), /All loops are free\. Last held: exercise-1 for 2\.00 s by request 1 of exercise-1 .* Nobody was seen to wait\. Who leaves before a worker has read the request is not seen\.$/);
 	assert.match(await says([{k: 'queue', s: 300, d: 1700, r: 2}]), /It kept waiting: request 2 of exercise-1 \/async\/await-one \(1\.70 s\)\.$/);
 	assert.match(await says([{k: 'await', s: -500, d: 770, r: 2}, {k: 'ready', s: 270, d: 1730, r: 2}]), /It kept waiting: request 2 .* \(1\.73 s\)\.$/);
 	assert.match(await says([{k: 'pool', s: -500, d: 1000, r: 2, pool: 'blocking', th: 0}, {k: 'ready', s: 500, d: 1500, r: 2}]), /request 2 .* \(1\.50 s\)\.$/);

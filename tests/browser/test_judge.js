@@ -56,3 +56,27 @@ test('the judge: a feed that did not tell', () => withPage({}, async (page) => {
 	assert.match((await judged(page, [], {message: {unrecorded: [{w: 'exercise-1', from: 1e6 + 100, to: 1e6 + 300}]}})).join(), /Not all that exercise-1 did was recorded/);
 	assert.deepEqual(await judged(page, [], {message: {unrecorded: [{w: 'loop-1', from: 1e6 + 100, to: 1e6 + 300}]}}), []);
 }));
+
+test('the judge: what is said of two sums follows from what was measured', () => withPage({}, async (page) => {
+	const said = (sync, async) => page.evaluate(async (tries) => (await import('/lanes/guide/demonstrations.js')).sameSum(tries.map((all) => ({tries: all, took: Math.min(...all)}))), [sync, async]);
+	assert.deepEqual(await said([350, 360, 355], [352, 349, 380]), {holds: true, sentence: 'The same sum took a blocking process 350 ms, and a thread behind an await 349 ms: awaiting computes nothing faster.'});
+	const faster = await said([503, 510, 505], [346, 350, 351]);
+	assert.equal(faster.holds, false);
+	assert.match(faster.sentence, /503 ms, and a thread behind an await 346 ms: that was faster/);
+	const busy = await said([503, 346, 350], [346, 350, 351]);
+	assert.equal(busy.holds, null);
+	assert.match(busy.sentence, /503 ms and 351 ms\. Others used this machine meanwhile/);
+}));
+
+test('the judge: what is said of threads follows from what was measured', () => withPage({}, async (page) => {
+	const said = (theirs, ours, {quiet = true, threads = 2} = {}) => page.evaluate(async ([a, b, isQuiet, most]) => {
+		const of = (gain) => ({turns: 1000, together: 1000 / gain, quiet: isQuiet});
+		return (await import('/lanes/exercises/fastapi.js')).toldOf(of(a), of(b), most).join(' ');
+	}, [theirs, ours, quiet, threads]);
+	assert.match(await said(1, 1.9), /four sums took 1\.00 s one after the other and 1\.00 s at once, each on a thread, 1\.00 times as fast\. .* 1\.90 times as fast\. .* those of Python one at a time: that is the GIL\.$/);
+	assert.match(await said(1.5, 1.9), /Both had threads that computed at the same time: no GIL was to be seen\.$/);
+	for (const gain of [0.98, 1.13])
+		assert.match(await said(1, gain), /Not even the threads of C had a second core, so these figures say nothing of the GIL/);
+	assert.match(await said(1.5, 1.9, {quiet: false}), /Others used this machine meanwhile, so these figures say nothing of threads: run it again\.$/);
+	assert.match(await said(1, 1, {threads: 1}), /one thread for computing, as this machine has one core/);
+}));

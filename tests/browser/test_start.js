@@ -63,6 +63,24 @@ test('start: a round that fails says how', () => withPage({}, async (page) => {
 	await act(page, 'loop').getByText(/^That did not work: .*busy with other rounds/).waitFor();
 }));
 
+test('start: the keyboard leads from one to the next, and the picture fits a window that becomes narrow', () => withPage({}, async (page) => {
+	await act(page, 'loop').getByRole('button').first().focus();
+	const focused = () => page.evaluate(() => document.activeElement.textContent);
+	for (const next of ['Put it on a thread', 'Now predict: the exercises ▶']) {
+		await page.keyboard.press('Enter');
+		await page.waitForFunction(() => document.querySelector('.act button:disabled'));
+		assert.notEqual(await page.evaluate(() => document.activeElement.tagName), 'BODY', 'while it runs');
+		await page.waitForFunction((text) => document.activeElement.textContent === text, next);
+		assert.equal(await focused(), next);
+	}
+	await page.setViewportSize({width: 390, height: 844});
+	for (const id of ['loop', 'thread'])
+		await page.waitForFunction((of) => {
+			const stage = document.querySelector(`[data-act="${of}"] .stage`);
+			return stage.scrollHeight <= stage.clientHeight + 1 && stage.scrollWidth <= stage.clientWidth + 1;
+		}, id);
+}));
+
 // Of an element, whether all of it is in view.
 const isInView = (locator) => locator.evaluate((element) => {
 	const {top, bottom, left, right} = element.getBoundingClientRect();

@@ -19,7 +19,30 @@ const play = (page, worker) => page.evaluate(({t, workers}) => {
 test('tasks: the line says where the loop is held, and the cure', () => withPage({}, async (page) => {
 	await mute(page);
 	await play(page, holds);
-	await page.locator('.holding', {hasText: 'It is blocking_io_task() at app/guide/tasks.c:13, in clock_nanosleep(), called at app/guide/async_bad_blocking.c:10. Cure: AWAIT(req, sleep_for('}).waitFor();
+	await page.locator('.holding', {hasText: 'Its code: blocking_io_task() at app/guide/tasks.c:13, in clock_nanosleep(), called at app/guide/async_bad_blocking.c:10. Cure: AWAIT(req, sleep_for('}).waitFor();
+}));
+
+// The doctor saw request 5 100 ms after it had begun; 50 ms later the loop was free. That is told for ten seconds.
+test('tasks: where a loop was held, and the cure, stay when it is free again', () => withPage({}, async (page) => {
+	await mute(page);
+	await page.getByText('Loops that were held').click();
+	await page.evaluate(({t, free, by}) => {
+		const {feed, history} = window.lanes;
+		history.clear();
+		const told = (ago, more) => ({workers: [{...free, loop: {held: null, request: null, ...ago !== null && {held_by: {...by, lasts: false, ago}}, ...more}}]});
+		feed.accept({t, ...told(null), spans: []});
+		feed.accept({t: t + 200, ...told(0.08), spans: [{w: 'loop-1', k: 'loop', s: t + 20, d: 150, r: 5, p: '/async/bad-blocking', c: 200}]});
+		feed.accept({t: t + 300, ...told(0.18), spans: []});
+		for (let i = 1; i < 30; i++) // and then no more
+			feed.accept({t: t + 300 + i * 1000, ...told(null), spans: []});
+	}, {t: T, free: state, by: held_by});
+	const where = 'blocking_io_task() at app/guide/tasks.c:13, in clock_nanosleep(), called at app/guide/async_bad_blocking.c:10';
+	await page.locator('.past li', {hasText: `loop-1: request 5 of loop-1 /async/bad-blocking, 150 ms.`}).waitFor();
+	assert.equal(await page.locator('.past li code').innerText(), where);
+	assert.match(await page.locator('.past li').innerText(), /Cure: AWAIT\(req, sleep_for\(req, seconds\)\) sleeps and gives the loop back$/);
+	const line = await page.locator('.holding').innerText();
+	assert.ok(line.startsWith('All loops are free. Last held: loop-1 for 150 ms by request 5 of loop-1 /async/bad-blocking. Its code: ' + where + '. Cure: AWAIT(req, '), line);
+	assert.deepEqual(await violations(page), []);
 }));
 
 test('tasks: worker, request, what it awaits, where, and how many more', () => withPage({}, async (page) => {

@@ -7,6 +7,10 @@ import {COLOURS, digits, markOf, newMark, setVisitors} from '../feed/visitors.js
 import {list} from '../format.js';
 
 const EVERY = 2000; // milliseconds between two looks, while somebody looks or one of the class asks for something
+const NAMED = 3; // in one line
+
+// "Ada, Grace, Linus and 28 more"
+const few = (names) => list(names.length > NAMED + 1 ? [...names.slice(0, NAMED), `${names.length - NAMED} more`] : names);
 
 export class Classroom {
 	visitors = []; // {name, exercise, option, running, mark}
@@ -17,9 +21,12 @@ export class Classroom {
 	#timer = 0;
 	#asked = -Infinity;
 	#sender;
+	#line = el('summary', {}, 'In a class');
 	#list = el('ul', {class: 'visitors', 'aria-label': 'Who is there'});
+	#note = el('p', {class: 'note'});
 	#said = el('p', {class: 'note', role: 'status'});
-	element;
+	#box;
+	element; // a line; with the form and all names, when it is opened
 
 	constructor(sender) {
 		this.#sender = sender;
@@ -33,9 +40,12 @@ export class Classroom {
 			event.preventDefault();
 			this.#name = name.value.trim();
 			this.#sender.mark = this.#name && this.#mark;
+			this.#box.open = !this.#name;
+			this.#line.focus();
 			this.#tell({});
 		}}, field('Your name', name), el('button', {type: 'submit'}, 'I am here'), large);
-		this.element = el('details', {class: 'classroom', ontoggle: () => this.#look()}, el('summary', {}, 'In a class'), form, this.#said, this.#list);
+		this.#box = el('details', {ontoggle: () => this.#look()}, this.#line, form, this.#note, this.#list);
+		this.element = el('div', {class: 'classroom'}, this.#box, this.#said);
 	}
 
 	// What this visitor predicts, if they have a name.
@@ -43,8 +53,7 @@ export class Classroom {
 		return this.#tell({exercise, option});
 	}
 
-	// This visitor runs an exercise. All share its loop, so others are told, until end(). Resolves to what the class
-	// predicts of it, and who else runs one, as sentences.
+	// This visitor runs an exercise. All share its loop, so others are told, until end(). Resolves to votes().
 	async begin(exercise, option) {
 		this.#runs = {exercise: exercise.id, option};
 		await this.#tell({...this.#runs, running: true});
@@ -61,14 +70,19 @@ export class Classroom {
 			this.#ask('/class');
 	}
 
-	// What the class predicts of an exercise, as a sentence; '': nobody predicts anything.
+	// What the class predicts of an exercise: {votes: [{text, names}] in the order of the options, none if nobody
+	// predicts anything; busy: who else runs one, as a sentence}.
 	async votes({id, options}) {
 		await this.#ask('/class');
-		const votes = this.visitors.filter(({exercise}) => exercise === id);
-		const said = options.map(([option, text]) => [text, votes.filter((vote) => vote.option === option)]).filter(([, who]) => who.length)
-			.sort(([, a], [, b]) => b.length - a.length).map(([text, who]) => `“${text}”: ${who.length} (${list(who.map(({name}) => name))})`);
-		const busy = this.visitors.filter(({running, name}) => running && name !== this.#name).map(({name}) => name);
-		return [said.length ? `The class predicts: ${said.join('; ')}.` : '', busy.length ? `${list(busy)} ${busy.length > 1 ? 'run' : 'runs'} an exercise on the same loop just now: that may disturb this.` : ''].filter(Boolean).join(' ');
+		const all = this.visitors.filter(({exercise}) => exercise === id);
+		const votes = options.map(([option, text]) => ({text, names: all.filter((vote) => vote.option === option).map(({name}) => name)}));
+		const busy = this.#running().filter((name) => name !== this.#name);
+		return {votes: votes.some(({names}) => names.length) ? votes : [],
+			busy: busy.length ? `${few(busy)} ${busy.length > 1 ? 'run' : 'runs'} an exercise on the same loop just now: that may disturb this.` : ''};
+	}
+
+	#running() {
+		return this.visitors.filter(({running}) => running).map(({name}) => name);
 	}
 
 	async #tell(prediction) {
@@ -84,17 +98,26 @@ export class Classroom {
 				throw new Error(response.status === 422 ? 'a name has 1 to 24 characters' : `${response.status}`);
 			this.visitors = (await response.json()).visitors;
 			setVisitors(this.visitors);
-			setText(this.#said, this.#name ? `You are ${this.#name}. Your name stands at your requests in everybody’s lanes. Choose an answer below: it counts as your vote, and is shown when somebody runs it.` : '');
+			setText(this.#said, '');
 		} catch (error) {
 			setText(this.#said, `That did not work: ${error.message}.`);
 		}
-		replace(this.#list, this.visitors.map(({name, exercise, running}, i) => el('li', {class: `visitor colour-${i % COLOURS.length}`}, running ? `${name} runs an exercise` : exercise ? `${name} ✓` : name)));
+		this.#show();
 	}
 
-	// While it is open.
+	#show() {
+		const running = this.#running();
+		const names = this.visitors.map(({name}) => name);
+		const here = names.length ? `${names.length} here: ${few(names)}.` : '';
+		setText(this.#line, this.#name ? [`You are ${this.#name}.`, here, running.length ? `${few(running)} ${running.length > 1 ? 'run' : 'runs'} an exercise.` : ''].filter(Boolean).join(' ') : 'In a class');
+		setText(this.#note, this.#name ? 'Your name stands at your requests in everybody’s lanes. The answer that you choose below counts as your vote, and is shown when somebody runs it.' : '');
+		replace(this.#list, this.visitors.map(({name, exercise, running: runs}, i) => el('li', {class: `visitor colour-${i % COLOURS.length}`}, runs ? `${name} runs an exercise` : exercise ? `${name} ✓` : name)));
+	}
+
+	// While it is open, or this one is there.
 	async #look() {
 		clearTimeout(this.#timer);
-		if (!this.element.open)
+		if (!this.#box.open && !this.#name)
 			return;
 		if (this.element.offsetParent)
 			await this.#ask('/class');

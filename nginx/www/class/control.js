@@ -7,6 +7,7 @@ import {field} from '../form.js';
 import {curlBox} from '../panels/curl.js';
 
 const POOL = 'loop';
+const PATIENCE = 20_000; // milliseconds in which one more has started, or one less has ended: longer than START_TIMEOUT
 const REFUSED = {403: 'That is not the password that make run has printed.', 404: 'Nobody changes it here: use the command.',
 	422: 'So many are not possible.', 429: 'Busy: try again.', 503: 'Busy with the last change: try again.'};
 
@@ -20,6 +21,7 @@ export function controlBox(lab, system) {
 	const command = el('div', {}, el('p', {class: 'note'}, 'From a terminal, in the project\'s folder:'), box.element);
 	const form = el('form', {class: 'fields', onsubmit: start}, field('Loop workers', number), field('Password', password), change);
 	let wanted = null;
+	let [had, since] = [0, 0]; // so many there were, since when
 
 	function setCommand() {
 		box.show(`make scale WORKERS=${number.value || 1}`);
@@ -39,17 +41,27 @@ export function controlBox(lab, system) {
 		}
 		change.disabled = false;
 		wanted = status === 202 ? workers : null;
-		setText(said, status === 202 ? `Changing to ${count(workers, 'worker')}: watch the lanes.` : REFUSED[status] ?? 'No answer.');
+		since = performance.now();
+		setText(said, wanted ? `Changing to ${count(workers, 'worker')}: watch the lanes.` : REFUSED[status] ?? (status ? failed(workers) : 'No answer.'));
 		tell();
 	}
+
+	const failed = (workers) => `The system did not come to ${count(workers, 'worker')}: worker.log, in the folder that make run names, says why.`;
 
 	function tell() {
 		const living = lab.workers(POOL).filter(({state}) => !state.draining);
 		setText(now, living.length ? `There ${living.length === 1 ? 'is' : 'are'} ${count(living.length, 'loop worker')} now.` : '');
-		if (wanted === living.length) {
+		if (living.length !== had)
+			[had, since] = [living.length, performance.now()];
+		if (wanted === null)
+			return;
+		if (wanted === living.length)
 			setText(said, `Done: ${count(living.length, 'loop worker')}.`);
-			wanted = null;
-		}
+		else if (performance.now() - since > PATIENCE)
+			setText(said, failed(wanted));
+		else
+			return;
+		wanted = null;
 	}
 
 	system.addEventListener('change', () => {

@@ -1,10 +1,10 @@
 // The learner changes a handler, in an editor of their own: the page shows it as it is on disk, and what came of a
 // save. It sends no code anywhere.
 
-import {el, replace, setText} from '../dom.js';
+import {el, handFocus, replace, setText} from '../dom.js';
 import {LOOP} from '../exercises/exercises.js';
 import {Lanes} from '../picture/lanes.js';
-import {FILE, measured, PLACE, round, STEPS} from './mend.js';
+import {FILE, measured, PLACE, round, STEPS, whole} from './mend.js';
 import {Saved} from './saved.js';
 
 const SAID = {
@@ -18,6 +18,7 @@ export function editorPanel(lab) {
 	const saved = new Saved(FILE);
 	let step = 0;
 	let result = null; // of what is served now
+	const figures = []; // what the runs measured that took a step
 	let isRunning = false;
 
 	const status = el('p', {class: 'cause', role: 'status'}, 'Asking …');
@@ -58,19 +59,22 @@ export function editorPanel(lab) {
 		})));
 		run.disabled = isRunning || state !== 'serves';
 		if (step < STEPS.length && state !== 'none' && STEPS[step].done(saved, result)) {
+			if (result)
+				figures.push(result.held);
 			step++;
+			if (step === STEPS.length)
+				setText(outcome, whole(figures, result));
 			result = null;
 		}
 		STEPS.forEach((_, i) => {
 			list.children[i].classList.toggle('done', i < step);
 			i === step ? list.children[i].setAttribute('aria-current', 'step') : list.children[i].removeAttribute('aria-current');
 		});
-		if (step === STEPS.length)
-			setText(outcome, 'Mended, broken, refused by the compiler, and whole again: each told by what was measured.');
 	}
 
 	async function start() {
 		isRunning = true;
+		handFocus(run, outcome);
 		show();
 		const sent = saved.number;
 		const told = await round(lab);
@@ -81,10 +85,14 @@ export function editorPanel(lab) {
 		if (Number.isFinite(told.wall))
 			lanes.show(lab.picture(told));
 		show();
+		handFocus(outcome, run);
 	}
 
+	// What was measured before is not of what is saved now.
 	saved.addEventListener('change', () => {
 		result = null;
+		setText(outcome, '');
+		lanes.element.hidden = true;
 		show();
 	});
 	new IntersectionObserver(([{isIntersecting}]) => saved.look(isIntersecting)).observe(element);

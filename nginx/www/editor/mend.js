@@ -45,7 +45,12 @@ export const STEPS = [
 		code: ['\tdouble slept;', '', '\tASYNC_BEGIN(req);', '\tslept = wait->seconds;', '\tAWAIT(req, sleep_for(req, slept));', '\treply_detail(req, "async_bad", "blocked event loop for ", slept, "s");', '\tASYNC_END(req);'],
 		done: ({state, words}) => state === 'fails' && /uninitialized/.test(words),
 	}, {
-		id: 'whole', text: 'Make it whole: what has to survive an AWAIT is in the input, or in a FRAME. Take the local out again, and save.',
-		done: ({state}) => state === 'serves',
+		id: 'whole', text: 'Make it whole: what has to survive an AWAIT is in the input, or in a FRAME. Take the local out again, save, and run it.',
+		done: (saved, result) => result?.held <= LONG,
 	},
 ];
+
+// When all of it was done. figures: how long the loop was held, in milliseconds, by what was run at each step.
+export function whole([first, mended, broken, last], {sentence}) {
+	return `${sentence} So it had the loop for ${duration(first)} at first, mended for ${duration(mended)}, broken for ${duration(broken)}; the compiler refused it; and it is whole again, with ${duration(last)}.`;
+}

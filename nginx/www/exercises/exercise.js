@@ -1,6 +1,7 @@
 // One exercise on the page: predict, run, look, read the cause.
 
-import {el, replace} from '../dom.js';
+import {votesBox} from '../class/votes.js';
+import {el, handFocus, replace} from '../dom.js';
 import {curlBox} from '../panels/curl.js';
 import {judged} from './exercises.js';
 import {roundFigure} from './figure.js';
@@ -20,7 +21,7 @@ export function exerciseSection(exercise, index, lab, done) {
 			status.textContent = 'Ready.';
 			lab.classroom?.predict(exercise.id, id);
 		}}), text));
-	const votes = el('p', {class: 'votes', role: 'status'});
+	const votes = votesBox();
 	const form = el('form', {onsubmit: start},
 		el('fieldset', {}, el('legend', {}, exercise.question), options),
 		el('div', {class: 'actions'}, run, status));
@@ -28,19 +29,16 @@ export function exerciseSection(exercise, index, lab, done) {
 	async function start(event) {
 		event.preventDefault();
 		const predicted = new FormData(form).get(exercise.id);
-		if (exercise.needs && !hasDatabase(lab)) {
-			const {sentence, command} = missing(exercise.needs);
-			replace(result, el('p', {class: 'verdict', data: {right: '', missing: exercise.needs}}, sentence), curlBox(command).element);
-			return;
-		}
+		handFocus(run, status);
 		run.disabled = true;
 		replace(result);
 		status.textContent = 'Running: watch the lanes.';
-		votes.textContent = '';
-		lab.classroom?.begin(exercise, predicted).then((said) => (votes.textContent = said));
+		votes.show(null);
+		lab.classroom?.begin(exercise, predicted).then(votes.show);
 		const rounds = await exercise.rounds(lab);
 		lab.classroom?.end();
 		run.disabled = false;
+		handFocus(status, run);
 		run.textContent = 'Run again';
 		status.textContent = rounds.some((round) => round.disturbed.length) ? 'Disturbed.' : 'Done.';
 		show(rounds, predicted);
@@ -67,10 +65,21 @@ export function exerciseSection(exercise, index, lab, done) {
 			right ? [] : rounds.map((round) => roundFigure(lab, round, exercise.title, rounds)));
 	}
 
+	// What it needs is said before anything is asked.
+	function lacking() {
+		const {sentence, command} = missing(exercise.needs);
+		const element = el('div', {class: 'lacking', hidden: true, data: {missing: exercise.needs}}, el('p', {class: 'cause'}, sentence), curlBox(command).element);
+		lab.feed.addEventListener('message', () => {
+			element.hidden = hasDatabase(lab);
+			form.hidden = !element.hidden;
+		});
+		return element;
+	}
+
 	return el('section', {class: 'exercise', id: `exercise-${exercise.id}`, 'aria-labelledby': `title-${exercise.id}`},
 		el('h3', {id: `title-${exercise.id}`}, el('span', {class: 'step'}, String(index + 1)), ` ${exercise.title}`),
 		el('p', {}, exercise.task),
-		form, votes, result,
+		exercise.needs && lacking(), form, votes.element, result,
 		exercise.note && el('p', {class: 'note'}, exercise.note),
 		listing(exercise.handlers, exercise.python, exercise.files),
 		el('details', {}, el('summary', {}, 'From a terminal'),

@@ -51,8 +51,8 @@ export const EXERCISES = [
 		task: '/async/await-one and /sync/noawait are sent together. Each takes 1.5 s. They go to the same worker, which has one event loop.',
 		question: 'When has the second of the two been answered?',
 		options: [
-			['together', 'After 1.5 s: neither keeps the other waiting'],
 			['turns', 'After 3 s: they take turns'],
+			['together', 'After 1.5 s: neither keeps the other waiting'],
 			['sync', 'The sync one stops the loop, so the async one is late'],
 		],
 		handlers: ['sync_noawait', 'async_await_one'],
@@ -76,9 +76,9 @@ export const EXERCISES = [
 		task: '/async/await-many awaits three sleeps of 1.0 s, 1.5 s and 0.5 s with gather.',
 		question: 'How long does the request take?',
 		options: [
+			['min', '0.5 s: the shortest'],
 			['sum', '3.0 s: the sum'],
 			['max', '1.5 s: the longest'],
-			['min', '0.5 s: the shortest'],
 		],
 		handlers: ['async_await_many'],
 		commands: [alone('/exercise/async/await-many?seconds=1.0&seconds=1.5&seconds=0.5')],
@@ -102,9 +102,9 @@ export const EXERCISES = [
 		task: `A call that blocks for ${BLOCK} s; 0.3 s later, on the same worker, a bystander that asks for nothing (await-one with 0 s). First with /async/bad-blocking, then with /async/wrap-blocking.`,
 		question: 'How long does the bystander wait?',
 		options: [
-			['bad', `With bad-blocking nearly ${BLOCK} s, with wrap-blocking not at all`],
 			['both', `Nearly ${BLOCK} s both times: a blocking call blocks`],
 			['neither', 'Not at all: both handlers are async'],
+			['bad', `With bad-blocking nearly ${BLOCK} s, with wrap-blocking not at all`],
 		],
 		handlers: ['async_bad_blocking', 'async_wrap_blocking'],
 		commands: [later(`/exercise/async/bad-blocking?seconds=${BLOCK}`, '/exercise/async/await-one?seconds=0'),
@@ -138,8 +138,8 @@ export const EXERCISES = [
 		question: 'Which is done first?',
 		options: [
 			['loop', 'The loop: it awaits them all at once'],
-			['same', 'Both take 0.5 s: the handler is the same'],
 			['prefork', 'Prefork: processes run truly in parallel'],
+			['same', 'Both take 0.5 s: the handler is the same'],
 		],
 		handlers: ['async_await_one'],
 		note: 'What else a process per request means: a client that keeps its connection open and says nothing occupies a whole process. “make exercises” shows that trap on an nginx of its own.',

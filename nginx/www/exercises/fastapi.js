@@ -7,6 +7,7 @@ import {failures, LOOP, total} from './exercises.js';
 const TIMES = 4;
 const FASTAPI = {path: '/fastapi/async/cpu-bound?n=2000000', pool: 'fastapi'}; // over a tenth of a second of Python
 const NOISE = 1.4; // times as long: somebody else had the cores
+const GAINS = 1.3; // times as fast: more than one computed at a time
 const LANES = {path: '/cases/derive?rounds=500000', pool: LOOP};
 
 // One after the other, and at once, the better of two tries: {turns, together: milliseconds; quiet: whether one was like
@@ -34,10 +35,24 @@ export async function besideFastapi(lab) {
 	const ours = await measured(lab, LANES);
 	if (theirs.failed || ours.failed)
 		return [`What FastAPI does could not be measured. ${theirs.failed ?? ours.failed}`];
-	const noise = theirs.quiet && ours.quiet ? [] : ['Others used this machine meanwhile, so these two figures say little: run it again.'];
-	const threads = lab.workers(LOOP)[0]?.state.pools?.cpu?.limit;
-	const gain = ({turns, together}) => (turns / together).toFixed(2);
-	const times = ({turns, together}) => list([`${duration(turns)} one after the other`, `${duration(together)} at once, each on a thread`]);
-	return [`The guide's FastAPI, in Python: four sums took ${times(theirs)}, ${gain(theirs)} times as fast. The GIL lets one thread compute at a time.`,
-		`Here four keys took ${times(ours)}, ${gain(ours)} times as fast: ${threads === 1 ? 'there is one thread for computing, as this machine has one core' : `${threads} threads compute at the same time, one for each core`}.`, ...noise];
+	return toldOf(theirs, ours, lab.workers(LOOP)[0]?.state.pools?.cpu?.limit);
+}
+
+// What two measurements say, as sentences; threads: that may compute here.
+export function toldOf(theirs, ours, threads) {
+	const gain = ({turns, together}) => turns / together;
+	const times = (one) => `${list([`${duration(one.turns)} one after the other`, `${duration(one.together)} at once, each on a thread`])}, ${gain(one).toFixed(2)} times as fast`;
+	return [`The guide's FastAPI, in Python: four sums took ${times(theirs)}.`, `Here four keys took ${times(ours)}.`, causeOf(gain(theirs), gain(ours), theirs.quiet && ours.quiet, threads)];
+}
+
+// Without a second core nobody's threads gain anything, whatever the reason.
+function causeOf(theirs, ours, isQuiet, threads) {
+	if (!isQuiet)
+		return 'Others used this machine meanwhile, so these figures say nothing of threads: run it again.';
+	if (threads === 1)
+		return 'There is one thread for computing, as this machine has one core: threads can gain nothing on it.';
+	if (ours < GAINS)
+		return 'Not even the threads of C had a second core, so these figures say nothing of the GIL: others use this machine. Run it again when they do not.';
+	return theirs < GAINS ? 'On the same cores, the threads of C computed at the same time, and those of Python one at a time: that is the GIL.'
+		: 'Both had threads that computed at the same time: no GIL was to be seen.';
 }

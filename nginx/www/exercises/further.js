@@ -20,8 +20,8 @@ export const FURTHER = [
 		task: 'A worker has 40 threads for what blocks (THREADS). 41 requests come at once, each of which blocks for 0.5 s (/sync/noawait). Then 41 that await 0.5 s (/async/await-one).',
 		question: 'When is the last of them answered?',
 		options: [
-			['turn', 'Blocking: after 1.0 s, one waits for a thread. Awaiting: after 0.5 s'],
 			['same', 'After 0.5 s both times: there is another thread when it is needed'],
+			['turn', 'Blocking: after 1.0 s, one waits for a thread. Awaiting: after 0.5 s'],
 			['both', 'After 1.0 s both times: 40 is the limit of a worker'],
 		],
 		handlers: ['sync_noawait', 'async_await_one'],
@@ -50,9 +50,9 @@ export const FURTHER = [
 		task: `Three sleeps of ${list(SLEEPS.map((s) => `${s} s`))}: first each begun when the one before is over, then gathered (/async/await-many). At last three calls of other services, gathered (/cases/quotes): each has a bar of its own.`,
 		question: 'How long do the sleeps take?',
 		options: [
-			['longest', 'One after the other 1.2 s, gathered 0.6 s: the longest'],
 			['same', '1.2 s both times: there is one loop'],
 			['third', 'One after the other 1.2 s, gathered 0.4 s: a third'],
+			['longest', 'One after the other 1.2 s, gathered 0.6 s: the longest'],
 		],
 		handlers: ['async_await_many', 'quotes'],
 		python: ['/lanes/guide.py', CASES],
@@ -80,14 +80,14 @@ export const FURTHER = [
 		task: 'A key is derived from a password, which takes a core for half a second and more; 0.15 s later a bystander asks the loop for nothing. The key is derived on the loop (/cases/derive/bad), on a thread (/cases/derive), and in another process (the pool “cpu”).',
 		question: 'Where does the bystander wait?',
 		options: [
-			['loop', 'On the loop only'],
 			['same', 'On the loop and beside the thread: they are one process'],
+			['loop', 'On the loop only'],
 			['none', 'Nowhere: all three handlers are async'],
 		],
 		handlers: ['derive_bad', 'derive'],
 		files: ['derive', 'derive'],
 		python: CASES,
-		note: 'Here threads compute at the same time, one for each core. In FastAPI the GIL lets one compute Python at a time: “make run FASTAPI=1” has the guide’s own application beside this one, and measures that here. “make contrast” shows processes and loops beside each other.',
+		note: 'Python’s GIL is to let one thread compute at a time; C has none. Whether that shows on this machine is measured here, by this exercise, when the guide’s own application is beside it: “make run FASTAPI=1”. “make contrast” shows processes and loops beside each other.',
 		commands: [later(`/exercise/cases/derive/bad?rounds=${ROUNDS}`, '/exercise/async/await-one?seconds=0'), later(`/exercise/cases/derive?rounds=${ROUNDS}`, '/exercise/async/await-one?seconds=0'),
 			   later(`/cpu-pool/cases/derive?rounds=${ROUNDS}`, '/exercise/async/await-one?seconds=0')],
 		async rounds(lab) {
@@ -120,9 +120,9 @@ export const FURTHER = [
 		task: '/cases/combined calls another service, has a thread block on a library, and puts a job into the queue in the database: in one gather.',
 		question: 'How long does the request take?',
 		options: [
-			['longest', 'As long as the longest of the three'],
 			['sum', 'As long as all three together'],
 			['job', 'As long as the job takes'],
+			['longest', 'As long as the longest of the three'],
 		],
 		handlers: ['combined'],
 		python: [RENDERS],

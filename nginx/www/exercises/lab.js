@@ -46,7 +46,7 @@ export class Lab extends EventTarget {
 		const sent = [];
 		for (const part of inTurn ? requests.map((request) => [request]) : [requests])
 			sent.push(...await this.sender.send(part));
-		const answers = sent.map((answer) => ({...answer, request: null}));
+		const answers = sent.map((answer) => ({...answer, request: null, mark: this.sender.mark}));
 		usage.stop();
 		const came = answers.filter((answer) => answer.worker);
 		const from = Math.min(...came.map((answer) => answer.sent));
@@ -91,7 +91,7 @@ export class Lab extends EventTarget {
 		const requests = new Set([...round.answers.map((answer) => answer.request).filter(Boolean), ...round.also ?? []]);
 		const names = new Set([...round.answers.map((answer) => answer.worker).filter(Boolean), ...(round.also ?? []).map(({worker}) => worker)]);
 		const margin = length * MARGIN;
-		return layout(this.history, round.from - margin, round.from + length + margin, {only: requests, workers: names, origin: round.from, scale: textScale()});
+		return layout(this.history, round.from - margin, round.from + length + margin, {only: requests, workers: names, origin: round.from, until: round.to, meant: round.meant, scale: textScale()});
 	}
 
 	// The longest that a loop which answered did not beat, in milliseconds.

@@ -26,8 +26,9 @@ function c(source) {
 	return [head.split('\n').length - 1, source.slice(head.length).trimEnd()];
 }
 
-// The lines that make the difference: where the loop is given back, or blocked.
-const TELLING = /^(?!\/\*| \*).*(?:\bAWAIT\b|\bawait\b|(?<!")\bblocking_io_task\(|time\.sleep|gather_add_sleep)/;
+// The lines that make the difference: where the loop is given back, or blocked. A comment and a decorator, which has a
+// path with such words, are none.
+const TELLING = /^(?!\/\*| \*|@).*(?:\bAWAIT\b|\bawait\b|(?<!")\bblocking_io_task\(|time\.sleep|gather_add_sleep)/;
 
 const BLOCKS = /(?<!")\bblocking_io_task\(/; // of these, where a thread stands, or the loop
 

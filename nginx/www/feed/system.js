@@ -15,6 +15,11 @@ export class System extends EventTarget {
 		return new Map([...this.#routes.get(pool) ?? []].filter(([path]) => /^\/[^{]*$/.test(path)));
 	}
 
+	// Whether a pool has such; of one that is not known yet, it may.
+	serves(pool) {
+		return !this.#routes.has(pool) || this.routes(pool).size > 0;
+	}
+
 	get kinds() {
 		return new Map([...this.#routes.values()].flatMap((routes) => [...routes]));
 	}

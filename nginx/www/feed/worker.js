@@ -10,6 +10,7 @@ import {Track} from './track.js';
 
 const FORGOTTEN = 1000; // milliseconds between two requests that were forgotten: others were, too
 const MOST_HOLDS = 50; // of each worker
+const NEAR = 20; // milliseconds between what two clocks say of one moment
 const LONG = 1000; // milliseconds that a loop is busy without a pause when it is held by many
 
 export const number = (value) => (Number.isFinite(value) ? value : 0);
@@ -28,6 +29,7 @@ export class Worker {
 	heldSince = null; // since when its loop has had no time for anybody else; null: it has
 	#fullSince = null; // since when its loop was never idle between two messages
 	holds = []; // the last one may still grow
+	#seen = []; // what the doctor saw on its stack while it was held: {at: when, by: as state.loop.held_by}
 
 	constructor(name) {
 		this.name = name;
@@ -65,6 +67,19 @@ export class Worker {
 		this.state = state;
 		this.seen = now;
 		this.heldSince = this.prefork ? null : this.#heldSince();
+		if (state.loop?.held_by?.at)
+			this.#see(state.loop.held_by, now - number(state.loop.held_by.ago) * 1000);
+	}
+
+	// It is told again in each message, for a while.
+	#see(by, at) {
+		this.#seen = [...this.#seen.filter((one) => Math.abs(one.at - at) > NEAR), {at, by}].slice(-MOST_HOLDS);
+	}
+
+	// What was seen of a hold, each place once.
+	seenIn({start, end}) {
+		const found = this.#seen.filter(({at}) => at > start - NEAR && at < end + NEAR).map(({by}) => by);
+		return [...new Map(found.map((by) => [`${by.at} ${by.from}`, by])).values()];
 	}
 
 	// One turn holds the loop, or many that leave no time between them. Who is seen idle is free.

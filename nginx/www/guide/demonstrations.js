@@ -16,7 +16,8 @@ const CASES = '/lanes/handlers/cases.py';
 const ORDERS = '/lanes/handlers/cases_orders.py';
 const RENDERS = '/lanes/handlers/cases_renders.py';
 
-const GIL = 'Here threads compute at the same time, as C has no GIL. In FastAPI one at a time does: four threads were 1.00 times as fast as one (exercise 7 measures it here, after make run FASTAPI=1).';
+const GIL = 'C has no GIL: its threads may compute at the same time, one on each core. Threads of Python have to take turns. How much that is, here, exercise 7 measures, after make run FASTAPI=1.';
+const ALIKE = 1.25; // times as long: no difference
 
 const total = (answer) => answer.ended - answer.sent;
 const waited = (answer) => answer.timing.queue ?? 0;
@@ -49,11 +50,39 @@ const longestOf = (kind, what) => ([{answers: [answer]}]) => {
 	return {holds: waits.length < 2 || total(answer) < sum, sentence: `${capital(named(answer))} took ${duration(total(answer))}. ${waits.length > 1 ? `Its ${waits.length} ${what} took ${list(waits.map((ms) => duration(ms)))}, ${duration(sum)} one after the other` : `It waited ${duration(sum)} for ${what}`}, and the loop was busy for ${duration(answer.timing.loop)}.`};
 };
 
-const parallel = (kind, who) => ([round]) => {
-	const times = round.answers.map(({timing}) => timing[kind] ?? 0);
-	const sum = times.reduce((all, ms) => all + ms, 0);
-	return {holds: sum > round.wall * 1.2, sentence: `${who} computed for ${list(times.map((ms) => duration(ms)))}, together ${duration(sum)}, and both were done after ${duration(round.wall)}: ${sum > round.wall * 1.2 ? 'at the same time, on two cores' : 'this machine had no second core for them'}.`};
-};
+// The better of so many tries of each, in turn, with what all have measured: round.tries, in milliseconds. One that failed
+// is shown.
+async function bestOf(lab, tries, ...each) {
+	const rounds = each.map(() => []);
+	for (let i = 0; i < tries; i++)
+		for (const [at, [name, request, kind]] of each.entries()) {
+			const round = await lab.round(name, [request]);
+			rounds[at].push({...round, took: round.answers[0].timing[kind] ?? -1});
+		}
+	return rounds.map((all) => ({...all.reduce((best, one) => (one.took < best.took ? one : best)), tries: all.map(({took}) => took)}));
+}
+
+const steady = ({tries}) => Math.max(...tries) < ALIKE * Math.min(...tries);
+const BUSY = 'Others used this machine meanwhile, so that says nothing: run it again.';
+
+// What a sum takes alone says whether two at once had a core each.
+function parallel([alone, both]) {
+	const [one, two] = [alone.took, both.wall];
+	const says = `A sum alone took a process ${duration(one)}. Two processes were done with one each after ${duration(two)}`;
+	if (!steady(alone))
+		return {holds: null, sentence: `${says}. But alone it took ${list(alone.tries.map((ms) => duration(ms)))}. ${BUSY}`};
+	return two < one * 1.5 ? {holds: true, sentence: `${says}: at the same time, on two cores.`}
+		: {holds: null, sentence: `${says}: there was no second core for them, as this machine has one, or others used it.`};
+}
+
+// Exported for tests.
+export function sameSum([sync, async]) {
+	const says = `The same sum took a blocking process ${duration(sync.took)}, and a thread behind an await ${duration(async.took)}`;
+	if (!steady(sync) || !steady(async))
+		return {holds: null, sentence: `${says}, at best; in other tries ${list([sync, async].map(({tries}) => duration(Math.max(...tries))))}. ${BUSY}`};
+	return async.took * ALIKE > sync.took ? {holds: true, sentence: `${says}: awaiting computes nothing faster.`}
+		: {holds: false, sentence: `${says}: that was faster, though both compute the same on one core.`};
+}
 
 export const DEMONSTRATIONS = {
 	'awaits': {title: 'Twenty requests await, on one loop', handlers: ['async_await_one'],
@@ -82,13 +111,10 @@ export const DEMONSTRATIONS = {
 	'cpu-thread': {title: 'Computing on a thread', handlers: ['async_cpu_bound'], note: GIL, rounds: beside(computes(LOOP)), told: free('pool', 'computed on a thread')},
 	'cpu-pool': {title: 'Computing in another process', handlers: ['async_cpu_bound'],
 		rounds: async (lab) => [await lab.round('With a bystander', [{...computes('cpu')}, {...bystander, delay: 100}])], told: free('pool', 'computed in a process of the pool “cpu”')},
-	'cpu-processes': {title: 'Two processes compute', handlers: ['async_cpu_bound'], note: GIL, rounds: once('Two at once', computes(PROCESSES, 2)), told: parallel('loop', 'Two processes')},
+	'cpu-processes': {title: 'Two processes compute', handlers: ['async_cpu_bound'], note: GIL,
+		rounds: async (lab) => [...await bestOf(lab, 2, ['One alone', computes(PROCESSES), 'loop']), await lab.round('Two at once', [computes(PROCESSES, 2)])].map((round) => ({...round, meant: true})), told: parallel},
 	'cpu-async': {title: 'The same sum, sync and async', handlers: ['async_cpu_bound'],
-		rounds: async (lab) => [await lab.round('A sync process', [computes(PROCESSES)]), await lab.round('An async handler', [computes(LOOP)])],
-		told([{answers: [sync]}, {answers: [async]}]) {
-			const [slow, fast] = [sync.timing.loop, async.timing.pool];
-			return {holds: fast > slow / 1.5, sentence: `The same sum took a blocking process ${duration(slow)} of a core, and behind an await ${duration(fast)}: awaiting computes nothing faster.`};
-		}},
+		rounds: (lab) => bestOf(lab, 3, ['A sync process', computes(PROCESSES), 'loop'], ['An async handler', computes(LOOP), 'pool']), told: sameSum},
 	'quotes': {title: 'Three calls of other services, gathered', handlers: ['quotes'], python: CASES,
 		rounds: once('Three suppliers', {path: '/cases/quotes?item=tea', pool: LOOP}), told: longestOf('fetch', 'calls')},
 	'feed': {title: 'A handler that awaits messages', handlers: ['order_events'], python: ORDERS,

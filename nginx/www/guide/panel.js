@@ -1,6 +1,6 @@
 // The guide, alive: its sentences, each beside a button that runs it here and shows what came of it.
 
-import {el, replace, setText} from '../dom.js';
+import {el, handFocus, replace, setText} from '../dom.js';
 import {roundFigure} from '../exercises/figure.js';
 import {listing} from '../exercises/listing.js';
 import {hasDatabase, missing} from '../exercises/needs.js';
@@ -18,8 +18,11 @@ export function runner(lab, ids, words = []) {
 	const buttons = ids.map((id, i) => el('button', {type: 'button', data: {runs: id}, 'aria-label': `${words[i] ?? 'Run it'}: ${DEMONSTRATIONS[id].title}`, onclick: () => run(id)},
 		words[i] ?? (ids.length > 1 ? DEMONSTRATIONS[id].title : 'Run it')));
 
+	let ran = null; // the button
 	async function run(id) {
 		const demonstration = DEMONSTRATIONS[id];
+		ran = buttons[ids.indexOf(id)];
+		handFocus(ran, said);
 		buttons.forEach((button) => (button.disabled = true));
 		setText(said, `Running: ${demonstration.title}`);
 		if (demonstration.needs === 'database' && !hasDatabase(lab))
@@ -44,6 +47,7 @@ export function runner(lab, ids, words = []) {
 			handlers.length ? listing(handlers, python, files) : null);
 		setText(said, '');
 		buttons.forEach((button) => (button.disabled = false));
+		handFocus(said, ran);
 	}
 
 	return {element: el('div', {class: 'runner'}, el('div', {class: 'actions'}, buttons, said), outcome), run};

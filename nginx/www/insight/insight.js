@@ -1,7 +1,7 @@
 // The page opens on this: one loop, five visitors, one time.sleep. The learner clicks twice, and sees everybody
 // stand, and then everybody move. Real requests, on the pool "exercise".
 
-import {el, setText} from '../dom.js';
+import {el, handFocus, setText} from '../dom.js';
 import {failures, LOOP} from '../exercises/exercises.js';
 import {request} from '../exercises/guide.js';
 import {duration, list} from '../format.js';
@@ -88,14 +88,19 @@ export function insightPanel(lab, clock, onward) {
 		const worker = () => lab.workers(LOOP)[0]?.name;
 		const scale = () => textScale() * (WIDE.matches ? 1.3 : 1);
 
+		let again = null; // draws what is shown now
+
 		function draw(all, origin, now) {
+			again = () => draw(all, origin, now);
 			lanes.show(visitorsPicture(lab.history, worker(), all, {from: origin - MARGIN, to: origin + LENGTH + MARGIN, now, origin, scale: scale()}));
 		}
 
+		WIDE.addEventListener('change', () => again?.());
 		const idle = () => worker() && draw(visitors.map((visitor) => ({...visitor, sent: Infinity, request: null})), 0, 0);
 
 		async function play() {
 			self.running = true;
+			handFocus(run, cause);
 			turn();
 			setText(cause, '');
 			asTable.hidden = steps.hidden = true;
@@ -129,6 +134,7 @@ export function insightPanel(lab, clock, onward) {
 			if (Number.isFinite(stood))
 				outcomes.set(id, stood);
 			turn();
+			handFocus(cause, element.querySelector('button.primary') ?? run);
 		}
 
 		self.idle = idle;

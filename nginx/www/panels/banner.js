@@ -11,6 +11,8 @@ import {whereHeld} from './tasks.js';
 const SHOWN = 5; // holds
 const NAMED = 3; // of those who wait
 
+// What was on the loop's stack while it was held.
+const seen = (held) => (whereHeld(held) ? `Its code: ${whereHeld(held)}. Cure: ${held.cure}.` : '');
 const called = (request) => `${named(request)}${request.path ? ` ${request.path}` : ''}`;
 
 export class Banner {
@@ -61,12 +63,7 @@ export class Banner {
 		const what = who && !alone ? `has had no time for anybody else for ${duration(held)}: many requests after one another, now ${who}`
 			: `has been held for ${duration(held)}${who && ` by ${who}`}`;
 		const others = (worker.state.in_flight ?? 1) - 1;
-		return `${worker.name} ${what}${others > 0 ? `, with ${count(others, 'other')} in flight; who is not read yet is not counted` : ''}. ${this.#doctor(worker.state.loop?.held_by, true)}`.trim();
-	}
-
-	// What was seen on the loop's stack: of the hold that lasts, or of the last one.
-	#doctor(held, lasts) {
-		return held?.lasts === lasts && whereHeld(held) ? `It is ${whereHeld(held)}. Cure: ${held.cure}.` : '';
+		return `${worker.name} ${what}${others > 0 ? `, with ${count(others, 'other')} in flight; who is not read yet is not counted` : ''}. ${worker.state.loop?.held_by?.lasts ? seen(worker.state.loop.held_by) : ''}`.trim();
 	}
 
 	// Whom it keeps waiting can be told from the server only when it picks them up; of what this
@@ -85,7 +82,11 @@ export class Banner {
 		const [last] = this.#holds();
 		if (!last)
 			return now;
-		return `${now} Last held: ${last.worker.name} for ${duration(last.whole.end - last.whole.start)} by ${this.#culprits(last)}. ${this.#kept(last)}`;
+		return `${now} Last held: ${last.worker.name} for ${duration(last.whole.end - last.whole.start)} by ${this.#culprits(last)}. ${[...this.#seen(last).map(seen), this.#kept(last)].join(' ')}`;
+	}
+
+	#seen({worker, whole}) {
+		return worker.seenIn(whole).slice(-NAMED);
 	}
 
 	// Newest first. Holds that follow one another are one to those who wait: {worker, holds, whole}.
@@ -132,16 +133,18 @@ export class Banner {
 			return `${known} Who ${known ? 'else ' : ''}waited is not known yet.`.trim();
 		if (worker.summarized(whole.start, whole.end))
 			return `${known} Short waits were not recorded meanwhile.`.trim();
-		return known || 'Nobody who is known waited; who gave up before being picked up is not.';
+		return known || 'Nobody was seen to wait. Who leaves before a worker has read the request is not seen.';
 	}
 
 	#showPast() {
 		if (!this.past.open)
 			return;
-		const texts = this.#holds().map((held) => `${held.worker.name}: ${this.#culprits(held)}, ${duration(held.whole.end - held.whole.start)}. ${this.#kept(held)}`);
-		if (texts.join() === this.#list.dataset.shown)
+		const holds = this.#holds().map((held) => ({text: `${held.worker.name}: ${this.#culprits(held)}, ${duration(held.whole.end - held.whole.start)}. ${this.#kept(held)}`, places: this.#seen(held)}));
+		const shown = JSON.stringify(holds);
+		if (shown === this.#list.dataset.shown)
 			return;
-		this.#list.dataset.shown = texts.join();
-		replace(this.#list, texts.map((text) => el('li', {}, text)));
+		this.#list.dataset.shown = shown;
+		replace(this.#list, holds.map(({text, places}) => el('li', {}, text,
+			places.map((held) => [el('div', {}, el('code', {}, whereHeld(held))), el('div', {}, `Cure: ${held.cure}`)]).flat())));
 	}
 }

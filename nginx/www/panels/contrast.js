@@ -57,7 +57,7 @@ export function contrastPanel(lab, system) {
 
 	system.addEventListener('change', offerEndpoints);
 	lab.feed.addEventListener('message', () => {
-		const changed = [[processes, true], [loops, false]].map(([select, prefork]) => offer(select, lab.pools(prefork).map((name) => [name, name])));
+		const changed = [[processes, true], [loops, false]].map(([select, prefork]) => offer(select, lab.pools(prefork).filter((name) => system.serves(name)).map((name) => [name, name])));
 		if (changed.some(Boolean))
 			offerEndpoints();
 	});

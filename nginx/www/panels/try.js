@@ -39,7 +39,7 @@ export function tryPanel(sender, lab, system) {
 
 	system.addEventListener('change', () => offerEndpoints());
 	lab.feed.addEventListener('message', () => {
-		if (offer(pool, lab.pools().map((name) => [name, name])))
+		if (offer(pool, lab.pools().filter((name) => system.serves(name)).map((name) => [name, name])))
 			offerEndpoints();
 		describe();
 	});

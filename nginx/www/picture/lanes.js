@@ -246,7 +246,7 @@ export class Lanes {
 		case 'request':
 			for (const {request, parts} of lane.parts) {
 				for (const part of parts)
-					this.#bar(context, lane, group.worker && held(group, part) ? 'held' : part.kind, part, request, x, 3);
+					this.#bar(context, lane, held(group, part) ? 'held' : part.kind, part, request, x, 3);
 				this.#name(context, lane, request, parts, x);
 			}
 			break;
@@ -459,7 +459,7 @@ export class Lanes {
 }
 
 function held(group, part) {
-	return group.worker !== null && isHold(part);
+	return (group.worker !== null || group.visitors === true) && !group.meant && isHold(part);
 }
 
 function answer(request) {

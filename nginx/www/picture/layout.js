@@ -9,11 +9,13 @@
 import {withAwaited} from '../feed/awaited.js';
 import {HOLD, SLOW} from '../feed/kinds.js';
 import {byPool, carriesLoad} from '../feed/pools.js';
+import {visitorOf, visitors} from '../feed/visitors.js';
 import {duration, percent} from '../format.js';
 
 export const HEIGHT = {axis: 22, beat: 20, loop: 24, measured: 36, facts: 16, request: 15, thread: 15, gap: 12};
 const MOST_ROWS = 12; // requests, and threads, that are drawn for each worker
 const OLD = 1500; // milliseconds after which what was measured is no longer so
+const LETTERS = 14; // of a visitor's name
 const JITTER = 2; // milliseconds that requests may overlap and still share a row
 
 // Shares rows among requests: each takes the first one that is free at its start.
@@ -92,7 +94,7 @@ function taken(requests) {
 		.map((parts) => ({start: parts[0].start, end: parts.at(-1).end}));
 }
 
-function group(history, worker, from, to, known, {wrap = twoLines, only}) {
+function group(history, worker, from, to, known, {wrap = twoLines, only, until = Infinity, meant = false}) {
 	const requests = requestsOf(history, known, from, to);
 	if (only && requests.length > MOST_ROWS) // who took longest is among those that are drawn
 		requests.unshift(requests.splice(requests.indexOf(requests.reduce((a, b) => (b.to > a.to ? b : a))), 1)[0]);
@@ -110,8 +112,8 @@ function group(history, worker, from, to, known, {wrap = twoLines, only}) {
 	const loop = worker.prefork
 		? requests.flatMap(({request, parts}) => parts.filter((part) => part.kind !== 'queue')
 			.map((part) => ({...part, request, count: 1, busy: part.end - part.start, taken: !isHold(part) && part.kind !== 'loop'})))
-		: blocksOf(worker.loop, from, to, open.find((part) => part.kind === 'loop'));
-	const threads = new Map([...worker.threads].map(([name, track]) => [name, track.within(from, to)]));
+		: blocksOf(worker.loop, from, Math.min(to, until), open.find((part) => part.kind === 'loop'));
+	const threads = new Map([...worker.threads].map(([name, track]) => [name, track.within(from, Math.min(to, until))]));
 	for (const part of open.filter((p) => p.kind === 'pool' && p.thread !== undefined))
 		threads.set(`${part.pool} ${part.thread}`, blocksOf(worker.threads.get(`${part.pool} ${part.thread}`), from, to, part));
 	const busy = [...threads].filter(([, blocks]) => blocks.length)
@@ -145,7 +147,7 @@ function group(history, worker, from, to, known, {wrap = twoLines, only}) {
 		if (busy.length > MOST_ROWS)
 			lanes.push({kind: 'more', height: HEIGHT.request, label: '', text: `and ${busy.length - MOST_ROWS} more threads`});
 	}
-	return {worker, holds, unrecorded, lanes};
+	return {worker, holds, unrecorded, lanes, meant: meant && worker.prefork};
 }
 
 // Whether what was measured tells of a block.
@@ -163,6 +165,20 @@ function limbo(waiting, to) {
 	]};
 }
 
+// A row for each of a class, with all that they have sent, whoever had it: of that it is known when it was answered.
+function classGroup(history, from, to) {
+	const known = requestsOf(history, [...history.requests.values()].filter(visitorOf), from, to);
+	return {worker: null, visitors: true, holds: [], unrecorded: [], lanes: [{kind: 'title', label: 'visitors', height: HEIGHT.request},
+		...[...visitors].map(([mark, {name}]) => ({kind: 'request', height: HEIGHT.request, label: name.length > LETTERS ? `${name.slice(0, LETTERS - 1)}…` : name,
+			parts: known.filter(({request}) => request.mark === mark)}))]};
+}
+
+// What is left for a worker then: its loop, and requests of which it is not known whose they are.
+function withoutVisitors(lanes) {
+	return lanes.map((lane) => (lane.kind === 'request' ? {...lane, parts: lane.parts.filter(({request}) => !visitorOf(request))} : lane))
+		.filter(({kind, parts}) => kind !== 'thread' && kind !== 'more' && parts?.length !== 0);
+}
+
 // Whether a worker has a place in the picture: not when it is gone and did nothing there.
 function isShown(history, worker, from, to, known) {
 	return worker.seen >= history.now || worker.measured.within(from, to).length > 0 ||
@@ -174,7 +190,8 @@ const twoLines = (parts) => [parts.slice(0, 3), parts.slice(3)].filter(({length}
 
 // options: {waiting: requests of this page that nobody has picked up; pools: a Set of names, without it all that
 // carry load; only: a Set of requests; workers: a Set of names; origin: the time that the axis calls 0 (without
-// it, that is `to`); edge: what it calls `to`; scale: how large text is, 1 for 16 pixels; wrap: parts of a
+// it, that is `to`); until: when the last of `only` was over; meant: processes are to be
+// occupied, that is no mistake; byVisitor: with a row for each of a class; edge: what it calls `to`; scale: how large text is, 1 for 16 pixels; wrap: parts of a
 // text as lines that fit}.
 export function layout(history, from, to, options = {}) {
 	const known = new Map([...history.workers.keys()].map((name) => [name, []]));
@@ -187,13 +204,18 @@ export function layout(history, from, to, options = {}) {
 		.sort((a, b) => byPool(a.pool, b.pool) || a.name.localeCompare(b.name, 'en', {numeric: true}));
 	const waiting = options.waiting?.filter((request) => request.start < to) ?? [];
 	const groups = workers.map((worker) => group(history, worker, from, to, known.get(worker.name), options));
+	if (options.byVisitor) {
+		groups.forEach((each) => (each.lanes = withoutVisitors(each.lanes)));
+		groups.unshift(classGroup(history, from, to));
+		options = {...options, labels: groups[0].lanes.map(({label}) => label)};
+	}
 	if (waiting.length)
 		groups.unshift(limbo(waiting, to));
 	return placed(groups, {from, to, ...options});
 }
 
 // A picture of groups, one below the other; options as layout() has them.
-export function placed(groups, {from, to, origin = null, edge = '', scale = 1}) {
+export function placed(groups, {from, to, origin = null, edge = '', scale = 1, labels}) {
 	let top = HEIGHT.axis * scale;
 	for (const g of groups) {
 		g.top = top;
@@ -205,7 +227,7 @@ export function placed(groups, {from, to, origin = null, edge = '', scale = 1}) 
 		g.bottom = top;
 		top += HEIGHT.gap * scale;
 	}
-	return {from, to, origin, edge, groups, scale, height: Math.max(top, (HEIGHT.axis + 20) * scale)};
+	return {from, to, origin, edge, groups, scale, labels, height: Math.max(top, (HEIGHT.axis + 20) * scale)};
 }
 
 export function isHold(block) {

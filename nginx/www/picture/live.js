@@ -2,6 +2,7 @@
 
 import {el, setText} from '../dom.js';
 import {byPool, carriesLoad} from '../feed/pools.js';
+import {visitors} from '../feed/visitors.js';
 import {notPickedUp} from '../feed/waiting.js';
 import {choices, offer} from '../form.js';
 import {Lanes} from './lanes.js';
@@ -44,6 +45,7 @@ export class LiveLanes {
 		this.earlier = button('◀', 'Earlier', () => this.move(-1));
 		this.later = button('▶', 'Later', () => this.move(1));
 		this.pool = el('select', {'aria-label': 'Pool', onchange: () => this.#redraw()}, choices([['', 'All pools']]));
+		this.by = el('select', {'aria-label': 'Lanes', hidden: true, onchange: () => this.#redraw()}, choices([['', 'by worker'], ['visitor', 'by visitor']]));
 		this.table = el('details', {ontoggle: () => {
 			this.#filled = null;
 			this.#fill();
@@ -52,7 +54,7 @@ export class LiveLanes {
 			el('div', {class: 'toolbar', role: 'group', 'aria-label': 'Lanes'},
 				this.pause, this.earlier, this.later,
 				button('−', 'Zoom out', () => this.zoomBy(1)), this.zoom, button('+', 'Zoom in', () => this.zoomBy(-1)),
-				this.pool,
+				this.pool, this.by,
 				el('a', {href: '/trace?seconds=10', download: 'lanes-trace.json', class: 'button', title: 'For ui.perfetto.dev'}, 'Download trace')),
 			this.#lanes.element);
 		this.zoomBy(0);
@@ -80,8 +82,9 @@ export class LiveLanes {
 		this.#redraw();
 	}
 
-	// Offers the pools that there are.
+	// Offers the pools that there are, and in a class lanes by visitor.
 	offer(pools) {
+		this.by.hidden = !visitors.size;
 		if (offer(this.pool, [['', 'All pools'], ...[...pools].sort(byPool).map((name) => [name, name])]))
 			this.#redraw();
 	}
@@ -122,7 +125,7 @@ export class LiveLanes {
 			const to = this.#stopped ?? this.#edge();
 			this.#dirty = false;
 			this.#drawn = time;
-			this.#layout = layout(this.history, to - this.#span, to, {pools: this.#pools(), scale: textScale(), edge: this.#said(),
+			this.#layout = layout(this.history, to - this.#span, to, {pools: this.#pools(), scale: textScale(), edge: this.#said(), byVisitor: this.by.value === 'visitor' && visitors.size > 0,
 				wrap: (parts) => this.#lanes.wrap(parts),
 				waiting: this.#stopped === null ? notPickedUp(this.sender, this.history, this.clock) : []});
 			this.#lanes.show(this.#layout);
