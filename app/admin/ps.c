@@ -11,7 +11,7 @@
 
 #include "admin/task_list.h"
 
-enum { WIDTH = 80, SHOWN = 20 /* requests of a worker */ };
+enum { SHOWN = 20 /* requests of a worker */ };
 
 static const double HELD = 0.1;	  /* seconds from which a loop counts as held */
 static const double LATELY = 600; /* … since a hold, in which it is still told */
@@ -82,7 +82,8 @@ static void add_place(struct tree *tree, const struct held_by *held)
 		    held->at, held->call[0] ? ", in " : "", held->call, held->call[0] ? "()" : "");
 	if (held->from[0])
 		add(tree, "|     called at %s", held->from);
-	add(tree, "|     cure: %s", held->cure);
+	buffer_format(tree->out, "|     cure: %s\n",
+		      held->cure); /* all of it, in two rows of a terminal */
 }
 
 /* The request that runs: of a loop that is held, one of many may run for a moment only. */
@@ -235,6 +236,7 @@ void ps_append(struct buffer *out, const struct workers *workers, size_t width)
 
 /* ---- */
 
+/* What is read by a program is not cut. */
 static size_t width_of_terminal(void)
 {
 	struct winsize size = {0};
@@ -243,7 +245,7 @@ static size_t width_of_terminal(void)
 
 	if (!ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) && size.ws_col)
 		return size.ws_col;
-	return number > 0 ? (size_t)number : WIDTH;
+	return number > 0 ? (size_t)number : SIZE_MAX;
 }
 
 static int print(const struct scoreboard *board)
