@@ -335,3 +335,22 @@ test('the trace can be downloaded', () => withPage({}, async (page) => {
 	const trace = JSON.parse(Buffer.concat(chunks).toString());
 	assert.ok((trace.traceEvents ?? trace).length > 0);
 }));
+
+test('picture: of a round neither what was before it nor the next, and processes that are to be occupied are no mistake', () => withPage({}, async (page) => {
+	await mute(page);
+	const told = await page.evaluate(async () => {
+		const {layout} = await import('/lanes/picture/layout.js');
+		const {feed, history} = window.lanes;
+		history.clear();
+		const t = 7e6;
+		const worker = (name, pool, engine) => ({name, pool, engine, pid: 1, in_flight: 0, loop: {held: null, request: null}, pools: {blocking: {limit: 40, busy: []}}});
+		const workers = [worker('exercise-1', 'exercise', 'loop'), worker('exercise-prefork-1', 'exercise-prefork', 'prefork')];
+		const of = (k, r, s, d, more) => ({w: 'exercise-1', k, r, s: t + s, d, p: '/x', c: k === 'loop' ? 200 : 0, ...more});
+		feed.accept({t: t - 1000, workers, spans: []});
+		feed.accept({t: t + 5000, workers, spans: [of('loop', 1, -20, 1), of('loop', 2, 0, 900), of('pool', 3, 1010, 900, {pool: 'blocking', th: 0}), of('loop', 3, 1910, 1), of('loop', 1, 0, 900, {w: 'exercise-prefork-1'})]});
+		const draw = (name, more) => layout(history, t - 60, t + 1960, {only: new Set([history.find(name, name === 'exercise-1' ? 2 : 1)]), workers: new Set([name]), origin: t, until: t + 900, ...more}).groups[0];
+		const {lanes} = draw('exercise-1');
+		return [lanes.map(({kind}) => kind), lanes.find(({kind}) => kind === 'loop').blocks.length, draw('exercise-prefork-1', {meant: true}).meant, draw('exercise-prefork-1').meant];
+	});
+	assert.deepEqual(told, [['beat', 'loop', 'request'], 1, true, false]);
+}));

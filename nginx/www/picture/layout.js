@@ -94,7 +94,8 @@ function taken(requests) {
 		.map((parts) => ({start: parts[0].start, end: parts.at(-1).end}));
 }
 
-function group(history, worker, from, to, known, {wrap = twoLines, only, until = Infinity, meant = false}) {
+function group(history, worker, from, to, known, {wrap = twoLines, only, origin, until = to, meant = false}) {
+	const blocksIn = [Math.max(from, origin ?? from), Math.min(to, until)]; // neither those before nor after
 	const requests = requestsOf(history, known, from, to);
 	if (only && requests.length > MOST_ROWS) // who took longest is among those that are drawn
 		requests.unshift(requests.splice(requests.indexOf(requests.reduce((a, b) => (b.to > a.to ? b : a))), 1)[0]);
@@ -112,10 +113,10 @@ function group(history, worker, from, to, known, {wrap = twoLines, only, until =
 	const loop = worker.prefork
 		? requests.flatMap(({request, parts}) => parts.filter((part) => part.kind !== 'queue')
 			.map((part) => ({...part, request, count: 1, busy: part.end - part.start, taken: !isHold(part) && part.kind !== 'loop'})))
-		: blocksOf(worker.loop, from, Math.min(to, until), open.find((part) => part.kind === 'loop'));
-	const threads = new Map([...worker.threads].map(([name, track]) => [name, track.within(from, Math.min(to, until))]));
+		: blocksOf(worker.loop, ...blocksIn, open.find((part) => part.kind === 'loop'));
+	const threads = new Map([...worker.threads].map(([name, track]) => [name, track.within(...blocksIn)]));
 	for (const part of open.filter((p) => p.kind === 'pool' && p.thread !== undefined))
-		threads.set(`${part.pool} ${part.thread}`, blocksOf(worker.threads.get(`${part.pool} ${part.thread}`), from, to, part));
+		threads.set(`${part.pool} ${part.thread}`, blocksOf(worker.threads.get(`${part.pool} ${part.thread}`), ...blocksIn, part));
 	const busy = [...threads].filter(([, blocks]) => blocks.length)
 		.sort(([a], [b]) => a.localeCompare(b, 'en', {numeric: true}));
 	const measured = worker.measured.within(from, to);
