@@ -24,7 +24,7 @@ test('class: names, and votes that are shown when a run begins', () => withPage(
 	try {
 		await arrive(page, 'Ada');
 		await arrive(other, '<b>Grace</b>');
-		await page.locator('.classroom summary', {hasText: /^You are Ada\. \d+ here: .*<b>Grace<\/b>/}).waitFor();
+		await page.locator('.classroom summary', {hasText: /^You are Ada\. \d+ here: /}).waitFor();
 		await openNames(page);
 		await openNames(other);
 		await page.locator('.visitor', {hasText: '<b>Grace</b>'}).waitFor();
