@@ -207,6 +207,8 @@ test('class: who finds the server busy with others waits for his turn', () => wi
 }));
 
 // What one of thirty laptops does, as the page does it.
+const PATIENCE = 60_000; // ms, of a laptop
+
 class Laptop {
 	marks = new Set(); // of whose requests it has heard
 	#listening = new AbortController();
@@ -217,6 +219,7 @@ class Laptop {
 
 	// Resolves when it has heard of as many marks as that.
 	async listen(marks) {
+		setTimeout(() => this.#listening.abort(new Error(`${this.name} has heard of ${this.marks.size} only`)), PATIENCE).unref();
 		const response = await fetch(`${world.system.url}/events`, {signal: this.#listening.signal});
 		assert.equal(response.status, 200);
 		let text = '';
@@ -239,11 +242,12 @@ class Laptop {
 	// Has a request sent as soon as the server has time for that.
 	async run() {
 		const headers = {traceparent: `00-c1a55${this.mark}${'1'.repeat(19)}-${'1'.repeat(16)}-01`};
-		for (;;) {
+		for (const until = Date.now() + PATIENCE;;) {
 			const response = await fetch(`${world.system.url}/burst?r=0,1,${encodeURIComponent('/exercise/async/await-one?seconds=0.15')}`, {headers});
 			if (response.status === 200)
 				return (await response.json()).answers[0].status;
 			assert.equal(response.status, 503);
+			assert.ok(Date.now() < until, `${this.name} never had its turn`);
 		}
 	}
 
@@ -255,7 +259,8 @@ class Laptop {
 test('class: thirty laptops see the same names, the same votes, and whose requests are whose', async () => {
 	const laptops = Array.from({length: 30}, (_, i) => new Laptop(i));
 	try {
-		const heard = laptops.map((laptop) => laptop.listen(laptops.length));
+		const heard = Promise.all(laptops.map((laptop) => laptop.listen(laptops.length)));
+		heard.catch(() => {}); // it is told where it is awaited
 		await Promise.all(laptops.map((laptop) => laptop.say()));
 		await Promise.all(laptops.map((laptop) => laptop.say({exercise: 'gather', option: laptop.option})));
 		const seen = await Promise.all(laptops.map(async () => (await (await fetch(`${world.system.url}/class`)).json()).visitors.filter(({name}) => name.startsWith('laptop '))));
@@ -266,7 +271,7 @@ test('class: thirty laptops see the same names, the same votes, and whose reques
 				assert.equal(visitors.filter((vote) => vote.exercise === 'gather' && vote.option === option).length, 10, option);
 		}
 		assert.deepEqual(new Set(await Promise.all(laptops.map((laptop) => laptop.run()))), new Set([200]));
-		await Promise.all(heard);
+		await heard;
 	} finally {
 		laptops.forEach((laptop) => laptop.leave());
 	}

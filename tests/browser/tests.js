@@ -14,6 +14,7 @@ import {tests} from './all.js';
 const WORKERS = [1, 2, 8];
 const AGAIN = 2; // times …
 const FEW = 5; // … for so many cases
+const LATE = 300_000; // ms: a case hangs
 const TIMES = `${process.env.MODULES}/times.json`; // seconds of each case in the last run
 
 const words = process.argv.slice(2);
@@ -31,6 +32,7 @@ const again = [];
 function run(side, each) {
 	return new Promise((resolve) => {
 		const over = ({seconds = 0, error, unjudged: why}) => {
+			clearTimeout(late);
 			side.off('message', over).off('exit', died);
 			times[key(each)] = seconds;
 			resolve();
@@ -48,36 +50,41 @@ function run(side, each) {
 			}
 		};
 		const died = (status) => over({error: `its process ended with ${status}`});
+		const late = setTimeout(() => side.kill('SIGKILL'), LATE);
 		side.on('message', over).on('exit', died);
-		side.connected ? side.send({name: each.name, workers: each.workers}) : died('nothing');
+		side.send({name: each.name, workers: each.workers});
 	});
 }
 
-// Runs cases until none is left: those for the number of workers that are there, then others.
+// Runs cases until none is left: those for the number of workers that are there, then others. A side that
+// has died has a successor. Resolves with the last.
 async function work(side, left) {
 	for (let workers = null; left.length;) {
 		const at = Math.max(left.findIndex((each) => each.workers === workers), 0);
 		const [each] = left.splice(at, 1);
 		workers = each.workers;
+		if (!side.connected)
+			side = start();
 		await run(side, each);
 	}
+	return side;
 }
 
+const start = () => fork(fileURLToPath(new URL('side.js', import.meta.url)));
+
 const end = (side) => new Promise((resolve) => {
-	side.exitCode === null ? side.on('exit', resolve).disconnect() : resolve();
+	side.connected ? side.on('exit', resolve).disconnect() : resolve();
 });
 
 const together = cases.filter(({alone}) => !alone);
-const sides = Array.from({length: Math.max(1, Math.min(2 * availableParallelism(), together.length))},
-	() => fork(fileURLToPath(new URL('side.js', import.meta.url))));
 const begin = Date.now();
-await Promise.all(sides.map((side) => work(side, together)));
-const [first, ...others] = sides;
+const sides = await Promise.all(Array.from({length: Math.max(1, Math.min(2 * availableParallelism(), together.length))}, () => work(start(), together)));
+let [side, ...others] = sides;
 await Promise.all(others.map(end));
-await work(first, cases.filter(({alone}) => alone));
+side = await work(side, cases.filter(({alone}) => alone));
 while (again.length)
-	await work(first, again.splice(0));
-await end(first);
+	side = await work(side, again.splice(0));
+await end(side);
 await writeFile(TIMES, JSON.stringify(times));
 console.log(`${((Date.now() - begin) / 1000).toFixed(0)} s`);
 unjudged.forEach((line) => console.log(line));
