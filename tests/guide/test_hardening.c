@@ -69,7 +69,11 @@ static bool is_served(const char *path)
 /* What its doctor looks at: what its first thread does, its memory, and the program's symbols. */
 static bool is_doctors(pid_t pid, const char *path)
 {
-	return !strcmp(path, program()) || !strcmp(path, textf("/proc/%d/mem", (int)pid)) ||
+	char running[512];
+	ssize_t len = readlink(textf("/proc/%d/exe", (int)pid), running, sizeof(running) - 1);
+
+	running[len > 0 ? len : 0] = '\0';
+	return !strcmp(path, running) || !strcmp(path, textf("/proc/%d/mem", (int)pid)) ||
 	       !strcmp(path, textf("/proc/%d/task/%d/syscall", (int)pid, (int)pid));
 }
 
