@@ -86,7 +86,7 @@ test('exercise 7: beside the guide\'s FastAPI, whose threads the GIL lets comput
 			const {right, text, section} = await exercise(page, 'cpu', 'loop');
 			assert.equal(right, 'loop');
 			const [, theirs] = /The guide's FastAPI, in Python: four sums took \S+ m?s one after the other and \S+ m?s at once, each on a thread, ([\d.]+) times as fast\./.exec(text) ?? assert.fail(text);
-			const [, ours] = /Here four keys took \S+ m?s one after the other and \S+ m?s at once, each on a thread, ([\d.]+) times as fast\. /.exec(text) ?? assert.fail(text);
+			const [, ours] = /Here four keys took \S+ m?s one after the other and \S+ m?s at once, each on a thread, ([\d.]+) times as fast\./.exec(text) ?? assert.fail(text);
 			if (/[Oo]thers use/.test(text))
 				notJudged(`the machine was busy: ${theirs} times as fast`);
 			else

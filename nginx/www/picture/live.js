@@ -123,13 +123,14 @@ export class LiveLanes {
 		const moving = this.#stopped === null && time - this.#drawn >= (this.#calm.matches ? CALM : this.#pause);
 		if (this.clock.known && (moving || this.#dirty)) {
 			const to = this.#stopped ?? this.#edge();
+			const begun = performance.now();
 			this.#dirty = false;
 			this.#drawn = time;
 			this.#layout = layout(this.history, to - this.#span, to, {pools: this.#pools(), scale: textScale(), edge: this.#said(), byVisitor: this.by.value === 'visitor' && visitors.size > 0,
 				wrap: (parts) => this.#lanes.wrap(parts),
 				waiting: this.#stopped === null ? notPickedUp(this.sender, this.history, this.clock) : []});
 			this.#lanes.show(this.#layout);
-			this.#pause = Math.max(FRAME, (performance.now() - time) * EFFORT - HALF);
+			this.#pause = Math.max(FRAME, (performance.now() - begun) * EFFORT - HALF);
 		}
 		if (time - this.#tabled >= TABLE_EVERY) {
 			this.#tabled = time;
