@@ -46,7 +46,7 @@ static void begin(const char *engine, bool accel)
 	CU_ASSERT_FATAL(worker_start_program(
 		&worker, built("orders"),
 		STRINGS("--engine", engine, "--spool", textf("%s/spool", folder), "--scoreboard",
-			textf("%s/board", folder)),
+			textf("%s/board", folder), "--doctor", "off"), /* it takes memory */
 		STRINGS(textf("ORDERS_PAPERS=%s/papers", folder),
 			accel ? "ORDERS_ACCEL=/accel/" : "ORDERS_ACCEL")));
 	begin_nginx();
