@@ -30,13 +30,15 @@ turn_over() {
 	[ -z "$reopen" ] || nginx_does USR1
 }
 
-ending=
 trap 'ending=yes' TERM
-looked=0
-while line=; IFS= read -r -n 4096 -t "${ending:+0.0}2" line || [ -n "$line" ] || [ -z "$ending" ]; do
-	[ -z "$line" ] || printf '%s\n' "$line" >>worker.log
+ending='' looked=0 begun='' # the beginning of a line that was cut by the clock, or a signal
+while line=; IFS= read -r -n 4096 -t "${ending:+0.0}2" line; cut=$?; [ "$cut" = 0 ] || [ -n "$line" ] || [ -z "$ending" ]; do
+	begun=$begun$line
+	[ "$cut" != 0 ] || [ -z "$begun" ] || printf '%s\n' "$begun" >>worker.log
+	[ "$cut" != 0 ] || begun=
 	[ $((SECONDS - looked)) -lt 2 ] || {
 		looked=$SECONDS
 		turn_over "$1"
 	}
 done 2>/dev/null
+[ -z "$begun" ] || printf '%s\n' "$begun" >>worker.log

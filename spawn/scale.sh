@@ -57,19 +57,22 @@ retire() {
 	done
 }
 
-# share SIGNAL SLOT: one process more (TTIN) or less (TTOU) at the socket that worker SLOT shares.
+# share SIGNAL SLOT WORKERS: one process more (TTIN) or less (TTOU) at the socket that worker SLOT shares; then there are
+# so many WORKERS, which is noted at once: where the next one fails, the next call goes on from there.
 share() {
 	unit=loop-$((($2 - 1) % SOCKETS + 1))
 	alive "$unit" || fail "$unit is dead: $(typed stop), $(typed start)"
 	since=$(moment)
 	before=$(workers_of "$unit")
 	kill -s "$1" "$pid"
-	hears "$unit" "$since" scaling "$START_TIMEOUT" || fail "$unit does not scale: see $RUN_DIR/worker.log"
+	{ hears "$unit" "$since" 'scaling|not-scaling' "$START_TIMEOUT" && [ "$1$heard" != TTINnot-scaling ]; } ||
+		fail "$unit does not scale: see $RUN_DIR/worker.log"
 	deadline=$(($(date +%s) + START_TIMEOUT))
 	while [ "$1" = TTIN ] && ! successor "$unit" "$before"; do
 		[ "$(date +%s)" -le "$deadline" ] || fail "$unit has no worker more: see $RUN_DIR/worker.log"
 		sleep 0.02
 	done
+	(WORKERS=$3 write_settings)
 }
 
 # Whether the unit has a worker that was not there before and has logged its start.
@@ -105,12 +108,12 @@ if [ "$wanted" = "$had" ]; then
 else
 	WORKERS=$wanted
 	raise_files_limit
-	start_more loop "$had" || exit 1
+	start_more loop "$had" || { retire loop "$had" "$(least "$wanted" "$SOCKETS")"; exit 1; }
 	for slot in $(seq "$(((had > SOCKETS ? had : SOCKETS) + 1))" "$wanted"); do
-		share TTIN "$slot"
+		share TTIN "$slot" "$slot"
 	done
 	for slot in $(seq "$had" -1 "$(((wanted > SOCKETS ? wanted : SOCKETS) + 1))"); do
-		share TTOU "$slot"
+		share TTOU "$slot" "$((slot - 1))"
 	done
 	retire loop "$(least "$wanted" "$SOCKETS")" "$(least "$had" "$SOCKETS")"
 	await_shares
@@ -122,7 +125,7 @@ if [ "$jobs_wanted" = "$jobs_had" ]; then
 else
 	JOB_WORKERS=$jobs_wanted
 	raise_files_limit
-	start_more jobs "$jobs_had" || exit 1
+	start_more jobs "$jobs_had" || { retire jobs "$jobs_had" "$jobs_wanted"; exit 1; }
 	retire jobs "$jobs_wanted" "$jobs_had"
 	write_settings
 	say "$jobs_wanted worker(s) for jobs, $jobs_had before"

@@ -182,6 +182,25 @@ static void service_goes_on_without_a_reader(void)
 	CU_ASSERT_NOT_EQUAL(system_noted(&lanes, "logs"), reader);
 }
 
+/* The clock by which it looks at the sizes of logs does not tear a line that is on its way. */
+static void a_line_that_comes_in_parts(void)
+{
+	struct system s;
+	int pipe;
+
+	CU_ASSERT_FATAL(system_start(&s, SYSTEM(.environment = STRINGS("LOG_MB=1"))));
+	pipe = open(system_file(&s, "log.pipe"), O_WRONLY | O_CLOEXEC);
+	CU_ASSERT_FATAL(pipe >= 0);
+	CU_ASSERT_EQUAL(write(pipe, "one half, ", 10), 10);
+	/* So the clock has come. */
+	CU_ASSERT_EQUAL(truncate(system_file(&s, "access.log"), 2 << 20), 0);
+	CU_ASSERT(EVENTUALLY(access(system_file(&s, "access.log.old"), F_OK) == 0));
+	CU_ASSERT_EQUAL(write(pipe, "and the other\n", 14), 14);
+	CU_ASSERT(EVENTUALLY(system_log_count(&s, "worker.log", "one half, and the other") == 1));
+	close(pipe);
+	CU_ASSERT(system_stop(&s));
+}
+
 static void a_stop_writes_all_there_is(void)
 {
 	struct system s;
@@ -205,6 +224,7 @@ static const struct test tests[] = {
 	{"no worker holds the log that others write to", no_worker_holds_the_log},
 	{"without a reader of the pipe service goes on, and restart brings one",
 	 service_goes_on_without_a_reader},
+	{"a line that comes in parts is one line", a_line_that_comes_in_parts},
 	{"what was said last is in the log after a stop", a_stop_writes_all_there_is},
 };
 
