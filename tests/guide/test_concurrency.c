@@ -69,7 +69,8 @@ static void threads_are_limited_and_the_loop_is_free(void)
 	r = get(&one, "/sync/noawait?seconds=0");
 	CU_ASSERT_EQUAL(r->status, 200);
 	IN_TIME(timing(r, "pool-queue") > 500); /* until one of the forty was done */
-	CU_ASSERT(process_status(system_worker(&one, 1), "Threads") <= 41);
+	/* The loop's, the forty, and the doctor's. */
+	CU_ASSERT(process_status(system_worker(&one, 1), "Threads") <= 42);
 	result = load_wait(forty);
 	CU_ASSERT_EQUAL(result->answered, 40);
 	IN_TIME(result->last < 3.5); /* all at once, not in turns */

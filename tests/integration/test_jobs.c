@@ -274,7 +274,7 @@ static void one_that_is_silent_loses_its_job(void)
 {
 	start(&one, NULL, NULL);
 	enqueue("'hold', '{\"seconds\":8}'");
-	CU_ASSERT(becomes("running 1"));
+	CU_ASSERT(EVENTUALLY(file_has(one.log, "event=hold-begun")));
 	kill(one.pid, SIGSTOP);
 	start(&two, NULL, NULL);
 	CU_ASSERT(EVENTUALLY(!strcmp(ask("SELECT attempts FROM lanes_jobs"), "2")));
@@ -290,7 +290,7 @@ static void one_that_is_killed_leaves_its_jobs_to_others(void)
 {
 	start(&one, NULL, NULL);
 	enqueue("'hold', '{\"seconds\":60}'");
-	CU_ASSERT(becomes("running 1"));
+	CU_ASSERT(EVENTUALLY(file_has(one.log, "event=hold-begun")));
 	kill(one.pid, SIGKILL);
 	start(&two, NULL, NULL);
 	CU_ASSERT(EVENTUALLY(!strcmp(ask("SELECT attempts || error FROM lanes_jobs"),
@@ -302,8 +302,9 @@ static void one_that_drains_ends_what_it_has(void)
 {
 	start(&one, "--job-concurrency", "2");
 	for (int i = 0; i < 4; i++)
-		enqueue("'note', '{\"seconds\":0.5}'");
-	CU_ASSERT(becomes("running 2 waiting 2"));
+		enqueue("'note', '{\"seconds\":1}'");
+	CU_ASSERT(EVENTUALLY(file_lines(one.log, "event=note-begun") == 2));
+	CU_ASSERT_STRING_EQUAL(states(), "running 2 waiting 2");
 	kill(one.pid, SIGTERM);
 	CU_ASSERT_EQUAL(worker_wait(&one), 0);
 	CU_ASSERT_STRING_EQUAL(states(), "done 2 waiting 2");
@@ -316,7 +317,8 @@ static void what_it_does_not_end_is_given_back(void)
 	start(&one, "--drain-timeout", "0.2");
 	enqueue("'hold', '{\"seconds\":60}'");
 	enqueue("'note', '{\"seconds\":60}'");
-	CU_ASSERT(becomes("running 2"));
+	CU_ASSERT(EVENTUALLY(file_has(one.log, "event=note-begun")));
+	CU_ASSERT(EVENTUALLY(file_has(one.log, "event=hold-begun")));
 	kill(one.pid, SIGTERM);
 	CU_ASSERT_EQUAL(worker_wait(&one), 3);
 	CU_ASSERT_STRING_EQUAL(states(), "waiting 2");
@@ -328,7 +330,7 @@ static void nothing_is_lost_while_the_database_is_away(void)
 {
 	start(&one, NULL, NULL);
 	enqueue("'hold', '{\"seconds\":1}'");
-	CU_ASSERT(becomes("running 1"));
+	CU_ASSERT(EVENTUALLY(file_has(one.log, "event=hold-begun")));
 	postgres_end(&postgres, SIGINT);
 	CU_ASSERT(EVENTUALLY(file_has(one.log, "event=hold-over")));
 	CU_ASSERT_FATAL(postgres_start(&postgres));
@@ -357,7 +359,7 @@ static void one_that_drains_without_its_database_ends(void)
 {
 	start(&one, "--drain-timeout", "0.5");
 	enqueue("'hold', '{\"seconds\":0.2}'");
-	CU_ASSERT(becomes("running 1"));
+	CU_ASSERT(EVENTUALLY(file_has(one.log, "event=hold-begun")));
 	postgres_end(&postgres, SIGINT);
 	CU_ASSERT(EVENTUALLY(file_has(one.log, "event=hold-over")));
 	kill(one.pid, SIGTERM);

@@ -30,6 +30,7 @@ static void note(struct request *req)
 	struct buffer text = {0};
 
 	ASYNC_BEGIN(req);
+	log_event(LOG_LEVEL_INFO, "note-begun", NULL);
 	AWAIT(req, sleep_for(req, w->seconds));
 	AWAIT(req, pg_query(req, rows, "INSERT INTO notes (job, attempt) VALUES ($1, $2::integer)",
 			    pg_int(job->id), pg_int(job->attempt)));
@@ -45,6 +46,7 @@ static void hold(struct request *req)
 	const struct timespec moment = {.tv_nsec = 5000000};
 	double left = w->seconds;
 
+	log_event(LOG_LEVEL_INFO, "hold-begun", NULL);
 	for (; left > 0 && !job_is_lost(req); left -= 0.005)
 		nanosleep(&moment, NULL);
 	log_event(LOG_LEVEL_INFO, left > 0 ? "hold-lost" : "hold-over", NULL);
