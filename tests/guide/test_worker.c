@@ -231,6 +231,17 @@ static void a_locked_scoreboard(void)
 	directory_remove(directory);
 }
 
+/* In a process of several threads, the kernel keeps a worker waiting where it makes that table
+ * larger: in a rush, which then overflows the backlog. */
+static void room_for_descriptors(void)
+{
+	static struct worker worker;
+
+	CU_ASSERT_FATAL(worker_start(&worker, STRINGS("--max-conns", "4000"), NULL));
+	CU_ASSERT(process_status(worker.pid, "FDSize") >= 4000);
+	worker_stop(&worker);
+}
+
 static const struct test tests[] = {
 	{"--help names the options, --version says which", help_and_version},
 	{"bad options: one line that says which and what is allowed", bad_options},
@@ -242,6 +253,8 @@ static const struct test tests[] = {
 	 tcp_needs_to_know_its_peers},
 	{"a worker serves without a scoreboard that somebody keeps locked, and says so",
 	 a_locked_scoreboard},
+	{"there is room for the descriptors of all its connections from the start",
+	 room_for_descriptors},
 	{"with a list, a peer that speaks IPv6 has to be on it, for either engine",
 	 ipv6_peers_have_to_be_listed},
 };

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -15,6 +16,7 @@ enum {
 	ACCEPTS_AT_ONCE =
 		64, /* one where a master may have others at the same socket: each its share */
 	ACCEPT_RETRY_MS = 100, /* when descriptors or memory have run out */
+	OTHER_FILES = 64,      /* that a worker has open */
 };
 
 static void on_connections(uv_poll_t *handle, int status, int readable);
@@ -92,6 +94,20 @@ static void on_connections(uv_poll_t *handle, int status, int readable)
 		else if (!accept_one(engine))
 			return;
 	}
+}
+
+void accept_make_room(const struct engine *engine)
+{
+	rlim_t wanted = (rlim_t)engine->options->max_conns + OTHER_FILES;
+	struct rlimit files;
+	int last;
+
+	if (!engine->listener || getrlimit(RLIMIT_NOFILE, &files))
+		return;
+	wanted = files.rlim_cur < wanted ? files.rlim_cur : wanted;
+	last = fcntl(engine->listener->fd, F_DUPFD_CLOEXEC, (int)wanted - 1);
+	if (last >= 0)
+		close(last);
 }
 
 int accept_open(struct engine *engine)

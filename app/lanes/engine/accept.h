@@ -9,6 +9,12 @@
 
 #include "engine/engine.h"
 
+/* Makes the kernel's table of descriptors as large as --max-conns want it, or as the limit of open
+ * files lets it be: eight bytes each. While the process has one thread, that takes no time; later
+ * the kernel waits for all CPUs whenever the table doubles (Linux, fs/file.c: expand_fdtable(),
+ * synchronize_rcu()), some ten milliseconds each time, and a rush overflows the backlog. */
+void accept_make_room(const struct engine *engine);
+
 /* Begins to accept. 0 or a UV_E*. */
 int accept_open(struct engine *engine);
 

@@ -375,6 +375,7 @@ int loop_run(const struct options *options, struct listener *listener, const cha
 	engine->board = board->own;
 	engine->budget = (struct budget){.name = "worker", .limit = (size_t)options->memory_limit};
 	never_cancel();
+	accept_make_room(engine);
 	err = open_engine(engine);
 	doctor_begin(engine->board, options);
 	if (!err)
