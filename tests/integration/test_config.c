@@ -12,7 +12,7 @@
 #include "../support/system.h"
 
 static const char *folder;
-static const char *file; /* the settings */
+static char file[DIRECTORY_SIZE + 16]; /* the settings */
 static struct outcome outcome;
 
 static void holds(const char *text)
@@ -23,7 +23,7 @@ static void holds(const char *text)
 static void begin(void)
 {
 	folder = directory_make_for_all();
-	file = textf("%s/lanes.conf", folder);
+	snprintf(file, sizeof(file), "%s/lanes.conf", folder);
 }
 
 static void end(void)
