@@ -12,9 +12,10 @@ const execute = promisify(execFile);
 export const tests = [];
 export const world = {system: null, browser: null, debugging: 0, workers: 1, unjudged: ''};
 
-// everywhere: with each number of workers, not only with one; alone: nothing else may use the machine.
-export function test(name, run, {everywhere = false, alone = false} = {}) {
-	tests.push({name, run, everywhere, alone});
+// everywhere: with each number of workers, not only with one; alone: nothing else may use the machine; long: takes
+// half a minute and more, and begins before the others.
+export function test(name, run, {everywhere = false, alone = false, long = false} = {}) {
+	tests.push({name, run, everywhere, alone, long});
 }
 
 export async function withPage(options, run) {

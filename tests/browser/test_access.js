@@ -117,7 +117,7 @@ test('no accessibility violation, in any look', () => withPage({}, async (page) 
 		loop: {held: 1.6, request: {serial: 87, route: '/async/bad-blocking', for: 1.6}}, pools: {}}]}));
 	await page.waitForSelector('.holds.now');
 	await fine('a loop is held');
-}));
+}), {long: true});
 
 test('the keyboard does it all', () => withPage({}, async (page) => {
 	await reach(page, '.live .stage'); // takes seconds on a busy machine: what was asked before is out of the picture
@@ -209,7 +209,7 @@ test('the keyboard does it all', () => withPage({}, async (page) => {
 	await reach(page, '#contrast button.primary');
 	await page.keyboard.press('Enter');
 	await page.waitForFunction(() => document.querySelectorAll('#contrast section').length === 2);
-}));
+}), {long: true});
 
 for (const width of [360, 390])
 	test(`phone width ${width}: nothing to scroll sideways`, () => withPage({viewport: {width, height: 740}, hasTouch: true}, async (page) => {

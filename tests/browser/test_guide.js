@@ -62,7 +62,7 @@ test('the guide: what it claims is so, or the page says what is missing', () => 
 			assert.equal(holds, 'true', `${id}: ${text}`);
 		assert.doesNotMatch(text, /NaN|undefined|null|Infinity/, id);
 	}
-}), {everywhere: true});
+}), {everywhere: true, long: true});
 
 test('the guide: with a database, its cases run', async () => {
 	const system = await System.start({DATABASE: 'private', WORKERS: String(world.workers)});

@@ -150,4 +150,4 @@ test('60 minutes of feed at 1,000 requests/s do not grow the page', () => withPa
 	assert.ok(sizes.requests <= 6000 && sizes.workers <= 300 && sizes.stretches <= 3000, JSON.stringify(sizes));
 	// The feed was more than a GB; some MB are the engine's own noise.
 	assert.ok(now < before + 5e6, `${before} bytes after 6 minutes, ${now} after 66`);
-}));
+}), {long: true});

@@ -1,11 +1,10 @@
 // The page, clicked through: what it says, and the lanes as its tables have them. Cases wait most of the
-// time, so two for each core run at a time (side.js), the slowest of the last run first; those that
+// time, so two for each core run at a time (side.js), first those that say that they are long; those that
 // measure the machine come last and alone. A test that says so is a case with each number of workers.
 // All of it shares a few cores, which may come too late for what a case waits for: one that fails is run
 // again at the end, alone, twice at most, and counts if it always does. Where many fail, none is.
 
 import {fork} from 'node:child_process';
-import {readFile, writeFile} from 'node:fs/promises';
 import {availableParallelism} from 'node:os';
 import {fileURLToPath} from 'node:url';
 
@@ -15,14 +14,12 @@ const WORKERS = [1, 2, 8];
 const AGAIN = 2; // times …
 const FEW = 5; // … for so many cases
 const LATE = 300_000; // ms: a case hangs
-const TIMES = `${process.env.MODULES}/times.json`; // seconds of each case in the last run
 
 const words = process.argv.slice(2);
-const times = JSON.parse(await readFile(TIMES, 'utf8').catch(() => '{}'));
 const key = ({name, workers}) => `${name}, WORKERS=${workers}`;
 const cases = tests.filter(({name}) => !words.length || words.some((word) => name.includes(word)))
-	.flatMap(({name, everywhere, alone}) => (everywhere ? WORKERS : WORKERS.slice(0, 1)).map((workers) => ({name, workers, alone})))
-	.sort((a, b) => (times[key(b)] ?? Infinity) - (times[key(a)] ?? Infinity) || 0);
+	.flatMap(({name, everywhere, alone, long}) => (everywhere ? WORKERS : WORKERS.slice(0, 1)).map((workers) => ({name, workers, alone, long})))
+	.sort((a, b) => b.long - a.long);
 let passed = 0;
 let failed = 0;
 const unjudged = [];
@@ -34,7 +31,6 @@ function run(side, each) {
 		const over = ({seconds = 0, error, unjudged: why}) => {
 			clearTimeout(late);
 			side.off('message', over).off('exit', died);
-			times[key(each)] = seconds;
 			resolve();
 			if (!error && why) {
 				unjudged.push(`not judged  browser/${key(each)}: ${why}`);
@@ -56,11 +52,11 @@ function run(side, each) {
 	});
 }
 
-// Runs cases until none is left: those for the number of workers that are there, then others. A side that
+// Runs cases until none is left: long ones, those for the number of workers that are there, then others. A side that
 // has died has a successor. Resolves with the last.
 async function work(side, left) {
 	for (let workers = null; left.length;) {
-		const at = Math.max(left.findIndex((each) => each.workers === workers), 0);
+		const at = left[0].long ? 0 : Math.max(left.findIndex((each) => each.workers === workers), 0);
 		const [each] = left.splice(at, 1);
 		workers = each.workers;
 		if (!side.connected)
@@ -85,7 +81,6 @@ side = await work(side, cases.filter(({alone}) => alone));
 while (again.length)
 	side = await work(side, again.splice(0));
 await end(side);
-await writeFile(TIMES, JSON.stringify(times));
 console.log(`${((Date.now() - begin) / 1000).toFixed(0)} s`);
 unjudged.forEach((line) => console.log(line));
 console.log(`${passed} passed, ${failed} failed${unjudged.length ? `, ${unjudged.length} skipped` : ''}`);

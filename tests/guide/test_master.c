@@ -203,7 +203,7 @@ static void who_drains_of_his_own_accord_has_one(void)
 
 static void who_does_not_start_replaces_nobody(void)
 {
-	begin_changing(STRINGS("--processes", "2", "--start-timeout", "0.3"));
+	begin_changing(STRINGS("--processes", "2", "--start-timeout", "2"));
 	program_is("#!/bin/sh\nexit 5\n");
 	kill(master.pid, SIGHUP);
 	CU_ASSERT(EVENTUALLY(lines(" event=replace-failed workers=2") == 1));
@@ -387,9 +387,10 @@ static void orphans_are_reaped(void)
 		"unshare -Urpf --mount-proc sh -c '"
 		"(sleep 0.1 & exec sleep 0.05) & exec \"$0\" --processes 1 --listen \"$1\"' "
 		"\"$0\" \"$1\" 2>\"$2\" & sleep 0.01; "
-		"until grep -q event=ready \"$2\"; do sleep 0.05; done; sleep 0.3; "
-		"pid=$(pgrep -P $!); children=$(pgrep -c -P $pid); kill -TERM $pid; wait $!; "
-		"echo \"$children $?\"";
+		"until grep -q event=ready \"$2\"; do sleep 0.05; done; pid=$(pgrep -P $!); "
+		"for look in $(seq 400); do "
+		"children=$(pgrep -c -P $pid); [ $children -gt 1 ] || break; sleep 0.05; done; "
+		"kill -TERM $pid; wait $!; echo \"$children $?\"";
 
 	directory = directory_make();
 	run(&outcome, STRINGS("unshare", "-Urpf", "true"), NULL, -1);

@@ -90,21 +90,29 @@ static void killed_and_started_again(void)
 	end_pg(2);
 }
 
-static const char terminate[] =
-	"SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE pid <> "
-	"pg_backend_pid() AND application_name = 'lanes'";
+/* Ends the connection whose last statement was that, of which there is one. One that was given up
+ * before it was there may be known for a while. */
+static void terminate(const char *statement)
+{
+	CU_ASSERT_STRING_EQUAL(
+		postgres_ask(&postgres, textf("SELECT count(pg_terminate_backend(pid)) FROM "
+					      "pg_stat_activity WHERE application_name = 'lanes' "
+					      "AND query = $$%s$$",
+					      statement)),
+		"1");
+}
 
 static void a_connection_is_ended(void)
 {
 	begin_pg(1, NULL);
 	ask("SELECT 'x', pg_sleep(30)");
 	TURN_UNTIL(at_work("pg_sleep(30)"));
-	CU_ASSERT_STRING_EQUAL(postgres_ask(&postgres, terminate), "1");
+	terminate("SELECT 'x', pg_sleep(30)");
 	CU_ASSERT(leaves("L"));
 	ask("SELECT 'y'");
 	CU_ASSERT(leaves("y"));
 	/* One that nobody uses is noticed, too. */
-	CU_ASSERT_STRING_EQUAL(postgres_ask(&postgres, terminate), "1");
+	terminate("SELECT 'y'");
 	TURN_UNTIL(board_get(&board.database.lost) == 2);
 	ask("SELECT 'z'");
 	CU_ASSERT(leaves("z"));
