@@ -176,7 +176,7 @@ bench: ## performance against peers and ceilings, into build/bench: ROUNDS=9 DUR
 	@tests/bench/syscalls >>$(OBJ)/bench/results.md
 	@echo 'the page: $(OBJ)/bench/results.md'
 
-test-browser: ## clicks through the page in a real browser, with what that needs from Debian and npm
+test-browser: ## clicks through the page in a real browser, with what that needs from Debian and npm; WORKERS="1 2 8"
 	@spawn/deps.sh browser && $(MAKE) --no-print-directory all examples && exec tests/browser/run
 
 PREFIX  ?= /usr/local

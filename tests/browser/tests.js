@@ -1,6 +1,6 @@
 // The page, clicked through: what it says, and the lanes as its tables have them. Cases wait most of the
 // time, so two for each core run at a time (side.js), first those that say that they are long; those that
-// measure the machine come last and alone. A test that says so is a case with each number of workers.
+// measure the machine come last and alone. A test that says so is a case with each number of workers (WORKERS).
 // All of it shares a few cores, which may come too late for what a case waits for: one that fails is run
 // again at the end, alone, twice at most, and counts if it always does. Where many fail, none is.
 
@@ -10,7 +10,7 @@ import {fileURLToPath} from 'node:url';
 
 import {tests} from './all.js';
 
-const WORKERS = [1, 2, 8];
+const WORKERS = (process.env.WORKERS || '1 2 8').split(' ').map(Number);
 const AGAIN = 2; // times …
 const FEW = 5; // … for so many cases
 const LATE = 300_000; // ms: a case hangs
