@@ -122,7 +122,7 @@ static void replace_under_load(void)
 	CU_ASSERT_EQUAL(r->failed, 0);
 	CU_ASSERT_EQUAL(r->resent, 0);
 	if (how->number != SIGKILL)
-		CU_ASSERT(system_log_has(&sys, "event=drained"));
+		CU_ASSERT(EVENTUALLY(system_log_has(&sys, "event=drained")));
 }
 
 static const struct test tests[] = {
