@@ -377,9 +377,23 @@ static void thousand_listeners(void)
 					       "pool=\"admin\"} 1\n")));
 }
 
+enum { WORKERS = 8 };
+
+/* That the admin worker, and all of the others, have computed so far. */
+static struct spent {
+	double admin, workers;
+} spent_by(const struct system *eight)
+{
+	struct spent spent = {process_seconds(worker_pid(eight, "admin-1")), 0};
+
+	for (int i = 1; i <= WORKERS; i++)
+		spent.workers += process_seconds(system_worker(eight, i));
+	return spent;
+}
+
 /* As many pages as a class has, which read what browsers do, while eight workers have 2,000
- * requests a second between them. The time that the admin worker computes is its own, whatever else
- * runs. */
+ * requests a second between them. What both compute is their own, whatever else runs; on a slow
+ * machine both take longer. */
 static void forty_readers(void)
 {
 	enum { READERS = 40, CONNECTIONS = 50, REQUESTS = 8000 };
@@ -391,16 +405,14 @@ static void forty_readers(void)
 	const struct load_result *result;
 	struct system eight;
 	struct load *load;
-	double computed;
-	pid_t admin;
+	struct spent before, spent;
 
-	CU_ASSERT_FATAL(system_start(&eight, SYSTEM(.workers = 8)));
-	admin = worker_pid(&eight, "admin-1");
+	CU_ASSERT_FATAL(system_start(&eight, SYSTEM(.workers = WORKERS)));
 	for (int i = 0; i < READERS; i++) {
 		readers[i] = (struct pollfd){.fd = tcp_open(eight.port), .events = POLLIN};
 		send(readers[i].fd, text, sizeof(text) - 1, 0);
 	}
-	computed = process_seconds(admin);
+	before = spent_by(&eight);
 	load = load_system(&eight, PLAN(.target = "/", .connections = CONNECTIONS, .repeat = true,
 					.pause = CONNECTIONS * 1000000000ull / 2000));
 	while (load_answered(load) < REQUESTS && poll(readers, READERS, PATIENCE * 1000) > 0)
@@ -408,11 +420,14 @@ static void forty_readers(void)
 			if (readers[i].revents)
 				CU_ASSERT_FATAL(recv(readers[i].fd, bytes, sizeof(bytes), 0) > 0);
 	result = load_wait(load);
-	computed = process_seconds(admin) - computed;
-	printf("     %.1f %% of a core for %d readers at %.0f requests/s\n",
-	       100 * computed / result->elapsed, READERS, REQUESTS / result->elapsed);
+	spent = spent_by(&eight);
+	spent.admin -= before.admin;
+	spent.workers -= before.workers;
+	printf("     %.1f %% of a core for %d readers, %.1f %% for %.0f requests/s\n",
+	       100 * spent.admin / result->elapsed, READERS, 100 * spent.workers / result->elapsed,
+	       REQUESTS / result->elapsed);
 	CU_ASSERT_EQUAL(result->failed, 0);
-	CU_ASSERT(computed < 0.05 * result->elapsed);
+	CU_ASSERT(spent.admin < spent.workers);
 	for (int i = 0; i < READERS; i++)
 		close(readers[i].fd);
 	system_stop(&eight);
@@ -616,7 +631,8 @@ static const struct test tests[] = {
 	{"listeners that do not read cost a message each, and are not hung up on",
 	 silent_listeners},
 	{"1,000 idle listeners cost little, and /status answers", thousand_listeners},
-	{"forty pages cost the admin worker less than a twentieth of a core", forty_readers},
+	{"forty pages cost the admin worker less than their requests cost the workers",
+	 forty_readers},
 	{"a reader of /trace who is slow costs a piece of it, not all", slow_readers_of_a_trace},
 	{"make top prints once where there is no terminal", top},
 	{"whoever writes into the scoreboard changes what is shown, and ends nobody",
