@@ -8,22 +8,21 @@
 
 /* As nginx/lanes.conf.in has them. LANES_SENT is long ago, which counts as not known: so every
  * request is worth the same number of instructions. */
-static void append_fastcgi(struct buffer *out, struct slice path, struct slice query, bool keep)
+static void append_fastcgi(struct buffer *out, const char *target, bool keep)
 {
+	struct slice path = {target, strcspn(target, "?")};
+	const char *query = target + path.len;
+
 	const struct {
 		const char *name;
 		struct slice value;
 	} params[] = {
 		{"REQUEST_METHOD", slice_of("GET")},
-		{"QUERY_STRING", query},
-		{"SCRIPT_NAME", slice_of("")},
+		{"QUERY_STRING", slice_of(*query ? query + 1 : query)},
 		{"PATH_INFO", path},
-		{"LANES_PATH", path},
-		{"SERVER_PROTOCOL", slice_of("HTTP/1.1")},
-		{"SERVER_NAME", slice_of("127.0.0.1")},
-		{"SERVER_PORT", slice_of("8080")},
+		{"LANES_PATH", slice_of(target)},
 		{"REMOTE_ADDR", slice_of("127.0.0.1")},
-		{"REQUEST_ID", slice_of("0123456789abcdef0123456789abcdef")},
+		{"REQUEST_ID", slice_of("12345-67-8901")},
 		{"LANES_SENT", slice_of("1700000000.000")},
 		{"HTTP_HOST", slice_of("127.0.0.1:8080")},
 	};
@@ -47,11 +46,8 @@ static void append_head(struct buffer *out, const char *method, const char *targ
 
 void wire_request(struct buffer *out, bool http, const char *target, bool keep)
 {
-	size_t path = strcspn(target, "?");
-
 	if (!http) {
-		append_fastcgi(out, (struct slice){target, path},
-			       slice_of(target + path + (target[path] == '?')), keep);
+		append_fastcgi(out, target, keep);
 		return;
 	}
 	append_head(out, "GET ", target, keep);

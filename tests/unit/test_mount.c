@@ -223,6 +223,9 @@ static const struct test tests[] = {
 	      "/app: LANES_PATH=/app/50%2541 -> /app + /50%41",
 	      "/app: LANES_PATH=/%61pp/50%2541 -> /app + /50%41",
 	      "/app: LANES_PATH=/app%2F50%2541 -> /app + /50%41",
+	      "/app: LANES_PATH=/app/orders/7?id=8 -> /app + /orders/{id}",
+	      "/app: LANES_PATH=/app/orders/7#8 -> /app + /orders/{id}",
+	      "/app: LANES_PATH=/app/50%2541?a=%3F -> /app + /50%41",
 	      "/app: SCRIPT_NAME=/app PATH_INFO=/50%41 LANES_PATH=/50%2541 -> /app + /50%41",
 	      "/app: SCRIPT_NAME=/app/async PATH_INFO=/await-one LANES_PATH=/await%2Done -> /app "
 	      "+ /async/await-one")},

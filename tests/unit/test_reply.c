@@ -85,6 +85,30 @@ static void head_has_the_length_but_no_body(void)
 	CU_ASSERT_EQUAL(reply_body(&req).len, 0);
 }
 
+/* One after another, of two kinds that are prepared and one that is not. */
+static void a_head_is_its_own(void)
+{
+	for (int i = 0; i < 3; i++) {
+		next_request();
+		reply_bytes(&req, 200, "text/html", slice_of("<p>"));
+		head_is("Status: 200 OK\r\nContent-Type: text/html\r\nContent-Length: 3\r\n" REST
+			"\r\n");
+		next_request();
+		reply_error(&req, 404);
+		head_is("Status: 404 Not Found\r\nContent-Type: application/json\r\n"
+			"Content-Length: 22\r\n" REST "\r\n");
+		next_request();
+		reply_bytes(&req, 200, "text/html", slice_of(""));
+		reply_header(&req, "Content-Type", slice_of("text/css"));
+		head_is("Status: 200 OK\r\nContent-Length: 0\r\n" REST
+			"Content-Type: text/css\r\n\r\n");
+		next_request();
+		reply_bytes(&req, 200, "text/css", slice_of("p{}"));
+		head_is("Status: 200 OK\r\nContent-Type: text/css\r\nContent-Length: 3\r\n" REST
+			"\r\n");
+	}
+}
+
 /* Whatever is in it, and as long as it likes to be. */
 static void the_head_has_room_for_all(void)
 {
@@ -461,6 +485,7 @@ static void free_twice_does_no_harm(void)
 
 static const struct test tests[] = {
 	{"the head is a CGI response", the_head_is_a_cgi_response},
+	{"a head has nothing of the one before", a_head_is_its_own},
 	{"without a type there is no type line", without_a_type_there_is_no_type_line},
 	{"HEAD has the length but no body", head_has_the_length_but_no_body},
 	{"the head has room for all", the_head_has_room_for_all},

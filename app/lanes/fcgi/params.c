@@ -88,26 +88,32 @@ static inline bool take_length(const struct fcgi_params *p, size_t *at, size_t *
 	return true;
 }
 
+/* Both, where one is long. Compared one by one: their sum could overflow. */
+static bool take_lengths(const struct fcgi_params *p, size_t *at, size_t *name, size_t *value)
+{
+	return take_length(p, at, name) && take_length(p, at, value) && *name <= p->len - *at &&
+	       *value <= p->len - *at - *name;
+}
+
 bool fcgi_params_next(const struct fcgi_params *p, size_t *at, struct slice *name,
 		      struct slice *value)
 {
 	size_t behind = *at;
+	size_t left = p->len - behind;
 	size_t name_len, value_len;
-	const char *data;
+	const char *data = p->data + behind;
 
 	if (behind >= p->len)
 		return false;
-	data = p->data + behind;
-	if (p->len - behind >= 2 && !((data[0] | data[1]) & 0x80)) {
+	if (left >= 2 && !((data[0] | data[1]) & 0x80)) {
 		name_len = (unsigned char)data[0];
 		value_len = (unsigned char)data[1];
 		behind += 2;
-	} else if (!take_length(p, &behind, &name_len) || !take_length(p, &behind, &value_len)) {
+		if (name_len + value_len > left - 2)
+			return false;
+	} else if (!take_lengths(p, &behind, &name_len, &value_len)) {
 		return false;
 	}
-	/* Compared one by one: their sum could overflow. */
-	if (name_len > p->len - behind || value_len > p->len - behind - name_len)
-		return false;
 	data = p->data + behind;
 	*name = (struct slice){data, name_len};
 	*value = (struct slice){data + name_len, value_len};

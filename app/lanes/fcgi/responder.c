@@ -9,6 +9,7 @@
  */
 #include "fcgi/responder.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,6 +22,7 @@ static void remember(struct fcgi_responder *r, struct fcgi_request *request)
 {
 	fcgi_table_add(&r->active, request);
 	r->awaiting++;
+	r->current = request;
 }
 
 /* Every end of a request goes through here. */
@@ -133,18 +135,17 @@ static void refuse(struct fcgi_responder *r, bool keep_conn, enum fcgi_protocol_
 		r->closing = true;
 }
 
-static void begin_request(struct fcgi_responder *r)
+static void begin_request(struct fcgi_responder *r, const void *body)
 {
 	struct fcgi_request *request;
 	struct fcgi_begin begin;
 	bool keep_conn;
 
-	r->partial_len = 0;
 	if (r->closing) {
 		r->late++;
 		return;
 	}
-	fcgi_begin_decode(&begin, r->partial);
+	fcgi_begin_decode(&begin, body);
 	keep_conn = begin.flags & FCGI_FLAG_KEEP_CONN;
 	if (begin.role != FCGI_ROLE_RESPONDER) {
 		refuse(r, keep_conn, FCGI_STATUS_UNKNOWN_ROLE);
@@ -158,6 +159,12 @@ static void begin_request(struct fcgi_responder *r)
 	request->id = r->record.request_id;
 	request->keep_conn = keep_conn;
 	remember(r, request);
+}
+
+static void end_begin(struct fcgi_responder *r)
+{
+	r->partial_len = 0;
+	begin_request(r, r->partial);
 }
 
 /* Content over eight bytes is left to later versions of the body, like its reserved bytes. */
@@ -298,7 +305,7 @@ static void end_record(struct fcgi_responder *r)
 	if (r->record.request_id == FCGI_MANAGEMENT_ID)
 		end_management(r);
 	else if (r->record.type == FCGI_TYPE_BEGIN_REQUEST)
-		begin_request(r);
+		end_begin(r);
 	else if (!r->current)
 		end_inactive(r);
 	else if (r->record.type == FCGI_TYPE_ABORT_REQUEST)
@@ -361,6 +368,62 @@ static size_t skip_padding(struct fcgi_responder *r, size_t n)
 	return used;
 }
 
+/* ---- A whole request at once ---- */
+
+/* A header as a number: its version and type are in the highest bytes. */
+#define HEADER_OF(type) ((uint64_t)FCGI_VERSION << 56 | (uint64_t)(type) << 48)
+
+static const uint64_t ID = (uint64_t)0xffff << 32;
+static const uint64_t LENGTH = (uint64_t)0xffff << 16;
+static const uint64_t PADDING = (uint64_t)0xff << 8;
+static const uint64_t RESERVED = 0xff;
+
+static inline uint64_t header_at(const unsigned char *bytes)
+{
+	uint64_t header;
+
+	memcpy(&header, bytes, sizeof(header));
+	return be64toh(header) & ~RESERVED;
+}
+
+/* What a web server sends for nearly every request, and in one piece: BEGIN, all params in one
+ * record, and the empty records that end params and STDIN. Record by record it would take four
+ * hundred instructions more. Returns how many of the n bytes were taken; 0: they are not that. */
+static size_t take_whole(struct fcgi_responder *r, const unsigned char *bytes, size_t n)
+{
+	const unsigned char *params = bytes + FCGI_HEADER_SIZE + FCGI_BODY_SIZE;
+	const unsigned char *end;
+	uint64_t begin, header, id;
+	size_t length;
+
+	if (n < FCGI_HEADER_SIZE * 4 + FCGI_BODY_SIZE)
+		return 0;
+	begin = header_at(bytes);
+	header = header_at(params);
+	id = begin & ID;
+	length = (header & LENGTH) >> 16;
+	end = params + FCGI_HEADER_SIZE + length + ((header & PADDING) >> 8);
+	if (!id || begin != (HEADER_OF(FCGI_TYPE_BEGIN_REQUEST) | id | FCGI_BODY_SIZE << 16) ||
+	    !length || (header & ~LENGTH & ~PADDING) != (HEADER_OF(FCGI_TYPE_PARAMS) | id) ||
+	    bytes + n - end < (ptrdiff_t)FCGI_HEADER_SIZE * 2 ||
+	    header_at(end) != (HEADER_OF(FCGI_TYPE_PARAMS) | id) ||
+	    header_at(end + FCGI_HEADER_SIZE) != (HEADER_OF(FCGI_TYPE_STDIN) | id))
+		return 0;
+	if (fcgi_table_find(&r->active, (uint16_t)(id >> 32)))
+		return 0;
+	fcgi_header_decode(&r->record, bytes);
+	r->current = NULL;
+	begin_request(r, bytes + FCGI_HEADER_SIZE);
+	if (!r->current) /* it is refused, and what follows is ignored */
+		return FCGI_HEADER_SIZE + FCGI_BODY_SIZE;
+	take_params(r, params + FCGI_HEADER_SIZE, length);
+	if (r->current)
+		end_params(r);
+	fcgi_header_decode(&r->record, end + FCGI_HEADER_SIZE);
+	end_record(r);
+	return (size_t)(end - bytes) + FCGI_HEADER_SIZE * 2;
+}
+
 /* ---- The connection ---- */
 
 void fcgi_responder_init(struct fcgi_responder *r, const struct fcgi_limits *limits,
@@ -385,7 +448,7 @@ int fcgi_responder_feed(struct fcgi_responder *r, const void *bytes, size_t n)
 			error = take_body(r, at, n, &used);
 		else if (r->padding_left)
 			used = skip_padding(r, n);
-		else
+		else if (r->partial_len || !(used = take_whole(r, at, n)))
 			error = take_header(r, at, n, &used);
 		at += used;
 		n -= used;

@@ -15,15 +15,11 @@ static bool ends_with(struct slice text, struct slice end)
 static void look_elsewhere(struct request *req)
 {
 	static bool told; /* once is enough */
-	struct slice uri;
 
 	req->path = request_param(req, "DOCUMENT_URI");
 	if (req->path.len)
 		return;
-	uri = request_param(req, "REQUEST_URI");
-	while (req->path.len < uri.len && !strchr("?#", uri.data[req->path.len]))
-		req->path.len++;
-	req->path.data = uri.data;
+	req->path = path_of_target(request_param(req, "REQUEST_URI"));
 	req->raw = req->path.len != 0;
 	if (!req->path.len)
 		req->path.data = "";

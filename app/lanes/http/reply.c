@@ -18,6 +18,7 @@ enum {
 	/* All of the head but the type, the worker's name and further lines: 350 bytes of text, the
 	 * longest reason, and twelve numbers. */
 	HEAD_FIXED_MAX = 350 + 40 + 12 * (U64_DIGITS + 4),
+	USUAL = 128, /* bytes of either part of a head that is ready */
 };
 
 const char *reply_reason(int status)
@@ -444,31 +445,92 @@ static char *put_status(char *at, int status)
 	return put(put_u64(put(at, "Status: "), (uint64_t)status), " Unknown");
 }
 
-void reply_head(const struct request *req, struct slice worker, struct buffer *out)
+/* As far as the length of the body. */
+static char *put_front(char *at, const struct reply *reply)
 {
-	const struct reply *reply = &req->reply;
-	struct slice type = slice_of(reply->type ? reply->type : "");
-	char *start =
-		buffer_reserve(out, HEAD_FIXED_MAX + type.len + worker.len + reply->headers.len);
-	char *at = start;
-
-	if (!at)
-		return;
 	at = put_status(at, reply->status);
 	if (reply->type && !(reply->own & REPLY_TYPE))
-		at = put_slice(put(at, "\r\nContent-Type: "), type);
+		at = put_slice(put(at, "\r\nContent-Type: "), slice_of(reply->type));
 	if (reply->streams && !reply->body.len)
-		at = put(at, "\r\nX-Accel-Buffering: no");
-	else if (!is_empty(reply->status))
-		at = put_u64(put(at, "\r\nContent-Length: "), reply->body.len);
+		return put(at, "\r\nX-Accel-Buffering: no");
+	return is_empty(reply->status) ? at : put(at, "\r\nContent-Length: ");
+}
+
+/* From there to the number of the request. */
+static char *put_back(char *at, const struct reply *reply, struct slice worker)
+{
 	if (!(reply->own & (REPLY_CACHE | REPLY_VALIDATOR)))
 		at = put(at, "\r\nCache-Control: no-store");
 	else if (!(reply->own & REPLY_CACHE))
 		at = put(at, "\r\nCache-Control: no-cache");
 	if (reply->retry && !(reply->own & REPLY_RETRY))
 		at = put(at, "\r\nRetry-After: 1");
-	at = put(at, "\r\nX-Lanes-Worker: ");
-	at = put_u64(put(put_slice(at, worker), "\r\nX-Lanes-Request: "), (uint32_t)req->serial);
+	at = put_slice(put(at, "\r\nX-Lanes-Worker: "), worker);
+	return put(at, "\r\nX-Lanes-Request: ");
+}
+
+/* Both, as they were in the last head without a line that few have. The next is nearly always of
+ * the same status and type, and copying at once what is the same takes a third of the time. */
+static _Thread_local struct {
+	int status; /* 0: there was none */
+	const char *type;
+	const char *worker;
+	uint8_t front_len, back_len;
+	char front[USUAL], back[USUAL];
+} usual;
+
+__attribute__((noinline)) static bool make_usual(const struct reply *reply, struct slice worker)
+{
+	if (!http_status(reply->status) || strlen(reply->type) > USUAL / 3 ||
+	    worker.len > USUAL / 3)
+		return false;
+	usual.status = reply->status;
+	usual.type = reply->type;
+	usual.worker = worker.data;
+	usual.front_len = (uint8_t)(put_front(usual.front, reply) - usual.front);
+	usual.back_len = (uint8_t)(put_back(usual.back, reply, worker) - usual.back);
+	return true;
+}
+
+static bool is_usual(const struct reply *reply, struct slice worker)
+{
+	if (!reply->type || reply->own || reply->retry || reply->streams)
+		return false;
+	return (reply->status == usual.status && reply->type == usual.type &&
+		worker.data == usual.worker) ||
+	       make_usual(reply, worker);
+}
+
+/* More than is needed: of a known size, that is some instructions. There is room. */
+static char *put_usual(char *at, size_t length)
+{
+	memcpy(at, usual.front, sizeof(usual.front));
+	at = put_u64(at + usual.front_len, length);
+	memcpy(at, usual.back, sizeof(usual.back));
+	return at + usual.back_len;
+}
+
+static char *put_unusual(char *at, const struct reply *reply, struct slice worker)
+{
+	at = put_front(at, reply);
+	if (!is_empty(reply->status) && (!reply->streams || reply->body.len))
+		at = put_u64(at, reply->body.len);
+	return put_back(at, reply, worker);
+}
+
+void reply_head(const struct request *req, struct slice worker, struct buffer *out)
+{
+	const struct reply *reply = &req->reply;
+	bool alike = is_usual(reply, worker);
+	char *start =
+		buffer_reserve(out, HEAD_FIXED_MAX + worker.len + reply->headers.len +
+					    (alike || !reply->type ? 0 : strlen(reply->type)));
+	char *at = start;
+
+	if (!at)
+		return;
+	at = alike ? put_usual(at, reply->body.len) : put_unusual(at, reply, worker);
+	at = put_u64(at, (uint32_t)req->serial);
 	at = put_times(at, req);
 	at = put(at, "\r\n");
 	at = put_slice(at, reply->headers);

@@ -158,6 +158,14 @@ static void take_queue_time(struct request *req, uint64_t busy)
 	req->times.queue_known = true;
 }
 
+struct slice path_of_target(struct slice target)
+{
+	for (size_t i = 0; i < target.len; i++)
+		if (target.data[i] == '?' || target.data[i] == '#')
+			target.len = i;
+	return target;
+}
+
 void request_take_param(struct request *req, struct slice name, struct slice value)
 {
 	switch (name.len) {
@@ -174,7 +182,7 @@ void request_take_param(struct request *req, struct slice name, struct slice val
 			req->times.queue = milliseconds(value);
 		} else if (slice_is(name, "LANES_PATH") && value.len) {
 			req->raw = true;
-			req->path = value;
+			req->path = path_of_target(value);
 		}
 		break;
 	case sizeof("SCRIPT_NAME") - 1:

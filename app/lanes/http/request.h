@@ -160,9 +160,12 @@ void request_init(struct request *req, const struct request_ops *ops, struct sch
 /* Takes one CGI variable into account (REQUEST_METHOD, SCRIPT_NAME, PATH_INFO, QUERY_STRING; and
  * when it was sent, LANES_SENT: nginx's $msec, or HTTP_X_REQUEST_START); others are ignored. The
  * value is borrowed. PATH_INFO wins over SCRIPT_NAME as the path, which then is the prefix; both
- * come decoded (RFC 3875 4.1.5, 4.1.13). LANES_PATH is the path as it was sent, and wins over both.
- */
+ * come decoded (RFC 3875 4.1.5, 4.1.13). LANES_PATH is the path as it was sent, its query left out,
+ * and wins over both. */
 void request_take_param(struct request *req, struct slice name, struct slice value);
+
+/* What is before the query of a request target (RFC 9112 3.2). */
+struct slice path_of_target(struct slice target);
 
 /* Call it after the last one. busy: for how many nanoseconds the worker has been busy, and may have
  * left the request unread. */
