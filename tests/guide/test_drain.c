@@ -99,6 +99,10 @@ static void new_requests_are_refused(void)
 			    "request 7 keep REQUEST_METHOD=GET&PATH_INFO=/&"
 			    "LANES_DRAIN_STATUS=200",
 			    "STDOUT 7 Status: 503 "));
+	CU_ASSERT(raw_tells(&raw,
+			    "request 9 keep REQUEST_METHOD=POST&PATH_INFO=/&"
+			    "LANES_DRAIN_STATUS=429",
+			    "STDOUT 9 Status: 503 "));
 	CU_ASSERT(raw_answers(&raw, "END 1 0 COMPLETE"));
 	CU_ASSERT(!process_ended(worker.pid)); /* the connection is the peer's to end */
 	raw_close(&raw);

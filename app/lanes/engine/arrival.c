@@ -44,9 +44,12 @@ static int refusal(const struct engine *engine, enum fcgi_input input)
 
 /* Another worker has room for what is refused because this one drains, and perhaps not for what is
  * refused because there is too much: a web server that can tell these apart names the status that
- * it takes to another worker. */
+ * it takes to another worker. It does not so with these, which may not be done twice. */
 static int drain_status(const struct request *req)
 {
+	if (slice_is(req->method, "POST") || slice_is(req->method, "PATCH") ||
+	    slice_is(req->method, "LOCK"))
+		return 503;
 	return slice_is(request_param(req, "LANES_DRAIN_STATUS"), "429") ? 429 : 503;
 }
 

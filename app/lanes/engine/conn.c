@@ -147,6 +147,14 @@ static void conn_start(struct conn *conn)
 	}
 }
 
+/* Whether a flush would find nothing: the handlers that were started wait. */
+static bool conn_is_settled(const struct conn *conn)
+{
+	return !conn->fcgi.out.len && !conn->fcgi.out.failed && !conn->fcgi.uploads &&
+	       !conn->fcgi.closing && !conn->streams && !conn->engine->parting &&
+	       conn->watched == (UV_DISCONNECT | UV_READABLE);
+}
+
 static void conn_read(struct conn *conn)
 {
 	bool enlisted = conn->dirty;
@@ -156,7 +164,7 @@ static void conn_read(struct conn *conn)
 	conn_start(conn);
 	conn->dirty = enlisted;
 	/* Now, not with the batch: the next handler of this turn may hold the loop. */
-	if (!conn->closing)
+	if (!conn->closing && !conn_is_settled(conn))
 		conn_flush(conn);
 }
 

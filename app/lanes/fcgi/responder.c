@@ -18,6 +18,14 @@ enum {
 	VALUES_MAX = 1024, /* bytes of a GET_VALUES body looked at; the three names need 48 */
 };
 
+/* A header as a number: its version and type are in the highest bytes. */
+#define HEADER_OF(type) ((uint64_t)FCGI_VERSION << 56 | (uint64_t)(type) << 48)
+
+static const uint64_t ID = (uint64_t)0xffff << 32;
+static const uint64_t LENGTH = (uint64_t)0xffff << 16;
+static const uint64_t PADDING = (uint64_t)0xff << 8;
+static const uint64_t RESERVED = 0xff;
+
 static void remember(struct fcgi_responder *r, struct fcgi_request *request)
 {
 	fcgi_table_add(&r->active, request);
@@ -370,14 +378,6 @@ static size_t skip_padding(struct fcgi_responder *r, size_t n)
 
 /* ---- A whole request at once ---- */
 
-/* A header as a number: its version and type are in the highest bytes. */
-#define HEADER_OF(type) ((uint64_t)FCGI_VERSION << 56 | (uint64_t)(type) << 48)
-
-static const uint64_t ID = (uint64_t)0xffff << 32;
-static const uint64_t LENGTH = (uint64_t)0xffff << 16;
-static const uint64_t PADDING = (uint64_t)0xff << 8;
-static const uint64_t RESERVED = 0xff;
-
 static inline uint64_t header_at(const unsigned char *bytes)
 {
 	uint64_t header;
@@ -516,8 +516,19 @@ void fcgi_responder_stdout(struct fcgi_responder *r, const struct fcgi_request *
 
 void fcgi_responder_end(struct fcgi_responder *r, struct fcgi_request *request, uint32_t app_status)
 {
-	append_record(r, FCGI_TYPE_STDOUT, request->id, NULL, 0);
-	append_end(r, request->id, app_status, FCGI_STATUS_REQUEST_COMPLETE);
+	uint64_t id = (uint64_t)request->id << 32;
+	const uint64_t ends[] = {
+		htobe64(HEADER_OF(FCGI_TYPE_STDOUT) | id),
+		htobe64(HEADER_OF(FCGI_TYPE_END_REQUEST) | id | FCGI_BODY_SIZE << 16),
+		htobe64((uint64_t)app_status << 32 | FCGI_STATUS_REQUEST_COMPLETE << 24),
+	};
+
+	char *to = buffer_reserve(&r->out, sizeof(ends));
+
+	if (to) {
+		memcpy(to, ends, sizeof(ends));
+		r->out.len += sizeof(ends);
+	}
 	if (!request->stdin_done)
 		r->late++;
 	forget(r, request);

@@ -1,6 +1,7 @@
 #include "http/percent.h"
 
 #include <ctype.h>
+#include <string.h>
 
 int hex_digit(char c)
 {
@@ -48,4 +49,16 @@ size_t percent_encode(struct slice text, char *out)
 		out[len++] = "0123456789ABCDEF"[c & 15];
 	}
 	return len;
+}
+
+struct slice path_of_target(struct slice target)
+{
+	const char *end = target.len ? memchr(target.data, '?', target.len) : NULL;
+
+	if (end)
+		target.len = (size_t)(end - target.data);
+	end = target.len ? memchr(target.data, '#', target.len) : NULL;
+	if (end)
+		target.len = (size_t)(end - target.data);
+	return target;
 }

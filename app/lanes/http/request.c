@@ -8,10 +8,13 @@
 
 #include "base/budget.h"
 #include "http/body.h"
+#include "http/percent.h"
 #include "http/reply.h"
 #include "http/waiting.h"
 
 enum {
+	NS_PER_MS = 1000000,
+	NS_PER_S = 1000000000,
 	U64_DIGITS = 19,      /* that always fit */
 	ELSEWHERE_MS = 10000, /* on the way, or with a worker that was asked before this one */
 };
@@ -85,21 +88,29 @@ static inline bool take_eight(const char *text, uint64_t *number)
 	return true;
 }
 
-/* The usual form, "1700000000.123", without a look for where it ends: it is in every request. False
- * if it is another. */
+/* The usual form, "1700000000.123", without a look for where it ends: it is in every request, and
+ * the same in many. False if it is another. */
 static bool take_usual(struct slice text, uint64_t *milliseconds)
 {
 	enum { POINT = 10, LEN = 14 };
+	static _Thread_local char known[LEN];
+	static _Thread_local uint64_t known_as;
 	char rest[8] = {'0', '0', '0'};
 	uint64_t first, last;
 
 	if (text.len != LEN || text.data[POINT] != '.')
 		return false;
+	if (!memcmp(text.data, known, LEN)) {
+		*milliseconds = known_as;
+		return true;
+	}
 	memcpy(rest + 3, text.data + 8, 2);
 	memcpy(rest + 5, text.data + POINT + 1, 3);
 	if (!take_eight(text.data, &first) || !take_eight(rest, &last))
 		return false;
 	*milliseconds = first * 100000 + last;
+	memcpy(known, text.data, LEN);
+	known_as = *milliseconds;
 	return true;
 }
 
@@ -139,31 +150,37 @@ static uint64_t milliseconds(struct slice text)
 	return number;
 }
 
+/* Milliseconds since the epoch, at this uv_hrtime(). How far apart the two clocks are is looked at
+ * once in a millisecond; 0 is no time. */
+static uint64_t wall_clock(uint64_t now)
+{
+	static _Thread_local uint64_t looked;
+	static _Thread_local uint64_t ahead;
+	struct timespec wall;
+
+	if (!now || now - looked >= NS_PER_MS) {
+		clock_gettime(CLOCK_REALTIME, &wall);
+		looked = now;
+		ahead = (uint64_t)wall.tv_sec * NS_PER_S + (uint64_t)wall.tv_nsec - now;
+	}
+	return (now + ahead) / NS_PER_MS;
+}
+
 /* A clock that disagrees with ours is not believed: this worker cannot have left the request lying
  * for longer than it was busy. */
 static void take_queue_time(struct request *req, uint64_t busy)
 {
 	uint64_t sent = req->times.queue;
-	struct timespec now;
 	uint64_t ms;
 
 	req->times.queue = 0;
 	if (!sent)
 		return;
-	clock_gettime(CLOCK_REALTIME, &now);
-	ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-	if (ms < sent || ms - sent > busy / 1000000 + ELSEWHERE_MS)
+	ms = wall_clock(req->times.received);
+	if (ms < sent || ms - sent > busy / NS_PER_MS + ELSEWHERE_MS)
 		return;
-	req->times.queue = (ms - sent) * 1000000;
+	req->times.queue = (ms - sent) * NS_PER_MS;
 	req->times.queue_known = true;
-}
-
-struct slice path_of_target(struct slice target)
-{
-	for (size_t i = 0; i < target.len; i++)
-		if (target.data[i] == '?' || target.data[i] == '#')
-			target.len = i;
-	return target;
 }
 
 void request_take_param(struct request *req, struct slice name, struct slice value)

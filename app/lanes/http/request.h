@@ -164,9 +164,6 @@ void request_init(struct request *req, const struct request_ops *ops, struct sch
  * and wins over both. */
 void request_take_param(struct request *req, struct slice name, struct slice value);
 
-/* What is before the query of a request target (RFC 9112 3.2). */
-struct slice path_of_target(struct slice target);
-
 /* Call it after the last one. busy: for how many nanoseconds the worker has been busy, and may have
  * left the request unread. */
 void request_params_done(struct request *req, uint64_t busy);
