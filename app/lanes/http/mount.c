@@ -10,6 +10,18 @@ static bool ends_with(struct slice text, struct slice end)
 	       !memcmp(text.data + text.len - end.len, end.data, end.len);
 }
 
+struct slice path_of_target(struct slice target)
+{
+	const char *end = target.len ? memchr(target.data, '?', target.len) : NULL;
+
+	if (end)
+		target.len = (size_t)(end - target.data);
+	end = target.len ? memchr(target.data, '#', target.len) : NULL;
+	if (end)
+		target.len = (size_t)(end - target.data);
+	return target;
+}
+
 /* Neither SCRIPT_NAME nor PATH_INFO came, or both are empty. DOCUMENT_URI is decoded, REQUEST_URI
  * as the client has sent it: of that there may be more than was meant for us, so it comes last. */
 static void look_elsewhere(struct request *req)

@@ -28,4 +28,7 @@ int mount_enter(struct slice mount, struct request *req);
 /* The prefix and a path below it, both decoded; data is NULL if memory is out. */
 struct slice mount_join(struct request *req, struct slice path);
 
+/* What is before the query, or a fragment, of a request target (RFC 9112 3.2). */
+struct slice path_of_target(struct slice target);
+
 #endif

@@ -50,15 +50,3 @@ size_t percent_encode(struct slice text, char *out)
 	}
 	return len;
 }
-
-struct slice path_of_target(struct slice target)
-{
-	const char *end = target.len ? memchr(target.data, '?', target.len) : NULL;
-
-	if (end)
-		target.len = (size_t)(end - target.data);
-	end = target.len ? memchr(target.data, '#', target.len) : NULL;
-	if (end)
-		target.len = (size_t)(end - target.data);
-	return target;
-}

@@ -14,9 +14,6 @@ struct slice percent_decode(struct slice text, char *out, size_t size);
  * which has room for three times the text. */
 size_t percent_encode(struct slice text, char *out);
 
-/* What is before the query, or a fragment, of a request target (RFC 9112 3.2). */
-struct slice path_of_target(struct slice target);
-
 /* The value of a hexadecimal digit, or -1. */
 int hex_digit(char c);
 

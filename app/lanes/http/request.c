@@ -8,7 +8,7 @@
 
 #include "base/budget.h"
 #include "http/body.h"
-#include "http/percent.h"
+#include "http/mount.h"
 #include "http/reply.h"
 #include "http/waiting.h"
 
