@@ -225,10 +225,11 @@ __attribute__((noinline)) static void conn_charge(struct conn *conn)
 static void conn_sent(struct conn *conn, size_t n)
 {
 	struct buffer *out = &conn->fcgi.out;
-	struct buffer *spare = &conn->engine->spare_out;
+	struct engine *engine = conn->engine;
 
-	if (n == out->len && out->size <= SPARE_OUT_MAX && !spare->data) {
-		*spare = (struct buffer){.data = out->data, .size = out->size};
+	if (n == out->len && out->size <= SPARE_OUT_MAX && engine->spare_out_count < SPARE_OUTS) {
+		engine->spare_outs[engine->spare_out_count++] =
+			(struct buffer){.data = out->data, .size = out->size};
 		*out = (struct buffer){0};
 	} else {
 		buffer_has_read(out, &conn->sent, n);

@@ -21,7 +21,10 @@
 #include "http/router.h"
 #include "scoreboard/scoreboard.h"
 
-enum { READ_SIZE = 65536 };
+enum {
+	READ_SIZE = 65536,
+	SPARE_OUTS = 64, /* as many as answer at once where a web server's connections are few */
+};
 
 struct conn;
 struct exchange;
@@ -73,7 +76,8 @@ struct engine {
 	struct exchange *later;	 /* requests that work after their answer */
 	struct exchange *spares; /* blocks for requests to come */
 	size_t spare_count;
-	struct buffer spare_out; /* memory of output that was sent, for the next; or none */
+	struct buffer spare_outs[SPARE_OUTS]; /* memory of output that was sent, for the next */
+	unsigned spare_out_count;
 	char read_buffer[READ_SIZE];
 };
 

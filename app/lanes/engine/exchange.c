@@ -53,7 +53,8 @@ void exchange_free_spares(struct engine *engine)
 {
 	while (engine->spares)
 		free(exchange_alloc(engine));
-	buffer_free(&engine->spare_out);
+	while (engine->spare_out_count)
+		buffer_free(&engine->spare_outs[--engine->spare_out_count]);
 }
 
 static void count_in_flight(struct engine *engine, int change)
@@ -69,12 +70,10 @@ static void count_in_flight(struct engine *engine, int change)
 static size_t begin_record(struct exchange *exchange)
 {
 	struct fcgi_responder *fcgi = &exchange->conn->fcgi;
-	struct buffer *spare = &exchange->conn->engine->spare_out;
+	struct engine *engine = exchange->conn->engine;
 
-	if (!fcgi->out.data && !fcgi->out.failed && spare->data) {
-		fcgi->out = *spare;
-		*spare = (struct buffer){0};
-	}
+	if (!fcgi->out.data && !fcgi->out.failed && engine->spare_out_count)
+		fcgi->out = engine->spare_outs[--engine->spare_out_count];
 	return fcgi_responder_stdout_begin(fcgi);
 }
 
