@@ -379,13 +379,13 @@ static void systemd_is_told(void)
 	close(fd);
 }
 
-/* What has lost its parents is its child, as it is of process 1, which it may be. */
+/* What has lost its parents is its child, as it is of process 1, which it may be; and what had
+ * ended before it could hear of that. The test has the commands that make some and become it. */
 static void orphans_are_reaped(void)
 {
 	struct outcome outcome;
 	const char *script =
-		"unshare -Urpf --mount-proc sh -c '"
-		"(sleep 0.1 & exec sleep 0.05) & exec \"$0\" --processes 1 --listen \"$1\"' "
+		"unshare -Urpf --mount-proc sh -c '%s \"$0\" --processes 1 --listen \"$1\"' "
 		"\"$0\" \"$1\" 2>\"$2\" & sleep 0.01; "
 		"until grep -q event=ready \"$2\"; do sleep 0.05; done; pid=$(pgrep -P $!); "
 		"for look in $(seq 400); do "
@@ -399,8 +399,8 @@ static void orphans_are_reaped(void)
 		return;
 	}
 	run(&outcome,
-	    STRINGS("sh", "-c", script, program(), textf("%s/socket", directory),
-		    textf("%s/log", directory)),
+	    STRINGS("sh", "-c", textf(script, (const char *)harness_test()->data), program(),
+		    textf("%s/socket", directory), textf("%s/log", directory)),
 	    NULL, -1);
 	CU_ASSERT_STRING_EQUAL(outcome.out, "1 0\n");
 }
@@ -432,7 +432,12 @@ static const struct test tests[] = {
 	{"when it is killed, its workers drain", a_killed_master_leaves_nobody},
 	{"HUP opens its log anew", its_log_is_opened_anew},
 	{"systemd is told what it does", systemd_is_told},
-	{"as process 1 it reaps orphans, and drains", orphans_are_reaped},
+	{"as process 1 it reaps orphans, and drains", orphans_are_reaped,
+	 "(sleep 0.1 & exec sleep 0.05) & exec"},
+	{"as process 1 it reaps who has ended before it began", orphans_are_reaped,
+	 "exec python3 -c \"import os, sys; child = os.fork() or os._exit(0); "
+	 "os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT); "
+	 "os.execv(sys.argv[1], sys.argv[1:])\""},
 };
 
 const struct suite master_suite = {"master", tests, COUNT(tests), .after = after};

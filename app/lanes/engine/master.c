@@ -405,6 +405,7 @@ int master_run(const struct options *options, int argc, char **argv)
 		log_complaint("signalfd: %s", strerror(errno));
 		return 1;
 	}
+	reap(&m); /* who has ended before: of these no signal comes any more */
 	for (int i = 0; i < options->processes; i++)
 		add_place(&m, true);
 	while (!m.stopping || crew_count(&m.crew, NOBODY) < CREW) {
