@@ -6,7 +6,9 @@
 #ifndef LANES_FCGI_RECORD_H
 #define LANES_FCGI_RECORD_H
 
+#include <endian.h>
 #include <stdint.h>
+#include <string.h>
 
 enum {
 	FCGI_VERSION = 1,
@@ -63,6 +65,21 @@ struct fcgi_begin {
 /* from and to are FCGI_HEADER_SIZE bytes, of any alignment. */
 void fcgi_header_decode(struct fcgi_header *header, const void *from);
 void fcgi_header_encode(const struct fcgi_header *header, void *to);
+
+/* A header as a number, its reserved byte left out: its version and type are in the highest bytes.
+ */
+#define FCGI_HEADER_OF(type) ((uint64_t)FCGI_VERSION << 56 | (uint64_t)(type) << 48)
+#define FCGI_HEADER_ID	     ((uint64_t)0xffff << 32)
+#define FCGI_HEADER_LENGTH   ((uint64_t)0xffff << 16)
+#define FCGI_HEADER_PADDING  ((uint64_t)0xff << 8)
+
+static inline uint64_t fcgi_header_number(const void *from)
+{
+	uint64_t header;
+
+	memcpy(&header, from, sizeof(header));
+	return be64toh(header) & ~(uint64_t)0xff;
+}
 
 /* The body of FCGI_BEGIN_REQUEST; from is FCGI_BODY_SIZE bytes. */
 void fcgi_begin_decode(struct fcgi_begin *begin, const void *from);

@@ -18,14 +18,6 @@ enum {
 	VALUES_MAX = 1024, /* bytes of a GET_VALUES body looked at; the three names need 48 */
 };
 
-/* A header as a number: its version and type are in the highest bytes. */
-#define HEADER_OF(type) ((uint64_t)FCGI_VERSION << 56 | (uint64_t)(type) << 48)
-
-static const uint64_t ID = (uint64_t)0xffff << 32;
-static const uint64_t LENGTH = (uint64_t)0xffff << 16;
-static const uint64_t PADDING = (uint64_t)0xff << 8;
-static const uint64_t RESERVED = 0xff;
-
 static void remember(struct fcgi_responder *r, struct fcgi_request *request)
 {
 	fcgi_table_add(&r->active, request);
@@ -378,14 +370,6 @@ static size_t skip_padding(struct fcgi_responder *r, size_t n)
 
 /* ---- A whole request at once ---- */
 
-static inline uint64_t header_at(const unsigned char *bytes)
-{
-	uint64_t header;
-
-	memcpy(&header, bytes, sizeof(header));
-	return be64toh(header) & ~RESERVED;
-}
-
 /* What a web server sends for nearly every request, and in one piece: BEGIN, all params in one
  * record, and the empty records that end params and STDIN. Record by record it would take four
  * hundred instructions more. Returns how many of the n bytes were taken; 0: they are not that. */
@@ -398,16 +382,18 @@ static size_t take_whole(struct fcgi_responder *r, const unsigned char *bytes, s
 
 	if (n < FCGI_HEADER_SIZE * 4 + FCGI_BODY_SIZE)
 		return 0;
-	begin = header_at(bytes);
-	header = header_at(params);
-	id = begin & ID;
-	length = (header & LENGTH) >> 16;
-	end = params + FCGI_HEADER_SIZE + length + ((header & PADDING) >> 8);
-	if (!id || begin != (HEADER_OF(FCGI_TYPE_BEGIN_REQUEST) | id | FCGI_BODY_SIZE << 16) ||
-	    !length || (header & ~LENGTH & ~PADDING) != (HEADER_OF(FCGI_TYPE_PARAMS) | id) ||
+	begin = fcgi_header_number(bytes);
+	header = fcgi_header_number(params);
+	id = begin & FCGI_HEADER_ID;
+	length = (header & FCGI_HEADER_LENGTH) >> 16;
+	end = params + FCGI_HEADER_SIZE + length + ((header & FCGI_HEADER_PADDING) >> 8);
+	if (!id || begin != (FCGI_HEADER_OF(FCGI_TYPE_BEGIN_REQUEST) | id | FCGI_BODY_SIZE << 16) ||
+	    !length ||
+	    (header & ~FCGI_HEADER_LENGTH & ~FCGI_HEADER_PADDING) !=
+		    (FCGI_HEADER_OF(FCGI_TYPE_PARAMS) | id) ||
 	    bytes + n - end < (ptrdiff_t)FCGI_HEADER_SIZE * 2 ||
-	    header_at(end) != (HEADER_OF(FCGI_TYPE_PARAMS) | id) ||
-	    header_at(end + FCGI_HEADER_SIZE) != (HEADER_OF(FCGI_TYPE_STDIN) | id))
+	    fcgi_header_number(end) != (FCGI_HEADER_OF(FCGI_TYPE_PARAMS) | id) ||
+	    fcgi_header_number(end + FCGI_HEADER_SIZE) != (FCGI_HEADER_OF(FCGI_TYPE_STDIN) | id))
 		return 0;
 	if (fcgi_table_find(&r->active, (uint16_t)(id >> 32)))
 		return 0;
@@ -466,60 +452,12 @@ const char *fcgi_responder_fault(const struct fcgi_responder *r)
 	return r->current ? "a request begins whose id is in use" : "the begin of a request is cut";
 }
 
-static void encode_stdout(struct fcgi_responder *r, uint16_t id, size_t record, size_t n)
-{
-	struct fcgi_header header = {.version = FCGI_VERSION,
-				     .type = FCGI_TYPE_STDOUT,
-				     .request_id = id,
-				     .content_length = (uint16_t)n};
-
-	fcgi_header_encode(&header, r->out.data + record);
-}
-
-/* What does not fit one record is moved apart, the last part first, to make room for headers. */
-void fcgi_responder_stdout_end(struct fcgi_responder *r, const struct fcgi_request *request,
-			       size_t record)
-{
-	size_t n = r->out.len - record;
-	size_t more;
-
-	if (r->out.failed)
-		return;
-	n -= FCGI_HEADER_SIZE;
-	if (!n) {
-		r->out.len = record;
-		return;
-	}
-	more = (n - 1) / FCGI_CONTENT_MAX;
-	if (more && !buffer_reserve(&r->out, more * FCGI_HEADER_SIZE))
-		return;
-	r->out.len += more * FCGI_HEADER_SIZE;
-	for (size_t i = more; i > 0; i--) {
-		size_t from = record + FCGI_HEADER_SIZE + i * FCGI_CONTENT_MAX;
-		size_t part = n - i * FCGI_CONTENT_MAX;
-
-		memmove(r->out.data + from + i * FCGI_HEADER_SIZE, r->out.data + from, part);
-		encode_stdout(r, request->id, from + (i - 1) * FCGI_HEADER_SIZE, part);
-		n -= part;
-	}
-	encode_stdout(r, request->id, record, n);
-}
-
-void fcgi_responder_stdout(struct fcgi_responder *r, const struct fcgi_request *request,
-			   const void *bytes, size_t n)
-{
-	size_t record = fcgi_responder_stdout_begin(r);
-
-	buffer_append(&r->out, bytes, n);
-	fcgi_responder_stdout_end(r, request, record);
-}
-
 void fcgi_responder_end(struct fcgi_responder *r, struct fcgi_request *request, uint32_t app_status)
 {
 	uint64_t id = (uint64_t)request->id << 32;
 	const uint64_t ends[] = {
-		htobe64(HEADER_OF(FCGI_TYPE_STDOUT) | id),
-		htobe64(HEADER_OF(FCGI_TYPE_END_REQUEST) | id | FCGI_BODY_SIZE << 16),
+		htobe64(FCGI_HEADER_OF(FCGI_TYPE_STDOUT) | id),
+		htobe64(FCGI_HEADER_OF(FCGI_TYPE_END_REQUEST) | id | FCGI_BODY_SIZE << 16),
 		htobe64((uint64_t)app_status << 32 | FCGI_STATUS_REQUEST_COMPLETE << 24),
 	};
 
