@@ -169,9 +169,9 @@ instructions: all $(OBJ)/loadgen $(OBJ)/routes-app ## counts a request's instruc
 
 BENCH_PROGRAMS := $(addprefix $(OBJ)/,benchmark loadgen null-responder libfcgi-app null-rows upstream peer cases-app)
 
-bench: ## performance against peers and ceilings, into build/bench: ROUNDS=9 DURATION=1 ONLY="http"
+bench: ## performance against peers and ceilings, into build/bench: ROUNDS=9 DURATION=1 ONLY="http" RESUME=1
 	@spawn/deps.sh bench && $(MAKE) --no-print-directory all $(BENCH_PROGRAMS) && \
-		rm -rf $(OBJ)/bench && mkdir -p $(OBJ)/bench/run
+		rm -rf $(OBJ)/bench$(if $(RESUME),/run) && mkdir -p $(OBJ)/bench/run
 	@$(OBJ)/benchmark
 	@tests/bench/syscalls >>$(OBJ)/bench/results.md
 	@echo 'the page: $(OBJ)/bench/results.md'

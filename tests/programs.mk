@@ -102,8 +102,8 @@ $(OBJ)/loadgen: $(call bench_objects,loadgen) $(SUPPORT) $(OBJ)/inside.a
 $(OBJ)/calls: $(call bench_objects,calls) $(SUPPORT) $(OBJ)/inside.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)
 
-$(OBJ)/benchmark: $(call bench_objects,bench contenders proxies surroundings equal group workloads usage report plot) \
-		$(SUPPORT) $(OBJ)/inside.a
+$(OBJ)/benchmark: $(call bench_objects,bench contenders proxies surroundings equal group workloads usage rounds fields \
+		report plot) $(SUPPORT) $(OBJ)/inside.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)
 
 $(OBJ)/libfcgi-app: $(call bench_objects,libfcgi_app)

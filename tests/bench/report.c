@@ -29,17 +29,6 @@ static FILE *create(const char *directory, const char *name)
 	return file;
 }
 
-static const struct cell *cell_named(const char *workload, const char *contender)
-{
-	size_t c = (size_t)(contender_named(contender) - contenders);
-
-	for (size_t w = 0; w < workload_count; w++)
-		if (!strcmp(workloads[w].name, workload))
-			return cell_at(w, c);
-	fprintf(stderr, "bench: no such workload: %s\n", workload);
-	exit(1);
-}
-
 static bool has_cells(size_t w)
 {
 	for (size_t c = 0; c < contender_count; c++)
@@ -266,14 +255,26 @@ static void print_contenders(FILE *out)
 	fputs("\n", out);
 }
 
-static void write_page(const char *directory, int rounds, double seconds)
+static double seconds_measured(void)
+{
+	double sum = 0;
+
+	for (size_t w = 0; w < workload_count; w++)
+		for (size_t c = 0; c < contender_count; c++)
+			for (int i = 0; i < cell_at(w, c)->rounds; i++)
+				sum += cell_at(w, c)->value[TOOK][i];
+	return sum;
+}
+
+static void write_page(const char *directory, int rounds)
 {
 	FILE *out = create(directory, "results.md");
 	struct utsname machine;
 
 	uname(&machine);
 	fprintf(out,
-		"# Results\n\n%s %s, %s, %ld cores. %d rounds, interleaved, %.0f s in all; "
+		"# Results\n\n%s %s, %s, %ld cores. %d rounds, interleaved, %.0f s of "
+		"measurements; "
 		"medians. "
 		"Latencies of "
 		"requests "
@@ -281,7 +282,7 @@ static void write_page(const char *directory, int rounds, double seconds)
 		"processes of the application, and of the proxy, divided by the answers; memory "
 		"is what the application's processes have for themselves, afterwards.\n\n",
 		machine.sysname, machine.release, machine.machine, sysconf(_SC_NPROCESSORS_ONLN),
-		rounds, seconds);
+		rounds, seconds_measured());
 	print_claims(out);
 	if (cell_named("grow-1", "lanes-1")->rounds || cell_named("hold-100", "lanes-1")->rounds)
 		fputs("## Growth\n\nRequests that sleep for zero, straight to the sockets; then "
@@ -394,7 +395,7 @@ static void draw_growth(const char *directory, const char *name, const char *tit
 	fclose(out);
 }
 
-void report_write(const char *directory, int rounds, double seconds)
+void report_write(const char *directory, int rounds)
 {
 	write_data(directory);
 	for (size_t w = 0; w < workload_count; w++)
@@ -406,6 +407,6 @@ void report_write(const char *directory, int rounds, double seconds)
 		    "grow", APP_US);
 	draw_growth(directory, "growth-memory.svg", "Bytes for each request asleep", "hold",
 		    MEMORY_EACH);
-	write_page(directory, rounds, seconds);
+	write_page(directory, rounds);
 	print_claims(stdout);
 }

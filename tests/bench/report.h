@@ -6,6 +6,6 @@
 
 /* Writes all of them into directory, and what the issue asks for on stdout. Ends the program, after
  * a message, if a file cannot be written. */
-void report_write(const char *directory, int rounds, double seconds);
+void report_write(const char *directory, int rounds);
 
 #endif

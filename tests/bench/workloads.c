@@ -1,5 +1,6 @@
 #include "workloads.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,7 +9,7 @@
 const char *const figure_names[FIGURES] = {
 	"rate",	    "p50_ms",		"p99_ms",	    "max_ms",  "app_us",
 	"proxy_us", "memory_mb",	"bytes_each",	    "peak_mb", "of_model",
-	"errors",   "bystander_p50_ms", "bystander_p99_ms",
+	"errors",   "bystander_p50_ms", "bystander_p99_ms", "took_s",
 };
 
 #define FASTAPI "fastapi-1 fastapi-2"
@@ -38,10 +39,10 @@ const struct workload workloads[] = {
 	 .path = "/sync/noawait"},
 	{"asleep-ramped", "10,000 asleep for 5 s through nginx, come within 4 s",
 	 "lanes-1 fastapi-1", .held = true, .connections = 10000, .query = "seconds=5",
-	 .others = "--requests 1 --ramp 4 --nominal 5", .rounds = 3},
+	 .others = "--requests 1 --ramp 4 --nominal 5", .takes = 10, .rounds = 3},
 	{"asleep-at-once", "10,000 asleep for 4 s through nginx, all at once", "lanes-1 fastapi-1",
 	 .held = true, .connections = 10000, .query = "seconds=4",
-	 .others = "--requests 1 --nominal 4", .rounds = 3},
+	 .others = "--requests 1 --nominal 4", .takes = 6, .rounds = 3},
 	{"cpu-small", "/async/cpu-bound?n=1000, 16 connections, and a bystander",
 	 "lanes-1 fastapi-1", .side = true, .seconds = 0.8, .connections = 16,
 	 .path = "/async/cpu-bound", .query = "n=1000"},
@@ -74,16 +75,16 @@ const struct workload workloads[] = {
 	 .seconds = 1.5, .connections = 1000, .depth = 100, .rounds = 3},
 	{"hold-100", "100 asleep for 1 s: 100 connections", "lanes-1", .direct = true, .held = true,
 	 .connections = 100, .query = "seconds=1", .others = "--requests 1 --nominal 1",
-	 .rounds = 3},
+	 .takes = 1.5, .rounds = 3},
 	{"hold-1000", "1,000 asleep for 1 s: 100 connections, 10 each", "lanes-1", .direct = true,
 	 .held = true, .connections = 100, .depth = 10, .query = "seconds=1",
-	 .others = "--requests 1 --nominal 1", .rounds = 3},
+	 .others = "--requests 1 --nominal 1", .takes = 1.5, .rounds = 3},
 	{"hold-10000", "10,000 asleep for 1.5 s: 1,000 connections, 10 each", "lanes-1",
 	 .direct = true, .held = true, .connections = 1000, .depth = 10, .query = "seconds=1.5",
-	 .others = "--requests 1 --nominal 1.5", .rounds = 3},
+	 .others = "--requests 1 --nominal 1.5", .takes = 2, .rounds = 3},
 	{"hold-100000", "100,000 asleep for 4 s: 1,000 connections, 100 each", "lanes-1",
 	 .direct = true, .held = true, .connections = 1000, .depth = 100, .query = "seconds=4",
-	 .others = "--requests 1 --nominal 4", .rounds = 3},
+	 .others = "--requests 1 --nominal 4", .takes = 6, .rounds = 3},
 
 	{"cases-row", "One row by its key: 64 clients, 8 connections to the database",
 	 "cases-lanes cases-null cases-fastapi cases-php cases-go pgbench", .seconds = 1,
@@ -115,14 +116,14 @@ const struct workload workloads[] = {
 	{"cases-sleep", "200 at once let the database sleep for 0.1 s, over 10 connections: 2 s",
 	 "cases-lanes-sleep cases-fastapi-slow", .model = 2, .connections = 200,
 	 .path = "/cases/slow-query", .query = "seconds=0.1", .same = SAME_JSON,
-	 .others = "--requests 1", .rounds = 3},
+	 .others = "--requests 1", .takes = 2.5, .rounds = 3},
 	{"cases-jobs",
 	 "Jobs that do nothing, of one worker; latency: from a job's INSERT to its start",
-	 "cases-jobs", .jobs = 5000, .rounds = 3},
+	 "cases-jobs", .jobs = 5000, .takes = 3.5, .rounds = 3},
 	{"cases-thumbnail", "100 at once send a picture of 8 MB and get a small one",
 	 "cases-lanes cases-fastapi", .connections = 100, .path = "/cases/thumbnail",
 	 .query = "width=256", .post = "photo.jpg", .type = "image/jpeg", .same = SAME_PICTURE,
-	 .peak = true, .others = "--requests 1 --patience 300", .rounds = 3},
+	 .peak = true, .others = "--requests 1 --patience 300", .takes = 15, .rounds = 3},
 };
 
 const size_t workload_count = sizeof(workloads) / sizeof(workloads[0]);
@@ -146,6 +147,24 @@ struct cell *cell_at(size_t workload, size_t contender)
 	if (!cells)
 		abort();
 	return &cells[workload * contender_count + contender];
+}
+
+struct cell *cell_named(const char *workload, const char *contender)
+{
+	size_t c = (size_t)(contender_named(contender) - contenders);
+
+	for (size_t w = 0; w < workload_count; w++)
+		if (!strcmp(workloads[w].name, workload))
+			return cell_at(w, c);
+	fprintf(stderr, "bench: no such workload: %s\n", workload);
+	exit(1);
+}
+
+void cell_add(struct cell *cell, const double value[FIGURES])
+{
+	for (int f = 0; f < FIGURES; f++)
+		cell->value[f][cell->rounds] = value[f];
+	cell->rounds++;
 }
 
 static int compare(const void *a, const void *b)

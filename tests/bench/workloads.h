@@ -21,6 +21,7 @@ enum figure {
 	ERRORS,	     /* wrong, broken or never answered */
 	SIDE_P50,    /* milliseconds, of a bystander */
 	SIDE_P99,
+	TOOK, /* seconds that the measurement took, all in all */
 	FIGURES,
 };
 
@@ -48,7 +49,8 @@ struct workload {
 	enum same same;
 	const char *others; /* further options of loadgen, or NULL */
 	double model;	    /* seconds that it takes by a model; 0: there is none */
-	double seconds;	    /* of a measurement; 0: --requests ends it */
+	double seconds;	    /* of a measurement; 0: something else ends it */
+	double takes;	    /* then: about how many seconds there are to it */
 	unsigned connections;
 	unsigned depth; /* 0: 1 */
 	int rounds;	/* at most; 0: as many as there are */
@@ -68,11 +70,17 @@ bool workload_has(const struct workload *workload, const char *contender);
 enum { MAX_ROUNDS = 25 };
 
 struct cell {
-	int rounds;
+	int rounds;			   /* those that were measured: 0 to this */
 	double value[FIGURES][MAX_ROUNDS]; /* -1: not measured */
 };
 
 struct cell *cell_at(size_t workload, size_t contender);
+
+/* By their names; ends the program if there is no such workload or contender. */
+struct cell *cell_named(const char *workload, const char *contender);
+
+/* What its next round has brought; of at most MAX_ROUNDS. */
+void cell_add(struct cell *cell, const double value[FIGURES]);
 
 /* Of the rounds; -1 if there is none. */
 double cell_median(const struct cell *cell, enum figure figure);
