@@ -176,6 +176,9 @@ bench: ## performance against peers and ceilings, into build/bench: ROUNDS=9 DUR
 	@tests/bench/syscalls >>$(OBJ)/bench/results.md
 	@echo 'the page: $(OBJ)/bench/results.md'
 
+bench-table: $(OBJ)/benchmark ## writes what make bench has measured into the tables of tests/bench/README.md
+	@$(OBJ)/benchmark --table $(OBJ)/bench/results.json tests/bench/README.md
+
 test-browser: ## clicks through the page in a real browser, with what that needs from Debian and npm; WORKERS="1 2 8"
 	@spawn/deps.sh browser && $(MAKE) --no-print-directory all examples && exec tests/browser/run
 

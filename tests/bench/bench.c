@@ -3,7 +3,7 @@
  * the machine does meanwhile happens to all of them, and writes the results into build/bench.
  * ROUNDS, DURATION (a factor on all times), ONLY (words that the names of workloads contain) and
  * WHO (those that names of contenders contain) in the environment shorten it; RESUME=1 goes on
- * where a run was ended.
+ * where a run was ended. With --table RESULTS PAGE it only writes the tables of a page.
  */
 #include <errno.h>
 #include <json-c/json.h>
@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "claims.h"
 #include "contenders.h"
 #include "equal.h"
 #include "fields.h"
@@ -404,8 +405,12 @@ static const char *variable(const char *name)
 	return value ? value : "";
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+	if (argc == 4 && !strcmp(argv[1], "--table")) {
+		claims_write_tables(argv[2], argv[3]);
+		return 0;
+	}
 	only = variable("ONLY");
 	rounds = (int)setting("ROUNDS", 9, 1, MAX_ROUNDS);
 	factor = setting("DURATION", 1, 0.01, 100);

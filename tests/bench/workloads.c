@@ -39,7 +39,7 @@ const struct workload workloads[] = {
 	 .path = "/sync/noawait"},
 	{"asleep-ramped", "10,000 asleep for 5 s through nginx, come within 4 s",
 	 "lanes-1 fastapi-1", .held = true, .connections = 10000, .query = "seconds=5",
-	 .others = "--requests 1 --ramp 4 --nominal 5", .takes = 10, .rounds = 3},
+	 .others = "--requests 1 --ramp 4 --nominal 5", .takes = 10, .rounds = 6},
 	{"asleep-at-once", "10,000 asleep for 4 s through nginx, all at once", "lanes-1 fastapi-1",
 	 .held = true, .connections = 10000, .query = "seconds=4",
 	 .others = "--requests 1 --nominal 4", .takes = 6, .rounds = 3},
@@ -84,7 +84,7 @@ const struct workload workloads[] = {
 	 .others = "--requests 1 --nominal 1.5", .takes = 2, .rounds = 3},
 	{"hold-100000", "100,000 asleep for 4 s: 1,000 connections, 100 each", "lanes-1",
 	 .direct = true, .held = true, .connections = 1000, .depth = 100, .query = "seconds=4",
-	 .others = "--requests 1 --nominal 4", .takes = 6, .rounds = 3},
+	 .others = "--requests 1 --nominal 4", .takes = 6, .rounds = 6},
 
 	{"cases-row", "One row by its key: 64 clients, 8 connections to the database",
 	 "cases-lanes cases-null cases-fastapi cases-php cases-go pgbench", .seconds = 1,
@@ -108,7 +108,7 @@ const struct workload workloads[] = {
 	 "Three calls that take 50, 100 and 150 ms: 1,000 clients, who ask once a second",
 	 "cases-lanes-slow cases-fastapi-slow", .seconds = 3, .connections = 1000,
 	 .path = "/cases/quotes", .query = "item=book&within=5", .same = SAME_JSON,
-	 .others = "--nominal 0.15 --ramp 1 --pause 0.85", .rounds = 3},
+	 .others = "--nominal 0.15 --ramp 1 --pause 0.85", .rounds = 6},
 	{"cases-slow-all", "The same, 1,000 clients who ask again at once",
 	 "cases-lanes-slow cases-fastapi-slow", .seconds = 2, .connections = 1000,
 	 .path = "/cases/quotes", .query = "item=book&within=5", .same = SAME_JSON,
@@ -116,14 +116,14 @@ const struct workload workloads[] = {
 	{"cases-sleep", "200 at once let the database sleep for 0.1 s, over 10 connections: 2 s",
 	 "cases-lanes-sleep cases-fastapi-slow", .model = 2, .connections = 200,
 	 .path = "/cases/slow-query", .query = "seconds=0.1", .same = SAME_JSON,
-	 .others = "--requests 1", .takes = 2.5, .rounds = 3},
+	 .others = "--requests 1", .takes = 2.5, .rounds = 6},
 	{"cases-jobs",
 	 "Jobs that do nothing, of one worker; latency: from a job's INSERT to its start",
-	 "cases-jobs", .jobs = 5000, .takes = 3.5, .rounds = 3},
+	 "cases-jobs", .jobs = 5000, .takes = 3.5, .rounds = 6},
 	{"cases-thumbnail", "100 at once send a picture of 8 MB and get a small one",
 	 "cases-lanes cases-fastapi", .connections = 100, .path = "/cases/thumbnail",
 	 .query = "width=256", .post = "photo.jpg", .type = "image/jpeg", .same = SAME_PICTURE,
-	 .peak = true, .others = "--requests 1 --patience 300", .takes = 15, .rounds = 3},
+	 .peak = true, .others = "--requests 1 --patience 300", .takes = 15, .rounds = 6},
 };
 
 const size_t workload_count = sizeof(workloads) / sizeof(workloads[0]);
@@ -175,8 +175,7 @@ static int compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* The value at a place of the rounds in order: 0 the least, 1 the most. */
-static double at(const struct cell *cell, enum figure figure, double place)
+double cell_place(const struct cell *cell, enum figure figure, double place)
 {
 	double sorted[MAX_ROUNDS];
 	double where = place * (cell->rounds - 1);
@@ -193,15 +192,15 @@ static double at(const struct cell *cell, enum figure figure, double place)
 
 double cell_median(const struct cell *cell, enum figure figure)
 {
-	return at(cell, figure, 0.5);
+	return cell_place(cell, figure, 0.5);
 }
 
 double cell_least(const struct cell *cell, enum figure figure)
 {
-	return at(cell, figure, 0);
+	return cell_place(cell, figure, 0);
 }
 
 double cell_most(const struct cell *cell, enum figure figure)
 {
-	return at(cell, figure, 1);
+	return cell_place(cell, figure, 1);
 }

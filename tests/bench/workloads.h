@@ -87,4 +87,7 @@ double cell_median(const struct cell *cell, enum figure figure);
 double cell_least(const struct cell *cell, enum figure figure);
 double cell_most(const struct cell *cell, enum figure figure);
 
+/* The value at a place of the rounds in order: 0 the least, 1 the most. */
+double cell_place(const struct cell *cell, enum figure figure, double place);
+
 #endif

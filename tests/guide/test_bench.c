@@ -27,9 +27,10 @@ static void bench_start(const char *const *settings)
 /* With copies of the programs, for it writes to where it is; what is set is the test's data. */
 static void before(void)
 {
-	static const char copy[] = "cp -- \"$1\" \"$2/lanes\" && cd \"$(dirname -- \"$1\")\" && "
-				   "cp -- benchmark loadgen null-rows upstream \"$2\" && "
-				   "mkdir -p \"$2/bench/run\"";
+	static const char copy[] =
+		"cp -- \"$1\" \"$2/lanes\" && cd \"$(dirname -- \"$1\")\" && "
+		"cp -- benchmark loadgen null-responder null-rows upstream \"$2\" && "
+		"mkdir -p \"$2/bench/run\"";
 	struct outcome outcome;
 
 	b.directory = directory_make();
@@ -148,6 +149,65 @@ static void each_round_is_measured_once(void)
 	CU_ASSERT_EQUAL(file_lines(b.rounds, "{"), 50);
 }
 
+/* Nine rounds of both, as if they had been measured. In hundredths: the ratios of Lanes' rates and
+ * median latencies to those of the null responder, which are others in each round. */
+static void pretend(const char *workload, const char *programs, const int ratios[9])
+{
+	static const char *const who[] = {"null", "lanes-1"};
+
+	for (int round = 0; round < 9; round++)
+		for (int i = 0; i < 2; i++) {
+			double value = (i ? ratios[round] / 100.0 : 1) * (round + 1);
+
+			append(b.rounds,
+			       textf("{\"workload\":\"%s\",\"contender\":\"%s\",\"round\":%d,"
+				     "\"duration\":0.1,\"programs\":\"%s\",\"rate\":%g,"
+				     "\"p50_ms\":%g,\"errors\":0,\"took_s\":1}\n",
+				     workload, who[i], round, programs, value, value));
+		}
+}
+
+/* Which is the same on the page and where a README has its tables. */
+static void noise_is_no_verdict(void)
+{
+	static const char readme[] = "<!-- table: requests -->\nold\n<!-- end of table -->\n"
+				     "<!-- table: waits -->\nkept\n<!-- end of table -->\n";
+	static const char *const rows[] = {
+		"64 connections: Lanes / null responder | ≥ 0.92 | 0.93 (0.91 to 0.95) | noise: "
+		"the "
+		"median passes |",
+		"16 requests each | ≥ 0.8 | 0.90 (0.81 to 0.95) | pass |",
+		"p50 of 1 connection | ≤ 1.03 | 1.08 (1.04 to 1.10) | **miss** by 5 % |"};
+	const char *page;
+	struct outcome outcome;
+	char programs[17];
+
+	CU_ASSERT_EQUAL(bench_end(), 0);
+	CU_ASSERT(file_has(b.log, "| too few rounds: the median "));
+	CU_ASSERT_FATAL(sscanf(strstr(file_text(b.rounds), "\"programs\""),
+			       "\"programs\":\"%16[0-9a-f]", programs) == 1);
+	file_write(b.rounds, "");
+	pretend("direct-64", programs, (int[]){93, 50, 91, 92, 95, 99, 93, 94, 92});
+	pretend("direct-mpx", programs, (int[]){90, 70, 81, 99, 95, 90, 91, 89, 90});
+	pretend("direct-1", programs, (int[]){108, 104, 109, 110, 107, 100, 108, 109, 150});
+	bench_start(STRINGS("RESUME=1", "ROUNDS=9", "DURATION=0.1",
+			    "ONLY=direct-64 direct-mpx "
+			    "direct-1",
+			    "WHO=lanes-1 null"));
+	CU_ASSERT_EQUAL(bench_end(), 0);
+	page = textf("%s/readme", b.directory);
+	CU_ASSERT(file_write(page, readme));
+	CU_ASSERT(succeeds(
+		&outcome,
+		STRINGS(b.program, "--table", textf("%s/bench/results.json", b.directory), page),
+		NULL));
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		CU_ASSERT(file_has(textf("%s/bench/results.md", b.directory), rows[i]));
+		CU_ASSERT(file_has(page, rows[i]));
+	}
+	CU_ASSERT(!file_has(page, "old") && file_has(page, "waits -->\nkept\n<!-- end"));
+}
+
 static const struct test tests[] = {
 	{"contenders are replaced", contenders_are_replaced,
 	 STRINGS("ROUNDS=2", "DURATION=1", "ONLY=hold-100000")},
@@ -157,6 +217,8 @@ static const struct test tests[] = {
 	 STRINGS("ROUNDS=1", "DURATION=0.1", "ONLY=cases-row", "WHO=cases-null pgbench")},
 	{"each round is measured once", each_round_is_measured_once,
 	 STRINGS("ROUNDS=25", "DURATION=0.1", "ONLY=direct-1 direct-mpx", "WHO=lanes-1")},
+	{"noise is no verdict", noise_is_no_verdict,
+	 STRINGS("ROUNDS=1", "DURATION=0.1", "ONLY=direct-1", "WHO=lanes-1 null")},
 	{"last words of a contender are shown", last_words_are_shown,
 	 STRINGS("ONLY=hold", "LANES_THREADS=none")},
 };
