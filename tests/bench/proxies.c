@@ -51,30 +51,44 @@ static void copy_line(FILE *to, const char *line)
 	fputs(line, to);
 }
 
-/* Copies all before the template's server. Its params are repeated in params, for a location that
- * has one of its own. */
-static void copy_template(const char *root, FILE *to, FILE *params)
+/* Where the lines of a template go. */
+struct copy {
+	FILE *all;    /* before its server */
+	FILE *params; /* of those, for a location that has one of its own */
+	FILE *sets;   /* what its server sets before its first location */
+};
+
+static void copy_template(const char *folder, const char *name, const struct copy *to)
 {
 	char path[4096];
 	char line[512];
+	char included[64];
 	bool skip = false;
+	bool server = false;
 	FILE *from;
 
-	snprintf(path, sizeof(path), "%s/nginx/lanes.conf.in", root);
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
 	from = fopen(path, "r");
 	if (!from)
 		die(path, strerror(errno));
-	while (fgets(line, sizeof(line), from) && strcmp(line, "\tserver {\n") != 0) {
+	while (fgets(line, sizeof(line), from)) {
 		const char *text = line + strspn(line, " \t");
 
+		server |= !strcmp(line, "\tserver {\n");
+		if (server && !strncmp(text, "location ", 9))
+			break;
 		if (!strncmp(text, "#if ", 4))
 			skip = strcmp(text + 4, "root\n") != 0 || geteuid() != 0;
 		else if (!strncmp(text, "#end", 4))
 			skip = false;
-		else if (!skip)
-			copy_line(to, line);
-		if (!skip && !strncmp(text, "fastcgi_param ", 14))
-			fputs(line, params);
+		else if (!skip && server && !strncmp(text, "set ", 4))
+			fputs(line, to->sets);
+		else if (!skip && !server && sscanf(text, "#include %63s", included) == 1)
+			copy_template(folder, included, to);
+		else if (!skip && !server)
+			copy_line(to->all, line);
+		if (!skip && !server && !strncmp(text, "fastcgi_param ", 14))
+			fputs(line, to->params);
 	}
 	fclose(from);
 }
@@ -96,8 +110,7 @@ static void write_server(FILE *to, const struct contender *c, const char *root)
 		write_upstream(to, c);
 	fprintf(to,
 		"\tserver {\n\t\tlisten 127.0.0.1:%d backlog=4096;\n\t\tmerge_slashes off;\n"
-		"\t\tset $pool_prefix \"\";\n\t\tset $pool_path $uri;\n"
-		"\t\tset $pool_raw_path $raw_path;\n\t\tlocation / {\n",
+		"\t\tinclude sets;\n\t\tlocation / {\n",
 		c->port);
 	if (c->via == VIA_NGINX_RETURN)
 		fputs("\t\t\treturn 200 '{\"mode\":\"async\",\"detail\":\"async_io_task(0.0s) "
@@ -124,28 +137,35 @@ static void write_server(FILE *to, const struct contender *c, const char *root)
 	fputs("\t\t}\n\t}\n", to);
 }
 
+static FILE *create(const char *name)
+{
+	FILE *file = fopen(name, "w");
+
+	if (!file)
+		die(name, strerror(errno));
+	return file;
+}
+
 void nginx_write(const char *root, const bool *chosen)
 {
-	FILE *to = fopen("nginx.conf", "w");
-	FILE *params = fopen("params", "w");
+	struct copy to = {create("nginx.conf"), create("params"), create("sets")};
+	char folder[4096];
 
-	if (!to || !params)
-		die("nginx.conf", strerror(errno));
-	copy_template(root, to, params);
+	snprintf(folder, sizeof(folder), "%s/nginx", root);
+	copy_template(folder, "lanes.conf.in", &to);
 	for (size_t i = 0; i < contender_count; i++)
 		if (chosen[i] && contenders[i].via <= VIA_NGINX_HTTP)
-			write_server(to, &contenders[i], root);
-	fputs("}\n", to);
-	fclose(to);
-	fclose(params);
+			write_server(to.all, &contenders[i], root);
+	fputs("}\n", to.all);
+	fclose(to.all);
+	fclose(to.params);
+	fclose(to.sets);
 }
 
 void haproxy_write(const struct contender *c)
 {
-	FILE *to = fopen("haproxy.cfg", "w");
+	FILE *to = create("haproxy.cfg");
 
-	if (!to)
-		die("haproxy.cfg", strerror(errno));
 	fprintf(to,
 		"global\n\tnbthread 2\n\tmaxconn 8000\n"
 		"defaults\n\tmode http\n\ttimeout connect 5s\n\ttimeout client 120s\n"
