@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <json-c/json.h>
 #include <math.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +27,7 @@
 #include "usage.h"
 #include "workloads.h"
 
-enum { SAMPLE_MS = 100, FILES = 32768 };
+enum { SAMPLE_MS = 100, SETTLE_MS = 5000, FILES = 32768 };
 
 static char *build; /* where this program is; both are absolute */
 static char *root;
@@ -80,6 +81,10 @@ static void compose(const struct workload *w, const struct contender *c, char *c
 			 "'http://127.0.0.1:%d%s?%s' | tail -n 1",
 			 w->connections, w->seconds * factor < 1 ? 1 : w->seconds * factor, root,
 			 c->port, path, query);
+		return;
+	}
+	if (w->loops) {
+		snprintf(command, size, "exec %s/tests/bench/loops %g", root, w->seconds * factor);
 		return;
 	}
 	if (w->jobs) {
@@ -214,12 +219,13 @@ static void note_side(struct json_object *json, double value[FIGURES])
 	value[ERRORS] += not_answered(json);
 }
 
-/* Of a fresh application: while the load is on, for whose end this waits. */
+/* Of a fresh application: before, and while the load is on, for whose end this waits. */
 static void note_memory(const struct workload *w, const struct contender *c,
 			const struct tool *tool, double before, double value[FIGURES])
 {
 	double most = watch_memory(tool, c->app);
 
+	value[AT_START] = before / 1e6;
 	if (w->held)
 		value[MEMORY_EACH] = (most - before) / (w->connections * (w->depth ? w->depth : 1));
 	if (w->peak)
@@ -257,6 +263,10 @@ static void measure(const struct workload *w, struct contender *c, double value[
 		json = tool_finish(&side, side_command);
 		note_side(json, value);
 		json_object_put(json);
+	}
+	if (w->settles) {
+		poll(NULL, 0, SETTLE_MS);
+		value[SETTLED] = usage_memory(c->app) / memory;
 	}
 	if (w->post && w->sql)
 		surroundings_reset();

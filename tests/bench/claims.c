@@ -18,7 +18,8 @@ struct claim {
 	enum figure figure;
 	const char *workload;
 	const char *of;
-	const char *to; /* NULL: not a ratio */
+	const char *to;		 /* NULL: not a ratio */
+	const char *to_workload; /* NULL: the same */
 };
 
 #define NONE	(-1)
@@ -27,6 +28,10 @@ struct claim {
 static const struct claim claims[] = {
 	{"through nginx, 64 clients: Lanes / null responder", 0.95, false, RATE, "http-64",
 	 .of = "lanes-1", .to = "null"},
+	{"… our nginx and Lanes / a minimal nginx and the null responder", 0.95, false, RATE,
+	 "http-64", .of = "lanes-1", .to = "null-minimal"},
+	{"… the same with Lanes behind the minimal nginx, too", NONE, false, RATE, "http-64",
+	 .of = "lanes-minimal", .to = "null-minimal"},
 	{"… / FastAPI behind the same nginx, 1 process", 2.4, false, RATE, "http-64",
 	 .of = "lanes-1", .to = "fastapi-1"},
 	{"… / the same, 2 processes", 2.4, false, RATE, "http-64", .of = "lanes-2",
@@ -40,6 +45,8 @@ static const struct claim claims[] = {
 	{"… / libfcgi at its best", 2.5, false, RATE, "http-64", .of = "lanes-1", .to = LIBFCGI},
 	{"… / php-fpm at its best", 3.5, false, RATE, "http-64", .of = "lanes-1",
 	 .to = "php-2 php-8 php-kept"},
+	{"… / Go, net/http/fcgi, all cores", NONE, false, RATE, "http-64", .of = "lanes-1",
+	 .to = "go"},
 	{"CPU per request of the application: FastAPI / Lanes", 6, false, APP_US, "http-64",
 	 .of = "fastapi-1", .to = "lanes-1"},
 	{"… libfcgi, 8 processes / Lanes", NONE, false, APP_US, "http-64", .of = "libfcgi-8",
@@ -63,10 +70,21 @@ static const struct claim claims[] = {
 	{"100,000 in flight in one worker, multiplexed: errors", 0, true, ERRORS, "hold-100000",
 	 .of = "lanes-1"},
 	{"… memory each, bytes", 1331, true, MEMORY_EACH, "hold-100000", .of = "lanes-1"},
+	{"… memory 5 s after / before", 1.1, true, SETTLED, "hold-100000", .of = "lanes-1"},
+	{"memory of a worker at its start, MB", 2, true, AT_START, "hold-100000", .of = "lanes-1"},
+	{"… of an idle connection (10,000), bytes", 300, true, MEMORY_EACH, "idle-10000",
+	 .of = "lanes-1"},
+	{"1,000,000 in flight, one worker: errors", 0, true, ERRORS, "grow-1000000",
+	 .of = "lanes-million-1"},
+	{"… two workers", 0, true, ERRORS, "grow-1000000", .of = "lanes-million-2"},
+	{"… over TCP, one worker", 0, true, ERRORS, "grow-1000000", .of = "lanes-tcp-1"},
+	{"… over TCP, two workers", 0, true, ERRORS, "grow-1000000", .of = "lanes-tcp-2"},
 	{"cpu-bound, heavy: two threads / one", 1.85, false, RATE, "cpu-heavy", .of = "lanes-1",
 	 .to = "lanes-cpu1"},
 	{"… a bystander's p99 through nginx meanwhile, ms", 2, true, SIDE_P99, "cpu-heavy",
 	 .of = "lanes-1"},
+	{"… that / nginx alone beside two plain loops", 1.2, true, SIDE_P99, "cpu-heavy",
+	 .of = "lanes-1", .to = "nginx-return", .to_workload = "cpu-floor"},
 	{"HAProxy, multiplexing / nginx, Lanes behind both", 1.2, false, RATE, "http-64",
 	 .of = "haproxy", .to = "lanes-1"},
 
@@ -218,7 +236,7 @@ static double ceiling(const struct claim *claim, const struct cell *to)
 	struct cell null;
 
 	if (claim->figure != RATE || !claim->to || !strstr(claim->of, "lanes") ||
-	    !strcmp(claim->to, name))
+	    !strcmp(claim->of, "lanes-minimal") || !strcmp(claim->to, name))
 		return -1;
 	null = ratio(cell_named(claim->workload, name), to, RATE);
 	return cell_median(&null, RATE);
@@ -227,7 +245,8 @@ static double ceiling(const struct claim *claim, const struct cell *to)
 /* NULL: it was not measured. */
 static struct json_object *claim_as_json(const struct claim *claim)
 {
-	const struct cell *to = claim->to ? fastest(claim->workload, claim->to) : NULL;
+	const char *floor = claim->to_workload ? claim->to_workload : claim->workload;
+	const struct cell *to = claim->to ? fastest(floor, claim->to) : NULL;
 	struct cell cell = ratio(fastest(claim->workload, claim->of), to, claim->figure);
 	struct between b = between_of(&cell, claim->figure);
 	struct json_object *json;

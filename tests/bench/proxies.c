@@ -108,10 +108,10 @@ static void write_server(FILE *to, const struct contender *c, const char *root)
 {
 	if (c->sockets)
 		write_upstream(to, c);
-	fprintf(to,
-		"\tserver {\n\t\tlisten 127.0.0.1:%d backlog=4096;\n\t\tmerge_slashes off;\n"
-		"\t\tinclude sets;\n\t\tlocation / {\n",
-		c->port);
+	fprintf(to, "\tserver {\n\t\tlisten 127.0.0.1:%d backlog=4096;\n", c->port);
+	if (c->via != VIA_MINIMAL)
+		fputs("\t\tmerge_slashes off;\n\t\tinclude sets;\n", to);
+	fputs("\t\tlocation / {\n", to);
 	if (c->via == VIA_NGINX_RETURN)
 		fputs("\t\t\treturn 200 '{\"mode\":\"async\",\"detail\":\"async_io_task(0.0s) "
 		      "done\"}';\n",
@@ -123,12 +123,14 @@ static void write_server(FILE *to, const struct contender *c, const char *root)
 			c->name);
 	else
 		fprintf(to, "\t\t\tfastcgi_pass %s;\n\t\t\tfastcgi_keep_conn %s;\n", c->name,
-			c->via == VIA_NGINX ? "on" : "off");
+			c->via == VIA_NGINX_FRESH ? "off" : "on");
+	if (c->script || c->param)
+		fputs("\t\t\tinclude params;\n", to);
 	if (c->script)
-		fprintf(to,
-			"\t\t\tinclude params;\n\t\t\tfastcgi_param SCRIPT_FILENAME "
-			"%s/tests/bench/%s;\n",
-			root, c->script);
+		fprintf(to, "\t\t\tfastcgi_param SCRIPT_FILENAME %s/tests/bench/%s;\n", root,
+			c->script);
+	if (c->param)
+		fprintf(to, "\t\t\tfastcgi_param %s;\n", c->param);
 	if (c->probe) /* as in /cases/ of the template */
 		fputs("\t\t\tclient_max_body_size 16m;\n\t\t\tclient_body_buffer_size 16k;\n"
 		      "\t\t\tfastcgi_request_buffering off;\n"
@@ -146,20 +148,30 @@ static FILE *create(const char *name)
 	return file;
 }
 
-void nginx_write(const char *root, const bool *chosen)
+/* name: of a configuration in run/. Those that are chosen and behind that nginx are its servers. */
+static void write_nginx(const char *folder, const char *template, const char *name, bool minimal,
+			const char *root, const bool *chosen)
 {
-	struct copy to = {create("nginx.conf"), create("params"), create("sets")};
-	char folder[4096];
+	struct copy to = {create(name), create(minimal ? "/dev/null" : "params"),
+			  create(minimal ? "/dev/null" : "sets")};
+	char path[4096];
 
-	snprintf(folder, sizeof(folder), "%s/nginx", root);
-	copy_template(folder, "lanes.conf.in", &to);
+	snprintf(path, sizeof(path), "%s/%s", root, folder);
+	copy_template(path, template, &to);
 	for (size_t i = 0; i < contender_count; i++)
-		if (chosen[i] && contenders[i].via <= VIA_NGINX_HTTP)
+		if (chosen[i] && contenders[i].via <= VIA_MINIMAL &&
+		    (contenders[i].via == VIA_MINIMAL) == minimal)
 			write_server(to.all, &contenders[i], root);
 	fputs("}\n", to.all);
 	fclose(to.all);
 	fclose(to.params);
 	fclose(to.sets);
+}
+
+void nginx_write(const char *root, const bool *chosen)
+{
+	write_nginx("nginx", "lanes.conf.in", "nginx.conf", false, root, chosen);
+	write_nginx("tests/bench", "minimal.conf.in", "minimal.conf", true, root, chosen);
 }
 
 void haproxy_write(const struct contender *c)

@@ -72,8 +72,12 @@ static void print_row(FILE *out, size_t w, size_t c, double lanes)
 	print_number(out, cell, APP_US, 1);
 	print_number(out, cell, PROXY_US, 1);
 	print_number(out, cell, MEMORY, 1);
-	if (workloads[w].held)
+	if (workloads[w].held) {
+		print_number(out, cell, AT_START, 1);
 		print_number(out, cell, MEMORY_EACH, 0);
+	}
+	if (workloads[w].settles)
+		print_number(out, cell, SETTLED, 2);
 	if (workloads[w].peak)
 		print_number(out, cell, PEAK, 1);
 	if (workloads[w].side) {
@@ -88,14 +92,15 @@ static void print_workload(FILE *out, size_t w)
 	const struct workload *load = &workloads[w];
 	const char *ours = strncmp(load->name, "cases", 5) != 0 ? "lanes-1" : "cases-lanes";
 	double lanes = cell_median(cell_named(load->name, ours), RATE);
-	int columns = 8 + load->peak + load->held + 2 * load->side;
+	int columns = 8 + load->peak + 2 * load->held + load->settles + 2 * load->side;
 
 	fprintf(out, "### %s: %s\n\n![](%s.svg)\n\n", load->name, load->title, load->name);
 	fprintf(out,
 		"| | requests/s (least–most) | ÷ %s | p50 ms | p99 ms | app µs | proxy µs "
-		"| app MB |%s%s%s "
+		"| app MB |%s%s%s%s "
 		"errors |\n| --- |",
-		ours, load->held ? " bytes each |" : "", load->peak ? " peak MB |" : "",
+		ours, load->held ? " at start | bytes each |" : "",
+		load->settles ? " after / before |" : "", load->peak ? " peak MB |" : "",
 		load->side ? " bystander p50 | bystander p99 |" : "");
 	for (int i = 0; i < columns; i++)
 		fputs(" --- |", out);
@@ -201,7 +206,7 @@ static enum plot_colour colour_of(const struct contender *c)
 	const char *name = c->name;
 
 	name += strncmp(name, "cases-", 6) ? 0 : 6;
-	if (!strcmp(name, "null") || !strcmp(name, "nginx-return") || !strcmp(name, "pgbench"))
+	if (!strncmp(name, "null", 4) || !strcmp(name, "nginx-return") || !strcmp(name, "pgbench"))
 		return PLOT_GREY;
 	if (!strncmp(name, "lanes", 5) || !strncmp(name, "prefork", 7) || !strcmp(name, "haproxy"))
 		return PLOT_BLUE;

@@ -54,8 +54,9 @@ static void note_programs(const char *root, const char *build)
 	static const char *const built[] = {"benchmark",   "loadgen",	     "lanes",
 					    "cases-app",   "null-responder", "null-rows",
 					    "libfcgi-app", "upstream",	     "peer"};
-	static const char *const written[] = {"nginx/lanes.conf.in", "tests/bench/app.php",
-					      "tests/bench/peer.php", "tests/bench/peer.py"};
+	static const char *const written[] = {"nginx/lanes.conf.in", "tests/bench/minimal.conf.in",
+					      "tests/bench/app.php", "tests/bench/peer.php",
+					      "tests/bench/peer.py"};
 	uint64_t digest = 0xcbf29ce484222325;
 
 	for (size_t i = 0; i < sizeof(built) / sizeof(built[0]); i++)

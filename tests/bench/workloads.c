@@ -7,13 +7,15 @@
 #include "contenders.h"
 
 const char *const figure_names[FIGURES] = {
-	"rate",	    "p50_ms",		"p99_ms",	    "max_ms",  "app_us",
-	"proxy_us", "memory_mb",	"bytes_each",	    "peak_mb", "of_model",
-	"errors",   "bystander_p50_ms", "bystander_p99_ms", "took_s",
+	"rate",	     "p50_ms",		 "p99_ms",	     "max_ms",	"app_us",  "proxy_us",
+	"memory_mb", "bytes_each",	 "at_start_mb",	     "settled", "peak_mb", "of_model",
+	"errors",    "bystander_p50_ms", "bystander_p99_ms", "took_s",
 };
 
 #define FASTAPI "fastapi-1 fastapi-2"
 #define GROWERS "lanes-1 lanes-2 lanes-4"
+#define MILLION "lanes-million-1 lanes-million-2 lanes-tcp-1 lanes-tcp-2"
+#define MINIMAL "null-minimal lanes-minimal"
 #define HEAVY	"n=20000000"
 
 enum { ORDERS = 1000 }; /* as in surroundings.c */
@@ -21,18 +23,19 @@ enum { ORDERS = 1000 }; /* as in surroundings.c */
 const struct workload workloads[] = {
 	{"http-64", "Through nginx, a sleep of zero, 64 connections",
 	 "nginx-return null lanes-1 lanes-2 lanes-4 lanes-1-fresh haproxy prefork-1 prefork-8 "
-	 "libfcgi-1 libfcgi-8 libfcgi-threads libfcgi-kept php-2 php-8 php-kept " FASTAPI
-	 " fastapi-1-direct fastapi-2-direct",
+	 "libfcgi-1 libfcgi-8 libfcgi-threads libfcgi-kept php-2 php-8 php-kept go " FASTAPI
+	 " fastapi-1-direct fastapi-2-direct " MINIMAL,
 	 .seconds = 1, .connections = 64},
 	{"http-64-wrk", "The same, asked by wrk, which takes more of the machine than loadgen",
 	 "nginx-return null lanes-1 libfcgi-kept fastapi-1", .wrk = true, .seconds = 1,
 	 .connections = 64, .rounds = 5},
 	{"http-1", "The same, 1 connection",
-	 "nginx-return null lanes-1 haproxy prefork-1 libfcgi-1 php-2 fastapi-1 fastapi-1-direct",
+	 "nginx-return null lanes-1 haproxy prefork-1 libfcgi-1 php-2 go fastapi-1 "
+	 "fastapi-1-direct " MINIMAL,
 	 .seconds = 0.4, .connections = 1},
 	{"http-512", "The same, 512 connections",
 	 "nginx-return null lanes-1 lanes-2 haproxy prefork-8 libfcgi-kept libfcgi-8 "
-	 "php-8 " FASTAPI,
+	 "php-8 go " FASTAPI " " MINIMAL,
 	 .seconds = 0.8, .connections = 512},
 	{"sync-64", "A thread hop: /sync/noawait, a sleep of zero, 64 connections",
 	 "lanes-1 lanes-2 prefork-8 libfcgi-kept " FASTAPI, .seconds = 0.7, .connections = 64,
@@ -49,6 +52,8 @@ const struct workload workloads[] = {
 	{"cpu-heavy", "/async/cpu-bound?" HEAVY ", 4 connections, and a bystander",
 	 "lanes-1 lanes-cpu1", .side = true, .seconds = 1.5, .connections = 4,
 	 .path = "/async/cpu-bound", .query = HEAVY},
+	{"cpu-floor", "No application: loops compute on all cores, and the same bystander",
+	 "nginx-return", .side = true, .loops = true, .seconds = 1.5},
 	{"bad-blocking", "/async/bad-blocking?seconds=0.02, 4 connections, and a bystander",
 	 "lanes-1 lanes-2 lanes-4 fastapi-1", .side = true, .seconds = 0.8, .connections = 4,
 	 .path = "/async/bad-blocking", .query = "seconds=0.02"},
@@ -73,6 +78,11 @@ const struct workload workloads[] = {
 	 .seconds = 0.7, .connections = 1000, .depth = 10, .rounds = 3},
 	{"grow-100000", "100,000 in flight: 1,000 connections, 100 each", GROWERS, .direct = true,
 	 .seconds = 1.5, .connections = 1000, .depth = 100, .rounds = 3},
+	{"grow-1000000", "1,000,000 in flight: 1,000 connections, 1,000 each", MILLION,
+	 .direct = true, .seconds = 2, .connections = 1000, .depth = 1000, .rounds = 2},
+	{"idle-10000", "10,000 connections that are idle for 2 s, after an answer each", "lanes-1",
+	 .direct = true, .held = true, .connections = 10000,
+	 .others = "--requests 2 --ramp 2 --pause 4", .takes = 7, .rounds = 6},
 	{"hold-100", "100 asleep for 1 s: 100 connections", "lanes-1", .direct = true, .held = true,
 	 .connections = 100, .query = "seconds=1", .others = "--requests 1 --nominal 1",
 	 .takes = 1.5, .rounds = 3},
@@ -83,8 +93,8 @@ const struct workload workloads[] = {
 	 .direct = true, .held = true, .connections = 1000, .depth = 10, .query = "seconds=1.5",
 	 .others = "--requests 1 --nominal 1.5", .takes = 2, .rounds = 3},
 	{"hold-100000", "100,000 asleep for 4 s: 1,000 connections, 100 each", "lanes-1",
-	 .direct = true, .held = true, .connections = 1000, .depth = 100, .query = "seconds=4",
-	 .others = "--requests 1 --nominal 4", .takes = 6, .rounds = 6},
+	 .direct = true, .held = true, .settles = true, .connections = 1000, .depth = 100,
+	 .query = "seconds=4", .others = "--requests 1 --nominal 4", .takes = 11, .rounds = 6},
 
 	{"cases-row", "One row by its key: 64 clients, 8 connections to the database",
 	 "cases-lanes cases-null cases-fastapi cases-php cases-go pgbench", .seconds = 1,

@@ -16,6 +16,8 @@ enum figure {
 	PROXY_US,
 	MEMORY,	     /* megabytes of the application's own, after the load */
 	MEMORY_EACH, /* bytes per request in flight, of the application */
+	AT_START,    /* megabytes, of a fresh application */
+	SETTLED,     /* its memory some seconds after the load, over that */
 	PEAK,	     /* megabytes, at most while the load was on */
 	OF_MODEL,    /* the time it took, in those of the model */
 	ERRORS,	     /* wrong, broken or never answered */
@@ -57,8 +59,10 @@ struct workload {
 	bool wrk;	/* the tool; else loadgen */
 	bool direct;	/* to the application's FastCGI socket */
 	bool held;	/* requests are sent once and sleep: memory is measured */
+	bool settles;	/* and once more when they are over */
 	bool peak;	/* of a fresh application's memory is watched */
 	bool side;	/* somebody else asks /async/await-one?seconds=0 meanwhile */
+	bool loops;	/* nobody else asks: as many loops as cores compute, at nice 19 */
 };
 
 extern const struct workload workloads[];
