@@ -169,12 +169,15 @@ instructions: all $(OBJ)/loadgen $(OBJ)/routes-app ## counts a request's instruc
 
 BENCH_PROGRAMS := $(addprefix $(OBJ)/,benchmark loadgen null-responder libfcgi-app null-rows upstream peer cases-app)
 
-bench: ## performance against peers and ceilings, into build/bench: ROUNDS=9 DURATION=1 ONLY="http"
+bench: ## performance against peers and ceilings, into build/bench: ROUNDS=9 DURATION=1 ONLY="http" RESUME=1
 	@spawn/deps.sh bench && $(MAKE) --no-print-directory all $(BENCH_PROGRAMS) && \
-		rm -rf $(OBJ)/bench && mkdir -p $(OBJ)/bench/run
+		rm -rf $(OBJ)/bench$(if $(RESUME),/run) && mkdir -p $(OBJ)/bench/run
 	@$(OBJ)/benchmark
 	@tests/bench/syscalls >>$(OBJ)/bench/results.md
 	@echo 'the page: $(OBJ)/bench/results.md'
+
+bench-table: $(OBJ)/benchmark ## writes what make bench has measured into the tables of tests/bench/README.md
+	@$(OBJ)/benchmark --table $(OBJ)/bench/results.json tests/bench/README.md
 
 test-browser: ## clicks through the page in a real browser, with what that needs from Debian and npm; WORKERS="1 2 8"
 	@spawn/deps.sh browser && $(MAKE) --no-print-directory all examples && exec tests/browser/run

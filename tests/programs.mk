@@ -4,7 +4,7 @@ UNIT_SOURCES := $(wildcard tests/unit/*.c) $(filter-out %/orders_main.c,$(wildca
 # The suites of the demonstration, which are built where that is, and the programs that they run.
 GUIDE_SUITES := $(if $(GUIDE),$(wildcard tests/guide/*.c) \
 		$(addprefix tests/demonstrations/,bare.c measurement.c pattern.c table.c terminal.c))
-GUIDE_PROGRAMS := $(if $(GUIDE),$(addprefix $(OBJ)/,loadgen benchmark null-rows upstream tests/demonstrations/exercises))
+GUIDE_PROGRAMS := $(if $(GUIDE),$(addprefix $(OBJ)/,loadgen benchmark null-responder null-rows upstream tests/demonstrations/exercises))
 INTEGRATION_SOURCES := $(wildcard tests/integration/*.c) $(GUIDE_SUITES)
 CONFORMANCE_SOURCES := $(filter-out %/agree.c,$(wildcard tests/conformance/*.c)) app/lanes/base/buffer.c
 AGREE_SOURCES := $(addprefix tests/conformance/,agree.c peer.c dump.c) app/lanes/base/buffer.c
@@ -102,8 +102,8 @@ $(OBJ)/loadgen: $(call bench_objects,loadgen) $(SUPPORT) $(OBJ)/inside.a
 $(OBJ)/calls: $(call bench_objects,calls) $(SUPPORT) $(OBJ)/inside.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)
 
-$(OBJ)/benchmark: $(call bench_objects,bench contenders proxies surroundings equal group workloads usage report plot) \
-		$(SUPPORT) $(OBJ)/inside.a
+$(OBJ)/benchmark: $(call bench_objects,bench contenders proxies surroundings equal group workloads usage rounds fields \
+		claims report plot) $(SUPPORT) $(OBJ)/inside.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)
 
 $(OBJ)/libfcgi-app: $(call bench_objects,libfcgi_app)

@@ -2,10 +2,13 @@
  * bench: runs every workload against its contenders, interleaved (A B C, A B C, …), so that what
  * the machine does meanwhile happens to all of them, and writes the results into build/bench.
  * ROUNDS, DURATION (a factor on all times), ONLY (words that the names of workloads contain) and
- * WHO (those that names of contenders contain) in the environment shorten it.
+ * WHO (those that names of contenders contain) in the environment shorten it; RESUME=1 goes on
+ * where a run was ended. With --table RESULTS PAGE it only writes the tables of a page.
  */
 #include <errno.h>
 #include <json-c/json.h>
+#include <math.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,19 +16,27 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "claims.h"
 #include "contenders.h"
 #include "equal.h"
+#include "fields.h"
 #include "group.h"
 #include "report.h"
+#include "rounds.h"
 #include "surroundings.h"
 #include "usage.h"
 #include "workloads.h"
 
-enum { SAMPLE_MS = 100, FILES = 32768 };
+enum { SAMPLE_MS = 100, SETTLE_MS = 5000, FILES = 32768 };
 
 static char *build; /* where this program is; both are absolute */
 static char *root;
 static double factor = 1;
+
+/* What is asked for. */
+static const char *only; /* words */
+static int rounds;
+static bool *chosen; /* contenders */
 
 /* ---- running a tool ---- */
 
@@ -70,6 +81,10 @@ static void compose(const struct workload *w, const struct contender *c, char *c
 			 "'http://127.0.0.1:%d%s?%s' | tail -n 1",
 			 w->connections, w->seconds * factor < 1 ? 1 : w->seconds * factor, root,
 			 c->port, path, query);
+		return;
+	}
+	if (w->loops) {
+		snprintf(command, size, "exec %s/tests/bench/loops %g", root, w->seconds * factor);
 		return;
 	}
 	if (w->jobs) {
@@ -118,19 +133,6 @@ static struct json_object *tool_finish(struct tool *tool, const char *command)
 		exit(1);
 	}
 	return json;
-}
-
-static double number_or(struct json_object *json, const char *name, double otherwise)
-{
-	struct json_object *value;
-
-	return json_object_object_get_ex(json, name, &value) ? json_object_get_double(value)
-							     : otherwise;
-}
-
-static double number(struct json_object *json, const char *name)
-{
-	return number_or(json, name, 0);
 }
 
 /* ---- one measurement ---- */
@@ -183,7 +185,7 @@ static void note_usage(const struct workload *w, const struct contender *c,
 
 static double not_answered(struct json_object *json)
 {
-	return number(json, "errors") + number(json, "unanswered");
+	return field_number(json, "errors", 0) + field_number(json, "unanswered", 0);
 }
 
 /* nginx appends to it, gigabytes in a whole run; where nobody is behind it, it may not be there. */
@@ -195,66 +197,92 @@ static void empty_access_log(void)
 	}
 }
 
+/* What the tool has said, and what its work has cost. */
+static void note_answers(const struct workload *w, const struct contender *c,
+			 const struct usage *before, struct json_object *json,
+			 double value[FIGURES])
+{
+	value[RATE] = field_number(json, "rate", 0);
+	value[P50] = field_number(json, "p50_ms", -1);
+	value[P99] = field_number(json, "p99_ms", -1);
+	value[WORST] = field_number(json, "max_ms", -1);
+	value[OF_MODEL] = w->model > 0 ? field_number(json, "seconds", 0) / w->model : -1;
+	value[ERRORS] = not_answered(json);
+	note_usage(w, c, before, field_number(json, "answers", 0), value);
+	value[MEMORY] = c->app ? usage_memory(c->app) / 1e6 : -1;
+}
+
+static void note_side(struct json_object *json, double value[FIGURES])
+{
+	value[SIDE_P50] = field_number(json, "p50_ms", 0);
+	value[SIDE_P99] = field_number(json, "p99_ms", 0);
+	value[ERRORS] += not_answered(json);
+}
+
+/* Of a fresh application: before, and while the load is on, for whose end this waits. */
+static void note_memory(const struct workload *w, const struct contender *c,
+			const struct tool *tool, double before, double value[FIGURES])
+{
+	double most = watch_memory(tool, c->app);
+
+	value[AT_START] = before / 1e6;
+	if (w->held)
+		value[MEMORY_EACH] = (most - before) / (w->connections * (w->depth ? w->depth : 1));
+	if (w->peak)
+		value[PEAK] = most / 1e6;
+}
+
 static void measure(const struct workload *w, struct contender *c, double value[FIGURES])
 {
+	bool fresh = w->held || w->peak;
 	char command[1024];
-	char side_command[256] = "";
+	char side_command[256];
 	struct tool tool;
-	struct tool side = {0};
+	struct tool side;
 	struct json_object *json;
 	struct usage before;
-	double memory = 0;
-	double most = 0;
+	double memory;
 
-	if (w->held || w->peak) {
+	for (int f = 0; f < FIGURES; f++)
+		value[f] = -1;
+	if (fresh)
 		contender_restart(c);
-		memory = usage_memory(c->app);
-	}
+	memory = fresh ? usage_memory(c->app) : 0;
 	empty_access_log();
 	before = usage_of(c);
 	compose(w, c, command, sizeof(command));
 	tool = tool_start(command);
-	value[MEMORY_EACH] = value[PEAK] = value[SIDE_P50] = value[SIDE_P99] = -1;
 	if (w->side)
 		side = side_start(w, c, side_command, sizeof(side_command));
-	if (w->held || w->peak)
-		most = watch_memory(&tool, c->app);
-	if (w->held)
-		value[MEMORY_EACH] = (most - memory) / (w->connections * (w->depth ? w->depth : 1));
-	if (w->peak)
-		value[PEAK] = most / 1e6;
+	if (fresh)
+		note_memory(w, c, &tool, memory, value);
 	json = tool_finish(&tool, command);
-	value[RATE] = number(json, "rate");
-	value[P50] = number_or(json, "p50_ms", -1);
-	value[P99] = number_or(json, "p99_ms", -1);
-	value[WORST] = number_or(json, "max_ms", -1);
-	value[OF_MODEL] = w->model > 0 ? number(json, "seconds") / w->model : -1;
-	value[ERRORS] = not_answered(json);
-	note_usage(w, c, &before, number(json, "answers"), value);
-	value[MEMORY] = c->app ? usage_memory(c->app) / 1e6 : -1;
+	note_answers(w, c, &before, json, value);
 	json_object_put(json);
+	if (w->side) {
+		json = tool_finish(&side, side_command);
+		note_side(json, value);
+		json_object_put(json);
+	}
+	if (w->settles) {
+		poll(NULL, 0, SETTLE_MS);
+		value[SETTLED] = usage_memory(c->app) / memory;
+	}
 	if (w->post && w->sql)
 		surroundings_reset();
-	if (!w->side)
-		return;
-	json = tool_finish(&side, side_command);
-	value[SIDE_P50] = number(json, "p50_ms");
-	value[SIDE_P99] = number(json, "p99_ms");
-	value[ERRORS] += not_answered(json);
-	json_object_put(json);
 }
 
 /* ---- the run ---- */
 
-/* ONLY is empty, or the name contains one of its words. */
-static bool wanted(const char *name, const char *only)
+/* words is empty, or the name contains one of them. */
+static bool wanted(const char *name, const char *words)
 {
-	char words[512];
-	char *rest = words;
+	char copy[512];
+	char *rest = copy;
 	const char *word;
 	bool any = false;
 
-	snprintf(words, sizeof(words), "%s", only);
+	snprintf(copy, sizeof(copy), "%s", words);
 	while ((word = strsep(&rest, " ,"))) {
 		any |= *word != '\0';
 		if (*word && strstr(name, word))
@@ -263,36 +291,69 @@ static bool wanted(const char *name, const char *only)
 	return !any;
 }
 
-static void run_workload(size_t workload, const bool *chosen, int round, int rounds)
+/* How many rounds this contender has in this workload. */
+static int rounds_of(size_t workload, size_t contender)
 {
 	const struct workload *w = &workloads[workload];
 
-	for (size_t i = 0; i < contender_count; i++) {
-		struct cell *cell = cell_at(workload, i);
-		double value[FIGURES];
-
-		if (!chosen[i] || !workload_has(w, contenders[i].name))
-			continue;
-		measure(w, &contenders[i], value);
-		for (int f = 0; f < FIGURES; f++)
-			cell->value[f][cell->rounds] = value[f];
-		cell->rounds++;
-		fprintf(stderr, "%d/%d %-15s %-16s %9.0f/s  app %6.1f us  errors %.0f\n", round + 1,
-			rounds, w->name, contenders[i].name, value[RATE], value[APP_US],
-			value[ERRORS]);
-	}
+	if (!chosen[contender] || !wanted(w->name, only) ||
+	    !workload_has(w, contenders[contender].name))
+		return 0;
+	return w->rounds && w->rounds < rounds ? w->rounds : rounds;
 }
 
-static void run(int rounds, const char *only, const bool *chosen)
+/* Seconds until the end: a measurement takes as long as those before it, or as it is meant to. */
+static double time_left(void)
+{
+	double sum = 0;
+
+	for (size_t w = 0; w < workload_count; w++)
+		for (size_t c = 0; c < contender_count; c++) {
+			const struct cell *cell = cell_at(w, c);
+			int left = rounds_of(w, c) - cell->rounds;
+			double each = workloads[w].takes > 0 ? workloads[w].takes
+							     : workloads[w].seconds * factor;
+
+			if (left > 0)
+				sum += left * (cell->rounds ? cell_median(cell, TOOK) : each);
+		}
+	return sum;
+}
+
+static double now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static void run_one(size_t w, size_t c)
+{
+	int round = cell_at(w, c)->rounds;
+	double value[FIGURES];
+	double start = now();
+	long left;
+
+	measure(&workloads[w], &contenders[c], value);
+	value[TOOK] = now() - start;
+	rounds_add(w, c, value);
+	left = lround(time_left());
+	fprintf(stderr, "%d/%d %-15s %-16s %9.0f/s  app %6.1f us  errors %.0f  %ld:%02ld to go\n",
+		round + 1, rounds, workloads[w].name, contenders[c].name, value[RATE],
+		value[APP_US], value[ERRORS], left / 60, left % 60);
+}
+
+static void run(void)
 {
 	for (int round = 0; round < rounds; round++)
 		for (size_t w = 0; w < workload_count; w++)
-			if (wanted(workloads[w].name, only) &&
-			    (!workloads[w].rounds || round < workloads[w].rounds))
-				run_workload(w, chosen, round, rounds);
+			for (size_t c = 0; c < contender_count; c++)
+				if (round < rounds_of(w, c) && cell_at(w, c)->rounds == round)
+					run_one(w, c);
 }
 
-static void choose(bool *chosen, const char *only, const char *who)
+static void choose(const char *who)
 {
 	for (size_t w = 0; w < workload_count; w++) {
 		if (!wanted(workloads[w].name, only))
@@ -322,8 +383,8 @@ static double setting(const char *name, double otherwise, double least, double m
 	return value;
 }
 
-/* make has emptied build/bench. The contenders' files are in its run/, and the names of their
- * sockets relative to that, so as to be short. */
+/* make has emptied build/bench, or its run/. The contenders' files are in its run/, and the names
+ * of their sockets relative to that, so as to be short. */
 static void enter(void)
 {
 	root = realpath(".", NULL);
@@ -347,24 +408,34 @@ static void set_files_limit(void)
 	setrlimit(RLIMIT_NOFILE, &files);
 }
 
-int main(void)
+static const char *variable(const char *name)
 {
-	const char *only = getenv("ONLY") ? getenv("ONLY") : "";
-	int rounds = (int)setting("ROUNDS", 9, 1, MAX_ROUNDS);
-	bool *chosen = calloc(contender_count, sizeof(*chosen));
-	time_t start = time(NULL);
+	const char *value = getenv(name);
 
+	return value ? value : "";
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 4 && !strcmp(argv[1], "--table")) {
+		claims_write_tables(argv[2], argv[3]);
+		return 0;
+	}
+	only = variable("ONLY");
+	rounds = (int)setting("ROUNDS", 9, 1, MAX_ROUNDS);
 	factor = setting("DURATION", 1, 0.01, 100);
+	chosen = calloc(contender_count, sizeof(*chosen));
 	set_files_limit();
 	enter();
+	rounds_open("../rounds.jsonl", root, build, factor, setting("RESUME", 0, 0, 1) > 0);
 	groups_init();
-	choose(chosen, only, getenv("WHO") ? getenv("WHO") : "");
+	choose(variable("WHO"));
 	contenders_start(root, build, chosen);
 	for (size_t w = 0; w < workload_count; w++)
 		if (wanted(workloads[w].name, only))
 			equal_or_die(&workloads[w], chosen);
-	run(rounds, only, chosen);
+	run();
 	free(chosen);
-	report_write("..", rounds, (double)(time(NULL) - start));
+	report_write("..", rounds);
 	return 0;
 }

@@ -17,28 +17,36 @@
 #include "surroundings.h"
 
 /* One process per socket, as spawn/start.sh has it, with the scoreboard and the log on. */
-#define LANES(n)                                                                                   \
-	"for i in $(seq " #n "); do"                                                               \
-	" $BUILD/lanes --listen $NAME-$i.sock --slot $i --scoreboard $NAME.board & done; wait"
+#define LANE(options)                                                                              \
+	"exec $BUILD/lanes --listen $SOCKETS --slot 1 --scoreboard $NAME.board" options
+#define LANES(options)                                                                             \
+	"i=0; for socket in $SOCKETS; do i=$((i + 1));"                                            \
+	" $BUILD/lanes --listen $socket --slot $i --scoreboard $NAME.board" options                \
+	" & done; wait"
+/* For 1,000,000 in flight. */
+#define MANY " --max-reqs 1000000"
 #define PREFORK(n)                                                                                 \
-	"exec spawn-fcgi -n -s $NAME-1.sock -b 4096 -- $BUILD/lanes --processes " #n               \
+	"exec spawn-fcgi -n -s $SOCKETS -b 4096 -- $BUILD/lanes --processes " #n                   \
 	" --engine prefork --pool prefork --scoreboard $NAME.board --spool ."
 #define UVICORN_OF(app)                                                                            \
 	"exec /usr/bin/python3 -B -m uvicorn --app-dir " app " --loop uvloop"                      \
 	" --http httptools --no-access-log --log-level warning --backlog 4096"
 #define UVICORN UVICORN_OF("$ROOT/tests/oracle app:app")
-#define PEER	UVICORN_OF("$ROOT/tests/bench peer:app") " --uds $NAME-1.sock"
+#define PEER	UVICORN_OF("$ROOT/tests/bench peer:app") " --uds $SOCKETS"
 /* php-fpm wants to know which of the environment's its children may have. */
 #define PHP(n)                                                                                     \
-	"printf '%s\\n' '[global]' error_log=$NAME.log '[www]' listen=$NAME-1.sock"                \
+	"printf '%s\\n' '[global]' error_log=$NAME.log '[www]' listen=$SOCKETS"                    \
 	" listen.backlog=4096 listen.mode=0666 pm=static pm.max_children=" #n                      \
 	" clear_env=no user=$(id -un) >$NAME.conf; exec $(ls /usr/sbin/php-fpm* | tail -n 1) -F "  \
 	"-R -p ."                                                                                  \
 	" -y $NAME.conf -d opcache.enable=1 -d opcache.validate_timestamps=0"
 
+/* Without it, net/http/fcgi answers nothing. */
+#define GO_PARAM "SERVER_PROTOCOL $server_protocol"
+
 #define AN_ORDER "/cases/orders/1"
 #define CASES_LANES                                                                                \
-	"$BUILD/cases-app --listen $NAME-1.sock --scoreboard $NAME.board --spool ."                \
+	"$BUILD/cases-app --listen $SOCKETS --scoreboard $NAME.board --spool ."                    \
 	" --database \"$DATABASE\""
 
 /* As many calls at once as there are: 1,000 clients, three for each. */
@@ -52,22 +60,22 @@ struct contender contenders[] = {
 	 .what = "our null FastCGI responder: raw epoll, canned bytes",
 	 .via = VIA_NGINX,
 	 .sockets = 1,
-	 .command = "exec $BUILD/null-responder $NAME-1.sock"},
+	 .command = "exec $BUILD/null-responder $SOCKETS"},
 	{.name = "lanes-1",
 	 .what = "Lanes, 1 loop worker, all features on",
 	 .via = VIA_NGINX,
 	 .sockets = 1,
-	 .command = LANES(1)},
+	 .command = LANE("")},
 	{.name = "lanes-2",
 	 .what = "Lanes, 2 loop workers",
 	 .via = VIA_NGINX,
 	 .sockets = 2,
-	 .command = LANES(2)},
+	 .command = LANES("")},
 	{.name = "lanes-4",
 	 .what = "Lanes, 4 loop workers",
 	 .via = VIA_NGINX,
 	 .sockets = 4,
-	 .command = LANES(4)},
+	 .command = LANES("")},
 	{.name = "lanes-1-fresh",
 	 .what = "the same worker as lanes-1, nginx keeps no connection",
 	 .via = VIA_NGINX_FRESH,
@@ -77,13 +85,34 @@ struct contender contenders[] = {
 	 .what = "Lanes, 1 loop worker, --cpu-threads 1",
 	 .via = VIA_NGINX,
 	 .sockets = 1,
-	 .command = "exec $BUILD/lanes --listen $NAME-1.sock --cpu-threads 1 --scoreboard "
-		    "$NAME.board"},
+	 .command = LANE(" --cpu-threads 1")},
+	{.name = "lanes-million-1",
+	 .what = "Lanes, 1 loop worker, --max-reqs 1000000",
+	 .via = VIA_SOCKET,
+	 .sockets = 1,
+	 .command = LANE(MANY)},
+	{.name = "lanes-million-2",
+	 .what = "the same, 2 loop workers",
+	 .via = VIA_SOCKET,
+	 .sockets = 2,
+	 .command = LANES(MANY)},
+	{.name = "lanes-tcp-1",
+	 .what = "the same over TCP, 1 loop worker",
+	 .via = VIA_SOCKET,
+	 .sockets = 1,
+	 .tcp = true,
+	 .command = LANE(MANY)},
+	{.name = "lanes-tcp-2",
+	 .what = "the same over TCP, 2 loop workers",
+	 .via = VIA_SOCKET,
+	 .sockets = 2,
+	 .tcp = true,
+	 .command = LANES(MANY)},
 	{.name = "haproxy",
 	 .what = "HAProxy, 2 threads, FastCGI multiplexed, and Lanes, 1 worker",
 	 .via = VIA_HAPROXY,
 	 .sockets = 1,
-	 .command = LANES(1)},
+	 .command = LANE("")},
 	{.name = "prefork-1",
 	 .what = "Lanes, 1 prefork worker",
 	 .via = VIA_NGINX_FRESH,
@@ -98,23 +127,23 @@ struct contender contenders[] = {
 	 .what = "plain libfcgi, 1 process",
 	 .via = VIA_NGINX_FRESH,
 	 .sockets = 1,
-	 .command = "exec $BUILD/libfcgi-app $NAME-1.sock 1 1"},
+	 .command = "exec $BUILD/libfcgi-app $SOCKETS 1 1"},
 	{.name = "libfcgi-8",
 	 .what = "plain libfcgi, 8 processes",
 	 .via = VIA_NGINX_FRESH,
 	 .sockets = 1,
-	 .command = "exec $BUILD/libfcgi-app $NAME-1.sock 8 1"},
+	 .command = "exec $BUILD/libfcgi-app $SOCKETS 8 1"},
 	{.name = "libfcgi-threads",
 	 .what = "plain libfcgi, 1 process of 8 threads",
 	 .via = VIA_NGINX_FRESH,
 	 .sockets = 1,
-	 .command = "exec $BUILD/libfcgi-app $NAME-1.sock 1 8"},
+	 .command = "exec $BUILD/libfcgi-app $SOCKETS 1 8"},
 	{.name = "libfcgi-kept",
 	 .what = "plain libfcgi, 1 process of 1100 threads: one for every connection nginx can "
 		 "have, so that it may keep them",
 	 .via = VIA_NGINX,
 	 .sockets = 1,
-	 .command = "exec $BUILD/libfcgi-app $NAME-1.sock 1 1100"},
+	 .command = "exec $BUILD/libfcgi-app $SOCKETS 1 1100"},
 	{.name = "php-2",
 	 .what = "php-fpm, static, 2 children, opcache without timestamp checks",
 	 .via = VIA_NGINX_FRESH,
@@ -135,16 +164,22 @@ struct contender contenders[] = {
 	 .sockets = 1,
 	 .script = "app.php",
 	 .command = PHP(130)},
+	{.name = "go",
+	 .what = "Go, net/http/fcgi, 1 process on all cores: the bytes of the null responder",
+	 .via = VIA_NGINX,
+	 .sockets = 1,
+	 .param = GO_PARAM,
+	 .command = "exec env -u DATABASE $BUILD/peer $SOCKETS"},
 	{.name = "fastapi-1",
 	 .what = "FastAPI, uvicorn with uvloop and httptools, no access log",
 	 .via = VIA_NGINX_HTTP,
 	 .sockets = 1,
-	 .command = UVICORN " --uds $NAME-1.sock"},
+	 .command = UVICORN " --uds $SOCKETS"},
 	{.name = "fastapi-2",
 	 .what = "the same, 2 processes",
 	 .via = VIA_NGINX_HTTP,
 	 .sockets = 1,
-	 .command = UVICORN " --workers 2 --uds $NAME-1.sock"},
+	 .command = UVICORN " --workers 2 --uds $SOCKETS"},
 	{.name = "fastapi-1-direct",
 	 .what = "the same, 1 process, no nginx",
 	 .via = VIA_NOTHING,
@@ -153,6 +188,18 @@ struct contender contenders[] = {
 	 .what = "the same, 2 processes, no nginx",
 	 .via = VIA_NOTHING,
 	 .command = UVICORN " --workers 2 --port $PORT"},
+
+	/* Behind the minimal nginx: ceilings of what ours could be. */
+	{.name = "null-minimal",
+	 .what = "the null responder behind an nginx that does as little as can be",
+	 .via = VIA_MINIMAL,
+	 .sockets = 1,
+	 .of = "null"},
+	{.name = "lanes-minimal",
+	 .what = "the same worker as lanes-1 behind that",
+	 .via = VIA_MINIMAL,
+	 .sockets = 1,
+	 .of = "lanes-1"},
 
 	/* With real waits. */
 	{.name = "cases-lanes",
@@ -186,7 +233,7 @@ struct contender contenders[] = {
 	 .via = VIA_NGINX,
 	 .sockets = 1,
 	 .probe = AN_ORDER,
-	 .command = "exec $BUILD/null-rows $NAME-1.sock \"$DATABASE\" 8"},
+	 .command = "exec $BUILD/null-rows $SOCKETS \"$DATABASE\" 8"},
 	{.name = "cases-fastapi",
 	 .what = "FastAPI with asyncpg (8 connections), httpx and Pillow; uvicorn, 1 process, with "
 		 "uvloop and httptools",
@@ -213,7 +260,8 @@ struct contender contenders[] = {
 	 .via = VIA_NGINX,
 	 .sockets = 1,
 	 .probe = AN_ORDER,
-	 .command = "exec $BUILD/peer $NAME-1.sock"},
+	 .param = GO_PARAM,
+	 .command = "exec $BUILD/peer $SOCKETS"},
 	{.name = "pgbench",
 	 .what = "pgbench with the same SQL, prepared, 8 connections on 1 thread: no HTTP at all",
 	 .via = VIA_TOOL,
@@ -254,8 +302,11 @@ const char *contender_socket(const struct contender *contender, unsigned number)
 {
 	static char path[64];
 
-	snprintf(path, sizeof(path), "%s-%u.sock", contender->of ? contender->of : contender->name,
-		 number);
+	if (contender->tcp)
+		snprintf(path, sizeof(path), "%u", contender->ports[number - 1]);
+	else
+		snprintf(path, sizeof(path), "%s-%u.sock",
+			 contender->of ? contender->of : contender->name, number);
 	return path;
 }
 
@@ -283,19 +334,25 @@ static uint16_t reserve_port(void)
 
 /* ---- start ---- */
 
+static bool takes_connection(const struct contender *c, unsigned number)
+{
+	struct sockaddr_in port = loopback(c->ports[number - 1]);
+	struct sockaddr_un file = {.sun_family = AF_UNIX};
+	int fd = socket(c->tcp ? AF_INET : AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int error;
+
+	strncpy(file.sun_path, contender_socket(c, number), sizeof(file.sun_path) - 1);
+	error = c->tcp ? connect(fd, (struct sockaddr *)&port, sizeof(port))
+		       : connect(fd, (struct sockaddr *)&file, sizeof(file));
+	close(fd);
+	return !error;
+}
+
 static bool takes_connections(const struct contender *c)
 {
-	for (unsigned i = 1; i <= c->sockets; i++) {
-		struct sockaddr_un address = {.sun_family = AF_UNIX};
-		int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-		int error;
-
-		strncpy(address.sun_path, contender_socket(c, i), sizeof(address.sun_path) - 1);
-		error = connect(fd, (struct sockaddr *)&address, sizeof(address));
-		close(fd);
-		if (error)
+	for (unsigned i = 1; i <= c->sockets; i++)
+		if (!takes_connection(c, i))
 			return false;
-	}
 	return true;
 }
 
@@ -323,7 +380,7 @@ static void wait_until_it_answers(const struct contender *c)
 	double deadline = now() + PATIENCE;
 
 	/* nginx would answer as soon as one of the sockets is there. */
-	while (!takes_connections(c) || !answers(c)) {
+	while (!takes_connections(c) || (c->via < VIA_SOCKET && !answers(c))) {
 		if (!group_ended(c->proxy, 0) && !group_ended(c->app, ASK_MS) && now() < deadline)
 			continue;
 		fprintf(stderr, "bench: %s does not answer\n", c->name);
@@ -333,16 +390,31 @@ static void wait_until_it_answers(const struct contender *c)
 	}
 }
 
+/* With blanks between, as lanes takes them; a path is taken by anybody. */
+static void name_sockets(const struct contender *c)
+{
+	char names[MAX_SOCKETS * 80] = "";
+	size_t len = 0;
+
+	for (unsigned i = 1; i <= c->sockets; i++)
+		len += (size_t)snprintf(names + len, sizeof(names) - len, "%s%s%s",
+					i > 1 ? " " : "", c->tcp ? "127.0.0.1:" : "",
+					contender_socket(c, i));
+	setenv("SOCKETS", names, 1);
+}
+
 static void start_app(struct contender *c)
 {
-	for (unsigned i = 1; i <= c->sockets; i++)
+	for (unsigned i = 1; i <= c->sockets && !c->tcp; i++)
 		unlink(contender_socket(c, i));
+	name_sockets(c);
 	c->app = group_start(c->name, c->command);
 }
 
 static void start_proxies(const bool *chosen)
 {
 	pid_t nginx = group_start("nginx", "exec nginx -p . -c nginx.conf");
+	pid_t minimal = group_start("minimal", "exec nginx -p . -c minimal.conf");
 
 	for (size_t i = 0; i < contender_count; i++) {
 		struct contender *c = &contenders[i];
@@ -352,6 +424,8 @@ static void start_proxies(const bool *chosen)
 			c->proxy = group_start("haproxy-proxy", "exec haproxy -db -f haproxy.cfg");
 		} else if (chosen[i] && c->via <= VIA_NGINX_HTTP) {
 			c->proxy = nginx;
+		} else if (chosen[i] && c->via == VIA_MINIMAL) {
+			c->proxy = minimal;
 		}
 		if (c->of)
 			c->app = contender_named(c->of)->app;
@@ -401,6 +475,8 @@ void contenders_start(const char *root, const char *build, const bool *chosen)
 		if (!chosen[i])
 			continue;
 		c->port = reserve_port();
+		for (unsigned n = 0; c->tcp && n < c->sockets; n++)
+			c->ports[n] = reserve_port();
 		snprintf(port, sizeof(port), "%d", c->port);
 		setenv("PORT", port, 1);
 		if (c->command)

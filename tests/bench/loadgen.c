@@ -177,7 +177,7 @@ static void print(const struct load_result *r)
 	       r->elapsed > 0 ? (double)r->answered / r->elapsed : 0);
 	printf("\"mean_ms\":%.4f", r->answered ? (double)l->sum / 1e6 / (double)r->answered : 0);
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
-		printf(",\"%s_ms\":%.4f", parts[i].name, latency_quantile(l, parts[i].part) * 1e3);
+		printf(",\"%s_ms\":%.5f", parts[i].name, latency_quantile(l, parts[i].part) * 1e3);
 	puts("}");
 }
 

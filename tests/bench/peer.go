@@ -1,4 +1,5 @@
-// peer SOCKET: an order by its key, as Go has it: net/http/fcgi and pgx.
+// peer SOCKET: an order by its key, as Go has it: net/http/fcgi and pgx. Without $DATABASE, what the null
+// responder answers, and the Date that is always added.
 package main
 
 import (
@@ -23,7 +24,7 @@ type order struct {
 	Quantity int32  `json:"quantity"`
 }
 
-func main() {
+func answerOrders() {
 	pool, err := pgxpool.Connect(context.Background(), os.Getenv("DATABASE")+"&pool_max_conns=8")
 	if err != nil {
 		log.Fatal(err)
@@ -49,6 +50,27 @@ func main() {
 		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 		w.Write(body)
 	})
+}
+
+func answerCanned() {
+	body := []byte(`{"mode":"async","detail":"async_io_task(0.0s) done"}`)
+	http.HandleFunc("/async/await-one", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Content-Length", "52")
+		w.Header().Set("Cache-Control", "no-store")
+		w.Header().Set("X-Lanes-Worker", "loop-1")
+		w.Header().Set("Server-Timing", "queue;dur=0.000, loop;dur=0.010, await;dur=0.010, "+
+			"pool-queue;dur=0.000, pool;dur=0.000")
+		w.Write(body)
+	})
+}
+
+func main() {
+	if os.Getenv("DATABASE") != "" {
+		answerOrders()
+	} else {
+		answerCanned()
+	}
 	listener, err := net.Listen("unix", os.Args[1])
 	if err != nil {
 		log.Fatal(err)

@@ -51,30 +51,44 @@ static void copy_line(FILE *to, const char *line)
 	fputs(line, to);
 }
 
-/* Copies all before the template's server. Its params are repeated in params, for a location that
- * has one of its own. */
-static void copy_template(const char *root, FILE *to, FILE *params)
+/* Where the lines of a template go. */
+struct copy {
+	FILE *all;    /* before its server */
+	FILE *params; /* of those, for a location that has one of its own */
+	FILE *sets;   /* what its server sets before its first location */
+};
+
+static void copy_template(const char *folder, const char *name, const struct copy *to)
 {
 	char path[4096];
 	char line[512];
+	char included[64];
 	bool skip = false;
+	bool server = false;
 	FILE *from;
 
-	snprintf(path, sizeof(path), "%s/nginx/lanes.conf.in", root);
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
 	from = fopen(path, "r");
 	if (!from)
 		die(path, strerror(errno));
-	while (fgets(line, sizeof(line), from) && strcmp(line, "\tserver {\n") != 0) {
+	while (fgets(line, sizeof(line), from)) {
 		const char *text = line + strspn(line, " \t");
 
+		server |= !strcmp(line, "\tserver {\n");
+		if (server && !strncmp(text, "location ", 9))
+			break;
 		if (!strncmp(text, "#if ", 4))
 			skip = strcmp(text + 4, "root\n") != 0 || geteuid() != 0;
 		else if (!strncmp(text, "#end", 4))
 			skip = false;
-		else if (!skip)
-			copy_line(to, line);
-		if (!skip && !strncmp(text, "fastcgi_param ", 14))
-			fputs(line, params);
+		else if (!skip && server && !strncmp(text, "set ", 4))
+			fputs(line, to->sets);
+		else if (!skip && !server && sscanf(text, "#include %63s", included) == 1)
+			copy_template(folder, included, to);
+		else if (!skip && !server)
+			copy_line(to->all, line);
+		if (!skip && !server && !strncmp(text, "fastcgi_param ", 14))
+			fputs(line, to->params);
 	}
 	fclose(from);
 }
@@ -94,11 +108,10 @@ static void write_server(FILE *to, const struct contender *c, const char *root)
 {
 	if (c->sockets)
 		write_upstream(to, c);
-	fprintf(to,
-		"\tserver {\n\t\tlisten 127.0.0.1:%d backlog=4096;\n\t\tmerge_slashes off;\n"
-		"\t\tset $pool_prefix \"\";\n\t\tset $pool_path $uri;\n"
-		"\t\tset $pool_raw_path $raw_path;\n\t\tlocation / {\n",
-		c->port);
+	fprintf(to, "\tserver {\n\t\tlisten 127.0.0.1:%d backlog=4096;\n", c->port);
+	if (c->via != VIA_MINIMAL)
+		fputs("\t\tmerge_slashes off;\n\t\tinclude sets;\n", to);
+	fputs("\t\tlocation / {\n", to);
 	if (c->via == VIA_NGINX_RETURN)
 		fputs("\t\t\treturn 200 '{\"mode\":\"async\",\"detail\":\"async_io_task(0.0s) "
 		      "done\"}';\n",
@@ -110,12 +123,14 @@ static void write_server(FILE *to, const struct contender *c, const char *root)
 			c->name);
 	else
 		fprintf(to, "\t\t\tfastcgi_pass %s;\n\t\t\tfastcgi_keep_conn %s;\n", c->name,
-			c->via == VIA_NGINX ? "on" : "off");
+			c->via == VIA_NGINX_FRESH ? "off" : "on");
+	if (c->script || c->param)
+		fputs("\t\t\tinclude params;\n", to);
 	if (c->script)
-		fprintf(to,
-			"\t\t\tinclude params;\n\t\t\tfastcgi_param SCRIPT_FILENAME "
-			"%s/tests/bench/%s;\n",
-			root, c->script);
+		fprintf(to, "\t\t\tfastcgi_param SCRIPT_FILENAME %s/tests/bench/%s;\n", root,
+			c->script);
+	if (c->param)
+		fprintf(to, "\t\t\tfastcgi_param %s;\n", c->param);
 	if (c->probe) /* as in /cases/ of the template */
 		fputs("\t\t\tclient_max_body_size 16m;\n\t\t\tclient_body_buffer_size 16k;\n"
 		      "\t\t\tfastcgi_request_buffering off;\n"
@@ -124,28 +139,45 @@ static void write_server(FILE *to, const struct contender *c, const char *root)
 	fputs("\t\t}\n\t}\n", to);
 }
 
+static FILE *create(const char *name)
+{
+	FILE *file = fopen(name, "w");
+
+	if (!file)
+		die(name, strerror(errno));
+	return file;
+}
+
+/* name: of a configuration in run/. Those that are chosen and behind that nginx are its servers. */
+static void write_nginx(const char *folder, const char *template, const char *name, bool minimal,
+			const char *root, const bool *chosen)
+{
+	struct copy to = {create(name), create(minimal ? "/dev/null" : "params"),
+			  create(minimal ? "/dev/null" : "sets")};
+	char path[4096];
+
+	snprintf(path, sizeof(path), "%s/%s", root, folder);
+	copy_template(path, template, &to);
+	for (size_t i = 0; i < contender_count; i++)
+		if (chosen[i] && contenders[i].via <= VIA_MINIMAL &&
+		    (contenders[i].via == VIA_MINIMAL) == minimal)
+			write_server(to.all, &contenders[i], root);
+	fputs("}\n", to.all);
+	fclose(to.all);
+	fclose(to.params);
+	fclose(to.sets);
+}
+
 void nginx_write(const char *root, const bool *chosen)
 {
-	FILE *to = fopen("nginx.conf", "w");
-	FILE *params = fopen("params", "w");
-
-	if (!to || !params)
-		die("nginx.conf", strerror(errno));
-	copy_template(root, to, params);
-	for (size_t i = 0; i < contender_count; i++)
-		if (chosen[i] && contenders[i].via <= VIA_NGINX_HTTP)
-			write_server(to, &contenders[i], root);
-	fputs("}\n", to);
-	fclose(to);
-	fclose(params);
+	write_nginx("nginx", "lanes.conf.in", "nginx.conf", false, root, chosen);
+	write_nginx("tests/bench", "minimal.conf.in", "minimal.conf", true, root, chosen);
 }
 
 void haproxy_write(const struct contender *c)
 {
-	FILE *to = fopen("haproxy.cfg", "w");
+	FILE *to = create("haproxy.cfg");
 
-	if (!to)
-		die("haproxy.cfg", strerror(errno));
 	fprintf(to,
 		"global\n\tnbthread 2\n\tmaxconn 8000\n"
 		"defaults\n\tmode http\n\ttimeout connect 5s\n\ttimeout client 120s\n"

@@ -2,13 +2,13 @@
 
 #include <errno.h>
 #include <json-c/json.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "claims.h"
 #include "contenders.h"
 #include "plot.h"
 #include "workloads.h"
@@ -29,17 +29,6 @@ static FILE *create(const char *directory, const char *name)
 	return file;
 }
 
-static const struct cell *cell_named(const char *workload, const char *contender)
-{
-	size_t c = (size_t)(contender_named(contender) - contenders);
-
-	for (size_t w = 0; w < workload_count; w++)
-		if (!strcmp(workloads[w].name, workload))
-			return cell_at(w, c);
-	fprintf(stderr, "bench: no such workload: %s\n", workload);
-	exit(1);
-}
-
 static bool has_cells(size_t w)
 {
 	for (size_t c = 0; c < contender_count; c++)
@@ -48,153 +37,12 @@ static bool has_cells(size_t w)
 	return false;
 }
 
-/* ---- what the project promises ---- */
-
-/* A figure of one contender (or of the fastest of several), or its ratio to another's. */
-struct claim {
-	const char *what;
-	double limit;
-	bool at_most;
-	enum figure figure;
-	const char *workload;
-	const char *of;
-	const char *to; /* NULL: not a ratio */
-};
-
-#define LIBFCGI "libfcgi-1 libfcgi-8 libfcgi-threads libfcgi-kept"
-
-static const struct claim claims[] = {
-	{"through nginx, c = 64: Lanes / null responder", 0.95, false, RATE, "http-64", "lanes-1",
-	 "null"},
-	{"… / FastAPI behind the same nginx, 1 process", 2.4, false, RATE, "http-64", "lanes-1",
-	 "fastapi-1"},
-	{"… / the same, 2 processes", 2.4, false, RATE, "http-64", "lanes-2", "fastapi-2"},
-	{"… / FastAPI direct, 1 process", 1.5, false, RATE, "http-64", "lanes-1",
-	 "fastapi-1-direct"},
-	{"… / FastAPI direct, 2 processes", 1.5, false, RATE, "http-64", "lanes-2",
-	 "fastapi-2-direct"},
-	{"… / plain libfcgi, best configuration", 2.5, false, RATE, "http-64", "lanes-1", LIBFCGI},
-	{"… / php-fpm, best configuration", 3.5, false, RATE, "http-64", "lanes-1",
-	 "php-2 php-8 php-kept"},
-	{"application CPU per request: FastAPI / Lanes", 6, false, APP_US, "http-64", "fastapi-1",
-	 "lanes-1"},
-	{"application CPU per request: libfcgi / Lanes", 3.5, false, APP_US, "http-64", LIBFCGI,
-	 "lanes-1"},
-	{"sync/noawait at zero delay: Lanes / FastAPI", 5, false, RATE, "sync-64", "lanes-1",
-	 "fastapi-1"},
-	{"direct, no nginx: Lanes / null responder", 0.88, false, RATE, "direct-64", "lanes-1",
-	 "null"},
-	{"10,000 asleep, ramped: errors", 0, true, ERRORS, "asleep-ramped", "lanes-1", NULL},
-	{"… p99 above nominal, ms", 20, true, P99, "asleep-ramped", "lanes-1", NULL},
-	{"… memory each, bytes", 2048, true, MEMORY_EACH, "asleep-ramped", "lanes-1", NULL},
-	{"10,000 asleep, at once: errors", 0, true, ERRORS, "asleep-at-once", "lanes-1", NULL},
-	{"100,000 in flight, multiplexed: errors", 0, true, ERRORS, "hold-100000", "lanes-1", NULL},
-	{"… memory each, bytes", 1331, true, MEMORY_EACH, "hold-100000", "lanes-1", NULL},
-	{"cpu-bound heavy: two threads / one", 1.85, false, RATE, "cpu-heavy", "lanes-1",
-	 "lanes-cpu1"},
-	{"… bystander p99 through nginx meanwhile, ms", 2, true, SIDE_P99, "cpu-heavy", "lanes-1",
-	 NULL},
-	{"HAProxy multiplexed / nginx, Lanes behind both", 1.2, false, RATE, "http-64", "haproxy",
-	 "lanes-1"},
-
-	{"one row by key: Lanes / FastAPI with asyncpg", 5, false, RATE, "cases-row", "cases-lanes",
-	 "cases-fastapi"},
-	{"… / php-fpm with persistent PDO", 1.5, false, RATE, "cases-row", "cases-lanes",
-	 "cases-php"},
-	{"… / Go, net/http/fcgi with pgx", 1.5, false, RATE, "cases-row", "cases-lanes",
-	 "cases-go"},
-	{"… CPU per request of the application: FastAPI / Lanes", 10, false, APP_US, "cases-row",
-	 "cases-fastapi", "cases-lanes"},
-	{"… Lanes / null responder with a raw libpq loop", 0.9, false, RATE, "cases-row",
-	 "cases-lanes", "cases-null"},
-	{"20 rows: Lanes / FastAPI", 6, false, RATE, "cases-rows", "cases-lanes", "cases-fastapi"},
-	{"insert: Lanes / pgbench", 0.9, false, RATE, "cases-insert", "cases-lanes", "pgbench"},
-	{"three calls gathered: Lanes / FastAPI with httpx", 12, false, RATE, "cases-gather",
-	 "cases-lanes", "cases-fastapi"},
-	{"three calls of 50–150 ms, 1,000 clients: errors", 0, true, ERRORS, "cases-slow",
-	 "cases-lanes-slow", NULL},
-	{"… p99 above the slowest, ms", 50, true, P99, "cases-slow", "cases-lanes-slow", NULL},
-	{"200 × pg_sleep(0.1) over 10 connections: time / model", 1.1, true, OF_MODEL,
-	 "cases-sleep", "cases-lanes-sleep", NULL},
-	{"jobs per second, one worker, trivial job", 1000, false, RATE, "cases-jobs", "cases-jobs",
-	 NULL},
-	{"… latency p50 from enqueued to started, ms", 10, true, P50, "cases-jobs", "cases-jobs",
-	 NULL},
-	{"100 × 8 MB thumbnails: Lanes / FastAPI with Pillow", 1.2, false, RATE, "cases-thumbnail",
-	 "cases-lanes", "cases-fastapi"},
-	{"… peak memory: FastAPI / Lanes", 5, false, PEAK, "cases-thumbnail", "cases-fastapi",
-	 "cases-lanes"},
-};
-
-/* The cell of the fastest of the contenders named. */
-static const struct cell *fastest(const char *workload, const char *names)
+static void print_claims(FILE *out, struct json_object *claims)
 {
-	const struct cell *best = NULL;
-	char copy[256];
-	char *rest = copy;
-	const char *name;
-
-	snprintf(copy, sizeof(copy), "%s", names);
-	while ((name = strsep(&rest, " "))) {
-		const struct cell *cell = cell_named(workload, name);
-
-		if (!best || cell_median(cell, RATE) > cell_median(best, RATE))
-			best = cell;
-	}
-	return best;
-}
-
-/* The same ratio with the null responder instead of Lanes; -1: it was not measured there. */
-static double ceiling(const struct claim *claim, double to)
-{
-	const char *name = strncmp(claim->of, "cases-", 6) != 0 ? "null" : "cases-null";
-	const struct cell *null;
-
-	if (claim->figure != RATE || !claim->to || !strstr(claim->of, "lanes") ||
-	    !strcmp(claim->to, name))
-		return -1;
-	null = cell_named(claim->workload, name);
-	return null->rounds ? cell_median(null, RATE) / to : -1;
-}
-
-static void print_claim(FILE *out, const struct claim *claim)
-{
-	const struct cell *of = fastest(claim->workload, claim->of);
-	const struct cell *to = claim->to ? fastest(claim->workload, claim->to) : NULL;
-	double value;
-	double most;
-	bool met;
-
-	if (!of->rounds || (to && !to->rounds))
-		return;
-	value = cell_median(of, claim->figure);
-	if (claim->figure == ERRORS)
-		value = cell_most(of, ERRORS);
-	if (to)
-		value /= cell_median(to, claim->figure);
-	met = claim->at_most ? value <= claim->limit : value >= claim->limit;
-	fprintf(out, "| %s | %s %g | %.*f | ", claim->what, claim->at_most ? "≤" : "≥",
-		claim->limit, value < 100 ? 2 : 0, value);
-	if (met)
-		fputs("pass |", out);
-	else if (claim->limit > 0)
-		fprintf(out, "**miss** by %.0f %% |", fabs(value / claim->limit - 1) * 100);
-	else
-		fputs("**miss** |", out);
-	most = to ? ceiling(claim, cell_median(to, RATE)) : -1;
-	if (most < 0)
-		fputs(" |\n", out);
-	else
-		fprintf(out, " %.2f |\n", most);
-}
-
-static void print_claims(FILE *out)
-{
-	fputs("| | wanted | measured | | the null responder |\n| --- | --- | --- | --- | --- |\n",
-	      out);
-	for (size_t i = 0; i < sizeof(claims) / sizeof(claims[0]); i++)
-		print_claim(out, &claims[i]);
-	fputs("\n", out);
+	if (claims_print(out, claims, "requests"))
+		fputs("\n", out);
+	if (claims_print(out, claims, "waits"))
+		fputs("\n", out);
 }
 
 /* ---- the page ---- */
@@ -224,8 +72,12 @@ static void print_row(FILE *out, size_t w, size_t c, double lanes)
 	print_number(out, cell, APP_US, 1);
 	print_number(out, cell, PROXY_US, 1);
 	print_number(out, cell, MEMORY, 1);
-	if (workloads[w].held)
+	if (workloads[w].held) {
+		print_number(out, cell, AT_START, 1);
 		print_number(out, cell, MEMORY_EACH, 0);
+	}
+	if (workloads[w].settles)
+		print_number(out, cell, SETTLED, 2);
 	if (workloads[w].peak)
 		print_number(out, cell, PEAK, 1);
 	if (workloads[w].side) {
@@ -240,14 +92,15 @@ static void print_workload(FILE *out, size_t w)
 	const struct workload *load = &workloads[w];
 	const char *ours = strncmp(load->name, "cases", 5) != 0 ? "lanes-1" : "cases-lanes";
 	double lanes = cell_median(cell_named(load->name, ours), RATE);
-	int columns = 8 + (load->peak ? 1 : 0) + (load->held ? 1 : 0) + (load->side ? 2 : 0);
+	int columns = 8 + load->peak + 2 * load->held + load->settles + 2 * load->side;
 
 	fprintf(out, "### %s: %s\n\n![](%s.svg)\n\n", load->name, load->title, load->name);
 	fprintf(out,
 		"| | requests/s (least–most) | ÷ %s | p50 ms | p99 ms | app µs | proxy µs "
-		"| app MB |%s%s%s "
+		"| app MB |%s%s%s%s "
 		"errors |\n| --- |",
-		ours, load->held ? " bytes each |" : "", load->peak ? " peak MB |" : "",
+		ours, load->held ? " at start | bytes each |" : "",
+		load->settles ? " after / before |" : "", load->peak ? " peak MB |" : "",
 		load->side ? " bystander p50 | bystander p99 |" : "");
 	for (int i = 0; i < columns; i++)
 		fputs(" --- |", out);
@@ -266,23 +119,33 @@ static void print_contenders(FILE *out)
 	fputs("\n", out);
 }
 
-static void write_page(const char *directory, int rounds, double seconds)
+static double seconds_measured(void)
+{
+	double sum = 0;
+
+	for (size_t w = 0; w < workload_count; w++)
+		for (size_t c = 0; c < contender_count; c++)
+			for (int i = 0; i < cell_at(w, c)->rounds; i++)
+				sum += cell_at(w, c)->value[TOOK][i];
+	return sum;
+}
+
+static void write_page(const char *directory, int rounds, struct json_object *claims)
 {
 	FILE *out = create(directory, "results.md");
 	struct utsname machine;
 
 	uname(&machine);
 	fprintf(out,
-		"# Results\n\n%s %s, %s, %ld cores. %d rounds, interleaved, %.0f s in all; "
-		"medians. "
-		"Latencies of "
-		"requests "
+		"# Results\n\n%s %s, %s, %ld cores. %d rounds, interleaved, %.0f s of "
+		"measurements; "
+		"medians, what is aimed at with the interval of 95 %%. Latencies of requests "
 		"that sleep are what is above the sleep. CPU is user and system time of all "
 		"processes of the application, and of the proxy, divided by the answers; memory "
 		"is what the application's processes have for themselves, afterwards.\n\n",
 		machine.sysname, machine.release, machine.machine, sysconf(_SC_NPROCESSORS_ONLN),
-		rounds, seconds);
-	print_claims(out);
+		rounds, seconds_measured());
+	print_claims(out, claims);
 	if (cell_named("grow-1", "lanes-1")->rounds || cell_named("hold-100", "lanes-1")->rounds)
 		fputs("## Growth\n\nRequests that sleep for zero, straight to the sockets; then "
 		      "requests asleep.\n\n![](growth-rate.svg)\n\n![](growth-cpu.svg)\n\n"
@@ -318,15 +181,18 @@ static struct json_object *cell_as_json(size_t w, size_t c)
 	return json;
 }
 
-static void write_data(const char *directory)
+static void write_data(const char *directory, struct json_object *claims)
 {
-	struct json_object *all = json_object_new_array();
+	struct json_object *all = json_object_new_object();
+	struct json_object *cells = json_object_new_array();
 	FILE *out = create(directory, "results.json");
 
 	for (size_t w = 0; w < workload_count; w++)
 		for (size_t c = 0; c < contender_count; c++)
 			if (cell_at(w, c)->rounds)
-				json_object_array_add(all, cell_as_json(w, c));
+				json_object_array_add(cells, cell_as_json(w, c));
+	json_object_object_add(all, "claims", json_object_get(claims));
+	json_object_object_add(all, "cells", cells);
 	fputs(json_object_to_json_string_ext(all, JSON_C_TO_STRING_PRETTY), out);
 	json_object_put(all);
 	fclose(out);
@@ -340,7 +206,7 @@ static enum plot_colour colour_of(const struct contender *c)
 	const char *name = c->name;
 
 	name += strncmp(name, "cases-", 6) ? 0 : 6;
-	if (!strcmp(name, "null") || !strcmp(name, "nginx-return") || !strcmp(name, "pgbench"))
+	if (!strncmp(name, "null", 4) || !strcmp(name, "nginx-return") || !strcmp(name, "pgbench"))
 		return PLOT_GREY;
 	if (!strncmp(name, "lanes", 5) || !strncmp(name, "prefork", 7) || !strcmp(name, "haproxy"))
 		return PLOT_BLUE;
@@ -394,9 +260,11 @@ static void draw_growth(const char *directory, const char *name, const char *tit
 	fclose(out);
 }
 
-void report_write(const char *directory, int rounds, double seconds)
+void report_write(const char *directory, int rounds)
 {
-	write_data(directory);
+	struct json_object *claims = claims_as_json();
+
+	write_data(directory, claims);
 	for (size_t w = 0; w < workload_count; w++)
 		if (has_cells(w))
 			draw_workload(directory, w);
@@ -406,6 +274,7 @@ void report_write(const char *directory, int rounds, double seconds)
 		    "grow", APP_US);
 	draw_growth(directory, "growth-memory.svg", "Bytes for each request asleep", "hold",
 		    MEMORY_EACH);
-	write_page(directory, rounds, seconds);
-	print_claims(stdout);
+	write_page(directory, rounds, claims);
+	print_claims(stdout, claims);
+	json_object_put(claims);
 }

@@ -4,8 +4,8 @@
 #ifndef TESTS_BENCH_REPORT_H
 #define TESTS_BENCH_REPORT_H
 
-/* Writes all of them into directory, and what the issue asks for on stdout. Ends the program, after
- * a message, if a file cannot be written. */
-void report_write(const char *directory, int rounds, double seconds);
+/* Writes all of them into directory, and what is aimed at on stdout. Ends the program, after a
+ * message, if a file cannot be written. */
+void report_write(const char *directory, int rounds);
 
 #endif

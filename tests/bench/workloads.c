@@ -1,18 +1,21 @@
 #include "workloads.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "contenders.h"
 
 const char *const figure_names[FIGURES] = {
-	"rate",	    "p50_ms",		"p99_ms",	    "max_ms",  "app_us",
-	"proxy_us", "memory_mb",	"bytes_each",	    "peak_mb", "of_model",
-	"errors",   "bystander_p50_ms", "bystander_p99_ms",
+	"rate",	     "p50_ms",		 "p99_ms",	     "max_ms",	"app_us",  "proxy_us",
+	"memory_mb", "bytes_each",	 "at_start_mb",	     "settled", "peak_mb", "of_model",
+	"errors",    "bystander_p50_ms", "bystander_p99_ms", "took_s",
 };
 
 #define FASTAPI "fastapi-1 fastapi-2"
 #define GROWERS "lanes-1 lanes-2 lanes-4"
+#define MILLION "lanes-million-1 lanes-million-2 lanes-tcp-1 lanes-tcp-2"
+#define MINIMAL "null-minimal lanes-minimal"
 #define HEAVY	"n=20000000"
 
 enum { ORDERS = 1000 }; /* as in surroundings.c */
@@ -20,34 +23,37 @@ enum { ORDERS = 1000 }; /* as in surroundings.c */
 const struct workload workloads[] = {
 	{"http-64", "Through nginx, a sleep of zero, 64 connections",
 	 "nginx-return null lanes-1 lanes-2 lanes-4 lanes-1-fresh haproxy prefork-1 prefork-8 "
-	 "libfcgi-1 libfcgi-8 libfcgi-threads libfcgi-kept php-2 php-8 php-kept " FASTAPI
-	 " fastapi-1-direct fastapi-2-direct",
+	 "libfcgi-1 libfcgi-8 libfcgi-threads libfcgi-kept php-2 php-8 php-kept go " FASTAPI
+	 " fastapi-1-direct fastapi-2-direct " MINIMAL,
 	 .seconds = 1, .connections = 64},
 	{"http-64-wrk", "The same, asked by wrk, which takes more of the machine than loadgen",
 	 "nginx-return null lanes-1 libfcgi-kept fastapi-1", .wrk = true, .seconds = 1,
 	 .connections = 64, .rounds = 5},
 	{"http-1", "The same, 1 connection",
-	 "nginx-return null lanes-1 haproxy prefork-1 libfcgi-1 php-2 fastapi-1 fastapi-1-direct",
+	 "nginx-return null lanes-1 haproxy prefork-1 libfcgi-1 php-2 go fastapi-1 "
+	 "fastapi-1-direct " MINIMAL,
 	 .seconds = 0.4, .connections = 1},
 	{"http-512", "The same, 512 connections",
 	 "nginx-return null lanes-1 lanes-2 haproxy prefork-8 libfcgi-kept libfcgi-8 "
-	 "php-8 " FASTAPI,
+	 "php-8 go " FASTAPI " " MINIMAL,
 	 .seconds = 0.8, .connections = 512},
 	{"sync-64", "A thread hop: /sync/noawait, a sleep of zero, 64 connections",
 	 "lanes-1 lanes-2 prefork-8 libfcgi-kept " FASTAPI, .seconds = 0.7, .connections = 64,
 	 .path = "/sync/noawait"},
 	{"asleep-ramped", "10,000 asleep for 5 s through nginx, come within 4 s",
 	 "lanes-1 fastapi-1", .held = true, .connections = 10000, .query = "seconds=5",
-	 .others = "--requests 1 --ramp 4 --nominal 5", .rounds = 3},
+	 .others = "--requests 1 --ramp 4 --nominal 5", .takes = 10, .rounds = 6},
 	{"asleep-at-once", "10,000 asleep for 4 s through nginx, all at once", "lanes-1 fastapi-1",
 	 .held = true, .connections = 10000, .query = "seconds=4",
-	 .others = "--requests 1 --nominal 4", .rounds = 3},
+	 .others = "--requests 1 --nominal 4", .takes = 6, .rounds = 3},
 	{"cpu-small", "/async/cpu-bound?n=1000, 16 connections, and a bystander",
 	 "lanes-1 fastapi-1", .side = true, .seconds = 0.8, .connections = 16,
 	 .path = "/async/cpu-bound", .query = "n=1000"},
 	{"cpu-heavy", "/async/cpu-bound?" HEAVY ", 4 connections, and a bystander",
 	 "lanes-1 lanes-cpu1", .side = true, .seconds = 1.5, .connections = 4,
 	 .path = "/async/cpu-bound", .query = HEAVY},
+	{"cpu-floor", "No application: loops compute on all cores, and the same bystander",
+	 "nginx-return", .side = true, .loops = true, .seconds = 1.5},
 	{"bad-blocking", "/async/bad-blocking?seconds=0.02, 4 connections, and a bystander",
 	 "lanes-1 lanes-2 lanes-4 fastapi-1", .side = true, .seconds = 0.8, .connections = 4,
 	 .path = "/async/bad-blocking", .query = "seconds=0.02"},
@@ -72,18 +78,23 @@ const struct workload workloads[] = {
 	 .seconds = 0.7, .connections = 1000, .depth = 10, .rounds = 3},
 	{"grow-100000", "100,000 in flight: 1,000 connections, 100 each", GROWERS, .direct = true,
 	 .seconds = 1.5, .connections = 1000, .depth = 100, .rounds = 3},
+	{"grow-1000000", "1,000,000 in flight: 1,000 connections, 1,000 each", MILLION,
+	 .direct = true, .seconds = 2, .connections = 1000, .depth = 1000, .rounds = 2},
+	{"idle-10000", "10,000 connections that are idle for 2 s, after an answer each", "lanes-1",
+	 .direct = true, .held = true, .connections = 10000,
+	 .others = "--requests 2 --ramp 2 --pause 4", .takes = 7, .rounds = 6},
 	{"hold-100", "100 asleep for 1 s: 100 connections", "lanes-1", .direct = true, .held = true,
 	 .connections = 100, .query = "seconds=1", .others = "--requests 1 --nominal 1",
-	 .rounds = 3},
+	 .takes = 1.5, .rounds = 3},
 	{"hold-1000", "1,000 asleep for 1 s: 100 connections, 10 each", "lanes-1", .direct = true,
 	 .held = true, .connections = 100, .depth = 10, .query = "seconds=1",
-	 .others = "--requests 1 --nominal 1", .rounds = 3},
+	 .others = "--requests 1 --nominal 1", .takes = 1.5, .rounds = 3},
 	{"hold-10000", "10,000 asleep for 1.5 s: 1,000 connections, 10 each", "lanes-1",
 	 .direct = true, .held = true, .connections = 1000, .depth = 10, .query = "seconds=1.5",
-	 .others = "--requests 1 --nominal 1.5", .rounds = 3},
+	 .others = "--requests 1 --nominal 1.5", .takes = 2, .rounds = 3},
 	{"hold-100000", "100,000 asleep for 4 s: 1,000 connections, 100 each", "lanes-1",
-	 .direct = true, .held = true, .connections = 1000, .depth = 100, .query = "seconds=4",
-	 .others = "--requests 1 --nominal 4", .rounds = 3},
+	 .direct = true, .held = true, .settles = true, .connections = 1000, .depth = 100,
+	 .query = "seconds=4", .others = "--requests 1 --nominal 4", .takes = 11, .rounds = 6},
 
 	{"cases-row", "One row by its key: 64 clients, 8 connections to the database",
 	 "cases-lanes cases-null cases-fastapi cases-php cases-go pgbench", .seconds = 1,
@@ -107,7 +118,7 @@ const struct workload workloads[] = {
 	 "Three calls that take 50, 100 and 150 ms: 1,000 clients, who ask once a second",
 	 "cases-lanes-slow cases-fastapi-slow", .seconds = 3, .connections = 1000,
 	 .path = "/cases/quotes", .query = "item=book&within=5", .same = SAME_JSON,
-	 .others = "--nominal 0.15 --ramp 1 --pause 0.85", .rounds = 3},
+	 .others = "--nominal 0.15 --ramp 1 --pause 0.85", .rounds = 6},
 	{"cases-slow-all", "The same, 1,000 clients who ask again at once",
 	 "cases-lanes-slow cases-fastapi-slow", .seconds = 2, .connections = 1000,
 	 .path = "/cases/quotes", .query = "item=book&within=5", .same = SAME_JSON,
@@ -115,14 +126,14 @@ const struct workload workloads[] = {
 	{"cases-sleep", "200 at once let the database sleep for 0.1 s, over 10 connections: 2 s",
 	 "cases-lanes-sleep cases-fastapi-slow", .model = 2, .connections = 200,
 	 .path = "/cases/slow-query", .query = "seconds=0.1", .same = SAME_JSON,
-	 .others = "--requests 1", .rounds = 3},
+	 .others = "--requests 1", .takes = 2.5, .rounds = 6},
 	{"cases-jobs",
 	 "Jobs that do nothing, of one worker; latency: from a job's INSERT to its start",
-	 "cases-jobs", .jobs = 5000, .rounds = 3},
+	 "cases-jobs", .jobs = 5000, .takes = 3.5, .rounds = 6},
 	{"cases-thumbnail", "100 at once send a picture of 8 MB and get a small one",
 	 "cases-lanes cases-fastapi", .connections = 100, .path = "/cases/thumbnail",
 	 .query = "width=256", .post = "photo.jpg", .type = "image/jpeg", .same = SAME_PICTURE,
-	 .peak = true, .others = "--requests 1 --patience 300", .rounds = 3},
+	 .peak = true, .others = "--requests 1 --patience 300", .takes = 15, .rounds = 6},
 };
 
 const size_t workload_count = sizeof(workloads) / sizeof(workloads[0]);
@@ -148,6 +159,24 @@ struct cell *cell_at(size_t workload, size_t contender)
 	return &cells[workload * contender_count + contender];
 }
 
+struct cell *cell_named(const char *workload, const char *contender)
+{
+	size_t c = (size_t)(contender_named(contender) - contenders);
+
+	for (size_t w = 0; w < workload_count; w++)
+		if (!strcmp(workloads[w].name, workload))
+			return cell_at(w, c);
+	fprintf(stderr, "bench: no such workload: %s\n", workload);
+	exit(1);
+}
+
+void cell_add(struct cell *cell, const double value[FIGURES])
+{
+	for (int f = 0; f < FIGURES; f++)
+		cell->value[f][cell->rounds] = value[f];
+	cell->rounds++;
+}
+
 static int compare(const void *a, const void *b)
 {
 	double x = *(const double *)a;
@@ -156,8 +185,7 @@ static int compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* The value at a place of the rounds in order: 0 the least, 1 the most. */
-static double at(const struct cell *cell, enum figure figure, double place)
+double cell_place(const struct cell *cell, enum figure figure, double place)
 {
 	double sorted[MAX_ROUNDS];
 	double where = place * (cell->rounds - 1);
@@ -174,15 +202,15 @@ static double at(const struct cell *cell, enum figure figure, double place)
 
 double cell_median(const struct cell *cell, enum figure figure)
 {
-	return at(cell, figure, 0.5);
+	return cell_place(cell, figure, 0.5);
 }
 
 double cell_least(const struct cell *cell, enum figure figure)
 {
-	return at(cell, figure, 0);
+	return cell_place(cell, figure, 0);
 }
 
 double cell_most(const struct cell *cell, enum figure figure)
 {
-	return at(cell, figure, 1);
+	return cell_place(cell, figure, 1);
 }
