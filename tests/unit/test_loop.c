@@ -1733,23 +1733,23 @@ static const struct test tests[] = {
 						       .then = "logged 0 [event=stream-unread]",
 						       .set = {{&options.stream_limit, 4096}}})},
 	{"answers over TCP are not held back", answers_over_tcp_are_not_held_back},
-	/* What is in flight, PLOT among it, counts as 1,280 bytes each: a rush is 1 MB, and over
+	/* What is in flight, PLOT among it, counts as 1,136 bytes each: a rush is 1 MB, and over
 	 * when a quarter is left. Of what is left then a quarter may hold on to it all. So do the
 	 * bytes that they hold. */
 	{"what a rush has needed is given back",
 	 SCENES({{PLOT, ""},
 		 {"END 1 0 COMPLETE", ""},
-		 "count-anew, begin 1 1 818, until in-flight 819, abort 1 1 818, rest, trims 0, "
-		 "begin 1 1 819, until in-flight 820, abort 1 1 614, rest, in-flight 206, trims 0, "
-		 "abort 1 615 1, rest, trims 1, abort 1 616 153, rest, in-flight 52, trims 1, "
-		 "abort 1 769 1, rest, trims 2, abort 1 770 50, drain",
+		 "count-anew, begin 1 1 922, until in-flight 923, abort 1 1 922, rest, trims 0, "
+		 "begin 1 1 923, until in-flight 924, abort 1 1 692, rest, in-flight 232, trims 0, "
+		 "abort 1 693 1, rest, trims 1, abort 1 694 173, rest, in-flight 58, trims 1, "
+		 "abort 1 867 1, rest, trims 2, abort 1 868 56, drain",
 		 .set = {{&options.send_timeout, 4}, /* so there are sweeps */
 			 {&options.conn_requests, 1000},
 			 {&options.max_reqs, 1000}}},
 		{{PLOT, ""},
 		 {"END 1 0 COMPLETE", ""},
-		 "count-anew, begin 1 1 818, send 1 [params 1 *9000], until in-flight 819, "
-		 "abort 1 1 818, rest, trims 1, drain",
+		 "count-anew, begin 1 1 922, send 1 [params 1 *9000], until in-flight 923, "
+		 "abort 1 1 922, rest, trims 1, drain",
 		 .set = {{&options.send_timeout, 4}, /* so there are sweeps */
 			 {&options.conn_requests, 1000},
 			 {&options.max_reqs, 1000}}})},

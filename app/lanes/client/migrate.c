@@ -19,7 +19,8 @@ static bool run(PGconn *conn, const char *what, const char *sql)
 	return result != NULL;
 }
 
-/* The connection has it until it is closed. */
+/* The connection has it until its process in the database has ended, some time after it was closed
+ * here: so it is given back before. */
 static bool lock(PGconn *conn)
 {
 	PGresult *result =
@@ -110,11 +111,13 @@ int migrate(const char *database, const struct migrations *own)
 {
 	bool both = own && own->component;
 	PGconn *conn = command_connect(database);
+	bool locked;
 	bool done;
 
 	if (!conn)
 		return 1;
-	done = lock(conn) &&
+	locked = lock(conn);
+	done = locked &&
 	       run(conn, "migrations",
 		   "SET client_min_messages TO warning;"
 		   "CREATE TABLE IF NOT EXISTS lanes_migrations (component text, version integer,"
@@ -122,6 +125,8 @@ int migrate(const char *database, const struct migrations *own)
 		   "version))") &&
 	       is_known(conn, &jobs_migrations) && (!both || is_known(conn, own)) &&
 	       apply_all(conn, &jobs_migrations) && (!both || apply_all(conn, own));
+	if (locked)
+		PQclear(PQexec(conn, "SELECT pg_advisory_unlock(" LOCK ")"));
 	PQfinish(conn);
 	return !done;
 }

@@ -32,7 +32,7 @@ struct sched;
 
 enum {
 	REQUEST_FRAME_SIZE = 64, /* bytes of a frame that are there for every request */
-	REQUEST_INLINE = 656,	 /* bytes of params and arena inside the request's own block */
+	REQUEST_INLINE = 512,	 /* bytes of params and arena inside the request's own block */
 };
 
 /* What an engine does for the requests it carries. */
