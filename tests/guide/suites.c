@@ -10,7 +10,7 @@ extern const struct suite endpoints_suite, oracle_suite, oracle_prefork_suite, p
 	bad_input_suite, loadgen_suite, bench_suite, pools_suite, refusals_suite, front_suite,
 	logs_suite, gone_suite, burst_suite, events_suite, terminal_suite, cases_suite,
 	cases_prefork_suite, case_faults_suite, database_suite, renders_suite, contrast_suite,
-	watchdog_suite, monitoring_suite, otlp_suite;
+	watchdog_suite, monitoring_suite, otlp_suite, listening_suite;
 
 extern const struct suite *const guide_suites[];
 const struct suite *const guide_suites[] = {
@@ -45,6 +45,7 @@ const struct suite *const guide_suites[] = {
 	&cases_prefork_suite,
 	&case_faults_suite,
 	&database_suite,
+	&listening_suite,
 	&renders_suite,
 	&contrast_suite,
 	&watchdog_suite,
