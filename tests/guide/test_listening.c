@@ -111,6 +111,7 @@ static void another_reads_when_one_leaves(void)
 static void they_outlive_a_database(void)
 {
 	static struct ear ears[2];
+	double since;
 
 	for (size_t i = 0; i < COUNT(ears); i++)
 		ear_open(&ears[i]);
@@ -119,6 +120,9 @@ static void they_outlive_a_database(void)
 		CU_ASSERT_FATAL(EVENTUALLY(heard(&ears[i]) == 1));
 	postgres_end(&postgres, SIGINT);
 	CU_ASSERT(EVENTUALLY(get(&sys, "/readyz")->status == 503));
+	/* So long that it has tried to read: it does so once a second. */
+	since = now();
+	CU_ASSERT(EVENTUALLY(now() >= since + 2.5));
 	CU_ASSERT_FATAL(postgres_start(&postgres));
 	order();
 	for (size_t i = 0; i < COUNT(ears); i++)
@@ -164,9 +168,14 @@ static void who_reads_nothing_holds_up_nobody(void)
 	CU_ASSERT(postgres_do(&postgres,
 			      textf("INSERT INTO orders (item, quantity) SELECT repeat('x', 64), 1 "
 				    "FROM generate_series(1, %d);"
-				    "INSERT INTO orders (item, quantity) VALUES ('the last', 1);"
+				    "INSERT INTO orders (item, quantity) VALUES ('the next', 1);"
 				    "NOTIFY orders",
 				    ORDERS)));
+	CU_ASSERT_FATAL(raw_answers(&other, "the next"));
+	/* Whoever has read that for all waits for its client now. */
+	CU_ASSERT(postgres_do(&postgres,
+			      "INSERT INTO orders (item, quantity) VALUES ('the last', 1);"
+			      "NOTIFY orders"));
 	CU_ASSERT(raw_answers(&other, "the last"));
 	if (MEMORY_COUNTS)
 		CU_ASSERT(process_private_kb(worker.pid) - before < (long)DEAF * MOST_KB_EACH);
