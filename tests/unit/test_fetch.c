@@ -504,20 +504,22 @@ static void nor_does_another_service_whatever_it_does(void)
 		{"/endless", 64 << 20, -EFBIG, 100, 20},
 	};
 
+	bool counts = MEMORY_COUNTS && !machine_is_valgrind(); /* time does, too */
+
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		uint64_t most;
 
 		begin_with(1);
 		add(rows[i].path)->within = rows[i].error == -ETIMEDOUT ? 0.1 : 60;
-		calls[0].limit = rows[i].limit;
+		calls[0].limit = counts ? rows[i].limit : 0;
 		start_asking();
 		most = longest_turn();
 		turn_until(&finished, 1);
 		if (most >= 1000000)
 			printf("    %s: %.2f ms in one of %d turns\n", rows[i].path,
 			       (double)most / 1e6, turns);
-		IN_TIME(most < rows[i].most * 1000000);
-		CU_ASSERT(turns >= rows[i].turns);
+		IN_TIME(most < rows[i].most * 1000000 || !counts);
+		CU_ASSERT(turns >= rows[i].turns || !counts);
 		CU_ASSERT_EQUAL(outcomes[0], rows[i].error);
 		finish();
 	}
