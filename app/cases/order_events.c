@@ -2,8 +2,9 @@
  * GET /cases/events: every new order, as server-sent events.
  *
  * Of all who listen to a worker one reads the rows, when PostgreSQL notifies it, and keeps the last
- * events for the others, whom a bell wakes. If that one leaves, another takes its place. Who comes
- * with Last-Event-ID, or has fallen behind what is kept, reads for himself what he lacks.
+ * events for the others, whom a bell wakes. If that one leaves, or its client is slow, another
+ * takes its place. Who comes with Last-Event-ID, or has fallen behind what is kept, reads for
+ * himself what he lacks.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -11,10 +12,10 @@
 
 #include "cases.h"
 
-enum { KEPT = 256, AT_ONCE = 100, NS_PER_S = 1000000000 };
+enum { KEPT = 256, AT_ONCE = 100 };
 
 static const char channel[] = "orders";
-static const double heartbeat = 15; /* seconds */
+static const double heartbeat = 15; /* seconds without an event until there is a comment */
 static const double look = 1;	    /* … after which the reader looks without being told */
 
 /* Of an event, in the order of cases.sql; as text "742-5". */
@@ -41,7 +42,6 @@ struct order_listener {
 	struct pg_rows rows;
 	struct pg_news news;
 	struct buffer text; /* that is sent */
-	uint64_t sent;	    /* board_now() when something last was */
 	int err;
 	bool has_caught_up; /* with what there was when it came */
 	bool reads;	    /* for all */
@@ -116,19 +116,21 @@ static uint64_t first_after(struct event_place place)
 	return low;
 }
 
-/* Those that it lacks, and that are kept. False: there are none, or some before them are not. */
+/* Those that it lacks, and that are kept, some at once. False: there are none, or some before them
+ * are not. */
 static bool take_kept(struct order_listener *f)
 {
 	uint64_t n = first_after(f->at);
+	uint64_t end = feed.count - n > AT_ONCE ? n + AT_ONCE : feed.count;
 
-	if (n == feed.count || !f->has_caught_up || is_before(f->at, feed.from))
+	if (n == end || !f->has_caught_up || is_before(f->at, feed.from))
 		return false;
-	for (; n < feed.count; n++) {
+	for (; n < end; n++) {
 		const struct buffer *text = &feed.events[n % KEPT].text;
 
 		buffer_append(&f->text, text->data, text->len);
+		f->at = feed.events[n % KEPT].place;
 	}
-	f->at = feed.to;
 	return true;
 }
 
@@ -144,16 +146,20 @@ static void take_rows(struct order_listener *f)
 
 /* ---- who listens ---- */
 
-/* Whoever reads for all does so until it leaves. */
+static void stop_reading(struct order_listener *f)
+{
+	if (!f->reads)
+		return;
+	feed.has_reader = f->reads = false;
+	bell_ring(&feed.bell); /* for another to begin */
+}
+
 static void leave(void *listener)
 {
 	struct order_listener *f = listener;
 
 	buffer_free(&f->text);
-	if (!f->reads)
-		return;
-	feed.has_reader = false;
-	bell_ring(&feed.bell);
+	stop_reading(f);
 }
 
 static void begin_reading(struct order_listener *f)
@@ -181,8 +187,7 @@ static void read_for_all(struct request *req, void *frame)
 	ASYNC_END(req);
 }
 
-/* Fills text with what is to be sent next, as soon as there is something; with a comment if there
- * was nothing for long. */
+/* Fills text with what is to be sent next, as soon as there is something. */
 static void wait_for_events(struct request *req, void *frame)
 {
 	struct order_listener *f = frame;
@@ -190,9 +195,7 @@ static void wait_for_events(struct request *req, void *frame)
 	ASYNC_BEGIN(req);
 	f->text.len = 0;
 	while (stream_wanted(req) && !f->text.len && !take_kept(f)) {
-		if (board_now() - f->sent >= heartbeat * NS_PER_S) {
-			buffer_append_text(&f->text, ":\n\n");
-		} else if (!f->has_caught_up || is_before(f->at, feed.from)) {
+		if (!f->has_caught_up || is_before(f->at, feed.from)) {
 			TRY_AWAIT(req, f->err, read_after(req, f, f->at));
 			if (f->err)
 				AWAIT(req, sleep_for(req, look));
@@ -203,8 +206,7 @@ static void wait_for_events(struct request *req, void *frame)
 		} else if (!feed.has_reader) {
 			begin_reading(f);
 		} else {
-			TRY_AWAIT(req, f->err,
-				  wait_within(req, heartbeat, wait_for_bell(req, &feed.bell)));
+			AWAIT(req, wait_for_bell(req, &feed.bell));
 		}
 	}
 	ASYNC_END(req);
@@ -246,13 +248,16 @@ void order_events(struct request *req)
 	AWAIT(req, call(req, find_place, *f));
 	if (!reply_stream(req, 200, "text/event-stream"))
 		return;
-	(*f)->sent = board_now();
 	for (;;) {
-		AWAIT(req, call(req, wait_for_events, *f));
+		TRY_AWAIT(req, (*f)->err,
+			  wait_within(req, heartbeat, call(req, wait_for_events, *f)));
+		if ((*f)->err == -ETIMEDOUT)
+			buffer_append_text(&(*f)->text, ":\n\n");
 		if (!(*f)->text.len || (*f)->text.failed)
 			break;
-		AWAIT(req, stream_write(req, (struct slice){(*f)->text.data, (*f)->text.len}));
-		(*f)->sent = board_now();
+		if (!stream_room(req)) /* it may wait for its client, and others must not */
+			stop_reading(*f);
+		AWAIT(req, stream_write(req, buffer_slice(&(*f)->text)));
 	}
 	ASYNC_END(req);
 }

@@ -23,6 +23,30 @@ static void reply_order(struct request *req, int status, const struct pg_rows *r
 	reply_text(req, status, "application/json", &out);
 }
 
+/* 201, and where it is from now on. */
+static void reply_new_order(struct request *req, const struct pg_rows *rows)
+{
+	char location[BOARD_PATH + 40];
+
+	reply_order(req, 201, rows);
+	snprintf(location, sizeof(location), "%.*s/cases/orders/%lld", (int)req->prefix.len,
+		 req->prefix.data, (long long)pg_int_at(rows, 0, 0));
+	reply_header(req, "Location", slice_of(location));
+}
+
+static void reply_orders(struct request *req, const struct pg_rows *rows)
+{
+	struct buffer out = {0};
+
+	buffer_append_text(&out, "[");
+	for (int row = 0; row < rows->count; row++) {
+		buffer_append_text(&out, row ? "," : "");
+		append_order(&out, rows, row);
+	}
+	buffer_append_text(&out, "]");
+	reply_text(req, 200, "application/json", &out);
+}
+
 bool has_database(struct request *req)
 {
 	if (pg_has_database(req))
@@ -36,7 +60,6 @@ void post_order(struct request *req)
 {
 	const struct order_input *order = request_input(req);
 	struct orders_frame *f = FRAME(req, struct orders_frame);
-	char location[BOARD_PATH + 40];
 
 	ASYNC_BEGIN(req);
 	if (!has_database(req))
@@ -49,10 +72,7 @@ void post_order(struct request *req)
 			    "INSERT INTO orders (item, quantity) VALUES ($1, $2)"
 			    " RETURNING id, item, quantity",
 			    pg_text(order->item), pg_int(order->quantity)));
-	reply_order(req, 201, &f->rows);
-	snprintf(location, sizeof(location), "%.*s/cases/orders/%lld", (int)req->prefix.len,
-		 req->prefix.data, (long long)pg_int_at(&f->rows, 0, 0));
-	reply_header(req, "Location", slice_of(location));
+	reply_new_order(req, &f->rows);
 	tell_of_orders(req);
 	ASYNC_END(req);
 }
@@ -80,7 +100,6 @@ void get_orders(struct request *req)
 {
 	const struct orders_page *page = request_input(req);
 	struct orders_frame *f = FRAME(req, struct orders_frame);
-	struct buffer out = {0};
 
 	ASYNC_BEGIN(req);
 	if (!has_database(req))
@@ -88,12 +107,6 @@ void get_orders(struct request *req)
 	AWAIT(req, pg_query(req, &f->rows,
 			    "SELECT id, item, quantity FROM orders ORDER BY id LIMIT $1 OFFSET $2",
 			    pg_int(page->limit), pg_int(page->offset)));
-	buffer_append_text(&out, "[");
-	for (int row = 0; row < f->rows.count; row++) {
-		buffer_append_text(&out, row ? "," : "");
-		append_order(&out, &f->rows, row);
-	}
-	buffer_append_text(&out, "]");
-	reply_text(req, 200, "application/json", &out);
+	reply_orders(req, &f->rows);
 	ASYNC_END(req);
 }

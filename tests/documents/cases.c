@@ -1,4 +1,6 @@
 /* The same for app/cases/README.md. */
+#include <errno.h>
+
 #include "cases/cases.h"
 
 #include "cases/email.h"
@@ -6,6 +8,17 @@
 #include "cases/thumbnail.h"
 
 #include "digest.c"
+
+struct payment_call {
+	const struct payment_input *asked;
+	struct buffer answer;
+	long status;
+	int error;
+};
+
+void call_gateway(struct payment_call *call);
+void reply_payment(struct request *req, const struct payment_call *call);
+
 #include "payments.c"
 
 struct json_stats {
@@ -46,15 +59,41 @@ struct orders_frame {
 };
 
 void reply_order(struct request *req, int status, const struct pg_rows *rows);
+void reply_new_order(struct request *req, const struct pg_rows *rows);
+void reply_orders(struct request *req, const struct pg_rows *rows);
 
 static void of_orders(struct request *req)
 {
+	const struct order_input *order = request_input(req);
 	const struct order_key *key = request_input(req);
+	const struct orders_page *page = request_input(req);
 	struct orders_frame *f = FRAME(req, struct orders_frame);
 
 	ASYNC_BEGIN(req);
 /* clang-format off */
-#include "order_rows.c"
+#include "post_order.c"
+#include "get_order.c"
+#include "get_orders.c"
+	/* clang-format on */
+	ASYNC_END(req);
+}
+
+struct order_listener {
+	struct buffer text;
+	int err;
+};
+
+void find_place(struct request *req, void *frame);
+void wait_for_events(struct request *req, void *frame);
+
+static void of_events(struct request *req)
+{
+	static const double heartbeat = 15;
+	struct order_listener *f = FRAME(req, struct order_listener);
+
+	ASYNC_BEGIN(req);
+/* clang-format off */
+#include "order_events.c"
 	/* clang-format on */
 	ASYNC_END(req);
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """database_clients.py ask|listen URL N: so many clients of /cases at a time, until TERM; then what became of
-their requests, as a line "over {…}". Before that, such a line ten times a second, if it is another.
+their requests, as a line "over {…}". Before that, such a line ten times a second, and "at" which of them.
 
 ask: each asks for one order after another, and looks at what comes: order K is {"id":K,"item":"item K",…}.
 listen: each listens to /cases/events, and looks whether any is missing.
@@ -15,7 +15,7 @@ import time
 from urllib.parse import urlsplit
 
 what, url, count = sys.argv[1], urlsplit(sys.argv[2]), int(sys.argv[3])
-counts = {"right": 0, "wrong": 0, "refused": 0, "late": 0, "other": 0, "failed": 0, "listening": 0, "longest": 0.0}
+counts = {"right": 0, "wrong": 0, "refused": 0, "late": 0, "other": 0, "failed": 0, "listening": 0, "longest": 0.0, "at": 0.0}
 
 
 async def connected(target):
@@ -72,15 +72,13 @@ async def main():
     over = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, over.set)
     tasks = [asyncio.ensure_future(keep_asking() if what == "ask" else listen()) for _ in range(count)]
-    said = None
     while not over.is_set():
         try:
             await asyncio.wait_for(over.wait(), 0.1)
         except asyncio.TimeoutError:
             pass
-        line = json.dumps(counts)
-        if line != said:
-            print(said := line, flush=True)
+        counts["at"] = time.monotonic()
+        print(json.dumps(counts), flush=True)
     for task in tasks:
         task.cancel()
     print("over", json.dumps(counts), flush=True)

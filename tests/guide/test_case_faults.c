@@ -91,6 +91,14 @@ static const struct mail_fault mail_faults[] = {
 	{NULL, "", "offered", "503", "Service Unavailable"},
 	{"hold", "", "offered", "504", "Gateway Timeout"},
 	{READY "250 ok\r\n|250 ok\r\n|354 go\r\n|hold", "", "offered", "504", "Gateway Timeout"},
+	/* A byte at a time: as soon as it is taken, or it is late. */
+	{"drip 220 hi\r\n|drip 250 me\r\n|drip 250 ok\r\n|250 ok\r\n|354 go\r\n|drip 250 "
+	 "taken\r\n|",
+	 "", "offered", "200", "\"sent\":true"},
+	{"drip 220 this is a greeting of more than thirty letters\r\n|hold", "", "offered", "504",
+	 "Gateway Timeout"},
+	{READY "250 ok\r\n|250 ok\r\n|354 go\r\n|drip 250 nobody waits for the end of that\r\n|",
+	 "", "offered", "504", "Gateway Timeout"},
 	{"reset", "", "offered", "503", "Service Unavailable"},
 	{"", "", "offered", "503", "Service Unavailable"},
 	{"220 hi\r\n|", "", "offered", "503", "Service Unavailable"},

@@ -95,25 +95,40 @@ static struct clients {
 	char log[DIRECTORY_SIZE + 16];
 } clients;
 
-static void clients_begin(const char *what, int count)
+static void clients_begin(const struct system *system, const char *what, int count)
 {
 	snprintf(clients.log, sizeof(clients.log), "%s/clients.log", postgres.directory);
 	unlink(clients.log);
 	clients.pid =
 		process_start(STRINGS("/usr/bin/python3", "-B", "tests/guide/database_clients.py",
-				      what, sys.url, textf("%d", count)),
+				      what, system->url, textf("%d", count)),
 			      NULL, clients.log);
+}
+
+static double last_number(const char *text, const char *name)
+{
+	const char *last = NULL;
+
+	for (const char *at = text; (at = strstr(at, textf("\"%s\": ", name))); at++)
+		last = at + strlen(name) + 4;
+	return last ? strtod(last, NULL) : 0;
 }
 
 /* How many there were until a moment ago. */
 static double counted(const char *what)
 {
-	const char *text = file_text(clients.log);
-	const char *last = NULL;
+	return last_number(file_text(clients.log), what);
+}
 
-	for (const char *at = text; (at = strstr(at, textf("\"%s\": ", what))); at++)
-		last = at + strlen(what) + 4;
-	return last ? strtod(last, NULL) : 0;
+/* How many right answers there are in a second, during the next one. */
+static double rate(void)
+{
+	const char *text = file_text(clients.log);
+	double begun = last_number(text, "at");
+	double before = last_number(text, "right");
+
+	CU_ASSERT(EVENTUALLY(last_number((text = file_text(clients.log)), "at") >= begun + 1));
+	return (last_number(text, "right") - before) / (last_number(text, "at") - begun);
 }
 
 static void clients_end(void)
@@ -141,12 +156,15 @@ static int status_of(const char *target)
 
 static void stopped_under_clients(void)
 {
+	double usual;
+	double again;
 	double before;
 	double back;
 
 	CU_ASSERT_FATAL(has_orders());
-	clients_begin("ask", CLIENTS);
+	clients_begin(&sys, "ask", CLIENTS);
 	CU_ASSERT_FATAL(EVENTUALLY(counted("right") > 200));
+	usual = rate();
 	CU_ASSERT_EQUAL(status_of("/readyz"), 200);
 	postgres_end(&postgres, SIGINT);
 	CU_ASSERT_FATAL(EVENTUALLY(counted("refused") > 200));
@@ -164,12 +182,51 @@ static void stopped_under_clients(void)
 	CU_ASSERT_FATAL(EVENTUALLY(counted("right") > before + 200));
 	IN_TIME(now() - back < 2);
 	CU_ASSERT(EVENTUALLY(status_of("/readyz") == 200));
+	CU_ASSERT(EVENTUALLY(counted("at") >= back + 2));
+	again = rate();
+	printf("    %.0f right answers in a second, %.0f two seconds after its return\n", usual,
+	       again);
+	IN_TIME(again > 0.8 * usual);
 	clients_end();
 	printf("    %s", strstr(file_text(clients.log), "over "));
 	CU_ASSERT_EQUAL(counted("wrong"), 0);
 	CU_ASSERT_EQUAL(counted("failed"), 0);
 	CU_ASSERT_EQUAL(counted("other"), 0);
 	IN_TIME(counted("longest") < 5.5); /* --database-wait */
+}
+
+/* Who waits for a connection does so for a second here, and for what it has asked two. */
+static void silent_under_clients(void)
+{
+	enum { HALTED = 5 };
+	struct system own;
+	double since;
+	double before;
+
+	CU_ASSERT_FATAL(has_orders());
+	CU_ASSERT_FATAL(system_start(
+		&own,
+		SYSTEM(.workers = 1,
+		       .environment = STRINGS(textf("DATABASE_URL=%s", postgres.url),
+					      "LANES_DATABASE_WAIT=1", "LANES_DATABASE_LIMIT=2"))));
+	clients_begin(&own, "ask", CLIENTS);
+	CU_ASSERT_FATAL(EVENTUALLY(counted("right") > 200));
+	postgres_signal(&postgres, SIGSTOP);
+	since = now();
+	CU_ASSERT(EVENTUALLY(now() >= since + HALTED));
+	CU_ASSERT(counted("late") > 0);
+	before = counted("right");
+	postgres_signal(&postgres, SIGCONT);
+	since = now();
+	CU_ASSERT(EVENTUALLY(counted("right") > before + 200));
+	IN_TIME(now() - since < 2);
+	clients_end();
+	printf("    %s", strstr(file_text(clients.log), "over "));
+	CU_ASSERT_EQUAL(counted("wrong"), 0);
+	CU_ASSERT_EQUAL(counted("failed"), 0);
+	CU_ASSERT_EQUAL(counted("other"), 0);
+	IN_TIME(counted("longest") < 3.5);
+	CU_ASSERT(system_stop(&own));
 }
 
 /* Statements that wait for a lock are ended when their clients leave, and nobody else's. */
@@ -180,16 +237,21 @@ static void clients_that_leave(void)
 		"AND query LIKE '%FROM orders WHERE id = $1%' AND pid <> "
 		"pg_backend_pid()";
 	PGconn *other = PQconnectdb(postgres.url);
-	double left;
+	char left[64]; /* by PostgreSQL's clock */
+	double seconds;
 
 	CU_ASSERT_FATAL(has_orders());
 	PQclear(PQexec(other, "BEGIN; LOCK TABLE orders"));
-	clients_begin("ask", CLIENTS);
+	clients_begin(&sys, "ask", CLIENTS);
 	CU_ASSERT_FATAL(EVENTUALLY(atoi(postgres_ask(&postgres, waiting)) == 8));
+	snprintf(left, sizeof(left), "%s", postgres_ask(&postgres, "SELECT clock_timestamp()"));
 	after();
-	left = now();
 	CU_ASSERT(EVENTUALLY(atoi(postgres_ask(&postgres, waiting)) == 0));
-	IN_TIME(now() - left < 0.5); /* with nginx, and the end of the clients */
+	seconds = atof(postgres_ask(
+		&postgres,
+		textf("SELECT extract(epoch FROM clock_timestamp() - '%s'::timestamptz)", left)));
+	printf("    nobody works for them any more after %.0f ms\n", seconds * 1000);
+	IN_TIME(seconds < 0.2); /* with nginx, and the end of the clients */
 	PQclear(PQexec(other, "COMMIT"));
 	PQfinish(other);
 	CU_ASSERT_EQUAL(status_of("/cases/orders/1"), 200);
@@ -279,7 +341,7 @@ static void many_listen(void)
 	if (!needs_connections(LISTENERS))
 		return;
 	CU_ASSERT_FATAL(has_orders());
-	clients_begin("listen", LISTENERS);
+	clients_begin(&sys, "listen", LISTENERS);
 	CU_ASSERT_FATAL(EVENTUALLY(counted("listening") == LISTENERS));
 	before = statements();
 	for (int i = 1; i <= NEWS; i++) {
@@ -402,7 +464,7 @@ static void over_tls(void)
 					  "postgres?sslmode=verify-full&sslrootcert=%s",
 					  port, ca)),
 			200);
-	CU_ASSERT_EQUAL(status_with(textf("postgresql://app:a%%20secret@127.0.0.1:%d/"
+	CU_ASSERT_EQUAL(status_with(textf("postgres://app:a%%20secret@127.0.0.1:%d/"
 					  "postgres?sslmode=require",
 					  port)),
 			200);
@@ -524,6 +586,7 @@ static void a_database_that_does_not_answer(void)
 static const struct test tests[] = {
 	{"orders and events are answered as FastAPI does", answers_are_fastapis},
 	{"stopped under 100 clients, and started again", stopped_under_clients},
+	{"silent for five seconds under 100 clients", silent_under_clients},
 	{"statements of clients that leave are ended", clients_that_leave},
 	{"so are those that a process waits for", clients_of_processes_that_leave},
 	{"500 listen, and one reads", many_listen},

@@ -43,9 +43,16 @@ class Digest(BaseModel):
     sha256: str
 
 
+def is_below(name):
+    """Whether that is a file of the folder or of one below it, and no link leads there."""
+    names = name.split("/")
+    steps = [os.path.join(FILES, *names[: n + 1]) for n in range(len(names))]
+    return not {"", ".", ".."} & set(names) and not any(map(os.path.islink, steps)) and os.path.isfile(steps[-1])
+
+
 def digest_file(name):
     path = FILES / name
-    if path.is_symlink() or not path.is_file() or "/" in name:
+    if not is_below(name):
         raise HTTPException(404, f"{name} is not there")
     if path.stat().st_size > DIGEST_LIMIT:
         raise HTTPException(413, f"{name} has more than {DIGEST_LIMIT} bytes")

@@ -54,6 +54,7 @@ def files():
     if not (FOLDER / "link").is_symlink():
         (FOLDER / "link").symlink_to("hello")
         (FOLDER / "outside").symlink_to("/etc/passwd")
+        (FOLDER / "up").symlink_to("folder")
         (FOLDER / "dangling").symlink_to("nowhere")
         os.mkfifo(FOLDER / "fifo")
 
@@ -70,7 +71,9 @@ def of_files():
         yield target, "GET", target, {}, b""
     yield "digest posted", "POST", "/cases/digest/hello", {}, b""
     several = [["hello"], ["hello", "big"], ["hello", "hello"], ["empty"] * 16, ["empty"] * 17, [], [""],
-               ["hello", ""], ["hello", "nothing"], ["link"], ["x" * 256], ["big", "fifo"], ["..", "hello"]]  # fmt: skip
+               ["hello", ""], ["hello", "nothing"], ["link"], ["x" * 256], ["big", "fifo"], ["..", "hello"],
+               ["folder/below"], ["folder/below", "hello"], ["folder/nothing"], ["folder//below"], ["folder/../hello"], ["./hello"],
+               ["hello/"], ["hello/below"], ["up/below"], ["../files/hello"], ["/etc/passwd"], ["ü" * 128]]  # fmt: skip
     for names in several:
         query = "&".join("name=" + quote(name) for name in names)
         yield f"digests {len(names)} {names[:2]!a}", "GET", "/cases/digests?" + query, {}, b""

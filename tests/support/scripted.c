@@ -1,6 +1,7 @@
 #include "scripted.h"
 
 #include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -16,6 +17,21 @@ static void reset(int fd)
 		   sizeof(struct linger));
 }
 
+/* What it says, of so many bytes; false, if nobody hears it. */
+static bool say(int fd, const char *text, size_t len)
+{
+	static const char slowly[] = "drip ";
+
+	if (len < sizeof(slowly) - 1 || strncmp(text, slowly, sizeof(slowly) - 1) != 0)
+		return send(fd, text, len, MSG_NOSIGNAL) >= 0;
+	for (size_t i = sizeof(slowly) - 1; i < len; i++) {
+		if (send(fd, text + i, 1, MSG_NOSIGNAL) < 0)
+			return false;
+		usleep(10000);
+	}
+	return true;
+}
+
 static void serve(int fd, const char *script)
 {
 	char heard[65536];
@@ -29,7 +45,7 @@ static void serve(int fd, const char *script)
 			break;
 		while (!strcmp(script, "hold") && recv(fd, heard, sizeof(heard), 0) > 0)
 			;
-		if (!strcmp(script, "hold") || send(fd, script, len, MSG_NOSIGNAL) < 0)
+		if (!strcmp(script, "hold") || !say(fd, script, len))
 			break;
 		script += len;
 		if (!*script++ || recv(fd, heard, sizeof(heard), 0) <= 0)

@@ -15,7 +15,8 @@ struct scripted {
 
 /* Listens to a port of 127.0.0.1. To each who connects it says the script, a part after the other,
  * with "|" between them: first it says the first, then for each line or more that it hears, the
- * next one. "" says nothing. After the last it hangs up, unless that is "hold", or "reset". */
+ * next one. "" says nothing; "drip " and more says that a byte at a time, every 10 ms. After the
+ * last it hangs up, unless that is "hold", or "reset". */
 void scripted_start(struct scripted *server, const char *script);
 
 /* Safe to call twice. */

@@ -96,6 +96,21 @@ static void write_to_stream(struct request *req, struct coroutine *writer, struc
 	coroutine_gather(writer);
 }
 
+static bool has_room(const struct request *req)
+{
+	(void)req;
+	return !unread;
+}
+
+const char *enough;
+
+static bool is_wanted(const struct request *req)
+{
+	(void)req;
+	return !enough || !streamed.len ||
+	       !memmem(streamed.data, streamed.len, enough, strlen(enough));
+}
+
 const char *const *body_pieces;
 struct slice body_bytes;
 
@@ -123,8 +138,8 @@ static const struct request_ops ops = {.param = param,
 				       .ran = on_ran,
 				       .stream = stream,
 				       .stream_write = write_to_stream,
-				       .stream_room = mock_stream_room,
-				       .stream_wanted = mock_stream_wanted,
+				       .stream_room = has_room,
+				       .stream_wanted = is_wanted,
 				       .body_wanted = on_body_wanted,
 				       .stays = on_stays,
 				       .instead = mock_instead,

@@ -55,6 +55,9 @@ extern void (*after_run)(struct request *req, bool over);
 extern struct buffer streamed;
 extern bool unread; /* the client reads nothing more of them */
 
+/* A stream is wanted until it has sent that; NULL: for good. */
+extern const char *enough;
+
 /* Of a route's own, where there are threads. */
 extern const struct thread_pool_options own_pool;
 

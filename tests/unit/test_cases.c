@@ -46,6 +46,8 @@ static const unsigned char jpeg[] = {
 /* Where app/cases is not, there is none. */
 extern const struct application cases __attribute__((weak));
 
+extern _Atomic uint64_t clock_ahead; /* test_volley.c: nanoseconds that uv_hrtime() is */
+
 #define JSON "CONTENT_TYPE=application/json"
 #define BYTES(array)                                                                               \
 	{                                                                                          \
@@ -56,12 +58,15 @@ extern const struct application cases __attribute__((weak));
 		(text), sizeof(text) - 1                                                           \
 	}
 
+#define PAYMENTS "/cases/payments"
+
 static const struct plugged {
 	const char *method;
 	const char *path;
 	const char *query;
 	struct slice body;
 	int status;
+	const char *header; /* or NULL */
 } requests[] = {
 	{"GET", "/cases/digest/hello", "", {NULL, 0}, 200},
 	{"GET", "/cases/digest/nothing", "", {NULL, 0}, 404},
@@ -84,10 +89,11 @@ static const struct plugged {
 	 422},
 	{"POST", "/cases/mail", "later=1",
 	 TEXT("{\"to\":\"a@b.c\",\"subject\":\"s\",\"text\":\"t\"}"), 202},
+	{"POST", PAYMENTS, "", TEXT("{\"order\":\"a\",\"amount\":5}"), 201},
 };
 
-/* Of those that need a database; and /job is what a worker for jobs runs. Of the renders, 1 is done
- * and 2 is dead. */
+/* Of those that need a database, or keep connections of another kind; and /job is what a worker for
+ * jobs runs. Of the renders, 1 is done and 2 is dead. */
 static const struct plugged stored[] = {
 	{"POST", "/cases/renders", "", TEXT("{\"width\":16,\"x\":0.1}"), 202},
 	{"POST", "/cases/renders", "", TEXT("{\"width\":15}"), 422},
@@ -95,25 +101,45 @@ static const struct plugged stored[] = {
 	{"GET", "/cases/renders/2", "", {NULL, 0}, 200},
 	{"GET", "/cases/renders/999999", "", {NULL, 0}, 404},
 	{"GET", "/cases/combined", "item=tea", {NULL, 0}, 200},
+	{"GET", "/cases/quotes", "item=tea&within=10", {NULL, 0}, 200},
 	{"POST", "/job", "", TEXT("{\"width\":16,\"height\":16}"), 200},
+	{"POST", "/cases/orders", "", TEXT("{\"item\":\"tea\",\"quantity\":2}"), 201},
+	{"GET", "/cases/orders/1", "", {NULL, 0}, 200},
+	{"GET", "/cases/orders", "limit=2", {NULL, 0}, 200},
+	{"GET", "/cases/slow-query", "seconds=0.001", {NULL, 0}, 200},
+	{"GET", "/cases/slow-query/blocking", "seconds=0.001", {NULL, 0}, 200},
+	{"GET", "/cases/slow-query/bad", "seconds=0.001", {NULL, 0}, 200},
+};
+
+/* Who listens, and hears of an order: what he has missed, or one that comes when he waits for it.
+ * Where something fails, he tries again. */
+static const struct plugged listened[] = {
+	{"GET", "/cases/events", "", {NULL, 0}, 200, "HTTP_LAST_EVENT_ID=0-0"},
+	{"GET", "/cases/events", "", {NULL, 0}, 200},
 };
 
 static const char supplier[] = "|HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 13\r\n\r\n"
 			       "{\"price\":950}";
 
+static const char gateway[] = "|HTTP/1.1 201 Created\r\nConnection: close\r\n"
+			      "Content-Length: 17\r\n\r\n{\"payment\":\"p-1\"}";
+
 static const struct requests {
 	const struct plugged *list;
 	size_t count;
 	bool database;
+	bool listens;
 } all[] = {
-	{requests, COUNT(requests), false},
-	{stored, COUNT(stored), true},
+	{requests, COUNT(requests), false, false},
+	{stored, COUNT(stored), true, false},
+	{listened, COUNT(listened), true, true},
 };
 
 static char folder[] = "/tmp/lanes-cases.XXXXXX";
 static char port_1[] = "smtp://127.0.0.1:1"; /* where nobody is */
 static char outside[64];
 static struct scripted suppliers;
+static struct scripted gateways;
 static struct route list[32];
 static struct routes with_job = {.list = list};
 static struct router router;
@@ -124,21 +150,31 @@ static int runs;
 static int leave_after; /* so many runs; 0: it stays */
 static bool has_left;
 static int resumed; /* after that */
+static bool has_ordered;
 
 /* As the program does, and the queue has something. */
 static bool has_tables(void)
 {
 	return postgres_do(&postgres, jobs_sql[0].sql) &&
+	       postgres_do(&postgres, cases.migrations.list[0].sql) &&
+	       postgres_do(&postgres,
+			   "INSERT INTO orders (item, quantity) VALUES ('tea', 1), ('milk', 2)") &&
 	       postgres_do(&postgres,
 			   "SELECT lanes_job_enqueue('render', '{}') FROM generate_series(1, 2);"
 			   "UPDATE lanes_jobs SET state = 'done', result = 'PNG' WHERE id = 1;"
 			   "UPDATE lanes_jobs SET state = 'dead', error = 'no ink' WHERE id = 2");
 }
 
+/* Where the option --outside points to. */
+static void go_out_to(const struct scripted *whom)
+{
+	snprintf(outside, sizeof(outside), "http://127.0.0.1:%d", whom->port);
+}
+
 static int open_cases(void)
 {
-	static char *arguments[] = {"lanes", "--files",	  folder,  "--mail",
-				    port_1,  "--outside", outside, NULL};
+	static char *arguments[] = {"lanes",	 "--files", folder,	  "--mail",	port_1,
+				    "--outside", outside,   "--database", postgres.url, NULL};
 	static struct options options;
 	struct sandbox needs = {0};
 	struct setup setup = {.options = &options, .needs = &needs};
@@ -148,7 +184,8 @@ static int open_cases(void)
 	if (!&cases)
 		return 0;
 	scripted_start(&suppliers, supplier);
-	snprintf(outside, sizeof(outside), "http://127.0.0.1:%d", suppliers.port);
+	scripted_start(&gateways, gateway);
+	go_out_to(&suppliers);
 	fetch_prepare();
 	if (database_set_up() || !has_tables())
 		return 1;
@@ -157,6 +194,8 @@ static int open_cases(void)
 		return 1;
 	with_job.count = cases.routes.count;
 	memcpy(list, cases.routes.list, with_job.count * sizeof(*list));
+	for (size_t i = 0; i < with_job.count; i++)
+		list[i].pool = NULL; /* which is not there */
 	list[with_job.count++] = (struct route)POST("/job", ASYNC, cases.jobs.list[0].handler,
 						    .input = cases.jobs.list[0].input);
 	return router_open(&router, &with_job);
@@ -166,15 +205,27 @@ static int close_cases(void)
 {
 	router_close(&router);
 	scripted_stop(&suppliers);
+	scripted_stop(&gateways);
 	if (&cases)
 		database_tear_down();
 	return unlink(textf("%s/hello", folder)) || rmdir(folder);
+}
+
+/* When somebody listens, there is an order. */
+static void order_for_listener(void)
+{
+	if (!enough || has_ordered || !board_get(&board.database.listeners))
+		return;
+	has_ordered = true;
+	CU_ASSERT(postgres_do(&postgres, "INSERT INTO orders (item, quantity) VALUES ('tea', 1);"
+					 "NOTIFY orders"));
 }
 
 static void count_run(struct request *req, bool over)
 {
 	resumed += has_left;
 	runs++;
+	order_for_listener();
 	if (over || runs != leave_after)
 		return;
 	has_left = true;
@@ -182,24 +233,20 @@ static void count_run(struct request *req, bool over)
 	body_drop(req);
 }
 
-/* Asks, and waits until all of it is over. Allocations are needed: the arena is full. Returns the
- * status; 0: the client has left. */
-static int serve(const struct plugged *asked, int leave)
+/* Asks. Allocations are needed: the arena is full. */
+static struct request *ask_for(const struct plugged *asked)
 {
-	static const char *const types[] = {JSON, NULL};
+	static const char *given[] = {JSON, "HTTP_IDEMPOTENCY_KEY=k", NULL, NULL};
 	struct request *req = request_new(NULL);
-	int before = released;
 
 	req->method = slice_of(asked->method);
 	req->path = slice_of(asked->path);
 	req->query = slice_of(asked->query);
 	req->arena_used = sizeof(req->arena);
-	variables = types;
+	given[2] = asked->header;
+	variables = given;
 	body_bytes = asked->body;
-	runs = 0;
-	leave_after = leave;
-	has_left = false;
-	answered = 0;
+	go_out_to(strcmp(asked->path, PAYMENTS) ? &suppliers : &gateways);
 	if (fail)
 		fail(fail_after);
 	if (router_route(&router, req) && route_takes_body(req->route)) {
@@ -212,6 +259,21 @@ static int serve(const struct plugged *asked, int leave)
 		on_finished(req);
 	else
 		request_resume(req, uv_hrtime());
+	return req;
+}
+
+/* Asks, and waits until all of it is over. Returns the status; 0: the client has left. */
+static int serve(const struct plugged *asked, int leave)
+{
+	int before = released;
+	struct request *req;
+
+	runs = 0;
+	leave_after = leave;
+	has_left = has_ordered = false;
+	streamed.len = 0;
+	answered = 0;
+	req = ask_for(asked);
 	while (!answered && !has_left && released == before)
 		turn_until(&runs, runs + 1);
 	if (has_left)
@@ -230,12 +292,14 @@ static void begin_asking(const struct requests *these)
 	else
 		begin(2, 20);
 	after_run = count_run;
+	enough = these->listens ? "data: " : NULL;
 	resumed = 0;
 }
 
 static void end_asking(const struct requests *these, int requests_made)
 {
 	after_run = NULL;
+	enough = NULL;
 	if (these->database)
 		end_pg(requests_made);
 	else
@@ -274,7 +338,8 @@ static void each_answers(void)
 static bool is_right(const struct plugged *asked, int status)
 {
 	return status == asked->status || status == 503 ||
-	       ((status == 500 || status == 502) && !strcmp(asked->path, "/cases/combined"));
+	       ((status == 500 || status == 502) &&
+		(!strcmp(asked->path, "/cases/combined") || !strcmp(asked->path, PAYMENTS)));
 }
 
 /* The k-th fails, and none after it; or all after it. */
@@ -307,6 +372,8 @@ static void fail_each(const struct requests *these, const struct plugged *asked,
 
 static void fails_each(const struct requests *these, const struct plugged *asked)
 {
+	if (these->listens)
+		return;
 	fail_each(these, asked, memory_fail_once_after);
 	fail_each(these, asked, memory_fail_after);
 }
@@ -321,6 +388,7 @@ static void leaves_at_each(const struct requests *these, const struct plugged *a
 	int awaits = 0;
 
 	begin_asking(these);
+	CU_ASSERT_EQUAL(serve(asked, 0), asked->status); /* what is opened once is open */
 	do {
 		long files = process_open(getpid(), "");
 
@@ -331,7 +399,7 @@ static void leaves_at_each(const struct requests *these, const struct plugged *a
 	} while (has_left);
 	CU_ASSERT_EQUAL(answered, asked->status);
 	CU_ASSERT_EQUAL(resumed, 0);
-	end_asking(these, awaits);
+	end_asking(these, awaits + 1);
 }
 
 static void a_client_may_leave_at_each_await(void)
@@ -339,10 +407,50 @@ static void a_client_may_leave_at_each_await(void)
 	for_each(leaves_at_each);
 }
 
+static int sent(const char *text)
+{
+	const char *at = streamed.data;
+	int count = 0;
+
+	while (at &&
+	       (at = memmem(at, (size_t)(streamed.data + streamed.len - at), text, strlen(text)))) {
+		at += strlen(text);
+		count++;
+	}
+	return count;
+}
+
+/* Of two, one reads for both. */
+static void who_hears_nothing_has_a_comment(void)
+{
+	static const char comment[] = ":\n\n";
+	uint64_t before;
+
+	if (!&cases)
+		return;
+	begin_asking(&all[2]);
+	has_ordered = true; /* there is none */
+	enough = comment;
+	for (int i = 1; i <= 2; i++) {
+		ask_for(&listened[1]);
+		TURN_UNTIL(sent("event-stream") == i);
+	}
+	clock_ahead = 5000000000;
+	before = board_get(&board.database.statements);
+	TURN_UNTIL(board_get(&board.database.statements) > before); /* it looks */
+	CU_ASSERT_EQUAL(finished, 0);
+	clock_ahead = 15000000000;
+	turn_until(&finished, 2);
+	clock_ahead = 0;
+	CU_ASSERT_EQUAL(sent(comment), 2);
+	end_asking(&all[2], 2);
+}
+
 static const struct test tests[] = {
 	{"each answers", each_answers},
 	{"any allocation may fail", any_allocation_may_fail},
 	{"a client may leave at each await", a_client_may_leave_at_each_await},
+	{"who hears nothing for long has a comment", who_hears_nothing_has_a_comment},
 };
 
 const struct suite cases_suite = {"cases",    tests,	   COUNT(tests),

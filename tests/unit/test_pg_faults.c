@@ -1,8 +1,12 @@
 /* The database is not there, goes away, comes back, is silent, full, or locked. */
+#include <fcntl.h>
 #include <libpq-fe.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
+#include "../support/system.h"
 #include "database.h"
 
 enum { MS = 1000000 };
@@ -20,6 +24,41 @@ static void not_there_at_the_start(void)
 	turn();
 	CU_ASSERT_STRING_EQUAL(trail, "D");
 	end_pg(3);
+}
+
+/* As seen by who hangs up on each: he has one of them at a time, however many wait, and the next
+ * one not before its time, which is the least that it may be, to a quarter. */
+static void it_is_tried_ever_more_rarely(void)
+{
+	static const double pauses[] = {0.05, 0.1, 0.2, 0.4, 0.8, 0.8};
+	uint16_t port;
+	int listener = tcp_listen(&port);
+	double left = 0;
+
+	fcntl(listener, F_SETFL, O_NONBLOCK);
+	limits.connections = 4;
+	begin_pg(1,
+		 textf("host=127.0.0.1 port=%d user=x sslmode=disable gssencmode=disable", port));
+	for (size_t i = 0; i <= COUNT(pauses); i++) {
+		double pause = i ? pauses[i - 1] : 0;
+		int fd = -1;
+
+		TURN_UNTIL(fd >= 0 || (fd = accept(listener, NULL, NULL)) >= 0);
+		if (i) {
+			CU_ASSERT(now() - left >= 0.75 * pause);
+			IN_TIME(now() - left < 1.25 * pause + 0.1);
+		}
+		for (int n = 0; n < 6; n++) {
+			ask("SELECT 'x'");
+			turn_a_while();
+		}
+		CU_ASSERT(accept(listener, NULL, NULL) < 0);
+		left = now();
+		close(fd);
+	}
+	CU_ASSERT(leaves("DDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDD"));
+	end_pg(released);
+	close(listener);
 }
 
 static void it_does_not_let_us_in(void)
@@ -249,6 +288,7 @@ static void its_name_takes_long(void)
 
 static const struct test tests[] = {
 	{"not there at the start: a 503, from then on at once", not_there_at_the_start},
+	{"it is tried ever more rarely, by one connection at a time", it_is_tried_ever_more_rarely},
 	{"it does not let us in", it_does_not_let_us_in},
 	{"stopped and started again: no wrong answer, and back soon", stopped_and_started_again},
 	{"killed and started again", killed_and_started_again},

@@ -147,10 +147,15 @@ int fetcher_close_socket(void *data, curl_socket_t fd)
 
 static void on_timer(uv_timer_t *timer)
 {
-	act(container_of(timer, struct fetcher, timer), CURL_SOCKET_TIMEOUT, 0);
+	struct fetcher *fetcher = container_of(timer, struct fetcher, timer);
+
+	fetcher->is_timer = true;
+	act(fetcher, CURL_SOCKET_TIMEOUT, 0);
+	fetcher->is_timer = false;
 }
 
-/* curl's: when to call it. In 0 milliseconds is the next turn. */
+/* curl's: when to call it. In 0 milliseconds is the next turn; but for libuv it is this one as long
+ * as its timers run, so that who sends without a pause would hold the loop. */
 static int on_timeout(CURLM *multi, long milliseconds, void *data)
 {
 	struct fetcher *fetcher = data;
@@ -159,7 +164,8 @@ static int on_timeout(CURLM *multi, long milliseconds, void *data)
 	if (milliseconds < 0)
 		uv_timer_stop(&fetcher->timer);
 	else
-		uv_timer_start(&fetcher->timer, on_timer, (uint64_t)milliseconds, 0);
+		uv_timer_start(&fetcher->timer, on_timer,
+			       milliseconds ? (uint64_t)milliseconds : fetcher->is_timer, 0);
 	return 0;
 }
 

@@ -21,6 +21,7 @@ struct fetcher {
 	struct sched *sched;
 	CURLM *multi;	  /* NULL: there is none, nor a connection */
 	uv_timer_t timer; /* curl's */
+	bool is_timer;	  /* that runs */
 	uv_timer_t turn;  /* somebody has left, and others may go */
 	uv_timer_t rest;  /* for connections that nobody needs any more */
 	unsigned handles; /* of these, that libuv has not closed */
