@@ -179,7 +179,7 @@ static struct traffic begin(void)
 }
 
 struct lost {
-	size_t gets, posts;
+	size_t gets, posts; /* that failed, or had to be sent again */
 };
 
 static struct lost end(struct traffic *t)
@@ -190,7 +190,7 @@ static struct lost end(struct traffic *t)
 		const struct load_result *result = load_wait(t->loads[post]);
 
 		CU_ASSERT_EQUAL(result->unanswered, 0);
-		*(post ? &lost.posts : &lost.gets) = result->failed;
+		*(post ? &lost.posts : &lost.gets) = result->failed + result->resent;
 		printf("    %zu of %zu %s lost%s%s\n", result->failed, result->sent,
 		       post ? "POSTs" : "GETs", result->failed ? ": " : "", result->failure);
 	}
