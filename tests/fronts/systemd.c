@@ -209,6 +209,15 @@ static const char *worker_of(const char *service)
 	return pid;
 }
 
+/* None of those before it drains any more. */
+static bool has_one_worker(const char *service)
+{
+	return !strcmp(
+		machine_does(textf("pgrep -c -P $(systemctl show -P MainPID %s.service)", service))
+			->out,
+		"1\n");
+}
+
 static bool is_another(const char *service, const char *before)
 {
 	const char *now_ = worker_of(service);
@@ -260,6 +269,7 @@ static void reload_reads_the_configuration(void)
 	CU_ASSERT(machine_did("systemctl reload lanes.target"));
 	CU_ASSERT(EVENTUALLY(loop_has("\"LANES_THREADS\":\"7\"")));
 	CU_ASSERT(goes_on(&traffic));
+	CU_ASSERT(EVENTUALLY(has_one_worker("lanes-loop@1")));
 	snprintf(before, sizeof(before), "%s", worker_of("lanes-loop@1"));
 	CU_ASSERT(machine_did("echo 'threads = many' >/etc/lanes/lanes.conf"));
 	CU_ASSERT(machine_did("systemctl reload lanes-loop@1.service; [ $? != 0 ]"));
