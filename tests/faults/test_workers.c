@@ -111,8 +111,7 @@ static const struct test tests[] = {
 	 SYSTEM(.workers = WORKERS)},
 	{"make restart in a loop: no request fails, none is sent again", restarts,
 	 SYSTEM(.workers = WORKERS)},
-	{"make restart and scale: who sleeps for 45 s is answered", sleepers,
-	 SYSTEM(.workers = 2)},
+	{"make restart and scale: who sleeps for 45 s is answered", sleepers, SYSTEM(.workers = 2)},
 	{"make scale 1, 8, 1 and make restart in a loop: no request fails, none is sent again",
 	 scaling, SYSTEM(.workers = 1)},
 };
