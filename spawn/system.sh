@@ -97,6 +97,8 @@ make_control() {
 # wrong, meets no worker that has to be started again.
 write_options() {
 	lines=$([ -z "$CONFIG" ] || config_options && printf 'threads = %s\ncpu-threads = %s' "$THREADS" "$CPU_THREADS")
+	# Where it does not say it: as long as nginx waits for an answer, so that a restart loses none.
+	echo "$lines" | grep -q '^[[:space:]]*drain-timeout[[:space:]]*=' || lines=$(printf '%s\ndrain-timeout = 120' "$lines")
 	rm -f "$1"
 	(umask 077 && printf '%s\n' "$lines" >"$1") 2>/dev/null || fail "cannot write to $RUN_DIR"
 	[ "$(id -u)" != 0 ] || { chgrp "$(id -gn "$RUN_USER")" "$1" && chmod 640 "$1"; }

@@ -129,7 +129,7 @@ unit: $(OBJ)/unit
 conformance: $(OBJ)/conformance $(OBJ)/agree $(OBJ)/waits-app
 fuzzers: $(patsubst tests/fuzz/%.c,$(OBJ)/%,$(FUZZ_SOURCES))
 integration: $(OBJ)/integration
-fronts: $(OBJ)/fronts
+fronts: $(OBJ)/fronts $(OBJ)/once-app
 hosts: $(OBJ)/cluster $(OBJ)/cluster-app $(OBJ)/link
 containers: $(OBJ)/containers $(OBJ)/orders
 packages: $(OBJ)/packages

@@ -25,7 +25,7 @@ cable() {
 # --- hosts that come and go ---
 
 # A server that is added takes nothing from default-server, so the options are said again; and 2.6 takes no
-# tcp-ut for one. A HAProxy that is started later would read that from its configuration, as of the others.
+# tcp-ut and no max-reuse for one. A HAProxy that is started later would read that from its configuration, as of the others.
 add_server() {
 	options=$(sed -n 's/^	default-server //p' "$1/haproxy.cfg" | sed -n "$([ "$2" = lanes ] && echo 1 || echo 2)p")
 	said=$(haproxy_says "$1" "add server $2/$3 $4 $options; enable server $2/$3; enable health $2/$3")

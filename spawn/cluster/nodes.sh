@@ -217,7 +217,7 @@ write_front() {
 	haproxy)
 		{
 			sed -e '/^backend health/,$d' -e '/^	server /d' sh/haproxy.cfg
-			echo "$servers" | sed 's/.*/	server & tcp-ut 1s/'
+			echo "$servers" | sed 's/.*/	server & tcp-ut 1s max-reuse 100/'
 			sed -e '1,/^backend health/{/^backend health/!d}' -e '/^	server /d' sh/haproxy.cfg
 			for host in $(hosts); do echo "	server $host $(address_of "$host"):9000 tcp-ut 1s"; done
 		} | sed -e "s/maxconn 512/maxconn $MAXCONN/" -e 's|/run/haproxy/admin.sock|unix@haproxy.sock|' >"$1/haproxy.cfg"

@@ -62,6 +62,21 @@ static void does_it(struct request *req)
 	ASYNC_END(req);
 }
 
+/* Its arrivals are how many workers were asked. */
+static void is_unavailable(struct request *req)
+{
+	const struct once *once = request_input(req);
+
+	ASYNC_BEGIN(req);
+	AWAIT(req,
+	      pg_query(req, NULL,
+		       "INSERT INTO once (key, host, done) VALUES ($1, $2, 1) ON CONFLICT (key)"
+		       " DO UPDATE SET arrivals = once.arrivals + 1",
+		       pg_text(once->key), pg_text(slice_of(host))));
+	reply_error(req, 503);
+	ASYNC_END(req);
+}
+
 static void note(struct request *req)
 {
 	const struct once *once = request_input(req);
@@ -84,6 +99,7 @@ static const struct route routes[] = {
 	GET("/", ASYNC, does_nothing),
 	GET("/wait", ASYNC, waits, .input = INPUT(query)),
 	POST("/once/{key}", ASYNC, does_it, .input = INPUT(path)),
+	GET("/unavailable/{key}", ASYNC, is_unavailable, .input = INPUT(path)),
 };
 
 static const struct job_kind kinds[] = {

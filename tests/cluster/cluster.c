@@ -313,6 +313,13 @@ const char *cluster_answerer(void)
 	return header(get(&cluster, "/"), "X-Lanes-Host");
 }
 
+/* Whoever answers so would have more to do if others were asked, too. */
+void cluster_moves_no_503(void)
+{
+	CU_ASSERT_EQUAL(get(&cluster, "/unavailable/0")->status, 503);
+	CU_ASSERT_STRING_EQUAL(cluster_sql("SELECT arrivals FROM once WHERE key = '0'"), "1");
+}
+
 /* ---- load ---- */
 
 enum { CLIENTS = CONNECTIONS / 3, KEYS = 1000000, SOME = 60 };

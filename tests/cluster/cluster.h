@@ -57,6 +57,9 @@ pid_t cluster_worker(const char *host, int number);
  * request. */
 const char *cluster_answerer(void);
 
+/* A handler's 503 to a GET has asked one worker. */
+void cluster_moves_no_503(void);
+
 /* ---- load ---- */
 
 struct lost {

@@ -70,9 +70,16 @@ static void comes_and_goes(void)
 	CU_ASSERT(lost.gets_lost + lost.posts_lost <= 2 * CONNECTIONS);
 }
 
+static void a_503_is_not_moved(void)
+{
+	if (running())
+		cluster_moves_no_503();
+}
+
 static const struct test tests[] = {
 	{"a host is unplugged: no GET is lost", unplugged},
 	{"all hosts are upgraded, one after the other: nothing is lost", upgraded},
+	{"a handler's 503 has asked one worker", a_503_is_not_moved},
 	{"a host is added, and removed: what its reloads close is lost, at most", comes_and_goes},
 };
 

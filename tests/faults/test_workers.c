@@ -75,6 +75,18 @@ static void restarts(void)
 	CU_ASSERT_EQUAL(all_answered(burst, "make restart in a loop")->resent, 0);
 }
 
+/* Whoever has them is there until they are answered. */
+static void sleepers(void)
+{
+	const char *target = textf("/async/await-one?seconds=%g", fault_seconds(45));
+	struct load *sleeping = load_system(&sys, PLAN(.target = target, .connections = CLIENTS));
+
+	CU_ASSERT(script_works(&sys, "restart.sh", NULL));
+	CU_ASSERT(script_works(&sys, "scale.sh", "WORKERS=1"));
+	CU_ASSERT_EQUAL(all_answered(sleeping, "sleepers during make restart and scale")->resent,
+			0);
+}
+
 static void scaling(void)
 {
 	struct load *burst = load("/");
@@ -99,6 +111,7 @@ static const struct test tests[] = {
 	 SYSTEM(.workers = WORKERS)},
 	{"make restart in a loop: no request fails, none is sent again", restarts,
 	 SYSTEM(.workers = WORKERS)},
+	{"make restart and scale: who sleeps for 45 s is answered", sleepers, SYSTEM(.workers = 2)},
 	{"make scale 1, 8, 1 and make restart in a loop: no request fails, none is sent again",
 	 scaling, SYSTEM(.workers = 1)},
 };

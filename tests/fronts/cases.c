@@ -1,6 +1,7 @@
 #include "cases.h"
 
 #include <curl/curl.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -8,11 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "../support/client.h"
 #include "../support/harness.h"
+#include "../support/once.h"
 #include "../support/volley.h"
 
 char case_said[64];
@@ -194,6 +197,20 @@ static void long_query(const struct front *front)
 	CU_ASSERT_PTR_NOT_NULL(strstr(response->body, "async_io_task(0.01s) done"));
 }
 
+/* ---- a service that cannot ---- */
+
+/* There is no database. Two more workers would only have more to do. */
+static void unavailable(const struct front *front)
+{
+	uint64_t answered = stage_sums().answered;
+
+	(void)front;
+	CU_ASSERT_EQUAL(get(&stage, "/cases/renders/1")->status, 503);
+	CU_ASSERT(EVENTUALLY(stage_sums().answered > answered));
+	CU_ASSERT_EQUAL(stage_sums().answered, answered + 1);
+	case_say("one is asked");
+}
+
 /* ---- workers that end under load ---- */
 
 /* So many of each kind come while a front may not have seen that a kept connection is closed. */
@@ -294,16 +311,122 @@ static int stay(const pid_t *old, int count)
 
 static void replaced(const struct front *front)
 {
-	int left = front->workers == OWN_WORKERS; /* one drains at a time */
 	pid_t old[2];
 	struct ending ending = {.tick = replace_some};
 	size_t failed[2] = {0};
 
 	CU_ASSERT(EVENTUALLY(stage_workers(old, 2) == 2));
 	send_under_load(&ending, failed);
-	CU_ASSERT(EVENTUALLY(stay(old, 2) <= left));
+	CU_ASSERT(EVENTUALLY(stay(old, 2) == 0));
+	(void)front;
 	CU_ASSERT_EQUAL(failed[0], 0);
 	CU_ASSERT_EQUAL(failed[1], 0);
+}
+
+/* ---- workers that are replaced, until they have ended ---- */
+
+enum { CLIENTS = 16, KEYS = 100000, SOME = 1000, SHOTS_TLS = 3000 };
+
+/* One worker after the other. */
+struct relay {
+	pid_t old[2];
+	int ended; /* of these */
+	bool waits;
+	double since, longest; /* seconds, which one has taken to end */
+};
+
+static int left_of(const pid_t *pids)
+{
+	return (kill(pids[0], 0) == 0) + (kill(pids[1], 0) == 0);
+}
+
+/* Has the next one replaced, when the one before has ended; true when both have. */
+static bool relay_goes_on(struct relay *r)
+{
+	pid_t pids[2];
+
+	if (r->waits && left_of(r->old) < 2 - r->ended) {
+		double seconds = now() - r->since;
+
+		r->longest = seconds > r->longest ? seconds : r->longest;
+		r->ended++;
+		r->waits = false;
+	} else if (!r->waits && r->ended < 2 && stage_workers(pids, 2) == 2) {
+		stage_replace(r->ended);
+		r->since = now();
+		r->waits = true;
+	}
+	return r->ended == 2;
+}
+
+static struct load *pour(const char *target, unsigned keys, const char *type)
+{
+	return load_system(&stage, PLAN(.target = target, .keys = keys, .type = type,
+					.connections = CLIENTS, .repeat = true, .pause = 2000000));
+}
+
+/* GETs and POSTs until both have ended; how many POSTs there were. */
+static size_t pour_out(struct relay *r, size_t *sent)
+{
+	struct load *loads[2] = {pour("/", 0, NULL), pour("/once/{}", KEYS, "text/plain")};
+	size_t posted = 0;
+
+	CU_ASSERT(load_goes_on(loads[0], SOME) && load_goes_on(loads[1], SOME));
+	CU_ASSERT(EVENTUALLY(relay_goes_on(r)));
+	CU_ASSERT(load_goes_on(loads[0], SOME) && load_goes_on(loads[1], SOME));
+	for (int i = 0; i < 2; i++) {
+		const struct load_result *result = load_wait(loads[i]);
+
+		CU_ASSERT_EQUAL(result->answered, result->sent);
+		CU_ASSERT_EQUAL(result->resent, 0);
+		posted = result->sent;
+		*sent += posted;
+	}
+	CU_ASSERT(posted < KEYS);
+	return posted;
+}
+
+static void on_shots(void *relay, size_t answered)
+{
+	if (answered > SOME)
+		relay_goes_on(relay);
+}
+
+/* The same, of which each has a connection of its own, with TLS. */
+static size_t shoot(struct relay *r, size_t *sent)
+{
+	static struct shot shots[SHOTS_TLS];
+	struct volley volley = {stage.url, shots, SHOTS_TLS, PATIENCE, on_shots, r};
+	size_t posted = 0;
+
+	for (int i = 0; i < SHOTS_TLS; i++) {
+		shot_aim(&shots[i], i * 0.003, i % 2 ? "%s/once/%d" : "%s/", stage.mount, i);
+		shots[i].json = i % 2 ? "" : NULL;
+		posted += i % 2;
+	}
+	volley_send(&volley);
+	CU_ASSERT_EQUAL(volley_failed(&volley), 0);
+	*sent = SHOTS_TLS;
+	return posted;
+}
+
+/* No connection is ever idle, and the front ends each of them, before the worker would, with a POST
+ * on its way. */
+static void replaced_for_good(const struct front *front)
+{
+	struct relay relay = {0};
+	size_t sent = 0;
+	size_t posted, twice;
+
+	CU_ASSERT_FATAL(EVENTUALLY(stage_workers(relay.old, 2) == 2));
+	CU_ASSERT_FATAL(file_write(stage_file("executed"), ""));
+	posted = (front->tls ? shoot : pour_out)(&relay, &sent);
+	CU_ASSERT_EQUAL(relay.ended, 2);
+	IN_TIME(relay.longest < DRAIN_IDLE);
+	CU_ASSERT_EQUAL(once_executed(stage_file("executed"), &twice), posted);
+	CU_ASSERT_EQUAL(twice, 0);
+	printf("    %zu POSTs; the longest took %.2f s to end\n", posted, relay.longest);
+	case_say("0 of %zu lost", sent);
 }
 
 /* A payment waits for its gateway, and the worker is killed. Whoever pays is told so, and does not
@@ -363,6 +486,33 @@ static bool curl_says(const char *options, const char *whole_url, const char *wh
 	return says;
 }
 
+/* The rest of a body is not there yet, and the worker has the request. */
+static void body_passed_on(const struct front *front)
+{
+	const char *log = strdup(stage_file("part.log"));
+	const char *part = stage_file("part");
+	uint64_t in_flight = stage_sums().in_flight;
+	pid_t client;
+	int fd;
+
+	(void)front;
+	unlink(part);
+	CU_ASSERT_FATAL(mkfifo(part, 0600) == 0);
+	client = process_start(
+		STRINGS("sh", "-c",
+			"exec curl -sSk --noproxy '*' -X POST -H 'Content-Type: application/json' "
+			"-T - \"$1\" <\"$2\"",
+			"sh", url("/cases/json-stats"), part),
+		NULL, log);
+	fd = open(part, O_WRONLY | O_CLOEXEC);
+	CU_ASSERT_EQUAL(write(fd, "[1,", 3), 3);
+	CU_ASSERT(EVENTUALLY(stage_sums().in_flight == in_flight + 1));
+	CU_ASSERT_EQUAL(write(fd, "2]", 2), 2);
+	close(fd);
+	waitpid(client, NULL, 0);
+	CU_ASSERT(file_has(log, "\"integers\":2,"));
+}
+
 enum { TOO_MANY = 800 };
 
 static void everything(const struct front *front)
@@ -404,9 +554,13 @@ const struct case_ cases[] = {
 	{"an upload in chunks", "2 MB, chunked", chunked},
 	{"an upload that expects to be told", "2 MB, 100-continue", expecting},
 	{"a query of 20 KB", "20 KB query", long_query},
+	{"a service that cannot is not asked again", "a 503", unavailable},
 	{"workers are killed under load", "`kill -9`", killed},
 	{"a worker is killed that has a POST", "… with a POST", killed_with_a_post},
 	{"workers are replaced under load", "replaced", replaced},
+	{"they are until they end, and POSTs are counted", "… until they end", replaced_for_good,
+	 true},
 	{"TLS, HTTP/2, a password, a cache, compression, a limit", NULL, everything},
+	{"a body is passed on before it is whole", NULL, body_passed_on},
 };
 const size_t case_count = COUNT(cases);

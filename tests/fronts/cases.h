@@ -12,6 +12,7 @@ struct case_ {
 	const char
 		*title; /* of the column; NULL: it has none, and only fronts with TLS are tried */
 	void (*run)(const struct front *front);
+	bool once; /* with tests/once (stage_on) */
 };
 
 extern const struct case_ cases[];

@@ -128,7 +128,8 @@ enum { UNITS = 4, ARGUMENTS = 40, STARTS = 5 };
 /* The sockets of a mount: its first and its second, as the configurations name them. */
 static const char *const units[UNITS] = {"worker-1", "worker-2", "app-1", "app-2"};
 
-static const struct front *running;  /* or NULL */
+static const struct front *running; /* or NULL */
+static bool runs_once;
 static const struct front *hopeless; /* the last one that did not start */
 static pid_t front_pid;
 static pid_t unit_pids[UNITS];
@@ -196,7 +197,9 @@ pid_t stage_start(const char *const *arguments, const char *log)
 	return process_start(all,
 			     STRINGS(textf("HOME=%s", stage.run_dir), where,
 				     textf("LANES_SCOREBOARD=%s", stage_file("board/scoreboard")),
-				     "LANES_PAYMENT_TIMEOUT=60"),
+				     "LANES_PAYMENT_TIMEOUT=60",
+				     textf("LANES_ONCE=%s", stage_file("executed")),
+				     runs_once ? textf("LANES_DRAIN_IDLE=%d", DRAIN_IDLE) : NULL),
 			     stage_file(log));
 }
 
@@ -410,7 +413,10 @@ static bool prepare(void)
 			 ports[1]);
 	return chmod(stage.run_dir, 0755) == 0 && give(stage.run_dir) && stage_folder("cache") &&
 	       stage_folder("empty") && stage_folder("board") && stage_folder("spool") &&
-	       succeeds(&outcome, STRINGS("install", "-m", "755", program(), stage_file("lanes")),
+	       file_write(stage_file("executed"), "") && give(stage_file("executed")) &&
+	       succeeds(&outcome,
+			STRINGS("install", "-m", "755", runs_once ? built("once-app") : program(),
+				stage_file("lanes")),
 			NULL) &&
 	       (!running->tls || write_secrets()) && write_folders() &&
 	       configure(textf("nginx/fronts/%s", running->file), running->file) &&
@@ -435,15 +441,16 @@ static bool start_all(void)
 	return board_is_open;
 }
 
-bool stage_on(const struct front *front, const char *mount)
+bool stage_on(const struct front *front, const char *mount, bool once)
 {
-	bool started = running == front;
+	bool started = running == front && runs_once == once;
 
 	for (int i = 0; !started && hopeless != front && i < STARTS; i++) {
 		bool taken;
 
 		stage_off();
 		running = front;
+		runs_once = once;
 		started = start_all();
 		if (started)
 			break;
@@ -548,12 +555,14 @@ int stage_outside(void)
 void stage_replace(int which)
 {
 	int first = *stage.mount ? UNITS / 2 : 0;
-	pid_t pids[2];
+	struct outcome outcome;
 
 	if (running->workers == TWO_SOCKETS)
 		kill(unit_pids[first + which], SIGHUP);
 	else if (running->workers == ONE_SOCKET)
 		kill(unit_pids[first], SIGHUP);
-	else if (stage_workers(pids, 2) == 2)
-		kill(pids[which], SIGTERM);
+	else
+		CU_ASSERT(succeeds(&outcome,
+				   STRINGS("pkill", "-HUP", "-P", textf("%d", (int)front_pid)),
+				   NULL));
 }

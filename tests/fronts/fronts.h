@@ -59,9 +59,11 @@ extern const char *const mounts[MOUNTS];
 /* Where requests go: system.mount is the one that was asked for. */
 extern struct system stage;
 
-/* Makes sure that this front runs, and its workers; another one that does ends. False, after a
- * message, if it does not start. */
-bool stage_on(const struct front *front, const char *mount);
+/* Makes sure that this front runs, and its workers; another one that does ends. With once they are
+ * of tests/once, write into the file "executed", and have a --drain-idle of DRAIN_IDLE. False,
+ * after a message, if it does not start. */
+enum { DRAIN_IDLE = 5 /* seconds */ };
+bool stage_on(const struct front *front, const char *mount, bool once);
 
 /* Ends what runs. */
 void stage_off(void);
@@ -80,8 +82,8 @@ struct sums stage_sums(void);
 /* The workers of the mount that live, at most max of them. */
 int stage_workers(pid_t *pids, int max);
 
-/* Has the first or the second of them replaced (0, 1), or both where they share a master; where the
- * front starts them itself, that one drains. */
+/* Has the first or the second of them replaced (0, 1), or both where they share a master, or their
+ * masters are the front's. */
 void stage_replace(int which);
 
 /* One that has a request in flight, or 0. */

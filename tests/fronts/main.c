@@ -60,7 +60,7 @@ static void run_case(void)
 	if (!stage_possible(cell->front))
 		return;
 	snprintf(cell->text, sizeof(cell->text), "FAIL");
-	CU_ASSERT_FATAL(stage_on(cell->front, cell->mount));
+	CU_ASSERT_FATAL(stage_on(cell->front, cell->mount, cell->case_->once));
 	cell->case_->run(cell->front);
 	if (CU_get_number_of_failures() == failures)
 		snprintf(cell->text, sizeof(cell->text), "%s", *case_said ? case_said : "yes");

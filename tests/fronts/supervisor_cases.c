@@ -84,7 +84,7 @@ static struct traffic begin(const struct supervisor *s)
 }
 
 struct lost {
-	size_t gets, posts; /* that failed … */
+	size_t gets, posts; /* that failed, or had to be sent again … */
 	size_t sent;	    /* … of as many */
 };
 
@@ -97,11 +97,12 @@ static struct lost end(struct traffic *t)
 		const struct load_result *result = load_wait(t->loads[post]);
 
 		CU_ASSERT_EQUAL(result->unanswered, 0);
-		*(post ? &lost.posts : &lost.gets) = result->failed;
+		*(post ? &lost.posts : &lost.gets) = result->failed + result->resent;
 		lost.sent += result->sent;
-		if (result->failed)
-			printf("    %zu of %zu %s: %s\n", result->failed, result->sent,
-			       post ? "POSTs" : "GETs", result->failure);
+		if (result->failed || result->resent)
+			printf("    %zu of %zu %s, and %zu again: %s\n", result->failed,
+			       result->sent, post ? "POSTs" : "GETs", result->resent,
+			       result->failure);
 	}
 	return lost;
 }

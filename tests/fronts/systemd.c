@@ -179,7 +179,7 @@ static struct traffic begin(void)
 }
 
 struct lost {
-	size_t gets, posts;
+	size_t gets, posts; /* that failed, or had to be sent again */
 };
 
 static struct lost end(struct traffic *t)
@@ -190,7 +190,7 @@ static struct lost end(struct traffic *t)
 		const struct load_result *result = load_wait(t->loads[post]);
 
 		CU_ASSERT_EQUAL(result->unanswered, 0);
-		*(post ? &lost.posts : &lost.gets) = result->failed;
+		*(post ? &lost.posts : &lost.gets) = result->failed + result->resent;
 		printf("    %zu of %zu %s lost%s%s\n", result->failed, result->sent,
 		       post ? "POSTs" : "GETs", result->failed ? ": " : "", result->failure);
 	}
@@ -207,6 +207,15 @@ static const char *worker_of(const char *service)
 
 	snprintf(pid, sizeof(pid), "%.*s", (int)strcspn(out, "\n"), out);
 	return pid;
+}
+
+/* None of those before it drains any more. */
+static bool has_one_worker(const char *service)
+{
+	return !strcmp(
+		machine_does(textf("pgrep -c -P $(systemctl show -P MainPID %s.service)", service))
+			->out,
+		"1\n");
 }
 
 static bool is_another(const char *service, const char *before)
@@ -260,6 +269,7 @@ static void reload_reads_the_configuration(void)
 	CU_ASSERT(machine_did("systemctl reload lanes.target"));
 	CU_ASSERT(EVENTUALLY(loop_has("\"LANES_THREADS\":\"7\"")));
 	CU_ASSERT(goes_on(&traffic));
+	CU_ASSERT(EVENTUALLY(has_one_worker("lanes-loop@1")));
 	snprintf(before, sizeof(before), "%s", worker_of("lanes-loop@1"));
 	CU_ASSERT(machine_did("echo 'threads = many' >/etc/lanes/lanes.conf"));
 	CU_ASSERT(machine_did("systemctl reload lanes-loop@1.service; [ $? != 0 ]"));

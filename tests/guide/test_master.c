@@ -127,6 +127,7 @@ static void nobody_is_refused(void)
 		for (id++; id < 10 * i; id++)
 			CU_ASSERT(raw_gets(&kept, id, "/", "", served(id)));
 		raw_close(&kept);
+		CU_ASSERT_EQUAL(lines(" event=replacing signal=HUP"), i);
 	}
 	CU_ASSERT(EVENTUALLY(lines(" event=drained") == 2 * REPLACEMENTS));
 	kill(master.pid, SIGTERM);

@@ -319,12 +319,28 @@ static void what_it_passes_to_others_is_left_alone(void)
 
 /* ---- peers ---- */
 
+/* Who connects to the address where l listens is called by that host, and his port. */
+static void tcp_peer_is(const char *host)
+{
+	char text[PEER_SIZE];
+	struct sockaddr_storage own = own_address(l.fd);
+	int client = socket(own.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int accepted;
+
+	CU_ASSERT_EQUAL(connect(client, (struct sockaddr *)&own, sizeof(own)), 0);
+	accepted = accept4(l.fd, NULL, NULL, SOCK_CLOEXEC);
+	own = own_address(client);
+	/* It is in the same place for both families. */
+	CU_ASSERT_STRING_EQUAL(peer_name(accepted, text),
+			       textf("%s:%d", host, ntohs(((struct sockaddr_in *)&own)->sin_port)));
+	close(client);
+	close(accepted);
+}
+
 static void a_peer_has_a_name(void)
 {
 	char text[PEER_SIZE];
-	struct sockaddr_storage own;
 	int client, accepted;
-	int port;
 
 	open_at(path);
 	client = connect_unix();
@@ -335,15 +351,7 @@ static void a_peer_has_a_name(void)
 	close(accepted);
 	listener_close(&l);
 	open_at("127.0.0.1:0");
-	own = own_address(l.fd);
-	client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	CU_ASSERT_EQUAL(connect(client, (struct sockaddr *)&own, sizeof(struct sockaddr_in)), 0);
-	accepted = accept4(l.fd, NULL, NULL, SOCK_CLOEXEC);
-	own = own_address(client);
-	port = ntohs(((struct sockaddr_in *)&own)->sin_port);
-	CU_ASSERT_STRING_EQUAL(peer_name(accepted, text), textf("127.0.0.1:%d", port));
-	close(client);
-	close(accepted);
+	tcp_peer_is("127.0.0.1");
 	CU_ASSERT_STRING_EQUAL(peer_name(-1, text), "unknown");
 	CU_ASSERT_STRING_EQUAL(peer_name(l.fd, text), "unknown");
 }
@@ -651,6 +659,8 @@ static void ipv6_on_loopback_is_open_to_local_peers(void)
 		}
 		open_at(cases[i].address);
 		CU_ASSERT_TRUE(l.tcp);
+		if (i == 0)
+			tcp_peer_is("[::1]");
 		listener_close(&l);
 	}
 }

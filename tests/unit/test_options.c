@@ -98,7 +98,7 @@ static void the_defaults(void)
 	CU_ASSERT_EQUAL(o.params_limit, 65536);
 	CU_ASSERT_EQUAL(o.header_timeout, 10000);
 	CU_ASSERT_EQUAL(o.drain_timeout, 30000);
-	CU_ASSERT_EQUAL(o.drain_idle, 30000);
+	CU_ASSERT_EQUAL(o.drain_idle, 20000);
 	CU_ASSERT_EQUAL(o.sandbox, SANDBOX_ON);
 	CU_ASSERT_EQUAL(o.listen_mode, 0660);
 	CU_ASSERT_EQUAL(o.stream_age, 3600000);

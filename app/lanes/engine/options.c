@@ -147,9 +147,9 @@ static const struct option_spec list[] = {
 	 "seconds a peer may send nothing of a body that is waited for; then a 408"},
 	{"drain-timeout", OPTION_SECONDS, AT(drain_timeout), "30", 0, 86400000, NULL,
 	 "seconds requests in flight may take to end after SIGTERM or SIGUSR1"},
-	{"drain-idle", OPTION_SECONDS, AT(drain_idle), "30", 0, 86400000, NULL,
+	{"drain-idle", OPTION_SECONDS, AT(drain_idle), "20", 0, 86400000, NULL,
 	 "of these, seconds that kept connections are left to the peer to end, which may just be "
-	 "sending; then those that are idle are closed"},
+	 "sending; then those that are idle are closed, and what they brought last has the rest"},
 	{"start-timeout", OPTION_SECONDS, AT(start_timeout), "60", 100, 86400000, NULL,
 	 "seconds after which a master kills a worker that does not accept yet"},
 	{"watchdog", OPTION_SECONDS, AT(watchdog), NULL, 0, 86400000, NULL,
