@@ -407,7 +407,7 @@ static size_t take_whole(struct fcgi_responder *r, const unsigned char *bytes, s
 		end_params(r);
 	fcgi_header_decode(&r->record, end + FCGI_HEADER_SIZE);
 	end_record(r);
-	return (size_t)(end - bytes) + FCGI_HEADER_SIZE * 2;
+	return (size_t)(end - bytes) + (size_t)FCGI_HEADER_SIZE * 2;
 }
 
 /* ---- The connection ---- */
@@ -458,7 +458,7 @@ void fcgi_responder_end(struct fcgi_responder *r, struct fcgi_request *request, 
 	const uint64_t ends[] = {
 		htobe64(FCGI_HEADER_OF(FCGI_TYPE_STDOUT) | id),
 		htobe64(FCGI_HEADER_OF(FCGI_TYPE_END_REQUEST) | id | FCGI_BODY_SIZE << 16),
-		htobe64((uint64_t)app_status << 32 | FCGI_STATUS_REQUEST_COMPLETE << 24),
+		htobe64((uint64_t)app_status << 32), /* FCGI_STATUS_REQUEST_COMPLETE is 0 */
 	};
 
 	char *to = buffer_reserve(&r->out, sizeof(ends));

@@ -90,7 +90,8 @@ const char *reply_reason(int status);
 /* Appends what precedes the body in a CGI response (RFC 3875 6.3): Status, Content-Type,
  * Content-Length (a stream of no known length has none, and tells nginx not to buffer it),
  * Cache-Control, X-Lanes-Worker, X-Lanes-Request (its serial, as the scoreboard has it),
- * Server-Timing, further lines, empty line. worker is "<pool>-<slot>", the same bytes each time. */
+ * Server-Timing, further lines, empty line. worker is "<pool>-<slot>", the same bytes each time.
+ * One thread of a process calls it: the loop's. */
 void reply_head(const struct request *req, struct slice worker, struct buffer *out);
 
 /* The body to send after the head: empty for HEAD. */

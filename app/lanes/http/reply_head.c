@@ -135,14 +135,16 @@ static char *put_back(char *at, const struct reply *reply, struct slice worker)
 }
 
 /* Both, as they were in the last head without a line that few have. The next is nearly always of
- * the same status and type, and copying at once what is the same takes a third of the time. */
-static _Thread_local struct {
+ * the same status and type, and copying at once what is the same saves ninety instructions. */
+struct usual_head {
 	int status; /* 0: there was none */
 	const char *type;
 	const char *worker;
 	uint8_t front_len, back_len;
 	char front[USUAL], back[USUAL];
-} usual;
+};
+
+static struct usual_head usual; /* one thread of a process answers */
 
 __attribute__((noinline)) static bool make_usual(const struct reply *reply, struct slice worker)
 {
