@@ -101,10 +101,11 @@ bool fcgi_params_next(const struct fcgi_params *p, size_t *at, struct slice *nam
 	size_t behind = *at;
 	size_t left = p->len - behind;
 	size_t name_len, value_len;
-	const char *data = p->data + behind;
+	const char *data;
 
 	if (behind >= p->len)
 		return false;
+	data = p->data + behind;
 	if (left >= 2 && !((data[0] | data[1]) & 0x80)) {
 		name_len = (unsigned char)data[0];
 		value_len = (unsigned char)data[1];
