@@ -80,6 +80,19 @@ static void slow_requests_say_where_their_time_went(void)
 	IN_TIME(strstr(line_of("127.0.0.8", "/"), "\"timing\":\"\"}") != NULL);
 }
 
+/* Nor is it taken for the request line, by which the format of the line is chosen. */
+static void a_trace_is_one(void)
+{
+	static const char request[] = "GET /asked HTTP/1.0\r\n"
+				      "traceparent: GET /forged HTTP/1.0\r\n\r\n";
+	char answer[4096];
+
+	exchange(&lanes, "127.0.0.9", request, strlen(request), answer, sizeof(answer));
+	CU_ASSERT(EVENTUALLY(lines_with("access.log", "127.0.0.9") == 1));
+	CU_ASSERT_EQUAL(lines_with("access.log", "\"uri\":\"/asked\""), 1);
+	CU_ASSERT_EQUAL(lines_with("access.log", "forged"), 0);
+}
+
 /* More requests than fit into a log, but not into two. */
 enum { REQUESTS = 2200 };
 
@@ -217,6 +230,7 @@ static const struct test tests[] = {
 	{"a long URL or method is cut", long_urls_are_cut},
 	{"the access log says of slow requests where their time went",
 	 slow_requests_say_where_their_time_went},
+	{"what is no trace is not in the access log", a_trace_is_one},
 	{"nginx's log that got too long is put aside, no line is lost", access_log_is_bounded},
 	{"a renamed log: SIGUSR1 makes nginx open its own anew", a_signal_reopens},
 	{"the workers' log that got too long is put aside, no line is lost", worker_log_is_bounded},
