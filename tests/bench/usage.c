@@ -39,6 +39,8 @@ static double cpu(const char *pid, const struct stat_line *stat)
 	return (double)(stat->user + stat->system) / (double)sysconf(_SC_CLK_TCK);
 }
 
+/* Pages that the process has written to. Those of a program's file are its own, too, but only as
+ * long as no other process runs it. */
 static double memory(const char *pid, const struct stat_line *stat)
 {
 	char path[64];
@@ -50,7 +52,7 @@ static double memory(const char *pid, const struct stat_line *stat)
 	snprintf(path, sizeof(path), "/proc/%s/smaps_rollup", pid);
 	file = fopen(path, "r");
 	while (file && fgets(line, sizeof(line), file))
-		if (!strncmp(line, "Private_", 8) && strncmp(line, "Private_Hugetlb", 15) != 0)
+		if (!strncmp(line, "Private_Dirty:", 14))
 			kb += strtod(strchr(line, ':') + 1, NULL);
 	if (file)
 		fclose(file);

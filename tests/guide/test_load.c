@@ -14,10 +14,10 @@ enum {
 	LINK_REQUESTS = 1000
 };
 
-/* Where memory is looked at there is no doctor: called to a turn that a busy machine makes long, he
- * keeps some. */
 TEST_SYSTEM(sys)
 
+/* Without the doctor: called to a turn that a busy machine makes long, it takes memory for a while.
+ */
 static void ten_thousand_sleep_in_one_worker(void)
 {
 	struct load *burst;
@@ -51,7 +51,7 @@ static void a_rush_in_two_steps_leaves_no_memory_taken(void)
 	struct worker worker;
 	long before;
 
-	CU_ASSERT_FATAL(worker_start(&worker, STRINGS("--doctor", "off"), NULL));
+	CU_ASSERT_FATAL(worker_start(&worker, NULL, NULL));
 	before = process_private_kb(worker.pid);
 	for (int i = 0; i < LINKS; i++) {
 		CU_ASSERT_FATAL(raw_open(&links[i], worker.socket));
@@ -80,7 +80,7 @@ static void a_few_large_requests_leave_no_memory_taken(void)
 	for (int i = 0; i < SLEEPS; i++)
 		buffer_append_text(&query, "seconds=60&");
 	buffer_append(&query, "", 1);
-	CU_ASSERT_FATAL(worker_start(&worker, STRINGS("--doctor", "off"), NULL));
+	CU_ASSERT_FATAL(worker_start(&worker, NULL, NULL));
 	CU_ASSERT_FATAL(raw_open(&raw, worker.socket));
 	CU_ASSERT(raw_get(&raw, 9999, "/", "") && raw_answers(&raw, "END 9999 0 COMPLETE"));
 	before = process_private_kb(worker.pid);

@@ -287,6 +287,26 @@ static void it_rests_where_nobody_asks(void)
 	CU_ASSERT(EVENTUALLY(rests()));
 }
 
+/* What it has read of the program. */
+static void it_gives_memory_back_when_it_rests(void)
+{
+	struct held_by held;
+	long before;
+
+	begin(STRINGS("--pool", "loop"));
+	requests = 0;
+	ask("/sleeps", "0");
+	answered();
+	before = process_private_kb(worker.pid);
+	for (int i = 0; i < 3; i++) {
+		ask("/sleeps", "0.4");
+		answered();
+		CU_ASSERT(EVENTUALLY(is_named(&held)));
+		CU_ASSERT(!MEMORY_COUNTS ||
+			  EVENTUALLY(process_private_kb(worker.pid) < before + 640));
+	}
+}
+
 /* ---- with less than that ---- */
 
 /* A program whose file was made of held-app by this command is held, and says so. */
@@ -603,6 +623,7 @@ static const struct test tests[] = {
 	{"nothing is cut short", nothing_is_cut_short},
 	{"it can be switched off", it_can_be_switched_off},
 	{"it rests where nobody asks", it_rests_where_nobody_asks},
+	{"it gives memory back when it rests", it_gives_memory_back_when_it_rests},
 	{"without symbols the call and the place in the program are named", without_symbols},
 	{"without lines the function is named", without_lines},
 	{"with noise for lines the function is named", with_noise_for_lines},

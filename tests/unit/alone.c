@@ -14,7 +14,7 @@
 #include "http/body.h"
 #include "http/reply.h"
 
-enum { PATIENCE_MS = 60000 };
+enum { PATIENCE_MS = 300000 };
 
 uv_loop_t loop;
 uv_timer_t watchdog;

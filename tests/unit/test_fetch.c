@@ -369,7 +369,8 @@ static void a_thousand_go_beside_each_other(void)
 {
 	begin_with(1);
 	while (count < 1000)
-		add(count % 2 ? "/ok" : textf("http://here.test:%u/ok", upstream.port));
+		add(count % 2 ? "/ok" : textf("http://here.test:%u/ok", upstream.port))->within =
+			120;
 	ask_all();
 	CU_ASSERT_EQUAL(failed, 0);
 	for (int i = 0; i < count; i++)

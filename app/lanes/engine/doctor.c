@@ -261,6 +261,7 @@ static bool is_new(uint64_t *busy)
  * us. */
 static void rest(uint64_t *busy)
 {
+	source_forget();
 	atomic_store(&doctor.slot->watch_rests, 1);
 	wait_while(1, doctor.limit);
 	if (!is_new(busy) && !doctor.ends)

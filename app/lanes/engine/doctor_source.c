@@ -4,6 +4,7 @@
 #include <elfutils/libdwfl.h>
 #include <fcntl.h>
 #include <link.h>
+#include <malloc.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -76,15 +77,18 @@ void source_prepare(void)
 	symbol_file = open_to_read(path);
 }
 
+/* What libdw has read it closes, too. */
+static int second(int fd)
+{
+	return fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
+}
+
 static int give_symbols(Dwfl_Module *module, void **own, const char *name, Dwarf_Addr base,
 			const char *file, const char *link, GElf_Word checksum, char **found)
 {
-	int given = symbol_file;
-
 	(void)module, (void)own, (void)name, (void)base, (void)file, (void)link, (void)checksum;
 	(void)found;
-	symbol_file = -1;
-	return given;
+	return second(symbol_file);
 }
 
 /* libdw ends the process where it gets no memory. */
@@ -105,18 +109,28 @@ static Dwfl_Module *read_program(void)
 	static const Dwfl_Callbacks callbacks = {.find_debuginfo = give_symbols};
 
 	if (!dwfl && program_file >= 0 && (dwfl = dwfl_begin(&callbacks))) {
+		int fd = second(program_file);
+
 		dwfl_report_begin(dwfl);
-		if (dwfl_report_elf(dwfl, "", "", program_file, where_loaded(), true))
-			program_file = -1;
+		if (!dwfl_report_elf(dwfl, "", "", fd, where_loaded(), true) && fd >= 0)
+			close(fd);
 		dwfl_report_end(dwfl, NULL, NULL);
 	}
 	return dwfl ? dwfl_addrmodule(dwfl, (uintptr_t)read_program) : NULL;
 }
 
-void source_close(void)
+void source_forget(void)
 {
+	if (!dwfl)
+		return;
 	dwfl_end(dwfl);
 	dwfl = NULL;
+	malloc_trim(0);
+}
+
+void source_close(void)
+{
+	source_forget();
 	if (program_file >= 0)
 		close(program_file);
 	if (symbol_file >= 0)

@@ -31,6 +31,10 @@ void source_prepare(void);
  * that the compiler has put into that; at most so many, at least 1. One thread at a time asks. */
 size_t source_find(uintptr_t address, struct source *list, size_t most);
 
+/* Gives back the memory that they take, some 2 MB of what they were asked about; who asks again
+ * reads again. */
+void source_forget(void);
+
 void source_close(void);
 
 #endif

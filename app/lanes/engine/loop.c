@@ -180,19 +180,22 @@ static size_t bytes_of(size_t requests, size_t besides)
 }
 
 /* free() keeps what a rush has needed, 128 MB after 100,000 requests, for the next one. Those that
- * are still in flight share pages with it: a last quarter of them may hold all of the memory. */
+ * are still in flight share pages with it: a last quarter of them may hold all of the memory, and
+ * so may connections and the blocks that are kept for the next requests. */
 static void give_memory_back(struct engine *engine)
 {
 	struct budget *budget = &engine->budget;
 	size_t held = bytes_of(engine->in_flight, budget->used);
 	size_t most = bytes_of(engine->most_in_flight, budget->most);
+	size_t left = held + engine->conn_count * sizeof(struct conn);
 	bool rush_over = most >= RUSH && held <= most / 4;
-	bool fewer = engine->left_held >= RUSH / 4 && held <= engine->left_held / 4;
+	bool fewer = engine->left_held >= RUSH / 64 && left <= engine->left_held / 4;
 
 	if (!rush_over && !fewer)
 		return;
+	exchange_free_spares(engine);
 	malloc_trim(0);
-	engine->left_held = held;
+	engine->left_held = left;
 	engine->most_in_flight = engine->in_flight;
 	budget->most = budget->used;
 }
