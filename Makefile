@@ -167,7 +167,7 @@ coverage: ## how many lines of app/ the tests reach, under address and undefined
 instructions: all $(OBJ)/loadgen $(OBJ)/routes-app ## counts a request's instructions; fails when they grew by over 3 %
 	@tests/bench/instructions
 
-BENCH_PROGRAMS := $(addprefix $(OBJ)/,benchmark loadgen null-responder libfcgi-app null-rows upstream peer cases-app)
+BENCH_PROGRAMS := $(addprefix $(OBJ)/,benchmark loadgen null-responder libfcgi-app null-rows null-calls upstream peer cases-app)
 
 bench: ## performance against peers and ceilings, into build/bench: ROUNDS=9 DURATION=1 ONLY="http" RESUME=1
 	@spawn/deps.sh bench && $(MAKE) --no-print-directory all $(BENCH_PROGRAMS) && \

@@ -4,7 +4,7 @@ UNIT_SOURCES := $(wildcard tests/unit/*.c) $(filter-out %/orders_main.c,$(wildca
 # The suites of the demonstration, which are built where that is, and the programs that they run.
 GUIDE_SUITES := $(if $(GUIDE),$(wildcard tests/guide/*.c) \
 		$(addprefix tests/demonstrations/,bare.c measurement.c pattern.c table.c terminal.c))
-GUIDE_PROGRAMS := $(if $(GUIDE),$(addprefix $(OBJ)/,loadgen benchmark null-responder null-rows upstream tests/demonstrations/exercises))
+GUIDE_PROGRAMS := $(if $(GUIDE),$(addprefix $(OBJ)/,loadgen benchmark null-responder null-rows null-calls upstream tests/demonstrations/exercises))
 INTEGRATION_SOURCES := $(wildcard tests/integration/*.c) $(GUIDE_SUITES)
 CONFORMANCE_SOURCES := $(filter-out %/agree.c,$(wildcard tests/conformance/*.c)) app/lanes/base/buffer.c
 AGREE_SOURCES := $(addprefix tests/conformance/,agree.c peer.c dump.c) app/lanes/base/buffer.c
@@ -113,6 +113,9 @@ $(OBJ)/null-responder: $(call bench_objects,null_responder null_front) $(OBJ)/in
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)
 
 $(OBJ)/null-rows: $(call bench_objects,null_rows null_front) $(OBJ)/inside.a
+	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)
+
+$(OBJ)/null-calls: $(call bench_objects,null_calls null_front) $(OBJ)/inside.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)
 
 $(OBJ)/cases-app: $(call bench_objects,cases_app) $(call object,$(GUIDE)) $(OBJ)/inside.a

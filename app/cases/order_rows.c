@@ -7,12 +7,20 @@ struct orders_frame {
 	struct pg_rows rows;
 };
 
-/* {"id":1,"item":"tea","quantity":2}, of a row that has these columns first. */
+/* {"id":1,"item":"tea","quantity":2}, of a row that has these columns first. PostgreSQL writes an
+ * integer as JSON does. */
 void append_order(struct buffer *out, const struct pg_rows *rows, int row)
 {
-	buffer_format(out, "{\"id\":%lld,\"item\":", (long long)pg_int_at(rows, row, 0));
+	struct slice id = pg_text_at(rows, row, 0);
+	struct slice quantity = pg_text_at(rows, row, 2);
+
+	buffer_append_text(out, "{\"id\":");
+	buffer_append(out, id.data, id.len);
+	buffer_append_text(out, ",\"item\":");
 	json_string(out, pg_text_at(rows, row, 1));
-	buffer_format(out, ",\"quantity\":%lld}", (long long)pg_int_at(rows, row, 2));
+	buffer_append_text(out, ",\"quantity\":");
+	buffer_append(out, quantity.data, quantity.len);
+	buffer_append_text(out, "}");
 }
 
 static void reply_order(struct request *req, int status, const struct pg_rows *rows)

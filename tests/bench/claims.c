@@ -100,10 +100,26 @@ static const struct claim claims[] = {
 	 .of = "cases-lanes", .to = "cases-null"},
 	{"… the same, CPU per request of the application", 1.15, true, APP_US, "cases-row",
 	 .of = "cases-lanes", .to = "cases-null"},
+	{"… Lanes / null responder in pipeline mode", NONE, false, RATE, "cases-row",
+	 .of = "cases-lanes", .to = "cases-null-piped"},
+	{"null responder, one row: statements prepared / not prepared", NONE, false, RATE,
+	 "cases-row", .of = "cases-null", .to = "cases-null-unprepared"},
+	{"… in pipeline mode / one statement at a time on each connection", NONE, false, RATE,
+	 "cases-row", .of = "cases-null-piped", .to = "cases-null"},
+	{"… the same, CPU per request of the application", NONE, true, APP_US, "cases-row",
+	 .of = "cases-null-piped", .to = "cases-null"},
+	{"… the same, inserts", NONE, false, RATE, "cases-insert", .of = "cases-null-piped",
+	 .to = "cases-null"},
 	{"20 rows: Lanes / FastAPI", 6, false, RATE, "cases-rows", .of = "cases-lanes",
 	 .to = "cases-fastapi"},
 	{"insert: Lanes / pgbench, same SQL and connections", 0.9, false, RATE, "cases-insert",
 	 .of = "cases-lanes", .to = "pgbench"},
+	{"one call passed on: Lanes / null responder with curl's multi interface", NONE, false,
+	 RATE, "cases-fetch", .of = "cases-lanes", .to = "cases-null-calls"},
+	{"… the same, CPU per request of the application", NONE, true, APP_US, "cases-fetch",
+	 .of = "cases-lanes", .to = "cases-null-calls"},
+	{"… Lanes / nginx that calls the service itself", NONE, false, RATE, "cases-fetch",
+	 .of = "cases-lanes", .to = "cases-nginx-calls"},
 	{"three calls gathered: Lanes / FastAPI with httpx", 12, false, RATE, "cases-gather",
 	 .of = "cases-lanes", .to = "cases-fastapi"},
 	{"three calls of 50 to 150 ms, 1,000 clients: errors", 0, true, ERRORS, "cases-slow",
@@ -232,7 +248,8 @@ static void add_number(struct json_object *json, const char *name, double value)
 static double ceiling(const struct claim *claim, const struct cell *to)
 {
 	bool cases = !strncmp(claim->of, "cases-", 6);
-	const char *name = cases ? "cases-null" : "null";
+	bool calls = !strcmp(claim->workload, "cases-fetch");
+	const char *name = calls ? "cases-null-calls" : cases ? "cases-null" : "null";
 	struct cell null;
 
 	if (claim->figure != RATE || !claim->to || !strstr(claim->of, "lanes") ||

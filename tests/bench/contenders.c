@@ -45,6 +45,7 @@
 #define GO_PARAM "SERVER_PROTOCOL $server_protocol"
 
 #define AN_ORDER "/cases/orders/1"
+#define A_CALL	 "/fast/suppliers/1/price?item=book"
 #define CASES_LANES                                                                                \
 	"$BUILD/cases-app --listen $SOCKETS --scoreboard $NAME.board --spool ."                    \
 	" --database \"$DATABASE\""
@@ -234,6 +235,30 @@ struct contender contenders[] = {
 	 .sockets = 1,
 	 .probe = AN_ORDER,
 	 .command = "exec $BUILD/null-rows $SOCKETS \"$DATABASE\" 8"},
+	{.name = "cases-null-unprepared",
+	 .what = "the same, and the database parses and plans the text each time",
+	 .via = VIA_NGINX,
+	 .sockets = 1,
+	 .probe = AN_ORDER,
+	 .command = "exec $BUILD/null-rows $SOCKETS \"$DATABASE\" 8 unprepared"},
+	{.name = "cases-null-piped",
+	 .what = "the same, prepared, in libpq's pipeline mode: what a turn of the loop brings is "
+		 "one transaction on one connection",
+	 .via = VIA_NGINX,
+	 .sockets = 1,
+	 .probe = AN_ORDER,
+	 .command = "exec $BUILD/null-rows $SOCKETS \"$DATABASE\" 8 piped"},
+	{.name = "cases-null-calls",
+	 .what = "a null responder that calls a service: raw epoll and curl's multi interface, as "
+		 "in curl's example",
+	 .via = VIA_NGINX,
+	 .sockets = 1,
+	 .probe = A_CALL,
+	 .command = "exec $BUILD/null-calls $SOCKETS $OUTSIDE" A_CALL},
+	{.name = "cases-nginx-calls",
+	 .what = "nginx calls the service itself: proxy_pass, no application",
+	 .via = VIA_NGINX_CALL,
+	 .probe = A_CALL},
 	{.name = "cases-fastapi",
 	 .what = "FastAPI with asyncpg (8 connections), httpx and Pillow; uvicorn, 1 process, with "
 		 "uvloop and httptools",

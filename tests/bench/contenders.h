@@ -14,6 +14,7 @@ enum via {
 	VIA_NGINX_RETURN, /* nginx answers itself */
 	VIA_NGINX,	  /* FastCGI, connections to the application kept */
 	VIA_NGINX_FRESH,  /* FastCGI, a connection for each request */
+	VIA_NGINX_CALL,	  /* nginx calls the service of surroundings.h itself, connections kept */
 	VIA_NGINX_HTTP,	  /* HTTP to the application, connections kept */
 	VIA_MINIMAL,	  /* as VIA_NGINX, by another nginx that does as little as can be */
 	VIA_HAPROXY,	  /* FastCGI, many requests on one connection */

@@ -17,6 +17,7 @@ enum {
 };
 
 const char *front_key;
+void (*front_turn)(void);
 
 static int epoll;
 static unsigned char in[READ_SIZE];
@@ -169,6 +170,11 @@ void front_watch(int fd, struct watched *watched, uint32_t events)
 		epoll_ctl(epoll, EPOLL_CTL_MOD, fd, &event);
 }
 
+void front_forget(int fd)
+{
+	epoll_ctl(epoll, EPOLL_CTL_DEL, fd, NULL);
+}
+
 void front_serve(void)
 {
 	struct epoll_event events[EVENTS];
@@ -181,5 +187,7 @@ void front_serve(void)
 
 			watched->ready(watched, events[i].events);
 		}
+		if (front_turn)
+			front_turn();
 	}
 }

@@ -35,6 +35,9 @@ enum { FRONT_ANSWER_MAX = 512 };
 /* What comes before a number in the path, or NULL: no number is looked for. */
 extern const char *front_key;
 
+/* What is to be done after all that was ready at once, or NULL. */
+extern void (*front_turn)(void);
+
 /* A request is whole. What is put at `to` (less than FRONT_ANSWER_MAX bytes) is sent at once with
  * what else was read with it; it returns how much. 0: it comes later, with front_send(). */
 extern size_t front_request(struct front_conn *conn, const unsigned char id[2], unsigned char *to);
@@ -51,6 +54,9 @@ void front_listen(const char *path);
 /* Calls it when the descriptor is ready, until that is closed; changes for what, if it is watched.
  */
 void front_watch(int fd, struct watched *watched, uint32_t events);
+
+/* Does no longer. */
+void front_forget(int fd);
 
 /* Serves the socket; does not return. */
 void front_serve(void);

@@ -1,9 +1,13 @@
 /*
- * null-rows SOCKET DATABASE CONNECTIONS: what an order by its key costs that does nothing but ask
- * for it: libpq, non-blocking, prepared, as many connections, one statement at a time on each,
- * first come, first served. The request is not parsed: the number behind "/orders/" is the key;
- * where there is none, an order is made, always the same. The ceiling that Lanes is measured
- * against, not a server: it ends when the database does.
+ * null-rows SOCKET DATABASE CONNECTIONS [unprepared|piped]: what an order by its key costs that
+ * does nothing but ask for it: libpq, non-blocking, prepared, as many connections, one statement at
+ * a time on each, first come, first served. The request is not parsed: the number behind "/orders/"
+ * is the key; where there is none, an order is made, always the same. The ceiling that Lanes is
+ * measured against, not a server: it ends when the database does.
+ *
+ * unprepared: the database is sent the text each time. piped: in pipeline mode; what a turn of the
+ * loop has brought is sent at once, as one transaction, on the connection with the fewest under
+ * way.
  */
 #include <endian.h>
 #include <libpq-fe.h>
@@ -22,7 +26,13 @@
 #define READ "SELECT id, item, quantity FROM orders WHERE id = $1"
 #define MAKE "INSERT INTO orders (item, quantity) VALUES ('book', 3) RETURNING id, item, quantity"
 
-enum { CONNECTIONS_MAX = 64, WAITING_MAX = 4096, BODY_MAX = 1024, ANSWER_MAX = 2048 };
+enum {
+	CONNECTIONS_MAX = 64,
+	WAITING_MAX = 4096,
+	PIPED_MAX = 1024, /* on one connection */
+	BODY_MAX = 1024,
+	ANSWER_MAX = 2048,
+};
 
 struct asker {
 	struct front_conn *conn;
@@ -33,12 +43,17 @@ struct asker {
 struct database {
 	struct watched watched;
 	PGconn *conn;
-	struct asker asker;
-	struct database *next; /* that is idle */
+	struct asker askers[PIPED_MAX]; /* whose statements are under way: a ring */
+	unsigned first, last;		/* of those */
+	unsigned syncs;			/* ends of transactions that are under way: piped */
+	struct database *next;		/* that is idle */
 };
 
 static struct database databases[CONNECTIONS_MAX];
+static int count; /* of these */
+static bool prepared = true, piped;
 static struct database *idle;
+static struct database *turns; /* what this turn brings goes there; NULL: nothing came yet */
 static struct asker waiting[WAITING_MAX]; /* a ring */
 static unsigned first, last;
 
@@ -48,20 +63,38 @@ static void die(const PGconn *conn)
 	exit(1);
 }
 
+static void flush(struct database *database)
+{
+	int left = PQflush(database->conn);
+
+	if (left < 0)
+		die(database->conn);
+	if (left)
+		front_watch(PQsocket(database->conn), &database->watched, EPOLLIN | EPOLLOUT);
+}
+
 static void ask(struct database *database, const struct asker *asker)
 {
 	uint64_t key = htobe64(asker->key);
 	const char *value = (const char *)&key;
-	int flushed = -1;
+	int length = sizeof(key);
+	int binary = 1;
+	int values = key ? 1 : 0;
+	int sent;
 
-	database->asker = *asker;
-	if (PQsendQueryPrepared(database->conn, key ? "read" : "make", key ? 1 : 0, &value,
-				(int[]){sizeof(key)}, (int[]){1}, 0))
-		flushed = PQflush(database->conn);
-	if (flushed < 0)
+	if (database->last - database->first == PIPED_MAX)
+		abort();
+	database->askers[database->last++ % PIPED_MAX] = *asker;
+	if (prepared)
+		sent = PQsendQueryPrepared(database->conn, key ? "read" : "make", values, &value,
+					   &length, &binary, 0);
+	else
+		sent = PQsendQueryParams(database->conn, key ? READ : MAKE, values, NULL, &value,
+					 &length, &binary, 0);
+	if (!sent)
 		die(database->conn);
-	if (flushed)
-		front_watch(PQsocket(database->conn), &database->watched, EPOLLIN | EPOLLOUT);
+	if (!piped)
+		flush(database);
 }
 
 static void answer(const struct asker *asker, const PGresult *row)
@@ -76,15 +109,29 @@ static void answer(const struct asker *asker, const PGresult *row)
 	front_send(asker->conn, bytes, front_put(bytes, asker->id, text, (size_t)len));
 }
 
+/* One statement is over. */
 static void next(struct database *database)
 {
-	database->asker.conn = NULL;
+	database->first++;
+	if (piped)
+		return;
 	if (first != last) {
 		ask(database, &waiting[first++ % WAITING_MAX]);
 		return;
 	}
 	database->next = idle;
 	idle = database;
+}
+
+static void take(struct database *database, PGresult *result)
+{
+	if (PQresultStatus(result) == PGRES_PIPELINE_SYNC)
+		database->syncs--;
+	else if (PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1)
+		answer(&database->askers[database->first % PIPED_MAX], result);
+	else
+		die(database->conn);
+	PQclear(result);
 }
 
 static void on_database(struct watched *watched, uint32_t events)
@@ -95,18 +142,36 @@ static void on_database(struct watched *watched, uint32_t events)
 		front_watch(PQsocket(database->conn), watched, EPOLLIN);
 	if (!PQconsumeInput(database->conn))
 		die(database->conn);
-	while (database->asker.conn && !PQisBusy(database->conn)) {
-		PGresult *row = PQgetResult(database->conn);
+	while ((database->first != database->last || database->syncs) &&
+	       !PQisBusy(database->conn)) {
+		PGresult *result = PQgetResult(database->conn);
 
-		if (!row) {
+		if (result)
+			take(database, result);
+		else
 			next(database);
-			continue;
-		}
-		if (PQresultStatus(row) != PGRES_TUPLES_OK || PQntuples(row) != 1)
-			die(database->conn);
-		answer(&database->asker, row);
-		PQclear(row);
 	}
+}
+
+static struct database *least_busy(void)
+{
+	struct database *least = databases;
+
+	for (struct database *other = databases + 1; other < databases + count; other++)
+		if (other->last - other->first < least->last - least->first)
+			least = other;
+	return least;
+}
+
+static void send_turn(void)
+{
+	if (!turns)
+		return;
+	if (!PQpipelineSync(turns->conn))
+		die(turns->conn);
+	turns->syncs++;
+	flush(turns);
+	turns = NULL;
 }
 
 size_t front_request(struct front_conn *conn, const unsigned char id[2], unsigned char *to)
@@ -116,7 +181,10 @@ size_t front_request(struct front_conn *conn, const unsigned char id[2], unsigne
 
 	(void)to;
 	conn->awaited++;
-	if (database) {
+	if (piped) {
+		turns = turns ? turns : least_busy();
+		ask(turns, &asker);
+	} else if (database) {
 		idle = database->next;
 		ask(database, &asker);
 	} else if (last - first < WAITING_MAX) {
@@ -129,11 +197,11 @@ size_t front_request(struct front_conn *conn, const unsigned char id[2], unsigne
 
 static void prepare(PGconn *conn, const char *name, const char *sql)
 {
-	PGresult *prepared = PQprepare(conn, name, sql, 0, NULL);
+	PGresult *result = PQprepare(conn, name, sql, 0, NULL);
 
-	if (PQresultStatus(prepared) != PGRES_COMMAND_OK)
+	if (PQresultStatus(result) != PGRES_COMMAND_OK)
 		die(conn);
-	PQclear(prepared);
+	PQclear(result);
 }
 
 static void connect_to(struct database *database, const char *url)
@@ -141,7 +209,7 @@ static void connect_to(struct database *database, const char *url)
 	database->conn = PQconnectdb(url);
 	prepare(database->conn, "read", READ);
 	prepare(database->conn, "make", MAKE);
-	if (PQsetnonblocking(database->conn, 1))
+	if (PQsetnonblocking(database->conn, 1) || (piped && !PQenterPipelineMode(database->conn)))
 		die(database->conn);
 	database->watched.ready = on_database;
 	database->next = idle;
@@ -151,13 +219,19 @@ static void connect_to(struct database *database, const char *url)
 
 int main(int argc, char **argv)
 {
-	if (argc != 4 || atoi(argv[3]) < 1 || atoi(argv[3]) > CONNECTIONS_MAX) {
-		fputs("Usage: null-rows SOCKET DATABASE CONNECTIONS\n", stderr);
+	const char *how = argc == 5 ? argv[4] : "";
+
+	count = argc > 3 ? atoi(argv[3]) : 0;
+	prepared = strcmp(how, "unprepared") != 0;
+	piped = !strcmp(how, "piped");
+	if (argc > 5 || count < 1 || count > CONNECTIONS_MAX || (*how && prepared && !piped)) {
+		fputs("Usage: null-rows SOCKET DATABASE CONNECTIONS [unprepared|piped]\n", stderr);
 		return 2;
 	}
 	front_key = "/orders/";
+	front_turn = send_turn;
 	front_listen(argv[1]);
-	for (int i = 0; i < atoi(argv[3]); i++)
+	for (int i = 0; i < count; i++)
 		connect_to(&databases[i], argv[2]);
 	front_serve();
 }

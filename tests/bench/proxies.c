@@ -98,6 +98,8 @@ static void write_upstream(FILE *to, const struct contender *c)
 	fprintf(to, "\tupstream %s {\n\t\tzone %s 256k;\n\t\tleast_conn;\n", c->name, c->name);
 	for (unsigned i = 1; i <= c->sockets; i++)
 		fprintf(to, "\t\tserver unix:%s max_fails=0;\n", contender_socket(c, i));
+	if (c->via == VIA_NGINX_CALL)
+		fprintf(to, "\t\tserver 127.0.0.1:%s max_fails=0;\n", getenv("OUTSIDE_PORT"));
 	if (c->via != VIA_NGINX_FRESH)
 		fprintf(to, "\t\tkeepalive %u;\n\t\tkeepalive_requests 1000000;\n",
 			c->keepalive ? c->keepalive : KEEPALIVE);
@@ -106,7 +108,7 @@ static void write_upstream(FILE *to, const struct contender *c)
 
 static void write_server(FILE *to, const struct contender *c, const char *root)
 {
-	if (c->sockets)
+	if (c->sockets || c->via == VIA_NGINX_CALL)
 		write_upstream(to, c);
 	fprintf(to, "\tserver {\n\t\tlisten 127.0.0.1:%d backlog=4096;\n", c->port);
 	if (c->via != VIA_MINIMAL)
@@ -116,7 +118,7 @@ static void write_server(FILE *to, const struct contender *c, const char *root)
 		fputs("\t\t\treturn 200 '{\"mode\":\"async\",\"detail\":\"async_io_task(0.0s) "
 		      "done\"}';\n",
 		      to);
-	else if (c->via == VIA_NGINX_HTTP)
+	else if (c->via == VIA_NGINX_HTTP || c->via == VIA_NGINX_CALL)
 		fprintf(to,
 			"\t\t\tproxy_pass http://%s;\n\t\t\tproxy_http_version 1.1;\n"
 			"\t\t\tproxy_set_header Connection \"\";\n",

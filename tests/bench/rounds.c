@@ -51,9 +51,9 @@ static uint64_t digest_of(uint64_t digest, const char *folder, const char *name)
 
 static void note_programs(const char *root, const char *build)
 {
-	static const char *const built[] = {"benchmark",   "loadgen",	     "lanes",
-					    "cases-app",   "null-responder", "null-rows",
-					    "libfcgi-app", "upstream",	     "peer"};
+	static const char *const built[] = {
+		"benchmark", "loadgen",	   "lanes",	  "cases-app", "null-responder",
+		"null-rows", "null-calls", "libfcgi-app", "upstream",  "peer"};
 	static const char *const written[] = {"nginx/lanes.conf.in", "tests/bench/minimal.conf.in",
 					      "tests/bench/app.php", "tests/bench/peer.php",
 					      "tests/bench/peer.py"};

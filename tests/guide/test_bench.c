@@ -29,7 +29,7 @@ static void before(void)
 {
 	static const char copy[] =
 		"cp -- \"$1\" \"$2/lanes\" && cd \"$(dirname -- \"$1\")\" && "
-		"cp -- benchmark loadgen null-responder null-rows upstream \"$2\" && "
+		"cp -- benchmark loadgen null-responder null-rows null-calls upstream \"$2\" && "
 		"mkdir -p \"$2/bench/run\"";
 	struct outcome outcome;
 
@@ -96,7 +96,10 @@ static void real_waits_are_measured(void)
 	CU_ASSERT_EQUAL(bench_end(), 0);
 	CU_ASSERT(file_has(b.log, "1/1 cases-row       cases-null"));
 	CU_ASSERT(file_has(page, "### cases-row: "));
+	CU_ASSERT(file_has(b.log, "1/1 cases-row       cases-null-piped"));
 	CU_ASSERT(file_has(page, "| pgbench | "));
+	CU_ASSERT(file_has(page, "### cases-fetch: "));
+	CU_ASSERT(file_has(page, "| cases-nginx-calls | "));
 	CU_ASSERT(file_has(textf("%s/bench/results.json", b.directory), "\"pgbench\""));
 }
 
@@ -214,7 +217,7 @@ static const struct test tests[] = {
 	{"interrupted, it leaves nothing", interrupted_leaves_nothing,
 	 STRINGS("ROUNDS=25", "DURATION=1", "ONLY=grow-100000")},
 	{"real waits are measured", real_waits_are_measured,
-	 STRINGS("ROUNDS=1", "DURATION=0.1", "ONLY=cases-row", "WHO=cases-null pgbench")},
+	 STRINGS("ROUNDS=1", "DURATION=0.1", "ONLY=cases-row cases-fetch", "WHO=cases-n pgbench")},
 	{"each round is measured once", each_round_is_measured_once,
 	 STRINGS("ROUNDS=25", "DURATION=0.1", "ONLY=direct-1 direct-mpx", "WHO=lanes-1")},
 	{"noise is no verdict", noise_is_no_verdict,

@@ -38,7 +38,7 @@ static bool repeat(struct pg_conn *conn)
 	PQclear(conn->result);
 	conn->result = NULL;
 	call->repeated = true;
-	pg_call_send(conn, call);
+	pg_call_send(conn, call, uv_hrtime());
 	return true;
 }
 

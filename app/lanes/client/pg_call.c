@@ -85,10 +85,9 @@ static bool send_query(struct pg_conn *conn, struct pg_call *call)
 	return sent && (!conn->piped || PQpipelineSync(conn->pq));
 }
 
-void pg_call_send(struct pg_conn *conn, struct pg_call *call)
+void pg_call_send(struct pg_conn *conn, struct pg_call *call, uint64_t now)
 {
 	struct pg_pool *pool = conn->pool;
-	uint64_t now = uv_hrtime();
 	bool sent;
 
 	if (!call->repeated)

@@ -57,8 +57,8 @@ struct pg_call *pg_call_make(struct pg_pool *pool, const char *sql, const struct
 			     int *error);
 void pg_call_free(struct pg_call *call);
 
-/* Sends it on a connection at rest. */
-void pg_call_send(struct pg_conn *conn, struct pg_call *call);
+/* Sends it on a connection at rest; now: uv_hrtime(), as below. */
+void pg_call_send(struct pg_conn *conn, struct pg_call *call, uint64_t now);
 
 /* Takes what has come; true: all of it has. Then conn.result and conn.error are what it was. */
 bool pg_call_take(struct pg_conn *conn);
@@ -120,7 +120,7 @@ struct pg_pool *pg_pool_of(const struct sched *sched);
 int pg_pool_may_wait(const struct pg_pool *pool);
 
 /* It no longer waits for a connection: it has one, or that has failed. */
-void pg_pool_unwait(struct pg_call *call, int error);
+void pg_pool_unwait(struct pg_call *call, int error, uint64_t now);
 
 /* Gives it a connection, now or later. */
 void pg_pool_take(struct pg_pool *pool, struct pg_call *call);

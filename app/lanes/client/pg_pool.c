@@ -24,10 +24,8 @@ static const char settings_alone[] = "SET client_connection_check_interval = '10
 
 /* ---- the line ---- */
 
-static void wait(struct pg_pool *pool, struct pg_call *call)
+static void wait(struct pg_pool *pool, struct pg_call *call, uint64_t now)
 {
-	uint64_t now = uv_hrtime();
-
 	call->due = now + pool->limits.wait;
 	pg_list_add(&pool->waiting, call);
 	pool->waiters++;
@@ -37,13 +35,13 @@ static void wait(struct pg_pool *pool, struct pg_call *call)
 		pg_pool_soon(pool);
 }
 
-void pg_pool_unwait(struct pg_call *call, int error)
+void pg_pool_unwait(struct pg_call *call, int error, uint64_t now)
 {
 	struct pg_pool *pool = call->pool;
 
 	pg_list_remove(&pool->waiting, call);
 	pool->waiters--;
-	awaited_end(&call->awaited, error, uv_hrtime());
+	awaited_end(&call->awaited, error, now);
 }
 
 void pg_queue_fail(struct pg_list *queue, int error)
@@ -57,13 +55,13 @@ void pg_queue_fail(struct pg_list *queue, int error)
 }
 
 /* It has the connection. */
-static void give(struct pg_conn *conn, struct pg_call *call)
+static void give(struct pg_conn *conn, struct pg_call *call, uint64_t now)
 {
 	if (call->kind == PG_CALL_BEGIN) {
 		pg_block_has(call->block, conn);
 		pg_call_end(call, 0, NULL);
 	} else {
-		pg_call_send(conn, call);
+		pg_call_send(conn, call, now);
 	}
 }
 
@@ -81,16 +79,17 @@ int pg_pool_may_wait(const struct pg_pool *pool)
 void pg_pool_take(struct pg_pool *pool, struct pg_call *call)
 {
 	struct pg_conn *conn = call->block ? call->block->conn : NULL;
+	uint64_t now = uv_hrtime();
 
 	if (conn && conn->state == PG_REST && !conn->broken) {
-		pg_call_send(conn, call);
+		pg_call_send(conn, call, now);
 	} else if (conn) {
 		pg_list_add(&conn->queue, call);
 	} else if ((conn = pool->rest)) {
 		pool->rest = conn->next_rest;
-		give(conn, call);
+		give(conn, call, now);
 	} else {
-		wait(pool, call);
+		wait(pool, call, now);
 	}
 	pg_pool_show(pool);
 }
@@ -118,19 +117,20 @@ void pg_pool_rest(struct pg_conn *conn)
 {
 	struct pg_pool *pool = conn->pool;
 	struct pg_call *call = conn->block ? conn->queue.first : NULL;
+	uint64_t now = uv_hrtime();
 
 	conn->state = PG_REST;
 	conn->due = 0;
 	if (call) {
 		pg_list_remove(&conn->queue, call);
-		pg_call_send(conn, call);
+		pg_call_send(conn, call, now);
 	} else if (conn->block) {
 		;
-	} else if (conn->until <= uv_hrtime()) {
+	} else if (conn->until <= now) {
 		retire(conn);
 	} else if ((call = pool->waiting.first)) {
-		pg_pool_unwait(call, 0);
-		give(conn, call);
+		pg_pool_unwait(call, 0, now);
+		give(conn, call, now);
 	} else {
 		conn->due = conn->until;
 		conn->next_rest = pool->rest;

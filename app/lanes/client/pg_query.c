@@ -117,7 +117,7 @@ static void cancel(struct task *task)
 	} else if (ended->block && ended->block->conn) {
 		pg_list_remove(&ended->block->conn->queue, ended);
 	} else {
-		pg_pool_unwait(ended, ended->awaited.co->error);
+		pg_pool_unwait(ended, ended->awaited.co->error, uv_hrtime());
 		pg_pool_show(pool);
 	}
 	pg_call_free(ended);

@@ -24,12 +24,13 @@ static uint64_t about(struct pg_pool *pool, uint64_t time)
 /* Those of the line that were to have a connection by then. Returns how many. */
 static uint64_t fail_first(struct pg_pool *pool, uint64_t due, int error)
 {
+	uint64_t now = uv_hrtime();
 	uint64_t count = 0;
 
 	for (; pool->waiting.first && pool->waiting.first->due <= due; count++) {
 		struct pg_call *call = pool->waiting.first;
 
-		pg_pool_unwait(call, error);
+		pg_pool_unwait(call, error, now);
 		pg_call_end(call, error, NULL);
 	}
 	return count;
@@ -221,10 +222,11 @@ static void on_turn(uv_timer_t *timer)
 
 void pg_pool_at(struct pg_pool *pool, uint64_t due)
 {
-	uint64_t now = uv_hrtime();
+	uint64_t now;
 
 	if (pool->armed && pool->armed <= due)
 		return;
+	now = uv_hrtime();
 	pool->armed = due;
 	uv_timer_start(&pool->timer, on_turn, due > now ? (due - now + PG_MS - 1) / PG_MS : 0, 0);
 }

@@ -36,16 +36,25 @@ bool traceparent_is_sound(struct slice text)
 	       is_id(flags, sizeof(flags));
 }
 
-/* Never 0, and hardly twice in the world. */
-static uint64_t new_id(const struct request *req, uint64_t salt)
+/* Hardly twice in the world. */
+static uint64_t new_seed(const struct request *req)
 {
 	struct timespec now;
-	uint64_t h = salt + req->serial;
+	uint64_t h = req->serial;
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	h = h * UINT64_C(0x9e3779b97f4a7c15) + (uint64_t)getpid();
 	h = (h ^ h >> 29) * UINT64_C(0xbf58476d1ce4e5b9) + (uint64_t)now.tv_nsec;
-	h = (h ^ h >> 32) * UINT64_C(0x94d049bb133111eb) + (uint64_t)now.tv_sec;
+	return (h ^ h >> 32) * UINT64_C(0x94d049bb133111eb) + (uint64_t)now.tv_sec;
+}
+
+/* Never 0; for each salt another. */
+static uint64_t id_of(uint64_t seed, uint64_t salt)
+{
+	uint64_t h = seed + salt * UINT64_C(0x9e3779b97f4a7c15);
+
+	h = (h ^ h >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+	h = (h ^ h >> 27) * UINT64_C(0x94d049bb133111eb);
 	return (h ^ h >> 31) | 1;
 }
 
@@ -54,6 +63,7 @@ struct slice request_traceparent(struct request *of)
 	struct request *req = request_root(of);
 	struct slice from = request_param(req, "HTTP_TRACEPARENT");
 	struct request_rare *rare = request_rare(req);
+	uint64_t seed;
 	char *text;
 
 	if (rare && rare->traceparent)
@@ -61,14 +71,15 @@ struct slice request_traceparent(struct request *of)
 	text = request_alloc(req, TRACEPARENT_SIZE + 1);
 	if (!rare || !text)
 		return (struct slice){NULL, 0};
+	seed = new_seed(req);
 	if (traceparent_is_sound(from)) {
 		memcpy(text, from.data, TRACEPARENT_SIZE);
-		snprintf(text + SPAN_AT, 17, "%016" PRIx64, new_id(req, 1));
+		snprintf(text + SPAN_AT, 17, "%016" PRIx64, id_of(seed, 1));
 		text[FLAGS_AT - 1] = '-';
 	} else {
 		snprintf(text, TRACEPARENT_SIZE + 1,
-			 "00-%016" PRIx64 "%016" PRIx64 "-%016" PRIx64 "-01", new_id(req, 2),
-			 new_id(req, 3), new_id(req, 1));
+			 "00-%016" PRIx64 "%016" PRIx64 "-%016" PRIx64 "-01", id_of(seed, 2),
+			 id_of(seed, 3), id_of(seed, 1));
 	}
 	rare->traceparent = text;
 	return (struct slice){text, TRACEPARENT_SIZE};
