@@ -123,6 +123,9 @@ $(OBJ)/null-rows: $(call bench_objects,null_rows null_front) $(OBJ)/inside.a
 $(OBJ)/cases-app: $(call bench_objects,cases_app) $(call object,$(GUIDE)) $(OBJ)/inside.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)
 
+$(OBJ)/model: $(call bench_objects,model)
+	$(call quiet,LD $@)$(LINK) -o $@ $^ -lm
+
 $(OBJ)/upstream: $(call bench_objects,upstream)
 	$(call quiet,LD $@)$(LINK) -o $@ $^
 
