@@ -13,7 +13,7 @@
 #include "plot.h"
 #include "workloads.h"
 
-enum { MAX_BARS = 32, DECADES = 7, GROWERS = 4 };
+enum { MAX_BARS = 32, DECADES = 7, GROWERS = 4, LEAST_ASLEEP = 100 };
 
 /* Whose growth is shown, each from 1 to 1,000,000 in flight. */
 static const char *const growers[GROWERS] = {"lanes-unix-1", "lanes-unix-2", "lanes-tcp-1",
@@ -117,12 +117,13 @@ static void print_workload(FILE *out, size_t w)
 	fputs("\n", out);
 }
 
-/* Asleep: the one of the workload's. */
-static double bytes_each(const char *workload)
+/* Of so many asleep: the workload's only one. */
+static const struct cell *asleep(int n)
 {
-	double bytes = cell_median(cell_named(workload, "lanes-1"), MEMORY_EACH);
+	char workload[32];
 
-	return bytes >= 0 ? bytes : cell_median(cell_named(workload, growers[0]), MEMORY_EACH);
+	snprintf(workload, sizeof(workload), "hold-%d", n);
+	return cell_named(workload, n < 1000000 ? "lanes-1" : growers[0]);
 }
 
 static void print_growth(FILE *out)
@@ -146,8 +147,11 @@ static void print_growth(FILE *out)
 			print_number(out, cell, P99, 3);
 			fprintf(out, " %.0f |", cell_most(cell, ERRORS));
 		}
-		snprintf(workload, sizeof(workload), "hold-%d", n);
-		fprintf(out, n < 100 ? " – |\n" : " %.0f |\n", n < 100 ? 0 : bytes_each(workload));
+		if (n < LEAST_ASLEEP)
+			fputs(" – |", out);
+		else
+			print_number(out, asleep(n), MEMORY_EACH, 0);
+		fputs("\n", out);
 	}
 	fputs("\n", out);
 }
@@ -187,7 +191,7 @@ static void write_page(const char *directory, int rounds, struct json_object *cl
 		machine.sysname, machine.release, machine.machine, sysconf(_SC_NPROCESSORS_ONLN),
 		rounds, seconds_measured());
 	print_claims(out, claims);
-	if (cell_named("grow-1", growers[0])->rounds || bytes_each("hold-100") >= 0) {
+	if (cell_named("grow-1", growers[0])->rounds || asleep(LEAST_ASLEEP)->rounds) {
 		fputs("## Growth\n\nRequests that sleep for zero, straight to the sockets; then "
 		      "requests asleep.\n\n![](growth-rate.svg)\n\n![](growth-cpu.svg)\n\n"
 		      "![](growth-memory.svg)\n\n",
@@ -281,7 +285,7 @@ static void draw_workload(const char *directory, size_t w)
 }
 
 static void draw_growth(const char *directory, const char *name, const char *title,
-			const char *prefix, enum figure figure)
+			enum figure figure)
 {
 	double y[GROWERS][DECADES];
 	struct plot_line lines[GROWERS];
@@ -292,11 +296,11 @@ static void draw_growth(const char *directory, const char *name, const char *tit
 		for (int p = 0, n = 1; p < DECADES; p++, n *= 10) {
 			char workload[32];
 
-			snprintf(workload, sizeof(workload), "%s-%d", prefix, n);
+			snprintf(workload, sizeof(workload), "grow-%d", n);
 			if (figure != MEMORY_EACH)
 				y[i][p] = cell_median(cell_named(workload, growers[i]), figure);
 			else
-				y[i][p] = n < 100 ? -1 : bytes_each(workload);
+				y[i][p] = n < LEAST_ASLEEP ? -1 : cell_median(asleep(n), figure);
 		}
 	}
 	plot_lines(out, title, lines, figure == MEMORY_EACH ? 1 : GROWERS, DECADES);
@@ -311,12 +315,10 @@ void report_write(const char *directory, int rounds)
 	for (size_t w = 0; w < workload_count; w++)
 		if (has_cells(w))
 			draw_workload(directory, w);
-	draw_growth(directory, "growth-rate.svg", "Requests per second, without nginx", "grow",
-		    RATE);
+	draw_growth(directory, "growth-rate.svg", "Requests per second, without nginx", RATE);
 	draw_growth(directory, "growth-cpu.svg", "µs of CPU per request, of the application",
-		    "grow", APP_US);
-	draw_growth(directory, "growth-memory.svg", "Bytes for each request asleep", "hold",
-		    MEMORY_EACH);
+		    APP_US);
+	draw_growth(directory, "growth-memory.svg", "Bytes for each request asleep", MEMORY_EACH);
 	write_page(directory, rounds, claims);
 	print_claims(stdout, claims);
 	json_object_put(claims);
