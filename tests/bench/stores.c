@@ -86,12 +86,13 @@ static void on_step(int number, siginfo_t *info, void *context)
 
 static void watch(char *memory, size_t size)
 {
+	const char *to = getenv("STORES");
 	struct sigaction fault = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO};
 	struct sigaction step = {.sa_sigaction = on_step, .sa_flags = SA_SIGINFO};
 
-	if (shared)
+	if (shared || !to)
 		abort(); /* more is shared than the board */
-	out = open(getenv("STORES"), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	out = open(to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	sigfillset(&fault.sa_mask);
 	sigfillset(&step.sa_mask);
 	sigaction(SIGSEGV, &fault, NULL);
