@@ -35,7 +35,7 @@ $(OBJ)/unit: $(call object,$(UNIT_SOURCES) $(GUIDE)) $(SUPPORT) $(OBJ)/inside.a
 
 $(OBJ)/integration: $(call object,$(INTEGRATION_SOURCES) $(GUIDE)) $(SUPPORT) $(OBJ)/inside.a | $(GUIDE_PROGRAMS) \
 		$(OBJ)/bodies-app $(OBJ)/fetches-app $(OBJ)/routes-app $(OBJ)/jobs-app $(OBJ)/awaits-app $(OBJ)/held-app $(OBJ)/orders \
-		$(if $(SAN),,$(OBJ)/blocking-app $(OBJ)/blocking.so)
+		$(if $(SAN),,$(OBJ)/blocking-app $(OBJ)/blocking.so $(OBJ)/stores.so)
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS) -lcunit -lcurl
 
 $(OBJ)/conformance: $(call object,$(CONFORMANCE_SOURCES)) $(SUPPORT)
@@ -80,6 +80,11 @@ $(OBJ)/preload.so: tests/faults/preload.c tests/faults/preload.h
 	$(call quiet,CC $@)$(CC) -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -O2 -g -fPIC -shared \
 		-o $@ $< -ldl
 
+# The same, for tests/bench/lines.
+$(OBJ)/stores.so: tests/bench/stores.c
+	@mkdir -p $(@D)
+	$(call quiet,CC $@)$(CC) -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -O2 -g -fPIC -shared -o $@ $< -ldl
+
 # Applications: one whose routes take bodies, one that calls others, one that has very many routes, one with
 # jobs, one that calls and asks the database, one whose handlers wait, one whose handlers hold the loop, one that must
 # do nothing twice, and one for several hosts.
@@ -120,6 +125,9 @@ $(OBJ)/null-calls: $(call bench_objects,null_calls null_front) $(OBJ)/inside.a
 
 $(OBJ)/cases-app: $(call bench_objects,cases_app) $(call object,$(GUIDE)) $(OBJ)/inside.a
 	$(call quiet,LD $@)$(LINK) -o $@ $^ $(LIBS)
+
+$(OBJ)/model: $(call bench_objects,model)
+	$(call quiet,LD $@)$(LINK) -o $@ $^ -lm
 
 $(OBJ)/upstream: $(call bench_objects,upstream)
 	$(call quiet,LD $@)$(LINK) -o $@ $^

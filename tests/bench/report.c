@@ -13,7 +13,11 @@
 #include "plot.h"
 #include "workloads.h"
 
-enum { MAX_BARS = 32, DECADES = 6 };
+enum { MAX_BARS = 32, DECADES = 7, GROWERS = 4, LEAST_ASLEEP = 100 };
+
+/* Whose growth is shown, each from 1 to 1,000,000 in flight. */
+static const char *const growers[GROWERS] = {"lanes-unix-1", "lanes-unix-2", "lanes-tcp-1",
+					     "lanes-tcp-2"};
 
 static FILE *create(const char *directory, const char *name)
 {
@@ -90,7 +94,9 @@ static void print_row(FILE *out, size_t w, size_t c, double lanes)
 static void print_workload(FILE *out, size_t w)
 {
 	const struct workload *load = &workloads[w];
-	const char *ours = strncmp(load->name, "cases", 5) != 0 ? "lanes-1" : "cases-lanes";
+	const char *ours = !strncmp(load->name, "cases", 5)  ? "cases-lanes"
+			   : !strncmp(load->name, "grow", 4) ? growers[0]
+							     : "lanes-1";
 	double lanes = cell_median(cell_named(load->name, ours), RATE);
 	int columns = 8 + load->peak + 2 * load->held + load->settles + 2 * load->side;
 
@@ -108,6 +114,45 @@ static void print_workload(FILE *out, size_t w)
 	for (size_t c = 0; c < contender_count; c++)
 		if (cell_at(w, c)->rounds)
 			print_row(out, w, c, lanes);
+	fputs("\n", out);
+}
+
+/* Of so many asleep: the workload's only one. */
+static const struct cell *asleep(int n)
+{
+	char workload[32];
+
+	snprintf(workload, sizeof(workload), "hold-%d", n);
+	return cell_named(workload, n < 1000000 ? "lanes-1" : growers[0]);
+}
+
+static void print_growth(FILE *out)
+{
+	fputs("| in flight |", out);
+	for (size_t i = 0; i < GROWERS; i++)
+		fprintf(out, " %s: requests/s | p99 ms | errors |", growers[i]);
+	fputs(" bytes each |\n| --- |", out);
+	for (size_t i = 0; i < 3 * GROWERS + 1; i++)
+		fputs(" --- |", out);
+	fputs("\n", out);
+	for (int p = 0, n = 1; p < DECADES; p++, n *= 10) {
+		char workload[32];
+
+		snprintf(workload, sizeof(workload), "grow-%d", n);
+		fprintf(out, "| %d |", n);
+		for (size_t i = 0; i < GROWERS; i++) {
+			const struct cell *cell = cell_named(workload, growers[i]);
+
+			print_number(out, cell, RATE, 0);
+			print_number(out, cell, P99, 3);
+			fprintf(out, " %.0f |", cell_most(cell, ERRORS));
+		}
+		if (n < LEAST_ASLEEP)
+			fputs(" – |", out);
+		else
+			print_number(out, asleep(n), MEMORY_EACH, 0);
+		fputs("\n", out);
+	}
 	fputs("\n", out);
 }
 
@@ -146,11 +191,13 @@ static void write_page(const char *directory, int rounds, struct json_object *cl
 		machine.sysname, machine.release, machine.machine, sysconf(_SC_NPROCESSORS_ONLN),
 		rounds, seconds_measured());
 	print_claims(out, claims);
-	if (cell_named("grow-1", "lanes-1")->rounds || cell_named("hold-100", "lanes-1")->rounds)
+	if (cell_named("grow-1", growers[0])->rounds || asleep(LEAST_ASLEEP)->rounds) {
 		fputs("## Growth\n\nRequests that sleep for zero, straight to the sockets; then "
 		      "requests asleep.\n\n![](growth-rate.svg)\n\n![](growth-cpu.svg)\n\n"
 		      "![](growth-memory.svg)\n\n",
 		      out);
+		print_growth(out);
+	}
 	fputs("## Workloads\n\n", out);
 	for (size_t w = 0; w < workload_count; w++)
 		if (has_cells(w))
@@ -238,25 +285,25 @@ static void draw_workload(const char *directory, size_t w)
 }
 
 static void draw_growth(const char *directory, const char *name, const char *title,
-			const char *prefix, enum figure figure)
+			enum figure figure)
 {
-	static const char *const who[] = {"lanes-1", "lanes-2", "lanes-4"};
-	double y[3][DECADES];
-	struct plot_line lines[3];
+	double y[GROWERS][DECADES];
+	struct plot_line lines[GROWERS];
 	FILE *out = create(directory, name);
 
-	for (size_t i = 0; i < 3; i++) {
-		lines[i] = (struct plot_line){who[i], y[i]};
+	for (size_t i = 0; i < GROWERS; i++) {
+		lines[i] = (struct plot_line){growers[i], y[i]};
 		for (int p = 0, n = 1; p < DECADES; p++, n *= 10) {
 			char workload[32];
 
-			snprintf(workload, sizeof(workload), "%s-%d", prefix, n);
-			y[i][p] = n < 100 && !strcmp(prefix, "hold")
-					  ? -1
-					  : cell_median(cell_named(workload, who[i]), figure);
+			snprintf(workload, sizeof(workload), "grow-%d", n);
+			if (figure != MEMORY_EACH)
+				y[i][p] = cell_median(cell_named(workload, growers[i]), figure);
+			else
+				y[i][p] = n < LEAST_ASLEEP ? -1 : cell_median(asleep(n), figure);
 		}
 	}
-	plot_lines(out, title, lines, figure == MEMORY_EACH ? 1 : 3, DECADES);
+	plot_lines(out, title, lines, figure == MEMORY_EACH ? 1 : GROWERS, DECADES);
 	fclose(out);
 }
 
@@ -268,12 +315,10 @@ void report_write(const char *directory, int rounds)
 	for (size_t w = 0; w < workload_count; w++)
 		if (has_cells(w))
 			draw_workload(directory, w);
-	draw_growth(directory, "growth-rate.svg", "Requests per second, without nginx", "grow",
-		    RATE);
+	draw_growth(directory, "growth-rate.svg", "Requests per second, without nginx", RATE);
 	draw_growth(directory, "growth-cpu.svg", "µs of CPU per request, of the application",
-		    "grow", APP_US);
-	draw_growth(directory, "growth-memory.svg", "Bytes for each request asleep", "hold",
-		    MEMORY_EACH);
+		    APP_US);
+	draw_growth(directory, "growth-memory.svg", "Bytes for each request asleep", MEMORY_EACH);
 	write_page(directory, rounds, claims);
 	print_claims(stdout, claims);
 	json_object_put(claims);

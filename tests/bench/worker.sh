@@ -8,9 +8,10 @@ newline='
 '
 
 work=$(mktemp -d)
-worker=
+workers=
 cleanup() {
-	[ -z "$worker" ] || kill -KILL "$worker" 2>/dev/null || :
+	# shellcheck disable=SC2086 # several
+	[ -z "$workers" ] || kill -KILL $workers 2>/dev/null || :
 	rm -rf "$work"
 }
 trap cleanup EXIT
@@ -30,14 +31,34 @@ heard() {
 	exit 1
 }
 
-# start_worker COMMAND...: starts it with a socket, and waits until it says that it has started.
-start_worker() {
+# start WORD COMMAND...: starts one, and waits until it says the word. It is $worker, and one of
+# $workers.
+start() {
+	word=$1
+	shift
 	rm -f "$work/said"
 	mkfifo "$work/said"
-	"$@" --listen "$work/s" --slot 1 2>"$work/said" >&2 &
+	"$@" 2>"$work/said" >&2 &
 	worker=$!
-	exec 3<"$work/said" 4<&3 # 4 stays open: there is somebody to talk to
-	heard event=started
+	workers="$workers $worker"
+	exec 3<"$work/said"
+	heard "$word"
+	cat <&3 >/dev/null & # there is somebody to talk to
+}
+
+# start_worker COMMAND...: starts it with a socket, and waits until it says that it has started.
+start_worker() {
+	start event=started "$@" --listen "$work/s" --slot 1
+}
+
+# end_workers: ends all, and waits for them; they must have ended well.
+end_workers() {
+	# shellcheck disable=SC2086 # several
+	kill -TERM $workers
+	for worker in $workers; do
+		wait "$worker"
+	done
+	workers=
 }
 
 # load_worker REQUESTS OPTION...: loads it with as many as loadgen's options make, and ends it; all
@@ -46,9 +67,7 @@ load_worker() {
 	requests=$1
 	shift
 	"$build/loadgen" "$@" "$work/s" >"$work/load" || :
-	kill -TERM "$worker"
-	wait "$worker" || :
-	worker=
+	end_workers
 	grep -q "\"answers\":$requests,\"errors\":0" "$work/load" || {
 		echo "not answered: $* $(cat "$work/load")" >&2
 		exit 1

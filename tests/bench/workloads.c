@@ -13,8 +13,8 @@ const char *const figure_names[FIGURES] = {
 };
 
 #define FASTAPI "fastapi-1 fastapi-2"
-#define GROWERS "lanes-1 lanes-2 lanes-4"
-#define MILLION "lanes-million-1 lanes-million-2 lanes-tcp-1 lanes-tcp-2"
+#define MILLION "lanes-unix-1 lanes-unix-2 lanes-tcp-1 lanes-tcp-2"
+#define GROWERS MILLION " lanes-4"
 #define MINIMAL "null-minimal lanes-minimal"
 #define HEAVY	"n=20000000"
 
@@ -95,6 +95,9 @@ const struct workload workloads[] = {
 	{"hold-100000", "100,000 asleep for 4 s: 1,000 connections, 100 each", "lanes-1",
 	 .direct = true, .held = true, .settles = true, .connections = 1000, .depth = 100,
 	 .query = "seconds=4", .others = "--requests 1 --nominal 4", .takes = 11, .rounds = 6},
+	{"hold-1000000", "1,000,000 asleep for 12 s: 1,000 connections, 1,000 each", "lanes-unix-1",
+	 .direct = true, .held = true, .connections = 1000, .depth = 1000, .query = "seconds=12",
+	 .others = "--requests 1 --nominal 12", .takes = 20, .rounds = 2},
 
 	{"cases-row", "One row by its key: 64 clients, 8 connections to the database",
 	 "cases-lanes cases-null cases-null-unprepared cases-null-piped cases-fastapi cases-php "

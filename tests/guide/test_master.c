@@ -1,4 +1,6 @@
 /* A master: its workers are kept, replaced, and ended. */
+#include <dirent.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -380,6 +382,116 @@ static void systemd_is_told(void)
 	close(fd);
 }
 
+/* ---- CPUs ---- */
+
+static cpu_set_t allowed; /* the test's, and so the master's */
+
+static void allow(const cpu_set_t *cpus)
+{
+	CU_ASSERT_EQUAL_FATAL(sched_setaffinity(0, sizeof(*cpus), cpus), 0);
+}
+
+/* The one at this place of those that are allowed, and so on round. */
+static int cpu_at(int place)
+{
+	int cpu = 0;
+
+	place %= CPU_COUNT(&allowed);
+	while (!CPU_ISSET(cpu, &allowed) || place--)
+		cpu++;
+	return cpu;
+}
+
+/* How many threads of the process may run on all that the test may, and on this CPU only. */
+static void count_threads(pid_t pid, int cpu, int *free, int *bound)
+{
+	DIR *dir = opendir(textf("/proc/%d/task", (int)pid));
+	struct dirent *entry;
+
+	*free = *bound = 0;
+	CU_ASSERT_FATAL(dir != NULL);
+	while ((entry = readdir(dir))) {
+		pid_t thread = atoi(entry->d_name);
+		cpu_set_t cpus;
+
+		if (!thread || sched_getaffinity(thread, sizeof(cpus), &cpus))
+			continue;
+		*free += CPU_EQUAL(&cpus, &allowed);
+		*bound += CPU_COUNT(&cpus) == 1 && CPU_ISSET(cpu, &cpus);
+	}
+	closedir(dir);
+}
+
+/* Whether the loop has the CPU for itself, and its threads, of which there is one at least, have
+ * all. */
+static bool is_bound(pid_t pid, int cpu)
+{
+	int free;
+	int bound;
+
+	count_threads(pid, cpu, &free, &bound);
+	return CPU_COUNT(&allowed) == 1 ? free >= 2 : bound == 1 && free >= 1;
+}
+
+static pid_t pid_of(int number)
+{
+	const char *text = textf(" worker=loop-%d pid=", number);
+	const char *at = strstr(file_text(master.log), text);
+
+	CU_ASSERT_FATAL(at != NULL);
+	return atoi(at + strlen(text));
+}
+
+/* Each has the doctor's thread, and who answers one of a pool. */
+static void loops_have_a_cpu_each(void)
+{
+	const char *count = harness_test()->data;
+
+	begin(STRINGS("--processes", count, "--cpu-affinity", "auto"));
+	CU_ASSERT_FATAL(raw_open(&raw, master.socket));
+	CU_ASSERT(raw_gets(&raw, 1, "/sync/noawait", "seconds=0", served(1)));
+	for (int i = 0; i < atoi(count); i++)
+		CU_ASSERT(EVENTUALLY(is_bound(pid_of(i + 1), cpu_at(i))));
+	raw_close(&raw);
+	kill(master.pid, SIGTERM);
+	ends(0);
+}
+
+static void only_allowed_cpus_are_had(void)
+{
+	cpu_set_t before = allowed;
+	int last = cpu_at(CPU_COUNT(&allowed) - 1);
+
+	CPU_ZERO(&allowed);
+	CPU_SET(last, &allowed);
+	allow(&allowed);
+	begin(STRINGS("--processes", "2", "--cpu-affinity", "auto"));
+	CU_ASSERT(EVENTUALLY(is_bound(pid_of(1), last) && is_bound(pid_of(2), last)));
+	worker_stop(&master);
+	allow(&before);
+	allowed = before;
+	begin(STRINGS("--processes", "2", "--cpu-affinity", textf("%d,1022-1023", last)));
+	CU_ASSERT(EVENTUALLY(is_bound(pid_of(1), last) && is_bound(pid_of(2), last)));
+	CU_ASSERT_EQUAL(lines("cpu-affinity: "), 0);
+}
+
+static void missing_cpus_are_told(void)
+{
+	int free;
+	int bound;
+
+	begin(STRINGS("--processes", "1", "--cpu-affinity", "1023"));
+	CU_ASSERT_EQUAL(lines("lanes: cpu-affinity: No such device"), 1);
+	count_threads(pid_of(1), 1023, &free, &bound);
+	CU_ASSERT(free >= 1 && !bound);
+	asked();
+}
+
+static int know_cpus(void)
+{
+	return sched_getaffinity(0, sizeof(allowed), &allowed);
+}
+
 /* What has lost its parents is its child, as it is of process 1, which it may be; and what had
  * ended before it could hear of that. The test has the commands that make some and become it. */
 static void orphans_are_reaped(void)
@@ -433,6 +545,13 @@ static const struct test tests[] = {
 	{"when it is killed, its workers drain", a_killed_master_leaves_nobody},
 	{"HUP opens its log anew", its_log_is_opened_anew},
 	{"systemd is told what it does", systemd_is_told},
+	{"--cpu-affinity auto: the loop of a worker has a CPU, and its threads have all",
+	 loops_have_a_cpu_each, "1"},
+	{"of two, one each", loops_have_a_cpu_each, "2"},
+	{"of eight, one each, and so on round", loops_have_a_cpu_each, "8"},
+	{"CPUs are those that the master may have, or of these the listed",
+	 only_allowed_cpus_are_had},
+	{"where none of the listed is there, it is said, and all are had", missing_cpus_are_told},
 	{"as process 1 it reaps orphans, and drains", orphans_are_reaped,
 	 "(sleep 0.1 & exec sleep 0.05) & exec"},
 	{"as process 1 it reaps who has ended before it began", orphans_are_reaped,
@@ -441,4 +560,4 @@ static const struct test tests[] = {
 	 "os.execv(sys.argv[1], sys.argv[1:])\""},
 };
 
-const struct suite master_suite = {"master", tests, COUNT(tests), .after = after};
+const struct suite master_suite = {"master", tests, COUNT(tests), know_cpus, .after = after};

@@ -242,6 +242,22 @@ static void room_for_descriptors(void)
 	worker_stop(&worker);
 }
 
+/* The script counts their stores, and says so if another worker has made one there, or if there are
+ * more of them beside others. */
+static void lines_of_the_board_have_one_writer(void)
+{
+#ifdef __x86_64__
+	if (!MEMORY_COUNTS) {
+		not_judged("a sanitizer has signals and memory of its own");
+		return;
+	}
+	CU_ASSERT(succeeds(&outcome, STRINGS("tests/bench/lines"),
+			   STRINGS(textf("PROGRAM=%s", program()))));
+#else
+	not_judged("only x86-64 is known to do one instruction and stop");
+#endif
+}
+
 static const struct test tests[] = {
 	{"--help names the options, --version says which", help_and_version},
 	{"bad options: one line that says which and what is allowed", bad_options},
@@ -257,6 +273,8 @@ static const struct test tests[] = {
 	 room_for_descriptors},
 	{"with a list, a peer that speaks IPv6 has to be on it, for either engine",
 	 ipv6_peers_have_to_be_listed},
+	{"no two workers that serve write to one cache line of the scoreboard",
+	 lines_of_the_board_have_one_writer},
 };
 
 const struct suite worker_suite = {"worker", tests, COUNT(tests)};

@@ -257,6 +257,17 @@ static void a_bad_environment_names_its_variable(void)
 	REFUSED("lanes: LANES_CPU_THREADS: 'many' is not a whole number from 0 to 1024\n", NULL);
 }
 
+static void cpus_are_a_list(void)
+{
+	static const char *const sound[] = {"off", "auto", "0", "1023", "0-3,8", "8,0-0,8"};
+
+	for (size_t i = 0; i < COUNT(sound); i++) {
+		PARSE(&o, "--cpu-affinity", sound[i]);
+		CU_ASSERT_STRING_EQUAL(o.cpu_affinity, sound[i]);
+	}
+	wrong_values_are_refused();
+}
+
 static void a_mount_is_a_path_without_a_slash_at_its_end(void)
 {
 	static const char *const sound[] = {"/", "/a", "/a b/\xc3\xa9",
@@ -307,7 +318,7 @@ static void help_lists_every_option(void)
 		       "mount listen-mode listen-owner listen-group stream-age migrate jobs "
 		       "job-retry job-drop job-depth job-concurrency job-poll "
 		       "job-result job-keep fetch-most fetch-host-most fetch-queue fetch-idle ca "
-		       "config check-config otlp ps doctor control";
+		       "config check-config otlp ps doctor control cpu-affinity";
 	char *text = NULL;
 	size_t len;
 	int expected = 0;
@@ -436,6 +447,12 @@ static const struct test tests[] = {
 		       "end, and no '%', '?' or '#'",
 		       "/a/", "a", "", "//", "/a//b", "/a%20b", "/a?", "/a#b", "/a\n", "http://a",
 		       "/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
+		 {0}}},
+	{"CPUs are a list of numbers and ranges, auto or off", cpus_are_a_list,
+	 (const struct wrong[]){
+		 WRONG("--cpu-affinity", "off, auto or a list of CPUs, such as 0-3,8", "", "on",
+		       "auto,1", "0,", ",0", "0,,1", "3-1", "1-", "-1", "1-2-3", "1024", "0-1024",
+		       "0x1", " 1", "1 ", "0:2", "99999999999999999999"),
 		 {0}}},
 	{"a mode is what chmod takes", a_mode_is_what_chmod_takes,
 	 (const struct wrong[]){

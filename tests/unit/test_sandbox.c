@@ -479,6 +479,8 @@ static const struct test tests[] = {
 		  {&nothing, ENOSYS, call_it, {SYS_prctl, PR_SET_DUMPABLE, 1}},
 		  {&nothing, 0, look_at_itself},
 		  {&nothing, ENOSYS, call_it, {SYS_prlimit64, 1, RLIMIT_CORE}},
+		  {&nothing, EINVAL, call_it, {SYS_sched_setaffinity, 0}}, /* to no CPU */
+		  {&nothing, ENOSYS, call_it, {SYS_sched_setaffinity, 1}},
 		  {&nothing, ENOSYS, call_it, {SYS_tgkill, 1, 1}})},
 	/* 262 is multipath. */
 	{"what is named may be connected to, by TCP", connects_to_what_is_named,

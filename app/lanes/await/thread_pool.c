@@ -10,6 +10,8 @@
 #include <unistd.h>
 #include <uv.h>
 
+#include "base/affinity.h"
+
 enum {
 	STACK_SIZE = 256 * 1024,
 	PROMPT_NS = 1000000, /* whose wait was shorter has hardly gone, and is not looked at */
@@ -199,6 +201,7 @@ static void *thread_main(void *argument)
 	unsigned thread;
 	char name[16];
 
+	affinity_leave();
 	if (pool->options.nice)
 		setpriority(PRIO_PROCESS, (id_t)gettid(),
 			    getpriority(PRIO_PROCESS, 0) + pool->options.nice);

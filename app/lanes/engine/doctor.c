@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/affinity.h"
 #include "base/log.h"
 #include "engine/doctor_cure.h"
 #include "engine/doctor_source.h"
@@ -276,6 +277,7 @@ static void *watch(void *unused)
 	unsigned idle = 0;
 
 	(void)unused;
+	affinity_leave();
 	prctl(PR_SET_NAME, "doctor");
 	while (!doctor.ends) {
 		uint64_t since = board_get(&doctor.slot->turn_since);

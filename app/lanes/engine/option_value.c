@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/affinity.h"
 #include "base/log.h"
 #include "scoreboard/scoreboard.h"
 
@@ -144,6 +145,11 @@ int option_set(const struct option_table *table, const struct option_spec *optio
 				name, value,
 				"a path of 1 to 46 bytes with a '/' before each of its "
 				"names, none at its end, and no '%', '?' or '#'");
+		break;
+	case OPTION_CPUS:
+		if (!affinity_is(value))
+			return option_complain(name, value,
+					       "off, auto or a list of CPUs, such as 0-3,8");
 		break;
 	case OPTION_TEXT:
 	case OPTION_ORDER:

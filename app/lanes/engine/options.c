@@ -55,6 +55,10 @@ static const struct option_spec list[] = {
 		 "names, for web servers that ask another then, which they do not for a POST; "
 		 "below --processes, and in a prefork process, it is auto)"},
 	{"nice", OPTION_INT, AT(nice), "0", 0, 19, NULL, "added to the process's nice value"},
+	{"cpu-affinity", OPTION_CPUS, AT(cpu_affinity), "off",
+	 .help = "which CPU the loop runs on, of those that the process may have: auto (worker 1 "
+		 "on the first, 2 on the second, and so on round), the same of a list (0-3,8), or "
+		 "off (any). Threads of pools run on any"},
 	{"sandbox", OPTION_CHOICE, AT(sandbox), "on", .choices = "on|off",
 	 .help = "on: a worker that has started opens no more files or sockets, and starts no "
 		 "program; off: for valgrind, and handlers that need more"},
@@ -379,8 +383,8 @@ static void list_options(FILE *out, const struct option_table *table)
 	static const char *const arguments[] = {
 		[OPTION_INT] = " N",	 [OPTION_NUMBER] = " NUMBER", [OPTION_SECONDS] = " SECONDS",
 		[OPTION_MODE] = " MODE", [OPTION_TEXT] = " TEXT",     [OPTION_NAME] = " NAME",
-		[OPTION_PATH] = " PATH", [OPTION_CHOICE] = " WORD",   [OPTION_FLAG] = "",
-		[OPTION_ORDER] = " WORD"};
+		[OPTION_PATH] = " PATH", [OPTION_CPUS] = " CPUS",     [OPTION_CHOICE] = " WORD",
+		[OPTION_FLAG] = "",	 [OPTION_ORDER] = " WORD"};
 
 	for (size_t i = 0; i < table->count; i++) {
 		const struct option_spec *o = &table->list[i];

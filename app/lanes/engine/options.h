@@ -45,6 +45,7 @@ enum option_kind {
 	OPTION_TEXT,	/* const char *; NULL where it has no fallback, and nobody said */
 	OPTION_NAME,	/* the same, of letters, digits, '-' and '_' */
 	OPTION_PATH,	/* the same, of a URL, decoded: "/", or "/a/b" without a '/' at its end */
+	OPTION_CPUS,	/* the same: off, auto, or a list of CPUs (base/affinity.h) */
 	OPTION_CHOICE,	/* an enum */
 	OPTION_FLAG,	/* bool: no value, and of the command line only */
 	OPTION_ORDER,	/* const char *; a text that is of the command line only */
@@ -93,6 +94,7 @@ struct options {
 	enum routes_kind routes;
 	enum drain_mode drain;
 	int64_t nice;
+	const char *cpu_affinity;
 	enum sandbox_mode sandbox;
 	enum core_mode core;
 	int64_t address_space; /* MB; 0: as it is */

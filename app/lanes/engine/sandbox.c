@@ -289,6 +289,7 @@ static const struct rule decided[] = {
 	{SCMP_ACT_ALLOW, SCMP_SYS(sendto), WHEN(3, MSG_FASTOPEN, 0)}, /* which would connect */
 	{SCMP_ACT_ALLOW, SCMP_SYS(ioctl), IS(1, FIONBIO)},
 	{SCMP_ACT_ALLOW, SCMP_SYS(prctl), IS(0, PR_SET_NAME)},
+	{SCMP_ACT_ALLOW, SCMP_SYS(sched_setaffinity), IS(0, 0)}, /* of the thread that calls it */
 	{SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), IS(0, 0)}, /* of its own, as is every stack's size */
 };
 

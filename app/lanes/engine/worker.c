@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/affinity.h"
 #include "base/log.h"
 #include "client/fetch_limits.h"
 #include "client/queue.h"
@@ -232,6 +233,7 @@ static int work(struct options *options, struct application *application)
 	const struct socket_file file = {(mode_t)options->listen_mode, options->listen_owner,
 					 options->listen_group};
 	struct board_slot *slot;
+	int err;
 
 	if (options->engine != ENGINE_JOBS && listener_adopt(options->listen))
 		return 1;
@@ -271,6 +273,9 @@ static int work(struct options *options, struct application *application)
 			  "a user of its own: spawn-fcgi -u, User=", NULL);
 	if (options->nice && nice((int)options->nice) < 0)
 		log_complaint("nice: %s", strerror(errno));
+	err = affinity_bind(options->cpu_affinity, options->slot);
+	if (err)
+		log_complaint("cpu-affinity: %s", strerror(-err));
 	doctor_prepare(options);
 	enter_sandbox(options, &needs);
 	return serve(options, &listener, worker, application, &board);

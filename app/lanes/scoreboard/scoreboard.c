@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 enum {
-	VERSION = 13,
+	VERSION = 14,
 	PAGE = 4096,
 	CLAIM_LOCK = BOARD_SLOTS, /* the byte that is locked while a slot is chosen */
 	ATTEMPTS = 100,

@@ -43,6 +43,7 @@ enum {
 	BOARD_METRICS = 32, /* of the application */
 	BOARD_METRIC_NAME = 48,
 	BOARD_METRIC_HELP = 96,
+	BOARD_LINE = 64, /* bytes of a cache line */
 };
 
 enum {
@@ -216,8 +217,9 @@ struct board_queue {
 };
 
 struct board_slot {
-	/* Written when the slot is claimed; pid last. */
-	word pid;
+	/* Written when the slot is claimed; pid last. Aligned, so that no two workers write to one
+	 * cache line, and each has its words on as few. */
+	_Alignas(BOARD_LINE) word pid;
 	word number;	 /* "<pool>-<number>" is the worker's name */
 	word started_at; /* seconds since the epoch */
 	char pool[BOARD_NAME];
@@ -257,7 +259,7 @@ struct board_slot {
 	word thing_count; /* from number 1 on: they are behind the spans */
 
 	word head; /* spans ever written; the next goes to spans[head % BOARD_SPANS] */
-	struct board_span spans[BOARD_SPANS];
+	_Alignas(BOARD_LINE) struct board_span spans[BOARD_SPANS];
 	struct board_id ids[BOARD_IDS]; /* at serial % BOARD_IDS: of the latest such request */
 	struct board_thing things[BOARD_THINGS];
 	struct board_place places[BOARD_PLACES];
