@@ -138,3 +138,14 @@ test('step by step, the model: threads work beside the loop, and are waited for'
 		'queue 0-200, loop 200-201, pool 201-251, loop 251-252', 'loop 1-200']);
 	assert.equal((await modelled(page, two, {threads: 2, k: 1, take: 1})).tasks[1], 'queue 0-1, loop 1-2, pool 2-52, ready 52-201, loop 201-202');
 }));
+
+test('step by step: a thread that begins before the loop gives the request up has it', () => withPage({}, async (page) => {
+	const said = await page.evaluate(async () => {
+		const {told} = await import('/lanes/replay/scene.js');
+		const parts = [['loop', 0, 1], ['pool', 0.5, 101], ['ready', 101, 102], ['loop', 102, 103]].map(([kind, start, end]) => ({kind, start, end}));
+		const task = {request: {serial: 7, path: '/async/wrap-blocking'}, label: '7', parts};
+		return [0, 102].map((at, k, all) => told({from: 0, decisions: all.map((start) => ({at: start, end: start + 1, task}))}, k));
+	});
+	assert.match(said[0], /; then a thread has it\.$/);
+	assert.match(said[1], /; then it is over\.$/);
+}));

@@ -48,7 +48,8 @@ export function told(schedule, k) {
 	const {at, end, task} = schedule.decisions[k];
 	const before = schedule.decisions.slice(0, k).reduce((latest, each) => Math.max(latest, each.end), schedule.from);
 	const idle = at - before > WORTH && k ? `The loop had nothing to do for ${duration(at - before)}. ` : '';
-	const next = task.parts.find(({start, kind}) => start >= end - 0.001 && kind !== 'loop');
+	// A thread may have begun before the loop gives the task up.
+	const next = task.parts.find((part) => part.kind !== 'loop' && part.end > end);
 	const then = !next ? 'then it is over' : next.kind === 'ready' ? 'then it is ready to go on' : next.kind.startsWith('pool') ? 'then a thread has it' : 'then it awaits';
 	return `${idle}At ${since(schedule, at)} the loop takes ${nameOf(task)}: it runs for ${duration(end - at)}${isHold({kind: 'loop', start: at, end}) ? ', and nobody else does' : ''}; ${then}.`;
 }
