@@ -43,7 +43,7 @@ INCLUDES   = $(call once,INCLUDES,$(call package_flags,--cflags $(PACKAGES)))
 LIBRARIES  = $(call once,LIBRARIES,$(call package_flags,--libs $(PACKAGES) $(CASES_PACKAGES)))
 # Also where it links: with -flto only then gcc sees a local that was to survive an AWAIT.
 WARNINGS  := -Wall -Wextra -Werror
-COMPILE    = $(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) -Iapp -Iapp/lanes -pthread -fPIE \
+COMPILE    = $(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) -Iapp -Iapp/lanes -pthread -fPIE -fno-plt \
 	     -fstack-protector-strong $(FORTIFY) $(INCLUDES) $(SAN) $(INSTRUMENTED) $(CPPFLAGS) $(CFLAGS)
 LINK       = $(CC) -pie -Wl,-z,relro,-z,now,--as-needed $(SAN) $(CFLAGS) $(LDFLAGS)
 LIBS       = $(LIBRARIES) -lm -pthread $(LDLIBS)

@@ -99,10 +99,15 @@ static void on_prepare(uv_prepare_t *handle)
 	sched->polled = ended ? ended : woken(sched);
 }
 
+/* Nearly always nobody is ready: what has come was begun at once. What is to be settled is, before
+ * the loop polls again. */
 static void on_check(uv_check_t *handle)
 {
-	note_rest(handle->data);
-	run_batch(handle->data);
+	struct sched *sched = handle->data;
+
+	note_rest(sched);
+	if (sched->ready_first)
+		run_batch(sched);
 }
 
 static void take_back(struct job *job)

@@ -27,16 +27,10 @@ void fcgi_header_decode(struct fcgi_header *header, const void *from)
 
 void fcgi_header_encode(const struct fcgi_header *header, void *to)
 {
-	unsigned char *byte = to;
-
-	byte[0] = header->version;
-	byte[1] = header->type;
-	byte[2] = (unsigned char)(header->request_id >> 8);
-	byte[3] = (unsigned char)header->request_id;
-	byte[4] = (unsigned char)(header->content_length >> 8);
-	byte[5] = (unsigned char)header->content_length;
-	byte[6] = header->padding_length;
-	byte[7] = 0;
+	fcgi_put_number(to, (uint64_t)header->version << 56 | (uint64_t)header->type << 48 |
+				    (uint64_t)header->request_id << 32 |
+				    (uint64_t)header->content_length << 16 |
+				    (uint64_t)header->padding_length << 8);
 }
 
 /*

@@ -81,6 +81,14 @@ static inline uint64_t fcgi_header_number(const void *from)
 	return be64toh(header) & ~(uint64_t)0xff;
 }
 
+/* Writes eight bytes, the highest first; returns what comes behind them. */
+static inline void *fcgi_put_number(void *to, uint64_t number)
+{
+	number = htobe64(number);
+	memcpy(to, &number, sizeof(number));
+	return (char *)to + sizeof(number);
+}
+
 /* The body of FCGI_BEGIN_REQUEST; from is FCGI_BODY_SIZE bytes. */
 void fcgi_begin_decode(struct fcgi_begin *begin, const void *from);
 

@@ -16,6 +16,7 @@
 
 enum {
 	VALUES_MAX = 1024, /* bytes of a GET_VALUES body looked at; the three names need 48 */
+	END_SIZE = FCGI_HEADER_SIZE * 2 + FCGI_BODY_SIZE, /* an empty STDOUT, and END_REQUEST */
 };
 
 static void remember(struct fcgi_responder *r, struct fcgi_request *request)
@@ -405,8 +406,10 @@ static size_t take_whole(struct fcgi_responder *r, const unsigned char *bytes, s
 	take_params(r, params + FCGI_HEADER_SIZE, length);
 	if (r->current)
 		end_params(r);
-	fcgi_header_decode(&r->record, end + FCGI_HEADER_SIZE);
-	end_record(r);
+	if (r->current)
+		end_stdin(r);
+	else if (r->late)
+		r->late--;
 	return (size_t)(end - bytes) + (size_t)FCGI_HEADER_SIZE * 2;
 }
 
@@ -455,17 +458,15 @@ const char *fcgi_responder_fault(const struct fcgi_responder *r)
 void fcgi_responder_end(struct fcgi_responder *r, struct fcgi_request *request, uint32_t app_status)
 {
 	uint64_t id = (uint64_t)request->id << 32;
-	const uint64_t ends[] = {
-		htobe64(FCGI_HEADER_OF(FCGI_TYPE_STDOUT) | id),
-		htobe64(FCGI_HEADER_OF(FCGI_TYPE_END_REQUEST) | id | FCGI_BODY_SIZE << 16),
-		htobe64((uint64_t)app_status << 32), /* FCGI_STATUS_REQUEST_COMPLETE is 0 */
-	};
-
-	char *to = buffer_reserve(&r->out, sizeof(ends));
+	void *to = buffer_reserve(&r->out, END_SIZE);
 
 	if (to) {
-		memcpy(to, ends, sizeof(ends));
-		r->out.len += sizeof(ends);
+		to = fcgi_put_number(to, FCGI_HEADER_OF(FCGI_TYPE_STDOUT) | id);
+		to = fcgi_put_number(to, FCGI_HEADER_OF(FCGI_TYPE_END_REQUEST) | id |
+						 FCGI_BODY_SIZE << 16);
+		/* FCGI_STATUS_REQUEST_COMPLETE is 0. */
+		fcgi_put_number(to, (uint64_t)app_status << 32);
+		r->out.len += END_SIZE;
 	}
 	if (!request->stdin_done)
 		r->late++;

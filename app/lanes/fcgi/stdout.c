@@ -14,22 +14,12 @@ static void encode_stdout(struct fcgi_responder *r, uint16_t id, size_t record, 
 	fcgi_header_encode(&header, r->out.data + record);
 }
 
-/* What does not fit one record is moved apart, the last part first, to make room for headers. */
-void fcgi_responder_stdout_end(struct fcgi_responder *r, const struct fcgi_request *request,
-			       size_t record)
+/* Moves n bytes that do not fit one record apart, the last part first, to make room for headers. */
+static void split(struct fcgi_responder *r, uint16_t id, size_t record, size_t n)
 {
-	size_t n = r->out.len - record;
-	size_t more;
+	size_t more = (n - 1) / FCGI_CONTENT_MAX;
 
-	if (r->out.failed)
-		return;
-	n -= FCGI_HEADER_SIZE;
-	if (!n) {
-		r->out.len = record;
-		return;
-	}
-	more = (n - 1) / FCGI_CONTENT_MAX;
-	if (more && !buffer_reserve(&r->out, more * FCGI_HEADER_SIZE))
+	if (!buffer_reserve(&r->out, more * FCGI_HEADER_SIZE))
 		return;
 	r->out.len += more * FCGI_HEADER_SIZE;
 	for (size_t i = more; i > 0; i--) {
@@ -37,10 +27,26 @@ void fcgi_responder_stdout_end(struct fcgi_responder *r, const struct fcgi_reque
 		size_t part = n - i * FCGI_CONTENT_MAX;
 
 		memmove(r->out.data + from + i * FCGI_HEADER_SIZE, r->out.data + from, part);
-		encode_stdout(r, request->id, from + (i - 1) * FCGI_HEADER_SIZE, part);
+		encode_stdout(r, id, from + (i - 1) * FCGI_HEADER_SIZE, part);
 		n -= part;
 	}
-	encode_stdout(r, request->id, record, n);
+	encode_stdout(r, id, record, n);
+}
+
+void fcgi_responder_stdout_end(struct fcgi_responder *r, const struct fcgi_request *request,
+			       size_t record)
+{
+	size_t n;
+
+	if (r->out.failed)
+		return;
+	n = r->out.len - record - FCGI_HEADER_SIZE;
+	if (!n)
+		r->out.len = record;
+	else if (n > FCGI_CONTENT_MAX)
+		split(r, request->id, record, n);
+	else
+		encode_stdout(r, request->id, record, n);
 }
 
 void fcgi_responder_stdout(struct fcgi_responder *r, const struct fcgi_request *request,
