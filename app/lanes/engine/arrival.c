@@ -7,21 +7,22 @@
 
 /* Reads the params. If they fit into the arena they are at its front, and the handler's memory
  * comes behind them. False if they are malformed. A function of its own, so that the compiler
- * inlines fcgi_params_next() here: that saves a tenth of the instructions of a request. */
+ * inlines fcgi_params_next() here, and a copy of where they are, which nothing else can change: that
+ * saves a tenth of the instructions of a request. */
 __attribute__((noinline)) static bool take_params(struct exchange *exchange)
 {
-	const struct fcgi_params *params = &exchange->fcgi.params;
+	const struct fcgi_params params = exchange->fcgi.params;
 	struct slice name;
 	struct slice value;
 	uint64_t busy = sched_busy(exchange->req.co.sched, exchange->req.times.received);
 	size_t at = 0;
 
-	if (!params->heap)
-		exchange->req.arena_used = params->len;
-	while (fcgi_params_next(params, &at, &name, &value))
+	if (!params.heap)
+		exchange->req.arena_used = params.len;
+	while (fcgi_params_next(&params, &at, &name, &value))
 		request_take_param(&exchange->req, name, value);
 	request_params_done(&exchange->req, busy);
-	return at == params->len;
+	return at == params.len;
 }
 
 static int refusal(const struct engine *engine, enum fcgi_input input)

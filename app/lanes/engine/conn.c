@@ -92,6 +92,16 @@ void conn_new(struct engine *engine, int fd)
 
 /* ---- read ---- */
 
+/* It is closed for what it sent. A function of its own, or all that is read would pay for its stack. */
+__attribute__((noinline)) static void conn_fault(struct conn *conn)
+{
+	char peer[PEER_SIZE];
+
+	log_event(LOG_LEVEL_WARNING, "protocol-error", "reason", fcgi_responder_fault(&conn->fcgi),
+		  "peer", peer_name(conn->fd, peer), NULL);
+	conn_close(conn);
+}
+
 static void conn_feed(struct conn *conn, const char *bytes, size_t n)
 {
 	bool owed = fcgi_responder_partial(&conn->fcgi);
@@ -101,14 +111,8 @@ static void conn_feed(struct conn *conn, const char *bytes, size_t n)
 	/* A body may take its time, as long as some of it keeps coming. */
 	if (!owed || uploading)
 		conn->quiet_since = uv_now(&conn->engine->loop);
-	if (fcgi_responder_feed(&conn->fcgi, bytes, n)) {
-		char peer[PEER_SIZE];
-
-		log_event(LOG_LEVEL_WARNING, "protocol-error", "reason",
-			  fcgi_responder_fault(&conn->fcgi), "peer", peer_name(conn->fd, peer),
-			  NULL);
-		conn_close(conn);
-	}
+	if (fcgi_responder_feed(&conn->fcgi, bytes, n))
+		conn_fault(conn);
 }
 
 /* One read a turn: who sends more than fits waits for those who have not had theirs. */

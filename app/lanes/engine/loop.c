@@ -67,7 +67,7 @@ static bool is_drained(const struct engine *engine)
 	return true;
 }
 
-static void drain_if_idle(struct engine *engine)
+__attribute__((noinline)) static void drain_if_idle(struct engine *engine)
 {
 	if (engine->stopped || !is_drained(engine))
 		return;

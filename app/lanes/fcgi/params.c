@@ -14,7 +14,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SHORT_LENGTH_MAX = 127, SIZE_LIMIT = INT32_MAX };
+enum {
+	SHORT_LENGTH_MAX = 127,
+	LONG = 0x8080, /* of two lengths in bytes of their own, one of them is not so short */
+	SIZE_LIMIT = INT32_MAX,
+};
 
 void fcgi_params_init(struct fcgi_params *p, char *storage, size_t size)
 {
@@ -101,12 +105,12 @@ bool fcgi_params_next(const struct fcgi_params *p, size_t *at, struct slice *nam
 	size_t behind = *at;
 	size_t left = p->len - behind;
 	size_t name_len, value_len;
-	const char *data;
+	uint16_t both = LONG;
+	const char *data = p->data + behind;
 
-	if (behind >= p->len)
-		return false;
-	data = p->data + behind;
-	if (left >= 2 && !((data[0] | data[1]) & 0x80)) {
+	if (left >= sizeof(both))
+		memcpy(&both, data, sizeof(both));
+	if (!(both & LONG)) {
 		name_len = (unsigned char)data[0];
 		value_len = (unsigned char)data[1];
 		behind += 2;

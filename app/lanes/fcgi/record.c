@@ -41,12 +41,11 @@ void fcgi_header_encode(const struct fcgi_header *header, void *to)
  *     |       role        |  flags  |                   reserved                      |
  *     +---------+---------+---------+---------+---------+---------+---------+---------+
  */
-void fcgi_begin_decode(struct fcgi_begin *begin, const void *from)
+struct fcgi_begin fcgi_begin_decode(const void *from)
 {
 	const unsigned char *byte = from;
 
-	begin->role = (uint16_t)(byte[0] << 8 | byte[1]);
-	begin->flags = byte[2];
+	return (struct fcgi_begin){.role = (uint16_t)(byte[0] << 8 | byte[1]), .flags = byte[2]};
 }
 
 /*

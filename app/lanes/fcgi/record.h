@@ -90,7 +90,7 @@ static inline void *fcgi_put_number(void *to, uint64_t number)
 }
 
 /* The body of FCGI_BEGIN_REQUEST; from is FCGI_BODY_SIZE bytes. */
-void fcgi_begin_decode(struct fcgi_begin *begin, const void *from);
+struct fcgi_begin fcgi_begin_decode(const void *from);
 
 /* The bodies of FCGI_END_REQUEST and FCGI_UNKNOWN_TYPE; to is FCGI_BODY_SIZE bytes. */
 void fcgi_end_encode(uint32_t app_status, enum fcgi_protocol_status status, void *to);

@@ -146,7 +146,7 @@ static void begin_request(struct fcgi_responder *r, const void *body)
 		r->late++;
 		return;
 	}
-	fcgi_begin_decode(&begin, body);
+	begin = fcgi_begin_decode(body);
 	keep_conn = begin.flags & FCGI_FLAG_KEEP_CONN;
 	if (begin.role != FCGI_ROLE_RESPONDER) {
 		refuse(r, keep_conn, FCGI_STATUS_UNKNOWN_ROLE);

@@ -251,8 +251,9 @@ static void tell_blame(const struct request *req, int status)
 			  words_of(req->co.error), "status", log_number(status), NULL);
 }
 
-/* What a request gets whose handler did not answer, or could not go on. */
-static void answer_for_it(struct request *req)
+/* What a request gets whose handler did not answer, or could not go on. A function of its own, or
+ * all would pay for its stack. */
+__attribute__((noinline)) static void answer_instead(struct request *req)
 {
 	if (coroutine_has_failed(&req->co)) {
 		int status = status_of(req->co.error);
@@ -266,7 +267,7 @@ static void answer_for_it(struct request *req)
 			reply_refusal(req, status, "%s", detail);
 		req->co.error = 0;
 		req->co.blamed = 0;
-	} else if (!req->reply.status) {
+	} else {
 		reply_instead(req, 500);
 	}
 }
@@ -312,8 +313,8 @@ void request_run(struct coroutine *co)
 			request_end_call(req);
 			continue;
 		}
-		if (stage_of(req) >= HANDLER || coroutine_has_failed(co))
-			answer_for_it(req);
+		if (coroutine_has_failed(co) || (stage_of(req) >= HANDLER && !req->reply.status))
+			answer_instead(req);
 		next_stage(req);
 	}
 	co->suspended = false;

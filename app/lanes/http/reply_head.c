@@ -26,46 +26,62 @@ static char *put_slice(char *at, struct slice bytes)
 	return at + bytes.len;
 }
 
-/* Two digits for each step. */
-static char *put_u64(char *at, uint64_t value)
+/* A number below 100, with both digits. */
+static inline char *put_pair(char *at, uint64_t number)
 {
 	static const char pairs[] = "00010203040506070809101112131415161718192021222324"
 				    "25262728293031323334353637383940414243444546474849"
 				    "50515253545556575859606162636465666768697071727374"
 				    "75767778798081828384858687888990919293949596979899";
-	size_t len = 1;
-	char *end;
 
-	if (value < 10) {
-		*at = (char)('0' + value);
-		return at + 1;
-	}
-	for (uint64_t limit = 10; len < U64_DIGITS && value >= limit; limit *= 10)
-		len++;
-	end = at + len;
-	for (char *last = end; last > at + 1; value /= 100)
-		memcpy(last -= 2, &pairs[value % 100 * 2], 2);
-	if (len % 2)
-		*at = (char)('0' + value);
-	return end;
+	memcpy(at, &pairs[number * 2], 2);
+	return at + 2;
+}
+
+/* One below 1,000, with all three. */
+static inline char *put_triple(char *at, uint64_t number)
+{
+	*at = (char)('0' + number / 100);
+	return put_pair(at + 1, number % 100);
+}
+
+/* One below 10,000, without zeros before it. */
+static inline char *put_small(char *at, uint64_t number)
+{
+	if (number >= 1000)
+		return put_pair(put_pair(at, number / 100), number % 100);
+	if (number >= 100)
+		return put_triple(at, number);
+	if (number >= 10)
+		return put_pair(at, number);
+	*at = (char)('0' + number);
+	return at + 1;
+}
+
+__attribute__((noinline)) static char *put_large(char *at, uint64_t value)
+{
+	if (value < 10000)
+		return put_small(at, value);
+	at = put_large(at, value / 10000);
+	return put_pair(put_pair(at, value % 10000 / 100), value % 100);
+}
+
+static inline char *put_u64(char *at, uint64_t value)
+{
+	return value < 10000 ? put_small(at, value) : put_large(at, value);
 }
 
 /* Milliseconds with three decimals. Most of a request's times are none. */
 static char *put_ms(char *at, uint64_t ns)
 {
 	uint64_t us;
-	unsigned rest;
 
 	if (ns < 500)
 		return put(at, "0.000");
 	us = (ns + 500) / 1000;
-	rest = us % 1000;
 	at = put_u64(at, us / 1000);
 	*at++ = '.';
-	*at++ = (char)('0' + rest / 100);
-	*at++ = (char)('0' + rest / 10 % 10);
-	*at++ = (char)('0' + rest % 10);
-	return at;
+	return put_triple(at, us % 1000);
 }
 
 /* Waits that few requests have, each where there was one. */

@@ -150,18 +150,25 @@ static uint64_t milliseconds(struct slice text)
 	return number;
 }
 
+/* Nanoseconds since the epoch. */
+__attribute__((noinline)) static uint64_t wall_now(void)
+{
+	struct timespec wall;
+
+	clock_gettime(CLOCK_REALTIME, &wall);
+	return (uint64_t)wall.tv_sec * NS_PER_S + (uint64_t)wall.tv_nsec;
+}
+
 /* Milliseconds since the epoch, at this uv_hrtime(). How far apart the two clocks are is looked at
  * once in a millisecond; 0 is no time. */
 static uint64_t wall_clock(uint64_t now)
 {
 	static _Thread_local uint64_t looked;
 	static _Thread_local uint64_t ahead;
-	struct timespec wall;
 
 	if (!now || now - looked >= NS_PER_MS) {
-		clock_gettime(CLOCK_REALTIME, &wall);
 		looked = now;
-		ahead = (uint64_t)wall.tv_sec * NS_PER_S + (uint64_t)wall.tv_nsec - now;
+		ahead = wall_now() - now;
 	}
 	return (now + ahead) / NS_PER_MS;
 }

@@ -50,7 +50,7 @@ static uint32_t hash(uint32_t from, struct slice text)
 }
 
 /* The edge, or the place where it would be. */
-static struct router_edge *find_edge(const struct router *router, uint32_t from, struct slice text)
+static inline struct router_edge *find_edge(const struct router *router, uint32_t from, struct slice text)
 {
 	for (uint32_t at = hash(from, text);; at++) {
 		struct router_edge *edge = &router->edges[at & router->edge_mask];
