@@ -92,37 +92,42 @@ static inline bool take_length(const struct fcgi_params *p, size_t *at, size_t *
 	return true;
 }
 
-/* Both, where one is long. Compared one by one: their sum could overflow. */
-static bool take_lengths(const struct fcgi_params *p, size_t *at, size_t *name, size_t *value)
+/* The next pair, where one of its lengths is long, or there is none. The lengths are compared one by
+ * one: their sum could overflow. */
+static bool next_long(const struct fcgi_params *p, size_t *at, struct slice *name,
+		      struct slice *value)
 {
-	return take_length(p, at, name) && take_length(p, at, value) && *name <= p->len - *at &&
-	       *value <= p->len - *at - *name;
+	size_t behind = *at;
+
+	if (!take_length(p, &behind, &name->len) || !take_length(p, &behind, &value->len) ||
+	    name->len > p->len - behind || value->len > p->len - behind - name->len)
+		return false;
+	name->data = p->data + behind;
+	value->data = name->data + name->len;
+	*at = behind + name->len + value->len;
+	return true;
 }
 
 bool fcgi_params_next(const struct fcgi_params *p, size_t *at, struct slice *name,
 		      struct slice *value)
 {
-	size_t behind = *at;
-	size_t left = p->len - behind;
-	size_t name_len, value_len;
-	uint16_t both = LONG;
-	const char *data = p->data + behind;
+	const char *data = p->data + *at;
+	size_t left = p->len - *at;
+	uint16_t lengths = LONG;
+	size_t name_len, value_len, pair;
 
-	if (left >= sizeof(both))
-		memcpy(&both, data, sizeof(both));
-	if (!(both & LONG)) {
-		name_len = (unsigned char)data[0];
-		value_len = (unsigned char)data[1];
-		behind += 2;
-		if (name_len + value_len > left - 2)
-			return false;
-	} else if (!take_lengths(p, &behind, &name_len, &value_len)) {
+	if (left >= sizeof(lengths))
+		memcpy(&lengths, data, sizeof(lengths));
+	if (lengths & LONG)
+		return next_long(p, at, name, value);
+	name_len = (unsigned char)data[0];
+	value_len = (unsigned char)data[1];
+	pair = sizeof(lengths) + name_len + value_len;
+	if (pair > left)
 		return false;
-	}
-	data = p->data + behind;
-	*name = (struct slice){data, name_len};
-	*value = (struct slice){data + name_len, value_len};
-	*at = behind + name_len + value_len;
+	*name = (struct slice){data + sizeof(lengths), name_len};
+	*value = (struct slice){data + sizeof(lengths) + name_len, value_len};
+	*at += pair;
 	return true;
 }
 

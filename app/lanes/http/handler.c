@@ -95,7 +95,7 @@ static void read_input(struct request *req)
 }
 
 /* Those in which somebody is to be called, a bit each. */
-static uint8_t stages_of(const struct request *req)
+static unsigned stages_of(const struct request *req)
 {
 	const struct route *route = req->route;
 	unsigned stages = 1u << HANDLER;
@@ -110,15 +110,15 @@ static uint8_t stages_of(const struct request *req)
 		stages |= 1u << AFTER;
 	if (req->reads_later)
 		stages |= 1u << INPUT;
-	return (uint8_t)stages;
+	return stages;
 }
 
-/* Its stages before this one are over. Whoever replies before the handler, replies in its place. */
-static void go_to_stage(struct request *req, enum stage stage)
+/* These are left. Whoever replies before the handler, replies in its place. */
+static void leave_stages(struct request *req, unsigned stages)
 {
-	if (stage <= HANDLER && req->reply.status)
-		stage = AFTER;
-	req->stages &= (uint8_t)(~0u << stage);
+	if (req->reply.status)
+		stages &= ~0u << AFTER;
+	req->stages = (uint8_t)stages;
 }
 
 static enum stage stage_of(const struct request *req)
@@ -159,7 +159,7 @@ static void run_stage(struct request *req)
 
 static void next_stage(struct request *req)
 {
-	go_to_stage(req, stage_of(req) + 1);
+	leave_stages(req, req->stages & (req->stages - 1u)); /* the first is over */
 	req->on_thread = false;
 	if (!req->stages)
 		return;
@@ -288,8 +288,7 @@ void request_run(struct coroutine *co)
 
 	if (!req->begun) {
 		req->begun = true;
-		req->stages = stages_of(req);
-		go_to_stage(req, FOR_ALL_BEFORE);
+		leave_stages(req, stages_of(req));
 		if (req->route->deadline > 0)
 			request_set_deadline(req, req->route->deadline);
 	}

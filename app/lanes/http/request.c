@@ -178,15 +178,16 @@ static uint64_t wall_clock(uint64_t now)
 static void take_queue_time(struct request *req, uint64_t busy)
 {
 	uint64_t sent = req->times.queue;
-	uint64_t ms;
+	uint64_t ms, waited;
 
 	req->times.queue = 0;
 	if (!sent)
 		return;
 	ms = wall_clock(req->times.received);
-	if (ms < sent || ms - sent > busy / NS_PER_MS + ELSEWHERE_MS)
+	waited = (ms - sent) * NS_PER_MS;
+	if (ms < sent || waited > busy + (uint64_t)ELSEWHERE_MS * NS_PER_MS)
 		return;
-	req->times.queue = (ms - sent) * NS_PER_MS;
+	req->times.queue = waited;
 	req->times.queue_known = true;
 }
 
