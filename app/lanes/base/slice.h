@@ -35,20 +35,19 @@ static inline uint64_t slice_mixed(uint64_t hash, uint64_t word)
 	return hash ^ hash >> 32;
 }
 
-/* For a place in a table, eight bytes at a time; the same text has another one from elsewhere. */
+/* For a place in a table, eight bytes at a time; from: a text has another one from elsewhere. */
 static inline uint32_t slice_hash(uint64_t from, struct slice text)
 {
-	uint64_t hash = from;
 	uint64_t word = 0;
 
 	for (; text.len >= sizeof(word); text.data += sizeof(word), text.len -= sizeof(word)) {
 		memcpy(&word, text.data, sizeof(word));
-		hash = slice_mixed(hash, word);
+		from = slice_mixed(from, word);
 	}
 	word = text.len;
 	while (text.len)
 		word = word << 8 | (unsigned char)text.data[--text.len];
-	return (uint32_t)slice_mixed(hash, word);
+	return (uint32_t)slice_mixed(from, word);
 }
 
 #endif
