@@ -7,16 +7,6 @@
 
 /* ---- names ---- */
 
-/* FNV-1a. */
-static uint32_t hash_of(struct slice name)
-{
-	uint32_t hash = 2166136261u;
-
-	for (size_t i = 0; i < name.len; i++)
-		hash = (hash ^ (unsigned char)name.data[i]) * 16777619u;
-	return hash ^ hash >> 16;
-}
-
 static bool is_called(const struct board_slot *slot, unsigned thing, struct slice name)
 {
 	const char *known = slot->things[thing].name;
@@ -34,7 +24,7 @@ unsigned sched_thing(struct sched *sched, struct slice name)
 		name.len = BOARD_THING - 1;
 	if (!name.len)
 		return 0;
-	for (uint32_t hash = hash_of(name);; hash++) {
+	for (uint32_t hash = slice_hash(0, name);; hash++) {
 		at = &sched->things[hash % sizeof(sched->things)];
 		if (!*at || is_called(slot, *at, name))
 			break;

@@ -124,6 +124,7 @@ uint64_t coroutine_resume(struct coroutine *co, uint64_t now, void (*run)(struct
 
 	if (co->suspended)
 		account_suspension(co, now);
+	co->since = now;
 	board_turn_begins(board, now);
 	board_begin(&board->running, co->owner, now);
 	run(co);

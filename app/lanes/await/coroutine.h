@@ -76,7 +76,7 @@ struct coroutine {
 	bool cancelled;		   /* nobody wants it; never resumed */
 	bool untold;		   /* its waits are not shown: a stream, background work */
 	uint32_t pending;	   /* tasks begun and not ended */
-	uint64_t since;		   /* uv_hrtime() when it gave the loop back */
+	uint64_t since;		   /* uv_hrtime() when it got the loop, or gave it back */
 	uint64_t woken;		   /* … when what it waits for was there; 0: unknown */
 	uint64_t pooled; /* … when the last thread was done that it waited for; 0: none */
 	uint64_t

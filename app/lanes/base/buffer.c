@@ -39,10 +39,7 @@ void buffer_append(struct buffer *b, const void *data, size_t n)
 	b->len += n;
 }
 
-void buffer_append_text(struct buffer *b, const char *text)
-{
-	buffer_append(b, text, strlen(text));
-}
+extern inline void buffer_append_text(struct buffer *b, const char *text);
 
 void buffer_format(struct buffer *b, const char *format, ...)
 {

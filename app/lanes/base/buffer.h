@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/slice.h"
 
@@ -23,7 +24,20 @@ struct buffer {
 char *buffer_reserve(struct buffer *b, size_t n);
 
 void buffer_append(struct buffer *b, const void *data, size_t n);
-void buffer_append_text(struct buffer *b, const char *text);
+
+/* In line, for a literal is copied by a store or two there. */
+inline void buffer_append_text(struct buffer *b, const char *text)
+{
+	size_t len = strlen(text);
+
+	if (b->failed || len >= b->size - b->len) {
+		buffer_append(b, text, len);
+		return;
+	}
+	memcpy(b->data + b->len, text, len);
+	b->len += len;
+}
+
 /* As printf. The text must be shorter than 1024 bytes, or the buffer fails. */
 void buffer_format(struct buffer *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void buffer_append_u64(struct buffer *b, uint64_t value);

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 struct slice {
@@ -26,6 +27,27 @@ static inline bool slice_equal(struct slice a, struct slice b)
 static inline bool slice_is(struct slice s, const char *text)
 {
 	return slice_equal(s, slice_of(text));
+}
+
+static inline uint64_t slice_mixed(uint64_t hash, uint64_t word)
+{
+	hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+	return hash ^ hash >> 32;
+}
+
+/* For a place in a table, eight bytes at a time; from: a text has another one from elsewhere. */
+static inline uint32_t slice_hash(uint64_t from, struct slice text)
+{
+	uint64_t word = 0;
+
+	for (; text.len >= sizeof(word); text.data += sizeof(word), text.len -= sizeof(word)) {
+		memcpy(&word, text.data, sizeof(word));
+		from = slice_mixed(from, word);
+	}
+	word = text.len;
+	while (text.len)
+		word = word << 8 | (unsigned char)text.data[--text.len];
+	return (uint32_t)slice_mixed(from, word);
 }
 
 #endif

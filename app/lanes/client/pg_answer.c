@@ -66,6 +66,7 @@ static void end_work(struct pg_conn *conn)
 	struct pg_call *call = conn->call;
 	PGresult *result = conn->result;
 	int error = conn->error;
+	uint64_t now = uv_hrtime();
 
 	board_add(&conn->pool->board->statements, 1);
 	if (error) {
@@ -79,9 +80,9 @@ static void end_work(struct pg_conn *conn)
 	}
 	conn->result = NULL;
 	conn->call = NULL;
-	pg_call_end(call, error, result);
+	pg_call_end(call, error, result, now);
 	if (conn->block || (!conn->unsound && PQtransactionStatus(conn->pq) == PQTRANS_IDLE))
-		pg_pool_rest(conn);
+		pg_pool_rest(conn, now);
 	else
 		pg_pool_tidy(conn);
 }
@@ -96,7 +97,7 @@ static void end_care(struct pg_conn *conn)
 		if (pg_cancel_rests(conn))
 			pg_pool_cancelled(conn);
 	} else if (PQtransactionStatus(conn->pq) == PQTRANS_IDLE) {
-		pg_pool_rest(conn);
+		pg_pool_rest(conn, uv_hrtime());
 	} else {
 		pg_conn_break(conn);
 	}

@@ -71,7 +71,7 @@ static void leave(void *arg)
 	if (block->begun)
 		pg_pool_tidy(conn);
 	else
-		pg_pool_rest(conn);
+		pg_pool_rest(conn, uv_hrtime());
 }
 
 /* The one of the frame, made if that has none; NULL if memory is out. */

@@ -63,8 +63,8 @@ void pg_call_send(struct pg_conn *conn, struct pg_call *call, uint64_t now);
 /* Takes what has come; true: all of it has. Then conn.result and conn.error are what it was. */
 bool pg_call_take(struct pg_conn *conn);
 
-/* It has ended so: its request is told, and the call is freed. */
-void pg_call_end(struct pg_call *call, int error, PGresult *result);
+/* It has ended so, now: its request is told, and the call is freed. */
+void pg_call_end(struct pg_call *call, int error, PGresult *result, uint64_t now);
 
 /* Its request waits for it from now on: what was begun before is to be given to the pool. */
 void pg_call_begin(struct pg_call *call, struct coroutine *co, int *outcome);
@@ -132,7 +132,7 @@ void pg_pool_leave(struct pg_conn *conn);
 void pg_pool_answered(struct pg_conn *conn);
 
 /* It has nothing to do: the next call of its block, or anybody's. */
-void pg_pool_rest(struct pg_conn *conn);
+void pg_pool_rest(struct pg_conn *conn, uint64_t now);
 
 /* Nobody wants what it works on; that was ended. */
 void pg_pool_cancel(struct pg_conn *conn);

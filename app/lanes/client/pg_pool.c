@@ -50,7 +50,7 @@ void pg_queue_fail(struct pg_list *queue, int error)
 		struct pg_call *call = queue->first;
 
 		pg_list_remove(queue, call);
-		pg_call_end(call, error, NULL);
+		pg_call_end(call, error, NULL, uv_hrtime());
 	}
 }
 
@@ -59,7 +59,7 @@ static void give(struct pg_conn *conn, struct pg_call *call, uint64_t now)
 {
 	if (call->kind == PG_CALL_BEGIN) {
 		pg_block_has(call->block, conn);
-		pg_call_end(call, 0, NULL);
+		pg_call_end(call, 0, NULL, now);
 	} else {
 		pg_call_send(conn, call, now);
 	}
@@ -113,11 +113,10 @@ static void retire(struct pg_conn *conn)
 	pg_pool_soon(conn->pool);
 }
 
-void pg_pool_rest(struct pg_conn *conn)
+void pg_pool_rest(struct pg_conn *conn, uint64_t now)
 {
 	struct pg_pool *pool = conn->pool;
 	struct pg_call *call = conn->block ? conn->queue.first : NULL;
-	uint64_t now = uv_hrtime();
 
 	conn->state = PG_REST;
 	conn->due = 0;
@@ -183,7 +182,7 @@ void pg_pool_cancelled(struct pg_conn *conn)
 {
 	pg_cancel_forget(conn);
 	if (conn->block)
-		pg_pool_rest(conn);
+		pg_pool_rest(conn, uv_hrtime());
 	else
 		pg_pool_tidy(conn);
 }

@@ -36,6 +36,17 @@ static bool empty(struct request *req, struct pg_rows *rows)
 	return true;
 }
 
+/* "SELECT 1", "INSERT 0 1": the last word of what was done, if it is a number. */
+static int64_t affected(const char *status)
+{
+	const char *digit = strrchr(status, ' ');
+	int64_t number = 0;
+
+	while (digit && *++digit >= '0' && *digit <= '9')
+		number = number * 10 + (*digit - '0');
+	return number;
+}
+
 static void fill(struct pg_rows *rows, PGresult *result)
 {
 	const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
@@ -43,7 +54,7 @@ static void fill(struct pg_rows *rows, PGresult *result)
 	rows->held->result = result;
 	rows->count = PQntuples(result);
 	rows->columns = PQnfields(result);
-	rows->affected = strtoll(PQcmdTuples(result), NULL, 10);
+	rows->affected = affected(PQcmdStatus(result));
 	if (state)
 		strncpy(rows->state, state, sizeof(rows->state) - 1);
 }
@@ -74,9 +85,8 @@ static void tell(const struct pg_call *call, const PGresult *result)
 		  hints ? "instead" : NULL, "--migrate", NULL);
 }
 
-void pg_call_end(struct pg_call *call, int error, PGresult *result)
+void pg_call_end(struct pg_call *call, int error, PGresult *result, uint64_t now)
 {
-	uint64_t now = uv_hrtime();
 	struct coroutine *co = call->task.co;
 
 	if (call->kind == PG_CALL_COMMIT || call->kind == PG_CALL_ROLLBACK)

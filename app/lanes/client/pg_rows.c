@@ -6,15 +6,21 @@
 #include "client/pg_inside.h"
 #include "http/request.h"
 
+/* That it is one of; NULL: there is no such value. */
+static const PGresult *result_of(const struct pg_rows *rows, int row, int column)
+{
+	bool there = rows->held && row >= 0 && row < rows->count && column >= 0 &&
+		     column < rows->columns;
+
+	return there ? rows->held->result : NULL;
+}
+
 /* NULL: there is no such thing, or it is NULL. */
 static const char *value_at(const struct pg_rows *rows, int row, int column)
 {
-	const PGresult *result = rows->held ? rows->held->result : NULL;
+	const PGresult *result = result_of(rows, row, column);
 
-	if (!result || row < 0 || row >= rows->count || column < 0 || column >= rows->columns ||
-	    PQgetisnull(result, row, column))
-		return NULL;
-	return PQgetvalue(result, row, column);
+	return result && !PQgetisnull(result, row, column) ? PQgetvalue(result, row, column) : NULL;
 }
 
 bool pg_is_null(const struct pg_rows *rows, int row, int column)
@@ -56,11 +62,13 @@ bool pg_bool_at(const struct pg_rows *rows, int row, int column)
 
 struct slice pg_text_at(const struct pg_rows *rows, int row, int column)
 {
-	const char *text = value_at(rows, row, column);
+	const PGresult *result = result_of(rows, row, column);
 
-	if (!text)
+	if (!result)
 		return (struct slice){"", 0};
-	return (struct slice){text, (size_t)PQgetlength(rows->held->result, row, column)};
+	/* libpq has "" and 0 for NULL. */
+	return (struct slice){PQgetvalue(result, row, column),
+			      (size_t)PQgetlength(result, row, column)};
 }
 
 static unsigned char digit(char c)

@@ -8,16 +8,6 @@
 
 enum { PLACES = 1024 }; /* a power of two */
 
-/* FNV-1a. */
-static uint32_t hash_of(const char *text)
-{
-	uint32_t hash = 2166136261u;
-
-	for (; *text; text++)
-		hash = (hash ^ (unsigned char)*text) * 16777619u;
-	return hash;
-}
-
 /* As the scoreboard has it: one blank for several, and the beginning. */
 static unsigned thing_of(struct pg_pool *pool, const char *text)
 {
@@ -55,7 +45,7 @@ static struct pg_statement *make(struct pg_pool *pool, const char *text, uint32_
 
 const struct pg_statement *pg_statement_of(struct pg_pool *pool, const char *text)
 {
-	uint32_t hash = hash_of(text);
+	uint32_t hash = slice_hash(0, slice_of(text));
 	struct pg_statement *at;
 
 	if (!pool->statements)

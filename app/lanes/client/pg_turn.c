@@ -31,7 +31,7 @@ static uint64_t fail_first(struct pg_pool *pool, uint64_t due, int error)
 		struct pg_call *call = pool->waiting.first;
 
 		pg_pool_unwait(call, error, now);
-		pg_call_end(call, error, NULL);
+		pg_call_end(call, error, NULL, now);
 	}
 	return count;
 }
@@ -101,7 +101,7 @@ static void end_work(struct pg_conn *conn, struct pg_call *call, struct pg_list 
 	if (result)
 		conn->result = NULL;
 	if (call)
-		pg_call_end(call, error, result);
+		pg_call_end(call, error, result, uv_hrtime());
 	else
 		PQclear(result);
 	pg_queue_fail(queue, -ENOLINK);
@@ -161,17 +161,17 @@ static void open_some(struct pg_pool *pool, uint64_t now)
 }
 
 /* What it does has lasted too long. */
-static void is_late(struct pg_conn *conn)
+static void is_late(struct pg_conn *conn, uint64_t now)
 {
 	struct pg_call *call = conn->call;
 
 	if (conn->state == PG_WORKS && call) {
 		conn->call = NULL;
 		pg_pool_cancel(conn);
-		pg_call_end(call, -ETIMEDOUT, NULL);
+		pg_call_end(call, -ETIMEDOUT, NULL, now);
 	} else if (conn->state == PG_REST) {
 		pg_pool_leave(conn);
-		pg_pool_rest(conn); /* its life is over */
+		pg_pool_rest(conn, now); /* its life is over */
 	} else {
 		pg_pool_lost(conn, "it does not answer");
 	}
@@ -209,7 +209,7 @@ static void on_turn(uv_timer_t *timer)
 		if (conn->broken)
 			pg_pool_lost(conn, PQerrorMessage(conn->pq));
 		else if (conn->due && conn->due <= now)
-			is_late(conn);
+			is_late(conn, now);
 	}
 	board_add(&pool->board->late, fail_first(pool, now, -ETIMEDOUT));
 	open_some(pool, now);

@@ -290,7 +290,7 @@ void request_run(struct coroutine *co)
 		req->begun = true;
 		leave_stages(req, stages_of(req));
 		if (req->route->deadline > 0)
-			request_set_deadline(req, req->route->deadline);
+			request_set_deadline(req, req->route->deadline, co->since);
 	}
 	while (req->stages || req->call) { /* later, there are calls only */
 		while (coroutine_has_failed(co) && req->call)
@@ -391,7 +391,7 @@ void request_only(struct request *req)
 	req->begun = true;
 	req->stages = 1u << HANDLER;
 	if (req->route->deadline > 0)
-		request_set_deadline(req, req->route->deadline);
+		request_set_deadline(req, req->route->deadline, uv_hrtime());
 }
 
 uint64_t request_resume(struct request *req, uint64_t now)

@@ -28,31 +28,10 @@ struct router_edge {
 
 /* ---- the tree ---- */
 
-static uint64_t mixed(uint64_t h, uint64_t word)
-{
-	h = (h ^ word) * UINT64_C(0x9e3779b97f4a7c15);
-	return h ^ h >> 32;
-}
-
-static uint32_t hash(uint32_t from, struct slice text)
-{
-	uint64_t h = from;
-	uint64_t word = 0;
-	size_t at = 0;
-
-	for (; at + sizeof(word) <= text.len; at += sizeof(word)) {
-		memcpy(&word, text.data + at, sizeof(word));
-		h = mixed(h, word);
-	}
-	for (word = text.len; at < text.len; at++)
-		word = word << 8 | (unsigned char)text.data[at];
-	return (uint32_t)mixed(h, word);
-}
-
 /* The edge, or the place where it would be. */
 static inline struct router_edge *find_edge(const struct router *router, uint32_t from, struct slice text)
 {
-	for (uint32_t at = hash(from, text);; at++) {
+	for (uint32_t at = slice_hash(from, text);; at++) {
 		struct router_edge *edge = &router->edges[at & router->edge_mask];
 
 		if (!edge->text.data || (edge->from == from && slice_equal(edge->text, text)))
@@ -300,9 +279,10 @@ static struct slice without_newline(struct slice text)
 /* Both ways of a node are gone: by the text, and by the name. The stack is as deep as the tree. */
 static void walk(const struct router *router, struct slice path, struct router_match *match)
 {
-	struct step steps[ROUTE_SEGMENTS + 1] = {{.path = path}};
+	struct step steps[ROUTE_SEGMENTS + 1]; /* not worth clearing */
 	struct slice values[ROUTE_NAMES + 1];
 
+	steps[0] = (struct step){.path = path};
 	for (size_t depth = 1; depth;) {
 		struct step at = steps[--depth];
 		const struct router_node *node = &router->nodes[at.node];
@@ -349,17 +329,14 @@ bool router_find(const struct router *router, enum method method, struct slice p
 	return match->route != NONE;
 }
 
+/* A brace begins a name, as the route was added; behind it is a brace, or ":path". */
 struct slice request_path(const struct request *req, const char *name)
 {
-	struct slice path = slice_of(req->route->path);
+	const char *at = strchr(req->route->path, '{');
+	size_t len = strlen(name);
 
-	for (size_t i = 0; path.len;) {
-		struct slice known;
-		enum segment_kind kind = kind_of(next_segment(&path), &known);
-
-		if (kind != TEXT && slice_is(known, name))
+	for (size_t i = 0; at; i++, at = strchr(at, '{'))
+		if (!strncmp(++at, name, len) && (at[len] == '}' || at[len] == ':'))
 			return req->path_values[i];
-		i += kind != TEXT;
-	}
 	return (struct slice){NULL, 0};
 }

@@ -105,11 +105,11 @@ __attribute__((noinline)) void request_end_waits(struct request *req)
 
 /* NULL if memory is out. */
 static struct deadline *new_deadline(struct request *req, void (*fire)(struct timer *timer),
-				     double seconds)
+				     double seconds, uint64_t now)
 {
 	struct request_rare *rare = request_rare(req);
 	struct deadline *made = rare ? rare->spare_deadlines : NULL;
-	uint64_t due = uv_hrtime() + (uint64_t)(seconds > 0 ? seconds * 1e9 : 0);
+	uint64_t due = now + (uint64_t)(seconds > 0 ? seconds * 1e9 : 0);
 
 	if (made)
 		rare->spare_deadlines = made->outer;
@@ -130,7 +130,7 @@ void request_within(struct request *req, double seconds)
 
 	if (!calls && (!req->co.pending || coroutine_has_failed(&req->co)))
 		return; /* it goes on as it is */
-	made = new_deadline(req, on_late, seconds);
+	made = new_deadline(req, on_late, seconds, uv_hrtime());
 	if (made) {
 		made->waiter = waiter;
 		made->outer = req->rare->deadlines;
@@ -157,9 +157,9 @@ static void on_overdue(struct timer *timer)
 	sched_ready(req->co.sched, &req->co);
 }
 
-void request_set_deadline(struct request *req, double seconds)
+void request_set_deadline(struct request *req, double seconds, uint64_t now)
 {
-	struct deadline *made = new_deadline(req, on_overdue, seconds);
+	struct deadline *made = new_deadline(req, on_overdue, seconds, now);
 
 	if (made)
 		req->rare->overdue = made;

@@ -40,7 +40,7 @@ struct request *request_root(const struct request *req);
 void *request_chunk(struct request *req, size_t size);
 
 /* The route's, of all that the handler does. */
-void request_set_deadline(struct request *req, double seconds);
+void request_set_deadline(struct request *req, double seconds, uint64_t now);
 
 /* It, and those of waits. As above. */
 void request_forget_deadlines(struct request *req);
