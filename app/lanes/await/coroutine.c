@@ -129,7 +129,7 @@ uint64_t coroutine_resume(struct coroutine *co, uint64_t now, void (*run)(struct
 	board_begin(&board->running, co->owner, now);
 	run(co);
 	board_end(&board->running);
-	ended = uv_hrtime();
+	ended = board_now();
 	co->since = ended;
 	co->times.loop += ended - now;
 	if (co->suspended)

@@ -54,7 +54,7 @@ static void run_batch(struct sched *sched)
 {
 	const struct coroutine *last = sched->ready_last;
 	bool more = last != NULL;
-	uint64_t now = more ? uv_hrtime() : 0;
+	uint64_t now = more ? board_now() : 0;
 
 	for (unsigned i = 0; i < BATCH && more && sched->ready_first; i++) {
 		struct coroutine *co = sched->ready_first;

@@ -18,13 +18,14 @@ static inline struct slice slice_of(const char *text)
 	return (struct slice){text, strlen(text)};
 }
 
-static inline bool slice_equal(struct slice a, struct slice b)
+__attribute__((always_inline)) static inline bool slice_equal(struct slice a, struct slice b)
 {
 	return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
 }
 
-/* True if the slice holds exactly the bytes of the C string. */
-static inline bool slice_is(struct slice s, const char *text)
+/* True if the slice holds exactly the bytes of the C string. With a literal it is a comparison or
+ * two: a compiler that has put enough in line would make calls of it. */
+__attribute__((always_inline)) static inline bool slice_is(struct slice s, const char *text)
 {
 	return slice_equal(s, slice_of(text));
 }

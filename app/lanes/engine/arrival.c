@@ -7,8 +7,8 @@
 
 /* Reads the params. If they fit into the arena they are at its front, and the handler's memory
  * comes behind them. False if they are malformed. A function of its own, so that the compiler
- * inlines fcgi_params_next() here, and a copy of where they are, which nothing else can change: that
- * saves a tenth of the instructions of a request. */
+ * inlines fcgi_params_next() here, and a copy of where they are, which nothing else can change:
+ * that saves a tenth of the instructions of a request. */
 __attribute__((noinline)) static bool take_params(struct exchange *exchange)
 {
 	const struct fcgi_params params = exchange->fcgi.params;

@@ -92,7 +92,8 @@ void conn_new(struct engine *engine, int fd)
 
 /* ---- read ---- */
 
-/* It is closed for what it sent. A function of its own, or all that is read would pay for its stack. */
+/* It is closed for what it sent. A function of its own, or all that is read would pay for its
+ * stack. */
 __attribute__((noinline)) static void conn_fault(struct conn *conn)
 {
 	char peer[PEER_SIZE];
@@ -139,7 +140,7 @@ static void conn_start(struct conn *conn)
 {
 	struct engine *engine = conn->engine;
 	uint64_t looked = uv_now(&engine->loop) * 1000000;
-	uint64_t now = engine->arrived ? uv_hrtime() : 0;
+	uint64_t now = engine->arrived ? board_now() : 0;
 
 	while (engine->arrived) {
 		if (now > looked + FRESH_NS && !conn->closing && conn_has_room(conn) &&

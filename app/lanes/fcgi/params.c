@@ -92,8 +92,8 @@ static inline bool take_length(const struct fcgi_params *p, size_t *at, size_t *
 	return true;
 }
 
-/* The next pair, where one of its lengths is long, or there is none. The lengths are compared one by
- * one: their sum could overflow. */
+/* The next pair, where one of its lengths is long, or there is none. The lengths are compared one
+ * by one: their sum could overflow. */
 static bool next_long(const struct fcgi_params *p, size_t *at, struct slice *name,
 		      struct slice *value)
 {

@@ -15,7 +15,8 @@ static void encode_stdout(struct fcgi_responder *r, uint16_t id, size_t record, 
 }
 
 /* Moves n bytes that do not fit one record apart, the last part first, to make room for headers. */
-__attribute__((noinline)) static void split(struct fcgi_responder *r, uint16_t id, size_t record, size_t n)
+__attribute__((noinline)) static void split(struct fcgi_responder *r, uint16_t id, size_t record,
+					    size_t n)
 {
 	size_t more = (n - 1) / FCGI_CONTENT_MAX;
 

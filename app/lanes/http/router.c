@@ -29,7 +29,8 @@ struct router_edge {
 /* ---- the tree ---- */
 
 /* The edge, or the place where it would be. */
-static inline struct router_edge *find_edge(const struct router *router, uint32_t from, struct slice text)
+static inline struct router_edge *find_edge(const struct router *router, uint32_t from,
+					    struct slice text)
 {
 	for (uint32_t at = slice_hash(from, text);; at++) {
 		struct router_edge *edge = &router->edges[at & router->edge_mask];
