@@ -58,7 +58,8 @@ static void begin_bodies(void)
 	bodies = (struct bodies){.limit = 1 << 30,
 				 .memory = BOUND,
 				 .spool = spool,
-				 .spooled = {.name = "spool", .limit = 1 << 30},
+				 .spool_kind = {.name = "spool", .limit = 1 << 30},
+				 .spooled = {.kind = &bodies.spool_kind},
 				 .timeout = (uint64_t)60 * SECOND};
 	content_length = NULL;
 	pieces = wanted = failure = 0;
@@ -501,7 +502,7 @@ static void end_failed(int status, const char *event)
 static void the_spool_has_a_limit(void)
 {
 	begin_bodies();
-	bodies.spooled.limit = BOUND + 65536;
+	bodies.spool_kind.limit = BOUND + 65536;
 	end_failed(507, "event=memory-limit of=spool");
 }
 
@@ -550,7 +551,8 @@ static void who_leaves_takes_everything_along(void)
 
 static void a_body_is_of_its_requests_budget(void)
 {
-	struct budget budget = {.name = "test", .limit = 100000};
+	struct budget_kind kind = {.name = "test", .limit = 100000};
+	struct budget budget = {.kind = &kind};
 	struct request *req;
 
 	begin_bodies();
@@ -560,7 +562,7 @@ static void a_body_is_of_its_requests_budget(void)
 	bring_all(req, 4 * BOUND, 65536);
 	end_answered(503);
 	CU_ASSERT_EQUAL(budget.used, 0);
-	CU_ASSERT(budget.most < 300000);
+	CU_ASSERT(kind.most < 300000);
 }
 
 /* Whichever allocation fails: all of the body, or a 503. */

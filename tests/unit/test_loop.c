@@ -26,7 +26,7 @@
 #include "await/await.h"
 #include "base/log.h"
 #include "caught.h"
-#include "engine/conn.h"
+#include "engine/flow.h"
 #include "engine/loop.h"
 #include "http/body.h"
 #include "http/reply.h"
@@ -265,7 +265,7 @@ static bool look_up(const struct step *step, uint64_t *value)
 		{"serial", serial},
 		{"timers", engine->sched.timers.count},
 		{"streams", engine->stream_count},
-		{"streams-that-wait", engine->conns && engine->conns->streams},
+		{"streams-that-wait", engine->conns && conn_flow(engine->conns)->streams},
 		{"heard-mb", heard[0].len >> 20},
 		{"unread", engine->budget.used > 0},
 		{"unpollable-open", fcntl(unpollable, F_GETFD) != -1},

@@ -269,7 +269,8 @@ static void memory_out_is_no_allocation(void)
 static void what_does_not_fit_the_block_is_of_the_budget(void)
 {
 	static struct caught caught;
-	struct budget budget = {.name = "test", .limit = 4096};
+	struct budget_kind kind = {.name = "test", .limit = 4096};
+	struct budget budget = {.kind = &kind};
 	struct request req;
 
 	caught_begin();

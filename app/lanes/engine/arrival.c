@@ -86,9 +86,9 @@ static void arrived(struct engine *engine, struct exchange *exchange)
 }
 
 /* Not started here: what else has been read already may say that nobody wants it any more. */
-static void on_ready(void *owner, struct fcgi_request *fcgi, enum fcgi_input input)
+static void on_ready(struct fcgi_responder *r, struct fcgi_request *fcgi, enum fcgi_input input)
 {
-	struct conn *conn = owner;
+	struct conn *conn = conn_of(r);
 	struct exchange *exchange = exchange_of(fcgi);
 	int status = refusal(conn->engine, input);
 
@@ -99,16 +99,17 @@ static void on_ready(void *owner, struct fcgi_request *fcgi, enum fcgi_input inp
 	arrived(conn->engine, exchange);
 }
 
-static void on_stdin_begins(void *owner, struct fcgi_request *fcgi)
+static void on_stdin_begins(struct fcgi_responder *r, struct fcgi_request *fcgi)
 {
-	(void)owner;
+	(void)r;
 	if (!exchange_of(fcgi)->prepared)
 		prepare(exchange_of(fcgi), uv_hrtime());
 }
 
-static void on_input_failed(void *owner, struct fcgi_request *fcgi, enum fcgi_input input)
+static void on_input_failed(struct fcgi_responder *r, struct fcgi_request *fcgi,
+			    enum fcgi_input input)
 {
-	struct conn *conn = owner;
+	struct conn *conn = conn_of(r);
 	struct exchange *exchange = exchange_of(fcgi);
 
 	if (exchange->stream && exchange->stream->over)
