@@ -78,8 +78,9 @@ struct engine {
 	struct exchange *later;	 /* requests that work after their answer */
 	struct exchange *spares; /* blocks for requests to come */
 	size_t spare_count;
-	struct flow *spare_flows;
+	struct flow *spare_flows; /* to be lent to connections */
 	size_t spare_flow_count;
+	size_t flow_count; /* with those that connections have */
 	char read_buffer[READ_SIZE];
 };
 

@@ -1,6 +1,7 @@
 /*
- * What is on the way on a connection. Of many connections that wait, few have something; so it is
- * lent to them while they do, from a few that the worker keeps. Loop thread.
+ * What is on the way on a connection. Of many connections that wait, few have something: so it is
+ * lent to them while they do, from some that the worker keeps. Where connections are few each keeps
+ * its own. Loop thread.
  */
 #ifndef LANES_ENGINE_FLOW_H
 #define LANES_ENGINE_FLOW_H
@@ -8,8 +9,8 @@
 #include "engine/conn.h"
 
 enum {
-	SPARE_FLOWS = 64, /* as many as answer at once where a web server's connections are few */
-	SPARE_OUT_MAX = 4096, /* bytes of memory that one of these keeps for output */
+	FLOWS_KEPT = 64,     /* connections that keep theirs, and beside them what is lent next */
+	FLOW_OUT_MAX = 4096, /* bytes of memory that one of these keeps for output */
 };
 
 struct flow {
@@ -33,19 +34,10 @@ static inline struct flow *conn_flow(const struct conn *conn)
 }
 
 /* Before anything is written to its flow: it is one of its own then. False if memory is out. */
-bool flow_make(struct conn *conn);
+bool flow_lend(struct conn *conn);
 static inline bool conn_flows(struct conn *conn)
 {
-	struct flow *spare = conn->engine->spare_flows;
-
-	if (conn->fcgi.flow != &flow_at_rest.fcgi)
-		return true;
-	if (!spare)
-		return flow_make(conn);
-	conn->engine->spare_flows = spare->next;
-	conn->engine->spare_flow_count--;
-	conn->fcgi.flow = &spare->fcgi;
-	return true;
+	return conn->fcgi.flow != &flow_at_rest.fcgi || flow_lend(conn);
 }
 
 /* The same; without memory its flow is flow_failed. */
@@ -55,26 +47,12 @@ static inline void conn_must_flow(struct conn *conn)
 		conn->fcgi.flow = (struct fcgi_flow *)&flow_failed.fcgi;
 }
 
-static inline void flow_keep(struct conn *conn, struct flow *flow)
-{
-	flow->next = conn->engine->spare_flows;
-	conn->engine->spare_flows = flow;
-	conn->engine->spare_flow_count++;
-	conn->fcgi.flow = (struct fcgi_flow *)&flow_at_rest.fcgi;
-}
-
-/* Takes it back, if it is not needed any more. Nothing waits in it to be sent. That it has memory
- * for output, and not much, is usual; one at rest has none. */
-void flow_tidy(struct conn *conn);
+/* Nothing waits in it to be sent: takes it back, if there are many, and it is not needed. */
+void flow_take_back(struct conn *conn);
 static inline void conn_rests(struct conn *conn)
 {
-	struct flow *flow = conn_flow(conn);
-
-	if (flow->fcgi.out.size - 1 < SPARE_OUT_MAX && !fcgi_flow_has_part(&flow->fcgi) &&
-	    conn->engine->spare_flow_count < SPARE_FLOWS)
-		flow_keep(conn, flow);
-	else
-		flow_tidy(conn);
+	if (conn->engine->flow_count > FLOWS_KEPT || conn->fcgi.flow->out.size > FLOW_OUT_MAX)
+		flow_take_back(conn);
 }
 
 /* Drops it, with all that is in it. */
