@@ -19,6 +19,7 @@ enum { BOUND = 131072, SECOND = 1000000000 };
 
 static char spool[] = "/tmp/lanes-body-XXXXXX";
 static struct bodies bodies;
+static struct budget *allowed; /* to the next request; NULL: what it likes */
 static struct request_ops ops;
 static const char *content_length; /* NULL: not said */
 static struct buffer taken;	   /* by the handler */
@@ -62,6 +63,7 @@ static void begin_bodies(void)
 				 .spooled = {.kind = &bodies.spool_kind},
 				 .timeout = (uint64_t)60 * SECOND};
 	content_length = NULL;
+	allowed = NULL;
 	pieces = wanted = failure = 0;
 }
 
@@ -82,6 +84,7 @@ static struct request *open_one(const struct route *route)
 	ops.param = param;
 	ops.body_wanted = on_wanted;
 	req->ops = &ops;
+	req->budget = allowed;
 	answered = body_open(req, &bodies);
 	if (!answered)
 		return req;
@@ -556,8 +559,8 @@ static void a_body_is_of_its_requests_budget(void)
 	struct request *req;
 
 	begin_bodies();
+	allowed = &budget;
 	req = open_one(&whole);
-	req->budget = &budget;
 	request_resume(req, uv_hrtime());
 	bring_all(req, 4 * BOUND, 65536);
 	end_answered(503);

@@ -17,7 +17,7 @@ __attribute__((noinline)) static bool take_params(struct exchange *exchange)
 	size_t at = 0;
 
 	if (!params->heap)
-		exchange->req.arena_used = params->len;
+		exchange->req.arena_used = (uint16_t)params->len;
 	while (fcgi_params_next(params, &at, &name, &value))
 		request_take_param(&exchange->req, name, value);
 	request_params_done(&exchange->req, busy);
@@ -53,6 +53,11 @@ static int drain_status(const struct request *req)
 	return slice_is(request_param(req, "LANES_DRAIN_STATUS"), "429") ? 429 : 503;
 }
 
+static bool is_prepared(const struct exchange *exchange)
+{
+	return exchange->req.times.received;
+}
+
 /* What is asked, and whether it is answered at once: then there is a reply. To be known before it
  * is started, or the first of its body is taken. */
 static void prepare(struct exchange *exchange, uint64_t now)
@@ -60,7 +65,6 @@ static void prepare(struct exchange *exchange, uint64_t now)
 	const struct engine *engine = exchange->conn->engine;
 	struct request *req = &exchange->req;
 
-	exchange->prepared = true;
 	req->times.received = now;
 	if (!req->reply.status && !take_params(exchange))
 		reply_error(req, 400);
@@ -102,7 +106,7 @@ static void on_ready(struct fcgi_responder *r, struct fcgi_request *fcgi, enum f
 static void on_stdin_begins(struct fcgi_responder *r, struct fcgi_request *fcgi)
 {
 	(void)r;
-	if (!exchange_of(fcgi)->prepared)
+	if (!is_prepared(exchange_of(fcgi)))
 		prepare(exchange_of(fcgi), uv_hrtime());
 }
 
@@ -114,7 +118,7 @@ static void on_input_failed(struct fcgi_responder *r, struct fcgi_request *fcgi,
 
 	if (exchange->stream && exchange->stream->over)
 		return;
-	if (exchange->started) /* or start() answers */
+	if (exchange->req.started) /* or start() answers */
 		exchange_answer_instead(exchange, refusal(conn->engine, input));
 }
 
@@ -133,9 +137,9 @@ static uint64_t start(struct exchange *exchange, uint64_t now)
 {
 	struct request *req = &exchange->req;
 
-	if (!exchange->prepared)
+	if (!is_prepared(exchange))
 		prepare(exchange, now);
-	exchange->started = true;
+	req->started = true;
 	if (!req->reply.status && exchange->fcgi.failed)
 		reply_error(req, refusal(exchange->conn->engine, FCGI_INPUT_STDIN_TOO_LARGE));
 	observer_picked_up(req);

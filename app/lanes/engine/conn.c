@@ -241,12 +241,14 @@ static bool conn_write(struct conn *conn)
 	n = send(conn->fd, flow->fcgi.out.data + flow->sent, waiting, MSG_NOSIGNAL);
 	if (n < 0 && errno != EAGAIN && errno != EINTR && errno != ENOBUFS)
 		return false;
-	if (n > 0 || !(conn->watched & UV_WRITABLE))
-		flow->unread_since = uv_now(&conn->engine->loop);
-	if (n == (ssize_t)flow->fcgi.out.len) /* nearly always; the next answer has the memory */
-		flow->fcgi.out.len = 0;
-	else if (n > 0)
-		buffer_has_read(&flow->fcgi.out, &flow->sent, (size_t)n);
+	if (n == (ssize_t)flow->fcgi.out.len && !flow->streams) {
+		flow->fcgi.out.len = 0; /* nearly always; the next answer has the memory */
+	} else {
+		if (n > 0 || !(conn->watched & UV_WRITABLE))
+			flow->unread_since = uv_now(&conn->engine->loop);
+		if (n > 0)
+			buffer_has_read(&flow->fcgi.out, &flow->sent, (size_t)n);
+	}
 	if (flow->charged || conn_waiting(conn))
 		conn_charge(conn);
 	return true;

@@ -197,7 +197,6 @@ struct fcgi_request *exchange_begin(struct fcgi_responder *r)
 			 sizeof(exchange->req.arena));
 	exchange->fcgi.params.budget = exchange->req.budget = &conn->budget;
 	exchange->conn = conn;
-	exchange->prepared = exchange->started = false;
 	exchange->stream = NULL;
 	if (fcgi_responder_active(&conn->fcgi))
 		conn->shared = true;
@@ -284,6 +283,6 @@ void exchange_gone(struct fcgi_responder *r, struct fcgi_request *fcgi)
 		coroutine_cancel(&exchange->req.co);
 		body_drop(&exchange->req);
 	}
-	if (exchange->started || !fcgi->handed_over)
+	if (exchange->req.started || !fcgi->handed_over)
 		request_unref(&exchange->req);
 }

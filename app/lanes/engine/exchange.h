@@ -32,8 +32,6 @@ struct stream {
 struct exchange {
 	struct fcgi_request fcgi;
 	struct conn *conn; /* has a reference */
-	bool prepared;
-	bool started;
 	struct exchange
 		*next; /* of those that have arrived, or work after their answer, or spares */
 	struct exchange *prev; /* of those that work after their answer */

@@ -29,7 +29,7 @@
 enum {
 	CPU_THREAD_NICE = 19,
 	RUSH = 1 << 20,	      /* bytes that were needed at once, and are worth giving back */
-	REQUEST_BYTES = 1136, /* a request's block, more or less */
+	REQUEST_BYTES = 1008, /* a request's block, more or less */
 	LAST_MS = 1000,	      /* for what came when the time to drain was over */
 	EXIT_FORCED = 3,
 };

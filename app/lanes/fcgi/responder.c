@@ -26,7 +26,7 @@ static void remember(struct fcgi_responder *r, struct fcgi_request *request)
 }
 
 /* Every end of a request goes through here. */
-static void forget(struct fcgi_responder *r, struct fcgi_request *request)
+static inline void forget(struct fcgi_responder *r, struct fcgi_request *request)
 {
 	fcgi_table_remove(&r->active, request);
 	if (!request->handed_over)
