@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "../support/stream.h"
+#include "base/util.h"
 #include "fcgi/responder.h"
 
 enum { ANSWER_AT_ONCE = 1, STORAGE = 24 };
@@ -27,6 +28,7 @@ struct owned {
 
 struct model {
 	struct fcgi_responder responder;
+	struct fcgi_flow flow;
 	struct owned *live;
 	bool answer_at_once;
 	bool no_memory;
@@ -55,9 +57,9 @@ static void answer(struct model *m, struct owned *owned)
 	m->ended++;
 }
 
-static struct fcgi_request *on_begin(void *owner)
+static struct fcgi_request *on_begin(struct fcgi_responder *r)
 {
-	struct model *m = owner;
+	struct model *m = container_of(r, struct model, responder);
 	struct owned *owned = m->no_memory ? NULL : calloc(1, sizeof(*owned));
 
 	if (!owned)
@@ -69,10 +71,10 @@ static struct fcgi_request *on_begin(void *owner)
 	return &owned->fcgi;
 }
 
-static void on_ready(void *owner, struct fcgi_request *request, enum fcgi_input input)
+static void on_ready(struct fcgi_responder *r, struct fcgi_request *request, enum fcgi_input input)
 {
 	struct owned *owned = (struct owned *)request;
-	struct model *m = owner;
+	struct model *m = container_of(r, struct model, responder);
 
 	assert(owned->readied++ == 0);
 	assert(request->failed == (input != FCGI_INPUT_OK));
@@ -81,35 +83,37 @@ static void on_ready(void *owner, struct fcgi_request *request, enum fcgi_input 
 		answer(m, owned);
 }
 
-static void on_input_failed(void *owner, struct fcgi_request *request, enum fcgi_input input)
+static void on_input_failed(struct fcgi_responder *r, struct fcgi_request *request,
+			    enum fcgi_input input)
 {
 	struct owned *owned = (struct owned *)request;
 
 	assert(input == FCGI_INPUT_STDIN_TOO_LARGE && owned->readied && owned->failed++ == 0);
-	answer(owner, owned);
+	answer(container_of(r, struct model, responder), owned);
 }
 
-static void on_gone(void *owner, struct fcgi_request *request)
+static void on_gone(struct fcgi_responder *r, struct fcgi_request *request)
 {
-	struct model *m = owner;
+	struct model *m = container_of(r, struct model, responder);
 
 	release(m, (struct owned *)request);
 	m->gone++;
 }
 
 /* Every other id takes its STDIN. */
-static void on_stdin_begins(void *owner, struct fcgi_request *request)
+static void on_stdin_begins(struct fcgi_responder *r, struct fcgi_request *request)
 {
-	struct model *m = owner;
+	struct model *m = container_of(r, struct model, responder);
 
 	assert(((struct owned *)request)->readied && !request->stdin_len);
 	if (request->id & 1)
 		assert(fcgi_responder_take_stdin(&m->responder, request));
 }
 
-static void on_stdin_came(void *owner, struct fcgi_request *request, struct slice bytes)
+static void on_stdin_came(struct fcgi_responder *r, struct fcgi_request *request,
+			  struct slice bytes)
 {
-	(void)owner;
+	(void)r;
 	assert(request->id & 1 && request->stdin_len && request->stdin_done == !bytes.len);
 }
 
@@ -134,8 +138,8 @@ static void check(struct model *m)
 	assert(live <= LIMITS.conn_requests);
 	assert(!unready || fcgi_responder_partial(&m->responder));
 	assert(!live || !fcgi_responder_should_close(&m->responder));
-	buffer_append(&m->all, m->responder.out.data, m->responder.out.len);
-	buffer_free(&m->responder.out);
+	buffer_append(&m->all, m->flow.out.data, m->flow.out.len);
+	buffer_free(&m->flow.out);
 }
 
 /* The request with this number, from the last begun on; NULL if there are not so many. */
@@ -192,10 +196,11 @@ static void check_records(const struct model *m, size_t gone_by_abort)
 static void converse(struct model *m, const uint8_t *script, size_t steps, const uint8_t *stream,
 		     size_t n)
 {
+	const struct fcgi_common common = {.limits = LIMITS, .events = &EVENTS};
 	size_t gone_by_abort;
 	int error = 0;
 
-	fcgi_responder_init(&m->responder, &LIMITS, &EVENTS, m);
+	fcgi_responder_init(&m->responder, &common, &m->flow);
 	for (size_t i = 0; i < steps && !error; i++) {
 		size_t part = script[i] < n ? script[i] : n;
 
@@ -212,6 +217,7 @@ static void converse(struct model *m, const uint8_t *script, size_t steps, const
 	fcgi_responder_close(&m->responder);
 	fcgi_responder_close(&m->responder);
 	check(m);
+	fcgi_flow_free(&m->flow);
 	assert(!m->live && m->begun == m->ended + m->gone);
 	check_records(m, gone_by_abort);
 }

@@ -16,6 +16,7 @@ int count;
 double within;
 int failed; /* what it came to */
 struct request *asking;
+static struct budget_kind budget_kind;
 struct budget budget;
 
 /* ---- asking ---- */
@@ -42,7 +43,8 @@ void begin_with(unsigned threads)
 {
 	begin(threads, 1);
 	upstream_begin();
-	budget = (struct budget){.name = "test", .limit = 1 << 28};
+	budget_kind = (struct budget_kind){.name = "test", .limit = 1 << 28};
+	budget = (struct budget){.kind = &budget_kind};
 	memset(calls, 0, sizeof(calls));
 	count = 0;
 	within = 0;

@@ -143,7 +143,10 @@ static struct scripted gateways;
 static struct route list[32];
 static struct routes with_job = {.list = list};
 static struct router router;
-static struct bodies bodies = {.limit = 1 << 20, .memory = 65536, .timeout = 1000000000};
+static struct bodies bodies = {.limit = 1 << 20,
+			       .memory = 65536,
+			       .spooled = {.kind = &bodies.spool_kind},
+			       .timeout = 1000000000};
 static void (*fail)(long n); /* NULL: nothing does */
 static long fail_after;
 static int runs;

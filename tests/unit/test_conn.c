@@ -264,7 +264,7 @@ static void see_what_it_holds(struct request *req)
 		AWAIT(req, sleep_for(req, 0.1));
 	} while (engine->budget.used != *held);
 	CU_ASSERT_TRUE(*held > 0);
-	CU_ASSERT_TRUE(engine->budget.most <= 2 * (size_t)(waits + options.stream_limit));
+	CU_ASSERT_TRUE(engine->budget_kind.most <= 2 * (size_t)(waits + options.stream_limit));
 	kill(getpid(), SIGTERM);
 	ASYNC_END(req);
 }

@@ -50,7 +50,10 @@ static const struct example {
 
 static char folder[] = "/tmp/lanes-examples.XXXXXX";
 static struct router router;
-static struct bodies bodies = {.limit = 1 << 20, .memory = 65536, .timeout = 1000000000};
+static struct bodies bodies = {.limit = 1 << 20,
+			       .memory = 65536,
+			       .spooled = {.kind = &bodies.spool_kind},
+			       .timeout = 1000000000};
 static void (*fail)(long n); /* NULL: nothing does */
 static long fail_after;
 static int runs;

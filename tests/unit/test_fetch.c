@@ -256,7 +256,7 @@ static void what_it_holds_is_of_the_request_s_budget(void)
 
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		begin_with(1);
-		budget.limit = rows[i].limit;
+		budget.kind->limit = rows[i].limit;
 		add(rows[i].path);
 		caught_begin();
 		ask_all();

@@ -10,8 +10,11 @@
 #include "http/reply.h"
 #include "http/trace_context.h"
 
-static struct bodies bodies = {.limit = 100, .memory = 100, .timeout = UINT64_C(60000000000)};
-static struct budget budget = {.limit = 1 << 20};
+static struct bodies bodies = {.limit = 100,
+			       .memory = 100,
+			       .spooled = {.kind = &bodies.spool_kind},
+			       .timeout = UINT64_C(60000000000)};
+static struct budget budget = {.kind = &(struct budget_kind){.limit = 1 << 20}};
 static const struct routes routes = {.state = &bodies};
 
 /* With a body, of which nothing comes but what a test says. */

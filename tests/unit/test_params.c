@@ -199,7 +199,8 @@ static void without_memory_nothing_changes(void)
 static void its_own_block_is_of_its_budget(void)
 {
 	static struct caught caught;
-	struct budget budget = {.name = "test", .limit = 8};
+	struct budget_kind kind = {.name = "test", .limit = 8};
+	struct budget budget = {.kind = &kind};
 	char storage[2];
 
 	caught_begin();
@@ -212,10 +213,10 @@ static void its_own_block_is_of_its_budget(void)
 	CU_ASSERT_EQUAL(fcgi_params_append(&p, "defgh", 5, NO_LIMIT), 0);
 	CU_ASSERT_EQUAL(budget.used, p.size);
 	memory_fail_after(0);
-	budget.limit = 100;
+	kind.limit = 100;
 	CU_ASSERT_EQUAL(fcgi_params_append(&p, "i", 1, NO_LIMIT), -ENOMEM);
 	memory_restore();
-	budget.limit = 8;
+	kind.limit = 8;
 	CU_ASSERT_EQUAL(budget.used, p.size);
 	CU_ASSERT_EQUAL(fcgi_params_append(&p, "i", 1, NO_LIMIT), -ENOMEM);
 	CU_ASSERT_EQUAL(memcmp(p.data, "abcdefgh", 8), 0);

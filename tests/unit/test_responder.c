@@ -21,6 +21,7 @@
 #include "../support/memory.h"
 #include "../support/process.h"
 #include "../support/stream.h"
+#include "base/util.h"
 #include "fcgi/responder.h"
 
 enum { STORAGE = 64, PADDINGS = 3, SPLITS = 1024, ALL = 1 << 30 };
@@ -32,7 +33,8 @@ struct served {
 
 struct connection {
 	struct fcgi_responder responder;
-	struct fcgi_limits limits;
+	struct fcgi_flow flow;
+	struct fcgi_common common;
 	/* What its owner is like. */
 	bool answers;	     /* "always": every request, from inside ready() */
 	bool answers_errors; /* "errors": a request whose input is not OK */
@@ -55,9 +57,9 @@ static const struct fcgi_limits MOST = {UINT32_MAX, 0, 1, 0, 0};
 
 /* ---- The owner ---- */
 
-static struct fcgi_request *on_begin(void *owner)
+static struct fcgi_request *on_begin(struct fcgi_responder *r)
 {
-	struct connection *c = owner;
+	struct connection *c = container_of(r, struct connection, responder);
 	struct served *served = c->no_requests ? NULL : calloc(1, sizeof(*served));
 
 	buffer_append_text(&c->log, "begin, ");
@@ -103,9 +105,9 @@ static void note_input(struct connection *c, enum fcgi_input input)
 	buffer_append_text(&c->log, names[input]);
 }
 
-static void on_ready(void *owner, struct fcgi_request *request, enum fcgi_input input)
+static void on_ready(struct fcgi_responder *r, struct fcgi_request *request, enum fcgi_input input)
 {
-	struct connection *c = owner;
+	struct connection *c = container_of(r, struct connection, responder);
 	struct slice name, value;
 	size_t at = 0;
 
@@ -121,9 +123,10 @@ static void on_ready(void *owner, struct fcgi_request *request, enum fcgi_input 
 		c->last = request;
 }
 
-static void on_input_failed(void *owner, struct fcgi_request *request, enum fcgi_input input)
+static void on_input_failed(struct fcgi_responder *r, struct fcgi_request *request,
+			    enum fcgi_input input)
 {
-	struct connection *c = owner;
+	struct connection *c = container_of(r, struct connection, responder);
 
 	note(c, "failed", request);
 	note_input(c, input);
@@ -132,9 +135,9 @@ static void on_input_failed(void *owner, struct fcgi_request *request, enum fcgi
 		answer(c, request);
 }
 
-static void on_stdin_begins(void *owner, struct fcgi_request *request)
+static void on_stdin_begins(struct fcgi_responder *r, struct fcgi_request *request)
 {
-	struct connection *c = owner;
+	struct connection *c = container_of(r, struct connection, responder);
 
 	if (c->takes_stdin)
 		CU_ASSERT_TRUE(fcgi_responder_take_stdin(&c->responder, request));
@@ -145,9 +148,10 @@ static void on_stdin_begins(void *owner, struct fcgi_request *request)
 }
 
 /* What comes in pieces is one event. */
-static void on_stdin_came(void *owner, struct fcgi_request *request, struct slice bytes)
+static void on_stdin_came(struct fcgi_responder *r, struct fcgi_request *request,
+			  struct slice bytes)
 {
-	struct connection *c = owner;
+	struct connection *c = container_of(r, struct connection, responder);
 	bool open = c->log.len && c->log.data[c->log.len - 1] != ' ';
 
 	if (!bytes.len || !open) {
@@ -157,9 +161,9 @@ static void on_stdin_came(void *owner, struct fcgi_request *request, struct slic
 	buffer_append(&c->log, bytes.data, bytes.len);
 }
 
-static void on_gone(void *owner, struct fcgi_request *request)
+static void on_gone(struct fcgi_responder *r, struct fcgi_request *request)
 {
-	struct connection *c = owner;
+	struct connection *c = container_of(r, struct connection, responder);
 
 	note(c, "gone", request);
 	end_event(c);
@@ -175,8 +179,8 @@ static const struct fcgi_events EVENTS = {EVENTS_BUT_INPUT_FAILED(on_begin),
 
 static void open_connection(const struct fcgi_limits *limits)
 {
-	c = (struct connection){.limits = *limits};
-	fcgi_responder_init(&c.responder, &c.limits, &EVENTS, &c);
+	c = (struct connection){.common = {.limits = *limits, .events = &EVENTS}};
+	fcgi_responder_init(&c.responder, &c.common, &c.flow);
 }
 
 static void open_usual(void)
@@ -187,6 +191,7 @@ static void open_usual(void)
 static void close_connection(void)
 {
 	fcgi_responder_close(&c.responder);
+	fcgi_flow_free(&c.flow);
 	buffer_free(&c.log);
 }
 
@@ -257,8 +262,8 @@ static void log_answers(void)
 	struct buffer text = {0};
 
 	end_event(&c);
-	records_as_text(buffer_slice(&c.responder.out), &text);
-	c.responder.out.len = 0;
+	records_as_text(buffer_slice(&c.flow.out), &text);
+	c.flow.out.len = 0;
 	for (size_t at = 0; at < text.len; at++)
 		buffer_append(&c.log, text.data[at] == '\n' ? ", " : &text.data[at],
 			      text.data[at] == '\n' ? 2 : 1);
@@ -383,9 +388,10 @@ static void check_rules(void)
 #define RULES(...) check_rules, STRINGS(__VA_ARGS__)
 
 /* What is left of a request must be as its owner left it: all zeros. */
-static void on_input_failed_ends(void *owner, struct fcgi_request *request, enum fcgi_input input)
+static void on_input_failed_ends(struct fcgi_responder *r, struct fcgi_request *request,
+				 enum fcgi_input input)
 {
-	struct connection *c = owner;
+	struct connection *c = container_of(r, struct connection, responder);
 
 	(void)input;
 	fcgi_responder_end(&c->responder, request, 0);
@@ -401,7 +407,7 @@ static void a_request_is_let_alone_once_it_has_ended(void)
 	static const struct fcgi_request zeros;
 
 	open_connection(&SMALL);
-	fcgi_responder_init(&c.responder, &c.limits, &events, &c);
+	c.common.events = &events;
 	feed("begin 1 keep, params-end 1");
 	/* It ends within a record, of which more is to come. */
 	CU_ASSERT_EQUAL(fcgi_responder_feed(&c.responder, "\1\5\0\1\0\x14\0\0too much!", 17), 0);
@@ -418,8 +424,8 @@ static size_t longest_chain(const struct fcgi_responder *r)
 	size_t longest = 0;
 	const struct fcgi_table *t = &r->active;
 
-	for (uint32_t i = 0; i < (t->chains ? t->buckets : 1); i++) {
-		struct fcgi_request *request = t->chains ? t->chains[i] : t->first;
+	for (uint32_t i = 0; i < (t->buckets ? t->buckets : 1); i++) {
+		struct fcgi_request *request = t->buckets ? t->chains[i] : t->first;
 		size_t n = 0;
 
 		for (; request; request = request->next)
@@ -483,7 +489,7 @@ static void a_usual_request_costs_no_allocation(void)
 	c.answers = true;
 	stream_script(&s, "request 1 keep REQUEST_METHOD=GET&QUERY_STRING=seconds=1.5");
 	fcgi_responder_feed(&c.responder, s.bytes.data, s.bytes.len);
-	c.responder.out.len = 0;
+	c.flow.out.len = 0;
 	c.log.len = 0;
 	before = memory_allocations();
 	CU_ASSERT_EQUAL(fcgi_responder_feed(&c.responder, s.bytes.data, s.bytes.len), 0);
@@ -509,10 +515,10 @@ static void expect_pieces(const char *bytes, size_t n)
 	struct record record;
 	struct slice left;
 
-	c.responder.out.len = 0;
+	c.flow.out.len = 0;
 	fcgi_responder_stdout(&c.responder, c.last, bytes, n);
-	CU_ASSERT_EQUAL_FATAL(c.responder.out.len, n + 8 * records);
-	for (left = buffer_slice(&c.responder.out); record_take(&record, &left);) {
+	CU_ASSERT_EQUAL_FATAL(c.flow.out.len, n + 8 * records);
+	for (left = buffer_slice(&c.flow.out); record_take(&record, &left);) {
 		CU_ASSERT_EQUAL(record.content.len, n < 65535 ? n : 65535);
 		CU_ASSERT_EQUAL(record.type, FCGI_TYPE_STDOUT);
 		CU_ASSERT_EQUAL(record.id, 258);
@@ -555,12 +561,12 @@ static void output_that_cannot_be_split_fails(void)
 	static char bytes[131064];
 
 	feed("request 1 keep A=x");
-	buffer_reserve(&c.responder.out, sizeof(bytes) + FCGI_HEADER_SIZE);
-	CU_ASSERT_EQUAL(c.responder.out.size, sizeof(bytes) + FCGI_HEADER_SIZE);
+	buffer_reserve(&c.flow.out, sizeof(bytes) + FCGI_HEADER_SIZE);
+	CU_ASSERT_EQUAL(c.flow.out.size, sizeof(bytes) + FCGI_HEADER_SIZE);
 	memory_fail_after(0);
 	fcgi_responder_stdout(&c.responder, c.last, bytes, sizeof(bytes));
 	memory_restore();
-	CU_ASSERT_TRUE(c.responder.out.failed);
+	CU_ASSERT_TRUE(c.flow.out.failed);
 }
 
 static void feed_without_memory(const char *script, long allocations)
@@ -587,7 +593,7 @@ static void params_that_cannot_be_stored_are_handed_over_as_such(void)
 
 static void a_request_that_cannot_be_begun_is_overloaded(void)
 {
-	buffer_reserve(&c.responder.out, 100);
+	buffer_reserve(&c.flow.out, 100);
 	feed_without_memory("request 1 keep A=x", 0);
 	expect("begin, END 1 0 OVERLOADED");
 	feed("request 1 keep A=x");
@@ -597,7 +603,7 @@ static void a_request_that_cannot_be_begun_is_overloaded(void)
 static void answers_that_cannot_be_stored_end_the_connection(void)
 {
 	feed_without_memory("record 12 0 abc", 0);
-	CU_ASSERT_TRUE(c.responder.out.failed);
+	CU_ASSERT_TRUE(c.flow.out.failed);
 	expect("no memory");
 	close_connection();
 
@@ -606,8 +612,8 @@ static void answers_that_cannot_be_stored_end_the_connection(void)
 	memory_fail_after(0);
 	answer(&c, c.last);
 	memory_restore();
-	CU_ASSERT_TRUE(c.responder.out.failed);
-	CU_ASSERT_EQUAL(c.responder.out.len, 0);
+	CU_ASSERT_TRUE(c.flow.out.failed);
+	CU_ASSERT_EQUAL(c.flow.out.len, 0);
 	feed("get");
 	expect("begin, ready 1 ok A=x, no memory");
 }
@@ -616,7 +622,7 @@ static void get_values_that_cannot_be_stored_ends_the_connection(void)
 {
 	for (long allocations = 0; allocations < 2; allocations++) {
 		open_usual();
-		buffer_reserve(&c.responder.out, 100);
+		buffer_reserve(&c.flow.out, 100);
 		feed_without_memory("get FCGI_MAX_REQS", allocations);
 		expect("no memory");
 		close_connection();
@@ -624,12 +630,12 @@ static void get_values_that_cannot_be_stored_ends_the_connection(void)
 }
 
 /* The owner's own memory is there, the table's is not: allocations are made to fail in between. */
-static struct fcgi_request *begin_then_no_memory(void *owner)
+static struct fcgi_request *begin_then_no_memory(struct fcgi_responder *r)
 {
 	struct fcgi_request *request;
 
 	memory_restore();
-	request = on_begin(owner);
+	request = on_begin(r);
 	memory_fail_after(0);
 	return request;
 }
@@ -640,7 +646,7 @@ static void a_table_that_cannot_grow_only_has_longer_chains(void)
 						  .input_failed = on_input_failed};
 
 	open_connection(&(struct fcgi_limits){1, 1, 100, 8, 8});
-	fcgi_responder_init(&c.responder, &c.limits, &events, &c);
+	c.common.events = &events;
 	begin_all(1, 50);
 	memory_restore();
 	CU_ASSERT_EQUAL(longest_chain(&c.responder), 50);
@@ -648,7 +654,7 @@ static void a_table_that_cannot_grow_only_has_longer_chains(void)
 	feed("abort 25, params-end 50");
 	expect("gone 25, ready 50 ok, END 25 0 COMPLETE, partial");
 	CU_ASSERT_EQUAL(fcgi_responder_active(&c.responder), 49);
-	c.responder.events = &EVENTS;
+	c.common.events = &EVENTS;
 	begin_all(51, 66);
 	CU_ASSERT_TRUE(longest_chain(&c.responder) <= 2);
 	CU_ASSERT_EQUAL(fcgi_responder_active(&c.responder), 65);

@@ -12,12 +12,17 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-struct budget {
+/* What many of a kind have in common. */
+struct budget_kind {
 	const char *name;   /* for the log; static */
 	struct budget *of;  /* what is held here is held there, too; NULL: nowhere */
-	size_t limit;	    /* bytes */
-	atomic_size_t used; /* bytes */
-	atomic_size_t most; /* the most used at once; the owner may lower it */
+	size_t limit;	    /* bytes, of each */
+	atomic_size_t most; /* the most that one of them used at once; the owner may lower it */
+};
+
+struct budget {
+	struct budget_kind *kind; /* outlives it */
+	atomic_size_t used;	  /* bytes */
 };
 
 /* False, with a warning in the log, if that would be more than there may be, here or in the whole;
@@ -35,8 +40,9 @@ static inline bool budget_is_spent(const struct budget *budget)
 {
 	bool spent = false;
 
-	for (; budget && !spent; budget = budget->of)
-		spent = atomic_load_explicit(&budget->used, memory_order_relaxed) >= budget->limit;
+	for (; budget && !spent; budget = budget->kind->of)
+		spent = atomic_load_explicit(&budget->used, memory_order_relaxed) >=
+			budget->kind->limit;
 	return spent;
 }
 

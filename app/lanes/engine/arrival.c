@@ -18,7 +18,7 @@ __attribute__((noinline)) static bool take_params(struct exchange *exchange)
 	size_t at = 0;
 
 	if (!params.heap)
-		exchange->req.arena_used = params.len;
+		exchange->req.arena_used = (uint16_t)params.len;
 	while (fcgi_params_next(&params, &at, &name, &value))
 		request_take_param(&exchange->req, name, value);
 	request_params_done(&exchange->req, busy);
@@ -54,6 +54,11 @@ static int drain_status(const struct request *req)
 	return slice_is(request_param(req, "LANES_DRAIN_STATUS"), "429") ? 429 : 503;
 }
 
+static bool is_prepared(const struct exchange *exchange)
+{
+	return exchange->req.times.received;
+}
+
 /* What is asked, and whether it is answered at once: then there is a reply. To be known before it
  * is started, or the first of its body is taken. */
 static void prepare(struct exchange *exchange, uint64_t now)
@@ -61,7 +66,6 @@ static void prepare(struct exchange *exchange, uint64_t now)
 	const struct engine *engine = exchange->conn->engine;
 	struct request *req = &exchange->req;
 
-	exchange->prepared = true;
 	req->times.received = now;
 	if (!req->reply.status && !take_params(exchange))
 		reply_error(req, 400);
@@ -87,9 +91,9 @@ static void arrived(struct engine *engine, struct exchange *exchange)
 }
 
 /* Not started here: what else has been read already may say that nobody wants it any more. */
-static void on_ready(void *owner, struct fcgi_request *fcgi, enum fcgi_input input)
+static void on_ready(struct fcgi_responder *r, struct fcgi_request *fcgi, enum fcgi_input input)
 {
-	struct conn *conn = owner;
+	struct conn *conn = conn_of(r);
 	struct exchange *exchange = exchange_of(fcgi);
 	int status = refusal(conn->engine, input);
 
@@ -100,21 +104,22 @@ static void on_ready(void *owner, struct fcgi_request *fcgi, enum fcgi_input inp
 	arrived(conn->engine, exchange);
 }
 
-static void on_stdin_begins(void *owner, struct fcgi_request *fcgi)
+static void on_stdin_begins(struct fcgi_responder *r, struct fcgi_request *fcgi)
 {
-	(void)owner;
-	if (!exchange_of(fcgi)->prepared)
+	(void)r;
+	if (!is_prepared(exchange_of(fcgi)))
 		prepare(exchange_of(fcgi), uv_hrtime());
 }
 
-static void on_input_failed(void *owner, struct fcgi_request *fcgi, enum fcgi_input input)
+static void on_input_failed(struct fcgi_responder *r, struct fcgi_request *fcgi,
+			    enum fcgi_input input)
 {
-	struct conn *conn = owner;
+	struct conn *conn = conn_of(r);
 	struct exchange *exchange = exchange_of(fcgi);
 
 	if (exchange->stream && exchange->stream->over)
 		return;
-	if (exchange->started) /* or start() answers */
+	if (exchange->req.started) /* or start() answers */
 		exchange_answer_instead(exchange, refusal(conn->engine, input));
 }
 
@@ -133,9 +138,9 @@ static uint64_t start(struct exchange *exchange, uint64_t now)
 {
 	struct request *req = &exchange->req;
 
-	if (!exchange->prepared)
+	if (!is_prepared(exchange))
 		prepare(exchange, now);
-	exchange->started = true;
+	req->started = true;
 	if (!req->reply.status && exchange->fcgi.failed)
 		reply_error(req, refusal(exchange->conn->engine, FCGI_INPUT_STDIN_TOO_LARGE));
 	observer_picked_up(req);

@@ -6,7 +6,7 @@
 
 #include "engine/exchange.h"
 
-/* For fcgi_responder_init(); the responder's owner is a struct conn. */
+/* The responder is a struct conn's. */
 extern const struct fcgi_events arrival_events;
 
 /* Starts the oldest of engine->arrived, unless its client has gone since it was read. now is

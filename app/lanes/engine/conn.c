@@ -12,14 +12,14 @@
 #include "engine/accept.h"
 #include "engine/arrival.h"
 #include "engine/exchange.h"
+#include "engine/flow.h"
 #include "engine/peers.h"
 #include "engine/stream.h"
 #include "engine/upload.h"
 
 enum {
 	SWEEP_MS = 1000,
-	SPARE_OUT_MAX = 4096, /* bytes */
-	FRESH_NS = 5000000,   /* so long, what poll said of the peers is taken to be true */
+	FRESH_NS = 5000000, /* so long, what poll said of the peers is taken to be true */
 };
 
 static void conn_flush(struct conn *conn);
@@ -69,15 +69,12 @@ void conn_new(struct engine *engine, int fd)
 		return;
 	}
 	conn->refs = 1;
-	conn->poll.data = conn;
 	conn->fd = fd;
-	conn->budget = (struct budget){.name = "connection",
-				       .of = &engine->budget,
-				       .limit = (size_t)engine->options->conn_memory_limit};
+	conn->budget.kind = &engine->conn_budget;
 	conn->engine = engine;
 	if (engine->listener->tcp)
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
-	fcgi_responder_init(&conn->fcgi, &engine->limits, &arrival_events, conn);
+	fcgi_responder_init(&conn->fcgi, &engine->fcgi, (struct fcgi_flow *)&flow_at_rest.fcgi);
 	conn->next = engine->conns;
 	if (conn->next)
 		conn->next->prev = conn;
@@ -112,7 +109,7 @@ static void conn_feed(struct conn *conn, const char *bytes, size_t n)
 	/* A body may take its time, as long as some of it keeps coming. */
 	if (!owed || uploading)
 		conn->quiet_since = uv_now(&conn->engine->loop);
-	if (fcgi_responder_feed(&conn->fcgi, bytes, n))
+	if (!conn_flows(conn) || fcgi_responder_feed(&conn->fcgi, bytes, n))
 		conn_fault(conn);
 }
 
@@ -131,7 +128,7 @@ static void conn_take(struct conn *conn, size_t most)
 /* Whether it has so few requests that those of one more read do not come to be too many. */
 static bool conn_has_room(const struct conn *conn)
 {
-	return fcgi_responder_active(&conn->fcgi) <= conn->engine->limits.conn_requests / 4;
+	return fcgi_responder_active(&conn->fcgi) <= conn->engine->fcgi.limits.conn_requests / 4;
 }
 
 /* Starts what was read. A handler, here or of a connection before this one, may hold the loop: what
@@ -155,8 +152,10 @@ static void conn_start(struct conn *conn)
 /* Whether a flush would find nothing: the handlers that were started wait. */
 static bool conn_is_settled(const struct conn *conn)
 {
-	return !conn->fcgi.out.len && !conn->fcgi.out.failed && !conn->fcgi.uploads &&
-	       !conn->fcgi.closing && !conn->streams && !conn->engine->parting &&
+	const struct flow *flow = conn_flow(conn);
+
+	return !flow->fcgi.out.len && !flow->fcgi.out.failed && !conn->fcgi.uploads &&
+	       !conn->fcgi.closing && !flow->streams && !conn->engine->parting &&
 	       conn->watched == (UV_DISCONNECT | UV_READABLE);
 }
 
@@ -169,13 +168,17 @@ static void conn_read(struct conn *conn)
 	conn_start(conn);
 	conn->dirty = enlisted;
 	/* Now, not with the batch: the next handler of this turn may hold the loop. */
-	if (!conn->closing && !conn_is_settled(conn))
+	if (conn->closing)
+		return;
+	if (conn_is_settled(conn))
+		conn_rests(conn);
+	else
 		conn_flush(conn);
 }
 
 static void on_event(uv_poll_t *poll, int status, int events)
 {
-	struct conn *conn = poll->data;
+	struct conn *conn = container_of(poll, struct conn, poll);
 
 	if (status < 0 || events & UV_DISCONNECT) {
 		conn_close(conn);
@@ -196,7 +199,9 @@ bool conn_is_idle(const struct conn *conn)
 
 size_t conn_waiting(const struct conn *conn)
 {
-	return conn->fcgi.out.len - conn->sent;
+	const struct flow *flow = conn_flow(conn);
+
+	return flow->fcgi.out.len - flow->sent;
 }
 
 /* A request may be waiting in the socket, sent before the web server could see that we go. */
@@ -219,46 +224,37 @@ static void conn_linger(struct conn *conn)
 /* What waits is the connection's to answer for. */
 __attribute__((noinline)) static void conn_charge(struct conn *conn)
 {
-	size_t held = conn_waiting(conn) ? conn->fcgi.out.size : 0;
+	struct flow *flow = conn_flow(conn);
+	size_t held = conn_waiting(conn) ? flow->fcgi.out.size : 0;
 
-	budget_give(&conn->budget, conn->charged);
+	budget_give(&conn->budget, flow->charged);
 	budget_charge(&conn->budget, held);
-	conn->charged = held;
-}
-
-/* The kernel has taken so much. Nearly always that is all, and the memory is the next answer's. */
-static void conn_sent(struct conn *conn, size_t n)
-{
-	struct buffer *out = &conn->fcgi.out;
-	struct engine *engine = conn->engine;
-
-	if (n == out->len && out->size <= SPARE_OUT_MAX && engine->spare_out_count < SPARE_OUTS) {
-		engine->spare_outs[engine->spare_out_count++] =
-			(struct buffer){.data = out->data, .size = out->size};
-		*out = (struct buffer){0};
-	} else {
-		buffer_has_read(out, &conn->sent, n);
-	}
+	flow->charged = held;
 }
 
 /* Sends what the kernel takes now. False if the peer is gone, or what it would get not whole. */
 static bool conn_write(struct conn *conn)
 {
+	struct flow *flow = conn_flow(conn);
 	size_t waiting = conn_waiting(conn);
 	ssize_t n;
 
-	if (conn->fcgi.out.failed)
+	if (flow->fcgi.out.failed)
 		return false;
 	if (!waiting)
 		return true;
-	n = send(conn->fd, conn->fcgi.out.data + conn->sent, waiting, MSG_NOSIGNAL);
+	n = send(conn->fd, flow->fcgi.out.data + flow->sent, waiting, MSG_NOSIGNAL);
 	if (n < 0 && errno != EAGAIN && errno != EINTR && errno != ENOBUFS)
 		return false;
-	if (n > 0 || !(conn->watched & UV_WRITABLE))
-		conn->unread_since = uv_now(&conn->engine->loop);
-	if (n > 0)
-		conn_sent(conn, (size_t)n);
-	if (conn->charged || conn_waiting(conn))
+	if (n == (ssize_t)flow->fcgi.out.len && !flow->streams) {
+		flow->fcgi.out.len = 0; /* nearly always; the next answer has the memory */
+	} else {
+		if (n > 0 || !(conn->watched & UV_WRITABLE))
+			flow->unread_since = uv_now(&conn->engine->loop);
+		if (n > 0)
+			buffer_has_read(&flow->fcgi.out, &flow->sent, (size_t)n);
+	}
+	if (flow->charged || conn_waiting(conn))
 		conn_charge(conn);
 	return true;
 }
@@ -269,10 +265,10 @@ static bool conn_write_all(struct conn *conn)
 	bool written;
 
 	do {
-		if (conn->streams)
+		if (conn_flow(conn)->streams)
 			streams_pour(conn);
 		written = conn_write(conn);
-	} while (written && conn->streams && !conn_waiting(conn));
+	} while (written && conn_flow(conn)->streams && !conn_waiting(conn));
 	return written;
 }
 
@@ -290,9 +286,14 @@ static void conn_taken(struct conn *conn)
 
 static void conn_flush(struct conn *conn)
 {
-	if (!conn_write_all(conn) || conn_watch(conn))
+	if (!conn_write_all(conn) || conn_watch(conn)) {
 		conn_close(conn);
-	else if (!conn_waiting(conn) && !conn->lingering)
+		return;
+	}
+	if (conn_waiting(conn))
+		return;
+	conn_rests(conn);
+	if (!conn->lingering)
 		conn_taken(conn);
 }
 
@@ -321,7 +322,7 @@ void conns_flush(struct engine *engine)
 
 static void on_closed(uv_handle_t *handle)
 {
-	conn_unref(handle->data);
+	conn_unref(container_of((uv_poll_t *)handle, struct conn, poll));
 }
 
 void conn_close(struct conn *conn)
@@ -340,7 +341,7 @@ void conn_close(struct conn *conn)
 	engine->conn_count--;
 	board_set(&engine->board->connections, engine->conn_count);
 	fcgi_responder_close(&conn->fcgi);
-	conn_charge(conn);
+	flow_drop(conn);
 	uv_close((uv_handle_t *)&conn->poll, on_closed);
 	close(conn->fd);
 	accept_resume(engine);
@@ -354,7 +355,7 @@ static int64_t conn_patience(struct conn *conn, uint64_t *since)
 	const struct options *options = conn->engine->options;
 
 	if (conn_waiting(conn)) {
-		*since = conn->unread_since;
+		*since = conn_flow(conn)->unread_since;
 		return options->send_timeout;
 	}
 	*since = conn->quiet_since;
@@ -381,14 +382,16 @@ void conns_sweep(struct engine *engine)
 
 		next = conn->next;
 		conn->quiet_since = later(conn->quiet_since, held, now);
-		conn->unread_since = later(conn->unread_since, held, now);
+		if (conn_waiting(conn))
+			conn_flow(conn)->unread_since =
+				later(conn_flow(conn)->unread_since, held, now);
 		/* Others on the connection have as long again, without them, as have answers that
 		 * are complete and wait. */
-		if (exchange_end_late(conn, held, now))
-			conn->unread_since = now;
+		if (exchange_end_late(conn, held, now) && conn_waiting(conn))
+			conn_flow(conn)->unread_since = now;
 		patience = conn_patience(conn, &since);
 		/* A stream that waits is ended first, and alone. */
-		if (patience && now - since >= (uint64_t)patience && !conn->streams)
+		if (patience && now - since >= (uint64_t)patience && !conn_flow(conn)->streams)
 			conn_close(conn);
 	}
 }

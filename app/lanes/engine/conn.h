@@ -9,35 +9,41 @@
 #ifndef LANES_ENGINE_CONN_H
 #define LANES_ENGINE_CONN_H
 
+#include <stddef.h>
 #include <stdlib.h>
 
+#include "base/util.h"
 #include "engine/engine.h"
 
-/* Lives until it is closed and the last of its requests has been released: their memory is part of
- * its budget. */
+/* Its flow (flow.h) is lent to it. Lives until it is closed and the last of its requests has been
+ * released: their memory is part of its budget. */
 struct conn {
-	uv_poll_t poll;
+	union {
+		uv_poll_t poll;
+		struct engine *engine; /* poll.data, which is its owner's */
+	};
 	uint32_t refs;
 	int fd;
-	struct engine *engine;
 	struct conn *next;
 	struct conn *prev;
 	struct conn *next_dirty;
 	struct fcgi_responder fcgi;
-	struct exchange *streams; /* replies without an end that have more; stream.c's */
-	struct exchange *streams_last;
-	size_t sent;	       /* bytes of fcgi.out that the kernel has taken */
-	struct budget budget;  /* part of the engine's */
-	size_t charged;	       /* … for fcgi.out, when it last was not taken whole */
-	uint64_t quiet_since;  /* uv_now() when the peer began to owe us input, or fell idle */
-	uint64_t unread_since; /* uv_now() when it last read something, while more waits for it */
-	uint8_t watched;       /* what we poll for: UV_READABLE, UV_WRITABLE, UV_DISCONNECT */
-	bool spoken;	       /* has sent a whole request before */
-	bool shared;	       /* has had several requests at a time */
-	bool dirty;	       /* is flushed soon */
-	bool lingering;	       /* answered, half-closed, reads to the end */
+	struct budget budget; /* part of the engine's */
+	uint64_t quiet_since; /* uv_now() when the peer began to owe us input, or fell idle */
+	uint8_t watched;      /* what we poll for: UV_READABLE, UV_WRITABLE, UV_DISCONNECT */
+	bool spoken;	      /* has sent a whole request before */
+	bool shared;	      /* has had several requests at a time */
+	bool dirty;	      /* is flushed soon */
+	bool lingering;	      /* answered, half-closed, reads to the end */
 	bool closing;
 };
+
+_Static_assert(offsetof(uv_poll_t, data) == 0, "it is where the engine is");
+
+static inline struct conn *conn_of(struct fcgi_responder *fcgi)
+{
+	return container_of(fcgi, struct conn, fcgi);
+}
 
 /* Takes over a connected, non-blocking socket and begins to read from it. */
 void conn_new(struct engine *engine, int fd);

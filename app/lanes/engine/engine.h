@@ -23,11 +23,11 @@
 
 enum {
 	READ_SIZE = 65536,
-	SPARE_OUTS = 64, /* as many as answer at once where a web server's connections are few */
 };
 
 struct conn;
 struct exchange;
+struct flow;
 struct job_worker;
 struct turn;
 
@@ -42,7 +42,7 @@ struct engine {
 	struct job_worker *jobs;   /* NULL: it has a socket */
 	uv_loop_t loop;
 	struct sched sched;
-	struct fcgi_limits limits;
+	struct fcgi_common fcgi; /* of its connections */
 	const struct scoreboard *scoreboard;
 	struct board_slot *board; /* our slot of it */
 
@@ -67,17 +67,20 @@ struct engine {
 	size_t stream_count;
 	size_t in_flight;
 	struct bodies bodies;
-	struct budget budget;  /* the worker's */
-	size_t most_in_flight; /* since memory was given back */
-	size_t left_held;      /* bytes when it was, which keep some of it */
+	struct budget budget; /* the worker's */
+	struct budget_kind budget_kind;
+	struct budget_kind conn_budget; /* its connections' */
+	size_t most_in_flight;		/* since memory was given back */
+	size_t left_held;		/* bytes when it was, which keep some of it */
 	uint64_t serial;
 	struct exchange *arrived; /* requests that were read and are to be started, oldest first */
 	struct exchange *arrived_last;
 	struct exchange *later;	 /* requests that work after their answer */
 	struct exchange *spares; /* blocks for requests to come */
 	size_t spare_count;
-	struct buffer spare_outs[SPARE_OUTS]; /* memory of output that was sent, for the next */
-	unsigned spare_out_count;
+	struct flow *spare_flows; /* to be lent to connections */
+	size_t spare_flow_count;
+	size_t flow_count; /* with those that connections have */
 	char read_buffer[READ_SIZE];
 };
 

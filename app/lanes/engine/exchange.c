@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "engine/conn.h"
+#include "engine/flow.h"
 #include "engine/observer.h"
 #include "engine/stream.h"
 #include "engine/upload.h"
@@ -53,8 +53,7 @@ void exchange_free_spares(struct engine *engine)
 {
 	while (engine->spares)
 		free(exchange_alloc(engine));
-	while (engine->spare_out_count)
-		buffer_free(&engine->spare_outs[--engine->spare_out_count]);
+	flow_free_spares(engine);
 }
 
 static void count_in_flight(struct engine *engine, int change)
@@ -69,12 +68,8 @@ static void count_in_flight(struct engine *engine, int change)
 
 static size_t begin_record(struct exchange *exchange)
 {
-	struct fcgi_responder *fcgi = &exchange->conn->fcgi;
-	struct engine *engine = exchange->conn->engine;
-
-	if (!fcgi->out.data && !fcgi->out.failed && engine->spare_out_count)
-		fcgi->out = engine->spare_outs[--engine->spare_out_count];
-	return fcgi_responder_stdout_begin(fcgi);
+	conn_must_flow(exchange->conn);
+	return fcgi_responder_stdout_begin(&exchange->conn->fcgi);
 }
 
 void exchange_send_head(struct exchange *exchange)
@@ -82,7 +77,7 @@ void exchange_send_head(struct exchange *exchange)
 	struct fcgi_responder *fcgi = &exchange->conn->fcgi;
 	size_t record = begin_record(exchange);
 
-	reply_head(&exchange->req, exchange->conn->engine->worker, &fcgi->out);
+	reply_head(&exchange->req, exchange->conn->engine->worker, &fcgi->flow->out);
 	fcgi_responder_stdout_end(fcgi, &exchange->fcgi, record);
 }
 
@@ -95,7 +90,7 @@ void exchange_reply(struct exchange *exchange, struct request *req)
 	count_in_flight(engine, -1);
 	conn->quiet_since = uv_now(&engine->loop);
 	conn_mark_dirty(conn);
-	reply_write(req, engine->worker, &conn->fcgi.out);
+	reply_write(req, engine->worker, &conn->fcgi.flow->out);
 	fcgi_responder_finish(&conn->fcgi, &exchange->fcgi, record, 0);
 	if (exchange->stream)
 		stream_end(exchange);
@@ -188,9 +183,9 @@ static bool is_full(const struct engine *engine)
 	return engine->in_flight >= most + most / 8 + ROOM_TO_REFUSE;
 }
 
-struct fcgi_request *exchange_begin(void *owner)
+struct fcgi_request *exchange_begin(struct fcgi_responder *r)
 {
-	struct conn *conn = owner;
+	struct conn *conn = conn_of(r);
 	struct engine *engine = conn->engine;
 	struct exchange *exchange = is_full(engine) ? NULL : exchange_alloc(engine);
 
@@ -202,7 +197,6 @@ struct fcgi_request *exchange_begin(void *owner)
 			 sizeof(exchange->req.arena));
 	exchange->fcgi.params.budget = exchange->req.budget = &conn->budget;
 	exchange->conn = conn;
-	exchange->prepared = exchange->started = false;
 	exchange->stream = NULL;
 	if (fcgi_responder_active(&conn->fcgi))
 		conn->shared = true;
@@ -245,7 +239,7 @@ bool exchange_end_late(struct conn *conn, uint64_t held, uint64_t now)
 	bool ended = false;
 	struct exchange *next;
 
-	for (struct exchange *exchange = conn->streams; exchange; exchange = next) {
+	for (struct exchange *exchange = conn_flow(conn)->streams; exchange; exchange = next) {
 		struct stream *stream = exchange->stream;
 
 		next = stream->next;
@@ -271,9 +265,9 @@ bool exchange_end_late(struct conn *conn, uint64_t held, uint64_t now)
 
 /* Of a stream that its handler has ended only what was not sent is gone. One that has arrived and
  * was not started is freed by who would start it. */
-void exchange_gone(void *owner, struct fcgi_request *fcgi)
+void exchange_gone(struct fcgi_responder *r, struct fcgi_request *fcgi)
 {
-	struct conn *conn = owner;
+	struct conn *conn = conn_of(r);
 	struct exchange *exchange = exchange_of(fcgi);
 	bool over = exchange->stream && exchange->stream->over;
 
@@ -289,6 +283,6 @@ void exchange_gone(void *owner, struct fcgi_request *fcgi)
 		coroutine_cancel(&exchange->req.co);
 		body_drop(&exchange->req);
 	}
-	if (exchange->started || !fcgi->handed_over)
+	if (exchange->req.started || !fcgi->handed_over)
 		request_unref(&exchange->req);
 }

@@ -32,8 +32,6 @@ struct stream {
 struct exchange {
 	struct fcgi_request fcgi;
 	struct conn *conn; /* has a reference */
-	bool prepared;
-	bool started;
 	struct exchange
 		*next; /* of those that have arrived, or work after their answer, or spares */
 	struct exchange *prev; /* of those that work after their answer */
@@ -48,8 +46,8 @@ static inline struct exchange *exchange_of(struct fcgi_request *fcgi)
 }
 
 /* For the responder: a request begins, and nobody wants it any more. */
-struct fcgi_request *exchange_begin(void *owner);
-void exchange_gone(void *owner, struct fcgi_request *fcgi);
+struct fcgi_request *exchange_begin(struct fcgi_responder *r);
+void exchange_gone(struct fcgi_responder *r, struct fcgi_request *fcgi);
 
 /* Sends the head of a reply that has no end yet. */
 void exchange_send_head(struct exchange *exchange);

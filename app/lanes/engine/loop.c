@@ -15,6 +15,7 @@
 
 #include "base/log.h"
 #include "engine/accept.h"
+#include "engine/arrival.h"
 #include "engine/conn.h"
 #include "engine/database.h"
 #include "engine/doctor.h"
@@ -28,7 +29,7 @@
 enum {
 	CPU_THREAD_NICE = 19,
 	RUSH = 1 << 20,	      /* bytes that were needed at once, and are worth giving back */
-	REQUEST_BYTES = 1136, /* a request's block, more or less */
+	REQUEST_BYTES = 1008, /* a request's block, more or less */
 	LAST_MS = 1000,	      /* for what came when the time to drain was over */
 	EXIT_FORCED = 3,
 };
@@ -186,7 +187,7 @@ static void give_memory_back(struct engine *engine)
 {
 	struct budget *budget = &engine->budget;
 	size_t held = bytes_of(engine->in_flight, budget->used);
-	size_t most = bytes_of(engine->most_in_flight, budget->most);
+	size_t most = bytes_of(engine->most_in_flight, budget->kind->most);
 	size_t left = held + engine->conn_count * sizeof(struct conn);
 	bool rush_over = most >= RUSH && held <= most / 4;
 	bool fewer = engine->left_held >= RUSH / 64 && left <= engine->left_held / 4;
@@ -197,7 +198,7 @@ static void give_memory_back(struct engine *engine)
 	malloc_trim(0);
 	engine->left_held = left;
 	engine->most_in_flight = engine->in_flight;
-	budget->most = budget->used;
+	budget->kind->most = budget->used;
 }
 
 static void on_sweep(uv_timer_t *timer)
@@ -249,7 +250,8 @@ static int open_engine(struct engine *engine)
 	uv_timer_init(&engine->loop, &engine->sweep);
 	uv_timer_init(&engine->loop, &engine->drain_timer);
 	engine->accept_retry.data = engine->sweep.data = engine->drain_timer.data = engine;
-	engine->limits = (struct fcgi_limits){
+	engine->fcgi.events = &arrival_events;
+	engine->fcgi.limits = (struct fcgi_limits){
 		.max_conns = (uint32_t)o->max_conns,
 		.max_reqs = (uint32_t)o->max_reqs,
 		.conn_requests = (uint32_t)o->conn_requests,
@@ -376,7 +378,12 @@ int loop_run(const struct options *options, struct listener *listener, const cha
 	engine->scoreboard = board;
 	engine->application = application;
 	engine->board = board->own;
-	engine->budget = (struct budget){.name = "worker", .limit = (size_t)options->memory_limit};
+	engine->budget_kind =
+		(struct budget_kind){.name = "worker", .limit = (size_t)options->memory_limit};
+	engine->budget.kind = &engine->budget_kind;
+	engine->conn_budget = (struct budget_kind){.name = "connection",
+						   .of = &engine->budget,
+						   .limit = (size_t)options->conn_memory_limit};
 	never_cancel();
 	accept_make_room(engine);
 	err = open_engine(engine);

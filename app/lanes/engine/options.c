@@ -373,7 +373,8 @@ void options_of_bodies(const struct options *options, struct bodies *bodies)
 		.limit = (uint64_t)options->stdin_limit,
 		.memory = (size_t)options->body_memory,
 		.spool = options->spool,
-		.spooled = {.name = "spool", .limit = (size_t)options->spool_limit},
+		.spool_kind = {.name = "spool", .limit = (size_t)options->spool_limit},
+		.spooled = {.kind = &bodies->spool_kind},
 		.timeout = (uint64_t)options->body_timeout * 1000000,
 	};
 }

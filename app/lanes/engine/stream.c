@@ -2,7 +2,7 @@
 
 #include <errno.h>
 
-#include "engine/conn.h"
+#include "engine/flow.h"
 #include "http/reply.h"
 
 /* Bytes: streams add to what waits on a connection until it is so much, or --output-limit, and each
@@ -12,30 +12,30 @@ enum { POUR_UP_TO = 65536, POUR_AT_ONCE = 16384 };
 /* Last in turn. */
 static void stream_enlist(struct exchange *exchange)
 {
-	struct conn *conn = exchange->conn;
+	struct flow *flow = conn_flow(exchange->conn);
 
 	exchange->stream->next = NULL;
-	exchange->stream->prev = conn->streams ? conn->streams_last : NULL;
-	if (conn->streams)
-		conn->streams_last->stream->next = exchange;
+	exchange->stream->prev = flow->streams ? flow->streams_last : NULL;
+	if (flow->streams)
+		flow->streams_last->stream->next = exchange;
 	else
-		conn->streams = exchange;
-	conn->streams_last = exchange;
+		flow->streams = exchange;
+	flow->streams_last = exchange;
 }
 
 static void stream_delist(struct exchange *exchange)
 {
-	struct conn *conn = exchange->conn;
+	struct flow *flow = conn_flow(exchange->conn);
 	struct stream *stream = exchange->stream;
 
 	if (stream->prev)
 		stream->prev->stream->next = stream->next;
 	else
-		conn->streams = stream->next;
+		flow->streams = stream->next;
 	if (stream->next)
 		stream->next->stream->prev = stream->prev;
 	else
-		conn->streams_last = stream->prev;
+		flow->streams_last = stream->prev;
 }
 
 static bool stream_is_over_limit(const struct exchange *exchange)
@@ -109,7 +109,10 @@ void stream_add(struct request *req, struct coroutine *writer, struct slice byte
 		coroutine_gather(writer);
 		return;
 	}
-	buffer_append(&stream->bytes, bytes.data, bytes.len);
+	if (conn_flows(exchange->conn))
+		buffer_append(&stream->bytes, bytes.data, bytes.len);
+	else
+		stream->bytes.failed = true;
 	if (stream->bytes.failed) {
 		stream->bytes.failed = false;
 		coroutine_fail(writer, -ENOMEM);
@@ -178,6 +181,7 @@ void streams_pour(struct conn *conn)
 
 	if (most > POUR_UP_TO)
 		most = POUR_UP_TO;
-	while (conn->streams && conn_waiting(conn) < most && !conn->fcgi.out.failed)
-		pour(conn->streams, most - conn_waiting(conn));
+	while (conn_flow(conn)->streams && conn_waiting(conn) < most &&
+	       !conn->fcgi.flow->out.failed)
+		pour(conn_flow(conn)->streams, most - conn_waiting(conn));
 }

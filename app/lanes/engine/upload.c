@@ -23,9 +23,9 @@ void upload_open(struct exchange *exchange)
 		body_came(req, (struct slice){NULL, 0});
 }
 
-void upload_came(void *owner, struct fcgi_request *fcgi, struct slice bytes)
+void upload_came(struct fcgi_responder *r, struct fcgi_request *fcgi, struct slice bytes)
 {
-	(void)owner;
+	(void)r;
 	body_came(request_of(fcgi), bytes);
 }
 

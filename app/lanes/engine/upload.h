@@ -14,7 +14,7 @@
 void upload_open(struct exchange *exchange);
 
 /* For the responder: more of a body that was opened. */
-void upload_came(void *owner, struct fcgi_request *fcgi, struct slice bytes);
+void upload_came(struct fcgi_responder *r, struct fcgi_request *fcgi, struct slice bytes);
 
 /* For the request: its connection is looked at again. */
 void upload_wanted(struct request *req);

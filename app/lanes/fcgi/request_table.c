@@ -13,7 +13,7 @@ enum {
  * 65,536 / buckets, 128 where a thousand requests are active. */
 static struct fcgi_request **chain_of(struct fcgi_table *t, uint16_t id)
 {
-	return t->chains ? &t->chains[id & (t->buckets - 1)] : &t->first;
+	return t->buckets ? &t->chains[id & (t->buckets - 1)] : &t->first;
 }
 
 static void link_request(struct fcgi_table *t, struct fcgi_request *request)
@@ -37,22 +37,25 @@ static void move_chain(struct fcgi_table *t, struct fcgi_request *request)
 static void grow(struct fcgi_table *t)
 {
 	struct fcgi_table old = *t;
-	uint32_t buckets = old.chains ? old.buckets * GROWTH : GROWTH;
+	uint32_t buckets = old.buckets ? (uint32_t)old.buckets * GROWTH : GROWTH;
 	/* NOLINTNEXTLINE(bugprone-sizeof-expression): pointers are what it holds */
 	struct fcgi_request **chains = calloc(buckets, sizeof(*chains));
 
 	if (!chains)
 		return;
-	*t = (struct fcgi_table){.chains = chains, .buckets = buckets, .count = old.count};
-	move_chain(t, old.first);
-	for (uint32_t i = 0; old.chains && i < old.buckets; i++)
+	*t = (struct fcgi_table){
+		.chains = chains, .buckets = (uint16_t)buckets, .count = old.count};
+	if (!old.buckets)
+		move_chain(t, old.first);
+	for (uint32_t i = 0; i < old.buckets; i++)
 		move_chain(t, old.chains[i]);
-	free(old.chains);
+	if (old.buckets)
+		free(old.chains);
 }
 
 struct fcgi_request *fcgi_table_find(const struct fcgi_table *t, uint16_t id)
 {
-	struct fcgi_request *request = t->chains ? t->chains[id & (t->buckets - 1)] : t->first;
+	struct fcgi_request *request = t->buckets ? t->chains[id & (t->buckets - 1)] : t->first;
 
 	while (request && request->id != id)
 		request = request->next;
@@ -61,7 +64,7 @@ struct fcgi_request *fcgi_table_find(const struct fcgi_table *t, uint16_t id)
 
 void fcgi_table_add(struct fcgi_table *t, struct fcgi_request *request)
 {
-	if (t->count >= (t->chains ? t->buckets : 1) * CHAIN_LENGTH)
+	if (t->count >= (t->buckets ? t->buckets : 1) * CHAIN_LENGTH)
 		grow(t);
 	link_request(t, request);
 	t->count++;
@@ -80,7 +83,9 @@ void fcgi_table_remove(struct fcgi_table *t, struct fcgi_request *request)
 
 struct fcgi_request *fcgi_table_any(struct fcgi_table *t)
 {
-	if (!t->chains || !t->count)
+	if (!t->count)
+		return NULL;
+	if (!t->buckets)
 		return t->first;
 	while (!t->chains[t->empty])
 		t->empty++;
@@ -89,6 +94,7 @@ struct fcgi_request *fcgi_table_any(struct fcgi_table *t)
 
 void fcgi_table_free(struct fcgi_table *t)
 {
-	free(t->chains);
+	if (t->buckets)
+		free(t->chains);
 	*t = (struct fcgi_table){0};
 }

@@ -12,11 +12,13 @@ struct fcgi_request;
 
 /* An empty one is {0}. */
 struct fcgi_table {
-	struct fcgi_request *first;   /* the chain, while there are no others */
-	struct fcgi_request **chains; /* [buckets], or NULL */
-	uint32_t buckets;	      /* a power of two */
-	uint32_t count;		      /* requests in it */
-	uint32_t empty;		      /* so many chains, from the first on, are */
+	union {
+		struct fcgi_request *first;   /* without buckets: the chain */
+		struct fcgi_request **chains; /* [buckets] */
+	};
+	uint16_t buckets; /* a power of two, or 0 */
+	uint16_t count;	  /* requests in it */
+	uint16_t empty;	  /* so many chains, from the first on, are */
 };
 
 /* The request with this id, or NULL. */

@@ -4,8 +4,8 @@
  * belongs (the params of its request, or who takes its STDIN) as it arrives, or nowhere.
  *
  * A record takes effect when its content is complete; its padding is not waited for. The owner may
- * end any request in any callback, so after a callback a request is known only through r->current,
- * which forget() clears.
+ * end any request in any callback, so after a callback a request is known only through
+ * r->flow->current, which forget() clears.
  */
 #include "fcgi/responder.h"
 
@@ -23,11 +23,11 @@ static void remember(struct fcgi_responder *r, struct fcgi_request *request)
 {
 	fcgi_table_add(&r->active, request);
 	r->awaiting++;
-	r->current = request;
+	r->flow->current = request;
 }
 
 /* Every end of a request goes through here. */
-static void forget(struct fcgi_responder *r, struct fcgi_request *request)
+static inline void forget(struct fcgi_responder *r, struct fcgi_request *request)
 {
 	fcgi_table_remove(&r->active, request);
 	if (!request->handed_over)
@@ -36,8 +36,8 @@ static void forget(struct fcgi_responder *r, struct fcgi_request *request)
 		r->uploads--;
 	if (!request->keep_conn)
 		r->closing = true;
-	if (r->current == request)
-		r->current = NULL;
+	if (r->flow->current == request)
+		r->flow->current = NULL;
 }
 
 /* ---- Answers ---- */
@@ -50,14 +50,14 @@ static void append_record(struct fcgi_responder *r, enum fcgi_type type, uint16_
 				     .type = (uint8_t)type,
 				     .request_id = id,
 				     .content_length = (uint16_t)n};
-	char *to = buffer_reserve(&r->out, FCGI_HEADER_SIZE + n);
+	char *to = buffer_reserve(&r->flow->out, FCGI_HEADER_SIZE + n);
 
 	if (!to)
 		return;
 	fcgi_header_encode(&header, to);
 	if (n)
 		memcpy(to + FCGI_HEADER_SIZE, content, n);
-	r->out.len += FCGI_HEADER_SIZE + n;
+	r->flow->out.len += FCGI_HEADER_SIZE + n;
 }
 
 static void append_end(struct fcgi_responder *r, uint16_t id, uint32_t app_status,
@@ -79,8 +79,8 @@ struct variable {
 static void answer_values(struct fcgi_responder *r)
 {
 	struct variable known[] = {
-		{"FCGI_MAX_CONNS", r->limits->max_conns},
-		{"FCGI_MAX_REQS", r->limits->max_reqs},
+		{"FCGI_MAX_CONNS", r->common->limits.max_conns},
+		{"FCGI_MAX_REQS", r->common->limits.max_reqs},
 		{"FCGI_MPXS_CONNS", 1},
 	};
 	struct buffer content = {0};
@@ -88,7 +88,7 @@ static void answer_values(struct fcgi_responder *r)
 	size_t at = 0;
 
 	/* Pairs from the first malformed or cut one on are not understood, so not answered. */
-	while (fcgi_params_next(&r->values, &at, &name, &unused)) {
+	while (fcgi_params_next(&r->flow->values, &at, &name, &unused)) {
 		for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
 			char value[11];
 
@@ -100,29 +100,29 @@ static void answer_values(struct fcgi_responder *r)
 		}
 	}
 	if (content.failed)
-		r->out.failed = true;
+		r->flow->out.failed = true;
 	append_record(r, FCGI_TYPE_GET_VALUES_RESULT, FCGI_MANAGEMENT_ID, content.data,
 		      content.len);
 	buffer_free(&content);
-	fcgi_params_free(&r->values);
+	fcgi_params_free(&r->flow->values);
 }
 
 static int take_values(struct fcgi_responder *r, const void *bytes, size_t n)
 {
-	size_t room = VALUES_MAX - r->values.len;
+	size_t room = VALUES_MAX - r->flow->values.len;
 
-	return fcgi_params_append(&r->values, bytes, n < room ? n : room, VALUES_MAX);
+	return fcgi_params_append(&r->flow->values, bytes, n < room ? n : room, VALUES_MAX);
 }
 
 static void end_management(struct fcgi_responder *r)
 {
 	unsigned char body[FCGI_BODY_SIZE];
 
-	if (r->record.type == FCGI_TYPE_GET_VALUES) {
+	if (r->flow->record.type == FCGI_TYPE_GET_VALUES) {
 		answer_values(r);
 		return;
 	}
-	fcgi_unknown_type_encode(r->record.type, body);
+	fcgi_unknown_type_encode(r->flow->record.type, body);
 	append_record(r, FCGI_TYPE_UNKNOWN, FCGI_MANAGEMENT_ID, body, sizeof(body));
 }
 
@@ -130,7 +130,7 @@ static void end_management(struct fcgi_responder *r)
 
 static void refuse(struct fcgi_responder *r, bool keep_conn, enum fcgi_protocol_status status)
 {
-	append_end(r, r->record.request_id, 0, status);
+	append_end(r, r->flow->record.request_id, 0, status);
 	r->late++;
 	if (!keep_conn)
 		r->closing = true;
@@ -152,36 +152,37 @@ static void begin_request(struct fcgi_responder *r, const void *body)
 		refuse(r, keep_conn, FCGI_STATUS_UNKNOWN_ROLE);
 		return;
 	}
-	request = r->active.count < r->limits->conn_requests ? r->events->begin(r->owner) : NULL;
+	request = r->active.count < r->common->limits.conn_requests ? r->common->events->begin(r)
+								    : NULL;
 	if (!request) {
 		refuse(r, keep_conn, FCGI_STATUS_OVERLOADED);
 		return;
 	}
-	request->id = r->record.request_id;
+	request->id = r->flow->record.request_id;
 	request->keep_conn = keep_conn;
 	remember(r, request);
 }
 
 static void end_begin(struct fcgi_responder *r)
 {
-	r->partial_len = 0;
-	begin_request(r, r->partial);
+	r->flow->partial_len = 0;
+	begin_request(r, r->flow->partial);
 }
 
 /* Content over eight bytes is left to later versions of the body, like its reserved bytes. */
 static void take_begin(struct fcgi_responder *r, const void *bytes, size_t n)
 {
-	size_t room = sizeof(r->partial) - r->partial_len;
+	size_t room = sizeof(r->flow->partial) - r->flow->partial_len;
 
-	if (room == sizeof(r->partial) && n >= room) { /* nearly always; of a known length */
-		memcpy(r->partial, bytes, sizeof(r->partial));
-		r->partial_len = sizeof(r->partial);
+	if (room == sizeof(r->flow->partial) && n >= room) { /* nearly always; of a known length */
+		memcpy(r->flow->partial, bytes, sizeof(r->flow->partial));
+		r->flow->partial_len = sizeof(r->flow->partial);
 		return;
 	}
 	if (n > room)
 		n = room;
-	memcpy(r->partial + r->partial_len, bytes, n);
-	r->partial_len += (uint8_t)n;
+	memcpy(r->flow->partial + r->flow->partial_len, bytes, n);
+	r->flow->partial_len += (uint8_t)n;
 }
 
 static void hand_over(struct fcgi_responder *r, struct fcgi_request *request, enum fcgi_input input)
@@ -189,19 +190,19 @@ static void hand_over(struct fcgi_responder *r, struct fcgi_request *request, en
 	request->handed_over = true;
 	request->failed = input != FCGI_INPUT_OK;
 	r->awaiting--;
-	r->events->ready(r->owner, request, input);
+	r->common->events->ready(r, request, input);
 }
 
 /* PARAMS after the end of their stream are ignored, as the spec has it for any late record: the
  * table that was handed over stays the only one, and other requests do not suffer. */
 static void take_params(struct fcgi_responder *r, const void *bytes, size_t n)
 {
-	struct fcgi_request *request = r->current;
+	struct fcgi_request *request = r->flow->current;
 	int error;
 
 	if (request->handed_over)
 		return;
-	error = fcgi_params_append(&request->params, bytes, n, r->limits->params_bytes);
+	error = fcgi_params_append(&request->params, bytes, n, r->common->limits.params_bytes);
 	if (error)
 		hand_over(r, request,
 			  error == -E2BIG ? FCGI_INPUT_PARAMS_TOO_LARGE : FCGI_INPUT_NO_MEMORY);
@@ -209,7 +210,7 @@ static void take_params(struct fcgi_responder *r, const void *bytes, size_t n)
 
 static void end_params(struct fcgi_responder *r)
 {
-	struct fcgi_request *request = r->current;
+	struct fcgi_request *request = r->flow->current;
 
 	if (!request->handed_over)
 		hand_over(r, request, FCGI_INPUT_OK);
@@ -227,33 +228,33 @@ bool fcgi_responder_take_stdin(struct fcgi_responder *r, struct fcgi_request *re
 
 static void take_stdin(struct fcgi_responder *r, const void *bytes, size_t n)
 {
-	struct fcgi_request *request = r->current;
+	struct fcgi_request *request = r->flow->current;
 
 	if (request->stdin_done)
 		return;
 	if (!request->stdin_len && request->handed_over && !request->failed &&
 	    !request->stdin_taken)
-		r->events->stdin_begins(r->owner, request);
-	if (r->current != request)
+		r->common->events->stdin_begins(r, request);
+	if (r->flow->current != request)
 		return;
 	request->stdin_len += n;
 	if (request->stdin_taken) {
-		r->events->stdin_came(r->owner, request, (struct slice){bytes, n});
+		r->common->events->stdin_came(r, request, (struct slice){bytes, n});
 		return;
 	}
-	if (request->failed || request->stdin_len <= r->limits->stdin_bytes)
+	if (request->failed || request->stdin_len <= r->common->limits.stdin_bytes)
 		return;
 	if (!request->handed_over) {
 		hand_over(r, request, FCGI_INPUT_STDIN_TOO_LARGE);
 		return;
 	}
 	request->failed = true;
-	r->events->input_failed(r->owner, request, FCGI_INPUT_STDIN_TOO_LARGE);
+	r->common->events->input_failed(r, request, FCGI_INPUT_STDIN_TOO_LARGE);
 }
 
 static void end_stdin(struct fcgi_responder *r)
 {
-	struct fcgi_request *request = r->current;
+	struct fcgi_request *request = r->flow->current;
 
 	if (request->stdin_done)
 		return;
@@ -261,29 +262,29 @@ static void end_stdin(struct fcgi_responder *r)
 	if (!request->stdin_taken)
 		return;
 	r->uploads--;
-	r->events->stdin_came(r->owner, request, (struct slice){NULL, 0});
+	r->common->events->stdin_came(r, request, (struct slice){NULL, 0});
 }
 
 static void abort_request(struct fcgi_responder *r)
 {
-	struct fcgi_request *request = r->current;
+	struct fcgi_request *request = r->flow->current;
 
 	append_end(r, request->id, 0, FCGI_STATUS_REQUEST_COMPLETE);
 	forget(r, request);
-	r->events->gone(r->owner, request);
+	r->common->events->gone(r, request);
 }
 
 /* ---- Records ---- */
 
 static int take_content(struct fcgi_responder *r, const void *bytes, size_t n)
 {
-	if (r->record.request_id == FCGI_MANAGEMENT_ID)
-		return r->record.type == FCGI_TYPE_GET_VALUES ? take_values(r, bytes, n) : 0;
-	if (r->record.type == FCGI_TYPE_BEGIN_REQUEST)
+	if (r->flow->record.request_id == FCGI_MANAGEMENT_ID)
+		return r->flow->record.type == FCGI_TYPE_GET_VALUES ? take_values(r, bytes, n) : 0;
+	if (r->flow->record.type == FCGI_TYPE_BEGIN_REQUEST)
 		take_begin(r, bytes, n);
-	else if (r->current && r->record.type == FCGI_TYPE_PARAMS)
+	else if (r->flow->current && r->flow->record.type == FCGI_TYPE_PARAMS)
 		take_params(r, bytes, n);
-	else if (r->current && r->record.type == FCGI_TYPE_STDIN)
+	else if (r->flow->current && r->flow->record.type == FCGI_TYPE_STDIN)
 		take_stdin(r, bytes, n);
 	return 0;
 }
@@ -292,8 +293,9 @@ static int take_content(struct fcgi_responder *r, const void *bytes, size_t n)
  * abort say that a request which was ended early has now been sent. */
 static void end_inactive(struct fcgi_responder *r)
 {
-	bool last = (r->record.type == FCGI_TYPE_STDIN && r->record.content_length == 0) ||
-		    r->record.type == FCGI_TYPE_ABORT_REQUEST;
+	bool last =
+		(r->flow->record.type == FCGI_TYPE_STDIN && r->flow->record.content_length == 0) ||
+		r->flow->record.type == FCGI_TYPE_ABORT_REQUEST;
 
 	if (last && r->late)
 		r->late--;
@@ -301,36 +303,36 @@ static void end_inactive(struct fcgi_responder *r)
 
 static void end_record(struct fcgi_responder *r)
 {
-	bool empty = r->record.content_length == 0;
+	bool empty = r->flow->record.content_length == 0;
 
-	if (r->record.request_id == FCGI_MANAGEMENT_ID)
+	if (r->flow->record.request_id == FCGI_MANAGEMENT_ID)
 		end_management(r);
-	else if (r->record.type == FCGI_TYPE_BEGIN_REQUEST)
+	else if (r->flow->record.type == FCGI_TYPE_BEGIN_REQUEST)
 		end_begin(r);
-	else if (!r->current)
+	else if (!r->flow->current)
 		end_inactive(r);
-	else if (r->record.type == FCGI_TYPE_ABORT_REQUEST)
+	else if (r->flow->record.type == FCGI_TYPE_ABORT_REQUEST)
 		abort_request(r);
-	else if (r->record.type == FCGI_TYPE_PARAMS && empty)
+	else if (r->flow->record.type == FCGI_TYPE_PARAMS && empty)
 		end_params(r);
-	else if (r->record.type == FCGI_TYPE_STDIN && empty)
+	else if (r->flow->record.type == FCGI_TYPE_STDIN && empty)
 		end_stdin(r);
 }
 
 static int start_record(struct fcgi_responder *r, const void *header)
 {
-	fcgi_header_decode(&r->record, header);
-	r->partial_len = 0;
-	if (r->record.version != FCGI_VERSION)
+	fcgi_header_decode(&r->flow->record, header);
+	r->flow->partial_len = 0;
+	if (r->flow->record.version != FCGI_VERSION)
 		return -EPROTO;
-	r->current = fcgi_table_find(&r->active, r->record.request_id);
-	if (r->record.type == FCGI_TYPE_BEGIN_REQUEST &&
-	    r->record.request_id != FCGI_MANAGEMENT_ID &&
-	    (r->current || r->record.content_length < FCGI_BODY_SIZE))
+	r->flow->current = fcgi_table_find(&r->active, r->flow->record.request_id);
+	if (r->flow->record.type == FCGI_TYPE_BEGIN_REQUEST &&
+	    r->flow->record.request_id != FCGI_MANAGEMENT_ID &&
+	    (r->flow->current || r->flow->record.content_length < FCGI_BODY_SIZE))
 		return -EPROTO;
-	r->content_left = r->record.content_length;
-	r->padding_left = r->record.padding_length;
-	if (r->content_left == 0)
+	r->flow->content_left = r->flow->record.content_length;
+	r->flow->padding_left = r->flow->record.padding_length;
+	if (r->flow->content_left == 0)
 		end_record(r);
 	return 0;
 }
@@ -338,34 +340,35 @@ static int start_record(struct fcgi_responder *r, const void *header)
 /* Stores in *used how many of the n bytes belong to the header. */
 static int take_header(struct fcgi_responder *r, const unsigned char *bytes, size_t n, size_t *used)
 {
-	size_t missing = FCGI_HEADER_SIZE - r->partial_len;
+	size_t missing = FCGI_HEADER_SIZE - r->flow->partial_len;
 
 	*used = n < missing ? n : missing;
 	if (*used == FCGI_HEADER_SIZE)
 		return start_record(r, bytes);
-	memcpy(r->partial + r->partial_len, bytes, *used);
-	r->partial_len += (uint8_t)*used;
-	return r->partial_len == FCGI_HEADER_SIZE ? start_record(r, r->partial) : 0;
+	memcpy(r->flow->partial + r->flow->partial_len, bytes, *used);
+	r->flow->partial_len += (uint8_t)*used;
+	return r->flow->partial_len == FCGI_HEADER_SIZE ? start_record(r, r->flow->partial) : 0;
 }
 
 static int take_body(struct fcgi_responder *r, const unsigned char *bytes, size_t n, size_t *used)
 {
 	int error;
 
-	*used = n < r->content_left ? n : r->content_left;
+	*used = n < r->flow->content_left ? n : r->flow->content_left;
 	error = take_content(r, bytes, *used);
-	r->content_left -= (uint16_t)*used;
+	r->flow->content_left -= (uint16_t)*used;
 	/* That of a request's params ends nothing: an empty record does. */
-	if (!error && r->content_left == 0 && !(r->current && r->record.type == FCGI_TYPE_PARAMS))
+	if (!error && r->flow->content_left == 0 &&
+	    !(r->flow->current && r->flow->record.type == FCGI_TYPE_PARAMS))
 		end_record(r);
 	return error;
 }
 
 static size_t skip_padding(struct fcgi_responder *r, size_t n)
 {
-	size_t used = n < r->padding_left ? n : r->padding_left;
+	size_t used = n < r->flow->padding_left ? n : r->flow->padding_left;
 
-	r->padding_left -= (uint8_t)used;
+	r->flow->padding_left -= (uint8_t)used;
 	return used;
 }
 
@@ -376,6 +379,7 @@ static size_t skip_padding(struct fcgi_responder *r, size_t n)
  * hundred instructions more. Returns how many of the n bytes were taken; 0: they are not that. */
 static size_t take_whole(struct fcgi_responder *r, const unsigned char *bytes, size_t n)
 {
+	struct fcgi_flow *flow = r->flow;
 	const unsigned char *params = bytes + FCGI_HEADER_SIZE + FCGI_BODY_SIZE;
 	const unsigned char *end;
 	uint64_t begin, header, id;
@@ -398,15 +402,15 @@ static size_t take_whole(struct fcgi_responder *r, const unsigned char *bytes, s
 		return 0;
 	if (fcgi_table_find(&r->active, (uint16_t)(id >> 32)))
 		return 0;
-	fcgi_header_decode(&r->record, bytes);
-	r->current = NULL;
+	fcgi_header_decode(&flow->record, bytes);
+	flow->current = NULL;
 	begin_request(r, bytes + FCGI_HEADER_SIZE);
-	if (!r->current) /* it is refused, and what follows is ignored */
+	if (!flow->current) /* it is refused, and what follows is ignored */
 		return FCGI_HEADER_SIZE + FCGI_BODY_SIZE;
 	take_params(r, params + FCGI_HEADER_SIZE, length);
-	if (r->current)
+	if (flow->current)
 		end_params(r);
-	if (r->current)
+	if (flow->current)
 		end_stdin(r);
 	else if (r->late)
 		r->late--;
@@ -415,50 +419,49 @@ static size_t take_whole(struct fcgi_responder *r, const unsigned char *bytes, s
 
 /* ---- The connection ---- */
 
-void fcgi_responder_init(struct fcgi_responder *r, const struct fcgi_limits *limits,
-			 const struct fcgi_events *events, void *owner)
+void fcgi_responder_init(struct fcgi_responder *r, const struct fcgi_common *common,
+			 struct fcgi_flow *flow)
 {
-	*r = (struct fcgi_responder){
-		.limits = limits,
-		.events = events,
-		.owner = owner,
-	};
+	*r = (struct fcgi_responder){.common = common, .flow = flow};
 }
 
 int fcgi_responder_feed(struct fcgi_responder *r, const void *bytes, size_t n)
 {
+	struct fcgi_flow *flow = r->flow;
 	const unsigned char *at = bytes;
 	int error = 0;
 
 	while (n && !error) {
 		size_t used;
 
-		if (r->content_left)
+		if (flow->content_left)
 			error = take_body(r, at, n, &used);
-		else if (r->padding_left)
+		else if (flow->padding_left)
 			used = skip_padding(r, n);
-		else if (r->partial_len || !(used = take_whole(r, at, n)))
+		else if (flow->partial_len || !(used = take_whole(r, at, n)))
 			error = take_header(r, at, n, &used);
 		at += used;
 		n -= used;
 	}
-	return !error && r->out.failed ? -ENOMEM : error;
+	return !error && flow->out.failed ? -ENOMEM : error;
 }
 
 /* The record at which it stopped is still the current one. */
 const char *fcgi_responder_fault(const struct fcgi_responder *r)
 {
-	if (r->record.version != FCGI_VERSION)
+	if (r->flow->record.version != FCGI_VERSION)
 		return "what came is not FastCGI";
-	if (r->record.type != FCGI_TYPE_BEGIN_REQUEST || r->out.failed)
+	if (r->flow->record.type != FCGI_TYPE_BEGIN_REQUEST || r->flow->out.failed)
 		return "memory is out";
-	return r->current ? "a request begins whose id is in use" : "the begin of a request is cut";
+	return r->flow->current ? "a request begins whose id is in use"
+				: "the begin of a request is cut";
 }
 
 void fcgi_responder_end(struct fcgi_responder *r, struct fcgi_request *request, uint32_t app_status)
 {
 	uint64_t id = (uint64_t)request->id << 32;
-	void *to = buffer_reserve(&r->out, END_SIZE);
+	struct buffer *out = &r->flow->out;
+	void *to = buffer_reserve(out, END_SIZE);
 
 	if (to) {
 		to = fcgi_put_number(to, FCGI_HEADER_OF(FCGI_TYPE_STDOUT) | id);
@@ -466,7 +469,7 @@ void fcgi_responder_end(struct fcgi_responder *r, struct fcgi_request *request, 
 						 FCGI_BODY_SIZE << 16);
 		/* FCGI_STATUS_REQUEST_COMPLETE is 0. */
 		fcgi_put_number(to, (uint64_t)app_status << 32);
-		r->out.len += END_SIZE;
+		out->len += END_SIZE;
 	}
 	if (!request->stdin_done)
 		r->late++;
@@ -487,9 +490,14 @@ void fcgi_responder_close(struct fcgi_responder *r)
 	r->closing = true;
 	while ((request = fcgi_table_any(&r->active))) {
 		forget(r, request);
-		r->events->gone(r->owner, request);
+		r->common->events->gone(r, request);
 	}
 	fcgi_table_free(&r->active);
-	fcgi_params_free(&r->values);
-	buffer_free(&r->out);
+}
+
+void fcgi_flow_free(struct fcgi_flow *flow)
+{
+	fcgi_params_free(&flow->values);
+	buffer_free(&flow->out);
+	*flow = (struct fcgi_flow){0};
 }

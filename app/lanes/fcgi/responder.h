@@ -51,44 +51,48 @@ struct fcgi_request {
 	bool stdin_taken; /* its owner takes STDIN: fcgi_responder_take_stdin() */
 };
 
+struct fcgi_responder;
+
 /* What the responder tells its owner. The owner may reply from inside ready() and input_failed().
- * It must not free the responder from inside any of them. */
+ * It must not free the responder, or take its flow, from inside any of them. */
 struct fcgi_events {
 	/* FCGI_BEGIN_REQUEST of a responder: returns the request to fill, or NULL if there is no
 	 * memory for it (the peer is told FCGI_OVERLOADED). */
-	struct fcgi_request *(*begin)(void *owner);
+	struct fcgi_request *(*begin)(struct fcgi_responder *r);
 	/* The params are complete (FCGI_INPUT_OK), or cannot be had (any other value: the owner
 	 * should reply with the error). Called once for a request. That they are well-formed is
 	 * seen by who reads them (fcgi_params_next). STDIN may still be arriving: see stdin_begins.
 	 */
-	void (*ready)(void *owner, struct fcgi_request *request, enum fcgi_input input);
+	void (*ready)(struct fcgi_responder *r, struct fcgi_request *request,
+		      enum fcgi_input input);
 	/* The first content of STDIN comes after ready(OK): the last moment to take it
 	 * (fcgi_responder_take_stdin). If nobody does, it is counted and discarded. */
-	void (*stdin_begins)(void *owner, struct fcgi_request *request);
+	void (*stdin_begins)(struct fcgi_responder *r, struct fcgi_request *request);
 	/* STDIN of a request that takes it; an empty slice is its end. Never after the reply. */
-	void (*stdin_came)(void *owner, struct fcgi_request *request, struct slice bytes);
+	void (*stdin_came)(struct fcgi_responder *r, struct fcgi_request *request,
+			   struct slice bytes);
 	/* STDIN went over the limit after ready(), and is not taken: the owner should reply with
 	 * the error (and stop what it was doing). Called at most once, never after the reply. */
-	void (*input_failed)(void *owner, struct fcgi_request *request, enum fcgi_input input);
+	void (*input_failed)(struct fcgi_responder *r, struct fcgi_request *request,
+			     enum fcgi_input input);
 	/* The peer wants no answer any more (FCGI_ABORT_REQUEST, or the connection is gone). The
 	 * responder has forgotten the request already and, if it was an abort, answered it with
 	 * FCGI_END_REQUEST; the owner frees it. Also called for requests not yet ready(). */
-	void (*gone)(void *owner, struct fcgi_request *request);
+	void (*gone)(struct fcgi_responder *r, struct fcgi_request *request);
 };
 
-/* One connection. The fields are here so that it can be embedded; out is the owner's to send and
- * to empty, everything else the responder's own. If out.failed is set, by whatever call, the
- * stream of answers is not whole and the connection must be closed. */
-struct fcgi_responder {
-	struct buffer out; /* bytes for the peer */
-	const struct fcgi_limits *limits;
+/* What connections have in common. */
+struct fcgi_common {
+	struct fcgi_limits limits;
 	const struct fcgi_events *events;
-	void *owner;
+};
 
-	struct fcgi_table active; /* requests begun and not ended */
-	uint32_t awaiting;	  /* those of them whose params are not complete */
-	uint32_t uploads;	  /* those of them that take STDIN, and it has not ended */
-	uint32_t late;		  /* requests ended or refused that the peer was still sending */
+/* What is on the way on a connection: answers, and a record of which a part has come. An empty one
+ * is {0}. out is the owner's to send and to empty, everything else the responder's own. If
+ * out.failed is set, by whatever call, the stream of answers is not whole and the connection must
+ * be closed. */
+struct fcgi_flow {
+	struct buffer out; /* bytes for the peer */
 
 	/* The record being read. */
 	struct fcgi_header record;
@@ -98,17 +102,31 @@ struct fcgi_responder {
 	uint8_t padding_left;
 	uint8_t partial_len;
 	unsigned char partial[8]; /* a header, or the body of FCGI_BEGIN_REQUEST, so far */
-
-	bool closing; /* a request without FCGI_KEEP_CONN has ended, or we close */
 };
 
-/* Makes an empty connection. limits and events are borrowed and must outlive it. */
-void fcgi_responder_init(struct fcgi_responder *r, const struct fcgi_limits *limits,
-			 const struct fcgi_events *events, void *owner);
+/* One connection. The fields are here so that it can be embedded. What many have while they wait is
+ * small: the flow is the owner's, who may have another one in its place, or an empty one that is
+ * not to be written to, while nothing is in it; feed() and what answers write to it. */
+struct fcgi_responder {
+	struct fcgi_flow *flow;
+	const struct fcgi_common *common;
+	struct fcgi_table active; /* requests begun and not ended */
+	uint32_t late : 31;	  /* requests ended or refused that the peer was still sending */
+	uint32_t closing : 1;	  /* one without FCGI_KEEP_CONN has ended, or we close */
+	uint16_t awaiting;	  /* of the active, those whose params are not complete */
+	uint16_t uploads;	  /* those that take STDIN, and it has not ended */
+};
 
-/* Tells gone() for every request still there and frees what the responder holds, out included.
- * Safe to call twice; nothing is begun afterwards. */
+/* Makes an empty connection. common and flow are borrowed; the former must outlive it. */
+void fcgi_responder_init(struct fcgi_responder *r, const struct fcgi_common *common,
+			 struct fcgi_flow *flow);
+
+/* Tells gone() for every request still there and frees what the responder holds, but what is in its
+ * flow. Safe to call twice; nothing is begun afterwards. */
 void fcgi_responder_close(struct fcgi_responder *r);
+
+/* Frees what it holds, and makes it empty. */
+void fcgi_flow_free(struct fcgi_flow *flow);
 
 /* Takes all n bytes that arrived. Returns 0, or a negative errno after which the connection must
  * be closed and not fed again: -EPROTO (wrong version, BEGIN on an id in use, a BEGIN body that
@@ -123,19 +141,20 @@ const char *fcgi_responder_fault(const struct fcgi_responder *r);
  * stdin_begins() has returned. */
 bool fcgi_responder_take_stdin(struct fcgi_responder *r, struct fcgi_request *request);
 
-/* Appends STDOUT records with these bytes to r->out; splits what is over 65,535 bytes, sends
+/* Appends STDOUT records with these bytes to flow->out; splits what is over 65,535 bytes, sends
  * nothing for n = 0 (an empty STDOUT would end the stream). */
 void fcgi_responder_stdout(struct fcgi_responder *r, const struct fcgi_request *request,
 			   const void *bytes, size_t n);
 
-/* The same for content that is put together in r->out itself: begin, append to r->out, end with
+/* The same for content that is put together in flow->out itself: begin, append to it, end with
  * what begin returned. Nothing else of the responder may be called in between. */
 static inline size_t fcgi_responder_stdout_begin(struct fcgi_responder *r)
 {
-	size_t record = r->out.len;
+	struct buffer *out = &r->flow->out;
+	size_t record = out->len;
 
-	if (buffer_reserve(&r->out, FCGI_HEADER_SIZE))
-		r->out.len += FCGI_HEADER_SIZE;
+	if (buffer_reserve(out, FCGI_HEADER_SIZE))
+		out->len += FCGI_HEADER_SIZE;
 	return record;
 }
 
@@ -147,7 +166,7 @@ void fcgi_responder_stdout_end(struct fcgi_responder *r, const struct fcgi_reque
 void fcgi_responder_end(struct fcgi_responder *r, struct fcgi_request *request,
 			uint32_t app_status);
 
-/* Both in one call: the last of the content is in r->out, and the request ends. */
+/* Both in one call: the last of the content is in flow->out, and the request ends. */
 void fcgi_responder_finish(struct fcgi_responder *r, struct fcgi_request *request, size_t record,
 			   uint32_t app_status);
 
@@ -180,13 +199,18 @@ static inline bool fcgi_responder_awaiting(const struct fcgi_responder *r)
 	return r->awaiting > 0;
 }
 
+/* True if a record has not come to its end. */
+static inline bool fcgi_flow_has_part(const struct fcgi_flow *flow)
+{
+	return flow->partial_len | flow->content_left | flow->padding_left;
+}
+
 /* True if the peer owes us something: part of a record, or a request whose params (or BEGIN) are
  * not complete. What a header timeout watches. While somebody takes STDIN, which may be slow on
  * either side, a part of a record is nothing that is owed. */
 static inline bool fcgi_responder_partial(const struct fcgi_responder *r)
 {
-	return r->awaiting ||
-	       (!r->uploads && (r->partial_len || r->content_left || r->padding_left));
+	return r->awaiting || (!r->uploads && fcgi_flow_has_part(r->flow));
 }
 
 #endif

@@ -56,7 +56,8 @@ struct bodies {
 	size_t memory;	   /* bytes of one that are in memory while the whole is waited for */
 	const char *spool; /* folder of the files; NULL: there are none, and longer ones a 413 */
 	struct budget spooled; /* bytes in the files */
-	uint64_t timeout;      /* nanoseconds that a peer may be silent while more is waited for */
+	struct budget_kind spool_kind;
+	uint64_t timeout; /* nanoseconds that a peer may be silent while more is waited for */
 };
 
 /* The routed request has a body. 0, or the status of its refusal: what its CONTENT_LENGTH says is

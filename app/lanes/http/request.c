@@ -262,12 +262,12 @@ __attribute__((noinline)) void *request_chunk(struct request *req, size_t size)
 static inline void *from_arena(struct request *req, size_t size)
 {
 	const size_t align = _Alignof(max_align_t);
-	size_t at = (req->arena_used + align - 1) / align * align;
+	size_t at = ((size_t)req->arena_used + align - 1) / align * align;
 
 	_Static_assert(sizeof(req->arena) % _Alignof(max_align_t) == 0, "at is within the arena");
 	if (size > sizeof(req->arena) - at)
 		return NULL;
-	req->arena_used = at + size;
+	req->arena_used = (uint16_t)(at + size);
 	return memset(req->arena + at, 0, size);
 }
 
