@@ -7,38 +7,29 @@
 
 enum { SMALLEST = 1024 };
 
-char *buffer_reserve(struct buffer *b, size_t n)
+char *buffer_grow(struct buffer *b, size_t n)
 {
+	size_t size = b->size ? b->size : SMALLEST;
+	char *data = NULL;
+
 	if (b->failed)
 		return NULL;
-	if (n > b->size - b->len) {
-		size_t size = b->size ? b->size : SMALLEST;
-		char *data = NULL;
-
-		while (size - b->len < n && size <= SIZE_MAX / 2)
-			size *= 2;
-		if (size - b->len >= n)
-			data = realloc(b->data, size);
-		if (!data) {
-			b->failed = true;
-			return NULL;
-		}
-		b->data = data;
-		b->size = size;
+	while (size - b->len < n && size <= SIZE_MAX / 2)
+		size *= 2;
+	if (size - b->len >= n)
+		data = realloc(b->data, size);
+	if (!data) {
+		b->failed = true;
+		return NULL;
 	}
+	b->data = data;
+	b->size = size;
 	return b->data + b->len;
 }
 
-void buffer_append(struct buffer *b, const void *data, size_t n)
-{
-	char *to = n ? buffer_reserve(b, n) : NULL;
+extern inline char *buffer_reserve(struct buffer *b, size_t n);
 
-	if (!to)
-		return;
-	memcpy(to, data, n);
-	b->len += n;
-}
-
+extern inline void buffer_append(struct buffer *b, const void *data, size_t n);
 extern inline void buffer_append_text(struct buffer *b, const char *text);
 
 void buffer_format(struct buffer *b, const char *format, ...)

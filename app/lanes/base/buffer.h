@@ -19,23 +19,30 @@ struct buffer {
 	bool failed; /* malloc said no; what the buffer holds is not whole */
 };
 
+/* buffer_reserve() where there is not room enough, or the buffer has failed. */
+char *buffer_grow(struct buffer *b, size_t n);
+
 /* Makes room for n more bytes and returns where they go (the caller then raises len), or NULL
  * and sets failed. The pointer is valid until the next call that appends. */
-char *buffer_reserve(struct buffer *b, size_t n);
+inline char *buffer_reserve(struct buffer *b, size_t n)
+{
+	return !b->failed && n <= b->size - b->len ? b->data + b->len : buffer_grow(b, n);
+}
 
-void buffer_append(struct buffer *b, const void *data, size_t n);
+inline void buffer_append(struct buffer *b, const void *data, size_t n)
+{
+	char *to = n ? buffer_reserve(b, n) : NULL;
+
+	if (!to)
+		return;
+	memcpy(to, data, n);
+	b->len += n;
+}
 
 /* In line, for a literal is copied by a store or two there. */
 inline void buffer_append_text(struct buffer *b, const char *text)
 {
-	size_t len = strlen(text);
-
-	if (b->failed || len >= b->size - b->len) {
-		buffer_append(b, text, len);
-		return;
-	}
-	memcpy(b->data + b->len, text, len);
-	b->len += len;
+	buffer_append(b, text, strlen(text));
 }
 
 /* As printf. The text must be shorter than 1024 bytes, or the buffer fails. */

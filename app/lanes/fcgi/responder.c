@@ -402,7 +402,10 @@ static size_t take_whole(struct fcgi_responder *r, const unsigned char *bytes, s
 		return 0;
 	if (fcgi_table_find(&r->active, (uint16_t)(id >> 32)))
 		return 0;
-	fcgi_header_decode(&flow->record, bytes);
+	flow->record = (struct fcgi_header){.version = FCGI_VERSION,
+					    .type = FCGI_TYPE_BEGIN_REQUEST,
+					    .request_id = (uint16_t)(id >> 32),
+					    .content_length = FCGI_BODY_SIZE};
 	flow->current = NULL;
 	begin_request(r, bytes + FCGI_HEADER_SIZE);
 	if (!flow->current) /* it is refused, and what follows is ignored */
