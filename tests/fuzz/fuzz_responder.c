@@ -217,7 +217,7 @@ static void converse(struct model *m, const uint8_t *script, size_t steps, const
 	fcgi_responder_close(&m->responder);
 	fcgi_responder_close(&m->responder);
 	check(m);
-	fcgi_flow_free(&m->flow);
+	fcgi_params_free(&m->flow.values);
 	assert(!m->live && m->begun == m->ended + m->gone);
 	check_records(m, gone_by_abort);
 }

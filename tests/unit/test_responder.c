@@ -191,7 +191,8 @@ static void open_usual(void)
 static void close_connection(void)
 {
 	fcgi_responder_close(&c.responder);
-	fcgi_flow_free(&c.flow);
+	fcgi_params_free(&c.flow.values);
+	buffer_free(&c.flow.out);
 	buffer_free(&c.log);
 }
 

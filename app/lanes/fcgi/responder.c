@@ -408,12 +408,12 @@ static size_t take_whole(struct fcgi_responder *r, const unsigned char *bytes, s
 					    .content_length = FCGI_BODY_SIZE};
 	flow->current = NULL;
 	begin_request(r, bytes + FCGI_HEADER_SIZE);
-	if (!flow->current) /* it is refused, and what follows is ignored */
+	if (!r->flow->current) /* it is refused, and what follows is ignored */
 		return FCGI_HEADER_SIZE + FCGI_BODY_SIZE;
 	take_params(r, params + FCGI_HEADER_SIZE, length);
-	if (flow->current)
+	if (r->flow->current)
 		end_params(r);
-	if (flow->current)
+	if (r->flow->current)
 		end_stdin(r);
 	else if (r->late)
 		r->late--;
@@ -496,11 +496,4 @@ void fcgi_responder_close(struct fcgi_responder *r)
 		r->common->events->gone(r, request);
 	}
 	fcgi_table_free(&r->active);
-}
-
-void fcgi_flow_free(struct fcgi_flow *flow)
-{
-	fcgi_params_free(&flow->values);
-	buffer_free(&flow->out);
-	*flow = (struct fcgi_flow){0};
 }

@@ -121,12 +121,10 @@ struct fcgi_responder {
 void fcgi_responder_init(struct fcgi_responder *r, const struct fcgi_common *common,
 			 struct fcgi_flow *flow);
 
-/* Tells gone() for every request still there and frees what the responder holds, but what is in its
- * flow. Safe to call twice; nothing is begun afterwards. */
+/* Tells gone() for every request still there and frees what the responder holds. What its flow has,
+ * in out and in values, is left to who frees that. Safe to call twice; nothing is begun afterwards.
+ */
 void fcgi_responder_close(struct fcgi_responder *r);
-
-/* Frees what it holds, and makes it empty. */
-void fcgi_flow_free(struct fcgi_flow *flow);
 
 /* Takes all n bytes that arrived. Returns 0, or a negative errno after which the connection must
  * be closed and not fed again: -EPROTO (wrong version, BEGIN on an id in use, a BEGIN body that
