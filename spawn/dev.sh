@@ -41,7 +41,7 @@ build() {
 	saved=$(printf '%s\n' "$built" "$seen" | sort | uniq -u | cut -d ' ' -f 3- | sort -u)
 	rm -f "$PROGRAM" "$DEV"/*.a "$DEV/built"
 	publish builds
-	{ make --no-print-directory dev-build SAVED="$(echo "$saved" | grep -x '[A-Za-z0-9._/+-]*\.[ch]' | tr '\n' ' ')" &&
+	{ make --no-print-directory -j"$(nproc)" dev-build SAVED="$(echo "$saved" | grep -x '[A-Za-z0-9._/+-]*\.[ch]' | tr '\n' ' ')" &&
 		: >"$DEV/built"; } 2>&1 | tee "$DEV/words"
 	[ -e "$DEV/built" ] && built=$seen
 }

@@ -273,8 +273,9 @@ static void a_post_whose_worker_dies_is_a_502(void)
 	ssize_t n;
 
 	CU_ASSERT_FATAL(send(fd, request, sizeof(request) - 1, MSG_NOSIGNAL) > 0);
-	CU_ASSERT_FATAL(
-		EVENTUALLY(strstr(get(&lanes, "/status")->body, "\"in_flight\":1") != NULL));
+	CU_ASSERT_FATAL(EVENTUALLY(
+		strstr(get(&lanes, "/metrics")->body,
+		       "lanes_requests_in_flight{worker=\"loop-1\",pool=\"loop\"} 1\n") != NULL));
 	kill(system_worker(&lanes, 1), SIGKILL);
 	while (len < sizeof(answer) - 1 &&
 	       (n = recv(fd, answer + len, sizeof(answer) - 1 - len, 0)) > 0)
