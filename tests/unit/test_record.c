@@ -30,9 +30,8 @@ static void header_is_encoded_with_a_zero_reserved_byte(void)
 static void begin_body_has_role_and_flags(void)
 {
 	static const unsigned char bytes[] = {0x12, 0x34, 0xff, 9, 9, 9, 9, 9};
-	struct fcgi_begin begin;
+	struct fcgi_begin begin = fcgi_begin_decode(bytes);
 
-	fcgi_begin_decode(&begin, bytes);
 	CU_ASSERT_EQUAL(begin.role, 0x1234);
 	CU_ASSERT_EQUAL(begin.flags, 0xff);
 }

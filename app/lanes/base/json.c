@@ -18,10 +18,12 @@ static void append_special(struct buffer *out, unsigned char c)
 static void append_character(struct buffer *out, struct slice *text)
 {
 	char bytes[UTF8_MAX];
+	const char *end;
 	uint32_t c;
 
 	utf8_next(text, &c);
-	buffer_append(out, bytes, (size_t)(utf8_put(bytes, c) - bytes));
+	end = utf8_put(bytes, c);
+	buffer_append(out, bytes, (size_t)(end - bytes));
 }
 
 void json_content(struct buffer *out, struct slice text)

@@ -145,11 +145,14 @@ static const struct {
 static void append_number(struct buffer *out, double value)
 {
 	char text[FLOAT_TEXT_SIZE];
+	size_t len;
 
-	if (isfinite(value))
-		buffer_append(out, text, float_text(value, text));
-	else
+	if (!isfinite(value)) {
 		buffer_append_text(out, "null"); /* there is none in JSON */
+		return;
+	}
+	len = float_text(value, text);
+	buffer_append(out, text, len);
 }
 
 static bool is_null(const struct field *field, const char *from)
