@@ -1,6 +1,6 @@
 /* The suites, in the order in which they run. A worker closes what it did not open, and libuv needs
- * its pipe: so the first must be there before it has one. The second forks most. The last takes most
- * memory, which a sanitizer keeps, and who forks after it copies. */
+ * its pipe: so the first must be there before it has one. The second forks most. The last takes
+ * most memory, which a sanitizer keeps, and who forks after it copies. */
 /* clang-format off */
 SUITE(worker)
 SUITE(scoreboard)
