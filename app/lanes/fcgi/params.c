@@ -99,6 +99,8 @@ static bool next_long(const struct fcgi_params *p, size_t *at, struct slice *nam
 {
 	size_t behind = *at;
 
+	if (behind >= p->len) /* without a pair there may be no data either */
+		return false;
 	if (!take_length(p, &behind, &name->len) || !take_length(p, &behind, &value->len) ||
 	    name->len > p->len - behind || value->len > p->len - behind - name->len)
 		return false;
@@ -111,13 +113,15 @@ static bool next_long(const struct fcgi_params *p, size_t *at, struct slice *nam
 bool fcgi_params_next(const struct fcgi_params *p, size_t *at, struct slice *name,
 		      struct slice *value)
 {
-	const char *data = p->data + *at;
 	size_t left = p->len - *at;
-	uint16_t lengths = LONG;
 	size_t name_len, value_len, pair;
+	const char *data = p->data; /* which may be NULL, with nothing left */
+	uint16_t lengths = LONG;
 
-	if (left >= sizeof(lengths))
+	if (left >= sizeof(lengths)) {
+		data += *at;
 		memcpy(&lengths, data, sizeof(lengths));
+	}
 	if (lengths & LONG)
 		return next_long(p, at, name, value);
 	name_len = (unsigned char)data[0];

@@ -60,10 +60,13 @@ static inline char *put_small(char *at, uint64_t number)
 
 __attribute__((noinline)) static char *put_large(char *at, uint64_t value)
 {
-	if (value < 10000)
-		return put_small(at, value);
-	at = put_large(at, value / 10000);
-	return put_pair(put_pair(at, value % 10000 / 100), value % 100);
+	char pairs[U64_DIGITS];
+	char *first = pairs + sizeof(pairs);
+
+	for (; value >= 100; value /= 100)
+		put_pair(first -= 2, value % 100);
+	at = put_small(at, value);
+	return put_slice(at, (struct slice){first, (size_t)(pairs + sizeof(pairs) - first)});
 }
 
 static inline char *put_u64(char *at, uint64_t value)
