@@ -27,11 +27,6 @@ char *buffer_grow(struct buffer *b, size_t n)
 	return b->data + b->len;
 }
 
-extern inline char *buffer_reserve(struct buffer *b, size_t n);
-
-extern inline void buffer_append(struct buffer *b, const void *data, size_t n);
-extern inline void buffer_append_text(struct buffer *b, const char *text);
-
 void buffer_format(struct buffer *b, const char *format, ...)
 {
 	char *to = buffer_reserve(b, SMALLEST);

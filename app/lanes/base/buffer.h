@@ -24,12 +24,12 @@ char *buffer_grow(struct buffer *b, size_t n);
 
 /* Makes room for n more bytes and returns where they go (the caller then raises len), or NULL
  * and sets failed. The pointer is valid until the next call that appends. */
-inline char *buffer_reserve(struct buffer *b, size_t n)
+static inline char *buffer_reserve(struct buffer *b, size_t n)
 {
 	return !b->failed && n <= b->size - b->len ? b->data + b->len : buffer_grow(b, n);
 }
 
-inline void buffer_append(struct buffer *b, const void *data, size_t n)
+static inline void buffer_append(struct buffer *b, const void *data, size_t n)
 {
 	char *to = n ? buffer_reserve(b, n) : NULL;
 
@@ -40,7 +40,7 @@ inline void buffer_append(struct buffer *b, const void *data, size_t n)
 }
 
 /* In line, for a literal is copied by a store or two there. */
-inline void buffer_append_text(struct buffer *b, const char *text)
+static inline void buffer_append_text(struct buffer *b, const char *text)
 {
 	buffer_append(b, text, strlen(text));
 }

@@ -7,6 +7,7 @@
 #include <malloc.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -16,6 +17,8 @@ enum {
 	ROOM = 16 << 20, /* of memory, and … */
 	TIMES = 12,	 /* … so much of a file: it is mapped, and what is read of it is larger */
 	DEPTH = 16,	 /* of functions in functions */
+	PIECE = 120 << 10, /* bytes: glibc has these in its heap, not in maps of their own */
+	PIECES = 64,
 };
 
 static const char SAYS_NOTHING[] = "its file says nothing of this line";
@@ -119,13 +122,26 @@ static Dwfl_Module *read_program(void)
 	return dwfl ? dwfl_addrmodule(dwfl, (uintptr_t)read_program) : NULL;
 }
 
+/* Of the end of a thread's own heap malloc_trim() gives nothing back, and free() only when that has
+ * become larger than twice the largest block that was ever freed: so it is made to. */
+static void give_back(void)
+{
+	void *pieces[PIECES];
+
+	for (int i = 0; i < PIECES; i++)
+		pieces[i] = malloc(PIECE);
+	for (int i = 0; i < PIECES; i++)
+		free(pieces[i]);
+	malloc_trim(0);
+}
+
 void source_forget(void)
 {
 	if (!dwfl)
 		return;
 	dwfl_end(dwfl);
 	dwfl = NULL;
-	malloc_trim(0);
+	give_back();
 }
 
 void source_close(void)
